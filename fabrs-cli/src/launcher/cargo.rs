@@ -1,0 +1,139 @@
+//! Cargo as a child process.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use fabrs_core::{Error, ErrorKind};
+
+use super::environment::Environment;
+use super::outcome::Outcome;
+use super::progress::Progress;
+use super::room::Room;
+
+/// A cargo that builds the package of a room.
+#[derive(Debug)]
+pub(super) struct Cargo<'a> {
+    program: PathBuf,
+    room: &'a Room,
+    environment: &'a Environment,
+}
+
+/// How many lines of cargo may wait to be told.
+const LINES: usize = 64;
+
+enum Line {
+    Stdout(String),
+    Stderr(String),
+}
+
+impl<'a> Cargo<'a> {
+    /// Finds cargo.
+    pub(super) fn find(room: &'a Room, environment: &'a Environment) -> Result<Self, Error> {
+        let program = environment.cargo().ok_or_else(|| {
+            Error::new(ErrorKind::Local, "could not find `cargo`, which compiles tasks.rs")
+                .hint("install Rust as https://rustup.rs says, or add the folder of `cargo` to PATH")
+        })?;
+        Ok(Self { program, room, environment })
+    }
+
+    /// Returns where it is.
+    pub(super) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Builds the package, and returns whether it could and what was said.
+    pub(super) fn build(&self, offline: bool, progress: &mut dyn Progress) -> Result<(bool, Outcome<'a>), Error> {
+        let mut command = self.command(&self.program);
+        command.arg("build").arg(if progress.colour() {
+            "--message-format=json,json-diagnostic-rendered-ansi"
+        } else {
+            "--message-format=json"
+        });
+        command.arg("--config").arg(self.room.cargo_config());
+        if offline {
+            command.arg("--offline");
+        }
+        let mut outcome = Outcome::new(self.room, self.environment);
+        let status = converse(command, &mut outcome, progress).map_err(|error| {
+            Error::new(ErrorKind::Local, format!("could not run `{}`", self.program.display())).caused_by(error)
+        })?;
+        Ok((status.success(), outcome))
+    }
+
+    /// Asks the compiler where it really is: what stands on the path is often rustup, which stays the same when the
+    /// compiler is replaced.
+    pub(super) fn compiler(&self) -> Option<PathBuf> {
+        let output = self.command(self.environment.rustc()).args(["--print", "sysroot"]).stderr(Stdio::null()).output();
+        let sysroot = String::from_utf8(output.ok()?.stdout).ok()?;
+        Some(Path::new(sysroot.trim_end()).join("bin/rustc")).filter(|rustc| rustc.is_file())
+    }
+
+    /// Prepares a program of the tool chain to run in the room, where the project's settings don't apply.
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(&self.room.folder)
+            .env_clear()
+            .envs(self.environment.for_cargo(&self.program))
+            .env("CARGO_TARGET_DIR", &self.room.target)
+            // What it says is read, and must look the same for everybody.
+            .env("CARGO_TERM_COLOR", "never")
+            .env("CARGO_TERM_PROGRESS_WHEN", "never")
+            .env("CARGO_TERM_QUIET", "false")
+            .env("CARGO_TERM_VERBOSE", "false")
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+/// Runs a command, and passes on what it says while it runs.
+fn converse(mut command: Command, outcome: &mut Outcome<'_>, progress: &mut dyn Progress) -> io::Result<ExitStatus> {
+    let mut child = Ended(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+    let (sender, lines) = sync_channel(LINES);
+    let streams = (child.0.stdout.take(), child.0.stderr.take());
+    thread::scope(|scope| {
+        if let (Some(stdout), Some(stderr)) = streams {
+            let other = sender.clone();
+            scope.spawn(move || read(stdout, Line::Stdout, &sender));
+            scope.spawn(move || read(stderr, Line::Stderr, &other));
+        }
+        tell(&lines, outcome, progress);
+    });
+    child.0.wait()
+}
+
+/// A child that does not outlive its owner.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // One that has ended, as it nearly always has, is neither killed nor waited for again.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn read(stream: impl Read, kind: fn(String) -> Line, lines: &SyncSender<Line>) {
+    let mut stream = BufReader::new(stream);
+    let mut line = Vec::new();
+    // What can't be read any more has ended; how, the exit status says.
+    while stream.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+        if lines.send(kind(String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned())).is_err() {
+            return;
+        }
+        line.clear();
+    }
+}
+
+/// Passes lines on until both streams have ended.
+fn tell(lines: &Receiver<Line>, outcome: &mut Outcome<'_>, progress: &mut dyn Progress) {
+    for line in lines {
+        match line {
+            Line::Stdout(line) => outcome.message(&line, progress),
+            Line::Stderr(line) => outcome.status(&line, progress),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Where the project is.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// The name of the file that makes a folder a project.
+const FILE: &str = "tasks.rs";
+
+/// A folder with a `tasks.rs` in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// The file, as a canonical path.
+    pub tasks: PathBuf,
+    /// The folder it is in.
+    pub root: PathBuf,
+}
+
+/// Finds `tasks.rs` in a folder or in the nearest one above it.
+pub fn find(start: &Path) -> Option<Project> {
+    let start = start.canonicalize().ok()?;
+    let tasks = start.ancestors().map(|folder| folder.join(FILE)).find(|file| file.is_file())?;
+    // The name may be a link: modules are looked for beside the file that it leads to, and so is everything else.
+    Project::of(&tasks.canonicalize().ok()?)
+}
+
+impl Project {
+    /// Returns the project of a file, given by its canonical path.
+    pub(super) fn of(tasks: &Path) -> Option<Self> {
+        Some(Self { tasks: tasks.to_owned(), root: tasks.parent()?.to_owned() })
+    }
+
+    /// Returns the name of the project in the cache: 16 hexadecimal digits that stand for its path and this version.
+    ///
+    /// The compiler is no part of it: cargo keeps the work of two compilers apart by itself, and a `fab` that finds no
+    /// compiler must still find the tool.
+    pub fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.tasks.as_os_str().as_bytes());
+        hash.update([0]);
+        hash.update(env!("CARGO_PKG_VERSION"));
+        hex(&hash.finalize()[..8])
+    }
+
+    /// Returns the file's path as a person standing in `cwd` would write it.
+    pub(super) fn shown(&self, cwd: &Path) -> String {
+        self.tasks.strip_prefix(cwd).unwrap_or(&self.tasks).display().to_string()
+    }
+}
+
+/// Writes bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing into a string can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_nearest_file_is_found_from_below() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join("shop/conf/nginx")).unwrap();
+        // A folder of that name is no file.
+        fs::create_dir(root.join("shop/conf/tasks.rs")).unwrap();
+        fs::write(root.join("tasks.rs"), "").unwrap();
+        fs::write(root.join("shop/tasks.rs"), "").unwrap();
+
+        let found = find(&root.join("shop/conf/nginx")).unwrap();
+        assert_eq!(found, Project { tasks: root.join("shop/tasks.rs"), root: root.join("shop") });
+        assert_eq!(find(&root).unwrap().root, root);
+        assert_eq!(find(&root.join("gone")), None);
+    }
+
+    #[test]
+    fn a_link_leads_to_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        fs::create_dir(root.join("a")).unwrap();
+        fs::write(root.join("a/tasks.rs"), "").unwrap();
+        std::os::unix::fs::symlink("a", root.join("b")).unwrap();
+        assert_eq!(find(&root.join("b")), find(&root.join("a")));
+    }
+
+    #[test]
+    fn another_path_has_another_hash() {
+        let hash = |path| Project::of(Path::new(path)).unwrap().hash();
+        assert_eq!(hash("/a/tasks.rs"), hash("/a/tasks.rs"));
+        assert_ne!(hash("/a/tasks.rs"), hash("/b/tasks.rs"));
+        assert_eq!(hash("/a/tasks.rs").len(), 16);
+    }
+}

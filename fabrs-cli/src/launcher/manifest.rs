@@ -1,0 +1,114 @@
+//! The package around a `tasks.rs`, which makes a tool of it.
+
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::block::Block;
+use super::find::Project;
+use super::{origin, profile};
+
+/// The files of a generated package.
+#[derive(Debug)]
+pub(super) struct Package {
+    /// Its `Cargo.toml`.
+    pub(super) manifest: String,
+    /// Its `src/main.rs`.
+    pub(super) main: String,
+    /// The `Cargo.lock` that it starts with, so that all projects share the dependencies that were compiled once.
+    pub(super) seed: Option<PathBuf>,
+}
+
+impl Package {
+    /// Makes the package called `name`, whose sources have a given digest.
+    ///
+    /// The digest stands in the manifest because cargo takes a file for unchanged when it is older than what was made
+    /// from it: a `tasks.rs` that came by `rsync -a` or `tar` is, and yesterday's tasks would run.
+    pub(super) fn new(project: &Project, name: &str, block: Block, digest: &str) -> Self {
+        let mut dependencies = block.dependencies;
+        for dependency in dependencies.iter_mut().map(|(_, dependency)| dependency) {
+            make_absolute(dependency, &project.root);
+        }
+        let fabrs = origin::fabrs(dependencies.remove("fabrs"));
+        let seed = fabrs.get("path").and_then(Value::as_str).map(|path| Path::new(path).join("Cargo.lock"));
+        dependencies.insert("fabrs".to_owned(), fabrs);
+
+        let package = table([
+            ("name", name.into()),
+            ("version", "0.0.0".into()),
+            ("edition", block.edition.unwrap_or_else(|| "2024".to_owned()).into()),
+            ("description", digest.into()),
+            ("publish", false.into()),
+        ]);
+        let tasks = project.tasks.to_string_lossy();
+        let manifest = table([
+            ("package", package.into()),
+            // A library, and no module of main.rs: `crate::` and inner attributes mean what they say.
+            ("lib", table([("name", "tasks".into()), ("path", tasks.as_ref().into())]).into()),
+            ("dependencies", dependencies.into()),
+            ("profile", table([("dev", profile::dev(block.profile).into())]).into()),
+            // Its own root, whatever lies above the cache.
+            ("workspace", table([("resolver", "3".into())]).into()),
+        ]);
+        Self { manifest: manifest.to_string(), main: main(project), seed: seed.filter(|seed| seed.is_file()) }
+    }
+}
+
+/// Returns the program, which names the library only to have it linked: tasks register themselves.
+fn main(project: &Project) -> String {
+    let hash = project.hash();
+    format!("use tasks as _;\n\nfn main() -> std::process::ExitCode {{\n    fabrs::main(\"{hash}\")\n}}\n")
+}
+
+/// Makes a dependency's path mean the same in the cache as beside `tasks.rs`.
+fn make_absolute(dependency: &mut Value, root: &Path) {
+    if let Some(Value::String(path)) = dependency.get_mut("path") {
+        *path = root.join(&*path).to_string_lossy().into_owned();
+    }
+}
+
+fn table<const N: usize>(entries: [(&str, Value); N]) -> Table {
+    entries.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package(source: &str) -> (Package, Table) {
+        let project = Project::of(Path::new("/my shop/tasks.rs")).unwrap();
+        let package = Package::new(&project, "tasks-0123", Block::read(source).unwrap(), "d1gest");
+        let manifest = toml::from_str(&package.manifest).unwrap();
+        (package, manifest)
+    }
+
+    #[test]
+    fn the_file_is_the_library_of_a_package_of_its_own() {
+        let (package, manifest) = package("");
+        assert_eq!(manifest["package"]["name"].as_str(), Some("tasks-0123"));
+        assert_eq!(manifest["package"]["edition"].as_str(), Some("2024"));
+        assert_eq!(manifest["lib"]["path"].as_str(), Some("/my shop/tasks.rs"));
+        assert!(manifest["workspace"].is_table());
+        assert!(package.main.contains("use tasks as _;"));
+        assert!(package.seed.unwrap().ends_with("Cargo.lock"));
+    }
+
+    #[test]
+    fn paths_of_the_block_are_relative_to_the_file() {
+        let block = "//! ```cargo\n//! [package]\n//! edition = '2021'\n//! [dependencies]\n//! a.path = '../a'\n\
+                     //! b = { version = '1', path = '/b' }\n//! c = '2'\n//! fabrs.path = 'vendor/fabrs'\n//! ```";
+        let (_, manifest) = package(block);
+        assert_eq!(manifest["dependencies"]["a"]["path"].as_str(), Some("/my shop/../a"));
+        assert_eq!(manifest["dependencies"]["b"]["path"].as_str(), Some("/b"));
+        assert_eq!(manifest["dependencies"]["c"].as_str(), Some("2"));
+        assert_eq!(manifest["dependencies"]["fabrs"]["path"].as_str(), Some("/my shop/vendor/fabrs"));
+        assert_eq!(manifest["package"]["edition"].as_str(), Some("2021"));
+    }
+
+    #[test]
+    fn other_sources_make_another_manifest() {
+        let project = Project::of(Path::new("/shop/tasks.rs")).unwrap();
+        let manifest = |digest| Package::new(&project, "tasks-0123", Block::default(), digest).manifest;
+        assert_ne!(manifest("one"), manifest("two"));
+    }
+}

@@ -1,0 +1,42 @@
+//! Finds a project's `tasks.rs`, keeps a compiled tool of it in the cache, and becomes that tool.
+//!
+//! Called by `fab` before anything else: [`find`], then [`prepare`], then [`exec`]; the tool calls [`arrive`] when it
+//! starts. Nothing here knows what a task or a host is. When nothing changed since the last time, all that happens
+//! between [`find`] and [`exec`] is the reading of one small file and a `stat` for each file that went into the tool.
+//!
+//! ```text
+//! <cache>/fabrs/target/                 what cargo compiled, for all projects: dependencies compile once
+//! <cache>/fabrs/projects/<hash>/        the room of one project, named by a hash of its path
+//!     Cargo.toml  Cargo.lock  src/main.rs   the package around tasks.rs, which is its library target
+//!     config.toml                           what cargo is told of the project's own cargo configuration
+//!     bin/tasks-<hash>                      the tool, copied out of the target folder
+//!     stamp                                 what it was made from
+//!     lock                                  held by the `fab` that compiles
+//! ```
+//!
+//! Package and binary carry the hash in their names: cargo tells members of different packages apart by name, and two
+//! projects with equal names in one target folder would be given each other's tool.
+
+mod block;
+mod cargo;
+mod cargo_config;
+mod dep_info;
+mod environment;
+mod exec;
+mod find;
+mod manifest;
+mod messages;
+mod origin;
+mod outcome;
+mod prepare;
+mod profile;
+mod progress;
+mod room;
+mod stamp;
+mod whole;
+
+pub use environment::Environment;
+pub use exec::{arrive, exec};
+pub use find::{Project, find};
+pub use prepare::prepare;
+pub use progress::{Note, Progress, on_stderr};

@@ -1,0 +1,181 @@
+//! From a project to its up-to-date tool.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fabrs_core::{Error, ErrorKind};
+use sha2::{Digest, Sha256};
+
+use super::block::Block;
+use super::cargo::Cargo;
+use super::cargo_config::CargoConfig;
+use super::dep_info;
+use super::environment::Environment;
+use super::find::{Project, hex};
+use super::manifest::Package;
+use super::outcome::Built;
+use super::progress::{Note, Progress};
+use super::room::Room;
+use super::stamp::{Input, Mark, Stamp};
+use super::whole;
+
+/// Returns the path of a project's tool, compiled now if anything it was made from has changed.
+///
+/// When nothing has, nothing is told and no process is started. Two that prepare one project at once compile it once.
+///
+/// # Errors
+///
+/// - [`ErrorKind::Compile`] if `tasks.rs` or something that it needs does not compile; what the compiler says was told
+///   as [`Note::Diagnostic`].
+/// - [`ErrorKind::Config`] if `tasks.rs` can't be read, or its manifest block or the project's cargo configuration is
+///   wrong.
+/// - [`ErrorKind::Local`] if there is no cargo, or the cache can't be written.
+pub fn prepare(project: &Project, environment: &Environment, progress: &mut dyn Progress) -> Result<PathBuf, Error> {
+    let room = Room::of(project, environment)?;
+    let is_fresh = || Stamp::read(&room.stamp()).is_some_and(|stamp| stamp.is_fresh(environment));
+    if is_fresh() {
+        return Ok(room.binary());
+    }
+
+    room.create()?;
+    let _lock = room.lock(progress)?;
+    // Whoever had the lock may have done the work.
+    let made = if is_fresh() { Ok(()) } else { make(project, &room, environment, progress) };
+    progress.note(Note::Done);
+    made.map(|()| room.binary())
+}
+
+fn make(project: &Project, room: &Room, environment: &Environment, progress: &mut dyn Progress) -> Result<(), Error> {
+    let shown = project.shown(environment.cwd());
+    let cargo = Cargo::find(room, environment)?;
+    let config = CargoConfig::read(&project.root, environment.cargo_home().as_deref())?;
+    let old = Stamp::read(&room.stamp()).unwrap_or_default();
+    let package = package(project, room, &old, &shown)?;
+
+    whole::write(&room.manifest(), package.manifest.as_bytes())?;
+    whole::write(&room.main(), package.main.as_bytes())?;
+    whole::write(&room.cargo_config(), config.settings.to_string().as_bytes())?;
+    if let Some(seed) = &package.seed {
+        plant(room, seed)?;
+    }
+
+    let before = Before::look(project, &old);
+    progress.note(Note::Compiling { first: !room.target.join("debug").exists() });
+    let built = build(&cargo, &shown, progress)?;
+
+    whole::copy(&built.executable, &room.binary())?;
+    let mut stamp = Stamp { cargo: cargo.program().to_owned(), ..Stamp::default() };
+    for name in Environment::choose_compiler() {
+        stamp.add_variable(name, environment);
+    }
+    for text in built.dep_infos.iter().filter_map(|file| fs::read_to_string(file).ok()) {
+        dep_info::variables(&text).for_each(|name| stamp.add_variable(name, environment));
+    }
+
+    let uses = cargo.compiler().into_iter().chain(environment.rustup_settings());
+    for file in manifests(&built).into_iter().chain(config.files).chain(package.seed).chain(uses) {
+        before.add(&mut stamp, file, false);
+    }
+    for file in sources(&built, room)? {
+        before.add(&mut stamp, file, true);
+    }
+    // These were written by cargo and by us, after the look at what was there before.
+    for file in [room.binary(), room.dependency_lock()] {
+        let mark = Mark::of(&file);
+        stamp.files.insert(file, Input { source: false, mark });
+    }
+    whole::write(&room.stamp(), stamp.text().as_bytes())
+}
+
+/// Reads `tasks.rs` and makes the package around it.
+fn package(project: &Project, room: &Room, old: &Stamp, shown: &str) -> Result<Package, Error> {
+    let source = fs::read_to_string(&project.tasks)
+        .map_err(|error| Error::new(ErrorKind::Config, format!("could not read `{shown}`")).caused_by(error))?;
+    let block = Block::read(&source)
+        .map_err(|error| Error::new(ErrorKind::Config, format!("{shown}:{}: {}", error.line, error.what)))?;
+
+    let mut digest = Sha256::new();
+    let known = old.files.iter().filter(|(_, input)| input.source).map(|(path, _)| path);
+    for path in known.chain([&project.tasks]) {
+        digest.update(path.as_os_str().as_encoded_bytes());
+        digest.update([0]);
+        // One that vanished is found missing by cargo.
+        digest.update(Sha256::digest(fs::read(path).unwrap_or_default()));
+    }
+    Ok(Package::new(project, &room.name, block, &hex(&digest.finalize()[..16])))
+}
+
+/// Starts the room's lock file as a copy of the one that `fabrs` has, again whenever that has changed.
+fn plant(room: &Room, seed: &Path) -> Result<(), Error> {
+    let unreadable =
+        |error| Error::new(ErrorKind::Local, format!("could not read `{}`", seed.display())).caused_by(error);
+    let lock = fs::read(seed).map_err(unreadable)?;
+    let digest = hex(&Sha256::digest(&lock));
+    let planted = fs::read_to_string(room.seed()).is_ok_and(|planted| planted == digest);
+    if !planted || !room.dependency_lock().exists() {
+        whole::write(&room.dependency_lock(), &lock)?;
+        whole::write(&room.seed(), digest.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Builds, and once more without the network if that is what was missing: an index that was fetched before may do.
+fn build(cargo: &Cargo<'_>, shown: &str, progress: &mut dyn Progress) -> Result<Built, Error> {
+    let (succeeded, outcome) = cargo.build(false, progress)?;
+    if succeeded {
+        return outcome.built();
+    }
+    if !outcome.wants_network() {
+        return Err(outcome.failure(shown));
+    }
+    match cargo.build(true, progress)? {
+        (true, again) => again.built(),
+        (false, again) if again.is_explained() => Err(again.failure(shown)),
+        (false, _) => Err(outcome.failure(shown)),
+    }
+}
+
+/// Returns the manifests that may change what is compiled: those of all packages that are no download, and those above
+/// them, from which they may inherit.
+fn manifests(built: &Built) -> Vec<PathBuf> {
+    let above = |manifest: &PathBuf| -> Vec<_> {
+        manifest.ancestors().skip(1).map(|folder| folder.join("Cargo.toml")).filter(|file| file.is_file()).collect()
+    };
+    built.manifests.iter().flat_map(above).collect()
+}
+
+/// Returns all sources that cargo names.
+fn sources(built: &Built, room: &Room) -> Result<Vec<PathBuf>, Error> {
+    let dep_info = built.executable.with_file_name(format!("{}.d", room.name));
+    let text = fs::read_to_string(&dep_info).map_err(|error| {
+        Error::new(ErrorKind::Local, format!("could not read `{}`", dep_info.display())).caused_by(error)
+    })?;
+    Ok(dep_info::inputs(&text))
+}
+
+/// What the inputs looked like before cargo read them.
+///
+/// A file that is edited while cargo runs must not be taken for compiled: for those that were known before, the look
+/// was taken before; others are left unsure if they changed since.
+struct Before {
+    known: BTreeMap<PathBuf, Option<Mark>>,
+    moment: i128,
+}
+
+impl Before {
+    fn look(project: &Project, old: &Stamp) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let known = old.files.keys().chain([&project.tasks]).map(|path| (path.clone(), Mark::of(path))).collect();
+        Self { known, moment: now.as_nanos().cast_signed() }
+    }
+
+    fn add(&self, stamp: &mut Stamp, path: PathBuf, source: bool) {
+        let mark = match self.known.get(&path) {
+            Some(mark) => *mark,
+            None => Mark::of(&path).filter(|mark| mark.is_before(self.moment)),
+        };
+        stamp.files.insert(path, Input { source, mark });
+    }
+}

@@ -1,0 +1,107 @@
+//! How a tool is compiled: soon ready, and quick where it encrypts.
+
+use toml::{Table, Value};
+
+/// Crates that encrypt, hash or copy. At level 0 a handshake takes several times as long and transfers crawl.
+///
+/// The workspace's own manifest has the same list; a test compares them.
+const HOT: [&str; 38] = [
+    "aead",
+    "aes",
+    "aes-gcm",
+    "bcrypt-pbkdf",
+    "blowfish",
+    "bytes",
+    "cbc",
+    "chacha20",
+    "cipher",
+    "crypto-bigint",
+    "ctr",
+    "curve25519-dalek",
+    "digest",
+    "ed25519-dalek",
+    "flate2",
+    "ghash",
+    "hybrid-array",
+    "inout",
+    "keccak",
+    "memchr",
+    "miniz_oxide",
+    "ml-kem",
+    "module-lattice",
+    "p256",
+    "poly1305",
+    "polyval",
+    "primefield",
+    "primeorder",
+    "ring",
+    "rsa",
+    "russh",
+    "russh-cryptovec",
+    "sha1",
+    "sha2",
+    "sha3",
+    "tokio",
+    "universal-hash",
+    "zeroize",
+];
+
+/// Returns the `dev` profile of a generated package, with what its block changes.
+pub(super) fn dev(changes: Table) -> Table {
+    let mut packages = Table::new();
+    // Nobody steps through a dependency of a tool, and without its lines it compiles and links faster.
+    packages.insert("*".to_owned(), one("debug", false));
+    packages.extend(HOT.map(|name| (name.to_owned(), one("opt-level", 1))));
+
+    let mut dev = Table::new();
+    dev.insert("debug".to_owned(), "line-tables-only".into());
+    dev.insert("incremental".to_owned(), true.into());
+    dev.insert("package".to_owned(), packages.into());
+    merge(&mut dev, changes);
+    dev
+}
+
+fn one(key: &str, value: impl Into<Value>) -> Value {
+    Value::Table(Table::from_iter([(key.to_owned(), value.into())]))
+}
+
+/// Puts one table over another: tables are joined, all else is replaced.
+fn merge(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(base)), Value::Table(over)) => merge(base, over),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hot_crates_are_those_of_the_workspace() {
+        let manifest = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).unwrap();
+        let manifest: Table = toml::from_str(&manifest).unwrap();
+        let listed: Vec<_> = manifest["profile"]["dev"]["package"]
+            .as_table()
+            .unwrap()
+            .iter()
+            .filter(|(_, settings)| settings.get("opt-level") == Some(&Value::Integer(1)))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(listed, HOT);
+    }
+
+    #[test]
+    fn a_block_changes_single_settings() {
+        let changes = "opt-level = 1\npackage.russh.debug = true\npackage.mine.opt-level = 3";
+        let dev = dev(toml::from_str(changes).unwrap());
+        assert_eq!(dev["opt-level"].as_integer(), Some(1));
+        assert_eq!(dev["incremental"].as_bool(), Some(true));
+        assert_eq!(dev["package"]["russh"], toml::from_str("opt-level = 1\ndebug = true").unwrap());
+        assert_eq!(dev["package"]["mine"]["opt-level"].as_integer(), Some(3));
+    }
+}

@@ -1,0 +1,210 @@
+//! What a tool was made from, and whether all of it is still the same.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::environment::Environment;
+
+/// The first line; another layout gets another number.
+const HEAD: &str = "fabrs-stamp 1";
+/// The last line, by which a stamp is known to be whole.
+const END: &str = "end";
+
+/// Everything that a tool depends on.
+///
+/// On disk it is one line each, `KIND DETAILS NAME`, so that reading it takes no parser.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Stamp {
+    /// Which cargo compiled it.
+    pub(super) cargo: PathBuf,
+    /// Variables with what they were, shown as text; `None` if they were not set.
+    pub(super) variables: BTreeMap<String, Option<String>>,
+    /// Files with what they looked like.
+    pub(super) files: BTreeMap<PathBuf, Input>,
+}
+
+/// A file that a tool depends on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Input {
+    /// Whether its text is compiled in; else it is a manifest, a compiler or the tool itself.
+    pub(super) source: bool,
+    /// What it looked like; `None` if it changed while it was read, so that what was compiled is not known.
+    pub(super) mark: Option<Mark>,
+}
+
+/// What a file looks like from outside.
+///
+/// The time of its last change is what a copy that keeps modification times can't forge.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Mark {
+    size: u64,
+    modified: i128,
+    changed: i128,
+}
+
+impl Mark {
+    /// Looks at a file.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+        Some(Self {
+            size: metadata.len(),
+            modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+
+    /// Tells whether the file was last written before a moment, given in nanoseconds since 1970.
+    pub(super) fn is_before(self, moment: i128) -> bool {
+        self.modified < moment && self.changed < moment
+    }
+}
+
+impl Stamp {
+    /// Reads a stamp; one that can't be read is none.
+    pub(super) fn read(path: &Path) -> Option<Self> {
+        Self::parse(&fs::read_to_string(path).ok()?)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.strip_suffix('\n')?.strip_suffix(END)?.strip_suffix('\n')?.split('\n');
+        if lines.next()? != HEAD {
+            return None;
+        }
+        let mut stamp = Self::default();
+        for line in lines {
+            let (kind, rest) = line.split_once(' ')?;
+            match kind {
+                "cargo" => stamp.cargo = PathBuf::from(rest),
+                "set" => {
+                    let (name, value) = rest.split_once(' ')?;
+                    stamp.variables.insert(name.to_owned(), Some(value.to_owned()));
+                }
+                "unset" => {
+                    stamp.variables.insert(rest.to_owned(), None);
+                }
+                "source" | "file" => {
+                    let mut parts = rest.splitn(4, ' ');
+                    let mut part = || parts.next();
+                    let (size, modified, changed) = (part()?, part()?, part()?);
+                    let mark = match size {
+                        "-" => None,
+                        size => Some(Mark {
+                            size: size.parse().ok()?,
+                            modified: modified.parse().ok()?,
+                            changed: changed.parse().ok()?,
+                        }),
+                    };
+                    stamp.files.insert(PathBuf::from(part()?), Input { source: kind == "source", mark });
+                }
+                _ => return None,
+            }
+        }
+        Some(stamp)
+    }
+
+    /// Returns the text that [`read`](Self::read) reads.
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("{HEAD}\ncargo {}\n", self.cargo.display());
+        for (name, value) in &self.variables {
+            // Writing into a string can't fail.
+            let _ = match value {
+                Some(value) => writeln!(text, "set {name} {value}"),
+                None => writeln!(text, "unset {name}"),
+            };
+        }
+        for (path, input) in &self.files {
+            let kind = if input.source { "source" } else { "file" };
+            let path = path.display();
+            let _ = match input.mark {
+                Some(Mark { size, modified, changed }) => {
+                    writeln!(text, "{kind} {size} {modified} {changed} {path}")
+                }
+                None => writeln!(text, "{kind} - - - {path}"),
+            };
+        }
+        text.push_str(END);
+        text.push('\n');
+        text
+    }
+
+    /// Remembers a variable as it is now.
+    pub(super) fn add_variable(&mut self, name: &str, environment: &Environment) {
+        self.variables.insert(name.to_owned(), shown(name, environment));
+    }
+
+    /// Tells whether everything is as it was. Costs a `stat` a file.
+    ///
+    /// Where there is no cargo any more, what it once made is as good as it gets.
+    pub(super) fn is_fresh(&self, environment: &Environment) -> bool {
+        environment.cargo().is_none_or(|cargo| cargo == self.cargo)
+            && self.variables.iter().all(|(name, value)| shown(name, environment) == *value)
+            && self.files.iter().all(|(path, input)| input.mark.is_some() && Mark::of(path) == input.mark)
+    }
+}
+
+/// Returns a variable's value on one line.
+fn shown(name: &str, environment: &Environment) -> Option<String> {
+    environment.get(name).map(|value| value.as_bytes().escape_ascii().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        Environment::new(variables.iter().map(|(name, value)| (name.into(), value.into())), "/")
+    }
+
+    #[test]
+    fn a_stamp_is_read_as_it_was_written() {
+        let mut stamp = Stamp { cargo: "/opt/my tools/cargo".into(), ..Stamp::default() };
+        stamp.add_variable("A", &environment(&[("A", "two\nlines \"and\" quotes")]));
+        stamp.add_variable("B", &environment(&[]));
+        let mark = Mark { size: 3, modified: 1_700_000_000_123_456_789, changed: -1 };
+        stamp.files.insert("/a b/täsks.rs".into(), Input { source: true, mark: Some(mark) });
+        stamp.files.insert("/c".into(), Input { source: false, mark: None });
+        assert_eq!(Stamp::parse(&stamp.text()), Some(stamp));
+    }
+
+    #[test]
+    fn a_stamp_that_was_cut_or_is_of_another_layout_is_none() {
+        let text = Stamp { cargo: "/bin/cargo".into(), ..Stamp::default() }.text();
+        assert!(Stamp::parse(&text).is_some());
+        for end in 0..text.len() {
+            assert_eq!(Stamp::parse(&text[..end]), None, "{end}");
+        }
+        assert_eq!(Stamp::parse(&text.replace("stamp 1", "stamp 0")), None);
+    }
+
+    #[test]
+    fn a_changed_variable_is_not_fresh() {
+        let mut stamp = Stamp::default();
+        stamp.add_variable("RUSTUP_TOOLCHAIN", &environment(&[]));
+        assert!(stamp.is_fresh(&environment(&[])));
+        assert!(!stamp.is_fresh(&environment(&[("RUSTUP_TOOLCHAIN", "nightly")])));
+    }
+
+    #[test]
+    fn a_file_that_changed_vanished_or_was_unsure_is_not_fresh() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tasks.rs");
+        fs::write(&file, "one").unwrap();
+        let mut stamp = Stamp::default();
+        stamp.files.insert(file.clone(), Input { source: true, mark: Mark::of(&file) });
+        assert!(stamp.is_fresh(&environment(&[])));
+
+        fs::write(&file, "three").unwrap();
+        assert!(!stamp.is_fresh(&environment(&[])));
+        fs::remove_file(&file).unwrap();
+        assert!(!stamp.is_fresh(&environment(&[])));
+
+        fs::write(&file, "one").unwrap();
+        stamp.files.insert(file, Input { source: true, mark: None });
+        assert!(!stamp.is_fresh(&environment(&[])));
+    }
+}

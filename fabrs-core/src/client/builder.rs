@@ -1,0 +1,120 @@
+//! Making a [`Client`].
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use super::{Client, CommandDefaults, Inner};
+use crate::config::{Input, Inventory, Mode, Settings, Variables};
+use crate::event::{NoSink, Sink};
+use crate::secret::Secret;
+use crate::transport::ssh::{OpenSsh, SshSettings};
+use crate::transport::{Ask, Dial, DryRun, NoInput, RunStop, Terminal};
+
+/// Makes a [`Client`]: settings, sink, hosts, and what makes its transports.
+#[derive(Default)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct ClientBuilder {
+    settings: Settings,
+    inventory: Inventory,
+    sink: Option<Arc<dyn Sink>>,
+    dial: Option<Arc<dyn Dial>>,
+    ask: Option<Arc<dyn Ask>>,
+    password: Option<Secret>,
+    defaults: CommandDefaults,
+}
+
+impl ClientBuilder {
+    pub(super) fn new() -> Self {
+        let defaults = CommandDefaults { ahead: true, ..CommandDefaults::default() };
+        // A program that embeds this crate is not asked at its terminal unless it says so.
+        let settings = Settings { input: Input::Refused, ..Settings::default() };
+        Self { settings, defaults, ..Self::default() }
+    }
+
+    /// Takes the settings of a run.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.defaults.timeout = settings.command_timeout;
+        self.defaults.warn = settings.warn_only;
+        self.settings = settings;
+        self
+    }
+
+    /// Says whether a channel is opened ahead for the next command, as is right where several follow each other. Done by
+    /// default.
+    pub fn ahead(mut self, ahead: bool) -> Self {
+        self.defaults.ahead = ahead;
+        self
+    }
+
+    /// Shows every command line before it runs.
+    pub fn echo(mut self) -> Self {
+        self.defaults.echo = true;
+        self
+    }
+
+    /// Names the hosts, roles and environment.
+    pub fn inventory(mut self, inventory: Inventory) -> Self {
+        self.inventory = inventory;
+        self
+    }
+
+    /// Tells `sink` what happens. Nobody is told by default.
+    pub fn sink(mut self, sink: impl Into<Arc<dyn Sink>>) -> Self {
+        self.sink = Some(sink.into());
+        self
+    }
+
+    /// Makes transports by `dial` rather than as `ssh` would.
+    pub fn dial(mut self, dial: impl Dial + 'static) -> Self {
+        self.dial = Some(Arc::new(dial));
+        self
+    }
+
+    /// Asks by `ask` where something has to be asked. By default the terminal where the settings allow it, else nobody.
+    pub fn ask(mut self, ask: impl Ask + 'static) -> Self {
+        self.ask = Some(Arc::new(ask));
+        self
+    }
+
+    /// Uses `password` where a host wants one to log in.
+    pub fn password(mut self, password: Secret) -> Self {
+        self.password = Some(password);
+        self
+    }
+
+    /// Makes the client. Nothing is connected.
+    pub fn build(self) -> Client {
+        let sink = self.sink.unwrap_or_else(|| Arc::new(NoSink));
+        let ask = self.ask.unwrap_or_else(|| match self.settings.input {
+            Input::Allowed => Arc::new(Terminal::default()),
+            Input::Refused => Arc::new(NoInput),
+        });
+        let dial = self.dial.unwrap_or_else(|| {
+            let ssh = SshSettings::new(&self.settings, Variables::from_env(), ask, Arc::clone(&sink));
+            Arc::new(OpenSsh::new(ssh.with_password(self.password)))
+        });
+        let dial = match self.settings.mode {
+            Mode::Run => dial,
+            Mode::DryRun => Arc::new(DryRun::new(dial, Arc::clone(&sink))),
+        };
+        Client {
+            inner: Arc::new(Inner {
+                dial,
+                sink,
+                inventory: self.inventory,
+                settings: self.settings,
+                defaults: self.defaults,
+                stop: RunStop::default(),
+                pool: Mutex::new(HashMap::new()),
+                shared: Mutex::new(HashMap::new()),
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,184 @@
+//! What one run shares: connections, settings, who is told, what stops it.
+
+mod builder;
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use crate::config::{Inventory, Settings};
+use crate::connection::Connection;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Sink;
+use crate::host::Host;
+use crate::transport::{Dial, RunStop, Transport};
+
+pub use builder::ClientBuilder;
+
+/// What one run, or one program that embeds this crate, shares: its connections (one to a host), its settings, its
+/// [`Sink`], and what stops it.
+///
+/// Cheap to clone. Two clients know nothing of each other.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dial: Arc<dyn Dial>,
+    sink: Arc<dyn Sink>,
+    inventory: Inventory,
+    settings: Settings,
+    defaults: CommandDefaults,
+    stop: RunStop,
+    pool: Mutex<HashMap<Host, Arc<dyn Transport>>>,
+    shared: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+}
+
+/// What every command has unless it says otherwise.
+#[derive(Debug, Clone, Default)]
+pub struct CommandDefaults {
+    /// How long it may run. Without end by default.
+    pub timeout: Option<Duration>,
+    /// Whether a status other than 0 is no error.
+    pub warn: bool,
+    /// Whether the command line is shown before it runs.
+    pub echo: bool,
+    /// Whether a channel is opened ahead for the next command: right for tasks, wrong for a single line.
+    pub ahead: bool,
+}
+
+impl Client {
+    /// Returns a builder with the settings that `ssh` would have: its config file, its agent, its known hosts.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+
+    /// Returns a connection to `host`, which opens on first use; the same link for the same host, however often asked.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] where the text is no host, [`ErrorKind::Config`] where the ssh config is wrong.
+    pub fn connect(&self, host: impl IntoHost) -> Result<Connection> {
+        let host = host.into_host()?;
+        let transport = self.transport(&host)?;
+        Ok(Connection::bound(self.clone(), host, transport))
+    }
+
+    /// Returns a connection to this machine.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub fn local(&self) -> Result<Connection> {
+        self.connect(Host::local())
+    }
+
+    /// Waits for what still runs and closes all connections. A connection that is used later opens again.
+    pub async fn close(&self) {
+        let all: Vec<_> = lock(&self.inner.pool).values().cloned().collect();
+        join_all(all.iter().map(|transport| transport.close())).await;
+    }
+
+    /// Returns who is told what happens.
+    pub fn sink(&self) -> &Arc<dyn Sink> {
+        &self.inner.sink
+    }
+
+    /// Returns what stops the run: every command of this client ends when it is raised.
+    pub fn stop(&self) -> &RunStop {
+        &self.inner.stop
+    }
+
+    /// Returns the hosts and roles this client knows.
+    pub fn inventory(&self) -> &Inventory {
+        &self.inner.inventory
+    }
+
+    /// Returns the settings.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// Returns what makes its transports.
+    pub(crate) fn dial(&self) -> &Arc<dyn Dial> {
+        &self.inner.dial
+    }
+
+    pub(crate) fn defaults(&self) -> &CommandDefaults {
+        &self.inner.defaults
+    }
+
+    /// Returns the one value of type `T` that belongs to this client, making it where it is not there yet.
+    ///
+    /// It is how a higher layer keeps what a run shares without this one knowing of it.
+    pub(crate) fn shared<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut shared = lock(&self.inner.shared);
+        let value = shared.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        Arc::downcast(Arc::clone(value)).unwrap_or_default()
+    }
+
+    fn transport(&self, host: &Host) -> Result<Arc<dyn Transport>> {
+        let mut pool = lock(&self.inner.pool);
+        if let Some(transport) = pool.get(host) {
+            return Ok(Arc::clone(transport));
+        }
+        let transport = self.inner.dial.dial(host)?;
+        pool.insert(host.clone(), Arc::clone(&transport));
+        Ok(transport)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("hosts", &lock(&self.inner.pool).keys()).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What can be taken for a host: its text, or a [`Host`].
+pub trait IntoHost {
+    /// Reads the host.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] where the text is no host.
+    fn into_host(self) -> Result<Host>;
+}
+
+impl IntoHost for Host {
+    fn into_host(self) -> Result<Host> {
+        Ok(self)
+    }
+}
+
+impl IntoHost for &Host {
+    fn into_host(self) -> Result<Host> {
+        Ok(self.clone())
+    }
+}
+
+impl IntoHost for &str {
+    fn into_host(self) -> Result<Host> {
+        self.parse().map_err(|source| Error::new(ErrorKind::Usage, "this is no host").caused_by(source))
+    }
+}
+
+impl IntoHost for String {
+    fn into_host(self) -> Result<Host> {
+        self.as_str().into_host()
+    }
+}
+
+impl IntoHost for &String {
+    fn into_host(self) -> Result<Host> {
+        self.as_str().into_host()
+    }
+}

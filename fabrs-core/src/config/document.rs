@@ -1,0 +1,273 @@
+//! One TOML text with the place of everything in it, so that every complaint names file and line.
+
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Host, HostError};
+
+use super::near::meant;
+
+/// Keys that the format has and this version does not know what to do with.
+const LATER: [&str; 2] = ["vagrant", "virtualenv"];
+
+/// The text of a file, and the name it is called by in errors.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Document<'d> {
+    pub(super) file: &'d Path,
+    pub(super) text: &'d str,
+}
+
+impl<'d> Document<'d> {
+    /// Reads the text as TOML.
+    pub(super) fn parse(&self) -> Result<Spanned<DeTable<'d>>> {
+        DeTable::parse(self.text).map_err(|cause| {
+            // The cause's own text shows the line again, with a drawing; its message is what is new.
+            let said = Said(cause.message().to_owned());
+            self.error(cause.span(), "this is not TOML").caused_by(said)
+        })
+    }
+
+    /// Returns the entries of the whole file, in its order.
+    pub(super) fn entries<'t>(&'t self, root: &'t DeTable<'d>) -> Vec<Entry<'t>> {
+        entries(self, "", root)
+    }
+
+    fn error(&self, span: Option<Range<usize>>, what: &str) -> Error {
+        let at = match span {
+            Some(span) => format!("{}:{}", self.file.display(), self.line(span.start)),
+            None => self.file.display().to_string(),
+        };
+        Error::new(ErrorKind::Config, format!("{at}: {what}"))
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        let before = self.text.bytes().take(offset);
+        before.filter(|byte| *byte == b'\n').count() + 1
+    }
+}
+
+/// What the TOML reader said.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Said(String);
+
+/// One `key = value`, or one `[table]`.
+#[derive(Debug)]
+pub(super) struct Entry<'t> {
+    document: &'t Document<'t>,
+    path: String,
+    key: &'t str,
+    key_span: Range<usize>,
+    value: &'t Spanned<DeValue<'t>>,
+}
+
+fn entries<'t>(document: &'t Document<'t>, above: &str, table: &'t DeTable<'_>) -> Vec<Entry<'t>> {
+    let path = |key: &str| if above.is_empty() { key.to_owned() } else { format!("{above}.{key}") };
+    let entry = |(key, value): (&'t Spanned<_>, &'t Spanned<DeValue<'_>>)| -> Entry<'t> {
+        let name: &'t std::borrow::Cow<'_, str> = key.get_ref();
+        Entry { document, path: path(name), key: name, key_span: key.span(), value }
+    };
+    let mut all: Vec<_> = table.iter().map(entry).collect();
+    // The table is sorted by name; a person reads, and is told of mistakes, from the top.
+    all.sort_by_key(|entry| entry.key_span.start);
+    all
+}
+
+impl<'t> Entry<'t> {
+    pub(super) fn key(&self) -> &'t str {
+        self.key
+    }
+
+    /// Returns the key with all keys above it: `env.staging.hosts`.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Makes an error at a place inside the entry, or at its key.
+    pub(super) fn error(&self, span: Option<Range<usize>>, what: &str) -> Error {
+        self.document.error(span.or_else(|| Some(self.key_span.clone())), what)
+    }
+
+    /// Makes the error for a key that is none of `known`.
+    pub(super) fn unknown(&self, known: &[&str]) -> Error {
+        if LATER.contains(&self.key) {
+            return self.error(None, &format!("`{}` is not supported by this version", self.key));
+        }
+        let place = match self.path.rsplit_once('.') {
+            Some((above, _)) => format!(" in `[{above}]`"),
+            None => String::new(),
+        };
+        let what = format!("unknown key `{}`{place}", self.key);
+        self.error(None, &what).hint(meant(self.key, known.iter().copied(), "known keys"))
+    }
+
+    fn expected(&self, what: &str) -> Error {
+        self.expected_at(self.value, what)
+    }
+
+    fn expected_at(&self, value: &Spanned<DeValue<'_>>, what: &str) -> Error {
+        // The span of a table that only dotted keys made says nothing; its key has a line of its own.
+        let span = (!value.get_ref().is_table()).then(|| value.span());
+        let found = value.get_ref().type_str();
+        self.error(span, &format!("`{}` must be {what}, found: {found}", self.path))
+    }
+
+    /// Returns the entry's value, which must be a table.
+    pub(super) fn table(&self) -> Result<&'t Spanned<DeValue<'t>>> {
+        if self.value.get_ref().is_table() { Ok(self.value) } else { Err(self.expected("a table")) }
+    }
+
+    /// Returns the entries of the table that this entry must be, in the file's order.
+    pub(super) fn entries(&self) -> Result<Vec<Self>> {
+        match self.value.get_ref() {
+            DeValue::Table(table) => Ok(entries(self.document, &self.path, table)),
+            _ => Err(self.expected("a table")),
+        }
+    }
+
+    pub(super) fn bool(&self) -> Result<bool> {
+        self.value.get_ref().as_bool().ok_or_else(|| self.expected("`true` or `false`"))
+    }
+
+    /// Returns a text that is not empty, trimmed.
+    pub(super) fn text(&self) -> Result<String> {
+        let text = self.value.get_ref().as_str().ok_or_else(|| self.expected("a text"))?.trim();
+        if text.is_empty() {
+            return Err(self.error(None, &format!("`{}` is empty", self.path)));
+        }
+        Ok(text.to_owned())
+    }
+
+    pub(super) fn port(&self) -> Result<u16> {
+        const WHAT: &str = "a port (1 to 65535)";
+        let DeValue::Integer(number) = self.value.get_ref() else { return Err(self.expected(WHAT)) };
+        match u16::from_str_radix(number.as_str(), number.radix()) {
+            Ok(port) if port > 0 => Ok(port),
+            _ => {
+                let what = format!("`{}` must be {WHAT}, found: {number}", self.path);
+                Err(self.error(None, &what))
+            }
+        }
+    }
+
+    pub(super) fn host(&self) -> Result<Host> {
+        self.host_at(self.value, "the address of a host")
+    }
+
+    pub(super) fn hosts(&self) -> Result<Vec<Host>> {
+        const WHAT: &str = "a list of hosts";
+        match self.value.get_ref() {
+            DeValue::Array(list) => list.iter().map(|item| self.host_at(item, WHAT)).collect(),
+            DeValue::String(host) => {
+                let hint = format!("write `{} = [\"{}\"]`", self.key, host.trim());
+                Err(self.expected(WHAT).hint(hint))
+            }
+            _ => Err(self.expected(WHAT)),
+        }
+    }
+
+    fn host_at(&self, value: &Spanned<DeValue<'_>>, expected: &str) -> Result<Host> {
+        let text = value.get_ref().as_str().ok_or_else(|| self.expected_at(value, expected))?;
+        text.parse().map_err(|cause| {
+            let ranged = matches!(cause, HostError::Name(_)) && text.contains('[');
+            let error = self.error(Some(value.span()), &format!("`{}` names no host", self.path)).caused_by(cause);
+            if ranged { error.hint("ranges are not supported by this version: write one host each") } else { error }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config> {
+        Config::parse(text, Path::new("fabrs.toml"))
+    }
+
+    #[track_caller]
+    fn refused(text: &str, block: &str) {
+        assert_eq!(parse(text).unwrap_err().block().to_string(), block);
+    }
+
+    #[test]
+    fn a_wrong_type_is_told_with_its_line_and_what_was_expected() {
+        refused("vars = 1", "error: fabrs.toml:1: `vars` must be a table, found: integer");
+        refused("env = []", "error: fabrs.toml:1: `env` must be a table, found: array");
+        refused("[env]\na = 1", "error: fabrs.toml:2: `env.a` must be a table, found: integer");
+        refused(
+            "[env.a]\nhosts = 'web1'",
+            "error: fabrs.toml:2: `env.a.hosts` must be a list of hosts, found: string\n\
+             hint: write `hosts = [\"web1\"]`",
+        );
+        refused("env.a.hosts = true", "error: fabrs.toml:1: `env.a.hosts` must be a list of hosts, found: boolean");
+        refused(
+            "env.a.hosts = [\n'a',\n7]",
+            "error: fabrs.toml:3: `env.a.hosts` must be a list of hosts, found: integer",
+        );
+        refused(
+            "[env.a]\n\nroles.web.x = 1",
+            "error: fabrs.toml:3: `env.a.roles.web` must be a list of hosts, found: table",
+        );
+        refused("env.a.user = 1", "error: fabrs.toml:1: `env.a.user` must be a text, found: integer");
+        refused(
+            "env.a.protected = 'yes'",
+            "error: fabrs.toml:1: `env.a.protected` must be `true` or `false`, found: string",
+        );
+        refused("env.a.port = '22'", "error: fabrs.toml:1: `env.a.port` must be a port (1 to 65535), found: string");
+    }
+
+    #[test]
+    fn a_value_that_makes_no_sense_is_told_with_its_line() {
+        for port in ["0", "65536", "-1", "99999999999999999999"] {
+            let block = format!("error: fabrs.toml:1: `env.a.port` must be a port (1 to 65535), found: {port}");
+            refused(&format!("env.a.port = {port}"), &block);
+        }
+        assert_eq!(parse("env.a.port = 2_222").unwrap().environments()[0].port(), Some(2222));
+        refused("env.a.user = ' '", "error: fabrs.toml:1: `env.a.user` is empty");
+        refused("[env.'-x']", "error: fabrs.toml:1: `-x` cannot be typed as the name of an environment");
+        refused(
+            "env.a.gateway = '@local'",
+            "error: fabrs.toml:1: `env.a.gateway` must be another machine, found: @local",
+        );
+        refused(
+            "env.a.hosts = ['a',\n'web:ssh']",
+            "error: fabrs.toml:2: `env.a.hosts` names no host\n\
+             \x20 caused by: `ssh` is not a port (1 to 65535) in `web:ssh`",
+        );
+        refused(
+            "env.a.roles.web = ['web[2-4]']",
+            "error: fabrs.toml:1: `env.a.roles.web` names no host\n  caused by: `web[2-4]` is not a host's name\n\
+             hint: ranges are not supported by this version: write one host each",
+        );
+        refused(
+            "[vars]\nbig = 99999999999999999999",
+            "error: fabrs.toml:2: could not read `vars`\n  caused by: \
+             invalid type: integer `99999999999999999999` as i128, expected any valid TOML value\n\
+             \x20            in `big`",
+        );
+    }
+
+    #[test]
+    fn what_is_no_toml_is_told_with_its_line() {
+        refused(
+            "[vars]\napp = ",
+            "error: fabrs.toml:2: this is not TOML\n  caused by: string values must be quoted, expected literal string",
+        );
+        refused("[vars]\n\n[vars]", "error: fabrs.toml:3: this is not TOML\n  caused by: duplicate key");
+    }
+
+    #[test]
+    fn an_editors_byte_order_mark_and_line_ends_do_no_harm() {
+        let config = parse("\u{feff}[env.a]\r\nhosts = ['web1']\r\n").unwrap();
+        assert_eq!(config.environments().len(), 1);
+        refused(
+            "\u{feff}[env.a]\r\n\r\nuser = 1\r\n",
+            "error: fabrs.toml:3: `env.a.user` must be a text, found: integer",
+        );
+    }
+}

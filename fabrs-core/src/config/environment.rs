@@ -1,0 +1,216 @@
+//! One `[env.NAME]` of `fabrs.toml`: named hosts and settings.
+
+use std::collections::HashSet;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+
+use super::document::Entry;
+use super::near::{listed, meant};
+use super::vars::Vars;
+
+/// The keys of an environment, as a hint lists them.
+pub(super) const KEYS: [&str; 7] = ["hosts", "roles", "user", "port", "gateway", "protected", "vars"];
+
+/// Named settings and hosts: what `fab production deploy` calls `production`.
+///
+/// Hosts are in the file's order, each once.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Environment {
+    name: String,
+    hosts: Vec<Host>,
+    roles: Vec<(String, Vec<Host>)>,
+    user: Option<String>,
+    port: Option<u16>,
+    gateway: Option<Host>,
+    protected: bool,
+    vars: Vars,
+}
+
+impl Environment {
+    /// Returns the name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the hosts of `hosts`, without those that only a role names.
+    pub fn hosts(&self) -> &[Host] {
+        &self.hosts
+    }
+
+    /// Returns the names of the roles, in the file's order.
+    pub fn roles(&self) -> impl Iterator<Item = &str> + Clone {
+        self.roles.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Returns the hosts of one role.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] if there is no such role.
+    pub fn role(&self, name: &str) -> Result<&[Host]> {
+        self.find(name).ok_or_else(|| self.without_roles(&[name]))
+    }
+
+    /// Checks that all of these roles are there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] naming every role that is missing.
+    pub fn check_roles(&self, names: &[&str]) -> Result<()> {
+        let missing: Vec<_> = names.iter().copied().filter(|name| self.find(name).is_none()).collect();
+        if missing.is_empty() { Ok(()) } else { Err(self.without_roles(&missing)) }
+    }
+
+    /// Returns every host of the environment: those of `hosts`, then those of the roles, each once.
+    pub fn all_hosts(&self) -> Vec<Host> {
+        each_once(self.hosts.iter().chain(self.roles.iter().flat_map(|(_, hosts)| hosts)).cloned())
+    }
+
+    /// Returns the user to log in as where nothing stronger names one.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// Returns the port where nothing stronger names one.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// Returns the gateway to connect through where nothing stronger names one.
+    #[doc(alias = "jump host")]
+    #[doc(alias = "proxy_jump")]
+    pub fn gateway(&self) -> Option<&Host> {
+        self.gateway.as_ref()
+    }
+
+    /// Tells whether `protected = true` stands there: to be asked about before anything is changed.
+    pub fn is_protected(&self) -> bool {
+        self.protected
+    }
+
+    /// Returns the user's own values, with those of the file's top under them.
+    pub fn vars(&self) -> &Vars {
+        &self.vars
+    }
+
+    pub(super) fn from_entry(entry: &Entry<'_>, top: &Vars) -> Result<Self> {
+        if entry.key().is_empty() || entry.key().starts_with('-') || entry.key().contains(char::is_whitespace) {
+            let what = format!("`{}` cannot be typed as the name of an environment", entry.key());
+            return Err(entry.error(None, &what));
+        }
+        let mut made = Self { name: entry.key().to_owned(), ..Self::default() };
+        for entry in entry.entries()? {
+            match entry.key() {
+                "hosts" => made.hosts = each_once(entry.hosts()?),
+                "roles" => made.roles = entry.entries()?.iter().map(role).collect::<Result<_>>()?,
+                "user" => made.user = Some(entry.text()?),
+                "port" => made.port = Some(entry.port()?),
+                "gateway" => made.gateway = Some(gateway(&entry)?),
+                "protected" => made.protected = entry.bool()?,
+                "vars" => made.vars = Vars::from_entry(&entry)?,
+                _ => return Err(entry.unknown(&KEYS)),
+            }
+        }
+        made.vars.over(top);
+        Ok(made)
+    }
+
+    fn find(&self, role: &str) -> Option<&[Host]> {
+        self.roles.iter().find(|(name, _)| name == role).map(|(_, hosts)| hosts.as_slice())
+    }
+
+    fn without_roles(&self, missing: &[&str]) -> Error {
+        let word = if missing.len() == 1 { "role" } else { "roles" };
+        let doing = format!("environment `{}` has no {word} {}", self.name, listed(missing.iter().copied()));
+        let hint = match missing {
+            _ if self.roles.is_empty() => {
+                let role = missing.first().copied().unwrap_or_default();
+                format!("add `roles.{role} = [\"HOST\"]` to `[env.{}]` in `fabrs.toml`", self.name)
+            }
+            [one] => meant(one, self.roles(), "its roles"),
+            _ => format!("its roles: {}", listed(self.roles())),
+        };
+        Error::new(ErrorKind::Usage, doing).hint(hint)
+    }
+}
+
+fn role(entry: &Entry<'_>) -> Result<(String, Vec<Host>)> {
+    Ok((entry.key().to_owned(), each_once(entry.hosts()?)))
+}
+
+fn gateway(entry: &Entry<'_>) -> Result<Host> {
+    let host = entry.host()?;
+    if host.is_local() {
+        return Err(entry.error(None, &format!("`{}` must be another machine, found: {host}", entry.path())));
+    }
+    Ok(host)
+}
+
+/// Returns the hosts in their order, each where it is met first.
+pub(super) fn each_once(hosts: impl IntoIterator<Item = Host>) -> Vec<Host> {
+    let mut seen = HashSet::new();
+    hosts.into_iter().filter(|host| seen.insert(host.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::*;
+
+    fn environment(text: &str) -> Environment {
+        let config = Config::parse(&format!("[env.live]\n{text}"), "fabrs.toml".as_ref()).unwrap();
+        config.environment("live").unwrap().clone()
+    }
+
+    fn names(hosts: &[Host]) -> Vec<String> {
+        hosts.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let live = environment(
+            "hosts = [' a ']\nroles.web = ['w1', 'deploy@w2:2222']\nroles.db = []\nuser = 'deploy'\nport = 0x8AE\n\
+             gateway = 'me@bastion:2200'\nprotected = true\nvars.domain = 'shop.example.com'",
+        );
+        assert_eq!(live.name(), "live");
+        assert_eq!(names(live.hosts()), ["a"]);
+        assert_eq!(live.roles().collect::<Vec<_>>(), ["web", "db"]);
+        assert_eq!(names(live.role("web").unwrap()), ["w1", "deploy@w2:2222"]);
+        assert_eq!((live.user(), live.port(), live.is_protected()), (Some("deploy"), Some(2222), true));
+        assert_eq!(live.gateway().unwrap().to_string(), "me@bastion:2200");
+        assert_eq!(live.vars().text("domain"), Some("shop.example.com"));
+    }
+
+    #[test]
+    fn hosts_and_roles_together_keep_their_order_and_name_each_once() {
+        let live = environment("hosts = [' a ', 'b ']\nroles.z = ['b', 'c']\nroles.r = ['d', ' c', 'd']");
+        assert_eq!(names(&live.all_hosts()), ["a", "b", "c", "d"]);
+    }
+
+    #[track_caller]
+    fn refused(text: &str, roles: &[&str], block: &str) {
+        let error = environment(text).check_roles(roles).unwrap_err();
+        assert_eq!(error.exit_code().code(), 2);
+        assert_eq!(error.block().to_string(), block);
+    }
+
+    #[test]
+    fn an_unknown_role_is_named_with_the_near_one_or_with_those_there_are() {
+        let roles = "roles.web = []\nroles.db = []";
+        refused(roles, &["wbe"], "error: environment `live` has no role `wbe`\nhint: did you mean `web`?");
+        refused(roles, &["queue"], "error: environment `live` has no role `queue`\nhint: its roles: `web`, `db`");
+        refused(
+            "",
+            &["web"],
+            "error: environment `live` has no role `web`\n\
+             hint: add `roles.web = [\"HOST\"]` to `[env.live]` in `fabrs.toml`",
+        );
+    }
+
+    #[test]
+    fn all_roles_that_are_missing_are_named_at_once() {
+        let block = "error: environment `live` has no roles `wbe`, `queue`\nhint: its roles: `web`";
+        refused("roles.web = []", &["wbe", "web", "queue"], block);
+    }
+}

@@ -1,0 +1,288 @@
+//! `fabrs.toml`: what a project says about itself, read whole and checked before anything runs.
+
+use std::io;
+use std::path::Path;
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::document::Document;
+use super::environment::{self, Environment};
+use super::near::meant;
+use super::vars::Vars;
+
+/// The keys at the top of the file.
+const KEYS: [&str; 2] = ["vars", "env"];
+
+/// What `fabrs.toml` says; empty where there is no such file.
+///
+/// ```
+/// use fabrs_core::config::Config;
+///
+/// let text = "[vars]\napp = 'shop'\n[env.staging]\nhosts = ['deploy@staging.example.com']";
+/// let config = Config::parse(text, "fabrs.toml".as_ref())?;
+/// assert_eq!(config.environment("staging")?.hosts()[0].user(), Some("deploy"));
+/// assert_eq!(config.vars().text("app"), Some("shop"));
+/// # Ok::<(), fabrs_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Config {
+    vars: Vars,
+    environments: Vec<Environment>,
+}
+
+impl Config {
+    /// The name of the file, which stands beside `tasks.rs`.
+    pub const FILE: &'static str = "fabrs.toml";
+
+    /// Reads the `fabrs.toml` of a folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn find(root: &Path) -> Result<Self> {
+        Self::load(&root.join(Self::FILE))
+    }
+
+    /// Reads a file; one that is not there says nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the file is there and can't be read, and as [`Config::parse`].
+    pub fn load(path: &Path) -> Result<Self> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text, path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(cause) => {
+                let doing = format!("could not read `{}`", path.display());
+                Err(Error::new(ErrorKind::Config, doing).caused_by(cause))
+            }
+        }
+    }
+
+    /// Reads a text; `file` is what errors call it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`], naming the line, if it is not TOML, has an unknown key, or a value is of the wrong type
+    /// or names no host.
+    pub fn parse(text: &str, file: &Path) -> Result<Self> {
+        let document = Document { file, text };
+        let root = document.parse()?;
+        let mut made = Self::default();
+        let mut environments = Vec::new();
+        for entry in document.entries(root.get_ref()) {
+            match entry.key() {
+                "vars" => made.vars = Vars::from_entry(&entry)?,
+                "env" => environments = vec![entry],
+                key if environment::KEYS.contains(&key) => {
+                    let hint = format!("`{key}` belongs to an environment: put it under `[env.NAME]`");
+                    return Err(entry.unknown(&KEYS).hint(hint));
+                }
+                _ => return Err(entry.unknown(&KEYS)),
+            }
+        }
+        // After the loop, because `[vars]` may stand below the environments that take its values.
+        for entry in environments {
+            let read = |entry| Environment::from_entry(entry, &made.vars);
+            made.environments = entry.entries()?.iter().map(read).collect::<Result<_>>()?;
+        }
+        Ok(made)
+    }
+
+    /// Returns the user's own values at the top of the file.
+    pub fn vars(&self) -> &Vars {
+        &self.vars
+    }
+
+    /// Returns all environments, in the file's order.
+    pub fn environments(&self) -> &[Environment] {
+        &self.environments
+    }
+
+    /// Returns an environment.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] if there is none of that name.
+    pub fn environment(&self, name: &str) -> Result<&Environment> {
+        self.environments.iter().find(|environment| environment.name() == name).ok_or_else(|| {
+            let names = self.environments.iter().map(Environment::name);
+            let hint = if self.environments.is_empty() {
+                format!("add `[env.{name}]` to `fabrs.toml`")
+            } else {
+                meant(name, names, "environments")
+            };
+            Error::new(ErrorKind::Usage, format!("there is no environment `{name}`")).hint(hint)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config> {
+        Config::parse(text, Path::new("fabrs.toml"))
+    }
+
+    const SHOP: &str = "
+        [vars]
+        app = 'shop'
+        domain = 'localhost'
+        [env.staging]
+        hosts = ['deploy@staging.example.com']
+        [env.production]
+        protected = true
+        gateway = 'bastion.example.com'
+        roles.web = ['web1', 'web2']
+        roles.db = ['db1']
+        vars.domain = 'shop.example.com'
+    ";
+
+    #[test]
+    fn environments_keep_the_order_of_the_file() {
+        let config = parse(SHOP).unwrap();
+        assert_eq!(config.environments().iter().map(Environment::name).collect::<Vec<_>>(), ["staging", "production"]);
+    }
+
+    #[test]
+    fn an_environments_vars_stand_over_those_at_the_top_wherever_those_are_written() {
+        let config = parse(SHOP).unwrap();
+        let text = |environment: &str, name: &str| {
+            config.environment(environment).unwrap().vars().text(name).map(str::to_owned)
+        };
+        assert_eq!(text("staging", "domain").as_deref(), Some("localhost"));
+        assert_eq!(text("production", "domain").as_deref(), Some("shop.example.com"));
+        assert_eq!(text("production", "app").as_deref(), Some("shop"));
+        let below = parse("[env.a]\n[vars]\napp = 'shop'").unwrap();
+        assert_eq!(below.environment("a").unwrap().vars().text("app"), Some("shop"));
+    }
+
+    #[track_caller]
+    fn refused(text: &str, block: &str) {
+        let error = parse(text).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert_eq!(error.block().to_string(), block);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
+        refused(
+            "[vars]\n\n[env.staging]\nhots = ['a']\n",
+            "error: fabrs.toml:4: unknown key `hots` in `[env.staging]`\nhint: did you mean `hosts`?",
+        );
+        refused("[evn.x]", "error: fabrs.toml:1: unknown key `evn`\nhint: did you mean `env`?");
+        refused("\ncolour = 1", "error: fabrs.toml:2: unknown key `colour`\nhint: known keys: `vars`, `env`");
+        refused(
+            "env.a.colour = 1",
+            "error: fabrs.toml:1: unknown key `colour` in `[env.a]`\n\
+             hint: known keys: `hosts`, `roles`, `user`, `port`, `gateway`, `protected`, `vars`",
+        );
+    }
+
+    #[test]
+    fn of_several_mistakes_the_first_in_the_file_is_told() {
+        refused(
+            "[env.z]\nzzzz = 1\n[env.a]\naaaa = 1",
+            "error: fabrs.toml:2: unknown key `zzzz` in `[env.z]`\n\
+             hint: known keys: `hosts`, `roles`, `user`, `port`, `gateway`, `protected`, `vars`",
+        );
+    }
+
+    #[test]
+    fn a_key_at_the_wrong_place_is_told_its_place() {
+        refused(
+            "hosts = ['a']",
+            "error: fabrs.toml:1: unknown key `hosts`\n\
+             hint: `hosts` belongs to an environment: put it under `[env.NAME]`",
+        );
+    }
+
+    #[test]
+    fn a_key_of_a_later_version_is_not_called_unknown() {
+        refused("[env.v]\nvagrant = true", "error: fabrs.toml:2: `vagrant` is not supported by this version");
+        refused("virtualenv = 'x'", "error: fabrs.toml:1: `virtualenv` is not supported by this version");
+    }
+
+    #[test]
+    fn an_unknown_environment_is_named_with_the_near_one_or_with_those_there_are() {
+        let hint = |text: &str, name: &str| {
+            let error = parse(text).unwrap().environment(name).unwrap_err();
+            assert_eq!(error.exit_code().code(), 2);
+            error.block().to_string()
+        };
+        let near = "error: there is no environment `prodction`\nhint: did you mean `production`?";
+        assert_eq!(hint(SHOP, "prodction"), near);
+        let list = "error: there is no environment `qa`\nhint: environments: `staging`, `production`";
+        assert_eq!(hint(SHOP, "qa"), list);
+        assert_eq!(hint("", "qa"), "error: there is no environment `qa`\nhint: add `[env.qa]` to `fabrs.toml`");
+    }
+
+    #[test]
+    fn a_missing_file_says_nothing_and_an_unreadable_one_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Config::find(folder.path()).unwrap(), Config::default());
+        let path = folder.path().join(Config::FILE);
+        std::fs::write(&path, b"[vars]\napp = '\xff'").unwrap();
+        let block = Config::find(folder.path()).unwrap_err().block().to_string();
+        let expected =
+            format!("error: could not read `{}`\n  caused by: stream did not contain valid UTF-8", path.display());
+        assert_eq!(block, expected);
+    }
+
+    /// Texts that come near to a real file: pieces of one, put together at random.
+    fn pieces() -> impl Strategy<Value = String> {
+        let piece = prop::sample::select(vec![
+            "[env.a]",
+            "[env]",
+            "[[env]]",
+            "[vars]",
+            "env",
+            "vars",
+            "hosts",
+            "roles",
+            "port",
+            "gateway",
+            "vagrant",
+            ".",
+            " = ",
+            "\n",
+            "\r\n",
+            "'",
+            "\"\"\"",
+            "[",
+            "]",
+            "{",
+            "}",
+            ",",
+            "22",
+            "1e9",
+            "0x_",
+            "true",
+            "1979-05-27",
+            "€",
+            "'web1'",
+            "'@local'",
+            "\u{feff}",
+            "#",
+            "\\u",
+            "\0",
+        ]);
+        prop::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic_and_every_refusal_names_the_file(text in prop_oneof![any::<String>(), pieces()]) {
+            match parse(&text) {
+                Ok(config) => drop(config.vars().read::<toml::Table>()),
+                Err(error) => {
+                    prop_assert_eq!(error.kind(), ErrorKind::Config);
+                    prop_assert!(error.to_string().starts_with("fabrs.toml:"), "{}", error.block());
+                }
+            }
+        }
+    }
+}

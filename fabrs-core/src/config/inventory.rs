@@ -1,0 +1,294 @@
+//! Which hosts a task runs on: those that were typed, else the task's own, else the environment's.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Host, HostError};
+
+use super::environment::{Environment, each_once};
+use super::file::Config;
+use super::near::listed;
+use super::settings::Settings;
+use super::wanted::Wanted;
+
+/// The hosts a run can choose from: those that were typed, and the environment.
+///
+/// Typed hosts beat a task's own, and a task's own beat the environment's. A role is looked at only when a task needs
+/// it, so that typed hosts work without it.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    typed: Option<Vec<Host>>,
+    environment: Option<Environment>,
+    known: Vec<String>,
+    user: Option<String>,
+    port: Option<u16>,
+}
+
+impl Inventory {
+    /// Makes the inventory of a run within an environment, or within none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::environment`].
+    pub fn new(config: &Config, environment: Option<&str>) -> Result<Self> {
+        let environment = environment.map(|name| config.environment(name).cloned()).transpose()?;
+        let known = config.environments().iter().map(|environment| environment.name().to_owned()).collect();
+        Ok(Self { environment, known, ..Self::default() })
+    }
+
+    /// Adds the hosts that were typed, as [`typed_hosts`](super::typed_hosts) returns them.
+    pub fn with_hosts(mut self, typed: Option<Vec<Host>>) -> Self {
+        self.typed = typed;
+        self
+    }
+
+    /// Takes over the user and port that were given as arguments; they go to hosts that name none themselves.
+    ///
+    /// Those of `fabrs.toml` stay out of the host: `ssh_config`, which is asked later, is stronger.
+    pub fn with_settings(mut self, settings: &Settings) -> Self {
+        self.user.clone_from(&settings.user.argument);
+        self.port = settings.port.argument;
+        self
+    }
+
+    /// Returns the environment of the run.
+    pub fn environment(&self) -> Option<&Environment> {
+        self.environment.as_ref()
+    }
+
+    /// Returns the hosts that were typed; `None` where `-H` was not given.
+    pub fn typed(&self) -> Option<&[Host]> {
+        self.typed.as_deref()
+    }
+
+    /// Returns the hosts a task runs on, in order, each once.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Usage`] if the role is not one of the environment, or a host of the task's is none.
+    /// - [`ErrorKind::NoHost`] if there is no host.
+    pub fn hosts_for(&self, wanted: &Wanted<'_>) -> Result<Vec<Host>> {
+        let found = match (&self.typed, wanted) {
+            (Some(typed), _) => typed.clone(),
+            (None, Wanted::Inherit) => self.environment.as_ref().map(Environment::all_hosts).unwrap_or_default(),
+            (None, Wanted::Hosts(hosts)) => read(hosts)?,
+            (None, Wanted::Role(role)) => self.role(role)?.to_vec(),
+            (None, Wanted::HostsAndRole(hosts, role)) => [read(hosts)?, self.role(role)?.to_vec()].concat(),
+        };
+        if found.is_empty() {
+            return Err(self.no_host(wanted));
+        }
+        let login = |host: Host| host.or_user(self.user.as_deref()).or_port(self.port);
+        Ok(each_once(found.into_iter().map(login)))
+    }
+
+    /// Checks the roles of all tasks of a run at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] naming every role that is missing; never where hosts were typed.
+    pub fn check_roles(&self, roles: &[&str]) -> Result<()> {
+        match (&self.typed, &self.environment, roles) {
+            (Some(_), ..) | (.., []) => Ok(()),
+            (None, Some(environment), _) => environment.check_roles(roles),
+            (None, None, _) => Err(self.no_environment(roles)),
+        }
+    }
+
+    fn role(&self, role: &str) -> Result<&[Host]> {
+        match &self.environment {
+            Some(environment) => environment.role(role),
+            None => Err(self.no_environment(&[role])),
+        }
+    }
+
+    fn no_environment(&self, roles: &[&str]) -> Error {
+        let word = if roles.len() == 1 { "role" } else { "roles" };
+        let doing = format!("{word} {} without an environment", listed(roles.iter().copied()));
+        Error::new(ErrorKind::Usage, doing).hint(self.ways_to_name_hosts())
+    }
+
+    fn no_host(&self, wanted: &Wanted<'_>) -> Error {
+        let of = self.environment.as_ref().map(|environment| format!("environment `{}`", environment.name()));
+        let (doing, hint) = match (&self.typed, wanted, of) {
+            (Some(_), ..) => {
+                ("`-H` names no host".to_owned(), "write `-H HOST`, or `-H @FILE` with one host a line".to_owned())
+            }
+            (None, Wanted::Role(role) | Wanted::HostsAndRole(_, role), Some(of)) => (
+                format!("role `{role}` of {of} has no host"),
+                format!("add one to `roles.{role}`, or name one with `-H HOST`"),
+            ),
+            (None, Wanted::Hosts(_), _) => {
+                ("the task's own list of hosts is empty".to_owned(), "name one with `-H HOST`".to_owned())
+            }
+            (None, _, Some(of)) => {
+                (format!("{of} has no host"), "add one to its `hosts`, or name one with `-H HOST`".to_owned())
+            }
+            (None, _, None) => ("there is no host to run on".to_owned(), self.ways_to_name_hosts()),
+        };
+        Error::new(ErrorKind::NoHost, doing).hint(hint)
+    }
+
+    fn ways_to_name_hosts(&self) -> String {
+        if self.known.is_empty() {
+            return "name one with `-H HOST`".to_owned();
+        }
+        let environments = listed(self.known.iter().map(String::as_str));
+        format!("name one with `-H HOST`, or an environment before the task: {environments}")
+    }
+}
+
+fn read(hosts: &[&str]) -> Result<Vec<Host>> {
+    let none = |cause: HostError| Error::new(ErrorKind::Usage, "a host that the task names is none").caused_by(cause);
+    hosts.iter().map(|host| host.parse().map_err(none)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Choice, typed_hosts};
+    use super::*;
+
+    const FILE: &str = "
+        [env.live]
+        hosts = ['a', ' b ']
+        roles.web = ['b', 'w1']
+        roles.none = []
+        user = 'deploy'
+        port = 2222
+        [env.roles_only]
+        roles.web = ['w1', 'w2']
+        roles.db = ['db1', 'w1']
+        [env.bare]
+    ";
+
+    fn inventory(typed: &[&str], environment: Option<&str>) -> Inventory {
+        let config = Config::parse(FILE, "fabrs.toml".as_ref()).unwrap();
+        Inventory::new(&config, environment).unwrap().with_hosts(typed_hosts(typed).unwrap())
+    }
+
+    #[track_caller]
+    fn case(typed: &[&str], environment: Option<&str>, wanted: Wanted<'_>, expected: &[&str]) {
+        let hosts = inventory(typed, environment).hosts_for(&wanted).unwrap();
+        assert_eq!(hosts.iter().map(ToString::to_string).collect::<Vec<_>>(), expected, "{wanted:?}");
+    }
+
+    #[test]
+    fn typed_hosts_beat_the_tasks_and_the_tasks_beat_the_environments() {
+        for wanted in [Wanted::Inherit, Wanted::Hosts(&["t"]), Wanted::Role("web"), Wanted::Role("unknown")] {
+            case(&["x,y", "x"], Some("live"), wanted, &["x", "y"]);
+            case(&["x"], None, wanted, &["x"]);
+        }
+        case(&[], Some("live"), Wanted::Hosts(&["t"]), &["t"]);
+        case(&[], Some("live"), Wanted::Role("web"), &["b", "w1"]);
+        case(&[], Some("live"), Wanted::Inherit, &["a", "b", "w1"]);
+    }
+
+    #[test]
+    fn a_task_that_names_nothing_runs_on_all_roles_each_host_once() {
+        case(&[], Some("roles_only"), Wanted::Inherit, &["w1", "w2", "db1"]);
+    }
+
+    #[test]
+    fn hosts_and_a_role_of_a_task_are_trimmed_in_order_and_each_once() {
+        case(&[], Some("live"), Wanted::HostsAndRole(&[" a ", "b "], "web"), &["a", "b", "w1"]);
+        case(&[], None, Wanted::Hosts(&["a", "a ", "@local"]), &["a", "@local"]);
+    }
+
+    #[test]
+    fn user_and_port_that_were_typed_go_to_hosts_that_name_none_and_those_of_the_file_do_not() {
+        let config = Config::parse(FILE, "fabrs.toml".as_ref()).unwrap();
+        let environment = config.environment("live").unwrap();
+        let typed = typed_hosts(&["a,ann@a:22,@local,root@a:2200"]).unwrap();
+        let hosts = |settings: &Settings| {
+            let inventory = Inventory::new(&config, Some("live")).unwrap().with_hosts(typed.clone());
+            let hosts = inventory.with_settings(settings).hosts_for(&Wanted::Inherit).unwrap();
+            hosts.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let given = Settings {
+            user: Choice::argument("root".to_owned()),
+            port: Choice::argument(2200),
+            ..Settings::default().or_environment(environment)
+        };
+        assert_eq!(hosts(&given), ["root@a:2200", "ann@a:22", "@local"]);
+        let from_file = Settings::default().or_environment(environment);
+        assert_eq!(hosts(&from_file), ["a", "ann@a:22", "@local", "root@a:2200"]);
+    }
+
+    #[track_caller]
+    fn refused(typed: &[&str], environment: Option<&str>, wanted: Wanted<'_>, code: u8, block: &str) {
+        let error = inventory(typed, environment).hosts_for(&wanted).unwrap_err();
+        assert_eq!(error.exit_code().code(), code);
+        assert_eq!(error.block().to_string(), block);
+    }
+
+    #[test]
+    fn an_empty_selection_has_its_own_exit_code_and_says_how_to_fill_it() {
+        refused(
+            &[],
+            None,
+            Wanted::Inherit,
+            3,
+            "error: there is no host to run on\n\
+             hint: name one with `-H HOST`, or an environment before the task: `live`, `roles_only`, `bare`",
+        );
+        refused(
+            &[],
+            Some("bare"),
+            Wanted::Inherit,
+            3,
+            "error: environment `bare` has no host\nhint: add one to its `hosts`, or name one with `-H HOST`",
+        );
+        refused(
+            &[],
+            Some("live"),
+            Wanted::Role("none"),
+            3,
+            "error: role `none` of environment `live` has no host\n\
+             hint: add one to `roles.none`, or name one with `-H HOST`",
+        );
+        refused(
+            &[],
+            Some("live"),
+            Wanted::Hosts(&[]),
+            3,
+            "error: the task's own list of hosts is empty\nhint: name one with `-H HOST`",
+        );
+        let without = Inventory::default().hosts_for(&Wanted::Inherit).unwrap_err();
+        let block = "error: there is no host to run on\nhint: name one with `-H HOST`";
+        assert_eq!(without.block().to_string(), block);
+    }
+
+    #[test]
+    fn an_empty_list_that_was_typed_does_not_fall_back_to_the_environment() {
+        let block = "error: `-H` names no host\nhint: write `-H HOST`, or `-H @FILE` with one host a line";
+        refused(&[""], Some("live"), Wanted::Inherit, 3, block);
+    }
+
+    #[test]
+    fn a_role_that_is_unknown_or_has_no_environment_is_a_mistake_in_what_was_typed() {
+        let near = "error: environment `live` has no role `wbe`\nhint: did you mean `web`?";
+        refused(&[], Some("live"), Wanted::Role("wbe"), 2, near);
+        let none = "error: role `web` without an environment\n\
+                    hint: name one with `-H HOST`, or an environment before the task: `live`, `roles_only`, `bare`";
+        refused(&[], None, Wanted::Role("web"), 2, none);
+        let host = "error: a host that the task names is none\n  caused by: `a b` is not a host's name";
+        refused(&[], None, Wanted::Hosts(&["a b"]), 2, host);
+    }
+
+    #[test]
+    fn the_roles_of_all_tasks_are_checked_at_once_unless_hosts_were_typed() {
+        let check = |typed: &[&str], environment, roles: &[&str]| {
+            inventory(typed, environment).check_roles(roles).map_err(|error| error.to_string())
+        };
+        let missing = "environment `live` has no roles `x`, `y`".to_owned();
+        assert_eq!(check(&[], Some("live"), &["x", "web", "y"]), Err(missing));
+        assert_eq!(check(&[], None, &["x", "y"]), Err("roles `x`, `y` without an environment".to_owned()));
+        assert_eq!(check(&["h"], Some("live"), &["x", "y"]), Ok(()));
+        assert_eq!(check(&[], None, &[]), Ok(()));
+    }
+
+    #[test]
+    fn an_unknown_environment_is_refused_when_the_inventory_is_made() {
+        let config = Config::parse(FILE, "fabrs.toml".as_ref()).unwrap();
+        let error = Inventory::new(&config, Some("lvie")).unwrap_err();
+        assert_eq!(error.block().to_string(), "error: there is no environment `lvie`\nhint: did you mean `live`?");
+    }
+}

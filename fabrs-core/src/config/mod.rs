@@ -1,0 +1,27 @@
+//! What a run is told before it begins: `fabrs.toml`, the process environment, the hosts that were typed.
+//!
+//! Called by the command line and by a client; it calls nothing but [`crate::host`] and [`crate::error`]. Files and the
+//! process environment are read here, so that everything above works on plain values.
+
+mod choice;
+mod document;
+mod environment;
+mod file;
+mod inventory;
+mod near;
+mod settings;
+mod typed_hosts;
+mod variables;
+mod vars;
+mod wanted;
+
+pub use choice::Choice;
+pub use environment::Environment;
+pub use file::Config;
+pub use inventory::Inventory;
+pub use near::near;
+pub use settings::{Input, Mode, OnFailure, Order, Settings, SshConfigFrom, Unreachable};
+pub use typed_hosts::typed_hosts;
+pub use variables::Variables;
+pub use vars::Vars;
+pub use wanted::Wanted;

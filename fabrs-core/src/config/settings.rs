@@ -1,0 +1,219 @@
+//! Everything a run needs to know besides tasks and hosts, resolved from arguments, `fabrs.toml` and the environment.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::host::Host;
+
+use super::choice::Choice;
+use super::environment::Environment;
+use super::variables::Variables;
+
+/// How a run connects, in which order it works, and what it does when something fails.
+///
+/// Plain data: the command line, or the program that embeds this crate, fills in what was said, then
+/// [`or_environment`](Self::or_environment) and [`or_variables`](Self::or_variables) fill in what was not. A setting
+/// that `ssh_config` may name too is a [`Choice`]. What was typed as text, files that were not read yet and anything
+/// with a connection in it have no place here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The user to log in as (`ssh -l`). A host that names its own user keeps it.
+    pub user: Choice<String>,
+    /// The port (`ssh -p`). A host that names its own port keeps it. Defaults to 22.
+    pub port: Choice<u16>,
+    /// The host to connect through (`ssh -J`). Where `ssh_config` says `ProxyJump none`, only the argument counts.
+    pub gateway: Choice<Host>,
+    /// Key files to offer, before those of `ssh_config` (`ssh -i`). Empty by default.
+    pub identities: Vec<PathBuf>,
+    /// Which `ssh_config` is read (`ssh -F`). Defaults to the user's and the system's.
+    pub ssh_config: SshConfigFrom,
+    /// How long to wait for connection and login (`ssh -o ConnectTimeout`). Defaults to
+    /// [`CONNECT_TIMEOUT`](Self::CONNECT_TIMEOUT).
+    pub connect_timeout: Choice<Duration>,
+    /// How long a command may run that names no time itself. Defaults to no limit.
+    pub command_timeout: Option<Duration>,
+    /// How many hosts are worked on at once, at most. Defaults to 64.
+    pub limit: NonZeroUsize,
+    /// Whether hosts are worked on at once or one after the other. Defaults to at once.
+    pub order: Order,
+    /// Whether other hosts go on after one has failed. Defaults to stopping.
+    pub on_failure: OnFailure,
+    /// Whether a host that can't be reached is a failure. Defaults to yes.
+    pub unreachable: Unreachable,
+    /// Whether a command that fails is told of only, as if every one had `.warn()`. Defaults to no.
+    pub warn_only: bool,
+    /// Whether a person may be asked. Defaults to yes.
+    pub input: Input,
+    /// Whether anything is changed. Defaults to yes.
+    pub mode: Mode,
+    /// Whether every question of fabrs' own is answered with yes. Defaults to no.
+    pub assume_yes: bool,
+}
+
+/// Which `ssh_config` is read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum SshConfigFrom {
+    /// `~/.ssh/config`, then the system's, as `ssh` does.
+    #[default]
+    Default,
+    /// This file and no other, as `ssh -F FILE` does.
+    File(PathBuf),
+    /// None, as `ssh -F none` does.
+    None,
+}
+
+/// In which order hosts are worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Order {
+    /// At once, up to the limit.
+    #[default]
+    Parallel,
+    /// One after the other, in the plan's order.
+    Serial,
+}
+
+/// What happens to the other hosts when one has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnFailure {
+    /// Hosts and tasks that have not begun do not begin.
+    #[default]
+    Stop,
+    /// They go on; the failed host does not.
+    Continue,
+}
+
+/// What a host is that can't be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Unreachable {
+    /// A failure like any other.
+    #[default]
+    Fail,
+    /// Warned of and left out; the run may still end well (`--skip-bad-hosts`).
+    #[doc(alias = "skip_bad_hosts")]
+    Skip,
+}
+
+/// Whether a person may be asked for a password, a passphrase or a yes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Input {
+    /// Yes, where there is a terminal.
+    #[default]
+    Allowed,
+    /// No: a question is an error (`ssh -o BatchMode=yes`).
+    #[doc(alias = "abort_on_prompts")]
+    Refused,
+}
+
+/// Whether anything is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    /// Commands run.
+    #[default]
+    Run,
+    /// Only what reads is run; what would be changed is shown.
+    DryRun,
+}
+
+impl Settings {
+    /// How long to wait for connection and login where nobody says: 10 seconds.
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// The port where nobody says: 22.
+    pub const PORT: u16 = 22;
+    const LIMIT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
+
+    /// Returns the settings with what the environment says below what was given.
+    pub fn or_environment(mut self, environment: &Environment) -> Self {
+        self.user.config = environment.user().map(str::to_owned);
+        self.port.config = environment.port();
+        self.gateway.config = environment.gateway().cloned();
+        self
+    }
+
+    /// Returns the settings with what the process environment says, where nothing else was given.
+    ///
+    /// The user of this machine is not a setting: it is the last default, after `ssh_config` was asked.
+    pub fn or_variables(mut self, variables: &Variables) -> Self {
+        if let (SshConfigFrom::Default, Some(file)) = (&self.ssh_config, &variables.ssh_config) {
+            self.ssh_config = SshConfigFrom::File(file.clone());
+        }
+        if variables.no_input {
+            self.input = Input::Refused;
+        }
+        self
+    }
+
+    /// Returns how many hosts are worked on at once.
+    pub fn at_once(&self) -> NonZeroUsize {
+        match self.order {
+            Order::Parallel => self.limit,
+            Order::Serial => NonZeroUsize::MIN,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            user: Choice::default(),
+            port: Choice::default(),
+            gateway: Choice::default(),
+            identities: Vec::new(),
+            ssh_config: SshConfigFrom::default(),
+            connect_timeout: Choice::default(),
+            command_timeout: None,
+            limit: Self::LIMIT,
+            order: Order::default(),
+            on_failure: OnFailure::default(),
+            unreachable: Unreachable::default(),
+            warn_only: false,
+            input: Input::default(),
+            mode: Mode::default(),
+            assume_yes: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::*;
+
+    fn environment(text: &str) -> Environment {
+        let config = Config::parse(&format!("[env.live]\n{text}"), "fabrs.toml".as_ref()).unwrap();
+        config.environment("live").unwrap().clone()
+    }
+
+    #[test]
+    fn the_environment_is_below_ssh_config_and_arguments_are_above() {
+        let live = environment("user = 'deploy'\nport = 2222\ngateway = 'bastion'");
+        let typed = Settings { user: Choice::argument("root".to_owned()), ..Settings::default() };
+        let settings = typed.or_environment(&live);
+        assert_eq!(settings.user.choose(Some("ann".to_owned())).as_deref(), Some("root"));
+        assert_eq!(settings.port.resolve(Some(222), Settings::PORT), 222);
+        assert_eq!(settings.port.resolve(None, Settings::PORT), 2222);
+        assert_eq!(settings.gateway.choose(None), live.gateway().cloned());
+    }
+
+    #[test]
+    fn nothing_said_means_ten_seconds_port_22_and_64_at_once() {
+        let settings = Settings::default();
+        assert_eq!(settings.connect_timeout.resolve(None, Settings::CONNECT_TIMEOUT), Duration::from_secs(10));
+        assert_eq!(settings.port.resolve(None, Settings::PORT), 22);
+        assert_eq!(settings.at_once().get(), 64);
+    }
+
+    #[test]
+    fn serial_is_one_at_a_time_whatever_the_limit() {
+        assert_eq!(Settings { order: Order::Serial, ..Settings::default() }.at_once().get(), 1);
+    }
+
+    #[test]
+    fn a_file_that_was_given_beats_the_variable() {
+        let variables = Variables { ssh_config: Some("/env".into()), no_input: true, ..Variables::default() };
+        let none = Settings { ssh_config: SshConfigFrom::None, ..Settings::default() }.or_variables(&variables);
+        assert_eq!(none.ssh_config, SshConfigFrom::None);
+        let unset = Settings::default().or_variables(&variables);
+        assert_eq!((unset.ssh_config, unset.input), (SshConfigFrom::File("/env".into()), Input::Refused));
+    }
+}

@@ -1,0 +1,152 @@
+//! The hosts of `-H`: comma lists, files and this machine.
+
+use std::fs;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+
+use super::environment::each_once;
+
+/// Reads what stood after each `-H`, in order, each host once; `None` where there was no `-H` at all.
+///
+/// A text is a comma list. An item of it is a host; `@local`, which is this machine; or `@FILE`, a file with one host a
+/// line, in which blank lines and `#` comments are skipped (a file called `local` is `@./local`). A text that is blank,
+/// as a script's empty variable is, and a file without a host give an empty selection and not the environment's hosts.
+///
+/// ```
+/// use fabrs_core::config::typed_hosts;
+///
+/// let hosts = typed_hosts(&["web1,deploy@web2", "@local,web1"])?.expect("`-H` was given");
+/// assert_eq!(hosts.iter().map(|host| host.name()).collect::<Vec<_>>(), ["web1", "web2", "@local"]);
+/// # Ok::<(), fabrs_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`ErrorKind::Usage`] if an item names no host, or a file can't be read.
+pub fn typed_hosts<S: AsRef<str>>(texts: &[S]) -> Result<Option<Vec<Host>>> {
+    if texts.is_empty() {
+        return Ok(None);
+    }
+    let mut hosts = Vec::new();
+    for text in texts.iter().map(AsRef::as_ref).filter(|text| !text.trim().is_empty()) {
+        for item in text.split(',').map(str::trim) {
+            match item.strip_prefix('@') {
+                Some(name) if !item.parse::<Host>().is_ok_and(|host| host.is_local()) => from_file(name, &mut hosts)?,
+                _ => hosts.push(host(item, &format!("-H {text}"))?),
+            }
+        }
+    }
+    Ok(Some(each_once(hosts)))
+}
+
+fn from_file(name: &str, hosts: &mut Vec<Host>) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::new(ErrorKind::Usage, "`-H @` names no file"));
+    }
+    if name == "demo" {
+        let error = Error::new(ErrorKind::Usage, "`@demo` is not supported by this version");
+        return Err(error.hint("a file of that name is `@./demo`; this machine is `@local`"));
+    }
+    let text = fs::read_to_string(name).map_err(|cause| {
+        let error = Error::new(ErrorKind::Usage, format!("could not read the file of hosts `{name}`"));
+        error.caused_by(cause).hint(format!("`-H @{name}` reads a file with one host a line"))
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    for (n, line) in text.lines().enumerate() {
+        let line = without_comment(line).trim();
+        if !line.is_empty() {
+            hosts.push(host(line, &format!("{name}:{}", n + 1))?);
+        }
+    }
+    Ok(())
+}
+
+/// Cuts off a comment: a `#` at the beginning or after a blank. Elsewhere it is part of what was meant as a name.
+fn without_comment(line: &str) -> &str {
+    let mut before = ' ';
+    let begins = |(_, c): &(usize, char)| {
+        let comment = *c == '#' && before.is_whitespace();
+        before = *c;
+        comment
+    };
+    match line.char_indices().find(begins) {
+        Some((at, _)) => line.get(..at).unwrap_or(line),
+        None => line,
+    }
+}
+
+fn host(text: &str, place: &str) -> Result<Host> {
+    text.parse().map_err(|cause| Error::new(ErrorKind::Usage, format!("no host in `{place}`")).caused_by(cause))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn file(text: &str) -> (tempfile::NamedTempFile, String) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let argument = format!("@{}", file.path().display());
+        (file, argument)
+    }
+
+    #[track_caller]
+    fn case(texts: &[&str], expected: &[&str]) {
+        let hosts = typed_hosts(texts).unwrap().unwrap();
+        assert_eq!(hosts.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn lists_are_split_trimmed_and_added_up_each_host_once() {
+        case(&["web1"], &["web1"]);
+        case(&[" web1 , deploy@web2:22", "web3,web1"], &["web1", "deploy@web2:22", "web3"]);
+        case(&["[::1]:2222,::1"], &["[::1]:2222", "::1"]);
+        case(&["@local, @local ,web1"], &["@local", "web1"]);
+    }
+
+    #[test]
+    fn a_file_gives_one_host_a_line_without_blanks_and_comments() {
+        let (_file, hosts) = file("\u{feff}# the web\r\n\r\n  web1  \r\nweb2\t# new\r\n   # none\r\n@local\r\nweb1");
+        case(&[&hosts], &["web1", "web2", "@local"]);
+        case(&["web0", &format!("{hosts},web9")], &["web0", "web1", "web2", "@local", "web9"]);
+    }
+
+    #[test]
+    fn no_argument_is_not_the_same_as_an_empty_one() {
+        let (_file, empty) = file("# none yet\n");
+        assert_eq!(typed_hosts::<&str>(&[]).unwrap(), None);
+        assert_eq!(typed_hosts(&["", " "]).unwrap(), Some(Vec::new()));
+        assert_eq!(typed_hosts(&[empty]).unwrap(), Some(Vec::new()));
+    }
+
+    #[track_caller]
+    fn refused(text: &str, block: &str) {
+        let error = typed_hosts(&[text]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert_eq!(error.block().to_string(), block);
+    }
+
+    #[test]
+    fn what_is_no_host_is_named_with_its_place() {
+        refused("web1,,web2", "error: no host in `-H web1,,web2`\n  caused by: a host's name is empty in ``");
+        refused("web:0", "error: no host in `-H web:0`\n  caused by: `0` is not a port (1 to 65535) in `web:0`");
+        refused("@", "error: `-H @` names no file");
+        refused(
+            "@demo",
+            "error: `@demo` is not supported by this version\n\
+             hint: a file of that name is `@./demo`; this machine is `@local`",
+        );
+        refused(
+            "@no/such/file",
+            "error: could not read the file of hosts `no/such/file`\n\
+             \x20 caused by: No such file or directory (os error 2)\n\
+             hint: `-H @no/such/file` reads a file with one host a line",
+        );
+        let (file, hosts) = file("web1\n\nweb2 web3\n");
+        let path = file.path().display();
+        refused(&hosts, &format!("error: no host in `{path}:3`\n  caused by: `web2 web3` is not a host's name"));
+    }
+}

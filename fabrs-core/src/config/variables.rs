@@ -1,0 +1,120 @@
+//! The process environment, read once and only here.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What the process environment says, as plain values.
+///
+/// A variable that is set and empty counts as not set. [`Default`] is an empty environment, which is what a test starts
+/// from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Variables {
+    /// `FABRS_NO_INPUT`: nobody can be asked (`--no-input`). Unset and `0` mean no.
+    pub no_input: bool,
+    /// `FABRS_SSH_CONFIG`: the file to read instead of `~/.ssh/config` (`ssh -F`).
+    pub ssh_config: Option<PathBuf>,
+    /// `NO_COLOR`: no colours, whatever the terminal can do.
+    pub no_color: bool,
+    /// `CLICOLOR_FORCE`: colours, also where there is no terminal. Unset and `0` mean no.
+    pub force_color: bool,
+    /// `TERM`: the kind of the terminal; where it is missing or `dumb`, lines stay plain.
+    pub term: Option<String>,
+    /// `HOME`: where `.ssh` is; the account's folder where it is unset.
+    pub home: Option<PathBuf>,
+    /// `USER`, else `LOGNAME`: the name to log in with where nothing names one.
+    pub user: Option<String>,
+    /// `SSH_AUTH_SOCK`: the socket of the agent.
+    pub agent: Option<PathBuf>,
+}
+
+impl Variables {
+    /// Reads the environment of this process.
+    pub fn from_env() -> Self {
+        let read = Self::read(|name| std::env::var_os(name));
+        Self { home: read.home.or_else(dirs::home_dir), ..read }
+    }
+
+    /// Looks one variable up, for the `${NAME}` that a file of another program may hold.
+    pub fn look_up(name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    /// Tells whether the terminal can do more than lines.
+    pub fn has_capable_term(&self) -> bool {
+        self.term.as_deref().is_some_and(|term| term != "dumb")
+    }
+
+    fn read(look_up: impl Fn(&str) -> Option<OsString>) -> Self {
+        let value = |name: &str| look_up(name).filter(|value| !value.is_empty());
+        // A name or a kind of terminal that is not UTF-8 can't be shown or sent: as good as none.
+        let text = |name: &str| value(name).and_then(|value| value.into_string().ok());
+        let path = |name: &str| value(name).map(PathBuf::from);
+        let switch = |name: &str| value(name).is_some_and(|value| value != "0");
+        Self {
+            no_input: switch("FABRS_NO_INPUT"),
+            ssh_config: path("FABRS_SSH_CONFIG"),
+            no_color: value("NO_COLOR").is_some(),
+            force_color: switch("CLICOLOR_FORCE"),
+            term: text("TERM"),
+            home: path("HOME"),
+            user: text("USER").or_else(|| text("LOGNAME")),
+            agent: path("SSH_AUTH_SOCK"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(set: &[(&str, &str)]) -> Variables {
+        Variables::read(|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+    }
+
+    #[test]
+    fn every_variable_has_its_field() {
+        let all = read(&[
+            ("FABRS_NO_INPUT", "1"),
+            ("FABRS_SSH_CONFIG", "/etc/fab/ssh"),
+            ("NO_COLOR", "0"),
+            ("CLICOLOR_FORCE", "1"),
+            ("TERM", "xterm"),
+            ("HOME", "/home/ann"),
+            ("USER", "ann"),
+            ("LOGNAME", "bob"),
+            ("SSH_AUTH_SOCK", "/run/agent"),
+        ]);
+        let expected = Variables {
+            no_input: true,
+            ssh_config: Some("/etc/fab/ssh".into()),
+            // Any value but the empty one counts, as <https://no-color.org> says.
+            no_color: true,
+            force_color: true,
+            term: Some("xterm".to_owned()),
+            home: Some("/home/ann".into()),
+            user: Some("ann".to_owned()),
+            agent: Some("/run/agent".into()),
+        };
+        assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn what_is_unset_empty_or_zero_says_nothing() {
+        assert_eq!(read(&[]), Variables::default());
+        let names = ["FABRS_NO_INPUT", "FABRS_SSH_CONFIG", "NO_COLOR", "CLICOLOR_FORCE", "TERM", "HOME", "USER"];
+        assert_eq!(read(&names.map(|name| (name, ""))), Variables::default());
+        assert_eq!(read(&[("FABRS_NO_INPUT", "0"), ("CLICOLOR_FORCE", "0")]), Variables::default());
+    }
+
+    #[test]
+    fn logname_stands_in_for_a_user_that_is_unset() {
+        assert_eq!(read(&[("USER", ""), ("LOGNAME", "bob")]).user.as_deref(), Some("bob"));
+    }
+
+    #[test]
+    fn a_dumb_or_missing_terminal_is_not_capable() {
+        assert!(read(&[("TERM", "xterm-256color")]).has_capable_term());
+        assert!(!read(&[("TERM", "dumb")]).has_capable_term());
+        assert!(!read(&[]).has_capable_term());
+    }
+}

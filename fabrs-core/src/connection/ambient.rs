@@ -1,0 +1,69 @@
+//! The free functions of the prelude: the same methods, on the connection of the task that calls them.
+
+use std::panic::Location;
+
+use super::{Command, Connection};
+use crate::error::{Error, ErrorKind};
+use crate::shell::IntoShellLine;
+
+tokio::task_local! {
+    static CURRENT: Connection;
+}
+
+pub(super) async fn scope<F: Future>(connection: Connection, future: F) -> F::Output {
+    CURRENT.scope(connection, future).await
+}
+
+pub(super) fn scope_sync<T>(connection: Connection, function: impl FnOnce() -> T) -> T {
+    CURRENT.sync_scope(connection, function)
+}
+
+/// Returns the connection of the task that calls it.
+///
+/// Outside a task it is one whose commands fail with an error that names the calling line: nothing panics.
+#[track_caller]
+pub fn current() -> Connection {
+    let location = Location::caller();
+    CURRENT.try_with(Connection::clone).unwrap_or_else(|_| {
+        let error = Error::new(ErrorKind::Usage, "there is no host here: this was called outside a task")
+            .at(location)
+            .hint("use a connection, as in `c.run(..)`, or carry one along with `c.enter(future)`");
+        Connection::nowhere(None, error)
+    })
+}
+
+/// Makes a command on the task's host: [`Connection::run`].
+#[track_caller]
+pub fn run(line: impl IntoShellLine) -> Command {
+    current().run(line)
+}
+
+/// Makes a command that only looks, on the task's host: [`Connection::probe`].
+#[track_caller]
+pub fn probe(line: impl IntoShellLine) -> Command {
+    current().probe(line)
+}
+
+/// Makes a command on this machine: [`Connection::local`].
+#[track_caller]
+pub fn local(line: impl IntoShellLine) -> Command {
+    current().local(line)
+}
+
+/// Returns the task's connection in another directory: [`Connection::cd`].
+#[track_caller]
+pub fn cd(directory: impl AsRef<str>) -> Connection {
+    current().cd(directory)
+}
+
+/// Returns the task's connection with another variable: [`Connection::env`].
+#[track_caller]
+pub fn env(name: impl Into<String>, value: impl Into<String>) -> Connection {
+    current().env(name, value)
+}
+
+/// Returns the task's connection with a line before each command: [`Connection::prefix`].
+#[track_caller]
+pub fn prefix(line: impl IntoShellLine) -> Connection {
+    current().prefix(line)
+}

@@ -1,0 +1,167 @@
+//! What stands around a command line: directory, environment, prefixes, in an order that is always the same.
+
+use crate::shell::{ShellLine, ShellLineError, quote};
+
+/// How the commands of a connection run. The fields stand in the order in which they wrap, outermost first.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Frame {
+    cwd: Option<String>,
+    env: Vec<(String, String)>,
+    prefixes: Vec<ShellLine>,
+}
+
+/// Says why a line can't be composed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum FrameError {
+    #[error("`{0}` is not the name of an environment variable")]
+    Name(String),
+    #[error(transparent)]
+    Line(#[from] ShellLineError),
+}
+
+impl Frame {
+    pub(super) fn cd(&mut self, directory: &str) {
+        let absolute = directory.starts_with('/') || directory == "~" || directory.starts_with("~/");
+        self.cwd = Some(match &self.cwd {
+            Some(cwd) if !absolute => format!("{}/{directory}", cwd.trim_end_matches('/')),
+            _ => directory.to_owned(),
+        });
+    }
+
+    pub(super) fn env(&mut self, name: String, value: String) {
+        self.env.retain(|(known, _)| *known != name);
+        self.env.push((name, value));
+    }
+
+    pub(super) fn prefix(&mut self, line: ShellLine) {
+        self.prefixes.push(line);
+    }
+
+    /// Wraps `line`: directory > environment > prefixes > the line itself, each only if the one before it succeeded.
+    pub(super) fn compose(&self, line: &ShellLine) -> Result<String, FrameError> {
+        let line = line.check()?;
+        let mut text = String::new();
+        self.add_cwd(&mut text)?;
+        self.add_env(&mut text)?;
+        self.add_prefixes(&mut text)?;
+        if text.is_empty() {
+            return Ok(line.to_owned());
+        }
+        text.push_str(&grouped(line));
+        Ok(text)
+    }
+
+    fn add_cwd(&self, text: &mut String) -> Result<(), FrameError> {
+        if let Some(cwd) = &self.cwd {
+            text.push_str("cd ");
+            text.push_str(&directory(cwd)?);
+            text.push_str(" && ");
+        }
+        Ok(())
+    }
+
+    fn add_env(&self, text: &mut String) -> Result<(), FrameError> {
+        for (name, value) in &self.env {
+            if !is_variable(name) {
+                return Err(FrameError::Name(name.clone()));
+            }
+            text.push_str("export ");
+            text.push_str(name);
+            text.push('=');
+            text.push_str(&quote(value)?);
+            text.push_str(" && ");
+        }
+        Ok(())
+    }
+
+    fn add_prefixes(&self, text: &mut String) -> Result<(), FrameError> {
+        for prefix in &self.prefixes {
+            text.push_str(&grouped(prefix.check()?));
+            text.push_str(" && ");
+        }
+        Ok(())
+    }
+}
+
+/// Quotes a directory, leaving a leading `~` to the shell and a leading `-` from being an option.
+fn directory(path: &str) -> Result<String, ShellLineError> {
+    if path == "~" {
+        return Ok(path.to_owned());
+    }
+    if let Some(rest) = path.strip_prefix("~/") {
+        return Ok(if rest.is_empty() { "~/".to_owned() } else { format!("~/{}", quote(rest)?) });
+    }
+    if path.starts_with('-') {
+        return Ok(format!("./{}", quote(path)?));
+    }
+    Ok(quote(path)?.into_owned())
+}
+
+fn is_variable(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Puts braces around a line that `&&` would otherwise tear apart, so that nothing of it runs where what stands before
+/// it failed: in `cd /x && a; b`, `b` would run in the wrong directory.
+fn grouped(line: &str) -> String {
+    let without_and = line.replace("&&", "");
+    let torn = without_and.contains([';', '&', '\n', '#']) || without_and.contains("||");
+    // The line may end in a comment or in `&`, so only a line end closes it safely.
+    if torn { format!("{{ {line}\n}}") } else { line.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(change: impl FnOnce(&mut Frame)) -> Frame {
+        let mut frame = Frame::default();
+        change(&mut frame);
+        frame
+    }
+
+    #[track_caller]
+    fn case(frame: &Frame, expected: &str) {
+        assert_eq!(frame.compose(&ShellLine::raw("ls")).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_relative_cd_continues_and_an_absolute_one_replaces() {
+        case(&frame(|f| ["/a", "b"].iter().for_each(|d| f.cd(d))), "cd /a/b && ls");
+        case(&frame(|f| ["/a", "/x"].iter().for_each(|d| f.cd(d))), "cd /x && ls");
+        case(&frame(|f| ["/a", "~/y"].iter().for_each(|d| f.cd(d))), "cd ~/y && ls");
+        case(&frame(|f| f.cd("/tmp/with space")), "cd '/tmp/with space' && ls");
+        case(&frame(|f| f.cd("~/my dir")), "cd ~/'my dir' && ls");
+        case(&frame(|f| f.cd("-")), "cd ./- && ls");
+    }
+
+    #[test]
+    fn directory_comes_before_environment_before_prefixes_in_their_order() {
+        let all = frame(|f| {
+            f.prefix(ShellLine::raw("outer"));
+            f.env("X".into(), "a$b \"c\" 'd' `e` ; f".into());
+            f.prefix(ShellLine::raw("inner"));
+            f.cd("/x");
+        });
+        case(&all, "cd /x && export X='a$b \"c\" '\\''d'\\'' `e` ; f' && outer && inner && ls");
+    }
+
+    #[test]
+    fn a_line_that_and_would_tear_apart_is_grouped() {
+        let here = frame(|f| f.cd("/x"));
+        let compose = |line: &str| here.compose(&ShellLine::raw(line)).unwrap();
+        assert_eq!(compose("a && b"), "cd /x && a && b");
+        assert_eq!(compose("a | b"), "cd /x && a | b");
+        assert_eq!(compose("a; b"), "cd /x && { a; b\n}");
+        assert_eq!(compose("a || b"), "cd /x && { a || b\n}");
+        assert_eq!(compose("a & b # c"), "cd /x && { a & b # c\n}");
+    }
+
+    #[test]
+    fn a_bad_variable_name_is_refused() {
+        let bad = frame(|f| f.env("A;B".into(), String::new()));
+        assert!(matches!(bad.compose(&ShellLine::raw("ls")), Err(FrameError::Name(name)) if name == "A;B"));
+    }
+}

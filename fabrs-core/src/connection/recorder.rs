@@ -1,0 +1,190 @@
+//! Taking down what a command prints: its end for the output, whole lines for the sinks.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Hide;
+use crate::event::{Event, Granularity, Sink, Stream};
+use crate::host::Host;
+use crate::output::Tail;
+use crate::transport::{End, How, Receive};
+
+/// A line longer than this is shown in pieces, so that a stream without line ends can't fill the memory.
+const LONGEST_LINE: usize = 64 << 10;
+
+/// The ends of both streams of one command.
+#[derive(Debug, Clone)]
+pub(super) struct Captured {
+    pub(super) stdout: Tail,
+    pub(super) stderr: Tail,
+}
+
+/// Captured output that the carrier of the command writes and its future reads.
+pub(super) type SharedCapture = Arc<Mutex<Captured>>;
+
+pub(super) fn take(captured: &SharedCapture) -> Captured {
+    let empty = Captured { stdout: Tail::new(0), stderr: Tail::new(0) };
+    std::mem::replace(&mut *captured.lock().unwrap_or_else(PoisonError::into_inner), empty)
+}
+
+/// Receives one command's output.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    host: Host,
+    command: Arc<str>,
+    sink: Arc<dyn Sink>,
+    wants: Granularity,
+    hide: Hide,
+    captured: SharedCapture,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+impl Recorder {
+    /// Makes the recorder of a command and the capture that it fills; stdout keeps `bound` bytes.
+    pub(super) fn new(
+        host: Host,
+        command: Arc<str>,
+        sink: Arc<dyn Sink>,
+        hide: Hide,
+        bound: usize,
+    ) -> (Self, SharedCapture) {
+        let captured = Captured { stdout: Tail::new(bound), stderr: Tail::new(Tail::DEFAULT_BOUND) };
+        let captured = Arc::new(Mutex::new(captured));
+        let shared = Arc::clone(&captured);
+        let wants = sink.granularity();
+        let (stdout, stderr) = (Lines::default(), Lines::default());
+        (Self { host, command, sink, wants, hide, captured, stdout, stderr }, shared)
+    }
+
+    fn show(&mut self, stream: Stream, bytes: &[u8]) {
+        if self.wants.bytes {
+            self.sink.event(&Event::Bytes { host: &self.host, stream, bytes });
+        }
+        if self.wants.lines {
+            let lines = match stream {
+                Stream::Stdout => &mut self.stdout,
+                Stream::Stderr => &mut self.stderr,
+            };
+            let (host, sink) = (&self.host, &self.sink);
+            lines.push(bytes, |text| sink.event(&Event::Lines { host, stream, text }));
+        }
+    }
+
+    fn finish_lines(&mut self) {
+        for (stream, lines) in [(Stream::Stdout, &mut self.stdout), (Stream::Stderr, &mut self.stderr)] {
+            let rest = std::mem::take(&mut lines.partial);
+            if !rest.is_empty() {
+                self.sink.event(&Event::Lines { host: &self.host, stream, text: &rest });
+            }
+        }
+    }
+}
+
+impl Receive for Recorder {
+    fn receive(&mut self, stream: Stream, bytes: &[u8]) {
+        {
+            let mut captured = self.captured.lock().unwrap_or_else(PoisonError::into_inner);
+            match stream {
+                Stream::Stdout => captured.stdout.push(bytes),
+                Stream::Stderr => captured.stderr.push(bytes),
+            }
+        }
+        if self.hide.shows(stream) {
+            self.show(stream, bytes);
+        }
+    }
+
+    fn ended(&mut self, end: &End) {
+        self.finish_lines();
+        let (host, command) = (&self.host, &*self.command);
+        if let How::TimedOut { gone: false } | How::Stopped { gone: false } = end.how {
+            self.sink.event(&Event::Leftover { host, command });
+        }
+        let status = match &end.how {
+            How::Exited(status) => Some(status),
+            How::Planned => return,
+            How::TimedOut { .. } | How::Stopped { .. } | How::Failed(_) => None,
+        };
+        self.sink.event(&Event::CommandEnded { host, command, status, elapsed: end.elapsed });
+    }
+}
+
+/// Cuts a stream into whole lines, so that no character and no line is torn.
+#[derive(Debug, Default)]
+struct Lines {
+    partial: Vec<u8>,
+}
+
+impl Lines {
+    /// Gives all whole lines that `bytes` completes to `each`, in one piece, and keeps the rest.
+    fn push(&mut self, bytes: &[u8], each: impl Fn(&[u8])) {
+        match bytes.iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => {
+                let (whole, rest) = bytes.split_at(end + 1);
+                if self.partial.is_empty() {
+                    each(whole);
+                } else {
+                    self.partial.extend_from_slice(whole);
+                    each(&self.partial);
+                    self.partial.clear();
+                }
+                self.partial.extend_from_slice(rest);
+            }
+            None => self.partial.extend_from_slice(bytes),
+        }
+        if self.partial.len() > LONGEST_LINE {
+            let end = character_end(&self.partial);
+            each(self.partial.get(..end).unwrap_or_default());
+            self.partial.drain(..end);
+        }
+    }
+}
+
+/// Returns where the last whole UTF-8 character of `bytes` ends; all of it, where that is no UTF-8 anyway.
+fn character_end(bytes: &[u8]) -> usize {
+    let start = bytes.iter().rposition(|byte| byte & 0b1100_0000 != 0b1000_0000).unwrap_or(0);
+    match std::str::from_utf8(bytes.get(start..).unwrap_or_default()) {
+        Err(error) if error.error_len().is_none() && start > 0 => start,
+        _ => bytes.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn lines_come_whole_however_they_were_cut() {
+        let text = "€uro\nzwei €\n\nrest".as_bytes();
+        for size in 1..8 {
+            let seen = RefCell::new(Vec::new());
+            let mut lines = Lines::default();
+            for piece in text.chunks(size) {
+                lines.push(piece, |whole| {
+                    assert!(whole.ends_with(b"\n") && std::str::from_utf8(whole).is_ok());
+                    seen.borrow_mut().extend_from_slice(whole);
+                });
+            }
+            assert_eq!(seen.into_inner(), "€uro\nzwei €\n\n".as_bytes());
+            assert_eq!(lines.partial, b"rest");
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_is_shown_in_pieces_between_characters() {
+        let seen = RefCell::new(Vec::new());
+        let mut lines = Lines::default();
+        for _ in 0..LONGEST_LINE {
+            for byte in "€".as_bytes() {
+                lines.push(&[*byte], |piece| {
+                    assert!(std::str::from_utf8(piece).is_ok());
+                    seen.borrow_mut().extend_from_slice(piece);
+                });
+                assert!(lines.partial.len() <= LONGEST_LINE + 1);
+            }
+        }
+        assert!(seen.into_inner().len() + lines.partial.len() == LONGEST_LINE * 3);
+    }
+}

@@ -1,0 +1,75 @@
+//! An error as a person is shown it.
+
+use std::error::Error as _;
+use std::fmt;
+
+use super::Error;
+use crate::output::{Output, last_lines};
+
+/// How many of the last lines of a hidden stream are shown.
+const LAST: usize = 10;
+
+/// Displays an error as one block: what failed, the causes, what the command printed if that was not seen yet, and at
+/// most one hint.
+///
+/// ```text
+/// error: web2: could not log in as deploy
+///   caused by: no offered key was accepted (tried id_ed25519)
+/// hint: is the key in the agent? try `ssh-add -l`
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Block<'a> {
+    error: &'a Error,
+}
+
+impl<'a> Block<'a> {
+    pub(super) fn new(error: &'a Error) -> Self {
+        Self { error }
+    }
+}
+
+impl fmt::Display for Block<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.error)?;
+        if let Some(at) = self.error.location() {
+            write!(f, "\n  at {}:{}", at.file(), at.line())?;
+        }
+        if let Some(output) = self.error.output() {
+            stream(f, output, "stdout", &output.record.stdout, output.record.shown.0)?;
+            if !output.record.pty {
+                stream(f, output, "stderr", &output.record.stderr, output.record.shown.1)?;
+            } else if !output.record.shown.0 {
+                f.write_str("\n  stderr: on a pty it is part of stdout")?;
+            }
+        }
+        let mut source = self.error.source();
+        while let Some(cause) = source {
+            for (n, line) in cause.to_string().lines().enumerate() {
+                let lead = if n == 0 { "caused by: " } else { "           " };
+                write!(f, "\n  {lead}{line}")?;
+            }
+            source = cause.source();
+        }
+        // A context that was put around an error has no advice of its own; the error inside may.
+        let mut inner = Some(self.error);
+        while let Some(error) = inner {
+            if let Some(hint) = error.advice() {
+                return write!(f, "\nhint: {hint}");
+            }
+            inner = error.source().and_then(|source| source.downcast_ref());
+        }
+        Ok(())
+    }
+}
+
+/// Shows the last lines of a stream that was not on the screen already.
+fn stream(f: &mut fmt::Formatter<'_>, output: &Output, name: &str, bytes: &[u8], shown: bool) -> fmt::Result {
+    if output.record.ended.is_err() || bytes.is_empty() || shown {
+        return Ok(());
+    }
+    write!(f, "\n  {name}:")?;
+    for line in last_lines(bytes, LAST).lines() {
+        write!(f, "\n    {line}")?;
+    }
+    Ok(())
+}

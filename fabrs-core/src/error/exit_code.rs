@@ -1,0 +1,64 @@
+//! What `fab` returns, in one place.
+
+use super::ErrorKind;
+
+/// The exit codes of `fab`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// All is done, also when nothing had to change.
+    Ok = 0,
+    /// A command or a task failed.
+    Failed = 1,
+    /// What was typed makes no sense; nothing was run.
+    Usage = 2,
+    /// The selection is empty; there was no host to run on.
+    NoHost = 3,
+    /// A host could not be reached, or was lost.
+    Unreachable = 4,
+    /// A host's key was not accepted, or the login refused.
+    Login = 5,
+    /// A defect of fabrs.
+    Internal = 70,
+}
+
+impl ExitCode {
+    /// All codes with what they mean, as `--help` lists them.
+    pub const ALL: [(Self, &'static str); 7] = [
+        (Self::Ok, "all is done, also when nothing had to change"),
+        (Self::Failed, "a command or task failed"),
+        (Self::Usage, "usage: nothing was run"),
+        (Self::NoHost, "the selection is empty: no host"),
+        (Self::Unreachable, "a host was unreachable or lost"),
+        (Self::Login, "host key or login"),
+        (Self::Internal, "internal error"),
+    ];
+
+    /// Returns the number.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl ErrorKind {
+    /// Returns the exit code of `fab` for an error of this kind.
+    pub fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Usage | Self::Config | Self::Compile => ExitCode::Usage,
+            Self::NoHost => ExitCode::NoHost,
+            Self::Connect | Self::Channel => ExitCode::Unreachable,
+            Self::HostKey | Self::Auth => ExitCode::Login,
+            Self::Exit
+            | Self::Timeout
+            | Self::Prompt
+            | Self::Task
+            | Self::Cancelled
+            | Self::NotRun
+            | Self::Truncated
+            | Self::Empty
+            | Self::Format
+            | Self::Local => ExitCode::Failed,
+            Self::Internal => ExitCode::Internal,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What can go wrong, as one type with a published kind, and how it is told.
+//!
+//! Errors are made by the code that meets them, out of [`Error::new`] and what is added to it; this module knows no
+//! other but [`crate::host`] and [`crate::output`].
+
+mod block;
+mod exit_code;
+mod kind;
+mod macros;
+mod task;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::host::Host;
+use crate::output::Output;
+
+pub use block::Block;
+pub use exit_code::ExitCode;
+pub use kind::ErrorKind;
+pub use task::{Context, TaskError};
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Source = Arc<dyn std::error::Error + Send + Sync + 'static>;
+
+/// What went wrong, where, and while doing what.
+///
+/// Cheap to clone: an error that concerns several hosts is shared by them. [`Display`](fmt::Display) is one line that
+/// names the host and what was being done; the cause is [`source`](std::error::Error::source), and is never repeated in
+/// the text. [`block`](Self::block) is the whole of it for a person.
+#[derive(Clone)]
+pub struct Error {
+    inner: Arc<Inner>,
+}
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    host: Option<Host>,
+    doing: Cow<'static, str>,
+    source: Option<Source>,
+    output: Option<Output>,
+    hint: Option<Cow<'static, str>>,
+    location: Option<&'static Location<'static>>,
+}
+
+impl Error {
+    /// Makes an error of a kind, saying what could not be done: lower case, no full stop, without the cause.
+    pub fn new(kind: ErrorKind, doing: impl Into<Cow<'static, str>>) -> Self {
+        let doing = doing.into();
+        let inner = Inner { kind, host: None, doing, source: None, output: None, hint: None, location: None };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Names the host.
+    pub fn on(self, host: &Host) -> Self {
+        self.with(|inner| inner.host = Some(host.clone()))
+    }
+
+    /// Names the cause.
+    pub fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.with(|inner| inner.source = Some(Arc::new(source)))
+    }
+
+    /// Adds the one thing to try, where possible a command that can be typed.
+    pub fn hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
+        let hint = hint.into();
+        self.with(|inner| inner.hint = Some(hint))
+    }
+
+    /// Names the line of the user's code that asked for it.
+    pub fn at(self, location: &'static Location<'static>) -> Self {
+        self.with(|inner| inner.location = Some(location))
+    }
+
+    /// Carries what the command left.
+    pub(crate) fn with_output(self, output: Output) -> Self {
+        self.with(|inner| inner.output = Some(output))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.inner));
+        self
+    }
+
+    /// Returns at which stage it went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// Returns the host it went wrong on.
+    pub fn host(&self) -> Option<&Host> {
+        self.inner.host.as_ref()
+    }
+
+    /// Returns what the command left, as far as it came: for [`ErrorKind::Exit`], [`ErrorKind::Timeout`] and, where
+    /// something had arrived, [`ErrorKind::Channel`] and [`ErrorKind::Cancelled`].
+    pub fn output(&self) -> Option<&Output> {
+        self.inner.output.as_ref()
+    }
+
+    /// Returns what to try, where there is one thing to try.
+    pub fn advice(&self) -> Option<&str> {
+        self.inner.hint.as_deref()
+    }
+
+    /// Returns the line of the user's code that asked for it.
+    pub fn location(&self) -> Option<&'static Location<'static>> {
+        self.inner.location
+    }
+
+    /// Returns the exit code that `fab` gives for it.
+    pub fn exit_code(&self) -> ExitCode {
+        self.kind().exit_code()
+    }
+
+    /// Returns what could not be done, without the host.
+    pub fn doing(&self) -> &str {
+        &self.inner.doing
+    }
+
+    /// Returns the error as the block of lines that a person is shown: error, causes, at most one hint.
+    pub fn block(&self) -> Block<'_> {
+        Block::new(self)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(host) = &self.inner.host {
+            write!(f, "{}: ", host.label())?;
+        }
+        f.write_str(&self.inner.doing)
+    }
+}
+
+impl fmt::Debug for Error {
+    /// Shows the whole block, so that a test's `unwrap` and a `main` that returns an error read well.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.block(), f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.inner.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}

@@ -1,0 +1,177 @@
+//! [`Event`]: everything that can happen in a run.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::host::Host;
+use crate::output::ExitStatus;
+
+/// One of the two streams of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// Standard output; with a pty, everything.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// What came of a task on a host, as one word: the same in the summary, the JSON lines and the docs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Word {
+    /// Done.
+    Ok,
+    /// It failed, and how is known.
+    Failed,
+    /// The connection was lost: it may or may not have happened.
+    Lost,
+    /// The host could not be reached, or refused the login.
+    Unreachable,
+    /// It was left out on purpose.
+    Skipped,
+    /// The run ended before it was this host's turn.
+    NotReached,
+    /// The run was stopped while it was on its way.
+    Cancelled,
+}
+
+impl Word {
+    /// Returns the word as it is written for people: `not reached`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+            Self::Unreachable => "unreachable",
+            Self::Skipped => "skipped",
+            Self::NotReached => "not reached",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Something that happened.
+///
+/// Serialised with `event` as the tag, in snake case: what `--json` prints, a line an event.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A task begins on a host; on none for a task that runs here.
+    TaskStarted {
+        /// The task's name.
+        task: &'a str,
+        /// The host, where it has one.
+        host: Option<&'a Host>,
+    },
+    /// A task ended on a host, or will not begin there.
+    TaskEnded {
+        /// The task's name.
+        task: &'a str,
+        /// The host, where it has one.
+        host: Option<&'a Host>,
+        /// What came of it.
+        outcome: Word,
+        /// How long it took; nothing where it never began.
+        #[serde(serialize_with = "seconds")]
+        elapsed: Duration,
+        /// Why, where it is not [`Word::Ok`].
+        error: Option<&'a Error>,
+    },
+    /// A command is on its way to a host.
+    CommandStarted {
+        /// Where.
+        host: &'a Host,
+        /// The command as quoted.
+        command: &'a str,
+        /// Whether the user asked to see the command line.
+        echo: bool,
+    },
+    /// Whole lines of output, each with its line end; the last of a stream may have none.
+    Lines {
+        /// Where.
+        host: &'a Host,
+        /// Which stream.
+        stream: Stream,
+        /// The lines.
+        #[serde(serialize_with = "lossy")]
+        text: &'a [u8],
+    },
+    /// Output as it came, for a sink that passes it on byte for byte.
+    Bytes {
+        /// Where.
+        host: &'a Host,
+        /// Which stream.
+        stream: Stream,
+        /// The bytes.
+        #[serde(serialize_with = "lossy")]
+        bytes: &'a [u8],
+    },
+    /// A command ended.
+    CommandEnded {
+        /// Where.
+        host: &'a Host,
+        /// The command as quoted.
+        command: &'a str,
+        /// How it ended; nothing where that is not known.
+        status: Option<&'a ExitStatus>,
+        /// How long it took.
+        #[serde(serialize_with = "seconds")]
+        elapsed: Duration,
+    },
+    /// A dry run came to a change and did not make it.
+    Planned {
+        /// Where; nowhere for an effect.
+        host: Option<&'a Host>,
+        /// The command as quoted, or the effect's name.
+        what: &'a str,
+    },
+    /// A dry run read something that changes planned before it would have altered.
+    StaleRead {
+        /// Where.
+        host: &'a Host,
+        /// The command that read.
+        command: &'a str,
+        /// How many changes were planned on this host before it.
+        planned: usize,
+    },
+    /// A value was settled once for all hosts.
+    Once {
+        /// Its name.
+        name: &'a str,
+        /// The value.
+        value: &'a serde_json::Value,
+    },
+    /// A command was told to end and it is not known that it did.
+    Leftover {
+        /// Where.
+        host: &'a Host,
+        /// The command as quoted.
+        command: &'a str,
+    },
+    /// Something the user should know that is no failure.
+    Warning {
+        /// Where, if anywhere.
+        host: Option<&'a Host>,
+        /// The text.
+        text: &'a str,
+    },
+}
+
+fn lossy<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&String::from_utf8_lossy(bytes))
+}
+
+fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+/// Writes the block of lines that a person is shown.
+impl Serialize for Error {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.block())
+    }
+}

@@ -1,0 +1,25 @@
+//! What happens in a run, as one type, and who is told.
+//!
+//! An [`Event`] is the only thing that goes up besides return values. Everything below makes events; only a [`Sink`]
+//! shows or stores them, and a sink never makes its caller wait.
+
+mod capture;
+mod happening;
+mod json;
+mod notes;
+mod passthrough;
+mod plain;
+#[cfg(test)]
+mod printed;
+mod sink;
+mod spool;
+mod style;
+
+pub use capture::Capture;
+pub use happening::{Event, Stream, Word};
+pub use json::Json;
+pub use passthrough::Passthrough;
+pub use plain::Plain;
+pub use sink::{Broadcast, Granularity, NoSink, Sink};
+pub use spool::Spool;
+pub use style::{Prefix, Style};

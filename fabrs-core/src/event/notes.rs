@@ -1,0 +1,255 @@
+//! [`Notes`]: what is told to people besides the output of commands, the same in every sink that prints.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::style::{Name, Prefix, Role, Style};
+use super::{Event, Word};
+use crate::error::Error;
+use crate::host::Host;
+
+/// Writes events as lines for people; they belong on stderr.
+#[derive(Debug)]
+pub(super) struct Notes {
+    prefix: Prefix,
+    style: Style,
+    shown: Mutex<Shown>,
+}
+
+/// The error blocks that were shown, each with the tasks and hosts that met it.
+type Shown = HashMap<String, HashSet<(String, Option<Host>)>>;
+
+impl Notes {
+    /// Writes lines with `prefix` in front where they belong to a host.
+    pub(super) fn new(prefix: Prefix, style: Style) -> Self {
+        Self { prefix, style, shown: Mutex::default() }
+    }
+
+    /// Returns whole lines, or nothing where the event is none for people or is output.
+    pub(super) fn text(&self, event: &Event<'_>) -> String {
+        match event {
+            Event::TaskStarted { task, host } => self.line(*host, &format!("task {task}")),
+            Event::TaskEnded { error: Some(error), task, host, outcome, .. } => match outcome {
+                // These are the consequence of what is told elsewhere; the summary names them.
+                Word::NotReached | Word::Cancelled => String::new(),
+                Word::Skipped => self.line(*host, &format!("task {task}: skipped: {}", error.doing())),
+                Word::Ok | Word::Failed | Word::Lost | Word::Unreachable => self.error_once(task, *host, error),
+            },
+            Event::TaskEnded { error: None, task, host, outcome, elapsed } => match outcome {
+                Word::NotReached | Word::Cancelled => String::new(),
+                Word::Skipped => self.line(*host, &format!("task {task}: skipped")),
+                Word::Ok | Word::Failed | Word::Lost | Word::Unreachable => {
+                    self.line(*host, &format!("task {task}: {} in {}", outcome.as_str(), seconds(*elapsed)))
+                }
+            },
+            Event::CommandStarted { host, command, echo: true } => self.command(Some(*host), "$ ", command),
+            Event::Planned { host: Some(host), what } => self.command(Some(*host), "would run: ", what),
+            Event::Planned { host: None, what } => format!("would: {}\n", below(what)),
+            Event::StaleRead { host, command, planned } => {
+                let changes = if *planned == 1 { "planned change" } else { "planned changes" };
+                self.command(Some(*host), &format!("read as it is now, before {planned} {changes}: "), command)
+            }
+            Event::Once { name, value } => match value {
+                serde_json::Value::Null => format!("once: {name}\n"),
+                serde_json::Value::String(text) => format!("once: {name} = {}\n", below(text)),
+                value => format!("once: {name} = {value}\n"),
+            },
+            Event::Leftover { host, command } => self.warning(Some(host), &format!("may still be running: {command}")),
+            Event::Warning { host, text } => self.warning(*host, text),
+            Event::CommandStarted { echo: false, .. }
+            | Event::Lines { .. }
+            | Event::Bytes { .. }
+            | Event::CommandEnded { .. } => String::new(),
+        }
+    }
+
+    /// Returns the block of an error that was not shown yet.
+    ///
+    /// An error that concerns several hosts reaches this once for each of them, and is shown once. The same block from
+    /// a task and host that met it before is something that happened again, and is shown again.
+    pub(super) fn error_once(&self, task: &str, host: Option<&Host>, error: &Error) -> String {
+        let block = error.block().to_string();
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = !shown.contains_key(&block);
+        let met_by = shown.entry(block.clone()).or_default();
+        let who = (task.to_owned(), host.cloned());
+        let again = met_by.contains(&who);
+        if again {
+            met_by.clear();
+        }
+        met_by.insert(who);
+        if first || again { self.block(&block) } else { String::new() }
+    }
+
+    fn block(&self, block: &str) -> String {
+        let mut text = String::with_capacity(block.len() + 32);
+        for line in block.lines() {
+            text.push_str(&self.lead(line));
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Paints the word that opens a line of an error's block.
+    fn lead(&self, line: &str) -> String {
+        for (word, role) in [("error:", Role::Error), ("hint:", Role::Hint)] {
+            if let Some(rest) = line.strip_prefix(word) {
+                return format!("{}{rest}", self.style.paint(role, word));
+            }
+        }
+        line.to_owned()
+    }
+
+    fn line(&self, host: Option<&Host>, text: &str) -> String {
+        format!("{}{text}\n", self.prefix.of(host, self.style))
+    }
+
+    /// Shows a command; where it has several lines, the others stand below its first.
+    fn command(&self, host: Option<&Host>, lead: &str, command: &str) -> String {
+        let prefix = self.prefix.of(host, self.style);
+        let mut lead = lead.to_owned();
+        let mut text = String::new();
+        for line in command.lines() {
+            let line = self.style.paint(Role::Command, line);
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "{prefix}{lead}{line}");
+            lead = " ".repeat(lead.chars().count().min(2));
+        }
+        text
+    }
+
+    fn warning(&self, host: Option<&Host>, text: &str) -> String {
+        let word = self.style.paint(Role::Warning, "warning:");
+        let whose = host.map(|host| format!("{}: ", Name(Some(host)))).unwrap_or_default();
+        format!("{word} {whose}{}\n", below(text))
+    }
+}
+
+/// Puts all lines but the first below it.
+fn below(text: &str) -> String {
+    text.trim_end().replace('\n', "\n  ")
+}
+
+/// Writes how long something took as people say it: `0.4 s`, `2 min 5 s`.
+fn seconds(elapsed: Duration) -> String {
+    match elapsed.as_secs() {
+        whole @ 0..60 => format!("{whole}.{} s", elapsed.subsec_millis() / 100),
+        whole => format!("{} min {} s", whole / 60, whole % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::printed::web1;
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[track_caller]
+    fn case(event: &Event<'_>, text: &str) {
+        assert_eq!(Notes::new(Prefix::Host, Style::Plain).text(event), text);
+    }
+
+    fn ended<'a>(host: &'a Host, outcome: Word, error: Option<&'a Error>) -> Event<'a> {
+        Event::TaskEnded { task: "deploy", host: Some(host), outcome, elapsed: Duration::from_millis(3210), error }
+    }
+
+    #[test]
+    fn a_task_says_when_it_begins_and_what_came_of_it() {
+        let host = web1();
+        case(&Event::TaskStarted { task: "deploy", host: Some(&host) }, "[web1] task deploy\n");
+        case(&Event::TaskStarted { task: "changes", host: None }, "[local] task changes\n");
+        case(&ended(&host, Word::Ok, None), "[web1] task deploy: ok in 3.2 s\n");
+        case(&ended(&host, Word::Skipped, None), "[web1] task deploy: skipped\n");
+        case(&ended(&host, Word::NotReached, None), "");
+        case(&ended(&host, Word::Cancelled, None), "");
+        let error = Error::new(ErrorKind::Task, "not in the canary").on(&host);
+        case(&ended(&host, Word::Skipped, Some(&error)), "[web1] task deploy: skipped: not in the canary\n");
+        let error = Error::new(ErrorKind::Cancelled, "the run was stopped");
+        case(&ended(&host, Word::Cancelled, Some(&error)), "");
+    }
+
+    #[test]
+    fn a_command_is_shown_where_that_was_asked_for() {
+        let host = web1();
+        let started = |command, echo| Event::CommandStarted { host: &host, command, echo };
+        case(&started("git fetch", true), "[web1] $ git fetch\n");
+        case(&started("git fetch", false), "");
+        case(&started("if true; then\n  ls\nfi", true), "[web1] $ if true; then\n[web1]     ls\n[web1]   fi\n");
+    }
+
+    #[test]
+    fn a_dry_run_says_what_would_happen() {
+        let host = web1();
+        let here = Host::local();
+        case(&Event::Planned { host: Some(&host), what: "rm x" }, "[web1] would run: rm x\n");
+        case(&Event::Planned { host: Some(&here), what: "make" }, "[local] would run: make\n");
+        case(&Event::Planned { host: None, what: "mail the changes" }, "would: mail the changes\n");
+        let read = |planned| Event::StaleRead { host: &host, command: "cat a", planned };
+        case(&read(1), "[web1] read as it is now, before 1 planned change: cat a\n");
+        case(&read(3), "[web1] read as it is now, before 3 planned changes: cat a\n");
+    }
+
+    #[test]
+    fn what_is_settled_once_is_told_with_its_value() {
+        case(&Event::Once { name: "tag", value: &json!("build-314") }, "once: tag = build-314\n");
+        case(&Event::Once { name: "tag", value: &json!(["a", 1]) }, "once: tag = [\"a\",1]\n");
+        case(&Event::Once { name: "migrate", value: &json!(null) }, "once: migrate\n");
+    }
+
+    #[test]
+    fn warnings_name_the_host_they_are_about() {
+        let host = web1();
+        let leftover = Event::Leftover { host: &host, command: "sleep 100" };
+        case(&leftover, "warning: web1: may still be running: sleep 100\n");
+        case(&Event::Warning { host: None, text: "no agent" }, "warning: no agent\n");
+        case(&Event::Warning { host: Some(&host), text: "slow\nvery" }, "warning: web1: slow\n  very\n");
+    }
+
+    #[test]
+    fn an_error_that_concerns_several_hosts_is_shown_once() {
+        let (web1, web2): (Host, Host) = (web1(), "web2".parse().unwrap());
+        let error = Error::new(ErrorKind::Exit, "`migrate` failed").on(&web1).hint("look at the log");
+        let block = "error: web1: `migrate` failed\nhint: look at the log\n";
+        let notes = Notes::new(Prefix::Host, Style::Plain);
+        assert_eq!(notes.text(&ended(&web1, Word::Failed, Some(&error))), block);
+        assert_eq!(notes.text(&ended(&web2, Word::Failed, Some(&error.clone()))), "");
+        // The same host can't meet one error twice, so this is another one.
+        assert_eq!(notes.text(&ended(&web1, Word::Failed, Some(&error))), block);
+        assert_eq!(notes.text(&ended(&web2, Word::Failed, Some(&error))), "");
+    }
+
+    #[test]
+    fn colours_change_nothing_but_the_colour() {
+        let host = web1();
+        let error = Error::new(ErrorKind::Connect, "could not connect").on(&host).hint("is it up?");
+        for event in [
+            ended(&host, Word::Unreachable, Some(&error)),
+            ended(&host, Word::Ok, None),
+            Event::CommandStarted { host: &host, command: "a\nb", echo: true },
+            Event::Warning { host: Some(&host), text: "look" },
+        ] {
+            let coloured = Notes::new(Prefix::Host, Style::Colour).text(&event);
+            assert!(coloured.contains("\x1b["));
+            let text: String = coloured.split('\x1b').enumerate().map(without_sequence).collect();
+            case(&event, &text);
+        }
+    }
+
+    /// Drops the rest of an escape sequence, which all pieces but the first begin with.
+    fn without_sequence((n, piece): (usize, &str)) -> &str {
+        if n == 0 { piece } else { piece.split_once('m').unwrap().1 }
+    }
+
+    #[test]
+    fn durations_are_written_as_people_say_them() {
+        let case = |millis, text| assert_eq!(seconds(Duration::from_millis(millis)), text);
+        case(49, "0.0 s");
+        case(12_340, "12.3 s");
+        case(59_999, "59.9 s");
+        case(125_000, "2 min 5 s");
+    }
+}

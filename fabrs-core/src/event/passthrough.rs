@@ -1,0 +1,108 @@
+//! [`Passthrough`]: the bytes of one command, as if it had run here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::notes::Notes;
+use super::{Event, Granularity, Prefix, Sink, Spool, Stream, Style};
+
+/// Passes the output of a single command on byte by byte, each stream to its own, as `ssh host command` does.
+///
+/// Errors, warnings and what a dry run has to say go to stderr as [`Plain`](super::Plain) writes them, without a prefix;
+/// that a task begins or is done is not told.
+#[derive(Debug)]
+pub struct Passthrough {
+    spool: Arc<Spool>,
+    notes: Notes,
+    /// Whether the command left stderr in the middle of a line.
+    mid_line: AtomicBool,
+}
+
+impl Passthrough {
+    /// Prints through `spool`.
+    pub fn new(spool: Arc<Spool>, style: Style) -> Self {
+        Self { spool, notes: Notes::new(Prefix::None, style), mid_line: AtomicBool::new(false) }
+    }
+}
+
+impl Sink for Passthrough {
+    fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::TaskStarted { .. } | Event::TaskEnded { error: None, .. } => {}
+            Event::Bytes { stream, bytes, .. } => {
+                if let (Stream::Stderr, Some(last)) = (stream, bytes.last()) {
+                    self.mid_line.store(*last != b'\n', Ordering::Relaxed);
+                }
+                self.spool.push(*stream, bytes);
+            }
+            _ => {
+                let mut text = self.notes.text(event);
+                if !text.is_empty() && self.mid_line.swap(false, Ordering::Relaxed) {
+                    text.insert(0, '\n');
+                }
+                self.spool.push(Stream::Stderr, text.as_bytes());
+            }
+        }
+    }
+
+    fn granularity(&self) -> Granularity {
+        Granularity { lines: false, bytes: true }
+    }
+
+    fn finish(&self) {
+        self.spool.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::printed::{printed, web1};
+    use super::*;
+    use crate::error::{Error, ErrorKind};
+    use crate::event::Word;
+    use crate::host::Host;
+
+    fn ended<'a>(host: &'a Host, outcome: Word, error: Option<&'a Error>) -> Event<'a> {
+        Event::TaskEnded { task: "run", host: Some(host), outcome, elapsed: Duration::ZERO, error }
+    }
+
+    #[test]
+    fn bytes_pass_unchanged_each_to_its_stream() {
+        let host = web1();
+        let (stdout, stderr) = (Stream::Stdout, Stream::Stderr);
+        let events = [
+            Event::TaskStarted { task: "run", host: Some(&host) },
+            Event::Bytes { host: &host, stream: stdout, bytes: b"a\r\0" },
+            Event::Bytes { host: &host, stream: stderr, bytes: b"e" },
+            Event::Bytes { host: &host, stream: stdout, bytes: b"b" },
+            ended(&host, Word::Ok, None),
+        ];
+        let shown = printed(|spool| Passthrough::new(spool, Style::Plain), &events);
+        assert_eq!(shown, ("a\r\0b".to_owned(), "e".to_owned()));
+    }
+
+    #[test]
+    fn what_is_told_begins_on_a_line_of_its_own() {
+        let host = web1();
+        let error = Error::new(ErrorKind::Channel, "the connection was lost").on(&host);
+        let events = [
+            Event::Bytes { host: &host, stream: Stream::Stderr, bytes: b"half a line" },
+            Event::Leftover { host: &host, command: "sleep 9" },
+            ended(&host, Word::Lost, Some(&error)),
+        ];
+        let (stdout, stderr) = printed(|spool| Passthrough::new(spool, Style::Plain), &events);
+        let told =
+            ["half a line", "warning: web1: may still be running: sleep 9", "error: web1: the connection was lost"];
+        assert_eq!((stdout.as_str(), stderr.lines().collect::<Vec<_>>().as_slice()), ("", &told[..]));
+    }
+
+    #[test]
+    fn a_dry_run_says_what_would_run_without_a_prefix() {
+        let host = web1();
+        let events = [Event::Planned { host: Some(&host), what: "uname -a" }];
+        let (_, stderr) = printed(|spool| Passthrough::new(spool, Style::Plain), &events);
+        assert_eq!(stderr, "would run: uname -a\n");
+    }
+}

@@ -1,0 +1,132 @@
+//! [`Plain`]: lines of text for people and logs, each with its host in front.
+
+use std::sync::Arc;
+
+use memchr::{memchr, memrchr};
+
+use super::notes::Notes;
+use super::{Event, Prefix, Sink, Spool, Stream, Style};
+
+/// Prints what commands print line by line as `[host] line`, each stream to its own; everything else goes to stderr.
+///
+/// A line without its end gets one. Of a line that a progress bar wrote over, the last state is shown, and the `\r` that
+/// a pty puts before the line end is left out; all other bytes are passed on.
+#[derive(Debug)]
+pub struct Plain {
+    spool: Arc<Spool>,
+    prefix: Prefix,
+    style: Style,
+    notes: Notes,
+}
+
+impl Plain {
+    /// Prints through `spool`.
+    pub fn new(spool: Arc<Spool>, prefix: Prefix, style: Style) -> Self {
+        Self { spool, prefix, style, notes: Notes::new(prefix, style) }
+    }
+}
+
+impl Sink for Plain {
+    fn event(&self, event: &Event<'_>) {
+        // One push an event, so that the lines of one host are not torn apart by those of another.
+        if let Event::Lines { host, stream, text } = event {
+            self.spool.push(*stream, &lines(&self.prefix.of(Some(host), self.style), self.style, text));
+        } else {
+            self.spool.push(Stream::Stderr, self.notes.text(event).as_bytes());
+        }
+    }
+
+    fn finish(&self) {
+        self.spool.finish();
+    }
+}
+
+/// Puts `prefix` in front of each line of `text`.
+fn lines(prefix: &str, style: Style, text: &[u8]) -> Vec<u8> {
+    // A line of a log has seldom less than 32 bytes, so this is room enough at the first try.
+    let mut out = Vec::with_capacity(text.len() + (text.len() / 32 + 1) * (prefix.len() + 1));
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(memchr(b'\n', rest).unwrap_or(rest.len()));
+        rest = after.get(1..).unwrap_or_default();
+        let line = visible(line);
+        out.extend_from_slice(prefix.as_bytes());
+        out.extend_from_slice(line);
+        // A colour that the line does not end would reach into the lines of other hosts.
+        if style == Style::Colour && memchr(ESCAPE, line).is_some() {
+            out.extend_from_slice(b"\x1b[0m");
+        }
+        out.push(b'\n');
+    }
+    out
+}
+
+const ESCAPE: u8 = 0x1b;
+
+/// Returns what a terminal would still show of a line: what is behind its last `\r`.
+fn visible(line: &[u8]) -> &[u8] {
+    let mut line = line;
+    // A pty makes `\r\n` out of `\n`, and `\r\r\n` where a program wrote `\r\n`.
+    while let Some(before) = line.strip_suffix(b"\r") {
+        line = before;
+    }
+    memrchr(b'\r', line).and_then(|last| line.get(last + 1..)).unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::printed::{printed, web1};
+    use super::*;
+
+    #[track_caller]
+    fn case(prefix: Prefix, style: Style, text: &[u8], shown: &str) {
+        let host = web1();
+        let event = Event::Lines { host: &host, stream: Stream::Stdout, text };
+        let (stdout, stderr) = printed(|spool| Plain::new(spool, prefix, style), &[event]);
+        assert_eq!((stdout.as_str(), stderr.as_str()), (shown, ""));
+    }
+
+    #[test]
+    fn every_line_has_its_host_in_front_and_an_end() {
+        let plain = |text, shown| case(Prefix::Host, Style::Plain, text, shown);
+        plain(b"one\ntwo\n", "[web1] one\n[web1] two\n");
+        plain(b"no end", "[web1] no end\n");
+        plain(b"\n\n", "[web1] \n[web1] \n");
+        plain(b"", "");
+        plain(b"a\xffb\tc\n", "[web1] a\u{fffd}b\tc\n");
+        case(Prefix::None, Style::Plain, b"one\ntwo", "one\ntwo\n");
+    }
+
+    #[test]
+    fn of_a_progress_bar_the_last_state_is_shown() {
+        let plain = |text, shown| case(Prefix::None, Style::Plain, text, shown);
+        plain(b"10%\r20%\rdone\n", "done\n");
+        plain(b"10%\r20%\r\n", "20%\n");
+        plain(b"pty\r\n", "pty\n");
+        plain(b"dos on a pty\r\r\n", "dos on a pty\n");
+        plain(b"10%\r20%", "20%\n");
+        plain(b"\r\n", "\n");
+    }
+
+    #[test]
+    fn remote_colours_pass_and_end_with_their_line() {
+        case(Prefix::None, Style::Plain, b"\x1b[31mred\n", "\x1b[31mred\n");
+        case(Prefix::None, Style::Colour, b"\x1b[31mred\nnot\n", "\x1b[31mred\x1b[0m\nnot\n");
+    }
+
+    #[test]
+    fn what_a_host_wrote_to_stdout_is_all_that_goes_to_stdout() {
+        let host = web1();
+        let events = [
+            Event::TaskStarted { task: "deploy", host: Some(&host) },
+            Event::CommandStarted { host: &host, command: "ls", echo: true },
+            Event::Lines { host: &host, stream: Stream::Stdout, text: b"out\n" },
+            Event::Lines { host: &host, stream: Stream::Stderr, text: b"err\n" },
+            Event::Planned { host: None, what: "mail" },
+            Event::Warning { host: None, text: "look" },
+        ];
+        let (stdout, stderr) = printed(|spool| Plain::new(spool, Prefix::Host, Style::Plain), &events);
+        assert_eq!(stdout, "[web1] out\n");
+        assert_eq!(stderr, "[web1] task deploy\n[web1] $ ls\n[web1] err\nwould: mail\nwarning: look\n");
+    }
+}

@@ -1,0 +1,81 @@
+//! Who is told what happens.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Event;
+
+/// Receives everything that happens in a run.
+///
+/// Called from the tasks that read from hosts, so it must never wait: a sink that writes to something slow hands over
+/// and returns.
+pub trait Sink: Send + Sync + fmt::Debug {
+    /// Takes note of an event.
+    fn event(&self, event: &Event<'_>);
+
+    /// Returns in which form the sink wants what commands print. Defaults to lines.
+    fn granularity(&self) -> Granularity {
+        Granularity { lines: true, bytes: false }
+    }
+
+    /// Waits until everything that was handed over is written. Blocks; called once, at the end of a run.
+    fn finish(&self) {}
+}
+
+/// In which form a sink wants what commands print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Granularity {
+    /// As [`Event::Lines`].
+    pub lines: bool,
+    /// As [`Event::Bytes`].
+    pub bytes: bool,
+}
+
+/// Shows nothing: what an embedding program gets when it names no sink.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSink;
+
+impl Sink for NoSink {
+    fn event(&self, _: &Event<'_>) {}
+
+    fn granularity(&self) -> Granularity {
+        Granularity { lines: false, bytes: false }
+    }
+}
+
+/// Tells several sinks.
+#[derive(Debug, Clone)]
+pub struct Broadcast(Vec<Arc<dyn Sink>>);
+
+impl Broadcast {
+    /// Tells each of `sinks`, in that order.
+    pub fn new(sinks: Vec<Arc<dyn Sink>>) -> Self {
+        Self(sinks)
+    }
+}
+
+impl Sink for Broadcast {
+    fn event(&self, event: &Event<'_>) {
+        for sink in &self.0 {
+            let wants = sink.granularity();
+            match event {
+                Event::Lines { .. } if !wants.lines => {}
+                Event::Bytes { .. } if !wants.bytes => {}
+                _ => sink.event(event),
+            }
+        }
+    }
+
+    fn granularity(&self) -> Granularity {
+        self.0.iter().fold(Granularity { lines: false, bytes: false }, |all, sink| {
+            let one = sink.granularity();
+            Granularity { lines: all.lines || one.lines, bytes: all.bytes || one.bytes }
+        })
+    }
+
+    fn finish(&self) {
+        for sink in &self.0 {
+            sink.finish();
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! [`Block`]: pieces of two streams in the order in which they came, as one run of bytes.
+//!
+//! The form in memory is the form in a file, so that a block moves there and back without being taken apart.
+
+use crate::event::Stream;
+
+/// The width of what stands in front of each run: its length and its stream in one number.
+const HEADER: usize = size_of::<usize>();
+
+/// Pieces of stdout and stderr in their order; neighbours of the same stream are one run, and so one write.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    bytes: Vec<u8>,
+    /// The stream of the last run, where its header stands, and how long the run is.
+    last: Option<(Stream, usize, usize)>,
+}
+
+impl Block {
+    /// How many bytes a block holds, headers included. Large enough that system calls don't count, small enough to
+    /// stay in a processor's cache between the two copies.
+    pub(super) const SIZE: usize = 256 << 10;
+
+    /// Returns how long a piece may be to fit.
+    pub(super) fn room(&self) -> usize {
+        Self::SIZE.saturating_sub(self.bytes.len() + HEADER)
+    }
+
+    /// Adds a piece, which must fit.
+    pub(super) fn push(&mut self, stream: Stream, piece: &[u8]) {
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve_exact(Self::SIZE);
+        }
+        let (at, length) = match self.last {
+            Some((last, at, length)) if last == stream => (at, length + piece.len()),
+            _ => {
+                self.bytes.extend_from_slice(&[0; HEADER]);
+                (self.bytes.len() - HEADER, piece.len())
+            }
+        };
+        self.bytes.extend_from_slice(piece);
+        if let Some(header) = self.bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+            *header = (length << 1 | usize::from(stream == Stream::Stderr)).to_ne_bytes();
+        }
+        self.last = Some((stream, at, length));
+    }
+
+    /// Returns the runs in their order; no two neighbours are of the same stream.
+    pub(super) fn runs(&self) -> impl Iterator<Item = (Stream, &[u8])> {
+        let mut rest = self.bytes.as_slice();
+        std::iter::from_fn(move || {
+            let (header, after) = rest.split_first_chunk()?;
+            let number = usize::from_ne_bytes(*header);
+            let (run, after) = after.split_at_checked(number >> 1)?;
+            rest = after;
+            Some((if number & 1 == 1 { Stream::Stderr } else { Stream::Stdout }, run))
+        })
+    }
+
+    /// Returns how many bytes were pushed.
+    pub(super) fn length(&self) -> usize {
+        self.runs().map(|(_, run)| run.len()).sum()
+    }
+
+    /// Tells whether nothing was pushed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Forgets what was pushed and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.last = None;
+    }
+
+    /// Returns the block as it is stored.
+    pub(super) fn as_stored(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Gives room for a stored block of `length` bytes, to be read into.
+    ///
+    /// What is stored is only written out, never pushed to, so the last run need not be known.
+    pub(super) fn for_stored(&mut self, length: usize) -> &mut [u8] {
+        self.last = None;
+        self.bytes.resize(length, 0);
+        &mut self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_of_one_stream_are_one_run() {
+        let mut block = Block::default();
+        for (stream, piece) in [
+            (Stream::Stdout, "a"),
+            (Stream::Stdout, "b"),
+            (Stream::Stderr, "c"),
+            (Stream::Stdout, ""),
+            (Stream::Stdout, "d"),
+        ] {
+            block.push(stream, piece.as_bytes());
+        }
+        let runs: Vec<_> = block.runs().collect();
+        assert_eq!(runs, [(Stream::Stdout, &b"ab"[..]), (Stream::Stderr, b"c"), (Stream::Stdout, b"d")]);
+        assert_eq!(block.length(), 4);
+    }
+
+    #[test]
+    fn a_block_comes_back_from_its_stored_form() {
+        let mut block = Block::default();
+        block.push(Stream::Stderr, &[0, 255, 7]);
+        block.push(Stream::Stdout, b"x");
+        let mut back = Block::default();
+        back.for_stored(block.as_stored().len()).copy_from_slice(block.as_stored());
+        assert!(back.runs().eq(block.runs()));
+    }
+
+    #[test]
+    fn a_full_block_has_its_size_and_no_room() {
+        let mut block = Block::default();
+        block.push(Stream::Stdout, b"a");
+        block.push(Stream::Stderr, &vec![1; block.room()]);
+        assert_eq!(block.room(), 0);
+        assert_eq!(block.as_stored().len(), Block::SIZE);
+    }
+}

@@ -1,0 +1,245 @@
+//! [`Spool`]: one thread that writes what sinks hand over, so that nobody else waits for a slow terminal.
+//!
+//! Used by the sinks that print. A caller's piece is copied into the block being filled; full blocks wait in the
+//! backlog, first in memory and then in a file; the writer takes a block at a time.
+
+mod backlog;
+mod block;
+mod destinations;
+mod stdio;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io::Write;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use backlog::{Backlog, MakeFile, Waiting};
+use block::Block;
+use destinations::{Destinations, Health};
+
+use super::Stream;
+
+/// How long a piece may be to stay in one block; at most an eighth of a block is left empty for that.
+const SHORT: usize = Block::SIZE / 8;
+
+/// Writes bytes for stdout and stderr from a thread of its own, in the order in which they were handed over.
+///
+/// [`push`](Self::push) never waits for the destination. At most 4 MiB wait in memory; what is beyond that waits in a
+/// temporary file that has no name. Where no such file can be had, up to 32 MiB are kept in memory, and of what even that
+/// does not hold a line on stderr says how much is missing and why, at the place where it is missing.
+///
+/// A stdout that is closed by its reader, as by `head`, is no error: the rest is dropped quietly. Any other failure to
+/// write to stdout drops the rest as well, and is told on stderr at the end.
+///
+/// Dropping it waits for nothing; the thread writes what is left, as long as the process lives.
+///
+/// ```
+/// use std::io::Read as _;
+///
+/// use fabrs_core::event::{Spool, Stream};
+///
+/// let (mut reader, stdout) = std::io::pipe()?;
+/// let spool = Spool::new(stdout, std::io::stderr(), || {});
+/// spool.push(Stream::Stdout, b"done\n");
+/// spool.finish();
+/// drop(spool);
+///
+/// let mut text = String::new();
+/// reader.read_to_string(&mut text)?;
+/// assert_eq!(text, "done\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Spool {
+    shared: Arc<Shared>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the callers and the writer share.
+struct Shared {
+    queue: Mutex<Queue>,
+    filled: Condvar,
+    /// Held by the writer as long as it lives.
+    destinations: Mutex<Destinations>,
+    health: Arc<Health>,
+}
+
+/// What waits to be written: first the backlog, then the block being filled.
+struct Queue {
+    filling: Block,
+    backlog: Backlog,
+    /// Whether the writer sleeps. A wakeup is a system call, which a writer that is busy does not need.
+    asleep: bool,
+    closed: bool,
+}
+
+impl Spool {
+    /// Writes to the stdout and stderr of the process, and calls `on_broken` as [`Spool::new`] does.
+    pub fn stdio(on_broken: impl FnOnce() + Send + 'static) -> Self {
+        Self::start(stdio::stdout(), stdio::stderr(), Box::new(on_broken), tempfile::tempfile)
+    }
+
+    /// Writes to two streams, and calls `on_broken` once when `stdout` can't be written to any more.
+    ///
+    /// It is called on the writer's thread, so it may only give a sign to others.
+    pub fn new(
+        stdout: impl Write + Send + 'static,
+        stderr: impl Write + Send + 'static,
+        on_broken: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        Self::start(Box::new(stdout), Box::new(stderr), Box::new(on_broken), tempfile::tempfile)
+    }
+
+    fn start(
+        stdout: Box<dyn Write + Send>,
+        stderr: Box<dyn Write + Send>,
+        on_broken: Box<dyn FnOnce() + Send>,
+        make_file: MakeFile,
+    ) -> Self {
+        let health = Arc::new(Health::default());
+        let queue = Queue { filling: Block::default(), backlog: Backlog::new(make_file), asleep: false, closed: false };
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(queue),
+            filled: Condvar::new(),
+            destinations: Mutex::new(Destinations::new(stdout, stderr, on_broken, Arc::clone(&health))),
+            health,
+        });
+        let theirs = Arc::clone(&shared);
+        let writer = thread::Builder::new().name("fabrs-output".to_owned()).spawn(move || theirs.write()).ok();
+        // A process that may have no more threads still gets its output: every piece is then written by its caller.
+        lock(&shared.queue).closed = writer.is_none();
+        Self { shared, writer: Mutex::new(writer) }
+    }
+
+    /// Hands a piece over. Pieces are never mixed, and those of both streams are written in the order of the calls.
+    ///
+    /// After [`finish`](Self::finish) the caller writes by itself, and waits for that.
+    pub fn push(&self, stream: Stream, bytes: &[u8]) {
+        if !bytes.is_empty() && !self.shared.accept(stream, bytes) {
+            self.finish();
+            let mut destinations = lock(&self.shared.destinations);
+            destinations.write_run(stream, bytes);
+            destinations.close();
+        }
+    }
+
+    /// Waits until everything is written, and ends the thread. Does nothing the second time.
+    pub fn finish(&self) {
+        self.shared.close();
+        // The lock is held while waiting, so that whoever comes second waits as well.
+        if let Some(writer) = lock(&self.writer).take() {
+            // A thread that panicked has already said so; there is nothing to add here.
+            drop(writer.join());
+        }
+    }
+
+    /// Tells whether stdout can't be written to any more.
+    pub fn is_broken(&self) -> bool {
+        self.shared.health.broken.load(Ordering::Acquire)
+    }
+
+    /// Returns how many bytes could not be shown, for another reason than that the reader of stdout went away.
+    pub fn lost(&self) -> u64 {
+        self.shared.health.lost.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl fmt::Debug for Spool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spool").field("health", &self.shared.health).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Queues a piece; refuses it when the queue is closed.
+    fn accept(&self, stream: Stream, bytes: &[u8]) -> bool {
+        let mut queue = lock(&self.queue);
+        if queue.closed {
+            return false;
+        }
+        let Queue { filling, backlog, .. } = &mut *queue;
+        // What is short stays in one block, so that no line is torn where a block has to be dropped.
+        if filling.room() < bytes.len() && bytes.len() <= SHORT {
+            backlog.add(filling);
+        }
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if filling.room() == 0 {
+                backlog.add(filling);
+            }
+            let (piece, after) = rest.split_at(rest.len().min(filling.room()));
+            filling.push(stream, piece);
+            rest = after;
+        }
+        if std::mem::take(&mut queue.asleep) {
+            drop(queue);
+            self.filled.notify_one();
+        }
+        true
+    }
+
+    fn close(&self) {
+        lock(&self.queue).closed = true;
+        self.filled.notify_one();
+    }
+
+    /// Writes until the queue is closed and empty: the life of the thread.
+    fn write(&self) {
+        let mut destinations = lock(&self.destinations);
+        let mut block = Block::default();
+        while let Some(waiting) = self.next(block) {
+            block = match waiting {
+                Waiting::Memory(block) => block,
+                Waiting::Stored(stored) => {
+                    let mut block = lock(&self.queue).backlog.spare();
+                    if let Err(gap) = stored.read(&mut block) {
+                        destinations.report(&gap);
+                    }
+                    let file = lock(&self.queue).backlog.release(&stored);
+                    drop(file);
+                    block
+                }
+                Waiting::Gap(gap) => {
+                    destinations.report(&gap);
+                    Block::default()
+                }
+            };
+            destinations.write(&block);
+        }
+        destinations.close();
+    }
+
+    /// Gives back the block that was written and waits for the next.
+    fn next(&self, written: Block) -> Option<Waiting> {
+        let mut queue = lock(&self.queue);
+        queue.backlog.recycle(written);
+        loop {
+            if let Some(waiting) = queue.backlog.take() {
+                return Some(waiting);
+            }
+            if !queue.filling.is_empty() {
+                let Queue { filling, backlog, .. } = &mut *queue;
+                backlog.add(filling);
+                continue;
+            }
+            if queue.closed {
+                return None;
+            }
+            queue.asleep = true;
+            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Locks, also after a panic elsewhere: what is behind these locks is never left half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,66 @@
+//! The process's own stdout and stderr, without the buffer and the lock that std puts around them.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+/// Opens stdout for large writes.
+pub(super) fn stdout() -> Box<dyn Write + Send> {
+    duplicate(&io::stdout()).unwrap_or_else(|_| Box::new(io::stdout()))
+}
+
+/// Opens stderr for large writes.
+pub(super) fn stderr() -> Box<dyn Write + Send> {
+    duplicate(&io::stderr()).unwrap_or_else(|_| Box::new(io::stderr()))
+}
+
+fn duplicate(stream: &impl AsFd) -> io::Result<Box<dyn Write + Send>> {
+    Ok(Box::new(Descriptor(File::from(stream.as_fd().try_clone_to_owned()?))))
+}
+
+/// A descriptor that is waited for where it does not block.
+///
+/// Whether a terminal or a pipe blocks belongs to all programs that have it open, and some of them switch it: a write
+/// then fails with `EAGAIN` in the middle of a large output.
+struct Descriptor(File);
+
+impl Write for Descriptor {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    poll(&mut [PollFd::new(&self.0, PollFlags::OUT)], None)?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_descriptor_that_does_not_block_is_waited_for() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let mut descriptor = Descriptor(File::from(OwnedFd::from(near)));
+        let writer = thread::spawn(move || descriptor.write_all(&vec![7; 1 << 20]).unwrap());
+        let mut read = Vec::new();
+        far.read_to_end(&mut read).unwrap();
+        writer.join().unwrap();
+        assert!(read == vec![7; 1 << 20]);
+    }
+}

@@ -1,0 +1,265 @@
+//! What the spool promises as a whole.
+
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use proptest::prelude::*;
+
+use super::backlog::BLOCKS;
+use super::*;
+
+/// What arrived at both streams, in the order of the writes.
+#[derive(Debug, Clone, Default)]
+struct Arrived(Arc<Mutex<Pieces>>);
+
+type Pieces = Vec<(Stream, Vec<u8>)>;
+
+impl Arrived {
+    /// Returns a writer that notes what it gets as bytes of `stream`.
+    fn writer(&self, stream: Stream) -> impl Write + Send + 'static {
+        Noting { stream, arrived: self.clone() }
+    }
+
+    /// Returns everything in order, with neighbours of a stream joined.
+    fn all(&self) -> Pieces {
+        join(lock(&self.0).iter().cloned())
+    }
+
+    fn of(&self, stream: Stream) -> Vec<u8> {
+        lock(&self.0).iter().filter(|(of, _)| *of == stream).flat_map(|(_, bytes)| bytes.clone()).collect()
+    }
+}
+
+fn join(pieces: impl IntoIterator<Item = (Stream, Vec<u8>)>) -> Pieces {
+    let mut joined: Pieces = Vec::new();
+    for (stream, bytes) in pieces {
+        match joined.last_mut() {
+            Some((last, all)) if *last == stream => all.extend(bytes),
+            _ if bytes.is_empty() => {}
+            _ => joined.push((stream, bytes)),
+        }
+    }
+    joined
+}
+
+struct Noting {
+    stream: Stream,
+    arrived: Arrived,
+}
+
+impl Write for Noting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        lock(&self.arrived.0).push((self.stream, bytes.to_vec()));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Lets nothing pass until the gate is opened, by dropping its sender.
+struct Gated<W> {
+    entered: Sender<()>,
+    gate: Receiver<()>,
+    behind: W,
+}
+
+impl<W: Write> Write for Gated<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = self.entered.send(());
+        let _ = self.gate.recv();
+        self.behind.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A spool whose stdout is stuck in its first write until the returned sender is dropped.
+fn stuck(arrived: &Arrived, make_file: MakeFile) -> (Spool, Sender<()>) {
+    let (entered, has_entered) = channel();
+    let (open, gate) = channel();
+    let stdout = Gated { entered, gate, behind: arrived.writer(Stream::Stdout) };
+    let stderr = arrived.writer(Stream::Stderr);
+    let spool = Spool::start(Box::new(stdout), Box::new(stderr), Box::new(|| {}), make_file);
+    spool.push(Stream::Stdout, b"first ");
+    has_entered.recv().unwrap();
+    (spool, open)
+}
+
+/// Fails every write in the same way.
+struct Failing(io::ErrorKind);
+
+impl Write for Failing {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(self.0.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_stuck_terminal_delays_no_caller_and_fills_no_memory() {
+    let arrived = Arrived::default();
+    let (spool, open) = stuck(&arrived, tempfile::tempfile);
+    let mut sent = b"first ".to_vec();
+    for number in 0..400_000 {
+        let line = format!("line {number} of a host that prints more than fits into memory\n");
+        spool.push(Stream::Stdout, line.as_bytes());
+        sent.extend(line.as_bytes());
+        assert!(lock(&spool.shared.queue).backlog.in_memory() <= BLOCKS);
+    }
+    assert!(lock(&spool.shared.queue).backlog.places() > 60);
+    assert_eq!(arrived.of(Stream::Stdout), b"");
+    drop(open);
+    spool.finish();
+    assert!(arrived.of(Stream::Stdout) == sent);
+    assert_eq!(lock(&spool.shared.queue).backlog.places(), 0);
+}
+
+#[test]
+fn what_can_be_kept_nowhere_is_counted_on_stderr() {
+    let arrived = Arrived::default();
+    let (spool, open) = stuck(&arrived, || Err(io::Error::other("no temporary directory")));
+    let piece = vec![b'x'; 1 << 20];
+    for _ in 0..40 {
+        spool.push(Stream::Stdout, &piece);
+    }
+    drop(open);
+    spool.finish();
+    let shown = arrived.of(Stream::Stdout).len() - b"first ".len();
+    let lost = (40 << 20) - shown;
+    assert!(lost > 0 && shown > 31 << 20, "{lost} {shown}");
+    assert_eq!(spool.lost(), lost as u64);
+    let told = format!("[fabrs] {lost} bytes of output not shown: no temporary directory\n");
+    assert_eq!(String::from_utf8(arrived.of(Stream::Stderr)).unwrap(), told);
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_error_and_is_told_once() {
+    let arrived = Arrived::default();
+    let (tell, told) = channel();
+    let stdout = Failing(io::ErrorKind::BrokenPipe);
+    let spool = Spool::new(stdout, arrived.writer(Stream::Stderr), move || tell.send(()).unwrap());
+    assert!(!spool.is_broken());
+    for _ in 0..3 {
+        spool.push(Stream::Stdout, b"out\n");
+        spool.push(Stream::Stderr, b"err\n");
+    }
+    told.recv().unwrap();
+    assert!(spool.is_broken());
+    spool.finish();
+    assert!(told.recv().is_err());
+    assert_eq!(arrived.all(), [(Stream::Stderr, b"err\nerr\nerr\n".to_vec())]);
+    assert_eq!(spool.lost(), 0);
+}
+
+#[test]
+fn a_stdout_that_fails_otherwise_is_told_on_stderr() {
+    let arrived = Arrived::default();
+    let spool = Spool::new(Failing(io::ErrorKind::StorageFull), arrived.writer(Stream::Stderr), || {});
+    spool.push(Stream::Stdout, b"four");
+    spool.push(Stream::Stdout, b"five!");
+    spool.finish();
+    assert!(spool.is_broken());
+    assert_eq!(spool.lost(), 9);
+    let told = arrived.of(Stream::Stderr);
+    assert_eq!(String::from_utf8(told).unwrap(), "[fabrs] 9 bytes of output not shown: no storage space\n");
+    spool.push(Stream::Stdout, b"late");
+    assert_eq!(spool.lost(), 13);
+}
+
+#[test]
+fn both_streams_come_out_in_the_order_of_the_calls() {
+    let arrived = Arrived::default();
+    let (spool, open) = stuck(&arrived, tempfile::tempfile);
+    spool.push(Stream::Stderr, b"one\n");
+    spool.push(Stream::Stdout, b"two\n");
+    spool.push(Stream::Stderr, b"three\n");
+    drop(open);
+    spool.finish();
+    let texts: Vec<_> = arrived.all().into_iter().map(|(_, bytes)| String::from_utf8(bytes).unwrap()).collect();
+    assert_eq!(texts, ["first ", "one\n", "two\n", "three\n"]);
+}
+
+#[test]
+fn what_comes_after_the_end_is_written_at_once() {
+    let arrived = Arrived::default();
+    let spool = Spool::new(arrived.writer(Stream::Stdout), arrived.writer(Stream::Stderr), || {});
+    spool.push(Stream::Stdout, b"before ");
+    spool.finish();
+    spool.push(Stream::Stdout, b"after");
+    assert_eq!(arrived.of(Stream::Stdout), b"before after");
+    spool.finish();
+}
+
+#[test]
+fn dropping_a_spool_that_is_stuck_waits_for_nothing_and_loses_nothing() {
+    let arrived = Arrived::default();
+    let (spool, open) = stuck(&arrived, tempfile::tempfile);
+    spool.push(Stream::Stdout, b"second");
+    let shared = Arc::clone(&spool.shared);
+    drop(spool);
+    drop(open);
+    // The thread holds the destinations until it has written everything.
+    drop(lock(&shared.destinations));
+    assert_eq!(arrived.of(Stream::Stdout), b"first second");
+}
+
+#[test]
+fn pieces_of_several_callers_are_never_mixed() {
+    let arrived = Arrived::default();
+    let spool = Spool::new(arrived.writer(Stream::Stdout), arrived.writer(Stream::Stderr), || {});
+    thread::scope(|scope| {
+        for caller in ["web1", "web2", "web3"] {
+            let spool = &spool;
+            scope.spawn(move || {
+                for number in 0..2_000 {
+                    spool.push(Stream::Stdout, format!("[{caller}] {number}\n").as_bytes());
+                }
+            });
+        }
+    });
+    spool.finish();
+    let text = String::from_utf8(arrived.of(Stream::Stdout)).unwrap();
+    for caller in ["web1", "web2", "web3"] {
+        let prefix = format!("[{caller}] ");
+        let numbers: Vec<usize> =
+            text.lines().filter_map(|line| line.strip_prefix(&prefix)).map(|n| n.parse().unwrap()).collect();
+        assert!(numbers.into_iter().eq(0..2_000));
+    }
+}
+
+fn a_piece() -> impl Strategy<Value = (Stream, Vec<u8>)> {
+    let stream = prop_oneof![Just(Stream::Stdout), Just(Stream::Stderr)];
+    let length = prop_oneof![8 => 0..200_usize, 2 => 0..3 * Block::SIZE];
+    (stream, length, any::<u8>()).prop_map(|(stream, length, byte)| (stream, vec![byte; length]))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_lost_and_no_order_is_changed(pieces in prop::collection::vec(a_piece(), 0..60), gated: bool) {
+        let arrived = Arrived::default();
+        let mut sent = Vec::new();
+        let (spool, open) = if gated {
+            sent.push((Stream::Stdout, b"first ".to_vec()));
+            let (spool, open) = stuck(&arrived, tempfile::tempfile);
+            (spool, Some(open))
+        } else {
+            (Spool::new(arrived.writer(Stream::Stdout), arrived.writer(Stream::Stderr), || {}), None)
+        };
+        for (stream, bytes) in pieces {
+            spool.push(stream, &bytes);
+            sent.push((stream, bytes));
+        }
+        drop(open);
+        spool.finish();
+        prop_assert!(arrived.all() == join(sent));
+    }
+}

@@ -1,0 +1,118 @@
+//! Several hosts as one, and what came of each.
+
+mod ambient;
+mod outcome;
+mod outcomes;
+mod strategy;
+
+use std::num::NonZeroUsize;
+use std::panic::Location;
+
+use crate::client::{Client, IntoHost};
+use crate::config::OnFailure;
+use crate::connection::{Command, Connection};
+use crate::error::{Result, TaskError};
+use crate::output::Output;
+use crate::shell::{IntoShellLine, ShellLine};
+use crate::transport::Effect;
+
+pub use ambient::{Role, on, role};
+pub use outcome::Outcome;
+pub use outcomes::{HostFailures, Outcomes};
+pub use strategy::Strategy;
+
+pub(crate) use strategy::{Place, spread};
+
+/// Several connections as one: what is asked of the group is done on each host, side by side under a limit.
+///
+/// By default 64 hosts at a time, and every host has its turn whatever happens on the others.
+#[derive(Debug, Clone)]
+pub struct Group {
+    connections: Vec<Connection>,
+    strategy: Strategy,
+}
+
+impl Group {
+    /// Makes a group of hosts, with a client of its own and the settings `ssh` would have; nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`].
+    pub fn to<H: IntoHost>(hosts: impl IntoIterator<Item = H>) -> Result<Self> {
+        Self::of(&Client::builder().build(), hosts)
+    }
+
+    /// Makes a group of hosts of a client.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`].
+    pub fn of<H: IntoHost>(client: &Client, hosts: impl IntoIterator<Item = H>) -> Result<Self> {
+        let connections = hosts.into_iter().map(|host| client.connect(host)).collect::<Result<_>>()?;
+        Ok(Self::new(connections))
+    }
+
+    /// Makes a group of connections, each with what it carries.
+    pub fn new(connections: Vec<Connection>) -> Self {
+        Self { connections, strategy: Strategy { on_failure: OnFailure::Continue, ..Strategy::default() } }
+    }
+
+    /// Works on at most `n` hosts at a time; at least on one. Defaults to 64.
+    pub fn limit(mut self, n: usize) -> Self {
+        self.strategy.limit = NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
+        self
+    }
+
+    /// Works on one host after the other, in the order in which they were named.
+    pub fn serial(self) -> Self {
+        self.limit(1)
+    }
+
+    /// Begins with no further host after the first that fails; those on their way are finished.
+    pub fn stop_on_failure(mut self) -> Self {
+        self.strategy.on_failure = OnFailure::Stop;
+        self
+    }
+
+    /// Returns the connections.
+    pub fn connections(&self) -> &[Connection] {
+        &self.connections
+    }
+
+    /// Runs `body` for each host and returns what came of each, in the order in which they were named.
+    ///
+    /// Within `body`, the free functions (`run(..)`, `cd(..)`) mean the closure's host.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops all bodies, and with them ends their commands.
+    pub async fn each<T, E, Fut>(&self, body: impl Fn(Connection) -> Fut) -> Outcomes<T>
+    where
+        Fut: Future<Output = Result<T, E>>,
+        E: Into<TaskError>,
+    {
+        let places = self.connections.iter().map(Place::of).collect();
+        let stop = self.connections.first().and_then(Connection::client).map(|client| client.stop().clone());
+        spread(places, self.strategy, stop.unwrap_or_default(), |connection| {
+            let future = body(connection.clone());
+            async move { connection.enter(future).await.map_err(Into::into) }
+        })
+        .await
+    }
+
+    /// Runs a command on each host.
+    #[track_caller]
+    pub fn run(&self, line: impl IntoShellLine) -> impl Future<Output = Outcomes<Output>> {
+        self.command(line.into_shell_line(), Effect::Changes, Location::caller())
+    }
+
+    /// Runs a command that only looks on each host.
+    #[track_caller]
+    pub fn probe(&self, line: impl IntoShellLine) -> impl Future<Output = Outcomes<Output>> {
+        self.command(line.into_shell_line(), Effect::Reads, Location::caller())
+    }
+
+    async fn command(&self, line: ShellLine, effect: Effect, at: &'static Location<'static>) -> Outcomes<Output> {
+        self.each(|connection| Command::new(connection, line.clone(), effect, at)).await
+    }
+}

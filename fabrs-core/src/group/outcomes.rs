@@ -1,0 +1,133 @@
+//! What came of all hosts, in plan order.
+
+use std::fmt;
+
+use super::Outcome;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Word;
+use crate::host::Host;
+
+/// What came of each host, in the order in which they were named: every host is here, whatever happened.
+#[derive(Debug, Clone)]
+#[must_use = "outcomes tell which hosts did what they were asked; `.all_ok()?` makes a failure an error"]
+pub struct Outcomes<T> {
+    all: Vec<(Host, Outcome<T>)>,
+}
+
+impl<T> Outcomes<T> {
+    pub(crate) fn new(all: Vec<(Host, Outcome<T>)>) -> Self {
+        Self { all }
+    }
+
+    /// Returns how many hosts there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Tells whether there is no host.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Returns each host with its outcome, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, (Host, Outcome<T>)> {
+        self.all.iter()
+    }
+
+    /// Returns the outcome of one host.
+    pub fn get(&self, host: &Host) -> Option<&Outcome<T>> {
+        self.all.iter().find(|(name, _)| name == host).map(|(_, outcome)| outcome)
+    }
+
+    /// Returns the hosts that are done, with their values.
+    pub fn succeeded(&self) -> impl Iterator<Item = (&Host, &T)> {
+        self.all.iter().filter_map(|(host, outcome)| Some((host, outcome.value()?)))
+    }
+
+    /// Returns the hosts that are not done and were not left out on purpose.
+    pub fn failed(&self) -> impl Iterator<Item = (&Host, &Outcome<T>)> {
+        self.all.iter().filter(|(_, outcome)| outcome.is_bad()).map(|(host, outcome)| (host, outcome))
+    }
+
+    /// Returns the values of all hosts, or one error that names every host that is not done.
+    ///
+    /// # Errors
+    ///
+    /// The kind of the first host that failed; [`HostFailures`] as its source.
+    pub fn all_ok(self) -> Result<Vec<(Host, T)>> {
+        let Some(kind) = self.failed().map(|(_, outcome)| outcome.error().map(Error::kind)).next() else {
+            let values = self.all.into_iter();
+            return Ok(values.filter_map(|(host, outcome)| Some((host, into_value(outcome)?))).collect());
+        };
+        let failures = HostFailures {
+            succeeded: self.succeeded().map(|(host, _)| host.clone()).collect(),
+            failed: self
+                .failed()
+                .map(|(host, outcome)| (host.clone(), outcome.word(), outcome.error().cloned()))
+                .collect(),
+        };
+        let text = format!("{} of {} hosts failed", failures.failed.len(), self.len());
+        Err(Error::new(kind.unwrap_or(ErrorKind::Cancelled), text).caused_by(failures))
+    }
+}
+
+fn into_value<T>(outcome: Outcome<T>) -> Option<T> {
+    match outcome {
+        Outcome::Ok(value) => Some(value),
+        _ => None,
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Outcomes<T> {
+    type Item = &'a (Host, Outcome<T>);
+    type IntoIter = std::slice::Iter<'a, (Host, Outcome<T>)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<T> IntoIterator for Outcomes<T> {
+    type Item = (Host, Outcome<T>);
+    type IntoIter = std::vec::IntoIter<(Host, Outcome<T>)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.all.into_iter()
+    }
+}
+
+/// Which hosts of a group are done, and what became of the others: the source of the error of [`Outcomes::all_ok`].
+#[derive(Debug, Clone)]
+pub struct HostFailures {
+    succeeded: Vec<Host>,
+    failed: Vec<(Host, Word, Option<Error>)>,
+}
+
+impl HostFailures {
+    /// Returns the hosts that are done.
+    pub fn succeeded(&self) -> &[Host] {
+        &self.succeeded
+    }
+
+    /// Returns the hosts that are not, each with what came of it and why.
+    pub fn failed(&self) -> &[(Host, Word, Option<Error>)] {
+        &self.failed
+    }
+}
+
+impl fmt::Display for HostFailures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, (host, word, error)) in self.failed.iter().enumerate() {
+            if n > 0 {
+                f.write_str("\n")?;
+            }
+            match error {
+                Some(error) => write!(f, "{error}")?,
+                None => write!(f, "{}: {}", host.label(), word.as_str())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for HostFailures {}

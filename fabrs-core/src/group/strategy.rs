@@ -1,0 +1,120 @@
+//! Spreading work over hosts: how many at a time, in which order, and what a failure does to the rest.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::time::{Instant, sleep_until};
+
+use super::{Outcome, Outcomes};
+use crate::config::OnFailure;
+use crate::connection::Connection;
+use crate::error::{Error, ErrorKind, TaskError};
+use crate::host::Host;
+use crate::transport::{Level, RunStop};
+
+/// How long a body that was told to stop has to return; its commands have ended by then.
+const RETURN_WAIT: Duration = Duration::from_millis(1800);
+
+/// How work is spread over hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Strategy {
+    /// On how many hosts at a time. Defaults to 64.
+    pub limit: NonZeroUsize,
+    /// What a failure on one host does to those whose turn has not come. Defaults to stopping.
+    pub on_failure: OnFailure,
+}
+
+impl Default for Strategy {
+    fn default() -> Self {
+        Self { limit: crate::config::Settings::default().limit, on_failure: OnFailure::default() }
+    }
+}
+
+/// A host and the connection to it, or why there is none.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) host: Host,
+    pub(crate) connection: Result<Connection, Error>,
+}
+
+impl Place {
+    pub(crate) fn of(connection: &Connection) -> Self {
+        Self { host: connection.host().cloned().unwrap_or_else(Host::local), connection: Ok(connection.clone()) }
+    }
+}
+
+/// Runs `body` in all places, and returns what came of each, in their order.
+///
+/// When the run is stopped nobody new begins; who is on the way has a moment to return.
+pub(crate) async fn spread<T, Fut>(
+    places: Vec<Place>,
+    strategy: Strategy,
+    stop: RunStop,
+    body: impl Fn(Connection) -> Fut,
+) -> Outcomes<T>
+where
+    Fut: Future<Output = Result<T, TaskError>>,
+{
+    let mut outcomes: Vec<Option<Outcome<T>>> = places.iter().map(|_| None).collect();
+    let hosts: Vec<Host> = places.iter().map(|place| place.host.clone()).collect();
+    let mut waiting = places.into_iter().enumerate();
+    let mut running = FuturesUnordered::new();
+    let mut started = vec![false; hosts.len()];
+    let mut failed = false;
+    let mut deadline = None;
+    loop {
+        let go_on = deadline.is_none() && !(failed && strategy.on_failure == OnFailure::Stop);
+        while go_on && running.len() < strategy.limit.get() {
+            let Some((index, place)) = waiting.next() else { break };
+            mark(&mut started, index);
+            let future = place.connection.map(&body);
+            running.push(async move {
+                let result = match future {
+                    Ok(future) => future.await,
+                    Err(error) => Err(error.into()),
+                };
+                (index, Outcome::of(result))
+            });
+        }
+        if running.is_empty() {
+            break;
+        }
+        tokio::select! {
+            Some((index, outcome)) = running.next() => {
+                failed |= outcome.is_bad();
+                if let Some(place) = outcomes.get_mut(index) {
+                    *place = Some(outcome);
+                }
+            }
+            _ = stop.above(Level::Run), if deadline.is_none() => deadline = Some(Instant::now() + RETURN_WAIT),
+            () = passed(deadline) => break,
+        }
+    }
+    drop(running);
+    let named = hosts.into_iter().zip(outcomes).zip(started);
+    Outcomes::new(named.map(|((host, outcome), started)| settle(host, outcome, started)).collect())
+}
+
+fn mark(started: &mut [bool], index: usize) {
+    if let Some(flag) = started.get_mut(index) {
+        *flag = true;
+    }
+}
+
+async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Gives a host without an outcome the one it has: never begun, or given up when the run was stopped.
+fn settle<T>(host: Host, outcome: Option<Outcome<T>>, started: bool) -> (Host, Outcome<T>) {
+    let outcome = match (outcome, started) {
+        (Some(outcome), _) => outcome,
+        (None, false) => Outcome::NotReached,
+        (None, true) => Outcome::Cancelled(Error::new(ErrorKind::Cancelled, "the run was stopped").on(&host)),
+    };
+    (host, outcome)
+}

@@ -1,0 +1,50 @@
+//! The working part of fabrs: hosts, connections, commands, groups, tasks, plans and runs.
+//!
+//! Most programs use the facade `fabrs`, which re-exports this crate. The modules stand in layers, each importing only
+//! from those above its own line:
+//!
+//! | layer | modules |
+//! |---|---|
+//! | 0 | [`host`], [`secret`], [`shell`] |
+//! | 1 | [`output`], [`error`] |
+//! | 2 | [`event`], [`config`] |
+//! | 3 | [`transport`] |
+//! | 4 | [`client`], [`connection`] |
+//! | 5 | [`group`] |
+//! | 6 | [`task`] |
+//! | 7 | [`plan`] |
+//! | 8 | [`run`] |
+
+pub mod client;
+pub mod config;
+pub mod connection;
+pub mod error;
+pub mod event;
+pub mod group;
+pub mod host;
+pub mod output;
+pub mod plan;
+pub mod run;
+pub mod secret;
+pub mod shell;
+pub mod task;
+pub mod transport;
+
+pub use client::{Client, ClientBuilder, IntoHost};
+pub use connection::{Command, Connection, Hide, Spawned};
+pub use error::{Context, Error, ErrorKind, ExitCode, Result, TaskError};
+pub use group::{Group, Outcome, Outcomes};
+pub use host::{Host, HostError};
+pub use output::{ExitStatus, Output, Signal};
+pub use plan::Plan;
+pub use run::{Executor, Report};
+pub use secret::Secret;
+pub use shell::{IntoShellLine, ShellLine};
+pub use task::{Call, Registry, Task};
+
+/// What the macros of the facade expand to. Not part of the public API.
+#[doc(hidden)]
+pub mod __private {
+    pub use futures::future::BoxFuture;
+    pub use inventory;
+}

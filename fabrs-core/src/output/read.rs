@@ -1,0 +1,143 @@
+//! Reading an [`Output`]: every accessor that only a command which ran can answer.
+
+use std::borrow::Cow;
+use std::panic::Location;
+
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::output::{ExitStatus, Output};
+
+impl Output {
+    /// Returns how the command ended.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotRun`] in a dry run.
+    #[track_caller]
+    pub fn status(&self) -> Result<&ExitStatus> {
+        match &self.record.ended {
+            Ok(status) => Ok(status),
+            Err(planned) => Err(planned.poison.get_or_init(|| self.not_run(Location::caller())).clone()),
+        }
+    }
+
+    /// Tells whether the command returned 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    #[track_caller]
+    pub fn ok(&self) -> Result<bool> {
+        Ok(self.status()?.success())
+    }
+
+    /// Returns everything the command wrote to stdout; bytes that are not UTF-8 are shown as `U+FFFD`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotRun`] in a dry run; [`ErrorKind::Truncated`] where more was written than is kept.
+    #[track_caller]
+    pub fn stdout(&self) -> Result<Cow<'_, str>> {
+        Ok(String::from_utf8_lossy(self.stdout_bytes()?))
+    }
+
+    /// Returns the bytes the command wrote to stdout.
+    ///
+    /// # Errors
+    ///
+    /// As [`stdout`](Self::stdout).
+    #[track_caller]
+    pub fn stdout_bytes(&self) -> Result<&[u8]> {
+        self.status()?;
+        if self.record.dropped > 0 {
+            return Err(self.truncated(Location::caller()));
+        }
+        Ok(&self.record.stdout)
+    }
+
+    /// Returns the end of what the command wrote to stderr, at most 1 MiB; empty where a pty merged the two.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotRun`] in a dry run.
+    #[track_caller]
+    pub fn stderr(&self) -> Result<Cow<'_, str>> {
+        self.status()?;
+        Ok(String::from_utf8_lossy(&self.record.stderr))
+    }
+
+    /// Returns the first line of stdout without its line end; an error where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`stdout`](Self::stdout), and [`ErrorKind::Empty`] where the command printed no line.
+    #[track_caller]
+    pub fn line(&self) -> Result<String> {
+        let text = self.stdout()?;
+        match text.lines().next() {
+            Some(line) if !line.is_empty() => Ok(line.to_owned()),
+            _ => Err(self.unreadable(ErrorKind::Empty, "printed nothing", Location::caller())),
+        }
+    }
+
+    /// Returns the lines of stdout without their line ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`stdout`](Self::stdout).
+    #[track_caller]
+    pub fn lines(&self) -> Result<Vec<String>> {
+        Ok(self.stdout()?.lines().map(str::to_owned).collect())
+    }
+
+    /// Returns the last `n` lines of stdout, however much was written before them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotRun`] in a dry run.
+    #[track_caller]
+    pub fn tail(&self, n: usize) -> Result<String> {
+        self.status()?;
+        Ok(last_lines(&self.record.stdout, n))
+    }
+
+    /// Reads stdout as JSON.
+    ///
+    /// # Errors
+    ///
+    /// As [`stdout`](Self::stdout), and [`ErrorKind::Format`] where it is not the JSON that `T` wants.
+    #[track_caller]
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        let location = Location::caller();
+        serde_json::from_slice(self.stdout_bytes()?).map_err(|source| {
+            self.unreadable(ErrorKind::Format, "did not print the JSON that was expected", location).caused_by(source)
+        })
+    }
+
+    fn unreadable(&self, kind: ErrorKind, what: &str, at: &'static Location<'static>) -> Error {
+        Error::new(kind, format!("`{}` {what}", self.command())).on(self.host()).at(at)
+    }
+
+    fn truncated(&self, at: &'static Location<'static>) -> Error {
+        self.unreadable(ErrorKind::Truncated, "printed more than is kept", at)
+            .hint("say `.capture_all()` on the command, or read its end with `.tail(n)`")
+    }
+
+    /// Makes the error that ends the plan of a dry run, naming both lines: where it looks, and what was not run.
+    fn not_run(&self, at: &'static Location<'static>) -> Error {
+        let what = self.record.location;
+        self.unreadable(
+            ErrorKind::NotRun,
+            &format!("({}:{}) was not run, and the plan ends where its answer is needed", what.file(), what.line()),
+            at,
+        )
+    }
+}
+
+/// Returns the last `n` lines of `bytes`, without the last line's end.
+pub(crate) fn last_lines(bytes: &[u8], n: usize) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines.get(lines.len().saturating_sub(n)..).unwrap_or_default().join("\n")
+}

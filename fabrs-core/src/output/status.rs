@@ -1,0 +1,93 @@
+//! How a command ended.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// How a command ended: by itself with a status, or by a signal.
+///
+/// A command of which neither is known has no `ExitStatus`: that is an error of kind
+/// [`Channel`](crate::ErrorKind::Channel), since it may or may not have done its work.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExitStatus {
+    /// The command returned a status. 127 and 255 are statuses like any other.
+    Code(u32),
+    /// A signal ended the command.
+    Signal(Signal),
+}
+
+impl ExitStatus {
+    /// Tells whether the command returned 0.
+    pub fn success(&self) -> bool {
+        matches!(self, Self::Code(0))
+    }
+
+    /// Returns the status a shell would report: the code, or 128 and the number of the signal.
+    pub fn shell_code(&self) -> u32 {
+        match self {
+            Self::Code(code) => *code,
+            Self::Signal(signal) => 128 + u32::from(signal.number().unwrap_or(0)),
+        }
+    }
+}
+
+impl fmt::Display for ExitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit status {code}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// A signal by its name in RFC 4254 §6.10, without `SIG`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Signal(String);
+
+/// The signals of RFC 4254 with their numbers, which are the same on all systems that have a POSIX shell.
+const NUMBERS: [(&str, u8); 12] = [
+    ("HUP", 1),
+    ("INT", 2),
+    ("QUIT", 3),
+    ("ILL", 4),
+    ("ABRT", 6),
+    ("FPE", 8),
+    ("KILL", 9),
+    ("USR1", 10),
+    ("SEGV", 11),
+    ("PIPE", 13),
+    ("ALRM", 14),
+    ("TERM", 15),
+];
+
+impl Signal {
+    /// Names a signal, with or without `SIG`.
+    pub fn new(name: &str) -> Self {
+        Self(name.strip_prefix("SIG").unwrap_or(name).to_owned())
+    }
+
+    /// Returns the signal of a number, as `wait(2)` reports it.
+    pub fn from_number(number: i32) -> Self {
+        let known = NUMBERS.iter().find(|(_, n)| i32::from(*n) == number);
+        known.map_or_else(|| Self(number.to_string()), |(name, _)| Self::new(name))
+    }
+
+    /// Returns the name without `SIG`, such as `TERM`.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the number, where the signal is one of RFC 4254.
+    pub fn number(&self) -> Option<u8> {
+        let known = NUMBERS.iter().find(|(name, _)| *name == self.0);
+        known.map(|(_, number)| *number).or_else(|| self.0.parse().ok())
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

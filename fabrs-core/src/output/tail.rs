@@ -1,0 +1,65 @@
+//! The end of a stream, in bounded memory.
+
+use std::collections::VecDeque;
+
+/// Collects what a stream carries, and drops the oldest bytes beyond a bound.
+#[derive(Debug, Clone)]
+pub(crate) struct Tail {
+    bytes: VecDeque<u8>,
+    bound: usize,
+    dropped: u64,
+}
+
+impl Tail {
+    /// What is kept of a stream when nothing else was asked for: 1 MiB.
+    pub(crate) const DEFAULT_BOUND: usize = 1 << 20;
+
+    /// Makes an empty tail that keeps at most `bound` bytes.
+    pub(crate) fn new(bound: usize) -> Self {
+        Self { bytes: VecDeque::new(), bound, dropped: 0 }
+    }
+
+    /// Adds a piece of the stream.
+    pub(crate) fn push(&mut self, piece: &[u8]) {
+        let over = (self.bytes.len() + piece.len()).saturating_sub(self.bound);
+        let of_old = over.min(self.bytes.len());
+        let of_new = over - of_old;
+        if of_old == self.bytes.len() {
+            self.bytes.clear();
+        } else {
+            self.bytes.drain(..of_old);
+        }
+        self.bytes.extend(piece.get(of_new..).unwrap_or_default());
+        self.dropped += over as u64;
+    }
+
+    /// Returns how many bytes were dropped.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Tells whether nothing has come, or nothing is kept.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Returns the bytes in one piece.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_kept_and_the_rest_is_counted() {
+        let mut tail = Tail::new(4);
+        for piece in ["ab", "cd", "e", "", "fghijk"] {
+            tail.push(piece.as_bytes());
+        }
+        assert_eq!(tail.dropped(), 7);
+        assert_eq!(tail.into_bytes(), b"hijk");
+    }
+}

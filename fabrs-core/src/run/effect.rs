@@ -1,0 +1,57 @@
+//! Changes that are no commands: a mail, a marker somewhere else.
+
+use std::panic::Location;
+
+use crate::connection::current;
+use crate::error::{Error, ErrorKind, Result, TaskError};
+use crate::transport::Permission;
+
+/// What an effect left; nothing, where it was only planned.
+#[derive(Debug, Clone)]
+#[must_use = "an effect's value tells what came of it"]
+pub struct Effected<T> {
+    name: String,
+    value: Option<T>,
+}
+
+impl<T> Effected<T> {
+    /// Returns the value.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotRun`] in a dry run: the effect was not made, and no value is invented.
+    #[track_caller]
+    pub fn value(self) -> Result<T> {
+        let location = Location::caller();
+        self.value.ok_or_else(|| {
+            let text = format!("the effect `{}` was not made, and the plan ends where its value is needed", self.name);
+            Error::new(ErrorKind::NotRun, text).at(location)
+        })
+    }
+}
+
+/// Makes a change that is no command, under a name; a dry run tells the name and does not poll `future`.
+///
+/// # Errors
+///
+/// What the future returned; [`ErrorKind::Usage`] outside a task.
+#[track_caller]
+pub fn effect<T, E, F>(name: &str, future: F) -> impl Future<Output = Result<Effected<T>>> + use<T, E, F>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<TaskError>,
+{
+    let location = Location::caller();
+    let client = current().client().cloned();
+    let name = name.to_owned();
+    async move {
+        let Some(client) = client else {
+            return Err(Error::new(ErrorKind::Usage, format!("`effect({name:?}, ..)` was called outside a task")).at(location));
+        };
+        let value = match client.dial().effect(&name) {
+            Permission::Make => Some(future.await.map_err(|error| error.into().into_error())?),
+            Permission::Planned => None,
+        };
+        Ok(Effected { name, value })
+    }
+}

@@ -1,0 +1,124 @@
+//! Carrying out a plan.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::report::{Report, StageReport};
+use crate::client::Client;
+use crate::config::{OnFailure, Unreachable};
+use crate::connection::Connection;
+use crate::error::{Error, ErrorKind, TaskError};
+use crate::event::Event;
+use crate::group::{Outcome, Outcomes, Place, spread};
+use crate::host::Host;
+use crate::plan::{Hosts, Plan, Stage};
+use crate::transport::Level;
+
+/// Carries out plans with a client.
+#[derive(Debug, Clone)]
+pub struct Executor {
+    client: Client,
+}
+
+impl Executor {
+    /// Makes an executor that runs with `client`.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Runs a plan, task after task, each on its hosts side by side.
+    ///
+    /// A host on which a task failed has no part in what follows. Unless the settings say to go on, the first failure
+    /// ends the run: what is on its way is finished, the rest is not reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it ends all commands. To stop in order, raise [`Client::stop`].
+    pub async fn run(&self, plan: &Plan) -> Report {
+        let mut reports = Vec::new();
+        let mut dropped = HashSet::new();
+        let mut ended = false;
+        for stage in plan.stages() {
+            ended |= self.client.stop().level() > Level::Run;
+            let places = if ended { Vec::new() } else { self.places(stage, &dropped) };
+            let stop = self.client.stop().clone();
+            let told = Mutex::default();
+            let done = spread(places, stage.strategy, stop, |connection| self.step(stage, connection, &told)).await;
+            let outcomes = self.settle(stage, done, &told.into_inner().unwrap_or_else(PoisonError::into_inner));
+            dropped.extend(outcomes.iter().filter(|(_, outcome)| !outcome.is_ok()).map(|(host, _)| host.clone()));
+            ended |= outcomes.failed().next().is_some() && stage.strategy.on_failure == OnFailure::Stop;
+            reports.push(StageReport { task: stage.call.task(), here: stage.hosts == Hosts::Here, outcomes });
+        }
+        Report::new(reports)
+    }
+
+    /// Returns where a task runs, without the hosts that earlier tasks dropped.
+    fn places(&self, stage: &Stage, dropped: &HashSet<Host>) -> Vec<Place> {
+        let hosts = match &stage.hosts {
+            Hosts::Here => return vec![self.here()],
+            Hosts::Named(hosts) => hosts,
+        };
+        let place = |host: &Host| Place { connection: self.client.connect(host), host: host.clone() };
+        hosts.iter().filter(|host| !dropped.contains(host)).map(place).collect()
+    }
+
+    /// Returns the place of a task that runs here: it has no host, and its commands say so.
+    fn here(&self) -> Place {
+        let error = Error::new(ErrorKind::Usage, "this task runs here and has no host of its own")
+            .hint("say `local(..)` for this machine, or `on(role(..))` for hosts");
+        Place { host: Host::local(), connection: Ok(Connection::nowhere(Some(self.client.clone()), error)) }
+    }
+
+    /// Runs a task on one host and tells of its beginning and its end.
+    async fn step(&self, stage: &Stage, connection: Connection, told: &Mutex<HashSet<Host>>) -> Result<(), TaskError> {
+        let host = connection.host().cloned();
+        let task = stage.call.task().name;
+        self.client.sink().event(&Event::TaskStarted { task, host: host.as_ref() });
+        let began = Instant::now();
+        let result = stage.call.on(&connection.fresh()).await;
+        let outcome = self.judge(Outcome::of(result));
+        let here = host.unwrap_or_else(Host::local);
+        self.tell(stage, &here, &outcome, began.elapsed());
+        told.lock().unwrap_or_else(PoisonError::into_inner).insert(here);
+        match outcome.error() {
+            Some(error) => Err(error.clone().into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Settles what came of a task: adds the hosts that had no part in it, and tells of those that nobody told of yet.
+    fn settle(&self, stage: &Stage, done: Outcomes<()>, told: &HashSet<Host>) -> Outcomes<()> {
+        let hosts = match &stage.hosts {
+            Hosts::Here => vec![Host::local()],
+            Hosts::Named(hosts) => hosts.clone(),
+        };
+        let mut done: HashMap<Host, Outcome<()>> = done.into_iter().collect();
+        let all = hosts.into_iter().map(|host| {
+            let outcome = self.judge(done.remove(&host).unwrap_or(Outcome::NotReached));
+            if !told.contains(&host) {
+                self.tell(stage, &host, &outcome, Duration::ZERO);
+            }
+            (host, outcome)
+        });
+        Outcomes::new(all.collect())
+    }
+
+    /// Leaves a host that can't be reached out on purpose, where the settings say so.
+    fn judge(&self, outcome: Outcome<()>) -> Outcome<()> {
+        match (outcome, self.client.settings().unreachable) {
+            (Outcome::Unreachable(error), Unreachable::Skip) => Outcome::Skipped(error),
+            (outcome, Unreachable::Skip | Unreachable::Fail) => outcome,
+        }
+    }
+
+    fn tell(&self, stage: &Stage, host: &Host, outcome: &Outcome<()>, elapsed: Duration) {
+        self.client.sink().event(&Event::TaskEnded {
+            task: stage.call.task().name,
+            host: (stage.hosts != Hosts::Here).then_some(host),
+            outcome: outcome.word(),
+            elapsed,
+            error: outcome.error(),
+        });
+    }
+}

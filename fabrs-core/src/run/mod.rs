@@ -1,0 +1,11 @@
+//! Running a plan: task after task, host beside host, everyone accounted for.
+
+mod effect;
+mod executor;
+mod once;
+mod report;
+
+pub use effect::{Effected, effect};
+pub use executor::Executor;
+pub use once::once;
+pub use report::{Report, StageReport};

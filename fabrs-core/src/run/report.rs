@@ -1,0 +1,68 @@
+//! What came of a run.
+
+use crate::error::{ErrorKind, ExitCode};
+use crate::group::{Outcome, Outcomes};
+use crate::task::Task;
+
+/// What came of a run: of each task on each of its hosts.
+#[derive(Debug)]
+#[must_use = "a report tells whether the run did what it was asked"]
+pub struct Report {
+    stages: Vec<StageReport>,
+}
+
+/// What came of one task.
+#[derive(Debug)]
+pub struct StageReport {
+    /// The task.
+    pub task: &'static Task,
+    /// Whether it ran here, with no host of its own; its one outcome then stands under `@local`.
+    pub here: bool,
+    /// What came of each of its hosts.
+    pub outcomes: Outcomes<()>,
+}
+
+impl Report {
+    pub(super) fn new(stages: Vec<StageReport>) -> Self {
+        Self { stages }
+    }
+
+    /// Returns the tasks in their order.
+    pub fn stages(&self) -> &[StageReport] {
+        &self.stages
+    }
+
+    /// Tells whether everything was done.
+    pub fn is_ok(&self) -> bool {
+        self.exit_code() == ExitCode::Ok
+    }
+
+    /// Returns the exit code of the run: a failure before a refused login before an unreachable host.
+    pub fn exit_code(&self) -> ExitCode {
+        let all = self.stages.iter().flat_map(|stage| stage.outcomes.iter());
+        all.map(|(_, outcome)| code(outcome)).min_by_key(|code| severity(*code)).unwrap_or(ExitCode::Ok)
+    }
+}
+
+fn code(outcome: &Outcome<()>) -> ExitCode {
+    match outcome {
+        Outcome::Ok(()) | Outcome::Skipped(_) | Outcome::NotReached => ExitCode::Ok,
+        Outcome::Failed(error) if error.kind() == ErrorKind::Internal => ExitCode::Internal,
+        Outcome::Failed(_) | Outcome::Cancelled(_) => ExitCode::Failed,
+        Outcome::Lost(_) => ExitCode::Unreachable,
+        Outcome::Unreachable(error) => error.exit_code(),
+    }
+}
+
+/// Orders exit codes, the one to return first.
+fn severity(code: ExitCode) -> u8 {
+    match code {
+        ExitCode::Internal => 0,
+        ExitCode::Failed => 1,
+        ExitCode::Login => 2,
+        ExitCode::Unreachable => 3,
+        ExitCode::Usage => 4,
+        ExitCode::NoHost => 5,
+        ExitCode::Ok => 6,
+    }
+}

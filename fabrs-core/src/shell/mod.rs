@@ -1,0 +1,11 @@
+//! Lines for a shell, quoted by type: what is literal and what is a value is never in doubt.
+//!
+//! [`ShellLine`] is what every command takes. A literal converts by itself, `cmd!` builds one from a literal and
+//! quoted values, [`ShellLine::raw`] takes any text and says so where it stands. Pure text, no I/O.
+
+mod line;
+mod scan;
+mod value;
+
+pub use line::{IntoShellLine, Piece, ShellLine, ShellLineError};
+pub use value::{ShellList, ShellValue, quote};

@@ -1,0 +1,119 @@
+//! Arguments as they were typed, and as the task's types.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use super::describe::{Param, Task};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The arguments of one call as they were typed: texts by parameter.
+#[derive(Debug, Clone)]
+pub struct RawArgs {
+    task: &'static Task,
+    values: HashMap<&'static str, Vec<String>>,
+}
+
+/// What can stand in a task's parameter list: anything that [`FromStr`] reads.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a task's argument",
+    label = "cannot be read from the command line",
+    note = "a task's argument is `bool`, `Option<T>`, `Vec<T>` or a `T` that implements `FromStr` (with an error that can be displayed)"
+)]
+pub trait FromArg: Sized {
+    /// Reads the argument.
+    ///
+    /// # Errors
+    ///
+    /// Why the text is none, in words.
+    fn from_arg(text: &str) -> std::result::Result<Self, String>;
+}
+
+impl<T: FromStr<Err: Display>> FromArg for T {
+    fn from_arg(text: &str) -> std::result::Result<Self, String> {
+        text.parse().map_err(|error: T::Err| error.to_string())
+    }
+}
+
+/// Why an argument can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unreadable(String);
+
+impl RawArgs {
+    /// Makes an empty list for a task.
+    pub fn new(task: &'static Task) -> Self {
+        Self { task, values: HashMap::new() }
+    }
+
+    /// Adds a value; a switch's is `true` or `false`.
+    pub fn push(&mut self, param: &'static Param, value: impl Into<String>) {
+        self.values.entry(param.name).or_default().push(value.into());
+    }
+
+    /// Tells whether a parameter was given.
+    pub fn has(&self, param: &Param) -> bool {
+        self.values.contains_key(param.name)
+    }
+
+    /// Returns a switch; `None` where it was not given.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] where the value is neither `true` nor `false`.
+    pub fn flag(&self, name: &str) -> Result<Option<bool>> {
+        self.optional(name)
+    }
+
+    /// Returns a value that must be there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] where it is not, or is not of the type.
+    pub fn required<T: FromArg>(&self, name: &str) -> Result<T> {
+        self.optional(name)?.ok_or_else(|| self.missing(&[name]))
+    }
+
+    /// Returns a value that may be there.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] where it is not of the type.
+    pub fn optional<T: FromArg>(&self, name: &str) -> Result<Option<T>> {
+        let last = self.values.get(name).and_then(|values| values.last());
+        last.map(|text| self.read(name, text)).transpose()
+    }
+
+    /// Returns all values of a list.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] where one is not of the type.
+    pub fn list<T: FromArg>(&self, name: &str) -> Result<Vec<T>> {
+        self.values.get(name).into_iter().flatten().map(|text| self.read(name, text)).collect()
+    }
+
+    /// Makes the error of arguments that are missing.
+    pub fn missing(&self, names: &[&str]) -> Error {
+        let list: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+        let task = self.task.shown_name();
+        let text = format!("`{task}` did not receive required positional arguments: {}", list.join(", "));
+        Error::new(ErrorKind::Usage, text).hint(format!("`fab --help {task}` shows what it takes"))
+    }
+
+    fn read<T: FromArg>(&self, name: &str, text: &str) -> Result<T> {
+        T::from_arg(text).map_err(|why| {
+            let task = self.task.shown_name();
+            let param = self.task.params.iter().find(|param| param.name == name);
+            let type_name = param.map_or("", |param| param.type_name);
+            let inner = type_name
+                .strip_prefix("Option<")
+                .or_else(|| type_name.strip_prefix("Vec<"))
+                .and_then(|rest| rest.strip_suffix('>'))
+                .unwrap_or(type_name);
+            let flag = name.replace('_', "-");
+            let text = format!("`{task}`: `--{flag} {text}` is not a value of type `{inner}`");
+            Error::new(ErrorKind::Usage, text).caused_by(Unreadable(why))
+        })
+    }
+}

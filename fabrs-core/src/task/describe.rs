@@ -1,0 +1,113 @@
+//! A task as data: its name, its parameters, where it runs.
+
+use std::fmt;
+
+use super::{Call, RawArgs};
+use crate::error::Error;
+
+/// A task: plain data that `#[task]` writes down beside the function.
+///
+/// Everything a list or a help page needs is here without running anything.
+pub struct Task {
+    /// The function's name, as written.
+    pub name: &'static str,
+    /// The module it stands in.
+    pub module: &'static str,
+    /// The file it stands in.
+    pub file: &'static str,
+    /// The line it stands on.
+    pub line: u32,
+    /// Its doc comment, dedented; the first line is its summary.
+    pub docs: &'static str,
+    /// Its parameters, in order.
+    pub params: &'static [Param],
+    /// Where it runs unless hosts are typed.
+    pub place: Place,
+    /// On how many hosts at a time, where it says so.
+    pub rolling: Option<usize>,
+    /// Whether it runs when no task is named.
+    pub default: bool,
+    /// Its other names.
+    pub aliases: &'static [&'static str],
+    /// Makes a call of it out of arguments as they were typed.
+    pub bind: fn(&RawArgs) -> Result<Call<()>, Error>,
+}
+
+impl Task {
+    /// Returns the name as it is typed and shown: `build_docs` is `build-docs`.
+    pub fn shown_name(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    /// Returns the first line of its documentation.
+    pub fn summary(&self) -> &'static str {
+        self.docs.lines().next().unwrap_or_default()
+    }
+
+    /// Tells whether `typed` is its name or one of its aliases, with dashes or underscores.
+    pub fn is_named(&self, typed: &str) -> bool {
+        let typed = typed.replace('-', "_");
+        self.name == typed || self.aliases.iter().any(|alias| alias.replace('-', "_") == typed)
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task").field("name", &self.name).field("file", &self.file).field("line", &self.line).finish()
+    }
+}
+
+/// One parameter of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Param {
+    /// Its name, as written.
+    pub name: &'static str,
+    /// The letter of its short form.
+    pub short: Option<char>,
+    /// Its doc comment, dedented.
+    pub docs: &'static str,
+    /// How it is given.
+    pub kind: ParamKind,
+    /// Its type as written, for messages.
+    pub type_name: &'static str,
+    /// Its default as written, where it has one.
+    pub default: Option<&'static str>,
+}
+
+impl Param {
+    /// Returns the name as it is typed and shown: `dry_run` is `dry-run`.
+    pub fn shown_name(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    /// Tells whether it is a switch that is on by default, so that `--no-NAME` turns it off.
+    pub fn is_on_by_default(&self) -> bool {
+        self.kind == ParamKind::Flag && self.default == Some("true")
+    }
+}
+
+/// How a parameter is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ParamKind {
+    /// A switch: `--name`, and `--no-name` where it is on by default.
+    Flag,
+    /// Needed: by position, or `--name VALUE`.
+    Required,
+    /// May be left out: `--name VALUE`.
+    Optional,
+    /// Any number of times: `--name A --name B`.
+    List,
+}
+
+/// Where a task runs unless hosts are typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// On the hosts of the environment.
+    Inherit,
+    /// Here, with no host of its own: it orchestrates.
+    Local,
+    /// On these hosts.
+    Hosts(&'static [&'static str]),
+    /// On the hosts of this role.
+    Role(&'static str),
+}

@@ -1,0 +1,13 @@
+//! Tasks: what the user writes, described as data, and called with arguments.
+
+mod args;
+mod call;
+mod describe;
+mod registry;
+mod returns;
+
+pub use args::{FromArg, RawArgs};
+pub use call::Call;
+pub use describe::{Param, ParamKind, Place, Task};
+pub use registry::{Registration, Registry};
+pub use returns::{TaskReturn, blocking};

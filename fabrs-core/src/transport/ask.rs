@@ -1,0 +1,102 @@
+//! Asking the person at the terminal.
+
+use std::fmt;
+
+use futures::future::{BoxFuture, FutureExt};
+use tokio::sync::Mutex;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
+
+/// Asks a person: one question at a time, whoever asks.
+pub trait Ask: Send + Sync + fmt::Debug {
+    /// Asks for a line of text.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Prompt`] where nobody can be asked.
+    fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>>;
+
+    /// Asks for a text that is not shown while it is typed.
+    ///
+    /// # Errors
+    ///
+    /// As [`line`](Self::line).
+    fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Secret>>;
+
+    /// Tells whether anybody can be asked at all.
+    fn available(&self) -> bool;
+}
+
+/// Asks nobody: every question is an error that names what was needed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoInput;
+
+impl NoInput {
+    fn refuse(question: &str) -> Error {
+        Error::new(ErrorKind::Prompt, format!("an answer was needed, and nobody can be asked: {}", question.trim_end()))
+    }
+}
+
+impl Ask for NoInput {
+    fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>> {
+        async move { Err(Self::refuse(question)) }.boxed()
+    }
+
+    fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Secret>> {
+        async move { Err(Self::refuse(question)) }.boxed()
+    }
+
+    fn available(&self) -> bool {
+        false
+    }
+}
+
+/// Asks at the terminal this process was started from (`/dev/tty`); standard input is not touched.
+#[derive(Debug, Default)]
+pub struct Terminal {
+    turn: Mutex<()>,
+}
+
+impl Terminal {
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: &str,
+        read: impl FnOnce(&str) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let _turn = self.turn.lock().await;
+        let text = question.to_owned();
+        let answer = tokio::task::spawn_blocking(move || read(&text)).await;
+        match answer {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(source)) => Err(NoInput::refuse(question).caused_by(source)),
+            Err(source) => Err(NoInput::refuse(question).caused_by(source)),
+        }
+    }
+}
+
+impl Ask for Terminal {
+    fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>> {
+        self.ask(question, read_line).boxed()
+    }
+
+    fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Secret>> {
+        self.ask(question, |question| rpassword::prompt_password(question).map(Secret::new)).boxed()
+    }
+
+    fn available(&self) -> bool {
+        std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty").is_ok()
+    }
+}
+
+fn read_line(question: &str) -> std::io::Result<String> {
+    use std::io::{BufRead, BufReader, Write};
+
+    let mut tty = std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    tty.write_all(question.as_bytes())?;
+    let mut line = String::new();
+    if BufReader::new(tty).read_line(&mut line)? == 0 {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
+}

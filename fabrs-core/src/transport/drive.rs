@@ -1,0 +1,205 @@
+//! Carrying one command from its start to its end, whatever it runs on.
+//!
+//! One loop that always empties the channel, keeps the time and, when the command is to end, climbs the ladder: TERM to
+//! its process group, KILL after a second, and after another half the channel is closed and the command named as
+//! possibly left behind.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::time::{Instant as Deadline, sleep_until};
+
+use super::request::Request;
+use super::running::{Carrier, End, How};
+use super::stop::Level;
+use crate::error::{Error, ErrorKind};
+use crate::event::Stream;
+use crate::output::{ExitStatus, Signal};
+
+/// How long a command has between TERM and KILL. With [`LAST_WAIT`] it keeps every cancel below two seconds.
+const GRACE: Duration = Duration::from_millis(1000);
+/// How long the end of a killed command is waited for.
+const LAST_WAIT: Duration = Duration::from_millis(500);
+
+/// What arrives from a command.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A piece of output.
+    Data(Stream, Bytes),
+    /// How it ended. Output may still follow (RFC 4254 §6.10 orders nothing).
+    Exit(ExitStatus),
+    /// The server would not start it.
+    Refused,
+    /// Nothing will follow: the channel was closed by the other side.
+    Closed,
+    /// Nothing will follow: the connection is gone.
+    Lost(Error),
+}
+
+/// One command's channel, opened and started.
+pub(crate) trait Wire: Send {
+    /// Returns what arrives next, and meanwhile feeds the command its input. Cancel safe.
+    fn next(&mut self) -> impl Future<Output = Message> + Send;
+    /// Sends a signal to the command's process group.
+    fn signal(&mut self, signal: Signal) -> impl Future<Output = ()> + Send;
+    /// Closes the channel; nothing is awaited.
+    fn close(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// Why a command is made to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    TimedOut,
+    Stopped,
+}
+
+impl Why {
+    fn how(self, gone: bool) -> How {
+        match self {
+            Self::TimedOut => How::TimedOut { gone },
+            Self::Stopped => How::Stopped { gone },
+        }
+    }
+}
+
+/// How far up the ladder a command is.
+#[derive(Debug, Clone, Copy)]
+enum Ladder {
+    Running,
+    Terminated { why: Why, kill_at: Deadline },
+    Killed { why: Why, give_up_at: Deadline },
+}
+
+impl Ladder {
+    fn why(self) -> Option<Why> {
+        match self {
+            Self::Running => None,
+            Self::Terminated { why, .. } | Self::Killed { why, .. } => Some(why),
+        }
+    }
+
+    /// Returns the level of stopping that has been answered already.
+    fn answered(self) -> Level {
+        match self {
+            Self::Running => Level::Run,
+            Self::Terminated { .. } => Level::Stop,
+            Self::Killed { .. } => Level::Kill,
+        }
+    }
+}
+
+/// Starts a command by `start` and carries it to its end; `start` is given up when the command is to end before it is
+/// done.
+pub(crate) async fn carry<W: Wire>(
+    mut request: Request,
+    carrier: Carrier,
+    start: impl Future<Output = Result<W, Error>> + Send,
+) {
+    let Carrier { end: sender, stop } = carrier;
+    let opened = tokio::select! {
+        biased;
+        _ = request.stop.above(Level::Run) => None,
+        _ = stop.above(Level::Run) => None,
+        opened = start => Some(opened),
+    };
+    let began = Instant::now();
+    let how = match opened {
+        None => How::Stopped { gone: true },
+        Some(Err(error)) => How::Failed(error),
+        Some(Ok(wire)) => drive(wire, &mut request, &stop).await,
+    };
+    let end = End { how, elapsed: began.elapsed() };
+    request.receiver.ended(&end);
+    // Nobody listens where the command was dropped; the receiver above has been told all the same.
+    drop(sender.send(end));
+}
+
+async fn drive<W: Wire>(mut wire: W, request: &mut Request, stop: &super::stop::RunStop) -> How {
+    let mut ladder = Ladder::Running;
+    let mut status = None;
+    let expires = request.timeout.map(|timeout| Deadline::now() + timeout);
+    loop {
+        let next_step = match ladder {
+            Ladder::Running => expires,
+            Ladder::Terminated { kill_at, .. } => Some(kill_at),
+            Ladder::Killed { give_up_at, .. } => Some(give_up_at),
+        };
+        tokio::select! {
+            message = wire.next() => match message {
+                Message::Data(stream, bytes) => request.receiver.receive(stream, &bytes),
+                Message::Exit(exit) => status = Some(exit),
+                Message::Refused => {
+                    wire.close().await;
+                    return How::Failed(refused(request));
+                }
+                Message::Closed => return closed(request, ladder, status),
+                Message::Lost(error) => return lost(ladder, status, error),
+            },
+            () = sleep_or_never(next_step) => match ladder {
+                Ladder::Running => ladder = terminate(&mut wire, Why::TimedOut).await,
+                Ladder::Terminated { why, .. } => ladder = kill(&mut wire, why).await,
+                Ladder::Killed { why, .. } => {
+                    wire.close().await;
+                    return why.how(false);
+                }
+            },
+            level = stop.above(ladder.answered()) => ladder = climb(&mut wire, ladder, level).await,
+            level = request.stop.above(ladder.answered()) => ladder = climb(&mut wire, ladder, level).await,
+        }
+    }
+}
+
+async fn sleep_or_never(deadline: Option<Deadline>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn climb<W: Wire>(wire: &mut W, ladder: Ladder, level: Level) -> Ladder {
+    let why = ladder.why().unwrap_or(Why::Stopped);
+    match level {
+        Level::Kill => kill(wire, why).await,
+        Level::Run | Level::Stop => terminate(wire, why).await,
+    }
+}
+
+async fn terminate<W: Wire>(wire: &mut W, why: Why) -> Ladder {
+    wire.signal(Signal::new("TERM")).await;
+    Ladder::Terminated { why, kill_at: Deadline::now() + GRACE }
+}
+
+async fn kill<W: Wire>(wire: &mut W, why: Why) -> Ladder {
+    wire.signal(Signal::new("KILL")).await;
+    Ladder::Killed { why, give_up_at: Deadline::now() + LAST_WAIT }
+}
+
+fn closed(request: &Request, ladder: Ladder, status: Option<ExitStatus>) -> How {
+    match (ladder.why(), status) {
+        (None, Some(status)) => How::Exited(status),
+        (None, None) => How::Failed(
+            Error::new(
+                ErrorKind::Channel,
+                format!("`{}` ended without telling how; it may have done its work", request.invocation.command),
+            )
+            .on(&request.host),
+        ),
+        // The server closes a channel when all that holds its ends is gone.
+        (Some(why), status) => why.how(status.is_some()),
+    }
+}
+
+fn lost(ladder: Ladder, status: Option<ExitStatus>, error: Error) -> How {
+    match (ladder.why(), status) {
+        // The status is the command's own word; that the line broke after it takes nothing away.
+        (None, Some(status)) => How::Exited(status),
+        (None, None) => How::Failed(error),
+        (Some(why), _) => why.how(false),
+    }
+}
+
+fn refused(request: &Request) -> Error {
+    let what = if request.invocation.pty { "a pty or the command" } else { "the command" };
+    Error::new(ErrorKind::Channel, format!("the server refused {what}: `{}`", request.invocation.command))
+        .on(&request.host)
+}

@@ -1,0 +1,179 @@
+//! Commands on this machine, written `@local`.
+
+use std::process::Stdio;
+
+use bytes::Bytes;
+use futures::future::{BoxFuture, FutureExt};
+use rustix::process::{Pid, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio_util::task::TaskTracker;
+
+use super::drive::{Message, Wire, carry};
+use super::{Request, Running, Stdin, Transport};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Stream;
+use crate::output::{ExitStatus, Signal};
+
+/// How much is read from a pipe at a time.
+const PIECE: usize = 64 << 10;
+
+/// Runs commands on this machine by `sh -c`, each in a process group of its own.
+#[derive(Debug, Default)]
+pub struct Local {
+    commands: TaskTracker,
+}
+
+impl Transport for Local {
+    fn start(&self, request: Request) -> Running {
+        let (running, carrier) = Running::pair();
+        let child = spawn(&request);
+        self.commands.spawn(carry(request, carrier, async { child }));
+        running
+    }
+
+    fn open(&self) -> BoxFuture<'_, Result<()>> {
+        async { Ok(()) }.boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async {
+            self.commands.close();
+            self.commands.wait().await;
+            self.commands.reopen();
+        }
+        .boxed()
+    }
+}
+
+/// A child process as a channel.
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    group: Option<Pid>,
+    stdout: Pipe<ChildStdout>,
+    stderr: Pipe<ChildStderr>,
+    /// Whether the status was told.
+    exited: bool,
+    stdin: Option<ChildStdin>,
+    input: Bytes,
+}
+
+fn spawn(request: &Request) -> Result<Process> {
+    if request.invocation.pty {
+        return Err(Error::new(ErrorKind::Usage, "a command on this machine can't have a pty").on(&request.host));
+    }
+    let input = match &request.invocation.stdin {
+        Stdin::Empty => Bytes::new(),
+        Stdin::Bytes(bytes) => bytes.clone(),
+    };
+    let mut command = Command::new("sh");
+    command
+        .arg("-c")
+        .arg(&*request.invocation.command)
+        .stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    let mut child = command.spawn().map_err(|source| {
+        Error::new(ErrorKind::Local, "could not start `sh` on this machine").on(&request.host).caused_by(source)
+    })?;
+    Ok(Process {
+        group: child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw),
+        stdout: Pipe::new(child.stdout.take()),
+        stderr: Pipe::new(child.stderr.take()),
+        stdin: child.stdin.take(),
+        child,
+        exited: false,
+        input,
+    })
+}
+
+impl Wire for Process {
+    async fn next(&mut self) -> Message {
+        loop {
+            let done = self.stdout.pipe.is_none() && self.stderr.pipe.is_none();
+            if done && self.exited {
+                return Message::Closed;
+            }
+            tokio::select! {
+                Some(bytes) = self.stdout.next() => return Message::Data(Stream::Stdout, bytes),
+                Some(bytes) = self.stderr.next() => return Message::Data(Stream::Stderr, bytes),
+                () = feed(&mut self.stdin, &mut self.input), if self.stdin.is_some() => {}
+                status = self.child.wait(), if !self.exited => {
+                    self.exited = true;
+                    match status {
+                        Ok(status) => return Message::Exit(exit_status(status)),
+                        Err(source) => {
+                            let error = Error::new(ErrorKind::Channel, "could not wait for a command of this machine");
+                            return Message::Lost(error.caused_by(source));
+                        }
+                    }
+                }
+                else => {}
+            }
+        }
+    }
+
+    async fn signal(&mut self, signal: Signal) {
+        let number = match signal.name() {
+            "KILL" => rustix::process::Signal::KILL,
+            _ => rustix::process::Signal::TERM,
+        };
+        if let Some(group) = self.group {
+            // The only failure is that the group is gone already.
+            let _ = kill_process_group(group, number);
+        }
+    }
+
+    async fn close(&mut self) {
+        self.stdin = None;
+        self.stdout.pipe = None;
+        self.stderr.pipe = None;
+    }
+}
+
+/// Writes what is left of the input and closes the pipe; a command that does not read it ends the writing.
+async fn feed(stdin: &mut Option<ChildStdin>, input: &mut Bytes) {
+    while let (Some(pipe), false) = (stdin.as_mut(), input.is_empty()) {
+        match pipe.write(input).await {
+            Ok(n) if n > 0 => drop(input.split_to(n)),
+            _ => break,
+        }
+    }
+    *stdin = None;
+}
+
+fn exit_status(status: std::process::ExitStatus) -> ExitStatus {
+    use std::os::unix::process::ExitStatusExt;
+
+    match (status.code(), status.signal()) {
+        (Some(code), _) => ExitStatus::Code(code.unsigned_abs()),
+        (None, signal) => ExitStatus::Signal(Signal::from_number(signal.unwrap_or_default())),
+    }
+}
+
+/// One output pipe of a child, until its end.
+#[derive(Debug)]
+struct Pipe<R> {
+    pipe: Option<R>,
+    buffer: Vec<u8>,
+}
+
+impl<R: AsyncRead + Unpin> Pipe<R> {
+    fn new(pipe: Option<R>) -> Self {
+        Self { pipe, buffer: vec![0; PIECE] }
+    }
+
+    /// Returns the next piece, or `None` at the end and ever after. Cancel safe.
+    async fn next(&mut self) -> Option<Bytes> {
+        let pipe = self.pipe.as_mut()?;
+        match pipe.read(&mut self.buffer).await {
+            Ok(n) if n > 0 => Some(Bytes::copy_from_slice(self.buffer.get(..n).unwrap_or_default())),
+            _ => {
+                self.pipe = None;
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Where a command runs: on a host over SSH, on this machine, or nowhere at all.
+//!
+//! A [`Transport`] is one host's way to run commands; a [`Dial`] makes the transport for a host. Each is told what to
+//! run by a [`Request`] and answers with a [`Running`] at once: connecting, running and, when it is dropped, ending the
+//! command belong to the transport, so a dropped future can leave nothing behind. Nothing here knows tasks or groups.
+
+mod ask;
+mod drive;
+mod dry_run;
+mod fake;
+mod local;
+mod request;
+mod running;
+pub mod ssh;
+mod stop;
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use crate::error::Result;
+use crate::host::Host;
+
+pub use ask::{Ask, NoInput, Terminal};
+pub use dry_run::DryRun;
+pub use fake::{Fake, FakeAnswer};
+pub use local::Local;
+pub use request::{Effect, Invocation, Receive, Request, Stdin};
+pub use running::{End, How, Running};
+pub use stop::{Level, RunStop};
+
+/// Runs commands on one host.
+pub trait Transport: Send + Sync + fmt::Debug {
+    /// Starts a command and returns at once; a connection is opened where there is none.
+    ///
+    /// Whatever goes wrong, also while connecting, is told by the [`Running`]. Must be called within a tokio runtime.
+    fn start(&self, request: Request) -> Running;
+
+    /// Connects now, rather than with the first command.
+    ///
+    /// # Errors
+    ///
+    /// [`Connect`](crate::ErrorKind::Connect), [`HostKey`](crate::ErrorKind::HostKey) or
+    /// [`Auth`](crate::ErrorKind::Auth).
+    fn open(&self) -> BoxFuture<'_, Result<()>>;
+
+    /// Waits for what is still running, and closes the connection. A later [`start`](Self::start) opens it again.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// Makes the transport for a host.
+pub trait Dial: Send + Sync + fmt::Debug {
+    /// Returns a transport for `host`; nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Usage`](crate::ErrorKind::Usage) or [`Config`](crate::ErrorKind::Config) where there is none for such a host.
+    fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>>;
+
+    /// Says whether a change that is no command (a mail, a marker) is to be made. A dry run tells it instead.
+    fn effect(&self, name: &str) -> Permission {
+        let _ = name;
+        Permission::Make
+    }
+}
+
+/// Whether a change that is no command is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// It is.
+    Make,
+    /// It was told, and is not.
+    Planned,
+}

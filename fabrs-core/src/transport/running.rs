@@ -1,0 +1,91 @@
+//! A command on its way, and how it ended.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::stop::{Level, RunStop};
+use crate::error::{Error, ErrorKind};
+use crate::output::ExitStatus;
+
+/// How a command ended, and how long it took.
+#[derive(Debug, Clone)]
+pub struct End {
+    /// How.
+    pub how: How,
+    /// How long it took, from its start.
+    pub elapsed: Duration,
+}
+
+/// The ways in which a command can end.
+#[derive(Debug, Clone)]
+pub enum How {
+    /// By itself, or by a signal that was not ours.
+    Exited(ExitStatus),
+    /// It ran longer than it was given; whether all of it is known to be gone.
+    TimedOut {
+        /// Whether its end was confirmed.
+        gone: bool,
+    },
+    /// It was told to end; whether all of it is known to be gone.
+    Stopped {
+        /// Whether its end was confirmed.
+        gone: bool,
+    },
+    /// It never began, or the way to it was lost: the error's kind tells which.
+    Failed(Error),
+    /// It was planned and not run.
+    Planned,
+}
+
+/// A command on its way; a future of its end. Dropping it ends the command.
+#[derive(Debug)]
+#[must_use = "dropping it ends the command"]
+pub struct Running {
+    end: oneshot::Receiver<End>,
+    stop: RunStop,
+}
+
+/// The other side of a [`Running`], for the task that carries the command.
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    pub(crate) end: oneshot::Sender<End>,
+    pub(crate) stop: RunStop,
+}
+
+impl Running {
+    /// Makes the two sides.
+    pub(crate) fn pair() -> (Self, Carrier) {
+        let (sender, end) = oneshot::channel();
+        let stop = RunStop::default();
+        (Self { end, stop: stop.clone() }, Carrier { end: sender, stop })
+    }
+
+    /// Makes one that has ended already.
+    pub(crate) fn ended(end: End) -> Self {
+        let (running, carrier) = Self::pair();
+        // The receiver is in `running`, so the send can't fail.
+        drop(carrier.end.send(end));
+        running
+    }
+}
+
+impl Future for Running {
+    type Output = End;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
+        let end = ready!(Pin::new(&mut self.end).poll(cx));
+        Poll::Ready(end.unwrap_or_else(|_| End {
+            how: How::Failed(Error::new(ErrorKind::Internal, "the task that carried the command is gone")),
+            elapsed: Duration::ZERO,
+        }))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.raise(Level::Stop);
+    }
+}

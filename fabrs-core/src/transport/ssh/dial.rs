@@ -1,0 +1,117 @@
+//! Transports to hosts over SSH: which link a host gets, and how its commands start.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::{BoxFuture, FutureExt};
+use tokio_util::task::TaskTracker;
+
+use super::link::Link;
+use super::settings::SshSettings;
+use super::target;
+use super::wire::ChannelWire;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+use crate::transport::drive::carry;
+use crate::transport::{Dial, Invocation, Local, Request, Running, Transport};
+
+/// Makes the transports that `ssh` would reach: over SSH to hosts, and to this machine for `@local`.
+#[derive(Debug)]
+pub struct OpenSsh {
+    settings: Arc<SshSettings>,
+    /// The gateways, so that all hosts behind one share its session.
+    gateways: Mutex<HashMap<Host, Arc<Link>>>,
+}
+
+impl OpenSsh {
+    /// Makes transports by these settings.
+    pub fn new(settings: SshSettings) -> Self {
+        Self { settings: Arc::new(settings), gateways: Mutex::new(HashMap::new()) }
+    }
+
+    /// Makes the link to `host`, behind its gateways; `passed` are the hosts that are on the way already.
+    fn link(&self, host: &Host, passed: &[Host]) -> Result<Link> {
+        let (target, gateways) = target::resolve(host, &self.settings)?;
+        let mut before = None;
+        let passed: Vec<Host> = passed.iter().cloned().chain([host.clone()]).collect();
+        for gateway in gateways {
+            if passed.contains(&gateway) {
+                let error =
+                    Error::new(ErrorKind::Config, format!("the gateway {gateway} can only be reached through itself"));
+                return Err(error.on(host));
+            }
+            before = Some(self.gateway(&gateway, before, &passed)?);
+        }
+        Ok(Link::new(target, before, Arc::clone(&self.settings)))
+    }
+
+    /// Returns the link to a gateway. The first of a chain is reached as its own configuration says, each other through
+    /// the one before it.
+    fn gateway(&self, gateway: &Host, before: Option<Arc<Link>>, passed: &[Host]) -> Result<Arc<Link>> {
+        if let Some(link) = self.gateways.lock().unwrap_or_else(PoisonError::into_inner).get(gateway) {
+            return Ok(Arc::clone(link));
+        }
+        let link = match before {
+            None => Arc::new(self.link(gateway, passed)?),
+            Some(_) => {
+                let (target, _) = target::resolve(gateway, &self.settings)?;
+                Arc::new(Link::new(target, before, Arc::clone(&self.settings)))
+            }
+        };
+        self.gateways.lock().unwrap_or_else(PoisonError::into_inner).insert(gateway.clone(), Arc::clone(&link));
+        Ok(link)
+    }
+}
+
+impl Dial for OpenSsh {
+    fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>> {
+        if host.is_local() {
+            return Ok(Arc::new(Local::default()));
+        }
+        Ok(Arc::new(Ssh { link: Arc::new(self.link(host, &[])?), commands: TaskTracker::new() }))
+    }
+}
+
+/// One host's transport over SSH.
+#[derive(Debug)]
+struct Ssh {
+    link: Arc<Link>,
+    commands: TaskTracker,
+}
+
+impl Transport for Ssh {
+    fn start(&self, request: Request) -> Running {
+        let (running, carrier) = Running::pair();
+        let start = start(Arc::clone(&self.link), request.invocation.clone(), request.ahead);
+        self.commands.spawn(carry(request, carrier, start));
+        running
+    }
+
+    fn open(&self) -> BoxFuture<'_, Result<()>> {
+        async { self.link.session().await.map(drop) }.boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async {
+            self.commands.close();
+            self.commands.wait().await;
+            self.commands.reopen();
+            self.link.close().await;
+        }
+        .boxed()
+    }
+}
+
+async fn start(link: Arc<Link>, invocation: Invocation, ahead: bool) -> Result<ChannelWire> {
+    let session = link.session().await?;
+    let open = session.open().await?;
+    match ChannelWire::start(Arc::clone(&session), open, &invocation).await {
+        Ok(wire) => {
+            if ahead {
+                session.open_ahead();
+            }
+            Ok(wire)
+        }
+        Err(_) => Err(session.lost(&invocation.command).await),
+    }
+}

@@ -1,0 +1,126 @@
+//! What russh calls while it reads from the server.
+
+use std::fmt;
+use std::sync::Arc;
+
+use russh::client::{self, DisconnectReason, Msg};
+use russh::keys::PublicKeyOrCertificate;
+use russh::{Channel, ChannelOpenFailure};
+use tokio::sync::watch;
+
+use super::host_key::HostKeys;
+use crate::error::Error;
+
+/// Reacts to a server: checks its key, notes its end, and lets it open nothing.
+pub(super) struct Handler {
+    host_keys: HostKeys,
+    gone: Arc<Gone>,
+}
+
+impl Handler {
+    pub(super) fn new(host_keys: HostKeys, gone: Arc<Gone>) -> Self {
+        Self { host_keys, gone }
+    }
+}
+
+/// What ends a connection: the protocol, or our own judgement of the server's key.
+#[derive(Debug)]
+pub(super) enum Ended {
+    Protocol(russh::Error),
+    HostKey(Error),
+}
+
+impl From<russh::Error> for Ended {
+    fn from(error: russh::Error) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+/// Whether and why a connection has ended.
+#[derive(Debug)]
+pub(super) struct Gone(watch::Sender<Option<Reason>>);
+
+/// Why a connection ended, in words.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Reason(String);
+
+impl Gone {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self(watch::Sender::new(None)))
+    }
+
+    /// Waits for the end.
+    pub(super) async fn happened(&self) {
+        // The sender is `self`, so waiting can't fail.
+        drop(self.0.subscribe().wait_for(Option::is_some).await);
+    }
+
+    /// Returns why the connection ended, waiting for the moment in which it becomes known.
+    pub(super) async fn reason(&self) -> Reason {
+        let mut ended = self.0.subscribe();
+        let known = tokio::time::timeout(std::time::Duration::from_secs(1), ended.wait_for(Option::is_some)).await;
+        match known {
+            Ok(Ok(reason)) => reason.clone(),
+            _ => None,
+        }
+        .unwrap_or_else(|| Reason("the connection was closed".to_owned()))
+    }
+
+    fn note(&self, reason: String) {
+        self.0.send_replace(Some(Reason(reason)));
+    }
+}
+
+macro_rules! rejects {
+    ($($name:ident($($argument:ty),*)),* $(,)?) => {$(
+        async fn $name(
+            &mut self,
+            _: Channel<Msg>,
+            $(_: $argument,)*
+            reply: client::ChannelOpenHandle,
+            _: &mut client::Session,
+        ) -> Result<(), Ended> {
+            reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
+            Ok(())
+        }
+    )*};
+}
+
+impl client::Handler for Handler {
+    type Error = Ended;
+
+    async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, Ended> {
+        self.host_keys.check(key).await.map(|()| true).map_err(Ended::HostKey)
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<Ended>) -> Result<(), Ended> {
+        let text = match &reason {
+            DisconnectReason::ReceivedDisconnect(info) => format!("the server said: {}", info.message),
+            DisconnectReason::Error(Ended::Protocol(russh::Error::KeepaliveTimeout)) => {
+                "the server did not answer three keepalives in a row".to_owned()
+            }
+            DisconnectReason::Error(Ended::Protocol(error)) => error.to_string(),
+            DisconnectReason::Error(Ended::HostKey(error)) => error.to_string(),
+        };
+        self.gone.note(text);
+        Ok(())
+    }
+
+    // The defaults of russh accept what a server opens; nothing was asked for, so nothing is taken.
+    rejects! {
+        server_channel_open_forwarded_tcpip(&str, u32, &str, u32),
+        server_channel_open_forwarded_streamlocal(&str),
+        server_channel_open_agent_forward(),
+        server_channel_open_session(),
+        server_channel_open_direct_tcpip(&str, u32, &str, u32),
+        server_channel_open_direct_streamlocal(&str),
+        server_channel_open_x11(&str, u32),
+    }
+}
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handler").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,185 @@
+//! Whether the key a server shows is the one on record.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fabrs_openssh::config::StrictHostKeyChecking;
+use fabrs_openssh::known_hosts::{self, HostKey, KnownHosts, SALT_LEN, Verdict};
+use russh::keys::PublicKeyOrCertificate;
+
+use super::settings::SshSettings;
+use super::target::Target;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+
+/// The known-hosts files that were read, so that a hundred hosts read them once.
+#[derive(Debug, Default)]
+pub(super) struct KnownHostsFiles {
+    read: Mutex<HashMap<Vec<PathBuf>, Arc<KnownHosts>>>,
+    /// Held while a question is asked, so that the answer to one host's is known to the next.
+    asking: tokio::sync::Mutex<()>,
+}
+
+impl KnownHostsFiles {
+    /// Returns what the files hold.
+    pub(super) fn load(&self, files: &[PathBuf]) -> Result<Arc<KnownHosts>> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = read.get(files) {
+            return Ok(Arc::clone(known));
+        }
+        let known = KnownHosts::load(files)
+            .map_err(|source| Error::new(ErrorKind::HostKey, "could not read the known hosts").caused_by(source))?;
+        let known = Arc::new(known);
+        read.insert(files.to_vec(), Arc::clone(&known));
+        Ok(known)
+    }
+
+    fn forget(&self) {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// Judges the key of one server.
+pub(super) struct HostKeys {
+    target: Arc<Target>,
+    settings: Arc<SshSettings>,
+    /// Whether a person is being asked right now; the clock of the handshake stands still meanwhile.
+    asking: Arc<AtomicBool>,
+}
+
+impl HostKeys {
+    pub(super) fn new(target: Arc<Target>, settings: Arc<SshSettings>, asking: Arc<AtomicBool>) -> Self {
+        Self { target, settings, asking }
+    }
+
+    /// Accepts the key or says why not.
+    pub(super) async fn check(&self, shown: &PublicKeyOrCertificate) -> Result<()> {
+        let blob = shown.public_key().to_bytes().map_err(|source| self.unreadable().caused_by(source))?;
+        let key = HostKey::from_blob(blob).map_err(|source| self.unreadable().caused_by(source))?;
+        match self.verdict(&key)? {
+            Verdict::Known { .. } => return Ok(()),
+            Verdict::Revoked { at } => {
+                return Err(self
+                    .refuse(format!("the host's {} key is revoked", key.algorithm()))
+                    .caused_by(OnRecord { what: "revoked", at: at.to_string(), shown: key.fingerprint() }));
+            }
+            Verdict::Changed { at, algorithm } => return self.changed(&key, &at.to_string(), &algorithm),
+            // As for ssh: we asked for the types on record first, so a server that shows another has none of them.
+            Verdict::OtherType { recorded } => {
+                let types: Vec<String> = recorded.iter().map(|(name, at)| format!("{at} ({name})")).collect();
+                return self.changed(&key, &types.join(", "), key.algorithm());
+            }
+            Verdict::Unknown => {}
+        }
+        let _turn = self.settings.known_hosts.asking.lock().await;
+        // Another connection to the same name may have been answered while this one waited.
+        match self.verdict(&key)? {
+            Verdict::Known { .. } => Ok(()),
+            _ => self.unknown(&key).await,
+        }
+    }
+
+    fn verdict(&self, key: &HostKey) -> Result<Verdict> {
+        let trust = &self.target.trust;
+        let known = self.settings.known_hosts.load(&trust.files).map_err(|error| error.on(&self.target.host))?;
+        Ok(known.lookup(&trust.name, key))
+    }
+
+    fn changed(&self, key: &HostKey, at: &str, algorithm: &str) -> Result<()> {
+        if self.target.trust.strict == StrictHostKeyChecking::No {
+            let text = format!("the host's {algorithm} key is not the one in {at}; it is not checked");
+            self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
+            return Ok(());
+        }
+        let cause = OnRecord { what: "another key is on record", at: at.to_owned(), shown: key.fingerprint() };
+        Err(self
+            .refuse(format!("the host's {algorithm} key has changed"))
+            .caused_by(cause)
+            .hint(format!("if the change is known to be right: `ssh-keygen -R '{}'`", self.target.trust.name)))
+    }
+
+    /// Decides about a key that is on no record.
+    async fn unknown(&self, key: &HostKey) -> Result<()> {
+        let trust = &self.target.trust;
+        match trust.strict {
+            StrictHostKeyChecking::No | StrictHostKeyChecking::AcceptNew => self.record(key),
+            StrictHostKeyChecking::Ask if trust.may_ask => self.ask(key).await,
+            StrictHostKeyChecking::Ask | StrictHostKeyChecking::Yes => {
+                let what = format!("the host's {} key is not known", key.algorithm());
+                let shown = Shown(key.fingerprint());
+                Err(self.refuse(what).caused_by(shown).hint(format!(
+                    "compare the fingerprint, then connect once with `ssh {}`, or set `StrictHostKeyChecking accept-new`",
+                    self.target.host
+                )))
+            }
+        }
+    }
+
+    async fn ask(&self, key: &HostKey) -> Result<()> {
+        let name = &self.target.trust.name;
+        let mut question = format!("the host `{name}` shows a {} key that is not known.\n", key.algorithm());
+        question.push_str(&format!("fingerprint: {}\naccept and record it? [yes/no] ", key.fingerprint()));
+        self.asking.store(true, Ordering::Relaxed);
+        let answer = loop {
+            let answer = self.settings.ask.line(&question).await;
+            match answer.as_deref().map(str::trim) {
+                Ok("yes" | "no") | Err(_) => break answer,
+                Ok(typed) if typed == key.fingerprint() => break answer,
+                Ok(_) => question = "please say `yes`, `no`, or the fingerprint: ".to_owned(),
+            }
+        };
+        self.asking.store(false, Ordering::Relaxed);
+        match answer?.trim() {
+            "no" => Err(self.refuse("the host's key was not accepted".to_owned())),
+            _ => self.record(key),
+        }
+    }
+
+    /// Writes a key down, in the first of the user's files.
+    fn record(&self, key: &HostKey) -> Result<()> {
+        let trust = &self.target.trust;
+        let Some(file) = trust.files.first() else { return Ok(()) };
+        let salt = trust.hash.then(salt).transpose().map_err(|error| error.on(&self.target.host))?;
+        let written =
+            known_hosts::entry_line(&trust.name, key, salt.as_ref()).and_then(|line| known_hosts::append(file, &line));
+        let text = match written {
+            Ok(()) => format!("recorded its {} key {} in {}", key.algorithm(), key.fingerprint(), file.display()),
+            // As for ssh, a file that can't be written is no reason to refuse a key that was accepted.
+            Err(source) => format!("accepted its {} key, but could not record it: {source}", key.algorithm()),
+        };
+        self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
+        self.settings.known_hosts.forget();
+        Ok(())
+    }
+
+    fn refuse(&self, what: String) -> Error {
+        Error::new(ErrorKind::HostKey, what).on(&self.target.host)
+    }
+
+    fn unreadable(&self) -> Error {
+        self.refuse("the host's key can't be read".to_owned())
+    }
+}
+
+fn salt() -> Result<[u8; SALT_LEN]> {
+    let mut salt = [0; SALT_LEN];
+    getrandom::fill(&mut salt)
+        .map_err(|source| Error::new(ErrorKind::Internal, "the system gave no random bytes").caused_by(source))?;
+    Ok(salt)
+}
+
+/// What stands on record against the key that was shown.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} in {at}; the host shows {shown}")]
+struct OnRecord {
+    what: &'static str,
+    at: String,
+    shown: String,
+}
+
+/// A key that stands on no record.
+#[derive(Debug, thiserror::Error)]
+#[error("it shows {0}")]
+struct Shown(String);

@@ -1,0 +1,142 @@
+//! Private keys in files, read once for all hosts.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use russh::Signer;
+use russh::keys::agent::AgentIdentity;
+use russh::keys::signature::Signer as _;
+use russh::keys::ssh_key::Signature;
+use russh::keys::{HashAlg, PrivateKey, PublicKey};
+use tokio::sync::Mutex;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::Ask;
+
+/// How often a passphrase is asked for.
+const TRIES: usize = 3;
+
+/// The private keys that were read from files, each once for all hosts of a client.
+#[derive(Debug, Default)]
+pub(super) struct Keyring {
+    files: Mutex<HashMap<PathBuf, Arc<KeyFile>>>,
+}
+
+/// A private key in a file; locked, where a passphrase protects it.
+#[derive(Debug)]
+pub(super) struct KeyFile {
+    path: PathBuf,
+    public: PublicKey,
+    key: Mutex<KeyState>,
+}
+
+#[derive(Debug)]
+enum KeyState {
+    Unlocked(Arc<PrivateKey>),
+    Locked(Box<PrivateKey>),
+}
+
+impl Keyring {
+    /// Returns the key in a file, `None` where there is no such file.
+    pub(super) async fn load(&self, path: &Path) -> Result<Option<Arc<KeyFile>>> {
+        let mut files = self.files.lock().await;
+        if let Some(key) = files.get(path) {
+            return Ok(Some(Arc::clone(key)));
+        }
+        let unusable = || Error::new(ErrorKind::Auth, format!("the key `{}` can't be used", path.display()));
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(unusable().caused_by(source)),
+        };
+        let key = match PrivateKey::from_openssh(&text) {
+            Ok(key) => key,
+            // PEM of other kinds (PKCS#1, PKCS#8, SEC1), which russh reads where they are not encrypted.
+            Err(_) => russh::keys::decode_secret_key(&text, None).map_err(|source| unusable().caused_by(source))?,
+        };
+        let public = key.public_key().clone();
+        let state =
+            if key.is_encrypted() { KeyState::Locked(Box::new(key)) } else { KeyState::Unlocked(Arc::new(key)) };
+        let file = Arc::new(KeyFile { path: path.to_owned(), public, key: Mutex::new(state) });
+        files.insert(path.to_owned(), Arc::clone(&file));
+        Ok(Some(file))
+    }
+}
+
+impl KeyFile {
+    pub(super) fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// Returns the private key, asking for its passphrase where that is needed: once for all hosts.
+    async fn unlocked(&self, ask: &dyn Ask) -> Result<Arc<PrivateKey>> {
+        let mut state = self.key.lock().await;
+        let locked = match &*state {
+            KeyState::Unlocked(key) => return Ok(Arc::clone(key)),
+            KeyState::Locked(key) => key,
+        };
+        let question = format!("passphrase for `{}`: ", self.path.display());
+        for _ in 0..TRIES {
+            let passphrase = ask.secret(&question).await?;
+            if let Ok(key) = locked.decrypt(passphrase.expose()) {
+                let key = Arc::new(key);
+                *state = KeyState::Unlocked(Arc::clone(&key));
+                return Ok(key);
+            }
+        }
+        Err(Error::new(ErrorKind::Auth, format!("the passphrase for `{}` was wrong", self.path.display())))
+    }
+}
+
+/// Signs a login with the key of a file, unlocking it only when the server has said that it would take it.
+pub(super) struct FileSigner<'a> {
+    pub(super) file: &'a KeyFile,
+    pub(super) ask: &'a dyn Ask,
+}
+
+/// Why a login could not be signed.
+#[derive(Debug)]
+pub(super) enum SignError {
+    /// The session has ended.
+    Gone,
+    /// The key can't be used.
+    Key(Error),
+}
+
+impl From<russh::SendError> for SignError {
+    fn from(_: russh::SendError) -> Self {
+        Self::Gone
+    }
+}
+
+impl Signer for FileSigner<'_> {
+    type Error = SignError;
+
+    async fn auth_sign(
+        &mut self,
+        _: &AgentIdentity,
+        _: Option<HashAlg>,
+        mut data: Vec<u8>,
+    ) -> Result<Vec<u8>, SignError> {
+        let key = self.file.unlocked(self.ask).await.map_err(SignError::Key)?;
+        let signature = sign(&key, &data).map_err(SignError::Key)?;
+        // RFC 4252 §7: the signature is a string that holds the algorithm's name and the bytes, each a string.
+        let (name, bytes) = (signature.algorithm().as_str().to_owned(), signature.as_bytes().to_vec());
+        put_length(&mut data, name.len() + bytes.len() + 8);
+        put_length(&mut data, name.len());
+        data.extend_from_slice(name.as_bytes());
+        put_length(&mut data, bytes.len());
+        data.extend_from_slice(&bytes);
+        Ok(data)
+    }
+}
+
+fn put_length(data: &mut Vec<u8>, length: usize) {
+    data.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+}
+
+fn sign(key: &PrivateKey, data: &[u8]) -> Result<Signature> {
+    // An RSA key signs with SHA-512, which is also what the login announces.
+    key.try_sign(data).map_err(|source| Error::new(ErrorKind::Auth, "could not sign the login").caused_by(source))
+}

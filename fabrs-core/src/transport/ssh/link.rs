@@ -1,0 +1,222 @@
+//! The way to one host: connected when it is needed, once for all that need it.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::future::{BoxFuture, FutureExt};
+use russh::client::{self, Handle};
+use russh::{Preferred, cipher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::handler::{Ended, Gone, Handler};
+use super::host_key::HostKeys;
+use super::login::log_in;
+use super::session::Session;
+use super::settings::SshSettings;
+use super::target::Target;
+use super::tcp;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How much a server may send before it hears that it was read. More than sshd's own 2 MiB gains nothing.
+const WINDOW: u32 = 2 << 20;
+/// How many packets of one channel may wait for its pump; the pump always empties it, so few are enough.
+const QUEUE: usize = 32;
+/// How long a login may take without a word from the server: sshd's own `LoginGraceTime`.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(120);
+/// How often, and after how long at first, a server that hung up before its greeting is tried again: sshd does so when
+/// more log in at once than its `MaxStartups`.
+const GREETING_TRIES: u32 = 6;
+const GREETING_WAIT: Duration = Duration::from_millis(100);
+
+/// A host, the gateway before it, and the session to it while there is one.
+pub(super) struct Link {
+    target: Arc<Target>,
+    gateway: Option<Arc<Link>>,
+    settings: Arc<SshSettings>,
+    session: Mutex<Option<Arc<Session>>>,
+}
+
+impl Link {
+    pub(super) fn new(target: Target, gateway: Option<Arc<Self>>, settings: Arc<SshSettings>) -> Self {
+        Self { target: Arc::new(target), gateway, settings, session: Mutex::new(None) }
+    }
+
+    /// Returns the session, connecting where there is none; others that ask meanwhile wait for the same.
+    pub(super) async fn session(&self) -> Result<Arc<Session>> {
+        let mut held = self.session.lock().await;
+        if let Some(session) = held.as_ref().filter(|session| !session.is_closed()) {
+            return Ok(Arc::clone(session));
+        }
+        let session = self.connect().await?;
+        *held = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    pub(super) async fn close(&self) {
+        let session = self.session.lock().await.take();
+        if let Some(session) = session {
+            session.close().await;
+        }
+    }
+
+    async fn connect(&self) -> Result<Arc<Session>> {
+        let gone = Gone::new();
+        let mut handle = self.greet(&gone).await?;
+        match timeout(LOGIN_TIMEOUT, log_in(&mut handle, &self.target, &self.settings)).await {
+            Ok(result) => result?,
+            Err(_) => return Err(self.error(ErrorKind::Auth, "the server did not answer the login".to_owned())),
+        }
+        Ok(Session::new(handle, gone, Arc::clone(&self.target)))
+    }
+
+    /// Reaches the server and agrees on keys with it, within the connect timeout.
+    async fn greet(&self, gone: &Arc<Gone>) -> Result<Handle<Handler>> {
+        let asking = Arc::new(AtomicBool::new(false));
+        let mut deadline = Instant::now() + self.target.connect_timeout;
+        let mut attempt = pin!(self.greet_again(gone, &asking));
+        loop {
+            tokio::select! {
+                result = &mut attempt => return result,
+                () = tokio::time::sleep_until(deadline) => {}
+            }
+            if !asking.load(Ordering::Relaxed) {
+                let Target { address, port, connect_timeout, .. } = &*self.target;
+                let text = format!("no answer from {address} port {port} within {} seconds", connect_timeout.as_secs());
+                return Err(self.error(ErrorKind::Connect, text).hint("`-t SECONDS` waits longer"));
+            }
+            // A person is thinking about the host's key.
+            deadline = Instant::now() + self.target.connect_timeout;
+        }
+    }
+
+    async fn greet_again(&self, gone: &Arc<Gone>, asking: &Arc<AtomicBool>) -> Result<Handle<Handler>> {
+        let mut wait = GREETING_WAIT;
+        for _ in 1..GREETING_TRIES {
+            match self.greet_once(gone, asking).await {
+                Err(Greeting::HungUp(_)) => {
+                    sleep(wait).await;
+                    wait *= 2;
+                }
+                result => return result.map_err(Greeting::into_error),
+            }
+        }
+        self.greet_once(gone, asking).await.map_err(Greeting::into_error)
+    }
+
+    async fn greet_once(&self, gone: &Arc<Gone>, asking: &Arc<AtomicBool>) -> Result<Handle<Handler>, Greeting> {
+        let host_keys = HostKeys::new(Arc::clone(&self.target), Arc::clone(&self.settings), Arc::clone(asking));
+        let handler = Handler::new(host_keys, Arc::clone(gone));
+        let config = Arc::new(self.protocol().map_err(Greeting::Failed)?);
+        let result = match &self.gateway {
+            None => {
+                let stream = tcp::connect(&self.target.address, self.target.port).await.map_err(|source| {
+                    let text = format!("could not connect to {} port {}", self.target.address, self.target.port);
+                    Greeting::Failed(self.error(ErrorKind::Connect, text).caused_by(source))
+                })?;
+                client::connect_stream(config, stream, handler).await
+            }
+            Some(gateway) => {
+                let stream = self.through(gateway).await.map_err(Greeting::Failed)?;
+                client::connect_stream(config, stream, handler).await
+            }
+        };
+        result.map_err(|ended| match ended {
+            Ended::HostKey(error) => Greeting::Failed(error),
+            Ended::Protocol(source) => {
+                let hung_up = matches!(source, russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_));
+                let text = "the server did not agree on how to speak".to_owned();
+                let error = self.error(ErrorKind::Connect, text).caused_by(source);
+                if hung_up { Greeting::HungUp(error) } else { Greeting::Failed(error) }
+            }
+        })
+    }
+
+    /// Opens a stream to the target through a gateway's session. Boxed, since a gateway may have a gateway.
+    fn through<'a>(
+        &'a self,
+        gateway: &'a Self,
+    ) -> BoxFuture<'a, Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>> {
+        async move {
+            let session = gateway.session().await?;
+            let Target { address, port, .. } = &*self.target;
+            let opened = session.handle().channel_open_direct_tcpip(address, u32::from(*port), "127.0.0.1", 0).await;
+            opened.map(russh::Channel::into_stream).map_err(|source| {
+                let text = format!("the gateway {} could not connect to {address} port {port}", gateway.target.host);
+                self.error(ErrorKind::Connect, text).caused_by(source)
+            })
+        }
+        .boxed()
+    }
+
+    fn protocol(&self) -> Result<client::Config> {
+        let known = self.settings.known_hosts.load(&self.target.trust.files);
+        let known = known.map_err(|error| error.on(&self.target.host))?;
+        Ok(client::Config {
+            window_size: WINDOW,
+            channel_buffer_size: QUEUE,
+            keepalive_interval: self.target.keepalive,
+            keepalive_max: self.target.keepalive_max,
+            nodelay: true,
+            preferred: preferred(&known.algorithms_for(&self.target.trust.name)),
+            ..client::Config::default()
+        })
+    }
+
+    fn error(&self, kind: ErrorKind, text: String) -> Error {
+        Error::new(kind, text).on(&self.target.host)
+    }
+}
+
+/// Why a server could not be greeted.
+enum Greeting {
+    /// It hung up before it said anything: it may have had too many logins at once.
+    HungUp(Error),
+    Failed(Error),
+}
+
+impl Greeting {
+    fn into_error(self) -> Error {
+        match self {
+            Self::HungUp(error) | Self::Failed(error) => error,
+        }
+    }
+}
+
+/// Returns the algorithms in the order of our liking: of host keys those on record first, as ssh does, so that a server
+/// with several is asked for one that can be checked; of ciphers AES-GCM where the processor has it.
+fn preferred(recorded: &[String]) -> Preferred {
+    let mut preferred = Preferred::default();
+    let matches = |name: &str| {
+        recorded.iter().any(|known| known == name || (known == "ssh-rsa" && name.starts_with("rsa-sha2-")))
+    };
+    let (mut first, rest): (Vec<_>, Vec<_>) =
+        preferred.key.iter().cloned().partition(|algorithm| matches(algorithm.as_str()));
+    first.extend(rest);
+    preferred.key = first.into();
+    if has_aes() {
+        let gcm = [cipher::AES_128_GCM, cipher::AES_256_GCM];
+        let others: Vec<_> = preferred.cipher.iter().copied().filter(|name| !gcm.contains(name)).collect();
+        preferred.cipher = gcm.into_iter().chain(others).collect::<Vec<_>>().into();
+    }
+    preferred
+}
+
+fn has_aes() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("aes") && std::arch::is_x86_feature_detected!("pclmulqdq");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("aes");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    return false;
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("host", &self.target.host).finish_non_exhaustive()
+    }
+}

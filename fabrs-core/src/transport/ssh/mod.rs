@@ -1,0 +1,21 @@
+//! Commands over SSH, by russh, which is named nowhere else.
+//!
+//! The way of a command: [`OpenSsh`] resolves a host as `ssh` would (`target`), a `Link` holds at most one `Session` to
+//! it (`tcp`, `handler` and `host_key`, `login`), which opens channels within what the server allows (`slots`) and one
+//! ahead (`spare`); a channel becomes the `wire` that [`super::drive`] carries a command over.
+
+mod dial;
+mod handler;
+mod host_key;
+mod keys;
+mod link;
+mod login;
+mod session;
+mod settings;
+mod slots;
+mod target;
+mod tcp;
+mod wire;
+
+pub use dial::OpenSsh;
+pub use settings::SshSettings;

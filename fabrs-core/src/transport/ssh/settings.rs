@@ -1,0 +1,104 @@
+//! What all SSH connections of a client share.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use fabrs_openssh::config::{ConfigFiles, Query, SshConfig};
+
+use super::host_key::KnownHostsFiles;
+use super::keys::Keyring;
+use crate::config::{Choice, Settings, SshConfigFrom, Variables};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Sink;
+use crate::host::Host;
+use crate::secret::Secret;
+use crate::transport::Ask;
+
+/// What all SSH connections of a client share: where settings come from, who is asked, what was read already.
+#[derive(Debug)]
+pub struct SshSettings {
+    pub(super) user: Choice<String>,
+    pub(super) port: Choice<u16>,
+    pub(super) gateway: Choice<Host>,
+    pub(super) connect_timeout: Choice<Duration>,
+    pub(super) identities: Vec<PathBuf>,
+    pub(super) password: Option<Secret>,
+    pub(super) variables: Variables,
+    pub(super) ask: Arc<dyn Ask>,
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) keyring: Keyring,
+    pub(super) known_hosts: KnownHostsFiles,
+    config_from: SshConfigFrom,
+    config: OnceLock<Result<SshConfig>>,
+}
+
+impl SshSettings {
+    /// Takes what a run was told; the ssh config is read when the first host is resolved.
+    pub fn new(settings: &Settings, variables: Variables, ask: Arc<dyn Ask>, sink: Arc<dyn Sink>) -> Self {
+        Self {
+            user: settings.user.clone(),
+            port: settings.port,
+            gateway: settings.gateway.clone(),
+            connect_timeout: settings.connect_timeout,
+            identities: settings.identities.clone(),
+            password: None,
+            variables,
+            ask,
+            sink,
+            keyring: Keyring::default(),
+            known_hosts: KnownHostsFiles::default(),
+            config_from: settings.ssh_config.clone(),
+            config: OnceLock::new(),
+        }
+    }
+
+    /// Uses `password` where a host asks for one, rather than asking for it.
+    #[must_use]
+    pub fn with_password(mut self, password: Option<Secret>) -> Self {
+        self.password = password;
+        self
+    }
+
+    /// Returns the name of the user who runs this program.
+    pub(super) fn local_user(&self) -> &str {
+        self.variables.user.as_deref().unwrap_or("root")
+    }
+
+    /// Returns the home of the user who runs this program.
+    pub(super) fn home(&self) -> PathBuf {
+        self.variables.home.clone().unwrap_or_else(|| PathBuf::from("/"))
+    }
+
+    /// Returns the ssh config, read once.
+    pub(super) fn config(&self) -> Result<&SshConfig> {
+        self.config.get_or_init(|| self.read_config()).as_ref().map_err(Clone::clone)
+    }
+
+    /// Returns the question that the ssh config is asked about a host.
+    pub(super) fn query(&self, host: &Host) -> Query<'_> {
+        let mut query = Query::new(host.name(), self.local_user(), self.home()).env(&environment);
+        if let Some(user) = host.user().map(str::to_owned).or_else(|| self.user.argument.clone()) {
+            query = query.user(user);
+        }
+        match host.port().or(self.port.argument) {
+            Some(port) => query.port(port),
+            None => query,
+        }
+    }
+
+    fn read_config(&self) -> Result<SshConfig> {
+        let files = match &self.config_from {
+            SshConfigFrom::Default => ConfigFiles::standard(self.home()),
+            SshConfigFrom::File(path) => ConfigFiles::only(path, self.home()),
+            SshConfigFrom::None => return Ok(SshConfig::default()),
+        };
+        SshConfig::load(&files)
+            .map_err(|source| Error::new(ErrorKind::Config, "could not read the ssh config").caused_by(source))
+    }
+}
+
+/// Looks a variable up for `${NAME}` in the ssh config.
+fn environment(name: &str) -> Option<String> {
+    Variables::look_up(name)
+}

@@ -1,0 +1,158 @@
+//! What a host's text means: address, user, keys and trust, as `ssh` would have it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fabrs_openssh::config::{HostConfig, IdentityAgent, Jump, StrictHostKeyChecking};
+use fabrs_openssh::known_hosts::HostName;
+
+use super::settings::SshSettings;
+use crate::config::Settings;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::host::Host;
+
+/// How often an idle server is asked whether it is there (`ServerAliveInterval`), where nothing else is configured.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+/// How many such questions may stay unanswered (`ServerAliveCountMax`).
+const KEEPALIVE_MAX: usize = 3;
+
+/// Everything that is needed to connect to one host.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// The host as it was named; what is shown.
+    pub(super) host: Host,
+    pub(super) address: String,
+    pub(super) port: u16,
+    pub(super) user: String,
+    pub(super) connect_timeout: Duration,
+    pub(super) keepalive: Option<Duration>,
+    pub(super) keepalive_max: usize,
+    pub(super) trust: Trust,
+    pub(super) login: Login,
+}
+
+/// How the host's key is judged.
+#[derive(Debug)]
+pub(super) struct Trust {
+    pub(super) name: HostName,
+    pub(super) strict: StrictHostKeyChecking,
+    /// The files in the order in which they are looked through; a new key goes into the first.
+    pub(super) files: Vec<PathBuf>,
+    pub(super) hash: bool,
+    /// Whether a question may be asked.
+    pub(super) may_ask: bool,
+}
+
+/// With what one logs in.
+#[derive(Debug)]
+pub(super) struct Login {
+    /// Key files in the order in which they are tried.
+    pub(super) identities: Vec<PathBuf>,
+    /// Whether the files were named, so that a missing one is worth a word.
+    pub(super) named: bool,
+    pub(super) agent: Option<PathBuf>,
+    pub(super) identities_only: bool,
+    pub(super) publickey: bool,
+    pub(super) password: bool,
+    pub(super) keyboard_interactive: bool,
+    pub(super) may_ask: bool,
+}
+
+/// Resolves a host, and returns the gateways on the way to it, first to last.
+pub(super) fn resolve(host: &Host, settings: &SshSettings) -> Result<(Target, Vec<Host>)> {
+    let config = settings
+        .config()?
+        .resolve(&settings.query(host))
+        .map_err(|source| Error::new(ErrorKind::Config, "the ssh config can't be used").on(host).caused_by(source))?;
+    for warning in &config.warnings {
+        settings.sink.event(&Event::Warning { host: Some(host), text: &warning.to_string() });
+    }
+    if let Some(command) = config.proxy_command.as_deref().filter(|command| *command != "none") {
+        let error = Error::new(ErrorKind::Config, format!("`ProxyCommand {command}` is not supported"));
+        return Err(error.on(host).hint("`ProxyJump` is, and so is `gateway` in fabrs.toml"));
+    }
+    let user = match host.user() {
+        Some(user) => user.to_owned(),
+        None => settings.user.resolve(config.user.clone(), settings.local_user().to_owned()),
+    };
+    let port = host.port().unwrap_or_else(|| settings.port.resolve(config.port, Settings::PORT));
+    let gateways = gateways(host, &config, settings)?;
+    let may_ask = !config.batch_mode.unwrap_or(false) && settings.ask.available();
+    let keepalive = config.server_alive_interval.unwrap_or(KEEPALIVE);
+    let target = Target {
+        host: host.clone(),
+        address: config.hostname.clone(),
+        port,
+        user,
+        connect_timeout: settings.connect_timeout.resolve(config.connect_timeout, Settings::CONNECT_TIMEOUT),
+        keepalive: (!keepalive.is_zero()).then_some(keepalive),
+        keepalive_max: config.server_alive_count_max.map_or(KEEPALIVE_MAX, |max| max as usize),
+        trust: trust(&config, port, settings, may_ask),
+        login: login(config, settings, may_ask),
+    };
+    Ok((target, gateways))
+}
+
+/// Returns the way to a host: what was typed, then `ProxyJump`, then `fabrs.toml`. `ProxyJump none` is a way too.
+fn gateways(host: &Host, config: &HostConfig, settings: &SshSettings) -> Result<Vec<Host>> {
+    if let Some(gateway) = &settings.gateway.argument {
+        return Ok(vec![gateway.clone()]);
+    }
+    if !config.proxy_jump.is_empty() {
+        let parse = |jump: &Jump| {
+            jump.to_string().parse().map_err(|source| {
+                Error::new(ErrorKind::Config, format!("`ProxyJump {jump}` names no host")).on(host).caused_by(source)
+            })
+        };
+        return config.proxy_jump.iter().map(parse).collect();
+    }
+    // A gateway is not its own gateway.
+    Ok(settings.gateway.config.iter().filter(|gateway| gateway.name() != host.name()).cloned().collect())
+}
+
+fn trust(config: &HostConfig, port: u16, settings: &SshSettings, may_ask: bool) -> Trust {
+    let name = match &config.host_key_alias {
+        Some(alias) => HostName::alias(alias),
+        None => HostName::new(&config.hostname, port),
+    };
+    let user = config.user_known_hosts_files.clone();
+    let global = config.global_known_hosts_files.clone();
+    let mut files = user.unwrap_or_else(|| HostConfig::default_user_known_hosts_files(settings.home()));
+    files.extend(global.unwrap_or_else(HostConfig::default_global_known_hosts_files));
+    Trust {
+        name,
+        strict: config.strict_host_key_checking.unwrap_or(StrictHostKeyChecking::Ask),
+        files,
+        hash: config.hash_known_hosts.unwrap_or(false),
+        may_ask,
+    }
+}
+
+fn login(config: HostConfig, settings: &SshSettings, may_ask: bool) -> Login {
+    let agent = match config.identity_agent {
+        Some(IdentityAgent::None) => None,
+        Some(IdentityAgent::Socket(path)) => Some(path),
+        Some(IdentityAgent::Environment) | None => settings.variables.agent.clone(),
+    };
+    let named = !settings.identities.is_empty() || config.identity_files.is_some();
+    let mut identities = settings.identities.clone();
+    let configured = config.identity_files;
+    match configured {
+        Some(files) => identities.extend(files),
+        None if identities.is_empty() => identities = HostConfig::default_identity_files(settings.home()),
+        None => {}
+    }
+    let mut seen = std::collections::HashSet::new();
+    identities.retain(|path| seen.insert(path.clone()));
+    Login {
+        identities,
+        named,
+        agent,
+        identities_only: config.identities_only.unwrap_or(false),
+        publickey: config.pubkey_authentication.unwrap_or(true),
+        password: config.password_authentication.unwrap_or(true),
+        keyboard_interactive: config.kbd_interactive_authentication.unwrap_or(true),
+        may_ask,
+    }
+}

@@ -1,0 +1,146 @@
+//! From the parts of a literal to a call that makes the line.
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::parse::{Parse, ParseStream};
+use syn::{Lit, LitStr, Token};
+
+use super::placeholder::{Form, Placeholder};
+use super::scan::{Part, scan};
+
+/// Expands `cmd!("…")`, or says what is wrong with it.
+pub(crate) fn expand(input: TokenStream) -> TokenStream {
+    match syn::parse2::<Line>(input).and_then(|line| line.expand()) {
+        Ok(expanded) => expanded,
+        Err(error) => error.into_compile_error(),
+    }
+}
+
+/// The one argument of `cmd!`.
+struct Line {
+    literal: LitStr,
+}
+
+impl Parse for Line {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let literal = match input.parse() {
+            Ok(Lit::Str(literal)) => literal,
+            Ok(other) => return Err(syn::Error::new_spanned(other, NO_LITERAL)),
+            Err(error) => return Err(syn::Error::new(error.span(), NO_LITERAL)),
+        };
+        input.parse::<Option<Token![,]>>()?;
+        if input.is_empty() { Ok(Self { literal }) } else { Err(input.error(EXTRA)) }
+    }
+}
+
+const NO_LITERAL: &str = "cmd! takes one string literal: `cmd!(\"git checkout {tag}\")`";
+const EXTRA: &str = "cmd! takes one string literal and nothing else: name values in it, as in `cmd!(\"git checkout {tag}\")`";
+
+impl Line {
+    fn expand(&self) -> syn::Result<TokenStream> {
+        let line = self.literal.value();
+        let parts = scan(&line).map_err(|fault| syn::Error::new(self.literal.span(), fault.message(&line)))?;
+        let pieces = parts.iter().map(|part| piece(part, self.literal.span()));
+        Ok(quote! { ::fabrs::__private::line(&[#(#pieces),*]) })
+    }
+}
+
+fn piece(part: &Part, span: Span) -> TokenStream {
+    let value = match part {
+        Part::Text(text) => return quote! { ::fabrs::__private::Piece::Text(#text) },
+        Part::Value(value) => value,
+    };
+    let path = path(value, span);
+    match &value.form {
+        Form::Word => quote_spanned! {span=> ::fabrs::__private::Piece::Value(&#path) },
+        Form::List => quote_spanned! {span=> ::fabrs::__private::Piece::List(&#path) },
+        Form::Formatted(spec) => {
+            let mut format = Literal::string(&format!("{{:{spec}}}"));
+            // `format!` looks up the names in a specification (`{n:>width$}`) where its literal stands.
+            format.set_span(span);
+            quote! { ::fabrs::__private::Piece::Value(&::std::format!(#format, #path)) }
+        }
+    }
+}
+
+/// Makes the value's expression. It has the span of the literal, so that rustc points there if there is no such name.
+fn path(value: &Placeholder, span: Span) -> TokenStream {
+    let segments = value.path.iter().map(|segment| -> TokenStream {
+        if let Some(raw) = segment.strip_prefix("r#") {
+            let name = Ident::new_raw(raw, span);
+            quote! { #name }
+        } else if segment.chars().all(|c| c.is_ascii_digit()) {
+            let mut index = Literal::usize_unsuffixed(segment.parse().unwrap_or_default());
+            index.set_span(span);
+            quote! { #index }
+        } else {
+            let name = Ident::new(segment, span);
+            quote! { #name }
+        }
+    });
+    quote_spanned! {span=> #(#segments).* }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(input: TokenStream, expected: TokenStream) {
+        assert_eq!(expand(input).to_string(), expected.to_string());
+    }
+
+    #[test]
+    fn a_line_is_its_pieces_in_order() {
+        case(
+            quote! { "git reset {tag} {self.files...}" },
+            quote! {
+                ::fabrs::__private::line(&[
+                    ::fabrs::__private::Piece::Text("git reset "),
+                    ::fabrs::__private::Piece::Value(&tag),
+                    ::fabrs::__private::Piece::Text(" "),
+                    ::fabrs::__private::Piece::List(&self.files)
+                ])
+            },
+        );
+        case(quote! { "" }, quote! { ::fabrs::__private::line(&[]) });
+        case(quote! { "true", }, quote! { ::fabrs::__private::line(&[::fabrs::__private::Piece::Text("true")]) });
+    }
+
+    #[test]
+    fn names_may_be_raw_and_fields_may_be_numbers() {
+        case(
+            quote! { r"{r#type}{pair.0}" },
+            quote! {
+                ::fabrs::__private::line(&[
+                    ::fabrs::__private::Piece::Value(&r#type),
+                    ::fabrs::__private::Piece::Value(&pair.0)
+                ])
+            },
+        );
+    }
+
+    #[test]
+    fn a_specification_is_given_to_format() {
+        case(
+            quote! { "{n:03}" },
+            quote! {
+                ::fabrs::__private::line(&[::fabrs::__private::Piece::Value(&::std::format!("{:03}", n))])
+            },
+        );
+    }
+
+    #[test]
+    fn anything_but_one_string_literal_is_refused() {
+        let refused = |input: TokenStream, text: &str| {
+            let error = expand(input).to_string();
+            assert!(error.contains("compile_error") && error.contains(text), "{error}");
+        };
+        refused(quote! {}, "takes one string literal:");
+        refused(quote! { tag }, "takes one string literal:");
+        refused(quote! { 1 }, "takes one string literal:");
+        refused(quote! { b"ls" }, "takes one string literal:");
+        refused(quote! { "ls {}", tag }, "and nothing else");
+        refused(quote! { "ls" "la" }, "and nothing else");
+    }
+}

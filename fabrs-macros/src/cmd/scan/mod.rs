@@ -1,0 +1,188 @@
+//! Follows the quotes of a POSIX shell through a literal, so that a value only stands where its quoting holds.
+//!
+//! This is no parser of shell programs. It knows what can change the meaning of a quote: `'…'`, `"…"`, `$'…'`, `\x`,
+//! `$(…)` inside double quotes, `${…}`, backticks, comments, here-documents and `((…))`. Where shells disagree, or where
+//! only a parser could tell, it refuses instead of guessing: a wrong guess would let a value be executed.
+
+mod braces;
+mod dollar;
+mod here_document;
+mod quotes;
+#[cfg(test)]
+mod tests;
+
+use super::fault::{Fault, FaultKind};
+use super::placeholder::Placeholder;
+use here_document::HereDocument;
+
+/// A piece of the line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Text for the shell, with `{{` and `}}` already made single.
+    Text(String),
+    /// What a value is put in for.
+    Value(Placeholder),
+}
+
+/// Cuts a literal into text and values.
+pub(super) fn scan(line: &str) -> Result<Vec<Part>, Fault> {
+    let mut scanner = Scanner {
+        chars: line.chars().collect(),
+        at: 0,
+        text: String::new(),
+        parts: Vec::new(),
+        before: Before::Blank,
+        here_documents: Vec::new(),
+    };
+    if let Some(at) = scanner.chars.iter().position(|&c| c == '\0') {
+        return Err(scanner.fault(FaultKind::Nul, at, at));
+    }
+    scanner.plain(None)?;
+    scanner.flush();
+    Ok(scanner.parts)
+}
+
+type Scanned = Result<(), Fault>;
+
+struct Scanner {
+    chars: Vec<char>,
+    at: usize,
+    /// What was read since the last value.
+    text: String,
+    parts: Vec<Part>,
+    before: Before,
+    /// Those whose text begins after the next line break.
+    here_documents: Vec<HereDocument>,
+}
+
+/// What stands right before the next character outside of quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// A blank, an operator, or nothing: a word, a list or a comment can begin.
+    Blank,
+    /// Part of a word.
+    Word,
+    /// A `)`: the word goes on after that of `$(…)`, and ends at that of a subshell.
+    Parenthesis,
+    /// The `$name` of a variable; its name starts there.
+    Variable(usize),
+}
+
+/// Where a brace or a `$` stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Plain,
+    Single,
+    Double,
+    Backticks,
+    Comment,
+    HereDocument,
+    Arithmetic,
+}
+
+/// A `$(…)` inside double quotes, which ends at its own `)`.
+#[derive(Debug, Clone, Copy)]
+struct Substitution {
+    opened: usize,
+    arithmetic: bool,
+}
+
+impl Scanner {
+    /// Reads what is outside of quotes: to the end of the literal, or to the `)` of a substitution.
+    fn plain(&mut self, inside: Option<Substitution>) -> Scanned {
+        // One entry for each open parenthesis: whether it belongs to `((…))`.
+        let mut parentheses: Vec<bool> = Vec::new();
+        while let Some(c) = self.peek(0) {
+            let arithmetic = parentheses.last().copied().unwrap_or(inside.is_some_and(|i| i.arithmetic));
+            match c {
+                '(' => {
+                    parentheses.push(arithmetic || self.peek(1) == Some('('));
+                    self.take_as(Before::Blank);
+                }
+                ')' => {
+                    self.take_as(Before::Parenthesis);
+                    if parentheses.pop().is_none() && inside.is_some() {
+                        return Ok(());
+                    }
+                }
+                '{' | '}' if arithmetic => self.brace(Place::Arithmetic)?,
+                '<' if self.peek(1) == Some('<') && !arithmetic => self.here_operator()?,
+                _ if inside.is_some() && self.stands_word("case") => {
+                    return Err(self.fault(FaultKind::CaseInSubstitution, self.at, self.at + 3));
+                }
+                _ => self.token(c)?,
+            }
+        }
+        match inside {
+            None => Ok(()),
+            Some(Substitution { opened, .. }) => Err(self.fault(FaultKind::Unclosed, opened, opened + 1)),
+        }
+    }
+
+    /// Reads what means the same in and out of parentheses.
+    fn token(&mut self, c: char) -> Scanned {
+        match c {
+            '\'' => self.single(),
+            '"' => self.double(),
+            '`' => self.backticks(),
+            '\\' => self.backslash(Place::Plain),
+            '$' => self.dollar(Place::Plain),
+            '{' | '}' => self.brace(Place::Plain),
+            '#' => self.hash(),
+            '\n' => {
+                self.take();
+                self.here_texts()?;
+                self.before = Before::Blank;
+                Ok(())
+            }
+            c => {
+                self.take_as(if is_blank(c) { Before::Blank } else { Before::Word });
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells whether a word of its own stands here.
+    fn stands_word(&self, word: &str) -> bool {
+        let rest = self.chars.get(self.at..).unwrap_or_default();
+        let is_word = rest.iter().copied().take(word.len()).eq(word.chars());
+        is_word && self.before != Before::Word && rest.get(word.len()).copied().is_none_or(is_blank)
+    }
+
+    fn peek(&self, ahead: usize) -> Option<char> {
+        self.chars.get(self.at + ahead).copied()
+    }
+
+    fn find(&self, wanted: char) -> Option<usize> {
+        let rest = self.chars.get(self.at..)?;
+        rest.iter().position(|&c| c == wanted).map(|offset| self.at + offset)
+    }
+
+    /// Takes a character over into the text, as part of a word.
+    fn take(&mut self) {
+        self.take_as(Before::Word);
+    }
+
+    fn take_as(&mut self, before: Before) {
+        self.text.extend(self.peek(0));
+        self.at += 1;
+        self.before = before;
+    }
+
+    fn flush(&mut self) {
+        if !self.text.is_empty() {
+            self.parts.push(Part::Text(std::mem::take(&mut self.text)));
+        }
+    }
+
+    /// Makes a fault about the characters from `at` to `to`.
+    fn fault(&self, kind: FaultKind, at: usize, to: usize) -> Fault {
+        let piece = self.chars.get(at..=to).unwrap_or_default().iter().collect();
+        Fault { kind, at, piece }
+    }
+}
+
+/// Tells what ends a word of the shell.
+fn is_blank(c: char) -> bool {
+    " \t\n;&|()<>".contains(c)
+}

@@ -1,0 +1,190 @@
+//! A line of `ssh_config` once it is understood. Values are checked here, so that a bad one is found whether or not
+//! the block that it stands in ever applies, as in `ssh`.
+
+use std::time::Duration;
+
+use super::criteria::{self, Criterion};
+use super::jump::{self, Jump};
+use super::keyword::Keyword;
+use super::line;
+use super::value::{self, Problem, StrictHostKeyChecking};
+
+/// What a line says.
+#[derive(Clone, Debug)]
+pub(super) enum Directive {
+    Host(Vec<HostPattern>),
+    Match(Vec<Criterion>),
+    /// The patterns of an `Include`; reading the files is up to whoever loads.
+    Include(Vec<String>),
+    Set(Setting),
+}
+
+/// One pattern of a `Host` line.
+#[derive(Clone, Debug)]
+pub(super) struct HostPattern {
+    pub(super) negated: bool,
+    pub(super) pattern: String,
+}
+
+/// A value, as it stands in the file: nothing is expanded.
+#[derive(Clone, Debug)]
+pub(super) enum Setting {
+    BatchMode(bool),
+    ConnectTimeout(Option<Duration>),
+    ForwardAgent(bool),
+    ForwardAgentSocket(String),
+    GlobalKnownHostsFiles(Vec<String>),
+    HashKnownHosts(bool),
+    HostKeyAlias(String),
+    Hostname(String),
+    IdentitiesOnly(bool),
+    IdentityAgent(String),
+    IdentityFile(String),
+    IgnoreUnknown(String),
+    KbdInteractiveAuthentication(bool),
+    PasswordAuthentication(bool),
+    Port(u16),
+    ProxyCommand(String),
+    ProxyJump(Vec<Jump>),
+    PubkeyAuthentication(bool),
+    ServerAliveCountMax(u32),
+    ServerAliveInterval(Option<Duration>),
+    StrictHostKeyChecking(StrictHostKeyChecking),
+    TcpKeepAlive(bool),
+    User(String),
+    UserKnownHostsFiles(Vec<String>),
+    /// A keyword that is known and not acted on, with its text.
+    Other(String, String),
+}
+
+/// Reads what follows a keyword. `name` is the keyword as it was written, in lower case.
+pub(super) fn parse(keyword: Keyword, name: &str, rest: &str) -> Result<Directive, Problem> {
+    if rest.is_empty() {
+        return Err(format!("no argument after `{name}`"));
+    }
+    let arguments = line::arguments(rest).ok_or_else(|| format!("`{name}`: a quote is not closed"))?;
+    let read = match keyword {
+        Keyword::Host => {
+            several(arguments).map(|words| Directive::Host(words.iter().map(|word| host_pattern(word)).collect()))
+        }
+        Keyword::Match => criteria::parse(arguments).map(Directive::Match),
+        Keyword::Include => several(arguments).map(Directive::Include),
+        Keyword::UserKnownHostsFile => {
+            files(arguments).map(|files| Directive::Set(Setting::UserKnownHostsFiles(files)))
+        }
+        Keyword::GlobalKnownHostsFile => {
+            files(arguments).map(|files| Directive::Set(Setting::GlobalKnownHostsFiles(files)))
+        }
+        // These take the rest of the line as it is, quotes and all.
+        Keyword::ProxyCommand => Ok(Directive::Set(Setting::ProxyCommand(whole(rest).to_owned()))),
+        Keyword::ProxyJump => jump::chain(whole(rest)).map(|chain| Directive::Set(Setting::ProxyJump(chain))),
+        Keyword::Other => Ok(Directive::Set(Setting::Other(name.to_owned(), rest.to_owned()))),
+        _ => one(arguments).and_then(|word| single(keyword, word)).map(Directive::Set),
+    };
+    read.map_err(|problem| format!("`{name}`: {problem}"))
+}
+
+/// Reads the value of a keyword that takes exactly one.
+fn single(keyword: Keyword, word: String) -> Result<Setting, Problem> {
+    Ok(match keyword {
+        Keyword::BatchMode => Setting::BatchMode(value::flag(&word)?),
+        Keyword::ConnectTimeout => Setting::ConnectTimeout(value::time(&word)?),
+        // What is neither `yes` nor `no` is the path of a socket.
+        Keyword::ForwardAgent => value::flag(&word).map_or(Setting::ForwardAgentSocket(word), Setting::ForwardAgent),
+        Keyword::HashKnownHosts => Setting::HashKnownHosts(value::flag(&word)?),
+        Keyword::HostKeyAlias => Setting::HostKeyAlias(word),
+        Keyword::Hostname => Setting::Hostname(word),
+        Keyword::IdentitiesOnly => Setting::IdentitiesOnly(value::flag(&word)?),
+        Keyword::IdentityAgent => Setting::IdentityAgent(word),
+        Keyword::IdentityFile => Setting::IdentityFile(word),
+        Keyword::IgnoreUnknown => Setting::IgnoreUnknown(word),
+        Keyword::KbdInteractiveAuthentication => Setting::KbdInteractiveAuthentication(value::flag(&word)?),
+        Keyword::PasswordAuthentication => Setting::PasswordAuthentication(value::flag(&word)?),
+        Keyword::Port => Setting::Port(value::port(&word)?),
+        Keyword::PubkeyAuthentication => Setting::PubkeyAuthentication(value::pubkey_flag(&word)?),
+        Keyword::ServerAliveCountMax => Setting::ServerAliveCountMax(value::number(&word)?),
+        Keyword::ServerAliveInterval => Setting::ServerAliveInterval(value::time(&word)?),
+        Keyword::StrictHostKeyChecking => Setting::StrictHostKeyChecking(value::strict(&word)?),
+        Keyword::TcpKeepAlive => Setting::TcpKeepAlive(value::flag(&word)?),
+        Keyword::User => Setting::User(word),
+        Keyword::GlobalKnownHostsFile
+        | Keyword::Host
+        | Keyword::Include
+        | Keyword::Match
+        | Keyword::Other
+        | Keyword::ProxyCommand
+        | Keyword::ProxyJump
+        | Keyword::UserKnownHostsFile => return Err("takes more than one argument".to_owned()),
+    })
+}
+
+fn host_pattern(word: &str) -> HostPattern {
+    match word.strip_prefix('!') {
+        Some(pattern) => HostPattern { negated: true, pattern: pattern.to_owned() },
+        None => HostPattern { negated: false, pattern: word.to_owned() },
+    }
+}
+
+fn whole(rest: &str) -> &str {
+    rest.trim_start_matches([' ', '\t', '='])
+}
+
+fn one(arguments: Vec<String>) -> Result<String, Problem> {
+    let mut words = arguments.into_iter();
+    let first = words.next().filter(|word| !word.is_empty()).ok_or("the argument is missing")?;
+    match words.next() {
+        Some(extra) => Err(format!("extra argument `{extra}` at the end of the line")),
+        None => Ok(first),
+    }
+}
+
+fn several(arguments: Vec<String>) -> Result<Vec<String>, Problem> {
+    if arguments.iter().any(String::is_empty) {
+        return Err("an argument is empty".to_owned());
+    }
+    Ok(arguments)
+}
+
+/// Reads a list of files; `none`, which must stand alone, is the empty list.
+fn files(arguments: Vec<String>) -> Result<Vec<String>, Problem> {
+    let files = several(arguments)?;
+    let none = files.iter().any(|file| file.eq_ignore_ascii_case("none"));
+    match (none, files.len()) {
+        (true, 1) => Ok(Vec::new()),
+        (true, _) => Err("`none` must stand alone".to_owned()),
+        (false, 0) => Err("the argument is missing".to_owned()),
+        (false, _) => Ok(files),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::keyword;
+    use crate::config::line;
+
+    use super::parse;
+
+    #[test]
+    fn values_without_sense_are_refused_whatever_block_they_are_in() {
+        #[track_caller]
+        fn case(text: &str, problem: &str) {
+            let (name, rest) = line::split(text).expect("the line is not blank");
+            let keyword = keyword::find(&name).expect("the keyword is known");
+            let error = parse(keyword, &name, rest).expect_err("the value is bad");
+            assert!(error.contains(problem), "{text:?}: {error}");
+        }
+        case("Port", "no argument");
+        case("Port abc", "bad port");
+        case("Port 22 23", "extra argument `23`");
+        case("Port \"\"", "missing");
+        case("User \"open", "not closed");
+        case("Host a \"\"", "empty");
+        case("BatchMode perhaps", "neither");
+        case("StrictHostKeyChecking maybe", "none of");
+        case("ConnectTimeout soon", "bad time");
+        case("ProxyJump a,,b", "bad jump host");
+        case("UserKnownHostsFile none other", "stand alone");
+        case("UserKnownHostsFile # all", "missing");
+        case("Match flavour sweet", "no criterion");
+    }
+}

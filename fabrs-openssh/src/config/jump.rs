@@ -1,0 +1,111 @@
+//! A jump host, as `ProxyJump` names it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::Error;
+
+use super::value::{self, Problem};
+
+/// One host of a `ProxyJump` chain, shown as `user@host:port`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Jump {
+    /// The user to log in as; the jump host's own configuration decides when it is not named.
+    pub user: Option<String>,
+    /// The host, without the brackets of an IPv6 address.
+    pub host: String,
+    /// The port; the jump host's own configuration decides when it is not named.
+    pub port: Option<u16>,
+}
+
+/// Reads a chain: hosts between commas, in the order in which they are visited; nothing for `none`.
+pub(super) fn chain(text: &str) -> Result<Vec<Jump>, Problem> {
+    let text = text.split('#').next().unwrap_or_default().trim_end();
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(Vec::new());
+    }
+    text.split(',').map(|jump| jump.parse().map_err(|error: Error| error.to_string())).collect()
+}
+
+impl FromStr for Jump {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = || Error::Jump { text: text.to_owned() };
+        let is_uri = text.starts_with("ssh://");
+        let address = text.strip_prefix("ssh://").unwrap_or(text);
+        let (user, address) = match if is_uri { address.split_once('@') } else { address.rsplit_once('@') } {
+            // What follows a semicolon in a URI's user are connection parameters, which nobody uses.
+            Some((user, rest)) if is_uri => (Some(user.split(';').next().unwrap_or_default()), rest),
+            Some((user, rest)) => (Some(user), rest),
+            None => (None, address),
+        };
+        let address = if is_uri { address.strip_suffix('/').unwrap_or(address) } else { address };
+        let (host, port) = match address.strip_prefix('[') {
+            Some(bracketed) => {
+                let (host, rest) = bracketed.split_once(']').ok_or_else(bad)?;
+                (host, if rest.is_empty() { None } else { Some(rest.strip_prefix(':').ok_or_else(bad)?) })
+            }
+            None => match address.split_once(':') {
+                // More than one colon without brackets is an IPv6 address and no port.
+                Some((_, port)) if port.contains(':') => (address, None),
+                Some((host, port)) => (host, Some(port)),
+                None => (address, None),
+            },
+        };
+        let blank = |part: &str| part.is_empty() || part.contains(|c: char| c.is_whitespace() || c.is_control());
+        if blank(host) || host.contains('/') || user.is_some_and(blank) {
+            return Err(bad());
+        }
+        let port = port.filter(|port| !port.is_empty()).map(value::port).transpose().map_err(|_| bad())?;
+        Ok(Self { user: user.map(str::to_owned), host: host.to_owned(), port })
+    }
+}
+
+impl fmt::Display for Jump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(user) = &self.user {
+            write!(f, "{user}@")?;
+        }
+        if self.host.contains(':') {
+            write!(f, "[{}]", self.host)?;
+        } else {
+            f.write_str(&self.host)?;
+        }
+        match self.port {
+            Some(port) => write!(f, ":{port}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chain;
+
+    #[test]
+    fn chains_are_read_in_order() {
+        #[track_caller]
+        fn case(text: &str, expected: &[&str]) {
+            let shown: Vec<String> =
+                chain(text).expect("the chain is well formed").iter().map(ToString::to_string).collect();
+            assert_eq!(shown, expected, "{text:?}");
+        }
+        case("none", &[]);
+        case("NONE # for now", &[]);
+        case("jump", &["jump"]);
+        case("a@jump:2222,b", &["a@jump:2222", "b"]);
+        case("a@b@jump", &["a@b@jump"]);
+        case("[::1]:22", &["[::1]:22"]);
+        case("fe80::1", &["[fe80::1]"]);
+        case("ssh://a@jump:2222/", &["a@jump:2222"]);
+        case("jump # the bastion", &["jump"]);
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        for text in ["", "a,,b", "@jump", "jump:0", "jump:abc", "[::1", "[::1]22", "ssh://jump/path", "a b"] {
+            assert!(chain(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The keywords of `ssh_config`: those that are acted on, and those that are only known.
+
+/// A keyword that is acted on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keyword {
+    BatchMode,
+    ConnectTimeout,
+    ForwardAgent,
+    GlobalKnownHostsFile,
+    HashKnownHosts,
+    Host,
+    HostKeyAlias,
+    Hostname,
+    IdentitiesOnly,
+    IdentityAgent,
+    IdentityFile,
+    IgnoreUnknown,
+    Include,
+    KbdInteractiveAuthentication,
+    Match,
+    PasswordAuthentication,
+    Port,
+    ProxyCommand,
+    ProxyJump,
+    PubkeyAuthentication,
+    ServerAliveCountMax,
+    ServerAliveInterval,
+    StrictHostKeyChecking,
+    TcpKeepAlive,
+    User,
+    UserKnownHostsFile,
+    /// Known to `ssh`, and kept as text for the caller.
+    Other,
+}
+
+/// Finds a keyword by its name in lower case, old names included; `None` if no `ssh` knows it.
+pub(super) fn find(name: &str) -> Option<Keyword> {
+    Some(match name {
+        "batchmode" => Keyword::BatchMode,
+        "connecttimeout" => Keyword::ConnectTimeout,
+        "forwardagent" => Keyword::ForwardAgent,
+        "globalknownhostsfile" => Keyword::GlobalKnownHostsFile,
+        "hashknownhosts" => Keyword::HashKnownHosts,
+        "host" => Keyword::Host,
+        "hostkeyalias" => Keyword::HostKeyAlias,
+        "hostname" => Keyword::Hostname,
+        "identitiesonly" => Keyword::IdentitiesOnly,
+        "identityagent" => Keyword::IdentityAgent,
+        "identityfile" | "identityfile2" => Keyword::IdentityFile,
+        "ignoreunknown" => Keyword::IgnoreUnknown,
+        "include" => Keyword::Include,
+        "kbdinteractiveauthentication"
+        | "challengeresponseauthentication"
+        | "skeyauthentication"
+        | "tisauthentication" => Keyword::KbdInteractiveAuthentication,
+        "match" => Keyword::Match,
+        "passwordauthentication" => Keyword::PasswordAuthentication,
+        "port" => Keyword::Port,
+        "proxycommand" => Keyword::ProxyCommand,
+        "proxyjump" => Keyword::ProxyJump,
+        "pubkeyauthentication" | "dsaauthentication" => Keyword::PubkeyAuthentication,
+        "serveralivecountmax" => Keyword::ServerAliveCountMax,
+        "serveraliveinterval" => Keyword::ServerAliveInterval,
+        "stricthostkeychecking" => Keyword::StrictHostKeyChecking,
+        "tcpkeepalive" | "keepalive" => Keyword::TcpKeepAlive,
+        "user" => Keyword::User,
+        "userknownhostsfile" => Keyword::UserKnownHostsFile,
+        _ => return OTHER.binary_search(&name).is_ok().then_some(Keyword::Other),
+    })
+}
+
+/// What `ssh` up to 10.5 knows besides, deprecated names included, in order.
+const OTHER: &[&str] = &[
+    "addkeystoagent",
+    "addressfamily",
+    "afstokenpassing",
+    "bindaddress",
+    "bindinterface",
+    "canonicaldomains",
+    "canonicalizefallbacklocal",
+    "canonicalizehostname",
+    "canonicalizemaxdots",
+    "canonicalizepermittedcnames",
+    "casignaturealgorithms",
+    "certificatefile",
+    "channeltimeout",
+    "checkhostip",
+    "cipher",
+    "ciphers",
+    "clearallforwardings",
+    "compression",
+    "compressionlevel",
+    "connectionattempts",
+    "controlmaster",
+    "controlpath",
+    "controlpersist",
+    "dynamicforward",
+    "enableescapecommandline",
+    "enablesshkeysign",
+    "escapechar",
+    "exitonforwardfailure",
+    "fallbacktorsh",
+    "fingerprinthash",
+    "forkafterauthentication",
+    "forwardx11",
+    "forwardx11timeout",
+    "forwardx11trusted",
+    "gatewayports",
+    "globalknownhostsfile2",
+    "gssapiauthentication",
+    "gssapiclientidentity",
+    "gssapidelegatecredentials",
+    "gssapikexalgorithms",
+    "gssapikeyexchange",
+    "gssapirenewalforcesrekey",
+    "gssapiserveridentity",
+    "gssapitrustdns",
+    "hostbasedacceptedalgorithms",
+    "hostbasedauthentication",
+    "hostbasedkeytypes",
+    "hostkeyalgorithms",
+    "ipqos",
+    "kbdinteractivedevices",
+    "kerberosauthentication",
+    "kerberostgtpassing",
+    "kexalgorithms",
+    "knownhostscommand",
+    "localcommand",
+    "localforward",
+    "loglevel",
+    "logverbose",
+    "macs",
+    "nohostauthenticationforlocalhost",
+    "numberofpasswordprompts",
+    "obscurekeystroketiming",
+    "permitlocalcommand",
+    "permitremoteopen",
+    "pkcs11provider",
+    "preferredauthentications",
+    "protocol",
+    "protocolkeepalives",
+    "proxyusefdpass",
+    "pubkeyacceptedalgorithms",
+    "pubkeyacceptedkeytypes",
+    "refuseconnection",
+    "rekeylimit",
+    "remotecommand",
+    "remoteforward",
+    "requesttty",
+    "requiredrsasize",
+    "revokedhostkeys",
+    "rhostsauthentication",
+    "rhostsrsaauthentication",
+    "rsaauthentication",
+    "securitykeyprovider",
+    "sendenv",
+    "sessiontype",
+    "setenv",
+    "setuptimeout",
+    "smartcarddevice",
+    "stdinnull",
+    "streamlocalbindmask",
+    "streamlocalbindunlink",
+    "syslogfacility",
+    "tag",
+    "tunnel",
+    "tunneldevice",
+    "updatehostkeys",
+    "useprivilegedport",
+    "userknownhostsfile2",
+    "useroaming",
+    "usersh",
+    "verifyhostkeydns",
+    "versionaddendum",
+    "visualhostkey",
+    "warnweakcrypto",
+    "xauthlocation",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::{Keyword, OTHER, find};
+
+    #[test]
+    fn the_list_is_in_order_so_that_it_can_be_searched() {
+        assert!(OTHER.is_sorted());
+        assert!(OTHER.iter().all(|name| find(name) == Some(Keyword::Other)));
+    }
+
+    #[test]
+    fn old_names_mean_what_they_became() {
+        assert_eq!(find("challengeresponseauthentication"), Some(Keyword::KbdInteractiveAuthentication));
+        assert_eq!(find("keepalive"), Some(Keyword::TcpKeepAlive));
+        assert_eq!(find("usekeychain"), None);
+    }
+}

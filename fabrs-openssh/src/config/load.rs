@@ -1,0 +1,228 @@
+//! Reading the files: which there are, in which order, and what they include.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::{Error, Location};
+
+use super::directive::{self, Directive, Setting};
+use super::{keyword, line};
+
+/// Which files to read, and where `~` and relative `Include`s lead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFiles {
+    home: PathBuf,
+    user: Option<PathBuf>,
+    system: Option<PathBuf>,
+    explicit: bool,
+}
+
+impl ConfigFiles {
+    /// The files that `ssh` reads: `.ssh/config` in the home directory, then `/etc/ssh/ssh_config`.
+    ///
+    /// Either may be missing. The user's file must not be writable by others.
+    pub fn standard(home: impl Into<PathBuf>) -> Self {
+        let home = home.into();
+        let user = home.join(".ssh/config");
+        Self { home, user: Some(user), system: Some(PathBuf::from("/etc/ssh/ssh_config")), explicit: false }
+    }
+
+    /// One file instead of the standard ones (`ssh -F`). It must exist.
+    pub fn only(path: impl Into<PathBuf>, home: impl Into<PathBuf>) -> Self {
+        Self { home: home.into(), user: Some(path.into()), system: None, explicit: true }
+    }
+
+    /// Replaces the system-wide file. Relative `Include`s in it start in its directory.
+    #[must_use = "returns the changed list"]
+    pub fn system(mut self, path: impl Into<PathBuf>) -> Self {
+        self.system = Some(path.into());
+        self
+    }
+}
+
+/// The client configuration: files in the order in which they count, read and checked, for no host in particular.
+#[derive(Clone, Debug, Default)]
+pub struct SshConfig {
+    pub(super) files: Vec<ParsedFile>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ParsedFile {
+    pub(super) origin: Origin,
+    pub(super) lines: Vec<ParsedLine>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ParsedLine {
+    pub(super) at: Location,
+    pub(super) content: Content,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    Host(Vec<directive::HostPattern>),
+    Match(Vec<super::criteria::Criterion>),
+    Included(Vec<ParsedFile>),
+    Set(Setting),
+    /// A keyword that is not known; only `IgnoreUnknown` can say whether that matters.
+    Unknown(String),
+    /// Something that is passed over for every host.
+    PassedOver(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    User,
+    System,
+}
+
+/// As `ssh` has it.
+const MAX_DEPTH: usize = 16;
+
+impl SshConfig {
+    /// Reads the files and everything they include.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Syntax`] for a line that `ssh` would refuse, [`Error::IncludeDepth`] for files that include each
+    /// other, [`Error::Permissions`] for a file that others may write to, [`Error::Read`] for one that cannot be
+    /// read.
+    pub fn load(files: &ConfigFiles) -> Result<Self, Error> {
+        let mut config = Self::default();
+        let standard = !files.explicit;
+        let of_user = files.user.iter().map(|path| (path, Origin::User, standard));
+        let of_system = files.system.iter().map(|path| (path, Origin::System, false));
+        for (path, origin, checked) in of_user.chain(of_system) {
+            let reader = Reader { files, origin };
+            match read(path, checked) {
+                Ok(text) => config.files.push(reader.parse(&text, path, 0)?),
+                Err(Error::Read { source, .. }) if standard && source.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(config)
+    }
+
+    /// Reads a configuration from memory, as if it were the user's. `path` is what errors and warnings call it.
+    ///
+    /// No file is opened: an `Include` is passed over with a warning.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Syntax`] for a line that `ssh` would refuse.
+    pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, Error> {
+        let file = parse_lines(text, path.as_ref(), Origin::User, &mut |_, _| {
+            Ok(Content::PassedOver("`Include` is passed over: this configuration did not come from a file".to_owned()))
+        })?;
+        Ok(Self { files: vec![file] })
+    }
+}
+
+struct Reader<'a> {
+    files: &'a ConfigFiles,
+    origin: Origin,
+}
+
+impl Reader<'_> {
+    fn parse(&self, text: &str, path: &Path, depth: usize) -> Result<ParsedFile, Error> {
+        parse_lines(text, path, self.origin, &mut |patterns, at| self.include(patterns, at, depth + 1))
+    }
+
+    fn include(&self, patterns: &[String], at: &Location, depth: usize) -> Result<Content, Error> {
+        if depth > MAX_DEPTH {
+            return Err(Error::IncludeDepth { at: at.clone(), limit: MAX_DEPTH });
+        }
+        let mut included = Vec::new();
+        for pattern in patterns {
+            if pattern.contains("${") || pattern.contains('%') {
+                return Ok(Content::PassedOver(format!("`Include {pattern}` is passed over: tokens are not expanded")));
+            }
+            let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+            let paths = glob::glob_with(&self.anchored(pattern, at)?, options)
+                .map_err(|error| Error::syntax(at, format!("`Include {pattern}`: {error}")))?;
+            // A directory that cannot be listed has nothing that matches, as for `ssh`.
+            for path in paths.flatten() {
+                match read(&path, true) {
+                    Ok(text) => included.push(self.parse(&text, &path, depth)?),
+                    // A link that leads nowhere, or a directory: `ssh` reads nothing from either.
+                    Err(Error::Read { .. }) if !path.is_file() => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(Content::Included(included))
+    }
+
+    /// Makes a pattern absolute; the directory that it is put in stands for itself, whatever characters it has.
+    fn anchored(&self, pattern: &str, at: &Location) -> Result<String, Error> {
+        let literal = |directory: &Path| glob::Pattern::escape(&directory.to_string_lossy());
+        match (pattern.strip_prefix('~'), self.origin) {
+            (Some(_), Origin::System) => {
+                Err(Error::syntax(at, format!("`Include {pattern}`: `~` has no place in the system-wide file")))
+            }
+            (Some(rest), Origin::User) if rest.is_empty() || rest.starts_with('/') => {
+                Ok(format!("{}{rest}", literal(&self.files.home)))
+            }
+            (Some(_), Origin::User) => {
+                Err(Error::syntax(at, format!("`Include {pattern}`: the home of another user is not looked up")))
+            }
+            (None, _) if pattern.starts_with('/') => Ok(pattern.to_owned()),
+            (None, Origin::User) => Ok(format!("{}/{pattern}", literal(&self.files.home.join(".ssh")))),
+            (None, Origin::System) => {
+                let directory = self.files.system.as_deref().and_then(Path::parent).unwrap_or(Path::new("/etc/ssh"));
+                Ok(format!("{}/{pattern}", literal(directory)))
+            }
+        }
+    }
+}
+
+type OnInclude<'a> = dyn FnMut(&[String], &Location) -> Result<Content, Error> + 'a;
+
+fn parse_lines(text: &str, path: &Path, origin: Origin, include: &mut OnInclude<'_>) -> Result<ParsedFile, Error> {
+    let file: Arc<Path> = Arc::from(path);
+    let mut lines = Vec::new();
+    for (index, text) in text.split('\n').enumerate() {
+        let Some((name, rest)) = line::split(text) else { continue };
+        let at = Location { file: Arc::clone(&file), line: index + 1 };
+        let content = match keyword::find(&name) {
+            None => Content::Unknown(name),
+            Some(keyword) => {
+                match directive::parse(keyword, &name, rest).map_err(|problem| Error::syntax(&at, problem))? {
+                    Directive::Host(patterns) => Content::Host(patterns),
+                    Directive::Match(criteria) => Content::Match(criteria),
+                    Directive::Include(patterns) => include(&patterns, &at)?,
+                    Directive::Set(setting) => Content::Set(setting),
+                }
+            }
+        };
+        lines.push(ParsedLine { at, content });
+    }
+    Ok(ParsedFile { origin, lines })
+}
+
+fn read(path: &Path, checked: bool) -> Result<String, Error> {
+    let bytes = fs::read(path).map_err(|source| Error::read(path, source))?;
+    if checked && !is_private(path)? {
+        return Err(Error::Permissions { path: path.to_owned() });
+    }
+    // Names that are not UTF-8 cannot be matched by any host; the rest of such a file is still good.
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Says whether only the user, or root, may write to a file: what stands in it can run commands.
+#[cfg(unix)]
+fn is_private(path: &Path) -> Result<bool, Error> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let metadata = fs::metadata(path).map_err(|source| Error::read(path, source))?;
+    let owner = metadata.uid();
+    Ok((owner == 0 || owner == rustix::process::getuid().as_raw()) && metadata.mode() & 0o022 == 0)
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the question can fail where there are modes")]
+fn is_private(_path: &Path) -> Result<bool, Error> {
+    Ok(true)
+}

@@ -1,0 +1,86 @@
+//! What is asked, and by whom.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Where `${NAME}` is looked up.
+pub(super) type Env<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// A question to the configuration: a host, and what is known about the user who wants to go there.
+#[derive(Clone)]
+pub struct Query<'a> {
+    pub(super) host: String,
+    pub(super) user: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) local_user: String,
+    pub(super) home: PathBuf,
+    pub(super) local_hostname: Option<String>,
+    pub(super) uid: Option<u32>,
+    pub(super) env: &'a Env<'a>,
+}
+
+impl<'a> Query<'a> {
+    /// Asks for `host`, as it was typed, without user and port. The environment is empty.
+    pub fn new(host: impl Into<String>, local_user: impl Into<String>, home: impl AsRef<Path>) -> Self {
+        Self {
+            host: host.into(),
+            user: None,
+            port: None,
+            local_user: local_user.into(),
+            home: home.as_ref().to_owned(),
+            local_hostname: None,
+            uid: None,
+            env: &|_| None,
+        }
+    }
+
+    /// Sets the user who was named with the host (`ssh -l`). It wins over every `User`.
+    #[must_use = "returns the changed query"]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// Sets the port that was named with the host (`ssh -p`). It wins over every `Port`.
+    #[must_use = "returns the changed query"]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Sets where `${NAME}` is looked up.
+    #[must_use = "returns the changed query"]
+    pub fn env(mut self, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        self.env = env;
+        self
+    }
+
+    /// Sets the name of this machine, for the tokens `%l`, `%L` and `%C`.
+    #[must_use = "returns the changed query"]
+    pub fn local_hostname(mut self, name: impl Into<String>) -> Self {
+        self.local_hostname = Some(name.into());
+        self
+    }
+
+    /// Sets the number of the local user, for the token `%i`.
+    #[must_use = "returns the changed query"]
+    pub fn uid(mut self, uid: u32) -> Self {
+        self.uid = Some(uid);
+        self
+    }
+}
+
+impl fmt::Debug for Query<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The environment is left out: it is a function, and what it returns may be secret.
+        f.debug_struct("Query")
+            .field("host", &self.host)
+            .field("user", &self.user)
+            .field("port", &self.port)
+            .field("local_user", &self.local_user)
+            .field("home", &self.home)
+            .field("local_hostname", &self.local_hostname)
+            .field("uid", &self.uid)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,117 @@
+//! The values that hold so far, while lines are read in order: the first one of each keyword.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::Location;
+
+use super::directive::Setting;
+use super::jump::Jump;
+use super::load::Origin;
+use super::value::StrictHostKeyChecking;
+
+/// A value that is yet to be expanded, with its line, so that an error can name it.
+#[derive(Clone, Debug)]
+pub(super) struct Raw {
+    pub(super) value: String,
+    pub(super) at: Location,
+}
+
+/// The first value of each keyword, unexpanded.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Values {
+    pub(super) hostname: Option<Raw>,
+    pub(super) user: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) identity_files: Vec<(Raw, Origin)>,
+    pub(super) identities_only: Option<bool>,
+    pub(super) identity_agent: Option<Raw>,
+    pub(super) user_known_hosts_files: Option<Vec<Raw>>,
+    pub(super) global_known_hosts_files: Option<Vec<Raw>>,
+    pub(super) strict_host_key_checking: Option<StrictHostKeyChecking>,
+    pub(super) host_key_alias: Option<String>,
+    pub(super) hash_known_hosts: Option<bool>,
+    pub(super) proxy_jump: Option<(Vec<Jump>, Location)>,
+    pub(super) proxy_command: Option<String>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) server_alive_interval: Option<Duration>,
+    pub(super) server_alive_count_max: Option<u32>,
+    pub(super) batch_mode: Option<bool>,
+    pub(super) password_authentication: Option<bool>,
+    pub(super) pubkey_authentication: Option<bool>,
+    pub(super) kbd_interactive_authentication: Option<bool>,
+    pub(super) forward_agent: Option<bool>,
+    pub(super) forward_agent_socket: Option<Raw>,
+    pub(super) tcp_keep_alive: Option<bool>,
+    pub(super) ignore_unknown: Option<String>,
+    pub(super) other: BTreeMap<String, (String, Location)>,
+}
+
+impl Values {
+    /// Takes a line into account, unless an earlier one has already settled the matter.
+    pub(super) fn set(&mut self, setting: &Setting, at: &Location, origin: Origin) {
+        let raw = |value: &String| Raw { value: value.clone(), at: at.clone() };
+        match setting {
+            Setting::BatchMode(flag) => first(&mut self.batch_mode, flag),
+            // `none` leaves a time unset, so that a later line can still set it.
+            Setting::ConnectTimeout(time) => self.connect_timeout = self.connect_timeout.or(*time),
+            Setting::ServerAliveInterval(time) => self.server_alive_interval = self.server_alive_interval.or(*time),
+            Setting::ForwardAgent(flag) => first(&mut self.forward_agent, flag),
+            // A path also says `yes`; after a `yes` a path still counts, as it does for `ssh`.
+            Setting::ForwardAgentSocket(path) => {
+                first(&mut self.forward_agent, &true);
+                first(&mut self.forward_agent_socket, &raw(path));
+            }
+            Setting::GlobalKnownHostsFiles(files) => {
+                first(&mut self.global_known_hosts_files, &files.iter().map(raw).collect());
+            }
+            Setting::UserKnownHostsFiles(files) => {
+                first(&mut self.user_known_hosts_files, &files.iter().map(raw).collect());
+            }
+            Setting::HashKnownHosts(flag) => first(&mut self.hash_known_hosts, flag),
+            Setting::HostKeyAlias(alias) => first(&mut self.host_key_alias, alias),
+            Setting::Hostname(name) => first(&mut self.hostname, &raw(name)),
+            Setting::IdentitiesOnly(flag) => first(&mut self.identities_only, flag),
+            Setting::IdentityAgent(agent) => first(&mut self.identity_agent, &raw(agent)),
+            Setting::IdentityFile(file) => self.add_identity_file(raw(file), origin),
+            Setting::IgnoreUnknown(list) => first(&mut self.ignore_unknown, list),
+            Setting::KbdInteractiveAuthentication(flag) => first(&mut self.kbd_interactive_authentication, flag),
+            Setting::PasswordAuthentication(flag) => first(&mut self.password_authentication, flag),
+            Setting::Port(port) => first(&mut self.port, port),
+            Setting::ProxyCommand(command) => first(&mut self.proxy_command, command),
+            Setting::ProxyJump(chain) => self.set_proxy_jump(chain, at),
+            Setting::PubkeyAuthentication(flag) => first(&mut self.pubkey_authentication, flag),
+            Setting::ServerAliveCountMax(count) => first(&mut self.server_alive_count_max, count),
+            Setting::StrictHostKeyChecking(word) => first(&mut self.strict_host_key_checking, word),
+            Setting::TcpKeepAlive(flag) => first(&mut self.tcp_keep_alive, flag),
+            Setting::User(user) => first(&mut self.user, user),
+            Setting::Other(name, text) => {
+                self.other.entry(name.clone()).or_insert_with(|| (text.clone(), at.clone()));
+            }
+        }
+    }
+
+    /// A chain and a `ProxyCommand` compete, and whichever comes first shuts the other out; `ProxyJump none` only
+    /// shuts out later chains.
+    fn set_proxy_jump(&mut self, chain: &[Jump], at: &Location) {
+        if chain.is_empty() || self.proxy_command.is_none() {
+            first(&mut self.proxy_jump, &(chain.to_vec(), at.clone()));
+        }
+        if self.proxy_jump.as_ref().is_some_and(|(chain, _)| !chain.is_empty()) {
+            first(&mut self.proxy_command, &"none".to_owned());
+        }
+    }
+
+    fn add_identity_file(&mut self, file: Raw, origin: Origin) {
+        let known = |(other, from): &(Raw, Origin)| other.value == file.value && *from == origin;
+        if !self.identity_files.iter().any(known) {
+            self.identity_files.push((file, origin));
+        }
+    }
+}
+
+fn first<T: Clone>(slot: &mut Option<T>, value: &T) {
+    if slot.is_none() {
+        *slot = Some(value.clone());
+    }
+}

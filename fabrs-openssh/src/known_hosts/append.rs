@@ -1,0 +1,142 @@
+//! Recording a host's key.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use crate::Error;
+
+use super::SALT_LEN;
+use super::host_key::HostKey;
+use super::host_name::HostName;
+use super::hosts;
+
+/// Makes the line that records a host's key, without a line end.
+///
+/// With a salt, the name is hashed (`HashKnownHosts`). The salt must come from a good source of random bytes, and be
+/// another one for every line.
+///
+/// # Errors
+///
+/// [`Error::Entry`] for a name that would mean something else in the file, such as one with a `*` or a comma.
+pub fn entry_line(name: &HostName, key: &HostKey, salt: Option<&[u8; SALT_LEN]>) -> Result<String, Error> {
+    let host = name.host();
+    let special = |c: char| c.is_whitespace() || c.is_control() || "@?*#[]|'\"\\,!".contains(c);
+    if host.is_empty() || host.contains(special) {
+        let problem = "a host name has neither blanks nor any of `@ ? * # [ ] | ' \" \\ , !`";
+        return Err(Error::Entry { text: name.to_string(), problem });
+    }
+    let name = name.to_string();
+    let name = salt.map_or_else(|| name.clone(), |salt| hosts::hide(&name, salt));
+    Ok(format!("{name} {key}"))
+}
+
+/// Appends a line to a `known_hosts` file, whole or not at all.
+///
+/// The file is locked meanwhile, so that programs which record keys at the same time do not mix their lines. If it
+/// does not exist it is made with mode 0600, and its directory with mode 0700. If it does not end with a line end, it
+/// gets one first.
+///
+/// # Errors
+///
+/// [`Error::Entry`] for a line that is more than one, [`Error::Write`] if the file cannot be written to.
+pub fn append(path: impl AsRef<Path>, line: &str) -> Result<(), Error> {
+    let path = path.as_ref();
+    if line.is_empty() || line.contains(['\n', '\r', '\0']) {
+        return Err(Error::Entry { text: line.escape_debug().to_string(), problem: "it must be one line" });
+    }
+    append_locked(path, line).map_err(|source| Error::write(path, source))
+}
+
+fn append_locked(path: &Path, line: &str) -> io::Result<()> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        create_directory(directory)?;
+    }
+    let mut file = open(path)?;
+    match file.lock() {
+        // Some network file systems have no locks; one write at the end of the file is then all there is.
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+        locked => locked?,
+    }
+    let end = file.seek(SeekFrom::End(0))?;
+    let mut text = String::with_capacity(line.len() + 2);
+    if end > 0 {
+        let mut last = [0];
+        file.seek(SeekFrom::Start(end - 1))?;
+        file.read_exact(&mut last)?;
+        if last != *b"\n" {
+            text.push('\n');
+        }
+    }
+    text.push_str(line);
+    text.push('\n');
+    match file.write_all(text.as_bytes()) {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            // Half a line would be taken for a broken one, or for a key that nobody has.
+            file.set_len(end)?;
+            Err(error)
+        }
+    }
+}
+
+#[cfg(unix)]
+fn create_directory(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+#[cfg(not(unix))]
+fn create_directory(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HostKey, HostName, append, entry_line};
+
+    fn key() -> HostKey {
+        HostKey::from_blob(*b"\0\0\0\x0bssh-ed25519\0\0\0\x01x").expect("the key is well formed")
+    }
+
+    #[test]
+    fn lines_have_the_name_as_it_is_looked_up() {
+        #[track_caller]
+        fn case(name: &HostName, expected: &str) {
+            let line = entry_line(name, &key(), None).expect("the name can be recorded");
+            assert_eq!(line, format!("{expected} ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAXg="));
+        }
+        case(&HostName::new("Web1", 22), "web1");
+        case(&HostName::new("web1", 2222), "[web1]:2222");
+        case(&HostName::new("fe80::1%eth0", 22), "fe80::1%eth0");
+        case(&HostName::alias("shop"), "shop");
+    }
+
+    #[test]
+    fn names_that_mean_something_else_are_not_recorded() {
+        for host in ["", "*", "web?", "!web1", "web1,web2", "web 1", "|1|a|b", "#web1", "@revoked", "[web1]:22", "a\nb"]
+        {
+            assert!(entry_line(&HostName::new(host, 22), &key(), Some(&[1; 20])).is_err(), "{host:?}");
+        }
+    }
+
+    #[test]
+    fn only_single_lines_are_appended() {
+        for line in ["", "a\nb", "a\r", "a\0"] {
+            assert!(append("/nonexistent/known_hosts", line).is_err(), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A host's public key, as it goes over the wire, and its fingerprint.
+
+use std::fmt;
+
+use data_encoding::{BASE64, BASE64_NOPAD};
+use sha2::{Digest as _, Sha256};
+
+use crate::Error;
+
+/// A public key in SSH wire format, with the name of its type.
+///
+/// The type is that of the key (`ssh-rsa`), not of a signature made with it (`rsa-sha2-512`). Shown as it stands in
+/// a file: the type and the key in base64.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct HostKey {
+    algorithm: String,
+    blob: Vec<u8>,
+}
+
+impl HostKey {
+    /// Takes a key as a server sends it. Its type is the string that the bytes begin with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] if the bytes do not begin with the name of a type, or end after it.
+    pub fn from_blob(blob: impl Into<Vec<u8>>) -> Result<Self, Error> {
+        let blob = blob.into();
+        let (length, rest) = blob.split_first_chunk().ok_or(Error::Key { problem: "it ends too early" })?;
+        let name = usize::try_from(u32::from_be_bytes(*length))
+            .ok()
+            .and_then(|length| rest.get(..length))
+            .filter(|name| name.len() < rest.len())
+            .ok_or(Error::Key { problem: "it ends too early" })?;
+        if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
+            return Err(Error::Key { problem: "it does not begin with the name of a key type" });
+        }
+        let algorithm = String::from_utf8_lossy(name).into_owned();
+        Ok(Self { algorithm, blob })
+    }
+
+    /// The type of the key, such as `ssh-ed25519`.
+    pub fn algorithm(&self) -> &str {
+        &self.algorithm
+    }
+
+    /// The key in SSH wire format, its type included.
+    pub fn blob(&self) -> &[u8] {
+        &self.blob
+    }
+
+    /// The key's fingerprint, as `ssh` shows it. See [`fingerprint_sha256`].
+    pub fn fingerprint(&self) -> String {
+        fingerprint_sha256(&self.blob)
+    }
+}
+
+impl fmt::Display for HostKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.algorithm, BASE64.encode(&self.blob))
+    }
+}
+
+impl fmt::Debug for HostKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HostKey({} {})", self.algorithm, self.fingerprint())
+    }
+}
+
+/// Makes the fingerprint of a public key as `ssh` shows it: `SHA256:` and base64 without padding.
+pub fn fingerprint_sha256(blob: &[u8]) -> String {
+    format!("SHA256:{}", BASE64_NOPAD.encode(&Sha256::digest(blob)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HostKey;
+
+    #[test]
+    fn the_type_is_what_the_key_begins_with() {
+        let key = HostKey::from_blob(*b"\0\0\0\x0bssh-ed25519\0\0\0\x01x").expect("the key is well formed");
+        assert_eq!(key.algorithm(), "ssh-ed25519");
+        assert_eq!(key.to_string(), "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAXg=");
+    }
+
+    #[test]
+    fn bytes_that_are_no_key_are_refused() {
+        let bad: [&[u8]; 6] =
+            [b"", b"\0\0\0", b"\0\0\0\0x", b"\0\0\0\x03ssh", b"\xff\xff\xff\xffssh", b"\0\0\0\x02\n x"];
+        for blob in bad {
+            assert!(HostKey::from_blob(blob).is_err(), "{blob:?}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The name under which a host's key is recorded.
+
+use std::fmt;
+
+/// What a host is called in `known_hosts`, shown as it stands there: `host`, or `[host]:port` for a port other than 22.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostName {
+    host: String,
+    port: Option<u16>,
+}
+
+impl HostName {
+    /// Names a host by its address and port. Names have no case here.
+    pub fn new(host: impl AsRef<str>, port: u16) -> Self {
+        Self { host: host.as_ref().to_ascii_lowercase(), port: Some(port) }
+    }
+
+    /// Names a host by its `HostKeyAlias`, which stands for every port.
+    pub fn alias(alias: impl AsRef<str>) -> Self {
+        Self { host: alias.as_ref().to_ascii_lowercase(), port: None }
+    }
+
+    /// The second name under which a key may be found: that of the same host on port 22.
+    ///
+    /// `ssh` tries it too, for files from before ports were recorded, but only to find the very key.
+    pub(super) fn without_port(&self) -> Option<Self> {
+        match self.port {
+            None | Some(22) => None,
+            Some(_) => Some(Self { host: self.host.clone(), port: Some(22) }),
+        }
+    }
+
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            None | Some(22) => f.write_str(&self.host),
+            Some(port) => write!(f, "[{}]:{port}", self.host),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HostName;
+
+    #[test]
+    fn only_an_unusual_port_is_part_of_the_name() {
+        assert_eq!(HostName::new("Web1", 22).to_string(), "web1");
+        assert_eq!(HostName::new("web1", 2222).to_string(), "[web1]:2222");
+        assert_eq!(HostName::new("::1", 2222).to_string(), "[::1]:2222");
+        assert_eq!(HostName::alias("Shop").to_string(), "shop");
+    }
+}

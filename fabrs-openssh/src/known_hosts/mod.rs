@@ -1,0 +1,24 @@
+//! `known_hosts`: whether the key that a server shows is the one on record.
+//!
+//! A connection reads the files into [`KnownHosts`], asks [`KnownHosts::algorithms_for`] which kinds of key to ask
+//! the server for, and holds the key that it is shown against [`KnownHosts::lookup`]. What the user or a setting then
+//! accepts is recorded with [`entry_line`] and [`append`]. What a [`Verdict`] leads to is the caller's decision;
+//! nothing here accepts a key.
+
+mod append;
+mod entry;
+mod host_key;
+mod host_name;
+mod hosts;
+mod lookup;
+mod verdict;
+
+pub use append::{append, entry_line};
+pub use entry::{Entry, Marker};
+pub use host_key::{HostKey, fingerprint_sha256};
+pub use host_name::HostName;
+pub use lookup::KnownHosts;
+pub use verdict::Verdict;
+
+/// How many bytes a salt has: as many as SHA-1 gives, which is what `ssh` expects.
+pub const SALT_LEN: usize = 20;

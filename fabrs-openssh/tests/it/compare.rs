@@ -1,0 +1,110 @@
+//! Our answer and that of `ssh -G`, brought into one form.
+
+use std::path::{Path, PathBuf};
+
+use fabrs_openssh::config::{
+    ConfigFiles, ForwardAgent, HostConfig, IdentityAgent, Jump, Query, SshConfig, StrictHostKeyChecking,
+};
+
+use crate::openssh::{Answer, Me};
+
+/// Says in `ssh -G`'s own words what a configuration amounts to, its defaults filled in.
+pub(crate) fn in_words_of_ssh(config: &HostConfig, me: &Me) -> Answer {
+    let paths = |files: &[PathBuf]| match files {
+        [] => "none".to_owned(),
+        files => files.iter().map(|file| file.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" "),
+    };
+    let yes_no = |flag: Option<bool>, default: bool| if flag.unwrap_or(default) { "yes" } else { "no" }.to_owned();
+    let user_files = HostConfig::default_user_known_hosts_files(&me.home);
+    let global_files = HostConfig::default_global_known_hosts_files();
+    let strict = match config.strict_host_key_checking {
+        Some(StrictHostKeyChecking::Yes) => "true",
+        Some(StrictHostKeyChecking::No) => "false",
+        Some(StrictHostKeyChecking::AcceptNew) => "accept-new",
+        Some(StrictHostKeyChecking::Ask) | None => "ask",
+    };
+    let mut words = vec![
+        ("hostname", config.hostname.clone()),
+        ("user", config.user.clone().unwrap_or_else(|| me.user.clone())),
+        ("port", config.port.unwrap_or(22).to_string()),
+        ("identitiesonly", yes_no(config.identities_only, false)),
+        ("userknownhostsfile", paths(config.user_known_hosts_files.as_ref().unwrap_or(&user_files))),
+        ("globalknownhostsfile", paths(config.global_known_hosts_files.as_ref().unwrap_or(&global_files))),
+        ("stricthostkeychecking", strict.to_owned()),
+        ("hashknownhosts", yes_no(config.hash_known_hosts, false)),
+        ("connecttimeout", config.connect_timeout.map_or("none".to_owned(), |time| time.as_secs().to_string())),
+        ("serveralivecountmax", config.server_alive_count_max.unwrap_or(3).to_string()),
+        ("batchmode", yes_no(config.batch_mode, false)),
+        ("passwordauthentication", yes_no(config.password_authentication, true)),
+        ("kbdinteractiveauthentication", yes_no(config.kbd_interactive_authentication, true)),
+        ("pubkeyauthentication", config.pubkey_authentication.unwrap_or(true).to_string()),
+        ("tcpkeepalive", yes_no(config.tcp_keep_alive, true)),
+    ];
+    words.extend(config.server_alive_interval.map(|time| ("serveraliveinterval", time.as_secs().to_string())));
+    words.extend(config.host_key_alias.clone().map(|alias| ("hostkeyalias", alias)));
+    words.extend(config.proxy_command.clone().map(|command| ("proxycommand", command)));
+    words.extend(config.identity_agent.as_ref().map(|agent| {
+        let text = match agent {
+            IdentityAgent::None => "none".to_owned(),
+            IdentityAgent::Environment => "SSH_AUTH_SOCK".to_owned(),
+            IdentityAgent::Socket(path) => path.to_string_lossy().into_owned(),
+        };
+        ("identityagent", text)
+    }));
+    words.push(match &config.forward_agent {
+        None | Some(ForwardAgent::No) => ("forwardagent", "no".to_owned()),
+        Some(ForwardAgent::Yes) => ("forwardagent", "yes".to_owned()),
+        Some(ForwardAgent::Socket(path)) => ("forwardagent", path.to_string_lossy().into_owned()),
+    });
+    if !config.proxy_jump.is_empty() {
+        words.push(("proxyjump", shown(&config.proxy_jump)));
+    }
+    let mut answer = Answer::new();
+    for (keyword, value) in words {
+        answer.insert(keyword.to_owned(), vec![value]);
+    }
+    let keys = config.identity_files.clone().unwrap_or_else(|| HostConfig::default_identity_files(&me.home));
+    answer.insert("identityfile".to_owned(), keys.iter().map(|key| key.to_string_lossy().into_owned()).collect());
+    answer
+}
+
+fn shown(chain: &[Jump]) -> String {
+    chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// Brings `ssh`'s words into one form: it leaves `~` in some, prints `none` keys, and brackets the last jump host.
+pub(crate) fn evened_out(mut answer: Answer, ours: &Answer, me: &Me) -> Answer {
+    let home = me.home.to_string_lossy();
+    // Without a value of ours these two are `ssh`'s defaults, which differ between its builds.
+    let is_ours = |keyword: &str| ours.contains_key(keyword);
+    for keyword in ["serveraliveinterval", "identityagent"] {
+        if !is_ours(keyword) {
+            answer.remove(keyword);
+        }
+    }
+    for value in answer.values_mut().flatten() {
+        *value = value.replace("~/", &format!("{home}/"));
+    }
+    for value in answer.get_mut("proxyjump").into_iter().flatten() {
+        let chain: Vec<Jump> = value.split(',').map(|jump| jump.parse().expect("ssh prints jump hosts")).collect();
+        *value = shown(&chain);
+    }
+    answer.entry("identityfile".to_owned()).or_default().retain(|key| key != "none");
+    answer.retain(|keyword, _| is_ours(keyword) || ["hostkeyalias", "proxycommand", "proxyjump"].contains(&&**keyword));
+    answer
+}
+
+/// Asks us what `ssh -F` would be asked.
+pub(crate) fn resolve(
+    path: &Path,
+    me: &Me,
+    host: &str,
+    user: Option<&str>,
+) -> Result<HostConfig, fabrs_openssh::Error> {
+    let config = SshConfig::load(&ConfigFiles::only(path, &me.home))?;
+    let query = Query::new(host, &me.user, &me.home);
+    config.resolve(&match user {
+        Some(user) => query.user(user),
+        None => query,
+    })
+}

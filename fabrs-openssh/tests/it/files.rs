@@ -1,0 +1,145 @@
+//! Reading configuration files: which, in which order, and what they include.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use fabrs_openssh::Error;
+use fabrs_openssh::config::{ConfigFiles, HostConfig, Query, SshConfig};
+
+use crate::openssh::{Me, ssh_g};
+
+/// A home directory and a system directory of the test's own.
+struct Files {
+    directory: tempfile::TempDir,
+}
+
+impl Files {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().expect("a directory for the test");
+        for (name, text) in files {
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().expect("files are in directories")).expect("the test makes directories");
+            fs::write(&path, text).expect("the test writes its files");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("the test sets modes");
+        }
+        Self { directory }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn load(&self) -> Result<SshConfig, Error> {
+        SshConfig::load(&ConfigFiles::standard(self.path("home")).system(self.path("etc/ssh_config")))
+    }
+
+    #[track_caller]
+    fn resolve(&self, host: &str) -> HostConfig {
+        let config = self.load().expect("the files are good ones");
+        config.resolve(&Query::new(host, "alice", self.path("home"))).expect("the values can be expanded")
+    }
+}
+
+#[test]
+fn the_users_file_counts_before_the_systems() {
+    let files = Files::new(&[("home/.ssh/config", "Host web\n Port 1\n"), ("etc/ssh_config", "Port 2\nUser sys\n")]);
+    let web = files.resolve("web");
+    assert_eq!((web.port, web.user.as_deref()), (Some(1), Some("sys")));
+    assert_eq!(files.resolve("db").port, Some(2));
+}
+
+#[test]
+fn standard_files_may_be_missing_and_a_named_one_may_not() {
+    let files = Files::new(&[]);
+    assert_eq!(files.resolve("web").hostname, "web");
+    let error = SshConfig::load(&ConfigFiles::only(files.path("nowhere"), files.path("home")));
+    assert!(matches!(error, Err(Error::Read { .. })), "{error:?}");
+}
+
+#[test]
+fn relative_includes_start_beside_the_file_that_counts() {
+    let files = Files::new(&[
+        ("home/.ssh/config", "Include conf.d/*.conf ~/more none-such\nPort 9\n"),
+        ("home/.ssh/conf.d/20.conf", "Port 2\n"),
+        ("home/.ssh/conf.d/10.conf", "Port 1\n"),
+        ("home/.ssh/conf.d/.hidden.conf", "User hidden\n"),
+        ("home/.ssh/conf.d/dir.conf/x", "User directory\n"),
+        ("home/more", "HostKeyAlias more\n"),
+        ("etc/ssh_config", "Include extra\n"),
+        ("etc/extra", "User extra\n"),
+    ]);
+    let web = files.resolve("web");
+    assert_eq!(web.port, Some(1));
+    assert_eq!((web.user.as_deref(), web.host_key_alias.as_deref()), (Some("extra"), Some("more")));
+}
+
+#[test]
+fn an_include_holds_where_its_block_does_and_ends_with_its_file() {
+    let files = Files::new(&[("home/.ssh/config", ""), ("home/in", "Port 1\nHost db\n User x\n")]);
+    let include = files.path("home/in");
+    let config = files.path("home/.ssh/config");
+    fs::write(&config, format!("Host web\n Include {}\n HostKeyAlias a\n", include.display())).expect("written");
+    let me = Me::known();
+    for host in ["web", "db"] {
+        let ours = files.resolve(host);
+        let theirs = ssh_g(&config, &[], host).expect("the files are good ones");
+        assert_eq!(ours.port.unwrap_or(22).to_string(), theirs["port"][0], "{host}");
+        assert_eq!(ours.user.unwrap_or_else(|| me.user.clone()), theirs["user"][0], "{host}");
+        assert_eq!(ours.host_key_alias.as_ref(), theirs.get("hostkeyalias").map(|alias| &alias[0]), "{host}");
+    }
+}
+
+#[test]
+fn warnings_name_the_included_file() {
+    let files = Files::new(&[("home/.ssh/config", "Include in\n"), ("home/.ssh/in", "\nColour red\n")]);
+    let warnings = files.resolve("web").warnings;
+    assert_eq!((&*warnings[0].at.file, warnings[0].at.line), (files.path("home/.ssh/in").as_path(), 2));
+}
+
+#[test]
+fn a_file_that_includes_itself_is_refused() {
+    let files = Files::new(&[("home/.ssh/config", "Include config\n")]);
+    let error = files.load().expect_err("the file has no end");
+    assert!(matches!(error, Error::IncludeDepth { limit: 16, .. }), "{error}");
+}
+
+#[test]
+fn fifteen_files_deep_is_not_too_deep() {
+    let named: Vec<(String, String)> = (0..16)
+        .map(|depth| {
+            (format!("home/.ssh/{depth}"), if depth == 15 { "Port 1".into() } else { format!("Include {}", depth + 1) })
+        })
+        .collect();
+    let mut files: Vec<(&str, &str)> = named.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    files.push(("home/.ssh/config", "Include 0"));
+    assert_eq!(Files::new(&files).resolve("web").port, Some(1));
+}
+
+#[test]
+fn files_that_others_may_write_to_are_refused() {
+    let files = Files::new(&[("home/.ssh/config", "Include in\n"), ("home/.ssh/in", "Port 1\n")]);
+    for name in ["home/.ssh/in", "home/.ssh/config"] {
+        fs::set_permissions(files.path(name), fs::Permissions::from_mode(0o620)).expect("the test sets modes");
+        let error = files.load().expect_err("someone else may write to the file");
+        assert!(matches!(&error, Error::Permissions { path } if *path == files.path(name)), "{error}");
+    }
+}
+
+#[test]
+fn home_directories_may_have_any_name() {
+    let files = Files::new(&[("ho[m]e*/.ssh/config", "Include in\n"), ("ho[m]e*/.ssh/in", "Port 1\n")]);
+    let home = files.path("ho[m]e*");
+    let config = SshConfig::load(&ConfigFiles::standard(&home).system(files.path("none"))).expect("good files");
+    assert_eq!(config.resolve(&Query::new("web", "alice", &home)).expect("nothing to expand").port, Some(1));
+}
+
+#[test]
+fn the_systems_file_has_no_home() {
+    let files = Files::new(&[("etc/ssh_config", "Include ~/x\n")]);
+    let error = files.load().expect_err("`~` is nobody's");
+    assert!(
+        matches!(&error, Error::Syntax { at, .. } if *at.file == *Path::new(&files.path("etc/ssh_config"))),
+        "{error}"
+    );
+}

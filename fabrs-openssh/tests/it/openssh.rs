@@ -1,0 +1,58 @@
+//! The real programs, asked for their opinion.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
+
+/// What `ssh -G` says: the values of each keyword, in order.
+pub(crate) type Answer = BTreeMap<String, Vec<String>>;
+
+/// Runs a program of `OpenSSH` to its end.
+pub(crate) fn run<I: IntoIterator<Item: AsRef<std::ffi::OsStr>>>(program: &str, arguments: I) -> Output {
+    Command::new(program)
+        .args(arguments)
+        .env_remove("SSH_AUTH_SOCK")
+        .stdin(Stdio::null())
+        .output()
+        .expect("ssh and ssh-keygen must be there: install `openssh-client`")
+}
+
+/// What a program wrote, if it ended well.
+pub(crate) fn stdout(output: &Output) -> Option<String> {
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Asks `ssh -G` about a host; the error is what it complains of.
+pub(crate) fn ssh_g(config: &Path, arguments: &[&str], host: &str) -> Result<Answer, String> {
+    let config = config.to_str().expect("test directories have plain names");
+    let output = run("ssh", ["-G", "-F", config].iter().chain(arguments).chain(&[host]));
+    let text = stdout(&output).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    let mut answer = Answer::new();
+    for line in text.lines() {
+        let (keyword, value) = line.split_once(' ').unwrap_or((line, ""));
+        answer.entry(keyword.to_owned()).or_default().push(value.to_owned());
+    }
+    Ok(answer)
+}
+
+/// Who `ssh` takes us for. It asks the user database, not the environment.
+pub(crate) struct Me {
+    pub(crate) user: String,
+    pub(crate) home: PathBuf,
+}
+
+impl Me {
+    /// Asks once, for all tests.
+    pub(crate) fn known() -> &'static Self {
+        static ME: LazyLock<Me> = LazyLock::new(Me::ask);
+        &ME
+    }
+
+    fn ask() -> Self {
+        let answer = ssh_g(Path::new("/dev/null"), &[], "localhost").expect("an empty configuration is a good one");
+        let known_hosts = answer["userknownhostsfile"][0].clone();
+        let home = known_hosts.split("/.ssh/").next().expect("splitting gives at least one part");
+        Self { user: answer["user"][0].clone(), home: PathBuf::from(home) }
+    }
+}

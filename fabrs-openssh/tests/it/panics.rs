@@ -1,0 +1,99 @@
+//! No text, however odd, makes a parser panic.
+
+use fabrs_openssh::config::{Jump, Query, SshConfig};
+use fabrs_openssh::known_hosts::{HostKey, HostName, KnownHosts, entry_line};
+use proptest::prelude::*;
+
+/// Text that looks like a configuration often enough to get past the first check.
+fn configuration() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec![
+        "Host",
+        "Match",
+        "all",
+        "final",
+        "host",
+        "User",
+        "Port",
+        "HostName",
+        "IdentityFile",
+        "ProxyJump",
+        "ConnectTimeout",
+        "IgnoreUnknown",
+        "Include",
+        "UserKnownHostsFile",
+        "none",
+        "22",
+        "%h",
+        "%",
+        "${",
+        "${A}",
+        "~",
+        "~/x",
+        "*",
+        "!",
+        "!*",
+        "=",
+        "\"",
+        "'",
+        "\\",
+        "#",
+        " ",
+        "\t",
+        "\n",
+        "\n",
+        "\r\n",
+        "\0",
+        "ü",
+        "99999999999w",
+        ",",
+        "[",
+        "]",
+        "@",
+        ":",
+    ]);
+    prop::collection::vec(prop_oneof![9 => word.prop_map(str::to_owned), 1 => any::<String>()], 0..40)
+        .prop_map(|words| words.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_configuration_is_read_or_refused(text in configuration(), host in "\\PC{0,12}") {
+        let env = |name: &str| (name == "A").then(|| "%h".to_owned());
+        if let Ok(config) = SshConfig::parse(&text, "config") {
+            let _ = config.resolve(&Query::new(host, "alice", "/home/alice").env(&env));
+        }
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(text in any::<String>()) {
+        let _ = SshConfig::parse(&text, "config");
+        let _ = text.parse::<Jump>();
+    }
+
+    #[test]
+    fn any_record_is_read(
+        text in "([@|*?!,# \t\n\\[\\]:=a-z0-9]|ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAXg=|@revoked |\\|1\\||\\PC){0,60}",
+        host in any::<String>(),
+        port: u16,
+        blob in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let known = KnownHosts::parse(&text, "known_hosts");
+        let name = HostName::new(host, port);
+        let _ = known.authorities_for(&name);
+        if let Ok(key) = HostKey::from_blob(blob) {
+            let _ = known.lookup(&name, &key);
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_is_found_again(host in "\\PC{1,20}", port in 1..u16::MAX, id: u8, salt: Option<[u8; 20]>) {
+        let key = HostKey::from_blob([b"\0\0\0\x0bssh-ed25519\0\0\0\x01".as_slice(), &[id]].concat()).expect("a key");
+        let name = HostName::new(host, port);
+        if let Ok(line) = entry_line(&name, &key, salt.as_ref()) {
+            let known = KnownHosts::parse(&line, "known_hosts");
+            prop_assert_eq!(known.algorithms_for(&name), vec!["ssh-ed25519"]);
+        }
+    }
+}

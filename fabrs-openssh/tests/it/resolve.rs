@@ -1,0 +1,125 @@
+//! What a configuration says about a host, where `ssh -G` cannot be asked.
+
+use std::path::{Path, PathBuf};
+
+use fabrs_openssh::config::{ForwardAgent, HostConfig, IdentityAgent, Query, SshConfig};
+
+fn env(name: &str) -> Option<String> {
+    (name == "KEYS").then(|| "/keys".to_owned())
+}
+
+fn query(host: &str) -> Query<'static> {
+    Query::new(host, "alice", "/home/alice").env(&env)
+}
+
+#[track_caller]
+fn resolved(text: &str, host: &str) -> HostConfig {
+    let config = SshConfig::parse(text, "config").expect("the configuration is a good one");
+    config.resolve(&query(host)).expect("the values can be expanded")
+}
+
+fn warnings(config: &HostConfig) -> Vec<String> {
+    config.warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn paths_are_expanded() {
+    let text = "Host web\n HostName %h.example.com\n User deploy\n Port 2222\nHost *\n IdentityFile ~/.ssh/%r@%h\n \
+                IdentityFile ${KEYS}/%n-%p\n IdentityAgent %d/agent\n UserKnownHostsFile ~/.ssh/%u /k\n";
+    let web = resolved(text, "web");
+    let keys = ["/home/alice/.ssh/deploy@web.example.com", "/keys/web-2222"].map(PathBuf::from);
+    assert_eq!(web.identity_files.as_deref(), Some(&keys[..]));
+    assert_eq!(web.identity_agent, Some(IdentityAgent::Socket("/home/alice/agent".into())));
+    let files = ["/home/alice/.ssh/alice", "/k"].map(PathBuf::from);
+    assert_eq!(web.user_known_hosts_files.as_deref(), Some(&files[..]));
+}
+
+#[test]
+fn what_cannot_be_expanded_is_an_error_only_where_it_holds() {
+    let text = "Host web\n IdentityFile ${NOT_SET}/id\nHost db\n IdentityFile ~bob/id\n";
+    let config = SshConfig::parse(text, "config").expect("the configuration is a good one");
+    let error = |host| config.resolve(&query(host)).expect_err("the value cannot be expanded").to_string();
+    assert_eq!(error("web"), "config:2: `${NOT_SET}/id` cannot be expanded: `${NOT_SET}` is not set");
+    assert_eq!(error("db"), "config:4: `~bob/id` cannot be expanded: the home of another user is not looked up");
+    assert!(config.resolve(&query("other")).is_ok());
+}
+
+#[test]
+fn an_agent_named_by_a_variable_is_none_without_it() {
+    assert_eq!(resolved("IdentityAgent $KEYS", "web").identity_agent, Some(IdentityAgent::Socket("/keys".into())));
+    assert_eq!(resolved("IdentityAgent $NOT_SET", "web").identity_agent, Some(IdentityAgent::None));
+    assert_eq!(resolved("ForwardAgent $NOT_SET", "web").forward_agent, Some(ForwardAgent::No));
+    assert_eq!(resolved("ForwardAgent no\nForwardAgent /a", "web").forward_agent, Some(ForwardAgent::No));
+}
+
+#[test]
+fn what_was_named_with_the_host_wins_and_counts_in_match() {
+    let text = "User file\nPort 1\nMatch user typed\n HostKeyAlias Shop\n";
+    let config = SshConfig::parse(text, "config").expect("the configuration is a good one");
+    let web = config.resolve(&query("web").user("typed").port(2)).expect("the values can be expanded");
+    assert_eq!((web.user.as_deref(), web.port, web.host_key_alias.as_deref()), (Some("typed"), Some(2), Some("shop")));
+}
+
+#[test]
+fn nothing_said_is_none() {
+    let web = resolved("", "Web");
+    assert_eq!(web.hostname, "web");
+    assert_eq!(web, resolved("# nothing", "web"));
+    assert!(web.identity_files.is_none() && web.user.is_none() && web.connect_timeout.is_none());
+    let defaults = HostConfig::default_identity_files("/home/alice");
+    assert_eq!(defaults[0], Path::new("/home/alice/.ssh/id_rsa"));
+}
+
+#[test]
+fn unknown_keywords_are_named_unless_they_are_to_be_ignored() {
+    let text = "UseKeychain yes\nIgnoreUnknown Use*,Colour\nUseKeychain yes\nColour red\nHost web\n Taste sweet\n";
+    let expected =
+        ["config:1: unknown keyword `usekeychain` is passed over", "config:6: unknown keyword `taste` is passed over"];
+    assert_eq!(warnings(&resolved(text, "web")), expected);
+    // `ssh` checks the words of a block whether or not it holds.
+    assert_eq!(warnings(&resolved(text, "db")), expected);
+}
+
+#[test]
+fn what_is_not_evaluated_is_named_once_and_only_where_it_decides() {
+    let text = "Match host web exec \"true\"\n Port 1\nMatch final\n User x\nCanonicalizeHostname yes\nInclude other\n";
+    let web = resolved(text, "web");
+    assert_eq!(web.port, None);
+    assert_eq!(warnings(&web).len(), 3, "{:?}", web.warnings);
+    assert!(warnings(&web)[0].starts_with("config:1: `Match exec`"));
+    assert!(!warnings(&resolved(text, "db")).iter().any(|warning| warning.contains("exec")));
+}
+
+#[test]
+fn other_keywords_are_kept_as_text() {
+    let web = resolved("Ciphers aes256-gcm@openssh.com # fast\nHost web\n RevokedHostKeys /k\nCiphers x\n", "web");
+    assert_eq!(web.other["revokedhostkeys"], "/k");
+    assert!(web.other["ciphers"].starts_with("aes256-gcm"));
+    assert!(!resolved("Host db\n Ciphers x\n", "web").other.contains_key("ciphers"));
+}
+
+#[test]
+fn no_host_of_a_chain_is_reached_through_the_chain() {
+    let text = "Host b\n HostName 10.0.0.2\nHost *\n ProxyJump a,me@b:2222\n";
+    assert_eq!(resolved(text, "web").proxy_jump.len(), 2);
+    assert!(resolved(text, "a").proxy_jump.is_empty());
+    // `b` on another port, or for another user, is another host to `ssh` as well.
+    assert_eq!(resolved(text, "b").proxy_jump.len(), 2);
+    let config = SshConfig::parse(text, "config").expect("the configuration is a good one");
+    let jump = config.resolve(&query("b").user("me").port(2222)).expect("the values can be expanded");
+    assert!(jump.proxy_jump.is_empty());
+}
+
+#[test]
+fn no_jump_host_leaves_room_for_a_command() {
+    #[track_caller]
+    fn case(text: &str, hops: usize, command: Option<&str>) {
+        let web = resolved(text, "web");
+        assert_eq!((web.proxy_jump.len(), web.proxy_command.as_deref()), (hops, command), "{text}");
+    }
+    case("ProxyJump none\nProxyCommand nc %h", 0, Some("nc %h"));
+    case("ProxyJump none\nProxyJump a", 0, None);
+    case("ProxyJump none\nProxyJump a\nProxyCommand nc", 0, Some("nc"));
+    case("ProxyJump a\nProxyCommand nc", 1, None);
+    case("ProxyCommand none\nProxyJump a", 0, None);
+}

@@ -1,0 +1,134 @@
+//! Says what reached it, or writes what a test wants to receive.
+//!
+//! ```text
+//! fabrs-probe report [ARG]...   a JSON object: argv, env, cwd, tty, pid, ppid, pgid, sid, uid
+//! fabrs-probe stdin [ARG]...    the same, after stdin was read to its end: stdin.{bytes,sha256,text}
+//! fabrs-probe bytes N           N bytes that repeat only after 251, so that a hole or a swap shows
+//! fabrs-probe lines N           N lines `line 1`, `line 2`, ...
+//! fabrs-probe chunks TEXT       TEXT in pieces of 1, 2, ... 7 bytes, each written alone
+//! fabrs-probe both N            N lines `out i` on stdout and `err i` on stderr, in turn
+//! ```
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::process::ExitCode;
+
+use data_encoding::HEXLOWER;
+use rustix::process::{Pid, getpgrp, getpid, getppid, getsid, getuid};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// How much of stdin is shown as text; the count and the sum are of the whole.
+const TEXT_LIMIT: usize = 64 * 1024;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let mode = arguments.next().unwrap_or_default();
+    let rest: Vec<OsString> = arguments.collect();
+    match answer(&mode.to_string_lossy(), &rest) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            let _lost = writeln!(io::stderr(), "usage: fabrs-probe report|stdin|bytes|lines|chunks|both [ARG]...");
+            ExitCode::from(2)
+        }
+        // The reader went away: a test may want just that.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(3),
+        Err(error) => {
+            let _lost = writeln!(io::stderr(), "fabrs-probe: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Does what `mode` says; false if there is no such mode, or its argument is not right.
+fn answer(mode: &str, arguments: &[OsString]) -> io::Result<bool> {
+    let mut stdout = io::stdout().lock();
+    let count = || arguments.first()?.to_str()?.parse::<usize>().ok();
+    match (mode, count(), arguments.first()) {
+        ("report", ..) => writeln!(stdout, "{}", report(arguments, &Value::Null)?)?,
+        ("stdin", ..) => {
+            let input = read_stdin()?;
+            writeln!(stdout, "{}", report(arguments, &input)?)?;
+        }
+        ("bytes", Some(count), _) => write_bytes(&mut stdout, count)?,
+        ("lines", Some(count), _) => {
+            let mut buffer = io::BufWriter::new(&mut stdout);
+            (1..=count).try_for_each(|number| writeln!(buffer, "line {number}"))?;
+            buffer.flush()?;
+        }
+        ("chunks", _, Some(text)) => write_chunks(&mut stdout, text.as_bytes())?,
+        ("both", Some(count), _) => {
+            for number in 1..=count {
+                writeln!(stdout, "out {number}")?;
+                stdout.flush()?;
+                writeln!(io::stderr(), "err {number}")?;
+            }
+        }
+        _ => return Ok(false),
+    }
+    stdout.flush()?;
+    Ok(true)
+}
+
+fn report(arguments: &[OsString], stdin: &Value) -> io::Result<Value> {
+    let text = |value: OsString| value.to_string_lossy().into_owned();
+    let env: BTreeMap<String, String> = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+    let argv: Vec<String> = arguments.iter().cloned().map(text).collect();
+    Ok(json!({
+        "argv": argv,
+        "env": env,
+        "cwd": text(std::env::current_dir()?.into_os_string()),
+        "tty": [io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal()],
+        "pid": getpid().as_raw_pid(),
+        "ppid": Pid::as_raw(getppid()),
+        "pgid": getpgrp().as_raw_pid(),
+        "sid": getsid(None)?.as_raw_pid(),
+        "uid": getuid().as_raw(),
+        "stdin": stdin,
+    }))
+}
+
+fn read_stdin() -> io::Result<Value> {
+    let mut sum = Sha256::new();
+    let mut text = Vec::new();
+    let mut bytes = 0;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let count = io::stdin().lock().read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        sum.update(&buffer[..count]);
+        bytes += count;
+        let room = TEXT_LIMIT.saturating_sub(text.len()).min(count);
+        text.extend_from_slice(&buffer[..room]);
+    }
+    let sum = HEXLOWER.encode(&sum.finalize());
+    Ok(json!({ "bytes": bytes, "sha256": sum, "text": String::from_utf8_lossy(&text) }))
+}
+
+fn write_bytes(stdout: &mut impl Write, count: usize) -> io::Result<()> {
+    let pattern: Vec<u8> = (0..=250).cycle().take(251 * 256).collect();
+    let mut left = count;
+    while left > 0 {
+        let piece = left.min(pattern.len());
+        stdout.write_all(&pattern[..piece])?;
+        left -= piece;
+    }
+    Ok(())
+}
+
+fn write_chunks(stdout: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
+    for size in (1..=7).cycle() {
+        if text.is_empty() {
+            break;
+        }
+        let (piece, rest) = text.split_at(size.min(text.len()));
+        stdout.write_all(piece)?;
+        stdout.flush()?;
+        text = rest;
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! The environment in which `fab` runs: clean, but able to compile.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// What is passed on: how to find programs, and how cargo reaches its registry.
+const PASSED: &[&str] = &[
+    "ALL_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "PATH",
+    "RUSTUP_TOOLCHAIN",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TMPDIR",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+/// Settings of cargo that are passed on; the rest of `CARGO_` is about the test's own package.
+const PASSED_STARTS: &[&str] = &["CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_SOURCE_"];
+
+/// Returns the variables of a run whose home is `home` and whose builds are kept in `cache`.
+pub(super) fn clean(home: &Path, cache: &Path) -> BTreeMap<OsString, OsString> {
+    let is_passed = |name: &OsStr| {
+        let name = name.to_string_lossy();
+        PASSED.contains(&&*name) || PASSED_STARTS.iter().any(|start| name.starts_with(start))
+    };
+    let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().filter(|(name, _)| is_passed(name)).collect();
+    // With another home, the tool chain would be looked for, or downloaded, there.
+    for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+        let own = std::env::home_dir().map(|own| own.join(folder)).filter(|path| path.is_dir());
+        if let Some(path) = std::env::var_os(name).map(PathBuf::from).or(own) {
+            env.insert(name.into(), path.into());
+        }
+    }
+    let user = crate::accounts::current_user();
+    for (name, value) in [("USER", user.as_str()), ("LOGNAME", &user), ("LANG", "C.UTF-8")] {
+        env.insert(name.into(), value.into());
+    }
+    env.insert("HOME".into(), home.into());
+    // Projects share what they compile, or each test would compile every dependency again.
+    env.insert("FABRS_HOME".into(), cache.join("home").into());
+    env.insert("XDG_CACHE_HOME".into(), cache.into());
+    env
+}

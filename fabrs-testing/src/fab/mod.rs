@@ -1,0 +1,9 @@
+//! A runner for the `fab` binary.
+
+mod checks;
+mod environment;
+mod runner;
+mod running;
+
+pub use runner::Fab;
+pub use running::{Ran, Running};

@@ -1,0 +1,32 @@
+//! What the tests of fabrs stand on: real servers, faults in the network, terminals, and a runner for `fab`.
+//!
+//! Nothing here knows fabrs itself, so that a test never asks the code under test whether it was right:
+//!
+//! * [`Sshd`]: a real OpenSSH server on loopback with keys and accounts of its own;
+//! * [`faults`]: a network that cuts, stalls, delays, or never answers;
+//! * [`Fab`]: runs the `fab` binary in a clean environment and compares all that it leaves;
+//! * [`Pty`]: a program on a real terminal, for prompts;
+//! * [`Process`], [`processes_matching`]: what runs on the machine, for "nothing is left";
+//! * [`wait_until`]: the only pause that a test needs;
+//! * [`probe`]: a program that says in JSON what reached it.
+//!
+//! As root the servers get [accounts](Account) of their own, which stay on the machine (their password is random and
+//! readable by root only); as a plain user they serve that user, and [`Capability`] says what can not be tested.
+
+mod accounts;
+mod fab;
+pub mod faults;
+mod keys;
+pub mod probe;
+mod process;
+mod pty;
+mod sshd;
+mod wait;
+
+pub use accounts::{Account, Capability};
+pub use fab::{Fab, Ran, Running};
+pub use keys::{Key, KeyType};
+pub use process::{Process, marker, processes_matching};
+pub use pty::Pty;
+pub use sshd::{Builder as SshdBuilder, Sshd};
+pub use wait::{wait_for, wait_until};

@@ -1,0 +1,60 @@
+//! Where `fabrs-probe` is: the program that says in JSON what reached it.
+//!
+//! What it can do stands at the top of `src/bin/fabrs-probe.rs`.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// Returns the probe's path, after building it if the tests of another package run alone.
+///
+/// # Panics
+///
+/// If it is not there and can not be built.
+pub fn path() -> PathBuf {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let test = std::env::current_exe().expect("a process knows its own program");
+        // target/debug/deps/test-1234, or target/debug/program.
+        let profile = test.ancestors().skip(1).find(|dir| !dir.ends_with("deps"));
+        let path = profile.expect("a program is in a directory").join("fabrs-probe");
+        if !path.exists() {
+            build(&path);
+        }
+        path
+    })
+    .clone()
+}
+
+/// Reads a report of the probe.
+///
+/// # Panics
+///
+/// With the text, if it is no JSON.
+#[track_caller]
+pub fn parse(report: impl AsRef<[u8]>) -> Value {
+    let report = report.as_ref();
+    match serde_json::from_slice(report) {
+        Ok(value) => value,
+        Err(error) => panic!("no report of the probe ({error}): {}", String::from_utf8_lossy(report)),
+    }
+}
+
+fn build(path: &std::path::Path) {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let target = path.parent().and_then(|profile| profile.parent()).expect("target/debug/fabrs-probe");
+    let output = Command::new(cargo)
+        .args(["build", "--quiet", "--bin", "fabrs-probe", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(target)
+        .output()
+        .expect("cargo runs the tests and is there");
+    assert!(
+        output.status.success() && path.exists(),
+        "the probe can not be built: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

@@ -1,0 +1,193 @@
+//! A program on a real terminal.
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+use tempfile::TempDir;
+
+use crate::wait::poll;
+
+/// What runs a program as the leader of a session whose terminal is its stdin.
+const SETSID: &str = "setsid";
+
+/// A program whose stdin, stdout and stderr are one terminal of 80 × 24, and the hand and eye before it.
+///
+/// It is killed, with its process group, when this is dropped.
+#[derive(Debug)]
+pub struct Pty {
+    child: Child,
+    keep: Option<Arc<TempDir>>,
+    keyboard: File,
+    screen: Arc<Mutex<Screen>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// All that was written to the terminal, and how much of it was expected already.
+#[derive(Debug, Default)]
+struct Screen {
+    bytes: Vec<u8>,
+    seen: usize,
+}
+
+impl Pty {
+    /// Returns a command for [`Pty::spawn`], to which arguments and the environment are to be added.
+    ///
+    /// It goes through util-linux's `setsid`, because a process can not be given a controlling
+    /// terminal from the outside, and std has no safe way to do it from the inside.
+    pub fn command(program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(SETSID);
+        command.args(["--ctty", "--wait"]).arg(program);
+        command
+    }
+
+    /// Starts the program.
+    ///
+    /// # Panics
+    ///
+    /// If the command was not made by [`Pty::command`], or does not start.
+    #[track_caller]
+    pub fn spawn(mut command: Command) -> Self {
+        assert_eq!(command.get_program(), SETSID, "`Pty::spawn` wants a command of `Pty::command`");
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
+        let master = File::from(master.expect("the machine has terminals"));
+        grantpt(&master).expect("it is ours");
+        unlockpt(&master).expect("it is ours");
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&master, size).expect("a terminal has a size");
+        let name = ptsname(&master, Vec::new()).expect("it has another side");
+        // Without NOCTTY it would become the terminal of the test.
+        let mut open = OpenOptions::new();
+        open.read(true).write(true).custom_flags(OFlags::NOCTTY.bits().cast_signed());
+        let slave = open.open(OsStr::from_bytes(name.to_bytes())).expect("it was unlocked");
+        let end = || Stdio::from(slave.try_clone().expect("one more descriptor"));
+        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().expect("`setsid` of util-linux starts");
+
+        let screen = Arc::new(Mutex::new(Screen::default()));
+        let theirs = Arc::clone(&screen);
+        let eye = master.try_clone().expect("one more descriptor");
+        let reader = thread::spawn(move || read(eye, &theirs));
+        Self { child, keep: None, keyboard: master, screen, reader: Some(reader) }
+    }
+
+    /// Waits until `text` stands after what was expected before, and returns all up to its end.
+    ///
+    /// # Panics
+    ///
+    /// With all that is on the screen, if it does not come until the limit, or the program is gone.
+    #[track_caller]
+    pub fn expect(&self, text: &str, limit: Duration) -> String {
+        let found = poll(limit, || {
+            let over = self.reader.as_ref().is_none_or(JoinHandle::is_finished);
+            let found = self.look(|screen| screen.take(text.as_bytes()));
+            found.map(Some).or_else(|| over.then_some(None))
+        });
+        match found {
+            Some(Some(found)) => found,
+            Some(None) => panic!("the program ended without `{text}`; the screen: {:?}", self.screen()),
+            None => panic!("waited {limit:?} in vain for `{text}`; the screen: {:?}", self.screen()),
+        }
+    }
+
+    /// Types: a line ends with `\n`, `\x03` is Ctrl-C, `\x04` the end of input.
+    ///
+    /// # Panics
+    ///
+    /// If the terminal is gone.
+    #[track_caller]
+    pub fn send(&mut self, text: &str) {
+        self.keyboard.write_all(text.as_bytes()).expect("the terminal is open as long as its master");
+    }
+
+    /// Gives the terminal another size; the program gets `SIGWINCH`.
+    ///
+    /// # Panics
+    ///
+    /// If the terminal is gone.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.keyboard, size).expect("a terminal has a size");
+    }
+
+    /// Returns all that was written to the terminal so far, with its `\r\n`.
+    pub fn screen(&self) -> String {
+        self.look(|screen| String::from_utf8_lossy(&screen.bytes).into_owned())
+    }
+
+    /// Returns the program's process number.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the end of the program, and returns its exit code: 128+n where signal n ended it.
+    ///
+    /// # Panics
+    ///
+    /// With all that is on the screen, if it runs on at the limit.
+    #[track_caller]
+    pub fn wait(&mut self, limit: Duration) -> i32 {
+        let Some(status) = poll(limit, || self.child.try_wait().expect("it is our child")) else {
+            panic!("still runs after {limit:?}; the screen: {:?}", self.screen());
+        };
+        // What it wrote last may still be on its way; a daemon of it may hold the terminal for ever.
+        poll(limit, || self.reader.as_ref().is_none_or(JoinHandle::is_finished).then_some(()));
+        code(status)
+    }
+
+    /// Lets a directory live as long as the program.
+    pub(crate) fn keeping(mut self, dir: Arc<TempDir>) -> Self {
+        self.keep = Some(dir);
+        self
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&mut Screen) -> T) -> T {
+        look(&mut self.screen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+            // It leads its own group once `setsid` has done its work, and is alone before.
+            let _gone = pid.map(|pid| kill_process_group(pid, Signal::KILL));
+            let _gone = self.child.kill();
+            let _status = self.child.wait();
+        }
+        drop(self.keep.take());
+    }
+}
+
+impl Screen {
+    fn take(&mut self, text: &[u8]) -> Option<String> {
+        let new = &self.bytes[self.seen..];
+        let end = new.windows(text.len().max(1)).position(|part| part == text)? + text.len();
+        let taken = String::from_utf8_lossy(&new[..end]).into_owned();
+        self.seen += end;
+        Some(taken)
+    }
+}
+
+/// Reads until nobody holds the terminal any more, which Linux tells by an error.
+fn read(mut eye: File, screen: &Mutex<Screen>) {
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = eye.read(&mut buffer) {
+        screen.lock().unwrap_or_else(PoisonError::into_inner).bytes.extend_from_slice(&buffer[..count]);
+    }
+}
+
+/// Returns the exit code as a shell shows it.
+pub(crate) fn code(status: ExitStatus) -> i32 {
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).expect("it ended one way or the other")
+}

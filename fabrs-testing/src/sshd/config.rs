@@ -1,0 +1,142 @@
+//! The texts of `sshd_config`, `known_hosts` and `ssh_config`.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::Builder;
+
+/// The variable that every process of a server's sessions carries.
+pub(super) const MARK: &str = "FABRS_TEST_SSHD";
+
+/// Returns the `sshd_config` of a server whose files are in `dir`.
+pub(super) fn sshd_config(settings: &Builder, dir: &Path, port: u16, host_keys: &[&Path], mark: &str) -> String {
+    let mut text = String::new();
+    // sshd obeys the first line of a keyword: the test's words come before ours.
+    for (keyword, value) in &settings.options {
+        line(&mut text, keyword, value);
+    }
+    for address in &settings.listen {
+        line(&mut text, "ListenAddress", &SocketAddr::new(*address, port).to_string());
+    }
+    for key in host_keys {
+        line(&mut text, "HostKey", &quoted(key));
+        if settings.host_ca.is_some() {
+            line(&mut text, "HostCertificate", &format!("\"{}-cert.pub\"", key.display()));
+        }
+    }
+
+    let mut set_env = format!("{MARK}={mark}");
+    for value in &settings.set_env {
+        let _infallible = write!(set_env, " {value}");
+    }
+    let password = if settings.password_login { "yes" } else { "no" };
+    for (keyword, value) in [
+        ("AuthorizedKeysFile", quoted(&dir.join("authorized_keys")).as_str()),
+        ("KbdInteractiveAuthentication", "no"),
+        ("LogLevel", "VERBOSE"),
+        ("PasswordAuthentication", password),
+        ("PermitRootLogin", "yes"),
+        ("PidFile", quoted(&dir.join("sshd.pid")).as_str()),
+        ("PrintLastLog", "no"),
+        ("PrintMotd", "no"),
+        ("SetEnv", &set_env),
+        ("StrictModes", "no"),
+        ("Subsystem", "sftp internal-sftp"),
+        ("UsePAM", "no"),
+    ] {
+        line(&mut text, keyword, value);
+    }
+    if knows_penalties() {
+        // COMPAT(openssh 9.8): after a refused login it would not talk to loopback for a while.
+        line(&mut text, "PerSourcePenalties", "no");
+    }
+    text + &settings.last_lines
+}
+
+/// Returns the `known_hosts` in which the server is trusted.
+pub(super) fn known_hosts(settings: &Builder, port: u16, public_keys: &[String]) -> String {
+    let names: Vec<String> = settings.listen.iter().map(|address| format!("[{address}]:{port}")).collect();
+    let names = names.join(",");
+    match &settings.host_ca {
+        Some(authority) => format!("@cert-authority {names} {}\n", authority.public()),
+        None => public_keys.iter().fold(String::new(), |text, key| text + &names + " " + key + "\n"),
+    }
+}
+
+/// Returns the `ssh_config` with which `ssh` reaches the server under each of its aliases.
+pub(super) fn ssh_config(settings: &Builder, dir: &Path, port: u16, user: &str) -> String {
+    let mut text = String::new();
+    for (alias, address) in settings.aliases.iter().zip(settings.listen.iter().cycle()) {
+        line(&mut text, "Host", alias);
+        line(&mut text, "    HostName", &address.to_string());
+    }
+    for (keyword, value) in [
+        ("Host", "*"),
+        ("    User", user),
+        ("    Port", port.to_string().as_str()),
+        ("    IdentityFile", quoted(&dir.join("identity")).as_str()),
+        ("    IdentitiesOnly", "yes"),
+        ("    UserKnownHostsFile", quoted(&dir.join("known_hosts")).as_str()),
+        ("    GlobalKnownHostsFile", "/dev/null"),
+        ("    StrictHostKeyChecking", "yes"),
+    ] {
+        line(&mut text, keyword, value);
+    }
+    text
+}
+
+/// Returns `user@address:port` as fabrs and `ssh://` write it.
+pub(super) fn host_string(user: &str, address: IpAddr, port: u16) -> String {
+    format!("{user}@{}", SocketAddr::new(address, port))
+}
+
+fn line(text: &mut String, keyword: &str, value: &str) {
+    let _infallible = writeln!(text, "{keyword} {value}");
+}
+
+fn quoted(path: &Path) -> String {
+    format!("\"{}\"", path.display())
+}
+
+/// Whether the installed sshd has `PerSourcePenalties`: an unknown keyword would keep it from starting.
+fn knows_penalties() -> bool {
+    static KNOWN: OnceLock<bool> = OnceLock::new();
+    *KNOWN.get_or_init(|| {
+        // Without host keys `-t` fails anyway, and so the words count, not the status.
+        let test = Command::new(super::launch::PROGRAM)
+            .args(["-t", "-f", "/dev/null", "-o", "PerSourcePenalties=no"])
+            .output();
+        test.is_ok_and(|test| !String::from_utf8_lossy(&test.stderr).contains("PerSourcePenalties"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_host_string_has_brackets() {
+        let host = host_string("me", "::1".parse().expect("an address"), 2222);
+        assert_eq!(host, "me@[::1]:2222");
+    }
+
+    #[test]
+    fn the_words_of_a_test_come_before_those_of_the_harness() {
+        let settings = Builder::new().option("UsePAM", "yes").option("SetEnv", "A=1");
+        let text = sshd_config(&settings, Path::new("/d"), 22, &[Path::new("/d/key")], "7");
+        assert!(text.find("UsePAM yes") < text.find("UsePAM no"), "{text}");
+        assert!(text.contains("SetEnv FABRS_TEST_SSHD=7 A=1\n"), "{text}");
+    }
+
+    #[test]
+    fn aliases_take_the_addresses_in_turn() {
+        let settings = Builder::new()
+            .aliases(["a", "b", "c"])
+            .listen(["127.0.0.2", "::1"].map(|text| text.parse().expect("an address")));
+        let text = ssh_config(&settings, Path::new("/d"), 22, "me");
+        assert!(text.contains("Host b\n    HostName ::1\nHost c\n    HostName 127.0.0.2\n"), "{text}");
+    }
+}

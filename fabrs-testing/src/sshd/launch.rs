@@ -1,0 +1,212 @@
+//! Starting the server, and starting it again.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::{Builder, Sshd, config};
+use crate::wait::poll;
+use crate::{Key, KeyType, accounts};
+
+/// sshd demands to be called by its whole path.
+pub(super) const PROGRAM: &str = "/usr/sbin/sshd";
+/// How long the server may take for its first word, on a machine that is busy compiling.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// How often another port is tried after somebody else took the one that was free.
+const PORT_TRIES: usize = 10;
+
+/// Why a start failed.
+enum Failure {
+    /// Another process has the port.
+    PortTaken,
+    /// Anything else, with the server's words.
+    Refused(String),
+}
+
+impl Sshd {
+    #[track_caller]
+    pub(super) fn start_with(settings: Builder) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        assert!(
+            Path::new(PROGRAM).exists(),
+            "`{PROGRAM}` is missing: `apt-get install openssh-server`, or run `scripts/test`"
+        );
+
+        let user = prepare_accounts(&settings);
+        let mut dir = tempfile::Builder::new().prefix("fabrs-sshd-").tempdir().expect("a temporary directory");
+        dir.disable_cleanup(std::env::var_os("FABRS_TEST_KEEP").is_some());
+        let identity = Key::generate(dir.path().join("identity"), settings.identity, &settings.passphrase);
+        let mark = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut sshd = Self {
+            settings,
+            child: None,
+            mark,
+            dir,
+            host_keys: Vec::new(),
+            generation: 0,
+            identity,
+            port: 0,
+            user,
+            log_start: 0,
+        };
+        sshd.make_host_keys();
+        sshd.write_shared_files();
+        for _ in 0..PORT_TRIES {
+            sshd.port = free_port(&sshd.settings.listen);
+            match sshd.launch() {
+                Ok(()) => {
+                    sshd.trust_host_key();
+                    return sshd;
+                }
+                Err(Failure::PortTaken) => {}
+                Err(Failure::Refused(words)) => panic!("sshd does not start: {words}"),
+            }
+        }
+        panic!("sshd does not start: {PORT_TRIES} free ports were taken by others in the meantime")
+    }
+
+    /// Ends the server if it runs, with all its sessions, and starts it again on the same port.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.end();
+        match self.launch() {
+            Ok(()) => {}
+            Err(Failure::PortTaken) => panic!("another process took the port meanwhile"),
+            Err(Failure::Refused(words)) => panic!("sshd does not start again: {words}"),
+        }
+    }
+
+    /// Gives the server other host keys and restarts it; `known_hosts` keeps the old ones.
+    ///
+    /// # Panics
+    ///
+    /// As [`Sshd::restart`].
+    #[track_caller]
+    pub fn rotate_host_key(&mut self) {
+        self.make_host_keys();
+        self.restart();
+    }
+
+    fn make_host_keys(&mut self) {
+        // Under a new name, so that a certificate of the old key is not taken for one of the new.
+        self.generation += 1;
+        let name = |kind: KeyType| format!("host_{}_{}", kind.name(), self.generation);
+        self.host_keys = self
+            .settings
+            .host_keys
+            .iter()
+            .map(|kind| Key::generate(self.dir.path().join(name(*kind)), *kind, ""))
+            .collect();
+        if let Some(authority) = &self.settings.host_ca {
+            let names: Vec<String> = self.settings.listen.iter().map(ToString::to_string).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            for key in &self.host_keys {
+                key.certify_host(authority, &names);
+            }
+        }
+    }
+
+    fn write_shared_files(&self) {
+        let mut lines = format!("{} {}\n", self.settings.key_options, self.identity.public());
+        for line in &self.settings.authorized {
+            lines = lines + line + "\n";
+        }
+        self.write("authorized_keys", lines.trim_start());
+        // sshd reads authorized_keys as the user who logs in.
+        let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
+        fs::create_dir(self.scratch()).expect("the directory is ours");
+        open(self.dir.path(), 0o755).expect("the directory is ours");
+        open(&self.scratch(), 0o1777).expect("the directory is ours");
+    }
+
+    /// Makes one attempt at the present port.
+    fn launch(&mut self) -> Result<(), Failure> {
+        let keys: Vec<&Path> = self.host_keys.iter().map(Key::path).collect();
+        let text = config::sshd_config(&self.settings, self.dir.path(), self.port, &keys, &self.mark);
+        self.write("sshd_config", &text);
+        self.write("ssh_config", &config::ssh_config(&self.settings, self.dir.path(), self.port, &self.user));
+        let before = self.whole_log().len();
+        let log = File::options().create(true).append(true).open(self.dir.path().join("sshd.log"));
+        let child = Command::new(PROGRAM)
+            .args(["-D", "-e", "-f"])
+            .arg(self.dir.path().join("sshd_config"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log.expect("the directory is ours"))
+            .spawn()
+            .expect("sshd is executable");
+        self.child = Some(child);
+
+        let addresses: Vec<SocketAddr> =
+            self.settings.listen.iter().map(|address| SocketAddr::new(*address, self.port)).collect();
+        let answered = poll(START_LIMIT, || {
+            let words = self.whole_log().split_off(before);
+            let gone = self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
+            // It goes on with the addresses that were free, and only says so.
+            if words.contains("Address already in use") {
+                Some(Err(Failure::PortTaken))
+            } else if gone {
+                Some(Err(Failure::Refused(words)))
+            } else {
+                addresses.iter().all(greets).then_some(Ok(()))
+            }
+        });
+        let outcome = answered.unwrap_or_else(|| Err(Failure::Refused(self.whole_log())));
+        if outcome.is_err() {
+            self.end();
+            return outcome;
+        }
+        // What asked for the greeting is no connection of the test's.
+        poll(START_LIMIT, || (self.connections() == 0).then_some(()));
+        self.log_start = self.whole_log().len();
+        Ok(())
+    }
+}
+
+/// Makes what the machine must have before a server can start; returns the user to log in as.
+fn prepare_accounts(settings: &Builder) -> String {
+    if !accounts::is_root() {
+        return accounts::current_user();
+    }
+    // A service manager would make it; sshd chroots there before login and does not start without.
+    fs::create_dir_all("/run/sshd").expect("root may write below /run");
+    for account in &settings.accounts {
+        account.make(config::MARK);
+    }
+    settings.accounts.first().expect("a server has at least one account").name().to_owned()
+}
+
+/// Returns a port that was free a moment ago on all these addresses.
+fn free_port(listen: &[IpAddr]) -> u16 {
+    let free = |address: &IpAddr, port| TcpListener::bind((*address, port));
+    loop {
+        let first = free(&listen[0], 0).expect("loopback has a free port");
+        let port = first.local_addr().expect("it is bound").port();
+        match listen[1..].iter().find_map(|address| free(address, port).err()) {
+            None => return port,
+            Some(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Some(error) => panic!("can not listen on {listen:?}: {error}"),
+        }
+    }
+}
+
+/// Whether an SSH server says its first words there.
+fn greets(address: &SocketAddr) -> bool {
+    let greeting = || -> io::Result<bool> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(START_LIMIT))?;
+        let mut start = [0; 4];
+        stream.read_exact(&mut start)?;
+        Ok(&start == b"SSH-")
+    };
+    greeting().unwrap_or(false)
+}

@@ -1,0 +1,21 @@
+//! Proves the harness itself against the real `ssh` client: what tests of fabrs stand on must not give way.
+
+mod fab;
+mod faults;
+mod probe;
+mod pty;
+mod sessions;
+mod sshd;
+
+use std::process::{Command, Output};
+use std::time::Duration;
+
+/// Ends a broken test; no test waits for it otherwise.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// Runs a command to its end and returns its exit code, stdout and stderr.
+fn output(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("the program is installed");
+    let text = |bytes| String::from_utf8(bytes).expect("the output is text");
+    (status.code(), text(stdout), text(stderr))
+}

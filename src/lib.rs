@@ -1,0 +1,76 @@
+//! fabrs runs deploy steps over SSH from type-checked Rust: what Fabric is to Python.
+//!
+//! A project keeps one file, `tasks.rs`, and the command `fab` compiles it once and runs its tasks on hosts. The same
+//! API embeds in other programs. This crate is the facade: it re-exports the working parts and holds no logic.
+//!
+//! # A task
+//!
+//! ```
+//! use fabrs::prelude::*;
+//!
+//! /// Reloads the shop on each web server, one after the other.
+//! #[task(role = "web", rolling = 1)]
+//! async fn reload(
+//!     /// The service to reload.
+//!     service: String,
+//! ) -> Result {
+//!     run(cmd!("systemctl reload {service}")).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Embedding
+//!
+//! ```
+//! use fabrs::{Client, transport::{Fake, FakeAnswer}};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs::Result<()> {
+//! # let hosts = Fake::new().on("uname -r", FakeAnswer::stdout("6.1.0\n"));
+//! // `Connection::open("deploy@web1").await?` connects as `ssh` would; a client shares connections and settings.
+//! let client = Client::builder().dial(hosts).build();
+//! let kernel = client.connect("deploy@web1")?.probe("uname -r").await?.line()?;
+//! assert_eq!(kernel, "6.1.0");
+//! # Ok(()) }
+//! ```
+
+pub use fabrs_core::{
+    Call, Client, ClientBuilder, Command, Connection, Context, Error, ErrorKind, Executor, ExitCode, ExitStatus, Group,
+    Hide, Host, HostError, IntoHost, IntoShellLine, Outcome, Outcomes, Output, Plan, Registry, Report, Result, Secret,
+    ShellLine, Signal, Spawned, Task, TaskError, bail, client, config, connection, ensure, error, event, group, host,
+    output, plan, run, shell, task as tasks, transport,
+};
+pub use fabrs_macros::{cmd, task};
+
+#[cfg(feature = "cli")]
+pub use fabrs_cli::main;
+
+/// What a `tasks.rs` begins with: `use fabrs::prelude::*`.
+pub mod prelude {
+    pub use fabrs_core::connection::{cd, current, env, local, prefix, probe, run, secs};
+    pub use fabrs_core::group::{on, role};
+    pub use fabrs_core::run::{effect, once};
+    pub use fabrs_core::{
+        Call, Client, Command, Connection, Context, ErrorKind, ExitStatus, Group, Hide, Host, Outcome, Outcomes, Output,
+        ShellLine, TaskError, bail, ensure,
+    };
+    pub use fabrs_macros::{cmd, task};
+
+    /// What a task returns: nothing, or a value; `?` works on any error.
+    pub type Result<T = (), E = TaskError> = std::result::Result<T, E>;
+}
+
+/// What the macros expand to. Not part of the public API.
+#[doc(hidden)]
+pub mod __private {
+    pub use fabrs_core::__private::{BoxFuture, inventory};
+    pub use fabrs_core::shell::{Piece, ShellList, ShellValue};
+    pub use fabrs_core::task::{
+        Call, FromArg, Param, ParamKind, Place, RawArgs, Registration, Task, TaskReturn, blocking,
+    };
+    pub use fabrs_core::{Connection, Error, ShellLine, TaskError};
+
+    /// Builds the line of a `cmd!`.
+    pub fn line(pieces: &[Piece<'_>]) -> ShellLine {
+        ShellLine::from_pieces(pieces)
+    }
+}
