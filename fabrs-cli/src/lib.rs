@@ -1,1 +1,16 @@
-//! stub
+//! The command line of fabrs: what `fab` and every compiled `tasks.rs` understand, and the launcher between the two.
+//!
+//! `fab` reads its arguments ([`typed`]), finds and compiles the project's `tasks.rs` ([`launcher`]) and becomes that
+//! tool; the tool reads the same arguments against its tasks, plans, runs ([`tool`]) and shows what happens ([`show`]).
+
+pub mod launcher;
+
+mod fab;
+mod help;
+mod interrupt;
+mod show;
+mod tool;
+mod typed;
+
+pub use fab::fab;
+pub use tool::{main, main_with};

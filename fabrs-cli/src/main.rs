@@ -1,2 +1,5 @@
-//! stub
-fn main() {}
+//! The `fab` command.
+
+fn main() -> std::process::ExitCode {
+    fabrs_cli::fab()
+}

@@ -22,8 +22,9 @@ pub(super) struct Package {
 impl Package {
     /// Makes the package called `name`, whose sources have a given digest.
     ///
-    /// The digest stands in the manifest because cargo takes a file for unchanged when it is older than what was made
-    /// from it: a `tasks.rs` that came by `rsync -a` or `tar` is, and yesterday's tasks would run.
+    /// The digest stands in the manifest, as a feature that nobody asks for, because cargo takes a file for unchanged
+    /// when it is older than what was made from it: a `tasks.rs` that came by `rsync -a` or `tar` is, and yesterday's
+    /// tasks would run. A package that declares other features is compiled again, and its files keep their names.
     pub(super) fn new(project: &Project, name: &str, block: Block, digest: &str) -> Self {
         let mut dependencies = block.dependencies;
         for dependency in dependencies.iter_mut().map(|(_, dependency)| dependency) {
@@ -37,7 +38,6 @@ impl Package {
             ("name", name.into()),
             ("version", "0.0.0".into()),
             ("edition", block.edition.unwrap_or_else(|| "2024".to_owned()).into()),
-            ("description", digest.into()),
             ("publish", false.into()),
         ]);
         let tasks = project.tasks.to_string_lossy();
@@ -46,6 +46,7 @@ impl Package {
             // A library, and no module of main.rs: `crate::` and inner attributes mean what they say.
             ("lib", table([("name", "tasks".into()), ("path", tasks.as_ref().into())]).into()),
             ("dependencies", dependencies.into()),
+            ("features", table([(&format!("sources-{digest}"), Value::Array(Vec::new()))]).into()),
             ("profile", table([("dev", profile::dev(block.profile).into())]).into()),
             // Its own root, whatever lies above the cache.
             ("workspace", table([("resolver", "3".into())]).into()),

@@ -57,7 +57,9 @@ impl<F: FnOnce()> Progress for Editing<F> {
     }
 
     fn note(&mut self, note: Note<'_>) {
-        if let (Note::Crate { name: "tasks.rs", .. }, Some(edit)) = (note, self.edit.take()) {
+        if matches!(note, Note::Crate { name: "tasks.rs", .. })
+            && let Some(edit) = self.edit.take()
+        {
             edit();
         }
     }

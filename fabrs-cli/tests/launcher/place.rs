@@ -11,17 +11,17 @@ use fabrs_core::Error;
 use tempfile::TempDir;
 
 /// A folder that is gone with the test.
-pub struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 /// What was told while a tool was prepared.
 #[derive(Debug, Default)]
-pub struct Heard {
+pub(crate) struct Heard {
     /// Each note, as `Debug` shows it.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// The compiler's messages.
-    pub diagnostics: String,
+    pub(crate) diagnostics: String,
 }
 
 impl Progress for Heard {
@@ -39,18 +39,18 @@ impl Progress for Heard {
 
 impl Heard {
     /// Tells whether anything was compiled.
-    pub fn compiling(&self) -> bool {
+    pub(crate) fn compiling(&self) -> bool {
         self.notes.iter().any(|note| note.starts_with("Compiling"))
     }
 
     /// Tells whether a crate was.
-    pub fn crate_compiled(&self, name: &str) -> bool {
+    pub(crate) fn crate_compiled(&self, name: &str) -> bool {
         self.notes.iter().any(|note| note.starts_with("Crate") && note.contains(&format!("{name:?}")))
     }
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         place.write("fabrs/Cargo.toml", "[package]\nname = 'fabrs'\nversion = '0.0.0'\nedition = '2024'\n");
         place.write("fabrs/src/lib.rs", include_str!("stand_in.rs"));
@@ -58,40 +58,40 @@ impl Place {
     }
 
     /// Returns a path in the place.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().canonicalize().expect("the folder is there").join(name)
     }
 
     /// Writes a file, making its folders.
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let file = self.path(name);
         fs::create_dir_all(file.parent().expect("files lie in folders")).expect("folders can be made");
         fs::write(file, text).expect("files can be written");
     }
 
     /// Writes a `tasks.rs` of the stand-in into a folder.
-    pub fn project(&self, folder: &str, code: &str) -> Project {
+    pub(crate) fn project(&self, folder: &str, code: &str) -> Project {
         self.project_with(folder, "", code)
     }
 
     /// Like [`project`](Self::project), with more lines in the manifest block.
-    pub fn project_with(&self, folder: &str, block: &str, code: &str) -> Project {
+    pub(crate) fn project_with(&self, folder: &str, block: &str, code: &str) -> Project {
         let fabrs = self.path("fabrs");
         let block = format!("[dependencies]\nfabrs.path = {:?}\n{block}", fabrs.display().to_string());
-        let block: String = block.lines().map(|line| format!("//! {line}\n")).collect();
-        self.write(&format!("{folder}/tasks.rs"), &format!("//! ```cargo\n{block}//! ```\n{code}\n"));
+        let block = block.trim_end().replace('\n', "\n//! ");
+        self.write(&format!("{folder}/tasks.rs"), &format!("//! ```cargo\n//! {block}\n//! ```\n{code}\n"));
         find(&self.path(folder)).expect("it was just written")
     }
 
     /// Returns this process's environment with the place's cache and what is changed, for somebody in the place.
-    pub fn environment(&self, changes: &[(&str, &str)]) -> Environment {
+    pub(crate) fn environment(&self, changes: &[(&str, &str)]) -> Environment {
         let changes = changes.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let cache = (OsString::from("FABRS_CACHE"), self.path("cache").into_os_string());
         Environment::new(env::vars_os().chain([cache]).chain(changes), self.path(""))
     }
 
     /// Prepares a tool, and returns it with what was heard.
-    pub fn try_prepare(&self, project: &Project, changes: &[(&str, &str)]) -> (Result<PathBuf, Error>, Heard) {
+    pub(crate) fn try_prepare(&self, project: &Project, changes: &[(&str, &str)]) -> (Result<PathBuf, Error>, Heard) {
         let mut heard = Heard::default();
         let prepared = prepare(project, &self.environment(changes), &mut heard);
         (prepared, heard)
@@ -99,20 +99,20 @@ impl Place {
 
     /// Prepares a tool which must compile, and returns what it prints with what was heard.
     #[track_caller]
-    pub fn run(&self, project: &Project) -> (String, Heard) {
+    pub(crate) fn run(&self, project: &Project) -> (String, Heard) {
         let (prepared, heard) = self.try_prepare(project, &[]);
         let tool = prepared.unwrap_or_else(|error| panic!("{error:?}\n{}", heard.diagnostics));
         (output(&tool), heard)
     }
 
     /// Returns the project's own folder in the cache.
-    pub fn room(&self, project: &Project) -> PathBuf {
+    pub(crate) fn room(&self, project: &Project) -> PathBuf {
         self.path("cache/fabrs/projects").join(project.hash())
     }
 }
 
 /// Runs a tool and returns what it prints.
-pub fn output(tool: &Path) -> String {
+pub(crate) fn output(tool: &Path) -> String {
     let output = Command::new(tool).output().expect("the tool starts");
     String::from_utf8(output.stdout).expect("it prints text")
 }

@@ -31,7 +31,7 @@ impl Progress for Waits {
 
     fn note(&mut self, note: Note<'_>) {
         if note == Note::Waiting {
-            self.0.send(()).unwrap();
+            self.0.send(()).expect("the test waits");
         }
     }
 }

@@ -77,6 +77,11 @@ impl Error {
         self.with(|inner| inner.location = Some(location))
     }
 
+    /// Leaves out the line of code: for what was asked for on a command line, where it would say nothing.
+    pub fn without_location(self) -> Self {
+        self.with(|inner| inner.location = None)
+    }
+
     /// Carries what the command left.
     pub(crate) fn with_output(self, output: Output) -> Self {
         self.with(|inner| inner.output = Some(output))

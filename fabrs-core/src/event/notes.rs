@@ -69,7 +69,7 @@ impl Notes {
     ///
     /// An error that concerns several hosts reaches this once for each of them, and is shown once. The same block from
     /// a task and host that met it before is something that happened again, and is shown again.
-    pub(super) fn error_once(&self, task: &str, host: Option<&Host>, error: &Error) -> String {
+    fn error_once(&self, task: &str, host: Option<&Host>, error: &Error) -> String {
         let block = error.block().to_string();
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let first = !shown.contains_key(&block);

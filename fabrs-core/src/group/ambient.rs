@@ -22,12 +22,12 @@ pub fn role(name: impl Into<String>) -> Role {
 ///
 /// [`ErrorKind::Usage`] outside a task, and where the environment has no such role.
 #[track_caller]
-pub fn on(role: Role) -> Result<Group> {
+pub fn on(Role(role): Role) -> Result<Group> {
     let location = Location::caller();
     let here = current();
     let Some(client) = here.client() else {
         return Err(Error::new(ErrorKind::Usage, "`on(..)` was called outside a task").at(location));
     };
-    let hosts = client.inventory().hosts_for(&Wanted::Role(&role.0)).map_err(|error| error.at(location))?;
+    let hosts = client.inventory().hosts_for(&Wanted::Role(&role)).map_err(|error| error.at(location))?;
     Group::of(client, hosts)
 }

@@ -13,10 +13,13 @@ use crate::connection::current;
 use crate::error::{Error, ErrorKind, Result, TaskError};
 use crate::event::Event;
 
+/// A value of any type.
+type Value = Arc<dyn Any + Send + Sync>;
+
 /// What the hosts of a run have settled, by name. An error is settled too: nobody tries again behind the first's back.
 #[derive(Debug, Default)]
 struct Settled {
-    values: Mutex<HashMap<String, Arc<OnceCell<Result<Arc<dyn Any + Send + Sync>>>>>>,
+    values: Mutex<HashMap<String, Arc<OnceCell<Result<Value>>>>>,
 }
 
 /// Evaluates `future` once for the whole run, under `name`: the first host to come here does, all others get its value
@@ -58,7 +61,7 @@ where
     }
 }
 
-async fn evaluate<T, E, F>(client: &Client, name: &str, future: F) -> Result<Arc<dyn Any + Send + Sync>>
+async fn evaluate<T, E, F>(client: &Client, name: &str, future: F) -> Result<Value>
 where
     F: Future<Output = Result<T, E>>,
     E: Into<TaskError>,

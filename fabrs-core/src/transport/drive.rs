@@ -17,7 +17,7 @@ use crate::event::Stream;
 use crate::output::{ExitStatus, Signal};
 
 /// How long a command has between TERM and KILL. With [`LAST_WAIT`] it keeps every cancel below two seconds.
-const GRACE: Duration = Duration::from_millis(1000);
+const GRACE: Duration = Duration::from_secs(1);
 /// How long the end of a killed command is waited for.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 

@@ -119,15 +119,18 @@ impl HostKeys {
 
     async fn ask(&self, key: &HostKey) -> Result<()> {
         let name = &self.target.trust.name;
-        let mut question = format!("the host `{name}` shows a {} key that is not known.\n", key.algorithm());
-        question.push_str(&format!("fingerprint: {}\naccept and record it? [yes/no] ", key.fingerprint()));
+        let mut question = format!(
+            "the host `{name}` shows a {} key that is not known.\nfingerprint: {}\naccept and record it? [yes/no] ",
+            key.algorithm(),
+            key.fingerprint()
+        );
         self.asking.store(true, Ordering::Relaxed);
         let answer = loop {
             let answer = self.settings.ask.line(&question).await;
             match answer.as_deref().map(str::trim) {
                 Ok("yes" | "no") | Err(_) => break answer,
                 Ok(typed) if typed == key.fingerprint() => break answer,
-                Ok(_) => question = "please say `yes`, `no`, or the fingerprint: ".to_owned(),
+                Ok(_) => "please say `yes`, `no`, or the fingerprint: ".clone_into(&mut question),
             }
         };
         self.asking.store(false, Ordering::Relaxed);

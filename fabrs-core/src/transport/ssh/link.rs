@@ -27,7 +27,7 @@ const WINDOW: u32 = 2 << 20;
 /// How many packets of one channel may wait for its pump; the pump always empties it, so few are enough.
 const QUEUE: usize = 32;
 /// How long a login may take without a word from the server: sshd's own `LoginGraceTime`.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(120);
+const LOGIN_TIMEOUT: Duration = Duration::from_mins(2);
 /// How often, and after how long at first, a server that hung up before its greeting is tried again: sshd does so when
 /// more log in at once than its `MaxStartups`.
 const GREETING_TRIES: u32 = 6;
@@ -36,7 +36,7 @@ const GREETING_WAIT: Duration = Duration::from_millis(100);
 /// A host, the gateway before it, and the session to it while there is one.
 pub(super) struct Link {
     target: Arc<Target>,
-    gateway: Option<Arc<Link>>,
+    gateway: Option<Arc<Self>>,
     settings: Arc<SshSettings>,
     session: Mutex<Option<Arc<Session>>>,
 }

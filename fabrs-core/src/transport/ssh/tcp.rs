@@ -13,7 +13,7 @@ use tokio::net::{TcpStream, lookup_host};
 /// How long the first address has before the next is tried beside it (RFC 8305 §8 suggests 250 ms).
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 /// When an idle connection is asked by the kernel whether it still stands.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 /// A read of fewer bytes is a reply somebody waits for, and not bulk.
 const SMALL_READ: usize = 4096;
 

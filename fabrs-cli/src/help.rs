@@ -1,0 +1,113 @@
+//! Help pages and the list of tasks.
+
+use std::fmt::Write as _;
+
+use fabrs_core::config::Config;
+use fabrs_core::task::{ParamKind, Place, Task};
+use fabrs_core::{ExitCode, Registry};
+
+use crate::typed::{command, task_command};
+
+/// Returns the help page of `fab`.
+pub(crate) fn page() -> String {
+    let mut text = String::from(
+        "Runs tasks of a tasks.rs, or a shell line, on hosts over SSH.\n\n\
+         Usage: fab [OPTIONS] [ENVIRONMENT] TASK [ARGUMENTS] [TASK [ARGUMENTS]]...\n       \
+         fab [OPTIONS] -H HOSTS -- SHELL LINE\n\n",
+    );
+    text.push_str(&options(command()));
+    text.push_str("\nExit codes:\n");
+    for (code, meaning) in ExitCode::ALL {
+        let _ = writeln!(text, "  {:>3}    {meaning}", code.code());
+    }
+    text.push_str(
+        "  128+n  ended by signal n\n\n\
+         With one host, `fab -H HOST -- LINE` returns the line's own status.\n",
+    );
+    text
+}
+
+/// Returns the help page of a task.
+pub(crate) fn task_page(task: &'static Task) -> String {
+    let mut text = String::new();
+    if !task.docs.is_empty() {
+        text.push_str(task.docs);
+        text.push_str("\n\n");
+    }
+    let _ = writeln!(text, "Usage: fab [OPTIONS] {}", usage(task));
+    let own = options(task_command(task));
+    if !own.is_empty() {
+        text.push('\n');
+        text.push_str(&own);
+    }
+    let place = match task.place {
+        Place::Inherit => "the hosts of the environment, or of `-H`".to_owned(),
+        Place::Local => "here; it has no host of its own".to_owned(),
+        Place::Hosts(hosts) => hosts.join(", "),
+        Place::Role(role) => format!("the hosts of the role `{role}`, or of `-H`"),
+    };
+    let _ = write!(text, "\nRuns on: {place}");
+    if let Some(rolling) = task.rolling {
+        let _ = write!(text, ", {rolling} at a time");
+    }
+    let _ = writeln!(text, "\nDefined in: {}:{}", task.file, task.line);
+    text
+}
+
+/// Returns how a task is called: `deploy SERVICE [--tag TAG]`.
+fn usage(task: &Task) -> String {
+    let mut text = task.shown_name();
+    for param in task.params {
+        let (name, value) = (param.shown_name(), param.name.to_uppercase());
+        let _ = match param.kind {
+            ParamKind::Required => write!(text, " {value}"),
+            ParamKind::Flag if param.is_on_by_default() => write!(text, " [--no-{name}]"),
+            ParamKind::Flag => write!(text, " [--{name}]"),
+            ParamKind::Optional => write!(text, " [--{name} {value}]"),
+            ParamKind::List => write!(text, " [--{name} {value}]..."),
+        };
+    }
+    text
+}
+
+/// Returns the table of options that clap draws.
+fn options(command: clap::Command) -> String {
+    let text = command.help_template("{all-args}").render_help().to_string();
+    let text = text.trim_end();
+    if text.is_empty() { String::new() } else { format!("{text}\n") }
+}
+
+/// Returns the list of tasks, with the environments they can run in.
+pub(crate) fn list(registry: &Registry, config: &Config) -> String {
+    let mut text = String::new();
+    let names: Vec<(String, String)> = registry.tasks().iter().map(|task| row(task)).collect();
+    let width = names.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    if names.is_empty() {
+        text.push_str("No tasks: mark functions of tasks.rs with `#[task]`.\n");
+    } else {
+        text.push_str("Tasks:\n");
+    }
+    for (name, summary) in names {
+        let _ = writeln!(text, "{}", format!("  {name:width$}  {summary}").trim_end());
+    }
+    let environments = config.environments();
+    if !environments.is_empty() {
+        text.push_str("\nEnvironments:\n");
+        let width = environments.iter().map(|environment| environment.name().chars().count()).max().unwrap_or(0);
+        for environment in environments {
+            let hosts: Vec<String> = environment.all_hosts().iter().map(ToString::to_string).collect();
+            let _ = writeln!(text, "  {:width$}  {}", environment.name(), hosts.join(", "));
+        }
+    }
+    text
+}
+
+fn row(task: &Task) -> (String, String) {
+    let mut name = task.shown_name();
+    if !task.aliases.is_empty() {
+        let _ = write!(name, " ({})", task.aliases.join(", "));
+    }
+    let summary = task.summary().to_owned();
+    let summary = if task.default { format!("{summary} (default)").trim_start().to_owned() } else { summary };
+    (name, summary)
+}

@@ -1,0 +1,75 @@
+//! Choosing the sink of a run.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+
+use fabrs_core::config::Variables;
+use fabrs_core::event::{Json, Passthrough, Plain, Prefix, Sink, Spool, Style};
+use fabrs_core::{Error, Result};
+
+use crate::typed::Globals;
+
+/// Where everything that is shown goes through, and the sink that writes to it.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) spool: Arc<Spool>,
+    style: Style,
+}
+
+impl Screen {
+    /// Makes the screen of a run: JSON where that is asked for, bytes as they come for one line on one host, prefixed
+    /// lines otherwise. `on_broken` is called when the reader of our stdout has gone.
+    pub(crate) fn new(
+        globals: &Globals,
+        one_line_on_one_host: bool,
+        variables: &Variables,
+        on_broken: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        let spool = Arc::new(Spool::stdio(on_broken));
+        let style = style(variables);
+        let sink: Arc<dyn Sink> = if globals.json {
+            Arc::new(Json::new(Arc::clone(&spool), style))
+        } else if one_line_on_one_host {
+            Arc::new(Passthrough::new(Arc::clone(&spool), style))
+        } else {
+            Arc::new(Plain::new(Arc::clone(&spool), Prefix::Host, style))
+        };
+        Self { sink, spool, style }
+    }
+
+    /// Shows the block of an error on stderr.
+    pub(crate) fn error(&self, error: &Error) {
+        self.spool.push(fabrs_core::event::Stream::Stderr, paint(error, self.style).as_bytes());
+    }
+
+    /// Shows lines on stderr.
+    pub(crate) fn note(&self, text: &str) {
+        self.spool.push(fabrs_core::event::Stream::Stderr, text.as_bytes());
+    }
+}
+
+/// Colour is used on a terminal that has it, unless `NO_COLOR` is set; `CLICOLOR_FORCE` uses it anyway.
+pub(crate) fn style(variables: &Variables) -> Style {
+    let terminal = io::stdout().is_terminal() && io::stderr().is_terminal() && variables.has_capable_term();
+    if variables.force_color || (terminal && !variables.no_color) { Style::Colour } else { Style::Plain }
+}
+
+fn paint(error: &Error, style: Style) -> String {
+    let block = error.block().to_string();
+    match style {
+        Style::Plain => format!("{block}\n"),
+        Style::Colour => format!("{}\n", block.replacen("error:", "\u{1b}[1;31merror:\u{1b}[0m", 1)),
+    }
+}
+
+/// Prints a page to stdout. A reader that went away (`| head -1`) is no error.
+pub(crate) fn print(page: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(page.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::new(fabrs_core::ErrorKind::Local, "could not write to stdout").caused_by(source))
+        }
+        _ => Ok(()),
+    }
+}

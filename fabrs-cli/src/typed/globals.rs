@@ -1,0 +1,179 @@
+//! The options of `fab` itself: declared once, for parsing and for the help page.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use fabrs_core::config::{Choice, Input, Mode, OnFailure, Order, Settings, SshConfigFrom, Unreachable};
+use fabrs_core::{Error, ErrorKind, Host};
+
+/// The options of `fab` itself, as they were typed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Globals {
+    pub(crate) hosts: Vec<String>,
+    pub(crate) json: bool,
+    pub(crate) list: bool,
+    pub(crate) help: bool,
+    pub(crate) version: bool,
+    pub(crate) echo: bool,
+    user: Option<String>,
+    port: Option<u16>,
+    gateway: Option<Host>,
+    identities: Vec<PathBuf>,
+    ssh_config: Option<PathBuf>,
+    connect_timeout: Option<Duration>,
+    command_timeout: Option<Duration>,
+    parallel: Option<NonZeroUsize>,
+    serial: bool,
+    keep_going: bool,
+    skip_bad_hosts: bool,
+    warn_only: bool,
+    no_input: bool,
+    dry_run: bool,
+    yes: bool,
+}
+
+const CONNECTING: &str = "Connecting";
+const RUNNING: &str = "Running";
+const SHOWING: &str = "Showing";
+
+/// Returns the options of `fab` as arguments; whoever has an option of the same name or letter keeps it.
+pub(crate) fn arguments() -> Vec<Arg> {
+    let value = |id: &'static str, name: &'static str, help: &'static str| {
+        Arg::new(id).long(id).value_name(name).help(help).action(ArgAction::Set)
+    };
+    let switch = |id: &'static str, help: &'static str| Arg::new(id).long(id).help(help).action(ArgAction::SetTrue);
+    let connecting = [
+        value("hosts", "HOSTS", "Run on these hosts: a comma list, `@FILE`, or `@local`; may be repeated")
+            .short('H')
+            .action(ArgAction::Append),
+        value("user", "USER", "Log in as this user").short('u'),
+        value("port", "PORT", "Connect to this port").value_parser(value_parser!(u16).range(1..)),
+        value("gateway", "HOST", "Connect through this host").short('g').value_parser(|text: &str| text.parse::<Host>()),
+        value("identity", "FILE", "Offer this private key first; may be repeated")
+            .short('i')
+            .action(ArgAction::Append)
+            .value_parser(value_parser!(PathBuf)),
+        value("ssh-config", "FILE", "Read this ssh config instead of the user's and the system's")
+            .short('S')
+            .value_parser(value_parser!(PathBuf)),
+        value("connect-timeout", "SECONDS", "Wait this long for a host to answer [default: 10]")
+            .short('t')
+            .value_parser(seconds),
+    ];
+    let running = [
+        value("command-timeout", "SECONDS", "End a command that runs longer").short('T').value_parser(seconds),
+        value("parallel", "N", "Work on at most N hosts at a time [default: 64]")
+            .short('P')
+            .value_parser(value_parser!(NonZeroUsize)),
+        switch("serial", "Work on one host after the other"),
+        switch("keep-going", "Go on with the other hosts and tasks after a failure"),
+        switch("skip-bad-hosts", "Leave out hosts that can't be reached, with a warning"),
+        switch("warn-only", "Take a command that fails for a warning").short('w'),
+        switch("dry-run", "Show what would run and where; change nothing").short('n'),
+        switch("yes", "Answer yes to what would be asked before a change").short('y'),
+        switch("no-input", "Never ask: a question is an error"),
+    ];
+    let showing = [
+        switch("list", "List the tasks").short('l'),
+        switch("echo", "Show each command before it runs").short('e'),
+        switch("json", "Print what happens as JSON, a line an event"),
+        switch("help", "Show this help, or that of a task").short('h'),
+        switch("version", "Show the version").short('V'),
+    ];
+    let group = |heading: &'static str, arguments: Vec<Arg>| {
+        arguments.into_iter().map(move |argument| argument.help_heading(heading))
+    };
+    group(CONNECTING, connecting.into())
+        .chain(group(RUNNING, running.into()))
+        .chain(group(SHOWING, showing.into()))
+        .collect()
+}
+
+/// Returns an empty command that understands the options of `fab` and nothing else.
+pub(crate) fn command() -> Command {
+    bare("fab").args(arguments())
+}
+
+/// Returns a command without the options that clap would add by itself.
+pub(super) fn bare(name: impl Into<clap::builder::Str>) -> Command {
+    Command::new(name).no_binary_name(true).disable_help_flag(true).disable_version_flag(true).args_override_self(true)
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "a number of seconds above 0 is needed".to_owned())
+}
+
+impl Globals {
+    /// Takes the options out of what clap read; those that the command does not have are left alone.
+    pub(super) fn absorb(&mut self, matches: &ArgMatches) {
+        let flag = |id: &str| matches.try_get_one::<bool>(id).ok().flatten().is_some_and(|set| *set);
+        self.hosts.extend(many::<String>(matches, "hosts"));
+        self.identities.extend(many::<PathBuf>(matches, "identity"));
+        take(&mut self.user, matches, "user");
+        take(&mut self.port, matches, "port");
+        take(&mut self.gateway, matches, "gateway");
+        take(&mut self.ssh_config, matches, "ssh-config");
+        take(&mut self.connect_timeout, matches, "connect-timeout");
+        take(&mut self.command_timeout, matches, "command-timeout");
+        take(&mut self.parallel, matches, "parallel");
+        self.json |= flag("json");
+        self.list |= flag("list");
+        self.help |= flag("help");
+        self.version |= flag("version");
+        self.echo |= flag("echo");
+        self.serial |= flag("serial");
+        self.keep_going |= flag("keep-going");
+        self.skip_bad_hosts |= flag("skip-bad-hosts");
+        self.warn_only |= flag("warn-only");
+        self.no_input |= flag("no-input");
+        self.dry_run |= flag("dry-run");
+        self.yes |= flag("yes");
+    }
+
+    /// Returns the settings they make, before `fabrs.toml` and the environment have their say.
+    pub(crate) fn settings(&self) -> Settings {
+        let choice = Settings::default();
+        Settings {
+            user: Choice { argument: self.user.clone(), config: None },
+            port: Choice { argument: self.port, config: None },
+            gateway: Choice { argument: self.gateway.clone(), config: None },
+            identities: self.identities.clone(),
+            ssh_config: self.ssh_config.clone().map_or(SshConfigFrom::Default, SshConfigFrom::File),
+            connect_timeout: Choice { argument: self.connect_timeout, config: None },
+            command_timeout: self.command_timeout,
+            limit: self.parallel.unwrap_or(choice.limit),
+            order: if self.serial { Order::Serial } else { Order::Parallel },
+            on_failure: if self.keep_going { OnFailure::Continue } else { OnFailure::Stop },
+            unreachable: if self.skip_bad_hosts { Unreachable::Skip } else { Unreachable::Fail },
+            warn_only: self.warn_only,
+            input: if self.no_input { Input::Refused } else { Input::Allowed },
+            mode: if self.dry_run { Mode::DryRun } else { Mode::Run },
+            assume_yes: self.yes,
+        }
+    }
+}
+
+fn many<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, id: &str) -> Vec<T> {
+    matches.try_get_many::<T>(id).ok().flatten().into_iter().flatten().cloned().collect()
+}
+
+fn take<T: Clone + Send + Sync + 'static>(into: &mut Option<T>, matches: &ArgMatches, id: &str) {
+    if let Some(value) = matches.try_get_one::<T>(id).ok().flatten() {
+        *into = Some(value.clone());
+    }
+}
+
+/// Makes one of our errors out of one of clap's: its first line, and its tip as the hint.
+pub(super) fn usage(error: &clap::Error, try_this: &str) -> Error {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let tip = text.lines().map(str::trim).find_map(|line| line.strip_prefix("tip: "));
+    let what = first.strip_prefix("error: ").unwrap_or(first).replace('\'', "`");
+    Error::new(ErrorKind::Usage, what).hint(tip.map_or_else(|| try_this.to_owned(), |tip| tip.replace('\'', "`")))
+}

@@ -1,0 +1,9 @@
+//! Arguments as they were typed: exactly that, before anything is looked up or resolved.
+
+mod globals;
+mod split;
+mod task_args;
+
+pub(crate) use globals::{Globals, command};
+pub(crate) use split::Typed;
+pub(crate) use task_args::task_command;

@@ -1,0 +1,164 @@
+//! Taking a command line apart: options of `fab`, an environment, tasks with their arguments, and what follows `--`.
+
+use clap::{ArgAction, Command};
+use fabrs_core::config::near;
+use fabrs_core::task::{Param, ParamKind, Task};
+use fabrs_core::{Call, Error, ErrorKind, Registry, Result};
+
+use super::globals::{Globals, command, usage};
+use super::task_args::{read, task_command};
+
+/// What was typed.
+#[derive(Debug, Default)]
+pub(crate) struct Typed {
+    pub(crate) globals: Globals,
+    pub(crate) environment: Option<String>,
+    pub(crate) calls: Vec<Call>,
+    /// What `--help` is asked about, where it is a task.
+    pub(crate) topic: Option<&'static Task>,
+    /// The one shell line after `--`.
+    pub(crate) line: Option<String>,
+}
+
+/// Splits off what follows the first `--`, as one shell line: its words with blanks between them, as `ssh` does.
+fn line_after_dashes(mut words: Vec<String>) -> (Vec<String>, Option<String>) {
+    match words.iter().position(|word| word == "--") {
+        Some(at) => {
+            let rest = words.split_off(at);
+            (words, Some(rest.get(1..).unwrap_or_default().join(" ")))
+        }
+        None => (words, None),
+    }
+}
+
+impl Typed {
+    /// Takes apart what stands before the first word that is no option: all that `fab` itself needs to know.
+    pub(crate) fn options_only(words: Vec<String>) -> Result<(Self, Vec<String>)> {
+        let (words, line) = line_after_dashes(words);
+        let mut reader = Reader { words: words.into_iter().peekable() };
+        let mut typed = Self { line, ..Self::default() };
+        typed.globals(&mut reader)?;
+        Ok((typed, reader.words.collect()))
+    }
+
+    /// Takes everything apart; each task and argument is checked before anything runs.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] for an unknown option, task or argument, and for a value of the wrong type.
+    pub(crate) fn parse(words: Vec<String>, registry: &Registry, environments: &[&str]) -> Result<Self> {
+        let (mut typed, rest) = Self::options_only(words)?;
+        let mut reader = Reader { words: rest.into_iter().peekable() };
+        if let Some(name) = reader.words.next_if(|word| environments.contains(&word.as_str())) {
+            typed.environment = Some(name);
+            typed.globals(&mut reader)?;
+        }
+        while let Some(word) = reader.words.next() {
+            let Some(task) = registry.find(&word) else { return Err(unknown(&word, registry, environments)) };
+            if typed.globals.help {
+                typed.topic = Some(task);
+                return Ok(typed);
+            }
+            typed.task(task, &mut reader)?;
+        }
+        Ok(typed)
+    }
+
+    /// Reads options of `fab`, up to the first word that is none.
+    fn globals(&mut self, reader: &mut Reader) -> Result<()> {
+        let command = command();
+        let mut options = Vec::new();
+        while let Some(option) = reader.option() {
+            options.extend(reader.with_value(&command, option));
+        }
+        let matches =
+            command.try_get_matches_from(options).map_err(|error| usage(&error, "`fab --help` lists the options"))?;
+        self.globals.absorb(&matches);
+        Ok(())
+    }
+
+    /// Reads one task's arguments, up to the word that is the next task.
+    fn task(&mut self, task: &'static Task, reader: &mut Reader) -> Result<()> {
+        let command = task_command(task);
+        let mut needed: Vec<&'static Param> =
+            task.params.iter().filter(|param| param.kind == ParamKind::Required).collect();
+        let (mut options, mut positionals) = (Vec::new(), Vec::new());
+        loop {
+            if let Some(option) = reader.option() {
+                needed.retain(|param| !is_option_of(param, &option));
+                options.extend(reader.with_value(&command, option));
+            } else if !needed.is_empty()
+                && let Some(value) = reader.words.next()
+            {
+                positionals.push((needed.remove(0), value));
+            } else {
+                break;
+            }
+        }
+        let args = read(task, &options, &positionals, &mut self.globals)?;
+        if self.globals.help {
+            self.topic = Some(task);
+            return Ok(());
+        }
+        let missing: Vec<&str> = needed.iter().map(|param| param.name).collect();
+        if !missing.is_empty() {
+            return Err(args.missing(&missing));
+        }
+        self.calls.push((task.bind)(&args)?);
+        Ok(())
+    }
+}
+
+fn is_option_of(param: &Param, option: &str) -> bool {
+    let name = option.split('=').next().unwrap_or_default();
+    let long = name.strip_prefix("--").is_some_and(|long| long == param.shown_name());
+    let short = param.short.is_some_and(|letter| !option.starts_with("--") && option.get(1..).is_some_and(|rest| rest.starts_with(letter)));
+    long || short
+}
+
+/// The words of a command line, from the front.
+struct Reader {
+    words: std::iter::Peekable<std::vec::IntoIter<String>>,
+}
+
+impl Reader {
+    /// Takes the next word, if it is an option and not a negative number.
+    fn option(&mut self) -> Option<String> {
+        self.words.next_if(|word| {
+            word.strip_prefix('-').is_some_and(|rest| !rest.is_empty() && !rest.starts_with(|c: char| c.is_ascii_digit()))
+        })
+    }
+
+    /// Returns an option with its value, where it takes one that is not part of the same word.
+    fn with_value(&mut self, command: &Command, option: String) -> Vec<String> {
+        let value = if takes_next(command, &option) { self.words.next() } else { None };
+        std::iter::once(option).chain(value).collect()
+    }
+}
+
+/// Tells whether the value of an option is the next word. In `-wH` it is that of the last letter.
+fn takes_next(command: &Command, option: &str) -> bool {
+    let takes = |arg: &clap::Arg| matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
+    if let Some(long) = option.strip_prefix("--") {
+        return command.get_arguments().any(|arg| arg.get_long() == Some(long) && takes(arg));
+    }
+    let mut letters = option.chars().skip(1).peekable();
+    while let Some(letter) = letters.next() {
+        if command.get_arguments().any(|arg| arg.get_short() == Some(letter) && takes(arg)) {
+            return letters.peek().is_none();
+        }
+    }
+    false
+}
+
+fn unknown(word: &str, registry: &Registry, environments: &[&str]) -> Error {
+    let tasks: Vec<String> = registry.tasks().iter().map(|task| task.shown_name()).collect();
+    let error = Error::new(ErrorKind::Usage, format!("there is no task `{word}`"));
+    let dashed = word.replace('_', "-");
+    let known = tasks.iter().map(String::as_str).chain(environments.iter().copied());
+    match near(&dashed, known) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None if tasks.is_empty() => error.hint("there are no tasks: mark functions of tasks.rs with `#[task]`"),
+        None => error.hint(format!("there are: {}", tasks.join(", "))),
+    }
+}

@@ -1,0 +1,190 @@
+//! `#[task(…)]`: where a task runs, and under which names.
+
+use proc_macro2::TokenStream;
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::{Expr, ExprLit, Lit, LitInt, LitStr, Meta, Path, Token};
+
+use crate::errors::Errors;
+use crate::near;
+
+/// What stands in `#[task(…)]`.
+#[derive(Default)]
+pub(super) struct TaskAttr {
+    pub(super) default: bool,
+    pub(super) local: Option<Path>,
+    pub(super) hosts: Option<(Path, Vec<LitStr>)>,
+    pub(super) role: Option<(Path, LitStr)>,
+    pub(super) rolling: Option<(Path, usize)>,
+    pub(super) name: Option<LitStr>,
+    pub(super) aliases: Vec<LitStr>,
+}
+
+const KEYS: [&str; 7] = ["default", "local", "hosts", "role", "rolling", "name", "alias"];
+
+impl TaskAttr {
+    /// Reads the keys, and leaves out those that are wrong.
+    pub(super) fn read(arguments: TokenStream, errors: &mut Errors) -> Self {
+        let mut attr = Self::default();
+        let metas = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(arguments);
+        let mut seen: Vec<String> = Vec::new();
+        for meta in errors.ok(metas).into_iter().flatten() {
+            let key = key(meta.path());
+            if key != "alias" && seen.contains(&key) {
+                errors.add(meta.path(), format!("`{key}` is given twice"));
+                continue;
+            }
+            errors.ok(attr.take(&key, &meta));
+            seen.push(key);
+        }
+        attr
+    }
+
+    fn take(&mut self, key: &str, meta: &Meta) -> syn::Result<()> {
+        let path = meta.path().clone();
+        match key {
+            "default" => {
+                switch(meta)?;
+                self.default = true;
+            }
+            "local" => {
+                switch(meta)?;
+                self.local = Some(path);
+            }
+            "hosts" => self.hosts = Some((path, hosts(meta)?)),
+            "role" => self.role = Some((path, text(meta, "role = \"web\"")?)),
+            "rolling" => self.rolling = Some((path, rolling(meta)?)),
+            "name" => self.name = Some(name(meta, "name = \"build-docs\"")?),
+            "alias" => self.aliases.push(name(meta, "alias = \"d\"")?),
+            unknown => {
+                let text = format!("unknown key `{unknown}` in `#[task(…)]`: {}", near::hint(unknown, &KEYS));
+                return Err(syn::Error::new_spanned(path, text));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns a key as it is written.
+pub(super) fn key(path: &Path) -> String {
+    let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+    segments.join("::")
+}
+
+/// Checks a key that takes no value.
+fn switch(meta: &Meta) -> syn::Result<()> {
+    match meta {
+        Meta::Path(_) => Ok(()),
+        _ => Err(wrong(meta, &key(meta.path()))),
+    }
+}
+
+fn text(meta: &Meta, example: &str) -> syn::Result<LitStr> {
+    match meta {
+        Meta::NameValue(pair) => match &pair.value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if !text.value().trim().is_empty() => Ok(text.clone()),
+            _ => Err(wrong(meta, example)),
+        },
+        _ => Err(wrong(meta, example)),
+    }
+}
+
+/// Reads a name that can be typed as one word and is not taken for an option.
+fn name(meta: &Meta, example: &str) -> syn::Result<LitStr> {
+    let name = text(meta, example)?;
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if name.value().starts_with(char::is_alphabetic) && name.value().chars().all(is_part) {
+        Ok(name)
+    } else {
+        let text = format!("`{}` cannot be typed as a task's name: it begins with a letter, and holds letters, digits, `-`, `_` and `.`", name.value());
+        Err(syn::Error::new(name.span(), text))
+    }
+}
+
+fn hosts(meta: &Meta) -> syn::Result<Vec<LitStr>> {
+    const EXAMPLE: &str = "hosts(\"web1\", \"deploy@web2\")";
+    let Meta::List(list) = meta else { return Err(wrong(meta, EXAMPLE)) };
+    let parse = Punctuated::<LitStr, Token![,]>::parse_terminated;
+    let hosts = list.parse_args_with(parse).map_err(|_| wrong(meta, EXAMPLE))?;
+    if hosts.is_empty() || hosts.iter().any(|host| host.value().trim().is_empty()) {
+        return Err(wrong(meta, EXAMPLE));
+    }
+    Ok(hosts.into_iter().collect())
+}
+
+fn rolling(meta: &Meta) -> syn::Result<usize> {
+    const EXAMPLE: &str = "rolling = 1";
+    let Meta::NameValue(pair) = meta else { return Err(wrong(meta, EXAMPLE)) };
+    let Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) = &pair.value else { return Err(wrong(meta, EXAMPLE)) };
+    match LitInt::base10_parse::<usize>(number)? {
+        0 => {
+            let text = "`rolling = 0` would never begin: it is on how many hosts at a time the task runs, at least 1";
+            Err(syn::Error::new_spanned(number, text))
+        }
+        hosts => Ok(hosts),
+    }
+}
+
+fn wrong(meta: &Meta, example: &str) -> syn::Error {
+    syn::Error::new_spanned(meta, format!("write `{example}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+
+    fn read(arguments: TokenStream) -> (TaskAttr, Vec<String>) {
+        let mut errors = Errors::default();
+        let attr = TaskAttr::read(arguments, &mut errors);
+        (attr, errors.texts())
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let (attr, errors) = read(quote! { default, role = "web", rolling = 2, name = "go", alias = "d", alias = "dd" });
+        assert_eq!(errors, [""; 0]);
+        assert!(attr.default && attr.local.is_none() && attr.hosts.is_none());
+        assert_eq!(attr.role.map(|(_, role)| role.value()).as_deref(), Some("web"));
+        assert_eq!(attr.rolling.map(|(_, hosts)| hosts), Some(2));
+        assert_eq!(attr.name.map(|name| name.value()).as_deref(), Some("go"));
+        assert_eq!(attr.aliases.iter().map(LitStr::value).collect::<Vec<_>>(), ["d", "dd"]);
+        let (attr, errors) = read(quote! { hosts("a", "b",), });
+        assert_eq!(errors, [""; 0]);
+        let (_, hosts) = attr.hosts.unwrap();
+        assert_eq!(hosts.iter().map(LitStr::value).collect::<Vec<_>>(), ["a", "b"]);
+        assert!(read(quote! { local }).0.local.is_some());
+    }
+
+    #[track_caller]
+    fn refused(arguments: TokenStream, expected: &str) {
+        let (_, errors) = read(arguments);
+        assert!(errors.len() == 1 && errors[0].starts_with(expected), "{errors:?}");
+    }
+
+    #[test]
+    fn a_wrong_key_or_value_says_what_to_write() {
+        refused(quote! { roles = "web" }, "unknown key `roles` in `#[task(…)]`: did you mean `role`?");
+        refused(quote! { parallel }, "unknown key `parallel` in `#[task(…)]`: known are `default`, `local`");
+        refused(quote! { role("web") }, "write `role = \"web\"`");
+        refused(quote! { role = web }, "write `role = \"web\"`");
+        refused(quote! { role = "" }, "write `role = \"web\"`");
+        refused(quote! { hosts = "a" }, "write `hosts(\"web1\", \"deploy@web2\")`");
+        refused(quote! { hosts() }, "write `hosts(");
+        refused(quote! { local = true }, "write `local`");
+        refused(quote! { rolling }, "write `rolling = 1`");
+        refused(quote! { rolling = "1" }, "write `rolling = 1`");
+        refused(quote! { rolling = 0 }, "`rolling = 0` would never begin");
+        refused(quote! { name = "-x" }, "`-x` cannot be typed as a task's name");
+        refused(quote! { alias = "a b" }, "`a b` cannot be typed");
+        refused(quote! { default, default }, "`default` is given twice");
+    }
+
+    #[test]
+    fn what_is_right_beside_a_mistake_is_kept() {
+        let (attr, errors) = read(quote! { role = "web", rolling = 0, colour, default });
+        assert_eq!(errors.len(), 2);
+        assert!(attr.default && attr.role.is_some() && attr.rolling.is_none());
+    }
+}

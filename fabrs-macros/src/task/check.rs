@@ -1,0 +1,143 @@
+//! What a task's function may not be, and why.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::{ItemFn, ReturnType, Safety, Signature, Type};
+
+use super::attr::TaskAttr;
+use super::params::Params;
+use crate::errors::Errors;
+
+/// The functions of the prelude: a task of the same name would stand in front of them, and call itself.
+const PRELUDE: [&str; 22] = [
+    "cd", "cmd", "confirm", "current", "effect", "env", "get", "local", "on", "once", "prefix", "probe", "prompt", "put",
+    "role", "run", "secs", "step", "sudo", "sync", "task", "v_run",
+];
+
+/// Explains what `#[task]` stands on, where that is no function; `error` is why it could not be read as one.
+pub(super) fn no_function(item: &TokenStream, error: syn::Error) -> syn::Error {
+    let words: Vec<String> = item
+        .clone()
+        .into_iter()
+        .filter_map(|token| match token {
+            TokenTree::Ident(ident) => Some(ident.to_string()),
+            _ => None,
+        })
+        .take_while(|word| word != "fn")
+        .collect();
+    let other = ["struct", "enum", "union", "trait", "impl", "mod", "type", "static", "use"];
+    if words.iter().any(|word| other.contains(&word.as_str())) {
+        syn::Error::new_spanned(item, "`#[task]` stands on a function: `#[task] async fn deploy() -> Result { … }`")
+    } else {
+        error
+    }
+}
+
+/// Checks all but the parameters, and tells whether a call of the function can be written at all.
+pub(super) fn function(function: &ItemFn, errors: &mut Errors) -> bool {
+    check_name(&function.sig.ident, errors);
+    let signature = &function.sig;
+    // One after the other, so that each is told, whatever the others say.
+    let receiver = check_receiver(signature, errors);
+    let generics = check_generics(signature, errors);
+    let qualifiers = check_qualifiers(signature, errors);
+    let output = check_output(signature, errors);
+    receiver && generics && qualifiers && output
+}
+
+fn check_name(name: &Ident, errors: &mut Errors) {
+    let text = name.unraw().to_string();
+    if PRELUDE.contains(&text.as_str()) {
+        errors.add(
+            name,
+            format!(
+                "a task cannot be called `{text}`: that is a function of the prelude, and `{text}(..)` in this file \
+                 would call the task instead (`#[task(name = \"{text}\")]` on a function of another name is fine)"
+            ),
+        );
+    }
+}
+
+fn check_receiver(signature: &Signature, errors: &mut Errors) -> bool {
+    if let Some(receiver) = signature.receiver() {
+        errors.add(receiver, "a task is a function, not a method: `fab` has no value to call it on");
+    }
+    signature.receiver().is_none()
+}
+
+fn check_generics(signature: &Signature, errors: &mut Errors) -> bool {
+    let generics = &signature.generics;
+    if !generics.params.is_empty() {
+        let text = "a task cannot be generic: its arguments are read from the command line, so their types must be known";
+        errors.add(&generics.params, text);
+    } else if let Some(clause) = &generics.where_clause {
+        errors.add(clause, "a task cannot have a `where` clause: its types must be known");
+    }
+    generics.params.is_empty() && generics.where_clause.is_none()
+}
+
+fn check_qualifiers(signature: &Signature, errors: &mut Errors) -> bool {
+    let mut sound = true;
+    let mut refuse = |at: &dyn quote::ToTokens, word: &str, why: &str| {
+        errors.add(at, format!("a task cannot be {word}: {why}"));
+        sound = false;
+    };
+    if let Some(constness) = &signature.constness {
+        refuse(constness, "`const`", "it runs when `fab` calls it");
+    }
+    match &signature.safety {
+        Safety::Unsafe(token) => refuse(token, "`unsafe`", "anyone may call it from the command line"),
+        Safety::Safe(token) => refuse(token, "`safe`", "write `fn` alone"),
+        Safety::Default => {}
+    }
+    if let Some(abi) = &signature.abi {
+        refuse(abi, "`extern`", "`fab` calls it from Rust");
+    }
+    if let Some(variadic) = &signature.variadic {
+        refuse(variadic, "variadic", "write `Vec<T>` for an argument that can be given several times");
+    }
+    sound
+}
+
+fn check_output(signature: &Signature, errors: &mut Errors) -> bool {
+    let ReturnType::Type(_, output) = &signature.output else { return true };
+    let sound = !matches!(**output, Type::ImplTrait(_) | Type::Never(_));
+    if !sound {
+        errors.add(output, "a task returns `Result`, or nothing");
+    }
+    sound
+}
+
+/// Checks the keys of `#[task(…)]` against each other and against the parameters.
+pub(super) fn place(attr: &TaskAttr, params: &Params, errors: &mut Errors) {
+    check_hosts_and_role(attr, errors);
+    check_local(attr, errors);
+    check_local_connection(attr, params, errors);
+}
+
+fn check_hosts_and_role(attr: &TaskAttr, errors: &mut Errors) {
+    if let (Some(_), Some((role, _))) = (&attr.hosts, &attr.role) {
+        errors.add(role, "give either `hosts` or `role`: which of them would be meant?");
+    }
+}
+
+fn check_local(attr: &TaskAttr, errors: &mut Errors) {
+    let Some(local) = &attr.local else { return };
+    let other = match attr {
+        TaskAttr { hosts: Some(_), .. } => "hosts",
+        TaskAttr { role: Some(_), .. } => "role",
+        TaskAttr { rolling: Some(_), .. } => "rolling",
+        _ => return,
+    };
+    errors.add(
+        local,
+        format!("`local` and `{other}` do not go together: a `local` task runs once, here, and reaches hosts by `on(role(..))`"),
+    );
+}
+
+fn check_local_connection(attr: &TaskAttr, params: &Params, errors: &mut Errors) {
+    if let (Some(_), Some(connection)) = (&attr.local, &params.connection) {
+        let text = "a `local` task has no host, so there is no connection to take: write `local(..)`, or `on(role(..))`";
+        errors.add(connection, text);
+    }
+}

@@ -1,0 +1,78 @@
+//! Doc comments as help texts.
+
+use syn::{Attribute, Expr, Lit, Meta};
+
+/// Returns the doc comment of an item, its lines joined, without the indentation they share.
+pub(super) fn docs(attrs: &[Attribute]) -> String {
+    let comments = attrs.iter().filter_map(comment);
+    let lines: Vec<String> = comments.flat_map(|text| comment_lines(&text)).collect();
+    let indent = lines.iter().filter(|line| !line.trim().is_empty()).map(|line| indentation(line)).min().unwrap_or(0);
+    let dedented: Vec<&str> = lines.iter().map(|line| line.get(indent..).unwrap_or_default().trim_end()).collect();
+    dedented.join("\n").trim_matches('\n').to_owned()
+}
+
+/// Tells whether an attribute is a line of a doc comment.
+pub(super) fn is_doc(attr: &Attribute) -> bool {
+    attr.path().is_ident("doc")
+}
+
+fn comment(attr: &Attribute) -> Option<String> {
+    match &attr.meta {
+        Meta::NameValue(doc) if is_doc(attr) => match &doc.value {
+            Expr::Lit(value) => match &value.lit {
+                Lit::Str(text) => Some(text.value()),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Returns the lines of one comment; those of `/** … */` come as one text, often with stars in front.
+fn comment_lines(text: &str) -> Vec<String> {
+    let has_stars = text.contains('\n') && text.lines().skip(1).all(|line| line.trim_start().starts_with('*') || line.trim().is_empty());
+    let without_star = |line: &str| line.trim_start().strip_prefix('*').unwrap_or(line).to_owned();
+    text.split('\n').map(|line| if has_stars { without_star(line) } else { line.to_owned() }).collect()
+}
+
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::{ItemFn, parse_quote};
+
+    use super::*;
+
+    #[track_caller]
+    fn case(function: &ItemFn, expected: &str) {
+        assert_eq!(docs(&function.attrs), expected);
+    }
+
+    #[test]
+    fn a_comment_is_its_lines_without_what_indents_them_all() {
+        case(
+            &parse_quote! {
+                /// Puts a build live.
+                ///
+                ///     fab deploy
+                #[inline]
+                /// The end.
+                fn f() {}
+            },
+            "Puts a build live.\n\n    fab deploy\nThe end.",
+        );
+        case(&parse_quote! { #[doc = "One."] #[doc(hidden)] fn f() {} }, "One.");
+        case(&parse_quote! { fn f() {} }, "");
+    }
+
+    #[test]
+    fn a_block_comment_loses_its_stars() {
+        let block = "\n * One.\n *\n *  - two\n ";
+        case(&parse_quote! { #[doc = #block] fn f() {} }, "One.\n\n - two");
+        let plain = " One.\n Two * three.";
+        case(&parse_quote! { #[doc = #plain] fn f() {} }, "One.\nTwo * three.");
+    }
+}
