@@ -74,3 +74,8 @@ pub mod __private {
         ShellLine::from_pieces(pieces)
     }
 }
+
+/// The README's examples, compiled so that they stay true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

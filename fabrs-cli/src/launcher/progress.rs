@@ -24,7 +24,7 @@ pub enum Note<'a> {
         done: usize,
         /// About how many there are.
         total: usize,
-        /// The one that was begun last.
+        /// The one that was begun last; the user's own is called `tasks.rs`.
         name: &'a str,
     },
     /// Cargo is at something else: its own words.
@@ -111,6 +111,8 @@ impl Progress for Bar {
             Note::Waiting => self.show("waiting for another fab to compile tasks.rs"),
             Note::Compiling { first: true } => self.show("compiling tasks.rs for the first time"),
             Note::Compiling { first: false } => self.show("compiling tasks.rs"),
+            // The last one needs no count, and alone, as after most changes, it is nothing but what is said anyway.
+            Note::Crate { name: "tasks.rs", .. } => self.line.set_message(self.doing),
             Note::Crate { done, total, name } => {
                 self.line.set_message(format!("{}: {done}/{total} {name}", self.doing));
             }

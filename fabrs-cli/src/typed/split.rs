@@ -157,7 +157,7 @@ fn unknown(word: &str, registry: &Registry, environments: &[&str]) -> Error {
     let dashed = word.replace('_', "-");
     let known = tasks.iter().map(String::as_str).chain(environments.iter().copied());
     match near(&dashed, known) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        Some(near) => error.hint(format!("did you mean `{near}`? there are: {}", tasks.join(", "))),
         None if tasks.is_empty() => error.hint("there are no tasks: mark functions of tasks.rs with `#[task]`"),
         None => error.hint(format!("there are: {}", tasks.join(", "))),
     }

@@ -14,7 +14,6 @@ use crate::output::ExitStatus;
 /// is what only a command that ran can know, and fails with [`ErrorKind::NotRun`](crate::ErrorKind::NotRun) in a dry
 /// run: a value is never invented.
 #[derive(Debug, Clone)]
-#[must_use = "an output tells whether the command did what it was asked"]
 pub struct Output {
     pub(crate) record: Arc<Record>,
 }

@@ -34,7 +34,8 @@ impl Parse for Line {
 }
 
 const NO_LITERAL: &str = "cmd! takes one string literal: `cmd!(\"git checkout {tag}\")`";
-const EXTRA: &str = "cmd! takes one string literal and nothing else: name values in it, as in `cmd!(\"git checkout {tag}\")`";
+const EXTRA: &str =
+    "cmd! takes one string literal and nothing else: name values in it, as in `cmd!(\"git checkout {tag}\")`";
 
 impl Line {
     fn expand(&self) -> syn::Result<TokenStream> {

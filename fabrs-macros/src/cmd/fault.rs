@@ -76,9 +76,9 @@ impl Fault {
                 "{piece} {at} stands inside backticks, where no quoting holds: write `$(…)` instead of the backticks"
             ),
             K::InComment => format!("{piece} {at} stands in a comment, which a line break in the value would end"),
-            K::UnclearComment => format!(
-                "{piece} {at} stands right behind a `)`: put a blank between them for a comment, or quote it"
-            ),
+            K::UnclearComment => {
+                format!("{piece} {at} stands right behind a `)`: put a blank between them for a comment, or quote it")
+            }
             K::InHereDocument => format!(
                 "{piece} {at} stands in a here-document, where no quoting holds: give the command its text by \
                  `.stdin(..)`"

@@ -114,9 +114,9 @@ mod tests {
         misuse("0:03", Misuse::Positional);
         misuse("files...:03", Misuse::FormattedList);
         misuse("files:03...", Misuse::FormattedList);
-        for inside in
-            ["print $1", "a,b", "1..3", " x ", "x ", "x.len()", "x + 1", "type", "_", "...", ".x", "x.", "a::B", "n:{w}"]
-        {
+        for inside in [
+            "print $1", "a,b", "1..3", " x ", "x ", "x.len()", "x + 1", "type", "_", "...", ".x", "x.", "a::B", "n:{w}",
+        ] {
             misuse(inside, Misuse::NoName);
         }
     }

@@ -96,7 +96,10 @@ fn name(meta: &Meta, example: &str) -> syn::Result<LitStr> {
     if name.value().starts_with(char::is_alphabetic) && name.value().chars().all(is_part) {
         Ok(name)
     } else {
-        let text = format!("`{}` cannot be typed as a task's name: it begins with a letter, and holds letters, digits, `-`, `_` and `.`", name.value());
+        let text = format!(
+            "`{}` cannot be typed as a task's name: it begins with a letter, and holds letters, digits, `-`, `_` and `.`",
+            name.value()
+        );
         Err(syn::Error::new(name.span(), text))
     }
 }
@@ -143,7 +146,8 @@ mod tests {
 
     #[test]
     fn every_key_is_read() {
-        let (attr, errors) = read(quote! { default, role = "web", rolling = 2, name = "go", alias = "d", alias = "dd" });
+        let (attr, errors) =
+            read(quote! { default, role = "web", rolling = 2, name = "go", alias = "d", alias = "dd" });
         assert_eq!(errors, [""; 0]);
         assert!(attr.default && attr.local.is_none() && attr.hosts.is_none());
         assert_eq!(attr.role.map(|(_, role)| role.value()).as_deref(), Some("web"));

@@ -9,9 +9,9 @@ use super::params::Params;
 use crate::errors::Errors;
 
 /// The functions of the prelude: a task of the same name would stand in front of them, and call itself.
-const PRELUDE: [&str; 22] = [
-    "cd", "cmd", "confirm", "current", "effect", "env", "get", "local", "on", "once", "prefix", "probe", "prompt", "put",
-    "role", "run", "secs", "step", "sudo", "sync", "task", "v_run",
+const PRELUDE: [&str; 21] = [
+    "cd", "cmd", "confirm", "current", "effect", "env", "get", "local", "on", "once", "prefix", "probe", "prompt",
+    "put", "role", "run", "secs", "step", "sudo", "sync", "v_run",
 ];
 
 /// Explains what `#[task]` stands on, where that is no function; `error` is why it could not be read as one.
@@ -68,7 +68,8 @@ fn check_receiver(signature: &Signature, errors: &mut Errors) -> bool {
 fn check_generics(signature: &Signature, errors: &mut Errors) -> bool {
     let generics = &signature.generics;
     if !generics.params.is_empty() {
-        let text = "a task cannot be generic: its arguments are read from the command line, so their types must be known";
+        let text =
+            "a task cannot be generic: its arguments are read from the command line, so their types must be known";
         errors.add(&generics.params, text);
     } else if let Some(clause) = &generics.where_clause {
         errors.add(clause, "a task cannot have a `where` clause: its types must be known");
@@ -137,7 +138,8 @@ fn check_local(attr: &TaskAttr, errors: &mut Errors) {
 
 fn check_local_connection(attr: &TaskAttr, params: &Params, errors: &mut Errors) {
     if let (Some(_), Some(connection)) = (&attr.local, &params.connection) {
-        let text = "a `local` task has no host, so there is no connection to take: write `local(..)`, or `on(role(..))`";
+        let text =
+            "a `local` task has no host, so there is no connection to take: write `local(..)`, or `on(role(..))`";
         errors.add(connection, text);
     }
 }

@@ -31,7 +31,8 @@ fn comment(attr: &Attribute) -> Option<String> {
 
 /// Returns the lines of one comment; those of `/** … */` come as one text, often with stars in front.
 fn comment_lines(text: &str) -> Vec<String> {
-    let has_stars = text.contains('\n') && text.lines().skip(1).all(|line| line.trim_start().starts_with('*') || line.trim().is_empty());
+    let has_stars = text.contains('\n')
+        && text.lines().skip(1).all(|line| line.trim_start().starts_with('*') || line.trim().is_empty());
     let without_star = |line: &str| line.trim_start().strip_prefix('*').unwrap_or(line).to_owned();
     text.split('\n').map(|line| if has_stars { without_star(line) } else { line.to_owned() }).collect()
 }

@@ -1,9 +1,10 @@
 //! `#[task]`: from a function to the function, its description, and a typed call of it.
 //!
-//! [`attr`] reads `#[task(…)]`, [`params`] the parameters and their `#[arg(…)]`, [`docs`] doc comments; [`check`] holds
+//! [`attr`] reads `#[task(…)]`, [`params`] the parameters, [`arg`] their `#[arg(…)]`, [`docs`] doc comments; [`check`] holds
 //! what a task's function may not be; [`expand`] writes the result. Reading goes on after a mistake, and as much as can
 //! be made is made beside the compile errors, so that one mistake is one error.
 
+mod arg;
 mod attr;
 mod check;
 mod docs;

@@ -83,7 +83,10 @@ fn a_value_where_no_quoting_holds_is_refused() {
     refused("cat <<{x}\nE", "`<<{x}` at line 1, column 5: a here-document needs a plain name");
     refused("echo ${x:-{y}}", "`{y}` at column 11 stands inside `${…}`, which belongs to the shell");
     refused("echo \\{x}", "`{x}` at column 7 stands behind a backslash");
-    refused("echo $HOME{x}", "`{x}` at column 11 stands right behind `$HOME` and would become part of that name: write `${HOME}`");
+    refused(
+        "echo $HOME{x}",
+        "`{x}` at column 11 stands right behind `$HOME` and would become part of that name: write `${HOME}`",
+    );
     refused("echo {n}>log", "`{n}` at column 6 stands right before a redirection");
     refused("cp --to={dirs...}", "`{dirs...}` at column 9 becomes several words");
     refused("cp {a...}{b}", "`{a...}` at column 4 becomes several words");
@@ -136,8 +139,38 @@ fn quotes_in_comments_and_here_documents_open_nothing() {
 
 /// What the lines of the next test are made of: everything that opens, closes or hides a quote.
 const FRAGMENTS: [&str; 32] = [
-    "{v}", "{v}", "{v}", "\"{v}\"", " {v} ", ": ", ": ", " ", "'", "\"", "`", "\\", "$", "$(", "\"$(", "((", "$((", "))", "(",
-    ")", ")\"", ")#", "#", "${x:-", "}}", "$'", "\n", ": <<E\n", "<<'E'\n", "\nE\n", "case a in a)", ";;esac",
+    "{v}",
+    "{v}",
+    "{v}",
+    "\"{v}\"",
+    " {v} ",
+    ": ",
+    ": ",
+    " ",
+    "'",
+    "\"",
+    "`",
+    "\\",
+    "$",
+    "$(",
+    "\"$(",
+    "((",
+    "$((",
+    "))",
+    "(",
+    ")",
+    ")\"",
+    ")#",
+    "#",
+    "${x:-",
+    "}}",
+    "$'",
+    "\n",
+    ": <<E\n",
+    "<<'E'\n",
+    "\nE\n",
+    "case a in a)",
+    ";;esac",
 ];
 
 /// Adds two numbers where a shell executes it, and nowhere else.

@@ -1,0 +1,106 @@
+//! Every shape of a task compiles, describes itself, and binds what was typed; no lint objects to what is generated.
+#![forbid(unsafe_code)]
+#![deny(warnings, missing_docs, missing_debug_implementations, rust_2018_idioms, unused, nonstandard_style)]
+#![deny(unreachable_pub, unused_qualifications, let_underscore_drop, single_use_lifetimes, unused_lifetimes)]
+
+use std::path::PathBuf;
+
+use fabrs::Registry;
+use fabrs::prelude::*;
+use fabrs::tasks::{ParamKind, Place, RawArgs};
+
+/// Puts a build live.
+///
+///   Indented.
+#[task(role = "web", rolling = 1, default, alias = "d", alias = "ship")]
+async fn deploy_all(
+    c: Connection,
+    /// The tag to deploy.
+    ///
+    /// The last good one if it is left out.
+    #[arg(short)]
+    tag: Option<String>,
+    #[arg(short = 'F')] files: Vec<PathBuf>,
+    /// How many.
+    #[arg(default = 2 + 3)]
+    count: u16,
+    #[arg(default = "main")] branch: String,
+    force: bool,
+    #[arg(default = true)] check: bool,
+    r#type: String,
+    mut _unused: f64,
+) -> Result<usize> {
+    let _ = (&c, &tag, &branch, force, check, &r#type);
+    _unused += 1.0;
+    Ok(files.len() + usize::from(count))
+}
+
+/// Counts.
+#[task(local)]
+fn plain(name: String) -> Result {
+    drop(name);
+    Ok(())
+}
+
+#[task(hosts("web1", "web2"), name = "build-docs")]
+fn nothing() {}
+
+/// Tasks for others to use.
+pub mod shared {
+    /// Is public.
+    #[fabrs::task]
+    pub async fn public(args: String, connection: u8, value: bool) -> std::result::Result<String, std::io::Error> {
+        Ok(format!("{args}{connection}{value}"))
+    }
+
+    #[fabrs::task]
+    pub(crate) async fn nearly() {}
+}
+
+fn main() {
+    let registry = Registry::linked();
+    let names: Vec<_> = registry.tasks().iter().map(|task| task.name).collect();
+    assert_eq!(names, ["build_docs", "deploy_all", "nearly", "plain", "public"]);
+
+    let task = deploy_all::task();
+    assert_eq!((task.line, task.module), (18, module_path!()));
+    assert!(task.file.ends_with("task.rs"), "{}", task.file);
+    assert_eq!(task.docs, "Puts a build live.\n\n  Indented.");
+    assert_eq!((task.place, task.rolling, task.default), (Place::Role("web"), Some(1), true));
+    assert_eq!(task.aliases, ["d", "ship"]);
+    let shown: Vec<_> =
+        task.params.iter().map(|p| (p.name, p.short, p.kind, p.type_name, p.default)).collect();
+    assert_eq!(
+        shown,
+        [
+            ("tag", Some('t'), ParamKind::Optional, "Option<String>", None),
+            ("files", Some('F'), ParamKind::List, "Vec<PathBuf>", None),
+            ("count", None, ParamKind::Optional, "u16", Some("2 + 3")),
+            ("branch", None, ParamKind::Optional, "String", Some("main")),
+            ("force", None, ParamKind::Flag, "bool", None),
+            ("check", None, ParamKind::Flag, "bool", Some("true")),
+            ("type", None, ParamKind::Required, "String", None),
+            ("unused", None, ParamKind::Required, "f64", None),
+        ]
+    );
+    assert_eq!(task.params[0].docs, "The tag to deploy.\n\nThe last good one if it is left out.");
+    assert_eq!(nothing::task().place, Place::Hosts(&["web1", "web2"]));
+    assert_eq!(plain::task().place, Place::Local);
+    assert_eq!(shared::nearly::task().place, Place::Inherit);
+
+    let mut typed = RawArgs::new(task);
+    for (at, value) in [(0, "v1"), (1, "a"), (1, "b"), (4, "true"), (6, "x"), (7, "0.5")] {
+        typed.push(&task.params[at], value);
+    }
+    let bound = (task.bind)(&typed).expect("all that is needed was typed");
+    let shown: Vec<_> = bound.arguments().iter().map(|(name, text)| format!("{name}={text}")).collect();
+    assert_eq!(
+        shown.join(" "),
+        r#"tag=Some("v1") files=["a", "b"] count=5 branch="main" force=true check=true type="x" unused=0.5"#
+    );
+
+    let call: Call<usize> = deploy_all::call(None, vec![], 1, String::new(), false, true, String::new(), 0.0);
+    assert_eq!(call.task().name, "deploy_all");
+    let call: Call<String> = shared::public::call(String::new(), 1, true);
+    drop(call);
+}
