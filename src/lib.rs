@@ -50,8 +50,8 @@ pub mod prelude {
     pub use fabrs_core::group::{on, role};
     pub use fabrs_core::run::{effect, once};
     pub use fabrs_core::{
-        Call, Client, Command, Connection, Context, ErrorKind, ExitStatus, Group, Hide, Host, Outcome, Outcomes, Output,
-        ShellLine, TaskError, bail, ensure,
+        Call, Client, Command, Connection, Context, ErrorKind, ExitStatus, Group, Hide, Host, Outcome, Outcomes,
+        Output, ShellLine, TaskError, bail, ensure,
     };
     pub use fabrs_macros::{cmd, task};
 

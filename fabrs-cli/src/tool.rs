@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use fabrs_core::config::{Config, Environment, Inventory, Settings, Variables, Wanted, typed_hosts};
+use fabrs_core::config::{Config, Environment, Input, Inventory, Mode, Settings, Variables, Wanted, typed_hosts};
 use fabrs_core::event::{Event, Sink};
 use fabrs_core::group::Group;
-use fabrs_core::transport::Level;
+use fabrs_core::transport::{Ask, Level, NoInput, Terminal};
 use fabrs_core::{Client, Error, ErrorKind, Executor, Plan, Registry, Result, ShellLine};
 
 use crate::help;
@@ -105,10 +105,14 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config) -> Result<ExitCo
         None => 0,
     };
     let one_line_on_one_host = typed.calls.is_empty() && line_hosts == 1;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|source| {
-        Error::new(ErrorKind::Internal, "could not start the runtime").caused_by(source)
-    })?;
-    runtime.block_on(Session { typed, settings, inventory, variables, one_line_on_one_host }.run())
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::new(ErrorKind::Internal, "could not start the runtime").caused_by(source))?;
+    let code = runtime.block_on(Session { typed, settings, inventory, variables, one_line_on_one_host }.run());
+    // A thread that still waits for an answer, or for a plain task, must not keep a run that was ended.
+    runtime.shutdown_background();
+    code
 }
 
 /// One run of the tool.
@@ -122,9 +126,8 @@ struct Session {
 
 impl Session {
     async fn run(self) -> Result<ExitCode> {
-        let interrupts = Interrupts::new().map_err(|source| {
-            Error::new(ErrorKind::Internal, "could not listen for signals").caused_by(source)
-        })?;
+        let interrupts = Interrupts::new()
+            .map_err(|source| Error::new(ErrorKind::Internal, "could not listen for signals").caused_by(source))?;
         let broken = fabrs_core::transport::RunStop::default();
         let sign = broken.clone();
         let screen = Screen::new(&self.typed.globals, self.one_line_on_one_host, &self.variables, move || {
@@ -145,7 +148,9 @@ impl Session {
             }
         };
         let (result, interrupted) = interrupts.guard(&client, say, work).await;
-        client.close().await;
+        if result.is_some() {
+            client.close().await;
+        }
         let code = match result {
             Some(Err(error)) => {
                 screen.error(&error);
@@ -174,6 +179,7 @@ impl Session {
 
     /// Runs the tasks, then the line.
     async fn steps(&self, client: &Client, screen: &Screen) -> Result<ExitCode> {
+        self.confirm().await?;
         let mut code = ExitCode::SUCCESS;
         if !self.typed.calls.is_empty() {
             let plan = Plan::new(self.typed.calls.clone(), client)?;
@@ -190,6 +196,27 @@ impl Session {
             Some(line) => self.line(line, client, screen).await,
             None => Ok(code),
         }
+    }
+
+    /// Asks for the name of a protected environment before anything is changed in it.
+    async fn confirm(&self) -> Result<()> {
+        let Some(environment) = self.inventory.environment().filter(|environment| environment.is_protected()) else {
+            return Ok(());
+        };
+        if self.settings.assume_yes || self.settings.mode == Mode::DryRun {
+            return Ok(());
+        }
+        let name = environment.name();
+        let question = format!("`{name}` is protected; type its name to go on: ");
+        let answer = match self.settings.input {
+            Input::Allowed => Terminal::default().line(&question).await,
+            Input::Refused => NoInput.line(&question).await,
+        };
+        let answer = answer.map_err(|error| error.hint("`-y` answers for you"))?;
+        if answer.trim() == name {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Prompt, format!("`{name}` was not confirmed, nothing was run")))
     }
 
     /// Runs the line after `--` on every host.

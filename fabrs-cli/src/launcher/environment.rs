@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
-        Environment::new(variables.iter().map(|(name, value)| (name.into(), value.into())), "/work")
+        Environment::new(variables.iter().map(|(name, value)| (name.into(), value.into())), "/here")
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_relative_cache_is_below_the_working_folder() {
-        assert_eq!(environment(&[("FABRS_CACHE", "c")]).cache(), Some(PathBuf::from("/work/c")));
+        assert_eq!(environment(&[("FABRS_CACHE", "c")]).cache(), Some(PathBuf::from("/here/c")));
         assert_eq!(environment(&[("FABRS_CACHE", "")]).cache(), None);
     }
 

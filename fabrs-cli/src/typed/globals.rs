@@ -50,7 +50,9 @@ pub(crate) fn arguments() -> Vec<Arg> {
             .action(ArgAction::Append),
         value("user", "USER", "Log in as this user").short('u'),
         value("port", "PORT", "Connect to this port").value_parser(value_parser!(u16).range(1..)),
-        value("gateway", "HOST", "Connect through this host").short('g').value_parser(|text: &str| text.parse::<Host>()),
+        value("gateway", "HOST", "Connect through this host")
+            .short('g')
+            .value_parser(|text: &str| text.parse::<Host>()),
         value("identity", "FILE", "Offer this private key first; may be repeated")
             .short('i')
             .action(ArgAction::Append)

@@ -112,7 +112,9 @@ impl Typed {
 fn is_option_of(param: &Param, option: &str) -> bool {
     let name = option.split('=').next().unwrap_or_default();
     let long = name.strip_prefix("--").is_some_and(|long| long == param.shown_name());
-    let short = param.short.is_some_and(|letter| !option.starts_with("--") && option.get(1..).is_some_and(|rest| rest.starts_with(letter)));
+    let short = param.short.is_some_and(|letter| {
+        !option.starts_with("--") && option.get(1..).is_some_and(|rest| rest.starts_with(letter))
+    });
     long || short
 }
 
@@ -125,7 +127,8 @@ impl Reader {
     /// Takes the next word, if it is an option and not a negative number.
     fn option(&mut self) -> Option<String> {
         self.words.next_if(|word| {
-            word.strip_prefix('-').is_some_and(|rest| !rest.is_empty() && !rest.starts_with(|c: char| c.is_ascii_digit()))
+            word.strip_prefix('-')
+                .is_some_and(|rest| !rest.is_empty() && !rest.starts_with(|c: char| c.is_ascii_digit()))
         })
     }
 

@@ -70,7 +70,9 @@ pub(super) fn read(
     for param in task.params {
         match param.kind {
             ParamKind::Flag if matches.get_flag(param.name) => args.push(param, "true"),
-            ParamKind::Flag if param.is_on_by_default() && matches.get_flag(&off_id(param)) => args.push(param, "false"),
+            ParamKind::Flag if param.is_on_by_default() && matches.get_flag(&off_id(param)) => {
+                args.push(param, "false")
+            }
             ParamKind::Flag => {}
             ParamKind::Required | ParamKind::Optional | ParamKind::List => {
                 for value in matches.get_many::<String>(param.name).into_iter().flatten() {

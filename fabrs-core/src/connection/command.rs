@@ -172,9 +172,8 @@ fn start(spec: Box<Spec>) -> Result<Started> {
         }
     };
     let defaults = client.defaults();
-    if spec.echo.unwrap_or(defaults.echo) {
-        client.sink().event(&Event::CommandStarted { host, command: &command, echo: true });
-    }
+    let echo = spec.echo.unwrap_or(defaults.echo);
+    client.sink().event(&Event::CommandStarted { host, command: &command, echo });
     let (recorder, captured) =
         Recorder::new(host.clone(), Arc::clone(&command), Arc::clone(client.sink()), spec.hide, spec.bound);
     let running = transport.start(Request {

@@ -34,6 +34,32 @@ impl ExitCode {
         (Self::Internal, "internal error"),
     ];
 
+    /// Returns the one that a run ends with in which all of these happened: a defect before a failure, that before a
+    /// refused login, and that before an unreachable host; all is done where there are none.
+    ///
+    /// ```
+    /// use fabrs_core::ExitCode;
+    ///
+    /// assert_eq!(ExitCode::worst([ExitCode::Unreachable, ExitCode::Failed, ExitCode::Ok]), ExitCode::Failed);
+    /// assert_eq!(ExitCode::worst([]), ExitCode::Ok);
+    /// ```
+    pub fn worst(codes: impl IntoIterator<Item = Self>) -> Self {
+        codes.into_iter().min_by_key(|code| code.severity()).unwrap_or(Self::Ok)
+    }
+
+    /// Orders exit codes, the one to return first.
+    fn severity(self) -> u8 {
+        match self {
+            Self::Internal => 0,
+            Self::Failed => 1,
+            Self::Login => 2,
+            Self::Unreachable => 3,
+            Self::Usage => 4,
+            Self::NoHost => 5,
+            Self::Ok => 6,
+        }
+    }
+
     /// Returns the number.
     pub fn code(self) -> u8 {
         self as u8

@@ -8,7 +8,6 @@ use crate::transport::Permission;
 
 /// What an effect left; nothing, where it was only planned.
 #[derive(Debug, Clone)]
-#[must_use = "an effect's value tells what came of it"]
 pub struct Effected<T> {
     name: String,
     value: Option<T>,
@@ -46,7 +45,9 @@ where
     let name = name.to_owned();
     async move {
         let Some(client) = client else {
-            return Err(Error::new(ErrorKind::Usage, format!("`effect({name:?}, ..)` was called outside a task")).at(location));
+            return Err(
+                Error::new(ErrorKind::Usage, format!("`effect({name:?}, ..)` was called outside a task")).at(location)
+            );
         };
         let value = match client.dial().effect(&name) {
             Permission::Make => Some(future.await.map_err(|error| error.into().into_error())?),

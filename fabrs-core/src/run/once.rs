@@ -47,7 +47,9 @@ where
     let name = name.to_owned();
     async move {
         let Some(client) = client else {
-            return Err(Error::new(ErrorKind::Usage, format!("`once({name:?}, ..)` was called outside a task")).at(location));
+            return Err(
+                Error::new(ErrorKind::Usage, format!("`once({name:?}, ..)` was called outside a task")).at(location)
+            );
         };
         let settled = client.shared::<Settled>();
         let cell = {

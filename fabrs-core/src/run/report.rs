@@ -40,7 +40,7 @@ impl Report {
     /// Returns the exit code of the run: a failure before a refused login before an unreachable host.
     pub fn exit_code(&self) -> ExitCode {
         let all = self.stages.iter().flat_map(|stage| stage.outcomes.iter());
-        all.map(|(_, outcome)| code(outcome)).min_by_key(|code| severity(*code)).unwrap_or(ExitCode::Ok)
+        ExitCode::worst(all.map(|(_, outcome)| code(outcome)))
     }
 }
 
@@ -51,18 +51,5 @@ fn code(outcome: &Outcome<()>) -> ExitCode {
         Outcome::Failed(_) | Outcome::Cancelled(_) => ExitCode::Failed,
         Outcome::Lost(_) => ExitCode::Unreachable,
         Outcome::Unreachable(error) => error.exit_code(),
-    }
-}
-
-/// Orders exit codes, the one to return first.
-fn severity(code: ExitCode) -> u8 {
-    match code {
-        ExitCode::Internal => 0,
-        ExitCode::Failed => 1,
-        ExitCode::Login => 2,
-        ExitCode::Unreachable => 3,
-        ExitCode::Usage => 4,
-        ExitCode::NoHost => 5,
-        ExitCode::Ok => 6,
     }
 }

@@ -75,13 +75,6 @@ impl Registry {
 }
 
 fn clash(what: &str, one: &Task, other: &Task) -> Error {
-    let text = format!(
-        "{what} `{}`: {}:{} and {}:{}",
-        one.shown_name(),
-        one.file,
-        one.line,
-        other.file,
-        other.line
-    );
+    let text = format!("{what} `{}`: {}:{} and {}:{}", one.shown_name(), one.file, one.line, other.file, other.line);
     Error::new(ErrorKind::Usage, text).hint("rename one of them")
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use futures::future::{BoxFuture, FutureExt};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::sync::Mutex;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -81,11 +82,37 @@ impl Ask for Terminal {
     }
 
     fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Secret>> {
-        self.ask(question, |question| rpassword::prompt_password(question).map(Secret::new)).boxed()
+        async move {
+            let _restore = RestoreEcho::new();
+            self.ask(question, |question| rpassword::prompt_password(question).map(Secret::new)).await
+        }
+        .boxed()
     }
 
     fn available(&self) -> bool {
         std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty").is_ok()
+    }
+}
+
+/// Gives the terminal back as it was.
+///
+/// Whoever reads a secret turns the echo off and on again, but a run that is stopped meanwhile ends while that thread
+/// still reads, and would leave a terminal that shows nothing.
+struct RestoreEcho(Option<(std::fs::File, Termios)>);
+
+impl RestoreEcho {
+    fn new() -> Self {
+        let open = std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty").ok();
+        Self(open.and_then(|tty| tcgetattr(&tty).ok().map(|state| (tty, state))))
+    }
+}
+
+impl Drop for RestoreEcho {
+    fn drop(&mut self) {
+        if let Some((tty, state)) = &self.0 {
+            // A terminal that is gone needs nothing.
+            let _ = tcsetattr(tty, OptionalActions::Now, state);
+        }
     }
 }
 

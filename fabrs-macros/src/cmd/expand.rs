@@ -42,7 +42,10 @@ impl Line {
         let line = self.literal.value();
         let parts = scan(&line).map_err(|fault| syn::Error::new(self.literal.span(), fault.message(&line)))?;
         let pieces = parts.iter().map(|part| piece(part, self.literal.span()));
-        Ok(quote! { ::fabrs::__private::line(&[#(#pieces),*]) })
+        // In a block of its own, because the pieces borrow values that need not be `Sync`: without it they would live
+        // until the end of `run(cmd!("…")).await`, and no task with such a line could be moved between threads.
+        let made = Ident::new("line", Span::mixed_site());
+        Ok(quote! { { let #made = ::fabrs::__private::line(&[#(#pieces),*]); #made } })
     }
 }
 
@@ -87,7 +90,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn case(input: TokenStream, expected: TokenStream) {
+    fn case(input: TokenStream, pieces: TokenStream) {
+        let expected = quote! { { let line = ::fabrs::__private::line(&[#pieces]); line } };
         assert_eq!(expand(input).to_string(), expected.to_string());
     }
 
@@ -96,16 +100,14 @@ mod tests {
         case(
             quote! { "git reset {tag} {self.files...}" },
             quote! {
-                ::fabrs::__private::line(&[
-                    ::fabrs::__private::Piece::Text("git reset "),
-                    ::fabrs::__private::Piece::Value(&tag),
-                    ::fabrs::__private::Piece::Text(" "),
-                    ::fabrs::__private::Piece::List(&self.files)
-                ])
+                ::fabrs::__private::Piece::Text("git reset "),
+                ::fabrs::__private::Piece::Value(&tag),
+                ::fabrs::__private::Piece::Text(" "),
+                ::fabrs::__private::Piece::List(&self.files)
             },
         );
-        case(quote! { "" }, quote! { ::fabrs::__private::line(&[]) });
-        case(quote! { "true", }, quote! { ::fabrs::__private::line(&[::fabrs::__private::Piece::Text("true")]) });
+        case(quote! { "" }, quote! {});
+        case(quote! { "true", }, quote! { ::fabrs::__private::Piece::Text("true") });
     }
 
     #[test]
@@ -113,22 +115,15 @@ mod tests {
         case(
             quote! { r"{r#type}{pair.0}" },
             quote! {
-                ::fabrs::__private::line(&[
-                    ::fabrs::__private::Piece::Value(&r#type),
-                    ::fabrs::__private::Piece::Value(&pair.0)
-                ])
+                ::fabrs::__private::Piece::Value(&r#type),
+                ::fabrs::__private::Piece::Value(&pair.0)
             },
         );
     }
 
     #[test]
     fn a_specification_is_given_to_format() {
-        case(
-            quote! { "{n:03}" },
-            quote! {
-                ::fabrs::__private::line(&[::fabrs::__private::Piece::Value(&::std::format!("{:03}", n))])
-            },
-        );
+        case(quote! { "{n:03}" }, quote! { ::fabrs::__private::Piece::Value(&::std::format!("{:03}", n)) });
     }
 
     #[test]

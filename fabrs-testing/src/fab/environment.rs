@@ -43,7 +43,6 @@ pub(super) fn clean(home: &Path, cache: &Path) -> BTreeMap<OsString, OsString> {
     }
     env.insert("HOME".into(), home.into());
     // Projects share what they compile, or each test would compile every dependency again.
-    env.insert("FABRS_HOME".into(), cache.join("home").into());
-    env.insert("XDG_CACHE_HOME".into(), cache.into());
+    env.insert("FABRS_CACHE".into(), cache.into());
     env
 }

@@ -91,7 +91,7 @@ impl Fab {
         self.dir.path().join("project")
     }
 
-    /// Starts in a folder of the project. Defaults to its root.
+    /// Starts in a folder of the project, or in any other if the path is absolute. Defaults to the project's root.
     pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.working_dir = self.dir().join(folder);
         self
@@ -99,7 +99,7 @@ impl Fab {
 
     /// Keeps compiled projects in another place than beside the program.
     pub fn cache(self, path: &Path) -> Self {
-        self.env("FABRS_HOME", path.join("home")).env("XDG_CACHE_HOME", path)
+        self.env("FABRS_CACHE", path)
     }
 
     /// Adds one argument.

@@ -1,5 +1,5 @@
 //! Names of the user's own do not get in the way of what the macros write.
-#![allow(dead_code, non_camel_case_types, non_snake_case)]
+#![allow(dead_code, unused)]
 
 use fabrs::{cmd, task};
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use fabrs::Registry;
 use fabrs::prelude::*;
-use fabrs::tasks::{ParamKind, Place, RawArgs};
+use fabrs::task::{ParamKind, Place, RawArgs};
 
 /// Puts a build live.
 ///
@@ -49,7 +49,7 @@ fn nothing() {}
 pub mod shared {
     /// Is public.
     #[fabrs::task]
-    pub async fn public(args: String, connection: u8, value: bool) -> std::result::Result<String, std::io::Error> {
+    pub async fn public(args: String, connection: u8, value: bool) -> Result<String, std::io::Error> {
         Ok(format!("{args}{connection}{value}"))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The way of a command: [`OpenSsh`] resolves a host as `ssh` would (`target`), a `Link` holds at most one `Session` to
 //! it (`tcp`, `handler` and `host_key`, `login`), which opens channels within what the server allows (`slots`) and one
-//! ahead (`spare`); a channel becomes the `wire` that [`super::drive`] carries a command over.
+//! ahead (`spare`); a channel becomes the `wire` that `drive` carries a command over.
 
 mod dial;
 mod handler;

@@ -24,8 +24,9 @@ pub(super) enum TcpError {
     Resolve(#[source] io::Error),
     #[error("the name has no address")]
     NoAddress,
-    #[error("{0} does not answer")]
-    Connect(SocketAddr, #[source] io::Error),
+    // In one line: which of several addresses it was says little without the reason.
+    #[error("{0}: {1}")]
+    Connect(SocketAddr, io::Error),
 }
 
 /// Connects to the first address of `name` that answers.

@@ -1,0 +1,102 @@
+//! One shell line on one host: as if it ran here.
+
+use std::fs;
+
+use fabrs_testing::{Capability, Process, Sshd, marker, processes_matching};
+
+use crate::place::{fab, knowing, shell};
+
+#[test]
+fn each_stream_passes_to_its_own_and_no_word_is_added() {
+    let sshd = Sshd::start();
+    let line = "printf out; printf err >&2; printf 'more\\n'";
+    fab().on(&sshd).args(["--", line]).stdout("outmore\n").stderr("err").run();
+}
+
+#[test]
+fn bytes_arrive_as_they_were_sent() {
+    let sshd = Sshd::start();
+    let ran = shell(r#""$FAB" -S "$CONFIG" -H host -- "$PROBE" bytes 300000 > got; "$PROBE" bytes 300000 > sent"#)
+        .env("CONFIG", sshd.ssh_config())
+        .env("PROBE", sshd.probe())
+        .stderr("")
+        .run();
+    let read = |name: &str| fs::read(ran.dir.join(name)).expect("the script wrote it");
+    assert!(read("got") == read("sent"), "the bytes differ");
+}
+
+#[test]
+fn the_status_is_that_of_the_line_and_needs_no_word() {
+    let sshd = Sshd::start();
+    for code in [0, 1, 2, 3, 4, 5, 70, 127, 255] {
+        fab().on(&sshd).args(["--", &format!("exit {code}")]).code(code).stdout("").stderr("").run();
+    }
+}
+
+#[test]
+fn a_signal_that_ended_the_line_is_128_and_its_number() {
+    let sshd = Sshd::start();
+    fab().on(&sshd).args(["--", "kill -TERM $$"]).code(128 + 15).stderr("").run();
+    fab().on(&sshd).args(["--", "kill -KILL $$"]).code(128 + 9).stderr("").run();
+}
+
+#[test]
+fn words_are_one_line_as_ssh_joins_them() {
+    let sshd = Sshd::start();
+    fab().on(&sshd).args(["--", "echo", "a;", "echo", "$((1 + 1))"]).stdout("a\n2\n").run();
+    fab().on(&sshd).args(["--", "echo", "--", "-n"]).stdout("-- -n\n").run();
+    fab().on(&sshd).args(["--", "printf '%s|' \"x  y\" \"$HOME\" | wc -l"]).stdout("0\n").run();
+}
+
+#[test]
+fn a_line_of_blanks_is_refused() {
+    let sshd = Sshd::start();
+    let block = "error: there is no line after `--`\nhint: `fab -H HOST -- uname -a` runs one\n";
+    fab().on(&sshd).args(["--"]).code(2).stdout("").stderr(block).run();
+    fab().on(&sshd).args(["--", " "]).code(2).stderr(block).run();
+    assert!(!sshd.log().contains("Accepted"), "{}", sshd.log());
+}
+
+#[test]
+fn it_runs_here_without_any_server() {
+    let line = "echo \"$0\"; cat; exit 6";
+    fab().args(["-H", "@local", "--", line]).stdin("not for the line").code(6).stdout("sh\n").stderr("").run();
+}
+
+#[test]
+fn the_line_reads_an_empty_input_at_once() {
+    let sshd = Sshd::start();
+    fab().on(&sshd).args(["--", "wc -c"]).stdin("for fab, if for anybody").stdout("0\n").run();
+    fab().on(&sshd).args(["--", "wc -c"]).open_stdin().stdout("0\n").run();
+}
+
+#[test]
+fn the_chars_of_a_slow_writer_are_not_torn() {
+    let sshd = Sshd::start();
+    let probe = sshd.probe();
+    let text = "€".repeat(300);
+    let line = format!("{} chunks {text}", probe.display());
+    fab().on(&sshd).args(["--", &line]).stdout(text.clone()).run();
+    let prefixed = format!("[host] {text}\n[local] {text}\n");
+    let ran = knowing(fab(), &sshd).args(["-H", "host,@local", "--serial", "--", &line]).stdout(prefixed).run();
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn a_line_that_runs_too_long_is_ended_and_gone() {
+    // As root, sshd takes no signals.
+    let sshd = Sshd::start();
+    if !Sshd::can(Capability::Accounts) {
+        return;
+    }
+    let nap = marker();
+    let line = format!("echo begun; sleep {nap} | cat");
+    fab()
+        .on(&sshd)
+        .args(["-T", "1", "--", &line])
+        .code(1)
+        .stdout("begun\n")
+        .stderr(format!("error: host: `{line}` ran longer than 1 second and was ended\n"))
+        .run();
+    assert_eq!(processes_matching(&nap), Vec::<Process>::new());
+}

@@ -1,0 +1,19 @@
+//! `fab` as its users meet it: the real program against real servers.
+
+mod arguments;
+mod bad_tasks;
+mod compiled;
+mod exact;
+mod file;
+mod hosts;
+mod interrupted;
+mod json;
+mod line;
+mod no_terminal;
+mod options;
+mod orchestration;
+mod place;
+mod running;
+mod terminal;
+mod trouble;
+mod unreachable;

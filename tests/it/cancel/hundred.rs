@@ -1,0 +1,81 @@
+//! A hundred commands, of all kinds, ended in all ways: none is left, and no channel is lost.
+
+use std::time::Duration;
+
+use fabrs::Result;
+use fabrs::prelude::*;
+use fabrs::transport::Level;
+use fabrs_testing::{Capability, Sshd, wait_until};
+use futures::future::{join_all, try_join_all};
+
+use super::lines::{Kind, Lab};
+use crate::support::{LIMIT, refused};
+
+/// Returns `n` commands, the kinds in turn.
+fn commands(n: usize, host: &Connection, mark: &str) -> Vec<Command> {
+    let mut kinds = vec![Kind::Single, Kind::Pipeline, Kind::Background];
+    if Sshd::can(Capability::Terminal) {
+        kinds.push(Kind::OnAPty);
+    }
+    kinds.iter().cycle().take(n).map(|kind| kind.command(host, mark)).collect()
+}
+
+async fn a_hundred(max_sessions: usize) -> Result<()> {
+    let lab = Lab::new(max_sessions);
+    let host = lab.host();
+
+    // Where there is one session the others queue, and their time runs from their own start.
+    let limit = Duration::from_millis(100);
+    let timed = commands(34, &host, &lab.mark).into_iter().map(|command| command.timeout(limit));
+    for result in join_all(timed).await {
+        refused(result, ErrorKind::Timeout);
+    }
+    lab.wait_until_nothing_is_left();
+
+    let spawned: Vec<_> = commands(33, &host, &lab.mark).into_iter().map(Command::spawn).collect::<Result<_>>()?;
+    lab.wait_until_it_runs();
+    drop(spawned);
+    lab.wait_until_nothing_is_left();
+
+    let spawned: Vec<_> = commands(33, &host, &lab.mark).into_iter().map(Command::spawn).collect::<Result<_>>()?;
+    lab.wait_until_it_runs();
+    lab.client.stop().raise(Level::Stop);
+    for result in join_all(spawned).await {
+        refused(result, ErrorKind::Cancelled);
+    }
+    lab.wait_until_nothing_is_left();
+
+    // On the very connection that carried them: its session is shared by what another run does with it.
+    wait_until("every session is closed", LIMIT, || lab.sshd.open_sessions() == 0);
+    assert_eq!(lab.sshd.connections(), 1);
+    lab.client.close().await;
+    lab.assert_nothing_is_named_as_left();
+    try_join_all((0..10).map(|_| lab.host_of_another_run().run("true"))).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_leave_nothing_under_one_session() -> Result<()> {
+    a_hundred(1).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_leave_nothing_under_ten_sessions() -> Result<()> {
+    a_hundred(10).await
+}
+
+/// Ten channels that were lost would leave none for the eleventh command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dropped_commands_give_their_channels_back() -> Result<()> {
+    let lab = Lab::new(10);
+    let host = lab.host();
+    for _ in 0..3 {
+        let spawned: Vec<_> = commands(10, &host, &lab.mark).into_iter().map(Command::spawn).collect::<Result<_>>()?;
+        lab.wait_until_it_runs();
+        drop(spawned);
+        lab.wait_until_nothing_is_left();
+        try_join_all((0..10).map(|_| host.run("true"))).await?;
+    }
+    assert_eq!(lab.sshd.connections(), 1, "all on one connection");
+    Ok(())
+}

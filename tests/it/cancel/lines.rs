@@ -1,0 +1,117 @@
+//! Commands of every kind, and the ways to end one.
+
+use std::sync::Arc;
+
+use fabrs::event::Capture;
+use fabrs::prelude::*;
+use fabrs::transport::Level;
+use fabrs::{ClientBuilder, Result, Spawned};
+use fabrs_testing::{Sshd, marker, processes_matching, wait_until};
+
+use crate::support::{LIMIT, capture, client_of, refused};
+
+/// What a command is made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Single,
+    Pipeline,
+    /// A background child, and a leader that waits for it.
+    Background,
+    OnAPty,
+    /// Nobody in it heeds TERM.
+    Stubborn,
+}
+
+impl Kind {
+    pub(super) fn line(self, mark: &str) -> ShellLine {
+        match self {
+            Self::Single | Self::OnAPty => cmd!("sleep {mark}"),
+            Self::Pipeline => cmd!("sleep {mark} | cat | cat"),
+            Self::Background => cmd!("sleep {mark} & wait"),
+            Self::Stubborn => cmd!("trap '' TERM; sleep {mark}; sleep {mark}"),
+        }
+    }
+
+    /// Makes the command, not started yet.
+    pub(super) fn command(self, host: &Connection, mark: &str) -> Command {
+        let command = host.run(self.line(mark));
+        if matches!(self, Self::OnAPty) { command.pty() } else { command }
+    }
+}
+
+/// How a command is ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way {
+    Timeout,
+    CtrlC,
+    Drop,
+}
+
+/// A server, its client, and what the client was told.
+pub(super) struct Lab {
+    pub(super) sshd: Sshd,
+    pub(super) client: Client,
+    pub(super) told: Arc<Capture>,
+    pub(super) mark: String,
+}
+
+impl Lab {
+    pub(super) fn new(max_sessions: usize) -> Self {
+        Self::of(Sshd::builder().max_sessions(max_sessions).start(), |builder| builder)
+    }
+
+    pub(super) fn of(sshd: Sshd, change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
+        let (told, sink) = capture();
+        let client = change(client_of(&sshd, "").sink(sink)).build();
+        Self { sshd, client, told, mark: marker() }
+    }
+
+    pub(super) fn host(&self) -> Connection {
+        self.client.connect(self.sshd.alias()).expect("an alias is a host")
+    }
+
+    /// A host of a client that knows nothing of what became of the first.
+    pub(super) fn host_of_another_run(&self) -> Connection {
+        client_of(&self.sshd, "").build().connect(self.sshd.alias()).expect("an alias is a host")
+    }
+
+    pub(super) fn wait_until_it_runs(&self) {
+        wait_until("the command runs", LIMIT, || {
+            processes_matching(&self.mark).iter().any(|process| process.cmdline.starts_with("sleep "))
+        });
+    }
+
+    /// Waits until no process of the server's sessions is left, and nothing anywhere that bears the mark.
+    pub(super) fn wait_until_nothing_is_left(&self) {
+        wait_until("nothing of it is left", LIMIT, || {
+            processes_matching(&self.mark).is_empty() && self.sshd.session_processes().is_empty()
+        });
+    }
+
+    pub(super) fn assert_nothing_is_named_as_left(&self) {
+        assert_eq!(self.told.of("leftover"), Vec::<serde_json::Value>::new());
+    }
+}
+
+/// Ends a command that runs, and returns what it told to whoever awaited it.
+pub(super) async fn end(way: Way, client: &Client, command: Command, runs: impl FnOnce()) -> Result<()> {
+    match way {
+        Way::Timeout => {
+            let error = refused(command.timeout(secs(1)).await, ErrorKind::Timeout);
+            assert!(error.to_string().contains("ran longer than 1 second and was ended"), "{error}");
+        }
+        Way::CtrlC => {
+            let spawned = command.spawn()?;
+            runs();
+            client.stop().raise(Level::Stop);
+            let error = refused(spawned.await, ErrorKind::Cancelled);
+            assert!(error.to_string().ends_with("was stopped"), "{error}");
+        }
+        Way::Drop => {
+            let spawned: Spawned = command.spawn()?;
+            runs();
+            drop(spawned);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Every kind of command, ended in every way, under the fewest and the usual number of sessions, and on this machine.
+
+use fabrs::prelude::*;
+use fabrs::{Error, Result};
+use fabrs_testing::{Account, Capability, Sshd, marker, processes_matching, wait_until};
+use futures::future::try_join_all;
+
+use super::lines::{Kind, Lab, Way, end};
+use crate::support::{LIMIT, capture, refused};
+
+/// Ends one command; then ten more run at once on what must be free again, and the server has no session left.
+async fn ended_on_the_server(kind: Kind, way: Way, max_sessions: usize) -> Result<()> {
+    if matches!(kind, Kind::OnAPty) && !Sshd::can(Capability::Terminal) {
+        return Ok(());
+    }
+    let lab = Lab::new(max_sessions);
+    let host = lab.host();
+    end(way, &lab.client, kind.command(&host, &lab.mark), || lab.wait_until_it_runs()).await?;
+    lab.wait_until_nothing_is_left();
+
+    // A run that was stopped starts nothing any more.
+    let host = if matches!(way, Way::CtrlC) { lab.host_of_another_run() } else { host };
+    try_join_all((0..10).map(|_| host.run("true"))).await?;
+    wait_until("every session is closed", LIMIT, || lab.sshd.open_sessions() == 0);
+    lab.client.close().await;
+    lab.assert_nothing_is_named_as_left();
+    Ok(())
+}
+
+macro_rules! matrix {
+    ($($way:ident = $way_is:ident: $($kind:ident = $kind_is:ident),*);* $(;)?) => {$(
+        mod $way {
+            use super::*;
+            $(
+                mod $kind {
+                    use super::*;
+
+                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                    async fn is_gone_under_one_session() -> Result<()> {
+                        ended_on_the_server(Kind::$kind_is, Way::$way_is, 1).await
+                    }
+
+                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                    async fn is_gone_under_ten_sessions() -> Result<()> {
+                        ended_on_the_server(Kind::$kind_is, Way::$way_is, 10).await
+                    }
+
+                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                    async fn is_gone_from_this_machine() -> Result<()> {
+                        ended_here(Kind::$kind_is, Way::$way_is).await
+                    }
+                }
+            )*
+        }
+    )*};
+}
+
+matrix! {
+    after_a_timeout = Timeout:
+        a_single_command = Single, a_pipeline = Pipeline, a_background_child = Background,
+        a_command_on_a_pty = OnAPty, one_that_ignores_term = Stubborn;
+    after_ctrl_c = CtrlC:
+        a_single_command = Single, a_pipeline = Pipeline, a_background_child = Background,
+        a_command_on_a_pty = OnAPty, one_that_ignores_term = Stubborn;
+    after_a_drop = Drop:
+        a_single_command = Single, a_pipeline = Pipeline, a_background_child = Background,
+        a_command_on_a_pty = OnAPty, one_that_ignores_term = Stubborn;
+}
+
+async fn ended_here(kind: Kind, way: Way) -> Result<()> {
+    let (told, sink) = capture();
+    let client = Client::builder().sink(sink).build();
+    let (host, mark) = (client.local()?, marker());
+    if matches!(kind, Kind::OnAPty) {
+        refused(kind.command(&host, &mark).await, ErrorKind::Usage);
+        return Ok(());
+    }
+    let sleeps = || processes_matching(&mark).iter().any(|process| process.cmdline.starts_with("sleep "));
+    let runs = || wait_until("the command runs", LIMIT, sleeps);
+    end(way, &client, kind.command(&host, &mark), runs).await?;
+    wait_until("nothing of it is left", LIMIT, || processes_matching(&mark).is_empty());
+    client.close().await;
+    assert_eq!(told.of("leftover"), Vec::<serde_json::Value>::new());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_shell_that_is_dash_ends_its_children_too() -> Result<()> {
+    if !Sshd::can(Capability::Accounts) {
+        return Ok(());
+    }
+    let lab = Lab::of(Sshd::builder().users([Account::Dash]).start(), |builder| builder);
+    for kind in [Kind::Single, Kind::Pipeline, Kind::Background, Kind::Stubborn] {
+        end(Way::Drop, &lab.client, kind.command(&lab.host(), &lab.mark), || lab.wait_until_it_runs()).await?;
+        lab.wait_until_nothing_is_left();
+    }
+    Ok(())
+}
+
+/// The server knows a command by its leader: when that has ended, sshd takes no signal for it any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_server_can_not_end_is_named() -> Result<()> {
+    for leader in ["exit 0", "wait"] {
+        let lab = Lab::new(10);
+        let (host, mark) = (lab.host(), &lab.mark);
+        let line = ShellLine::raw(format!("(trap '' TERM; exec sleep {mark}) & {leader}"));
+        let error = refused(host.run(&line).timeout(secs(1)).await, ErrorKind::Timeout);
+        assert!(error.to_string().ends_with("ran longer than 1 second and may still be running"), "{error}");
+        assert_eq!(processes_matching(mark).len(), 1, "it is really there");
+        let named = lab.told.of("leftover");
+        assert_eq!(named.len(), 1, "{named:?}");
+        assert_eq!((&named[0]["host"], &named[0]["command"]), (&"host".into(), &line.as_str().into()));
+        // Neither its channel nor its session is kept for it.
+        wait_until("its session is closed", LIMIT, || lab.sshd.open_sessions() == 0);
+        try_join_all((0..10).map(|_| host.run("true"))).await?;
+    }
+    Ok(())
+}
+
+/// On this machine the group outlives its leader, and so does our hold on it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_this_machine_a_child_whose_leader_has_ended_is_gone_too() -> Result<()> {
+    let client = Client::builder().build();
+    let mark = marker();
+    let line = ShellLine::raw(format!("(trap '' TERM; exec sleep {mark}) & exit 0"));
+    let error: Error = refused(client.local()?.run(&line).timeout(secs(1)).await, ErrorKind::Timeout);
+    assert!(error.to_string().ends_with("and was ended"), "{error}");
+    wait_until("nothing of it is left", LIMIT, || processes_matching(&mark).is_empty());
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! What is dropped before its command has begun leaves nothing either.
+
+use std::time::Duration;
+
+use fabrs::Result;
+use fabrs::prelude::*;
+use fabrs_testing::faults::{Direction, Proxy};
+use fabrs_testing::{Sshd, marker, processes_matching, wait_until};
+use futures::future::try_join_all;
+
+use crate::support::{LIMIT, client_of, through};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_dropped_while_connecting_gives_the_connection_up() -> Result<()> {
+    let sshd = Sshd::start();
+    let proxy = Proxy::to(sshd.addr()).delay_both(Duration::from_millis(100));
+    let client = client_of(&sshd, &through(&proxy, &sshd)).build();
+    let host = client.connect("host")?;
+    let mark = marker();
+    let spawned = host.run(cmd!("sleep {mark}")).spawn()?;
+    wait_until("the server has been reached", LIMIT, || sshd.connections() == 1);
+    drop(spawned);
+    wait_until("the connection is given up", LIMIT, || sshd.connections() == 0);
+    assert_eq!(processes_matching(&mark), []);
+    host.run("true").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_dropped_while_connecting_does_not_take_the_others_along() -> Result<()> {
+    let sshd = Sshd::start();
+    let proxy = Proxy::to(sshd.addr()).delay_both(Duration::from_millis(50));
+    let client = client_of(&sshd, &through(&proxy, &sshd)).build();
+    let host = client.connect("host")?;
+    let first = host.run("true").spawn()?;
+    wait_until("the server has been reached", LIMIT, || sshd.connections() == 1);
+    let second = host.run("echo here").spawn()?;
+    drop(first);
+    assert_eq!(second.await?.line()?, "here");
+    Ok(())
+}
+
+/// Drops a command whose channel the server has been asked for and has not given yet.
+async fn dropped_while_its_channel_opens(max_sessions: usize, ahead: bool) -> Result<()> {
+    let sshd = Sshd::builder().max_sessions(max_sessions).start();
+    let proxy = Proxy::to(sshd.addr());
+    let client = client_of(&sshd, &through(&proxy, &sshd)).ahead(ahead).build();
+    let host = client.connect("host")?;
+    host.run("true").await?;
+    let mark = marker();
+    for _ in 0..3 {
+        proxy.stall();
+        let before = proxy.traffic(Direction::ToServer).segments;
+        let spawned = host.run(cmd!("sleep {mark}")).spawn()?;
+        wait_until("the channel was asked for", LIMIT, || proxy.traffic(Direction::ToServer).segments > before);
+        drop(spawned);
+        proxy.resume();
+        // At once: the place of the dropped one must not be given away before the server has it back.
+        host.run("true").await?;
+    }
+    try_join_all((0..10).map(|_| host.run("true"))).await?;
+    wait_until("nothing of it is left", LIMIT, || processes_matching(&mark).is_empty());
+    wait_until("every session is closed", LIMIT, || sshd.open_sessions() == 0);
+    assert_eq!(proxy.accepted(), 1, "all on one connection");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_nobody_waits_for_is_closed_under_one_session() -> Result<()> {
+    dropped_while_its_channel_opens(1, false).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_nobody_waits_for_is_closed_under_one_session_with_one_ahead() -> Result<()> {
+    dropped_while_its_channel_opens(1, true).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_nobody_waits_for_is_closed_under_ten_sessions() -> Result<()> {
+    dropped_while_its_channel_opens(10, false).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_nobody_waits_for_is_closed_under_ten_sessions_with_one_ahead() -> Result<()> {
+    dropped_while_its_channel_opens(10, true).await
+}
+
+/// The way from the server's answer to the command is short; a thousand drops find it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_dropped_at_any_moment_of_their_start_leave_nothing() -> Result<()> {
+    for ahead in [false, true] {
+        let sshd = Sshd::builder().max_sessions(2).start();
+        let host = client_of(&sshd, "").ahead(ahead).build().connect("host")?;
+        host.run("true").await?;
+        let mark = marker();
+        for n in 0..300_u64 {
+            let spawned = host.run(cmd!("sleep {mark}")).spawn()?;
+            let moment = tokio::time::timeout(Duration::from_micros(n * 20), spawned).await;
+            assert!(moment.is_err(), "it can't have ended");
+        }
+        try_join_all((0..10).map(|_| host.run("true"))).await?;
+        wait_until("nothing of it is left", LIMIT, || processes_matching(&mark).is_empty());
+        wait_until("every session is closed", LIMIT, || sshd.open_sessions() == 0);
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Where the promises are tried.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fabrs::event::{Capture, Stream};
+use fabrs::transport::{Fake, FakeAnswer};
+use fabrs::{Client, Connection, ExitStatus, Signal};
+use fabrs_testing::{Sshd, probe};
+use tempfile::TempDir;
+
+use super::promises::{EURO, EUROS, LINES};
+use crate::support::{also_known, capture, client_of};
+
+/// One host, and what a promise may use of it.
+pub(super) struct Place {
+    pub(super) host: Connection,
+    /// What its client was told.
+    pub(super) told: Arc<Capture>,
+    /// The path of the probe, as the host knows it.
+    pub(super) probe: String,
+    /// A directory that the host and this test can write to.
+    pub(super) scratch: PathBuf,
+    _servers: Vec<Sshd>,
+    _dir: Option<TempDir>,
+}
+
+/// A real server.
+pub(super) fn sshd() -> Place {
+    on_server(Sshd::start(), "", Vec::new())
+}
+
+/// A real server that is reached through another.
+pub(super) fn behind_a_gateway() -> Place {
+    let server = Sshd::start();
+    let gateway = Sshd::builder().authorized(server.identity_key()).start();
+    let way = also_known("jump", &gateway) + "Host host\n    ProxyJump jump\n";
+    on_server(server, &way, vec![gateway])
+}
+
+/// This machine.
+pub(super) fn local() -> Place {
+    let (told, sink) = capture();
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let client = Client::builder().sink(sink).build();
+    Place {
+        host: client.local().expect("this machine is always there"),
+        told,
+        probe: probe::path().display().to_string(),
+        scratch: dir.path().to_owned(),
+        _servers: Vec::new(),
+        _dir: Some(dir),
+    }
+}
+
+fn on_server(server: Sshd, way: &str, mut others: Vec<Sshd>) -> Place {
+    let (told, sink) = capture();
+    let client = client_of(&server, way).sink(sink).build();
+    let host = client.connect(server.alias()).expect("an alias is a host");
+    let (probe, scratch) = (server.probe().display().to_string(), server.scratch());
+    others.push(server);
+    Place { host, told, probe, scratch, _servers: others, _dir: None }
+}
+
+/// A scripted host, which answers as a real one was seen to.
+pub(super) fn fake() -> Place {
+    let exit = |code| FakeAnswer::code(code);
+    let lines = (1..=LINES).fold(String::new(), |mut text, n| {
+        let _infallible = writeln!(text, "line {n}");
+        text
+    });
+    let all_lines = || lines.as_bytes().chunks(32_000).fold(exit(0), |a, piece| a.then(Stream::Stdout, piece.to_vec()));
+    let euros = EURO.repeat(EUROS);
+    let mut torn = exit(0);
+    let mut rest = euros.as_bytes();
+    for size in (1..=7).cycle() {
+        let (piece, after) = rest.split_at(size.min(rest.len()));
+        torn = torn.then(Stream::Stdout, piece.to_vec());
+        rest = after;
+        if rest.is_empty() {
+            break;
+        }
+    }
+
+    let script = Fake::new()
+        .on("printf out; printf err >&2", exit(0).then(Stream::Stdout, "out").then(Stream::Stderr, "err"))
+        .on("echo before; echo why >&2; exit 17", {
+            exit(17).then(Stream::Stdout, "before\n").then(Stream::Stderr, "why\n")
+        })
+        .on("exit 17", exit(17))
+        .on("exit 127", exit(127))
+        .on("exit 255", exit(255))
+        .on("kill -KILL $$", exit(0).ending(ExitStatus::Signal(Signal::new("KILL"))))
+        .on("echo before; sleep 60", FakeAnswer::hang().then(Stream::Stdout, "before\n"))
+        .on(&format!("/probe lines {LINES}"), all_lines())
+        .on("printf 'one\\ntwo\\nthree'", FakeAnswer::stdout("one\ntwo\nthree"))
+        .on("true", exit(0))
+        .on("echo '{\"up\": [1, 2]}'", FakeAnswer::stdout("{\"up\": [1, 2]}\n"))
+        .on(&format!("/probe chunks {euros}"), torn)
+        .on("echo out; echo err >&2", exit(0).then(Stream::Stdout, "out\n").then(Stream::Stderr, "err\n"));
+    let (told, sink) = capture();
+    let client = Client::builder().dial(script).sink(sink).build();
+    Place {
+        host: client.connect("web1").expect("this is a host"),
+        told,
+        probe: "/probe".to_owned(),
+        scratch: PathBuf::new(),
+        _servers: Vec::new(),
+        _dir: None,
+    }
+}

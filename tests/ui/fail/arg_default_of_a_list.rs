@@ -1,0 +1,10 @@
+//! A list's default is empty.
+
+use fabrs::prelude::*;
+
+#[task]
+async fn deploy(#[arg(default = vec![])] tags: Vec<String>) -> Result {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! A switch is on or off.
+
+use fabrs::prelude::*;
+
+#[task]
+async fn deploy(#[arg(default = 1)] force: bool) -> Result {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! An option's default is `None`.
+
+use fabrs::prelude::*;
+
+#[task]
+async fn deploy(#[arg(default = "v1")] tag: Option<String>) -> Result {
+    Ok(())
+}
+
+fn main() {}

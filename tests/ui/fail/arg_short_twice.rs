@@ -1,0 +1,10 @@
+//! A letter stands for one argument.
+
+use fabrs::prelude::*;
+
+#[task]
+async fn deploy(#[arg(short)] tag: String, #[arg(short)] to: String) -> Result {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! A key that is none is told with the nearest.
+
+use fabrs::prelude::*;
+
+#[task]
+async fn deploy(#[arg(shrt)] tag: String) -> Result {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+//! Values have names.
+
+use fabrs::prelude::*;
+
+fn main() {
+    let _ = cmd!("ls {0}");
+}

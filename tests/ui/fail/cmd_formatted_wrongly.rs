@@ -1,0 +1,8 @@
+//! A specification is that of `format!`.
+
+use fabrs::prelude::*;
+
+fn main() {
+    let x = "a b";
+    let _ = cmd!("ls {x:zz}");
+}

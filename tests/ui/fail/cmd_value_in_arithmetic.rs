@@ -1,0 +1,8 @@
+//! No quoting holds in arithmetic.
+
+use fabrs::prelude::*;
+
+fn main() {
+    let x = "a b";
+    let _ = cmd!("echo $(({x} + 1))");
+}

@@ -1,0 +1,8 @@
+//! No quoting holds in backticks.
+
+use fabrs::prelude::*;
+
+fn main() {
+    let x = "a b";
+    let _ = cmd!("echo `basename {x}`");
+}

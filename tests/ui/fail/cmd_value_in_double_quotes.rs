@@ -1,0 +1,8 @@
+//! A value is quoted by cmd! itself.
+
+use fabrs::prelude::*;
+
+fn main() {
+    let x = "a b";
+    let _ = cmd!("echo \"-- {x}\"");
+}

@@ -1,0 +1,8 @@
+//! The line is a literal.
+
+use fabrs::prelude::*;
+
+fn main() {
+    let x = "a b";
+    let _ = cmd!(x);
+}

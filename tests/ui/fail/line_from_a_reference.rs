@@ -1,0 +1,11 @@
+//! Text from elsewhere could be executed.
+
+use fabrs::prelude::*;
+
+#[task]
+async fn deploy(tag: String) -> Result {
+    run(&tag).await?;
+    Ok(())
+}
+
+fn main() {}

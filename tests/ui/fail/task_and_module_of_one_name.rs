@@ -1,0 +1,12 @@
+//! A task's name is taken among the types, too.
+
+use fabrs::prelude::*;
+
+#[task]
+async fn deploy() -> Result {
+    Ok(())
+}
+
+mod deploy {}
+
+fn main() {}

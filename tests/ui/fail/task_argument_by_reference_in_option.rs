@@ -1,0 +1,10 @@
+//! Arguments are taken by value, also where they may be left out.
+
+use fabrs::prelude::*;
+
+#[task]
+async fn deploy(tag: Option<&str>) -> Result {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+//! An argument that may be left out can be read from text.
+
+use fabrs::prelude::*;
+
+#[derive(Debug, Clone)]
+struct Tag(String);
+
+#[task]
+async fn deploy(tag: Option<Tag>, all: Vec<String>) -> Result {
+    Ok(())
+}
+
+fn main() {}

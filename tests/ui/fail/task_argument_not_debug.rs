@@ -1,0 +1,21 @@
+//! The arguments are shown in the plan.
+
+use fabrs::prelude::*;
+
+#[derive(Clone)]
+struct Tag(String);
+
+impl std::str::FromStr for Tag {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+#[task]
+async fn deploy(tag: Tag) -> Result {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! An argument has a name, which is what is typed.
+
+use fabrs::prelude::*;
+
+#[task]
+async fn deploy((tag, force): (String, bool)) -> Result {
+    Ok(())
+}
+
+fn main() {}

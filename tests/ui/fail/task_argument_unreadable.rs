@@ -1,0 +1,13 @@
+//! An argument can be read from text.
+
+use fabrs::prelude::*;
+
+#[derive(Debug, Clone)]
+struct Tag(String);
+
+#[task]
+async fn deploy(tag: Tag) -> Result {
+    Ok(())
+}
+
+fn main() {}

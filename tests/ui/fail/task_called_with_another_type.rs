@@ -1,0 +1,14 @@
+//! A call is checked against the task.
+
+use fabrs::prelude::*;
+
+#[task]
+async fn deploy(tag: String) -> Result {
+    Ok(())
+}
+
+fn bound() -> Call {
+    deploy::call(1)
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+//! A task moves between threads.
+
+use fabrs::prelude::*;
+
+#[task]
+async fn deploy() -> Result {
+    let shared = std::rc::Rc::new(1);
+    run("true").await?;
+    drop(shared);
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! The types of a task's arguments must be known.
+
+use fabrs::prelude::*;
+
+#[task]
+async fn deploy<T: ToString>(tag: T) -> Result {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! Hosts are named in one way.
+
+use fabrs::prelude::*;
+
+#[task(hosts("web1"), role = "web")]
+async fn deploy() -> Result {
+    Ok(())
+}
+
+fn main() {}

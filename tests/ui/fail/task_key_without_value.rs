@@ -1,0 +1,10 @@
+//! A wrong value is told with a right one.
+
+use fabrs::prelude::*;
+
+#[task(role("web"))]
+async fn deploy() -> Result {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! A local task has no hosts to go through.
+
+use fabrs::prelude::*;
+
+#[task(local, rolling = 1)]
+async fn deploy() -> Result {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! A task that shadows the prelude would call itself.
+
+use fabrs::prelude::*;
+
+#[task]
+async fn run() -> Result {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! A task is no method.
+
+use fabrs::prelude::*;
+
+struct App;
+
+impl App {
+    #[task]
+    async fn deploy(&self) -> Result {
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! A task returns `Result` or nothing.
+
+use fabrs::prelude::*;
+
+#[task]
+async fn deploy() -> u32 {
+    1
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! The error of a task's result is an error.
+
+use fabrs::prelude::*;
+
+#[task]
+fn deploy() -> Result<(), String> {
+    Ok(())
+}
+
+fn main() {}

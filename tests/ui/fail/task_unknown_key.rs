@@ -1,0 +1,10 @@
+//! A key that is none is told with the nearest.
+
+use fabrs::prelude::*;
+
+#[task(roles = "web")]
+async fn deploy() -> Result {
+    Ok(())
+}
+
+fn main() {}
