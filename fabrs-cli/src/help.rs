@@ -96,7 +96,8 @@ pub(crate) fn list(registry: &Registry, config: &Config) -> String {
         let width = environments.iter().map(|environment| environment.name().chars().count()).max().unwrap_or(0);
         for environment in environments {
             let hosts: Vec<String> = environment.all_hosts().iter().map(ToString::to_string).collect();
-            let _ = writeln!(text, "  {:width$}  {}", environment.name(), hosts.join(", "));
+            let row = format!("  {:width$}  {}", environment.name(), hosts.join(", "));
+            let _ = writeln!(text, "{}", row.trim_end());
         }
     }
     text

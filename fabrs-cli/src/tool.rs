@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use fabrs_core::config::{Config, Environment, Input, Inventory, Mode, Settings, Variables, Wanted, typed_hosts};
+use fabrs_core::config::{
+    Config, Environment, Input, Inventory, Mode, Settings, Unreachable, Variables, Wanted, typed_hosts,
+};
 use fabrs_core::event::{Event, Sink};
-use fabrs_core::group::Group;
+use fabrs_core::group::{Group, Outcome};
 use fabrs_core::transport::{Ask, Level, NoInput, Terminal};
 use fabrs_core::{Client, Error, ErrorKind, Executor, Plan, Registry, Result, ShellLine};
 
@@ -99,7 +101,8 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config) -> Result<ExitCo
     }
     let line_hosts = match &typed.line {
         Some(line) if line.trim().is_empty() => {
-            return Err(Error::new(ErrorKind::Usage, "there is no line after `--`"));
+            let error = Error::new(ErrorKind::Usage, "there is no line after `--`");
+            return Err(error.hint("`fab -H HOST -- uname -a` runs one"));
         }
         Some(_) => inventory.hosts_for(&Wanted::Inherit)?.len(),
         None => 0,
@@ -109,7 +112,11 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config) -> Result<ExitCo
         .enable_all()
         .build()
         .map_err(|source| Error::new(ErrorKind::Internal, "could not start the runtime").caused_by(source))?;
-    let code = runtime.block_on(Session { typed, settings, inventory, variables, one_line_on_one_host }.run());
+    let session = Session { typed, settings, inventory, variables, one_line_on_one_host };
+    // On a worker, not on this thread: what a command's future, its carrier and its session say to each other then
+    // stays on one thread, which halves the time of a short command.
+    let code = runtime.block_on(runtime.spawn(session.run()));
+    let code = code.unwrap_or_else(|source| Err(Error::new(ErrorKind::Internal, "the run panicked").caused_by(source)));
     // A thread that still waits for an answer, or for a plain task, must not keep a run that was ended.
     runtime.shutdown_background();
     code
@@ -223,11 +230,18 @@ impl Session {
     async fn line(&self, line: &str, client: &Client, screen: &Screen) -> Result<ExitCode> {
         let hosts = client.inventory().hosts_for(&Wanted::Inherit)?;
         let group = Group::of(client, &hosts)?.limit(self.settings.at_once().get());
+        let group = match self.settings.unreachable {
+            Unreachable::Skip => group.skip_unreachable(),
+            Unreachable::Fail => group,
+        };
         let line = ShellLine::raw(line);
         let outcomes = group.each(|host| host.run(&line)).await;
-        let mut worst = fabrs_core::ExitCode::Ok;
+        let mut codes = Vec::new();
         for (host, outcome) in &outcomes {
-            if let Some(error) = outcome.error() {
+            if let Outcome::Skipped(error) = outcome {
+                let text = format!("left out: {}", error.doing());
+                screen.sink.event(&Event::Warning { host: Some(host), text: &text });
+            } else if let Some(error) = outcome.error() {
                 // The one line's own status says all there is to say; of several hosts it must be said which.
                 if !(self.one_line_on_one_host && error.kind() == ErrorKind::Exit) {
                     screen.error(&error.clone().without_location());
@@ -237,13 +251,13 @@ impl Session {
                 {
                     return Ok(ExitCode::from(u8::try_from(output.status()?.shell_code()).unwrap_or(u8::MAX)));
                 }
-                worst = worst.max(error.exit_code());
+                codes.push(error.exit_code());
             } else if !outcome.is_ok() {
                 let text = format!("{}: {}", host.label(), outcome.word().as_str());
                 screen.sink.event(&Event::Warning { host: None, text: &text });
-                worst = worst.max(fabrs_core::ExitCode::Failed);
+                codes.push(fabrs_core::ExitCode::Failed);
             }
         }
-        Ok(ExitCode::from(worst.code()))
+        Ok(ExitCode::from(fabrs_core::ExitCode::worst(codes).code()))
     }
 }

@@ -26,11 +26,7 @@ pub(crate) fn ssh_config(sshd: &Sshd, first: &str) -> PathBuf {
 
 /// Returns the settings of a run that knows only this config and asks nobody.
 pub(crate) fn settings(ssh_config: &Path) -> Settings {
-    Settings {
-        ssh_config: SshConfigFrom::File(ssh_config.to_owned()),
-        input: Input::Refused,
-        ..Settings::default()
-    }
+    Settings { ssh_config: SshConfigFrom::File(ssh_config.to_owned()), input: Input::Refused, ..Settings::default() }
 }
 
 /// Returns a client that reaches the server under its aliases; `first` as for [`ssh_config`].

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::ContextKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use fabrs_core::config::{Choice, Input, Mode, OnFailure, Order, Settings, SshConfigFrom, Unreachable};
 use fabrs_core::{Error, ErrorKind, Host};
@@ -68,7 +69,7 @@ pub(crate) fn arguments() -> Vec<Arg> {
         value("command-timeout", "SECONDS", "End a command that runs longer").short('T').value_parser(seconds),
         value("parallel", "N", "Work on at most N hosts at a time [default: 64]")
             .short('P')
-            .value_parser(value_parser!(NonZeroUsize)),
+            .value_parser(|text: &str| text.parse::<NonZeroUsize>().map_err(|_| "a whole number above 0 is needed")),
         switch("serial", "Work on one host after the other"),
         switch("keep-going", "Go on with the other hosts and tasks after a failure"),
         switch("skip-bad-hosts", "Leave out hosts that can't be reached, with a warning"),
@@ -103,12 +104,9 @@ pub(super) fn bare(name: impl Into<clap::builder::Str>) -> Command {
     Command::new(name).no_binary_name(true).disable_help_flag(true).disable_version_flag(true).args_override_self(true)
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "a number of seconds above 0 is needed".to_owned())
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let duration = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.filter(|duration| !duration.is_zero()).ok_or("a number of seconds above 0 is needed")
 }
 
 impl Globals {
@@ -171,11 +169,17 @@ fn take<T: Clone + Send + Sync + 'static>(into: &mut Option<T>, matches: &ArgMat
     }
 }
 
-/// Makes one of our errors out of one of clap's: its first line, and its tip as the hint.
+/// Makes one of our errors out of one of clap's: what is wrong, and what was probably meant as the hint.
 pub(super) fn usage(error: &clap::Error, try_this: &str) -> Error {
-    let text = error.to_string();
-    let first = text.lines().next().unwrap_or_default();
-    let tip = text.lines().map(str::trim).find_map(|line| line.strip_prefix("tip: "));
-    let what = first.strip_prefix("error: ").unwrap_or(first).replace('\'', "`");
-    Error::new(ErrorKind::Usage, what).hint(tip.map_or_else(|| try_this.to_owned(), |tip| tip.replace('\'', "`")))
+    let context = |kind| error.get(kind).map(ToString::to_string);
+    let what = match (error.kind(), context(ContextKind::InvalidArg)) {
+        (clap::error::ErrorKind::UnknownArgument, Some(option)) => format!("there is no option `{option}`"),
+        _ => {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            first.strip_prefix("error: ").unwrap_or(first).replace('\'', "`")
+        }
+    };
+    let meant = context(ContextKind::SuggestedArg).map(|option| format!("did you mean `{option}`?"));
+    Error::new(ErrorKind::Usage, what).hint(meant.unwrap_or_else(|| try_this.to_owned()))
 }

@@ -67,15 +67,15 @@ fn each_host_that_fails_has_a_block_and_the_others_are_done() {
 }
 
 #[test]
-fn a_failure_weighs_less_than_a_host_that_was_not_reached() {
+fn a_failure_outweighs_a_host_that_was_not_reached() {
     let sshd = fleet();
     let refused = Refused::port();
     let hosts = format!("{},web1,web2", refused.addr());
-    let ran = knowing(fab(), &sshd).args(["-H", &hosts, "--", "echo up; exit 3"]).code(4).run();
+    let ran = knowing(fab(), &sshd).args(["-H", &hosts, "--", "echo up; exit 3"]).code(1).run();
     assert_eq!(sorted(&ran.stdout), ["[web1] up", "[web2] up"]);
     let port = refused.addr().port();
     let blocks = format!(
-        "error: {0}: could not connect to 127.0.0.1 port {port}\n  caused by: Connection refused (os error 111)\n\
+        "error: {0}: could not connect to 127.0.0.1 port {port}\n  caused by: 127.0.0.1:{port}: Connection refused (os error 111)\n\
          error: web1: `echo up; exit 3` ended with exit status 3\n\
          error: web2: `echo up; exit 3` ended with exit status 3\n",
         refused.addr()

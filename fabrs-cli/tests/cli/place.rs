@@ -66,6 +66,20 @@ pub(crate) fn sorted(text: &str) -> Vec<&str> {
     lines
 }
 
+/// Returns the lines that a run told, without how long anything took.
+pub(crate) fn told(stderr: &str) -> Vec<&str> {
+    let untimed = |line: &'_ str| line.starts_with('[').then(|| line.find(": ok in ")).flatten();
+    stderr.lines().map(|line| untimed(line).map_or(line, |end| &line[..end + ": ok".len()])).collect()
+}
+
+/// Returns the place of a text in the shop's `tasks.rs` as errors name it.
+pub(crate) fn place_of(text: &str) -> String {
+    let file = shop_folder().join("tasks.rs");
+    let source = fs::read_to_string(&file).expect("the project is there");
+    let line = source.lines().position(|line| line.contains(text)).expect("the text is in it");
+    format!("{}:{}", file.display(), line + 1)
+}
+
 /// Returns a path below a server's scratch folder, and whether something is there: what a command would have made.
 pub(crate) fn marker_file(sshd: &Sshd) -> Marker {
     Marker(sshd.scratch().join("marker"))

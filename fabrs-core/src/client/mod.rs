@@ -82,6 +82,7 @@ impl Client {
     pub async fn close(&self) {
         let all: Vec<_> = lock(&self.inner.pool).values().cloned().collect();
         join_all(all.iter().map(|transport| transport.close())).await;
+        self.inner.dial.close().await;
     }
 
     /// Returns who is told what happens.

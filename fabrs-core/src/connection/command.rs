@@ -150,6 +150,8 @@ async fn read<T>(
     read: impl Fn(&Output) -> Result<T>,
 ) -> Result<T> {
     let output = command.await?;
+    // Where a dry run ends is remembered, so the line has to be right from the start.
+    output.status_for(location)?;
     read(&output).map_err(|error| error.at(location))
 }
 
@@ -236,7 +238,15 @@ fn finish(started: &Started, end: End) -> Result<Output> {
     // A command that was ended has no status of its own; what it printed is reported under the signal that ended it.
     let ended_by_us = || Ok(crate::output::ExitStatus::Signal(crate::output::Signal::new("TERM")));
     match end.how {
-        How::Exited(status) if status.success() || spec.warn || connection.warns() => Ok(output(Ok(status))),
+        How::Exited(status) if status.success() || spec.warn => Ok(output(Ok(status))),
+        How::Exited(status) if connection.warns() => {
+            // Of `.warn()` the task looks at what came of it; here nobody does, so it is told.
+            if let Some(client) = &connection.client {
+                let text = format!("`{}` ended with {status}", started.command);
+                client.sink().event(&Event::Warning { host: Some(&host), text: &text });
+            }
+            Ok(output(Ok(status)))
+        }
         How::Exited(status) => {
             let error = failed(ErrorKind::Exit, format!("ended with {status}"));
             Err(error.with_output(output(Ok(status))))

@@ -130,6 +130,8 @@ impl Connection {
             Some(client) => client.local().unwrap_or_else(|error| Self::nowhere(Some(client.clone()), error)),
             None => self.clone(),
         };
+        // What is planned here and what is planned there is one task's plan.
+        let here = Self { poison: Arc::clone(&self.poison), ..here };
         Command::new(here, line.into_shell_line(), Effect::Changes, Location::caller())
     }
 

@@ -61,6 +61,14 @@ impl Error {
         self.with(|inner| inner.host = Some(host.clone()))
     }
 
+    /// Names the host, unless another one is named already or there is none.
+    pub(crate) fn or_on(self, host: Option<&Host>) -> Self {
+        match host {
+            Some(host) if self.inner.host.is_none() => self.on(host),
+            _ => self,
+        }
+    }
+
     /// Names the cause.
     pub fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.with(|inner| inner.source = Some(Arc::new(source)))

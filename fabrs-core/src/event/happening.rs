@@ -81,7 +81,7 @@ pub enum Event<'a> {
         /// Why, where it is not [`Word::Ok`].
         error: Option<&'a Error>,
     },
-    /// A command is on its way to a host.
+    /// A command is on its way to a host; in a dry run, to the plan.
     CommandStarted {
         /// Where.
         host: &'a Host,

@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::panic::Location;
 
 use crate::client::{Client, IntoHost};
-use crate::config::OnFailure;
+use crate::config::{OnFailure, Unreachable};
 use crate::connection::{Command, Connection};
 use crate::error::{Result, TaskError};
 use crate::output::Output;
@@ -74,6 +74,12 @@ impl Group {
         self
     }
 
+    /// Leaves out hosts that can't be reached: they count as skipped, and not as a failure.
+    pub fn skip_unreachable(mut self) -> Self {
+        self.strategy.unreachable = Unreachable::Skip;
+        self
+    }
+
     /// Returns the connections.
     pub fn connections(&self) -> &[Connection] {
         &self.connections
@@ -95,7 +101,10 @@ impl Group {
         let stop = self.connections.first().and_then(Connection::client).map(|client| client.stop().clone());
         spread(places, self.strategy, stop.unwrap_or_default(), |connection| {
             let future = body(connection.clone());
-            async move { connection.enter(future).await.map_err(Into::into) }
+            async move {
+                let result = connection.enter(future).await;
+                result.map_err(|error| error.into().into_error().or_on(connection.host()).into())
+            }
         })
         .await
     }

@@ -7,7 +7,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Outcome, Outcomes};
-use crate::config::OnFailure;
+use crate::config::{OnFailure, Unreachable};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, TaskError};
 use crate::host::Host;
@@ -23,11 +23,27 @@ pub struct Strategy {
     pub limit: NonZeroUsize,
     /// What a failure on one host does to those whose turn has not come. Defaults to stopping.
     pub on_failure: OnFailure,
+    /// What a host is that can't be reached. Defaults to a failure.
+    pub unreachable: Unreachable,
+}
+
+impl Strategy {
+    /// Leaves a host that can't be reached out on purpose, where that was asked for.
+    pub(crate) fn judge<T>(self, outcome: Outcome<T>) -> Outcome<T> {
+        match (outcome, self.unreachable) {
+            (Outcome::Unreachable(error), Unreachable::Skip) => Outcome::Skipped(error),
+            (outcome, Unreachable::Skip | Unreachable::Fail) => outcome,
+        }
+    }
 }
 
 impl Default for Strategy {
     fn default() -> Self {
-        Self { limit: crate::config::Settings::default().limit, on_failure: OnFailure::default() }
+        Self {
+            limit: crate::config::Settings::default().limit,
+            on_failure: OnFailure::default(),
+            unreachable: Unreachable::default(),
+        }
     }
 }
 
@@ -74,7 +90,7 @@ where
                     Ok(future) => future.await,
                     Err(error) => Err(error.into()),
                 };
-                (index, Outcome::of(result))
+                (index, strategy.judge(Outcome::of(result)))
             });
         }
         if running.is_empty() {

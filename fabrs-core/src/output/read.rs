@@ -16,9 +16,14 @@ impl Output {
     /// [`ErrorKind::NotRun`] in a dry run.
     #[track_caller]
     pub fn status(&self) -> Result<&ExitStatus> {
+        self.status_for(Location::caller())
+    }
+
+    /// Returns how the command ended, to somebody who looks at it in a line of the user's code.
+    pub(crate) fn status_for(&self, location: &'static Location<'static>) -> Result<&ExitStatus> {
         match &self.record.ended {
             Ok(status) => Ok(status),
-            Err(planned) => Err(planned.poison.get_or_init(|| self.not_run(Location::caller())).clone()),
+            Err(planned) => Err(planned.poison.get_or_init(|| self.not_run(location)).clone()),
         }
     }
 

@@ -95,6 +95,7 @@ impl Stage {
         let at_once = settings.at_once();
         let rolling = call.task().rolling.and_then(std::num::NonZeroUsize::new);
         let limit = rolling.map_or(at_once, |rolling| rolling.min(at_once));
-        Ok(Self { call, hosts, strategy: Strategy { limit, on_failure: settings.on_failure } })
+        let strategy = Strategy { limit, on_failure: settings.on_failure, unreachable: settings.unreachable };
+        Ok(Self { call, hosts, strategy })
     }
 }

@@ -1,18 +1,22 @@
 //! Carrying out a plan.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::future::FutureExt;
+
 use super::report::{Report, StageReport};
 use crate::client::Client;
-use crate::config::{OnFailure, Unreachable};
+use crate::config::OnFailure;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, TaskError};
 use crate::event::Event;
 use crate::group::{Outcome, Outcomes, Place, spread};
 use crate::host::Host;
 use crate::plan::{Hosts, Plan, Stage};
+use crate::task::panicked;
 use crate::transport::Level;
 
 /// Carries out plans with a client.
@@ -73,11 +77,15 @@ impl Executor {
     /// Runs a task on one host and tells of its beginning and its end.
     async fn step(&self, stage: &Stage, connection: Connection, told: &Mutex<HashSet<Host>>) -> Result<(), TaskError> {
         let host = connection.host().cloned();
-        let task = stage.call.task().name;
-        self.client.sink().event(&Event::TaskStarted { task, host: host.as_ref() });
+        let task = stage.call.task().shown_name();
+        self.client.sink().event(&Event::TaskStarted { task: &task, host: host.as_ref() });
         let began = Instant::now();
-        let result = stage.call.on(&connection.fresh()).await;
-        let outcome = self.judge(Outcome::of(result));
+        // A mistake in a task must not take the other hosts with it. What it leaves half changed is its own.
+        let caught = AssertUnwindSafe(stage.call.on(&connection.fresh())).catch_unwind().await;
+        let result = caught.unwrap_or_else(|payload| Err(panicked(&*payload)));
+        // A `bail!` knows no host, and of one task on many hosts it must be said where it failed.
+        let result = result.map_err(|error| error.into_error().or_on(host.as_ref()).into());
+        let outcome = stage.strategy.judge(Outcome::of(result));
         let here = host.unwrap_or_else(Host::local);
         self.tell(stage, &here, &outcome, began.elapsed());
         told.lock().unwrap_or_else(PoisonError::into_inner).insert(here);
@@ -95,7 +103,7 @@ impl Executor {
         };
         let mut done: HashMap<Host, Outcome<()>> = done.into_iter().collect();
         let all = hosts.into_iter().map(|host| {
-            let outcome = self.judge(done.remove(&host).unwrap_or(Outcome::NotReached));
+            let outcome = done.remove(&host).unwrap_or(Outcome::NotReached);
             if !told.contains(&host) {
                 self.tell(stage, &host, &outcome, Duration::ZERO);
             }
@@ -104,17 +112,9 @@ impl Executor {
         Outcomes::new(all.collect())
     }
 
-    /// Leaves a host that can't be reached out on purpose, where the settings say so.
-    fn judge(&self, outcome: Outcome<()>) -> Outcome<()> {
-        match (outcome, self.client.settings().unreachable) {
-            (Outcome::Unreachable(error), Unreachable::Skip) => Outcome::Skipped(error),
-            (outcome, Unreachable::Skip | Unreachable::Fail) => outcome,
-        }
-    }
-
     fn tell(&self, stage: &Stage, host: &Host, outcome: &Outcome<()>, elapsed: Duration) {
         self.client.sink().event(&Event::TaskEnded {
-            task: stage.call.task().name,
+            task: &stage.call.task().shown_name(),
             host: (stage.hosts != Hosts::Here).then_some(host),
             outcome: outcome.word(),
             elapsed,

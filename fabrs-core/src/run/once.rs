@@ -12,6 +12,7 @@ use crate::client::Client;
 use crate::connection::current;
 use crate::error::{Error, ErrorKind, Result, TaskError};
 use crate::event::Event;
+use crate::host::Host;
 
 /// A value of any type.
 type Value = Arc<dyn Any + Send + Sync>;
@@ -43,10 +44,10 @@ where
     T: Serialize + Clone + Send + Sync + 'static,
 {
     let location = Location::caller();
-    let client = current().client().cloned();
+    let here = current();
     let name = name.to_owned();
     async move {
-        let Some(client) = client else {
+        let Some(client) = here.client() else {
             return Err(
                 Error::new(ErrorKind::Usage, format!("`once({name:?}, ..)` was called outside a task")).at(location)
             );
@@ -56,20 +57,21 @@ where
             let mut values = settled.values.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(values.entry(name.clone()).or_default())
         };
-        let value = cell.get_or_init(|| evaluate(&client, &name, future)).await.clone()?;
+        let value = cell.get_or_init(|| evaluate(client, here.host(), &name, future)).await.clone()?;
         value.downcast_ref::<T>().cloned().ok_or_else(|| {
             Error::new(ErrorKind::Usage, format!("`once({name:?}, ..)` stands for values of two types")).at(location)
         })
     }
 }
 
-async fn evaluate<T, E, F>(client: &Client, name: &str, future: F) -> Result<Value>
+async fn evaluate<T, E, F>(client: &Client, host: Option<&Host>, name: &str, future: F) -> Result<Value>
 where
     F: Future<Output = Result<T, E>>,
     E: Into<TaskError>,
     T: Serialize + Send + Sync + 'static,
 {
-    let value = future.await.map_err(|error| error.into().into_error())?;
+    // All hosts get this error, and it is told once: with the host that met it.
+    let value = future.await.map_err(|error| error.into().into_error().or_on(host))?;
     let shown = serde_json::to_value(&value).unwrap_or_default();
     client.sink().event(&Event::Once { name, value: &shown });
     Ok(Arc::new(value))

@@ -11,3 +11,5 @@ pub use call::Call;
 pub use describe::{Param, ParamKind, Place, Task};
 pub use registry::{Registration, Registry};
 pub use returns::{TaskReturn, blocking};
+
+pub(crate) use returns::panicked;

@@ -1,9 +1,11 @@
 //! What a task's function may return, and how a plain one runs.
 
+use std::any::Any;
+
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::connection::current;
-use crate::error::TaskError;
+use crate::error::{Error, ErrorKind, TaskError};
 
 /// What a task's function may return: nothing, or a `Result`.
 #[diagnostic::on_unimplemented(
@@ -49,8 +51,18 @@ pub fn blocking<R: TaskReturn + Send + 'static>(
     async move {
         match tokio::task::spawn_blocking(move || here.enter_sync(body)).await {
             Ok(returned) => returned.into_result(),
-            Err(error) => Err(TaskError::from(error).context("the task panicked")),
+            Err(error) => match error.try_into_panic() {
+                Ok(payload) => Err(panicked(&*payload)),
+                Err(error) => Err(error.into()),
+            },
         }
     }
     .boxed()
+}
+
+/// Makes the error of a task that panicked: where, the panic itself has said.
+pub(crate) fn panicked(payload: &(dyn Any + Send)) -> TaskError {
+    let text = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+    let text = text.map_or_else(|| "the task panicked".to_owned(), |text| format!("the task panicked: {text}"));
+    Error::new(ErrorKind::Task, text).into()
 }

@@ -199,7 +199,6 @@ fn lost(ladder: Ladder, status: Option<ExitStatus>, error: Error) -> How {
 }
 
 fn refused(request: &Request) -> Error {
-    let what = if request.invocation.pty { "a pty or the command" } else { "the command" };
-    Error::new(ErrorKind::Channel, format!("the server refused {what}: `{}`", request.invocation.command))
-        .on(&request.host)
+    let text = format!("the server refused to run `{}`", request.invocation.command);
+    Error::new(ErrorKind::Connect, text).on(&request.host)
 }

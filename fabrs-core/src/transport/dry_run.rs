@@ -37,6 +37,10 @@ impl Dial for DryRun {
         self.sink.event(&Event::Planned { host: None, what: name });
         Permission::Planned
     }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.inner.close()
+    }
 }
 
 /// One host's transport in a dry run.

@@ -17,7 +17,7 @@ mod stop;
 use std::fmt;
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 
 use crate::error::Result;
 use crate::host::Host;
@@ -62,6 +62,11 @@ pub trait Dial: Send + Sync + fmt::Debug {
     fn effect(&self, name: &str) -> Permission {
         let _ = name;
         Permission::Make
+    }
+
+    /// Closes what all its transports share, after they are closed themselves: the gateways.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async {}.boxed()
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) enum FaultKind {
     UnclearComment,
     /// A value in a here-document: quotes are plain text there.
     InHereDocument,
+    /// A `$(…)` in a here-document that goes over several lines, or holds a value.
+    SubstitutionInHereDocument,
     /// The name that ends a here-document is none, or needs the shell to be read.
     HereDocumentName,
     /// A value in `((…))`: bash reads it as if in double quotes, so single quotes do not hold there.
@@ -82,6 +84,10 @@ impl Fault {
             K::InHereDocument => format!(
                 "{piece} {at} stands in a here-document, where no quoting holds: give the command its text by \
                  `.stdin(..)`"
+            ),
+            K::SubstitutionInHereDocument => format!(
+                "{piece} {at} stands in a here-document, where it may hold no value and go over one line only: give the \
+                 command its text by `.stdin(..)`"
             ),
             K::HereDocumentName => format!("{piece} {at}: a here-document needs a plain name to end it"),
             K::InArithmetic => format!(

@@ -26,7 +26,10 @@ impl TaskAttr {
     /// Reads the keys, and leaves out those that are wrong.
     pub(super) fn read(arguments: TokenStream, errors: &mut Errors) -> Self {
         let mut attr = Self::default();
-        let metas = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(arguments);
+        let metas = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(arguments).map_err(|error| {
+            let text = format!("{error}: write keys, as in `#[task(role = \"web\", rolling = 1)]`");
+            syn::Error::new(error.span(), text)
+        });
         let mut seen: Vec<String> = Vec::new();
         for meta in errors.ok(metas).into_iter().flatten() {
             let key = key(meta.path());
@@ -182,6 +185,7 @@ mod tests {
         refused(quote! { rolling = 0 }, "`rolling = 0` would never begin");
         refused(quote! { name = "-x" }, "`-x` cannot be typed as a task's name");
         refused(quote! { alias = "a b" }, "`a b` cannot be typed");
+        refused(quote! { "web" }, "expected identifier: write keys, as in `#[task(role");
         refused(quote! { default, default }, "`default` is given twice");
     }
 

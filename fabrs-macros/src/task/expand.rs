@@ -31,7 +31,7 @@ pub(super) fn beside(function: &ItemFn, attr: &TaskAttr, params: &Params) -> Tok
     let doc = format!("The task `{0}` as a value: `{0}::call(..)` binds its arguments.", name.unraw());
     let task = task(function, attr, params);
     let call = call(function, params);
-    let bounds = bounds(params);
+    let argument = argument(params);
     quote! {
         #[doc = #doc]
         #[allow(non_camel_case_types)]
@@ -50,7 +50,7 @@ pub(super) fn beside(function: &ItemFn, attr: &TaskAttr, params: &Params) -> Tok
                 }
             }
 
-            #bounds
+            #argument
 
             ::fabrs::__private::inventory::submit! { ::fabrs::__private::Registration(&__FABRS_TASK) }
         };
@@ -69,7 +69,7 @@ fn task(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
     let place = place(attr);
     let rolling = option(attr.rolling.as_ref().map(|(_, hosts)| hosts));
     let TaskAttr { default, aliases, .. } = attr;
-    let bind = bind(ident, params);
+    let bind = bind(function, params);
     quote! {
         ::fabrs::__private::Task {
             name: #name,
@@ -125,40 +125,42 @@ fn default_text(default: &Expr) -> String {
     match default {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => text.value(),
         Expr::Lit(ExprLit { lit: Lit::Char(letter), .. }) => letter.value().to_string(),
-        other => other.span().source_text().unwrap_or_else(|| other.to_token_stream().to_string()),
+        other => other.to_token_stream().to_string().replace(" :: ", "::"),
     }
 }
 
 /// Writes the function that reads the arguments as they were typed.
-fn bind(name: &Ident, params: &Params) -> TokenStream {
-    // Not a name that an argument, or a default's expression, could mean.
-    let args = Ident::new("args", Span::mixed_site());
+fn bind(function: &ItemFn, params: &Params) -> TokenStream {
+    let name = &function.sig.ident;
+    let args = own("args");
+    let values: Vec<Ident> = numbered("value", params);
     let read = params.params.iter().map(|param| {
-        let Param { ident, ty, name, shape, .. } = param;
-        let value = match shape {
+        let Param { ty, name, shape, .. } = param;
+        match shape {
             Shape::Flag { on } => quote! { #args.flag(#name)?.unwrap_or(#on) },
             Shape::Required => quote_spanned! {ty.span()=> #args.required::<#ty>(#name)? },
             Shape::Optional(inner) => quote_spanned! {inner.span()=> #args.optional::<#inner>(#name)? },
             Shape::List(inner) => quote_spanned! {inner.span()=> #args.list::<#inner>(#name)? },
             Shape::Defaulted(default) => {
-                let default = default_value(param, default);
                 let given = quote_spanned! {ty.span()=> #args.optional::<#ty>(#name)? };
-                let value = Ident::new("value", Span::mixed_site());
+                let (default, value) = (default_value(param, default), own("value"));
                 quote! {
                     match #given {
                         ::std::option::Option::Some(#value) => #value,
-                        ::std::option::Option::None => #default,
+                        ::std::option::Option::None => {
+                            let #value: #ty = #default;
+                            #value
+                        }
                     }
                 }
             }
-        };
-        quote! { let #ident: #ty = #value; }
+        }
     });
-    let idents = params.params.iter().map(|param| &param.ident);
+    let call = quote_spanned! {output(function).span()=> #name::call(#(#values),*) };
     quote! {
         |#args| {
-            #(#read)*
-            ::std::result::Result::Ok(#name::call(#(#idents),*).erased())
+            #(let #values = #read;)*
+            ::std::result::Result::Ok(#call.erased())
         }
     }
 }
@@ -178,41 +180,40 @@ fn default_value(param: &Param, default: &Expr) -> TokenStream {
 fn call(function: &ItemFn, params: &Params) -> TokenStream {
     let (name, vis) = (&function.sig.ident, &function.vis);
     let doc = format!("Binds the arguments of the task `{}`.", name.unraw());
-    let output = match &function.sig.output {
-        ReturnType::Default => quote! { () },
-        ReturnType::Type(_, output) => output.to_token_stream(),
-    };
+    let output = output(function);
+    // All of it at the type: rustc tells the same mistake at the same place once.
     let value = quote_spanned! {output.span()=> <#output as ::fabrs::__private::TaskReturn>::Value };
-    let connection = Ident::new("connection", Span::mixed_site());
-    let (idents, types): (Vec<_>, Vec<_>) = params.params.iter().map(|param| (&param.ident, &param.ty)).unzip();
+    let into_result = quote_spanned! {output.span()=> <#output as ::fabrs::__private::TaskReturn>::into_result };
+    let connection = own("connection");
+    let first = params.connection.as_ref().map(|_| quote! { #connection, });
+    let taken = first.as_ref().map_or_else(|| quote! { _ }, |_| connection.to_token_stream());
+    let (texts, copies, values) = (numbered("text", params), numbered("copy", params), numbered("value", params));
+    let types = params.params.iter().map(|param| &param.ty);
     let names = params.params.iter().map(|param| &param.name);
-    let texts = params.params.iter().map(|Param { ident, ty, .. }| {
-        quote_spanned! {ty.span()=> ::std::format!("{:?}", #ident) }
+    // Named as the function's, but not seen by the user's own expressions, nor in front of a task of the same name.
+    let idents = params.params.iter().map(|param| at(&param.ident, param.ident.span().resolved_at(Span::mixed_site())));
+    let idents: Vec<Ident> = idents.collect();
+    let arguments = params.params.iter().zip(&idents).map(|(Param { ty, .. }, ident)| {
+        // At the type, which is what lacks something if this does not compile.
+        let ident = at(ident, ident.span().located_at(ty.span()));
+        quote_spanned! {ty.span()=> __fabrs_argument::<#ty>(#ident) }
     });
-    let copies = params.params.iter().map(|Param { ident, ty, .. }| {
-        quote_spanned! {ty.span()=> let #ident: #ty = ::std::clone::Clone::clone(&#ident); }
-    });
-    let (taken, first) = match &params.connection {
-        Some(_) => (quote! { #connection }, quote! { #connection, }),
-        None => (quote! { _ }, quote! {}),
-    };
     let run = if function.sig.asyncness.is_some() {
-        quote! {
-            ::std::boxed::Box::pin(async move {
-                ::fabrs::__private::TaskReturn::into_result(#name(#first #(#idents),*).await)
-            })
+        quote_spanned! {output.span()=>
+            ::std::boxed::Box::pin(async move { #into_result(#name(#first #(#values),*).await) })
         }
     } else {
-        quote! { ::fabrs::__private::blocking(move || #name(#first #(#idents),*)) }
+        quote_spanned! {output.span()=> ::fabrs::__private::blocking(move || #into_result(#name(#first #(#values),*))) }
     };
     quote! {
         #[doc = #doc]
         #vis fn call(#(#idents: #types),*) -> ::fabrs::__private::Call<#value> {
+            #(let (#texts, #copies) = #arguments;)*
             ::fabrs::__private::Call::new(
                 Self::task(),
                 ::std::vec::Vec::from([#((#names, #texts)),*]),
                 move |#taken| {
-                    #(#copies)*
+                    #(let #values = #copies();)*
                     #run
                 },
             )
@@ -220,25 +221,47 @@ fn call(function: &ItemFn, params: &Params) -> TokenStream {
     }
 }
 
-/// Writes checks of what `call` needs of each type, each at its type: in `call` they would be told about a closure.
-fn bounds(params: &Params) -> TokenStream {
-    let checks = params.params.iter().map(|param| {
-        let ty = &param.ty;
-        quote_spanned! {ty.span()=> is_argument::<#ty>(); }
-    });
+/// Returns the type that the function returns; one that is not written stands where the name does.
+fn output(function: &ItemFn) -> TokenStream {
+    match &function.sig.output {
+        ReturnType::Default => quote_spanned! {function.sig.ident.span()=> () },
+        ReturnType::Type(_, output) => output.to_token_stream(),
+    }
+}
+
+/// Writes the one function that needs something of the types of arguments, so that what is missing is told once.
+fn argument(params: &Params) -> TokenStream {
     if params.params.is_empty() {
         return TokenStream::new();
     }
     quote! {
-        const _: fn() = || {
-            fn is_argument<T>()
-            where
-                T: ::std::clone::Clone + ::std::fmt::Debug + ::std::marker::Send + ::std::marker::Sync + 'static,
-            {
-            }
-            #(#checks)*
-        };
+        fn __fabrs_argument<T>(
+            value: T,
+        ) -> (
+            ::std::string::String,
+            ::std::boxed::Box<dyn ::std::ops::Fn() -> T + ::std::marker::Send + ::std::marker::Sync>,
+        )
+        where
+            T: ::std::clone::Clone + ::std::fmt::Debug + ::std::marker::Send + ::std::marker::Sync + 'static,
+        {
+            (::std::format!("{value:?}"), ::std::boxed::Box::new(move || ::std::clone::Clone::clone(&value)))
+        }
     }
+}
+
+/// Makes a name that no expression of the user's can mean.
+fn own(name: &str) -> Ident {
+    Ident::new(&format!("__{name}"), Span::mixed_site())
+}
+
+fn numbered(name: &str, params: &Params) -> Vec<Ident> {
+    (0..params.params.len()).map(|n| own(&format!("{name}{n}"))).collect()
+}
+
+fn at(ident: &Ident, span: Span) -> Ident {
+    let mut ident = ident.clone();
+    ident.set_span(span);
+    ident
 }
 
 fn option(value: Option<impl ToTokens>) -> TokenStream {

@@ -97,7 +97,10 @@ fn shape(ty: &Type, default: Option<Expr>, errors: &mut Errors) -> Shape {
         check_no_default(default, "a `Vec` that is left out is empty: put its default into the task", errors);
         return Shape::List(inner.clone());
     }
-    default.map_or(Shape::Required, Shape::Defaulted)
+    match default {
+        Some(default) if check_text_default(ty, &default, errors) => Shape::Defaulted(default),
+        _ => Shape::Required,
+    }
 }
 
 /// Tells whether a type's last word is `name`: macros see words, not types.
@@ -164,6 +167,18 @@ fn check_switch_default(default: &Expr, errors: &mut Errors) -> bool {
     }
     errors.add(default, "the default of a switch is `true` (`--no-name` turns it off) or `false`");
     false
+}
+
+/// Checks that a number's default is one: text stands for whatever can be made from text, which a number cannot.
+fn check_text_default(ty: &Type, default: &Expr, errors: &mut Errors) -> bool {
+    const NUMBERS: [&str; 14] =
+        ["u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64"];
+    let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = default else { return true };
+    let is_number = NUMBERS.iter().any(|number| is_named(ty, number));
+    if is_number {
+        errors.add(default, format!("the default of a number is one: `default = {}`", text.value()));
+    }
+    !is_number
 }
 
 fn check_no_default(default: Option<Expr>, why: &str, errors: &mut Errors) {

@@ -5,6 +5,8 @@ use super::Ran;
 /// One expectation.
 #[derive(Debug, Clone)]
 pub(super) enum Check {
+    /// The exit code is for the test to judge.
+    AnyCode,
     /// The exit code is this.
     Code(i32),
     /// The stream is exactly this.
@@ -44,6 +46,7 @@ impl Check {
     /// Returns how the run differs from it, if it does.
     fn difference(&self, ran: &Ran) -> Option<String> {
         match self {
+            Self::AnyCode => None,
             Self::Code(code) => (ran.code != *code).then(|| format!("exit code: {} instead of {code}", ran.code)),
             Self::Exact(stream, text) => {
                 (stream.of(ran) != text).then(|| format!("{} is not: {text:?}", stream.name()))
@@ -62,7 +65,7 @@ impl Check {
 pub(super) fn differences(checks: &[Check], ran: &Ran) -> Option<String> {
     let mut found: Vec<String> = checks.iter().filter_map(|check| check.difference(ran)).collect();
     // Who says nothing about the code wants a run that went well.
-    if !checks.iter().any(|check| matches!(check, Check::Code(_))) {
+    if !checks.iter().any(|check| matches!(check, Check::AnyCode | Check::Code(_))) {
         found.extend(Check::Code(0).difference(ran));
     }
     if found.is_empty() {

@@ -172,6 +172,11 @@ impl Fab {
         self.check(Check::Code(code))
     }
 
+    /// Expects any exit code at all: for runs that race with what is done to them.
+    pub fn any_code(self) -> Self {
+        self.check(Check::AnyCode)
+    }
+
     /// Expects exactly this on stdout.
     pub fn stdout(self, text: impl Into<String>) -> Self {
         self.check(Check::Exact(Stream::Out, text.into()))

@@ -1,6 +1,7 @@
 //! Commands of every kind, and the ways to end one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fabrs::event::Capture;
 use fabrs::prelude::*;
@@ -97,8 +98,8 @@ impl Lab {
 pub(super) async fn end(way: Way, client: &Client, command: Command, runs: impl FnOnce()) -> Result<()> {
     match way {
         Way::Timeout => {
-            let error = refused(command.timeout(secs(1)).await, ErrorKind::Timeout);
-            assert!(error.to_string().contains("ran longer than 1 second and was ended"), "{error}");
+            let error = refused(command.timeout(Duration::from_millis(250)).await, ErrorKind::Timeout);
+            assert!(error.to_string().ends_with("ran longer than 0.25 seconds and was ended"), "{error}");
         }
         Way::CtrlC => {
             let spawned = command.spawn()?;

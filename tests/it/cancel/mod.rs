@@ -5,5 +5,5 @@
 
 mod hundred;
 mod lines;
-mod opening;
 mod matrix;
+mod opening;

@@ -62,7 +62,7 @@ pub(super) async fn a_signal_is_how_a_command_ended(at: &Place) -> Result<()> {
 }
 
 pub(super) async fn a_timeout_ends_it_and_keeps_what_it_printed(at: &Place) -> Result<()> {
-    let result = at.host.run("echo before; sleep 60").warn().timeout(fabrs::prelude::secs(1)).await;
+    let result = at.host.run("echo before; sleep 60").warn().timeout(secs(1)).await;
     let error = refused(result, ErrorKind::Timeout);
     assert!(error.to_string().contains("ran longer than 1 second and was ended"), "{error}");
     assert_eq!(error.output().expect("it printed something").stdout()?, "before\n");

@@ -1,4 +1,5 @@
 //! A list's default is empty.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A switch is on or off.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! An option's default is `None`.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

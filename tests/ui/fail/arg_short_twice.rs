@@ -1,4 +1,5 @@
 //! A letter stands for one argument.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A key that is none is told with the nearest.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

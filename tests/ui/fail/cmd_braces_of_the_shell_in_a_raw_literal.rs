@@ -3,7 +3,9 @@
 use fabrs::prelude::*;
 
 fn main() {
-    let _ = cmd!(r#"
+    let _ = cmd!(
+        r#"
         curl -d '{"tag": 1}' http://localhost
-    "#);
+    "#
+    );
 }

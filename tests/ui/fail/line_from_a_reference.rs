@@ -1,4 +1,5 @@
 //! Text from elsewhere could be executed.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! Only literals are `'static`, so nothing else is a line.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! Text that was put together could be executed.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

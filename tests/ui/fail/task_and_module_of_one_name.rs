@@ -1,4 +1,5 @@
 //! A task's name is taken among the types, too.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! Arguments are taken by value.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! Arguments are taken by value, also where they may be left out.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! The types of a task's arguments must be known.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! An argument that may be left out can be read from text.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! Each host gets a copy of the arguments.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

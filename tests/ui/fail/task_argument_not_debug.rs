@@ -1,4 +1,5 @@
 //! The arguments are shown in the plan.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! An argument has a name, which is what is typed.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

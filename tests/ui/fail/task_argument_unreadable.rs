@@ -1,4 +1,5 @@
 //! An argument can be read from text.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

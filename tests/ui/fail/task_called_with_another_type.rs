@@ -1,4 +1,5 @@
 //! A call is checked against the task.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! The connection is taken by value.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

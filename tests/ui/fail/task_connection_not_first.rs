@@ -1,4 +1,5 @@
 //! The connection is the first parameter.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A task runs when it is called.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

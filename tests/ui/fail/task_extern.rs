@@ -1,4 +1,5 @@
 //! A task is a function of Rust.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A task moves between threads.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! Hosts are named in one way.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! What stands in the brackets has a name.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A wrong value is told with a right one.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A local task has no connection.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

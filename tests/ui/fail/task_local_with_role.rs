@@ -1,4 +1,5 @@
 //! A local task has no hosts.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A local task has no hosts to go through.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

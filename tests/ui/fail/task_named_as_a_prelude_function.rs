@@ -1,4 +1,5 @@
 //! A task that shadows the prelude would call itself.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A task is no method.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A task is a function.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A task returns `Result` or nothing.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

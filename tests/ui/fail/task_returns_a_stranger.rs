@@ -1,4 +1,5 @@
 //! The error of a task's result is an error.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

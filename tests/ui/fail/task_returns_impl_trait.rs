@@ -1,4 +1,5 @@
 //! A task's value has a name.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! Rolling over no hosts would never begin.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

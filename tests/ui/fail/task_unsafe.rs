@@ -1,4 +1,5 @@
 //! A task is safe to call.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,5 @@
 //! A mistake in the body is one error, the user's own.
+#![allow(unused)]
 
 use fabrs::prelude::*;
 

@@ -36,8 +36,13 @@ fn main() {
     case(cmd!("git checkout {tag}"), "git checkout 'v1; rm -rf /'");
     case(cmd!("true"), "true");
     case(cmd!(r#"awk '{{print $1}}' {tag} ${HOME}"#), "awk '{print $1}' 'v1; rm -rf /' ${HOME}");
-    case(cmd!("a \
-               b"), "a b");
+    case(
+        cmd!(
+            "a \
+               b"
+        ),
+        "a b",
+    );
 
     let (file, n, width, r#type, files) = (Path::new("/a b"), 7, 4, "t", ["x", "y z"]);
     case(cmd!("cat {file} {n:03} {n:>width$} {r#type}"), "cat '/a b' 007 '   7' t");

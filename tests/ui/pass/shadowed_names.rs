@@ -30,19 +30,29 @@ macro_rules! line {
 }
 type Result = ::std::result::Result<(), ::std::io::Error>;
 
-#[task(default)]
+#[task]
 async fn call(args: String, value: ::std::option::Option<u8>, #[arg(default = 1)] connection: u8) -> Result {
     let _ = (args, value, connection);
     ::std::result::Result::Ok(())
 }
 
-#[task(default)]
-fn task_(task: ::std::vec::Vec<String>, #[arg(default = true)] name: bool) -> Result {
-    let _ = (task, name);
+#[task]
+fn task_(task_: ::std::vec::Vec<String>, #[arg(default = true)] argument: bool, text0: u8, r#type: u8) -> Result {
+    let _ = (task_, argument, text0, r#type);
     ::std::result::Result::Ok(())
 }
 
+#[task]
+async fn argument(c: ::fabrs::Connection, argument: String) {}
+
+/// In a function, where no path leads to it.
 fn main() {
+    #[task]
+    async fn inner(inner: String) -> Result {
+        ::std::result::Result::Ok(())
+    }
+    let _ = inner::call(String::new());
+
     let pieces = 7;
     assert_eq!(cmd!("echo {pieces:03}").as_str(), "echo 007");
     let _ = call::call(String::new(), ::std::option::Option::None, 1);

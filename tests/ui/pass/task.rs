@@ -28,9 +28,10 @@ async fn deploy_all(
     force: bool,
     #[arg(default = true)] check: bool,
     r#type: String,
+    #[arg(default = u16::from_str_radix("70", 8).unwrap_or(u16::MAX))] port: u16,
     mut _unused: f64,
 ) -> Result<usize> {
-    let _ = (&c, &tag, &branch, force, check, &r#type);
+    let _ = (&c, &tag, &branch, force, check, &r#type, port);
     _unused += 1.0;
     Ok(files.len() + usize::from(count))
 }
@@ -63,13 +64,12 @@ fn main() {
     assert_eq!(names, ["build_docs", "deploy_all", "nearly", "plain", "public"]);
 
     let task = deploy_all::task();
-    assert_eq!((task.line, task.module), (18, module_path!()));
+    assert_eq!((task.line, task.module), (16, module_path!()));
     assert!(task.file.ends_with("task.rs"), "{}", task.file);
     assert_eq!(task.docs, "Puts a build live.\n\n  Indented.");
     assert_eq!((task.place, task.rolling, task.default), (Place::Role("web"), Some(1), true));
     assert_eq!(task.aliases, ["d", "ship"]);
-    let shown: Vec<_> =
-        task.params.iter().map(|p| (p.name, p.short, p.kind, p.type_name, p.default)).collect();
+    let shown: Vec<_> = task.params.iter().map(|p| (p.name, p.short, p.kind, p.type_name, p.default)).collect();
     assert_eq!(
         shown,
         [
@@ -80,6 +80,7 @@ fn main() {
             ("force", None, ParamKind::Flag, "bool", None),
             ("check", None, ParamKind::Flag, "bool", Some("true")),
             ("type", None, ParamKind::Required, "String", None),
+            ("port", None, ParamKind::Optional, "u16", Some("u16::from_str_radix(\"70\", 8).unwrap_or(u16::MAX)")),
             ("unused", None, ParamKind::Required, "f64", None),
         ]
     );
@@ -89,17 +90,17 @@ fn main() {
     assert_eq!(shared::nearly::task().place, Place::Inherit);
 
     let mut typed = RawArgs::new(task);
-    for (at, value) in [(0, "v1"), (1, "a"), (1, "b"), (4, "true"), (6, "x"), (7, "0.5")] {
+    for (at, value) in [(0, "v1"), (1, "a"), (1, "b"), (4, "true"), (6, "x"), (8, "0.5")] {
         typed.push(&task.params[at], value);
     }
     let bound = (task.bind)(&typed).expect("all that is needed was typed");
     let shown: Vec<_> = bound.arguments().iter().map(|(name, text)| format!("{name}={text}")).collect();
     assert_eq!(
         shown.join(" "),
-        r#"tag=Some("v1") files=["a", "b"] count=5 branch="main" force=true check=true type="x" unused=0.5"#
+        r#"tag=Some("v1") files=["a", "b"] count=5 branch="main" force=true check=true type="x" port=56 unused=0.5"#
     );
 
-    let call: Call<usize> = deploy_all::call(None, vec![], 1, String::new(), false, true, String::new(), 0.0);
+    let call: Call<usize> = deploy_all::call(None, vec![], 1, String::new(), false, true, String::new(), 22, 0.0);
     assert_eq!(call.task().name, "deploy_all");
     let call: Call<String> = shared::public::call(String::new(), 1, true);
     drop(call);

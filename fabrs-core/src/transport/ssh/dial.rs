@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, join_all};
 use tokio_util::task::TaskTracker;
 
 use super::link::Link;
 use super::settings::SshSettings;
-use super::target;
+use super::target::{self, Purpose};
 use super::wire::ChannelWire;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -31,7 +31,8 @@ impl OpenSsh {
 
     /// Makes the link to `host`, behind its gateways; `passed` are the hosts that are on the way already.
     fn link(&self, host: &Host, passed: &[Host]) -> Result<Link> {
-        let (target, gateways) = target::resolve(host, &self.settings)?;
+        let purpose = if passed.is_empty() { Purpose::Work } else { Purpose::Gateway };
+        let (target, gateways) = target::resolve(host, purpose, &self.settings)?;
         let mut before = None;
         let passed: Vec<Host> = passed.iter().cloned().chain([host.clone()]).collect();
         for gateway in gateways {
@@ -54,7 +55,7 @@ impl OpenSsh {
         let link = match before {
             None => Arc::new(self.link(gateway, passed)?),
             Some(_) => {
-                let (target, _) = target::resolve(gateway, &self.settings)?;
+                let (target, _) = target::resolve(gateway, Purpose::Gateway, &self.settings)?;
                 Arc::new(Link::new(target, before, Arc::clone(&self.settings)))
             }
         };
@@ -69,6 +70,18 @@ impl Dial for OpenSsh {
             return Ok(Arc::new(Local::default()));
         }
         Ok(Arc::new(Ssh { link: Arc::new(self.link(host, &[])?), commands: TaskTracker::new() }))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async {
+            // They stay known: a host that is used again goes through them again.
+            let gateways: Vec<_> = {
+                let gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
+                gateways.values().cloned().collect()
+            };
+            join_all(gateways.iter().map(|link| link.close())).await;
+        }
+        .boxed()
     }
 }
 
@@ -105,13 +118,9 @@ impl Transport for Ssh {
 async fn start(link: Arc<Link>, invocation: Invocation, ahead: bool) -> Result<ChannelWire> {
     let session = link.session().await?;
     let open = session.open().await?;
-    match ChannelWire::start(Arc::clone(&session), open, &invocation).await {
-        Ok(wire) => {
-            if ahead {
-                session.open_ahead();
-            }
-            Ok(wire)
-        }
-        Err(_) => Err(session.lost(&invocation.command).await),
+    let wire = ChannelWire::start(Arc::clone(&session), open, &invocation).await?;
+    if ahead {
+        session.open_ahead();
     }
+    Ok(wire)
 }

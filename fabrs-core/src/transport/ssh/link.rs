@@ -86,7 +86,7 @@ impl Link {
             }
             if !asking.load(Ordering::Relaxed) {
                 let Target { address, port, connect_timeout, .. } = &*self.target;
-                let text = format!("no answer from {address} port {port} within {} seconds", connect_timeout.as_secs());
+                let text = format!("no answer from {address} port {port} within {connect_timeout:?}");
                 return Err(self.error(ErrorKind::Connect, text).hint("`-t SECONDS` waits longer"));
             }
             // A person is thinking about the host's key.

@@ -10,6 +10,7 @@ mod host_key;
 mod keys;
 mod link;
 mod login;
+mod open_channel;
 mod session;
 mod settings;
 mod slots;

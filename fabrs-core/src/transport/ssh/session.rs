@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::handler::{Gone, Handler};
-use super::slots::Slots;
+use super::open_channel::OpenChannel;
+use super::slots::{Refusal, Slot, Slots};
 use super::target::Target;
-use super::wire::OpenChannel;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a goodbye may take.
@@ -28,14 +28,30 @@ pub(super) struct Session {
     /// Whether channels are opened ahead; given up at the first refusal.
     ahead: AtomicBool,
     spare: Mutex<Option<oneshot::Receiver<OpenChannel>>>,
-    /// The tasks that open channels, so that none outlives the session.
-    opening: TaskTracker,
+    /// The tasks that open channels and close those nobody took, so that none outlives the session.
+    tasks: TaskTracker,
 }
 
 /// Why a channel could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("the server refused to open a session ({0:?})")]
 struct OpenRefused(russh::ChannelOpenFailure);
+
+/// Where the next command can go.
+enum Room {
+    Spare(OpenChannel),
+    Place(Slot),
+}
+
+/// Why a place has no channel.
+enum NotOpened {
+    /// The server takes no more than are open.
+    Full,
+    /// It takes none at all.
+    Never(russh::ChannelOpenFailure),
+    /// The connection is gone.
+    Lost,
+}
 
 impl Session {
     pub(super) fn new(handle: Handle<Handler>, gone: Arc<Gone>, target: Arc<Target>) -> Arc<Self> {
@@ -46,7 +62,7 @@ impl Session {
             slots: Slots::new(),
             ahead: AtomicBool::new(true),
             spare: Mutex::new(None),
-            opening: TaskTracker::new(),
+            tasks: TaskTracker::new(),
         })
     }
 
@@ -65,18 +81,11 @@ impl Session {
     ///
     /// The opening goes on in a task of the session, which closes the channel when nobody takes it.
     pub(super) async fn open(self: &Arc<Self>) -> Result<OpenChannel> {
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(spare) = spare
-            && let Ok(open) = spare.await
-        {
+        if let Some(open) = self.spare().await {
             return Ok(open);
         }
-        let (sender, receiver) = oneshot::channel();
-        let session = Arc::clone(self);
-        self.opening.spawn(async move {
-            let opened = session.open_now().await;
-            hand_over(sender, opened).await;
-        });
+        let (wanted, receiver) = oneshot::channel();
+        self.tasks.spawn(Arc::clone(self).open_for(wanted));
         match receiver.await {
             Ok(opened) => opened,
             Err(_) => Err(self.lost("opening a session").await),
@@ -92,41 +101,86 @@ impl Session {
         if spare.is_some() {
             return;
         }
-        let Some(slot) = self.slots.try_take() else { return };
+        let Some(slot) = self.slots.try_take_unwanted() else { return };
         let (sender, receiver) = oneshot::channel();
         *spare = Some(receiver);
         let session = Arc::clone(self);
-        self.opening.spawn(async move {
-            match session.handle.channel_open_session().await {
-                Ok(channel) => {
-                    if let Err(unwanted) = sender.send(OpenChannel { channel, slot }) {
-                        drop(unwanted.channel.close().await);
-                    }
-                }
-                Err(_) => {
-                    session.ahead.store(false, Ordering::Relaxed);
-                    slot.refused();
-                }
+        self.tasks.spawn(async move {
+            match session.open_in(slot).await {
+                Ok(open) => drop(sender.send(open)),
+                Err(_) => session.ahead.store(false, Ordering::Relaxed),
             }
         });
     }
 
-    async fn open_now(&self) -> Result<OpenChannel> {
-        loop {
-            let slot = self.slots.take().await;
-            match self.handle.channel_open_session().await {
-                Ok(channel) => return Ok(OpenChannel { channel, slot }),
-                // A slot is not free at `exit-status`: wait for the CLOSE of one that is open, and ask again.
-                Err(russh::Error::ChannelOpenFailure(reason)) => {
-                    self.ahead.store(false, Ordering::Relaxed);
-                    if !slot.refused() {
-                        let error = Error::new(ErrorKind::Connect, "could not open a session").on(&self.target.host);
-                        return Err(error.caused_by(OpenRefused(reason)));
-                    }
+    /// Returns the channel that was opened ahead, where there is one, or will be in a moment.
+    async fn spare(&self) -> Option<OpenChannel> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        spare?.await.ok()
+    }
+
+    /// Opens a channel for one who waits. Once the server is asked it goes on to the end, whoever has gone meanwhile: a
+    /// channel that nobody takes any more closes itself.
+    async fn open_for(self: Arc<Self>, mut wanted: oneshot::Sender<Result<OpenChannel>>) {
+        let opened = loop {
+            let room = tokio::select! {
+                room = self.room() => room,
+                () = wanted.closed() => return,
+            };
+            let slot = match room {
+                Room::Spare(open) => break Ok(open),
+                Room::Place(slot) => slot,
+            };
+            match self.open_in(slot).await {
+                Ok(open) => break Ok(open),
+                Err(NotOpened::Full) => {}
+                Err(NotOpened::Never(reason)) => {
+                    let error = Error::new(ErrorKind::Connect, "could not open a session").on(&self.target.host);
+                    break Err(error.caused_by(OpenRefused(reason)));
                 }
-                Err(_) => return Err(self.lost("opening a session").await),
+                Err(NotOpened::Lost) => break Err(self.lost("opening a session").await),
             }
+        };
+        drop(wanted.send(opened));
+    }
+
+    /// Waits for a place for a channel, or for the one that was opened ahead.
+    async fn room(&self) -> Room {
+        if let Some(slot) = self.slots.try_take() {
+            return Room::Place(slot);
         }
+        // From now on no channel is opened ahead; one that was may hold the only place there is.
+        let waiting = self.slots.wait();
+        match self.spare().await {
+            Some(open) => Room::Spare(open),
+            None => Room::Place(waiting.take().await),
+        }
+    }
+
+    /// Opens a channel in a place, asking again where a refusal may have come too soon.
+    async fn open_in(&self, slot: Slot) -> Result<OpenChannel, NotOpened> {
+        let mut refusals = 0;
+        loop {
+            match self.handle.channel_open_session().await {
+                Ok(channel) => return Ok(OpenChannel::new(channel, slot, self.tasks.clone())),
+                Err(russh::Error::ChannelOpenFailure(reason)) => match slot.refused(refusals) {
+                    Refusal::TooSoon(wait) => tokio::time::sleep(wait).await,
+                    Refusal::Full => {
+                        self.ahead.store(false, Ordering::Relaxed);
+                        return Err(NotOpened::Full);
+                    }
+                    Refusal::Never => return Err(NotOpened::Never(reason)),
+                },
+                Err(_) => return Err(NotOpened::Lost),
+            }
+            refusals += 1;
+        }
+    }
+
+    /// Makes the error of a command that was not started, since it wanted a pty.
+    pub(super) fn refused_pty(&self, command: &str) -> Error {
+        let text = format!("the server gives no pty, and `{command}` was not run without");
+        Error::new(ErrorKind::Connect, text).on(&self.target.host)
     }
 
     /// Makes the error of a connection that ended while `doing` something.
@@ -145,16 +199,8 @@ impl Session {
             self.gone.happened().await;
         };
         drop(tokio::time::timeout(GOODBYE, goodbye).await);
-        self.opening.close();
-        drop(tokio::time::timeout(GOODBYE, self.opening.wait()).await);
-    }
-}
-
-/// Gives an opened channel to who asked for it, or closes it where nobody waits any more: dropping a russh channel sends
-/// no CLOSE, and the server would keep its session.
-async fn hand_over(sender: oneshot::Sender<Result<OpenChannel>>, opened: Result<OpenChannel>) {
-    if let Err(Ok(unwanted)) = sender.send(opened) {
-        drop(unwanted.channel.close().await);
+        self.tasks.close();
+        drop(tokio::time::timeout(GOODBYE, self.tasks.wait()).await);
     }
 }
 

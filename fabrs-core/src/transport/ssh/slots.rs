@@ -1,11 +1,16 @@
 //! How many channels a connection may have open: sshd's `MaxSessions`, which a client can only find out.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
 /// What OpenSSH allows when nothing else is configured.
 const MAX_SESSIONS: usize = 10;
+/// How soon a server that refused is asked again; twice as long each time.
+const SOON: Duration = Duration::from_millis(5);
+/// How often it is asked again where nothing else is open.
+const PATIENCE: u32 = 6;
 
 /// Counts the open channels of one connection, against a limit that falls when the server refuses one.
 #[derive(Debug)]
@@ -18,6 +23,10 @@ pub(super) struct Slots {
 struct State {
     open: usize,
     limit: usize,
+    /// How many wait for a place.
+    waiting: usize,
+    /// Whether a place was ever given back.
+    given_back: bool,
 }
 
 /// A place for one channel, from before it is opened until its CLOSE has arrived.
@@ -26,19 +35,20 @@ pub(super) struct Slot(Arc<Slots>);
 
 impl Slots {
     pub(super) fn new() -> Arc<Self> {
-        let state = Mutex::new(State { open: 0, limit: MAX_SESSIONS });
+        let state = Mutex::new(State { open: 0, limit: MAX_SESSIONS, waiting: 0, given_back: false });
         Arc::new(Self { state, freed: Notify::new() })
     }
 
-    /// Waits for a place. Cancel safe.
-    pub(super) async fn take(self: &Arc<Self>) -> Slot {
-        loop {
-            let freed = self.freed.notified();
-            if let Some(slot) = self.try_take() {
-                return slot;
-            }
-            freed.await;
-        }
+    /// Announces that a place is waited for.
+    pub(super) fn wait(self: &Arc<Self>) -> Waiting {
+        self.state().waiting += 1;
+        Waiting(Arc::clone(self))
+    }
+
+    /// Returns a place, if there is one now and nobody waits for it.
+    pub(super) fn try_take_unwanted(self: &Arc<Self>) -> Option<Slot> {
+        let wanted = self.state().waiting > 0;
+        if wanted { None } else { self.try_take() }
     }
 
     /// Returns a place, if there is one now.
@@ -55,24 +65,66 @@ impl Slots {
     }
 }
 
+/// One who waits for a place.
+#[derive(Debug)]
+pub(super) struct Waiting(Arc<Slots>);
+
+impl Waiting {
+    /// Waits for the place. Cancel safe.
+    pub(super) async fn take(self) -> Slot {
+        loop {
+            let freed = self.0.freed.notified();
+            if let Some(slot) = self.0.try_take() {
+                return slot;
+            }
+            freed.await;
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.state().waiting -= 1;
+    }
+}
+
+/// What it means that the server refused a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It may not have noticed yet that a channel of ours has ended: it is asked again after this.
+    TooSoon(Duration),
+    /// It takes no more than are open now: the end of one has to be waited for.
+    Full,
+    /// It takes none at all.
+    Never,
+}
+
 impl Slot {
-    /// Gives the place back because the server refused its channel, and learns from it: no more at once than are open
-    /// now. Tells whether it is worth another try, when one of those has ended.
-    pub(super) fn refused(self) -> bool {
+    /// Judges a refusal, the first in a row being number 0, and learns from it how many the server takes at once.
+    ///
+    /// sshd gives a session back when it comes round to it after our CLOSE, so the next open may be refused although
+    /// nothing is open any more; and the session of a command that was killed, when it has waited for it.
+    pub(super) fn refused(&self, number: u32) -> Refusal {
         let mut state = self.0.state();
         let others = state.open.saturating_sub(1);
-        if others > 0 {
-            state.limit = state.limit.min(others);
+        let patience = if others > 0 { 1 } else { PATIENCE };
+        if state.given_back && number < patience {
+            return Refusal::TooSoon(SOON * 2_u32.pow(number));
         }
-        // The guard must be gone before `self`, whose drop takes the lock again.
-        drop(state);
-        others > 0
+        if others == 0 {
+            return Refusal::Never;
+        }
+        state.limit = state.limit.min(others);
+        Refusal::Full
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.state().open -= 1;
+        let mut state = self.0.state();
+        state.open -= 1;
+        state.given_back = true;
+        drop(state);
         self.0.freed.notify_one();
     }
 }
@@ -86,12 +138,30 @@ mod tests {
     #[tokio::test]
     async fn after_a_refusal_no_more_are_opened_than_the_server_took() {
         let slots = Slots::new();
-        let first = slots.take().await;
-        let second = slots.take().await;
-        assert!(second.refused(), "one is open, so it is worth waiting for its end");
-        assert!(slots.take().now_or_never().is_none());
+        let first = slots.wait().take().await;
+        let second = slots.wait().take().await;
+        assert_eq!(second.refused(0), Refusal::Full, "one is open, so it is worth waiting for its end");
+        drop(second);
+        assert!(slots.wait().take().now_or_never().is_none());
         drop(first);
-        let again = slots.take().now_or_never().expect("the place is free");
-        assert!(!again.refused(), "nothing is open that could end");
+        assert!(slots.wait().take().now_or_never().is_some(), "the place is free");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_took_one_is_not_asked_again() {
+        assert_eq!(Slots::new().wait().take().await.refused(0), Refusal::Never);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_has_not_noticed_an_end_yet_is_asked_again_and_keeps_its_limit() {
+        let slots = Slots::new();
+        drop(slots.wait().take().await);
+        let only = slots.wait().take().await;
+        assert_eq!(only.refused(0), Refusal::TooSoon(SOON));
+        assert_eq!(only.refused(PATIENCE), Refusal::Never);
+        let second = slots.wait().take().await;
+        assert_eq!(second.refused(0), Refusal::TooSoon(SOON));
+        assert!(slots.wait().take().now_or_never().is_some(), "one refusal says nothing about the limit");
+        assert_eq!(second.refused(1), Refusal::Full);
     }
 }

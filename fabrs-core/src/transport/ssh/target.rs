@@ -59,8 +59,17 @@ pub(super) struct Login {
     pub(super) may_ask: bool,
 }
 
+/// What a host is in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// One that is worked on.
+    Work,
+    /// One that is only passed through.
+    Gateway,
+}
+
 /// Resolves a host, and returns the gateways on the way to it, first to last.
-pub(super) fn resolve(host: &Host, settings: &SshSettings) -> Result<(Target, Vec<Host>)> {
+pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> Result<(Target, Vec<Host>)> {
     let config = settings
         .config()?
         .resolve(&settings.query(host))
@@ -77,7 +86,7 @@ pub(super) fn resolve(host: &Host, settings: &SshSettings) -> Result<(Target, Ve
         None => settings.user.resolve(config.user.clone(), settings.local_user().to_owned()),
     };
     let port = host.port().unwrap_or_else(|| settings.port.resolve(config.port, Settings::PORT));
-    let gateways = gateways(host, &config, settings)?;
+    let gateways = gateways(host, purpose, &config, settings)?;
     let may_ask = !config.batch_mode.unwrap_or(false) && settings.ask.available();
     let keepalive = config.server_alive_interval.unwrap_or(KEEPALIVE);
     let target = Target {
@@ -95,8 +104,11 @@ pub(super) fn resolve(host: &Host, settings: &SshSettings) -> Result<(Target, Ve
 }
 
 /// Returns the way to a host: what was typed, then `ProxyJump`, then `fabrs.toml`. `ProxyJump none` is a way too.
-fn gateways(host: &Host, config: &HostConfig, settings: &SshSettings) -> Result<Vec<Host>> {
-    if let Some(gateway) = &settings.gateway.argument {
+///
+/// As for `ssh -J`, a gateway is reached as its own `ProxyJump` says, and by nothing that was said of the run's hosts.
+fn gateways(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSettings) -> Result<Vec<Host>> {
+    let of_run = Some(&settings.gateway).filter(|_| purpose == Purpose::Work);
+    if let Some(gateway) = of_run.and_then(|gateway| gateway.argument.as_ref()) {
         return Ok(vec![gateway.clone()]);
     }
     if !config.proxy_jump.is_empty() {
@@ -107,8 +119,9 @@ fn gateways(host: &Host, config: &HostConfig, settings: &SshSettings) -> Result<
         };
         return config.proxy_jump.iter().map(parse).collect();
     }
-    // A gateway is not its own gateway.
-    Ok(settings.gateway.config.iter().filter(|gateway| gateway.name() != host.name()).cloned().collect())
+    // A gateway that is worked on as well is not its own gateway.
+    let by_file = of_run.and_then(|gateway| gateway.config.as_ref()).filter(|gateway| gateway.name() != host.name());
+    Ok(by_file.into_iter().cloned().collect())
 }
 
 fn trust(config: &HostConfig, port: u16, settings: &SshSettings, may_ask: bool) -> Trust {

@@ -7,10 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 use russh::client::Msg;
-use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 
+use super::open_channel::{NotStarted, OpenChannel};
 use super::session::Session;
 use super::slots::Slot;
+use crate::error::Result;
 use crate::event::Stream;
 use crate::output::{ExitStatus, Signal};
 use crate::transport::drive::{Message, Wire};
@@ -21,15 +23,6 @@ use crate::transport::{Invocation, Stdin};
 const SIGNAL_WAIT: Duration = Duration::from_millis(200);
 /// RFC 4254 §5.2 defines one kind of extended data.
 const STDERR: u32 = 1;
-/// The size of the pty of a command nobody watches; wide, so that programs do not fold their lines.
-const PTY: (u32, u32) = (200, 50);
-
-/// A channel that is open, with its place.
-#[derive(Debug)]
-pub(super) struct OpenChannel {
-    pub(super) channel: Channel<Msg>,
-    pub(super) slot: Slot,
-}
 
 /// A command's channel.
 pub(super) struct ChannelWire {
@@ -45,25 +38,27 @@ pub(super) struct ChannelWire {
 }
 
 impl ChannelWire {
-    /// Starts a command on an open channel: one packet, or two with a pty; no reply is waited for.
-    pub(super) async fn start(
-        session: Arc<Session>,
-        open: OpenChannel,
-        invocation: &Invocation,
-    ) -> Result<Self, russh::Error> {
-        let (read, write) = open.channel.split();
-        if invocation.pty {
-            let (columns, rows) = PTY;
-            write.request_pty(true, "xterm", columns, rows, 0, 0, &[]).await?;
-        }
-        write.exec(true, invocation.command.as_bytes()).await?;
+    /// Starts a command on an open channel: one packet whose reply is not waited for. With a pty it is a round trip
+    /// more, so that a command that needs one never runs without.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half way, the channel closes itself and ends what it started.
+    pub(super) async fn start(session: Arc<Session>, open: OpenChannel, invocation: &Invocation) -> Result<Self> {
+        let command = Arc::clone(&invocation.command);
+        let (channel, slot) = match open.exec(invocation).await {
+            Ok(started) => started,
+            Err(NotStarted::NoPty) => return Err(session.refused_pty(&command)),
+            Err(NotStarted::Lost) => return Err(session.lost(&command).await),
+        };
+        let (read, write) = channel.split();
         let write = Arc::new(write);
         let input = match &invocation.stdin {
             Stdin::Empty => Bytes::new(),
             Stdin::Bytes(bytes) => bytes.clone(),
         };
         let feed = Some(feed(Arc::clone(&write), input).boxed());
-        Ok(Self { read, write, feed, session, command: Arc::clone(&invocation.command), _slot: open.slot })
+        Ok(Self { read, write, feed, session, command, _slot: slot })
     }
 }
 

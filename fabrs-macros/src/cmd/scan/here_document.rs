@@ -77,10 +77,29 @@ impl Scanner {
                     break;
                 }
                 '\\' if escapes == Escapes::Known => self.escape(),
+                '$' | '`' if escapes == Escapes::Known => self.here_substitution(c)?,
                 '$' if self.peek(1) == Some('{') => self.foreign_braces('\n', escapes),
                 '{' | '}' => self.brace(Place::HereDocument)?,
                 _ => self.take(),
             }
+        }
+        Ok(())
+    }
+
+    /// Reads `$…` or backticks in a text that the shell looks into.
+    ///
+    /// To dash, a line inside is none of the text, to bash it is, so that the one may miss the end that the other sees.
+    /// And a value inside could bring such a line along.
+    fn here_substitution(&mut self, first: char) -> Scanned {
+        let (opened, values) = (self.at, self.parts.len());
+        if first == '$' {
+            self.dollar(Place::Double)?
+        } else {
+            self.backticks()?
+        }
+        let goes_on = self.chars.get(opened..self.at).unwrap_or_default().contains(&'\n');
+        if goes_on || self.parts.len() != values {
+            return Err(self.fault(FaultKind::SubstitutionInHereDocument, opened, opened));
         }
         Ok(())
     }

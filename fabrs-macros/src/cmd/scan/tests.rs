@@ -80,6 +80,7 @@ fn a_value_where_no_quoting_holds_is_refused() {
     refused("echo $[{n}]", "`$[` at column 6 is arithmetic in some shells");
     refused("cat <<E\n{x}\nE", "`{x}` at line 2, column 1 stands in a here-document");
     refused("cat <<'E' >f\na\n{x}\nE", "`{x}` at line 3, column 1 stands in a here-document");
+    refused("cat <<E\n$(a {x})\nE", "`$` at line 2, column 1 stands in a here-document, where it may hold no value");
     refused("cat <<{x}\nE", "`<<{x}` at line 1, column 5: a here-document needs a plain name");
     refused("echo ${x:-{y}}", "`{y}` at column 11 stands inside `${…}`, which belongs to the shell");
     refused("echo \\{x}", "`{x}` at column 7 stands behind a backslash");
@@ -97,6 +98,11 @@ fn what_shells_read_differently_is_refused() {
     refused("echo $'it\\'s'", "`\\'` at column 10 stands inside $'…'");
     refused("echo \"${x:-'y'}\"", "`'` at column 12 is a quote inside a `${…}` inside \"…\"");
     refused("echo \"$(case a in a) b;; esac)\"", "`case` at column 9 stands in a `$(…)` inside \"…\"");
+    refused(
+        "cat <<E\n$(a\nE\n)\nE",
+        "`$` at line 2, column 1 stands in a here-document, where it may hold no value and go",
+    );
+    refused("cat <<E\n`a\nE\n`\nE", "`` ` `` at line 2, column 1 stands in a here-document");
     refused("echo $(a)#'", "`#` at column 10 stands right behind a `)`");
     refused("echo \"$\\\n(a)\"", "`$` at line 1, column 7 is parted from what follows by a line break");
 }
@@ -132,8 +138,10 @@ fn quotes_in_comments_and_here_documents_open_nothing() {
     taken("ls # don't\nrm {x}", "ls # don't\nrm <x>");
     taken("echo a#'b' {x} $# 'c'", "echo a#'b' <x> $# 'c'");
     taken("cat >{f} <<'E'\nit's\nE\nrm {x}", "cat ><f> <<'E'\nit's\nE\nrm <x>");
-    taken("cat <<A <<-B\na\"\nA\n\t`\n\tB\n", "cat <<A <<-B\na\"\nA\n\t`\n\tB\n");
+    taken("cat <<A <<-B\na\"\nA\n\t'\n\tB\n", "cat <<A <<-B\na\"\nA\n\t'\n\tB\n");
     taken("cat <<E\na\\\nE\n'\nE\nrm {x}", "cat <<E\na\\\nE\n'\nE\nrm <x>");
+    taken("cat <<E\n$(date +\"%F\") ${x} `a`\nE\nrm {x}", "cat <<E\n$(date +\"%F\") ${x} `a`\nE\nrm <x>");
+    taken("cat <<'E'\n$(date\n`\nE\nrm {x}", "cat <<'E'\n$(date\n`\nE\nrm <x>");
     taken("cat <<<{x} $((1<<2))\n", "cat <<<<x> $((1<<2))\n");
 }
 

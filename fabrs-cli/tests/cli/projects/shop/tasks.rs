@@ -5,6 +5,8 @@
 //! tokio = { version = "1", features = ["rt"] }
 //! ```
 
+mod db;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -90,5 +92,164 @@ async fn deploy(
         bail!("{here} has no room for {tag}");
     }
     run(cmd!("echo {tag} on {here}")).await?;
+    Ok(())
+}
+
+/// Leaves a file on the host.
+#[task]
+async fn mark(path: PathBuf) -> Result {
+    run(cmd!("touch {path}")).await?;
+    Ok(())
+}
+
+/// Ends with a status.
+#[task]
+async fn fail(status: u8) -> Result {
+    run(cmd!("echo trying; exit {status}")).await?;
+    Ok(())
+}
+
+/// Fails on one host.
+#[task]
+async fn fail_on(c: Connection, host: String) -> Result {
+    let here = c.host().map(|host| host.name().to_owned());
+    ensure!(here != Some(host), "not here");
+    Ok(())
+}
+
+/// Migrates once, whatever the number of hosts.
+#[task(role = "web")]
+async fn migrate(log: PathBuf) -> Result {
+    let count = once("migrations", run(cmd!("echo migrated >> {log}; wc -l < {log}")).hide(Hide::Both).line()).await?;
+    run(cmd!("echo saw {count}")).await?;
+    Ok(())
+}
+
+/// Fails once, for all hosts.
+#[task(role = "web")]
+async fn fail_once() -> Result {
+    let choose = async { Err::<String, TaskError>(TaskError::msg("no tag is deployable")) };
+    once("tag", choose).await.context("choosing the tag")?;
+    Ok(())
+}
+
+/// Tells somebody, without a command.
+#[task(local)]
+async fn announce(file: PathBuf) -> Result {
+    effect("mail the changes", async { std::fs::write(&file, "sent") }).await?;
+    Ok(())
+}
+
+/// Looks at a port.
+#[task(local)]
+async fn check(text: String) -> Result {
+    let port: u16 = text.parse().context("reading the port")?;
+    ensure!(port > 1024, "port {port} is for root");
+    std::fs::read(format!("/no/such/file/{port}"))?;
+    Ok(())
+}
+
+/// Waits for its commands on a thread of its own.
+#[task]
+fn plain(word: String) -> Result {
+    let answer = run(cmd!("echo {word}")).hide(Hide::Both).wait()?;
+    let answer = answer.line()?;
+    run(cmd!("echo heard {answer}")).wait()?;
+    Ok(())
+}
+
+/// Puts a build live and says hello.
+#[task(role = "web", rolling = 1)]
+async fn release(tag: String) -> Result {
+    deploy::call(tag, None).await?;
+    hello::call().await?;
+    Ok(())
+}
+
+/// Asks the whole fleet.
+#[task(local)]
+async fn fleet(down: Option<String>) -> Result {
+    let web = on(role("web"))?;
+    let answers = web.each(|c| {
+        let down = down.clone();
+        async move {
+            let here = c.host().map(|host| host.name().to_owned());
+            if here == down {
+                bail!("is down");
+            }
+            run("echo up").hide(Hide::Both).line().await.map_err(TaskError::from)
+        }
+    });
+    for (host, answer) in answers.await.all_ok()? {
+        let host = host.name();
+        local(cmd!("echo {host} is {answer}")).await?;
+    }
+    Ok(())
+}
+
+/// Runs where it has no host.
+#[task(local)]
+async fn nowhere() -> Result {
+    run("echo nowhere").await?;
+    Ok(())
+}
+
+/// Runs in a task of tokio, which knows no host.
+#[task]
+async fn spawned() -> Result {
+    tokio::spawn(async { run("echo spawned").await }).await??;
+    Ok(())
+}
+
+/// Runs in a task of tokio that was given the host.
+#[task]
+async fn carried(c: Connection) -> Result {
+    let inside = async { run("echo carried").await };
+    tokio::spawn(async move { c.enter(inside).await }).await??;
+    Ok(())
+}
+
+/// Forgets `cmd!`.
+#[task]
+async fn forgotten() -> Result {
+    run("git reset --hard {tag}").await?;
+    Ok(())
+}
+
+/// Panics on one host.
+#[task]
+async fn panics(c: Connection, host: String) -> Result {
+    assert!(c.host().is_none_or(|here| here.name() != host), "a mistake in tasks.rs");
+    run("echo no panic").await?;
+    Ok(())
+}
+
+/// Takes its time.
+#[task]
+async fn nap(seconds: String) -> Result {
+    run(cmd!("echo napping; sleep {seconds} | cat")).await?;
+    Ok(())
+}
+
+/// Does not listen to TERM.
+#[task]
+async fn deaf(seconds: String) -> Result {
+    run(cmd!("trap '' TERM; echo deaf; sleep {seconds}; sleep {seconds}")).await?;
+    Ok(())
+}
+
+/// Says much, and leaves a file at its end.
+#[task]
+async fn talk(path: PathBuf) -> Result {
+    run("i=0; while [ $i -lt 50000 ]; do echo line $i; i=$((i + 1)); done").await?;
+    run(cmd!("touch {path}")).await?;
+    Ok(())
+}
+
+/// Swallows the error of what it looks at.
+#[task]
+async fn careless() -> Result {
+    let _ = run("echo first").line().await;
+    run("echo second").await?;
     Ok(())
 }

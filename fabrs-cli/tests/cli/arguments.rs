@@ -1,0 +1,165 @@
+//! What a task takes from the command line, its help page, and the list of all tasks.
+
+use crate::place::{fab, place_of, shop};
+
+/// What `tell` prints of what it was given.
+#[track_caller]
+fn tells(arguments: &[&str], expected: &str) {
+    shop().arg("tell").args(arguments).stdout(format!("[local] {expected}\n")).run();
+}
+
+#[track_caller]
+fn collects(arguments: &[&str], expected: &str) {
+    shop().arg("collect").args(arguments).stdout(format!("[local] {expected}\n")).run();
+}
+
+#[track_caller]
+fn refused(arguments: &[&str], block: &str) {
+    shop().args(arguments).code(2).stdout("").stderr(format!("{block}\n")).run();
+}
+
+#[test]
+fn positions_options_switches_and_defaults() {
+    tells(&["x", "--b", "5", "-v", "--no-color"], "a=x b=5 verbose=true color=false");
+    tells(&["--a", "x"], "a=x b=1 verbose=false color=true");
+    tells(&["x", "--b=-5", "--verbose", "--color"], "a=x b=-5 verbose=true color=true");
+    tells(&["-v", "--b", "7", "x"], "a=x b=7 verbose=true color=true");
+    tells(&["x", "--b", "-3", "--no-color", "--color"], "a=x b=-3 verbose=false color=true");
+    tells(&["--a=-x y"], "a=-x y b=1 verbose=false color=true");
+    tells(&["", "--b", "2", "--b", "3"], "a= b=3 verbose=false color=true");
+}
+
+#[test]
+fn options_that_may_be_left_out_repeated_and_of_types_of_the_users_own() {
+    collects(&[], "/ / /");
+    collects(&["--name", "x y"], "x y / / /");
+    collects(&["--file", "a", "-f", "b c", "-fd"], "/ a b c d / /");
+    collects(&["--level", "high", "--factor", "-1.5"], "/ / 2 / -1.5");
+    collects(&["--level=low", "--factor=1e3"], "/ / 1 / 1000");
+}
+
+#[test]
+fn several_tasks_each_take_their_own() {
+    let expected = "[local] a=x b=2 verbose=false color=true\n[local] / f / /\n[local] a=y b=1 verbose=true color=true\n";
+    shop()
+        .args(["tell", "x", "--b", "2", "collect", "--file", "f", "tell", "-v", "y"])
+        .stdout(expected)
+        .stderr_contains("tell: ok\ncollect: ok\ntell: ok\n")
+        .run();
+}
+
+#[test]
+fn a_value_of_another_type_is_named_with_its_option_and_the_type() {
+    refused(
+        &["tell", "x", "--b", "five"],
+        "error: `tell`: `--b five` is not a value of type `i64`\n  caused by: invalid digit found in string",
+    );
+    refused(
+        &["collect", "--level", "mid"],
+        "error: `collect`: `--level mid` is not a value of type `Level`\n  caused by: a level is `low` or `high`",
+    );
+    refused(
+        &["collect", "--factor", "half"],
+        "error: `collect`: `--factor half` is not a value of type `f64`\n  caused by: invalid float literal",
+    );
+}
+
+#[test]
+fn an_argument_that_is_missing_is_named() {
+    let block = "error: `tell` did not receive required positional arguments: 'a'\nhint: `fab --help tell` shows what it takes";
+    refused(&["tell"], block);
+    refused(&["tell", "-v", "--b", "3"], block);
+    refused(
+        &["collect", "--file"],
+        "error: a value is required for `--file <FILE>` but none was supplied\n\
+         hint: `fab --help collect` shows what it takes",
+    );
+}
+
+#[test]
+fn an_option_that_is_not_there_is_named_with_the_nearest() {
+    refused(&["tell", "x", "--no-colour"], "error: there is no option `--no-colour`\nhint: did you mean `--no-color`?");
+    refused(&["tell", "x", "--zzz"], "error: there is no option `--zzz`\nhint: `fab --help tell` shows what it takes");
+}
+
+#[test]
+fn nothing_runs_where_the_last_of_several_is_wrong() {
+    for last in [&["tell", "--b", "1"][..], &["tell", "x", "--b", "five"], &["no-such-task"], &["hello", "--zzz"]] {
+        let run = shop();
+        let made = run.dir().join("made");
+        let ran = run.arg("announce").arg(&made).args(last).code(2).stdout("").run();
+        assert!(!made.exists(), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn an_unknown_task_is_named_with_the_nearest_and_all_there_are() {
+    shop()
+        .arg("deplyo")
+        .code(2)
+        .stdout("")
+        .stderr_contains("error: there is no task `deplyo`\nhint: did you mean `deploy`?")
+        .stderr_contains("announce, backup, carried,")
+        .run();
+    shop().arg("lvie").code(2).stderr_contains("error: there is no task `lvie`\nhint: did you mean `live`?").run();
+}
+
+#[test]
+fn names_may_be_typed_with_underscores_and_by_their_alias() {
+    for name in ["fail-on", "fail_on"] {
+        shop().args(["-H", "web1", "-n", name, "x"]).stderr_contains("fail-on: 1 ok\n").run();
+    }
+    for name in ["backup", "save"] {
+        shop().args(["-n", "live", name]).stderr_contains("[db1] would run: echo saved\n").run();
+    }
+}
+
+#[test]
+fn the_help_of_a_task_says_all_of_it_and_runs_nothing() {
+    let page = format!(
+        "Tells what it was given.
+
+All that a person can type is told again, one thing a line:
+    a=x b=1
+
+Usage: fab [OPTIONS] tell A [--b B] [--verbose] [--no-color]
+
+Options:
+      --a <A>     The first thing.
+      --b <B>     A number. [default: 1]
+  -v, --verbose   Tells more.
+      --no-color  Tells it in colour.
+
+Runs on: here; it has no host of its own
+Defined in: {}
+",
+        place_of("async fn tell(")
+    );
+    for words in [&["--help", "tell"][..], &["tell", "--help"], &["-h", "tell"], &["tell", "x", "-h"]] {
+        shop().args(words).stdout(page.clone()).stderr("").run();
+    }
+    shop().args(["--help", "deploy"]).stdout_contains("Runs on: the hosts of the role `web`, or of `-H`, 1 at a time\n").run();
+    shop().args(["--help", "collect"]).stdout_contains("Usage: fab [OPTIONS] collect [--name NAME] [--file FILE]... ").run();
+    shop().args(["--help", "deplyo"]).code(2).stderr_contains("did you mean `deploy`?").run();
+}
+
+#[test]
+fn the_general_help_is_the_same_with_and_without_tasks() {
+    let outside = fab().arg("--help").run();
+    shop().arg("--help").stdout(outside.stdout).run();
+}
+
+#[test]
+fn the_list_names_tasks_aliases_the_default_and_environments() {
+    let list = shop().arg("--list").stderr("").run().stdout;
+    let tasks = "Tasks:
+  announce       Tells somebody, without a command.
+  backup (save)  Saves the database.
+";
+    assert!(list.starts_with(tasks), "{list}");
+    for row in ["\n  hello (hi)     Says hello. (default)\n", "\n  fail-on        Fails on one host.\n"] {
+        assert!(list.contains(row), "{list}");
+    }
+    assert!(list.ends_with("\nEnvironments:\n  live   web1, web2, web3, db1\n  empty\n"), "{list}");
+    shop().arg("-l").stdout(list).run();
+}

@@ -1,0 +1,51 @@
+//! A `tasks.rs` that can not be used: what is wrong with it, and where.
+
+use crate::place::{cache, fab, project};
+
+#[test]
+fn a_compile_error_shows_the_users_file_and_line_and_teaches() {
+    // It may be the first to compile anything.
+    let run = fab().limit(std::time::Duration::from_mins(10)).current_dir(project("broken"));
+    let ran = run.args(["-H", "web1", "deploy", "t1"]).code(2).stdout("").run();
+    let text = &ran.stderr;
+    for part in [
+        " --> tasks.rs:8:9\n",
+        " --> tasks.rs:15:24\n",
+        "`String` is not a line for the shell",
+        "cmd!(\"git checkout {tag}\")",
+    ] {
+        assert!(text.contains(part), "`{part}` is not in\n{text}");
+    }
+    assert!(text.ends_with("\nerror: could not compile `tasks.rs`\n"), "{text}");
+    // What is generated is nobody's business.
+    let cache = cache();
+    for part in ["Cargo.toml", "main.rs", "`tasks-", cache.to_str().expect("the path of the tests is text")] {
+        assert!(!text.contains(part), "`{part}` is in\n{text}");
+    }
+}
+
+#[test]
+fn two_tasks_of_one_name_are_both_named() {
+    let folder = project("twice");
+    let block = format!(
+        "error: two tasks have the name `reload`: {0}/tasks.rs:8 and {0}/tasks.rs:16\nhint: rename one of them\n",
+        folder.display()
+    );
+    for arguments in [&["reload"][..], &["--list"], &["--help"], &["-n", "reload"]] {
+        let run = fab().limit(std::time::Duration::from_mins(10)).current_dir(&folder).args(arguments);
+        let ran = run.code(2).stdout("").run();
+        assert!(ran.stderr.ends_with(&block), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_task_that_is_named_as_an_environment_is_refused() {
+    let folder = project("named_as_environment");
+    let block = format!(
+        "error: `live` is both an environment and a task ({}/tasks.rs:7)\nhint: rename one of them\n",
+        folder.display()
+    );
+    let run = fab().limit(std::time::Duration::from_mins(10)).current_dir(&folder);
+    let ran = run.arg("live").code(2).stdout("").run();
+    assert!(ran.stderr.ends_with(&block), "{}", ran.stderr);
+}

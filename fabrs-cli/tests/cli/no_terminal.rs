@@ -1,0 +1,121 @@
+//! Under cron, a CI server or in a pipe: no terminal, no input, and readers that go away.
+
+use std::fs;
+
+use fabrs_testing::{Fab, Sshd, marker, processes_matching, wait_until};
+
+use crate::place::{LIMIT, fleet, knowing, marker_file, shell, shop, shop_folder, sorted};
+
+/// Returns a script that runs in the shop and finds a server's hosts by `$CONFIG`.
+fn script(sshd: &Sshd, text: &str) -> Fab {
+    shell(text).current_dir(shop_folder()).env("CONFIG", sshd.ssh_config())
+}
+
+#[test]
+fn a_log_has_plain_lines_and_no_escape_codes() {
+    let sshd = fleet();
+    let run = script(&sshd, r#"setsid --wait "$FAB" -S "$CONFIG" live hello mark "$MARK" -e </dev/null >"$LOG" 2>&1"#);
+    let log = run.dir().join("log");
+    let run = run.env("LOG", &log).env("MARK", marker_file(&sshd).path()).env_remove("TERM");
+    let _project = run.stdout("").stderr("").run();
+    let log = fs::read_to_string(log).expect("the script wrote it");
+    assert!(!log.contains(['\u{1b}', '\r', '\u{8}']), "{log:?}");
+    for line in ["[web1] task hello", "[web2] $ echo hello", "[db1] hello", "hello: 4 ok", "mark: 4 ok"] {
+        assert!(log.lines().any(|found| found == line), "`{line}` is not in {log}");
+    }
+}
+
+#[test]
+fn nothing_is_asked_and_a_question_says_what_was_needed() {
+    let sshd = fleet();
+    fs::write(sshd.known_hosts(), "").expect("the file is ours");
+    let script = script(&sshd, r#"setsid --wait "$FAB" -S "$CONFIG" -H web1 hello </dev/null"#).code(5);
+    let ran = script.env_remove("TERM").run();
+    assert!(ran.stderr.contains("error: web1: the host's ssh-ed25519 key is not known\n"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("hello: 1 unreachable (web1)\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_loop_over_hosts_sees_every_line() {
+    let sshd = fleet();
+    for call in [r#""$FAB" -S "$CONFIG" -H $h -- 'cat; echo here'"#, r#""$FAB" -S "$CONFIG" -H $h hello 2>&-"#] {
+        let text = format!("printf 'web1\nweb2\nweb3\n' > \"$HOSTS\"; while read h; do {call}; done < \"$HOSTS\"");
+        let run = script(&sshd, &text);
+        let hosts = run.dir().join("hosts");
+        let ran = run.env("HOSTS", hosts).stderr("").run();
+        assert_eq!(ran.stdout.lines().count(), 3, "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn a_line_whose_reader_goes_away_ends_quietly_here_and_there() {
+    let sshd = fleet();
+    for hosts in ["web1", "web1,web2"] {
+        let mark = marker();
+        let line = format!("while :; do echo {mark}; done");
+        let text = r#"{ "$FAB" -S "$CONFIG" -H "$HOSTS" -- "$LINE"; echo "code $?" >&2; } | head -1"#;
+        let ran = script(&sshd, text).env("HOSTS", hosts).env("LINE", line).stderr("code 141\n").run();
+        assert!(ran.stdout.ends_with(&format!("{mark}\n")), "{}", ran.stdout);
+        wait_until("the line is gone", LIMIT, || processes_matching(&mark).is_empty());
+    }
+}
+
+#[test]
+fn a_task_whose_reader_goes_away_goes_on_to_its_end() {
+    let sshd = fleet();
+    let marker = marker_file(&sshd);
+    let text = r#"{ "$FAB" -S "$CONFIG" -H web1 talk "$MARK" 2>&-; echo "code $?" >&2; } | head -1"#;
+    script(&sshd, text).env("MARK", marker.path()).stdout("[web1] line 0\n").stderr("code 0\n").run();
+    assert!(marker.exists());
+}
+
+#[test]
+fn pages_may_be_cut_short() {
+    let text = r#"{ "$FAB" --help; echo "code $?" >&2; } | head -1; { "$FAB" --list; echo "code $?" >&2; } | :"#;
+    let sshd = fleet();
+    let page = "Runs tasks of a tasks.rs, or a shell line, on hosts over SSH.\n";
+    script(&sshd, text).stdout(page).stderr("code 0\ncode 0\n").run();
+}
+
+#[test]
+fn without_a_stdin_commands_read_nothing() {
+    let sshd = fleet();
+    let run = || knowing(shop(), &sshd).args(["-H", "web1"]).closed_stdin();
+    run().args(["--", "wc -c"]).stdout("0\n").run();
+    run().arg("hello").stdout("[web1] hello\n").run();
+    shop().args(["tell", "x"]).closed_stdin().stdout_contains("a=x").run();
+}
+
+#[test]
+fn without_a_stdout_or_stderr_the_work_is_done() {
+    let sshd = fleet();
+    for closed in [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"] {
+        let marker = marker_file(&sshd);
+        let text = format!(r#""$FAB" -S "$CONFIG" -H web1,web2 hello mark "$MARK" {closed}"#);
+        script(&sshd, &text).env("MARK", marker.path()).run();
+        assert!(marker.exists(), "{closed}");
+        fs::remove_file(marker.path()).expect("a directory with the sticky bit is its maker's");
+    }
+}
+
+#[test]
+fn a_full_disk_is_no_reason_to_hang() {
+    let sshd = fleet();
+    let text = r#""$FAB" -S "$CONFIG" -H web1 talk "$MARK" > /dev/full 2> "$LOG""#;
+    let marker = marker_file(&sshd);
+    let run = script(&sshd, text);
+    let log = run.dir().join("log");
+    let _project = run.env("MARK", marker.path()).env("LOG", log).run();
+    assert!(marker.exists());
+}
+
+#[test]
+fn all_that_was_printed_arrives_before_the_end() {
+    let sshd = fleet();
+    let line = "i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i + 1)); done";
+    let ran = knowing(shop(), &sshd).args(["-H", "web1,web2,web3", "--", line]).run();
+    let mut expected: Vec<String> =
+        ["web1", "web2", "web3"].iter().flat_map(|host| (0..2000).map(move |n| format!("[{host}] line {n}"))).collect();
+    expected.sort_unstable();
+    assert!(sorted(&ran.stdout) == expected, "{} lines", ran.stdout.lines().count());
+}

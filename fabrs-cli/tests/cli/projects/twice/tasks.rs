@@ -1,0 +1,17 @@
+//! Two tasks of one name, in two modules.
+
+mod web {
+    use fabrs::prelude::*;
+
+    /// Reloads the web server.
+    #[task(local)]
+    pub(crate) fn reload() {}
+}
+
+mod queue {
+    use fabrs::prelude::*;
+
+    /// Reloads the queue.
+    #[task(local)]
+    pub(crate) fn reload() {}
+}

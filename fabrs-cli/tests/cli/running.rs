@@ -1,0 +1,183 @@
+//! Tasks on hosts: what is told, in which order, and what a failure does to the rest.
+
+use fabrs_testing::faults::Refused;
+
+use crate::json::{events, of};
+use crate::place::{fleet, knowing, marker_file, place_of, shop, sorted, told};
+
+#[test]
+fn the_default_task_runs_where_none_is_named() {
+    let sshd = fleet();
+    let stderr = ["[web2] task hello", "[web2] task hello: ok", "hello: 1 ok"];
+    let ran = knowing(shop(), &sshd).args(["-H", "web2"]).stdout("[web2] hello\n").run();
+    assert_eq!(told(&ran.stderr), stderr);
+    let ran = knowing(shop(), &sshd).args(["live", "--serial"]).run();
+    assert_eq!(ran.stdout, "[web1] hello\n[web2] hello\n[web3] hello\n[db1] hello\n");
+}
+
+#[test]
+fn options_may_follow_the_task_and_typed_hosts_beat_those_of_the_task() {
+    let sshd = fleet();
+    let run = knowing(shop(), &sshd).args(["live", "deploy", "t1", "-H", "db1", "--echo"]);
+    run.stdout("[db1] t1 on db1\n").stderr_contains("[db1] $ echo t1 on db1\n").run();
+}
+
+#[test]
+fn a_role_of_the_environment_is_where_its_task_runs() {
+    let sshd = fleet();
+    knowing(shop(), &sshd).args(["live", "backup"]).stdout("[db1] saved\n").run();
+    let role = "error: role `web` without an environment\nhint: name one with `-H HOST`, or an environment before the task: `live`, `empty`\n";
+    shop().args(["deploy", "t1"]).code(2).stderr(role).run();
+    shop().args(["empty", "deploy", "t1"]).code(2).stderr_contains("error: environment `empty` has no role `web`").run();
+    let none = "error: environment `empty` has no host\nhint: add one to its `hosts`, or name one with `-H HOST`\n";
+    shop().args(["empty", "hello"]).code(3).stderr(none).run();
+}
+
+#[test]
+fn one_after_the_other_ends_at_the_first_that_fails() {
+    let sshd = fleet();
+    let ran = knowing(shop(), &sshd).args(["live", "deploy", "t1", "--fail-on", "web2"]).code(1).run();
+    assert_eq!(ran.stdout, "[web1] t1 on web1\n");
+    let at = format!("  at {}", place_of("has no room for"));
+    let expected = [
+        "[web1] task deploy",
+        "[web1] task deploy: ok",
+        "[web2] task deploy",
+        "error: web2: web2 has no room for t1",
+        &at,
+        "deploy: 1 ok, 1 failed (web2), 1 not reached (web3)",
+    ];
+    assert_eq!(told(&ran.stderr), expected);
+}
+
+#[test]
+fn a_command_that_fails_is_one_block_with_host_command_status_and_place() {
+    let sshd = fleet();
+    let ran = knowing(shop(), &sshd).args(["-H", "web1", "fail", "3"]).code(1).stdout("[web1] trying\n").run();
+    let at = format!("  at {}", place_of("exit {status}"));
+    let block = ["error: web1: `echo trying; exit 3` ended with exit status 3", &at];
+    assert_eq!(told(&ran.stderr), ["[web1] task fail", block[0], block[1], "fail: 1 failed (web1)"]);
+    // 127 and 255 are statuses like any other, and none is the exit code of a task.
+    for status in ["127", "255", "4", "5"] {
+        let run = knowing(shop(), &sshd).args(["-H", "web1", "fail", status]);
+        run.code(1).stderr_contains(format!("ended with exit status {status}\n")).run();
+    }
+}
+
+#[test]
+fn a_failure_ends_the_run_before_the_next_task() {
+    let sshd = fleet();
+    let marker = marker_file(&sshd);
+    let run = || knowing(shop(), &sshd).args(["-H", "web1,web2", "fail-on", "web2", "mark"]).arg(marker.path());
+    run().code(1).stderr_contains("fail-on: 1 ok, 1 failed (web2)\nmark: 2 not reached (web1, web2)\n").run();
+    assert!(!marker.exists());
+    let on = run().arg("--keep-going").code(1);
+    on.stderr_contains("fail-on: 1 ok, 1 failed (web2)\nmark: 1 ok, 1 not reached (web2)\n").run();
+    assert!(marker.exists());
+}
+
+#[test]
+fn tasks_run_one_after_the_other_each_on_all_its_hosts_and_a_line_comes_last() {
+    let sshd = fleet();
+    let run = knowing(shop(), &sshd).args(["-H", "web1,web2", "--serial", "hello", "mark"]);
+    let ran = run.arg(marker_file(&sshd).path()).args(["hi", "--", "echo line"]).run();
+    let hello = "[web1] hello\n[web2] hello\n";
+    assert_eq!(ran.stdout, format!("{hello}{hello}[web1] line\n[web2] line\n"));
+    assert!(ran.stderr.contains("hello: 2 ok\nmark: 2 ok\nhello: 2 ok\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn one_invocation_is_one_connection_a_host() {
+    let sshd = fleet();
+    knowing(shop(), &sshd).args(["-H", "web1", "hello", "hello", "plain", "x", "--", "echo line"]).run();
+    assert_eq!(sshd.log().matches("Accepted publickey").count(), 1, "{}", sshd.log());
+}
+
+#[test]
+fn a_host_that_is_not_reached_hides_no_other() {
+    let sshd = fleet();
+    let refused = Refused::port();
+    let hosts = format!("web1,{},web2", refused.addr());
+    let run = || knowing(shop(), &sshd).args(["-H", &hosts, "--keep-going", "hello"]);
+    let ran = run().code(4).run();
+    assert_eq!(sorted(&ran.stdout), ["[web1] hello", "[web2] hello"]);
+    let summary = format!("hello: 2 ok, 1 unreachable ({})\n", refused.addr());
+    assert!(ran.stderr.ends_with(&summary), "{}", ran.stderr);
+    assert!(ran.stderr.contains("Connection refused"), "{}", ran.stderr);
+    // A failure is the worse of the two.
+    let ran = knowing(shop(), &sshd).args(["-H", &hosts, "--keep-going", "fail", "3"]).code(1).run();
+    let summary = format!("fail: 2 failed (web1, web2), 1 unreachable ({})\n", refused.addr());
+    assert!(ran.stderr.ends_with(&summary), "{}", ran.stderr);
+}
+
+#[test]
+fn hosts_that_are_left_out_stop_nobody() {
+    let sshd = fleet();
+    let refused = Refused::port();
+    let hosts = format!("web1,{},web2", refused.addr());
+    let run = knowing(shop(), &sshd).args(["-H", &hosts, "--serial", "--skip-bad-hosts", "hello", "hi"]);
+    let ran = run.stdout("[web1] hello\n[web2] hello\n".repeat(2)).run();
+    let skipped = format!("[{}] task hello: skipped: could not connect to 127.0.0.1", refused.addr());
+    assert!(ran.stderr.contains(&skipped), "{}", ran.stderr);
+    let summary = format!("hello: 2 ok, 1 skipped ({})\nhello: 2 ok, 1 not reached ({0})\n", refused.addr());
+    assert!(ran.stderr.ends_with(&summary), "{}", ran.stderr);
+}
+
+#[test]
+fn a_dry_run_shows_the_plan_and_connects_to_nothing() {
+    let refused = Refused::port();
+    let host = refused.addr().to_string();
+    let ran = shop().args(["-n", "-H", &format!("{host},nowhere.invalid"), "--serial", "deploy", "it's"]).run();
+    assert_eq!(ran.stdout, "");
+    let expected = [
+        &format!("[{host}] task deploy"),
+        &format!("[{host}] would run: echo \"it's\" on 127.0.0.1"),
+        &format!("[{host}] task deploy: ok"),
+        "[nowhere.invalid] task deploy",
+        "[nowhere.invalid] would run: echo \"it's\" on nowhere.invalid",
+        "[nowhere.invalid] task deploy: ok",
+        "deploy: 2 ok",
+    ];
+    assert_eq!(told(&ran.stderr), expected);
+}
+
+#[test]
+fn a_dry_run_ends_where_what_was_not_run_is_looked_at() {
+    let case = |arguments: &[&str], asked: &str, looked: &str, line: &str| {
+        let ran = shop().args(["-n", "-H", "nowhere.invalid"]).args(arguments).code(1).stdout("").run();
+        let end = format!(
+            "[nowhere.invalid] would run: {line}\n\
+             error: nowhere.invalid: `{line}` ({}) was not run, and the plan ends where its answer is needed\n  at {}\n\
+             {}: 1 failed (nowhere.invalid)\n",
+            place_of(asked),
+            place_of(looked),
+            arguments[0]
+        );
+        assert!(ran.stderr.ends_with(&end), "{}\ninstead of\n{end}", ran.stderr);
+    };
+    case(&["plain", "x"], "cmd!(\"echo {word}\")", "answer.line()", "echo x");
+    // Also where the error is swallowed: what would follow was never decided.
+    case(&["careless"], "echo first", "echo first", "echo first");
+}
+
+#[test]
+fn a_failure_is_a_warning_where_that_is_asked_for() {
+    let sshd = fleet();
+    let run = knowing(shop(), &sshd).args(["-H", "web1", "-w", "fail", "3", "hello"]);
+    let ran = run.stdout("[web1] trying\n[web1] hello\n").run();
+    assert!(ran.stderr.contains("warning: web1: `echo trying; exit 3` ended with exit status 3\n"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("fail: 1 ok\nhello: 1 ok\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn events_tell_of_tasks_and_every_host_has_its_outcome() {
+    let sshd = fleet();
+    let run = knowing(shop(), &sshd).args(["--json", "live", "deploy", "t1", "--fail-on", "web2"]);
+    let ran = run.code(1).run();
+    let events = events(&ran.stdout);
+    let outcomes: Vec<_> = of(&events, "task_ended", None).iter().map(|event| &event["outcome"]).collect();
+    assert_eq!(outcomes, ["ok", "failed", "not_reached"]);
+    assert!(of(&events, "task_started", Some("web3")).is_empty());
+    let block = format!("error: web2: web2 has no room for t1\n  at {}\n", place_of("has no room for"));
+    assert_eq!(ran.stderr, block);
+}

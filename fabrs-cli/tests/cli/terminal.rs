@@ -1,0 +1,127 @@
+//! On a terminal: questions, colours, and Ctrl-C from the keyboard.
+
+use std::fs;
+
+use fabrs_testing::{Capability, Process, Sshd, marker, processes_matching};
+
+use crate::place::{LIMIT, fab, fleet, knowing, shop};
+
+/// Returns a server's `ssh_config` in which something is replaced.
+fn config(sshd: &Sshd, from: &str, to: &str) -> String {
+    let text = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    assert!(text.contains(from), "{text}");
+    text.replace(from, to)
+}
+
+#[test]
+fn an_unknown_host_key_is_asked_about_and_the_answer_is_kept() {
+    let sshd = Sshd::start();
+    fs::write(sshd.known_hosts(), "").expect("the file is ours");
+    let config = config(&sshd, "StrictHostKeyChecking yes", "StrictHostKeyChecking ask");
+    let run = || fab().project(&[("config", &config)]).args(["-S", "config", "-H", "host", "--", "echo in"]);
+    let fingerprint = sshd.host_keys()[0].fingerprint();
+
+    let mut no = run().spawn_on_terminal();
+    let question = no.expect("accept and record it? [yes/no] ", LIMIT);
+    assert!(question.contains(&format!("fingerprint: {fingerprint}")), "{question}");
+    no.send("maybe\n");
+    no.expect("please say `yes`, `no`, or the fingerprint: ", LIMIT);
+    no.send("no\n");
+    assert_eq!(no.wait(LIMIT), 5);
+    assert!(no.screen().contains("host: the host's key was not accepted"), "{}", no.screen());
+    assert_eq!(fs::read_to_string(sshd.known_hosts()).expect("the file is ours"), "");
+
+    let mut yes = run().spawn_on_terminal();
+    yes.expect("[yes/no] ", LIMIT);
+    yes.send("yes\n");
+    yes.expect("in\r\n", LIMIT);
+    assert_eq!(yes.wait(LIMIT), 0);
+    run().stdout("in\n").stderr("").run();
+}
+
+#[test]
+fn a_password_is_asked_for_hidden_and_again_where_it_was_wrong() {
+    if !Sshd::can(Capability::Password) {
+        return;
+    }
+    let sshd = Sshd::builder().password_login().start();
+    let config = config(&sshd, "    IdentityFile", "    PubkeyAuthentication no\n    IdentityFile");
+    let run = fab().project(&[("config", &config)]).args(["-S", "config", "-H", "host", "--", "echo in"]);
+    let mut fab = run.spawn_on_terminal();
+    let question = format!("{}@host's password: ", sshd.user());
+    fab.expect(&question, LIMIT);
+    fab.send("wrong-answer\n");
+    fab.expect(&question, LIMIT);
+    fab.send(&format!("{}\n", sshd.password()));
+    fab.expect("in\r\n", LIMIT);
+    assert_eq!(fab.wait(LIMIT), 0);
+    let screen = fab.screen();
+    assert!(!screen.contains("wrong-answer") && !screen.contains(sshd.password()), "{screen}");
+}
+
+#[test]
+fn a_passphrase_is_asked_for_once_for_all_hosts() {
+    let sshd = Sshd::builder().aliases(["web1", "web2", "web3"]).passphrase("open, please").start();
+    let run = fab().arg("-S").arg(sshd.ssh_config()).args(["-H", "web1,web2,web3", "--", "echo in"]);
+    let mut fab = run.spawn_on_terminal();
+    fab.expect(&format!("passphrase for `{}`: ", sshd.identity().display()), LIMIT);
+    fab.send("open, please\n");
+    assert_eq!(fab.wait(LIMIT), 0);
+    let screen = fab.screen();
+    assert_eq!(screen.matches("passphrase for").count(), 1, "{screen}");
+    assert_eq!(screen.matches("in\r\n").count(), 3, "{screen}");
+    assert!(!screen.contains("open, please"), "{screen}");
+}
+
+#[test]
+fn without_input_nothing_is_asked_even_on_a_terminal() {
+    let sshd = Sshd::builder().passphrase("open, please").start();
+    let mut fab = fab().on(&sshd).args(["--no-input", "--", "echo in"]).spawn_on_terminal();
+    assert_eq!(fab.wait(LIMIT), 5);
+    let screen = fab.screen();
+    assert!(screen.contains("could not log in as") && screen.contains("passphrase"), "{screen}");
+}
+
+#[test]
+fn colours_are_for_terminals_that_want_them() {
+    let sshd = fleet();
+    let run = || knowing(shop(), &sshd).args(["-H", "web1,web2", "fail", "3"]);
+    let mut coloured = run().spawn_on_terminal();
+    assert_eq!(coloured.wait(LIMIT), 1);
+    let screen = coloured.screen();
+    assert!(screen.contains("\u{1b}[36m[web1]\u{1b}[0m ") || screen.contains("[web1]\u{1b}[0m "), "{screen:?}");
+    assert!(screen.contains("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m web1: "), "{screen:?}");
+
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let mut plain = run().env(name, value).spawn_on_terminal();
+        assert_eq!(plain.wait(LIMIT), 1);
+        assert!(!plain.screen().contains('\u{1b}'), "{:?}", plain.screen());
+    }
+    run().env("CLICOLOR_FORCE", "1").code(1).stdout_contains("\u{1b}[").run();
+    run().env("TERM", "xterm").code(1).stdout_lacks("\u{1b}").stderr_lacks("\u{1b}").run();
+}
+
+#[test]
+fn ctrl_c_stops_and_ctrl_c_again_kills() {
+    let sshd = fleet();
+    let nap = marker();
+    let mut fab = knowing(shop(), &sshd).args(["-H", "web1,web2", "deaf", &nap]).spawn_on_terminal();
+    fab.expect("deaf", LIMIT);
+    fab.expect("deaf", LIMIT);
+    fab.send("\x03");
+    fab.expect("stopping: once more kills", LIMIT);
+    fab.send("\x03");
+    assert_eq!(fab.wait(LIMIT), 130);
+    assert!(fab.screen().ends_with("deaf: 2 cancelled (web1, web2)\r\n"), "{}", fab.screen());
+    assert_eq!(processes_matching(&nap), Vec::<Process>::new());
+}
+
+#[test]
+fn ctrl_c_at_a_question_ends_it_and_gives_the_terminal_back() {
+    let sshd = Sshd::builder().passphrase("open, please").start();
+    let mut fab = fab().on(&sshd).args(["--", "echo in"]).spawn_on_terminal();
+    fab.expect("passphrase for", LIMIT);
+    fab.send("\x03");
+    assert_eq!(fab.wait(LIMIT), 130);
+    assert!(!sshd.log().contains("Accepted publickey"), "{}", sshd.log());
+}

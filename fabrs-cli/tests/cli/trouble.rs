@@ -1,0 +1,145 @@
+//! Host keys that do not fit, and logins that are refused: exit code 5, nothing run, and what to do about it.
+
+use std::fs;
+
+use fabrs_testing::{Account, Capability, Fab, Key, KeyType, Ran, Sshd};
+
+use crate::place::{Marker, fab, marker_file};
+
+/// Runs a line that would leave a file, expects that it does not, and returns what is told instead.
+#[track_caller]
+fn refused(run: Fab, sshd: &Sshd) -> Ran {
+    let marker: Marker = marker_file(sshd);
+    let ran = run.args(["--", &marker.line()]).code(5).stdout("").own_session().run();
+    assert!(!marker.exists(), "{}", ran.stderr);
+    ran
+}
+
+#[test]
+fn a_host_key_that_is_not_known_is_shown_with_the_ways_to_accept_it() {
+    let sshd = Sshd::start();
+    fs::write(sshd.known_hosts(), "").expect("the file is ours");
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    for strict in ["yes", "ask"] {
+        let config = config.replace("StrictHostKeyChecking yes", &format!("StrictHostKeyChecking {strict}"));
+        let run = fab().project(&[("config", &config)]).args(["-S", "config", "-H", "host"]);
+        let block = format!(
+            "error: host: the host's ssh-ed25519 key is not known\n  caused by: it shows {}\n\
+             hint: compare the fingerprint, then connect once with `ssh host`, or set `StrictHostKeyChecking accept-new`\n",
+            sshd.host_keys()[0].fingerprint()
+        );
+        assert_eq!(refused(run, &sshd).stderr, block);
+    }
+}
+
+#[test]
+fn a_new_key_is_recorded_once_where_that_is_allowed() {
+    let sshd = Sshd::start();
+    fs::write(sshd.known_hosts(), "").expect("the file is ours");
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    let config = config.replace("StrictHostKeyChecking yes", "StrictHostKeyChecking accept-new");
+    let run = || fab().project(&[("config", &config)]).args(["-S", "config", "-H", "host", "--", "echo in"]);
+    let file = sshd.known_hosts();
+    let warning = format!(
+        "warning: host: recorded its ssh-ed25519 key {} in {}\n",
+        sshd.host_keys()[0].fingerprint(),
+        file.display()
+    );
+    run().stdout("in\n").stderr(warning).run();
+    run().stdout("in\n").stderr("").run();
+}
+
+#[test]
+fn a_changed_host_key_is_refused_with_file_and_line() {
+    let mut sshd = Sshd::start();
+    let file = sshd.known_hosts();
+    let known = fs::read_to_string(&file).expect("the file is ours");
+    fs::write(&file, format!("# the fleet\n\n{known}")).expect("the file is ours");
+    sshd.rotate_host_key();
+    let block = format!(
+        "error: host: the host's ssh-ed25519 key has changed\n  \
+         caused by: another key is on record in {}:3; the host shows {}\n\
+         hint: if the change is known to be right: `ssh-keygen -R '[127.0.0.1]:{}'`\n",
+        file.display(),
+        sshd.host_keys()[0].fingerprint(),
+        sshd.port()
+    );
+    assert_eq!(refused(fab().on(&sshd), &sshd).stderr, block);
+}
+
+#[test]
+fn a_revoked_host_key_is_refused() {
+    let sshd = Sshd::start();
+    let file = sshd.known_hosts();
+    let key = sshd.host_keys()[0].public();
+    fs::write(&file, format!("@revoked * {key}\n")).expect("the file is ours");
+    let stderr = refused(fab().on(&sshd), &sshd).stderr;
+    let start =
+        format!("error: host: the host's ssh-ed25519 key is revoked\n  caused by: revoked in {}:1", file.display());
+    assert!(stderr.starts_with(&start), "{stderr}");
+}
+
+#[test]
+fn a_refused_login_names_what_was_tried_and_what_the_server_takes() {
+    let sshd = Sshd::start();
+    let run = fab();
+    let other = Key::generate(run.dir().join("other"), KeyType::Ed25519, "");
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    let config = config.replace(&sshd.identity().display().to_string(), &other.path().display().to_string());
+    let run = run.project(&[("config", &config)]).args(["-S", "config", "-H", "host"]);
+    let block = format!(
+        "error: host: could not log in as {}\n  \
+         caused by: the server refused `{}`; it accepts publickey\n\
+         hint: is this the right user and key? try `ssh -v host`\n",
+        sshd.user(),
+        other.path().display()
+    );
+    assert_eq!(refused(run, &sshd).stderr, block);
+}
+
+#[test]
+fn a_key_that_is_missing_or_no_key_is_named() {
+    let sshd = Sshd::start();
+    let run = fab().project(&[("junk", "no key\n")]);
+    let (gone, junk) = (run.dir().join("gone"), run.dir().join("junk"));
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    let config = config.replace(&sshd.identity().display().to_string(), &junk.display().to_string());
+    let run = run.project(&[("config", &config)]).args(["-S", "config", "-H", "host", "-i"]).arg(&gone);
+    let stderr = refused(run, &sshd).stderr;
+    assert!(stderr.contains(&format!("`{}` (no such file)", gone.display())), "{stderr}");
+    assert!(stderr.contains(&format!("`{}` (", junk.display())), "{stderr}");
+}
+
+#[test]
+fn where_only_a_password_would_help_and_nobody_can_be_asked() {
+    if !Sshd::can(Capability::Password) {
+        return;
+    }
+    let sshd = Sshd::builder().password_login().start();
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    let config = config.replace("IdentityFile", "PubkeyAuthentication no\n    IdentityFile");
+    let run = fab().project(&[("config", &config)]).args(["-S", "config", "-H", "host"]);
+    let block = format!(
+        "error: host: could not log in as {}\n  \
+         caused by: the server refused to let us in: there was no key to offer; it accepts publickey, password\n\
+         hint: it would take a password, but nobody can be asked: use a key, or a terminal\n",
+        sshd.user()
+    );
+    assert_eq!(refused(run, &sshd).stderr, block);
+}
+
+#[test]
+fn one_host_that_is_refused_hides_no_other() {
+    if !Sshd::can(Capability::Accounts) {
+        return;
+    }
+    let sshd = Sshd::builder().users([Account::Plain]).last_lines("DenyUsers fabrs-dash\n").start();
+    let ran = fab()
+        .arg("-S")
+        .arg(sshd.ssh_config())
+        .args(["-H", "fabrs-dash@host,host", "--", "echo in"])
+        .code(5)
+        .stdout("[host] in\n")
+        .run();
+    assert!(ran.stderr.starts_with("error: host: could not log in as fabrs-dash\n"), "{}", ran.stderr);
+}

@@ -1,0 +1,138 @@
+//! Hosts that can not be reached, or are lost on the way: exit code 4, and never a word of success.
+
+use fabrs_testing::faults::{Cut, Direction, Proxy, Refused};
+use fabrs_testing::{Fab, Sshd, marker};
+
+use crate::place::{LIMIT, fab, marker_file};
+
+/// Returns a run that reaches a server through a proxy, under the name `host`.
+fn through(proxy: &Proxy, sshd: &Sshd) -> Fab {
+    let config = format!(
+        "Host host\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  IdentityFile \"{identity}\"\n  \
+         IdentitiesOnly yes\n  UserKnownHostsFile known_hosts\n  StrictHostKeyChecking yes\n",
+        port = proxy.port(),
+        user = sshd.user(),
+        identity = sshd.identity().display(),
+    );
+    let known = format!("[127.0.0.1]:{} {}\n", proxy.port(), sshd.host_keys()[0].public());
+    let run = fab().project(&[("ssh_config", &config), ("known_hosts", &known)]);
+    let known = run.dir().join("known_hosts");
+    let config = config.replace("File known_hosts", &format!("File \"{}\"", known.display()));
+    run.project(&[("ssh_config", &config)]).args(["-S", "ssh_config", "-H", "host"])
+}
+
+#[test]
+fn a_name_that_does_not_resolve() {
+    fab()
+        .args(["-H", "no-such-host.invalid", "--", "true"])
+        .code(4)
+        .stdout("")
+        .stderr_contains(
+            "error: no-such-host.invalid: could not connect to no-such-host.invalid port 22\n  \
+             caused by: the name does not resolve\n  caused by: ",
+        )
+        .run();
+}
+
+#[test]
+fn a_port_that_refuses() {
+    let refused = Refused::port();
+    let (host, port) = (refused.addr(), refused.addr().port());
+    fab()
+        .args(["-H", &host.to_string(), "--", "true"])
+        .code(4)
+        .stdout("")
+        .stderr(format!(
+            "error: {host}: could not connect to 127.0.0.1 port {port}\n  \
+             caused by: {host}: Connection refused (os error 111)\n"
+        ))
+        .run();
+}
+
+#[test]
+fn a_host_that_never_answers_is_given_up_after_the_connect_timeout() {
+    let silent = Proxy::silent();
+    let host = silent.addr();
+    let port = silent.port();
+    for (seconds, shown) in [("0.2", "200ms"), ("1", "1s")] {
+        fab()
+            .args(["-H", &host.to_string(), "-t", seconds, "--", "true"])
+            .code(4)
+            .stdout("")
+            .stderr(format!(
+                "error: {host}: no answer from 127.0.0.1 port {port} within {shown}\nhint: `-t SECONDS` waits longer\n"
+            ))
+            .run();
+    }
+}
+
+#[test]
+fn a_server_that_is_no_ssh_server() {
+    let web = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let host = web.local_addr().expect("it is bound");
+    let answering = std::thread::spawn(move || {
+        use std::io::Write;
+        // Hanging up is tried again, talking nonsense is not.
+        let (mut client, _) = web.accept().expect("fab comes");
+        client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").expect("fab listens");
+        client
+    });
+    let ran = fab().args(["-H", &host.to_string(), "-t", "1", "--", "true"]).code(4).stdout("").run();
+    assert!(ran.stderr.starts_with(&format!("error: {host}: ")), "{}", ran.stderr);
+    drop(answering.join());
+}
+
+#[test]
+fn a_connection_that_is_cut_while_the_line_runs() {
+    let sshd = Sshd::start();
+    for cut in [Cut::Reset, Cut::Fin] {
+        let proxy = Proxy::to(sshd.addr());
+        let line = format!("echo begun; sleep {}", marker());
+        let running = through(&proxy, &sshd).args(["--", &line]).code(4).stdout("begun\n").spawn();
+        running.wait_for_stdout("begun", LIMIT);
+        proxy.cut_now(cut);
+        let ran = running.wait();
+        let block =
+            format!("error: host: the connection was lost during `{line}`; it may have done its work\n  caused by: ");
+        assert!(ran.stderr.starts_with(&block), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn wherever_a_connection_is_cut_success_is_only_told_when_it_is_one() {
+    let sshd = Sshd::start();
+    let whole = Proxy::to(sshd.addr());
+    through(&whole, &sshd).args(["--", "echo done"]).stdout("done\n").run();
+    for way in [Direction::ToClient, Direction::ToServer] {
+        let bytes = whole.traffic(way).bytes;
+        for part in 1..8 {
+            let proxy = Proxy::to(sshd.addr()).cut_after(way, bytes * part / 8, Cut::Fin);
+            let run = through(&proxy, &sshd).args(["--", "echo done"]);
+            // Whether the cut is noticed is the race; a lost host is 4, one that hung up in the login 5.
+            let ran = run.any_code().run();
+            match ran.code {
+                0 => assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("done\n", "")),
+                4 | 5 => assert!(ran.stderr.starts_with("error: host: "), "{}", ran.stderr),
+                code => panic!("{code} after {part}/8 {way:?}: {}", ran.stderr),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_gateway_that_can_not_reach_the_host() {
+    let sshd = Sshd::start();
+    let refused = Refused::port();
+    let marker = marker_file(&sshd);
+    let ran = fab()
+        .arg("-S")
+        .arg(sshd.ssh_config())
+        .args(["-g", "host", "-H", &refused.addr().to_string(), "--", &marker.line()])
+        .code(4)
+        .stdout("")
+        .run();
+    let (host, port) = (refused.addr(), refused.addr().port());
+    let start = format!("error: {host}: the gateway host could not connect to 127.0.0.1 port {port}\n  caused by: ");
+    assert!(ran.stderr.starts_with(&start), "{}", ran.stderr);
+    assert!(!marker.exists());
+}

@@ -1,0 +1,99 @@
+//! A channel that is open and carries no command yet; it can't get lost.
+
+use std::fmt;
+use std::time::Duration;
+
+use russh::client::Msg;
+use russh::{Channel, ChannelMsg, Sig};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use super::slots::Slot;
+use crate::transport::Invocation;
+
+/// How long a CLOSE may wait for its place in the session's queue.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
+/// The size of the pty of a command nobody watches; wide, so that programs do not fold their lines.
+const PTY: (u32, u32) = (200, 50);
+
+/// A channel that is open, with its place.
+///
+/// Dropped, it is closed, and then its place is given back: dropping a russh channel sends no CLOSE, and the server would
+/// keep its session.
+pub(super) struct OpenChannel {
+    held: Option<(Channel<Msg>, Slot)>,
+    /// Where it is closed.
+    tasks: TaskTracker,
+}
+
+impl OpenChannel {
+    pub(super) fn new(channel: Channel<Msg>, slot: Slot, tasks: TaskTracker) -> Self {
+        Self { held: Some((channel, slot)), tasks }
+    }
+
+    /// Starts a command: one packet whose reply is not waited for. With a pty it is a round trip more, so that a command
+    /// that needs one never runs without.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half way, it closes the channel and ends what it started.
+    pub(super) async fn exec(mut self, invocation: &Invocation) -> Result<(Channel<Msg>, Slot), NotStarted> {
+        let Some((channel, _)) = &mut self.held else { return Err(NotStarted::Lost) };
+        if invocation.pty {
+            let (columns, rows) = PTY;
+            channel.request_pty(true, "xterm", columns, rows, 0, 0, &[]).await?;
+            loop {
+                match channel.wait().await {
+                    Some(ChannelMsg::Success) => break,
+                    Some(ChannelMsg::Failure) => return Err(NotStarted::NoPty),
+                    Some(ChannelMsg::Close) | None => return Err(NotStarted::Lost),
+                    Some(_) => {}
+                }
+            }
+        }
+        channel.exec(true, invocation.command.as_bytes()).await?;
+        self.held.take().ok_or(NotStarted::Lost)
+    }
+}
+
+/// Why a command was not started.
+#[derive(Debug)]
+pub(super) enum NotStarted {
+    /// The server gives no pty.
+    NoPty,
+    /// The connection is gone.
+    Lost,
+}
+
+impl From<russh::Error> for NotStarted {
+    fn from(_: russh::Error) -> Self {
+        Self::Lost
+    }
+}
+
+impl Drop for OpenChannel {
+    fn drop(&mut self) {
+        // Without a runtime the connection has ended already.
+        if let (Some((channel, slot)), Ok(runtime)) = (self.held.take(), Handle::try_current()) {
+            self.tasks.spawn_on(give_back(channel, slot), &runtime);
+        }
+    }
+}
+
+/// Closes a channel. Its place is free when CLOSE is sent, since the server reads that before any later open.
+async fn give_back(channel: Channel<Msg>, _slot: Slot) {
+    let close = async {
+        // The command may have been sent, by one who was dropped before that was known.
+        channel.signal(Sig::KILL).await?;
+        channel.close().await
+    };
+    // Whatever goes wrong means that the connection is gone.
+    drop(timeout(CLOSE_WAIT, close).await);
+}
+
+impl fmt::Debug for OpenChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenChannel").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,54 @@
+//! A channel opened ahead makes the next command cost one round trip; without, it costs two.
+
+use std::time::Duration;
+
+use fabrs::Result;
+use fabrs_testing::Sshd;
+use fabrs_testing::faults::Proxy;
+
+use crate::support::{client_of, through};
+
+/// How many commands are counted.
+const COMMANDS: usize = 10;
+
+/// Returns how often the client spoke after the server had, over ten commands that follow a first.
+async fn turns(ahead: bool, max_sessions: usize) -> Result<usize> {
+    let sshd = Sshd::builder().max_sessions(max_sessions).start();
+    // The delay keeps what belongs to one flight together.
+    let proxy = Proxy::to(sshd.addr()).delay_both(Duration::from_millis(30));
+    let host = client_of(&sshd, &through(&proxy, &sshd)).ahead(ahead).build().connect("host")?;
+    host.run("true").await?;
+    let before = proxy.turns();
+    for _ in 0..COMMANDS {
+        host.run("true").await?;
+    }
+    Ok(proxy.turns() - before)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_costs_one_round_trip() -> Result<()> {
+    let turns = turns(true, 10).await?;
+    assert!((COMMANDS..COMMANDS * 3 / 2).contains(&turns), "{turns} for {COMMANDS} commands");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_it_a_command_costs_two() -> Result<()> {
+    let turns = turns(false, 10).await?;
+    assert!((COMMANDS * 2 - 1..COMMANDS * 5 / 2).contains(&turns), "{turns} for {COMMANDS} commands");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_sessions_are_enough_for_it() -> Result<()> {
+    let turns = turns(true, 2).await?;
+    assert!((COMMANDS..COMMANDS * 3 / 2).contains(&turns), "{turns} for {COMMANDS} commands");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_has_one_session_is_asked_for_more_only_once() -> Result<()> {
+    let turns = turns(true, 1).await?;
+    assert!((COMMANDS * 2 - 1..COMMANDS * 3).contains(&turns), "{turns} for {COMMANDS} commands");
+    Ok(())
+}

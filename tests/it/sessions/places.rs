@@ -1,0 +1,115 @@
+//! `MaxSessions`: what a server allows is found out, and nobody is refused for it.
+
+use fabrs::Result;
+use fabrs::prelude::*;
+use fabrs_testing::faults::Proxy;
+use fabrs_testing::{Capability, Sshd, marker, processes_matching, wait_until};
+use futures::future::try_join_all;
+
+use crate::support::{LIMIT, block, client_of, connect, refused, through};
+
+/// Commands one after the other, then side by side, for each number of sessions a server may allow.
+async fn all_succeed(ahead: bool) -> Result<()> {
+    for max_sessions in [1, 2, 3, 10] {
+        let sshd = Sshd::builder().max_sessions(max_sessions).start();
+        let proxy = Proxy::to(sshd.addr());
+        let host = client_of(&sshd, &through(&proxy, &sshd)).ahead(ahead).build().connect("host")?;
+        for n in 0..10 {
+            assert_eq!(host.run(cmd!("echo {n}")).line().await?, n.to_string());
+        }
+        for _ in 0..3 {
+            let found = try_join_all((0..25).map(|n| host.run(cmd!("echo {n}")).line())).await?;
+            assert!(found.into_iter().eq((0..25).map(|n| n.to_string())), "under {max_sessions}");
+        }
+        assert_eq!(proxy.accepted(), 1);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_queue_for_the_sessions_there_are() -> Result<()> {
+    all_succeed(false).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_queue_for_the_sessions_there_are_with_one_opened_ahead() -> Result<()> {
+    all_succeed(true).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_many_run_at_once_as_the_server_takes_however_often_they_end() -> Result<()> {
+    let sshd = Sshd::start();
+    let host = connect(&sshd);
+    // Each end of one and begin of the next is a chance to be refused too soon, and to learn a limit that is none.
+    try_join_all((0..100).map(|_| host.run("true"))).await?;
+    let mark = marker();
+    let running = (0..10).map(|_| host.run(cmd!("sleep {mark}")).spawn()).collect::<Result<Vec<_>>>()?;
+    wait_until("ten run at once", LIMIT, || {
+        processes_matching(&mark).iter().filter(|process| process.cmdline.starts_with("sleep")).count() == 10
+    });
+    drop(running);
+    wait_until("they are gone", LIMIT, || processes_matching(&mark).is_empty());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_connections_to_a_host_share_one_link() -> Result<()> {
+    let sshd = Sshd::start();
+    let proxy = Proxy::to(sshd.addr());
+    let client = client_of(&sshd, &through(&proxy, &sshd)).build();
+    let (one, other) = (client.connect("host")?, client.connect("host")?.cd("/"));
+    // Also when both connect at the same moment.
+    try_join_all([one.run("true"), other.run("true"), one.run("true")]).await?;
+    assert_eq!(proxy.accepted(), 1);
+    client.close().await;
+    wait_until("it is closed", LIMIT, || sshd.connections() == 0);
+    client.close().await;
+    one.run("true").await?;
+    assert_eq!(proxy.accepted(), 2);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_gives_no_session_is_named() -> Result<()> {
+    let sshd = Sshd::builder().max_sessions(0).start();
+    let error = refused(connect(&sshd).run("true").await, ErrorKind::Connect);
+    assert!(block(&error).contains("host: could not open a session"), "{error:?}");
+    assert!(block(&error).contains("the server refused to open a session"), "{error:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_needs_a_pty_does_not_run_without() -> Result<()> {
+    let sshd = Sshd::builder().option("PermitTTY", "no").start();
+    let file = sshd.scratch().join("ran");
+    let host = connect(&sshd);
+    let error = refused(host.run(cmd!("touch {file}")).pty().await, ErrorKind::Connect);
+    assert!(error.to_string().contains("the server gives no pty"), "{error}");
+    host.run("true").await?;
+    assert!(!file.exists());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pty_is_a_terminal_that_merges_the_streams() -> Result<()> {
+    if !Sshd::can(Capability::Terminal) {
+        return Ok(());
+    }
+    let sshd = Sshd::start();
+    let output = connect(&sshd).run("test -t 0 && test -t 1 && echo out && echo err >&2; exit 3").pty().warn().await?;
+    assert_eq!(output.status()?.shell_code(), 3);
+    assert_eq!((output.stdout()?.replace('\r', "").as_str(), output.stderr()?.as_ref()), ("out\nerr\n", ""));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_pty_the_end_of_stdin_is_read_at_once_too() -> Result<()> {
+    if !Sshd::can(Capability::Terminal) {
+        return Ok(());
+    }
+    let sshd = Sshd::start();
+    assert_eq!(connect(&sshd).run("cat; echo done").pty().timeout(secs(10)).line().await?, "done");
+    let output = connect(&sshd).run("stty -echo; wc -c").pty().stdin("four").timeout(secs(10)).await?;
+    assert_eq!(output.stdout()?.trim(), "4");
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! What flows over one channel neither stalls another nor hangs when its reader goes.
+
+use fabrs::Result;
+use fabrs::prelude::*;
+use fabrs_testing::{Sshd, marker, processes_matching, wait_until};
+use futures::future::try_join_all;
+
+use crate::support::{LIMIT, connect};
+
+/// A hundred mebibytes, made once for all that write them.
+fn much() -> Vec<u8> {
+    vec![b'x'; 100 << 20]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn output_without_end_does_not_stall_the_others() -> Result<()> {
+    let sshd = Sshd::start();
+    let host = connect(&sshd);
+    let mark = marker();
+    let line = cmd!("echo {mark}; exec tail -f /dev/zero");
+    let flood = host.run(&line).hide(Hide::Both).spawn()?;
+    wait_until("it flows", LIMIT, || !processes_matching("tail -f /dev/zero").is_empty());
+    try_join_all((0..20).map(|_| host.run("true"))).await?;
+    drop(flood);
+    wait_until("it has ended", LIMIT, || sshd.session_processes().is_empty());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn input_that_nobody_reads_does_not_stall_the_others() -> Result<()> {
+    let sshd = Sshd::start();
+    let host = connect(&sshd);
+    let mark = marker();
+    let stuck = host.run(cmd!("sleep {mark}")).stdin(much()).spawn()?;
+    wait_until("it runs", LIMIT, || !processes_matching(&mark).is_empty());
+    try_join_all((0..20).map(|_| host.run("cat").stdin("little"))).await?;
+    drop(stuck);
+    wait_until("it has ended", LIMIT, || processes_matching(&mark).is_empty());
+    try_join_all((0..10).map(|_| host.run("true"))).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_ends_though_it_has_not_read_its_input() -> Result<()> {
+    let sshd = Sshd::start();
+    let host = connect(&sshd);
+    host.run("true").stdin(much()).await?;
+    let output = host.run("head -c 3; exit 4").stdin(much()).warn().await?;
+    assert_eq!((output.stdout()?.as_ref(), output.status()?.shell_code()), ("xxx", 4));
+    let here = Client::builder().build().local()?;
+    here.run("true").stdin(much()).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn much_input_and_much_output_pass_each_other() -> Result<()> {
+    let sshd = Sshd::start();
+    let output = connect(&sshd).run("cat").stdin(vec![b'x'; 20 << 20]).hide(Hide::Both).capture_all().await?;
+    assert_eq!(output.stdout_bytes()?.len(), 20 << 20);
+    Ok(())
+}
