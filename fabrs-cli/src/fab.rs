@@ -29,10 +29,10 @@ fn start() -> Result<ExitCode> {
     }
     let project = launcher::find(Path::new("."));
     let root = project.as_ref().map(|project| project.root.as_path());
-    if typed.line.is_some() && needs_no_tasks(&words, root)? {
+    if typed.line.is_some() && is_only_a_line(&words, root)? {
         return run(&Registry::new(), root);
     }
-    let Some(project) = project else { return Err(no_tasks(&words)) };
+    let Some(project) = project else { return Err(no_tasks(&typed, &words)) };
     let environment = Environment::of_process();
     let mut progress = launcher::on_stderr(&environment);
     let tool = launcher::prepare(&project, &environment, &mut *progress)?;
@@ -41,17 +41,26 @@ fn start() -> Result<ExitCode> {
 }
 
 /// Tells whether only a shell line is to be run: nothing stands before it but an environment, and options.
-fn needs_no_tasks(words: &[String], root: Option<&Path>) -> Result<bool> {
-    let Some(first) = words.first() else { return Ok(true) };
-    let config = Config::find(root.unwrap_or(Path::new(".")))?;
-    let is_environment = config.environments().iter().any(|environment| environment.name() == first);
-    Ok(is_environment && words.iter().skip(1).all(|word| word.starts_with('-')))
+fn is_only_a_line(words: &[String], root: Option<&Path>) -> Result<bool> {
+    let Some((first, rest)) = words.split_first() else { return Ok(true) };
+    if Config::find(root.unwrap_or(Path::new("")))?.environment(first).is_err() {
+        return Ok(false);
+    }
+    let (_, tasks) = Typed::options_only(rest.to_vec())?;
+    Ok(tasks.is_empty())
 }
 
-fn no_tasks(words: &[String]) -> Error {
+/// Says that there are no tasks, and what works without.
+fn no_tasks(typed: &Typed, words: &[String]) -> Error {
     let error = Error::new(ErrorKind::Usage, "there is no tasks.rs here or in a folder above");
-    match words.first() {
-        Some(word) => error.hint(format!("to run a shell line instead: `fab -H HOST -- {word}`")),
-        None => error.hint("`fab --help` shows what works without one"),
+    let Some(first) = words.first() else { return error.hint("`fab --help` shows what works without one") };
+    let config = match Config::find(Path::new("")) {
+        Ok(config) => config,
+        Err(error) => return error,
+    };
+    match (config.environment(first), &typed.line) {
+        (Ok(_), _) => error.hint(format!("a shell line needs none: `fab {first} -- uname -a`")),
+        (Err(unknown), Some(_)) => unknown,
+        (Err(_), None) => error.hint(format!("to run a shell line instead: `fab -H HOST -- {first}`")),
     }
 }

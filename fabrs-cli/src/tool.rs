@@ -47,7 +47,7 @@ pub(crate) fn finish(result: Result<ExitCode>) -> ExitCode {
 
 /// Runs a command line against tasks; `root` is the project's folder, the current one where there is none.
 pub(crate) fn run(registry: &Registry, root: Option<&Path>) -> Result<ExitCode> {
-    let root = root.map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+    let root = root.map_or_else(PathBuf::new, Path::to_path_buf);
     let config = Config::find(&root)?;
     let names: Vec<&str> = config.environments().iter().map(Environment::name).collect();
     registry.check(names.iter().copied())?;

@@ -3,8 +3,12 @@
 //! Nothing is ignored and nothing looks at a clock: what has to happen is waited for, within a limit that only ends a
 //! broken test. Where OpenSSH is missing, the tests fail and say what to install.
 
+mod ambient;
 mod cancel;
 mod contract;
-
+mod dry_run;
+mod groups;
+mod output_sinks;
+mod runs;
 mod sessions;
 mod support;

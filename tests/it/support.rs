@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use fabrs::config::{Input, Settings, SshConfigFrom};
+use fabrs::config::{Input, Inventory, Settings, SshConfigFrom, typed_hosts};
 use fabrs::event::{Capture, Sink};
-use fabrs::{Client, ClientBuilder, Connection, Error, ErrorKind, Result};
+use fabrs::transport::Fake;
+use fabrs::{Call, Client, ClientBuilder, Connection, Error, ErrorKind, Executor, Outcomes, Plan, Report, Result};
 use fabrs_testing::Sshd;
 use fabrs_testing::faults::Proxy;
 
@@ -75,4 +76,31 @@ pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T>, kind: ErrorKind) ->
 /// Returns the error as a person is shown it.
 pub(crate) fn block(error: &Error) -> String {
     error.block().to_string()
+}
+
+/// Returns a client of scripted hosts whose tasks run on `hosts`, as if they were typed.
+pub(crate) fn scripted(fake: &Fake, hosts: &str) -> ClientBuilder {
+    let typed = typed_hosts(&[hosts]).expect("these are hosts");
+    Client::builder().dial(fake.clone()).inventory(Inventory::default().with_hosts(typed))
+}
+
+/// Runs calls one after the other, and returns what came of them.
+pub(crate) async fn carry_out(client: &Client, calls: impl IntoIterator<Item = Call>) -> Report {
+    let plan = Plan::new(calls.into_iter().collect(), client).expect("this can be planned");
+    soon(Executor::new(client.clone()).run(&plan)).await
+}
+
+/// Awaits what has to happen.
+pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(LIMIT, future).await.expect("waited in vain")
+}
+
+/// Returns what came of each host, as `web1: ok`.
+pub(crate) fn words<T>(outcomes: &Outcomes<T>) -> Vec<String> {
+    outcomes.iter().map(|(host, outcome)| format!("{}: {}", host.label(), outcome.word().as_str())).collect()
+}
+
+/// Returns one text of each event of a kind, in order.
+pub(crate) fn told(capture: &Capture, kind: &str, field: &str) -> Vec<String> {
+    capture.of(kind).iter().map(|event| event[field].as_str().unwrap_or_default().to_owned()).collect()
 }

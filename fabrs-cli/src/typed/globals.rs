@@ -172,8 +172,12 @@ fn take<T: Clone + Send + Sync + 'static>(into: &mut Option<T>, matches: &ArgMat
 /// Makes one of our errors out of one of clap's: what is wrong, and what was probably meant as the hint.
 pub(super) fn usage(error: &clap::Error, try_this: &str) -> Error {
     let context = |kind| error.get(kind).map(ToString::to_string);
-    let what = match (error.kind(), context(ContextKind::InvalidArg)) {
-        (clap::error::ErrorKind::UnknownArgument, Some(option)) => format!("there is no option `{option}`"),
+    let why = std::error::Error::source(error).map(ToString::to_string);
+    let what = match (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue), why) {
+        (Some(option), None, _) if error.kind() == clap::error::ErrorKind::UnknownArgument => {
+            format!("there is no option `{option}`")
+        }
+        (Some(option), Some(value), Some(why)) => format!("invalid value `{value}` for `{option}`: {why}"),
         _ => {
             let text = error.to_string();
             let first = text.lines().next().unwrap_or_default();

@@ -71,7 +71,7 @@ pub(super) fn read(
         match param.kind {
             ParamKind::Flag if matches.get_flag(param.name) => args.push(param, "true"),
             ParamKind::Flag if param.is_on_by_default() && matches.get_flag(&off_id(param)) => {
-                args.push(param, "false")
+                args.push(param, "false");
             }
             ParamKind::Flag => {}
             ParamKind::Required | ParamKind::Optional | ParamKind::List => {

@@ -67,11 +67,12 @@ fn write_shop(workshop: &Workshop, folder: &str, name: &str) {
     workshop.write(&format!("{folder}/tasks.rs"), SHOP);
     workshop.write(&format!("{folder}/name.txt"), name);
     workshop.write(&format!("{folder}/stock.rs"), "//! What there is.\n\npub(crate) const COUNT: u32 = 6;\n");
+    workshop
+        .write(&format!("{folder}/price/Cargo.toml"), "[package]\nname = \"price\"\nedition = \"2024\"\n[workspace]\n");
     workshop.write(
-        &format!("{folder}/price/Cargo.toml"),
-        "[package]\nname = \"price\"\nedition = \"2024\"\n[workspace]\n",
+        &format!("{folder}/price/src/lib.rs"),
+        "//! What it costs.\n\n/// In cents.\npub const PRICE: u32 = 7;\n",
     );
-    workshop.write(&format!("{folder}/price/src/lib.rs"), "//! What it costs.\n\n/// In cents.\npub const PRICE: u32 = 7;\n");
 }
 
 #[test]
@@ -101,6 +102,8 @@ fn a_change_that_does_not_compile_never_runs_what_was_there_before() {
     workshop.write("tasks.rs", &task("local(\"echo one\").await?;"));
     let run = || workshop.fab("").arg("say");
     run().stdout("[local] one\n").run();
+    // No task is named, and none is the default.
+    workshop.fab("").stdout("Tasks:\n  say\n").run();
     workshop.write("tasks.rs", &task("local(\"echo two\").await"));
     run().code(2).stdout("").stderr_contains(" --> tasks.rs:5:").run();
     workshop.write("tasks.rs", &task("local(\"echo three\").await?;"));

@@ -1,6 +1,7 @@
 //! Signals: the first stops and reports, the second kills; nothing is left on the hosts.
 
-use fabrs_testing::{Process, marker, processes_matching};
+use fabrs_testing::faults::Proxy;
+use fabrs_testing::{Process, Running, marker, processes_matching, wait_until};
 
 use crate::place::{LIMIT, fleet, knowing, shop};
 
@@ -83,21 +84,23 @@ fn what_does_not_listen_is_killed_after_a_while_anyway() {
 #[test]
 fn a_service_manager_and_a_terminal_that_is_closed_stop_it_too() {
     let sshd = fleet();
-    for (code, hang_up) in [(128 + 15, false), (128 + 1, true)] {
+    let case = |code: i32, send: fn(&Running)| {
         let nap = marker();
         let running = knowing(shop(), &sshd).args(["-H", "web1", "nap", &nap]).code(code).spawn();
         running.wait_for_stdout("[web1] napping\n", LIMIT);
-        if hang_up { running.hang_up() } else { running.terminate() }
+        send(&running);
         running.wait();
         gone(&nap);
-    }
+    };
+    case(128 + 15, Running::terminate);
+    case(128 + 1, Running::hang_up);
 }
 
 #[test]
 fn a_login_that_is_not_answered_is_given_up() {
-    let silent = fabrs_testing::faults::Proxy::silent();
+    let silent = Proxy::silent();
     let running = shop().args(["-H", &silent.addr().to_string(), "hello"]).code(130).spawn();
-    fabrs_testing::wait_until("fab connects", LIMIT, || silent.accepted() == 1);
+    wait_until("fab connects", LIMIT, || silent.accepted() == 1);
     running.interrupt();
     let ran = running.wait();
     assert!(ran.stderr.ends_with(&format!("hello: 1 cancelled ({})\n", silent.addr())), "{}", ran.stderr);

@@ -36,6 +36,20 @@ fn nothing_is_asked_and_a_question_says_what_was_needed() {
 }
 
 #[test]
+fn a_protected_environment_is_left_alone_unless_somebody_says_yes() {
+    let sshd = fleet();
+    let marker = marker_file(&sshd);
+    let run = || knowing(shop(), &sshd).args(["guarded", "mark"]).arg(marker.path()).own_session();
+    let question =
+        "error: an answer was needed, and nobody can be asked: `guarded` is protected; type its name to go on:";
+    run().code(1).stderr(format!("{question}\nhint: `-y` answers for you\n")).run();
+    run().arg("-n").stderr_contains("[web1] would run: touch ").run();
+    assert!(!marker.exists());
+    run().arg("-y").stderr_contains("mark: 1 ok\n").run();
+    assert!(marker.exists());
+}
+
+#[test]
 fn a_loop_over_hosts_sees_every_line() {
     let sshd = fleet();
     for call in [r#""$FAB" -S "$CONFIG" -H $h -- 'cat; echo here'"#, r#""$FAB" -S "$CONFIG" -H $h hello 2>&-"#] {

@@ -32,7 +32,10 @@ fn an_effect_is_made_and_in_a_dry_run_only_told() {
     let run = shop();
     let file = run.dir().join("mail");
     let ran = run.arg("-n").arg("announce").arg(&file).stdout("").run();
-    assert_eq!(told(&ran.stderr), ["[local] task announce", "would: mail the changes", "[local] task announce: ok", "announce: ok"]);
+    assert_eq!(
+        told(&ran.stderr),
+        ["[local] task announce", "would: mail the changes", "[local] task announce: ok", "announce: ok"]
+    );
     assert!(!file.exists());
 
     let run = shop();

@@ -74,6 +74,20 @@ fn a_passphrase_is_asked_for_once_for_all_hosts() {
 }
 
 #[test]
+fn a_protected_environment_is_confirmed_by_its_name() {
+    let sshd = fleet();
+    let run = || knowing(shop(), &sshd).args(["guarded", "hello"]);
+    for (answer, code) in [("no\n", 1), ("\n", 1), ("guarded\n", 0)] {
+        let mut fab = run().spawn_on_terminal();
+        fab.expect("`guarded` is protected; type its name to go on: ", LIMIT);
+        fab.send(answer);
+        assert_eq!(fab.wait(LIMIT), code, "{}", fab.screen());
+        assert_eq!(fab.screen().contains("hello: 1 ok"), code == 0, "{}", fab.screen());
+    }
+    assert_eq!(sshd.log().matches("Accepted publickey").count(), 1, "{}", sshd.log());
+}
+
+#[test]
 fn without_input_nothing_is_asked_even_on_a_terminal() {
     let sshd = Sshd::builder().passphrase("open, please").start();
     let mut fab = fab().on(&sshd).args(["--no-input", "--", "echo in"]).spawn_on_terminal();
@@ -106,13 +120,14 @@ fn ctrl_c_stops_and_ctrl_c_again_kills() {
     let sshd = fleet();
     let nap = marker();
     let mut fab = knowing(shop(), &sshd).args(["-H", "web1,web2", "deaf", &nap]).spawn_on_terminal();
-    fab.expect("deaf", LIMIT);
-    fab.expect("deaf", LIMIT);
+    for _ in 0..2 {
+        fab.expect("\u{1b}[0m deaf\r\n", LIMIT);
+    }
     fab.send("\x03");
     fab.expect("stopping: once more kills", LIMIT);
     fab.send("\x03");
     assert_eq!(fab.wait(LIMIT), 130);
-    assert!(fab.screen().ends_with("deaf: 2 cancelled (web1, web2)\r\n"), "{}", fab.screen());
+    assert!(fab.screen().contains("\r\ndeaf: 2 cancelled (web1, web2)\r\n"), "{}", fab.screen());
     assert_eq!(processes_matching(&nap), Vec::<Process>::new());
 }
 

@@ -3,10 +3,10 @@
 use fabrs_testing::faults::{Cut, Direction, Proxy, Refused};
 use fabrs_testing::{Fab, Sshd, marker};
 
-use crate::place::{LIMIT, fab, marker_file};
+use crate::place::{LIMIT, fab, marker_file, shop};
 
-/// Returns a run that reaches a server through a proxy, under the name `host`.
-fn through(proxy: &Proxy, sshd: &Sshd) -> Fab {
+/// Lets a run reach a server through a proxy, under the name `host`.
+fn through(run: Fab, proxy: &Proxy, sshd: &Sshd) -> Fab {
     let config = format!(
         "Host host\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  IdentityFile \"{identity}\"\n  \
          IdentitiesOnly yes\n  UserKnownHostsFile known_hosts\n  StrictHostKeyChecking yes\n",
@@ -15,10 +15,12 @@ fn through(proxy: &Proxy, sshd: &Sshd) -> Fab {
         identity = sshd.identity().display(),
     );
     let known = format!("[127.0.0.1]:{} {}\n", proxy.port(), sshd.host_keys()[0].public());
-    let run = fab().project(&[("ssh_config", &config), ("known_hosts", &known)]);
+    let run = run.project(&[("known_hosts", &known)]);
     let known = run.dir().join("known_hosts");
     let config = config.replace("File known_hosts", &format!("File \"{}\"", known.display()));
-    run.project(&[("ssh_config", &config)]).args(["-S", "ssh_config", "-H", "host"])
+    let run = run.project(&[("ssh_config", &config)]);
+    let config = run.dir().join("ssh_config");
+    run.arg("-S").arg(config).args(["-H", "host"])
 }
 
 #[test]
@@ -88,7 +90,7 @@ fn a_connection_that_is_cut_while_the_line_runs() {
     for cut in [Cut::Reset, Cut::Fin] {
         let proxy = Proxy::to(sshd.addr());
         let line = format!("echo begun; sleep {}", marker());
-        let running = through(&proxy, &sshd).args(["--", &line]).code(4).stdout("begun\n").spawn();
+        let running = through(fab(), &proxy, &sshd).args(["--", &line]).code(4).stdout("begun\n").spawn();
         running.wait_for_stdout("begun", LIMIT);
         proxy.cut_now(cut);
         let ran = running.wait();
@@ -99,15 +101,27 @@ fn a_connection_that_is_cut_while_the_line_runs() {
 }
 
 #[test]
+fn a_task_whose_connection_is_cut_is_lost_and_not_failed() {
+    let sshd = Sshd::start();
+    let proxy = Proxy::to(sshd.addr());
+    let running = through(shop(), &proxy, &sshd).args(["nap", &marker(), "hello"]).code(4).spawn();
+    running.wait_for_stdout("[host] napping\n", LIMIT);
+    proxy.cut_now(Cut::Reset);
+    let ran = running.wait();
+    assert!(ran.stderr.contains("\nerror: host: the connection was lost during `"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("nap: 1 lost (host)\nhello: 1 not reached (host)\n"), "{}", ran.stderr);
+}
+
+#[test]
 fn wherever_a_connection_is_cut_success_is_only_told_when_it_is_one() {
     let sshd = Sshd::start();
     let whole = Proxy::to(sshd.addr());
-    through(&whole, &sshd).args(["--", "echo done"]).stdout("done\n").run();
+    through(fab(), &whole, &sshd).args(["--", "echo done"]).stdout("done\n").run();
     for way in [Direction::ToClient, Direction::ToServer] {
         let bytes = whole.traffic(way).bytes;
         for part in 1..8 {
             let proxy = Proxy::to(sshd.addr()).cut_after(way, bytes * part / 8, Cut::Fin);
-            let run = through(&proxy, &sshd).args(["--", "echo done"]);
+            let run = through(fab(), &proxy, &sshd).args(["--", "echo done"]);
             // Whether the cut is noticed is the race; a lost host is 4, one that hung up in the login 5.
             let ran = run.any_code().run();
             match ran.code {

@@ -145,7 +145,10 @@ mod tests {
             f.prefix(ShellLine::raw("inner"));
             f.cd("/x");
         });
-        case(&all, "cd /x && export X='a$b \"c\" '\\''d'\\'' `e` ; f' && outer && inner && ls");
+        let line = all.compose(&ShellLine::raw("ls")).unwrap();
+        let words = shlex::split(&line).unwrap();
+        let value = "X=a$b \"c\" 'd' `e` ; f";
+        assert_eq!(words, ["cd", "/x", "&&", "export", value, "&&", "outer", "&&", "inner", "&&", "ls"]);
     }
 
     #[test]

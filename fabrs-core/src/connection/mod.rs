@@ -170,6 +170,11 @@ impl Connection {
         Self { poison: Poison::default(), ..self.clone() }
     }
 
+    /// Returns where the plan of this connection's task ends.
+    pub(crate) fn poison(&self) -> &Poison {
+        &self.poison
+    }
+
     pub(crate) fn bound(client: Client, host: Host, transport: Arc<dyn Transport>) -> Self {
         let target = Target::Host { host, transport };
         Self { client: Some(client), target, frame: Frame::default(), poison: Poison::default() }

@@ -100,7 +100,8 @@ impl Group {
         let places = self.connections.iter().map(Place::of).collect();
         let stop = self.connections.first().and_then(Connection::client).map(|client| client.stop().clone());
         spread(places, self.strategy, stop.unwrap_or_default(), |connection| {
-            let future = body(connection.clone());
+            // What `body` makes before its future is polled belongs to this host as well.
+            let future = connection.enter_sync(|| body(connection.clone()));
             async move {
                 let result = connection.enter(future).await;
                 result.map_err(|error| error.into().into_error().or_on(connection.host()).into())

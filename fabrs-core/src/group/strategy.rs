@@ -29,9 +29,11 @@ pub struct Strategy {
 
 impl Strategy {
     /// Leaves a host that can't be reached out on purpose, where that was asked for.
-    pub(crate) fn judge<T>(self, outcome: Outcome<T>) -> Outcome<T> {
+    ///
+    /// Only for its own sake: where the work of one host needs another that can't be reached, it has failed.
+    pub(crate) fn judge<T>(self, host: &Host, outcome: Outcome<T>) -> Outcome<T> {
         match (outcome, self.unreachable) {
-            (Outcome::Unreachable(error), Unreachable::Skip) => Outcome::Skipped(error),
+            (Outcome::Unreachable(error), Unreachable::Skip) if error.host() == Some(host) => Outcome::Skipped(error),
             (outcome, Unreachable::Skip | Unreachable::Fail) => outcome,
         }
     }
@@ -62,7 +64,8 @@ impl Place {
 
 /// Runs `body` in all places, and returns what came of each, in their order.
 ///
-/// When the run is stopped nobody new begins; who is on the way has a moment to return.
+/// When the run is stopped nobody new begins; who is on the way has a moment to return, and a plain function, which
+/// can't be ended, all the time it needs.
 pub(crate) async fn spread<T, Fut>(
     places: Vec<Place>,
     strategy: Strategy,
@@ -80,17 +83,19 @@ where
     let mut failed = false;
     let mut deadline = None;
     loop {
-        let go_on = deadline.is_none() && !(failed && strategy.on_failure == OnFailure::Stop);
+        // Asked anew: a command that was stopped may tell of its end before the stop itself is noticed below.
+        let go_on = stop.level() == Level::Run && !(failed && strategy.on_failure == OnFailure::Stop);
         while go_on && running.len() < strategy.limit.get() {
             let Some((index, place)) = waiting.next() else { break };
             mark(&mut started, index);
-            let future = place.connection.map(&body);
+            let Place { host, connection } = place;
+            let future = connection.map(&body);
             running.push(async move {
                 let result = match future {
                     Ok(future) => future.await,
                     Err(error) => Err(error.into()),
                 };
-                (index, strategy.judge(Outcome::of(result)))
+                (index, strategy.judge(&host, Outcome::of(result)))
             });
         }
         if running.is_empty() {
@@ -104,7 +109,7 @@ where
                 }
             }
             _ = stop.above(Level::Run), if deadline.is_none() => deadline = Some(Instant::now() + RETURN_WAIT),
-            () = passed(deadline) => break,
+            () = given_up(deadline, &stop) => break,
         }
     }
     drop(running);
@@ -118,11 +123,13 @@ fn mark(started: &mut [bool], index: usize) {
     }
 }
 
-async fn passed(deadline: Option<Instant>) {
+/// Waits until who is still on the way is waited for no more; for ever without a deadline.
+async fn given_up(deadline: Option<Instant>, stop: &RunStop) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
+    stop.let_go().await;
 }
 
 /// Gives a host without an outcome the one it has: never begun, or given up when the run was stopped.

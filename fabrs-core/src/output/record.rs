@@ -19,7 +19,7 @@ pub struct Output {
 }
 
 /// The facts behind an [`Output`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) host: Host,
     pub(crate) command: Arc<str>,
@@ -50,6 +50,15 @@ pub(crate) type Poison = Arc<OnceLock<Error>>;
 impl Output {
     pub(crate) fn new(record: Record) -> Self {
         Self { record: Arc::new(record) }
+    }
+
+    /// Returns the output for the task whose plan ends where it looks at a command that was not run.
+    pub(crate) fn planned_for(&self, poison: &Poison) -> Self {
+        if self.record.ended.is_ok() {
+            return self.clone();
+        }
+        let planned = Planned { poison: Arc::clone(poison) };
+        Self::new(Record { ended: Err(planned), ..Record::clone(&self.record) })
     }
 
     /// Returns the command as it was quoted.

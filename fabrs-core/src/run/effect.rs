@@ -10,6 +10,7 @@ use crate::transport::Permission;
 #[derive(Debug, Clone)]
 pub struct Effected<T> {
     name: String,
+    location: &'static Location<'static>,
     value: Option<T>,
 }
 
@@ -21,11 +22,25 @@ impl<T> Effected<T> {
     /// [`ErrorKind::NotRun`] in a dry run: the effect was not made, and no value is invented.
     #[track_caller]
     pub fn value(self) -> Result<T> {
-        let location = Location::caller();
-        self.value.ok_or_else(|| {
-            let text = format!("the effect `{}` was not made, and the plan ends where its value is needed", self.name);
-            Error::new(ErrorKind::NotRun, text).at(location)
-        })
+        let (looked, made) = (Location::caller(), self.location);
+        let not_made = || {
+            let text = format!(
+                "the effect `{}` ({}:{}) was not made, and the plan ends where its value is needed",
+                self.name,
+                made.file(),
+                made.line()
+            );
+            Error::new(ErrorKind::NotRun, text).at(looked)
+        };
+        // It is the task that looks whose plan ends: a value that was settled once belongs to many.
+        self.value.ok_or_else(|| current().poison().get_or_init(not_made).clone())
+    }
+}
+
+/// Serialises the value, or nothing where it was only planned: `once("mail", effect("mail", ..))` makes it once a run.
+impl<T: serde::Serialize> serde::Serialize for Effected<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value.serialize(serializer)
     }
 }
 
@@ -41,18 +56,21 @@ where
     E: Into<TaskError>,
 {
     let location = Location::caller();
-    let client = current().client().cloned();
+    let here = current();
     let name = name.to_owned();
     async move {
-        let Some(client) = client else {
+        let Some(client) = here.client() else {
             return Err(
                 Error::new(ErrorKind::Usage, format!("`effect({name:?}, ..)` was called outside a task")).at(location)
             );
         };
+        if let Some(ended) = here.poison().get() {
+            return Err(ended.clone());
+        }
         let value = match client.dial().effect(&name) {
             Permission::Make => Some(future.await.map_err(|error| error.into().into_error())?),
             Permission::Planned => None,
         };
-        Ok(Effected { name, value })
+        Ok(Effected { name, location, value })
     }
 }

@@ -33,15 +33,15 @@ impl Executor {
 
     /// Runs a plan, task after task, each on its hosts side by side.
     ///
-    /// A host on which a task failed has no part in what follows. Unless the settings say to go on, the first failure
-    /// ends the run: what is on its way is finished, the rest is not reached.
+    /// A host on which a task failed has no part in what follows, and one that was skipped stays skipped. Unless the
+    /// settings say to go on, the first failure ends the run: what is on its way is finished, the rest is not reached.
     ///
     /// # Cancel safety
     ///
     /// Dropping it ends all commands. To stop in order, raise [`Client::stop`].
     pub async fn run(&self, plan: &Plan) -> Report {
         let mut reports = Vec::new();
-        let mut dropped = HashSet::new();
+        let mut dropped = HashMap::new();
         let mut ended = false;
         for stage in plan.stages() {
             ended |= self.client.stop().level() > Level::Run;
@@ -49,8 +49,10 @@ impl Executor {
             let stop = self.client.stop().clone();
             let told = Mutex::default();
             let done = spread(places, stage.strategy, stop, |connection| self.step(stage, connection, &told)).await;
-            let outcomes = self.settle(stage, done, &told.into_inner().unwrap_or_else(PoisonError::into_inner));
-            dropped.extend(outcomes.iter().filter(|(_, outcome)| !outcome.is_ok()).map(|(host, _)| host.clone()));
+            let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let outcomes = self.settle(stage, done, &dropped, &told);
+            let left = outcomes.iter().filter(|(_, outcome)| !outcome.is_ok());
+            dropped.extend(left.map(|(host, outcome)| (host.clone(), afterwards(outcome))));
             ended |= outcomes.failed().next().is_some() && stage.strategy.on_failure == OnFailure::Stop;
             reports.push(StageReport { task: stage.call.task(), here: stage.hosts == Hosts::Here, outcomes });
         }
@@ -58,13 +60,13 @@ impl Executor {
     }
 
     /// Returns where a task runs, without the hosts that earlier tasks dropped.
-    fn places(&self, stage: &Stage, dropped: &HashSet<Host>) -> Vec<Place> {
+    fn places(&self, stage: &Stage, dropped: &HashMap<Host, Outcome<()>>) -> Vec<Place> {
         let hosts = match &stage.hosts {
             Hosts::Here => return vec![self.here()],
             Hosts::Named(hosts) => hosts,
         };
         let place = |host: &Host| Place { connection: self.client.connect(host), host: host.clone() };
-        hosts.iter().filter(|host| !dropped.contains(host)).map(place).collect()
+        hosts.iter().filter(|host| !dropped.contains_key(host)).map(place).collect()
     }
 
     /// Returns the place of a task that runs here: it has no host, and its commands say so.
@@ -85,8 +87,8 @@ impl Executor {
         let result = caught.unwrap_or_else(|payload| Err(panicked(&*payload)));
         // A `bail!` knows no host, and of one task on many hosts it must be said where it failed.
         let result = result.map_err(|error| error.into_error().or_on(host.as_ref()).into());
-        let outcome = stage.strategy.judge(Outcome::of(result));
         let here = host.unwrap_or_else(Host::local);
+        let outcome = stage.strategy.judge(&here, Outcome::of(result));
         self.tell(stage, &here, &outcome, began.elapsed());
         told.lock().unwrap_or_else(PoisonError::into_inner).insert(here);
         match outcome.error() {
@@ -96,14 +98,20 @@ impl Executor {
     }
 
     /// Settles what came of a task: adds the hosts that had no part in it, and tells of those that nobody told of yet.
-    fn settle(&self, stage: &Stage, done: Outcomes<()>, told: &HashSet<Host>) -> Outcomes<()> {
+    fn settle(
+        &self,
+        stage: &Stage,
+        done: Outcomes<()>,
+        dropped: &HashMap<Host, Outcome<()>>,
+        told: &HashSet<Host>,
+    ) -> Outcomes<()> {
         let hosts = match &stage.hosts {
             Hosts::Here => vec![Host::local()],
             Hosts::Named(hosts) => hosts.clone(),
         };
         let mut done: HashMap<Host, Outcome<()>> = done.into_iter().collect();
         let all = hosts.into_iter().map(|host| {
-            let outcome = done.remove(&host).unwrap_or(Outcome::NotReached);
+            let outcome = done.remove(&host).or_else(|| dropped.get(&host).cloned()).unwrap_or(Outcome::NotReached);
             if !told.contains(&host) {
                 self.tell(stage, &host, &outcome, Duration::ZERO);
             }
@@ -120,5 +128,13 @@ impl Executor {
             elapsed,
             error: outcome.error(),
         });
+    }
+}
+
+/// Returns what comes of a host in the tasks after one that left it with `outcome`.
+fn afterwards(outcome: &Outcome<()>) -> Outcome<()> {
+    match outcome {
+        Outcome::Skipped(error) => Outcome::Skipped(error.clone()),
+        _ => Outcome::NotReached,
     }
 }

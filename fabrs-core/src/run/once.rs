@@ -9,15 +9,17 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 
 use crate::client::Client;
-use crate::connection::current;
+use crate::connection::{Connection, current};
 use crate::error::{Error, ErrorKind, Result, TaskError};
 use crate::event::Event;
 use crate::host::Host;
+use crate::output::Output;
 
 /// A value of any type.
 type Value = Arc<dyn Any + Send + Sync>;
 
-/// What the hosts of a run have settled, by name. An error is settled too: nobody tries again behind the first's back.
+/// What the hosts of a run have settled, by name. An error is settled too: nobody tries again behind the first's back,
+/// unless nothing can have happened there.
 #[derive(Debug, Default)]
 struct Settled {
     values: Mutex<HashMap<String, Arc<OnceCell<Result<Value>>>>>,
@@ -31,7 +33,7 @@ struct Settled {
 /// # Errors
 ///
 /// What the future returned, the same for every host; [`ErrorKind::Usage`] outside a task, and where the same name
-/// stands for values of two types.
+/// stands for values of two types. A host that can't be reached settles nothing: the next one evaluates its own.
 ///
 /// # Cancel safety
 ///
@@ -57,22 +59,42 @@ where
             let mut values = settled.values.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(values.entry(name.clone()).or_default())
         };
-        let value = cell.get_or_init(|| evaluate(client, here.host(), &name, future)).await.clone()?;
-        value.downcast_ref::<T>().cloned().ok_or_else(|| {
-            Error::new(ErrorKind::Usage, format!("`once({name:?}, ..)` stands for values of two types")).at(location)
-        })
+        let value = cell.get_or_try_init(|| evaluate(client, here.host(), &name, future)).await?.clone()?;
+        let Some(value) = value.downcast_ref::<T>() else {
+            let text = format!("`once({name:?}, ..)` stands for values of two types");
+            return Err(Error::new(ErrorKind::Usage, text).at(location));
+        };
+        Ok(shared_with(&here, value.clone()))
     }
 }
 
-async fn evaluate<T, E, F>(client: &Client, host: Option<&Host>, name: &str, future: F) -> Result<Value>
+/// Settles a value, or the error that all hosts get; fails with one that concerns `host` alone.
+async fn evaluate<T, E, F>(client: &Client, host: Option<&Host>, name: &str, future: F) -> Result<Result<Value>>
 where
     F: Future<Output = Result<T, E>>,
     E: Into<TaskError>,
     T: Serialize + Send + Sync + 'static,
 {
-    // All hosts get this error, and it is told once: with the host that met it.
-    let value = future.await.map_err(|error| error.into().into_error().or_on(host))?;
+    let value = match future.await.map_err(|error| error.into().into_error().or_on(host)) {
+        Ok(value) => value,
+        // One bad host must not be the end of all others.
+        Err(error) if host.is_some() && error.host() == host && is_unreachable(error.kind()) => return Err(error),
+        // All hosts get this error, and it is told once: with the host that met it.
+        Err(error) => return Ok(Err(error)),
+    };
     let shown = serde_json::to_value(&value).unwrap_or_default();
     client.sink().event(&Event::Once { name, value: &shown });
-    Ok(Arc::new(value))
+    Ok(Ok(Arc::new(value)))
+}
+
+fn is_unreachable(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth)
+}
+
+/// Gives a host its own copy of the value: who looks at a command that was only planned ends their own plan with it.
+fn shared_with<T: 'static>(here: &Connection, mut value: T) -> T {
+    if let Some(output) = (&mut value as &mut dyn Any).downcast_mut::<Output>() {
+        *output = output.planned_for(here.poison());
+    }
+    value
 }

@@ -49,6 +49,7 @@ pub fn blocking<R: TaskReturn + Send + 'static>(
 ) -> BoxFuture<'static, Result<R::Value, TaskError>> {
     let here = current();
     async move {
+        let _hold = here.client().map(|client| client.stop().hold());
         match tokio::task::spawn_blocking(move || here.enter_sync(body)).await {
             Ok(returned) => returned.into_result(),
             Err(error) => match error.try_into_panic() {

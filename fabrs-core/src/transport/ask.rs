@@ -65,6 +65,10 @@ impl Terminal {
         question: &str,
         read: impl FnOnce(&str) -> std::io::Result<T> + Send + 'static,
     ) -> Result<T> {
+        // Without a terminal the system's words would only say the same again.
+        if !self.available() {
+            return Err(NoInput::refuse(question));
+        }
         let _turn = self.turn.lock().await;
         let text = question.to_owned();
         let answer = tokio::task::spawn_blocking(move || read(&text)).await;

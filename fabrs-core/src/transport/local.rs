@@ -10,9 +10,10 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio_util::task::TaskTracker;
 
 use super::drive::{Message, Wire, carry};
-use super::{Request, Running, Stdin, Transport};
+use super::{Invocation, Request, Running, Stdin, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Stream;
+use crate::host::Host;
 use crate::output::{ExitStatus, Signal};
 
 /// How much is read from a pipe at a time.
@@ -27,8 +28,9 @@ pub struct Local {
 impl Transport for Local {
     fn start(&self, request: Request) -> Running {
         let (running, carrier) = Running::pair();
-        let child = spawn(&request);
-        self.commands.spawn(carry(request, carrier, async { child }));
+        let (host, invocation) = (request.host.clone(), request.invocation.clone());
+        // Not spawned before it is carried: a command that was dropped until then has not begun.
+        self.commands.spawn(carry(request, carrier, async move { spawn(&host, &invocation) }));
         running
     }
 
@@ -59,24 +61,24 @@ struct Process {
     input: Bytes,
 }
 
-fn spawn(request: &Request) -> Result<Process> {
-    if request.invocation.pty {
-        return Err(Error::new(ErrorKind::Usage, "a command on this machine can't have a pty").on(&request.host));
+fn spawn(host: &Host, invocation: &Invocation) -> Result<Process> {
+    if invocation.pty {
+        return Err(Error::new(ErrorKind::Usage, "a command on this machine can't have a pty").on(host));
     }
-    let input = match &request.invocation.stdin {
+    let input = match &invocation.stdin {
         Stdin::Empty => Bytes::new(),
         Stdin::Bytes(bytes) => bytes.clone(),
     };
     let mut command = Command::new("sh");
     command
         .arg("-c")
-        .arg(&*request.invocation.command)
+        .arg(&*invocation.command)
         .stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
     let mut child = command.spawn().map_err(|source| {
-        Error::new(ErrorKind::Local, "could not start `sh` on this machine").on(&request.host).caused_by(source)
+        Error::new(ErrorKind::Local, "could not start `sh` on this machine").on(host).caused_by(source)
     })?;
     Ok(Process {
         group: child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw),

@@ -1,6 +1,8 @@
 //! How a run, or one command of it, is told to end.
 
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// How urgently something is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,11 +19,16 @@ pub enum Level {
 #[derive(Debug, Clone)]
 pub struct RunStop {
     sender: watch::Sender<Level>,
+    /// What can't be ended and is waited for.
+    holds: TaskTracker,
 }
 
 impl Default for RunStop {
     fn default() -> Self {
-        Self { sender: watch::Sender::new(Level::Run) }
+        let holds = TaskTracker::new();
+        // So that waiting for it ends whenever it is empty.
+        holds.close();
+        Self { sender: watch::Sender::new(Level::Run), holds }
     }
 }
 
@@ -52,6 +59,19 @@ impl RunStop {
             Ok(now) => now,
             // The sender is `self`, so it can't be gone.
             Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Keeps a run that is stopped from giving up on what can't be ended, as long as the token lives.
+    pub(crate) fn hold(&self) -> TaskTrackerToken {
+        self.holds.token()
+    }
+
+    /// Waits until nothing is held any more, or until everything is to be killed.
+    pub(crate) async fn let_go(&self) {
+        tokio::select! {
+            () = self.holds.wait() => {}
+            _ = self.above(Level::Stop) => {}
         }
     }
 }

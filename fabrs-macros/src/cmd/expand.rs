@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn case(input: TokenStream, pieces: TokenStream) {
+    fn case(input: TokenStream, pieces: &TokenStream) {
         let expected = quote! { { let line = ::fabrs::__private::line(&[#pieces]); line } };
         assert_eq!(expand(input).to_string(), expected.to_string());
     }
@@ -99,22 +99,22 @@ mod tests {
     fn a_line_is_its_pieces_in_order() {
         case(
             quote! { "git reset {tag} {self.files...}" },
-            quote! {
+            &quote! {
                 ::fabrs::__private::Piece::Text("git reset "),
                 ::fabrs::__private::Piece::Value(&tag),
                 ::fabrs::__private::Piece::Text(" "),
                 ::fabrs::__private::Piece::List(&self.files)
             },
         );
-        case(quote! { "" }, quote! {});
-        case(quote! { "true", }, quote! { ::fabrs::__private::Piece::Text("true") });
+        case(quote! { "" }, &quote! {});
+        case(quote! { "true", }, &quote! { ::fabrs::__private::Piece::Text("true") });
     }
 
     #[test]
     fn names_may_be_raw_and_fields_may_be_numbers() {
         case(
             quote! { r"{r#type}{pair.0}" },
-            quote! {
+            &quote! {
                 ::fabrs::__private::Piece::Value(&r#type),
                 ::fabrs::__private::Piece::Value(&pair.0)
             },
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_specification_is_given_to_format() {
-        case(quote! { "{n:03}" }, quote! { ::fabrs::__private::Piece::Value(&::std::format!("{:03}", n)) });
+        case(quote! { "{n:03}" }, &quote! { ::fabrs::__private::Piece::Value(&::std::format!("{:03}", n)) });
     }
 
     #[test]

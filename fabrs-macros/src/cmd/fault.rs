@@ -33,6 +33,8 @@ pub(super) enum FaultKind {
     HereDocumentName,
     /// A value in `((…))`: bash reads it as if in double quotes, so single quotes do not hold there.
     InArithmetic,
+    /// A quote or a `)` in `((…))` by which shells tell calculating from a shell in a shell, each in its own way.
+    UnclearArithmetic,
     /// `$[…]`, the arithmetic of old bash.
     OldArithmetic,
     /// A brace inside `${…}`.
@@ -86,13 +88,16 @@ impl Fault {
                  `.stdin(..)`"
             ),
             K::SubstitutionInHereDocument => format!(
-                "{piece} {at} stands in a here-document, where it may hold no value and go over one line only: give the \
-                 command its text by `.stdin(..)`"
+                "{piece} {at} stands in a here-document, where it may hold no value and go over one line only: give \
+                 the command its text by `.stdin(..)`"
             ),
             K::HereDocumentName => format!("{piece} {at}: a here-document needs a plain name to end it"),
             K::InArithmetic => format!(
                 "{piece} {at} stands inside `((…))`, where no quoting holds: calculate it in Rust, or write `( (` \
                  for a shell in a shell"
+            ),
+            K::UnclearArithmetic => format!(
+                "{piece} {at} stands inside `((…))`, which shells read differently: write `( (` for a shell in a shell"
             ),
             K::OldArithmetic => format!("{piece} {at} is arithmetic in some shells and text in others: write `$((…))`"),
             K::InExpansion => format!(

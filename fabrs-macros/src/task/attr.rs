@@ -100,7 +100,8 @@ fn name(meta: &Meta, example: &str) -> syn::Result<LitStr> {
         Ok(name)
     } else {
         let text = format!(
-            "`{}` cannot be typed as a task's name: it begins with a letter, and holds letters, digits, `-`, `_` and `.`",
+            "`{}` cannot be typed as a task's name: it begins with a letter, and holds letters, \
+             digits, `-`, `_` and `.`",
             name.value()
         );
         Err(syn::Error::new(name.span(), text))

@@ -132,7 +132,10 @@ fn check_local(attr: &TaskAttr, errors: &mut Errors) {
     };
     errors.add(
         local,
-        format!("`local` and `{other}` do not go together: a `local` task runs once, here, and reaches hosts by `on(role(..))`"),
+        format!(
+            "`local` and `{other}` do not go together: a `local` task runs once, here, and \
+             reaches hosts by `on(role(..))`"
+        ),
     );
 }
 

@@ -11,7 +11,7 @@ use super::attr::TaskAttr;
 use super::docs::{docs, is_doc};
 use super::params::{Param, Params, Shape, written};
 
-/// Returns the function as it was, without the attributes of parameters that only `#[task]` understands.
+/// Returns the function as it was written, without the attributes of parameters that only `#[task]` understands.
 pub(super) fn own_function(function: &ItemFn) -> TokenStream {
     let mut function = function.clone();
     for input in &mut function.sig.inputs {
@@ -19,7 +19,10 @@ pub(super) fn own_function(function: &ItemFn) -> TokenStream {
             input.attrs.retain(|attr| !is_doc(attr) && !is_arg(attr));
         }
     }
-    function.into_token_stream()
+    // Clippy would advise what a task may not do: to take its arguments by reference.
+    let by_value = quote! { #[allow(clippy::needless_pass_by_value)] };
+    let by_value = (!function.sig.inputs.is_empty()).then_some(by_value);
+    quote! { #by_value #function }
 }
 
 /// Writes what stands beside the function: a type of its name with `call` and `task`, and its registration.
@@ -65,7 +68,7 @@ fn task(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
     let (file, line) =
         (quote_spanned! {ident.span()=> ::std::file!() }, quote_spanned! {ident.span()=> ::std::line!() });
     let docs = docs(&function.attrs);
-    let described = params.params.iter().map(param);
+    let described = params.arguments.iter().map(param);
     let place = place(attr);
     let rolling = option(attr.rolling.as_ref().map(|(_, hosts)| hosts));
     let TaskAttr { default, aliases, .. } = attr;
@@ -134,7 +137,7 @@ fn bind(function: &ItemFn, params: &Params) -> TokenStream {
     let name = &function.sig.ident;
     let args = own("args");
     let values: Vec<Ident> = numbered("value", params);
-    let read = params.params.iter().map(|param| {
+    let read = params.arguments.iter().map(|param| {
         let Param { ty, name, shape, .. } = param;
         match shape {
             Shape::Flag { on } => quote! { #args.flag(#name)?.unwrap_or(#on) },
@@ -156,11 +159,13 @@ fn bind(function: &ItemFn, params: &Params) -> TokenStream {
             }
         }
     });
-    let call = quote_spanned! {output(function).span()=> #name::call(#(#values),*) };
+    let span = output(function).span();
+    let task = at(name, name.span().located_at(span));
+    let call = quote_spanned! {span=> ::std::result::Result::Ok(#task::call(#(#values),*).erased()) };
     quote! {
         |#args| {
             #(let #values = #read;)*
-            ::std::result::Result::Ok(#call.erased())
+            #call
         }
     }
 }
@@ -182,18 +187,21 @@ fn call(function: &ItemFn, params: &Params) -> TokenStream {
     let doc = format!("Binds the arguments of the task `{}`.", name.unraw());
     let output = output(function);
     // All of it at the type: rustc tells the same mistake at the same place once.
-    let value = quote_spanned! {output.span()=> <#output as ::fabrs::__private::TaskReturn>::Value };
+    let bound_type = quote_spanned! {output.span()=>
+        ::fabrs::__private::Call<<#output as ::fabrs::__private::TaskReturn>::Value>
+    };
     let into_result = quote_spanned! {output.span()=> <#output as ::fabrs::__private::TaskReturn>::into_result };
     let connection = own("connection");
     let first = params.connection.as_ref().map(|_| quote! { #connection, });
     let taken = first.as_ref().map_or_else(|| quote! { _ }, |_| connection.to_token_stream());
     let (texts, copies, values) = (numbered("text", params), numbered("copy", params), numbered("value", params));
-    let types = params.params.iter().map(|param| &param.ty);
-    let names = params.params.iter().map(|param| &param.name);
+    let types = params.arguments.iter().map(|param| &param.ty);
+    let names = params.arguments.iter().map(|param| &param.name);
     // Named as the function's, but not seen by the user's own expressions, nor in front of a task of the same name.
-    let idents = params.params.iter().map(|param| at(&param.ident, param.ident.span().resolved_at(Span::mixed_site())));
+    let idents =
+        params.arguments.iter().map(|param| at(&param.ident, param.ident.span().resolved_at(Span::mixed_site())));
     let idents: Vec<Ident> = idents.collect();
-    let arguments = params.params.iter().zip(&idents).map(|(Param { ty, .. }, ident)| {
+    let arguments = params.arguments.iter().zip(&idents).map(|(Param { ty, .. }, ident)| {
         // At the type, which is what lacks something if this does not compile.
         let ident = at(ident, ident.span().located_at(ty.span()));
         quote_spanned! {ty.span()=> __fabrs_argument::<#ty>(#ident) }
@@ -205,18 +213,22 @@ fn call(function: &ItemFn, params: &Params) -> TokenStream {
     } else {
         quote_spanned! {output.span()=> ::fabrs::__private::blocking(move || #into_result(#name(#first #(#values),*))) }
     };
+    let bound = quote_spanned! {output.span()=>
+        ::fabrs::__private::Call::new(
+            Self::task(),
+            ::std::vec::Vec::from([#((#names, #texts)),*]),
+            move |#taken| {
+                #(let #values = #copies();)*
+                #run
+            },
+        )
+    };
     quote! {
         #[doc = #doc]
-        #vis fn call(#(#idents: #types),*) -> ::fabrs::__private::Call<#value> {
+        #[allow(clippy::too_many_arguments)]
+        #vis fn call(#(#idents: #types),*) -> #bound_type {
             #(let (#texts, #copies) = #arguments;)*
-            ::fabrs::__private::Call::new(
-                Self::task(),
-                ::std::vec::Vec::from([#((#names, #texts)),*]),
-                move |#taken| {
-                    #(let #values = #copies();)*
-                    #run
-                },
-            )
+            #bound
         }
     }
 }
@@ -231,7 +243,7 @@ fn output(function: &ItemFn) -> TokenStream {
 
 /// Writes the one function that needs something of the types of arguments, so that what is missing is told once.
 fn argument(params: &Params) -> TokenStream {
-    if params.params.is_empty() {
+    if params.arguments.is_empty() {
         return TokenStream::new();
     }
     quote! {
@@ -255,7 +267,7 @@ fn own(name: &str) -> Ident {
 }
 
 fn numbered(name: &str, params: &Params) -> Vec<Ident> {
-    (0..params.params.len()).map(|n| own(&format!("{name}{n}"))).collect()
+    (0..params.arguments.len()).map(|n| own(&format!("{name}{n}"))).collect()
 }
 
 fn at(ident: &Ident, span: Span) -> Ident {

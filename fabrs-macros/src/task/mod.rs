@@ -1,7 +1,7 @@
 //! `#[task]`: from a function to the function, its description, and a typed call of it.
 //!
-//! [`attr`] reads `#[task(…)]`, [`params`] the parameters, [`arg`] their `#[arg(…)]`, [`docs`] doc comments; [`check`] holds
-//! what a task's function may not be; [`expand`] writes the result. Reading goes on after a mistake, and as much as can
+//! [`attr`] reads `#[task(…)]`, [`params`] the parameters, [`arg`] their `#[arg(…)]`, [`docs`] doc comments; [`check`]
+//! holds what a task's function may not be; [`expand`] writes the result. Reading goes on after a mistake, and as much as can
 //! be made is made beside the compile errors, so that one mistake is one error.
 
 mod arg;
@@ -10,6 +10,8 @@ mod check;
 mod docs;
 mod expand;
 mod params;
+#[cfg(test)]
+mod tests;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -20,12 +22,12 @@ use attr::TaskAttr;
 use params::Params;
 
 /// Expands `#[task(…)]` on an item.
-pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let function = match syn::parse2::<ItemFn>(item.clone()) {
         Ok(function) => function,
         Err(error) => {
-            errors.push(check::no_function(&item, error));
+            errors.push(check::no_function(item, error));
             let errors = errors.into_tokens();
             return quote! { #item #errors };
         }

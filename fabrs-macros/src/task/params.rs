@@ -13,7 +13,8 @@ use crate::errors::Errors;
 pub(super) struct Params {
     /// The `c: Connection` in front, where there is one.
     pub(super) connection: Option<PatType>,
-    pub(super) params: Vec<Param>,
+    /// All others.
+    pub(super) arguments: Vec<Param>,
     /// Whether every parameter is here, if only without what was wrong about it.
     pub(super) is_complete: bool,
 }
@@ -47,22 +48,23 @@ pub(super) enum Shape {
 impl Params {
     /// Reads the parameters, and leaves out those that can be none.
     pub(super) fn read(function: &ItemFn, errors: &mut Errors) -> Self {
-        let mut read = Self { connection: None, params: Vec::new(), is_complete: true };
+        let mut read = Self { connection: None, arguments: Vec::new(), is_complete: true };
         for (position, input) in function.sig.inputs.iter().enumerate() {
             // A receiver is told by `check`.
             let FnArg::Typed(input) = input else { continue };
             if is_named(&input.ty, "Connection") {
-                match check_connection(input, position == 0, errors) {
-                    true => read.connection = Some(input.clone()),
-                    false => read.is_complete = false,
+                if check_connection(input, position == 0, errors) {
+                    read.connection = Some(input.clone());
+                } else {
+                    read.is_complete = false;
                 }
                 continue;
             }
             let param = if check_type(input, errors) { Param::read(input, errors) } else { None };
             read.is_complete &= param.is_some();
-            read.params.extend(param);
+            read.arguments.extend(param);
         }
-        check_shorts(&read.params, errors);
+        check_shorts(&read.arguments, errors);
         read
     }
 }
@@ -105,7 +107,8 @@ fn shape(ty: &Type, default: Option<Expr>, errors: &mut Errors) -> Shape {
 
 /// Tells whether a type's last word is `name`: macros see words, not types.
 fn is_named(ty: &Type, name: &str) -> bool {
-    matches!(ty, Type::Path(path) if path.qself.is_none() && path.path.segments.last().is_some_and(|last| last.ident == name))
+    let Type::Path(path) = ty else { return false };
+    path.qself.is_none() && path.path.segments.last().is_some_and(|last| last.ident == name)
 }
 
 /// Returns `T` of `name<T>`.

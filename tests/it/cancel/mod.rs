@@ -7,3 +7,4 @@ mod hundred;
 mod lines;
 mod matrix;
 mod opening;
+mod root;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt};
 use russh::client::{self, Handle};
 use russh::{Preferred, cipher};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::DuplexStream;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -28,10 +28,11 @@ const WINDOW: u32 = 2 << 20;
 const QUEUE: usize = 32;
 /// How long a login may take without a word from the server: sshd's own `LoginGraceTime`.
 const LOGIN_TIMEOUT: Duration = Duration::from_mins(2);
-/// How often, and after how long at first, a server that hung up before its greeting is tried again: sshd does so when
-/// more log in at once than its `MaxStartups`.
-const GREETING_TRIES: u32 = 6;
+/// How often, after how long at first and at most, a server that hung up before its greeting is tried again: sshd does
+/// so when more log in at once than its `MaxStartups`.
+const GREETING_TRIES: u32 = 8;
 const GREETING_WAIT: Duration = Duration::from_millis(100);
+const GREETING_WAIT_MAX: Duration = Duration::from_millis(800);
 
 /// A host, the gateway before it, and the session to it while there is one.
 pub(super) struct Link {
@@ -99,8 +100,8 @@ impl Link {
         for _ in 1..GREETING_TRIES {
             match self.greet_once(gone, asking).await {
                 Err(Greeting::HungUp(_)) => {
-                    sleep(wait).await;
-                    wait *= 2;
+                    sleep(wait.mul_f64(0.5 + f64::from(chance()) / 256.0)).await;
+                    wait = (wait * 2).min(GREETING_WAIT_MAX);
                 }
                 result => return result.map_err(Greeting::into_error),
             }
@@ -129,23 +130,22 @@ impl Link {
             Ended::HostKey(error) => Greeting::Failed(error),
             Ended::Protocol(source) => {
                 let hung_up = matches!(source, russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_));
+                if hung_up {
+                    let text = "the server hung up before it was agreed on how to speak".to_owned();
+                    return Greeting::HungUp(self.error(ErrorKind::Connect, text).caused_by(source));
+                }
                 let text = "the server did not agree on how to speak".to_owned();
-                let error = self.error(ErrorKind::Connect, text).caused_by(source);
-                if hung_up { Greeting::HungUp(error) } else { Greeting::Failed(error) }
+                Greeting::Failed(self.error(ErrorKind::Connect, text).caused_by(source))
             }
         })
     }
 
     /// Opens a stream to the target through a gateway's session. Boxed, since a gateway may have a gateway.
-    fn through<'a>(
-        &'a self,
-        gateway: &'a Self,
-    ) -> BoxFuture<'a, Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>> {
+    fn through<'a>(&'a self, gateway: &'a Self) -> BoxFuture<'a, Result<DuplexStream>> {
         async move {
             let session = gateway.session().await?;
             let Target { address, port, .. } = &*self.target;
-            let opened = session.handle().channel_open_direct_tcpip(address, u32::from(*port), "127.0.0.1", 0).await;
-            opened.map(russh::Channel::into_stream).map_err(|source| {
+            session.tunnel(address, *port).await.map_err(|source| {
                 let text = format!("the gateway {} could not connect to {address} port {port}", gateway.target.host);
                 self.error(ErrorKind::Connect, text).caused_by(source)
             })
@@ -185,6 +185,14 @@ impl Greeting {
             Self::HungUp(error) | Self::Failed(error) => error,
         }
     }
+}
+
+/// Returns a number by chance, so that hosts that were turned away together do not come back together.
+fn chance() -> u8 {
+    let mut byte = [128];
+    // Without chance they come back together, and more of them have to try again.
+    let _ = getrandom::fill(&mut byte);
+    byte[0]
 }
 
 /// Returns the algorithms in the order of our liking: of host keys those on record first, as ssh does, so that a server

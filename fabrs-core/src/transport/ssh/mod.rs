@@ -8,6 +8,7 @@ mod dial;
 mod handler;
 mod host_key;
 mod keys;
+mod lifeline;
 mod link;
 mod login;
 mod open_channel;
@@ -16,6 +17,7 @@ mod settings;
 mod slots;
 mod target;
 mod tcp;
+mod tunnel;
 mod wire;
 
 pub use dial::OpenSsh;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use russh::Disconnect;
 use russh::client::Handle;
+use tokio::io::DuplexStream;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
@@ -14,6 +15,7 @@ use super::handler::{Gone, Handler};
 use super::open_channel::OpenChannel;
 use super::slots::{Refusal, Slot, Slots};
 use super::target::Target;
+use super::tunnel;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a goodbye may take.
@@ -66,13 +68,29 @@ impl Session {
         })
     }
 
+    /// Returns the user who is logged in.
+    pub(super) fn user(&self) -> &str {
+        &self.target.user
+    }
+
     /// Tells whether the connection has ended.
     pub(super) fn is_closed(&self) -> bool {
         self.handle.is_closed()
     }
 
-    pub(super) fn handle(&self) -> &Handle<Handler> {
-        &self.handle
+    /// Opens a stream through this host to another.
+    ///
+    /// # Cancel safety
+    ///
+    /// The opening goes on in a task of the session; a stream that nobody takes closes itself.
+    pub(super) async fn tunnel(self: &Arc<Self>, address: &str, port: u16) -> Result<DuplexStream, russh::Error> {
+        let (sender, receiver) = oneshot::channel();
+        let (session, address) = (Arc::clone(self), address.to_owned());
+        self.tasks.spawn(async move {
+            let opened = session.handle.channel_open_direct_tcpip(address, u32::from(port), "127.0.0.1", 0).await;
+            drop(sender.send(opened.map(|channel| tunnel::stream(channel, &session.tasks))));
+        });
+        receiver.await.unwrap_or(Err(russh::Error::Disconnect))
     }
 
     /// Opens a channel: the one that was opened ahead, or a new one.
@@ -158,11 +176,14 @@ impl Session {
     }
 
     /// Opens a channel in a place, asking again where a refusal may have come too soon.
-    async fn open_in(&self, slot: Slot) -> Result<OpenChannel, NotOpened> {
+    async fn open_in(&self, mut slot: Slot) -> Result<OpenChannel, NotOpened> {
         let mut refusals = 0;
         loop {
             match self.handle.channel_open_session().await {
-                Ok(channel) => return Ok(OpenChannel::new(channel, slot, self.tasks.clone())),
+                Ok(channel) => {
+                    slot.confirm();
+                    return Ok(OpenChannel::new(channel, slot, self.tasks.clone()));
+                }
                 Err(russh::Error::ChannelOpenFailure(reason)) => match slot.refused(refusals) {
                     Refusal::TooSoon(wait) => tokio::time::sleep(wait).await,
                     Refusal::Full => {

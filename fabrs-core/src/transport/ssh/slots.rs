@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 const MAX_SESSIONS: usize = 10;
 /// How soon a server that refused is asked again; twice as long each time.
 const SOON: Duration = Duration::from_millis(5);
-/// How often it is asked again where nothing else is open.
+/// How often it is asked again for as many as it had at once before.
 const PATIENCE: u32 = 6;
 
 /// Counts the open channels of one connection, against a limit that falls when the server refuses one.
@@ -19,10 +19,13 @@ pub(super) struct Slots {
     freed: Notify,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     open: usize,
     limit: usize,
+    /// How many of the open ones the server has confirmed, and how many it ever had at once.
+    confirmed: usize,
+    most: usize,
     /// How many wait for a place.
     waiting: usize,
     /// Whether a place was ever given back.
@@ -31,11 +34,14 @@ struct State {
 
 /// A place for one channel, from before it is opened until its CLOSE has arrived.
 #[derive(Debug)]
-pub(super) struct Slot(Arc<Slots>);
+pub(super) struct Slot {
+    slots: Arc<Slots>,
+    confirmed: bool,
+}
 
 impl Slots {
     pub(super) fn new() -> Arc<Self> {
-        let state = Mutex::new(State { open: 0, limit: MAX_SESSIONS, waiting: 0, given_back: false });
+        let state = Mutex::new(State { open: 0, limit: MAX_SESSIONS, ..State::default() });
         Arc::new(Self { state, freed: Notify::new() })
     }
 
@@ -56,7 +62,7 @@ impl Slots {
         let mut state = self.state();
         (state.open < state.limit).then(|| {
             state.open += 1;
-            Slot(Arc::clone(self))
+            Slot { slots: Arc::clone(self), confirmed: false }
         })
     }
 
@@ -100,14 +106,23 @@ pub(super) enum Refusal {
 }
 
 impl Slot {
+    /// Notes that the server has opened the channel.
+    pub(super) fn confirm(&mut self) {
+        self.confirmed = true;
+        let mut state = self.slots.state();
+        state.confirmed += 1;
+        state.most = state.most.max(state.confirmed);
+    }
+
     /// Judges a refusal, the first in a row being number 0, and learns from it how many the server takes at once.
     ///
     /// sshd gives a session back when it comes round to it after our CLOSE, so the next open may be refused although
     /// nothing is open any more; and the session of a command that was killed, when it has waited for it.
     pub(super) fn refused(&self, number: u32) -> Refusal {
-        let mut state = self.0.state();
+        let mut state = self.slots.state();
         let others = state.open.saturating_sub(1);
-        let patience = if others > 0 { 1 } else { PATIENCE };
+        // As many as this it had before, so it will have them again.
+        let patience = if others < state.most { PATIENCE } else { 1 };
         if state.given_back && number < patience {
             return Refusal::TooSoon(SOON * 2_u32.pow(number));
         }
@@ -121,11 +136,12 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        let mut state = self.slots.state();
         state.open -= 1;
-        state.given_back = true;
+        state.confirmed -= usize::from(self.confirmed);
+        state.given_back |= self.confirmed;
         drop(state);
-        self.0.freed.notify_one();
+        self.slots.freed.notify_one();
     }
 }
 
@@ -155,13 +171,27 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_has_not_noticed_an_end_yet_is_asked_again_and_keeps_its_limit() {
         let slots = Slots::new();
-        drop(slots.wait().take().await);
-        let only = slots.wait().take().await;
+        let mut slot = slots.wait().take().await;
+        slot.confirm();
+        drop(slot);
+        let mut only = slots.wait().take().await;
         assert_eq!(only.refused(0), Refusal::TooSoon(SOON));
         assert_eq!(only.refused(PATIENCE), Refusal::Never);
+        only.confirm();
         let second = slots.wait().take().await;
         assert_eq!(second.refused(0), Refusal::TooSoon(SOON));
         assert!(slots.wait().take().now_or_never().is_some(), "one refusal says nothing about the limit");
         assert_eq!(second.refused(1), Refusal::Full);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_took_as_many_before_is_asked_more_patiently() {
+        let slots = Slots::new();
+        let mut taken = [slots.wait().take().await, slots.wait().take().await];
+        taken.iter_mut().for_each(Slot::confirm);
+        let [_first, second] = taken;
+        drop(second);
+        let again = slots.wait().take().await;
+        assert!(matches!(again.refused(PATIENCE - 1), Refusal::TooSoon(_)));
     }
 }

@@ -9,6 +9,7 @@ use futures::future::{BoxFuture, FutureExt};
 use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 
+use super::lifeline::Ending;
 use super::open_channel::{NotStarted, OpenChannel};
 use super::session::Session;
 use super::slots::Slot;
@@ -21,6 +22,8 @@ use crate::transport::{Invocation, Stdin};
 /// How long a signal may wait for its place in the session's queue: a session whose network stalls must not keep a
 /// cancel from climbing on.
 const SIGNAL_WAIT: Duration = Duration::from_millis(200);
+/// What a terminal takes for the end of file (`stty eof`), unless a program has changed it.
+const END_OF_TRANSMISSION: u8 = 4;
 /// RFC 4254 §5.2 defines one kind of extended data.
 const STDERR: u32 = 1;
 
@@ -33,6 +36,7 @@ pub(super) struct ChannelWire {
     feed: Option<BoxFuture<'static, ()>>,
     session: Arc<Session>,
     command: Arc<str>,
+    ending: Ending,
     /// Given back when the wire is dropped, which is after the channel's CLOSE.
     _slot: Slot,
 }
@@ -46,20 +50,34 @@ impl ChannelWire {
     /// Dropped half way, the channel closes itself and ends what it started.
     pub(super) async fn start(session: Arc<Session>, open: OpenChannel, invocation: &Invocation) -> Result<Self> {
         let command = Arc::clone(&invocation.command);
-        let (channel, slot) = match open.exec(invocation).await {
+        let ending = Ending::of(session.user(), invocation);
+        let sent = Invocation { command: ending.line(&command).into(), ..invocation.clone() };
+        let (channel, slot) = match open.exec(&sent).await {
             Ok(started) => started,
             Err(NotStarted::NoPty) => return Err(session.refused_pty(&command)),
             Err(NotStarted::Lost) => return Err(session.lost(&command).await),
         };
         let (read, write) = channel.split();
         let write = Arc::new(write);
-        let input = match &invocation.stdin {
+        let mut input = match &invocation.stdin {
             Stdin::Empty => Bytes::new(),
             Stdin::Bytes(bytes) => bytes.clone(),
         };
-        let feed = Some(feed(Arc::clone(&write), input).boxed());
-        Ok(Self { read, write, feed, session, command, _slot: slot })
+        if invocation.pty {
+            input = typed(&input);
+        }
+        // The watcher reads the end of file as the end of the connection.
+        let feed = (ending != Ending::Watcher).then(|| feed(Arc::clone(&write), input).boxed());
+        Ok(Self { read, write, feed, session, command, ending, _slot: slot })
     }
+}
+
+/// Returns input as it is typed on a terminal, whose end of file is a character: sshd can't close a pty for reading
+/// only. In the middle of a line the first of them just hands the line over.
+fn typed(input: &Bytes) -> Bytes {
+    let in_a_line = input.last().is_some_and(|last| *last != b'\n');
+    let end: &[u8] = if in_a_line { &[END_OF_TRANSMISSION; 2] } else { &[END_OF_TRANSMISSION] };
+    [input, end].concat().into()
 }
 
 /// Writes the input, then the end of file. A failure means the channel is gone, which the reading side tells.
@@ -100,8 +118,13 @@ impl Wire for ChannelWire {
     }
 
     async fn signal(&mut self, signal: Signal) {
-        let name = to_russh(&signal);
-        drop(tokio::time::timeout(SIGNAL_WAIT, self.write.signal(name)).await);
+        let told = async {
+            match self.ending.words(&signal) {
+                Some(words) => self.write.data_bytes(words).await,
+                None => self.write.signal(to_russh(&signal)).await,
+            }
+        };
+        drop(tokio::time::timeout(SIGNAL_WAIT, told).await);
     }
 
     async fn close(&mut self) {

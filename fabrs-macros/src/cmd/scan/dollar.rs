@@ -1,6 +1,6 @@
 //! What a `$` begins: variables, `${…}`, and `$(…)` inside double quotes.
 
-use super::{Before, FaultKind, Place, Scanned, Scanner, Substitution};
+use super::{Before, FaultKind, Place, Scanned, Scanner};
 
 impl Scanner {
     /// Reads a `$` and what belongs to it; outside of quotes, `(` is read as any other parenthesis.
@@ -26,9 +26,46 @@ impl Scanner {
         Ok(())
     }
 
+    /// Reads `$(…)` to its own end, wherever it stands.
     fn substitution(&mut self, opened: usize) -> Scanned {
+        if self.peek(1) == Some('(') {
+            return self.arithmetic(opened);
+        }
         self.take_as(Before::Blank);
-        self.plain(Some(Substitution { opened, arithmetic: self.peek(0) == Some('(') }))
+        self.plain(Some(opened))
+    }
+
+    /// Reads `((…))`, whose text shells read as if it stood in double quotes, or not, each in its own way.
+    pub(super) fn arithmetic(&mut self, opened: usize) -> Scanned {
+        let mut depth = 0_usize;
+        self.take();
+        self.take();
+        while let Some(c) = self.peek(0) {
+            match c {
+                ')' if depth == 0 && self.peek(1) == Some(')') => {
+                    self.take();
+                    self.take_as(Before::Parenthesis);
+                    return Ok(());
+                }
+                '\'' | '"' | '`' | '\\' => return Err(self.fault(FaultKind::UnclearArithmetic, self.at, self.at)),
+                ')' if depth == 0 => return Err(self.fault(FaultKind::UnclearArithmetic, self.at, self.at)),
+                '\n' if !self.here_documents.is_empty() => {
+                    return Err(self.fault(FaultKind::UnclearArithmetic, opened, self.at - 1));
+                }
+                ')' => {
+                    depth -= 1;
+                    self.take();
+                }
+                '(' => {
+                    depth += 1;
+                    self.take();
+                }
+                '$' => self.dollar(Place::Double)?,
+                '{' | '}' => self.brace(Place::Arithmetic)?,
+                _ => self.take(),
+            }
+        }
+        Err(self.fault(FaultKind::Unclosed, opened, opened + 1))
     }
 
     /// Reads `${…}`, which belongs to the shell.

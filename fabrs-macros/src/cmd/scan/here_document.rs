@@ -93,9 +93,9 @@ impl Scanner {
     fn here_substitution(&mut self, first: char) -> Scanned {
         let (opened, values) = (self.at, self.parts.len());
         if first == '$' {
-            self.dollar(Place::Double)?
+            self.dollar(Place::Double)?;
         } else {
-            self.backticks()?
+            self.backticks()?;
         }
         let goes_on = self.chars.get(opened..self.at).unwrap_or_default().contains(&'\n');
         if goes_on || self.parts.len() != values {

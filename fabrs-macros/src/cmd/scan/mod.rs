@@ -1,8 +1,8 @@
 //! Follows the quotes of a POSIX shell through a literal, so that a value only stands where its quoting holds.
 //!
 //! This is no parser of shell programs. It knows what can change the meaning of a quote: `'…'`, `"…"`, `$'…'`, `\x`,
-//! `$(…)` inside double quotes, `${…}`, backticks, comments, here-documents and `((…))`. Where shells disagree, or where
-//! only a parser could tell, it refuses instead of guessing: a wrong guess would let a value be executed.
+//! `$(…)` inside double quotes, `${…}`, backticks, comments, here-documents and `((…))`. Where shells disagree, or
+//! where only a parser could tell, it refuses instead of guessing: a wrong guess would let a value be executed.
 
 mod braces;
 mod dollar;
@@ -80,66 +80,52 @@ enum Place {
     Arithmetic,
 }
 
-/// A `$(…)` inside double quotes, which ends at its own `)`.
-#[derive(Debug, Clone, Copy)]
-struct Substitution {
-    opened: usize,
-    arithmetic: bool,
-}
-
 impl Scanner {
-    /// Reads what is outside of quotes: to the end of the literal, or to the `)` of a substitution.
-    fn plain(&mut self, inside: Option<Substitution>) -> Scanned {
-        // One entry for each open parenthesis: whether it belongs to `((…))`.
-        let mut parentheses: Vec<bool> = Vec::new();
+    /// Reads what is outside of quotes: to the end of the literal, or to the `)` of a substitution that begins at
+    /// `inside`.
+    fn plain(&mut self, inside: Option<usize>) -> Scanned {
+        let mut depth = 0_usize;
         while let Some(c) = self.peek(0) {
-            let arithmetic = parentheses.last().copied().unwrap_or(inside.is_some_and(|i| i.arithmetic));
             match c {
+                '\'' => self.single()?,
+                '"' => self.double()?,
+                '`' => self.backticks()?,
+                '\\' => self.backslash(Place::Plain)?,
+                '$' => self.dollar(Place::Plain)?,
+                '{' | '}' => self.brace(Place::Plain)?,
+                '#' => self.hash()?,
+                '\n' => self.line_break()?,
+                '<' if self.peek(1) == Some('<') => self.here_operator()?,
+                '(' if self.peek(1) == Some('(') => self.arithmetic(self.at)?,
                 '(' => {
-                    parentheses.push(arithmetic || self.peek(1) == Some('('));
+                    depth += 1;
                     self.take_as(Before::Blank);
                 }
                 ')' => {
                     self.take_as(Before::Parenthesis);
-                    if parentheses.pop().is_none() && inside.is_some() {
+                    if depth == 0 && inside.is_some() {
                         return Ok(());
                     }
+                    // At the top, those of `case x in a)` have no `(`.
+                    depth = depth.saturating_sub(1);
                 }
-                '{' | '}' if arithmetic => self.brace(Place::Arithmetic)?,
-                '<' if self.peek(1) == Some('<') && !arithmetic => self.here_operator()?,
                 _ if inside.is_some() && self.stands_word("case") => {
                     return Err(self.fault(FaultKind::CaseInSubstitution, self.at, self.at + 3));
                 }
-                _ => self.token(c)?,
+                c => self.take_as(if is_blank(c) { Before::Blank } else { Before::Word }),
             }
         }
         match inside {
             None => Ok(()),
-            Some(Substitution { opened, .. }) => Err(self.fault(FaultKind::Unclosed, opened, opened + 1)),
+            Some(opened) => Err(self.fault(FaultKind::Unclosed, opened, opened + 1)),
         }
     }
 
-    /// Reads what means the same in and out of parentheses.
-    fn token(&mut self, c: char) -> Scanned {
-        match c {
-            '\'' => self.single(),
-            '"' => self.double(),
-            '`' => self.backticks(),
-            '\\' => self.backslash(Place::Plain),
-            '$' => self.dollar(Place::Plain),
-            '{' | '}' => self.brace(Place::Plain),
-            '#' => self.hash(),
-            '\n' => {
-                self.take();
-                self.here_texts()?;
-                self.before = Before::Blank;
-                Ok(())
-            }
-            c => {
-                self.take_as(if is_blank(c) { Before::Blank } else { Before::Word });
-                Ok(())
-            }
-        }
+    fn line_break(&mut self) -> Scanned {
+        self.take();
+        self.here_texts()?;
+        self.before = Before::Blank;
+        Ok(())
     }
 
     /// Tells whether a word of its own stands here.

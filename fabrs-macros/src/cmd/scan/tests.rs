@@ -46,6 +46,7 @@ fn values_stand_wherever_their_quoting_holds() {
     taken("kill $${x} $1{x}", "kill $$<x> $1<x>");
     taken("case $x in a) echo {v};; esac", "case $x in a) echo <v>;; esac");
     taken("(a) && ( (b {v}) )", "(a) && ( (b <v>) )");
+    taken("echo $(($x * (2 + $(a {v})))){v}", "echo $(($x * (2 + $(a <v>))))<v>");
 }
 
 #[test]
@@ -103,6 +104,8 @@ fn what_shells_read_differently_is_refused() {
         "`$` at line 2, column 1 stands in a here-document, where it may hold no value and go",
     );
     refused("cat <<E\n`a\nE\n`\nE", "`` ` `` at line 2, column 1 stands in a here-document");
+    refused("((a \"b\") | c)", "`\"` at column 5 stands inside `((…))`, which shells read differently");
+    refused("echo $((a) | b)", "`)` at column 10 stands inside `((…))`, which shells read differently");
     refused("echo $(a)#'", "`#` at column 10 stands right behind a `)`");
     refused("echo \"$\\\n(a)\"", "`$` at line 1, column 7 is parted from what follows by a line break");
 }
@@ -192,7 +195,12 @@ const HOSTILE: [&str; 6] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, max_global_rejects: 1_000_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 300,
+        max_global_rejects: 1_000_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn no_shell_executes_a_value_in_a_line_that_was_taken(

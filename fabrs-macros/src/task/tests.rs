@@ -1,0 +1,108 @@
+//! What `#[task]` takes, what it refuses, and what it makes beside a mistake.
+
+use quote::quote;
+
+use super::*;
+
+/// Expands, and returns the result with the texts of the compile errors that are in it.
+fn expanded(arguments: TokenStream, item: &TokenStream) -> (String, Vec<String>) {
+    let expanded = expand(arguments, item);
+    let text = expanded.to_string();
+    let errors = text.split("compile_error !").skip(1);
+    let errors = errors.map(|rest| rest.split('"').nth(1).unwrap_or_default().to_owned()).collect();
+    (text, errors)
+}
+
+#[track_caller]
+fn refused(arguments: TokenStream, item: &TokenStream, expected: &str) {
+    let (_, errors) = expanded(arguments, item);
+    assert!(errors.len() == 1 && errors[0].starts_with(expected), "{errors:?}");
+}
+
+/// As an item without keys.
+#[track_caller]
+fn refused_function(item: &TokenStream, expected: &str) {
+    refused(quote! {}, item, expected);
+}
+
+#[test]
+fn the_function_stays_as_it_was_but_for_what_only_the_macro_understands() {
+    let item = quote! {
+        /// Docs.
+        #[inline]
+        pub async fn deploy(#[allow(unused)] #[arg(short)] #[doc = " Help."] tag: String) -> Result { body().await }
+    };
+    let (text, errors) = expanded(quote! {}, &item);
+    assert_eq!(errors, [""; 0]);
+    let own = quote! {
+        #[doc = r" Docs."]
+        #[inline]
+        pub async fn deploy(#[allow(unused)] tag: String) -> Result { body().await }
+    };
+    assert!(text.contains(&own.to_string()), "{text}");
+}
+
+#[test]
+fn whatever_is_wrong_with_a_function_is_told_once() {
+    refused_function(&quote! { struct Deploy; }, "`#[task]` stands on a function");
+    refused_function(&quote! { impl App { async fn deploy() {} } }, "`#[task]` stands on a function");
+    refused_function(&quote! { async fn deploy(&self) {} }, "a task is a function, not a method");
+    refused_function(&quote! { async fn deploy<T>(tag: u8) {} }, "a task cannot be generic");
+    refused_function(&quote! { async fn deploy<'a>(tag: u8) {} }, "a task cannot be generic");
+    refused_function(&quote! { fn deploy() where u8: Copy {} }, "a task cannot have a `where` clause");
+    refused_function(&quote! { const fn deploy() {} }, "a task cannot be `const`");
+    refused_function(&quote! { unsafe fn deploy() {} }, "a task cannot be `unsafe`");
+    refused_function(&quote! { extern "C" fn deploy() {} }, "a task cannot be `extern`");
+    refused_function(&quote! { fn deploy() -> impl Sized {} }, "a task returns `Result`, or nothing");
+    refused_function(&quote! { fn deploy() -> ! {} }, "a task returns `Result`, or nothing");
+    for name in ["run", "put", "cd", "r#env"] {
+        let name: syn::Ident = syn::parse_str(name).unwrap();
+        refused_function(&quote! { async fn #name() {} }, "a task cannot be called `");
+    }
+}
+
+#[test]
+fn whatever_is_wrong_with_a_parameter_is_told_once() {
+    let arguments = |inputs: TokenStream, expected: &str| refused_function(&quote! { fn deploy(#inputs) {} }, expected);
+    arguments(quote! { tag: u8, c: Connection }, "the connection comes first");
+    arguments(quote! { tag: u8, c: fabrs::Connection }, "the connection comes first");
+    arguments(quote! { c: &Connection }, "a task keeps its arguments: take `Connection`");
+    arguments(quote! { tag: &str }, "a task keeps its arguments: take `String`");
+    arguments(quote! { tag: Option<&'static str> }, "a task keeps its arguments: take `String`");
+    arguments(quote! { files: Vec<&Path> }, "a task keeps its arguments: take `PathBuf`");
+    arguments(quote! { files: &[Vec<u8>] }, "a task keeps its arguments: take `Vec<Vec<u8>>`");
+    arguments(quote! { tag: impl ToString }, "a task's arguments are read from the command line: name a type");
+    arguments(quote! { (a, b): (u8, u8) }, "a task's argument needs a plain name");
+    arguments(quote! { _: u8 }, "a task's argument needs a plain name");
+    arguments(quote! { #[arg(default = 1)] tag: Option<u8> }, "an `Option` that is left out is `None`");
+    arguments(quote! { #[arg(default = 1)] tags: Vec<u8> }, "a `Vec` that is left out is empty");
+    arguments(quote! { #[arg(default = ON)] force: bool }, "the default of a switch is `true`");
+    arguments(quote! { #[arg(default = "1")] count: u8 }, "the default of a number is one: `default = 1`");
+    arguments(quote! { #[arg(short)] a: u8, #[arg(short = 'a')] b: u8 }, "`-a` is taken by `a`");
+    arguments(
+        quote! { #[arg(short)] größe: u8, #[arg(short)] über: u8 },
+        "`über` does not begin with a letter to take",
+    );
+}
+
+#[test]
+fn keys_are_checked_against_each_other_and_against_the_parameters() {
+    let function = quote! { fn deploy() {} };
+    refused(quote! { local, hosts("a") }, &function, "`local` and `hosts` do not go together");
+    refused(quote! { local, role = "a" }, &function, "`local` and `role` do not go together");
+    refused(quote! { local, rolling = 1 }, &function, "`local` and `rolling` do not go together");
+    refused(quote! { hosts("a"), role = "a" }, &function, "give either `hosts` or `role`");
+    refused(quote! { local }, &quote! { fn deploy(c: Connection) {} }, "a `local` task has no host");
+}
+
+#[test]
+fn beside_a_mistake_stands_what_other_code_may_name() {
+    let (text, errors) = expanded(quote! { rolling = 0 }, &quote! { fn deploy(tag: u8) -> Result {} });
+    assert_eq!(errors.len(), 1);
+    assert!(text.contains("enum deploy") && text.contains("fn call (tag : u8)"), "{text}");
+    // Of a generic function no call can be written, but it is still there.
+    let (text, errors) = expanded(quote! {}, &quote! { fn deploy<T>(tag: T) -> Result {} });
+    assert_eq!(errors.len(), 1);
+    assert!(text.contains("fn deploy < T >") && !text.contains("enum deploy"), "{text}");
+    assert!(expanded(quote! {}, &quote! { struct Deploy { tag: String } }).0.starts_with("struct Deploy"));
+}

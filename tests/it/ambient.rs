@@ -1,0 +1,228 @@
+//! The free functions of the prelude: which host they mean, and what they say where there is none.
+
+use std::panic::Location;
+
+use fabrs::config::{Config, Inventory};
+use fabrs::prelude::*;
+use fabrs::transport::{Fake, FakeAnswer};
+use fabrs::{Error, TaskError};
+use futures::future::pending;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::support::{block, carry_out, refused, scripted, soon, words};
+
+const FILE: &str = "[env.live]\nroles.web = ['web1', 'web2']\nroles.db = ['db1']\n";
+
+/// Returns hosts that answer `name` with their name.
+fn named() -> Fake {
+    ["web1", "web2", "db1", "@local"].iter().fold(Fake::new(), |fake, host| {
+        fake.on(&format!("{host}: name"), FakeAnswer::stdout(format!("{host}\n")))
+    })
+}
+
+/// Returns a client in an environment with roles.
+fn in_environment(fake: &Fake) -> Result<Client> {
+    let config = Config::parse(FILE, "fabrs.toml".as_ref())?;
+    Ok(Client::builder().dial(fake.clone()).inventory(Inventory::new(&config, Some("live"))?).build())
+}
+
+async fn on_web1<T>(fake: &Fake, future: impl Future<Output = T>) -> T {
+    let host = scripted(fake, "").build().connect("web1").expect("this is a host");
+    soon(host.enter(future)).await
+}
+
+/// Checks that an error says where this was called, `above` lines further up.
+#[track_caller]
+fn names_the_line(error: &Error, above: u32) {
+    let here = Location::caller();
+    let at = error.location().expect("it names a line");
+    assert_eq!((at.file(), at.line()), (here.file(), here.line() - above));
+}
+
+#[tokio::test]
+async fn commands_made_together_run_side_by_side_on_the_hosts_of_their_task() -> Result {
+    let fake = named().on("hang", FakeAnswer::hang());
+    on_web1(&fake, async {
+        let (one, two) = tokio::try_join!(run("name").line(), local("name").line())?;
+        assert_eq!((one.as_str(), two.as_str()), ("web1", "@local"));
+        tokio::select! {
+            output = run("hang") => panic!("it never ends: {output:?}"),
+            line = probe("name").line() => assert_eq!(line?, "web1"),
+        }
+        // A command is bound when it is made, so it may be awaited where no task is.
+        let mut set = JoinSet::new();
+        set.spawn(run("name"));
+        let output = set.join_next().await.context("one was spawned")??;
+        assert_eq!(output?.line()?, "web1");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "it is what a user may write, and what it leads to is tested")]
+async fn a_spawned_future_has_no_host_and_its_error_says_where_and_what_to_write() -> Result {
+    let fake = named();
+    on_web1(&fake, async {
+        let spawned = tokio::spawn(async { run("name").await });
+        let error = refused(spawned.await?, ErrorKind::Usage);
+        names_the_line(&error, 2);
+        let text = block(&error);
+        assert!(text.contains("there is no host here") && text.contains("c.enter(future)"), "{text}");
+
+        let host = current();
+        let line = tokio::spawn(async move { host.enter(async { run("name").line().await }).await });
+        assert_eq!(line.await??, "web1");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn outside_a_task_every_function_fails_with_its_line_and_none_panics() {
+    let error = refused(run("name").await, ErrorKind::Usage);
+    names_the_line(&error, 1);
+    let error = refused(probe("name").await, ErrorKind::Usage);
+    names_the_line(&error, 1);
+    let error = refused(local("name").await, ErrorKind::Usage);
+    names_the_line(&error, 1);
+    let error = refused(cd("/tmp").env("A", "b").prefix("true").run("name").line().await, ErrorKind::Usage);
+    names_the_line(&error, 1);
+    let error = refused(env("A", "b").run("name").await, ErrorKind::Usage);
+    names_the_line(&error, 1);
+    let error = refused(prefix("true").run("name").spawn(), ErrorKind::Usage);
+    names_the_line(&error, 1);
+    let error = refused(on(role("web")), ErrorKind::Usage);
+    names_the_line(&error, 1);
+    assert_eq!(current().host(), None);
+}
+
+#[task(local)]
+async fn orchestrates() -> Result {
+    let error = refused(run("name").await, ErrorKind::Usage);
+    names_the_line(&error, 1);
+    let text = block(&error);
+    assert!(text.contains("local(..)") && text.contains("on(role(..))"), "{text}");
+    assert_eq!(local("name").line().await?, "@local");
+    assert_eq!(cd("/srv").local("name").line().await?, "@local", "a remote directory is not one of this machine");
+
+    let names = on(role("web"))?.each(|_| async { run("name").line().await }).await.all_ok()?;
+    assert_eq!(names.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(), ["web1", "web2"]);
+    assert_eq!(on(role("db"))?.run("name").await.all_ok()?.len(), 1);
+    refused(run("name").await, ErrorKind::Usage);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_task_that_runs_here_has_this_machine_and_roles_but_no_host() -> Result {
+    let report = carry_out(&in_environment(&named())?, [orchestrates::call()]).await;
+    let [stage] = report.stages() else { panic!("one task was planned") };
+    assert!(stage.here && report.is_ok(), "{:?}", stage.outcomes);
+    assert_eq!(words(&stage.outcomes), ["@local: ok"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn within_each_the_closures_host_is_meant_and_afterwards_the_tasks_again() -> Result {
+    let fake = named();
+    let client = in_environment(&fake)?;
+    let outer = client.connect("db1")?;
+    soon(outer.enter(async {
+        let group = on(role("web"))?;
+        let nested = group.each(|_| async {
+            let before = run("name").line().await?;
+            let inner = on(role("db"))?.each(|_| async { run("name").line().await }).await.all_ok()?;
+            Ok::<_, TaskError>((before, inner[0].1.clone(), run("name").line().await?))
+        });
+        let lines: Vec<_> = nested.await.all_ok()?.into_iter().map(|(_, lines)| lines).collect();
+        let expected = ["web1", "web2"].map(|web| (web.to_owned(), "db1".to_owned(), web.to_owned()));
+        assert_eq!(lines, expected);
+        assert_eq!(run("name").line().await?, "db1");
+        Ok(())
+    }))
+    .await
+}
+
+#[tokio::test]
+async fn a_command_that_a_closure_only_makes_is_for_its_host_too() -> Result {
+    let fake = named();
+    let client = in_environment(&fake)?;
+    let outer = client.connect("db1")?;
+    soon(outer.enter(async {
+        let lines = on(role("web"))?.each(|_| run("name").line()).await.all_ok()?;
+        assert_eq!(lines.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>(), ["web1", "web2"]);
+        Ok(())
+    }))
+    .await
+}
+
+#[tokio::test]
+async fn tasks_that_take_turns_keep_their_hosts() -> Result {
+    let client = scripted(&named(), "").build();
+    let (one, two) = (client.connect("web1")?, client.connect("web2")?);
+    let (to_one, to_two) = (Notify::new(), Notify::new());
+    let turns = |mine: &'static str, wait: bool| {
+        let (to_one, to_two) = (&to_one, &to_two);
+        async move {
+            for _ in 0..3 {
+                if wait {
+                    to_two.notified().await;
+                }
+                assert_eq!(run("name").line().await.expect("it answers"), mine);
+                if wait {
+                    to_one.notify_one();
+                } else {
+                    to_two.notify_one();
+                    to_one.notified().await;
+                }
+            }
+        }
+    };
+    soon(async { tokio::join!(one.enter(turns("web1", false)), two.enter(turns("web2", true))) }).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_that_was_entered_is_left_when_the_future_is_dropped() -> Result {
+    let client = scripted(&named(), "").build();
+    let (one, two) = (client.connect("web1")?, client.connect("web2")?);
+    soon(one.enter(async {
+        tokio::select! {
+            () = two.enter(async { run("name").await.map(drop).expect("it answers"); pending().await }) => {}
+            line = run("name").line() => assert_eq!(line?, "web1"),
+        }
+        assert_eq!(run("name").line().await?, "web1");
+        Ok(())
+    }))
+    .await
+}
+
+#[tokio::test]
+async fn a_role_that_the_environment_does_not_have_is_an_error_with_its_line() -> Result {
+    let client = in_environment(&named())?;
+    client
+        .connect("web1")?
+        .enter(async {
+            let error = refused(on(role("wbe")), ErrorKind::Usage);
+            names_the_line(&error, 1);
+            let text = block(&error);
+            assert!(text.contains("has no role `wbe`") && text.contains("did you mean `web`?"), "{text}");
+        })
+        .await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn directory_variables_and_prefixes_stay_with_the_value_that_has_them() -> Result {
+    let fake = Fake::new().on("pwd", FakeAnswer::stdout("home\n")).on("cd /srv && pwd", FakeAnswer::stdout("srv\n"));
+    on_web1(&fake, async {
+        let srv = cd("/srv");
+        assert_eq!(srv.run("pwd").line().await?, "srv");
+        assert_eq!(run("pwd").line().await?, "home");
+        let inside = srv.enter(async { run("pwd").line().await }).await?;
+        assert_eq!((inside.as_str(), run("pwd").line().await?.as_str()), ("srv", "home"));
+        Ok(())
+    })
+    .await
+}

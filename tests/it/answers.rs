@@ -1,0 +1,47 @@
+//! A person who answers by script, and whose questions are kept.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use fabrs::transport::Ask;
+use fabrs::{Error, ErrorKind, Result, Secret};
+use futures::future::{BoxFuture, FutureExt};
+
+/// Answers one question after the other; a question beyond the last answer is an error.
+#[derive(Debug, Clone)]
+pub(crate) struct Answers {
+    left: Arc<Mutex<VecDeque<String>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Answers {
+    pub(crate) fn new<'a>(answers: impl IntoIterator<Item = &'a str>) -> Self {
+        let left = answers.into_iter().map(str::to_owned).collect();
+        Self { left: Arc::new(Mutex::new(left)), asked: Arc::default() }
+    }
+
+    /// Returns what was asked so far.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().expect("no test panics while it holds this").clone()
+    }
+
+    fn answer(&self, question: &str) -> Result<String> {
+        self.asked.lock().expect("no test panics while it holds this").push(question.to_owned());
+        let answer = self.left.lock().expect("no test panics while it holds this").pop_front();
+        answer.ok_or_else(|| Error::new(ErrorKind::Prompt, format!("the script has no answer to `{question}`")))
+    }
+}
+
+impl Ask for Answers {
+    fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>> {
+        async move { self.answer(question) }.boxed()
+    }
+
+    fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Secret>> {
+        async move { self.answer(question).map(Secret::new) }.boxed()
+    }
+
+    fn available(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,267 @@
+//! Several hosts as one: every host has an outcome of its own, in the order in which they were named.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use fabrs::event::{Capture, Word};
+use fabrs::group::HostFailures;
+use fabrs::prelude::*;
+use fabrs::transport::{Fake, FakeAnswer, Level};
+use fabrs_testing::faults::Refused;
+use fabrs_testing::{Sshd, wait_until};
+use tokio::sync::{Barrier, Notify};
+
+use crate::support::{LIMIT, capture, client_of, refused, scripted, soon, told, words};
+
+const WEB: [&str; 3] = ["web3", "web1", "web2"];
+
+fn group(fake: &Fake, hosts: impl IntoIterator<Item = &'static str>) -> Group {
+    Group::of(&scripted(fake, "").build(), hosts).expect("these are hosts")
+}
+
+fn names(hosts: &[Host]) -> Vec<&str> {
+    hosts.iter().map(Host::name).collect()
+}
+
+#[tokio::test]
+async fn every_host_has_its_own_output_in_the_order_it_was_named() -> Result {
+    let fake = WEB.iter().fold(Fake::new(), |fake, name| {
+        fake.on(&format!("{name}: hostname"), FakeAnswer::stdout(format!("{name}.example.com\n")))
+    });
+    let outcomes = group(&fake, WEB).run("hostname").await;
+    assert_eq!(outcomes.len(), 3);
+    let lines = outcomes.all_ok()?.into_iter().map(|(host, output)| Ok((host.name().to_owned(), output.line()?)));
+    let expected = WEB.map(|name| (name.to_owned(), format!("{name}.example.com")));
+    assert_eq!(lines.collect::<Result<Vec<_>>>()?, expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_failure_stops_nobody_and_the_error_says_who_did_what() -> Result {
+    let fake = Fake::new().on("reload", FakeAnswer::code(0)).on("web1: reload", FakeAnswer::code(3));
+    let outcomes = group(&fake, WEB).serial().run("reload").await;
+    assert_eq!(fake.commands(), ["web3: reload", "web1: reload", "web2: reload"]);
+    assert_eq!(words(&outcomes), ["web3: ok", "web1: failed", "web2: ok"]);
+
+    let error = refused(outcomes.all_ok(), ErrorKind::Exit);
+    assert_eq!(error.to_string(), "1 of 3 hosts failed");
+    let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<HostFailures>());
+    let failures = source.context("the source is the list")?;
+    assert_eq!(names(failures.succeeded()), ["web3", "web2"]);
+    let [(host, Word::Failed, Some(why))] = failures.failed() else { panic!("{failures:?}") };
+    assert_eq!((host.name(), why.kind()), ("web1", ErrorKind::Exit));
+    assert!(error.block().to_string().contains("web1: `reload` ended with exit status 3"), "{error:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn all_hosts_are_at_work_at_once_and_each_has_its_value() -> Result {
+    let fake = Fake::new().on("true", FakeAnswer::code(0));
+    let barrier = Arc::new(Barrier::new(WEB.len()));
+    let group = group(&fake, WEB);
+    let outcomes = group.each(|host| {
+        let barrier = Arc::clone(&barrier);
+        async move {
+            host.run("true").await?;
+            // Nobody passes before all are here.
+            barrier.wait().await;
+            Ok::<_, TaskError>(host.host().map(|host| format!("value of {}", host.name())))
+        }
+    });
+    let outcomes = soon(outcomes).await;
+    let values: Vec<_> = outcomes.succeeded().map(|(host, value)| (host.name(), value.clone())).collect();
+    assert_eq!(values, WEB.map(|name| (name, Some(format!("value of {name}")))));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_value_that_is_nothing_is_kept() {
+    let outcomes = group(&Fake::new(), WEB).each(|_| async { Ok::<Option<u8>, TaskError>(None) }).await;
+    assert!(outcomes.succeeded().all(|(_, value)| value.is_none()));
+    assert_eq!(words(&outcomes), ["web3: ok", "web1: ok", "web2: ok"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_on_real_hosts_wait_for_each_other_and_so_run_at_once() -> Result {
+    let sshd = Sshd::builder().aliases(WEB).start();
+    let client = client_of(&sshd, "").build();
+    let scratch = sshd.scratch();
+    let (scratch, others) = (scratch.display().to_string(), WEB.join(" "));
+    let group = Group::of(&client, WEB)?;
+    let outcomes = group.each(|host| {
+        let own = format!("{scratch}/{}", host.host().map(Host::name).unwrap_or_default());
+        let wait = ShellLine::raw(format!(
+            "touch {own}; for other in {others}; do while ! test -e {scratch}/$other; do sleep 0.01; done; done"
+        ));
+        host.run(&wait)
+    });
+    soon(outcomes).await.all_ok()?;
+    client.close().await;
+    Ok(())
+}
+
+/// Returns how many hosts were at work at once, at most, and in which order they began.
+async fn at_work(limit: usize) -> (usize, Vec<String>) {
+    let fake = Fake::new().on("true", FakeAnswer::code(0));
+    let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let group = group(&fake, ["d", "c", "b", "a"]).limit(limit);
+    let outcomes = group.each(|host| {
+        let (now, most) = (&now, &most);
+        async move {
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            host.run("true").await?;
+            now.fetch_sub(1, Ordering::SeqCst);
+            Ok::<_, TaskError>(())
+        }
+    });
+    assert!(outcomes.await.all_ok().is_ok());
+    (most.into_inner(), fake.commands())
+}
+
+#[tokio::test]
+async fn no_more_hosts_than_the_limit_are_at_work_and_they_begin_in_order() {
+    let order = ["d: true", "c: true", "b: true", "a: true"].map(str::to_owned).to_vec();
+    for limit in [1, 2, 3] {
+        assert_eq!(at_work(limit).await, (limit, order.clone()));
+    }
+    assert_eq!(at_work(0).await, (1, order), "a limit of nothing would never begin");
+}
+
+#[tokio::test]
+async fn every_way_to_end_has_its_word_and_hides_no_other() -> Result {
+    let fake = Fake::new()
+        .on("go", FakeAnswer::stdout("went\n"))
+        .on("bad: go", FakeAnswer::code(255))
+        .on("cut: go", FakeAnswer::cut())
+        .on("slow: go", FakeAnswer::hang())
+        .unreachable("gone");
+    let (seen, sink) = capture();
+    let client = scripted(&fake, "").sink(sink).build();
+    let group = Group::of(&client, ["bad", "cut", "gone", "slow", "good"])?;
+    let stop = async {
+        soon(seen_ending(&seen, 4)).await;
+        client.stop().raise(Level::Stop);
+    };
+    let (outcomes, ()) = tokio::join!(group.run("go"), stop);
+    let expected = ["bad: failed", "cut: lost", "gone: unreachable", "slow: cancelled", "good: ok"];
+    assert_eq!(words(&outcomes), expected);
+    let kinds: Vec<_> = outcomes.failed().filter_map(|(_, outcome)| Some(outcome.error()?.kind())).collect();
+    assert_eq!(kinds, [ErrorKind::Exit, ErrorKind::Channel, ErrorKind::Connect, ErrorKind::Cancelled]);
+    client.close().await;
+    Ok(())
+}
+
+/// Waits until so many commands have ended.
+async fn seen_ending(seen: &Capture, count: usize) {
+    while seen.of("command_ended").len() < count {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn when_the_run_is_stopped_nobody_new_begins() -> Result {
+    let fake = Fake::new().on("go", FakeAnswer::code(0)).on("web1: go", FakeAnswer::hang());
+    let client = scripted(&fake, "").build();
+    let group = Group::of(&client, WEB)?.serial();
+    let stop = async {
+        while fake.commands().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        client.stop().raise(Level::Stop);
+    };
+    let (outcomes, ()) = soon(async { tokio::join!(group.run("go"), stop) }).await;
+    assert_eq!(words(&outcomes), ["web3: ok", "web1: cancelled", "web2: not reached"]);
+    refused(outcomes.all_ok(), ErrorKind::Cancelled);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_port_and_a_refused_login_are_unreachable_and_the_rest_is_done() -> Result {
+    let sshd = Sshd::builder().aliases(["web1", "gone", "locked", "web2"]).start();
+    let refused = Refused::port();
+    let first =
+        format!("Host gone\n    Port {}\nHost locked\n    User nobody-of-this-name\n", refused.addr().port());
+    let client = client_of(&sshd, &first).build();
+    let outcomes = soon(Group::of(&client, ["gone", "web1", "locked", "web2"])?.run("true")).await;
+    assert_eq!(words(&outcomes), ["gone: unreachable", "web1: ok", "locked: unreachable", "web2: ok"]);
+    let kinds: Vec<_> = outcomes.failed().filter_map(|(_, outcome)| Some(outcome.error()?.kind())).collect();
+    assert_eq!(kinds, [ErrorKind::Connect, ErrorKind::Auth]);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn after_a_failure_nobody_begins_where_that_was_asked_for() -> Result {
+    let fake = Fake::new().on("go", FakeAnswer::code(0)).on("web1: go", FakeAnswer::code(1));
+    let outcomes = group(&fake, WEB).serial().stop_on_failure().run("go").await;
+    assert_eq!(words(&outcomes), ["web3: ok", "web1: failed", "web2: not reached"]);
+    assert_eq!(fake.commands(), ["web3: go", "web1: go"]);
+    let error = refused(outcomes.all_ok(), ErrorKind::Exit);
+    assert!(error.block().to_string().contains("web2: not reached"), "{error:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_is_on_the_way_when_another_fails_is_finished() {
+    let fake = Fake::new().on("go", FakeAnswer::code(0)).on("web1: go", FakeAnswer::code(1));
+    let failed = Notify::new();
+    let group = group(&fake, WEB).stop_on_failure().limit(2);
+    let outcomes = group.each(|host| {
+        let failed = &failed;
+        async move {
+            match host.host().map(Host::name) {
+                Some("web1") => failed.notify_one(),
+                _ => failed.notified().await,
+            }
+            host.run("go").await
+        }
+    });
+    assert_eq!(words(&soon(outcomes).await), ["web3: ok", "web1: failed", "web2: not reached"]);
+}
+
+#[tokio::test]
+async fn unreachable_hosts_are_left_out_and_named_where_that_was_asked_for() -> Result {
+    let fake = Fake::new().on("go", FakeAnswer::code(0)).unreachable("web1");
+    let outcomes = group(&fake, WEB).skip_unreachable().stop_on_failure().serial().run("go").await;
+    assert_eq!(words(&outcomes), ["web3: ok", "web1: skipped", "web2: ok"]);
+    let skipped = outcomes.get(&"web1".parse()?).and_then(Outcome::error).context("its error is kept")?;
+    assert_eq!((skipped.kind(), skipped.host().map(Host::name)), (ErrorKind::Connect, Some("web1")));
+    let done = outcomes.all_ok()?;
+    assert_eq!(done.iter().map(|(host, _)| host.name()).collect::<Vec<_>>(), ["web3", "web2"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_host_can_stand_in_a_group_twice_with_what_each_carries() -> Result {
+    let fake = Fake::new().on("cd /a && ls", FakeAnswer::stdout("a\n")).on("cd /b && ls", FakeAnswer::stdout("b\n"));
+    let host = scripted(&fake, "").build().connect("web1")?;
+    let outcomes = Group::new(vec![host.cd("/a"), host.cd("/b")]).run("ls").await;
+    let lines = outcomes.all_ok()?.into_iter().map(|(_, output)| output.line()).collect::<Result<Vec<_>, _>>()?;
+    assert_eq!(lines, ["a", "b"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_empty_group_is_done_at_once() -> Result {
+    let fake = Fake::new();
+    let outcomes = group(&fake, []).run("go").await;
+    assert!(outcomes.is_empty() && outcomes.all_ok()?.is_empty());
+    refused(Group::of(&scripted(&fake, "").build(), ["web1", "no host"]), ErrorKind::Usage);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dropping_it_ends_the_commands_of_all_hosts() -> Result {
+    let fake = Fake::new().on("wait", FakeAnswer::hang());
+    let (seen, sink) = capture();
+    let client = scripted(&fake, "").sink(sink).build();
+    let group = Group::of(&client, WEB)?;
+    tokio::select! {
+        outcomes = group.run("wait") => panic!("it never ends: {:?}", words(&outcomes)),
+        () = async { while fake.commands().len() < 3 { tokio::task::yield_now().await } } => {}
+    }
+    soon(client.close()).await;
+    wait_until("all have ended", LIMIT, || seen.of("command_ended").len() == 3);
+    assert_eq!(told(&seen, "leftover", "host"), [""; 0]);
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! Keys that an agent holds.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use fabrs::Result;
+use fabrs::prelude::*;
+use fabrs_testing::{Key, KeyType, Sshd, wait_until};
+
+use crate::answers::Answers;
+use crate::support::{LIMIT, block, client_of, refused};
+
+/// A real `ssh-agent`, which ends with the test.
+struct Agent {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl Agent {
+    /// Starts an agent that holds `keys`, in the directory of a server.
+    fn holding(keys: &[&Key], sshd: &Sshd) -> Self {
+        let socket = sshd.dir().join("agent");
+        let mut command = Command::new("ssh-agent");
+        command.arg("-D").arg("-a").arg(&socket).stdin(Stdio::null()).stdout(Stdio::null());
+        let child = command.spawn().expect("`ssh-agent` comes with openssh-client");
+        let agent = Self { child, socket };
+        wait_until("the agent listens", LIMIT, || agent.socket.exists());
+        for key in keys {
+            let mut add = Command::new("ssh-add");
+            let added = add.arg("-q").arg(key.path()).env("SSH_AUTH_SOCK", &agent.socket).status();
+            assert!(added.expect("`ssh-add` comes with openssh-client").success());
+        }
+        agent
+    }
+
+    fn line(&self) -> String {
+        format!("IdentityAgent {}\n", self.socket.display())
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ended = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+/// A server that lets in a key of ours and whose own identity is not at hand.
+fn server_for(key: &Key) -> Sshd {
+    let sshd = Sshd::builder().authorized(key).start();
+    fs::remove_file(sshd.identity()).expect("the directory is ours");
+    sshd
+}
+
+fn key(dir: &tempfile::TempDir, kind: KeyType) -> Key {
+    Key::generate(dir.path().join(format!("held_{kind:?}")), kind, "")
+}
+
+#[tokio::test]
+async fn a_key_of_the_agent_logs_in() -> Result<()> {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for kind in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
+        let key = key(&dir, kind);
+        let sshd = server_for(&key);
+        let agent = Agent::holding(&[&key], &sshd);
+        let config = format!("IdentitiesOnly no\n{}", agent.line());
+        client_of(&sshd, &config).build().connect("host")?.run("true").await?;
+        assert!(sshd.log().contains(&key.fingerprint()), "{kind:?}: {}", sshd.log());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_that_no_file_names_is_not_offered_where_only_identities_are() -> Result<()> {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let key = key(&dir, KeyType::Ed25519);
+    let sshd = server_for(&key);
+    let agent = Agent::holding(&[&key], &sshd);
+    let error = refused(client_of(&sshd, &agent.line()).build().connect("host")?.run("true").await, ErrorKind::Auth);
+    assert!(!block(&error).contains("of the agent"), "{error:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_public_key_names_the_one_that_the_agent_is_to_use() -> Result<()> {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let key = key(&dir, KeyType::Ed25519);
+    let sshd = server_for(&key);
+    let agent = Agent::holding(&[&key], &sshd);
+    fs::remove_file(key.path()).expect("the directory is ours");
+    // As `ssh` has it: the file itself, or the one beside it with `.pub`.
+    for named in [key.public_path(), key.path().to_owned()] {
+        let config = format!("IdentityFile {}\n{}", named.display(), agent.line());
+        client_of(&sshd, &config).build().connect("host")?.run("true").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_locked_file_needs_no_passphrase_where_the_agent_holds_its_key() -> Result<()> {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let key = key(&dir, KeyType::Ed25519);
+    let sshd = server_for(&key);
+    let agent = Agent::holding(&[&key], &sshd);
+    let mut lock = Command::new("ssh-keygen");
+    let locked = lock.args(["-q", "-p", "-P", "", "-N", "secret", "-f"]).arg(key.path()).stdout(Stdio::null()).status();
+    assert!(locked.expect("`ssh-keygen` comes with openssh-client").success());
+    let answers = Answers::new([]);
+    let config = format!("IdentityFile {}\n{}", key.path().display(), agent.line());
+    client_of(&sshd, &config).ask(answers.clone()).build().connect("host")?.run("true").await?;
+    assert_eq!(answers.asked(), Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_agent_that_is_gone_does_not_keep_the_files_from_being_tried() -> Result<()> {
+    let sshd = Sshd::start();
+    let config = format!("IdentityAgent {}\n", sshd.dir().join("nobody").display());
+    client_of(&sshd, &config).build().connect("host")?.run("true").await?;
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! Key files, open and locked.
+
+use std::fs;
+
+use fabrs::prelude::*;
+use fabrs::{Group, Result};
+use fabrs_testing::{Key, KeyType, Sshd};
+
+use crate::answers::Answers;
+use crate::support::{block, client_of, connect, refused, settings, ssh_config};
+
+#[tokio::test]
+async fn every_kind_of_key_logs_in() -> Result<()> {
+    for kind in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
+        let sshd = Sshd::builder().identity(kind).start();
+        connect(&sshd).run("true").await?;
+        assert!(sshd.log().contains(&sshd.identity_key().fingerprint()), "{kind:?}: {}", sshd.log());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_passphrase_is_asked_for_once_for_all_hosts() -> Result<()> {
+    let names = ["web1", "web2", "web3"];
+    let sshd = Sshd::builder().passphrase("let me in").aliases(names).start();
+    let answers = Answers::new(["let me in"]);
+    let client = client_of(&sshd, "").ask(answers.clone()).build();
+    Group::of(&client, names)?.run("true").await.all_ok()?;
+    assert_eq!(answers.asked(), [format!("passphrase for `{}`: ", sshd.identity().display())]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wrong_passphrase_is_asked_for_again_and_not_for_ever() -> Result<()> {
+    let sshd = Sshd::builder().passphrase("let me in").start();
+    let answers = Answers::new(["wrong", "let me in"]);
+    client_of(&sshd, "").ask(answers.clone()).build().connect("host")?.run("true").await?;
+    assert_eq!(answers.asked().len(), 2);
+
+    let answers = Answers::new(["hunter2", "hunter2", "hunter2", "let me in"]);
+    let host = client_of(&sshd, "").ask(answers.clone()).build().connect("host")?;
+    let error = refused(host.run("true").await, ErrorKind::Auth);
+    assert!(block(&error).contains("passphrase for"), "{error:?}");
+    assert!(!block(&error).contains("hunter2"), "a passphrase is shown: {error:?}");
+    assert_eq!(answers.asked().len(), 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_passphrase_is_not_asked_for_where_the_server_would_not_take_the_key() -> Result<()> {
+    let sshd = Sshd::start();
+    let locked = Key::generate(sshd.dir().join("locked"), KeyType::Ed25519, "secret");
+    let answers = Answers::new([]);
+    let config = format!("IdentityFile {}\n", locked.path().display());
+    client_of(&sshd, &config).ask(answers.clone()).build().connect("host")?.run("true").await?;
+    assert_eq!(answers.asked(), Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_locked_key_without_anyone_to_ask_is_named() -> Result<()> {
+    let sshd = Sshd::builder().passphrase("let me in").start();
+    let error = refused(connect(&sshd).run("true").await, ErrorKind::Auth);
+    assert!(block(&error).contains("passphrase for"), "{error:?}");
+    assert!(block(&error).contains(&sshd.identity().display().to_string()), "{error:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_login_names_what_was_tried_and_what_would_be_taken() -> Result<()> {
+    let sshd = Sshd::start();
+    let wrong = Key::generate(sshd.dir().join("wrong"), KeyType::Ed25519, "");
+    fs::remove_file(sshd.identity()).expect("the directory is ours");
+    let config = format!("IdentityFile {}\n", wrong.path().display());
+    let error = refused(client_of(&sshd, &config).build().connect("host")?.run("true").await, ErrorKind::Auth);
+    let text = block(&error);
+    assert!(text.starts_with(&format!("error: host: could not log in as {}", sshd.user())), "{text}");
+    assert!(text.contains(&format!("the server refused `{}`", wrong.path().display())), "{text}");
+    assert!(text.contains(&format!("`{}` (no such file)", sshd.identity().display())), "{text}");
+    assert!(text.contains("it accepts publickey"), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_login_without_any_key_says_so() -> Result<()> {
+    let sshd = Sshd::start();
+    let error = refused(
+        client_of(&sshd, "PubkeyAuthentication no\n").build().connect("host")?.run("true").await,
+        ErrorKind::Auth,
+    );
+    assert!(block(&error).contains("there was no key to offer"), "{error:?}");
+    assert!(block(&error).contains("it accepts publickey"), "{error:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_bad_key_file_does_not_hide_the_next() -> Result<()> {
+    let sshd = Sshd::start();
+    let bad = sshd.dir().join("bad");
+    fs::write(&bad, "this is no key").expect("the directory is ours");
+    let config = format!("IdentityFile {}\n", bad.display());
+    client_of(&sshd, &config).build().connect("host")?.run("true").await?;
+    fs::remove_file(sshd.identity()).expect("the directory is ours");
+    let error = refused(client_of(&sshd, &config).build().connect("host")?.run("true").await, ErrorKind::Auth);
+    assert!(block(&error).contains(&format!("`{}` (", bad.display())), "{error:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_after_too_many_keys_is_told_with_what_to_do() -> Result<()> {
+    let sshd = Sshd::builder().option("MaxAuthTries", "2").start();
+    let wrong = ["one", "two", "three"].map(|name| Key::generate(sshd.dir().join(name), KeyType::Ed25519, ""));
+    let config = wrong.iter().map(|key| format!("IdentityFile {}\n", key.path().display())).collect::<String>();
+    let error = refused(client_of(&sshd, &config).build().connect("host")?.run("true").await, ErrorKind::Auth);
+    let text = block(&error);
+    assert!(text.contains("the server hung up after"), "{text}");
+    assert!(text.contains("IdentitiesOnly yes") && text.contains("-i"), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_that_was_typed_is_offered_first_and_each_key_once() -> Result<()> {
+    let sshd = Sshd::builder().option("MaxAuthTries", "2").start();
+    let others = ["one", "two", "three"].map(|name| Key::generate(sshd.dir().join(name), KeyType::Ed25519, ""));
+    let config = others.iter().map(|key| format!("IdentityFile {}\n", key.path().display())).collect::<String>();
+    let mut typed = settings(&ssh_config(&sshd, &config));
+    typed.identities = vec![sshd.identity().to_owned()];
+    Client::builder().settings(typed.clone()).build().connect("host")?.run("true").await?;
+
+    // Two tries are enough for the wrong key and the right one only when the wrong one is tried once.
+    typed.identities = vec![others[0].path().to_owned(), others[0].path().to_owned(), sshd.identity().to_owned()];
+    Client::builder().settings(typed).build().connect("host")?.run("true").await?;
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! Which of several names for a user, a port and an address wins.
+
+use fabrs::config::{Choice, Settings};
+use fabrs::prelude::*;
+use fabrs::{Client, Result};
+use fabrs_testing::faults::Refused;
+use fabrs_testing::{Account, Capability, Sshd};
+
+use crate::support::{client_of, refused, settings, ssh_config};
+
+/// Returns who is logged in as.
+async fn user(settings: Settings, host: &str) -> Result<String> {
+    Client::builder().settings(settings).build().connect(host)?.run("id -un").line().await
+}
+
+#[tokio::test]
+async fn a_user_in_the_host_wins_over_an_argument_over_ssh_config_over_fabrs_toml() -> Result<()> {
+    if !Sshd::can(Capability::Accounts) {
+        return Ok(());
+    }
+    let accounts = [Account::Plain, Account::Dash, Account::Root, Account::SudoFree];
+    let [plain, dash, root, sudo] = accounts.map(Account::name);
+    let sshd = Sshd::builder().users(accounts).start();
+    let config = ssh_config(&sshd, "");
+    let mut run = settings(&config);
+    run.user = Choice::config(sudo.to_owned());
+    assert_eq!(user(run.clone(), "host").await?, plain, "ssh_config names the first account");
+    run.user.argument = Some(root.to_owned());
+    assert_eq!(user(run.clone(), "host").await?, root);
+    assert_eq!(user(run.clone(), &format!("{dash}@host")).await?, dash);
+
+    let text = std::fs::read_to_string(&config).expect("it was written");
+    std::fs::write(&config, text.replace(&format!("    User {plain}\n"), "")).expect("the directory is ours");
+    run.user.argument = None;
+    assert_eq!(user(run, "host").await?, sudo, "where nobody else says anything");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_port_in_the_host_wins_over_an_argument_over_ssh_config_over_fabrs_toml() -> Result<()> {
+    let sshd = Sshd::start();
+    let alias = format!("HostKeyAlias [127.0.0.1]:{}\n", sshd.port());
+    let (refusing, config) = (Refused::port().addr().port(), ssh_config(&sshd, &alias));
+    let connect = async |run: &Settings, host: &str| {
+        Client::builder().settings(run.clone()).build().connect(host)?.run("true").await
+    };
+    let mut run = settings(&config);
+    run.port = Choice::config(refusing);
+    connect(&run, "host").await?;
+    run.port.argument = Some(refusing);
+    refused(connect(&run, "host").await, ErrorKind::Connect);
+    connect(&run, &format!("host:{}", sshd.port())).await?;
+
+    let text = std::fs::read_to_string(&config).expect("it was written");
+    std::fs::write(&config, text.replace(&format!("    Port {}\n", sshd.port()), "")).expect("the directory is ours");
+    run.port = Choice::config(sshd.port());
+    connect(&run, "host").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_is_shown_by_its_name_and_reached_by_its_address() -> Result<()> {
+    let sshd = Sshd::builder().aliases(["web1"]).start();
+    let host = client_of(&sshd, "").build().connect("web1")?;
+    let output = host.run("echo $SSH_CONNECTION").await?;
+    assert_eq!(output.stdout()?.split(' ').nth(2), Some("127.0.0.1"));
+    assert_eq!(output.host().label().to_string(), "web1");
+    let error = refused(host.run("exit 1").await, ErrorKind::Exit);
+    assert!(error.to_string().starts_with("web1: "), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_ipv6_address_is_reached_with_and_without_a_port() -> Result<()> {
+    if !Sshd::can(Capability::Ipv6) {
+        return Ok(());
+    }
+    let sshd = Sshd::builder().listen(["::1".parse().expect("an address")]).start();
+    let client = client_of(&sshd, "").build();
+    for host in [sshd.host_string(), "::1".to_owned(), format!("[::1]:{}", sshd.port())] {
+        let line = client.connect(&host)?.run("echo $SSH_CONNECTION").line().await?;
+        assert_eq!(line.split(' ').nth(2), Some("::1"), "{host}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_unknown_host_of_the_config_is_an_address_of_its_own() -> Result<()> {
+    let sshd = Sshd::start();
+    let client = client_of(&sshd, "").build();
+    assert_eq!(client.connect("127.0.0.1")?.run("id -un").line().await?, sshd.user());
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! Tasks as values: bound arguments, tasks that call tasks, plain functions, and what all tasks together may be.
+
+use fabrs::prelude::*;
+use fabrs::task::RawArgs;
+use fabrs::transport::{Fake, FakeAnswer};
+use fabrs::{ErrorKind, Registry};
+
+use super::lines;
+use crate::support::{carry_out, refused, scripted, soon};
+
+/// Reads how many releases there are.
+#[task]
+async fn releases(
+    /// Where they are.
+    directory: String,
+) -> Result<usize> {
+    Ok(run(cmd!("ls {directory}")).await?.lines()?.len())
+}
+
+#[task]
+async fn counts(c: Connection) -> Result {
+    assert_eq!(releases::call("/srv".to_owned()).await?, 2);
+    assert_eq!(c.cd("/old").enter(async { releases::call("a".to_owned()).await }).await?, 1);
+    Ok(())
+}
+
+#[task]
+fn is_plain(c: Connection, times: u8) -> Result {
+    for _ in 0..times {
+        assert_eq!(run("name").wait()?.line()?, c.probe("name").wait()?.line()?);
+    }
+    ensure!(times > 0, "it must be done once at least");
+    Ok(())
+}
+
+#[task]
+fn is_plain_and_panics() {
+    panic!("at {}", 7);
+}
+
+#[task]
+fn is_plain_and_fails() -> Result {
+    run("fails").wait()?;
+    Ok(())
+}
+
+mod one {
+    use fabrs::prelude::*;
+
+    #[task(default)]
+    pub(super) async fn deploy() {}
+
+    #[task(default, name = "other", alias = "ship-it")]
+    pub(super) async fn another() {}
+}
+
+mod two {
+    use fabrs::prelude::*;
+
+    #[task]
+    pub(super) async fn deploy() {}
+
+    #[task]
+    pub(super) async fn ship_it() {}
+}
+
+fn hosts() -> Fake {
+    Fake::new()
+        .on("name", FakeAnswer::stdout("a name\n"))
+        .on("ls /srv", FakeAnswer::stdout("1\n2\n"))
+        .on("cd /old && ls a", FakeAnswer::stdout("1\n"))
+        .on("fails", FakeAnswer::code(4))
+}
+
+#[tokio::test]
+async fn a_task_calls_another_for_its_value_on_its_own_host() {
+    let fake = hosts();
+    let report = carry_out(&scripted(&fake, "web1,web2").build(), [counts::call()]).await;
+    assert_eq!(lines(&report), ["counts: web1: ok, web2: ok"]);
+    assert_eq!(fake.commands().len(), 4);
+}
+
+#[tokio::test]
+async fn a_call_is_a_value_that_says_what_it_is_and_runs_where_it_is_told() -> Result {
+    let call = releases::call("/srv".to_owned());
+    assert_eq!((call.task().name, call.task().summary()), ("releases", "Reads how many releases there are."));
+    assert_eq!(call.arguments(), [("directory", "\"/srv\"".to_owned())]);
+    let host = scripted(&hosts(), "").build().connect("web1")?;
+    assert_eq!((call.on(&host).await?, call.clone().on(&host).await?), (2, 2));
+    let erased = call.erased();
+    assert_eq!(erased.arguments(), [("directory", "\"/srv\"".to_owned())]);
+    erased.on(&host).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_outside_a_task_fails_as_its_first_command_does() {
+    let result = releases::call("/srv".to_owned()).await.map_err(TaskError::into_error);
+    refused(result, ErrorKind::Usage);
+}
+
+#[tokio::test]
+async fn arguments_as_they_were_typed_make_the_same_call() -> Result {
+    let task = releases::task();
+    let mut args = RawArgs::new(task);
+    args.push(&task.params[0], "/srv");
+    let host = scripted(&hosts(), "").build().connect("web1")?;
+    (task.bind)(&args)?.on(&host).await?;
+    let error = refused((task.bind)(&RawArgs::new(task)), ErrorKind::Usage);
+    assert!(error.to_string().contains("did not receive required positional arguments: 'directory'"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_plain_function_waits_for_commands_on_its_host() -> Result {
+    let fake = hosts();
+    let client = scripted(&fake, "web1,web2").build();
+    assert!(carry_out(&client, [is_plain::call(2)]).await.is_ok());
+    assert_eq!(fake.commands().iter().filter(|line| line.starts_with("web1: ")).count(), 4);
+    let error = is_plain::call(0).on(&client.connect("web1")?).await.map_err(TaskError::into_error);
+    assert_eq!(refused(error, ErrorKind::Task).to_string(), "it must be done once at least");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_plain_function_fails_and_panics_as_any_other() -> Result {
+    let client = scripted(&hosts(), "web1").build();
+    let report = carry_out(&client, [is_plain_and_panics::call()]).await;
+    let error = report.stages()[0].outcomes.get(&"web1".parse()?).and_then(Outcome::error).cloned();
+    assert_eq!(error.context("it panicked")?.to_string(), "web1: the task panicked: at 7");
+    let error = is_plain_and_fails::call().on(&client.connect("web1")?).await.map_err(TaskError::into_error);
+    refused(error, ErrorKind::Exit);
+    Ok(())
+}
+
+#[test]
+fn waiting_outside_a_task_is_an_error() {
+    refused(run("name").wait(), ErrorKind::Usage);
+}
+
+#[tokio::test]
+async fn awaiting_a_call_twice_runs_it_twice() -> Result {
+    let fake = hosts();
+    let host = scripted(&fake, "").build().connect("web1")?;
+    let call = releases::call("/srv".to_owned());
+    soon(host.enter(async { Ok::<_, TaskError>(call.clone().await? + call.await?) })).await?;
+    assert_eq!(fake.commands().len(), 2);
+    Ok(())
+}
+
+#[test]
+fn two_tasks_of_one_name_are_refused_with_both_places() {
+    let registry = Registry::new().task(one::deploy::task()).task(two::deploy::task());
+    let text = refused(registry.check([]), ErrorKind::Usage).to_string();
+    let at = |task: &fabrs::Task| format!("{}:{}", task.file, task.line);
+    assert!(text.starts_with("two tasks have the name `deploy`: "), "{text}");
+    assert!(text.contains(&at(one::deploy::task())) && text.contains(&at(two::deploy::task())), "{text}");
+
+    let alias = Registry::new().task(one::another::task()).task(two::ship_it::task());
+    assert!(refused(alias.check([]), ErrorKind::Usage).to_string().contains("two tasks have the name"));
+}
+
+#[test]
+fn two_tasks_that_are_the_default_are_refused() {
+    let registry = Registry::new().task(one::deploy::task()).task(one::another::task());
+    let text = refused(registry.check([]), ErrorKind::Usage).to_string();
+    assert!(text.starts_with("two tasks are the default"), "{text}");
+}
+
+#[test]
+fn a_task_named_as_an_environment_is_refused() {
+    let registry = Registry::new().task(two::ship_it::task()).task(one::deploy::task());
+    assert!(registry.check(["live", "staging"]).is_ok());
+    for environment in ["deploy", "ship-it", "ship_it"] {
+        let text = refused(registry.check(["live", environment]), ErrorKind::Usage).to_string();
+        assert!(text.starts_with(&format!("`{environment}` is both an environment and a task (")), "{text}");
+    }
+}
+
+#[test]
+fn a_task_is_found_by_each_of_its_names_and_the_default_by_none() {
+    let registry = Registry::new().task(one::another::task()).task(two::deploy::task());
+    for name in ["other", "ship-it", "ship_it"] {
+        assert_eq!(registry.find(name).map(|task| task.name), Some("other"));
+    }
+    assert!(registry.find("another").is_none());
+    assert_eq!(registry.default_task().map(|task| task.name), Some("other"));
+    let names: Vec<_> = registry.tasks().iter().map(|task| task.name).collect();
+    assert_eq!(names, ["deploy", "other"]);
+    assert!(Registry::linked().find("counts").is_some(), "what `#[task]` writes down is linked");
+}

@@ -1,0 +1,109 @@
+//! A plan is a value: it says what will run where, and everything is checked before anything runs.
+
+use fabrs::config::{Config, Inventory, Order, Settings, typed_hosts};
+use fabrs::plan::Hosts;
+use fabrs::prelude::*;
+use fabrs::transport::Fake;
+use fabrs::{ErrorKind, Plan};
+
+use super::{first, in_a_row, second};
+use crate::support::{refused, scripted};
+
+const FILE: &str = "[env.live]\nhosts = ['app1']\nroles.web = ['web2', 'web1']\nroles.none = []\n";
+
+#[task(role = "web", rolling = 1)]
+async fn on_web() {}
+
+#[task(role = "wbe")]
+async fn on_a_role_that_is_none() {}
+
+#[task(role = "bd")]
+async fn on_another_that_is_none() {}
+
+#[task(role = "none")]
+async fn on_a_role_without_hosts() {}
+
+#[task(hosts("db1", " db2 ", "db1"))]
+async fn on_its_own_hosts() {}
+
+#[task(local)]
+async fn here() {}
+
+fn client(fake: &Fake, hosts: Option<&str>, settings: Settings) -> Result<Client> {
+    let config = Config::parse(FILE, "fabrs.toml".as_ref())?;
+    let typed = hosts.map(|hosts| typed_hosts(&[hosts])).transpose()?.flatten();
+    let inventory = Inventory::new(&config, Some("live"))?.with_hosts(typed);
+    Ok(Client::builder().dial(fake.clone()).inventory(inventory).settings(settings).build())
+}
+
+fn steps(plan: &Plan) -> Vec<String> {
+    let host = |host: Option<&Host>| host.map_or_else(|| "here".to_owned(), ToString::to_string);
+    plan.steps().map(|step| format!("{} {}", step.call.task().name, host(step.host))).collect()
+}
+
+#[test]
+fn it_names_every_task_on_every_host_in_order_and_asks_nobody() -> Result {
+    let fake = Fake::new();
+    let calls = || vec![first::call(), on_web::call(), on_its_own_hosts::call(), here::call()];
+    let plan = Plan::new(calls(), &client(&fake, None, Settings::default())?)?;
+    let expected = [
+        "first app1",
+        "first web2",
+        "first web1",
+        "on_web web2",
+        "on_web web1",
+        "on_its_own_hosts db1",
+        "on_its_own_hosts db2",
+        "here here",
+    ];
+    assert_eq!(steps(&plan), expected);
+    assert_eq!(plan.stages()[3].hosts, Hosts::Here);
+    assert_eq!(steps(&plan.clone()), expected, "it is a value");
+
+    let typed = Plan::new(calls(), &client(&fake, Some("x,y,x"), Settings::default())?)?;
+    let expected = ["first x", "first y", "on_web x", "on_web y", "on_its_own_hosts x", "on_its_own_hosts y"];
+    assert_eq!(steps(&typed)[..6], expected, "typed hosts beat all others");
+    assert_eq!(steps(&typed)[6], "here here");
+    assert!(fake.commands().is_empty());
+    Ok(())
+}
+
+#[test]
+fn the_roles_of_all_tasks_are_checked_first_and_named_at_once() -> Result {
+    let calls = || vec![first::call(), on_a_role_that_is_none::call(), on_another_that_is_none::call()];
+    let fake = Fake::new();
+    let error = refused(Plan::new(calls(), &client(&fake, None, Settings::default())?), ErrorKind::Usage);
+    assert_eq!(error.to_string(), "environment `live` has no roles `wbe`, `bd`");
+    assert_eq!(Plan::new(calls(), &client(&fake, Some("x"), Settings::default())?)?.steps().count(), 3);
+    Ok(())
+}
+
+#[test]
+fn a_task_without_a_host_is_an_error_with_an_exit_code_of_its_own() -> Result {
+    let error = refused(Plan::new(in_a_row().into(), &Client::builder().build()), ErrorKind::NoHost);
+    assert_eq!(error.exit_code().code(), 3);
+    let calls = vec![first::call(), on_a_role_without_hosts::call()];
+    refused(Plan::new(calls, &client(&Fake::new(), None, Settings::default())?), ErrorKind::NoHost);
+    assert_eq!(Plan::new(vec![here::call()], &Client::builder().build())?.steps().count(), 1);
+    Ok(())
+}
+
+#[test]
+fn how_many_hosts_at_a_time_is_the_smallest_that_was_said() -> Result {
+    let limits = |settings: Settings| {
+        let plan = Plan::new(vec![first::call(), on_web::call()], &client(&Fake::new(), None, settings)?)?;
+        Ok::<_, TaskError>(plan.stages().iter().map(|stage| stage.strategy.limit.get()).collect::<Vec<_>>())
+    };
+    let two = 2.try_into()?;
+    assert_eq!(limits(Settings::default())?, [64, 1]);
+    assert_eq!(limits(Settings { limit: two, ..Settings::default() })?, [2, 1]);
+    assert_eq!(limits(Settings { order: Order::Serial, limit: two, ..Settings::default() })?, [1, 1]);
+    Ok(())
+}
+
+#[test]
+fn one_task_can_stand_in_it_twice() -> Result {
+    let plan = Plan::new(vec![first::call(), second::call(), first::call()], &scripted(&Fake::new(), "a").build())?;
+    assert_eq!(steps(&plan), ["first a", "second a", "first a"]);
+    Ok(())
+}
