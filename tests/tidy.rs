@@ -172,7 +172,9 @@ fn versions_are_said_once() {
         assert!(text.contains("version.workspace = true"), "{krate} has a version of its own");
         assert!(text.contains("rust-version.workspace = true"), "{krate} names a Rust of its own");
         // Its name, its description and its paths are its own; all else comes from the workspace.
-        let named = text.lines().find(|line| line.contains(" = \"") && !line.starts_with(['n', 'd', 'p']) && !line.contains("path"));
+        let named = text
+            .lines()
+            .find(|line| line.contains(" = \"") && !line.starts_with(['n', 'd', 'p']) && !line.contains("path"));
         assert_eq!(named, None, "{krate}: versions belong to the workspace");
     }
     let changelog = fs::read_to_string(root().join("CHANGELOG.md")).expect("the changelog");

@@ -1,13 +1,14 @@
 //! The command line of fabrs: what `fab` and every compiled `tasks.rs` understand, and the launcher between the two.
 //!
 //! `fab` reads its arguments (`typed`), finds and compiles the project's `tasks.rs` ([`launcher`]) and becomes that
-//! tool; the tool reads the same arguments against its tasks, plans, runs (`tool`) and shows what happens (`show`).
+//! tool; the tool reads the same arguments against its tasks (`tool`), plans, runs (`run`) and shows what happens (`show`).
 
 pub mod launcher;
 
 mod fab;
 mod help;
 mod interrupt;
+mod run;
 mod show;
 mod tool;
 mod typed;

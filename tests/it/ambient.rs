@@ -16,9 +16,9 @@ const FILE: &str = "[env.live]\nroles.web = ['web1', 'web2']\nroles.db = ['db1']
 
 /// Returns hosts that answer `name` with their name.
 fn named() -> Fake {
-    ["web1", "web2", "db1", "@local"].iter().fold(Fake::new(), |fake, host| {
-        fake.on(&format!("{host}: name"), FakeAnswer::stdout(format!("{host}\n")))
-    })
+    ["web1", "web2", "db1", "@local"]
+        .iter()
+        .fold(Fake::new(), |fake, host| fake.on(&format!("{host}: name"), FakeAnswer::stdout(format!("{host}\n"))))
 }
 
 /// Returns a client in an environment with roles.

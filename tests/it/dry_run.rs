@@ -1,1 +1,284 @@
-//! x.
+//! A dry run is truthful: it changes nothing, connects for no change, and ends where it would have to invent.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use fabrs::config::{Input, Mode, OnFailure, Settings};
+use fabrs::event::Capture;
+use fabrs::prelude::*;
+use fabrs::transport::{Fake, FakeAnswer};
+use fabrs::{ClientBuilder, Error, ExitCode, Report};
+use fabrs_testing::Sshd;
+use fabrs_testing::faults::{Proxy, Refused};
+use serde_json::Value;
+
+use crate::support::{capture, carry_out, refused, scripted, settings, soon, ssh_config, through, told, words};
+
+fn dry() -> Settings {
+    Settings { mode: Mode::DryRun, input: Input::Refused, on_failure: OnFailure::Continue, ..Settings::default() }
+}
+
+/// Returns a client of scripted hosts that changes nothing.
+fn planning(fake: &Fake, hosts: &str) -> ClientBuilder {
+    scripted(fake, hosts).settings(dry())
+}
+
+/// Returns what would run, as `host: line`.
+fn planned(seen: &Capture) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or("here").to_owned();
+    seen.of("planned").iter().map(|event| format!("{}: {}", text(&event["host"]), text(&event["what"]))).collect()
+}
+
+/// Plans one task on hosts that answer `now`, and returns what would run besides the report.
+async fn plan_of(call: Call, hosts: &str) -> (Report, Vec<String>) {
+    let (seen, sink) = capture();
+    let fake = Fake::new().on("now", FakeAnswer::stdout("1\n"));
+    let report = carry_out(&planning(&fake, hosts).sink(sink).build(), [call]).await;
+    assert!(fake.commands().iter().all(|line| line.ends_with(": now")), "{:?}", fake.commands());
+    (report, planned(&seen))
+}
+
+#[tokio::test]
+async fn a_change_is_shown_and_not_made_here_or_there() -> Result {
+    let dir = tempfile::tempdir()?;
+    let file = dir.path().join("file");
+    let (seen, sink) = capture();
+    let client = Client::builder().settings(dry()).sink(sink).build();
+    client.local()?.run(cmd!("touch {file}")).await?;
+    assert_eq!(planned(&seen), [format!("@local: touch {}", file.display())]);
+    assert!(!file.exists());
+    client.local()?.probe(cmd!("touch {file}")).await?;
+    assert!(file.exists(), "what only reads is run");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_is_only_changed_is_never_connected_to() -> Result {
+    let sshd = Sshd::start();
+    let proxy = Proxy::to(sshd.addr());
+    let (seen, sink) = capture();
+    let settings = Settings { mode: Mode::DryRun, ..settings(&ssh_config(&sshd, &through(&proxy, &sshd))) };
+    let client = Client::builder().settings(settings).sink(sink).build();
+    let host = client.connect(sshd.alias())?;
+    host.connect().await?;
+    host.cd("/srv").env("A", "b c").run("make install").timeout(secs(1)).pty().stdin("yes").await?;
+    host.run("exit 3").spawn()?.await?;
+    assert_eq!(told(&seen, "planned", "what"), ["cd /srv && export A='b c' && make install", "exit 3"]);
+    assert_eq!(proxy.accepted(), 0);
+
+    assert_eq!(host.probe("echo read").line().await?, "read");
+    assert_eq!(proxy.accepted(), 1, "a read needs it");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_of_an_unreachable_host_is_planned_and_a_read_fails() -> Result {
+    let port = Refused::port();
+    let client = Client::builder().settings(dry()).build();
+    let host = client.connect(format!("someone@127.0.0.1:{}", port.addr().port()))?;
+    soon(host.run("reboot")).await?;
+    refused(soon(host.probe("uptime")).await, ErrorKind::Connect);
+
+    let nowhere = client.connect("no-such-host.invalid")?;
+    soon(nowhere.run("reboot")).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_read_after_planned_changes_is_marked_on_that_host_only() -> Result {
+    let (seen, sink) = capture();
+    let client = planning(&Fake::new().on("now", FakeAnswer::stdout("1\n")), "").sink(sink).build();
+    let (one, two) = (client.connect("web1")?, client.connect("web2")?);
+    one.probe("now").await?;
+    assert!(seen.of("stale_read").is_empty());
+    one.run("change").await?;
+    one.probe("now").await?;
+    one.cd("/srv").run("change").await?;
+    client.connect("web1")?.probe("now").await?;
+    two.probe("now").await?;
+    let marks: Vec<_> = seen.of("stale_read").iter().map(|e| (e["host"].clone(), e["planned"].clone())).collect();
+    assert_eq!(marks, [("web1".into(), 1.into()), ("web1".into(), 2.into())]);
+    Ok(())
+}
+
+/// Checks that an error names the line of the change, and that of whoever looked.
+#[track_caller]
+fn names_both(error: &Error, made: u32, looked: u32) {
+    assert!(error.to_string().contains(&format!("`change` ({}:{made}) was not run", file!())), "{error}");
+    assert_eq!(error.location().map(|at| (at.file(), at.line())), Some((file!(), looked)));
+}
+
+#[tokio::test]
+async fn every_look_at_what_was_not_run_names_both_lines() -> Result {
+    let client = planning(&Fake::new(), "").build();
+    let planned = async || client.connect("web1")?.run("change").await;
+    let made_at = line!() - 1;
+    names_both(&refused(planned().await?.status(), ErrorKind::NotRun), made_at, line!());
+    names_both(&refused(planned().await?.ok(), ErrorKind::NotRun), made_at, line!());
+    names_both(&refused(planned().await?.stdout(), ErrorKind::NotRun), made_at, line!());
+    names_both(&refused(planned().await?.stdout_bytes(), ErrorKind::NotRun), made_at, line!());
+    names_both(&refused(planned().await?.stderr(), ErrorKind::NotRun), made_at, line!());
+    names_both(&refused(planned().await?.line(), ErrorKind::NotRun), made_at, line!());
+    names_both(&refused(planned().await?.lines(), ErrorKind::NotRun), made_at, line!());
+    names_both(&refused(planned().await?.tail(1), ErrorKind::NotRun), made_at, line!());
+    names_both(&refused(planned().await?.json::<Value>(), ErrorKind::NotRun), made_at, line!());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_short_forms_of_a_command_name_their_line() -> Result {
+    let client = planning(&Fake::new(), "").build();
+    let made = || Ok::<_, TaskError>(client.connect("web1")?.run("change"));
+    let made_at = line!() - 1;
+    names_both(&refused(made()?.ok().await, ErrorKind::NotRun), made_at, line!());
+    names_both(&refused(made()?.line().await, ErrorKind::NotRun), made_at, line!());
+    names_both(&refused(made()?.lines().await, ErrorKind::NotRun), made_at, line!());
+    names_both(&refused(made()?.json::<Value>().await, ErrorKind::NotRun), made_at, line!());
+    names_both(&refused(made()?.warn().await?.ok(), ErrorKind::NotRun), made_at, line!());
+    names_both(&refused(made()?.spawn()?.await?.status(), ErrorKind::NotRun), made_at, line!());
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_known_without_running_it_can_always_be_asked() -> Result {
+    let client = planning(&Fake::new(), "").build();
+    let output = client.connect("deploy@web1")?.cd("/srv").run("ls").await?;
+    assert_eq!((output.command(), output.host().to_string()), ("cd /srv && ls", "deploy@web1".to_owned()));
+    assert_eq!(output.elapsed(), Duration::ZERO);
+    assert_eq!(client.connect("web1")?.probe("ls").await.map(drop).map_err(|e| e.kind()), Err(ErrorKind::Usage));
+    Ok(())
+}
+
+#[task]
+async fn looks_and_swallows() -> Result {
+    let output = run("change").await?;
+    run("the same on both").await?;
+    if current().host().map(Host::name) == Some("web1") {
+        refused(output.line(), ErrorKind::NotRun);
+    }
+    drop(run("later").await);
+    drop(local("later here").await);
+    drop(cd("/srv").env("A", "b").run("later elsewhere").await);
+    drop(probe("now").await);
+    drop(effect("later mail", async { Ok::<_, TaskError>(1) }).await);
+    Ok(())
+}
+
+#[task]
+async fn looks_here_and_swallows() -> Result {
+    drop(local("change here").await?.ok());
+    drop(run("later").await);
+    Ok(())
+}
+
+#[task]
+async fn looks() -> Result {
+    let free = run("df").await?.line()?;
+    run(cmd!("echo {free}")).await?;
+    Ok(())
+}
+
+#[task]
+async fn changes() -> Result {
+    run("change").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_plan_ends_where_it_was_looked_at_also_when_the_error_is_swallowed_and_others_go_on() {
+    let (_, planned) = plan_of(looks_and_swallows::call(), "web1,web2").await;
+    let of = |host: &str| planned.iter().filter(|line| line.starts_with(host)).cloned().collect::<Vec<_>>();
+    assert_eq!(of("web1"), ["web1: change", "web1: the same on both"]);
+    let two =
+        ["web2: change", "web2: the same on both", "web2: later", "web2: cd /srv && export A=b && later elsewhere"];
+    assert_eq!(of("web2"), two);
+    assert_eq!(of("@local"), ["@local: later here"]);
+    assert_eq!(of("here"), ["here: later mail"]);
+
+    let (_, planned) = plan_of(looks_here_and_swallows::call(), "web1").await;
+    assert_eq!(planned, ["@local: change here"]);
+}
+
+#[tokio::test]
+async fn the_plan_of_another_task_is_another_plan() {
+    let (seen, sink) = capture();
+    let client = planning(&Fake::new(), "web1").sink(sink).build();
+    let report = carry_out(&client, [looks_and_swallows::call(), changes::call()]).await;
+    assert!(report.is_ok());
+    assert_eq!(planned(&seen), ["web1: change", "web1: the same on both", "web1: change"]);
+}
+
+#[tokio::test]
+async fn an_error_that_is_passed_on_is_the_outcome_of_its_host() {
+    let (report, planned) = plan_of(looks::call(), "web1,web2").await;
+    let outcomes = &report.stages()[0].outcomes;
+    assert_eq!(words(outcomes), ["web1: failed", "web2: failed"]);
+    let kinds: Vec<_> = outcomes.failed().filter_map(|(_, outcome)| Some(outcome.error()?.kind())).collect();
+    assert_eq!(kinds, [ErrorKind::NotRun, ErrorKind::NotRun]);
+    assert_eq!(planned, ["web1: df", "web2: df"]);
+    assert_eq!(report.exit_code(), ExitCode::Failed);
+}
+
+#[task]
+async fn settles_by_a_read() -> Result {
+    let tag = once("tag", probe("now").line()).await?;
+    run(cmd!("checkout {tag}")).await?;
+    once("migrate", run("migrate")).await?;
+    run("reload").await?;
+    Ok(())
+}
+
+#[task]
+async fn settles_by_a_change_and_swallows() -> Result {
+    let output = once("migrate", run("migrate")).await?;
+    drop(output.line());
+    drop(run("later").await);
+    Ok(())
+}
+
+#[tokio::test]
+async fn once_reads_in_a_dry_run_and_shows_its_change_once() {
+    let (report, planned) = plan_of(settles_by_a_read::call(), "web1,web2").await;
+    assert!(report.is_ok());
+    let count = |what: &str| planned.iter().filter(|line| line.ends_with(what)).count();
+    assert_eq!((count(": checkout 1"), count(": migrate"), count(": reload")), (2, 1, 2));
+}
+
+#[tokio::test]
+async fn who_looks_at_a_change_that_was_settled_once_ends_their_own_plan() {
+    let (_, planned) = plan_of(settles_by_a_change_and_swallows::call(), "web1,web2,web3").await;
+    assert_eq!(planned, ["web1: migrate"]);
+}
+
+#[task]
+async fn mails_and_looks() -> Result {
+    let mail = once("mail", effect("mail", async { Ok::<_, TaskError>(1) })).await?;
+    run("before").await?;
+    drop(mail.value());
+    drop(run("later").await);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_effect_is_shown_and_its_future_never_polled() -> Result {
+    let (seen, sink) = capture();
+    let client = planning(&Fake::new(), "").sink(sink).build();
+    let polled = AtomicBool::new(false);
+    let host = client.connect("web1")?;
+    let mail = async {
+        polled.store(true, Ordering::SeqCst);
+        Ok::<_, TaskError>(())
+    };
+    let effected = host.enter(async { effect("mail to the team", mail).await }).await?;
+    let made = line!() - 1;
+    assert_eq!(planned(&seen), ["here: mail to the team"]);
+    let error = refused(effected.value(), ErrorKind::NotRun);
+    assert_eq!(error.location().map(|at| (at.file(), at.line())), Some((file!(), line!() - 1)));
+    assert!(error.to_string().contains(&format!("`mail to the team` ({}:{made}) was not made", file!())), "{error}");
+    assert!(!polled.load(Ordering::SeqCst));
+
+    let (_, planned) = plan_of(mails_and_looks::call(), "web1,web2").await;
+    assert_eq!(planned, ["here: mail", "web1: before", "web2: before"]);
+    Ok(())
+}

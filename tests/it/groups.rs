@@ -179,8 +179,7 @@ async fn when_the_run_is_stopped_nobody_new_begins() -> Result {
 async fn a_refused_port_and_a_refused_login_are_unreachable_and_the_rest_is_done() -> Result {
     let sshd = Sshd::builder().aliases(["web1", "gone", "locked", "web2"]).start();
     let refused = Refused::port();
-    let first =
-        format!("Host gone\n    Port {}\nHost locked\n    User nobody-of-this-name\n", refused.addr().port());
+    let first = format!("Host gone\n    Port {}\nHost locked\n    User nobody-of-this-name\n", refused.addr().port());
     let client = client_of(&sshd, &first).build();
     let outcomes = soon(Group::of(&client, ["gone", "web1", "locked", "web2"])?.run("true")).await;
     assert_eq!(words(&outcomes), ["gone: unreachable", "web1: ok", "locked: unreachable", "web2: ok"]);

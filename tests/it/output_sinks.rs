@@ -1,1 +1,177 @@
-//! x.
+//! What a person or a program sees of a run on several hosts, from the hosts' bytes to the streams of this process.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fabrs::config::{OnFailure, Settings};
+use fabrs::event::{Broadcast, Capture, Json, Passthrough, Plain, Prefix, Sink, Spool, Stream, Style};
+use fabrs::prelude::*;
+use fabrs::transport::{Fake, FakeAnswer};
+use fabrs_testing::Sshd;
+use serde_json::Value;
+
+use crate::support::{carry_out, client_of, scripted, soon};
+
+/// How many lines each host prints.
+const LINES: usize = 400;
+
+/// One of the streams of this process, kept.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Kept {
+    fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        String::from_utf8(bytes).expect("no character is torn")
+    }
+}
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A terminal takes what it likes.
+        let taken = bytes.len().min(1000);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a sink prints.
+struct Screen {
+    sink: Arc<dyn Sink>,
+    stdout: Kept,
+    stderr: Kept,
+}
+
+impl Screen {
+    fn of<S: Sink + 'static>(make: impl FnOnce(Arc<Spool>) -> S) -> Self {
+        let (stdout, stderr) = (Kept::default(), Kept::default());
+        let sink = Arc::new(make(Arc::new(Spool::new(stdout.clone(), stderr.clone(), || {}))));
+        Self { sink, stdout, stderr }
+    }
+
+    fn plain() -> Self {
+        Self::of(|spool| Plain::new(spool, Prefix::Host, Style::Plain))
+    }
+
+    /// Returns what was printed to stdout and to stderr, when all of it is.
+    fn texts(&self) -> (String, String) {
+        self.sink.finish();
+        (self.stdout.text(), self.stderr.text())
+    }
+}
+
+/// Returns the numbers of the lines that a host printed, in their order.
+#[track_caller]
+fn numbers(shown: &str, host: &str) -> Vec<usize> {
+    let start = format!("[{host}] {host} prints €uro line ");
+    shown.lines().filter_map(|line| line.strip_prefix(&start)).map(|n| n.parse().expect("a whole line")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_of_many_hosts_come_whole_each_with_its_host() -> Result {
+    let names = ["web1", "web2", "web3", "web4"];
+    let sshd = Sshd::builder().aliases(names).start();
+    let screen = Screen::plain();
+    let client = client_of(&sshd, "").sink(Arc::clone(&screen.sink)).build();
+    let probe = sshd.probe();
+    let group = Group::of(&client, names)?;
+    let print = group.each(|host| {
+        let name = host.host().map(Host::name).unwrap_or_default().to_owned();
+        let text = (0..LINES).fold(String::new(), |mut text, n| {
+            let _infallible = writeln!(text, "{name} prints €uro line {n}");
+            text
+        });
+        // In pieces of 1 to 7 bytes, on both streams at once.
+        host.run(cmd!("{probe} chunks {text} & {probe} chunks {text} >&2; wait"))
+    });
+    soon(print).await.all_ok()?;
+    client.close().await;
+    let (stdout, stderr) = screen.texts();
+    for shown in [stdout, stderr] {
+        assert_eq!(shown.lines().count(), names.len() * LINES);
+        for name in names {
+            assert!(numbers(&shown, name).into_iter().eq(0..LINES), "{name}");
+        }
+    }
+    Ok(())
+}
+
+/// Prints, and fails on one host.
+#[task]
+async fn prints() -> Result {
+    run("print").await?;
+    Ok(())
+}
+
+#[task]
+async fn settles() -> Result {
+    once("tag", probe("newest").line()).await?;
+    Ok(())
+}
+
+fn hosts() -> Fake {
+    let both = FakeAnswer::code(0).then(Stream::Stdout, "o").then(Stream::Stderr, "err\n").then(Stream::Stdout, "ut\n");
+    Fake::new().on("print", both.clone()).on("web2: print", both.ending(ExitStatus::Code(3)))
+}
+
+fn one_by_one() -> Settings {
+    Settings { on_failure: OnFailure::Continue, limit: std::num::NonZeroUsize::MIN, ..Settings::default() }
+}
+
+#[tokio::test]
+async fn stdout_has_what_hosts_wrote_there_and_stderr_all_else() {
+    let screen = Screen::plain();
+    let client = scripted(&hosts(), "web1,web2").settings(one_by_one()).sink(Arc::clone(&screen.sink)).build();
+    assert!(!carry_out(&client, [prints::call()]).await.is_ok());
+    let (stdout, stderr) = screen.texts();
+    assert_eq!(stdout, "[web1] out\n[web2] out\n");
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert_eq!(lines[..2], ["[web1] task prints", "[web1] err"]);
+    assert!(lines[2].starts_with("[web1] task prints: ok in "), "{stderr}");
+    assert_eq!(lines[3..6], ["[web2] task prints", "[web2] err", "error: web2: `print` ended with exit status 3"]);
+    assert!(lines[6].starts_with("  at tests/it/output_sinks.rs:"), "{stderr}");
+    assert_eq!(lines.len(), 7, "what was shown already is not shown again: {stderr}");
+}
+
+#[tokio::test]
+async fn an_error_that_all_hosts_share_is_shown_once() {
+    let screen = Screen::plain();
+    let fake = Fake::new().on("newest", FakeAnswer::code(2));
+    let settings = Settings { on_failure: OnFailure::Continue, ..Settings::default() };
+    let client = scripted(&fake, "web1,web2,web3").settings(settings).sink(Arc::clone(&screen.sink)).build();
+    assert!(!carry_out(&client, [settles::call()]).await.is_ok());
+    let (_, stderr) = screen.texts();
+    assert_eq!(stderr.matches("error: web1: `newest` ended with exit status 2").count(), 1, "{stderr}");
+    assert_eq!(stderr.matches("error:").count(), 1, "{stderr}");
+}
+
+#[tokio::test]
+async fn a_program_reads_one_event_a_line_and_the_same_as_a_capture_has() {
+    let screen = Screen::of(|spool| Json::new(spool, Style::Plain));
+    let capture = Arc::new(Capture::default());
+    let both: Arc<dyn Sink> = Arc::new(Broadcast::new(vec![Arc::clone(&screen.sink), capture.clone()]));
+    let client = scripted(&hosts(), "web1,web2").settings(one_by_one()).sink(both).build();
+    assert!(!carry_out(&client, [prints::call()]).await.is_ok());
+    let (stdout, stderr) = screen.texts();
+    let names = |events: Vec<Value>| events.iter().map(|event| event["event"].clone()).collect::<Vec<_>>();
+    let printed: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
+    assert_eq!(names(printed), names(capture.events()));
+    assert!(stderr.starts_with("error: web2: `print` ended with exit status 3\n"), "{stderr}");
+}
+
+#[tokio::test]
+async fn one_host_s_bytes_pass_as_they_are() {
+    let bytes: Vec<u8> = (0..=255).collect();
+    let answer = bytes.chunks(3).fold(FakeAnswer::code(0), |all, piece| all.then(Stream::Stdout, piece.to_vec()));
+    let screen = Screen::of(|spool| Passthrough::new(spool, Style::Plain));
+    let client = scripted(&Fake::new().on("print", answer), "web1").sink(Arc::clone(&screen.sink)).build();
+    assert!(carry_out(&client, [prints::call()]).await.is_ok());
+    screen.sink.finish();
+    assert!(*screen.stdout.0.lock().unwrap_or_else(PoisonError::into_inner) == bytes);
+    assert_eq!(screen.stderr.text(), "");
+}

@@ -45,7 +45,7 @@ pub struct HostConfig {
     /// through the one before. Under `Host *` the chain would then apply to its own hosts, which `ssh` refuses
     /// (`jumphost loop`) or never comes to the end of. Here it is left empty, with a warning, for every host that the
     /// chain itself names, so resolving jump by jump always ends.
-    pub proxy_jump: Vec<Jump>,
+    pub proxy_jump: Option<Vec<Jump>>,
     /// The command that makes the connection, as it stands in the file, tokens unexpanded.
     pub proxy_command: Option<String>,
     /// How long to wait for the connection; zero for as long as the system does, which is what `ssh` takes.

@@ -124,10 +124,8 @@ impl Pass<'_> {
         {
             self.warn(&at, "`CanonicalizeHostname` is passed over: names are taken as they are".to_owned());
         }
-        let proxy_jump = match self.values.proxy_jump.take() {
-            Some((chain, at)) => self.without_loop(chain, &at, &hostname),
-            None => Vec::new(),
-        };
+        let proxy_jump = self.values.proxy_jump.take();
+        let proxy_jump = proxy_jump.map(|(chain, at)| self.without_loop(chain, &at, &hostname));
         let proxy_command = self.values.proxy_command.take().filter(|command| !command.eq_ignore_ascii_case("none"));
         let host_key_alias = self.values.host_key_alias.take().map(|alias| alias.to_ascii_lowercase());
         let tokens = Tokens {
@@ -136,7 +134,7 @@ impl Pass<'_> {
             user: self.values.user.as_ref().unwrap_or(&self.query.local_user),
             port: self.values.port.unwrap_or(22),
             host_key_alias: host_key_alias.as_deref(),
-            last_jump: proxy_jump.last().map_or("", |jump| jump.host.as_str()),
+            last_jump: proxy_jump.as_ref().and_then(|chain| chain.last()).map_or("", |jump| jump.host.as_str()),
         };
         let mut config = expanded(&self.values, &tokens)?;
         config.host_key_alias = host_key_alias;

@@ -76,7 +76,8 @@ async fn a_refused_login_names_what_was_tried_and_what_would_be_taken() -> Resul
     let text = block(&error);
     assert!(text.starts_with(&format!("error: host: could not log in as {}", sshd.user())), "{text}");
     assert!(text.contains(&format!("the server refused `{}`", wrong.path().display())), "{text}");
-    assert!(text.contains(&format!("`{}` (no such file)", sshd.identity().display())), "{text}");
+    let missing = sshd.identity().display();
+    assert!(text.contains(&format!("could not be used: `{missing}` (no such file)")), "what was not sent: {text}");
     assert!(text.contains("it accepts publickey"), "{text}");
     Ok(())
 }

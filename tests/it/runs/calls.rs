@@ -48,20 +48,20 @@ mod one {
     use fabrs::prelude::*;
 
     #[task(default)]
-    pub(super) async fn deploy() {}
+    pub(super) fn deploy() {}
 
     #[task(default, name = "other", alias = "ship-it")]
-    pub(super) async fn another() {}
+    pub(super) fn another() {}
 }
 
 mod two {
     use fabrs::prelude::*;
 
     #[task]
-    pub(super) async fn deploy() {}
+    pub(super) fn deploy() {}
 
     #[task]
-    pub(super) async fn ship_it() {}
+    pub(super) fn ship_it() {}
 }
 
 fn hosts() -> Fake {

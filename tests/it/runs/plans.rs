@@ -12,22 +12,22 @@ use crate::support::{refused, scripted};
 const FILE: &str = "[env.live]\nhosts = ['app1']\nroles.web = ['web2', 'web1']\nroles.none = []\n";
 
 #[task(role = "web", rolling = 1)]
-async fn on_web() {}
+fn on_web() {}
 
 #[task(role = "wbe")]
-async fn on_a_role_that_is_none() {}
+fn on_a_role_that_is_none() {}
 
 #[task(role = "bd")]
-async fn on_another_that_is_none() {}
+fn on_another_that_is_none() {}
 
 #[task(role = "none")]
-async fn on_a_role_without_hosts() {}
+fn on_a_role_without_hosts() {}
 
 #[task(hosts("db1", " db2 ", "db1"))]
-async fn on_its_own_hosts() {}
+fn on_its_own_hosts() {}
 
 #[task(local)]
-async fn here() {}
+fn here() {}
 
 fn client(fake: &Fake, hosts: Option<&str>, settings: Settings) -> Result<Client> {
     let config = Config::parse(FILE, "fabrs.toml".as_ref())?;

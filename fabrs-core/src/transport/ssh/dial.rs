@@ -19,8 +19,8 @@ use crate::transport::{Dial, Invocation, Local, Request, Running, Transport};
 #[derive(Debug)]
 pub struct OpenSsh {
     settings: Arc<SshSettings>,
-    /// The gateways, so that all hosts behind one share its session.
-    gateways: Mutex<HashMap<Host, Arc<Link>>>,
+    /// The gateways by the way to them, so that all hosts behind one share its session.
+    gateways: Mutex<HashMap<Vec<Host>, Arc<Link>>>,
 }
 
 impl OpenSsh {
@@ -35,21 +35,28 @@ impl OpenSsh {
         let (target, gateways) = target::resolve(host, purpose, &self.settings)?;
         let mut before = None;
         let passed: Vec<Host> = passed.iter().cloned().chain([host.clone()]).collect();
-        for gateway in gateways {
-            if passed.contains(&gateway) {
+        for (at, gateway) in gateways.iter().enumerate() {
+            if passed.contains(gateway) {
                 let error =
                     Error::new(ErrorKind::Config, format!("the gateway {gateway} can only be reached through itself"));
                 return Err(error.on(host));
             }
-            before = Some(self.gateway(&gateway, before, &passed)?);
+            before = Some(self.gateway(gateway, &gateways[..at], before, &passed)?);
         }
         Ok(Link::new(target, before, Arc::clone(&self.settings)))
     }
 
     /// Returns the link to a gateway. The first of a chain is reached as its own configuration says, each other through
-    /// the one before it.
-    fn gateway(&self, gateway: &Host, before: Option<Arc<Link>>, passed: &[Host]) -> Result<Arc<Link>> {
-        if let Some(link) = self.gateways.lock().unwrap_or_else(PoisonError::into_inner).get(gateway) {
+    /// the one before it, to which `way` leads.
+    fn gateway(
+        &self,
+        gateway: &Host,
+        way: &[Host],
+        before: Option<Arc<Link>>,
+        passed: &[Host],
+    ) -> Result<Arc<Link>> {
+        let way: Vec<Host> = way.iter().chain([gateway]).cloned().collect();
+        if let Some(link) = self.gateways.lock().unwrap_or_else(PoisonError::into_inner).get(&way) {
             return Ok(Arc::clone(link));
         }
         let link = match before {
@@ -59,7 +66,7 @@ impl OpenSsh {
                 Arc::new(Link::new(target, before, Arc::clone(&self.settings)))
             }
         };
-        self.gateways.lock().unwrap_or_else(PoisonError::into_inner).insert(gateway.clone(), Arc::clone(&link));
+        self.gateways.lock().unwrap_or_else(PoisonError::into_inner).insert(way, Arc::clone(&link));
         Ok(link)
     }
 }

@@ -1,6 +1,6 @@
 //! Whether the key a server shows is the one on record.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,8 +18,9 @@ use crate::event::Event;
 #[derive(Debug, Default)]
 pub(super) struct KnownHostsFiles {
     read: Mutex<HashMap<Vec<PathBuf>, Arc<KnownHosts>>>,
-    /// Held while a question is asked, so that the answer to one host's is known to the next.
-    asking: tokio::sync::Mutex<()>,
+    /// Held while a question is asked, so that the answer to one host's is known to the next: a yes by the record, a no by
+    /// the name and the fingerprint that are kept here.
+    asking: tokio::sync::Mutex<HashSet<(String, String)>>,
 }
 
 impl KnownHostsFiles {
@@ -58,33 +59,34 @@ impl HostKeys {
     pub(super) async fn check(&self, shown: &PublicKeyOrCertificate) -> Result<()> {
         let blob = shown.public_key().to_bytes().map_err(|source| self.unreadable().caused_by(source))?;
         let key = HostKey::from_blob(blob).map_err(|source| self.unreadable().caused_by(source))?;
-        match self.verdict(&key)? {
-            Verdict::Known { .. } => return Ok(()),
-            Verdict::Revoked { at } => {
-                return Err(self
-                    .refuse(format!("the host's {} key is revoked", key.algorithm()))
-                    .caused_by(OnRecord { what: "revoked", at: at.to_string(), shown: key.fingerprint() }));
-            }
-            Verdict::Changed { at, algorithm } => return self.changed(&key, &at.to_string(), &algorithm),
+        if self.is_accepted(&key)? {
+            return Ok(());
+        }
+        let mut declined = self.settings.known_hosts.asking.lock().await;
+        // Another connection to the same name may have been answered while this one waited.
+        if self.is_accepted(&key)? {
+            return Ok(());
+        }
+        self.unknown(&key, &mut declined).await
+    }
+
+    /// Judges the key by what is on record; false where that says nothing.
+    fn is_accepted(&self, key: &HostKey) -> Result<bool> {
+        let trust = &self.target.trust;
+        let known = self.settings.known_hosts.load(&trust.files).map_err(|error| error.on(&self.target.host))?;
+        match known.lookup(&trust.name, key) {
+            Verdict::Known { .. } => Ok(true),
+            Verdict::Unknown => Ok(false),
+            Verdict::Revoked { at } => Err(self
+                .refuse(format!("the host's {} key is revoked", key.algorithm()))
+                .caused_by(OnRecord { what: "revoked", at: at.to_string(), shown: key.fingerprint() })),
+            Verdict::Changed { at, algorithm } => self.changed(key, &at.to_string(), &algorithm).map(|()| true),
             // As for ssh: we asked for the types on record first, so a server that shows another has none of them.
             Verdict::OtherType { recorded } => {
                 let types: Vec<String> = recorded.iter().map(|(name, at)| format!("{at} ({name})")).collect();
-                return self.changed(&key, &types.join(", "), key.algorithm());
+                self.changed(key, &types.join(", "), key.algorithm()).map(|()| true)
             }
-            Verdict::Unknown => {}
         }
-        let _turn = self.settings.known_hosts.asking.lock().await;
-        // Another connection to the same name may have been answered while this one waited.
-        match self.verdict(&key)? {
-            Verdict::Known { .. } => Ok(()),
-            _ => self.unknown(&key).await,
-        }
-    }
-
-    fn verdict(&self, key: &HostKey) -> Result<Verdict> {
-        let trust = &self.target.trust;
-        let known = self.settings.known_hosts.load(&trust.files).map_err(|error| error.on(&self.target.host))?;
-        Ok(known.lookup(&trust.name, key))
     }
 
     fn changed(&self, key: &HostKey, at: &str, algorithm: &str) -> Result<()> {
@@ -101,11 +103,18 @@ impl HostKeys {
     }
 
     /// Decides about a key that is on no record.
-    async fn unknown(&self, key: &HostKey) -> Result<()> {
+    async fn unknown(&self, key: &HostKey, declined: &mut HashSet<(String, String)>) -> Result<()> {
         let trust = &self.target.trust;
         match trust.strict {
             StrictHostKeyChecking::No | StrictHostKeyChecking::AcceptNew => self.record(key),
-            StrictHostKeyChecking::Ask if trust.may_ask => self.ask(key).await,
+            StrictHostKeyChecking::Ask if trust.may_ask => {
+                let shown = (trust.name.to_string(), key.fingerprint());
+                if declined.contains(&shown) || !self.ask(key).await? {
+                    declined.insert(shown);
+                    return Err(self.refuse("the host's key was not accepted".to_owned()));
+                }
+                self.record(key)
+            }
             StrictHostKeyChecking::Ask | StrictHostKeyChecking::Yes => {
                 let what = format!("the host's {} key is not known", key.algorithm());
                 let shown = Shown(key.fingerprint());
@@ -117,7 +126,8 @@ impl HostKeys {
         }
     }
 
-    async fn ask(&self, key: &HostKey) -> Result<()> {
+    /// Asks a person whether the key is the host's.
+    async fn ask(&self, key: &HostKey) -> Result<bool> {
         let name = &self.target.trust.name;
         let mut question = format!(
             "the host `{name}` shows a {} key that is not known.\nfingerprint: {}\naccept and record it? [yes/no] ",
@@ -134,16 +144,13 @@ impl HostKeys {
             }
         };
         self.asking.store(false, Ordering::Relaxed);
-        match answer?.trim() {
-            "no" => Err(self.refuse("the host's key was not accepted".to_owned())),
-            _ => self.record(key),
-        }
+        answer.map(|answer| answer.trim() != "no").map_err(|error| error.on(&self.target.host))
     }
 
     /// Writes a key down, in the first of the user's files.
     fn record(&self, key: &HostKey) -> Result<()> {
         let trust = &self.target.trust;
-        let Some(file) = trust.files.first() else { return Ok(()) };
+        let Some(file) = &trust.record else { return Ok(()) };
         let salt = trust.hash.then(salt).transpose().map_err(|error| error.on(&self.target.host))?;
         let written =
             known_hosts::entry_line(&trust.name, key, salt.as_ref()).and_then(|line| known_hosts::append(file, &line));

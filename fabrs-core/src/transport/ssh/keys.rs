@@ -28,6 +28,7 @@ pub(super) struct Keyring {
 pub(super) struct KeyFile {
     path: PathBuf,
     public: PublicKey,
+    elsewhere: bool,
     key: Mutex<KeyState>,
 }
 
@@ -35,38 +36,57 @@ pub(super) struct KeyFile {
 enum KeyState {
     Unlocked(Arc<PrivateKey>),
     Locked(Box<PrivateKey>),
+    /// Only the public half is in the file: an agent has to hold the other.
+    Elsewhere,
 }
 
 impl Keyring {
-    /// Returns the key in a file, `None` where there is no such file.
+    /// Returns the key in a file, or its public half in the file beside it with `.pub`; `None` where there is neither.
     pub(super) async fn load(&self, path: &Path) -> Result<Option<Arc<KeyFile>>> {
         let mut files = self.files.lock().await;
         if let Some(key) = files.get(path) {
             return Ok(Some(Arc::clone(key)));
         }
-        let unusable = || Error::new(ErrorKind::Auth, format!("the key `{}` can't be used", path.display()));
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(unusable().caused_by(source)),
-        };
-        let key = match PrivateKey::from_openssh(&text) {
-            Ok(key) => key,
-            // PEM of other kinds (PKCS#1, PKCS#8, SEC1), which russh reads where they are not encrypted.
-            Err(_) => russh::keys::decode_secret_key(&text, None).map_err(|source| unusable().caused_by(source))?,
-        };
-        let public = key.public_key().clone();
-        let state =
-            if key.is_encrypted() { KeyState::Locked(Box::new(key)) } else { KeyState::Unlocked(Arc::new(key)) };
-        let file = Arc::new(KeyFile { path: path.to_owned(), public, key: Mutex::new(state) });
+        let Some((public, state)) = read(path)? else { return Ok(None) };
+        let elsewhere = matches!(state, KeyState::Elsewhere);
+        let file = Arc::new(KeyFile { path: path.to_owned(), public, elsewhere, key: Mutex::new(state) });
         files.insert(path.to_owned(), Arc::clone(&file));
         Ok(Some(file))
     }
 }
 
+fn read(path: &Path) -> Result<Option<(PublicKey, KeyState)>> {
+    let unusable = |path: &Path| Error::new(ErrorKind::Auth, format!("the key `{}` can't be used", path.display()));
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+            let beside = path.with_added_extension("pub");
+            let public = std::fs::read_to_string(beside).ok().and_then(|text| PublicKey::from_openssh(&text).ok());
+            return Ok(public.map(|public| (public, KeyState::Elsewhere)));
+        }
+        Err(source) => return Err(unusable(path).caused_by(source)),
+    };
+    if let Ok(public) = PublicKey::from_openssh(&text) {
+        return Ok(Some((public, KeyState::Elsewhere)));
+    }
+    let key = match PrivateKey::from_openssh(&text) {
+        Ok(key) => key,
+        // PEM of other kinds (PKCS#1, PKCS#8, SEC1), which russh reads where they are not encrypted.
+        Err(_) => russh::keys::decode_secret_key(&text, None).map_err(|source| unusable(path).caused_by(source))?,
+    };
+    let public = key.public_key().clone();
+    let state = if key.is_encrypted() { KeyState::Locked(Box::new(key)) } else { KeyState::Unlocked(Arc::new(key)) };
+    Ok(Some((public, state)))
+}
+
 impl KeyFile {
     pub(super) fn public(&self) -> &PublicKey {
         &self.public
+    }
+
+    /// Tells whether only the public half is here, so that an agent has to hold the other.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.elsewhere
     }
 
     /// Returns the private key, asking for its passphrase where that is needed: once for all hosts.
@@ -75,6 +95,11 @@ impl KeyFile {
         let locked = match &*state {
             KeyState::Unlocked(key) => return Ok(Arc::clone(key)),
             KeyState::Locked(key) => key,
+            KeyState::Shut(error) => return Err(error.clone()),
+            KeyState::Elsewhere => {
+                let text = format!("the private half of `{}` is not in it", self.path.display());
+                return Err(Error::new(ErrorKind::Auth, text));
+            }
         };
         let question = format!("passphrase for `{}`: ", self.path.display());
         for _ in 0..TRIES {
@@ -85,7 +110,9 @@ impl KeyFile {
                 return Ok(key);
             }
         }
-        Err(Error::new(ErrorKind::Auth, format!("the passphrase for `{}` was wrong", self.path.display())))
+        let error = Error::new(ErrorKind::Auth, format!("the passphrase for `{}` was wrong", self.path.display()));
+        *state = KeyState::Shut(error.clone());
+        Err(error)
     }
 }
 

@@ -42,7 +42,7 @@ impl Ending {
     ///
     /// Only POSIX is used, and tried with dash, bash and busybox: asynchronous lists get `/dev/null` for input, hence
     /// descriptor 3; the watcher survives the TERM that it sends, since KILL may have to follow.
-    pub(super) fn line<'a>(self, command: &'a str) -> Cow<'a, str> {
+    pub(super) fn line(self, command: &str) -> Cow<'_, str> {
         match self {
             Self::Signal | Self::Key => command.into(),
             Self::Watcher => format!(

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
@@ -39,33 +39,47 @@ pub(super) struct Link {
     target: Arc<Target>,
     gateway: Option<Arc<Self>>,
     settings: Arc<SshSettings>,
-    session: Mutex<Option<Arc<Session>>>,
+    /// What came of the last attempt to connect.
+    last: Mutex<Option<Result<Arc<Session>>>>,
+    /// How many attempts have failed.
+    failures: AtomicU64,
 }
 
 impl Link {
     pub(super) fn new(target: Target, gateway: Option<Arc<Self>>, settings: Arc<SshSettings>) -> Self {
-        Self { target: Arc::new(target), gateway, settings, session: Mutex::new(None) }
+        Self { target: Arc::new(target), gateway, settings, last: Mutex::new(None), failures: AtomicU64::new(0) }
     }
 
     /// Returns the session, connecting where there is none; others that ask meanwhile wait for the same.
     pub(super) async fn session(&self) -> Result<Arc<Session>> {
-        let mut held = self.session.lock().await;
-        if let Some(session) = held.as_ref().filter(|session| !session.is_closed()) {
-            return Ok(Arc::clone(session));
+        let failures = self.failures.load(Ordering::Relaxed);
+        let mut last = self.last.lock().await;
+        match &*last {
+            Some(Ok(session)) if !session.is_closed() => return Ok(Arc::clone(session)),
+            // It failed while this one waited: a hundred hosts behind a dead gateway must not try it one by one.
+            Some(Err(error)) if self.failures.load(Ordering::Relaxed) != failures => return Err(error.clone()),
+            _ => {}
         }
-        let session = self.connect().await?;
-        *held = Some(Arc::clone(&session));
-        Ok(session)
+        let result = self.connect().await;
+        if result.is_err() {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        *last = Some(result.clone());
+        result
     }
 
     pub(super) async fn close(&self) {
-        let session = self.session.lock().await.take();
-        if let Some(session) = session {
+        let last = self.last.lock().await.take();
+        if let Some(Ok(session)) = last {
             session.close().await;
         }
     }
 
     async fn connect(&self) -> Result<Arc<Session>> {
+        if let Some(gateway) = &self.gateway {
+            // First, so that the time it takes, with a person who is asked for it, is not the host's.
+            self.reach(gateway).await?;
+        }
         let gone = Gone::new();
         let mut handle = self.greet(&gone).await?;
         match timeout(LOGIN_TIMEOUT, log_in(&mut handle, &self.target, &self.settings)).await {
@@ -140,14 +154,22 @@ impl Link {
         })
     }
 
-    /// Opens a stream to the target through a gateway's session. Boxed, since a gateway may have a gateway.
-    fn through<'a>(&'a self, gateway: &'a Self) -> BoxFuture<'a, Result<DuplexStream>> {
+    /// Opens a stream to the target through a gateway's session.
+    async fn through(&self, gateway: &Self) -> Result<DuplexStream> {
+        let session = self.reach(gateway).await?;
+        let Target { address, port, .. } = &*self.target;
+        session.tunnel(address, *port).await.map_err(|source| {
+            let text = format!("the gateway {} could not connect to {address} port {port}", gateway.target.host);
+            self.error(ErrorKind::Connect, text).caused_by(source)
+        })
+    }
+
+    /// Returns the session of the gateway. Boxed, since a gateway may have a gateway.
+    fn reach<'a>(&'a self, gateway: &'a Self) -> BoxFuture<'a, Result<Arc<Session>>> {
         async move {
-            let session = gateway.session().await?;
-            let Target { address, port, .. } = &*self.target;
-            session.tunnel(address, *port).await.map_err(|source| {
-                let text = format!("the gateway {} could not connect to {address} port {port}", gateway.target.host);
-                self.error(ErrorKind::Connect, text).caused_by(source)
+            gateway.session().await.map_err(|source| {
+                let text = format!("could not get through its gateway {}", gateway.target.host);
+                self.error(source.kind(), text).caused_by(source)
             })
         }
         .boxed()

@@ -28,6 +28,8 @@ pub(super) struct LoginAttempt<'a> {
     settings: &'a SshSettings,
     /// What was offered, in words, for the error.
     tried: Vec<String>,
+    /// What could not be offered, and why.
+    unusable: Vec<String>,
     /// What the server would take, as its last refusal said; nothing known before the first.
     methods: Option<Vec<MethodKind>>,
 }
@@ -40,7 +42,7 @@ enum Candidate {
 
 /// Logs in, or says what was tried and what the server would take.
 pub(super) async fn log_in(handle: &mut Handle<Handler>, target: &Target, settings: &SshSettings) -> Result<()> {
-    let mut attempt = LoginAttempt { handle, target, settings, tried: Vec::new(), methods: None };
+    let mut attempt = LoginAttempt { handle, target, settings, tried: Vec::new(), unusable: Vec::new(), methods: None };
     if target.login.publickey && attempt.by_keys().await? {
         return Ok(());
     }
@@ -91,15 +93,18 @@ impl LoginAttempt<'_> {
         match self.settings.keyring.load(path).await {
             Ok(Some(file)) => {
                 let known = held.iter().position(|(key, _)| key.key_data() == file.public().key_data());
-                candidates.push(match known {
-                    Some(at) => Candidate::Agent(held.remove(at).0, name),
-                    None => Candidate::File(file, name),
-                });
+                match known {
+                    Some(at) => candidates.push(Candidate::Agent(held.remove(at).0, name)),
+                    None if file.is_elsewhere() => {
+                        self.unusable.push(format!("`{name}` (its private half is neither here nor in the agent)"));
+                    }
+                    None => candidates.push(Candidate::File(file, name)),
+                }
             }
-            Ok(None) if self.target.login.named => self.tried.push(format!("`{name}` (no such file)")),
+            Ok(None) if self.target.login.named => self.unusable.push(format!("`{name}` (no such file)")),
             Ok(None) => {}
             // One bad file must not hide the others; it is named if the login fails.
-            Err(error) => self.tried.push(format!("`{name}` ({})", innermost(&error))),
+            Err(error) => self.unusable.push(format!("`{name}` ({})", innermost(&error))),
         }
         Ok(())
     }
@@ -113,25 +118,25 @@ impl LoginAttempt<'_> {
         let user = self.target.user.as_str();
         match (candidate, agent) {
             (Candidate::File(file, name), _) => {
-                self.tried.push(format!("`{name}`"));
                 let mut signer = FileSigner { file: &file, ask: &*self.settings.ask };
                 let (key, hash) = (file.public().clone(), hash_for(file.public()));
                 match self.handle.authenticate_publickey_with(user, key, hash, &mut signer).await {
                     Ok(result) => self.took(Ok(result)),
                     Err(SignError::Key(error)) => {
-                        self.tried.push(format!("`{name}` ({error})"));
+                        self.tried.pop();
+                        self.unusable.push(format!("`{name}` ({error})"));
                         Ok(false)
                     }
                     Err(SignError::Gone) => Err(self.closed()),
                 }
             }
             (Candidate::Agent(key, name), Some(agent)) => {
-                self.tried.push(format!("`{name}` of the agent"));
                 let hash = hash_for(&key);
                 match self.handle.authenticate_publickey_with(user, key, hash, agent).await {
                     Ok(result) => self.took(Ok(result)),
                     Err(error) => {
-                        self.tried.push(format!("`{name}` (the agent did not sign: {error})"));
+                        self.tried.pop();
+                        self.unusable.push(format!("`{name}` (the agent did not sign: {error})"));
                         Ok(false)
                     }
                 }
@@ -185,7 +190,7 @@ impl LoginAttempt<'_> {
             for prompt in prompts {
                 let question = format!("{}: {}", self.target.host.label(), prompt.prompt);
                 let answer = if prompt.echo {
-                    self.settings.ask.line(&question).await?
+                    self.settings.ask.line(&question).await.map_err(|error| error.on(&self.target.host))?
                 } else {
                     self.secret(&question).await?.expose().to_owned()
                 };
@@ -232,6 +237,9 @@ impl LoginAttempt<'_> {
 
     fn refused(&self) -> Error {
         let mut text = format!("the server refused {}", self.list());
+        if !self.unusable.is_empty() {
+            let _ = write!(text, "; could not be used: {}", self.unusable.join(", "));
+        }
         if let Some(methods) = self.methods.as_ref().filter(|methods| !methods.is_empty()) {
             let names: Vec<String> = methods.iter().map(|method| <&str>::from(method).to_owned()).collect();
             let _ = write!(text, "; it accepts {}", names.join(", "));
@@ -239,7 +247,9 @@ impl LoginAttempt<'_> {
         let error = self.error().caused_by(Refused(text));
         let asks = self.allows(MethodKind::Password) || self.allows(MethodKind::KeyboardInteractive);
         match (self.target.login.may_ask, asks && self.methods.is_some()) {
-            (false, true) => error.hint("it would take a password, but nobody can be asked: use a key, or a terminal"),
+            (false, true) if self.settings.password.is_none() => {
+                error.hint("it would take a password, but nobody can be asked: use a key, or a terminal")
+            }
             _ => error.hint(format!("is this the right user and key? try `ssh -v {}`", self.target.host)),
         }
     }

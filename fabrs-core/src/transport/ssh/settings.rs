@@ -75,13 +75,13 @@ impl SshSettings {
         self.config.get_or_init(|| self.read_config()).as_ref().map_err(Clone::clone)
     }
 
-    /// Returns the question that the ssh config is asked about a host.
-    pub(super) fn query(&self, host: &Host) -> Query<'_> {
+    /// Returns the question that the ssh config is asked about a host, with the user and the port that were typed.
+    pub(super) fn query(&self, host: &Host, user: Option<&String>, port: Option<u16>) -> Query<'_> {
         let mut query = Query::new(host.name(), self.local_user(), self.home()).env(&environment);
-        if let Some(user) = host.user().map(str::to_owned).or_else(|| self.user.argument.clone()) {
+        if let Some(user) = host.user().or(user.map(String::as_str)) {
             query = query.user(user);
         }
-        match host.port().or(self.port.argument) {
+        match host.port().or(port) {
             Some(port) => query.port(port),
             None => query,
         }

@@ -7,7 +7,7 @@ use fabrs_openssh::config::{HostConfig, IdentityAgent, Jump, StrictHostKeyChecki
 use fabrs_openssh::known_hosts::HostName;
 
 use super::settings::SshSettings;
-use crate::config::Settings;
+use crate::config::{Choice, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
@@ -37,8 +37,10 @@ pub(super) struct Target {
 pub(super) struct Trust {
     pub(super) name: HostName,
     pub(super) strict: StrictHostKeyChecking,
-    /// The files in the order in which they are looked through; a new key goes into the first.
+    /// The files in the order in which they are looked through.
     pub(super) files: Vec<PathBuf>,
+    /// The user's file that a new key goes into.
+    pub(super) record: Option<PathBuf>,
     pub(super) hash: bool,
     /// Whether a question may be asked.
     pub(super) may_ask: bool,
@@ -70,22 +72,28 @@ pub(super) enum Purpose {
 
 /// Resolves a host, and returns the gateways on the way to it, first to last.
 pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> Result<(Target, Vec<Host>)> {
+    // As for ssh, what was said of the run's hosts says nothing of the gateways to them.
+    let (user, port) = match purpose {
+        Purpose::Work => (settings.user.clone(), settings.port),
+        Purpose::Gateway => (Choice::default(), Choice::default()),
+    };
     let config = settings
         .config()?
-        .resolve(&settings.query(host))
+        .resolve(&settings.query(host, user.argument.as_ref(), port.argument))
         .map_err(|source| Error::new(ErrorKind::Config, "the ssh config can't be used").on(host).caused_by(source))?;
     for warning in &config.warnings {
         settings.sink.event(&Event::Warning { host: Some(host), text: &warning.to_string() });
     }
-    if let Some(command) = config.proxy_command.as_deref().filter(|command| *command != "none") {
+    let typed = purpose == Purpose::Work && settings.gateway.argument.is_some();
+    if let Some(command) = config.proxy_command.as_deref().filter(|_| !typed) {
         let error = Error::new(ErrorKind::Config, format!("`ProxyCommand {command}` is not supported"));
         return Err(error.on(host).hint("`ProxyJump` is, and so is `gateway` in fabrs.toml"));
     }
     let user = match host.user() {
         Some(user) => user.to_owned(),
-        None => settings.user.resolve(config.user.clone(), settings.local_user().to_owned()),
+        None => user.resolve(config.user.clone(), settings.local_user().to_owned()),
     };
-    let port = host.port().unwrap_or_else(|| settings.port.resolve(config.port, Settings::PORT));
+    let port = host.port().unwrap_or_else(|| port.resolve(config.port, Settings::PORT));
     let gateways = gateways(host, purpose, &config, settings)?;
     let may_ask = !config.batch_mode.unwrap_or(false) && settings.ask.available();
     let keepalive = config.server_alive_interval.unwrap_or(KEEPALIVE);
@@ -111,13 +119,13 @@ fn gateways(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSe
     if let Some(gateway) = of_run.and_then(|gateway| gateway.argument.as_ref()) {
         return Ok(vec![gateway.clone()]);
     }
-    if !config.proxy_jump.is_empty() {
+    if let Some(chain) = &config.proxy_jump {
         let parse = |jump: &Jump| {
             jump.to_string().parse().map_err(|source| {
                 Error::new(ErrorKind::Config, format!("`ProxyJump {jump}` names no host")).on(host).caused_by(source)
             })
         };
-        return config.proxy_jump.iter().map(parse).collect();
+        return chain.iter().map(parse).collect();
     }
     // A gateway that is worked on as well is not its own gateway.
     let by_file = of_run.and_then(|gateway| gateway.config.as_ref()).filter(|gateway| gateway.name() != host.name());
@@ -132,11 +140,13 @@ fn trust(config: &HostConfig, port: u16, settings: &SshSettings, may_ask: bool) 
     let user = config.user_known_hosts_files.clone();
     let global = config.global_known_hosts_files.clone();
     let mut files = user.unwrap_or_else(|| HostConfig::default_user_known_hosts_files(settings.home()));
+    let record = files.first().cloned();
     files.extend(global.unwrap_or_else(HostConfig::default_global_known_hosts_files));
     Trust {
         name,
         strict: config.strict_host_key_checking.unwrap_or(StrictHostKeyChecking::Ask),
         files,
+        record,
         hash: config.hash_known_hosts.unwrap_or(false),
         may_ask,
     }

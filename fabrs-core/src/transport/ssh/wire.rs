@@ -66,8 +66,14 @@ impl ChannelWire {
         if invocation.pty {
             input = typed(&input);
         }
-        // The watcher reads the end of file as the end of the connection.
-        let feed = (ending != Ending::Watcher).then(|| feed(Arc::clone(&write), input).boxed());
+        let to = Arc::clone(&write);
+        let feed = match ending {
+            Ending::Signal => Some(feed(to, input).boxed()),
+            // After an end of file no key could be sent; the terminal's own character has to do.
+            Ending::Key => Some(async move { drop(to.data_bytes(input).await) }.boxed()),
+            // The watcher reads the end of file as the end of the connection.
+            Ending::Watcher => None,
+        };
         Ok(Self { read, write, feed, session, command, ending, _slot: slot })
     }
 }

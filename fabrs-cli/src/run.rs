@@ -1,0 +1,166 @@
+//! One run of the tool, from the first connection to the exit code.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fabrs_core::config::{Input, Inventory, Mode, Settings, Unreachable, Variables, Wanted};
+use fabrs_core::event::{Event, Sink};
+use fabrs_core::group::{Group, Outcome};
+use fabrs_core::transport::{Ask, Level, NoInput, Terminal};
+use fabrs_core::{Client, Error, ErrorKind, Executor, Plan, Result, ShellLine};
+
+use crate::interrupt::{Interrupted, Interrupts};
+use crate::show::{Screen, summary};
+use crate::typed::Typed;
+
+/// How long the output of a run that was ended at once may still take.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// One run: what was typed, and what it means here.
+pub(crate) struct Run {
+    pub(crate) typed: Typed,
+    pub(crate) settings: Settings,
+    pub(crate) inventory: Inventory,
+    pub(crate) variables: Variables,
+    /// Whether all that is to be done is a shell line on one host, which then passes through as it is.
+    pub(crate) one_line_on_one_host: bool,
+}
+
+impl Run {
+    /// Runs everything, and returns the exit code when all is told and closed.
+    pub(crate) async fn finish(self) -> Result<ExitCode> {
+        let interrupts = Interrupts::new()
+            .map_err(|source| Error::new(ErrorKind::Internal, "could not listen for signals").caused_by(source))?;
+        let broken = fabrs_core::transport::RunStop::default();
+        let sign = broken.clone();
+        let screen = Screen::new(&self.typed.globals, self.one_line_on_one_host, &self.variables, move || {
+            sign.raise(Level::Stop);
+        });
+        let client = self.client(&screen.sink);
+        let say = |text: &str| screen.note(&format!("{text}\n"));
+        let work = async {
+            // Nobody reads a single line's output any more, so it ends as it would in a pipe of the shell. Tasks go on:
+            // a deploy must not be half done because the reader of its log went away.
+            let gone = broken.above(Level::Run);
+            tokio::select! {
+                result = self.steps(&client, &screen) => result,
+                _ = gone, if self.typed.calls.is_empty() => {
+                    client.stop().raise(Level::Stop);
+                    Ok(ExitCode::from(128 + 13))
+                }
+            }
+        };
+        let (result, interrupted) = interrupts.guard(&client, say, work).await;
+        let ended = result.is_some();
+        if ended {
+            client.close().await;
+        }
+        let code = match result {
+            Some(Err(error)) => {
+                screen.error(&error);
+                Ok(ExitCode::from(error.exit_code().code()))
+            }
+            Some(Ok(code)) => Ok(code),
+            None => Ok(ExitCode::FAILURE),
+        };
+        let sink = Arc::clone(&screen.sink);
+        // The writer may wait for a terminal; the thread of the runtime must not.
+        let finished = tokio::task::spawn_blocking(move || sink.finish());
+        if ended {
+            drop(finished.await);
+        } else {
+            drop(tokio::time::timeout(LAST_WORDS, finished).await);
+        }
+        match interrupted {
+            Some(Interrupted(kind)) => Ok(ExitCode::from(128 + u8::try_from(kind.as_raw_value()).unwrap_or(2))),
+            None => code,
+        }
+    }
+
+    fn client(&self, sink: &Arc<dyn Sink>) -> Client {
+        let builder = Client::builder()
+            .settings(self.settings.clone())
+            .inventory(self.inventory.clone())
+            .ahead(!self.typed.calls.is_empty())
+            .sink(Arc::clone(sink));
+        if self.typed.globals.echo { builder.echo().build() } else { builder.build() }
+    }
+
+    /// Runs the tasks, then the line.
+    async fn steps(&self, client: &Client, screen: &Screen) -> Result<ExitCode> {
+        self.confirm().await?;
+        let mut code = ExitCode::SUCCESS;
+        if !self.typed.calls.is_empty() {
+            let plan = Plan::new(self.typed.calls.clone(), client)?;
+            let report = Executor::new(client.clone()).run(&plan).await;
+            if !self.typed.globals.json {
+                screen.note(&summary(&report));
+            }
+            code = ExitCode::from(report.exit_code().code());
+            if !report.is_ok() {
+                return Ok(code);
+            }
+        }
+        match &self.typed.line {
+            Some(line) => self.line(line, client, screen).await,
+            None => Ok(code),
+        }
+    }
+
+    /// Asks for the name of a protected environment before anything is changed in it.
+    async fn confirm(&self) -> Result<()> {
+        let Some(environment) = self.inventory.environment().filter(|environment| environment.is_protected()) else {
+            return Ok(());
+        };
+        if self.settings.assume_yes || self.settings.mode == Mode::DryRun {
+            return Ok(());
+        }
+        let name = environment.name();
+        let question = format!("`{name}` is protected; type its name to go on: ");
+        let answer = match self.settings.input {
+            Input::Allowed => Terminal::default().line(&question).await,
+            Input::Refused => NoInput.line(&question).await,
+        };
+        let answer = answer.map_err(|error| error.hint("`-y` answers for you"))?;
+        if answer.trim() == name {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Prompt, format!("`{name}` was not confirmed, nothing was run")))
+    }
+
+    /// Runs the line after `--` on every host.
+    async fn line(&self, line: &str, client: &Client, screen: &Screen) -> Result<ExitCode> {
+        let hosts = client.inventory().hosts_for(&Wanted::Inherit)?;
+        let group = Group::of(client, &hosts)?.limit(self.settings.at_once().get());
+        let group = match self.settings.unreachable {
+            Unreachable::Skip => group.skip_unreachable(),
+            Unreachable::Fail => group,
+        };
+        let line = ShellLine::raw(line);
+        let outcomes = group.each(|host| host.run(&line)).await;
+        let mut codes = Vec::new();
+        for (host, outcome) in &outcomes {
+            if let Outcome::Skipped(error) = outcome {
+                let text = format!("left out: {}", error.doing());
+                screen.sink.event(&Event::Warning { host: Some(host), text: &text });
+            } else if let Some(error) = outcome.error() {
+                // The one line's own status says all there is to say; of several hosts it must be said which.
+                if !(self.one_line_on_one_host && error.kind() == ErrorKind::Exit) {
+                    screen.error(&error.clone().without_location());
+                }
+                if self.one_line_on_one_host
+                    && let (ErrorKind::Exit, Some(output)) = (error.kind(), error.output())
+                {
+                    return Ok(ExitCode::from(u8::try_from(output.status()?.shell_code()).unwrap_or(u8::MAX)));
+                }
+                codes.push(error.exit_code());
+            } else if !outcome.is_ok() {
+                let text = format!("{}: {}", host.label(), outcome.word().as_str());
+                screen.sink.event(&Event::Warning { host: None, text: &text });
+                codes.push(fabrs_core::ExitCode::Failed);
+            }
+        }
+        Ok(ExitCode::from(fabrs_core::ExitCode::worst(codes).code()))
+    }
+}
