@@ -4,11 +4,18 @@
 //! broken test. Where OpenSSH is missing, the tests fail and say what to install.
 
 mod ambient;
+mod answers;
 mod cancel;
 mod contract;
 mod dry_run;
+mod gateways;
 mod groups;
+mod host_keys;
+mod logins;
 mod output_sinks;
+mod questions;
+mod records;
 mod runs;
 mod sessions;
 mod support;
+mod ways;

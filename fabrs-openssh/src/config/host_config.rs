@@ -39,7 +39,7 @@ pub struct HostConfig {
     pub host_key_alias: Option<String>,
     /// Whether names are hashed when they are recorded. `ssh` takes no.
     pub hash_known_hosts: Option<bool>,
-    /// The hosts to go through, in order; empty for none.
+    /// The hosts to go through, in order; empty where it is said that there are none (`none`).
     ///
     /// `ssh` reaches the first of them by that host's own configuration, a `ProxyJump` included, and the others
     /// through the one before. Under `Host *` the chain would then apply to its own hosts, which `ssh` refuses

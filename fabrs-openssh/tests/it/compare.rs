@@ -56,8 +56,8 @@ pub(crate) fn in_words_of_ssh(config: &HostConfig, me: &Me) -> Answer {
         Some(ForwardAgent::Yes) => ("forwardagent", "yes".to_owned()),
         Some(ForwardAgent::Socket(path)) => ("forwardagent", path.to_string_lossy().into_owned()),
     });
-    if !config.proxy_jump.is_empty() {
-        words.push(("proxyjump", shown(&config.proxy_jump)));
+    if let Some(chain) = config.proxy_jump.as_ref().filter(|chain| !chain.is_empty()) {
+        words.push(("proxyjump", shown(chain)));
     }
     let mut answer = Answer::new();
     for (keyword, value) in words {

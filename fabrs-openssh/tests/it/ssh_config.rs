@@ -121,7 +121,7 @@ fn a_jump_host_that_is_its_own_is_refused_by_ssh_and_reached_directly_here() {
     assert!(refusal.contains("jumphost loop"), "{refusal}");
     let me = Me::known();
     let ours = resolve(&path, me, "jump", None).expect("the configuration is a good one");
-    assert!(ours.proxy_jump.is_empty());
+    assert_eq!(ours.proxy_jump, Some(Vec::new()));
     assert!(
         ours.warnings[0]
             .to_string()

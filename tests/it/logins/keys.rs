@@ -9,6 +9,12 @@ use fabrs_testing::{Key, KeyType, Sshd};
 use crate::answers::Answers;
 use crate::support::{block, client_of, connect, refused, settings, ssh_config};
 
+/// Lines of config that name keys.
+fn named(keys: &[Key]) -> String {
+    let lines: Vec<String> = keys.iter().map(|key| format!("IdentityFile {}\n", key.path().display())).collect();
+    lines.concat()
+}
+
 #[tokio::test]
 async fn every_kind_of_key_logs_in() -> Result<()> {
     for kind in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
@@ -70,7 +76,9 @@ async fn a_locked_key_without_anyone_to_ask_is_named() -> Result<()> {
 async fn a_refused_login_names_what_was_tried_and_what_would_be_taken() -> Result<()> {
     let sshd = Sshd::start();
     let wrong = Key::generate(sshd.dir().join("wrong"), KeyType::Ed25519, "");
-    fs::remove_file(sshd.identity()).expect("the directory is ours");
+    for half in [sshd.identity().to_owned(), sshd.identity_key().public_path()] {
+        fs::remove_file(half).expect("the directory is ours");
+    }
     let config = format!("IdentityFile {}\n", wrong.path().display());
     let error = refused(client_of(&sshd, &config).build().connect("host")?.run("true").await, ErrorKind::Auth);
     let text = block(&error);
@@ -111,7 +119,7 @@ async fn one_bad_key_file_does_not_hide_the_next() -> Result<()> {
 async fn a_server_that_hangs_up_after_too_many_keys_is_told_with_what_to_do() -> Result<()> {
     let sshd = Sshd::builder().option("MaxAuthTries", "2").start();
     let wrong = ["one", "two", "three"].map(|name| Key::generate(sshd.dir().join(name), KeyType::Ed25519, ""));
-    let config = wrong.iter().map(|key| format!("IdentityFile {}\n", key.path().display())).collect::<String>();
+    let config = named(&wrong);
     let error = refused(client_of(&sshd, &config).build().connect("host")?.run("true").await, ErrorKind::Auth);
     let text = block(&error);
     assert!(text.contains("the server hung up after"), "{text}");
@@ -123,7 +131,7 @@ async fn a_server_that_hangs_up_after_too_many_keys_is_told_with_what_to_do() ->
 async fn a_key_that_was_typed_is_offered_first_and_each_key_once() -> Result<()> {
     let sshd = Sshd::builder().option("MaxAuthTries", "2").start();
     let others = ["one", "two", "three"].map(|name| Key::generate(sshd.dir().join(name), KeyType::Ed25519, ""));
-    let config = others.iter().map(|key| format!("IdentityFile {}\n", key.path().display())).collect::<String>();
+    let config = named(&others);
     let mut typed = settings(&ssh_config(&sshd, &config));
     typed.identities = vec![sshd.identity().to_owned()];
     Client::builder().settings(typed.clone()).build().connect("host")?.run("true").await?;

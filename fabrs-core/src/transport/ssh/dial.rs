@@ -48,13 +48,7 @@ impl OpenSsh {
 
     /// Returns the link to a gateway. The first of a chain is reached as its own configuration says, each other through
     /// the one before it, to which `way` leads.
-    fn gateway(
-        &self,
-        gateway: &Host,
-        way: &[Host],
-        before: Option<Arc<Link>>,
-        passed: &[Host],
-    ) -> Result<Arc<Link>> {
+    fn gateway(&self, gateway: &Host, way: &[Host], before: Option<Arc<Link>>, passed: &[Host]) -> Result<Arc<Link>> {
         let way: Vec<Host> = way.iter().chain([gateway]).cloned().collect();
         if let Some(link) = self.gateways.lock().unwrap_or_else(PoisonError::into_inner).get(&way) {
             return Ok(Arc::clone(link));

@@ -42,17 +42,25 @@ impl KnownHostsFiles {
     }
 }
 
+/// How the check of one server's key stands.
+#[derive(Debug, Default)]
+pub(super) struct KeyCheck {
+    /// Whether a person is being asked right now; the clock of the handshake stands still meanwhile.
+    pub(super) asking: AtomicBool,
+    /// Whether another key is on record, and the server is only spoken to because checking is off.
+    pub(super) mistrusted: AtomicBool,
+}
+
 /// Judges the key of one server.
 pub(super) struct HostKeys {
     target: Arc<Target>,
     settings: Arc<SshSettings>,
-    /// Whether a person is being asked right now; the clock of the handshake stands still meanwhile.
-    asking: Arc<AtomicBool>,
+    check: Arc<KeyCheck>,
 }
 
 impl HostKeys {
-    pub(super) fn new(target: Arc<Target>, settings: Arc<SshSettings>, asking: Arc<AtomicBool>) -> Self {
-        Self { target, settings, asking }
+    pub(super) fn new(target: Arc<Target>, settings: Arc<SshSettings>, check: Arc<KeyCheck>) -> Self {
+        Self { target, settings, check }
     }
 
     /// Accepts the key or says why not.
@@ -92,6 +100,7 @@ impl HostKeys {
     fn changed(&self, key: &HostKey, at: &str, algorithm: &str) -> Result<()> {
         if self.target.trust.strict == StrictHostKeyChecking::No {
             let text = format!("the host's {algorithm} key is not the one in {at}; it is not checked");
+            self.check.mistrusted.store(true, Ordering::Relaxed);
             self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
             return Ok(());
         }
@@ -134,7 +143,7 @@ impl HostKeys {
             key.algorithm(),
             key.fingerprint()
         );
-        self.asking.store(true, Ordering::Relaxed);
+        self.check.asking.store(true, Ordering::Relaxed);
         let answer = loop {
             let answer = self.settings.ask.line(&question).await;
             match answer.as_deref().map(str::trim) {
@@ -143,7 +152,7 @@ impl HostKeys {
                 Ok(_) => "please say `yes`, `no`, or the fingerprint: ".clone_into(&mut question),
             }
         };
-        self.asking.store(false, Ordering::Relaxed);
+        self.check.asking.store(false, Ordering::Relaxed);
         answer.map(|answer| answer.trim() != "no").map_err(|error| error.on(&self.target.host))
     }
 

@@ -36,6 +36,8 @@ pub(super) struct KeyFile {
 enum KeyState {
     Unlocked(Arc<PrivateKey>),
     Locked(Box<PrivateKey>),
+    /// Nobody knew its passphrase: it is not asked for again.
+    Shut(Error),
     /// Only the public half is in the file: an agent has to hold the other.
     Elsewhere,
 }

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
+use russh::ChannelOpenFailure::AdministrativelyProhibited;
 use russh::client::{self, Handle};
 use russh::{Preferred, cipher};
 use tokio::io::DuplexStream;
@@ -14,7 +15,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::handler::{Ended, Gone, Handler};
-use super::host_key::HostKeys;
+use super::host_key::{HostKeys, KeyCheck};
 use super::login::log_in;
 use super::session::Session;
 use super::settings::SshSettings;
@@ -80,9 +81,10 @@ impl Link {
             // First, so that the time it takes, with a person who is asked for it, is not the host's.
             self.reach(gateway).await?;
         }
-        let gone = Gone::new();
-        let mut handle = self.greet(&gone).await?;
-        match timeout(LOGIN_TIMEOUT, log_in(&mut handle, &self.target, &self.settings)).await {
+        let (gone, check) = (Gone::new(), Arc::new(KeyCheck::default()));
+        let mut handle = self.greet(&gone, &check).await?;
+        let mistrusted = check.mistrusted.load(Ordering::Relaxed);
+        match timeout(LOGIN_TIMEOUT, log_in(&mut handle, &self.target, &self.settings, mistrusted)).await {
             Ok(result) => result?,
             Err(_) => return Err(self.error(ErrorKind::Auth, "the server did not answer the login".to_owned())),
         }
@@ -90,16 +92,15 @@ impl Link {
     }
 
     /// Reaches the server and agrees on keys with it, within the connect timeout.
-    async fn greet(&self, gone: &Arc<Gone>) -> Result<Handle<Handler>> {
-        let asking = Arc::new(AtomicBool::new(false));
+    async fn greet(&self, gone: &Arc<Gone>, check: &Arc<KeyCheck>) -> Result<Handle<Handler>> {
         let mut deadline = Instant::now() + self.target.connect_timeout;
-        let mut attempt = pin!(self.greet_again(gone, &asking));
+        let mut attempt = pin!(self.greet_again(gone, check));
         loop {
             tokio::select! {
                 result = &mut attempt => return result,
                 () = tokio::time::sleep_until(deadline) => {}
             }
-            if !asking.load(Ordering::Relaxed) {
+            if !check.asking.load(Ordering::Relaxed) {
                 let Target { address, port, connect_timeout, .. } = &*self.target;
                 let text = format!("no answer from {address} port {port} within {connect_timeout:?}");
                 return Err(self.error(ErrorKind::Connect, text).hint("`-t SECONDS` waits longer"));
@@ -109,10 +110,10 @@ impl Link {
         }
     }
 
-    async fn greet_again(&self, gone: &Arc<Gone>, asking: &Arc<AtomicBool>) -> Result<Handle<Handler>> {
+    async fn greet_again(&self, gone: &Arc<Gone>, check: &Arc<KeyCheck>) -> Result<Handle<Handler>> {
         let mut wait = GREETING_WAIT;
         for _ in 1..GREETING_TRIES {
-            match self.greet_once(gone, asking).await {
+            match self.greet_once(gone, check).await {
                 Err(Greeting::HungUp(_)) => {
                     sleep(wait.mul_f64(0.5 + f64::from(chance()) / 256.0)).await;
                     wait = (wait * 2).min(GREETING_WAIT_MAX);
@@ -120,11 +121,11 @@ impl Link {
                 result => return result.map_err(Greeting::into_error),
             }
         }
-        self.greet_once(gone, asking).await.map_err(Greeting::into_error)
+        self.greet_once(gone, check).await.map_err(Greeting::into_error)
     }
 
-    async fn greet_once(&self, gone: &Arc<Gone>, asking: &Arc<AtomicBool>) -> Result<Handle<Handler>, Greeting> {
-        let host_keys = HostKeys::new(Arc::clone(&self.target), Arc::clone(&self.settings), Arc::clone(asking));
+    async fn greet_once(&self, gone: &Arc<Gone>, check: &Arc<KeyCheck>) -> Result<Handle<Handler>, Greeting> {
+        let host_keys = HostKeys::new(Arc::clone(&self.target), Arc::clone(&self.settings), Arc::clone(check));
         let handler = Handler::new(host_keys, Arc::clone(gone));
         let config = Arc::new(self.protocol().map_err(Greeting::Failed)?);
         let result = match &self.gateway {
@@ -160,7 +161,13 @@ impl Link {
         let Target { address, port, .. } = &*self.target;
         session.tunnel(address, *port).await.map_err(|source| {
             let text = format!("the gateway {} could not connect to {address} port {port}", gateway.target.host);
-            self.error(ErrorKind::Connect, text).caused_by(source)
+            let prohibited = matches!(source, russh::Error::ChannelOpenFailure(AdministrativelyProhibited));
+            let error = self.error(ErrorKind::Connect, text).caused_by(source);
+            if prohibited {
+                error.hint("its sshd forbids it: see `AllowTcpForwarding` and `PermitOpen`")
+            } else {
+                error
+            }
         })
     }
 

@@ -17,6 +17,7 @@ use super::settings::SshSettings;
 use super::target::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
+use crate::transport::{Ask, NoInput};
 
 /// How often a person is asked for a password.
 const TRIES: usize = 3;
@@ -41,7 +42,14 @@ enum Candidate {
 }
 
 /// Logs in, or says what was tried and what the server would take.
-pub(super) async fn log_in(handle: &mut Handle<Handler>, target: &Target, settings: &SshSettings) -> Result<()> {
+///
+/// To a server that is `mistrusted` no password is sent, as by ssh: another key is on record for it.
+pub(super) async fn log_in(
+    handle: &mut Handle<Handler>,
+    target: &Target,
+    settings: &SshSettings,
+    mistrusted: bool,
+) -> Result<()> {
     let mut attempt = LoginAttempt { handle, target, settings, tried: Vec::new(), unusable: Vec::new(), methods: None };
     if target.login.publickey && attempt.by_keys().await? {
         return Ok(());
@@ -52,13 +60,15 @@ pub(super) async fn log_in(handle: &mut Handle<Handler>, target: &Target, settin
             return Ok(());
         }
     }
-    if attempt.by_password().await? {
+    if mistrusted {
+        attempt.unusable.push("a password (another key is on record for the host)".to_owned());
+    } else if attempt.by_password().await? {
         return Ok(());
     }
     Err(attempt.refused())
 }
 
-impl LoginAttempt<'_> {
+impl<'a> LoginAttempt<'a> {
     /// Offers keys: those of the agent that files name, the files, then what else the agent holds.
     async fn by_keys(&mut self) -> Result<bool> {
         let mut agent = self.agent().await;
@@ -118,7 +128,8 @@ impl LoginAttempt<'_> {
         let user = self.target.user.as_str();
         match (candidate, agent) {
             (Candidate::File(file, name), _) => {
-                let mut signer = FileSigner { file: &file, ask: &*self.settings.ask };
+                self.tried.push(format!("`{name}`"));
+                let mut signer = FileSigner { file: &file, ask: self.ask() };
                 let (key, hash) = (file.public().clone(), hash_for(file.public()));
                 match self.handle.authenticate_publickey_with(user, key, hash, &mut signer).await {
                     Ok(result) => self.took(Ok(result)),
@@ -131,6 +142,7 @@ impl LoginAttempt<'_> {
                 }
             }
             (Candidate::Agent(key, name), Some(agent)) => {
+                self.tried.push(format!("`{name}` of the agent"));
                 let hash = hash_for(&key);
                 match self.handle.authenticate_publickey_with(user, key, hash, agent).await {
                     Ok(result) => self.took(Ok(result)),
@@ -190,7 +202,7 @@ impl LoginAttempt<'_> {
             for prompt in prompts {
                 let question = format!("{}: {}", self.target.host.label(), prompt.prompt);
                 let answer = if prompt.echo {
-                    self.settings.ask.line(&question).await.map_err(|error| error.on(&self.target.host))?
+                    self.ask().line(&question).await.map_err(|error| error.on(&self.target.host))?
                 } else {
                     self.secret(&question).await?.expose().to_owned()
                 };
@@ -200,10 +212,15 @@ impl LoginAttempt<'_> {
         }
     }
 
+    /// Returns whom to ask: nobody in batch mode.
+    fn ask(&self) -> &'a dyn Ask {
+        if self.target.login.may_ask { &*self.settings.ask } else { &NoInput }
+    }
+
     async fn secret(&self, question: &str) -> Result<Secret> {
         match &self.settings.password {
             Some(password) => Ok(password.clone()),
-            None => self.settings.ask.secret(question).await.map_err(|error| error.on(&self.target.host)),
+            None => self.ask().secret(question).await.map_err(|error| error.on(&self.target.host)),
         }
     }
 

@@ -1,0 +1,188 @@
+//! Hosts behind other hosts.
+
+use std::fs;
+use std::net::SocketAddr;
+
+use fabrs::config::Choice;
+use fabrs::prelude::*;
+use fabrs::{Client, Group, IntoHost, Result};
+use fabrs_testing::faults::{Cut, Proxy, Refused};
+use fabrs_testing::{Sshd, wait_until};
+
+use crate::support::{LIMIT, also_known, block, client_of, refused, settings, ssh_config};
+
+/// A gateway that lets in the server's key and forwards only to `to`.
+fn gateway(server: &Sshd, to: SocketAddr) -> Sshd {
+    Sshd::builder().authorized(server.identity_key()).option("PermitOpen", to.to_string()).start()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_gateways_are_passed_in_their_order() -> Result<()> {
+    let server = Sshd::start();
+    let second = gateway(&server, server.addr());
+    let first = gateway(&server, second.addr());
+    let config = also_known("a", &first) + &also_known("b", &second) + "Host host\n    ProxyJump a,b\n";
+    let client = client_of(&server, &config).build();
+    let host = client.connect("host")?;
+    // Each lets only the next be reached, so another order would not arrive.
+    assert_eq!(host.run("id -un").line().await?, server.user());
+    assert_eq!([&first, &second, &server].map(Sshd::connections), [1, 1, 1]);
+    client.close().await;
+    wait_until("all connections are closed", LIMIT, || {
+        [&first, &second, &server].iter().all(|sshd| sshd.connections() == 0)
+    });
+    host.run("true").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_of_all_hosts_is_itself_contacted_directly() -> Result<()> {
+    let names = ["web1", "web2", "web3"];
+    let server = Sshd::builder().aliases(names).start();
+    let jump = gateway(&server, server.addr());
+    let config = also_known("jump", &jump) + "Host *\n    ProxyJump jump\n";
+    let client = client_of(&server, &config).build();
+    Group::of(&client, names)?.run("true").await.all_ok()?;
+    assert_eq!((jump.connections(), server.connections()), (1, 3), "all hosts share the gateway's connection");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_comes_from_the_settings_too() -> Result<()> {
+    let server = Sshd::start();
+    let jump = gateway(&server, server.addr());
+    let config = ssh_config(&server, &also_known("jump", &jump));
+    for gateway in [Choice::argument("jump".into_host()?), Choice::config("jump".into_host()?)] {
+        let mut run = settings(&config);
+        run.gateway = gateway;
+        let client = Client::builder().settings(run).build();
+        client.connect("host")?.run("true").await?;
+        assert_eq!(jump.connections(), 1);
+        client.close().await;
+        wait_until("it is closed", LIMIT, || jump.connections() == 0);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn proxy_jump_none_wins_over_fabrs_toml_and_gives_way_to_an_argument() -> Result<()> {
+    let server = Sshd::start();
+    let jump = gateway(&server, server.addr());
+    let config = ssh_config(&server, &(also_known("jump", &jump) + "Host host\n    ProxyJump none\n"));
+    for (gateway, connections) in [(Choice::config("jump".into_host()?), 0), (Choice::argument("jump".into_host()?), 1)]
+    {
+        let mut run = settings(&config);
+        run.gateway = gateway;
+        let client = Client::builder().settings(run).build();
+        client.connect("host")?.run("true").await?;
+        assert_eq!(jump.connections(), connections);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_may_be_named_with_its_user_and_port() -> Result<()> {
+    let server = Sshd::start();
+    let jump = gateway(&server, server.addr());
+    let config = format!(
+        "UserKnownHostsFile {} {}\nHost host\n    ProxyJump {}\n",
+        server.known_hosts().display(),
+        jump.known_hosts().display(),
+        jump.host_string()
+    );
+    let host = client_of(&server, &config).build().connect("host")?;
+    host.run("true").await?;
+    assert_eq!(jump.connections(), 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_is_down_is_named() -> Result<()> {
+    let server = Sshd::start();
+    let down = Refused::port();
+    let config =
+        format!("Host jump\n    HostName 127.0.0.1\n    Port {}\nHost host\n    ProxyJump jump\n", down.addr().port());
+    let error = refused(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::Connect);
+    let text = block(&error);
+    assert!(text.starts_with("error: host: "), "the host it is about: {text}");
+    assert!(text.contains("jump: could not connect to 127.0.0.1 port"), "and what is down: {text}");
+    assert_eq!(server.connections(), 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_the_gateway_can_not_reach_is_told_apart_from_the_gateway() -> Result<()> {
+    let server = Sshd::start();
+    let jump = gateway(&server, Refused::port().addr());
+    let config = also_known("jump", &jump) + "Host host\n    ProxyJump jump\n";
+    let error = refused(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::Connect);
+    let text = block(&error);
+    let words = format!("error: host: the gateway jump could not connect to 127.0.0.1 port {}", server.port());
+    assert!(text.starts_with(&words), "{text}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_refuses_us_is_named() -> Result<()> {
+    let server = Sshd::start();
+    let stranger = Sshd::start();
+    let config = also_known("jump", &stranger) + "Host host\n    ProxyJump jump\n";
+    let error = refused(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::Auth);
+    let text = block(&error);
+    assert!(text.starts_with("error: host: ") && text.contains("jump: could not log in"), "{text}");
+
+    let jump = gateway(&server, server.addr());
+    fs::write(jump.known_hosts(), "").expect("the directory is ours");
+    let config = also_known("jump", &jump) + "Host host\n    ProxyJump jump\n";
+    let error = refused(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::HostKey);
+    let text = block(&error);
+    assert!(text.starts_with("error: host: ") && text.contains("jump: the host's ssh-ed25519 key"), "{text}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_leads_through_itself_is_refused() -> Result<()> {
+    let server = Sshd::start();
+    let config = "Host a\n    ProxyJump b\nHost b\n    ProxyJump a\nHost host\n    ProxyJump a\n";
+    let error = refused(client_of(&server, config).build().connect("host"), ErrorKind::Config);
+    assert!(error.to_string().contains("can only be reached through itself"), "{error}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_breaks_loses_its_hosts_and_is_reached_again() -> Result<()> {
+    let server = Sshd::start();
+    let jump = gateway(&server, server.addr());
+    let proxy = Proxy::to(jump.addr());
+    let config = format!(
+        "Host jump\n    HostName 127.0.0.1\n    Port {}\n    HostKeyAlias [127.0.0.1]:{}\n    UserKnownHostsFile {}\nHost host\n    ProxyJump jump\n",
+        proxy.port(),
+        jump.port(),
+        jump.known_hosts().display()
+    );
+    let host = client_of(&server, &config).build().connect("host")?;
+    // One that reads and writes all the time, and would hang where either way waits for the other.
+    let running = host.run("cat /dev/zero").stdin(vec![0; 50 << 20]).spawn()?;
+    wait_until("it runs", LIMIT, || server.open_sessions() == 1);
+    proxy.cut_now(Cut::Reset);
+    let error = tokio::time::timeout(LIMIT, running).await.expect("it ends");
+    assert_eq!(error.expect_err("it was cut").kind(), ErrorKind::Channel);
+    host.run("true").await?;
+    assert_eq!(proxy.accepted(), 2);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_cancelled_behind_a_gateway_is_gone() -> Result<()> {
+    let server = Sshd::start();
+    let jump = gateway(&server, server.addr());
+    let config = also_known("jump", &jump) + "Host host\n    ProxyJump jump\n";
+    let host = client_of(&server, &config).build().connect("host")?;
+    for line in ["sleep 60 | cat", "cat /dev/zero"] {
+        let running = host.run(line).hide(Hide::Both).spawn()?;
+        wait_until("it runs", LIMIT, || server.open_sessions() == 1);
+        drop(running);
+        wait_until("it is gone", LIMIT, || server.session_processes().is_empty() && server.open_sessions() == 0);
+    }
+    Ok(())
+}

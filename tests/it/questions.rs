@@ -1,0 +1,109 @@
+//! Who is asked while a host is reached, how often, and when nobody is.
+
+use fabrs::prelude::*;
+use fabrs::{Error, Group, Result, Secret};
+use fabrs_testing::{Capability, Sshd};
+
+use crate::answers::Answers;
+use crate::support::{block, client_of, refused};
+
+const NAMES: [&str; 3] = ["web1", "web2", "web3"];
+
+/// A record of host keys that is empty, and a person who is asked about new ones.
+fn unknown(sshd: &Sshd) -> String {
+    format!("UserKnownHostsFile {}\nStrictHostKeyChecking ask\n", sshd.dir().join("recorded").display())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_no_counts_for_all_hosts_that_show_the_same_key_under_the_same_name() -> Result<()> {
+    let sshd = Sshd::builder().aliases(NAMES).start();
+    let answers = Answers::new(["no"]);
+    let client = client_of(&sshd, &unknown(&sshd)).ask(answers.clone()).build();
+    let outcomes = Group::of(&client, NAMES)?.run("true").await;
+    assert_eq!(answers.asked().len(), 1, "{:?}", answers.asked());
+    let kinds: Vec<_> = outcomes.iter().filter_map(|(_, outcome)| outcome.error().map(Error::kind)).collect();
+    assert_eq!(kinds, [ErrorKind::HostKey; 3]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_passphrase_that_nobody_knew_is_not_asked_for_again_by_the_next_host() -> Result<()> {
+    let sshd = Sshd::builder().passphrase("let me in").aliases(NAMES).start();
+    let answers = Answers::new(["one", "two", "three", "let me in"]);
+    let client = client_of(&sshd, "").ask(answers.clone()).build();
+    for name in NAMES {
+        let error = refused(client.connect(name)?.run("true").await, ErrorKind::Auth);
+        assert!(block(&error).contains("the passphrase for"), "{error:?}");
+    }
+    assert_eq!(answers.asked().len(), 3, "{:?}", answers.asked());
+    Ok(())
+}
+
+#[tokio::test]
+async fn batch_mode_asks_about_no_host_key() -> Result<()> {
+    let sshd = Sshd::start();
+    let answers = Answers::new(["yes"]);
+    let config = format!("BatchMode yes\n{}", unknown(&sshd));
+    let client = client_of(&sshd, &config).ask(answers.clone()).build();
+    refused(client.connect("host")?.run("true").await, ErrorKind::HostKey);
+    assert_eq!(answers.asked(), Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn batch_mode_asks_for_no_passphrase() -> Result<()> {
+    let sshd = Sshd::builder().passphrase("let me in").start();
+    let answers = Answers::new(["let me in"]);
+    let client = client_of(&sshd, "BatchMode yes\n").ask(answers.clone()).build();
+    let error = refused(client.connect("host")?.run("true").await, ErrorKind::Auth);
+    assert!(block(&error).contains("nobody can be asked: passphrase for"), "{error:?}");
+    assert_eq!(answers.asked(), Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn batch_mode_asks_for_no_password() -> Result<()> {
+    if !Sshd::can(Capability::Password) {
+        return Ok(());
+    }
+    let sshd = Sshd::builder().password_login().start();
+    let answers = Answers::new([sshd.password()]);
+    let config = "BatchMode yes\nPubkeyAuthentication no\n";
+    let client = client_of(&sshd, config).ask(answers.clone()).build();
+    let error = refused(client.connect("host")?.run("true").await, ErrorKind::Auth);
+    assert!(block(&error).contains("hint: it would take a password, but nobody can be asked"), "{error:?}");
+    assert_eq!(answers.asked(), Vec::<String>::new());
+    Ok(())
+}
+
+/// As for ssh: whoever stands in between would only have to wait for it.
+#[tokio::test]
+async fn no_password_is_sent_where_the_key_has_changed_though_checking_is_off() -> Result<()> {
+    if !Sshd::can(Capability::Password) {
+        return Ok(());
+    }
+    let mut sshd = Sshd::builder().password_login().start();
+    let config = "StrictHostKeyChecking no\nPubkeyAuthentication no\n";
+    let client = || client_of(&sshd, config);
+    let answers = Answers::new([sshd.password()]);
+    let given = Secret::new(sshd.password().to_owned());
+    client().password(given.clone()).build().connect("host")?.run("true").await?;
+    let (asking, giving) = (client().ask(answers.clone()).build(), client().password(given).build());
+    sshd.rotate_host_key();
+    for client in [asking, giving] {
+        let error = refused(client.connect("host")?.run("true").await, ErrorKind::Auth);
+        assert!(block(&error).contains("a password (another key is on record for the host)"), "{error:?}");
+    }
+    assert_eq!(answers.asked(), Vec::<String>::new());
+    assert!(!sshd.log().contains("password for"), "{}", sshd.log());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_question_without_an_answer_names_its_host() -> Result<()> {
+    let sshd = Sshd::start();
+    let client = client_of(&sshd, &unknown(&sshd)).ask(Answers::new([])).build();
+    let error = refused(client.connect("host")?.run("true").await, ErrorKind::Prompt);
+    assert!(block(&error).starts_with("error: host: "), "{error:?}");
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Which way leads to a host, what of a run holds for the gateways on it, and what is told where it is closed.
+
+use fabrs::config::{Choice, Settings};
+use fabrs::prelude::*;
+use fabrs::{Client, Group, Result};
+use fabrs_testing::faults::Proxy;
+use fabrs_testing::{Account, Capability, Sshd, wait_until};
+
+use crate::support::{LIMIT, also_known, block, client_of, refused, settings, ssh_config};
+
+/// A gateway that lets in the server's key.
+fn gateway(server: &Sshd) -> Sshd {
+    Sshd::builder().authorized(server.identity_key()).start()
+}
+
+/// The choice of a gateway that was typed.
+fn by(host: &str) -> Choice<Host> {
+    Choice::argument(host.parse().expect("this is a host"))
+}
+
+async fn works(settings: &Settings, host: &str) -> Result<Client> {
+    let client = Client::builder().settings(settings.clone()).build();
+    client.connect(host)?.run("true").await?;
+    Ok(client)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_jump_that_stands_first_wins_over_a_proxy_command() -> Result<()> {
+    let server = Sshd::start();
+    let jump = gateway(&server);
+    let config = also_known("jump", &jump) + "Host host\n    ProxyJump jump\n    ProxyCommand false\n";
+    let client = client_of(&server, &config).build();
+    client.connect("host")?.run("true").await?;
+    assert_eq!(jump.connections(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_proxy_command_is_refused_with_what_there_is_instead() -> Result<()> {
+    let server = Sshd::start();
+    let client = client_of(&server, "Host host\n    ProxyCommand nc %h %p\n").build();
+    let error = refused(client.connect("host"), ErrorKind::Config);
+    let text = block(&error);
+    assert!(text.starts_with("error: host: `ProxyCommand nc %h %p` is not supported"), "{text}");
+    assert!(text.contains("\nhint: `ProxyJump` is"), "{text}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_was_typed_wins_over_all_that_ssh_config_says() -> Result<()> {
+    let server = Sshd::start();
+    let jump = gateway(&server);
+    for line in ["ProxyCommand false", "ProxyJump nowhere.invalid", "ProxyJump none"] {
+        let config = format!("{}Host host\n    {line}\n", also_known("jump", &jump));
+        let mut run = settings(&ssh_config(&server, &config));
+        run.gateway = by("jump");
+        let client = works(&run, "host").await?;
+        assert_eq!(jump.connections(), 1, "{line}");
+        client.close().await;
+        wait_until("it is closed", LIMIT, || jump.connections() == 0);
+    }
+    Ok(())
+}
+
+/// As `ssh -p 2222 -J jump host`: the port is the host's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_port_that_was_typed_is_not_that_of_the_gateway() -> Result<()> {
+    let server = Sshd::start();
+    let jump = gateway(&server);
+    let mut run = settings(&ssh_config(&server, &also_known("jump", &jump)));
+    run.gateway = by("jump");
+    run.port = Choice::argument(server.port());
+    let _client = works(&run, "host").await?;
+    assert_eq!((jump.connections(), server.connections()), (1, 1));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_user_that_was_typed_is_not_that_of_the_gateway() -> Result<()> {
+    if !Sshd::can(Capability::Accounts) {
+        return Ok(());
+    }
+    let server = Sshd::builder().users([Account::Plain, Account::Dash]).start();
+    let jump = gateway(&server);
+    let mut run = settings(&ssh_config(&server, &also_known("jump", &jump)));
+    run.gateway = by("jump");
+    run.user = Choice::argument(Account::Dash.name().to_owned());
+    works(&run, "host").await?;
+    for (sshd, account) in [(&jump, Account::Plain), (&server, Account::Dash)] {
+        let words = format!("Accepted publickey for {} ", account.name());
+        assert!(sshd.log().contains(&words), "{words}: {}", sshd.log());
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_ways_to_one_gateway_are_two_connections_to_it() -> Result<()> {
+    let server = Sshd::builder().aliases(["web1", "web2", "web3"]).start();
+    let (a, b) = (gateway(&server), gateway(&server));
+    let ways = "Host web1\n    ProxyJump a,b\nHost web2 web3\n    ProxyJump b\n";
+    let client = client_of(&server, &(also_known("a", &a) + &also_known("b", &b) + ways)).build();
+    for name in ["web1", "web2", "web3"] {
+        client.connect(name)?.run("true").await?;
+    }
+    assert_eq!((a.connections(), b.connections(), server.connections()), (1, 2, 3));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_never_answers_is_named_and_waited_for_once() -> Result<()> {
+    let names: Vec<String> = (1..=10).map(|n| format!("web{n}")).collect();
+    let server = Sshd::builder().aliases(names.iter().map(String::as_str)).start();
+    let silent = Proxy::silent();
+    let config = format!(
+        "ConnectTimeout 2\nHost jump\n    HostName 127.0.0.1\n    Port {}\nHost web*\n    ProxyJump jump\n",
+        silent.port()
+    );
+    let client = client_of(&server, &config).build();
+    let outcomes = Group::of(&client, &names)?.run("true").await;
+    for (host, outcome) in &outcomes {
+        let error = outcome.error().expect("none is reached");
+        let text = block(error);
+        assert!(text.starts_with(&format!("error: {host}: could not get through its gateway jump\n")), "{text}");
+        assert!(text.contains(&format!("jump: no answer from 127.0.0.1 port {} within 2s", silent.port())), "{text}");
+        assert_eq!(error.kind(), ErrorKind::Connect);
+    }
+    assert_eq!(silent.accepted(), 1, "all that wait share the one attempt");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_forwards_nothing_is_named_with_its_reason() -> Result<()> {
+    let server = Sshd::start();
+    let jump = Sshd::builder().authorized(server.identity_key()).option("AllowTcpForwarding", "no").start();
+    let config = also_known("jump", &jump) + "Host host\n    ProxyJump jump\n";
+    let error = refused(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::Connect);
+    let text = block(&error);
+    let words = format!("error: host: the gateway jump could not connect to 127.0.0.1 port {}\n", server.port());
+    assert!(text.starts_with(&words), "{text}");
+    assert!(text.contains("\nhint: its sshd forbids it: see `AllowTcpForwarding`"), "{text}");
+    assert_eq!(server.connections(), 0);
+    Ok(())
+}
