@@ -189,6 +189,14 @@ fn value(manifest: &str, key: &str) -> String {
 }
 
 #[test]
+fn the_architecture_names_only_what_is_there() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the page");
+    let named = text.split('`').skip(1).step_by(2).filter(|name| name.contains("tests/"));
+    let missing: Vec<&str> = named.filter(|name| !root().join(name).exists()).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn every_macro_diagnostic_has_its_text_on_record() {
     for (path, _) in files("tests/ui/fail", ".rs") {
         assert!(root().join(path.with_extension("stderr")).exists(), "{} has no .stderr", path.display());

@@ -1,13 +1,19 @@
 //! Ctrl-C: the first stops and reports, the second kills, the third ends `fab` itself.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use fabrs_core::Client;
 use fabrs_core::transport::Level;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::timeout;
 
 /// The signals that ask for an end: from the keyboard, from a service manager, and from a terminal that is closed.
 const ASKING: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+
+/// How long what is left to be shown may still take when a signal comes after the work.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Listens for signals that ask for the end of a run.
 #[derive(Debug)]
@@ -22,11 +28,17 @@ pub(crate) struct Interrupted(pub(crate) SignalKind);
 impl Interrupts {
     /// Begins to listen. Before this, a signal ends the process as the system does.
     pub(crate) fn new() -> io::Result<Self> {
-        let signals = ASKING.into_iter().map(|kind| Ok((kind, signal(kind)?))).collect::<io::Result<_>>()?;
+        let ignored = ignored();
+        // Who started us with a signal ignored (`nohup`, a job in the background) wants it to stay so.
+        let heard = ASKING.into_iter().filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0);
+        let signals = heard.map(|kind| Ok((kind, signal(kind)?))).collect::<io::Result<_>>()?;
         Ok(Self { signals })
     }
 
     async fn next(&mut self) -> SignalKind {
+        if self.signals.is_empty() {
+            return std::future::pending().await;
+        }
         let waiting = self.signals.iter_mut().map(|(kind, signal)| {
             let kind = *kind;
             Box::pin(async move {
@@ -38,11 +50,13 @@ impl Interrupts {
     }
 
     /// Runs `work`, stopping what `client` runs at the first signal and killing it at the second; at the third the work
-    /// is dropped. Returns what came of the work, and the first signal.
+    /// is dropped. Once nothing runs any more, as `is_done` tells, the first signal ends the waiting for whoever reads
+    /// our output. Returns what came of the work, and the first signal.
     pub(crate) async fn guard<T>(
         mut self,
         client: &Client,
         say: impl Fn(&str),
+        is_done: &AtomicBool,
         work: impl Future<Output = T>,
     ) -> (Option<T>, Option<Interrupted>) {
         let mut work = std::pin::pin!(work);
@@ -52,6 +66,9 @@ impl Interrupts {
                 done = &mut work => return (Some(done), first),
                 kind = self.next() => {
                     first = first.or(Some(Interrupted(kind)));
+                    if is_done.load(Ordering::Relaxed) {
+                        return (timeout(LAST_WORDS, work).await.ok(), first);
+                    }
                     client.stop().raise(step.0);
                     say(step.1);
                 }
@@ -62,4 +79,13 @@ impl Interrupts {
             _ = self.next() => (None, first),
         }
     }
+}
+
+/// Returns the signals that this process was started with as ignored, one bit each.
+///
+/// Only Linux tells without asking in a way that changes it; elsewhere none is taken for ignored.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

@@ -2,20 +2,17 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fabrs_core::config::{Input, Inventory, Mode, Settings, Unreachable, Variables, Wanted};
 use fabrs_core::event::{Event, Sink};
 use fabrs_core::group::{Group, Outcome};
-use fabrs_core::transport::{Ask, Level, NoInput, Terminal};
+use fabrs_core::transport::{Ask, Level, NoInput, RunStop, Terminal};
 use fabrs_core::{Client, Error, ErrorKind, Executor, Plan, Result, ShellLine};
 
 use crate::interrupt::{Interrupted, Interrupts};
 use crate::show::{Screen, summary};
 use crate::typed::Typed;
-
-/// How long the output of a run that was ended at once may still take.
-const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// One run: what was typed, and what it means here.
 pub(crate) struct Run {
@@ -32,49 +29,42 @@ impl Run {
     pub(crate) async fn finish(self) -> Result<ExitCode> {
         let interrupts = Interrupts::new()
             .map_err(|source| Error::new(ErrorKind::Internal, "could not listen for signals").caused_by(source))?;
-        let broken = fabrs_core::transport::RunStop::default();
+        let broken = RunStop::default();
         let sign = broken.clone();
         let screen = Screen::new(&self.typed.globals, self.one_line_on_one_host, &self.variables, move || {
             sign.raise(Level::Stop);
         });
         let client = self.client(&screen.sink);
         let say = |text: &str| screen.note(&format!("{text}\n"));
+        let is_done = AtomicBool::new(false);
         let work = async {
+            let result = self.until_nobody_listens(&client, &screen, &broken).await;
+            client.close().await;
+            is_done.store(true, Ordering::Relaxed);
+            if let Err(error) = &result {
+                screen.error(error);
+            }
+            let sink = Arc::clone(&screen.sink);
+            // The writer may wait for a terminal; the thread of the runtime must not.
+            drop(tokio::task::spawn_blocking(move || sink.finish()).await);
+            result.unwrap_or_else(|error| ExitCode::from(error.exit_code().code()))
+        };
+        match interrupts.guard(&client, say, &is_done, work).await {
+            (_, Some(Interrupted(kind))) => Ok(ExitCode::from(128 + u8::try_from(kind.as_raw_value()).unwrap_or(2))),
+            (code, None) => Ok(code.unwrap_or(ExitCode::FAILURE)),
+        }
+    }
+
+    /// Does everything, unless it is a single line whose reader has gone.
+    async fn until_nobody_listens(&self, client: &Client, screen: &Screen, broken: &RunStop) -> Result<ExitCode> {
+        tokio::select! {
+            result = self.steps(client, screen) => result,
             // Nobody reads a single line's output any more, so it ends as it would in a pipe of the shell. Tasks go on:
             // a deploy must not be half done because the reader of its log went away.
-            let gone = broken.above(Level::Run);
-            tokio::select! {
-                result = self.steps(&client, &screen) => result,
-                _ = gone, if self.typed.calls.is_empty() => {
-                    client.stop().raise(Level::Stop);
-                    Ok(ExitCode::from(128 + 13))
-                }
+            _ = broken.above(Level::Run), if self.typed.calls.is_empty() => {
+                client.stop().raise(Level::Stop);
+                Ok(ExitCode::from(128 + 13))
             }
-        };
-        let (result, interrupted) = interrupts.guard(&client, say, work).await;
-        let ended = result.is_some();
-        if ended {
-            client.close().await;
-        }
-        let code = match result {
-            Some(Err(error)) => {
-                screen.error(&error);
-                Ok(ExitCode::from(error.exit_code().code()))
-            }
-            Some(Ok(code)) => Ok(code),
-            None => Ok(ExitCode::FAILURE),
-        };
-        let sink = Arc::clone(&screen.sink);
-        // The writer may wait for a terminal; the thread of the runtime must not.
-        let finished = tokio::task::spawn_blocking(move || sink.finish());
-        if ended {
-            drop(finished.await);
-        } else {
-            drop(tokio::time::timeout(LAST_WORDS, finished).await);
-        }
-        match interrupted {
-            Some(Interrupted(kind)) => Ok(ExitCode::from(128 + u8::try_from(kind.as_raw_value()).unwrap_or(2))),
-            None => code,
         }
     }
 
@@ -89,10 +79,16 @@ impl Run {
 
     /// Runs the tasks, then the line.
     async fn steps(&self, client: &Client, screen: &Screen) -> Result<ExitCode> {
-        self.confirm().await?;
+        // Everything that can be known to be wrong is said before anything is asked.
+        let plan = Plan::new(self.typed.calls.clone(), client)?;
+        tokio::select! {
+            confirmed = self.confirm() => confirmed?,
+            _ = client.stop().above(Level::Run) => {
+                return Err(Error::new(ErrorKind::Cancelled, "the run was stopped, nothing was run"));
+            }
+        }
         let mut code = ExitCode::SUCCESS;
         if !self.typed.calls.is_empty() {
-            let plan = Plan::new(self.typed.calls.clone(), client)?;
             let report = Executor::new(client.clone()).run(&plan).await;
             if !self.typed.globals.json {
                 screen.note(&summary(&report));

@@ -168,7 +168,7 @@ async fn of_several_keys_the_server_shows_the_one_on_record() -> Result<()> {
     Ok(())
 }
 
-/// `ssh` warns and asks; a server whose recorded key has vanished is no new server to us.
+/// As for `ssh`: a server whose recorded key has vanished is no new server.
 #[tokio::test]
 async fn a_server_that_has_only_a_key_of_another_kind_is_refused() -> Result<()> {
     let (sshd, other) = (Sshd::builder().host_keys([KeyType::Ecdsa]).start(), Sshd::start());

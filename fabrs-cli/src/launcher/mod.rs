@@ -33,6 +33,7 @@ mod profile;
 mod progress;
 mod room;
 mod stamp;
+mod trust;
 mod whole;
 
 pub use environment::Environment;

@@ -19,6 +19,7 @@ use super::outcome::Built;
 use super::progress::{Note, Progress};
 use super::room::Room;
 use super::stamp::{Input, Mark, Stamp};
+use super::trust;
 use super::whole;
 
 /// Returns the path of a project's tool, compiled now if anything it was made from has changed.
@@ -31,8 +32,10 @@ use super::whole;
 ///   as [`Note::Diagnostic`].
 /// - [`ErrorKind::Config`] if `tasks.rs` can't be read, or its manifest block or the project's cargo configuration is
 ///   wrong.
-/// - [`ErrorKind::Local`] if there is no cargo, or the cache can't be written.
+/// - [`ErrorKind::Local`] if there is no cargo, or the cache can't be written, or others can write to it.
+/// - [`ErrorKind::Usage`] if `tasks.rs` is found above and belongs to a stranger.
 pub fn prepare(project: &Project, environment: &Environment, progress: &mut dyn Progress) -> Result<PathBuf, Error> {
+    trust::check_project(project, environment.cwd())?;
     let room = Room::of(project, environment)?;
     let is_fresh = || Stamp::read(&room.stamp()).is_some_and(|stamp| stamp.is_fresh(environment));
     if is_fresh() {

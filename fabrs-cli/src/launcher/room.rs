@@ -10,6 +10,7 @@ use fabrs_core::{Error, ErrorKind};
 use super::environment::Environment;
 use super::find::Project;
 use super::progress::{Note, Progress};
+use super::trust;
 
 /// The paths of one project in the cache.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl Room {
     pub(super) fn of(project: &Project, environment: &Environment) -> Result<Self, Error> {
         let cache = environment.cache().ok_or_else(|| {
             Error::new(ErrorKind::Local, "could not find a folder for the compiled tasks.rs")
-                .hint("name one: `export FABRS_CACHE=/var/tmp/fabrs-cache`")
+                .hint("name one: `export FABRS_CACHE=$HOME/fabrs-cache`")
         })?;
         for path in [&project.tasks, &cache] {
             // Neither a manifest nor cargo's messages can hold such a path.
@@ -38,11 +39,13 @@ impl Room {
         }
         let fabrs = cache.join("fabrs");
         let hash = project.hash();
-        Ok(Self {
+        let room = Self {
             name: format!("tasks-{hash}"),
             folder: fabrs.join("projects").join(hash),
             target: fabrs.join("target"),
-        })
+        };
+        trust::check_cache([fabrs.as_path(), &room.folder, &room.folder.join("bin")])?;
+        Ok(room)
     }
 
     pub(super) fn manifest(&self) -> PathBuf {

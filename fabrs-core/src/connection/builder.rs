@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{Command, Connection, Hide};
 use crate::output::Tail;
 use crate::shell::ShellLine;
-use crate::transport::Effect;
+use crate::transport::{Effect, Stdin};
 
 /// Everything that is known of a command before it starts.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Spec {
     pub(super) echo: Option<bool>,
     pub(super) pty: bool,
     pub(super) timeout: Option<Duration>,
-    pub(super) stdin: Option<Bytes>,
+    pub(super) stdin: Stdin,
     pub(super) bound: usize,
 }
 
@@ -48,7 +48,7 @@ impl Spec {
             echo: None,
             pty: false,
             timeout: None,
-            stdin: None,
+            stdin: Stdin::Empty,
             bound: Tail::DEFAULT_BOUND,
         }
     }
@@ -84,7 +84,7 @@ impl Command {
 
     /// Gives the command `bytes` to read, then the end of file. By default it sees the end of file at once (`ssh -n`).
     pub fn stdin(self, bytes: impl Into<Bytes>) -> Self {
-        self.changed(|spec| spec.stdin = Some(bytes.into()))
+        self.changed(|spec| spec.stdin = Stdin::Bytes(bytes.into()))
     }
 
     /// Keeps all of stdout in memory, rather than the last 1 MiB.

@@ -13,9 +13,9 @@ use super::spawned::Spawned;
 use super::{Connection, Hide, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Stream};
-use crate::output::{Output, Planned, Record};
+use crate::output::{Ended, Output, Record};
 use crate::shell::ShellLine;
-use crate::transport::{Effect, End, How, Invocation, Request, Running, Stdin};
+use crate::transport::{Effect, End, How, Invocation, Request, Running};
 
 /// A command for one host: a builder, and the future of its [`Output`].
 ///
@@ -180,11 +180,7 @@ fn start(spec: Box<Spec>) -> Result<Started> {
         Recorder::new(host.clone(), Arc::clone(&command), Arc::clone(client.sink()), spec.hide, spec.bound);
     let running = transport.start(Request {
         host: host.clone(),
-        invocation: Invocation {
-            command: Arc::clone(&command),
-            pty: spec.pty,
-            stdin: spec.stdin.clone().map_or(Stdin::Empty, Stdin::Bytes),
-        },
+        invocation: Invocation { command: Arc::clone(&command), pty: spec.pty, stdin: spec.stdin.clone() },
         effect: spec.effect,
         timeout: spec.timeout.or(defaults.timeout),
         ahead: defaults.ahead,
@@ -218,7 +214,6 @@ fn finish(started: &Started, end: End) -> Result<Output> {
     let host = connection.host().cloned().unwrap_or_else(crate::host::Host::local);
     let captured = take(&started.captured);
     let heard = captured.stdout.dropped() > 0 || !captured.stdout.is_empty() || !captured.stderr.is_empty();
-    let planned = Planned { poison: Arc::clone(&connection.poison) };
     let output = |ended| {
         Output::new(Record {
             host: host.clone(),
@@ -235,37 +230,40 @@ fn finish(started: &Started, end: End) -> Result<Output> {
     };
     let failed =
         |kind, what: String| Error::new(kind, format!("`{}` {what}", started.command)).on(&host).at(spec.location);
-    // A command that was ended has no status of its own; what it printed is reported under the signal that ended it.
-    let ended_by_us = || Ok(crate::output::ExitStatus::Signal(crate::output::Signal::new("TERM")));
+    // What was printed goes with the error, and nobody can mistake it for the output of a command whose end is known.
+    let unknown = |error: &Error| Ended::Unknown(error.clone());
     match end.how {
-        How::Exited(status) if status.success() || spec.warn => Ok(output(Ok(status))),
+        How::Exited(status) if status.success() || spec.warn => Ok(output(Ended::Status(status))),
         How::Exited(status) if connection.warns() => {
             // Of `.warn()` the task looks at what came of it; here nobody does, so it is told.
             if let Some(client) = &connection.client {
                 let text = format!("`{}` ended with {status}", started.command);
                 client.sink().event(&Event::Warning { host: Some(&host), text: &text });
             }
-            Ok(output(Ok(status)))
+            Ok(output(Ended::Status(status)))
         }
         How::Exited(status) => {
             let error = failed(ErrorKind::Exit, format!("ended with {status}"));
-            Err(error.with_output(output(Ok(status))))
+            Err(error.with_output(output(Ended::Status(status))))
         }
-        How::Planned => Ok(output(Err(planned))),
+        How::Planned => Ok(output(Ended::Planned(Arc::clone(&connection.poison)))),
         How::TimedOut { gone } => {
             let limit = spec.timeout.or(connection.default_timeout()).unwrap_or_default();
             let left = if gone { "was ended" } else { "may still be running" };
             let error = failed(ErrorKind::Timeout, format!("ran longer than {} and {left}", seconds(limit)));
-            Err(error.with_output(output(ended_by_us())))
+            let output = output(unknown(&error));
+            Err(error.with_output(output))
         }
         How::Stopped { gone } => {
             let left = if gone { "was stopped" } else { "was stopped and may still be running" };
             let error = failed(ErrorKind::Cancelled, left.to_owned());
-            Err(if heard { error.with_output(output(ended_by_us())) } else { error })
+            let output = heard.then(|| output(unknown(&error)));
+            Err(output.map_or_else(|| error.clone(), |output| error.clone().with_output(output)))
         }
         How::Failed(error) => {
             let error = error.at(spec.location);
-            Err(if heard { error.with_output(output(ended_by_us())) } else { error })
+            let output = heard.then(|| output(unknown(&error)));
+            Err(output.map_or_else(|| error.clone(), |output| error.clone().with_output(output)))
         }
     }
 }

@@ -1,13 +1,23 @@
 //! What stands around a command line: directory, environment, prefixes, in an order that is always the same.
 
+use std::fmt;
+
 use crate::shell::{ShellLine, ShellLineError, quote};
 
 /// How the commands of a connection run. The fields stand in the order in which they wrap, outermost first.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Frame {
     cwd: Option<String>,
     env: Vec<(String, String)>,
     prefixes: Vec<ShellLine>,
+}
+
+/// Shows the names of variables and not their values.
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.env.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Frame").field("cwd", &self.cwd).field("env", &names).field("prefixes", &self.prefixes).finish()
+    }
 }
 
 /// Says why a line can't be composed.

@@ -144,6 +144,9 @@ impl Connection {
     }
 
     /// Returns a connection whose commands have the variable `name`, with exactly `value` in it.
+    ///
+    /// The value is part of the command line: whoever can list processes on the host can read it, and so it is no place
+    /// for a password. [`Command::stdin`] is.
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn env(&self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.changed(|frame| frame.env(name.into(), value.into()))

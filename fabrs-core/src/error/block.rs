@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 
 use super::Error;
-use crate::output::{Output, last_lines};
+use crate::output::{Ended, Output, last_lines};
 
 /// How many of the last lines of a hidden stream are shown.
 const LAST: usize = 10;
@@ -64,7 +64,7 @@ impl fmt::Display for Block<'_> {
 
 /// Shows the last lines of a stream that was not on the screen already.
 fn stream(f: &mut fmt::Formatter<'_>, output: &Output, name: &str, bytes: &[u8], shown: bool) -> fmt::Result {
-    if output.record.ended.is_err() || bytes.is_empty() || shown {
+    if matches!(output.record.ended, Ended::Planned(_)) || bytes.is_empty() || shown {
         return Ok(());
     }
     write!(f, "\n  {name}:")?;

@@ -10,6 +10,6 @@ mod tail;
 
 pub(crate) use read::last_lines;
 pub use record::Output;
-pub(crate) use record::{Planned, Poison, Record};
+pub(crate) use record::{Ended, Poison, Record};
 pub use status::{ExitStatus, Signal};
 pub(crate) use tail::Tail;

@@ -6,14 +6,15 @@ use std::panic::Location;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::output::{ExitStatus, Output};
+use crate::output::{Ended, ExitStatus, Output};
 
 impl Output {
     /// Returns how the command ended.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run.
+    /// [`ErrorKind::NotRun`] in a dry run; where its own end is not known (a timeout, a lost connection, a run that was
+    /// stopped), the error that says why.
     #[track_caller]
     pub fn status(&self) -> Result<&ExitStatus> {
         self.status_for(Location::caller())
@@ -21,9 +22,19 @@ impl Output {
 
     /// Returns how the command ended, to somebody who looks at it in a line of the user's code.
     pub(crate) fn status_for(&self, location: &'static Location<'static>) -> Result<&ExitStatus> {
+        self.ran(location)?;
         match &self.record.ended {
-            Ok(status) => Ok(status),
-            Err(planned) => Err(planned.poison.get_or_init(|| self.not_run(location)).clone()),
+            Ended::Status(status) => Ok(status),
+            Ended::Unknown(error) => Err(error.clone()),
+            Ended::Planned(_) => Err(self.not_run(location)),
+        }
+    }
+
+    /// Fails where the command was not run, and ends the plan there.
+    fn ran(&self, location: &'static Location<'static>) -> Result<()> {
+        match &self.record.ended {
+            Ended::Status(_) | Ended::Unknown(_) => Ok(()),
+            Ended::Planned(poison) => Err(poison.get_or_init(|| self.not_run(location)).clone()),
         }
     }
 
@@ -54,7 +65,7 @@ impl Output {
     /// As [`stdout`](Self::stdout).
     #[track_caller]
     pub fn stdout_bytes(&self) -> Result<&[u8]> {
-        self.status()?;
+        self.ran(Location::caller())?;
         if self.record.dropped > 0 {
             return Err(self.truncated(Location::caller()));
         }
@@ -68,7 +79,7 @@ impl Output {
     /// [`ErrorKind::NotRun`] in a dry run.
     #[track_caller]
     pub fn stderr(&self) -> Result<Cow<'_, str>> {
-        self.status()?;
+        self.ran(Location::caller())?;
         Ok(String::from_utf8_lossy(&self.record.stderr))
     }
 
@@ -103,7 +114,7 @@ impl Output {
     /// [`ErrorKind::NotRun`] in a dry run.
     #[track_caller]
     pub fn tail(&self, n: usize) -> Result<String> {
-        self.status()?;
+        self.ran(Location::caller())?;
         Ok(last_lines(&self.record.stdout, n))
     }
 

@@ -25,7 +25,7 @@ pub(crate) struct Record {
     pub(crate) command: Arc<str>,
     pub(crate) location: &'static Location<'static>,
     pub(crate) elapsed: Duration,
-    pub(crate) ended: Result<ExitStatus, Planned>,
+    pub(crate) ended: Ended,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
     /// How many bytes of stdout were dropped, because only the end is kept.
@@ -35,10 +35,15 @@ pub(crate) struct Record {
     pub(crate) pty: bool,
 }
 
-/// Stands for the end of a command that was planned and not run.
+/// What is known of a command's end.
 #[derive(Debug, Clone)]
-pub(crate) struct Planned {
-    pub(crate) poison: Poison,
+pub(crate) enum Ended {
+    /// How it ended.
+    Status(ExitStatus),
+    /// It was planned and not run; where the plan ends that looks at it.
+    Planned(Poison),
+    /// It ran, or may have, and its own end is not known: why.
+    Unknown(Error),
 }
 
 /// Where the plan of a task ended, because it looked at what was not run.
@@ -54,11 +59,12 @@ impl Output {
 
     /// Returns the output for the task whose plan ends where it looks at a command that was not run.
     pub(crate) fn planned_for(&self, poison: &Poison) -> Self {
-        if self.record.ended.is_ok() {
-            return self.clone();
+        match self.record.ended {
+            Ended::Planned(_) => {
+                Self::new(Record { ended: Ended::Planned(Arc::clone(poison)), ..Record::clone(&self.record) })
+            }
+            Ended::Status(_) | Ended::Unknown(_) => self.clone(),
         }
-        let planned = Planned { poison: Arc::clone(poison) };
-        Self::new(Record { ended: Err(planned), ..Record::clone(&self.record) })
     }
 
     /// Returns the command as it was quoted.
@@ -85,7 +91,11 @@ impl serde::Serialize for Output {
         let mut output = serializer.serialize_struct("Output", 3)?;
         output.serialize_field("host", self.host())?;
         output.serialize_field("command", self.command())?;
-        output.serialize_field("status", &self.record.ended.as_ref().ok())?;
+        let status = match &self.record.ended {
+            Ended::Status(status) => Some(status),
+            Ended::Planned(_) | Ended::Unknown(_) => None,
+        };
+        output.serialize_field("status", &status)?;
         output.end()
     }
 }

@@ -40,6 +40,7 @@ impl Executor {
     ///
     /// Dropping it ends all commands. To stop in order, raise [`Client::stop`].
     pub async fn run(&self, plan: &Plan) -> Report {
+        super::once::begin(&self.client);
         let mut reports = Vec::new();
         let mut dropped = HashMap::new();
         let mut ended = false;

@@ -25,6 +25,11 @@ struct Settled {
     values: Mutex<HashMap<String, Arc<OnceCell<Result<Value>>>>>,
 }
 
+/// Forgets what an earlier run with the same client has settled.
+pub(super) fn begin(client: &Client) {
+    client.shared::<Settled>().values.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
 /// Evaluates `future` once for the whole run, under `name`: the first host to come here does, all others get its value
 /// or its error.
 ///
@@ -54,12 +59,21 @@ where
                 Error::new(ErrorKind::Usage, format!("`once({name:?}, ..)` was called outside a task")).at(location)
             );
         };
+        if let Some(ended) = here.poison().get() {
+            return Err(ended.clone());
+        }
         let settled = client.shared::<Settled>();
         let cell = {
             let mut values = settled.values.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(values.entry(name.clone()).or_default())
         };
-        let value = cell.get_or_try_init(|| evaluate(client, here.host(), &name, future)).await?.clone()?;
+        let value = cell.get_or_try_init(|| evaluate(client, here.host(), &name, future)).await?.clone();
+        let value = value.inspect_err(|error| {
+            // Who waited for a value that a plan can't have ends with that plan.
+            if error.kind() == ErrorKind::NotRun {
+                here.poison().get_or_init(|| error.clone());
+            }
+        })?;
         let Some(value) = value.downcast_ref::<T>() else {
             let text = format!("`once({name:?}, ..)` stands for values of two types");
             return Err(Error::new(ErrorKind::Usage, text).at(location));

@@ -39,8 +39,12 @@ impl Report {
 
     /// Returns the exit code of the run: a failure before a refused login before an unreachable host.
     pub fn exit_code(&self) -> ExitCode {
-        let all = self.stages.iter().flat_map(|stage| stage.outcomes.iter());
-        ExitCode::worst(all.map(|(_, outcome)| code(outcome)))
+        let all = || self.stages.iter().flat_map(|stage| stage.outcomes.iter());
+        match ExitCode::worst(all().map(|(_, outcome)| code(outcome))) {
+            // Nothing went wrong, and yet not everything was done: the run was stopped in between.
+            ExitCode::Ok if all().any(|(_, outcome)| matches!(outcome, Outcome::NotReached)) => ExitCode::Failed,
+            worst => worst,
+        }
     }
 }
 

@@ -21,13 +21,23 @@ pub enum Effect {
 }
 
 /// What a command reads on its standard input.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub enum Stdin {
     /// Nothing: it sees the end of file at once, as with `ssh -n`.
     #[default]
     Empty,
     /// These bytes, then the end of file.
     Bytes(Bytes),
+}
+
+/// Shows how much it is and not what: input is where passwords travel.
+impl fmt::Debug for Stdin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("Empty"),
+            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+        }
+    }
 }
 
 /// What is to be started.

@@ -59,8 +59,8 @@ async fn two_sessions_are_enough_for_it() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_has_one_session_is_not_asked_for_more_each_time() -> Result<()> {
-    let turns = fewest_turns(true, 1).await?;
-    assert!(turns <= COMMANDS * 2 + 2, "{turns} for {COMMANDS} commands");
+async fn where_there_is_one_session_a_command_costs_two() -> Result<()> {
+    let turns = turns(true, 1).await?;
+    assert!(turns >= COMMANDS * 2 - 1, "{turns} for {COMMANDS} commands");
     Ok(())
 }

@@ -70,7 +70,10 @@ impl HostKeys {
         if self.is_accepted(&key)? {
             return Ok(());
         }
+        // Waiting for the answer to another host's question is no silence of this server.
+        self.check.asking.store(true, Ordering::Relaxed);
         let mut declined = self.settings.known_hosts.asking.lock().await;
+        self.check.asking.store(false, Ordering::Relaxed);
         // Another connection to the same name may have been answered while this one waited.
         if self.is_accepted(&key)? {
             return Ok(());

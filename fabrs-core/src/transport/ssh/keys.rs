@@ -161,6 +161,11 @@ impl Signer for FileSigner<'_> {
     }
 }
 
+/// RSA keys sign with SHA-512 (RFC 8332), which every server since OpenSSH 7.2 takes; SHA-1 none should.
+pub(super) fn hash_for(key: &PublicKey) -> Option<HashAlg> {
+    key.algorithm().is_rsa().then_some(HashAlg::Sha512)
+}
+
 fn put_length(data: &mut Vec<u8>, length: usize) {
     data.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
 }

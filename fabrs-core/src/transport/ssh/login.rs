@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
+use russh::keys::PublicKey;
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
-use russh::keys::{HashAlg, PublicKey};
 use tokio::net::UnixStream;
 
 use super::handler::Handler;
-use super::keys::{FileSigner, KeyFile, SignError};
+use super::keys::{FileSigner, KeyFile, SignError, hash_for};
 use super::settings::SshSettings;
 use super::target::Target;
 use crate::error::{Error, ErrorKind, Result};
@@ -280,11 +280,6 @@ impl<'a> LoginAttempt<'a> {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Refused(String);
-
-/// RSA keys sign with SHA-512 (RFC 8332), which every server since OpenSSH 7.2 takes; SHA-1 none should.
-fn hash_for(key: &PublicKey) -> Option<HashAlg> {
-    key.algorithm().is_rsa().then_some(HashAlg::Sha512)
-}
 
 async fn identities(agent: &mut AgentClient<UnixStream>) -> Vec<(PublicKey, String)> {
     let identities = agent.request_identities().await.unwrap_or_default();

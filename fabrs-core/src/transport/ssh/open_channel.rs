@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use futures::FutureExt;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, Sig};
 use tokio::runtime::Handle;
@@ -30,6 +31,12 @@ pub(super) struct OpenChannel {
 impl OpenChannel {
     pub(super) fn new(channel: Channel<Msg>, slot: Slot, tasks: TaskTracker) -> Self {
         Self { held: Some((channel, slot)), tasks }
+    }
+
+    /// Tells whether the server has closed it already, as it may do with one that is long unused.
+    pub(super) fn has_ended(&mut self) -> bool {
+        let Some((channel, _)) = &mut self.held else { return true };
+        matches!(channel.wait().now_or_never(), Some(Some(ChannelMsg::Close) | None))
     }
 
     /// Starts a command: one packet whose reply is not waited for. With a pty it is a round trip more, so that a command

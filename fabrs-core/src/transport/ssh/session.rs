@@ -106,7 +106,7 @@ impl Session {
         self.tasks.spawn(Arc::clone(self).open_for(wanted));
         match receiver.await {
             Ok(opened) => opened,
-            Err(_) => Err(self.lost("opening a session").await),
+            Err(_) => Err(self.lost_before().await),
         }
     }
 
@@ -134,7 +134,9 @@ impl Session {
     /// Returns the channel that was opened ahead, where there is one, or will be in a moment.
     async fn spare(&self) -> Option<OpenChannel> {
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
-        spare?.await.ok()
+        // A server may close a channel that is long unused; the command must not be sent into it.
+        let mut open = spare?.await.ok()?;
+        (!open.has_ended()).then_some(open)
     }
 
     /// Opens a channel for one who waits. Once the server is asked it goes on to the end, whoever has gone meanwhile: a
@@ -156,7 +158,7 @@ impl Session {
                     let error = Error::new(ErrorKind::Connect, "could not open a session").on(&self.target.host);
                     break Err(error.caused_by(OpenRefused(reason)));
                 }
-                Err(NotOpened::Lost) => break Err(self.lost("opening a session").await),
+                Err(NotOpened::Lost) => break Err(self.lost_before().await),
             }
         };
         drop(wanted.send(opened));
@@ -204,10 +206,18 @@ impl Session {
         Error::new(ErrorKind::Connect, text).on(&self.target.host)
     }
 
-    /// Makes the error of a connection that ended while `doing` something.
-    pub(super) async fn lost(&self, doing: &str) -> Error {
+    /// Makes the error of a connection that ended before a command was sent: nothing has happened.
+    pub(super) async fn lost_before(&self) -> Error {
         let reason = self.gone.reason().await;
-        Error::new(ErrorKind::Channel, format!("the connection was lost during `{doing}`; it may have done its work"))
+        Error::new(ErrorKind::Connect, "the connection was lost before the command was sent")
+            .on(&self.target.host)
+            .caused_by(reason)
+    }
+
+    /// Makes the error of a connection that ended while a command was on its way.
+    pub(super) async fn lost(&self, command: &str) -> Error {
+        let reason = self.gone.reason().await;
+        Error::new(ErrorKind::Channel, format!("the connection was lost during `{command}`; it may have done its work"))
             .on(&self.target.host)
             .caused_by(reason)
     }

@@ -55,7 +55,7 @@ impl ChannelWire {
         let (channel, slot) = match open.exec(&sent).await {
             Ok(started) => started,
             Err(NotStarted::NoPty) => return Err(session.refused_pty(&command)),
-            Err(NotStarted::Lost) => return Err(session.lost(&command).await),
+            Err(NotStarted::Lost) => return Err(session.lost_before().await),
         };
         let (read, write) = channel.split();
         let write = Arc::new(write);
