@@ -1,6 +1,7 @@
 //! Keys that an agent holds.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -25,7 +26,7 @@ impl Agent {
         command.arg("-D").arg("-a").arg(&socket).stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.spawn().expect("`ssh-agent` comes with openssh-client");
         let agent = Self { child, socket };
-        wait_until("the agent listens", LIMIT, || agent.socket.exists());
+        wait_until("the agent listens", LIMIT, || UnixStream::connect(&agent.socket).is_ok());
         for key in keys {
             let mut add = Command::new("ssh-add");
             let added = add.arg("-q").arg(key.path()).env("SSH_AUTH_SOCK", &agent.socket).status();
