@@ -3,6 +3,7 @@
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use serde::de::DeserializeOwned;
@@ -232,6 +233,12 @@ fn finish(started: &Started, end: End) -> Result<Output> {
         |kind, what: String| Error::new(kind, format!("`{}` {what}", started.command)).on(&host).at(spec.location);
     // What was printed goes with the error, and nobody can mistake it for the output of a command whose end is known.
     let unknown = |error: &Error| Ended::Unknown(error.clone());
+    let never_began = match &end.how {
+        How::Planned => true,
+        How::Failed(error) => error.kind() != ErrorKind::Channel,
+        How::Exited(_) | How::TimedOut { .. } | How::Stopped { .. } => false,
+    };
+    connection.used.fetch_or(!never_began, Ordering::Relaxed);
     match end.how {
         How::Exited(status) if status.success() || spec.warn => Ok(output(Ended::Status(status))),
         How::Exited(status) if connection.warns() => {

@@ -15,6 +15,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::Location;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::client::{Client, IntoHost};
@@ -42,6 +43,8 @@ pub struct Connection {
     target: Target,
     frame: Frame,
     poison: Poison,
+    /// Whether a command has run on the host, or may have.
+    used: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -170,22 +173,33 @@ impl Connection {
 
     /// Makes a connection for the body of one task on one host: what it plans is told apart from every other's.
     pub(crate) fn fresh(&self) -> Self {
-        Self { poison: Poison::default(), ..self.clone() }
+        Self { poison: Poison::default(), used: Arc::default(), ..self.clone() }
     }
 
     /// Returns where the plan of this connection's task ends.
+    /// Tells whether a command of this connection, or of a copy of it, has run on the host, or may have.
+    pub(crate) fn was_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn poison(&self) -> &Poison {
         &self.poison
     }
 
     pub(crate) fn bound(client: Client, host: Host, transport: Arc<dyn Transport>) -> Self {
         let target = Target::Host { host, transport };
-        Self { client: Some(client), target, frame: Frame::default(), poison: Poison::default() }
+        Self { client: Some(client), target, frame: Frame::default(), poison: Poison::default(), used: Arc::default() }
     }
 
     /// Makes a connection whose commands fail with `error`.
     pub(crate) fn nowhere(client: Option<Client>, error: Error) -> Self {
-        Self { client, target: Target::Nowhere(error), frame: Frame::default(), poison: Poison::default() }
+        Self {
+            client,
+            target: Target::Nowhere(error),
+            frame: Frame::default(),
+            poison: Poison::default(),
+            used: Arc::default(),
+        }
     }
 
     fn warns(&self) -> bool {

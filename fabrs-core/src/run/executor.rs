@@ -84,10 +84,11 @@ impl Executor {
         self.client.sink().event(&Event::TaskStarted { task: &task, host: host.as_ref() });
         let began = Instant::now();
         // A mistake in a task must not take the other hosts with it. What it leaves half changed is its own.
-        let caught = AssertUnwindSafe(stage.call.on(&connection.fresh())).catch_unwind().await;
+        let fresh = connection.fresh();
+        let caught = AssertUnwindSafe(stage.call.on(&fresh)).catch_unwind().await;
         let result = caught.unwrap_or_else(|payload| Err(panicked(&*payload)));
         // A `bail!` knows no host, and of one task on many hosts it must be said where it failed.
-        let result = result.map_err(|error| error.into_error().or_on(host.as_ref()).into());
+        let result = result.map_err(|error| gone_again(error.into_error().or_on(host.as_ref()), &fresh).into());
         let here = host.unwrap_or_else(Host::local);
         let outcome = stage.strategy.judge(&here, Outcome::of(result));
         self.tell(stage, &here, &outcome, began.elapsed());
@@ -137,5 +138,18 @@ fn afterwards(outcome: &Outcome<()>) -> Outcome<()> {
     match outcome {
         Outcome::Skipped(error) => Outcome::Skipped(error.clone()),
         _ => Outcome::NotReached,
+    }
+}
+
+/// Says of a host that could not be reached *again* that it is lost: commands have run there, so it is neither untouched
+/// nor to be left out as if it were.
+fn gone_again(error: Error, connection: &Connection) -> Error {
+    let unreachable = matches!(error.kind(), ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth);
+    match (connection.host(), error.host()) {
+        (Some(host), Some(of)) if unreachable && host == of && connection.was_used() => {
+            let text = "could not be reached again, after commands had run there";
+            Error::new(ErrorKind::Channel, text).on(host).caused_by(error)
+        }
+        _ => error,
     }
 }

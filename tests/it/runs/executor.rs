@@ -25,6 +25,16 @@ async fn reports() -> Result {
     Ok(())
 }
 
+static GOES_AWAY: LazyLock<Fake> = LazyLock::new(willing);
+
+#[task]
+async fn loses_web1_half_way() -> Result {
+    run("first").await?;
+    drop(GOES_AWAY.clone().unreachable("web1"));
+    run("second").await?;
+    Ok(())
+}
+
 #[task]
 async fn panics_on_web1() -> Result {
     assert_ne!(current().host().map(Host::name), Some("web1"), "the wrong host");
@@ -111,6 +121,15 @@ async fn bad_hosts_that_are_skipped_stay_skipped_and_hold_up_nobody() -> Result 
     }
     assert_eq!(told(&seen, "task_ended", "outcome").iter().filter(|word| *word == "skipped").count(), 3);
     Ok(())
+}
+
+#[tokio::test]
+async fn a_host_that_goes_away_half_way_is_lost_and_not_left_out() {
+    let settings = Settings { unreachable: Unreachable::Skip, ..Settings::default() };
+    let client = scripted(&GOES_AWAY, "web1").settings(settings).build();
+    let report = carry_out(&client, [loses_web1_half_way::call()]).await;
+    assert_eq!(lines(&report), ["loses_web1_half_way: web1: lost"]);
+    assert_eq!(report.exit_code(), ExitCode::Unreachable);
 }
 
 #[tokio::test]
