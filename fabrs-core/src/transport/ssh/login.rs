@@ -29,6 +29,8 @@ pub(super) struct LoginAttempt<'a> {
     settings: &'a SshSettings,
     /// What was offered, in words, for the error.
     tried: Vec<String>,
+    /// The password that was given, until it is used.
+    given: Option<Secret>,
     /// What could not be offered, and why.
     unusable: Vec<String>,
     /// What the server would take, as its last refusal said; nothing known before the first.
@@ -50,7 +52,15 @@ pub(super) async fn log_in(
     settings: &SshSettings,
     mistrusted: bool,
 ) -> Result<()> {
-    let mut attempt = LoginAttempt { handle, target, settings, tried: Vec::new(), unusable: Vec::new(), methods: None };
+    let mut attempt = LoginAttempt {
+        handle,
+        target,
+        settings,
+        tried: Vec::new(),
+        given: settings.password.clone(),
+        unusable: Vec::new(),
+        methods: None,
+    };
     if target.login.publickey && attempt.by_keys().await? {
         return Ok(());
     }
@@ -217,9 +227,10 @@ impl<'a> LoginAttempt<'a> {
         if self.target.login.may_ask { &*self.settings.ask } else { &NoInput }
     }
 
-    async fn secret(&self, question: &str) -> Result<Secret> {
-        match &self.settings.password {
-            Some(password) => Ok(password.clone()),
+    /// Returns the password that was given, once: a server that asks again has said that it is wrong.
+    async fn secret(&mut self, question: &str) -> Result<Secret> {
+        match self.given.take() {
+            Some(password) => Ok(password),
             None => self.ask().secret(question).await.map_err(|error| error.on(&self.target.host)),
         }
     }
