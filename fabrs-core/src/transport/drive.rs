@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::time::{Instant as Deadline, sleep_until};
+use tokio_util::task::TaskTracker;
 
 use super::request::Request;
 use super::running::{Carrier, End, How};
@@ -112,6 +113,13 @@ pub(crate) async fn carry<W: Wire>(
     request.receiver.ended(&end);
     // Nobody listens where the command was dropped; the receiver above has been told all the same.
     drop(sender.send(end));
+}
+
+/// Waits for all commands of a transport, which can carry others afterwards.
+pub(crate) async fn drain(commands: &TaskTracker) {
+    commands.close();
+    commands.wait().await;
+    commands.reopen();
 }
 
 async fn drive<W: Wire>(mut wire: W, request: &mut Request, stop: &super::stop::RunStop) -> How {

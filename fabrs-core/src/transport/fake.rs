@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 use tokio_util::task::TaskTracker;
 
-use super::drive::{Message, Wire, carry};
+use super::drive::{Message, Wire, carry, drain};
 use super::{Dial, Request, Running, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Stream;
@@ -177,12 +177,7 @@ impl Transport for FakeHost {
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        async {
-            self.commands.close();
-            self.commands.wait().await;
-            self.commands.reopen();
-        }
-        .boxed()
+        drain(&self.commands).boxed()
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio_util::task::TaskTracker;
 
-use super::drive::{Message, Wire, carry};
+use super::drive::{Message, Wire, carry, drain};
 use super::{Invocation, Request, Running, Stdin, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Stream;
@@ -39,12 +39,7 @@ impl Transport for Local {
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        async {
-            self.commands.close();
-            self.commands.wait().await;
-            self.commands.reopen();
-        }
-        .boxed()
+        drain(&self.commands).boxed()
     }
 }
 

@@ -12,7 +12,7 @@ use super::target::{self, Purpose};
 use super::wire::ChannelWire;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
-use crate::transport::drive::carry;
+use crate::transport::drive::{carry, drain};
 use crate::transport::{Dial, Invocation, Local, Request, Running, Transport};
 
 /// Makes the transports that `ssh` would reach: over SSH to hosts, and to this machine for `@local`.
@@ -107,9 +107,7 @@ impl Transport for Ssh {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         async {
-            self.commands.close();
-            self.commands.wait().await;
-            self.commands.reopen();
+            drain(&self.commands).await;
             self.link.close().await;
         }
         .boxed()
