@@ -16,7 +16,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use data_encoding::HEXLOWER;
-use rustix::process::{Pid, getpgrp, getpid, getppid, getsid, getuid};
+use rustix::process::getuid;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -76,18 +76,31 @@ fn report(arguments: &[OsString], stdin: &Value) -> io::Result<Value> {
     let text = |value: OsString| value.to_string_lossy().into_owned();
     let env: BTreeMap<String, String> = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
     let argv: Vec<String> = arguments.iter().cloned().map(text).collect();
+    let [ppid, pgid, sid] = family()?;
     Ok(json!({
         "argv": argv,
         "env": env,
         "cwd": text(std::env::current_dir()?.into_os_string()),
         "tty": [io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal()],
-        "pid": getpid().as_raw_pid(),
-        "ppid": Pid::as_raw(getppid()),
-        "pgid": getpgrp().as_raw_pid(),
-        "sid": getsid(None)?.as_raw_pid(),
+        "pid": std::process::id(),
+        "ppid": ppid,
+        "pgid": pgid,
+        "sid": sid,
         "uid": getuid().as_raw(),
         "stdin": stdin,
     }))
+}
+
+/// Returns the numbers of the parent, the process group and the session (proc(5), `/proc/pid/stat`).
+///
+/// Not by `getsid` and the like: each is 0 where it stands outside of this process's PID namespace, as in a container
+/// whose first process made no session, and rustix takes that for impossible.
+fn family() -> io::Result<[u32; 3]> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // The name of the program stands in brackets and may hold anything.
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let mut numbers = after_name.split_whitespace().skip(1).map(|number| number.parse().unwrap_or(0));
+    Ok(std::array::from_fn(|_| numbers.next().unwrap_or(0)))
 }
 
 fn read_stdin() -> io::Result<Value> {

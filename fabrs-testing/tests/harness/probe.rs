@@ -27,6 +27,20 @@ fn arguments_arrive_as_they_are_on_the_other_side() {
 }
 
 #[test]
+fn it_reports_also_where_its_session_is_outside_of_the_container() {
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--pid", "--mount-proc", "--fork"]).arg(probe::path()).arg("report");
+    let (code, stdout, stderr) = output(command.stdin(Stdio::null()));
+    if code != Some(0) && stderr.contains("unshare failed") {
+        eprintln!("NOT TESTED HERE: namespaces of one's own ({})", stderr.trim_end());
+        return;
+    }
+    assert_eq!(code, Some(0), "{stderr}");
+    let report = probe::parse(stdout);
+    assert_eq!((&report["pid"], &report["sid"]), (&1.into(), &0.into()));
+}
+
+#[test]
 fn stdin_is_counted_and_summed() {
     let sshd = Sshd::start();
     let line = format!("printf abc | {} stdin", sshd.probe().display());
