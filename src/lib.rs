@@ -33,6 +33,7 @@
 //! # Ok(()) }
 //! ```
 
+pub use fabrs_core::connection::SudoRefusal;
 pub use fabrs_core::{
     Call, Client, ClientBuilder, Command, Connection, Context, Error, ErrorKind, Executor, ExitCode, ExitStatus, Group,
     Hide, Host, HostError, IntoHost, IntoShellLine, Outcome, Outcomes, Output, Plan, Registry, Report, Result, Secret,
@@ -46,7 +47,7 @@ pub use fabrs_cli::main;
 
 /// What a `tasks.rs` begins with: `use fabrs::prelude::*`.
 pub mod prelude {
-    pub use fabrs_core::connection::{cd, current, env, local, prefix, probe, run, secs};
+    pub use fabrs_core::connection::{SudoRefusal, cd, current, env, local, prefix, probe, run, secs, sudo, v_run};
     pub use fabrs_core::group::{on, role};
     pub use fabrs_core::run::{effect, once};
     pub use fabrs_core::{

@@ -31,6 +31,14 @@ pub enum Account {
     SudoPty,
     /// May do only `/usr/bin/id -un` under sudo, without a password.
     SudoLimited,
+    /// May do only `/usr/bin/id -un` under sudo, after its password, which is asked for each time.
+    SudoLimitedAsk,
+    /// May do all under sudo after its password, which is asked for once.
+    SudoTicket,
+    /// May do all under sudo without a password, but only on a terminal (`Defaults requiretty`).
+    SudoTerminal,
+    /// Like [`Account::Sudo`], with a password that has expired.
+    SudoExpired,
     /// The superuser.
     Root,
 }
@@ -45,6 +53,10 @@ impl Account {
             Self::SudoFree => "fabrs-sudo-free",
             Self::SudoPty => "fabrs-sudo-pty",
             Self::SudoLimited => "fabrs-sudo-limited",
+            Self::SudoLimitedAsk => "fabrs-sudo-limited-ask",
+            Self::SudoTicket => "fabrs-sudo-ticket",
+            Self::SudoTerminal => "fabrs-sudo-terminal",
+            Self::SudoExpired => "fabrs-sudo-expired",
             Self::Root => "root",
         }
     }
@@ -58,10 +70,14 @@ impl Account {
         match self {
             Self::Plain | Self::Dash | Self::Root => None,
             // A ticket would make the second test that asks find no prompt.
-            Self::Sudo => Some(("ALL=(ALL:ALL) ALL", "timestamp_timeout=0")),
+            Self::Sudo | Self::SudoExpired => Some(("ALL=(ALL:ALL) ALL", "timestamp_timeout=0")),
             Self::SudoFree => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "!use_pty")),
             Self::SudoPty => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "use_pty")),
             Self::SudoLimited => Some(("ALL=(ALL:ALL) NOPASSWD: /usr/bin/id -un", "!use_pty")),
+            Self::SudoLimitedAsk => Some(("ALL=(ALL:ALL) /usr/bin/id -un", "timestamp_timeout=0")),
+            // Without a terminal a ticket is otherwise that of the parent process alone.
+            Self::SudoTicket => Some(("ALL=(ALL:ALL) ALL", "timestamp_timeout=60, timestamp_type=global")),
+            Self::SudoTerminal => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "requiretty")),
         }
     }
 
@@ -82,6 +98,9 @@ impl Account {
         }
         // Without a password the account is locked, and sshd then refuses keys too.
         must("chpasswd", &[], Some(&format!("{}:{}\n", self.name(), password_under_lock())));
+        if self == Self::SudoExpired {
+            must("chage", &["-d", "0", self.name()], None);
+        }
         if let Some((rule, defaults)) = self.sudoers() {
             let name = self.name();
             let text = format!("Defaults:{name} {defaults}, env_keep += \"{mark}\"\n{name} {rule}\n");

@@ -17,5 +17,6 @@ mod questions;
 mod records;
 mod runs;
 mod sessions;
+mod sudo;
 mod support;
 mod ways;

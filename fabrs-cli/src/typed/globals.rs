@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::error::ContextKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use fabrs_core::config::{Choice, Input, Mode, OnFailure, Order, Settings, SshConfigFrom, Unreachable};
+use fabrs_core::config::{Choice, Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable};
 use fabrs_core::{Error, ErrorKind, Host};
 
 /// The options of `fab` itself, as they were typed.
@@ -31,6 +31,8 @@ pub(crate) struct Globals {
     skip_bad_hosts: bool,
     warn_only: bool,
     no_input: bool,
+    password_file: Option<PathBuf>,
+    password_command: Option<String>,
     dry_run: bool,
     yes: bool,
 }
@@ -77,6 +79,9 @@ pub(crate) fn arguments() -> Vec<Arg> {
         switch("dry-run", "Show what would run and where; change nothing").short('n'),
         switch("yes", "Answer yes to what would be asked before a change").short('y'),
         switch("no-input", "Never ask: a question is an error"),
+        value("password-file", "FILE", "Give sudo the password in the first line of this file")
+            .value_parser(value_parser!(PathBuf)),
+        value("password-command", "LINE", "Give sudo the password that this line prints on this machine"),
     ];
     let showing = [
         switch("list", "List the tasks").short('l'),
@@ -122,6 +127,8 @@ impl Globals {
         take(&mut self.connect_timeout, matches, "connect-timeout");
         take(&mut self.command_timeout, matches, "command-timeout");
         take(&mut self.parallel, matches, "parallel");
+        take(&mut self.password_file, matches, "password-file");
+        take(&mut self.password_command, matches, "password-command");
         self.json |= flag("json");
         self.list |= flag("list");
         self.help |= flag("help");
@@ -153,6 +160,11 @@ impl Globals {
             unreachable: if self.skip_bad_hosts { Unreachable::Skip } else { Unreachable::Fail },
             warn_only: self.warn_only,
             input: if self.no_input { Input::Refused } else { Input::Allowed },
+            sudo_password: match (&self.password_file, &self.password_command) {
+                (Some(file), _) => PasswordFrom::File(file.clone()),
+                (None, Some(line)) => PasswordFrom::Command(line.clone()),
+                (None, None) => PasswordFrom::Person,
+            },
             mode: if self.dry_run { Mode::DryRun } else { Mode::Run },
             assume_yes: self.yes,
         }

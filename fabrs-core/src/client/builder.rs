@@ -21,6 +21,7 @@ pub struct ClientBuilder {
     dial: Option<Arc<dyn Dial>>,
     ask: Option<Arc<dyn Ask>>,
     password: Option<Secret>,
+    sudo_password: Option<Secret>,
     defaults: CommandDefaults,
 }
 
@@ -83,6 +84,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Uses `password` where sudo wants one, on whatever host.
+    pub fn sudo_password(mut self, password: Secret) -> Self {
+        self.sudo_password = Some(password);
+        self
+    }
+
     /// Makes the client. Nothing is connected.
     pub fn build(self) -> Client {
         let sink = self.sink.unwrap_or_else(|| Arc::new(NoSink));
@@ -91,7 +98,7 @@ impl ClientBuilder {
             Input::Refused => Arc::new(NoInput),
         });
         let dial = self.dial.unwrap_or_else(|| {
-            let ssh = SshSettings::new(&self.settings, Variables::from_env(), ask, Arc::clone(&sink));
+            let ssh = SshSettings::new(&self.settings, Variables::from_env(), Arc::clone(&ask), Arc::clone(&sink));
             Arc::new(OpenSsh::new(ssh.with_password(self.password)))
         });
         let dial = match self.settings.mode {
@@ -102,6 +109,8 @@ impl ClientBuilder {
             inner: Arc::new(Inner {
                 dial,
                 sink,
+                ask,
+                sudo_password: self.sudo_password,
                 inventory: self.inventory,
                 settings: self.settings,
                 defaults: self.defaults,

@@ -15,7 +15,8 @@ use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::Host;
-use crate::transport::{Dial, RunStop, Transport};
+use crate::secret::Secret;
+use crate::transport::{Ask, Dial, RunStop, Transport};
 
 pub use builder::ClientBuilder;
 
@@ -31,6 +32,8 @@ pub struct Client {
 struct Inner {
     dial: Arc<dyn Dial>,
     sink: Arc<dyn Sink>,
+    ask: Arc<dyn Ask>,
+    sudo_password: Option<Secret>,
     inventory: Inventory,
     settings: Settings,
     defaults: CommandDefaults,
@@ -88,6 +91,16 @@ impl Client {
     /// Returns who is told what happens.
     pub fn sink(&self) -> &Arc<dyn Sink> {
         &self.inner.sink
+    }
+
+    /// Returns whom to ask where something has to be asked.
+    pub fn ask(&self) -> &Arc<dyn Ask> {
+        &self.inner.ask
+    }
+
+    /// Returns the password for sudo that the program has given.
+    pub(crate) fn sudo_password(&self) -> Option<&Secret> {
+        self.inner.sudo_password.as_ref()
     }
 
     /// Returns what stops the run: every command of this client ends when it is raised.

@@ -20,7 +20,7 @@ pub use environment::Environment;
 pub use file::Config;
 pub use inventory::Inventory;
 pub use near::near;
-pub use settings::{Input, Mode, OnFailure, Order, Settings, SshConfigFrom, Unreachable};
+pub use settings::{Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable};
 pub use typed_hosts::typed_hosts;
 pub use variables::Variables;
 pub use vars::Vars;

@@ -45,6 +45,8 @@ pub struct Settings {
     pub warn_only: bool,
     /// Whether a person may be asked. Defaults to yes.
     pub input: Input,
+    /// Where the password comes from that sudo wants on a host. Defaults to a person.
+    pub sudo_password: PasswordFrom,
     /// Whether anything is changed. Defaults to yes.
     pub mode: Mode,
     /// Whether every question of fabrs' own is answered with yes. Defaults to no.
@@ -105,6 +107,20 @@ pub enum Input {
     Refused,
 }
 
+/// Where a password comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum PasswordFrom {
+    /// A person is asked, where there is one.
+    #[default]
+    Person,
+    /// The first line of this file.
+    File(PathBuf),
+    /// The first line that this line for the shell of this machine prints.
+    Command(String),
+    /// This variable of the process environment.
+    Variable(String),
+}
+
 /// Whether anything is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Mode {
@@ -137,6 +153,9 @@ impl Settings {
         if let (SshConfigFrom::Default, Some(file)) = (&self.ssh_config, &variables.ssh_config) {
             self.ssh_config = SshConfigFrom::File(file.clone());
         }
+        if let (PasswordFrom::Person, true) = (&self.sudo_password, variables.has_sudo_password) {
+            self.sudo_password = PasswordFrom::Variable(Variables::SUDO_PASSWORD.to_owned());
+        }
         if variables.no_input {
             self.input = Input::Refused;
         }
@@ -168,6 +187,7 @@ impl Default for Settings {
             unreachable: Unreachable::default(),
             warn_only: false,
             input: Input::default(),
+            sudo_password: PasswordFrom::default(),
             mode: Mode::default(),
             assume_yes: false,
         }

@@ -13,6 +13,8 @@ pub struct Variables {
     pub no_input: bool,
     /// `FABRS_SSH_CONFIG`: the file to read instead of `~/.ssh/config` (`ssh -F`).
     pub ssh_config: Option<PathBuf>,
+    /// `FABRS_SUDO_PASSWORD`: whether it holds a password for sudo; its value is only read when it is needed.
+    pub has_sudo_password: bool,
     /// `NO_COLOR`: no colours, whatever the terminal can do.
     pub no_color: bool,
     /// `CLICOLOR_FORCE`: colours, also where there is no terminal. Unset and `0` mean no.
@@ -28,6 +30,9 @@ pub struct Variables {
 }
 
 impl Variables {
+    /// The variable that holds a password for sudo.
+    pub const SUDO_PASSWORD: &'static str = "FABRS_SUDO_PASSWORD";
+
     /// Reads the environment of this process.
     pub fn from_env() -> Self {
         let read = Self::read(|name| std::env::var_os(name));
@@ -53,6 +58,7 @@ impl Variables {
         Self {
             no_input: switch("FABRS_NO_INPUT"),
             ssh_config: path("FABRS_SSH_CONFIG"),
+            has_sudo_password: value(Self::SUDO_PASSWORD).is_some(),
             no_color: value("NO_COLOR").is_some(),
             force_color: switch("CLICOLOR_FORCE"),
             term: text("TERM"),
@@ -76,6 +82,7 @@ mod tests {
         let all = read(&[
             ("FABRS_NO_INPUT", "1"),
             ("FABRS_SSH_CONFIG", "/etc/fab/ssh"),
+            ("FABRS_SUDO_PASSWORD", "secret"),
             ("NO_COLOR", "0"),
             ("CLICOLOR_FORCE", "1"),
             ("TERM", "xterm"),
@@ -87,6 +94,7 @@ mod tests {
         let expected = Variables {
             no_input: true,
             ssh_config: Some("/etc/fab/ssh".into()),
+            has_sudo_password: true,
             // Any value but the empty one counts, as <https://no-color.org> says.
             no_color: true,
             force_color: true,

@@ -44,6 +44,18 @@ pub fn run(line: impl IntoShellLine) -> Command {
     current().run(line)
 }
 
+/// Makes a command under sudo, on the task's host: [`Connection::sudo`].
+#[track_caller]
+pub fn sudo(line: impl IntoShellLine) -> Command {
+    current().sudo(line)
+}
+
+/// Makes a command inside the virtualenv of the task's connection: [`Connection::v_run`].
+#[track_caller]
+pub fn v_run(line: impl IntoShellLine) -> Command {
+    current().v_run(line)
+}
+
 /// Makes a command that only looks, on the task's host: [`Connection::probe`].
 #[track_caller]
 pub fn probe(line: impl IntoShellLine) -> Command {

@@ -16,6 +16,8 @@ pub(super) struct Spec {
     pub(super) connection: Connection,
     pub(super) line: ShellLine,
     pub(super) effect: Effect,
+    /// Whether it runs under sudo.
+    pub(super) elevated: bool,
     pub(super) location: &'static Location<'static>,
     pub(super) warn: bool,
     pub(super) hide: Hide,
@@ -42,6 +44,7 @@ impl Spec {
             connection,
             line,
             effect,
+            elevated: false,
             location,
             warn: false,
             hide,
@@ -90,6 +93,32 @@ impl Command {
     /// Keeps all of stdout in memory, rather than the last 1 MiB.
     pub fn capture_all(self) -> Self {
         self.changed(|spec| spec.bound = usize::MAX)
+    }
+
+    /// Runs the command under sudo as this user, by name or number; as root by default.
+    ///
+    /// Only for a command that [`Connection::sudo`] made.
+    pub fn user(self, user: impl Into<String>) -> Self {
+        self.changed(|spec| spec.connection = spec.connection.sudo_user(user))
+    }
+
+    /// Runs the command under sudo in this group, by name or number.
+    ///
+    /// Only for a command that [`Connection::sudo`] made.
+    pub fn group(self, group: impl Into<String>) -> Self {
+        self.changed(|spec| spec.connection = spec.connection.sudo_group(group))
+    }
+
+    /// Runs the command under sudo as a login would: in the user's home, with the user's profile (`sudo -i`).
+    ///
+    /// Only for a command that [`Connection::sudo`] made.
+    pub fn login(self) -> Self {
+        self.changed(|spec| spec.connection = spec.connection.changed(|frame| frame.sudo_mut().login = true))
+    }
+
+    /// Runs the command under sudo.
+    pub(super) fn elevated(self) -> Self {
+        self.changed(|spec| spec.elevated = true)
     }
 
     /// Sets a variable for this command: [`Connection::env`].

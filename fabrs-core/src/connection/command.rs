@@ -1,22 +1,28 @@
 //! [`Command`]: one command line on its way to one host.
 
+use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
+use futures::future::{BoxFuture, FutureExt};
 use serde::de::DeserializeOwned;
 
 use super::builder::Spec;
-use super::recorder::{Recorder, SharedCapture, take};
+use super::frame::NO_VENV;
+use super::recorder::{Captured, Recorder, SharedCapture, take};
 use super::spawned::Spawned;
+use super::sudo::elevate;
 use super::{Connection, Hide, Target};
+use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Stream};
+use crate::host::Host;
 use crate::output::{Ended, Output, Record, Signal};
 use crate::shell::ShellLine;
-use crate::transport::{Effect, End, How, Invocation, Program, Request, Running};
+use crate::transport::{Effect, End, How, Invocation, Program, Receive, Request, Running, Stdin};
 
 /// A command for one host: a builder, and the future of its [`Output`].
 ///
@@ -28,16 +34,28 @@ use crate::transport::{Effect, End, How, Invocation, Program, Request, Running};
 ///
 /// Dropping a command that has started ends it on the host: its process group gets TERM, a second later KILL.
 #[must_use = "a command does nothing until it is awaited"]
-#[derive(Debug)]
 pub struct Command {
     state: State,
 }
 
-#[derive(Debug)]
 enum State {
     Made(Box<Spec>),
     Started(Box<Started>),
+    /// Under sudo, which may take more than one attempt.
+    Elevating(BoxFuture<'static, Result<Output>>),
     Done,
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state: &dyn fmt::Debug = match &self.state {
+            State::Made(spec) => spec,
+            State::Started(started) => started,
+            State::Elevating(_) => &"under sudo",
+            State::Done => &"done",
+        };
+        f.debug_tuple("Command").field(state).finish()
+    }
 }
 
 /// A command that was handed to its transport.
@@ -69,12 +87,19 @@ impl Command {
 
     /// Starts the command now, with its output hidden, and returns its handle, to be awaited when it is needed.
     ///
+    /// Under sudo only the first attempt starts now: where a password is wanted, it goes on when the handle is awaited.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] where the line can't be sent.
     pub fn spawn(self) -> Result<Spawned> {
         let mut command = self.hide(Hide::Both);
         command.start()?;
+        if let State::Elevating(attempts) = &mut command.state
+            && let Some(result) = attempts.as_mut().now_or_never()
+        {
+            command.state = State::Elevating(std::future::ready(result).boxed());
+        }
         Ok(Spawned::new(command))
     }
 
@@ -139,7 +164,11 @@ impl Command {
                 return Ok(());
             }
         };
-        self.state = State::Started(Box::new(start(spec)?));
+        self.state = if spec.elevated {
+            State::Elevating(elevate(spec).boxed())
+        } else {
+            State::Started(Box::new(start(spec)?))
+        };
         Ok(())
     }
 }
@@ -156,45 +185,69 @@ async fn read<T>(
     read(&output).map_err(|error| error.at(location))
 }
 
+/// One way to hand a command to its transport.
+pub(super) struct Attempt {
+    pub(super) line: Arc<str>,
+    pub(super) shown: Arc<str>,
+    pub(super) stdin: Stdin,
+    pub(super) last_signal: Signal,
+}
+
 fn start(mut spec: Box<Spec>) -> Result<Started> {
-    let location = spec.location;
-    let connection = &spec.connection;
-    if let Some(ended) = connection.plan.get() {
-        return Err(ended.clone());
-    }
-    let (host, transport, client) = match (&connection.target, &connection.client) {
-        (Target::Host { host, transport }, Some(client)) => (host, transport, client),
-        (Target::Nowhere(error), _) => return Err(error.clone().at(error.location().unwrap_or(location))),
-        (Target::Host { .. }, None) => return Err(Error::new(ErrorKind::Internal, "a connection without a client")),
-    };
-    let command: Arc<str> = match connection.frame.compose(&spec.line) {
+    let (host, _) = bound(&spec.connection, spec.location)?;
+    let command: Arc<str> = match spec.connection.frame.compose(&spec.line) {
         Ok(text) => text.into(),
         Err(source) => {
             let error = Error::new(ErrorKind::Usage, format!("`{}` can't be sent", spec.line));
-            return Err(error.on(host).at(location).caused_by(source));
+            return Err(error.on(host).at(spec.location).caused_by(source));
         }
     };
+    let (recorder, captured) = announce(&spec, &command);
+    let stdin = std::mem::take(&mut spec.stdin);
+    let (line, shown) = (Arc::clone(&command), Arc::clone(&command));
+    let attempt = Attempt { line, shown, stdin, last_signal: Signal::new("KILL") };
+    let running = launch(&spec, attempt, Box::new(recorder))?;
+    Ok(Started { running, captured, spec, command })
+}
+
+/// Returns the host of a connection and its client, or why there is none, or why the plan of its task has ended.
+pub(super) fn bound<'a>(connection: &'a Connection, at: &'static Location<'static>) -> Result<(&'a Host, &'a Client)> {
+    if let Some(ended) = connection.plan.get() {
+        return Err(ended.clone());
+    }
+    match (&connection.target, &connection.client) {
+        (Target::Host { host, .. }, Some(client)) => Ok((host, client)),
+        (Target::Nowhere(error), _) => Err(error.clone().at(error.location().unwrap_or(at))),
+        (Target::Host { .. }, None) => Err(Error::new(ErrorKind::Internal, "a connection without a client")),
+    }
+}
+
+/// Tells that a command begins, and makes its recorder and the capture that it fills.
+pub(super) fn announce(spec: &Spec, shown: &str) -> (Recorder, SharedCapture) {
+    let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
+    let sink = spec.connection.sink();
+    let echo = spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
+    sink.event(&Event::CommandStarted { host: &host, command: shown, echo });
+    Recorder::new(host, shown.into(), sink, spec.hide, spec.bound)
+}
+
+/// Hands one attempt at a command to its transport.
+pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn Receive>) -> Result<Running> {
+    let (host, client) = bound(&spec.connection, spec.location)?;
+    let Target::Host { transport, .. } = &spec.connection.target else {
+        return Err(Error::new(ErrorKind::Internal, "a host without a transport").on(host));
+    };
     let defaults = client.defaults();
-    let echo = spec.echo.unwrap_or(defaults.echo);
-    client.sink().event(&Event::CommandStarted { host, command: &command, echo });
-    let (recorder, captured) =
-        Recorder::new(host.clone(), Arc::clone(&command), Arc::clone(client.sink()), spec.hide, spec.bound);
-    let running = transport.start(Request {
+    let Attempt { line, shown, stdin, last_signal } = attempt;
+    Ok(transport.start(Request {
         host: host.clone(),
-        invocation: Invocation {
-            program: Program::Line(Arc::clone(&command)),
-            shown: Arc::clone(&command),
-            pty: spec.pty,
-            stdin: std::mem::take(&mut spec.stdin),
-            last_signal: Signal::new("KILL"),
-        },
+        invocation: Invocation { program: Program::Line(line), shown, pty: spec.pty, stdin, last_signal },
         effect: spec.effect,
         timeout: spec.timeout.or(defaults.timeout),
         ahead: defaults.ahead,
-        receiver: Box::new(recorder),
+        receiver,
         stop: client.stop().clone(),
-    });
-    Ok(Started { running, captured, spec, command })
+    }))
 }
 
 impl Future for Command {
@@ -204,22 +257,25 @@ impl Future for Command {
         if let Err(error) = self.start() {
             return Poll::Ready(Err(error));
         }
-        let State::Started(started) = &mut self.state else {
-            return Poll::Ready(Err(Error::new(ErrorKind::Usage, "a command was awaited after it had ended")));
+        let result = match &mut self.state {
+            State::Started(started) => {
+                let end = ready!(Pin::new(&mut started.running).poll(cx));
+                finish(&started.spec, &started.command, take(&started.captured), end)
+            }
+            State::Elevating(attempts) => ready!(attempts.as_mut().poll(cx)),
+            State::Made(_) | State::Done => {
+                Err(Error::new(ErrorKind::Usage, "a command was awaited after it had ended"))
+            }
         };
-        let end = ready!(Pin::new(&mut started.running).poll(cx));
-        let result = finish(started, end);
         self.state = State::Done;
         Poll::Ready(result)
     }
 }
 
 /// Makes the output of a command that has ended, or the error that it is.
-fn finish(started: &Started, end: End) -> Result<Output> {
-    let spec = &started.spec;
+pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End) -> Result<Output> {
     let connection = &spec.connection;
-    let host = connection.host().cloned().unwrap_or_else(crate::host::Host::local);
-    let captured = take(&started.captured);
+    let host = connection.host().cloned().unwrap_or_else(Host::local);
     let (how, cut) = match end.how {
         How::Cut(status, why) => (How::Exited(status), Some(why.at(spec.location))),
         how => (how, None),
@@ -228,7 +284,7 @@ fn finish(started: &Started, end: End) -> Result<Output> {
     let output = |ended| {
         Output::new(Record {
             host: host.clone(),
-            command: Arc::clone(&started.command),
+            command: Arc::clone(shown),
             location: spec.location,
             elapsed: end.elapsed,
             ended,
@@ -240,8 +296,7 @@ fn finish(started: &Started, end: End) -> Result<Output> {
             pty: spec.pty,
         })
     };
-    let failed =
-        |kind, what: String| Error::new(kind, format!("`{}` {what}", started.command)).on(&host).at(spec.location);
+    let failed = |kind, what: String| Error::new(kind, format!("`{shown}` {what}")).on(&host).at(spec.location);
     // What was printed goes with the error, and nobody can mistake it for the output of a command whose end is known.
     let unknown = |error: &Error| Ended::Unknown(error.clone());
     let never_began = match &how {
@@ -255,14 +310,19 @@ fn finish(started: &Started, end: End) -> Result<Output> {
         How::Exited(status) if connection.warns() => {
             // Of `.warn()` the task looks at what came of it; here nobody does, so it is told.
             if let Some(client) = &connection.client {
-                let text = format!("`{}` ended with {status}", started.command);
+                let text = format!("`{shown}` ended with {status}");
                 client.sink().event(&Event::Warning { host: Some(&host), text: &text });
             }
             Ok(output(Ended::Status(status)))
         }
         How::Exited(status) => {
             let error = failed(ErrorKind::Exit, format!("ended with {status}"));
-            Err(error.with_output(output(Ended::Status(status))))
+            let output = output(Ended::Status(status));
+            let error = match missing_venv(&output) {
+                Some(folder) => error.hint(format!("make it first: `python3 -m venv {folder}`")),
+                None => error,
+            };
+            Err(error.with_output(output))
         }
         How::Planned => Ok(output(Ended::Planned(connection.plan.clone()))),
         How::TimedOut { gone } => {
@@ -284,6 +344,12 @@ fn finish(started: &Started, end: End) -> Result<Output> {
             Err(output.map_or_else(|| error.clone(), |output| error.clone().with_output(output)))
         }
     }
+}
+
+/// Returns the virtualenv that was not there, where that is why a command has failed.
+fn missing_venv(output: &Output) -> Option<String> {
+    let stderr = String::from_utf8_lossy(&output.record.stderr).into_owned();
+    stderr.lines().last()?.strip_prefix(NO_VENV).map(str::to_owned)
 }
 
 /// Returns a duration as people say it: `1 second`, `2.5 seconds`.

@@ -1,22 +1,32 @@
 //! What stands around a command line: directory, environment, prefixes, in an order that is always the same.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
+use super::sudo::Sudo;
 use crate::shell::{ShellLine, ShellLineError, quote};
 
 /// How the commands of a connection run. The fields stand in the order in which they wrap, outermost first.
 #[derive(Clone, Default)]
 pub(super) struct Frame {
+    /// As whom commands under sudo run.
+    sudo: Sudo,
     cwd: Option<String>,
     env: Vec<(String, String)>,
     prefixes: Vec<ShellLine>,
+    venv: Option<String>,
 }
 
 /// Shows the names of variables and not their values.
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.env.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("Frame").field("cwd", &self.cwd).field("env", &names).field("prefixes", &self.prefixes).finish()
+        f.debug_struct("Frame")
+            .field("sudo", &self.sudo)
+            .field("cwd", &self.cwd)
+            .field("env", &names)
+            .field("prefixes", &self.prefixes)
+            .field("venv", &self.venv)
+            .finish()
     }
 }
 
@@ -47,13 +57,40 @@ impl Frame {
         self.prefixes.push(line);
     }
 
-    /// Wraps `line`: directory > environment > prefixes > the line itself, each only if the one before it succeeded.
+    pub(super) fn sudo(&self) -> &Sudo {
+        &self.sudo
+    }
+
+    pub(super) fn sudo_mut(&mut self) -> &mut Sudo {
+        &mut self.sudo
+    }
+
+    pub(super) fn venv(&mut self, folder: &str) {
+        let absolute = folder.starts_with(['/', '~']);
+        self.venv = Some(match &self.cwd {
+            Some(cwd) if !absolute => format!("{}/{folder}", cwd.trim_end_matches('/')),
+            _ => folder.to_owned(),
+        });
+    }
+
+    pub(super) fn has_venv(&self) -> bool {
+        self.venv.is_some()
+    }
+
+    /// Tells whether nothing stands around a line.
+    pub(super) fn is_bare(&self) -> bool {
+        self.cwd.is_none() && self.env.is_empty() && self.prefixes.is_empty() && self.venv.is_none()
+    }
+
+    /// Wraps `line`: directory > environment > prefixes > virtualenv > the line itself, each only if the one before it
+    /// succeeded. What runs under sudo is wrapped by sudo as a whole.
     pub(super) fn compose(&self, line: &ShellLine) -> Result<String, FrameError> {
         let line = line.check()?;
         let mut text = String::new();
         self.add_cwd(&mut text)?;
         self.add_env(&mut text)?;
         self.add_prefixes(&mut text)?;
+        self.add_venv(&mut text)?;
         if text.is_empty() {
             return Ok(line.to_owned());
         }
@@ -91,7 +128,25 @@ impl Frame {
         }
         Ok(())
     }
+
+    /// Puts the virtualenv's programs first, as its `activate` does; that one can't be sourced by every shell.
+    fn add_venv(&self, text: &mut String) -> Result<(), FrameError> {
+        let Some(folder) = &self.venv else { return Ok(()) };
+        // From the home, where no directory was said before it; a relative one in PATH would move with every `cd`.
+        let home = if folder.starts_with(['/', '~']) { "" } else { "\"$PWD\"/" };
+        let folder = format!("{home}{}", directory(folder)?);
+        let _infallible = write!(
+            text,
+            "VIRTUAL_ENV={folder} && {{ [ -x \"$VIRTUAL_ENV/bin/python\" ] || \
+             {{ echo \"{NO_VENV}$VIRTUAL_ENV\" >&2; exit 127; }}; }} && \
+             export VIRTUAL_ENV PATH=\"$VIRTUAL_ENV/bin:$PATH\" && unset PYTHONHOME && "
+        );
+        Ok(())
+    }
 }
+
+/// Begins what a host says where there is no virtualenv.
+pub(super) const NO_VENV: &str = "there is no virtualenv in ";
 
 /// Quotes a directory, leaving a leading `~` to the shell and a leading `-` from being an option.
 fn directory(path: &str) -> Result<String, ShellLineError> {

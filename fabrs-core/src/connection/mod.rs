@@ -10,6 +10,7 @@ mod frame;
 mod hide;
 mod recorder;
 mod spawned;
+mod sudo;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -18,18 +19,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::client::{Client, IntoHost};
-use crate::error::{Error, Result};
+use crate::client::{Client, CommandDefaults, IntoHost};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{NoSink, Sink};
 use crate::host::Host;
 use crate::output::PlanEnd;
 use crate::shell::IntoShellLine;
 use crate::transport::{Effect, Transport};
 
-pub use ambient::{cd, current, env, local, prefix, probe, run};
+pub use ambient::{cd, current, env, local, prefix, probe, run, sudo, v_run};
 pub use builder::secs;
 pub use command::Command;
 pub use hide::{Hide, HideError};
 pub use spawned::Spawned;
+pub use sudo::SudoRefusal;
 
 use frame::Frame;
 
@@ -127,6 +130,34 @@ impl Connection {
         Command::new(self.clone(), line.into_shell_line(), Effect::Reads, Location::caller())
     }
 
+    /// Makes a command that runs under sudo, as root unless [`Command::user`] or [`sudo_user`](Self::sudo_user) says
+    /// otherwise.
+    ///
+    /// The whole line runs as that user, with the connection's directory, environment, prefixes and virtualenv. A line of
+    /// plain words with nothing around it, and no pty, is given to sudo as it is, so that a rule for just that command allows it.
+    ///
+    /// Where sudo wants a password it is asked for once for all hosts of the run, or comes from where the settings say; it
+    /// is written only after sudo's own prompt, and nothing of it is in the output. That sudo does not run the command is
+    /// an error of kind [`Sudo`](crate::ErrorKind::Sudo) with a [`SudoRefusal`] as its source.
+    #[track_caller]
+    pub fn sudo(&self, line: impl IntoShellLine) -> Command {
+        self.run(line).elevated()
+    }
+
+    /// Makes a command inside the virtualenv of the connection: [`venv`](Self::venv).
+    ///
+    /// Without one, the command fails and says so.
+    #[track_caller]
+    pub fn v_run(&self, line: impl IntoShellLine) -> Command {
+        let location = Location::caller();
+        if self.frame.has_venv() {
+            return self.run(line);
+        }
+        let error = Error::new(ErrorKind::Usage, "no virtualenv was named for `v_run`").at(location);
+        let error = error.or_on(self.host()).hint("say `.venv(\"/srv/app/env\")` on the connection");
+        Self::nowhere(self.client.clone(), error).run(line)
+    }
+
     /// Makes a command for this machine, whatever the connection leads to; a remote `cd` does not change where it runs.
     #[track_caller]
     pub fn local(&self, line: impl IntoShellLine) -> Command {
@@ -160,6 +191,27 @@ impl Connection {
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn prefix(&self, line: impl IntoShellLine) -> Self {
         self.changed(|frame| frame.prefix(line.into_shell_line()))
+    }
+
+    /// Returns a connection whose commands run inside a virtualenv: `VIRTUAL_ENV` is set, its programs come first, and
+    /// `PYTHONHOME` is unset, as by its `activate`. A relative folder is taken from the directory so far.
+    ///
+    /// A command of it fails where there is no virtualenv, and says how to make one.
+    #[must_use = "a connection is a value: the changed one is returned"]
+    pub fn venv(&self, folder: impl AsRef<str>) -> Self {
+        self.changed(|frame| frame.venv(folder.as_ref()))
+    }
+
+    /// Returns a connection whose commands under sudo run as this user, by name or number.
+    #[must_use = "a connection is a value: the changed one is returned"]
+    pub fn sudo_user(&self, user: impl Into<String>) -> Self {
+        self.changed(|frame| frame.sudo_mut().user = Some(user.into()))
+    }
+
+    /// Returns a connection whose commands under sudo run in this group, by name or number.
+    #[must_use = "a connection is a value: the changed one is returned"]
+    pub fn sudo_group(&self, group: impl Into<String>) -> Self {
+        self.changed(|frame| frame.sudo_mut().group = Some(group.into()))
     }
 
     /// Runs a future with this connection as the one that the free functions (`run(..)`, `cd(..)`) mean.
@@ -210,12 +262,20 @@ impl Connection {
         }
     }
 
+    fn defaults(&self) -> Option<&CommandDefaults> {
+        self.client.as_ref().map(Client::defaults)
+    }
+
+    fn sink(&self) -> Arc<dyn Sink> {
+        self.client.as_ref().map_or_else(|| Arc::new(NoSink) as Arc<dyn Sink>, |client| Arc::clone(client.sink()))
+    }
+
     fn warns(&self) -> bool {
-        self.client.as_ref().is_some_and(|client| client.defaults().warn)
+        self.defaults().is_some_and(|defaults| defaults.warn)
     }
 
     fn default_timeout(&self) -> Option<Duration> {
-        self.client.as_ref().and_then(|client| client.defaults().timeout)
+        self.defaults().and_then(|defaults| defaults.timeout)
     }
 
     fn changed(&self, change: impl FnOnce(&mut Frame)) -> Self {

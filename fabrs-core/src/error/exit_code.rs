@@ -75,6 +75,7 @@ impl ErrorKind {
             Self::Connect | Self::Channel => ExitCode::Unreachable,
             Self::HostKey | Self::Auth => ExitCode::Login,
             Self::Exit
+            | Self::Sudo
             | Self::Timeout
             | Self::Prompt
             | Self::Task

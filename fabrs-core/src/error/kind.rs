@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Channel,
     /// The command ended with a status other than 0, or by a signal.
     Exit,
+    /// sudo did not let the command run: nothing of it has happened.
+    Sudo,
     /// The command ran longer than it was given, and was ended.
     Timeout,
     /// An answer was needed and nobody could be asked.

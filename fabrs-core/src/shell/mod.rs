@@ -4,8 +4,10 @@
 //! quoted values, [`ShellLine::raw`] takes any text and says so where it stands. Pure text, no I/O.
 
 mod line;
+mod plain;
 mod scan;
 mod value;
 
 pub use line::{IntoShellLine, Piece, ShellLine, ShellLineError};
+pub(crate) use plain::is_plain;
 pub use value::{ShellList, ShellValue, quote};

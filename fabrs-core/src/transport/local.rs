@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::drive::{Message, Wire, carry, drain};
 use super::inlet::Inlet;
 use super::{Answer, Invocation, Program, Request, Running, Transport};
+use crate::config::Variables;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Stream;
 use crate::host::Host;
@@ -73,6 +74,8 @@ fn spawn(host: &Host, invocation: Invocation) -> Result<Process> {
     command
         .arg("-c")
         .arg(&*line)
+        // It is for sudo on hosts, and not for every program that runs here.
+        .env_remove(Variables::SUDO_PASSWORD)
         .stdin(if inlet.is_empty() { Stdio::null() } else { Stdio::piped() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

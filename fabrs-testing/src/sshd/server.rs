@@ -76,6 +76,15 @@ impl Sshd {
     ///
     /// Without [`Capability::Password`].
     pub fn password(&self) -> &'static str {
+        Self::account_password()
+    }
+
+    /// Returns the password of every account of the harness.
+    ///
+    /// # Panics
+    ///
+    /// Without [`Capability::Password`].
+    pub fn account_password() -> &'static str {
         assert!(Capability::Password.is_here(), "can not be tested: {}", Capability::Password);
         accounts::password()
     }

@@ -1,0 +1,89 @@
+//! One command under sudo: first without a password, then, where sudo wants one, with it.
+
+use bytes::Bytes;
+use data_encoding::HEXLOWER;
+
+use super::super::builder::Spec;
+use super::super::command::{Attempt, announce, bound, finish, launch};
+use super::super::recorder::take;
+use super::line::{Ask, Elevated};
+use super::passwords::{Passwords, Wanted};
+use super::talk::{Listener, Marks, Talk};
+use crate::error::{Error, ErrorKind, Result};
+use crate::output::{Output, Signal};
+use crate::secret::Secret;
+use crate::transport::Stdin;
+
+/// Runs a command under sudo.
+///
+/// # Cancel safety
+///
+/// Dropped, it ends what has started.
+pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output> {
+    let ready = mark()?;
+    let line = compose(&spec, &ready)?;
+    let (host, client) = bound(&spec.connection, spec.location)?;
+    let (host, client) = (host.clone(), client.clone());
+    let passwords = client.shared::<Passwords>();
+    let input = match std::mem::take(&mut spec.stdin) {
+        Stdin::Bytes(bytes) => bytes,
+        Stdin::Empty | Stdin::Answers | Stdin::Pieces(_) => Bytes::new(),
+    };
+    let (mut recorder, captured) = announce(&spec, &line.shown);
+    let wanted = Wanted { host: &host, command: &line.shown, in_shell: line.in_shell };
+    let mut password = passwords.known_to_be_needed(&client, wanted).await;
+    loop {
+        let marks = Marks { prompt: mark()?, ready: line.in_shell.then(|| ready.clone()) };
+        let attempt = attempt(&line, &marks, password.as_ref());
+        let (listener, talk) = Listener::new(recorder, marks, password.clone());
+        let listener = if spec.pty { listener.on_pty() } else { listener };
+        let running = launch(&spec, attempt, Box::new(listener.with_input(input.clone())))?;
+        let end = running.await;
+        let Some((refusal, unfinished)) = Talk::refusal(&talk) else {
+            return finish(&spec, &line.shown.into(), take(&captured), end);
+        };
+        let refused = |error: Error| error.at(spec.location);
+        if !refusal.is_about_the_password() {
+            return Err(refused(refusal.into_error(&host, &line.shown)));
+        }
+        let next = passwords.next(&client, wanted, password.take(), refusal).await;
+        password = Some(next.map_err(refused)?);
+        let Some(again) = unfinished.into_recorder() else {
+            return Err(Error::new(ErrorKind::Internal, "a command under sudo lost its recorder").on(&host));
+        };
+        recorder = again;
+    }
+}
+
+fn compose(spec: &Spec, ready: &str) -> Result<Elevated> {
+    let connection = &spec.connection;
+    // An end of file that is typed before sudo has taken the terminal over would reach the command as a character.
+    let bare = connection.frame.is_bare() && matches!(spec.stdin, Stdin::Empty) && !spec.pty;
+    let composed = connection.frame.compose(&spec.line);
+    let line = composed.and_then(|line| Ok(connection.frame.sudo().elevate(&line, bare, ready)?));
+    line.map_err(|source| {
+        let error = Error::new(ErrorKind::Usage, format!("`{}` can't be sent", spec.line));
+        error.or_on(connection.host()).at(spec.location).caused_by(source)
+    })
+}
+
+fn attempt(line: &Elevated, marks: &Marks, password: Option<&Secret>) -> Attempt {
+    let ask = if password.is_some() { Ask::By(&marks.prompt) } else { Ask::Never };
+    // Where sudo starts the command itself and asks for nothing, there is nobody to tell that its input is over.
+    let stdin = if line.in_shell || password.is_some() { Stdin::Answers } else { Stdin::Empty };
+    // KILL can't be passed on by sudo; our script takes HUP for it.
+    Attempt {
+        line: line.command(ask).into(),
+        shown: line.shown.as_str().into(),
+        stdin,
+        last_signal: Signal::new("HUP"),
+    }
+}
+
+/// Returns a text that nobody can foresee.
+fn mark() -> Result<String> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)
+        .map_err(|source| Error::new(ErrorKind::Internal, "the system gave no random bytes").caused_by(source))?;
+    Ok(format!("fabrs-{}", HEXLOWER.encode(&bytes)))
+}

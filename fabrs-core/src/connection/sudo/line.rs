@@ -1,0 +1,146 @@
+//! The line that runs a command under sudo.
+
+use std::fmt::Write as _;
+
+use crate::shell::{ShellLineError, is_plain, quote};
+
+/// As whom a command runs under sudo; root unless something is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Sudo {
+    pub(crate) user: Option<String>,
+    pub(crate) group: Option<String>,
+    pub(crate) login: bool,
+}
+
+/// A line under sudo, in both ways to run it.
+#[derive(Debug, Clone)]
+pub(super) struct Elevated {
+    /// What is shown: as it could be typed.
+    pub(super) shown: String,
+    /// What sudo is given behind its own options.
+    behind: String,
+    /// Whether sudo starts a shell of ours, and not the command itself.
+    pub(super) in_shell: bool,
+}
+
+/// How sudo is to come by a password.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ask<'a> {
+    /// Not at all: where it needs one it says so and ends.
+    Never,
+    /// On its standard input, after this prompt.
+    By(&'a str),
+}
+
+impl Sudo {
+    /// Composes the line that runs `line`, which `bare` says has nothing around it.
+    ///
+    /// A bare line of plain words is given to sudo as they are, so that a rule for just this command matches. Any other
+    /// runs inside one shell, all of it as the same user; that shell writes `ready` to stderr before anything else.
+    pub(super) fn elevate(&self, line: &str, bare: bool, ready: &str) -> Result<Elevated, ShellLineError> {
+        let who = self.who()?;
+        if bare && !self.login && is_plain(line) {
+            let shown = format!("sudo {who}{line}");
+            return Ok(Elevated { shown, behind: format!("{who}-- {line}"), in_shell: false });
+        }
+        let shell = if self.login { "sh -lc" } else { "sh -c" };
+        let shown = format!("sudo {who}{shell} {}", quote(line)?);
+        // A login begins at home.
+        let home = if self.login { "cd && " } else { "" };
+        let script = quote(&script(&format!("{home}{line}"), ready))?.into_owned();
+        Ok(Elevated { shown, behind: format!("{who}-- {shell} {script} sh \"$LC_ALL\""), in_shell: true })
+    }
+
+    /// Returns the options that say as whom; a number is an id, which sudo wants marked.
+    fn who(&self) -> Result<String, ShellLineError> {
+        let mut options = String::new();
+        for (option, name) in [("-u", &self.user), ("-g", &self.group)] {
+            if let Some(name) = name {
+                let is_id = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+                let name = if is_id { format!("#{name}") } else { name.clone() };
+                let _infallible = write!(options, "{option} {} ", quote(&name)?);
+            }
+        }
+        // The home of another user's, for all that keeps something there.
+        if self.login || self.user.is_some() {
+            options.push_str("-H ");
+        }
+        Ok(options)
+    }
+}
+
+impl Elevated {
+    /// Returns the whole line for the shell of the login.
+    ///
+    /// sudo's own messages are read, so they must be in the language that is known; the command gets its own back, from
+    /// the script's argument. For plain words there is nobody to give it back, so only the messages' language is changed.
+    pub(super) fn command(&self, ask: Ask<'_>) -> String {
+        let language = if self.in_shell { "LC_ALL=C" } else { "LC_MESSAGES=C" };
+        match ask {
+            Ask::Never => format!("{language} sudo -n {}", self.behind),
+            // `-k`: with a ticket that is still good it would not ask, and what is written would go to the command.
+            Ask::By(prompt) => format!("{language} sudo -k -S -p {prompt} {}", self.behind),
+        }
+    }
+}
+
+/// Returns the script that runs `line` under sudo and can be ended.
+///
+/// sudo passes TERM on to its child alone, and nobody can pass KILL on: so the script ends its whole group at TERM, with
+/// KILL at HUP, and waits until the command is gone. It is POSIX, tried with dash, bash and busybox; asynchronous lists
+/// get `/dev/null` for input, hence descriptor 3.
+fn script(line: &str, ready: &str) -> String {
+    // In two parts: sudo may show the whole script when it refuses it, and that is no beginning.
+    let (one, other) = ready.split_at(ready.len() / 2);
+    format!(
+        "if [ -n \"$1\" ]; then LC_ALL=$1; export LC_ALL; else unset LC_ALL; fi; shift; printf %s%s {one} {other} >&2; \
+         exec 3<&0; \
+         trap 'trap \"\" TERM; kill -TERM 0' TERM; trap 'kill -KILL 0' HUP; \
+         {{ {line}\n}} <&3 3<&- & p=$!; exec 3<&-; wait $p; s=$?; \
+         while kill -0 $p 2>/dev/null; do wait $p; s=$?; done; exit $s"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn as_user(user: &str) -> Sudo {
+        Sudo { user: Some(user.to_owned()), ..Sudo::default() }
+    }
+
+    #[track_caller]
+    fn words(sudo: &Sudo, line: &str, bare: bool) -> Vec<String> {
+        let elevated = sudo.elevate(line, bare, "READY").unwrap();
+        shlex::split(&elevated.command(Ask::Never)).unwrap()
+    }
+
+    #[test]
+    fn plain_words_are_given_to_sudo_as_they_are() {
+        assert_eq!(
+            words(&Sudo::default(), "systemctl reload shop", true),
+            ["LC_MESSAGES=C", "sudo", "-n", "--", "systemctl", "reload", "shop"]
+        );
+        let asked = Sudo::default().elevate("id -un", true, "READY").unwrap().command(Ask::By("marker"));
+        assert_eq!(asked, "LC_MESSAGES=C sudo -k -S -p marker -- id -un");
+    }
+
+    #[test]
+    fn everything_else_runs_whole_inside_one_shell() {
+        for (line, bare) in [("id -un && id -un", true), ("cd /srv", true), ("id -un", false)] {
+            let words = words(&as_user("www"), line, bare);
+            assert_eq!(words[..8], ["LC_ALL=C", "sudo", "-n", "-u", "www", "-H", "--", "sh"], "{line}");
+            assert!(words[9].contains(line), "{line}");
+            assert_eq!(words[10..], ["sh", "$LC_ALL"]);
+        }
+    }
+
+    #[test]
+    fn who_it_is_may_be_a_number_or_have_blanks() {
+        let sudo = Sudo { user: Some("1001".into()), group: Some("a b".into()), login: false };
+        let elevated = sudo.elevate("id", true, "READY").unwrap();
+        assert_eq!(elevated.shown, "sudo -u '#1001' -g 'a b' -H id");
+        let login = Sudo { login: true, ..as_user("www") };
+        assert_eq!(login.elevate("id", true, "READY").unwrap().shown, "sudo -u www -H sh -lc id");
+    }
+}

@@ -1,0 +1,137 @@
+//! Why sudo did not let a command run.
+
+use crate::error::{Error, ErrorKind};
+use crate::host::Host;
+
+/// Why sudo did not let a command run: the source of an error of kind [`ErrorKind::Sudo`]. Nothing of the command has
+/// happened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SudoRefusal {
+    /// It wants a password, and there is none to give.
+    #[error("it needs a password")]
+    PasswordNeeded,
+    /// The password was wrong.
+    #[error("the password is wrong")]
+    PasswordWrong,
+    /// The user may not do this.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// The user's account or password has expired.
+    #[error("{0}")]
+    Expired(String),
+    /// It only works on a terminal (`requiretty`).
+    #[error("it wants a terminal (`requiretty`)")]
+    NoTerminal,
+    /// There is no sudo on the host.
+    #[error("there is no sudo")]
+    Missing,
+    /// The user or group to become is not known, or anything else that it said.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// What sudo says when it needs a password and was told not to ask: of C sudo since 1.8, of its older versions, and of
+/// sudo-rs.
+pub(super) const PASSWORD_NEEDED: [&str; 3] = [
+    "sudo: a password is required\n",
+    "sudo: sorry, a password is required to run sudo\n",
+    "sudo: interactive authentication is required\n",
+];
+
+/// What sudo says when it wants a terminal.
+pub(super) const TERMINAL_NEEDED: &str = "sudo: sorry, you must have a tty to run sudo\n";
+
+impl SudoRefusal {
+    /// Reads what sudo said, in the C locale, before it ended without running the command.
+    pub(super) fn read(said: &[u8]) -> Self {
+        // A pty ends lines in its own way.
+        let said = &String::from_utf8_lossy(said).replace("\r\n", "\n");
+        let has = |words: &[&str]| words.iter().any(|words| said.contains(words));
+        if has(&["password is expired", "account expired"]) {
+            // First: it goes on to ask for a new one, and fails at that too.
+            Self::Expired(first_line(said))
+        } else if PASSWORD_NEEDED.iter().any(|needed| said.ends_with(needed)) {
+            Self::PasswordNeeded
+        } else if has(&["incorrect password attempt", "incorrect authentication attempt"]) {
+            Self::PasswordWrong
+        } else if has(&["not in the sudoers file", "may not run sudo", "is not allowed to"]) {
+            Self::NotAllowed(first_line(said))
+        } else if has(&["you must have a tty", "no tty present"]) {
+            Self::NoTerminal
+        } else if has(&["sudo: not found", "sudo: command not found"]) {
+            Self::Missing
+        } else {
+            Self::Other(first_line(said))
+        }
+    }
+
+    /// Tells whether another password could help.
+    pub(super) fn is_about_the_password(&self) -> bool {
+        matches!(self, Self::PasswordNeeded | Self::PasswordWrong)
+    }
+
+    /// Makes the error of a command that was refused.
+    pub(super) fn into_error(self, host: &Host, shown: &str) -> Error {
+        let hint = match &self {
+            Self::PasswordNeeded => {
+                "give it by `--password-file FILE` or `FABRS_SUDO_PASSWORD`, or allow the command without (`NOPASSWD`)"
+            }
+            Self::PasswordWrong => "is it the password of the user who logs in?",
+            Self::NotAllowed(_) => {
+                "`sudo -l` on the host lists what is allowed; a rule for just this command is enough"
+            }
+            Self::Expired(_) => "log in by hand and set a new one",
+            Self::NoTerminal => "say `.pty()` on the command, or `Defaults !requiretty` in sudoers",
+            Self::Missing => "install it, or log in as root and say `run`",
+            Self::Other(_) => "",
+        };
+        let error = Error::new(ErrorKind::Sudo, format!("sudo did not run `{shown}`")).on(host);
+        let error = if hint.is_empty() { error } else { error.hint(hint) };
+        error.caused_by(self)
+    }
+}
+
+/// Returns the first line that says something, without the name of the program; what a server sends is shown with its
+/// control characters escaped.
+fn first_line(said: &str) -> String {
+    let line = said.lines().map(str::trim).find(|line| !line.is_empty());
+    let line = line.map_or("it ended without a word", |line| line.strip_prefix("sudo: ").unwrap_or(line));
+    let mut text = String::new();
+    line.chars().for_each(|c| if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) });
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(said: &str, expected: &SudoRefusal) {
+        assert_eq!(SudoRefusal::read(said.as_bytes()), *expected);
+        assert_eq!(SudoRefusal::read(said.replace('\n', "\r\n").as_bytes()), *expected, "on a pty");
+    }
+
+    #[test]
+    fn what_sudo_says_is_told_apart() {
+        case("sudo: a password is required\n", &SudoRefusal::PasswordNeeded);
+        case("sudo: interactive authentication is required\n", &SudoRefusal::PasswordNeeded);
+        case("Sorry, try again.\nsudo: 1 incorrect password attempt\n", &SudoRefusal::PasswordWrong);
+        case("sudo: sorry, you must have a tty to run sudo\n", &SudoRefusal::NoTerminal);
+        case("sh: 1: sudo: not found\n", &SudoRefusal::Missing);
+        case("bash: line 1: sudo: command not found\n", &SudoRefusal::Missing);
+        let not_allowed = "Sorry, user ann is not allowed to execute '/bin/sh -c x' as root on web1.";
+        case(&format!("{not_allowed}\n"), &SudoRefusal::NotAllowed(not_allowed.to_owned()));
+        let expired = "Account or password is expired, reset your password and try again";
+        case(&format!("sudo: {expired}\n"), &SudoRefusal::Expired(expired.to_owned()));
+        let unknown = "ann is not in the sudoers file.";
+        case(&format!("\n{unknown}\nThis incident has been reported.\n"), &SudoRefusal::NotAllowed(unknown.to_owned()));
+        case("sudo: unknown user nobdy\n", &SudoRefusal::Other("unknown user nobdy".to_owned()));
+        case("", &SudoRefusal::Other("it ended without a word".to_owned()));
+    }
+
+    #[test]
+    fn what_a_host_says_can_not_write_to_the_terminal_as_it_likes() {
+        case("sudo: \x1b[2Jgone\n", &SudoRefusal::Other("\\u{1b}[2Jgone".to_owned()));
+    }
+}

@@ -1,0 +1,47 @@
+//! Whether a line is only a program and its arguments.
+
+/// Words that mean something else to a shell than the program of that name, if there is one: reserved words and special
+/// built-ins (POSIX.1-2024, XCU §2.4 and §2.15), and built-ins that act on the shell itself.
+const OF_THE_SHELL: [&str; 48] = [
+    "!", ".", ":", "[[", "alias", "bg", "break", "case", "cd", "continue", "declare", "do", "done", "elif", "else",
+    "esac", "eval", "exec", "exit", "export", "fc", "fg", "fi", "for", "function", "getopts", "hash", "if", "in",
+    "jobs", "local", "read", "readonly", "return", "select", "set", "shift", "source", "then", "times", "trap", "type",
+    "ulimit", "umask", "unalias", "unset", "until", "wait",
+];
+
+/// Tells whether a line is a program and its arguments and nothing that only a shell can do: no variable, pattern,
+/// redirection or second command. It can then be started without a shell of its own.
+pub(crate) fn is_plain(line: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " _./:=@%+,-".contains(c);
+    // Inside of single quotes, as `cmd!` writes them, everything is itself.
+    let outside = line.split('\'').step_by(2);
+    let is_closed = line.matches('\'').count().is_multiple_of(2);
+    let first = line.split_whitespace().next().unwrap_or_default();
+    let is_program = !first.is_empty() && !first.contains(['=', '\'']) && !OF_THE_SHELL.contains(&first);
+    is_closed && is_program && first != "while" && outside.into_iter().all(|part| part.chars().all(plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(line: &str, expected: bool) {
+        assert_eq!(is_plain(line), expected, "{line}");
+    }
+
+    #[test]
+    fn only_a_program_with_words_is_plain() {
+        case("systemctl reload shop", true);
+        case("/usr/bin/install -m 0644 a=b 'it is one word; $x'", true);
+        case("id", true);
+        for line in
+            ["a && b", "a; b", "a | b", "a > b", "a $b", "a *", "a ~", "a `b`", "a \"b\"", "a \\b", "a #b", "a\nb"]
+        {
+            case(line, false);
+        }
+        for line in ["cd /srv", "A=b id", "if true", "while true", "'a' b", "", " ", "exit 3", "it's"] {
+            case(line, false);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What runs under sudo is gone when it is told to end: counted as root, grandchildren too.
+
+use fabrs::prelude::*;
+use fabrs::{Command, Connection};
+use fabrs_testing::{Account, marker, processes_matching, wait_until};
+
+use super::Lab;
+use crate::support::{LIMIT, refused};
+
+/// Where sudo lets one in without a question, after the password, and with a terminal of its own.
+const ACCOUNTS: [Account; 3] = [Account::SudoFree, Account::Sudo, Account::SudoPty];
+
+/// Every shape of a command that sleeps; the mark is how its processes are found.
+fn shapes(host: &Connection, mark: &str) -> Vec<(&'static str, Command)> {
+    let line = |text: String| ShellLine::raw(text);
+    vec![
+        ("plain words", host.sudo(line(format!("sleep {mark}")))),
+        ("a shell", host.sudo(line(format!("sleep {mark}; true")))),
+        ("a pipeline", host.sudo(line(format!("sleep {mark} | cat")))),
+        ("a background child", host.sudo(line(format!("sleep {mark} & sleep {mark}; wait")))),
+        ("one that ignores TERM", host.sudo(line(format!("trap '' TERM; sleep {mark}; true")))),
+        ("one that reads", host.sudo(line(format!("sleep {mark}; cat"))).stdin("input")),
+        ("another user's", host.sudo(line(format!("sleep {mark}; true"))).user("nobody")),
+    ]
+}
+
+async fn ends_in(way: impl AsyncFn(Command, &str)) -> Result {
+    for account in ACCOUNTS {
+        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
+        let host = lab.host();
+        host.sudo("true; true").await?;
+        for at in 0..shapes(&host, "0").len() {
+            let mark = marker();
+            let (shape, command) = shapes(&host, &mark).swap_remove(at);
+            way(command, &mark).await;
+            wait_until(&format!("{account:?}: nothing of {shape} is left"), LIMIT, || {
+                processes_matching(&mark).is_empty()
+            });
+        }
+        assert!(lab.told.of("leftover").is_empty(), "{account:?}: {:?}", lab.told.of("leftover"));
+        host.close().await;
+    }
+    Ok(())
+}
+
+fn wait_until_it_sleeps(mark: &str) {
+    wait_until("it sleeps", LIMIT, || processes_matching(mark).iter().any(|p| p.cmdline.starts_with("sleep ")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_under_sudo_outlives_its_timeout() -> Result {
+    ends_in(async |command: Command, _: &str| {
+        refused(command.timeout(secs(1)).await, ErrorKind::Timeout);
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_under_sudo_outlives_being_dropped() -> Result {
+    ends_in(async |command: Command, mark: &str| {
+        let running = tokio::spawn(command);
+        tokio::task::block_in_place(|| wait_until_it_sleeps(mark));
+        running.abort();
+    })
+    .await
+}

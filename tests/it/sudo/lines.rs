@@ -1,0 +1,139 @@
+//! What runs under sudo runs whole, as whom it should, where it should, with what it should read.
+
+use fabrs::prelude::*;
+use fabrs_testing::{Account, probe};
+
+use super::Lab;
+
+/// Where sudo lets one in without a question, after the password, and with a terminal of its own.
+const ACCOUNTS: [Account; 3] = [Account::SudoFree, Account::Sudo, Account::SudoPty];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_of_a_line_runs_as_the_user_and_not_only_its_first_command() -> Result {
+    for account in ACCOUNTS {
+        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
+        let host = lab.host();
+        assert_eq!(host.sudo("id -un && id -un").user("nobody").await?.lines()?, ["nobody", "nobody"]);
+        assert_eq!(host.sudo("id -un | cat; id -un").await?.lines()?, ["root", "root"]);
+        assert_eq!(host.sudo("id -un").await?.line()?, "root", "plain words too");
+        assert_eq!(host.sudo("id -u").user("65534").await?.line()?, "65534", "a number is an id");
+        assert_eq!(host.sudo("id -gn").group("daemon").await?.line()?, "daemon");
+        host.close().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn directory_environment_prefixes_and_virtualenv_are_those_of_the_connection() -> Result {
+    for account in ACCOUNTS {
+        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
+        let scratch = lab.sshd.scratch();
+        let venv = scratch.join("my env");
+        lab.host().run(cmd!("mkdir -p {venv}/bin && ln -s /bin/true {venv}/bin/python")).await?;
+        let value = "a$b \"c\" 'd' `e` ; \\ \n f";
+        let host = lab.host().cd("/tmp").env("X", value).prefix("Y=before").venv(venv.display().to_string());
+        let line = ShellLine::raw(format!("echo $Y; {} report", lab.sshd.probe().display()));
+        for command in [host.sudo(&line), host.sudo(&line).user("nobody")] {
+            let lines = command.await?.lines()?;
+            let report = probe::parse(&lines[1]);
+            assert_eq!((lines[0].as_str(), &report["cwd"]), ("before", &"/tmp".into()));
+            let env = &report["env"];
+            assert_eq!((&env["X"], &env["VIRTUAL_ENV"]), (&value.into(), &venv.display().to_string().into()));
+            assert!(env["PATH"].as_str().unwrap_or_default().starts_with(&format!("{}/bin:", venv.display())));
+            assert!(env["LC_ALL"].is_null(), "the language of sudo's messages is sudo's alone: {}", env["LC_ALL"]);
+        }
+        host.close().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_reads_what_it_was_given_and_nothing_else() -> Result {
+    for account in ACCOUNTS {
+        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
+        let host = lab.host();
+        assert_eq!(host.sudo("cat").stdin("one\ntwo").await?.stdout()?, "one\ntwo");
+        assert_eq!(host.sudo("cat").await?.stdout()?, "", "plain words read the end of file");
+        assert_eq!(host.sudo("cat; echo over").await?.stdout()?, "over\n");
+        host.close().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_and_statuses_are_the_command_s_own() -> Result {
+    for account in ACCOUNTS {
+        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
+        let host = lab.host();
+        let output = host.sudo("echo out; echo err >&2; exit 17").warn().await?;
+        assert_eq!((output.stdout()?.as_ref(), output.status()?.shell_code()), ("out\n", 17));
+        // With a terminal of its own sudo merges the two, whatever is asked of it.
+        if account != Account::SudoPty {
+            assert_eq!(output.stderr()?, "err\n");
+        }
+        for line in ["false", "sh -c 'exit 1'"] {
+            let output = host.sudo(&ShellLine::raw(line)).warn().await?;
+            assert_eq!(output.status()?.shell_code(), 1, "a command that ends as sudo does is no refusal");
+        }
+        host.close().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_begins_at_the_user_s_home() -> Result {
+    let Some(lab) = Lab::of(Account::SudoFree, |builder| builder) else { return Ok(()) };
+    assert_eq!(lab.host().sudo("pwd; echo $HOME").login().await?.lines()?, ["/root", "/root"]);
+    assert_eq!(lab.host().cd("/tmp").sudo("pwd").login().await?.line()?, "/tmp", "what was said is stronger");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_pty_the_command_has_a_terminal_and_the_prompt_is_not_in_its_output() -> Result {
+    for account in [Account::SudoTerminal, Account::SudoFree, Account::Sudo, Account::SudoPty] {
+        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
+        let host = lab.host();
+        assert_eq!(host.sudo("test -t 1 && id -un").pty().await?.lines()?, ["root"], "{account:?}");
+        assert_eq!(host.sudo("id -un").pty().await?.lines()?, ["root"], "{account:?}");
+        host.close().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rule_for_just_one_command_is_enough_for_it() -> Result {
+    for account in [Account::SudoLimited, Account::SudoLimitedAsk] {
+        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
+        assert_eq!(lab.host().sudo("/usr/bin/id -un").await?.line()?, "root");
+        assert_eq!(lab.host().sudo("/usr/bin/id -un").await?.line()?, "root", "and again");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_run_at_once_and_in_the_background() -> Result {
+    let Some(lab) = Lab::with_password(Account::Sudo) else { return Ok(()) };
+    let host = lab.host();
+    let started = host.sudo("id -un; echo spawned").spawn()?;
+    let all = futures::future::try_join_all((0..5).map(|_| host.sudo("id -un"))).await?;
+    assert!(all.iter().all(|output| output.line().is_ok_and(|line| line == "root")));
+    assert_eq!(started.await?.lines()?, ["root", "spawned"]);
+    host.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_what_would_run_and_as_whom() -> Result {
+    use fabrs::config::{Mode, Settings};
+    use fabrs::transport::Fake;
+
+    let (seen, sink) = crate::support::capture();
+    let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    let client = Client::builder().settings(settings).dial(Fake::new()).sink(sink).build();
+    let host = client.connect("web1")?;
+    host.sudo("systemctl reload shop").await?;
+    host.cd("/srv/shop").sudo("ls").user("www").await?;
+    let planned = crate::support::told(&seen, "planned", "what");
+    assert_eq!(planned, ["sudo systemctl reload shop", "sudo -u www -H sh -c 'cd /srv/shop && ls'"]);
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! Commands under sudo, against real sudo on a real OpenSSH server. Where accounts can't be made, it says so.
+
+mod cancelled;
+mod lines;
+mod passwords;
+mod refusals;
+
+use std::sync::Arc;
+
+use fabrs::event::Capture;
+use fabrs::{Client, ClientBuilder, Connection, Secret};
+use fabrs_testing::{Account, Capability, Sshd};
+
+use crate::support::{capture, client_of};
+
+/// A server with one account that may do something under sudo, and a client of it.
+pub(super) struct Lab {
+    pub(super) sshd: Sshd,
+    pub(super) client: Client,
+    pub(super) told: Arc<Capture>,
+}
+
+impl Lab {
+    /// Starts it, unless this machine has no accounts to spare.
+    pub(super) fn of(account: Account, change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Option<Self> {
+        if !Sshd::can(Capability::Sudo) {
+            return None;
+        }
+        let sshd = Sshd::builder().users([account]).start();
+        let (told, sink) = capture();
+        let client = change(client_of(&sshd, "").sink(sink)).build();
+        Some(Self { sshd, client, told })
+    }
+
+    /// Starts it with a client that knows the password.
+    pub(super) fn with_password(account: Account) -> Option<Self> {
+        Self::of(account, |builder| builder.sudo_password(password()))
+    }
+
+    pub(super) fn host(&self) -> Connection {
+        self.client.connect(self.sshd.alias()).expect("an alias is a host")
+    }
+
+    /// Returns everything that was told, as one text.
+    pub(super) fn everything_told(&self) -> String {
+        self.told.events().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Returns the password of every account of the harness.
+pub(super) fn password() -> Secret {
+    Secret::new(Sshd::account_password().to_owned())
+}

@@ -1,0 +1,171 @@
+//! Passwords for sudo: where they come from, how often they are asked for, and that they stay secret.
+
+use std::os::unix::fs::PermissionsExt;
+
+use fabrs::config::{PasswordFrom, Settings};
+use fabrs::prelude::*;
+use fabrs::{ClientBuilder, Secret};
+use fabrs_testing::{Account, Capability, Sshd};
+
+use super::{Lab, password};
+use crate::answers::Answers;
+use crate::support::{block, capture, client_of, refused, settings, ssh_config};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_is_asked_once_for_all_hosts_and_commands() -> Result {
+    if !Sshd::can(Capability::Sudo) {
+        return Ok(());
+    }
+    let sshd = Sshd::builder().users([Account::Sudo]).aliases(["web1", "web2", "web3"]).start();
+    let answers = Answers::new([password().expose()]);
+    let client = client_of(&sshd, "").ask(answers.clone()).build();
+    let outcomes = Group::of(&client, ["web1", "web2", "web3"])?
+        .each(|host| async move {
+            host.sudo("id -un; true").await?;
+            host.sudo("id -un").await?.line()
+        })
+        .await;
+    assert!(outcomes.all_ok()?.iter().all(|(_, user)| user == "root"));
+    assert_eq!(answers.asked(), ["sudo password: "]);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_password_is_asked_for_again_and_never_tried_twice() -> Result {
+    let answers = Answers::new(["wrong-one", "wrong-one", password().expose()]);
+    let theirs = answers.clone();
+    let Some(lab) = Lab::of(Account::Sudo, |builder| builder.ask(theirs)) else { return Ok(()) };
+    assert_eq!(lab.host().sudo("id -un; true").await?.line()?, "root");
+    assert_eq!(lab.host().sudo("id -un").await?.line()?, "root", "it is known from now on");
+    let asked = answers.asked();
+    assert_eq!((asked.len(), asked[0].as_str()), (3, "sudo password: "));
+    assert!(asked[1].starts_with("host: ") && asked[1].contains("wrong"), "{asked:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_who_does_not_know_it_is_asked_three_times() -> Result {
+    let answers = Answers::new(["one", "two", "three", "four"]);
+    let theirs = answers.clone();
+    let Some(lab) = Lab::of(Account::Sudo, |builder| builder.ask(theirs)) else { return Ok(()) };
+    let error = refused(lab.host().sudo("id -un; true").await, ErrorKind::Sudo);
+    assert!(block(&error).contains("the password is wrong"), "{error:?}");
+    assert_eq!(answers.asked().len(), 3);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_sudo_wanting_one_nobody_is_asked() -> Result {
+    for account in [Account::SudoFree, Account::SudoPty, Account::SudoLimited] {
+        let answers = Answers::new([]);
+        let theirs = answers.clone();
+        let Some(lab) = Lab::of(account, |builder| builder.ask(theirs)) else { return Ok(()) };
+        assert_eq!(lab.host().sudo("/usr/bin/id -un").await?.line()?, "root");
+        assert_eq!(answers.asked(), [""; 0]);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_that_is_still_good_needs_no_password() -> Result {
+    let Some(lab) = Lab::of(Account::SudoTicket, |builder| builder) else { return Ok(()) };
+    let host = lab.host();
+    host.run("sudo -K").await?;
+    refused(host.sudo("id -un; true").await, ErrorKind::Sudo);
+    host.run("sudo -S -v -p ''").stdin(format!("{}\n", password().expose())).await?;
+    assert_eq!(host.sudo("id -un; cat").stdin(" and its input").await?.lines()?, ["root", " and its input"]);
+    assert_eq!(host.sudo("id -un").await?.line()?, "root");
+    host.run("sudo -K").await?;
+    Ok(())
+}
+
+/// Runs a command under sudo with the settings, and returns what was told.
+async fn with(settings_of: impl FnOnce(Settings) -> Settings) -> Result<Option<Lab>> {
+    let Some(lab) = Lab::of(Account::Sudo, |builder: ClientBuilder| builder) else { return Ok(None) };
+    let (told, sink) = capture();
+    let settings = settings_of(settings(&ssh_config(&lab.sshd, "")));
+    let client = Client::builder().settings(settings).sink(sink).build();
+    let lab = Lab { client, told, ..lab };
+    assert_eq!(lab.host().sudo("id -un; true").await?.line()?, "root");
+    Ok(Some(lab))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_comes_from_a_file_that_only_its_owner_should_read() -> Result {
+    if !Sshd::can(Capability::Sudo) {
+        return Ok(());
+    }
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), format!("{}\nanother line\n", password().expose()))?;
+    for (mode, warnings) in [(0o600, 0), (0o640, 1)] {
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode))?;
+        let from = PasswordFrom::File(file.path().to_owned());
+        let lab = with(|settings| Settings { sudo_password: from, ..settings }).await?;
+        assert_eq!(lab.map(|lab| lab.told.of("warning").len()), Some(warnings), "{mode:o}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_comes_from_a_command_of_this_machine() -> Result {
+    if !Sshd::can(Capability::Sudo) {
+        return Ok(());
+    }
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), password().expose())?;
+    let from = |line: String| move |settings| Settings { sudo_password: PasswordFrom::Command(line), ..settings };
+    with(from(format!("cat {}; echo; echo more", file.path().display()))).await?;
+    let failed = with(from("echo half; exit 3".to_owned())).await.map(drop).unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::Local);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_given_password_that_is_wrong_is_tried_once_and_an_error() -> Result {
+    let wrong = Secret::new("not-the-password".to_owned());
+    let Some(lab) = Lab::of(Account::Sudo, |builder| builder.sudo_password(wrong)) else { return Ok(()) };
+    for _ in 0..2 {
+        let error = refused(lab.host().sudo("id -un; true").await, ErrorKind::Sudo);
+        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
+        assert!(matches!(source, Some(SudoRefusal::PasswordWrong | SudoRefusal::PasswordNeeded)), "{error:?}");
+        assert!(!block(&error).contains("not-the-password") && !lab.everything_told().contains("not-the-password"));
+    }
+    Ok(())
+}
+
+/// What sudo would take for a password is never what a command was to read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_command_is_to_read_is_never_taken_for_the_password() -> Result {
+    let Some(lab) = Lab::of(Account::Sudo, |builder| builder) else { return Ok(()) };
+    let input = format!("{}\nrest\n", password().expose());
+    refused(lab.host().sudo("cat; true").stdin(input.clone()).await, ErrorKind::Sudo);
+    refused(lab.host().sudo("cat").stdin(input).await, ErrorKind::Sudo);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_is_in_no_argument_environment_output_event_or_debug_form() -> Result {
+    for account in [Account::Sudo, Account::SudoLimitedAsk] {
+        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
+        let (host, secret) = (lab.host(), password());
+        // Everything that root sees of all processes, sudo's among them, while the command runs.
+        let look = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'";
+        let command = if account == Account::Sudo { host.sudo(look) } else { host.sudo("/usr/bin/id -un") };
+        let shown = format!("{command:?}");
+        host.sudo("/usr/bin/id -un").await?;
+        assert!(!lab.everything_told().contains("fabrs-"), "nothing of the marks: {}", lab.everything_told());
+        let output = command.capture_all().await?;
+        let (stdout, stderr) = (output.stdout()?, output.stderr()?);
+        if account == Account::Sudo {
+            assert!(stdout.contains("sudo"), "it looked at sudo itself");
+        }
+        for (place, text) in [("debug", shown.as_str()), ("output", &stdout), ("stderr", &stderr)] {
+            assert!(!text.contains(secret.expose()), "{place} has it");
+        }
+        assert_eq!(stderr, "", "nothing of the prompt is left");
+        assert!(!lab.everything_told().contains(secret.expose()));
+        host.close().await;
+    }
+    Ok(())
+}

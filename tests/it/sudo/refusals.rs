@@ -1,0 +1,97 @@
+//! That sudo does not run a command is an error of its own, which says why and what to do.
+
+use fabrs::prelude::*;
+use fabrs::{Connection, Error};
+use fabrs_testing::Account;
+
+use super::Lab;
+use crate::support::{block, refused};
+
+/// Returns why sudo did not run either form of a command: plain words, and a line for a shell.
+async fn refusals(host: &Connection) -> Vec<(SudoRefusal, Error)> {
+    let mut all = Vec::new();
+    for command in [host.sudo("whoami"), host.sudo("whoami; true")] {
+        let error = refused(command.await, ErrorKind::Sudo);
+        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<SudoRefusal>());
+        all.push((source.expect("it says why").clone(), error));
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_that_nobody_can_give_is_named_with_ways_to_give_it() -> Result {
+    let Some(lab) = Lab::of(Account::Sudo, |builder| builder) else { return Ok(()) };
+    for (refusal, error) in refusals(&lab.host()).await {
+        assert_eq!(refusal, SudoRefusal::PasswordNeeded);
+        let block = block(&error);
+        assert!(block.starts_with("error: host: sudo did not run `sudo "), "{block}");
+        assert!(
+            block.contains("caused by: it needs a password") && block.contains("`--password-file FILE`"),
+            "{block}"
+        );
+        assert_eq!(error.exit_code().code(), 1);
+        assert!(error.location().is_some_and(|at| at.file().ends_with("refusals.rs")), "{error:?}");
+    }
+    // Nothing of sudo's own words is shown as if it were the command's.
+    assert_eq!(lab.told.of("lines"), [serde_json::Value::Null; 0]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_do_nothing_under_sudo_is_told_so_once_the_password_is_right() -> Result {
+    let Some(lab) = Lab::with_password(Account::Plain) else { return Ok(()) };
+    for (refusal, _) in refusals(&lab.host()).await {
+        assert!(matches!(&refusal, SudoRefusal::NotAllowed(why) if why.contains("sudoers")), "{refusal:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_no_rule_allows_is_refused_in_both_forms() -> Result {
+    for account in [Account::SudoLimited, Account::SudoLimitedAsk] {
+        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
+        for (refusal, error) in refusals(&lab.host()).await {
+            let SudoRefusal::NotAllowed(why) = refusal else { panic!("{error:?}") };
+            assert!(why.contains("not allowed"), "{why}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_terminal_that_sudo_wants_is_named() -> Result {
+    let Some(lab) = Lab::of(Account::SudoTerminal, |builder| builder) else { return Ok(()) };
+    for (refusal, error) in refusals(&lab.host()).await {
+        assert_eq!(refusal, SudoRefusal::NoTerminal);
+        assert!(block(&error).contains("`.pty()`"), "{error:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_that_has_expired_is_told_in_sudo_s_words() -> Result {
+    let Some(lab) = Lab::with_password(Account::SudoExpired) else { return Ok(()) };
+    for (refusal, error) in refusals(&lab.host()).await {
+        assert!(matches!(&refusal, SudoRefusal::Expired(why) if why.contains("expired")), "{error:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_user_is_told_in_sudo_s_words() -> Result {
+    let Some(lab) = Lab::of(Account::SudoFree, |builder| builder) else { return Ok(()) };
+    let error = refused(lab.host().sudo("id; true").user("no-such-user").await, ErrorKind::Sudo);
+    assert!(block(&error).contains("unknown user no-such-user"), "{error:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_without_sudo_is_told_apart_from_a_command_that_is_missing() -> Result {
+    let Some(lab) = Lab::of(Account::SudoFree, |builder| builder) else { return Ok(()) };
+    let missing = lab.host().sudo("no-such-program").warn().await?;
+    assert_ne!(missing.status()?.shell_code(), 0, "sudo ran, and found no such program");
+    let host = lab.host();
+    let outcome = host.run("PATH=/nowhere; sudo -n true").warn().await?;
+    assert_eq!(outcome.status()?.shell_code(), 127, "a shell says 127 of what it does not find");
+    Ok(())
+}
