@@ -58,9 +58,11 @@ async fn nothing_under_sudo_outlives_its_timeout() -> Result {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_under_sudo_outlives_being_dropped() -> Result {
     ends_in(async |command: Command, mark: &str| {
-        let running = tokio::spawn(command);
-        tokio::task::block_in_place(|| wait_until_it_sleeps(mark));
-        running.abort();
+        let mark = mark.to_owned();
+        tokio::select! {
+            ended = command => panic!("it ended by itself: {ended:?}"),
+            sleeps = tokio::task::spawn_blocking(move || wait_until_it_sleeps(&mark)) => sleeps.expect("it sleeps"),
+        }
     })
     .await
 }

@@ -72,7 +72,7 @@ async fn streams_and_statuses_are_the_command_s_own() -> Result {
             assert_eq!(output.stderr()?, "err\n");
         }
         for line in ["false", "sh -c 'exit 1'"] {
-            let output = host.sudo(&ShellLine::raw(line)).warn().await?;
+            let output = host.sudo(ShellLine::raw(line)).warn().await?;
             assert_eq!(output.status()?.shell_code(), 1, "a command that ends as sudo does is no refusal");
         }
         host.close().await;
