@@ -33,7 +33,7 @@
 //! # Ok(()) }
 //! ```
 
-pub use fabrs_core::connection::SudoRefusal;
+pub use fabrs_core::connection::{Changes, Responder, SudoRefusal, Watch};
 pub use fabrs_core::{
     Call, Client, ClientBuilder, Command, Connection, Context, Error, ErrorKind, Executor, ExitCode, ExitStatus, Group,
     Hide, Host, HostError, IntoHost, IntoShellLine, Outcome, Outcomes, Output, Plan, Registry, Report, Result, Secret,
@@ -47,7 +47,9 @@ pub use fabrs_cli::main;
 
 /// What a `tasks.rs` begins with: `use fabrs::prelude::*`.
 pub mod prelude {
-    pub use fabrs_core::connection::{SudoRefusal, cd, current, env, local, prefix, probe, run, secs, sudo, v_run};
+    pub use fabrs_core::connection::{
+        Changes, Responder, SudoRefusal, cd, current, env, get, local, prefix, probe, put, run, secs, sudo, v_run,
+    };
     pub use fabrs_core::group::{on, role};
     pub use fabrs_core::run::{effect, once};
     pub use fabrs_core::{

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::{Command, Connection};
+use super::{Command, Connection, Get, Put, Source};
 use crate::error::{Error, ErrorKind};
 use crate::output::PlanEnd;
 use crate::shell::IntoShellLine;
@@ -54,6 +54,18 @@ pub fn sudo(line: impl IntoShellLine) -> Command {
 #[track_caller]
 pub fn v_run(line: impl IntoShellLine) -> Command {
     current().v_run(line)
+}
+
+/// Puts files on the task's host: [`Connection::put`].
+#[track_caller]
+pub fn put(source: impl Into<Source>, target: impl Into<String>) -> Put {
+    current().put(source, target)
+}
+
+/// Gets files of the task's host: [`Connection::get`].
+#[track_caller]
+pub fn get(path: impl Into<String>, to: impl Into<String>) -> Get {
+    current().get(path, to)
 }
 
 /// Makes a command that only looks, on the task's host: [`Connection::probe`].

@@ -1,10 +1,13 @@
 //! How a command is to run: the settings of [`Command`], and the methods that change them.
 
 use std::panic::Location;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::mpsc;
 
+use super::watch::{Cue, Watch, Watchers};
 use super::{Command, Connection, Hide};
 use crate::output::Tail;
 use crate::shell::ShellLine;
@@ -15,6 +18,8 @@ use crate::transport::{Effect, Stdin};
 pub(super) struct Spec {
     pub(super) connection: Connection,
     pub(super) line: ShellLine,
+    /// What it is called, where the line itself says little to a person.
+    pub(super) shown: Option<Arc<str>>,
     pub(super) effect: Effect,
     /// Whether it runs under sudo.
     pub(super) elevated: bool,
@@ -25,6 +30,7 @@ pub(super) struct Spec {
     pub(super) pty: bool,
     pub(super) timeout: Option<Duration>,
     pub(super) stdin: Stdin,
+    pub(super) watchers: Watchers,
     pub(super) bound: usize,
 }
 
@@ -43,6 +49,7 @@ impl Spec {
         Self {
             connection,
             line,
+            shown: None,
             effect,
             elevated: false,
             location,
@@ -52,6 +59,7 @@ impl Spec {
             pty: false,
             timeout: None,
             stdin: Stdin::Empty,
+            watchers: Watchers::default(),
             bound: Tail::DEFAULT_BOUND,
         }
     }
@@ -90,6 +98,18 @@ impl Command {
         self.changed(|spec| spec.stdin = Stdin::Bytes(bytes.into()))
     }
 
+    /// Lets `watch` answer what the command asks on its output: a [`Responder`](super::Responder), or one of your own.
+    /// May be said several times.
+    ///
+    /// The command's input then stays open and is what the watchers write; our own standard input is not touched. It takes
+    /// the place of [`stdin`](Self::stdin).
+    pub fn watch(self, watch: impl Watch + 'static) -> Self {
+        self.changed(|spec| {
+            spec.stdin = Stdin::Answers;
+            spec.watchers.add(Box::new(watch));
+        })
+    }
+
     /// Keeps all of stdout in memory, rather than the last 1 MiB.
     pub fn capture_all(self) -> Self {
         self.changed(|spec| spec.bound = usize::MAX)
@@ -114,6 +134,26 @@ impl Command {
     /// Only for a command that [`Connection::sudo`] made.
     pub fn login(self) -> Self {
         self.changed(|spec| spec.connection = spec.connection.changed(|frame| frame.sudo_mut().login = true))
+    }
+
+    /// Calls the command so in messages, events and plans.
+    pub(super) fn called(self, shown: &str) -> Self {
+        self.changed(|spec| spec.shown = Some(shown.into()))
+    }
+
+    /// Gives the command what comes here as its input, when it says on its stdout that it is ready for it.
+    pub(super) fn on_cue(self, cue: &'static str, input: mpsc::Receiver<Bytes>) -> Self {
+        self.watch(Cue::new(cue, input))
+    }
+
+    /// Lets `watch` hear the output, without an answer.
+    pub(super) fn watched_by(self, watch: impl Watch + 'static) -> Self {
+        self.changed(|spec| spec.watchers.add(Box::new(watch)))
+    }
+
+    /// Keeps this many bytes of the end of stdout in memory.
+    pub(super) fn keeping(self, bytes: usize) -> Self {
+        self.changed(|spec| spec.bound = bytes)
     }
 
     /// Runs the command under sudo.

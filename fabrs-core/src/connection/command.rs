@@ -64,7 +64,7 @@ struct Started {
     running: Running,
     captured: SharedCapture,
     spec: Box<Spec>,
-    command: Arc<str>,
+    shown: Arc<str>,
 }
 
 impl Command {
@@ -202,12 +202,12 @@ fn start(mut spec: Box<Spec>) -> Result<Started> {
             return Err(error.on(host).at(spec.location).caused_by(source));
         }
     };
-    let (recorder, captured) = announce(&spec, &command);
+    let shown = spec.shown.clone().unwrap_or_else(|| Arc::clone(&command));
+    let (recorder, captured) = announce(&spec, &shown);
     let stdin = std::mem::take(&mut spec.stdin);
-    let (line, shown) = (Arc::clone(&command), Arc::clone(&command));
-    let attempt = Attempt { line, shown, stdin, last_signal: Signal::new("KILL") };
+    let attempt = Attempt { line: command, shown: Arc::clone(&shown), stdin, last_signal: Signal::new("KILL") };
     let running = launch(&spec, attempt, Box::new(recorder))?;
-    Ok(Started { running, captured, spec, command })
+    Ok(Started { running, captured, spec, shown })
 }
 
 /// Returns the host of a connection and its client, or why there is none, or why the plan of its task has ended.
@@ -228,7 +228,8 @@ pub(super) fn announce(spec: &Spec, shown: &str) -> (Recorder, SharedCapture) {
     let sink = spec.connection.sink();
     let echo = spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
     sink.event(&Event::CommandStarted { host: &host, command: shown, echo });
-    Recorder::new(host, shown.into(), sink, spec.hide, spec.bound)
+    let (recorder, captured) = Recorder::new(host, shown.into(), sink, spec.hide, spec.bound);
+    (recorder.with_watchers(spec.watchers.clone()), captured)
 }
 
 /// Hands one attempt at a command to its transport.
@@ -260,7 +261,7 @@ impl Future for Command {
         let result = match &mut self.state {
             State::Started(started) => {
                 let end = ready!(Pin::new(&mut started.running).poll(cx));
-                finish(&started.spec, &started.command, take(&started.captured), end)
+                finish(&started.spec, &started.shown, take(&started.captured), end)
             }
             State::Elevating(attempts) => ready!(attempts.as_mut().poll(cx)),
             State::Made(_) | State::Done => {
@@ -305,6 +306,10 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
         How::Exited(_) | How::Cut(..) | How::TimedOut { .. } | How::Stopped { .. } => false,
     };
     connection.used.fetch_or(!never_began, Ordering::Relaxed);
+    if let (How::Exited(status), Some(failure)) = (&how, spec.watchers.failure()) {
+        let error = failure.on(&host).at(spec.location);
+        return Err(error.with_output(output(Ended::Status(status.clone()))));
+    }
     match how {
         How::Exited(status) if status.success() || spec.warn => Ok(output(Ended::Status(status))),
         How::Exited(status) if connection.warns() => {
@@ -326,9 +331,7 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
         }
         How::Planned => Ok(output(Ended::Planned(connection.plan.clone()))),
         How::TimedOut { gone } => {
-            let limit = spec.timeout.or(connection.default_timeout()).unwrap_or_default();
-            let left = if gone { "was ended" } else { "may still be running" };
-            let error = failed(ErrorKind::Timeout, format!("ran longer than {} and {left}", seconds(limit)));
+            let error = failed(ErrorKind::Timeout, ran_too_long(spec, gone));
             let output = output(unknown(&error));
             Err(error.with_output(output))
         }
@@ -350,6 +353,12 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
 fn missing_venv(output: &Output) -> Option<String> {
     let stderr = String::from_utf8_lossy(&output.record.stderr).into_owned();
     stderr.lines().last()?.strip_prefix(NO_VENV).map(str::to_owned)
+}
+
+fn ran_too_long(spec: &Spec, gone: bool) -> String {
+    let limit = spec.timeout.or(spec.connection.default_timeout()).unwrap_or_default();
+    let left = if gone { "was ended" } else { "may still be running" };
+    format!("ran longer than {} and {left}", seconds(limit))
 }
 
 /// Returns a duration as people say it: `1 second`, `2.5 seconds`.

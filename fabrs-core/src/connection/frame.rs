@@ -73,6 +73,11 @@ impl Frame {
         });
     }
 
+    /// Returns what says where and as whom, and leaves out what is for the commands of a person.
+    pub(super) fn only_placed(&self) -> Self {
+        Self { sudo: self.sudo.clone(), cwd: self.cwd.clone(), ..Self::default() }
+    }
+
     pub(super) fn has_venv(&self) -> bool {
         self.venv.is_some()
     }

@@ -11,6 +11,8 @@ mod hide;
 mod recorder;
 mod spawned;
 mod sudo;
+mod transfer;
+mod watch;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -24,15 +26,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{NoSink, Sink};
 use crate::host::Host;
 use crate::output::PlanEnd;
-use crate::shell::IntoShellLine;
+use crate::shell::{IntoShellLine, ShellLine};
 use crate::transport::{Effect, Transport};
 
-pub use ambient::{cd, current, env, local, prefix, probe, run, sudo, v_run};
+pub use ambient::{cd, current, env, get, local, prefix, probe, put, run, sudo, v_run};
 pub use builder::secs;
 pub use command::Command;
 pub use hide::{Hide, HideError};
 pub use spawned::Spawned;
 pub use sudo::SudoRefusal;
+pub use transfer::{Changes, Get, Put, Source};
+pub use watch::{Responder, Watch};
 
 use frame::Frame;
 
@@ -158,6 +162,43 @@ impl Connection {
         Self::nowhere(self.client.clone(), error).run(line)
     }
 
+    /// Puts files on the host: a file, a folder with all in it, a pattern (`conf/*.conf`) of this machine, or bytes.
+    ///
+    /// A relative `target` is taken from the connection's directory, and that from the login's home; a leading `~/` is the
+    /// home too. Where it is a folder, or ends with `/`, a file keeps its own name in it. A folder's content goes below
+    /// `target`, which is made where it is not there; for a single file its folder must be there.
+    ///
+    /// Each file lands whole or not at all: it is written beside its place under another name, its size is compared, and
+    /// it is renamed. What is replaced keeps its mode, and its owner where that can be kept. A content that is there
+    /// already is not sent; [`Changes`] says which were written.
+    ///
+    /// # Errors
+    ///
+    /// When awaited: [`File`](crate::ErrorKind::File) where the host can't take it, with its reason;
+    /// [`Local`](crate::ErrorKind::Local) where it can't be read here; and as any command.
+    #[track_caller]
+    pub fn put(&self, source: impl Into<Source>, target: impl Into<String>) -> Put {
+        Put::new(self.clone(), source.into(), target.into(), Location::caller())
+    }
+
+    /// Gets files of the host: a file, a folder with all in it, or a pattern (`/var/log/*.log`).
+    ///
+    /// In `to` `{host}`, `{path}`, `{dirname}` and `{basename}` stand for the host and for what a file is called below
+    /// what was asked for; an empty one is `{host}/{path}`. Where it is a folder, or ends with `/`, each file keeps its
+    /// name in it. Folders are made where they are not there.
+    ///
+    /// Each file lands whole or not at all, with the mode it has on the host; whatever fails, an old file is as it was. A
+    /// content that is here already is not sent. In a dry run files are fetched, since nothing changes on the host.
+    ///
+    /// # Errors
+    ///
+    /// When awaited: [`File`](crate::ErrorKind::File) where the host can't give it, with its reason;
+    /// [`Local`](crate::ErrorKind::Local) where it can't be written here; and as any command.
+    #[track_caller]
+    pub fn get(&self, path: impl Into<String>, to: impl Into<String>) -> Get {
+        Get::new(self.clone(), path.into(), to.into(), Location::caller())
+    }
+
     /// Makes a command for this machine, whatever the connection leads to; a remote `cd` does not change where it runs.
     #[track_caller]
     pub fn local(&self, line: impl IntoShellLine) -> Command {
@@ -260,6 +301,16 @@ impl Connection {
             plan: PlanEnd::default(),
             used: Arc::default(),
         }
+    }
+
+    /// Makes a command of fabrs' own.
+    fn command(&self, line: ShellLine, effect: Effect, location: &'static Location<'static>) -> Command {
+        Command::new(self.clone(), line, effect, location)
+    }
+
+    /// Returns a connection with the directory and the user under sudo, and nothing else that is said of commands.
+    fn only_placed(&self) -> Self {
+        self.changed(|frame| *frame = frame.only_placed())
     }
 
     fn defaults(&self) -> Option<&CommandDefaults> {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Hide;
+use super::watch::Watchers;
 use crate::event::{Event, Granularity, Sink, Stream};
 use crate::host::Host;
 use crate::output::Tail;
@@ -37,6 +38,7 @@ pub(super) struct Recorder {
     captured: SharedCapture,
     stdout: Lines,
     stderr: Lines,
+    watchers: Watchers,
 }
 
 impl Recorder {
@@ -53,7 +55,14 @@ impl Recorder {
         let shared = Arc::clone(&captured);
         let wants = sink.granularity();
         let (stdout, stderr) = (Lines::default(), Lines::default());
-        (Self { host, command, sink, wants, hide, captured, stdout, stderr }, shared)
+        let watchers = Watchers::default();
+        (Self { host, command, sink, wants, hide, captured, stdout, stderr, watchers }, shared)
+    }
+
+    /// Lets these answer what is heard.
+    pub(super) fn with_watchers(mut self, watchers: Watchers) -> Self {
+        self.watchers = watchers;
+        self
     }
 
     fn show(&mut self, stream: Stream, bytes: &[u8]) {
@@ -81,7 +90,8 @@ impl Recorder {
 }
 
 impl Receive for Recorder {
-    fn receive(&mut self, stream: Stream, bytes: &[u8], _: &mut Answer) {
+    fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+        self.watchers.heard(stream, bytes, answer);
         {
             let mut captured = self.captured.lock().unwrap_or_else(PoisonError::into_inner);
             match stream {

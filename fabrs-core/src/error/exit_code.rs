@@ -76,6 +76,7 @@ impl ErrorKind {
             Self::HostKey | Self::Auth => ExitCode::Login,
             Self::Exit
             | Self::Sudo
+            | Self::File
             | Self::Timeout
             | Self::Prompt
             | Self::Task

@@ -32,6 +32,8 @@ pub enum ErrorKind {
     Timeout,
     /// An answer was needed and nobody could be asked.
     Prompt,
+    /// A file could not be put or fetched; the old one is as it was.
+    File,
     /// What a task did by itself failed.
     Task,
     /// The run was stopped.

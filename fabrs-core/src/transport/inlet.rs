@@ -36,6 +36,7 @@ impl Inlet {
     pub(crate) fn answer(&mut self, answer: Answer) {
         if self.open {
             self.waiting.extend(answer.pieces);
+            self.pieces = answer.stream;
             self.open = !answer.ends;
         }
     }

@@ -107,6 +107,7 @@ pub trait Receive: Send + fmt::Debug {
 #[derive(Default)]
 pub struct Answer {
     pub(super) pieces: Vec<Bytes>,
+    pub(super) stream: Option<mpsc::Receiver<Bytes>>,
     pub(super) ends: bool,
 }
 
@@ -121,8 +122,24 @@ impl Answer {
         self.ends = true;
     }
 
-    /// Tells whether there is anything to do.
-    pub(super) fn is_empty(&self) -> bool {
+    /// Writes what is sent here, and then ends the command's input.
+    pub fn stream(&mut self, pieces: mpsc::Receiver<Bytes>) {
+        self.stream = Some(pieces);
+        self.ends = true;
+    }
+
+    /// Returns how many pieces there are.
+    pub fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Tells whether it ends the command's input.
+    pub fn is_end(&self) -> bool {
+        self.ends
+    }
+
+    /// Tells whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
         self.pieces.is_empty() && !self.ends
     }
 }
@@ -130,6 +147,6 @@ impl Answer {
 /// Shows how much it is and not what.
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("pieces", &self.pieces.len()).field("ends", &self.ends).finish()
+        f.debug_struct("Answer").field("pieces", &self.pieces.len()).field("ends", &self.ends).finish_non_exhaustive()
     }
 }

@@ -26,8 +26,9 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
     let (host, client) = (host.clone(), client.clone());
     let passwords = client.shared::<Passwords>();
     let input = match std::mem::take(&mut spec.stdin) {
-        Stdin::Bytes(bytes) => bytes,
-        Stdin::Empty | Stdin::Answers | Stdin::Pieces(_) => Bytes::new(),
+        Stdin::Bytes(bytes) => Some(bytes),
+        Stdin::Empty | Stdin::Pieces(_) => Some(Bytes::new()),
+        Stdin::Answers => None,
     };
     let (mut recorder, captured) = announce(&spec, &line.shown);
     let wanted = Wanted { host: &host, command: &line.shown, in_shell: line.in_shell };
@@ -61,6 +62,10 @@ fn compose(spec: &Spec, ready: &str) -> Result<Elevated> {
     let bare = connection.frame.is_bare() && matches!(spec.stdin, Stdin::Empty) && !spec.pty;
     let composed = connection.frame.compose(&spec.line);
     let line = composed.and_then(|line| Ok(connection.frame.sudo().elevate(&line, bare, ready)?));
+    let line = line.map(|line| match &spec.shown {
+        Some(shown) => line.called(shown),
+        None => line,
+    });
     line.map_err(|source| {
         let error = Error::new(ErrorKind::Usage, format!("`{}` can't be sent", spec.line));
         error.or_on(connection.host()).at(spec.location).caused_by(source)

@@ -70,6 +70,11 @@ impl Sudo {
 }
 
 impl Elevated {
+    /// Returns it under another name.
+    pub(super) fn called(self, shown: &str) -> Self {
+        Self { shown: shown.to_owned(), ..self }
+    }
+
     /// Returns the whole line for the shell of the login.
     ///
     /// sudo's own messages are read, so they must be in the language that is known; the command gets its own back, from

@@ -91,8 +91,8 @@ pub(super) struct Listener {
     stream: Stream,
     marks: Marks,
     password: Option<Secret>,
-    /// What the command is to read.
-    input: Bytes,
+    /// What the command is to read; what its watchers answer, where there are such.
+    input: Option<Bytes>,
     phase: Phase,
     held: Vec<u8>,
     /// Whether the command has written to the other stream.
@@ -114,7 +114,7 @@ impl Listener {
             stream: Stream::Stderr,
             marks,
             password,
-            input: Bytes::new(),
+            input: Some(Bytes::new()),
             phase,
             held: Vec::new(),
             written: false,
@@ -128,16 +128,15 @@ impl Listener {
         self
     }
 
-    /// Gives the command this to read, once it runs.
-    pub(super) fn with_input(mut self, input: Bytes) -> Self {
+    /// Gives the command this to read, once it runs; without, its input is left to its watchers.
+    pub(super) fn with_input(mut self, input: Option<Bytes>) -> Self {
         self.input = input;
         self
     }
 
-    fn pass_on(&mut self, stream: Stream, bytes: &[u8]) {
+    fn pass_on(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         if let (Some(recorder), false) = (&mut self.recorder, bytes.is_empty()) {
-            // A recorder only takes down; what it would answer has no meaning here.
-            recorder.receive(stream, bytes, &mut Answer::default());
+            recorder.receive(stream, bytes, answer);
         }
     }
 
@@ -156,7 +155,7 @@ impl Listener {
                     self.take_said(at, self.marks.prompt.len());
                     if self.answer_prompt(answer) && self.marks.ready.is_none() {
                         self.phase = Phase::Perhaps;
-                        return self.perhaps();
+                        return self.perhaps(answer);
                     }
                 }
                 (None, _) => break,
@@ -194,7 +193,7 @@ impl Listener {
     }
 
     /// Goes through what sudo may have said where no shell of ours tells when the command begins.
-    fn perhaps(&mut self) {
+    fn perhaps(&mut self, answer: &mut Answer) {
         let could_be = |said: &[u8]| said.starts_with(&self.held) || self.held.starts_with(said);
         let refused = match self.password {
             None => PASSWORD_NEEDED.iter().chain([&TERMINAL_NEEDED]).any(|said| could_be(said.as_bytes())),
@@ -208,11 +207,11 @@ impl Listener {
         }
         self.phase = Phase::Runs;
         let held = std::mem::take(&mut self.held);
-        self.runs(&held);
+        self.runs(&held, answer);
     }
 
     /// Takes what the command writes where sudo spoke before.
-    fn runs(&mut self, bytes: &[u8]) {
+    fn runs(&mut self, bytes: &[u8], answer: &mut Answer) {
         if self.marks.ready.is_none() {
             let mut talk = lock(&self.talk);
             let room = LONGEST.saturating_sub(talk.said.len()).min(bytes.len());
@@ -222,7 +221,7 @@ impl Listener {
                 talk.asked += 1;
             }
         }
-        self.pass_on(self.stream, bytes);
+        self.pass_on(self.stream, bytes, answer);
     }
 
     fn take_said(&mut self, at: usize, mark: usize) {
@@ -234,13 +233,14 @@ impl Listener {
 
     fn begin(&mut self, answer: &mut Answer) {
         self.phase = Phase::Runs;
-        let input = std::mem::take(&mut self.input);
-        if !input.is_empty() {
-            answer.write(input);
+        if let Some(input) = self.input.take() {
+            if !input.is_empty() {
+                answer.write(input);
+            }
+            answer.end();
         }
-        answer.end();
         let held = std::mem::take(&mut self.held);
-        self.pass_on(self.stream, &held);
+        self.pass_on(self.stream, &held, answer);
     }
 
     /// Tells whether the command ended without having run, as far as can be known.
@@ -269,7 +269,7 @@ impl Receive for Listener {
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         if stream != self.stream {
             self.written = true;
-            return self.pass_on(stream, bytes);
+            return self.pass_on(stream, bytes, answer);
         }
         match self.phase {
             Phase::Before => {
@@ -278,9 +278,9 @@ impl Receive for Listener {
             }
             Phase::Perhaps => {
                 self.held.extend_from_slice(bytes);
-                self.perhaps();
+                self.perhaps(answer);
             }
-            Phase::Runs => self.runs(bytes),
+            Phase::Runs => self.runs(bytes, answer),
         }
     }
 
@@ -294,7 +294,7 @@ impl Receive for Listener {
         }
         let held = std::mem::take(&mut self.held);
         if self.phase == Phase::Perhaps {
-            self.pass_on(self.stream, &held);
+            self.pass_on(self.stream, &held, &mut Answer::default());
         }
         if let Some(recorder) = &mut self.recorder {
             recorder.ended(end);

@@ -1,0 +1,55 @@
+//! Work that is described first and begins when it is awaited.
+
+use std::fmt;
+use std::task::{Context, Poll, ready};
+
+use futures::future::BoxFuture;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Work of which `S` says everything, until it has begun.
+pub(super) enum Lazy<S, T> {
+    Made(Box<S>),
+    Begun(BoxFuture<'static, Result<T>>),
+    Done,
+}
+
+impl<S, T> Lazy<S, T> {
+    /// Changes what is to be done; after its beginning there is nothing to change any more.
+    pub(super) fn changed(mut self, change: impl FnOnce(&mut S)) -> Self {
+        if let Self::Made(spec) = &mut self {
+            change(spec);
+        }
+        self
+    }
+
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        begin: impl FnOnce(Box<S>) -> BoxFuture<'static, Result<T>>,
+    ) -> Poll<Result<T>> {
+        if let Self::Made(_) = self
+            && let Self::Made(spec) = std::mem::replace(self, Self::Done)
+        {
+            *self = Self::Begun(begin(spec));
+        }
+        let result = match self {
+            Self::Begun(future) => ready!(future.as_mut().poll(cx)),
+            Self::Made(_) | Self::Done => {
+                Err(Error::new(ErrorKind::Usage, "a transfer was awaited after it had ended"))
+            }
+        };
+        *self = Self::Done;
+        Poll::Ready(result)
+    }
+}
+
+impl<S: fmt::Debug, T> fmt::Debug for Lazy<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Made(spec) => spec.fmt(f),
+            Self::Begun(_) => f.write_str("on its way"),
+            Self::Done => f.write_str("done"),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! [`Put`]: files on their way to a host.
+
+use std::fmt;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{StreamExt, TryStreamExt};
+use tokio::sync::mpsc;
+
+use super::super::{Connection, Hide};
+use super::lazy::Lazy;
+use super::source::{Item, Source};
+use super::{AT_ONCE, Changes, failed, script};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+use crate::shell::ShellLine;
+use crate::transport::Effect;
+
+/// How many pieces of a file may wait for the network.
+const WAITING: usize = 4;
+
+/// Files on their way to a host: a builder, and the future of what it [`Changes`].
+///
+/// Each file lands whole or not at all, and is not sent where its content is there already. See [`Connection::put`].
+///
+/// # Cancel safety
+///
+/// Dropped, what has started is ended and leaves the old file and no other.
+#[must_use = "nothing is put until it is awaited"]
+#[derive(Debug)]
+pub struct Put(Lazy<Spec, Changes>);
+
+struct Spec {
+    connection: Connection,
+    source: Source,
+    target: String,
+    attributes: script::Attributes,
+    elevated: bool,
+    location: &'static Location<'static>,
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} -> {}", self.source, self.target)
+    }
+}
+
+impl Put {
+    pub(in crate::connection) fn new(
+        connection: Connection,
+        source: Source,
+        target: String,
+        location: &'static Location<'static>,
+    ) -> Self {
+        let attributes = script::Attributes::default();
+        Self(Lazy::Made(Box::new(Spec { connection, source, target, attributes, elevated: false, location })))
+    }
+
+    /// Gives the files this mode: `0o644`. By default one that is replaced keeps its own, and a new one has `0o644`.
+    pub fn mode(self, mode: u32) -> Self {
+        Self(self.0.changed(|spec| spec.attributes.mode = Some(mode)))
+    }
+
+    /// Gives the files to this user, by name or number: for who may do that.
+    pub fn owner(self, user: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.attributes.owner = Some(user.into())))
+    }
+
+    /// Gives the files to this group, by name or number.
+    pub fn group(self, group: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.attributes.group = Some(group.into())))
+    }
+
+    /// Writes them as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    pub fn sudo(self) -> Self {
+        Self(self.0.changed(|spec| spec.elevated = true))
+    }
+}
+
+impl Future for Put {
+    type Output = Result<Changes>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx, |spec| put(Arc::from(spec)).boxed())
+    }
+}
+
+async fn put(spec: Arc<Spec>) -> Result<Changes> {
+    let source = spec.source.clone();
+    let items = blocking(move || source.items()).await.map_err(|error| spec.error(error))?;
+    spec.make_folders(&items).await?;
+    let of_items: Vec<_> = items.into_iter().map(|item| Arc::clone(&spec).put_one(item)).collect();
+    let files: Vec<Option<(String, bool)>> = futures::stream::iter(of_items).buffered(AT_ONCE).try_collect().await?;
+    let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
+    let what = format!("put {:?} -> {}", spec.source, spec.target);
+    let files = files.into_iter().collect();
+    Ok(Changes::new(host, what, spec.location, files, spec.connection.plan().clone()))
+}
+
+impl Spec {
+    /// Puts one file, and returns its path with whether it was written; nothing where it was only planned.
+    fn put_one(self: Arc<Self>, item: Item) -> BoxFuture<'static, Result<Option<(String, bool)>>> {
+        async move {
+            let content = item.content.clone();
+            let sum = blocking(move || content.sum()).await.map_err(|error| self.error(error))?;
+            let (target, name) = match &item.below {
+                Some(below) => (format!("{}/{below}", self.target.trim_end_matches('/')), item.name.as_str()),
+                None => (self.target.clone(), item.name.as_str()),
+            };
+            if name.is_empty() && target.ends_with('/') {
+                let error = Error::new(ErrorKind::Usage, format!("bytes have no name of their own for `{target}`"));
+                return Err(self.error(error.hint("name the file")));
+            }
+            let what = self.what(&item, &target);
+            let line = script::put(&target, name, &sum, &self.attributes);
+            let line = line.map_err(|source| {
+                self.error(Error::new(ErrorKind::Usage, format!("`{target}` can't be sent")).caused_by(source))
+            })?;
+            let (sender, pieces) = mpsc::channel(WAITING);
+            let command = self.connection.only_placed().command(ShellLine::raw(line), Effect::Changes, self.location);
+            let command = command.called(&what).on_cue(script::SEND, pieces).hide(Hide::Both);
+            let command = if self.elevated { command.elevated() } else { command };
+            let (output, sent) = tokio::join!(command, send(item.content.clone(), sender));
+            let output = match (output, sent) {
+                // That the host found it too short says less than why.
+                (Err(_), Err(error)) => return Err(self.error(error)),
+                (Err(error), Ok(())) => return Err(failed(format!("could not {what}"), &error)),
+                (Ok(output), _) => output,
+            };
+            if output.is_planned() {
+                return Ok(None);
+            }
+            let said = output.stdout()?.into_owned();
+            let last = said.lines().last().unwrap_or_default();
+            match (last.strip_prefix(script::DONE), last.strip_prefix(script::SAME)) {
+                (Some(path), _) => Ok(Some((path.to_owned(), true))),
+                (None, Some(path)) => Ok(Some((path.to_owned(), false))),
+                (None, None) => Err(self.error(Error::new(ErrorKind::File, format!("could not {what}")))),
+            }
+        }
+        .boxed()
+    }
+
+    /// Makes the folders that a folder or several files need; none for a single file, whose folder has to be there.
+    async fn make_folders(&self, items: &[Item]) -> Result<()> {
+        let target = self.target.trim_end_matches('/');
+        let mut folders: Vec<String> = Vec::new();
+        for item in items {
+            let Some(below) = &item.below else { continue };
+            let folder = match below.rsplit_once('/') {
+                Some((folder, _)) => format!("{target}/{folder}"),
+                None => target.to_owned(),
+            };
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+        if folders.is_empty() {
+            return Ok(());
+        }
+        let line = script::folders(&folders).map_err(|source| {
+            self.error(Error::new(ErrorKind::Usage, format!("`{target}` can't be sent")).caused_by(source))
+        })?;
+        let what = format!("make the folder {target}");
+        let command = self.connection.only_placed().command(ShellLine::raw(line), Effect::Changes, self.location);
+        let command = command.called(&what).hide(Hide::Both);
+        let command = if self.elevated { command.elevated() } else { command };
+        command.await.map(drop).map_err(|error| failed(format!("could not {what}"), &error))
+    }
+
+    /// Says in words what is done with a file.
+    fn what(&self, item: &Item, target: &str) -> String {
+        let mode = self.attributes.mode.map(|mode| format!(" (mode {mode:04o})")).unwrap_or_default();
+        let by = if self.elevated { " by sudo" } else { "" };
+        format!("put {} -> {target}{mode}{by}", item.shown)
+    }
+
+    fn error(&self, error: Error) -> Error {
+        error.or_on(self.connection.host()).at(self.location)
+    }
+}
+
+/// Sends a content to whoever takes it.
+async fn send(content: Source, to: mpsc::Sender<Bytes>) -> Result<()> {
+    blocking(move || content.send(&to)).await
+}
+
+/// Runs what waits for a disk on a thread where it may.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(source) => Err(Error::new(ErrorKind::Internal, "reading a file panicked").caused_by(source)),
+    }
+}

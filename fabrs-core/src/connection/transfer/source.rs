@@ -1,0 +1,185 @@
+//! What is put on a host: files of this machine, or bytes.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use bytes::{Bytes, BytesMut};
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// How much of a file is read at a time.
+const PIECE: usize = 256 << 10;
+
+/// What is put on a host: a file, a folder or a pattern (`conf/*.conf`) of this machine, or bytes.
+///
+/// A text is a path; bytes are content.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Source {
+    /// A file, a folder with all in it, or a pattern with `*`, `?` and `[...]`. A leading `~/` is the home of who runs
+    /// this program.
+    Path(PathBuf),
+    /// This content.
+    Bytes(Bytes),
+}
+
+impl fmt::Debug for Source {
+    /// Shows how much content it is and not what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+        }
+    }
+}
+
+macro_rules! from {
+    ($variant:ident($($type:ty),*)) => {$(
+        impl From<$type> for Source {
+            fn from(value: $type) -> Self {
+                Self::$variant(value.into())
+            }
+        }
+    )*};
+}
+
+from!(Path(&str, String, &String, &Path, PathBuf, &PathBuf));
+from!(Bytes(Bytes, Vec<u8>, &'static [u8]));
+
+/// One file to put, and below which name.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) content: Source,
+    /// Its path below the target, where several or a folder are put.
+    pub(super) below: Option<String>,
+    /// Its own name, for a target that is a folder.
+    pub(super) name: String,
+    /// What it is called in messages.
+    pub(super) shown: String,
+}
+
+/// The size and the SHA-256 of a content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sum {
+    pub(super) size: u64,
+    pub(super) sha256: String,
+}
+
+impl Source {
+    /// Returns the files that it is, each once, in order; reads folders, so it belongs on a blocking thread.
+    pub(super) fn items(&self) -> Result<Vec<Item>> {
+        let path = match self {
+            Self::Bytes(bytes) => {
+                let shown = format!("{} bytes", bytes.len());
+                return Ok(vec![Item { content: self.clone(), below: None, name: String::new(), shown }]);
+            }
+            Self::Path(path) => at_home(path),
+        };
+        let shown = path.display().to_string();
+        if path.is_dir() {
+            return folder(&path);
+        }
+        if path.exists() || !shown.contains(['*', '?', '[']) {
+            let name = name_of(&path)?;
+            return Ok(vec![Item { content: Self::Path(path), below: None, name, shown }]);
+        }
+        let none = || Error::new(ErrorKind::Local, format!("no file of this machine is `{shown}`"));
+        let matches = glob::glob(&shown).map_err(|source| none().caused_by(source))?;
+        let mut items = Vec::new();
+        for path in matches {
+            let path = path.map_err(|source| none().caused_by(source))?;
+            let name = name_of(&path)?;
+            if path.is_dir() {
+                let below = |item: Item| Item { below: item.below.map(|rest| format!("{name}/{rest}")), ..item };
+                items.extend(folder(&path)?.into_iter().map(below));
+            } else {
+                let shown = path.display().to_string();
+                items.push(Item { content: Self::Path(path), below: Some(name.clone()), name, shown });
+            }
+        }
+        if items.is_empty() { Err(none()) } else { Ok(items) }
+    }
+
+    /// Reads the content once and sums it up, on a blocking thread.
+    pub(super) fn sum(&self) -> Result<Sum> {
+        let mut sum = Sha256::new();
+        let mut size = 0;
+        self.each_piece(|piece| {
+            size += piece.len() as u64;
+            sum.update(&piece);
+            true
+        })?;
+        Ok(Sum { size, sha256: HEXLOWER.encode(&sum.finalize()) })
+    }
+
+    /// Sends the content piece by piece, as fast as it is taken, on a blocking thread. That nobody takes it any more is for
+    /// the other side to tell.
+    pub(super) fn send(&self, to: &mpsc::Sender<Bytes>) -> Result<()> {
+        self.each_piece(|piece| to.blocking_send(piece).is_ok())
+    }
+
+    fn each_piece(&self, mut take: impl FnMut(Bytes) -> bool) -> Result<()> {
+        let path = match self {
+            Self::Bytes(bytes) => {
+                take(bytes.clone());
+                return Ok(());
+            }
+            Self::Path(path) => path,
+        };
+        let unreadable =
+            |source| Error::new(ErrorKind::Local, format!("could not read `{}`", path.display())).caused_by(source);
+        let mut file = File::open(path).map_err(unreadable)?;
+        let mut buffer = BytesMut::zeroed(PIECE);
+        loop {
+            let read = file.read(&mut buffer).map_err(unreadable)?;
+            if read == 0 || !take(Bytes::copy_from_slice(buffer.get(..read).unwrap_or_default())) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Returns the files in a folder and in all folders of it, by their paths below it.
+fn folder(root: &Path) -> Result<Vec<Item>> {
+    let mut items = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let unreadable =
+            |source| Error::new(ErrorKind::Local, format!("could not read `{}`", folder.display())).caused_by(source);
+        for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let below = path.strip_prefix(root).unwrap_or(&path).to_str().map(str::to_owned);
+            let below = below.ok_or_else(|| not_utf8(&path))?;
+            let (name, shown) = (name_of(&path)?, path.display().to_string());
+            items.push(Item { content: Source::Path(path), below: Some(below), name, shown });
+        }
+    }
+    items.sort_by(|one, other| one.below.cmp(&other.below));
+    Ok(items)
+}
+
+fn name_of(path: &Path) -> Result<String> {
+    let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    name.ok_or_else(|| not_utf8(path))
+}
+
+fn not_utf8(path: &Path) -> Error {
+    Error::new(ErrorKind::Local, format!("the name of `{}` can't be sent: it is not UTF-8", path.display()))
+}
+
+/// Puts the home of who runs this program in the place of a leading `~`.
+pub(super) fn at_home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), crate::config::Variables::from_env().home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_owned(),
+    }
+}

@@ -1,0 +1,192 @@
+//! Answering what a command asks on its output.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use memchr::memmem;
+use tokio::sync::mpsc;
+
+use crate::error::{Error, ErrorKind};
+use crate::event::Stream;
+use crate::secret::Secret;
+use crate::transport::Answer;
+
+/// How much of what was heard is kept for a text that comes in pieces.
+const LONGEST: usize = 64 << 10;
+
+/// Watches the output of a command and may answer: for `.watch(..)`.
+///
+/// It is called from the task that empties the command's channel and must not wait.
+pub trait Watch: Send + fmt::Debug {
+    /// Takes a piece of output, cut anywhere; what is put into `answer` is written to the command.
+    fn heard(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer);
+
+    /// Returns why the command has to count as failed, whatever its status.
+    fn failure(&self) -> Option<Error> {
+        None
+    }
+}
+
+/// Answers each occurrence of a text, on whichever stream it comes, also when it comes in pieces.
+///
+/// ```
+/// use fabrs_core::connection::Responder;
+///
+/// let yes = Responder::new("Really? ", "yes\n");
+/// let password = Responder::new("Password: ", "hunter2\n").refused_by("Sorry");
+/// ```
+#[derive(Clone)]
+pub struct Responder {
+    text: Vec<u8>,
+    answer: Secret,
+    sentinel: Option<Vec<u8>>,
+    answered: bool,
+    refused: bool,
+    heard: [Vec<u8>; 2],
+}
+
+impl Responder {
+    /// Makes one that writes `answer` whenever `text` comes. The answer is shown nowhere.
+    pub fn new(text: impl Into<String>, answer: impl Into<String>) -> Self {
+        Self {
+            text: text.into().into_bytes(),
+            answer: Secret::new(answer.into()),
+            sentinel: None,
+            answered: false,
+            refused: false,
+            heard: Default::default(),
+        }
+    }
+
+    /// Says by which text the command refuses an answer: that is an error of kind [`Prompt`](ErrorKind::Prompt), nothing
+    /// is answered any more, and the command's input ends.
+    #[must_use]
+    pub fn refused_by(mut self, sentinel: impl Into<String>) -> Self {
+        self.sentinel = Some(sentinel.into().into_bytes());
+        self
+    }
+
+    /// Returns the end of the first text that is in what was heard of a stream.
+    fn find(&self, at: usize) -> Option<(usize, bool)> {
+        let heard = self.heard.get(at)?;
+        let end = |text: &[u8]| memmem::find(heard, text).filter(|_| !text.is_empty()).map(|start| start + text.len());
+        let asked = end(&self.text).map(|end| (end, false));
+        let refused = self.sentinel.as_deref().filter(|_| self.answered).and_then(end).map(|end| (end, true));
+        asked.into_iter().chain(refused).min()
+    }
+}
+
+impl Watch for Responder {
+    fn heard(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+        let at = usize::from(stream == Stream::Stderr);
+        if let Some(heard) = self.heard.get_mut(at) {
+            heard.extend_from_slice(bytes);
+        }
+        while let Some((end, refused)) = self.find(at).filter(|_| !self.refused) {
+            if let Some(heard) = self.heard.get_mut(at) {
+                heard.drain(..end);
+            }
+            if refused {
+                self.refused = true;
+                answer.end();
+            } else {
+                self.answered = true;
+                answer.write(Bytes::copy_from_slice(self.answer.expose().as_bytes()));
+            }
+        }
+        if let Some(heard) = self.heard.get_mut(at) {
+            heard.drain(..heard.len().saturating_sub(LONGEST));
+        }
+    }
+
+    fn failure(&self) -> Option<Error> {
+        let text = || format!("the answer to `{}` was not accepted", String::from_utf8_lossy(&self.text).trim_end());
+        self.refused.then(|| Error::new(ErrorKind::Prompt, text()))
+    }
+}
+
+impl fmt::Debug for Responder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder").field("text", &String::from_utf8_lossy(&self.text)).finish_non_exhaustive()
+    }
+}
+
+/// Gives a command its input when it says that it is ready for it.
+#[derive(Debug)]
+pub(super) struct Cue {
+    text: &'static str,
+    heard: Vec<u8>,
+    input: Option<mpsc::Receiver<Bytes>>,
+}
+
+impl Cue {
+    pub(super) fn new(text: &'static str, input: mpsc::Receiver<Bytes>) -> Self {
+        Self { text, heard: Vec::new(), input: Some(input) }
+    }
+}
+
+impl Watch for Cue {
+    fn heard(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+        if stream == Stream::Stdout && self.input.is_some() {
+            self.heard.extend_from_slice(bytes);
+            if memmem::find(&self.heard, self.text.as_bytes()).is_some()
+                && let Some(input) = self.input.take()
+            {
+                answer.stream(input);
+            }
+        }
+    }
+}
+
+/// The watchers of one command, which its recorder asks and its future looks at afterwards.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Watchers(Arc<Mutex<Vec<Box<dyn Watch>>>>);
+
+impl Watchers {
+    pub(super) fn add(&self, watch: Box<dyn Watch>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(watch);
+    }
+
+    pub(super) fn heard(&self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+        for watch in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+            watch.heard(stream, bytes, answer);
+        }
+    }
+
+    pub(super) fn failure(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find_map(|watch| watch.failure())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns how often something was answered, and whether the input ended.
+    fn answers(responder: &mut Responder, pieces: &[&str]) -> (usize, bool) {
+        let mut answer = Answer::default();
+        for piece in pieces {
+            responder.heard(Stream::Stdout, piece.as_bytes(), &mut answer);
+        }
+        (answer.len(), answer.is_end())
+    }
+
+    #[test]
+    fn every_occurrence_is_answered_also_over_the_border_of_pieces() {
+        let responder = || Responder::new("sure? ", "y\n");
+        assert_eq!(answers(&mut responder(), &["are you sure? ", "really sure? "]), (2, false));
+        assert_eq!(answers(&mut responder(), &["su", "re", "? sure?", " sure?"]), (2, false));
+        assert_eq!(answers(&mut responder(), &["nothing of the kind"]), (0, false));
+    }
+
+    #[test]
+    fn an_answer_that_is_refused_is_not_given_again_and_is_an_error() {
+        let mut responder = Responder::new("Password: ", "secret\n").refused_by("Sorry");
+        assert_eq!(answers(&mut responder, &["Sorry for the delay. Password: "]), (1, false));
+        assert!(responder.failure().is_none(), "before the answer it says nothing");
+        assert_eq!(answers(&mut responder, &["Sor", "ry. Password: "]), (0, true));
+        assert_eq!(responder.failure().map(|error| error.kind()), Some(ErrorKind::Prompt));
+        assert!(!format!("{responder:?}").contains("secret"));
+    }
+}

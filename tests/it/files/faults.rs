@@ -1,0 +1,89 @@
+//! A transfer that is cut, stopped or has no room leaves the old file and no other.
+
+use std::fs;
+
+use fabrs::prelude::*;
+use fabrs_testing::faults::{Cut, Direction, Proxy};
+use fabrs_testing::{Capability, Sshd, wait_until};
+
+use super::{Lab, open_folder, text, walk};
+use crate::support::{LIMIT, block, capture, client_of, refused, through};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wherever_a_put_is_cut_the_target_is_the_old_file_or_the_new_one() -> Result {
+    let old = vec![b'o'; 100_000];
+    let new: Vec<u8> = (0..=250u8).cycle().take(3 << 20).collect();
+    // Within the login, at the beginning, in the middle and near the end of the content.
+    for after in [2_000, 6_000, 200_000, 1_500_000, 3_000_000, 3_140_000] {
+        let sshd = Sshd::start();
+        let proxy = Proxy::to(sshd.addr()).cut_after(Direction::ToServer, after, Cut::Reset);
+        let target = open_folder(&sshd).join("x");
+        fs::write(&target, &old)?;
+        let (_, sink) = capture();
+        let host = client_of(&sshd, &through(&proxy, &sshd)).sink(sink).build().connect("host")?;
+        let result = host.put(new.clone(), target.display().to_string()).await;
+        assert!(result.is_err(), "cut after {after} bytes");
+        wait_until("the host has cleaned up", LIMIT, || walk(&sshd.scratch()) == [target.clone()]);
+        assert!(fs::read(&target)? == old, "cut after {after} bytes");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_get_that_is_cut_leaves_the_old_file_here_and_no_other() -> Result {
+    let lab = Lab::new();
+    let proxy = Proxy::to(lab.sshd.addr()).cut_after(Direction::ToClient, 1_000_000, Cut::Reset);
+    fs::write(lab.there("x"), vec![b'n'; 3 << 20])?;
+    let here = lab.file("x", "old");
+    let host = client_of(&lab.sshd, &through(&proxy, &lab.sshd)).build().connect("host")?;
+    assert!(host.get(lab.there("x").display().to_string(), here.display().to_string()).await.is_err());
+    assert_eq!(text(&here), "old");
+    lab.assert_nothing_is_left();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_is_full_is_told_and_the_old_file_stays() -> Result {
+    if !Sshd::can(Capability::Accounts) {
+        return Ok(());
+    }
+    let lab = Lab::new();
+    let small = lab.there("small");
+    fs::create_dir(&small)?;
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=1m,mode=0777", "none"])
+        .arg(&small)
+        .status()?;
+    if !mounted.success() {
+        eprintln!("NOT TESTED HERE: a small disk (no file system can be mounted)");
+        return Ok(());
+    }
+    let target = small.join("x");
+    let put = async {
+        lab.host.put(b"old".to_vec(), target.display().to_string()).await?;
+        Ok::<_, fabrs::Error>(lab.host.put(vec![b'n'; 4 << 20], target.display().to_string()).await)
+    };
+    let result = put.await;
+    let (content, left) = (text(&target), walk(&small).len());
+    std::process::Command::new("umount").arg(&small).status()?;
+    let error = refused(result?, ErrorKind::File);
+    assert!(block(&error).contains("No space left on device"), "{error:?}");
+    assert_eq!((content.as_str(), left), ("old", 1));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_put_that_is_dropped_leaves_nothing_behind() -> Result {
+    let lab = Lab::new();
+    let target = lab.there("x");
+    let large = vec![b'n'; 512 << 20];
+    let scratch = lab.sshd.scratch();
+    tokio::select! {
+        done = lab.host.put(large, target.display().to_string()) => panic!("it was done too soon: {done:?}"),
+        began = tokio::task::spawn_blocking(move || wait_until("it has begun", LIMIT, || !walk(&scratch).is_empty())) => {
+            began.expect("it begins");
+        }
+    }
+    wait_until("nothing is left", LIMIT, || walk(&lab.sshd.scratch()).is_empty());
+    Ok(())
+}

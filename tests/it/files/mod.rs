@@ -1,0 +1,91 @@
+//! Files to and from hosts: whole or not at all, only where they differ, as whom they should be.
+
+mod faults;
+mod get;
+mod put;
+mod sudo;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fabrs::Connection;
+use fabrs::event::Capture;
+use fabrs_testing::Sshd;
+use tempfile::TempDir;
+
+use crate::support::{capture, client_of};
+
+/// A real server, a directory there and one here, and what its client was told.
+pub(super) struct Lab {
+    pub(super) sshd: Sshd,
+    pub(super) host: Connection,
+    pub(super) told: Arc<Capture>,
+    pub(super) here: TempDir,
+}
+
+impl Lab {
+    pub(super) fn new() -> Self {
+        Self::of(Sshd::start())
+    }
+
+    pub(super) fn of(sshd: Sshd) -> Self {
+        let (told, sink) = capture();
+        let host = client_of(&sshd, "").sink(sink).build().connect(sshd.alias()).expect("an alias is a host");
+        Self { sshd, host, told, here: tempfile::tempdir().expect("a temporary directory") }
+    }
+
+    /// Returns a path on the server.
+    pub(super) fn there(&self, name: &str) -> PathBuf {
+        self.sshd.scratch().join(name)
+    }
+
+    /// Makes a folder on the server in which everybody may replace everything, and returns its path.
+    pub(super) fn open_folder(&self) -> PathBuf {
+        open_folder(&self.sshd)
+    }
+
+    /// Writes a file here and returns its path.
+    pub(super) fn file(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.here.path().join(name);
+        fs::create_dir_all(path.parent().expect("it is below")).expect("the directory is ours");
+        fs::write(&path, text).expect("the directory is ours");
+        path
+    }
+
+    /// Asserts that no temporary file is left, here and there.
+    pub(super) fn assert_nothing_is_left(&self) {
+        for folder in [self.sshd.scratch(), self.here.path().to_owned()] {
+            let left: Vec<_> =
+                walk(&folder).into_iter().filter(|path| path.to_string_lossy().contains(".fabrs")).collect();
+            assert!(left.is_empty(), "{left:?}");
+        }
+    }
+}
+
+pub(super) fn open_folder(sshd: &Sshd) -> PathBuf {
+    let folder = sshd.scratch().join("open");
+    fs::create_dir(&folder).expect("the directory is ours");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("the directory is ours");
+    folder
+}
+
+/// Returns all files below a folder.
+pub(super) fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+pub(super) fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("it is there").permissions().mode() & 0o7777
+}
+
+pub(super) fn text(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(path).expect("it is there and text")
+}

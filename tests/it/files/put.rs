@@ -1,0 +1,172 @@
+//! `put`: where files land, with which mode, and what is sent at all.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+use fabrs::prelude::*;
+
+use super::{Lab, mode, text, walk};
+use crate::support::{block, refused, told};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_lands_whole_with_its_mode_and_is_not_sent_again() -> Result {
+    let lab = Lab::new();
+    let (file, target) = (lab.file("app.conf", "workers = 4\n"), lab.there("app.conf"));
+    let put = || lab.host.put(&file, target.display().to_string());
+    assert!(put().mode(0o640).await?.any()?);
+    assert_eq!((text(&target).as_str(), mode(&target)), ("workers = 4\n", 0o640));
+    let inode = fs::metadata(&target)?.ino();
+    let changes = put().mode(0o640).await?;
+    assert_eq!((changes.any()?, changes.files()?), (false, vec![target.to_str().expect("UTF-8")]));
+    assert_eq!(fs::metadata(&target)?.ino(), inode, "it was not touched");
+    assert!(put().mode(0o600).await?.any()?, "a mode is a change too");
+    assert_eq!((mode(&target), fs::metadata(&target)?.ino()), (0o600, inode));
+    lab.file("app.conf", "workers = 5\n");
+    assert_eq!(put().await?.changed()?, [target.to_str().expect("UTF-8")]);
+    assert_eq!((text(&target).as_str(), mode(&target)), ("workers = 5\n", 0o600), "what is replaced keeps its mode");
+    lab.assert_nothing_is_left();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_and_large_and_empty_files_arrive_as_they_are() -> Result {
+    let lab = Lab::new();
+    let large: Vec<u8> = (0..=250u8).cycle().take(5 << 20).collect();
+    for (name, content) in [("large", large), ("empty", Vec::new()), ("odd", b"\0\xff\n\r\n".to_vec())] {
+        let target = lab.there(name);
+        lab.host.put(content.clone(), target.display().to_string()).await?;
+        assert!(fs::read(&target)? == content, "{name}");
+        assert!(!lab.host.put(content, target.display().to_string()).await?.any()?, "{name}");
+        assert_eq!(mode(&target), 0o644);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relative_target_is_below_the_directory_and_an_absolute_one_is_not() -> Result {
+    let lab = Lab::new();
+    let file = lab.file("x", "x");
+    fs::create_dir(lab.there("with blank"))?;
+    fs::set_permissions(lab.there("with blank"), fs::Permissions::from_mode(0o777))?;
+    let there = lab.host.cd(lab.there("with blank").display().to_string());
+    there.put(&file, "it's here").await?;
+    there.env("X", "y").prefix("false").put(&file, lab.there("absolute").display().to_string()).await?;
+    assert_eq!(text(lab.there("with blank/it's here")), "x");
+    assert_eq!(text(lab.there("absolute")), "x", "what is said for commands is nothing to files");
+    let name = format!("fabrs-home-{}", std::process::id());
+    lab.host.put(&file, format!("~/{name}")).await?;
+    lab.host.put(&file, name.clone()).await?;
+    assert_eq!(lab.host.probe(cmd!("cat ~/{name}; rm ~/{name}")).line().await?, "x");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn into_a_folder_a_file_keeps_its_name() -> Result {
+    let lab = Lab::new();
+    let file = lab.file("own name", "x");
+    let folder = lab.sshd.scratch().display().to_string();
+    for target in [folder.clone(), format!("{folder}/")] {
+        lab.host.put(&file, target).await?;
+        assert_eq!(text(lab.there("own name")), "x");
+    }
+    let error = refused(lab.host.put(b"x".to_vec(), format!("{folder}/")).await, ErrorKind::Usage);
+    assert!(block(&error).contains("bytes have no name"), "{error:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn folders_and_patterns_arrive_with_all_that_is_in_them() -> Result {
+    let lab = Lab::new();
+    for name in ["site/index.html", "site/css/a.css", "site/css/b c.css", "site/css/deep/d.css"] {
+        lab.file(name, name);
+    }
+    let (site, target) = (lab.here.path().join("site"), lab.there("www"));
+    let changes = lab.host.put(&site, target.display().to_string()).await?;
+    assert_eq!(changes.changed()?.len(), 4);
+    let names: Vec<_> = walk(&target)
+        .iter()
+        .map(|path| path.strip_prefix(&target).map(|p| p.display().to_string()))
+        .collect::<std::result::Result<_, _>>()?;
+    assert_eq!(names, ["css/a.css", "css/b c.css", "css/deep/d.css", "index.html"]);
+    lab.file("site/css/a.css", "changed");
+    let changes = lab.host.put(&site, target.display().to_string()).await?;
+    assert_eq!(changes.changed()?, [target.join("css/a.css").to_str().expect("UTF-8")], "only what differs is sent");
+
+    let pattern = lab.here.path().join("site/css/*.css");
+    lab.host.put(pattern, lab.there("styles").display().to_string()).await?;
+    assert_eq!(walk(&lab.there("styles")).len(), 2);
+    let none = refused(lab.host.put(site.join("*.none"), "x").await, ErrorKind::Local);
+    assert!(none.to_string().contains("no file of this machine is"), "{none:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_symlink_leads_to_is_replaced_and_the_symlink_stays() -> Result {
+    let lab = Lab::new();
+    let (file, folder) = (lab.file("x", "new"), lab.open_folder());
+    let (real, link) = (folder.join("real"), folder.join("link"));
+    fs::write(&real, "old")?;
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o666))?;
+    symlink("real", &link)?;
+    lab.host.put(&file, link.display().to_string()).await?;
+    assert!(fs::symlink_metadata(&link)?.is_symlink());
+    assert_eq!((text(&real).as_str(), mode(&real)), ("new", 0o666));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn this_machine_is_a_host_like_any() -> Result {
+    let lab = Lab::new();
+    let (file, target) = (lab.file("x", "x"), lab.here.path().join("y"));
+    let client = Client::builder().build();
+    assert!(client.local()?.put(&file, target.display().to_string()).mode(0o600).await?.any()?);
+    assert_eq!((text(&target).as_str(), mode(&target)), ("x", 0o600));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_can_not_be_put_says_why_and_leaves_the_old_file() -> Result {
+    let lab = Lab::new();
+    let (file, target) = (lab.file("x", "new"), lab.there("folder/x"));
+    let put = |target: String| lab.host.put(&file, target);
+    let missing = refused(put(target.display().to_string()).await, ErrorKind::File);
+    let shown = block(&missing);
+    assert!(shown.contains("caused by: there is no folder") && shown.contains("host: could not put"), "{shown}");
+
+    fs::create_dir(lab.there("folder"))?;
+    fs::write(&target, "old")?;
+    fs::create_dir(lab.there("folder/is a folder"))?;
+    fs::create_dir(lab.there("folder/is a folder/x"))?;
+    let folder = refused(put(lab.there("folder/is a folder").display().to_string()).await, ErrorKind::File);
+    assert!(block(&folder).contains("is a folder"), "{folder:?}");
+
+    // The server's user may not write there.
+    fs::set_permissions(lab.there("folder"), fs::Permissions::from_mode(0o755))?;
+    if fabrs_testing::Sshd::can(fabrs_testing::Capability::Accounts) {
+        let denied = refused(put(target.display().to_string()).await, ErrorKind::File);
+        let shown = block(&denied);
+        assert!(shown.contains("Permission denied") && shown.contains("hint: `.sudo()`"), "{shown}");
+        assert_eq!(text(&target), "old");
+    }
+    let here = refused(lab.host.put(lab.here.path().join("none"), "x").await, ErrorKind::Local);
+    assert!(here.to_string().contains("none"), "{here:?}");
+    lab.assert_nothing_is_left();
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dry_run_connects_to_nobody_shows_what_would_be_put_and_ends_where_it_is_looked_at() -> Result {
+    use fabrs::config::{Mode, Settings};
+    use fabrs::transport::Fake;
+
+    let (seen, sink) = crate::support::capture();
+    let settings = Settings { mode: Mode::DryRun, ..Settings::default() };
+    let client = Client::builder().settings(settings).dial(Fake::new().unreachable("web1")).sink(sink).build();
+    let file = tempfile::NamedTempFile::new()?;
+    let changes = client.connect("web1")?.put(file.path(), "/etc/shop.conf").mode(0o640).sudo().await?;
+    let shown = format!("put {} -> /etc/shop.conf (mode 0640) by sudo", file.path().display());
+    assert_eq!(told(&seen, "planned", "what"), [shown]);
+    let error = refused(changes.any(), ErrorKind::NotRun);
+    assert!(error.to_string().contains("put.rs"), "{error}");
+    Ok(())
+}
