@@ -9,6 +9,7 @@ use fabrs_openssh::config::StrictHostKeyChecking;
 use fabrs_openssh::known_hosts::{self, HostKey, KnownHosts, SALT_LEN, Verdict};
 use russh::keys::PublicKeyOrCertificate;
 
+use super::host_certificate::{self, Aside, Credit};
 use super::settings::SshSettings;
 use super::target::Target;
 use crate::error::{Error, ErrorKind, Result};
@@ -65,9 +66,18 @@ impl HostKeys {
 
     /// Accepts the key or says why not.
     pub(super) async fn check(&self, shown: &PublicKeyOrCertificate) -> Result<()> {
+        let aside = match shown.certificate() {
+            Some(certificate) => match host_certificate::judge(certificate, &*self.known()?, &self.target.trust) {
+                Credit::Vouched => return Ok(()),
+                Credit::Refused { what, cause } => return Err(self.refuse(what.to_owned()).caused_by(Cause(cause))),
+                Credit::Aside(aside) => Some(aside),
+            },
+            None => None,
+        };
         let blob = shown.public_key().to_bytes().map_err(|source| self.unreadable().caused_by(source))?;
         let key = HostKey::from_blob(blob).map_err(|source| self.unreadable().caused_by(source))?;
         if self.is_accepted(&key)? {
+            self.tell_of(aside.as_ref());
             return Ok(());
         }
         // Waiting for the answer to another host's question is no silence of this server.
@@ -75,17 +85,29 @@ impl HostKeys {
         let mut declined = self.settings.known_hosts.asking.lock().await;
         self.check.asking.store(false, Ordering::Relaxed);
         // Another connection to the same name may have been answered while this one waited.
-        if self.is_accepted(&key)? {
-            return Ok(());
+        if !self.is_accepted(&key)? {
+            self.unknown(&key, aside.as_ref(), &mut declined).await?;
         }
-        self.unknown(&key, &mut declined).await
+        self.tell_of(aside.as_ref());
+        Ok(())
+    }
+
+    /// Tells of a certificate that should have counted, though its key was accepted.
+    fn tell_of(&self, aside: Option<&Aside>) {
+        if let Some(aside) = aside.filter(|aside| aside.hint.is_some()) {
+            let text = format!("its certificate {}: its key was checked instead", aside.text);
+            self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
+        }
+    }
+
+    fn known(&self) -> Result<Arc<KnownHosts>> {
+        self.settings.known_hosts(&self.target.trust.files).map_err(|error| error.on(&self.target.host))
     }
 
     /// Judges the key by what is on record; false where that says nothing.
     fn is_accepted(&self, key: &HostKey) -> Result<bool> {
         let trust = &self.target.trust;
-        let known = self.settings.known_hosts.load(&trust.files).map_err(|error| error.on(&self.target.host))?;
-        match known.lookup(&trust.name, key) {
+        match self.known()?.lookup(&trust.name, key) {
             Verdict::Known { .. } => Ok(true),
             Verdict::Unknown => Ok(false),
             Verdict::Revoked { at } => Err(self
@@ -115,35 +137,49 @@ impl HostKeys {
     }
 
     /// Decides about a key that is on no record.
-    async fn unknown(&self, key: &HostKey, declined: &mut HashSet<(String, String)>) -> Result<()> {
+    async fn unknown(
+        &self,
+        key: &HostKey,
+        aside: Option<&Aside>,
+        declined: &mut HashSet<(String, String)>,
+    ) -> Result<()> {
         let trust = &self.target.trust;
         match trust.strict {
             StrictHostKeyChecking::No | StrictHostKeyChecking::AcceptNew => self.record(key),
             StrictHostKeyChecking::Ask if trust.may_ask => {
                 let shown = (trust.name.to_string(), key.fingerprint());
-                if declined.contains(&shown) || !self.ask(key).await? {
+                if declined.contains(&shown) || !self.ask(key, aside).await? {
                     declined.insert(shown);
                     return Err(self.refuse("the host's key was not accepted".to_owned()));
                 }
                 self.record(key)
             }
             StrictHostKeyChecking::Ask | StrictHostKeyChecking::Yes => {
-                let what = format!("the host's {} key is not known", key.algorithm());
-                let shown = Shown(key.fingerprint());
-                Err(self.refuse(what).caused_by(shown).hint(format!(
+                let mut what = format!("the host's {} key is not known", key.algorithm());
+                let mut cause = format!("it shows {}", key.fingerprint());
+                let mut hint = format!(
                     "compare the fingerprint, then connect once with `ssh {}`, or set `StrictHostKeyChecking accept-new`",
                     self.target.host
-                )))
+                );
+                if let Some(aside) = aside {
+                    cause = format!("its certificate {}; its key, {}, is on no record", aside.text, key.fingerprint());
+                    if let Some(advice) = aside.hint {
+                        "the host's certificate does not count".clone_into(&mut what);
+                        advice.clone_into(&mut hint);
+                    }
+                }
+                Err(self.refuse(what).caused_by(Cause(cause)).hint(hint))
             }
         }
     }
 
     /// Asks a person whether the key is the host's.
-    async fn ask(&self, key: &HostKey) -> Result<bool> {
+    async fn ask(&self, key: &HostKey, aside: Option<&Aside>) -> Result<bool> {
         let name = &self.target.trust.name;
         let mut question = format!(
-            "the host `{name}` shows a {} key that is not known.\nfingerprint: {}\naccept and record it? [yes/no] ",
+            "the host `{name}` shows a {} key that is not known.\n{}fingerprint: {}\naccept and record it? [yes/no] ",
             key.algorithm(),
+            aside.map_or_else(String::new, |aside| format!("its certificate {}.\n", aside.text)),
             key.fingerprint()
         );
         self.check.asking.store(true, Ordering::Relaxed);
@@ -201,7 +237,7 @@ struct OnRecord {
     shown: String,
 }
 
-/// A key that stands on no record.
+/// Why a host is not trusted.
 #[derive(Debug, thiserror::Error)]
-#[error("it shows {0}")]
-struct Shown(String);
+#[error("{0}")]
+struct Cause(String);

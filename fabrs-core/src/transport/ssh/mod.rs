@@ -5,7 +5,9 @@
 //! ahead (`spare`); a channel becomes the `wire` that `drive` carries a command over.
 
 mod dial;
+mod foreign;
 mod handler;
+mod host_certificate;
 mod host_key;
 mod keys;
 mod lifeline;
