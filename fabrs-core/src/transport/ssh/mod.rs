@@ -20,6 +20,7 @@ mod slots;
 mod target;
 mod tcp;
 mod tunnel;
+mod user_certificate;
 mod wire;
 
 pub use dial::OpenSsh;

@@ -52,6 +52,8 @@ pub(super) struct Trust {
 pub(super) struct Login {
     /// Key files in the order in which they are tried.
     pub(super) identities: Vec<PathBuf>,
+    /// Certificate files in the order in which they are tried; where none is named, those beside the keys.
+    pub(super) certificates: Option<Vec<PathBuf>>,
     /// Whether the files were named, so that a missing one is worth a word.
     pub(super) named: bool,
     pub(super) agent: Option<PathBuf>,
@@ -173,6 +175,7 @@ fn login(config: HostConfig, settings: &SshSettings, may_ask: bool) -> Login {
     identities.retain(|path| seen.insert(path.clone()));
     Login {
         identities,
+        certificates: config.certificate_files,
         named,
         agent,
         identities_only: config.identities_only.unwrap_or(false),
