@@ -35,32 +35,12 @@ impl Authority {
 
 const GOOD: [&str; 3] = ["-h", "-n", "127.0.0.1"];
 
-/// Connects, and asserts that `ssh` comes to the same with the same record.
-async fn as_ssh(record: &Record, sshd: &Sshd) -> Result<()> {
-    // Both may write to it.
-    let before = record.text();
-    let mut ssh = sshd.ssh();
-    for (key, value) in [("UserKnownHostsFile", record.file.display().to_string()), ("UpdateHostKeys", "no".to_owned())]
-    {
-        ssh.arg("-o").arg(format!("{key}={value}"));
-    }
-    let output = ssh.arg("-o").arg(format!("StrictHostKeyChecking={}", record.strict)).args(["host", "true"]).output();
-    let output = output.expect("`ssh` comes with openssh-client");
-    let recorded = record.text();
-    fs::write(&record.file, before).expect("the directory is ours");
-    let ours = record.connect(sshd).await;
-    let words = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(ours.is_ok(), output.status.success(), "ours: {ours:?}, ssh: {words}");
-    assert_eq!(record.text().lines().count(), recorded.lines().count(), "ours: {}, ssh: {recorded}", record.text());
-    ours
-}
-
 /// Returns the refusal of a server whose certificate is made by these arguments, where only its authority is trusted.
 async fn refusal(arguments: &[&str]) -> (Error, Record) {
     let authority = Authority::new(KeyType::Ed25519);
     let sshd = authority.server(arguments);
     let record = Record::of(&sshd, "yes", &format!("# ours\n{}", authority.trusted_for("127.0.0.1")));
-    let error = refused(as_ssh(&record, &sshd).await, ErrorKind::HostKey);
+    let error = refused(record.as_ssh(&sshd).await, ErrorKind::HostKey);
     (error, record)
 }
 
@@ -70,7 +50,7 @@ async fn a_certificate_of_an_authority_on_record_is_accepted() -> Result<()> {
         let authority = Authority::new(kind);
         let sshd = authority.server(&GOOD);
         for hosts in ["{host}", "127.0.0.1", "127.0.0.*,!127.0.0.2", "*"] {
-            as_ssh(&Record::of(&sshd, "yes", &authority.trusted_for(hosts)), &sshd).await?;
+            Record::of(&sshd, "yes", &authority.trusted_for(hosts)).as_ssh(&sshd).await?;
         }
     }
     Ok(())
@@ -82,7 +62,7 @@ async fn a_certificate_of_every_kind_of_key_is_accepted() -> Result<()> {
     for kind in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
         let sshd = Sshd::builder().host_keys([kind]).host_ca(&authority.key).start();
         let record = Record::of(&sshd, "yes", &authority.trusted_for("{host}"));
-        as_ssh(&record, &sshd).await?;
+        record.as_ssh(&sshd).await?;
     }
     Ok(())
 }
@@ -94,7 +74,7 @@ async fn a_new_host_key_needs_no_new_record_where_its_authority_is_on_record() -
     let record = Record::of(&sshd, "yes", &authority.trusted_for("*"));
     record.connect(&sshd).await?;
     sshd.rotate_host_key();
-    as_ssh(&record, &sshd).await
+    record.as_ssh(&sshd).await
 }
 
 #[tokio::test]
@@ -103,11 +83,11 @@ async fn an_authority_counts_only_for_the_hosts_of_its_line() -> Result<()> {
     let sshd = authority.server(&GOOD);
     for hosts in ["*.example.com", "[127.0.0.1]:1", "*,!{host},!127.0.0.1"] {
         let record = Record::of(&sshd, "yes", &authority.trusted_for(hosts));
-        let error = refused(as_ssh(&record, &sshd).await, ErrorKind::HostKey);
+        let error = refused(record.as_ssh(&sshd).await, ErrorKind::HostKey);
         assert!(block(&error).contains("key is not known"), "{error:?}");
     }
     // Lines that leave the name with its port out still count by the name alone.
-    as_ssh(&Record::of(&sshd, "yes", &authority.trusted_for("*,!{host}")), &sshd).await
+    Record::of(&sshd, "yes", &authority.trusted_for("*,!{host}")).as_ssh(&sshd).await
 }
 
 #[tokio::test]
@@ -130,12 +110,12 @@ async fn a_certificate_that_nobody_vouches_for_leaves_the_plain_key() -> Result<
     let sshd = authority.server(&GOOD);
     let key = sshd.host_keys()[0].public();
     for trusted in ["", &other.trusted_for("*")] {
-        as_ssh(&Record::of(&sshd, "yes", &format!("{trusted}{{host}} {key}\n")), &sshd).await?;
-        let error = refused(as_ssh(&Record::of(&sshd, "yes", trusted), &sshd).await, ErrorKind::HostKey);
+        Record::of(&sshd, "yes", &format!("{trusted}{{host}} {key}\n")).as_ssh(&sshd).await?;
+        let error = refused(Record::of(&sshd, "yes", trusted).as_ssh(&sshd).await, ErrorKind::HostKey);
         assert!(block(&error).contains("the host's ssh-ed25519 key is not known"), "{error:?}");
     }
     let record = Record::of(&sshd, "accept-new", &other.trusted_for("*"));
-    as_ssh(&record, &sshd).await?;
+    record.as_ssh(&sshd).await?;
     assert!(record.text().contains(&key.split(' ').nth(1).expect("a key").to_owned()), "{}", record.text());
     Ok(())
 }
@@ -210,7 +190,7 @@ async fn an_algorithm_that_is_not_accepted_of_authorities_is_named() -> Result<(
     let authority = Authority::new(KeyType::Rsa);
     let sshd = authority.server(&["-h", "-n", "127.0.0.1", "-t", "rsa-sha2-256"]);
     let record = Record::of(&sshd, "yes", &authority.trusted_for("*"));
-    as_ssh(&record, &sshd).await?;
+    record.as_ssh(&sshd).await?;
     let connect = async |algorithms: &str| {
         let config = format!("CASignatureAlgorithms {algorithms}\n{}", record.lines());
         client_of(&sshd, &config).build().connect("host")?.run("true").await
@@ -226,7 +206,7 @@ async fn an_authority_that_signs_by_sha1_is_refused() -> Result<()> {
     let authority = Authority::new(KeyType::Rsa);
     let sshd = authority.server(&["-h", "-n", "127.0.0.1", "-t", "ssh-rsa"]);
     let record = Record::of(&sshd, "yes", &authority.trusted_for("*"));
-    let error = refused(as_ssh(&record, &sshd).await, ErrorKind::HostKey);
+    let error = refused(record.as_ssh(&sshd).await, ErrorKind::HostKey);
     assert!(block(&error).contains("signed it by `ssh-rsa`"), "{error:?}");
     Ok(())
 }
@@ -244,7 +224,7 @@ async fn a_revoked_authority_or_key_is_refused_whatever_else_is_on_record() -> R
     ] {
         for strict in ["yes", "accept-new"] {
             let record = Record::of(&sshd, strict, &lines);
-            let error = refused(as_ssh(&record, &sshd).await, ErrorKind::HostKey);
+            let error = refused(record.as_ssh(&sshd).await, ErrorKind::HostKey);
             let text = block(&error);
             assert!(text.contains(what) && text.contains(&format!("{}:2", record.file.display())), "{text}");
         }
@@ -258,7 +238,7 @@ async fn a_key_on_record_counts_though_its_certificate_does_not_and_a_warning_sa
     let sshd = authority.server(&["-h", "-n", "127.0.0.1", "-V", "20200101:20200201"]);
     let lines = format!("{}{{host}} {}\n", authority.trusted_for("*"), sshd.host_keys()[0].public());
     let record = Record::of(&sshd, "yes", &lines);
-    as_ssh(&record, &sshd).await?;
+    record.as_ssh(&sshd).await?;
     let (heard, sink) = capture();
     client_of(&sshd, &record.lines()).sink(sink).build().connect("host")?.run("true").await?;
     let warnings = told(&heard, "warning", "text");

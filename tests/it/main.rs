@@ -18,6 +18,7 @@ mod questions;
 mod record;
 mod records;
 mod runs;
+mod same_verdict;
 mod sessions;
 mod support;
 mod ways;

@@ -43,4 +43,23 @@ impl Record {
     pub(crate) async fn connect(&self, sshd: &Sshd) -> Result<()> {
         client_of(sshd, &self.lines()).build().connect("host")?.connect().await
     }
+
+    /// Connects, and asserts that `ssh` comes to the same with the same record, and leaves as many keys in it.
+    pub(crate) async fn as_ssh(&self, sshd: &Sshd) -> Result<()> {
+        let before = self.text();
+        let mut ssh = sshd.ssh();
+        let file = format!("UserKnownHostsFile={}", self.file.display());
+        for option in [&file, "UpdateHostKeys=no", &format!("StrictHostKeyChecking={}", self.strict)] {
+            ssh.arg("-o").arg(option);
+        }
+        let output = ssh.args([sshd.alias(), "true"]).output().expect("`ssh` comes with openssh-client");
+        let recorded = self.text();
+        fs::write(&self.file, &before).expect("the directory is ours");
+        let ours = self.connect(sshd).await;
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(ours.is_ok(), output.status.success(), "ours: {ours:?}, ssh: {words}, with\n{before}");
+        let keys = |text: &str| text.matches(" AAAA").count();
+        assert_eq!(keys(&self.text()), keys(&recorded), "ours: {}, ssh: {recorded}, with\n{before}", self.text());
+        ours
+    }
 }

@@ -63,6 +63,11 @@ impl KnownHosts {
         &self.broken
     }
 
+    /// All entries, in order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
     /// All entries about a host, markers included, in order.
     pub fn entries_for(&self, name: &HostName) -> impl Iterator<Item = &Entry> {
         let name = name.to_string();

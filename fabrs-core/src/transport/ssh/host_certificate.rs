@@ -108,3 +108,91 @@ fn hint(flaw: &Flaw) -> &'static str {
         _ => "it has to be made anew: by `ssh-keygen -h -s` with the authority's key",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fabrs_openssh::config::{HostConfig, StrictHostKeyChecking};
+    use fabrs_openssh::known_hosts::HostName;
+    use proptest::prelude::*;
+    use russh::keys::PrivateKey;
+    use russh::keys::ssh_key::certificate::Builder;
+    use russh::keys::ssh_key::private::Ed25519Keypair;
+
+    use super::{CertType, Certificate, Credit, KnownHosts, Trust, judge};
+
+    fn key(seed: u8) -> PrivateKey {
+        PrivateKey::from(Ed25519Keypair::from_seed(&[seed; 32]))
+    }
+
+    /// The certificate of key 1 for `web`, signed by key 2.
+    fn certificate() -> Certificate {
+        let subject = key(1).public_key().key_data().clone();
+        let mut builder = Builder::new([3; 16], subject, 0, u64::MAX).expect("these are times");
+        builder.cert_type(CertType::Host).expect("it is set once").valid_principal("web").expect("a name");
+        builder.sign(&key(2)).expect("the authority signs")
+    }
+
+    fn known() -> KnownHosts {
+        let authority = key(2).public_key().to_openssh().expect("it can be written");
+        KnownHosts::parse(&format!("@cert-authority web {authority}"), "known_hosts")
+    }
+
+    fn trust() -> Trust {
+        Trust {
+            name: HostName::new("web", 22),
+            strict: StrictHostKeyChecking::Yes,
+            files: Vec::new(),
+            record: None,
+            hash: false,
+            ca_signatures: HostConfig::default_ca_signature_algorithms(),
+            may_ask: false,
+        }
+    }
+
+    #[test]
+    fn what_an_authority_has_signed_counts() {
+        let credit = judge(&certificate(), &known(), &trust());
+        assert!(matches!(credit, Credit::Vouched), "{credit:?}");
+    }
+
+    #[test]
+    fn a_certificate_that_only_claims_to_be_signed_is_refused() {
+        let good = certificate().to_bytes().expect("it can be written");
+        let name = good.windows(7).position(|bytes| bytes == b"\0\0\0\x03web").expect("its name is in it") + 4;
+        let last = good.len() - 1;
+        // Another nonce, and another signature.
+        for place in [40, last] {
+            let mut bytes = good.clone();
+            bytes[place] ^= 1;
+            let forged = Certificate::from_bytes(&bytes).expect("it still looks like one");
+            match judge(&forged, &known(), &trust()) {
+                Credit::Refused { what, cause } => {
+                    assert_eq!(what, "the host's certificate is forged");
+                    assert_eq!(cause, "the authority in known_hosts:1 has not signed it");
+                }
+                credit => panic!("byte {place} was changed: {credit:?}"),
+            }
+        }
+        let mut bytes = good;
+        bytes[name] = b'v';
+        let other = Certificate::from_bytes(&bytes).expect("it still looks like one");
+        assert!(matches!(judge(&other, &known(), &trust()), Credit::Aside(_)), "it is for `veb`");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_judged_or_refused(bytes: Vec<u8>, at in 0usize..400, byte: u8) {
+            let mut changed = certificate().to_bytes().expect("it can be written");
+            let same = changed.get(at).is_none_or(|known| *known == byte);
+            if let Some(place) = changed.get_mut(at) {
+                *place = byte;
+            }
+            for bytes in [bytes, changed] {
+                if let Ok(certificate) = Certificate::from_bytes(&bytes) {
+                    let credit = judge(&certificate, &known(), &trust());
+                    prop_assert!(same || !matches!(credit, Credit::Vouched), "a changed byte went unnoticed");
+                }
+            }
+        }
+    }
+}

@@ -29,7 +29,7 @@ pub(super) struct Offer {
 pub(super) enum Holder {
     File(Arc<KeyFile>),
     /// The agent, under this identity.
-    Agent(AgentIdentity),
+    Agent(Box<AgentIdentity>),
 }
 
 impl Holder {

@@ -53,7 +53,7 @@ impl LoginAttempt<'_> {
             Err(problem) => return self.unusable.push(format!("`{}` ({problem})", path.display())),
         };
         let holder = match offers.agent_for(&certificate) {
-            Some(identity) => Some(Holder::Agent(identity)),
+            Some(identity) => Some(Holder::Agent(Box::new(identity))),
             None => self.file_of(certificate.public_key()).await,
         };
         match holder {
@@ -93,7 +93,7 @@ impl LoginAttempt<'_> {
         if self.target.login.certificates.is_none() {
             self.add_beside(path, &key, holder.as_ref(), offers);
         }
-        match offers.take_key(&key).map(Holder::Agent).or(holder) {
+        match offers.take_key(&key).map(|identity| Holder::Agent(Box::new(identity))).or(holder) {
             Some(holder) => offers.found.push(Offer { name, certificate: None, holder }),
             None => self.unusable.push(format!("`{name}` (its private half is neither here nor in the agent)")),
         }
@@ -103,7 +103,7 @@ impl LoginAttempt<'_> {
         let path = user_certificate::beside(path);
         match user_certificate::read(&path) {
             Ok(certificate) if certificate.public_key() == key => {
-                let agent = offers.agent_for(&certificate).map(Holder::Agent);
+                let agent = offers.agent_for(&certificate).map(|identity| Holder::Agent(Box::new(identity)));
                 // Without its private half the key itself is named.
                 if let Some(holder) = agent.or_else(|| file.cloned()) {
                     offers.add_certificate(&path, certificate, holder);
@@ -158,7 +158,7 @@ impl Offers {
                 AgentIdentity::PublicKey { comment, .. } => (comment.clone(), None),
                 AgentIdentity::Certificate { comment, certificate } => (comment.clone(), Some(certificate.clone())),
             };
-            self.found.push(Offer { name, certificate, holder: Holder::Agent(identity) });
+            self.found.push(Offer { name, certificate, holder: Holder::Agent(Box::new(identity)) });
         }
     }
 }

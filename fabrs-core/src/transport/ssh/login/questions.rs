@@ -78,32 +78,23 @@ impl LoginAttempt<'_> {
         }
     }
 
-    /// Returns the server's prompts as they are shown, with its name and instructions before the first. Where nothing is
-    /// asked, they are told at once: they say what the person has to do elsewhere.
+    /// Returns the server's prompts as they are shown. What it says where it asks nothing is told at once: it is what the
+    /// person has to do elsewhere.
     fn questions(&self, name: &str, instructions: &str, prompts: &[String]) -> Vec<String> {
-        let host = self.target.host.label().to_string();
-        let mut questions = questions(&host, name, instructions, prompts);
-        if prompts.is_empty() {
-            let told = questions.drain(..).filter(|text| !text.is_empty());
-            told.for_each(|text| {
-                self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text })
-            });
+        let said = [name, instructions].map(str::trim).into_iter().filter(|text| !text.is_empty());
+        let said = said.collect::<Vec<_>>().join("\n");
+        if prompts.is_empty() && !said.is_empty() {
+            let text = foreign::printable(&said);
+            self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
         }
-        questions
+        questions(&self.target.host.label().to_string(), &said, prompts)
     }
 }
 
-/// Returns the text of each question; of a request without any, what it says besides.
-fn questions(host: &str, name: &str, instructions: &str, prompts: &[String]) -> Vec<String> {
-    let said = [name, instructions].into_iter().filter(|text| !text.trim().is_empty());
-    let mut before: String = said.map(|text| foreign::from(host, text) + "\n").collect();
-    if prompts.is_empty() {
-        // What tells of it puts the host in front.
-        let said = [name, instructions].into_iter().filter(|text| !text.trim().is_empty());
-        return vec![said.map(|text| foreign::printable(text.trim())).collect::<Vec<_>>().join("\n")];
-    }
-    let shown = |prompt: &String| std::mem::take(&mut before) + &foreign::from(host, prompt);
-    prompts.iter().map(shown).collect()
+/// Returns the text of each question: the host, and the prompt; before the first, what the server says besides.
+fn questions(host: &str, said: &str, prompts: &[String]) -> Vec<String> {
+    let mut before = if said.is_empty() { String::new() } else { foreign::from(host, said) + "\n" };
+    prompts.iter().map(|prompt| std::mem::take(&mut before) + &foreign::from(host, prompt)).collect()
 }
 
 #[cfg(test)]
@@ -111,35 +102,22 @@ mod tests {
     use super::questions;
 
     #[track_caller]
-    fn case(name: &str, instructions: &str, prompts: &[&str], expected: &[&str]) {
+    fn case(said: &str, prompts: &[&str], expected: &[&str]) {
         let prompts: Vec<String> = prompts.iter().map(|&prompt| prompt.to_owned()).collect();
-        assert_eq!(questions("web1", name, instructions, &prompts), expected);
+        assert_eq!(questions("web1", said, &prompts), expected);
     }
 
     #[test]
     fn questions_have_their_host_in_front_and_instructions_before_the_first() {
-        case("", "", &["Password: "], &["web1: Password: "]);
-        case(
-            "Two steps",
-            "Take\nyour token.\n",
-            &["Code: ", "PIN: "],
-            &["web1: Two steps\nweb1: Take\nweb1: your token.\nweb1: Code: ", "web1: PIN: "],
-        );
+        case("", &["Password: "], &["web1: Password: "]);
+        let first = "web1: Two steps\nweb1: Take\nweb1: your token.\nweb1: Code: ";
+        case("Two steps\nTake\r\nyour token.", &["Code: ", "PIN: "], &[first, "web1: PIN: "]);
+        case("Nothing to ask.", &[], &[]);
     }
 
     #[test]
     fn nothing_in_a_servers_question_is_obeyed_by_the_terminal() {
-        case(
-            "\x1b]0;x\x07",
-            "\x1b[2J\x1b[H",
-            &["\rroot@db1's password: "],
-            &["web1: \\u{1b}]0;x\\u{7}\nweb1: \\u{1b}[2J\\u{1b}[H\nweb1: \\rroot@db1's password: "],
-        );
-    }
-
-    #[test]
-    fn what_is_said_without_a_question_is_told() {
-        case("", "Your password has\x1b[0m expired.\n", &[], &["Your password has\\u{1b}[0m expired."]);
-        case("", "", &[], &[""]);
+        let shown = "web1: \\u{1b}]0;x\\u{7}\nweb1: \\u{1b}[2J\nweb1: \\rroot@db1's password: ";
+        case("\x1b]0;x\x07\n\x1b[2J", &["\rroot@db1's password: "], &[shown]);
     }
 }
