@@ -3,6 +3,8 @@
 mod offer;
 mod offers;
 mod questions;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write as _;
 

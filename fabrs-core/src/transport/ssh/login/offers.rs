@@ -21,7 +21,10 @@ impl LoginAttempt<'_> {
         let mut agent = self.agent().await;
         let mut offers = Offers::default();
         if let Some(agent) = &mut agent {
-            offers.held = agent.request_identities().await.unwrap_or_default();
+            match agent.request_identities().await {
+                Ok(held) => offers.held = held,
+                Err(error) => self.unusable.push(format!("what the agent holds ({error})")),
+            }
         }
         let login = &self.target.login;
         for path in login.certificates.iter().flatten() {
