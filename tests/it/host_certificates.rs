@@ -257,3 +257,15 @@ async fn a_person_who_is_asked_is_told_what_is_wrong_with_the_certificate() -> R
     assert!(answers.asked()[0].contains("but it is for `other`"), "{:?}", answers.asked());
     Ok(())
 }
+
+#[tokio::test]
+async fn where_the_key_has_changed_as_well_the_error_tells_of_both() -> Result<()> {
+    let authority = Authority::new(KeyType::Ed25519);
+    let (sshd, other) = (authority.server(&["-h", "-n", "127.0.0.1", "-V", "20200101:20200201"]), Sshd::start());
+    let lines = format!("{}{{host}} {}\n", authority.trusted_for("*"), other.host_keys()[0].public());
+    let record = Record::of(&sshd, "yes", &lines);
+    let text = block(&refused(record.as_ssh(&sshd).await, ErrorKind::HostKey));
+    assert!(text.contains("key has changed") && text.contains(&format!("{}:2", record.file.display())), "{text}");
+    assert!(text.contains(&format!("authority in {}:1, but it expired", record.file.display())), "{text}");
+    Ok(())
+}

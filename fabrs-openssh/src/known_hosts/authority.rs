@@ -43,7 +43,7 @@ impl KnownHosts {
     pub fn authorities_for(&self, name: &HostName) -> Vec<&Entry> {
         let mut found = Vec::new();
         for name in names(name) {
-            let authorities = self.entries_for(&name).filter(|entry| entry.marker == Some(Marker::CertAuthority));
+            let authorities = self.marked(Marker::CertAuthority, &name);
             found.extend(authorities.filter(|entry| self.revoked(&name, entry.key()).is_none()));
         }
         found
@@ -52,7 +52,8 @@ impl KnownHosts {
     /// Says whether a host should be asked for a certificate: an authority is on record for it, or a key was revoked,
     /// which may be an authority's.
     pub fn may_vouch(&self, name: &HostName) -> bool {
-        names(name).iter().any(|name| self.entries_for(name).any(|entry| entry.marker.is_some()))
+        let any = |marker| names(name).iter().any(|name| self.marked(marker, name).next().is_some());
+        any(Marker::CertAuthority) || any(Marker::Revoked)
     }
 
     /// Says whether the certificate that a host shows counts, at a time in seconds since 1970.
@@ -80,7 +81,14 @@ impl KnownHosts {
 
     /// Returns the line that withdraws a key of a host.
     pub(super) fn revoked(&self, name: &HostName, key: &HostKey) -> Option<&Entry> {
-        self.entries_for(name).find(|entry| entry.marker == Some(Marker::Revoked) && entry.key == *key)
+        self.marked(Marker::Revoked, name).find(|entry| entry.key == *key)
+    }
+
+    /// Lists the entries with a marker that are about a host. There are few with one, and to compare names may be dear,
+    /// where they are hashed.
+    fn marked(&self, marker: Marker, name: &HostName) -> impl Iterator<Item = &Entry> {
+        let name = name.to_string();
+        self.entries().filter(move |entry| entry.marker == Some(marker) && entry.hosts.matches(&name))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whether the key a server shows is the one on record.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,7 +77,7 @@ impl HostKeys {
         };
         let blob = shown.public_key().to_bytes().map_err(|source| self.unreadable().caused_by(source))?;
         let key = HostKey::from_blob(blob).map_err(|source| self.unreadable().caused_by(source))?;
-        if self.is_accepted(&key)? {
+        if self.is_accepted(&key, aside.as_ref())? {
             self.tell_of(aside.as_ref());
             return Ok(());
         }
@@ -85,7 +86,7 @@ impl HostKeys {
         let mut declined = self.settings.known_hosts.asking.lock().await;
         self.check.asking.store(false, Ordering::Relaxed);
         // Another connection to the same name may have been answered while this one waited.
-        if !self.is_accepted(&key)? {
+        if !self.is_accepted(&key, aside.as_ref())? {
             self.unknown(&key, aside.as_ref(), &mut declined).await?;
         }
         self.tell_of(aside.as_ref());
@@ -105,34 +106,37 @@ impl HostKeys {
     }
 
     /// Judges the key by what is on record; false where that says nothing.
-    fn is_accepted(&self, key: &HostKey) -> Result<bool> {
+    fn is_accepted(&self, key: &HostKey, aside: Option<&Aside>) -> Result<bool> {
         let trust = &self.target.trust;
         match self.known()?.lookup(&trust.name, key) {
             Verdict::Known { .. } => Ok(true),
             Verdict::Unknown => Ok(false),
             Verdict::Revoked { at } => Err(self
                 .refuse(format!("the host's {} key is revoked", key.algorithm()))
-                .caused_by(OnRecord { what: "revoked", at: at.to_string(), shown: key.fingerprint() })),
-            Verdict::Changed { at, algorithm } => self.changed(key, &at.to_string(), &algorithm).map(|()| true),
+                .caused_by(Cause(format!("revoked in {at}; the host shows {}", key.fingerprint())))),
+            Verdict::Changed { at, algorithm } => self.changed(key, aside, &at.to_string(), &algorithm).map(|()| true),
             // As for ssh: we asked for the types on record first, so a server that shows another has none of them.
             Verdict::OtherType { recorded } => {
                 let types: Vec<String> = recorded.iter().map(|(name, at)| format!("{at} ({name})")).collect();
-                self.changed(key, &types.join(", "), key.algorithm()).map(|()| true)
+                self.changed(key, aside, &types.join(", "), key.algorithm()).map(|()| true)
             }
         }
     }
 
-    fn changed(&self, key: &HostKey, at: &str, algorithm: &str) -> Result<()> {
+    fn changed(&self, key: &HostKey, aside: Option<&Aside>, at: &str, algorithm: &str) -> Result<()> {
         if self.target.trust.strict == StrictHostKeyChecking::No {
             let text = format!("the host's {algorithm} key is not the one in {at}; it is not checked");
             self.check.mistrusted.store(true, Ordering::Relaxed);
             self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
             return Ok(());
         }
-        let cause = OnRecord { what: "another key is on record", at: at.to_owned(), shown: key.fingerprint() };
+        let mut cause = format!("another key is on record in {at}; the host shows {}", key.fingerprint());
+        if let Some(aside) = aside {
+            let _ = write!(cause, "; its certificate {}", aside.text);
+        }
         Err(self
             .refuse(format!("the host's {algorithm} key has changed"))
-            .caused_by(cause)
+            .caused_by(Cause(cause))
             .hint(format!("if the change is known to be right: `ssh-keygen -R '{}'`", self.target.trust.name)))
     }
 
@@ -226,15 +230,6 @@ fn salt() -> Result<[u8; SALT_LEN]> {
     getrandom::fill(&mut salt)
         .map_err(|source| Error::new(ErrorKind::Internal, "the system gave no random bytes").caused_by(source))?;
     Ok(salt)
-}
-
-/// What stands on record against the key that was shown.
-#[derive(Debug, thiserror::Error)]
-#[error("{what} in {at}; the host shows {shown}")]
-struct OnRecord {
-    what: &'static str,
-    at: String,
-    shown: String,
 }
 
 /// Why a host is not trusted.
