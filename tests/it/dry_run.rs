@@ -185,6 +185,43 @@ async fn changes() -> Result {
     Ok(())
 }
 
+#[task(local)]
+async fn looks_at_other_hosts_and_swallows() -> Result {
+    let outcomes = on(role("web"))?
+        .each(|host| async move {
+            let output = host.run("change").await?;
+            host.run("the same on both").await?;
+            if host.host().map(Host::name) == Some("web1") {
+                drop(output.ok());
+            }
+            host.run("later").await
+        })
+        .await;
+    assert_eq!(outcomes.failed().count(), 1);
+    drop(local("later here").await);
+    Ok(())
+}
+
+#[task]
+async fn looks_through_a_connection_of_its_own() -> Result {
+    let client = current().client().cloned().context("a task has a client")?;
+    drop(client.connect("db1")?.run("change").await?.ok());
+    drop(run("later").await);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_plan_is_the_whole_task_s_whatever_connections_it_makes() {
+    let (_, planned) = plan_of(looks_at_other_hosts_and_swallows::call(), "web1,web2").await;
+    let of = |host: &str| planned.iter().filter(|line| line.starts_with(host)).cloned().collect::<Vec<_>>();
+    assert_eq!(of("web1"), ["web1: change", "web1: the same on both"]);
+    assert_eq!(of("web2"), ["web2: change", "web2: the same on both", "web2: later"]);
+    assert_eq!(of("@local"), [""; 0], "the task's plan ended with one of its hosts'");
+
+    let (_, planned) = plan_of(looks_through_a_connection_of_its_own::call(), "web1").await;
+    assert_eq!(planned, ["db1: change"]);
+}
+
 #[tokio::test]
 async fn a_plan_ends_where_it_was_looked_at_also_when_the_error_is_swallowed_and_others_go_on() {
     let (_, planned) = plan_of(looks_and_swallows::call(), "web1,web2").await;

@@ -4,6 +4,7 @@ use std::panic::Location;
 
 use super::{Command, Connection};
 use crate::error::{Error, ErrorKind};
+use crate::output::PlanEnd;
 use crate::shell::IntoShellLine;
 
 tokio::task_local! {
@@ -16,6 +17,11 @@ pub(super) async fn scope<F: Future>(connection: Connection, future: F) -> F::Ou
 
 pub(super) fn scope_sync<T>(connection: Connection, function: impl FnOnce() -> T) -> T {
     CURRENT.sync_scope(connection, function)
+}
+
+/// Returns the plan of the task that calls it, where one does.
+pub(super) fn plan() -> Option<PlanEnd> {
+    CURRENT.try_with(|connection| connection.plan.clone()).ok()
 }
 
 /// Returns the connection of the task that calls it.

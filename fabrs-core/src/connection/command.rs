@@ -14,9 +14,9 @@ use super::spawned::Spawned;
 use super::{Connection, Hide, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Stream};
-use crate::output::{Ended, Output, Record};
+use crate::output::{Ended, Output, Record, Signal};
 use crate::shell::ShellLine;
-use crate::transport::{Effect, End, How, Invocation, Request, Running};
+use crate::transport::{Effect, End, How, Invocation, Program, Request, Running};
 
 /// A command for one host: a builder, and the future of its [`Output`].
 ///
@@ -156,10 +156,10 @@ async fn read<T>(
     read(&output).map_err(|error| error.at(location))
 }
 
-fn start(spec: Box<Spec>) -> Result<Started> {
+fn start(mut spec: Box<Spec>) -> Result<Started> {
     let location = spec.location;
     let connection = &spec.connection;
-    if let Some(ended) = connection.poison.get() {
+    if let Some(ended) = connection.plan.get() {
         return Err(ended.clone());
     }
     let (host, transport, client) = match (&connection.target, &connection.client) {
@@ -181,7 +181,13 @@ fn start(spec: Box<Spec>) -> Result<Started> {
         Recorder::new(host.clone(), Arc::clone(&command), Arc::clone(client.sink()), spec.hide, spec.bound);
     let running = transport.start(Request {
         host: host.clone(),
-        invocation: Invocation { command: Arc::clone(&command), pty: spec.pty, stdin: spec.stdin.clone() },
+        invocation: Invocation {
+            program: Program::Line(Arc::clone(&command)),
+            shown: Arc::clone(&command),
+            pty: spec.pty,
+            stdin: std::mem::take(&mut spec.stdin),
+            last_signal: Signal::new("KILL"),
+        },
         effect: spec.effect,
         timeout: spec.timeout.or(defaults.timeout),
         ahead: defaults.ahead,
@@ -214,6 +220,10 @@ fn finish(started: &Started, end: End) -> Result<Output> {
     let connection = &spec.connection;
     let host = connection.host().cloned().unwrap_or_else(crate::host::Host::local);
     let captured = take(&started.captured);
+    let (how, cut) = match end.how {
+        How::Cut(status, why) => (How::Exited(status), Some(why.at(spec.location))),
+        how => (how, None),
+    };
     let heard = captured.stdout.dropped() > 0 || !captured.stdout.is_empty() || !captured.stderr.is_empty();
     let output = |ended| {
         Output::new(Record {
@@ -225,6 +235,7 @@ fn finish(started: &Started, end: End) -> Result<Output> {
             dropped: captured.stdout.dropped(),
             stdout: captured.stdout.into_bytes(),
             stderr: captured.stderr.into_bytes(),
+            cut: cut.clone(),
             shown: (spec.hide.shows(Stream::Stdout), spec.hide.shows(Stream::Stderr)),
             pty: spec.pty,
         })
@@ -233,13 +244,13 @@ fn finish(started: &Started, end: End) -> Result<Output> {
         |kind, what: String| Error::new(kind, format!("`{}` {what}", started.command)).on(&host).at(spec.location);
     // What was printed goes with the error, and nobody can mistake it for the output of a command whose end is known.
     let unknown = |error: &Error| Ended::Unknown(error.clone());
-    let never_began = match &end.how {
+    let never_began = match &how {
         How::Planned => true,
         How::Failed(error) => error.kind() != ErrorKind::Channel,
-        How::Exited(_) | How::TimedOut { .. } | How::Stopped { .. } => false,
+        How::Exited(_) | How::Cut(..) | How::TimedOut { .. } | How::Stopped { .. } => false,
     };
     connection.used.fetch_or(!never_began, Ordering::Relaxed);
-    match end.how {
+    match how {
         How::Exited(status) if status.success() || spec.warn => Ok(output(Ended::Status(status))),
         How::Exited(status) if connection.warns() => {
             // Of `.warn()` the task looks at what came of it; here nobody does, so it is told.
@@ -253,7 +264,7 @@ fn finish(started: &Started, end: End) -> Result<Output> {
             let error = failed(ErrorKind::Exit, format!("ended with {status}"));
             Err(error.with_output(output(Ended::Status(status))))
         }
-        How::Planned => Ok(output(Ended::Planned(Arc::clone(&connection.poison)))),
+        How::Planned => Ok(output(Ended::Planned(connection.plan.clone()))),
         How::TimedOut { gone } => {
             let limit = spec.timeout.or(connection.default_timeout()).unwrap_or_default();
             let left = if gone { "was ended" } else { "may still be running" };
@@ -267,7 +278,7 @@ fn finish(started: &Started, end: End) -> Result<Output> {
             let output = heard.then(|| output(unknown(&error)));
             Err(output.map_or_else(|| error.clone(), |output| error.clone().with_output(output)))
         }
-        How::Failed(error) => {
+        How::Cut(_, error) | How::Failed(error) => {
             let error = error.at(spec.location);
             let output = heard.then(|| output(unknown(&error)));
             Err(output.map_or_else(|| error.clone(), |output| error.clone().with_output(output)))

@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::client::{Client, IntoHost};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::output::Poison;
+use crate::output::PlanEnd;
 use crate::shell::IntoShellLine;
 use crate::transport::{Effect, Transport};
 
@@ -42,7 +42,8 @@ pub struct Connection {
     client: Option<Client>,
     target: Target,
     frame: Frame,
-    poison: Poison,
+    /// The plan of its task, in a dry run.
+    plan: PlanEnd,
     /// Whether a command has run on the host, or may have.
     used: Arc<AtomicBool>,
 }
@@ -134,7 +135,7 @@ impl Connection {
             None => self.clone(),
         };
         // What is planned here and what is planned there is one task's plan.
-        let here = Self { poison: Arc::clone(&self.poison), ..here };
+        let here = Self { plan: self.plan.clone(), ..here };
         Command::new(here, line.into_shell_line(), Effect::Changes, Location::caller())
     }
 
@@ -173,22 +174,29 @@ impl Connection {
 
     /// Makes a connection for the body of one task on one host: what it plans is told apart from every other's.
     pub(crate) fn fresh(&self) -> Self {
-        Self { poison: Poison::default(), used: Arc::default(), ..self.clone() }
+        Self { plan: PlanEnd::default(), used: Arc::default(), ..self.clone() }
     }
 
-    /// Returns where the plan of this connection's task ends.
+    /// Makes a connection for one host's part of the work of this connection's task.
+    pub(crate) fn part(&self) -> Self {
+        Self { plan: self.plan.part(), ..self.clone() }
+    }
+
     /// Tells whether a command of this connection, or of a copy of it, has run on the host, or may have.
     pub(crate) fn was_used(&self) -> bool {
         self.used.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn poison(&self) -> &Poison {
-        &self.poison
+    /// Returns the plan of this connection's task, which ends in a dry run where it looks at what was not run.
+    pub(crate) fn plan(&self) -> &PlanEnd {
+        &self.plan
     }
 
     pub(crate) fn bound(client: Client, host: Host, transport: Arc<dyn Transport>) -> Self {
         let target = Target::Host { host, transport };
-        Self { client: Some(client), target, frame: Frame::default(), poison: Poison::default(), used: Arc::default() }
+        // A task may make connections of its own; what it plans is one plan.
+        let plan = ambient::plan().unwrap_or_default();
+        Self { client: Some(client), target, frame: Frame::default(), plan, used: Arc::default() }
     }
 
     /// Makes a connection whose commands fail with `error`.
@@ -197,7 +205,7 @@ impl Connection {
             client,
             target: Target::Nowhere(error),
             frame: Frame::default(),
-            poison: Poison::default(),
+            plan: PlanEnd::default(),
             used: Arc::default(),
         }
     }

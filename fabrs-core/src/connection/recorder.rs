@@ -6,7 +6,7 @@ use super::Hide;
 use crate::event::{Event, Granularity, Sink, Stream};
 use crate::host::Host;
 use crate::output::Tail;
-use crate::transport::{End, How, Receive};
+use crate::transport::{Answer, End, How, Receive};
 
 /// A line longer than this is shown in pieces, so that a stream without line ends can't fill the memory.
 const LONGEST_LINE: usize = 64 << 10;
@@ -81,7 +81,7 @@ impl Recorder {
 }
 
 impl Receive for Recorder {
-    fn receive(&mut self, stream: Stream, bytes: &[u8]) {
+    fn receive(&mut self, stream: Stream, bytes: &[u8], _: &mut Answer) {
         {
             let mut captured = self.captured.lock().unwrap_or_else(PoisonError::into_inner);
             match stream {
@@ -101,7 +101,7 @@ impl Receive for Recorder {
             self.sink.event(&Event::Leftover { host, command });
         }
         let status = match &end.how {
-            How::Exited(status) => Some(status),
+            How::Exited(status) | How::Cut(status, _) => Some(status),
             How::Planned => return,
             How::TimedOut { .. } | How::Stopped { .. } | How::Failed(_) => None,
         };

@@ -36,7 +36,7 @@ pub enum ErrorKind {
     Cancelled,
     /// A dry run was asked what a command that was not run would have answered.
     NotRun,
-    /// More was printed than is kept.
+    /// More was printed than is kept, or than has come.
     Truncated,
     /// Nothing was printed where a line was wanted.
     Empty,

@@ -97,9 +97,10 @@ impl Group {
         Fut: Future<Output = Result<T, E>>,
         E: Into<TaskError>,
     {
-        let places = self.connections.iter().map(Place::of).collect();
+        let parts: Vec<Connection> = self.connections.iter().map(Connection::part).collect();
+        let places = parts.iter().map(Place::of).collect();
         let stop = self.connections.first().and_then(Connection::client).map(|client| client.stop().clone());
-        spread(places, self.strategy, stop.unwrap_or_default(), |connection| {
+        let outcomes = spread(places, self.strategy, stop.unwrap_or_default(), |connection| {
             // What `body` makes before its future is polled belongs to this host as well.
             let future = connection.enter_sync(|| body(connection.clone()));
             async move {
@@ -107,7 +108,11 @@ impl Group {
                 result.map_err(|error| error.into().into_error().or_on(connection.host()).into())
             }
         })
-        .await
+        .await;
+        for (whole, part) in self.connections.iter().zip(&parts) {
+            whole.plan().end_with(part.plan());
+        }
+        outcomes
     }
 
     /// Runs a command on each host.

@@ -34,7 +34,7 @@ impl Output {
     fn ran(&self, location: &'static Location<'static>) -> Result<()> {
         match &self.record.ended {
             Ended::Status(_) | Ended::Unknown(_) => Ok(()),
-            Ended::Planned(poison) => Err(poison.get_or_init(|| self.not_run(location)).clone()),
+            Ended::Planned(plan) => Err(plan.or_end(|| self.not_run(location)).clone()),
         }
     }
 
@@ -52,7 +52,8 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run; [`ErrorKind::Truncated`] where more was written than is kept.
+    /// [`ErrorKind::NotRun`] in a dry run; [`ErrorKind::Truncated`] where more was written than is kept, or the
+    /// connection was lost after the command had ended and before all of its output had come.
     #[track_caller]
     pub fn stdout(&self) -> Result<Cow<'_, str>> {
         Ok(String::from_utf8_lossy(self.stdout_bytes()?))
@@ -66,6 +67,9 @@ impl Output {
     #[track_caller]
     pub fn stdout_bytes(&self) -> Result<&[u8]> {
         self.ran(Location::caller())?;
+        if let Some(why) = &self.record.cut {
+            return Err(self.cut(why, Location::caller()));
+        }
         if self.record.dropped > 0 {
             return Err(self.truncated(Location::caller()));
         }
@@ -133,6 +137,10 @@ impl Output {
 
     fn unreadable(&self, kind: ErrorKind, what: &str, at: &'static Location<'static>) -> Error {
         Error::new(kind, format!("`{}` {what}", self.command())).on(self.host()).at(at)
+    }
+
+    fn cut(&self, why: &Error, at: &'static Location<'static>) -> Error {
+        self.unreadable(ErrorKind::Truncated, "ended, but the end of its output was lost", at).caused_by(why.clone())
     }
 
     fn truncated(&self, at: &'static Location<'static>) -> Error {

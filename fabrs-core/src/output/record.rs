@@ -1,12 +1,12 @@
 //! [`Output`] itself: what is always known of a command.
 
 use std::panic::Location;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::host::Host;
-use crate::output::ExitStatus;
+use crate::output::{ExitStatus, PlanEnd};
 
 /// What a command left: how it ended and what it printed.
 ///
@@ -30,6 +30,8 @@ pub(crate) struct Record {
     pub(crate) stderr: Vec<u8>,
     /// How many bytes of stdout were dropped, because only the end is kept.
     pub(crate) dropped: u64,
+    /// Why the end of the output has not come, where the command has ended all the same.
+    pub(crate) cut: Option<Error>,
     /// Whether stdout and stderr were shown while they came.
     pub(crate) shown: (bool, bool),
     pub(crate) pty: bool,
@@ -41,16 +43,10 @@ pub(crate) enum Ended {
     /// How it ended.
     Status(ExitStatus),
     /// It was planned and not run; where the plan ends that looks at it.
-    Planned(Poison),
+    Planned(PlanEnd),
     /// It ran, or may have, and its own end is not known: why.
     Unknown(Error),
 }
-
-/// Where the plan of a task ended, because it looked at what was not run.
-///
-/// Shared by a connection and the outputs of its commands: once set, every later command returns the same error, so
-/// that no branch which was never decided is shown, even when the first error was swallowed.
-pub(crate) type Poison = Arc<OnceLock<Error>>;
 
 impl Output {
     pub(crate) fn new(record: Record) -> Self {
@@ -58,10 +54,10 @@ impl Output {
     }
 
     /// Returns the output for the task whose plan ends where it looks at a command that was not run.
-    pub(crate) fn planned_for(&self, poison: &Poison) -> Self {
+    pub(crate) fn planned_for(&self, plan: &PlanEnd) -> Self {
         match self.record.ended {
             Ended::Planned(_) => {
-                Self::new(Record { ended: Ended::Planned(Arc::clone(poison)), ..Record::clone(&self.record) })
+                Self::new(Record { ended: Ended::Planned(plan.clone()), ..Record::clone(&self.record) })
             }
             Ended::Status(_) | Ended::Unknown(_) => self.clone(),
         }

@@ -33,7 +33,7 @@ impl<T> Effected<T> {
             Error::new(ErrorKind::NotRun, text).at(looked)
         };
         // It is the task that looks whose plan ends: a value that was settled once belongs to many.
-        self.value.ok_or_else(|| current().poison().get_or_init(not_made).clone())
+        self.value.ok_or_else(|| current().plan().or_end(not_made).clone())
     }
 }
 
@@ -64,7 +64,7 @@ where
                 Error::new(ErrorKind::Usage, format!("`effect({name:?}, ..)` was called outside a task")).at(location)
             );
         };
-        if let Some(ended) = here.poison().get() {
+        if let Some(ended) = here.plan().get() {
             return Err(ended.clone());
         }
         let value = match client.dial().effect(&name) {

@@ -59,7 +59,7 @@ where
                 Error::new(ErrorKind::Usage, format!("`once({name:?}, ..)` was called outside a task")).at(location)
             );
         };
-        if let Some(ended) = here.poison().get() {
+        if let Some(ended) = here.plan().get() {
             return Err(ended.clone());
         }
         let settled = client.shared::<Settled>();
@@ -71,7 +71,7 @@ where
         let value = value.inspect_err(|error| {
             // Who waited for a value that a plan can't have ends with that plan.
             if error.kind() == ErrorKind::NotRun {
-                here.poison().get_or_init(|| error.clone());
+                here.plan().or_end(|| error.clone());
             }
         })?;
         let Some(value) = value.downcast_ref::<T>() else {
@@ -108,7 +108,7 @@ fn is_unreachable(kind: ErrorKind) -> bool {
 /// Gives a host its own copy of the value: who looks at a command that was only planned ends their own plan with it.
 fn shared_with<T: 'static>(here: &Connection, mut value: T) -> T {
     if let Some(output) = (&mut value as &mut dyn Any).downcast_mut::<Output>() {
-        *output = output.planned_for(here.poison());
+        *output = output.planned_for(here.plan());
     }
     value
 }

@@ -4,17 +4,19 @@
 //! its process group, KILL after a second, and after another half the channel is closed and the command named as
 //! possibly left behind.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::time::{Instant as Deadline, sleep_until};
 use tokio_util::task::TaskTracker;
 
-use super::request::Request;
+use super::request::{Answer, Invocation, Receive, Request};
 use super::running::{Carrier, End, How};
-use super::stop::Level;
+use super::stop::{Level, RunStop};
 use crate::error::{Error, ErrorKind};
 use crate::event::Stream;
+use crate::host::Host;
 use crate::output::{ExitStatus, Signal};
 
 /// How long a command has between TERM and KILL. With [`LAST_WAIT`] it keeps every cancel below two seconds.
@@ -27,6 +29,8 @@ const LAST_WAIT: Duration = Duration::from_millis(500);
 pub(crate) enum Message {
     /// A piece of output.
     Data(Stream, Bytes),
+    /// All output has come.
+    Whole,
     /// How it ended. Output may still follow (RFC 4254 §6.10 orders nothing).
     Exit(ExitStatus),
     /// The server would not start it.
@@ -41,6 +45,8 @@ pub(crate) enum Message {
 pub(crate) trait Wire: Send {
     /// Returns what arrives next, and meanwhile feeds the command its input. Cancel safe.
     fn next(&mut self) -> impl Future<Output = Message> + Send;
+    /// Adds to the command's input, which [`next`](Self::next) feeds.
+    fn answer(&mut self, answer: Answer);
     /// Sends a signal to the command's process group.
     fn signal(&mut self, signal: Signal) -> impl Future<Output = ()> + Send;
     /// Closes the channel; nothing is awaited.
@@ -89,28 +95,45 @@ impl Ladder {
     }
 }
 
+/// What is still needed of a request when its command runs.
+struct Command {
+    host: Host,
+    shown: Arc<str>,
+    timeout: Option<Duration>,
+    last_signal: Signal,
+    receiver: Box<dyn Receive>,
+    /// Tells when the whole run is to end.
+    run: RunStop,
+    /// Tells when this command is.
+    stop: RunStop,
+}
+
 /// Starts a command by `start` and carries it to its end; `start` is given up when the command is to end before it is
 /// done.
-pub(crate) async fn carry<W: Wire>(
-    mut request: Request,
-    carrier: Carrier,
-    start: impl Future<Output = Result<W, Error>> + Send,
-) {
+pub(crate) async fn carry<W, F>(request: Request, carrier: Carrier, start: impl FnOnce(Invocation) -> F)
+where
+    W: Wire,
+    F: Future<Output = Result<W, Error>> + Send,
+{
     let Carrier { end: sender, stop } = carrier;
+    let Request { host, invocation, timeout, receiver, stop: run, .. } = request;
+    let (shown, last_signal) = (Arc::clone(&invocation.shown), invocation.last_signal.clone());
+    let mut command = Command { host, shown, timeout, last_signal, receiver, run, stop };
+    let start = start(invocation);
     let opened = tokio::select! {
         biased;
-        _ = request.stop.above(Level::Run) => None,
-        _ = stop.above(Level::Run) => None,
+        _ = command.run.above(Level::Run) => None,
+        _ = command.stop.above(Level::Run) => None,
         opened = start => Some(opened),
     };
     let began = Instant::now();
     let how = match opened {
         None => How::Stopped { gone: true },
         Some(Err(error)) => How::Failed(error),
-        Some(Ok(wire)) => drive(wire, &mut request, &stop).await,
+        Some(Ok(wire)) => drive(wire, &mut command).await,
     };
     let end = End { how, elapsed: began.elapsed() };
-    request.receiver.ended(&end);
+    command.receiver.ended(&end);
     // Nobody listens where the command was dropped; the receiver above has been told all the same.
     drop(sender.send(end));
 }
@@ -122,10 +145,11 @@ pub(crate) async fn drain(commands: &TaskTracker) {
     commands.reopen();
 }
 
-async fn drive<W: Wire>(mut wire: W, request: &mut Request, stop: &super::stop::RunStop) -> How {
+async fn drive<W: Wire>(mut wire: W, command: &mut Command) -> How {
     let mut ladder = Ladder::Running;
     let mut status = None;
-    let expires = request.timeout.map(|timeout| Deadline::now() + timeout);
+    let mut whole = false;
+    let expires = command.timeout.map(|timeout| Deadline::now() + timeout);
     loop {
         let next_step = match ladder {
             Ladder::Running => expires,
@@ -134,25 +158,32 @@ async fn drive<W: Wire>(mut wire: W, request: &mut Request, stop: &super::stop::
         };
         tokio::select! {
             message = wire.next() => match message {
-                Message::Data(stream, bytes) => request.receiver.receive(stream, &bytes),
+                Message::Data(stream, bytes) => {
+                    let mut answer = Answer::default();
+                    command.receiver.receive(stream, &bytes, &mut answer);
+                    if !answer.is_empty() {
+                        wire.answer(answer);
+                    }
+                }
+                Message::Whole => whole = true,
                 Message::Exit(exit) => status = Some(exit),
                 Message::Refused => {
                     wire.close().await;
-                    return How::Failed(refused(request));
+                    return How::Failed(refused(command));
                 }
-                Message::Closed => return closed(request, ladder, status),
-                Message::Lost(error) => return lost(ladder, status, error),
+                Message::Closed => return closed(command, ladder, status),
+                Message::Lost(error) => return lost(ladder, status, whole, error),
             },
             () = sleep_or_never(next_step) => match ladder {
                 Ladder::Running => ladder = terminate(&mut wire, Why::TimedOut).await,
-                Ladder::Terminated { why, .. } => ladder = kill(&mut wire, why).await,
+                Ladder::Terminated { why, .. } => ladder = kill(&mut wire, &command.last_signal, why).await,
                 Ladder::Killed { why, .. } => {
                     wire.close().await;
                     return why.how(false);
                 }
             },
-            level = stop.above(ladder.answered()) => ladder = climb(&mut wire, ladder, level).await,
-            level = request.stop.above(ladder.answered()) => ladder = climb(&mut wire, ladder, level).await,
+            level = command.stop.above(ladder.answered()) => ladder = climb(&mut wire, &command.last_signal, ladder, level).await,
+            level = command.run.above(ladder.answered()) => ladder = climb(&mut wire, &command.last_signal, ladder, level).await,
         }
     }
 }
@@ -164,10 +195,10 @@ async fn sleep_or_never(deadline: Option<Deadline>) {
     }
 }
 
-async fn climb<W: Wire>(wire: &mut W, ladder: Ladder, level: Level) -> Ladder {
+async fn climb<W: Wire>(wire: &mut W, last_signal: &Signal, ladder: Ladder, level: Level) -> Ladder {
     let why = ladder.why().unwrap_or(Why::Stopped);
     match level {
-        Level::Kill => kill(wire, why).await,
+        Level::Kill => kill(wire, last_signal, why).await,
         Level::Run | Level::Stop => terminate(wire, why).await,
     }
 }
@@ -177,36 +208,37 @@ async fn terminate<W: Wire>(wire: &mut W, why: Why) -> Ladder {
     Ladder::Terminated { why, kill_at: Deadline::now() + GRACE }
 }
 
-async fn kill<W: Wire>(wire: &mut W, why: Why) -> Ladder {
-    wire.signal(Signal::new("KILL")).await;
+async fn kill<W: Wire>(wire: &mut W, last_signal: &Signal, why: Why) -> Ladder {
+    wire.signal(last_signal.clone()).await;
     Ladder::Killed { why, give_up_at: Deadline::now() + LAST_WAIT }
 }
 
-fn closed(request: &Request, ladder: Ladder, status: Option<ExitStatus>) -> How {
+fn closed(command: &Command, ladder: Ladder, status: Option<ExitStatus>) -> How {
     match (ladder.why(), status) {
         (None, Some(status)) => How::Exited(status),
         (None, None) => How::Failed(
             Error::new(
                 ErrorKind::Channel,
-                format!("`{}` ended without telling how; it may have done its work", request.invocation.command),
+                format!("`{}` ended without telling how; it may have done its work", command.shown),
             )
-            .on(&request.host),
+            .on(&command.host),
         ),
         // The server closes a channel when all that holds its ends is gone.
         (Some(why), status) => why.how(status.is_some()),
     }
 }
 
-fn lost(ladder: Ladder, status: Option<ExitStatus>, error: Error) -> How {
+fn lost(ladder: Ladder, status: Option<ExitStatus>, whole: bool, error: Error) -> How {
     match (ladder.why(), status) {
-        // The status is the command's own word; that the line broke after it takes nothing away.
-        (None, Some(status)) => How::Exited(status),
+        // The status is the command's own word; that the line broke after all was said takes nothing away.
+        (None, Some(status)) if whole => How::Exited(status),
+        (None, Some(status)) => How::Cut(status, error),
         (None, None) => How::Failed(error),
         (Some(why), _) => why.how(false),
     }
 }
 
-fn refused(request: &Request) -> Error {
-    let text = format!("the server refused to run `{}`", request.invocation.command);
-    Error::new(ErrorKind::Connect, text).on(&request.host)
+fn refused(command: &Command) -> Error {
+    let text = format!("the server refused to run `{}`", command.shown);
+    Error::new(ErrorKind::Connect, text).on(&command.host)
 }

@@ -57,7 +57,7 @@ impl Transport for Planning {
         match request.effect {
             Effect::Changes => {
                 self.planned.fetch_add(1, Ordering::Relaxed);
-                self.sink.event(&Event::Planned { host: Some(&request.host), what: &request.invocation.command });
+                self.sink.event(&Event::Planned { host: Some(&request.host), what: &request.invocation.shown });
                 let end = End { how: How::Planned, elapsed: Duration::ZERO };
                 request.receiver.ended(&end);
                 Running::ended(end)
@@ -67,7 +67,7 @@ impl Transport for Planning {
                 if planned > 0 {
                     self.sink.event(&Event::StaleRead {
                         host: &request.host,
-                        command: &request.invocation.command,
+                        command: &request.invocation.shown,
                         planned,
                     });
                 }

@@ -8,7 +8,7 @@ use futures::future::{BoxFuture, FutureExt};
 use tokio_util::task::TaskTracker;
 
 use super::drive::{Message, Wire, carry, drain};
-use super::{Dial, Request, Running, Transport};
+use super::{Answer, Dial, Request, Running, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Stream;
 use crate::host::Host;
@@ -130,17 +130,15 @@ impl Fake {
         if script.unreachable.iter().any(|name| name == request.host.name()) {
             return Err(unreachable(&request.host));
         }
-        let full = format!("{}: {}", request.host.label(), request.invocation.command);
-        let answer = script.answers.get(&full).or_else(|| script.answers.get(&*request.invocation.command)).cloned();
+        let shown = &*request.invocation.shown;
+        let full = format!("{}: {shown}", request.host.label());
+        let answer = script.answers.get(&full).or_else(|| script.answers.get(shown)).cloned();
         script.commands.push(full);
         match answer {
             Some(answer) => Ok(FakeWire { answer, told: false, signalled: None }),
-            None => Err(Error::new(
-                ErrorKind::Usage,
-                format!("the scripted host does not know `{}`", request.invocation.command),
-            )
-            .on(&request.host)
-            .hint("tell it with `Fake::on`")),
+            None => Err(Error::new(ErrorKind::Usage, format!("the scripted host does not know `{shown}`"))
+                .on(&request.host)
+                .hint("tell it with `Fake::on`")),
         }
     }
 }
@@ -167,7 +165,7 @@ impl Transport for FakeHost {
     fn start(&self, request: Request) -> Running {
         let (running, carrier) = Running::pair();
         let answer = self.fake.answer(&request);
-        self.commands.spawn(carry(request, carrier, async { answer }));
+        self.commands.spawn(carry(request, carrier, |_| async { answer }));
         running
     }
 
@@ -211,6 +209,8 @@ impl Wire for FakeWire {
             }
         }
     }
+
+    fn answer(&mut self, _: Answer) {}
 
     async fn signal(&mut self, signal: Signal) {
         self.signalled = Some(signal);

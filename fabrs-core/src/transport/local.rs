@@ -10,7 +10,8 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio_util::task::TaskTracker;
 
 use super::drive::{Message, Wire, carry, drain};
-use super::{Invocation, Request, Running, Stdin, Transport};
+use super::inlet::Inlet;
+use super::{Answer, Invocation, Program, Request, Running, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Stream;
 use crate::host::Host;
@@ -28,9 +29,9 @@ pub struct Local {
 impl Transport for Local {
     fn start(&self, request: Request) -> Running {
         let (running, carrier) = Running::pair();
-        let (host, invocation) = (request.host.clone(), request.invocation.clone());
+        let host = request.host.clone();
         // Not spawned before it is carried: a command that was dropped until then has not begun.
-        self.commands.spawn(carry(request, carrier, async move { spawn(&host, &invocation) }));
+        self.commands.spawn(carry(request, carrier, |invocation| async move { spawn(&host, invocation) }));
         running
     }
 
@@ -53,22 +54,26 @@ struct Process {
     /// Whether the status was told.
     exited: bool,
     stdin: Option<ChildStdin>,
-    input: Bytes,
+    inlet: Inlet,
 }
 
-fn spawn(host: &Host, invocation: &Invocation) -> Result<Process> {
+fn spawn(host: &Host, invocation: Invocation) -> Result<Process> {
     if invocation.pty {
         return Err(Error::new(ErrorKind::Usage, "a command on this machine can't have a pty").on(host));
     }
-    let input = match &invocation.stdin {
-        Stdin::Empty => Bytes::new(),
-        Stdin::Bytes(bytes) => bytes.clone(),
+    let line = match invocation.program {
+        Program::Line(line) => line,
+        // As a server without it answers: what needs it has another way.
+        Program::Subsystem(name) => {
+            return Err(Error::new(ErrorKind::Connect, format!("this machine has no subsystem `{name}`")).on(host));
+        }
     };
+    let inlet = Inlet::new(invocation.stdin);
     let mut command = Command::new("sh");
     command
         .arg("-c")
-        .arg(&*invocation.command)
-        .stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() })
+        .arg(&*line)
+        .stdin(if inlet.is_empty() { Stdio::null() } else { Stdio::piped() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
@@ -82,7 +87,7 @@ fn spawn(host: &Host, invocation: &Invocation) -> Result<Process> {
         stdin: child.stdin.take(),
         child,
         exited: false,
-        input,
+        inlet,
     })
 }
 
@@ -96,7 +101,7 @@ impl Wire for Process {
             tokio::select! {
                 Some(bytes) = self.stdout.next() => return Message::Data(Stream::Stdout, bytes),
                 Some(bytes) = self.stderr.next() => return Message::Data(Stream::Stderr, bytes),
-                () = feed(&mut self.stdin, &mut self.input), if self.stdin.is_some() => {}
+                () = feed(&mut self.stdin, &mut self.inlet), if self.stdin.is_some() => {}
                 status = self.child.wait(), if !self.exited => {
                     self.exited = true;
                     match status {
@@ -112,9 +117,14 @@ impl Wire for Process {
         }
     }
 
+    fn answer(&mut self, answer: Answer) {
+        self.inlet.answer(answer);
+    }
+
     async fn signal(&mut self, signal: Signal) {
         let number = match signal.name() {
             "KILL" => rustix::process::Signal::KILL,
+            "HUP" => rustix::process::Signal::HUP,
             _ => rustix::process::Signal::TERM,
         };
         if let Some(group) = self.group {
@@ -130,11 +140,12 @@ impl Wire for Process {
     }
 }
 
-/// Writes what is left of the input and closes the pipe; a command that does not read it ends the writing.
-async fn feed(stdin: &mut Option<ChildStdin>, input: &mut Bytes) {
-    while let (Some(pipe), false) = (stdin.as_mut(), input.is_empty()) {
-        match pipe.write(input).await {
-            Ok(n) if n > 0 => drop(input.split_to(n)),
+/// Writes the input as it comes and closes the pipe at its end; a command that does not read it ends the writing.
+/// Cancel safe.
+async fn feed(stdin: &mut Option<ChildStdin>, inlet: &mut Inlet) {
+    while let (Some(pipe), Some(piece)) = (stdin.as_mut(), inlet.next().await) {
+        match pipe.write(&piece).await {
+            Ok(n) if n > 0 || piece.is_empty() => inlet.advance(n),
             _ => break,
         }
     }

@@ -8,6 +8,7 @@ mod ask;
 mod drive;
 mod dry_run;
 mod fake;
+mod inlet;
 mod local;
 mod request;
 mod running;
@@ -26,7 +27,7 @@ pub use ask::{Ask, NoInput, Terminal};
 pub use dry_run::DryRun;
 pub use fake::{Fake, FakeAnswer};
 pub use local::Local;
-pub use request::{Effect, Invocation, Receive, Request, Stdin};
+pub use request::{Answer, Effect, Invocation, Program, Receive, Request, Stdin};
 pub use running::{End, How, Running};
 pub use stop::{Level, RunStop};
 

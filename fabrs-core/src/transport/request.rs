@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::mpsc;
 
 use super::running::End;
 use super::stop::RunStop;
 use crate::event::Stream;
 use crate::host::Host;
+use crate::output::Signal;
 
 /// Whether a request changes anything on its host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,14 +22,27 @@ pub enum Effect {
     Changes,
 }
 
+/// What runs on the other side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Program {
+    /// A line for the remote shell.
+    Line(Arc<str>),
+    /// A subsystem of the server, by its name (RFC 4254 §6.5): `sftp`.
+    Subsystem(&'static str),
+}
+
 /// What a command reads on its standard input.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub enum Stdin {
     /// Nothing: it sees the end of file at once, as with `ssh -n`.
     #[default]
     Empty,
     /// These bytes, then the end of file.
     Bytes(Bytes),
+    /// What its [`Receive`] writes as an answer to what it prints; the end of file when that one says so.
+    Answers,
+    /// What is sent here, then the end of file.
+    Pieces(mpsc::Receiver<Bytes>),
 }
 
 /// Shows how much it is and not what: input is where passwords travel.
@@ -36,19 +51,25 @@ impl fmt::Debug for Stdin {
         match self {
             Self::Empty => f.write_str("Empty"),
             Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+            Self::Answers => f.write_str("Answers"),
+            Self::Pieces(_) => f.write_str("Pieces"),
         }
     }
 }
 
 /// What is to be started.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Invocation {
-    /// The line for the remote shell.
-    pub command: Arc<str>,
+    /// What runs.
+    pub program: Program,
+    /// What it is called in messages, events and plans.
+    pub shown: Arc<str>,
     /// Whether it gets a pseudo-terminal, which merges stderr into stdout.
     pub pty: bool,
     /// What it reads.
     pub stdin: Stdin,
+    /// The signal that ends it where TERM did not: `KILL`, or one that is passed on where that can't be.
+    pub last_signal: Signal,
 }
 
 /// One command for one host: what is to be started, and what goes with it.
@@ -70,14 +91,45 @@ pub struct Request {
     pub stop: RunStop,
 }
 
-/// Gets what a command prints, as it comes.
+/// Gets what a command prints, as it comes, and may answer.
 ///
 /// Called from the task that empties the channel, which must not wait: one full channel would stall every other of the
 /// same connection (russh has no back-pressure per channel).
 pub trait Receive: Send + fmt::Debug {
-    /// Takes a piece of output.
-    fn receive(&mut self, stream: Stream, bytes: &[u8]);
+    /// Takes a piece of output; what is put into `answer` is written to the command.
+    fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer);
 
     /// Is told how the command ended; called exactly once, also when nobody awaits the command any more.
     fn ended(&mut self, end: &End);
+}
+
+/// What is to be written to a command that waits for an answer.
+#[derive(Default)]
+pub struct Answer {
+    pub(super) pieces: Vec<Bytes>,
+    pub(super) ends: bool,
+}
+
+impl Answer {
+    /// Writes `bytes` to the command.
+    pub fn write(&mut self, bytes: impl Into<Bytes>) {
+        self.pieces.push(bytes.into());
+    }
+
+    /// Ends the command's input, after what was written.
+    pub fn end(&mut self) {
+        self.ends = true;
+    }
+
+    /// Tells whether there is anything to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty() && !self.ends
+    }
+}
+
+/// Shows how much it is and not what.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("pieces", &self.pieces.len()).field("ends", &self.ends).finish()
+    }
 }

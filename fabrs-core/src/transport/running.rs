@@ -24,6 +24,8 @@ pub struct End {
 pub enum How {
     /// By itself, or by a signal that was not ours.
     Exited(ExitStatus),
+    /// Like [`Exited`](Self::Exited), but the way to it was lost, for this reason, before all of its output had come.
+    Cut(ExitStatus, Error),
     /// It ran longer than it was given; whether all of it is known to be gone.
     TimedOut {
         /// Whether its end was confirmed.

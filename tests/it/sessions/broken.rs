@@ -68,7 +68,9 @@ async fn a_status_that_arrived_stays_though_the_connection_is_cut_before_the_clo
     proxy.cut_now(Cut::Reset);
     let error = refused(running.await, ErrorKind::Exit);
     let output = error.output().expect("it ended by itself");
-    assert_eq!((output.status()?.shell_code(), output.stdout()?.as_ref()), (3, "said\n"));
+    assert_eq!((output.status()?.shell_code(), output.tail(1)?.as_ref()), (3, "said"));
+    // The one in the background may have said more, and nobody knows.
+    refused(output.stdout(), ErrorKind::Truncated);
     Ok(())
 }
 

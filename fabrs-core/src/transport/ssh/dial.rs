@@ -96,8 +96,8 @@ struct Ssh {
 impl Transport for Ssh {
     fn start(&self, request: Request) -> Running {
         let (running, carrier) = Running::pair();
-        let start = start(Arc::clone(&self.link), request.invocation.clone(), request.ahead);
-        self.commands.spawn(carry(request, carrier, start));
+        let (link, ahead) = (Arc::clone(&self.link), request.ahead);
+        self.commands.spawn(carry(request, carrier, move |invocation| start(link, invocation, ahead)));
         running
     }
 
@@ -117,7 +117,7 @@ impl Transport for Ssh {
 async fn start(link: Arc<Link>, invocation: Invocation, ahead: bool) -> Result<ChannelWire> {
     let session = link.session().await?;
     let open = session.open().await?;
-    let wire = ChannelWire::start(Arc::clone(&session), open, &invocation).await?;
+    let wire = ChannelWire::start(Arc::clone(&session), open, invocation).await?;
     if ahead {
         session.open_ahead();
     }

@@ -1,16 +1,16 @@
 //! Ending a command on a server that takes no signals.
 //!
-//! sshd passes a `signal` request on only where a process of its own stands between it and the login (privilege
-//! separation), and for root there is none. Such a command is started beside a watcher in the same process group, which
-//! reads what we write to its input; when the connection breaks it reads the end of file and ends the group too. The
-//! command itself reads an empty input, as it would without.
+//! A root login on sshd, a server older than OpenSSH 7.9 and one of another kind pass no `signal` request on to a
+//! command's process group. Such a command is started beside a watcher in the same group, which reads what we write to
+//! its input; when the connection breaks it reads the end of file and ends the group too. The command itself reads an
+//! empty input, as it would without.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
 use crate::output::Signal;
-use crate::transport::{Invocation, Stdin};
+use crate::transport::{Invocation, Program, Stdin};
 
 /// What a terminal takes for an interrupt and for a quit (`stty intr`, `stty quit`), unless a program has changed it.
 const INTERRUPT: &[u8] = &[3];
@@ -25,16 +25,21 @@ pub(super) enum Ending {
     Watcher,
     /// By a key, for a command on a pty.
     Key,
+    /// By the end of its input, for a subsystem: it has no shell to start a watcher, and reads nothing else.
+    Input,
 }
 
 impl Ending {
-    /// Returns how a command of `user` can be told to end. One of root that reads an input of its own can't be: there
-    /// the signal is tried all the same, and what stays is named.
-    pub(super) fn of(user: &str, invocation: &Invocation) -> Self {
-        match (user, invocation.pty, &invocation.stdin) {
-            ("root", true, _) => Self::Key,
-            ("root", false, Stdin::Empty) => Self::Watcher,
-            _ => Self::Signal,
+    /// Returns how a command can be told to end. One that reads an input of its own can't be where no signal is passed
+    /// on: there it is tried all the same, and what stays is named.
+    pub(super) fn of(passes_signals: bool, invocation: &Invocation) -> Self {
+        match (&invocation.program, invocation.pty, &invocation.stdin) {
+            // sshd takes no signals for a subsystem, whoever has logged in.
+            (Program::Subsystem(_), ..) => Self::Input,
+            _ if passes_signals => Self::Signal,
+            (_, true, _) => Self::Key,
+            (_, false, Stdin::Empty) => Self::Watcher,
+            (_, false, _) => Self::Signal,
         }
     }
 
@@ -44,7 +49,7 @@ impl Ending {
     /// descriptor 3; the watcher survives the TERM that it sends, since KILL may have to follow.
     pub(super) fn line(self, command: &str) -> Cow<'_, str> {
         match self {
-            Self::Signal | Self::Key => command.into(),
+            Self::Signal | Self::Key | Self::Input => command.into(),
             Self::Watcher => format!(
                 "exec 3<&0; {{ {command}\n}} </dev/null 3<&- & p=$!; \
                  {{ trap '' TERM; while read -r s; do [ \"$s\" = KILL ] && kill -KILL 0; kill -TERM 0; done; \
@@ -55,11 +60,12 @@ impl Ending {
         }
     }
 
-    /// Returns what is written for a signal; nothing where the signal itself is sent.
+    /// Returns what is written for a signal; nothing where the signal itself is sent, or the input ended.
     pub(super) fn words(self, signal: &Signal) -> Option<Bytes> {
-        let kills = signal.name() == "KILL";
+        // What passes a signal on takes HUP for KILL, which nobody can pass on.
+        let kills = matches!(signal.name(), "KILL" | "HUP");
         match self {
-            Self::Signal => None,
+            Self::Signal | Self::Input => None,
             Self::Watcher => Some(Bytes::from(format!("{}\n", signal.name()))),
             Self::Key => Some(Bytes::from_static(if kills { QUIT } else { INTERRUPT })),
         }
@@ -70,15 +76,25 @@ impl Ending {
 mod tests {
     use super::*;
 
-    fn invocation(pty: bool, stdin: Stdin) -> Invocation {
-        Invocation { command: "ls".into(), pty, stdin }
+    const PASSES: bool = true;
+    const REFUSES: bool = false;
+
+    #[track_caller]
+    fn case(passes_signals: bool, change: impl FnOnce(&mut Invocation), expected: Ending) {
+        let (program, stdin) = (Program::Line("ls".into()), Stdin::Empty);
+        let last_signal = Signal::new("KILL");
+        let mut invocation = Invocation { program, shown: "ls".into(), pty: false, stdin, last_signal };
+        change(&mut invocation);
+        assert_eq!(Ending::of(passes_signals, &invocation), expected);
     }
 
     #[test]
-    fn only_root_needs_another_way_than_signals() {
-        assert_eq!(Ending::of("deploy", &invocation(false, Stdin::Empty)), Ending::Signal);
-        assert_eq!(Ending::of("root", &invocation(false, Stdin::Empty)), Ending::Watcher);
-        assert_eq!(Ending::of("root", &invocation(true, Stdin::Empty)), Ending::Key);
-        assert_eq!(Ending::of("root", &invocation(false, Stdin::Bytes(Bytes::new()))), Ending::Signal);
+    fn another_way_than_signals_is_needed_only_where_they_are_not_passed_on() {
+        case(PASSES, |_| {}, Ending::Signal);
+        case(PASSES, |it| it.pty = true, Ending::Signal);
+        case(REFUSES, |_| {}, Ending::Watcher);
+        case(REFUSES, |it| it.pty = true, Ending::Key);
+        case(REFUSES, |it| it.stdin = Stdin::Bytes(Bytes::new()), Ending::Signal);
+        case(PASSES, |it| it.program = Program::Subsystem("sftp"), Ending::Input);
     }
 }

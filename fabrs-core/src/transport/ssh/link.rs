@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::handler::{Ended, Gone, Handler};
 use super::host_key::{HostKeys, KeyCheck};
 use super::login::log_in;
+use super::server::{Overheard, Server};
 use super::session::Session;
 use super::settings::SshSettings;
 use super::target::Target;
@@ -81,20 +82,20 @@ impl Link {
             // First, so that the time it takes, with a person who is asked for it, is not the host's.
             self.reach(gateway).await?;
         }
-        let (gone, check) = (Gone::new(), Arc::new(KeyCheck::default()));
-        let mut handle = self.greet(&gone, &check).await?;
+        let (gone, check, server) = (Gone::new(), Arc::new(KeyCheck::default()), Server::default());
+        let mut handle = self.greet(&gone, &check, &server).await?;
         let mistrusted = check.mistrusted.load(Ordering::Relaxed);
         match timeout(LOGIN_TIMEOUT, log_in(&mut handle, &self.target, &self.settings, mistrusted)).await {
             Ok(result) => result?,
             Err(_) => return Err(self.error(ErrorKind::Auth, "the server did not answer the login".to_owned())),
         }
-        Ok(Session::new(handle, gone, Arc::clone(&self.target)))
+        Ok(Session::new(handle, gone, server, Arc::clone(&self.target)))
     }
 
     /// Reaches the server and agrees on keys with it, within the connect timeout.
-    async fn greet(&self, gone: &Arc<Gone>, check: &Arc<KeyCheck>) -> Result<Handle<Handler>> {
+    async fn greet(&self, gone: &Arc<Gone>, check: &Arc<KeyCheck>, server: &Server) -> Result<Handle<Handler>> {
         let mut deadline = Instant::now() + self.target.connect_timeout;
-        let mut attempt = pin!(self.greet_again(gone, check));
+        let mut attempt = pin!(self.greet_again(gone, check, server));
         loop {
             tokio::select! {
                 result = &mut attempt => return result,
@@ -110,10 +111,10 @@ impl Link {
         }
     }
 
-    async fn greet_again(&self, gone: &Arc<Gone>, check: &Arc<KeyCheck>) -> Result<Handle<Handler>> {
+    async fn greet_again(&self, gone: &Arc<Gone>, check: &Arc<KeyCheck>, server: &Server) -> Result<Handle<Handler>> {
         let mut wait = GREETING_WAIT;
         for _ in 1..GREETING_TRIES {
-            match self.greet_once(gone, check).await {
+            match self.greet_once(gone, check, server).await {
                 Err(Greeting::HungUp(_)) => {
                     sleep(wait.mul_f64(0.5 + f64::from(chance()) / 256.0)).await;
                     wait = (wait * 2).min(GREETING_WAIT_MAX);
@@ -121,10 +122,15 @@ impl Link {
                 result => return result.map_err(Greeting::into_error),
             }
         }
-        self.greet_once(gone, check).await.map_err(Greeting::into_error)
+        self.greet_once(gone, check, server).await.map_err(Greeting::into_error)
     }
 
-    async fn greet_once(&self, gone: &Arc<Gone>, check: &Arc<KeyCheck>) -> Result<Handle<Handler>, Greeting> {
+    async fn greet_once(
+        &self,
+        gone: &Arc<Gone>,
+        check: &Arc<KeyCheck>,
+        server: &Server,
+    ) -> Result<Handle<Handler>, Greeting> {
         let host_keys = HostKeys::new(Arc::clone(&self.target), Arc::clone(&self.settings), Arc::clone(check));
         let handler = Handler::new(host_keys, Arc::clone(gone));
         let config = Arc::new(self.protocol().map_err(Greeting::Failed)?);
@@ -134,11 +140,11 @@ impl Link {
                     let text = format!("could not connect to {} port {}", self.target.address, self.target.port);
                     Greeting::Failed(self.error(ErrorKind::Connect, text).caused_by(source))
                 })?;
-                client::connect_stream(config, stream, handler).await
+                client::connect_stream(config, Overheard::new(stream, Arc::clone(server)), handler).await
             }
             Some(gateway) => {
                 let stream = self.through(gateway).await.map_err(Greeting::Failed)?;
-                client::connect_stream(config, stream, handler).await
+                client::connect_stream(config, Overheard::new(stream, Arc::clone(server)), handler).await
             }
         };
         result.map_err(|ended| match ended {

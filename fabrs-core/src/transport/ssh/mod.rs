@@ -1,10 +1,11 @@
 //! Commands over SSH, by russh, which is named nowhere else.
 //!
 //! The way of a command: [`OpenSsh`] resolves a host as `ssh` would (`target`), a `Link` holds at most one `Session` to
-//! it (`tcp`, `handler` and `host_key`, `login`), which opens channels within what the server allows (`slots`) and one
+//! it (`tcp`, `server`, `handler` and `host_key`, `login`), which opens channels within what the server allows (`slots`) and one
 //! ahead (`spare`); a channel becomes the `wire` that `drive` carries a command over.
 
 mod dial;
+mod feed;
 mod foreign;
 mod handler;
 mod host_certificate;
@@ -14,6 +15,7 @@ mod lifeline;
 mod link;
 mod login;
 mod open_channel;
+mod server;
 mod session;
 mod settings;
 mod slots;

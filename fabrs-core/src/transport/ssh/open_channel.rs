@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::slots::Slot;
-use crate::transport::Invocation;
+use crate::transport::Program;
 
 /// How long a CLOSE may wait for its place in the session's queue.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
@@ -45,9 +45,9 @@ impl OpenChannel {
     /// # Cancel safety
     ///
     /// Dropped half way, it closes the channel and ends what it started.
-    pub(super) async fn exec(mut self, invocation: &Invocation) -> Result<(Channel<Msg>, Slot), NotStarted> {
+    pub(super) async fn start(mut self, program: &Program, pty: bool) -> Result<(Channel<Msg>, Slot), NotStarted> {
         let Some((channel, _)) = &mut self.held else { return Err(NotStarted::Lost) };
-        if invocation.pty {
+        if pty {
             let (columns, rows) = PTY;
             channel.request_pty(true, "xterm", columns, rows, 0, 0, &[]).await?;
             loop {
@@ -59,7 +59,10 @@ impl OpenChannel {
                 }
             }
         }
-        channel.exec(true, invocation.command.as_bytes()).await?;
+        match program {
+            Program::Line(line) => channel.exec(true, line.as_bytes()).await?,
+            Program::Subsystem(name) => channel.request_subsystem(true, *name).await?,
+        }
         self.held.take().ok_or(NotStarted::Lost)
     }
 }

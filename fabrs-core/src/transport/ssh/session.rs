@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::handler::{Gone, Handler};
 use super::open_channel::OpenChannel;
+use super::server::{Identification, Server};
 use super::slots::{Refusal, Slot, Slots};
 use super::target::Target;
 use super::tunnel;
@@ -25,6 +26,7 @@ const GOODBYE: Duration = Duration::from_millis(250);
 pub(super) struct Session {
     handle: Handle<Handler>,
     gone: Arc<Gone>,
+    server: Server,
     target: Arc<Target>,
     slots: Arc<Slots>,
     /// Whether channels are opened ahead; given up at the first refusal.
@@ -56,10 +58,11 @@ enum NotOpened {
 }
 
 impl Session {
-    pub(super) fn new(handle: Handle<Handler>, gone: Arc<Gone>, target: Arc<Target>) -> Arc<Self> {
+    pub(super) fn new(handle: Handle<Handler>, gone: Arc<Gone>, server: Server, target: Arc<Target>) -> Arc<Self> {
         Arc::new(Self {
             handle,
             gone,
+            server,
             target,
             slots: Slots::new(),
             ahead: AtomicBool::new(true),
@@ -68,9 +71,10 @@ impl Session {
         })
     }
 
-    /// Returns the user who is logged in.
-    pub(super) fn user(&self) -> &str {
-        &self.target.user
+    /// Tells whether a signal reaches a command: sshd passes it on only where a process of its own stands between it and
+    /// the login (privilege separation), and for root there is none.
+    pub(super) fn passes_signals(&self) -> bool {
+        self.target.user != "root" && self.server.get().is_some_and(Identification::passes_signals)
     }
 
     /// Tells whether the connection has ended.

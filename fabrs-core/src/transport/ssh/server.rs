@@ -1,0 +1,116 @@
+//! What the server said it is: overheard from its greeting, since not every server takes signals.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// How much is looked at for the greeting: its line has at most 255 bytes (RFC 4253 §4.2), but others may come before.
+const LIMIT: usize = 8 << 10;
+
+/// The identification of a server, once it has greeted.
+pub(super) type Server = Arc<OnceLock<Identification>>;
+
+/// The `SSH-2.0-…` line of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identification(String);
+
+impl Identification {
+    /// Tells whether it passes on the `signal` request of RFC 4254 §6.9 to a command's process group, as OpenSSH does
+    /// from 7.9 on. Of a server that nobody knows it is not assumed.
+    pub(super) fn passes_signals(&self) -> bool {
+        let version = self.0.strip_prefix("SSH-2.0-OpenSSH_").unwrap_or_default();
+        // OpenSSH for Windows has no process groups.
+        let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
+        let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        version >= (7, 9) && !self.0.contains("Windows")
+    }
+}
+
+/// Reads the identification out of the first bytes of a server; `None` while it has not come.
+fn identification(bytes: &[u8]) -> Option<Identification> {
+    let whole = bytes.get(..=bytes.iter().rposition(|byte| *byte == b'\n')?)?;
+    let line = whole.split(|byte| *byte == b'\n').find(|line| line.starts_with(b"SSH-"))?;
+    Some(Identification(String::from_utf8_lossy(line).trim_end().to_owned()))
+}
+
+/// A stream to a server that notes how it identifies itself.
+#[derive(Debug)]
+pub(super) struct Overheard<S> {
+    stream: S,
+    server: Server,
+    /// The beginning of what was read, until the identification has come; nothing more is kept afterwards.
+    beginning: Option<Vec<u8>>,
+}
+
+impl<S> Overheard<S> {
+    pub(super) fn new(stream: S, server: Server) -> Self {
+        Self { stream, server, beginning: Some(Vec::new()) }
+    }
+
+    fn listen(&mut self, bytes: &[u8]) {
+        let Some(beginning) = &mut self.beginning else { return };
+        beginning.extend_from_slice(bytes);
+        if let Some(found) = identification(beginning) {
+            // A second stream to the same server says the same.
+            let _ = self.server.set(found);
+            self.beginning = None;
+        } else if beginning.len() > LIMIT {
+            self.beginning = None;
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Overheard<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
+        self.listen(buffer.filled().get(before..).unwrap_or_default());
+        Poll::Ready(result)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Overheard<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(line: &str, expected: bool) {
+        assert_eq!(Identification(line.to_owned()).passes_signals(), expected, "{line}");
+    }
+
+    #[test]
+    fn only_servers_that_are_known_to_pass_signals_on_are_asked_to() {
+        case("SSH-2.0-OpenSSH_7.9", true);
+        case("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7", true);
+        case("SSH-2.0-OpenSSH_10.0", true);
+        case("SSH-2.0-OpenSSH_7.8p1", false);
+        case("SSH-2.0-OpenSSH_6.6.1p1 Ubuntu-2ubuntu2", false);
+        case("SSH-2.0-OpenSSH_for_Windows_9.5", false);
+        case("SSH-2.0-dropbear_2022.83", false);
+        case("SSH-2.0-", false);
+    }
+
+    #[test]
+    fn the_identification_is_found_behind_other_lines_and_only_when_it_is_whole() {
+        assert_eq!(identification(b"SSH-2.0-Open"), None);
+        assert_eq!(identification(b"notice\r\nSSH-2.0-x y\r\n\0\0"), Some(Identification("SSH-2.0-x y".to_owned())));
+        assert_eq!(identification(b"\xff\n\n"), None);
+    }
+}
