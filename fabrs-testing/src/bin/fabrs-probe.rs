@@ -76,16 +76,16 @@ fn report(arguments: &[OsString], stdin: &Value) -> io::Result<Value> {
     let text = |value: OsString| value.to_string_lossy().into_owned();
     let env: BTreeMap<String, String> = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
     let argv: Vec<String> = arguments.iter().cloned().map(text).collect();
-    let [ppid, pgid, sid] = family()?;
+    let [parent, group, session] = family()?;
     Ok(json!({
         "argv": argv,
         "env": env,
         "cwd": text(std::env::current_dir()?.into_os_string()),
         "tty": [io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal()],
         "pid": std::process::id(),
-        "ppid": ppid,
-        "pgid": pgid,
-        "sid": sid,
+        "ppid": parent,
+        "pgid": group,
+        "sid": session,
         "uid": getuid().as_raw(),
         "stdin": stdin,
     }))
