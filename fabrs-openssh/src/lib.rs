@@ -15,6 +15,7 @@
 //! # Ok::<(), fabrs_openssh::Error>(())
 //! ```
 
+pub mod certificate;
 pub mod config;
 pub mod known_hosts;
 

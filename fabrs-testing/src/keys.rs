@@ -90,9 +90,21 @@ impl Key {
     ///
     /// If `ssh-keygen` refuses, as it does for an authority with a passphrase.
     pub fn certify_host(&self, authority: &Self, names: &[&str]) -> PathBuf {
+        self.certify(authority, &["-h", "-n", &names.join(",")])
+    }
+
+    /// Signs this key with a certificate authority, as arguments of `ssh-keygen` say; returns the file of the
+    /// certificate: beside the key, with `-cert.pub`. Without `-h` it is one of a user.
+    ///
+    /// # Panics
+    ///
+    /// As [`Key::certify_host`].
+    pub fn certify(&self, authority: &Self, arguments: &[&str]) -> PathBuf {
         keygen(
             Command::new("ssh-keygen")
-                .args(["-q", "-h", "-I", "fabrs-testing", "-n", &names.join(","), "-s"])
+                .args(["-q", "-I", "fabrs-testing"])
+                .args(arguments)
+                .arg("-s")
                 .arg(&authority.path)
                 .arg(self.public_path()),
         );

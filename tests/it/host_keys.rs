@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::process::Command;
 
 use fabrs::prelude::*;
@@ -10,44 +9,8 @@ use fabrs::{Group, Result};
 use fabrs_testing::{KeyType, Sshd};
 
 use crate::answers::Answers;
+use crate::record::Record;
 use crate::support::{block, capture, client_of, connect, refused};
-
-/// A file of known hosts of the test's own, and the lines of config that name it.
-struct Record {
-    file: PathBuf,
-    strict: &'static str,
-}
-
-impl Record {
-    fn empty(sshd: &Sshd, strict: &'static str) -> Self {
-        Self { file: sshd.dir().join("recorded"), strict }
-    }
-
-    /// A record that holds `text`, in which `{host}` stands for the server's name.
-    fn of(sshd: &Sshd, strict: &'static str, text: &str) -> Self {
-        let record = Self::empty(sshd, strict);
-        let text = text.replace("{host}", &format!("[127.0.0.1]:{}", sshd.port()));
-        fs::write(&record.file, text).expect("the directory is ours");
-        record
-    }
-
-    fn lines(&self) -> String {
-        format!("UserKnownHostsFile {}\nStrictHostKeyChecking {}\n", self.file.display(), self.strict)
-    }
-
-    fn with(&self, strict: &'static str) -> Self {
-        Self { file: self.file.clone(), strict }
-    }
-
-    fn text(&self) -> String {
-        fs::read_to_string(&self.file).unwrap_or_default()
-    }
-
-    /// Connects, and tells what came of it.
-    async fn connect(&self, sshd: &Sshd) -> Result<()> {
-        client_of(sshd, &self.lines()).build().connect("host")?.connect().await
-    }
-}
 
 #[tokio::test]
 async fn an_unknown_key_is_refused_where_checking_is_strict() -> Result<()> {

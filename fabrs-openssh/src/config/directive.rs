@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::algorithms;
 use super::criteria::{self, Criterion};
 use super::jump::{self, Jump};
 use super::keyword::Keyword;
@@ -30,6 +31,8 @@ pub(super) struct HostPattern {
 #[derive(Clone, Debug)]
 pub(super) enum Setting {
     BatchMode(bool),
+    CaSignatureAlgorithms(Vec<String>),
+    CertificateFile(String),
     ConnectTimeout(Option<Duration>),
     ForwardAgent(bool),
     ForwardAgentSocket(String),
@@ -88,6 +91,8 @@ pub(super) fn parse(keyword: Keyword, name: &str, rest: &str) -> Result<Directiv
 fn single(keyword: Keyword, word: String) -> Result<Setting, Problem> {
     Ok(match keyword {
         Keyword::BatchMode => Setting::BatchMode(value::flag(&word)?),
+        Keyword::CaSignatureAlgorithms => Setting::CaSignatureAlgorithms(algorithms::ca_signatures(&word)?),
+        Keyword::CertificateFile => Setting::CertificateFile(word),
         Keyword::ConnectTimeout => Setting::ConnectTimeout(value::time(&word)?),
         // What is neither `yes` nor `no` is the path of a socket.
         Keyword::ForwardAgent => value::flag(&word).map_or(Setting::ForwardAgentSocket(word), Setting::ForwardAgent),

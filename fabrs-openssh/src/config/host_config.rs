@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::Warning;
 
+use super::algorithms;
 use super::jump::Jump;
 use super::value::StrictHostKeyChecking;
 
@@ -24,6 +25,9 @@ pub struct HostConfig {
     pub port: Option<u16>,
     /// The keys to offer, in order; empty after `IdentityFile none`. See [`Self::default_identity_files`].
     pub identity_files: Option<Vec<PathBuf>>,
+    /// The certificates to log in with, in order. Where none is set, `ssh` looks for one beside each key, with
+    /// `-cert.pub` at the end of its name.
+    pub certificate_files: Option<Vec<PathBuf>>,
     /// Whether only `identity_files` are offered, and not whatever else the agent holds. `ssh` takes no.
     pub identities_only: Option<bool>,
     /// Which agent to ask. `ssh` takes [`IdentityAgent::Environment`].
@@ -35,6 +39,9 @@ pub struct HostConfig {
     pub global_known_hosts_files: Option<Vec<PathBuf>>,
     /// What to do with a host key that is not on record. `ssh` asks.
     pub strict_host_key_checking: Option<StrictHostKeyChecking>,
+    /// The algorithms by which an authority may sign a host's certificate. See
+    /// [`Self::default_ca_signature_algorithms`].
+    pub ca_signature_algorithms: Option<Vec<String>>,
     /// The name, in lower case, under which the host's key is recorded, whatever its address and port.
     pub host_key_alias: Option<String>,
     /// Whether names are hashed when they are recorded. `ssh` takes no.
@@ -99,6 +106,11 @@ impl HostConfig {
     pub fn default_identity_files(home: impl AsRef<Path>) -> Vec<PathBuf> {
         let names = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_xmss", "id_dsa"];
         names.iter().map(|name| home.as_ref().join(".ssh").join(name)).collect()
+    }
+
+    /// Lists the algorithms that `ssh` accepts where no `CASignatureAlgorithms` is set.
+    pub fn default_ca_signature_algorithms() -> Vec<String> {
+        algorithms::CA_SIGNATURES.iter().copied().map(str::to_owned).collect()
     }
 
     /// Lists the files that `ssh` reads where no `UserKnownHostsFile` is set.

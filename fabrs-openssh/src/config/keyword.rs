@@ -4,6 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keyword {
     BatchMode,
+    CaSignatureAlgorithms,
+    CertificateFile,
     ConnectTimeout,
     ForwardAgent,
     GlobalKnownHostsFile,
@@ -37,6 +39,8 @@ pub(super) enum Keyword {
 pub(super) fn find(name: &str) -> Option<Keyword> {
     Some(match name {
         "batchmode" => Keyword::BatchMode,
+        "casignaturealgorithms" => Keyword::CaSignatureAlgorithms,
+        "certificatefile" => Keyword::CertificateFile,
         "connecttimeout" => Keyword::ConnectTimeout,
         "forwardagent" => Keyword::ForwardAgent,
         "globalknownhostsfile" => Keyword::GlobalKnownHostsFile,
@@ -81,8 +85,6 @@ const OTHER: &[&str] = &[
     "canonicalizehostname",
     "canonicalizemaxdots",
     "canonicalizepermittedcnames",
-    "casignaturealgorithms",
-    "certificatefile",
     "channeltimeout",
     "checkhostip",
     "cipher",

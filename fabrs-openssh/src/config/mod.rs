@@ -12,6 +12,7 @@
 //! - names are not canonicalized (`CanonicalizeHostname`), since that needs a name server;
 //! - a jump host is never reached through itself, see [`HostConfig::proxy_jump`].
 
+mod algorithms;
 mod criteria;
 mod directive;
 mod expand;

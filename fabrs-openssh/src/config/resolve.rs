@@ -10,7 +10,7 @@ use super::directive::HostPattern;
 use super::expand::{self, Tokens};
 use super::host_config::{ForwardAgent, HostConfig, IdentityAgent};
 use super::jump::Jump;
-use super::load::{Content, ParsedFile, SshConfig};
+use super::load::{Content, Origin, ParsedFile, SshConfig};
 use super::query::Query;
 use super::values::{Raw, Values};
 
@@ -194,12 +194,11 @@ fn expanded(values: &Values, tokens: &Tokens<'_>) -> Result<HostConfig, Error> {
     let all = |files: &Option<Vec<Raw>>, expand: &dyn Fn(&Raw) -> Result<PathBuf, Error>| {
         files.as_ref().map(|files| files.iter().map(expand).collect::<Result<Vec<_>, _>>()).transpose()
     };
-    let identity_files: Vec<PathBuf> = values
-        .identity_files
-        .iter()
-        .filter(|(raw, _)| !raw.value.eq_ignore_ascii_case("none"))
-        .map(|(raw, _)| path(raw))
-        .collect::<Result<_, _>>()?;
+    let accumulated = |files: &[(Raw, Origin)]| {
+        let named = files.iter().filter(|(raw, _)| !raw.value.eq_ignore_ascii_case("none"));
+        let paths = named.map(|(raw, _)| path(raw)).collect::<Result<Vec<_>, _>>();
+        paths.map(|paths| (!files.is_empty()).then_some(paths))
+    };
     let forward_agent = match (values.forward_agent, &values.forward_agent_socket) {
         (None, _) => None,
         (Some(false), _) => Some(ForwardAgent::No),
@@ -212,12 +211,14 @@ fn expanded(values: &Values, tokens: &Tokens<'_>) -> Result<HostConfig, Error> {
     Ok(HostConfig {
         user: values.user.clone(),
         port: values.port,
-        identity_files: (!values.identity_files.is_empty()).then_some(identity_files),
+        certificate_files: accumulated(&values.certificate_files)?,
+        identity_files: accumulated(&values.identity_files)?,
         identities_only: values.identities_only,
         identity_agent: values.identity_agent.as_ref().map(|raw| identity_agent(raw, tokens)).transpose()?,
         user_known_hosts_files: all(&values.user_known_hosts_files, &path)?,
         global_known_hosts_files: all(&values.global_known_hosts_files, &home)?,
         strict_host_key_checking: values.strict_host_key_checking,
+        ca_signature_algorithms: values.ca_signature_algorithms.clone(),
         hash_known_hosts: values.hash_known_hosts,
         connect_timeout: values.connect_timeout,
         server_alive_interval: values.server_alive_interval,

@@ -23,6 +23,8 @@ pub(super) struct Values {
     pub(super) hostname: Option<Raw>,
     pub(super) user: Option<String>,
     pub(super) port: Option<u16>,
+    pub(super) ca_signature_algorithms: Option<Vec<String>>,
+    pub(super) certificate_files: Vec<(Raw, Origin)>,
     pub(super) identity_files: Vec<(Raw, Origin)>,
     pub(super) identities_only: Option<bool>,
     pub(super) identity_agent: Option<Raw>,
@@ -53,6 +55,8 @@ impl Values {
         let raw = |value: &String| Raw { value: value.clone(), at: at.clone() };
         match setting {
             Setting::BatchMode(flag) => first(&mut self.batch_mode, flag),
+            Setting::CaSignatureAlgorithms(names) => first(&mut self.ca_signature_algorithms, names),
+            Setting::CertificateFile(file) => add(&mut self.certificate_files, raw(file), origin),
             // `none` leaves a time unset, so that a later line can still set it.
             Setting::ConnectTimeout(time) => self.connect_timeout = self.connect_timeout.or(*time),
             Setting::ServerAliveInterval(time) => self.server_alive_interval = self.server_alive_interval.or(*time),
@@ -73,7 +77,7 @@ impl Values {
             Setting::Hostname(name) => first(&mut self.hostname, &raw(name)),
             Setting::IdentitiesOnly(flag) => first(&mut self.identities_only, flag),
             Setting::IdentityAgent(agent) => first(&mut self.identity_agent, &raw(agent)),
-            Setting::IdentityFile(file) => self.add_identity_file(raw(file), origin),
+            Setting::IdentityFile(file) => add(&mut self.identity_files, raw(file), origin),
             Setting::IgnoreUnknown(list) => first(&mut self.ignore_unknown, list),
             Setting::KbdInteractiveAuthentication(flag) => first(&mut self.kbd_interactive_authentication, flag),
             Setting::PasswordAuthentication(flag) => first(&mut self.password_authentication, flag),
@@ -101,12 +105,13 @@ impl Values {
             first(&mut self.proxy_command, &"none".to_owned());
         }
     }
+}
 
-    fn add_identity_file(&mut self, file: Raw, origin: Origin) {
-        let known = |(other, from): &(Raw, Origin)| other.value == file.value && *from == origin;
-        if !self.identity_files.iter().any(known) {
-            self.identity_files.push((file, origin));
-        }
+/// Adds a file to those that accumulate, each once.
+fn add(files: &mut Vec<(Raw, Origin)>, file: Raw, origin: Origin) {
+    let known = |(other, from): &(Raw, Origin)| other.value == file.value && *from == origin;
+    if !files.iter().any(known) {
+        files.push((file, origin));
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::{Error, Location, Warning};
 
-use super::entry::{Entry, Marker};
+use super::entry::Entry;
 use super::host_key::HostKey;
 use super::host_name::HostName;
 use super::verdict::Verdict;
@@ -63,6 +63,11 @@ impl KnownHosts {
         &self.broken
     }
 
+    /// All entries, in order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
     /// All entries about a host, markers included, in order.
     pub fn entries_for(&self, name: &HostName) -> impl Iterator<Item = &Entry> {
         let name = name.to_string();
@@ -75,8 +80,8 @@ impl KnownHosts {
     /// other than 22 goes by `[host]:port`; where nothing is on record for that, a key that is on record for `host`
     /// is known as well, and one that was withdrawn for `host` is revoked (of that `ssh` only warns).
     ///
-    /// Certificates are not checked here: pass the key that one is about, or compare its signer with
-    /// [`Self::authorities_for`].
+    /// A certificate is judged by [`Self::judge`]; one that does not count leaves the key that it is about, which is
+    /// then looked up here.
     pub fn lookup(&self, name: &HostName, key: &HostKey) -> Verdict {
         match (self.lookup_exactly(name, key), name.without_port()) {
             (Verdict::Unknown, Some(name)) => match self.lookup_exactly(&name, key) {
@@ -89,10 +94,8 @@ impl KnownHosts {
     }
 
     fn lookup_exactly(&self, name: &HostName, key: &HostKey) -> Verdict {
-        let (marked, plain): (Vec<&Entry>, Vec<&Entry>) =
-            self.entries_for(name).partition(|entry| entry.marker.is_some());
-        let revoked = |entry: &&&Entry| entry.marker == Some(Marker::Revoked) && entry.key == *key;
-        if let Some(entry) = marked.iter().find(revoked) {
+        let plain: Vec<&Entry> = self.entries_for(name).filter(|entry| entry.marker.is_none()).collect();
+        if let Some(entry) = self.revoked(name, key) {
             return Verdict::Revoked { at: entry.at.clone() };
         }
         if let Some(entry) = plain.iter().find(|entry| entry.key == *key) {
@@ -115,31 +118,13 @@ impl KnownHosts {
     pub fn algorithms_for(&self, name: &HostName) -> Vec<String> {
         let mut algorithms: Vec<String> = Vec::new();
         for entry in self.entries_for(name).filter(|entry| entry.marker.is_none()) {
-            if !algorithms.iter().any(|known| known == entry.key.algorithm()) && !self.is_revoked(name, &entry.key) {
+            if !algorithms.iter().any(|known| known == entry.key.algorithm())
+                && self.revoked(name, &entry.key).is_none()
+            {
                 algorithms.push(entry.key.algorithm().to_owned());
             }
         }
         algorithms
-    }
-
-    /// Lists the keys that may sign a host's certificate; revoked ones do not count.
-    ///
-    /// As for plain keys, those of `host` stand in where there are none for `[host]:port`.
-    pub fn authorities_for(&self, name: &HostName) -> Vec<&Entry> {
-        let authorities = |name: &HostName| -> Vec<&Entry> {
-            self.entries_for(name)
-                .filter(|entry| entry.marker == Some(Marker::CertAuthority) && !self.is_revoked(name, &entry.key))
-                .collect()
-        };
-        let found = authorities(name);
-        match name.without_port() {
-            Some(name) if found.is_empty() => authorities(&name),
-            _ => found,
-        }
-    }
-
-    fn is_revoked(&self, name: &HostName, key: &HostKey) -> bool {
-        self.entries_for(name).any(|entry| entry.marker == Some(Marker::Revoked) && entry.key == *key)
     }
 }
 
@@ -244,23 +229,6 @@ mod tests {
         let known = known(&["web rsa1", "web ed1", "web rsa2", "web ed2", "db ed1", "@cert-authority web ed3"]);
         assert_eq!(known.algorithms_for(&HostName::new("web", 22)), ["ssh-rsa", "ssh-ed25519"]);
         assert!(known.algorithms_for(&HostName::new("web", 2222)).is_empty());
-    }
-
-    #[test]
-    fn authorities_are_listed_for_their_hosts() {
-        let known = known(&[
-            "@cert-authority *.example.com,!bad.example.com ed1",
-            "@cert-authority * ed2",
-            "@revoked * ed2",
-            "@cert-authority [web.example.com]:2222 ed3",
-        ]);
-        let lines = |name: &HostName| -> Vec<usize> {
-            known.authorities_for(name).iter().map(|entry| entry.at().line).collect()
-        };
-        assert_eq!(lines(&HostName::new("web.example.com", 22)), [1]);
-        assert_eq!(lines(&HostName::new("web.example.com", 2222)), [4]);
-        assert_eq!(lines(&HostName::new("db.example.com", 2222)), [1]);
-        assert!(lines(&HostName::new("bad.example.com", 22)).is_empty());
     }
 
     #[test]

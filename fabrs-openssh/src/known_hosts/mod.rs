@@ -2,10 +2,12 @@
 //!
 //! A connection reads the files into [`KnownHosts`], asks [`KnownHosts::algorithms_for`] which kinds of key to ask
 //! the server for, and holds the key that it is shown against [`KnownHosts::lookup`]. What the user or a setting then
-//! accepts is recorded with [`entry_line`] and [`append`]. What a [`Verdict`] leads to is the caller's decision;
+//! accepts is recorded with [`entry_line`] and [`append`]. Where [`KnownHosts::may_vouch`] says so it asks for
+//! certificates first, and holds the one that it is shown against [`KnownHosts::judge`]. What a [`Verdict`] leads to is the caller's decision;
 //! nothing here accepts a key.
 
 mod append;
+mod authority;
 mod entry;
 mod host_key;
 mod host_name;
@@ -14,6 +16,7 @@ mod lookup;
 mod verdict;
 
 pub use append::{append, entry_line};
+pub use authority::Judgement;
 pub use entry::{Entry, Marker};
 pub use host_key::{HostKey, fingerprint_sha256};
 pub use host_name::HostName;

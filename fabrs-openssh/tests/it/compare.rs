@@ -64,6 +64,11 @@ pub(crate) fn in_words_of_ssh(config: &HostConfig, me: &Me) -> Answer {
         answer.insert(keyword.to_owned(), vec![value]);
     }
     let keys = config.identity_files.clone().unwrap_or_else(|| HostConfig::default_identity_files(&me.home));
+    let signatures = config.ca_signature_algorithms.clone();
+    let signatures = signatures.unwrap_or_else(HostConfig::default_ca_signature_algorithms);
+    answer.insert("casignaturealgorithms".to_owned(), vec![signatures.join(",")]);
+    let certificates = config.certificate_files.iter().flatten();
+    answer.insert("certificatefile".to_owned(), certificates.map(|file| file.to_string_lossy().into_owned()).collect());
     answer.insert("identityfile".to_owned(), keys.iter().map(|key| key.to_string_lossy().into_owned()).collect());
     answer
 }
@@ -89,7 +94,9 @@ pub(crate) fn evened_out(mut answer: Answer, ours: &Answer, me: &Me) -> Answer {
         let chain: Vec<Jump> = value.split(',').map(|jump| jump.parse().expect("ssh prints jump hosts")).collect();
         *value = shown(&chain);
     }
-    answer.entry("identityfile".to_owned()).or_default().retain(|key| key != "none");
+    for keyword in ["certificatefile", "identityfile"] {
+        answer.entry(keyword.to_owned()).or_default().retain(|file| file != "none");
+    }
     answer.retain(|keyword, _| is_ours(keyword) || ["hostkeyalias", "proxycommand", "proxyjump"].contains(&&**keyword));
     answer
 }

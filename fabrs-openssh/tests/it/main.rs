@@ -7,5 +7,6 @@ mod known_hosts;
 mod openssh;
 mod panics;
 mod random_config;
+mod random_known_hosts;
 mod resolve;
 mod ssh_config;

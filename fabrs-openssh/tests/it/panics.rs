@@ -1,7 +1,8 @@
 //! No text, however odd, makes a parser panic.
 
+use fabrs_openssh::certificate::{HostCertificate, Validity};
 use fabrs_openssh::config::{Jump, Query, SshConfig};
-use fabrs_openssh::known_hosts::{HostKey, HostName, KnownHosts, entry_line};
+use fabrs_openssh::known_hosts::{HostKey, HostName, Judgement, KnownHosts, entry_line};
 use proptest::prelude::*;
 
 /// Text that looks like a configuration often enough to get past the first check.
@@ -85,6 +86,29 @@ proptest! {
         if let Ok(key) = HostKey::from_blob(blob) {
             let _ = known.lookup(&name, &key);
         }
+    }
+
+    #[test]
+    fn any_certificate_is_judged(
+        names in prop::collection::vec(any::<String>(), 0..12),
+        host in any::<String>(),
+        (from, until, now) in any::<(u64, u64, u64)>(),
+        is_for_host in any::<bool>(),
+        critical_options in prop::collection::vec(any::<String>(), 0..3),
+        signature_algorithm in any::<String>(),
+        lists in "[-+^]?([a-z0-9-]{0,12},?){0,4}",
+    ) {
+        let key = HostKey::from_blob(*b"\0\0\0\x0bssh-ed25519\0\0\0\x01x").expect("a key");
+        let known = KnownHosts::parse(&format!("@cert-authority * {key}"), "known_hosts");
+        let validity = Validity { from, until };
+        let shown = HostCertificate {
+            authority: key.clone(), key, is_for_host, names, validity, critical_options, signature_algorithm,
+        };
+        let judgement = known.judge(&HostName::new(host, 22), &shown, now, std::slice::from_ref(&shown.signature_algorithm));
+        if let Judgement::Flawed { flaw, .. } = judgement {
+            prop_assert!(!flaw.to_string().contains(char::is_control));
+        }
+        let _ = SshConfig::parse(&format!("CASignatureAlgorithms {lists}"), "config");
     }
 
     #[test]

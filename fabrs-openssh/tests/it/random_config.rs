@@ -35,6 +35,9 @@ fn line() -> impl Strategy<Value = String> {
         prop::sample::select(vec!["jump", "a@jump:23,b"]).prop_map(|jump| ("ProxyJump", jump.to_owned())),
         prop::sample::select(vec!["nc %h %p", "none"]).prop_map(|command| ("ProxyCommand", command.to_owned())),
         prop::sample::select(vec!["5", "1m", "none", "0"]).prop_map(|time| ("ConnectTimeout", time.to_owned())),
+        files().prop_map(|file| ("CertificateFile", file.to_owned())),
+        prop::sample::select(vec!["+ssh-rsa", "-ecdsa*", "ssh-ed25519,rsa*"])
+            .prop_map(|list| ("CASignatureAlgorithms", list.to_owned())),
         prop::sample::select(vec!["Shop", "web1"]).prop_map(|alias| ("HostKeyAlias", alias.to_owned())),
     ];
     prop_oneof![

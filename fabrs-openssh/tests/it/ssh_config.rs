@@ -90,6 +90,28 @@ fn known_hosts_settings_are_the_same() {
 }
 
 #[test]
+fn certificates_accumulate_and_their_signatures_are_listed() {
+    agree("CertificateFile ~/a\nHost web1\n CertificateFile /k/b\nHost *\n CertificateFile ~/a\n", &["web1", "db1"]);
+    agree("CertificateFile none\n", &["web1"]);
+    for list in [
+        "ssh-ed25519",
+        "rsa-sha2-256,ssh-ed25519,rsa-sha2-256",
+        "ecdsa-*,ssh-rsa",
+        "+ssh-rsa",
+        "+ssh-ed25519,ssh-dss",
+        "-ecdsa-*,rsa-sha2-256",
+        "-nothing",
+        "^ssh-rsa,rsa-sha2-512",
+        "ssh-ed25519,ssh-rsa-cert-v01@openssh.com",
+    ] {
+        agree(
+            &format!("Host web1\n CASignatureAlgorithms {list}\nHost *\n CASignatureAlgorithms ssh-rsa\n"),
+            &["web1", "db1"],
+        );
+    }
+}
+
+#[test]
 fn switches_are_the_same_under_old_names_too() {
     agree(
         "BatchMode yes\nServerAliveInterval 5\nPasswordAuthentication no\nChallengeResponseAuthentication \
@@ -142,6 +164,11 @@ fn what_ssh_refuses_is_refused_with_file_and_line() {
         "StrictHostKeyChecking maybe",
         "BatchMode perhaps",
         "ConnectTimeout soon",
+        "CASignatureAlgorithms foo",
+        "CASignatureAlgorithms +",
+        "CASignatureAlgorithms ssh-ed25519,Ssh-rsa",
+        "CertificateFile",
+        "CertificateFile a b",
         "ServerAliveCountMax x",
         "User \"open",
         "User \"\"",

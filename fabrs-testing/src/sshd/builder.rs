@@ -13,6 +13,7 @@ pub struct Builder {
     pub(super) aliases: Vec<String>,
     pub(super) authorized: Vec<String>,
     pub(super) host_ca: Option<Key>,
+    pub(super) host_certificate: Vec<String>,
     pub(super) host_keys: Vec<KeyType>,
     pub(super) identity: KeyType,
     pub(super) key_options: String,
@@ -31,6 +32,7 @@ impl Builder {
             aliases: vec!["host".to_owned()],
             authorized: Vec::new(),
             host_ca: None,
+            host_certificate: Vec::new(),
             host_keys: vec![KeyType::Ed25519],
             identity: KeyType::Ed25519,
             key_options: String::new(),
@@ -66,6 +68,13 @@ impl Builder {
     /// Signs the host key with this authority; `known_hosts` then trusts only the authority.
     pub fn host_ca(mut self, authority: &Key) -> Self {
         self.host_ca = Some(authority.clone());
+        self
+    }
+
+    /// Makes the certificate that [`Builder::host_ca`] asks for with these arguments of `ssh-keygen`, rather than as one
+    /// of a host for its addresses: `-h -n NAME -V FROM:UNTIL -O OPTION`.
+    pub fn host_certificate<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        self.host_certificate = arguments.into_iter().map(str::to_owned).collect();
         self
     }
 

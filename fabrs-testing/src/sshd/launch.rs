@@ -109,8 +109,13 @@ impl Sshd {
         if let Some(authority) = &self.settings.host_ca {
             let names: Vec<String> = self.settings.listen.iter().map(ToString::to_string).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let arguments: Vec<&str> = self.settings.host_certificate.iter().map(String::as_str).collect();
             for key in &self.host_keys {
-                key.certify_host(authority, &names);
+                if arguments.is_empty() {
+                    key.certify_host(authority, &names);
+                } else {
+                    key.certify(authority, &arguments);
+                }
             }
         }
     }

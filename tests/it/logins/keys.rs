@@ -141,3 +141,22 @@ async fn a_key_that_was_typed_is_offered_first_and_each_key_once() -> Result<()>
     Client::builder().settings(typed).build().connect("host")?.run("true").await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn keys_that_were_typed_go_before_those_of_the_config_in_their_order_each_once() -> Result<()> {
+    let sshd = Sshd::builder().option("MaxAuthTries", "10").start();
+    let others = ["one", "two", "three"].map(|name| Key::generate(sshd.dir().join(name), KeyType::Ed25519, ""));
+    let [one, two, three] = &others;
+    let config = named(&[two.clone(), three.clone(), one.clone()]);
+    let mut typed = settings(&ssh_config(&sshd, &config));
+    typed.identities = [one, two, one].map(|key| key.path().to_owned()).to_vec();
+    Client::builder().settings(typed).build().connect("host")?.run("true").await?;
+    let log = sshd.log();
+    let tried: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("Failed publickey") || line.contains("Accepted publickey"))
+        .filter_map(|line| line.split(' ').find(|word| word.starts_with("SHA256:")))
+        .collect();
+    assert_eq!(tried, [one, two, three, sshd.identity_key()].map(Key::fingerprint), "{log}");
+    Ok(())
+}

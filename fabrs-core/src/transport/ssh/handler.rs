@@ -8,6 +8,7 @@ use russh::keys::PublicKeyOrCertificate;
 use russh::{Channel, ChannelOpenFailure};
 use tokio::sync::watch;
 
+use super::foreign;
 use super::host_key::HostKeys;
 use crate::error::Error;
 
@@ -96,7 +97,7 @@ impl client::Handler for Handler {
 
     async fn disconnected(&mut self, reason: DisconnectReason<Ended>) -> Result<(), Ended> {
         let text = match &reason {
-            DisconnectReason::ReceivedDisconnect(info) => format!("the server said: {}", info.message),
+            DisconnectReason::ReceivedDisconnect(info) => format!("the server said: {}", foreign::line(&info.message)),
             DisconnectReason::Error(Ended::Protocol(russh::Error::KeepaliveTimeout)) => {
                 "the server did not answer three keepalives in a row".to_owned()
             }

@@ -1,6 +1,7 @@
 //! Whether the key a server shows is the one on record.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +10,7 @@ use fabrs_openssh::config::StrictHostKeyChecking;
 use fabrs_openssh::known_hosts::{self, HostKey, KnownHosts, SALT_LEN, Verdict};
 use russh::keys::PublicKeyOrCertificate;
 
+use super::host_certificate::{self, Aside, Credit};
 use super::settings::SshSettings;
 use super::target::Target;
 use crate::error::{Error, ErrorKind, Result};
@@ -65,9 +67,18 @@ impl HostKeys {
 
     /// Accepts the key or says why not.
     pub(super) async fn check(&self, shown: &PublicKeyOrCertificate) -> Result<()> {
+        let aside = match shown.certificate() {
+            Some(certificate) => match host_certificate::judge(certificate, &*self.known()?, &self.target.trust) {
+                Credit::Vouched => return Ok(()),
+                Credit::Refused { what, cause } => return Err(self.refuse(what.to_owned()).caused_by(Cause(cause))),
+                Credit::Aside(aside) => Some(aside),
+            },
+            None => None,
+        };
         let blob = shown.public_key().to_bytes().map_err(|source| self.unreadable().caused_by(source))?;
         let key = HostKey::from_blob(blob).map_err(|source| self.unreadable().caused_by(source))?;
-        if self.is_accepted(&key)? {
+        if self.is_accepted(&key, aside.as_ref())? {
+            self.tell_of(aside.as_ref());
             return Ok(());
         }
         // Waiting for the answer to another host's question is no silence of this server.
@@ -75,75 +86,104 @@ impl HostKeys {
         let mut declined = self.settings.known_hosts.asking.lock().await;
         self.check.asking.store(false, Ordering::Relaxed);
         // Another connection to the same name may have been answered while this one waited.
-        if self.is_accepted(&key)? {
-            return Ok(());
+        if !self.is_accepted(&key, aside.as_ref())? {
+            self.unknown(&key, aside.as_ref(), &mut declined).await?;
         }
-        self.unknown(&key, &mut declined).await
+        self.tell_of(aside.as_ref());
+        Ok(())
+    }
+
+    /// Tells of a certificate that should have counted, though its key was accepted.
+    fn tell_of(&self, aside: Option<&Aside>) {
+        if let Some(aside) = aside.filter(|aside| aside.hint.is_some()) {
+            let text = format!("its certificate {}: its key was checked instead", aside.text);
+            self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
+        }
+    }
+
+    fn known(&self) -> Result<Arc<KnownHosts>> {
+        self.settings.known_hosts(&self.target.trust.files).map_err(|error| error.on(&self.target.host))
     }
 
     /// Judges the key by what is on record; false where that says nothing.
-    fn is_accepted(&self, key: &HostKey) -> Result<bool> {
+    fn is_accepted(&self, key: &HostKey, aside: Option<&Aside>) -> Result<bool> {
         let trust = &self.target.trust;
-        let known = self.settings.known_hosts.load(&trust.files).map_err(|error| error.on(&self.target.host))?;
-        match known.lookup(&trust.name, key) {
+        match self.known()?.lookup(&trust.name, key) {
             Verdict::Known { .. } => Ok(true),
             Verdict::Unknown => Ok(false),
             Verdict::Revoked { at } => Err(self
                 .refuse(format!("the host's {} key is revoked", key.algorithm()))
-                .caused_by(OnRecord { what: "revoked", at: at.to_string(), shown: key.fingerprint() })),
-            Verdict::Changed { at, algorithm } => self.changed(key, &at.to_string(), &algorithm).map(|()| true),
+                .caused_by(Cause(format!("revoked in {at}; the host shows {}", key.fingerprint())))),
+            Verdict::Changed { at, algorithm } => self.changed(key, aside, &at.to_string(), &algorithm).map(|()| true),
             // As for ssh: we asked for the types on record first, so a server that shows another has none of them.
             Verdict::OtherType { recorded } => {
                 let types: Vec<String> = recorded.iter().map(|(name, at)| format!("{at} ({name})")).collect();
-                self.changed(key, &types.join(", "), key.algorithm()).map(|()| true)
+                self.changed(key, aside, &types.join(", "), key.algorithm()).map(|()| true)
             }
         }
     }
 
-    fn changed(&self, key: &HostKey, at: &str, algorithm: &str) -> Result<()> {
+    fn changed(&self, key: &HostKey, aside: Option<&Aside>, at: &str, algorithm: &str) -> Result<()> {
         if self.target.trust.strict == StrictHostKeyChecking::No {
             let text = format!("the host's {algorithm} key is not the one in {at}; it is not checked");
             self.check.mistrusted.store(true, Ordering::Relaxed);
             self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
             return Ok(());
         }
-        let cause = OnRecord { what: "another key is on record", at: at.to_owned(), shown: key.fingerprint() };
+        let mut cause = format!("another key is on record in {at}; the host shows {}", key.fingerprint());
+        if let Some(aside) = aside {
+            let _ = write!(cause, "; its certificate {}", aside.text);
+        }
         Err(self
             .refuse(format!("the host's {algorithm} key has changed"))
-            .caused_by(cause)
+            .caused_by(Cause(cause))
             .hint(format!("if the change is known to be right: `ssh-keygen -R '{}'`", self.target.trust.name)))
     }
 
     /// Decides about a key that is on no record.
-    async fn unknown(&self, key: &HostKey, declined: &mut HashSet<(String, String)>) -> Result<()> {
+    async fn unknown(
+        &self,
+        key: &HostKey,
+        aside: Option<&Aside>,
+        declined: &mut HashSet<(String, String)>,
+    ) -> Result<()> {
         let trust = &self.target.trust;
         match trust.strict {
             StrictHostKeyChecking::No | StrictHostKeyChecking::AcceptNew => self.record(key),
             StrictHostKeyChecking::Ask if trust.may_ask => {
                 let shown = (trust.name.to_string(), key.fingerprint());
-                if declined.contains(&shown) || !self.ask(key).await? {
+                if declined.contains(&shown) || !self.ask(key, aside).await? {
                     declined.insert(shown);
                     return Err(self.refuse("the host's key was not accepted".to_owned()));
                 }
                 self.record(key)
             }
             StrictHostKeyChecking::Ask | StrictHostKeyChecking::Yes => {
-                let what = format!("the host's {} key is not known", key.algorithm());
-                let shown = Shown(key.fingerprint());
-                Err(self.refuse(what).caused_by(shown).hint(format!(
+                let mut what = format!("the host's {} key is not known", key.algorithm());
+                let mut cause = format!("it shows {}", key.fingerprint());
+                let mut hint = format!(
                     "compare the fingerprint, then connect once with `ssh {}`, or set `StrictHostKeyChecking accept-new`",
                     self.target.host
-                )))
+                );
+                if let Some(aside) = aside {
+                    cause = format!("its certificate {}; its key, {}, is on no record", aside.text, key.fingerprint());
+                    if let Some(advice) = aside.hint {
+                        "the host's certificate does not count".clone_into(&mut what);
+                        advice.clone_into(&mut hint);
+                    }
+                }
+                Err(self.refuse(what).caused_by(Cause(cause)).hint(hint))
             }
         }
     }
 
     /// Asks a person whether the key is the host's.
-    async fn ask(&self, key: &HostKey) -> Result<bool> {
+    async fn ask(&self, key: &HostKey, aside: Option<&Aside>) -> Result<bool> {
         let name = &self.target.trust.name;
         let mut question = format!(
-            "the host `{name}` shows a {} key that is not known.\nfingerprint: {}\naccept and record it? [yes/no] ",
+            "the host `{name}` shows a {} key that is not known.\n{}fingerprint: {}\naccept and record it? [yes/no] ",
             key.algorithm(),
+            aside.map_or_else(String::new, |aside| format!("its certificate {}.\n", aside.text)),
             key.fingerprint()
         );
         self.check.asking.store(true, Ordering::Relaxed);
@@ -192,16 +232,7 @@ fn salt() -> Result<[u8; SALT_LEN]> {
     Ok(salt)
 }
 
-/// What stands on record against the key that was shown.
+/// Why a host is not trusted.
 #[derive(Debug, thiserror::Error)]
-#[error("{what} in {at}; the host shows {shown}")]
-struct OnRecord {
-    what: &'static str,
-    at: String,
-    shown: String,
-}
-
-/// A key that stands on no record.
-#[derive(Debug, thiserror::Error)]
-#[error("it shows {0}")]
-struct Shown(String);
+#[error("{0}")]
+struct Cause(String);

@@ -189,7 +189,8 @@ impl Link {
     }
 
     fn protocol(&self) -> Result<client::Config> {
-        let known = self.settings.known_hosts.load(&self.target.trust.files);
+        let name = &self.target.trust.name;
+        let known = self.settings.known_hosts(&self.target.trust.files);
         let known = known.map_err(|error| error.on(&self.target.host))?;
         Ok(client::Config {
             window_size: WINDOW,
@@ -197,7 +198,7 @@ impl Link {
             keepalive_interval: self.target.keepalive,
             keepalive_max: self.target.keepalive_max,
             nodelay: true,
-            preferred: preferred(&known.algorithms_for(&self.target.trust.name)),
+            preferred: preferred(&known.algorithms_for(name), known.may_vouch(name)),
             ..client::Config::default()
         })
     }
@@ -231,8 +232,9 @@ fn chance() -> u8 {
 }
 
 /// Returns the algorithms in the order of our liking: of host keys those on record first, as ssh does, so that a server
-/// with several is asked for one that can be checked; of ciphers AES-GCM where the processor has it.
-fn preferred(recorded: &[String]) -> Preferred {
+/// with several is asked for one that can be checked, and before all for a certificate where one may be vouched for; of
+/// ciphers AES-GCM where the processor has it.
+fn preferred(recorded: &[String], certificates: bool) -> Preferred {
     let mut preferred = Preferred::default();
     let matches = |name: &str| {
         recorded.iter().any(|known| known == name || (known == "ssh-rsa" && name.starts_with("rsa-sha2-")))
@@ -240,6 +242,11 @@ fn preferred(recorded: &[String]) -> Preferred {
     let (mut first, rest): (Vec<_>, Vec<_>) =
         preferred.key.iter().cloned().partition(|algorithm| matches(algorithm.as_str()));
     first.extend(rest);
+    if certificates {
+        // A host that proves itself by SHA-1 proves nothing.
+        let safe = first.iter().filter(|algorithm| algorithm.as_str() != "ssh-rsa").cloned();
+        preferred.host_key_certificates = safe.collect();
+    }
     preferred.key = first.into();
     if has_aes() {
         let gcm = [cipher::AES_128_GCM, cipher::AES_256_GCM];

@@ -6,7 +6,9 @@
 
 mod dial;
 mod feed;
+mod foreign;
 mod handler;
+mod host_certificate;
 mod host_key;
 mod keys;
 mod lifeline;
@@ -20,6 +22,7 @@ mod slots;
 mod target;
 mod tcp;
 mod tunnel;
+mod user_certificate;
 mod wire;
 
 pub use dial::OpenSsh;

@@ -1,16 +1,19 @@
 //! What all SSH connections of a client share.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use fabrs_openssh::Warning;
 use fabrs_openssh::config::{ConfigFiles, Query, SshConfig};
+use fabrs_openssh::known_hosts::KnownHosts;
 
 use super::host_key::KnownHostsFiles;
 use super::keys::Keyring;
 use crate::config::{Choice, Settings, SshConfigFrom, Variables};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Sink;
+use crate::event::{Event, Sink};
 use crate::host::Host;
 use crate::secret::Secret;
 use crate::transport::Ask;
@@ -31,6 +34,8 @@ pub struct SshSettings {
     pub(super) known_hosts: KnownHostsFiles,
     config_from: SshConfigFrom,
     config: OnceLock<Result<SshConfig>>,
+    /// What was said already of the lines of files.
+    warned: Mutex<HashSet<Warning>>,
 }
 
 impl SshSettings {
@@ -50,6 +55,7 @@ impl SshSettings {
             known_hosts: KnownHostsFiles::default(),
             config_from: settings.ssh_config.clone(),
             config: OnceLock::new(),
+            warned: Mutex::default(),
         }
     }
 
@@ -84,6 +90,20 @@ impl SshSettings {
         match host.port().or(port) {
             Some(port) => query.port(port),
             None => query,
+        }
+    }
+
+    /// Returns what is on record in these files, read once; lines that mean nothing are told of.
+    pub(super) fn known_hosts(&self, files: &[PathBuf]) -> Result<Arc<KnownHosts>> {
+        let known = self.known_hosts.load(files)?;
+        known.broken().iter().for_each(|warning| self.warn_once(warning));
+        Ok(known)
+    }
+
+    /// Tells of a line of a file that was passed over; the same for every host, so it is told once.
+    pub(super) fn warn_once(&self, warning: &Warning) {
+        if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(warning.clone()) {
+            self.sink.event(&Event::Warning { host: None, text: &warning.to_string() });
         }
     }
 

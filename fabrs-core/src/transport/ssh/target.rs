@@ -9,7 +9,6 @@ use fabrs_openssh::known_hosts::HostName;
 use super::settings::SshSettings;
 use crate::config::{Choice, Settings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
 use crate::host::Host;
 
 /// How often an idle server is asked whether it is there (`ServerAliveInterval`), where nothing else is configured.
@@ -42,6 +41,8 @@ pub(super) struct Trust {
     /// The user's file that a new key goes into.
     pub(super) record: Option<PathBuf>,
     pub(super) hash: bool,
+    /// The algorithms by which an authority may sign a host's certificate.
+    pub(super) ca_signatures: Vec<String>,
     /// Whether a question may be asked.
     pub(super) may_ask: bool,
 }
@@ -51,6 +52,8 @@ pub(super) struct Trust {
 pub(super) struct Login {
     /// Key files in the order in which they are tried.
     pub(super) identities: Vec<PathBuf>,
+    /// Certificate files in the order in which they are tried; where none is named, those beside the keys.
+    pub(super) certificates: Option<Vec<PathBuf>>,
     /// Whether the files were named, so that a missing one is worth a word.
     pub(super) named: bool,
     pub(super) agent: Option<PathBuf>,
@@ -81,9 +84,7 @@ pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> 
         .config()?
         .resolve(&settings.query(host, user.argument.as_ref(), port.argument))
         .map_err(|source| Error::new(ErrorKind::Config, "the ssh config can't be used").on(host).caused_by(source))?;
-    for warning in &config.warnings {
-        settings.sink.event(&Event::Warning { host: Some(host), text: &warning.to_string() });
-    }
+    config.warnings.iter().for_each(|warning| settings.warn_once(warning));
     let typed = purpose == Purpose::Work && settings.gateway.argument.is_some();
     if let Some(command) = config.proxy_command.as_deref().filter(|_| !typed) {
         let error = Error::new(ErrorKind::Config, format!("`ProxyCommand {command}` is not supported"));
@@ -148,6 +149,10 @@ fn trust(config: &HostConfig, port: u16, settings: &SshSettings, may_ask: bool) 
         files,
         record,
         hash: config.hash_known_hosts.unwrap_or(false),
+        ca_signatures: config
+            .ca_signature_algorithms
+            .clone()
+            .unwrap_or_else(HostConfig::default_ca_signature_algorithms),
         may_ask,
     }
 }
@@ -170,6 +175,7 @@ fn login(config: HostConfig, settings: &SshSettings, may_ask: bool) -> Login {
     identities.retain(|path| seen.insert(path.clone()));
     Login {
         identities,
+        certificates: config.certificate_files,
         named,
         agent,
         identities_only: config.identities_only.unwrap_or(false),

@@ -1,0 +1,97 @@
+//! Text that a server wrote, made safe to show: what a terminal would obey is spelled out.
+
+use std::fmt::Write as _;
+
+/// How much of a text is shown. A question needs less, and a hostile server must not fill the screen.
+const LONGEST: usize = 2000;
+
+/// Returns `text` with line ends as they are and every other character that moves, colours or reorders what is shown
+/// written as `\u{1b}`.
+pub(super) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len().min(LONGEST));
+    let text = text.replace("\r\n", "\n");
+    let mut characters = text.chars();
+    for character in characters.by_ref().take(LONGEST) {
+        match character {
+            '\n' => shown.push('\n'),
+            _ if is_obeyed(character) => shown.extend(character.escape_default()),
+            _ => shown.push(character),
+        }
+    }
+    let left = characters.count();
+    if left > 0 {
+        // Writing to a string can't fail.
+        let _ = write!(shown, "... ({left} more characters)");
+    }
+    shown
+}
+
+/// Returns `text` in one line, as [`printable`].
+pub(super) fn line(text: &str) -> String {
+    printable(text).replace('\n', "\\n")
+}
+
+/// Returns `text` with `name` in front of each of its lines, so that none of them passes for ours.
+pub(super) fn from(name: &str, text: &str) -> String {
+    let text = printable(text);
+    let lines = text.trim_end_matches('\n').split('\n').map(|line| format!("{name}: {line}"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Tells whether a terminal acts on a character rather than showing it: controls of both sets, and those that change
+/// the direction of text or stand for nothing that is seen.
+fn is_obeyed(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{from, is_obeyed, line, printable};
+
+    #[test]
+    fn what_a_terminal_would_obey_is_spelled_out() {
+        #[track_caller]
+        fn case(text: &str, expected: &str) {
+            assert_eq!(printable(text), expected, "{text:?}");
+        }
+        case("Password: ", "Password: ");
+        case("Passwort für José: ", "Passwort für José: ");
+        case("\x1b[2J\x1b]0;title\x07ok", "\\u{1b}[2J\\u{1b}]0;title\\u{7}ok");
+        case("\u{9b}2Jx\x7f\x08", "\\u{9b}2Jx\\u{7f}\\u{8}");
+        case("one\r\ntwo\rthree\tfour", "one\ntwo\\rthree\\tfour");
+        case("\u{202e}drowssap", "\\u{202e}drowssap");
+        case("a\u{200b}b\u{2066}c", "a\\u{200b}b\\u{2066}c");
+    }
+
+    #[test]
+    fn every_line_has_its_host_in_front() {
+        assert_eq!(from("web1", "Your password\r\nhas expired.\n"), "web1: Your password\nweb1: has expired.");
+        assert_eq!(from("web1", "\nweb2: Password: "), "web1: \nweb1: web2: Password: ");
+        assert_eq!(from("web1", "fabrs\rweb2: "), "web1: fabrs\\rweb2: ");
+    }
+
+    #[test]
+    fn one_line_stays_one() {
+        assert_eq!(line("gone\nerror: web2: all is lost"), "gone\\nerror: web2: all is lost");
+    }
+
+    #[test]
+    fn a_text_without_end_is_cut() {
+        let shown = printable(&"x".repeat(2_100));
+        assert!(shown.ends_with("x... (100 more characters)") && shown.len() < 2_100, "{}", shown.len());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_of_a_stranger_reaches_the_terminal_as_a_control(text in any::<String>(), bytes: Vec<u8>) {
+            for text in [text.as_str(), &String::from_utf8_lossy(&bytes)] {
+                prop_assert!(!printable(text).chars().any(|c| c != '\n' && is_obeyed(c)));
+                prop_assert!(!line(text).chars().any(is_obeyed));
+                prop_assert!(from("web1", text).split('\n').all(|line| line.starts_with("web1: ")));
+            }
+        }
+    }
+}

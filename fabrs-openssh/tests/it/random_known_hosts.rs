@@ -1,0 +1,163 @@
+//! `known_hosts`, held against `ssh-keygen`: files made up at random.
+
+use std::fs;
+use std::path::Path;
+
+use fabrs_openssh::known_hosts::{HostKey, HostName, KnownHosts, Verdict, entry_line};
+use proptest::prelude::*;
+
+use crate::openssh::run;
+
+/// An Ed25519 key: any 32 bytes are one.
+fn key(id: u8) -> HostKey {
+    let blob = [&b"\0\0\0\x0bssh-ed25519\0\0\0\x20"[..], &[id; 32]].concat();
+    HostKey::from_blob(blob).expect("the key is well formed")
+}
+
+/// The names that are looked up.
+fn asked() -> Vec<HostName> {
+    let named =
+        [("web1", 22), ("WEB1", 22), ("web2", 2222), ("web1", 2222), ("bad.example.com", 22), ("a.example.com", 22)];
+    let addresses = [("10.0.0.1", 22), ("::1", 22), ("::1", 2222), ("fe80::1%eth0", 22)];
+    named.iter().chain(&addresses).map(|(host, port)| HostName::new(host, *port)).collect()
+}
+
+/// Lines as people and programs write them, and some that mean nothing. Left out is what `ssh-keygen` takes for
+/// another thing than `ssh` does: a tab after a marker.
+fn line() -> impl Strategy<Value = String> {
+    let pattern = prop::sample::select(vec![
+        "web1",
+        "WEB1",
+        "web?",
+        "*",
+        "w*1",
+        "!web1",
+        "!web2",
+        "*.example.com",
+        "!bad.example.com",
+        "[web1]:2222",
+        "[web?]:*",
+        "10.0.0.1",
+        "10.0.0.*",
+        "::1",
+        "[::1]:2222",
+        "fe80::1%eth0",
+        "web[12]",
+        "!*",
+        "",
+    ]);
+    let hashed = (0..asked().len(), any::<[u8; 20]>()).prop_map(|(n, salt)| {
+        let line = entry_line(&asked()[n], &key(0), Some(&salt)).expect("a plain name");
+        line.split(' ').next().expect("splitting gives at least one part").to_owned()
+    });
+    let hosts = prop_oneof![
+        4 => prop::collection::vec(pattern, 1..4).prop_map(|patterns| patterns.join(",")),
+        1 => hashed,
+    ];
+    let blank = || prop::sample::select(vec![" ", "  ", "\t", " \t "]);
+    let marker = prop::sample::select(vec!["", "", "", "@revoked ", "@cert-authority  "]);
+    let end = prop::sample::select(vec!["", "\r", " a comment # here", "  ", "\tx\r"]);
+    let before = prop::sample::select(vec!["", "", "  ", "\t"]);
+    let good = (before, marker, hosts, blank(), 0u8..4, blank(), end).prop_map(
+        |(before, marker, hosts, blank, id, other, end)| {
+            let key = key(id).to_string().replace(' ', other);
+            format!("{before}{marker}{hosts}{blank}{key}{end}")
+        },
+    );
+    let odd = prop::sample::select(vec![
+        "",
+        "  ",
+        "# web1 ssh-ed25519 AAAA",
+        "web1",
+        "web1 ssh-ed25519",
+        "@unknown web1 ssh-ed25519 AAAA",
+        "web1 1024 35 123",
+        "|1|bad|bad ssh-ed25519 AAAA",
+        "@revoked",
+    ]);
+    prop_oneof![8 => good, 1 => odd.prop_map(str::to_owned)]
+}
+
+/// The lines that `ssh-keygen -F` finds.
+fn found(file: &Path, name: &HostName) -> Vec<usize> {
+    let file = file.to_str().expect("test directories have plain names");
+    let output = run("ssh-keygen", ["-F", &name.to_string(), "-f", file]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let number = |line: &str| line.split(" found: line ").nth(1)?.split(' ').next()?.parse().ok();
+    text.lines().filter_map(number).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_files_have_the_same_lines_for_a_host(lines in prop::collection::vec(line(), 0..12), ended: bool) {
+        let directory = tempfile::tempdir().expect("a directory for the test");
+        let file = directory.path().join("known_hosts");
+        fs::write(&file, lines.join("\n") + if ended { "\n" } else { "" }).expect("the test writes its file");
+        let known = KnownHosts::load([&file]).expect("the file can be read");
+        // A line that is broken behind its hosts is shown by `ssh-keygen`, and used by nobody.
+        let broken: Vec<usize> = known.broken().iter().map(|warning| warning.at.line).collect();
+        for name in asked() {
+            let ours: Vec<usize> = known.entries_for(&name).map(|entry| entry.at().line).collect();
+            let mut theirs = found(&file, &name);
+            theirs.retain(|line| !broken.contains(line));
+            prop_assert_eq!(&ours, &theirs, "{} in {:?}", name, lines);
+        }
+    }
+
+    #[test]
+    fn random_files_mean_the_same_when_ssh_keygen_has_hashed_them(lines in prop::collection::vec(line(), 0..8)) {
+        let directory = tempfile::tempdir().expect("a directory for the test");
+        let file = directory.path().join("known_hosts");
+        // It refuses a file with a broken line, and stops at an empty pattern.
+        let is_good = |line: &String| {
+            let hosts = line.split([' ', '\t']).find(|word| word.contains(',')).unwrap_or_default();
+            KnownHosts::parse(line, "line").broken().is_empty() && !hosts.split(',').any(str::is_empty)
+        };
+        let good: Vec<String> = lines.into_iter().filter(is_good).collect();
+        fs::write(&file, good.join("\n") + "\n").expect("the test writes its file");
+        let before = KnownHosts::load([&file]).expect("the file can be read");
+        let path = file.to_str().expect("test directories have plain names");
+        let hashed = run("ssh-keygen", ["-q", "-H", "-f", path]);
+        prop_assert!(hashed.status.success(), "{}", String::from_utf8_lossy(&hashed.stderr));
+        let after = KnownHosts::load([&file]).expect("the file can be read");
+        for name in asked() {
+            for id in 0..4 {
+                let same = |known: &KnownHosts| std::mem::discriminant(&known.lookup(&name, &key(id)));
+                prop_assert_eq!(same(&before), same(&after), "{}, key {} in {:?}", name, id, good);
+            }
+        }
+    }
+
+    #[test]
+    fn random_files_show_the_same_fingerprints(lines in prop::collection::vec(line(), 1..8)) {
+        let directory = tempfile::tempdir().expect("a directory for the test");
+        let file = directory.path().join("known_hosts");
+        // It wants no marker, a host, and single blanks.
+        let single = |line: String| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let plain = lines.into_iter().filter(|line| !line.contains('@')).map(single);
+        let plain: Vec<String> = plain.filter(|line| !line.starts_with("ssh-")).collect();
+        fs::write(&file, plain.join("\n") + "\n").expect("the test writes its file");
+        let known = KnownHosts::load([&file]).expect("the file can be read");
+        let output = run("ssh-keygen", ["-l", "-f", file.to_str().expect("test directories have plain names")]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let theirs: Vec<&str> = text.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+        let ours: Vec<String> = known.entries().map(|entry| entry.key().fingerprint()).collect();
+        prop_assert_eq!(ours, theirs, "{:?}", plain);
+    }
+}
+
+#[test]
+fn a_hashed_name_stands_for_itself_alone() {
+    for name in asked() {
+        let line = entry_line(&name, &key(1), Some(&[9; 20])).expect("a plain name");
+        let known = KnownHosts::parse(&line, "known_hosts");
+        for other in asked() {
+            let verdict = known.lookup(&other, &key(1));
+            // `WEB1` is `web1`, and a port falls back to the name without it.
+            let same = other == name || (other.to_string() == format!("[{name}]:2222"));
+            assert_eq!(matches!(verdict, Verdict::Known { .. }), same, "{other} in {line}");
+        }
+    }
+}

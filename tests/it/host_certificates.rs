@@ -1,0 +1,271 @@
+//! Hosts that prove themselves by a certificate, judged as `ssh` judges them.
+
+use std::fs;
+
+use fabrs::prelude::*;
+use fabrs::{Error, Result};
+use fabrs_testing::{Key, KeyType, Sshd};
+
+use crate::answers::Answers;
+use crate::record::Record;
+use crate::support::{block, capture, client_of, refused, told};
+
+/// An authority, in a directory of its own.
+struct Authority {
+    key: Key,
+    _dir: tempfile::TempDir,
+}
+
+impl Authority {
+    fn new(kind: KeyType) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        Self { key: Key::generate(dir.path().join("authority"), kind, ""), _dir: dir }
+    }
+
+    /// A server with a certificate of this authority, made as arguments of `ssh-keygen` say.
+    fn server(&self, arguments: &[&str]) -> Sshd {
+        Sshd::builder().host_ca(&self.key).host_certificate(arguments.iter().copied()).start()
+    }
+
+    /// The line that trusts it for these hosts.
+    fn trusted_for(&self, hosts: &str) -> String {
+        format!("@cert-authority {hosts} {}\n", self.key.public())
+    }
+}
+
+const GOOD: [&str; 3] = ["-h", "-n", "127.0.0.1"];
+
+/// Returns the refusal of a server whose certificate is made by these arguments, where only its authority is trusted.
+async fn refusal(arguments: &[&str]) -> (Error, Record) {
+    let authority = Authority::new(KeyType::Ed25519);
+    let sshd = authority.server(arguments);
+    let record = Record::of(&sshd, "yes", &format!("# ours\n{}", authority.trusted_for("127.0.0.1")));
+    let error = refused(record.as_ssh(&sshd).await, ErrorKind::HostKey);
+    (error, record)
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_authority_on_record_is_accepted() -> Result<()> {
+    for kind in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
+        let authority = Authority::new(kind);
+        let sshd = authority.server(&GOOD);
+        for hosts in ["{host}", "127.0.0.1", "127.0.0.*,!127.0.0.2", "*"] {
+            Record::of(&sshd, "yes", &authority.trusted_for(hosts)).as_ssh(&sshd).await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_certificate_of_every_kind_of_key_is_accepted() -> Result<()> {
+    let authority = Authority::new(KeyType::Ed25519);
+    for kind in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
+        let sshd = Sshd::builder().host_keys([kind]).host_ca(&authority.key).start();
+        let record = Record::of(&sshd, "yes", &authority.trusted_for("{host}"));
+        record.as_ssh(&sshd).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_host_key_needs_no_new_record_where_its_authority_is_on_record() -> Result<()> {
+    let authority = Authority::new(KeyType::Ed25519);
+    let mut sshd = authority.server(&GOOD);
+    let record = Record::of(&sshd, "yes", &authority.trusted_for("*"));
+    record.connect(&sshd).await?;
+    sshd.rotate_host_key();
+    record.as_ssh(&sshd).await
+}
+
+#[tokio::test]
+async fn an_authority_counts_only_for_the_hosts_of_its_line() -> Result<()> {
+    let authority = Authority::new(KeyType::Ed25519);
+    let sshd = authority.server(&GOOD);
+    for hosts in ["*.example.com", "[127.0.0.1]:1", "*,!{host},!127.0.0.1"] {
+        let record = Record::of(&sshd, "yes", &authority.trusted_for(hosts));
+        let error = refused(record.as_ssh(&sshd).await, ErrorKind::HostKey);
+        assert!(block(&error).contains("key is not known"), "{error:?}");
+    }
+    // Lines that leave the name with its port out still count by the name alone.
+    Record::of(&sshd, "yes", &authority.trusted_for("*,!{host}")).as_ssh(&sshd).await
+}
+
+#[tokio::test]
+async fn an_authority_is_found_in_any_file() -> Result<()> {
+    let authority = Authority::new(KeyType::Ed25519);
+    let sshd = authority.server(&GOOD);
+    let record = Record::of(&sshd, "yes", &authority.trusted_for("*"));
+    let empty = sshd.dir().join("empty");
+    fs::write(&empty, "").expect("the directory is ours");
+    for (user, global) in [(&empty, &record.file), (&record.file, &empty)] {
+        let config = format!("UserKnownHostsFile {}\nGlobalKnownHostsFile {}\n", user.display(), global.display());
+        client_of(&sshd, &config).build().connect("host")?.run("true").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_leaves_the_plain_key() -> Result<()> {
+    let (authority, other) = (Authority::new(KeyType::Ed25519), Authority::new(KeyType::Ed25519));
+    let sshd = authority.server(&GOOD);
+    let key = sshd.host_keys()[0].public();
+    for trusted in ["", &other.trusted_for("*")] {
+        Record::of(&sshd, "yes", &format!("{trusted}{{host}} {key}\n")).as_ssh(&sshd).await?;
+        let error = refused(Record::of(&sshd, "yes", trusted).as_ssh(&sshd).await, ErrorKind::HostKey);
+        assert!(block(&error).contains("the host's ssh-ed25519 key is not known"), "{error:?}");
+    }
+    let record = Record::of(&sshd, "accept-new", &other.trusted_for("*"));
+    record.as_ssh(&sshd).await?;
+    assert!(record.text().contains(&key.split(' ').nth(1).expect("a key").to_owned()), "{}", record.text());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_refused_with_its_time_and_the_line_of_its_authority() {
+    let (error, record) = refusal(&["-h", "-n", "127.0.0.1", "-V", "20200101:20200201"]).await;
+    let text = block(&error);
+    assert!(text.starts_with("error: host: the host's certificate does not count\n"), "{text}");
+    assert!(text.contains(&format!("authority in {}:2, but it expired at 2020-0", record.file.display())), "{text}");
+    assert!(text.contains("hint: it has to be renewed"), "{text}");
+    assert_eq!(text.matches("hint:").count(), 1, "{text}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_valid_yet_is_refused_with_its_time() {
+    let (error, _) = refusal(&["-h", "-n", "127.0.0.1", "-V", "29990101:29990201"]).await;
+    assert!(block(&error).contains("but it is not valid before 29"), "{error:?}");
+    assert!(block(&error).contains("hint: is the clock of this machine right?"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_for_other_hosts_is_refused_with_their_names() {
+    let (error, _) = refusal(&["-h", "-n", "web1,web2.example.com"]).await;
+    assert!(block(&error).contains("but it is for `web1`, `web2.example.com`"), "{error:?}");
+    assert!(block(&error).contains("HostKeyAlias"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_of_a_user_is_refused() {
+    let (error, _) = refusal(&["-n", "127.0.0.1"]).await;
+    assert!(block(&error).contains("but it is a user's, and no host's"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_with_a_critical_option_is_refused_with_its_name() {
+    let (error, _) = refusal(&["-h", "-n", "127.0.0.1", "-O", "critical:only-on-mondays=yes"]).await;
+    assert!(block(&error).contains("critical options that are not known: `only-on-mondays`"), "{error:?}");
+}
+
+/// As `ssh` since 10.3; before, such a certificate was good for every host.
+#[tokio::test]
+async fn a_certificate_without_names_is_refused() {
+    let authority = Authority::new(KeyType::Ed25519);
+    let sshd = authority.server(&["-h"]);
+    let record = Record::of(&sshd, "yes", &authority.trusted_for("*"));
+    let error = refused(record.connect(&sshd).await, ErrorKind::HostKey);
+    assert!(block(&error).contains("but it names no host"), "{error:?}");
+}
+
+/// As `ssh` since 10.3.
+#[tokio::test]
+async fn names_in_a_certificate_may_have_wildcards() -> Result<()> {
+    let authority = Authority::new(KeyType::Ed25519);
+    let sshd = authority.server(&["-h", "-n", "*.example.com,127.0.?.*"]);
+    Record::of(&sshd, "yes", &authority.trusted_for("*")).connect(&sshd).await
+}
+
+#[tokio::test]
+async fn an_alias_is_the_name_that_a_certificate_has_to_have() -> Result<()> {
+    let authority = Authority::new(KeyType::Ed25519);
+    let sshd = authority.server(&["-h", "-n", "shop"]);
+    let record = Record::of(&sshd, "yes", &authority.trusted_for("shop"));
+    let config = format!("HostKeyAlias shop\n{}", record.lines());
+    client_of(&sshd, &config).build().connect("host")?.run("true").await?;
+    refused(record.connect(&sshd).await, ErrorKind::HostKey);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_algorithm_that_is_not_accepted_of_authorities_is_named() -> Result<()> {
+    let authority = Authority::new(KeyType::Rsa);
+    let sshd = authority.server(&["-h", "-n", "127.0.0.1", "-t", "rsa-sha2-256"]);
+    let record = Record::of(&sshd, "yes", &authority.trusted_for("*"));
+    record.as_ssh(&sshd).await?;
+    let connect = async |algorithms: &str| {
+        let config = format!("CASignatureAlgorithms {algorithms}\n{}", record.lines());
+        client_of(&sshd, &config).build().connect("host")?.run("true").await
+    };
+    connect("rsa-sha2-256").await?;
+    let error = refused(connect("-rsa-sha2-256").await, ErrorKind::HostKey);
+    assert!(block(&error).contains("signed it by `rsa-sha2-256`, which is not accepted"), "{error:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_authority_that_signs_by_sha1_is_refused() -> Result<()> {
+    let authority = Authority::new(KeyType::Rsa);
+    let sshd = authority.server(&["-h", "-n", "127.0.0.1", "-t", "ssh-rsa"]);
+    let record = Record::of(&sshd, "yes", &authority.trusted_for("*"));
+    let error = refused(record.as_ssh(&sshd).await, ErrorKind::HostKey);
+    assert!(block(&error).contains("signed it by `ssh-rsa`"), "{error:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_revoked_authority_or_key_is_refused_whatever_else_is_on_record() -> Result<()> {
+    let authority = Authority::new(KeyType::Ed25519);
+    let sshd = authority.server(&GOOD);
+    let (key, signer) = (sshd.host_keys()[0].public(), authority.key.public());
+    let trusted = authority.trusted_for("*");
+    for (lines, what) in [
+        (format!("{trusted}@revoked * {signer}\n"), "the authority that signed the host's certificate is revoked"),
+        (format!("{trusted}@revoked * {key}\n"), "the key in the host's certificate is revoked"),
+        (format!("{{host}} {key}\n@revoked * {signer}\n"), "the authority that signed"),
+    ] {
+        for strict in ["yes", "accept-new"] {
+            let record = Record::of(&sshd, strict, &lines);
+            let error = refused(record.as_ssh(&sshd).await, ErrorKind::HostKey);
+            let text = block(&error);
+            assert!(text.contains(what) && text.contains(&format!("{}:2", record.file.display())), "{text}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_on_record_counts_though_its_certificate_does_not_and_a_warning_says_so() -> Result<()> {
+    let authority = Authority::new(KeyType::Ed25519);
+    let sshd = authority.server(&["-h", "-n", "127.0.0.1", "-V", "20200101:20200201"]);
+    let lines = format!("{}{{host}} {}\n", authority.trusted_for("*"), sshd.host_keys()[0].public());
+    let record = Record::of(&sshd, "yes", &lines);
+    record.as_ssh(&sshd).await?;
+    let (heard, sink) = capture();
+    client_of(&sshd, &record.lines()).sink(sink).build().connect("host")?.run("true").await?;
+    let warnings = told(&heard, "warning", "text");
+    assert!(warnings[0].contains("it expired at 2020-0") && warnings.len() == 1, "{warnings:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_person_who_is_asked_is_told_what_is_wrong_with_the_certificate() -> Result<()> {
+    let authority = Authority::new(KeyType::Ed25519);
+    let sshd = authority.server(&["-h", "-n", "other"]);
+    let record = Record::of(&sshd, "ask", &authority.trusted_for("*"));
+    let answers = Answers::new(["no"]);
+    let client = client_of(&sshd, &record.lines()).ask(answers.clone()).build();
+    refused(client.connect("host")?.run("true").await, ErrorKind::HostKey);
+    assert!(answers.asked()[0].contains("but it is for `other`"), "{:?}", answers.asked());
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_the_key_has_changed_as_well_the_error_tells_of_both() -> Result<()> {
+    let authority = Authority::new(KeyType::Ed25519);
+    let (sshd, other) = (authority.server(&["-h", "-n", "127.0.0.1", "-V", "20200101:20200201"]), Sshd::start());
+    let lines = format!("{}{{host}} {}\n", authority.trusted_for("*"), other.host_keys()[0].public());
+    let record = Record::of(&sshd, "yes", &lines);
+    let text = block(&refused(record.as_ssh(&sshd).await, ErrorKind::HostKey));
+    assert!(text.contains("key has changed") && text.contains(&format!("{}:2", record.file.display())), "{text}");
+    assert!(text.contains(&format!("authority in {}:1, but it expired", record.file.display())), "{text}");
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! The same record, given to `ssh` and to us: the same verdict, and as many keys afterwards.
+
+use std::fs;
+use std::process::Command;
+
+use fabrs::Result;
+use fabrs_testing::{KeyType, Sshd};
+
+use crate::record::Record;
+use crate::support::{capture, client_of, told};
+
+/// Holds what comes of each record against `ssh`. `{key}` stands for the server's key, `{other}` for one of its kind that
+/// it has not, `{ecdsa}` for one of another kind. `ask` is no case of its own: where nobody can be asked it is `yes`.
+async fn hold_against_ssh(records: &[&str], stricts: &[&'static str]) {
+    let (sshd, other) = (Sshd::start(), Sshd::builder().host_keys([KeyType::Ed25519, KeyType::Ecdsa]).start());
+    let keys =
+        [("{key}", &sshd.host_keys()[0]), ("{other}", &other.host_keys()[0]), ("{ecdsa}", &other.host_keys()[1])];
+    for record in records {
+        let text = keys.iter().fold((*record).to_owned(), |text, (name, key)| text.replace(name, &key.public()));
+        for &strict in stricts {
+            // What came of it was compared already; here it does not matter.
+            drop(Record::of(&sshd, strict, &text).as_ssh(&sshd).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_of_one_or_several_kinds() {
+    let records = [
+        "",
+        "{host} {key}\n",
+        "{host} {other}\n",
+        "{host} {ecdsa}\n",
+        "{host} {other}\n{host} {key}\n",
+        "{host} {key}\n{host} {other}\n",
+        "{host} {other}\n{host} {ecdsa}\n",
+        "{host} {ecdsa}\n{host} {key}\n",
+    ];
+    hold_against_ssh(&records, &["yes", "accept-new", "no"]).await;
+}
+
+#[tokio::test]
+async fn patterns_and_ports() {
+    let records = [
+        "* {key}\n",
+        "* {other}\n",
+        "127.0.0.* {key}\n",
+        "127.0.0.? {other}\n",
+        "[127.0.0.?]:* {key}\n",
+        "[127.0.0.1]:* {other}\n",
+        "*,!{host} {key}\n",
+        "*,!{host} {other}\n",
+        "!{host} {key}\n",
+        "!127.0.0.1,* {key}\n",
+        "127.0.0.1 {key}\n",
+        "127.0.0.1 {other}\n",
+        "[127.0.0.1]:1 {key}\n",
+        "127.0.0.1 {key}\n{host} {other}\n",
+        "other,{host},third {key}\n",
+    ];
+    hold_against_ssh(&records, &["yes", "accept-new"]).await;
+}
+
+#[tokio::test]
+async fn blanks_comments_and_lines_that_mean_nothing() {
+    let records = [
+        "# a comment\n\n   \n{host} {key}\n",
+        "{host}\t{key}\r\n",
+        "  {host}  \t {key} and more # words\r\n",
+        "{host} {key}",
+        "# the end is missing",
+        "{host} {key}\n\0\n",
+        "{host}\n{host} ssh-ed25519\n{host} ssh-ed25519 AAAA\n{host} {key}\n",
+        "{host} ssh-ed25519 AAAA\n",
+        "{host} ssh-rsa {key}\n",
+        "{host} 1024 35 1234567890\n",
+        "@nothing {host} {key}\n",
+        "#{host} {key}\n",
+    ];
+    hold_against_ssh(&records, &["yes", "accept-new"]).await;
+}
+
+#[tokio::test]
+async fn markers() {
+    let records = [
+        "@revoked {host} {other}\n{host} {key}\n",
+        "@revoked db {key}\n{host} {key}\n",
+        "@revoked   {host}   {other}\n",
+        "@cert-authority {host} {key}\n",
+        "@cert-authority {host} {other}\n{host} {key}\n",
+        "@cert-authority {host} {key}\n{host} {other}\n",
+    ];
+    hold_against_ssh(&records, &["yes", "accept-new"]).await;
+}
+
+/// With `no`, `ssh` only warns of a revoked key; here it is refused whatever is set.
+#[tokio::test]
+async fn a_revoked_key() -> Result<()> {
+    let sshd = Sshd::start();
+    let key = sshd.host_keys()[0].public();
+    for strict in ["yes", "accept-new", "ask"] {
+        for text in [format!("@revoked * {key}\n"), format!("{{host}} {key}\n@revoked {{host}} {key}\n")] {
+            assert!(Record::of(&sshd, strict, &text).as_ssh(&sshd).await.is_err());
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn names_that_ssh_keygen_has_hashed() -> Result<()> {
+    let (sshd, other) = (Sshd::start(), Sshd::start());
+    for (key, known) in [(&sshd.host_keys()[0], true), (&other.host_keys()[0], false)] {
+        let record = Record::of(&sshd, "yes", &format!("db {0}\nother,{{host}} {0}\n", key.public()));
+        let hashed = Command::new("ssh-keygen").args(["-q", "-H", "-f"]).arg(&record.file).output();
+        assert!(hashed.expect("`ssh-keygen` comes with openssh-client").status.success());
+        assert_eq!(record.text().matches("|1|").count(), 3, "{}", record.text());
+        assert_eq!(record.as_ssh(&sshd).await.is_ok(), known);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_we_record_ssh_knows_and_what_ssh_records_we_know() -> Result<()> {
+    let sshd = Sshd::start();
+    for hash in ["no", "yes"] {
+        // Also where the last line has no end.
+        let ours = Record::of(&sshd, "accept-new", "# no end");
+        let config = format!("HashKnownHosts {hash}\n{}", ours.lines());
+        client_of(&sshd, &config).build().connect("host")?.run("true").await?;
+        ours.with("yes").as_ssh(&sshd).await?;
+
+        let theirs = Record::empty(&sshd, "yes");
+        fs::remove_file(&theirs.file).expect("it was written");
+        let mut ssh = sshd.ssh();
+        for option in [format!("UserKnownHostsFile={}", theirs.file.display()), format!("HashKnownHosts={hash}")] {
+            ssh.arg("-o").arg(option);
+        }
+        let recorded = ssh.args(["-o", "StrictHostKeyChecking=accept-new", "host", "true"]).output();
+        assert!(recorded.expect("`ssh` comes with openssh-client").status.success());
+        assert_eq!(theirs.text().contains("|1|"), hash == "yes", "{}", theirs.text());
+        theirs.connect(&sshd).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_line_that_means_nothing_is_told_of_once_for_all_hosts() -> Result<()> {
+    let names = ["web1", "web2", "web3"];
+    let sshd = Sshd::builder().aliases(names).start();
+    let key = sshd.host_keys()[0].public();
+    let record = Record::of(&sshd, "accept-new", &format!("# fine\nbroken\n@odd {{host}} {key}\n"));
+    let (heard, sink) = capture();
+    let client = client_of(&sshd, &format!("Colour red\n{}", record.lines())).sink(sink).build();
+    for name in names {
+        client.connect(name)?.run("true").await?;
+    }
+    let warnings = told(&heard, "warning", "text");
+    let about = |text: &str| warnings.iter().filter(|warning| warning.contains(text)).count();
+    assert_eq!(about(&format!("{}:2: the line ends before its key", record.file.display())), 1, "{warnings:?}");
+    assert_eq!(about(&format!("{}:3: `@odd` is no marker", record.file.display())), 1, "{warnings:?}");
+    assert_eq!(about("unknown keyword `colour`"), 1, "{warnings:?}");
+    assert_eq!(about("recorded its ssh-ed25519 key"), 1, "{warnings:?}");
+    assert_eq!(warnings.len(), 4, "{warnings:?}");
+    Ok(())
+}
