@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use fabrs_core::config::Config;
-use fabrs_core::task::{ParamKind, Place, Task};
+use fabrs_core::config::{Config, Selection};
+use fabrs_core::task::{ParamKind, Task};
 use fabrs_core::{ExitCode, Registry};
 
 use crate::typed::{command, task_command};
@@ -40,13 +40,16 @@ pub(crate) fn task_page(task: &'static Task) -> String {
         text.push('\n');
         text.push_str(&own);
     }
-    let place = match task.place {
-        Place::Inherit => "the hosts of the environment, or of `-H`".to_owned(),
-        Place::Local => "here; it has no host of its own".to_owned(),
-        Place::Hosts(hosts) => hosts.join(", "),
-        Place::Role(role) => format!("the hosts of the role `{role}`, or of `-H`"),
+    let hosts = match task.selection {
+        Selection::Inherit => "the hosts of the environment, or of `-H`".to_owned(),
+        Selection::Local => "here; it has no host of its own".to_owned(),
+        Selection::Hosts(hosts) => format!("{}, or the hosts of `-H`", hosts.join(", ")),
+        Selection::Role(role) => format!("the hosts of the role `{role}`, or of `-H`"),
+        Selection::HostsAndRole(hosts, role) => {
+            format!("{}, then the hosts of the role `{role}`, or the hosts of `-H`", hosts.join(", "))
+        }
     };
-    let _ = write!(text, "\nRuns on: {place}");
+    let _ = write!(text, "\nRuns on: {hosts}");
     if let Some(rolling) = task.rolling {
         let _ = write!(text, ", {rolling} at a time");
     }

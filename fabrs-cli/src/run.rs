@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fabrs_core::config::{Input, Inventory, Mode, Settings, Unreachable, Variables, Wanted};
+use fabrs_core::config::{Input, Inventory, Mode, Selection, Settings, Unreachable, Variables};
 use fabrs_core::event::{Event, Sink};
 use fabrs_core::group::{Group, Outcome};
 use fabrs_core::transport::{Ask, Level, NoInput, RunStop, Terminal};
@@ -127,7 +127,7 @@ impl Run {
 
     /// Runs the line after `--` on every host.
     async fn line(&self, line: &str, client: &Client, screen: &Screen) -> Result<ExitCode> {
-        let hosts = client.inventory().hosts_for(&Wanted::Inherit)?;
+        let hosts = client.inventory().hosts_for(Selection::Inherit)?;
         let group = Group::of(client, &hosts)?.limit(self.settings.at_once().get());
         let group = match self.settings.unreachable {
             Unreachable::Skip => group.skip_unreachable(),

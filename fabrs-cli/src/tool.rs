@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fabrs_core::config::{Config, Environment, Inventory, Variables, Wanted, typed_hosts};
+use fabrs_core::config::{Config, Environment, Inventory, Selection, Variables, typed_hosts};
 use fabrs_core::{Error, ErrorKind, Registry, Result};
 
 use crate::help;
@@ -98,7 +98,7 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config) -> Result<ExitCo
             let error = Error::new(ErrorKind::Usage, "there is no line after `--`");
             return Err(error.hint("`fab -H HOST -- uname -a` runs one"));
         }
-        Some(_) => inventory.hosts_for(&Wanted::Inherit)?.len(),
+        Some(_) => inventory.hosts_for(Selection::Inherit)?.len(),
         None => 0,
     };
     let one_line_on_one_host = typed.calls.is_empty() && line_hosts == 1;

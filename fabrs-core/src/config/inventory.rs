@@ -6,8 +6,8 @@ use crate::host::{Host, HostError};
 use super::environment::{Environment, each_once};
 use super::file::Config;
 use super::near::listed;
+use super::selection::Selection;
 use super::settings::Settings;
-use super::wanted::Wanted;
 
 /// The hosts a run can choose from: those that were typed, and the environment.
 ///
@@ -59,22 +59,23 @@ impl Inventory {
         self.typed.as_deref()
     }
 
-    /// Returns the hosts a task runs on, in order, each once.
+    /// Returns the hosts of a selection, in order, each once; none for [`Selection::Local`], which has none of its own.
     ///
     /// # Errors
     ///
     /// - [`ErrorKind::Usage`] if the role is not one of the environment, or a host of the task's is none.
     /// - [`ErrorKind::NoHost`] if there is no host.
-    pub fn hosts_for(&self, wanted: &Wanted<'_>) -> Result<Vec<Host>> {
-        let found = match (&self.typed, wanted) {
+    pub fn hosts_for(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
+        let found = match (&self.typed, selection) {
+            (_, Selection::Local) => return Ok(Vec::new()),
             (Some(typed), _) => typed.clone(),
-            (None, Wanted::Inherit) => self.environment.as_ref().map(Environment::all_hosts).unwrap_or_default(),
-            (None, Wanted::Hosts(hosts)) => read(hosts)?,
-            (None, Wanted::Role(role)) => self.role(role)?.to_vec(),
-            (None, Wanted::HostsAndRole(hosts, role)) => [read(hosts)?, self.role(role)?.to_vec()].concat(),
+            (None, Selection::Inherit) => self.environment.as_ref().map(Environment::all_hosts).unwrap_or_default(),
+            (None, Selection::Hosts(hosts)) => read(hosts)?,
+            (None, Selection::Role(role)) => self.role(role)?.to_vec(),
+            (None, Selection::HostsAndRole(hosts, role)) => [read(hosts)?, self.role(role)?.to_vec()].concat(),
         };
         if found.is_empty() {
-            return Err(self.no_host(wanted));
+            return Err(self.no_host(selection));
         }
         let login = |host: Host| host.or_user(self.user.as_deref()).or_port(self.port);
         Ok(each_once(found.into_iter().map(login)))
@@ -106,17 +107,17 @@ impl Inventory {
         Error::new(ErrorKind::Usage, doing).hint(self.ways_to_name_hosts())
     }
 
-    fn no_host(&self, wanted: &Wanted<'_>) -> Error {
+    fn no_host(&self, selection: Selection<'_>) -> Error {
         let of = self.environment.as_ref().map(|environment| format!("environment `{}`", environment.name()));
-        let (doing, hint) = match (&self.typed, wanted, of) {
+        let (doing, hint) = match (&self.typed, selection, of) {
             (Some(_), ..) => {
                 ("`-H` names no host".to_owned(), "write `-H HOST`, or `-H @FILE` with one host a line".to_owned())
             }
-            (None, Wanted::Role(role) | Wanted::HostsAndRole(_, role), Some(of)) => (
+            (None, Selection::Role(role) | Selection::HostsAndRole(_, role), Some(of)) => (
                 format!("role `{role}` of {of} has no host"),
                 format!("add one to `roles.{role}`, or name one with `-H HOST`"),
             ),
-            (None, Wanted::Hosts(_), _) => {
+            (None, Selection::Hosts(_), _) => {
                 ("the task's own list of hosts is empty".to_owned(), "name one with `-H HOST`".to_owned())
             }
             (None, _, Some(of)) => {
@@ -165,31 +166,33 @@ mod tests {
     }
 
     #[track_caller]
-    fn case(typed: &[&str], environment: Option<&str>, wanted: Wanted<'_>, expected: &[&str]) {
-        let hosts = inventory(typed, environment).hosts_for(&wanted).unwrap();
-        assert_eq!(hosts.iter().map(ToString::to_string).collect::<Vec<_>>(), expected, "{wanted:?}");
+    fn case(typed: &[&str], environment: Option<&str>, selection: Selection<'_>, expected: &[&str]) {
+        let hosts = inventory(typed, environment).hosts_for(selection).unwrap();
+        assert_eq!(hosts.iter().map(ToString::to_string).collect::<Vec<_>>(), expected, "{selection:?}");
     }
 
     #[test]
     fn typed_hosts_beat_the_tasks_and_the_tasks_beat_the_environments() {
-        for wanted in [Wanted::Inherit, Wanted::Hosts(&["t"]), Wanted::Role("web"), Wanted::Role("unknown")] {
-            case(&["x,y", "x"], Some("live"), wanted, &["x", "y"]);
-            case(&["x"], None, wanted, &["x"]);
+        for selection in
+            [Selection::Inherit, Selection::Hosts(&["t"]), Selection::Role("web"), Selection::Role("unknown")]
+        {
+            case(&["x,y", "x"], Some("live"), selection, &["x", "y"]);
+            case(&["x"], None, selection, &["x"]);
         }
-        case(&[], Some("live"), Wanted::Hosts(&["t"]), &["t"]);
-        case(&[], Some("live"), Wanted::Role("web"), &["b", "w1"]);
-        case(&[], Some("live"), Wanted::Inherit, &["a", "b", "w1"]);
+        case(&[], Some("live"), Selection::Hosts(&["t"]), &["t"]);
+        case(&[], Some("live"), Selection::Role("web"), &["b", "w1"]);
+        case(&[], Some("live"), Selection::Inherit, &["a", "b", "w1"]);
     }
 
     #[test]
     fn a_task_that_names_nothing_runs_on_all_roles_each_host_once() {
-        case(&[], Some("roles_only"), Wanted::Inherit, &["w1", "w2", "db1"]);
+        case(&[], Some("roles_only"), Selection::Inherit, &["w1", "w2", "db1"]);
     }
 
     #[test]
     fn hosts_and_a_role_of_a_task_are_trimmed_in_order_and_each_once() {
-        case(&[], Some("live"), Wanted::HostsAndRole(&[" a ", "b "], "web"), &["a", "b", "w1"]);
-        case(&[], None, Wanted::Hosts(&["a", "a ", "@local"]), &["a", "@local"]);
+        case(&[], Some("live"), Selection::HostsAndRole(&[" a ", "b "], "web"), &["a", "b", "w1"]);
+        case(&[], None, Selection::Hosts(&["a", "a ", "@local"]), &["a", "@local"]);
     }
 
     #[test]
@@ -199,7 +202,7 @@ mod tests {
         let typed = typed_hosts(&["a,ann@a:22,@local,root@a:2200"]).unwrap();
         let hosts = |settings: &Settings| {
             let inventory = Inventory::new(&config, Some("live")).unwrap().with_hosts(typed.clone());
-            let hosts = inventory.with_settings(settings).hosts_for(&Wanted::Inherit).unwrap();
+            let hosts = inventory.with_settings(settings).hosts_for(Selection::Inherit).unwrap();
             hosts.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         let given = Settings {
@@ -213,8 +216,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn refused(typed: &[&str], environment: Option<&str>, wanted: Wanted<'_>, code: u8, block: &str) {
-        let error = inventory(typed, environment).hosts_for(&wanted).unwrap_err();
+    fn refused(typed: &[&str], environment: Option<&str>, selection: Selection<'_>, code: u8, block: &str) {
+        let error = inventory(typed, environment).hosts_for(selection).unwrap_err();
         assert_eq!(error.exit_code().code(), code);
         assert_eq!(error.block().to_string(), block);
     }
@@ -224,7 +227,7 @@ mod tests {
         refused(
             &[],
             None,
-            Wanted::Inherit,
+            Selection::Inherit,
             3,
             "error: there is no host to run on\n\
              hint: name one with `-H HOST`, or an environment before the task: `live`, `roles_only`, `bare`",
@@ -232,14 +235,14 @@ mod tests {
         refused(
             &[],
             Some("bare"),
-            Wanted::Inherit,
+            Selection::Inherit,
             3,
             "error: environment `bare` has no host\nhint: add one to its `hosts`, or name one with `-H HOST`",
         );
         refused(
             &[],
             Some("live"),
-            Wanted::Role("none"),
+            Selection::Role("none"),
             3,
             "error: role `none` of environment `live` has no host\n\
              hint: add one to `roles.none`, or name one with `-H HOST`",
@@ -247,11 +250,11 @@ mod tests {
         refused(
             &[],
             Some("live"),
-            Wanted::Hosts(&[]),
+            Selection::Hosts(&[]),
             3,
             "error: the task's own list of hosts is empty\nhint: name one with `-H HOST`",
         );
-        let without = Inventory::default().hosts_for(&Wanted::Inherit).unwrap_err();
+        let without = Inventory::default().hosts_for(Selection::Inherit).unwrap_err();
         let block = "error: there is no host to run on\nhint: name one with `-H HOST`";
         assert_eq!(without.block().to_string(), block);
     }
@@ -259,18 +262,18 @@ mod tests {
     #[test]
     fn an_empty_list_that_was_typed_does_not_fall_back_to_the_environment() {
         let block = "error: `-H` names no host\nhint: write `-H HOST`, or `-H @FILE` with one host a line";
-        refused(&[""], Some("live"), Wanted::Inherit, 3, block);
+        refused(&[""], Some("live"), Selection::Inherit, 3, block);
     }
 
     #[test]
     fn a_role_that_is_unknown_or_has_no_environment_is_a_mistake_in_what_was_typed() {
         let near = "error: environment `live` has no role `wbe`\nhint: did you mean `web`?";
-        refused(&[], Some("live"), Wanted::Role("wbe"), 2, near);
+        refused(&[], Some("live"), Selection::Role("wbe"), 2, near);
         let none = "error: role `web` without an environment\n\
                     hint: name one with `-H HOST`, or an environment before the task: `live`, `roles_only`, `bare`";
-        refused(&[], None, Wanted::Role("web"), 2, none);
+        refused(&[], None, Selection::Role("web"), 2, none);
         let host = "error: a host that the task names is none\n  caused by: `a b` is not a host's name";
-        refused(&[], None, Wanted::Hosts(&["a b"]), 2, host);
+        refused(&[], None, Selection::Hosts(&["a b"]), 2, host);
     }
 
     #[test]
