@@ -81,6 +81,7 @@ impl Run {
     async fn steps(&self, client: &Client, screen: &Screen) -> Result<ExitCode> {
         // Everything that can be known to be wrong is said before anything is asked.
         let plan = Plan::new(self.typed.calls.clone(), client)?;
+        self.warn_of_exclusions(client.sink().as_ref())?;
         tokio::select! {
             confirmed = self.confirm() => confirmed?,
             _ = client.stop().above(Level::Run) => {
@@ -102,6 +103,21 @@ impl Run {
             Some(line) => self.line(line, client, screen).await,
             None => Ok(code),
         }
+    }
+
+    /// Says which hosts of `-x` were not selected in the first place: probably they are misspelt.
+    fn warn_of_exclusions(&self, sink: &dyn Sink) -> Result<()> {
+        let line = self.typed.line.iter().map(|_| Selection::Inherit);
+        let selections: Vec<_> = self.typed.calls.iter().map(|call| call.task().selection).chain(line).collect();
+        // Which hosts a task reaches that runs here is known only when it does.
+        if selections.contains(&Selection::Local) {
+            return Ok(());
+        }
+        for host in self.inventory.unknown_exclusions(selections)? {
+            let text = format!("`-x {host}` leaves nothing out: no such host is selected");
+            sink.event(&Event::Warning { host: None, text: &text });
+        }
+        Ok(())
     }
 
     /// Asks for the name of a protected environment before anything is changed in it.

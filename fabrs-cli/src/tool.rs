@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fabrs_core::config::{Config, Environment, Inventory, Selection, Variables, typed_hosts};
+use fabrs_core::config::{Config, Environment, Inventory, Selection, Variables, excluded_hosts, typed_hosts};
 use fabrs_core::{Error, ErrorKind, Registry, Result};
 
 use crate::help;
@@ -83,7 +83,10 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config) -> Result<ExitCo
     if let Some(environment) = inventory.environment() {
         settings = settings.or_environment(environment);
     }
-    let inventory = inventory.with_hosts(typed_hosts(&typed.globals.hosts)?).with_settings(&settings);
+    let inventory = inventory
+        .with_hosts(typed_hosts(&typed.globals.hosts)?)
+        .without_hosts(excluded_hosts(&typed.globals.excluded)?)
+        .with_settings(&settings);
     if typed.calls.is_empty() && typed.line.is_none() {
         match registry.default_task() {
             Some(task) => typed.calls.push((task.bind)(&fabrs_core::task::RawArgs::new(task))?),

@@ -155,13 +155,16 @@ impl<'t> Entry<'t> {
     }
 
     pub(super) fn host(&self) -> Result<Host> {
-        self.host_at(self.value, "the address of a host")
+        self.read_at(self.value, "the address of a host", str::parse)
     }
 
     pub(super) fn hosts(&self) -> Result<Vec<Host>> {
         const WHAT: &str = "a list of hosts";
         match self.value.get_ref() {
-            DeValue::Array(list) => list.iter().map(|item| self.host_at(item, WHAT)).collect(),
+            DeValue::Array(list) => {
+                let hosts = list.iter().map(|item| self.read_at(item, WHAT, Host::range));
+                Ok(hosts.collect::<Result<Vec<_>>>()?.concat())
+            }
             DeValue::String(host) => {
                 let hint = format!("write `{} = [\"{}\"]`", self.key, host.trim());
                 Err(self.expected(WHAT).hint(hint))
@@ -170,13 +173,15 @@ impl<'t> Entry<'t> {
         }
     }
 
-    fn host_at(&self, value: &Spanned<DeValue<'_>>, expected: &str) -> Result<Host> {
+    fn read_at<T>(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        expected: &str,
+        read: impl Fn(&str) -> Result<T, HostError>,
+    ) -> Result<T> {
         let text = value.get_ref().as_str().ok_or_else(|| self.expected_at(value, expected))?;
-        text.parse().map_err(|cause| {
-            let ranged = matches!(cause, HostError::Name(_)) && text.contains('[');
-            let error = self.error(Some(value.span()), &format!("`{}` names no host", self.path)).caused_by(cause);
-            if ranged { error.hint("ranges are not supported by this version: write one host each") } else { error }
-        })
+        read(text)
+            .map_err(|cause| self.error(Some(value.span()), &format!("`{}` names no host", self.path)).caused_by(cause))
     }
 }
 
@@ -240,9 +245,14 @@ mod tests {
              \x20 caused by: `ssh` is not a port (1 to 65535) in `web:ssh`",
         );
         refused(
-            "env.a.roles.web = ['web[2-4]']",
-            "error: fabrs.toml:1: `env.a.roles.web` names no host\n  caused by: `web[2-4]` is not a host's name\n\
-             hint: ranges are not supported by this version: write one host each",
+            "env.a.roles.web = [\n'web[4-2]']",
+            "error: fabrs.toml:2: `env.a.roles.web` names no host\n  caused by: \
+             the range `[4-2]` in `web[4-2]`: it goes down from `4` to `2`: write the lower one first",
+        );
+        refused(
+            "env.a.gateway = 'b[1-2]'",
+            "error: fabrs.toml:1: `env.a.gateway` names no host\n  caused by: \
+             `b[1-2]` is a range, and one host is needed",
         );
         refused(
             "[vars]\nbig = 99999999999999999999",

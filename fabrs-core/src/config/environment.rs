@@ -188,6 +188,13 @@ mod tests {
         assert_eq!(names(&live.all_hosts()), ["a", "b", "c", "d"]);
     }
 
+    #[test]
+    fn ranges_are_written_out_in_hosts_and_roles() {
+        let live = environment("hosts = ['app[1-2]']\nroles.web = ['web1', 'd@web[2-3]:22', 'web[1,4]']");
+        assert_eq!(names(live.hosts()), ["app1", "app2"]);
+        assert_eq!(names(live.role("web").unwrap()), ["web1", "d@web2:22", "d@web3:22", "web4"]);
+    }
+
     #[track_caller]
     fn refused(text: &str, roles: &[&str], block: &str) {
         let error = environment(text).check_roles(roles).unwrap_err();

@@ -16,6 +16,7 @@ use super::settings::Settings;
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
     typed: Option<Vec<Host>>,
+    excluded: Vec<Host>,
     environment: Option<Environment>,
     known: Vec<String>,
     user: Option<String>,
@@ -37,6 +38,14 @@ impl Inventory {
     /// Adds the hosts that were typed, as [`typed_hosts`](super::typed_hosts) returns them.
     pub fn with_hosts(mut self, typed: Option<Vec<Host>>) -> Self {
         self.typed = typed;
+        self
+    }
+
+    /// Leaves hosts out of whatever is selected, as [`excluded_hosts`](super::excluded_hosts) returns them.
+    ///
+    /// One without user and port stands for all of its name.
+    pub fn without_hosts(mut self, excluded: Vec<Host>) -> Self {
+        self.excluded = excluded;
         self
     }
 
@@ -64,8 +73,32 @@ impl Inventory {
     /// # Errors
     ///
     /// - [`ErrorKind::Usage`] if the role is not one of the environment, or a host of the task's is none.
-    /// - [`ErrorKind::NoHost`] if there is no host.
+    /// - [`ErrorKind::NoHost`] if there is no host, or none is left of them.
     pub fn hosts_for(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
+        let mut hosts = self.selected(selection)?;
+        let selected = hosts.len();
+        hosts.retain(|host| !self.excluded.iter().any(|excluded| excluded.covers(host)));
+        match (selected, hosts.is_empty()) {
+            (1.., true) => Err(Error::new(ErrorKind::NoHost, "`-x` leaves no host of those that were selected")
+                .hint("name fewer hosts with `-x`, or others with `-H HOST`")),
+            _ => Ok(hosts),
+        }
+    }
+
+    /// Returns the excluded hosts that none of the selections has, so that leaving them out did nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`hosts_for`](Self::hosts_for), but an empty rest is none.
+    pub fn unknown_exclusions<'s>(&self, selections: impl IntoIterator<Item = Selection<'s>>) -> Result<Vec<&Host>> {
+        let selected = selections.into_iter().map(|selection| self.selected(selection));
+        let selected =
+            if self.excluded.is_empty() { Vec::new() } else { selected.collect::<Result<Vec<_>>>()?.concat() };
+        Ok(self.excluded.iter().filter(|excluded| !selected.iter().any(|host| excluded.covers(host))).collect())
+    }
+
+    /// Returns the hosts of a selection before any is left out.
+    fn selected(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
         let found = match (&self.typed, selection) {
             (_, Selection::Local) => return Ok(Vec::new()),
             (Some(typed), _) => typed.clone(),
@@ -139,12 +172,13 @@ impl Inventory {
 
 fn read(hosts: &[&str]) -> Result<Vec<Host>> {
     let none = |cause: HostError| Error::new(ErrorKind::Usage, "a host that the task names is none").caused_by(cause);
-    hosts.iter().map(|host| host.parse().map_err(none)).collect()
+    let hosts = hosts.iter().map(|host| Host::range(host).map_err(none));
+    Ok(hosts.collect::<Result<Vec<_>>>()?.concat())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Choice, typed_hosts};
+    use super::super::{Choice, excluded_hosts, typed_hosts};
     use super::*;
 
     const FILE: &str = "
@@ -213,6 +247,47 @@ mod tests {
         assert_eq!(hosts(&given), ["root@a:2200", "ann@a:22", "@local"]);
         let from_file = Settings::default().or_environment(environment);
         assert_eq!(hosts(&from_file), ["a", "ann@a:22", "@local", "root@a:2200"]);
+    }
+
+    #[test]
+    fn ranges_of_a_task_are_written_out() {
+        case(&[], None, Selection::Hosts(&["t[1-2]", "t2"]), &["t1", "t2"]);
+    }
+
+    fn excluding(typed: &[&str], excluded: &[&str]) -> Inventory {
+        inventory(typed, Some("live")).without_hosts(excluded_hosts(excluded).unwrap())
+    }
+
+    #[test]
+    fn excluded_hosts_are_left_out_whatever_was_selected() {
+        let left = |typed: &[&str], excluded: &[&str], selection| {
+            let hosts = excluding(typed, excluded).hosts_for(selection).unwrap();
+            hosts.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(left(&[], &["a,w1"], Selection::Inherit), ["b"]);
+        assert_eq!(left(&[], &["b"], Selection::Role("web")), ["w1"]);
+        assert_eq!(left(&[], &["t[1-2]"], Selection::Hosts(&["t[1-3]"])), ["t3"]);
+        assert_eq!(left(&["x@h1:22,h2,x@h2,y@h2"], &["h1,x@h2"], Selection::Inherit), ["h2", "y@h2"]);
+        assert!(left(&["h1"], &["h1"], Selection::Local).is_empty(), "it has no host to leave out");
+    }
+
+    #[test]
+    fn an_empty_rest_is_an_empty_selection_and_an_unknown_exclusion_is_told() {
+        let all = excluding(&[], &["a,b,w[1-2]"]);
+        let error = all.hosts_for(Selection::Inherit).unwrap_err();
+        assert_eq!(error.exit_code().code(), 3);
+        assert_eq!(
+            error.block().to_string(),
+            "error: `-x` leaves no host of those that were selected\n\
+             hint: name fewer hosts with `-x`, or others with `-H HOST`"
+        );
+        let names = |selections: &[Selection<'static>]| {
+            let unknown = all.unknown_exclusions(selections.iter().copied()).unwrap();
+            unknown.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&[Selection::Inherit]), ["w2"]);
+        assert_eq!(names(&[Selection::Role("web"), Selection::Hosts(&["w2"])]), ["a"]);
+        assert_eq!(names(&[Selection::Local]), ["a", "b", "w1", "w2"]);
     }
 
     #[track_caller]

@@ -22,6 +22,6 @@ pub use inventory::Inventory;
 pub use near::near;
 pub use selection::Selection;
 pub use settings::{Input, Mode, OnFailure, Order, Settings, SshConfigFrom, Unreachable};
-pub use typed_hosts::typed_hosts;
+pub use typed_hosts::{excluded_hosts, typed_hosts};
 pub use variables::Variables;
 pub use vars::Vars;
