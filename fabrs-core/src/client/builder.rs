@@ -90,9 +90,10 @@ impl ClientBuilder {
             Input::Allowed => Arc::new(Terminal::default()),
             Input::Refused => Arc::new(NoInput),
         });
+        let inventory = self.inventory.with_settings(&self.settings);
         let dial = self.dial.unwrap_or_else(|| {
             let ssh = SshSettings::new(&self.settings, Variables::from_env(), ask, Arc::clone(&sink));
-            Arc::new(OpenSsh::new(ssh.with_password(self.password)))
+            Arc::new(OpenSsh::new(ssh.with_password(self.password).with_inventory(inventory.clone())))
         });
         let dial = match self.settings.mode {
             Mode::Run => dial,
@@ -102,7 +103,7 @@ impl ClientBuilder {
             inner: Arc::new(Inner {
                 dial,
                 sink,
-                inventory: self.inventory,
+                inventory,
                 settings: self.settings,
                 defaults: self.defaults,
                 stop: RunStop::default(),

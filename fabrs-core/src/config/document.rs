@@ -12,7 +12,7 @@ use crate::host::{Host, HostError};
 use super::near::meant;
 
 /// Keys that the format has and this version does not know what to do with.
-const LATER: [&str; 2] = ["vagrant", "virtualenv"];
+const LATER: [&str; 1] = ["vagrant"];
 
 /// The text of a file, and the name it is called by in errors.
 #[derive(Debug, Clone, Copy)]
@@ -38,15 +38,16 @@ impl<'d> Document<'d> {
 
     fn error(&self, span: Option<Range<usize>>, what: &str) -> Error {
         let at = match span {
-            Some(span) => format!("{}:{}", self.file.display(), self.line(span.start)),
+            Some(span) => self.place(&span),
             None => self.file.display().to_string(),
         };
         Error::new(ErrorKind::Config, format!("{at}: {what}"))
     }
 
-    fn line(&self, offset: usize) -> usize {
-        let before = self.text.bytes().take(offset);
-        before.filter(|byte| *byte == b'\n').count() + 1
+    fn place(&self, span: &Range<usize>) -> String {
+        let before = self.text.bytes().take(span.start);
+        let line = before.filter(|byte| *byte == b'\n').count() + 1;
+        format!("{}:{line}", self.file.display())
     }
 }
 
@@ -85,6 +86,11 @@ impl<'t> Entry<'t> {
     /// Returns the key with all keys above it: `env.staging.hosts`.
     pub(super) fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Returns the place of the entry's key: `fabrs.toml:4`.
+    pub(super) fn place(&self) -> String {
+        self.document.place(&self.key_span)
     }
 
     /// Makes an error at a place inside the entry, or at its key.
@@ -154,7 +160,31 @@ impl<'t> Entry<'t> {
         }
     }
 
-    pub(super) fn host(&self) -> Result<Host> {
+    /// Returns the path of a folder on a host.
+    pub(super) fn remote_path(&self) -> Result<String> {
+        let path = self.text()?;
+        if path.starts_with('/') || path.starts_with("~/") {
+            return Ok(path);
+        }
+        let what = format!("`{}` must be an absolute path, or begin with `~/`, found: {path}", self.path);
+        Err(self.error(Some(self.value.span()), &what))
+    }
+
+    /// Returns the hosts that the entry's key names.
+    pub(super) fn key_hosts(&self) -> Result<Vec<Host>> {
+        Host::range(self.key).map_err(|cause| self.names_no_host(None, cause))
+    }
+
+    /// Returns a host to connect through.
+    pub(super) fn gateway(&self) -> Result<Host> {
+        let host = self.host()?;
+        if host.is_local() {
+            return Err(self.error(None, &format!("`{}` must be another machine, found: {host}", self.path)));
+        }
+        Ok(host)
+    }
+
+    fn host(&self) -> Result<Host> {
         self.read_at(self.value, "the address of a host", str::parse)
     }
 
@@ -180,8 +210,11 @@ impl<'t> Entry<'t> {
         read: impl Fn(&str) -> Result<T, HostError>,
     ) -> Result<T> {
         let text = value.get_ref().as_str().ok_or_else(|| self.expected_at(value, expected))?;
-        read(text)
-            .map_err(|cause| self.error(Some(value.span()), &format!("`{}` names no host", self.path)).caused_by(cause))
+        read(text).map_err(|cause| self.names_no_host(Some(value.span()), cause))
+    }
+
+    fn names_no_host(&self, span: Option<Range<usize>>, cause: HostError) -> Error {
+        self.error(span, &format!("`{}` names no host", self.path)).caused_by(cause)
     }
 }
 

@@ -8,6 +8,7 @@ use super::file::Config;
 use super::near::listed;
 use super::selection::Selection;
 use super::settings::Settings;
+use super::vars::Vars;
 
 /// The hosts a run can choose from: those that were typed, and the environment.
 ///
@@ -19,6 +20,7 @@ pub struct Inventory {
     excluded: Vec<Host>,
     environment: Option<Environment>,
     known: Vec<String>,
+    vars: Vars,
     user: Option<String>,
     port: Option<u16>,
 }
@@ -32,7 +34,7 @@ impl Inventory {
     pub fn new(config: &Config, environment: Option<&str>) -> Result<Self> {
         let environment = environment.map(|name| config.environment(name).cloned()).transpose()?;
         let known = config.environments().iter().map(|environment| environment.name().to_owned()).collect();
-        Ok(Self { environment, known, ..Self::default() })
+        Ok(Self { environment, known, vars: config.vars().clone(), ..Self::default() })
     }
 
     /// Adds the hosts that were typed, as [`typed_hosts`](super::typed_hosts) returns them.
@@ -49,13 +51,35 @@ impl Inventory {
         self
     }
 
-    /// Takes over the user and port that were given as arguments; they go to hosts that name none themselves.
-    ///
-    /// Those of `fabrs.toml` stay out of the host: `ssh_config`, which is asked later, is stronger.
+    /// Takes over the user and port that were given as arguments, for [`addressed`](Self::addressed). A client does so
+    /// with its own settings.
     pub fn with_settings(mut self, settings: &Settings) -> Self {
         self.user.clone_from(&settings.user.argument);
         self.port = settings.port.argument;
         self
+    }
+
+    /// Returns the host with the user and the port that were given as arguments, where it names none itself.
+    ///
+    /// This is the one place where arguments meet a host, so that `web1` and `root@web1` are one host under `-u root`.
+    /// What `fabrs.toml` says stays out of it: `ssh_config`, which is asked later, is stronger.
+    pub fn addressed(&self, host: Host) -> Host {
+        host.or_user(self.user.as_deref()).or_port(self.port)
+    }
+
+    /// Returns the user's own values for a host: its own over the environment's over those of the file's top; without a
+    /// host, those that hold for all.
+    pub fn vars_for(&self, host: Option<&Host>) -> Vars {
+        match (&self.environment, host) {
+            (Some(environment), Some(host)) => environment.vars_for(host),
+            (Some(environment), None) => environment.vars().clone(),
+            (None, _) => self.vars.clone(),
+        }
+    }
+
+    /// Returns the virtualenv on a host, where `fabrs.toml` names one: an absolute path, or one that begins with `~/`.
+    pub fn virtualenv_for(&self, host: &Host) -> Option<&str> {
+        self.environment.as_ref()?.virtualenv_for(host)
     }
 
     /// Returns the environment of the run.
@@ -110,8 +134,7 @@ impl Inventory {
         if found.is_empty() {
             return Err(self.no_host(selection));
         }
-        let login = |host: Host| host.or_user(self.user.as_deref()).or_port(self.port);
-        Ok(each_once(found.into_iter().map(login)))
+        Ok(each_once(found.into_iter().map(|host| self.addressed(host))))
     }
 
     /// Checks the roles of all tasks of a run at once.
@@ -288,6 +311,37 @@ mod tests {
         assert_eq!(names(&[Selection::Inherit]), ["w2"]);
         assert_eq!(names(&[Selection::Role("web"), Selection::Hosts(&["w2"])]), ["a"]);
         assert_eq!(names(&[Selection::Local]), ["a", "b", "w1", "w2"]);
+    }
+
+    #[test]
+    fn vars_and_virtualenv_are_those_of_the_host_the_environment_or_the_file() {
+        let text = "
+            vars = { app = 'shop', who = 'file' }
+            [env.live]
+            hosts = ['a', 'b']
+            virtualenv = '/srv/env'
+            vars.who = 'live'
+            [env.live.host.a]
+            virtualenv = '~/env'
+            vars.who = 'a'
+        ";
+        let config = Config::parse(text, "fabrs.toml".as_ref()).unwrap();
+        let live = Inventory::new(&config, Some("live")).unwrap();
+        let host = |name: &str| name.parse::<Host>().unwrap();
+        let who = |inventory: &Inventory, host: Option<&Host>| {
+            let vars = inventory.vars_for(host);
+            assert_eq!(vars.text("app"), Some("shop"));
+            vars.text("who").unwrap().to_owned()
+        };
+        assert_eq!(who(&live, Some(&host("root@a:22"))), "a");
+        assert_eq!(who(&live, Some(&host("b"))), "live");
+        assert_eq!(who(&live, Some(&host("typed"))), "live");
+        assert_eq!(who(&live, None), "live");
+        let none = Inventory::new(&config, None).unwrap();
+        assert_eq!(who(&none, Some(&host("a"))), "file");
+        assert_eq!(live.virtualenv_for(&host("a")), Some("~/env"));
+        assert_eq!(live.virtualenv_for(&host("typed")), Some("/srv/env"));
+        assert_eq!(none.virtualenv_for(&host("a")), None);
     }
 
     #[track_caller]

@@ -9,6 +9,7 @@ mod environment;
 mod file;
 mod inventory;
 mod near;
+mod overrides;
 mod selection;
 mod settings;
 mod typed_hosts;

@@ -18,7 +18,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use crate::client::{Client, IntoHost};
+use crate::config::Vars;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::output::Poison;
@@ -112,6 +115,39 @@ impl Connection {
     /// Returns the client this connection belongs to, where there is one.
     pub fn client(&self) -> Option<&Client> {
         self.client.as_ref()
+    }
+
+    /// Reads the user's own values of `fabrs.toml` into a type: `[vars]`, under the environment's `vars`, under those of
+    /// the host.
+    ///
+    /// ```
+    /// use fabrs_core::config::{Config, Inventory};
+    /// use fabrs_core::{Client, transport::Fake};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Shop { app: String, workers: u8 }
+    ///
+    /// let text = "vars = { app = 'shop', workers = 4 }\n\
+    ///             [env.live]\nhosts = ['web1', 'web2']\nhost.web2.vars.workers = 16";
+    /// let inventory = Inventory::new(&Config::parse(text, "fabrs.toml".as_ref())?, Some("live"))?;
+    /// let client = Client::builder().dial(Fake::new()).inventory(inventory).build();
+    /// let shop: Shop = client.connect("web2")?.vars()?;
+    /// assert_eq!((shop.app.as_str(), shop.workers), ("shop", 16));
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](crate::ErrorKind::Config), naming file, line and field, where they do not fit the type;
+    /// [`Usage`](crate::ErrorKind::Usage) outside a task.
+    pub fn vars<T: DeserializeOwned>(&self) -> Result<T> {
+        match (&self.client, &self.target) {
+            (Some(client), _) => {
+                client.inventory().vars_for(self.host()).read().map_err(|error| error.or_on(self.host()))
+            }
+            (None, Target::Nowhere(error)) => Err(error.clone()),
+            (None, Target::Host { .. }) => Vars::default().read().map_err(|error| error.or_on(self.host())),
+        }
     }
 
     /// Makes a command that may change something on the host.
