@@ -98,7 +98,10 @@ pub(crate) fn list(registry: &Registry, config: &Config) -> String {
         text.push_str("\nEnvironments:\n");
         let width = environments.iter().map(|environment| environment.name().chars().count()).max().unwrap_or(0);
         for environment in environments {
-            let hosts: Vec<String> = environment.all_hosts().iter().map(ToString::to_string).collect();
+            let mut hosts: Vec<String> = environment.all_hosts().iter().map(ToString::to_string).collect();
+            if environment.vagrant().is_some_and(<[_]>::is_empty) {
+                hosts.push("the machines of Vagrant".to_owned());
+            }
             let row = format!("  {:width$}  {}", environment.name(), hosts.join(", "));
             let _ = writeln!(text, "{}", row.trim_end());
         }
@@ -114,4 +117,21 @@ fn row(task: &Task) -> (String, String) {
     let summary = task.summary().to_owned();
     let summary = if task.default { format!("{summary} (default)").trim_start().to_owned() } else { summary };
     (name, summary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_names_the_hosts_of_environments_and_asks_nobody_for_them() {
+        let text = "[env.vagrant]\nvagrant = true\nhosts = ['a']\n[env.named]\nvagrant = ['web', 'db']\n\
+                    [env.live]\nhosts = ['web[1-2]']\n";
+        let config = Config::parse(text, "fabrs.toml".as_ref()).unwrap();
+        assert_eq!(
+            list(&Registry::new(), &config),
+            "No tasks: mark functions of tasks.rs with `#[task]`.\n\nEnvironments:\n  \
+             vagrant  a, the machines of Vagrant\n  named    web, db\n  live     web1, web2\n"
+        );
+    }
 }

@@ -10,7 +10,7 @@ use fabrs_core::group::{Group, Outcome};
 use fabrs_core::transport::{Ask, Level, NoInput, RunStop, Terminal};
 use fabrs_core::{Client, Error, ErrorKind, Executor, Plan, Result, ShellLine};
 
-use crate::interrupt::{Interrupted, Interrupts};
+use crate::interrupt::Interrupts;
 use crate::show::{Screen, summary};
 use crate::typed::Typed;
 
@@ -26,9 +26,7 @@ pub(crate) struct Run {
 
 impl Run {
     /// Runs everything, and returns the exit code when all is told and closed.
-    pub(crate) async fn finish(self) -> Result<ExitCode> {
-        let interrupts = Interrupts::new()
-            .map_err(|source| Error::new(ErrorKind::Internal, "could not listen for signals").caused_by(source))?;
+    pub(crate) async fn finish(self, interrupts: Interrupts) -> Result<ExitCode> {
         let broken = RunStop::default();
         let sign = broken.clone();
         let screen = Screen::new(&self.typed.globals, self.one_line_on_one_host, &self.variables, move || {
@@ -50,7 +48,7 @@ impl Run {
             result.unwrap_or_else(|error| ExitCode::from(error.exit_code().code()))
         };
         match interrupts.guard(&client, say, &is_done, work).await {
-            (_, Some(Interrupted(kind))) => Ok(ExitCode::from(128 + u8::try_from(kind.as_raw_value()).unwrap_or(2))),
+            (_, Some(interrupted)) => Ok(interrupted.exit_code()),
             (code, None) => Ok(code.unwrap_or(ExitCode::FAILURE)),
         }
     }
@@ -107,8 +105,7 @@ impl Run {
 
     /// Says which hosts of `-x` were not selected in the first place: probably they are misspelt.
     fn warn_of_exclusions(&self, sink: &dyn Sink) -> Result<()> {
-        let line = self.typed.line.iter().map(|_| Selection::Inherit);
-        let selections: Vec<_> = self.typed.calls.iter().map(|call| call.task().selection).chain(line).collect();
+        let selections = self.typed.selections();
         // Which hosts a task reaches that runs here is known only when it does.
         if selections.contains(&Selection::Local) {
             return Ok(());

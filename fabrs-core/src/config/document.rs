@@ -11,9 +11,6 @@ use crate::host::{Host, HostError};
 
 use super::near::meant;
 
-/// Keys that the format has and this version does not know what to do with.
-const LATER: [&str; 1] = ["vagrant"];
-
 /// The text of a file, and the name it is called by in errors.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Document<'d> {
@@ -100,9 +97,6 @@ impl<'t> Entry<'t> {
 
     /// Makes the error for a key that is none of `known`.
     pub(super) fn unknown(&self, known: &[&str]) -> Error {
-        if LATER.contains(&self.key) {
-            return self.error(None, &format!("`{}` is not supported by this version", self.key));
-        }
         let place = match self.path.rsplit_once('.') {
             Some((above, _)) => format!(" in `[{above}]`"),
             None => String::new(),
@@ -168,6 +162,25 @@ impl<'t> Entry<'t> {
         }
         let what = format!("`{}` must be an absolute path, or begin with `~/`, found: {path}", self.path);
         Err(self.error(Some(self.value.span()), &what))
+    }
+
+    /// Returns which machines of Vagrant are used: none at all, all (an empty list), or those that are named.
+    pub(super) fn machines(&self) -> Result<Option<Vec<String>>> {
+        const WHAT: &str = "`true`, or a list of machines";
+        match self.value.get_ref() {
+            DeValue::Boolean(all) => Ok(all.then(Vec::new)),
+            DeValue::Array(list) if list.is_empty() => Err(self.error(None, &format!("`{}` is empty", self.path))),
+            DeValue::Array(list) => {
+                let machines = list.iter().map(|item| {
+                    let host = self.read_at(item, WHAT, str::parse::<Host>)?;
+                    let bare = host.user().is_none() && host.port().is_none() && !host.is_local();
+                    let what = || format!("`{}` names machines of Vagrant, found: {host}", self.path);
+                    if bare { Ok(host.name().to_owned()) } else { Err(self.error(Some(item.span()), &what())) }
+                });
+                machines.collect::<Result<_>>().map(Some)
+            }
+            _ => Err(self.expected(WHAT)),
+        }
     }
 
     /// Returns the hosts that the entry's key names.
@@ -266,6 +279,15 @@ mod tests {
             refused(&format!("env.a.port = {port}"), &block);
         }
         assert_eq!(parse("env.a.port = 2_222").unwrap().environments()[0].port(), Some(2222));
+        refused(
+            "env.a.vagrant = 'web'",
+            "error: fabrs.toml:1: `env.a.vagrant` must be `true`, or a list of machines, found: string",
+        );
+        refused("env.a.vagrant = []", "error: fabrs.toml:1: `env.a.vagrant` is empty");
+        refused(
+            "env.a.vagrant = ['web',\n'vagrant@db']",
+            "error: fabrs.toml:2: `env.a.vagrant` names machines of Vagrant, found: vagrant@db",
+        );
         refused("env.a.user = ' '", "error: fabrs.toml:1: `env.a.user` is empty");
         refused("[env.'-x']", "error: fabrs.toml:1: `-x` cannot be typed as the name of an environment");
         refused(

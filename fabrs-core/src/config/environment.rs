@@ -11,8 +11,8 @@ use super::overrides::{Override, Overrides};
 use super::vars::Vars;
 
 /// The keys of an environment, as a hint lists them.
-pub(super) const KEYS: [&str; 9] =
-    ["hosts", "roles", "user", "port", "gateway", "virtualenv", "protected", "vars", "host"];
+pub(super) const KEYS: [&str; 10] =
+    ["hosts", "roles", "vagrant", "user", "port", "gateway", "virtualenv", "protected", "vars", "host"];
 
 /// Named settings and hosts: what `fab production deploy` calls `production`.
 ///
@@ -22,6 +22,7 @@ pub struct Environment {
     name: String,
     hosts: Vec<Host>,
     roles: Vec<(String, Vec<Host>)>,
+    vagrant: Option<Vec<String>>,
     user: Option<String>,
     port: Option<u16>,
     gateway: Option<Host>,
@@ -66,9 +67,27 @@ impl Environment {
         if missing.is_empty() { Ok(()) } else { Err(self.without_roles(&missing)) }
     }
 
-    /// Returns every host of the environment: those of `hosts`, then those of the roles, each once.
+    /// Returns every host of the environment: those of `hosts`, then the machines of Vagrant that it names, then those
+    /// of the roles, each once. The machines that only Vagrant knows are not among them.
     pub fn all_hosts(&self) -> Vec<Host> {
-        each_once(self.hosts.iter().chain(self.roles.iter().flat_map(|(_, hosts)| hosts)).cloned())
+        let machines = self.vagrant.iter().flatten().filter_map(|name| name.parse().ok());
+        self.all_hosts_with(machines)
+    }
+
+    /// Returns every host, with these for the machines of Vagrant.
+    pub(super) fn all_hosts_with(&self, machines: impl IntoIterator<Item = Host>) -> Vec<Host> {
+        let roles = self.roles.iter().flat_map(|(_, hosts)| hosts).cloned();
+        each_once(self.hosts.iter().cloned().chain(machines).chain(roles))
+    }
+
+    /// Checks what could not be before Vagrant was asked: that hosts with settings of their own are there.
+    pub(super) fn check_machines(&self, machines: &[Host]) -> Result<()> {
+        self.overrides.check(machines)
+    }
+
+    /// Returns the machines whose addresses come from Vagrant, where some do; an empty list stands for all there are.
+    pub fn vagrant(&self) -> Option<&[String]> {
+        self.vagrant.as_deref()
     }
 
     /// Returns the user to log in as where nothing stronger names one.
@@ -148,6 +167,7 @@ impl Environment {
             match entry.key() {
                 "hosts" => made.hosts = each_once(entry.hosts()?),
                 "roles" => made.roles = entry.entries()?.iter().map(role).collect::<Result<_>>()?,
+                "vagrant" => made.vagrant = entry.machines()?,
                 "user" => made.user = Some(entry.text()?),
                 "port" => made.port = Some(entry.port()?),
                 "gateway" => made.gateway = Some(entry.gateway()?),
@@ -164,7 +184,8 @@ impl Environment {
                 let hint = format!("`hosts` lists hosts; `[env.{}.host.NAME]` has settings of one", made.name);
                 error.hint(hint)
             })?;
-            made.overrides = Overrides::from_entry(&entry, Some(&made.all_hosts()))?;
+            let all_machines = made.vagrant.as_ref().is_some_and(Vec::is_empty);
+            made.overrides = Overrides::from_entry(&entry, &made.all_hosts(), all_machines)?;
         }
         made.vars.over(top);
         Ok(made)
@@ -255,6 +276,17 @@ mod tests {
         assert_eq!(of("w2"), "ranged 2222 bastion ~/env eight");
         assert_eq!(of("w4"), "deploy 2222 bastion /srv/env four");
         assert_eq!(live.vars_for(&"w1".parse().unwrap()).names().collect::<Vec<_>>(), ["app", "only", "workers"]);
+    }
+
+    #[test]
+    fn machines_of_vagrant_stand_between_hosts_and_roles_where_they_are_named() {
+        let named = environment("hosts = ['a']\nvagrant = ['web', 'db']\nroles.x = ['db', 'b']\nhost.db.port = 1");
+        assert_eq!(named.vagrant().unwrap(), ["web", "db"]);
+        assert_eq!(names(&named.all_hosts()), ["a", "web", "db", "b"]);
+        let all = environment("vagrant = true\nhost.whatever.port = 1\nroles.web = ['web']");
+        assert!(all.vagrant().unwrap().is_empty());
+        assert_eq!(names(&all.all_hosts()), ["web"]);
+        assert_eq!(environment("vagrant = false").vagrant(), None);
     }
 
     #[test]

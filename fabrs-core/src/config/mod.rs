@@ -13,6 +13,7 @@ mod overrides;
 mod selection;
 mod settings;
 mod typed_hosts;
+mod vagrant;
 mod variables;
 mod vars;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
 use super::document::Entry;
@@ -30,40 +30,51 @@ pub(super) struct Override {
 pub(super) struct Overrides {
     /// By the host's name; what the key says of user and port is compared as well.
     by_name: HashMap<String, Vec<(Host, Arc<Override>)>>,
+    /// The hosts that the file names nowhere else, and what is said of one that is no machine of Vagrant either.
+    strangers: Vec<(Host, String)>,
 }
 
 impl Overrides {
-    /// Reads the table of all hosts; every one of them must be among `known`, unless nobody can know yet.
-    pub(super) fn from_entry(entry: &Entry<'_>, known: Option<&[Host]>) -> Result<Self> {
-        let known = known.map(|known| {
-            let mut by_name: HashMap<&str, Vec<&Host>> = HashMap::new();
-            for host in known {
-                by_name.entry(host.name()).or_default().push(host);
-            }
-            by_name
-        });
+    /// Reads the table of all hosts. Every one of them must be among `known`, or a machine of Vagrant where `vagrant` says
+    /// that only Vagrant knows them.
+    pub(super) fn from_entry(entry: &Entry<'_>, known: &[Host], vagrant: bool) -> Result<Self> {
+        let mut by_name: HashMap<&str, Vec<&Host>> = HashMap::new();
+        for host in known {
+            by_name.entry(host.name()).or_default().push(host);
+        }
+        let is_known =
+            |host: &Host| by_name.get(host.name()).is_some_and(|named| named.iter().any(|known| host.covers(known)));
+        let mut made = Self::default();
         let mut read = Vec::new();
         for entry in entry.entries()? {
             let hosts = entry.key_hosts()?;
-            let is_known = |host: &Host| match &known {
-                Some(known) => known.get(host.name()).is_some_and(|named| named.iter().any(|known| host.covers(known))),
-                None => true,
-            };
-            if let Some(stranger) = hosts.iter().find(|host| !is_known(host)) {
-                let above = entry.path().split(".host.").next().unwrap_or_default();
-                let error = entry.error(None, &format!("`{stranger}` is no host of `[{above}]`"));
-                return Err(error.hint("only hosts of its `hosts` and `roles` can have settings of their own"));
+            let environment = entry.path().split(".host.").next().unwrap_or_default();
+            for host in hosts.iter().filter(|host| !is_known(host)) {
+                let text = format!("{}: `{host}` is no host of `[{environment}]`", entry.place());
+                made.strangers.push((host.clone(), text));
             }
             read.push((hosts, Arc::new(Override::from_entry(&entry)?)));
         }
+        if !vagrant {
+            made.check(&[])?;
+        }
         read.sort_by_key(|(hosts, _)| hosts.len() > 1);
-        let mut made = Self::default();
         for (hosts, settings) in read {
             for host in hosts {
                 made.by_name.entry(host.name().to_owned()).or_default().push((host, Arc::clone(&settings)));
             }
         }
         Ok(made)
+    }
+
+    /// Checks that the hosts that the file does not name are machines.
+    pub(super) fn check(&self, machines: &[Host]) -> Result<()> {
+        let is_machine = |host: &Host| machines.iter().any(|machine| host.covers(machine));
+        match self.strangers.iter().find(|(host, _)| !is_machine(host)) {
+            Some((_, text)) => Err(Error::new(ErrorKind::Config, text.clone())
+                .hint("only hosts that the environment names can have settings of their own")),
+            None => Ok(()),
+        }
     }
 
     /// Returns what is said of a host, the strongest first.
@@ -83,8 +94,9 @@ impl Override {
                 "gateway" => made.gateway = Some(entry.gateway()?),
                 "virtualenv" => made.virtualenv = Some(entry.remote_path()?),
                 "vars" => made.vars = Vars::from_entry(&entry)?,
-                key if entry.table().is_ok() => {
-                    let hint = format!("a name with dots in it stands in quotes: `host.\"web1.{key}\"`");
+                _ if entry.table().is_ok() => {
+                    let name = entry.path().split_once(".host.").map_or(entry.path(), |(_, name)| name);
+                    let hint = format!("a name with dots in it stands in quotes: `host.\"{name}\"`");
                     return Err(entry.unknown(&KEYS).hint(hint));
                 }
                 _ => return Err(entry.unknown(&KEYS)),
@@ -106,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_host_that_the_environment_does_not_have_is_told_with_its_line() {
-        let hint = "hint: only hosts of its `hosts` and `roles` can have settings of their own";
+        let hint = "hint: only hosts that the environment names can have settings of their own";
         refused(
             "[env.a]\nhosts = ['w1']\n[env.a.host.w2]\nuser = 'x'",
             &format!("error: fabrs.toml:3: `w2` is no host of `[env.a]`\n{hint}"),
@@ -118,6 +130,15 @@ mod tests {
         refused(
             "[env.a]\nhost.'root@w1'.port = 22\nhosts = ['deploy@w1']",
             &format!("error: fabrs.toml:2: `root@w1` is no host of `[env.a]`\n{hint}"),
+        );
+    }
+
+    #[test]
+    fn a_machine_that_is_not_among_those_that_are_named_is_told_as_well() {
+        refused(
+            "[env.a]\nvagrant = ['web']\nhost.db.port = 22",
+            "error: fabrs.toml:3: `db` is no host of `[env.a]`\n\
+             hint: only hosts that the environment names can have settings of their own",
         );
     }
 
@@ -134,13 +155,8 @@ mod tests {
         );
         refused(
             "[env.a]\nhosts = ['w1.example.com']\n[env.a.host.w1.example.com]\nuser = 'x'",
-            "error: fabrs.toml:3: `w1` is no host of `[env.a]`\n\
-             hint: only hosts of its `hosts` and `roles` can have settings of their own",
-        );
-        refused(
-            "[env.a]\nhosts = ['w1']\n[env.a.host.w1.example]\nuser = 'x'",
             "error: fabrs.toml:3: unknown key `example` in `[env.a.host.w1]`\n\
-             hint: a name with dots in it stands in quotes: `host.\"web1.example\"`",
+             hint: a name with dots in it stands in quotes: `host.\"w1.example\"`",
         );
         refused(
             "[env.a]\nhosts = ['w1']\n[env.a.host.'w[2-1]']",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use fabrs_openssh::config::{ConfigFiles, Query, SshConfig};
+use fabrs_openssh::config::{ConfigFiles, HostConfig, Query, SshConfig};
 
 use super::host_key::KnownHostsFiles;
 use super::keys::Keyring;
@@ -98,13 +98,19 @@ impl SshSettings {
         self.variables.home.clone().unwrap_or_else(|| PathBuf::from("/"))
     }
 
-    /// Returns the ssh config, read once.
-    pub(super) fn config(&self) -> Result<&SshConfig> {
-        self.config.get_or_init(|| self.read_config()).as_ref().map_err(Clone::clone)
+    /// Returns what the ssh config has for a host. For a machine of Vagrant that is what Vagrant prints, and nothing else.
+    pub(super) fn config_for(&self, host: &Host) -> Result<HostConfig> {
+        let resolve = |config: &SshConfig| config.resolve(&self.query(host));
+        let resolved = match self.inventory.machines_with(host).map_err(|error| error.on(host))? {
+            Some(machines) => resolve(machines.ssh_config()),
+            None => resolve(self.config.get_or_init(|| self.read_config()).as_ref().map_err(Clone::clone)?),
+        };
+        resolved
+            .map_err(|source| Error::new(ErrorKind::Config, "the ssh config can't be used").on(host).caused_by(source))
     }
 
     /// Returns the question that the ssh config is asked about a host.
-    pub(super) fn query(&self, host: &Host) -> Query<'_> {
+    fn query(&self, host: &Host) -> Query<'_> {
         let mut query = Query::new(host.name(), self.local_user(), self.home()).env(&environment);
         if let Some(user) = host.user() {
             query = query.user(user);

@@ -1,6 +1,6 @@
 //! What a host's text means: address, user, keys and trust, as `ssh` would have it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fabrs_openssh::config::{HostConfig, IdentityAgent, Jump, StrictHostKeyChecking};
@@ -77,10 +77,7 @@ pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> 
         Purpose::Work => (settings.user_for(host), settings.port_for(host)),
         Purpose::Gateway => (None, None),
     };
-    let config = settings
-        .config()?
-        .resolve(&settings.query(host))
-        .map_err(|source| Error::new(ErrorKind::Config, "the ssh config can't be used").on(host).caused_by(source))?;
+    let config = settings.config_for(host)?;
     for warning in &config.warnings {
         settings.sink.event(&Event::Warning { host: Some(host), text: &warning.to_string() });
     }
@@ -138,7 +135,8 @@ fn trust(config: &HostConfig, port: u16, settings: &SshSettings, may_ask: bool) 
     let user = config.user_known_hosts_files.clone();
     let global = config.global_known_hosts_files.clone();
     let mut files = user.unwrap_or_else(|| HostConfig::default_user_known_hosts_files(settings.home()));
-    let record = files.first().cloned();
+    // Where keys are thrown away, none is recorded, and nothing of it told.
+    let record = files.first().filter(|file| file.as_path() != Path::new("/dev/null")).cloned();
     files.extend(global.unwrap_or_else(HostConfig::default_global_known_hosts_files));
     Trust {
         name,
