@@ -66,10 +66,9 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use fabrs_core::__private::{BoxFuture, inventory};
+    pub use fabrs_core::config::Selection;
     pub use fabrs_core::shell::{Piece, ShellList, ShellValue};
-    pub use fabrs_core::task::{
-        Call, FromArg, Param, ParamKind, Place, RawArgs, Registration, Task, TaskReturn, blocking,
-    };
+    pub use fabrs_core::task::{Call, FromArg, Param, ParamKind, RawArgs, Registration, Task, TaskReturn, blocking};
     pub use fabrs_core::{Connection, Error, ShellLine, TaskError};
 
     /// Builds the line of a `cmd!`.

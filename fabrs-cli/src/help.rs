@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use fabrs_core::config::Config;
-use fabrs_core::task::{ParamKind, Place, Task};
+use fabrs_core::config::{Config, Selection};
+use fabrs_core::task::{ParamKind, Task};
 use fabrs_core::{ExitCode, Registry};
 
 use crate::typed::{command, task_command};
@@ -40,13 +40,16 @@ pub(crate) fn task_page(task: &'static Task) -> String {
         text.push('\n');
         text.push_str(&own);
     }
-    let place = match task.place {
-        Place::Inherit => "the hosts of the environment, or of `-H`".to_owned(),
-        Place::Local => "here; it has no host of its own".to_owned(),
-        Place::Hosts(hosts) => hosts.join(", "),
-        Place::Role(role) => format!("the hosts of the role `{role}`, or of `-H`"),
+    let hosts = match task.selection {
+        Selection::Inherit => "the hosts of the environment, or of `-H`".to_owned(),
+        Selection::Local => "here; it has no host of its own".to_owned(),
+        Selection::Hosts(hosts) => format!("{}, or the hosts of `-H`", hosts.join(", ")),
+        Selection::Role(role) => format!("the hosts of the role `{role}`, or of `-H`"),
+        Selection::HostsAndRole(hosts, role) => {
+            format!("{}, then the hosts of the role `{role}`, or the hosts of `-H`", hosts.join(", "))
+        }
     };
-    let _ = write!(text, "\nRuns on: {place}");
+    let _ = write!(text, "\nRuns on: {hosts}");
     if let Some(rolling) = task.rolling {
         let _ = write!(text, ", {rolling} at a time");
     }
@@ -95,7 +98,10 @@ pub(crate) fn list(registry: &Registry, config: &Config) -> String {
         text.push_str("\nEnvironments:\n");
         let width = environments.iter().map(|environment| environment.name().chars().count()).max().unwrap_or(0);
         for environment in environments {
-            let hosts: Vec<String> = environment.all_hosts().iter().map(ToString::to_string).collect();
+            let mut hosts: Vec<String> = environment.all_hosts().iter().map(ToString::to_string).collect();
+            if environment.vagrant().is_some_and(<[_]>::is_empty) {
+                hosts.push("the machines of Vagrant".to_owned());
+            }
             let row = format!("  {:width$}  {}", environment.name(), hosts.join(", "));
             let _ = writeln!(text, "{}", row.trim_end());
         }
@@ -111,4 +117,21 @@ fn row(task: &Task) -> (String, String) {
     let summary = task.summary().to_owned();
     let summary = if task.default { format!("{summary} (default)").trim_start().to_owned() } else { summary };
     (name, summary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_names_the_hosts_of_environments_and_asks_nobody_for_them() {
+        let text = "[env.vagrant]\nvagrant = true\nhosts = ['a']\n[env.named]\nvagrant = ['web', 'db']\n\
+                    [env.live]\nhosts = ['web[1-2]']\n";
+        let config = Config::parse(text, "fabrs.toml".as_ref()).unwrap();
+        assert_eq!(
+            list(&Registry::new(), &config),
+            "No tasks: mark functions of tasks.rs with `#[task]`.\n\nEnvironments:\n  \
+             vagrant  a, the machines of Vagrant\n  named    web, db\n  live     web1, web2\n"
+        );
+    }
 }

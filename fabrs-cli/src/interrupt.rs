@@ -1,6 +1,7 @@
 //! Ctrl-C: the first stops and reports, the second kills, the third ends `fab` itself.
 
 use std::io;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -23,7 +24,14 @@ pub(crate) struct Interrupts {
 
 /// How a run was interrupted, so that `fab` can say so by its exit code.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Interrupted(pub(crate) SignalKind);
+pub(crate) struct Interrupted(SignalKind);
+
+impl Interrupted {
+    /// Returns the exit code of a run that was ended by the signal: 128 and its number.
+    pub(crate) fn exit_code(self) -> ExitCode {
+        ExitCode::from(128 + u8::try_from(self.0.as_raw_value()).unwrap_or(2))
+    }
+}
 
 impl Interrupts {
     /// Begins to listen. Before this, a signal ends the process as the system does.
@@ -47,6 +55,14 @@ impl Interrupts {
             })
         });
         futures::future::select_all(waiting).await.0
+    }
+
+    /// Awaits `work`, unless a signal comes before it is done; it is dropped then.
+    pub(crate) async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+        tokio::select! {
+            done = work => Ok(done),
+            kind = self.next() => Err(Interrupted(kind)),
+        }
     }
 
     /// Runs `work`, stopping what `client` runs at the first signal and killing it at the second; at the third the work

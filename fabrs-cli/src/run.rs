@@ -4,13 +4,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fabrs_core::config::{Input, Inventory, Mode, Settings, Unreachable, Variables, Wanted};
+use fabrs_core::config::{Input, Inventory, Mode, Selection, Settings, Unreachable, Variables};
 use fabrs_core::event::{Event, Sink};
 use fabrs_core::group::{Group, Outcome};
 use fabrs_core::transport::{Ask, Level, NoInput, RunStop, Terminal};
 use fabrs_core::{Client, Error, ErrorKind, Executor, Plan, Result, ShellLine};
 
-use crate::interrupt::{Interrupted, Interrupts};
+use crate::interrupt::Interrupts;
 use crate::show::{Screen, summary};
 use crate::typed::Typed;
 
@@ -26,9 +26,7 @@ pub(crate) struct Run {
 
 impl Run {
     /// Runs everything, and returns the exit code when all is told and closed.
-    pub(crate) async fn finish(self) -> Result<ExitCode> {
-        let interrupts = Interrupts::new()
-            .map_err(|source| Error::new(ErrorKind::Internal, "could not listen for signals").caused_by(source))?;
+    pub(crate) async fn finish(self, interrupts: Interrupts) -> Result<ExitCode> {
         let broken = RunStop::default();
         let sign = broken.clone();
         let screen = Screen::new(&self.typed.globals, self.one_line_on_one_host, &self.variables, move || {
@@ -50,7 +48,7 @@ impl Run {
             result.unwrap_or_else(|error| ExitCode::from(error.exit_code().code()))
         };
         match interrupts.guard(&client, say, &is_done, work).await {
-            (_, Some(Interrupted(kind))) => Ok(ExitCode::from(128 + u8::try_from(kind.as_raw_value()).unwrap_or(2))),
+            (_, Some(interrupted)) => Ok(interrupted.exit_code()),
             (code, None) => Ok(code.unwrap_or(ExitCode::FAILURE)),
         }
     }
@@ -81,6 +79,7 @@ impl Run {
     async fn steps(&self, client: &Client, screen: &Screen) -> Result<ExitCode> {
         // Everything that can be known to be wrong is said before anything is asked.
         let plan = Plan::new(self.typed.calls.clone(), client)?;
+        self.warn_of_exclusions(client.sink().as_ref())?;
         tokio::select! {
             confirmed = self.confirm() => confirmed?,
             _ = client.stop().above(Level::Run) => {
@@ -102,6 +101,20 @@ impl Run {
             Some(line) => self.line(line, client, screen).await,
             None => Ok(code),
         }
+    }
+
+    /// Says which hosts of `-x` were not selected in the first place: probably they are misspelt.
+    fn warn_of_exclusions(&self, sink: &dyn Sink) -> Result<()> {
+        let selections = self.typed.selections();
+        // Which hosts a task reaches that runs here is known only when it does.
+        if selections.contains(&Selection::Local) {
+            return Ok(());
+        }
+        for host in self.inventory.unknown_exclusions(selections)? {
+            let text = format!("`-x {host}` leaves nothing out: no such host is selected");
+            sink.event(&Event::Warning { host: None, text: &text });
+        }
+        Ok(())
     }
 
     /// Asks for the name of a protected environment before anything is changed in it.
@@ -127,7 +140,7 @@ impl Run {
 
     /// Runs the line after `--` on every host.
     async fn line(&self, line: &str, client: &Client, screen: &Screen) -> Result<ExitCode> {
-        let hosts = client.inventory().hosts_for(&Wanted::Inherit)?;
+        let hosts = client.inventory().hosts_for(Selection::Inherit)?;
         let group = Group::of(client, &hosts)?.limit(self.settings.at_once().get());
         let group = match self.settings.unreachable {
             Unreachable::Skip => group.skip_unreachable(),

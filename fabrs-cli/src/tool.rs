@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fabrs_core::config::{Config, Environment, Inventory, Variables, Wanted, typed_hosts};
+use fabrs_core::config::{Config, Environment, Inventory, Selection, Variables, excluded_hosts, typed_hosts};
 use fabrs_core::{Error, ErrorKind, Registry, Result};
 
 use crate::help;
+use crate::interrupt::Interrupts;
 use crate::launcher;
 use crate::run::Run;
 use crate::show::print;
@@ -30,13 +31,18 @@ pub(crate) fn finish(result: Result<ExitCode>) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            use std::io::Write;
-
-            // Where stderr is closed there is nobody to tell; the exit code still does.
-            let _ = writeln!(std::io::stderr(), "{}", error.block());
+            tell(&error);
             ExitCode::from(error.exit_code().code())
         }
     }
+}
+
+/// Shows an error.
+fn tell(error: &Error) {
+    use std::io::Write;
+
+    // Where stderr is closed there is nobody to tell; the exit code still does.
+    let _ = writeln!(std::io::stderr(), "{}", error.block());
 }
 
 /// Runs a command line against tasks; `root` is the project's folder, the current one where there is none.
@@ -55,7 +61,7 @@ pub(crate) fn run(registry: &Registry, root: Option<&Path>) -> Result<ExitCode> 
     } else if typed.globals.list {
         print(&help::list(registry, &config))?;
     } else {
-        return work(typed, registry, &config);
+        return work(typed, registry, &config, &root);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -76,14 +82,17 @@ pub(crate) fn words() -> Result<Vec<String>> {
 }
 
 /// Does what was asked for: tasks, a line, or both in that order.
-fn work(mut typed: Typed, registry: &Registry, config: &Config) -> Result<ExitCode> {
+fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> Result<ExitCode> {
     let variables = Variables::from_env();
-    let inventory = Inventory::new(config, typed.environment.as_deref())?;
+    let inventory = Inventory::new(config, typed.environment.as_deref())?.with_vagrant(root);
     let mut settings = typed.globals.settings().or_variables(&variables);
     if let Some(environment) = inventory.environment() {
         settings = settings.or_environment(environment);
     }
-    let inventory = inventory.with_hosts(typed_hosts(&typed.globals.hosts)?).with_settings(&settings);
+    let inventory = inventory
+        .with_hosts(typed_hosts(&typed.globals.hosts)?)
+        .without_hosts(excluded_hosts(&typed.globals.excluded)?)
+        .with_settings(&settings);
     if typed.calls.is_empty() && typed.line.is_none() {
         match registry.default_task() {
             Some(task) => typed.calls.push((task.bind)(&fabrs_core::task::RawArgs::new(task))?),
@@ -93,23 +102,36 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config) -> Result<ExitCo
             }
         }
     }
-    let line_hosts = match &typed.line {
-        Some(line) if line.trim().is_empty() => {
-            let error = Error::new(ErrorKind::Usage, "there is no line after `--`");
-            return Err(error.hint("`fab -H HOST -- uname -a` runs one"));
-        }
-        Some(_) => inventory.hosts_for(&Wanted::Inherit)?.len(),
-        None => 0,
-    };
-    let one_line_on_one_host = typed.calls.is_empty() && line_hosts == 1;
+    if typed.line.as_ref().is_some_and(|line| line.trim().is_empty()) {
+        let error = Error::new(ErrorKind::Usage, "there is no line after `--`");
+        return Err(error.hint("`fab -H HOST -- uname -a` runs one"));
+    }
+    // Before another program is asked for hosts: a mistake in a role is told at once.
+    let selections = typed.selections();
+    inventory.check_roles(&selections.iter().filter_map(|selection| selection.role()).collect::<Vec<_>>())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|source| Error::new(ErrorKind::Internal, "could not start the runtime").caused_by(source))?;
+    let mut interrupts = runtime
+        .block_on(async { Interrupts::new() })
+        .map_err(|source| Error::new(ErrorKind::Internal, "could not listen for signals").caused_by(source))?;
+    match runtime.block_on(interrupts.unless(inventory.prepare(selections))) {
+        Ok(prepared) => prepared?,
+        Err(interrupted) => {
+            tell(&Error::new(ErrorKind::Cancelled, "the run was stopped, nothing was run"));
+            return Ok(interrupted.exit_code());
+        }
+    }
+    let line_hosts = match &typed.line {
+        Some(_) => inventory.hosts_for(Selection::Inherit)?.len(),
+        None => 0,
+    };
+    let one_line_on_one_host = typed.calls.is_empty() && line_hosts == 1;
     let run = Run { typed, settings, inventory, variables, one_line_on_one_host };
     // On a worker, not on this thread: what a command's future, its carrier and its session say to each other then
     // stays on one thread, which halves the time of a short command.
-    let code = runtime.block_on(runtime.spawn(run.finish()));
+    let code = runtime.block_on(runtime.spawn(run.finish(interrupts)));
     let code = code.unwrap_or_else(|source| Err(Error::new(ErrorKind::Internal, "the run panicked").caused_by(source)));
     // A thread that still waits for an answer, or for a plain task, must not keep a run that was ended.
     runtime.shutdown_background();

@@ -70,7 +70,7 @@ use proc_macro::TokenStream;
 /// | key | meaning |
 /// |---|---|
 /// | `role = "web"` | runs on the hosts of this role |
-/// | `hosts("web1", "deploy@web2")` | runs on these hosts |
+/// | `hosts("web1", "deploy@web2")` | runs on these hosts; with a role besides, on them and then on those of the role |
 /// | `local` | runs once, on this machine, with no host of its own |
 /// | `rolling = 1` | on so many hosts at a time |
 /// | `default` | runs when no task is named |

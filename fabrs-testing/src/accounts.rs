@@ -123,6 +123,8 @@ pub enum Capability {
     Ipv6,
     /// Terminals on the server: a plain user's sshd can not make the group of one right.
     Terminal,
+    /// Vagrant itself; its machines are not needed.
+    Vagrant,
 }
 
 impl Capability {
@@ -133,6 +135,7 @@ impl Capability {
             Self::Sudo => is_root() && Path::new("/usr/bin/sudo").exists(),
             Self::Ipv6 => TcpListener::bind("[::1]:0").is_ok(),
             Self::Terminal => is_root() || terminals_have_a_group(),
+            Self::Vagrant => Path::new("/usr/bin/vagrant").exists(),
         }
     }
 }
@@ -145,6 +148,7 @@ impl fmt::Display for Capability {
             Self::Sudo => "sudo (run as root, `apt-get install sudo`)",
             Self::Ipv6 => "IPv6 (`::1` is not configured)",
             Self::Terminal => "terminals on the server (run as root; `/dev/pts` is mounted without `gid=`)",
+            Self::Vagrant => "what the real Vagrant prints (`apt-get install vagrant`)",
         })
     }
 }

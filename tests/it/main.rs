@@ -8,6 +8,7 @@ mod answers;
 mod cancel;
 mod contract;
 mod dry_run;
+mod environments;
 mod files;
 mod gateways;
 mod groups;

@@ -13,6 +13,7 @@ use fabrs_core::{Error, ErrorKind, Host};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Globals {
     pub(crate) hosts: Vec<String>,
+    pub(crate) excluded: Vec<String>,
     pub(crate) json: bool,
     pub(crate) list: bool,
     pub(crate) help: bool,
@@ -48,8 +49,11 @@ pub(crate) fn arguments() -> Vec<Arg> {
     };
     let switch = |id: &'static str, help: &'static str| Arg::new(id).long(id).help(help).action(ArgAction::SetTrue);
     let connecting = [
-        value("hosts", "HOSTS", "Run on these hosts: a comma list, `@FILE`, or `@local`; may be repeated")
+        value("hosts", "HOSTS", "Run on these hosts: a comma list, `web[1-3]`, `@FILE`, or `@local`; may be repeated")
             .short('H')
+            .action(ArgAction::Append),
+        value("exclude-hosts", "HOSTS", "Leave these hosts out, written as for -H; may be repeated")
+            .short('x')
             .action(ArgAction::Append),
         value("user", "USER", "Log in as this user").short('u'),
         value("port", "PORT", "Connect to this port").value_parser(value_parser!(u16).range(1..)),
@@ -119,6 +123,7 @@ impl Globals {
     pub(super) fn absorb(&mut self, matches: &ArgMatches) {
         let flag = |id: &str| matches.try_get_one::<bool>(id).ok().flatten().is_some_and(|set| *set);
         self.hosts.extend(many::<String>(matches, "hosts"));
+        self.excluded.extend(many::<String>(matches, "exclude-hosts"));
         self.identities.extend(many::<PathBuf>(matches, "identity"));
         take(&mut self.user, matches, "user");
         take(&mut self.port, matches, "port");

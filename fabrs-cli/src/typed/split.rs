@@ -1,7 +1,7 @@
 //! Taking a command line apart: options of `fab`, an environment, tasks with their arguments, and what follows `--`.
 
 use clap::{ArgAction, Command};
-use fabrs_core::config::near;
+use fabrs_core::config::{Selection, near};
 use fabrs_core::task::{Param, ParamKind, Task};
 use fabrs_core::{Call, Error, ErrorKind, Registry, Result};
 
@@ -62,6 +62,12 @@ impl Typed {
             typed.task(task, &mut reader)?;
         }
         Ok(typed)
+    }
+
+    /// Returns where all of it runs.
+    pub(crate) fn selections(&self) -> Vec<Selection<'static>> {
+        let line = self.line.iter().map(|_| Selection::Inherit);
+        self.calls.iter().map(|call| call.task().selection).chain(line).collect()
     }
 
     /// Reads options of `fab`, up to the first word that is none.

@@ -35,6 +35,17 @@ fn a_file_names_hosts_and_has_comments() {
 }
 
 #[test]
+fn ranges_stand_for_their_hosts_and_excluded_ones_are_left_out() {
+    let sshd = fleet();
+    let fab = fab().project(&[("hosts.txt", "db[1-1]\nweb[1:3]\n"), ("out.txt", "web1\n")]);
+    knowing(fab, &sshd)
+        .args(["-H", "@hosts.txt,web[2-3]", "--serial", "-x", "@out.txt", "-x", "web[3,9]", "--", "echo x"])
+        .stdout("[db1] x\n[web2] x\n")
+        .stderr("warning: `-x web9` leaves nothing out: no such host is selected\n")
+        .run();
+}
+
+#[test]
 fn one_host_in_a_file_is_still_one_host() {
     let sshd = fleet();
     let fab = fab().project(&[("hosts.txt", "web3\n")]);

@@ -16,3 +16,4 @@ mod running;
 mod terminal;
 mod trouble;
 mod unreachable;
+mod vagrant;

@@ -97,9 +97,10 @@ impl ClientBuilder {
             Input::Allowed => Arc::new(Terminal::default()),
             Input::Refused => Arc::new(NoInput),
         });
+        let inventory = self.inventory.with_settings(&self.settings);
         let dial = self.dial.unwrap_or_else(|| {
             let ssh = SshSettings::new(&self.settings, Variables::from_env(), Arc::clone(&ask), Arc::clone(&sink));
-            Arc::new(OpenSsh::new(ssh.with_password(self.password)))
+            Arc::new(OpenSsh::new(ssh.with_password(self.password).with_inventory(inventory.clone())))
         });
         let dial = match self.settings.mode {
             Mode::Run => dial,
@@ -111,7 +112,7 @@ impl ClientBuilder {
                 sink,
                 ask,
                 sudo_password: self.sudo_password,
-                inventory: self.inventory,
+                inventory,
                 settings: self.settings,
                 defaults: self.defaults,
                 stop: RunStop::default(),

@@ -63,11 +63,13 @@ impl Client {
 
     /// Returns a connection to `host`, which opens on first use; the same link for the same host, however often asked.
     ///
+    /// The user and the port that the settings have as arguments become part of a host that names none.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] where the text is no host, [`ErrorKind::Config`] where the ssh config is wrong.
     pub fn connect(&self, host: impl IntoHost) -> Result<Connection> {
-        let host = host.into_host()?;
+        let host = self.inner.inventory.addressed(host.into_host()?);
         let transport = self.transport(&host)?;
         Ok(Connection::bound(self.clone(), host, transport))
     }

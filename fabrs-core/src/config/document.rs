@@ -11,9 +11,6 @@ use crate::host::{Host, HostError};
 
 use super::near::meant;
 
-/// Keys that the format has and this version does not know what to do with.
-const LATER: [&str; 2] = ["vagrant", "virtualenv"];
-
 /// The text of a file, and the name it is called by in errors.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Document<'d> {
@@ -38,15 +35,16 @@ impl<'d> Document<'d> {
 
     fn error(&self, span: Option<Range<usize>>, what: &str) -> Error {
         let at = match span {
-            Some(span) => format!("{}:{}", self.file.display(), self.line(span.start)),
+            Some(span) => self.place(&span),
             None => self.file.display().to_string(),
         };
         Error::new(ErrorKind::Config, format!("{at}: {what}"))
     }
 
-    fn line(&self, offset: usize) -> usize {
-        let before = self.text.bytes().take(offset);
-        before.filter(|byte| *byte == b'\n').count() + 1
+    fn place(&self, span: &Range<usize>) -> String {
+        let before = self.text.bytes().take(span.start);
+        let line = before.filter(|byte| *byte == b'\n').count() + 1;
+        format!("{}:{line}", self.file.display())
     }
 }
 
@@ -87,6 +85,11 @@ impl<'t> Entry<'t> {
         &self.path
     }
 
+    /// Returns the place of the entry's key: `fabrs.toml:4`.
+    pub(super) fn place(&self) -> String {
+        self.document.place(&self.key_span)
+    }
+
     /// Makes an error at a place inside the entry, or at its key.
     pub(super) fn error(&self, span: Option<Range<usize>>, what: &str) -> Error {
         self.document.error(span.or_else(|| Some(self.key_span.clone())), what)
@@ -94,9 +97,6 @@ impl<'t> Entry<'t> {
 
     /// Makes the error for a key that is none of `known`.
     pub(super) fn unknown(&self, known: &[&str]) -> Error {
-        if LATER.contains(&self.key) {
-            return self.error(None, &format!("`{}` is not supported by this version", self.key));
-        }
         let place = match self.path.rsplit_once('.') {
             Some((above, _)) => format!(" in `[{above}]`"),
             None => String::new(),
@@ -154,14 +154,60 @@ impl<'t> Entry<'t> {
         }
     }
 
-    pub(super) fn host(&self) -> Result<Host> {
-        self.host_at(self.value, "the address of a host")
+    /// Returns the path of a folder on a host.
+    pub(super) fn remote_path(&self) -> Result<String> {
+        let path = self.text()?;
+        if path.starts_with('/') || path.starts_with("~/") {
+            return Ok(path);
+        }
+        let what = format!("`{}` must be an absolute path, or begin with `~/`, found: {path}", self.path);
+        Err(self.error(Some(self.value.span()), &what))
+    }
+
+    /// Returns which machines of Vagrant are used: none at all, all (an empty list), or those that are named.
+    pub(super) fn machines(&self) -> Result<Option<Vec<String>>> {
+        const WHAT: &str = "`true`, or a list of machines";
+        match self.value.get_ref() {
+            DeValue::Boolean(all) => Ok(all.then(Vec::new)),
+            DeValue::Array(list) if list.is_empty() => Err(self.error(None, &format!("`{}` is empty", self.path))),
+            DeValue::Array(list) => {
+                let machines = list.iter().map(|item| {
+                    let host = self.read_at(item, WHAT, str::parse::<Host>)?;
+                    let bare = host.user().is_none() && host.port().is_none() && !host.is_local();
+                    let what = || format!("`{}` names machines of Vagrant, found: {host}", self.path);
+                    if bare { Ok(host.name().to_owned()) } else { Err(self.error(Some(item.span()), &what())) }
+                });
+                machines.collect::<Result<_>>().map(Some)
+            }
+            _ => Err(self.expected(WHAT)),
+        }
+    }
+
+    /// Returns the hosts that the entry's key names.
+    pub(super) fn key_hosts(&self) -> Result<Vec<Host>> {
+        Host::range(self.key).map_err(|cause| self.names_no_host(None, cause))
+    }
+
+    /// Returns a host to connect through.
+    pub(super) fn gateway(&self) -> Result<Host> {
+        let host = self.host()?;
+        if host.is_local() {
+            return Err(self.error(None, &format!("`{}` must be another machine, found: {host}", self.path)));
+        }
+        Ok(host)
+    }
+
+    fn host(&self) -> Result<Host> {
+        self.read_at(self.value, "the address of a host", str::parse)
     }
 
     pub(super) fn hosts(&self) -> Result<Vec<Host>> {
         const WHAT: &str = "a list of hosts";
         match self.value.get_ref() {
-            DeValue::Array(list) => list.iter().map(|item| self.host_at(item, WHAT)).collect(),
+            DeValue::Array(list) => {
+                let hosts = list.iter().map(|item| self.read_at(item, WHAT, Host::range));
+                Ok(hosts.collect::<Result<Vec<_>>>()?.concat())
+            }
             DeValue::String(host) => {
                 let hint = format!("write `{} = [\"{}\"]`", self.key, host.trim());
                 Err(self.expected(WHAT).hint(hint))
@@ -170,13 +216,18 @@ impl<'t> Entry<'t> {
         }
     }
 
-    fn host_at(&self, value: &Spanned<DeValue<'_>>, expected: &str) -> Result<Host> {
+    fn read_at<T>(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        expected: &str,
+        read: impl Fn(&str) -> Result<T, HostError>,
+    ) -> Result<T> {
         let text = value.get_ref().as_str().ok_or_else(|| self.expected_at(value, expected))?;
-        text.parse().map_err(|cause| {
-            let ranged = matches!(cause, HostError::Name(_)) && text.contains('[');
-            let error = self.error(Some(value.span()), &format!("`{}` names no host", self.path)).caused_by(cause);
-            if ranged { error.hint("ranges are not supported by this version: write one host each") } else { error }
-        })
+        read(text).map_err(|cause| self.names_no_host(Some(value.span()), cause))
+    }
+
+    fn names_no_host(&self, span: Option<Range<usize>>, cause: HostError) -> Error {
+        self.error(span, &format!("`{}` names no host", self.path)).caused_by(cause)
     }
 }
 
@@ -228,6 +279,15 @@ mod tests {
             refused(&format!("env.a.port = {port}"), &block);
         }
         assert_eq!(parse("env.a.port = 2_222").unwrap().environments()[0].port(), Some(2222));
+        refused(
+            "env.a.vagrant = 'web'",
+            "error: fabrs.toml:1: `env.a.vagrant` must be `true`, or a list of machines, found: string",
+        );
+        refused("env.a.vagrant = []", "error: fabrs.toml:1: `env.a.vagrant` is empty");
+        refused(
+            "env.a.vagrant = ['web',\n'vagrant@db']",
+            "error: fabrs.toml:2: `env.a.vagrant` names machines of Vagrant, found: vagrant@db",
+        );
         refused("env.a.user = ' '", "error: fabrs.toml:1: `env.a.user` is empty");
         refused("[env.'-x']", "error: fabrs.toml:1: `-x` cannot be typed as the name of an environment");
         refused(
@@ -240,9 +300,14 @@ mod tests {
              \x20 caused by: `ssh` is not a port (1 to 65535) in `web:ssh`",
         );
         refused(
-            "env.a.roles.web = ['web[2-4]']",
-            "error: fabrs.toml:1: `env.a.roles.web` names no host\n  caused by: `web[2-4]` is not a host's name\n\
-             hint: ranges are not supported by this version: write one host each",
+            "env.a.roles.web = [\n'web[4-2]']",
+            "error: fabrs.toml:2: `env.a.roles.web` names no host\n  caused by: \
+             the range `[4-2]` in `web[4-2]`: it goes down from `4` to `2`: write the lower one first",
+        );
+        refused(
+            "env.a.gateway = 'b[1-2]'",
+            "error: fabrs.toml:1: `env.a.gateway` names no host\n  caused by: \
+             `b[1-2]` is a range, and one host is needed",
         );
         refused(
             "[vars]\nbig = 99999999999999999999",

@@ -7,10 +7,12 @@ use crate::host::Host;
 
 use super::document::Entry;
 use super::near::{listed, meant};
+use super::overrides::{Override, Overrides};
 use super::vars::Vars;
 
 /// The keys of an environment, as a hint lists them.
-pub(super) const KEYS: [&str; 7] = ["hosts", "roles", "user", "port", "gateway", "protected", "vars"];
+pub(super) const KEYS: [&str; 10] =
+    ["hosts", "roles", "vagrant", "user", "port", "gateway", "virtualenv", "protected", "vars", "host"];
 
 /// Named settings and hosts: what `fab production deploy` calls `production`.
 ///
@@ -20,11 +22,14 @@ pub struct Environment {
     name: String,
     hosts: Vec<Host>,
     roles: Vec<(String, Vec<Host>)>,
+    vagrant: Option<Vec<String>>,
     user: Option<String>,
     port: Option<u16>,
     gateway: Option<Host>,
+    virtualenv: Option<String>,
     protected: bool,
     vars: Vars,
+    overrides: Overrides,
 }
 
 impl Environment {
@@ -62,9 +67,27 @@ impl Environment {
         if missing.is_empty() { Ok(()) } else { Err(self.without_roles(&missing)) }
     }
 
-    /// Returns every host of the environment: those of `hosts`, then those of the roles, each once.
+    /// Returns every host of the environment: those of `hosts`, then the machines of Vagrant that it names, then those
+    /// of the roles, each once. The machines that only Vagrant knows are not among them.
     pub fn all_hosts(&self) -> Vec<Host> {
-        each_once(self.hosts.iter().chain(self.roles.iter().flat_map(|(_, hosts)| hosts)).cloned())
+        let machines = self.vagrant.iter().flatten().filter_map(|name| name.parse().ok());
+        self.all_hosts_with(machines)
+    }
+
+    /// Returns every host, with these for the machines of Vagrant.
+    pub(super) fn all_hosts_with(&self, machines: impl IntoIterator<Item = Host>) -> Vec<Host> {
+        let roles = self.roles.iter().flat_map(|(_, hosts)| hosts).cloned();
+        each_once(self.hosts.iter().cloned().chain(machines).chain(roles))
+    }
+
+    /// Checks what could not be before Vagrant was asked: that hosts with settings of their own are there.
+    pub(super) fn check_machines(&self, machines: &[Host]) -> Result<()> {
+        self.overrides.check(machines)
+    }
+
+    /// Returns the machines whose addresses come from Vagrant, where some do; an empty list stands for all there are.
+    pub fn vagrant(&self) -> Option<&[String]> {
+        self.vagrant.as_deref()
     }
 
     /// Returns the user to log in as where nothing stronger names one.
@@ -84,6 +107,45 @@ impl Environment {
         self.gateway.as_ref()
     }
 
+    /// Returns the virtualenv on its hosts, where it names one: an absolute path, or one that begins with `~/`.
+    pub fn virtualenv(&self) -> Option<&str> {
+        self.virtualenv.as_deref()
+    }
+
+    /// Returns the user for one host: its own, or else the environment's.
+    pub fn user_for(&self, host: &Host) -> Option<&str> {
+        self.of(host, |said| said.user.as_deref()).or(self.user())
+    }
+
+    /// Returns the port for one host: its own, or else the environment's.
+    pub fn port_for(&self, host: &Host) -> Option<u16> {
+        self.of(host, |said| said.port).or(self.port())
+    }
+
+    /// Returns the gateway to one host: its own, or else the environment's.
+    pub fn gateway_for(&self, host: &Host) -> Option<&Host> {
+        self.of(host, |said| said.gateway.as_ref()).or(self.gateway())
+    }
+
+    /// Returns the virtualenv on one host: its own, or else the environment's.
+    pub fn virtualenv_for(&self, host: &Host) -> Option<&str> {
+        self.of(host, |said| said.virtualenv.as_deref()).or(self.virtualenv())
+    }
+
+    /// Returns the user's own values for one host: its own over the environment's.
+    pub fn vars_for(&self, host: &Host) -> Vars {
+        let mut vars = Vars::default();
+        for said in self.overrides.of(host) {
+            vars.over(&said.vars);
+        }
+        vars.over(&self.vars);
+        vars
+    }
+
+    fn of<'a, T>(&'a self, host: &Host, value: impl FnMut(&'a Override) -> Option<T>) -> Option<T> {
+        self.overrides.of(host).find_map(value)
+    }
+
     /// Tells whether `protected = true` stands there: to be asked about before anything is changed.
     pub fn is_protected(&self) -> bool {
         self.protected
@@ -100,17 +162,30 @@ impl Environment {
             return Err(entry.error(None, &what));
         }
         let mut made = Self { name: entry.key().to_owned(), ..Self::default() };
+        let mut overrides = None;
         for entry in entry.entries()? {
             match entry.key() {
                 "hosts" => made.hosts = each_once(entry.hosts()?),
                 "roles" => made.roles = entry.entries()?.iter().map(role).collect::<Result<_>>()?,
+                "vagrant" => made.vagrant = entry.machines()?,
                 "user" => made.user = Some(entry.text()?),
                 "port" => made.port = Some(entry.port()?),
-                "gateway" => made.gateway = Some(gateway(&entry)?),
+                "gateway" => made.gateway = Some(entry.gateway()?),
+                "virtualenv" => made.virtualenv = Some(entry.remote_path()?),
                 "protected" => made.protected = entry.bool()?,
                 "vars" => made.vars = Vars::from_entry(&entry)?,
+                "host" => overrides = Some(entry),
                 _ => return Err(entry.unknown(&KEYS)),
             }
+        }
+        // After the loop, because the hosts may be listed below.
+        if let Some(entry) = overrides {
+            entry.table().map_err(|error| {
+                let hint = format!("`hosts` lists hosts; `[env.{}.host.NAME]` has settings of one", made.name);
+                error.hint(hint)
+            })?;
+            let all_machines = made.vagrant.as_ref().is_some_and(Vec::is_empty);
+            made.overrides = Overrides::from_entry(&entry, &made.all_hosts(), all_machines)?;
         }
         made.vars.over(top);
         Ok(made)
@@ -137,14 +212,6 @@ impl Environment {
 
 fn role(entry: &Entry<'_>) -> Result<(String, Vec<Host>)> {
     Ok((entry.key().to_owned(), each_once(entry.hosts()?)))
-}
-
-fn gateway(entry: &Entry<'_>) -> Result<Host> {
-    let host = entry.host()?;
-    if host.is_local() {
-        return Err(entry.error(None, &format!("`{}` must be another machine, found: {host}", entry.path())));
-    }
-    Ok(host)
 }
 
 /// Returns the hosts in their order, each where it is met first.
@@ -186,6 +253,47 @@ mod tests {
     fn hosts_and_roles_together_keep_their_order_and_name_each_once() {
         let live = environment("hosts = [' a ', 'b ']\nroles.z = ['b', 'c']\nroles.r = ['d', ' c', 'd']");
         assert_eq!(names(&live.all_hosts()), ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn a_host_has_its_own_settings_over_the_environments() {
+        let live = environment(
+            "hosts = ['w1', 'ann@w2:22', 'w3', 'w4']\nuser = 'deploy'\nport = 2222\ngateway = 'bastion'\n\
+             virtualenv = '/srv/env'\nvars = { app = 'shop', workers = 'four' }\n\
+             [env.live.host.'w[1-3]']\nuser = 'ranged'\nvirtualenv = '~/env'\nvars.workers = 'eight'\n\
+             [env.live.host.w1]\nuser = 'root'\nport = 22\ngateway = 'other'\nvars = { workers = 'one', only = 1 }\n\
+             [env.live.host.'ann@w2']\nport = 1\n[env.live.host.'w2:22']\nport = 2",
+        );
+        let of = |host: &str| {
+            let host: Host = host.parse().unwrap();
+            let (user, port) = (live.user_for(&host).unwrap(), live.port_for(&host).unwrap());
+            let (gateway, virtualenv) = (live.gateway_for(&host).unwrap(), live.virtualenv_for(&host).unwrap());
+            format!("{user} {port} {gateway} {virtualenv} {}", live.vars_for(&host).text("workers").unwrap())
+        };
+        assert_eq!(of("w1"), "root 22 other ~/env one");
+        assert_eq!(of("ann@w2:22"), "ranged 1 bastion ~/env eight", "the first of its keys wins");
+        assert_eq!(of("bob@w2:22"), "ranged 2 bastion ~/env eight");
+        assert_eq!(of("w2"), "ranged 2222 bastion ~/env eight");
+        assert_eq!(of("w4"), "deploy 2222 bastion /srv/env four");
+        assert_eq!(live.vars_for(&"w1".parse().unwrap()).names().collect::<Vec<_>>(), ["app", "only", "workers"]);
+    }
+
+    #[test]
+    fn machines_of_vagrant_stand_between_hosts_and_roles_where_they_are_named() {
+        let named = environment("hosts = ['a']\nvagrant = ['web', 'db']\nroles.x = ['db', 'b']\nhost.db.port = 1");
+        assert_eq!(named.vagrant().unwrap(), ["web", "db"]);
+        assert_eq!(names(&named.all_hosts()), ["a", "web", "db", "b"]);
+        let all = environment("vagrant = true\nhost.whatever.port = 1\nroles.web = ['web']");
+        assert!(all.vagrant().unwrap().is_empty());
+        assert_eq!(names(&all.all_hosts()), ["web"]);
+        assert_eq!(environment("vagrant = false").vagrant(), None);
+    }
+
+    #[test]
+    fn ranges_are_written_out_in_hosts_and_roles() {
+        let live = environment("hosts = ['app[1-2]']\nroles.web = ['web1', 'd@web[2-3]:22', 'web[1,4]']");
+        assert_eq!(names(live.hosts()), ["app1", "app2"]);
+        assert_eq!(names(live.role("web").unwrap()), ["web1", "d@web2:22", "d@web3:22", "web4"]);
     }
 
     #[track_caller]

@@ -178,7 +178,7 @@ mod tests {
         refused(
             "env.a.colour = 1",
             "error: fabrs.toml:1: unknown key `colour` in `[env.a]`\n\
-             hint: known keys: `hosts`, `roles`, `user`, `port`, `gateway`, `protected`, `vars`",
+             hint: known keys: `hosts`, `roles`, `vagrant`, `user`, `port`, `gateway`, `virtualenv`, `protected`, `vars`, `host`",
         );
     }
 
@@ -187,7 +187,7 @@ mod tests {
         refused(
             "[env.z]\nzzzz = 1\n[env.a]\naaaa = 1",
             "error: fabrs.toml:2: unknown key `zzzz` in `[env.z]`\n\
-             hint: known keys: `hosts`, `roles`, `user`, `port`, `gateway`, `protected`, `vars`",
+             hint: known keys: `hosts`, `roles`, `vagrant`, `user`, `port`, `gateway`, `virtualenv`, `protected`, `vars`, `host`",
         );
     }
 
@@ -198,12 +198,11 @@ mod tests {
             "error: fabrs.toml:1: unknown key `hosts`\n\
              hint: `hosts` belongs to an environment: put it under `[env.NAME]`",
         );
-    }
-
-    #[test]
-    fn a_key_of_a_later_version_is_not_called_unknown() {
-        refused("[env.v]\nvagrant = true", "error: fabrs.toml:2: `vagrant` is not supported by this version");
-        refused("virtualenv = 'x'", "error: fabrs.toml:1: `virtualenv` is not supported by this version");
+        refused(
+            "virtualenv = '/x'",
+            "error: fabrs.toml:1: unknown key `virtualenv`\n\
+             hint: `virtualenv` belongs to an environment: put it under `[env.NAME]`",
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The hosts of `-H`: comma lists, files and this machine.
+//! The hosts of `-H` and `-x`: comma lists, ranges, files and this machine.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use super::environment::each_once;
 
 /// Reads what stood after each `-H`, in order, each host once; `None` where there was no `-H` at all.
 ///
-/// A text is a comma list. An item of it is a host; `@local`, which is this machine; or `@FILE`, a file with one host a
+/// A text is a comma list. An item of it is a host, or several by a range ([`Host::range`]); `@local`, which is this machine; or `@FILE`, a file with one host a
 /// line, in which blank lines and `#` comments are skipped (a file called `local` is `@./local`). A text that is blank,
 /// as a script's empty variable is, and a file without a host give an empty selection and not the environment's hosts.
 ///
@@ -28,21 +28,36 @@ pub fn typed_hosts<S: AsRef<str>>(texts: &[S]) -> Result<Option<Vec<Host>>> {
     if texts.is_empty() {
         return Ok(None);
     }
+    Ok(Some(read("-H", texts)?))
+}
+
+/// Reads what stood after each `-x`, as [`typed_hosts`] reads `-H`: the hosts that are left out.
+///
+/// # Errors
+///
+/// As [`typed_hosts`].
+pub fn excluded_hosts<S: AsRef<str>>(texts: &[S]) -> Result<Vec<Host>> {
+    read("-x", texts)
+}
+
+fn read<S: AsRef<str>>(option: &str, texts: &[S]) -> Result<Vec<Host>> {
     let mut hosts = Vec::new();
     for text in texts.iter().map(AsRef::as_ref).filter(|text| !text.trim().is_empty()) {
-        for item in text.split(',').map(str::trim) {
+        for item in Host::split_list(text) {
             match item.strip_prefix('@') {
-                Some(name) if !item.parse::<Host>().is_ok_and(|host| host.is_local()) => from_file(name, &mut hosts)?,
-                _ => hosts.push(host(item, &format!("-H {text}"))?),
+                Some(name) if !item.parse::<Host>().is_ok_and(|host| host.is_local()) => {
+                    from_file(option, name, &mut hosts)?;
+                }
+                _ => hosts.extend(range(item, &format!("{option} {text}"))?),
             }
         }
     }
-    Ok(Some(each_once(hosts)))
+    Ok(each_once(hosts))
 }
 
-fn from_file(name: &str, hosts: &mut Vec<Host>) -> Result<()> {
+fn from_file(option: &str, name: &str, hosts: &mut Vec<Host>) -> Result<()> {
     if name.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, "`-H @` names no file"));
+        return Err(Error::new(ErrorKind::Usage, format!("`{option} @` names no file")));
     }
     if name == "demo" {
         let error = Error::new(ErrorKind::Usage, "`@demo` is not supported by this version");
@@ -50,13 +65,13 @@ fn from_file(name: &str, hosts: &mut Vec<Host>) -> Result<()> {
     }
     let text = fs::read_to_string(name).map_err(|cause| {
         let error = Error::new(ErrorKind::Usage, format!("could not read the file of hosts `{name}`"));
-        error.caused_by(cause).hint(format!("`-H @{name}` reads a file with one host a line"))
+        error.caused_by(cause).hint(format!("`{option} @{name}` reads a file with one host a line"))
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     for (n, line) in text.lines().enumerate() {
         let line = without_comment(line).trim();
         if !line.is_empty() {
-            hosts.push(host(line, &format!("{name}:{}", n + 1))?);
+            hosts.extend(range(line, &format!("{name}:{}", n + 1))?);
         }
     }
     Ok(())
@@ -76,8 +91,8 @@ fn without_comment(line: &str) -> &str {
     }
 }
 
-fn host(text: &str, place: &str) -> Result<Host> {
-    text.parse().map_err(|cause| Error::new(ErrorKind::Usage, format!("no host in `{place}`")).caused_by(cause))
+fn range(text: &str, place: &str) -> Result<Vec<Host>> {
+    Host::range(text).map_err(|cause| Error::new(ErrorKind::Usage, format!("no host in `{place}`")).caused_by(cause))
 }
 
 #[cfg(test)]
@@ -108,6 +123,28 @@ mod tests {
     }
 
     #[test]
+    fn ranges_are_written_out_in_lists_and_in_files() {
+        case(
+            &["web[01:02],a@db[1,3-4]:22,[::1]:22"],
+            &["web01", "web02", "a@db1:22", "a@db3:22", "a@db4:22", "[::1]:22"],
+        );
+        case(&["web[1-3],web2"], &["web1", "web2", "web3"]);
+        let (_file, hosts) = file("web[1-2,4] # the web\n[fe80::1]:22\n");
+        case(&[&hosts], &["web1", "web2", "web4", "[fe80::1]:22"]);
+    }
+
+    #[test]
+    fn what_is_left_out_is_read_as_what_is_chosen() {
+        let texts = |hosts: Vec<Host>| hosts.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let (_file, listed) = file("db1\n");
+        assert_eq!(texts(excluded_hosts(&["web[1-2]", &listed]).unwrap()), ["web1", "web2", "db1"]);
+        assert_eq!(excluded_hosts::<&str>(&[]).unwrap(), []);
+        let error = excluded_hosts(&["web[2-1]"]).unwrap_err();
+        assert!(error.to_string().starts_with("no host in `-x web[2-1]`"), "{error}");
+        assert_eq!(excluded_hosts(&["@"]).unwrap_err().to_string(), "`-x @` names no file");
+    }
+
+    #[test]
     fn a_file_gives_one_host_a_line_without_blanks_and_comments() {
         let (_file, hosts) = file("\u{feff}# the web\r\n\r\n  web1  \r\nweb2\t# new\r\n   # none\r\n@local\r\nweb1");
         case(&[&hosts], &["web1", "web2", "@local"]);
@@ -134,6 +171,11 @@ mod tests {
         refused("web1,,web2", "error: no host in `-H web1,,web2`\n  caused by: a host's name is empty in ``");
         refused("web:0", "error: no host in `-H web:0`\n  caused by: `0` is not a port (1 to 65535) in `web:0`");
         refused("@", "error: `-H @` names no file");
+        refused(
+            "db1,web[3-1]",
+            "error: no host in `-H db1,web[3-1]`\n  caused by: \
+             the range `[3-1]` in `web[3-1]`: it goes down from `3` to `1`: write the lower one first",
+        );
         refused(
             "@demo",
             "error: `@demo` is not supported by this version\n\

@@ -1,5 +1,6 @@
 //! The user's own values in `fabrs.toml`: `[vars]` and an environment's `vars`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize as _;
@@ -9,6 +10,7 @@ use toml::de::ValueDeserializer;
 use crate::error::{Error, ErrorKind, Result};
 
 use super::document::Entry;
+use super::file::Config;
 
 /// The user's own values, by name; an environment's stand over those of the file's top.
 ///
@@ -26,6 +28,8 @@ use super::document::Entry;
 #[derive(Clone, Default, PartialEq)]
 pub struct Vars {
     table: toml::Table,
+    /// Where each stands: `fabrs.toml:4`.
+    places: BTreeMap<String, String>,
 }
 
 impl Vars {
@@ -43,18 +47,52 @@ impl Vars {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if a field is missing or of another type.
+    /// [`ErrorKind::Config`], naming file, line and field, if a field is missing or of another type.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
-        self.table.clone().try_into().map_err(|cause| {
-            let doing = format!("the vars in `fabrs.toml` do not fit `{}`", std::any::type_name::<T>());
-            Error::new(ErrorKind::Config, doing).caused_by(cause)
+        serde_path_to_error::deserialize(toml::Value::Table(self.table.clone())).map_err(|error| {
+            let doing = format!("the vars do not fit `{}`", std::any::type_name::<T>());
+            let path = error.path().to_string();
+            Error::new(ErrorKind::Config, doing).caused_by(Unfit(self.unfit(&path, error.inner().message())))
         })
+    }
+
+    /// Says what does not fit. The value itself stays out where it is a text: people do keep passwords in such files.
+    fn unfit(&self, path: &str, message: &str) -> String {
+        let top = path.split(['.', '[']).next().unwrap_or_default();
+        let Some(place) = self.places.get(top) else { return format!("{}: {message}", Config::FILE) };
+        match (message.split_once(", expected "), self.at(path)) {
+            (Some((said, expected)), Some(found)) if said.starts_with("invalid") => {
+                let shown = match found {
+                    toml::Value::Integer(_) if said.starts_with("invalid value") => found.to_string(),
+                    _ => found.type_str().to_owned(),
+                };
+                format!("{place}: `{path}` must be {expected}, found: {shown}")
+            }
+            _ => format!("{place}: `{path}`: {message}"),
+        }
+    }
+
+    /// Returns the value at a path such as `smtp.ports[1]`.
+    fn at(&self, path: &str) -> Option<&toml::Value> {
+        let mut steps = path.split(['.', '[']).map(|step| step.trim_end_matches(']'));
+        let mut value = self.table.get(steps.next()?)?;
+        for step in steps {
+            value = match value {
+                toml::Value::Array(list) => list.get(step.parse::<usize>().ok()?)?,
+                toml::Value::Table(table) => table.get(step)?,
+                _ => return None,
+            };
+        }
+        Some(value)
     }
 
     /// Takes the values of `below` that have no value here; a table is one value and is not merged.
     pub(super) fn over(&mut self, below: &Self) {
         for (name, value) in &below.table {
-            self.table.entry(name.clone()).or_insert_with(|| value.clone());
+            if !self.table.contains_key(name) {
+                self.table.insert(name.clone(), value.clone());
+                self.places.extend(below.places.get_key_value(name).map(|(name, place)| (name.clone(), place.clone())));
+            }
         }
     }
 
@@ -64,9 +102,15 @@ impl Vars {
         let table = toml::Table::deserialize(ValueDeserializer::from(value)).map_err(|cause| {
             entry.error(cause.span(), &format!("could not read `{}`", entry.path())).caused_by(cause)
         })?;
-        Ok(Self { table })
+        let places = entry.entries()?.iter().map(|entry| (entry.key().to_owned(), entry.place())).collect();
+        Ok(Self { table, places })
     }
 }
+
+/// What does not fit, and where it stands.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unfit(String);
 
 impl fmt::Debug for Vars {
     /// Shows the names only: people do keep passwords in such files.
@@ -80,14 +124,22 @@ mod tests {
     use super::*;
 
     fn vars(text: &str) -> Vars {
-        Vars { table: text.parse().unwrap() }
+        let text = text.lines().map(|line| format!("vars.{line}\n")).collect::<Vec<_>>().concat();
+        Config::parse(&text, "fabrs.toml".as_ref()).unwrap().vars().clone()
+    }
+
+    /// Forgets where the values stand.
+    fn values(vars: &Vars) -> toml::Table {
+        vars.table.clone()
     }
 
     #[test]
     fn a_value_above_hides_the_whole_value_below() {
         let mut above = vars("app = 'shop'\nsmtp = { host = 'a' }");
         above.over(&vars("app = 'other'\ndomain = 'x'\nsmtp = { host = 'b', port = 25 }"));
-        assert_eq!(above, vars("app = 'shop'\ndomain = 'x'\nsmtp = { host = 'a' }"));
+        assert_eq!(values(&above), values(&vars("app = 'shop'\ndomain = 'x'\nsmtp = { host = 'a' }")));
+        assert_eq!(above.places["app"], "fabrs.toml:1");
+        assert_eq!(above.places["domain"], "fabrs.toml:2");
     }
 
     #[test]
@@ -96,13 +148,55 @@ mod tests {
         assert_eq!((vars.text("app"), vars.text("workers"), vars.text("none")), (Some("shop"), None, None));
     }
 
-    #[test]
-    fn values_that_do_not_fit_name_the_type_and_the_field() {
-        let error = vars("app = 'shop'").read::<std::collections::BTreeMap<String, u8>>().unwrap_err();
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "it is only read")]
+    struct Shop {
+        app: String,
+        #[serde(default)]
+        workers: u8,
+        smtp: Option<Smtp>,
+        stage: Option<Stage>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[expect(dead_code, reason = "it is only read")]
+    struct Smtp {
+        host: String,
+        ports: Vec<u16>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    enum Stage {
+        Test,
+    }
+
+    #[track_caller]
+    fn refused(text: &str, cause: &str) {
+        let error = vars(text).read::<Shop>().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         let block = error.block().to_string();
-        assert!(block.contains("u8"), "{block}");
-        assert!(block.contains("in `app`"), "{block}");
+        let expected = format!("error: the vars do not fit `{}`\n  caused by: {cause}", std::any::type_name::<Shop>());
+        assert_eq!(block, expected);
+    }
+
+    #[test]
+    fn values_that_do_not_fit_are_told_with_file_line_field_and_what_was_expected() {
+        refused("app = 1", "fabrs.toml:1: `app` must be a string, found: integer");
+        refused("app = 'a'\nworkers = 300", "fabrs.toml:2: `workers` must be u8, found: 300");
+        refused(
+            "app = 'a'\nsmtp = { host = 'h', ports = [25, 'hunter2'] }",
+            "fabrs.toml:2: `smtp.ports[1]` must be u16, found: string",
+        );
+        refused("app = 'a'\nsmtp = { ports = [] }", "fabrs.toml:2: `smtp`: missing field `host`");
+        refused("workers = 1", "fabrs.toml: missing field `app`");
+        refused("app = 'a'\nstage = 'Live'", "fabrs.toml:2: `stage`: unknown variant `Live`, expected `Test`");
+        refused(
+            "app = 'a'\ncolour = 1",
+            "fabrs.toml:2: `colour`: unknown field `colour`, expected one of `app`, `workers`, `smtp`, `stage`",
+        );
+        let shop: Shop = vars("app = 'a'\nstage = 'Test'\nsmtp = { host = 'h', ports = [25] }").read().unwrap();
+        assert!(matches!(shop.stage, Some(Stage::Test)));
     }
 
     #[test]

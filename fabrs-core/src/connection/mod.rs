@@ -21,7 +21,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use crate::client::{Client, CommandDefaults, IntoHost};
+use crate::config::Vars;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{NoSink, Sink};
 use crate::host::Host;
@@ -122,6 +125,39 @@ impl Connection {
         self.client.as_ref()
     }
 
+    /// Reads the user's own values of `fabrs.toml` into a type: `[vars]`, under the environment's `vars`, under those of
+    /// the host.
+    ///
+    /// ```
+    /// use fabrs_core::config::{Config, Inventory};
+    /// use fabrs_core::{Client, transport::Fake};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Shop { app: String, workers: u8 }
+    ///
+    /// let text = "vars = { app = 'shop', workers = 4 }\n\
+    ///             [env.live]\nhosts = ['web1', 'web2']\nhost.web2.vars.workers = 16";
+    /// let inventory = Inventory::new(&Config::parse(text, "fabrs.toml".as_ref())?, Some("live"))?;
+    /// let client = Client::builder().dial(Fake::new()).inventory(inventory).build();
+    /// let shop: Shop = client.connect("web2")?.vars()?;
+    /// assert_eq!((shop.app.as_str(), shop.workers), ("shop", 16));
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](crate::ErrorKind::Config), naming file, line and field, where they do not fit the type;
+    /// [`Usage`](crate::ErrorKind::Usage) outside a task.
+    pub fn vars<T: DeserializeOwned>(&self) -> Result<T> {
+        match (&self.client, &self.target) {
+            (Some(client), _) => {
+                client.inventory().vars_for(self.host()).read().map_err(|error| error.or_on(self.host()))
+            }
+            (None, Target::Nowhere(error)) => Err(error.clone()),
+            (None, Target::Host { .. }) => Vars::default().read().map_err(|error| error.or_on(self.host())),
+        }
+    }
+
     /// Makes a command that may change something on the host.
     #[track_caller]
     pub fn run(&self, line: impl IntoShellLine) -> Command {
@@ -148,7 +184,8 @@ impl Connection {
         self.run(line).elevated()
     }
 
-    /// Makes a command inside the virtualenv of the connection: [`venv`](Self::venv).
+    /// Makes a command inside the virtualenv of the connection: [`venv`](Self::venv), or else the `virtualenv` that
+    /// `fabrs.toml` names for the host or its environment.
     ///
     /// Without one, the command fails and says so.
     #[track_caller]
@@ -157,8 +194,13 @@ impl Connection {
         if self.frame.has_venv() {
             return self.run(line);
         }
+        let inventory = self.client.as_ref().map(Client::inventory);
+        let configured = self.host().zip(inventory).and_then(|(host, inventory)| inventory.virtualenv_for(host));
+        if let Some(folder) = configured {
+            return self.venv(folder).run(line);
+        }
         let error = Error::new(ErrorKind::Usage, "no virtualenv was named for `v_run`").at(location);
-        let error = error.or_on(self.host()).hint("say `.venv(\"/srv/app/env\")` on the connection");
+        let error = error.or_on(self.host()).hint("say `.venv(\"/srv/app/env\")`, or `virtualenv` in fabrs.toml");
         Self::nowhere(self.client.clone(), error).run(line)
     }
 

@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use super::Group;
-use crate::config::Wanted;
+use crate::config::Selection;
 use crate::connection::current;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -28,6 +28,6 @@ pub fn on(Role(role): Role) -> Result<Group> {
     let Some(client) = here.client() else {
         return Err(Error::new(ErrorKind::Usage, "`on(..)` was called outside a task").at(location));
     };
-    let hosts = client.inventory().hosts_for(&Wanted::Role(&role)).map_err(|error| error.at(location))?;
+    let hosts = client.inventory().hosts_for(Selection::Role(&role)).map_err(|error| error.at(location))?;
     Group::of(client, hosts)
 }

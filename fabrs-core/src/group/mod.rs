@@ -12,6 +12,7 @@ use crate::client::{Client, IntoHost};
 use crate::config::{OnFailure, Unreachable};
 use crate::connection::{Command, Connection};
 use crate::error::{Result, TaskError};
+use crate::host::Host;
 use crate::output::Output;
 use crate::shell::{IntoShellLine, ShellLine};
 use crate::transport::Effect;
@@ -21,7 +22,7 @@ pub use outcome::Outcome;
 pub use outcomes::{HostFailures, Outcomes};
 pub use strategy::Strategy;
 
-pub(crate) use strategy::{Place, spread};
+pub(crate) use strategy::spread;
 
 /// Several connections as one: what is asked of the group is done on each host, side by side under a limit.
 ///
@@ -98,9 +99,10 @@ impl Group {
         E: Into<TaskError>,
     {
         let parts: Vec<Connection> = self.connections.iter().map(Connection::part).collect();
-        let places = parts.iter().map(Place::of).collect();
+        let host = |connection: &Connection| connection.host().cloned().unwrap_or_else(Host::local);
+        let hosts = parts.iter().map(|connection| (host(connection), Ok(connection.clone()))).collect();
         let stop = self.connections.first().and_then(Connection::client).map(|client| client.stop().clone());
-        let outcomes = spread(places, self.strategy, stop.unwrap_or_default(), |connection| {
+        let outcomes = spread(hosts, self.strategy, stop.unwrap_or_default(), |connection| {
             // What `body` makes before its future is polled belongs to this host as well.
             let future = connection.enter_sync(|| body(connection.clone()));
             async move {

@@ -49,25 +49,13 @@ impl Default for Strategy {
     }
 }
 
-/// A host and the connection to it, or why there is none.
-#[derive(Debug)]
-pub(crate) struct Place {
-    pub(crate) host: Host,
-    pub(crate) connection: Result<Connection, Error>,
-}
-
-impl Place {
-    pub(crate) fn of(connection: &Connection) -> Self {
-        Self { host: connection.host().cloned().unwrap_or_else(Host::local), connection: Ok(connection.clone()) }
-    }
-}
-
-/// Runs `body` in all places, and returns what came of each, in their order.
+/// Runs `body` on each host, and returns what came of each, in their order. A host comes with the connection to it, or
+/// with why there is none.
 ///
 /// When the run is stopped nobody new begins; who is on the way has a moment to return, and a plain function, which
 /// can't be ended, all the time it needs.
 pub(crate) async fn spread<T, Fut>(
-    places: Vec<Place>,
+    hosts: Vec<(Host, Result<Connection, Error>)>,
     strategy: Strategy,
     stop: RunStop,
     body: impl Fn(Connection) -> Fut,
@@ -75,20 +63,19 @@ pub(crate) async fn spread<T, Fut>(
 where
     Fut: Future<Output = Result<T, TaskError>>,
 {
-    let mut outcomes: Vec<Option<Outcome<T>>> = places.iter().map(|_| None).collect();
-    let hosts: Vec<Host> = places.iter().map(|place| place.host.clone()).collect();
-    let mut waiting = places.into_iter().enumerate();
+    let mut outcomes: Vec<Option<Outcome<T>>> = hosts.iter().map(|_| None).collect();
+    let names: Vec<Host> = hosts.iter().map(|(host, _)| host.clone()).collect();
+    let mut waiting = hosts.into_iter().enumerate();
     let mut running = FuturesUnordered::new();
-    let mut started = vec![false; hosts.len()];
+    let mut started = vec![false; names.len()];
     let mut failed = false;
     let mut deadline = None;
     loop {
         // Asked anew: a command that was stopped may tell of its end before the stop itself is noticed below.
         let go_on = stop.level() == Level::Run && !(failed && strategy.on_failure == OnFailure::Stop);
         while go_on && running.len() < strategy.limit.get() {
-            let Some((index, place)) = waiting.next() else { break };
+            let Some((index, (host, connection))) = waiting.next() else { break };
             mark(&mut started, index);
-            let Place { host, connection } = place;
             let future = connection.map(&body);
             running.push(async move {
                 let result = match future {
@@ -113,8 +100,8 @@ where
         }
     }
     drop(running);
-    let named = hosts.into_iter().zip(outcomes).zip(started);
-    Outcomes::new(named.map(|((host, outcome), started)| settle(host, outcome, started)).collect())
+    let all = names.into_iter().zip(outcomes).zip(started);
+    Outcomes::new(all.map(|((host, outcome), started)| settle(host, outcome, started)).collect())
 }
 
 fn mark(started: &mut [bool], index: usize) {

@@ -1,11 +1,11 @@
 //! What will run where: a value, made without asking anybody.
 
 use crate::client::Client;
-use crate::config::Wanted;
+use crate::config::Selection;
 use crate::error::Result;
 use crate::group::Strategy;
 use crate::host::Host;
-use crate::task::{Call, Place};
+use crate::task::Call;
 
 /// The work of a run in its order: task after task, each on its hosts.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub struct Stage {
     pub strategy: Strategy,
 }
 
-/// Where a task of a plan runs.
+/// What came of a task's selection: where it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hosts {
     /// Here, with no host of its own.
@@ -50,13 +50,7 @@ impl Plan {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) where a role or host is unknown,
     /// [`ErrorKind::NoHost`](crate::ErrorKind::NoHost) where a task has no host to run on.
     pub fn new(calls: Vec<Call>, client: &Client) -> Result<Self> {
-        let roles: Vec<&str> = calls
-            .iter()
-            .filter_map(|call| match call.task().place {
-                Place::Role(role) => Some(role),
-                Place::Inherit | Place::Local | Place::Hosts(_) => None,
-            })
-            .collect();
+        let roles: Vec<&str> = calls.iter().filter_map(|call| call.task().selection.role()).collect();
         client.inventory().check_roles(&roles)?;
         let stages = calls.into_iter().map(|call| Stage::new(call, client)).collect::<Result<_>>()?;
         Ok(Self { stages })
@@ -81,15 +75,9 @@ impl Plan {
 
 impl Stage {
     fn new(call: Call, client: &Client) -> Result<Self> {
-        let wanted = match call.task().place {
-            Place::Local => None,
-            Place::Inherit => Some(Wanted::Inherit),
-            Place::Hosts(hosts) => Some(Wanted::Hosts(hosts)),
-            Place::Role(role) => Some(Wanted::Role(role)),
-        };
-        let hosts = match wanted {
-            None => Hosts::Here,
-            Some(wanted) => Hosts::Named(client.inventory().hosts_for(&wanted)?),
+        let hosts = match call.task().selection {
+            Selection::Local => Hosts::Here,
+            selection => Hosts::Named(client.inventory().hosts_for(selection)?),
         };
         let settings = client.settings();
         let at_once = settings.at_once();

@@ -11,9 +11,9 @@ use super::report::{Report, StageReport};
 use crate::client::Client;
 use crate::config::OnFailure;
 use crate::connection::Connection;
-use crate::error::{Error, ErrorKind, TaskError};
+use crate::error::{Error, ErrorKind, Result, TaskError};
 use crate::event::Event;
-use crate::group::{Outcome, Outcomes, Place, spread};
+use crate::group::{Outcome, Outcomes, spread};
 use crate::host::Host;
 use crate::plan::{Hosts, Plan, Stage};
 use crate::task::panicked;
@@ -46,10 +46,10 @@ impl Executor {
         let mut ended = false;
         for stage in plan.stages() {
             ended |= self.client.stop().level() > Level::Run;
-            let places = if ended { Vec::new() } else { self.places(stage, &dropped) };
+            let hosts = if ended { Vec::new() } else { self.hosts(stage, &dropped) };
             let stop = self.client.stop().clone();
             let told = Mutex::default();
-            let done = spread(places, stage.strategy, stop, |connection| self.step(stage, connection, &told)).await;
+            let done = spread(hosts, stage.strategy, stop, |connection| self.step(stage, connection, &told)).await;
             let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
             let outcomes = self.settle(stage, done, &dropped, &told);
             let left = outcomes.iter().filter(|(_, outcome)| !outcome.is_ok());
@@ -60,21 +60,21 @@ impl Executor {
         Report::new(reports)
     }
 
-    /// Returns where a task runs, without the hosts that earlier tasks dropped.
-    fn places(&self, stage: &Stage, dropped: &HashMap<Host, Outcome<()>>) -> Vec<Place> {
+    /// Returns where a task runs and the connections there, without the hosts that earlier tasks dropped.
+    fn hosts(&self, stage: &Stage, dropped: &HashMap<Host, Outcome<()>>) -> Vec<(Host, Result<Connection>)> {
         let hosts = match &stage.hosts {
-            Hosts::Here => return vec![self.here()],
+            Hosts::Here => return vec![(Host::local(), Ok(self.here()))],
             Hosts::Named(hosts) => hosts,
         };
-        let place = |host: &Host| Place { connection: self.client.connect(host), host: host.clone() };
-        hosts.iter().filter(|host| !dropped.contains_key(host)).map(place).collect()
+        let left = hosts.iter().filter(|host| !dropped.contains_key(host));
+        left.map(|host| (host.clone(), self.client.connect(host))).collect()
     }
 
-    /// Returns the place of a task that runs here: it has no host, and its commands say so.
-    fn here(&self) -> Place {
+    /// Returns the connection of a task that runs here: it has no host, and its commands say so.
+    fn here(&self) -> Connection {
         let error = Error::new(ErrorKind::Usage, "this task runs here and has no host of its own")
             .hint("say `local(..)` for this machine, or `on(role(..))` for hosts");
-        Place { host: Host::local(), connection: Ok(Connection::nowhere(Some(self.client.clone()), error)) }
+        Connection::nowhere(Some(self.client.clone()), error)
     }
 
     /// Runs a task on one host and tells of its beginning and its end.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Call, RawArgs};
+use crate::config::Selection;
 use crate::error::Error;
 
 /// A task: plain data that `#[task]` writes down beside the function.
@@ -22,7 +23,7 @@ pub struct Task {
     /// Its parameters, in order.
     pub params: &'static [Param],
     /// Where it runs unless hosts are typed.
-    pub place: Place,
+    pub selection: Selection<'static>,
     /// On how many hosts at a time, where it says so.
     pub rolling: Option<usize>,
     /// Whether it runs when no task is named.
@@ -101,17 +102,4 @@ pub enum ParamKind {
     Optional,
     /// Any number of times: `--name A --name B`.
     List,
-}
-
-/// Where a task runs unless hosts are typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Place {
-    /// On the hosts of the environment.
-    Inherit,
-    /// Here, with no host of its own: it orchestrates.
-    Local,
-    /// On these hosts.
-    Hosts(&'static [&'static str]),
-    /// On the hosts of this role.
-    Role(&'static str),
 }

@@ -8,7 +8,7 @@ mod returns;
 
 pub use args::{FromArg, RawArgs};
 pub use call::Call;
-pub use describe::{Param, ParamKind, Place, Task};
+pub use describe::{Param, ParamKind, Task};
 pub use registry::{Registration, Registry};
 pub use returns::{TaskReturn, blocking};
 

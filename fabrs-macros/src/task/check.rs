@@ -110,16 +110,9 @@ fn check_output(signature: &Signature, errors: &mut Errors) -> bool {
 }
 
 /// Checks the keys of `#[task(…)]` against each other and against the parameters.
-pub(super) fn place(attr: &TaskAttr, params: &Params, errors: &mut Errors) {
-    check_hosts_and_role(attr, errors);
+pub(super) fn keys(attr: &TaskAttr, params: &Params, errors: &mut Errors) {
     check_local(attr, errors);
     check_local_connection(attr, params, errors);
-}
-
-fn check_hosts_and_role(attr: &TaskAttr, errors: &mut Errors) {
-    if let (Some(_), Some((role, _))) = (&attr.hosts, &attr.role) {
-        errors.add(role, "give either `hosts` or `role`: which of them would be meant?");
-    }
 }
 
 fn check_local(attr: &TaskAttr, errors: &mut Errors) {

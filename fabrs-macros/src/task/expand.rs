@@ -69,7 +69,7 @@ fn task(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
         (quote_spanned! {ident.span()=> ::std::file!() }, quote_spanned! {ident.span()=> ::std::line!() });
     let docs = docs(&function.attrs);
     let described = params.arguments.iter().map(param);
-    let place = place(attr);
+    let selection = selection(attr);
     let rolling = option(attr.rolling.as_ref().map(|(_, hosts)| hosts));
     let TaskAttr { default, aliases, .. } = attr;
     let bind = bind(function, params);
@@ -81,7 +81,7 @@ fn task(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
             line: #line,
             docs: #docs,
             params: &[#(#described),*],
-            place: ::fabrs::__private::Place::#place,
+            selection: ::fabrs::__private::Selection::#selection,
             rolling: #rolling,
             default: #default,
             aliases: &[#(#aliases),*],
@@ -90,9 +90,12 @@ fn task(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
     }
 }
 
-fn place(attr: &TaskAttr) -> TokenStream {
+fn selection(attr: &TaskAttr) -> TokenStream {
     match attr {
         TaskAttr { local: Some(_), .. } => quote! { Local },
+        TaskAttr { hosts: Some((_, hosts)), role: Some((_, role)), .. } => {
+            quote! { HostsAndRole(&[#(#hosts),*], #role) }
+        }
         TaskAttr { hosts: Some((_, hosts)), .. } => quote! { Hosts(&[#(#hosts),*]) },
         TaskAttr { role: Some((_, role)), .. } => quote! { Role(#role) },
         _ => quote! { Inherit },

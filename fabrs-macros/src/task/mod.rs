@@ -35,7 +35,7 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
     let attr = TaskAttr::read(arguments, &mut errors);
     let is_sound = check::function(&function, &mut errors);
     let params = Params::read(&function, &mut errors);
-    check::place(&attr, &params, &mut errors);
+    check::keys(&attr, &params, &mut errors);
     let own = expand::own_function(&function);
     // A dummy of the rest keeps other code, which calls `deploy::call(..)`, from failing for the same mistake.
     let rest = (is_sound && params.is_complete).then(|| expand::beside(&function, &attr, &params));

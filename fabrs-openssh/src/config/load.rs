@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::{Error, Location};
 
-use super::directive::{self, Directive, Setting};
+use super::directive::{self, Directive, HostPattern, Setting};
 use super::{keyword, line};
 
 /// Which files to read, and where `~` and relative `Include`s lead.
@@ -62,7 +62,7 @@ pub(super) struct ParsedLine {
 
 #[derive(Clone, Debug)]
 pub(super) enum Content {
-    Host(Vec<directive::HostPattern>),
+    Host(Vec<HostPattern>),
     Match(Vec<super::criteria::Criterion>),
     Included(Vec<ParsedFile>),
     Set(Setting),
@@ -117,6 +117,40 @@ impl SshConfig {
             Ok(Content::PassedOver("`Include` is passed over: this configuration did not come from a file".to_owned()))
         })?;
         Ok(Self { files: vec![file] })
+    }
+
+    /// Reads a configuration that another program printed, as if it were the only file (`ssh -F`). `name` is what errors
+    /// and warnings call it; what it includes is read, relative names from `.ssh` in the home directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`SshConfig::load`].
+    pub fn printed(text: &str, name: impl AsRef<Path>, home: impl Into<PathBuf>) -> Result<Self, Error> {
+        let files = ConfigFiles::only(name.as_ref(), home);
+        let reader = Reader { files: &files, origin: Origin::User };
+        Ok(Self { files: vec![reader.parse(text, name.as_ref(), 0)?] })
+    }
+
+    /// Lists the names that `Host` lines have, in order and each once, without patterns and without included files.
+    ///
+    /// ```
+    /// use fabrs_openssh::config::SshConfig;
+    ///
+    /// let config = SshConfig::parse("Host web db\n  Port 2222\nHost *.example.com !db web\n", "config")?;
+    /// assert_eq!(config.host_names(), ["web", "db"]);
+    /// # Ok::<(), fabrs_openssh::Error>(())
+    /// ```
+    pub fn host_names(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for line in self.files.iter().flat_map(|file| &file.lines) {
+            let Content::Host(patterns) = &line.content else { continue };
+            for HostPattern { negated, pattern } in patterns {
+                if !negated && !pattern.contains(['*', '?']) && !names.contains(&pattern.as_str()) {
+                    names.push(pattern.as_str());
+                }
+            }
+        }
+        names
     }
 }
 

@@ -42,6 +42,21 @@ impl Files {
 }
 
 #[test]
+fn what_a_program_printed_may_include_files() {
+    let files = Files::new(&[("home/.ssh/more", "User ann\nHost other\n"), ("home/.ssh/config", "Port 1\n")]);
+    let text = "Host default\n  Include more\n  Port 2222\n";
+    let config = SshConfig::printed(text, "vagrant ssh-config", files.path("home")).expect("it is a good one");
+    assert_eq!(config.host_names(), ["default"]);
+    let query = |host| Query::new(host, "alice", files.path("home"));
+    let default = config.resolve(&query("default")).expect("nothing is to be expanded");
+    assert_eq!((default.user.as_deref(), default.port, default.warnings.len()), (Some("ann"), Some(2222), 0));
+    let other = config.resolve(&query("other")).expect("nothing is to be expanded");
+    assert_eq!((other.user, other.port), (None, None), "the user's own file is not read");
+    let error = SshConfig::printed("Port none\n", "vagrant ssh-config", files.path("home")).expect_err("it is bad");
+    assert!(error.to_string().starts_with("vagrant ssh-config:1: "), "{error}");
+}
+
+#[test]
 fn the_users_file_counts_before_the_systems() {
     let files = Files::new(&[("home/.ssh/config", "Host web\n Port 1\n"), ("etc/ssh_config", "Port 2\nUser sys\n")]);
     let web = files.resolve("web");

@@ -34,6 +34,24 @@ fn the_first_value_wins_and_keys_accumulate() {
 }
 
 #[test]
+fn what_vagrant_prints_is_read_alike() {
+    let machine = |name: &str, key: &str, more: &str| {
+        format!(
+            "Host {name}\n  HostName 127.0.0.1\n  User vagrant\n  Port 2222\n  UserKnownHostsFile /dev/null\n  \
+             StrictHostKeyChecking no\n  PasswordAuthentication no\n  IdentityFile {key}\n  IdentitiesOnly yes\n  \
+             LogLevel FATAL\n{more}\n"
+        )
+    };
+    agree(&machine("default", "/home/ann/.vagrant.d/insecure_private_key", ""), &["default", "other"]);
+    let keys = "\"/home/ann/my shop/private_key\"\n  IdentityFile \"/home/ann/my shop/other key\"";
+    let more =
+        "  ForwardAgent yes\n  ForwardX11 yes\n  PubkeyAcceptedKeyTypes +ssh-rsa\n  HostKeyAlgorithms +ssh-rsa\n";
+    let proxy = "  ProxyCommand ssh -q 'jump host' -W %h:%p\n";
+    let three = machine("web", keys, more) + &machine("db", "/k/db", proxy) + &machine("queue", "/k/queue", "");
+    agree(&three, &["web", "db", "queue", "other"]);
+}
+
+#[test]
 fn patterns_choose_hosts() {
     let text = "Host *.example.com !bad.example.com\n Port 1\nHost web?\n Port 2\nHost Web1 \"a b\"\n Port 3\nHost !*\n \
                 Port 4\nHost 10.*\n Port 5\n";

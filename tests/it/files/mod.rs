@@ -8,20 +8,17 @@ mod sudo;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use fabrs::Connection;
-use fabrs::event::Capture;
 use fabrs_testing::Sshd;
 use tempfile::TempDir;
 
-use crate::support::{capture, client_of};
+use crate::support::connect;
 
 /// A real server, a directory there and one here, and what its client was told.
 pub(super) struct Lab {
     pub(super) sshd: Sshd,
     pub(super) host: Connection,
-    pub(super) told: Arc<Capture>,
     pub(super) here: TempDir,
 }
 
@@ -31,9 +28,8 @@ impl Lab {
     }
 
     pub(super) fn of(sshd: Sshd) -> Self {
-        let (told, sink) = capture();
-        let host = client_of(&sshd, "").sink(sink).build().connect(sshd.alias()).expect("an alias is a host");
-        Self { sshd, host, told, here: tempfile::tempdir().expect("a temporary directory") }
+        let host = connect(&sshd);
+        Self { sshd, host, here: tempfile::tempdir().expect("a temporary directory") }
     }
 
     /// Returns a path on the server.

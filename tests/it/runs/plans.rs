@@ -26,6 +26,9 @@ fn on_a_role_without_hosts() {}
 #[task(hosts("db1", " db2 ", "db1"))]
 fn on_its_own_hosts() {}
 
+#[task(hosts(" web2 ", "db1 "), role = "web")]
+fn on_its_own_hosts_and_a_role() {}
+
 #[task(local)]
 fn here() {}
 
@@ -65,6 +68,18 @@ fn it_names_every_task_on_every_host_in_order_and_asks_nobody() -> Result {
     assert_eq!(steps(&typed)[..6], expected, "typed hosts beat all others");
     assert_eq!(steps(&typed)[6], "here here");
     assert!(fake.commands().is_empty());
+    Ok(())
+}
+
+#[test]
+fn hosts_and_a_role_of_a_task_are_added_up_in_their_order_each_once() -> Result {
+    let plan = |hosts| -> Result<Plan> {
+        let client = client(&Fake::new(), hosts, Settings::default())?;
+        Ok(Plan::new(vec![on_its_own_hosts_and_a_role::call()], &client)?)
+    };
+    let name = "on_its_own_hosts_and_a_role";
+    assert_eq!(steps(&plan(None)?), ["web2", "db1", "web1"].map(|host| format!("{name} {host}")));
+    assert_eq!(steps(&plan(Some("x"))?), [format!("{name} x")], "typed hosts beat both");
     Ok(())
 }
 

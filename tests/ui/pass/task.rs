@@ -6,8 +6,9 @@
 use std::path::PathBuf;
 
 use fabrs::Registry;
+use fabrs::config::Selection;
 use fabrs::prelude::*;
-use fabrs::task::{ParamKind, Place, RawArgs};
+use fabrs::task::{ParamKind, RawArgs};
 
 /// Puts a build live.
 ///
@@ -46,6 +47,9 @@ fn plain(name: String) -> Result {
 #[task(hosts("web1", "web2"), name = "build-docs")]
 fn nothing() {}
 
+#[task(hosts("web1", "db1"), role = "queue")]
+fn both() {}
+
 /// Tasks for others to use.
 pub mod shared {
     /// Is public.
@@ -61,13 +65,13 @@ pub mod shared {
 fn main() {
     let registry = Registry::linked();
     let names: Vec<_> = registry.tasks().iter().map(|task| task.name).collect();
-    assert_eq!(names, ["build_docs", "deploy_all", "nearly", "plain", "public"]);
+    assert_eq!(names, ["both", "build_docs", "deploy_all", "nearly", "plain", "public"]);
 
     let task = deploy_all::task();
-    assert_eq!((task.line, task.module), (16, module_path!()));
+    assert_eq!((task.line, task.module), (17, module_path!()));
     assert!(task.file.ends_with("task.rs"), "{}", task.file);
     assert_eq!(task.docs, "Puts a build live.\n\n  Indented.");
-    assert_eq!((task.place, task.rolling, task.default), (Place::Role("web"), Some(1), true));
+    assert_eq!((task.selection, task.rolling, task.default), (Selection::Role("web"), Some(1), true));
     assert_eq!(task.aliases, ["d", "ship"]);
     let shown: Vec<_> = task.params.iter().map(|p| (p.name, p.short, p.kind, p.type_name, p.default)).collect();
     assert_eq!(
@@ -85,9 +89,10 @@ fn main() {
         ]
     );
     assert_eq!(task.params[0].docs, "The tag to deploy.\n\nThe last good one if it is left out.");
-    assert_eq!(nothing::task().place, Place::Hosts(&["web1", "web2"]));
-    assert_eq!(plain::task().place, Place::Local);
-    assert_eq!(shared::nearly::task().place, Place::Inherit);
+    assert_eq!(nothing::task().selection, Selection::Hosts(&["web1", "web2"]));
+    assert_eq!(plain::task().selection, Selection::Local);
+    assert_eq!(shared::nearly::task().selection, Selection::Inherit);
+    assert_eq!(both::task().selection, Selection::HostsAndRole(&["web1", "db1"], "queue"));
 
     let mut typed = RawArgs::new(task);
     for (at, value) in [(0, "v1"), (1, "a"), (1, "b"), (4, "true"), (6, "x"), (8, "0.5")] {

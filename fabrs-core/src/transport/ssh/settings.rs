@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use fabrs_openssh::Warning;
-use fabrs_openssh::config::{ConfigFiles, Query, SshConfig};
+use fabrs_openssh::config::{ConfigFiles, HostConfig, Query, SshConfig};
 use fabrs_openssh::known_hosts::KnownHosts;
 
 use super::host_key::KnownHostsFiles;
 use super::keys::Keyring;
-use crate::config::{Choice, Settings, SshConfigFrom, Variables};
+use crate::config::{Choice, Inventory, Settings, SshConfigFrom, Variables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Sink};
 use crate::host::Host;
@@ -21,9 +21,10 @@ use crate::transport::Ask;
 /// What all SSH connections of a client share: where settings come from, who is asked, what was read already.
 #[derive(Debug)]
 pub struct SshSettings {
-    pub(super) user: Choice<String>,
-    pub(super) port: Choice<u16>,
+    user: Option<String>,
+    port: Option<u16>,
     pub(super) gateway: Choice<Host>,
+    inventory: Inventory,
     pub(super) connect_timeout: Choice<Duration>,
     pub(super) identities: Vec<PathBuf>,
     pub(super) password: Option<Secret>,
@@ -40,11 +41,14 @@ pub struct SshSettings {
 
 impl SshSettings {
     /// Takes what a run was told; the ssh config is read when the first host is resolved.
+    ///
+    /// A user and a port that were given as arguments are part of the host by then ([`Inventory::addressed`]).
     pub fn new(settings: &Settings, variables: Variables, ask: Arc<dyn Ask>, sink: Arc<dyn Sink>) -> Self {
         Self {
-            user: settings.user.clone(),
-            port: settings.port,
+            user: settings.user.config.clone(),
+            port: settings.port.config,
             gateway: settings.gateway.clone(),
+            inventory: Inventory::default(),
             connect_timeout: settings.connect_timeout,
             identities: settings.identities.clone(),
             password: None,
@@ -66,6 +70,30 @@ impl SshSettings {
         self
     }
 
+    /// Asks `inventory` what `fabrs.toml` has for a single host.
+    #[must_use]
+    pub fn with_inventory(mut self, inventory: Inventory) -> Self {
+        self.inventory = inventory;
+        self
+    }
+
+    /// Returns the user that `fabrs.toml` has for a host.
+    pub(super) fn user_for(&self, host: &Host) -> Option<String> {
+        let said = self.inventory.environment().and_then(|environment| environment.user_for(host));
+        said.map(str::to_owned).or_else(|| self.user.clone())
+    }
+
+    /// Returns the port that `fabrs.toml` has for a host.
+    pub(super) fn port_for(&self, host: &Host) -> Option<u16> {
+        self.inventory.environment().and_then(|environment| environment.port_for(host)).or(self.port)
+    }
+
+    /// Returns the gateway that `fabrs.toml` has for a host.
+    pub(super) fn gateway_for(&self, host: &Host) -> Option<&Host> {
+        let said = self.inventory.environment().and_then(|environment| environment.gateway_for(host));
+        said.or(self.gateway.config.as_ref())
+    }
+
     /// Returns the name of the user who runs this program.
     pub(super) fn local_user(&self) -> &str {
         self.variables.user.as_deref().unwrap_or("root")
@@ -76,18 +104,24 @@ impl SshSettings {
         self.variables.home.clone().unwrap_or_else(|| PathBuf::from("/"))
     }
 
-    /// Returns the ssh config, read once.
-    pub(super) fn config(&self) -> Result<&SshConfig> {
-        self.config.get_or_init(|| self.read_config()).as_ref().map_err(Clone::clone)
+    /// Returns what the ssh config has for a host. For a machine of Vagrant that is what Vagrant prints, and nothing else.
+    pub(super) fn config_for(&self, host: &Host) -> Result<HostConfig> {
+        let resolve = |config: &SshConfig| config.resolve(&self.query(host));
+        let resolved = match self.inventory.machines_with(host).map_err(|error| error.on(host))? {
+            Some(machines) => resolve(machines.ssh_config()),
+            None => resolve(self.config.get_or_init(|| self.read_config()).as_ref().map_err(Clone::clone)?),
+        };
+        resolved
+            .map_err(|source| Error::new(ErrorKind::Config, "the ssh config can't be used").on(host).caused_by(source))
     }
 
-    /// Returns the question that the ssh config is asked about a host, with the user and the port that were typed.
-    pub(super) fn query(&self, host: &Host, user: Option<&String>, port: Option<u16>) -> Query<'_> {
+    /// Returns the question that the ssh config is asked about a host.
+    fn query(&self, host: &Host) -> Query<'_> {
         let mut query = Query::new(host.name(), self.local_user(), self.home()).env(&environment);
-        if let Some(user) = host.user().or(user.map(String::as_str)) {
+        if let Some(user) = host.user() {
             query = query.user(user);
         }
-        match host.port().or(port) {
+        match host.port() {
             Some(port) => query.port(port),
             None => query,
         }

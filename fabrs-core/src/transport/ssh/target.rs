@@ -1,13 +1,13 @@
 //! What a host's text means: address, user, keys and trust, as `ssh` would have it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fabrs_openssh::config::{HostConfig, IdentityAgent, Jump, StrictHostKeyChecking};
 use fabrs_openssh::known_hosts::HostName;
 
 use super::settings::SshSettings;
-use crate::config::{Choice, Settings};
+use crate::config::Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
@@ -77,24 +77,19 @@ pub(super) enum Purpose {
 pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> Result<(Target, Vec<Host>)> {
     // As for ssh, what was said of the run's hosts says nothing of the gateways to them.
     let (user, port) = match purpose {
-        Purpose::Work => (settings.user.clone(), settings.port),
-        Purpose::Gateway => (Choice::default(), Choice::default()),
+        Purpose::Work => (settings.user_for(host), settings.port_for(host)),
+        Purpose::Gateway => (None, None),
     };
-    let config = settings
-        .config()?
-        .resolve(&settings.query(host, user.argument.as_ref(), port.argument))
-        .map_err(|source| Error::new(ErrorKind::Config, "the ssh config can't be used").on(host).caused_by(source))?;
+    let config = settings.config_for(host)?;
     config.warnings.iter().for_each(|warning| settings.warn_once(warning));
     let typed = purpose == Purpose::Work && settings.gateway.argument.is_some();
     if let Some(command) = config.proxy_command.as_deref().filter(|_| !typed) {
         let error = Error::new(ErrorKind::Config, format!("`ProxyCommand {command}` is not supported"));
         return Err(error.on(host).hint("`ProxyJump` is, and so is `gateway` in fabrs.toml"));
     }
-    let user = match host.user() {
-        Some(user) => user.to_owned(),
-        None => user.resolve(config.user.clone(), settings.local_user().to_owned()),
-    };
-    let port = host.port().unwrap_or_else(|| port.resolve(config.port, Settings::PORT));
+    let user = host.user().map(str::to_owned).or_else(|| config.user.clone()).or(user);
+    let user = user.unwrap_or_else(|| settings.local_user().to_owned());
+    let port = host.port().or(config.port).or(port).unwrap_or(Settings::PORT);
     let gateways = gateways(host, purpose, &config, settings)?;
     let may_ask = !config.batch_mode.unwrap_or(false) && settings.ask.available();
     let keepalive = config.server_alive_interval.unwrap_or(KEEPALIVE);
@@ -129,7 +124,7 @@ fn gateways(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSe
         return chain.iter().map(parse).collect();
     }
     // A gateway that is worked on as well is not its own gateway.
-    let by_file = of_run.and_then(|gateway| gateway.config.as_ref()).filter(|gateway| gateway.name() != host.name());
+    let by_file = of_run.and_then(|_| settings.gateway_for(host)).filter(|gateway| gateway.name() != host.name());
     Ok(by_file.into_iter().cloned().collect())
 }
 
@@ -141,7 +136,8 @@ fn trust(config: &HostConfig, port: u16, settings: &SshSettings, may_ask: bool) 
     let user = config.user_known_hosts_files.clone();
     let global = config.global_known_hosts_files.clone();
     let mut files = user.unwrap_or_else(|| HostConfig::default_user_known_hosts_files(settings.home()));
-    let record = files.first().cloned();
+    // Where keys are thrown away, none is recorded, and nothing of it told.
+    let record = files.first().filter(|file| file.as_path() != Path::new("/dev/null")).cloned();
     files.extend(global.unwrap_or_else(HostConfig::default_global_known_hosts_files));
     Trust {
         name,

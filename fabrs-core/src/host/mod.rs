@@ -2,6 +2,8 @@
 //!
 //! Pure text: nothing here resolves a name or knows a default. Settings decide what a missing user or port means.
 
+mod range;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -73,6 +75,15 @@ impl Host {
         self
     }
 
+    /// Tells whether this names `other`: the names are equal, and user and port are where they are given here.
+    ///
+    /// So `web1` means `deploy@web1:2222` too, and `root@web1` does not.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.name == other.name
+            && (self.user.is_none() || self.user == other.user)
+            && (self.port.is_none() || self.port == other.port)
+    }
+
     /// Returns the short form that stands in front of output: the name, and the port where one was given.
     pub fn label(&self) -> Label<'_> {
         Label(self)
@@ -129,6 +140,22 @@ pub enum HostError {
     /// The name holds a character that no host has, or starts with `-`.
     #[error("`{0}` is not a host's name")]
     Name(String),
+    /// A range of hosts stands where one host is needed.
+    #[error("`{0}` is a range, and one host is needed")]
+    Several(String),
+    /// What stands in brackets is no range.
+    #[error("the range `{range}` in `{text}`: {why}")]
+    Range {
+        /// The whole text.
+        text: String,
+        /// The range, with its brackets.
+        range: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The ranges in the text stand for more hosts than one text may.
+    #[error("`{0}` stands for more than 10000 hosts")]
+    TooMany(String),
     /// The user is empty.
     #[error("the user before `@` is empty in `{0}`")]
     User(String),
@@ -155,7 +182,11 @@ impl FromStr for Host {
         // of a name, and are usually a list that was not split.
         let odd = |c: char| c.is_whitespace() || c.is_control() || ",;'\"`$\\|&<>(){}!*?[]/".contains(c);
         if name.starts_with('-') || name.contains(odd) {
-            return Err(HostError::Name(name.to_owned()));
+            return Err(if range::is_range(text) {
+                HostError::Several(text.to_owned())
+            } else {
+                HostError::Name(name.to_owned())
+            });
         }
         Ok(Self { name: name.to_owned(), user: user.map(str::to_owned), port })
     }
@@ -229,6 +260,13 @@ mod tests {
         refused("[::1", "the brackets in `[::1` do not enclose an address: write `[::1]:22`");
         refused("-oProxyCommand=x", "`-oProxyCommand=x` is not a host's name");
         refused("a b", "`a b` is not a host's name");
+    }
+
+    #[test]
+    fn a_host_covers_what_it_leaves_open() {
+        let covers = |one: &str, other: &str| one.parse::<Host>().unwrap().covers(&other.parse().unwrap());
+        assert!(covers("web1", "web1") && covers("web1", "deploy@web1:22") && covers("deploy@web1", "deploy@web1:22"));
+        assert!(!covers("web1", "web2") && !covers("root@web1", "web1") && !covers("web1:22", "web1:2222"));
     }
 
     #[test]

@@ -1,0 +1,233 @@
+//! Hosts that come from Vagrant: asked for only when one is needed, and reached as `vagrant ssh-config` says.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use fabrs_testing::{Capability, Fab, Process, Sshd, marker, processes_matching, wait_until};
+
+use crate::place::{LIMIT, fab, sorted};
+
+const ALL: &str = "[env.vagrant]\nvagrant = true\n";
+
+/// Returns a run in a project with this `fabrs.toml`, and a script that stands in for Vagrant first on the path. Each
+/// time that it is run it leaves a line in `asked`.
+fn project(toml: &str, script: &str) -> Fab {
+    let script = format!("#!/bin/sh\necho \"$*\" >> asked\n{script}\n");
+    let fab = fab().project(&[("fabrs.toml", toml), ("bin/vagrant", &script)]);
+    let bin = fab.dir().join("bin");
+    fs::set_permissions(bin.join("vagrant"), fs::Permissions::from_mode(0o755)).expect("the folder is ours");
+    fab.env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+}
+
+/// Returns how often, and for what, the stand-in was run.
+fn asked(dir: &Path) -> String {
+    fs::read_to_string(dir.join("asked")).unwrap_or_default()
+}
+
+/// Copies the key of a server to a path with blanks in it, as a project's folder may have.
+fn key_with_blanks(sshd: &Sshd) -> String {
+    let folder = sshd.dir().join("my projects/.vagrant/machines");
+    fs::create_dir_all(&folder).expect("the directory is ours");
+    let key = folder.join("private key");
+    fs::copy(sshd.identity(), &key).expect("the key can be read");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    key.to_str().expect("test directories have plain names").to_owned()
+}
+
+/// Returns a script that prints what Vagrant does for machines that all are this server.
+fn prints(sshd: &Sshd, names: &[&str]) -> String {
+    let (user, port, key) = (sshd.user(), sshd.port(), key_with_blanks(sshd));
+    let machines = names.iter().map(|name| {
+        format!(
+            "Host {name}\n  HostName 127.0.0.1\n  User {user}\n  Port {port}\n  UserKnownHostsFile /dev/null\n  \
+             StrictHostKeyChecking no\n  PasswordAuthentication no\n  IdentityFile \"{key} of another\"\n  \
+             IdentityFile \"{key}\"\n  IdentitiesOnly yes\n  LogLevel FATAL\n  ForwardAgent yes\n  \
+             PubkeyAcceptedKeyTypes +ssh-rsa\n  HostKeyAlgorithms +ssh-rsa\n\n"
+        )
+    });
+    format!("cat <<'END'\n{}END", machines.collect::<Vec<_>>().concat())
+}
+
+/// Returns a script that complains as Vagrant does.
+fn complains(recorded: &str) -> String {
+    let text = fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../fabrs-core/src/config/vagrant/recorded").join(recorded),
+    );
+    format!("cat >&2 <<'END'\n{}END\nexit 1", text.expect("it was recorded"))
+}
+
+#[test]
+fn a_machine_is_reached_by_what_vagrant_says_and_by_nothing_else() {
+    let sshd = Sshd::start();
+    let fab = project(ALL, &prints(&sshd, &["default"]));
+    let home = fab.dir().with_file_name("home");
+    fs::create_dir(home.join(".ssh")).expect("the home is ours");
+    let elsewhere = "Host *\n  HostName 127.0.0.2\n  Port 1\n  User nobody\n  IdentityFile /no/key\n";
+    fs::write(home.join(".ssh/config"), elsewhere).expect("the home is ours");
+    let line = "echo \"$LOGNAME\" $SSH_CONNECTION | cut -d' ' -f1,4,5";
+    let expected = format!("{} 127.0.0.1 {}\n", sshd.user(), sshd.port());
+    let ran = fab.args(["vagrant", "--", line]).stdout(expected).run();
+    assert!(ran.stderr.is_empty(), "{}", ran.stderr);
+    assert_eq!(asked(&ran.dir), "ssh-config\n", "once, in the project's folder");
+    assert!(!home.join(".ssh/known_hosts").exists(), "its key is recorded nowhere");
+}
+
+#[test]
+fn machines_are_hosts_like_others_to_roles_exclusions_and_settings() {
+    let sshd = Sshd::start();
+    let toml = "[env.vagrant]\nvagrant = ['web', 'db', 'queue']\nhosts = ['@local']\n";
+    let fab = || project(toml, &prints(&sshd, &["web", "db", "queue"]));
+    let ran = fab().args(["vagrant", "--serial", "-x", "db", "--", "echo x"]).run();
+    assert_eq!(ran.stdout, "[local] x\n[web] x\n[queue] x\n");
+    assert_eq!(asked(&ran.dir), "ssh-config web db queue\n");
+
+    let ran = fab().args(["vagrant", "-H", "web,db", "--", "echo x"]).run();
+    assert_eq!(sorted(&ran.stdout), ["[db] x", "[web] x"]);
+    let refused = fab().args(["vagrant", "-H", "web", "--port", "1", "--", "echo x"]).code(4);
+    refused.stderr_contains("web:1: could not connect to 127.0.0.1 port 1\n").run();
+}
+
+#[test]
+fn all_machines_are_used_in_vagrants_order_where_none_is_named() {
+    let sshd = Sshd::start();
+    let ran = project(ALL, &prints(&sshd, &["web", "db"])).args(["vagrant", "--serial", "--", "echo x"]).run();
+    assert_eq!(ran.stdout, "[web] x\n[db] x\n");
+    let dry = project(ALL, &prints(&sshd, &["web", "db"])).args(["vagrant", "--serial", "-n", "--", "rm -r x"]).run();
+    assert_eq!(dry.stderr, "[web] would run: rm -r x\n[db] would run: rm -r x\n");
+}
+
+#[test]
+fn vagrant_is_not_run_where_no_host_of_it_is_needed() {
+    let toml = format!("{ALL}[env.named]\nvagrant = ['web', 'db']\n[env.live]\nhosts = ['@local']\n");
+    let never = "echo was run >&2; exit 9";
+    let run = |arguments: &[&str]| project(&toml, never).args(arguments).any_code().run();
+    for arguments in [
+        &["vagrant", "-H", "@local", "--", "echo x"][..],
+        &["live", "--", "echo x"],
+        &["-H", "@local", "--", "echo x"],
+        &["vagrant", "--help"],
+        &["vagrant", "--version"],
+        &["vagrant", "--", " "],
+    ] {
+        let ran = run(arguments);
+        assert!(asked(&ran.dir).is_empty() && !ran.stderr.contains("was run"), "{arguments:?}: {}", ran.stderr);
+    }
+    assert_eq!(asked(&run(&["vagrant", "--", "echo x"]).dir), "ssh-config\n");
+}
+
+#[test]
+fn what_is_wrong_with_vagrant_is_said_with_a_code_and_one_thing_to_try() {
+    let run = |toml: &str, script: &str, code: i32| {
+        let ran = project(toml, script).args(["vagrant", "--", "echo x"]).code(code).stdout("").run();
+        ran.stderr.replace(&ran.dir.display().to_string(), "DIR")
+    };
+    assert_eq!(
+        run(ALL, &complains("no_vagrantfile.txt"), 2),
+        "error: there is no Vagrantfile in `DIR` or in a folder above\nhint: `vagrant init` makes one\n"
+    );
+    assert_eq!(
+        run("[env.vagrant]\nvagrant = ['db']", &complains("not_ready.txt"), 4),
+        "error: the machine `db` of Vagrant is not created or not running\nhint: `vagrant up db` starts it\n"
+    );
+    assert_eq!(
+        run("[env.vagrant]\nvagrant = ['nope']", &complains("unknown_machine.txt"), 2),
+        "error: `vagrant ssh-config` in `DIR` ended with exit status 1\n  \
+         caused by: The machine with the name 'nope' was not found configured for\n             \
+         this Vagrant environment.\nhint: `vagrant status` shows the machines and how they are\n"
+    );
+    assert_eq!(
+        run(ALL, "true", 3),
+        "error: `vagrant ssh-config` named no machine\n\
+         hint: `vagrant status` shows the machines, and `vagrant up` starts them\n"
+    );
+    let empty = project(ALL, "true");
+    let path = empty.dir().join("nothing").display().to_string();
+    empty
+        .env("PATH", path)
+        .args(["vagrant", "--", "echo x"])
+        .code(1)
+        .stderr(
+            "error: there is no program `vagrant` to run `vagrant ssh-config`\n\
+             hint: install Vagrant, or name hosts with `-H HOST` and no environment\n",
+        )
+        .run();
+}
+
+#[test]
+fn a_mistake_in_what_was_typed_is_told_before_vagrant_is_asked() {
+    let ran = project(ALL, "exit 9").args(["vagrant", "-H", "web[2-1]", "--", "true"]).code(2).run();
+    assert!(asked(&ran.dir).is_empty(), "{}", ran.stderr);
+}
+
+#[test]
+fn an_interrupt_ends_a_vagrant_that_hangs_with_all_that_it_started() {
+    let nap = marker();
+    let script = format!("sleep {nap} & echo hanging > hanging; wait");
+    let running = project(ALL, &script).args(["vagrant", "--", "echo x"]).code(130).limit(LIMIT).spawn();
+    let dir = running.dir();
+    wait_until("Vagrant hangs", LIMIT, || dir.join("hanging").exists());
+    running.interrupt();
+    let ran = running.wait();
+    assert_eq!(ran.stderr, "error: the run was stopped, nothing was run\n");
+    wait_until("nothing of it is left", LIMIT, || processes_matching(&nap) == Vec::<Process>::new());
+}
+
+/// A provider whose machines are where the variable `MACHINES` says, a line each: `NAME PORT USER KEY`. A machine that
+/// is not there does not run.
+const VAGRANTFILE: &str = r#"
+class Elsewhere < Vagrant.plugin("2", :provider)
+  def initialize(machine)
+    @name = machine.name.to_s
+  end
+
+  def state
+    Vagrant::MachineState.new(:running, "running", "It runs.")
+  end
+
+  def ssh_info
+    machines = ENV["MACHINES"].lines.map { |line| line.chomp.split(" ", 4) }
+    name, port, user, key = machines.find { |machine| machine[0] == @name }
+    { host: "127.0.0.1", port: port.to_i, username: user, private_key_path: [key] } unless name.nil?
+  end
+end
+
+class ElsewherePlugin < Vagrant.plugin("2")
+  name "elsewhere"
+  provider("elsewhere") { Elsewhere }
+end
+
+Vagrant.configure("2") do |config|
+  config.vm.box = "none"
+  config.ssh.forward_agent = true
+  ["web", "db"].each do |name|
+    config.vm.define(name) { |machine| machine.vm.provider "elsewhere" }
+  end
+end
+"#;
+
+#[test]
+fn the_real_vagrant_is_understood() {
+    if !Sshd::can(Capability::Vagrant) {
+        return;
+    }
+    let sshd = Sshd::start();
+    let toml = "[env.vagrant]\nvagrant = true\n[env.one]\nvagrant = ['db']\n[env.other]\nvagrant = ['nope']\n";
+    let machine = |name: &str| format!("{name} {} {} {}\n", sshd.port(), sshd.user(), key_with_blanks(&sshd));
+    let run = |machines: &str, arguments: &[&str]| {
+        let fab = fab().project(&[("fabrs.toml", toml), ("Vagrantfile", VAGRANTFILE)]);
+        let fab = fab.env("MACHINES", machines).env("VAGRANT_DEFAULT_PROVIDER", "elsewhere");
+        fab.args(arguments).args(["--serial", "--", "echo x"])
+    };
+    let both = machine("web") + &machine("db");
+    run(&both, &["vagrant"]).stdout("[web] x\n[db] x\n").stderr("").run();
+    run(&both, &["one"]).stdout("x\n").stderr("").run();
+    let stopped = "error: a machine of Vagrant is not created or not running\n";
+    run(&machine("web"), &["vagrant"]).code(4).stdout("").stderr_contains(stopped).run();
+    let stopped = "error: the machine `db` of Vagrant is not created or not running\n";
+    run(&machine("web"), &["one"]).code(4).stdout("").stderr_contains(stopped).run();
+    let unknown = "caused by: The machine with the name 'nope' was not found";
+    run(&both, &["other"]).code(2).stdout("").stderr_contains(unknown).run();
+    let fab = fab().project(&[("fabrs.toml", toml)]).args(["vagrant", "--", "echo x"]);
+    fab.code(2).stderr_contains("error: there is no Vagrantfile in `").run();
+}

@@ -1,0 +1,213 @@
+//! Which hosts a task runs on: those that were typed, else the task's own, else the environment's.
+
+mod machines;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Host, HostError};
+
+use super::environment::{Environment, each_once};
+use super::file::Config;
+use super::near::listed;
+use super::selection::Selection;
+use super::settings::Settings;
+use super::vagrant::Vagrant;
+use super::vars::Vars;
+
+/// The hosts a run can choose from: those that were typed, and the environment.
+///
+/// Typed hosts beat a task's own, and a task's own beat the environment's. A role is looked at only when a task needs
+/// it, so that typed hosts work without it.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    typed: Option<Vec<Host>>,
+    excluded: Vec<Host>,
+    environment: Option<Environment>,
+    known: Vec<String>,
+    vars: Vars,
+    vagrant: Option<Arc<Vagrant>>,
+    user: Option<String>,
+    port: Option<u16>,
+}
+
+impl Inventory {
+    /// Makes the inventory of a run within an environment, or within none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::environment`].
+    pub fn new(config: &Config, environment: Option<&str>) -> Result<Self> {
+        let environment = environment.map(|name| config.environment(name).cloned()).transpose()?;
+        let known = config.environments().iter().map(|environment| environment.name().to_owned()).collect();
+        Ok(Self { environment, known, vars: config.vars().clone(), ..Self::default() })
+    }
+
+    /// Adds the hosts that were typed, as [`typed_hosts`](super::typed_hosts) returns them.
+    pub fn with_hosts(mut self, typed: Option<Vec<Host>>) -> Self {
+        self.typed = typed;
+        self
+    }
+
+    /// Leaves hosts out of whatever is selected, as [`excluded_hosts`](super::excluded_hosts) returns them.
+    ///
+    /// One without user and port stands for all of its name.
+    pub fn without_hosts(mut self, excluded: Vec<Host>) -> Self {
+        self.excluded = excluded;
+        self
+    }
+
+    /// Takes over the user and port that were given as arguments, for [`addressed`](Self::addressed). A client does so
+    /// with its own settings.
+    pub fn with_settings(mut self, settings: &Settings) -> Self {
+        self.user.clone_from(&settings.user.argument);
+        self.port = settings.port.argument;
+        self
+    }
+
+    /// Returns the host with the user and the port that were given as arguments, where it names none itself.
+    ///
+    /// This is the one place where arguments meet a host, so that `web1` and `root@web1` are one host under `-u root`.
+    /// What `fabrs.toml` says stays out of it: `ssh_config`, which is asked later, is stronger.
+    pub fn addressed(&self, host: Host) -> Host {
+        host.or_user(self.user.as_deref()).or_port(self.port)
+    }
+
+    /// Returns the user's own values for a host: its own over the environment's over those of the file's top; without a
+    /// host, those that hold for all.
+    pub fn vars_for(&self, host: Option<&Host>) -> Vars {
+        match (&self.environment, host) {
+            (Some(environment), Some(host)) => environment.vars_for(host),
+            (Some(environment), None) => environment.vars().clone(),
+            (None, _) => self.vars.clone(),
+        }
+    }
+
+    /// Returns the virtualenv on a host, where `fabrs.toml` names one: an absolute path, or one that begins with `~/`.
+    pub fn virtualenv_for(&self, host: &Host) -> Option<&str> {
+        self.environment.as_ref()?.virtualenv_for(host)
+    }
+
+    /// Returns the environment of the run.
+    pub fn environment(&self) -> Option<&Environment> {
+        self.environment.as_ref()
+    }
+
+    /// Returns the hosts that were typed; `None` where `-H` was not given.
+    pub fn typed(&self) -> Option<&[Host]> {
+        self.typed.as_deref()
+    }
+
+    /// Returns the hosts of a selection, in order, each once; none for [`Selection::Local`], which has none of its own.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Usage`] if the role is not one of the environment, or a host of the task's is none.
+    /// - [`ErrorKind::NoHost`] if there is no host, or none is left of them.
+    /// - As [`prepare`](Self::prepare), where that was not done.
+    pub fn hosts_for(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
+        let mut hosts = self.selected(selection)?;
+        let selected = hosts.len();
+        hosts.retain(|host| !self.excluded.iter().any(|excluded| excluded.covers(host)));
+        match (selected, hosts.is_empty()) {
+            (1.., true) => Err(Error::new(ErrorKind::NoHost, "`-x` leaves no host of those that were selected")
+                .hint("name fewer hosts with `-x`, or others with `-H HOST`")),
+            _ => Ok(hosts),
+        }
+    }
+
+    /// Returns the excluded hosts that none of the selections has, so that leaving them out did nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`hosts_for`](Self::hosts_for), but an empty rest is none.
+    pub fn unknown_exclusions<'s>(&self, selections: impl IntoIterator<Item = Selection<'s>>) -> Result<Vec<&Host>> {
+        let selected = selections.into_iter().map(|selection| self.selected(selection));
+        let selected =
+            if self.excluded.is_empty() { Vec::new() } else { selected.collect::<Result<Vec<_>>>()?.concat() };
+        Ok(self.excluded.iter().filter(|excluded| !selected.iter().any(|host| excluded.covers(host))).collect())
+    }
+
+    /// Returns the hosts of a selection before any is left out.
+    fn selected(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
+        let found = match (&self.typed, selection) {
+            (_, Selection::Local) => return Ok(Vec::new()),
+            (Some(typed), _) => typed.clone(),
+            (None, Selection::Inherit) => match (&self.environment, self.machines()?) {
+                (Some(environment), Some(machines)) => environment.all_hosts_with(machines.hosts().iter().cloned()),
+                (Some(environment), None) => environment.all_hosts(),
+                (None, _) => Vec::new(),
+            },
+            (None, Selection::Hosts(hosts)) => read(hosts)?,
+            (None, Selection::Role(role)) => self.role(role)?.to_vec(),
+            (None, Selection::HostsAndRole(hosts, role)) => [read(hosts)?, self.role(role)?.to_vec()].concat(),
+        };
+        if found.is_empty() {
+            return Err(self.no_host(selection));
+        }
+        Ok(each_once(found.into_iter().map(|host| self.addressed(host))))
+    }
+
+    /// Checks the roles of all tasks of a run at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] naming every role that is missing; never where hosts were typed.
+    pub fn check_roles(&self, roles: &[&str]) -> Result<()> {
+        match (&self.typed, &self.environment, roles) {
+            (Some(_), ..) | (.., []) => Ok(()),
+            (None, Some(environment), _) => environment.check_roles(roles),
+            (None, None, _) => Err(self.no_environment(roles)),
+        }
+    }
+
+    fn role(&self, role: &str) -> Result<&[Host]> {
+        match &self.environment {
+            Some(environment) => environment.role(role),
+            None => Err(self.no_environment(&[role])),
+        }
+    }
+
+    fn no_environment(&self, roles: &[&str]) -> Error {
+        let word = if roles.len() == 1 { "role" } else { "roles" };
+        let doing = format!("{word} {} without an environment", listed(roles.iter().copied()));
+        Error::new(ErrorKind::Usage, doing).hint(self.ways_to_name_hosts())
+    }
+
+    fn no_host(&self, selection: Selection<'_>) -> Error {
+        let of = self.environment.as_ref().map(|environment| format!("environment `{}`", environment.name()));
+        let (doing, hint) = match (&self.typed, selection, of) {
+            (Some(_), ..) => {
+                ("`-H` names no host".to_owned(), "write `-H HOST`, or `-H @FILE` with one host a line".to_owned())
+            }
+            (None, Selection::Role(role) | Selection::HostsAndRole(_, role), Some(of)) => (
+                format!("role `{role}` of {of} has no host"),
+                format!("add one to `roles.{role}`, or name one with `-H HOST`"),
+            ),
+            (None, Selection::Hosts(_), _) => {
+                ("the task's own list of hosts is empty".to_owned(), "name one with `-H HOST`".to_owned())
+            }
+            (None, _, Some(of)) => {
+                (format!("{of} has no host"), "add one to its `hosts`, or name one with `-H HOST`".to_owned())
+            }
+            (None, _, None) => ("there is no host to run on".to_owned(), self.ways_to_name_hosts()),
+        };
+        Error::new(ErrorKind::NoHost, doing).hint(hint)
+    }
+
+    fn ways_to_name_hosts(&self) -> String {
+        if self.known.is_empty() {
+            return "name one with `-H HOST`".to_owned();
+        }
+        let environments = listed(self.known.iter().map(String::as_str));
+        format!("name one with `-H HOST`, or an environment before the task: {environments}")
+    }
+}
+
+fn read(hosts: &[&str]) -> Result<Vec<Host>> {
+    let none = |cause: HostError| Error::new(ErrorKind::Usage, "a host that the task names is none").caused_by(cause);
+    let hosts = hosts.iter().map(|host| Host::range(host).map_err(none));
+    Ok(hosts.collect::<Result<Vec<_>>>()?.concat())
+}

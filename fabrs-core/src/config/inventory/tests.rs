@@ -1,0 +1,295 @@
+//! What is selected, and what is said where nothing is.
+
+use super::super::{Choice, excluded_hosts, typed_hosts};
+use super::*;
+
+const FILE: &str = "
+    [env.live]
+    hosts = ['a', ' b ']
+    roles.web = ['b', 'w1']
+    roles.none = []
+    user = 'deploy'
+    port = 2222
+    [env.roles_only]
+    roles.web = ['w1', 'w2']
+    roles.db = ['db1', 'w1']
+    [env.bare]
+";
+
+fn inventory(typed: &[&str], environment: Option<&str>) -> Inventory {
+    let config = Config::parse(FILE, "fabrs.toml".as_ref()).unwrap();
+    Inventory::new(&config, environment).unwrap().with_hosts(typed_hosts(typed).unwrap())
+}
+
+#[track_caller]
+fn case(typed: &[&str], environment: Option<&str>, selection: Selection<'_>, expected: &[&str]) {
+    let hosts = inventory(typed, environment).hosts_for(selection).unwrap();
+    assert_eq!(hosts.iter().map(ToString::to_string).collect::<Vec<_>>(), expected, "{selection:?}");
+}
+
+#[test]
+fn typed_hosts_beat_the_tasks_and_the_tasks_beat_the_environments() {
+    for selection in [Selection::Inherit, Selection::Hosts(&["t"]), Selection::Role("web"), Selection::Role("unknown")]
+    {
+        case(&["x,y", "x"], Some("live"), selection, &["x", "y"]);
+        case(&["x"], None, selection, &["x"]);
+    }
+    case(&[], Some("live"), Selection::Hosts(&["t"]), &["t"]);
+    case(&[], Some("live"), Selection::Role("web"), &["b", "w1"]);
+    case(&[], Some("live"), Selection::Inherit, &["a", "b", "w1"]);
+}
+
+#[test]
+fn a_task_that_names_nothing_runs_on_all_roles_each_host_once() {
+    case(&[], Some("roles_only"), Selection::Inherit, &["w1", "w2", "db1"]);
+}
+
+#[test]
+fn hosts_and_a_role_of_a_task_are_trimmed_in_order_and_each_once() {
+    case(&[], Some("live"), Selection::HostsAndRole(&[" a ", "b "], "web"), &["a", "b", "w1"]);
+    case(&[], None, Selection::Hosts(&["a", "a ", "@local"]), &["a", "@local"]);
+}
+
+#[test]
+fn user_and_port_that_were_typed_go_to_hosts_that_name_none_and_those_of_the_file_do_not() {
+    let config = Config::parse(FILE, "fabrs.toml".as_ref()).unwrap();
+    let environment = config.environment("live").unwrap();
+    let typed = typed_hosts(&["a,ann@a:22,@local,root@a:2200"]).unwrap();
+    let hosts = |settings: &Settings| {
+        let inventory = Inventory::new(&config, Some("live")).unwrap().with_hosts(typed.clone());
+        let hosts = inventory.with_settings(settings).hosts_for(Selection::Inherit).unwrap();
+        hosts.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let given = Settings {
+        user: Choice::argument("root".to_owned()),
+        port: Choice::argument(2200),
+        ..Settings::default().or_environment(environment)
+    };
+    assert_eq!(hosts(&given), ["root@a:2200", "ann@a:22", "@local"]);
+    let from_file = Settings::default().or_environment(environment);
+    assert_eq!(hosts(&from_file), ["a", "ann@a:22", "@local", "root@a:2200"]);
+}
+
+#[test]
+fn ranges_of_a_task_are_written_out() {
+    case(&[], None, Selection::Hosts(&["t[1-2]", "t2"]), &["t1", "t2"]);
+}
+
+fn excluding(typed: &[&str], excluded: &[&str]) -> Inventory {
+    inventory(typed, Some("live")).without_hosts(excluded_hosts(excluded).unwrap())
+}
+
+#[test]
+fn excluded_hosts_are_left_out_whatever_was_selected() {
+    let left = |typed: &[&str], excluded: &[&str], selection| {
+        let hosts = excluding(typed, excluded).hosts_for(selection).unwrap();
+        hosts.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(left(&[], &["a,w1"], Selection::Inherit), ["b"]);
+    assert_eq!(left(&[], &["b"], Selection::Role("web")), ["w1"]);
+    assert_eq!(left(&[], &["t[1-2]"], Selection::Hosts(&["t[1-3]"])), ["t3"]);
+    assert_eq!(left(&["x@h1:22,h2,x@h2,y@h2"], &["h1,x@h2"], Selection::Inherit), ["h2", "y@h2"]);
+    assert!(left(&["h1"], &["h1"], Selection::Local).is_empty(), "it has no host to leave out");
+}
+
+#[test]
+fn an_empty_rest_is_an_empty_selection_and_an_unknown_exclusion_is_told() {
+    let all = excluding(&[], &["a,b,w[1-2]"]);
+    let error = all.hosts_for(Selection::Inherit).unwrap_err();
+    assert_eq!(error.exit_code().code(), 3);
+    assert_eq!(
+        error.block().to_string(),
+        "error: `-x` leaves no host of those that were selected\n\
+         hint: name fewer hosts with `-x`, or others with `-H HOST`"
+    );
+    let names = |selections: &[Selection<'static>]| {
+        let unknown = all.unknown_exclusions(selections.iter().copied()).unwrap();
+        unknown.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&[Selection::Inherit]), ["w2"]);
+    assert_eq!(names(&[Selection::Role("web"), Selection::Hosts(&["w2"])]), ["a"]);
+    assert_eq!(names(&[Selection::Local]), ["a", "b", "w1", "w2"]);
+}
+
+#[test]
+fn vars_and_virtualenv_are_those_of_the_host_the_environment_or_the_file() {
+    let text = "
+        vars = { app = 'shop', who = 'file' }
+        [env.live]
+        hosts = ['a', 'b']
+        virtualenv = '/srv/env'
+        vars.who = 'live'
+        [env.live.host.a]
+        virtualenv = '~/env'
+        vars.who = 'a'
+    ";
+    let config = Config::parse(text, "fabrs.toml".as_ref()).unwrap();
+    let live = Inventory::new(&config, Some("live")).unwrap();
+    let host = |name: &str| name.parse::<Host>().unwrap();
+    let who = |inventory: &Inventory, host: Option<&Host>| {
+        let vars = inventory.vars_for(host);
+        assert_eq!(vars.text("app"), Some("shop"));
+        vars.text("who").unwrap().to_owned()
+    };
+    assert_eq!(who(&live, Some(&host("root@a:22"))), "a");
+    assert_eq!(who(&live, Some(&host("b"))), "live");
+    assert_eq!(who(&live, Some(&host("typed"))), "live");
+    assert_eq!(who(&live, None), "live");
+    let none = Inventory::new(&config, None).unwrap();
+    assert_eq!(who(&none, Some(&host("a"))), "file");
+    assert_eq!(live.virtualenv_for(&host("a")), Some("~/env"));
+    assert_eq!(live.virtualenv_for(&host("typed")), Some("/srv/env"));
+    assert_eq!(none.virtualenv_for(&host("a")), None);
+}
+
+#[track_caller]
+fn refused(typed: &[&str], environment: Option<&str>, selection: Selection<'_>, code: u8, block: &str) {
+    let error = inventory(typed, environment).hosts_for(selection).unwrap_err();
+    assert_eq!(error.exit_code().code(), code);
+    assert_eq!(error.block().to_string(), block);
+}
+
+#[test]
+fn an_empty_selection_has_its_own_exit_code_and_says_how_to_fill_it() {
+    refused(
+        &[],
+        None,
+        Selection::Inherit,
+        3,
+        "error: there is no host to run on\n\
+         hint: name one with `-H HOST`, or an environment before the task: `live`, `roles_only`, `bare`",
+    );
+    refused(
+        &[],
+        Some("bare"),
+        Selection::Inherit,
+        3,
+        "error: environment `bare` has no host\nhint: add one to its `hosts`, or name one with `-H HOST`",
+    );
+    refused(
+        &[],
+        Some("live"),
+        Selection::Role("none"),
+        3,
+        "error: role `none` of environment `live` has no host\n\
+         hint: add one to `roles.none`, or name one with `-H HOST`",
+    );
+    refused(
+        &[],
+        Some("live"),
+        Selection::Hosts(&[]),
+        3,
+        "error: the task's own list of hosts is empty\nhint: name one with `-H HOST`",
+    );
+    let without = Inventory::default().hosts_for(Selection::Inherit).unwrap_err();
+    let block = "error: there is no host to run on\nhint: name one with `-H HOST`";
+    assert_eq!(without.block().to_string(), block);
+}
+
+#[test]
+fn an_empty_list_that_was_typed_does_not_fall_back_to_the_environment() {
+    let block = "error: `-H` names no host\nhint: write `-H HOST`, or `-H @FILE` with one host a line";
+    refused(&[""], Some("live"), Selection::Inherit, 3, block);
+}
+
+#[test]
+fn a_role_that_is_unknown_or_has_no_environment_is_a_mistake_in_what_was_typed() {
+    let near = "error: environment `live` has no role `wbe`\nhint: did you mean `web`?";
+    refused(&[], Some("live"), Selection::Role("wbe"), 2, near);
+    let none = "error: role `web` without an environment\n\
+                hint: name one with `-H HOST`, or an environment before the task: `live`, `roles_only`, `bare`";
+    refused(&[], None, Selection::Role("web"), 2, none);
+    let host = "error: a host that the task names is none\n  caused by: `a b` is not a host's name";
+    refused(&[], None, Selection::Hosts(&["a b"]), 2, host);
+}
+
+#[test]
+fn the_roles_of_all_tasks_are_checked_at_once_unless_hosts_were_typed() {
+    let check = |typed: &[&str], environment, roles: &[&str]| {
+        inventory(typed, environment).check_roles(roles).map_err(|error| error.to_string())
+    };
+    let missing = "environment `live` has no roles `x`, `y`".to_owned();
+    assert_eq!(check(&[], Some("live"), &["x", "web", "y"]), Err(missing));
+    assert_eq!(check(&[], None, &["x", "y"]), Err("roles `x`, `y` without an environment".to_owned()));
+    assert_eq!(check(&["h"], Some("live"), &["x", "y"]), Ok(()));
+    assert_eq!(check(&[], None, &[]), Ok(()));
+}
+
+/// Returns an inventory whose machines come from a script that counts how often it is run, and the count.
+fn of_vagrant(folder: &std::path::Path, keys: &str, script: &str) -> (Inventory, impl Fn() -> usize) {
+    let config = Config::parse(&format!("[env.v]\nvagrant = true\n{keys}"), "fabrs.toml".as_ref()).unwrap();
+    let asked = folder.join("asked");
+    let vagrant = Vagrant::script(folder, &format!("echo x >> '{}'\n{script}", asked.display()));
+    let inventory = Inventory::new(&config, Some("v")).unwrap();
+    let count = move || std::fs::read_to_string(&asked).unwrap_or_default().lines().count();
+    (Inventory { vagrant: Some(Arc::new(vagrant)), ..inventory }, count)
+}
+
+fn texts(hosts: Result<Vec<Host>>) -> Vec<String> {
+    hosts.unwrap().iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn vagrant_is_asked_once_and_only_where_a_host_of_it_is_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = "hosts = ['a']\nroles.w = ['web']\nroles.x = ['web', 'b']";
+    let (inventory, asked) = of_vagrant(folder.path(), keys, "echo 'Host web'; echo 'Host db'");
+    inventory.prepare([Selection::Local]).await.unwrap();
+    inventory.check_roles(&["w"]).unwrap();
+    assert_eq!(texts(inventory.hosts_for(Selection::Role("w"))), ["web"]);
+    let here = inventory.clone().with_hosts(typed_hosts(&["@local"]).unwrap());
+    here.prepare([Selection::Inherit]).await.unwrap();
+    assert_eq!(asked(), 0);
+
+    inventory.prepare([Selection::Local, Selection::Role("w")]).await.unwrap();
+    assert_eq!(asked(), 1);
+    assert_eq!(texts(inventory.hosts_for(Selection::Inherit)), ["a", "web", "db", "b"]);
+    assert!(inventory.machines_with(&"root@web:22".parse().unwrap()).unwrap().is_some());
+    assert!(inventory.machines_with(&"a".parse().unwrap()).unwrap().is_none());
+    assert_eq!(asked(), 1);
+}
+
+#[tokio::test]
+async fn what_was_not_prepared_is_asked_when_it_is_needed_and_a_refusal_is_asked_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = folder.path().join("up");
+    let script =
+        format!("[ -e '{}' ] || {{ echo is not yet ready for SSH >&2; exit 1; }}; echo Host web", up.display());
+    let (inventory, asked) = of_vagrant(folder.path(), "", &script);
+    let error = inventory.hosts_for(Selection::Inherit).unwrap_err();
+    assert_eq!(error.exit_code().code(), 4, "{error}");
+    std::fs::write(up, "").unwrap();
+    assert_eq!(texts(inventory.hosts_for(Selection::Inherit)), ["web"]);
+    assert_eq!(texts(inventory.hosts_for(Selection::Inherit)), ["web"]);
+    assert_eq!(asked(), 2);
+}
+
+#[tokio::test]
+async fn settings_for_a_machine_that_vagrant_does_not_have_are_told_with_their_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = "host.web.port = 22\nhost.wbe.port = 22";
+    let (inventory, _) = of_vagrant(folder.path(), keys, "echo 'Host web'");
+    let error = inventory.prepare([Selection::Inherit]).await.unwrap_err();
+    assert_eq!(
+        error.block().to_string(),
+        "error: fabrs.toml:4: `wbe` is no host of `[env.v]`\n\
+         hint: only hosts that the environment names can have settings of their own"
+    );
+}
+
+#[test]
+fn a_program_that_was_not_allowed_to_asks_nobody() {
+    let config = Config::parse("[env.v]\nvagrant = true", "fabrs.toml".as_ref()).unwrap();
+    let error = Inventory::new(&config, Some("v")).unwrap().hosts_for(Selection::Inherit).unwrap_err();
+    assert_eq!(
+        error.block().to_string(),
+        "error: this program may not ask Vagrant for the hosts of `v`\nhint: `Inventory::with_vagrant` allows it"
+    );
+}
+
+#[test]
+fn an_unknown_environment_is_refused_when_the_inventory_is_made() {
+    let config = Config::parse(FILE, "fabrs.toml".as_ref()).unwrap();
+    let error = Inventory::new(&config, Some("lvie")).unwrap_err();
+    assert_eq!(error.block().to_string(), "error: there is no environment `lvie`\nhint: did you mean `live`?");
+}

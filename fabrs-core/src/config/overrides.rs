@@ -1,0 +1,176 @@
+//! `[env.NAME.host.HOST]` of `fabrs.toml`: what one host has otherwise than its environment.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+
+use super::document::Entry;
+use super::vars::Vars;
+
+/// The keys of a host, as a hint lists them.
+const KEYS: [&str; 5] = ["user", "port", "gateway", "virtualenv", "vars"];
+
+/// What one host has otherwise than its environment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Override {
+    pub(super) user: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) gateway: Option<Host>,
+    pub(super) virtualenv: Option<String>,
+    pub(super) vars: Vars,
+}
+
+/// All that is said of single hosts of an environment.
+///
+/// Of several keys that mean a host, the first with a value wins: those of one host before those of a range, and else in
+/// the file's order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Overrides {
+    /// By the host's name; what the key says of user and port is compared as well.
+    by_name: HashMap<String, Vec<(Host, Arc<Override>)>>,
+    /// The hosts that the file names nowhere else, and what is said of one that is no machine of Vagrant either.
+    strangers: Vec<(Host, String)>,
+}
+
+impl Overrides {
+    /// Reads the table of all hosts. Every one of them must be among `known`, or a machine of Vagrant where `vagrant` says
+    /// that only Vagrant knows them.
+    pub(super) fn from_entry(entry: &Entry<'_>, known: &[Host], vagrant: bool) -> Result<Self> {
+        let mut by_name: HashMap<&str, Vec<&Host>> = HashMap::new();
+        for host in known {
+            by_name.entry(host.name()).or_default().push(host);
+        }
+        let is_known =
+            |host: &Host| by_name.get(host.name()).is_some_and(|named| named.iter().any(|known| host.covers(known)));
+        let mut made = Self::default();
+        let mut read = Vec::new();
+        for entry in entry.entries()? {
+            let hosts = entry.key_hosts()?;
+            let environment = entry.path().split(".host.").next().unwrap_or_default();
+            for host in hosts.iter().filter(|host| !is_known(host)) {
+                let text = format!("{}: `{host}` is no host of `[{environment}]`", entry.place());
+                made.strangers.push((host.clone(), text));
+            }
+            read.push((hosts, Arc::new(Override::from_entry(&entry)?)));
+        }
+        if !vagrant {
+            made.check(&[])?;
+        }
+        read.sort_by_key(|(hosts, _)| hosts.len() > 1);
+        for (hosts, settings) in read {
+            for host in hosts {
+                made.by_name.entry(host.name().to_owned()).or_default().push((host, Arc::clone(&settings)));
+            }
+        }
+        Ok(made)
+    }
+
+    /// Checks that the hosts that the file does not name are machines.
+    pub(super) fn check(&self, machines: &[Host]) -> Result<()> {
+        let is_machine = |host: &Host| machines.iter().any(|machine| host.covers(machine));
+        match self.strangers.iter().find(|(host, _)| !is_machine(host)) {
+            Some((_, text)) => Err(Error::new(ErrorKind::Config, text.clone())
+                .hint("only hosts that the environment names can have settings of their own")),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns what is said of a host, the strongest first.
+    pub(super) fn of<'a>(&'a self, host: &Host) -> impl Iterator<Item = &'a Override> {
+        let named = self.by_name.get(host.name()).into_iter().flatten();
+        named.filter(|(key, _)| key.covers(host)).map(|(_, settings)| settings.as_ref())
+    }
+}
+
+impl Override {
+    fn from_entry(entry: &Entry<'_>) -> Result<Self> {
+        let mut made = Self::default();
+        for entry in entry.entries()? {
+            match entry.key() {
+                "user" => made.user = Some(entry.text()?),
+                "port" => made.port = Some(entry.port()?),
+                "gateway" => made.gateway = Some(entry.gateway()?),
+                "virtualenv" => made.virtualenv = Some(entry.remote_path()?),
+                "vars" => made.vars = Vars::from_entry(&entry)?,
+                _ if entry.table().is_ok() => {
+                    let name = entry.path().split_once(".host.").map_or(entry.path(), |(_, name)| name);
+                    let hint = format!("a name with dots in it stands in quotes: `host.\"{name}\"`");
+                    return Err(entry.unknown(&KEYS).hint(hint));
+                }
+                _ => return Err(entry.unknown(&KEYS)),
+            }
+        }
+        Ok(made)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+
+    #[track_caller]
+    fn refused(text: &str, block: &str) {
+        let error = Config::parse(text, "fabrs.toml".as_ref()).unwrap_err();
+        assert_eq!(error.block().to_string(), block);
+    }
+
+    #[test]
+    fn a_host_that_the_environment_does_not_have_is_told_with_its_line() {
+        let hint = "hint: only hosts that the environment names can have settings of their own";
+        refused(
+            "[env.a]\nhosts = ['w1']\n[env.a.host.w2]\nuser = 'x'",
+            &format!("error: fabrs.toml:3: `w2` is no host of `[env.a]`\n{hint}"),
+        );
+        refused(
+            "[env.a]\nroles.web = ['w[1-2]']\n[env.a.host.'w[2-3]']\nuser = 'x'",
+            &format!("error: fabrs.toml:3: `w3` is no host of `[env.a]`\n{hint}"),
+        );
+        refused(
+            "[env.a]\nhost.'root@w1'.port = 22\nhosts = ['deploy@w1']",
+            &format!("error: fabrs.toml:2: `root@w1` is no host of `[env.a]`\n{hint}"),
+        );
+    }
+
+    #[test]
+    fn a_machine_that_is_not_among_those_that_are_named_is_told_as_well() {
+        refused(
+            "[env.a]\nvagrant = ['web']\nhost.db.port = 22",
+            "error: fabrs.toml:3: `db` is no host of `[env.a]`\n\
+             hint: only hosts that the environment names can have settings of their own",
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_unknown_or_no_host_is_told_with_its_line() {
+        refused(
+            "[env.a]\nhosts = ['w1']\n[env.a.host.w1]\nusr = 'x'",
+            "error: fabrs.toml:4: unknown key `usr` in `[env.a.host.w1]`\nhint: did you mean `user`?",
+        );
+        refused(
+            "[env.a]\nhosts = ['w1']\nhost.w1.colour = 'x'",
+            "error: fabrs.toml:3: unknown key `colour` in `[env.a.host.w1]`\n\
+             hint: known keys: `user`, `port`, `gateway`, `virtualenv`, `vars`",
+        );
+        refused(
+            "[env.a]\nhosts = ['w1.example.com']\n[env.a.host.w1.example.com]\nuser = 'x'",
+            "error: fabrs.toml:3: unknown key `example` in `[env.a.host.w1]`\n\
+             hint: a name with dots in it stands in quotes: `host.\"w1.example\"`",
+        );
+        refused(
+            "[env.a]\nhosts = ['w1']\n[env.a.host.'w[2-1]']",
+            "error: fabrs.toml:3: `env.a.host.w[2-1]` names no host\n  caused by: \
+             the range `[2-1]` in `w[2-1]`: it goes down from `2` to `1`: write the lower one first",
+        );
+        refused(
+            "[env.a]\nhost = ['w1']",
+            "error: fabrs.toml:2: `env.a.host` must be a table, found: array\n\
+             hint: `hosts` lists hosts; `[env.a.host.NAME]` has settings of one",
+        );
+        refused(
+            "[env.a]\nhosts = ['w1']\nhost.w1.virtualenv = 'env'",
+            "error: fabrs.toml:3: `env.a.host.w1.virtualenv` must be an absolute path, or begin with `~/`, found: env",
+        );
+    }
+}

@@ -1,0 +1,186 @@
+//! Running `vagrant ssh-config`: within a time limit, and ended with all that it started.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::Command;
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::refusal::refusal;
+
+/// What is run, as messages name it.
+pub(super) const COMMAND: &str = "vagrant ssh-config";
+
+/// How long Vagrant may take. It asks the provider about each machine, which takes some seconds on a busy machine.
+const LIMIT: Duration = Duration::from_mins(1);
+/// How much it may print: a machine is some hundred bytes.
+const MOST: u64 = 1 << 20;
+
+/// The question to Vagrant.
+#[derive(Debug)]
+pub(super) struct Ask {
+    program: OsString,
+    folder: PathBuf,
+    machines: Vec<String>,
+    limit: Duration,
+}
+
+impl Ask {
+    /// Asks a script that stands in for Vagrant.
+    #[cfg(test)]
+    pub(super) fn script(folder: &Path, script: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let program = folder.join("vagrant");
+        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self { program: program.into(), ..Self::new(folder.to_owned(), vec!["web".to_owned()]) }
+    }
+
+    pub(super) fn new(folder: PathBuf, machines: Vec<String>) -> Self {
+        let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+        Self { program: "vagrant".into(), folder, machines, limit: LIMIT }
+    }
+
+    /// Runs it to its end and returns what it printed.
+    pub(super) async fn output(&self) -> Result<String> {
+        match tokio::time::timeout(self.limit, self.run()).await {
+            Ok(output) => output,
+            Err(_) => {
+                let text = format!("`{COMMAND}` did not end within {} seconds", self.limit.as_secs_f32());
+                Err(Error::new(ErrorKind::Local, text).hint(format!("run it yourself in {}", self.shown_folder())))
+            }
+        }
+    }
+
+    async fn run(&self) -> Result<String> {
+        let mut command = Command::new(&self.program);
+        command.arg("ssh-config").args(&self.machines).current_dir(&self.folder).process_group(0).kill_on_drop(true);
+        // It is not to wait for the network, nor to write for a terminal.
+        command.env("VAGRANT_CHECKPOINT_DISABLE", "1").env("VAGRANT_NO_COLOR", "1");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|source| self.not_started(source))?;
+        let group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let unreadable =
+            |source| Error::new(ErrorKind::Local, format!("could not read what `{COMMAND}` printed")).caused_by(source);
+        let (stdout, stderr) = tokio::try_join!(read(stdout), read(stderr)).map_err(unreadable)?;
+        let status = child.wait().await.map_err(unreadable)?;
+        drop(group);
+        if status.success() { Ok(stdout) } else { Err(refusal(status, &stdout, &stderr, &self.machines, &self.folder)) }
+    }
+
+    fn not_started(&self, source: io::Error) -> Error {
+        // Where the folder is missing, the same is said as where the program is.
+        if source.kind() == io::ErrorKind::NotFound && self.folder.is_dir() {
+            let error = Error::new(ErrorKind::Local, format!("there is no program `vagrant` to run `{COMMAND}`"));
+            return error.hint("install Vagrant, or name hosts with `-H HOST` and no environment");
+        }
+        Error::new(ErrorKind::Local, format!("could not run `{COMMAND}` in {}", self.shown_folder())).caused_by(source)
+    }
+
+    fn shown_folder(&self) -> String {
+        shown(&self.folder)
+    }
+}
+
+/// Returns a folder as messages name it.
+pub(super) fn shown(folder: &Path) -> String {
+    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    format!("`{}`", whole.display())
+}
+
+/// Reads a stream to its end, or as far as is sensible.
+async fn read(stream: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream {
+        stream.take(MOST + 1).read_to_end(&mut bytes).await?;
+    }
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is more than a megabyte"));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A process group, which ends when this is dropped: also what outlived the program itself.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // There is mostly nobody left.
+            let _gone = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_is_asked_in_the_folder_for_the_machines_without_a_terminal_or_an_input() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "echo \"$@ $VAGRANT_CHECKPOINT_DISABLE\"; pwd -P; cat; echo said >&2";
+        let expected = format!("ssh-config web 1\n{}\n", folder.path().canonicalize().unwrap().display());
+        assert_eq!(Ask::script(folder.path(), script).output().await.unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn one_that_hangs_is_ended_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "sleep 1000 & echo $! > started; wait";
+        let hanging = Ask { limit: Duration::from_millis(300), ..Ask::script(folder.path(), script) };
+        let error = hanging.output().await.unwrap_err();
+        assert_eq!(
+            error.block().to_string(),
+            format!(
+                "error: `vagrant ssh-config` did not end within 0.3 seconds\nhint: run it yourself in `{}`",
+                folder.path().display()
+            )
+        );
+        let started = fs::read_to_string(folder.path().join("started")).unwrap();
+        let started = Pid::from_raw(started.trim().parse().unwrap()).unwrap();
+        // It is gone as soon as its parent, whoever that is now, has waited for it.
+        while is_alive(started) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Tells whether a process runs; one that only waits to be noticed does not.
+    fn is_alive(process: Pid) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim().starts_with(['Z', 'X']))
+    }
+
+    #[tokio::test]
+    async fn what_is_printed_is_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Ask::script(folder.path(), "yes Host").output().await.unwrap_err();
+        assert_eq!(
+            error.block().to_string(),
+            "error: could not read what `vagrant ssh-config` printed\n  caused by: it is more than a megabyte"
+        );
+    }
+
+    #[tokio::test]
+    async fn where_vagrant_is_missing_it_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = Ask { program: folder.path().join("none").into(), ..Ask::new(folder.path().into(), Vec::new()) };
+        let error = missing.output().await.unwrap_err();
+        assert_eq!(error.exit_code().code(), 1);
+        assert_eq!(
+            error.block().to_string(),
+            "error: there is no program `vagrant` to run `vagrant ssh-config`\n\
+             hint: install Vagrant, or name hosts with `-H HOST` and no environment"
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! What Vagrant means when it refuses: in our words, with an exit code and one thing to try.
+
+use std::path::Path;
+use std::process::ExitStatus;
+
+use fabrs_openssh::config::SshConfig;
+
+use super::ask::{COMMAND, shown};
+use crate::error::{Error, ErrorKind};
+
+/// How much of what it says is shown.
+const LINES: usize = 8;
+
+/// Makes an error of a run that failed. Vagrant ends with the same status whatever is wrong, and speaks English only.
+pub(super) fn refusal(status: ExitStatus, stdout: &str, stderr: &str, machines: &[String], folder: &Path) -> Error {
+    let said = words(stderr);
+    let folder = shown(folder);
+    if said.contains("Vagrant environment or target machine is required") {
+        let text = format!("there is no Vagrantfile in {folder} or in a folder above");
+        return Error::new(ErrorKind::Config, text).hint("`vagrant init` makes one");
+    }
+    if said.contains("not yet ready for SSH") {
+        return match missing(stdout, machines) {
+            Some(machine) => {
+                let text = format!("the machine `{machine}` of Vagrant is not created or not running");
+                Error::new(ErrorKind::Connect, text).hint(format!("`vagrant up {machine}` starts it"))
+            }
+            None => Error::new(ErrorKind::Connect, "a machine of Vagrant is not created or not running")
+                .hint("`vagrant up` starts all; or name those to use: `vagrant = [\"NAME\"]` in fabrs.toml"),
+        };
+    }
+    let text = match status.code() {
+        Some(code) => format!("`{COMMAND}` in {folder} ended with exit status {code}"),
+        None => format!("`{COMMAND}` in {folder} was ended by a signal"),
+    };
+    let unknown = said.contains("was not found configured for this Vagrant environment");
+    let error = Error::new(if unknown { ErrorKind::Config } else { ErrorKind::Local }, text);
+    let error = error.hint("`vagrant status` shows the machines and how they are");
+    if stderr.trim().is_empty() { error } else { error.caused_by(Said(first_lines(stderr))) }
+}
+
+/// Returns the first machine that was asked for and not told of: Vagrant stops at one that does not run. Where all were
+/// asked for, nobody knows its name.
+fn missing<'m>(stdout: &str, machines: &'m [String]) -> Option<&'m str> {
+    let told = SshConfig::parse(stdout, COMMAND).unwrap_or_default();
+    let told = told.host_names();
+    machines.iter().map(String::as_str).find(|machine| !told.contains(machine))
+}
+
+/// Joins the lines that Vagrant has broken.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn first_lines(text: &str) -> String {
+    let mut lines: Vec<&str> = text.trim().lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    if lines.len() > LINES {
+        lines.truncate(LINES);
+        lines.push("…");
+    }
+    lines.join("\n")
+}
+
+/// What Vagrant said.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Said(String);
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[track_caller]
+    fn case(stdout: &str, stderr: &str, machines: &[&str], code: u8, block: &str) {
+        let machines: Vec<String> = machines.iter().map(ToString::to_string).collect();
+        let error = refusal(ExitStatus::from_raw(1 << 8), stdout, stderr, &machines, Path::new("/srv/shop"));
+        assert_eq!(error.block().to_string(), block);
+        assert_eq!(error.exit_code().code(), code);
+    }
+
+    #[test]
+    fn a_missing_vagrantfile_is_a_mistake_in_the_project() {
+        case(
+            "",
+            include_str!("recorded/no_vagrantfile.txt"),
+            &[],
+            2,
+            "error: there is no Vagrantfile in `/srv/shop` or in a folder above\nhint: `vagrant init` makes one",
+        );
+    }
+
+    #[test]
+    fn a_machine_that_does_not_run_is_unreachable_and_named_where_it_was_asked_for() {
+        let not_ready = include_str!("recorded/not_ready.txt");
+        let all = "error: a machine of Vagrant is not created or not running\n\
+                   hint: `vagrant up` starts all; or name those to use: `vagrant = [\"NAME\"]` in fabrs.toml";
+        case("", not_ready, &[], 4, all);
+        let db = "error: the machine `db` of Vagrant is not created or not running\nhint: `vagrant up db` starts it";
+        case("Host web\n  Port 2222\n", not_ready, &["web", "db", "queue"], 4, db);
+        case("", not_ready, &["db"], 4, db);
+    }
+
+    #[test]
+    fn a_machine_that_the_vagrantfile_does_not_have_is_a_mistake_in_the_project() {
+        case(
+            "",
+            include_str!("recorded/unknown_machine.txt"),
+            &["nope"],
+            2,
+            "error: `vagrant ssh-config` in `/srv/shop` ended with exit status 1\n\
+             \x20 caused by: The machine with the name 'nope' was not found configured for\n\
+             \x20            this Vagrant environment.\n\
+             hint: `vagrant status` shows the machines and how they are",
+        );
+    }
+
+    #[test]
+    fn anything_else_is_told_in_vagrants_own_words_at_bounded_length() {
+        let many: String = (0..50).map(|n| n.to_string() + "\n\n").collect();
+        case(
+            "",
+            &many,
+            &[],
+            1,
+            "error: `vagrant ssh-config` in `/srv/shop` ended with exit status 1\n  caused by: 0\n\
+             \x20            1\n             2\n             3\n             4\n             5\n             6\n\
+             \x20            7\n             …\n\
+             hint: `vagrant status` shows the machines and how they are",
+        );
+        let killed = refusal(ExitStatus::from_raw(9), "", "", &[], Path::new("/srv/shop"));
+        assert_eq!(killed.to_string(), "`vagrant ssh-config` in `/srv/shop` was ended by a signal");
+    }
+}

@@ -1,0 +1,140 @@
+//! Environments of fabrs.toml: what a host has of its own, and the user's values in a task.
+
+use fabrs::config::{Choice, Config, Inventory, Settings};
+use fabrs::prelude::*;
+use fabrs::transport::{Fake, FakeAnswer};
+use fabrs::{ErrorKind, Plan};
+use fabrs_testing::faults::Refused;
+use fabrs_testing::{Account, Capability, Sshd};
+use serde::Deserialize;
+
+use crate::support::{block, carry_out, client_of, refused, settings, soon, ssh_config};
+
+fn live(text: &str) -> Inventory {
+    let config = Config::parse(text, "fabrs.toml".as_ref()).expect("the text is right");
+    Inventory::new(&config, Some("live")).expect("it is there")
+}
+
+/// Lines of the ssh config that say neither user nor port, so that `fabrs.toml` can.
+fn neither_user_nor_port(sshd: &Sshd) -> std::path::PathBuf {
+    let path = ssh_config(sshd, &format!("Host *\n    HostKeyAlias [127.0.0.1]:{}\n", sshd.port()));
+    let text = std::fs::read_to_string(&path).expect("it was written");
+    let kept = text.lines().filter(|line| !line.trim().starts_with("User ") && !line.trim().starts_with("Port "));
+    std::fs::write(&path, kept.collect::<Vec<_>>().join("\n")).expect("the directory is ours");
+    path
+}
+
+#[tokio::test]
+async fn a_hosts_own_port_is_above_the_environments_and_below_ssh_config_and_arguments() -> fabrs::Result<()> {
+    let sshd = Sshd::builder().aliases(["web1", "web2"]).start();
+    let refusing = Refused::port().addr().port();
+    let text = format!(
+        "[env.live]\nhosts = ['web[1-2]']\nuser = '{}'\nport = {refusing}\nhost.web1.port = {}",
+        sshd.user(),
+        sshd.port()
+    );
+    let client = |path: &std::path::Path, port: Option<u16>| {
+        let mut run = settings(path).or_environment(live(&text).environment().expect("it is there"));
+        run.port.argument = port;
+        Client::builder().settings(run).inventory(live(&text)).build()
+    };
+    let silent = neither_user_nor_port(&sshd);
+    soon(client(&silent, None).connect("web1")?.run("true")).await?;
+    refused(soon(client(&silent, None).connect("web2")?.run("true")).await, ErrorKind::Connect);
+    refused(soon(client(&silent, Some(refusing)).connect("web1")?.run("true")).await, ErrorKind::Connect);
+    soon(client(&silent, Some(sshd.port())).connect("web2")?.run("true")).await?;
+
+    let says_port = ssh_config(&sshd, "");
+    soon(client(&says_port, None).connect("web2")?.run("true")).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_hosts_own_user_is_above_the_environments() -> fabrs::Result<()> {
+    if !Sshd::can(Capability::Accounts) {
+        return Ok(());
+    }
+    let [plain, dash] = [Account::Plain, Account::Dash].map(Account::name);
+    let sshd = Sshd::builder().users([Account::Plain, Account::Dash]).aliases(["web1", "web2"]).start();
+    let text = format!(
+        "[env.live]\nhosts = ['web[1-2]']\nuser = '{plain}'\nport = {}\n[env.live.host.web2]\nuser = '{dash}'",
+        sshd.port()
+    );
+    let run = settings(&neither_user_nor_port(&sshd));
+    let client = Client::builder().settings(run).inventory(live(&text)).build();
+    assert_eq!(soon(client.connect("web1")?.run("id -un").line()).await?, plain);
+    assert_eq!(soon(client.connect("web2")?.run("id -un").line()).await?, dash);
+    assert_eq!(soon(client.connect(format!("{plain}@web2"))?.run("id -un").line()).await?, plain);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_with_a_gateway_of_its_own_goes_through_it_and_the_others_do_not() -> fabrs::Result<()> {
+    let sshd = Sshd::builder().aliases(["web1", "web2"]).start();
+    let gone = Refused::port().addr();
+    let text = format!("[env.live]\nhosts = ['web1', 'web2']\n[env.live.host.web2]\ngateway = '{gone}'");
+    let client = client_of(&sshd, "").inventory(live(&text)).build();
+    soon(client.connect("web1")?.run("true")).await?;
+    let error = refused(soon(client.connect("web2")?.run("true")).await, ErrorKind::Connect);
+    assert!(block(&error).contains(&gone.to_string()), "{}", block(&error));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_user_that_was_typed_makes_hosts_one_however_they_are_written() -> fabrs::Result<()> {
+    let fake = Fake::new().on("true", FakeAnswer::code(0));
+    let run = Settings { user: Choice::argument("root".to_owned()), ..Settings::default() };
+    let client = Client::builder().dial(fake.clone()).settings(run).build();
+    assert_eq!(client.connect("web1")?, client.connect("root@web1")?);
+    assert_ne!(client.connect("web1")?, client.connect("ann@web1")?);
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Shop {
+    app: String,
+    workers: u8,
+}
+
+#[task]
+async fn tells_its_vars(c: Connection) -> Result {
+    let Shop { app, workers } = c.vars()?;
+    c.run(cmd!("{app} {workers}")).await?;
+    Ok(())
+}
+
+#[task(local)]
+async fn tells_the_environments_vars() -> Result {
+    let Shop { app, workers } = current().vars()?;
+    local(cmd!("{app} {workers}")).await?;
+    Ok(())
+}
+
+const VARS: &str = "vars.app = 'shop'\n[env.live]\nhosts = ['web[1-3]']\nvars.workers = 4\n\
+                    host.web2.vars.workers = 16\n[env.live.host.web3.vars]\nworkers = 'many'\n";
+
+#[tokio::test]
+async fn a_task_reads_the_vars_of_its_host_and_one_that_runs_here_those_of_the_environment() -> Result {
+    let fake = Fake::new().on("shop 4", FakeAnswer::code(0)).on("shop 16", FakeAnswer::code(0));
+    let client = Client::builder().dial(fake.clone()).inventory(live(VARS)).build();
+    let report = carry_out(&client, [tells_the_environments_vars::call(), tells_its_vars::call()]).await;
+    assert!(!report.is_ok(), "those of web3 do not fit");
+    let mut ran = fake.commands();
+    ran.sort_unstable();
+    assert_eq!(ran, ["@local: shop 4", "web1: shop 4", "web2: shop 16"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn vars_that_do_not_fit_fail_the_task_naming_host_file_line_and_field() -> Result {
+    let client = Client::builder().dial(Fake::new()).inventory(live(VARS)).build();
+    let error = refused(client.connect("web3")?.vars::<Shop>().map(|shop| shop.workers), ErrorKind::Config);
+    let shown = format!(
+        "error: web3: the vars do not fit `{}`\n  caused by: fabrs.toml:7: `workers` must be u8, found: string",
+        std::any::type_name::<Shop>()
+    );
+    assert_eq!(block(&error), shown);
+    refused(current().vars::<Shop>().map(|shop| shop.workers), ErrorKind::Usage);
+    assert_eq!(Plan::new(vec![tells_its_vars::call()], &client)?.steps().count(), 3);
+    Ok(())
+}
