@@ -21,7 +21,7 @@ pub use file::Config;
 pub use inventory::Inventory;
 pub use near::near;
 pub use settings::{Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable};
-pub use typed_hosts::typed_hosts;
+pub use typed_hosts::{NamedHosts, typed_hosts, typed_hosts_with};
 pub use variables::Variables;
 pub use vars::Vars;
 pub use wanted::Wanted;
