@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fabrs_core::config::{Config, Environment, Inventory, Variables, Wanted, typed_hosts};
+use fabrs_core::config::{Config, Environment, Inventory, Variables, Wanted, typed_hosts_with};
 use fabrs_core::{Error, ErrorKind, Registry, Result};
 
+use crate::demo::{self, Asked};
 use crate::help;
 use crate::launcher;
 use crate::run::Run;
@@ -16,12 +17,18 @@ use crate::typed::Typed;
 ///
 /// `project` is the hash that the launcher compiled in, so that one project's tool is never taken for another's.
 pub fn main(project: &str) -> ExitCode {
+    if let Some(code) = demo::arrive() {
+        return code;
+    }
     let asked = launcher::arrive(project, &launcher::Environment::of_process());
     finish(asked.and_then(|tasks| run(&Registry::linked(), tasks.as_deref().and_then(Path::parent))))
 }
 
 /// Runs the tasks of a registry by this program's command line, for a program that names its tasks itself.
 pub fn main_with(registry: &Registry) -> ExitCode {
+    if let Some(code) = demo::arrive() {
+        return code;
+    }
     finish(run(registry, None))
 }
 
@@ -83,7 +90,9 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config) -> Result<ExitCo
     if let Some(environment) = inventory.environment() {
         settings = settings.or_environment(environment);
     }
-    let inventory = inventory.with_hosts(typed_hosts(&typed.globals.hosts)?).with_settings(&settings);
+    let asked = Asked::default();
+    let hosts = typed_hosts_with(&typed.globals.hosts, &|name| asked.hosts(name))?;
+    let inventory = inventory.with_hosts(hosts).with_settings(&settings);
     if typed.calls.is_empty() && typed.line.is_none() {
         match registry.default_task() {
             Some(task) => typed.calls.push((task.bind)(&fabrs_core::task::RawArgs::new(task))?),
@@ -102,11 +111,12 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config) -> Result<ExitCo
         None => 0,
     };
     let one_line_on_one_host = typed.calls.is_empty() && line_hosts == 1;
+    let demo = asked.start(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|source| Error::new(ErrorKind::Internal, "could not start the runtime").caused_by(source))?;
-    let run = Run { typed, settings, inventory, variables, one_line_on_one_host };
+    let run = Run { typed, settings, inventory, variables, demo, one_line_on_one_host };
     // On a worker, not on this thread: what a command's future, its carrier and its session say to each other then
     // stays on one thread, which halves the time of a short command.
     let code = runtime.block_on(runtime.spawn(run.finish()));

@@ -48,7 +48,7 @@ pub(crate) fn arguments() -> Vec<Arg> {
     };
     let switch = |id: &'static str, help: &'static str| Arg::new(id).long(id).help(help).action(ArgAction::SetTrue);
     let connecting = [
-        value("hosts", "HOSTS", "Run on these hosts: a comma list, `@FILE`, or `@local`; may be repeated")
+        value("hosts", "HOSTS", "Run on these hosts: a comma list, `@FILE`, `@local`, or `@demo`; may be repeated")
             .short('H')
             .action(ArgAction::Append),
         value("user", "USER", "Log in as this user").short('u'),
