@@ -23,7 +23,7 @@
 //! machine gives to nobody, where the machine has such ids for the user (to root always, to others by `newuidmap`);
 //! elsewhere its only user is root, who is the one who started it outside. `sudo` is a stand-in that lets the account do
 //! everything and asks for nothing. **Its network is the machine's**: what listens on loopback can be reached, ports
-//! below 1024 can't be taken.
+//! below 1024 can't be taken. No service manager runs there, and nothing is forwarded.
 //!
 //! A host ends with the [`Demo`], or with the program however it ends: nothing is left, and there is nothing to clean up.
 //! Where a machine refuses namespaces, a demo refuses to start: it never runs uncontained.

@@ -90,6 +90,21 @@ fn a_line_that_runs_too_long_is_ended_and_gone() {
 }
 
 #[test]
+fn an_interrupt_is_for_fab_which_ends_what_runs_there() {
+    let nap = marker();
+    let line = format!("trap 'echo ended; exit 1' TERM; echo begun; sleep {nap} & wait");
+    let running = fab().args(["-H", "@demo:2", "--", &line]).code(130).spawn();
+    for host in ["demo1", "demo2"] {
+        running.wait_for_stdout(&format!("[{host}] begun\n"), LIMIT);
+    }
+    running.interrupt();
+    let ran = running.wait();
+    // They were told, and not cut off.
+    assert!(ran.stdout.contains("[demo1] ended\n") && ran.stdout.contains("[demo2] ended\n"), "{}", ran.stdout);
+    assert_eq!(processes_matching(&nap), Vec::<Process>::new());
+}
+
+#[test]
 fn a_killed_fab_leaves_nothing() {
     let nap = marker();
     let line = format!("setsid -f sleep {nap} > /dev/null 2>&1; sudo sleep {nap}");
@@ -124,7 +139,7 @@ fn where_namespaces_are_refused_nothing_runs_whatever_is_answered() {
             .stdout("")
             .stderr(
                 "error: `@demo` was not started: uncontained, its commands would run on this machine as root\n  \
-                 caused by: could not make namespaces: ENOSPC: No space left on device\nhint: `unshare -Urm true` \
+                 caused by: could not make namespaces: No space left on device (os error 28)\nhint: `unshare -Urm true` \
                  shows whether namespaces are allowed here; in most containers they are not\n",
             )
             .run();

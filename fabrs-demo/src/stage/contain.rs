@@ -34,7 +34,7 @@ fn start() -> Result<(), Failure> {
         | CloneFlags::CLONE_NEWPID
         | CloneFlags::CLONE_NEWIPC
         | CloneFlags::CLONE_NEWUTS;
-    unshare(apart).when("make namespaces")?;
+    unshare(apart).map_err(io::Error::from).when("make namespaces")?;
     say(stdout(), &Told::Apart).when("say so")?;
     let setup: Setup = hear(&mut stdin().lock()).when("hear what to be")?;
     // Opened before it may no longer be found, and from within the new mounts, so that it can be shown inside.

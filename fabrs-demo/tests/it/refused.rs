@@ -22,7 +22,7 @@ fn is_refused(output: &Output) {
     let told = text(&output.stderr);
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(lines[0], "error: `@demo` was not started: uncontained, its commands would run on this machine as root");
-    assert_eq!(lines[1], "  caused by: could not make namespaces: ENOSPC: No space left on device");
+    assert_eq!(lines[1], "  caused by: could not make namespaces: No space left on device (os error 28)");
     assert!(lines[2].starts_with("hint: `unshare -Urm true` shows"), "{told}");
     assert_eq!(lines.len(), 3, "{told}");
 }
