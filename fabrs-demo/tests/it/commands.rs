@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
-use fabrs_core::{ErrorKind, ExitStatus, Signal};
+use fabrs_core::{ErrorKind, ExitStatus, ShellLine, Signal};
 use fabrs_testing::{Process, marker, processes_matching, wait_until};
 
 use crate::place::{connection, demo, run, ssh, text, told};
@@ -50,7 +50,7 @@ async fn a_signal_that_ended_a_command_is_told() {
     let demo = demo(&["demo"]);
     let (client, host) = connection(&demo, "demo");
     for name in ["TERM", "KILL", "INT", "SEGV"] {
-        let output = host.run(fabrs_core::ShellLine::raw(format!("kill -{name} $$"))).warn().await.expect("it ran");
+        let output = host.run(ShellLine::raw(format!("kill -{name} $$"))).warn().await.expect("it ran");
         assert_eq!(*output.status().expect("it ran"), ExitStatus::Signal(Signal::new(name)));
     }
     client.close().await;
@@ -62,7 +62,7 @@ async fn a_command_that_runs_too_long_is_ended_with_all_that_it_started() {
     let (client, host) = connection(&demo, "demo");
     let nap = marker();
     // One that ignores what it is asked first.
-    let line = fabrs_core::ShellLine::raw(format!("trap '' TERM; sleep {nap} | cat"));
+    let line = ShellLine::raw(format!("trap '' TERM; sleep {nap} | cat"));
     let error = host.run(&line).timeout(Duration::from_millis(300)).await.expect_err("it takes too long");
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert_eq!(processes_matching(&nap), Vec::<Process>::new());
@@ -74,7 +74,7 @@ async fn a_command_of_root_under_sudo_is_ended_too() {
     let demo = demo(&["demo"]);
     let (client, host) = connection(&demo, "demo");
     let nap = marker();
-    let line = fabrs_core::ShellLine::raw(format!("sudo sh -c 'sleep {nap}; true'"));
+    let line = ShellLine::raw(format!("sudo sh -c 'sleep {nap}; true'"));
     let error = host.run(&line).timeout(Duration::from_millis(300)).await.expect_err("it takes too long");
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert_eq!(processes_matching(&nap), Vec::<Process>::new());
@@ -86,7 +86,7 @@ async fn a_command_that_is_dropped_is_ended() {
     let demo = demo(&["demo"]);
     let (client, host) = connection(&demo, "demo");
     let nap = marker();
-    let line = fabrs_core::ShellLine::raw(format!("sleep {nap}"));
+    let line = ShellLine::raw(format!("sleep {nap}"));
     let running = host.run(&line).spawn();
     wait_until("it runs", Duration::from_secs(30), || !sleeping(&nap).is_empty());
     drop(running);
@@ -146,7 +146,7 @@ fn orphans_are_reaped() {
 async fn of_more_commands_than_a_connection_takes_some_wait_and_all_run() {
     let demo = demo(&["demo"]);
     let (client, host) = connection(&demo, "demo");
-    let all = (0..25).map(|n| host.run(fabrs_core::ShellLine::raw(format!("echo {n}"))));
+    let all = (0..25).map(|n| host.run(ShellLine::raw(format!("echo {n}"))));
     let outputs = futures::future::try_join_all(all).await.expect("all ran");
     let lines: Vec<String> = outputs.iter().map(|output| output.line().expect("it is one")).collect();
     assert_eq!(lines, (0..25).map(|n| n.to_string()).collect::<Vec<_>>());

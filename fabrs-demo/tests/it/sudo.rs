@@ -1,6 +1,11 @@
 //! `sudo` on a demo host: as deploys and people use it.
 
-use crate::place::{demo, run, text, told};
+use std::time::Duration;
+
+use fabrs_core::{Command, ErrorKind, ShellLine};
+use fabrs_testing::{Process, marker, processes_matching};
+
+use crate::place::{connection, demo, run, text, told};
 
 #[test]
 fn one_logs_in_as_a_plain_user_and_sudo_makes_root_of_him() {
@@ -78,4 +83,34 @@ fn nobody_gets_to_root_in_another_way() {
     for line in lines {
         assert!(!run(&demo, "demo", line).status.success(), "{line}");
     }
+}
+
+#[tokio::test]
+async fn commands_of_fabrs_under_sudo_run_as_on_any_host() {
+    let demo = demo(&["demo"]);
+    let (client, host) = connection(&demo, "demo");
+    let line = |command: Command| async move { command.await.expect("it ran").line().expect("it is one") };
+    assert_eq!(line(host.sudo("id -un")).await, "root");
+    assert_eq!(line(host.sudo("id -un").user("www-data")).await, "www-data");
+    assert_eq!(line(host.sudo("id -gn").user("demo").group("www-data")).await, "www-data");
+    assert_eq!(line(host.sudo("pwd").login()).await, "/root");
+    assert_eq!(line(host.cd("/srv").env("X", "a 'b'").sudo("echo $X in $PWD > x; cat x")).await, "a 'b' in /srv");
+    assert_eq!(line(host.sudo("cat").stdin("given")).await, "given");
+    let error = host.sudo("exit 3; true").await.expect_err("it fails");
+    assert_eq!(error.kind(), ErrorKind::Exit);
+    client.close().await;
+}
+
+#[tokio::test]
+async fn commands_of_fabrs_under_sudo_are_ended_with_all_they_started() {
+    let demo = demo(&["demo"]);
+    let (client, host) = connection(&demo, "demo");
+    for shape in ["sleep NAP", "sleep NAP | cat", "trap '' TERM; sleep NAP; true", "sleep NAP & sleep NAP; wait"] {
+        let nap = marker();
+        let command = host.sudo(ShellLine::raw(shape.replace("NAP", &nap)));
+        let error = command.timeout(Duration::from_millis(300)).await.expect_err("it takes too long");
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{shape}");
+        assert_eq!(processes_matching(&nap), Vec::<Process>::new(), "{shape}");
+    }
+    client.close().await;
 }
