@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use fabrs_core::config::Config;
 use fabrs_core::{Error, ErrorKind, Registry, Result};
 
+use crate::demo;
 use crate::help;
 use crate::launcher::{self, Environment};
 use crate::show::print;
@@ -14,6 +15,9 @@ use crate::typed::Typed;
 
 /// Runs `fab` with the arguments of this process.
 pub fn fab() -> ExitCode {
+    if let Some(code) = demo::arrive() {
+        return code;
+    }
     finish(start())
 }
 

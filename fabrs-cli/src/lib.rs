@@ -5,6 +5,11 @@
 
 pub mod launcher;
 
+#[cfg(all(feature = "demo", target_os = "linux"))]
+mod demo;
+#[cfg(not(all(feature = "demo", target_os = "linux")))]
+#[path = "no_demo.rs"]
+mod demo;
 mod fab;
 mod help;
 mod interrupt;

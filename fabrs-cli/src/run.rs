@@ -10,6 +10,7 @@ use fabrs_core::group::{Group, Outcome};
 use fabrs_core::transport::{Ask, Level, NoInput, RunStop, Terminal};
 use fabrs_core::{Client, Error, ErrorKind, Executor, Plan, Result, ShellLine};
 
+use crate::demo::Running;
 use crate::interrupt::Interrupts;
 use crate::show::{Screen, summary};
 use crate::typed::Typed;
@@ -20,6 +21,7 @@ pub(crate) struct Run {
     pub(crate) settings: Settings,
     pub(crate) inventory: Inventory,
     pub(crate) variables: Variables,
+    pub(crate) demo: Option<Running>,
     /// Whether all that is to be done is a shell line on one host, which then passes through as it is.
     pub(crate) one_line_on_one_host: bool,
 }
@@ -72,6 +74,10 @@ impl Run {
             .inventory(self.inventory.clone())
             .ahead(!self.typed.calls.is_empty())
             .sink(Arc::clone(sink));
+        let builder = match &self.demo {
+            Some(demo) => demo.reached_by(builder, &self.settings, sink),
+            None => builder,
+        };
         if self.typed.globals.echo { builder.echo().build() } else { builder.build() }
     }
 

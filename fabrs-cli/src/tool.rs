@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fabrs_core::config::{Config, Environment, Inventory, Selection, Variables, excluded_hosts, typed_hosts};
+use fabrs_core::config::{Config, Environment, Inventory, Selection, Variables, excluded_hosts, typed_hosts_with};
 use fabrs_core::{Error, ErrorKind, Registry, Result};
 
+use crate::demo::{self, Asked};
 use crate::help;
 use crate::interrupt::Interrupts;
 use crate::launcher;
@@ -17,12 +18,18 @@ use crate::typed::Typed;
 ///
 /// `project` is the hash that the launcher compiled in, so that one project's tool is never taken for another's.
 pub fn main(project: &str) -> ExitCode {
+    if let Some(code) = demo::arrive() {
+        return code;
+    }
     let asked = launcher::arrive(project, &launcher::Environment::of_process());
     finish(asked.and_then(|tasks| run(&Registry::linked(), tasks.as_deref().and_then(Path::parent))))
 }
 
 /// Runs the tasks of a registry by this program's command line, for a program that names its tasks itself.
 pub fn main_with(registry: &Registry) -> ExitCode {
+    if let Some(code) = demo::arrive() {
+        return code;
+    }
     finish(run(registry, None))
 }
 
@@ -89,8 +96,9 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> 
     if let Some(environment) = inventory.environment() {
         settings = settings.or_environment(environment);
     }
+    let asked = Asked::default();
     let inventory = inventory
-        .with_hosts(typed_hosts(&typed.globals.hosts)?)
+        .with_hosts(typed_hosts_with(&typed.globals.hosts, &|name| asked.hosts(name))?)
         .without_hosts(excluded_hosts(&typed.globals.excluded)?)
         .with_settings(&settings);
     if typed.calls.is_empty() && typed.line.is_none() {
@@ -109,6 +117,7 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> 
     // Before another program is asked for hosts: a mistake in a role is told at once.
     let selections = typed.selections();
     inventory.check_roles(&selections.iter().filter_map(|selection| selection.role()).collect::<Vec<_>>())?;
+    let demo = asked.start(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -128,7 +137,7 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> 
         None => 0,
     };
     let one_line_on_one_host = typed.calls.is_empty() && line_hosts == 1;
-    let run = Run { typed, settings, inventory, variables, one_line_on_one_host };
+    let run = Run { typed, settings, inventory, variables, demo, one_line_on_one_host };
     // On a worker, not on this thread: what a command's future, its carrier and its session say to each other then
     // stays on one thread, which halves the time of a short command.
     let code = runtime.block_on(runtime.spawn(run.finish(interrupts)));

@@ -49,7 +49,7 @@ pub(crate) fn arguments() -> Vec<Arg> {
     };
     let switch = |id: &'static str, help: &'static str| Arg::new(id).long(id).help(help).action(ArgAction::SetTrue);
     let connecting = [
-        value("hosts", "HOSTS", "Run on these hosts: a comma list, `web[1-3]`, `@FILE`, or `@local`; may be repeated")
+        value("hosts", "HOSTS", "Run on these hosts: `web1,web[2-4]`, `@FILE`, `@local`, `@demo`; may be repeated")
             .short('H')
             .action(ArgAction::Append),
         value("exclude-hosts", "HOSTS", "Leave these hosts out, written as for -H; may be repeated")

@@ -3,6 +3,7 @@
 mod arguments;
 mod bad_tasks;
 mod compiled;
+mod demo;
 mod exact;
 mod hosts;
 mod interrupted;

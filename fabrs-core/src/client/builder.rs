@@ -11,6 +11,9 @@ use crate::secret::Secret;
 use crate::transport::ssh::{OpenSsh, SshSettings};
 use crate::transport::{Ask, Dial, DryRun, NoInput, RunStop, Terminal};
 
+/// Puts something around what makes transports.
+type Around = Box<dyn FnOnce(Arc<dyn Dial>) -> Arc<dyn Dial> + Send>;
+
 /// Makes a [`Client`]: settings, sink, hosts, and what makes its transports.
 #[derive(Default)]
 #[must_use = "a builder does nothing until `build`"]
@@ -19,6 +22,7 @@ pub struct ClientBuilder {
     inventory: Inventory,
     sink: Option<Arc<dyn Sink>>,
     dial: Option<Arc<dyn Dial>>,
+    around: Option<Around>,
     ask: Option<Arc<dyn Ask>>,
     password: Option<Secret>,
     sudo_password: Option<Secret>,
@@ -72,6 +76,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Puts `around` what makes the transports, for hosts that are reached in another way than all others. A dry run is
+    /// put around it in turn.
+    pub fn dial_around(mut self, around: impl FnOnce(Arc<dyn Dial>) -> Arc<dyn Dial> + Send + 'static) -> Self {
+        self.around = Some(Box::new(around));
+        self
+    }
+
     /// Asks by `ask` where something has to be asked. By default the terminal where the settings allow it, else nobody.
     pub fn ask(mut self, ask: impl Ask + 'static) -> Self {
         self.ask = Some(Arc::new(ask));
@@ -102,6 +113,10 @@ impl ClientBuilder {
             let ssh = SshSettings::new(&self.settings, Variables::from_env(), Arc::clone(&ask), Arc::clone(&sink));
             Arc::new(OpenSsh::new(ssh.with_password(self.password).with_inventory(inventory.clone())))
         });
+        let dial = match self.around {
+            Some(around) => around(dial),
+            None => dial,
+        };
         let dial = match self.settings.mode {
             Mode::Run => dial,
             Mode::DryRun => Arc::new(DryRun::new(dial, Arc::clone(&sink))),

@@ -24,6 +24,6 @@ pub use inventory::Inventory;
 pub use near::near;
 pub use selection::Selection;
 pub use settings::{Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable};
-pub use typed_hosts::{excluded_hosts, typed_hosts};
+pub use typed_hosts::{NamedHosts, excluded_hosts, typed_hosts, typed_hosts_with};
 pub use variables::Variables;
 pub use vars::Vars;

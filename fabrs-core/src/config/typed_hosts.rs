@@ -7,11 +7,15 @@ use crate::host::Host;
 
 use super::environment::each_once;
 
+/// What `@NAME` means beyond this machine and files.
+pub type NamedHosts<'a> = dyn Fn(&str) -> Option<Result<Vec<Host>>> + 'a;
+
 /// Reads what stood after each `-H`, in order, each host once; `None` where there was no `-H` at all.
 ///
-/// A text is a comma list. An item of it is a host, or several by a range ([`Host::range`]); `@local`, which is this machine; or `@FILE`, a file with one host a
-/// line, in which blank lines and `#` comments are skipped (a file called `local` is `@./local`). A text that is blank,
-/// as a script's empty variable is, and a file without a host give an empty selection and not the environment's hosts.
+/// A text is a comma list. An item of it is a host, or several by a range ([`Host::range`]); `@local`, which is this
+/// machine; or `@FILE`, a file with one host a line, in which blank lines and `#` comments are skipped (a file called
+/// `local` is `@./local`). A text that is blank, as a script's empty variable is, and a file without a host give an empty
+/// selection and not the environment's hosts.
 ///
 /// ```
 /// use fabrs_core::config::typed_hosts;
@@ -25,10 +29,31 @@ use super::environment::each_once;
 ///
 /// [`ErrorKind::Usage`] if an item names no host, or a file can't be read.
 pub fn typed_hosts<S: AsRef<str>>(texts: &[S]) -> Result<Option<Vec<Host>>> {
+    typed_hosts_with(texts, &|_| None)
+}
+
+/// Like [`typed_hosts`], but `@NAME` means first what `named` says of `NAME`: the hosts, or why there are none; `None`
+/// where it knows no such name, which is then that of a file.
+///
+/// It is how a program gives a meaning to more names than this crate knows: `fab` does for `@demo`.
+///
+/// ```
+/// use fabrs_core::{Host, config::typed_hosts_with};
+///
+/// let named = |name: &str| (name == "lab").then(|| Ok(vec!["10.0.0.7".parse::<Host>().expect("a host")]));
+/// let hosts = typed_hosts_with(&["web1,@lab"], &named)?.expect("`-H` was given");
+/// assert_eq!(hosts.iter().map(|host| host.name()).collect::<Vec<_>>(), ["web1", "10.0.0.7"]);
+/// # Ok::<(), fabrs_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`typed_hosts`], and what `named` returns.
+pub fn typed_hosts_with<S: AsRef<str>>(texts: &[S], named: &NamedHosts<'_>) -> Result<Option<Vec<Host>>> {
     if texts.is_empty() {
         return Ok(None);
     }
-    Ok(Some(read("-H", texts)?))
+    Ok(Some(read("-H", texts, named)?))
 }
 
 /// Reads what stood after each `-x`, as [`typed_hosts`] reads `-H`: the hosts that are left out.
@@ -37,17 +62,18 @@ pub fn typed_hosts<S: AsRef<str>>(texts: &[S]) -> Result<Option<Vec<Host>>> {
 ///
 /// As [`typed_hosts`].
 pub fn excluded_hosts<S: AsRef<str>>(texts: &[S]) -> Result<Vec<Host>> {
-    read("-x", texts)
+    read("-x", texts, &|_| None)
 }
 
-fn read<S: AsRef<str>>(option: &str, texts: &[S]) -> Result<Vec<Host>> {
+fn read<S: AsRef<str>>(option: &str, texts: &[S], named: &NamedHosts<'_>) -> Result<Vec<Host>> {
     let mut hosts = Vec::new();
     for text in texts.iter().map(AsRef::as_ref).filter(|text| !text.trim().is_empty()) {
         for item in Host::split_list(text) {
             match item.strip_prefix('@') {
-                Some(name) if !item.parse::<Host>().is_ok_and(|host| host.is_local()) => {
-                    from_file(option, name, &mut hosts)?;
-                }
+                Some(name) if !item.parse::<Host>().is_ok_and(|host| host.is_local()) => match named(name) {
+                    Some(found) => hosts.extend(found?),
+                    None => from_file(option, name, &mut hosts)?,
+                },
                 _ => hosts.extend(range(item, &format!("{option} {text}"))?),
             }
         }
@@ -58,10 +84,6 @@ fn read<S: AsRef<str>>(option: &str, texts: &[S]) -> Result<Vec<Host>> {
 fn from_file(option: &str, name: &str, hosts: &mut Vec<Host>) -> Result<()> {
     if name.is_empty() {
         return Err(Error::new(ErrorKind::Usage, format!("`{option} @` names no file")));
-    }
-    if name == "demo" {
-        let error = Error::new(ErrorKind::Usage, "`@demo` is not supported by this version");
-        return Err(error.hint("a file of that name is `@./demo`; this machine is `@local`"));
     }
     let text = fs::read_to_string(name).map_err(|cause| {
         let error = Error::new(ErrorKind::Usage, format!("could not read the file of hosts `{name}`"));
@@ -152,6 +174,26 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_the_program_knows_is_no_file() {
+        let (_file, path) = file("web1\n");
+        let named = |name: &str| match name {
+            "lab" => Some(Ok(vec!["lab1".parse().unwrap(), "lab2".parse().unwrap()])),
+            "none" => Some(Err(Error::new(ErrorKind::Usage, "there is no lab"))),
+            _ => None,
+        };
+        let hosts = typed_hosts_with(&["web0,@lab", "@local", &path, "lab1"], &named).unwrap().unwrap();
+        let texts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["web0", "lab1", "lab2", "@local", "web1"]);
+        assert_eq!(typed_hosts_with(&["@none"], &named).unwrap_err().doing(), "there is no lab");
+        refused(
+            "@./lab",
+            "error: could not read the file of hosts `./lab`\n\
+             \x20 caused by: No such file or directory (os error 2)\n\
+             hint: `-H @./lab` reads a file with one host a line",
+        );
+    }
+
+    #[test]
     fn no_argument_is_not_the_same_as_an_empty_one() {
         let (_file, empty) = file("# none yet\n");
         assert_eq!(typed_hosts::<&str>(&[]).unwrap(), None);
@@ -175,11 +217,6 @@ mod tests {
             "db1,web[3-1]",
             "error: no host in `-H db1,web[3-1]`\n  caused by: \
              the range `[3-1]` in `web[3-1]`: it goes down from `3` to `1`: write the lower one first",
-        );
-        refused(
-            "@demo",
-            "error: `@demo` is not supported by this version\n\
-             hint: a file of that name is `@./demo`; this machine is `@local`",
         );
         refused(
             "@no/such/file",

@@ -19,8 +19,11 @@ pub(super) struct Identification(String);
 
 impl Identification {
     /// Tells whether it passes on the `signal` request of RFC 4254 §6.9 to a command's process group, as OpenSSH does
-    /// from 7.9 on. Of a server that nobody knows it is not assumed.
+    /// from 7.9 on and our own server. Of one that nobody knows it is not assumed.
     pub(super) fn passes_signals(&self) -> bool {
+        if self.0.starts_with("SSH-2.0-fabrs_") {
+            return true;
+        }
         let version = self.0.strip_prefix("SSH-2.0-OpenSSH_").unwrap_or_default();
         // OpenSSH for Windows has no process groups.
         let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
@@ -100,6 +103,7 @@ mod tests {
         case("SSH-2.0-OpenSSH_7.9", true);
         case("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7", true);
         case("SSH-2.0-OpenSSH_10.0", true);
+        case("SSH-2.0-fabrs_0.1.0", true);
         case("SSH-2.0-OpenSSH_7.8p1", false);
         case("SSH-2.0-OpenSSH_6.6.1p1 Ubuntu-2ubuntu2", false);
         case("SSH-2.0-OpenSSH_for_Windows_9.5", false);

@@ -1,0 +1,148 @@
+//! `-H @demo`: somebody's first try, with no host at all.
+
+use std::fs;
+use std::time::Duration;
+
+use fabrs_testing::{Process, marker, processes_matching, wait_until};
+
+use crate::place::{fab, shell, shop, shop_folder, sorted, told};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_line_runs_there_and_its_status_is_that_of_fab() {
+    fab()
+        .args(["-H", "@demo", "--", "hostname; id -un; sudo id -un; printf err >&2; exit 7"])
+        .code(7)
+        .stdout("demo\ndemo\nroot\n")
+        .stderr("err")
+        .run();
+    fab().args(["-H", "@demo", "--", "kill -TERM $$"]).code(128 + 15).stderr("").run();
+}
+
+#[test]
+fn several_hosts_are_numbered_and_have_nothing_in_common() {
+    let ran = fab().args(["-H", "@demo:3", "--", "hostname; echo $(hostname) > /tmp/x; cat /tmp/x"]).run();
+    let expected =
+        ["[demo1] demo1", "[demo1] demo1", "[demo2] demo2", "[demo2] demo2", "[demo3] demo3", "[demo3] demo3"];
+    assert_eq!(sorted(&ran.stdout), expected);
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn this_machine_and_a_demo_go_together() {
+    fab().args(["-H", "@demo,@local", "--serial", "--", "echo x"]).stdout("[demo] x\n[local] x\n").run();
+}
+
+#[test]
+fn options_about_hosts_do_not_lead_away_from_it() {
+    let who = |user: &str| {
+        fab().args(["-H", "@demo", "-u", user, "--port", "2", "-g", "no.such.host", "-i", "/no/such/key"]).args([
+            "-S",
+            "/dev/null",
+            "--no-input",
+            "--",
+            "id -un; echo $HOME",
+        ])
+    };
+    who("deploy").stdout("deploy\n/home/deploy\n").stderr("").run();
+    who("root").stdout("root\n/root\n").stderr("").run();
+}
+
+#[test]
+fn tasks_run_there_whatever_their_own_hosts_are() {
+    let ran = shop().args(["-H", "@demo:2", "--serial", "hello"]).run();
+    assert_eq!(ran.stdout, "[demo1] hello\n[demo2] hello\n");
+    let story = ["[demo1] task hello", "[demo1] task hello: ok", "[demo2] task hello", "[demo2] task hello: ok"];
+    assert_eq!(told(&ran.stderr), [&story[..], &["hello: 2 ok"]].concat());
+}
+
+#[test]
+fn what_is_done_there_is_not_done_here() {
+    let name = marker();
+    let line = format!("sudo touch /etc/x.{name} /srv/x.{name}; touch ~/x.{name} /tmp/x.{name}; echo done");
+    fab().args(["-H", "@demo", "--", &line]).stdout("done\n").stderr("").run();
+    for folder in ["/etc", "/srv", "/tmp"] {
+        assert!(!fs::exists(format!("{folder}/x.{name}")).expect("it can be looked at"), "{folder}");
+    }
+}
+
+#[test]
+fn a_dry_run_shows_it_and_changes_nothing() {
+    fab().args(["-n", "-H", "@demo", "--", "echo x"]).stdout("").stderr("would run: echo x\n").run();
+    fab()
+        .args(["-n", "-H", "@demo:2", "--serial", "--", "echo x"])
+        .stdout("")
+        .stderr("[demo1] would run: echo x\n[demo2] would run: echo x\n")
+        .run();
+}
+
+#[test]
+fn a_line_that_runs_too_long_is_ended_and_gone() {
+    let nap = marker();
+    let line = format!("sleep {nap} | cat");
+    fab()
+        .args(["-H", "@demo", "-T", "1", "--", &line])
+        .code(1)
+        .stderr(format!("error: demo: `{line}` ran longer than 1 second and was ended\n"))
+        .run();
+    assert_eq!(processes_matching(&nap), Vec::<Process>::new());
+}
+
+#[test]
+fn an_interrupt_is_for_fab_which_ends_what_runs_there() {
+    let nap = marker();
+    let line = format!("trap 'echo ended; exit 1' TERM; echo begun; sleep {nap} & wait");
+    let running = fab().args(["-H", "@demo:2", "--", &line]).code(130).spawn();
+    for host in ["demo1", "demo2"] {
+        running.wait_for_stdout(&format!("[{host}] begun\n"), LIMIT);
+    }
+    running.interrupt();
+    let ran = running.wait();
+    // They were told, and not cut off.
+    assert!(ran.stdout.contains("[demo1] ended\n") && ran.stdout.contains("[demo2] ended\n"), "{}", ran.stdout);
+    assert_eq!(processes_matching(&nap), Vec::<Process>::new());
+}
+
+#[test]
+fn a_killed_fab_leaves_nothing() {
+    let nap = marker();
+    let line = format!("setsid -f sleep {nap} > /dev/null 2>&1; sudo sleep {nap}");
+    let running = fab().args(["-H", "@demo:2", "--", &line]).any_code().spawn();
+    let asleep = || processes_matching(&nap).iter().filter(|process| process.cmdline.starts_with("sleep")).count();
+    wait_until("both hosts are at work", LIMIT, || asleep() == 4);
+    running.kill();
+    drop(running.wait());
+    wait_until("all has gone", LIMIT, || processes_matching(&nap).is_empty());
+}
+
+#[test]
+fn a_number_that_can_not_be_and_a_file_of_that_name_are_told_apart() {
+    let block = "error: `@demo:0` is no number of hosts\nhint: `@demo:3` starts three; there can be 32\n";
+    fab().args(["-H", "@demo:0", "--", "true"]).code(2).stderr(block).run();
+    let fab = fab().project(&[("demo", "@local\n")]);
+    fab.args(["-H", "@./demo", "--", "echo x"]).stdout("x\n").run();
+}
+
+#[test]
+fn where_namespaces_are_refused_nothing_runs_whatever_is_answered() {
+    let name = marker();
+    let folder = shop_folder().join(&name);
+    for answers in ["", "-y", "--no-input"] {
+        let script = format!(
+            "exec unshare --user --map-root-user --pid --fork --kill-child --mount-proc sh -c 'echo 0 > \
+             /proc/sys/user/max_user_namespaces && exec \"$FAB\" {answers} -H @demo -- mkdir \"{}\"'",
+            folder.display()
+        );
+        shell(&script)
+            .code(2)
+            .stdout("")
+            .stderr(
+                "error: `@demo` was not started: uncontained, its commands would run on this machine as root\n  \
+                 caused by: could not make namespaces: No space left on device (os error 28)\nhint: `unshare -Urm true` \
+                 shows whether namespaces are allowed here; in most containers they are not\n",
+            )
+            .run();
+        assert!(!folder.exists());
+    }
+}

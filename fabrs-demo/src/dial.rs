@@ -1,0 +1,65 @@
+//! Connections to demo hosts beside those to all others.
+
+use std::fmt;
+use std::sync::Arc;
+
+use fabrs_core::Host;
+use fabrs_core::Result;
+use fabrs_core::config::{Choice, Settings, SshConfigFrom, Variables};
+use fabrs_core::event::Sink;
+use fabrs_core::transport::ssh::{OpenSsh, SshSettings};
+use fabrs_core::transport::{Dial, NoInput, Permission, Transport};
+use futures::future::{BoxFuture, FutureExt};
+
+use crate::Demo;
+
+/// Makes the transports to demo hosts by their own ssh config, and leaves all others to another.
+///
+/// What was said of the run's hosts, a user, a port, a gateway, keys, says nothing of these.
+pub struct DemoDial {
+    inner: Arc<dyn Dial>,
+    ssh: OpenSsh,
+    demo: Arc<Demo>,
+}
+
+impl DemoDial {
+    /// Wraps what makes the transports to all other hosts.
+    pub fn new(inner: Arc<dyn Dial>, demo: Arc<Demo>, settings: &Settings, sink: Arc<dyn Sink>) -> Self {
+        let settings = Settings {
+            user: Choice::default(),
+            port: Choice::default(),
+            gateway: Choice::default(),
+            identities: Vec::new(),
+            ssh_config: SshConfigFrom::File(demo.ssh_config()),
+            ..settings.clone()
+        };
+        let ssh = SshSettings::new(&settings, Variables::from_env(), Arc::new(NoInput), sink);
+        Self { inner, ssh: OpenSsh::new(ssh), demo }
+    }
+}
+
+impl Dial for DemoDial {
+    fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>> {
+        if self.demo.has(host) { self.ssh.dial(&portless(host)) } else { self.inner.dial(host) }
+    }
+
+    fn effect(&self, name: &str) -> Permission {
+        self.inner.effect(name)
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.inner.close().boxed()
+    }
+}
+
+/// Returns the host without a port: it has its own.
+fn portless(host: &Host) -> Host {
+    let plain = host.name().parse::<Host>();
+    plain.map_or_else(|_| host.clone(), |plain| plain.or_user(host.user()))
+}
+
+impl fmt::Debug for DemoDial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DemoDial").field("demo", &self.demo).finish_non_exhaustive()
+    }
+}

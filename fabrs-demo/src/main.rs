@@ -1,0 +1,31 @@
+//! Demo hosts for any SSH client: `fabrs-demo [NAME...]` starts them, says how to reach them, and ends them with its input.
+
+#![cfg(target_os = "linux")]
+
+use std::io::{self, Write, stderr, stdin, stdout};
+use std::process::ExitCode;
+
+use fabrs_demo::{Demo, arrive};
+
+fn main() -> ExitCode {
+    if let Some(code) = arrive() {
+        return code;
+    }
+    let mut names: Vec<String> = std::env::args().skip(1).collect();
+    if names.is_empty() {
+        names.push("demo".to_owned());
+    }
+    let demo = match Demo::of(names).start() {
+        Ok(demo) => demo,
+        Err(error) => {
+            let _ = writeln!(stderr(), "{}", error.block());
+            return ExitCode::from(error.exit_code().code());
+        }
+    };
+    for name in demo.names() {
+        // Who closed the output knows the way already.
+        let _ = writeln!(stdout(), "ssh -F {} {name}", demo.ssh_config().display());
+    }
+    let _ = io::copy(&mut stdin().lock(), &mut io::sink());
+    ExitCode::SUCCESS
+}

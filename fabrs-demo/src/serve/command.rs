@@ -1,0 +1,132 @@
+//! Starting what a session asks for: a line in the user's shell, a login shell, or the subsystem `sftp`.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::process::Stdio;
+
+use rustix::process::Pid;
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+
+use super::connection::About;
+use super::may_sudo;
+use super::pty::Pty;
+use crate::root::{BIN, PROGRAM};
+use crate::stage::{self, Login};
+
+/// What a session has asked for so far.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// The line for the shell; a login shell without one.
+    pub(super) line: Option<Vec<u8>>,
+    pub(super) sftp: bool,
+    variables: Vec<(String, String)>,
+    pty: Option<Pty>,
+}
+
+/// A command that runs, the leader of a session and a process group.
+pub(super) enum Process {
+    /// With a pipe for each stream.
+    Piped { child: Child, group: Pid, stdin: ChildStdin, stdout: ChildStdout, stderr: ChildStderr },
+    /// On a terminal.
+    OnTerminal { child: Child, group: Pid, pty: Pty },
+}
+
+impl Wanted {
+    /// Makes a terminal of this kind and size.
+    pub(super) fn pty(&mut self, term: &str, columns: u32, rows: u32) -> io::Result<()> {
+        let pty = Pty::open()?;
+        pty.resize(columns, rows)?;
+        self.pty = Some(pty);
+        self.variables.push(("TERM".to_owned(), term.to_owned()));
+        Ok(())
+    }
+
+    /// Takes a variable, where it is one that sshd takes on Debian and elsewhere.
+    pub(super) fn variable(&mut self, name: String, value: String) -> bool {
+        let taken = name == "LANG" || name.starts_with("LC_");
+        if taken {
+            self.variables.push((name, value));
+        }
+        taken
+    }
+
+    /// Starts it.
+    pub(super) fn start(&mut self, about: &About) -> io::Result<Process> {
+        let account = &about.account;
+        let pty = self.pty.take();
+        let login = Login {
+            uid: account.uid,
+            gid: account.gid,
+            groups: account.groups(),
+            home: account.home.clone(),
+            pty: pty.is_some(),
+            may_sudo: may_sudo(about.users, account.uid),
+        };
+        let mut command = Command::from(stage::part(PROGRAM, "login", &login)?);
+        command.args(self.words(about)).env_clear().envs(environment(about));
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        match pty {
+            None => piped(command),
+            Some(pty) => on_terminal(command, pty, about),
+        }
+    }
+
+    /// Returns the program, what it is called, and its arguments.
+    fn words(&self, about: &About) -> Vec<OsString> {
+        let shell = &about.account.shell;
+        let name = shell.rsplit('/').next().unwrap_or_default();
+        match &self.line {
+            _ if self.sftp => {
+                [PROGRAM, "sftp-server"].into_iter().chain(stage::words("sftp")).map(Into::into).collect()
+            }
+            Some(line) => vec![shell.into(), name.into(), "-c".into(), OsString::from_vec(line.clone())],
+            None => vec![shell.into(), format!("-{name}").into()],
+        }
+    }
+}
+
+/// Returns the variables that every command has.
+fn environment(about: &About) -> Vec<(&'static str, String)> {
+    let account = &about.account;
+    let path = match account.uid {
+        0 => "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        _ => "/usr/local/bin:/usr/bin:/bin:/usr/games",
+    };
+    let client: Vec<&str> = about.ends.split(' ').collect();
+    vec![
+        ("USER", account.name.clone()),
+        ("LOGNAME", account.name.clone()),
+        ("HOME", account.home.clone()),
+        ("SHELL", account.shell.clone()),
+        ("PATH", format!("{BIN}:{path}")),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("SSH_CONNECTION", about.ends.clone()),
+        ("SSH_CLIENT", [client[0], client[1], client[3]].join(" ")),
+    ]
+}
+
+fn piped(mut command: Command) -> io::Result<Process> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (Some(stdin), Some(stdout), Some(stderr), Some(group)) = (streams.0, streams.1, streams.2, pid(&child)) else {
+        return Err(io::Error::other("a stream is missing"));
+    };
+    Ok(Process::Piped { child, group, stdin, stdout, stderr })
+}
+
+fn on_terminal(mut command: Command, pty: Pty, about: &About) -> io::Result<Process> {
+    let terminal = pty.terminal(about.account.uid)?;
+    let child = command
+        .env("SSH_TTY", pty.name())
+        .stdin(terminal.try_clone()?)
+        .stdout(terminal.try_clone()?)
+        .stderr(terminal)
+        .spawn()?;
+    let group = pid(&child).ok_or_else(|| io::Error::other("it has no number"))?;
+    Ok(Process::OnTerminal { child, group, pty })
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+}

@@ -1,0 +1,246 @@
+//! One session: its requests, then the command and what passes between it and the client.
+//!
+//! russh stalls a whole connection behind one channel that nobody empties, so the channel is read in a loop of its own
+//! that waits for nothing but a full input, and the output has others.
+
+use std::future::Future;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use bytes::Bytes;
+use russh::server::{Handle, Msg};
+use russh::{Channel, ChannelId, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use rustix::process::{Pid, kill_process, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::command::{Process, Wanted};
+use super::connection::About;
+use super::pty::Pty;
+use super::signals;
+
+/// How much is read from a command at a time.
+const PIECE: usize = 32 << 10;
+/// How many packets may wait for a command that does not read; the client's next one then waits itself.
+const WAITING: usize = 512;
+/// The kind of extended data that stderr is (RFC 4254 §5.2).
+const STDERR: u32 = 1;
+
+/// Serves a session until its channel is closed.
+pub(super) async fn run(channel: Channel<Msg>, handle: Handle, about: About) {
+    let id = channel.id();
+    let (mut read, write) = channel.split();
+    if let Some(process) = start(&mut read, &handle, id, &about).await {
+        carry(process, read, &write, &handle).await;
+    }
+    // Where the client has closed it, there is nobody to tell.
+    let _ = write.close().await;
+}
+
+/// Takes requests until one of them starts a command; `None` where the channel was closed before.
+async fn start(read: &mut ChannelReadHalf, handle: &Handle, id: ChannelId, about: &About) -> Option<Process> {
+    let mut wanted = Wanted::default();
+    loop {
+        let (granted, starts) = match read.wait().await? {
+            ChannelMsg::RequestPty { term, col_width, row_height, .. } => {
+                (wanted.pty(&term, col_width, row_height).is_ok(), false)
+            }
+            ChannelMsg::SetEnv { variable_name, variable_value, .. } => {
+                (wanted.variable(variable_name, variable_value), false)
+            }
+            ChannelMsg::RequestShell { .. } => (true, true),
+            ChannelMsg::Exec { command, .. } => {
+                wanted.line = Some(command);
+                (true, true)
+            }
+            ChannelMsg::RequestSubsystem { name, .. } => {
+                wanted.sftp = name == "sftp";
+                (wanted.sftp, wanted.sftp)
+            }
+            ChannelMsg::AgentForward { .. } | ChannelMsg::RequestX11 { .. } => (false, false),
+            ChannelMsg::Close => return None,
+            _ => continue,
+        };
+        let process = if granted && starts { wanted.start(about).ok() } else { None };
+        // An answer fails when the connection is gone, which is read next.
+        if granted && (process.is_some() || !starts) {
+            let _ = handle.channel_success(id).await;
+        } else {
+            let _ = handle.channel_failure(id).await;
+        }
+        if process.is_some() {
+            return process;
+        }
+    }
+}
+
+/// Passes everything on, until the command has ended and all it wrote is sent, or the client has closed the channel: as
+/// with sshd, that by itself ends no command.
+async fn carry(process: Process, read: ChannelReadHalf, write: &ChannelWriteHalf<Msg>, handle: &Handle) {
+    let (queue, input) = mpsc::channel(WAITING);
+    let exited = CancellationToken::new();
+    match process {
+        Process::Piped { mut child, group, stdin, stdout, stderr } => {
+            let output = async {
+                tokio::join!(
+                    pump(stdout, |bytes| write.data_bytes(bytes)),
+                    pump(stderr, |bytes| write.extended_data_bytes(STDERR, bytes)),
+                    async {
+                        let status = child.wait().await;
+                        exited.cancel();
+                        tell(handle, write.id(), status).await;
+                    },
+                );
+            };
+            let listener = Listener { queue: Some(queue), group, exited: &exited, pty: None };
+            until_either(output, listener.listen(read), feed(input, stdin)).await;
+        }
+        Process::OnTerminal { mut child, group, pty } => {
+            let output = async {
+                let (status, ()) = tokio::join!(
+                    async {
+                        let status = child.wait().await;
+                        exited.cancel();
+                        status
+                    },
+                    pump_terminal(&pty, &exited, |bytes| write.data_bytes(bytes)),
+                );
+                tell(handle, write.id(), status).await;
+            };
+            let listener = Listener { queue: Some(queue), group, exited: &exited, pty: Some(&pty) };
+            until_either(output, listener.listen(read), feed_terminal(input, &pty)).await;
+        }
+    }
+    let _ = write.eof().await;
+}
+
+/// Waits until all is told or the client has gone, while the input is fed.
+async fn until_either(
+    output: impl Future<Output = ()>,
+    client: impl Future<Output = ()>,
+    fed: impl Future<Output = ()>,
+) {
+    let fed = async {
+        fed.await;
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = output => {}
+        () = client => {}
+        () = fed => {}
+    }
+}
+
+/// What the client can still say to a command that runs.
+struct Listener<'a> {
+    queue: Option<mpsc::Sender<Bytes>>,
+    group: Pid,
+    exited: &'a CancellationToken,
+    pty: Option<&'a Pty>,
+}
+
+impl Listener<'_> {
+    /// Does what the client says, until the channel is closed or the connection gone.
+    async fn listen(mut self, mut read: ChannelReadHalf) {
+        while let Some(message) = read.wait().await {
+            match message {
+                ChannelMsg::Data { data } => {
+                    // A command that has closed its input does not miss it.
+                    if let Some(queue) = &self.queue {
+                        let _ = queue.send(data).await;
+                    }
+                }
+                ChannelMsg::Eof => self.queue = None,
+                ChannelMsg::Signal { signal } => self.signal(&signal),
+                ChannelMsg::WindowChange { col_width, row_height, .. } => {
+                    if let Some(pty) = self.pty {
+                        // A terminal that is gone has no size.
+                        let _ = pty.resize(col_width, row_height);
+                    }
+                }
+                ChannelMsg::Close => return,
+                _ => {}
+            }
+        }
+    }
+
+    fn signal(&self, signal: &russh::Sig) {
+        let Some(signal) = signals::from_russh(signal) else { return };
+        // Its number may be another's after it was waited for.
+        if self.exited.is_cancelled() {
+            return;
+        }
+        // In its first moment it has no group of its own yet.
+        if kill_process_group(self.group, signal).is_err() {
+            let _ = kill_process(self.group, signal);
+        }
+    }
+}
+
+/// Sends what comes, until it ends or nobody takes it.
+async fn pump<F: Future<Output = Result<(), russh::Error>>>(
+    mut from: impl AsyncRead + Unpin,
+    send: impl Fn(Bytes) -> F,
+) {
+    let mut buffer = vec![0; PIECE];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        let piece = Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default());
+        if send(piece).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// As [`pump`], for a terminal: what the command left in the background may hold it, so that after its end only what is
+/// there already is sent.
+async fn pump_terminal<F: Future<Output = Result<(), russh::Error>>>(
+    pty: &Pty,
+    exited: &CancellationToken,
+    send: impl Fn(Bytes) -> F,
+) {
+    loop {
+        let piece = tokio::select! {
+            biased;
+            piece = pty.read(PIECE) => piece,
+            () = exited.cancelled() => pty.try_read(PIECE),
+        };
+        let Some(piece) = piece else { return };
+        if send(piece).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn feed(mut input: mpsc::Receiver<Bytes>, mut stdin: impl AsyncWrite + Unpin) {
+    while let Some(piece) = input.recv().await {
+        if stdin.write_all(&piece).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn feed_terminal(mut input: mpsc::Receiver<Bytes>, pty: &Pty) {
+    while let Some(piece) = input.recv().await {
+        if pty.write(&piece).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells how a command ended.
+async fn tell(handle: &Handle, id: ChannelId, status: io::Result<ExitStatus>) {
+    let Ok(status) = status else { return };
+    // They fail when the connection is gone.
+    match (status.code(), status.signal().map(signals::to_russh)) {
+        (Some(code), _) => {
+            let _ = handle.exit_status_request(id, u32::try_from(code).unwrap_or(255)).await;
+        }
+        (None, Some(signal)) => {
+            let core = status.core_dumped();
+            let _ = handle.exit_signal_request(id, signal, core, String::new(), String::new()).await;
+        }
+        (None, None) => {}
+    }
+}

@@ -1,0 +1,228 @@
+//! Requests of SFTP version 3, answered one after the other as OpenSSH's server answers them.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use russh_sftp::de::from_bytes;
+use russh_sftp::extensions::{FSYNC, FsyncExtension, HARDLINK, HardlinkExtension};
+use russh_sftp::protocol::{
+    Attrs, Data, File as Named, FileAttributes, Handle, Name, OpenFlags, Packet, Status, StatusCode, Version,
+};
+use russh_sftp::server::StatusReply;
+use tokio::sync::oneshot;
+
+use super::attributes::{MODE, of, set, set_open};
+use super::open::{Open, Opens};
+
+/// The rename that replaces what is there, in one step.
+const POSIX_RENAME: &str = "posix-rename@openssh.com";
+/// How many names one answer holds.
+const NAMES: usize = 100;
+/// How much one answer holds, as in OpenSSH's server.
+const MOST: u32 = 255 << 10;
+
+/// Answers a client.
+#[derive(Debug)]
+pub(super) struct Handler {
+    opens: Opens,
+    /// Dropped with it, which tells that the client has gone.
+    _done: oneshot::Sender<()>,
+}
+
+impl Handler {
+    pub(super) fn new(done: oneshot::Sender<()>) -> Self {
+        Self { opens: Opens::default(), _done: done }
+    }
+
+    fn file(&self, handle: &str) -> Result<&File, StatusReply> {
+        self.opens.file(handle).ok_or_else(|| StatusCode::Failure.with_message("this is no open file"))
+    }
+
+    fn keep(&mut self, id: u32, open: Open) -> Result<Handle, StatusReply> {
+        let handle = self.opens.add(open);
+        let handle = handle.ok_or_else(|| StatusCode::Failure.with_message("too much is open"))?;
+        Ok(Handle { id, handle })
+    }
+}
+
+/// Returns the answer to something that failed.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+fn failed(error: io::Error) -> StatusReply {
+    let code = match error.kind() {
+        io::ErrorKind::NotFound => StatusCode::NoSuchFile,
+        io::ErrorKind::PermissionDenied => StatusCode::PermissionDenied,
+        io::ErrorKind::Unsupported => StatusCode::OpUnsupported,
+        _ => StatusCode::Failure,
+    };
+    code.with_message(error.to_string())
+}
+
+fn done(id: u32, result: io::Result<()>) -> Result<Status, StatusReply> {
+    result.map_err(failed)?;
+    Ok(Status { id, status_code: StatusCode::Ok, error_message: "Success".to_owned(), language_tag: String::new() })
+}
+
+fn one_name(id: u32, path: &Path) -> Name {
+    Name { id, files: vec![Named::dummy(path.to_string_lossy())] }
+}
+
+/// Renames where nothing is in the way, as SFTP has it.
+fn rename(from: &str, to: &str) -> io::Result<()> {
+    if fs::symlink_metadata(to).is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    fs::rename(from, to)
+}
+
+/// Returns the absolute path without links, where its last part need not be there.
+fn real_path(path: &str) -> io::Result<PathBuf> {
+    let path = if path.is_empty() { "." } else { path };
+    match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let path = std::path::absolute(path)?;
+            match (path.parent().map(fs::canonicalize), path.file_name()) {
+                (Some(Ok(parent)), Some(name)) => Ok(parent.join(name)),
+                _ => Err(error),
+            }
+        }
+        other => other,
+    }
+}
+
+impl russh_sftp::server::Handler for Handler {
+    type Error = StatusReply;
+
+    fn unimplemented(&self) -> StatusReply {
+        StatusCode::OpUnsupported.into()
+    }
+
+    async fn init(&mut self, _: u32, _: HashMap<String, String>) -> Result<Version, StatusReply> {
+        let extensions = [POSIX_RENAME, HARDLINK, FSYNC].map(|name| (name.to_owned(), "1".to_owned()));
+        Ok(Version { extensions: extensions.into(), ..Version::new() })
+    }
+
+    async fn open(
+        &mut self,
+        id: u32,
+        filename: String,
+        flags: OpenFlags,
+        attributes: FileAttributes,
+    ) -> Result<Handle, StatusReply> {
+        let mut options = OpenOptions::from(flags);
+        if let Some(mode) = attributes.permissions {
+            options.mode(mode & MODE);
+        }
+        let file = options.open(filename).map_err(failed)?;
+        self.keep(id, Open::File(file))
+    }
+
+    async fn close(&mut self, id: u32, handle: String) -> Result<Status, StatusReply> {
+        if self.opens.close(&handle) { done(id, Ok(())) } else { Err(StatusCode::Failure.into()) }
+    }
+
+    async fn read(&mut self, id: u32, handle: String, offset: u64, len: u32) -> Result<Data, StatusReply> {
+        let mut data = vec![0; len.min(MOST) as usize];
+        let count = self.file(&handle)?.read_at(&mut data, offset).map_err(failed)?;
+        if count == 0 && len > 0 {
+            return Err(StatusCode::Eof.into());
+        }
+        data.truncate(count);
+        Ok(Data { id, data })
+    }
+
+    async fn write(&mut self, id: u32, handle: String, offset: u64, data: Vec<u8>) -> Result<Status, StatusReply> {
+        done(id, self.file(&handle)?.write_all_at(&data, offset))
+    }
+
+    async fn lstat(&mut self, id: u32, path: String) -> Result<Attrs, StatusReply> {
+        Ok(Attrs { id, attrs: of(&fs::symlink_metadata(path).map_err(failed)?) })
+    }
+
+    async fn stat(&mut self, id: u32, path: String) -> Result<Attrs, StatusReply> {
+        Ok(Attrs { id, attrs: of(&fs::metadata(path).map_err(failed)?) })
+    }
+
+    async fn fstat(&mut self, id: u32, handle: String) -> Result<Attrs, StatusReply> {
+        Ok(Attrs { id, attrs: of(&self.file(&handle)?.metadata().map_err(failed)?) })
+    }
+
+    async fn setstat(&mut self, id: u32, path: String, wanted: FileAttributes) -> Result<Status, StatusReply> {
+        done(id, set(Path::new(&path), &wanted))
+    }
+
+    async fn fsetstat(&mut self, id: u32, handle: String, wanted: FileAttributes) -> Result<Status, StatusReply> {
+        done(id, set_open(self.file(&handle)?, &wanted))
+    }
+
+    async fn opendir(&mut self, id: u32, path: String) -> Result<Handle, StatusReply> {
+        let folder = fs::read_dir(path).map_err(failed)?;
+        self.keep(id, Open::Folder(folder))
+    }
+
+    async fn readdir(&mut self, id: u32, handle: String) -> Result<Name, StatusReply> {
+        let Some(folder) = self.opens.folder(&handle) else { return Err(StatusCode::Failure.into()) };
+        let named = |entry: fs::DirEntry| {
+            // One that is gone meanwhile is not there.
+            let attributes = of(&entry.metadata().ok()?);
+            Some(Named::new(entry.file_name().to_string_lossy(), attributes))
+        };
+        let files: Vec<Named> = folder.flatten().filter_map(named).take(NAMES).collect();
+        if files.is_empty() { Err(StatusCode::Eof.into()) } else { Ok(Name { id, files }) }
+    }
+
+    async fn remove(&mut self, id: u32, filename: String) -> Result<Status, StatusReply> {
+        done(id, fs::remove_file(filename))
+    }
+
+    async fn mkdir(&mut self, id: u32, path: String, attributes: FileAttributes) -> Result<Status, StatusReply> {
+        let mode = attributes.permissions.map_or(0o777, |mode| mode & MODE);
+        done(id, fs::DirBuilder::new().mode(mode).create(path))
+    }
+
+    async fn rmdir(&mut self, id: u32, path: String) -> Result<Status, StatusReply> {
+        done(id, fs::remove_dir(path))
+    }
+
+    async fn realpath(&mut self, id: u32, path: String) -> Result<Name, StatusReply> {
+        Ok(one_name(id, &real_path(&path).map_err(failed)?))
+    }
+
+    async fn rename(&mut self, id: u32, from: String, to: String) -> Result<Status, StatusReply> {
+        done(id, rename(&from, &to))
+    }
+
+    async fn readlink(&mut self, id: u32, path: String) -> Result<Name, StatusReply> {
+        Ok(one_name(id, &fs::read_link(path).map_err(failed)?))
+    }
+
+    /// OpenSSH has the two paths the other way round than the draft says, and so has every client.
+    async fn symlink(&mut self, id: u32, target: String, link: String) -> Result<Status, StatusReply> {
+        done(id, symlink(target, link))
+    }
+
+    async fn extended(&mut self, id: u32, request: String, data: Vec<u8>) -> Result<Packet, StatusReply> {
+        let mut data = Bytes::from(data);
+        let bad = |_| StatusReply::from(StatusCode::BadMessage);
+        let result = match request.as_str() {
+            POSIX_RENAME => {
+                // Two paths, as for a hard link.
+                let paths: HardlinkExtension = from_bytes(&mut data).map_err(bad)?;
+                fs::rename(paths.oldpath, paths.newpath)
+            }
+            HARDLINK => {
+                let paths: HardlinkExtension = from_bytes(&mut data).map_err(bad)?;
+                fs::hard_link(paths.oldpath, paths.newpath)
+            }
+            FSYNC => {
+                let asked: FsyncExtension = from_bytes(&mut data).map_err(bad)?;
+                self.file(&asked.handle)?.sync_all()
+            }
+            _ => return Err(StatusCode::OpUnsupported.into()),
+        };
+        done(id, result).map(Packet::Status)
+    }
+}

@@ -1,0 +1,65 @@
+//! Process 1 of the host: makes the root, starts the server, reaps, and ends everything when the program is gone.
+
+use std::ffi::OsString;
+use std::io::{self, Read, stdin, stdout};
+use std::process::{ExitCode, Stdio};
+use std::thread;
+
+use rustix::fs::Mode;
+use rustix::process::{Signal, WaitOptions};
+
+use super::{part, told};
+use crate::root;
+use crate::words::{Failure, Setup, Told, While, say};
+
+/// Runs a host to its end.
+pub(super) fn init(mut arguments: Vec<OsString>) -> ExitCode {
+    match start(arguments.pop()) {
+        Ok(code) => code,
+        Err(Failure { what, why }) => {
+            let _ = say(stdout(), &Told::Failed { what, why });
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(argument: Option<OsString>) -> Result<ExitCode, Failure> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).when("follow its parent")?;
+    thread::spawn(end_with_the_program);
+    let setup: Setup = told(argument).when("read what to be")?;
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    root::build(&setup)?;
+    rustix::system::sethostname(setup.name.as_bytes()).when("take its name")?;
+    let server = part(root::PROGRAM, "serve", &setup)
+        .when("write what to be")?
+        .env_clear()
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .when("start the server")?;
+    Ok(reap_until(server.id()))
+}
+
+/// Ends this process, and with it all of its namespace, when the other end of its input is gone: the program has ended,
+/// however it did.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::exit,
+    reason = "the main thread waits for processes, and there is nothing to give back"
+)]
+fn end_with_the_program() {
+    // Nothing is ever said here; an error is an end too.
+    let _ = io::copy(&mut stdin().lock().by_ref(), &mut io::sink());
+    std::process::exit(0);
+}
+
+/// Reaps what ends, orphans too, until the server does.
+fn reap_until(server: u32) -> ExitCode {
+    loop {
+        match rustix::process::wait(WaitOptions::empty()) {
+            Ok(Some((pid, _))) if u32::try_from(pid.as_raw_nonzero().get()) == Ok(server) => return ExitCode::SUCCESS,
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return ExitCode::FAILURE,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Nothing of the machine is changed, and nothing of what is private to it is seen.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use fabrs_testing::{Account, Capability, Sshd, marker};
+
+use crate::place::{demo, program, run, started, text, told};
+
+/// What the machine is made of, as far as a task would change it: each file with its size, owner, mode and time.
+fn machine() -> BTreeMap<PathBuf, (u64, u32, u32, i64, i64)> {
+    let mut found = BTreeMap::new();
+    let mut folders: Vec<PathBuf> =
+        ["/etc", "/srv", "/opt", "/usr/local", "/usr/bin", "/var/www", "/var/spool/cron"].map(PathBuf::from).into();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let Ok(about) = entry.path().symlink_metadata() else { continue };
+            if about.is_dir() {
+                folders.push(entry.path());
+            }
+            let is = (about.len(), about.uid(), about.mode(), about.mtime(), about.mtime_nsec());
+            found.insert(entry.path(), is);
+        }
+    }
+    assert!(found.contains_key(Path::new("/etc/passwd")), "the machine was looked at");
+    found
+}
+
+#[test]
+fn a_task_that_writes_everywhere_leaves_the_machine_as_it_was() {
+    if Sshd::can(Capability::Accounts) {
+        // Tests beside this one want an account of the harness, which is made once: before the machine is looked at.
+        drop(Sshd::builder().users([Account::Plain]).start());
+    }
+    let before = machine();
+    let name = marker();
+    let home = std::env::home_dir().expect("there is one");
+    let demo = demo(&["demo"]);
+    let line = format!(
+        "set -e; sudo touch /etc/x.{name} /srv/x.{name} /x.{name}; echo x > $HOME/x.{name}; echo x > /tmp/x.{name}; \
+         sudo mkdir -p '{0}'; sudo touch '{0}/x.{name}'; echo 'eve::0:0::/:/bin/sh' | sudo tee -a /etc/passwd; \
+         sudo rm -rf /etc/hosts /etc/ssl /home /root; sudo chmod 777 /etc; ls /etc/x.{name}",
+        home.display()
+    );
+    assert!(told(&demo, "demo", &line).ends_with(&format!("/etc/x.{name}\n")));
+    // These can't be done at all.
+    run(&demo, "demo", "sudo rm -rf --no-preserve-root /usr/bin /usr/local /opt; sudo touch /usr/bin/x /opt/x");
+    assert_eq!(machine(), before);
+    for folder in ["/etc", "/srv", "/", "/tmp", &home.to_string_lossy()] {
+        let path = Path::new(folder).join(format!("x.{name}"));
+        assert!(!path.exists(), "{}", path.display());
+    }
+}
+
+#[test]
+fn programs_can_be_run_and_not_be_changed() {
+    let demo = demo(&["demo"]);
+    let output = run(&demo, "demo", "sudo touch /usr/bin/x");
+    assert!(text(&output.stderr).contains("Read-only file system"), "{output:?}");
+    // Also not by making the folder writable again: whoever is root inside owns nothing of it.
+    let remount = run(&demo, "demo", "sudo mount -o remount,bind,rw /usr && sudo touch /usr/bin/x");
+    assert!(!remount.status.success() && !Path::new("/usr/bin/x").exists(), "{remount:?}");
+}
+
+#[test]
+fn two_hosts_have_different_names_files_and_processes() {
+    let demo = demo(&["demo1", "demo2"]);
+    told(&demo, "demo1", "echo one > /tmp/which; setsid sleep 1000 > /dev/null 2>&1 < /dev/null &");
+    assert_eq!(told(&demo, "demo1", "cat /tmp/which; hostname; pgrep -c sleep"), "one\ndemo1\n1\n");
+    let second = run(&demo, "demo2", "hostname; cat /tmp/which || pgrep -c sleep");
+    assert_eq!(text(&second.stdout), "demo2\n0\n");
+}
+
+#[test]
+fn files_of_people_are_not_there() {
+    let here = tempfile::NamedTempFile::new().expect("a temporary file");
+    let demo = demo(&["demo"]);
+    let tests = env!("CARGO_MANIFEST_DIR");
+    let line = format!("ls '{}' '{tests}' 2>&1 | grep -c 'No such file'", here.path().display());
+    assert_eq!(told(&demo, "demo", &line), "2\n");
+    assert_eq!(told(&demo, "demo", "ls /home; sudo ls -A /root"), "demo\n");
+}
+
+#[test]
+fn processes_of_the_machine_are_not_there_and_can_not_be_ended() {
+    let demo = demo(&["demo"]);
+    let own = std::process::id();
+    let output = run(&demo, "demo", &format!("sudo kill -0 {own} && ps ax | wc -l"));
+    assert!(text(&output.stderr).contains("No such process"), "{output:?}");
+    let count: u32 = told(&demo, "demo", "ps -e -o pid= | wc -l").trim().parse().expect("a number");
+    assert!(count < 10, "{count}");
+}
+
+#[test]
+fn what_the_program_was_told_is_not_told_to_the_host() {
+    let secret = format!("token-{}", marker());
+    let mut command = program();
+    command.env("API_TOKEN", &secret);
+    let program = started(command);
+    let found = program.run(&format!("env; sudo sh -c 'cat /proc/[0-9]*/environ' | grep -a -c '[t]{}'", &secret[1..]));
+    assert!(!text(&found.stdout).contains(&secret), "{found:?}");
+    assert!(text(&found.stdout).ends_with("\n0\n"), "{found:?}");
+}
+
+#[test]
+fn settings_of_the_kernel_can_be_read_and_not_be_changed() {
+    let demo = demo(&["demo"]);
+    let before = fs::read_to_string("/proc/sys/kernel/core_pattern").expect("it is there");
+    assert_eq!(told(&demo, "demo", "cat /proc/sys/kernel/core_pattern"), before);
+    for path in ["/proc/sys/kernel/core_pattern", "/proc/sys/vm/swappiness", "/proc/sysrq-trigger"] {
+        let output = run(&demo, "demo", &format!("sudo sh -c 'echo x > {path}'"));
+        assert!(!output.status.success(), "{path}: {output:?}");
+    }
+    assert_eq!(fs::read_to_string("/proc/sys/kernel/core_pattern").expect("it is there"), before);
+}

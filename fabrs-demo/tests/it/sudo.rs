@@ -1,0 +1,116 @@
+//! `sudo` on a demo host: as deploys and people use it.
+
+use std::time::Duration;
+
+use fabrs_core::{Command, ErrorKind, ShellLine};
+use fabrs_testing::{Process, marker, processes_matching};
+
+use crate::place::{connection, demo, run, text, told};
+
+#[test]
+fn one_logs_in_as_a_plain_user_and_sudo_makes_root_of_him() {
+    let demo = demo(&["demo"]);
+    assert_eq!(told(&demo, "demo", "id -un; id -u"), "demo\n1000\n");
+    assert_eq!(told(&demo, "demo", "sudo id -un; sudo -n id -u"), "root\n0\n");
+    let refused = run(&demo, "demo", "touch /etc/x");
+    assert!(text(&refused.stderr).contains("Permission denied"), "{refused:?}");
+    assert_eq!(told(&demo, "demo", "sudo touch /etc/x; stat -c %U /etc/x"), "root\n");
+}
+
+#[test]
+fn it_is_found_wherever_one_looks() {
+    let demo = demo(&["demo"]);
+    let usual = if std::path::Path::new("/usr/bin/sudo").exists() { "/usr/bin/sudo id -un;" } else { "echo root;" };
+    let line = format!("{usual} bash -lc 'sudo id -un'; sudo sudo id -un; env -i /run/fabrs-demo/bin/sudo id -un");
+    assert_eq!(told(&demo, "demo", &line), "root\nroot\nroot\nroot\n");
+}
+
+#[test]
+fn options_mean_what_they_mean_elsewhere() {
+    let demo = demo(&["demo"]);
+    let lines = [
+        ("sudo -S -p 'password: ' id -un < /dev/null", "root"),
+        ("sudo -nHu www-data -- id -un", "www-data"),
+        ("sudo --user=www-data --non-interactive id -un", "www-data"),
+        ("sudo -u '#33' id -un", "www-data"),
+        ("sudo -u demo -g www-data id -gn", "www-data"),
+        ("sudo -g '#33' id -g", "33"),
+        ("sudo sh -c 'echo $HOME $USER $SUDO_USER'", "/root root demo"),
+        ("FOO=x sudo sh -c 'echo ${FOO-none}'", "none"),
+        ("FOO=x sudo -E sh -c 'echo ${FOO-none}'", "x"),
+        ("FOO=x BAR=y sudo --preserve-env=FOO sh -c 'echo ${FOO-none} ${BAR-none}'", "x none"),
+        ("sudo FOO='a b' sh -c 'echo \"$FOO\"'", "a b"),
+        ("cd /srv && sudo pwd", "/srv"),
+        ("cd /srv && sudo -i pwd", "/root"),
+        ("sudo -i echo 'a  b' '$HOME'", "a  b $HOME"),
+        ("sudo -u demo -i sh -c 'echo $HOME'", "/home/demo"),
+        ("sudo -s echo '*'", "*"),
+        ("sudo -D /srv pwd", "/srv"),
+        ("sudo -k; sudo -v; sudo -K; echo $?", "0"),
+        ("echo in | sudo cat", "in"),
+        ("sudo sh -c 'exit 7'; echo $?", "7"),
+        ("sudo -- echo -n x", "x"),
+        ("sudo echo -u x -n", "-u x -n"),
+    ];
+    for (line, expected) in lines {
+        assert_eq!(told(&demo, "demo", line).trim_end(), expected, "{line}");
+    }
+}
+
+#[test]
+fn what_can_not_be_done_is_said_as_sudo_says_it() {
+    let demo = demo(&["demo"]);
+    let lines = [
+        ("sudo no-such-program", "sudo: no-such-program: command not found\n"),
+        ("sudo -u eve true", "sudo: unknown user eve\n"),
+        ("sudo -g eve true", "sudo: unknown group eve\n"),
+        ("sudo", "sudo: a command is needed\n"),
+        ("sudo -u www-data sudo true", "sudo: www-data is not in the sudoers file\n"),
+    ];
+    for (line, expected) in lines {
+        let output = run(&demo, "demo", line);
+        assert_eq!((text(&output.stderr).as_str(), output.status.code()), (expected, Some(1)), "{line}");
+    }
+}
+
+#[test]
+fn nobody_gets_to_root_in_another_way() {
+    let demo = demo(&["demo"]);
+    let lines = [
+        "sudo -u www-data setpriv --reuid=0 id -u",
+        "sudo -u www-data unshare --map-root-user true; sudo -u www-data touch /etc/x",
+    ];
+    for line in lines {
+        assert!(!run(&demo, "demo", line).status.success(), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn commands_of_fabrs_under_sudo_run_as_on_any_host() {
+    let demo = demo(&["demo"]);
+    let (client, host) = connection(&demo, "demo");
+    let line = |command: Command| async move { command.await.expect("it ran").line().expect("it is one") };
+    assert_eq!(line(host.sudo("id -un")).await, "root");
+    assert_eq!(line(host.sudo("id -un").user("www-data")).await, "www-data");
+    assert_eq!(line(host.sudo("id -gn").user("demo").group("www-data")).await, "www-data");
+    assert_eq!(line(host.sudo("pwd").login()).await, "/root");
+    assert_eq!(line(host.cd("/srv").env("X", "a 'b'").sudo("echo $X in $PWD > x; cat x")).await, "a 'b' in /srv");
+    assert_eq!(line(host.sudo("cat").stdin("given")).await, "given");
+    let error = host.sudo("exit 3; true").await.expect_err("it fails");
+    assert_eq!(error.kind(), ErrorKind::Exit);
+    client.close().await;
+}
+
+#[tokio::test]
+async fn commands_of_fabrs_under_sudo_are_ended_with_all_they_started() {
+    let demo = demo(&["demo"]);
+    let (client, host) = connection(&demo, "demo");
+    for shape in ["sleep NAP", "sleep NAP | cat", "trap '' TERM; sleep NAP; true", "sleep NAP & sleep NAP; wait"] {
+        let nap = marker();
+        let command = host.sudo(ShellLine::raw(shape.replace("NAP", &nap)));
+        let error = command.timeout(Duration::from_millis(300)).await.expect_err("it takes too long");
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{shape}");
+        assert_eq!(processes_matching(&nap), Vec::<Process>::new(), "{shape}");
+    }
+    client.close().await;
+}
