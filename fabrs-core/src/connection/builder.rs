@@ -66,6 +66,15 @@ impl Spec {
 }
 
 impl Command {
+    /// Says that the command only looks: it is executed in a dry run too, and its stdout is not shown, as of one that
+    /// [`Connection::probe`] made. For `sudo("..")`, `local("..")` and `v_run("..")`.
+    pub fn probe(self) -> Self {
+        self.changed(|spec| {
+            spec.effect = Effect::Reads;
+            spec.hide = Hide::Stdout;
+        })
+    }
+
     /// Takes any status as success; [`Output::status`](crate::Output::status) tells which it was.
     ///
     /// Timeouts, a lost connection and the like stay errors.

@@ -122,6 +122,17 @@ pub enum Event<'a> {
         #[serde(serialize_with = "seconds")]
         elapsed: Duration,
     },
+    /// Files were transferred, as far as they differed.
+    Transferred {
+        /// The host.
+        host: &'a Host,
+        /// What was done: `put conf -> /etc/shop`.
+        what: &'a str,
+        /// How many files were written.
+        changed: usize,
+        /// How many there are.
+        files: usize,
+    },
     /// A dry run came to a change and did not make it.
     Planned {
         /// Where; nowhere for an effect.

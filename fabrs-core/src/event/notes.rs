@@ -47,6 +47,14 @@ impl Notes {
             Event::CommandStarted { host, command, echo: true } => self.command(Some(*host), "$ ", command),
             Event::Planned { host: Some(host), what } => self.command(Some(*host), "would run: ", what),
             Event::Planned { host: None, what } => format!("would: {}\n", below(what)),
+            Event::Transferred { host, what, changed, files } => {
+                let came = match (*changed, *files) {
+                    (0, _) => "unchanged".to_owned(),
+                    (1, 1) => "written".to_owned(),
+                    (changed, files) => format!("{changed} of {files} files written"),
+                };
+                self.command(Some(*host), "", &format!("{what}: {came}"))
+            }
             Event::StaleRead { host, command, planned } => {
                 let changes = if *planned == 1 { "planned change" } else { "planned changes" };
                 self.command(Some(*host), &format!("read as it is now, before {planned} {changes}: "), command)
@@ -191,6 +199,15 @@ mod tests {
         let read = |planned| Event::StaleRead { host: &host, command: "cat a", planned };
         case(&read(1), "[web1] read as it is now, before 1 planned change: cat a\n");
         case(&read(3), "[web1] read as it is now, before 3 planned changes: cat a\n");
+    }
+
+    #[test]
+    fn a_transfer_says_how_many_files_were_written() {
+        let host = web1();
+        let put = |changed, files| Event::Transferred { host: &host, what: "put a -> /b", changed, files };
+        case(&put(1, 1), "[web1] put a -> /b: written\n");
+        case(&put(0, 3), "[web1] put a -> /b: unchanged\n");
+        case(&put(2, 3), "[web1] put a -> /b: 2 of 3 files written\n");
     }
 
     #[test]

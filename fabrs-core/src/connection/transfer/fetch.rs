@@ -48,6 +48,11 @@ impl Arrival {
         self.state().file.is_some()
     }
 
+    /// Removes what has come so far.
+    pub(super) fn give_up(&self) {
+        self.state().file = None;
+    }
+
     /// Puts the file into its place, if all of it has come.
     pub(super) fn land(&self) -> Result<()> {
         let mut state = self.state();

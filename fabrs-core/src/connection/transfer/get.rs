@@ -13,7 +13,7 @@ use futures::stream::{StreamExt, TryStreamExt};
 use super::super::{Connection, Hide};
 use super::fetch::{Arrival, Fetch};
 use super::lazy::Lazy;
-use super::put::blocking;
+use super::put::{blocking, tell};
 use super::source::{Source, at_home};
 use super::{AT_ONCE, Changes, failed, script};
 use crate::error::{Error, ErrorKind, Result};
@@ -95,6 +95,7 @@ async fn get(spec: Arc<Spec>) -> Result<Changes> {
     };
     let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
     let what = format!("get {} <- {}", spec.to, spec.path);
+    tell(&spec.connection, &host, &what, Some(&files));
     Ok(Changes::new(host, what, spec.location, Some(files), spec.connection.plan().clone()))
 }
 
@@ -188,7 +189,10 @@ impl Spec {
             let arrival = Arrival::new(to.clone(), self.mode);
             let command = self.command(script::get(&path, known.as_ref()), &what)?;
             let output = command.watched_by(Fetch::new(&arrival)).keeping(1024).await;
-            let output: Output = output.map_err(|error| failed(format!("could not {what}"), &error))?;
+            let output: Output = output.map_err(|error| {
+                arrival.give_up();
+                failed(format!("could not {what}"), &error)
+            })?;
             let shown = to.display().to_string();
             if output.tail(1)?.trim_end() == script::SAME.trim_end() && !arrival.has_begun() {
                 return Ok((shown, false));

@@ -16,6 +16,7 @@ use super::lazy::Lazy;
 use super::source::{Item, Source};
 use super::{AT_ONCE, Changes, failed, script};
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
 use crate::host::Host;
 use crate::shell::ShellLine;
 use crate::transport::Effect;
@@ -97,8 +98,17 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
     let files: Vec<Option<(String, bool)>> = futures::stream::iter(of_items).buffered(AT_ONCE).try_collect().await?;
     let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
     let what = format!("put {:?} -> {}", spec.source, spec.target);
-    let files = files.into_iter().collect();
+    let files: Option<Vec<_>> = files.into_iter().collect();
+    tell(&spec.connection, &host, &what, files.as_deref());
     Ok(Changes::new(host, what, spec.location, files, spec.connection.plan().clone()))
+}
+
+/// Tells how many files were written; nothing of a plan, which was told already.
+pub(super) fn tell(connection: &Connection, host: &Host, what: &str, files: Option<&[(String, bool)]>) {
+    if let Some(files) = files {
+        let changed = files.iter().filter(|(_, changed)| *changed).count();
+        connection.sink().event(&Event::Transferred { host, what, changed, files: files.len() });
+    }
 }
 
 impl Spec {

@@ -64,7 +64,7 @@ pub(super) fn put(target: &str, name: &str, sum: &Sum, attributes: &Attributes) 
          if [ \"$before\" = \"$(state \"$t\")\" ]; then printf '{SAME}%s\\n' \"$t\"; else printf '{DONE}%s\\n' \"$t\"; fi; exit 0\n\
          fi\n\
          trap 'exit 1' HUP INT TERM; trap 'rm -f -- \"$f\"' EXIT\n\
-         f=$(mktemp \"$d/.fabrs.XXXXXXXX\") || exit 1\n\
+         f=$(mktemp \"$d/.fabrs.{random}\") || exit 1\n\
          printf '{send}'\n\
          cat >\"$f\" || exit 1\n\
          [ \"$(wc -c <\"$f\")\" -eq {size} ] || fail 'not all of it arrived'\n\
@@ -75,6 +75,8 @@ pub(super) fn put(target: &str, name: &str, sum: &Sum, attributes: &Attributes) 
          {{ {attributes}; }} || exit 1\n\
          mv -f -- \"$f\" \"$t\" || exit 1\n\
          printf '{DONE}%s\\n' \"$t\"",
+        // What `mktemp` replaces.
+        random = "X".repeat(8),
         size = sum.size,
         sha256 = sum.sha256,
         send = SEND.escape_default(),

@@ -1,0 +1,82 @@
+//! A small web site: put up in releases, switched in one step, checked over HTTP, and taken back.
+//!
+//! ```cargo
+//! [dependencies]
+//! serde = { version = "1", features = ["derive"] }
+//! ```
+
+use fabrs::prelude::*;
+
+/// What fabrs.toml says in `[vars]`.
+#[derive(serde::Deserialize)]
+struct Site {
+    root: String,
+    keep: usize,
+}
+
+/// Puts the site up; where it is up already, nothing changes.
+#[task(default)]
+async fn deploy() -> Result {
+    let Site { root, keep } = current().vars()?;
+    let summed = local("find site -type f -exec sha256sum {} + | sort | sha256sum | cut -c1-12").probe();
+    let release = once("release", summed.line()).await?;
+    let site = cd(&root);
+
+    sudo(cmd!("mkdir -p {root}/releases && chown $SUDO_UID {root} {root}/releases")).await?;
+    put("site", format!("{root}/releases/{release}")).await?;
+    put(format!("{release}\n").into_bytes(), format!("{root}/releases/{release}/release.txt")).await?;
+    put("serve", format!("{root}/serve")).mode(0o755).await?;
+
+    let before = live(&site).await?;
+    if before.as_deref() != Some(release.as_str()) {
+        switch(&site, &release).await?;
+    }
+    if let Err(error) = check(&site, &release).await {
+        if let Some(before) = before {
+            switch(&site, &before).await?;
+        }
+        return Err(error.context("the new release does not answer, the old one is back"));
+    }
+    let first = keep + 1;
+    site.cd("releases").run(cmd!("ls -t | tail -n +{first} | xargs -r rm -rf")).await?;
+    Ok(())
+}
+
+/// Goes back to the release before.
+#[task]
+async fn rollback() -> Result {
+    let Site { root, .. } = current().vars()?;
+    let site = cd(&root);
+    let now = live(&site).await?.context("nothing is up yet")?;
+    let all = site.probe("ls -t releases").lines().await?;
+    let before = all.iter().skip_while(|release| **release != now).nth(1).context("there is no release before")?;
+    switch(&site, before).await?;
+    check(&site, before).await
+}
+
+/// Says which release is up.
+#[task]
+async fn status() -> Result {
+    let Site { root, .. } = current().vars()?;
+    cd(&root).run("curl -fsS $(cat url)/release.txt").await?;
+    Ok(())
+}
+
+/// Returns the release that is up.
+async fn live(site: &Connection) -> Result<Option<String>> {
+    let link = site.probe("readlink current").hide(Hide::Both).warn().await?;
+    Ok(link.line().ok().map(|link| link.replace("releases/", "")))
+}
+
+/// Makes a release the current one, in one step, and starts the server where none runs.
+async fn switch(site: &Connection, release: &str) -> Result {
+    site.run(cmd!("touch releases/{release} && ln -sfn releases/{release} next && mv -T next current")).await?;
+    site.run("./serve").await?;
+    Ok(())
+}
+
+/// Asks the server, on its host, for what it should have.
+async fn check(site: &Connection, release: &str) -> Result {
+    site.run(cmd!("curl -fsS --retry 5 --retry-connrefused $(cat url)/release.txt | grep -qx {release}")).await?;
+    Ok(())
+}
