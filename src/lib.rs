@@ -48,7 +48,8 @@ pub use fabrs_cli::main;
 /// What a `tasks.rs` begins with: `use fabrs::prelude::*`.
 pub mod prelude {
     pub use fabrs_core::connection::{
-        Changes, Responder, SudoRefusal, cd, current, env, get, local, prefix, probe, put, run, secs, sudo, v_run,
+        Changes, Responder, SudoRefusal, cd, confirm, current, env, get, local, prefix, probe, prompt, put, run, secs,
+        sudo, v_run,
     };
     pub use fabrs_core::group::{on, role};
     pub use fabrs_core::run::{effect, once};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::frame::Inside;
 use super::watch::{Cue, Watch, Watchers};
 use super::{Command, Connection, Hide};
 use crate::output::Tail;
@@ -21,6 +22,7 @@ pub(super) struct Spec {
     /// What it is called, where the line itself says little to a person.
     pub(super) shown: Option<Arc<str>>,
     pub(super) effect: Effect,
+    pub(super) inside: Inside,
     /// Whether it runs under sudo.
     pub(super) elevated: bool,
     pub(super) location: &'static Location<'static>,
@@ -51,6 +53,7 @@ impl Spec {
             line,
             shown: None,
             effect,
+            inside: Inside::default(),
             elevated: false,
             location,
             warn: false,
@@ -126,23 +129,28 @@ impl Command {
 
     /// Runs the command under sudo as this user, by name or number; as root by default.
     ///
-    /// Only for a command that [`Connection::sudo`] made.
+    /// Only for a command under [`sudo`](Self::sudo).
     pub fn user(self, user: impl Into<String>) -> Self {
         self.changed(|spec| spec.connection = spec.connection.sudo_user(user))
     }
 
     /// Runs the command under sudo in this group, by name or number.
     ///
-    /// Only for a command that [`Connection::sudo`] made.
+    /// Only for a command under [`sudo`](Self::sudo).
     pub fn group(self, group: impl Into<String>) -> Self {
         self.changed(|spec| spec.connection = spec.connection.sudo_group(group))
     }
 
     /// Runs the command under sudo as a login would: in the user's home, with the user's profile (`sudo -i`).
     ///
-    /// Only for a command that [`Connection::sudo`] made.
+    /// Only for a command under [`sudo`](Self::sudo).
     pub fn login(self) -> Self {
         self.changed(|spec| spec.connection = spec.connection.changed(|frame| frame.sudo_mut().login = true))
+    }
+
+    /// Runs the command inside the connection's virtualenv.
+    pub(super) fn in_venv(self) -> Self {
+        self.changed(|spec| spec.inside = Inside::Venv)
     }
 
     /// Calls the command so in messages, events and plans.
@@ -165,8 +173,8 @@ impl Command {
         self.changed(|spec| spec.bound = bytes)
     }
 
-    /// Runs the command under sudo.
-    pub(super) fn elevated(self) -> Self {
+    /// Runs the command under sudo, as [`Connection::sudo`] does: `v_run("..").sudo()` is inside the virtualenv too.
+    pub fn sudo(self) -> Self {
         self.changed(|spec| spec.elevated = true)
     }
 

@@ -11,7 +11,7 @@ use futures::future::{BoxFuture, FutureExt};
 use serde::de::DeserializeOwned;
 
 use super::builder::Spec;
-use super::frame::NO_VENV;
+use super::frame::{Form, Inside, NO_VENV};
 use super::recorder::{Captured, Recorder, SharedCapture, take};
 use super::spawned::Spawned;
 use super::sudo::elevate;
@@ -195,14 +195,18 @@ pub(super) struct Attempt {
 
 fn start(mut spec: Box<Spec>) -> Result<Started> {
     let (host, _) = bound(&spec.connection, spec.location)?;
-    let command: Arc<str> = match spec.connection.frame.compose(&spec.line) {
-        Ok(text) => text.into(),
-        Err(source) => {
+    let compose = |form| -> Result<Arc<str>> {
+        spec.connection.frame.compose(&spec.line, spec.inside, form).map(Arc::from).map_err(|source| {
             let error = Error::new(ErrorKind::Usage, format!("`{}` can't be sent", spec.line));
-            return Err(error.on(host).at(spec.location).caused_by(source));
-        }
+            error.on(host).at(spec.location).caused_by(source)
+        })
     };
-    let shown = spec.shown.clone().unwrap_or_else(|| Arc::clone(&command));
+    let command = compose(Form::Sent)?;
+    let shown = match (&spec.shown, spec.inside) {
+        (Some(shown), _) => Arc::clone(shown),
+        (None, Inside::Shell) => Arc::clone(&command),
+        (None, Inside::Venv) => compose(Form::Shown)?,
+    };
     let (recorder, captured) = announce(&spec, &shown);
     let stdin = std::mem::take(&mut spec.stdin);
     let attempt = Attempt { line: command, shown: Arc::clone(&shown), stdin, last_signal: Signal::new("KILL") };
@@ -352,7 +356,8 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
 /// Returns the virtualenv that was not there, where that is why a command has failed.
 fn missing_venv(output: &Output) -> Option<String> {
     let stderr = String::from_utf8_lossy(&output.record.stderr).into_owned();
-    stderr.lines().last()?.strip_prefix(NO_VENV).map(str::to_owned)
+    let folder = stderr.lines().last()?.strip_prefix(NO_VENV)?;
+    crate::shell::quote(folder).ok().map(std::borrow::Cow::into_owned)
 }
 
 fn ran_too_long(spec: &Spec, gone: bool) -> String {

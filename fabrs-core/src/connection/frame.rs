@@ -13,7 +13,27 @@ pub(super) struct Frame {
     cwd: Option<String>,
     env: Vec<(String, String)>,
     prefixes: Vec<ShellLine>,
+    /// For the commands that run inside it.
     venv: Option<String>,
+}
+
+/// Where a line runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Inside {
+    /// In the shell of the login.
+    #[default]
+    Shell,
+    /// In the virtualenv of the connection.
+    Venv,
+}
+
+/// For whom a line is composed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// For the host's shell.
+    Sent,
+    /// For a person, to whom the way into a virtualenv says less than its name.
+    Shown,
 }
 
 /// Shows the names of variables and not their values.
@@ -83,19 +103,21 @@ impl Frame {
     }
 
     /// Tells whether nothing stands around a line.
-    pub(super) fn is_bare(&self) -> bool {
-        self.cwd.is_none() && self.env.is_empty() && self.prefixes.is_empty() && self.venv.is_none()
+    pub(super) fn is_bare(&self, inside: Inside) -> bool {
+        self.cwd.is_none() && self.env.is_empty() && self.prefixes.is_empty() && inside == Inside::Shell
     }
 
     /// Wraps `line`: directory > environment > prefixes > virtualenv > the line itself, each only if the one before it
     /// succeeded. What runs under sudo is wrapped by sudo as a whole.
-    pub(super) fn compose(&self, line: &ShellLine) -> Result<String, FrameError> {
+    pub(super) fn compose(&self, line: &ShellLine, inside: Inside, form: Form) -> Result<String, FrameError> {
         let line = line.check()?;
         let mut text = String::new();
         self.add_cwd(&mut text)?;
         self.add_env(&mut text)?;
         self.add_prefixes(&mut text)?;
-        self.add_venv(&mut text)?;
+        if inside == Inside::Venv {
+            self.add_venv(&mut text, form)?;
+        }
         if text.is_empty() {
             return Ok(line.to_owned());
         }
@@ -135,11 +157,15 @@ impl Frame {
     }
 
     /// Puts the virtualenv's programs first, as its `activate` does; that one can't be sourced by every shell.
-    fn add_venv(&self, text: &mut String) -> Result<(), FrameError> {
+    fn add_venv(&self, text: &mut String, form: Form) -> Result<(), FrameError> {
         let Some(folder) = &self.venv else { return Ok(()) };
         // From the home, where no directory was said before it; a relative one in PATH would move with every `cd`.
         let home = if folder.starts_with(['/', '~']) { "" } else { "\"$PWD\"/" };
         let folder = format!("{home}{}", directory(folder)?);
+        if form == Form::Shown {
+            let _infallible = write!(text, ". {folder}/bin/activate && ");
+            return Ok(());
+        }
         let _infallible = write!(
             text,
             "VIRTUAL_ENV={folder} && {{ [ -x \"$VIRTUAL_ENV/bin/python\" ] || \
@@ -194,7 +220,7 @@ mod tests {
 
     #[track_caller]
     fn case(frame: &Frame, expected: &str) {
-        assert_eq!(frame.compose(&ShellLine::raw("ls")).unwrap(), expected);
+        assert_eq!(frame.compose(&ShellLine::raw("ls"), Inside::Shell, Form::Sent).unwrap(), expected);
     }
 
     #[test]
@@ -215,7 +241,7 @@ mod tests {
             f.prefix(ShellLine::raw("inner"));
             f.cd("/x");
         });
-        let line = all.compose(&ShellLine::raw("ls")).unwrap();
+        let line = all.compose(&ShellLine::raw("ls"), Inside::Shell, Form::Sent).unwrap();
         let words = shlex::split(&line).unwrap();
         let value = "X=a$b \"c\" 'd' `e` ; f";
         assert_eq!(words, ["cd", "/x", "&&", "export", value, "&&", "outer", "&&", "inner", "&&", "ls"]);
@@ -224,7 +250,7 @@ mod tests {
     #[test]
     fn a_line_that_and_would_tear_apart_is_grouped() {
         let here = frame(|f| f.cd("/x"));
-        let compose = |line: &str| here.compose(&ShellLine::raw(line)).unwrap();
+        let compose = |line: &str| here.compose(&ShellLine::raw(line), Inside::Shell, Form::Sent).unwrap();
         assert_eq!(compose("a && b"), "cd /x && a && b");
         assert_eq!(compose("a | b"), "cd /x && a | b");
         assert_eq!(compose("a; b"), "cd /x && { a; b\n}");
@@ -235,6 +261,8 @@ mod tests {
     #[test]
     fn a_bad_variable_name_is_refused() {
         let bad = frame(|f| f.env("A;B".into(), String::new()));
-        assert!(matches!(bad.compose(&ShellLine::raw("ls")), Err(FrameError::Name(name)) if name == "A;B"));
+        assert!(
+            matches!(bad.compose(&ShellLine::raw("ls"), Inside::Shell, Form::Sent), Err(FrameError::Name(name)) if name == "A;B")
+        );
     }
 }

@@ -8,6 +8,7 @@ mod builder;
 mod command;
 mod frame;
 mod hide;
+mod prompt;
 mod recorder;
 mod spawned;
 mod sudo;
@@ -36,6 +37,7 @@ pub use ambient::{cd, current, env, get, local, prefix, probe, put, run, sudo, v
 pub use builder::secs;
 pub use command::Command;
 pub use hide::{Hide, HideError};
+pub use prompt::{Confirm, Prompt, confirm, prompt};
 pub use spawned::Spawned;
 pub use sudo::SudoRefusal;
 pub use transfer::{Changes, Get, Put, Source};
@@ -173,7 +175,7 @@ impl Connection {
     /// Makes a command that runs under sudo, as root unless [`Command::user`] or [`sudo_user`](Self::sudo_user) says
     /// otherwise.
     ///
-    /// The whole line runs as that user, with the connection's directory, environment, prefixes and virtualenv. A line of
+    /// The whole line runs as that user, with the connection's directory, environment and prefixes. A line of
     /// plain words with nothing around it, and no pty, is given to sudo as it is, so that a rule for just that command allows it.
     ///
     /// Where sudo wants a password it is asked for once for all hosts of the run, or comes from where the settings say; it
@@ -181,23 +183,24 @@ impl Connection {
     /// an error of kind [`Sudo`](crate::ErrorKind::Sudo) with a [`SudoRefusal`] as its source.
     #[track_caller]
     pub fn sudo(&self, line: impl IntoShellLine) -> Command {
-        self.run(line).elevated()
+        self.run(line).sudo()
     }
 
-    /// Makes a command inside the virtualenv of the connection: [`venv`](Self::venv), or else the `virtualenv` that
-    /// `fabrs.toml` names for the host or its environment.
+    /// Makes a command that runs inside the virtualenv of the connection: [`venv`](Self::venv), or else the `virtualenv`
+    /// that `fabrs.toml` names for the host or its environment.
     ///
-    /// Without one, the command fails and says so.
+    /// For all of the line `VIRTUAL_ENV` is set, the virtualenv's programs come first, and `PYTHONHOME` is unset, as by its
+    /// `activate`. Where none was named, or none is there, the command fails and says what to do.
     #[track_caller]
     pub fn v_run(&self, line: impl IntoShellLine) -> Command {
         let location = Location::caller();
         if self.frame.has_venv() {
-            return self.run(line);
+            return self.run(line).in_venv();
         }
         let inventory = self.client.as_ref().map(Client::inventory);
         let configured = self.host().zip(inventory).and_then(|(host, inventory)| inventory.virtualenv_for(host));
         if let Some(folder) = configured {
-            return self.venv(folder).run(line);
+            return self.venv(folder).run(line).in_venv();
         }
         let error = Error::new(ErrorKind::Usage, "no virtualenv was named for `v_run`").at(location);
         let error = error.or_on(self.host()).hint("say `.venv(\"/srv/app/env\")`, or `virtualenv` in fabrs.toml");
@@ -276,10 +279,8 @@ impl Connection {
         self.changed(|frame| frame.prefix(line.into_shell_line()))
     }
 
-    /// Returns a connection whose commands run inside a virtualenv: `VIRTUAL_ENV` is set, its programs come first, and
-    /// `PYTHONHOME` is unset, as by its `activate`. A relative folder is taken from the directory so far.
-    ///
-    /// A command of it fails where there is no virtualenv, and says how to make one.
+    /// Returns a connection with a virtualenv for its [`v_run`](Self::v_run). A relative folder is taken from the directory
+    /// so far.
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn venv(&self, folder: impl AsRef<str>) -> Self {
         self.changed(|frame| frame.venv(folder.as_ref()))

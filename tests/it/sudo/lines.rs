@@ -33,7 +33,7 @@ async fn directory_environment_prefixes_and_virtualenv_are_those_of_the_connecti
         let value = "a$b \"c\" 'd' `e` ; \\ \n f";
         let host = lab.host().cd("/tmp").env("X", value).prefix("Y=before").venv(venv.display().to_string());
         let line = ShellLine::raw(format!("echo $Y; {} report", lab.sshd.probe().display()));
-        for command in [host.sudo(&line), host.sudo(&line).user("nobody")] {
+        for command in [host.v_run(&line).sudo(), host.v_run(&line).sudo().user("nobody")] {
             let lines = command.await?.lines()?;
             let report = probe::parse(&lines[1]);
             assert_eq!((lines[0].as_str(), &report["cwd"]), ("before", &"/tmp".into()));

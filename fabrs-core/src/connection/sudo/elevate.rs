@@ -5,6 +5,7 @@ use data_encoding::HEXLOWER;
 
 use super::super::builder::Spec;
 use super::super::command::{Attempt, announce, bound, finish, launch};
+use super::super::frame::{Form, FrameError};
 use super::super::recorder::take;
 use super::line::{Ask, Elevated};
 use super::passwords::{Passwords, Wanted};
@@ -59,14 +60,17 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
 fn compose(spec: &Spec, ready: &str) -> Result<Elevated> {
     let connection = &spec.connection;
     // An end of file that is typed before sudo has taken the terminal over would reach the command as a character.
-    let bare = connection.frame.is_bare() && matches!(spec.stdin, Stdin::Empty) && !spec.pty;
-    let composed = connection.frame.compose(&spec.line);
-    let line = composed.and_then(|line| Ok(connection.frame.sudo().elevate(&line, bare, ready)?));
-    let line = line.map(|line| match &spec.shown {
-        Some(shown) => line.called(shown),
-        None => line,
+    let frame = &connection.frame;
+    let bare = frame.is_bare(spec.inside) && matches!(spec.stdin, Stdin::Empty) && !spec.pty;
+    let elevated = |form| {
+        let line = frame.compose(&spec.line, spec.inside, form)?;
+        Ok(frame.sudo().elevate(&line, bare, ready)?)
+    };
+    let line = elevated(Form::Sent).and_then(|line| match &spec.shown {
+        Some(shown) => Ok(line.called(shown)),
+        None => Ok(line.called(&elevated(Form::Shown)?.shown)),
     });
-    line.map_err(|source| {
+    line.map_err(|source: FrameError| {
         let error = Error::new(ErrorKind::Usage, format!("`{}` can't be sent", spec.line));
         error.or_on(connection.host()).at(spec.location).caused_by(source)
     })

@@ -175,7 +175,7 @@ impl Spec {
         })?;
         let command = self.connection.only_placed().command(ShellLine::raw(line), Effect::Reads, self.location);
         let command = command.called(what).hide(Hide::Both);
-        Ok(if self.elevated { command.elevated() } else { command })
+        Ok(if self.elevated { command.sudo() } else { command })
     }
 
     /// Gets one file, and returns its path here with whether it was written.

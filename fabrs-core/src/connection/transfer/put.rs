@@ -133,7 +133,7 @@ impl Spec {
             let (sender, pieces) = mpsc::channel(WAITING);
             let command = self.connection.only_placed().command(ShellLine::raw(line), Effect::Changes, self.location);
             let command = command.called(&what).on_cue(script::SEND, pieces).hide(Hide::Both);
-            let command = if self.elevated { command.elevated() } else { command };
+            let command = if self.elevated { command.sudo() } else { command };
             let (output, sent) = tokio::join!(command, send(item.content.clone(), sender));
             let output = match (output, sent) {
                 // That the host found it too short says less than why.
@@ -178,7 +178,7 @@ impl Spec {
         let what = format!("make the folder {target}");
         let command = self.connection.only_placed().command(ShellLine::raw(line), Effect::Changes, self.location);
         let command = command.called(&what).hide(Hide::Both);
-        let command = if self.elevated { command.elevated() } else { command };
+        let command = if self.elevated { command.sudo() } else { command };
         command.await.map(drop).map_err(|error| failed(format!("could not {what}"), &error))
     }
 

@@ -1,0 +1,91 @@
+//! Questions of tasks to a person, and answers to what commands ask.
+
+use fabrs::Client;
+use fabrs::config::{Input, Mode, Settings};
+use fabrs::prelude::*;
+use fabrs_testing::Sshd;
+
+use crate::answers::Answers;
+use crate::support::{block, capture, connect, refused, told};
+
+/// Asks by a script of answers, and returns the answer with what was asked.
+async fn asked<T>(answers: &[&str], ask: impl AsyncFnOnce() -> fabrs::Result<T>) -> (fabrs::Result<T>, Vec<String>) {
+    let script = Answers::new(answers.iter().copied());
+    let client = Client::builder().ask(script.clone()).build();
+    let here = client.local().expect("this machine is always there");
+    (here.enter(ask()).await, script.asked())
+}
+
+#[tokio::test]
+async fn a_yes_or_no_is_asked_for_until_it_is_one_and_an_empty_answer_is_the_default() -> Result {
+    let (answer, questions) = asked(&["x", "Y"], async || confirm("Go?").default(false).await).await;
+    assert!(answer?);
+    assert_eq!(questions, ["Go? [y/N] ", "please say yes or no. Go? [y/N] "]);
+    let (answer, questions) = asked(&[""], async || confirm("Go?").default(true).await).await;
+    assert!(answer? && questions == ["Go? [Y/n] "]);
+    let (answer, questions) = asked(&["", "no"], async || confirm("Go?").await).await;
+    assert!(!answer? && questions.len() == 2, "without a default it has to be said");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_text_is_asked_for_until_all_of_it_fits() -> Result {
+    let (answer, questions) = asked(&["ab", "12x", "12"], async || prompt("Workers?").parse::<u8>().await).await;
+    assert_eq!((answer?, questions.len()), (12, 3));
+    assert!(questions[1].starts_with("`ab` can't be taken: ") && questions[1].ends_with("Workers? "), "{questions:?}");
+    let (answer, questions) = asked(&[""], async || prompt("Tag?").default("build-1").await).await;
+    assert_eq!((answer?.as_str(), questions[0].as_str()), ("build-1", "Tag? [build-1] "));
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_said_yes_to_everything_is_not_asked_and_nobody_is_asked_without_input() -> Result {
+    let yes = Settings { assume_yes: true, input: Input::Refused, ..Settings::default() };
+    let client = Client::builder().settings(yes).build();
+    assert!(client.local()?.enter(async { confirm("Go?").await }).await?);
+
+    let client = Client::builder().settings(Settings { input: Input::Refused, ..Settings::default() }).build();
+    let error = refused(client.local()?.enter(async { confirm("Go?").await }).await, ErrorKind::Prompt);
+    assert!(block(&error).contains("Go?") && block(&error).contains("hint: `-y`"), "{error:?}");
+    let error = refused(client.local()?.enter(async { prompt("Tag?").await }).await, ErrorKind::Prompt);
+    assert!(block(&error).contains("Tag?") && block(&error).contains("prompts.rs"), "{error:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_the_question_and_goes_on() -> Result {
+    let (seen, sink) = capture();
+    let dry = Settings { mode: Mode::DryRun, input: Input::Refused, ..Settings::default() };
+    let client = Client::builder().settings(dry).sink(sink).build();
+    assert!(client.local()?.enter(async { confirm("Go?").await }).await?);
+    assert_eq!(told(&seen, "planned", "what"), ["ask: Go?"]);
+    Ok(())
+}
+
+/// What a shell script asks twice, over a pipe and on a terminal, here and on a server.
+const ASKS: &str = "printf 'are you su'; printf 're? '; read a; printf 'really sure? '; read b; echo; echo $a-$b";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_command_asks_is_answered_here_and_on_a_server_with_and_without_a_pty() -> Result {
+    let sshd = Sshd::start();
+    let yes = || Responder::new("sure? ", "y\n");
+    let here = Client::builder().build().local()?;
+    for command in [here.run(ASKS), connect(&sshd).run(ASKS), connect(&sshd).run(ASKS).pty()] {
+        assert_eq!(command.watch(yes()).await?.tail(1)?, "y-y");
+    }
+    let two = connect(&sshd).run("printf 'out? '; read a; printf 'err? ' >&2; read b; echo $a-$b");
+    let two = two.watch(Responder::new("out? ", "1\n")).watch(Responder::new("err? ", "2\n"));
+    assert_eq!(two.await?.tail(1)?, "out? 1-2", "each answers its own");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_refused_is_an_error_and_not_given_for_ever() -> Result {
+    let sshd = Sshd::start();
+    let line = "while printf 'Password: '; read p; do echo Sorry; done; exit 3";
+    let wrong = Responder::new("Password: ", "wrong-one\n").refused_by("Sorry");
+    let error = refused(connect(&sshd).run(line).watch(wrong).warn().await, ErrorKind::Prompt);
+    assert!(block(&error).contains("the answer to `Password:` was not accepted"), "{error:?}");
+    assert!(!format!("{error:?}").contains("wrong-one"));
+    Ok(())
+}
