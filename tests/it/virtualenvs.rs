@@ -29,6 +29,12 @@ async fn a_relative_one_is_below_the_directory_or_the_home() -> Result {
     host.cd(&scratch).run("mkdir -p env/bin sub && ln -s /bin/true env/bin/python").await?;
     let inside = host.cd(&scratch).venv("env");
     assert_eq!(inside.v_run("echo $VIRTUAL_ENV").line().await?, format!("{scratch}/env"));
+    let home = host.probe("echo $HOME").line().await?;
+    for of_home in [host.venv("none"), host.venv("none").cd("/")] {
+        let error = refused(of_home.v_run("true").await, ErrorKind::Exit);
+        let said = error.output().expect("the shell ran").stderr()?.into_owned();
+        assert_eq!(said, format!("there is no virtualenv in {home}/none\n"));
+    }
     assert_eq!(
         inside.cd("sub").v_run("pwd; echo $VIRTUAL_ENV").lines().await?,
         [format!("{scratch}/sub"), format!("{scratch}/env")]

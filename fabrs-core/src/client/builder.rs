@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use tokio_util::task::TaskTracker;
+
 use super::{Client, CommandDefaults, Inner};
 use crate::config::{Input, Inventory, Mode, Settings, Variables};
 use crate::event::{NoSink, Sink};
@@ -131,6 +133,7 @@ impl ClientBuilder {
                 settings: self.settings,
                 defaults: self.defaults,
                 stop: RunStop::default(),
+                tasks: TaskTracker::new(),
                 pool: Mutex::new(HashMap::new()),
                 shared: Mutex::new(HashMap::new()),
             }),

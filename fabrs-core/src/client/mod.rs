@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
+use tokio_util::task::TaskTracker;
 
 use crate::config::{Inventory, Settings};
 use crate::connection::Connection;
@@ -38,6 +39,8 @@ struct Inner {
     settings: Settings,
     defaults: CommandDefaults,
     stop: RunStop,
+    /// What goes on beside the commands of a task, and is waited for when the client closes.
+    tasks: TaskTracker,
     pool: Mutex<HashMap<Host, Arc<dyn Transport>>>,
     shared: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
@@ -85,6 +88,10 @@ impl Client {
 
     /// Waits for what still runs and closes all connections. A connection that is used later opens again.
     pub async fn close(&self) {
+        // First what may still start commands.
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.inner.tasks.reopen();
         let all: Vec<_> = lock(&self.inner.pool).values().cloned().collect();
         join_all(all.iter().map(|transport| transport.close())).await;
         self.inner.dial.close().await;
@@ -118,6 +125,11 @@ impl Client {
     /// Returns the settings.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// Returns the tasks that are waited for when it closes.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.inner.tasks
     }
 
     /// Returns what makes its transports.

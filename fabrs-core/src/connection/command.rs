@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use futures::future::{BoxFuture, FutureExt};
 use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
 
 use super::builder::Spec;
 use super::frame::{Form, Inside, NO_VENV};
@@ -36,6 +37,8 @@ use crate::transport::{Effect, End, How, Invocation, Program, Receive, Request, 
 #[must_use = "a command does nothing until it is awaited"]
 pub struct Command {
     state: State,
+    /// Under sudo, once it has started: whose tasks carry it.
+    client: Option<Client>,
 }
 
 enum State {
@@ -74,7 +77,7 @@ impl Command {
         effect: Effect,
         location: &'static Location<'static>,
     ) -> Self {
-        Self { state: State::Made(Box::new(Spec::new(connection, line, effect, location))) }
+        Self { state: State::Made(Box::new(Spec::new(connection, line, effect, location))), client: None }
     }
 
     /// Changes how the command runs; after its start there is nothing to change any more.
@@ -87,19 +90,13 @@ impl Command {
 
     /// Starts the command now, with its output hidden, and returns its handle, to be awaited when it is needed.
     ///
-    /// Under sudo only the first attempt starts now: where a password is wanted, it goes on when the handle is awaited.
-    ///
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] where the line can't be sent.
     pub fn spawn(self) -> Result<Spawned> {
         let mut command = self.hide(Hide::Both);
         command.start()?;
-        if let State::Elevating(attempts) = &mut command.state
-            && let Some(result) = attempts.as_mut().now_or_never()
-        {
-            command.state = State::Elevating(std::future::ready(result).boxed());
-        }
+        command.drive();
         Ok(Spawned::new(command))
     }
 
@@ -155,6 +152,23 @@ impl Command {
         read(self, Location::caller(), Output::json)
     }
 
+    /// Has the attempts of a command under sudo go on by themselves, in a task of the client.
+    fn drive(&mut self) {
+        let State::Elevating(_) = &self.state else { return };
+        let State::Elevating(attempts) = std::mem::replace(&mut self.state, State::Done) else { return };
+        let Some(client) = self.client.clone() else { return };
+        let (mut sender, receiver) = oneshot::channel();
+        client.tasks().spawn(async move {
+            tokio::select! {
+                // Whoever drops the handle drops the attempts, which ends them.
+                () = sender.closed() => {}
+                result = attempts => drop(sender.send(result)),
+            }
+        });
+        let gone = |_| Err(Error::new(ErrorKind::Internal, "the task that carried the command is gone"));
+        self.state = State::Elevating(async move { receiver.await.unwrap_or_else(gone) }.boxed());
+    }
+
     /// Hands the command to its transport.
     fn start(&mut self) -> Result<()> {
         let spec = match std::mem::replace(&mut self.state, State::Done) {
@@ -165,6 +179,7 @@ impl Command {
             }
         };
         self.state = if spec.elevated {
+            self.client.clone_from(&spec.connection.client);
             State::Elevating(elevate(spec).boxed())
         } else {
             State::Started(Box::new(start(spec)?))

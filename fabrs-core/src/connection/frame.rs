@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::sudo::Sudo;
-use crate::shell::{ShellLine, ShellLineError, quote};
+use crate::shell::{ShellLine, ShellLineError, quote, quote_path};
 
 /// How the commands of a connection run. The fields stand in the order in which they wrap, outermost first.
 #[derive(Clone, Default)]
@@ -85,12 +85,17 @@ impl Frame {
         &mut self.sudo
     }
 
+    /// A relative folder is taken from the directory so far, and that from the home: where a later `cd` leads has no part in
+    /// it.
     pub(super) fn venv(&mut self, folder: &str) {
-        let absolute = folder.starts_with(['/', '~']);
-        self.venv = Some(match &self.cwd {
-            Some(cwd) if !absolute => format!("{}/{folder}", cwd.trim_end_matches('/')),
-            _ => folder.to_owned(),
-        });
+        let is_absolute = |path: &str| path.starts_with('/') || path == "~" || path.starts_with("~/");
+        let mut path = folder.to_owned();
+        if !is_absolute(&path)
+            && let Some(cwd) = &self.cwd
+        {
+            path = format!("{}/{path}", cwd.trim_end_matches('/'));
+        }
+        self.venv = Some(if is_absolute(&path) { path } else { format!("~/{path}") });
     }
 
     /// Returns what says where and as whom, and leaves out what is for the commands of a person.
@@ -128,7 +133,7 @@ impl Frame {
     fn add_cwd(&self, text: &mut String) -> Result<(), FrameError> {
         if let Some(cwd) = &self.cwd {
             text.push_str("cd ");
-            text.push_str(&directory(cwd)?);
+            text.push_str(&quote_path(cwd)?);
             text.push_str(" && ");
         }
         Ok(())
@@ -159,9 +164,7 @@ impl Frame {
     /// Puts the virtualenv's programs first, as its `activate` does; that one can't be sourced by every shell.
     fn add_venv(&self, text: &mut String, form: Form) -> Result<(), FrameError> {
         let Some(folder) = &self.venv else { return Ok(()) };
-        // From the home, where no directory was said before it; a relative one in PATH would move with every `cd`.
-        let home = if folder.starts_with(['/', '~']) { "" } else { "\"$PWD\"/" };
-        let folder = format!("{home}{}", directory(folder)?);
+        let folder = quote_path(folder)?;
         if form == Form::Shown {
             let _infallible = write!(text, ". {folder}/bin/activate && ");
             return Ok(());
@@ -178,20 +181,6 @@ impl Frame {
 
 /// Begins what a host says where there is no virtualenv.
 pub(super) const NO_VENV: &str = "there is no virtualenv in ";
-
-/// Quotes a directory, leaving a leading `~` to the shell and a leading `-` from being an option.
-fn directory(path: &str) -> Result<String, ShellLineError> {
-    if path == "~" {
-        return Ok(path.to_owned());
-    }
-    if let Some(rest) = path.strip_prefix("~/") {
-        return Ok(if rest.is_empty() { "~/".to_owned() } else { format!("~/{}", quote(rest)?) });
-    }
-    if path.starts_with('-') {
-        return Ok(format!("./{}", quote(path)?));
-    }
-    Ok(quote(path)?.into_owned())
-}
 
 fn is_variable(name: &str) -> bool {
     let mut chars = name.chars();

@@ -47,7 +47,8 @@ pub struct Responder {
 }
 
 impl Responder {
-    /// Makes one that writes `answer` whenever `text` comes. The answer is shown nowhere.
+    /// Makes one that writes `answer` whenever `text` comes. The answer is in no event and no error; a terminal that echoes
+    /// what is typed shows it, as it would a person's.
     pub fn new(text: impl Into<String>, answer: impl Into<String>) -> Self {
         Self {
             text: text.into().into_bytes(),
@@ -135,6 +136,7 @@ impl Watch for Cue {
             {
                 answer.stream(input);
             }
+            self.heard.drain(..self.heard.len().saturating_sub(self.text.len()));
         }
     }
 }
@@ -169,7 +171,7 @@ mod tests {
         for piece in pieces {
             responder.heard(Stream::Stdout, piece.as_bytes(), &mut answer);
         }
-        (answer.len(), answer.is_end())
+        answer.told()
     }
 
     #[test]

@@ -10,4 +10,5 @@ mod value;
 
 pub use line::{IntoShellLine, Piece, ShellLine, ShellLineError};
 pub(crate) use plain::is_plain;
+pub(crate) use value::quote_path;
 pub use value::{ShellList, ShellValue, quote};

@@ -2,11 +2,11 @@
 
 /// Words that mean something else to a shell than the program of that name, if there is one: reserved words and special
 /// built-ins (POSIX.1-2024, XCU §2.4 and §2.15), and built-ins that act on the shell itself.
-const OF_THE_SHELL: [&str; 48] = [
-    "!", ".", ":", "[[", "alias", "bg", "break", "case", "cd", "continue", "declare", "do", "done", "elif", "else",
-    "esac", "eval", "exec", "exit", "export", "fc", "fg", "fi", "for", "function", "getopts", "hash", "if", "in",
-    "jobs", "local", "read", "readonly", "return", "select", "set", "shift", "source", "then", "times", "trap", "type",
-    "ulimit", "umask", "unalias", "unset", "until", "wait",
+const OF_THE_SHELL: [&str; 54] = [
+    "!", ".", ":", "[[", "alias", "bg", "break", "builtin", "case", "cd", "command", "continue", "declare", "do",
+    "done", "elif", "else", "esac", "eval", "exec", "exit", "export", "fc", "fg", "fi", "for", "function", "getopts",
+    "hash", "if", "in", "jobs", "let", "local", "read", "readonly", "return", "select", "set", "shift", "shopt",
+    "source", "then", "time", "times", "trap", "type", "ulimit", "umask", "unalias", "unset", "until", "wait", "while",
 ];
 
 /// Tells whether a line is a program and its arguments and nothing that only a shell can do: no variable, pattern,
@@ -18,7 +18,7 @@ pub(crate) fn is_plain(line: &str) -> bool {
     let is_closed = line.matches('\'').count().is_multiple_of(2);
     let first = line.split_whitespace().next().unwrap_or_default();
     let is_program = !first.is_empty() && !first.contains(['=', '\'']) && !OF_THE_SHELL.contains(&first);
-    is_closed && is_program && first != "while" && outside.into_iter().all(|part| part.chars().all(plain))
+    is_closed && is_program && outside.into_iter().all(|part| part.chars().all(plain))
 }
 
 #[cfg(test)]

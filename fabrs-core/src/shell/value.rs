@@ -52,6 +52,17 @@ pub fn quote(text: &str) -> Result<Cow<'_, str>, ShellLineError> {
     shlex::try_quote(text).map_err(|_| ShellLineError::Nul)
 }
 
+/// Quotes a path as one word, leaving a leading `~/` to the shell and a leading `-` from being an option.
+pub(crate) fn quote_path(path: &str) -> Result<Cow<'_, str>, ShellLineError> {
+    match path.strip_prefix("~/") {
+        Some("") => Ok(Cow::Borrowed(path)),
+        Some(rest) => Ok(format!("~/{}", quote(rest)?).into()),
+        None if path == "~" => Ok(Cow::Borrowed(path)),
+        None if path.starts_with('-') => Ok(format!("./{}", quote(path)?).into()),
+        None => quote(path),
+    }
+}
+
 macro_rules! by_display {
     ($($type:ty),*) => {$(
         impl ShellValue for $type {

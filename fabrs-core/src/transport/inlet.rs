@@ -7,6 +7,9 @@ use tokio::sync::mpsc;
 
 use super::request::{Answer, Stdin};
 
+/// How many answers may wait for a command that does not read them.
+const MOST: usize = 1024;
+
 /// The input of one command on its way there: what it was given, then what it is answered.
 #[derive(Debug)]
 pub(crate) struct Inlet {
@@ -32,9 +35,10 @@ impl Inlet {
         self.waiting.is_empty() && self.pieces.is_none() && !self.open
     }
 
-    /// Adds an answer. After the end of file there is nobody to read it.
+    /// Adds an answer. After the end of file there is nobody to read it; and a command that asks again and again without
+    /// reading gets no more than it could ever want.
     pub(crate) fn answer(&mut self, answer: Answer) {
-        if self.open {
+        if self.open && self.waiting.len() < MOST {
             self.waiting.extend(answer.pieces);
             self.pieces = answer.stream;
             self.open = !answer.ends;

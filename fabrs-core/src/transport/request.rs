@@ -128,18 +128,14 @@ impl Answer {
         self.ends = true;
     }
 
-    /// Returns how many pieces there are.
-    pub fn len(&self) -> usize {
-        self.pieces.len()
-    }
-
-    /// Tells whether it ends the command's input.
-    pub fn is_end(&self) -> bool {
-        self.ends
+    /// Returns how many pieces there are, and whether the input ends.
+    #[cfg(test)]
+    pub(crate) fn told(&self) -> (usize, bool) {
+        (self.pieces.len(), self.ends)
     }
 
     /// Tells whether there is nothing to do.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.pieces.is_empty() && !self.ends
     }
 }

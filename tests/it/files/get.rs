@@ -97,6 +97,38 @@ async fn a_file_that_is_not_there_leaves_none_here_and_an_old_one_as_it_was() ->
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_of_a_pattern_go_below_the_place_also_where_it_is_not_there_yet() -> Result {
+    let lab = Lab::new();
+    for name in ["a.log", "b.log"] {
+        fs::write(lab.there(name), "there")?;
+    }
+    lab.host.get(lab.there("*.log").display().to_string(), lab.here.path().join("logs").display().to_string()).await?;
+    assert_eq!(walk(lab.here.path()), ["a.log", "b.log"].map(|name| lab.here.path().join("logs").join(name)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_can_not_choose_where_its_files_are_written() -> Result {
+    use fabrs::transport::{Fake, FakeAnswer};
+
+    let here = tempfile::tempdir()?;
+    for name in ["../evil", "/tmp/evil", "a/../../evil", "./../evil"] {
+        let listed = FakeAnswer::stdout(format!("/srv/x\0{name}\0"));
+        let client = Client::builder().dial(Fake::new().on("list /srv/x/", listed)).build();
+        let to = here.path().join("place").display().to_string();
+        let error = refused(client.connect("web1")?.get("/srv/x/", to).await, ErrorKind::File);
+        assert!(error.to_string().contains("outside of where it belongs"), "{name}: {error:?}");
+    }
+    let listed = FakeAnswer::stdout("\0/srv/a/app.log\0\0/srv/b/app.log\0");
+    let client = Client::builder().dial(Fake::new().on("list /srv/*/app.log", listed)).build();
+    let to = format!("{}/", here.path().display());
+    let error = refused(client.connect("web1")?.get("/srv/*/app.log", to).await, ErrorKind::Usage);
+    assert!(error.to_string().contains("would both be written to"), "{error:?}");
+    assert_eq!(walk(here.path()), Vec::<std::path::PathBuf>::new());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_place_that_can_not_be_written_is_named() -> Result {
     let lab = Lab::new();
     fs::write(lab.there("x"), "x")?;

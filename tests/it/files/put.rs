@@ -53,6 +53,9 @@ async fn a_relative_target_is_below_the_directory_and_an_absolute_one_is_not() -
     there.env("X", "y").prefix("false").put(&file, lab.there("absolute").display().to_string()).await?;
     assert_eq!(text(lab.there("with blank/it's here")), "x");
     assert_eq!(text(lab.there("absolute")), "x", "what is said for commands is nothing to files");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o751))?;
+    there.put(&file, "").preserve_mode().await?;
+    assert_eq!((text(lab.there("with blank/x")).as_str(), mode(&lab.there("with blank/x"))), ("x", 0o751));
     let name = format!("fabrs-home-{}", std::process::id());
     lab.host.put(&file, format!("~/{name}")).await?;
     lab.host.put(&file, name.clone()).await?;
@@ -111,6 +114,24 @@ async fn what_a_symlink_leads_to_is_replaced_and_the_symlink_stays() -> Result {
     lab.host.put(&file, link.display().to_string()).await?;
     assert!(fs::symlink_metadata(&link)?.is_symlink());
     assert_eq!((text(&real).as_str(), mode(&real)), ("new", 0o666));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_no_end_or_no_place_of_its_own_is_refused_before_anything_is_put() -> Result {
+    let lab = Lab::new();
+    lab.file("loop/x", "x");
+    symlink("..", lab.here.path().join("loop/back"))?;
+    lab.file("a/app.conf", "a");
+    lab.file("b/app.conf", "b");
+    let target = lab.there("target").display().to_string();
+    let cyclic = refused(lab.host.put(lab.here.path().join("loop"), target.clone()).await, ErrorKind::Local);
+    assert!(cyclic.to_string().contains("leads to a folder that is put already"), "{cyclic:?}");
+    let twice = refused(lab.host.put(lab.here.path().join("*/app.conf"), target.clone()).await, ErrorKind::Usage);
+    assert!(twice.to_string().contains("would have the same place"), "{twice:?}");
+    let device = refused(lab.host.put("/dev/zero", target).await, ErrorKind::Local);
+    assert!(device.to_string().contains("is no file that can be put"), "{device:?}");
+    assert!(!lab.there("target").exists());
     Ok(())
 }
 

@@ -40,7 +40,8 @@ async fn a_wrong_password_is_asked_for_again_and_never_tried_twice() -> Result {
     assert_eq!(lab.host().sudo("id -un").await?.line()?, "root", "it is known from now on");
     let asked = answers.asked();
     assert_eq!((asked.len(), asked[0].as_str()), (3, "sudo password: "));
-    assert!(asked[1].starts_with("host: ") && asked[1].contains("wrong"), "{asked:?}");
+    assert!(asked[1].starts_with("host: ") && asked[1].contains("sudo says that the password is wrong"), "{asked:?}");
+    assert!(asked[2].contains("that one was wrong already"), "it was not tried again: {asked:?}");
     Ok(())
 }
 
@@ -128,9 +129,68 @@ async fn a_given_password_that_is_wrong_is_tried_once_and_an_error() -> Result {
     for _ in 0..2 {
         let error = refused(lab.host().sudo("id -un; true").await, ErrorKind::Sudo);
         let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
-        assert!(matches!(source, Some(SudoRefusal::PasswordWrong | SudoRefusal::PasswordNeeded)), "{error:?}");
+        assert_eq!(source, Some(&SudoRefusal::PasswordWrong), "{error:?}");
         assert!(!block(&error).contains("not-the-password") && !lab.everything_told().contains("not-the-password"));
     }
+    Ok(())
+}
+
+/// A person who takes the time until somebody lets them answer.
+#[derive(Debug, Clone)]
+struct Slow {
+    answers: Answers,
+    let_go: std::sync::Arc<tokio::sync::Semaphore>,
+}
+
+impl fabrs::transport::Ask for Slow {
+    fn line<'a>(&'a self, question: &'a str) -> futures::future::BoxFuture<'a, fabrs::Result<String>> {
+        self.answers.line(question)
+    }
+
+    fn secret<'a>(&'a self, question: &'a str) -> futures::future::BoxFuture<'a, fabrs::Result<Secret>> {
+        Box::pin(async {
+            drop(self.let_go.acquire().await);
+            self.answers.secret(question).await
+        })
+    }
+
+    fn available(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_spawned_while_a_person_thinks_holds_up_nobody() -> Result {
+    let let_go = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let slow = Slow { answers: Answers::new([password().expose()]), let_go: std::sync::Arc::clone(&let_go) };
+    let Some(lab) = Lab::of(Account::Sudo, |builder| builder.ask(slow)) else { return Ok(()) };
+    let host = lab.host();
+    let first = host.sudo("id -un; true").spawn()?;
+    let in_the_background = host.sudo("id -un; echo spawned").spawn()?;
+    let others = async {
+        let_go.add_permits(1);
+        host.sudo("id -un; echo awaited").await
+    };
+    let awaited = crate::support::soon(others).await?;
+    assert_eq!(awaited.tail(1)?, "awaited");
+    assert_eq!(crate::support::soon(in_the_background).await?.tail(1)?, "spawned");
+    assert_eq!(crate::support::soon(first).await?.line()?, "root");
+    host.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slip_of_a_finger_is_tried_on_one_host_and_the_next_answer_is_for_all() -> Result {
+    if !Sshd::can(Capability::Sudo) {
+        return Ok(());
+    }
+    let sshd = Sshd::builder().users([Account::Sudo]).aliases(["web1", "web2", "web3"]).start();
+    let answers = Answers::new(["a slip", password().expose()]);
+    let client = client_of(&sshd, "").ask(answers.clone()).build();
+    let group = Group::of(&client, ["web1", "web2", "web3"])?;
+    group.each(|host| async move { host.sudo("id; true").await }).await.all_ok()?;
+    assert_eq!(answers.asked().len(), 2, "{:?}", answers.asked());
+    client.close().await;
     Ok(())
 }
 

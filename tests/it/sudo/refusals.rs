@@ -1,6 +1,8 @@
 //! That sudo does not run a command is an error of its own, which says why and what to do.
 
+use fabrs::event::Stream;
 use fabrs::prelude::*;
+use fabrs::transport::{Fake, FakeAnswer};
 use fabrs::{Connection, Error};
 use fabrs_testing::Account;
 
@@ -87,11 +89,16 @@ async fn an_unknown_user_is_told_in_sudo_s_words() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_without_sudo_is_told_apart_from_a_command_that_is_missing() -> Result {
+    let missing = FakeAnswer::code(127).then(Stream::Stderr, "sh: 1: sudo: not found\n");
+    let client = Client::builder().dial(Fake::new().on("sudo id", missing)).build();
+    let error = refused(client.connect("web1")?.sudo("id").await, ErrorKind::Sudo);
+    assert!(block(&error).contains("caused by: there is no sudo"), "{error:?}");
+
     let Some(lab) = Lab::of(Account::SudoFree, |builder| builder) else { return Ok(()) };
-    let missing = lab.host().sudo("no-such-program").warn().await?;
-    assert_ne!(missing.status()?.shell_code(), 0, "sudo ran, and found no such program");
-    let host = lab.host();
-    let outcome = host.run("PATH=/nowhere; sudo -n true").warn().await?;
-    assert_eq!(outcome.status()?.shell_code(), 127, "a shell says 127 of what it does not find");
+    let output = lab.host().sudo("no-such-program").warn().await?;
+    assert_ne!(output.status()?.shell_code(), 0, "sudo ran, and found no such program");
+    let error =
+        refused(lab.host().sudo("sh -c 'echo it is not allowed to do this >&2; exit 1'").await, ErrorKind::Exit);
+    assert!(error.output().is_some(), "a command that refuses something is no refusal of sudo's");
     Ok(())
 }

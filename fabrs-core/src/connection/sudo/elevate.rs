@@ -1,5 +1,8 @@
 //! One command under sudo: first without a password, then, where sudo wants one, with it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 
@@ -9,11 +12,17 @@ use super::super::frame::{Form, FrameError};
 use super::super::recorder::take;
 use super::line::{Ask, Elevated};
 use super::passwords::{Passwords, Wanted};
-use super::talk::{Listener, Marks, Talk};
+use super::refusal::SudoRefusal;
+use super::talk::{Listener, Marks, SharedTalk, Talk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Output, Signal};
-use crate::secret::Secret;
 use crate::transport::Stdin;
+
+/// How long sudo, or PAM, may wait for an answer to a question that is not the one for the password.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many halves of [`PATIENCE`] sudo has to find a password wrong; PAM delays that by two seconds or three.
+const TICKS_TO_REFUSE: u32 = 5;
 
 /// Runs a command under sudo.
 ///
@@ -33,14 +42,26 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
     };
     let (mut recorder, captured) = announce(&spec, &line.shown);
     let wanted = Wanted { host: &host, command: &line.shown, in_shell: line.in_shell };
-    let mut password = passwords.known_to_be_needed(&client, wanted).await;
+    let mut candidate = passwords.known_to_be_needed(&client, wanted).await;
     loop {
         let marks = Marks { prompt: mark()?, ready: line.in_shell.then(|| ready.clone()) };
-        let attempt = attempt(&line, &marks, password.as_ref());
+        let attempt = attempt(&line, &marks, candidate.is_some());
+        let password = candidate.as_ref().map(|candidate| candidate.password.clone());
+        let turn = candidate.as_mut().and_then(|candidate| candidate.turn.take());
         let (listener, talk) = Listener::new(recorder, marks, password.clone());
         let listener = if spec.pty { listener.on_pty() } else { listener };
+        if let Some(password) = password {
+            let (passwords, host) = (Arc::clone(&passwords), host.clone());
+            Talk::when_taken(&talk, move || {
+                passwords.proven(&host, &password);
+                drop(turn);
+            });
+        }
         let running = launch(&spec, attempt, Box::new(listener.with_input(input.clone())))?;
-        let end = running.await;
+        let end = tokio::select! {
+            end = running => end,
+            refusal = unanswered(&talk) => return Err(refusal.into_error(&host, &line.shown).at(spec.location)),
+        };
         let Some((refusal, unfinished)) = Talk::refusal(&talk) else {
             return finish(&spec, &line.shown.into(), take(&captured), end);
         };
@@ -48,12 +69,29 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
         if !refusal.is_about_the_password() {
             return Err(refused(refusal.into_error(&host, &line.shown)));
         }
-        let next = passwords.next(&client, wanted, password.take(), refusal).await;
-        password = Some(next.map_err(refused)?);
+        candidate = Some(passwords.next(&client, wanted, candidate.take(), refusal).await.map_err(refused)?);
         let Some(again) = unfinished.into_recorder() else {
             return Err(Error::new(ErrorKind::Internal, "a command under sudo lost its recorder").on(&host));
         };
         recorder = again;
+    }
+}
+
+/// Waits until a question has stood for a while that is not the one for the password; meanwhile takes a password for good
+/// that was not asked for again, since a command that sudo starts itself may be silent for long.
+async fn unanswered(talk: &SharedTalk) -> SudoRefusal {
+    let mut stood = None;
+    let mut since_answer = 0;
+    loop {
+        tokio::time::sleep(PATIENCE / 2).await;
+        since_answer += u32::from(Talk::is_answered(talk));
+        if since_answer == TICKS_TO_REFUSE {
+            Talk::taken(talk);
+        }
+        match (Talk::question(talk), stood) {
+            (Some(now), Some(before)) if now == before => return now,
+            (now, _) => stood = now,
+        }
     }
 }
 
@@ -76,10 +114,10 @@ fn compose(spec: &Spec, ready: &str) -> Result<Elevated> {
     })
 }
 
-fn attempt(line: &Elevated, marks: &Marks, password: Option<&Secret>) -> Attempt {
-    let ask = if password.is_some() { Ask::By(&marks.prompt) } else { Ask::Never };
+fn attempt(line: &Elevated, marks: &Marks, has_password: bool) -> Attempt {
+    let ask = if has_password { Ask::By(&marks.prompt) } else { Ask::Never };
     // Where sudo starts the command itself and asks for nothing, there is nobody to tell that its input is over.
-    let stdin = if line.in_shell || password.is_some() { Stdin::Answers } else { Stdin::Empty };
+    let stdin = if line.in_shell || has_password { Stdin::Answers } else { Stdin::Empty };
     // KILL can't be passed on by sudo; our script takes HUP for it.
     Attempt {
         line: line.command(ask).into(),

@@ -1,14 +1,15 @@
-//! The passwords that sudo is given: one for all hosts, asked for once, and none twice where it was wrong.
+//! The passwords that sudo is given: one for all hosts, asked for once, proven on one, and none twice where it was wrong.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Mutex;
+use tokio::sync::OwnedMutexGuard;
 
 use super::refusal::SudoRefusal;
+use super::source::given;
 use crate::client::Client;
-use crate::config::PasswordFrom;
-use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
+use crate::config::Mode;
+use crate::error::Result;
 use crate::host::Host;
 use crate::secret::Secret;
 
@@ -18,19 +19,28 @@ const TRIES: usize = 3;
 /// The passwords of a run.
 #[derive(Debug, Default)]
 pub(super) struct Passwords {
-    /// Held while a question is asked, so that the answer for one host is there for the next.
     known: Mutex<Known>,
+    /// Held while a question is asked, and while a password that nobody has proven is tried: what comes of it is known to
+    /// the next, and a slip of a finger is one failed login and not one on each of a hundred hosts.
+    one_at_a_time: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
     /// What was given or typed first, by the user who logs in: it is tried on every host.
-    shared: HashMap<Option<String>, Secret>,
+    shared: HashMap<Option<String>, Shared>,
     /// What was typed for one host alone, after the shared one was wrong there.
     own: HashMap<Host, Secret>,
     wrong: HashMap<Host, Vec<Secret>>,
     /// Where sudo has asked: hosts, and commands that were given to it as plain words.
     needed: HashSet<(Host, Option<String>)>,
+}
+
+#[derive(Debug, Clone)]
+struct Shared {
+    password: Secret,
+    /// Whether sudo has taken it somewhere.
+    is_proven: bool,
 }
 
 /// For what a password is wanted.
@@ -48,14 +58,35 @@ impl Wanted<'_> {
     fn key(self) -> (Host, Option<String>) {
         (self.host.clone(), (!self.in_shell).then(|| self.command.to_owned()))
     }
+
+    fn user(self) -> Option<String> {
+        self.host.user().map(str::to_owned)
+    }
+}
+
+/// A password to try.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) password: Secret,
+    /// Held until it is known whether sudo takes it, where that is not known yet.
+    pub(super) turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl Passwords {
     /// Returns the password, where sudo has wanted one for this before.
-    pub(super) async fn known_to_be_needed(&self, client: &Client, wanted: Wanted<'_>) -> Option<Secret> {
-        let known = self.known.lock().await;
-        let needed = known.needed.contains(&wanted.key()) && client.settings().mode == crate::config::Mode::Run;
-        needed.then(|| known.untried(wanted.host)).flatten()
+    pub(super) async fn known_to_be_needed(&self, client: &Client, wanted: Wanted<'_>) -> Option<Candidate> {
+        let needed = self.known().needed.contains(&wanted.key()) && client.settings().mode == Mode::Run;
+        if needed { self.untried(wanted.host).await } else { None }
+    }
+
+    /// Notes that sudo has taken a password.
+    pub(super) fn proven(&self, host: &Host, password: &Secret) {
+        let user = host.user().map(str::to_owned);
+        if let Some(shared) = self.known().shared.get_mut(&user)
+            && shared.password.expose() == password.expose()
+        {
+            shared.is_proven = true;
+        }
     }
 
     /// Returns the password to try next, after sudo wanted one or found `wrong` to be so.
@@ -63,46 +94,102 @@ impl Passwords {
         &self,
         client: &Client,
         wanted: Wanted<'_>,
-        wrong: Option<Secret>,
+        wrong: Option<Candidate>,
         refusal: SudoRefusal,
-    ) -> Result<Secret> {
+    ) -> Result<Candidate> {
         let Wanted { host, command, .. } = wanted;
-        let mut known = self.known.lock().await;
+        self.note(wanted, wrong);
+        if let Some(candidate) = self.untried(host).await {
+            return Ok(candidate);
+        }
+        let turn = Arc::clone(&self.one_at_a_time).lock_owned().await;
+        // Another host's question may have been answered meanwhile.
+        if let Some(password) = self.known().untried(host) {
+            return Ok(Candidate { password, turn: Some(turn) });
+        }
+        let (is_first, tries) = {
+            let known = self.known();
+            (!known.shared.contains_key(&wanted.user()), known.wrong.get(host).map_or(0, Vec::len))
+        };
+        // What was given before is wrong here, even where this command found only that it needs one.
+        let refusal = if tries > 0 { SudoRefusal::PasswordWrong } else { refusal };
+        if is_first && let Some(password) = given(client).await? {
+            self.known().share(wanted.user(), &password);
+            return Ok(Candidate { password, turn: Some(turn) });
+        }
+        let mut question = question(host, tries);
+        for _ in tries..if client.ask().available() { TRIES } else { 0 } {
+            let password = client.ask().secret(&question).await.map_err(|error| error.on(host))?;
+            let mut known = self.known();
+            if !known.is_wrong(host, &password) {
+                known.keep(wanted, &password);
+                return Ok(Candidate { password, turn: Some(turn) });
+            }
+            // It would only be refused again, and counted against the account.
+            known.wrong.entry(host.clone()).or_default().push(password);
+            question = format!("{}: that one was wrong already; another: ", host.label());
+        }
+        Err(refusal.into_error(host, command))
+    }
+
+    fn note(&self, wanted: Wanted<'_>, wrong: Option<Candidate>) {
+        let mut known = self.known();
         known.needed.insert(wanted.key());
-        if let Some(wrong) = wrong {
-            known.wrong.entry(host.clone()).or_default().push(wrong);
+        if let Some(Candidate { password, .. }) = wrong
+            && !known.is_wrong(wanted.host, &password)
+        {
+            known.wrong.entry(wanted.host.clone()).or_default().push(password);
         }
-        if let Some(password) = known.untried(host) {
-            return Ok(password);
+    }
+
+    /// Returns a password that was not wrong on this host, in its turn where it is not proven yet.
+    async fn untried(&self, host: &Host) -> Option<Candidate> {
+        let password = self.known().untried(host)?;
+        if self.known().is_proven(host, &password) {
+            return Some(Candidate { password, turn: None });
         }
-        let user = host.user().map(str::to_owned);
-        let is_first = !known.shared.contains_key(&user);
-        if is_first && let Some(given) = given(client).await? {
-            known.shared.insert(user, given.clone());
-            // What was given for all hosts is wrong here already where it was tried under another user's name.
-            return known.untried(host).ok_or_else(|| refusal.into_error(host, command));
-        }
-        let tries = known.wrong.get(host).map_or(0, Vec::len);
-        if tries >= TRIES || !client.ask().available() {
-            return Err(refusal.into_error(host, command));
-        }
-        let password = client.ask().secret(&question(host, tries)).await.map_err(|error| error.on(host))?;
-        if is_first {
-            known.shared.insert(user, password.clone());
-        } else {
-            known.own.insert(host.clone(), password.clone());
-        }
-        Ok(password)
+        let turn = Arc::clone(&self.one_at_a_time).lock_owned().await;
+        // Whoever had the turn may have found it wrong, or proven it.
+        let password = self.known().untried(host)?;
+        let is_proven = self.known().is_proven(host, &password);
+        Some(Candidate { password, turn: (!is_proven).then_some(turn) })
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Known {
-    /// Returns a password that was not wrong on this host.
+    fn is_wrong(&self, host: &Host, password: &Secret) -> bool {
+        self.wrong.get(host).is_some_and(|wrong| wrong.iter().any(|wrong| wrong.expose() == password.expose()))
+    }
+
+    fn shared(&self, host: &Host) -> Option<&Shared> {
+        self.shared.get(&host.user().map(str::to_owned))
+    }
+
+    fn is_proven(&self, host: &Host, password: &Secret) -> bool {
+        self.shared(host).is_some_and(|shared| shared.is_proven && shared.password.expose() == password.expose())
+    }
+
     fn untried(&self, host: &Host) -> Option<Secret> {
-        let wrong = self.wrong.get(host).map(Vec::as_slice).unwrap_or_default();
-        let is_wrong = |password: &Secret| wrong.iter().any(|wrong| wrong.expose() == password.expose());
-        let user = host.user().map(str::to_owned);
-        [self.own.get(host), self.shared.get(&user)].into_iter().flatten().find(|known| !is_wrong(known)).cloned()
+        let shared = self.shared(host).map(|shared| &shared.password);
+        let mut all = self.own.get(host).into_iter().chain(shared);
+        all.find(|password| !self.is_wrong(host, password)).cloned()
+    }
+
+    fn share(&mut self, user: Option<String>, password: &Secret) {
+        self.shared.insert(user, Shared { password: password.clone(), is_proven: false });
+    }
+
+    /// Keeps what a person has typed: for all hosts, unless another is good on one of them.
+    fn keep(&mut self, wanted: Wanted<'_>, password: &Secret) {
+        if self.shared(wanted.host).is_some_and(|shared| shared.is_proven) {
+            self.own.insert(wanted.host.clone(), password.clone());
+        } else {
+            self.share(wanted.user(), password);
+        }
     }
 }
 
@@ -110,54 +197,6 @@ fn question(host: &Host, tries: usize) -> String {
     match (tries, host.user()) {
         (0, Some(user)) => format!("sudo password of {user}: "),
         (0, None) => "sudo password: ".to_owned(),
-        _ => format!("{}: sudo says that the password is wrong; its own: ", host.label()),
-    }
-}
-
-/// Returns the password that was given to the run, where one was.
-async fn given(client: &Client) -> Result<Option<Secret>> {
-    if let Some(password) = client.sudo_password() {
-        return Ok(Some(password.clone()));
-    }
-    match client.settings().sudo_password.clone() {
-        PasswordFrom::Person => Ok(None),
-        PasswordFrom::Variable(name) => Ok(crate::config::Variables::look_up(&name).map(Secret::new)),
-        PasswordFrom::File(path) => {
-            use std::os::unix::fs::PermissionsExt;
-
-            let read = || Ok((std::fs::metadata(&path)?.permissions().mode(), std::fs::read_to_string(&path)?));
-            let (mode, text) = read().map_err(|source: std::io::Error| {
-                let text = format!("could not read the file with the sudo password, `{}`", path.display());
-                Error::new(ErrorKind::Usage, text).caused_by(source)
-            })?;
-            if mode & 0o077 != 0 {
-                let text = format!("others can read the sudo password in `{}`: `chmod 600` it", path.display());
-                client.sink().event(&Event::Warning { host: None, text: &text });
-            }
-            first_line(&text, &path.display().to_string()).map(Some)
-        }
-        PasswordFrom::Command(line) => {
-            let mut command = tokio::process::Command::new("sh");
-            command.arg("-c").arg(&line).stdin(std::process::Stdio::null()).kill_on_drop(true);
-            let failed =
-                || Error::new(ErrorKind::Local, format!("`{line}`, which is to print the sudo password, failed"));
-            let output = command.output().await.map_err(|source| failed().caused_by(source))?;
-            if !output.status.success() {
-                return Err(failed().caused_by(Ended(output.status)));
-            }
-            first_line(&String::from_utf8_lossy(&output.stdout), &line).map(Some)
-        }
-    }
-}
-
-/// How a command ended that was to print the password.
-#[derive(Debug, thiserror::Error)]
-#[error("it ended with {0}")]
-struct Ended(std::process::ExitStatus);
-
-fn first_line(text: &str, from: &str) -> Result<Secret> {
-    match text.lines().next().filter(|line| !line.is_empty()) {
-        Some(line) => Ok(Secret::new(line.to_owned())),
-        None => Err(Error::new(ErrorKind::Usage, format!("there is no sudo password in `{from}`"))),
+        _ => format!("{}: sudo says that the password is wrong; another: ", host.label()),
     }
 }

@@ -33,14 +33,11 @@ pub enum SudoRefusal {
 
 /// What sudo says when it needs a password and was told not to ask: of C sudo since 1.8, of its older versions, and of
 /// sudo-rs.
-pub(super) const PASSWORD_NEEDED: [&str; 3] = [
+const PASSWORD_NEEDED: [&str; 3] = [
     "sudo: a password is required\n",
     "sudo: sorry, a password is required to run sudo\n",
     "sudo: interactive authentication is required\n",
 ];
-
-/// What sudo says when it wants a terminal.
-pub(super) const TERMINAL_NEEDED: &str = "sudo: sorry, you must have a tty to run sudo\n";
 
 impl SudoRefusal {
     /// Reads what sudo said, in the C locale, before it ended without running the command.
@@ -55,8 +52,8 @@ impl SudoRefusal {
             Self::PasswordNeeded
         } else if has(&["incorrect password attempt", "incorrect authentication attempt"]) {
             Self::PasswordWrong
-        } else if has(&["not in the sudoers file", "may not run sudo", "is not allowed to"]) {
-            Self::NotAllowed(first_line(said))
+        } else if let Some(line) = said.lines().find(|line| is_not_allowed(line)) {
+            Self::NotAllowed(first_line(line))
         } else if has(&["you must have a tty", "no tty present"]) {
             Self::NoTerminal
         } else if has(&["sudo: not found", "sudo: command not found"]) {
@@ -92,6 +89,15 @@ impl SudoRefusal {
     }
 }
 
+/// Tells whether sudo says in this line that a user may not do this: the whole form of it, since a command may well say
+/// that something is not allowed.
+fn is_not_allowed(line: &str) -> bool {
+    (line.starts_with("Sorry, user ")
+        && (line.contains(" is not allowed to execute '") || line.contains(" may not run sudo on ")))
+        || line.contains(" is not in the sudoers file")
+        || line.starts_with("sudo: I'm sorry ")
+}
+
 /// Returns the first line that says something, without the name of the program; what a server sends is shown with its
 /// control characters escaped.
 fn first_line(said: &str) -> String {
@@ -115,6 +121,10 @@ mod tests {
     #[test]
     fn what_sudo_says_is_told_apart() {
         case("sudo: a password is required\n", &SudoRefusal::PasswordNeeded);
+        case(
+            "sudo: unable to resolve host a: Name or service not known\nsudo: a password is required\n",
+            &SudoRefusal::PasswordNeeded,
+        );
         case("sudo: interactive authentication is required\n", &SudoRefusal::PasswordNeeded);
         case("Sorry, try again.\nsudo: 1 incorrect password attempt\n", &SudoRefusal::PasswordWrong);
         case("sudo: sorry, you must have a tty to run sudo\n", &SudoRefusal::NoTerminal);

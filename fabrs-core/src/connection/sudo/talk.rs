@@ -1,11 +1,12 @@
 //! The talk with sudo before a command begins: its prompt is answered, and none of its words reach the output.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
 use super::super::recorder::Recorder;
-use super::refusal::{PASSWORD_NEEDED, SudoRefusal, TERMINAL_NEEDED};
+use super::refusal::SudoRefusal;
 use crate::event::Stream;
 use crate::output::ExitStatus;
 use crate::secret::Secret;
@@ -26,11 +27,15 @@ pub(super) struct Marks {
 }
 
 /// What came of a talk.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Talk {
     said: Vec<u8>,
     asked: usize,
+    /// What it means that something is asked and waits for an answer that is not the password.
+    question: Option<SudoRefusal>,
     unfinished: Option<Unfinished>,
+    /// What is done as soon as sudo is known to have taken the password; dropped with the talk where it has not.
+    when_taken: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// A talk that its listener fills and the command's future reads.
@@ -58,10 +63,39 @@ impl Drop for Unfinished {
 }
 
 impl Talk {
+    /// Returns what it means that something is asked and not answered.
+    pub(super) fn question(talk: &SharedTalk) -> Option<SudoRefusal> {
+        lock(talk).question.clone()
+    }
+
+    /// Tells whether the password was written, and not asked for again so far.
+    pub(super) fn is_answered(talk: &SharedTalk) -> bool {
+        lock(talk).asked == 1
+    }
+
+    /// Does this as soon as sudo is known to have taken the password.
+    pub(super) fn when_taken(talk: &SharedTalk, then: impl FnOnce() + Send + 'static) {
+        lock(talk).when_taken = Some(Box::new(then));
+    }
+
+    /// Notes that sudo has taken the password.
+    pub(super) fn taken(talk: &SharedTalk) {
+        let then = lock(talk).when_taken.take();
+        if let Some(then) = then {
+            then();
+        }
+    }
+
+    fn say(&mut self, bytes: &[u8]) {
+        let room = LONGEST.saturating_sub(self.said.len()).min(bytes.len());
+        self.said.extend_from_slice(bytes.get(..room).unwrap_or_default());
+    }
+
     /// Returns why sudo did not run the command, and what is left of the attempt; nothing where it did.
     pub(super) fn refusal(talk: &SharedTalk) -> Option<(SudoRefusal, Unfinished)> {
         let mut talk = lock(talk);
         let unfinished = talk.unfinished.take()?;
+        talk.when_taken = None;
         let refusal = match talk.asked {
             // It asks again only if it did not like the answer.
             2.. => SudoRefusal::PasswordWrong,
@@ -83,7 +117,6 @@ enum Phase {
 }
 
 /// Listens to a command under sudo, answers its prompt, and passes on what is the command's.
-#[derive(Debug)]
 pub(super) struct Listener {
     recorder: Option<Recorder>,
     talk: SharedTalk,
@@ -162,9 +195,12 @@ impl Listener {
             }
         }
         // PAM may ask for more than the password: a code, or a new password for one that has expired.
-        if self.password.is_some() && is_question(&self.held) {
-            answer.end();
-        }
+        let question = self.password.as_ref().and_then(|_| question(&self.held));
+        let means = |question| match SudoRefusal::read(&self.held) {
+            expired @ SudoRefusal::Expired(_) => expired,
+            _ => SudoRefusal::Other(format!("it asks `{question}`, and there is no answer to that")),
+        };
+        lock(&self.talk).question = question.map(means);
         let excess = self.held.len().saturating_sub(LONGEST);
         self.held.drain(..excess);
     }
@@ -194,18 +230,19 @@ impl Listener {
 
     /// Goes through what sudo may have said where no shell of ours tells when the command begins.
     fn perhaps(&mut self, answer: &mut Answer) {
-        let could_be = |said: &[u8]| said.starts_with(&self.held) || self.held.starts_with(said);
-        let refused = match self.password {
-            None => PASSWORD_NEEDED.iter().chain([&TERMINAL_NEEDED]).any(|said| could_be(said.as_bytes())),
-            Some(_) => could_be(&[TRY_AGAIN, self.marks.prompt.as_bytes()].concat()),
+        let again = [TRY_AGAIN, self.marks.prompt.as_bytes()].concat();
+        let could_be_sudo = match self.password {
+            None => self.held.len() < LONGEST && only_sudo_speaks(&self.held),
+            Some(_) => again.starts_with(&self.held) || self.held.starts_with(&again),
         };
-        if refused {
+        if could_be_sudo {
             if find(&self.held, self.marks.prompt.as_bytes()).is_some() {
                 lock(&self.talk).asked += 1;
             }
             return;
         }
         self.phase = Phase::Runs;
+        Talk::taken(&self.talk);
         let held = std::mem::take(&mut self.held);
         self.runs(&held, answer);
     }
@@ -214,8 +251,7 @@ impl Listener {
     fn runs(&mut self, bytes: &[u8], answer: &mut Answer) {
         if self.marks.ready.is_none() {
             let mut talk = lock(&self.talk);
-            let room = LONGEST.saturating_sub(talk.said.len()).min(bytes.len());
-            talk.said.extend_from_slice(bytes.get(..room).unwrap_or_default());
+            talk.say(bytes);
             // Taught insults, it says something else before it asks again.
             if self.password.is_some() && find(bytes, self.marks.prompt.as_bytes()).is_some() {
                 talk.asked += 1;
@@ -227,12 +263,14 @@ impl Listener {
     fn take_said(&mut self, at: usize, mark: usize) {
         let rest = self.held.split_off(at + mark);
         self.held.truncate(at);
-        lock(&self.talk).said.append(&mut self.held);
+        lock(&self.talk).say(&self.held);
         self.held = rest;
     }
 
     fn begin(&mut self, answer: &mut Answer) {
         self.phase = Phase::Runs;
+        lock(&self.talk).question = None;
+        Talk::taken(&self.talk);
         if let Some(input) = self.input.take() {
             if !input.is_empty() {
                 answer.write(input);
@@ -251,17 +289,31 @@ impl Listener {
             (Phase::Before, _) => true,
             (Phase::Runs, Some(_)) => false,
             // Only a command that wrote nothing else, and ended as sudo does, can be one that sudo ended.
-            (Phase::Perhaps, _) => *status == ExitStatus::Code(1) && !self.held.is_empty() && !self.written,
-            (Phase::Runs, None) => match (status, SudoRefusal::read(&talk.said)) {
-                // To change a password it writes to both streams.
-                (ExitStatus::Code(1), SudoRefusal::Expired(_)) => true,
-                (ExitStatus::Code(1), refusal) => {
-                    !self.written && (talk.asked > 1 || matches!(refusal, SudoRefusal::NotAllowed(_)))
+            (Phase::Perhaps | Phase::Runs, _) => {
+                let refusal = SudoRefusal::read(&[talk.said.as_slice(), &self.held].concat());
+                match (status, refusal) {
+                    // To change a password it writes to both streams.
+                    (ExitStatus::Code(1), SudoRefusal::Expired(_)) => true,
+                    (ExitStatus::Code(1), SudoRefusal::Other(_)) => !self.written && talk.asked > 1,
+                    (ExitStatus::Code(1), SudoRefusal::Missing) => false,
+                    (ExitStatus::Code(1), _) | (ExitStatus::Code(127), SudoRefusal::Missing) => !self.written,
+                    _ => false,
                 }
-                (ExitStatus::Code(127), SudoRefusal::Missing) => !self.written,
-                _ => false,
-            },
+            }
         }
+    }
+}
+
+/// Shows how far it is, and nothing of what was said.
+impl fmt::Debug for Talk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Talk").field("asked", &self.asked).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").field("phase", &self.phase).field("talk", &self.talk).finish_non_exhaustive()
     }
 }
 
@@ -287,11 +339,12 @@ impl Receive for Listener {
     fn ended(&mut self, end: &End) {
         if self.was_refused(end) {
             let mut talk = lock(&self.talk);
-            talk.said.append(&mut self.held);
+            talk.say(&self.held);
             let recorder = self.recorder.take();
             talk.unfinished = Some(Unfinished { recorder, end: end.clone() });
             return;
         }
+        Talk::taken(&self.talk);
         let held = std::mem::take(&mut self.held);
         if self.phase == Phase::Perhaps {
             self.pass_on(self.stream, &held, &mut Answer::default());
@@ -302,9 +355,18 @@ impl Receive for Listener {
     }
 }
 
-/// Tells whether a text ends in a question that waits for its answer.
-fn is_question(text: &[u8]) -> bool {
-    matches!(text.trim_ascii_end().last(), Some(b':' | b'?')) && text.last() != Some(&b'\n')
+/// Returns the question that a text ends in, where it waits for its answer: what sudo itself reports is none, and comes in
+/// pieces.
+fn question(text: &[u8]) -> Option<String> {
+    let last = text.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_one = matches!(last.trim_ascii_end().last(), Some(b':' | b'?')) && !last.starts_with(b"sudo");
+    is_one.then(|| String::from_utf8_lossy(last).trim().escape_debug().to_string())
+}
+
+/// Tells whether a text is only what sudo reports, each line under its name; the last may not be whole yet.
+fn only_sudo_speaks(text: &[u8]) -> bool {
+    const NAME: &[u8] = b"sudo: ";
+    text.split_inclusive(|byte| *byte == b'\n').all(|line| line.starts_with(NAME) || NAME.starts_with(line))
 }
 
 fn find(text: &[u8], mark: &[u8]) -> Option<usize> {
@@ -313,4 +375,93 @@ fn find(text: &[u8], mark: &[u8]) -> Option<usize> {
 
 fn lock(talk: &SharedTalk) -> MutexGuard<'_, Talk> {
     talk.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::event::{Capture, Sink};
+    use crate::host::Host;
+
+    const PROMPT: &str = "fabrs-prompt";
+    const READY: &str = "fabrs-ready";
+
+    /// What came of a talk: why sudo refused, what was shown as the command's, and how often something was written.
+    type Came = (Option<SudoRefusal>, String, (usize, bool));
+
+    /// Lets an attempt hear a text on stderr, cut at one place, and then end.
+    fn hear(in_shell: bool, password: Option<&str>, said: &str, cut: usize, code: u32) -> Came {
+        let told = Arc::new(Capture::default());
+        let sink: Arc<dyn Sink> = Arc::<Capture>::clone(&told);
+        let (recorder, _) = Recorder::new(Host::local(), "line".into(), sink, super::super::super::Hide::Nothing, 1024);
+        let marks = Marks { prompt: PROMPT.to_owned(), ready: in_shell.then(|| READY.to_owned()) };
+        let (mut listener, talk) = Listener::new(recorder, marks, password.map(|text| Secret::new(text.to_owned())));
+        let mut answer = Answer::default();
+        let (one, other) = said.as_bytes().split_at(cut.min(said.len()));
+        for piece in [one, other] {
+            listener.receive(Stream::Stderr, piece, &mut answer);
+        }
+        listener.ended(&End { how: How::Exited(ExitStatus::Code(code)), elapsed: Duration::ZERO });
+        let shown =
+            told.of("lines").iter().map(|event| event["text"].as_str().unwrap_or_default().to_owned()).collect();
+        (Talk::refusal(&talk).map(|(refusal, _)| refusal), shown, answer.told())
+    }
+
+    #[track_caller]
+    fn case(in_shell: bool, password: Option<&str>, said: &str, code: u32, expected: &Came) {
+        for cut in 0..=said.len() {
+            assert_eq!(&hear(in_shell, password, said, cut, code), expected, "{said:?} cut at {cut}");
+        }
+    }
+
+    /// What sudo says first on a host that does not know its own name.
+    const NAMELESS: &str = "sudo: unable to resolve host web1: Name or service not known\n";
+
+    #[test]
+    fn that_sudo_wants_a_password_is_heard_behind_what_else_it_reports_and_not_shown() {
+        let needed = (Some(SudoRefusal::PasswordNeeded), String::new(), (0, false));
+        for first in ["", NAMELESS] {
+            let said = format!("{first}sudo: a password is required\n");
+            case(false, None, &said, 1, &needed);
+            case(true, None, &said, 1, &needed);
+        }
+    }
+
+    #[test]
+    fn a_prompt_is_answered_once_behind_what_else_sudo_reports() {
+        let said = format!("{NAMELESS}{PROMPT}{READY}out\n");
+        case(true, Some("secret"), &said, 0, &(None, "out\n".to_owned(), (1, true)));
+        let said = format!("{NAMELESS}{PROMPT}out\n");
+        case(false, Some("secret"), &said, 0, &(None, "out\n".to_owned(), (1, true)));
+    }
+
+    #[test]
+    fn a_second_prompt_is_not_answered_and_means_that_the_password_is_wrong() {
+        let wrong = (Some(SudoRefusal::PasswordWrong), String::new(), (1, true));
+        let said = format!("{PROMPT}Sorry, try again.\n{PROMPT}");
+        case(true, Some("secret"), &said, 1, &wrong);
+        case(false, Some("secret"), &said, 1, &wrong);
+    }
+
+    #[test]
+    fn what_a_command_says_and_how_it_ends_is_its_own() {
+        let said = "crontab: user ann is not allowed to use this program\n";
+        case(false, None, said, 1, &(None, said.to_owned(), (0, false)));
+        let said = "sudo: it only looks like it\n";
+        case(false, None, said, 0, &(None, said.to_owned(), (0, false)));
+        let said = format!("{READY}sudo: a password is required\n");
+        let shown = "sudo: a password is required\n".to_owned();
+        case(true, None, &said, 1, &(None, shown, (0, true)));
+    }
+
+    #[test]
+    fn a_question_is_one_only_where_somebody_else_than_sudo_waits() {
+        assert_eq!(question(b"Verification code: ").as_deref(), Some("Verification code:"));
+        assert_eq!(question(b"lecture\nLDAP \x1b[1mPassword: ").as_deref(), Some("LDAP \\u{1b}[1mPassword:"));
+        for none in ["sudo: ", "sudo: unable to resolve host web1: ", "it boils down to:\n", "", "Password"] {
+            assert_eq!(question(none.as_bytes()), None, "{none}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use memchr::memmem;
 use tempfile::NamedTempFile;
 
 use super::super::watch::Watch;
@@ -12,9 +13,6 @@ use super::script::CONTENT;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Stream;
 use crate::transport::Answer;
-
-/// A line longer than this is not the one that says what comes.
-const LONGEST: usize = 256;
 
 /// One file on its way to its place on this machine.
 #[derive(Debug, Clone)]
@@ -68,12 +66,25 @@ impl Arrival {
 }
 
 impl State {
-    /// Reads the line that says what comes, and opens a file beside the place.
-    fn begin(&mut self) -> Result<()> {
-        let line = String::from_utf8_lossy(&self.head).into_owned();
-        let Some((mode, size)) = line.trim_end().strip_prefix(CONTENT).and_then(|rest| rest.split_once(' ')) else {
-            return Ok(());
+    /// Looks for the line that says what comes, behind what a login may print; returns what is behind it.
+    fn find_head(&mut self, bytes: &[u8]) -> Option<(String, Vec<u8>)> {
+        self.head.extend_from_slice(bytes);
+        let Some(start) = memmem::find(&self.head, CONTENT.as_bytes()) else {
+            // What is kept is enough for a mark that comes in pieces.
+            self.head.drain(..self.head.len().saturating_sub(CONTENT.len()));
+            return None;
         };
+        let line = self.head.get(start + CONTENT.len()..)?;
+        let end = memchr::memchr(b'\n', line)?;
+        let (line, rest) = line.split_at(end);
+        let found = (String::from_utf8_lossy(line).into_owned(), rest.get(1..).unwrap_or_default().to_vec());
+        self.head = Vec::new();
+        Some(found)
+    }
+
+    /// Opens a file beside the place, for what the line says.
+    fn begin(&mut self, line: &str) -> Result<NamedTempFile> {
+        let (mode, size) = line.split_once(' ').unwrap_or_default();
         self.expected = size.trim().parse().unwrap_or(u64::MAX);
         let mode = self.mode.or(u32::from_str_radix(mode, 8).ok()).unwrap_or(0o644) & 0o777;
         let folder = match self.place.parent() {
@@ -86,30 +97,23 @@ impl State {
             file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
             Ok(file)
         };
-        self.file = Some(open().map_err(|source| not_written(&self.place, source))?);
-        Ok(())
+        open().map_err(|source| not_written(&self.place, source))
     }
 
-    fn take(&mut self, mut bytes: &[u8]) -> Result<()> {
-        if self.file.is_none() {
-            let end = bytes.iter().position(|byte| *byte == b'\n');
-            let (head, rest) = bytes.split_at(end.map_or(bytes.len(), |end| end + 1));
-            self.head.extend_from_slice(head);
-            if end.is_none() || self.head.len() > LONGEST {
-                return Ok(());
-            }
-            self.begin()?;
-            self.head.clear();
-            bytes = rest;
-        }
+    fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        let found;
+        let content = if self.file.is_some() {
+            bytes
+        } else {
+            let Some((line, rest)) = self.find_head(bytes) else { return Ok(()) };
+            self.file = Some(self.begin(&line)?);
+            found = rest;
+            &found
+        };
+        self.arrived += content.len() as u64;
         match &mut self.file {
-            Some(file) => {
-                self.arrived += bytes.len() as u64;
-                file.write_all(bytes).map_err(|source| not_written(&self.place, source))
-            }
-            // A login that greets says something before.
-            None if bytes.is_empty() => Ok(()),
-            None => self.take(bytes),
+            Some(file) => file.write_all(content).map_err(|source| not_written(&self.place, source)),
+            None => Ok(()),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! [`Get`]: files on their way from a host.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::panic::Location;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -117,12 +118,28 @@ async fn get_all(spec: &Arc<Spec>) -> Result<Vec<(String, bool)>> {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|source| spec.not_utf8(source));
         let (folder, below) = (text(folder)?, text(below)?);
         let below = below.trim_start_matches("./");
-        let (path, named) = if folder.is_empty() {
-            (below.to_owned(), base_name(below).to_owned())
+        let (path, named, below) = if folder.is_empty() {
+            (below.to_owned(), base_name(below).to_owned(), base_name(below))
         } else {
-            (format!("{}/{below}", folder.trim_end_matches('/')), format!("{}/{below}", base_name(&folder)))
+            let named = match base_name(&folder) {
+                "" | "." | ".." | "~" => below.to_owned(),
+                name => format!("{name}/{below}"),
+            };
+            (format!("{}/{below}", folder.trim_end_matches('/')), named, below)
         };
+        // The host says what is in a folder, and a name of its choice must not lead out of ours.
+        let leads_out = |name: &str| Path::new(name).components().any(|part| !matches!(part, Component::Normal(_)));
+        if leads_out(&named) || leads_out(below) {
+            let text = format!("`{path}` of the host would be written outside of where it belongs");
+            return Err(Error::new(ErrorKind::File, text).or_on(spec.connection.host()).at(spec.location));
+        }
         files.push((path, spec.local(&named, Some(below))));
+    }
+    let mut places = HashSet::new();
+    if let Some((path, to)) = files.iter().find(|(_, to)| !places.insert(to.clone())) {
+        let text = format!("`{path}` and another file would both be written to `{}`", to.display());
+        let error = Error::new(ErrorKind::Usage, text).hint("`{path}` tells them apart");
+        return Err(error.or_on(spec.connection.host()).at(spec.location));
     }
     let gets = files.into_iter().map(|(path, to)| Arc::clone(spec).get_one(path, to));
     futures::stream::iter(gets).buffered(AT_ONCE).try_collect().await

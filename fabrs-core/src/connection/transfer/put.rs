@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::super::{Connection, Hide};
 use super::lazy::Lazy;
-use super::source::{Item, Source};
+use super::source::{Item, Source, Sum};
 use super::{AT_ONCE, Changes, failed, script};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -21,6 +21,8 @@ use crate::host::Host;
 use crate::shell::ShellLine;
 use crate::transport::Effect;
 
+/// How many folders are made by one command.
+const FOLDERS_AT_ONCE: usize = 200;
 /// How many pieces of a file may wait for the network.
 const WAITING: usize = 4;
 
@@ -40,6 +42,7 @@ struct Spec {
     source: Source,
     target: String,
     attributes: script::Attributes,
+    preserves_mode: bool,
     elevated: bool,
     location: &'static Location<'static>,
 }
@@ -58,12 +61,27 @@ impl Put {
         location: &'static Location<'static>,
     ) -> Self {
         let attributes = script::Attributes::default();
-        Self(Lazy::Made(Box::new(Spec { connection, source, target, attributes, elevated: false, location })))
+        // Nothing said is the directory of the connection, or the home.
+        let target = if target.is_empty() { "./".to_owned() } else { target };
+        Self(Lazy::Made(Box::new(Spec {
+            connection,
+            source,
+            target,
+            attributes,
+            preserves_mode: false,
+            elevated: false,
+            location,
+        })))
     }
 
     /// Gives the files this mode: `0o644`. By default one that is replaced keeps its own, and a new one has `0o644`.
     pub fn mode(self, mode: u32) -> Self {
         Self(self.0.changed(|spec| spec.attributes.mode = Some(mode)))
+    }
+
+    /// Gives each file the mode that it has here.
+    pub fn preserve_mode(self) -> Self {
+        Self(self.0.changed(|spec| spec.preserves_mode = true))
     }
 
     /// Gives the files to this user, by name or number: for who may do that.
@@ -92,7 +110,7 @@ impl Future for Put {
 
 async fn put(spec: Arc<Spec>) -> Result<Changes> {
     let source = spec.source.clone();
-    let items = blocking(move || source.items()).await.map_err(|error| spec.error(error))?;
+    let items = blocking(move || source.distinct_items()).await.map_err(|error| spec.error(error))?;
     spec.make_folders(&items).await?;
     let of_items: Vec<_> = items.into_iter().map(|item| Arc::clone(&spec).put_one(item)).collect();
     let files: Vec<Option<(String, bool)>> = futures::stream::iter(of_items).buffered(AT_ONCE).try_collect().await?;
@@ -125,8 +143,12 @@ impl Spec {
                 let error = Error::new(ErrorKind::Usage, format!("bytes have no name of their own for `{target}`"));
                 return Err(self.error(error.hint("name the file")));
             }
+            let mut attributes = self.attributes.clone();
+            if self.preserves_mode {
+                attributes.mode = item.content.mode().or(attributes.mode);
+            }
             let what = self.what(&item, &target);
-            let line = script::put(&target, name, &sum, &self.attributes);
+            let line = script::put(&target, name, &sum, &attributes);
             let line = line.map_err(|source| {
                 self.error(Error::new(ErrorKind::Usage, format!("`{target}` can't be sent")).caused_by(source))
             })?;
@@ -134,7 +156,7 @@ impl Spec {
             let command = self.connection.only_placed().command(ShellLine::raw(line), Effect::Changes, self.location);
             let command = command.called(&what).on_cue(script::SEND, pieces).hide(Hide::Both);
             let command = if self.elevated { command.sudo() } else { command };
-            let (output, sent) = tokio::join!(command, send(item.content.clone(), sender));
+            let (output, sent) = tokio::join!(command, send(item.content.clone(), sum, sender));
             let output = match (output, sent) {
                 // That the host found it too short says less than why.
                 (Err(_), Err(error)) => return Err(self.error(error)),
@@ -144,11 +166,13 @@ impl Spec {
             if output.is_planned() {
                 return Ok(None);
             }
-            let said = output.stdout()?.into_owned();
-            let last = said.lines().last().unwrap_or_default();
-            match (last.strip_prefix(script::DONE), last.strip_prefix(script::SAME)) {
-                (Some(path), _) => Ok(Some((path.to_owned(), true))),
-                (None, Some(path)) => Ok(Some((path.to_owned(), false))),
+            // The path behind it may have line ends of its own.
+            let said = output.stdout()?;
+            let said_last = |mark: &str| said.rfind(mark).map(|at| said.get(at + mark.len()..).unwrap_or_default());
+            let path = |rest: &str| rest.strip_suffix('\n').unwrap_or(rest).to_owned();
+            match (said_last(script::DONE), said_last(script::SAME)) {
+                (Some(rest), _) => Ok(Some((path(rest), true))),
+                (None, Some(rest)) => Ok(Some((path(rest), false))),
                 (None, None) => Err(self.error(Error::new(ErrorKind::File, format!("could not {what}")))),
             }
         }
@@ -169,17 +193,18 @@ impl Spec {
                 folders.push(folder);
             }
         }
-        if folders.is_empty() {
-            return Ok(());
+        // One argument of a program has a limit, and the line is one.
+        for some in folders.chunks(FOLDERS_AT_ONCE) {
+            let line = script::folders(some).map_err(|source| {
+                self.error(Error::new(ErrorKind::Usage, format!("`{target}` can't be sent")).caused_by(source))
+            })?;
+            let what = format!("make the folder {target}");
+            let command = self.connection.only_placed().command(ShellLine::raw(line), Effect::Changes, self.location);
+            let command = command.called(&what).hide(Hide::Both);
+            let command = if self.elevated { command.sudo() } else { command };
+            command.await.map(drop).map_err(|error| failed(format!("could not {what}"), &error))?;
         }
-        let line = script::folders(&folders).map_err(|source| {
-            self.error(Error::new(ErrorKind::Usage, format!("`{target}` can't be sent")).caused_by(source))
-        })?;
-        let what = format!("make the folder {target}");
-        let command = self.connection.only_placed().command(ShellLine::raw(line), Effect::Changes, self.location);
-        let command = command.called(&what).hide(Hide::Both);
-        let command = if self.elevated { command.sudo() } else { command };
-        command.await.map(drop).map_err(|error| failed(format!("could not {what}"), &error))
+        Ok(())
     }
 
     /// Says in words what is done with a file.
@@ -195,8 +220,8 @@ impl Spec {
 }
 
 /// Sends a content to whoever takes it.
-async fn send(content: Source, to: mpsc::Sender<Bytes>) -> Result<()> {
-    blocking(move || content.send(&to)).await
+async fn send(content: Source, sum: Sum, to: mpsc::Sender<Bytes>) -> Result<()> {
+    blocking(move || content.send(&sum, &to)).await
 }
 
 /// Runs what waits for a disk on a thread where it may.

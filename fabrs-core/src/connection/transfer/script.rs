@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::source::Sum;
-use crate::shell::{ShellLineError, quote};
+use crate::shell::{ShellLineError, quote, quote_path};
 
 /// Begins what a script says about itself.
 pub(super) const SAYS: &str = "fabrs: ";
@@ -28,21 +28,11 @@ pub(super) struct Attributes {
     pub(super) group: Option<String>,
 }
 
-/// Returns a path as a word for the shell, with a leading `~/` left to it and a leading `-` no option.
-fn word(path: &str) -> Result<String, ShellLineError> {
-    match path.strip_prefix("~/") {
-        Some("") => Ok("~/".to_owned()),
-        Some(rest) => Ok(format!("~/{}", quote(rest)?)),
-        None if path == "~" => Ok(path.to_owned()),
-        None if path.starts_with('-') => Ok(format!("./{}", quote(path)?)),
-        None => Ok(quote(path)?.into_owned()),
-    }
-}
-
 /// Returns the script that takes a file on its standard input, unless the target has the same content.
 ///
-/// It works in a temporary file beside the target, which is gone whatever happens, and ends with a rename: the target has
-/// the old content or the new one. A target that is a symlink keeps it, and what it leads to is replaced. What was there
+/// It works in a temporary folder beside the target, which nobody else may look into and which is gone afterwards, and ends
+/// with a rename: the target has the old content or the new one. Whoever owns the folder around it can't swap the file,
+/// since it is only named from inside. A target that is a symlink keeps it, and what it leads to is replaced. What was there
 /// keeps its mode and, as far as whoever runs this may say so, its owner.
 pub(super) fn put(target: &str, name: &str, sum: &Sum, attributes: &Attributes) -> Result<String, ShellLineError> {
     let mut script = format!(
@@ -51,42 +41,55 @@ pub(super) fn put(target: &str, name: &str, sum: &Sum, attributes: &Attributes) 
          if [ -L \"$t\" ]; then t=$(readlink -f -- \"$t\") || fail \"the symlink $t leads nowhere\"; fi\n\
          [ -d \"$t\" ] && fail \"$t is a folder\"\n\
          case $t in */*) d=${{t%/*}} ;; *) d=. ;; esac; [ -n \"$d\" ] || d=/\n\
-         [ -d \"$d\" ] || fail \"there is no folder $d\"\n",
-        word(target)?,
+         [ -d \"$d\" ] || fail \"there is no folder $d\"\n\
+         d=$(cd -- \"$d\" && pwd) || exit 1; o=${{d%/}}/${{t##*/}}\n",
+        quote_path(target)?,
         quote(name)?,
     );
-    let attributes = attributes.words()?;
+    let owner = attributes.owner_words()?;
+    let mode = attributes.mode.map(|mode| format!("{mode:o}"));
+    let keep_owner = "chown \"$(ls -ldn -- \"$o\" | awk '{ print $3 \":\" $4 }')\" f 2>/dev/null || :";
+    let keep_mode = "\"$(stat -c %a -- \"$o\" 2>/dev/null || stat -f %Lp -- \"$o\")\"";
     let _infallible = write!(
         script,
-        "state() {{ ls -ldn -- \"$1\" 2>/dev/null | awk '{{ print $1, $3, $4 }}'; }}\n\
-         if [ -f \"$t\" ] && [ \"$(wc -c <\"$t\" 2>/dev/null)\" -eq {size} ] && [ \"$(sum <\"$t\")\" = {sha256} ]; then\n\
-         before=$(state \"$t\"); f=$t; {{ {attributes}; }} || exit 1\n\
-         if [ \"$before\" = \"$(state \"$t\")\" ]; then printf '{SAME}%s\\n' \"$t\"; else printf '{DONE}%s\\n' \"$t\"; fi; exit 0\n\
+        "state() {{ ls -ldn -- \"$o\" 2>/dev/null | awk '{{ print $1, $3, $4 }}'; }}\n\
+         if [ -f \"$o\" ] && [ \"$(wc -c <\"$o\" 2>/dev/null)\" -eq {size} ] && [ \"$(sum <\"$o\")\" = {sha256} ]; then\n\
+         before=$(state); {change_owner} || exit 1; {change_mode} || exit 1\n\
+         if [ \"$before\" = \"$(state)\" ]; then printf '{SAME}%s\\n' \"$t\"; else printf '{DONE}%s\\n' \"$t\"; fi; exit 0\n\
          fi\n\
-         trap 'exit 1' HUP INT TERM; trap 'rm -f -- \"$f\"' EXIT\n\
-         f=$(mktemp \"$d/.fabrs.{random}\") || exit 1\n\
+         trap 'exit 1' HUP INT PIPE TERM; trap 'cd / && rm -rf -- \"$w\"' EXIT\n\
+         w=$(mktemp -d \"${{d%/}}/.fabrs.{random}\") || exit 1\n\
+         cd -- \"$w\" && [ -O . ] || fail \"$w was taken away\"\n\
          printf '{send}'\n\
-         cat >\"$f\" || exit 1\n\
-         [ \"$(wc -c <\"$f\")\" -eq {size} ] || fail 'not all of it arrived'\n\
-         if [ -f \"$t\" ]; then\n\
-         chmod \"$(stat -c %a -- \"$t\" 2>/dev/null || stat -f %Lp -- \"$t\")\" \"$f\" || exit 1\n\
-         chown \"$(ls -ldn -- \"$t\" | awk '{{ print $3 \":\" $4 }}')\" \"$f\" 2>/dev/null || :\n\
-         else chmod 644 \"$f\"; fi\n\
-         {{ {attributes}; }} || exit 1\n\
-         mv -f -- \"$f\" \"$t\" || exit 1\n\
+         (umask 077; cat >f) || exit 1\n\
+         [ \"$(wc -c <f)\" -eq {size} ] || fail 'not all of it arrived'\n\
+         {new_owner}\n\
+         {new_mode} || exit 1\n\
+         mv -f -- f \"$o\" || exit 1\n\
          printf '{DONE}%s\\n' \"$t\"",
         // What `mktemp` replaces.
         random = "X".repeat(8),
         size = sum.size,
         sha256 = sum.sha256,
         send = SEND.escape_default(),
+        change_owner = owner.as_ref().map_or_else(|| ":".to_owned(), |owner| format!("chown {owner} \"$o\"")),
+        change_mode = mode.as_ref().map_or_else(|| ":".to_owned(), |mode| format!("chmod {mode} \"$o\"")),
+        new_owner = owner.as_ref().map_or_else(
+            || format!("if [ -f \"$o\" ]; then {keep_owner}; fi"),
+            |owner| format!("chown {owner} f || exit 1"),
+        ),
+        // Once, and last: until here nobody else may read it, and a change of the owner takes setuid away.
+        new_mode = mode.as_ref().map_or_else(
+            || format!("if [ -f \"$o\" ]; then chmod {keep_mode} f; else chmod 644 f; fi"),
+            |mode| format!("chmod {mode} f"),
+        ),
     );
     Ok(script)
 }
 
 /// Returns the script that makes folders, and all above them.
 pub(super) fn folders(folders: &[String]) -> Result<String, ShellLineError> {
-    let words = folders.iter().map(|folder| word(folder)).collect::<Result<Vec<_>, _>>()?;
+    let words = folders.iter().map(|folder| quote_path(folder)).collect::<Result<Vec<_>, _>>()?;
     Ok(format!("umask 022\nmkdir -p -- {}", words.join(" ")))
 }
 
@@ -103,8 +106,8 @@ pub(super) fn get(path: &str, known: Option<&Sum>) -> Result<String, ShellLineEr
         "{FAIL}{SUM}f={}\n[ -d \"$f\" ] && fail \"$f is a folder\"\n[ -e \"$f\" ] || fail \"there is no file $f\"\n\
          s=$(wc -c <\"$f\") || exit 1\n{same}\
          m=$(stat -L -c %a -- \"$f\" 2>/dev/null || stat -L -f %Lp -- \"$f\")\n\
-         printf '{CONTENT}%s %s\\n' \"$m\" $((s)); cat -- \"$f\"",
-        word(path)?
+         printf '{CONTENT}%s %s\\n' \"$m\" $((s)); head -c $((s)) \"$f\"",
+        quote_path(path)?
     ))
 }
 
@@ -148,24 +151,14 @@ fn pattern(path: &str) -> Result<String, ShellLineError> {
 }
 
 impl Attributes {
-    /// Returns the commands that make the file `$f` so.
-    fn words(&self) -> Result<String, ShellLineError> {
-        let mut words = vec![":".to_owned()];
-        let owner = match (&self.owner, &self.group) {
-            (None, None) => None,
-            (owner, group) => {
-                let group = group.as_ref().map(|group| format!(":{group}")).unwrap_or_default();
-                Some(format!("{}{group}", owner.as_deref().unwrap_or_default()))
-            }
+    /// Returns the owner and the group as `chown` takes them.
+    fn owner_words(&self) -> Result<Option<String>, ShellLineError> {
+        let (owner, group) = match (&self.owner, &self.group) {
+            (None, None) => return Ok(None),
+            (owner, group) => (owner.as_deref().unwrap_or_default(), group.as_ref()),
         };
-        if let Some(owner) = owner {
-            words.push(format!("chown {} \"$f\"", quote(&owner)?));
-        }
-        // After the owner: a change of it takes setuid away.
-        if let Some(mode) = self.mode {
-            words.push(format!("chmod {mode:o} \"$f\""));
-        }
-        Ok(words.join(" && "))
+        let group = group.map(|group| format!(":{group}")).unwrap_or_default();
+        Ok(Some(quote(&format!("{owner}{group}"))?.into_owned()))
     }
 }
 

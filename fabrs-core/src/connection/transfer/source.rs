@@ -85,6 +85,9 @@ impl Source {
             return folder(&path);
         }
         if path.exists() || !shown.contains(['*', '?', '[']) {
+            if path.exists() && !path.is_file() {
+                return Err(Error::new(ErrorKind::Local, format!("`{shown}` is no file that can be put")));
+            }
             let name = name_of(&path)?;
             return Ok(vec![Item { content: Self::Path(path), below: None, name, shown }]);
         }
@@ -105,6 +108,19 @@ impl Source {
         if items.is_empty() { Err(none()) } else { Ok(items) }
     }
 
+    /// Returns the files that it is, checked that no two have the same place.
+    pub(super) fn distinct_items(&self) -> Result<Vec<Item>> {
+        let items = self.items()?;
+        let mut places = std::collections::HashSet::new();
+        match items.iter().find(|item| !places.insert(item.below.as_deref())) {
+            Some(item) => {
+                let text = format!("`{}` and another file of {self:?} would have the same place", item.shown);
+                Err(Error::new(ErrorKind::Usage, text))
+            }
+            None => Ok(items),
+        }
+    }
+
     /// Reads the content once and sums it up, on a blocking thread.
     pub(super) fn sum(&self) -> Result<Sum> {
         let mut sum = Sha256::new();
@@ -117,10 +133,41 @@ impl Source {
         Ok(Sum { size, sha256: HEXLOWER.encode(&sum.finalize()) })
     }
 
+    /// Returns the mode that a file has here.
+    pub(super) fn mode(&self) -> Option<u32> {
+        use std::os::unix::fs::PermissionsExt;
+
+        match self {
+            Self::Path(path) => std::fs::metadata(path).ok().map(|meta| meta.permissions().mode() & 0o777),
+            Self::Bytes(_) => None,
+        }
+    }
+
     /// Sends the content piece by piece, as fast as it is taken, on a blocking thread. That nobody takes it any more is for
     /// the other side to tell.
-    pub(super) fn send(&self, to: &mpsc::Sender<Bytes>) -> Result<()> {
-        self.each_piece(|piece| to.blocking_send(piece).is_ok())
+    ///
+    /// The last piece is held back until the sum is the `expected` one: of a file that has changed since, the host gets too
+    /// little, and leaves the old one.
+    pub(super) fn send(&self, expected: &Sum, to: &mpsc::Sender<Bytes>) -> Result<()> {
+        let mut sum = Sha256::new();
+        let mut last: Option<Bytes> = None;
+        let mut is_wanted = true;
+        self.each_piece(|piece| {
+            sum.update(&piece);
+            is_wanted = last.replace(piece).is_none_or(|before| to.blocking_send(before).is_ok());
+            is_wanted
+        })?;
+        if !is_wanted {
+            return Ok(());
+        }
+        if HEXLOWER.encode(&sum.finalize()) != expected.sha256 {
+            return Err(Error::new(ErrorKind::Local, format!("`{self:?}` was changed while it was read")));
+        }
+        if let Some(last) = last {
+            // Nobody who takes it is for the other side to tell.
+            let _ = to.blocking_send(last);
+        }
+        Ok(())
     }
 
     fn each_piece(&self, mut take: impl FnMut(Bytes) -> bool) -> Result<()> {
@@ -148,7 +195,14 @@ impl Source {
 fn folder(root: &Path) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     let mut folders = vec![root.to_owned()];
+    let mut seen = std::collections::HashSet::new();
     while let Some(folder) = folders.pop() {
+        // A link may lead back, and then there would be no end.
+        let real = folder.canonicalize();
+        if real.is_ok_and(|real| !seen.insert(real)) {
+            let text = format!("`{}` leads to a folder that is put already", folder.display());
+            return Err(Error::new(ErrorKind::Local, text).hint("put its folders one by one"));
+        }
         let unreadable =
             |source| Error::new(ErrorKind::Local, format!("could not read `{}`", folder.display())).caused_by(source);
         for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
@@ -156,6 +210,9 @@ fn folder(root: &Path) -> Result<Vec<Item>> {
             if path.is_dir() {
                 folders.push(path);
                 continue;
+            }
+            if !path.is_file() {
+                return Err(Error::new(ErrorKind::Local, format!("`{}` is no file that can be put", path.display())));
             }
             let below = path.strip_prefix(root).unwrap_or(&path).to_str().map(str::to_owned);
             let below = below.ok_or_else(|| not_utf8(&path))?;

@@ -1,0 +1,71 @@
+//! Where a password comes from that nobody has to type.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::config::{PasswordFrom, Variables};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::output::last_lines;
+use crate::secret::Secret;
+
+/// How long a command may take that is to print the password; it may ask somebody itself.
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// Returns the password that was given to the run, where one was.
+pub(super) async fn given(client: &Client) -> Result<Option<Secret>> {
+    if let Some(password) = client.sudo_password() {
+        return Ok(Some(password.clone()));
+    }
+    match &client.settings().sudo_password {
+        PasswordFrom::Person => Ok(None),
+        PasswordFrom::Variable(name) => Ok(Variables::look_up(name).map(Secret::new)),
+        PasswordFrom::File(path) => from_file(client, path).map(Some),
+        PasswordFrom::Command(line) => from_command(line).await.map(Some),
+    }
+}
+
+fn from_file(client: &Client, path: &Path) -> Result<Secret> {
+    let shown = path.display().to_string();
+    let read = || Ok((std::fs::metadata(path)?.permissions().mode(), std::fs::read_to_string(path)?));
+    let (mode, text) = read().map_err(|source: std::io::Error| {
+        let text = format!("could not read the file with the sudo password, `{shown}`");
+        Error::new(ErrorKind::Usage, text).caused_by(source)
+    })?;
+    if mode & 0o077 != 0 {
+        let text = format!("others can read the sudo password in `{shown}`: `chmod 600` it");
+        client.sink().event(&Event::Warning { host: None, text: &text });
+    }
+    first_line(&text, &shown)
+}
+
+async fn from_command(line: &str) -> Result<Secret> {
+    let mut command = tokio::process::Command::new("sh");
+    command.arg("-c").arg(line).stdin(Stdio::null()).kill_on_drop(true);
+    let failed = || Error::new(ErrorKind::Local, format!("`{line}`, which is to print the sudo password, failed"));
+    let output = match tokio::time::timeout(LIMIT, command.output()).await {
+        Ok(output) => output.map_err(|source| failed().caused_by(source))?,
+        Err(_) => return Err(failed().caused_by(Ended("it did not end within two minutes".to_owned()))),
+    };
+    if !output.status.success() {
+        let said = last_lines(&output.stderr, 1);
+        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+        return Err(failed().caused_by(Ended(format!("it ended with {}{said}", output.status))));
+    }
+    first_line(&String::from_utf8_lossy(&output.stdout), line)
+}
+
+/// How a command ended that was to print the password.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Ended(String);
+
+fn first_line(text: &str, from: &str) -> Result<Secret> {
+    match text.lines().next().filter(|line| !line.is_empty()) {
+        Some(line) => Ok(Secret::new(line.to_owned())),
+        None => Err(Error::new(ErrorKind::Usage, format!("there is no sudo password in `{from}`"))),
+    }
+}
