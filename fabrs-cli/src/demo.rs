@@ -14,6 +14,11 @@ pub(crate) fn arrive() -> Option<ExitCode> {
     fabrs_demo::arrive()
 }
 
+/// Returns the hosts that `@NAME` means, where it is a name of a demo.
+pub(crate) fn named(name: &str) -> Option<Result<Vec<Host>>> {
+    fabrs_demo::hosts(name)
+}
+
 /// The demo hosts that were asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {

@@ -12,6 +12,13 @@ pub(crate) fn arrive() -> Option<ExitCode> {
     None
 }
 
+/// Says that `@demo` is not there; `None` where it is no name of a demo.
+pub(crate) fn named(name: &str) -> Option<Result<Vec<Host>>> {
+    let is_demo = name.split(':').next() == Some("demo");
+    let error = || Error::new(ErrorKind::Usage, "this tool was built without `@demo`");
+    is_demo.then(|| Err(error().hint("a file of that name is `@./demo`; this machine is `@local`")))
+}
+
 /// The demo hosts that were asked for: an error.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {}
@@ -20,9 +27,7 @@ impl Asked {
     /// Says that `@demo` is not there; `None` where it is no name of a demo.
     #[expect(clippy::unused_self, reason = "it stands for what remembers them")]
     pub(crate) fn hosts(&self, name: &str) -> Option<Result<Vec<Host>>> {
-        let is_demo = name.split(':').next() == Some("demo");
-        let error = || Error::new(ErrorKind::Usage, "this tool was built without `@demo`");
-        is_demo.then(|| Err(error().hint("a file of that name is `@./demo`; this machine is `@local`")))
+        named(name)
     }
 
     /// Starts nothing.

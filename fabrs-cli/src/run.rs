@@ -96,7 +96,7 @@ impl Run {
         if !self.typed.calls.is_empty() {
             let report = Executor::new(client.clone()).run(&plan).await;
             if !self.typed.globals.json {
-                screen.note(&summary(&report));
+                screen.note(&summary(&report, self.settings.mode));
             }
             code = ExitCode::from(report.exit_code().code());
             if !report.is_ok() {
@@ -137,7 +137,14 @@ impl Run {
             Input::Allowed => Terminal::default().line(&question).await,
             Input::Refused => NoInput.line(&question).await,
         };
-        let answer = answer.map_err(|error| error.hint("`-y` answers for you"))?;
+        let answer = answer.map_err(|error| match error.kind() {
+            // Nobody can be asked: that is for who typed this to mend, and nothing was run.
+            ErrorKind::Prompt => {
+                let text = format!("`{name}` is protected, and there is nobody to ask for its name");
+                Error::new(ErrorKind::Usage, text).hint("`-y` answers for you")
+            }
+            _ => error,
+        })?;
         if answer.trim() == name {
             return Ok(());
         }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fabrs_core::config::{Config, Environment, Inventory, Selection, Variables, excluded_hosts, typed_hosts_with};
+use fabrs_core::config::{
+    Config, Environment, Inventory, PasswordFrom, Selection, Variables, excluded_hosts, typed_hosts_with,
+};
 use fabrs_core::{Error, ErrorKind, Registry, Result};
 
 use crate::demo::{self, Asked};
@@ -96,10 +98,17 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> 
     if let Some(environment) = inventory.environment() {
         settings = settings.or_environment(environment);
     }
+    if let PasswordFrom::File(path) = &settings.sudo_password {
+        // Not in the middle of a deploy.
+        std::fs::File::open(path).map_err(|source| {
+            let text = format!("could not read the file with the sudo password, `{}`", path.display());
+            Error::new(ErrorKind::Usage, text).caused_by(source)
+        })?;
+    }
     let asked = Asked::default();
     let inventory = inventory
         .with_hosts(typed_hosts_with(&typed.globals.hosts, &|name| asked.hosts(name))?)
-        .without_hosts(excluded_hosts(&typed.globals.excluded)?)
+        .without_hosts(excluded_hosts(&typed.globals.excluded, &demo::named)?)
         .with_settings(&settings);
     if typed.calls.is_empty() && typed.line.is_none() {
         match registry.default_task() {

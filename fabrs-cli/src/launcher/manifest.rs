@@ -47,6 +47,8 @@ impl Package {
             ("lib", table([("name", "tasks".into()), ("path", tasks.as_ref().into())]).into()),
             ("dependencies", dependencies.into()),
             ("features", table([(&format!("sources-{digest}"), Value::Array(Vec::new()))]).into()),
+            // A command that nobody awaits does nothing, and a warning is only seen by who compiles.
+            ("lints", table([("rust", table([("unused_must_use", "deny".into())]).into())]).into()),
             ("profile", table([("dev", profile::dev(block.profile).into())]).into()),
             // Its own root, whatever lies above the cache.
             ("workspace", table([("resolver", "3".into())]).into()),
@@ -90,6 +92,11 @@ mod tests {
         assert_eq!(manifest["package"]["edition"].as_str(), Some("2024"));
         assert_eq!(manifest["lib"]["path"].as_str(), Some("/my shop/tasks.rs"));
         assert!(manifest["workspace"].is_table());
+        assert_eq!(
+            manifest["lints"]["rust"]["unused_must_use"].as_str(),
+            Some("deny"),
+            "a forgotten await is no warning"
+        );
         assert!(package.main.contains("use tasks as _;"));
         assert!(package.seed.unwrap().ends_with("Cargo.lock"));
     }

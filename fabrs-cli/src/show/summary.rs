@@ -3,14 +3,20 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use fabrs_core::config::Mode;
 use fabrs_core::event::Word;
 use fabrs_core::run::{Report, StageReport};
 
 /// Returns the lines that end a run: for each task how many hosts are done, and the name of each that is not.
-pub(crate) fn summary(report: &Report) -> String {
+///
+/// Of a dry run they say that nothing was changed.
+pub(crate) fn summary(report: &Report, mode: Mode) -> String {
     let mut text = String::new();
     for stage in report.stages() {
         let _ = writeln!(text, "{}: {}", stage.task.shown_name(), counts(stage));
+    }
+    if mode == Mode::DryRun {
+        text.push_str("a dry run: nothing was changed\n");
     }
     text
 }

@@ -56,13 +56,13 @@ pub fn typed_hosts_with<S: AsRef<str>>(texts: &[S], named: &NamedHosts<'_>) -> R
     Ok(Some(read("-H", texts, named)?))
 }
 
-/// Reads what stood after each `-x`, as [`typed_hosts`] reads `-H`: the hosts that are left out.
+/// Reads what stood after each `-x`, as [`typed_hosts_with`] reads `-H`: the hosts that are left out.
 ///
 /// # Errors
 ///
 /// As [`typed_hosts`].
-pub fn excluded_hosts<S: AsRef<str>>(texts: &[S]) -> Result<Vec<Host>> {
-    read("-x", texts, &|_| None)
+pub fn excluded_hosts<S: AsRef<str>>(texts: &[S], named: &NamedHosts<'_>) -> Result<Vec<Host>> {
+    read("-x", texts, named)
 }
 
 fn read<S: AsRef<str>>(option: &str, texts: &[S], named: &NamedHosts<'_>) -> Result<Vec<Host>> {
@@ -159,11 +159,11 @@ mod tests {
     fn what_is_left_out_is_read_as_what_is_chosen() {
         let texts = |hosts: Vec<Host>| hosts.iter().map(ToString::to_string).collect::<Vec<_>>();
         let (_file, listed) = file("db1\n");
-        assert_eq!(texts(excluded_hosts(&["web[1-2]", &listed]).unwrap()), ["web1", "web2", "db1"]);
-        assert_eq!(excluded_hosts::<&str>(&[]).unwrap(), []);
-        let error = excluded_hosts(&["web[2-1]"]).unwrap_err();
+        assert_eq!(texts(excluded_hosts(&["web[1-2]", &listed], &|_| None).unwrap()), ["web1", "web2", "db1"]);
+        assert_eq!(excluded_hosts::<&str>(&[], &|_| None).unwrap(), []);
+        let error = excluded_hosts(&["web[2-1]"], &|_| None).unwrap_err();
         assert!(error.to_string().starts_with("no host in `-x web[2-1]`"), "{error}");
-        assert_eq!(excluded_hosts(&["@"]).unwrap_err().to_string(), "`-x @` names no file");
+        assert_eq!(excluded_hosts(&["@"], &|_| None).unwrap_err().to_string(), "`-x @` names no file");
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(super) struct Spec {
     pub(super) inside: Inside,
     /// Whether it runs under sudo.
     pub(super) elevated: bool,
+    /// What was said of it that only sudo knows: the method's name.
+    pub(super) of_sudo: Option<&'static str>,
     pub(super) location: &'static Location<'static>,
     pub(super) warn: bool,
     pub(super) hide: Hide,
@@ -55,6 +57,7 @@ impl Spec {
             effect,
             inside: Inside::default(),
             elevated: false,
+            of_sudo: None,
             location,
             warn: false,
             hide,
@@ -111,7 +114,8 @@ impl Command {
     }
 
     /// Lets `watch` answer what the command asks on its output: a [`Responder`](super::Responder), or one of your own.
-    /// May be said several times.
+    /// May be said several times. Many programs, `read -p` of bash among them, only ask where there is a terminal: give
+    /// them one with [`pty`](Self::pty).
     ///
     /// The command's input then stays open and is what the watchers write; our own standard input is not touched. It takes
     /// the place of [`stdin`](Self::stdin).
@@ -129,23 +133,30 @@ impl Command {
 
     /// Runs the command under sudo as this user, by name or number; as root by default.
     ///
-    /// Only for a command under [`sudo`](Self::sudo).
+    /// Of a command that is not under [`sudo`](Self::sudo) it is an error: that would run as somebody else.
     pub fn user(self, user: impl Into<String>) -> Self {
-        self.changed(|spec| spec.connection = spec.connection.sudo_user(user))
+        self.said("user", |connection| connection.sudo_user(user))
     }
 
     /// Runs the command under sudo in this group, by name or number.
     ///
-    /// Only for a command under [`sudo`](Self::sudo).
+    /// Of a command that is not under [`sudo`](Self::sudo) it is an error: that would run as somebody else.
     pub fn group(self, group: impl Into<String>) -> Self {
-        self.changed(|spec| spec.connection = spec.connection.sudo_group(group))
+        self.said("group", |connection| connection.sudo_group(group))
     }
 
     /// Runs the command under sudo as a login would: in the user's home, with the user's profile (`sudo -i`).
     ///
-    /// Only for a command under [`sudo`](Self::sudo).
+    /// Of a command that is not under [`sudo`](Self::sudo) it is an error: that would run as somebody else.
     pub fn login(self) -> Self {
-        self.changed(|spec| spec.connection = spec.connection.changed(|frame| frame.sudo_mut().login = true))
+        self.said("login", |connection| connection.changed(|frame| frame.sudo_mut().login = true))
+    }
+
+    fn said(self, method: &'static str, change: impl FnOnce(&Connection) -> Connection) -> Self {
+        self.changed(|spec| {
+            spec.of_sudo = Some(method);
+            spec.connection = change(&spec.connection);
+        })
     }
 
     /// Runs the command inside the connection's virtualenv.

@@ -210,6 +210,11 @@ pub(super) struct Attempt {
 
 fn start(mut spec: Box<Spec>) -> Result<Started> {
     let (host, _) = bound(&spec.connection, spec.location)?;
+    if let Some(method) = spec.of_sudo {
+        let text = format!("`.{method}(..)` says as whom sudo runs a command, and `{}` is not under sudo", spec.line);
+        let error = Error::new(ErrorKind::Usage, text).on(host).at(spec.location);
+        return Err(error.hint("say `sudo(..)`, or `.sudo()` on the command"));
+    }
     let compose = |form| -> Result<Arc<str>> {
         spec.connection.frame.compose(&spec.line, spec.inside, form).map(Arc::from).map_err(|source| {
             let error = Error::new(ErrorKind::Usage, format!("`{}` can't be sent", spec.line));

@@ -122,7 +122,18 @@ impl fmt::Display for HostFailures {
                 f.write_str("\n")?;
             }
             match error {
-                Some(error) => write!(f, "{error}")?,
+                Some(error) => {
+                    // One error may be that of several hosts, and names the one that met it.
+                    if error.host() != Some(host) {
+                        write!(f, "{}: ", host.label())?;
+                    }
+                    write!(f, "{error}")?;
+                    let mut cause = std::error::Error::source(error);
+                    while let Some(source) = cause {
+                        write!(f, ": {source}")?;
+                        cause = source.source();
+                    }
+                }
                 None => write!(f, "{}: {}", host.label(), word.as_str())?,
             }
         }

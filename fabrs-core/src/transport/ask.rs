@@ -74,7 +74,14 @@ impl Terminal {
         let answer = tokio::task::spawn_blocking(move || read(&text)).await;
         match answer {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(source)) => Err(NoInput::refuse(question).caused_by(source)),
+            // Ctrl-C is no answer, and no fault of the question.
+            Ok(Err(source)) if source.kind() == std::io::ErrorKind::Interrupted => {
+                Err(Error::new(ErrorKind::Cancelled, format!("not answered: {}", question.trim_end())))
+            }
+            Ok(Err(source)) => {
+                let text = format!("there was no answer: {}", question.trim_end());
+                Err(Error::new(ErrorKind::Prompt, text).caused_by(source))
+            }
             Err(source) => Err(NoInput::refuse(question).caused_by(source)),
         }
     }

@@ -102,8 +102,15 @@ impl Wire for Process {
                 return Message::Closed;
             }
             tokio::select! {
-                Some(bytes) = self.stdout.next() => return Message::Data(Stream::Stdout, bytes),
-                Some(bytes) = self.stderr.next() => return Message::Data(Stream::Stderr, bytes),
+                // The end of one is looked at anew above: its input may stay open for ever.
+                bytes = self.stdout.next(), if self.stdout.pipe.is_some() => match bytes {
+                    Some(bytes) => return Message::Data(Stream::Stdout, bytes),
+                    None => {}
+                },
+                bytes = self.stderr.next(), if self.stderr.pipe.is_some() => match bytes {
+                    Some(bytes) => return Message::Data(Stream::Stderr, bytes),
+                    None => {}
+                },
                 () = feed(&mut self.stdin, &mut self.inlet), if self.stdin.is_some() => {}
                 status = self.child.wait(), if !self.exited => {
                     self.exited = true;
@@ -115,7 +122,6 @@ impl Wire for Process {
                         }
                     }
                 }
-                else => {}
             }
         }
     }

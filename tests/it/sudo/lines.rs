@@ -123,6 +123,20 @@ async fn several_run_at_once_and_in_the_background() -> Result {
 }
 
 #[tokio::test]
+async fn who_it_should_run_as_is_an_error_of_a_command_that_is_not_under_sudo() -> Result {
+    let host = Client::builder().dial(fabrs::transport::Fake::new()).build().connect("web1")?;
+    for (command, method) in [
+        (host.run("id").user("www"), "`.user(..)`"),
+        (host.probe("id").group("www"), "`.group(..)`"),
+        (host.run("id").login(), "`.login(..)`"),
+    ] {
+        let error = crate::support::refused(command.await, ErrorKind::Usage);
+        assert!(error.to_string().contains(method), "{error:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_dry_run_shows_what_would_run_and_as_whom() -> Result {
     use fabrs::config::{Mode, Settings};
     use fabrs::transport::Fake;

@@ -82,8 +82,10 @@ async fn a_password_that_has_expired_is_told_in_sudo_s_words() -> Result {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_user_is_told_in_sudo_s_words() -> Result {
     let Some(lab) = Lab::of(Account::SudoFree, |builder| builder) else { return Ok(()) };
-    let error = refused(lab.host().sudo("id; true").user("no-such-user").await, ErrorKind::Sudo);
-    assert!(block(&error).contains("unknown user no-such-user"), "{error:?}");
+    for line in ["id; true", "id -un"] {
+        let error = refused(lab.host().sudo(line).user("no-such-user").await, ErrorKind::Sudo);
+        assert!(block(&error).contains("unknown user no-such-user"), "{error:?}");
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use super::refusal::SudoRefusal;
 use super::source::given;
 use crate::client::Client;
 use crate::config::Mode;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::secret::Secret;
 
@@ -32,6 +32,8 @@ struct Known {
     /// What was typed for one host alone, after the shared one was wrong there.
     own: HashMap<Host, Secret>,
     wrong: HashMap<Host, Vec<Secret>>,
+    /// Why a person gave no answer: nobody is asked again in this run.
+    gave_up: Option<Error>,
     /// Where sudo has asked: hosts, and commands that were given to it as plain words.
     needed: HashSet<(Host, Option<String>)>,
 }
@@ -119,7 +121,11 @@ impl Passwords {
         }
         let mut question = question(host, tries);
         for _ in tries..if client.ask().available() { TRIES } else { 0 } {
-            let password = client.ask().secret(&question).await.map_err(|error| error.on(host))?;
+            if let Some(error) = &self.known().gave_up {
+                return Err(error.clone());
+            }
+            let asked = client.ask().secret(&question).await;
+            let password = asked.inspect_err(|error| self.known().gave_up = Some(error.clone()))?;
             let mut known = self.known();
             if !known.is_wrong(host, &password) {
                 known.keep(wanted, &password);

@@ -294,7 +294,14 @@ impl Listener {
                 match (status, refusal) {
                     // To change a password it writes to both streams.
                     (ExitStatus::Code(1), SudoRefusal::Expired(_)) => true,
-                    (ExitStatus::Code(1), SudoRefusal::Other(_)) => !self.written && talk.asked > 1,
+                    // All that was heard stands under its name, and it ended as it does. That it finds no such program is
+                    // for the one who named it, as of any shell.
+                    (ExitStatus::Code(1), SudoRefusal::Other(_)) => {
+                        let only_it = self.phase == Phase::Perhaps
+                            && self.held.starts_with(b"sudo: ")
+                            && !self.held.ends_with(b": command not found\n");
+                        !self.written && (talk.asked > 1 || only_it)
+                    }
                     (ExitStatus::Code(1), SudoRefusal::Missing) => false,
                     (ExitStatus::Code(1), _) | (ExitStatus::Code(127), SudoRefusal::Missing) => !self.written,
                     _ => false,

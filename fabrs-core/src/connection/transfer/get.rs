@@ -95,7 +95,11 @@ async fn get(spec: Arc<Spec>) -> Result<Changes> {
         None => get_all(&spec).await?,
     };
     let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
-    let what = format!("get {} <- {}", spec.to, spec.path);
+    let to = match files.as_slice() {
+        [(only, _)] => only,
+        _ => &spec.to,
+    };
+    let what = format!("get {to} <- {}", spec.path);
     tell(&spec.connection, &host, &what, Some(&files));
     Ok(Changes::new(host, what, spec.location, Some(files), spec.connection.plan().clone()))
 }
