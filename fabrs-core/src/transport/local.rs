@@ -103,14 +103,16 @@ impl Wire for Process {
             }
             tokio::select! {
                 // The end of one is looked at anew above: its input may stay open for ever.
-                bytes = self.stdout.next(), if self.stdout.pipe.is_some() => match bytes {
-                    Some(bytes) => return Message::Data(Stream::Stdout, bytes),
-                    None => {}
-                },
-                bytes = self.stderr.next(), if self.stderr.pipe.is_some() => match bytes {
-                    Some(bytes) => return Message::Data(Stream::Stderr, bytes),
-                    None => {}
-                },
+                bytes = self.stdout.next(), if self.stdout.pipe.is_some() => {
+                    if let Some(bytes) = bytes {
+                        return Message::Data(Stream::Stdout, bytes);
+                    }
+                }
+                bytes = self.stderr.next(), if self.stderr.pipe.is_some() => {
+                    if let Some(bytes) = bytes {
+                        return Message::Data(Stream::Stderr, bytes);
+                    }
+                }
                 () = feed(&mut self.stdin, &mut self.inlet), if self.stdin.is_some() => {}
                 status = self.child.wait(), if !self.exited => {
                     self.exited = true;
