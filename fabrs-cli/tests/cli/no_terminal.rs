@@ -40,9 +40,8 @@ fn a_protected_environment_is_left_alone_unless_somebody_says_yes() {
     let sshd = fleet();
     let marker = marker_file(&sshd);
     let run = || knowing(shop(), &sshd).args(["guarded", "mark"]).arg(marker.path()).own_session();
-    let question =
-        "error: an answer was needed, and nobody can be asked: `guarded` is protected; type its name to go on:";
-    run().code(1).stderr(format!("{question}\nhint: `-y` answers for you\n")).run();
+    let question = "error: `guarded` is protected, and there is nobody to ask for its name";
+    run().code(2).stderr(format!("{question}\nhint: `-y` answers for you\n")).run();
     run().arg("-n").stderr_contains("[web1] would run: touch ").run();
     assert!(!marker.exists());
     run().arg("-y").stderr_contains("mark: 1 ok\n").run();

@@ -34,7 +34,13 @@ fn an_effect_is_made_and_in_a_dry_run_only_told() {
     let ran = run.arg("-n").arg("announce").arg(&file).stdout("").run();
     assert_eq!(
         told(&ran.stderr),
-        ["[local] task announce", "would: mail the changes", "[local] task announce: ok", "announce: ok"]
+        [
+            "[local] task announce",
+            "would: mail the changes",
+            "[local] task announce: ok",
+            "announce: ok",
+            "a dry run: nothing was changed"
+        ]
     );
     assert!(!file.exists());
 

@@ -141,6 +141,7 @@ fn a_dry_run_shows_the_plan_and_connects_to_nothing() {
         "[nowhere.invalid] would run: echo \"it's\" on nowhere.invalid",
         "[nowhere.invalid] task deploy: ok",
         "deploy: 2 ok",
+        "a dry run: nothing was changed",
     ];
     assert_eq!(told(&ran.stderr), expected);
 }
@@ -152,7 +153,7 @@ fn a_dry_run_ends_where_what_was_not_run_is_looked_at() {
         let end = format!(
             "[nowhere.invalid] would run: {line}\n\
              error: nowhere.invalid: `{line}` ({}) was not run, and the plan ends where its answer is needed\n  at {}\n\
-             {}: 1 failed (nowhere.invalid)\n",
+             {}: 1 failed (nowhere.invalid)\na dry run: nothing was changed\n",
             place_of(asked),
             place_of(looked),
             arguments[0]

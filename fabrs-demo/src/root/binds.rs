@@ -1,6 +1,7 @@
 //! What a host has of the machine, read-only.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
@@ -35,7 +36,9 @@ fn all_read_only(tree: &Tree) -> Result<(), Failure> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").when("read what is mounted")?;
     let base = tree.at("/");
     let inside = mounts.lines().filter_map(mount_point).filter(|place| Path::new(place).starts_with(&base));
-    for place in inside.filter(|place| Path::new(place) != base) {
+    // What the machine has mounted where the tree stands now is hidden below it, and nobody can come there.
+    let is_hidden = |place: &str| fs::symlink_metadata(place).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    for place in inside.filter(|place| Path::new(place) != base && !is_hidden(place)) {
         read_only(Path::new(&place))?;
     }
     Ok(())
