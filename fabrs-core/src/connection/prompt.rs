@@ -8,9 +8,8 @@ use futures::future::{BoxFuture, FutureExt};
 
 use super::{Connection, current};
 use crate::client::Client;
-use crate::config::Mode;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
+use crate::transport::Permission;
 
 /// How often a person may give an answer that makes no sense.
 const TRIES: usize = 10;
@@ -58,8 +57,7 @@ impl Confirm {
 
     async fn ask(self) -> Result<bool> {
         let client = client(&self.here, self.location)?;
-        if client.settings().mode == Mode::DryRun {
-            client.sink().event(&Event::Planned { host: None, what: &format!("ask: {}", self.question) });
+        if client.dial().effect(&format!("ask: {}", self.question)) == Permission::Planned {
             return Ok(true);
         }
         if client.settings().assume_yes {

@@ -42,7 +42,7 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
     };
     let (mut recorder, captured) = announce(&spec, &line.shown);
     let wanted = Wanted { host: &host, command: &line.shown, in_shell: line.in_shell };
-    let mut candidate = passwords.known_to_be_needed(&client, wanted).await;
+    let mut candidate = passwords.known_to_be_needed(wanted).await;
     loop {
         let marks = Marks { prompt: mark()?, ready: line.in_shell.then(|| ready.clone()) };
         let attempt = attempt(&line, &marks, candidate.is_some());

@@ -8,7 +8,6 @@ use tokio::sync::OwnedMutexGuard;
 use super::refusal::SudoRefusal;
 use super::source::given;
 use crate::client::Client;
-use crate::config::Mode;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::secret::Secret;
@@ -76,8 +75,8 @@ pub(super) struct Candidate {
 
 impl Passwords {
     /// Returns the password, where sudo has wanted one for this before.
-    pub(super) async fn known_to_be_needed(&self, client: &Client, wanted: Wanted<'_>) -> Option<Candidate> {
-        let needed = self.known().needed.contains(&wanted.key()) && client.settings().mode == Mode::Run;
+    pub(super) async fn known_to_be_needed(&self, wanted: Wanted<'_>) -> Option<Candidate> {
+        let needed = self.known().needed.contains(&wanted.key());
         if needed { self.untried(wanted.host).await } else { None }
     }
 
