@@ -6,7 +6,7 @@ use fabrs::prelude::*;
 use fabrs_testing::faults::{Cut, Direction, Proxy};
 use fabrs_testing::{Capability, Sshd, wait_until};
 
-use super::{Lab, open_folder, text, walk};
+use super::{Lab, mode, open_folder, text, walk};
 use crate::support::{LIMIT, block, capture, client_of, refused, through};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -73,7 +73,7 @@ async fn a_disk_that_is_full_is_told_and_the_old_file_stays() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_put_that_is_dropped_leaves_nothing_behind() -> Result {
+async fn what_is_on_its_way_is_for_nobody_else_to_read_and_dropped_it_leaves_nothing_behind() -> Result {
     let lab = Lab::new();
     let target = lab.there("x");
     let large = vec![b'n'; 512 << 20];
@@ -82,6 +82,9 @@ async fn a_put_that_is_dropped_leaves_nothing_behind() -> Result {
         done = lab.host.put(large, target.display().to_string()) => panic!("it was done too soon: {done:?}"),
         began = tokio::task::spawn_blocking(move || wait_until("it has begun", LIMIT, || !walk(&scratch).is_empty())) => {
             began.expect("it begins");
+            let content = walk(&lab.sshd.scratch()).remove(0);
+            let folder = content.parent().expect("it is in a folder");
+            assert_eq!((mode(folder), mode(&content)), (0o700, 0o600), "{}", content.display());
         }
     }
     wait_until("nothing is left", LIMIT, || walk(&lab.sshd.scratch()).is_empty());
