@@ -70,7 +70,10 @@ impl Feed {
                 // After an end of file no key could be sent; there the terminal's own character has to do.
                 let closes = self.ending != Ending::Key;
                 async move {
-                    drop(write.data_bytes(typed).await);
+                    // Nothing is still a message to the session's task.
+                    if !typed.is_empty() {
+                        drop(write.data_bytes(typed).await);
+                    }
                     if closes {
                         drop(write.eof().await);
                     }
