@@ -15,7 +15,7 @@ struct Site {
 }
 
 /// Puts the site up; where it is up already, nothing changes.
-#[task(default)]
+#[task(default, sudo)]
 async fn deploy() -> Result {
     let Site { root, keep } = current().vars()?;
     let summed = local("find site -type f -exec sha256sum {} + | sort | sha256sum | cut -c1-12").probe();

@@ -53,6 +53,9 @@ pub(crate) fn task_page(task: &'static Task) -> String {
     if let Some(rolling) = task.rolling {
         let _ = write!(text, ", {rolling} at a time");
     }
+    if task.sudo {
+        text.push_str(", where sudo is tried before the run begins");
+    }
     let _ = writeln!(text, "\nDefined in: {}:{}", task.file, task.line);
     text
 }

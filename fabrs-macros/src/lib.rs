@@ -73,6 +73,7 @@ use proc_macro::TokenStream;
 /// | `hosts("web1", "deploy@web2")` | runs on these hosts; with a role besides, on them and then on those of the role |
 /// | `local` | runs once, on this machine, with no host of its own |
 /// | `rolling = 1` | on so many hosts at a time |
+/// | `sudo` | it uses sudo, which is tried on all its hosts before anything begins |
 /// | `default` | runs when no task is named |
 /// | `name = "build-docs"` | is typed under another name than the function's |
 /// | `alias = "d"` | is typed under this name, too; may be given several times |

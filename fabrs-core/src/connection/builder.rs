@@ -23,8 +23,7 @@ pub(super) struct Spec {
     pub(super) shown: Option<Arc<str>>,
     pub(super) effect: Effect,
     pub(super) inside: Inside,
-    /// Whether it runs under sudo.
-    pub(super) elevated: bool,
+    pub(super) under: Under,
     /// What was said of it that only sudo knows: the method's name.
     pub(super) of_sudo: Option<&'static str>,
     pub(super) location: &'static Location<'static>,
@@ -36,6 +35,18 @@ pub(super) struct Spec {
     pub(super) stdin: Stdin,
     pub(super) watchers: Watchers,
     pub(super) bound: usize,
+}
+
+/// By whose rights a command runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Under {
+    /// Those of the login.
+    #[default]
+    Login,
+    /// Those that sudo gives.
+    Sudo,
+    /// None: sudo is only asked whether it would give any.
+    Validation,
 }
 
 impl Spec {
@@ -56,7 +67,7 @@ impl Spec {
             shown: None,
             effect,
             inside: Inside::default(),
-            elevated: false,
+            under: Under::default(),
             of_sudo: None,
             location,
             warn: false,
@@ -186,7 +197,7 @@ impl Command {
 
     /// Runs the command under sudo, as [`Connection::sudo`] does: `v_run("..").sudo()` is inside the virtualenv too.
     pub fn sudo(self) -> Self {
-        self.changed(|spec| spec.elevated = true)
+        self.changed(|spec| spec.under = Under::Sudo)
     }
 
     /// Sets a variable for this command: [`Connection::env`].

@@ -11,7 +11,7 @@ use futures::future::{BoxFuture, FutureExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
-use super::builder::Spec;
+use super::builder::{Spec, Under};
 use super::frame::{Form, Inside, NO_VENV};
 use super::recorder::{Captured, Recorder, SharedCapture, take};
 use super::spawned::Spawned;
@@ -178,11 +178,12 @@ impl Command {
                 return Ok(());
             }
         };
-        self.state = if spec.elevated {
-            self.client.clone_from(&spec.connection.client);
-            State::Elevating(elevate(spec).boxed())
-        } else {
-            State::Started(Box::new(start(spec)?))
+        self.state = match spec.under {
+            Under::Login => State::Started(Box::new(start(spec)?)),
+            Under::Sudo | Under::Validation => {
+                self.client.clone_from(&spec.connection.client);
+                State::Elevating(elevate(spec).boxed())
+            }
         };
         Ok(())
     }

@@ -43,6 +43,7 @@ pub use sudo::SudoRefusal;
 pub use transfer::{Changes, Get, Put, Source};
 pub use watch::{Responder, Watch};
 
+use builder::Under;
 use frame::Frame;
 
 /// A host to run commands on: cheap to clone, and a value that carries how its commands run.
@@ -184,6 +185,22 @@ impl Connection {
     #[track_caller]
     pub fn sudo(&self, line: impl IntoShellLine) -> Command {
         self.run(line).sudo()
+    }
+
+    /// Makes a command that only asks sudo whether the login may use it, and gives it the password where it wants one
+    /// (`sudo --validate`): before a deploy begins, rather than in the middle of it. `#[task(sudo)]` does this for all hosts
+    /// of a run.
+    ///
+    /// That some command is allowed does not mean that each is.
+    ///
+    /// # Errors
+    ///
+    /// When awaited, as [`sudo`](Self::sudo).
+    #[track_caller]
+    pub fn validate_sudo(&self) -> Command {
+        let location = Location::caller();
+        let command = self.command(ShellLine::raw(""), Effect::Changes, location);
+        command.changed(|spec| spec.under = Under::Validation)
     }
 
     /// Makes a command that runs inside the virtualenv of the connection: [`venv`](Self::venv), or else the `virtualenv`

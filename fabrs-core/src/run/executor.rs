@@ -33,6 +33,9 @@ impl Executor {
 
     /// Runs a plan, task after task, each on its hosts side by side.
     ///
+    /// Where tasks declare that they use sudo, it is tried first on all of their hosts; while that fails somewhere, nothing
+    /// begins, unless the settings say to go on without those hosts.
+    ///
     /// A host on which a task failed has no part in what follows, and one that was skipped stays skipped. Unless the
     /// settings say to go on, the first failure ends the run: what is on its way is finished, the rest is not reached.
     ///
@@ -42,8 +45,9 @@ impl Executor {
     pub async fn run(&self, plan: &Plan) -> Report {
         super::once::begin(&self.client);
         let mut reports = Vec::new();
-        let mut dropped = HashMap::new();
-        let mut ended = false;
+        let mut dropped = super::rights::check(plan, &self.client).await;
+        let stops = self.client.settings().on_failure == OnFailure::Stop;
+        let mut ended = stops && dropped.values().any(Outcome::is_bad);
         for stage in plan.stages() {
             ended |= self.client.stop().level() > Level::Run;
             let hosts = if ended { Vec::new() } else { self.hosts(stage, &dropped) };

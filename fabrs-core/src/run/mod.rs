@@ -4,6 +4,7 @@ mod effect;
 mod executor;
 mod once;
 mod report;
+mod rights;
 
 pub use effect::{Effected, effect};
 pub use executor::Executor;

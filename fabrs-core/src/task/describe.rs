@@ -26,6 +26,8 @@ pub struct Task {
     pub selection: Selection<'static>,
     /// On how many hosts at a time, where it says so.
     pub rolling: Option<usize>,
+    /// Whether it uses sudo, which is then tried on each of its hosts before the run begins.
+    pub sudo: bool,
     /// Whether it runs when no task is named.
     pub default: bool,
     /// Its other names.

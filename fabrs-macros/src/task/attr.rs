@@ -16,11 +16,12 @@ pub(super) struct TaskAttr {
     pub(super) hosts: Option<(Path, Vec<LitStr>)>,
     pub(super) role: Option<(Path, LitStr)>,
     pub(super) rolling: Option<(Path, usize)>,
+    pub(super) sudo: Option<Path>,
     pub(super) name: Option<LitStr>,
     pub(super) aliases: Vec<LitStr>,
 }
 
-const KEYS: [&str; 7] = ["default", "local", "hosts", "role", "rolling", "name", "alias"];
+const KEYS: [&str; 8] = ["default", "local", "hosts", "role", "rolling", "sudo", "name", "alias"];
 
 impl TaskAttr {
     /// Reads the keys, and leaves out those that are wrong.
@@ -57,6 +58,10 @@ impl TaskAttr {
             "hosts" => self.hosts = Some((path, hosts(meta)?)),
             "role" => self.role = Some((path, text(meta, "role = \"web\"")?)),
             "rolling" => self.rolling = Some((path, rolling(meta)?)),
+            "sudo" => {
+                switch(meta)?;
+                self.sudo = Some(path);
+            }
             "name" => self.name = Some(name(meta, "name = \"build-docs\"")?),
             "alias" => self.aliases.push(name(meta, "alias = \"d\"")?),
             unknown => {
@@ -151,9 +156,9 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let (attr, errors) =
-            read(quote! { default, role = "web", rolling = 2, name = "go", alias = "d", alias = "dd" });
+            read(quote! { default, role = "web", rolling = 2, sudo, name = "go", alias = "d", alias = "dd" });
         assert_eq!(errors, [""; 0]);
-        assert!(attr.default && attr.local.is_none() && attr.hosts.is_none());
+        assert!(attr.default && attr.sudo.is_some() && attr.local.is_none() && attr.hosts.is_none());
         assert_eq!(attr.role.map(|(_, role)| role.value()).as_deref(), Some("web"));
         assert_eq!(attr.rolling.map(|(_, hosts)| hosts), Some(2));
         assert_eq!(attr.name.map(|name| name.value()).as_deref(), Some("go"));
@@ -181,6 +186,7 @@ mod tests {
         refused(quote! { hosts = "a" }, "write `hosts(\"web1\", \"deploy@web2\")`");
         refused(quote! { hosts() }, "write `hosts(");
         refused(quote! { local = true }, "write `local`");
+        refused(quote! { sudo = "root" }, "write `sudo`");
         refused(quote! { rolling }, "write `rolling = 1`");
         refused(quote! { rolling = "1" }, "write `rolling = 1`");
         refused(quote! { rolling = 0 }, "`rolling = 0` would never begin");

@@ -121,6 +121,7 @@ fn check_local(attr: &TaskAttr, errors: &mut Errors) {
         TaskAttr { hosts: Some(_), .. } => "hosts",
         TaskAttr { role: Some(_), .. } => "role",
         TaskAttr { rolling: Some(_), .. } => "rolling",
+        TaskAttr { sudo: Some(_), .. } => "sudo",
         _ => return,
     };
     errors.add(

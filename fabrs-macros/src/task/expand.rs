@@ -71,6 +71,7 @@ fn task(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
     let described = params.arguments.iter().map(param);
     let selection = selection(attr);
     let rolling = option(attr.rolling.as_ref().map(|(_, hosts)| hosts));
+    let sudo = attr.sudo.is_some();
     let TaskAttr { default, aliases, .. } = attr;
     let bind = bind(function, params);
     quote! {
@@ -83,6 +84,7 @@ fn task(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
             params: &[#(#described),*],
             selection: ::fabrs::__private::Selection::#selection,
             rolling: #rolling,
+            sudo: #sudo,
             default: #default,
             aliases: &[#(#aliases),*],
             bind: #bind,

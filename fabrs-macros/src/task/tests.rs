@@ -91,6 +91,7 @@ fn keys_are_checked_against_each_other_and_against_the_parameters() {
     refused(quote! { local, hosts("a") }, &function, "`local` and `hosts` do not go together");
     refused(quote! { local, role = "a" }, &function, "`local` and `role` do not go together");
     refused(quote! { local, rolling = 1 }, &function, "`local` and `rolling` do not go together");
+    refused(quote! { local, sudo }, &function, "`local` and `sudo` do not go together");
     refused(quote! { local }, &quote! { fn deploy(c: Connection) {} }, "a `local` task has no host");
 }
 

@@ -4,6 +4,7 @@ mod cancelled;
 mod lines;
 mod passwords;
 mod refusals;
+mod validated;
 
 use std::sync::Arc;
 

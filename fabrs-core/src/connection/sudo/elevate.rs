@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 
-use super::super::builder::Spec;
+use super::super::builder::{Spec, Under};
 use super::super::command::{Attempt, announce, bound, finish, launch};
 use super::super::frame::{Form, FrameError};
 use super::super::recorder::take;
-use super::line::{Ask, Elevated};
+use super::line::{Ask, Elevated, Starts};
 use super::passwords::{Passwords, Wanted};
 use super::refusal::SudoRefusal;
 use super::talk::{Listener, Marks, SharedTalk, Talk};
@@ -41,10 +41,10 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
         Stdin::Answers => None,
     };
     let (mut recorder, captured) = announce(&spec, &line.shown);
-    let wanted = Wanted { host: &host, command: &line.shown, in_shell: line.in_shell };
+    let wanted = Wanted { host: &host, command: &line.shown, starts: line.starts };
     let mut candidate = passwords.known_to_be_needed(wanted).await;
     loop {
-        let marks = Marks { prompt: mark()?, ready: line.in_shell.then(|| ready.clone()) };
+        let marks = Marks { prompt: mark()?, ready: (line.starts == Starts::Shell).then(|| ready.clone()) };
         let attempt = attempt(&line, &marks, candidate.is_some());
         let password = candidate.as_ref().map(|candidate| candidate.password.clone());
         let turn = candidate.as_mut().and_then(|candidate| candidate.turn.take());
@@ -101,6 +101,9 @@ fn compose(spec: &Spec, ready: &str) -> Result<Elevated> {
     let frame = &connection.frame;
     let bare = frame.is_bare(spec.inside) && matches!(spec.stdin, Stdin::Empty) && !spec.pty;
     let elevated = |form| {
+        if spec.under == Under::Validation {
+            return Ok(frame.sudo().validate()?);
+        }
         let line = frame.compose(&spec.line, spec.inside, form)?;
         Ok(frame.sudo().elevate(&line, bare, ready)?)
     };
@@ -117,7 +120,7 @@ fn compose(spec: &Spec, ready: &str) -> Result<Elevated> {
 fn attempt(line: &Elevated, marks: &Marks, has_password: bool) -> Attempt {
     let ask = if has_password { Ask::By(&marks.prompt) } else { Ask::Never };
     // Where sudo starts the command itself and asks for nothing, there is nobody to tell that its input is over.
-    let stdin = if line.in_shell || has_password { Stdin::Answers } else { Stdin::Empty };
+    let stdin = if line.starts == Starts::Shell || has_password { Stdin::Answers } else { Stdin::Empty };
     // KILL can't be passed on by sudo; our script takes HUP for it.
     Attempt {
         line: line.command(ask).into(),

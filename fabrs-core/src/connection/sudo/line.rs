@@ -19,8 +19,19 @@ pub(super) struct Elevated {
     pub(super) shown: String,
     /// What sudo is given behind its own options.
     behind: String,
-    /// Whether sudo starts a shell of ours, and not the command itself.
-    pub(super) in_shell: bool,
+    /// What sudo starts.
+    pub(super) starts: Starts,
+}
+
+/// What sudo starts, once it lets somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Starts {
+    /// A shell of ours, which tells when the command begins.
+    Shell,
+    /// The command itself, for which there may be a rule of its own.
+    Command,
+    /// Nothing: it only says whether it would.
+    Nothing,
 }
 
 /// How sudo is to come by a password.
@@ -41,14 +52,21 @@ impl Sudo {
         let who = self.who()?;
         if bare && !self.login && is_plain(line) {
             let shown = format!("sudo {who}{line}");
-            return Ok(Elevated { shown, behind: format!("{who}-- {line}"), in_shell: false });
+            return Ok(Elevated { shown, behind: format!("{who}-- {line}"), starts: Starts::Command });
         }
         let shell = if self.login { "sh -lc" } else { "sh -c" };
         let shown = format!("sudo {who}{shell} {}", quote(line)?);
         // A login begins at home.
         let home = if self.login { "cd && " } else { "" };
         let script = quote(&script(&format!("{home}{line}"), ready))?.into_owned();
-        Ok(Elevated { shown, behind: format!("{who}-- {shell} {script} sh \"$LC_ALL\""), in_shell: true })
+        let behind = format!("{who}-- {shell} {script} sh \"$LC_ALL\"");
+        Ok(Elevated { shown, behind, starts: Starts::Shell })
+    }
+
+    /// Composes the line that asks sudo whether the user may do anything under it (`--validate`).
+    pub(super) fn validate(&self) -> Result<Elevated, ShellLineError> {
+        let behind = format!("{}-v", self.who()?.replace("-H ", ""));
+        Ok(Elevated { shown: format!("sudo {behind}"), behind, starts: Starts::Nothing })
     }
 
     /// Returns the options that say as whom; a number is an id, which sudo wants marked.
@@ -80,7 +98,7 @@ impl Elevated {
     /// sudo's own messages are read, so they must be in the language that is known; the command gets its own back, from
     /// the script's argument. For plain words there is nobody to give it back, so only the messages' language is changed.
     pub(super) fn command(&self, ask: Ask<'_>) -> String {
-        let language = if self.in_shell { "LC_ALL=C" } else { "LC_MESSAGES=C" };
+        let language = if self.starts == Starts::Command { "LC_MESSAGES=C" } else { "LC_ALL=C" };
         match ask {
             Ask::Never => format!("{language} sudo -n {}", self.behind),
             // `-k`: with a ticket that is still good it would not ask, and what is written would go to the command.

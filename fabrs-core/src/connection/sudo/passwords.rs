@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
 
+use super::line::Starts;
 use super::refusal::SudoRefusal;
 use super::source::given;
 use crate::client::Client;
@@ -50,14 +51,14 @@ pub(super) struct Wanted<'a> {
     pub(super) host: &'a Host,
     /// The command as it is shown.
     pub(super) command: &'a str,
-    /// Whether it runs in a shell of ours, which tells when it begins. Otherwise a rule of its own may allow it without a
-    /// password, and sudo must not be left waiting for one.
-    pub(super) in_shell: bool,
+    /// What sudo starts. A command may be allowed without a password by a rule of its own, and sudo must not be left with
+    /// one that it did not ask for.
+    pub(super) starts: Starts,
 }
 
 impl Wanted<'_> {
     fn key(self) -> (Host, Option<String>) {
-        (self.host.clone(), (!self.in_shell).then(|| self.command.to_owned()))
+        (self.host.clone(), (self.starts == Starts::Command).then(|| self.command.to_owned()))
     }
 
     fn user(self) -> Option<String> {

@@ -1,0 +1,31 @@
+//! Trying sudo before anything has changed, on the hosts of the tasks that declare it.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::client::Client;
+use crate::config::OnFailure;
+use crate::group::{Outcome, Strategy, spread};
+use crate::host::Host;
+use crate::plan::{Hosts, Plan};
+
+/// Tries sudo on all hosts where a task of the plan declares it, and returns those where it can't be used, with why.
+///
+/// All are tried, whatever comes of one: what has to be mended is known at once.
+pub(super) async fn check(plan: &Plan, client: &Client) -> HashMap<Host, Outcome<()>> {
+    let declaring = plan.stages().iter().filter(|stage| stage.call.task().sudo);
+    let mut seen = HashSet::new();
+    let mut hosts = Vec::new();
+    for stage in declaring {
+        let Hosts::Named(named) = &stage.hosts else { continue };
+        let new = named.iter().filter(|host| seen.insert((*host).clone()));
+        hosts.extend(new.map(|host| (host.clone(), client.connect(host))));
+    }
+    let settings = client.settings();
+    let strategy =
+        Strategy { limit: settings.at_once(), on_failure: OnFailure::Continue, unreachable: settings.unreachable };
+    let outcomes = spread(hosts, strategy, client.stop().clone(), |connection| async move {
+        connection.validate_sudo().await?;
+        Ok(())
+    });
+    outcomes.await.into_iter().filter(|(_, outcome)| !outcome.is_ok()).collect()
+}
