@@ -132,7 +132,7 @@ impl Command {
     /// the place of [`stdin`](Self::stdin).
     pub fn watch(self, watch: impl Watch + 'static) -> Self {
         self.changed(|spec| {
-            spec.stdin = Stdin::Answers;
+            spec.stdin = Stdin::Answers(Bytes::new());
             spec.watchers.add(Box::new(watch));
         })
     }

@@ -24,7 +24,8 @@ impl Inlet {
         let (waiting, pieces, open) = match stdin {
             Stdin::Empty => (VecDeque::new(), None, false),
             Stdin::Bytes(bytes) => (VecDeque::from([bytes]), None, false),
-            Stdin::Answers => (VecDeque::new(), None, true),
+            Stdin::Answers(first) if first.is_empty() => (VecDeque::new(), None, true),
+            Stdin::Answers(first) => (VecDeque::from([first]), None, true),
             Stdin::Pieces(pieces) => (VecDeque::new(), Some(pieces), false),
         };
         Self { waiting, pieces, open }

@@ -39,8 +39,8 @@ pub enum Stdin {
     Empty,
     /// These bytes, then the end of file.
     Bytes(Bytes),
-    /// What its [`Receive`] writes as an answer to what it prints; the end of file when that one says so.
-    Answers,
+    /// These bytes, then what its [`Receive`] writes as an answer to what it prints; the end of file when that one says so.
+    Answers(Bytes),
     /// What is sent here, then the end of file.
     Pieces(mpsc::Receiver<Bytes>),
 }
@@ -51,7 +51,7 @@ impl fmt::Debug for Stdin {
         match self {
             Self::Empty => f.write_str("Empty"),
             Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
-            Self::Answers => f.write_str("Answers"),
+            Self::Answers(first) => write!(f, "Answers({})", first.len()),
             Self::Pieces(_) => f.write_str("Pieces"),
         }
     }

@@ -13,7 +13,7 @@ use super::super::recorder::take;
 use super::line::{Ask, Elevated, Starts};
 use super::passwords::{Passwords, Wanted};
 use super::refusal::SudoRefusal;
-use super::talk::{Listener, Marks, SharedTalk, Talk};
+use super::talk::{Input, Listener, Marks, SharedTalk, Talk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Output, Signal};
 use crate::transport::Stdin;
@@ -35,11 +35,7 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
     let (host, client) = bound(&spec.connection, spec.location)?;
     let (host, client) = (host.clone(), client.clone());
     let passwords = client.shared::<Passwords>();
-    let input = match std::mem::take(&mut spec.stdin) {
-        Stdin::Bytes(bytes) => Some(bytes),
-        Stdin::Empty | Stdin::Pieces(_) => Some(Bytes::new()),
-        Stdin::Answers => None,
-    };
+    let input = std::mem::take(&mut spec.stdin).into();
     let (mut recorder, captured) = announce(&spec, &line.shown);
     let wanted = Wanted { host: &host, command: &line.shown, starts: line.starts };
     let mut candidate = passwords.known_to_be_needed(wanted).await;
@@ -57,7 +53,7 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
                 drop(turn);
             });
         }
-        let running = launch(&spec, attempt, Box::new(listener.with_input(input.clone())))?;
+        let running = launch(&spec, attempt, Box::new(listener.with_input(Input::clone(&input))))?;
         let end = tokio::select! {
             end = running => end,
             refusal = unanswered(&talk) => return Err(refusal.into_error(&host, &line.shown).at(spec.location)),
@@ -120,7 +116,7 @@ fn compose(spec: &Spec, ready: &str) -> Result<Elevated> {
 fn attempt(line: &Elevated, marks: &Marks, has_password: bool) -> Attempt {
     let ask = if has_password { Ask::By(&marks.prompt) } else { Ask::Never };
     // Where sudo starts the command itself and asks for nothing, there is nobody to tell that its input is over.
-    let stdin = if line.starts == Starts::Shell || has_password { Stdin::Answers } else { Stdin::Empty };
+    let stdin = if line.starts == Starts::Shell || has_password { Stdin::Answers(Bytes::new()) } else { Stdin::Empty };
     // KILL can't be passed on by sudo; our script takes HUP for it.
     Attempt {
         line: line.command(ask).into(),

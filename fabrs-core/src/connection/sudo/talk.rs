@@ -10,7 +10,7 @@ use super::refusal::SudoRefusal;
 use crate::event::Stream;
 use crate::output::ExitStatus;
 use crate::secret::Secret;
-use crate::transport::{Answer, End, How, Receive};
+use crate::transport::{Answer, End, How, Receive, Stdin};
 
 /// How much of what sudo says is kept.
 const LONGEST: usize = 16 << 10;
@@ -105,6 +105,25 @@ impl Talk {
     }
 }
 
+/// What a command reads, once sudo has let it begin.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Input {
+    first: Bytes,
+    /// Whether its watchers may write more.
+    goes_on: bool,
+}
+
+impl From<Stdin> for Input {
+    fn from(stdin: Stdin) -> Self {
+        match stdin {
+            Stdin::Bytes(first) => Self { first, goes_on: false },
+            Stdin::Answers(first) => Self { first, goes_on: true },
+            // Pieces are written on a cue, which is an answer.
+            Stdin::Empty | Stdin::Pieces(_) => Self::default(),
+        }
+    }
+}
+
 /// Where a talk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -124,8 +143,7 @@ pub(super) struct Listener {
     stream: Stream,
     marks: Marks,
     password: Option<Secret>,
-    /// What the command is to read; what its watchers answer, where there are such.
-    input: Option<Bytes>,
+    input: Input,
     phase: Phase,
     held: Vec<u8>,
     /// Whether the command has written to the other stream.
@@ -147,7 +165,7 @@ impl Listener {
             stream: Stream::Stderr,
             marks,
             password,
-            input: Some(Bytes::new()),
+            input: Input::default(),
             phase,
             held: Vec::new(),
             written: false,
@@ -161,8 +179,8 @@ impl Listener {
         self
     }
 
-    /// Gives the command this to read, once it runs; without, its input is left to its watchers.
-    pub(super) fn with_input(mut self, input: Option<Bytes>) -> Self {
+    /// Gives the command this to read, once it runs.
+    pub(super) fn with_input(mut self, input: Input) -> Self {
         self.input = input;
         self
     }
@@ -271,10 +289,11 @@ impl Listener {
         self.phase = Phase::Runs;
         lock(&self.talk).question = None;
         Talk::taken(&self.talk);
-        if let Some(input) = self.input.take() {
-            if !input.is_empty() {
-                answer.write(input);
-            }
+        let Input { first, goes_on } = std::mem::take(&mut self.input);
+        if !first.is_empty() {
+            answer.write(first);
+        }
+        if !goes_on {
             answer.end();
         }
         let held = std::mem::take(&mut self.held);
