@@ -55,7 +55,7 @@ pub mod prelude {
     pub use fabrs_core::run::{effect, once};
     pub use fabrs_core::{
         Call, Client, Command, Connection, Context, ErrorKind, ExitStatus, Group, Hide, Host, Outcome, Outcomes,
-        Output, ShellLine, TaskError, bail, ensure,
+        Output, Secret, ShellLine, TaskError, bail, ensure,
     };
     pub use fabrs_macros::{cmd, task};
 

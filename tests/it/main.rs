@@ -23,6 +23,7 @@ mod record;
 mod records;
 mod runs;
 mod same_verdict;
+mod secrets;
 mod sessions;
 mod sudo;
 mod support;

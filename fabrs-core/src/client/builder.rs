@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use tokio_util::task::TaskTracker;
 
+use super::remember::Remember;
 use super::{Client, CommandDefaults, Inner};
 use crate::config::{Input, Inventory, Mode, Settings, Variables};
-use crate::event::{NoSink, Sink};
-use crate::secret::Secret;
+use crate::event::{NoSink, Redacting, Sink};
+use crate::secret::{Redactor, Secret};
 use crate::transport::ssh::{OpenSsh, SshSettings};
 use crate::transport::{Ask, Dial, DryRun, NoInput, RunStop, Terminal};
 
@@ -105,11 +106,19 @@ impl ClientBuilder {
 
     /// Makes the client. Nothing is connected.
     pub fn build(self) -> Client {
-        let sink = self.sink.unwrap_or_else(|| Arc::new(NoSink));
+        let redactor = Redactor::default();
+        for password in self.password.iter().chain(&self.sudo_password) {
+            redactor.add(password);
+        }
+        let sink: Arc<dyn Sink> = match self.sink {
+            Some(sink) => Arc::new(Redacting::new(sink, redactor.clone())),
+            None => Arc::new(NoSink),
+        };
         let ask = self.ask.unwrap_or_else(|| match self.settings.input {
             Input::Allowed => Arc::new(Terminal::default()),
             Input::Refused => Arc::new(NoInput),
         });
+        let ask: Arc<dyn Ask> = Arc::new(Remember::new(ask, redactor.clone()));
         let inventory = self.inventory.with_settings(&self.settings);
         let dial = self.dial.unwrap_or_else(|| {
             let ssh = SshSettings::new(&self.settings, Variables::from_env(), Arc::clone(&ask), Arc::clone(&sink));
@@ -129,6 +138,7 @@ impl ClientBuilder {
                 sink,
                 ask,
                 sudo_password: self.sudo_password,
+                redactor,
                 inventory,
                 settings: self.settings,
                 defaults: self.defaults,

@@ -1,6 +1,7 @@
 //! What one run shares: connections, settings, who is told, what stops it.
 
 mod builder;
+mod remember;
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::Host;
-use crate::secret::Secret;
+use crate::secret::{Redactor, Secret};
 use crate::transport::{Ask, Dial, RunStop, Transport};
 
 pub use builder::ClientBuilder;
@@ -35,6 +36,7 @@ struct Inner {
     sink: Arc<dyn Sink>,
     ask: Arc<dyn Ask>,
     sudo_password: Option<Secret>,
+    redactor: Redactor,
     inventory: Inventory,
     settings: Settings,
     defaults: CommandDefaults,
@@ -105,6 +107,18 @@ impl Client {
     /// Returns whom to ask where something has to be asked.
     pub fn ask(&self) -> &Arc<dyn Ask> {
         &self.inner.ask
+    }
+
+    /// Keeps a secret out of all that this client shows, also where no command was given it: one that a host prints, say.
+    ///
+    /// What is given to a command, and what a person has typed in secret, is kept out of sight already.
+    pub fn redact(&self, secret: &Secret) {
+        self.inner.redactor.add(secret);
+    }
+
+    /// Returns what keeps secrets out of what is shown.
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.inner.redactor
     }
 
     /// Returns the password for sudo that the program has given.

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::{Command, Connection, Get, Put, Source};
+use super::{Command, Connection, EnvValue, Get, Put, Source};
 use crate::error::{Error, ErrorKind};
 use crate::output::PlanEnd;
 use crate::shell::IntoShellLine;
@@ -88,7 +88,7 @@ pub fn cd(directory: impl AsRef<str>) -> Connection {
 
 /// Returns the task's connection with another variable: [`Connection::env`].
 #[track_caller]
-pub fn env(name: impl Into<String>, value: impl Into<String>) -> Connection {
+pub fn env(name: impl Into<String>, value: impl Into<EnvValue>) -> Connection {
     current().env(name, value)
 }
 

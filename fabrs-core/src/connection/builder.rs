@@ -9,8 +9,10 @@ use tokio::sync::mpsc;
 
 use super::frame::Inside;
 use super::watch::{Cue, Watch, Watchers};
-use super::{Command, Connection, Hide};
+use super::{Command, Connection, EnvValue, Hide, StdinBytes};
+use crate::error::{Error, ErrorKind, Result};
 use crate::output::Tail;
+use crate::secret::Secret;
 use crate::shell::ShellLine;
 use crate::transport::{Effect, Stdin};
 
@@ -33,8 +35,35 @@ pub(super) struct Spec {
     pub(super) pty: bool,
     pub(super) timeout: Option<Duration>,
     pub(super) stdin: Stdin,
+    /// What it is given to read that must not be shown.
+    pub(super) secrets: Vec<Secret>,
     pub(super) watchers: Watchers,
     pub(super) bound: usize,
+}
+
+impl Spec {
+    /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
+    pub(super) fn take_stdin(&mut self) -> Result<Stdin> {
+        let frame = &self.connection.frame;
+        let redactor = self.connection.redactor();
+        for secret in frame.secrets().chain(&self.secrets) {
+            redactor.add(secret);
+        }
+        if self.pty && frame.secrets().next().is_some() {
+            let text = "a command on a pty can't be given a secret variable: what is typed there is shown";
+            let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
+            return Err(error.hint("leave `.pty()` out, or give it by `.watch(Responder::new(..))`"));
+        }
+        let first = frame.input();
+        let with = |rest: Bytes| if first.is_empty() { rest } else { Bytes::from([&first[..], &rest[..]].concat()) };
+        Ok(match std::mem::take(&mut self.stdin) {
+            Stdin::Empty if first.is_empty() => Stdin::Empty,
+            Stdin::Empty => Stdin::Bytes(first),
+            Stdin::Bytes(bytes) => Stdin::Bytes(with(bytes)),
+            Stdin::Answers(bytes) => Stdin::Answers(with(bytes)),
+            Stdin::Pieces(pieces) => Stdin::Pieces(pieces),
+        })
+    }
 }
 
 /// By whose rights a command runs.
@@ -76,6 +105,7 @@ impl Spec {
             pty: false,
             timeout: None,
             stdin: Stdin::Empty,
+            secrets: Vec::new(),
             watchers: Watchers::default(),
             bound: Tail::DEFAULT_BOUND,
         }
@@ -119,9 +149,14 @@ impl Command {
         self.changed(|spec| spec.timeout = Some(limit))
     }
 
-    /// Gives the command `bytes` to read, then the end of file. By default it sees the end of file at once (`ssh -n`).
-    pub fn stdin(self, bytes: impl Into<Bytes>) -> Self {
-        self.changed(|spec| spec.stdin = Stdin::Bytes(bytes.into()))
+    /// Gives the command `bytes` to read, or a [`Secret`], then the end of file. By default it sees the end of file at once
+    /// (`ssh -n`).
+    pub fn stdin(self, bytes: impl Into<StdinBytes>) -> Self {
+        self.changed(|spec| {
+            let (bytes, secret) = bytes.into().into_parts();
+            spec.stdin = Stdin::Bytes(bytes);
+            spec.secrets.extend(secret);
+        })
     }
 
     /// Lets `watch` answer what the command asks on its output: a [`Responder`](super::Responder), or one of your own.
@@ -133,6 +168,7 @@ impl Command {
     pub fn watch(self, watch: impl Watch + 'static) -> Self {
         self.changed(|spec| {
             spec.stdin = Stdin::Answers(Bytes::new());
+            spec.secrets.extend(watch.secrets());
             spec.watchers.add(Box::new(watch));
         })
     }
@@ -201,7 +237,7 @@ impl Command {
     }
 
     /// Sets a variable for this command: [`Connection::env`].
-    pub fn env(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn env(self, name: impl Into<String>, value: impl Into<EnvValue>) -> Self {
         self.changed(|spec| spec.connection = spec.connection.env(name, value))
     }
 }

@@ -1,10 +1,10 @@
 //! [`Command`]: one command line on its way to one host.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use futures::future::{BoxFuture, FutureExt};
@@ -12,18 +12,19 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use super::builder::{Spec, Under};
-use super::frame::{Form, Inside, NO_VENV};
-use super::recorder::{Captured, Recorder, SharedCapture, take};
+use super::finish::finish;
+use super::frame::Form;
+use super::recorder::{Recorder, SharedCapture, take};
 use super::spawned::Spawned;
 use super::sudo::elevate;
 use super::{Connection, Hide, Target};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Event, Stream};
+use crate::event::Event;
 use crate::host::Host;
-use crate::output::{Ended, Output, Record, Signal};
+use crate::output::{Output, Signal};
 use crate::shell::ShellLine;
-use crate::transport::{Effect, End, How, Invocation, Program, Receive, Request, Running, Stdin};
+use crate::transport::{Effect, Invocation, Program, Receive, Request, Running, Stdin};
 
 /// A command for one host: a builder, and the future of its [`Output`].
 ///
@@ -223,13 +224,17 @@ fn start(mut spec: Box<Spec>) -> Result<Started> {
         })
     };
     let command = compose(Form::Sent)?;
-    let shown = match (&spec.shown, spec.inside) {
-        (Some(shown), _) => Arc::clone(shown),
-        (None, Inside::Shell) => Arc::clone(&command),
-        (None, Inside::Venv) => compose(Form::Shown)?,
+    let shown = match &spec.shown {
+        Some(shown) => Arc::clone(shown),
+        None if spec.connection.frame.is_shown_as_sent(spec.inside) => Arc::clone(&command),
+        None => compose(Form::Shown)?,
+    };
+    let stdin = spec.take_stdin()?;
+    let shown = match spec.connection.redactor().text(&shown) {
+        Cow::Borrowed(_) => shown,
+        Cow::Owned(text) => text.into(),
     };
     let (recorder, captured) = announce(&spec, &shown);
-    let stdin = std::mem::take(&mut spec.stdin);
     let attempt = Attempt { line: command, shown: Arc::clone(&shown), stdin, last_signal: Signal::new("KILL") };
     let running = launch(&spec, attempt, Box::new(recorder))?;
     Ok(Started { running, captured, spec, shown })
@@ -254,7 +259,8 @@ pub(super) fn announce(spec: &Spec, shown: &str) -> (Recorder, SharedCapture) {
     let echo = spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
     sink.event(&Event::CommandStarted { host: &host, command: shown, echo });
     let (recorder, captured) = Recorder::new(host, shown.into(), sink, spec.hide, spec.bound);
-    (recorder.with_watchers(spec.watchers.clone()), captured)
+    let recorder = recorder.with_watchers(spec.watchers.clone()).with_redactor(spec.connection.redactor());
+    (recorder, captured)
 }
 
 /// Hands one attempt at a command to its transport.
@@ -296,99 +302,4 @@ impl Future for Command {
         self.state = State::Done;
         Poll::Ready(result)
     }
-}
-
-/// Makes the output of a command that has ended, or the error that it is.
-pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End) -> Result<Output> {
-    let connection = &spec.connection;
-    let host = connection.host().cloned().unwrap_or_else(Host::local);
-    let (how, cut) = match end.how {
-        How::Cut(status, why) => (How::Exited(status), Some(why.at(spec.location))),
-        how => (how, None),
-    };
-    let heard = captured.stdout.dropped() > 0 || !captured.stdout.is_empty() || !captured.stderr.is_empty();
-    let output = |ended| {
-        Output::new(Record {
-            host: host.clone(),
-            command: Arc::clone(shown),
-            location: spec.location,
-            elapsed: end.elapsed,
-            ended,
-            dropped: captured.stdout.dropped(),
-            stdout: captured.stdout.into_bytes(),
-            stderr: captured.stderr.into_bytes(),
-            cut: cut.clone(),
-            shown: (spec.hide.shows(Stream::Stdout), spec.hide.shows(Stream::Stderr)),
-            pty: spec.pty,
-        })
-    };
-    let failed = |kind, what: String| Error::new(kind, format!("`{shown}` {what}")).on(&host).at(spec.location);
-    // What was printed goes with the error, and nobody can mistake it for the output of a command whose end is known.
-    let unknown = |error: &Error| Ended::Unknown(error.clone());
-    let never_began = match &how {
-        How::Planned => true,
-        How::Failed(error) => error.kind() != ErrorKind::Channel,
-        How::Exited(_) | How::Cut(..) | How::TimedOut { .. } | How::Stopped { .. } => false,
-    };
-    connection.used.fetch_or(!never_began, Ordering::Relaxed);
-    if let (How::Exited(status), Some(failure)) = (&how, spec.watchers.failure()) {
-        let error = failure.on(&host).at(spec.location);
-        return Err(error.with_output(output(Ended::Status(status.clone()))));
-    }
-    match how {
-        How::Exited(status) if status.success() || spec.warn => Ok(output(Ended::Status(status))),
-        How::Exited(status) if connection.warns() => {
-            // Of `.warn()` the task looks at what came of it; here nobody does, so it is told.
-            if let Some(client) = &connection.client {
-                let text = format!("`{shown}` ended with {status}");
-                client.sink().event(&Event::Warning { host: Some(&host), text: &text });
-            }
-            Ok(output(Ended::Status(status)))
-        }
-        How::Exited(status) => {
-            let error = failed(ErrorKind::Exit, format!("ended with {status}"));
-            let output = output(Ended::Status(status));
-            let error = match missing_venv(&output) {
-                Some(folder) => error.hint(format!("make it first: `python3 -m venv {folder}`")),
-                None => error,
-            };
-            Err(error.with_output(output))
-        }
-        How::Planned => Ok(output(Ended::Planned(connection.plan.clone()))),
-        How::TimedOut { gone } => {
-            let error = failed(ErrorKind::Timeout, ran_too_long(spec, gone));
-            let output = output(unknown(&error));
-            Err(error.with_output(output))
-        }
-        How::Stopped { gone } => {
-            let left = if gone { "was stopped" } else { "was stopped and may still be running" };
-            let error = failed(ErrorKind::Cancelled, left.to_owned());
-            let output = heard.then(|| output(unknown(&error)));
-            Err(output.map_or_else(|| error.clone(), |output| error.clone().with_output(output)))
-        }
-        How::Cut(_, error) | How::Failed(error) => {
-            let error = error.at(spec.location);
-            let output = heard.then(|| output(unknown(&error)));
-            Err(output.map_or_else(|| error.clone(), |output| error.clone().with_output(output)))
-        }
-    }
-}
-
-/// Returns the virtualenv that was not there, where that is why a command has failed.
-fn missing_venv(output: &Output) -> Option<String> {
-    let stderr = String::from_utf8_lossy(&output.record.stderr).into_owned();
-    let folder = stderr.lines().last()?.strip_prefix(NO_VENV)?;
-    crate::shell::quote(folder).ok().map(std::borrow::Cow::into_owned)
-}
-
-fn ran_too_long(spec: &Spec, gone: bool) -> String {
-    let limit = spec.timeout.or(spec.connection.default_timeout()).unwrap_or_default();
-    let left = if gone { "was ended" } else { "may still be running" };
-    format!("ran longer than {} and {left}", seconds(limit))
-}
-
-/// Returns a duration as people say it: `1 second`, `2.5 seconds`.
-fn seconds(duration: std::time::Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    if (seconds - 1.0).abs() < f64::EPSILON { "1 second".to_owned() } else { format!("{seconds} seconds") }
 }

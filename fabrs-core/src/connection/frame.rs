@@ -2,7 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
+use bytes::Bytes;
+
+use super::given::EnvValue;
 use super::sudo::Sudo;
+use crate::secret::{REDACTED, Secret};
 use crate::shell::{ShellLine, ShellLineError, quote, quote_path};
 
 /// How the commands of a connection run. The fields stand in the order in which they wrap, outermost first.
@@ -11,7 +15,7 @@ pub(super) struct Frame {
     /// As whom commands under sudo run.
     sudo: Sudo,
     cwd: Option<String>,
-    env: Vec<(String, String)>,
+    env: Vec<(String, EnvValue)>,
     prefixes: Vec<ShellLine>,
     /// For the commands that run inside it.
     venv: Option<String>,
@@ -68,7 +72,7 @@ impl Frame {
         });
     }
 
-    pub(super) fn env(&mut self, name: String, value: String) {
+    pub(super) fn env(&mut self, name: String, value: EnvValue) {
         self.env.retain(|(known, _)| *known != name);
         self.env.push((name, value));
     }
@@ -107,6 +111,24 @@ impl Frame {
         self.venv.is_some()
     }
 
+    /// Tells whether what is sent for a line is what a person is shown.
+    pub(super) fn is_shown_as_sent(&self, inside: Inside) -> bool {
+        inside == Inside::Shell && self.secrets().next().is_none()
+    }
+
+    /// Returns the secrets of its environment, in the order in which a composed line reads them.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.env.iter().filter_map(|(_, value)| match value {
+            EnvValue::Secret(secret) => Some(secret),
+            EnvValue::Text(_) => None,
+        })
+    }
+
+    /// Returns what a composed line reads before its command does.
+    pub(super) fn input(&self) -> Bytes {
+        self.secrets().flat_map(|secret| [secret.expose(), "\n"]).collect::<String>().into()
+    }
+
     /// Tells whether nothing stands around a line.
     pub(super) fn is_bare(&self, inside: Inside) -> bool {
         self.cwd.is_none() && self.env.is_empty() && self.prefixes.is_empty() && inside == Inside::Shell
@@ -118,7 +140,7 @@ impl Frame {
         let line = line.check()?;
         let mut text = String::new();
         self.add_cwd(&mut text)?;
-        self.add_env(&mut text)?;
+        self.add_env(&mut text, form)?;
         self.add_prefixes(&mut text)?;
         if inside == Inside::Venv {
             self.add_venv(&mut text, form)?;
@@ -139,16 +161,19 @@ impl Frame {
         Ok(())
     }
 
-    fn add_env(&self, text: &mut String) -> Result<(), FrameError> {
+    fn add_env(&self, text: &mut String, form: Form) -> Result<(), FrameError> {
         for (name, value) in &self.env {
             if !is_variable(name) {
                 return Err(FrameError::Name(name.clone()));
             }
-            text.push_str("export ");
-            text.push_str(name);
-            text.push('=');
-            text.push_str(&quote(value)?);
-            text.push_str(" && ");
+            let _infallible = match (value, form) {
+                (EnvValue::Text(value), _) => write!(text, "export {name}={} && ", quote(value)?),
+                (EnvValue::Secret(_), Form::Shown) => write!(text, "export {name}='{REDACTED}' && "),
+                (EnvValue::Secret(secret), Form::Sent) => {
+                    quote(secret.expose())?;
+                    write!(text, "{}export {name} && ", reading(name, secret.expose().matches('\n').count()))
+                }
+            };
         }
         Ok(())
     }
@@ -186,6 +211,19 @@ fn is_variable(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Returns what reads a variable of so many lines, and one more, from the standard input. `read` takes no byte beyond its line,
+/// so the rest is the command's (POSIX, of an input that cannot seek).
+fn reading(name: &str, line_ends: usize) -> String {
+    let mut text = format!("IFS= read -r {name} && ");
+    for _ in 0..line_ends {
+        let _infallible = write!(text, "IFS= read -r fabrs_line && {name}=${name}'\n'$fabrs_line && ");
+    }
+    if line_ends > 0 {
+        text.push_str("unset fabrs_line && ");
+    }
+    text
 }
 
 /// Puts braces around a line that `&&` would otherwise tear apart, so that nothing of it runs where what stands before
@@ -249,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_bad_variable_name_is_refused() {
-        let bad = frame(|f| f.env("A;B".into(), String::new()));
+        let bad = frame(|f| f.env("A;B".into(), "".into()));
         assert!(
             matches!(bad.compose(&ShellLine::raw("ls"), Inside::Shell, Form::Sent), Err(FrameError::Name(name)) if name == "A;B")
         );

@@ -6,7 +6,9 @@
 mod ambient;
 mod builder;
 mod command;
+mod finish;
 mod frame;
+mod given;
 mod hide;
 mod prompt;
 mod recorder;
@@ -30,12 +32,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{NoSink, Sink};
 use crate::host::Host;
 use crate::output::PlanEnd;
+use crate::secret::Redactor;
 use crate::shell::{IntoShellLine, ShellLine};
 use crate::transport::{Effect, Transport};
 
 pub use ambient::{cd, current, env, get, local, prefix, probe, put, run, sudo, v_run};
 pub use builder::secs;
 pub use command::Command;
+pub use given::{EnvValue, StdinBytes};
 pub use hide::{Hide, HideError};
 pub use prompt::{Confirm, Prompt, confirm, prompt};
 pub use spawned::Spawned;
@@ -283,10 +287,10 @@ impl Connection {
 
     /// Returns a connection whose commands have the variable `name`, with exactly `value` in it.
     ///
-    /// The value is part of the command line: whoever can list processes on the host can read it, and so it is no place
-    /// for a password. [`Command::stdin`] is.
+    /// A text is part of the command line, which whoever can list processes on the host can read; a [`Secret`](crate::Secret) is not: each
+    /// command reads it from its standard input, before what it was given to read, which a command on a pty can't.
     #[must_use = "a connection is a value: the changed one is returned"]
-    pub fn env(&self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn env(&self, name: impl Into<String>, value: impl Into<EnvValue>) -> Self {
         self.changed(|frame| frame.env(name.into(), value.into()))
     }
 
@@ -379,6 +383,10 @@ impl Connection {
 
     fn sink(&self) -> Arc<dyn Sink> {
         self.client.as_ref().map_or_else(|| Arc::new(NoSink) as Arc<dyn Sink>, |client| Arc::clone(client.sink()))
+    }
+
+    fn redactor(&self) -> Redactor {
+        self.client.as_ref().map(|client| client.redactor().clone()).unwrap_or_default()
     }
 
     fn warns(&self) -> bool {

@@ -7,6 +7,7 @@ use super::watch::Watchers;
 use crate::event::{Event, Granularity, Sink, Stream};
 use crate::host::Host;
 use crate::output::Tail;
+use crate::secret::{RedactedStream, Redactor};
 use crate::transport::{Answer, End, How, Receive};
 
 /// A line longer than this is shown in pieces, so that a stream without line ends can't fill the memory.
@@ -36,9 +37,17 @@ pub(super) struct Recorder {
     wants: Granularity,
     hide: Hide,
     captured: SharedCapture,
-    stdout: Lines,
-    stderr: Lines,
+    stdout: Shown,
+    stderr: Shown,
     watchers: Watchers,
+    redactor: Redactor,
+}
+
+/// What of a stream is on its way to the sink.
+#[derive(Debug, Default)]
+struct Shown {
+    redacted: RedactedStream,
+    lines: Lines,
 }
 
 impl Recorder {
@@ -54,9 +63,15 @@ impl Recorder {
         let captured = Arc::new(Mutex::new(captured));
         let shared = Arc::clone(&captured);
         let wants = sink.granularity();
-        let (stdout, stderr) = (Lines::default(), Lines::default());
-        let watchers = Watchers::default();
-        (Self { host, command, sink, wants, hide, captured, stdout, stderr, watchers }, shared)
+        let (stdout, stderr) = (Shown::default(), Shown::default());
+        let (watchers, redactor) = (Watchers::default(), Redactor::default());
+        (Self { host, command, sink, wants, hide, captured, stdout, stderr, watchers, redactor }, shared)
+    }
+
+    /// Shows none of what this one knows.
+    pub(super) fn with_redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
+        self
     }
 
     /// Lets these answer what is heard.
@@ -66,24 +81,31 @@ impl Recorder {
     }
 
     fn show(&mut self, stream: Stream, bytes: &[u8]) {
-        if self.wants.bytes {
-            self.sink.event(&Event::Bytes { host: &self.host, stream, bytes });
+        let shown = match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        };
+        let bytes = &*shown.redacted.push(&self.redactor, bytes);
+        let (host, sink) = (&self.host, &self.sink);
+        if self.wants.bytes && !bytes.is_empty() {
+            sink.event(&Event::Bytes { host, stream, bytes });
         }
         if self.wants.lines {
-            let lines = match stream {
-                Stream::Stdout => &mut self.stdout,
-                Stream::Stderr => &mut self.stderr,
-            };
-            let (host, sink) = (&self.host, &self.sink);
-            lines.push(bytes, |text| sink.event(&Event::Lines { host, stream, text }));
+            shown.lines.push(bytes, |text| sink.event(&Event::Lines { host, stream, text }));
         }
     }
 
-    fn finish_lines(&mut self) {
-        for (stream, lines) in [(Stream::Stdout, &mut self.stdout), (Stream::Stderr, &mut self.stderr)] {
-            let rest = std::mem::take(&mut lines.partial);
-            if !rest.is_empty() {
-                self.sink.event(&Event::Lines { host: &self.host, stream, text: &rest });
+    /// Shows what was held back, since nothing follows.
+    fn finish(&mut self) {
+        let (host, sink) = (&self.host, &self.sink);
+        for (stream, shown) in [(Stream::Stdout, &mut self.stdout), (Stream::Stderr, &mut self.stderr)] {
+            let held = shown.redacted.finish(&self.redactor);
+            if self.wants.bytes && !held.is_empty() {
+                sink.event(&Event::Bytes { host, stream, bytes: &held });
+            }
+            let rest = [std::mem::take(&mut shown.lines.partial), held].concat();
+            if self.wants.lines && !rest.is_empty() {
+                sink.event(&Event::Lines { host, stream, text: &rest });
             }
         }
     }
@@ -105,7 +127,7 @@ impl Receive for Recorder {
     }
 
     fn ended(&mut self, end: &End) {
-        self.finish_lines();
+        self.finish();
         let (host, command) = (&self.host, &*self.command);
         if let How::TimedOut { gone: false } | How::Stopped { gone: false } = end.how {
             self.sink.event(&Event::Leftover { host, command });

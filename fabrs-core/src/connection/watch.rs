@@ -7,6 +7,7 @@ use bytes::Bytes;
 use memchr::memmem;
 use tokio::sync::mpsc;
 
+use super::StdinBytes;
 use crate::error::{Error, ErrorKind};
 use crate::event::Stream;
 use crate::secret::Secret;
@@ -26,20 +27,27 @@ pub trait Watch: Send + fmt::Debug {
     fn failure(&self) -> Option<Error> {
         None
     }
+
+    /// Returns what it may answer that must not be shown.
+    fn secrets(&self) -> Vec<Secret> {
+        Vec::new()
+    }
 }
 
 /// Answers each occurrence of a text, on whichever stream it comes, also when it comes in pieces.
 ///
 /// ```
+/// use fabrs_core::Secret;
 /// use fabrs_core::connection::Responder;
 ///
 /// let yes = Responder::new("Really? ", "yes\n");
-/// let password = Responder::new("Password: ", "hunter2\n").refused_by("Sorry");
+/// let password = Responder::new("Password: ", Secret::new("hunter2")).refused_by("Sorry");
 /// ```
 #[derive(Clone)]
 pub struct Responder {
     text: Vec<u8>,
-    answer: Secret,
+    answer: Bytes,
+    secret: Option<Secret>,
     sentinel: Option<Vec<u8>>,
     answered: bool,
     refused: bool,
@@ -47,12 +55,16 @@ pub struct Responder {
 }
 
 impl Responder {
-    /// Makes one that writes `answer` whenever `text` comes. The answer is in no event and no error; a terminal that echoes
-    /// what is typed shows it, as it would a person's.
-    pub fn new(text: impl Into<String>, answer: impl Into<String>) -> Self {
+    /// Makes one that writes `answer` whenever `text` comes: as it is, so a line needs its end; a [`Secret`] is written as a
+    /// line. The answer is in no event and no error; a terminal that echoes what is typed shows it, as it would a person's,
+    /// unless it is a [`Secret`].
+    pub fn new(text: impl Into<String>, answer: impl Into<StdinBytes>) -> Self {
+        let (answer, secret) = answer.into().into_parts();
+        let line_end: &[u8] = if secret.is_some() { b"\n" } else { b"" };
         Self {
             text: text.into().into_bytes(),
-            answer: Secret::new(answer.into()),
+            answer: [&answer[..], line_end].concat().into(),
+            secret,
             sentinel: None,
             answered: false,
             refused: false,
@@ -93,12 +105,16 @@ impl Watch for Responder {
                 answer.end();
             } else {
                 self.answered = true;
-                answer.write(Bytes::copy_from_slice(self.answer.expose().as_bytes()));
+                answer.write(self.answer.clone());
             }
         }
         if let Some(heard) = self.heard.get_mut(at) {
             heard.drain(..heard.len().saturating_sub(LONGEST));
         }
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        self.secret.iter().cloned().collect()
     }
 
     fn failure(&self) -> Option<Error> {

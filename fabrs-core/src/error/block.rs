@@ -26,6 +26,18 @@ impl<'a> Block<'a> {
     pub(super) fn new(error: &'a Error) -> Self {
         Self { error }
     }
+
+    /// Returns the hint that is shown. A context that was put around an error has no advice of its own; the error inside may.
+    pub(super) fn hint(self) -> Option<&'a str> {
+        let mut inner = Some(self.error);
+        while let Some(error) = inner {
+            if let Some(hint) = error.advice() {
+                return Some(hint);
+            }
+            inner = error.source().and_then(|source| source.downcast_ref());
+        }
+        None
+    }
 }
 
 impl fmt::Display for Block<'_> {
@@ -50,15 +62,10 @@ impl fmt::Display for Block<'_> {
             }
             source = cause.source();
         }
-        // A context that was put around an error has no advice of its own; the error inside may.
-        let mut inner = Some(self.error);
-        while let Some(error) = inner {
-            if let Some(hint) = error.advice() {
-                return write!(f, "\nhint: {hint}");
-            }
-            inner = error.source().and_then(|source| source.downcast_ref());
+        match self.hint() {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -68,7 +75,7 @@ fn stream(f: &mut fmt::Formatter<'_>, output: &Output, name: &str, bytes: &[u8],
         return Ok(());
     }
     write!(f, "\n  {name}:")?;
-    for line in last_lines(bytes, LAST).lines() {
+    for line in last_lines(&output.record.redactor.bytes(bytes), LAST).lines() {
         write!(f, "\n    {line}")?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! What can go wrong, as one type with a published kind, and how it is told.
 //!
 //! Errors are made by the code that meets them, out of [`Error::new`] and what is added to it; this module knows no
-//! other but [`crate::host`] and [`crate::output`].
+//! other but [`crate::host`], [`crate::secret`] and [`crate::output`].
 
 mod block;
 mod exit_code;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crate::host::Host;
 use crate::output::Output;
+use crate::secret::Redactor;
 
 pub use block::Block;
 pub use exit_code::ExitCode;
@@ -93,6 +94,24 @@ impl Error {
     /// Carries what the command left.
     pub(crate) fn with_output(self, output: Output) -> Self {
         self.with(|inner| inner.output = Some(output))
+    }
+
+    /// Returns the error without the secrets in its texts; the causes of one that had any are then texts alone.
+    pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
+        let has_any = |text: &str| matches!(redactor.text(text), Cow::Owned(_));
+        let output = self.output().is_some_and(|output| has_any(output.command()));
+        if !output && !has_any(&self.block().to_string()) {
+            return self;
+        }
+        let clean = |text: &str| redactor.text(text).into_owned();
+        let hint = self.block().hint().map(clean);
+        let source = std::error::Error::source(&self).map(|source| clean(&task::chain(source)));
+        self.with(|inner| {
+            inner.doing = clean(&inner.doing).into();
+            inner.hint = hint.map(Cow::Owned);
+            inner.source = source.map(|text| Arc::new(task::Told(text)) as Source);
+            inner.output = inner.output.take().map(|output| output.redacted(redactor));
+        })
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {

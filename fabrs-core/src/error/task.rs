@@ -86,9 +86,9 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for TaskError {
 /// A chain of causes as text: they belong to an error that is gone.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Told(String);
+pub(super) struct Told(pub(super) String);
 
-fn chain(mut source: &dyn std::error::Error) -> String {
+pub(super) fn chain(mut source: &dyn std::error::Error) -> String {
     let mut text = source.to_string();
     while let Some(next) = source.source() {
         text.push('\n');

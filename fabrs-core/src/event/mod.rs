@@ -11,6 +11,7 @@ mod passthrough;
 mod plain;
 #[cfg(test)]
 mod printed;
+mod redacting;
 mod sink;
 mod spool;
 mod style;
@@ -20,6 +21,7 @@ pub use happening::{Event, Stream, Word};
 pub use json::Json;
 pub use passthrough::Passthrough;
 pub use plain::Plain;
+pub(crate) use redacting::Redacting;
 pub use sink::{Broadcast, Granularity, NoSink, Sink};
 pub use spool::Spool;
 pub use style::{Prefix, Style};

@@ -1,5 +1,6 @@
 //! [`Output`] itself: what is always known of a command.
 
+use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::host::Host;
 use crate::output::{ExitStatus, PlanEnd};
+use crate::secret::Redactor;
 
 /// What a command left: how it ended and what it printed.
 ///
@@ -19,7 +21,7 @@ pub struct Output {
 }
 
 /// The facts behind an [`Output`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Record {
     pub(crate) host: Host,
     pub(crate) command: Arc<str>,
@@ -35,6 +37,23 @@ pub(crate) struct Record {
     /// Whether stdout and stderr were shown while they came.
     pub(crate) shown: (bool, bool),
     pub(crate) pty: bool,
+    /// Knows what of it must not be shown.
+    pub(crate) redactor: Redactor,
+}
+
+/// Shows what was printed as a person would be shown it.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(&self.redactor.bytes(bytes)).into_owned();
+        f.debug_struct("Record")
+            .field("host", &self.host)
+            .field("command", &self.command)
+            .field("ended", &self.ended)
+            .field("stdout", &text(&self.stdout))
+            .field("stderr", &text(&self.stderr))
+            .field("dropped", &self.dropped)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is known of a command's end.
@@ -66,6 +85,17 @@ impl Output {
             }
             Ended::Status(_) | Ended::Unknown(_) => self.clone(),
         }
+    }
+
+    /// Returns it with nothing in it that must not be shown.
+    pub(crate) fn redacted(&self, redactor: &Redactor) -> Self {
+        let record = Record::clone(&self.record);
+        Self::new(Record {
+            command: redactor.text(&record.command).into(),
+            stdout: redactor.bytes(&record.stdout).into_owned(),
+            stderr: redactor.bytes(&record.stderr).into_owned(),
+            ..record
+        })
     }
 
     /// Returns the command as it was quoted.

@@ -92,7 +92,10 @@ impl Executor {
         let caught = AssertUnwindSafe(stage.call.on(&fresh)).catch_unwind().await;
         let result = caught.unwrap_or_else(|payload| Err(panicked(&*payload)));
         // A `bail!` knows no host, and of one task on many hosts it must be said where it failed.
-        let result = result.map_err(|error| gone_again(error.into_error().or_on(host.as_ref()), &fresh).into());
+        let result = result.map_err(|error| {
+            let error = gone_again(error.into_error().or_on(host.as_ref()), &fresh);
+            error.redacted(self.client.redactor()).into()
+        });
         let here = host.unwrap_or_else(Host::local);
         let outcome = stage.strategy.judge(&here, Outcome::of(result));
         self.tell(stage, &here, &outcome, began.elapsed());

@@ -57,7 +57,9 @@ mod tests {
 
     fn redacted(secrets: &[&str], text: &[u8], size: usize) -> String {
         let redactor = Redactor::default();
-        secrets.iter().for_each(|secret| redactor.add(&Secret::new(*secret)));
+        for secret in secrets {
+            redactor.add(&Secret::new(*secret));
+        }
         let mut stream = RedactedStream::default();
         let mut shown = Vec::new();
         for piece in text.chunks(size) {
@@ -70,7 +72,7 @@ mod tests {
     #[test]
     fn a_secret_is_found_however_it_is_cut() {
         let text = b"huhunter2 hunter2-long hunter hunter2";
-        for size in 1..text.len() + 1 {
+        for size in 1..=text.len() {
             let shown = redacted(&["hunter2", "hunter2-long"], text, size);
             assert_eq!(shown, "hu[redacted] [redacted] hunter [redacted]", "in pieces of {size}");
         }

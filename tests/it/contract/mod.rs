@@ -54,6 +54,7 @@ kept_by_all_that_run! {
     prefixes_come_after_the_directory_in_their_order
     nothing_of_a_line_runs_where_the_directory_is_missing
     a_variable_arrives_byte_for_byte
+    a_secret_variable_arrives_byte_for_byte_and_is_in_no_line
     output_larger_than_a_window_arrives_whole
     a_closed_connection_opens_again
 }

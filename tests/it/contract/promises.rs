@@ -215,6 +215,21 @@ pub(super) async fn a_variable_arrives_byte_for_byte(at: &Place) -> Result<()> {
     Ok(())
 }
 
+pub(super) async fn a_secret_variable_arrives_byte_for_byte_and_is_in_no_line(at: &Place) -> Result<()> {
+    for value in ["it's $a \"b\" `c` \\ é", "  blanks  ", "-n", "", "several\n lines\n\n and their ends\n"] {
+        let host = at.host.env("BEFORE", "x").env("TOKEN", Secret::new(value)).env("OTHER", Secret::new("another one"));
+        let command =
+            host.run("printf '%s|' \"$TOKEN\" \"$OTHER\" \"${fabrs_line-}\"; tr '\\0' ' ' < /proc/$PPID/cmdline; cat");
+        let output = command.stdin("and the rest").hide(Hide::Both).await?;
+        let said = output.stdout()?;
+        let line = said.strip_prefix(&format!("{value}|another one||")).unwrap_or_else(|| panic!("{value:?}: {said}"));
+        assert!(line.ends_with("and the rest") && !line.contains("another one"), "{line}");
+        assert!(output.command().contains("export TOKEN='[redacted]' && "), "{}", output.command());
+        assert_eq!(host.run("cat").hide(Hide::Both).await?.stdout()?, "", "there is nothing else to read");
+    }
+    Ok(())
+}
+
 pub(super) async fn output_larger_than_a_window_arrives_whole(at: &Place) -> Result<()> {
     let line = ShellLine::raw(format!("{} bytes {}", at.probe, 5 << 20));
     let output = at.host.run(&line).hide(Hide::Both).capture_all().await?;

@@ -7,13 +7,15 @@ use bytes::Bytes;
 use data_encoding::HEXLOWER;
 
 use super::super::builder::{Spec, Under};
-use super::super::command::{Attempt, announce, bound, finish, launch};
+use super::super::command::{Attempt, announce, bound, launch};
+use super::super::finish::finish;
 use super::super::frame::{Form, FrameError};
 use super::super::recorder::take;
 use super::line::{Ask, Elevated, Starts};
+use super::listener::{Input, Listener};
 use super::passwords::{Passwords, Wanted};
 use super::refusal::SudoRefusal;
-use super::talk::{Input, Listener, Marks, SharedTalk, Talk};
+use super::talk::{Marks, SharedTalk, Talk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Output, Signal};
 use crate::transport::Stdin;
@@ -32,10 +34,11 @@ const TICKS_TO_REFUSE: u32 = 5;
 pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output> {
     let ready = mark()?;
     let line = compose(&spec, &ready)?;
+    let input = Input::from(spec.take_stdin()?);
+    let line = line.without(&spec.connection.redactor());
     let (host, client) = bound(&spec.connection, spec.location)?;
     let (host, client) = (host.clone(), client.clone());
     let passwords = client.shared::<Passwords>();
-    let input = std::mem::take(&mut spec.stdin).into();
     let (mut recorder, captured) = announce(&spec, &line.shown);
     let wanted = Wanted { host: &host, command: &line.shown, starts: line.starts };
     let mut candidate = passwords.known_to_be_needed(wanted).await;
@@ -53,7 +56,7 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
                 drop(turn);
             });
         }
-        let running = launch(&spec, attempt, Box::new(listener.with_input(Input::clone(&input))))?;
+        let running = launch(&spec, attempt, Box::new(listener.with_input(input.clone())))?;
         let end = tokio::select! {
             end = running => end,
             refusal = unanswered(&talk) => return Err(refusal.into_error(&host, &line.shown).at(spec.location)),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::secret::Redactor;
 use crate::shell::{ShellLineError, is_plain, quote};
 
 /// As whom a command runs under sudo; root unless something is said.
@@ -91,6 +92,11 @@ impl Elevated {
     /// Returns it under another name.
     pub(super) fn called(self, shown: &str) -> Self {
         Self { shown: shown.to_owned(), ..self }
+    }
+
+    /// Returns it without what must not be shown.
+    pub(super) fn without(self, redactor: &Redactor) -> Self {
+        Self { shown: redactor.text(&self.shown).into_owned(), ..self }
     }
 
     /// Returns the whole line for the shell of the login.

@@ -15,8 +15,16 @@ use crate::secret::Secret;
 /// How long a command may take that is to print the password; it may ask somebody itself.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// Returns the password that was given to the run, where one was.
+/// Returns the password that was given to the run, where one was, and keeps it out of what is shown.
 pub(super) async fn given(client: &Client) -> Result<Option<Secret>> {
+    let password = look(client).await?;
+    if let Some(password) = &password {
+        client.redact(password);
+    }
+    Ok(password)
+}
+
+async fn look(client: &Client) -> Result<Option<Secret>> {
     if let Some(password) = client.sudo_password() {
         return Ok(Some(password.clone()));
     }

@@ -1,21 +1,14 @@
-//! The talk with sudo before a command begins: its prompt is answered, and none of its words reach the output.
+//! What came of a talk with sudo: its listener fills it, and the future of the command reads it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-
 use super::super::recorder::Recorder;
 use super::refusal::SudoRefusal;
-use crate::event::Stream;
-use crate::output::ExitStatus;
-use crate::secret::Secret;
-use crate::transport::{Answer, End, How, Receive, Stdin};
+use crate::transport::{End, Receive};
 
 /// How much of what sudo says is kept.
-const LONGEST: usize = 16 << 10;
-/// What sudo says between a wrong password and its next prompt, unless it was taught insults.
-const TRY_AGAIN: &[u8] = b"Sorry, try again.\n";
+pub(super) const LONGEST: usize = 16 << 10;
 
 /// What of sudo's is to be recognised: texts made by chance for this one attempt.
 #[derive(Debug, Clone)]
@@ -29,11 +22,11 @@ pub(super) struct Marks {
 /// What came of a talk.
 #[derive(Default)]
 pub(super) struct Talk {
-    said: Vec<u8>,
-    asked: usize,
+    pub(super) said: Vec<u8>,
+    pub(super) asked: usize,
     /// What it means that something is asked and waits for an answer that is not the password.
-    question: Option<SudoRefusal>,
-    unfinished: Option<Unfinished>,
+    pub(super) question: Option<SudoRefusal>,
+    pub(super) unfinished: Option<Unfinished>,
     /// What is done as soon as sudo is known to have taken the password; dropped with the talk where it has not.
     when_taken: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -44,8 +37,8 @@ pub(super) type SharedTalk = Arc<Mutex<Talk>>;
 /// A command that sudo did not run: its recorder, for another attempt. Dropped, it is told as ended.
 #[derive(Debug)]
 pub(super) struct Unfinished {
-    recorder: Option<Recorder>,
-    end: End,
+    pub(super) recorder: Option<Recorder>,
+    pub(super) end: End,
 }
 
 impl Unfinished {
@@ -86,7 +79,7 @@ impl Talk {
         }
     }
 
-    fn say(&mut self, bytes: &[u8]) {
+    pub(super) fn say(&mut self, bytes: &[u8]) {
         let room = LONGEST.saturating_sub(self.said.len()).min(bytes.len());
         self.said.extend_from_slice(bytes.get(..room).unwrap_or_default());
     }
@@ -105,231 +98,6 @@ impl Talk {
     }
 }
 
-/// What a command reads, once sudo has let it begin.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Input {
-    first: Bytes,
-    /// Whether its watchers may write more.
-    goes_on: bool,
-}
-
-impl From<Stdin> for Input {
-    fn from(stdin: Stdin) -> Self {
-        match stdin {
-            Stdin::Bytes(first) => Self { first, goes_on: false },
-            Stdin::Answers(first) => Self { first, goes_on: true },
-            // Pieces are written on a cue, which is an answer.
-            Stdin::Empty | Stdin::Pieces(_) => Self::default(),
-        }
-    }
-}
-
-/// Where a talk is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Nothing of the command can have come yet: what is heard is sudo's.
-    Before,
-    /// What is heard may be sudo's, as long as it is what sudo would say.
-    Perhaps,
-    /// The command runs, and what is heard is its own.
-    Runs,
-}
-
-/// Listens to a command under sudo, answers its prompt, and passes on what is the command's.
-pub(super) struct Listener {
-    recorder: Option<Recorder>,
-    talk: SharedTalk,
-    /// Where sudo speaks.
-    stream: Stream,
-    marks: Marks,
-    password: Option<Secret>,
-    input: Input,
-    phase: Phase,
-    held: Vec<u8>,
-    /// Whether the command has written to the other stream.
-    written: bool,
-}
-
-impl Listener {
-    /// Makes the listener of an attempt with or without a password, and the talk that it fills. On a pty sudo speaks on
-    /// stdout.
-    pub(super) fn new(recorder: Recorder, marks: Marks, password: Option<Secret>) -> (Self, SharedTalk) {
-        let talk = SharedTalk::default();
-        let phase = match (&marks.ready, &password) {
-            (None, None) => Phase::Perhaps,
-            _ => Phase::Before,
-        };
-        let listener = Self {
-            recorder: Some(recorder),
-            talk: Arc::clone(&talk),
-            stream: Stream::Stderr,
-            marks,
-            password,
-            input: Input::default(),
-            phase,
-            held: Vec::new(),
-            written: false,
-        };
-        (listener, talk)
-    }
-
-    /// Listens where sudo speaks on a pty.
-    pub(super) fn on_pty(mut self) -> Self {
-        self.stream = Stream::Stdout;
-        self
-    }
-
-    /// Gives the command this to read, once it runs.
-    pub(super) fn with_input(mut self, input: Input) -> Self {
-        self.input = input;
-        self
-    }
-
-    fn pass_on(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
-        if let (Some(recorder), false) = (&mut self.recorder, bytes.is_empty()) {
-            recorder.receive(stream, bytes, answer);
-        }
-    }
-
-    /// Goes through what was heard before the command runs.
-    fn before(&mut self, answer: &mut Answer) {
-        loop {
-            let prompt = find(&self.held, self.marks.prompt.as_bytes());
-            let ready = self.marks.ready.as_ref().and_then(|ready| find(&self.held, ready.as_bytes()));
-            match (prompt, ready) {
-                (_, Some(at)) if prompt.is_none_or(|prompt| at < prompt) => {
-                    let length = self.marks.ready.as_ref().map_or(0, String::len);
-                    self.take_said(at, length);
-                    return self.begin(answer);
-                }
-                (Some(at), _) => {
-                    self.take_said(at, self.marks.prompt.len());
-                    if self.answer_prompt(answer) && self.marks.ready.is_none() {
-                        self.phase = Phase::Perhaps;
-                        return self.perhaps(answer);
-                    }
-                }
-                (None, _) => break,
-            }
-        }
-        // PAM may ask for more than the password: a code, or a new password for one that has expired.
-        let question = self.password.as_ref().and_then(|_| question(&self.held));
-        let means = |question| match SudoRefusal::read(&self.held) {
-            expired @ SudoRefusal::Expired(_) => expired,
-            _ => SudoRefusal::Other(format!("it asks `{question}`, and there is no answer to that")),
-        };
-        lock(&self.talk).question = question.map(means);
-        let excess = self.held.len().saturating_sub(LONGEST);
-        self.held.drain(..excess);
-    }
-
-    /// Answers a prompt, true where there was an answer: the password once, and never a second time.
-    fn answer_prompt(&mut self, answer: &mut Answer) -> bool {
-        let asked = {
-            let mut talk = lock(&self.talk);
-            talk.asked += 1;
-            talk.asked
-        };
-        match &self.password {
-            Some(password) if asked == 1 => {
-                answer.write([password.expose().as_bytes(), b"\n"].concat());
-                // A command that sudo starts itself gives no sign of its beginning, and has nothing to read.
-                if self.marks.ready.is_none() {
-                    answer.end();
-                }
-                true
-            }
-            _ => {
-                answer.end();
-                false
-            }
-        }
-    }
-
-    /// Goes through what sudo may have said where no shell of ours tells when the command begins.
-    fn perhaps(&mut self, answer: &mut Answer) {
-        let again = [TRY_AGAIN, self.marks.prompt.as_bytes()].concat();
-        let could_be_sudo = match self.password {
-            None => self.held.len() < LONGEST && only_sudo_speaks(&self.held),
-            Some(_) => again.starts_with(&self.held) || self.held.starts_with(&again),
-        };
-        if could_be_sudo {
-            if find(&self.held, self.marks.prompt.as_bytes()).is_some() {
-                lock(&self.talk).asked += 1;
-            }
-            return;
-        }
-        self.phase = Phase::Runs;
-        Talk::taken(&self.talk);
-        let held = std::mem::take(&mut self.held);
-        self.runs(&held, answer);
-    }
-
-    /// Takes what the command writes where sudo spoke before.
-    fn runs(&mut self, bytes: &[u8], answer: &mut Answer) {
-        if self.marks.ready.is_none() {
-            let mut talk = lock(&self.talk);
-            talk.say(bytes);
-            // Taught insults, it says something else before it asks again.
-            if self.password.is_some() && find(bytes, self.marks.prompt.as_bytes()).is_some() {
-                talk.asked += 1;
-            }
-        }
-        self.pass_on(self.stream, bytes, answer);
-    }
-
-    fn take_said(&mut self, at: usize, mark: usize) {
-        let rest = self.held.split_off(at + mark);
-        self.held.truncate(at);
-        lock(&self.talk).say(&self.held);
-        self.held = rest;
-    }
-
-    fn begin(&mut self, answer: &mut Answer) {
-        self.phase = Phase::Runs;
-        lock(&self.talk).question = None;
-        Talk::taken(&self.talk);
-        let Input { first, goes_on } = std::mem::take(&mut self.input);
-        if !first.is_empty() {
-            answer.write(first);
-        }
-        if !goes_on {
-            answer.end();
-        }
-        let held = std::mem::take(&mut self.held);
-        self.pass_on(self.stream, &held, answer);
-    }
-
-    /// Tells whether the command ended without having run, as far as can be known.
-    fn was_refused(&self, end: &End) -> bool {
-        let How::Exited(status) = &end.how else { return false };
-        let talk = lock(&self.talk);
-        match (self.phase, &self.marks.ready) {
-            (Phase::Before, _) => true,
-            (Phase::Runs, Some(_)) => false,
-            // Only a command that wrote nothing else, and ended as sudo does, can be one that sudo ended.
-            (Phase::Perhaps | Phase::Runs, _) => {
-                let refusal = SudoRefusal::read(&[talk.said.as_slice(), &self.held].concat());
-                match (status, refusal) {
-                    // To change a password it writes to both streams.
-                    (ExitStatus::Code(1), SudoRefusal::Expired(_)) => true,
-                    // All that was heard stands under its name, and it ended as it does. That it finds no such program is
-                    // for the one who named it, as of any shell.
-                    (ExitStatus::Code(1), SudoRefusal::Other(_)) => {
-                        let only_it = self.phase == Phase::Perhaps
-                            && self.held.starts_with(b"sudo: ")
-                            && !self.held.ends_with(b": command not found\n");
-                        !self.written && (talk.asked > 1 || only_it)
-                    }
-                    (ExitStatus::Code(1), SudoRefusal::Missing) => false,
-                    (ExitStatus::Code(1), _) | (ExitStatus::Code(127), SudoRefusal::Missing) => !self.written,
-                    _ => false,
-                }
-            }
-        }
-    }
-}
-
 /// Shows how far it is, and nothing of what was said.
 impl fmt::Debug for Talk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -337,157 +105,6 @@ impl fmt::Debug for Talk {
     }
 }
 
-impl fmt::Debug for Listener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listener").field("phase", &self.phase).field("talk", &self.talk).finish_non_exhaustive()
-    }
-}
-
-impl Receive for Listener {
-    fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
-        if stream != self.stream {
-            self.written = true;
-            return self.pass_on(stream, bytes, answer);
-        }
-        match self.phase {
-            Phase::Before => {
-                self.held.extend_from_slice(bytes);
-                self.before(answer);
-            }
-            Phase::Perhaps => {
-                self.held.extend_from_slice(bytes);
-                self.perhaps(answer);
-            }
-            Phase::Runs => self.runs(bytes, answer),
-        }
-    }
-
-    fn ended(&mut self, end: &End) {
-        if self.was_refused(end) {
-            let mut talk = lock(&self.talk);
-            talk.say(&self.held);
-            let recorder = self.recorder.take();
-            talk.unfinished = Some(Unfinished { recorder, end: end.clone() });
-            return;
-        }
-        Talk::taken(&self.talk);
-        let held = std::mem::take(&mut self.held);
-        if self.phase == Phase::Perhaps {
-            self.pass_on(self.stream, &held, &mut Answer::default());
-        }
-        if let Some(recorder) = &mut self.recorder {
-            recorder.ended(end);
-        }
-    }
-}
-
-/// Returns the question that a text ends in, where it waits for its answer: what sudo itself reports is none, and comes in
-/// pieces.
-fn question(text: &[u8]) -> Option<String> {
-    let last = text.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    let is_one = matches!(last.trim_ascii_end().last(), Some(b':' | b'?')) && !last.starts_with(b"sudo");
-    is_one.then(|| String::from_utf8_lossy(last).trim().escape_debug().to_string())
-}
-
-/// Tells whether a text is only what sudo reports, each line under its name; the last may not be whole yet.
-fn only_sudo_speaks(text: &[u8]) -> bool {
-    const NAME: &[u8] = b"sudo: ";
-    text.split_inclusive(|byte| *byte == b'\n').all(|line| line.starts_with(NAME) || NAME.starts_with(line))
-}
-
-fn find(text: &[u8], mark: &[u8]) -> Option<usize> {
-    memchr::memmem::find(text, mark)
-}
-
-fn lock(talk: &SharedTalk) -> MutexGuard<'_, Talk> {
+pub(super) fn lock(talk: &SharedTalk) -> MutexGuard<'_, Talk> {
     talk.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::event::{Capture, Sink};
-    use crate::host::Host;
-
-    const PROMPT: &str = "fabrs-prompt";
-    const READY: &str = "fabrs-ready";
-
-    /// What came of a talk: why sudo refused, what was shown as the command's, and how often something was written.
-    type Came = (Option<SudoRefusal>, String, (usize, bool));
-
-    /// Lets an attempt hear a text on stderr, cut at one place, and then end.
-    fn hear(in_shell: bool, password: Option<&str>, said: &str, cut: usize, code: u32) -> Came {
-        let told = Arc::new(Capture::default());
-        let sink: Arc<dyn Sink> = Arc::<Capture>::clone(&told);
-        let (recorder, _) = Recorder::new(Host::local(), "line".into(), sink, super::super::super::Hide::Nothing, 1024);
-        let marks = Marks { prompt: PROMPT.to_owned(), ready: in_shell.then(|| READY.to_owned()) };
-        let (mut listener, talk) = Listener::new(recorder, marks, password.map(|text| Secret::new(text.to_owned())));
-        let mut answer = Answer::default();
-        let (one, other) = said.as_bytes().split_at(cut.min(said.len()));
-        for piece in [one, other] {
-            listener.receive(Stream::Stderr, piece, &mut answer);
-        }
-        listener.ended(&End { how: How::Exited(ExitStatus::Code(code)), elapsed: Duration::ZERO });
-        let shown =
-            told.of("lines").iter().map(|event| event["text"].as_str().unwrap_or_default().to_owned()).collect();
-        (Talk::refusal(&talk).map(|(refusal, _)| refusal), shown, answer.told())
-    }
-
-    #[track_caller]
-    fn case(in_shell: bool, password: Option<&str>, said: &str, code: u32, expected: &Came) {
-        for cut in 0..=said.len() {
-            assert_eq!(&hear(in_shell, password, said, cut, code), expected, "{said:?} cut at {cut}");
-        }
-    }
-
-    /// What sudo says first on a host that does not know its own name.
-    const NAMELESS: &str = "sudo: unable to resolve host web1: Name or service not known\n";
-
-    #[test]
-    fn that_sudo_wants_a_password_is_heard_behind_what_else_it_reports_and_not_shown() {
-        let needed = (Some(SudoRefusal::PasswordNeeded), String::new(), (0, false));
-        for first in ["", NAMELESS] {
-            let said = format!("{first}sudo: a password is required\n");
-            case(false, None, &said, 1, &needed);
-            case(true, None, &said, 1, &needed);
-        }
-    }
-
-    #[test]
-    fn a_prompt_is_answered_once_behind_what_else_sudo_reports() {
-        let said = format!("{NAMELESS}{PROMPT}{READY}out\n");
-        case(true, Some("secret"), &said, 0, &(None, "out\n".to_owned(), (1, true)));
-        let said = format!("{NAMELESS}{PROMPT}out\n");
-        case(false, Some("secret"), &said, 0, &(None, "out\n".to_owned(), (1, true)));
-    }
-
-    #[test]
-    fn a_second_prompt_is_not_answered_and_means_that_the_password_is_wrong() {
-        let wrong = (Some(SudoRefusal::PasswordWrong), String::new(), (1, true));
-        let said = format!("{PROMPT}Sorry, try again.\n{PROMPT}");
-        case(true, Some("secret"), &said, 1, &wrong);
-        case(false, Some("secret"), &said, 1, &wrong);
-    }
-
-    #[test]
-    fn what_a_command_says_and_how_it_ends_is_its_own() {
-        let said = "crontab: user ann is not allowed to use this program\n";
-        case(false, None, said, 1, &(None, said.to_owned(), (0, false)));
-        let said = "sudo: it only looks like it\n";
-        case(false, None, said, 0, &(None, said.to_owned(), (0, false)));
-        let said = format!("{READY}sudo: a password is required\n");
-        let shown = "sudo: a password is required\n".to_owned();
-        case(true, None, &said, 1, &(None, shown, (0, true)));
-    }
-
-    #[test]
-    fn a_question_is_one_only_where_somebody_else_than_sudo_waits() {
-        assert_eq!(question(b"Verification code: ").as_deref(), Some("Verification code:"));
-        assert_eq!(question(b"lecture\nLDAP \x1b[1mPassword: ").as_deref(), Some("LDAP \\u{1b}[1mPassword:"));
-        for none in ["sudo: ", "sudo: unable to resolve host web1: ", "it boils down to:\n", "", "Password"] {
-            assert_eq!(question(none.as_bytes()), None, "{none}");
-        }
-    }
 }

@@ -26,7 +26,7 @@ const AT_ONCE: usize = 4;
 /// Makes the error of a transfer out of that of its command: what the script or its tools said last is the cause.
 fn failed(what: String, error: &Error) -> Error {
     let said = match (error.kind(), error.output()) {
-        (ErrorKind::Exit, Some(output)) => last_lines(&output.record.stderr, 1),
+        (ErrorKind::Exit, Some(output)) => last_lines(&output.record.redactor.bytes(&output.record.stderr), 1),
         _ => return error.clone(),
     };
     let said = said.trim();

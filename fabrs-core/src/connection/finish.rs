@@ -1,0 +1,110 @@
+//! What a command that has ended is: its output, or the error.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::builder::Spec;
+use super::frame::NO_VENV;
+use super::recorder::Captured;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, Stream};
+use crate::host::Host;
+use crate::output::{Ended, Output, Record};
+use crate::shell::quote;
+use crate::transport::{End, How};
+
+/// Makes the output of a command that has ended, or the error that it is.
+pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End) -> Result<Output> {
+    let connection = &spec.connection;
+    let host = connection.host().cloned().unwrap_or_else(Host::local);
+    let (how, cut) = match end.how {
+        How::Cut(status, why) => (How::Exited(status), Some(why.at(spec.location))),
+        how => (how, None),
+    };
+    let heard = captured.stdout.dropped() > 0 || !captured.stdout.is_empty() || !captured.stderr.is_empty();
+    let output = |ended| {
+        Output::new(Record {
+            host: host.clone(),
+            command: Arc::clone(shown),
+            location: spec.location,
+            elapsed: end.elapsed,
+            ended,
+            dropped: captured.stdout.dropped(),
+            stdout: captured.stdout.into_bytes(),
+            stderr: captured.stderr.into_bytes(),
+            cut: cut.clone(),
+            shown: (spec.hide.shows(Stream::Stdout), spec.hide.shows(Stream::Stderr)),
+            pty: spec.pty,
+            redactor: connection.redactor(),
+        })
+    };
+    let failed = |kind, what: String| Error::new(kind, format!("`{shown}` {what}")).on(&host).at(spec.location);
+    // What was printed goes with the error, and nobody can mistake it for the output of a command whose end is known.
+    let unknown = |error: &Error| Ended::Unknown(error.clone());
+    let never_began = match &how {
+        How::Planned => true,
+        How::Failed(error) => error.kind() != ErrorKind::Channel,
+        How::Exited(_) | How::Cut(..) | How::TimedOut { .. } | How::Stopped { .. } => false,
+    };
+    connection.used.fetch_or(!never_began, Ordering::Relaxed);
+    if let (How::Exited(status), Some(failure)) = (&how, spec.watchers.failure()) {
+        let error = failure.on(&host).at(spec.location);
+        return Err(error.with_output(output(Ended::Status(status.clone()))));
+    }
+    match how {
+        How::Exited(status) if status.success() || spec.warn => Ok(output(Ended::Status(status))),
+        How::Exited(status) if connection.warns() => {
+            // Of `.warn()` the task looks at what came of it; here nobody does, so it is told.
+            if let Some(client) = &connection.client {
+                let text = format!("`{shown}` ended with {status}");
+                client.sink().event(&Event::Warning { host: Some(&host), text: &text });
+            }
+            Ok(output(Ended::Status(status)))
+        }
+        How::Exited(status) => {
+            let error = failed(ErrorKind::Exit, format!("ended with {status}"));
+            let output = output(Ended::Status(status));
+            let error = match missing_venv(&output) {
+                Some(folder) => error.hint(format!("make it first: `python3 -m venv {folder}`")),
+                None => error,
+            };
+            Err(error.with_output(output))
+        }
+        How::Planned => Ok(output(Ended::Planned(connection.plan.clone()))),
+        How::TimedOut { gone } => {
+            let error = failed(ErrorKind::Timeout, ran_too_long(spec, gone));
+            let output = output(unknown(&error));
+            Err(error.with_output(output))
+        }
+        How::Stopped { gone } => {
+            let left = if gone { "was stopped" } else { "was stopped and may still be running" };
+            let error = failed(ErrorKind::Cancelled, left.to_owned());
+            Err(if heard { error.clone().with_output(output(unknown(&error))) } else { error })
+        }
+        How::Cut(_, error) | How::Failed(error) => {
+            let error = error.at(spec.location);
+            Err(if heard { error.clone().with_output(output(unknown(&error))) } else { error })
+        }
+    }
+}
+
+/// Returns the virtualenv that was not there, where that is why a command has failed.
+fn missing_venv(output: &Output) -> Option<String> {
+    let stderr = String::from_utf8_lossy(&output.record.stderr).into_owned();
+    let folder = stderr.lines().last()?.strip_prefix(NO_VENV)?;
+    quote(folder).ok().map(Cow::into_owned)
+}
+
+fn ran_too_long(spec: &Spec, gone: bool) -> String {
+    let limit = spec.timeout.or(spec.connection.default_timeout()).unwrap_or_default();
+    let left = if gone { "was ended" } else { "may still be running" };
+    format!("ran longer than {} and {left}", seconds(limit))
+}
+
+/// Returns a duration as people say it: `1 second`, `2.5 seconds`.
+fn seconds(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if (seconds - 1.0).abs() < f64::EPSILON { "1 second".to_owned() } else { format!("{seconds} seconds") }
+}

@@ -1,0 +1,132 @@
+//! A sink in front of all others, which passes on no secret.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Event, Granularity, Sink};
+use crate::secret::Redactor;
+
+/// Takes the secrets of a run out of the texts of its events.
+///
+/// Output and errors come to it without: output is cut anywhere, and so whoever takes it down has to look at it.
+#[derive(Debug)]
+pub(crate) struct Redacting {
+    sink: Arc<dyn Sink>,
+    redactor: Redactor,
+}
+
+impl Redacting {
+    pub(crate) fn new(sink: Arc<dyn Sink>, redactor: Redactor) -> Self {
+        Self { sink, redactor }
+    }
+}
+
+impl Sink for Redacting {
+    fn event(&self, event: &Event<'_>) {
+        let Some(text) = text_of(event) else { return self.sink.event(event) };
+        match text {
+            Text::Line(line) => match self.redactor.text(line) {
+                Cow::Borrowed(_) => self.sink.event(event),
+                Cow::Owned(line) => self.sink.event(&with_text(event, &line)),
+            },
+            Text::Value(name, value) => {
+                let value = redacted(value, &self.redactor);
+                self.sink.event(&Event::Once { name, value: &value });
+            }
+        }
+    }
+
+    fn granularity(&self) -> Granularity {
+        self.sink.granularity()
+    }
+
+    fn finish(&self) {
+        self.sink.finish();
+    }
+}
+
+/// What of an event a person has written or a program has found.
+enum Text<'a> {
+    Line(&'a str),
+    Value(&'a str, &'a Value),
+}
+
+fn text_of<'a>(event: &Event<'a>) -> Option<Text<'a>> {
+    match *event {
+        Event::CommandStarted { command, .. }
+        | Event::CommandEnded { command, .. }
+        | Event::StaleRead { command, .. }
+        | Event::Leftover { command, .. } => Some(Text::Line(command)),
+        Event::Transferred { what, .. } | Event::Planned { what, .. } => Some(Text::Line(what)),
+        Event::Warning { text, .. } => Some(Text::Line(text)),
+        Event::Once { name, value } => Some(Text::Value(name, value)),
+        Event::TaskStarted { .. } | Event::TaskEnded { .. } | Event::Lines { .. } | Event::Bytes { .. } => None,
+    }
+}
+
+/// Returns an event with another text in the place of its own.
+fn with_text<'a>(event: &Event<'a>, text: &'a str) -> Event<'a> {
+    let mut event = event.clone();
+    match &mut event {
+        Event::CommandStarted { command, .. }
+        | Event::CommandEnded { command, .. }
+        | Event::StaleRead { command, .. }
+        | Event::Leftover { command, .. } => *command = text,
+        Event::Transferred { what, .. } | Event::Planned { what, .. } => *what = text,
+        Event::Warning { text: old, .. } => *old = text,
+        Event::Once { .. }
+        | Event::TaskStarted { .. }
+        | Event::TaskEnded { .. }
+        | Event::Lines { .. }
+        | Event::Bytes { .. } => {}
+    }
+    event
+}
+
+fn redacted(value: &Value, redactor: &Redactor) -> Value {
+    match value {
+        Value::String(text) => redactor.text(text).into_owned().into(),
+        Value::Array(all) => all.iter().map(|value| redacted(value, redactor)).collect(),
+        Value::Object(all) => {
+            all.iter().map(|(name, value)| (redactor.text(name).into_owned(), redacted(value, redactor))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::Capture;
+    use crate::host::Host;
+    use crate::secret::Secret;
+
+    #[test]
+    fn no_text_of_an_event_has_a_secret_in_it() {
+        let (capture, redactor) = (Arc::new(Capture::default()), Redactor::default());
+        redactor.add(&Secret::new("hunter2"));
+        let sink = Redacting::new(Arc::clone(&capture) as Arc<dyn Sink>, redactor);
+        let (host, text) = (Host::local(), "say hunter2");
+        let value = json!({ "hunter2": ["hunter2", 1] });
+        sink.event(&Event::CommandStarted { host: &host, command: text, echo: false });
+        sink.event(&Event::CommandEnded {
+            host: &host,
+            command: text,
+            status: None,
+            elapsed: std::time::Duration::ZERO,
+        });
+        sink.event(&Event::StaleRead { host: &host, command: text, planned: 1 });
+        sink.event(&Event::Leftover { host: &host, command: text });
+        sink.event(&Event::Transferred { host: &host, what: text, changed: 1, files: 1 });
+        sink.event(&Event::Planned { host: None, what: text });
+        sink.event(&Event::Warning { host: None, text });
+        sink.event(&Event::Once { name: "x", value: &value });
+        let told = serde_json::to_string(&capture.events()).unwrap();
+        assert!(!told.contains("hunter2"), "{told}");
+        assert_eq!(told.matches("[redacted]").count(), 9, "{told}");
+    }
+}

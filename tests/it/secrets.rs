@@ -1,0 +1,137 @@
+//! A secret that a command was given is in nothing that is shown, whoever prints it.
+
+use fabrs::config::{Mode, Settings};
+use fabrs::prelude::*;
+use fabrs::transport::{Fake, FakeAnswer};
+use fabrs::{Client, Connection, Responder};
+use fabrs_testing::{Account, Capability, Sshd};
+
+use crate::support::{block, capture, carry_out, client_of, connect, refused, scripted, told};
+
+const TOKEN: &str = "t0ken with 'quotes'";
+
+fn token() -> Secret {
+    Secret::new(TOKEN)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_command_prints_of_it_is_kept_from_sinks_and_errors_and_not_from_the_program() -> Result {
+    let sshd = Sshd::start();
+    let (capture, sink) = capture();
+    let client = client_of(&sshd, "").sink(sink).build();
+    let host = client.connect(sshd.alias())?.env("TOKEN", token());
+    let line = "echo \"a $TOKEN b\"; printf %s \"$TOKEN\" | base64; printf 't0ken '; echo \"with 'quotes'\" >&2; \
+                printf \"with 'quotes'\\n\"";
+    let output = host.run(line).await?;
+    assert_eq!(output.lines()?[0], format!("a {TOKEN} b"), "the program gets what was printed");
+    let told = capture.events().iter().map(ToString::to_string).collect::<String>();
+    assert_eq!(told.matches("[redacted]").count(), 5, "the line twice, and what it printed: {told}");
+    for form in ["t0ken with", "dDBrZW4gd2l0aCAncXVvdGVz"] {
+        assert!(!told.contains(form), "{told}");
+        assert!(!format!("{output:?}").contains(form), "{output:?}");
+    }
+
+    let error = refused(host.run("echo \"$TOKEN\" >&2; exit 3").hide(Hide::Both).await, ErrorKind::Exit);
+    assert!(block(&error).contains("[redacted]") && !block(&error).contains("t0ken"), "{}", block(&error));
+    assert_eq!(error.output().expect("it ran").stderr()?, format!("{TOKEN}\n"));
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_read_by_every_way_to_run_a_command() -> Result {
+    let sshd = Sshd::start();
+    let host = connect(&sshd);
+    assert_eq!(host.run("cat").stdin(token()).hide(Hide::Both).await?.stdout()?, TOKEN);
+    let venv = sshd.scratch().join("env").display().to_string();
+    host.run(cmd!("mkdir -p {venv}/bin && ln -s /bin/true {venv}/bin/python")).await?;
+    let inside = host.cd("/tmp").prefix("Y=1").venv(&venv).env("TOKEN", token());
+    let said = inside.v_run("echo \"$TOKEN $Y $PWD\"").hide(Hide::Both).await?;
+    assert_eq!(said.line()?, format!("{TOKEN} 1 /tmp"));
+    let answers = host.env("TOKEN", token()).run("printf 'sure? '; read -r a; echo \"$a $TOKEN\"");
+    let said = answers.watch(Responder::new("sure? ", "yes\n")).hide(Hide::Both).await?;
+    assert_eq!(said.stdout()?, format!("sure? yes {TOKEN}\n"), "a watcher still answers");
+    let said = host.run("printf 'token: '; read -r a; echo \"$a\"").watch(Responder::new("token: ", token()));
+    assert_eq!(said.hide(Hide::Both).await?.stdout()?, format!("token: {TOKEN}\n"));
+    host.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_arrives_where_the_shell_is_dash_and_under_sudo() -> Result {
+    if !Sshd::can(Capability::Sudo) {
+        return Ok(());
+    }
+    let several = "one\n two \n\n";
+    let sshd = Sshd::builder().users([Account::Dash]).start();
+    let host = connect(&sshd).env("TOKEN", Secret::new(several));
+    assert_eq!(host.run("printf %s \"$TOKEN\"").hide(Hide::Both).await?.stdout()?, several);
+    host.close().await;
+    for account in [Account::SudoFree, Account::Sudo, Account::SudoPty] {
+        let Some(lab) = crate::sudo::Lab::with_password(account) else { return Ok(()) };
+        let host = lab.host().env("TOKEN", Secret::new(several));
+        for command in [host.sudo("printf %s \"$TOKEN\"; cat"), host.sudo("printf %s \"$TOKEN\"; cat").user("nobody")] {
+            assert_eq!(
+                command.stdin("rest").hide(Hide::Both).await?.stdout()?,
+                format!("{several}rest"),
+                "{account:?}"
+            );
+        }
+        let look = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'";
+        let seen = lab.host().env("TOKEN", token()).sudo(look).capture_all().hide(Hide::Both).await?;
+        assert!(seen.stdout()?.contains("sudo") && !seen.stdout()?.contains(TOKEN), "{account:?}");
+        assert!(!lab.everything_told().contains("t0ken"));
+        host.close().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_types_in_secret_is_one() -> Result {
+    let Some(lab) = crate::sudo::Lab::with_password(Account::Sudo) else { return Ok(()) };
+    let password = crate::sudo::password();
+    lab.host().sudo("cat; true").stdin(format!("it is {}\n", password.expose())).await?;
+    let told = lab.everything_told();
+    assert!(told.contains("it is [redacted]") && !told.contains(password.expose()), "{told}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_variable_on_a_pty_is_refused_and_so_is_a_nul() -> Result {
+    let client = Client::builder().dial(Fake::new()).build();
+    let host = client.connect("web1")?;
+    let error = refused(host.env("TOKEN", token()).run("true").pty().await, ErrorKind::Usage);
+    assert!(block(&error).contains("pty") && !block(&error).contains("t0ken"), "{error:?}");
+    let error = refused(host.env("TOKEN", Secret::new("a\0secret")).run("true").await, ErrorKind::Usage);
+    assert!(block(&error).contains("NUL") && !block(&error).contains("secret\n"), "{error:?}");
+    Ok(())
+}
+
+#[task]
+async fn tells(c: Connection) -> Result {
+    c.env("TOKEN", token()).run("true").await?;
+    c.run(cmd!("echo {TOKEN}")).await?;
+    bail!("the token was {TOKEN}")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_tells_it_itself_is_not_shown_telling() -> Result {
+    let line = "export TOKEN='[redacted]' && true";
+    let fake = Fake::new().on(line, FakeAnswer::code(0));
+    let fake = fake.on("echo \"[redacted]\"", FakeAnswer::stdout(format!("{TOKEN}\n")));
+    for mode in [Mode::Run, Mode::DryRun] {
+        let (capture, sink) = capture();
+        let client = scripted(&fake, "web1").settings(Settings { mode, ..Settings::default() }).sink(sink).build();
+        let report = carry_out(&client, [tells::call()]).await;
+        let (_, outcome) = report.stages()[0].outcomes.failed().next().expect("it failed");
+        let text = block(outcome.error().expect("it says why"));
+        assert!(text.contains("the token was [redacted]"), "{text}");
+        let events = capture.events().iter().map(ToString::to_string).collect::<String>();
+        assert!(!events.contains("t0ken") && events.contains("the token was [redacted]"), "{events}");
+        if mode == Mode::DryRun {
+            assert_eq!(told(&capture, "planned", "what")[0], line);
+        }
+        client.close().await;
+    }
+    Ok(())
+}
