@@ -42,6 +42,7 @@ fn escaped(text: &str) -> impl Iterator<Item = String> {
     let json = serde_json::Value::from(text).to_string();
     [
         text.to_owned(),
+        shlex::try_quote(text).unwrap_or_default().into_owned(),
         text.replace('\'', "'\\''"),
         text.replace('\'', "'\"'\"'"),
         behind("\"$`\\")(text),
