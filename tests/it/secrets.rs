@@ -118,7 +118,7 @@ async fn tells(c: Connection) -> Result {
 async fn a_task_that_tells_it_itself_is_not_shown_telling() -> Result {
     let line = "export TOKEN='[redacted]' && true";
     let fake = Fake::new().on(line, FakeAnswer::code(0));
-    let fake = fake.on("echo \"[redacted]\"", FakeAnswer::stdout(format!("{TOKEN}\n")));
+    let fake = fake.on("echo [redacted]", FakeAnswer::stdout(format!("{TOKEN}\n")));
     for mode in [Mode::Run, Mode::DryRun] {
         let (capture, sink) = capture();
         let client = scripted(&fake, "web1").settings(Settings { mode, ..Settings::default() }).sink(sink).build();

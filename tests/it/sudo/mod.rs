@@ -2,6 +2,7 @@
 
 mod cancelled;
 mod lines;
+mod matrix;
 mod passwords;
 mod refusals;
 mod validated;

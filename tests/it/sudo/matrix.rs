@@ -1,0 +1,188 @@
+//! Every account that sudo treats differently, with everything that is done under sudo: what came of it, what was left, and
+//! that no password was anywhere.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use fabrs::prelude::*;
+use fabrs::{Connection, Secret};
+use fabrs_testing::{Account, marker, processes_matching, wait_until};
+
+use super::{Lab, password};
+use crate::support::LIMIT;
+
+/// What is expected of all that an account does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Done,
+    /// Only the one command that a rule names.
+    Rule,
+    /// Refused, in these words.
+    Refused(&'static str),
+}
+
+/// How the password is come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Given {
+    Right,
+    Wrong,
+    /// None, and sudo has been given it a moment ago.
+    Ticket,
+}
+
+const ACCOUNTS: [(Account, Given, Expected); 10] = [
+    (Account::Sudo, Given::Right, Expected::Done),
+    (Account::SudoFree, Given::Right, Expected::Done),
+    (Account::SudoTicket, Given::Ticket, Expected::Done),
+    (Account::SudoLimited, Given::Right, Expected::Rule),
+    (Account::SudoLimitedAsk, Given::Right, Expected::Rule),
+    (Account::Plain, Given::Right, Expected::Refused("sudoers")),
+    (Account::Sudo, Given::Wrong, Expected::Refused("the password is wrong")),
+    (Account::SudoExpired, Given::Right, Expected::Refused("expired")),
+    (Account::SudoTerminal, Given::Right, Expected::Refused("it wants a terminal")),
+    (Account::SudoPty, Given::Right, Expected::Done),
+];
+
+const TOKEN: &str = "a token of the matrix";
+const WRONG: &str = "not the password";
+
+/// Looks for passwords in the arguments and the environment of every process, and for the token in the arguments, until it is
+/// asked what it has seen. In the environment of root's own command the token has to be.
+struct Watch {
+    over: Arc<AtomicBool>,
+    seen: Option<JoinHandle<Vec<String>>>,
+}
+
+impl Watch {
+    fn new() -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&over);
+        let own = std::process::id().to_string();
+        let passwords = [password().expose().to_owned(), WRONG.to_owned()];
+        let everything = [&passwords[..], &[TOKEN.to_owned()]].concat();
+        let seen = std::thread::spawn(move || {
+            let mut seen = Vec::new();
+            while !ends.load(Ordering::Relaxed) {
+                for entry in fs::read_dir("/proc").expect("Linux has it").flatten() {
+                    let name = entry.file_name().to_string_lossy().into_owned();
+                    if name == own || !name.starts_with(|c: char| c.is_ascii_digit()) {
+                        continue;
+                    }
+                    for (file, secrets) in [("cmdline", &everything[..]), ("environ", &passwords[..])] {
+                        let text = fs::read(entry.path().join(file)).unwrap_or_default();
+                        let text = String::from_utf8_lossy(&text).into_owned();
+                        seen.extend(secrets.iter().filter(|secret| text.contains(*secret)).map(|_| text.clone()));
+                    }
+                }
+            }
+            seen
+        });
+        Self { over, seen: Some(seen) }
+    }
+
+    fn seen(mut self) -> Vec<String> {
+        self.over.store(true, Ordering::Relaxed);
+        self.seen.take().map(|thread| thread.join().expect("it only looks")).unwrap_or_default()
+    }
+}
+
+fn lab(account: Account, given: Given) -> Option<Lab> {
+    match given {
+        Given::Right => Lab::with_password(account),
+        Given::Wrong => Lab::of(account, |builder| builder.sudo_password(Secret::new(WRONG))),
+        Given::Ticket => Lab::of(account, |builder| builder),
+    }
+}
+
+/// Checks what came of one way to use sudo.
+#[track_caller]
+fn check<T>(what: &str, expected: Expected, result: fabrs::Result<T>) {
+    match (expected, result) {
+        (Expected::Done, Ok(_)) => {}
+        (Expected::Done, Err(error)) => panic!("{what}: {}", error.block()),
+        (Expected::Rule | Expected::Refused(_), Ok(_)) => panic!("{what}: sudo let it through"),
+        (Expected::Rule | Expected::Refused(_), Err(error)) => {
+            let text = error.block().to_string();
+            let words = if let Expected::Refused(words) = expected { words } else { "not allowed" };
+            assert!(error.kind() == ErrorKind::Sudo && text.contains(words), "{what}: {text}");
+            for secret in [password().expose(), TOKEN, WRONG] {
+                assert!(!text.contains(secret), "{what}: {text}");
+            }
+        }
+    }
+}
+
+/// Does all that can be done under sudo, with `folder` to write to.
+async fn everything(host: &Connection, folder: &Path, expected: Expected, account: Account) {
+    let rule = host.sudo("/usr/bin/id -un").await.and_then(|output| output.line());
+    match expected {
+        Expected::Refused(_) => check("one command", expected, rule),
+        Expected::Done | Expected::Rule => assert_eq!(rule.expect("it is allowed"), "root", "{account:?}"),
+    }
+
+    check("run", expected, host.sudo("id -un; true").await);
+
+    let target = folder.join("file");
+    check("put", expected, host.put(b"content".to_vec(), target.display().to_string()).sudo().await);
+    let content = fs::read_to_string(&target).ok();
+    assert_eq!(content.as_deref(), (expected == Expected::Done).then_some("content"), "{account:?}");
+    assert_eq!(fs::read_dir(folder).expect("it is ours").count(), usize::from(content.is_some()), "{account:?}");
+
+    let read = host.sudo("cat; true").stdin("the input\n").await;
+    if let Ok(output) = &read {
+        assert_eq!(output.stdout().expect("it ran"), "the input\n", "{account:?}");
+    }
+    check("stdin", expected, read);
+
+    let token = host.env("TOKEN", Secret::new(TOKEN)).sudo("printf %s \"$TOKEN\" | wc -c; echo \"$TOKEN\"; cat");
+    let token = token.stdin("rest").await;
+    if let Ok(output) = &token {
+        let said = output.stdout().expect("it ran").into_owned();
+        assert_eq!(said, format!("{}\n{TOKEN}\nrest", TOKEN.len()), "{account:?}");
+    }
+    check("a secret", expected, token);
+
+    let mark = marker();
+    let line = ShellLine::raw(format!("sleep {mark} & sleep {mark}; wait"));
+    if expected == Expected::Done {
+        let theirs = mark.clone();
+        let sleeps = move || processes_matching(&theirs).iter().any(|process| process.cmdline.starts_with("sleep "));
+        tokio::select! {
+            ended = host.sudo(line) => panic!("{account:?}: it ended by itself: {ended:?}"),
+            () = async { tokio::task::spawn_blocking(move || wait_until("it sleeps", LIMIT, sleeps)).await.expect("it sleeps") } => {}
+        }
+    } else {
+        check("cancelled", expected, host.sudo(line).await);
+    }
+    wait_until("nothing is left", LIMIT, || processes_matching(&mark).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_account_does_what_it_may_and_nothing_is_left_or_leaks() -> Result {
+    for (account, given, expected) in ACCOUNTS {
+        let Some(lab) = lab(account, given) else { return Ok(()) };
+        let host = lab.host();
+        if given == Given::Ticket {
+            host.run("sudo -S -v -p ''").stdin(format!("{}\n", password().expose())).await?;
+        }
+        let folder = tempfile::tempdir()?;
+        let watch = Watch::new();
+        everything(&host, folder.path(), expected, account).await;
+        if given == Given::Ticket {
+            host.run("sudo -K").await?;
+        }
+        host.close().await;
+        lab.client.close().await;
+        let seen = watch.seen();
+        assert!(seen.is_empty(), "{account:?}: in a process: {seen:?}");
+        let told = lab.everything_told();
+        for secret in [password().expose(), TOKEN, WRONG] {
+            assert!(!told.contains(secret), "{account:?}: {told}");
+        }
+        assert!(!told.contains("leftover"), "{account:?}: {told}");
+    }
+    Ok(())
+}
