@@ -49,9 +49,13 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
         How::Exited(_) | How::Cut(..) | How::TimedOut { .. } | How::Stopped { .. } => false,
     };
     connection.used.fetch_or(!never_began, Ordering::Relaxed);
-    if let (How::Exited(status), Some(failure)) = (&how, spec.watchers.failure()) {
+    if let (How::Exited(_) | How::Stopped { .. }, Some(failure)) = (&how, spec.watchers.failure()) {
         let error = failure.on(&host).at(spec.location);
-        return Err(error.with_output(output(Ended::Status(status.clone()))));
+        let ended = match how {
+            How::Exited(status) => Ended::Status(status),
+            _ => unknown(&error),
+        };
+        return Err(error.with_output(output(ended)));
     }
     match how {
         How::Exited(status) if status.success() || spec.warn => Ok(output(Ended::Status(status))),

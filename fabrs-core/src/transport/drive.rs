@@ -161,6 +161,9 @@ async fn drive<W: Wire>(mut wire: W, command: &mut Command) -> How {
                 Message::Data(stream, bytes) => {
                     let mut answer = Answer::default();
                     command.receiver.receive(stream, &bytes, &mut answer);
+                    if answer.stops && ladder.why().is_none() {
+                        ladder = terminate(&mut wire, Why::Stopped).await;
+                    }
                     if !answer.is_empty() {
                         wire.answer(answer);
                     }

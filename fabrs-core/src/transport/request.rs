@@ -109,6 +109,7 @@ pub struct Answer {
     pub(super) pieces: Vec<Bytes>,
     pub(super) stream: Option<mpsc::Receiver<Bytes>>,
     pub(super) ends: bool,
+    pub(super) stops: bool,
 }
 
 impl Answer {
@@ -120,6 +121,11 @@ impl Answer {
     /// Ends the command's input, after what was written.
     pub fn end(&mut self) {
         self.ends = true;
+    }
+
+    /// Ends the command itself, as dropping it would: what else it would print is of no use.
+    pub fn stop(&mut self) {
+        self.stops = true;
     }
 
     /// Writes what is sent here, and then ends the command's input.

@@ -73,6 +73,34 @@ async fn a_disk_that_is_full_is_told_and_the_old_file_stays() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_get_that_has_no_room_here_ends_at_once_and_leaves_the_old_file() -> Result {
+    let lab = Lab::new();
+    let small = tempfile::tempdir()?;
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=1m", "none"])
+        .arg(small.path())
+        .stderr(std::process::Stdio::null())
+        .status()?;
+    if !mounted.success() {
+        eprintln!("NOT TESTED HERE: a small disk (no file system can be mounted)");
+        return Ok(());
+    }
+    let here = small.path().join("x");
+    fs::write(&here, "old")?;
+    // More than could come while anybody waits for this test.
+    fs::File::create(lab.there("x"))?.set_len(1 << 40)?;
+    let got = lab.host.get(lab.there("x").display().to_string(), here.display().to_string());
+    let result = tokio::time::timeout(LIMIT, got).await;
+    let (content, left) = (text(&here), walk(small.path()).len());
+    std::process::Command::new("umount").arg(small.path()).status()?;
+    let error = refused(result.expect("it goes on without end"), ErrorKind::Local);
+    assert!(block(&error).contains("No space left on device"), "{error:?}");
+    assert_eq!((content.as_str(), left), ("old", 1));
+    lab.host.run("true").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_on_its_way_is_for_nobody_else_to_read_and_dropped_it_leaves_nothing_behind() -> Result {
     let lab = Lab::new();
     let target = lab.there("x");

@@ -135,7 +135,7 @@ impl Fetch {
 impl Watch for Fetch {
     /// Writes to a file while the channel is emptied, as the spool of a slow terminal does: what waits for it is in the
     /// system's memory and not in ours.
-    fn heard(&mut self, stream: Stream, bytes: &[u8], _: &mut Answer) {
+    fn heard(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         let mut state = self.0.state();
         if stream == Stream::Stdout
             && state.failure.is_none()
@@ -143,6 +143,7 @@ impl Watch for Fetch {
         {
             state.failure = Some(error);
             state.file = None;
+            answer.stop();
         }
     }
 
