@@ -39,6 +39,18 @@ async fn a_text_is_asked_for_until_all_of_it_fits() -> Result {
 }
 
 #[tokio::test]
+async fn a_secret_answer_is_asked_for_unseen_and_shown_by_nobody_afterwards() -> Result {
+    let (script, (told, sink)) = (Answers::new(["", "hunter2-and-more"]), capture());
+    let here = Client::builder().ask(script.clone()).sink(sink).build().local()?;
+    let token = here.enter(async { prompt("Token?").secret().await }).await?;
+    assert_eq!((token.expose(), script.asked().len()), ("hunter2-and-more", 2), "an empty one is none");
+    here.run("echo it is hunter2-and-more").await?;
+    let events = told.events().iter().map(ToString::to_string).collect::<String>();
+    assert!(events.contains("it is [redacted]") && !events.contains("hunter2"), "{events}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn who_said_yes_to_everything_is_not_asked_and_nobody_is_asked_without_input() -> Result {
     let yes = Settings { assume_yes: true, input: Input::Refused, ..Settings::default() };
     let client = Client::builder().settings(yes).build();

@@ -9,6 +9,7 @@ use futures::future::{BoxFuture, FutureExt};
 use super::{Connection, current};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
 use crate::transport::Permission;
 
 /// How often a person may give an answer that makes no sense.
@@ -100,6 +101,23 @@ impl Prompt {
         T: FromStr<Err: Display>,
     {
         self.ask(|text| text.parse().map_err(|why: T::Err| why.to_string())).await
+    }
+
+    /// Asks for a text that is not shown while it is typed, nor afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As awaiting it.
+    pub async fn secret(self) -> Result<Secret> {
+        let client = client(&self.here, self.location)?;
+        let question = format!("{} ", self.question.trim_end());
+        for _ in 0..TRIES {
+            let answer = client.ask().secret(&question).await.map_err(|error| error.at(self.location))?;
+            if !answer.expose().is_empty() {
+                return Ok(answer);
+            }
+        }
+        Err(unanswered(&self.question, self.location))
     }
 
     async fn ask<T>(self, read: impl Fn(&str) -> std::result::Result<T, String>) -> Result<T> {
