@@ -43,12 +43,7 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
     let failed = |kind, what: String| Error::new(kind, format!("`{shown}` {what}")).on(&host).at(spec.location);
     // What was printed goes with the error, and nobody can mistake it for the output of a command whose end is known.
     let unknown = |error: &Error| Ended::Unknown(error.clone());
-    let never_began = match &how {
-        How::Planned => true,
-        How::Failed(error) => error.kind() != ErrorKind::Channel,
-        How::Exited(_) | How::Cut(..) | How::TimedOut { .. } | How::Stopped { .. } => false,
-    };
-    connection.used.fetch_or(!never_began, Ordering::Relaxed);
+    connection.used.fetch_or(may_have_begun(&how), Ordering::Relaxed);
     if let (How::Exited(_) | How::Stopped { .. }, Some(failure)) = (&how, spec.watchers.failure()) {
         let error = failure.on(&host).at(spec.location);
         let ended = match how {
@@ -91,6 +86,15 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
             let error = error.at(spec.location);
             Err(if heard { error.clone().with_output(output(unknown(&error))) } else { error })
         }
+    }
+}
+
+/// Tells whether anything of the command may have happened on its host.
+fn may_have_begun(how: &How) -> bool {
+    match how {
+        How::Planned => false,
+        How::Failed(error) => error.kind() == ErrorKind::Channel,
+        How::Exited(_) | How::Cut(..) | How::TimedOut { .. } | How::Stopped { .. } => true,
     }
 }
 
