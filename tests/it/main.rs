@@ -6,6 +6,7 @@
 mod ambient;
 mod answers;
 mod cancel;
+mod composition;
 mod contract;
 mod dry_run;
 mod environments;

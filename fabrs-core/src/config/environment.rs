@@ -11,8 +11,8 @@ use super::overrides::{Override, Overrides};
 use super::vars::Vars;
 
 /// The keys of an environment, as a hint lists them.
-pub(super) const KEYS: [&str; 10] =
-    ["hosts", "roles", "vagrant", "user", "port", "gateway", "virtualenv", "protected", "vars", "host"];
+pub(super) const KEYS: [&str; 11] =
+    ["hosts", "roles", "vagrant", "user", "port", "gateway", "virtualenv", "shell", "protected", "vars", "host"];
 
 /// Named settings and hosts: what `fab production deploy` calls `production`.
 ///
@@ -27,6 +27,7 @@ pub struct Environment {
     port: Option<u16>,
     gateway: Option<Host>,
     virtualenv: Option<String>,
+    shell: Option<String>,
     protected: bool,
     vars: Vars,
     overrides: Overrides,
@@ -132,6 +133,12 @@ impl Environment {
         self.of(host, |said| said.virtualenv.as_deref()).or(self.virtualenv())
     }
 
+    /// Returns what runs the lines on one host: its own shell, or else the environment's, which is not for this machine.
+    pub fn shell_for(&self, host: &Host) -> Option<&str> {
+        let of_all = self.shell.as_deref().filter(|_| !host.is_local());
+        self.of(host, |said| said.shell.as_deref()).or(of_all)
+    }
+
     /// Returns the user's own values for one host: its own over the environment's.
     pub fn vars_for(&self, host: &Host) -> Vars {
         let mut vars = Vars::default();
@@ -172,6 +179,7 @@ impl Environment {
                 "port" => made.port = Some(entry.port()?),
                 "gateway" => made.gateway = Some(entry.gateway()?),
                 "virtualenv" => made.virtualenv = Some(entry.remote_path()?),
+                "shell" => made.shell = Some(entry.text()?),
                 "protected" => made.protected = entry.bool()?,
                 "vars" => made.vars = Vars::from_entry(&entry)?,
                 "host" => overrides = Some(entry),

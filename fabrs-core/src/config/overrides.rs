@@ -10,7 +10,7 @@ use super::document::Entry;
 use super::vars::Vars;
 
 /// The keys of a host, as a hint lists them.
-const KEYS: [&str; 5] = ["user", "port", "gateway", "virtualenv", "vars"];
+const KEYS: [&str; 6] = ["user", "port", "gateway", "virtualenv", "shell", "vars"];
 
 /// What one host has otherwise than its environment.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,6 +19,7 @@ pub(super) struct Override {
     pub(super) port: Option<u16>,
     pub(super) gateway: Option<Host>,
     pub(super) virtualenv: Option<String>,
+    pub(super) shell: Option<String>,
     pub(super) vars: Vars,
 }
 
@@ -93,6 +94,7 @@ impl Override {
                 "port" => made.port = Some(entry.port()?),
                 "gateway" => made.gateway = Some(entry.gateway()?),
                 "virtualenv" => made.virtualenv = Some(entry.remote_path()?),
+                "shell" => made.shell = Some(entry.text()?),
                 "vars" => made.vars = Vars::from_entry(&entry)?,
                 _ if entry.table().is_ok() => {
                     let name = entry.path().split_once(".host.").map_or(entry.path(), |(_, name)| name);
@@ -151,7 +153,7 @@ mod tests {
         refused(
             "[env.a]\nhosts = ['w1']\nhost.w1.colour = 'x'",
             "error: fabrs.toml:3: unknown key `colour` in `[env.a.host.w1]`\n\
-             hint: known keys: `user`, `port`, `gateway`, `virtualenv`, `vars`",
+             hint: known keys: `user`, `port`, `gateway`, `virtualenv`, `shell`, `vars`",
         );
         refused(
             "[env.a]\nhosts = ['w1.example.com']\n[env.a.host.w1.example.com]\nuser = 'x'",

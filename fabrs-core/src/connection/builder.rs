@@ -11,9 +11,9 @@ use super::frame::Inside;
 use super::watch::{Cue, Watch, Watchers};
 use super::{Command, Connection, EnvValue, Hide, StdinBytes};
 use crate::error::{Error, ErrorKind, Result};
-use crate::output::Tail;
+use crate::output::{ExitStatus, Tail};
 use crate::secret::Secret;
-use crate::shell::ShellLine;
+use crate::shell::{IntoShellLine, ShellLine};
 use crate::transport::{Effect, Stdin};
 
 /// Everything that is known of a command before it starts.
@@ -29,7 +29,7 @@ pub(super) struct Spec {
     /// What was said of it that only sudo knows: the method's name.
     pub(super) of_sudo: Option<&'static str>,
     pub(super) location: &'static Location<'static>,
-    pub(super) warn: bool,
+    pub(super) accepts: Accepts,
     pub(super) hide: Hide,
     pub(super) echo: Option<bool>,
     pub(super) pty: bool,
@@ -66,6 +66,29 @@ impl Spec {
     }
 }
 
+/// Which ends of a command are no error.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) enum Accepts {
+    /// Status 0.
+    #[default]
+    Success,
+    /// These statuses.
+    Codes(Vec<u32>),
+    /// Any status or signal.
+    Any,
+}
+
+impl Accepts {
+    pub(super) fn takes(&self, status: &ExitStatus) -> bool {
+        match (self, status) {
+            (Self::Any, _) => true,
+            (Self::Success, status) => status.success(),
+            (Self::Codes(codes), ExitStatus::Code(code)) => codes.contains(code),
+            (Self::Codes(_), ExitStatus::Signal(_)) => false,
+        }
+    }
+}
+
 /// By whose rights a command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Under {
@@ -99,7 +122,7 @@ impl Spec {
             under: Under::default(),
             of_sudo: None,
             location,
-            warn: false,
+            accepts: Accepts::default(),
             hide,
             echo: None,
             pty: false,
@@ -126,7 +149,13 @@ impl Command {
     ///
     /// Timeouts, a lost connection and the like stay errors.
     pub fn warn(self) -> Self {
-        self.changed(|spec| spec.warn = true)
+        self.changed(|spec| spec.accepts = Accepts::Any)
+    }
+
+    /// Takes these statuses as success, and no others: `grep` has 1 for "nothing found". 0 is one only where it is named.
+    pub fn ok_codes(self, codes: impl IntoIterator<Item = u32>) -> Self {
+        let codes = codes.into_iter().collect();
+        self.changed(|spec| spec.accepts = Accepts::Codes(codes))
     }
 
     /// Does not show the streams named; they are captured all the same. A probe hides its stdout by default.
@@ -236,9 +265,38 @@ impl Command {
         self.changed(|spec| spec.under = Under::Sudo)
     }
 
+    /// Runs the command in this directory: [`Connection::cd`].
+    pub fn cd(self, directory: impl AsRef<str>) -> Self {
+        self.on(|connection| connection.cd(directory))
+    }
+
+    /// Looks in this folder for programs first: [`Connection::path`].
+    pub fn path(self, folder: impl Into<String>) -> Self {
+        self.on(|connection| connection.path(folder))
+    }
+
+    /// Has the command make files without these permissions: [`Connection::umask`].
+    pub fn umask(self, mask: u32) -> Self {
+        self.on(|connection| connection.umask(mask))
+    }
+
+    /// Runs this line before the command, in the same shell: [`Connection::prefix`].
+    pub fn prefix(self, line: impl IntoShellLine) -> Self {
+        self.on(|connection| connection.prefix(line))
+    }
+
+    /// Runs the command by this shell: [`Connection::with_shell`].
+    pub fn with_shell(self, shell: impl Into<String>) -> Self {
+        self.on(|connection| connection.with_shell(shell))
+    }
+
+    fn on(self, change: impl FnOnce(&Connection) -> Connection) -> Self {
+        self.changed(|spec| spec.connection = change(&spec.connection))
+    }
+
     /// Sets a variable for this command: [`Connection::env`].
     pub fn env(self, name: impl Into<String>, value: impl Into<EnvValue>) -> Self {
-        self.changed(|spec| spec.connection = spec.connection.env(name, value))
+        self.on(|connection| connection.env(name, value))
     }
 }
 

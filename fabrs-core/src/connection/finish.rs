@@ -1,6 +1,5 @@
 //! What a command that has ended is: its output, or the error.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use super::recorder::Captured;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Stream};
 use crate::host::Host;
-use crate::output::{Ended, Output, Record};
+use crate::output::{Ended, ExitStatus, Output, Record};
 use crate::shell::quote;
 use crate::transport::{End, How};
 
@@ -53,7 +52,7 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
         return Err(error.with_output(output(ended)));
     }
     match how {
-        How::Exited(status) if status.success() || spec.warn => Ok(output(Ended::Status(status))),
+        How::Exited(status) if spec.accepts.takes(&status) => Ok(output(Ended::Status(status))),
         How::Exited(status) if connection.warns() => {
             // Of `.warn()` the task looks at what came of it; here nobody does, so it is told.
             if let Some(client) = &connection.client {
@@ -65,8 +64,8 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
         How::Exited(status) => {
             let error = failed(ErrorKind::Exit, format!("ended with {status}"));
             let output = output(Ended::Status(status));
-            let error = match missing_venv(&output) {
-                Some(folder) => error.hint(format!("make it first: `python3 -m venv {folder}`")),
+            let error = match missing_venv(&output).or_else(|| missing_shell(spec, &output)) {
+                Some(hint) => error.hint(hint),
                 None => error,
             };
             Err(error.with_output(output))
@@ -98,11 +97,23 @@ fn may_have_begun(how: &How) -> bool {
     }
 }
 
-/// Returns the virtualenv that was not there, where that is why a command has failed.
+/// Returns what to do where the virtualenv was not there.
 fn missing_venv(output: &Output) -> Option<String> {
     let stderr = String::from_utf8_lossy(&output.record.stderr).into_owned();
     let folder = stderr.lines().last()?.strip_prefix(NO_VENV)?;
-    quote(folder).ok().map(Cow::into_owned)
+    Some(format!("make it first: `python3 -m venv {}`", quote(folder).ok()?))
+}
+
+/// Returns what to do where the shell was not there that was to run the line.
+fn missing_shell(spec: &Spec, output: &Output) -> Option<String> {
+    let shell = spec.connection.frame.shell_program()?;
+    let said = String::from_utf8_lossy(&output.record.stderr);
+    let last = said.lines().last()?;
+    let says = ["not found", "command not found", "No such file or directory"];
+    let is_it = says.iter().any(|says| last.ends_with(&format!("{shell}: {says}")));
+    let is_missing = matches!(&output.record.ended, Ended::Status(ExitStatus::Code(127)));
+    (is_missing && is_it)
+        .then(|| format!("the host has no `{shell}`: install it, or name another `shell` in fabrs.toml"))
 }
 
 fn ran_too_long(spec: &Spec, gone: bool) -> String {

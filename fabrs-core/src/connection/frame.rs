@@ -7,15 +7,20 @@ use bytes::Bytes;
 use super::given::EnvValue;
 use super::sudo::Sudo;
 use crate::secret::{REDACTED, Secret};
-use crate::shell::{ShellLine, ShellLineError, quote, quote_path};
+use crate::shell::{ShellLine, ShellLineError, grouped, quote, quote_path};
 
 /// How the commands of a connection run. The fields stand in the order in which they wrap, outermost first.
 #[derive(Clone, Default)]
 pub(super) struct Frame {
     /// As whom commands under sudo run.
     sudo: Sudo,
+    /// What runs the whole of it, where the shell of the login is not to: a program and its options.
+    shell: Option<String>,
     cwd: Option<String>,
+    umask: Option<u32>,
     env: Vec<(String, EnvValue)>,
+    /// Where programs are looked for first.
+    paths: Vec<String>,
     prefixes: Vec<ShellLine>,
     /// For the commands that run inside it.
     venv: Option<String>,
@@ -46,8 +51,11 @@ impl fmt::Debug for Frame {
         let names: Vec<&str> = self.env.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("Frame")
             .field("sudo", &self.sudo)
+            .field("shell", &self.shell)
             .field("cwd", &self.cwd)
+            .field("umask", &self.umask)
             .field("env", &names)
+            .field("paths", &self.paths)
             .field("prefixes", &self.prefixes)
             .field("venv", &self.venv)
             .finish()
@@ -59,6 +67,8 @@ impl fmt::Debug for Frame {
 pub(super) enum FrameError {
     #[error("`{0}` is not the name of an environment variable")]
     Name(String),
+    #[error("`{0}` is no shell: it takes a program with its options, as in `bash -l -c`")]
+    Shell(String),
     #[error(transparent)]
     Line(#[from] ShellLineError),
 }
@@ -75,6 +85,24 @@ impl Frame {
     pub(super) fn env(&mut self, name: String, value: EnvValue) {
         self.env.retain(|(known, _)| *known != name);
         self.env.push((name, value));
+    }
+
+    /// Looks in `folder` for programs before everywhere else.
+    pub(super) fn path(&mut self, folder: String) {
+        self.paths.insert(0, folder);
+    }
+
+    pub(super) fn umask(&mut self, mask: u32) {
+        self.umask = Some(mask);
+    }
+
+    pub(super) fn shell(&mut self, shell: Option<String>) {
+        self.shell = shell;
+    }
+
+    /// Returns the program that is to run all lines, where it is not the shell of the login.
+    pub(super) fn shell_program(&self) -> Option<&str> {
+        self.shell.as_deref()?.split_whitespace().next()
     }
 
     pub(super) fn prefix(&mut self, line: ShellLine) {
@@ -113,7 +141,7 @@ impl Frame {
 
     /// Tells whether what is sent for a line is what a person is shown.
     pub(super) fn is_shown_as_sent(&self, inside: Inside) -> bool {
-        inside == Inside::Shell && self.secrets().next().is_none()
+        inside == Inside::Shell && self.shell.is_none() && self.secrets().next().is_none()
     }
 
     /// Returns the secrets of its environment, in the order in which a composed line reads them.
@@ -131,25 +159,36 @@ impl Frame {
 
     /// Tells whether nothing stands around a line.
     pub(super) fn is_bare(&self, inside: Inside) -> bool {
-        self.cwd.is_none() && self.env.is_empty() && self.prefixes.is_empty() && inside == Inside::Shell
+        let nothing_set = self.shell.is_none() && self.cwd.is_none() && self.umask.is_none();
+        nothing_set
+            && self.env.is_empty()
+            && self.paths.is_empty()
+            && self.prefixes.is_empty()
+            && inside == Inside::Shell
     }
 
-    /// Wraps `line`: directory > environment > prefixes > virtualenv > the line itself, each only if the one before it
-    /// succeeded. What runs under sudo is wrapped by sudo as a whole.
+    /// Wraps `line`: shell > directory > mask > environment > path > prefixes > virtualenv > the line itself, each only if the
+    /// one before it succeeded. What runs under sudo is wrapped by sudo as a whole.
     pub(super) fn compose(&self, line: &ShellLine, inside: Inside, form: Form) -> Result<String, FrameError> {
         let line = line.check()?;
         let mut text = String::new();
         self.add_cwd(&mut text)?;
+        self.add_umask(&mut text);
         self.add_env(&mut text, form)?;
+        self.add_paths(&mut text)?;
         self.add_prefixes(&mut text)?;
         if inside == Inside::Venv {
             self.add_venv(&mut text, form)?;
         }
         if text.is_empty() {
-            return Ok(line.to_owned());
+            text.push_str(line);
+        } else {
+            text.push_str(&grouped(line));
         }
-        text.push_str(&grouped(line));
-        Ok(text)
+        match &self.shell {
+            Some(shell) if form == Form::Sent => in_shell(shell, &text),
+            _ => Ok(text),
+        }
     }
 
     fn add_cwd(&self, text: &mut String) -> Result<(), FrameError> {
@@ -174,6 +213,20 @@ impl Frame {
                     write!(text, "{}export {name} && ", reading(name, secret.expose().matches('\n').count()))
                 }
             };
+        }
+        Ok(())
+    }
+
+    fn add_umask(&self, text: &mut String) {
+        if let Some(mask) = self.umask {
+            let _infallible = write!(text, "umask {mask:03o} && ");
+        }
+    }
+
+    /// Not by `export`, behind which not every shell knows a `~`.
+    fn add_paths(&self, text: &mut String) -> Result<(), FrameError> {
+        for folder in self.paths.iter().rev() {
+            let _infallible = write!(text, "PATH={}:\"$PATH\" && export PATH && ", quote_path(folder)?);
         }
         Ok(())
     }
@@ -213,6 +266,15 @@ fn is_variable(name: &str) -> bool {
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
+/// Returns the line that runs `text` by a shell: a program with its options.
+fn in_shell(shell: &str, text: &str) -> Result<String, FrameError> {
+    let words = shlex::split(shell).filter(|words| !words.is_empty());
+    let mut words = words.ok_or_else(|| FrameError::Shell(shell.to_owned()))?;
+    words.push(text.to_owned());
+    let quoted = words.iter().map(|word| quote(word)).collect::<Result<Vec<_>, _>>()?;
+    Ok(quoted.join(" "))
+}
+
 /// Returns what reads a variable of so many lines, and one more, from the standard input. `read` takes no byte beyond its line,
 /// so the rest is the command's (POSIX, of an input that cannot seek).
 fn reading(name: &str, line_ends: usize) -> String {
@@ -224,15 +286,6 @@ fn reading(name: &str, line_ends: usize) -> String {
         text.push_str("unset fabrs_line && ");
     }
     text
-}
-
-/// Puts braces around a line that `&&` would otherwise tear apart, so that nothing of it runs where what stands before
-/// it failed: in `cd /x && a; b`, `b` would run in the wrong directory.
-fn grouped(line: &str) -> String {
-    let without_and = line.replace("&&", "");
-    let torn = without_and.contains([';', '&', '\n', '#']) || without_and.contains("||");
-    // The line may end in a comment or in `&`, so only a line end closes it safely.
-    if torn { format!("{{ {line}\n}}") } else { line.to_owned() }
 }
 
 #[cfg(test)]
@@ -283,6 +336,29 @@ mod tests {
         assert_eq!(compose("a; b"), "cd /x && { a; b\n}");
         assert_eq!(compose("a || b"), "cd /x && { a || b\n}");
         assert_eq!(compose("a & b # c"), "cd /x && { a & b # c\n}");
+    }
+
+    #[test]
+    fn everything_that_can_be_said_stands_in_its_order() {
+        let all = frame(|f| {
+            f.venv("/env");
+            f.prefix(ShellLine::raw("before"));
+            f.path("~/bin".into());
+            f.path("/opt/a b".into());
+            f.env("X".into(), "1".into());
+            f.umask(0o27);
+            f.cd("/x");
+            f.shell(Some("bash -l -c".into()));
+        });
+        let shown = "cd /x && umask 027 && export X=1 && PATH=~/bin:\"$PATH\" && export PATH && \
+                     PATH='/opt/a b':\"$PATH\" && export PATH && before && . /env/bin/activate && ls";
+        assert_eq!(all.compose(&ShellLine::raw("ls"), Inside::Venv, Form::Shown).unwrap(), shown);
+        let sent = all.compose(&ShellLine::raw("ls"), Inside::Shell, Form::Sent).unwrap();
+        let words = shlex::split(&sent).unwrap();
+        assert_eq!(words[..3], ["bash", "-l", "-c"]);
+        assert_eq!(words[3], shown.replace(". /env/bin/activate && ", ""));
+        let none = frame(|f| f.shell(Some(" ".into())));
+        assert!(matches!(none.compose(&ShellLine::raw("ls"), Inside::Shell, Form::Sent), Err(FrameError::Shell(_))));
     }
 
     #[test]

@@ -294,6 +294,27 @@ impl Connection {
         self.changed(|frame| frame.env(name.into(), value.into()))
     }
 
+    /// Returns a connection whose commands look in `folder` for programs before everywhere else. A leading `~/` is the
+    /// remote user's home.
+    #[must_use = "a connection is a value: the changed one is returned"]
+    pub fn path(&self, folder: impl Into<String>) -> Self {
+        self.changed(|frame| frame.path(folder.into()))
+    }
+
+    /// Returns a connection whose commands make files without the permissions in `mask`: `0o027`.
+    #[must_use = "a connection is a value: the changed one is returned"]
+    pub fn umask(&self, mask: u32) -> Self {
+        self.changed(|frame| frame.umask(mask))
+    }
+
+    /// Returns a connection whose commands, with all that stands around them, are run by `shell`: a program with its options,
+    /// as in `bash -l -c`. `shell` in `fabrs.toml` says so for a host or an environment; by default it is the shell of the
+    /// login, as `sshd` starts it.
+    #[must_use = "a connection is a value: the changed one is returned"]
+    pub fn with_shell(&self, shell: impl Into<String>) -> Self {
+        self.changed(|frame| frame.shell(Some(shell.into())))
+    }
+
     /// Returns a connection that runs `line` before each command, in the same shell; the command runs where it succeeds.
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn prefix(&self, line: impl IntoShellLine) -> Self {
@@ -350,10 +371,13 @@ impl Connection {
     }
 
     pub(crate) fn bound(client: Client, host: Host, transport: Arc<dyn Transport>) -> Self {
+        let shell = client.inventory().shell_for(&host).map(str::to_owned);
         let target = Target::Host { host, transport };
         // A task may make connections of its own; what it plans is one plan.
         let plan = ambient::plan().unwrap_or_default();
-        Self { client: Some(client), target, frame: Frame::default(), plan, used: Arc::default() }
+        let mut frame = Frame::default();
+        frame.shell(shell);
+        Self { client: Some(client), target, frame, plan, used: Arc::default() }
     }
 
     /// Makes a connection whose commands fail with `error`.

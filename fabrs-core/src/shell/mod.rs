@@ -3,11 +3,13 @@
 //! [`ShellLine`] is what every command takes. A literal converts by itself, `cmd!` builds one from a literal and
 //! quoted values, [`ShellLine::raw`] takes any text and says so where it stands. Pure text, no I/O.
 
+mod join;
 mod line;
 mod plain;
 mod scan;
 mod value;
 
+pub(crate) use join::grouped;
 pub use line::{IntoShellLine, Piece, ShellLine, ShellLineError};
 pub(crate) use plain::is_plain;
 pub(crate) use value::quote_path;

@@ -90,6 +90,11 @@ impl Inventory {
         self.environment.as_ref()?.virtualenv_for(host)
     }
 
+    /// Returns what runs the lines on a host, where `fabrs.toml` names a shell: a program with its options.
+    pub fn shell_for(&self, host: &Host) -> Option<&str> {
+        self.environment.as_ref()?.shell_for(host)
+    }
+
     /// Returns the environment of the run.
     pub fn environment(&self) -> Option<&Environment> {
         self.environment.as_ref()

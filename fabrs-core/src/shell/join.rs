@@ -1,0 +1,86 @@
+//! Lines put together into one, each whole: what ties its parts together is never torn apart.
+
+use super::line::{IntoShellLine, ShellLine};
+
+/// What binds less than `&&`, wherever it stands: also inside of quotes, where braces do no harm.
+const LESS_THAN_AND: [&str; 5] = ["||", ";", "&", "\n", "#"];
+
+impl ShellLine {
+    /// Returns the line that runs `next` where this one succeeds: `&&`.
+    ///
+    /// ```
+    /// use fabrs_core::ShellLine;
+    ///
+    /// let line = ShellLine::raw("test -d x || mkdir x").and("cd x");
+    /// assert_eq!(line.as_str(), "{ test -d x || mkdir x\n} && cd x");
+    /// ```
+    pub fn and(self, next: impl IntoShellLine) -> Self {
+        self.joined(" && ", next, grouped)
+    }
+
+    /// Returns the line that runs `next` where this one fails: `||`.
+    pub fn or(self, next: impl IntoShellLine) -> Self {
+        self.joined(" || ", next, |line| braced_if(line, line.contains("&&") || torn(line)))
+    }
+
+    /// Returns the line that gives what this one prints to `next`: `|`.
+    pub fn pipe(self, next: impl IntoShellLine) -> Self {
+        self.joined(" | ", next, |line| braced_if(line, line.contains("&&") || torn(line)))
+    }
+
+    fn joined(self, sign: &str, next: impl IntoShellLine, part: impl Fn(&str) -> String) -> Self {
+        let next = next.into_shell_line();
+        match (self.check(), next.check()) {
+            (Ok(one), Ok(other)) => Self::raw(format!("{}{sign}{}", part(one), part(other))),
+            (Err(_), _) => self,
+            (Ok(_), Err(_)) => next,
+        }
+    }
+}
+
+/// Puts braces around a line that `&&` would otherwise tear apart, so that nothing of it runs where what stands before
+/// it failed: in `cd /x && a; b`, `b` would run in the wrong directory.
+pub(crate) fn grouped(line: &str) -> String {
+    braced_if(line, torn(line))
+}
+
+fn torn(line: &str) -> bool {
+    let without_and = line.replace("&&", "");
+    LESS_THAN_AND.iter().any(|sign| without_and.contains(sign))
+}
+
+fn braced_if(line: &str, torn: bool) -> String {
+    // The line may end in a comment or in `&`, so only a line end closes it safely.
+    if torn { format!("{{ {line}\n}}") } else { line.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::ShellLineError;
+
+    fn said(line: &ShellLine) -> String {
+        let output = std::process::Command::new("sh").args(["-c", line.check().unwrap()]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn each_part_stays_what_it_was() {
+        let (yes, no) = (|| ShellLine::raw("echo a; true"), || ShellLine::raw("echo b; false"));
+        assert_eq!(said(&yes().and("echo c")), "a\nc\n");
+        assert_eq!(said(&no().and("echo c; echo d")), "b\n");
+        assert_eq!(said(&no().or("echo c && echo d")), "b\nc\nd\n");
+        assert_eq!(said(&yes().or("echo c; echo d")), "a\n");
+        assert_eq!(said(&yes().and(no().or("echo c")).and("echo d")), "a\nb\nc\nd\n");
+        assert_eq!(said(&ShellLine::raw("echo b && echo a # first").pipe("sort")), "a\nb\n");
+        assert_eq!(said(&ShellLine::raw("echo x").pipe("cat; echo y").and("echo z")), "x\ny\nz\n");
+        assert_eq!(ShellLine::raw("a").and("b").and("c").pipe("d").as_str(), "{ a && b && c\n} | d");
+    }
+
+    #[test]
+    fn what_can_not_be_sent_stays_so() {
+        let forgotten = ShellLine::raw("true").and("echo {name}").or("x");
+        assert_eq!(forgotten.check(), Err(ShellLineError::ForgottenCmd("name".to_owned())));
+        assert_eq!(ShellLine::raw("a\0").pipe("b").check(), Err(ShellLineError::Nul));
+    }
+}

@@ -1,0 +1,149 @@
+//! One command in every combination of what can stand around it: the arguments, environment, directory and user that its
+//! program sees are the intended ones, all of them.
+
+use std::fmt::Write as _;
+
+use fabrs::prelude::*;
+use fabrs::{Client, Connection};
+use fabrs_testing::{Account, Sshd, probe};
+use serde_json::{Value, json};
+
+use crate::sudo::Lab;
+use crate::support::{block, connect, refused};
+
+/// What a shell makes something else of, if it is let to.
+const HOSTILE: &str = "$HOME \" ' \\ ; `id` $(id) & | * ~ \n é";
+
+/// What runs the line: the login's own shell, and others.
+const SHELLS: [Option<&str>; 5] = [None, Some("dash -c"), Some("bash -c"), Some("bash -l -c"), Some("busybox sh -c")];
+
+/// One way to run a command.
+struct Way {
+    name: &'static str,
+    /// The id of the user that it should run as; the login's own where nothing is said.
+    uid: Option<u32>,
+    is_in_venv: bool,
+    command: fn(&Connection, ShellLine) -> Command,
+}
+
+const WAYS: [Way; 5] = [
+    Way { name: "run", uid: None, is_in_venv: false, command: |c, line| c.run(line) },
+    Way { name: "sudo", uid: Some(0), is_in_venv: false, command: |c, line| c.sudo(line) },
+    Way { name: "sudo -u", uid: Some(65534), is_in_venv: false, command: |c, line| c.sudo(line).user("nobody") },
+    Way { name: "v_run", uid: None, is_in_venv: true, command: |c, line| c.v_run(line) },
+    Way { name: "v_run under sudo", uid: Some(0), is_in_venv: true, command: |c, line| c.v_run(line).sudo() },
+];
+
+/// A place whose path is as hostile as a value, where everybody may go.
+fn folder() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::Builder::new().prefix("a 'b' $c \"d\" ").tempdir().expect("a temporary folder");
+    let venv = folder.path().join("my env/bin");
+    std::fs::create_dir_all(&venv).expect("it is ours");
+    std::os::unix::fs::symlink("/bin/true", venv.join("python")).expect("it is ours");
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    folder
+}
+
+/// Runs the probe in one combination and checks what it saw; returns what is not as it should be.
+async fn differs(host: &Connection, way: &Way, place: &str, program: &str, pty: bool) -> Result<Option<String>> {
+    let venv = format!("{place}/my env");
+    let host = host.cd(place).umask(0o27).env("X", HOSTILE).path("/opt/a b").prefix("Y=\"from $PWD\"; export Y");
+    let line = cmd!("{program} report {HOSTILE} '' $(umask)");
+    let command = (way.command)(&host.venv(&venv), line).hide(Hide::Both);
+    let command = if pty { command.pty() } else { command };
+    let output = command.await?;
+    let report = probe::parse(output.stdout()?.trim());
+    let env = |name: &str| report["env"][name].clone();
+    let path = env("PATH").as_str().unwrap_or_default().to_owned();
+    let begins = if way.is_in_venv { format!("{venv}/bin:/opt/a b:") } else { "/opt/a b:".to_owned() };
+    let seen = [
+        ("argv", report["argv"].clone(), json!([HOSTILE, "", "0027"])),
+        ("X", env("X"), json!(HOSTILE)),
+        ("Y", env("Y"), json!(format!("from {place}"))),
+        ("cwd", report["cwd"].clone(), json!(place)),
+        ("PATH", json!(path.starts_with(&begins)), json!(true)),
+        ("VIRTUAL_ENV", env("VIRTUAL_ENV"), if way.is_in_venv { json!(venv) } else { Value::Null }),
+        ("uid", way.uid.map_or(Value::Null, |_| report["uid"].clone()), json!(way.uid)),
+        ("tty", report["tty"][1].clone(), json!(pty)),
+    ];
+    let mut text = String::new();
+    for (what, seen, expected) in seen {
+        // busybox writes a mask with one digit less.
+        let same = seen == expected || (what == "argv" && seen == json!([HOSTILE, "", "027"]));
+        if !same {
+            let _infallible = write!(text, "\n  {what}: {seen}, expected {expected}");
+        }
+    }
+    Ok((!text.is_empty()).then_some(text))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_program_sees_is_what_was_meant_in_every_combination() -> Result {
+    let folder = folder();
+    let place = folder.path().display().to_string();
+    let mut wrong = String::new();
+    for account in [Account::SudoFree, Account::Sudo] {
+        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
+        let probe = lab.sshd.probe().display().to_string();
+        for shell in SHELLS {
+            let host = shell.map_or_else(|| lab.host(), |shell| lab.host().with_shell(shell));
+            for way in &WAYS {
+                for pty in [false, true] {
+                    let told = match differs(&host, way, &place, &probe, pty).await {
+                        Ok(None) => continue,
+                        Ok(Some(text)) => text,
+                        Err(error) => format!(" {}", error.into_error().block()),
+                    };
+                    let _infallible = writeln!(wrong, "{account:?}, {shell:?}, {}, pty {pty}:{told}", way.name);
+                }
+            }
+        }
+        lab.host().close().await;
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_this_machine_too() -> Result {
+    let folder = folder();
+    let place = folder.path().display().to_string();
+    let host = Client::builder().build().local()?;
+    let program = probe::path().display().to_string();
+    for shell in SHELLS {
+        let host = shell.map_or_else(|| host.clone(), |shell| host.with_shell(shell));
+        for way in WAYS.iter().filter(|way| way.uid.is_none()) {
+            let told = differs(&host, way, &place, &program, false).await?;
+            assert_eq!(told, None, "{shell:?}, {}", way.name);
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shell_that_the_host_does_not_have_is_named() -> Result {
+    let sshd = Sshd::start();
+    let error = refused(connect(&sshd).with_shell("no-such-shell -c").run("true").await, ErrorKind::Exit);
+    assert!(block(&error).contains("hint: the host has no `no-such-shell`"), "{}", block(&error));
+    let error = refused(connect(&sshd).with_shell("'").run("true").await, ErrorKind::Usage);
+    assert!(block(&error).contains("`'` is no shell"), "{}", block(&error));
+    let error = refused(connect(&sshd).with_shell("bash -c").run("no-such-program").await, ErrorKind::Exit);
+    assert!(!block(&error).contains("hint"), "{}", block(&error));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_single_command_is_told_is_its_own() -> Result {
+    let sshd = Sshd::start();
+    let host = connect(&sshd).cd("/tmp");
+    let output = host.run("pwd; umask; echo $X $Y").cd("/").umask(0o77).env("X", "1").prefix("Y=2").await?;
+    assert_eq!(output.lines()?, ["/", "0077", "1 2"]);
+    assert_eq!(host.run("pwd").line().await?, "/tmp");
+    assert_eq!(host.run("exit 3").ok_codes([0, 3]).await?.status()?.shell_code(), 3);
+    let error = refused(host.run("true").ok_codes([1]).await, ErrorKind::Exit);
+    assert!(block(&error).contains("ended with exit status 0"), "{}", block(&error));
+    refused(host.run("kill -KILL $$").ok_codes([0, 137]).await, ErrorKind::Exit);
+    Ok(())
+}
