@@ -3,6 +3,7 @@
 //! Nothing is ignored and nothing looks at a clock: what has to happen is waited for, within a limit that only ends a
 //! broken test. Where OpenSSH is missing, the tests fail and say what to install.
 
+mod again;
 mod ambient;
 mod answers;
 mod cancel;

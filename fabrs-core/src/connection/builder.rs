@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::again::Again;
 use super::frame::Inside;
 use super::watch::{Cue, Watch, Watchers};
 use super::{Command, Connection, EnvValue, Hide, StdinBytes};
@@ -38,10 +39,38 @@ pub(super) struct Spec {
     /// What it is given to read that must not be shown.
     pub(super) secrets: Vec<Secret>,
     pub(super) watchers: Watchers,
+    /// When it is run again, where it is.
+    pub(super) again: Option<Again>,
     pub(super) bound: usize,
 }
 
 impl Spec {
+    /// Returns the same command for one attempt of several.
+    pub(super) fn once_more(&self) -> Result<Self> {
+        let stdin = match &self.stdin {
+            Stdin::Empty => Stdin::Empty,
+            Stdin::Bytes(bytes) => Stdin::Bytes(bytes.clone()),
+            Stdin::Answers(_) | Stdin::Pieces(_) => {
+                let text = "what a command reads as it comes, or is answered, is not there a second time";
+                let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
+                return Err(error.hint("leave `.retry(..)` or `.until(..)` out"));
+            }
+        };
+        let (connection, line, shown) = (self.connection.clone(), self.line.clone(), self.shown.clone());
+        let (accepts, secrets) = (self.accepts.clone(), self.secrets.clone());
+        Ok(Self {
+            connection,
+            line,
+            shown,
+            accepts,
+            stdin,
+            secrets,
+            watchers: Watchers::default(),
+            again: None,
+            ..*self
+        })
+    }
+
     /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
     pub(super) fn take_stdin(&mut self) -> Result<Stdin> {
         let frame = &self.connection.frame;
@@ -130,6 +159,7 @@ impl Spec {
             stdin: Stdin::Empty,
             secrets: Vec::new(),
             watchers: Watchers::default(),
+            again: None,
             bound: Tail::DEFAULT_BOUND,
         }
     }
@@ -176,6 +206,19 @@ impl Command {
     /// Ends the command when it has run for `limit`, counted from its start. Without end by default.
     pub fn timeout(self, limit: Duration) -> Self {
         self.changed(|spec| spec.timeout = Some(limit))
+    }
+
+    /// Runs the command again while it fails, at most `times` times more: after `pause` at first, and then after twice the last
+    /// pause each time. What has failed is a status that is no success, a time that was over, a host that could not be reached;
+    /// where the connection was lost on the way, only a [`probe`](Self::probe) is run again, since all else may have happened.
+    pub fn retry(self, times: u32, pause: Duration) -> Self {
+        self.changed(|spec| spec.again = Some(Again::Times(times, pause)))
+    }
+
+    /// Runs the command again, a second after each failure, until it succeeds: for what takes its time to come up. An error of
+    /// kind [`Timeout`](ErrorKind::Timeout) where it has not within `limit`.
+    pub fn until(self, limit: Duration) -> Self {
+        self.changed(|spec| spec.again = Some(Again::Until(limit)))
     }
 
     /// Gives the command `bytes` to read, or a [`Secret`], then the end of file. By default it sees the end of file at once

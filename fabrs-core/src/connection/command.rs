@@ -11,6 +11,7 @@ use futures::future::{BoxFuture, FutureExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
+use super::again::repeat;
 use super::builder::{Spec, Under};
 use super::finish::finish;
 use super::frame::Form;
@@ -38,15 +39,15 @@ use crate::transport::{Effect, Invocation, Program, Receive, Request, Running, S
 #[must_use = "a command does nothing until it is awaited"]
 pub struct Command {
     state: State,
-    /// Under sudo, once it has started: whose tasks carry it.
+    /// Once it has started: whose tasks carry its attempts.
     client: Option<Client>,
 }
 
 enum State {
     Made(Box<Spec>),
     Started(Box<Started>),
-    /// Under sudo, which may take more than one attempt.
-    Elevating(BoxFuture<'static, Result<Output>>),
+    /// On its way in more than one attempt: under sudo, or again after a failure.
+    Attempts(BoxFuture<'static, Result<Output>>),
     Done,
 }
 
@@ -55,7 +56,7 @@ impl fmt::Debug for Command {
         let state: &dyn fmt::Debug = match &self.state {
             State::Made(spec) => spec,
             State::Started(started) => started,
-            State::Elevating(_) => &"under sudo",
+            State::Attempts(_) => &"attempts",
             State::Done => &"done",
         };
         f.debug_tuple("Command").field(state).finish()
@@ -71,6 +72,12 @@ struct Started {
     shown: Arc<str>,
 }
 
+impl From<Spec> for Command {
+    fn from(spec: Spec) -> Self {
+        Self { state: State::Made(Box::new(spec)), client: None }
+    }
+}
+
 impl Command {
     pub(crate) fn new(
         connection: Connection,
@@ -78,7 +85,7 @@ impl Command {
         effect: Effect,
         location: &'static Location<'static>,
     ) -> Self {
-        Self { state: State::Made(Box::new(Spec::new(connection, line, effect, location))), client: None }
+        Spec::new(connection, line, effect, location).into()
     }
 
     /// Changes how the command runs; after its start there is nothing to change any more.
@@ -153,10 +160,10 @@ impl Command {
         read(self, Location::caller(), Output::json)
     }
 
-    /// Has the attempts of a command under sudo go on by themselves, in a task of the client.
+    /// Has the attempts of a command go on by themselves, in a task of the client.
     fn drive(&mut self) {
-        let State::Elevating(_) = &self.state else { return };
-        let State::Elevating(attempts) = std::mem::replace(&mut self.state, State::Done) else { return };
+        let State::Attempts(_) = &self.state else { return };
+        let State::Attempts(attempts) = std::mem::replace(&mut self.state, State::Done) else { return };
         let Some(client) = self.client.clone() else { return };
         let (mut sender, receiver) = oneshot::channel();
         client.tasks().spawn(async move {
@@ -167,7 +174,7 @@ impl Command {
             }
         });
         let gone = |_| Err(Error::new(ErrorKind::Internal, "the task that carried the command is gone"));
-        self.state = State::Elevating(async move { receiver.await.unwrap_or_else(gone) }.boxed());
+        self.state = State::Attempts(async move { receiver.await.unwrap_or_else(gone) }.boxed());
     }
 
     /// Hands the command to its transport.
@@ -179,12 +186,11 @@ impl Command {
                 return Ok(());
             }
         };
-        self.state = match spec.under {
-            Under::Login => State::Started(Box::new(start(spec)?)),
-            Under::Sudo | Under::Validation => {
-                self.client.clone_from(&spec.connection.client);
-                State::Elevating(elevate(spec).boxed())
-            }
+        self.client.clone_from(&spec.connection.client);
+        self.state = match (spec.again, spec.under) {
+            (Some(again), _) => State::Attempts(repeat(spec, again).boxed()),
+            (None, Under::Login) => State::Started(Box::new(start(spec)?)),
+            (None, Under::Sudo | Under::Validation) => State::Attempts(elevate(spec).boxed()),
         };
         Ok(())
     }
@@ -294,7 +300,7 @@ impl Future for Command {
                 let end = ready!(Pin::new(&mut started.running).poll(cx));
                 finish(&started.spec, &started.shown, take(&started.captured), end)
             }
-            State::Elevating(attempts) => ready!(attempts.as_mut().poll(cx)),
+            State::Attempts(attempts) => ready!(attempts.as_mut().poll(cx)),
             State::Made(_) | State::Done => {
                 Err(Error::new(ErrorKind::Usage, "a command was awaited after it had ended"))
             }

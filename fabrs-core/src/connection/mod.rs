@@ -3,6 +3,7 @@
 //! A [`Connection`] is a value: it carries the directory, environment and prefixes of its commands, and every change
 //! makes another. A [`Command`] is what it makes, a future that starts when first polled.
 
+mod again;
 mod ambient;
 mod builder;
 mod command;

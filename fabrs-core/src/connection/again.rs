@@ -1,0 +1,88 @@
+//! Running a command again: some times after a failure, or until it succeeds.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::builder::Spec;
+use super::command::Command;
+use super::finish::seconds;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::output::Output;
+use crate::transport::{Effect, Level};
+
+/// How long is waited between two looks at something that is to become so.
+const BETWEEN: Duration = Duration::from_secs(1);
+
+/// When a command is run again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// So many times after failures, with this pause before the first and twice the last one before each further.
+    Times(u32, Duration),
+    /// Until it succeeds, for at most so long.
+    Until(Duration),
+}
+
+/// Runs a command as often as it was said.
+///
+/// # Cancel safety
+///
+/// Dropped, it ends the attempt that runs.
+pub(super) async fn repeat(spec: Box<Spec>, again: Again) -> Result<Output> {
+    let began = Instant::now();
+    let mut pause = match again {
+        Again::Times(_, pause) => pause,
+        Again::Until(_) => BETWEEN,
+    };
+    for attempt in 0.. {
+        let attempted = Command::from(spec.once_more()?).await;
+        let error = match attempted {
+            Err(error) if may_help(&error, spec.effect) => error,
+            done => return done,
+        };
+        match again {
+            Again::Times(times, _) if attempt >= times => return Err(error),
+            Again::Times(times, _) => {
+                tell(&spec, &error, &format!("again in {} ({} of {times})", seconds(pause), attempt + 1));
+            }
+            Again::Until(limit) if began.elapsed() + pause > limit => {
+                let text = format!("`{}` did not succeed within {}", spec.line, seconds(limit));
+                let gave_up = Error::new(ErrorKind::Timeout, text).or_on(spec.connection.host()).at(spec.location);
+                return Err(gave_up.caused_by(error));
+            }
+            Again::Until(_) => {}
+        }
+        wait(&spec, pause).await?;
+        if let Again::Times(..) = again {
+            pause *= 2;
+        }
+    }
+    Err(Error::new(ErrorKind::Internal, "a command was tried too often to count"))
+}
+
+/// Tells whether another attempt may end otherwise, and does no harm: what may have happened is not done twice.
+fn may_help(error: &Error, effect: Effect) -> bool {
+    match error.kind() {
+        ErrorKind::Exit | ErrorKind::Timeout | ErrorKind::Connect => true,
+        ErrorKind::Channel => effect == Effect::Reads,
+        _ => false,
+    }
+}
+
+fn tell(spec: &Spec, error: &Error, what: &str) {
+    let text = format!("{}: {what}", error.doing());
+    spec.connection.sink().event(&Event::Warning { host: spec.connection.host(), text: &text });
+}
+
+/// Waits, unless the run is stopped.
+async fn wait(spec: &Spec, pause: Duration) -> Result<()> {
+    let Some(client) = &spec.connection.client else { return Ok(()) };
+    tokio::select! {
+        () = sleep(pause) => Ok(()),
+        _ = client.stop().above(Level::Run) => {
+            let text = format!("`{}` was stopped before it was tried again", spec.line);
+            Err(Error::new(ErrorKind::Cancelled, text).or_on(spec.connection.host()).at(spec.location))
+        }
+    }
+}

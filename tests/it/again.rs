@@ -1,0 +1,71 @@
+//! Commands that are run again: after a failure, or until they succeed.
+
+use std::time::Duration;
+
+use fabrs::prelude::*;
+use fabrs::transport::Fake;
+use fabrs::{Client, Responder};
+use fabrs_testing::Sshd;
+
+use crate::support::{block, capture, client_of, refused, told};
+
+/// A line that counts its runs in a file, and succeeds from the third on.
+fn third_time(file: &std::path::Path) -> ShellLine {
+    cmd!("n=$(cat {file} 2>/dev/null || echo 0); n=$((n+1)); echo $n | tee {file}; [ $n -ge 3 ]")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_is_tried_again_so_often_and_each_time_is_told() -> Result {
+    let sshd = Sshd::start();
+    let (capture, sink) = capture();
+    let host = client_of(&sshd, "").sink(sink).build().connect(sshd.alias())?;
+    let (enough, few) = (sshd.scratch().join("enough"), sshd.scratch().join("few"));
+    let output = host.run(third_time(&enough)).retry(2, Duration::ZERO).await?;
+    assert_eq!(output.line()?, "3", "the last attempt's output");
+    let warnings = told(&capture, "warning", "text");
+    assert!(warnings[0].ends_with("ended with exit status 1: again in 0 seconds (1 of 2)"), "{warnings:?}");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    let error = refused(host.run(third_time(&few)).retry(1, Duration::ZERO).await, ErrorKind::Exit);
+    assert_eq!(error.output().expect("it ran").line()?, "2");
+    host.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_takes_its_time_is_waited_for_and_no_longer_than_said() -> Result {
+    let sshd = Sshd::start();
+    let host = client_of(&sshd, "").build().connect(sshd.alias())?;
+    let spawned = host.run(third_time(&sshd.scratch().join("up"))).until(secs(30)).spawn()?;
+    assert_eq!(spawned.await?.line()?, "3");
+    let error = refused(host.probe("exit 7").until(Duration::ZERO).await, ErrorKind::Timeout);
+    let shown = block(&error);
+    assert!(shown.contains("`exit 7` did not succeed within 0 seconds") && shown.contains("exit status 7"), "{shown}");
+    host.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_ends_with_the_run_and_with_its_future() -> Result {
+    let sshd = Sshd::start();
+    let client = client_of(&sshd, "").build();
+    let host = client.connect(sshd.alias())?;
+    let waits = host.run("exit 1").retry(9, Duration::from_hours(1)).spawn()?;
+    drop(waits);
+    client.close().await;
+    let waits = host.run("exit 1").retry(9, Duration::from_hours(1)).spawn()?;
+    client.stop().raise(fabrs::transport::Level::Stop);
+    refused(crate::support::soon(waits).await, ErrorKind::Cancelled);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_refused_or_can_not_be_given_twice_is_not_tried_again() -> Result {
+    let (capture, sink) = capture();
+    let host = Client::builder().dial(Fake::new()).sink(sink).build().connect("web1")?;
+    refused(host.run("unknown").retry(3, Duration::ZERO).await, ErrorKind::Usage);
+    assert!(capture.of("warning").is_empty());
+    let answered = host.run("x").watch(Responder::new("sure? ", "y\n")).retry(1, Duration::ZERO);
+    let error = refused(answered.await, ErrorKind::Usage);
+    assert!(block(&error).contains("is not there a second time"), "{}", block(&error));
+    Ok(())
+}
