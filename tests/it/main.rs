@@ -17,6 +17,7 @@ mod gateways;
 mod groups;
 mod host_certificates;
 mod host_keys;
+mod inputs;
 mod logins;
 mod output_sinks;
 mod prompts;

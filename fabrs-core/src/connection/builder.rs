@@ -1,21 +1,25 @@
 //! How a command is to run: the settings of [`Command`], and the methods that change them.
 
 use std::panic::Location;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
 
 use super::again::Again;
-use super::frame::Inside;
+use super::command::bound;
+use super::frame::{Form, FrameError, Inside, detached};
+use super::input::{Feeder, Input};
 use super::watch::{Cue, Watch, Watchers};
 use super::{Command, Connection, EnvValue, Hide, StdinBytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{ExitStatus, Tail};
 use crate::secret::Secret;
 use crate::shell::{IntoShellLine, ShellLine};
-use crate::transport::{Effect, Stdin};
+use crate::transport::{Effect, Signals, Stdin};
 
 /// Everything that is known of a command before it starts.
 #[derive(Debug)]
@@ -35,40 +39,48 @@ pub(super) struct Spec {
     pub(super) echo: Option<bool>,
     pub(super) pty: bool,
     pub(super) timeout: Option<Duration>,
-    pub(super) stdin: Stdin,
+    pub(super) input: Input,
     /// What it is given to read that must not be shown.
     pub(super) secrets: Vec<Secret>,
     pub(super) watchers: Watchers,
+    /// By which its handle sends it signals.
+    pub(super) signals: Signals,
     /// When it is run again, where it is.
     pub(super) again: Option<Again>,
     pub(super) bound: usize,
+    /// A file that gets a copy of its output.
+    pub(super) tee: Option<PathBuf>,
+    /// Whether it goes on after its channel has ended.
+    pub(super) detached: bool,
 }
 
 impl Spec {
     /// Returns the same command for one attempt of several.
     pub(super) fn once_more(&self) -> Result<Self> {
-        let stdin = match &self.stdin {
-            Stdin::Empty => Stdin::Empty,
-            Stdin::Bytes(bytes) => Stdin::Bytes(bytes.clone()),
-            Stdin::Answers(_) | Stdin::Pieces(_) => {
-                let text = "what a command reads as it comes, or is answered, is not there a second time";
-                let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
-                return Err(error.hint("leave `.retry(..)` or `.until(..)` out"));
-            }
+        let Some(input) = self.input.once_more() else {
+            let text = "what a command reads as it comes, or is answered, is not there a second time";
+            let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
+            return Err(error.hint("leave `.retry(..)` or `.until(..)` out"));
         };
-        let (connection, line, shown) = (self.connection.clone(), self.line.clone(), self.shown.clone());
-        let (accepts, secrets) = (self.accepts.clone(), self.secrets.clone());
         Ok(Self {
-            connection,
-            line,
-            shown,
-            accepts,
-            stdin,
-            secrets,
+            connection: self.connection.clone(),
+            line: self.line.clone(),
+            shown: self.shown.clone(),
+            accepts: self.accepts.clone(),
+            input,
+            secrets: self.secrets.clone(),
             watchers: Watchers::default(),
+            signals: self.signals.clone(),
+            tee: self.tee.clone(),
             again: None,
             ..*self
         })
+    }
+
+    /// Returns the line with all that stands around it, below sudo.
+    pub(super) fn compose(&self, form: Form) -> std::result::Result<String, FrameError> {
+        let line = self.connection.frame.compose(&self.line, self.inside, form)?;
+        if self.detached { Ok(detached(&line, form)?) } else { Ok(line) }
     }
 
     /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
@@ -83,15 +95,11 @@ impl Spec {
             let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
             return Err(error.hint("leave `.pty()` out, or give it by `.watch(Responder::new(..))`"));
         }
+        let (_, client) = bound(&self.connection, self.location)?;
+        let feeder = Feeder { client, signals: &self.signals, watchers: &self.watchers };
         let first = frame.input();
-        let with = |rest: Bytes| if first.is_empty() { rest } else { Bytes::from([&first[..], &rest[..]].concat()) };
-        Ok(match std::mem::take(&mut self.stdin) {
-            Stdin::Empty if first.is_empty() => Stdin::Empty,
-            Stdin::Empty => Stdin::Bytes(first),
-            Stdin::Bytes(bytes) => Stdin::Bytes(with(bytes)),
-            Stdin::Answers(bytes) => Stdin::Answers(with(bytes)),
-            Stdin::Pieces(pieces) => Stdin::Pieces(pieces),
-        })
+        let input = std::mem::take(&mut self.input);
+        input.begin(first, &feeder).map_err(|error| error.or_on(self.connection.host()).at(self.location))
     }
 }
 
@@ -156,11 +164,14 @@ impl Spec {
             echo: None,
             pty: false,
             timeout: None,
-            stdin: Stdin::Empty,
+            input: Input::default(),
             secrets: Vec::new(),
             watchers: Watchers::default(),
+            signals: Signals::default(),
             again: None,
             bound: Tail::DEFAULT_BOUND,
+            tee: None,
+            detached: false,
         }
     }
 }
@@ -226,9 +237,31 @@ impl Command {
     pub fn stdin(self, bytes: impl Into<StdinBytes>) -> Self {
         self.changed(|spec| {
             let (bytes, secret) = bytes.into().into_parts();
-            spec.stdin = Stdin::Bytes(bytes);
+            spec.input = Input::Bytes(bytes);
             spec.secrets.extend(secret);
         })
+    }
+
+    /// Gives the command a file of this machine to read. One that can't be read to its end ends the command, and is an error
+    /// of kind [`Local`](ErrorKind::Local).
+    pub fn stdin_file(self, path: impl Into<PathBuf>) -> Self {
+        self.changed(|spec| spec.input = Input::File(path.into()))
+    }
+
+    /// Gives the command what `reader` yields, as fast as it reads it.
+    pub fn stdin_reader(self, reader: impl AsyncRead + Send + Unpin + 'static) -> Self {
+        self.changed(|spec| spec.input = Input::Reader(Mutex::new(Box::new(reader))))
+    }
+
+    /// Gives the command this program's own standard input, which no other command touches.
+    pub fn stdin_inherit(self) -> Self {
+        self.changed(|spec| spec.input = Input::Inherited)
+    }
+
+    /// Keeps the command's input open, for its handle to write to: [`spawn`](Self::spawn), then
+    /// [`Spawned::write`](super::Spawned::write).
+    pub fn stdin_open(self) -> Self {
+        self.changed(|spec| spec.input = Input::Open)
     }
 
     /// Lets `watch` answer what the command asks on its output: a [`Responder`](super::Responder), or one of your own.
@@ -239,10 +272,22 @@ impl Command {
     /// the place of [`stdin`](Self::stdin).
     pub fn watch(self, watch: impl Watch + 'static) -> Self {
         self.changed(|spec| {
-            spec.stdin = Stdin::Answers(Bytes::new());
+            spec.input = Input::Answers;
             spec.secrets.extend(watch.secrets());
             spec.watchers.add(Box::new(watch));
         })
+    }
+
+    /// Writes what the command prints, stdout and stderr as they come, to a file of this machine too; secrets are left out. One
+    /// that is there is written anew, by each attempt of several.
+    pub fn tee(self, path: impl Into<PathBuf>) -> Self {
+        self.changed(|spec| spec.tee = Some(path.into()))
+    }
+
+    /// Leaves the command running on its host, by itself: it returns as soon as the command has begun, and from then on nothing
+    /// of this run ends it. It reads nothing, and what it prints is lost unless the line says where it goes.
+    pub fn disown(self) -> Self {
+        self.changed(|spec| spec.detached = true)
     }
 
     /// Keeps all of stdout in memory, rather than the last 1 MiB.

@@ -18,6 +18,7 @@ use super::frame::Form;
 use super::recorder::{Recorder, SharedCapture, take};
 use super::spawned::Spawned;
 use super::sudo::elevate;
+use super::tee::Tee;
 use super::{Connection, Hide, Target};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,7 +26,7 @@ use crate::event::Event;
 use crate::host::Host;
 use crate::output::{Output, Signal};
 use crate::shell::ShellLine;
-use crate::transport::{Effect, Invocation, Program, Receive, Request, Running, Stdin};
+use crate::transport::{Effect, Invocation, Program, Receive, Request, Running, Signals, Stdin};
 
 /// A command for one host: a builder, and the future of its [`Output`].
 ///
@@ -103,9 +104,14 @@ impl Command {
     /// [`ErrorKind::Usage`] where the line can't be sent.
     pub fn spawn(self) -> Result<Spawned> {
         let mut command = self.hide(Hide::Both);
+        let (mut writer, mut signals) = (None, Signals::default());
+        if let State::Made(spec) = &mut command.state {
+            writer = spec.input.open();
+            signals = spec.signals.clone();
+        }
         command.start()?;
         command.drive();
-        Ok(Spawned::new(command))
+        Ok(Spawned::new(command, writer, signals))
     }
 
     /// Waits for the command in a plain function: on the blocking thread that a `fn` task runs on.
@@ -224,7 +230,7 @@ fn start(mut spec: Box<Spec>) -> Result<Started> {
         return Err(error.hint("say `sudo(..)`, or `.sudo()` on the command"));
     }
     let compose = |form| -> Result<Arc<str>> {
-        spec.connection.frame.compose(&spec.line, spec.inside, form).map(Arc::from).map_err(|source| {
+        spec.compose(form).map(Arc::from).map_err(|source| {
             let error = Error::new(ErrorKind::Usage, format!("`{}` can't be sent", spec.line));
             error.on(host).at(spec.location).caused_by(source)
         })
@@ -232,7 +238,7 @@ fn start(mut spec: Box<Spec>) -> Result<Started> {
     let command = compose(Form::Sent)?;
     let shown = match &spec.shown {
         Some(shown) => Arc::clone(shown),
-        None if spec.connection.frame.is_shown_as_sent(spec.inside) => Arc::clone(&command),
+        None if !spec.detached && spec.connection.frame.is_shown_as_sent(spec.inside) => Arc::clone(&command),
         None => compose(Form::Shown)?,
     };
     let stdin = spec.take_stdin()?;
@@ -240,7 +246,7 @@ fn start(mut spec: Box<Spec>) -> Result<Started> {
         Cow::Borrowed(_) => shown,
         Cow::Owned(text) => text.into(),
     };
-    let (recorder, captured) = announce(&spec, &shown);
+    let (recorder, captured) = announce(&spec, &shown)?;
     let attempt = Attempt { line: command, shown: Arc::clone(&shown), stdin, last_signal: Signal::new("KILL") };
     let running = launch(&spec, attempt, Box::new(recorder))?;
     Ok(Started { running, captured, spec, shown })
@@ -259,14 +265,16 @@ pub(super) fn bound<'a>(connection: &'a Connection, at: &'static Location<'stati
 }
 
 /// Tells that a command begins, and makes its recorder and the capture that it fills.
-pub(super) fn announce(spec: &Spec, shown: &str) -> (Recorder, SharedCapture) {
+pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapture)> {
     let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
     let sink = spec.connection.sink();
     let echo = spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
     sink.event(&Event::CommandStarted { host: &host, command: shown, echo });
     let (recorder, captured) = Recorder::new(host, shown.into(), sink, spec.hide, spec.bound);
     let recorder = recorder.with_watchers(spec.watchers.clone()).with_redactor(spec.connection.redactor());
-    (recorder, captured)
+    let tee = spec.tee.as_deref().map(Tee::create).transpose();
+    let tee = tee.map_err(|error| error.or_on(spec.connection.host()).at(spec.location))?;
+    Ok((recorder.with_tee(tee), captured))
 }
 
 /// Hands one attempt at a command to its transport.
@@ -283,6 +291,7 @@ pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn Receive>) 
         effect: spec.effect,
         timeout: spec.timeout.or(defaults.timeout),
         ahead: defaults.ahead,
+        signals: spec.signals.clone(),
         receiver,
         stop: client.stop().clone(),
     }))

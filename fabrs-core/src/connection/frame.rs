@@ -275,6 +275,19 @@ fn in_shell(shell: &str, text: &str) -> Result<String, FrameError> {
     Ok(quoted.join(" "))
 }
 
+/// Returns the line that starts `line` and leaves it: in a session of its own where the host has `setsid`, else deaf to the end
+/// of this one.
+pub(super) fn detached(line: &str, form: Form) -> Result<String, ShellLineError> {
+    if form == Form::Shown {
+        return Ok(format!("{} &", grouped(line)));
+    }
+    let line = quote(line)?;
+    Ok(format!(
+        "{{ if command -v setsid >/dev/null; then setsid sh -c {line}; else trap '' HUP; sh -c {line}; fi; }} \
+         </dev/null >/dev/null 2>&1 &"
+    ))
+}
+
 /// Returns what reads a variable of so many lines, and one more, from the standard input. `read` takes no byte beyond its line,
 /// so the rest is the command's (POSIX, of an input that cannot seek).
 fn reading(name: &str, line_ends: usize) -> String {

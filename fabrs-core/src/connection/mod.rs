@@ -11,10 +11,13 @@ mod finish;
 mod frame;
 mod given;
 mod hide;
+mod inherited;
+mod input;
 mod prompt;
 mod recorder;
 mod spawned;
 mod sudo;
+mod tee;
 mod transfer;
 mod watch;
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Hide;
+use super::tee::Tee;
 use super::watch::Watchers;
 use crate::event::{Event, Granularity, Sink, Stream};
 use crate::host::Host;
@@ -41,6 +42,7 @@ pub(super) struct Recorder {
     stderr: Shown,
     watchers: Watchers,
     redactor: Redactor,
+    tee: Option<Tee>,
 }
 
 /// What of a stream is on its way to the sink.
@@ -65,7 +67,7 @@ impl Recorder {
         let wants = sink.granularity();
         let (stdout, stderr) = (Shown::default(), Shown::default());
         let (watchers, redactor) = (Watchers::default(), Redactor::default());
-        (Self { host, command, sink, wants, hide, captured, stdout, stderr, watchers, redactor }, shared)
+        (Self { host, command, sink, wants, hide, captured, stdout, stderr, watchers, redactor, tee: None }, shared)
     }
 
     /// Shows none of what this one knows.
@@ -80,6 +82,12 @@ impl Recorder {
         self
     }
 
+    /// Writes it to this file too.
+    pub(super) fn with_tee(mut self, tee: Option<Tee>) -> Self {
+        self.tee = tee;
+        self
+    }
+
     fn show(&mut self, stream: Stream, bytes: &[u8]) {
         let shown = match stream {
             Stream::Stdout => &mut self.stdout,
@@ -87,10 +95,14 @@ impl Recorder {
         };
         let bytes = &*shown.redacted.push(&self.redactor, bytes);
         let (host, sink) = (&self.host, &self.sink);
-        if self.wants.bytes && !bytes.is_empty() {
+        if let Some(tee) = &mut self.tee {
+            tee.write(bytes, host, &**sink);
+        }
+        let is_shown = self.hide.shows(stream);
+        if is_shown && self.wants.bytes && !bytes.is_empty() {
             sink.event(&Event::Bytes { host, stream, bytes });
         }
-        if self.wants.lines {
+        if is_shown && self.wants.lines {
             shown.lines.push(bytes, |text| sink.event(&Event::Lines { host, stream, text }));
         }
     }
@@ -100,6 +112,12 @@ impl Recorder {
         let (host, sink) = (&self.host, &self.sink);
         for (stream, shown) in [(Stream::Stdout, &mut self.stdout), (Stream::Stderr, &mut self.stderr)] {
             let held = shown.redacted.finish(&self.redactor);
+            if let Some(tee) = &mut self.tee {
+                tee.write(&held, host, &**sink);
+            }
+            if !self.hide.shows(stream) {
+                continue;
+            }
             if self.wants.bytes && !held.is_empty() {
                 sink.event(&Event::Bytes { host, stream, bytes: &held });
             }
@@ -121,7 +139,7 @@ impl Receive for Recorder {
                 Stream::Stderr => captured.stderr.push(bytes),
             }
         }
-        if self.hide.shows(stream) {
+        if self.tee.is_some() || self.hide.shows(stream) {
             self.show(stream, bytes);
         }
     }

@@ -3,9 +3,13 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
 use super::Command;
-use crate::error::Result;
-use crate::output::Output;
+use crate::error::{Error, ErrorKind, Result};
+use crate::output::{Output, Signal};
+use crate::transport::Signals;
 
 /// The handle of a command that was started by [`Command::spawn`]: a future of its [`Output`].
 ///
@@ -14,11 +18,60 @@ use crate::output::Output;
 /// Dropping it ends the command, as for [`Command`].
 #[derive(Debug)]
 #[must_use = "dropping it ends the command"]
-pub struct Spawned(Command);
+pub struct Spawned {
+    command: Command,
+    writer: Option<mpsc::Sender<Bytes>>,
+    signals: Signals,
+}
 
 impl Spawned {
-    pub(super) fn new(command: Command) -> Self {
-        Self(command)
+    pub(super) fn new(command: Command, writer: Option<mpsc::Sender<Bytes>>, signals: Signals) -> Self {
+        Self { command, writer, signals }
+    }
+
+    /// Writes to the input of a command that was made with [`Command::stdin_open`], and waits while the command is behind
+    /// with reading.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] where its input is not open, or was ended; [`ErrorKind::Channel`] where the command does not read
+    /// any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, either all of it is on its way or nothing.
+    pub async fn write(&self, bytes: impl Into<Bytes>) -> Result<()> {
+        let Some(writer) = &self.writer else {
+            let error = Error::new(ErrorKind::Usage, "the command's input is not open");
+            return Err(error.hint("say `.stdin_open()` before `.spawn()`"));
+        };
+        let gone = |_| Error::new(ErrorKind::Channel, "the command has ended and reads no more");
+        writer.send(bytes.into()).await.map_err(gone)
+    }
+
+    /// Ends the command's input: it reads the end of file after what was written. Awaiting the handle does so too.
+    pub fn end_input(&mut self) {
+        self.writer = None;
+    }
+
+    /// Sends the command's process group a signal, as far as its host passes it on: sshd does so to all but root, and sudo
+    /// with TERM and HUP alone, the latter of which kills.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] where too many wait already.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let refused = || Error::new(ErrorKind::Usage, "too many signals wait for the command");
+        if self.signals.send(signal) { Ok(()) } else { Err(refused()) }
+    }
+
+    /// Waits for the command's end: as awaiting the handle itself.
+    ///
+    /// # Errors
+    ///
+    /// As awaiting the command.
+    pub async fn wait(self) -> Result<Output> {
+        self.await
     }
 }
 
@@ -26,6 +79,7 @@ impl Future for Spawned {
     type Output = Result<Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx)
+        self.writer = None;
+        Pin::new(&mut self.command).poll(cx)
     }
 }

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::request::{Answer, Invocation, Receive, Request};
 use super::running::{Carrier, End, How};
+use super::signals::Signals;
 use super::stop::{Level, RunStop};
 use crate::error::{Error, ErrorKind};
 use crate::event::Stream;
@@ -101,6 +102,7 @@ struct Command {
     shown: Arc<str>,
     timeout: Option<Duration>,
     last_signal: Signal,
+    signals: Signals,
     receiver: Box<dyn Receive>,
     /// Tells when the whole run is to end.
     run: RunStop,
@@ -116,9 +118,9 @@ where
     F: Future<Output = Result<W, Error>> + Send,
 {
     let Carrier { end: sender, stop } = carrier;
-    let Request { host, invocation, timeout, receiver, stop: run, .. } = request;
+    let Request { host, invocation, timeout, signals, receiver, stop: run, .. } = request;
     let (shown, last_signal) = (Arc::clone(&invocation.shown), invocation.last_signal.clone());
-    let mut command = Command { host, shown, timeout, last_signal, receiver, run, stop };
+    let mut command = Command { host, shown, timeout, last_signal, signals, receiver, run, stop };
     let start = start(invocation);
     let opened = tokio::select! {
         biased;
@@ -185,6 +187,7 @@ async fn drive<W: Wire>(mut wire: W, command: &mut Command) -> How {
                     return why.how(false);
                 }
             },
+            signal = command.signals.next() => wire.signal(signal).await,
             level = command.stop.above(ladder.answered()) => ladder = climb(&mut wire, &command.last_signal, ladder, level).await,
             level = command.run.above(ladder.answered()) => ladder = climb(&mut wire, &command.last_signal, ladder, level).await,
         }

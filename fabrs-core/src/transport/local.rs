@@ -133,12 +133,8 @@ impl Wire for Process {
     }
 
     async fn signal(&mut self, signal: Signal) {
-        let number = match signal.name() {
-            "KILL" => rustix::process::Signal::KILL,
-            "HUP" => rustix::process::Signal::HUP,
-            _ => rustix::process::Signal::TERM,
-        };
-        if let Some(group) = self.group {
+        let number = signal.number().and_then(|number| rustix::process::Signal::from_named_raw(number.into()));
+        if let (Some(group), Some(number)) = (self.group, number) {
             // The only failure is that the group is gone already.
             let _ = kill_process_group(group, number);
         }

@@ -12,6 +12,7 @@ mod inlet;
 mod local;
 mod request;
 mod running;
+mod signals;
 pub mod ssh;
 mod stop;
 
@@ -29,6 +30,7 @@ pub use fake::{Fake, FakeAnswer};
 pub use local::Local;
 pub use request::{Answer, Effect, Invocation, Program, Receive, Request, Stdin};
 pub use running::{End, How, Running};
+pub use signals::Signals;
 pub use stop::{Level, RunStop};
 
 /// Runs commands on one host.

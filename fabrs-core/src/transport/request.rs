@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::running::End;
+use super::signals::Signals;
 use super::stop::RunStop;
 use crate::event::Stream;
 use crate::host::Host;
@@ -85,6 +86,8 @@ pub struct Request {
     pub timeout: Option<Duration>,
     /// Whether the next command is expected soon, so that a channel may be opened ahead for it.
     pub ahead: bool,
+    /// By which it is sent signals while it runs.
+    pub signals: Signals,
     /// Who gets what it prints.
     pub receiver: Box<dyn Receive>,
     /// Tells when the whole run is to end.

@@ -12,7 +12,7 @@ use super::super::finish::finish;
 use super::super::frame::{Form, FrameError};
 use super::super::recorder::take;
 use super::line::{Ask, Elevated, Starts};
-use super::listener::{Input, Listener};
+use super::listener::{Fed, Listener};
 use super::passwords::{Passwords, Wanted};
 use super::refusal::SudoRefusal;
 use super::talk::{Marks, SharedTalk, Talk};
@@ -34,12 +34,12 @@ const TICKS_TO_REFUSE: u32 = 5;
 pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output> {
     let ready = mark()?;
     let line = compose(&spec, &ready)?;
-    let input = Input::from(spec.take_stdin()?);
+    let input = Fed::from(spec.take_stdin()?);
     let line = line.without(&spec.connection.redactor());
     let (host, client) = bound(&spec.connection, spec.location)?;
     let (host, client) = (host.clone(), client.clone());
     let passwords = client.shared::<Passwords>();
-    let (mut recorder, captured) = announce(&spec, &line.shown);
+    let (mut recorder, captured) = announce(&spec, &line.shown)?;
     let wanted = Wanted { host: &host, command: &line.shown, starts: line.starts };
     let mut candidate = passwords.known_to_be_needed(wanted).await;
     loop {
@@ -98,12 +98,12 @@ fn compose(spec: &Spec, ready: &str) -> Result<Elevated> {
     let connection = &spec.connection;
     // An end of file that is typed before sudo has taken the terminal over would reach the command as a character.
     let frame = &connection.frame;
-    let bare = frame.is_bare(spec.inside) && matches!(spec.stdin, Stdin::Empty) && !spec.pty;
+    let bare = !spec.detached && frame.is_bare(spec.inside) && spec.input.is_nothing() && !spec.pty;
     let elevated = |form| {
         if spec.under == Under::Validation {
             return Ok(frame.sudo().validate()?);
         }
-        let line = frame.compose(&spec.line, spec.inside, form)?;
+        let line = spec.compose(form)?;
         Ok(frame.sudo().elevate(&line, bare, ready)?)
     };
     let line = elevated(Form::Sent).and_then(|line| match &spec.shown {

@@ -1,9 +1,10 @@
 //! Listening to sudo before a command begins: its prompt is answered, and none of its words reach the output.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use tokio::sync::mpsc;
 
 use super::super::recorder::Recorder;
 use super::refusal::SudoRefusal;
@@ -18,20 +19,32 @@ const TRY_AGAIN: &[u8] = b"Sorry, try again.\n";
 
 /// What a command reads, once sudo has let it begin.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Input {
+pub(super) struct Fed {
     first: Bytes,
-    /// Whether its watchers may write more.
-    goes_on: bool,
+    rest: Rest,
 }
 
-impl From<Stdin> for Input {
+/// What a command reads after that.
+#[derive(Debug, Clone, Default)]
+enum Rest {
+    /// The end of file.
+    #[default]
+    End,
+    /// What its watchers answer.
+    Answers,
+    /// What comes here, for the one attempt in which the command begins.
+    Pieces(Arc<Mutex<Option<mpsc::Receiver<Bytes>>>>),
+}
+
+impl From<Stdin> for Fed {
     fn from(stdin: Stdin) -> Self {
-        match stdin {
-            Stdin::Bytes(first) => Self { first, goes_on: false },
-            Stdin::Answers(first) => Self { first, goes_on: true },
-            // Pieces are written on a cue, which is an answer.
-            Stdin::Empty | Stdin::Pieces(_) => Self::default(),
-        }
+        let (first, rest) = match stdin {
+            Stdin::Empty => (Bytes::new(), Rest::End),
+            Stdin::Bytes(first) => (first, Rest::End),
+            Stdin::Answers(first) => (first, Rest::Answers),
+            Stdin::Pieces(pieces) => (Bytes::new(), Rest::Pieces(Arc::new(Mutex::new(Some(pieces))))),
+        };
+        Self { first, rest }
     }
 }
 
@@ -54,7 +67,7 @@ pub(super) struct Listener {
     stream: Stream,
     marks: Marks,
     password: Option<Secret>,
-    input: Input,
+    input: Fed,
     phase: Phase,
     held: Vec<u8>,
     /// Whether the command has written to the other stream.
@@ -76,7 +89,7 @@ impl Listener {
             stream: Stream::Stderr,
             marks,
             password,
-            input: Input::default(),
+            input: Fed::default(),
             phase,
             held: Vec::new(),
             written: false,
@@ -91,7 +104,7 @@ impl Listener {
     }
 
     /// Gives the command this to read, once it runs.
-    pub(super) fn with_input(mut self, input: Input) -> Self {
+    pub(super) fn with_input(mut self, input: Fed) -> Self {
         self.input = input;
         self
     }
@@ -200,12 +213,17 @@ impl Listener {
         self.phase = Phase::Runs;
         lock(&self.talk).question = None;
         Talk::taken(&self.talk);
-        let Input { first, goes_on } = std::mem::take(&mut self.input);
+        let Fed { first, rest } = std::mem::take(&mut self.input);
         if !first.is_empty() {
             answer.write(first);
         }
-        if !goes_on {
-            answer.end();
+        match rest {
+            Rest::End => answer.end(),
+            Rest::Answers => {}
+            Rest::Pieces(pieces) => match pieces.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                Some(pieces) => answer.stream(pieces),
+                None => answer.end(),
+            },
         }
         let held = std::mem::take(&mut self.held);
         self.pass_on(self.stream, &held, answer);

@@ -1,0 +1,63 @@
+//! This program's own standard input, read only while a command wants it.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+
+use bytes::Bytes;
+use rustix::event::{PollFd, PollFlags, poll};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::client::Client;
+
+/// How much is read at a time.
+const PIECE: usize = 64 << 10;
+
+/// Has a thread read the standard input for as long as anybody takes it; what nobody reads any more is left to who comes next.
+///
+/// It is not made non-blocking, since it is shared with the shell that started this program: it is read when there is
+/// something to read, or its end.
+pub(super) fn pieces(room: usize, client: &Client) -> io::Result<mpsc::Receiver<Bytes>> {
+    let own = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let (over, is_wanted) = rustix::pipe::pipe()?;
+    let (sender, pieces) = mpsc::channel(room);
+    let (reads, ended) = oneshot::channel::<()>();
+    let taken = sender.clone();
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        read(own, &over, &sender);
+        drop(reads);
+    })?;
+    client.tasks().spawn(async move {
+        tokio::select! {
+            () = taken.closed() => {}
+            _ = ended => {}
+        }
+        // The thread wakes up at the end of this pipe.
+        drop(is_wanted);
+    });
+    Ok(pieces)
+}
+
+fn read(mut own: File, over: &OwnedFd, to: &mpsc::Sender<Bytes>) {
+    let mut buffer = vec![0; PIECE];
+    loop {
+        let mut ready = [PollFd::new(&own, PollFlags::IN), PollFd::new(over, PollFlags::IN)];
+        let polled = poll(&mut ready, None);
+        let [has_something, is_over] = ready.map(|fd| !fd.revents().is_empty());
+        match polled {
+            Err(rustix::io::Errno::INTR) => continue,
+            Ok(_) if has_something && !is_over => {}
+            _ => return,
+        }
+        match own.read(&mut buffer) {
+            Ok(read @ 1..) => {
+                let piece = Bytes::copy_from_slice(buffer.get(..read).unwrap_or_default());
+                if to.blocking_send(piece).is_err() {
+                    return;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            _ => return,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! A copy of what a command prints, in a file of this machine.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, Sink};
+use crate::host::Host;
+
+/// Writes down both streams of a command, as they come.
+#[derive(Debug)]
+pub(super) struct Tee {
+    path: PathBuf,
+    /// Nothing more is written after the first failure.
+    file: Option<File>,
+}
+
+impl Tee {
+    /// Makes the file; one that is there is written anew.
+    pub(super) fn create(path: &Path) -> Result<Self> {
+        let file = File::create(path).map_err(|source| {
+            Error::new(ErrorKind::Local, format!("could not write `{}`", path.display())).caused_by(source)
+        })?;
+        Ok(Self { path: path.to_owned(), file: Some(file) })
+    }
+
+    /// Adds to it. Where that fails, who is watching is told: the command itself did not fail.
+    pub(super) fn write(&mut self, bytes: &[u8], host: &Host, sink: &dyn Sink) {
+        let Some(file) = &mut self.file else { return };
+        if let Err(source) = file.write_all(bytes) {
+            let text = format!("`{}` has not all of the output: {source}", self.path.display());
+            sink.event(&Event::Warning { host: Some(host), text: &text });
+            self.file = None;
+        }
+    }
+}

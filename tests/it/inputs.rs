@@ -1,0 +1,142 @@
+//! What a command reads, and what is made of what it prints while it runs.
+
+use std::fs;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use fabrs::prelude::*;
+use fabrs::{Client, Connection, Signal};
+use fabrs_testing::{Account, Sshd, marker, processes_matching, wait_until};
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::support::{LIMIT, block, capture, client_of, connect, refused, soon};
+
+/// Yields some bytes and then fails.
+struct Broken(bool);
+
+impl AsyncRead for Broken {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        if std::mem::replace(&mut self.0, true) {
+            return Poll::Ready(Err(std::io::Error::other("the tape is torn")));
+        }
+        buffer.put_slice(b"half of it\n");
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Where everything about input is tried: a server, this machine, and under sudo.
+async fn everywhere(check: impl AsyncFn(&str, Connection) -> Result) -> Result {
+    let sshd = Sshd::start();
+    check("run", connect(&sshd)).await?;
+    check("local", Client::builder().build().local()?).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_and_a_reader_are_read_whole_and_end() -> Result {
+    let file = tempfile::NamedTempFile::new()?;
+    let content: Vec<u8> = (0..=250u8).cycle().take(3 << 20).collect();
+    fs::write(file.path(), &content)?;
+    everywhere(async |place: &str, host: Connection| {
+        let sum = host.run("sha256sum").stdin_file(file.path()).line().await?;
+        let reader = host.run("sha256sum").stdin_reader(std::io::Cursor::new(content.clone())).line().await?;
+        assert_eq!(sum, reader, "{place}");
+        assert_eq!(host.run("wc -c").stdin_file(file.path()).line().await?.trim(), (3 << 20).to_string(), "{place}");
+        // One that does not read it ends all the same.
+        soon(host.run("true").stdin_file("/dev/zero")).await?;
+        let secret = host.env("TOKEN", Secret::new("a secret")).run("printf %s \"$TOKEN\"; wc -c").hide(Hide::Both);
+        assert_eq!(secret.stdin_file(file.path()).line().await?, format!("a secret{}", 3 << 20), "{place}");
+        host.close().await;
+        Ok(())
+    })
+    .await?;
+    for account in [Account::SudoFree, Account::Sudo] {
+        let Some(lab) = crate::sudo::Lab::with_password(account) else { return Ok(()) };
+        assert_eq!(lab.host().sudo("id -un; wc -c").stdin_file(file.path()).lines().await?, ["root", "3145728"]);
+        lab.client.close().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_input_that_breaks_off_is_never_taken_for_the_whole() -> Result {
+    everywhere(async |place: &str, host: Connection| {
+        let error = refused(soon(host.run("cat; echo took it").stdin_reader(Broken(false))).await, ErrorKind::Local);
+        let shown = block(&error);
+        assert!(shown.contains("the tape is torn") && !shown.contains("took it"), "{place}: {shown}");
+        let error = refused(host.run("cat").stdin_file("/no/such/file").await, ErrorKind::Local);
+        assert!(block(&error).contains("/no/such/file"), "{place}: {error:?}");
+        host.close().await;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spawned_command_is_written_to_and_signalled() -> Result {
+    everywhere(async |place: &str, host: Connection| {
+        let mut child = host.run("while read -r line; do echo \"got $line\"; done; echo over").stdin_open().spawn()?;
+        child.write("one\n").await?;
+        child.write("two\n").await?;
+        child.end_input();
+        refused(child.write("three\n").await, ErrorKind::Usage);
+        assert_eq!(child.wait().await?.lines()?, ["got one", "got two", "over"], "{place}");
+
+        let mark = marker();
+        let line = ShellLine::raw(format!("trap 'echo asked; exit 0' USR1; sleep {mark} & wait"));
+        let child = host.run(line).warn().spawn()?;
+        let sleeps = move || !processes_matching(&mark).is_empty();
+        tokio::task::spawn_blocking(move || wait_until("it sleeps", LIMIT, sleeps)).await?;
+        child.signal(Signal::new("USR1"))?;
+        let output = soon(child).await?;
+        // The whole group gets it, as from a keyboard.
+        assert!(output.stdout()?.contains("asked"), "{place}: {output:?}");
+        let error = refused(host.run("cat").stdin_open().await, ErrorKind::Usage);
+        assert!(block(&error).contains("`.spawn()?`"), "{place}: {error:?}");
+        host.close().await;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_the_output_is_whole_and_has_no_secret_in_it() -> Result {
+    let sshd = Sshd::start();
+    let (capture, sink) = capture();
+    let host = client_of(&sshd, "").sink(sink).build().connect(sshd.alias())?;
+    let file = sshd.scratch().join("log");
+    let command = host.env("TOKEN", Secret::new("a secret")).run("echo out; echo \"$TOKEN\"; printf 'no end, a sec'");
+    command.hide(Hide::Both).tee(&file).await?;
+    assert_eq!(fs::read_to_string(&file)?, "out\n[redacted]\nno end, a sec");
+    assert!(capture.of("lines").is_empty(), "it is still hidden");
+    host.run("echo anew").tee(&file).await?;
+    assert_eq!(fs::read_to_string(&file)?, "anew\n");
+    refused(host.run("true").tee("/no/such/folder/x").await, ErrorKind::Local);
+    host.run("echo x; echo y").tee("/dev/full").await?;
+    let warnings = capture.of("warning");
+    assert!(warnings.len() == 1 && warnings[0]["text"].to_string().contains("/dev/full"), "{warnings:?}");
+    host.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disowned_command_survives_the_run_and_holds_up_nobody() -> Result {
+    let Some(lab) = crate::sudo::Lab::with_password(Account::SudoPty) else { return Ok(()) };
+    for (way, command) in [
+        ("run", (|c, line| c.run(line)) as fn(&Connection, ShellLine) -> Command),
+        ("sudo", |c, line| c.sudo(line)),
+        ("local", |c, line| c.local(line)),
+    ] {
+        let mark = marker();
+        let line = ShellLine::raw(format!("sleep {mark}; true"));
+        soon(command(&lab.host(), line).disown()).await?;
+        let theirs = mark.clone();
+        let sleeps = move || processes_matching(&theirs).iter().any(|process| process.cmdline.starts_with("sleep"));
+        tokio::task::spawn_blocking(move || wait_until("it sleeps", LIMIT, sleeps)).await?;
+        lab.client.close().await;
+        let left = processes_matching(&mark);
+        assert!(left.iter().any(|process| process.cmdline.starts_with("sleep")), "{way}: {left:?}");
+        left.iter().for_each(fabrs_testing::Process::kill);
+    }
+    Ok(())
+}
