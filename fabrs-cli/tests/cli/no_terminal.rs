@@ -49,6 +49,22 @@ fn a_protected_environment_is_left_alone_unless_somebody_says_yes() {
 }
 
 #[test]
+fn a_command_that_asks_for_it_reads_what_fab_was_given_from_a_pipe_a_file_or_nothing() {
+    let sshd = fleet();
+    let fab = r#""$FAB" -S "$CONFIG" -H web1 reads 2>/dev/null"#;
+    for (given, stdout) in [
+        (format!("seq 100000 | {fab}"), "[web1] 1\n[web1] over\n"),
+        (format!("echo from a file > \"$LOG\"; {fab} <\"$LOG\""), "[web1] from a file\n[web1] over\n"),
+        (format!("{fab} </dev/null"), "[web1] over\n"),
+        (format!("{fab} <&-"), "[web1] over\n"),
+    ] {
+        let run = script(&sshd, &given);
+        let log = run.dir().join("log");
+        run.env("LOG", log).stdout(stdout).run();
+    }
+}
+
+#[test]
 fn a_loop_over_hosts_sees_every_line() {
     let sshd = fleet();
     for call in [r#""$FAB" -S "$CONFIG" -H $h -- 'cat; echo here'"#, r#""$FAB" -S "$CONFIG" -H $h hello 2>&-"#] {

@@ -246,6 +246,13 @@ async fn talk(path: PathBuf) -> Result {
     Ok(())
 }
 
+/// Reads what its caller has for it.
+#[task]
+async fn reads() -> Result {
+    run("head -n 1; cat >/dev/null; echo over").stdin_inherit().await?;
+    Ok(())
+}
+
 /// Swallows the error of what it looks at.
 #[task]
 async fn careless() -> Result {
