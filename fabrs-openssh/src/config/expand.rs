@@ -63,6 +63,11 @@ pub(super) fn hostname(value: &str, typed: &str) -> Result<String, Problem> {
     expand(value, &token, None)
 }
 
+/// Expands only these tokens, as in `ProxyCommand`, which leaves all else to the shell.
+pub(super) fn tokens(value: &str, token: &dyn Fn(char) -> Result<String, Problem>) -> Result<String, Problem> {
+    expand(value, token, None)
+}
+
 /// Expands only `~`, as in `GlobalKnownHostsFile`.
 pub(super) fn tilde(value: &str, home: &Path) -> Result<PathBuf, Problem> {
     let (home, rest) = split_home(value, home)?;

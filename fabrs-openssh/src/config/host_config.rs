@@ -8,6 +8,7 @@ use crate::Warning;
 
 use super::algorithms;
 use super::jump::Jump;
+use super::proxy_command::ProxyCommand;
 use super::value::StrictHostKeyChecking;
 
 /// What the configuration says about one host, expanded and ready for use.
@@ -53,8 +54,8 @@ pub struct HostConfig {
     /// (`jumphost loop`) or never comes to the end of. Here it is left empty, with a warning, for every host that the
     /// chain itself names, so resolving jump by jump always ends.
     pub proxy_jump: Option<Vec<Jump>>,
-    /// The command that makes the connection, as it stands in the file, tokens unexpanded.
-    pub proxy_command: Option<String>,
+    /// The command that makes the connection.
+    pub proxy_command: Option<ProxyCommand>,
     /// How long to wait for the connection; zero for as long as the system does, which is what `ssh` takes.
     pub connect_timeout: Option<Duration>,
     /// How long to wait before asking a silent server whether it is there; zero for never, which is what `ssh` takes.

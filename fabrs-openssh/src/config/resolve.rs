@@ -11,7 +11,9 @@ use super::expand::{self, Tokens};
 use super::host_config::{ForwardAgent, HostConfig, IdentityAgent};
 use super::jump::Jump;
 use super::load::{Content, Origin, ParsedFile, SshConfig};
+use super::proxy_command::ProxyCommand;
 use super::query::Query;
+use super::value;
 use super::values::{Raw, Values};
 
 impl SshConfig {
@@ -126,7 +128,8 @@ impl Pass<'_> {
         }
         let proxy_jump = self.values.proxy_jump.take();
         let proxy_jump = proxy_jump.map(|(chain, at)| self.without_loop(chain, &at, &hostname));
-        let proxy_command = self.values.proxy_command.take().filter(|command| !command.eq_ignore_ascii_case("none"));
+        let proxy_command =
+            self.values.proxy_command.take().filter(|command| !command.value.eq_ignore_ascii_case("none"));
         let host_key_alias = self.values.host_key_alias.take().map(|alias| alias.to_ascii_lowercase());
         let tokens = Tokens {
             query: self.query,
@@ -139,7 +142,14 @@ impl Pass<'_> {
         let mut config = expanded(&self.values, &tokens)?;
         config.host_key_alias = host_key_alias;
         config.proxy_jump = proxy_jump;
-        config.proxy_command = proxy_command;
+        config.proxy_command = proxy_command.map(|Raw { value, at }| ProxyCommand {
+            text: value,
+            at,
+            host: self.query.host.clone(),
+            hostname: hostname.clone(),
+            key_name: config.host_key_alias.clone().unwrap_or_else(|| self.query.host.clone()),
+            passes_socket: config.other.get("proxyusefdpass").is_some_and(|word| value::is_yes(word)),
+        });
         config.hostname = hostname;
         config.warnings = self.warnings;
         Ok(config)

@@ -34,7 +34,7 @@ pub(super) struct Values {
     pub(super) host_key_alias: Option<String>,
     pub(super) hash_known_hosts: Option<bool>,
     pub(super) proxy_jump: Option<(Vec<Jump>, Location)>,
-    pub(super) proxy_command: Option<String>,
+    pub(super) proxy_command: Option<Raw>,
     pub(super) connect_timeout: Option<Duration>,
     pub(super) server_alive_interval: Option<Duration>,
     pub(super) server_alive_count_max: Option<u32>,
@@ -82,7 +82,7 @@ impl Values {
             Setting::KbdInteractiveAuthentication(flag) => first(&mut self.kbd_interactive_authentication, flag),
             Setting::PasswordAuthentication(flag) => first(&mut self.password_authentication, flag),
             Setting::Port(port) => first(&mut self.port, port),
-            Setting::ProxyCommand(command) => first(&mut self.proxy_command, command),
+            Setting::ProxyCommand(command) => first(&mut self.proxy_command, &raw(command)),
             Setting::ProxyJump(chain) => self.set_proxy_jump(chain, at),
             Setting::PubkeyAuthentication(flag) => first(&mut self.pubkey_authentication, flag),
             Setting::ServerAliveCountMax(count) => first(&mut self.server_alive_count_max, count),
@@ -102,7 +102,7 @@ impl Values {
             first(&mut self.proxy_jump, &(chain.to_vec(), at.clone()));
         }
         if self.proxy_jump.as_ref().is_some_and(|(chain, _)| !chain.is_empty()) {
-            first(&mut self.proxy_command, &"none".to_owned());
+            first(&mut self.proxy_command, &Raw { value: "none".to_owned(), at: at.clone() });
         }
     }
 }

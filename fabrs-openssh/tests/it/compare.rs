@@ -42,7 +42,7 @@ pub(crate) fn in_words_of_ssh(config: &HostConfig, me: &Me) -> Answer {
     ];
     words.extend(config.server_alive_interval.map(|time| ("serveraliveinterval", time.as_secs().to_string())));
     words.extend(config.host_key_alias.clone().map(|alias| ("hostkeyalias", alias)));
-    words.extend(config.proxy_command.clone().map(|command| ("proxycommand", command)));
+    words.extend(config.proxy_command.as_ref().map(|command| ("proxycommand", command.as_str().to_owned())));
     words.extend(config.identity_agent.as_ref().map(|agent| {
         let text = match agent {
             IdentityAgent::None => "none".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fabrs_openssh::config::{ForwardAgent, HostConfig, IdentityAgent, Query, SshConfig};
+use fabrs_openssh::config::{ForwardAgent, HostConfig, IdentityAgent, ProxyCommand, Query, SshConfig};
 
 fn env(name: &str) -> Option<String> {
     (name == "KEYS").then(|| "/keys".to_owned())
@@ -117,11 +117,45 @@ fn no_jump_host_leaves_room_for_a_command() {
     fn case(text: &str, hops: usize, command: Option<&str>) {
         let web = resolved(text, "web");
         let chain = web.proxy_jump.unwrap_or_default();
-        assert_eq!((chain.len(), web.proxy_command.as_deref()), (hops, command), "{text}");
+        let found = web.proxy_command.as_ref().map(ProxyCommand::as_str);
+        assert_eq!((chain.len(), found), (hops, command), "{text}");
     }
     case("ProxyJump none\nProxyCommand nc %h", 0, Some("nc %h"));
     case("ProxyJump none\nProxyJump a", 0, None);
     case("ProxyJump none\nProxyJump a\nProxyCommand nc", 0, Some("nc"));
     case("ProxyJump a\nProxyCommand nc", 1, None);
     case("ProxyCommand none\nProxyJump a", 0, None);
+}
+
+#[test]
+fn a_proxy_command_is_expanded_for_the_user_and_port_in_the_end() {
+    #[track_caller]
+    fn case(text: &str, user: &str, expected: Result<&str, &str>) {
+        let config = SshConfig::parse(text, "config").expect("the configuration is a good one");
+        let web = config.resolve(&query("web")).expect("nothing else is to be expanded");
+        let line = web.proxy_command.expect("there is one").line(user, 2222).map_err(|error| error.to_string());
+        assert_eq!(line.as_deref().map_err(String::as_str), expected, "{text}");
+    }
+    case("ProxyCommand nc %h %p", "ann", Ok("nc web 2222"));
+    case("HostName %h.example.com\nProxyCommand %n:%h:%k:%r:%%", "ann", Ok("web:web.example.com:web:ann:%"));
+    case("HostKeyAlias Shop\nProxyCommand %k", "ann", Ok("shop"));
+    // The shell is to see the rest.
+    case("ProxyCommand ~/x ${HOME} \"$A\" '%h'", "ann", Ok("~/x ${HOME} \"$A\" 'web'"));
+    case("ProxyCommand x %d", "ann", Err("config:1: `x %d` cannot be expanded: `%d` is not known here"));
+    case("ProxyCommand x", "a;b", Ok("x"));
+    for user in ["a;b", "-oX", "a b", "$(id)", "a\nb", ""] {
+        let shown = user.escape_debug();
+        let problem = format!("config:1: `x %r` cannot be expanded: `{shown}` is no plain word to a shell");
+        case("ProxyCommand x %r", user, Err(&problem));
+    }
+}
+
+#[test]
+fn a_proxy_command_that_hands_a_socket_over_is_known() {
+    let passes = |text: &str| {
+        let web = resolved(&format!("ProxyCommand nc\n{text}"), "web");
+        web.proxy_command.is_some_and(|command| command.passes_socket())
+    };
+    assert!(passes("ProxyUseFdpass yes") && passes("ProxyUseFdpass \"true\" # it does"));
+    assert!(!passes("") && !passes("ProxyUseFdpass no\nProxyUseFdpass yes"));
 }

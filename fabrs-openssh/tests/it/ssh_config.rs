@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::compare::{evened_out, in_words_of_ssh, resolve};
-use crate::openssh::{Me, ssh_g};
+use crate::openssh::{Me, run, ssh_g};
 
 #[track_caller]
 fn agree(text: &str, hosts: &[&str]) {
@@ -150,6 +150,38 @@ fn jump_hosts_and_proxy_commands_compete() {
     agree("ProxyCommand none\nProxyJump jump\n", &["web1"]);
     agree("ProxyJump ssh://alice@jump:2222\n", &["web1"]);
     agree("ProxyJump jump # the bastion\n", &["web1"]);
+}
+
+/// What `ssh` hands to the shell is seen by running it: `ssh -G` prints the tokens as they are.
+#[test]
+fn the_tokens_of_a_proxy_command_are_those_of_ssh() {
+    #[track_caller]
+    fn agree(tokens: &str, more: &str) {
+        let directory = tempfile::tempdir().expect("a directory for the test");
+        let [path, script, seen] = ["config", "script", "seen"].map(|name| directory.path().join(name));
+        // It ends by itself: `ssh` does not see it end before all is written.
+        fs::write(&script, format!("printf '%s\\n' \"$@\" > '{}'", seen.display())).expect("the directory is ours");
+        let command = format!("sh '{}' {tokens}", script.display());
+        fs::write(&path, format!("{more}\nProxyCommand {command}\n")).expect("the directory is ours");
+        let me = Me::known();
+        let config = path.to_str().expect("test directories have plain names");
+        run("ssh", ["-F", config, "-p", "2222", "-o", "BatchMode=yes", "-l", "ann", "web", "true"]);
+        let theirs = fs::read_to_string(&seen).ok();
+        drop(fs::remove_file(&seen));
+        let ours = resolve(&path, me, "web", Some("ann")).expect("the configuration is a good one");
+        let line = ours.proxy_command.expect("there is one").line("ann", 2222);
+        let ours = line.ok().and_then(|line| {
+            run("sh", ["-c", &format!("exec {line}")]);
+            fs::read_to_string(&seen).ok()
+        });
+        assert_eq!(ours, theirs, "{command}");
+    }
+    agree("%h %n %p %r %% %k", "HostName %h.Example.com\nHostKeyAlias Shop");
+    agree("%h %n %k a%%b%pc", "");
+    agree("'%h  %p' \"$HOME/%r\" ~ $((1+1)); echo not reached", "HostName 127.0.0.1");
+    for unknown in ["C", "d", "f", "H", "i", "j", "L", "l", "u", "x"] {
+        agree(&format!("%{unknown}"), "");
+    }
 }
 
 #[test]
