@@ -73,6 +73,7 @@ impl Run {
             .settings(self.settings.clone())
             .inventory(self.inventory.clone())
             .ahead(!self.typed.calls.is_empty())
+            .local_programs()
             .sink(Arc::clone(sink));
         let builder = match &self.demo {
             Some(demo) => demo.reached_by(builder, &self.settings, sink),

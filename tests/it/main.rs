@@ -21,6 +21,7 @@ mod inputs;
 mod logins;
 mod output_sinks;
 mod prompts;
+mod proxy_commands;
 mod questions;
 mod record;
 mod records;

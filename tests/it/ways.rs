@@ -35,17 +35,6 @@ async fn a_proxy_jump_that_stands_first_wins_over_a_proxy_command() -> Result<()
     Ok(())
 }
 
-#[tokio::test]
-async fn a_proxy_command_is_refused_with_what_there_is_instead() -> Result<()> {
-    let server = Sshd::start();
-    let client = client_of(&server, "Host host\n    ProxyCommand nc %h %p\n").build();
-    let error = refused(client.connect("host"), ErrorKind::Config);
-    let text = block(&error);
-    assert!(text.starts_with("error: host: `ProxyCommand nc %h %p` is not supported"), "{text}");
-    assert!(text.contains("\nhint: `ProxyJump` is"), "{text}");
-    Ok(())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_was_typed_wins_over_all_that_ssh_config_says() -> Result<()> {
     let server = Sshd::start();

@@ -29,6 +29,7 @@ pub struct ClientBuilder {
     ask: Option<Arc<dyn Ask>>,
     password: Option<Secret>,
     sudo_password: Option<Secret>,
+    local_programs: bool,
     defaults: CommandDefaults,
 }
 
@@ -104,6 +105,14 @@ impl ClientBuilder {
         self
     }
 
+    /// Allows that programs run on this machine which the ssh config names to reach a host: its `ProxyCommand`. Without
+    /// this, such a host is an error.
+    #[doc(alias = "ProxyCommand")]
+    pub fn local_programs(mut self) -> Self {
+        self.local_programs = true;
+        self
+    }
+
     /// Makes the client. Nothing is connected.
     pub fn build(self) -> Client {
         let redactor = Redactor::default();
@@ -122,7 +131,8 @@ impl ClientBuilder {
         let inventory = self.inventory.with_settings(&self.settings);
         let dial = self.dial.unwrap_or_else(|| {
             let ssh = SshSettings::new(&self.settings, Variables::from_env(), Arc::clone(&ask), Arc::clone(&sink));
-            Arc::new(OpenSsh::new(ssh.with_password(self.password).with_inventory(inventory.clone())))
+            let ssh = ssh.with_password(self.password).with_local_programs(self.local_programs);
+            Arc::new(OpenSsh::new(ssh.with_inventory(inventory.clone())))
         });
         let dial = match self.around {
             Some(around) => around(dial),

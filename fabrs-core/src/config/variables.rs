@@ -27,6 +27,8 @@ pub struct Variables {
     pub user: Option<String>,
     /// `SSH_AUTH_SOCK`: the socket of the agent.
     pub agent: Option<PathBuf>,
+    /// `SHELL`: the user's shell, by which `ssh` runs what its config names.
+    pub shell: Option<String>,
 }
 
 impl Variables {
@@ -65,6 +67,7 @@ impl Variables {
             home: path("HOME"),
             user: text("USER").or_else(|| text("LOGNAME")),
             agent: path("SSH_AUTH_SOCK"),
+            shell: text("SHELL"),
         }
     }
 }
@@ -90,6 +93,7 @@ mod tests {
             ("USER", "ann"),
             ("LOGNAME", "bob"),
             ("SSH_AUTH_SOCK", "/run/agent"),
+            ("SHELL", "/bin/zsh"),
         ]);
         let expected = Variables {
             no_input: true,
@@ -102,6 +106,7 @@ mod tests {
             home: Some("/home/ann".into()),
             user: Some("ann".to_owned()),
             agent: Some("/run/agent".into()),
+            shell: Some("/bin/zsh".to_owned()),
         };
         assert_eq!(all, expected);
     }

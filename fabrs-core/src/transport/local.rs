@@ -16,7 +16,7 @@ use crate::config::Variables;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Stream;
 use crate::host::Host;
-use crate::output::{ExitStatus, Signal};
+use crate::output::Signal;
 
 /// How much is read from a pipe at a time.
 const PIECE: usize = 64 << 10;
@@ -117,7 +117,7 @@ impl Wire for Process {
                 status = self.child.wait(), if !self.exited => {
                     self.exited = true;
                     match status {
-                        Ok(status) => return Message::Exit(exit_status(status)),
+                        Ok(status) => return Message::Exit(status.into()),
                         Err(source) => {
                             let error = Error::new(ErrorKind::Channel, "could not wait for a command of this machine");
                             return Message::Lost(error.caused_by(source));
@@ -157,15 +157,6 @@ async fn feed(stdin: &mut Option<ChildStdin>, inlet: &mut Inlet) {
         }
     }
     *stdin = None;
-}
-
-fn exit_status(status: std::process::ExitStatus) -> ExitStatus {
-    use std::os::unix::process::ExitStatusExt;
-
-    match (status.code(), status.signal()) {
-        (Some(code), _) => ExitStatus::Code(code.unsigned_abs()),
-        (None, signal) => ExitStatus::Signal(Signal::from_number(signal.unwrap_or_default())),
-    }
 }
 
 /// One output pipe of a child, until its end.

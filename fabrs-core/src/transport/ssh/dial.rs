@@ -7,8 +7,10 @@ use futures::future::{BoxFuture, FutureExt, join_all};
 use tokio_util::task::TaskTracker;
 
 use super::link::Link;
+use super::proxy::Proxy;
 use super::settings::SshSettings;
-use super::target::{self, Purpose};
+use super::target::{self, Purpose, Route};
+use super::way::Way;
 use super::wire::ChannelWire;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -29,21 +31,30 @@ impl OpenSsh {
         Self { settings: Arc::new(settings), gateways: Mutex::new(HashMap::new()) }
     }
 
-    /// Makes the link to `host`, behind its gateways; `passed` are the hosts that are on the way already.
+    /// Makes the link to `host`, as its route leads there; `passed` are the hosts that are on the way already.
     fn link(&self, host: &Host, passed: &[Host]) -> Result<Link> {
         let purpose = if passed.is_empty() { Purpose::Work } else { Purpose::Gateway };
-        let (target, gateways) = target::resolve(host, purpose, &self.settings)?;
-        let mut before = None;
+        let (target, route) = target::resolve(host, purpose, &self.settings)?;
         let passed: Vec<Host> = passed.iter().cloned().chain([host.clone()]).collect();
+        let way = match route {
+            Route::Gateways(gateways) => self.behind(&gateways, host, &passed)?,
+            Route::Command(command) => Way::Proxy(Proxy::new(&command, &target, &self.settings)?),
+        };
+        Ok(Link::new(target, way, Arc::clone(&self.settings)))
+    }
+
+    /// Returns the way to `host` through its gateways.
+    fn behind(&self, gateways: &[Host], host: &Host, passed: &[Host]) -> Result<Way> {
+        let mut before = None;
         for (at, gateway) in gateways.iter().enumerate() {
             if passed.contains(gateway) {
                 let error =
                     Error::new(ErrorKind::Config, format!("the gateway {gateway} can only be reached through itself"));
                 return Err(error.on(host));
             }
-            before = Some(self.gateway(gateway, &gateways[..at], before, &passed)?);
+            before = Some(self.gateway(gateway, &gateways[..at], before, passed)?);
         }
-        Ok(Link::new(target, before, Arc::clone(&self.settings)))
+        Ok(before.map_or(Way::Tcp, Way::Gateway))
     }
 
     /// Returns the link to a gateway. The first of a chain is reached as its own configuration says, each other through
@@ -55,9 +66,9 @@ impl OpenSsh {
         }
         let link = match before {
             None => Arc::new(self.link(gateway, passed)?),
-            Some(_) => {
+            Some(before) => {
                 let (target, _) = target::resolve(gateway, Purpose::Gateway, &self.settings)?;
-                Arc::new(Link::new(target, before, Arc::clone(&self.settings)))
+                Arc::new(Link::new(target, Way::Gateway(before), Arc::clone(&self.settings)))
             }
         };
         self.gateways.lock().unwrap_or_else(PoisonError::into_inner).insert(way, Arc::clone(&link));

@@ -1,4 +1,4 @@
-//! The way to one host: connected when it is needed, once for all that need it.
+//! The link to one host: connected when it is needed, once for all that need it.
 
 use std::fmt;
 use std::pin::pin;
@@ -6,23 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures::future::{BoxFuture, FutureExt};
-use russh::ChannelOpenFailure::AdministrativelyProhibited;
 use russh::client::{self, Handle};
 use russh::{Preferred, cipher};
-use tokio::io::DuplexStream;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::handler::{Ended, Gone, Handler};
 use super::host_key::{HostKeys, KeyCheck};
 use super::login::log_in;
+use super::proxy::Ending;
 use super::server::{Overheard, Server};
 use super::session::Session;
 use super::settings::SshSettings;
 use super::target::Target;
-use super::tcp;
+use super::way::{Opened, Way};
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
 
 /// How much a server may send before it hears that it was read. More than sshd's own 2 MiB gains nothing.
 const WINDOW: u32 = 2 << 20;
@@ -36,10 +35,10 @@ const GREETING_TRIES: u32 = 8;
 const GREETING_WAIT: Duration = Duration::from_millis(100);
 const GREETING_WAIT_MAX: Duration = Duration::from_millis(800);
 
-/// A host, the gateway before it, and the session to it while there is one.
+/// A host, the way to it, and the session to it while there is one.
 pub(super) struct Link {
     target: Arc<Target>,
-    gateway: Option<Arc<Self>>,
+    way: Way,
     settings: Arc<SshSettings>,
     /// What came of the last attempt to connect.
     last: Mutex<Option<Result<Arc<Session>>>>,
@@ -48,8 +47,12 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(target: Target, gateway: Option<Arc<Self>>, settings: Arc<SshSettings>) -> Self {
-        Self { target: Arc::new(target), gateway, settings, last: Mutex::new(None), failures: AtomicU64::new(0) }
+    pub(super) fn new(target: Target, way: Way, settings: Arc<SshSettings>) -> Self {
+        Self { target: Arc::new(target), way, settings, last: Mutex::new(None), failures: AtomicU64::new(0) }
+    }
+
+    pub(super) fn host(&self) -> &Host {
+        &self.target.host
     }
 
     /// Returns the session, connecting where there is none; others that ask meanwhile wait for the same.
@@ -65,6 +68,7 @@ impl Link {
         let result = self.connect().await;
         if result.is_err() {
             self.failures.fetch_add(1, Ordering::Relaxed);
+            self.way.end().await;
         }
         *last = Some(result.clone());
         result
@@ -75,13 +79,11 @@ impl Link {
         if let Some(Ok(session)) = last {
             session.close().await;
         }
+        self.way.end().await;
     }
 
     async fn connect(&self) -> Result<Arc<Session>> {
-        if let Some(gateway) = &self.gateway {
-            // First, so that the time it takes, with a person who is asked for it, is not the host's.
-            self.reach(gateway).await?;
-        }
+        self.way.prepare(&self.target).await?;
         let (gone, check, server) = (Gone::new(), Arc::new(KeyCheck::default()), Server::default());
         let mut handle = self.greet(&gone, &check, &server).await?;
         let mistrusted = check.mistrusted.load(Ordering::Relaxed);
@@ -102,8 +104,8 @@ impl Link {
                 () = tokio::time::sleep_until(deadline) => {}
             }
             if !check.asking.load(Ordering::Relaxed) {
-                let Target { address, port, connect_timeout, .. } = &*self.target;
-                let text = format!("no answer from {address} port {port} within {connect_timeout:?}");
+                let answering = self.way.answering(&self.target);
+                let text = format!("no answer from {answering} within {:?}", self.target.connect_timeout);
                 return Err(self.error(ErrorKind::Connect, text).hint("`-t SECONDS` waits longer"));
             }
             // A person is thinking about the host's key.
@@ -134,58 +136,34 @@ impl Link {
         let host_keys = HostKeys::new(Arc::clone(&self.target), Arc::clone(&self.settings), Arc::clone(check));
         let handler = Handler::new(host_keys, Arc::clone(gone));
         let config = Arc::new(self.protocol().map_err(Greeting::Failed)?);
-        let result = match &self.gateway {
-            None => {
-                let stream = tcp::connect(&self.target.address, self.target.port).await.map_err(|source| {
-                    let text = format!("could not connect to {} port {}", self.target.address, self.target.port);
-                    Greeting::Failed(self.error(ErrorKind::Connect, text).caused_by(source))
-                })?;
-                client::connect_stream(config, Overheard::new(stream, Arc::clone(server)), handler).await
-            }
-            Some(gateway) => {
-                let stream = self.through(gateway).await.map_err(Greeting::Failed)?;
-                client::connect_stream(config, Overheard::new(stream, Arc::clone(server)), handler).await
-            }
-        };
-        result.map_err(|ended| match ended {
-            Ended::HostKey(error) => Greeting::Failed(error),
-            Ended::Protocol(source) => {
-                let hung_up = matches!(source, russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_));
-                if hung_up {
-                    let text = "the server hung up before it was agreed on how to speak".to_owned();
-                    return Greeting::HungUp(self.error(ErrorKind::Connect, text).caused_by(source));
-                }
-                let text = "the server did not agree on how to speak".to_owned();
-                Greeting::Failed(self.error(ErrorKind::Connect, text).caused_by(source))
-            }
-        })
-    }
-
-    /// Opens a stream to the target through a gateway's session.
-    async fn through(&self, gateway: &Self) -> Result<DuplexStream> {
-        let session = self.reach(gateway).await?;
-        let Target { address, port, .. } = &*self.target;
-        session.tunnel(address, *port).await.map_err(|source| {
-            let text = format!("the gateway {} could not connect to {address} port {port}", gateway.target.host);
-            let prohibited = matches!(source, russh::Error::ChannelOpenFailure(AdministrativelyProhibited));
-            let error = self.error(ErrorKind::Connect, text).caused_by(source);
-            if prohibited {
-                error.hint("its sshd forbids it: see `AllowTcpForwarding` and `PermitOpen`")
-            } else {
-                error
-            }
-        })
-    }
-
-    /// Returns the session of the gateway. Boxed, since a gateway may have a gateway.
-    fn reach<'a>(&'a self, gateway: &'a Self) -> BoxFuture<'a, Result<Arc<Session>>> {
-        async move {
-            gateway.session().await.map_err(|source| {
-                let text = format!("could not get through its gateway {}", gateway.target.host);
-                self.error(source.kind(), text).caused_by(source)
-            })
+        let Opened { stream, ending } = self.way.open(&self.target).await.map_err(Greeting::Failed)?;
+        let stream = Overheard::new(stream, Arc::clone(server));
+        match client::connect_stream(config, stream, handler).await {
+            Ok(handle) => Ok(handle),
+            Err(Ended::HostKey(error)) => Err(Greeting::Failed(error)),
+            Err(Ended::Protocol(source)) => Err(self.not_greeted(source, ending).await),
         }
-        .boxed()
+    }
+
+    /// Says why a server was not greeted: what carried the stream may have ended, and knows more than the protocol.
+    async fn not_greeted(&self, source: russh::Error, ending: Option<Ending>) -> Greeting {
+        let ended = match ending {
+            Some(ending) => ending.by_itself().await,
+            None => None,
+        };
+        if let Some(ended) = ended {
+            let hung_up = ended.is_success();
+            let error = self.error(ErrorKind::Connect, "could not connect by its ProxyCommand".to_owned());
+            let error = error.caused_by(ended);
+            return if hung_up { Greeting::HungUp(error) } else { Greeting::Failed(error) };
+        }
+        let hung_up = matches!(source, russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_));
+        if hung_up {
+            let text = "the server hung up before it was agreed on how to speak".to_owned();
+            return Greeting::HungUp(self.error(ErrorKind::Connect, text).caused_by(source));
+        }
+        let text = "the server did not agree on how to speak".to_owned();
+        Greeting::Failed(self.error(ErrorKind::Connect, text).caused_by(source))
     }
 
     fn protocol(&self) -> Result<client::Config> {

@@ -1,7 +1,7 @@
 //! Commands over SSH, by russh, which is named nowhere else.
 //!
 //! The way of a command: [`OpenSsh`] resolves a host as `ssh` would (`target`), a `Link` holds at most one `Session` to
-//! it (`tcp`, `server`, `handler` and `host_key`, `login`), which opens channels within what the server allows (`slots`) and one
+//! it (`way`: by `tcp`, a `tunnel` through a gateway or a `proxy` command; `server`, `handler` and `host_key`, `login`), which opens channels within what the server allows (`slots`) and one
 //! ahead (`spare`); a channel becomes the `wire` that `drive` carries a command over.
 
 mod dial;
@@ -15,14 +15,17 @@ mod lifeline;
 mod link;
 mod login;
 mod open_channel;
+mod proxy;
 mod server;
 mod session;
 mod settings;
 mod slots;
+mod stderr;
 mod target;
 mod tcp;
 mod tunnel;
 mod user_certificate;
+mod way;
 mod wire;
 
 pub use dial::OpenSsh;

@@ -28,6 +28,8 @@ pub struct SshSettings {
     pub(super) connect_timeout: Choice<Duration>,
     pub(super) identities: Vec<PathBuf>,
     pub(super) password: Option<Secret>,
+    /// Whether a program may be run that the ssh config names.
+    pub(super) local_programs: bool,
     pub(super) variables: Variables,
     pub(super) ask: Arc<dyn Ask>,
     pub(super) sink: Arc<dyn Sink>,
@@ -52,6 +54,7 @@ impl SshSettings {
             connect_timeout: settings.connect_timeout,
             identities: settings.identities.clone(),
             password: None,
+            local_programs: false,
             variables,
             ask,
             sink,
@@ -67,6 +70,14 @@ impl SshSettings {
     #[must_use]
     pub fn with_password(mut self, password: Option<Secret>) -> Self {
         self.password = password;
+        self
+    }
+
+    /// Says whether programs may be run on this machine that the ssh config names (`ProxyCommand`). They are not by
+    /// default.
+    #[must_use]
+    pub fn with_local_programs(mut self, allowed: bool) -> Self {
+        self.local_programs = allowed;
         self
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fabrs_openssh::config::{HostConfig, IdentityAgent, Jump, StrictHostKeyChecking};
+use fabrs_openssh::config::{HostConfig, IdentityAgent, Jump, ProxyCommand, StrictHostKeyChecking};
 use fabrs_openssh::known_hosts::HostName;
 
 use super::settings::SshSettings;
@@ -73,8 +73,17 @@ pub(super) enum Purpose {
     Gateway,
 }
 
-/// Resolves a host, and returns the gateways on the way to it, first to last.
-pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> Result<(Target, Vec<Host>)> {
+/// What is said of how a host is reached.
+#[derive(Debug)]
+pub(super) enum Route {
+    /// Through these, first to last; through none, directly.
+    Gateways(Vec<Host>),
+    /// By a command of this machine.
+    Command(ProxyCommand),
+}
+
+/// Resolves a host, and returns how it is reached.
+pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> Result<(Target, Route)> {
     // As for ssh, what was said of the run's hosts says nothing of the gateways to them.
     let (user, port) = match purpose {
         Purpose::Work => (settings.user_for(host), settings.port_for(host)),
@@ -82,15 +91,10 @@ pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> 
     };
     let config = settings.config_for(host)?;
     config.warnings.iter().for_each(|warning| settings.warn_once(warning));
-    let typed = purpose == Purpose::Work && settings.gateway.argument.is_some();
-    if let Some(command) = config.proxy_command.as_deref().filter(|_| !typed) {
-        let error = Error::new(ErrorKind::Config, format!("`ProxyCommand {command}` is not supported"));
-        return Err(error.on(host).hint("`ProxyJump` is, and so is `gateway` in fabrs.toml"));
-    }
     let user = host.user().map(str::to_owned).or_else(|| config.user.clone()).or(user);
     let user = user.unwrap_or_else(|| settings.local_user().to_owned());
     let port = host.port().or(config.port).or(port).unwrap_or(Settings::PORT);
-    let gateways = gateways(host, purpose, &config, settings)?;
+    let route = route(host, purpose, &config, settings)?;
     let may_ask = !config.batch_mode.unwrap_or(false) && settings.ask.available();
     let keepalive = config.server_alive_interval.unwrap_or(KEEPALIVE);
     let target = Target {
@@ -104,16 +108,20 @@ pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> 
         trust: trust(&config, port, settings, may_ask),
         login: login(config, settings, may_ask),
     };
-    Ok((target, gateways))
+    Ok((target, route))
 }
 
-/// Returns the way to a host: what was typed, then `ProxyJump`, then `fabrs.toml`. `ProxyJump none` is a way too.
+/// Returns how a host is reached: as was typed, else as the ssh config says by whichever of `ProxyJump` and `ProxyCommand`
+/// holds, else as `fabrs.toml` does. `ProxyJump none` is an answer too.
 ///
-/// As for `ssh -J`, a gateway is reached as its own `ProxyJump` says, and by nothing that was said of the run's hosts.
-fn gateways(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSettings) -> Result<Vec<Host>> {
+/// As for `ssh -J`, a gateway is reached as its own configuration says, and by nothing that was said of the run's hosts.
+fn route(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSettings) -> Result<Route> {
     let of_run = Some(&settings.gateway).filter(|_| purpose == Purpose::Work);
     if let Some(gateway) = of_run.and_then(|gateway| gateway.argument.as_ref()) {
-        return Ok(vec![gateway.clone()]);
+        return Ok(Route::Gateways(vec![gateway.clone()]));
+    }
+    if let Some(command) = &config.proxy_command {
+        return Ok(Route::Command(command.clone()));
     }
     if let Some(chain) = &config.proxy_jump {
         let parse = |jump: &Jump| {
@@ -121,11 +129,11 @@ fn gateways(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSe
                 Error::new(ErrorKind::Config, format!("`ProxyJump {jump}` names no host")).on(host).caused_by(source)
             })
         };
-        return chain.iter().map(parse).collect();
+        return chain.iter().map(parse).collect::<Result<_>>().map(Route::Gateways);
     }
     // A gateway that is worked on as well is not its own gateway.
     let by_file = of_run.and_then(|_| settings.gateway_for(host)).filter(|gateway| gateway.name() != host.name());
-    Ok(by_file.into_iter().cloned().collect())
+    Ok(Route::Gateways(by_file.into_iter().cloned().collect()))
 }
 
 fn trust(config: &HostConfig, port: u16, settings: &SshSettings, may_ask: bool) -> Trust {

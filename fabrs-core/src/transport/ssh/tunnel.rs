@@ -7,9 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, 
 use tokio_util::task::TaskTracker;
 
 /// How much may wait on the way. The windows of the inner session's channels keep it far below this.
-const ROOM: usize = 64 << 20;
+pub(super) const ROOM: usize = 64 << 20;
 /// How much is passed on at a time.
-const PIECE: usize = 32 << 10;
+pub(super) const PIECE: usize = 32 << 10;
 
 /// Makes a stream of a channel, whose bytes are carried by a task of the gateway's session.
 ///

@@ -1,0 +1,231 @@
+//! A command of this machine that carries the connection to a host: `ProxyCommand`.
+
+use std::mem;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use fabrs_openssh::config::ProxyCommand;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{BufReader, DuplexStream, copy_buf, duplex, split};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::settings::SshSettings;
+use super::stderr::Stderr;
+use super::target::Target;
+use super::tunnel::{PIECE, ROOM};
+use crate::config::Variables;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Sink;
+use crate::host::Host;
+use crate::output::ExitStatus;
+use crate::transport::drive::drain;
+
+/// How long a command has to end by itself, first when it has nothing more to say, then when it was told to.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A command of this machine that carries the connection to a host.
+#[derive(Debug)]
+pub(super) struct Proxy {
+    host: Host,
+    line: Arc<str>,
+    shell: String,
+    sink: Arc<dyn Sink>,
+    /// One task for each time the command was started, which sees to its end.
+    runs: TaskTracker,
+    /// Tells those tasks that it is to end, whoever still holds the stream.
+    over: Mutex<CancellationToken>,
+}
+
+impl Proxy {
+    /// Takes the `ProxyCommand` of a host, where this program may run it.
+    pub(super) fn new(command: &ProxyCommand, target: &Target, settings: &SshSettings) -> Result<Self> {
+        let refused = |text: String| Error::new(ErrorKind::Config, text).on(&target.host);
+        if command.passes_socket() {
+            let error = refused(format!("`ProxyUseFdpass yes` of `ProxyCommand {command}` is not supported"));
+            return Err(error.hint("without it, the command has to pass on what is said"));
+        }
+        if !settings.local_programs {
+            let error = refused(format!("this program may not run `ProxyCommand {command}`"));
+            return Err(error.hint("`ClientBuilder::local_programs` allows it"));
+        }
+        let line = command.line(&target.user, target.port);
+        let line = line.map_err(|source| refused("its `ProxyCommand` can't be run".to_owned()).caused_by(source))?;
+        Ok(Self {
+            host: target.host.clone(),
+            line: line.into(),
+            shell: settings.variables.shell.clone().unwrap_or_else(|| "/bin/sh".to_owned()),
+            sink: Arc::clone(&settings.sink),
+            runs: TaskTracker::new(),
+            over: Mutex::default(),
+        })
+    }
+
+    /// Returns the command, as it is given to the shell.
+    pub(super) fn line(&self) -> &str {
+        &self.line
+    }
+
+    /// Starts the command, and returns the stream to the host and how to learn of its end.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the stream is dropped, the command is ended with all that it started.
+    pub(super) fn start(&self) -> Result<(DuplexStream, Ending)> {
+        let mut command = Command::new(&self.shell);
+        command.arg("-c").arg(format!("exec {}", self.line)).env_remove(Variables::SUDO_PASSWORD);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // In a group of its own, an interrupt is for this program first, which then ends what runs on the hosts.
+        let mut child = command.process_group(0).kill_on_drop(true).spawn().map_err(|source| {
+            let text = format!("could not start `{}` for its ProxyCommand", self.shell);
+            Error::new(ErrorKind::Connect, text).on(&self.host).caused_by(source)
+        })?;
+        let stderr = Stderr::new(child.stderr.take(), self.host.clone(), Arc::clone(&self.sink));
+        let (near, far) = duplex(ROOM);
+        let (tell, ending) = oneshot::channel();
+        let run = Run {
+            group: Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed()))),
+            stdin: child.stdin.take(),
+            stdout: child.stdout.take(),
+            child,
+            stderr,
+        };
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let line = Arc::clone(&self.line);
+        self.runs.spawn(async move {
+            let ended = run.carry(far, &over, move |status, said| {
+                // Who made a session of the stream learns of its end by the stream.
+                drop(tell.send(Ended { line, status, said }));
+            });
+            ended.await;
+        });
+        Ok((near, Ending(ending)))
+    }
+
+    /// Ends the command wherever it still runs, and waits for that. It can be started anew.
+    pub(super) async fn end(&self) {
+        mem::take(&mut *self.over.lock().unwrap_or_else(PoisonError::into_inner)).cancel();
+        drain(&self.runs).await;
+    }
+}
+
+/// Tells how a command ended.
+#[derive(Debug)]
+pub(super) struct Ending(oneshot::Receiver<Ended>);
+
+impl Ending {
+    /// Waits until the command has ended, when its stream has, and returns how; `None` if it was made to.
+    pub(super) async fn by_itself(self) -> Option<Ended> {
+        self.0.await.ok()
+    }
+}
+
+/// How a command ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("`{line}` ended with {status}{}", said.as_ref().map(|said| format!(": {said}")).unwrap_or_default())]
+pub(super) struct Ended {
+    line: Arc<str>,
+    status: ExitStatus,
+    /// The last line of its stderr.
+    said: Option<String>,
+}
+
+impl Ended {
+    /// Tells whether it found nothing wrong itself, so that it was the server that hung up.
+    pub(super) fn is_success(&self) -> bool {
+        self.status.success()
+    }
+}
+
+/// Whose word ended a stream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Command,
+    Session,
+}
+
+/// The command while it runs. Dropping it ends the command with all that it started, unawaited.
+struct Run {
+    child: Child,
+    group: Group,
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+    stderr: Stderr,
+}
+
+impl Run {
+    /// Carries what is said until either side ends, tells how the command ended if it did so by itself, and ends what is
+    /// left of it.
+    async fn carry(
+        mut self,
+        far: DuplexStream,
+        over: &CancellationToken,
+        tell: impl FnOnce(ExitStatus, Option<String>),
+    ) {
+        let side = tokio::select! {
+            side = pass_on(far, self.stdin.take(), self.stdout.take()) => side,
+            () = self.stderr.listen() => Side::Session,
+            () = over.cancelled() => Side::Session,
+        };
+        let mut status = None;
+        if side == Side::Command {
+            // It has closed its output, and mostly is about to end.
+            tokio::select! {
+                ended = self.child.wait() => status = ended.ok(),
+                () = self.stderr.listen() => {}
+                () = over.cancelled() => {}
+                () = sleep(GRACE) => {}
+            }
+        } else if let Ok(Some(ended)) = self.child.try_wait() {
+            status = Some(ended);
+        }
+        if let Some(status) = status {
+            tell(status.into(), self.stderr.rest());
+        } else {
+            // As `ssh` does, before which the closed pipes have told most already.
+            self.group.signal(Signal::HUP);
+            tokio::select! {
+                _ = self.child.wait() => {}
+                () = sleep(GRACE) => {}
+            }
+        }
+        self.group.signal(Signal::KILL);
+        // It can only fail where the process was waited for already.
+        drop(self.child.wait().await);
+    }
+}
+
+/// Passes on what is said until either side ends. What the command says is always taken, also while the session writes
+/// and does not read, or both would wait for each other.
+async fn pass_on(far: DuplexStream, stdin: Option<ChildStdin>, stdout: Option<ChildStdout>) -> Side {
+    let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else { return Side::Session };
+    let (from_session, mut to_session) = split(far);
+    let (mut from_session, mut stdout) =
+        (BufReader::with_capacity(PIECE, from_session), BufReader::with_capacity(PIECE, stdout));
+    tokio::select! {
+        said = copy_buf(&mut stdout, &mut to_session) => if said.is_ok() { Side::Command } else { Side::Session },
+        heard = copy_buf(&mut from_session, &mut stdin) => if heard.is_ok() { Side::Session } else { Side::Command },
+    }
+}
+
+/// A process group, which is ended when this is dropped.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.0 {
+            // There is mostly nobody left.
+            let _gone = kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}

@@ -1,0 +1,78 @@
+//! What a command of this machine writes to its stderr while it carries a connection: told line by line.
+
+use std::future::pending;
+use std::sync::Arc;
+
+use tokio::io::AsyncReadExt;
+use tokio::process::ChildStderr;
+
+use super::foreign;
+use crate::event::{Event, Sink};
+use crate::host::Host;
+
+/// How much is read at a time, and how long a line may be before it is told without its end.
+const PIECE: usize = 4 << 10;
+
+/// Tells what a command writes to its stderr, and keeps the last line.
+pub(super) struct Stderr {
+    stderr: Option<ChildStderr>,
+    host: Host,
+    sink: Arc<dyn Sink>,
+    /// A line that has no end yet.
+    line: Vec<u8>,
+    last: Option<String>,
+}
+
+impl Stderr {
+    pub(super) fn new(stderr: Option<ChildStderr>, host: Host, sink: Arc<dyn Sink>) -> Self {
+        Self { stderr, host, sink, line: Vec::new(), last: None }
+    }
+
+    /// Tells of lines as they come, and never ends. Cancel safe.
+    pub(super) async fn listen(&mut self) {
+        let mut piece = [0; PIECE];
+        while let Some(stderr) = &mut self.stderr {
+            match stderr.read(&mut piece).await {
+                Ok(read) if read > 0 => self.take(piece.get(..read).unwrap_or_default()),
+                _ => self.stderr = None,
+            }
+        }
+        pending().await
+    }
+
+    /// Tells what is left, without waiting for others that may hold the pipe, and returns the last line.
+    pub(super) fn rest(&mut self) -> Option<String> {
+        let mut piece = [0; PIECE];
+        // The runtime has made the pipe one that is never waited for. Who has ended has written all; what others add now
+        // and then is not to keep this going.
+        for _ in 0..16 {
+            let Some(stderr) = &self.stderr else { break };
+            match rustix::io::read(stderr, &mut piece) {
+                Ok(read) if read > 0 => self.take(piece.get(..read).unwrap_or_default()),
+                _ => self.stderr = None,
+            }
+        }
+        self.tell();
+        self.last.take()
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            if byte == b'\n' || self.line.len() == PIECE {
+                self.tell();
+            }
+            if byte != b'\n' {
+                self.line.push(byte);
+            }
+        }
+    }
+
+    fn tell(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let text = foreign::line(String::from_utf8_lossy(&line).trim_end());
+        if !text.is_empty() {
+            self.sink.event(&Event::Warning { host: Some(&self.host), text: &format!("ProxyCommand: {text}") });
+            self.last = Some(text);
+        }
+    }
+}
