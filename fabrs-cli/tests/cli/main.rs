@@ -13,6 +13,7 @@ mod no_terminal;
 mod options;
 mod orchestration;
 mod place;
+mod proxy_command;
 mod running;
 mod terminal;
 mod trouble;

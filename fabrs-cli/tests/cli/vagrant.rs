@@ -73,6 +73,18 @@ fn a_machine_is_reached_by_what_vagrant_says_and_by_nothing_else() {
     assert!(!home.join(".ssh/known_hosts").exists(), "its key is recorded nowhere");
 }
 
+/// As Vagrant prints `config.ssh.proxy_command`.
+#[test]
+fn a_machine_that_a_command_leads_to_is_reached_by_it() {
+    let sshd = Sshd::start();
+    let script = format!("exec 3<>/dev/tcp/127.0.0.1/{}; echo %h:%p >&2; cat <&3 & exec cat >&3", sshd.port());
+    let proxy = format!("  HostName web.invalid\n  Port 2222\n  ProxyCommand bash -c '{script}'\n");
+    let printed = prints(&sshd, &["web"]).replacen("  HostName", &(proxy + "  HostName"), 1);
+    let ran = project(ALL, &printed).args(["vagrant", "--", "echo $SSH_CONNECTION | cut -d' ' -f3,4"]).run();
+    assert_eq!(ran.stdout, format!("127.0.0.1 {}\n", sshd.port()));
+    assert!(ran.stderr.contains("ProxyCommand: web.invalid:2222\n"), "{}", ran.stderr);
+}
+
 #[test]
 fn machines_are_hosts_like_others_to_roles_exclusions_and_settings() {
     let sshd = Sshd::start();

@@ -1,0 +1,45 @@
+//! Hosts that a `ProxyCommand` leads to, from the command line: it may run, and is ended with the run.
+
+use std::fs;
+use std::path::PathBuf;
+
+use fabrs_testing::{Fab, Process, Sshd, marker, processes_matching, wait_until};
+
+use crate::place::{LIMIT, fab};
+
+/// Returns a run on a host that this command leads to.
+fn by(sshd: &Sshd, command: &str) -> Fab {
+    let path: PathBuf = sshd.dir().join("by_command");
+    let harness = fs::read_to_string(sshd.ssh_config()).expect("the harness wrote it");
+    let text = format!("Host host\n    ProxyCommand {command}\n{harness}");
+    fs::write(&path, text).expect("the directory is ours");
+    fab().arg("-S").arg(path).args(["-H", "host"])
+}
+
+#[test]
+fn a_line_runs_there_and_only_its_own_output_is_on_stdout() {
+    let sshd = Sshd::start();
+    let relay =
+        "bash -c 'exec 3<>/dev/tcp/%h/%p; echo \"pw ${FABRS_SUDO_PASSWORD-unset}\" >&2; cat <&3 & exec cat >&3'";
+    let fab = by(&sshd, relay).env("FABRS_SUDO_PASSWORD", "secret").args(["--", "echo x; exit 7"]);
+    fab.code(7).stdout("x\n").stderr("warning: host: ProxyCommand: pw unset\n").run();
+}
+
+#[test]
+fn one_that_fails_is_exit_code_4_with_its_status_in_the_block() {
+    let sshd = Sshd::start();
+    let block = "error: host: could not connect by its ProxyCommand\n  caused by: `false` ended with exit status 1\n";
+    by(&sshd, "false").args(["--", "echo x"]).code(4).stdout("").stderr(block).run();
+}
+
+#[test]
+fn an_interrupt_while_it_hangs_ends_it_with_all_that_it_started() {
+    let sshd = Sshd::start();
+    let nap = marker();
+    let running =
+        by(&sshd, &format!("sh -c 'sleep {nap} & wait'")).args(["--", "echo x"]).code(130).limit(LIMIT).spawn();
+    wait_until("it hangs", LIMIT, || processes_matching(&nap).iter().any(|one| one.cmdline.starts_with("sleep")));
+    running.interrupt();
+    running.wait();
+    wait_until("nothing of it is left", LIMIT, || processes_matching(&nap) == Vec::<Process>::new());
+}
