@@ -170,6 +170,22 @@ async fn a_command_that_ends_at_once_or_does_not_exist_is_told_with_its_status()
     assert_eq!(server.connections(), 0);
 }
 
+/// As a server does where more log in at once than its `MaxStartups`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_hangs_up_before_its_greeting_is_tried_again() -> Result<()> {
+    let server = Sshd::start();
+    let by_ssh = "echo 'kex_exchange_identification: Connection closed by remote host' >&2\necho Closed. >&2; exit 255";
+    for turned_away in ["exit 0", by_ssh] {
+        let relay = "exec 3<>\"/dev/tcp/$1/$2\"; cat <&3 & exec cat >&3";
+        let script =
+            format!("echo x >> \"$0.tries\"\nif test $(wc -l < \"$0.tries\") -lt 3; then {turned_away}; fi\n{relay}");
+        let client = may_run(&server, &Relay::that(&server, &script).leads_to("host")).build();
+        soon(client.connect("host")?.run("true")).await?;
+        client.close().await;
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_that_never_answers_is_waited_for_no_longer_than_a_server_is() {
     let server = Sshd::start();

@@ -1,44 +1,8 @@
 //! From `tasks.rs` to a running tool, and from there to one that starts at once.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
 use fabrs_testing::Fab;
 
-use crate::place::FAB;
-
-/// How long compiling may take on a machine that does much else.
-const COMPILING: Duration = Duration::from_mins(10);
-
-/// A folder for projects that are edited. Its path is the same in every run of the tests, so that the cache does not
-/// grow with each; a second run beside this one waits.
-struct Workshop {
-    folder: PathBuf,
-    _lock: File,
-}
-
-impl Workshop {
-    fn open(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fab projects").join(name);
-        fs::create_dir_all(&folder).expect("the folder is cargo's own");
-        let lock = File::create(folder.with_added_extension("lock")).expect("the folder is cargo's own");
-        lock.lock().expect("a local file can be locked");
-        fs::remove_dir_all(&folder).expect("the folder is cargo's own");
-        Self { folder, _lock: lock }
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.folder.join(path);
-        fs::create_dir_all(path.parent().expect("it is in the folder")).expect("the folder is ours");
-        fs::write(path, text).expect("the folder is ours");
-    }
-
-    /// Returns a run in one of the projects.
-    fn fab(&self, project: &str) -> Fab {
-        Fab::new(FAB).limit(COMPILING).current_dir(self.folder.join(project))
-    }
-}
+use crate::workshop::Workshop;
 
 /// Returns such a run without any cargo: nothing can be compiled.
 fn without_cargo(run: Fab) -> Fab {
@@ -82,9 +46,7 @@ fn a_project_of_modules_and_crates_of_its_own_is_compiled_when_something_changed
     let run = || workshop.fab("of 2").arg("worth");
     run().stdout("[local] shop 42\n").stderr_contains("compiling tasks.rs").run();
     without_cargo(run()).stdout("[local] shop 42\n").stderr_lacks("compiling").run();
-    without_cargo(workshop.fab("of 2").current_dir(workshop.folder.join("of 2/price")))
-        .stdout("[local] shop 42\n")
-        .run();
+    without_cargo(workshop.fab("of 2/price")).stdout("[local] shop 42\n").run();
 
     workshop.write("of 2/price/src/lib.rs", "//! What it costs.\n\n/// In cents.\npub const PRICE: u32 = 8;\n");
     run().stdout("[local] shop 48\n").stderr_contains("compiling tasks.rs\n").run();

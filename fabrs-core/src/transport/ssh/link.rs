@@ -75,8 +75,9 @@ impl Link {
     }
 
     pub(super) async fn close(&self) {
-        let last = self.last.lock().await.take();
-        if let Some(Ok(session)) = last {
+        // Held until all is ended: who connects anew meanwhile waits.
+        let mut last = self.last.lock().await;
+        if let Some(Ok(session)) = last.take() {
             session.close().await;
         }
         self.way.end().await;
@@ -152,7 +153,7 @@ impl Link {
             None => None,
         };
         if let Some(ended) = ended {
-            let hung_up = ended.is_success();
+            let hung_up = ended.is_by_server();
             let error = self.error(ErrorKind::Connect, "could not connect by its ProxyCommand".to_owned());
             let error = error.caused_by(ended);
             return if hung_up { Greeting::HungUp(error) } else { Greeting::Failed(error) };

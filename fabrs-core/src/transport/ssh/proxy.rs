@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::settings::SshSettings;
-use super::stderr::Stderr;
+use super::stderr::{Said, Stderr};
 use super::target::Target;
 use super::tunnel::{PIECE, ROOM};
 use crate::config::Variables;
@@ -126,18 +126,18 @@ impl Ending {
 
 /// How a command ended by itself.
 #[derive(Debug, thiserror::Error)]
-#[error("`{line}` ended with {status}{}", said.as_ref().map(|said| format!(": {said}")).unwrap_or_default())]
+#[error("`{line}` ended with {status}{}", said.last.as_ref().map(|line| format!(": {line}")).unwrap_or_default())]
 pub(super) struct Ended {
     line: Arc<str>,
     status: ExitStatus,
-    /// The last line of its stderr.
-    said: Option<String>,
+    said: Said,
 }
 
 impl Ended {
-    /// Tells whether it found nothing wrong itself, so that it was the server that hung up.
-    pub(super) fn is_success(&self) -> bool {
-        self.status.success()
+    /// Tells whether it found nothing wrong itself, so that it was a server that hung up: the host's, or that of a gateway
+    /// to which it is `ssh`.
+    pub(super) fn is_by_server(&self) -> bool {
+        self.status.success() || self.said.turned_away
     }
 }
 
@@ -160,12 +160,7 @@ struct Run {
 impl Run {
     /// Carries what is said until either side ends, tells how the command ended if it did so by itself, and ends what is
     /// left of it.
-    async fn carry(
-        mut self,
-        far: DuplexStream,
-        over: &CancellationToken,
-        tell: impl FnOnce(ExitStatus, Option<String>),
-    ) {
+    async fn carry(mut self, far: DuplexStream, over: &CancellationToken, tell: impl FnOnce(ExitStatus, Said)) {
         let side = tokio::select! {
             side = pass_on(far, self.stdin.take(), self.stdout.take()) => side,
             () = self.stderr.listen() => Side::Session,
@@ -188,12 +183,16 @@ impl Run {
         } else {
             // As `ssh` does, before which the closed pipes have told most already.
             self.group.signal(Signal::HUP);
+            // One that asked at the terminal was stopped: only who runs in front may.
+            self.group.signal(Signal::CONT);
             tokio::select! {
                 _ = self.child.wait() => {}
                 () = sleep(GRACE) => {}
             }
         }
         self.group.signal(Signal::KILL);
+        // Its number may soon be another's.
+        self.group.0 = None;
         // It can only fail where the process was waited for already.
         drop(self.child.wait().await);
     }

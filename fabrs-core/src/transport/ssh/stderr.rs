@@ -13,19 +13,31 @@ use crate::host::Host;
 /// How much is read at a time, and how long a line may be before it is told without its end.
 const PIECE: usize = 4 << 10;
 
-/// Tells what a command writes to its stderr, and keeps the last line.
+/// How `ssh` begins its complaint of a server that hung up before its greeting: it may have had too many logins at once.
+const TURNED_AWAY: [&str; 2] = ["kex_exchange_identification: ", "ssh_exchange_identification: "];
+
+/// What a command has said in the end.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// The last line.
+    pub(super) last: Option<String>,
+    /// Whether it is `ssh`, and was turned away by a server.
+    pub(super) turned_away: bool,
+}
+
+/// Tells what a command writes to its stderr, and keeps what counts.
 pub(super) struct Stderr {
     stderr: Option<ChildStderr>,
     host: Host,
     sink: Arc<dyn Sink>,
     /// A line that has no end yet.
     line: Vec<u8>,
-    last: Option<String>,
+    said: Said,
 }
 
 impl Stderr {
     pub(super) fn new(stderr: Option<ChildStderr>, host: Host, sink: Arc<dyn Sink>) -> Self {
-        Self { stderr, host, sink, line: Vec::new(), last: None }
+        Self { stderr, host, sink, line: Vec::new(), said: Said::default() }
     }
 
     /// Tells of lines as they come, and never ends. Cancel safe.
@@ -40,8 +52,8 @@ impl Stderr {
         pending().await
     }
 
-    /// Tells what is left, without waiting for others that may hold the pipe, and returns the last line.
-    pub(super) fn rest(&mut self) -> Option<String> {
+    /// Tells what is left, without waiting for others that may hold the pipe, and returns what counts of it.
+    pub(super) fn rest(&mut self) -> Said {
         let mut piece = [0; PIECE];
         // The runtime has made the pipe one that is never waited for. Who has ended has written all; what others add now
         // and then is not to keep this going.
@@ -53,7 +65,7 @@ impl Stderr {
             }
         }
         self.tell();
-        self.last.take()
+        std::mem::take(&mut self.said)
     }
 
     fn take(&mut self, bytes: &[u8]) {
@@ -72,7 +84,8 @@ impl Stderr {
         let text = foreign::line(String::from_utf8_lossy(&line).trim_end());
         if !text.is_empty() {
             self.sink.event(&Event::Warning { host: Some(&self.host), text: &format!("ProxyCommand: {text}") });
-            self.last = Some(text);
+            self.said.turned_away |= TURNED_AWAY.iter().any(|start| text.starts_with(start));
+            self.said.last = Some(text);
         }
     }
 }

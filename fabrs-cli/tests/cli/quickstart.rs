@@ -1,0 +1,140 @@
+//! The project of `examples/quickstart` on real hosts: the very files, with a `fabrs.toml` that names these hosts.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use fabrs_testing::{Account, Capability, Fab, Process, Ran, Sshd};
+
+use crate::place::sorted;
+use crate::workshop::Workshop;
+
+const HOSTS: [&str; 3] = ["web1", "web2", "web3"];
+
+/// Copies a folder, with what its files are allowed.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the folder is ours");
+    for entry in fs::read_dir(from).expect("a folder of the repository").flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(from, to).expect("the folder is ours");
+        }
+    }
+}
+
+/// Counts the files and folders that were put with this result.
+fn puts(ran: &Ran, result: &str) -> usize {
+    ran.stderr.lines().filter(|line| line.contains("] put ") && line.ends_with(result)).count()
+}
+
+/// The project, and three hosts which are one machine: each has its own folder for the site.
+struct Quickstart {
+    workshop: Workshop,
+    /// Dropped with the web servers that it started: they carry its mark.
+    sshd: Sshd,
+}
+
+impl Quickstart {
+    fn start() -> Self {
+        let workshop = Workshop::open("quickstart");
+        let sshd = Sshd::builder().users([Account::SudoFree]).aliases(HOSTS).start();
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart"), &workshop.path(""));
+        let this = Self { workshop, sshd };
+        let roots = HOSTS.map(|host| format!("host.{host}.vars.root = '{}'\n", this.root(host).display()));
+        let text = format!("[vars]\nkeep = 5\n[env.live]\nhosts = ['web[1-3]']\n{}", roots.concat());
+        this.workshop.write("fabrs.toml", &text);
+        this
+    }
+
+    /// Returns the folder of the site on a host, which is not there before the first deploy.
+    fn root(&self, host: &str) -> PathBuf {
+        self.sshd.scratch().join(host).join("site")
+    }
+
+    /// Runs tasks, where there is no terminal.
+    #[track_caller]
+    fn fab(&self, tasks: &[&str]) -> Ran {
+        let fab: Fab = self.workshop.fab("").arg("-S").arg(self.sshd.ssh_config()).arg("live").args(tasks);
+        fab.own_session().run()
+    }
+
+    /// Returns what the web server of a host has, asked there.
+    fn page(&self, host: &str, name: &str) -> String {
+        let line = format!("curl -fsS \"$(cat '{}/url')/{name}\"", self.root(host).display());
+        let output = self.sshd.ssh().args([host, &line]).output().expect("ssh starts");
+        assert!(output.status.success(), "{host}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("it is text")
+    }
+
+    /// Returns the web server of a host.
+    fn server(&self, host: &str) -> Process {
+        let number = fs::read_to_string(self.root(host).join("pid")).expect("`serve` wrote it");
+        let found = Process::find(number.trim().parse().expect("it is a number"));
+        found.expect("the web server runs")
+    }
+
+    /// Returns all that is in the folders of the site, with what tells whether it was written again: the number and time
+    /// of each file. What the web servers note of those who ask is left out.
+    fn state(&self) -> Vec<(PathBuf, u64, i64, i64)> {
+        let mut folders = HOSTS.map(|host| self.root(host)).to_vec();
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("all can be read").flatten() {
+                let metadata = entry.metadata().expect("nothing is removed meanwhile");
+                if metadata.is_dir() {
+                    folders.push(entry.path());
+                }
+                if entry.file_name() != "log" {
+                    found.push((entry.path(), metadata.ino(), metadata.mtime(), metadata.mtime_nsec()));
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    /// Returns the release that is up, the same on all hosts.
+    #[track_caller]
+    fn release(&self) -> String {
+        let [first, others @ ..] = HOSTS.map(|host| self.page(host, "release.txt"));
+        assert!(others.iter().all(|other| *other == first), "{first:?} {others:?}");
+        first.trim_end().to_owned()
+    }
+}
+
+#[test]
+fn a_site_is_put_up_once_changed_and_taken_back_on_hosts_that_are_real() {
+    if !Sshd::can(Capability::Sudo) {
+        return;
+    }
+    let project = Quickstart::start();
+    let put_up = project.fab(&["deploy"]);
+    assert_eq!(put_up.stdout, "");
+    assert_eq!(puts(&put_up, ": 2 of 2 files written"), 3, "{}", put_up.stderr);
+    assert_eq!(puts(&put_up, ": unchanged"), 0, "{}", put_up.stderr);
+    let first = project.release();
+    let page = project.page("web2", "index.html");
+    assert_eq!(page, fs::read_to_string(project.workshop.path("site/index.html")).expect("it was copied"));
+
+    let before = project.state();
+    let again = project.fab(&["deploy", "status"]);
+    assert_eq!((puts(&again, ""), puts(&again, ": unchanged")), (9, 9), "{}", again.stderr);
+    assert_eq!(sorted(&again.stdout), HOSTS.map(|host| format!("[{host}] {first}")));
+    assert_eq!(project.state(), before);
+
+    project.workshop.write("site/index.html", "<h1>Another</h1>\n");
+    project.fab(&["deploy"]);
+    let second = project.release();
+    assert_ne!(first, second);
+    assert_eq!(project.page("web3", "index.html"), "<h1>Another</h1>\n");
+
+    let back = project.fab(&["rollback", "status"]);
+    assert_eq!(sorted(&back.stdout), HOSTS.map(|host| format!("[{host}] {first}")));
+    assert_eq!((project.release(), project.page("web1", "index.html")), (first, page));
+
+    let servers = HOSTS.map(|host| project.server(host));
+    drop(project);
+    assert!(servers.iter().all(|server| !server.is_alive()), "the web servers end with the hosts");
+}
