@@ -27,7 +27,7 @@ pub(super) struct Said {
 
 /// Tells what a command writes to its stderr, and keeps what counts.
 pub(super) struct Stderr {
-    stderr: Option<ChildStderr>,
+    pipe: Option<ChildStderr>,
     host: Host,
     sink: Arc<dyn Sink>,
     /// A line that has no end yet.
@@ -36,20 +36,20 @@ pub(super) struct Stderr {
 }
 
 impl Stderr {
-    pub(super) fn new(stderr: Option<ChildStderr>, host: Host, sink: Arc<dyn Sink>) -> Self {
-        Self { stderr, host, sink, line: Vec::new(), said: Said::default() }
+    pub(super) fn new(pipe: Option<ChildStderr>, host: Host, sink: Arc<dyn Sink>) -> Self {
+        Self { pipe, host, sink, line: Vec::new(), said: Said::default() }
     }
 
     /// Tells of lines as they come, and never ends. Cancel safe.
     pub(super) async fn listen(&mut self) {
         let mut piece = [0; PIECE];
-        while let Some(stderr) = &mut self.stderr {
-            match stderr.read(&mut piece).await {
+        while let Some(pipe) = &mut self.pipe {
+            match pipe.read(&mut piece).await {
                 Ok(read) if read > 0 => self.take(piece.get(..read).unwrap_or_default()),
-                _ => self.stderr = None,
+                _ => self.pipe = None,
             }
         }
-        pending().await
+        pending::<()>().await;
     }
 
     /// Tells what is left, without waiting for others that may hold the pipe, and returns what counts of it.
@@ -58,10 +58,10 @@ impl Stderr {
         // The runtime has made the pipe one that is never waited for. Who has ended has written all; what others add now
         // and then is not to keep this going.
         for _ in 0..16 {
-            let Some(stderr) = &self.stderr else { break };
-            match rustix::io::read(stderr, &mut piece) {
+            let Some(pipe) = &self.pipe else { break };
+            match rustix::io::read(pipe, &mut piece) {
                 Ok(read) if read > 0 => self.take(piece.get(..read).unwrap_or_default()),
-                _ => self.stderr = None,
+                _ => self.pipe = None,
             }
         }
         self.tell();
