@@ -7,6 +7,7 @@ use fabrs::config::{Choice, Settings};
 use fabrs::prelude::*;
 use fabrs::{Client, ClientBuilder, Error, Result};
 use fabrs_testing::{Process, Sshd, marker, processes_matching, wait_until};
+use futures::future::join_all;
 
 use crate::support::{
     LIMIT, also_known, block, capture, client_of, refused, settings, soon, ssh_config, told as texts_of,
@@ -156,14 +157,16 @@ async fn a_command_that_fails_is_told_with_its_status_and_its_last_words() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_that_ends_at_once_or_does_not_exist_is_told_with_its_status() {
     let server = Sshd::start();
-    for (command, words) in [
+    let cases = [
         ("true", "caused by: `true` ended with exit status 0"),
         ("false", "caused by: `false` ended with exit status 1"),
         ("no-such-program %h", "caused by: `no-such-program 127.0.0.1` ended with exit status 127: "),
         ("sh -c 'kill -TERM $$'", "caused by: `sh -c 'kill -TERM $$'` ended with signal TERM"),
         ("echo what?", "caused by: `echo what?` ended with exit status 0"),
-    ] {
-        let text = block(&failure(&server, command).await);
+    ];
+    let failures = join_all(cases.iter().map(|(command, _)| failure(&server, command))).await;
+    for ((_, words), error) in cases.iter().zip(&failures) {
+        let text = block(error);
         assert!(text.starts_with("error: host: could not connect by its ProxyCommand\n"), "{text}");
         assert!(text.contains(words), "{text}");
     }

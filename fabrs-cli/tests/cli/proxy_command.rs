@@ -32,6 +32,16 @@ fn one_that_fails_is_exit_code_4_with_its_status_in_the_block() {
     by(&sshd, "false").args(["--", "echo x"]).code(4).stdout("").stderr(block).run();
 }
 
+/// As `ssh` does it.
+#[test]
+fn it_is_run_by_the_users_own_shell_where_one_is_known() {
+    let sshd = Sshd::start();
+    let run = || by(&sshd, "sh -c 'echo \"shell: $0\" >&2; exit 1' \"${BASH-none}\"").args(["--", "true"]).code(4);
+    run().env("SHELL", "/bin/bash").stderr_contains("exit status 1: shell: /bin/bash\n").run();
+    run().env("SHELL", "/bin/dash").stderr_contains("exit status 1: shell: none\n").run();
+    run().env_remove("SHELL").stderr_contains("ended with exit status 1: shell: ").run();
+}
+
 #[test]
 fn an_interrupt_while_it_hangs_ends_it_with_all_that_it_started() {
     let sshd = Sshd::start();
