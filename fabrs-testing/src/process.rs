@@ -71,11 +71,20 @@ impl Process {
 
     /// Ends this very process with `SIGKILL`; one that is gone already, or not ours, is left alone.
     pub fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Asks this very process to end, by `SIGTERM`.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    fn signal(&self, signal: Signal) {
         if let Some(pid) = Pid::from_raw(self.pid)
             && self.is_alive()
         {
             // It may end between the look and the signal, which is what was wanted.
-            let _gone = kill_process(pid, Signal::KILL);
+            let _gone = kill_process(pid, signal);
         }
     }
 

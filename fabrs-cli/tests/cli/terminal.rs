@@ -140,3 +140,56 @@ fn ctrl_c_at_a_question_ends_it_and_gives_the_terminal_back() {
     assert_eq!(fab.wait(LIMIT), 130);
     assert!(!sshd.log().contains("Accepted publickey"), "{}", sshd.log());
 }
+
+#[test]
+fn a_shell_on_a_host_has_the_terminal_until_it_ends_and_gives_it_back() {
+    if !Sshd::can(Capability::Terminal) {
+        return;
+    }
+    let sshd = fleet();
+    let mut fab = knowing(shop(), &sshd).args(["-H", "web1", "sit"]).env("TERM", "vt100").spawn_on_terminal();
+    fab.expect("task sit\r\n", LIMIT);
+    fab.send("echo \"kind $TERM, $WHO\"; stty size\n");
+    fab.expect("kind vt100, it is me\r\n24 80\r\n", LIMIT);
+    fab.resize(100, 30);
+    fab.send("until [ \"$(stty size)\" = '30 100' ]; do :; done; echo resi''zed\n");
+    fab.expect("resized\r\n", LIMIT);
+    // Ctrl-C is for what runs there, and not for `fab`.
+    let mark = marker();
+    fab.send(&format!("sleep {mark}; echo inter''rupted $?\n"));
+    fabrs_testing::wait_until("it sleeps", LIMIT, || !processes_matching(&mark).is_empty());
+    fab.send("\u{3}");
+    fab.send("echo inter''rupted $?\n");
+    fab.expect("interrupted 130\r\n", LIMIT);
+    fab.send("exit\n");
+    fab.expect("afterwards\r\n", LIMIT);
+    assert_eq!(fab.wait(LIMIT), 0);
+}
+
+#[test]
+fn a_terminal_that_was_handed_over_is_as_it_was_when_fab_is_told_to_end() {
+    if !Sshd::can(Capability::Terminal) {
+        return;
+    }
+    let sshd = fleet();
+    let mut shell = crate::place::shell("stty -g; \"$FAB\" -S \"$CONFIG\" -H web1 sit; stty -g; echo all is over");
+    shell = shell.current_dir(crate::place::shop_folder()).env("CONFIG", sshd.ssh_config());
+    let mut script = shell.spawn_on_terminal();
+    let before = script.expect("\r\n", LIMIT);
+    script.expect("task sit\r\n", LIMIT);
+    script.send("echo rea''dy\n");
+    script.expect("ready\r\n", LIMIT);
+    let own = processes_matching(&sshd.ssh_config().display().to_string());
+    let fab = own.iter().find(|process| process.cmdline.ends_with(" -H web1 sit")).expect("it runs");
+    fab.terminate();
+    let after = script.expect("all is over", LIMIT);
+    assert!(after.contains(before.trim()), "{before:?} is not in {after:?}");
+    assert_eq!(script.wait(LIMIT), 0);
+}
+
+#[test]
+fn without_a_terminal_nobody_works_there() {
+    let sshd = fleet();
+    let ran = knowing(shop(), &sshd).args(["-H", "web1", "sit"]).own_session().code(1).run();
+    assert!(ran.stderr.contains("there is no terminal here to work at"), "{}", ran.stderr);
+}

@@ -13,13 +13,14 @@ use super::again::Again;
 use super::command::bound;
 use super::frame::{Form, FrameError, Inside, detached};
 use super::input::{Feeder, Input};
+use super::seat::Seat;
 use super::watch::{Cue, Watch, Watchers};
 use super::{Command, Connection, EnvValue, Hide, StdinBytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{ExitStatus, Tail};
 use crate::secret::Secret;
 use crate::shell::{IntoShellLine, ShellLine};
-use crate::transport::{Effect, Signals, Stdin};
+use crate::transport::{Effect, Pty, Signals, Stdin};
 
 /// Everything that is known of a command before it starts.
 #[derive(Debug)]
@@ -37,7 +38,11 @@ pub(super) struct Spec {
     pub(super) accepts: Accepts,
     pub(super) hide: Hide,
     pub(super) echo: Option<bool>,
-    pub(super) pty: bool,
+    pub(super) pty: Option<Pty>,
+    /// Whether this program's terminal is handed over to it.
+    pub(super) interactive: bool,
+    /// The terminal, while it is.
+    pub(super) seat: Option<Seat>,
     pub(super) timeout: Option<Duration>,
     pub(super) input: Input,
     /// What it is given to read that must not be shown.
@@ -72,6 +77,8 @@ impl Spec {
             watchers: Watchers::default(),
             signals: self.signals.clone(),
             tee: self.tee.clone(),
+            pty: self.pty.clone(),
+            seat: None,
             again: None,
             ..*self
         })
@@ -90,12 +97,17 @@ impl Spec {
         for secret in frame.secrets().chain(&self.secrets) {
             redactor.add(secret);
         }
-        if self.pty && frame.secrets().next().is_some() {
+        if self.pty.is_some() && frame.secrets().next().is_some() {
             let text = "a command on a pty can't be given a secret variable: what is typed there is shown";
             let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
             return Err(error.hint("leave `.pty()` out, or give it by `.watch(Responder::new(..))`"));
         }
         let (_, client) = bound(&self.connection, self.location)?;
+        if self.interactive {
+            let taken = Seat::take(client).map_err(|error| error.or_on(self.connection.host()).at(self.location));
+            let (seat, pty) = taken?;
+            (self.seat, self.pty) = (Some(seat), Some(pty));
+        }
         let feeder = Feeder { client, signals: &self.signals, watchers: &self.watchers };
         let first = frame.input();
         let input = std::mem::take(&mut self.input);
@@ -162,7 +174,9 @@ impl Spec {
             accepts: Accepts::default(),
             hide,
             echo: None,
-            pty: false,
+            pty: None,
+            interactive: false,
+            seat: None,
             timeout: None,
             input: Input::default(),
             secrets: Vec::new(),
@@ -211,7 +225,20 @@ impl Command {
 
     /// Gives the command a pseudo-terminal (`ssh -t`), which merges its stderr into stdout.
     pub fn pty(self) -> Self {
-        self.changed(|spec| spec.pty = true)
+        self.changed(|spec| spec.pty = Some(Pty::default()))
+    }
+
+    /// Hands this program's terminal over to the command, as `ssh -t` does: what is typed goes to it as it is, Ctrl-C too,
+    /// what it writes stands on the screen as it comes, and it learns of the window's size. Afterwards the terminal is as it
+    /// was.
+    ///
+    /// An error of kind [`Usage`](ErrorKind::Usage) where this program has no terminal.
+    pub fn interactive(self) -> Self {
+        self.changed(|spec| {
+            spec.interactive = true;
+            spec.pty = Some(Pty::default());
+            spec.input = Input::Inherited;
+        })
     }
 
     /// Ends the command when it has run for `limit`, counted from its start. Without end by default.

@@ -16,6 +16,7 @@ use super::builder::{Spec, Under};
 use super::finish::finish;
 use super::frame::Form;
 use super::recorder::{Recorder, SharedCapture, take};
+use super::seat::Seat;
 use super::spawned::Spawned;
 use super::sudo::elevate;
 use super::tee::Tee;
@@ -267,7 +268,7 @@ pub(super) fn bound<'a>(connection: &'a Connection, at: &'static Location<'stati
 /// Tells that a command begins, and makes its recorder and the capture that it fills.
 pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapture)> {
     let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
-    let sink = spec.connection.sink();
+    let sink = spec.seat.as_ref().map_or_else(|| spec.connection.sink(), Seat::screen);
     let echo = spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
     sink.event(&Event::CommandStarted { host: &host, command: shown, echo });
     let (recorder, captured) = Recorder::new(host, shown.into(), sink, spec.hide, spec.bound);
@@ -287,7 +288,7 @@ pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn Receive>) 
     let Attempt { line, shown, stdin, last_signal } = attempt;
     Ok(transport.start(Request {
         host: host.clone(),
-        invocation: Invocation { program: Program::Line(line), shown, pty: spec.pty, stdin, last_signal },
+        invocation: Invocation { program: Program::Line(line), shown, pty: spec.pty.clone(), stdin, last_signal },
         effect: spec.effect,
         timeout: spec.timeout.or(defaults.timeout),
         ahead: defaults.ahead,

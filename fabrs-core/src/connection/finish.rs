@@ -35,7 +35,7 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
             stderr: captured.stderr.into_bytes(),
             cut: cut.clone(),
             shown: (spec.hide.shows(Stream::Stdout), spec.hide.shows(Stream::Stderr)),
-            pty: spec.pty,
+            pty: spec.pty.is_some(),
             redactor: connection.redactor(),
         })
     };

@@ -15,6 +15,7 @@ mod inherited;
 mod input;
 mod prompt;
 mod recorder;
+mod seat;
 mod spawned;
 mod sudo;
 mod tee;
@@ -173,6 +174,18 @@ impl Connection {
     #[track_caller]
     pub fn run(&self, line: impl IntoShellLine) -> Command {
         Command::new(self.clone(), line.into_shell_line(), Effect::Changes, Location::caller())
+    }
+
+    /// Makes an interactive shell of the login, with the connection's directory and environment: this program's terminal is
+    /// handed over to it until it ends, as with `ssh host`.
+    ///
+    /// # Errors
+    ///
+    /// When awaited, as [`Command::interactive`]; the status is that of the last command typed.
+    #[track_caller]
+    pub fn shell(&self) -> Command {
+        let line = ShellLine::raw("exec \"${SHELL:-/bin/sh}\" -l");
+        self.command(line, Effect::Changes, Location::caller()).called("a shell").interactive()
     }
 
     /// Makes a command that only looks: it is executed in a dry run too.

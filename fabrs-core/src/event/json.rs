@@ -47,6 +47,10 @@ impl Sink for Json {
         }
     }
 
+    fn flush(&self) {
+        self.spool.flush();
+    }
+
     fn finish(&self) {
         self.spool.finish();
     }

@@ -49,6 +49,10 @@ impl Sink for Passthrough {
         Granularity { lines: false, bytes: true }
     }
 
+    fn flush(&self) {
+        self.spool.flush();
+    }
+
     fn finish(&self) {
         self.spool.finish();
     }

@@ -36,6 +36,10 @@ impl Sink for Plain {
         }
     }
 
+    fn flush(&self) {
+        self.spool.flush();
+    }
+
     fn finish(&self) {
         self.spool.finish();
     }

@@ -42,6 +42,10 @@ impl Sink for Redacting {
         self.sink.granularity()
     }
 
+    fn flush(&self) {
+        self.sink.flush();
+    }
+
     fn finish(&self) {
         self.sink.finish();
     }

@@ -18,6 +18,9 @@ pub trait Sink: Send + Sync + fmt::Debug {
         Granularity { lines: true, bytes: false }
     }
 
+    /// Waits until everything that was handed over so far is written. Blocks; called before a command gets the terminal.
+    fn flush(&self) {}
+
     /// Waits until everything that was handed over is written. Blocks; called once, at the end of a run.
     fn finish(&self) {}
 }
@@ -71,6 +74,12 @@ impl Sink for Broadcast {
             let one = sink.granularity();
             Granularity { lines: all.lines || one.lines, bytes: all.bytes || one.bytes }
         })
+    }
+
+    fn flush(&self) {
+        for sink in &self.0 {
+            sink.flush();
+        }
     }
 
     fn finish(&self) {

@@ -59,7 +59,7 @@ struct Process {
 }
 
 fn spawn(host: &Host, invocation: Invocation) -> Result<Process> {
-    if invocation.pty {
+    if invocation.pty.is_some() {
         return Err(Error::new(ErrorKind::Usage, "a command on this machine can't have a pty").on(host));
     }
     let line = match invocation.program {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::pty::Pty;
 use super::running::End;
 use super::signals::Signals;
 use super::stop::RunStop;
@@ -65,8 +66,8 @@ pub struct Invocation {
     pub program: Program,
     /// What it is called in messages, events and plans.
     pub shown: Arc<str>,
-    /// Whether it gets a pseudo-terminal, which merges stderr into stdout.
-    pub pty: bool,
+    /// The pseudo-terminal that it gets, where it gets one, which merges stderr into stdout.
+    pub pty: Option<Pty>,
     /// What it reads.
     pub stdin: Stdin,
     /// The signal that ends it where TERM did not: `KILL`, or one that is passed on where that can't be.

@@ -48,7 +48,7 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
         let password = candidate.as_ref().map(|candidate| candidate.password.clone());
         let turn = candidate.as_mut().and_then(|candidate| candidate.turn.take());
         let (listener, talk) = Listener::new(recorder, marks, password.clone());
-        let listener = if spec.pty { listener.on_pty() } else { listener };
+        let listener = if spec.pty.is_some() { listener.on_pty() } else { listener };
         if let Some(password) = password {
             let (passwords, host) = (Arc::clone(&passwords), host.clone());
             Talk::when_taken(&talk, move || {
@@ -98,7 +98,7 @@ fn compose(spec: &Spec, ready: &str) -> Result<Elevated> {
     let connection = &spec.connection;
     // An end of file that is typed before sudo has taken the terminal over would reach the command as a character.
     let frame = &connection.frame;
-    let bare = !spec.detached && frame.is_bare(spec.inside) && spec.input.is_nothing() && !spec.pty;
+    let bare = !spec.detached && frame.is_bare(spec.inside) && spec.input.is_nothing() && spec.pty.is_none();
     let elevated = |form| {
         if spec.under == Under::Validation {
             return Ok(frame.sudo().validate()?);

@@ -61,6 +61,8 @@ pub struct Spool {
 struct Shared {
     queue: Mutex<Queue>,
     filled: Condvar,
+    /// Told when the writer has nothing more to write.
+    drained: Condvar,
     /// Held by the writer as long as it lives.
     destinations: Mutex<Destinations>,
     health: Arc<Health>,
@@ -103,6 +105,7 @@ impl Spool {
         let shared = Arc::new(Shared {
             queue: Mutex::new(queue),
             filled: Condvar::new(),
+            drained: Condvar::new(),
             destinations: Mutex::new(Destinations::new(stdout, stderr, on_broken, Arc::clone(&health))),
             health,
         });
@@ -122,6 +125,14 @@ impl Spool {
             let mut destinations = lock(&self.shared.destinations);
             destinations.write_run(stream, bytes);
             destinations.close();
+        }
+    }
+
+    /// Waits until everything that was handed over so far is written, as before somebody else writes to the same terminal.
+    pub fn flush(&self) {
+        let mut queue = lock(&self.shared.queue);
+        while !queue.asleep && !queue.closed {
+            queue = self.shared.drained.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -189,6 +200,7 @@ impl Shared {
     fn close(&self) {
         lock(&self.queue).closed = true;
         self.filled.notify_one();
+        self.drained.notify_all();
     }
 
     /// Writes until the queue is closed and empty: the life of the thread.
@@ -234,6 +246,7 @@ impl Shared {
                 return None;
             }
             queue.asleep = true;
+            self.drained.notify_all();
             queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }

@@ -33,7 +33,7 @@ impl Ending {
     /// Returns how a command can be told to end. One that reads an input of its own can't be where no signal is passed
     /// on: there it is tried all the same, and what stays is named.
     pub(super) fn of(passes_signals: bool, invocation: &Invocation) -> Self {
-        match (&invocation.program, invocation.pty, &invocation.stdin) {
+        match (&invocation.program, invocation.pty.is_some(), &invocation.stdin) {
             // sshd takes no signals for a subsystem, whoever has logged in.
             (Program::Subsystem(_), ..) => Self::Input,
             _ if passes_signals => Self::Signal,
@@ -75,6 +75,7 @@ impl Ending {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::Pty;
 
     const PASSES: bool = true;
     const REFUSES: bool = false;
@@ -83,7 +84,7 @@ mod tests {
     fn case(passes_signals: bool, change: impl FnOnce(&mut Invocation), expected: Ending) {
         let (program, stdin) = (Program::Line("ls".into()), Stdin::Empty);
         let last_signal = Signal::new("KILL");
-        let mut invocation = Invocation { program, shown: "ls".into(), pty: false, stdin, last_signal };
+        let mut invocation = Invocation { program, shown: "ls".into(), pty: None, stdin, last_signal };
         change(&mut invocation);
         assert_eq!(Ending::of(passes_signals, &invocation), expected);
     }
@@ -91,9 +92,9 @@ mod tests {
     #[test]
     fn another_way_than_signals_is_needed_only_where_they_are_not_passed_on() {
         case(PASSES, |_| {}, Ending::Signal);
-        case(PASSES, |it| it.pty = true, Ending::Signal);
+        case(PASSES, |it| it.pty = Some(Pty::default()), Ending::Signal);
         case(REFUSES, |_| {}, Ending::Watcher);
-        case(REFUSES, |it| it.pty = true, Ending::Key);
+        case(REFUSES, |it| it.pty = Some(Pty::default()), Ending::Key);
         case(REFUSES, |it| it.stdin = Stdin::Bytes(Bytes::new()), Ending::Signal);
         case(PASSES, |it| it.program = Program::Subsystem("sftp"), Ending::Input);
     }

@@ -11,12 +11,10 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::slots::Slot;
-use crate::transport::Program;
+use crate::transport::{Program, Pty, Size};
 
 /// How long a CLOSE may wait for its place in the session's queue.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
-/// The size of the pty of a command nobody watches; wide, so that programs do not fold their lines.
-const PTY: (u32, u32) = (200, 50);
 
 /// A channel that is open, with its place.
 ///
@@ -45,11 +43,15 @@ impl OpenChannel {
     /// # Cancel safety
     ///
     /// Dropped half way, it closes the channel and ends what it started.
-    pub(super) async fn start(mut self, program: &Program, pty: bool) -> Result<(Channel<Msg>, Slot), NotStarted> {
+    pub(super) async fn start(
+        mut self,
+        program: &Program,
+        pty: Option<&Pty>,
+    ) -> Result<(Channel<Msg>, Slot), NotStarted> {
         let Some((channel, _)) = &mut self.held else { return Err(NotStarted::Lost) };
-        if pty {
-            let (columns, rows) = PTY;
-            channel.request_pty(true, "xterm", columns, rows, 0, 0, &[]).await?;
+        if let Some(pty) = pty {
+            let Size { columns, rows } = *pty.size.borrow();
+            channel.request_pty(true, &pty.term, columns.into(), rows.into(), 0, 0, &[]).await?;
             loop {
                 match channel.wait().await {
                     Some(ChannelMsg::Success) => break,

@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::event::Stream;
 use crate::output::{ExitStatus, Signal};
 use crate::transport::drive::{Message, Wire};
-use crate::transport::{Answer, Invocation, Program};
+use crate::transport::{Answer, Invocation, Program, Pty, Size};
 
 /// How long a signal may wait for its place in the session's queue: a session whose network stalls must not keep a
 /// cancel from climbing on.
@@ -29,6 +29,7 @@ pub(super) struct ChannelWire {
     read: ChannelReadHalf,
     write: Arc<ChannelWriteHalf<Msg>>,
     feed: Feed,
+    pty: Option<Pty>,
     session: Arc<Session>,
     shown: Arc<str>,
     ending: Ending,
@@ -50,15 +51,15 @@ impl ChannelWire {
             Program::Line(line) => Program::Line(ending.line(&line).into()),
             Program::Subsystem(name) => Program::Subsystem(name),
         };
-        let (channel, slot) = match open.start(&program, pty).await {
+        let (channel, slot) = match open.start(&program, pty.as_ref()).await {
             Ok(started) => started,
             Err(NotStarted::NoPty) => return Err(session.refused_pty(&shown)),
             Err(NotStarted::Lost) => return Err(session.lost_before().await),
         };
         let (read, write) = channel.split();
         let write = Arc::new(write);
-        let feed = Feed::new(Arc::clone(&write), stdin, pty, ending);
-        Ok(Self { read, write, feed, session, shown, ending, _slot: slot })
+        let feed = Feed::new(Arc::clone(&write), stdin, pty.is_some(), ending);
+        Ok(Self { read, write, feed, pty, session, shown, ending, _slot: slot })
     }
 }
 
@@ -68,6 +69,10 @@ impl Wire for ChannelWire {
             let message = tokio::select! {
                 biased;
                 () = self.feed.step() => continue,
+                size = resized(&mut self.pty) => {
+                    drop(self.write.window_change(size.columns.into(), size.rows.into(), 0, 0).await);
+                    continue;
+                }
                 message = self.read.wait() => message,
             };
             return match message {
@@ -106,6 +111,14 @@ impl Wire for ChannelWire {
     async fn close(&mut self) {
         self.feed.stop();
         drop(tokio::time::timeout(SIGNAL_WAIT, self.write.close()).await);
+    }
+}
+
+/// Waits until a pty has another size.
+async fn resized(pty: &mut Option<Pty>) -> Size {
+    match pty {
+        Some(pty) => pty.resized().await,
+        None => std::future::pending().await,
     }
 }
 

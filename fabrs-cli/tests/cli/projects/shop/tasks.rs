@@ -253,6 +253,14 @@ async fn reads() -> Result {
     Ok(())
 }
 
+/// Gives the terminal to somebody who works on the host.
+#[task]
+async fn sit(c: Connection) -> Result {
+    c.env("WHO", "it is me").shell().await?;
+    run("echo afterwards").await?;
+    Ok(())
+}
+
 /// Swallows the error of what it looks at.
 #[task]
 async fn careless() -> Result {

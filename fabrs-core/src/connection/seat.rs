@@ -1,0 +1,82 @@
+//! The terminal of this program, handed over to a command on a host.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use crate::client::Client;
+use crate::config::Variables;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Passthrough, Sink, Spool, Style};
+use crate::transport::{Pty, Size};
+
+/// A person before this program's terminal, who works on a host: what is typed goes there as it is, and the screen is the
+/// command's.
+///
+/// Dropped, the terminal is as it was.
+pub(super) struct Seat {
+    terminal: File,
+    before: Termios,
+    screen: Arc<dyn Sink>,
+    resizes: AbortHandle,
+}
+
+impl Seat {
+    /// Hands the terminal over; must be called within a tokio runtime.
+    pub(super) fn take(client: &Client) -> Result<(Self, Pty)> {
+        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+            let error = Error::new(ErrorKind::Usage, "there is no terminal here to work at");
+            return Err(error.hint("give the command an input of its own, and leave `.interactive()` out"));
+        }
+        client.sink().flush();
+        let refused = |source| Error::new(ErrorKind::Local, "could not use this terminal").caused_by(source);
+        let terminal = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(refused)?;
+        let before = tcgetattr(&terminal).map_err(|source| refused(source.into()))?;
+        let mut changes = signal(SignalKind::window_change()).map_err(refused)?;
+        let (told, size) = watch::channel(size_of(&terminal));
+        let looked_at = terminal.try_clone().map_err(refused)?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(&terminal, OptionalActions::Now, &raw).map_err(|source| refused(source.into()))?;
+        let resizes = client
+            .tasks()
+            .spawn(async move { while changes.recv().await.is_some() && told.send(size_of(&looked_at)).is_ok() {} });
+        let screen = Arc::new(Passthrough::new(Arc::new(Spool::stdio(|| {})), Style::Plain));
+        let term = Variables::look_up("TERM").unwrap_or_else(|| "xterm".to_owned()).into();
+        Ok((Self { terminal, before, screen, resizes: resizes.abort_handle() }, Pty { term, size }))
+    }
+
+    /// Returns who writes on the screen.
+    pub(super) fn screen(&self) -> Arc<dyn Sink> {
+        Arc::clone(&self.screen)
+    }
+}
+
+fn size_of(terminal: &File) -> Size {
+    match tcgetwinsize(terminal) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size { columns: size.ws_col, rows: size.ws_row },
+        _ => Size { columns: 80, rows: 24 },
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.resizes.abort();
+        self.screen.finish();
+        // A terminal that is gone needs nothing.
+        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+    }
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat").finish_non_exhaustive()
+    }
+}
