@@ -140,3 +140,39 @@ async fn a_disowned_command_survives_the_run_and_holds_up_nobody() -> Result {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_come_while_the_command_runs_and_its_failure_is_the_last_of_them() -> Result {
+    use futures::StreamExt;
+
+    everywhere(async |place: &str, host: Connection| {
+        let child = host.run("while read -r line; do echo \"got $line\"; done; printf 'no end'; exit 3").stdin_open();
+        let mut lines = child.stream_lines()?;
+        for word in ["one", "two"] {
+            lines.write(format!("{word}\n")).await?;
+            assert_eq!(soon(lines.next()).await.expect("a line")?, format!("got {word}"), "{place}");
+        }
+        lines.end_input();
+        assert_eq!(soon(lines.next()).await.expect("a line")?, "no end", "{place}");
+        refused(soon(lines.next()).await.expect("its end"), ErrorKind::Exit);
+        assert!(lines.next().await.is_none());
+
+        let mark = marker();
+        let mut unread = host.run(ShellLine::raw(format!("yes 'nobody reads this {mark}'"))).stream_lines()?;
+        let theirs = mark.clone();
+        let gone = move || wait_until("it was ended", LIMIT, || processes_matching(&theirs).is_empty());
+        tokio::task::spawn_blocking(gone).await?;
+        let mut count = 0;
+        let last = loop {
+            match unread.next().await.expect("its end is told") {
+                Ok(_) => count += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(last.kind(), ErrorKind::Truncated, "{place}");
+        assert!(count > 1 << 20, "{place}: what had come is there");
+        host.close().await;
+        Ok(())
+    })
+    .await
+}

@@ -343,6 +343,14 @@ impl Command {
         self.said("login", |connection| connection.changed(|frame| frame.sudo_mut().login = true))
     }
 
+    /// Lets the command under sudo keep the environment of the login (`sudo -E`), where the rules allow that. What
+    /// [`env`](Self::env) says is there in any case.
+    ///
+    /// Of a command that is not under [`sudo`](Self::sudo) it is an error: it has that environment anyway.
+    pub fn keep_env(self) -> Self {
+        self.said("keep_env", |connection| connection.changed(|frame| frame.sudo_mut().keeps_env = true))
+    }
+
     fn said(self, method: &'static str, change: impl FnOnce(&Connection) -> Connection) -> Self {
         self.changed(|spec| {
             spec.of_sudo = Some(method);

@@ -15,6 +15,7 @@ use super::again::repeat;
 use super::builder::{Spec, Under};
 use super::finish::finish;
 use super::frame::Form;
+use super::line_stream::{Cut, LineStream, SharedQueue};
 use super::recorder::{Recorder, SharedCapture, take};
 use super::seat::Seat;
 use super::spawned::Spawned;
@@ -113,6 +114,32 @@ impl Command {
         command.start()?;
         command.drive();
         Ok(Spawned::new(command, writer, signals))
+    }
+
+    /// Starts the command now and returns the lines of its stdout as they come, rather than when it has ended: for `tail -f`.
+    /// They are not shown.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, ShellLine, Result};
+    /// use futures::TryStreamExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let here = Client::builder().build().local()?;
+    /// let mut lines = here.run("echo one; echo two").stream_lines()?;
+    /// while let Some(line) = lines.try_next().await? {
+    ///     println!("{line}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn); each item as awaiting the command, and [`ErrorKind::Truncated`] where 64 MiB of lines wait
+    /// for being read.
+    pub fn stream_lines(self) -> Result<LineStream> {
+        let queue = SharedQueue::default();
+        let cut = Cut::new(&queue);
+        Ok(LineStream::new(queue, self.watched_by(cut).spawn()?))
     }
 
     /// Waits for the command in a plain function: on the blocking thread that a `fn` task runs on.
@@ -226,7 +253,7 @@ pub(super) struct Attempt {
 fn start(mut spec: Box<Spec>) -> Result<Started> {
     let (host, _) = bound(&spec.connection, spec.location)?;
     if let Some(method) = spec.of_sudo {
-        let text = format!("`.{method}(..)` says as whom sudo runs a command, and `{}` is not under sudo", spec.line);
+        let text = format!("`.{method}(..)` says how sudo runs a command, and `{}` is not under sudo", spec.line);
         let error = Error::new(ErrorKind::Usage, text).on(host).at(spec.location);
         return Err(error.hint("say `sudo(..)`, or `.sudo()` on the command"));
     }

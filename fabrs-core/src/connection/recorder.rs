@@ -145,6 +145,7 @@ impl Receive for Recorder {
     }
 
     fn ended(&mut self, end: &End) {
+        self.watchers.ended();
         self.finish();
         let (host, command) = (&self.host, &*self.command);
         if let How::TimedOut { gone: false } | How::Stopped { gone: false } = end.how {

@@ -65,6 +65,11 @@ impl Spawned {
         if self.signals.send(signal) { Ok(()) } else { Err(refused()) }
     }
 
+    /// Looks for the command's end, and leaves its input as it is.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<Output>> {
+        Pin::new(&mut self.command).poll(cx)
+    }
+
     /// Waits for the command's end: as awaiting the handle itself.
     ///
     /// # Errors

@@ -28,6 +28,9 @@ pub trait Watch: Send + fmt::Debug {
         None
     }
 
+    /// Is told that nothing more will come.
+    fn ended(&mut self) {}
+
     /// Returns what it may answer that must not be shown.
     fn secrets(&self) -> Vec<Secret> {
         Vec::new()
@@ -169,6 +172,12 @@ impl Watchers {
     pub(super) fn heard(&self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
         for watch in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
             watch.heard(stream, bytes, answer);
+        }
+    }
+
+    pub(super) fn ended(&self) {
+        for watch in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+            watch.ended();
         }
     }
 

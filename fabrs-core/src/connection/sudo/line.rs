@@ -11,6 +11,8 @@ pub(crate) struct Sudo {
     pub(crate) user: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) login: bool,
+    /// Whether the environment of the login is kept.
+    pub(crate) keeps_env: bool,
 }
 
 /// A line under sudo, in both ways to run it.
@@ -66,7 +68,7 @@ impl Sudo {
 
     /// Composes the line that asks sudo whether the user may do anything under it (`--validate`).
     pub(super) fn validate(&self) -> Result<Elevated, ShellLineError> {
-        let behind = format!("{}-v", self.who()?.replace("-H ", ""));
+        let behind = format!("{}-v", self.who()?.replace("-H ", "").replace("-E ", ""));
         Ok(Elevated { shown: format!("sudo {behind}"), behind, starts: Starts::Nothing })
     }
 
@@ -79,6 +81,9 @@ impl Sudo {
                 let name = if is_id { format!("#{name}") } else { name.clone() };
                 let _infallible = write!(options, "{option} {} ", quote(&name)?);
             }
+        }
+        if self.keeps_env {
+            options.push_str("-E ");
         }
         // The home of another user's, for all that keeps something there.
         if self.login || self.user.is_some() {
@@ -166,9 +171,11 @@ mod tests {
 
     #[test]
     fn who_it_is_may_be_a_number_or_have_blanks() {
-        let sudo = Sudo { user: Some("1001".into()), group: Some("a b".into()), login: false };
+        let sudo = Sudo { user: Some("1001".into()), group: Some("a b".into()), ..Sudo::default() };
         let elevated = sudo.elevate("id", true, "READY").unwrap();
         assert_eq!(elevated.shown, "sudo -u '#1001' -g 'a b' -H id");
+        let keeps = Sudo { keeps_env: true, ..Sudo::default() };
+        assert_eq!(keeps.elevate("id", true, "READY").unwrap().shown, "sudo -E id");
         let login = Sudo { login: true, ..as_user("www") };
         assert_eq!(login.elevate("id", true, "READY").unwrap().shown, "sudo -u www -H sh -lc id");
     }
