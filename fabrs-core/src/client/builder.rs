@@ -148,6 +148,7 @@ impl ClientBuilder {
                 sink,
                 ask,
                 sudo_password: self.sudo_password,
+                local_programs: self.local_programs,
                 redactor,
                 inventory,
                 settings: self.settings,

@@ -36,6 +36,7 @@ struct Inner {
     sink: Arc<dyn Sink>,
     ask: Arc<dyn Ask>,
     sudo_password: Option<Secret>,
+    local_programs: bool,
     redactor: Redactor,
     inventory: Inventory,
     settings: Settings,
@@ -124,6 +125,11 @@ impl Client {
     /// Returns the password for sudo that the program has given.
     pub(crate) fn sudo_password(&self) -> Option<&Secret> {
         self.inner.sudo_password.as_ref()
+    }
+
+    /// Tells whether programs of this machine may be run that only a file names.
+    pub(crate) fn may_run_local_programs(&self) -> bool {
+        self.inner.local_programs
     }
 
     /// Returns what stops the run: every command of this client ends when it is raised.

@@ -11,8 +11,20 @@ use super::overrides::{Override, Overrides};
 use super::vars::Vars;
 
 /// The keys of an environment, as a hint lists them.
-pub(super) const KEYS: [&str; 11] =
-    ["hosts", "roles", "vagrant", "user", "port", "gateway", "virtualenv", "shell", "protected", "vars", "host"];
+pub(super) const KEYS: [&str; 12] = [
+    "hosts",
+    "roles",
+    "vagrant",
+    "user",
+    "port",
+    "gateway",
+    "virtualenv",
+    "shell",
+    "sudo_password_command",
+    "protected",
+    "vars",
+    "host",
+];
 
 /// Named settings and hosts: what `fab production deploy` calls `production`.
 ///
@@ -28,6 +40,7 @@ pub struct Environment {
     gateway: Option<Host>,
     virtualenv: Option<String>,
     shell: Option<String>,
+    sudo_password_command: Option<String>,
     protected: bool,
     vars: Vars,
     overrides: Overrides,
@@ -139,6 +152,12 @@ impl Environment {
         self.of(host, |said| said.shell.as_deref()).or(of_all)
     }
 
+    /// Returns the command of this machine that prints the sudo password for one host: its own, or else the environment's.
+    /// `{host}` in it stands for the host.
+    pub fn sudo_password_command_for(&self, host: &Host) -> Option<&str> {
+        self.of(host, |said| said.sudo_password_command.as_deref()).or(self.sudo_password_command.as_deref())
+    }
+
     /// Returns the user's own values for one host: its own over the environment's.
     pub fn vars_for(&self, host: &Host) -> Vars {
         let mut vars = Vars::default();
@@ -180,6 +199,7 @@ impl Environment {
                 "gateway" => made.gateway = Some(entry.gateway()?),
                 "virtualenv" => made.virtualenv = Some(entry.remote_path()?),
                 "shell" => made.shell = Some(entry.text()?),
+                "sudo_password_command" => made.sudo_password_command = Some(entry.text()?),
                 "protected" => made.protected = entry.bool()?,
                 "vars" => made.vars = Vars::from_entry(&entry)?,
                 "host" => overrides = Some(entry),

@@ -229,3 +229,40 @@ async fn a_password_is_in_no_argument_environment_output_event_or_debug_form() -
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_has_a_command_of_its_own_for_its_password_where_the_program_may_run_it() -> Result {
+    use fabrs::config::{Config, Inventory};
+
+    if !Sshd::can(Capability::Sudo) {
+        return Ok(());
+    }
+    let sshd = Sshd::builder().users([Account::Sudo]).aliases(["web1", "web2"]).start();
+    let folder = tempfile::tempdir()?;
+    let (file, asked) = (folder.path().join("password"), folder.path().join("asked"));
+    std::fs::write(&file, password().expose())?;
+    let text = format!(
+        "[env.live]\nhosts = ['web1', 'web2']\nsudo_password_command = 'echo not-of-{{host}}'\n\
+         host.web1.sudo_password_command = 'echo {{host}} >> {}; cat {}'",
+        asked.display(),
+        file.display()
+    );
+    let inventory =
+        || -> Result<Inventory> { Ok(Inventory::new(&Config::parse(&text, "fabrs.toml".as_ref())?, Some("live"))?) };
+    let client = client_of(&sshd, "").inventory(inventory()?).local_programs().build();
+    let (web1, web2) = (client.connect("web1")?, client.connect("web2")?);
+    let (one, two) = tokio::join!(web1.sudo("id -un; true"), web1.sudo("id -un; false || true"));
+    assert_eq!((one?.line()?.as_str(), two?.line()?.as_str()), ("root", "root"));
+    assert_eq!(std::fs::read_to_string(&asked)?, "web1\n", "it is run once");
+    let error = refused(web2.sudo("id; true").await, ErrorKind::Sudo);
+    assert!(block(&error).contains("the password is wrong") && !block(&error).contains("not-of-web2"), "{error:?}");
+    client.close().await;
+
+    let client = client_of(&sshd, "").inventory(inventory()?).build();
+    let error = refused(client.connect("web1")?.sudo("id; true").await, ErrorKind::Config);
+    assert!(block(&error).contains("`ClientBuilder::local_programs` allows it"), "{}", block(&error));
+    let client = client_of(&sshd, "").inventory(inventory()?).sudo_password(password()).build();
+    client.connect("web2")?.sudo("id; true").await?;
+    client.close().await;
+    Ok(())
+}

@@ -95,6 +95,11 @@ impl Inventory {
         self.environment.as_ref()?.shell_for(host)
     }
 
+    /// Returns the command of this machine that prints the sudo password for a host, where `fabrs.toml` names one.
+    pub fn sudo_password_command_for(&self, host: &Host) -> Option<&str> {
+        self.environment.as_ref()?.sudo_password_command_for(host)
+    }
+
     /// Returns the environment of the run.
     pub fn environment(&self) -> Option<&Environment> {
         self.environment.as_ref()

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OnceCell, OwnedMutexGuard};
 
 use super::line::Starts;
 use super::refusal::SudoRefusal;
-use super::source::given;
+use super::source::{configured, given};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -23,13 +23,15 @@ pub(super) struct Passwords {
     /// Held while a question is asked, and while a password that nobody has proven is tried: what comes of it is known to
     /// the next, and a slip of a finger is one failed login and not one on each of a hundred hosts.
     one_at_a_time: Arc<tokio::sync::Mutex<()>>,
+    /// The hosts for which `fabrs.toml` was looked at.
+    configured: Mutex<HashMap<Host, Arc<OnceCell<()>>>>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
     /// What was given or typed first, by the user who logs in: it is tried on every host.
     shared: HashMap<Option<String>, Shared>,
-    /// What was typed for one host alone, after the shared one was wrong there.
+    /// What is configured for one host alone, or was typed for it after the shared one was wrong there.
     own: HashMap<Host, Secret>,
     wrong: HashMap<Host, Vec<Secret>>,
     /// Why a person gave no answer: nobody is asked again in this run.
@@ -101,6 +103,7 @@ impl Passwords {
     ) -> Result<Candidate> {
         let Wanted { host, command, .. } = wanted;
         self.note(wanted, wrong);
+        self.configure(client, host).await?;
         if let Some(candidate) = self.untried(host).await {
             return Ok(candidate);
         }
@@ -136,6 +139,21 @@ impl Passwords {
             question = format!("{}: that one was wrong already; another: ", host.label());
         }
         Err(refusal.into_error(host, command))
+    }
+
+    /// Takes the password that is configured for a host alone, once.
+    async fn configure(&self, client: &Client, host: &Host) -> Result<()> {
+        let cell = {
+            let mut all = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(host.clone()).or_default())
+        };
+        let look = async {
+            if let Some(password) = configured(client, host).await? {
+                self.known().own.insert(host.clone(), password);
+            }
+            Ok(())
+        };
+        cell.get_or_try_init(|| look).await.map(drop)
     }
 
     fn note(&self, wanted: Wanted<'_>, wrong: Option<Candidate>) {

@@ -9,8 +9,10 @@ use crate::client::Client;
 use crate::config::{PasswordFrom, Variables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::host::Host;
 use crate::output::last_lines;
 use crate::secret::Secret;
+use crate::shell::quote;
 
 /// How long a command may take that is to print the password; it may ask somebody itself.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -22,6 +24,22 @@ pub(super) async fn given(client: &Client) -> Result<Option<Secret>> {
         client.redact(password);
     }
     Ok(password)
+}
+
+/// Returns the password that `fabrs.toml` has a command for, for this host alone, where none was given to the run.
+pub(super) async fn configured(client: &Client, host: &Host) -> Result<Option<Secret>> {
+    let is_given = client.sudo_password().is_some() || client.settings().sudo_password != PasswordFrom::Person;
+    let Some(line) = client.inventory().sudo_password_command_for(host).filter(|_| !is_given) else { return Ok(None) };
+    if !client.may_run_local_programs() {
+        let error = Error::new(ErrorKind::Config, format!("this program may not run `{line}` for the sudo password"));
+        return Err(error.on(host).hint("`ClientBuilder::local_programs` allows it"));
+    }
+    let name = host.label().to_string();
+    let quoted =
+        quote(&name).map_err(|source| Error::new(ErrorKind::Config, "no command can name it").caused_by(source))?;
+    let password = from_command(&line.replace("{host}", &quoted)).await.map_err(|error| error.or_on(Some(host)))?;
+    client.redact(&password);
+    Ok(Some(password))
 }
 
 async fn look(client: &Client) -> Result<Option<Secret>> {
