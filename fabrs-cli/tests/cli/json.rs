@@ -30,6 +30,7 @@ fn a_command_is_its_begin_its_lines_and_its_end() {
     let ended = of(&events, "command_ended", Some("web1"));
     assert_eq!(ended[0]["status"]["code"], 2);
     let lines = of(&events, "lines", Some("web1"));
+    assert!(lines.iter().chain(&ended).all(|event| event["number"] == started[0]["number"]), "{events:?}");
     let text = |stream: &str| -> String {
         lines.iter().filter(|line| line["stream"] == stream).filter_map(|line| line["text"].as_str()).collect()
     };

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use tokio_util::task::TaskTracker;
@@ -154,6 +155,7 @@ impl ClientBuilder {
                 settings: self.settings,
                 defaults: self.defaults,
                 stop: RunStop::default(),
+                commands: AtomicU64::new(0),
                 tasks: TaskTracker::new(),
                 pool: Mutex::new(HashMap::new()),
                 shared: Mutex::new(HashMap::new()),

@@ -6,6 +6,7 @@ mod remember;
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ struct Inner {
     settings: Settings,
     defaults: CommandDefaults,
     stop: RunStop,
+    /// How many commands have begun.
+    commands: AtomicU64,
     /// What goes on beside the commands of a task, and is waited for when the client closes.
     tasks: TaskTracker,
     pool: Mutex<HashMap<Host, Arc<dyn Transport>>>,
@@ -125,6 +128,11 @@ impl Client {
     /// Returns the password for sudo that the program has given.
     pub(crate) fn sudo_password(&self) -> Option<&Secret> {
         self.inner.sudo_password.as_ref()
+    }
+
+    /// Counts one more command, and returns its number.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.inner.commands.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Tells whether programs of this machine may be run that only a file names.

@@ -297,8 +297,9 @@ pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapt
     let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
     let sink = spec.seat.as_ref().map_or_else(|| spec.connection.sink(), Seat::screen);
     let echo = spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
-    sink.event(&Event::CommandStarted { host: &host, command: shown, echo });
-    let (recorder, captured) = Recorder::new(host, shown.into(), sink, spec.hide, spec.bound);
+    let number = spec.connection.client.as_ref().map_or(0, Client::next_number);
+    sink.event(&Event::CommandStarted { number, host: &host, command: shown, echo });
+    let (recorder, captured) = Recorder::new(number, host, shown.into(), sink, spec.hide, spec.bound);
     let recorder = recorder.with_watchers(spec.watchers.clone()).with_redactor(spec.connection.redactor());
     let tee = spec.tee.as_deref().map(Tee::create).transpose();
     let tee = tee.map_err(|error| error.or_on(spec.connection.host()).at(spec.location))?;

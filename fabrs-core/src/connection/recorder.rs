@@ -32,6 +32,7 @@ pub(super) fn take(captured: &SharedCapture) -> Captured {
 /// Receives one command's output.
 #[derive(Debug)]
 pub(super) struct Recorder {
+    number: u64,
     host: Host,
     command: Arc<str>,
     sink: Arc<dyn Sink>,
@@ -55,6 +56,7 @@ struct Shown {
 impl Recorder {
     /// Makes the recorder of a command and the capture that it fills; stdout keeps `bound` bytes.
     pub(super) fn new(
+        number: u64,
         host: Host,
         command: Arc<str>,
         sink: Arc<dyn Sink>,
@@ -67,7 +69,10 @@ impl Recorder {
         let wants = sink.granularity();
         let (stdout, stderr) = (Shown::default(), Shown::default());
         let (watchers, redactor) = (Watchers::default(), Redactor::default());
-        (Self { host, command, sink, wants, hide, captured, stdout, stderr, watchers, redactor, tee: None }, shared)
+        (
+            Self { number, host, command, sink, wants, hide, captured, stdout, stderr, watchers, redactor, tee: None },
+            shared,
+        )
     }
 
     /// Shows none of what this one knows.
@@ -94,22 +99,22 @@ impl Recorder {
             Stream::Stderr => &mut self.stderr,
         };
         let bytes = &*shown.redacted.push(&self.redactor, bytes);
-        let (host, sink) = (&self.host, &self.sink);
+        let (number, host, sink) = (self.number, &self.host, &self.sink);
         if let Some(tee) = &mut self.tee {
             tee.write(bytes, host, &**sink);
         }
         let is_shown = self.hide.shows(stream);
         if is_shown && self.wants.bytes && !bytes.is_empty() {
-            sink.event(&Event::Bytes { host, stream, bytes });
+            sink.event(&Event::Bytes { number, host, stream, bytes });
         }
         if is_shown && self.wants.lines {
-            shown.lines.push(bytes, |text| sink.event(&Event::Lines { host, stream, text }));
+            shown.lines.push(bytes, |text| sink.event(&Event::Lines { number, host, stream, text }));
         }
     }
 
     /// Shows what was held back, since nothing follows.
     fn finish(&mut self) {
-        let (host, sink) = (&self.host, &self.sink);
+        let (number, host, sink) = (self.number, &self.host, &self.sink);
         for (stream, shown) in [(Stream::Stdout, &mut self.stdout), (Stream::Stderr, &mut self.stderr)] {
             let held = shown.redacted.finish(&self.redactor);
             if let Some(tee) = &mut self.tee {
@@ -119,11 +124,11 @@ impl Recorder {
                 continue;
             }
             if self.wants.bytes && !held.is_empty() {
-                sink.event(&Event::Bytes { host, stream, bytes: &held });
+                sink.event(&Event::Bytes { number, host, stream, bytes: &held });
             }
             let rest = [std::mem::take(&mut shown.lines.partial), held].concat();
             if self.wants.lines && !rest.is_empty() {
-                sink.event(&Event::Lines { host, stream, text: &rest });
+                sink.event(&Event::Lines { number, host, stream, text: &rest });
             }
         }
     }
@@ -147,16 +152,16 @@ impl Receive for Recorder {
     fn ended(&mut self, end: &End) {
         self.watchers.ended();
         self.finish();
-        let (host, command) = (&self.host, &*self.command);
+        let (number, host, command) = (self.number, &self.host, &*self.command);
         if let How::TimedOut { gone: false } | How::Stopped { gone: false } = end.how {
-            self.sink.event(&Event::Leftover { host, command });
+            self.sink.event(&Event::Leftover { number, host, command });
         }
         let status = match &end.how {
             How::Exited(status) | How::Cut(status, _) => Some(status),
             How::Planned => return,
             How::TimedOut { .. } | How::Stopped { .. } | How::Failed(_) => None,
         };
-        self.sink.event(&Event::CommandEnded { host, command, status, elapsed: end.elapsed });
+        self.sink.event(&Event::CommandEnded { number, host, command, status, elapsed: end.elapsed });
     }
 }
 

@@ -83,6 +83,8 @@ pub enum Event<'a> {
     },
     /// A command is on its way to a host; in a dry run, to the plan.
     CommandStarted {
+        /// Which command of its client it is, counted from 1: what belongs together has the same.
+        number: u64,
         /// Where.
         host: &'a Host,
         /// The command as quoted.
@@ -92,6 +94,8 @@ pub enum Event<'a> {
     },
     /// Whole lines of output, each with its line end; the last of a stream may have none.
     Lines {
+        /// Which command of its client it is, counted from 1: what belongs together has the same.
+        number: u64,
         /// Where.
         host: &'a Host,
         /// Which stream.
@@ -102,6 +106,8 @@ pub enum Event<'a> {
     },
     /// Output as it came, for a sink that passes it on byte for byte.
     Bytes {
+        /// Which command of its client it is, counted from 1: what belongs together has the same.
+        number: u64,
         /// Where.
         host: &'a Host,
         /// Which stream.
@@ -112,6 +118,8 @@ pub enum Event<'a> {
     },
     /// A command ended.
     CommandEnded {
+        /// Which command of its client it is, counted from 1: what belongs together has the same.
+        number: u64,
         /// Where.
         host: &'a Host,
         /// The command as quoted.
@@ -158,6 +166,8 @@ pub enum Event<'a> {
     },
     /// A command was told to end and it is not known that it did.
     Leftover {
+        /// Which command of its client it is, counted from 1: what belongs together has the same.
+        number: u64,
         /// Where.
         host: &'a Host,
         /// The command as quoted.

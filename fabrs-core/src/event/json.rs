@@ -102,15 +102,20 @@ mod tests {
         let host = web1();
         let at = r#""host":"deploy@web1""#;
         let command = "ls \"a\"";
-        let started = Event::CommandStarted { host: &host, command, echo: false };
+        let started = Event::CommandStarted { number: 1, host: &host, command, echo: false };
         case(&started, "command_started", &format!(r#"{at},"command":"ls \"a\"","echo":false"#));
         for (status, text) in [
             (Some(ExitStatus::Code(2)), r#"{"code":2}"#),
             (Some(ExitStatus::Signal(Signal::new("SIGTERM"))), r#"{"signal":"TERM"}"#),
             (None, "null"),
         ] {
-            let ended =
-                Event::CommandEnded { host: &host, command, status: status.as_ref(), elapsed: Duration::from_secs(1) };
+            let ended = Event::CommandEnded {
+                number: 1,
+                host: &host,
+                command,
+                status: status.as_ref(),
+                elapsed: Duration::from_secs(1),
+            };
             let fields = format!(r#"{at},"command":"ls \"a\"","status":{text},"elapsed":1.0"#);
             case(&ended, "command_ended", &fields);
         }
@@ -119,7 +124,7 @@ mod tests {
     #[test]
     fn output_that_is_no_text_does_not_break_the_line() {
         let host = web1();
-        let event = Event::Lines { host: &host, stream: Stream::Stderr, text: b"a\n\xff\0" };
+        let event = Event::Lines { number: 1, host: &host, stream: Stream::Stderr, text: b"a\n\xff\0" };
         case(&event, "lines", "\"host\":\"deploy@web1\",\"stream\":\"stderr\",\"text\":\"a\\n\u{fffd}\\u0000\"");
     }
 
@@ -131,7 +136,7 @@ mod tests {
         let stale = Event::StaleRead { host: &host, command: "cat", planned: 2 };
         case(&stale, "stale_read", &format!(r#"{at},"command":"cat","planned":2"#));
         case(&Event::Once { name: "tag", value: &json!({"n": 1}) }, "once", r#""name":"tag","value":{"n":1}"#);
-        let leftover = Event::Leftover { host: &host, command: "sleep" };
+        let leftover = Event::Leftover { number: 1, host: &host, command: "sleep" };
         case(&leftover, "leftover", &format!(r#"{at},"command":"sleep""#));
         case(&Event::Warning { host: None, text: "look" }, "warning", r#""host":null,"text":"look""#);
     }

@@ -44,7 +44,7 @@ impl Notes {
                     self.line(*host, &format!("task {task}: {} in {}", outcome.as_str(), seconds(*elapsed)))
                 }
             },
-            Event::CommandStarted { host, command, echo: true } => self.command(Some(*host), "$ ", command),
+            Event::CommandStarted { host, command, echo: true, .. } => self.command(Some(*host), "$ ", command),
             Event::Planned { host: Some(host), what } => self.command(Some(*host), "would run: ", what),
             Event::Planned { host: None, what } => format!("would: {}\n", below(what)),
             Event::Transferred { host, what, changed, files } => {
@@ -64,7 +64,9 @@ impl Notes {
                 serde_json::Value::String(text) => format!("once: {name} = {}\n", below(text)),
                 value => format!("once: {name} = {value}\n"),
             },
-            Event::Leftover { host, command } => self.warning(Some(host), &format!("may still be running: {command}")),
+            Event::Leftover { host, command, .. } => {
+                self.warning(Some(host), &format!("may still be running: {command}"))
+            }
             Event::Warning { host, text } => self.warning(*host, text),
             Event::CommandStarted { echo: false, .. }
             | Event::Lines { .. }
@@ -183,7 +185,7 @@ mod tests {
     #[test]
     fn a_command_is_shown_where_that_was_asked_for() {
         let host = web1();
-        let started = |command, echo| Event::CommandStarted { host: &host, command, echo };
+        let started = |command, echo| Event::CommandStarted { number: 1, host: &host, command, echo };
         case(&started("git fetch", true), "[web1] $ git fetch\n");
         case(&started("git fetch", false), "");
         case(&started("if true; then\n  ls\nfi", true), "[web1] $ if true; then\n[web1]     ls\n[web1]   fi\n");
@@ -220,7 +222,7 @@ mod tests {
     #[test]
     fn warnings_name_the_host_they_are_about() {
         let host = web1();
-        let leftover = Event::Leftover { host: &host, command: "sleep 100" };
+        let leftover = Event::Leftover { number: 1, host: &host, command: "sleep 100" };
         case(&leftover, "warning: web1: may still be running: sleep 100\n");
         case(&Event::Warning { host: None, text: "no agent" }, "warning: no agent\n");
         case(&Event::Warning { host: Some(&host), text: "slow\nvery" }, "warning: web1: slow\n  very\n");
@@ -246,7 +248,7 @@ mod tests {
         for event in [
             ended(&host, Word::Unreachable, Some(&error)),
             ended(&host, Word::Ok, None),
-            Event::CommandStarted { host: &host, command: "a\nb", echo: true },
+            Event::CommandStarted { number: 1, host: &host, command: "a\nb", echo: true },
             Event::Warning { host: Some(&host), text: "look" },
         ] {
             let coloured = Notes::new(Prefix::Host, Style::Colour).text(&event);

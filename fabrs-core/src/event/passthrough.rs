@@ -78,9 +78,9 @@ mod tests {
         let (stdout, stderr) = (Stream::Stdout, Stream::Stderr);
         let events = [
             Event::TaskStarted { task: "run", host: Some(&host) },
-            Event::Bytes { host: &host, stream: stdout, bytes: b"a\r\0" },
-            Event::Bytes { host: &host, stream: stderr, bytes: b"e" },
-            Event::Bytes { host: &host, stream: stdout, bytes: b"b" },
+            Event::Bytes { number: 1, host: &host, stream: stdout, bytes: b"a\r\0" },
+            Event::Bytes { number: 1, host: &host, stream: stderr, bytes: b"e" },
+            Event::Bytes { number: 1, host: &host, stream: stdout, bytes: b"b" },
             ended(&host, Word::Ok, None),
         ];
         let shown = printed(|spool| Passthrough::new(spool, Style::Plain), &events);
@@ -92,8 +92,8 @@ mod tests {
         let host = web1();
         let error = Error::new(ErrorKind::Channel, "the connection was lost").on(&host);
         let events = [
-            Event::Bytes { host: &host, stream: Stream::Stderr, bytes: b"half a line" },
-            Event::Leftover { host: &host, command: "sleep 9" },
+            Event::Bytes { number: 1, host: &host, stream: Stream::Stderr, bytes: b"half a line" },
+            Event::Leftover { number: 1, host: &host, command: "sleep 9" },
             ended(&host, Word::Lost, Some(&error)),
         ];
         let (stdout, stderr) = printed(|spool| Passthrough::new(spool, Style::Plain), &events);

@@ -29,7 +29,7 @@ impl Plain {
 impl Sink for Plain {
     fn event(&self, event: &Event<'_>) {
         // One push an event, so that the lines of one host are not torn apart by those of another.
-        if let Event::Lines { host, stream, text } = event {
+        if let Event::Lines { host, stream, text, .. } = event {
             self.spool.push(*stream, &lines(&self.prefix.of(Some(host), self.style), self.style, text));
         } else {
             self.spool.push(Stream::Stderr, self.notes.text(event).as_bytes());
@@ -85,7 +85,7 @@ mod tests {
     #[track_caller]
     fn case(prefix: Prefix, style: Style, text: &[u8], shown: &str) {
         let host = web1();
-        let event = Event::Lines { host: &host, stream: Stream::Stdout, text };
+        let event = Event::Lines { number: 1, host: &host, stream: Stream::Stdout, text };
         let (stdout, stderr) = printed(|spool| Plain::new(spool, prefix, style), &[event]);
         assert_eq!((stdout.as_str(), stderr.as_str()), (shown, ""));
     }
@@ -123,9 +123,9 @@ mod tests {
         let host = web1();
         let events = [
             Event::TaskStarted { task: "deploy", host: Some(&host) },
-            Event::CommandStarted { host: &host, command: "ls", echo: true },
-            Event::Lines { host: &host, stream: Stream::Stdout, text: b"out\n" },
-            Event::Lines { host: &host, stream: Stream::Stderr, text: b"err\n" },
+            Event::CommandStarted { number: 1, host: &host, command: "ls", echo: true },
+            Event::Lines { number: 1, host: &host, stream: Stream::Stdout, text: b"out\n" },
+            Event::Lines { number: 1, host: &host, stream: Stream::Stderr, text: b"err\n" },
             Event::Planned { host: None, what: "mail" },
             Event::Warning { host: None, text: "look" },
         ];

@@ -116,15 +116,16 @@ mod tests {
         let sink = Redacting::new(Arc::clone(&capture) as Arc<dyn Sink>, redactor);
         let (host, text) = (Host::local(), "say hunter2");
         let value = json!({ "hunter2": ["hunter2", 1] });
-        sink.event(&Event::CommandStarted { host: &host, command: text, echo: false });
+        sink.event(&Event::CommandStarted { number: 1, host: &host, command: text, echo: false });
         sink.event(&Event::CommandEnded {
+            number: 1,
             host: &host,
             command: text,
             status: None,
             elapsed: std::time::Duration::ZERO,
         });
         sink.event(&Event::StaleRead { host: &host, command: text, planned: 1 });
-        sink.event(&Event::Leftover { host: &host, command: text });
+        sink.event(&Event::Leftover { number: 1, host: &host, command: text });
         sink.event(&Event::Transferred { host: &host, what: text, changed: 1, files: 1 });
         sink.event(&Event::Planned { host: None, what: text });
         sink.event(&Event::Warning { host: None, text });

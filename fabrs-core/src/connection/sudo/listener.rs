@@ -339,7 +339,8 @@ mod tests {
     fn hear(in_shell: bool, password: Option<&str>, said: &str, cut: usize, code: u32) -> Came {
         let told = Arc::new(Capture::default());
         let sink: Arc<dyn Sink> = Arc::<Capture>::clone(&told);
-        let (recorder, _) = Recorder::new(Host::local(), "line".into(), sink, super::super::super::Hide::Nothing, 1024);
+        let (recorder, _) =
+            Recorder::new(1, Host::local(), "line".into(), sink, super::super::super::Hide::Nothing, 1024);
         let marks = Marks { prompt: PROMPT.to_owned(), ready: in_shell.then(|| READY.to_owned()) };
         let (mut listener, talk) = Listener::new(recorder, marks, password.map(|text| Secret::new(text.to_owned())));
         let mut answer = Answer::default();
