@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_command_is_a_line_at_its_begin_and_its_end() {
         let host = web1();
-        let at = r#""host":"deploy@web1""#;
+        let at = r#""number":1,"host":"deploy@web1""#;
         let command = "ls \"a\"";
         let started = Event::CommandStarted { number: 1, host: &host, command, echo: false };
         case(&started, "command_started", &format!(r#"{at},"command":"ls \"a\"","echo":false"#));
@@ -125,7 +125,11 @@ mod tests {
     fn output_that_is_no_text_does_not_break_the_line() {
         let host = web1();
         let event = Event::Lines { number: 1, host: &host, stream: Stream::Stderr, text: b"a\n\xff\0" };
-        case(&event, "lines", "\"host\":\"deploy@web1\",\"stream\":\"stderr\",\"text\":\"a\\n\u{fffd}\\u0000\"");
+        case(
+            &event,
+            "lines",
+            "\"number\":1,\"host\":\"deploy@web1\",\"stream\":\"stderr\",\"text\":\"a\\n\u{fffd}\\u0000\"",
+        );
     }
 
     #[test]
@@ -137,7 +141,7 @@ mod tests {
         case(&stale, "stale_read", &format!(r#"{at},"command":"cat","planned":2"#));
         case(&Event::Once { name: "tag", value: &json!({"n": 1}) }, "once", r#""name":"tag","value":{"n":1}"#);
         let leftover = Event::Leftover { number: 1, host: &host, command: "sleep" };
-        case(&leftover, "leftover", &format!(r#"{at},"command":"sleep""#));
+        case(&leftover, "leftover", &format!(r#""number":1,{at},"command":"sleep""#));
         case(&Event::Warning { host: None, text: "look" }, "warning", r#""host":null,"text":"look""#);
     }
 
