@@ -52,6 +52,8 @@ pub struct Responder {
     answer: Bytes,
     secret: Option<Secret>,
     sentinel: Option<Vec<u8>>,
+    /// Whether it answers no more than once.
+    once: bool,
     answered: bool,
     refused: bool,
     heard: [Vec<u8>; 2],
@@ -69,6 +71,7 @@ impl Responder {
             answer: [&answer[..], line_end].concat().into(),
             secret,
             sentinel: None,
+            once: false,
             answered: false,
             refused: false,
             heard: Default::default(),
@@ -83,11 +86,18 @@ impl Responder {
         self
     }
 
+    /// Answers the first occurrence alone, on each command that it is given to.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.once = true;
+        self
+    }
+
     /// Returns the end of the first text that is in what was heard of a stream.
     fn find(&self, at: usize) -> Option<(usize, bool)> {
         let heard = self.heard.get(at)?;
         let end = |text: &[u8]| memmem::find(heard, text).filter(|_| !text.is_empty()).map(|start| start + text.len());
-        let asked = end(&self.text).map(|end| (end, false));
+        let asked = end(&self.text).filter(|_| !(self.once && self.answered)).map(|end| (end, false));
         let refused = self.sentinel.as_deref().filter(|_| self.answered).and_then(end).map(|end| (end, true));
         asked.into_iter().chain(refused).min()
     }
@@ -205,6 +215,13 @@ mod tests {
         assert_eq!(answers(&mut responder(), &["are you sure? ", "really sure? "]), (2, false));
         assert_eq!(answers(&mut responder(), &["su", "re", "? sure?", " sure?"]), (2, false));
         assert_eq!(answers(&mut responder(), &["nothing of the kind"]), (0, false));
+    }
+
+    #[test]
+    fn where_it_was_said_only_the_first_occurrence_is_answered() {
+        let mut responder = Responder::new("sure? ", "y\n").once().refused_by("Sorry");
+        assert_eq!(answers(&mut responder, &["sure? ", "really sure? "]), (1, false));
+        assert_eq!(answers(&mut responder, &["Sorry"]), (0, true), "and it is still refused");
     }
 
     #[test]
