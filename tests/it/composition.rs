@@ -115,8 +115,10 @@ async fn on_this_machine_too() -> Result {
     for shell in SHELLS {
         let host = shell.map_or_else(|| host.clone(), |shell| host.with_shell(shell));
         for way in WAYS.iter().filter(|way| way.uid.is_none()) {
-            let told = differs(&host, way, &place, &program, false).await?;
-            assert_eq!(told, None, "{shell:?}, {}", way.name);
+            for pty in [false, true] {
+                let told = differs(&host, way, &place, &program, pty).await?;
+                assert_eq!(told, None, "{shell:?}, {}, pty {pty}", way.name);
+            }
         }
     }
     Ok(())

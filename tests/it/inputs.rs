@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use fabrs::prelude::*;
-use fabrs::{Client, Connection, Signal};
+use fabrs::{Client, Connection, Responder, Signal};
 use fabrs_testing::{Account, Sshd, marker, processes_matching, wait_until};
 use tokio::io::{AsyncRead, ReadBuf};
 
@@ -56,6 +56,26 @@ async fn a_file_and_a_reader_are_read_whole_and_end() -> Result {
         lab.client.close().await;
     }
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_pty_too_a_command_reads_what_it_was_given_and_its_end() -> Result {
+    everywhere(async |place: &str, host: Connection| {
+        let quiet = "stty -echo; printf 'ready '; while read -r line; do echo \"got $line\"; done; tty >/dev/null && echo on one";
+        let output = soon(host.run(quiet).pty().watch(Responder::new("ready ", "typed\n\u{4}"))).await?;
+        assert_eq!(output.stdout()?.replace('\r', ""), "ready got typed\non one\n", "{place}");
+        assert_eq!(soon(host.run("cat; echo over").pty()).await?.lines()?.last().map(String::as_str), Some("over"), "{place}");
+        soon(host.run("cat").pty().stdin("no line end")).await?;
+        let mark = marker();
+        let sleeps = host.run(ShellLine::raw(format!("sleep {mark} & sleep {mark}"))).pty().timeout(secs(1));
+        refused(soon(sleeps).await, ErrorKind::Timeout);
+        let gone = move || wait_until("it was ended", LIMIT, || processes_matching(&mark).is_empty());
+        tokio::task::spawn_blocking(gone).await?;
+        assert_eq!(host.run("exit 7").pty().warn().await?.status()?.shell_code(), 7, "{place}");
+        host.close().await;
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

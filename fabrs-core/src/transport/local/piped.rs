@@ -1,53 +1,25 @@
-//! Commands on this machine, written `@local`.
+//! A command of this machine with a pipe for each of its streams.
 
+use std::io;
 use std::process::Stdio;
 
 use bytes::Bytes;
-use futures::future::{BoxFuture, FutureExt};
 use rustix::process::{Pid, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio_util::task::TaskTracker;
 
-use super::drive::{Message, Wire, carry, drain};
-use super::inlet::Inlet;
-use super::{Answer, Invocation, Program, Request, Running, Transport};
+use super::{PIECE, number};
 use crate::config::Variables;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 use crate::event::Stream;
-use crate::host::Host;
 use crate::output::Signal;
-
-/// How much is read from a pipe at a time.
-const PIECE: usize = 64 << 10;
-
-/// Runs commands on this machine by `sh -c`, each in a process group of its own.
-#[derive(Debug, Default)]
-pub struct Local {
-    commands: TaskTracker,
-}
-
-impl Transport for Local {
-    fn start(&self, request: Request) -> Running {
-        let (running, carrier) = Running::pair();
-        let host = request.host.clone();
-        // Not spawned before it is carried: a command that was dropped until then has not begun.
-        self.commands.spawn(carry(request, carrier, |invocation| async move { spawn(&host, invocation) }));
-        running
-    }
-
-    fn open(&self) -> BoxFuture<'_, Result<()>> {
-        async { Ok(()) }.boxed()
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        drain(&self.commands).boxed()
-    }
-}
+use crate::transport::drive::{Message, Wire};
+use crate::transport::inlet::Inlet;
+use crate::transport::{Answer, Stdin};
 
 /// A child process as a channel.
 #[derive(Debug)]
-struct Process {
+pub(super) struct Process {
     child: Child,
     group: Option<Pid>,
     stdout: Pipe<ChildStdout>,
@@ -58,40 +30,31 @@ struct Process {
     inlet: Inlet,
 }
 
-fn spawn(host: &Host, invocation: Invocation) -> Result<Process> {
-    if invocation.pty.is_some() {
-        return Err(Error::new(ErrorKind::Usage, "a command on this machine can't have a pty").on(host));
+impl Process {
+    /// Starts a line by `sh -c`.
+    pub(super) fn start(line: &str, stdin: Stdin) -> io::Result<Self> {
+        let inlet = Inlet::new(stdin);
+        let mut command = Command::new("sh");
+        command
+            .arg("-c")
+            .arg(line)
+            // It is for sudo on hosts, and not for every program that runs here.
+            .env_remove(Variables::SUDO_PASSWORD)
+            .stdin(if inlet.is_empty() { Stdio::null() } else { Stdio::piped() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        let mut child = command.spawn()?;
+        Ok(Self {
+            group: child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw),
+            stdout: Pipe::new(child.stdout.take()),
+            stderr: Pipe::new(child.stderr.take()),
+            stdin: child.stdin.take(),
+            child,
+            exited: false,
+            inlet,
+        })
     }
-    let line = match invocation.program {
-        Program::Line(line) => line,
-        // As a server without it answers: what needs it has another way.
-        Program::Subsystem(name) => {
-            return Err(Error::new(ErrorKind::Connect, format!("this machine has no subsystem `{name}`")).on(host));
-        }
-    };
-    let inlet = Inlet::new(invocation.stdin);
-    let mut command = Command::new("sh");
-    command
-        .arg("-c")
-        .arg(&*line)
-        // It is for sudo on hosts, and not for every program that runs here.
-        .env_remove(Variables::SUDO_PASSWORD)
-        .stdin(if inlet.is_empty() { Stdio::null() } else { Stdio::piped() })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
-    let mut child = command.spawn().map_err(|source| {
-        Error::new(ErrorKind::Local, "could not start `sh` on this machine").on(host).caused_by(source)
-    })?;
-    Ok(Process {
-        group: child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw),
-        stdout: Pipe::new(child.stdout.take()),
-        stderr: Pipe::new(child.stderr.take()),
-        stdin: child.stdin.take(),
-        child,
-        exited: false,
-        inlet,
-    })
 }
 
 impl Wire for Process {
@@ -133,8 +96,7 @@ impl Wire for Process {
     }
 
     async fn signal(&mut self, signal: Signal) {
-        let number = signal.number().and_then(|number| rustix::process::Signal::from_named_raw(number.into()));
-        if let (Some(group), Some(number)) = (self.group, number) {
+        if let (Some(group), Some(number)) = (self.group, number(&signal)) {
             // The only failure is that the group is gone already.
             let _ = kill_process_group(group, number);
         }
