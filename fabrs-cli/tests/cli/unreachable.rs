@@ -46,7 +46,8 @@ fn a_port_that_refuses() {
         .stdout("")
         .stderr(format!(
             "error: {host}: could not connect to 127.0.0.1 port {port}\n  \
-             caused by: {host}: Connection refused (os error 111)\n"
+             caused by: {host}: Connection refused (os error 111)\n\
+             hint: nothing listens there: does sshd run, and is it the right port (`--port N`)?\n"
         ))
         .run();
 }

@@ -29,6 +29,21 @@ pub(super) enum TcpError {
     Connect(SocketAddr, io::Error),
 }
 
+impl TcpError {
+    /// Returns what to look at.
+    pub(super) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Resolve(_) | Self::NoAddress => {
+                Some("is the name right? `HostName` in the ssh config can say another")
+            }
+            Self::Connect(_, why) if why.kind() == io::ErrorKind::ConnectionRefused => {
+                Some("nothing listens there: does sshd run, and is it the right port (`--port N`)?")
+            }
+            Self::Connect(..) => None,
+        }
+    }
+}
+
 /// Connects to the first address of `name` that answers.
 pub(super) async fn connect(name: &str, port: u16) -> Result<QuickAck, TcpError> {
     let addresses = resolve(name, port).await?;

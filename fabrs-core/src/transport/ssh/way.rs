@@ -51,7 +51,12 @@ impl Way {
             Self::Tcp => {
                 let stream = tcp::connect(address, *port).await.map_err(|source| {
                     let text = format!("could not connect to {address} port {port}");
-                    Error::new(ErrorKind::Connect, text).on(host).caused_by(source)
+                    let error = Error::new(ErrorKind::Connect, text).on(host);
+                    let error = match source.hint() {
+                        Some(hint) => error.hint(hint),
+                        None => error,
+                    };
+                    error.caused_by(source)
                 })?;
                 Ok(Opened { stream: Box::new(stream), ending: None })
             }
