@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::again::Again;
 use super::command::bound;
 use super::frame::{Form, FrameError, Inside, detached};
+use super::greeting::Greeting;
 use super::input::{Feeder, Input};
 use super::seat::Seat;
 use super::watch::{Cue, Watch, Watchers};
@@ -57,6 +58,8 @@ pub(super) struct Spec {
     pub(super) tee: Option<PathBuf>,
     /// Whether it goes on after its channel has ended.
     pub(super) detached: bool,
+    /// Whether the shell of the login greets before it.
+    pub(super) greets: bool,
 }
 
 impl Spec {
@@ -186,6 +189,7 @@ impl Spec {
             bound: Tail::DEFAULT_BOUND,
             tee: None,
             detached: false,
+            greets: false,
         }
     }
 }
@@ -371,6 +375,11 @@ impl Command {
     /// Gives the command what comes here as its input, when it says on its stdout that it is ready for it.
     pub(super) fn on_cue(self, cue: &'static str, input: mpsc::Receiver<Bytes>) -> Self {
         self.watch(Cue::new(cue, input))
+    }
+
+    /// Has the shell of the login greet, so that a host which gives none is known: `greeting` has heard it or not.
+    pub(super) fn greeted(self, greeting: &Greeting) -> Self {
+        self.watched_by(greeting.clone()).changed(|spec| spec.greets = true)
     }
 
     /// Lets `watch` hear the output, without an answer.

@@ -15,6 +15,7 @@ use super::again::repeat;
 use super::builder::{Spec, Under};
 use super::finish::finish;
 use super::frame::Form;
+use super::greeting::greeted;
 use super::line_stream::{Cut, LineStream, SharedQueue};
 use super::recorder::{Recorder, SharedCapture, take};
 use super::seat::Seat;
@@ -314,6 +315,7 @@ pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn Receive>) 
     };
     let defaults = client.defaults();
     let Attempt { line, shown, stdin, last_signal } = attempt;
+    let (line, stdin) = if spec.greets { greeted(&line, stdin) } else { (line, stdin) };
     Ok(transport.start(Request {
         host: host.clone(),
         invocation: Invocation { program: Program::Line(line), shown, pty: spec.pty.clone(), stdin, last_signal },

@@ -135,6 +135,11 @@ impl Frame {
         Self { sudo: self.sudo.clone(), cwd: self.cwd.clone(), ..Self::default() }
     }
 
+    /// Returns the directory, where one was named.
+    pub(super) fn cwd(&self) -> Option<&str> {
+        self.cwd.as_deref()
+    }
+
     pub(super) fn has_venv(&self) -> bool {
         self.venv.is_some()
     }

@@ -10,6 +10,7 @@ mod command;
 mod finish;
 mod frame;
 mod given;
+mod greeting;
 mod hide;
 mod inherited;
 mod input;

@@ -244,7 +244,19 @@ fn lost(ladder: Ladder, status: Option<ExitStatus>, whole: bool, error: Error) -
     }
 }
 
+/// The server does not start such a program for this login.
+#[derive(Debug, thiserror::Error)]
+#[error("it starts no such program for this login")]
+pub(crate) struct Refused;
+
+impl Refused {
+    /// Tells whether this is what an error is about.
+    pub(crate) fn caused(error: &Error) -> bool {
+        std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Self>)
+    }
+}
+
 fn refused(command: &Command) -> Error {
     let text = format!("the server refused to run `{}`", command.shown);
-    Error::new(ErrorKind::Connect, text).on(&command.host)
+    Error::new(ErrorKind::Connect, text).on(&command.host).caused_by(Refused)
 }

@@ -25,6 +25,8 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::error::Result;
 use crate::host::Host;
 
+pub(crate) use drive::Refused;
+
 pub use ask::{Ask, NoInput, Terminal};
 pub use dry_run::DryRun;
 pub use fake::{Fake, FakeAnswer};

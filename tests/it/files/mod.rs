@@ -4,6 +4,7 @@ mod faults;
 mod get;
 mod put;
 mod sudo;
+mod without_a_shell;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -11,16 +11,17 @@ use std::task::{Context, Poll};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{StreamExt, TryStreamExt};
 
-use super::super::{Connection, Hide};
-use super::fetch::{Arrival, Fetch};
+use super::super::Connection;
+use super::arrival::Arrival;
+use super::job::Place;
 use super::lazy::Lazy;
-use super::put::{blocking, tell};
-use super::source::{Source, at_home};
-use super::{AT_ONCE, Changes, failed, script};
+use super::script::Undone;
+use super::sftp::Session;
+use super::source::{Source, Sum, at_home};
+use super::way::Way;
+use super::{AT_ONCE, Changes, IS_A_FOLDER, blocking, script, sftp, tell};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
-use crate::output::Output;
-use crate::shell::{ShellLine, ShellLineError};
 use crate::transport::Effect;
 
 /// Where files of several hosts go when nothing is said.
@@ -38,12 +39,10 @@ const EVERYWHERE: &str = "{host}/{path}";
 pub struct Get(Lazy<Spec, Changes>);
 
 struct Spec {
-    connection: Connection,
+    place: Place,
     path: String,
     to: String,
     mode: Option<u32>,
-    elevated: bool,
-    location: &'static Location<'static>,
 }
 
 impl fmt::Debug for Spec {
@@ -60,7 +59,8 @@ impl Get {
         location: &'static Location<'static>,
     ) -> Self {
         let to = if to.is_empty() { EVERYWHERE.to_owned() } else { to };
-        Self(Lazy::Made(Box::new(Spec { connection, path, to, mode: None, elevated: false, location })))
+        let place = Place { connection, elevated: false, location };
+        Self(Lazy::Made(Box::new(Spec { place, path, to, mode: None })))
     }
 
     /// Gives the files this mode: `0o600`. By default each has the one that it has on the host.
@@ -70,7 +70,7 @@ impl Get {
 
     /// Reads them as root, or as the connection's [`sudo_user`](Connection::sudo_user).
     pub fn sudo(self) -> Self {
-        Self(self.0.changed(|spec| spec.elevated = true))
+        Self(self.0.changed(|spec| spec.place.elevated = true))
     }
 }
 
@@ -83,44 +83,71 @@ impl Future for Get {
 }
 
 async fn get(spec: Arc<Spec>) -> Result<Changes> {
-    let files = match spec.only_file() {
-        Some(name) => {
-            let to = spec.local(&name, None);
-            match Arc::clone(&spec).get_one(spec.path.clone(), to).await {
-                // It was not known before it was asked for.
-                Err(error) if is_folder(&error) => get_all(&spec).await?,
-                result => vec![result?],
-            }
-        }
-        None => get_all(&spec).await?,
-    };
-    let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
+    let what = format!("get {} <- {}", spec.to, spec.path);
+    let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
+    let by_sftp = |session| async { get_by(&spec, &By::Sftp(session)).await };
+    let files = way.go(get_by(&spec, &By::Script), by_sftp).await?;
+    let host = spec.place.connection.host().cloned().unwrap_or_else(Host::local);
     let to = match files.as_slice() {
         [(only, _)] => only,
         _ => &spec.to,
     };
     let what = format!("get {to} <- {}", spec.path);
-    tell(&spec.connection, &host, &what, Some(&files));
-    Ok(Changes::new(host, what, spec.location, Some(files), spec.connection.plan().clone()))
+    tell(&spec.place.connection, &host, &what, Some(&files));
+    Ok(Changes::new(host, what, spec.place.location, Some(files), spec.place.connection.plan().clone()))
+}
+
+/// The way by which files come.
+enum By {
+    Script,
+    Sftp(Arc<Session>),
+}
+
+impl By {
+    /// Lists the files that a path means: each with what it is listed below, where it is in a folder, and its path below
+    /// that.
+    async fn list(&self, place: &Place, path: &str, what: &str) -> Result<Vec<(String, String)>, Undone> {
+        match self {
+            Self::Script => script::list(place, path, what).await,
+            Self::Sftp(session) => Ok(sftp::list(session, path, what).await?),
+        }
+    }
+
+    /// Lets one file arrive, unless the one that is `known` here is the same; tells whether it has arrived.
+    async fn get(
+        &self,
+        place: &Place,
+        path: &str,
+        known: Option<&Sum>,
+        arrival: &Arrival,
+        what: &str,
+    ) -> Result<bool, Undone> {
+        match self {
+            Self::Script => script::get(place, path, known, arrival, what).await,
+            Self::Sftp(session) => Ok(sftp::get(session, path, known, arrival, what).await?),
+        }
+    }
+}
+
+async fn get_by(spec: &Spec, by: &By) -> Result<Vec<(String, bool)>, Undone> {
+    let Some(name) = spec.only_file() else { return get_all(spec, by).await };
+    match spec.get_one(by, spec.path.clone(), spec.local(&name, None)).await {
+        // It was not known before it was asked for.
+        Err(Undone::Failed(error)) if is_folder(&error) => get_all(spec, by).await,
+        result => Ok(vec![result?]),
+    }
 }
 
 fn is_folder(error: &Error) -> bool {
     let said = std::error::Error::source(error).map(ToString::to_string);
-    said.is_some_and(|said| said.ends_with(" is a folder"))
+    said.is_some_and(|said| said.ends_with(IS_A_FOLDER))
 }
 
 /// Gets all files that the path means: of folders and patterns.
-async fn get_all(spec: &Arc<Spec>) -> Result<Vec<(String, bool)>> {
-    let what = format!("list {}", spec.path);
-    let output = spec.command(script::list(&spec.path), &what)?.capture_all().await;
-    let output = output.map_err(|error| failed(format!("could not get {}", spec.path), &error))?;
-    let listed = output.stdout_bytes()?;
-    let texts: Vec<&[u8]> = listed.split(|byte| *byte == 0).collect();
+async fn get_all(spec: &Spec, by: &By) -> Result<Vec<(String, bool)>, Undone> {
+    let listed = by.list(&spec.place, &spec.path, &format!("get {}", spec.path)).await?;
     let mut files = Vec::new();
-    for pair in texts.chunks_exact(2) {
-        let [folder, below] = pair else { continue };
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|source| spec.not_utf8(source));
-        let (folder, below) = (text(folder)?, text(below)?);
+    for (folder, below) in listed {
         let below = below.trim_start_matches("./");
         let (path, named, below) = if folder.is_empty() {
             (below.to_owned(), base_name(below).to_owned(), base_name(below))
@@ -135,7 +162,7 @@ async fn get_all(spec: &Arc<Spec>) -> Result<Vec<(String, bool)>> {
         let leads_out = |name: &str| Path::new(name).components().any(|part| !matches!(part, Component::Normal(_)));
         if leads_out(&named) || leads_out(below) {
             let text = format!("`{path}` of the host would be written outside of where it belongs");
-            return Err(Error::new(ErrorKind::File, text).or_on(spec.connection.host()).at(spec.location));
+            return Err(spec.place.error(Error::new(ErrorKind::File, text)).into());
         }
         files.push((path, spec.local(&named, Some(below))));
     }
@@ -143,9 +170,9 @@ async fn get_all(spec: &Arc<Spec>) -> Result<Vec<(String, bool)>> {
     if let Some((path, to)) = files.iter().find(|(_, to)| !places.insert(to.clone())) {
         let text = format!("`{path}` and another file would both be written to `{}`", to.display());
         let error = Error::new(ErrorKind::Usage, text).hint("`{path}` tells them apart");
-        return Err(error.or_on(spec.connection.host()).at(spec.location));
+        return Err(spec.place.error(error).into());
     }
-    let gets = files.into_iter().map(|(path, to)| Arc::clone(spec).get_one(path, to));
+    let gets = files.into_iter().map(|(path, to)| spec.get_one(by, path, to));
     futures::stream::iter(gets).buffered(AT_ONCE).try_collect().await
 }
 
@@ -159,7 +186,7 @@ impl Spec {
     /// Returns where a file goes that stands at `path` below what was asked for; `below` it in a folder, where it came
     /// out of one or is one of several.
     fn local(&self, path: &str, below: Option<&str>) -> PathBuf {
-        let host = self.connection.host().map(|host| host.label().to_string()).unwrap_or_default();
+        let host = self.place.connection.host().map(|host| host.label().to_string()).unwrap_or_default();
         let host = host.replace(['[', ']'], "").replace(':', "-");
         let fields = [
             ("{host}", host.as_str()),
@@ -189,48 +216,23 @@ impl Spec {
         }
     }
 
-    fn command(&self, line: Result<String, ShellLineError>, what: &str) -> Result<super::super::Command> {
-        let line = line.map_err(|source| {
-            let error = Error::new(ErrorKind::Usage, format!("`{}` can't be sent", self.path)).caused_by(source);
-            error.or_on(self.connection.host()).at(self.location)
-        })?;
-        let command = self.connection.only_placed().command(ShellLine::raw(line), Effect::Reads, self.location);
-        let command = command.called(what).hide(Hide::Both);
-        Ok(if self.elevated { command.sudo() } else { command })
-    }
-
     /// Gets one file, and returns its path here with whether it was written.
-    fn get_one(self: Arc<Self>, path: String, to: PathBuf) -> BoxFuture<'static, Result<(String, bool)>> {
+    fn get_one<'a>(&'a self, by: &'a By, path: String, to: PathBuf) -> BoxFuture<'a, Result<(String, bool), Undone>> {
         async move {
-            let by = if self.elevated { " by sudo" } else { "" };
-            let what = format!("get {} <- {path}{by}", to.display());
+            let by_sudo = if self.place.elevated { " by sudo" } else { "" };
+            let what = format!("get {} <- {path}{by_sudo}", to.display());
             let here = Source::Path(to.clone());
             // A file that can't be read is as good as none: it is replaced.
             let known = if to.is_file() { blocking(move || here.sum()).await.ok() } else { None };
             let arrival = Arrival::new(to.clone(), self.mode);
-            let command = self.command(script::get(&path, known.as_ref()), &what)?;
-            let output = command.watched_by(Fetch::new(&arrival)).keeping(1024).await;
-            let output: Output = output.map_err(|error| {
-                arrival.give_up();
-                failed(format!("could not {what}"), &error)
-            })?;
-            let shown = to.display().to_string();
-            if output.tail(1)?.trim_end() == script::SAME.trim_end() && !arrival.has_begun() {
-                return Ok((shown, false));
+            let has_arrived = by.get(&self.place, &path, known.as_ref(), &arrival, &what).await?;
+            if has_arrived {
+                let landed = blocking(move || arrival.land()).await;
+                landed.map_err(|error| self.place.could_not(&what).caused_by(error))?;
             }
-            let landed = blocking(move || arrival.land()).await;
-            landed.map_err(|error| {
-                let made = Error::new(ErrorKind::File, format!("could not {what}")).or_on(self.connection.host());
-                made.at(self.location).caused_by(error)
-            })?;
-            Ok((shown, true))
+            Ok((to.display().to_string(), has_arrived))
         }
         .boxed()
-    }
-
-    fn not_utf8(&self, source: std::string::FromUtf8Error) -> Error {
-        let error = Error::new(ErrorKind::File, format!("a file in `{}` has a name that is not UTF-8", self.path));
-        error.or_on(self.connection.host()).at(self.location).caused_by(source)
     }
 }
 

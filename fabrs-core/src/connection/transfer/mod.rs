@@ -1,51 +1,49 @@
 //! Files to and from a host: whole or not at all, and only where they differ.
 //!
-//! A transfer is one command whose script (`script`) looks at the target first, says whether it wants the content, takes
-//! it into a temporary file beside the target, and renames that. It needs a POSIX shell and `cat`, works under sudo and on
-//! this machine as it does on a host, and is ended as every command is.
+//! A transfer goes one of two ways (`way`): by scripts (`script`), which need a POSIX shell, or by SFTP (`sftp`), where a
+//! host gives no shell. The first is one command a file, compares checksums on the host and works under sudo; the second
+//! takes its round trips, and reads a file of the same size to compare it.
 
+mod arrival;
 mod changes;
-mod fetch;
 mod get;
+mod job;
 mod lazy;
 mod put;
 mod script;
+mod sftp;
 mod source;
+mod way;
 
 pub use changes::Changes;
 pub use get::Get;
 pub use put::Put;
 pub use source::Source;
 
-use crate::error::{Error, ErrorKind};
-use crate::output::last_lines;
+use super::Connection;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::host::Host;
 
 /// How many files of one transfer are on their way at once.
 const AT_ONCE: usize = 4;
+/// Ends what is said of a path that is a folder where a file is wanted.
+const IS_A_FOLDER: &str = " is a folder";
 
-/// Makes the error of a transfer out of that of its command: what the script or its tools said last is the cause.
-fn failed(what: String, error: &Error) -> Error {
-    let said = match (error.kind(), error.output()) {
-        (ErrorKind::Exit, Some(output)) => last_lines(&output.record.redactor.bytes(&output.record.stderr), 1),
-        _ => return error.clone(),
-    };
-    let said = said.trim();
-    let said = said.strip_prefix(script::SAYS).unwrap_or(said).to_owned();
-    let made = Error::new(ErrorKind::File, what).or_on(error.host());
-    let made = match error.location() {
-        Some(location) => made.at(location),
-        None => made,
-    };
-    let made = if said.ends_with("Permission denied") && !what_ran_as_root(error) {
-        made.hint("`.sudo()` does it as root")
-    } else {
-        made
-    };
-    made.caused_by(Said(said))
+/// Tells how many files were written; nothing of a plan, which was told already.
+fn tell(connection: &Connection, host: &Host, what: &str, files: Option<&[(String, bool)]>) {
+    if let Some(files) = files {
+        let changed = files.iter().filter(|(_, changed)| *changed).count();
+        connection.sink().event(&Event::Transferred { host, what, changed, files: files.len() });
+    }
 }
 
-fn what_ran_as_root(error: &Error) -> bool {
-    error.output().is_some_and(|output| output.command().contains("by sudo"))
+/// Runs what waits for a disk on a thread where it may.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(source) => Err(Error::new(ErrorKind::Internal, "reading a file panicked").caused_by(source)),
+    }
 }
 
 /// What a host said about a file.

@@ -6,7 +6,7 @@ mod terminal;
 use futures::future::{BoxFuture, FutureExt};
 use tokio_util::task::TaskTracker;
 
-use super::drive::{Message, Wire, carry, drain};
+use super::drive::{Message, Refused, Wire, carry, drain};
 use super::{Answer, Invocation, Program, Request, Running, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -86,7 +86,8 @@ fn spawn(host: &Host, invocation: Invocation) -> Result<Child> {
         Program::Line(line) => line,
         // As a server without it answers: what needs it has another way.
         Program::Subsystem(name) => {
-            return Err(Error::new(ErrorKind::Connect, format!("this machine has no subsystem `{name}`")).on(host));
+            let text = format!("this machine has no subsystem `{name}`");
+            return Err(Error::new(ErrorKind::Connect, text).on(host).caused_by(Refused));
         }
     };
     if let Some(pty) = invocation.pty {

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::source::Sum;
+use super::super::job::Attributes;
+use super::super::source::Sum;
 use crate::shell::{ShellLineError, quote, quote_path};
 
 /// Begins what a script says about itself.
-pub(super) const SAYS: &str = "fabrs: ";
+pub(in super::super) const SAYS: &str = "fabrs: ";
 /// What the script of `put` says when it wants the content.
 pub(super) const SEND: &str = "fabrs-send\n";
 /// What it says, with the path behind it, when the file is there; and when it was there already.
@@ -19,14 +20,6 @@ pub(super) const CONTENT: &str = "fabrs-content ";
 const SUM: &str = "sum() { { sha256sum || shasum -a 256 || openssl dgst -r -sha256; } 2>/dev/null | cut -c1-64; }\n";
 /// Says what is wrong and ends.
 const FAIL: &str = "fail() { printf 'fabrs: %s\\n' \"$*\" >&2; exit 1; }\n";
-
-/// How a file is to be on the host.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Attributes {
-    pub(super) mode: Option<u32>,
-    pub(super) owner: Option<String>,
-    pub(super) group: Option<String>,
-}
 
 /// Returns the script that takes a file on its standard input, unless the target has the same content.
 ///
@@ -46,7 +39,7 @@ pub(super) fn put(target: &str, name: &str, sum: &Sum, attributes: &Attributes) 
         quote_path(target)?,
         quote(name)?,
     );
-    let owner = attributes.owner_words()?;
+    let owner = owner_words(attributes)?;
     let mode = attributes.mode.map(|mode| format!("{mode:o}"));
     let keep_owner = "chown \"$(ls -ldn -- \"$o\" | awk '{ print $3 \":\" $4 }')\" f 2>/dev/null || :";
     let keep_mode = "\"$(stat -c %a -- \"$o\" 2>/dev/null || stat -f %Lp -- \"$o\")\"";
@@ -150,16 +143,14 @@ fn pattern(path: &str) -> Result<String, ShellLineError> {
     Ok(word)
 }
 
-impl Attributes {
-    /// Returns the owner and the group as `chown` takes them.
-    fn owner_words(&self) -> Result<Option<String>, ShellLineError> {
-        let (owner, group) = match (&self.owner, &self.group) {
-            (None, None) => return Ok(None),
-            (owner, group) => (owner.as_deref().unwrap_or_default(), group.as_ref()),
-        };
-        let group = group.map(|group| format!(":{group}")).unwrap_or_default();
-        Ok(Some(quote(&format!("{owner}{group}"))?.into_owned()))
-    }
+/// Returns the owner and the group as `chown` takes them.
+fn owner_words(attributes: &Attributes) -> Result<Option<String>, ShellLineError> {
+    let (owner, group) = match (&attributes.owner, &attributes.group) {
+        (None, None) => return Ok(None),
+        (owner, group) => (owner.as_deref().unwrap_or_default(), group.as_ref()),
+    };
+    let group = group.map(|group| format!(":{group}")).unwrap_or_default();
+    Ok(Some(quote(&format!("{owner}{group}"))?.into_owned()))
 }
 
 #[cfg(test)]

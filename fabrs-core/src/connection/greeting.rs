@@ -1,0 +1,94 @@
+//! Telling a host that gives no shell: by its silence, where a shell would greet.
+//!
+//! A host may run what it likes in the place of the line it is sent: a server for files alone, a program that says sorry.
+//! So the line begins with a greeting, and with the reading of a first line of input, which no server for files could take
+//! for a request: it ends at once rather than wait for one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use memchr::memmem;
+
+use super::watch::Watch;
+use crate::event::Stream;
+use crate::transport::{Answer, Stdin};
+
+/// The first line of input. An SFTP server takes its first four bytes for a length that no packet has (OpenSSH's looks at
+/// them when a fifth has come).
+const OPENING: &[u8] = b"fabrs\n";
+/// What a shell says.
+const HERE: &str = "fabrs-here\n";
+
+/// Hears whether a shell has greeted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Greeting {
+    heard: Arc<AtomicBool>,
+    /// The end of what came, since the greeting may come in pieces.
+    last: Vec<u8>,
+}
+
+impl Greeting {
+    /// Tells whether a shell has run the line, or has begun to.
+    pub(super) fn was_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Returns what came behind the greeting, without what the host prints at each login.
+    pub(super) fn behind(output: &[u8]) -> &[u8] {
+        let at = memmem::find(output, HERE.as_bytes()).map_or(0, |at| at + HERE.len());
+        output.get(at..).unwrap_or_default()
+    }
+}
+
+impl Watch for Greeting {
+    fn heard(&mut self, stream: Stream, bytes: &[u8], _: &mut Answer) {
+        if stream != Stream::Stdout || self.was_heard() {
+            return;
+        }
+        self.last.extend_from_slice(bytes);
+        let found = memmem::find(&self.last, HERE.as_bytes()).is_some();
+        self.heard.store(found, Ordering::Relaxed);
+        let excess = self.last.len().saturating_sub(HERE.len());
+        self.last.drain(..excess);
+    }
+}
+
+/// Returns a line with its input, such that a shell of the login greets before all else.
+pub(super) fn greeted(line: &str, stdin: Stdin) -> (Arc<str>, Stdin) {
+    let greet = format!("printf '{}'; {line}", HERE.escape_default());
+    match stdin {
+        Stdin::Answers(first) => {
+            let first: Bytes = [OPENING, &first[..]].concat().into();
+            (format!("read -r fabrs; {greet}").into(), Stdin::Answers(first))
+        }
+        // The others end, and the end of file ends who waits for more.
+        ending => (greet.into(), ending),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_greeting_is_heard_also_in_pieces_and_nothing_else_is_one() {
+        let hear = |pieces: &[&str]| {
+            let mut greeting = Greeting::default();
+            for piece in pieces {
+                greeting.heard(Stream::Stdout, piece.as_bytes(), &mut Answer::default());
+            }
+            greeting.was_heard()
+        };
+        assert!(hear(&["Welcome!\nfabrs-", "here", "\nmore"]));
+        assert!(!hear(&["This account is not available.\n"]));
+        // What only repeats the line it was sent is no shell.
+        assert!(!hear(&[&greeted("ls", Stdin::Empty).0]));
+    }
+
+    #[test]
+    fn what_a_login_prints_is_not_the_answer() {
+        assert_eq!(Greeting::behind(b"Welcome!\nfabrs-here\na\0b\0"), b"a\0b\0");
+        assert_eq!(Greeting::behind(b"a\0b\0"), b"a\0b\0");
+    }
+}

@@ -1,0 +1,106 @@
+//! Files by scripts: one command a file, wherever the host gives a POSIX shell.
+//!
+//! A script looks at what is there first, and takes or gives the content only where it differs. It works under sudo and on
+//! this machine as it does on a host, and is ended as every command is.
+
+mod fetch;
+mod get;
+mod put;
+mod text;
+
+pub(super) use get::{get, list};
+pub(super) use put::{folders, put};
+
+use super::super::greeting::Greeting;
+use super::super::{Command, Hide};
+use super::Said;
+use super::job::Place;
+use crate::error::{Error, ErrorKind, Result};
+use crate::output::{Output, last_lines};
+use crate::shell::{ShellLine, ShellLineError};
+use crate::transport::{Effect, Refused};
+
+/// Why a script has not done its work.
+#[derive(Debug)]
+pub(super) enum Undone {
+    /// The host gives no shell to run it, and this is what it did instead.
+    NoShell(Error),
+    /// It failed.
+    Failed(Error),
+}
+
+impl From<Error> for Undone {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// One script for one host.
+struct Script<'a> {
+    place: &'a Place,
+    effect: Effect,
+    /// Says in words what it does.
+    what: &'a str,
+}
+
+impl Script<'_> {
+    /// Makes the command of it; `path` is what the line is about.
+    fn command(&self, line: Result<String, ShellLineError>, path: &str) -> Result<Command> {
+        let line = line.map_err(|source| {
+            self.place.error(Error::new(ErrorKind::Usage, format!("`{path}` can't be sent")).caused_by(source))
+        })?;
+        let connection = self.place.connection.only_placed();
+        let command = connection.command(ShellLine::raw(line), self.effect, self.place.location);
+        let command = command.called(self.what).hide(Hide::Both);
+        Ok(if self.place.elevated { command.sudo() } else { command })
+    }
+
+    /// Runs it, and tells a host that gives no shell from a script that failed.
+    async fn run(&self, command: Command) -> Result<Output, Undone> {
+        let greeting = Greeting::default();
+        let result = command.greeted(&greeting).await;
+        match result {
+            Ok(output) if greeting.was_heard() || output.is_planned() => Ok(output),
+            Ok(output) => Err(Undone::NoShell(self.no_shell(Some(&output)))),
+            Err(error) if greeting.was_heard() || !may_be_no_shell(&error) => Err(Undone::Failed(self.failed(&error))),
+            Err(error) if Refused::caused(&error) => {
+                Err(Undone::NoShell(self.place.could_not(self.what).caused_by(Said(error.doing().to_owned()))))
+            }
+            Err(error) => Err(Undone::NoShell(self.no_shell(error.output()))),
+        }
+    }
+
+    /// Makes the error of a host that ran something else in the place of the script: what that said last is the cause.
+    fn no_shell(&self, output: Option<&Output>) -> Error {
+        let last = |output: &Output, bytes: &[u8]| {
+            let said = last_lines(&output.record.redactor.bytes(bytes), 1).trim().to_owned();
+            (!said.is_empty()).then_some(said)
+        };
+        let said = output
+            .and_then(|output| last(output, &output.record.stderr).or_else(|| last(output, &output.record.stdout)));
+        let said = said.unwrap_or_else(|| "the host gives no shell".to_owned());
+        self.place.could_not(self.what).caused_by(Said(said))
+    }
+
+    /// Makes the error of a script that failed: what it or its tools said last is the cause.
+    fn failed(&self, error: &Error) -> Error {
+        let said = match (error.kind(), error.output()) {
+            (ErrorKind::Exit, Some(output)) => last_lines(&output.record.redactor.bytes(&output.record.stderr), 1),
+            _ => return error.clone(),
+        };
+        let said = said.trim();
+        let said = said.strip_prefix(text::SAYS).unwrap_or(said).to_owned();
+        let made = self.place.could_not(self.what);
+        let made = if said.ends_with("Permission denied") && !self.place.elevated {
+            made.hint("`.sudo()` does it as root")
+        } else {
+            made
+        };
+        made.caused_by(Said(said))
+    }
+}
+
+/// Tells whether a command may have failed because it never reached a shell.
+fn may_be_no_shell(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Exit | ErrorKind::Sudo) || Refused::caused(error)
+}

@@ -1,0 +1,64 @@
+//! Getting a file by SFTP.
+
+use data_encoding::HEXLOWER;
+use futures::stream::TryStreamExt;
+use sha2::{Digest, Sha256};
+
+use super::super::IS_A_FOLDER;
+use super::super::arrival::Arrival;
+use super::super::source::Sum;
+use super::content;
+use super::fault::Fault;
+use super::session::Session;
+use super::target::Kind;
+use crate::error::Result;
+
+/// The bits of a mode that can be changed.
+const MODE: u32 = 0o7777;
+
+/// Lets one file arrive, and tells whether it has: one that is the same as that which is `known` here has to come to be
+/// compared, and is given up.
+pub(in super::super) async fn get(
+    session: &Session,
+    path: &str,
+    known: Option<&Sum>,
+    arrival: &Arrival,
+    what: &str,
+) -> Result<bool> {
+    let got = try_get(session, path, known, arrival).await;
+    got.map_err(|fault| {
+        arrival.give_up();
+        fault.into_error(&session.place, what)
+    })
+}
+
+async fn try_get(session: &Session, path: &str, known: Option<&Sum>, arrival: &Arrival) -> Result<bool, Fault> {
+    let shown = session.expanded(path).await?;
+    let path = session.path(&shown);
+    // Looked at first: a pipe would keep the server waiting for who writes to it.
+    let there = session.stat(&path).await?.ok_or_else(|| Fault::said(format!("there is no file {shown}")))?;
+    match Kind::of(&there) {
+        Kind::Regular => {}
+        Kind::Folder => return Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
+        Kind::Symlink | Kind::Other => return Err(Fault::said(format!("{shown} is no file that can be sent"))),
+    }
+    let size = there.size.unwrap_or_default();
+    let handle = content::open(session, &path).await?;
+    arrival.begin(there.permissions.map(|mode| mode & MODE), size)?;
+    let mut hash = Sha256::new();
+    let is_compared = known.is_some_and(|known| known.size == size);
+    // Written while others come, as the spool of a slow terminal is: what waits for the disk is in the system's memory.
+    let taken = content::read(session, &handle, size).try_for_each(|chunk| {
+        if is_compared {
+            hash.update(&chunk);
+        }
+        std::future::ready(arrival.write(&chunk).map_err(Fault::from))
+    });
+    taken.await?;
+    session.ask(session.raw().close(handle)).await?;
+    if is_compared && known.is_some_and(|known| known.sha256 == HEXLOWER.encode(&hash.finalize())) {
+        arrival.give_up();
+        return Ok(false);
+    }
+    Ok(true)
+}

@@ -1,0 +1,162 @@
+//! Listing by SFTP what a path means: a file, all in a folder, or all that match a pattern.
+
+use glob::{MatchOptions, Pattern};
+
+use super::fault::Fault;
+use super::path::join;
+use super::session::Session;
+use super::target::Kind;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How names match in a shell.
+const AS_IN_A_SHELL: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
+/// Lists the files that a path means: each with what it is listed below, where it is in a folder, and its path below that.
+pub(in super::super) async fn list(session: &Session, path: &str, what: &str) -> Result<Vec<(String, String)>> {
+    try_list(session, path).await.map_err(|fault| fault.into_error(&session.place, what))
+}
+
+async fn try_list(session: &Session, path: &str) -> Result<Vec<(String, String)>, Fault> {
+    let shown = session.expanded(path).await?;
+    let mut matches = matches(session, &shown).await?;
+    if matches.is_empty() {
+        // As in a shell, a pattern that nothing matches is a name.
+        matches.push(shown);
+    }
+    let mut files = Vec::new();
+    let mut found = false;
+    for path in matches {
+        let Some(there) = session.stat(&session.path(&path)).await? else { continue };
+        found = true;
+        if Kind::of(&there) == Kind::Folder {
+            files.extend(folder(session, &path).await?.into_iter().map(|below| (path.clone(), below)));
+        } else {
+            files.push((String::new(), path));
+        }
+    }
+    if found { Ok(files) } else { Err(Fault::said(format!("there is no file {path}"))) }
+}
+
+/// Returns the paths that match a pattern, name by name.
+async fn matches(session: &Session, pattern: &str) -> Result<Vec<String>, Fault> {
+    let (root, rest) = match pattern.strip_prefix('/') {
+        Some(rest) => ("/", rest),
+        None => ("", pattern),
+    };
+    let mut found = vec![root.to_owned()];
+    for part in rest.split('/') {
+        let pattern = pattern_of(part);
+        let mut next = Vec::new();
+        for folder in found {
+            match &pattern {
+                None => next.push(join(&folder, part)),
+                Some(pattern) => next.extend(in_folder(session, &folder, pattern).await?),
+            }
+        }
+        found = next;
+    }
+    Ok(found)
+}
+
+/// Returns a name as a pattern, where it is one.
+fn pattern_of(name: &str) -> Option<Pattern> {
+    if !name.contains(['*', '?', '[']) {
+        return None;
+    }
+    // To a shell two stars are one; the crate has another meaning for them.
+    let mut pattern = String::new();
+    for c in name.chars().filter(|c| *c != '\0') {
+        if c != '*' || !pattern.ends_with('*') {
+            pattern.push(c);
+        }
+    }
+    Pattern::new(&pattern).ok()
+}
+
+async fn in_folder(session: &Session, folder: &str, pattern: &Pattern) -> Result<Vec<String>, Fault> {
+    let names = match names(session, &session.path(folder)).await {
+        Ok(names) => names,
+        // What is no folder, or can't be read, has nothing that matches.
+        Err(Fault::Refused(_)) => return Ok(Vec::new()),
+        Err(fault) => return Err(fault),
+    };
+    let names = names.into_iter().map(|(name, _)| name);
+    Ok(names.filter(|name| pattern.matches_with(name, AS_IN_A_SHELL)).map(|name| join(folder, &name)).collect())
+}
+
+/// Returns all regular files in a folder and in those below it, by their paths in it; symlinks are followed.
+async fn folder(session: &Session, root: &str) -> Result<Vec<String>, Fault> {
+    let mut files = Vec::new();
+    let mut folders = vec![(String::new(), Vec::new())];
+    while let Some((below, above)) = folders.pop() {
+        let path = session.path(&if below.is_empty() { root.to_owned() } else { join(root, &below) });
+        let real = session.ask(session.raw().realpath(path.as_str())).await?;
+        let real = real.files.into_iter().next().map(|file| file.filename).unwrap_or_default();
+        if above.contains(&real) {
+            // It would have no end.
+            return Err(Fault::said(format!("{path} leads to a folder that it is in")));
+        }
+        let above = [above, vec![real]].concat();
+        for (name, kind) in names(session, &path).await? {
+            let name = name_of(session, &path, name)?;
+            let (below, path) = (join(&below, &name), join(&path, &name));
+            let kind = match kind {
+                Some(kind @ (Kind::Folder | Kind::Regular | Kind::Other)) => Some(kind),
+                Some(Kind::Symlink) | None => session.stat(&path).await?.map(|there| Kind::of(&there)),
+            };
+            match kind {
+                Some(Kind::Folder) => folders.push((below, above.clone())),
+                Some(Kind::Regular) => files.push(below),
+                // A symlink that leads nowhere, and what is no file.
+                _ => {}
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Returns the names in a folder, in their order, and of what kind they are where the server says so.
+async fn names(session: &Session, path: &str) -> Result<Vec<(String, Option<Kind>)>, Fault> {
+    let handle = session.ask(session.raw().opendir(path)).await?.handle;
+    let mut names = Vec::new();
+    loop {
+        match session.ask(session.raw().readdir(handle.as_str())).await {
+            Ok(some) => names.extend(some.files.into_iter().map(|file| {
+                let kind = file.attrs.permissions.map(|_| Kind::of(&file.attrs));
+                (file.filename, kind)
+            })),
+            Err(fault) if fault.is_end() => break,
+            Err(fault) => return Err(fault),
+        }
+    }
+    session.ask(session.raw().close(handle)).await?;
+    names.retain(|(name, _)| name != "." && name != "..");
+    names.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(names)
+}
+
+/// Returns a name, unless it came out of bytes that are none.
+fn name_of(session: &Session, folder: &str, name: String) -> Result<String, Fault> {
+    if name.contains(char::REPLACEMENT_CHARACTER) {
+        let text = format!("a file in `{folder}` has a name that is not UTF-8");
+        return Err(session.place.error(Error::new(ErrorKind::File, text)).into());
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_matches_as_in_a_shell() {
+        let is_match = |pattern: &str, name: &str| {
+            pattern_of(pattern).is_some_and(|pattern| pattern.matches_with(name, AS_IN_A_SHELL))
+        };
+        assert!(is_match("*.log", "a.log") && is_match("a**g", "a.log") && is_match("[ab]?", "b1"));
+        assert!(!is_match("*.log", ".hidden.log") && !is_match("[!a]*", "abc"));
+        assert!(pattern_of("plain").is_none() && pattern_of("[").is_none());
+    }
+}

@@ -1,0 +1,20 @@
+//! Files by SFTP (draft-ietf-secsh-filexfer-02), for hosts that give no shell.
+//!
+//! One session carries all files of a transfer. What a script finds out on the host takes round trips here: so questions
+//! are asked side by side, and reads and writes are on their way many at a time.
+
+mod content;
+mod fault;
+mod get;
+mod list;
+mod path;
+mod put;
+mod session;
+mod stream;
+mod target;
+mod temporary;
+
+pub(super) use get::get;
+pub(super) use list::list;
+pub(super) use put::{folders, put};
+pub(super) use session::{Opened, Session};

@@ -1,0 +1,203 @@
+//! Putting a file by SFTP.
+
+use std::sync::Arc;
+
+use russh_sftp::protocol::FileAttributes;
+use tokio::sync::mpsc;
+
+use super::super::blocking;
+use super::super::job::{Attributes, Job};
+use super::content;
+use super::fault::Fault;
+use super::path::parent;
+use super::session::Session;
+use super::target::{Kind, Target};
+use super::temporary::Temporary;
+use crate::error::Result;
+
+/// The bits of a mode that can be changed.
+const MODE: u32 = 0o7777;
+/// The mode of a file and of a folder that were not there, of which nothing is said.
+const NEW_FILE: u32 = 0o644;
+const NEW_FOLDER: u32 = 0o755;
+/// How many pieces of a file may wait for the network.
+const WAITING: usize = 4;
+
+/// Puts one file, and returns its path with whether it was written.
+pub(in super::super) async fn put(session: &Arc<Session>, job: &Job) -> Result<(String, bool)> {
+    try_put(session, job).await.map_err(|fault| fault.into_error(&session.place, &job.what))
+}
+
+/// Makes folders, with all above them.
+pub(in super::super) async fn folders(session: &Session, folders: &[String], what: &str) -> Result<()> {
+    for folder in folders {
+        let made = make_folder(session, folder).await;
+        made.map_err(|fault| fault.into_error(&session.place, what))?;
+    }
+    Ok(())
+}
+
+async fn try_put(session: &Arc<Session>, job: &Job) -> Result<(String, bool), Fault> {
+    let ids = Ids::of(&job.attributes)?;
+    let target = session.target(&job.target, &job.item.name).await?;
+    if let Some(old) = &target.old
+        && old.size == Some(job.sum.size)
+        && Kind::of(old) == Kind::Regular
+        && is_same(session, &target, job).await?
+    {
+        let changed = change(session, &target.path, old, ids, job.attributes.mode).await?;
+        return Ok((target.shown, changed));
+    }
+    if target.old.is_some() && !session.replaces {
+        return Err(Fault::said("the SFTP server can't replace a file in one step"));
+    }
+    let mut temporary = Temporary::create(session, parent(&target.path)).await?;
+    match fill(session, &mut temporary, job, &target, ids).await {
+        Ok(()) => temporary.land(&target.path).await?,
+        Err(fault) => {
+            let fault = explained(session, fault, &target, job.sum.size).await;
+            temporary.discard().await;
+            return Err(fault);
+        }
+    }
+    Ok((target.shown, true))
+}
+
+/// Tells whether what is there is the content; what can't be read is another.
+async fn is_same(session: &Session, target: &Target, job: &Job) -> Result<bool, Fault> {
+    match content::is(session, &target.path, &job.sum).await {
+        Err(Fault::Refused(_)) => Ok(false),
+        result => result,
+    }
+}
+
+/// Gives a file the owner and the mode that it is to have, and tells whether it had others.
+async fn change(
+    session: &Session,
+    path: &str,
+    old: &FileAttributes,
+    ids: Ids,
+    mode: Option<u32>,
+) -> Result<bool, Fault> {
+    let owner = ids.over(old).filter(|owner| (owner.uid, owner.gid) != (old.uid, old.gid));
+    let mode = mode.filter(|mode| old.permissions.map(|old| old & MODE) != Some(*mode));
+    let mode = mode.map(|mode| FileAttributes { permissions: Some(mode), ..FileAttributes::empty() });
+    let mut changed = false;
+    // A change of the owner takes bits of the mode away.
+    for wanted in [owner, mode].into_iter().flatten() {
+        session.ask(session.raw().setstat(path, wanted)).await?;
+        changed = true;
+    }
+    Ok(changed)
+}
+
+/// Writes the content into a temporary file and makes that what the target is to be.
+async fn fill(session: &Session, temporary: &mut Temporary, job: &Job, target: &Target, ids: Ids) -> Result<(), Fault> {
+    let (sender, pieces) = mpsc::channel(WAITING);
+    let (source, sum) = (job.item.content.clone(), job.sum.clone());
+    let sent = blocking(move || source.send(&sum, &sender));
+    let handle = temporary.handle();
+    let (written, sent) = tokio::join!(content::write(session, handle, pieces), sent);
+    let written = written?;
+    // That it is too short says less than why.
+    sent?;
+    let there = session.ask(session.raw().fstat(handle)).await?.attrs;
+    if written != job.sum.size || there.size.is_some_and(|size| size != written) {
+        return Err(Fault::said("not all of it arrived"));
+    }
+    set_owner(session, handle, &there, target.old.as_ref(), ids).await?;
+    let kept = target.old.as_ref().and_then(|old| old.permissions);
+    let mode = job.attributes.mode.or(kept).unwrap_or(NEW_FILE) & MODE;
+    let mode = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
+    // Last: until here nobody else may read it.
+    session.ask(session.raw().fsetstat(handle, mode)).await?;
+    temporary.close().await
+}
+
+/// Gives a new file its owner: who was asked for, or who had what it replaces, as far as that may be given away.
+async fn set_owner(
+    session: &Session,
+    handle: &str,
+    new: &FileAttributes,
+    old: Option<&FileAttributes>,
+    ids: Ids,
+) -> Result<(), Fault> {
+    let is_asked_for = ids.are_given();
+    let wanted = if is_asked_for { ids.over(new) } else { old.and_then(|old| Ids::default().over(old)) };
+    let Some(wanted) = wanted.filter(|wanted| (wanted.uid, wanted.gid) != (new.uid, new.gid)) else { return Ok(()) };
+    match session.ask(session.raw().fsetstat(handle, wanted)).await {
+        Err(Fault::Refused(_)) if !is_asked_for => Ok(()),
+        result => result.map(drop),
+    }
+}
+
+/// Says that there is no room where a server that gives no reason has none.
+async fn explained(session: &Session, fault: Fault, target: &Target, size: u64) -> Fault {
+    if !fault.is_unexplained() || !session.tells_room {
+        return fault;
+    }
+    match session.ask(session.raw().statvfs(parent(&target.path))).await {
+        Ok(room) if room.blocks_avail.saturating_mul(room.fragment_size) < size => {
+            Fault::said("No space left on device")
+        }
+        _ => fault,
+    }
+}
+
+async fn make_folder(session: &Session, folder: &str) -> Result<(), Fault> {
+    let mut missing = Vec::new();
+    let folder = session.path(folder);
+    let mut above = folder.as_str();
+    loop {
+        match session.stat(above).await? {
+            Some(there) if Kind::of(&there) == Kind::Folder => break,
+            Some(_) => return Err(Fault::said(format!("{above} is no folder"))),
+            None => missing.push(above),
+        }
+        if above == parent(above) {
+            break;
+        }
+        above = parent(above);
+    }
+    for path in missing.into_iter().rev() {
+        let attributes = FileAttributes { permissions: Some(NEW_FOLDER), ..FileAttributes::empty() };
+        let made = session.ask(session.raw().mkdir(path, attributes)).await;
+        if let Err(fault) = made
+            // Another may have made it meanwhile.
+            && session.stat(path).await?.is_none()
+        {
+            return Err(fault);
+        }
+    }
+    Ok(())
+}
+
+/// Who a file is to be given to: by number, since a server knows no names.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ids {
+    user: Option<u32>,
+    group: Option<u32>,
+}
+
+impl Ids {
+    fn of(attributes: &Attributes) -> Result<Self, Fault> {
+        let id = |name: &Option<String>| match name.as_deref().map(|name| (name, name.parse())) {
+            None => Ok(None),
+            Some((_, Ok(id))) => Ok(Some(id)),
+            Some((name, Err(_))) => {
+                Err(Fault::said(format!("users and groups have no names over SFTP: give the number of `{name}`")))
+            }
+        };
+        Ok(Self { user: id(&attributes.owner)?, group: id(&attributes.group)? })
+    }
+
+    fn are_given(self) -> bool {
+        self.user.is_some() || self.group.is_some()
+    }
+
+    /// Returns both numbers, with those of a file where one is not given: a server takes only both.
+    fn over(self, file: &FileAttributes) -> Option<FileAttributes> {
+        let (user, group) = (self.user.or(file.uid)?, self.group.or(file.gid)?);
+        Some(FileAttributes { uid: Some(user), gid: Some(group), ..FileAttributes::empty() })
+    }
+}

@@ -1,0 +1,210 @@
+//! One SFTP session: opened over the door that every command goes through, and closed with the last who uses it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use russh_sftp::client::error::Error as SftpError;
+use russh_sftp::client::{Config, RawSftpSession};
+use russh_sftp::protocol::{Packet, StatusCode};
+use tokio::time::timeout;
+
+use super::super::super::Target;
+use super::super::super::command::bound;
+use super::super::Said;
+use super::super::job::Place;
+use super::fault::Fault;
+use super::stream::{Channel, Incoming, Receiver};
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::output::Signal;
+use crate::transport::{Effect, How, Invocation, Level, Program, Refused, Request, RunStop, Running, Signals, Stdin};
+
+/// The rename that replaces what is there, in one step.
+const POSIX_RENAME: &str = "posix-rename@openssh.com";
+/// The question for the room that is left.
+const STATVFS: &str = "statvfs@openssh.com";
+/// How long a server may take to end when its input has.
+const END_WAIT: Duration = Duration::from_secs(5);
+
+/// What came of opening a session.
+pub(in super::super) enum Opened {
+    Session(Arc<Session>),
+    /// It was for a change, and changes are only planned.
+    Planned,
+}
+
+/// A session with a host's SFTP server.
+pub(in super::super) struct Session {
+    raw: RawSftpSession,
+    pub(super) place: Place,
+    client: Client,
+    incoming: Incoming,
+    /// Kept so that the server is not ended before its input is.
+    running: Option<Running>,
+    /// Whether a rename can replace.
+    pub(super) replaces: bool,
+    /// Whether the room that is left can be asked for.
+    pub(super) tells_room: bool,
+}
+
+impl Session {
+    /// Opens one for the work that `what` says.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::File`] where the host gives no SFTP, and as any command.
+    pub(in super::super) async fn open(place: &Place, effect: Effect, what: &str) -> Result<Opened> {
+        let (host, client) = bound(&place.connection, place.location)?;
+        let Target::Host { transport, .. } = &place.connection.target else {
+            return Err(Error::new(ErrorKind::Internal, "a host without a transport").on(host));
+        };
+        let shown: Arc<str> = place.connection.redactor().text(&format!("{what} by SFTP")).into();
+        let sink = place.connection.sink();
+        let echo = client.defaults().echo;
+        let number = client.next_number();
+        sink.event(&Event::CommandStarted { number, host, command: &shown, echo });
+        let Channel { stream, pieces, incoming } = Channel::new();
+        let (program, stdin) = (Program::Subsystem("sftp"), Stdin::Pieces(pieces));
+        let last_signal = Signal::new("KILL");
+        let (heard, called) = (incoming.clone(), Arc::clone(&shown));
+        let receiver = Receiver { incoming: heard, number, host: host.clone(), shown: called, sink };
+        let running = transport.start(Request {
+            host: host.clone(),
+            invocation: Invocation { program, shown, pty: None, stdin, last_signal },
+            effect,
+            // Who has a limit, or is stopped, still has to clean up by this session.
+            timeout: None,
+            stop: RunStop::default(),
+            ahead: client.defaults().ahead,
+            signals: Signals::default(),
+            receiver: Box::new(receiver),
+        });
+        // Whether the server is still there is for the connection to find out; a slow link is no failure.
+        let config = Config { request_timeout_secs: u64::MAX, ..Config::default() };
+        let raw = RawSftpSession::new_with_config(stream, config);
+        let session = Self {
+            raw,
+            place: place.clone(),
+            client: client.clone(),
+            incoming,
+            running: Some(running),
+            replaces: false,
+            tells_room: false,
+        };
+        session.begin(what).await
+    }
+
+    /// Says hello to the server, and takes down what it can do beyond the draft.
+    async fn begin(mut self, what: &str) -> Result<Opened> {
+        let fault = match self.ask(self.raw.init()).await {
+            Ok(version) => {
+                self.replaces = version.extensions.contains_key(POSIX_RENAME);
+                self.tells_room = version.extensions.contains_key(STATVFS);
+                self.place.connection.used.store(true, Ordering::Relaxed);
+                return Ok(Opened::Session(Arc::new(self)));
+            }
+            Err(fault) => fault,
+        };
+        match fault {
+            Fault::Failed(error) if error.kind() == ErrorKind::NotRun => Ok(Opened::Planned),
+            fault => Err(fault.into_error(&self.place, what)),
+        }
+    }
+
+    /// Returns what takes requests.
+    pub(super) fn raw(&self) -> &RawSftpSession {
+        &self.raw
+    }
+
+    /// Returns whose tasks clean up.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Awaits the answer to a request, or the end of the session.
+    pub(super) async fn ask<T>(
+        &self,
+        request: impl Future<Output = std::result::Result<T, SftpError>>,
+    ) -> std::result::Result<T, Fault> {
+        let answer = tokio::select! {
+            biased;
+            answer = request => answer,
+            // Nobody tells who asks after the end.
+            _ = self.incoming.ended() => return Err(Fault::Failed(self.ended().await)),
+        };
+        match answer {
+            Ok(answer) => Ok(answer),
+            Err(SftpError::Status(status)) => Err(Fault::Refused(status)),
+            // Nothing else is an answer: what came was no packet, or the stream has ended.
+            Err(_) => Err(Fault::Failed(self.ended().await)),
+        }
+    }
+
+    /// Replaces a file by another in one step.
+    pub(super) async fn replace(&self, from: &str, to: &str) -> std::result::Result<(), Fault> {
+        let data = words(&[from, to]);
+        match self.ask(self.raw.extended(POSIX_RENAME, data)).await? {
+            Packet::Status(status) if status.status_code == StatusCode::Ok => Ok(()),
+            Packet::Status(status) => Err(Fault::Refused(status)),
+            _ => Err(Fault::said("the SFTP server answered what was not asked")),
+        }
+    }
+
+    /// Makes the error of a session that has ended, or that speaks something else, whose end is then waited for.
+    async fn ended(&self) -> Error {
+        // Its input ends, and so should it.
+        let _is_closed = self.raw.close_session();
+        let host = self.place.connection.host();
+        let how = timeout(END_WAIT, self.incoming.ended()).await.ok().flatten();
+        let error = match how {
+            Some(How::Failed(error)) if Refused::caused(&error) => {
+                Error::new(ErrorKind::File, "the host gives no SFTP")
+            }
+            Some(How::Failed(error) | How::Cut(_, error)) => error,
+            Some(How::Planned) => Error::new(ErrorKind::NotRun, "SFTP was only planned"),
+            Some(How::Stopped { .. }) => Error::new(ErrorKind::Cancelled, "the SFTP session was stopped"),
+            Some(How::Exited(status)) => {
+                let text = format!("the SFTP server ended with {status}");
+                Error::new(ErrorKind::File, "the SFTP session ended").caused_by(Said(text))
+            }
+            Some(How::TimedOut { .. }) | None => Error::new(ErrorKind::File, "what the host says is no SFTP"),
+        };
+        error.or_on(host)
+    }
+}
+
+/// Returns texts as SFTP writes them: each behind its length.
+fn words(words: &[&str]) -> Vec<u8> {
+    let mut data = Vec::new();
+    for word in words {
+        data.extend_from_slice(&u32::try_from(word.len()).unwrap_or(u32::MAX).to_be_bytes());
+        data.extend_from_slice(word.as_bytes());
+    }
+    data
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Session {
+    /// Ends the server's input, and has the client await its end: ended by a signal, it would not say that all is well.
+    fn drop(&mut self) {
+        let _is_closed = self.raw.close_session();
+        if let (Some(running), Ok(runtime)) = (self.running.take(), tokio::runtime::Handle::try_current()) {
+            let kill = self.client.stop().clone();
+            let awaited = async move {
+                tokio::select! {
+                    _ = kill.above(Level::Stop) => {}
+                    _ = timeout(END_WAIT, running) => {}
+                }
+            };
+            self.client.tasks().spawn_on(awaited, &runtime);
+        }
+    }
+}
