@@ -23,6 +23,8 @@ pub enum Account {
     Plain,
     /// Like [`Account::Plain`], with `/bin/dash` as its login shell.
     Dash,
+    /// Like [`Account::Plain`], but without a shell: its login shell says no and ends.
+    NoShell,
     /// May do all under sudo after its password, which is asked for each time.
     Sudo,
     /// May do all under sudo without a password.
@@ -49,6 +51,7 @@ impl Account {
         match self {
             Self::Plain => "fabrs-test",
             Self::Dash => "fabrs-dash",
+            Self::NoShell => "fabrs-no-shell",
             Self::Sudo => "fabrs-sudo",
             Self::SudoFree => "fabrs-sudo-free",
             Self::SudoPty => "fabrs-sudo-pty",
@@ -62,13 +65,17 @@ impl Account {
     }
 
     fn shell(self) -> &'static str {
-        if self == Self::Dash { "/bin/dash" } else { "/bin/bash" }
+        match self {
+            Self::Dash => "/bin/dash",
+            Self::NoShell => "/usr/sbin/nologin",
+            _ => "/bin/bash",
+        }
     }
 
     /// Returns what it may do, and what else its `Defaults` say.
     fn sudoers(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Plain | Self::Dash | Self::Root => None,
+            Self::Plain | Self::Dash | Self::NoShell | Self::Root => None,
             // A ticket would make the second test that asks find no prompt.
             Self::Sudo | Self::SudoExpired => Some(("ALL=(ALL:ALL) ALL", "timestamp_timeout=0")),
             Self::SudoFree => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "!use_pty")),

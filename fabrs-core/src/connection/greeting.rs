@@ -12,11 +12,8 @@ use memchr::memmem;
 
 use super::watch::Watch;
 use crate::event::Stream;
-use crate::transport::{Answer, Stdin};
+use crate::transport::{Answer, OPENING, Stdin};
 
-/// The first line of input. An SFTP server takes its first four bytes for a length that no packet has (OpenSSH's looks at
-/// them when a fifth has come).
-const OPENING: &[u8] = b"fabrs\n";
 /// What a shell says.
 const HERE: &str = "fabrs-here\n";
 
@@ -59,7 +56,7 @@ pub(super) fn greeted(line: &str, stdin: Stdin) -> (Arc<str>, Stdin) {
     let greet = format!("printf '{}'; {line}", HERE.escape_default());
     match stdin {
         Stdin::Answers(first) => {
-            let first: Bytes = [OPENING, &first[..]].concat().into();
+            let first: Bytes = [OPENING.as_bytes(), &first[..]].concat().into();
             (format!("read -r fabrs; {greet}").into(), Stdin::Answers(first))
         }
         // The others end, and the end of file ends who waits for more.

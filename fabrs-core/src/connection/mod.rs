@@ -258,6 +258,9 @@ impl Connection {
     /// it is renamed. What is replaced keeps its mode, and its owner where that can be kept. A content that is there
     /// already is not sent; [`Changes`] says which were written.
     ///
+    /// Where the host gives no shell they go by SFTP: then there is no sudo, an owner is a number, and what has the same
+    /// size is read to be compared.
+    ///
     /// # Errors
     ///
     /// When awaited: [`File`](crate::ErrorKind::File) where the host can't take it, with its reason;
@@ -274,7 +277,8 @@ impl Connection {
     /// name in it. Folders are made where they are not there.
     ///
     /// Each file lands whole or not at all, with the mode it has on the host; whatever fails, an old file is as it was. A
-    /// content that is here already is not sent. In a dry run files are fetched, since nothing changes on the host.
+    /// content that is here already is not sent, unless the host gives no shell: by SFTP it comes to be compared, and what
+    /// is here is not touched. In a dry run files are fetched, since nothing changes on the host.
     ///
     /// # Errors
     ///

@@ -37,6 +37,10 @@ pub use running::{End, How, Running};
 pub use signals::Signals;
 pub use stop::{Level, RunStop};
 
+/// What the input of a shell of ours begins with, which every other reader is to choke on rather than wait for more: an
+/// SFTP server takes its first four bytes for a length that no packet has (OpenSSH's when a fifth has come).
+pub(crate) const OPENING: &str = "fabrs\n";
+
 /// Runs commands on one host.
 pub trait Transport: Send + Sync + fmt::Debug {
     /// Starts a command and returns at once; a connection is opened where there is none.

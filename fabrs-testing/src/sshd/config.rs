@@ -44,10 +44,13 @@ pub(super) fn sshd_config(settings: &Builder, dir: &Path, port: u16, host_keys: 
         ("PrintMotd", "no"),
         ("SetEnv", &set_env),
         ("StrictModes", "no"),
-        ("Subsystem", "sftp internal-sftp"),
         ("UsePAM", "no"),
     ] {
         line(&mut text, keyword, value);
+    }
+    // Of this one it obeys no first line, but refuses a second.
+    if !settings.options.iter().any(|(keyword, _)| keyword.eq_ignore_ascii_case("Subsystem")) {
+        line(&mut text, "Subsystem", "sftp internal-sftp");
     }
     if knows_penalties() {
         // COMPAT(openssh 9.8): after a refused login it would not talk to loopback for a while.

@@ -32,7 +32,11 @@ impl Feed {
     pub(super) fn new(write: Arc<ChannelWriteHalf<Msg>>, stdin: Stdin, pty: bool, ending: Ending) -> Self {
         // The watcher takes the end of file for the end of the connection.
         let inlet = (ending != Ending::Watcher).then(|| Inlet::new(stdin));
-        Self { write, inlet, writing: None, pty, ending, in_a_line: false }
+        let writing = ending.opening().map(|opening| {
+            let write = Arc::clone(&write);
+            async move { drop(write.data_bytes(opening).await) }.boxed()
+        });
+        Self { write, inlet, writing, pty, ending, in_a_line: false }
     }
 
     pub(super) fn answer(&mut self, answer: Answer) {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::output::Signal;
-use crate::transport::{Invocation, Program, Stdin};
+use crate::transport::{Invocation, OPENING, Program, Stdin};
 
 /// What a terminal takes for an interrupt and for a quit (`stty intr`, `stty quit`), unless a program has changed it.
 const INTERRUPT: &[u8] = &[3];
@@ -52,12 +52,17 @@ impl Ending {
             Self::Signal | Self::Key | Self::Input => command.into(),
             Self::Watcher => format!(
                 "exec 3<&0; {{ {command}\n}} </dev/null 3<&- & p=$!; \
-                 {{ trap '' TERM; while read -r s; do [ \"$s\" = KILL ] && kill -KILL 0; kill -TERM 0; done; \
+                 {{ trap '' TERM; while read -r s; do case $s in fabrs) ;; KILL) kill -KILL 0 ;; *) kill -TERM 0 ;; esac; done; \
                  kill -TERM 0; sleep 1; kill -KILL 0; }} <&3 >/dev/null 2>&1 & w=$!; \
                  exec 3<&-; wait $p; s=$?; kill -KILL $w; exit $s"
             )
             .into(),
         }
+    }
+
+    /// Returns what the input begins with: nobody but a watcher is to wait for the rest of it.
+    pub(super) fn opening(self) -> Option<Bytes> {
+        (self == Self::Watcher).then(|| Bytes::from_static(OPENING.as_bytes()))
     }
 
     /// Returns what is written for a signal; nothing where the signal itself is sent, or the input ended.

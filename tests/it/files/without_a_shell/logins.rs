@@ -1,0 +1,120 @@
+//! Which logins have SFTP alone, what is said where there is not even that, and that it is found out once.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use fabrs::config::{Mode, Settings};
+use fabrs::prelude::*;
+use fabrs_testing::{Account, Capability, Sshd};
+
+use super::super::{Lab, text, walk};
+use super::{files_only, kinds, sftp_server};
+use crate::support::{block, capture, client_of, refused, settings, soon, ssh_config, told};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_there_is_no_shell_is_found_out_once() -> Result {
+    let sshd = files_only().start();
+    let (seen, sink) = capture();
+    let host = client_of(&sshd, "").sink(sink).build().connect("host")?;
+    let target = sshd.scratch().join("x").display().to_string();
+    host.put(b"one".to_vec(), target.clone()).await?;
+    host.put(b"two!".to_vec(), target.clone()).await?;
+    let put = |size: usize, by: &str| format!("put {size} bytes -> {target}{by}");
+    let expected = [put(3, ""), put(3, " by SFTP"), put(4, " by SFTP")];
+    assert_eq!(told(&seen, "command_started", "command"), expected);
+    host.close().await;
+    host.client().expect("it has one").close().await;
+    assert_eq!(seen.of("command_ended").len(), 3, "each is told as ended");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_sees_a_part_of_the_host_alone_has_its_files_there() -> Result {
+    if !Sshd::can(Capability::Accounts) {
+        return Ok(());
+    }
+    // All folders above it have to be root's alone.
+    let root = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir_in("/run")?;
+    fs::create_dir(root.path().join("open"))?;
+    fs::set_permissions(root.path().join("open"), fs::Permissions::from_mode(0o777))?;
+    let chroot =
+        |builder: fabrs_testing::SshdBuilder| builder.option("ChrootDirectory", root.path().display().to_string());
+    for (name, server) in [("forced", chroot(files_only())), ("without any program", chroot(Sshd::builder()))] {
+        let lab = Lab::of(server.start());
+        let file = lab.file("x", name);
+        lab.host.put(&file, "/open/x").await?;
+        assert_eq!(text(root.path().join("open/x")), name);
+        assert!(!lab.host.cd("/open").put(&file, "x").await?.any()?, "{name}");
+        let here = lab.here.path().join("y");
+        lab.host.get("/open/x", here.display().to_string()).await?;
+        assert_eq!(text(here), name);
+        lab.host.client().expect("it has one").close().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sudo_needs_a_shell_and_says_so() -> Result {
+    for (kind, server) in kinds() {
+        let lab = Lab::of(server.start());
+        let target = lab.there("x").display().to_string();
+        let here = lab.here.path().join("x").display().to_string();
+        // Once while it is not known yet, and once when it is.
+        for _ in 0..2 {
+            let put = refused(soon(lab.host.put(b"x".to_vec(), target.clone()).sudo()).await, ErrorKind::File);
+            let why = "caused by: the host gives no shell, and sudo needs one";
+            assert!(block(&put).contains(why), "{kind}: {put:?}");
+            let get = refused(soon(lab.host.get(target.clone(), here.clone()).sudo()).await, ErrorKind::File);
+            assert!(block(&get).contains(why), "{kind}: {get:?}");
+            lab.host.put(b"y".to_vec(), lab.there("y").display().to_string()).await?;
+        }
+        assert!(!lab.there("x").exists());
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_has_neither_says_what_its_shell_said() -> Result {
+    if !Sshd::can(Capability::Accounts) {
+        return Ok(());
+    }
+    // A program for SFTP is started by the login's shell.
+    let program = Sshd::builder().users([Account::NoShell]).option("Subsystem", format!("sftp {}", sftp_server()));
+    let none = Sshd::builder().users([Account::NoShell]).option("Subsystem", "sftp /bin/false");
+    let forced = Sshd::builder().option("ForceCommand", "echo no; exit 3");
+    let servers =
+        [(program, "This account is currently not available."), (none, "This account is"), (forced, "caused by: no")];
+    for (server, words) in servers {
+        let lab = Lab::of(server.start());
+        let here = lab.file("x", "old");
+        let get = lab.host.get(lab.there("x").display().to_string(), here.display().to_string());
+        let get = refused(soon(get).await, ErrorKind::File);
+        let put = refused(soon(lab.host.put(&here, lab.there("y").display().to_string())).await, ErrorKind::File);
+        for error in [&get, &put] {
+            let shown = block(error);
+            assert!(shown.contains(words), "{shown}");
+            assert!(shown.contains("hint: the host gives this login neither a shell nor SFTP"), "{shown}");
+        }
+        assert_eq!(text(here), "old");
+        assert_eq!(walk(&lab.sshd.scratch()).len(), 0);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_that_has_found_no_shell_still_only_plans() -> Result {
+    let sshd = files_only().start();
+    let (seen, sink) = capture();
+    let settings = Settings { mode: Mode::DryRun, ..settings(&ssh_config(&sshd, "")) };
+    let host = Client::builder().settings(settings).sink(sink).build().connect("host")?;
+    fs::write(sshd.scratch().join("x"), "x")?;
+    let here = tempfile::tempdir()?;
+    host.get(sshd.scratch().join("x").display().to_string(), here.path().join("x").display().to_string()).await?;
+    assert_eq!(text(here.path().join("x")), "x", "what only reads is done");
+    let target = sshd.scratch().join("y");
+    let changes = host.put(b"y".to_vec(), target.display().to_string()).await?;
+    refused(changes.any(), ErrorKind::NotRun);
+    assert_eq!(told(&seen, "planned", "what"), [format!("put 1 bytes -> {} by SFTP", target.display())]);
+    assert!(!target.exists());
+    Ok(())
+}
