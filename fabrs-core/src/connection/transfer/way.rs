@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::super::command::bound;
+use super::super::finish::seconds;
 use super::Said;
 use super::job::Place;
 use super::script::Undone;
@@ -87,7 +88,7 @@ impl Way<'_> {
                 Err(self.place.error(Error::new(ErrorKind::Cancelled, format!("`{}` was stopped", self.what))))
             }
             limit = expired(limit) => {
-                let text = format!("`{}` ran longer than {} seconds and was ended", self.what, limit.as_secs_f64());
+                let text = format!("`{}` ran longer than {} and was ended", self.what, seconds(limit));
                 Err(self.place.error(Error::new(ErrorKind::Timeout, text)))
             }
             result = work => result,
