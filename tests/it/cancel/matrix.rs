@@ -71,10 +71,6 @@ async fn ended_here(kind: Kind, way: Way) -> Result<()> {
     let (told, sink) = capture();
     let client = Client::builder().sink(sink).build();
     let (host, mark) = (client.local()?, marker());
-    if matches!(kind, Kind::OnAPty) {
-        refused(kind.command(&host, &mark).await, ErrorKind::Usage);
-        return Ok(());
-    }
     let sleeps = || processes_matching(&mark).iter().any(|process| process.cmdline.starts_with("sleep "));
     let runs = || wait_until("the command runs", LIMIT, sleeps);
     end(way, &client, kind.command(&host, &mark), runs).await?;
