@@ -40,10 +40,13 @@ impl LineStream {
     /// # Errors
     ///
     /// As there, and [`ErrorKind::Usage`] where the command has ended.
-    pub async fn write(&self, bytes: impl Into<Bytes>) -> Result<()> {
-        match &self.command {
-            Some(command) => command.write(bytes).await,
-            None => Err(Error::new(ErrorKind::Usage, "the command has ended")),
+    pub fn write<B: Into<Bytes>>(&self, bytes: B) -> impl Future<Output = Result<()>> + Send + use<B> {
+        let written = self.command.as_ref().map(|command| command.write(bytes));
+        async move {
+            match written {
+                Some(written) => written.await,
+                None => Err(Error::new(ErrorKind::Usage, "the command has ended")),
+            }
         }
     }
 

@@ -248,7 +248,8 @@ impl Connection {
         Self::nowhere(self.client.clone(), error).run(line)
     }
 
-    /// Puts files on the host: a file, a folder with all in it, a pattern (`conf/*.conf`) of this machine, or bytes.
+    /// Puts files on the host: a file, a folder with all in it, a pattern (`conf/*.conf`) of this machine, bytes, or a
+    /// [`Secret`](crate::Secret).
     ///
     /// A relative `target` is taken from the connection's directory, and that from the login's home; a leading `~/` is the
     /// home too. Where it is a folder, or ends with `/`, a file keeps its own name in it. A folder's content goes below

@@ -40,13 +40,17 @@ impl Spawned {
     /// # Cancel safety
     ///
     /// Dropped, either all of it is on its way or nothing.
-    pub async fn write(&self, bytes: impl Into<Bytes>) -> Result<()> {
-        let Some(writer) = &self.writer else {
-            let error = Error::new(ErrorKind::Usage, "the command's input is not open");
-            return Err(error.hint("say `.stdin_open()` before `.spawn()`"));
-        };
-        let gone = |_| Error::new(ErrorKind::Channel, "the command has ended and reads no more");
-        writer.send(bytes.into()).await.map_err(gone)
+    // The future is a task's own and goes from thread to thread with it, so it must not hold the handle itself.
+    pub fn write<B: Into<Bytes>>(&self, bytes: B) -> impl Future<Output = Result<()>> + Send + use<B> {
+        let (writer, bytes) = (self.writer.clone(), bytes.into());
+        async move {
+            let Some(writer) = writer else {
+                let error = Error::new(ErrorKind::Usage, "the command's input is not open");
+                return Err(error.hint("say `.stdin_open()` before `.spawn()`"));
+            };
+            let gone = |_| Error::new(ErrorKind::Channel, "the command has ended and reads no more");
+            writer.send(bytes).await.map_err(gone)
+        }
     }
 
     /// Ends the command's input: it reads the end of file after what was written. Awaiting the handle does so too.

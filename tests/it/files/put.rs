@@ -191,3 +191,22 @@ async fn a_dry_run_connects_to_nobody_shows_what_would_be_put_and_ends_where_it_
     assert!(error.to_string().contains("put.rs"), "{error}");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_lands_for_its_owner_alone_and_neither_it_nor_its_checksum_is_shown() -> Result {
+    let lab = Lab::new();
+    let secret = Secret::new("a secret of the files");
+    let there = lab.there("token");
+    let put = || lab.host.put(&secret, there.display().to_string());
+    assert!(put().await?.any()?);
+    assert_eq!((text(&there).as_str(), mode(&there)), ("a secret of the files", 0o600));
+    assert!(!put().await?.any()?, "and is not written again");
+    assert!(put().mode(0o640).await?.any()?, "a mode is a change");
+    assert_eq!(mode(&there), 0o640);
+    assert!(lab.host.put(Secret::new("a secret of the other"), there.display().to_string()).await?.any()?);
+    assert_eq!(mode(&there), 0o640, "what is replaced keeps its mode");
+    let said = format!("{:?} {:?}", lab.host.put(&secret, "x"), put().await?);
+    assert!(!said.contains("a secret of"), "{said}");
+    assert_eq!(walk(&lab.sshd.scratch()), [there]);
+    Ok(())
+}

@@ -62,6 +62,22 @@ pub mod shared {
     pub(crate) async fn nearly() {}
 }
 
+/// Everything that a task may hold over an await.
+#[task]
+async fn talks(c: Connection) -> Result {
+    let mut child = c.run("cat").stdin_open().spawn()?;
+    child.write("one\n").await?;
+    child.end_input();
+    child.wait().await?;
+    let mut lines = run("cat").stdin_open().stream_lines()?;
+    lines.write("one\n").await?;
+    lines.end_input();
+    c.run("true").stdin_reader(std::io::Cursor::new(b"x")).retry(1, secs(1)).await?;
+    c.shell().await?;
+    put(Secret::new("a secret"), "token").await?;
+    Ok(())
+}
+
 fn main() {
     let registry = Registry::linked();
     let names: Vec<_> = registry.tasks().iter().map(|task| task.name).collect();

@@ -63,7 +63,8 @@ impl Put {
         Self(Lazy::Made(Box::new(Spec { place, source, target, attributes, preserves_mode })))
     }
 
-    /// Gives the files this mode: `0o644`. By default one that is replaced keeps its own, and a new one has `0o644`.
+    /// Gives the files this mode: `0o644`. By default one that is replaced keeps its own, and a new one has `0o644`; of a
+    /// secret `0o600`.
     pub fn mode(self, mode: u32) -> Self {
         Self(self.0.changed(|spec| spec.attributes.mode = Some(mode)))
     }
@@ -99,6 +100,9 @@ impl Future for Put {
 
 async fn put(spec: Arc<Spec>) -> Result<Changes> {
     let source = spec.source.clone();
+    if let (Some(secret), Some(client)) = (source.secret(), spec.place.connection.client()) {
+        client.redact(secret);
+    }
     let items = blocking(move || source.distinct_items()).await.map_err(|error| spec.place.error(error))?;
     let what = format!("put {:?} -> {}", spec.source, spec.target);
     let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
 
 /// How much of a file is read at a time.
 const PIECE: usize = 256 << 10;
@@ -26,6 +27,8 @@ pub enum Source {
     Path(PathBuf),
     /// This content.
     Bytes(Bytes),
+    /// This content, which nobody else may read: a new file of it has the mode `0o600`.
+    Secret(Secret),
 }
 
 impl fmt::Debug for Source {
@@ -34,6 +37,7 @@ impl fmt::Debug for Source {
         match self {
             Self::Path(path) => write!(f, "{}", path.display()),
             Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::Secret(_) => f.write_str("a secret"),
         }
     }
 }
@@ -50,6 +54,7 @@ macro_rules! from {
 
 from!(Path(&str, String, &String, &Path, PathBuf, &PathBuf));
 from!(Bytes(Bytes, Vec<u8>, &'static [u8]));
+from!(Secret(Secret, &Secret));
 
 /// One file to put, and below which name.
 #[derive(Debug, Clone)]
@@ -74,8 +79,8 @@ impl Source {
     /// Returns the files that it is, each once, in order; reads folders, so it belongs on a blocking thread.
     pub(super) fn items(&self) -> Result<Vec<Item>> {
         let path = match self {
-            Self::Bytes(bytes) => {
-                let shown = format!("{} bytes", bytes.len());
+            Self::Bytes(_) | Self::Secret(_) => {
+                let shown = format!("{self:?}");
                 return Ok(vec![Item { content: self.clone(), below: None, name: String::new(), shown }]);
             }
             Self::Path(path) => at_home(path),
@@ -139,7 +144,20 @@ impl Source {
 
         match self {
             Self::Path(path) => std::fs::metadata(path).ok().map(|meta| meta.permissions().mode() & 0o777),
-            Self::Bytes(_) => None,
+            Self::Bytes(_) | Self::Secret(_) => None,
+        }
+    }
+
+    /// Returns the mode of a new file of this content.
+    pub(super) fn new_mode(&self) -> u32 {
+        if self.secret().is_some() { 0o600 } else { 0o644 }
+    }
+
+    /// Returns the secret that it is.
+    pub(super) fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Secret(secret) => Some(secret),
+            Self::Path(_) | Self::Bytes(_) => None,
         }
     }
 
@@ -174,6 +192,10 @@ impl Source {
         let path = match self {
             Self::Bytes(bytes) => {
                 take(bytes.clone());
+                return Ok(());
+            }
+            Self::Secret(secret) => {
+                take(Bytes::copy_from_slice(secret.expose().as_bytes()));
                 return Ok(());
             }
             Self::Path(path) => path,

@@ -19,7 +19,7 @@ const WAITING: usize = 4;
 pub(in super::super) async fn put(place: &Place, job: &Job) -> Result<Option<(String, bool)>, Undone> {
     let Job { item, sum, target, attributes, what } = job;
     let script = Script { place, effect: Effect::Changes, what };
-    let command = script.command(text::put(target, &item.name, sum, attributes), target)?;
+    let command = script.command(text::put(target, &item.name, sum, attributes, &item.content), target)?;
     let (sender, pieces) = mpsc::channel(WAITING);
     let command = command.on_cue(text::SEND, pieces);
     let (output, sent) = tokio::join!(script.run(command), send(item.content.clone(), sum.clone(), sender));

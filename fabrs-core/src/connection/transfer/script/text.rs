@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::job::Attributes;
-use super::super::source::Sum;
+use super::super::source::{Source, Sum};
 use crate::shell::{ShellLineError, quote, quote_path};
 
 /// Begins what a script says about itself.
@@ -27,7 +27,15 @@ const FAIL: &str = "fail() { printf 'fabrs: %s\\n' \"$*\" >&2; exit 1; }\n";
 /// with a rename: the target has the old content or the new one. Whoever owns the folder around it can't swap the file,
 /// since it is only named from inside. A target that is a symlink keeps it, and what it leads to is replaced. What was there
 /// keeps its mode and, as far as whoever runs this may say so, its owner.
-pub(super) fn put(target: &str, name: &str, sum: &Sum, attributes: &Attributes) -> Result<String, ShellLineError> {
+///
+/// Of a secret no checksum is in the script, where others could read it and guess: it is compared when it has arrived.
+pub(super) fn put(
+    target: &str,
+    name: &str,
+    sum: &Sum,
+    attributes: &Attributes,
+    content: &Source,
+) -> Result<String, ShellLineError> {
     let mut script = format!(
         "{FAIL}{SUM}umask 022\nt={}; n={}\n\
          case $t in */) t=$t$n ;; *) if [ -d \"$t\" ]; then t=$t/$n; fi ;; esac\n\
@@ -46,16 +54,16 @@ pub(super) fn put(target: &str, name: &str, sum: &Sum, attributes: &Attributes) 
     let _infallible = write!(
         script,
         "state() {{ ls -ldn -- \"$o\" 2>/dev/null | awk '{{ print $1, $3, $4 }}'; }}\n\
-         if [ -f \"$o\" ] && [ \"$(wc -c <\"$o\" 2>/dev/null)\" -eq {size} ] && [ \"$(sum <\"$o\")\" = {sha256} ]; then\n\
-         before=$(state); {change_owner} || exit 1; {change_mode} || exit 1\n\
-         if [ \"$before\" = \"$(state)\" ]; then printf '{SAME}%s\\n' \"$t\"; else printf '{DONE}%s\\n' \"$t\"; fi; exit 0\n\
-         fi\n\
+         same() {{ before=$(state); {change_owner} || exit 1; {change_mode} || exit 1\n\
+         if [ \"$before\" = \"$(state)\" ]; then printf '{SAME}%s\\n' \"$t\"; else printf '{DONE}%s\\n' \"$t\"; fi; exit 0; }}\n\
+         {by_sum}\
          trap 'exit 1' HUP INT PIPE TERM; trap 'cd / && rm -rf -- \"$w\"' EXIT\n\
-         w=$(mktemp -d \"${{d%/}}/.fabrs.{random}\") || exit 1\n\
+         w=$(mktemp -d \"${{d%/}}/.fabrs.{random}\" 2>&1) || fail \"the folder $d can not be written to: ${{w##*: }}\"\n\
          cd -- \"$w\" && [ -O . ] || fail \"$w was taken away\"\n\
          printf '{send}'\n\
          (umask 077; cat >f) || exit 1\n\
          [ \"$(wc -c <f)\" -eq {size} ] || fail 'not all of it arrived'\n\
+         {on_arrival}\
          {new_owner}\n\
          {new_mode} || exit 1\n\
          mv -f -- f \"$o\" || exit 1\n\
@@ -63,7 +71,14 @@ pub(super) fn put(target: &str, name: &str, sum: &Sum, attributes: &Attributes) 
         // What `mktemp` replaces.
         random = "X".repeat(8),
         size = sum.size,
-        sha256 = sum.sha256,
+        by_sum = match content.secret() {
+            None => format!(
+                "[ -f \"$o\" ] && [ \"$(wc -c <\"$o\" 2>/dev/null)\" -eq {} ] && [ \"$(sum <\"$o\")\" = {} ] && same\n",
+                sum.size, sum.sha256
+            ),
+            Some(_) => String::new(),
+        },
+        on_arrival = if content.secret().is_some() { "[ -f \"$o\" ] && cmp -s f \"$o\" && same\n" } else { "" },
         send = SEND.escape_default(),
         change_owner = owner.as_ref().map_or_else(|| ":".to_owned(), |owner| format!("chown {owner} \"$o\"")),
         change_mode = mode.as_ref().map_or_else(|| ":".to_owned(), |mode| format!("chmod {mode} \"$o\"")),
@@ -73,7 +88,7 @@ pub(super) fn put(target: &str, name: &str, sum: &Sum, attributes: &Attributes) 
         ),
         // Once, and last: until here nobody else may read it, and a change of the owner takes setuid away.
         new_mode = mode.as_ref().map_or_else(
-            || format!("if [ -f \"$o\" ]; then chmod {keep_mode} f; else chmod 644 f; fi"),
+            || format!("if [ -f \"$o\" ]; then chmod {keep_mode} f; else chmod {:o} f; fi", content.new_mode()),
             |mode| format!("chmod {mode} f"),
         ),
     );

@@ -17,8 +17,7 @@ use crate::error::Result;
 
 /// The bits of a mode that can be changed.
 const MODE: u32 = 0o7777;
-/// The mode of a file and of a folder that were not there, of which nothing is said.
-const NEW_FILE: u32 = 0o644;
+/// The mode of a folder that was not there.
 const NEW_FOLDER: u32 = 0o755;
 /// How many pieces of a file may wait for the network.
 const WAITING: usize = 4;
@@ -107,7 +106,7 @@ async fn fill(session: &Session, temporary: &mut Temporary, job: &Job, target: &
     }
     set_owner(session, handle, &there, target.old.as_ref(), ids).await?;
     let kept = target.old.as_ref().and_then(|old| old.permissions);
-    let mode = job.attributes.mode.or(kept).unwrap_or(NEW_FILE) & MODE;
+    let mode = job.attributes.mode.or(kept).unwrap_or(job.item.content.new_mode()) & MODE;
     let mode = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
     // Last: until here nobody else may read it.
     session.ask(session.raw().fsetstat(handle, mode)).await?;
