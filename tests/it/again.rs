@@ -69,3 +69,18 @@ async fn what_was_refused_or_can_not_be_given_twice_is_not_tried_again() -> Resu
     assert!(block(&error).contains("is not there a second time"), "{}", block(&error));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_dry_run_looks_once_and_goes_on() -> Result {
+    let (capture, sink) = capture();
+    let fake = Fake::new().on("test -e /up", fabrs::transport::FakeAnswer::code(1));
+    let dry = fabrs::config::Settings { mode: fabrs::config::Mode::DryRun, ..Default::default() };
+    let host = Client::builder().dial(fake.clone()).settings(dry).sink(sink).build().connect("web1")?;
+    host.run("start").await?;
+    let waited = crate::support::soon(host.probe("test -e /up").until(Duration::from_hours(1))).await?;
+    host.run("after").await?;
+    assert_eq!(told(&capture, "planned", "what"), ["start", "test -e /up (again, until it succeeds)", "after"]);
+    assert_eq!(fake.commands().len(), 1);
+    refused(waited.ok(), ErrorKind::NotRun);
+    Ok(())
+}

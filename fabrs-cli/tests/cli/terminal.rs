@@ -193,3 +193,25 @@ fn without_a_terminal_nobody_works_there() {
     let ran = knowing(shop(), &sshd).args(["-H", "web1", "sit"]).own_session().code(1).run();
     assert!(ran.stderr.contains("there is no terminal here to work at"), "{}", ran.stderr);
 }
+
+#[test]
+fn of_two_shells_one_has_the_terminal_and_the_other_says_so() {
+    if !Sshd::can(Capability::Terminal) {
+        return;
+    }
+    let sshd = fleet();
+    let mut fab = knowing(shop(), &sshd).args(["-H", "web1,web2", "sit"]).spawn_on_terminal();
+    fab.expect("$ ", LIMIT);
+    fab.send("exit\n");
+    assert_eq!(fab.wait(LIMIT), 1);
+    let screen = fab.screen();
+    assert!(screen.contains("another command has the terminal"), "{screen}");
+    assert!(screen.contains("`--serial` takes one host after the other"), "{screen}");
+}
+
+#[test]
+fn a_plan_leaves_the_terminal_alone_and_needs_none() {
+    let sshd = fleet();
+    let ran = knowing(shop(), &sshd).args(["-n", "-H", "web1", "sit"]).own_session().run();
+    assert!(ran.stderr.contains("[web1] would run: a shell\n[web1] would run: echo afterwards\n"), "{}", ran.stderr);
+}

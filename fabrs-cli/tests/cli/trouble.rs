@@ -59,7 +59,7 @@ fn a_changed_host_key_is_refused_with_file_and_line() {
     let block = format!(
         "error: host: the host's ssh-ed25519 key has changed\n  \
          caused by: another key is on record in {}:3; the host shows {}\n\
-         hint: if the change is known to be right: `ssh-keygen -R '[127.0.0.1]:{}'`\n",
+         hint: if the change is known to be right: `ssh-keygen -R '[127.0.0.1]:{}' -f {0}`\n",
         file.display(),
         sshd.host_keys()[0].fingerprint(),
         sshd.port()

@@ -1,16 +1,18 @@
 //! Running a command again: some times after a failure, or until it succeeds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::builder::Spec;
 use super::command::Command;
-use super::finish::seconds;
+use super::finish::{finish, seconds};
+use super::recorder::Captured;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::output::Output;
-use crate::transport::{Effect, Level};
+use crate::transport::{Effect, End, How, Level, Permission};
 
 /// How long is waited between two looks at something that is to become so.
 const BETWEEN: Duration = Duration::from_secs(1);
@@ -41,6 +43,10 @@ pub(super) async fn repeat(spec: Box<Spec>, again: Again) -> Result<Output> {
             Err(error) if may_help(&error, spec.effect) => error,
             done => return done,
         };
+        if spec.connection.permission() == Permission::Planned {
+            // What it waits for may be what was planned before, and will not come.
+            return planned(&spec);
+        }
         match again {
             Again::Times(times, _) if attempt >= times => return Err(error),
             Again::Times(times, _) => {
@@ -68,6 +74,14 @@ fn may_help(error: &Error, effect: Effect) -> bool {
         ErrorKind::Channel => effect == Effect::Reads,
         _ => false,
     }
+}
+
+/// Tells that the command would be run again, and returns the output of one that was not run.
+fn planned(spec: &Spec) -> Result<Output> {
+    let shown: Arc<str> = spec.shown.clone().unwrap_or_else(|| spec.line.to_string().into());
+    let what = format!("{shown} (again, until it succeeds)");
+    spec.connection.sink().event(&Event::Planned { host: spec.connection.host(), what: &what });
+    finish(spec, &shown, Captured::default(), End { how: How::Planned, elapsed: Duration::ZERO })
 }
 
 fn tell(spec: &Spec, error: &Error, what: &str) {

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::output::{ExitStatus, Tail};
 use crate::secret::Secret;
 use crate::shell::{IntoShellLine, ShellLine};
-use crate::transport::{Effect, Pty, Signals, Stdin};
+use crate::transport::{Effect, Permission, Pty, Signals, Stdin};
 
 /// Everything that is known of a command before it starts.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl Spec {
             return Err(error.hint("leave `.pty()` out, or give it by `.watch(Responder::new(..))`"));
         }
         let (_, client) = bound(&self.connection, self.location)?;
-        if self.interactive {
+        if self.interactive && self.connection.permission() == Permission::Make {
             let taken = Seat::take(client).map_err(|error| error.or_on(self.connection.host()).at(self.location));
             let (seat, pty) = taken?;
             (self.seat, self.pty) = (Some(seat), Some(pty));

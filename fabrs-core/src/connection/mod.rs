@@ -41,7 +41,7 @@ use crate::host::Host;
 use crate::output::PlanEnd;
 use crate::secret::Redactor;
 use crate::shell::{IntoShellLine, ShellLine};
-use crate::transport::{Effect, Transport};
+use crate::transport::{Effect, Permission, Transport};
 
 pub use ambient::{cd, current, env, get, local, prefix, probe, put, run, sudo, v_run};
 pub use builder::secs;
@@ -184,11 +184,11 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When awaited, as [`Command::interactive`]; the status is that of the last command typed.
+    /// When awaited, as [`Command::interactive`]. Its status, which is that of the last command typed, is none.
     #[track_caller]
     pub fn shell(&self) -> Command {
         let line = ShellLine::raw("exec \"${SHELL:-/bin/sh}\" -l");
-        self.command(line, Effect::Changes, Location::caller()).called("a shell").interactive()
+        self.command(line, Effect::Changes, Location::caller()).called("a shell").interactive().warn()
     }
 
     /// Makes a command that only looks: it is executed in a dry run too.
@@ -432,6 +432,14 @@ impl Connection {
 
     fn sink(&self) -> Arc<dyn Sink> {
         self.client.as_ref().map_or_else(|| Arc::new(NoSink) as Arc<dyn Sink>, |client| Arc::clone(client.sink()))
+    }
+
+    /// Says whether changes are made, and not only planned.
+    fn permission(&self) -> Permission {
+        match &self.target {
+            Target::Host { transport, .. } => transport.permission(Effect::Changes),
+            Target::Nowhere(_) => Permission::Make,
+        }
     }
 
     fn redactor(&self) -> Redactor {

@@ -21,12 +21,17 @@ pub(super) struct Captured {
     pub(super) stderr: Tail,
 }
 
+impl Default for Captured {
+    fn default() -> Self {
+        Self { stdout: Tail::new(0), stderr: Tail::new(0) }
+    }
+}
+
 /// Captured output that the carrier of the command writes and its future reads.
 pub(super) type SharedCapture = Arc<Mutex<Captured>>;
 
 pub(super) fn take(captured: &SharedCapture) -> Captured {
-    let empty = Captured { stdout: Tail::new(0), stderr: Tail::new(0) };
-    std::mem::replace(&mut *captured.lock().unwrap_or_else(PoisonError::into_inner), empty)
+    std::mem::take(&mut *captured.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Receives one command's output.

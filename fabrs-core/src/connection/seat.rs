@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,6 +17,9 @@ use crate::config::Variables;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Passthrough, Sink, Spool, Style};
 use crate::transport::{Pty, Size};
+
+/// Whether some command has it: whichever client it belongs to, the terminal is one.
+static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// A person before this program's terminal, who works on a host: what is typed goes there as it is, and the screen is the
 /// command's.
@@ -33,8 +37,21 @@ impl Seat {
     pub(super) fn take(client: &Client) -> Result<(Self, Pty)> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             let error = Error::new(ErrorKind::Usage, "there is no terminal here to work at");
-            return Err(error.hint("give the command an input of its own, and leave `.interactive()` out"));
+            return Err(error.hint("run it from a terminal; a command without a person takes `run(..)` alone"));
         }
+        if TAKEN.swap(true, Ordering::AcqRel) {
+            let error =
+                Error::new(ErrorKind::Usage, "another command has the terminal, and what is typed is for one alone");
+            return Err(error.hint("`--serial` takes one host after the other"));
+        }
+        let result = Self::make_raw(client);
+        if result.is_err() {
+            TAKEN.store(false, Ordering::Release);
+        }
+        result
+    }
+
+    fn make_raw(client: &Client) -> Result<(Self, Pty)> {
         client.sink().flush();
         let refused = |source| Error::new(ErrorKind::Local, "could not use this terminal").caused_by(source);
         let terminal = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(refused)?;
@@ -72,6 +89,7 @@ impl Drop for Seat {
         self.screen.finish();
         // A terminal that is gone needs nothing.
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+        TAKEN.store(false, Ordering::Release);
     }
 }
 

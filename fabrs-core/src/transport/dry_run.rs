@@ -76,6 +76,13 @@ impl Transport for Planning {
         }
     }
 
+    fn permission(&self, effect: Effect) -> Permission {
+        match effect {
+            Effect::Changes => Permission::Planned,
+            Effect::Reads => Permission::Make,
+        }
+    }
+
     /// Connects to nothing: whether a host will be needed at all, only its reads can tell.
     fn open(&self) -> BoxFuture<'_, Result<()>> {
         async { Ok(()) }.boxed()

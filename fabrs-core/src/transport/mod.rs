@@ -48,6 +48,12 @@ pub trait Transport: Send + Sync + fmt::Debug {
     /// Whatever goes wrong, also while connecting, is told by the [`Running`]. Must be called within a tokio runtime.
     fn start(&self, request: Request) -> Running;
 
+    /// Says whether a command with this effect is run. A dry run tells changes instead.
+    fn permission(&self, effect: Effect) -> Permission {
+        let _ = effect;
+        Permission::Make
+    }
+
     /// Connects now, rather than with the first command.
     ///
     /// # Errors
@@ -81,7 +87,7 @@ pub trait Dial: Send + Sync + fmt::Debug {
     }
 }
 
-/// Whether a change that is no command is made.
+/// Whether something is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Permission {
     /// It is.

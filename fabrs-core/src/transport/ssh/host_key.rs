@@ -15,6 +15,8 @@ use super::settings::SshSettings;
 use super::target::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::host::Host;
+use crate::shell::quote;
 
 /// The known-hosts files that were read, so that a hundred hosts read them once.
 #[derive(Debug, Default)]
@@ -134,10 +136,10 @@ impl HostKeys {
         if let Some(aside) = aside {
             let _ = write!(cause, "; its certificate {}", aside.text);
         }
-        Err(self
-            .refuse(format!("the host's {algorithm} key has changed"))
-            .caused_by(Cause(cause))
-            .hint(format!("if the change is known to be right: `ssh-keygen -R '{}'`", self.target.trust.name)))
+        Err(self.refuse(format!("the host's {algorithm} key has changed")).caused_by(Cause(cause)).hint(format!(
+            "if the change is known to be right: `{}`",
+            forgetting(&self.target.trust.name.to_string(), at)
+        )))
     }
 
     /// Decides about a key that is on no record.
@@ -162,8 +164,8 @@ impl HostKeys {
                 let mut what = format!("the host's {} key is not known", key.algorithm());
                 let mut cause = format!("it shows {}", key.fingerprint());
                 let mut hint = format!(
-                    "compare the fingerprint, then connect once with `ssh {}`, or set `StrictHostKeyChecking accept-new`",
-                    self.target.host
+                    "compare the fingerprint, then connect once with `{}`, or set `StrictHostKeyChecking accept-new`",
+                    connecting(&self.target.host)
                 );
                 if let Some(aside) = aside {
                     cause = format!("its certificate {}; its key, {}, is on no record", aside.text, key.fingerprint());
@@ -236,3 +238,17 @@ fn salt() -> Result<[u8; SALT_LEN]> {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Cause(String);
+
+/// Returns the command that takes a name out of the file that has it.
+fn forgetting(name: &str, at: &str) -> String {
+    let file = at.split(", ").next().and_then(|at| at.rsplit_once(':')).map_or(at, |(file, _)| file);
+    let quoted = quote(file).map_or_else(|_| file.into(), std::borrow::Cow::into_owned);
+    format!("ssh-keygen -R '{name}' -f {quoted}")
+}
+
+/// Returns the command by which `ssh` connects to a host.
+fn connecting(host: &Host) -> String {
+    let port = host.port().map(|port| format!("-p {port} ")).unwrap_or_default();
+    let user = host.user().map(|user| format!("{user}@")).unwrap_or_default();
+    format!("ssh {port}{user}{}", host.name())
+}
