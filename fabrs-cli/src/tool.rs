@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use fabrs_core::config::{
-    Config, Environment, Inventory, PasswordFrom, Selection, Variables, excluded_hosts, typed_hosts_with,
+    Config, Environment, Inventory, PasswordFrom, Selection, Settings, Variables, excluded_hosts, typed_hosts_with,
 };
 use fabrs_core::{Error, ErrorKind, Registry, Result};
 
@@ -90,6 +90,21 @@ pub(crate) fn words() -> Result<Vec<String>> {
     std::env::args_os().skip(1).map(word).collect()
 }
 
+/// Checks that the files are there that were named, and not in the middle of a deploy.
+fn check_files(settings: &Settings) -> Result<()> {
+    if let Some(path) = settings.identities.iter().find(|path| !path.exists()) {
+        let error = Error::new(ErrorKind::Usage, format!("there is no private key `{}`", path.display()));
+        return Err(error.hint("`-i` takes the path of one"));
+    }
+    if let PasswordFrom::File(path) = &settings.sudo_password {
+        std::fs::File::open(path).map_err(|source| {
+            let text = format!("could not read the file with the sudo password, `{}`", path.display());
+            Error::new(ErrorKind::Usage, text).caused_by(source)
+        })?;
+    }
+    Ok(())
+}
+
 /// Does what was asked for: tasks, a line, or both in that order.
 fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> Result<ExitCode> {
     let variables = Variables::from_env();
@@ -98,13 +113,7 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> 
     if let Some(environment) = inventory.environment() {
         settings = settings.or_environment(environment);
     }
-    if let PasswordFrom::File(path) = &settings.sudo_password {
-        // Not in the middle of a deploy.
-        std::fs::File::open(path).map_err(|source| {
-            let text = format!("could not read the file with the sudo password, `{}`", path.display());
-            Error::new(ErrorKind::Usage, text).caused_by(source)
-        })?;
-    }
+    check_files(&settings)?;
     let asked = Asked::default();
     let inventory = inventory
         .with_hosts(typed_hosts_with(&typed.globals.hosts, &|name| asked.hosts(name))?)

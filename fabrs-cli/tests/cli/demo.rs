@@ -37,7 +37,7 @@ fn this_machine_and_a_demo_go_together() {
 #[test]
 fn options_about_hosts_do_not_lead_away_from_it() {
     let who = |user: &str| {
-        fab().args(["-H", "@demo", "-u", user, "--port", "2", "-g", "no.such.host", "-i", "/no/such/key"]).args([
+        fab().args(["-H", "@demo", "-u", user, "--port", "2", "-g", "no.such.host", "-i", "/etc/passwd"]).args([
             "-S",
             "/dev/null",
             "--no-input",

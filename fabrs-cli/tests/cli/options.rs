@@ -131,3 +131,12 @@ fn switches_may_be_joined_and_options_stand_anywhere_before_the_line() {
     let run = knowing(fab(), &sshd).args(["-weH", "web1", "-t5", "--parallel=3", "--", "exit 1"]);
     run.stderr("$ exit 1\nwarning: web1: `exit 1` ended with exit status 1\n").run();
 }
+
+#[test]
+fn a_key_that_is_not_there_is_told_before_anything_is_connected_to() {
+    let silent = Proxy::silent();
+    let run = fab().args(["-i", "/no/such/key", "-H", &silent.addr().to_string(), "--", "true"]);
+    let error = "error: there is no private key `/no/such/key`\nhint: `-i` takes the path of one\n";
+    run.code(2).stdout("").stderr(error).run();
+    assert_eq!(silent.accepted(), 0);
+}

@@ -114,6 +114,11 @@ impl Error {
         })
     }
 
+    /// Leaves out what the command left: where that is fabrs' own talk with a script, which says nothing to a person.
+    pub(crate) fn without_output(self) -> Self {
+        self.with(|inner| inner.output = None)
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
         change(Arc::make_mut(&mut self.inner));
         self

@@ -62,7 +62,10 @@ impl Notes {
             Event::Once { name, value } => match value {
                 serde_json::Value::Null => format!("once: {name}\n"),
                 serde_json::Value::String(text) => format!("once: {name} = {}\n", below(text)),
-                value => format!("once: {name} = {value}\n"),
+                value => match command_end(value) {
+                    Some(end) => format!("once: {name}: {end}\n"),
+                    None => format!("once: {name} = {value}\n"),
+                },
             },
             Event::Leftover { host, command, .. } => {
                 self.warning(Some(host), &format!("may still be running: {command}"))
@@ -150,6 +153,20 @@ fn seconds(elapsed: Duration) -> String {
     }
 }
 
+/// Returns in words how a command ended, where a value is what one left.
+fn command_end(value: &serde_json::Value) -> Option<String> {
+    let host = value.get("host")?.as_str()?;
+    value.get("command")?.as_str()?;
+    let status = value.get("status")?;
+    let end = match (status.get("code"), status.get("signal").and_then(|signal| signal.as_str())) {
+        (Some(code), _) if *code == 0 => "ok".to_owned(),
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "planned".to_owned(),
+    };
+    Some(format!("{end} on {host}"))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -217,6 +234,11 @@ mod tests {
         case(&Event::Once { name: "tag", value: &json!("build-314") }, "once: tag = build-314\n");
         case(&Event::Once { name: "tag", value: &json!(["a", 1]) }, "once: tag = [\"a\",1]\n");
         case(&Event::Once { name: "migrate", value: &json!(null) }, "once: migrate\n");
+        let left = |status| json!({ "host": "web1", "command": "migrate", "status": status });
+        let ok = left(json!({ "code": 0 }));
+        case(&Event::Once { name: "migrate", value: &ok }, "once: migrate: ok on web1\n");
+        let planned = left(json!(null));
+        case(&Event::Once { name: "migrate", value: &planned }, "once: migrate: planned on web1\n");
     }
 
     #[test]

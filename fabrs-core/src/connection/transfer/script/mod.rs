@@ -86,7 +86,7 @@ impl Script<'_> {
     fn failed(&self, error: &Error) -> Error {
         let said = match (error.kind(), error.output()) {
             (ErrorKind::Exit, Some(output)) => last_lines(&output.record.redactor.bytes(&output.record.stderr), 1),
-            _ => return error.clone(),
+            _ => return error.clone().without_output(),
         };
         let said = said.trim();
         let said = said.strip_prefix(text::SAYS).unwrap_or(said).to_owned();
