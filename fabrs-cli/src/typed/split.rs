@@ -162,10 +162,16 @@ fn takes_next(command: &Command, option: &str) -> bool {
 
 fn unknown(word: &str, registry: &Registry, environments: &[&str]) -> Error {
     let tasks: Vec<String> = registry.tasks().iter().map(|task| task.shown_name()).collect();
+    if environments.contains(&word) {
+        let text = format!("`{word}` is an environment, and does not stand first");
+        let error = Error::new(ErrorKind::Usage, text);
+        return error.hint(format!("one environment, then its tasks: `fab {word} TASK...`"));
+    }
     let error = Error::new(ErrorKind::Usage, format!("there is no task `{word}`"));
     let dashed = word.replace('_', "-");
     let known = tasks.iter().map(String::as_str).chain(environments.iter().copied());
     match near(&dashed, known) {
+        Some(near) if environments.contains(&near) => error.hint(format!("did you mean the environment `{near}`?")),
         Some(near) => error.hint(format!("did you mean `{near}`? there are: {}", tasks.join(", "))),
         None if tasks.is_empty() => error.hint("there are no tasks: mark functions of tasks.rs with `#[task]`"),
         None => error.hint(format!("there are: {}", tasks.join(", "))),

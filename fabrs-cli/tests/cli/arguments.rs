@@ -103,7 +103,11 @@ fn an_unknown_task_is_named_with_the_nearest_and_all_there_are() {
         .stderr_contains("error: there is no task `deplyo`\nhint: did you mean `deploy`?")
         .stderr_contains("there are: announce, backup, ")
         .run();
-    shop().arg("lvie").code(2).stderr_contains("error: there is no task `lvie`\nhint: did you mean `live`?").run();
+    let near = "error: there is no task `lvie`\nhint: did you mean the environment `live`?\n";
+    shop().arg("lvie").code(2).stderr(near).run();
+    let second = "error: `live` is an environment, and does not stand first\n\
+                  hint: one environment, then its tasks: `fab live TASK...`\n";
+    shop().args(["hello", "live"]).code(2).stderr(second).run();
 }
 
 #[test]

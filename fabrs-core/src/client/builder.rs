@@ -128,7 +128,7 @@ impl ClientBuilder {
             Input::Allowed => Arc::new(Terminal::default()),
             Input::Refused => Arc::new(NoInput),
         });
-        let ask: Arc<dyn Ask> = Arc::new(Remember::new(ask, redactor.clone()));
+        let ask: Arc<dyn Ask> = Arc::new(Remember::new(ask, redactor.clone(), Arc::clone(&sink)));
         let inventory = self.inventory.with_settings(&self.settings);
         let dial = self.dial.unwrap_or_else(|| {
             let ssh = SshSettings::new(&self.settings, Variables::from_env(), Arc::clone(&ask), Arc::clone(&sink));
