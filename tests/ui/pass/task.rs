@@ -81,7 +81,7 @@ async fn talks(c: Connection) -> Result {
 fn main() {
     let registry = Registry::linked();
     let names: Vec<_> = registry.tasks().iter().map(|task| task.name).collect();
-    assert_eq!(names, ["both", "build_docs", "deploy_all", "nearly", "plain", "public"]);
+    assert_eq!(names, ["both", "build_docs", "deploy_all", "nearly", "plain", "public", "talks"]);
 
     let task = deploy_all::task();
     assert_eq!((task.line, task.module), (17, module_path!()));
