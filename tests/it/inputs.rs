@@ -139,6 +139,16 @@ async fn a_copy_of_the_output_is_whole_and_has_no_secret_in_it() -> Result {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_disowned_command_that_would_read_something_is_refused_and_not_silently_without_it() -> Result {
+    let host = Client::builder().dial(fabrs::transport::Fake::new()).build().connect("web1")?;
+    for command in [host.run("serve").stdin("x"), host.env("TOKEN", Secret::new("a secret")).run("serve")] {
+        let error = refused(command.disown().await, ErrorKind::Usage);
+        assert!(block(&error).contains("reads nothing"), "{}", block(&error));
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disowned_command_survives_the_run_and_holds_up_nobody() -> Result {
     let Some(lab) = crate::sudo::Lab::with_password(Account::SudoPty) else { return Ok(()) };

@@ -113,6 +113,12 @@ impl Spec {
         }
         let feeder = Feeder { client, signals: &self.signals, watchers: &self.watchers };
         let first = frame.input();
+        if self.detached && !(first.is_empty() && self.input.is_nothing()) {
+            let text =
+                "a command that is left to itself reads nothing: it can't be given an input or a secret variable";
+            let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
+            return Err(error.hint("put what it needs into a file first"));
+        }
         let input = std::mem::take(&mut self.input);
         input.begin(first, &feeder).map_err(|error| error.or_on(self.connection.host()).at(self.location))
     }

@@ -1,7 +1,7 @@
 //! [`Redactor`]: what a run has to keep to itself.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,7 +33,8 @@ struct Known {
 /// Finds the forms of all secrets that were known when it was made.
 pub(super) struct Finder {
     automaton: AhoCorasick,
-    forms: Vec<Vec<u8>>,
+    /// By their first byte: few begin with the one that is looked at.
+    forms: HashMap<u8, Vec<Vec<u8>>>,
     longest: usize,
 }
 
@@ -97,7 +98,11 @@ impl Finder {
         // Of two that begin alike the longer, or the rest of it would be shown.
         let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms).ok()?;
         let longest = forms.iter().map(Vec::len).max().unwrap_or_default();
-        Some(Self { automaton, forms, longest })
+        let mut by_first: HashMap<u8, Vec<Vec<u8>>> = HashMap::new();
+        for form in forms {
+            by_first.entry(*form.first()?).or_default().push(form);
+        }
+        Some(Self { automaton, forms: by_first, longest })
     }
 
     /// Returns where the first secret at or behind `from` begins and ends.
@@ -109,7 +114,10 @@ impl Finder {
     /// Returns where, at or behind `from`, something begins that what follows could make a secret.
     pub(super) fn beginning(&self, bytes: &[u8], from: usize) -> Option<usize> {
         let first = from.max((bytes.len() + 1).saturating_sub(self.longest));
-        let could_be = |end: &[u8]| self.forms.iter().any(|form| form.len() > end.len() && form.starts_with(end));
+        let could_be = |end: &[u8]| {
+            let forms = end.first().and_then(|first| self.forms.get(first));
+            forms.is_some_and(|forms| forms.iter().any(|form| form.len() > end.len() && form.starts_with(end)))
+        };
         (first..bytes.len()).find(|at| bytes.get(*at..).is_some_and(could_be))
     }
 }
