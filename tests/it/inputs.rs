@@ -200,9 +200,36 @@ async fn lines_come_while_the_command_runs_and_its_failure_is_the_last_of_them()
             }
         };
         assert_eq!(last.kind(), ErrorKind::Truncated, "{place}");
-        assert!(count > 1 << 20, "{place}: what had come is there");
+        assert!(count > 1 << 18, "{place}: what had come is there");
         host.close().await;
         Ok(())
     })
     .await
+}
+
+#[tokio::test]
+async fn lines_of_a_command_that_never_begins_end_with_why() -> Result {
+    use futures::StreamExt;
+
+    let host = Client::builder().dial(fabrs::transport::Fake::new()).build().connect("web1")?;
+    for command in [host.sudo("x; y"), host.run("x")] {
+        let told = match command.stdin_file("/no/such/file").stream_lines() {
+            Ok(mut lines) => soon(lines.next()).await.expect("its end").map(drop),
+            Err(error) => Err(error),
+        };
+        refused(told, ErrorKind::Local);
+    }
+    refused(host.run("x").retry(1, secs(1)).stream_lines().map(drop), ErrorKind::Usage);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_plan_leaves_the_file_of_a_copy_as_it_was() -> Result {
+    let dry = fabrs::config::Settings { mode: fabrs::config::Mode::DryRun, ..Default::default() };
+    let host = Client::builder().dial(fabrs::transport::Fake::new()).settings(dry).build().connect("web1")?;
+    let log = tempfile::NamedTempFile::new()?;
+    fs::write(log.path(), "of the last deploy")?;
+    host.run("make").tee(log.path()).await?;
+    assert_eq!(fs::read_to_string(log.path())?, "of the last deploy");
+    Ok(())
 }

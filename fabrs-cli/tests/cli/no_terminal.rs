@@ -65,6 +65,15 @@ fn a_command_that_asks_for_it_reads_what_fab_was_given_from_a_pipe_a_file_or_not
 }
 
 #[test]
+fn an_input_is_for_one_command_alone_and_not_dealt_out_among_hosts() {
+    let sshd = fleet();
+    let run = script(&sshd, r#"seq 100000 | "$FAB" -S "$CONFIG" -H web1,web2 reads"#).code(1);
+    let ran = run.run();
+    assert!(ran.stderr.contains("another command reads this program's input"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hint: `--serial` takes one host after the other"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_loop_over_hosts_sees_every_line() {
     let sshd = fleet();
     for call in [r#""$FAB" -S "$CONFIG" -H $h -- 'cat; echo here'"#, r#""$FAB" -S "$CONFIG" -H $h hello 2>&-"#] {

@@ -103,8 +103,10 @@ fn a_key_that_is_missing_or_no_key_is_named() {
     let run = fab().project(&[("junk", "no key\n")]);
     let (gone, junk) = (run.dir().join("gone"), run.dir().join("junk"));
     let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    let named = format!("IdentityFile {}\n    IdentityFile ", gone.display());
+    let config = config.replace("IdentityFile ", &named);
     let config = config.replace(&sshd.identity().display().to_string(), &junk.display().to_string());
-    let run = run.project(&[("config", &config)]).args(["-S", "config", "-H", "host", "-i"]).arg(&gone);
+    let run = run.project(&[("config", &config)]).args(["-S", "config", "-H", "host"]);
     let stderr = refused(run, &sshd).stderr;
     assert!(stderr.contains(&format!("`{}` (no such file)", gone.display())), "{stderr}");
     assert!(stderr.contains(&format!("`{}` (", junk.display())), "{stderr}");

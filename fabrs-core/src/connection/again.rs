@@ -17,6 +17,9 @@ use crate::transport::{Effect, End, How, Level, Permission};
 /// How long is waited between two looks at something that is to become so.
 const BETWEEN: Duration = Duration::from_secs(1);
 
+/// How long an attempt may take at least, also where the time is nearly over.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// When a command is run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Again {
@@ -38,7 +41,12 @@ pub(super) async fn repeat(spec: Box<Spec>, again: Again) -> Result<Output> {
         Again::Until(_) => BETWEEN,
     };
     for attempt in 0.. {
-        let attempted = Command::from(spec.once_more()?).await;
+        let mut attempt_spec = spec.once_more()?;
+        if let Again::Until(limit) = again {
+            let left = limit.saturating_sub(began.elapsed()).max(SHORTEST);
+            attempt_spec.timeout = Some(attempt_spec.timeout.map_or(left, |own| own.min(left)));
+        }
+        let attempted = Command::from(attempt_spec).await;
         let error = match attempted {
             Err(error) if may_help(&error, spec.effect) => error,
             done => return done,

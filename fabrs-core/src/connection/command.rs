@@ -29,7 +29,7 @@ use crate::event::Event;
 use crate::host::Host;
 use crate::output::{Output, Signal};
 use crate::shell::ShellLine;
-use crate::transport::{Effect, Invocation, Program, Receive, Request, Running, Signals, Stdin};
+use crate::transport::{Effect, Invocation, Permission, Program, Receive, Request, Running, Signals, Stdin};
 
 /// A command for one host: a builder, and the future of its [`Output`].
 ///
@@ -138,6 +138,13 @@ impl Command {
     /// As [`spawn`](Self::spawn); each item as awaiting the command, and [`ErrorKind::Truncated`] where 64 MiB of lines wait
     /// for being read.
     pub fn stream_lines(self) -> Result<LineStream> {
+        if let State::Made(spec) = &self.state
+            && spec.again.is_some()
+        {
+            let text = "the lines of a command that is run again can't be told apart";
+            let error = Error::new(ErrorKind::Usage, text).or_on(spec.connection.host()).at(spec.location);
+            return Err(error.hint("leave `.retry(..)` or `.until(..)` out"));
+        }
         let queue = SharedQueue::default();
         let cut = Cut::new(&queue);
         Ok(LineStream::new(queue, self.watched_by(cut).spawn()?))
@@ -296,14 +303,16 @@ pub(super) fn bound<'a>(connection: &'a Connection, at: &'static Location<'stati
 /// Tells that a command begins, and makes its recorder and the capture that it fills.
 pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapture)> {
     let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
+    // Before anything is told, and not where the command is only planned: an old file would be emptied for nothing.
+    let runs = spec.effect == Effect::Reads || spec.connection.permission() == Permission::Make;
+    let tee = spec.tee.as_deref().filter(|_| runs).map(Tee::create).transpose();
+    let tee = tee.map_err(|error| error.or_on(spec.connection.host()).at(spec.location))?;
     let sink = spec.seat.as_ref().map_or_else(|| spec.connection.sink(), Seat::screen);
     let echo = spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
     let number = spec.connection.client.as_ref().map_or(0, Client::next_number);
     sink.event(&Event::CommandStarted { number, host: &host, command: shown, echo });
     let (recorder, captured) = Recorder::new(number, host, shown.into(), sink, spec.hide, spec.bound);
     let recorder = recorder.with_watchers(spec.watchers.clone()).with_redactor(spec.connection.redactor());
-    let tee = spec.tee.as_deref().map(Tee::create).transpose();
-    let tee = tee.map_err(|error| error.or_on(spec.connection.host()).at(spec.location))?;
     Ok((recorder.with_tee(tee), captured))
 }
 

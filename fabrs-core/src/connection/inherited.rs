@@ -3,21 +3,37 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
 
 /// How much is read at a time.
 const PIECE: usize = 64 << 10;
+
+/// Whether a command reads it: several would each get a part.
+static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// Has a thread read the standard input for as long as anybody takes it; what nobody reads any more is left to who comes next.
 ///
 /// It is not made non-blocking, since it is shared with the shell that started this program: it is read when there is
 /// something to read, or its end.
-pub(super) fn pieces(room: usize, client: &Client) -> io::Result<mpsc::Receiver<Bytes>> {
+pub(super) fn pieces(room: usize, client: &Client) -> Result<mpsc::Receiver<Bytes>> {
+    if TAKEN.swap(true, Ordering::AcqRel) {
+        let error = Error::new(ErrorKind::Usage, "another command reads this program's input, which is for one alone");
+        return Err(error.hint("`--serial` takes one host after the other"));
+    }
+    read_by_thread(room, client).map_err(|source| {
+        TAKEN.store(false, Ordering::Release);
+        Error::new(ErrorKind::Local, "could not read the input of this program").caused_by(source)
+    })
+}
+
+fn read_by_thread(room: usize, client: &Client) -> io::Result<mpsc::Receiver<Bytes>> {
     let own = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let (over, is_wanted) = rustix::pipe::pipe()?;
     let (sender, pieces) = mpsc::channel(room);
@@ -25,6 +41,7 @@ pub(super) fn pieces(room: usize, client: &Client) -> io::Result<mpsc::Receiver<
     let taken = sender.clone();
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
         read(own, &over, &sender);
+        TAKEN.store(false, Ordering::Release);
         drop(reads);
     })?;
     client.tasks().spawn(async move {

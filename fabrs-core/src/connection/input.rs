@@ -88,7 +88,7 @@ impl Input {
             }
             Self::Reader(reader) => feeder.feed(reader.into_inner().unwrap_or_else(PoisonError::into_inner), first),
             Self::Inherited => {
-                let pieces = inherited::pieces(WAITING, feeder.client).map_err(unread)?;
+                let pieces = inherited::pieces(WAITING, feeder.client)?;
                 Self::Pieces(pieces).begin(first, feeder)?
             }
             Self::Open => {

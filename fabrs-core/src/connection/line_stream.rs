@@ -28,11 +28,13 @@ const MOST: usize = 64 << 20;
 pub struct LineStream {
     queue: SharedQueue,
     command: Option<Spawned>,
+    /// How the command ended, while lines of it are left.
+    end: Option<Error>,
 }
 
 impl LineStream {
     pub(super) fn new(queue: SharedQueue, command: Spawned) -> Self {
-        Self { queue, command: Some(command) }
+        Self { queue, command: Some(command), end: None }
     }
 
     /// Writes to the command's input: [`Spawned::write`].
@@ -62,19 +64,25 @@ impl Stream for LineStream {
     type Item = Result<String>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(line) = ready!(lock(&self.queue).poll_next(cx)) {
-            return Poll::Ready(Some(Ok(line)));
+        loop {
+            let next = lock(&self.queue).poll_next(cx);
+            match next {
+                Poll::Ready(Some(line)) => return Poll::Ready(Some(Ok(line))),
+                Poll::Ready(None) if self.command.is_none() => return Poll::Ready(self.end.take().map(Err)),
+                // Asked also while lines may come: a command that never began tells of its end alone.
+                Poll::Ready(None) | Poll::Pending => {}
+            }
+            let Some(command) = &mut self.command else { return Poll::Pending };
+            self.end = ready!(command.poll_end(cx)).err();
+            self.command = None;
+            lock(&self.queue).ended = true;
         }
-        let Some(command) = &mut self.command else { return Poll::Ready(None) };
-        let ended = ready!(command.poll_end(cx));
-        self.command = None;
-        Poll::Ready(ended.err().map(Err))
     }
 }
 
 impl FusedStream for LineStream {
     fn is_terminated(&self) -> bool {
-        self.command.is_none()
+        self.command.is_none() && self.end.is_none() && lock(&self.queue).lines.is_empty()
     }
 }
 
@@ -99,7 +107,7 @@ impl Queue {
     fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<String>> {
         match self.lines.pop_front() {
             Some(line) => {
-                self.bytes -= line.len();
+                self.bytes -= weight(&line);
                 Poll::Ready(Some(line))
             }
             None if self.ended => Poll::Ready(None),
@@ -112,7 +120,7 @@ impl Queue {
 
     fn add(&mut self, line: &[u8]) {
         let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned();
-        self.bytes += line.len();
+        self.bytes += weight(&line);
         self.lines.push_back(line);
     }
 
@@ -121,6 +129,11 @@ impl Queue {
             reader.wake();
         }
     }
+}
+
+/// Returns how much memory a line takes, an empty one too.
+fn weight(line: &str) -> usize {
+    line.len() + size_of::<String>() + 16
 }
 
 fn lock(queue: &SharedQueue) -> MutexGuard<'_, Queue> {

@@ -58,8 +58,8 @@ impl Spawned {
         self.writer = None;
     }
 
-    /// Sends the command's process group a signal, as far as its host passes it on: sshd does so to all but root, and sudo
-    /// with TERM and HUP alone, the latter of which kills.
+    /// Sends the command's process group a signal, as far as its host passes it on. sshd does so for all logins but root's,
+    /// where TERM and KILL alone get through. Under sudo TERM does, and HUP, which kills there.
     ///
     /// # Errors
     ///

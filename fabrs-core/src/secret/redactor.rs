@@ -45,7 +45,10 @@ impl Redactor {
         let before = known.forms.len();
         known.forms.extend(forms(secret.expose()));
         if known.forms.len() > before {
-            known.finder = Finder::new(known.forms.iter().cloned().collect()).map(Arc::new);
+            // Where there is too much to look for, what was known before still is.
+            if let Some(finder) = Finder::new(known.forms.iter().cloned().collect()) {
+                known.finder = Some(Arc::new(finder));
+            }
             self.shared.knows_any.store(true, Ordering::Release);
         }
     }

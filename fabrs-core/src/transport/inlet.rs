@@ -39,8 +39,10 @@ impl Inlet {
     /// Adds an answer. After the end of file there is nobody to read it; and a command that asks again and again without
     /// reading gets no more than it could ever want.
     pub(crate) fn answer(&mut self, answer: Answer) {
-        if self.open && self.waiting.len() < MOST {
-            self.waiting.extend(answer.pieces);
+        if self.open {
+            if self.waiting.len() < MOST {
+                self.waiting.extend(answer.pieces);
+            }
             self.pieces = answer.stream;
             self.open = !answer.ends;
         }

@@ -183,8 +183,8 @@ impl Listener {
             }
             return;
         }
+        // Taught insults, sudo says something else of a wrong password: only time, or the end, proves this one.
         self.phase = Phase::Runs;
-        Talk::taken(&self.talk);
         let held = std::mem::take(&mut self.held);
         self.runs(&held, answer);
     }
@@ -292,7 +292,12 @@ impl Receive for Listener {
             talk.unfinished = Some(Unfinished { recorder, end: end.clone() });
             return;
         }
-        Talk::taken(&self.talk);
+        // One that was ended by us may have been so before sudo had looked at the password.
+        if matches!(end.how, How::Exited(_) | How::Cut(..)) {
+            Talk::taken(&self.talk);
+        } else {
+            lock(&self.talk).when_taken = None;
+        }
         let held = std::mem::take(&mut self.held);
         if self.phase == Phase::Perhaps {
             self.pass_on(self.stream, &held, &mut Answer::default());

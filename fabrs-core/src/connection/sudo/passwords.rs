@@ -193,8 +193,11 @@ impl Known {
         self.shared.get(&host.user().map(str::to_owned))
     }
 
+    /// Tells whether a password can be tried beside others: it is proven, or of this host alone.
     fn is_proven(&self, host: &Host, password: &Secret) -> bool {
-        self.shared(host).is_some_and(|shared| shared.is_proven && shared.password.expose() == password.expose())
+        let is_own = self.own.get(host).is_some_and(|own| own.expose() == password.expose());
+        is_own
+            || self.shared(host).is_some_and(|shared| shared.is_proven && shared.password.expose() == password.expose())
     }
 
     fn untried(&self, host: &Host) -> Option<Secret> {

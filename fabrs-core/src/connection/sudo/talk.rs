@@ -28,7 +28,7 @@ pub(super) struct Talk {
     pub(super) question: Option<SudoRefusal>,
     pub(super) unfinished: Option<Unfinished>,
     /// What is done as soon as sudo is known to have taken the password; dropped with the talk where it has not.
-    when_taken: Option<Box<dyn FnOnce() + Send>>,
+    pub(super) when_taken: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// A talk that its listener fills and the command's future reads.

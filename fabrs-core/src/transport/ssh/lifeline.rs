@@ -69,10 +69,14 @@ impl Ending {
     pub(super) fn words(self, signal: &Signal) -> Option<Bytes> {
         // What passes a signal on takes HUP for KILL, which nobody can pass on.
         let kills = matches!(signal.name(), "KILL" | "HUP");
-        match self {
-            Self::Signal | Self::Input => None,
-            Self::Watcher => Some(Bytes::from(format!("{}\n", signal.name()))),
-            Self::Key => Some(Bytes::from_static(if kills { QUIT } else { INTERRUPT })),
+        match (self, signal.name()) {
+            (Self::Signal | Self::Input, _) => None,
+            (Self::Watcher, "KILL" | "TERM") => Some(Bytes::from(format!("{}\n", signal.name()))),
+            (Self::Key, "QUIT") => Some(Bytes::from_static(QUIT)),
+            (Self::Key, _) if kills => Some(Bytes::from_static(QUIT)),
+            (Self::Key, "INT" | "TERM") => Some(Bytes::from_static(INTERRUPT)),
+            // One that asks for something else than the end must not end it: there is no way for it.
+            (Self::Watcher | Self::Key, _) => Some(Bytes::new()),
         }
     }
 }
