@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use fabrs::prelude::*;
 use fabrs::{Client, Connection, Responder, Signal};
-use fabrs_testing::{Account, Sshd, marker, processes_matching, wait_until};
+use fabrs_testing::{Account, Capability, Sshd, marker, processes_matching, wait_until};
 use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::support::{LIMIT, block, capture, client_of, connect, refused, soon};
@@ -60,6 +60,9 @@ async fn a_file_and_a_reader_are_read_whole_and_end() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_pty_too_a_command_reads_what_it_was_given_and_its_end() -> Result {
+    if !Sshd::can(Capability::Terminal) {
+        return Ok(());
+    }
     everywhere(async |place: &str, host: Connection| {
         let quiet = "stty -echo; printf 'ready '; while read -r line; do echo \"got $line\"; done; tty >/dev/null && echo on one";
         let output = soon(host.run(quiet).pty().watch(Responder::new("ready ", "typed\n\u{4}"))).await?;
