@@ -14,6 +14,7 @@
 //! readable by root only); as a plain user they serve that user, and [`Capability`] says what can not be tested.
 
 mod accounts;
+mod disk;
 mod fab;
 pub mod faults;
 mod keys;
@@ -24,6 +25,7 @@ mod sshd;
 mod wait;
 
 pub use accounts::{Account, Capability};
+pub use disk::SmallDisk;
 pub use fab::{Fab, Ran, Running};
 pub use keys::{Key, KeyType};
 pub use process::{Process, marker, processes_matching};

@@ -25,19 +25,6 @@ async fn a_file_arrives_with_its_mode_and_is_not_sent_again() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn large_empty_and_odd_files_arrive_as_they_are() -> Result {
-    let lab = Lab::new();
-    let large: Vec<u8> = (0..=250u8).cycle().take(5 << 20).collect();
-    for (name, content) in [("large", large), ("empty", Vec::new()), ("odd", b"\0\xff\n\r\nfabrs-same".to_vec())] {
-        fs::write(lab.there(name), &content)?;
-        let here = lab.here.path().join(name);
-        lab.host.get(lab.there(name).display().to_string(), here.display().to_string()).await?;
-        assert!(fs::read(&here)? == content, "{name}");
-    }
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_of_several_hosts_go_each_to_its_own_place() -> Result {
     let lab = Lab::new();
     fs::create_dir_all(lab.there("log/sub"))?;

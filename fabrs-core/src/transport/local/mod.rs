@@ -3,6 +3,9 @@
 mod piped;
 mod terminal;
 
+use std::io;
+use std::process::ExitStatus;
+
 use futures::future::{BoxFuture, FutureExt};
 use tokio_util::task::TaskTracker;
 
@@ -101,6 +104,17 @@ fn spawn(host: &Host, invocation: Invocation) -> Result<Child> {
         Error::new(ErrorKind::Local, "could not start `sh` on this machine").on(host).caused_by(source)
     })?;
     Ok(Child::Piped(Box::new(started)))
+}
+
+/// Returns how a child has ended, or that nobody knows.
+fn exited(status: io::Result<ExitStatus>) -> Message {
+    match status {
+        Ok(status) => Message::Exit(status.into()),
+        Err(source) => {
+            let error = Error::new(ErrorKind::Channel, "could not wait for a command of this machine");
+            Message::Lost(error.caused_by(source))
+        }
+    }
 }
 
 /// Returns the number of a signal, where this system has it.

@@ -8,9 +8,8 @@ use rustix::process::{Pid, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-use super::{PIECE, number};
+use super::{PIECE, exited, number};
 use crate::config::Variables;
-use crate::error::{Error, ErrorKind};
 use crate::event::Stream;
 use crate::output::Signal;
 use crate::transport::drive::{Message, Wire};
@@ -79,13 +78,7 @@ impl Wire for Process {
                 () = feed(&mut self.stdin, &mut self.inlet), if self.stdin.is_some() => {}
                 status = self.child.wait(), if !self.exited => {
                     self.exited = true;
-                    match status {
-                        Ok(status) => return Message::Exit(status.into()),
-                        Err(source) => {
-                            let error = Error::new(ErrorKind::Channel, "could not wait for a command of this machine");
-                            return Message::Lost(error.caused_by(source));
-                        }
-                    }
+                    return exited(status);
                 }
             }
         }

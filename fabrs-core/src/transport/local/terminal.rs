@@ -13,9 +13,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 
-use super::{PIECE, number};
+use super::{PIECE, exited, number};
 use crate::config::Variables;
-use crate::error::{Error, ErrorKind};
 use crate::event::Stream;
 use crate::output::Signal;
 use crate::transport::drive::{Message, Wire};
@@ -105,13 +104,7 @@ impl Wire for OnTerminal {
                 }
                 status = self.child.wait(), if !self.exited => {
                     self.exited = true;
-                    match status {
-                        Ok(status) => return Message::Exit(status.into()),
-                        Err(source) => {
-                            let error = Error::new(ErrorKind::Channel, "could not wait for a command of this machine");
-                            return Message::Lost(error.caused_by(source));
-                        }
-                    }
+                    return exited(status);
                 }
             }
         }

@@ -5,11 +5,11 @@ use std::fs;
 use fabrs::prelude::*;
 use fabrs::transport::Level;
 use fabrs_testing::faults::{Cut, Direction, Proxy};
-use fabrs_testing::{Capability, Sshd, wait_until};
+use fabrs_testing::wait_until;
 
 use super::super::{mode, open_folder, text, walk};
 use super::{files_only, lab};
-use crate::support::{LIMIT, block, client_of, refused, soon, through};
+use crate::support::{LIMIT, client_of, refused, soon, through};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wherever_a_put_is_cut_the_target_is_the_old_file() -> Result {
@@ -46,37 +46,6 @@ async fn a_get_that_is_cut_leaves_the_old_file_here_and_no_other() -> Result {
     refused(cut, ErrorKind::Channel);
     assert_eq!(text(&here), "old");
     lab.assert_nothing_is_left();
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_disk_that_is_full_is_told_and_the_old_file_stays() -> Result {
-    if !Sshd::can(Capability::Accounts) {
-        return Ok(());
-    }
-    let lab = lab();
-    let small = lab.there("small");
-    fs::create_dir(&small)?;
-    let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=1m,mode=0777", "none"])
-        .arg(&small)
-        .status()?;
-    if !mounted.success() {
-        eprintln!("NOT TESTED HERE: a small disk (no file system can be mounted)");
-        return Ok(());
-    }
-    let target = small.join("x");
-    let put = async {
-        lab.host.put(b"old".to_vec(), target.display().to_string()).await?;
-        Ok::<_, fabrs::Error>(lab.host.put(vec![b'n'; 4 << 20], target.display().to_string()).await)
-    };
-    let result = soon(put).await;
-    let (content, left) = (text(&target), walk(&small).len());
-    lab.host.close().await;
-    std::process::Command::new("umount").arg(&small).status()?;
-    let error = refused(result?, ErrorKind::File);
-    assert!(block(&error).contains("caused by: No space left on device"), "{error:?}");
-    assert_eq!((content.as_str(), left), ("old", 1));
     Ok(())
 }
 

@@ -48,19 +48,6 @@ async fn a_login_that_takes_no_signals_is_not_waited_for() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn large_empty_and_odd_files_arrive_as_they_are() -> Result {
-    let lab = lab();
-    let large: Vec<u8> = (0..=250u8).cycle().take(5 << 20).collect();
-    for (name, content) in [("large", large), ("empty", Vec::new()), ("odd", b"\0\xff\n\r\nfabrs-here\n".to_vec())] {
-        fs::write(lab.there(name), &content)?;
-        let here = lab.here.path().join(name);
-        lab.host.get(lab.there(name).display().to_string(), here.display().to_string()).await?;
-        assert!(fs::read(&here)? == content, "{name}");
-    }
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_arrives_with_all_that_its_symlinks_lead_to() -> Result {
     let lab = lab();
     fs::create_dir_all(lab.there("site/css"))?;

@@ -30,7 +30,7 @@ fn kinds() -> Vec<(&'static str, SshdBuilder)> {
     kinds
 }
 
-fn lab() -> Lab {
+pub(super) fn lab() -> Lab {
     Lab::of(files_only().start())
 }
 

@@ -33,20 +33,6 @@ async fn a_file_lands_with_its_mode_and_is_not_sent_again() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bytes_and_large_and_empty_files_arrive_as_they_are() -> Result {
-    let lab = lab();
-    let large: Vec<u8> = (0..=250u8).cycle().take(5 << 20).collect();
-    for (name, content) in [("large", large), ("empty", Vec::new()), ("odd", b"\0\xff\n\r\n".to_vec())] {
-        let target = lab.there(name);
-        lab.host.put(content.clone(), target.display().to_string()).await?;
-        assert!(fs::read(&target)? == content, "{name}");
-        assert!(!lab.host.put(content, target.display().to_string()).await?.any()?, "{name}");
-        assert_eq!(mode(&target), 0o644);
-    }
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relative_target_is_below_the_directory_and_the_home_is_a_tilde() -> Result {
     let lab = lab();
     let file = lab.file("own name", "x");

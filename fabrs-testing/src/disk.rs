@@ -1,0 +1,29 @@
+//! A disk that is soon full.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A disk of one MiB that everybody may write to; it is gone when this is dropped.
+#[derive(Debug)]
+pub struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Mounts it over a folder, unless this machine lets nobody, which is told.
+    pub fn mount(folder: &Path) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=1m,mode=0777", "none"]).arg(folder).stderr(Stdio::null());
+        if mount.status().is_ok_and(|status| status.success()) {
+            return Some(Self(folder.to_owned()));
+        }
+        let _lost = writeln!(io::stderr(), "NOT TESTED HERE: a small disk (no file system can be mounted)");
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Whoever still has a file of it open keeps nobody from it.
+        let _gone = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}

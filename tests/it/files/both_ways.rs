@@ -1,0 +1,81 @@
+//! What is the same whichever way files go: by the host's shell, or by SFTP where it gives none.
+
+use std::fs;
+
+use fabrs::prelude::*;
+use fabrs_testing::{Capability, SmallDisk, Sshd};
+
+use super::{Lab, mode, text, walk};
+use crate::support::{block, refused, soon};
+
+/// Makes a test of each promise by one way.
+macro_rules! kept {
+    ($way:ident = $lab:expr; $($promise:ident)*) => {
+        mod $way {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() -> fabrs::prelude::Result {
+                    super::$promise($lab).await
+                }
+            )*
+        }
+    };
+}
+
+macro_rules! kept_both_ways {
+    ($($promise:ident)*) => {
+        kept!(by_shell = super::Lab::new(); $($promise)*);
+        kept!(by_sftp = super::super::without_a_shell::lab(); $($promise)*);
+    };
+}
+
+kept_both_ways! {
+    bytes_and_large_and_empty_files_are_put_as_they_are
+    large_and_empty_and_odd_files_are_got_as_they_are
+    a_disk_that_is_full_is_told_and_the_old_file_stays
+}
+
+async fn bytes_and_large_and_empty_files_are_put_as_they_are(lab: Lab) -> Result {
+    let large: Vec<u8> = (0..=250u8).cycle().take(5 << 20).collect();
+    for (name, content) in [("large", large), ("empty", Vec::new()), ("odd", b"\0\xff\n\r\n".to_vec())] {
+        let target = lab.there(name);
+        lab.host.put(content.clone(), target.display().to_string()).await?;
+        assert!(fs::read(&target)? == content, "{name}");
+        assert!(!lab.host.put(content, target.display().to_string()).await?.any()?, "{name}");
+        assert_eq!(mode(&target), 0o644);
+    }
+    Ok(())
+}
+
+async fn large_and_empty_and_odd_files_are_got_as_they_are(lab: Lab) -> Result {
+    let large: Vec<u8> = (0..=250u8).cycle().take(5 << 20).collect();
+    // With what the script says of itself in it.
+    let odd = b"\0\xff\n\r\nfabrs-here\nfabrs-same".to_vec();
+    for (name, content) in [("large", large), ("empty", Vec::new()), ("odd", odd)] {
+        fs::write(lab.there(name), &content)?;
+        let here = lab.here.path().join(name);
+        lab.host.get(lab.there(name).display().to_string(), here.display().to_string()).await?;
+        assert!(fs::read(&here)? == content, "{name}");
+    }
+    Ok(())
+}
+
+async fn a_disk_that_is_full_is_told_and_the_old_file_stays(lab: Lab) -> Result {
+    if !Sshd::can(Capability::Accounts) {
+        return Ok(());
+    }
+    let small = lab.there("small");
+    fs::create_dir(&small)?;
+    let Some(disk) = SmallDisk::mount(&small) else { return Ok(()) };
+    let target = small.join("x");
+    lab.host.put(b"old".to_vec(), target.display().to_string()).await?;
+    let error = refused(soon(lab.host.put(vec![b'n'; 4 << 20], target.display().to_string())).await, ErrorKind::File);
+    let shown = block(&error);
+    let is_the_cause = |line: &str| line.starts_with("  caused by: ") && line.ends_with("No space left on device");
+    assert!(shown.lines().any(is_the_cause), "{shown}");
+    assert_eq!((text(&target).as_str(), walk(&small).len()), ("old", 1));
+    // What still has a folder of it open would keep it.
+    lab.host.close().await;
+    drop(disk);
+    Ok(())
+}
