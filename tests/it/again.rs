@@ -84,3 +84,17 @@ async fn a_dry_run_looks_once_and_goes_on() -> Result {
     refused(waited.ok(), ErrorKind::NotRun);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_still_run_is_not_run_a_second_time_beside_itself() -> Result {
+    let sshd = Sshd::start();
+    let (capture, sink) = capture();
+    let host = client_of(&sshd, "").sink(sink).build().connect(sshd.alias())?;
+    let mark = fabrs_testing::marker();
+    // Its leader ends, and sshd passes no signal on to who is left.
+    let line = ShellLine::raw(format!("(trap '' TERM; exec sleep {mark}) & exit 0"));
+    refused(host.run(line).timeout(secs(1)).retry(3, Duration::ZERO).await, ErrorKind::Timeout);
+    assert_eq!(fabrs_testing::processes_matching(&mark).len(), 1);
+    assert_eq!(capture.of("command_started").len(), 1);
+    Ok(())
+}

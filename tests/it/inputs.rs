@@ -227,6 +227,23 @@ async fn lines_of_a_command_that_never_begins_end_with_why() -> Result {
 }
 
 #[tokio::test]
+async fn a_plan_reads_nothing_and_takes_what_is_written_to_its_commands() -> Result {
+    let (capture, sink) = capture();
+    let dry = fabrs::config::Settings { mode: fabrs::config::Mode::DryRun, ..Default::default() };
+    let client = Client::builder().dial(fabrs::transport::Fake::new()).settings(dry).sink(sink).build();
+    let host = client.connect("web1")?;
+    host.run("psql").stdin_file("/made/by/a/step/before").await?;
+    let child = host.run("psql").stdin_open().spawn()?;
+    for _ in 0..100 {
+        child.write("select 1;\n").await?;
+    }
+    child.wait().await?;
+    soon(client.close()).await;
+    assert_eq!(crate::support::told(&capture, "planned", "what"), ["psql", "psql"]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_plan_leaves_the_file_of_a_copy_as_it_was() -> Result {
     let dry = fabrs::config::Settings { mode: fabrs::config::Mode::DryRun, ..Default::default() };
     let host = Client::builder().dial(fabrs::transport::Fake::new()).settings(dry).build().connect("web1")?;

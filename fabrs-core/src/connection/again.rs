@@ -78,7 +78,9 @@ pub(super) async fn repeat(spec: Box<Spec>, again: Again) -> Result<Output> {
 /// Tells whether another attempt may end otherwise, and does no harm: what may have happened is not done twice.
 fn may_help(error: &Error, effect: Effect) -> bool {
     match error.kind() {
-        ErrorKind::Exit | ErrorKind::Timeout | ErrorKind::Connect => true,
+        ErrorKind::Exit | ErrorKind::Connect => true,
+        // Beside one that may still run it would run twice at once.
+        ErrorKind::Timeout => effect == Effect::Reads || error.output().is_some_and(|output| !output.record.is_left),
         ErrorKind::Channel => effect == Effect::Reads,
         _ => false,
     }

@@ -111,6 +111,10 @@ impl Spec {
             let (seat, pty) = taken?;
             (self.seat, self.pty) = (Some(seat), Some(pty));
         }
+        if self.effect == Effect::Changes && self.connection.permission() == Permission::Planned {
+            std::mem::take(&mut self.input).discard(client);
+            return Ok(Stdin::Empty);
+        }
         let feeder = Feeder { client, signals: &self.signals, watchers: &self.watchers };
         let first = frame.input();
         if self.detached && !(first.is_empty() && self.input.is_nothing()) {

@@ -307,13 +307,13 @@ pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapt
     let runs = spec.effect == Effect::Reads || spec.connection.permission() == Permission::Make;
     let tee = spec.tee.as_deref().filter(|_| runs).map(Tee::create).transpose();
     let tee = tee.map_err(|error| error.or_on(spec.connection.host()).at(spec.location))?;
-    let sink = spec.seat.as_ref().map_or_else(|| spec.connection.sink(), Seat::screen);
+    let sink = spec.connection.sink();
     let echo = spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
     let number = spec.connection.client.as_ref().map_or(0, Client::next_number);
     sink.event(&Event::CommandStarted { number, host: &host, command: shown, echo });
     let (recorder, captured) = Recorder::new(number, host, shown.into(), sink, spec.hide, spec.bound);
     let recorder = recorder.with_watchers(spec.watchers.clone()).with_redactor(spec.connection.redactor());
-    Ok((recorder.with_tee(tee), captured))
+    Ok((recorder.with_tee(tee).with_screen(spec.seat.as_ref().map(Seat::screen)), captured))
 }
 
 /// Hands one attempt at a command to its transport.

@@ -23,6 +23,7 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
         how => (how, None),
     };
     let heard = captured.stdout.dropped() > 0 || !captured.stdout.is_empty() || !captured.stderr.is_empty();
+    let is_left = matches!(how, How::TimedOut { gone: false } | How::Stopped { gone: false });
     let output = |ended| {
         Output::new(Record {
             host: host.clone(),
@@ -36,6 +37,7 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
             cut: cut.clone(),
             shown: (spec.hide.shows(Stream::Stdout), spec.hide.shows(Stream::Stderr)),
             pty: spec.pty.is_some(),
+            is_left,
             redactor: connection.redactor(),
         })
     };

@@ -18,11 +18,12 @@ const PIECE: usize = 64 << 10;
 /// Whether a command reads it: several would each get a part.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// Has a thread read the standard input for as long as anybody takes it; what nobody reads any more is left to who comes next.
+/// Has a thread read the standard input for as long as anybody takes it; a few pieces are read ahead, and the
+/// rest is left to who comes next.
 ///
 /// It is not made non-blocking, since it is shared with the shell that started this program: it is read when there is
 /// something to read, or its end.
-pub(super) fn pieces(room: usize, client: &Client) -> Result<mpsc::Receiver<Bytes>> {
+pub(super) fn pieces(room: usize, client: &Client) -> Result<mpsc::Receiver<io::Result<Bytes>>> {
     if TAKEN.swap(true, Ordering::AcqRel) {
         let error = Error::new(ErrorKind::Usage, "another command reads this program's input, which is for one alone");
         return Err(error.hint("`--serial` takes one host after the other"));
@@ -33,7 +34,7 @@ pub(super) fn pieces(room: usize, client: &Client) -> Result<mpsc::Receiver<Byte
     })
 }
 
-fn read_by_thread(room: usize, client: &Client) -> io::Result<mpsc::Receiver<Bytes>> {
+fn read_by_thread(room: usize, client: &Client) -> io::Result<mpsc::Receiver<io::Result<Bytes>>> {
     let own = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let (over, is_wanted) = rustix::pipe::pipe()?;
     let (sender, pieces) = mpsc::channel(room);
@@ -55,7 +56,7 @@ fn read_by_thread(room: usize, client: &Client) -> io::Result<mpsc::Receiver<Byt
     Ok(pieces)
 }
 
-fn read(mut own: File, over: &OwnedFd, to: &mpsc::Sender<Bytes>) {
+fn read(mut own: File, over: &OwnedFd, to: &mpsc::Sender<io::Result<Bytes>>) {
     let mut buffer = vec![0; PIECE];
     loop {
         let mut ready = [PollFd::new(&own, PollFlags::IN), PollFd::new(over, PollFlags::IN)];
@@ -69,12 +70,17 @@ fn read(mut own: File, over: &OwnedFd, to: &mpsc::Sender<Bytes>) {
         match own.read(&mut buffer) {
             Ok(read @ 1..) => {
                 let piece = Bytes::copy_from_slice(buffer.get(..read).unwrap_or_default());
-                if to.blocking_send(piece).is_err() {
+                if to.blocking_send(Ok(piece)).is_err() {
                     return;
                 }
             }
+            Ok(_) => return,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            _ => return,
+            Err(error) => {
+                // Whoever does not take it any more needs no reason.
+                let _ = to.blocking_send(Err(error));
+                return;
+            }
         }
     }
 }

@@ -5,16 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{fmt, io};
 
-use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use bytes::Bytes;
+use futures::stream::{self, Stream, StreamExt};
+use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_util::io::ReaderStream;
 
 use super::inherited;
 use super::watch::{Watch, Watchers};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Stream;
+use crate::event;
 use crate::output::Signal;
 use crate::transport::{Answer, Signals, Stdin};
 
@@ -70,6 +72,13 @@ impl Input {
         matches!(self, Self::Nothing)
     }
 
+    /// Lets it go where nothing is run: what is written to it is taken, and nothing is read or has to be there.
+    pub(super) fn discard(self, client: &Client) {
+        if let Self::Pieces(mut pieces) = self {
+            client.tasks().spawn(async move { while pieces.recv().await.is_some() {} });
+        }
+    }
+
     /// Begins to feed it, with `first` in front.
     pub(super) fn begin(self, first: Bytes, feeder: &Feeder<'_>) -> Result<Stdin> {
         Ok(match self {
@@ -84,13 +93,13 @@ impl Input {
                     Error::new(ErrorKind::Local, text).caused_by(source)
                 };
                 let file = std::fs::File::open(&path).map_err(unreadable)?;
-                feeder.feed(tokio::fs::File::from_std(file), first)
+                feeder.feed(ReaderStream::with_capacity(tokio::fs::File::from_std(file), PIECE), first)
             }
-            Self::Reader(reader) => feeder.feed(reader.into_inner().unwrap_or_else(PoisonError::into_inner), first),
-            Self::Inherited => {
-                let pieces = inherited::pieces(WAITING, feeder.client)?;
-                Self::Pieces(pieces).begin(first, feeder)?
+            Self::Reader(reader) => {
+                let reader = reader.into_inner().unwrap_or_else(PoisonError::into_inner);
+                feeder.feed(ReaderStream::with_capacity(reader, PIECE), first)
             }
+            Self::Inherited => feeder.feed(received(inherited::pieces(WAITING, feeder.client)?), first),
             Self::Open => {
                 let text = "an open input is written by the handle of a command that is spawned";
                 return Err(
@@ -98,7 +107,7 @@ impl Input {
                 );
             }
             Self::Pieces(pieces) if first.is_empty() => Stdin::Pieces(pieces),
-            Self::Pieces(pieces) => feeder.forward(pieces, first),
+            Self::Pieces(pieces) => feeder.feed(received(pieces).map(Ok), first),
         })
     }
 }
@@ -111,48 +120,38 @@ pub(super) struct Feeder<'a> {
 }
 
 impl Feeder<'_> {
-    /// Has a task of the client read `from` as fast as the command takes it; it ends with either of the two.
-    fn feed(&self, mut from: impl AsyncRead + Send + Unpin + 'static, first: Bytes) -> Stdin {
+    /// Has a task of the client hand on what comes as fast as the command takes it; it ends with either of the two.
+    fn feed(&self, mut from: impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static, first: Bytes) -> Stdin {
         let (sender, pieces) = mpsc::channel(WAITING);
         let (signals, unread) = (self.signals.clone(), Unread::default());
         self.watchers.add(Box::new(unread.clone()));
         self.client.tasks().spawn(async move {
-            let mut piece = BytesMut::from(&first[..]);
+            let mut next = (!first.is_empty()).then_some(Ok(first));
             loop {
-                if !piece.is_empty() && sender.send(piece.split().freeze()).await.is_err() {
-                    return;
-                }
-                piece.reserve(PIECE);
-                let read = tokio::select! {
-                    () = sender.closed() => return,
-                    read = from.read_buf(&mut piece) => read,
+                let sent = match next {
+                    Some(Ok(piece)) => sender.send(piece).await,
+                    Some(Err(source)) => return give_up(source, &unread, &signals, &sender).await,
+                    None => Ok(()),
                 };
-                match read {
-                    Ok(0) => return,
-                    Ok(_) => {}
-                    Err(source) => return give_up(source, &unread, &signals, &sender).await,
-                }
-            }
-        });
-        Stdin::Pieces(pieces)
-    }
-
-    fn forward(&self, mut pieces: mpsc::Receiver<Bytes>, first: Bytes) -> Stdin {
-        let (sender, forwarded) = mpsc::channel(WAITING);
-        self.client.tasks().spawn(async move {
-            let mut next = Some(first);
-            while let Some(piece) = next {
-                if sender.send(piece).await.is_err() {
+                if sent.is_err() {
                     return;
                 }
                 next = tokio::select! {
                     () = sender.closed() => return,
-                    piece = pieces.recv() => piece,
+                    piece = from.next() => match piece {
+                        None => return,
+                        piece => piece,
+                    },
                 };
             }
         });
-        Stdin::Pieces(forwarded)
+        Stdin::Pieces(pieces)
     }
+}
+
+/// Returns what comes through a channel, until it is closed.
+fn received<T>(mut pieces: mpsc::Receiver<T>) -> impl Stream<Item = T> + Unpin {
+    stream::poll_fn(move |cx| pieces.poll_recv(cx))
 }
 
 /// Ends a command whose input can't be read any more: an end of file would let it take half of it for the whole.
@@ -176,7 +175,7 @@ fn unread(source: io::Error) -> Error {
 struct Unread(Arc<Mutex<Option<Error>>>);
 
 impl Watch for Unread {
-    fn heard(&mut self, _: Stream, _: &[u8], _: &mut Answer) {}
+    fn heard(&mut self, _: event::Stream, _: &[u8], _: &mut Answer) {}
 
     fn failure(&self) -> Option<Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -41,6 +41,8 @@ pub(super) struct Recorder {
     host: Host,
     command: Arc<str>,
     sink: Arc<dyn Sink>,
+    /// Who is shown the output, where that is another.
+    screen: Option<Arc<dyn Sink>>,
     wants: Granularity,
     hide: Hide,
     captured: SharedCapture,
@@ -75,7 +77,21 @@ impl Recorder {
         let (stdout, stderr) = (Shown::default(), Shown::default());
         let (watchers, redactor) = (Watchers::default(), Redactor::default());
         (
-            Self { number, host, command, sink, wants, hide, captured, stdout, stderr, watchers, redactor, tee: None },
+            Self {
+                number,
+                host,
+                command,
+                sink,
+                screen: None,
+                wants,
+                hide,
+                captured,
+                stdout,
+                stderr,
+                watchers,
+                redactor,
+                tee: None,
+            },
             shared,
         )
     }
@@ -92,6 +108,13 @@ impl Recorder {
         self
     }
 
+    /// Shows the output to this one alone; that the command began and ended is told as of any other.
+    pub(super) fn with_screen(mut self, screen: Option<Arc<dyn Sink>>) -> Self {
+        self.wants = screen.as_ref().map_or(self.wants, |screen| screen.granularity());
+        self.screen = screen;
+        self
+    }
+
     /// Writes it to this file too.
     pub(super) fn with_tee(mut self, tee: Option<Tee>) -> Self {
         self.tee = tee;
@@ -104,7 +127,7 @@ impl Recorder {
             Stream::Stderr => &mut self.stderr,
         };
         let bytes = &*shown.redacted.push(&self.redactor, bytes);
-        let (number, host, sink) = (self.number, &self.host, &self.sink);
+        let (number, host, sink) = (self.number, &self.host, self.screen.as_ref().unwrap_or(&self.sink));
         if let Some(tee) = &mut self.tee {
             tee.write(bytes, host, &**sink);
         }
@@ -119,7 +142,7 @@ impl Recorder {
 
     /// Shows what was held back, since nothing follows.
     fn finish(&mut self) {
-        let (number, host, sink) = (self.number, &self.host, &self.sink);
+        let (number, host, sink) = (self.number, &self.host, self.screen.as_ref().unwrap_or(&self.sink));
         for (stream, shown) in [(Stream::Stdout, &mut self.stdout), (Stream::Stderr, &mut self.stderr)] {
             let held = shown.redacted.finish(&self.redactor);
             if let Some(tee) = &mut self.tee {

@@ -34,8 +34,7 @@ impl Spawned {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] where its input is not open, or was ended; [`ErrorKind::Channel`] where the command does not read
-    /// any more.
+    /// [`ErrorKind::Usage`] where its input is not open, or was ended, or the command does not read any more.
     ///
     /// # Cancel safety
     ///
@@ -48,7 +47,11 @@ impl Spawned {
                 let error = Error::new(ErrorKind::Usage, "the command's input is not open");
                 return Err(error.hint("say `.stdin_open()` before `.spawn()`"));
             };
-            let gone = |_| Error::new(ErrorKind::Channel, "the command has ended and reads no more");
+            // How it ended is for the handle to tell: it may have done so by itself, or never have begun.
+            let gone = |_| {
+                let error = Error::new(ErrorKind::Usage, "the command reads no more");
+                error.hint("await its handle, which tells how it ended")
+            };
             writer.send(bytes).await.map_err(gone)
         }
     }

@@ -37,6 +37,8 @@ pub(crate) struct Record {
     /// Whether stdout and stderr were shown while they came.
     pub(crate) shown: (bool, bool),
     pub(crate) pty: bool,
+    /// Whether it was told to end and it is not known that it did.
+    pub(crate) is_left: bool,
     /// Knows what of it must not be shown.
     pub(crate) redactor: Redactor,
 }

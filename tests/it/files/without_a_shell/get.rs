@@ -123,3 +123,15 @@ async fn a_file_that_can_not_be_had_leaves_none_here_and_an_old_one_as_it_was() 
     lab.assert_nothing_is_left();
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_content_and_no_size_is_told_and_not_taken_for_empty() -> Result {
+    let lab = lab();
+    let here = lab.file("version", "old");
+    let got = soon(lab.host.get("/proc/version", here.display().to_string())).await;
+    let error = refused(got, ErrorKind::File);
+    assert!(block(&error).contains("/proc/version has no size"), "{error:?}");
+    assert_eq!(text(&here), "old");
+    lab.assert_nothing_is_left();
+    Ok(())
+}

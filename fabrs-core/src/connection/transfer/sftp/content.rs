@@ -60,6 +60,11 @@ async fn chunk(session: &Session, handle: &str, offset: u64, length: u64) -> Res
     }
 }
 
+/// Tells whether there is anything to read.
+pub(super) async fn has_any(session: &Session, handle: &str) -> Result<bool, Fault> {
+    Ok(!chunk(session, handle, 0, 1).await?.is_empty())
+}
+
 /// Opens a file to read it.
 pub(super) async fn open(session: &Session, path: &str) -> Result<String, Fault> {
     Ok(session.ask(session.raw().open(path, OpenFlags::READ, FileAttributes::empty())).await?.handle)

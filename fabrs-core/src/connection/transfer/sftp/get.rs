@@ -10,11 +10,8 @@ use super::super::source::Sum;
 use super::content;
 use super::fault::Fault;
 use super::session::Session;
-use super::target::Kind;
+use super::target::{Kind, MODE};
 use crate::error::Result;
-
-/// The bits of a mode that can be changed.
-const MODE: u32 = 0o7777;
 
 /// Lets one file arrive, and tells whether it has: one that is the same as that which is `known` here has to come to be
 /// compared, and is given up.
@@ -42,8 +39,11 @@ async fn try_get(session: &Session, path: &str, known: Option<&Sum>, arrival: &A
         Kind::Folder => return Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
         Kind::Symlink | Kind::Other => return Err(Fault::said(format!("{shown} is no file that can be sent"))),
     }
-    let size = there.size.unwrap_or_default();
+    let size = there.size.ok_or_else(|| Fault::said("the SFTP server does not say how large it is"))?;
     let handle = content::open(session, &path).await?;
+    if size == 0 && content::has_any(session, &handle).await? {
+        return Err(Fault::said(format!("{shown} has no size, as what the system makes up, and can't be got whole")));
+    }
     arrival.begin(there.permissions.map(|mode| mode & MODE), size)?;
     let mut hash = Sha256::new();
     let is_compared = known.is_some_and(|known| known.size == size);

@@ -11,12 +11,10 @@ use super::content;
 use super::fault::Fault;
 use super::path::parent;
 use super::session::Session;
-use super::target::{Kind, Target};
+use super::target::{Kind, MODE, Target};
 use super::temporary::Temporary;
 use crate::error::Result;
 
-/// The bits of a mode that can be changed.
-const MODE: u32 = 0o7777;
 /// The mode of a folder that was not there.
 const NEW_FOLDER: u32 = 0o755;
 /// How many pieces of a file may wait for the network.

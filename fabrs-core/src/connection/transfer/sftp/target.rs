@@ -12,6 +12,8 @@ const KIND: u32 = 0o170_000;
 const FOLDER: u32 = 0o040_000;
 const REGULAR: u32 = 0o100_000;
 const SYMLINK: u32 = 0o120_000;
+/// The bits of a mode that can be changed.
+pub(super) const MODE: u32 = 0o7777;
 /// How many symlinks may lead to another.
 const LINKS: usize = 40;
 
