@@ -108,7 +108,8 @@ async fn a_spawned_command_is_written_to_and_signalled() -> Result {
         let mark = marker();
         let line = ShellLine::raw(format!("trap 'echo asked; exit 0' USR1; sleep {mark} & wait"));
         let child = host.run(line).warn().spawn()?;
-        let sleeps = move || !processes_matching(&mark).is_empty();
+        // The shell has the mark in its line too, and before it sleeps it may not listen yet.
+        let sleeps = move || processes_matching(&mark).iter().any(|process| process.cmdline.starts_with("sleep "));
         tokio::task::spawn_blocking(move || wait_until("it sleeps", LIMIT, sleeps)).await?;
         child.signal(Signal::new("USR1"))?;
         let output = soon(child).await?;
