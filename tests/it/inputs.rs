@@ -193,8 +193,8 @@ async fn lines_come_while_the_command_runs_and_its_failure_is_the_last_of_them()
 
         let mark = marker();
         let mut unread = host.run(ShellLine::raw(format!("yes 'nobody reads this {mark}'"))).stream_lines()?;
-        let theirs = mark.clone();
-        let gone = move || wait_until("it was ended", LIMIT, || processes_matching(&theirs).is_empty());
+        assert!(soon(unread.next()).await.expect("it has begun").is_ok(), "{place}");
+        let gone = move || wait_until("it was ended", LIMIT, || processes_matching(&mark).is_empty());
         tokio::task::spawn_blocking(gone).await?;
         let mut count = 0;
         let last = loop {
