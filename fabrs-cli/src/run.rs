@@ -79,7 +79,9 @@ impl Run {
             Some(demo) => demo.reached_by(builder, &self.settings, sink),
             None => builder,
         };
-        if self.typed.globals.echo { builder.echo().build() } else { builder.build() }
+        let builder = if self.typed.globals.echo { builder.echo() } else { builder };
+        let builder = if self.typed.globals.diff { builder.diff() } else { builder };
+        builder.build()
     }
 
     /// Runs the tasks, then the line.

@@ -19,6 +19,7 @@ pub(crate) struct Globals {
     pub(crate) help: bool,
     pub(crate) version: bool,
     pub(crate) echo: bool,
+    pub(crate) diff: bool,
     user: Option<String>,
     port: Option<u16>,
     gateway: Option<Host>,
@@ -90,6 +91,7 @@ pub(crate) fn arguments() -> Vec<Arg> {
     let showing = [
         switch("list", "List the tasks").short('l'),
         switch("echo", "Show each command before it runs").short('e'),
+        switch("diff", "Show what each file that is put changes; with -n, reads it for that"),
         switch("json", "Print what happens as JSON, a line an event"),
         switch("help", "Show this help, or that of a task").short('h'),
         switch("version", "Show the version").short('V'),
@@ -139,6 +141,7 @@ impl Globals {
         self.help |= flag("help");
         self.version |= flag("version");
         self.echo |= flag("echo");
+        self.diff |= flag("diff");
         self.serial |= flag("serial");
         self.keep_going |= flag("keep-going");
         self.skip_bad_hosts |= flag("skip-bad-hosts");

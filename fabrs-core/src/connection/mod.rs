@@ -446,6 +446,10 @@ impl Connection {
         self.client.as_ref().map(|client| client.redactor().clone()).unwrap_or_default()
     }
 
+    fn shows_differences(&self) -> bool {
+        self.defaults().is_some_and(|defaults| defaults.diff)
+    }
+
     fn warns(&self) -> bool {
         self.defaults().is_some_and(|defaults| defaults.warn)
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::Difference;
 use crate::error::Error;
 use crate::host::Host;
 use crate::output::ExitStatus;
@@ -129,6 +130,17 @@ pub enum Event<'a> {
         /// How long it took.
         #[serde(serialize_with = "seconds")]
         elapsed: Duration,
+    },
+    /// What a file that is put changes, told before it is written: only where that was asked for.
+    Difference {
+        /// The host.
+        host: &'a Host,
+        /// What is done: `put conf/x -> /etc/x`.
+        what: &'a str,
+        /// The path of the file on the host.
+        path: &'a str,
+        /// The difference.
+        difference: &'a Difference,
     },
     /// Files were transferred, as far as they differed.
     Transferred {

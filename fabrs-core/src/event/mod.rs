@@ -4,6 +4,8 @@
 //! shows or stores them, and a sink never makes its caller wait.
 
 mod capture;
+mod controls;
+mod difference;
 mod happening;
 mod json;
 mod notes;
@@ -17,6 +19,8 @@ mod spool;
 mod style;
 
 pub use capture::Capture;
+pub(crate) use controls::is_obeyed;
+pub use difference::Difference;
 pub use happening::{Event, Stream, Word};
 pub use json::Json;
 pub use passthrough::Passthrough;

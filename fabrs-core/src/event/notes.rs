@@ -55,6 +55,10 @@ impl Notes {
                 };
                 self.command(Some(*host), "", &format!("{what}: {came}"))
             }
+            Event::Difference { host, path, difference, .. } => {
+                let prefix = self.prefix.of(Some(*host), self.style);
+                difference.lines(path, self.style).iter().fold(String::new(), |text, line| text + &prefix + line + "\n")
+            }
             Event::StaleRead { host, command, planned } => {
                 let changes = if *planned == 1 { "planned change" } else { "planned changes" };
                 self.command(Some(*host), &format!("read as it is now, before {planned} {changes}: "), command)

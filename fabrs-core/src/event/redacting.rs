@@ -25,6 +25,11 @@ impl Redacting {
 
 impl Sink for Redacting {
     fn event(&self, event: &Event<'_>) {
+        if let Event::Difference { host, what, path, difference } = *event {
+            let (what, path) = (&self.redactor.text(what), &self.redactor.text(path));
+            let difference = &difference.redacted(&self.redactor);
+            return self.sink.event(&Event::Difference { host, what, path, difference });
+        }
         let Some(text) = text_of(event) else { return self.sink.event(event) };
         match text {
             Text::Line(line) => match self.redactor.text(line) {
@@ -66,7 +71,11 @@ fn text_of<'a>(event: &Event<'a>) -> Option<Text<'a>> {
         Event::Transferred { what, .. } | Event::Planned { what, .. } => Some(Text::Line(what)),
         Event::Warning { text, .. } => Some(Text::Line(text)),
         Event::Once { name, value } => Some(Text::Value(name, value)),
-        Event::TaskStarted { .. } | Event::TaskEnded { .. } | Event::Lines { .. } | Event::Bytes { .. } => None,
+        Event::TaskStarted { .. }
+        | Event::TaskEnded { .. }
+        | Event::Lines { .. }
+        | Event::Bytes { .. }
+        | Event::Difference { .. } => None,
     }
 }
 
@@ -84,7 +93,8 @@ fn with_text<'a>(event: &Event<'a>, text: &'a str) -> Event<'a> {
         | Event::TaskStarted { .. }
         | Event::TaskEnded { .. }
         | Event::Lines { .. }
-        | Event::Bytes { .. } => {}
+        | Event::Bytes { .. }
+        | Event::Difference { .. } => {}
     }
     event
 }
@@ -105,7 +115,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::event::Capture;
+    use crate::event::{Capture, Difference};
     use crate::host::Host;
     use crate::secret::Secret;
 
@@ -130,8 +140,10 @@ mod tests {
         sink.event(&Event::Planned { host: None, what: text });
         sink.event(&Event::Warning { host: None, text });
         sink.event(&Event::Once { name: "x", value: &value });
+        let difference = &Difference::Lines("-hunter2\n+new".to_owned());
+        sink.event(&Event::Difference { host: &host, what: text, path: "/hunter2", difference });
         let told = serde_json::to_string(&capture.events()).unwrap();
         assert!(!told.contains("hunter2"), "{told}");
-        assert_eq!(told.matches("[redacted]").count(), 9, "{told}");
+        assert_eq!(told.matches("[redacted]").count(), 12, "{told}");
     }
 }

@@ -35,6 +35,10 @@ pub(super) enum Role {
     Hint,
     /// A command line.
     Command,
+    /// What a file has no longer.
+    Removed,
+    /// What it has now.
+    Added,
 }
 
 /// The colours of hosts; red is for errors, and yellow for warnings.
@@ -56,6 +60,8 @@ impl Style {
             Role::Error => AnsiColor::Red.on_default() | Effects::BOLD,
             Role::Warning => AnsiColor::Yellow.on_default() | Effects::BOLD,
             Role::Hint => AnsiColor::Cyan.on_default(),
+            Role::Removed => AnsiColor::Red.on_default(),
+            Role::Added => AnsiColor::Green.on_default(),
             Role::Command => anstyle::Style::new().bold(),
         };
         match self {

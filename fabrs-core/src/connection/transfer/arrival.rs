@@ -1,4 +1,4 @@
-//! A file that arrives: taken down beside its place, and put there when all of it has come.
+//! A file that arrives: taken down beside its place, and put there when all of it has come; or in memory, to be looked at.
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -15,30 +15,59 @@ pub(super) struct Arrival(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    place: PathBuf,
-    mode: Option<u32>,
-    file: Option<NamedTempFile>,
+    place: Place,
+    taken: Option<Taken>,
     expected: u64,
     arrived: u64,
 }
 
+/// Where it is to come.
+#[derive(Debug)]
+enum Place {
+    File { path: PathBuf, mode: Option<u32> },
+    Memory { limit: u64 },
+}
+
+/// What has come of it.
+#[derive(Debug)]
+enum Taken {
+    File(NamedTempFile),
+    Bytes(Vec<u8>),
+}
+
 impl Arrival {
     /// Prepares for a file; nothing is made until it comes.
-    pub(super) fn new(place: PathBuf, mode: Option<u32>) -> Self {
-        Self(Arc::new(Mutex::new(State { place, mode, file: None, expected: 0, arrived: 0 })))
+    pub(super) fn new(path: PathBuf, mode: Option<u32>) -> Self {
+        Self::at(Place::File { path, mode })
+    }
+
+    /// Prepares for a content of at most `limit` bytes; of a larger one nothing is taken.
+    pub(super) fn in_memory(limit: u64) -> Self {
+        Self::at(Place::Memory { limit })
+    }
+
+    fn at(place: Place) -> Self {
+        Self(Arc::new(Mutex::new(State { place, taken: None, expected: 0, arrived: 0 })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a file beside the place, for as much as is expected; `mode` is the one it has there.
+    /// Makes room for as much as is expected: a file beside its place, with the `mode` that it has on the host.
     pub(super) fn begin(&self, mode: Option<u32>, size: u64) -> Result<()> {
         let mut state = self.state();
-        let mode = state.mode.or(mode).unwrap_or(0o644) & 0o777;
-        let file = beside(&state.place, mode).map_err(|source| not_written(&state.place, source))?;
-        state.file = Some(file);
         state.expected = size;
+        state.taken = Some(match &state.place {
+            Place::File { path, mode: given } => {
+                let mode = given.or(mode).unwrap_or(0o644) & 0o777;
+                Taken::File(beside(path, mode).map_err(|source| not_written(path, source))?)
+            }
+            Place::Memory { limit } if size <= *limit => Taken::Bytes(Vec::new()),
+            Place::Memory { limit } => {
+                return Err(Error::new(ErrorKind::File, format!("{size} bytes are more than {limit}")));
+            }
+        });
         Ok(())
     }
 
@@ -46,31 +75,67 @@ impl Arrival {
     pub(super) fn write(&self, bytes: &[u8]) -> Result<()> {
         let mut state = self.state();
         state.arrived += bytes.len() as u64;
-        let State { file: Some(file), place, .. } = &mut *state else { return Ok(()) };
-        file.write_all(bytes).map_err(|source| not_written(place, source))
+        match &mut *state {
+            State { taken: Some(Taken::File(file)), place: Place::File { path, .. }, .. } => {
+                file.write_all(bytes).map_err(|source| not_written(path, source))
+            }
+            State { taken: Some(Taken::Bytes(taken)), .. } => {
+                taken.extend_from_slice(bytes);
+                Ok(())
+            }
+            State { .. } => Ok(()),
+        }
     }
 
     /// Tells whether the content has begun to come.
     pub(super) fn has_begun(&self) -> bool {
-        self.state().file.is_some()
+        self.state().taken.is_some()
+    }
+
+    /// Tells whether there was more of it than may be taken.
+    pub(super) fn is_too_large(&self) -> bool {
+        let state = self.state();
+        matches!(state.place, Place::Memory { limit } if state.expected > limit)
     }
 
     /// Removes what has come so far.
     pub(super) fn give_up(&self) {
-        self.state().file = None;
+        self.state().taken = None;
     }
 
     /// Puts the file into its place, if all of it has come.
     pub(super) fn land(&self) -> Result<()> {
         let mut state = self.state();
-        let (arrived, expected) = (state.arrived, state.expected);
-        let Some(file) = state.file.take() else {
+        let taken = state.whole()?;
+        match (taken, &state.place) {
+            (Taken::File(file), Place::File { path, .. }) => {
+                file.persist(path).map(drop).map_err(|source| not_written(path, source.error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the content, if it came into memory and is whole.
+    pub(super) fn into_bytes(self) -> Result<Vec<u8>> {
+        match self.state().whole()? {
+            Taken::Bytes(bytes) => Ok(bytes),
+            Taken::File(_) => Ok(Vec::new()),
+        }
+    }
+}
+
+impl State {
+    /// Gives out what has come, unless some is missing.
+    fn whole(&mut self) -> Result<Taken> {
+        let (arrived, expected) = (self.arrived, self.expected);
+        let Some(taken) = self.taken.take() else {
             return Err(Error::new(ErrorKind::File, "nothing of it has come"));
         };
-        if arrived != expected {
-            return Err(Error::new(ErrorKind::File, format!("{arrived} of {expected} bytes have come")));
+        if arrived == expected {
+            Ok(taken)
+        } else {
+            Err(Error::new(ErrorKind::File, format!("{arrived} of {expected} bytes have come")))
         }
-        file.persist(&state.place).map(drop).map_err(|source| not_written(&state.place, source.error))
     }
 }
 

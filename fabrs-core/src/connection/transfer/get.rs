@@ -13,13 +13,13 @@ use futures::stream::{StreamExt, TryStreamExt};
 
 use super::super::Connection;
 use super::arrival::Arrival;
+use super::by::By;
 use super::job::Place;
 use super::lazy::Lazy;
 use super::script::Undone;
-use super::sftp::Session;
-use super::source::{Source, Sum, at_home};
+use super::source::{Source, at_home};
 use super::way::Way;
-use super::{AT_ONCE, Changes, IS_A_FOLDER, blocking, script, sftp, tell};
+use super::{AT_ONCE, Changes, blocking, is_a_folder, tell};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::transport::Effect;
@@ -97,50 +97,13 @@ async fn get(spec: Arc<Spec>) -> Result<Changes> {
     Ok(Changes::new(host, what, spec.place.location, Some(files), spec.place.connection.plan().clone()))
 }
 
-/// The way by which files come.
-enum By {
-    Script,
-    Sftp(Arc<Session>),
-}
-
-impl By {
-    /// Lists the files that a path means: each with what it is listed below, where it is in a folder, and its path below
-    /// that.
-    async fn list(&self, place: &Place, path: &str, what: &str) -> Result<Vec<(String, String)>, Undone> {
-        match self {
-            Self::Script => script::list(place, path, what).await,
-            Self::Sftp(session) => Ok(sftp::list(session, path, what).await?),
-        }
-    }
-
-    /// Lets one file arrive, unless the one that is `known` here is the same; tells whether it has arrived.
-    async fn get(
-        &self,
-        place: &Place,
-        path: &str,
-        known: Option<&Sum>,
-        arrival: &Arrival,
-        what: &str,
-    ) -> Result<bool, Undone> {
-        match self {
-            Self::Script => script::get(place, path, known, arrival, what).await,
-            Self::Sftp(session) => Ok(sftp::get(session, path, known, arrival, what).await?),
-        }
-    }
-}
-
 async fn get_by(spec: &Spec, by: &By) -> Result<Vec<(String, bool)>, Undone> {
     let Some(name) = spec.only_file() else { return get_all(spec, by).await };
     match spec.get_one(by, spec.path.clone(), spec.local(&name, None)).await {
         // It was not known before it was asked for.
-        Err(Undone::Failed(error)) if is_folder(&error) => get_all(spec, by).await,
+        Err(Undone::Failed(error)) if is_a_folder(&error) => get_all(spec, by).await,
         result => Ok(vec![result?]),
     }
-}
-
-fn is_folder(error: &Error) -> bool {
-    let said = std::error::Error::source(error).map(ToString::to_string);
-    said.is_some_and(|said| said.ends_with(IS_A_FOLDER))
 }
 
 /// Gets all files that the path means: of folders and patterns.

@@ -5,7 +5,9 @@
 //! takes its round trips, and reads a file of the same size to compare it.
 
 mod arrival;
+mod by;
 mod changes;
+mod difference;
 mod get;
 mod job;
 mod lazy;
@@ -29,6 +31,8 @@ use crate::host::Host;
 const AT_ONCE: usize = 4;
 /// Ends what is said of a path that is a folder where a file is wanted.
 const IS_A_FOLDER: &str = " is a folder";
+/// Begins what is said of a path where nothing is.
+const NO_FILE: &str = "there is no file ";
 
 /// Tells how many files were written; nothing of a plan, which was told already.
 fn tell(connection: &Connection, host: &Host, what: &str, files: Option<&[(String, bool)]>) {
@@ -44,6 +48,20 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
         Ok(result) => result,
         Err(source) => Err(Error::new(ErrorKind::Internal, "reading a file panicked").caused_by(source)),
     }
+}
+
+/// Tells whether an error is that of a file that is a folder.
+fn is_a_folder(error: &Error) -> bool {
+    said(error).is_some_and(|said| said.ends_with(IS_A_FOLDER))
+}
+
+/// Tells whether an error is that of a file that is not there.
+fn is_missing(error: &Error) -> bool {
+    said(error).is_some_and(|said| said.starts_with(NO_FILE))
+}
+
+fn said(error: &Error) -> Option<String> {
+    std::error::Error::source(error).map(ToString::to_string)
 }
 
 /// What a host said about a file.

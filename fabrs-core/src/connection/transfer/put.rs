@@ -16,7 +16,7 @@ use super::script::Undone;
 use super::sftp::Session;
 use super::source::{Item, Source};
 use super::way::Way;
-use super::{AT_ONCE, Changes, blocking, script, sftp, tell};
+use super::{AT_ONCE, Changes, blocking, difference, script, sftp, tell};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::transport::Effect;
@@ -105,6 +105,9 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
     }
     let items = blocking(move || source.distinct_items()).await.map_err(|error| spec.place.error(error))?;
     let what = format!("put {:?} -> {}", spec.source, spec.target);
+    if spec.place.connection.shows_differences() {
+        spec.tell_differences(&items, &what).await?;
+    }
     let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };
     let files = way.go(spec.by_script(&items), |session| spec.by_sftp(session, &items)).await?;
     let host = spec.place.connection.host().cloned().unwrap_or_else(Host::local);
@@ -113,6 +116,12 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
 }
 
 impl Spec {
+    async fn tell_differences(&self, items: &[Item], what: &str) -> Result<()> {
+        let jobs: Vec<_> = items.iter().map(|item| self.job(item)).collect();
+        let jobs: Vec<_> = futures::stream::iter(jobs).buffered(AT_ONCE).try_collect().await?;
+        difference::tell(&self.place, what, &jobs).await
+    }
+
     async fn by_script(&self, items: &[Item]) -> Result<Option<Vec<Written>>, Undone> {
         let folders = self.folders(items);
         script::folders(&self.place, &folders, &self.making_folders()).await?;

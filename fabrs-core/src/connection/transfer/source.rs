@@ -56,6 +56,13 @@ from!(Path(&str, String, &String, &Path, PathBuf, &PathBuf));
 from!(Bytes(Bytes, Vec<u8>, &'static [u8]));
 from!(Secret(Secret, &Secret));
 
+impl<const N: usize> From<&'static [u8; N]> for Source {
+    /// Takes a literal: `b"PORT=80\n"`.
+    fn from(bytes: &'static [u8; N]) -> Self {
+        Self::Bytes(Bytes::from_static(bytes))
+    }
+}
+
 /// One file to put, and below which name.
 #[derive(Debug, Clone)]
 pub(super) struct Item {
@@ -188,7 +195,8 @@ impl Source {
         Ok(())
     }
 
-    fn each_piece(&self, mut take: impl FnMut(Bytes) -> bool) -> Result<()> {
+    /// Gives out the content piece by piece while it is taken, on a blocking thread.
+    pub(super) fn each_piece(&self, mut take: impl FnMut(Bytes) -> bool) -> Result<()> {
         let path = match self {
             Self::Bytes(bytes) => {
                 take(bytes.clone());

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::event::is_obeyed;
+
 /// How much of a text is shown. A question needs less, and a hostile server must not fill the screen.
 const LONGEST: usize = 2000;
 
@@ -38,18 +40,11 @@ pub(super) fn from(name: &str, text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Tells whether a terminal acts on a character rather than showing it: controls of both sets, and those that change
-/// the direction of text or stand for nothing that is seen.
-fn is_obeyed(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{from, is_obeyed, line, printable};
+    use super::*;
 
     #[test]
     fn what_a_terminal_would_obey_is_spelled_out() {

@@ -3,7 +3,8 @@
 //! A root login on sshd, a server older than OpenSSH 7.9 and one of another kind pass no `signal` request on to a
 //! command's process group. Such a command is started beside a watcher in the same group, which reads what we write to
 //! its input; when the connection breaks it reads the end of file and ends the group too. The command itself reads an
-//! empty input, as it would without.
+//! empty input, as it would without. One that has an input of its own is ended over another channel
+//! ([`Group`](super::group::Group)).
 
 use std::borrow::Cow;
 
@@ -16,6 +17,9 @@ use crate::transport::{Invocation, OPENING, Program, Stdin};
 const INTERRUPT: &[u8] = &[3];
 const QUIT: &[u8] = &[28];
 
+/// The signals that a command may be sent for another reason than its end: the shell and the watcher beside it stay.
+const OTHERS: &str = "HUP INT QUIT ALRM USR1 USR2";
+
 /// How a command can be told to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -23,6 +27,8 @@ pub(super) enum Ending {
     Signal,
     /// By a word to the watcher beside it.
     Watcher,
+    /// By a command of its own that sends the signal to the process group, which is told at the beginning.
+    Group,
     /// By a key, for a command on a pty.
     Key,
     /// By the end of its input, for a subsystem: it has no shell to start a watcher, and reads nothing else.
@@ -30,8 +36,7 @@ pub(super) enum Ending {
 }
 
 impl Ending {
-    /// Returns how a command can be told to end. One that reads an input of its own can't be where no signal is passed
-    /// on: there it is tried all the same, and what stays is named.
+    /// Returns how a command can be told to end.
     pub(super) fn of(passes_signals: bool, invocation: &Invocation) -> Self {
         match (&invocation.program, invocation.pty.is_some(), &invocation.stdin) {
             // sshd takes no signals for a subsystem, whoever has logged in.
@@ -39,7 +44,7 @@ impl Ending {
             _ if passes_signals => Self::Signal,
             (_, true, _) => Self::Key,
             (_, false, Stdin::Empty) => Self::Watcher,
-            (_, false, _) => Self::Signal,
+            (_, false, _) => Self::Group,
         }
     }
 
@@ -49,12 +54,12 @@ impl Ending {
     /// descriptor 3; the watcher survives the TERM that it sends, since KILL may have to follow.
     pub(super) fn line(self, command: &str) -> Cow<'_, str> {
         match self {
-            Self::Signal | Self::Key | Self::Input => command.into(),
+            Self::Signal | Self::Group | Self::Key | Self::Input => command.into(),
             Self::Watcher => format!(
                 "exec 3<&0; {{ {command}\n}} </dev/null 3<&- & p=$!; \
-                 {{ trap '' TERM; while read -r s; do case $s in fabrs) ;; KILL) kill -KILL 0 ;; *) kill -TERM 0 ;; esac; done; \
+                 {{ trap '' TERM {OTHERS}; while read -r s; do [ $s = fabrs ] || kill -$s 0; done; \
                  kill -TERM 0; sleep 1; kill -KILL 0; }} <&3 >/dev/null 2>&1 & w=$!; \
-                 exec 3<&-; wait $p; s=$?; kill -KILL $w; exit $s"
+                 trap '' {OTHERS}; exec 3<&-; wait $p; s=$?; kill -KILL $w; exit $s"
             )
             .into(),
         }
@@ -65,13 +70,13 @@ impl Ending {
         (self == Self::Watcher).then(|| Bytes::from_static(OPENING.as_bytes()))
     }
 
-    /// Returns what is written for a signal; nothing where the signal itself is sent, or the input ended.
+    /// Returns what is written for a signal; nothing where it goes another way, or the input is ended.
     pub(super) fn words(self, signal: &Signal) -> Option<Bytes> {
         // What passes a signal on takes HUP for KILL, which nobody can pass on.
         let kills = matches!(signal.name(), "KILL" | "HUP");
         match (self, signal.name()) {
-            (Self::Signal | Self::Input, _) => None,
-            (Self::Watcher, "KILL" | "TERM") => Some(Bytes::from(format!("{}\n", signal.name()))),
+            (Self::Signal | Self::Group | Self::Input, _) => None,
+            (Self::Watcher, name) if is_plain(name) => Some(Bytes::from(format!("{name}\n"))),
             (Self::Key, "QUIT") => Some(Bytes::from_static(QUIT)),
             (Self::Key, _) if kills => Some(Bytes::from_static(QUIT)),
             (Self::Key, "INT" | "TERM") => Some(Bytes::from_static(INTERRUPT)),
@@ -79,6 +84,11 @@ impl Ending {
             (Self::Watcher | Self::Key, _) => Some(Bytes::new()),
         }
     }
+}
+
+/// Tells whether a signal has a name that a shell's `kill` may be given.
+pub(super) fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
@@ -104,7 +114,7 @@ mod tests {
         case(PASSES, |it| it.pty = Some(Pty::default()), Ending::Signal);
         case(REFUSES, |_| {}, Ending::Watcher);
         case(REFUSES, |it| it.pty = Some(Pty::default()), Ending::Key);
-        case(REFUSES, |it| it.stdin = Stdin::Bytes(Bytes::new()), Ending::Signal);
+        case(REFUSES, |it| it.stdin = Stdin::Bytes(Bytes::new()), Ending::Group);
         case(PASSES, |it| it.program = Program::Subsystem("sftp"), Ending::Input);
     }
 }

@@ -7,6 +7,7 @@
 mod dial;
 mod feed;
 mod foreign;
+mod group;
 mod handler;
 mod host_certificate;
 mod host_key;

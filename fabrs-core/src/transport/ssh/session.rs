@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use russh::Disconnect;
 use russh::client::Handle;
+use russh::{ChannelMsg, Disconnect};
 use tokio::io::DuplexStream;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
@@ -18,7 +18,10 @@ use super::slots::{Refusal, Slot, Slots};
 use super::target::Target;
 use super::tunnel;
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::Program;
 
+/// How long a line beside a command may take.
+const ASIDE: Duration = Duration::from_secs(5);
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(250);
 
@@ -202,6 +205,17 @@ impl Session {
             }
             refusals += 1;
         }
+    }
+
+    /// Runs a line beside a command, for the sake of that: nothing of it is told, and it does not wait long for its place.
+    pub(super) fn aside(self: &Arc<Self>, line: String) {
+        let session = Arc::clone(self);
+        let run = async move {
+            let Ok(open) = session.open().await else { return };
+            let Ok((mut channel, _slot)) = open.start(&Program::Line(line.into()), None).await else { return };
+            while !matches!(channel.wait().await, Some(ChannelMsg::Close) | None) {}
+        };
+        self.tasks.spawn(async move { drop(tokio::time::timeout(ASIDE, run).await) });
     }
 
     /// Makes the error of a command that was not started, since it wanted a pty.

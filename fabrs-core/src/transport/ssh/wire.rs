@@ -8,6 +8,7 @@ use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 
 use super::feed::Feed;
+use super::group::Group;
 use super::lifeline::Ending;
 use super::open_channel::{NotStarted, OpenChannel};
 use super::session::Session;
@@ -33,6 +34,10 @@ pub(super) struct ChannelWire {
     session: Arc<Session>,
     shown: Arc<str>,
     ending: Ending,
+    /// Where signals go to its process group over another channel.
+    group: Option<Group>,
+    /// What follows what was held back for the mark of the group.
+    following: Option<Message>,
     /// Given back when the wire is dropped, which is after the channel's CLOSE.
     _slot: Slot,
 }
@@ -47,8 +52,12 @@ impl ChannelWire {
     pub(super) async fn start(session: Arc<Session>, open: OpenChannel, invocation: Invocation) -> Result<Self> {
         let ending = Ending::of(session.passes_signals(), &invocation);
         let Invocation { program, shown, pty, stdin, .. } = invocation;
+        let group = if ending == Ending::Group { Some(Group::new()?) } else { None };
         let program = match program {
-            Program::Line(line) => Program::Line(ending.line(&line).into()),
+            Program::Line(line) => Program::Line(match &group {
+                Some(group) => group.line(&line).into(),
+                None => ending.line(&line).into(),
+            }),
             Program::Subsystem(name) => Program::Subsystem(name),
         };
         let (channel, slot) = match open.start(&program, pty.as_ref()).await {
@@ -59,12 +68,11 @@ impl ChannelWire {
         let (read, write) = channel.split();
         let write = Arc::new(write);
         let feed = Feed::new(Arc::clone(&write), stdin, pty.is_some(), ending);
-        Ok(Self { read, write, feed, pty, session, shown, ending, _slot: slot })
+        Ok(Self { read, write, feed, pty, session, shown, ending, group, following: None, _slot: slot })
     }
-}
 
-impl Wire for ChannelWire {
-    async fn next(&mut self) -> Message {
+    /// Returns what arrives next on the channel.
+    async fn arrives(&mut self) -> Message {
         loop {
             let message = tokio::select! {
                 biased;
@@ -93,11 +101,51 @@ impl Wire for ChannelWire {
         }
     }
 
+    /// Sends what is to be sent to the process group, in order.
+    fn signal_group(&mut self) {
+        let mut lines = std::iter::from_fn(|| self.group.as_mut()?.next());
+        if let Some(first) = lines.next() {
+            self.session.aside(lines.fold(first, |all, line| format!("{all}; {line}")));
+        }
+    }
+}
+
+impl Wire for ChannelWire {
+    async fn next(&mut self) -> Message {
+        if let Some(following) = self.following.take() {
+            return following;
+        }
+        loop {
+            let message = self.arrives().await;
+            let Some(group) = &mut self.group else { return message };
+            match message {
+                Message::Data(Stream::Stderr, data) => {
+                    let left = group.heard(data);
+                    self.signal_group();
+                    if !left.is_empty() {
+                        return Message::Data(Stream::Stderr, left);
+                    }
+                }
+                Message::Data(Stream::Stdout, _) | Message::Exit(_) | Message::Refused => return message,
+                // Nothing follows any more.
+                Message::Whole | Message::Closed | Message::Lost(_) => {
+                    let Some(rest) = group.rest() else { return message };
+                    self.following = Some(message);
+                    return Message::Data(Stream::Stderr, rest);
+                }
+            }
+        }
+    }
+
     fn answer(&mut self, answer: Answer) {
         self.feed.answer(answer);
     }
 
     async fn signal(&mut self, signal: Signal) {
+        if let Some(group) = &mut self.group {
+            group.wants(signal);
+            return self.signal_group();
+        }
         let told = async {
             match (self.ending.words(&signal), self.ending) {
                 (Some(words), _) => self.write.data_bytes(words).await,

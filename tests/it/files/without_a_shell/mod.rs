@@ -22,7 +22,7 @@ fn program_only() -> SshdBuilder {
 }
 
 /// Returns the ways in which a host has files and no shell.
-fn kinds() -> Vec<(&'static str, SshdBuilder)> {
+pub(super) fn kinds() -> Vec<(&'static str, SshdBuilder)> {
     let mut kinds = vec![("internal-sftp", files_only()), ("sftp-server", program_only())];
     if Sshd::can(Capability::Accounts) {
         kinds.push(("nologin", Sshd::builder().users([Account::NoShell])));

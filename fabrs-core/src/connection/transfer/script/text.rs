@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::job::Attributes;
 use super::super::source::{Source, Sum};
+use super::super::{IS_A_FOLDER, NO_FILE};
 use crate::shell::{ShellLineError, quote, quote_path};
 
 /// Begins what a script says about itself.
@@ -40,7 +41,7 @@ pub(super) fn put(
         "{FAIL}{SUM}umask 022\nt={}; n={}\n\
          case $t in */) t=$t$n ;; *) if [ -d \"$t\" ]; then t=$t/$n; fi ;; esac\n\
          if [ -L \"$t\" ]; then t=$(readlink -f -- \"$t\") || fail \"the symlink $t leads nowhere\"; fi\n\
-         [ -d \"$t\" ] && fail \"$t is a folder\"\n\
+         [ -d \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n\
          case $t in */*) d=${{t%/*}} ;; *) d=. ;; esac; [ -n \"$d\" ] || d=/\n\
          [ -d \"$d\" ] || fail \"there is no folder $d\"\n\
          d=$(cd -- \"$d\" && pwd) || exit 1; o=${{d%/}}/${{t##*/}}\n",
@@ -111,7 +112,7 @@ pub(super) fn get(path: &str, known: Option<&Sum>) -> Result<String, ShellLineEr
         None => String::new(),
     };
     Ok(format!(
-        "{FAIL}{SUM}f={}\n[ -d \"$f\" ] && fail \"$f is a folder\"\n[ -e \"$f\" ] || fail \"there is no file $f\"\n\
+        "{FAIL}{SUM}f={}\n[ -d \"$f\" ] && fail \"$f{IS_A_FOLDER}\"\n[ -e \"$f\" ] || fail \"{NO_FILE}$f\"\n\
          s=$(wc -c <\"$f\") || exit 1\n{same}\
          m=$(stat -L -c %a -- \"$f\" 2>/dev/null || stat -L -f %Lp -- \"$f\")\n\
          printf '{CONTENT}%s %s\\n' \"$m\" $((s)); head -c $((s)) \"$f\"",
@@ -126,7 +127,7 @@ pub(super) fn list(path: &str) -> Result<String, ShellLineError> {
         "{FAIL}found=\nfor f in {}; do\n\
          if [ -d \"$f\" ]; then found=1; (cd -- \"$f\" && find -L . -type f -exec printf '%s\\0%s\\0' \"$f\" {{}} \\;) || exit 1\n\
          elif [ -e \"$f\" ]; then found=1; printf '\\0%s\\0' \"$f\"; fi\n\
-         done\n[ -n \"$found\" ] || fail \"there is no file \"{}",
+         done\n[ -n \"$found\" ] || fail \"{NO_FILE}\"{}",
         pattern(path)?,
         quote(path)?,
     ))

@@ -4,9 +4,9 @@ use data_encoding::HEXLOWER;
 use futures::stream::TryStreamExt;
 use sha2::{Digest, Sha256};
 
-use super::super::IS_A_FOLDER;
 use super::super::arrival::Arrival;
 use super::super::source::Sum;
+use super::super::{IS_A_FOLDER, NO_FILE};
 use super::content;
 use super::fault::Fault;
 use super::session::Session;
@@ -33,7 +33,7 @@ async fn try_get(session: &Session, path: &str, known: Option<&Sum>, arrival: &A
     let shown = session.expanded(path).await?;
     let path = session.path(&shown);
     // Looked at first: a pipe would keep the server waiting for who writes to it.
-    let there = session.stat(&path).await?.ok_or_else(|| Fault::said(format!("there is no file {shown}")))?;
+    let there = session.stat(&path).await?.ok_or_else(|| Fault::said(format!("{NO_FILE}{shown}")))?;
     match Kind::of(&there) {
         Kind::Regular => {}
         Kind::Folder => return Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),

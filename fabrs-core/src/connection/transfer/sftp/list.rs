@@ -2,6 +2,7 @@
 
 use glob::{MatchOptions, Pattern};
 
+use super::super::NO_FILE;
 use super::fault::Fault;
 use super::path::join;
 use super::session::Session;
@@ -35,7 +36,7 @@ async fn try_list(session: &Session, path: &str) -> Result<Vec<(String, String)>
             files.push((String::new(), path));
         }
     }
-    if found { Ok(files) } else { Err(Fault::said(format!("there is no file {path}"))) }
+    if found { Ok(files) } else { Err(Fault::said(format!("{NO_FILE}{path}"))) }
 }
 
 /// Returns the paths that match a pattern, name by name.

@@ -1,0 +1,140 @@
+//! What a file that is put changes, told before it is written.
+
+use std::time::Duration;
+
+use similar::TextDiff;
+
+use super::arrival::Arrival;
+use super::by::By;
+use super::job::{Job, Place};
+use super::script::Undone;
+use super::way::Way;
+use super::{blocking, is_a_folder, is_missing};
+use crate::error::Result;
+use crate::event::{Difference, Event};
+use crate::host::Host;
+use crate::transport::Effect;
+
+/// The largest file that is compared line by line: who reads more of it than this?
+const LARGEST: u64 = 1 << 20;
+/// How long lines are compared before the difference may be longer than it has to be.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Tells of each file what putting it would change; it is read for that, and nothing else is done.
+pub(super) async fn tell(place: &Place, what: &str, jobs: &[Job]) -> Result<()> {
+    let way = Way { place, effect: Effect::Reads, what };
+    way.go(tell_each(place, jobs, By::Script), |session| tell_each(place, jobs, By::Sftp(session))).await
+}
+
+async fn tell_each(place: &Place, jobs: &[Job], by: By) -> Result<(), Undone> {
+    let here = Host::local();
+    let host = place.connection.host().unwrap_or(&here);
+    for job in jobs {
+        let (path, difference) = of_one(place, job, &by).await?;
+        place.connection.sink().event(&Event::Difference {
+            host,
+            what: &job.what,
+            path: &path,
+            difference: &difference,
+        });
+    }
+    Ok(())
+}
+
+/// What is on the host where a file is to go.
+enum Old {
+    Nothing,
+    Same,
+    Large,
+    Content(Vec<u8>),
+}
+
+async fn of_one(place: &Place, job: &Job, by: &By) -> Result<(String, Difference), Undone> {
+    let (target, name) = (&job.target, &job.item.name);
+    // Neither of a secret nor of its checksum anything may be told.
+    if job.item.content.secret().is_some() {
+        return Ok((target.clone(), Difference::Secret));
+    }
+    let in_folder = || format!("{}/{name}", target.trim_end_matches('/'));
+    let path = if target.ends_with('/') { in_folder() } else { target.clone() };
+    let (path, old) = match read(place, job, by, &path).await {
+        Err(Undone::Failed(error)) if is_a_folder(&error) && path == *target && !name.is_empty() => {
+            let path = in_folder();
+            let old = read(place, job, by, &path).await?;
+            (path, old)
+        }
+        old => (path, old?),
+    };
+    let difference = match old {
+        Old::Same => Difference::None,
+        Old::Large => Difference::Large,
+        Old::Nothing | Old::Content(_) if job.sum.size > LARGEST => Difference::Large,
+        Old::Nothing => lines(job, &path, None).await?,
+        Old::Content(old) => lines(job, &path, Some(old)).await?,
+    };
+    Ok((path, difference))
+}
+
+async fn read(place: &Place, job: &Job, by: &By, path: &str) -> Result<Old, Undone> {
+    let arrival = Arrival::in_memory(LARGEST);
+    let what = format!("read {path} for the difference");
+    match by.get(place, path, Some(&job.sum), &arrival, &what).await {
+        Ok(true) => Ok(Old::Content(arrival.into_bytes().map_err(|error| place.could_not(&what).caused_by(error))?)),
+        Ok(false) => Ok(Old::Same),
+        Err(Undone::Failed(_)) if arrival.is_too_large() => Ok(Old::Large),
+        Err(Undone::Failed(error)) if is_missing(&error) => Ok(Old::Nothing),
+        Err(undone) => Err(undone),
+    }
+}
+
+async fn lines(job: &Job, path: &str, old: Option<Vec<u8>>) -> Result<Difference> {
+    let (content, shown, path) = (job.item.content.clone(), job.item.shown.clone(), path.to_owned());
+    blocking(move || {
+        let mut new = Vec::new();
+        content.each_piece(|piece| {
+            new.extend_from_slice(&piece);
+            true
+        })?;
+        Ok(unified(old.as_deref(), &new, &path, &shown))
+    })
+    .await
+}
+
+/// Compares an old content with a new one, as `diff -u` does; of no old one every line is new.
+fn unified(old: Option<&[u8]>, new: &[u8], path: &str, shown: &str) -> Difference {
+    if memchr::memchr(0, new).or_else(|| memchr::memchr(0, old?)).is_some() {
+        return Difference::Binary;
+    }
+    let header = if old.is_some() { path } else { "/dev/null" };
+    let (old, new) = (String::from_utf8_lossy(old.unwrap_or_default()), String::from_utf8_lossy(new));
+    let diff = TextDiff::configure().timeout(LONGEST).diff_lines(&*old, &*new);
+    let text = diff.unified_diff().header(header, shown).to_string();
+    Difference::Lines(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(old: Option<&str>, new: &str, expected: &str) {
+        let Difference::Lines(text) = unified(old.map(str::as_bytes), new.as_bytes(), "/etc/x", "conf/x") else {
+            panic!("no lines");
+        };
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_difference_is_unified() {
+        case(Some("a\nb\nc\n"), "a\nB\nc\n", "--- /etc/x\n+++ conf/x\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n");
+        case(None, "a\n", "--- /dev/null\n+++ conf/x\n@@ -0,0 +1 @@\n+a\n");
+        let no_end = "--- /etc/x\n+++ conf/x\n@@ -1 +1 @@\n-a\n+a\n\\ No newline at end of file\n";
+        case(Some("a\n"), "a", no_end);
+    }
+
+    #[test]
+    fn what_is_no_text_has_no_lines() {
+        assert_eq!(unified(Some(b"a\0"), b"a", "/x", "x"), Difference::Binary);
+        assert_eq!(unified(None, b"\x7fELF\0", "/x", "x"), Difference::Binary);
+    }
+}

@@ -1,0 +1,77 @@
+//! [`Difference`]: what becomes another in a file.
+
+use serde::Serialize;
+
+use super::controls::spelled_out;
+use super::style::{Role, Style};
+use crate::secret::Redactor;
+
+/// What becomes another in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Difference {
+    /// Nothing: the content is there already.
+    None,
+    /// These lines, as a unified diff with three lines around each change; of a file that is not there yet, every line.
+    Lines(String),
+    /// Some of its bytes, but it is no text.
+    Binary,
+    /// Too much to be shown: the old file or the new one is larger than 1 MiB.
+    Large,
+    /// It is not shown, and was not looked at: the new content is a secret.
+    Secret,
+}
+
+impl Difference {
+    /// Returns it as lines for people.
+    pub(super) fn lines(&self, path: &str, style: Style) -> Vec<String> {
+        let said = match self {
+            Self::Lines(text) => return text.lines().map(|line| painted(line, style)).collect(),
+            Self::None => "no difference",
+            Self::Binary => "differs, and is no text",
+            Self::Large => "too large to be compared",
+            Self::Secret => "a secret, not compared",
+        };
+        vec![format!("{path}: {said}")]
+    }
+
+    /// Returns it without the secrets of a run.
+    pub(super) fn redacted(&self, redactor: &Redactor) -> Self {
+        match self {
+            Self::Lines(text) => Self::Lines(redactor.text(text).into_owned()),
+            Self::None | Self::Binary | Self::Large | Self::Secret => self.clone(),
+        }
+    }
+}
+
+/// Paints a line by the sign that it begins with, and spells out what a terminal would obey: half of it is the host's.
+fn painted(line: &str, style: Style) -> String {
+    let line = line.split('\t').map(spelled_out).collect::<Vec<_>>().join("\t");
+    let role = match line.as_bytes() {
+        [b'-', b'-', b'-', ..] | [b'+', b'+', b'+', ..] => Role::Command,
+        [b'-', ..] => Role::Removed,
+        [b'+', ..] => Role::Added,
+        [b'@', ..] => Role::Hint,
+        _ => return line,
+    };
+    style.paint(role, &line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_spelled_out() {
+        let difference = Difference::Lines("-\u{1b}[2Jx\ty\r\n+é\n".to_owned());
+        assert_eq!(difference.lines("/x", Style::Plain), ["-\\u{1b}[2Jx\ty", "+é"]);
+    }
+
+    #[test]
+    fn signs_have_colours() {
+        let difference = Difference::Lines("@@ -1 +1 @@\n a\n-b\n+c\n".to_owned());
+        let lines = difference.lines("/x", Style::Colour);
+        assert_eq!(lines, ["\u{1b}[36m@@ -1 +1 @@\u{1b}[0m", " a", "\u{1b}[31m-b\u{1b}[0m", "\u{1b}[32m+c\u{1b}[0m"]);
+    }
+}

@@ -1,0 +1,159 @@
+//! What a file that is put changes is told before it is written, and read for that alone.
+
+use std::fs;
+
+use fabrs::config::{Mode, Settings};
+use fabrs::prelude::*;
+use fabrs::{ClientBuilder, Connection};
+use fabrs_testing::Sshd;
+use serde_json::{Value, json};
+
+use super::Lab;
+use super::without_a_shell::kinds;
+use crate::support::{capture, client_of, refused, settings, ssh_config};
+
+/// A client that tells differences, in a dry run.
+fn planning(sshd: &Sshd) -> ClientBuilder {
+    let settings = Settings { mode: Mode::DryRun, ..settings(&ssh_config(sshd, "")) };
+    Client::builder().settings(settings).diff()
+}
+
+fn lines(difference: &Value) -> &str {
+    difference["difference"]["lines"].as_str().unwrap_or_else(|| panic!("no lines: {difference}"))
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_what_a_file_would_become_whichever_way_it_goes() -> Result {
+    for (kind, server) in [("shell", Sshd::builder())].into_iter().chain(kinds()) {
+        let lab = Lab::of(server.start());
+        let (seen, sink) = capture();
+        let client = planning(&lab.sshd).sink(sink).build();
+        let host = client.connect(lab.sshd.alias())?;
+        let (new, old) = (lab.file("shop.conf", "workers = 4\nport = 80\n"), lab.there("shop.conf"));
+        fs::write(&old, "workers = 2\nport = 80\n")?;
+        fs::write(lab.there("same"), "same\n")?;
+        // The file itself, its folder in both ways to name it, one that is new, and one that is not changed.
+        let folder = lab.there("").display().to_string();
+        host.put(&new, old.to_str().unwrap_or_default()).mode(0o600).await?;
+        host.put(&new, &folder).await?;
+        host.put(&new, folder.trim_end_matches('/')).await?;
+        host.put(&new, format!("{folder}/new.conf")).await?;
+        host.put(b"same\n", format!("{folder}/same")).await?;
+        client.close().await;
+
+        let differences = seen.of("difference");
+        let change = format!(
+            "--- {}\n+++ {}\n@@ -1,2 +1,2 @@\n-workers = 2\n+workers = 4\n port = 80\n",
+            old.display(),
+            new.display()
+        );
+        for difference in differences.get(..3).unwrap_or_default() {
+            assert_eq!(lines(difference).replace("//", "/"), change, "{kind}");
+        }
+        let added = format!("--- /dev/null\n+++ {}\n@@ -0,0 +1,2 @@\n+workers = 4\n+port = 80\n", new.display());
+        assert_eq!(lines(&differences[3]), added, "{kind}");
+        assert_eq!(differences[4]["difference"], json!("none"), "{kind}");
+        assert_eq!(differences.len(), 5, "{kind}");
+        assert_eq!(seen.of("planned").len(), 5, "{kind}");
+        assert_eq!(fs::read_to_string(&old)?, "workers = 2\nport = 80\n", "{kind}");
+        assert!(!lab.there("new.conf").exists(), "{kind}");
+        lab.assert_nothing_is_left();
+    }
+    Ok(())
+}
+
+/// Puts files on a host that tells their differences, and returns those.
+async fn told(lab: &Lab, put: impl AsyncFn(&Connection) -> Result<()>) -> Result<Vec<Value>> {
+    let (seen, sink) = capture();
+    let client = planning(&lab.sshd).sink(sink).build();
+    put(&client.connect(lab.sshd.alias())?).await?;
+    client.close().await;
+    Ok(seen.of("difference").iter().map(|event| event["difference"].clone()).collect())
+}
+
+#[tokio::test]
+async fn what_is_no_text_or_too_large_is_named_and_not_shown() -> Result {
+    let lab = Lab::new();
+    let large = vec![b'x'; (1 << 20) + 1];
+    fs::write(lab.there("large"), &large)?;
+    fs::write(lab.there("binary"), b"\0\x01")?;
+    let path = |name: &str| lab.there(name).display().to_string();
+    let differences = told(&lab, async |host| {
+        host.put(b"small", path("large")).await?;
+        host.put(large.clone(), path("new")).await?;
+        host.put(b"text", path("binary")).await?;
+        host.put(b"\0", path("new")).await?;
+        Ok(())
+    });
+    assert_eq!(differences.await?, ["large", "large", "binary", "binary"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_secret_is_not_shown_and_found_where_it_is_part_of_a_file() -> Result {
+    let lab = Lab::new();
+    fs::write(lab.there("env"), "TOKEN=hunter2-hunter2\nA=1\n")?;
+    let (seen, sink) = capture();
+    let client = planning(&lab.sshd).sink(sink).build();
+    let host = client.connect(lab.sshd.alias())?;
+    let secret = Secret::new("hunter2-hunter2");
+    let path = |name: &str| lab.there(name).display().to_string();
+    host.put(&secret, path("key")).await?;
+    host.put(b"TOKEN=hunter2-hunter2\nA=2\n", path("env")).await?;
+    client.close().await;
+    let differences = seen.of("difference");
+    assert_eq!(differences[0]["difference"], json!("secret"));
+    assert!(lines(&differences[1]).contains(" TOKEN=[redacted]\n-A=1\n+A=2\n"), "{}", differences[1]);
+    let all = serde_json::to_string(&seen.events())?;
+    assert!(!all.contains("hunter2"), "{all}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_folder_is_compared_before_any_of_it_is_planned() -> Result {
+    let lab = Lab::new();
+    for name in ["a", "sub/b"] {
+        lab.file(&format!("conf/{name}"), format!("{name}\n"));
+    }
+    let (seen, sink) = capture();
+    let client = planning(&lab.sshd).sink(sink).build();
+    let host = client.connect(lab.sshd.alias())?;
+    let conf = lab.here.path().join("conf");
+    host.put(&conf, lab.there("conf").display().to_string()).await?;
+    assert_eq!(seen.of("difference").len(), 2);
+    assert_eq!(seen.of("stale_read").len(), 0, "its own changes come after it");
+    host.put(&conf, lab.there("conf").display().to_string()).await?;
+    assert_eq!(seen.of("stale_read").len(), 2, "changes were planned since");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn outside_a_dry_run_the_difference_is_told_and_made() -> Result {
+    let lab = Lab::new();
+    let (seen, sink) = capture();
+    let client = client_of(&lab.sshd, "").diff().sink(sink).build();
+    let host = client.connect(lab.sshd.alias())?;
+    let path = lab.there("motd").display().to_string();
+    assert!(host.put(b"hello\n", &path).await?.any()?);
+    assert!(!host.put(b"hello\n", &path).await?.any()?);
+    client.close().await;
+    let differences = seen.of("difference");
+    assert!(lines(&differences[0]).ends_with("@@ -0,0 +1 @@\n+hello\n"));
+    assert_eq!(differences[1]["difference"], json!("none"));
+    assert_eq!(fs::read_to_string(&path)?, "hello\n");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_an_error_before_anything_is_written() -> Result {
+    let lab = Lab::new();
+    fs::create_dir(lab.there("folder"))?;
+    let client = client_of(&lab.sshd, "").diff().build();
+    let host = client.connect(lab.sshd.alias())?;
+    let path = lab.there("folder").display().to_string();
+    let error = refused(host.put(b"x", &path).await, ErrorKind::File);
+    assert!(error.to_string().contains(&path), "{error}");
+    client.close().await;
+    Ok(())
+}
