@@ -442,6 +442,14 @@ impl Connection {
         }
     }
 
+    /// Says whether a change is made that is more than one command, after telling it where it is only planned.
+    fn change(&self, what: &str) -> Permission {
+        match &self.target {
+            Target::Host { host, transport } => transport.change(host, what),
+            Target::Nowhere(_) => Permission::Make,
+        }
+    }
+
     fn redactor(&self) -> Redactor {
         self.client.as_ref().map(|client| client.redactor().clone()).unwrap_or_default()
     }

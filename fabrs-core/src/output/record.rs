@@ -74,11 +74,6 @@ impl Output {
         Self { record: Arc::new(record) }
     }
 
-    /// Tells whether the command was planned and not run.
-    pub(crate) fn is_planned(&self) -> bool {
-        matches!(self.record.ended, Ended::Planned(_))
-    }
-
     /// Returns the output for the task whose plan ends where it looks at a command that was not run.
     pub(crate) fn planned_for(&self, plan: &PlanEnd) -> Self {
         match self.record.ended {

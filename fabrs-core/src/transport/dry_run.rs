@@ -52,12 +52,18 @@ struct Planning {
     planned: AtomicUsize,
 }
 
+impl Planning {
+    fn plan(&self, host: &Host, what: &str) {
+        self.planned.fetch_add(1, Ordering::Relaxed);
+        self.sink.event(&Event::Planned { host: Some(host), what });
+    }
+}
+
 impl Transport for Planning {
     fn start(&self, mut request: Request) -> Running {
         match request.effect {
             Effect::Changes => {
-                self.planned.fetch_add(1, Ordering::Relaxed);
-                self.sink.event(&Event::Planned { host: Some(&request.host), what: &request.invocation.shown });
+                self.plan(&request.host, &request.invocation.shown);
                 let end = End { how: How::Planned, elapsed: Duration::ZERO };
                 request.receiver.ended(&end);
                 Running::ended(end)
@@ -81,6 +87,11 @@ impl Transport for Planning {
             Effect::Changes => Permission::Planned,
             Effect::Reads => Permission::Make,
         }
+    }
+
+    fn change(&self, host: &Host, what: &str) -> Permission {
+        self.plan(host, what);
+        Permission::Planned
     }
 
     /// Connects to nothing: whether a host will be needed at all, only its reads can tell.

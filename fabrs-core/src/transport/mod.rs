@@ -54,6 +54,12 @@ pub trait Transport: Send + Sync + fmt::Debug {
         Permission::Make
     }
 
+    /// Says whether a change of this host is made that is more than one command. A dry run tells it instead, as one.
+    fn change(&self, host: &Host, what: &str) -> Permission {
+        let _ = (host, what);
+        Permission::Make
+    }
+
     /// Connects now, rather than with the first command.
     ///
     /// # Errors

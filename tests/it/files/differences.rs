@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Lab;
 use super::without_a_shell::kinds;
-use crate::support::{capture, client_of, refused, settings, ssh_config};
+use crate::support::{capture, client_of, refused, settings, ssh_config, told};
 
 /// A client that tells differences, in a dry run.
 fn planning(sshd: &Sshd) -> ClientBuilder {
@@ -43,15 +43,18 @@ async fn a_dry_run_tells_what_a_file_would_become_whichever_way_it_goes() -> Res
 
         let differences = seen.of("difference");
         let change = format!(
-            "--- {}\n+++ {}\n@@ -1,2 +1,2 @@\n-workers = 2\n+workers = 4\n port = 80\n",
-            old.display(),
-            new.display()
+            "--- {old}\n+++ {old}\t{new}\n@@ -1,2 +1,2 @@\n-workers = 2\n+workers = 4\n port = 80\n",
+            old = old.display(),
+            new = new.display()
         );
         for difference in differences.get(..3).unwrap_or_default() {
             assert_eq!(lines(difference).replace("//", "/"), change, "{kind}");
         }
-        let added = format!("--- /dev/null\n+++ {}\n@@ -0,0 +1,2 @@\n+workers = 4\n+port = 80\n", new.display());
-        assert_eq!(lines(&differences[3]), added, "{kind}");
+        let added = format!(
+            "--- /dev/null\n+++ {folder}/new.conf\t{}\n@@ -0,0 +1,2 @@\n+workers = 4\n+port = 80\n",
+            new.display()
+        );
+        assert_eq!(lines(&differences[3]).replace("//", "/"), added.replace("//", "/"), "{kind}");
         assert_eq!(differences[4]["difference"], json!("none"), "{kind}");
         assert_eq!(differences.len(), 5, "{kind}");
         assert_eq!(seen.of("planned").len(), 5, "{kind}");
@@ -63,7 +66,7 @@ async fn a_dry_run_tells_what_a_file_would_become_whichever_way_it_goes() -> Res
 }
 
 /// Puts files on a host that tells their differences, and returns those.
-async fn told(lab: &Lab, put: impl AsyncFn(&Connection) -> Result<()>) -> Result<Vec<Value>> {
+async fn differences(lab: &Lab, put: impl AsyncFn(&Connection) -> Result<()>) -> Result<Vec<Value>> {
     let (seen, sink) = capture();
     let client = planning(&lab.sshd).sink(sink).build();
     put(&client.connect(lab.sshd.alias())?).await?;
@@ -78,7 +81,7 @@ async fn what_is_no_text_or_too_large_is_named_and_not_shown() -> Result {
     fs::write(lab.there("large"), &large)?;
     fs::write(lab.there("binary"), b"\0\x01")?;
     let path = |name: &str| lab.there(name).display().to_string();
-    let differences = told(&lab, async |host| {
+    let differences = differences(&lab, async |host| {
         host.put(b"small", path("large")).await?;
         host.put(large.clone(), path("new")).await?;
         host.put(b"text", path("binary")).await?;
@@ -124,6 +127,8 @@ async fn a_folder_is_compared_before_any_of_it_is_planned() -> Result {
     assert_eq!(seen.of("stale_read").len(), 0, "its own changes come after it");
     host.put(&conf, lab.there("conf").display().to_string()).await?;
     assert_eq!(seen.of("stale_read").len(), 2, "changes were planned since");
+    let planned = format!("put {} -> {} (2 files)", conf.display(), lab.there("conf").display());
+    assert_eq!(told(&seen, "planned", "what"), [planned.clone(), planned], "a folder is one change");
     client.close().await;
     Ok(())
 }

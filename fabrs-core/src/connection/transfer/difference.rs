@@ -105,10 +105,11 @@ fn unified(old: Option<&[u8]>, new: &[u8], path: &str, shown: &str) -> Differenc
     if memchr::memchr(0, new).or_else(|| memchr::memchr(0, old?)).is_some() {
         return Difference::Binary;
     }
-    let header = if old.is_some() { path } else { "/dev/null" };
+    let was = if old.is_some() { path } else { "/dev/null" };
     let (old, new) = (String::from_utf8_lossy(old.unwrap_or_default()), String::from_utf8_lossy(new));
     let diff = TextDiff::configure().timeout(LONGEST).diff_lines(&*old, &*new);
-    let text = diff.unified_diff().header(header, shown).to_string();
+    // Behind a tab is where `diff` tells more of a file.
+    let text = diff.unified_diff().header(was, &format!("{path}\t{shown}")).to_string();
     Difference::Lines(text)
 }
 
@@ -126,9 +127,9 @@ mod tests {
 
     #[test]
     fn a_difference_is_unified() {
-        case(Some("a\nb\nc\n"), "a\nB\nc\n", "--- /etc/x\n+++ conf/x\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n");
-        case(None, "a\n", "--- /dev/null\n+++ conf/x\n@@ -0,0 +1 @@\n+a\n");
-        let no_end = "--- /etc/x\n+++ conf/x\n@@ -1 +1 @@\n-a\n+a\n\\ No newline at end of file\n";
+        case(Some("a\nb\nc\n"), "a\nB\nc\n", "--- /etc/x\n+++ /etc/x\tconf/x\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n");
+        case(None, "a\n", "--- /dev/null\n+++ /etc/x\tconf/x\n@@ -0,0 +1 @@\n+a\n");
+        let no_end = "--- /etc/x\n+++ /etc/x\tconf/x\n@@ -1 +1 @@\n-a\n+a\n\\ No newline at end of file\n";
         case(Some("a\n"), "a", no_end);
     }
 

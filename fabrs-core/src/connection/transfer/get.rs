@@ -93,7 +93,7 @@ async fn get(spec: Arc<Spec>) -> Result<Changes> {
         _ => &spec.to,
     };
     let what = format!("get {to} <- {}", spec.path);
-    tell(&spec.place.connection, &host, &what, Some(&files));
+    tell(&spec.place.connection, &host, &what, &files);
     Ok(Changes::new(host, what, spec.place.location, Some(files), spec.place.connection.plan().clone()))
 }
 

@@ -34,12 +34,10 @@ const IS_A_FOLDER: &str = " is a folder";
 /// Begins what is said of a path where nothing is.
 const NO_FILE: &str = "there is no file ";
 
-/// Tells how many files were written; nothing of a plan, which was told already.
-fn tell(connection: &Connection, host: &Host, what: &str, files: Option<&[(String, bool)]>) {
-    if let Some(files) = files {
-        let changed = files.iter().filter(|(_, changed)| *changed).count();
-        connection.sink().event(&Event::Transferred { host, what, changed, files: files.len() });
-    }
+/// Tells how many files were written.
+fn tell(connection: &Connection, host: &Host, what: &str, files: &[(String, bool)]) {
+    let changed = files.iter().filter(|(_, changed)| *changed).count();
+    connection.sink().event(&Event::Transferred { host, what, changed, files: files.len() });
 }
 
 /// Runs what waits for a disk on a thread where it may.

@@ -10,6 +10,7 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{StreamExt, TryStreamExt};
 
 use super::super::Connection;
+use super::super::command::bound;
 use super::job::{Attributes, Job, Place};
 use super::lazy::Lazy;
 use super::script::Undone;
@@ -18,8 +19,7 @@ use super::source::{Item, Source};
 use super::way::Way;
 use super::{AT_ONCE, Changes, blocking, difference, script, sftp, tell};
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::Host;
-use crate::transport::Effect;
+use crate::transport::{Effect, Permission};
 
 /// The path of a file, with whether it was written.
 type Written = (String, bool);
@@ -105,14 +105,21 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
     }
     let items = blocking(move || source.distinct_items()).await.map_err(|error| spec.place.error(error))?;
     let what = format!("put {:?} -> {}", spec.source, spec.target);
-    if spec.place.connection.shows_differences() {
+    let connection = &spec.place.connection;
+    let host = bound(connection, spec.place.location)?.0;
+    if connection.shows_differences() {
         spec.tell_differences(&items, &what).await?;
     }
-    let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };
-    let files = way.go(spec.by_script(&items), |session| spec.by_sftp(session, &items)).await?;
-    let host = spec.place.connection.host().cloned().unwrap_or_else(Host::local);
-    tell(&spec.place.connection, &host, &what, files.as_deref());
-    Ok(Changes::new(host, what, spec.place.location, files, spec.place.connection.plan().clone()))
+    let files = match connection.change(&spec.in_words(&items)) {
+        Permission::Planned => None,
+        Permission::Make => {
+            let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };
+            let files = way.go(spec.by_script(&items), |session| spec.by_sftp(session, &items)).await?;
+            tell(connection, host, &what, &files);
+            Some(files)
+        }
+    };
+    Ok(Changes::new(host.clone(), what, spec.place.location, files, connection.plan().clone()))
 }
 
 impl Spec {
@@ -122,21 +129,20 @@ impl Spec {
         difference::tell(&self.place, what, &jobs).await
     }
 
-    async fn by_script(&self, items: &[Item]) -> Result<Option<Vec<Written>>, Undone> {
+    async fn by_script(&self, items: &[Item]) -> Result<Vec<Written>, Undone> {
         let folders = self.folders(items);
         script::folders(&self.place, &folders, &self.making_folders()).await?;
         let each: Vec<_> = items.iter().map(|item| self.one_by_script(item)).collect();
-        let files: Vec<Option<_>> = futures::stream::iter(each).buffered(AT_ONCE).try_collect().await?;
-        Ok(files.into_iter().collect())
+        futures::stream::iter(each).buffered(AT_ONCE).try_collect().await
     }
 
-    async fn by_sftp(&self, session: Arc<Session>, items: &[Item]) -> Result<Option<Vec<Written>>> {
+    async fn by_sftp(&self, session: Arc<Session>, items: &[Item]) -> Result<Vec<Written>> {
         sftp::folders(&session, &self.folders(items), &self.making_folders()).await?;
         let each: Vec<_> = items.iter().map(|item| self.one_by_sftp(&session, item)).collect();
-        futures::stream::iter(each).buffered(AT_ONCE).try_collect().await.map(Some)
+        futures::stream::iter(each).buffered(AT_ONCE).try_collect().await
     }
 
-    fn one_by_script<'a>(&'a self, item: &'a Item) -> BoxFuture<'a, Result<Option<Written>, Undone>> {
+    fn one_by_script<'a>(&'a self, item: &'a Item) -> BoxFuture<'a, Result<Written, Undone>> {
         async { script::put(&self.place, &self.job(item).await?).await }.boxed()
     }
 
@@ -185,10 +191,31 @@ impl Spec {
         format!("make the folder {}", self.target.trim_end_matches('/'))
     }
 
-    /// Says in words what is done with a file.
+    /// Says in words what is done with all files.
+    fn in_words(&self, items: &[Item]) -> String {
+        let files = match items {
+            [only] if only.below.is_none() => String::new(),
+            items => format!("{} files", items.len()),
+        };
+        self.described(&format!("{:?}", self.source), &self.target, files)
+    }
+
+    /// Says in words what is done with one file.
     fn what(&self, item: &Item, target: &str) -> String {
-        let mode = self.attributes.mode.map(|mode| format!(" (mode {mode:04o})")).unwrap_or_default();
+        self.described(&item.shown, target, String::new())
+    }
+
+    fn described(&self, source: &str, target: &str, files: String) -> String {
+        let Attributes { mode, owner, group } = &self.attributes;
+        let details = [
+            Some(files).filter(|files| !files.is_empty()),
+            mode.map(|mode| format!("mode {mode:04o}")),
+            owner.as_ref().map(|owner| format!("owner {owner}")),
+            group.as_ref().map(|group| format!("group {group}")),
+        ];
+        let details: Vec<_> = details.into_iter().flatten().collect();
+        let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join(", ")) };
         let by = if self.place.elevated { " by sudo" } else { "" };
-        format!("put {} -> {target}{mode}{by}", item.shown)
+        format!("put {source} -> {target}{details}{by}")
     }
 }

@@ -9,7 +9,7 @@ use super::super::finish::seconds;
 use super::Said;
 use super::job::Place;
 use super::script::Undone;
-use super::sftp::{Opened, Session};
+use super::sftp::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::transport::{Effect, Level};
@@ -35,9 +35,8 @@ pub(super) struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// Goes by scripts, or by SFTP where the host gives no shell; neither where that is needed. A change that is only
-    /// planned comes to the default.
-    pub(super) async fn go<T: Default, F, E: Into<Undone>>(
+    /// Goes by scripts, or by SFTP where the host gives no shell; neither where that is needed.
+    pub(super) async fn go<T, F, E: Into<Undone>>(
         &self,
         by_script: impl Future<Output = Result<T, Undone>>,
         by_sftp: impl FnOnce(Arc<Session>) -> F,
@@ -63,8 +62,7 @@ impl Way<'_> {
         }
         let by_sftp = async {
             let session = match (Session::open(self.place, self.effect, self.what).await, no_shell) {
-                (Ok(Opened::Session(session)), _) => session,
-                (Ok(Opened::Planned), _) => return Ok(T::default()),
+                (Ok(session), _) => session,
                 // It has neither: what its other answer was says why.
                 (Err(error), Some(no_shell)) if is_about_sftp(&error) => return Err(no_shell.hint(NEITHER)),
                 (Err(error), _) => return Err(error),

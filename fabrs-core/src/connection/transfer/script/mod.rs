@@ -60,7 +60,7 @@ impl Script<'_> {
         let greeting = Greeting::default();
         let result = command.greeted(&greeting).await;
         match result {
-            Ok(output) if greeting.was_heard() || output.is_planned() => Ok(output),
+            Ok(output) if greeting.was_heard() => Ok(output),
             Ok(output) => Err(Undone::NoShell(self.no_shell(Some(&output)))),
             Err(error) if greeting.was_heard() || !may_be_no_shell(&error) => Err(Undone::Failed(self.failed(&error))),
             Err(error) if Refused::caused(&error) => {

@@ -15,8 +15,8 @@ const FOLDERS_AT_ONCE: usize = 200;
 /// How many pieces of a file may wait for the network.
 const WAITING: usize = 4;
 
-/// Puts one file, and returns its path with whether it was written; nothing where it was only planned.
-pub(in super::super) async fn put(place: &Place, job: &Job) -> Result<Option<(String, bool)>, Undone> {
+/// Puts one file, and returns its path with whether it was written.
+pub(in super::super) async fn put(place: &Place, job: &Job) -> Result<(String, bool), Undone> {
     let Job { item, sum, target, attributes, what } = job;
     let script = Script { place, effect: Effect::Changes, what };
     let command = script.command(text::put(target, &item.name, sum, attributes, &item.content), target)?;
@@ -29,16 +29,13 @@ pub(in super::super) async fn put(place: &Place, job: &Job) -> Result<Option<(St
         (Err(undone), _) => return Err(undone),
         (Ok(output), _) => output,
     };
-    if output.is_planned() {
-        return Ok(None);
-    }
     // The path behind it may have line ends of its own.
     let said = output.stdout()?;
     let said_last = |mark: &str| said.rfind(mark).map(|at| said.get(at + mark.len()..).unwrap_or_default());
     let path = |rest: &str| rest.strip_suffix('\n').unwrap_or(rest).to_owned();
     match (said_last(text::DONE), said_last(text::SAME)) {
-        (Some(rest), _) => Ok(Some((path(rest), true))),
-        (None, Some(rest)) => Ok(Some((path(rest), false))),
+        (Some(rest), _) => Ok((path(rest), true)),
+        (None, Some(rest)) => Ok((path(rest), false)),
         (None, None) => Err(place.could_not(what).into()),
     }
 }

@@ -17,4 +17,4 @@ mod temporary;
 pub(super) use get::get;
 pub(super) use list::list;
 pub(super) use put::{folders, put};
-pub(super) use session::{Opened, Session};
+pub(super) use session::Session;

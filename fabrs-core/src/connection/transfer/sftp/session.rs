@@ -29,13 +29,6 @@ const STATVFS: &str = "statvfs@openssh.com";
 /// How long a server may take to end when its input has.
 const END_WAIT: Duration = Duration::from_secs(5);
 
-/// What came of opening a session.
-pub(in super::super) enum Opened {
-    Session(Arc<Session>),
-    /// It was for a change, and changes are only planned.
-    Planned,
-}
-
 /// A session with a host's SFTP server.
 pub(in super::super) struct Session {
     raw: RawSftpSession,
@@ -56,7 +49,7 @@ impl Session {
     /// # Errors
     ///
     /// [`ErrorKind::File`] where the host gives no SFTP, and as any command.
-    pub(in super::super) async fn open(place: &Place, effect: Effect, what: &str) -> Result<Opened> {
+    pub(in super::super) async fn open(place: &Place, effect: Effect, what: &str) -> Result<Arc<Self>> {
         let (host, client) = bound(&place.connection, place.location)?;
         let Target::Host { transport, .. } = &place.connection.target else {
             return Err(Error::new(ErrorKind::Internal, "a host without a transport").on(host));
@@ -98,19 +91,15 @@ impl Session {
     }
 
     /// Says hello to the server, and takes down what it can do beyond the draft.
-    async fn begin(mut self, what: &str) -> Result<Opened> {
-        let fault = match self.ask(self.raw.init()).await {
+    async fn begin(mut self, what: &str) -> Result<Arc<Self>> {
+        match self.ask(self.raw.init()).await {
             Ok(version) => {
                 self.replaces = version.extensions.contains_key(POSIX_RENAME);
                 self.tells_room = version.extensions.contains_key(STATVFS);
                 self.place.connection.used.store(true, Ordering::Relaxed);
-                return Ok(Opened::Session(Arc::new(self)));
+                Ok(Arc::new(self))
             }
-            Err(fault) => fault,
-        };
-        match fault {
-            Fault::Failed(error) if error.kind() == ErrorKind::NotRun => Ok(Opened::Planned),
-            fault => Err(fault.into_error(&self.place, what)),
+            Err(fault) => Err(fault.into_error(&self.place, what)),
         }
     }
 
