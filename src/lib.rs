@@ -33,6 +33,7 @@
 //! # Ok(()) }
 //! ```
 
+pub use fabrs_core::config::SudoProgram;
 pub use fabrs_core::connection::{Changes, Responder, SudoRefusal, Watch};
 pub use fabrs_core::{
     Call, Client, ClientBuilder, Command, Connection, Context, Error, ErrorKind, Executor, ExitCode, ExitStatus, Group,
@@ -47,6 +48,7 @@ pub use fabrs_cli::main;
 
 /// What a `tasks.rs` begins with: `use fabrs::prelude::*`.
 pub mod prelude {
+    pub use fabrs_core::config::SudoProgram;
     pub use fabrs_core::connection::{
         Changes, Responder, SudoRefusal, cd, confirm, current, env, get, local, prefix, probe, prompt, put, run, secs,
         sudo, v_run,
@@ -55,7 +57,7 @@ pub mod prelude {
     pub use fabrs_core::run::{effect, once};
     pub use fabrs_core::{
         Call, Client, Command, Connection, Context, ErrorKind, ExitStatus, Group, Hide, Host, Outcome, Outcomes,
-        Output, Secret, ShellLine, TaskError, bail, ensure,
+        Output, Secret, ShellLine, Signal, TaskError, bail, ensure,
     };
     pub use fabrs_macros::{cmd, task};
 

@@ -41,6 +41,12 @@ pub enum Account {
     SudoTerminal,
     /// Like [`Account::Sudo`], with a password that has expired.
     SudoExpired,
+    /// May do all under doas without a password.
+    DoasFree,
+    /// May do all under doas after its password, which is asked for each time.
+    Doas,
+    /// May do only `id -un` under doas, without a password.
+    DoasLimited,
     /// The superuser.
     Root,
 }
@@ -60,6 +66,9 @@ impl Account {
             Self::SudoTicket => "fabrs-sudo-ticket",
             Self::SudoTerminal => "fabrs-sudo-terminal",
             Self::SudoExpired => "fabrs-sudo-expired",
+            Self::DoasFree => "fabrs-doas-free",
+            Self::Doas => "fabrs-doas",
+            Self::DoasLimited => "fabrs-doas-limited",
             Self::Root => "root",
         }
     }
@@ -76,6 +85,7 @@ impl Account {
     fn sudoers(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Plain | Self::Dash | Self::NoShell | Self::Root => None,
+            Self::DoasFree | Self::Doas | Self::DoasLimited => None,
             // A ticket would make the second test that asks find no prompt.
             Self::Sudo | Self::SudoExpired => Some(("ALL=(ALL:ALL) ALL", "timestamp_timeout=0")),
             Self::SudoFree => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "!use_pty")),
@@ -85,6 +95,16 @@ impl Account {
             // Without a terminal a ticket is otherwise that of the parent process alone.
             Self::SudoTicket => Some(("ALL=(ALL:ALL) ALL", "timestamp_timeout=60, timestamp_type=global")),
             Self::SudoTerminal => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "requiretty")),
+        }
+    }
+
+    /// Returns its rule for doas, up to its name and behind it.
+    fn doas(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::DoasFree => Some(("nopass", "")),
+            Self::Doas => Some(("", "")),
+            Self::DoasLimited => Some(("nopass", " as root cmd id args -un")),
+            _ => None,
         }
     }
 
@@ -113,6 +133,9 @@ impl Account {
             let text = format!("Defaults:{name} {defaults}, env_keep += \"{mark}\"\n{name} {rule}\n");
             write_sudoers(name, &text);
         }
+        if let Some((options, limits)) = self.doas() {
+            allow_doas(&format!("permit {options} setenv {{ {mark} }} {}{limits}", self.name()));
+        }
         fs::write(done, "").expect("root may write its own state");
     }
 }
@@ -126,6 +149,8 @@ pub enum Capability {
     Accounts,
     /// Commands under sudo.
     Sudo,
+    /// Commands under doas.
+    Doas,
     /// The address `::1`.
     Ipv6,
     /// Terminals on the server: a plain user's sshd can not make the group of one right.
@@ -140,6 +165,7 @@ impl Capability {
         match self {
             Self::Password | Self::Accounts => is_root(),
             Self::Sudo => is_root() && Path::new("/usr/bin/sudo").exists(),
+            Self::Doas => is_root() && Path::new("/usr/bin/doas").exists(),
             Self::Ipv6 => TcpListener::bind("[::1]:0").is_ok(),
             Self::Terminal => is_root() || terminals_have_a_group(),
             Self::Vagrant => Path::new("/usr/bin/vagrant").exists(),
@@ -153,6 +179,7 @@ impl fmt::Display for Capability {
             Self::Password => "login with a password (run as root)",
             Self::Accounts => "several accounts (run as root)",
             Self::Sudo => "sudo (run as root, `apt-get install sudo`)",
+            Self::Doas => "doas (run as root, `apt-get install opendoas`)",
             Self::Ipv6 => "IPv6 (`::1` is not configured)",
             Self::Terminal => "terminals on the server (run as root; `/dev/pts` is mounted without `gid=`)",
             Self::Vagrant => "what the real Vagrant prints (`apt-get install vagrant`)",
@@ -219,6 +246,22 @@ fn write_sudoers(name: &str, text: &str) {
         fs::rename(&draft, format!("/etc/sudoers.d/fabrs-testing-{name}"))
     };
     write().expect("root may write to /etc/sudoers.d");
+}
+
+/// Adds a rule to those of doas, which has one file for all.
+fn allow_doas(rule: &str) {
+    const RULES: &str = "/etc/doas.conf";
+    let known = fs::read_to_string(RULES).unwrap_or_default();
+    if known.lines().any(|line| line == rule) {
+        return;
+    }
+    let write = || -> io::Result<()> {
+        let draft = format!("{RULES}.fabrs-testing.new");
+        fs::write(&draft, format!("{known}{rule}\n"))?;
+        fs::set_permissions(&draft, Permissions::from_mode(0o400))?;
+        fs::rename(&draft, RULES)
+    };
+    write().expect("root may write to /etc");
 }
 
 fn must(program: &str, arguments: &[&str], input: Option<&str>) {

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, HostError};
 
 use super::near::meant;
+use super::sudo_program::SudoProgram;
 
 /// The text of a file, and the name it is called by in errors.
 #[derive(Debug, Clone, Copy)]
@@ -140,6 +141,14 @@ impl<'t> Entry<'t> {
             return Err(self.error(None, &format!("`{}` is empty", self.path)));
         }
         Ok(text.to_owned())
+    }
+
+    pub(super) fn sudo_program(&self) -> Result<SudoProgram> {
+        let text = self.text()?;
+        SudoProgram::ALL.into_iter().find(|program| program.name() == text).ok_or_else(|| {
+            let what = format!("`{}` must be `sudo` or `doas`, found: {text}", self.path);
+            self.error(None, &what)
+        })
     }
 
     pub(super) fn port(&self) -> Result<u16> {

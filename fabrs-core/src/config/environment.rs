@@ -8,10 +8,11 @@ use crate::host::Host;
 use super::document::Entry;
 use super::near::{listed, meant};
 use super::overrides::{Override, Overrides};
+use super::sudo_program::SudoProgram;
 use super::vars::Vars;
 
 /// The keys of an environment, as a hint lists them.
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 13] = [
     "hosts",
     "roles",
     "vagrant",
@@ -20,6 +21,7 @@ pub(super) const KEYS: [&str; 12] = [
     "gateway",
     "virtualenv",
     "shell",
+    "sudo",
     "sudo_password_command",
     "protected",
     "vars",
@@ -40,6 +42,7 @@ pub struct Environment {
     gateway: Option<Host>,
     virtualenv: Option<String>,
     shell: Option<String>,
+    sudo: Option<SudoProgram>,
     sudo_password_command: Option<String>,
     protected: bool,
     vars: Vars,
@@ -152,6 +155,13 @@ impl Environment {
         self.of(host, |said| said.shell.as_deref()).or(of_all)
     }
 
+    /// Returns what runs commands as another user on one host: its own, or else the environment's, which is not for this
+    /// machine.
+    pub fn sudo_program_for(&self, host: &Host) -> Option<SudoProgram> {
+        let of_all = self.sudo.filter(|_| !host.is_local());
+        self.of(host, |said| said.sudo).or(of_all)
+    }
+
     /// Returns the command of this machine that prints the sudo password for one host: its own, or else the environment's.
     /// `{host}` in it stands for the host.
     pub fn sudo_password_command_for(&self, host: &Host) -> Option<&str> {
@@ -199,6 +209,7 @@ impl Environment {
                 "gateway" => made.gateway = Some(entry.gateway()?),
                 "virtualenv" => made.virtualenv = Some(entry.remote_path()?),
                 "shell" => made.shell = Some(entry.text()?),
+                "sudo" => made.sudo = Some(entry.sudo_program()?),
                 "sudo_password_command" => made.sudo_password_command = Some(entry.text()?),
                 "protected" => made.protected = entry.bool()?,
                 "vars" => made.vars = Vars::from_entry(&entry)?,

@@ -7,10 +7,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
 use super::document::Entry;
+use super::sudo_program::SudoProgram;
 use super::vars::Vars;
 
 /// The keys of a host, as a hint lists them.
-const KEYS: [&str; 7] = ["user", "port", "gateway", "virtualenv", "shell", "sudo_password_command", "vars"];
+const KEYS: [&str; 8] = ["user", "port", "gateway", "virtualenv", "shell", "sudo", "sudo_password_command", "vars"];
 
 /// What one host has otherwise than its environment.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,6 +21,7 @@ pub(super) struct Override {
     pub(super) gateway: Option<Host>,
     pub(super) virtualenv: Option<String>,
     pub(super) shell: Option<String>,
+    pub(super) sudo: Option<SudoProgram>,
     pub(super) sudo_password_command: Option<String>,
     pub(super) vars: Vars,
 }
@@ -96,6 +98,7 @@ impl Override {
                 "gateway" => made.gateway = Some(entry.gateway()?),
                 "virtualenv" => made.virtualenv = Some(entry.remote_path()?),
                 "shell" => made.shell = Some(entry.text()?),
+                "sudo" => made.sudo = Some(entry.sudo_program()?),
                 "sudo_password_command" => made.sudo_password_command = Some(entry.text()?),
                 "vars" => made.vars = Vars::from_entry(&entry)?,
                 _ if entry.table().is_ok() => {
@@ -155,7 +158,7 @@ mod tests {
         refused(
             "[env.a]\nhosts = ['w1']\nhost.w1.colour = 'x'",
             "error: fabrs.toml:3: unknown key `colour` in `[env.a.host.w1]`\n\
-             hint: known keys: `user`, `port`, `gateway`, `virtualenv`, `shell`, `sudo_password_command`, `vars`",
+             hint: known keys: `user`, `port`, `gateway`, `virtualenv`, `shell`, `sudo`, `sudo_password_command`, `vars`",
         );
         refused(
             "[env.a]\nhosts = ['w1.example.com']\n[env.a.host.w1.example.com]\nuser = 'x'",

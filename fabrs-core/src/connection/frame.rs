@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use bytes::Bytes;
 
 use super::given::EnvValue;
-use super::sudo::Sudo;
+use super::sudo::{Sudo, SudoError};
 use crate::secret::{REDACTED, Secret};
 use crate::shell::{ShellLine, ShellLineError, grouped, quote, quote_path};
 
@@ -71,6 +71,8 @@ pub(super) enum FrameError {
     Shell(String),
     #[error(transparent)]
     Line(#[from] ShellLineError),
+    #[error(transparent)]
+    Sudo(#[from] SudoError),
 }
 
 impl Frame {

@@ -34,7 +34,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::client::{Client, CommandDefaults, IntoHost};
-use crate::config::Vars;
+use crate::config::{SudoProgram, Vars};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{NoSink, Sink};
 use crate::host::Host;
@@ -353,6 +353,14 @@ impl Connection {
         self.changed(|frame| frame.venv(folder.as_ref()))
     }
 
+    /// Returns a connection whose commands under [`sudo`](Self::sudo) run by this program. By default the one that
+    /// `fabrs.toml` names for the host.
+    #[must_use = "a connection is a value: the changed one is returned"]
+    #[doc(alias = "doas")]
+    pub fn with_sudo(&self, program: SudoProgram) -> Self {
+        self.changed(|frame| frame.sudo_mut().program = program)
+    }
+
     /// Returns a connection whose commands under sudo run as this user, by name or number.
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn sudo_user(&self, user: impl Into<String>) -> Self {
@@ -397,11 +405,13 @@ impl Connection {
 
     pub(crate) fn bound(client: Client, host: Host, transport: Arc<dyn Transport>) -> Self {
         let shell = client.inventory().shell_for(&host).map(str::to_owned);
+        let sudo = client.inventory().sudo_program_for(&host).unwrap_or_default();
         let target = Target::Host { host, transport };
         // A task may make connections of its own; what it plans is one plan.
         let plan = ambient::plan().unwrap_or_default();
         let mut frame = Frame::default();
         frame.shell(shell);
+        frame.sudo_mut().program = sudo;
         Self { client: Some(client), target, frame, plan, used: Arc::default() }
     }
 

@@ -1,6 +1,7 @@
 //! Commands under sudo, against real sudo on a real OpenSSH server. Where accounts can't be made, it says so.
 
 mod cancelled;
+mod doas;
 mod lines;
 mod matrix;
 mod passwords;

@@ -94,7 +94,7 @@ async fn a_host_without_sudo_is_told_apart_from_a_command_that_is_missing() -> R
     let missing = FakeAnswer::code(127).then(Stream::Stderr, "sh: 1: sudo: not found\n");
     let client = Client::builder().dial(Fake::new().on("sudo id", missing)).build();
     let error = refused(client.connect("web1")?.sudo("id").await, ErrorKind::Sudo);
-    assert!(block(&error).contains("caused by: there is no sudo"), "{error:?}");
+    assert!(block(&error).contains("caused by: the host has no such program"), "{error:?}");
 
     let Some(lab) = Lab::of(Account::SudoFree, |builder| builder) else { return Ok(()) };
     let output = lab.host().sudo("no-such-program").warn().await?;

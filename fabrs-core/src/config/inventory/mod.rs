@@ -14,6 +14,7 @@ use super::file::Config;
 use super::near::listed;
 use super::selection::Selection;
 use super::settings::Settings;
+use super::sudo_program::SudoProgram;
 use super::vagrant::Vagrant;
 use super::vars::Vars;
 
@@ -93,6 +94,11 @@ impl Inventory {
     /// Returns what runs the lines on a host, where `fabrs.toml` names a shell: a program with its options.
     pub fn shell_for(&self, host: &Host) -> Option<&str> {
         self.environment.as_ref()?.shell_for(host)
+    }
+
+    /// Returns what runs commands as another user on a host, where `fabrs.toml` says it.
+    pub fn sudo_program_for(&self, host: &Host) -> Option<SudoProgram> {
+        self.environment.as_ref()?.sudo_program_for(host)
     }
 
     /// Returns the command of this machine that prints the sudo password for a host, where `fabrs.toml` names one.

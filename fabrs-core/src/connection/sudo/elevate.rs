@@ -14,8 +14,10 @@ use super::super::recorder::take;
 use super::line::{Ask, Elevated, Starts};
 use super::listener::{Fed, Listener};
 use super::passwords::{Passwords, Wanted};
+use super::prompt::Prompt;
 use super::refusal::SudoRefusal;
 use super::talk::{Marks, SharedTalk, Talk};
+use crate::config::SudoProgram;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Output, Signal};
 use crate::transport::Stdin;
@@ -40,10 +42,14 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
     let (host, client) = (host.clone(), client.clone());
     let passwords = client.shared::<Passwords>();
     let (mut recorder, captured) = announce(&spec, &line.shown)?;
-    let wanted = Wanted { host: &host, command: &line.shown, starts: line.starts };
-    let mut candidate = passwords.known_to_be_needed(wanted).await;
+    let program = spec.connection.frame.sudo().program;
+    let wanted = Wanted { program, host: &host, command: &line.shown, starts: line.starts };
+    // Doas reads a password from a terminal alone.
+    let can_answer = program == SudoProgram::Sudo || spec.pty.is_some();
+    let mut candidate = if can_answer { passwords.known_to_be_needed(wanted).await } else { None };
     loop {
-        let marks = Marks { prompt: mark()?, ready: (line.starts == Starts::Shell).then(|| ready.clone()) };
+        let marks =
+            Marks { program, prompt: prompt(program)?, ready: (line.starts == Starts::Shell).then(|| ready.clone()) };
         let attempt = attempt(&line, &marks, candidate.is_some());
         let password = candidate.as_ref().map(|candidate| candidate.password.clone());
         let turn = candidate.as_mut().and_then(|candidate| candidate.turn.take());
@@ -59,14 +65,14 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
         let running = launch(&spec, attempt, Box::new(listener.with_input(input.clone())))?;
         let end = tokio::select! {
             end = running => end,
-            refusal = unanswered(&talk) => return Err(refusal.into_error(&host, &line.shown).at(spec.location)),
+            refusal = unanswered(&talk) => return Err(refusal.into_error(program, &host, &line.shown).at(spec.location)),
         };
         let Some((refusal, unfinished)) = Talk::refusal(&talk) else {
             return finish(&spec, &line.shown.into(), take(&captured), end);
         };
         let refused = |error: Error| error.at(spec.location);
-        if !refusal.is_about_the_password() {
-            return Err(refused(refusal.into_error(&host, &line.shown)));
+        if !refusal.is_about_the_password() || !can_answer {
+            return Err(refused(refusal.into_error(program, &host, &line.shown)));
         }
         candidate = Some(passwords.next(&client, wanted, candidate.take(), refusal).await.map_err(refused)?);
         let Some(again) = unfinished.into_recorder() else {
@@ -126,6 +132,14 @@ fn attempt(line: &Elevated, marks: &Marks, has_password: bool) -> Attempt {
         shown: line.shown.as_str().into(),
         stdin,
         last_signal: Signal::new("HUP"),
+    }
+}
+
+/// Returns how the prompt of a program will be recognised.
+fn prompt(program: SudoProgram) -> Result<Prompt> {
+    match program {
+        SudoProgram::Doas => Ok(Prompt::Doas),
+        SudoProgram::Sudo => Ok(Prompt::Mark(mark()?)),
     }
 }
 

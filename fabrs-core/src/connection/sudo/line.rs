@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 
+use super::prompt::Prompt;
+use crate::config::SudoProgram;
 use crate::secret::Redactor;
 use crate::shell::{ShellLineError, is_plain, quote};
 
 /// As whom a command runs under sudo; root unless something is said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Sudo {
+    pub(crate) program: SudoProgram,
     pub(crate) user: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) login: bool,
@@ -18,6 +21,7 @@ pub(crate) struct Sudo {
 /// A line under sudo, in both ways to run it.
 #[derive(Debug, Clone)]
 pub(super) struct Elevated {
+    program: SudoProgram,
     /// What is shown: as it could be typed.
     pub(super) shown: String,
     /// What sudo is given behind its own options.
@@ -43,7 +47,18 @@ pub(super) enum Ask<'a> {
     /// Not at all: where it needs one it says so and ends.
     Never,
     /// On its standard input, after this prompt.
-    By(&'a str),
+    By(&'a Prompt),
+}
+
+/// Says why a command can't be run under sudo.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(in crate::connection) enum SudoError {
+    #[error("doas runs nothing in a group of its own")]
+    Group,
+    #[error("doas keeps the environment only by its own rules (`keepenv`)")]
+    Env,
+    #[error(transparent)]
+    Line(#[from] ShellLineError),
 }
 
 impl Sudo {
@@ -51,30 +66,45 @@ impl Sudo {
     ///
     /// A bare line of plain words is given to sudo as they are, so that a rule for just this command matches. Any other
     /// runs inside one shell, all of it as the same user; that shell writes `ready` to stderr before anything else.
-    pub(super) fn elevate(&self, line: &str, bare: bool, ready: &str) -> Result<Elevated, ShellLineError> {
+    pub(super) fn elevate(&self, line: &str, bare: bool, ready: &str) -> Result<Elevated, SudoError> {
+        let program = self.program;
         let who = self.who()?;
         if bare && !self.login && is_plain(line) {
-            let shown = format!("sudo {who}{line}");
-            return Ok(Elevated { shown, behind: format!("{who}-- {line}"), starts: Starts::Command });
+            let shown = format!("{} {who}{line}", program.name());
+            return Ok(Elevated { program, shown, behind: format!("{who}-- {line}"), starts: Starts::Command });
         }
         let shell = if self.login { "sh -lc" } else { "sh -c" };
-        let shown = format!("sudo {who}{shell} {}", quote(line)?);
+        let shown = format!("{} {who}{shell} {}", program.name(), quote(line)?);
         // A login begins at home.
         let home = if self.login { "cd && " } else { "" };
-        let script = quote(&script(&format!("{home}{line}"), ready))?.into_owned();
+        let script = quote(&script(&format!("{home}{line}"), ready, program))?.into_owned();
         let behind = format!("{who}-- {shell} {script} sh \"$LC_ALL\"");
-        Ok(Elevated { shown, behind, starts: Starts::Shell })
+        Ok(Elevated { program, shown, behind, starts: Starts::Shell })
     }
 
-    /// Composes the line that asks sudo whether the user may do anything under it (`--validate`).
-    pub(super) fn validate(&self) -> Result<Elevated, ShellLineError> {
-        let behind = format!("{}-v", self.who()?.replace("-H ", "").replace("-E ", ""));
-        Ok(Elevated { shown: format!("sudo {behind}"), behind, starts: Starts::Nothing })
+    /// Composes the line that asks sudo whether the user may do anything under it (`--validate`). Doas can't be asked: it
+    /// has to do something.
+    pub(super) fn validate(&self) -> Result<Elevated, SudoError> {
+        let behind = match self.program {
+            SudoProgram::Doas => format!("{}-- true", self.who()?),
+            SudoProgram::Sudo => format!("{}-v", self.who()?.replace("-H ", "").replace("-E ", "")),
+        };
+        let shown = format!("{} {behind}", self.program.name());
+        Ok(Elevated { program: self.program, shown, behind, starts: Starts::Nothing })
     }
 
     /// Returns the options that say as whom; a number is an id, which sudo wants marked.
-    fn who(&self) -> Result<String, ShellLineError> {
+    fn who(&self) -> Result<String, SudoError> {
         let mut options = String::new();
+        if self.program == SudoProgram::Doas {
+            // It takes numbers as they are, and always has the home of the other user.
+            return match self {
+                Self { group: Some(_), .. } => Err(SudoError::Group),
+                Self { keeps_env: true, .. } => Err(SudoError::Env),
+                Self { user: Some(user), .. } => Ok(format!("-u {} ", quote(user)?)),
+                Self { user: None, .. } => Ok(options),
+            };
+        }
         for (option, name) in [("-u", &self.user), ("-g", &self.group)] {
             if let Some(name) = name {
                 let is_id = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
@@ -110,10 +140,12 @@ impl Elevated {
     /// the script's argument. For plain words there is nobody to give it back, so only the messages' language is changed.
     pub(super) fn command(&self, ask: Ask<'_>) -> String {
         let language = if self.starts == Starts::Command { "LC_MESSAGES=C" } else { "LC_ALL=C" };
+        let name = self.program.name();
         match ask {
-            Ask::Never => format!("{language} sudo -n {}", self.behind),
+            Ask::Never => format!("{language} {name} -n {}", self.behind),
             // `-k`: with a ticket that is still good it would not ask, and what is written would go to the command.
-            Ask::By(prompt) => format!("{language} sudo -k -S -p {prompt} {}", self.behind),
+            Ask::By(Prompt::Mark(mark)) => format!("{language} {name} -k -S -p {mark} {}", self.behind),
+            Ask::By(Prompt::Doas) => format!("{name} {}", self.behind),
         }
     }
 }
@@ -121,17 +153,24 @@ impl Elevated {
 /// Returns the script that runs `line` under sudo and can be ended.
 ///
 /// sudo passes TERM on to its child alone, and nobody can pass KILL on: so the script ends its whole group at TERM, with
-/// KILL at HUP, and waits until the command is gone. It is POSIX, tried with dash, bash and busybox; asynchronous lists
-/// get `/dev/null` for input, hence descriptor 3.
-fn script(line: &str, ready: &str) -> String {
+/// KILL at HUP, and waits until the command is gone. Doas passes nothing else on than TERM, and then stays for two seconds
+/// whatever becomes of its child: so there KILL follows by itself, and the end of doas the command's. It is POSIX, tried with
+/// dash, bash and busybox; asynchronous lists get `/dev/null` for input, hence descriptor 3.
+fn script(line: &str, ready: &str, program: SudoProgram) -> String {
     // In two parts: sudo may show the whole script when it refuses it, and that is no beginning.
     let (one, other) = ready.split_at(ready.len() / 2);
+    let (then, at_last) = match program {
+        SudoProgram::Sudo => ("", ""),
+        SudoProgram::Doas => {
+            ("; { sleep 1; kill -KILL 0; } >/dev/null 2>&1 & t=1", "[ -z \"$t\" ] || kill -KILL $PPID; ")
+        }
+    };
     format!(
         "if [ -n \"$1\" ]; then LC_ALL=$1; export LC_ALL; else unset LC_ALL; fi; shift; printf %s%s {one} {other} >&2; \
          exec 3<&0; \
-         trap 'trap \"\" TERM; kill -TERM 0' TERM; trap 'kill -KILL 0' HUP; \
+         t=; trap 'trap \"\" TERM; kill -TERM 0{then}' TERM; trap 'kill -KILL 0' HUP; \
          {{ {line}\n}} <&3 3<&- & p=$!; exec 3<&-; wait $p; s=$?; \
-         while kill -0 $p 2>/dev/null; do wait $p; s=$?; done; exit $s"
+         while kill -0 $p 2>/dev/null; do wait $p; s=$?; done; {at_last}exit $s"
     )
 }
 
@@ -155,7 +194,10 @@ mod tests {
             words(&Sudo::default(), "systemctl reload shop", true),
             ["LC_MESSAGES=C", "sudo", "-n", "--", "systemctl", "reload", "shop"]
         );
-        let asked = Sudo::default().elevate("id -un", true, "READY").unwrap().command(Ask::By("marker"));
+        let asked = Sudo::default()
+            .elevate("id -un", true, "READY")
+            .unwrap()
+            .command(Ask::By(&Prompt::Mark("marker".to_owned())));
         assert_eq!(asked, "LC_MESSAGES=C sudo -k -S -p marker -- id -un");
     }
 
@@ -176,6 +218,8 @@ mod tests {
         assert_eq!(elevated.shown, "sudo -u '#1001' -g 'a b' -H id");
         let keeps = Sudo { keeps_env: true, ..Sudo::default() };
         assert_eq!(keeps.elevate("id", true, "READY").unwrap().shown, "sudo -E id");
+        let doas = Sudo { program: SudoProgram::Doas, user: Some("1001".into()), ..Sudo::default() };
+        assert_eq!(doas.elevate("id", true, "READY").unwrap().shown, "doas -u 1001 id");
         let login = Sudo { login: true, ..as_user("www") };
         assert_eq!(login.elevate("id", true, "READY").unwrap().shown, "sudo -u www -H sh -lc id");
     }

@@ -1,14 +1,17 @@
 //! Listening to sudo before a command begins: its prompt is answered, and none of its words reach the output.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::super::recorder::Recorder;
+use super::prompt::Prompt;
 use super::refusal::SudoRefusal;
 use super::talk::{LONGEST, Marks, SharedTalk, Talk, Unfinished, lock};
+use crate::config::SudoProgram;
 use crate::event::Stream;
 use crate::output::ExitStatus;
 use crate::secret::Secret;
@@ -78,7 +81,7 @@ impl Listener {
     /// Makes the listener of an attempt with or without a password, and the talk that it fills. On a pty sudo speaks on
     /// stdout.
     pub(super) fn new(recorder: Recorder, marks: Marks, password: Option<Secret>) -> (Self, SharedTalk) {
-        let talk = SharedTalk::default();
+        let talk = Arc::new(Mutex::new(Talk::with(marks.program)));
         let phase = match (&marks.ready, &password) {
             (None, None) => Phase::Perhaps,
             _ => Phase::Before,
@@ -118,16 +121,16 @@ impl Listener {
     /// Goes through what was heard before the command runs.
     fn before(&mut self, answer: &mut Answer) {
         loop {
-            let prompt = find(&self.held, self.marks.prompt.as_bytes());
+            let prompt = self.marks.prompt.find(&self.held);
             let ready = self.marks.ready.as_ref().and_then(|ready| find(&self.held, ready.as_bytes()));
-            match (prompt, ready) {
-                (_, Some(at)) if prompt.is_none_or(|prompt| at < prompt) => {
+            match (&prompt, ready) {
+                (_, Some(at)) if prompt.as_ref().is_none_or(|prompt| at < prompt.start) => {
                     let length = self.marks.ready.as_ref().map_or(0, String::len);
-                    self.take_said(at, length);
+                    self.take_said(at..at + length);
                     return self.begin(answer);
                 }
-                (Some(at), _) => {
-                    self.take_said(at, self.marks.prompt.len());
+                (Some(prompt), _) => {
+                    self.take_said(prompt.clone());
                     if self.answer_prompt(answer) && self.marks.ready.is_none() {
                         self.phase = Phase::Perhaps;
                         return self.perhaps(answer);
@@ -137,8 +140,8 @@ impl Listener {
             }
         }
         // PAM may ask for more than the password: a code, or a new password for one that has expired.
-        let question = self.password.as_ref().and_then(|_| question(&self.held));
-        let means = |question| match SudoRefusal::read(&self.held) {
+        let question = self.password.as_ref().and_then(|_| question(self.marks.program, &self.held));
+        let means = |question| match SudoRefusal::read(self.marks.program, &self.held) {
             expired @ SudoRefusal::Expired(_) => expired,
             _ => SudoRefusal::Other(format!("it asks `{question}`, and there is no answer to that")),
         };
@@ -172,13 +175,15 @@ impl Listener {
 
     /// Goes through what sudo may have said where no shell of ours tells when the command begins.
     fn perhaps(&mut self, answer: &mut Answer) {
-        let again = [TRY_AGAIN, self.marks.prompt.as_bytes()].concat();
-        let could_be_sudo = match self.password {
-            None => self.held.len() < LONGEST && only_sudo_speaks(&self.held),
-            Some(_) => again.starts_with(&self.held) || self.held.starts_with(&again),
+        let could_be_sudo = match (&self.password, &self.marks.prompt) {
+            (Some(_), Prompt::Mark(mark)) => {
+                let again = [TRY_AGAIN, mark.as_bytes()].concat();
+                again.starts_with(&self.held) || self.held.starts_with(&again)
+            }
+            _ => self.held.len() < LONGEST && only_it_speaks(self.marks.program, &self.held),
         };
         if could_be_sudo {
-            if find(&self.held, self.marks.prompt.as_bytes()).is_some() {
+            if self.marks.prompt.find(&self.held).is_some() {
                 lock(&self.talk).asked += 1;
             }
             return;
@@ -195,16 +200,16 @@ impl Listener {
             let mut talk = lock(&self.talk);
             talk.say(bytes);
             // Taught insults, it says something else before it asks again.
-            if self.password.is_some() && find(bytes, self.marks.prompt.as_bytes()).is_some() {
+            if self.password.is_some() && self.marks.prompt.find(bytes).is_some() {
                 talk.asked += 1;
             }
         }
         self.pass_on(self.stream, bytes, answer);
     }
 
-    fn take_said(&mut self, at: usize, mark: usize) {
-        let rest = self.held.split_off(at + mark);
-        self.held.truncate(at);
+    fn take_said(&mut self, mark: Range<usize>) {
+        let rest = self.held.split_off(mark.end);
+        self.held.truncate(mark.start);
         lock(&self.talk).say(&self.held);
         self.held = rest;
     }
@@ -238,7 +243,7 @@ impl Listener {
             (Phase::Runs, Some(_)) => false,
             // Only a command that wrote nothing else, and ended as sudo does, can be one that sudo ended.
             (Phase::Perhaps | Phase::Runs, _) => {
-                let refusal = SudoRefusal::read(&[talk.said.as_slice(), &self.held].concat());
+                let refusal = SudoRefusal::read(self.marks.program, &[talk.said.as_slice(), &self.held].concat());
                 match (status, refusal) {
                     // To change a password it writes to both streams.
                     (ExitStatus::Code(1), SudoRefusal::Expired(_)) => true,
@@ -246,7 +251,7 @@ impl Listener {
                     // for the one who named it, as of any shell.
                     (ExitStatus::Code(1), SudoRefusal::Other(_)) => {
                         let only_it = self.phase == Phase::Perhaps
-                            && self.held.starts_with(b"sudo: ")
+                            && self.held.starts_with(name(self.marks.program).as_bytes())
                             && !self.held.ends_with(b": command not found\n");
                         !self.written && (talk.asked > 1 || only_it)
                     }
@@ -310,16 +315,23 @@ impl Receive for Listener {
 
 /// Returns the question that a text ends in, where it waits for its answer: what sudo itself reports is none, and comes in
 /// pieces.
-fn question(text: &[u8]) -> Option<String> {
+fn question(program: SudoProgram, text: &[u8]) -> Option<String> {
     let last = text.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    let is_one = matches!(last.trim_ascii_end().last(), Some(b':' | b'?')) && !last.starts_with(b"sudo");
+    let is_one =
+        matches!(last.trim_ascii_end().last(), Some(b':' | b'?')) && !last.starts_with(program.name().as_bytes());
     is_one.then(|| String::from_utf8_lossy(last).trim().escape_debug().to_string())
 }
 
-/// Tells whether a text is only what sudo reports, each line under its name; the last may not be whole yet.
-fn only_sudo_speaks(text: &[u8]) -> bool {
-    const NAME: &[u8] = b"sudo: ";
-    text.split_inclusive(|byte| *byte == b'\n').all(|line| line.starts_with(NAME) || NAME.starts_with(line))
+/// Tells whether a text is only what a program reports, each line under its name; the last may not be whole yet.
+fn only_it_speaks(program: SudoProgram, text: &[u8]) -> bool {
+    let name = name(program);
+    let name = name.as_bytes();
+    text.split_inclusive(|byte| *byte == b'\n').all(|line| line.starts_with(name) || name.starts_with(line))
+}
+
+/// Returns what stands before what a program reports.
+fn name(program: SudoProgram) -> String {
+    format!("{}: ", program.name())
 }
 
 fn find(text: &[u8], mark: &[u8]) -> Option<usize> {
@@ -346,7 +358,11 @@ mod tests {
         let sink: Arc<dyn Sink> = Arc::<Capture>::clone(&told);
         let (recorder, _) =
             Recorder::new(1, Host::local(), "line".into(), sink, super::super::super::Hide::Nothing, 1024);
-        let marks = Marks { prompt: PROMPT.to_owned(), ready: in_shell.then(|| READY.to_owned()) };
+        let marks = Marks {
+            program: SudoProgram::Sudo,
+            prompt: Prompt::Mark(PROMPT.to_owned()),
+            ready: in_shell.then(|| READY.to_owned()),
+        };
         let (mut listener, talk) = Listener::new(recorder, marks, password.map(|text| Secret::new(text.to_owned())));
         let mut answer = Answer::default();
         let (one, other) = said.as_bytes().split_at(cut.min(said.len()));
@@ -408,10 +424,13 @@ mod tests {
 
     #[test]
     fn a_question_is_one_only_where_somebody_else_than_sudo_waits() {
-        assert_eq!(question(b"Verification code: ").as_deref(), Some("Verification code:"));
-        assert_eq!(question(b"lecture\nLDAP \x1b[1mPassword: ").as_deref(), Some("LDAP \\u{1b}[1mPassword:"));
+        assert_eq!(question(SudoProgram::Sudo, b"Verification code: ").as_deref(), Some("Verification code:"));
+        assert_eq!(
+            question(SudoProgram::Sudo, b"lecture\nLDAP \x1b[1mPassword: ").as_deref(),
+            Some("LDAP \\u{1b}[1mPassword:")
+        );
         for none in ["sudo: ", "sudo: unable to resolve host web1: ", "it boils down to:\n", "", "Password"] {
-            assert_eq!(question(none.as_bytes()), None, "{none}");
+            assert_eq!(question(SudoProgram::Sudo, none.as_bytes()), None, "{none}");
         }
     }
 }

@@ -9,6 +9,7 @@ use super::line::Starts;
 use super::refusal::SudoRefusal;
 use super::source::{configured, given};
 use crate::client::Client;
+use crate::config::SudoProgram;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::secret::Secret;
@@ -50,6 +51,7 @@ struct Shared {
 /// For what a password is wanted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
+    pub(super) program: SudoProgram,
     pub(super) host: &'a Host,
     /// The command as it is shown.
     pub(super) command: &'a str,
@@ -138,7 +140,7 @@ impl Passwords {
             known.wrong.entry(host.clone()).or_default().push(password);
             question = format!("{}: that one was wrong already; another: ", host.label());
         }
-        Err(refusal.into_error(host, command))
+        Err(refusal.into_error(wanted.program, host, command))
     }
 
     /// Takes the password that is configured for a host alone, once.

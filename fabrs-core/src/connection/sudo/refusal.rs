@@ -1,5 +1,6 @@
 //! Why sudo did not let a command run.
 
+use crate::config::SudoProgram;
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 
@@ -23,8 +24,8 @@ pub enum SudoRefusal {
     /// It only works on a terminal (`requiretty`).
     #[error("it wants a terminal (`requiretty`)")]
     NoTerminal,
-    /// There is no sudo on the host.
-    #[error("there is no sudo")]
+    /// The host has no such program.
+    #[error("the host has no such program")]
     Missing,
     /// The user or group to become is not known, or anything else that it said.
     #[error("{0}")]
@@ -40,26 +41,46 @@ const PASSWORD_NEEDED: [&str; 3] = [
 ];
 
 impl SudoRefusal {
-    /// Reads what sudo said, in the C locale, before it ended without running the command.
-    pub(super) fn read(said: &[u8]) -> Self {
+    /// Reads what a program said, in the C locale, before it ended without running the command.
+    pub(super) fn read(program: SudoProgram, said: &[u8]) -> Self {
         // A pty ends lines in its own way.
         let said = &String::from_utf8_lossy(said).replace("\r\n", "\n");
+        match program {
+            SudoProgram::Sudo => Self::of_sudo(said),
+            SudoProgram::Doas => Self::of_doas(said),
+        }
+    }
+
+    fn of_doas(said: &str) -> Self {
+        let said = said.trim();
+        let last = said.lines().next_back().unwrap_or_default().trim();
+        match last.strip_prefix("doas: ") {
+            Some("Authentication required" | "Authorization required" | "a tty is required") => Self::PasswordNeeded,
+            Some("Authentication failed" | "Authorization failed") => Self::PasswordWrong,
+            Some("Operation not permitted") => Self::NotAllowed("Operation not permitted".to_owned()),
+            Some("not found" | "command not found") => Self::Missing,
+            _ if last.ends_with("doas: not found") || last.ends_with("doas: command not found") => Self::Missing,
+            _ => Self::Other(first_line("doas: ", said)),
+        }
+    }
+
+    fn of_sudo(said: &str) -> Self {
         let has = |words: &[&str]| words.iter().any(|words| said.contains(words));
         if has(&["password is expired", "account expired"]) {
             // First: it goes on to ask for a new one, and fails at that too.
-            Self::Expired(first_line(said))
+            Self::Expired(first_line("sudo: ", said))
         } else if PASSWORD_NEEDED.iter().any(|needed| said.ends_with(needed)) {
             Self::PasswordNeeded
         } else if has(&["incorrect password attempt", "incorrect authentication attempt"]) {
             Self::PasswordWrong
         } else if let Some(line) = said.lines().find(|line| is_not_allowed(line)) {
-            Self::NotAllowed(first_line(line))
+            Self::NotAllowed(first_line("sudo: ", line))
         } else if has(&["you must have a tty", "no tty present"]) {
             Self::NoTerminal
         } else if has(&["sudo: not found", "sudo: command not found"]) {
             Self::Missing
         } else {
-            Self::Other(first_line(said))
+            Self::Other(first_line("sudo: ", said))
         }
     }
 
@@ -69,8 +90,14 @@ impl SudoRefusal {
     }
 
     /// Makes the error of a command that was refused.
-    pub(super) fn into_error(self, host: &Host, shown: &str) -> Error {
+    pub(super) fn into_error(self, program: SudoProgram, host: &Host, shown: &str) -> Error {
         let hint = match &self {
+            Self::PasswordNeeded if program == SudoProgram::Doas => {
+                "doas asks at a terminal alone: say `.pty()` on the command, or allow it without (`permit nopass`)"
+            }
+            Self::NotAllowed(_) if program == SudoProgram::Doas => {
+                "`/etc/doas.conf` on the host says what is allowed; a rule for just this command is enough"
+            }
             Self::PasswordNeeded => {
                 "give it by `--password-file FILE` or `FABRS_SUDO_PASSWORD`, or allow the command without (`NOPASSWD`)"
             }
@@ -83,7 +110,7 @@ impl SudoRefusal {
             Self::Missing => "install it, or log in as root and say `run`",
             Self::Other(_) => "",
         };
-        let error = Error::new(ErrorKind::Sudo, format!("sudo did not run `{shown}`")).on(host);
+        let error = Error::new(ErrorKind::Sudo, format!("{} did not run `{shown}`", program.name())).on(host);
         let error = if hint.is_empty() { error } else { error.hint(hint) };
         error.caused_by(self)
     }
@@ -100,9 +127,9 @@ fn is_not_allowed(line: &str) -> bool {
 
 /// Returns the first line that says something, without the name of the program; what a server sends is shown with its
 /// control characters escaped.
-fn first_line(said: &str) -> String {
+fn first_line(name: &str, said: &str) -> String {
     let line = said.lines().map(str::trim).find(|line| !line.is_empty());
-    let line = line.map_or("it ended without a word", |line| line.strip_prefix("sudo: ").unwrap_or(line));
+    let line = line.map_or("it ended without a word", |line| line.strip_prefix(name).unwrap_or(line));
     let mut text = String::new();
     line.chars().for_each(|c| if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) });
     text
@@ -113,9 +140,29 @@ mod tests {
     use super::*;
 
     #[track_caller]
+    fn said_by(program: SudoProgram, said: &str, expected: &SudoRefusal) {
+        assert_eq!(SudoRefusal::read(program, said.as_bytes()), *expected);
+        assert_eq!(SudoRefusal::read(program, said.replace('\n', "\r\n").as_bytes()), *expected, "on a pty");
+    }
+
+    #[track_caller]
     fn case(said: &str, expected: &SudoRefusal) {
-        assert_eq!(SudoRefusal::read(said.as_bytes()), *expected);
-        assert_eq!(SudoRefusal::read(said.replace('\n', "\r\n").as_bytes()), *expected, "on a pty");
+        said_by(SudoProgram::Sudo, said, expected);
+    }
+
+    #[test]
+    fn what_doas_says_is_told_apart() {
+        #[track_caller]
+        fn case(said: &str, expected: &SudoRefusal) {
+            said_by(SudoProgram::Doas, said, expected);
+        }
+        case("doas: Authentication required\n", &SudoRefusal::PasswordNeeded);
+        case("doas: a tty is required\n", &SudoRefusal::PasswordNeeded);
+        case("\ndoas: Authentication failed\n", &SudoRefusal::PasswordWrong);
+        case("doas: Operation not permitted\n", &SudoRefusal::NotAllowed("Operation not permitted".to_owned()));
+        case("bash: line 1: doas: command not found\n", &SudoRefusal::Missing);
+        let off = "doas is not enabled, /etc/doas.conf: No such file or directory";
+        case(&format!("doas: {off}\n"), &SudoRefusal::Other(off.to_owned()));
     }
 
     #[test]

@@ -4,17 +4,21 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::super::recorder::Recorder;
+use super::prompt::Prompt;
 use super::refusal::SudoRefusal;
+use crate::config::SudoProgram;
 use crate::transport::{End, Receive};
 
 /// How much of what sudo says is kept.
 pub(super) const LONGEST: usize = 16 << 10;
 
-/// What of sudo's is to be recognised: texts made by chance for this one attempt.
+/// What of sudo's is to be recognised, by texts made by chance for this one attempt where it takes them.
 #[derive(Debug, Clone)]
 pub(super) struct Marks {
+    /// Whose words they are.
+    pub(super) program: SudoProgram,
     /// Its prompt.
-    pub(super) prompt: String,
+    pub(super) prompt: Prompt,
     /// What the shell that it starts writes first; nothing where it starts the command itself.
     pub(super) ready: Option<String>,
 }
@@ -22,6 +26,7 @@ pub(super) struct Marks {
 /// What came of a talk.
 #[derive(Default)]
 pub(super) struct Talk {
+    program: SudoProgram,
     pub(super) said: Vec<u8>,
     pub(super) asked: usize,
     /// What it means that something is asked and waits for an answer that is not the password.
@@ -56,6 +61,10 @@ impl Drop for Unfinished {
 }
 
 impl Talk {
+    pub(super) fn with(program: SudoProgram) -> Self {
+        Self { program, ..Self::default() }
+    }
+
     /// Returns what it means that something is asked and not answered.
     pub(super) fn question(talk: &SharedTalk) -> Option<SudoRefusal> {
         lock(talk).question.clone()
@@ -92,7 +101,7 @@ impl Talk {
         let refusal = match talk.asked {
             // It asks again only if it did not like the answer.
             2.. => SudoRefusal::PasswordWrong,
-            _ => SudoRefusal::read(&talk.said),
+            _ => SudoRefusal::read(talk.program, &talk.said),
         };
         Some((refusal, unfinished))
     }
