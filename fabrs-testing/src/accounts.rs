@@ -84,8 +84,9 @@ impl Account {
     /// Returns what it may do, and what else its `Defaults` say.
     fn sudoers(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Plain | Self::Dash | Self::NoShell | Self::Root => None,
-            Self::DoasFree | Self::Doas | Self::DoasLimited => None,
+            Self::Plain | Self::Dash | Self::NoShell | Self::Root | Self::DoasFree | Self::Doas | Self::DoasLimited => {
+                None
+            }
             // A ticket would make the second test that asks find no prompt.
             Self::Sudo | Self::SudoExpired => Some(("ALL=(ALL:ALL) ALL", "timestamp_timeout=0")),
             Self::SudoFree => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "!use_pty")),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use fabrs::prelude::*;
 use fabrs::{Client, Connection};
-use fabrs_testing::{Account, Sshd, probe};
+use fabrs_testing::{Account, Capability, Sshd, probe};
 use serde_json::{Value, json};
 
 use crate::sudo::Lab;
@@ -16,6 +16,9 @@ const HOSTILE: &str = "$HOME \" ' \\ ; `id` $(id) & | * ~ \n é";
 
 /// What runs the line: the login's own shell, and others.
 const SHELLS: [Option<&str>; 5] = [None, Some("dash -c"), Some("bash -c"), Some("bash -l -c"), Some("busybox sh -c")];
+
+/// Whether there is a pty, and whether a line runs before the command.
+const AROUND: [(bool, bool); 4] = [(false, false), (false, true), (true, false), (true, true)];
 
 /// One way to run a command.
 struct Way {
@@ -47,9 +50,17 @@ fn folder() -> tempfile::TempDir {
 }
 
 /// Runs the probe in one combination and checks what it saw; returns what is not as it should be.
-async fn differs(host: &Connection, way: &Way, place: &str, program: &str, pty: bool) -> Result<Option<String>> {
+async fn differs(
+    host: &Connection,
+    way: &Way,
+    place: &str,
+    program: &str,
+    (pty, prefixed): (bool, bool),
+) -> Result<Option<String>> {
+    let own = host.run("id -u").hide(Hide::Both).line().await?.parse().ok();
     let venv = format!("{place}/my env");
-    let host = host.cd(place).umask(0o27).env("X", HOSTILE).path("/opt/a b").prefix("Y=\"from $PWD\"; export Y");
+    let host = host.cd(place).umask(0o27).env("X", HOSTILE).path("/opt/a b");
+    let host = if prefixed { host.prefix("Y=\"from $PWD\"; export Y") } else { host };
     let line = cmd!("{program} report {HOSTILE} '' $(umask)");
     let command = (way.command)(&host.venv(&venv), line).hide(Hide::Both);
     let command = if pty { command.pty() } else { command };
@@ -61,11 +72,11 @@ async fn differs(host: &Connection, way: &Way, place: &str, program: &str, pty: 
     let seen = [
         ("argv", report["argv"].clone(), json!([HOSTILE, "", "0027"])),
         ("X", env("X"), json!(HOSTILE)),
-        ("Y", env("Y"), json!(format!("from {place}"))),
+        ("Y", env("Y"), if prefixed { json!(format!("from {place}")) } else { Value::Null }),
         ("cwd", report["cwd"].clone(), json!(place)),
         ("PATH", json!(path.starts_with(&begins)), json!(true)),
         ("VIRTUAL_ENV", env("VIRTUAL_ENV"), if way.is_in_venv { json!(venv) } else { Value::Null }),
-        ("uid", way.uid.map_or(Value::Null, |_| report["uid"].clone()), json!(way.uid)),
+        ("uid", report["uid"].clone(), json!(way.uid.or(own))),
         ("tty", report["tty"][1].clone(), json!(pty)),
     ];
     let mut text = String::new();
@@ -90,19 +101,38 @@ async fn what_a_program_sees_is_what_was_meant_in_every_combination() -> Result 
         for shell in SHELLS {
             let host = shell.map_or_else(|| lab.host(), |shell| lab.host().with_shell(shell));
             for way in &WAYS {
-                for pty in [false, true] {
-                    let told = match differs(&host, way, &place, &probe, pty).await {
+                for around in AROUND {
+                    let told = match differs(&host, way, &place, &probe, around).await {
                         Ok(None) => continue,
                         Ok(Some(text)) => text,
                         Err(error) => format!(" {}", error.into_error().block()),
                     };
-                    let _infallible = writeln!(wrong, "{account:?}, {shell:?}, {}, pty {pty}:{told}", way.name);
+                    let _infallible =
+                        writeln!(wrong, "{account:?}, {shell:?}, {}, (pty, prefix) {around:?}:{told}", way.name);
                 }
             }
         }
         lab.host().close().await;
     }
     assert!(wrong.is_empty(), "{wrong}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_login_shell_is_dash_too() -> Result {
+    if !Sshd::can(Capability::Accounts) {
+        return Ok(());
+    }
+    let sshd = Sshd::builder().users([Account::Dash]).start();
+    let (folder, host) = (folder(), connect(&sshd));
+    let place = folder.path().display().to_string();
+    let program = sshd.probe().display().to_string();
+    for way in WAYS.iter().filter(|way| way.uid.is_none()) {
+        for around in AROUND {
+            assert_eq!(differs(&host, way, &place, &program, around).await?, None, "{}, {around:?}", way.name);
+        }
+    }
+    host.close().await;
     Ok(())
 }
 
@@ -114,10 +144,10 @@ async fn on_this_machine_too() -> Result {
     let program = probe::path().display().to_string();
     for shell in SHELLS {
         let host = shell.map_or_else(|| host.clone(), |shell| host.with_shell(shell));
-        for way in WAYS.iter().filter(|way| way.uid.is_none()) {
-            for pty in [false, true] {
-                let told = differs(&host, way, &place, &program, pty).await?;
-                assert_eq!(told, None, "{shell:?}, {}, pty {pty}", way.name);
+        for way in WAYS.iter().filter(|way| way.uid.is_none() || Sshd::can(Capability::Sudo)) {
+            for around in AROUND {
+                let told = differs(&host, way, &place, &program, around).await?;
+                assert_eq!(told, None, "{shell:?}, {}, (pty, prefix) {around:?}", way.name);
             }
         }
     }

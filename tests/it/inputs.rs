@@ -124,6 +124,23 @@ async fn a_spawned_command_is_written_to_and_signalled() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_stderr_too_the_end_is_kept_and_all_of_it_where_that_was_asked_for() -> Result {
+    everywhere(async |place: &str, host: Connection| {
+        let line = "i=0; while [ $i -lt 9000 ]; do echo \"$i ................................................................................................................................................................................................................\"; i=$((i+1)); done >&2; printf '\\377' >&2";
+        let bounded = host.run(line).hide(Hide::Both).await?;
+        refused(bounded.stderr(), ErrorKind::Truncated);
+        refused(bounded.stderr_bytes(), ErrorKind::Truncated);
+        assert!(bounded.stderr_tail(2)?.starts_with("8999 "), "{place}");
+        let all = host.run(line).hide(Hide::Both).capture_all().await?;
+        assert_eq!(all.stderr()?.lines().count(), 9001, "{place}");
+        assert_eq!(all.stderr_bytes()?.last(), Some(&0xff), "{place}: bytes that are no text are kept");
+        host.close().await;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_of_the_output_is_whole_and_has_no_secret_in_it() -> Result {
     let sshd = Sshd::start();
     let (capture, sink) = capture();

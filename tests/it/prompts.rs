@@ -65,6 +65,32 @@ async fn who_said_yes_to_everything_is_not_asked_and_nobody_is_asked_without_inp
 }
 
 #[tokio::test]
+async fn a_question_names_the_host_that_it_is_asked_for_and_none_where_it_is_for_all() -> Result {
+    let script = Answers::new(["y", "1", "secret", "y"]);
+    let client = Client::builder().ask(script.clone()).build();
+    let host = client.connect("deploy@web1")?;
+    host.enter(async {
+        confirm("Go?").await?;
+        prompt("Workers?").await?;
+        prompt("Token?").secret().await?;
+        once("go", confirm("All?")).await
+    })
+    .await?;
+    assert_eq!(script.asked(), ["web1: Go? [y/n] ", "web1: Workers? ", "web1: Token? ", "All? [y/n] "]);
+
+    let client = Client::builder().settings(Settings { input: Input::Refused, ..Settings::default() }).build();
+    let host = client.connect("deploy@web1")?;
+    for error in [
+        refused(host.enter(async { confirm("Go?").await }).await.map(drop), ErrorKind::Prompt),
+        refused(host.enter(async { prompt("Tag?").await }).await.map(drop), ErrorKind::Prompt),
+        refused(host.enter(async { prompt("Token?").secret().await }).await.map(drop), ErrorKind::Prompt),
+    ] {
+        assert!(block(&error).starts_with("error: web1: an answer was needed"), "{error:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_dry_run_shows_the_question_and_goes_on() -> Result {
     let (seen, sink) = capture();
     let dry = Settings { mode: Mode::DryRun, input: Input::Refused, ..Settings::default() };

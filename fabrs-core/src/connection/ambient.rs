@@ -9,6 +9,8 @@ use crate::shell::IntoShellLine;
 
 tokio::task_local! {
     static CURRENT: Connection;
+    /// Set while something is settled for all hosts of a run, by whichever came first.
+    static FOR_ALL: ();
 }
 
 pub(super) async fn scope<F: Future>(connection: Connection, future: F) -> F::Output {
@@ -17,6 +19,16 @@ pub(super) async fn scope<F: Future>(connection: Connection, future: F) -> F::Ou
 
 pub(super) fn scope_sync<T>(connection: Connection, function: impl FnOnce() -> T) -> T {
     CURRENT.sync_scope(connection, function)
+}
+
+/// Runs a future of which all hosts of a run get the outcome.
+pub(crate) async fn for_all<F: Future>(future: F) -> F::Output {
+    FOR_ALL.scope((), future).await
+}
+
+/// Tells whether what runs is for all hosts of the run.
+pub(super) fn is_for_all() -> bool {
+    FOR_ALL.try_with(|()| ()).is_ok()
 }
 
 /// Returns the plan of the task that calls it, where one does.

@@ -331,7 +331,7 @@ impl Command {
         self.changed(|spec| spec.detached = true)
     }
 
-    /// Keeps all of stdout in memory, rather than the last 1 MiB.
+    /// Keeps all that is printed in memory, rather than the last 1 MiB of each stream.
     pub fn capture_all(self) -> Self {
         self.changed(|spec| spec.bound = usize::MAX)
     }
@@ -354,7 +354,7 @@ impl Command {
     ///
     /// Of a command that is not under [`sudo`](Self::sudo) it is an error: that would run as somebody else.
     pub fn login(self) -> Self {
-        self.said("login", |connection| connection.changed(|frame| frame.sudo_mut().login = true))
+        self.said("login", Connection::sudo_login)
     }
 
     /// Lets the command under sudo keep the environment of the login (`sudo -E`), where the rules allow that. What
@@ -425,6 +425,11 @@ impl Command {
     /// Runs this line before the command, in the same shell: [`Connection::prefix`].
     pub fn prefix(self, line: impl IntoShellLine) -> Self {
         self.on(|connection| connection.prefix(line))
+    }
+
+    /// Names the virtualenv of a `v_run`: [`Connection::venv`].
+    pub fn venv(self, folder: impl AsRef<str>) -> Self {
+        self.on(|connection| connection.venv(folder))
     }
 
     /// Runs the command by this shell: [`Connection::with_shell`].

@@ -22,7 +22,7 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
         How::Cut(status, why) => (How::Exited(status), Some(why.at(spec.location))),
         how => (how, None),
     };
-    let heard = captured.stdout.dropped() > 0 || !captured.stdout.is_empty() || !captured.stderr.is_empty();
+    let heard = !captured.stdout.is_empty() || !captured.stderr.is_empty();
     let is_left = matches!(how, How::TimedOut { gone: false } | How::Stopped { gone: false });
     let output = |ended| {
         Output::new(Record {
@@ -31,9 +31,8 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
             location: spec.location,
             elapsed: end.elapsed,
             ended,
-            dropped: captured.stdout.dropped(),
-            stdout: captured.stdout.into_bytes(),
-            stderr: captured.stderr.into_bytes(),
+            stdout: captured.stdout.into_kept(),
+            stderr: captured.stderr.into_kept(),
             cut: cut.clone(),
             shown: (spec.hide.shows(Stream::Stdout), spec.hide.shows(Stream::Stderr)),
             pty: spec.pty.is_some(),
@@ -101,7 +100,7 @@ fn may_have_begun(how: &How) -> bool {
 
 /// Returns what to do where the virtualenv was not there.
 fn missing_venv(output: &Output) -> Option<String> {
-    let stderr = String::from_utf8_lossy(&output.record.stderr).into_owned();
+    let stderr = String::from_utf8_lossy(&output.record.stderr.bytes).into_owned();
     let folder = stderr.lines().last()?.strip_prefix(NO_VENV)?;
     Some(format!("make it first: `python3 -m venv {}`", quote(folder).ok()?))
 }
@@ -109,7 +108,7 @@ fn missing_venv(output: &Output) -> Option<String> {
 /// Returns what to do where the shell was not there that was to run the line.
 fn missing_shell(spec: &Spec, output: &Output) -> Option<String> {
     let shell = spec.connection.frame.shell_program()?;
-    let said = String::from_utf8_lossy(&output.record.stderr);
+    let said = String::from_utf8_lossy(&output.record.stderr.bytes);
     let last = said.lines().last()?;
     let says = ["not found", "command not found", "No such file or directory"];
     let is_it = says.iter().any(|says| last.ends_with(&format!("{shell}: {says}")));

@@ -43,6 +43,7 @@ use crate::secret::Redactor;
 use crate::shell::{IntoShellLine, ShellLine};
 use crate::transport::{Effect, Permission, Transport};
 
+pub(crate) use ambient::for_all;
 pub use ambient::{cd, current, env, get, local, prefix, probe, put, run, sudo, v_run};
 pub use builder::secs;
 pub use command::Command;
@@ -365,6 +366,12 @@ impl Connection {
     #[must_use = "a connection is a value: the changed one is returned"]
     pub fn sudo_user(&self, user: impl Into<String>) -> Self {
         self.changed(|frame| frame.sudo_mut().user = Some(user.into()))
+    }
+
+    /// Returns a connection whose commands under sudo run as a login would: in the user's home, with the user's profile.
+    #[must_use = "a connection is a value: the changed one is returned"]
+    pub fn sudo_login(&self) -> Self {
+        self.changed(|frame| frame.sudo_mut().login = true)
     }
 
     /// Returns a connection whose commands under sudo run in this group, by name or number.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use futures::future::{BoxFuture, FutureExt};
 
+use super::ambient::is_for_all;
 use super::{Connection, current};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
@@ -69,15 +70,17 @@ impl Confirm {
             Some(false) => "[y/N]",
             None => "[y/n]",
         };
-        let mut question = format!("{} {choice} ", self.question.trim_end());
+        let asked = about(&self.here, &self.question);
+        let mut question = format!("{asked} {choice} ");
         for _ in 0..TRIES {
             let answer = client.ask().line(&question).await;
-            let answer = answer.map_err(|error| error.at(self.location).hint("`-y` says yes to it"))?;
+            let answer =
+                answer.map_err(|error| error.or_on(self.here.host()).at(self.location).hint("`-y` says yes to it"))?;
             match (answer.trim().to_lowercase().as_str(), self.default) {
                 ("y" | "yes", _) => return Ok(true),
                 ("n" | "no", _) => return Ok(false),
                 ("", Some(default)) => return Ok(default),
-                _ => question = format!("please say yes or no. {} {choice} ", self.question.trim_end()),
+                _ => question = format!("please say yes or no. {asked} {choice} "),
             }
         }
         Err(unanswered(&self.question, self.location))
@@ -110,9 +113,13 @@ impl Prompt {
     /// As awaiting it.
     pub async fn secret(self) -> Result<Secret> {
         let client = client(&self.here, self.location)?;
-        let question = format!("{} ", self.question.trim_end());
+        let question = format!("{} ", about(&self.here, &self.question));
         for _ in 0..TRIES {
-            let answer = client.ask().secret(&question).await.map_err(|error| error.at(self.location))?;
+            let answer = client
+                .ask()
+                .secret(&question)
+                .await
+                .map_err(|error| error.or_on(self.here.host()).at(self.location))?;
             if !answer.expose().is_empty() {
                 return Ok(answer);
             }
@@ -123,10 +130,11 @@ impl Prompt {
     async fn ask<T>(self, read: impl Fn(&str) -> std::result::Result<T, String>) -> Result<T> {
         let client = client(&self.here, self.location)?;
         let shown = self.default.as_ref().map(|default| format!(" [{default}]")).unwrap_or_default();
-        let asked = format!("{}{shown} ", self.question.trim_end());
+        let asked = format!("{}{shown} ", about(&self.here, &self.question));
         let mut question = asked.clone();
         for _ in 0..TRIES {
-            let answer = client.ask().line(&question).await.map_err(|error| error.at(self.location))?;
+            let answer =
+                client.ask().line(&question).await.map_err(|error| error.or_on(self.here.host()).at(self.location))?;
             let answer = match (answer.trim(), &self.default) {
                 ("", Some(default)) => default.as_str(),
                 ("", None) => continue,
@@ -138,6 +146,14 @@ impl Prompt {
             }
         }
         Err(unanswered(&self.question, self.location))
+    }
+}
+
+/// Puts the host in front of a question that is asked for it alone.
+fn about(here: &Connection, question: &str) -> String {
+    match here.host().filter(|host| !host.is_local() && !is_for_all()) {
+        Some(host) => format!("{}: {}", host.label(), question.trim_end()),
+        None => question.trim_end().to_owned(),
     }
 }
 

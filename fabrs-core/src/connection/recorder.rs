@@ -61,7 +61,8 @@ struct Shown {
 }
 
 impl Recorder {
-    /// Makes the recorder of a command and the capture that it fills; stdout keeps `bound` bytes.
+    /// Makes the recorder of a command and the capture that it fills; stdout keeps `bound` bytes, and stderr what an error
+    /// may want to show.
     pub(super) fn new(
         number: u64,
         host: Host,
@@ -70,7 +71,7 @@ impl Recorder {
         hide: Hide,
         bound: usize,
     ) -> (Self, SharedCapture) {
-        let captured = Captured { stdout: Tail::new(bound), stderr: Tail::new(Tail::DEFAULT_BOUND) };
+        let captured = Captured { stdout: Tail::new(bound), stderr: Tail::new(bound.max(Tail::DEFAULT_BOUND)) };
         let captured = Arc::new(Mutex::new(captured));
         let shared = Arc::clone(&captured);
         let wants = sink.granularity();

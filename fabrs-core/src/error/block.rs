@@ -47,9 +47,9 @@ impl fmt::Display for Block<'_> {
             write!(f, "\n  at {}:{}", at.file(), at.line())?;
         }
         if let Some(output) = self.error.output() {
-            stream(f, output, "stdout", &output.record.stdout, output.record.shown.0)?;
+            stream(f, output, "stdout", &output.record.stdout.bytes, output.record.shown.0)?;
             if !output.record.pty {
-                stream(f, output, "stderr", &output.record.stderr, output.record.shown.1)?;
+                stream(f, output, "stderr", &output.record.stderr.bytes, output.record.shown.1)?;
             } else if !output.record.shown.0 {
                 f.write_str("\n  stderr: on a pty it is part of stdout")?;
             }
@@ -79,4 +79,56 @@ fn stream(f: &mut fmt::Formatter<'_>, output: &Output, name: &str, bytes: &[u8],
         write!(f, "\n    {line}")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::host::Host;
+    use crate::output::{ExitStatus, Kept, Record};
+    use crate::secret::{Redactor, Secret};
+
+    /// Returns the block of a command that printed fifteen lines to each stream, without its first two lines.
+    fn case(shown: (bool, bool), pty: bool) -> String {
+        let lines = |name: &str| (1..=15).fold(String::new(), |text, n| format!("{text}{name} {n}\n")).into_bytes();
+        let redactor = Redactor::default();
+        redactor.add(&Secret::new("err 14"));
+        let output = Output::new(Record {
+            host: Host::local(),
+            command: Arc::from("make"),
+            location: Location::caller(),
+            elapsed: Duration::ZERO,
+            ended: Ended::Status(ExitStatus::Code(2)),
+            stdout: Kept { bytes: lines("out"), dropped: 0 },
+            stderr: Kept { bytes: lines("err"), dropped: 0 },
+            cut: None,
+            shown,
+            pty,
+            is_left: false,
+            redactor,
+        });
+        let error = Error::new(ErrorKind::Exit, "`make` failed").with_output(output);
+        let text = error.block().to_string();
+        text.lines().skip(1).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn of_what_was_not_shown_the_last_ten_lines_are() {
+        let of = |name: &str| (6..=15).fold(String::new(), |text, n| format!("{text}\n    {name} {n}"));
+        let (out, err) = (of("out"), of("err").replace("err 14", "[redacted]"));
+        assert_eq!(case((false, false), false), format!("  stdout:{out}\n  stderr:{err}"));
+        assert_eq!(case((true, false), false), format!("  stderr:{err}"));
+        assert_eq!(case((true, true), false), "");
+    }
+
+    #[test]
+    fn on_a_pty_it_says_where_stderr_is() {
+        assert!(case((false, false), true).ends_with("out 15\n  stderr: on a pty it is part of stdout"));
+        assert_eq!(case((true, true), true), "");
+    }
 }

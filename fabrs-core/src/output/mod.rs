@@ -12,6 +12,6 @@ mod tail;
 pub(crate) use plan_end::PlanEnd;
 pub(crate) use read::last_lines;
 pub use record::Output;
-pub(crate) use record::{Ended, Record};
+pub(crate) use record::{Ended, Kept, Record};
 pub use status::{ExitStatus, Signal};
 pub(crate) use tail::Tail;

@@ -6,7 +6,7 @@ use std::panic::Location;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::output::{Ended, ExitStatus, Output};
+use crate::output::{Ended, ExitStatus, Kept, Output};
 
 impl Output {
     /// Returns how the command ended.
@@ -66,25 +66,38 @@ impl Output {
     /// As [`stdout`](Self::stdout).
     #[track_caller]
     pub fn stdout_bytes(&self) -> Result<&[u8]> {
-        self.ran(Location::caller())?;
-        if let Some(why) = &self.record.cut {
-            return Err(self.cut(why, Location::caller()));
-        }
-        if self.record.dropped > 0 {
-            return Err(self.truncated(Location::caller()));
-        }
-        Ok(&self.record.stdout)
+        self.whole(&self.record.stdout, Location::caller())
     }
 
-    /// Returns the end of what the command wrote to stderr, at most 1 MiB; empty where a pty merged the two.
+    /// Returns everything the command wrote to stderr; bytes that are not UTF-8 are shown as `U+FFFD`. Empty where a pty
+    /// merged the two.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run.
+    /// As [`stdout`](Self::stdout).
     #[track_caller]
     pub fn stderr(&self) -> Result<Cow<'_, str>> {
-        self.ran(Location::caller())?;
-        Ok(String::from_utf8_lossy(&self.record.stderr))
+        Ok(String::from_utf8_lossy(self.stderr_bytes()?))
+    }
+
+    /// Returns the bytes the command wrote to stderr.
+    ///
+    /// # Errors
+    ///
+    /// As [`stdout`](Self::stdout).
+    #[track_caller]
+    pub fn stderr_bytes(&self) -> Result<&[u8]> {
+        self.whole(&self.record.stderr, Location::caller())
+    }
+
+    /// Returns a stream, where nothing of it is missing.
+    fn whole<'a>(&self, kept: &'a Kept, at: &'static Location<'static>) -> Result<&'a [u8]> {
+        self.ran(at)?;
+        match &self.record.cut {
+            Some(why) => Err(self.cut(why, at)),
+            None if kept.dropped > 0 => Err(self.truncated(at)),
+            None => Ok(&kept.bytes),
+        }
     }
 
     /// Returns the first line of stdout without its line end; an error where there is none.
@@ -119,7 +132,18 @@ impl Output {
     #[track_caller]
     pub fn tail(&self, n: usize) -> Result<String> {
         self.ran(Location::caller())?;
-        Ok(last_lines(&self.record.stdout, n))
+        Ok(last_lines(&self.record.stdout.bytes, n))
+    }
+
+    /// Returns the last `n` lines of stderr, however much was written before them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotRun`] in a dry run.
+    #[track_caller]
+    pub fn stderr_tail(&self, n: usize) -> Result<String> {
+        self.ran(Location::caller())?;
+        Ok(last_lines(&self.record.stderr.bytes, n))
     }
 
     /// Reads stdout as JSON.

@@ -28,10 +28,8 @@ pub(crate) struct Record {
     pub(crate) location: &'static Location<'static>,
     pub(crate) elapsed: Duration,
     pub(crate) ended: Ended,
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: Vec<u8>,
-    /// How many bytes of stdout were dropped, because only the end is kept.
-    pub(crate) dropped: u64,
+    pub(crate) stdout: Kept,
+    pub(crate) stderr: Kept,
     /// Why the end of the output has not come, where the command has ended all the same.
     pub(crate) cut: Option<Error>,
     /// Whether stdout and stderr were shown while they came.
@@ -43,17 +41,31 @@ pub(crate) struct Record {
     pub(crate) redactor: Redactor,
 }
 
+/// What is kept of a stream.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Kept {
+    pub(crate) bytes: Vec<u8>,
+    /// How many bytes before them were dropped, because only the end is kept.
+    pub(crate) dropped: u64,
+}
+
+impl Kept {
+    fn redacted(&self, redactor: &Redactor) -> Self {
+        Self { bytes: redactor.bytes(&self.bytes).into_owned(), dropped: self.dropped }
+    }
+}
+
 /// Shows what was printed as a person would be shown it.
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(&self.redactor.bytes(bytes)).into_owned();
+        let text = |kept: &Kept| String::from_utf8_lossy(&self.redactor.bytes(&kept.bytes)).into_owned();
         f.debug_struct("Record")
             .field("host", &self.host)
             .field("command", &self.command)
             .field("ended", &self.ended)
             .field("stdout", &text(&self.stdout))
             .field("stderr", &text(&self.stderr))
-            .field("dropped", &self.dropped)
+            .field("dropped", &(self.stdout.dropped, self.stderr.dropped))
             .finish_non_exhaustive()
     }
 }
@@ -89,8 +101,8 @@ impl Output {
         let record = Record::clone(&self.record);
         Self::new(Record {
             command: redactor.text(&record.command).into(),
-            stdout: redactor.bytes(&record.stdout).into_owned(),
-            stderr: redactor.bytes(&record.stderr).into_owned(),
+            stdout: record.stdout.redacted(redactor),
+            stderr: record.stderr.redacted(redactor),
             ..record
         })
     }

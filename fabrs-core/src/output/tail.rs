@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::Kept;
+
 /// Collects what a stream carries, and drops the oldest bytes beyond a bound.
 #[derive(Debug, Clone)]
 pub(crate) struct Tail {
@@ -33,19 +35,14 @@ impl Tail {
         self.dropped += over as u64;
     }
 
-    /// Returns how many bytes were dropped.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped
-    }
-
-    /// Tells whether nothing has come, or nothing is kept.
+    /// Tells whether nothing has come.
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes.is_empty() && self.dropped == 0
     }
 
-    /// Returns the bytes in one piece.
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.bytes.into()
+    /// Returns what is kept, in one piece.
+    pub(crate) fn into_kept(self) -> Kept {
+        Kept { bytes: self.bytes.into(), dropped: self.dropped }
     }
 }
 
@@ -59,7 +56,7 @@ mod tests {
         for piece in ["ab", "cd", "e", "", "fghijk"] {
             tail.push(piece.as_bytes());
         }
-        assert_eq!(tail.dropped(), 7);
-        assert_eq!(tail.into_bytes(), b"hijk");
+        let kept = tail.into_kept();
+        assert_eq!((kept.bytes.as_slice(), kept.dropped), (&b"hijk"[..], 7));
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 
 use crate::client::Client;
-use crate::connection::{Connection, current};
+use crate::connection::{Connection, current, for_all};
 use crate::error::{Error, ErrorKind, Result, TaskError};
 use crate::event::Event;
 use crate::host::Host;
@@ -46,7 +46,7 @@ pub(super) fn begin(client: &Client) {
 #[track_caller]
 pub fn once<T, E, F>(name: &str, future: F) -> impl Future<Output = Result<T>> + use<T, E, F>
 where
-    F: Future<Output = Result<T, E>>,
+    F: IntoFuture<Output = Result<T, E>>,
     E: Into<TaskError>,
     T: Serialize + Clone + Send + Sync + 'static,
 {
@@ -67,7 +67,8 @@ where
             let mut values = settled.values.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(values.entry(name.clone()).or_default())
         };
-        let value = cell.get_or_try_init(|| evaluate(client, here.host(), &name, future)).await?.clone();
+        let value =
+            cell.get_or_try_init(|| evaluate(client, here.host(), &name, for_all(future.into_future()))).await?.clone();
         let value = value.inspect_err(|error| {
             // Who waited for a value that a plan can't have ends with that plan.
             if error.kind() == ErrorKind::NotRun {

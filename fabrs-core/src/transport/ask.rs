@@ -1,6 +1,7 @@
 //! Asking the person at the terminal.
 
 use std::fmt;
+use std::io::IsTerminal as _;
 
 use futures::future::{BoxFuture, FutureExt};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -53,7 +54,8 @@ impl Ask for NoInput {
     }
 }
 
-/// Asks at the terminal this process was started from (`/dev/tty`); standard input is not touched.
+/// Asks at the terminal this process was started from (`/dev/tty`), unless standard input is something else: who gives
+/// that to a program is not there to answer. It is not read either way.
 #[derive(Debug, Default)]
 pub struct Terminal {
     turn: Mutex<()>,
@@ -67,7 +69,7 @@ impl Terminal {
     ) -> Result<T> {
         // Without a terminal the system's words would only say the same again.
         if !self.available() {
-            return Err(NoInput::refuse(question));
+            return Err(NoInput::refuse(question).hint("nothing is asked where standard input is no terminal"));
         }
         let _turn = self.turn.lock().await;
         let text = question.to_owned();
@@ -101,7 +103,7 @@ impl Ask for Terminal {
     }
 
     fn available(&self) -> bool {
-        std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty").is_ok()
+        std::io::stdin().is_terminal() && std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty").is_ok()
     }
 }
 

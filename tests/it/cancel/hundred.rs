@@ -1,43 +1,55 @@
-//! A hundred commands, of all kinds, ended in all ways: none is left, and no channel is lost.
+//! Two hundred commands, of all kinds, ended in all ways: none is left, and no channel is lost.
 
 use std::time::Duration;
 
 use fabrs::Result;
 use fabrs::prelude::*;
 use fabrs::transport::Level;
-use fabrs_testing::{Capability, Sshd, wait_until};
+use fabrs_testing::{Account, Capability, Sshd, wait_until};
 use futures::future::{join_all, try_join_all};
 
 use super::lines::{Kind, Lab};
 use crate::support::{LIMIT, refused};
 
-/// Returns `n` commands, the kinds in turn.
+/// Returns `n` commands, the kinds that need no account of their own in turn.
+fn plain(n: usize, host: &Connection, mark: &str) -> Vec<Command> {
+    let kinds = [Kind::Single, Kind::Pipeline, Kind::Background];
+    kinds.iter().cycle().take(n).map(|kind| kind.command(host, mark)).collect()
+}
+
+/// Returns `n` commands, all kinds in turn.
 fn commands(n: usize, host: &Connection, mark: &str) -> Vec<Command> {
     let mut kinds = vec![Kind::Single, Kind::Pipeline, Kind::Background];
     if Sshd::can(Capability::Terminal) {
         kinds.push(Kind::OnAPty);
     }
+    if Sshd::can(Capability::Sudo) {
+        kinds.extend([Kind::UnderSudo, Kind::PipelineUnderSudo]);
+    }
     kinds.iter().cycle().take(n).map(|kind| kind.command(host, mark)).collect()
 }
 
-async fn a_hundred(max_sessions: usize) -> Result<()> {
-    let lab = Lab::new(max_sessions);
+async fn two_hundred(max_sessions: usize) -> Result<()> {
+    let server = Sshd::builder().max_sessions(max_sessions);
+    let may_sudo = Sshd::can(Capability::Sudo);
+    let server = if may_sudo { server.users([Account::SudoFree]) } else { server };
+    let lab = Lab::of(server.start(), |builder| builder);
     let host = lab.host();
 
     // Where there is one session the others queue, and their time runs from their own start.
     let limit = Duration::from_millis(100);
-    let timed = commands(34, &host, &lab.mark).into_iter().map(|command| command.timeout(limit));
+    let timed = commands(68, &host, &lab.mark).into_iter().map(|command| command.timeout(limit));
     for result in join_all(timed).await {
         refused(result, ErrorKind::Timeout);
     }
     lab.wait_until_nothing_is_left();
 
-    let spawned: Vec<_> = commands(33, &host, &lab.mark).into_iter().map(Command::spawn).collect::<Result<_>>()?;
+    let spawned: Vec<_> = commands(66, &host, &lab.mark).into_iter().map(Command::spawn).collect::<Result<_>>()?;
     lab.wait_until_it_runs();
     drop(spawned);
     lab.wait_until_nothing_is_left();
 
-    let spawned: Vec<_> = commands(33, &host, &lab.mark).into_iter().map(Command::spawn).collect::<Result<_>>()?;
+    let spawned: Vec<_> = commands(66, &host, &lab.mark).into_iter().map(Command::spawn).collect::<Result<_>>()?;
     lab.wait_until_it_runs();
     lab.client.stop().raise(Level::Stop);
     for result in join_all(spawned).await {
@@ -56,12 +68,12 @@ async fn a_hundred(max_sessions: usize) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commands_leave_nothing_under_one_session() -> Result<()> {
-    a_hundred(1).await
+    two_hundred(1).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commands_leave_nothing_under_ten_sessions() -> Result<()> {
-    a_hundred(10).await
+    two_hundred(10).await
 }
 
 /// Ten channels that were lost would leave none for the eleventh command.
@@ -70,7 +82,7 @@ async fn dropped_commands_give_their_channels_back() -> Result<()> {
     let lab = Lab::new(10);
     let host = lab.host();
     for _ in 0..3 {
-        let spawned: Vec<_> = commands(10, &host, &lab.mark).into_iter().map(Command::spawn).collect::<Result<_>>()?;
+        let spawned: Vec<_> = plain(10, &host, &lab.mark).into_iter().map(Command::spawn).collect::<Result<_>>()?;
         lab.wait_until_it_runs();
         drop(spawned);
         lab.wait_until_nothing_is_left();

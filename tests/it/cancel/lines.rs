@@ -19,6 +19,8 @@ pub(super) enum Kind {
     /// A background child, and a leader that waits for it.
     Background,
     OnAPty,
+    UnderSudo,
+    PipelineUnderSudo,
     /// Nobody in it heeds TERM.
     Stubborn,
 }
@@ -27,7 +29,8 @@ impl Kind {
     pub(super) fn line(self, mark: &str) -> ShellLine {
         match self {
             Self::Single | Self::OnAPty => cmd!("sleep {mark}"),
-            Self::Pipeline => cmd!("sleep {mark} | cat | cat"),
+            Self::UnderSudo => cmd!("sleep {mark}; true"),
+            Self::Pipeline | Self::PipelineUnderSudo => cmd!("sleep {mark} | cat | cat"),
             Self::Background => cmd!("sleep {mark} & wait"),
             Self::Stubborn => cmd!("trap '' TERM; sleep {mark}; sleep {mark}"),
         }
@@ -36,7 +39,11 @@ impl Kind {
     /// Makes the command, not started yet.
     pub(super) fn command(self, host: &Connection, mark: &str) -> Command {
         let command = host.run(self.line(mark));
-        if matches!(self, Self::OnAPty) { command.pty() } else { command }
+        match self {
+            Self::OnAPty => command.pty(),
+            Self::UnderSudo | Self::PipelineUnderSudo => command.sudo(),
+            Self::Single | Self::Pipeline | Self::Background | Self::Stubborn => command,
+        }
     }
 }
 

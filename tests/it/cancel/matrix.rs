@@ -93,6 +93,22 @@ async fn a_login_shell_that_is_dash_ends_its_children_too() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_shells_end_their_children_too() -> Result<()> {
+    for shell in ["busybox sh -c", "dash -c", "bash -l -c"] {
+        for kind in [Kind::Single, Kind::Pipeline, Kind::Background, Kind::OnAPty, Kind::Stubborn] {
+            for way in [Way::Timeout, Way::Drop] {
+                let lab = Lab::new(10);
+                let command = kind.command(&lab.host().with_shell(shell), &lab.mark);
+                end(way, &lab.client, command, || lab.wait_until_it_runs()).await?;
+                lab.wait_until_nothing_is_left();
+                lab.assert_nothing_is_named_as_left();
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The server knows a command by its leader: when that has ended, sshd takes no signal for it any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_server_can_not_end_is_named() -> Result<()> {

@@ -45,6 +45,26 @@ async fn a_command_costs_one_round_trip() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_sequence_the_first_command_costs_two_and_each_further_one_costs_one() -> Result<()> {
+    let sshd = Sshd::start();
+    let proxy = Proxy::to(sshd.addr()).delay_both(Duration::from_millis(30));
+    let mut least = usize::MAX;
+    for _ in 0..3 {
+        let host = client_of(&sshd, &through(&proxy, &sshd)).build().connect("host")?;
+        host.connect().await?;
+        let before = proxy.turns();
+        for _ in 0..=COMMANDS {
+            host.run("true").await?;
+        }
+        least = least.min(proxy.turns() - before);
+        host.close().await;
+    }
+    // The last is the CLOSE of the last channel, for which nobody waits.
+    assert!(least <= 2 + COMMANDS + 1, "{least} for {COMMANDS} commands after a first");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_it_a_command_costs_two() -> Result<()> {
     let turns = turns(false, 10).await?;
     assert!(turns >= COMMANDS * 2 - 1, "{turns} for {COMMANDS} commands");

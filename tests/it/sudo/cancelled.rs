@@ -1,6 +1,7 @@
 //! What runs under sudo is gone when it is told to end: counted as root, grandchildren too.
 
 use fabrs::prelude::*;
+use fabrs::transport::Level;
 use fabrs::{Command, Connection};
 use fabrs_testing::{Account, marker, processes_matching, wait_until};
 
@@ -20,16 +21,17 @@ fn shapes(host: &Connection, mark: &str) -> Vec<(&'static str, Command)> {
         ("a background child", host.sudo(line(format!("sleep {mark} & sleep {mark}; wait")))),
         ("one that ignores TERM", host.sudo(line(format!("trap '' TERM; sleep {mark}; true")))),
         ("one that reads", host.sudo(line(format!("sleep {mark}; cat"))).stdin("input")),
+        ("one on a pty", host.sudo(line(format!("sleep {mark}; true"))).pty()),
         ("another user's", host.sudo(line(format!("sleep {mark}; true"))).user("nobody")),
     ]
 }
 
 async fn ends_in(way: impl AsyncFn(Command, &str)) -> Result {
-    for account in ACCOUNTS {
-        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
+    for (account, max_sessions) in ACCOUNTS.into_iter().map(|account| (account, 10)).chain([(Account::SudoFree, 1)]) {
+        let Some(lab) = Lab::with_sessions(account, max_sessions) else { return Ok(()) };
         let host = lab.host();
         host.sudo("true; true").await?;
-        for at in 0..shapes(&host, "0").len() {
+        for at in 0..shapes_count() {
             let mark = marker();
             let (shape, command) = shapes(&host, &mark).swap_remove(at);
             way(command, &mark).await;
@@ -65,4 +67,31 @@ async fn nothing_under_sudo_outlives_being_dropped() -> Result {
         }
     })
     .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_under_sudo_outlives_ctrl_c() -> Result {
+    for account in ACCOUNTS {
+        for at in 0..shapes_count() {
+            let Some(lab) = Lab::with_password(account) else { return Ok(()) };
+            let (host, mark) = (lab.host(), marker());
+            let (shape, command) = shapes(&host, &mark).swap_remove(at);
+            let spawned = command.spawn()?;
+            let sleeps = mark.clone();
+            tokio::task::spawn_blocking(move || wait_until_it_sleeps(&sleeps)).await?;
+            lab.client.stop().raise(Level::Stop);
+            refused(spawned.await, ErrorKind::Cancelled);
+            wait_until(&format!("{account:?}: nothing of {shape} is left"), LIMIT, || {
+                processes_matching(&mark).is_empty()
+            });
+            lab.client.close().await;
+            assert!(lab.told.of("leftover").is_empty(), "{account:?}: {:?}", lab.told.of("leftover"));
+        }
+    }
+    Ok(())
+}
+
+fn shapes_count() -> usize {
+    let nowhere = Client::builder().build().local().expect("this machine is always there");
+    shapes(&nowhere, "0").len()
 }

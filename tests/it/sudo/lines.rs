@@ -1,7 +1,7 @@
 //! What runs under sudo runs whole, as whom it should, where it should, with what it should read.
 
 use fabrs::prelude::*;
-use fabrs_testing::{Account, probe};
+use fabrs_testing::{Account, Sshd, probe};
 
 use super::Lab;
 
@@ -149,5 +149,38 @@ async fn a_dry_run_shows_what_would_run_and_as_whom() -> Result {
     host.cd("/srv/shop").sudo("ls").user("www").await?;
     let planned = crate::support::told(&seen, "planned", "what");
     assert_eq!(planned, ["sudo systemctl reload shop", "sudo -u www -H sh -c 'cd /srv/shop && ls'"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_are_ids_and_the_environment_is_kept_where_that_is_asked_for() -> Result {
+    let Some(lab) = Lab::with_password(Account::SudoFree) else { return Ok(()) };
+    let host = lab.host();
+    let gid = host.run("getent group daemon | cut -d: -f3").line().await?;
+    assert_eq!(host.sudo("id -g").group(&gid).await?.line()?, gid);
+    // sshd sets this one, and sudo takes it away.
+    let line = "echo \"[$SSH_CONNECTION]\"";
+    assert_eq!(host.sudo(line).await?.line()?, "[]");
+    assert_ne!(host.sudo(line).keep_env().await?.line()?, "[]");
+    let login = host.sudo_user("nobody").sudo_login();
+    assert_eq!(login.sudo("id -un").await?.line()?, "nobody");
+    host.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_command_prints_is_never_answered_with_the_password() -> Result {
+    for account in ACCOUNTS {
+        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
+        let host = lab.host();
+        let line = "printf '[sudo] password for x: Password: password: ' >&2; cat; echo over";
+        for command in [host.sudo(line), host.sudo(line).stdin("own input\n")] {
+            let output = command.hide(Hide::Both).await?;
+            let text = output.stdout()?;
+            assert!(text == "over\n" || text == "own input\nover\n" || account == Account::SudoPty, "{text:?}");
+            assert!(!text.contains(Sshd::account_password()));
+        }
+        host.close().await;
+    }
     Ok(())
 }

@@ -40,6 +40,17 @@ impl Lab {
         Self::of(account, |builder| builder.sudo_password(password()))
     }
 
+    /// The same, on a server that takes so many sessions at once.
+    pub(super) fn with_sessions(account: Account, max_sessions: usize) -> Option<Self> {
+        if !Sshd::can(Capability::Sudo) {
+            return None;
+        }
+        let sshd = Sshd::builder().users([account]).max_sessions(max_sessions).start();
+        let (told, sink) = capture();
+        let client = client_of(&sshd, "").sudo_password(password()).sink(sink).build();
+        Some(Self { sshd, client, told })
+    }
+
     pub(super) fn host(&self) -> Connection {
         self.client.connect(self.sshd.alias()).expect("an alias is a host")
     }

@@ -76,8 +76,9 @@ impl Script<'_> {
             let said = last_lines(&output.record.redactor.bytes(bytes), 1).trim().to_owned();
             (!said.is_empty()).then_some(said)
         };
-        let said = output
-            .and_then(|output| last(output, &output.record.stderr).or_else(|| last(output, &output.record.stdout)));
+        let said = output.and_then(|output| {
+            last(output, &output.record.stderr.bytes).or_else(|| last(output, &output.record.stdout.bytes))
+        });
         let said = said.unwrap_or_else(|| "the host gives no shell".to_owned());
         self.place.could_not(self.what).caused_by(Said(said))
     }
@@ -85,7 +86,9 @@ impl Script<'_> {
     /// Makes the error of a script that failed: what it or its tools said last is the cause.
     fn failed(&self, error: &Error) -> Error {
         let said = match (error.kind(), error.output()) {
-            (ErrorKind::Exit, Some(output)) => last_lines(&output.record.redactor.bytes(&output.record.stderr), 1),
+            (ErrorKind::Exit, Some(output)) => {
+                last_lines(&output.record.redactor.bytes(&output.record.stderr.bytes), 1)
+            }
             _ => return error.clone().without_output(),
         };
         let said = said.trim();
