@@ -9,6 +9,7 @@ mod answers;
 mod cancel;
 mod composition;
 mod contract;
+mod defects;
 mod dry_run;
 mod environments;
 mod files;

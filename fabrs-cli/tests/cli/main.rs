@@ -3,6 +3,7 @@
 mod arguments;
 mod bad_tasks;
 mod compiled;
+mod defects;
 mod demo;
 mod exact;
 mod hosts;

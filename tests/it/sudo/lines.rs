@@ -162,8 +162,8 @@ async fn numbers_are_ids_and_the_environment_is_kept_where_that_is_asked_for() -
     let line = "echo \"[$SSH_CONNECTION]\"";
     assert_eq!(host.sudo(line).await?.line()?, "[]");
     assert_ne!(host.sudo(line).keep_env().await?.line()?, "[]");
-    let login = host.sudo_user("nobody").sudo_login();
-    assert_eq!(login.sudo("id -un").await?.line()?, "nobody");
+    let home = host.sudo("getent passwd root | cut -d: -f6").await?.line()?;
+    assert_eq!(host.cd("/tmp").sudo_login().sudo("cd; pwd").await?.line()?, home);
     host.close().await;
     Ok(())
 }

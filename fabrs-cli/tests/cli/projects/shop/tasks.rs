@@ -268,3 +268,19 @@ async fn careless() -> Result {
     run("echo second").await?;
     Ok(())
 }
+
+/// Answers what commands ask, here and there.
+#[task]
+async fn answers() -> Result {
+    let asks = "printf 'sure? '; read -r a; echo \"said $a\"";
+    run(asks).watch(Responder::new("sure? ", "yes\n")).await?;
+    local(asks).watch(Responder::new("sure? ", "yes\n")).await?;
+    Ok(())
+}
+
+/// Does something as root.
+#[task]
+async fn rooted() -> Result {
+    sudo("id -un && id -un").await?;
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! What Fabric and Invoke get wrong, one test each, against a real server; the numbers go on in the command line's tests of
+//! the same name.
+
+use std::fs;
+
+use fabrs::prelude::*;
+use fabrs_testing::{Account, Sshd, marker, processes_matching, wait_until};
+
+use crate::sudo::Lab;
+use crate::support::{LIMIT, block, capture, client_of, connect, refused, told};
+
+/// The second half of a line ran as the login user.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn defect_03_all_of_a_line_under_sudo_runs_as_the_user() -> Result {
+    let Some(lab) = Lab::with_password(Account::SudoFree) else { return Ok(()) };
+    assert_eq!(lab.host().sudo("id -un && id -un").user("nobody").await?.lines()?, ["nobody", "nobody"]);
+    lab.client.close().await;
+    Ok(())
+}
+
+/// It was `sudo: cd: command not found`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn defect_04_a_command_under_sudo_runs_in_its_directory() -> Result {
+    let Some(lab) = Lab::with_password(Account::SudoFree) else { return Ok(()) };
+    assert_eq!(lab.host().cd("/tmp").sudo("pwd").await?.line()?, "/tmp");
+    assert_eq!(lab.host().cd("/tmp").sudo("pwd").user("nobody").await?.line()?, "/tmp");
+    lab.client.close().await;
+    Ok(())
+}
+
+/// A value was cut at its first blank, or the rest of it executed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn defect_05_a_variable_is_its_value_and_nothing_of_it_is_executed() -> Result {
+    let sshd = Sshd::start();
+    let made = sshd.scratch().join("made");
+    for value in ["a b", "a$b \"c\" 'd' `e`", &format!("a; touch {}", made.display()), "line\nline", "$(id)", "é*"] {
+        for place in [connect(&sshd), Client::builder().build().local()?] {
+            let output = place.env("X", value).run("printf %s \"$X\"").hide(Hide::Both).await?;
+            assert_eq!(output.stdout()?, value);
+            place.close().await;
+        }
+    }
+    assert!(!made.exists());
+    Ok(())
+}
+
+/// What a timeout ended went on on the host.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn defect_06_after_a_timeout_nothing_goes_on() -> Result {
+    let (sshd, mark) = (Sshd::start(), marker());
+    let host = connect(&sshd);
+    let error = refused(host.run(cmd!("echo before; sleep {mark}")).warn().timeout(secs(1)).await, ErrorKind::Timeout);
+    assert_eq!(error.output().expect("it printed something").stdout()?, "before\n");
+    wait_until("nothing of it is left", LIMIT, || processes_matching(&mark).is_empty());
+    host.close().await;
+    Ok(())
+}
+
+/// Of 3,000 characters fifteen were replaced, where a read ended inside of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn defect_07_no_character_is_torn_in_pieces_of_any_size() -> Result {
+    let sshd = Sshd::start();
+    let (seen, sink) = capture();
+    let host = client_of(&sshd, "").sink(sink).build().connect(sshd.alias())?;
+    let text = "€".repeat(3000);
+    for size in 1..=7_usize {
+        let script = format!(
+            "import os\nb = ('€' * 3000).encode()\nfor i in range(0, len(b), {size}):\n    os.write(1, b[i:i + {size}])\n"
+        );
+        let output = host.run(cmd!("python3 -c {script}")).await?;
+        assert_eq!(output.stdout()?, text, "{size}");
+    }
+    host.close().await;
+    let shown = told(&seen, "lines", "text").concat();
+    assert_eq!(shown, text.repeat(7), "what is shown is whole too");
+    Ok(())
+}
+
+/// A `get` that failed left an empty file in the place of a good one; `put` of a folder was a traceback.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn defect_08_a_get_that_fails_leaves_the_old_file_and_a_folder_can_be_put() -> Result {
+    let (sshd, here) = (Sshd::start(), tempfile::tempdir()?);
+    let host = connect(&sshd);
+    let old = here.path().join("old");
+    fs::write(&old, "good")?;
+    refused(host.get("/no/such/file", old.display().to_string()).await, ErrorKind::File);
+    refused(host.get("/no/such/file", here.path().join("new").display().to_string()).await, ErrorKind::File);
+    assert_eq!(fs::read_to_string(&old)?, "good");
+    assert_eq!(fs::read_dir(here.path())?.count(), 1);
+
+    fs::create_dir_all(here.path().join("conf/sub"))?;
+    fs::write(here.path().join("conf/sub/a b"), "x")?;
+    let there = sshd.scratch().join("conf");
+    host.put(here.path().join("conf"), there.display().to_string()).await?;
+    assert_eq!(fs::read_to_string(there.join("sub/a b"))?, "x");
+    host.close().await;
+    Ok(())
+}
+
+/// A `cd` on the host was one of local commands too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn defect_10_a_directory_of_the_host_is_none_of_this_machine() -> Result {
+    let sshd = Sshd::start();
+    let here = std::env::current_dir()?.canonicalize()?;
+    let host = connect(&sshd).cd("/tmp");
+    assert_eq!(host.local("pwd -P").line().await?, here.display().to_string());
+    let of_task = host.enter(async { local("pwd -P").line().await }).await?;
+    assert_eq!(of_task, here.display().to_string());
+    assert_eq!(host.run("pwd").line().await?, "/tmp");
+    host.close().await;
+    Ok(())
+}
+
+/// A signal was the exit code -1.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn defect_13_a_signal_has_its_name() -> Result {
+    let sshd = Sshd::start();
+    let host = connect(&sshd);
+    for name in ["KILL", "TERM", "SEGV", "USR1"] {
+        let error = refused(host.run(cmd!("kill -{name} $$")).await, ErrorKind::Exit);
+        let status = error.output().map(|output| output.status().cloned()).transpose()?;
+        assert_eq!(status, Some(ExitStatus::Signal(Signal::new(name))));
+        assert!(block(&error).contains(&format!("ended with signal {name}")), "{}", block(&error));
+    }
+    host.close().await;
+    Ok(())
+}
+
+/// Without a password the text `None` was sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn defect_14_without_a_password_none_is_sent() -> Result {
+    let Some(lab) = Lab::of(Account::Sudo, |builder| builder) else { return Ok(()) };
+    let error = refused(lab.host().sudo("id; id").await, ErrorKind::Sudo);
+    assert!(block(&error).contains("caused by: it needs a password"), "{}", block(&error));
+    lab.client.close().await;
+    Ok(())
+}
+
+/// The prompt stayed in the output.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn defect_15_nothing_of_the_prompt_is_in_the_output() -> Result {
+    let Some(lab) = Lab::with_password(Account::Sudo) else { return Ok(()) };
+    for command in
+        [lab.host().sudo("echo out"), lab.host().sudo("echo out; true"), lab.host().sudo("echo out; true").pty()]
+    {
+        let output = command.await?;
+        assert_eq!((output.stdout()?.trim_end(), output.stderr()?.as_ref()), ("out", ""));
+    }
+    lab.client.close().await;
+    Ok(())
+}
+
+/// What was last in the queue began first, and what a task set was lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn defect_17_hosts_begin_in_order_and_what_they_return_is_kept() -> Result {
+    let sshd = Sshd::builder().aliases(["web1", "web2", "web3", "web4"]).start();
+    let client = client_of(&sshd, "").build();
+    let began = std::sync::Mutex::new(Vec::new());
+    let group = Group::of(&client, ["web1", "web2", "web3", "web4"])?.limit(1);
+    let outcomes = group
+        .each(|c| {
+            let name = c.host().map(|host| host.name().to_owned()).unwrap_or_default();
+            began.lock().expect("nobody panics").push(name.clone());
+            async move { Ok::<_, fabrs::Error>(format!("{name}: {}", c.run("echo done").line().await?)) }
+        })
+        .await;
+    assert_eq!(*began.lock().expect("nobody panics"), ["web1", "web2", "web3", "web4"]);
+    let kept: Vec<_> = outcomes.all_ok()?.into_iter().map(|(_, value)| value).collect();
+    assert_eq!(kept, ["web1: done", "web2: done", "web3: done", "web4: done"]);
+    client.close().await;
+    Ok(())
+}
+
+/// Each file took a probe and a command, and a path with a blank was two.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn defect_19_a_file_is_one_command_whatever_its_path() -> Result {
+    let sshd = Sshd::start();
+    let (seen, sink) = capture();
+    let client = client_of(&sshd, "").sink(sink).build();
+    let (host, here) = (client.connect(sshd.alias())?, tempfile::tempdir()?);
+    let names = ["a b", "it's", "$HOME", "a;b", "-rf", "é \"x\""];
+    for name in names {
+        let there = sshd.scratch().join(name).display().to_string();
+        host.put(name.as_bytes().to_vec(), &there).await?;
+        host.get(&there, here.path().join("got").display().to_string()).await?;
+        assert_eq!(fs::read_to_string(here.path().join("got"))?, name);
+    }
+    client.close().await;
+    assert_eq!(seen.of("command_started").len(), 2 * names.len());
+    Ok(())
+}
