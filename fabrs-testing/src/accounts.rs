@@ -1,11 +1,12 @@
 //! The accounts that the servers let in, and what can not be tested without root.
 
+use std::env;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -158,6 +159,8 @@ pub enum Capability {
     Terminal,
     /// Vagrant itself; its machines are not needed.
     Vagrant,
+    /// Virtualenvs made by uv.
+    Uv,
 }
 
 impl Capability {
@@ -170,6 +173,7 @@ impl Capability {
             Self::Ipv6 => TcpListener::bind("[::1]:0").is_ok(),
             Self::Terminal => is_root() || terminals_have_a_group(),
             Self::Vagrant => Path::new("/usr/bin/vagrant").exists(),
+            Self::Uv => uv().is_some(),
         }
     }
 }
@@ -183,9 +187,16 @@ impl fmt::Display for Capability {
             Self::Doas => "doas (run as root, `apt-get install opendoas`)",
             Self::Ipv6 => "IPv6 (`::1` is not configured)",
             Self::Terminal => "terminals on the server (run as root; `/dev/pts` is mounted without `gid=`)",
+            Self::Uv => "virtualenvs of uv (`pip install uv`, or run `scripts/test`)",
             Self::Vagrant => "what the real Vagrant prints (`apt-get install vagrant`)",
         })
     }
+}
+
+/// Returns where uv is, if it is in the `PATH`.
+pub fn uv() -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join("uv")).find(|program| program.is_file())
 }
 
 /// Whether the system gives new terminals the group that sshd wants for them.

@@ -24,7 +24,7 @@ mod pty;
 mod sshd;
 mod wait;
 
-pub use accounts::{Account, Capability};
+pub use accounts::{Account, Capability, uv};
 pub use disk::SmallDisk;
 pub use fab::{Fab, Ran, Running};
 pub use keys::{Key, KeyType};

@@ -1,9 +1,11 @@
 //! `v_run`: the whole line inside the virtualenv, and nothing else of it.
 
+use fabrs::config::{Config, Inventory};
 use fabrs::prelude::*;
-use fabrs_testing::Sshd;
+use fabrs_testing::{Account, Capability, Sshd, uv};
 
-use crate::support::{block, connect, refused};
+use crate::sudo::Lab;
+use crate::support::{block, client_of, connect, refused};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_of_a_line_runs_inside_a_real_virtualenv_whatever_stands_around_it() -> Result {
@@ -51,5 +53,77 @@ async fn one_that_is_missing_or_was_not_named_says_what_to_do() -> Result {
     assert!(shown.contains("hint: make it first: `python3 -m venv '/no/such env'`"), "{shown}");
     let error = refused(host.v_run("pip list").await, ErrorKind::Usage);
     assert!(block(&error).contains("`.venv(") && block(&error).contains("fabrs.toml"), "{error:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_another_user_it_is_the_same_virtualenv() -> Result {
+    let Some(lab) = Lab::with_password(Account::SudoFree) else { return Ok(()) };
+    let venv = lab.sshd.scratch().join("of both").display().to_string();
+    lab.host().run(cmd!("/usr/bin/python3 -m venv --without-pip {venv}")).await?;
+    let host = lab.host().venv(&venv);
+    let line = "python -c 'import os, sys; print(sys.prefix, os.getuid(), sep=\"|\")'";
+    assert_eq!(host.v_run(line).sudo().await?.line()?, format!("{venv}|0"));
+    assert_eq!(host.v_run(line).sudo().user("65534").await?.line()?, format!("{venv}|65534"));
+    assert_eq!(lab.host().v_run(line).venv(&venv).sudo().await?.line()?, format!("{venv}|0"), "said of the command");
+    host.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_uv_has_made_is_one() -> Result {
+    if !Sshd::can(Capability::Uv) {
+        return Ok(());
+    }
+    let sshd = Sshd::start();
+    let (host, uv) = (connect(&sshd), uv().expect("it is there"));
+    let venv = sshd.scratch().join("of uv").display().to_string();
+    host.run(cmd!("{uv} venv -q --offline --python /usr/bin/python3 {venv}")).await?;
+    let inside = host.venv(&venv);
+    assert_eq!(inside.v_run("python -c 'import sys; print(sys.prefix)'").line().await?, venv);
+    // It looks for the virtualenv by itself, and has no other way to find this one.
+    let found = inside.v_run(cmd!("{uv} pip list --offline -v 2>&1")).await?;
+    assert!(found.stdout()?.contains(&venv), "{}", found.stdout()?);
+    host.close().await;
+    Ok(())
+}
+
+/// A stand-in: a folder with what conda leaves in an environment, around the system's Python.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_conda_has_made_is_entered_as_conda_would() -> Result {
+    let sshd = Sshd::start();
+    let venv = sshd.scratch().join("of conda").display().to_string();
+    let host = connect(&sshd);
+    host.cd(sshd.scratch().display().to_string())
+        .run(cmd!(
+            "mkdir -p 'of conda/bin' 'of conda/conda-meta' 'of conda/etc/conda/activate.d'; \
+             ln -s /usr/bin/python3 'of conda/bin/python'; \
+             echo 'export GDAL_DATA=\"$CONDA_PREFIX/share/gdal\"' >'of conda/etc/conda/activate.d/gdal.sh'"
+        ))
+        .await?;
+    let output = host.venv(&venv).v_run("echo $CONDA_PREFIX; echo $GDAL_DATA; command -v python").await?;
+    assert_eq!(output.lines()?, [venv.clone(), format!("{venv}/share/gdal"), format!("{venv}/bin/python")]);
+    host.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fabrs_toml_names_one_for_all_hosts_or_for_a_single_one() -> Result {
+    let sshd = Sshd::builder().aliases(["web1", "web2"]).start();
+    let scratch = sshd.scratch().display().to_string();
+    connect(&sshd).cd(&scratch).run("for e in a b; do mkdir -p $e/bin; ln -s /bin/true $e/bin/python; done").await?;
+    let text = format!(
+        "[env.live]\nhosts = ['web[1-2]']\nvirtualenv = '{scratch}/a'\nhost.web2.virtualenv = '{scratch}/b'\n\
+         shell = 'dash -c'\nhost.web2.shell = 'bash -c'\n"
+    );
+    let inventory = Inventory::new(&Config::parse(&text, "fabrs.toml".as_ref())?, Some("live"))?;
+    let client = client_of(&sshd, "").inventory(inventory).build();
+    for (host, venv, shell) in [("web1", "a", ""), ("web2", "b", "bash")] {
+        let host = client.connect(host)?;
+        let output = host.v_run("echo $VIRTUAL_ENV; echo ${BASH_VERSION:+bash}").await?;
+        assert_eq!(output.lines()?, [format!("{scratch}/{venv}"), shell.to_owned()]);
+    }
+    assert_eq!(client.local()?.run("echo ${BASH_VERSION:+bash}").await?.stdout()?, "\n", "nor is it for this machine");
+    client.close().await;
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Tasks on hosts: what is told, in which order, and what a failure does to the rest.
 
 use fabrs_testing::faults::Refused;
+use fabrs_testing::{marker, processes_matching, wait_until};
 
 use crate::json::{events, of};
-use crate::place::{fleet, knowing, marker_file, place_of, shop, sorted, told};
+use crate::place::{LIMIT, fleet, knowing, marker_file, place_of, shop, sorted, told};
 
 #[test]
 fn the_default_task_runs_where_none_is_named() {
@@ -185,4 +186,18 @@ fn events_tell_of_tasks_and_every_host_has_its_outcome() {
     assert!(of(&events, "task_started", Some("web3")).is_empty());
     let block = format!("error: web2: web2 has no room for t1\n  at {}\n", place_of("has no room for"));
     assert_eq!(ran.stderr, block);
+}
+
+#[test]
+fn what_a_task_leaves_running_goes_on_after_the_end_of_fab() {
+    let (sshd, mark) = (fleet(), marker());
+    knowing(shop(), &sshd).args(["-H", "web1", "leave", &mark]).stderr_contains("leave: 1 ok\n").run();
+    let mut left = processes_matching(&mark);
+    left.retain(|process| process.cmdline.starts_with("sleep "));
+    assert_eq!(left.len(), 1, "{left:?}");
+    for process in left {
+        let killed = std::process::Command::new("kill").arg(process.pid.to_string()).status();
+        assert!(killed.expect("`kill` is everywhere").success());
+    }
+    wait_until("it has ended", LIMIT, || processes_matching(&mark).is_empty());
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::builder::Spec;
 use super::command::Command;
 use super::finish::{finish, seconds};
 use super::recorder::Captured;
+use super::spec::Spec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::output::Output;

@@ -12,7 +12,6 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use super::again::repeat;
-use super::builder::{Spec, Under};
 use super::finish::finish;
 use super::frame::Form;
 use super::greeting::greeted;
@@ -20,6 +19,7 @@ use super::line_stream::{Cut, LineStream, SharedQueue};
 use super::recorder::{Recorder, SharedCapture, take};
 use super::seat::Seat;
 use super::spawned::Spawned;
+use super::spec::{Spec, Under};
 use super::sudo::elevate;
 use super::tee::Tee;
 use super::{Connection, Hide, Target};
@@ -104,11 +104,16 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] where the line can't be sent.
+    /// [`ErrorKind::Usage`] where the line can't be sent, and of one that is left to itself ([`disown`](Self::disown)).
     pub fn spawn(self) -> Result<Spawned> {
         let mut command = self.hide(Hide::Both);
         let (mut writer, mut signals) = (None, Signals::default());
         if let State::Made(spec) = &mut command.state {
+            if spec.detached {
+                let text = "a command that is left to itself has no handle";
+                let error = Error::new(ErrorKind::Usage, text).or_on(spec.connection.host()).at(spec.location);
+                return Err(error.hint("say `.disown()` or `.spawn()`"));
+            }
             writer = spec.input.open();
             signals = spec.signals.clone();
         }
@@ -259,7 +264,7 @@ pub(super) struct Attempt {
 }
 
 fn start(mut spec: Box<Spec>) -> Result<Started> {
-    let (host, _) = bound(&spec.connection, spec.location)?;
+    let host = spec.place()?;
     if let Some(method) = spec.of_sudo {
         let text = format!("`.{method}(..)` says how sudo runs a command, and `{}` is not under sudo", spec.line);
         let error = Error::new(ErrorKind::Usage, text).on(host).at(spec.location);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::builder::Spec;
 use super::frame::NO_VENV;
 use super::recorder::Captured;
+use super::spec::Spec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Stream};
 use crate::host::Host;

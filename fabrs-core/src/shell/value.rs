@@ -14,7 +14,8 @@ use crate::host::Host;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot stand in `cmd!` as one word",
     label = "not a word for the shell",
-    note = "text, paths, numbers, `bool` and `char` can; a list is written `{{name...}}`, one quoted word each"
+    note = "text, paths, numbers, `bool` and `char` can; a list is written `{{name...}}`, one quoted word each",
+    note = "a `Secret` is in no line: a command is given it by `.env(NAME, &secret)` or `.stdin(&secret)`"
 )]
 pub trait ShellValue {
     /// Returns the text of the value, not quoted.

@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 
-use super::super::builder::{Spec, Under};
 use super::super::command::{Attempt, announce, bound, launch};
 use super::super::finish::finish;
 use super::super::frame::{Form, FrameError};
 use super::super::recorder::take;
+use super::super::spec::{Spec, Under};
 use super::line::{Ask, Elevated, Starts};
 use super::listener::{Fed, Listener};
 use super::passwords::{Passwords, Wanted};
@@ -34,6 +34,7 @@ const TICKS_TO_REFUSE: u32 = 5;
 ///
 /// Dropped, it ends what has started.
 pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output> {
+    spec.place()?;
     let ready = mark()?;
     let line = compose(&spec, &ready)?;
     let input = Fed::from(spec.take_stdin()?);

@@ -284,3 +284,11 @@ async fn rooted() -> Result {
     sudo("id -un && id -un").await?;
     Ok(())
 }
+
+/// Leaves something running.
+#[task]
+async fn leave(seconds: String) -> Result {
+    run(cmd!("sleep {seconds}")).disown().await?;
+    run(cmd!("until pgrep -f '^sleep '{seconds} >/dev/null; do sleep 0.05; done")).await?;
+    Ok(())
+}

@@ -1,11 +1,10 @@
 //! Listening to sudo before a command begins: its prompt is answered, and none of its words reach the output.
 
+mod fed;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
-
-use bytes::Bytes;
-use tokio::sync::mpsc;
 
 use super::super::recorder::Recorder;
 use super::prompt::Prompt;
@@ -15,41 +14,13 @@ use crate::config::SudoProgram;
 use crate::event::Stream;
 use crate::output::ExitStatus;
 use crate::secret::Secret;
-use crate::transport::{Answer, End, How, Receive, Stdin};
+use crate::transport::{Answer, End, How, Receive};
+
+pub(super) use fed::Fed;
+use fed::Rest;
 
 /// What sudo says between a wrong password and its next prompt, unless it was taught insults.
 const TRY_AGAIN: &[u8] = b"Sorry, try again.\n";
-
-/// What a command reads, once sudo has let it begin.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Fed {
-    first: Bytes,
-    rest: Rest,
-}
-
-/// What a command reads after that.
-#[derive(Debug, Clone, Default)]
-enum Rest {
-    /// The end of file.
-    #[default]
-    End,
-    /// What its watchers answer.
-    Answers,
-    /// What comes here, for the one attempt in which the command begins.
-    Pieces(Arc<Mutex<Option<mpsc::Receiver<Bytes>>>>),
-}
-
-impl From<Stdin> for Fed {
-    fn from(stdin: Stdin) -> Self {
-        let (first, rest) = match stdin {
-            Stdin::Empty => (Bytes::new(), Rest::End),
-            Stdin::Bytes(first) => (first, Rest::End),
-            Stdin::Answers(first) => (first, Rest::Answers),
-            Stdin::Pieces(pieces) => (Bytes::new(), Rest::Pieces(Arc::new(Mutex::new(Some(pieces))))),
-        };
-        Self { first, rest }
-    }
-}
 
 /// Where a talk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -339,98 +310,4 @@ fn find(text: &[u8], mark: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::event::{Capture, Sink};
-    use crate::host::Host;
-
-    const PROMPT: &str = "fabrs-prompt";
-    const READY: &str = "fabrs-ready";
-
-    /// What came of a talk: why sudo refused, what was shown as the command's, and how often something was written.
-    type Came = (Option<SudoRefusal>, String, (usize, bool));
-
-    /// Lets an attempt hear a text on stderr, cut at one place, and then end.
-    fn hear(in_shell: bool, password: Option<&str>, said: &str, cut: usize, code: u32) -> Came {
-        let told = Arc::new(Capture::default());
-        let sink: Arc<dyn Sink> = Arc::<Capture>::clone(&told);
-        let (recorder, _) =
-            Recorder::new(1, Host::local(), "line".into(), sink, super::super::super::Hide::Nothing, 1024);
-        let marks = Marks {
-            program: SudoProgram::Sudo,
-            prompt: Prompt::Mark(PROMPT.to_owned()),
-            ready: in_shell.then(|| READY.to_owned()),
-        };
-        let (mut listener, talk) = Listener::new(recorder, marks, password.map(|text| Secret::new(text.to_owned())));
-        let mut answer = Answer::default();
-        let (one, other) = said.as_bytes().split_at(cut.min(said.len()));
-        for piece in [one, other] {
-            listener.receive(Stream::Stderr, piece, &mut answer);
-        }
-        listener.ended(&End { how: How::Exited(ExitStatus::Code(code)), elapsed: Duration::ZERO });
-        let shown =
-            told.of("lines").iter().map(|event| event["text"].as_str().unwrap_or_default().to_owned()).collect();
-        (Talk::refusal(&talk).map(|(refusal, _)| refusal), shown, answer.told())
-    }
-
-    #[track_caller]
-    fn case(in_shell: bool, password: Option<&str>, said: &str, code: u32, expected: &Came) {
-        for cut in 0..=said.len() {
-            assert_eq!(&hear(in_shell, password, said, cut, code), expected, "{said:?} cut at {cut}");
-        }
-    }
-
-    /// What sudo says first on a host that does not know its own name.
-    const NAMELESS: &str = "sudo: unable to resolve host web1: Name or service not known\n";
-
-    #[test]
-    fn that_sudo_wants_a_password_is_heard_behind_what_else_it_reports_and_not_shown() {
-        let needed = (Some(SudoRefusal::PasswordNeeded), String::new(), (0, false));
-        for first in ["", NAMELESS] {
-            let said = format!("{first}sudo: a password is required\n");
-            case(false, None, &said, 1, &needed);
-            case(true, None, &said, 1, &needed);
-        }
-    }
-
-    #[test]
-    fn a_prompt_is_answered_once_behind_what_else_sudo_reports() {
-        let said = format!("{NAMELESS}{PROMPT}{READY}out\n");
-        case(true, Some("secret"), &said, 0, &(None, "out\n".to_owned(), (1, true)));
-        let said = format!("{NAMELESS}{PROMPT}out\n");
-        case(false, Some("secret"), &said, 0, &(None, "out\n".to_owned(), (1, true)));
-    }
-
-    #[test]
-    fn a_second_prompt_is_not_answered_and_means_that_the_password_is_wrong() {
-        let wrong = (Some(SudoRefusal::PasswordWrong), String::new(), (1, true));
-        let said = format!("{PROMPT}Sorry, try again.\n{PROMPT}");
-        case(true, Some("secret"), &said, 1, &wrong);
-        case(false, Some("secret"), &said, 1, &wrong);
-    }
-
-    #[test]
-    fn what_a_command_says_and_how_it_ends_is_its_own() {
-        let said = "crontab: user ann is not allowed to use this program\n";
-        case(false, None, said, 1, &(None, said.to_owned(), (0, false)));
-        let said = "sudo: it only looks like it\n";
-        case(false, None, said, 0, &(None, said.to_owned(), (0, false)));
-        let said = format!("{READY}sudo: a password is required\n");
-        let shown = "sudo: a password is required\n".to_owned();
-        case(true, None, &said, 1, &(None, shown, (0, true)));
-    }
-
-    #[test]
-    fn a_question_is_one_only_where_somebody_else_than_sudo_waits() {
-        assert_eq!(question(SudoProgram::Sudo, b"Verification code: ").as_deref(), Some("Verification code:"));
-        assert_eq!(
-            question(SudoProgram::Sudo, b"lecture\nLDAP \x1b[1mPassword: ").as_deref(),
-            Some("LDAP \\u{1b}[1mPassword:")
-        );
-        for none in ["sudo: ", "sudo: unable to resolve host web1: ", "it boils down to:\n", "", "Password"] {
-            assert_eq!(question(SudoProgram::Sudo, none.as_bytes()), None, "{none}");
-        }
-    }
-}
+mod tests;

@@ -1,13 +1,20 @@
 //! What stands around a command line: directory, environment, prefixes, in an order that is always the same.
 
+mod texts;
+
 use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
 
 use super::given::EnvValue;
 use super::sudo::{Sudo, SudoError};
+use crate::config::Inventory;
+use crate::host::Host;
 use crate::secret::{REDACTED, Secret};
 use crate::shell::{ShellLine, ShellLineError, grouped, quote, quote_path};
+
+use texts::{CONDA, in_shell, is_variable, reading};
+pub(super) use texts::{NO_VENV, detached};
 
 /// How the commands of a connection run. The fields stand in the order in which they wrap, outermost first.
 #[derive(Clone, Default)]
@@ -76,6 +83,16 @@ pub(super) enum FrameError {
 }
 
 impl Frame {
+    /// Returns what `fabrs.toml` says of the commands on a host.
+    pub(super) fn configured(inventory: &Inventory, host: &Host) -> Self {
+        Self {
+            sudo: Sudo { program: inventory.sudo_program_for(host).unwrap_or_default(), ..Sudo::default() },
+            shell: inventory.shell_for(host).map(str::to_owned),
+            venv: inventory.virtualenv_for(host).map(str::to_owned),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn cd(&mut self, directory: &str) {
         let absolute = directory.starts_with('/') || directory == "~" || directory.starts_with("~/");
         self.cwd = Some(match &self.cwd {
@@ -98,8 +115,8 @@ impl Frame {
         self.umask = Some(mask);
     }
 
-    pub(super) fn shell(&mut self, shell: Option<String>) {
-        self.shell = shell;
+    pub(super) fn shell(&mut self, shell: String) {
+        self.shell = Some(shell);
     }
 
     /// Returns the program that is to run all lines, where it is not the shell of the login.
@@ -258,54 +275,10 @@ impl Frame {
             text,
             "VIRTUAL_ENV={folder} && {{ [ -x \"$VIRTUAL_ENV/bin/python\" ] || \
              {{ echo \"{NO_VENV}$VIRTUAL_ENV\" >&2; exit 127; }}; }} && \
-             export VIRTUAL_ENV PATH=\"$VIRTUAL_ENV/bin:$PATH\" && unset PYTHONHOME && "
+             export VIRTUAL_ENV PATH=\"$VIRTUAL_ENV/bin:$PATH\" && unset PYTHONHOME && {CONDA} && "
         );
         Ok(())
     }
-}
-
-/// Begins what a host says where there is no virtualenv.
-pub(super) const NO_VENV: &str = "there is no virtualenv in ";
-
-fn is_variable(name: &str) -> bool {
-    let mut chars = name.chars();
-    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-/// Returns the line that runs `text` by a shell: a program with its options.
-fn in_shell(shell: &str, text: &str) -> Result<String, FrameError> {
-    let words = shlex::split(shell).filter(|words| !words.is_empty());
-    let mut words = words.ok_or_else(|| FrameError::Shell(shell.to_owned()))?;
-    words.push(text.to_owned());
-    let quoted = words.iter().map(|word| quote(word)).collect::<Result<Vec<_>, _>>()?;
-    Ok(quoted.join(" "))
-}
-
-/// Returns the line that starts `line` and leaves it: in a session of its own where the host has `setsid`, else deaf to the end
-/// of this one.
-pub(super) fn detached(line: &str, form: Form) -> Result<String, ShellLineError> {
-    if form == Form::Shown {
-        return Ok(format!("{} &", grouped(line)));
-    }
-    let line = quote(line)?;
-    Ok(format!(
-        "{{ if command -v setsid >/dev/null; then setsid sh -c {line}; else trap '' HUP; sh -c {line}; fi; }} \
-         </dev/null >/dev/null 2>&1 &"
-    ))
-}
-
-/// Returns what reads a variable of so many lines, and one more, from the standard input. `read` takes no byte beyond its line,
-/// so the rest is the command's (POSIX, of an input that cannot seek).
-fn reading(name: &str, line_ends: usize) -> String {
-    let mut text = format!("IFS= read -r {name} && ");
-    for _ in 0..line_ends {
-        let _infallible = write!(text, "IFS= read -r fabrs_line && {name}=${name}'\n'$fabrs_line && ");
-    }
-    if line_ends > 0 {
-        text.push_str("unset fabrs_line && ");
-    }
-    text
 }
 
 #[cfg(test)]
@@ -368,7 +341,7 @@ mod tests {
             f.env("X".into(), "1".into());
             f.umask(0o27);
             f.cd("/x");
-            f.shell(Some("bash -l -c".into()));
+            f.shell("bash -l -c".into());
         });
         let shown = "cd /x && umask 027 && export X=1 && PATH=~/bin:\"$PATH\" && export PATH && \
                      PATH='/opt/a b':\"$PATH\" && export PATH && before && . /env/bin/activate && ls";
@@ -377,7 +350,7 @@ mod tests {
         let words = shlex::split(&sent).unwrap();
         assert_eq!(words[..3], ["bash", "-l", "-c"]);
         assert_eq!(words[3], shown.replace(". /env/bin/activate && ", ""));
-        let none = frame(|f| f.shell(Some(" ".into())));
+        let none = frame(|f| f.shell(" ".into()));
         assert!(matches!(none.compose(&ShellLine::raw("ls"), Inside::Shell, Form::Sent), Err(FrameError::Shell(_))));
     }
 

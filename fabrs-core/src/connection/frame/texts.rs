@@ -1,0 +1,54 @@
+//! The pieces of shell that a frame is made of.
+
+use std::fmt::Write as _;
+
+use super::{Form, FrameError};
+use crate::shell::{ShellLineError, grouped, quote};
+
+/// Does what conda does besides, where it has made the virtualenv: the packages in it may want to be asked.
+pub(super) const CONDA: &str = "if [ -d \"$VIRTUAL_ENV/conda-meta\" ]; then export CONDA_PREFIX=\"$VIRTUAL_ENV\"; \
+    for f in \"$CONDA_PREFIX\"/etc/conda/activate.d/*.sh; do if [ -r \"$f\" ]; then . \"$f\"; fi; done; fi";
+
+/// Begins what a host says where there is no virtualenv.
+pub(in super::super) const NO_VENV: &str = "there is no virtualenv in ";
+
+pub(super) fn is_variable(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Returns the line that runs `text` by a shell: a program with its options.
+pub(super) fn in_shell(shell: &str, text: &str) -> Result<String, FrameError> {
+    let words = shlex::split(shell).filter(|words| !words.is_empty());
+    let mut words = words.ok_or_else(|| FrameError::Shell(shell.to_owned()))?;
+    words.push(text.to_owned());
+    let quoted = words.iter().map(|word| quote(word)).collect::<Result<Vec<_>, _>>()?;
+    Ok(quoted.join(" "))
+}
+
+/// Returns the line that starts `line` and leaves it: in a session of its own where the host has `setsid`, else deaf to the end
+/// of this one.
+pub(in super::super) fn detached(line: &str, form: Form) -> Result<String, ShellLineError> {
+    if form == Form::Shown {
+        return Ok(format!("{} &", grouped(line)));
+    }
+    let line = quote(line)?;
+    Ok(format!(
+        "{{ if command -v setsid >/dev/null; then setsid sh -c {line}; else trap '' HUP; sh -c {line}; fi; }} \
+         </dev/null >/dev/null 2>&1 &"
+    ))
+}
+
+/// Returns what reads a variable of so many lines, and one more, from the standard input. `read` takes no byte beyond its line,
+/// so the rest is the command's (POSIX, of an input that cannot seek).
+pub(super) fn reading(name: &str, line_ends: usize) -> String {
+    let mut text = format!("IFS= read -r {name} && ");
+    for _ in 0..line_ends {
+        let _infallible = write!(text, "IFS= read -r fabrs_line && {name}=${name}'\n'$fabrs_line && ");
+    }
+    if line_ends > 0 {
+        text.push_str("unset fabrs_line && ");
+    }
+    text
+}

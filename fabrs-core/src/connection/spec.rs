@@ -1,0 +1,211 @@
+//! [`Spec`]: all that is said of a command before it begins.
+
+use std::panic::Location;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::again::Again;
+use super::command::bound;
+use super::frame::{Form, FrameError, Inside, detached};
+use super::input::{Feeder, Input};
+use super::seat::Seat;
+use super::watch::Watchers;
+use super::{Connection, Hide};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+use crate::output::{ExitStatus, Tail};
+use crate::secret::Secret;
+use crate::shell::ShellLine;
+use crate::transport::{Effect, Permission, Pty, Signals, Stdin};
+
+/// Everything that is known of a command before it starts.
+#[derive(Debug)]
+pub(super) struct Spec {
+    pub(super) connection: Connection,
+    pub(super) line: ShellLine,
+    /// What it is called, where the line itself says little to a person.
+    pub(super) shown: Option<Arc<str>>,
+    pub(super) effect: Effect,
+    pub(super) inside: Inside,
+    pub(super) under: Under,
+    /// What was said of it that only sudo knows: the method's name.
+    pub(super) of_sudo: Option<&'static str>,
+    pub(super) location: &'static Location<'static>,
+    pub(super) accepts: Accepts,
+    pub(super) hide: Hide,
+    pub(super) echo: Option<bool>,
+    pub(super) pty: Option<Pty>,
+    /// Whether this program's terminal is handed over to it.
+    pub(super) interactive: bool,
+    /// The terminal, while it is.
+    pub(super) seat: Option<Seat>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) input: Input,
+    /// What it is given to read that must not be shown.
+    pub(super) secrets: Vec<Secret>,
+    pub(super) watchers: Watchers,
+    /// By which its handle sends it signals.
+    pub(super) signals: Signals,
+    /// When it is run again, where it is.
+    pub(super) again: Option<Again>,
+    pub(super) bound: usize,
+    /// A file that gets a copy of its output.
+    pub(super) tee: Option<PathBuf>,
+    /// Whether it goes on after its channel has ended.
+    pub(super) detached: bool,
+    /// Whether the shell of the login greets before it.
+    pub(super) greets: bool,
+}
+
+impl Spec {
+    /// Returns the same command for one attempt of several.
+    pub(super) fn once_more(&self) -> Result<Self> {
+        let Some(input) = self.input.once_more() else {
+            let text = "what a command reads as it comes, or is answered, is not there a second time";
+            let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
+            return Err(error.hint("leave `.retry(..)` or `.until(..)` out"));
+        };
+        Ok(Self {
+            connection: self.connection.clone(),
+            line: self.line.clone(),
+            shown: self.shown.clone(),
+            accepts: self.accepts.clone(),
+            input,
+            secrets: self.secrets.clone(),
+            watchers: Watchers::default(),
+            signals: self.signals.clone(),
+            tee: self.tee.clone(),
+            pty: self.pty.clone(),
+            seat: None,
+            again: None,
+            ..*self
+        })
+    }
+
+    /// Returns the line with all that stands around it, below sudo.
+    pub(super) fn compose(&self, form: Form) -> std::result::Result<String, FrameError> {
+        let line = self.connection.frame.compose(&self.line, self.inside, form)?;
+        if self.detached { Ok(detached(&line, form)?) } else { Ok(line) }
+    }
+
+    /// Returns the host that the command is for, where it is known all that it needs there.
+    pub(super) fn place(&self) -> Result<&Host> {
+        let (host, _) = bound(&self.connection, self.location)?;
+        if self.inside == Inside::Venv && !self.connection.frame.has_venv() {
+            let error = Error::new(ErrorKind::Usage, "no virtualenv was named for `v_run`").on(host).at(self.location);
+            return Err(error.hint("say `.venv(\"/srv/app/env\")`, or `virtualenv` in fabrs.toml"));
+        }
+        Ok(host)
+    }
+
+    /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
+    pub(super) fn take_stdin(&mut self) -> Result<Stdin> {
+        let frame = &self.connection.frame;
+        let redactor = self.connection.redactor();
+        for secret in frame.secrets().chain(&self.secrets) {
+            redactor.add(secret);
+        }
+        if self.pty.is_some() && frame.secrets().next().is_some() {
+            let text = "a command on a pty can't be given a secret variable: what is typed there is shown";
+            let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
+            return Err(error.hint("leave `.pty()` out, or give it by `.watch(Responder::new(..))`"));
+        }
+        let (_, client) = bound(&self.connection, self.location)?;
+        if self.interactive && self.connection.permission() == Permission::Make {
+            let taken = Seat::take(client).map_err(|error| error.or_on(self.connection.host()).at(self.location));
+            let (seat, pty) = taken?;
+            (self.seat, self.pty) = (Some(seat), Some(pty));
+        }
+        if self.effect == Effect::Changes && self.connection.permission() == Permission::Planned {
+            std::mem::take(&mut self.input).discard(client);
+            return Ok(Stdin::Empty);
+        }
+        let feeder = Feeder { client, signals: &self.signals, watchers: &self.watchers };
+        let first = frame.input();
+        if self.detached && !(first.is_empty() && self.input.is_nothing()) {
+            let text =
+                "a command that is left to itself reads nothing: it can't be given an input or a secret variable";
+            let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
+            return Err(error.hint("put what it needs into a file first"));
+        }
+        let input = std::mem::take(&mut self.input);
+        input.begin(first, &feeder).map_err(|error| error.or_on(self.connection.host()).at(self.location))
+    }
+}
+
+/// Which ends of a command are no error.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) enum Accepts {
+    /// Status 0.
+    #[default]
+    Success,
+    /// These statuses.
+    Codes(Vec<u32>),
+    /// Any status or signal.
+    Any,
+}
+
+impl Accepts {
+    pub(super) fn takes(&self, status: &ExitStatus) -> bool {
+        match (self, status) {
+            (Self::Any, _) => true,
+            (Self::Success, status) => status.success(),
+            (Self::Codes(codes), ExitStatus::Code(code)) => codes.contains(code),
+            (Self::Codes(_), ExitStatus::Signal(_)) => false,
+        }
+    }
+}
+
+/// By whose rights a command runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Under {
+    /// Those of the login.
+    #[default]
+    Login,
+    /// Those that sudo gives.
+    Sudo,
+    /// None: sudo is only asked whether it would give any.
+    Validation,
+}
+
+impl Spec {
+    pub(super) fn new(
+        connection: Connection,
+        line: ShellLine,
+        effect: Effect,
+        location: &'static Location<'static>,
+    ) -> Self {
+        // What a probe prints is an answer to the program, not a message to the person.
+        let hide = match effect {
+            Effect::Reads => Hide::Stdout,
+            Effect::Changes => Hide::Nothing,
+        };
+        Self {
+            connection,
+            line,
+            shown: None,
+            effect,
+            inside: Inside::default(),
+            under: Under::default(),
+            of_sudo: None,
+            location,
+            accepts: Accepts::default(),
+            hide,
+            echo: None,
+            pty: None,
+            interactive: false,
+            seat: None,
+            timeout: None,
+            input: Input::default(),
+            secrets: Vec::new(),
+            watchers: Watchers::default(),
+            signals: Signals::default(),
+            again: None,
+            bound: Tail::DEFAULT_BOUND,
+            tee: None,
+            detached: false,
+            greets: false,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! [`Fed`]: what a command reads once sudo has let it begin.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::transport::Stdin;
+
+/// What a command reads, once sudo has let it begin.
+#[derive(Debug, Clone, Default)]
+pub(in super::super) struct Fed {
+    pub(super) first: Bytes,
+    pub(super) rest: Rest,
+}
+
+/// What a command reads after that.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Rest {
+    /// The end of file.
+    #[default]
+    End,
+    /// What its watchers answer.
+    Answers,
+    /// What comes here, for the one attempt in which the command begins.
+    Pieces(Arc<Mutex<Option<mpsc::Receiver<Bytes>>>>),
+}
+
+impl From<Stdin> for Fed {
+    fn from(stdin: Stdin) -> Self {
+        let (first, rest) = match stdin {
+            Stdin::Empty => (Bytes::new(), Rest::End),
+            Stdin::Bytes(first) => (first, Rest::End),
+            Stdin::Answers(first) => (first, Rest::Answers),
+            Stdin::Pieces(pieces) => (Bytes::new(), Rest::Pieces(Arc::new(Mutex::new(Some(pieces))))),
+        };
+        Self { first, rest }
+    }
+}

@@ -1,0 +1,128 @@
+//! What is done on a host: commands, and files on their way.
+
+use std::panic::Location;
+
+use super::spec::Under;
+use super::{Command, Connection, Get, Put, Source};
+use crate::shell::{IntoShellLine, ShellLine};
+use crate::transport::Effect;
+
+impl Connection {
+    /// Makes a command that may change something on the host.
+    #[track_caller]
+    pub fn run(&self, line: impl IntoShellLine) -> Command {
+        Command::new(self.clone(), line.into_shell_line(), Effect::Changes, Location::caller())
+    }
+
+    /// Makes an interactive shell of the login, with the connection's directory and environment: this program's terminal is
+    /// handed over to it until it ends, as with `ssh host`.
+    ///
+    /// # Errors
+    ///
+    /// When awaited, as [`Command::interactive`]. Its status, which is that of the last command typed, is none.
+    #[track_caller]
+    pub fn shell(&self) -> Command {
+        let line = ShellLine::raw("exec \"${SHELL:-/bin/sh}\" -l");
+        self.command(line, Effect::Changes, Location::caller()).called("a shell").interactive().warn()
+    }
+
+    /// Makes a command that only looks: it is executed in a dry run too.
+    #[track_caller]
+    pub fn probe(&self, line: impl IntoShellLine) -> Command {
+        Command::new(self.clone(), line.into_shell_line(), Effect::Reads, Location::caller())
+    }
+
+    /// Makes a command that runs under sudo, as root unless [`Command::user`] or [`sudo_user`](Self::sudo_user) says
+    /// otherwise.
+    ///
+    /// The whole line runs as that user, with the connection's directory, environment and prefixes. A line of
+    /// plain words with nothing around it, and no pty, is given to sudo as it is, so that a rule for just that command allows it.
+    ///
+    /// Where sudo wants a password it is asked for once for all hosts of the run, or comes from where the settings say; it
+    /// is written only after sudo's own prompt, and nothing of it is in the output. That sudo does not run the command is
+    /// an error of kind [`Sudo`](crate::ErrorKind::Sudo) with a [`SudoRefusal`] as its source.
+    #[track_caller]
+    pub fn sudo(&self, line: impl IntoShellLine) -> Command {
+        self.run(line).sudo()
+    }
+
+    /// Makes a command that only asks sudo whether the login may use it, and gives it the password where it wants one
+    /// (`sudo --validate`): before a deploy begins, rather than in the middle of it. `#[task(sudo)]` does this for all hosts
+    /// of a run.
+    ///
+    /// That some command is allowed does not mean that each is.
+    ///
+    /// # Errors
+    ///
+    /// When awaited, as [`sudo`](Self::sudo).
+    #[track_caller]
+    pub fn validate_sudo(&self) -> Command {
+        let location = Location::caller();
+        let command = self.command(ShellLine::raw(""), Effect::Changes, location);
+        command.changed(|spec| spec.under = Under::Validation)
+    }
+
+    /// Makes a command that runs inside the virtualenv of the connection: [`venv`](Self::venv), or else the `virtualenv`
+    /// that `fabrs.toml` names for the host or its environment.
+    ///
+    /// For all of the line `VIRTUAL_ENV` is set, the virtualenv's programs come first, and `PYTHONHOME` is unset, as by its
+    /// `activate`. Where none was named, or none is there, the command fails and says what to do.
+    #[track_caller]
+    pub fn v_run(&self, line: impl IntoShellLine) -> Command {
+        self.run(line).in_venv()
+    }
+
+    /// Puts files on the host: a file, a folder with all in it, a pattern (`conf/*.conf`) of this machine, bytes, or a
+    /// [`Secret`](crate::Secret).
+    ///
+    /// A relative `target` is taken from the connection's directory, and that from the login's home; a leading `~/` is the
+    /// home too. Where it is a folder, or ends with `/`, a file keeps its own name in it. A folder's content goes below
+    /// `target`, which is made where it is not there; for a single file its folder must be there.
+    ///
+    /// Each file lands whole or not at all: it is written beside its place under another name, its size is compared, and
+    /// it is renamed. What is replaced keeps its mode, and its owner where that can be kept. A content that is there
+    /// already is not sent; [`Changes`] says which were written.
+    ///
+    /// Where the host gives no shell they go by SFTP: then there is no sudo, an owner is a number, and what has the same
+    /// size is read to be compared.
+    ///
+    /// # Errors
+    ///
+    /// When awaited: [`File`](crate::ErrorKind::File) where the host can't take it, with its reason;
+    /// [`Local`](crate::ErrorKind::Local) where it can't be read here; and as any command.
+    #[track_caller]
+    pub fn put(&self, source: impl Into<Source>, target: impl Into<String>) -> Put {
+        Put::new(self.clone(), source.into(), target.into(), Location::caller())
+    }
+
+    /// Gets files of the host: a file, a folder with all in it, or a pattern (`/var/log/*.log`).
+    ///
+    /// In `to` `{host}`, `{path}`, `{dirname}` and `{basename}` stand for the host and for what a file is called below
+    /// what was asked for; an empty one is `{host}/{path}`. Where it is a folder, or ends with `/`, each file keeps its
+    /// name in it. Folders are made where they are not there.
+    ///
+    /// Each file lands whole or not at all, with the mode it has on the host; whatever fails, an old file is as it was. A
+    /// content that is here already is not sent, unless the host gives no shell: by SFTP it comes to be compared, and what
+    /// is here is not touched. In a dry run files are fetched, since nothing changes on the host.
+    ///
+    /// # Errors
+    ///
+    /// When awaited: [`File`](crate::ErrorKind::File) where the host can't give it, with its reason;
+    /// [`Local`](crate::ErrorKind::Local) where it can't be written here; and as any command.
+    #[track_caller]
+    pub fn get(&self, path: impl Into<String>, to: impl Into<String>) -> Get {
+        Get::new(self.clone(), path.into(), to.into(), Location::caller())
+    }
+
+    /// Makes a command for this machine, whatever the connection leads to; a remote `cd` does not change where it runs.
+    #[track_caller]
+    pub fn local(&self, line: impl IntoShellLine) -> Command {
+        let here = match &self.client {
+            Some(client) => client.local().unwrap_or_else(|error| Self::nowhere(Some(client.clone()), error)),
+            None => self.clone(),
+        };
+        // What is planned here and what is planned there is one task's plan.
+        let here = Self { plan: self.plan.clone(), ..here };
+        Command::new(here, line.into_shell_line(), Effect::Changes, Location::caller())
+    }
+}
