@@ -1,5 +1,7 @@
 //! The tasks that the fleet benchmark runs, to be measured beside other tools.
 
+use std::path::PathBuf;
+
 use fabrs::prelude::*;
 
 /// Runs a line so many times, one after the other, over one connection.
@@ -12,6 +14,45 @@ async fn steps(
 ) -> Result {
     for _ in 0..count {
         run(ShellLine::raw(&line)).hide(Hide::Both).await?;
+    }
+    Ok(())
+}
+
+/// Runs a line whose output is kept as far as by default, and not shown.
+#[task]
+async fn capture(
+    /// The line.
+    line: String,
+) -> Result {
+    run(ShellLine::raw(&line)).hide(Hide::Both).await?;
+    Ok(())
+}
+
+/// Runs so many commands at once that do not end by themselves: of every fourth all run under sudo, on a pty, in a pipeline
+/// and alone.
+#[task]
+async fn sleepers(
+    c: Connection,
+    /// How many.
+    count: u32,
+    /// For how long: how they are found.
+    seconds: String,
+    /// A file that says that all are on their way.
+    ready: PathBuf,
+) -> Result {
+    let mut running = Vec::new();
+    for n in 0..count {
+        let command = match n % 4 {
+            0 => c.run(cmd!("sleep {seconds}")),
+            1 => c.run(cmd!("sleep {seconds} | cat")),
+            2 => c.run(cmd!("sleep {seconds}")).pty(),
+            _ => c.sudo(cmd!("sleep {seconds}; true")),
+        };
+        running.push(command.spawn()?);
+    }
+    local(cmd!("touch {ready}")).await?;
+    for command in running {
+        command.await?;
     }
     Ok(())
 }
