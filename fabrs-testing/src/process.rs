@@ -79,6 +79,11 @@ impl Process {
         self.signal(Signal::TERM);
     }
 
+    /// Interrupts this very process, by `SIGINT`.
+    pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
     fn signal(&self, signal: Signal) {
         if let Some(pid) = Pid::from_raw(self.pid)
             && self.is_alive()

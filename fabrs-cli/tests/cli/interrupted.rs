@@ -1,5 +1,7 @@
 //! Signals: the first stops and reports, the second kills; nothing is left on the hosts.
 
+use std::fs;
+
 use fabrs_testing::faults::Proxy;
 use fabrs_testing::{Process, Running, marker, processes_matching, wait_until};
 
@@ -104,4 +106,30 @@ fn a_login_that_is_not_answered_is_given_up() {
     running.interrupt();
     let ran = running.wait();
     assert!(ran.stderr.ends_with(&format!("hello: 1 cancelled ({})\n", silent.addr())), "{}", ran.stderr);
+}
+
+/// Nobody reads what it prints, and more has come than any pipe takes.
+#[test]
+fn a_reader_that_has_stopped_delays_neither_the_host_nor_the_end() {
+    let sshd = fleet();
+    let (mark, done) = (marker(), crate::place::marker_file(&sshd));
+    let line = format!("yes | head -c 20000000; touch '{}'; sleep {mark}", done.path().display());
+    let text = r#"{ "$FAB" -S "$CONFIG" -H web1,web2 -- "$LINE"; echo "code $?" >&2; } | { read -r first; cat <"$GATE" >/dev/null; }"#;
+    let run = crate::place::shell(text).current_dir(crate::place::shop_folder());
+    let gate = run.dir().join("gate");
+    let fifo = std::process::Command::new("mkfifo").arg(&gate).status().expect("`mkfifo` is everywhere");
+    assert!(fifo.success());
+    let run = run.env("CONFIG", sshd.ssh_config()).env("LINE", &line).env("GATE", &gate);
+    let running = run.stderr_contains("code 130\n").spawn();
+    // The host has written all of it, although the pipe is full.
+    wait_until("the host is not kept", LIMIT, || done.exists());
+    let fabs = processes_matching(&line);
+    let fab = fabs.iter().find(|process| process.cmdline.contains(" -H web1,web2 -- ")).expect("it runs");
+    fab.interrupt();
+    wait_until("what runs there has ended", LIMIT, || {
+        processes_matching(&mark).iter().all(|process| !process.cmdline.starts_with("sleep "))
+    });
+    // Only now somebody reads on.
+    fs::write(&gate, "").expect("it is ours");
+    running.wait();
 }

@@ -188,6 +188,41 @@ fn a_terminal_that_was_handed_over_is_as_it_was_when_fab_is_told_to_end() {
 }
 
 #[test]
+fn a_terminal_that_was_handed_over_is_as_it_was_when_a_task_panics() {
+    if !Sshd::can(Capability::Terminal) {
+        return;
+    }
+    let sshd = fleet();
+    let file = crate::place::marker_file(&sshd);
+    let mut shell =
+        crate::place::shell("stty -g; \"$FAB\" -S \"$CONFIG\" -H web1 sit-badly \"$FILE\"; stty -g; echo all is over");
+    shell = shell.current_dir(crate::place::shop_folder()).env("CONFIG", sshd.ssh_config()).env("FILE", file.path());
+    let mut script = shell.spawn_on_terminal();
+    let before = script.expect("\r\n", LIMIT);
+    script.expect("task sit-badly\r\n", LIMIT);
+    script.send("echo rea''dy\n");
+    script.expect("ready\r\n", LIMIT);
+    fs::write(file.path(), "").expect("the folder is open to all");
+    let after = script.expect("all is over", LIMIT);
+    assert!(after.contains("a mistake in tasks.rs"), "{after}");
+    assert!(after.contains(before.trim()), "{before:?} is not in {after:?}");
+    assert_eq!(script.wait(LIMIT), 0);
+}
+
+#[test]
+fn a_program_of_the_host_may_have_the_terminal_too() {
+    if !Sshd::can(Capability::Terminal) {
+        return;
+    }
+    let sshd = fleet();
+    let mut fab = knowing(shop(), &sshd).args(["-H", "web1", "edit"]).spawn_on_terminal();
+    fab.expect("name? ", LIMIT);
+    fab.send("Ann\n");
+    fab.expect("hello Ann\r\n24 80\r\n", LIMIT);
+    assert_eq!(fab.wait(LIMIT), 0);
+}
+
+#[test]
 fn without_a_terminal_nobody_works_there() {
     let sshd = fleet();
     let ran = knowing(shop(), &sshd).args(["-H", "web1", "sit"]).own_session().code(1).run();

@@ -2,7 +2,7 @@
 //!
 //! ```cargo
 //! [dependencies]
-//! tokio = { version = "1", features = ["rt"] }
+//! tokio = { version = "1", features = ["macros", "rt"] }
 //! ```
 
 mod db;
@@ -290,5 +290,25 @@ async fn rooted() -> Result {
 async fn leave(seconds: String) -> Result {
     run(cmd!("sleep {seconds}")).disown().await?;
     run(cmd!("until pgrep -f '^sleep '{seconds} >/dev/null; do sleep 0.05; done")).await?;
+    Ok(())
+}
+
+/// Has a program of the host ask the person at the terminal.
+#[task]
+async fn edit() -> Result {
+    let output = run("printf 'name? '; read -r name; echo \"hello $name\"; stty size").interactive().await?;
+    ensure!(output.ok()?, "it has a status too");
+    Ok(())
+}
+
+/// Panics while somebody works on the host, as soon as a file is there.
+#[task]
+async fn sit_badly(c: Connection, file: PathBuf) -> Result {
+    let panics = async {
+        c.run(cmd!("until [ -e {file} ]; do sleep 0.05; done")).await?;
+        panic!("a mistake in tasks.rs")
+    };
+    let (shell, _): (_, Result) = tokio::join!(c.shell(), panics);
+    shell?;
     Ok(())
 }
