@@ -3,13 +3,15 @@
 use std::os::unix::fs::PermissionsExt;
 
 use fabrs::config::{PasswordFrom, Settings};
+use fabrs::event::Stream;
 use fabrs::prelude::*;
+use fabrs::transport::{Fake, FakeAnswer, Level};
 use fabrs::{ClientBuilder, Secret};
-use fabrs_testing::{Account, Capability, Sshd};
+use fabrs_testing::{Account, Capability, Sshd, marker, processes_matching, wait_until};
 
 use super::{Lab, password};
 use crate::answers::Answers;
-use crate::support::{block, capture, client_of, refused, settings, ssh_config};
+use crate::support::{LIMIT, block, capture, client_of, refused, settings, soon, ssh_config};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_is_asked_once_for_all_hosts_and_commands() -> Result {
@@ -171,10 +173,10 @@ async fn what_was_spawned_while_a_person_thinks_holds_up_nobody() -> Result {
         let_go.add_permits(1);
         host.sudo("id -un; echo awaited").await
     };
-    let awaited = crate::support::soon(others).await?;
+    let awaited = soon(others).await?;
     assert_eq!(awaited.tail(1)?, "awaited");
-    assert_eq!(crate::support::soon(in_the_background).await?.tail(1)?, "spawned");
-    assert_eq!(crate::support::soon(first).await?.line()?, "root");
+    assert_eq!(soon(in_the_background).await?.tail(1)?, "spawned");
+    assert_eq!(soon(first).await?.line()?, "root");
     host.close().await;
     Ok(())
 }
@@ -264,5 +266,40 @@ async fn a_host_has_a_command_of_its_own_for_its_password_where_the_program_may_
     let client = client_of(&sshd, "").inventory(inventory()?).sudo_password(password()).build();
     client.connect("web2")?.sudo("id; true").await?;
     client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_to_give_the_password_keeps_nobody_who_wants_to_stop() -> Result {
+    let (mark, folder) = (marker(), tempfile::tempdir()?);
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status()?.success());
+    let is_looked_for = [
+        (PasswordFrom::Command(format!("exec sleep {mark}")), {
+            let mark = mark.clone();
+            Box::new(move || {
+                let sleeps = || processes_matching(&mark).iter().any(|process| process.cmdline.starts_with("sleep "));
+                wait_until("the program runs", LIMIT, sleeps);
+                None
+            }) as Box<dyn FnOnce() -> Option<std::fs::File> + Send>
+        }),
+        // To open it for writing takes as long as nobody reads it.
+        (PasswordFrom::File(pipe.clone()), Box::new(move || std::fs::OpenOptions::new().write(true).open(pipe).ok())),
+    ];
+    for (from, is_read) in is_looked_for {
+        let asks = FakeAnswer::code(1).then(Stream::Stderr, "sudo: a password is required\n");
+        let settings = Settings { sudo_password: from, ..Settings::default() };
+        let client = Client::builder().dial(Fake::new().on("sudo id", asks)).settings(settings).build();
+        let host = client.connect("web1")?;
+        let (ended, opened) = tokio::join!(soon(host.sudo("id")), async {
+            let opened = tokio::task::spawn_blocking(is_read).await;
+            client.stop().raise(Level::Stop);
+            opened
+        });
+        refused(ended, ErrorKind::Cancelled);
+        client.close().await;
+        drop(opened);
+    }
+    wait_until("the program has ended", LIMIT, || processes_matching(&mark).is_empty());
     Ok(())
 }

@@ -1,9 +1,12 @@
 //! Where a password comes from that nobody has to type.
 
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::client::Client;
 use crate::config::{PasswordFrom, Variables};
@@ -13,13 +16,17 @@ use crate::host::Host;
 use crate::output::last_lines;
 use crate::secret::Secret;
 use crate::shell::quote;
+use crate::transport::Level;
 
 /// How long a command may take that is to print the password; it may ask somebody itself.
 const LIMIT: Duration = Duration::from_mins(2);
 
+/// How much is read of what is to have the password in its first line.
+const LONGEST: u64 = 64 << 10;
+
 /// Returns the password that was given to the run, where one was, and keeps it out of what is shown.
 pub(super) async fn given(client: &Client) -> Result<Option<Secret>> {
-    let password = look(client).await?;
+    let password = unless_stopped(client, look(client)).await?;
     if let Some(password) = &password {
         client.redact(password);
     }
@@ -37,9 +44,21 @@ pub(super) async fn configured(client: &Client, host: &Host) -> Result<Option<Se
     let name = host.label().to_string();
     let quoted =
         quote(&name).map_err(|source| Error::new(ErrorKind::Config, "no command can name it").caused_by(source))?;
-    let password = from_command(&line.replace("{host}", &quoted)).await.map_err(|error| error.or_on(Some(host)))?;
+    let line = line.replace("{host}", &quoted);
+    let password = unless_stopped(client, from_command(&line)).await.map_err(|error| error.or_on(Some(host)))?;
     client.redact(&password);
     Ok(Some(password))
+}
+
+/// Looks for a password until the run is stopped: a program may wait for somebody, and a pipe for who writes to it.
+async fn unless_stopped<T>(client: &Client, look: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        biased;
+        _ = client.stop().above(Level::Run) => {
+            Err(Error::new(ErrorKind::Cancelled, "the run was stopped while the sudo password was looked for"))
+        }
+        looked = look => looked,
+    }
 }
 
 async fn look(client: &Client) -> Result<Option<Secret>> {
@@ -49,15 +68,19 @@ async fn look(client: &Client) -> Result<Option<Secret>> {
     match &client.settings().sudo_password {
         PasswordFrom::Person => Ok(None),
         PasswordFrom::Variable(name) => Ok(Variables::look_up(name).map(Secret::new)),
-        PasswordFrom::File(path) => from_file(client, path).map(Some),
+        PasswordFrom::File(path) => from_file(client, path).await.map(Some),
         PasswordFrom::Command(line) => from_command(line).await.map(Some),
     }
 }
 
-fn from_file(client: &Client, path: &Path) -> Result<Secret> {
+async fn from_file(client: &Client, path: &Path) -> Result<Secret> {
     let shown = path.display().to_string();
-    let read = || Ok((std::fs::metadata(path)?.permissions().mode(), std::fs::read_to_string(path)?));
-    let (mode, text) = read().map_err(|source: std::io::Error| {
+    let read = async {
+        let file = tokio::fs::File::open(path).await?;
+        let mode = file.metadata().await?.permissions().mode();
+        io::Result::Ok((mode, beginning(file).await?))
+    };
+    let (mode, text) = read.await.map_err(|source| {
         let text = format!("could not read the file with the sudo password, `{shown}`");
         Error::new(ErrorKind::Usage, text).caused_by(source)
     })?;
@@ -69,19 +92,39 @@ fn from_file(client: &Client, path: &Path) -> Result<Secret> {
 }
 
 async fn from_command(line: &str) -> Result<Secret> {
+    // Not in a group of its own: it may ask somebody at the terminal, which sends Ctrl-C to it too.
     let mut command = tokio::process::Command::new("sh");
-    command.arg("-c").arg(line).stdin(Stdio::null()).kill_on_drop(true);
+    command.arg("-c").arg(line).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let failed = || Error::new(ErrorKind::Local, format!("`{line}`, which is to print the sudo password, failed"));
-    let output = match tokio::time::timeout(LIMIT, command.output()).await {
-        Ok(output) => output.map_err(|source| failed().caused_by(source))?,
+    let run = async {
+        let mut child = command.spawn()?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        tokio::try_join!(read(stdout), read(stderr), child.wait())
+    };
+    let (printed, said, status) = match tokio::time::timeout(LIMIT, run).await {
+        Ok(ended) => ended.map_err(|source| failed().caused_by(source))?,
         Err(_) => return Err(failed().caused_by(Ended("it did not end within two minutes".to_owned()))),
     };
-    if !output.status.success() {
-        let said = last_lines(&output.stderr, 1);
+    if !status.success() {
+        let said = last_lines(said.as_bytes(), 1);
         let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-        return Err(failed().caused_by(Ended(format!("it ended with {}{said}", output.status))));
+        return Err(failed().caused_by(Ended(format!("it ended with {status}{said}"))));
     }
-    first_line(&String::from_utf8_lossy(&output.stdout), line)
+    first_line(&printed, line)
+}
+
+async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
+    match pipe {
+        Some(pipe) => beginning(pipe).await,
+        None => Ok(String::new()),
+    }
+}
+
+/// Returns the beginning of what there is to read; what comes behind it is left to whoever writes it.
+async fn beginning(from: impl AsyncRead + Unpin) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    from.take(LONGEST).read_to_end(&mut bytes).await?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// How a command ended that was to print the password.
