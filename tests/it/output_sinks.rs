@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fabrs::config::{OnFailure, Settings};
+use fabrs::config::{Mode, OnFailure, Settings};
 use fabrs::event::{Broadcast, Capture, Json, Passthrough, Plain, Prefix, Sink, Spool, Stream, Style};
 use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer};
@@ -174,4 +174,23 @@ async fn one_host_s_bytes_pass_as_they_are() {
     screen.sink.finish();
     assert!(*screen.stdout.0.lock().unwrap_or_else(PoisonError::into_inner) == bytes);
     assert_eq!(screen.stderr.text(), "");
+}
+
+#[tokio::test]
+async fn a_command_is_shown_where_it_asks_for_that_and_in_a_plan_once() {
+    let line = "cd /srv && { shown; again; }";
+    let fake = Fake::new().on("quiet", FakeAnswer::code(0)).on(line, FakeAnswer::code(0));
+    for (mode, expected) in [
+        (Mode::Run, format!("[web1] $ {line}\n")),
+        (Mode::DryRun, format!("[web1] would run: quiet\n[web1] would run: {line}\n")),
+    ] {
+        let screen = Screen::plain();
+        let settings = Settings { mode, ..Settings::default() };
+        let client = scripted(&fake, "web1").settings(settings).sink(Arc::clone(&screen.sink)).build();
+        let host = client.connect("web1").expect("it is a host");
+        host.run("quiet").await.expect("it is known");
+        host.cd("/srv").run("shown; again").echo().await.expect("it is known");
+        screen.sink.finish();
+        assert_eq!(screen.texts().1, expected);
+    }
 }

@@ -313,7 +313,8 @@ pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapt
     let tee = spec.tee.as_deref().filter(|_| runs).map(Tee::create).transpose();
     let tee = tee.map_err(|error| error.or_on(spec.connection.host()).at(spec.location))?;
     let sink = spec.connection.sink();
-    let echo = spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
+    // What is only planned is told by the plan.
+    let echo = runs && spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
     let number = spec.connection.client.as_ref().map_or(0, Client::next_number);
     sink.event(&Event::CommandStarted { number, host: &host, command: shown, echo });
     let (recorder, captured) = Recorder::new(number, host, shown.into(), sink, spec.hide, spec.bound);

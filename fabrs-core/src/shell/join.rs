@@ -12,7 +12,7 @@ impl ShellLine {
     /// use fabrs_core::ShellLine;
     ///
     /// let line = ShellLine::raw("test -d x || mkdir x").and("cd x");
-    /// assert_eq!(line.as_str(), "{ test -d x || mkdir x\n} && cd x");
+    /// assert_eq!(line.as_str(), "{ test -d x || mkdir x; } && cd x");
     /// ```
     pub fn and(self, next: impl IntoShellLine) -> Self {
         self.joined(" && ", next, grouped)
@@ -50,8 +50,16 @@ fn torn(line: &str) -> bool {
 }
 
 fn braced_if(line: &str, torn: bool) -> String {
-    // The line may end in a comment or in `&`, so only a line end closes it safely.
-    if torn { format!("{{ {line}\n}}") } else { line.to_owned() }
+    match torn {
+        false => line.to_owned(),
+        true if closes_by_a_line_end(line) => format!("{{ {line}\n}}"),
+        true => format!("{{ {line}; }}"),
+    }
+}
+
+/// Tells whether only a line end closes a line safely: it may end in a comment, in a document, or in a sign of its own.
+fn closes_by_a_line_end(line: &str) -> bool {
+    line.contains(['#', '\n', '\\']) || line.contains("<<") || line.trim_end().ends_with(['&', ';', '|'])
 }
 
 #[cfg(test)]
@@ -74,7 +82,7 @@ mod tests {
         assert_eq!(said(&yes().and(no().or("echo c")).and("echo d")), "a\nb\nc\nd\n");
         assert_eq!(said(&ShellLine::raw("echo b && echo a # first").pipe("sort")), "a\nb\n");
         assert_eq!(said(&ShellLine::raw("echo x").pipe("cat; echo y").and("echo z")), "x\ny\nz\n");
-        assert_eq!(ShellLine::raw("a").and("b").and("c").pipe("d").as_str(), "{ a && b && c\n} | d");
+        assert_eq!(ShellLine::raw("a").and("b").and("c").pipe("d").as_str(), "{ a && b && c; } | d");
     }
 
     #[test]

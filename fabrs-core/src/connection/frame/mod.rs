@@ -326,8 +326,8 @@ mod tests {
         let compose = |line: &str| here.compose(&ShellLine::raw(line), Inside::Shell, Form::Sent).unwrap();
         assert_eq!(compose("a && b"), "cd /x && a && b");
         assert_eq!(compose("a | b"), "cd /x && a | b");
-        assert_eq!(compose("a; b"), "cd /x && { a; b\n}");
-        assert_eq!(compose("a || b"), "cd /x && { a || b\n}");
+        assert_eq!(compose("a; b"), "cd /x && { a; b; }");
+        assert_eq!(compose("a || b"), "cd /x && { a || b; }");
         assert_eq!(compose("a & b # c"), "cd /x && { a & b # c\n}");
     }
 

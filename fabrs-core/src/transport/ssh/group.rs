@@ -1,11 +1,13 @@
 //! Ending a command over another channel, where the server takes no signals and the command has an input of its own.
 //!
-//! Its line first tells the number of its process group, on stderr and behind a random mark: what is sent to the group is
-//! then a command of its own, `kill`.
+//! Its line first tells the number of its process group, on stderr and behind a random mark. With the first signal a
+//! second command begins, which reads the names of signals and sends them to that group: so the last one, which has little
+//! time, needs no new channel.
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use memchr::memmem;
+use tokio::sync::mpsc;
 
 use super::lifeline::is_plain;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,6 +23,8 @@ pub(super) struct Group {
     number: Number,
     /// Signals that were to be sent before the number was known.
     waiting: Vec<Signal>,
+    /// To whoever sends them; its end is theirs.
+    sender: Option<mpsc::Sender<Bytes>>,
 }
 
 #[derive(Debug)]
@@ -43,7 +47,7 @@ impl Group {
         getrandom::fill(&mut bytes)
             .map_err(|source| Error::new(ErrorKind::Local, "this machine gives no randomness").caused_by(source))?;
         let mark = format!("fabrs-{} ", HEXLOWER.encode(&bytes));
-        Ok(Self { mark, number: Number::Awaited(Vec::new(), 0), waiting: Vec::new() })
+        Ok(Self { mark, number: Number::Awaited(Vec::new(), 0), waiting: Vec::new(), sender: None })
     }
 
     /// Returns the line that is sent for `command`. The shell that runs it leads the group: sshd makes it so.
@@ -99,13 +103,19 @@ impl Group {
         }
     }
 
-    /// Returns the line that sends the next signal, when the group is known.
-    pub(super) fn next(&mut self) -> Option<String> {
-        let Number::Known(number) = self.number else { return None };
-        let signal = (!self.waiting.is_empty()).then(|| self.waiting.remove(0))?;
-        let name = signal.name();
+    /// Sends the signals that are to be sent, when the group is known: by what `start` makes of a line, once.
+    pub(super) fn send(&mut self, start: impl FnOnce(String) -> mpsc::Sender<Bytes>) {
+        let Number::Known(number) = self.number else { return };
+        if self.waiting.is_empty() {
+            return;
+        }
         // A server that makes no groups has at least the shell.
-        Some(format!("kill -{name} -{number} 2>/dev/null || kill -{name} {number}"))
+        let line = format!("while read -r s; do kill -$s -{number} 2>/dev/null || kill -$s {number}; done");
+        let sender = self.sender.get_or_insert_with(|| start(line));
+        for signal in self.waiting.drain(..) {
+            // Where it can't be sent, what stays is named.
+            let _ = sender.try_send(format!("{}\n", signal.name()).into());
+        }
     }
 }
 
@@ -119,15 +129,32 @@ mod tests {
         Group::new().unwrap()
     }
 
+    /// Returns the line that sends signals and what it would read, where there is something to send.
+    fn sent(group: &mut Group) -> Option<(String, String)> {
+        let mut started = None;
+        group.send(|line| {
+            let (sender, receiver) = mpsc::channel(8);
+            started = Some((line, receiver));
+            sender
+        });
+        let (line, mut receiver) = started?;
+        let mut read = String::new();
+        while let Ok(bytes) = receiver.try_recv() {
+            read.push_str(std::str::from_utf8(&bytes).unwrap());
+        }
+        Some((line, read))
+    }
+
     #[test]
     fn a_signal_waits_until_the_group_is_known() {
         let mut group = group();
         group.wants(Signal::new("TERM"));
-        assert_eq!(group.next(), None);
+        assert_eq!(sent(&mut group), None);
         let said = format!("motd\n{}4711\nerror\n", group.mark);
         assert_eq!(group.heard(said.into()), "motd\nerror\n");
-        assert_eq!(group.next().as_deref(), Some("kill -TERM -4711 2>/dev/null || kill -TERM 4711"));
-        assert_eq!(group.next(), None);
+        let line = "while read -r s; do kill -$s -4711 2>/dev/null || kill -$s 4711; done";
+        assert_eq!(sent(&mut group), Some((line.to_owned(), "TERM\n".to_owned())));
+        assert_eq!(sent(&mut group), None);
         assert_eq!(group.heard("more".into()), "more");
     }
 
@@ -137,7 +164,7 @@ mod tests {
         group.wants(Signal::new("TERM; reboot"));
         let said = format!("{}4711\n", group.mark);
         assert_eq!(group.heard(said.into()), "");
-        assert_eq!(group.next(), None);
+        assert_eq!(sent(&mut group), None);
     }
 
     #[test]
@@ -169,7 +196,7 @@ mod tests {
             heard.extend_from_slice(&group.rest().unwrap_or_default());
             prop_assert_eq!(String::from_utf8(heard).unwrap(), format!("{before}{after}"));
             group.wants(Signal::new("KILL"));
-            prop_assert!(group.next().is_some());
+            prop_assert!(sent(&mut group).is_some());
         }
     }
 }

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use russh::client::Handle;
 use russh::{ChannelMsg, Disconnect};
 use tokio::io::DuplexStream;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::handler::{Gone, Handler};
@@ -20,8 +21,10 @@ use super::tunnel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Program;
 
-/// How long a line beside a command may take.
+/// How long a line beside a command may take to begin, and to end.
 const ASIDE: Duration = Duration::from_secs(5);
+/// How many messages it may have to read.
+const ASIDE_INPUT: usize = 8;
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(250);
 
@@ -207,15 +210,27 @@ impl Session {
         }
     }
 
-    /// Runs a line beside a command, for the sake of that: nothing of it is told, and it does not wait long for its place.
-    pub(super) fn aside(self: &Arc<Self>, line: String) {
+    /// Runs a line beside a command, for the sake of that: nothing of it is told. It reads what is sent, and ends with the
+    /// sender; its place it does not wait for long.
+    pub(super) fn aside(self: &Arc<Self>, line: String) -> mpsc::Sender<Bytes> {
+        let (sender, mut input) = mpsc::channel::<Bytes>(ASIDE_INPUT);
         let session = Arc::clone(self);
-        let run = async move {
-            let Ok(open) = session.open().await else { return };
-            let Ok((mut channel, _slot)) = open.start(&Program::Line(line.into()), None).await else { return };
-            while !matches!(channel.wait().await, Some(ChannelMsg::Close) | None) {}
-        };
-        self.tasks.spawn(async move { drop(tokio::time::timeout(ASIDE, run).await) });
+        self.tasks.spawn(async move {
+            let open = async { session.open().await.ok()?.start(&Program::Line(line.into()), None).await.ok() };
+            let Ok(Some((mut channel, _slot))) = tokio::time::timeout(ASIDE, open).await else { return };
+            while let Some(bytes) = input.recv().await {
+                if channel.data_bytes(bytes).await.is_err() {
+                    return;
+                }
+            }
+            let end = async {
+                channel.eof().await?;
+                while !matches!(channel.wait().await, Some(ChannelMsg::Close) | None) {}
+                Ok::<(), russh::Error>(())
+            };
+            drop(tokio::time::timeout(ASIDE, end).await);
+        });
+        sender
     }
 
     /// Makes the error of a command that was not started, since it wanted a pty.

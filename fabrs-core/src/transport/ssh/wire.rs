@@ -103,9 +103,8 @@ impl ChannelWire {
 
     /// Sends what is to be sent to the process group, in order.
     fn signal_group(&mut self) {
-        let mut lines = std::iter::from_fn(|| self.group.as_mut()?.next());
-        if let Some(first) = lines.next() {
-            self.session.aside(lines.fold(first, |all, line| format!("{all}; {line}")));
+        if let Some(group) = &mut self.group {
+            group.send(|line| self.session.aside(line));
         }
     }
 }
