@@ -4,6 +4,7 @@ use std::panic::Location;
 
 use super::spec::Under;
 use super::{Command, Connection, Get, Put, Source};
+use crate::config::SudoProgram;
 use crate::shell::{IntoShellLine, ShellLine};
 use crate::transport::Effect;
 
@@ -59,7 +60,9 @@ impl Connection {
     pub fn validate_sudo(&self) -> Command {
         let location = Location::caller();
         let command = self.command(ShellLine::raw(""), Effect::Changes, location);
-        command.changed(|spec| spec.under = Under::Validation)
+        let command = command.changed(|spec| spec.under = Under::Validation);
+        // Doas reads a password from a terminal alone.
+        if self.frame.sudo().program == SudoProgram::Doas { command.pty() } else { command }
     }
 
     /// Makes a command that runs inside the virtualenv of the connection: [`venv`](Self::venv), or else the `virtualenv`

@@ -91,6 +91,11 @@ impl Signal {
         &self.0
     }
 
+    /// Tells whether it has a name that a shell's `kill` may be given.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.0.is_empty() && self.0.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    }
+
     /// Returns the number, where the signal is one of RFC 4254.
     pub fn number(&self) -> Option<u8> {
         let known = NUMBERS.iter().find(|(name, _)| *name == self.0);

@@ -5,9 +5,12 @@ use std::fmt::Write as _;
 use super::{Form, FrameError};
 use crate::shell::{ShellLineError, grouped, quote};
 
-/// Does what conda does besides, where it has made the virtualenv: the packages in it may want to be asked.
+/// Does what conda does besides, where it has made the virtualenv: the packages in it may want to be asked. How that ends is
+/// nothing to the command, nor that one of them is for another shell, which says so.
 pub(super) const CONDA: &str = "if [ -d \"$VIRTUAL_ENV/conda-meta\" ]; then export CONDA_PREFIX=\"$VIRTUAL_ENV\"; \
-    for f in \"$CONDA_PREFIX\"/etc/conda/activate.d/*.sh; do if [ -r \"$f\" ]; then . \"$f\"; fi; done; fi";
+    for fabrs_line in \"$CONDA_PREFIX\"/etc/conda/activate.d/*.sh; do \
+    if [ -r \"$fabrs_line\" ] && { [ -n \"$BASH_VERSION\" ] || sh -n \"$fabrs_line\"; }; then . \"$fabrs_line\" || :; fi; \
+    done; unset fabrs_line; fi";
 
 /// Begins what a host says where there is no virtualenv.
 pub(in super::super) const NO_VENV: &str = "there is no virtualenv in ";

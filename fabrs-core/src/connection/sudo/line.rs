@@ -161,14 +161,17 @@ fn script(line: &str, ready: &str, program: SudoProgram) -> String {
     let (one, other) = ready.split_at(ready.len() / 2);
     let (then, at_last) = match program {
         SudoProgram::Sudo => ("", ""),
-        SudoProgram::Doas => {
-            ("; { sleep 1; kill -KILL 0; } >/dev/null 2>&1 & t=1", "[ -z \"$t\" ] || kill -KILL $PPID; ")
-        }
+        // Not every doas stays: then the parent is the login's, and nobody's to end.
+        SudoProgram::Doas => (
+            "; { sleep 1; kill -KILL 0; } >/dev/null 2>&1 & fabrs_ends=1",
+            "if [ -n \"$fabrs_ends\" ] && read -r c </proc/$PPID/comm && [ \"$c\" = doas ]; \
+             then kill -KILL $PPID; fi 2>/dev/null; ",
+        ),
     };
     format!(
         "if [ -n \"$1\" ]; then LC_ALL=$1; export LC_ALL; else unset LC_ALL; fi; shift; printf %s%s {one} {other} >&2; \
          exec 3<&0; \
-         t=; trap 'trap \"\" TERM; kill -TERM 0{then}' TERM; trap 'kill -KILL 0' HUP; \
+         trap 'trap \"\" TERM; kill -TERM 0{then}' TERM; trap 'kill -KILL 0' HUP; \
          {{ {line}\n}} <&3 3<&- & p=$!; exec 3<&-; wait $p; s=$?; \
          while kill -0 $p 2>/dev/null; do wait $p; s=$?; done; {at_last}exit $s"
     )

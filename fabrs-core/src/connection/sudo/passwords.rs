@@ -124,7 +124,7 @@ impl Passwords {
             self.known().share(wanted.user(), &password);
             return Ok(Candidate { password, turn: Some(turn) });
         }
-        let mut question = question(host, tries);
+        let mut question = question(wanted.program, host, tries);
         for _ in tries..if client.ask().available() { TRIES } else { 0 } {
             if let Some(error) = &self.known().gave_up {
                 return Err(error.clone());
@@ -222,10 +222,11 @@ impl Known {
     }
 }
 
-fn question(host: &Host, tries: usize) -> String {
+fn question(program: SudoProgram, host: &Host, tries: usize) -> String {
+    let program = program.name();
     match (tries, host.user()) {
-        (0, Some(user)) => format!("sudo password of {user}: "),
-        (0, None) => "sudo password: ".to_owned(),
-        _ => format!("{}: sudo says that the password is wrong; another: ", host.label()),
+        (0, Some(user)) => format!("{program} password of {user}: "),
+        (0, None) => format!("{program} password: "),
+        _ => format!("{}: {program} says that the password is wrong; another: ", host.label()),
     }
 }

@@ -124,7 +124,7 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
 async fn beginning(from: impl AsyncRead + Unpin) -> io::Result<String> {
     let mut bytes = Vec::new();
     from.take(LONGEST).read_to_end(&mut bytes).await?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    String::from_utf8(bytes).map_err(|source| io::Error::new(io::ErrorKind::InvalidData, source.utf8_error()))
 }
 
 /// How a command ended that was to print the password.

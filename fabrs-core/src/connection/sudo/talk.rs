@@ -80,10 +80,13 @@ impl Talk {
         lock(talk).when_taken = Some(Box::new(then));
     }
 
-    /// Notes that sudo has taken the password.
+    /// Notes that sudo has let the command begin, and so has taken the password, if it has asked for one.
     pub(super) fn taken(talk: &SharedTalk) {
-        let then = lock(talk).when_taken.take();
-        if let Some(then) = then {
+        let (then, asked) = {
+            let mut talk = lock(talk);
+            (talk.when_taken.take(), talk.asked)
+        };
+        if let Some(then) = then.filter(|_| asked > 0) {
             then();
         }
     }

@@ -1,6 +1,6 @@
 //! Ending a command over another channel, where the server takes no signals and the command has an input of its own.
 //!
-//! Its line first tells the number of its process group, on stderr and behind a random mark. With the first signal a
+//! Its line first tells its process group, on stderr and behind a random mark. With the first signal a
 //! second command begins, which reads the names of signals and sends them to that group: so the last one, which has little
 //! time, needs no new channel.
 
@@ -9,7 +9,6 @@ use data_encoding::HEXLOWER;
 use memchr::memmem;
 use tokio::sync::mpsc;
 
-use super::lifeline::is_plain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::Signal;
 
@@ -20,20 +19,24 @@ const LONGEST: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Group {
     mark: String,
-    number: Number,
-    /// Signals that were to be sent before the number was known.
+    target: Target,
+    /// Signals that were to be sent before that was known.
     waiting: Vec<Signal>,
     /// To whoever sends them; its end is theirs.
     sender: Option<mpsc::Sender<Bytes>>,
 }
 
+/// To whom signals go.
 #[derive(Debug)]
-enum Number {
+enum Target {
     /// What came last, which may be the beginning of the mark; and how much has come before.
     Awaited(Vec<u8>, usize),
-    Known(u32),
-    /// The login prints so much before it that it is no longer looked for.
-    Unknown,
+    /// All of a group, which has its number as long as anybody is in it.
+    Group(u32),
+    /// The shell that runs the line, on a server that makes no groups.
+    Shell(u32),
+    /// The login prints so much before it that it is no longer looked for, or there is nobody any more.
+    Nobody,
 }
 
 impl Group {
@@ -46,75 +49,105 @@ impl Group {
         let mut bytes = [0; 12];
         getrandom::fill(&mut bytes)
             .map_err(|source| Error::new(ErrorKind::Local, "this machine gives no randomness").caused_by(source))?;
-        let mark = format!("fabrs-{} ", HEXLOWER.encode(&bytes));
-        Ok(Self { mark, number: Number::Awaited(Vec::new(), 0), waiting: Vec::new(), sender: None })
+        let mark = format!("fabrs-{}", HEXLOWER.encode(&bytes));
+        Ok(Self { mark, target: Target::Awaited(Vec::new(), 0), waiting: Vec::new(), sender: None })
     }
 
-    /// Returns the line that is sent for `command`. The shell that runs it leads the group: sshd makes it so.
+    /// Returns the line that is sent for `command`. The shell that runs it leads the group where there is one: sshd makes it
+    /// so.
     pub(super) fn line(&self, command: &str) -> String {
-        format!("printf '%s%s\\n' '{}' \"$$\" >&2\n{command}", self.mark)
+        // In two parts: a shell that traces shows this line before it runs it, and that is no mark.
+        let (one, other) = self.mark.split_at(self.mark.len() / 2);
+        let tell = |sign| format!("printf '%s%s%s%s\\n' {one} {other} '{sign}' $$ >&2");
+        format!("if kill -0 -$$ 2>/dev/null; then {}; else {}; fi\n{command}", tell("-"), tell("+"))
     }
 
     /// Takes the mark out of what the command writes to stderr, and returns what is left of it.
     pub(super) fn heard(&mut self, data: Bytes) -> Bytes {
-        let Number::Awaited(held, before) = &mut self.number else { return data };
+        let Target::Awaited(held, before) = &mut self.target else { return data };
         let before = *before + data.len();
         let mut text = std::mem::take(held);
         text.extend_from_slice(&data);
-        let Some(start) = memmem::find(&text, self.mark.as_bytes()) else {
-            let kept = self.may_begin(&text);
-            let rest = text.split_off(text.len() - kept);
-            self.number = if before > LONGEST { Number::Unknown } else { Number::Awaited(rest.clone(), before) };
-            if matches!(self.number, Number::Unknown) {
-                text.extend_from_slice(&rest);
-            }
+        let start = memmem::find(&text, self.mark.as_bytes());
+        let end = start.and_then(|start| Some(start + memchr::memchr(b'\n', text.get(start..)?)?));
+        if let (Some(start), Some(end)) = (start, end) {
+            let told = text.get(start + self.mark.len()..end).and_then(|told| std::str::from_utf8(told).ok());
+            self.target = told.and_then(Target::told).unwrap_or(Target::Nobody);
+            text.drain(start..=end);
             return text.into();
-        };
-        let behind = start + self.mark.len();
-        let Some(end) = text.get(behind..).and_then(|rest| memchr::memchr(b'\n', rest)) else {
-            let rest = text.split_off(start);
-            self.number = Number::Awaited(rest, before);
+        }
+        if before > LONGEST {
+            self.target = Target::Nobody;
             return text.into();
-        };
-        let number = text.get(behind..behind + end).and_then(|digits| std::str::from_utf8(digits).ok());
-        self.number = number.and_then(|digits| digits.parse().ok()).map_or(Number::Unknown, Number::Known);
-        text.drain(start..=behind + end);
+        }
+        let rest = text.split_off(start.unwrap_or_else(|| text.len() - self.may_begin(&text)));
+        self.target = Target::Awaited(rest, before);
         text.into()
     }
 
     /// Returns how much of the end of a text may be the beginning of the mark.
     fn may_begin(&self, text: &[u8]) -> usize {
-        let longest = self.mark.len().min(text.len());
-        (1..=longest).rev().find(|length| text.ends_with(&self.mark.as_bytes()[..*length])).unwrap_or(0)
+        let mark = self.mark.as_bytes();
+        (1..=mark.len())
+            .rev()
+            .find(|length| mark.get(..*length).is_some_and(|begin| text.ends_with(begin)))
+            .unwrap_or(0)
     }
 
     /// Gives out what was held back, when nothing follows it any more.
     pub(super) fn rest(&mut self) -> Option<Bytes> {
-        match &mut self.number {
-            Number::Awaited(held, _) if !held.is_empty() => Some(std::mem::take(held).into()),
-            Number::Awaited(..) | Number::Known(_) | Number::Unknown => None,
+        match &mut self.target {
+            Target::Awaited(held, _) if !held.is_empty() => Some(std::mem::take(held).into()),
+            Target::Awaited(..) | Target::Group(_) | Target::Shell(_) | Target::Nobody => None,
         }
+    }
+
+    /// Notes that the shell that ran the line has ended: its number may be another's soon.
+    pub(super) fn shell_ended(&mut self) {
+        if let Target::Shell(_) = self.target {
+            self.target = Target::Nobody;
+        }
+    }
+
+    /// Tells whether it is known to whom signals go.
+    pub(super) fn is_known(&self) -> bool {
+        matches!(self.target, Target::Group(_) | Target::Shell(_))
     }
 
     /// Notes a signal that is to be sent.
     pub(super) fn wants(&mut self, signal: Signal) {
-        if is_plain(signal.name()) {
+        if signal.is_plain() {
             self.waiting.push(signal);
         }
     }
 
-    /// Sends the signals that are to be sent, when the group is known: by what `start` makes of a line, once.
+    /// Sends the signals that are to be sent, when it is known to whom: by what `start` makes of a line.
     pub(super) fn send(&mut self, start: impl FnOnce(String) -> mpsc::Sender<Bytes>) {
-        let Number::Known(number) = self.number else { return };
+        let to = match self.target {
+            Target::Group(number) => format!("-{number}"),
+            Target::Shell(number) => number.to_string(),
+            Target::Awaited(..) | Target::Nobody => return,
+        };
         if self.waiting.is_empty() {
             return;
         }
-        // A server that makes no groups has at least the shell.
-        let line = format!("while read -r s; do kill -$s -{number} 2>/dev/null || kill -$s {number}; done");
-        let sender = self.sender.get_or_insert_with(|| start(line));
+        // It may have ended for want of signals.
+        self.sender = self.sender.take().filter(|sender| !sender.is_closed());
+        let sender = self.sender.get_or_insert_with(|| start(format!("while read -r s; do kill -$s {to}; done")));
         for signal in self.waiting.drain(..) {
             // Where it can't be sent, what stays is named.
             let _ = sender.try_send(format!("{}\n", signal.name()).into());
+        }
+    }
+}
+
+impl Target {
+    /// Reads what stands behind the mark: a sign and a number.
+    fn told(text: &str) -> Option<Self> {
+        match (text.get(..1)?, text.get(1..)?.parse().ok()?) {
+            ("-", number) => Some(Self::Group(number)),
+            ("+", number) => Some(Self::Shell(number)),
+            _ => None,
         }
     }
 }
@@ -150,19 +183,39 @@ mod tests {
         let mut group = group();
         group.wants(Signal::new("TERM"));
         assert_eq!(sent(&mut group), None);
-        let said = format!("motd\n{}4711\nerror\n", group.mark);
+        let said = format!("motd\n{}-4711\nerror\n", group.mark);
         assert_eq!(group.heard(said.into()), "motd\nerror\n");
-        let line = "while read -r s; do kill -$s -4711 2>/dev/null || kill -$s 4711; done";
+        let line = "while read -r s; do kill -$s -4711; done";
         assert_eq!(sent(&mut group), Some((line.to_owned(), "TERM\n".to_owned())));
         assert_eq!(sent(&mut group), None);
         assert_eq!(group.heard("more".into()), "more");
     }
 
     #[test]
+    fn the_shell_of_a_server_without_groups_is_sent_signals_as_long_as_it_runs() {
+        let mut group = group();
+        let said = format!("{}+4711\n", group.mark);
+        assert_eq!(group.heard(said.into()), "");
+        group.wants(Signal::new("KILL"));
+        assert_eq!(sent(&mut group).map(|(line, _)| line).as_deref(), Some("while read -r s; do kill -$s 4711; done"));
+        group.shell_ended();
+        group.wants(Signal::new("KILL"));
+        assert_eq!(sent(&mut group), None);
+    }
+
+    #[test]
+    fn the_line_itself_is_no_mark() {
+        let mut group = group();
+        let traced = group.line("true");
+        assert_eq!(group.heard(traced.clone().into()), traced);
+        assert!(!group.is_known());
+    }
+
+    #[test]
     fn no_name_of_a_signal_is_more_than_a_word() {
         let mut group = group();
         group.wants(Signal::new("TERM; reboot"));
-        let said = format!("{}4711\n", group.mark);
+        let said = format!("{}-4711\n", group.mark);
         assert_eq!(group.heard(said.into()), "");
         assert_eq!(sent(&mut group), None);
     }
@@ -183,7 +236,7 @@ mod tests {
         #[test]
         fn the_mark_is_found_over_all_borders(before in "[a-f\n-]{0,40}", after in "[a-f\n-]{0,40}", cuts in prop::collection::vec(1_usize..9, 0..60)) {
             let mut group = group();
-            let said = format!("{before}{}4711\n{after}", group.mark);
+            let said = format!("{before}{}-4711\n{after}", group.mark);
             let (mut rest, mut heard) = (said.as_bytes(), Vec::new());
             for cut in cuts.into_iter().chain(std::iter::repeat(7)) {
                 if rest.is_empty() {

@@ -76,7 +76,7 @@ impl Ending {
         let kills = matches!(signal.name(), "KILL" | "HUP");
         match (self, signal.name()) {
             (Self::Signal | Self::Group | Self::Input, _) => None,
-            (Self::Watcher, name) if is_plain(name) => Some(Bytes::from(format!("{name}\n"))),
+            (Self::Watcher, name) if signal.is_plain() => Some(Bytes::from(format!("{name}\n"))),
             (Self::Key, "QUIT") => Some(Bytes::from_static(QUIT)),
             (Self::Key, _) if kills => Some(Bytes::from_static(QUIT)),
             (Self::Key, "INT" | "TERM") => Some(Bytes::from_static(INTERRUPT)),
@@ -84,11 +84,6 @@ impl Ending {
             (Self::Watcher | Self::Key, _) => Some(Bytes::new()),
         }
     }
-}
-
-/// Tells whether a signal has a name that a shell's `kill` may be given.
-pub(super) fn is_plain(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ impl Link {
             Ok(result) => result?,
             Err(_) => return Err(self.error(ErrorKind::Auth, "the server did not answer the login".to_owned())),
         }
-        Ok(Session::new(handle, gone, server, Arc::clone(&self.target)))
+        Ok(Session::new(handle, gone, &server, Arc::clone(&self.target)))
     }
 
     /// Reaches the server and agrees on keys with it, within the connect timeout.

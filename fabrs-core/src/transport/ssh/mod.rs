@@ -4,6 +4,7 @@
 //! it (`way`: by `tcp`, a `tunnel` through a gateway or a `proxy` command; `server`, `handler` and `host_key`, `login`), which opens channels within what the server allows (`slots`) and one
 //! ahead (`spare`); a channel becomes the `wire` that `drive` carries a command over.
 
+mod aside;
 mod dial;
 mod feed;
 mod foreign;

@@ -48,6 +48,16 @@ impl OpenChannel {
         program: &Program,
         pty: Option<&Pty>,
     ) -> Result<(Channel<Msg>, Slot), NotStarted> {
+        self.begin(program, pty).await?;
+        self.held.take().ok_or(NotStarted::Lost)
+    }
+
+    /// Starts a command as [`start`](Self::start), on a channel that still is closed when this is dropped; returns it.
+    pub(super) async fn begin(
+        &mut self,
+        program: &Program,
+        pty: Option<&Pty>,
+    ) -> Result<&mut Channel<Msg>, NotStarted> {
         let Some((channel, _)) = &mut self.held else { return Err(NotStarted::Lost) };
         if let Some(pty) = pty {
             let Size { columns, rows } = *pty.size.borrow();
@@ -65,7 +75,7 @@ impl OpenChannel {
             Program::Line(line) => channel.exec(true, line.as_bytes()).await?,
             Program::Subsystem(name) => channel.request_subsystem(true, *name).await?,
         }
-        self.held.take().ok_or(NotStarted::Lost)
+        Ok(channel)
     }
 }
 

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
+use russh::Disconnect;
 use russh::client::Handle;
-use russh::{ChannelMsg, Disconnect};
 use tokio::io::DuplexStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::handler::{Gone, Handler};
@@ -19,12 +18,7 @@ use super::slots::{Refusal, Slot, Slots};
 use super::target::Target;
 use super::tunnel;
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::Program;
 
-/// How long a line beside a command may take to begin, and to end.
-const ASIDE: Duration = Duration::from_secs(5);
-/// How many messages it may have to read.
-const ASIDE_INPUT: usize = 8;
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(250);
 
@@ -32,7 +26,7 @@ const GOODBYE: Duration = Duration::from_millis(250);
 pub(super) struct Session {
     handle: Handle<Handler>,
     gone: Arc<Gone>,
-    server: Server,
+    passes_signals: bool,
     target: Arc<Target>,
     slots: Arc<Slots>,
     /// Whether channels are opened ahead; given up at the first refusal.
@@ -64,13 +58,15 @@ enum NotOpened {
 }
 
 impl Session {
-    pub(super) fn new(handle: Handle<Handler>, gone: Arc<Gone>, server: Server, target: Arc<Target>) -> Arc<Self> {
+    pub(super) fn new(handle: Handle<Handler>, gone: Arc<Gone>, server: &Server, target: Arc<Target>) -> Arc<Self> {
+        let passes_signals = target.user != "root" && server.get().is_some_and(Identification::passes_signals);
         Arc::new(Self {
             handle,
             gone,
-            server,
+            passes_signals,
             target,
-            slots: Slots::new(),
+            // Where signals have to go another way, that has a place when all others are taken.
+            slots: Slots::new(usize::from(!passes_signals)),
             ahead: AtomicBool::new(true),
             spare: Mutex::new(None),
             tasks: TaskTracker::new(),
@@ -80,7 +76,7 @@ impl Session {
     /// Tells whether a signal reaches a command: sshd passes it on only where a process of its own stands between it and
     /// the login (privilege separation), and for root there is none.
     pub(super) fn passes_signals(&self) -> bool {
-        self.target.user != "root" && self.server.get().is_some_and(Identification::passes_signals)
+        self.passes_signals
     }
 
     /// Tells whether the connection has ended.
@@ -210,27 +206,20 @@ impl Session {
         }
     }
 
-    /// Runs a line beside a command, for the sake of that: nothing of it is told. It reads what is sent, and ends with the
-    /// sender; its place it does not wait for long.
-    pub(super) fn aside(self: &Arc<Self>, line: String) -> mpsc::Sender<Bytes> {
-        let (sender, mut input) = mpsc::channel::<Bytes>(ASIDE_INPUT);
-        let session = Arc::clone(self);
-        self.tasks.spawn(async move {
-            let open = async { session.open().await.ok()?.start(&Program::Line(line.into()), None).await.ok() };
-            let Ok(Some((mut channel, _slot))) = tokio::time::timeout(ASIDE, open).await else { return };
-            while let Some(bytes) = input.recv().await {
-                if channel.data_bytes(bytes).await.is_err() {
-                    return;
-                }
-            }
-            let end = async {
-                channel.eof().await?;
-                while !matches!(channel.wait().await, Some(ChannelMsg::Close) | None) {}
-                Ok::<(), russh::Error>(())
-            };
-            drop(tokio::time::timeout(ASIDE, end).await);
-        });
-        sender
+    /// Opens a channel for what goes on beside a command: in a place of its own, where it has not to wait.
+    pub(super) async fn open_aside(self: &Arc<Self>) -> Option<OpenChannel> {
+        if let Some(open) = self.spare().await {
+            return Some(open);
+        }
+        match self.slots.try_take_kept() {
+            Some(slot) => self.open_in(slot).await.ok(),
+            None => self.open().await.ok(),
+        }
+    }
+
+    /// Lets something go on in a task of the session.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(work);
     }
 
     /// Makes the error of a command that was not started, since it wanted a pty.

@@ -23,6 +23,8 @@ pub(super) struct Slots {
 struct State {
     open: usize,
     limit: usize,
+    /// How many of them are kept for what goes on beside commands.
+    kept: usize,
     /// How many of the open ones the server has confirmed, and how many it ever had at once.
     confirmed: usize,
     most: usize,
@@ -40,8 +42,9 @@ pub(super) struct Slot {
 }
 
 impl Slots {
-    pub(super) fn new() -> Arc<Self> {
-        let state = Mutex::new(State { open: 0, limit: MAX_SESSIONS, ..State::default() });
+    /// Makes them, of which so many are `kept` for what goes on beside commands, as long as there is one for a command.
+    pub(super) fn new(kept: usize) -> Arc<Self> {
+        let state = Mutex::new(State { limit: MAX_SESSIONS, kept, ..State::default() });
         Arc::new(Self { state, freed: Notify::new() })
     }
 
@@ -59,8 +62,17 @@ impl Slots {
 
     /// Returns a place, if there is one now.
     pub(super) fn try_take(self: &Arc<Self>) -> Option<Slot> {
+        self.take_below(|state| state.limit.saturating_sub(state.kept).max(1))
+    }
+
+    /// Returns a place for what goes on beside commands, if there is one now.
+    pub(super) fn try_take_kept(self: &Arc<Self>) -> Option<Slot> {
+        self.take_below(|state| state.limit)
+    }
+
+    fn take_below(self: &Arc<Self>, limit: impl Fn(&State) -> usize) -> Option<Slot> {
         let mut state = self.state();
-        (state.open < state.limit).then(|| {
+        (state.open < limit(&state)).then(|| {
             state.open += 1;
             Slot { slots: Arc::clone(self), confirmed: false }
         })
@@ -153,7 +165,7 @@ mod tests {
 
     #[tokio::test]
     async fn after_a_refusal_no_more_are_opened_than_the_server_took() {
-        let slots = Slots::new();
+        let slots = Slots::new(0);
         let first = slots.wait().take().await;
         let second = slots.wait().take().await;
         assert_eq!(second.refused(0), Refusal::Full, "one is open, so it is worth waiting for its end");
@@ -164,13 +176,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_place_that_is_kept_is_not_for_commands_unless_it_is_the_only_one() {
+        let slots = Slots::new(1);
+        let taken: Vec<_> = std::iter::from_fn(|| slots.try_take()).collect();
+        assert_eq!(taken.len(), MAX_SESSIONS - 1);
+        let aside = slots.try_take_kept();
+        assert!(aside.is_some() && slots.try_take_kept().is_none());
+        drop((taken, aside));
+        slots.state().limit = 1;
+        assert!(slots.try_take().is_some(), "a command comes first");
+    }
+
+    #[tokio::test]
     async fn a_server_that_never_took_one_is_not_asked_again() {
-        assert_eq!(Slots::new().wait().take().await.refused(0), Refusal::Never);
+        assert_eq!(Slots::new(0).wait().take().await.refused(0), Refusal::Never);
     }
 
     #[tokio::test]
     async fn a_server_that_has_not_noticed_an_end_yet_is_asked_again_and_keeps_its_limit() {
-        let slots = Slots::new();
+        let slots = Slots::new(0);
         let mut slot = slots.wait().take().await;
         slot.confirm();
         drop(slot);
@@ -186,7 +210,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_took_as_many_before_is_asked_more_patiently() {
-        let slots = Slots::new();
+        let slots = Slots::new(0);
         let mut taken = [slots.wait().take().await, slots.wait().take().await];
         taken.iter_mut().for_each(Slot::confirm);
         let [_first, second] = taken;

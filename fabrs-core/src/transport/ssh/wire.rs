@@ -7,6 +7,7 @@ use std::time::Duration;
 use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 
+use super::aside;
 use super::feed::Feed;
 use super::group::Group;
 use super::lifeline::Ending;
@@ -104,7 +105,7 @@ impl ChannelWire {
     /// Sends what is to be sent to the process group, in order.
     fn signal_group(&mut self) {
         if let Some(group) = &mut self.group {
-            group.send(|line| self.session.aside(line));
+            group.send(|line| aside::begin(&self.session, line));
         }
     }
 }
@@ -125,7 +126,11 @@ impl Wire for ChannelWire {
                         return Message::Data(Stream::Stderr, left);
                     }
                 }
-                Message::Data(Stream::Stdout, _) | Message::Exit(_) | Message::Refused => return message,
+                Message::Exit(_) => {
+                    group.shell_ended();
+                    return message;
+                }
+                Message::Data(Stream::Stdout, _) | Message::Refused => return message,
                 // Nothing follows any more.
                 Message::Whole | Message::Closed | Message::Lost(_) => {
                     let Some(rest) = group.rest() else { return message };
@@ -142,8 +147,10 @@ impl Wire for ChannelWire {
 
     async fn signal(&mut self, signal: Signal) {
         if let Some(group) = &mut self.group {
-            group.wants(signal);
-            return self.signal_group();
+            group.wants(signal.clone());
+            if group.is_known() {
+                return self.signal_group();
+            }
         }
         let told = async {
             match (self.ending.words(&signal), self.ending) {
