@@ -80,7 +80,6 @@ impl Run {
             None => builder,
         };
         let builder = if self.typed.globals.echo { builder.echo() } else { builder };
-        let builder = if self.typed.globals.diff { builder.diff() } else { builder };
         builder.build()
     }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::error::ContextKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use fabrs_core::config::{Choice, Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable};
+use fabrs_core::config::{
+    Choice, Diffs, Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable,
+};
 use fabrs_core::{Error, ErrorKind, Host};
 
 /// The options of `fab` itself, as they were typed.
@@ -19,7 +21,7 @@ pub(crate) struct Globals {
     pub(crate) help: bool,
     pub(crate) version: bool,
     pub(crate) echo: bool,
-    pub(crate) diff: bool,
+    pub(crate) diff: Option<Diffs>,
     user: Option<String>,
     port: Option<u16>,
     gateway: Option<Host>,
@@ -91,7 +93,15 @@ pub(crate) fn arguments() -> Vec<Arg> {
     let showing = [
         switch("list", "List the tasks").short('l'),
         switch("echo", "Show each command before it runs").short('e'),
-        switch("diff", "Show what each file that is put changes; with -n, reads it for that"),
+        value("diff", "WHICH", "Show what changes in files that are put: those that everybody may read, or `all`")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("")
+            .value_parser(|text: &str| match text {
+                "" => Ok(Diffs::Readable),
+                "all" => Ok(Diffs::All),
+                _ => Err("it is `--diff`, or `--diff=all`"),
+            }),
         switch("json", "Print what happens as JSON, a line an event"),
         switch("help", "Show this help, or that of a task").short('h'),
         switch("version", "Show the version").short('V'),
@@ -141,7 +151,7 @@ impl Globals {
         self.help |= flag("help");
         self.version |= flag("version");
         self.echo |= flag("echo");
-        self.diff |= flag("diff");
+        take(&mut self.diff, matches, "diff");
         self.serial |= flag("serial");
         self.keep_going |= flag("keep-going");
         self.skip_bad_hosts |= flag("skip-bad-hosts");
@@ -173,6 +183,7 @@ impl Globals {
                 (None, Some(line)) => PasswordFrom::Command(line.clone()),
                 (None, None) => PasswordFrom::Person,
             },
+            diff: self.diff.unwrap_or_default(),
             mode: if self.dry_run { Mode::DryRun } else { Mode::Run },
             assume_yes: self.yes,
         }

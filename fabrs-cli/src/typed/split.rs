@@ -147,7 +147,9 @@ impl Reader {
 
 /// Tells whether the value of an option is the next word. In `-wH` it is that of the last letter.
 fn takes_next(command: &Command, option: &str) -> bool {
-    let takes = |arg: &clap::Arg| matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
+    let takes = |arg: &clap::Arg| {
+        matches!(arg.get_action(), ArgAction::Set | ArgAction::Append) && !arg.is_require_equals_set()
+    };
     if let Some(long) = option.strip_prefix("--") {
         return command.get_arguments().any(|arg| arg.get_long() == Some(long) && takes(arg));
     }

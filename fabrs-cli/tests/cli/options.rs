@@ -5,7 +5,27 @@ use std::fs;
 use fabrs_testing::faults::Proxy;
 use fabrs_testing::{Account, Capability, Sshd};
 
-use crate::place::{fab, fleet, knowing, marker_file, sorted};
+use crate::place::{fab, fleet, knowing, marker_file, shop, sorted};
+
+#[test]
+fn differences_are_of_files_that_everybody_may_read_or_of_all() {
+    let sshd = fleet();
+    let there = sshd.scratch().join("site.conf");
+    let run = |options: &[&str]| {
+        let there = there.display().to_string();
+        knowing(shop(), &sshd).args(options).args(["-H", "web1", "place", &there]).run().stderr
+    };
+    let put = run(&["-n", "--diff"]);
+    let added = format!("[web1] --- /dev/null\n[web1] +++ {}\\t", there.display());
+    assert!(put.contains(&added.replace("\\t", "\t")), "{put}");
+    assert!(put.contains("\n[web1] @@ -0,0 +1 @@\n[web1] +port = 80\n"), "{put}");
+    assert!(put.contains("[web1] would run: put 10 bytes -> ") && !there.exists(), "{put}");
+    let made = run(&["--diff=all"]);
+    assert!(made.contains("[web1] +port = 80\n") && made.contains(": written\n"), "{made}");
+    assert!(run(&["--diff"]).contains("site.conf: the same content\n"));
+    let ran = knowing(shop(), &sshd).args(["--diff=some", "-H", "web1", "hello"]).code(2).run();
+    assert!(ran.stderr.contains("it is `--diff`, or `--diff=all`"), "{}", ran.stderr);
+}
 
 #[test]
 fn a_dry_run_says_what_it_would_run_and_connects_to_nothing() {

@@ -63,15 +63,6 @@ impl ClientBuilder {
         self
     }
 
-    /// Tells what each file that is put changes ([`Event::Difference`]), before it is written; in a dry run too, where
-    /// reading it connects to its host.
-    ///
-    /// [`Event::Difference`]: crate::event::Event::Difference
-    pub fn diff(mut self) -> Self {
-        self.defaults.diff = true;
-        self
-    }
-
     /// Names the hosts, roles and environment.
     pub fn inventory(mut self, inventory: Inventory) -> Self {
         self.inventory = inventory;

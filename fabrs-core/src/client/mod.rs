@@ -60,8 +60,6 @@ pub struct CommandDefaults {
     pub warn: bool,
     /// Whether the command line is shown before it runs.
     pub echo: bool,
-    /// Whether what a file changes is told before it is written.
-    pub diff: bool,
     /// Whether a channel is opened ahead for the next command: right for tasks, wrong for a single line.
     pub ahead: bool,
 }

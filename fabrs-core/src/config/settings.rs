@@ -49,6 +49,8 @@ pub struct Settings {
     pub sudo_password: PasswordFrom,
     /// Whether anything is changed. Defaults to yes.
     pub mode: Mode,
+    /// Which files are compared before they are written. Defaults to none.
+    pub diff: Diffs,
     /// Whether every question of fabrs' own is answered with yes. Defaults to no.
     pub assume_yes: bool,
 }
@@ -131,6 +133,18 @@ pub enum Mode {
     DryRun,
 }
 
+/// Of which files it is told what a `put` changes in them, before it does; also in a dry run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Diffs {
+    /// Of none.
+    #[default]
+    None,
+    /// Of those that everybody on the host may read: what others keep to themselves may be a secret that nobody here knows.
+    Readable,
+    /// Of all.
+    All,
+}
+
 impl Settings {
     /// How long to wait for connection and login where nobody says: 10 seconds.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -189,6 +203,7 @@ impl Default for Settings {
             input: Input::default(),
             sudo_password: PasswordFrom::default(),
             mode: Mode::default(),
+            diff: Diffs::default(),
             assume_yes: false,
         }
     }

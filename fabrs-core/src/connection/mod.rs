@@ -37,7 +37,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::client::{Client, CommandDefaults, IntoHost};
-use crate::config::Vars;
+use crate::config::{Diffs, Vars};
 use crate::error::{Error, Result};
 use crate::event::{NoSink, Sink};
 use crate::host::Host;
@@ -263,8 +263,8 @@ impl Connection {
         self.client.as_ref().map(|client| client.redactor().clone()).unwrap_or_default()
     }
 
-    fn shows_differences(&self) -> bool {
-        self.defaults().is_some_and(|defaults| defaults.diff)
+    fn diffs(&self) -> Diffs {
+        self.client.as_ref().map_or(Diffs::None, |client| client.settings().diff)
     }
 
     fn warns(&self) -> bool {

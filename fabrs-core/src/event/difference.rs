@@ -17,6 +17,10 @@ pub enum Difference {
     Lines(String),
     /// Some of its bytes, but it is no text.
     Binary,
+    /// Not everybody on the host may read it, so it may be a secret of which nobody here knows: it is not shown.
+    Private,
+    /// It could not be read, for this reason; it may be written all the same.
+    Unread(String),
     /// Too much to be shown: the old file or the new one is larger than 1 MiB.
     Large,
     /// It is not shown, and was not looked at: the new content is a secret.
@@ -27,8 +31,13 @@ impl Difference {
     /// Returns it as lines for people.
     pub(super) fn lines(&self, path: &str, style: Style) -> Vec<String> {
         let said = match self {
-            Self::Lines(text) => return text.lines().map(|line| painted(line, style)).collect(),
-            Self::None => "no difference",
+            Self::Lines(text) => {
+                let text = text.strip_suffix('\n').unwrap_or(text);
+                return text.split('\n').map(|line| painted(line, style)).collect();
+            }
+            Self::None => "the same content",
+            Self::Private => "differs, and not everybody may read it (`--diff=all` shows it)",
+            Self::Unread(why) => return vec![format!("{path}: not compared: {}", spelled_out(why))],
             Self::Binary => "differs, and is no text",
             Self::Large => "too large to be compared",
             Self::Secret => "a secret, not compared",
@@ -40,7 +49,8 @@ impl Difference {
     pub(super) fn redacted(&self, redactor: &Redactor) -> Self {
         match self {
             Self::Lines(text) => Self::Lines(redactor.text(text).into_owned()),
-            Self::None | Self::Binary | Self::Large | Self::Secret => self.clone(),
+            Self::Unread(why) => Self::Unread(redactor.text(why).into_owned()),
+            Self::None | Self::Binary | Self::Private | Self::Large | Self::Secret => self.clone(),
         }
     }
 }
@@ -65,7 +75,7 @@ mod tests {
     #[test]
     fn what_a_terminal_would_obey_is_spelled_out() {
         let difference = Difference::Lines("-\u{1b}[2Jx\ty\r\n+é\n".to_owned());
-        assert_eq!(difference.lines("/x", Style::Plain), ["-\\u{1b}[2Jx\ty", "+é"]);
+        assert_eq!(difference.lines("/x", Style::Plain), ["-\\u{1b}[2Jx\ty\\r", "+é"]);
     }
 
     #[test]

@@ -2,20 +2,25 @@
 
 use std::fs;
 
-use fabrs::config::{Mode, Settings};
+use fabrs::config::{Diffs, Mode, Settings};
 use fabrs::prelude::*;
 use fabrs::{ClientBuilder, Connection};
-use fabrs_testing::Sshd;
+use fabrs_testing::{Account, Capability, Sshd};
 use serde_json::{Value, json};
 
 use super::Lab;
 use super::without_a_shell::kinds;
-use crate::support::{capture, client_of, refused, settings, ssh_config, told};
+use crate::support::{capture, refused, settings, ssh_config, told};
 
 /// A client that tells differences, in a dry run.
 fn planning(sshd: &Sshd) -> ClientBuilder {
-    let settings = Settings { mode: Mode::DryRun, ..settings(&ssh_config(sshd, "")) };
-    Client::builder().settings(settings).diff()
+    let settings = Settings { mode: Mode::DryRun, diff: Diffs::Readable, ..settings(&ssh_config(sshd, "")) };
+    Client::builder().settings(settings)
+}
+
+/// The same, and makes what it tells.
+fn comparing(sshd: &Sshd) -> ClientBuilder {
+    Client::builder().settings(Settings { diff: Diffs::Readable, ..settings(&ssh_config(sshd, "")) })
 }
 
 fn lines(difference: &Value) -> &str {
@@ -137,7 +142,7 @@ async fn a_folder_is_compared_before_any_of_it_is_planned() -> Result {
 async fn outside_a_dry_run_the_difference_is_told_and_made() -> Result {
     let lab = Lab::new();
     let (seen, sink) = capture();
-    let client = client_of(&lab.sshd, "").diff().sink(sink).build();
+    let client = comparing(&lab.sshd).sink(sink).build();
     let host = client.connect(lab.sshd.alias())?;
     let path = lab.there("motd").display().to_string();
     assert!(host.put(b"hello\n", &path).await?.any()?);
@@ -154,11 +159,65 @@ async fn outside_a_dry_run_the_difference_is_told_and_made() -> Result {
 async fn what_cannot_be_read_is_an_error_before_anything_is_written() -> Result {
     let lab = Lab::new();
     fs::create_dir(lab.there("folder"))?;
-    let client = client_of(&lab.sshd, "").diff().build();
+    let client = comparing(&lab.sshd).build();
     let host = client.connect(lab.sshd.alias())?;
     let path = lab.there("folder").display().to_string();
     let error = refused(host.put(b"x", &path).await, ErrorKind::File);
     assert!(error.to_string().contains(&path), "{error}");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_not_everybody_may_read_is_shown_only_where_all_is_asked_for() -> Result {
+    let lab = Lab::new();
+    let there = lab.there(".env");
+    lab.host.run(cmd!("umask 027; echo TOKEN=made by hand >{there}")).await?;
+    for (diff, shown) in [(Diffs::Readable, false), (Diffs::All, true)] {
+        let (seen, sink) = capture();
+        let settings = Settings { mode: Mode::DryRun, diff, ..settings(&ssh_config(&lab.sshd, "")) };
+        let client = Client::builder().settings(settings).sink(sink).build();
+        client.connect(lab.sshd.alias())?.put(b"TOKEN=\n", there.display().to_string()).await?;
+        client.close().await;
+        let all = serde_json::to_string(&seen.events())?;
+        assert_eq!(all.contains("made by hand"), shown, "{all}");
+        assert_eq!(seen.of("difference")[0]["difference"] == json!("private"), !shown, "{all}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_yet_or_at_all_keeps_no_put_from_its_way() -> Result {
+    use std::os::unix::fs::PermissionsExt;
+
+    if !Sshd::can(Capability::Accounts) {
+        return Ok(());
+    }
+    // In a plan the folder is still to come.
+    let lab = Lab::of(Sshd::builder().users([Account::Plain]).start());
+    let (seen, sink) = capture();
+    let client = planning(&lab.sshd).sink(sink).build();
+    let host = client.connect(lab.sshd.alias())?;
+    let folder = lab.there("to come").display().to_string();
+    host.run(cmd!("mkdir {folder}")).await?;
+    host.cd(&folder).put(b"x\n", "x").await?;
+    client.close().await;
+    assert_eq!(seen.of("planned").len(), 2);
+    assert!(seen.of("difference")[0]["difference"]["unread"].is_string(), "{:?}", seen.of("difference"));
+
+    // A file that may not be read, in a folder in which it may be replaced; and something that is no file.
+    let open = lab.open_folder();
+    let there = open.join("of root");
+    fs::write(&there, "old\n")?;
+    fs::set_permissions(&there, fs::Permissions::from_mode(0o600))?;
+    let client = comparing(&lab.sshd).build();
+    client.connect(lab.sshd.alias())?.put(b"new\n", there.display().to_string()).await?;
+    assert_eq!(fs::read_to_string(&there)?, "new\n");
+    let pipe = open.join("pipe").display().to_string();
+    let host = client.connect(lab.sshd.alias())?;
+    host.run(cmd!("mkfifo {pipe}")).await?;
+    host.put(b"new\n", &pipe).await?;
+    refused(host.get("/dev/null", lab.here.path().join("x").display().to_string()).await, ErrorKind::File);
     client.close().await;
     Ok(())
 }

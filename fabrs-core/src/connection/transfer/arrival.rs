@@ -16,6 +16,8 @@ pub(super) struct Arrival(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     place: Place,
+    /// The mode that it has on the host.
+    mode: Option<u32>,
     taken: Option<Taken>,
     expected: u64,
     arrived: u64,
@@ -47,7 +49,7 @@ impl Arrival {
     }
 
     fn at(place: Place) -> Self {
-        Self(Arc::new(Mutex::new(State { place, taken: None, expected: 0, arrived: 0 })))
+        Self(Arc::new(Mutex::new(State { place, mode: None, taken: None, expected: 0, arrived: 0 })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -57,7 +59,7 @@ impl Arrival {
     /// Makes room for as much as is expected: a file beside its place, with the `mode` that it has on the host.
     pub(super) fn begin(&self, mode: Option<u32>, size: u64) -> Result<()> {
         let mut state = self.state();
-        state.expected = size;
+        (state.mode, state.expected) = (mode, size);
         state.taken = Some(match &state.place {
             Place::File { path, mode: given } => {
                 let mode = given.or(mode).unwrap_or(0o644) & 0o777;
@@ -75,6 +77,9 @@ impl Arrival {
     pub(super) fn write(&self, bytes: &[u8]) -> Result<()> {
         let mut state = self.state();
         state.arrived += bytes.len() as u64;
+        if state.taken.is_some() && state.arrived > state.expected {
+            return Err(Error::new(ErrorKind::File, "more has come than was announced"));
+        }
         match &mut *state {
             State { taken: Some(Taken::File(file)), place: Place::File { path, .. }, .. } => {
                 file.write_all(bytes).map_err(|source| not_written(path, source))
@@ -90,6 +95,11 @@ impl Arrival {
     /// Tells whether the content has begun to come.
     pub(super) fn has_begun(&self) -> bool {
         self.state().taken.is_some()
+    }
+
+    /// Returns the mode that it has on the host, as far as that said it.
+    pub(super) fn mode(&self) -> Option<u32> {
+        self.state().mode
     }
 
     /// Tells whether there was more of it than may be taken.

@@ -1,9 +1,9 @@
-//! Reading files of a host, by the one way or the other.
+//! Files of a host, read and written by the one way or the other.
 
 use std::sync::Arc;
 
 use super::arrival::Arrival;
-use super::job::Place;
+use super::job::{Job, Place};
 use super::script::{self, Undone};
 use super::sftp::{self, Session};
 use super::source::Sum;
@@ -38,6 +38,22 @@ impl By {
         match self {
             Self::Script => script::get(place, path, known, arrival, what).await,
             Self::Sftp(session) => Ok(sftp::get(session, path, known, arrival, what).await?),
+        }
+    }
+
+    /// Makes folders, with all above them.
+    pub(super) async fn make_folders(&self, place: &Place, folders: &[String], what: &str) -> Result<(), Undone> {
+        match self {
+            Self::Script => script::folders(place, folders, what).await,
+            Self::Sftp(session) => Ok(sftp::folders(session, folders, what).await?),
+        }
+    }
+
+    /// Puts one file, and returns its path with whether it was written.
+    pub(super) async fn put(&self, place: &Place, job: &Job) -> Result<(String, bool), Undone> {
+        match self {
+            Self::Script => script::put(place, job).await,
+            Self::Sftp(session) => Ok(sftp::put(session, job).await?),
         }
     }
 }

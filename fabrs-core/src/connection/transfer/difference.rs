@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::stream::{self, StreamExt};
 use similar::TextDiff;
 
 use super::arrival::Arrival;
@@ -9,8 +11,9 @@ use super::by::By;
 use super::job::{Job, Place};
 use super::script::Undone;
 use super::way::Way;
-use super::{blocking, is_a_folder, is_missing};
-use crate::error::Result;
+use super::{AT_ONCE, IS_A_FOLDER, blocking, is_missing, said};
+use crate::config::Diffs;
+use crate::error::{ErrorKind, Result};
 use crate::event::{Difference, Event};
 use crate::host::Host;
 use crate::transport::Effect;
@@ -23,14 +26,17 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// Tells of each file what putting it would change; it is read for that, and nothing else is done.
 pub(super) async fn tell(place: &Place, what: &str, jobs: &[Job]) -> Result<()> {
     let way = Way { place, effect: Effect::Reads, what };
-    way.go(tell_each(place, jobs, By::Script), |session| tell_each(place, jobs, By::Sftp(session))).await
+    way.go(|by| tell_each(place, jobs, by)).await
 }
 
 async fn tell_each(place: &Place, jobs: &[Job], by: By) -> Result<(), Undone> {
     let here = Host::local();
     let host = place.connection.host().unwrap_or(&here);
+    let each: Vec<_> = jobs.iter().map(|job| of_one(place, job, &by).boxed()).collect();
+    let mut each = stream::iter(each).buffered(AT_ONCE);
     for job in jobs {
-        let (path, difference) = of_one(place, job, &by).await?;
+        let Some(compared) = each.next().await else { break };
+        let (path, difference) = compared?;
         place.connection.sink().event(&Event::Difference {
             host,
             what: &job.what,
@@ -46,6 +52,8 @@ enum Old {
     Nothing,
     Same,
     Large,
+    Private,
+    Unread(String),
     Content(Vec<u8>),
 }
 
@@ -57,17 +65,19 @@ async fn of_one(place: &Place, job: &Job, by: &By) -> Result<(String, Difference
     }
     let in_folder = || format!("{}/{name}", target.trim_end_matches('/'));
     let path = if target.ends_with('/') { in_folder() } else { target.clone() };
-    let (path, old) = match read(place, job, by, &path).await {
-        Err(Undone::Failed(error)) if is_a_folder(&error) && path == *target && !name.is_empty() => {
+    let (path, old) = match read(place, job, by, &path).await? {
+        Old::Unread(why) if why.ends_with(IS_A_FOLDER) && path == *target && !name.is_empty() => {
             let path = in_folder();
             let old = read(place, job, by, &path).await?;
             (path, old)
         }
-        old => (path, old?),
+        old => (path, old),
     };
     let difference = match old {
         Old::Same => Difference::None,
         Old::Large => Difference::Large,
+        Old::Private => Difference::Private,
+        Old::Unread(why) => Difference::Unread(why),
         Old::Nothing | Old::Content(_) if job.sum.size > LARGEST => Difference::Large,
         Old::Nothing => lines(job, &path, None).await?,
         Old::Content(old) => lines(job, &path, Some(old)).await?,
@@ -79,12 +89,23 @@ async fn read(place: &Place, job: &Job, by: &By, path: &str) -> Result<Old, Undo
     let arrival = Arrival::in_memory(LARGEST);
     let what = format!("read {path} for the difference");
     match by.get(place, path, Some(&job.sum), &arrival, &what).await {
+        Ok(true) if is_private(&arrival) && place.connection.diffs() != Diffs::All => Ok(Old::Private),
         Ok(true) => Ok(Old::Content(arrival.into_bytes().map_err(|error| place.could_not(&what).caused_by(error))?)),
         Ok(false) => Ok(Old::Same),
         Err(Undone::Failed(_)) if arrival.is_too_large() => Ok(Old::Large),
         Err(Undone::Failed(error)) if is_missing(&error) => Ok(Old::Nothing),
+        // To write it may be allowed all the same, and in a plan its folder or its user may be still to come.
+        Err(Undone::Failed(error)) if matches!(error.kind(), ErrorKind::File | ErrorKind::Sudo) => {
+            Ok(Old::Unread(said(&error).unwrap_or_else(|| error.doing().to_owned())))
+        }
         Err(undone) => Err(undone),
     }
+}
+
+/// Tells whether not everybody on the host may read what has arrived.
+fn is_private(arrival: &Arrival) -> bool {
+    const READ_BY_OTHERS: u32 = 0o004;
+    arrival.mode().is_none_or(|mode| mode & READ_BY_OTHERS == 0)
 }
 
 async fn lines(job: &Job, path: &str, old: Option<Vec<u8>>) -> Result<Difference> {
@@ -106,11 +127,14 @@ fn unified(old: Option<&[u8]>, new: &[u8], path: &str, shown: &str) -> Differenc
         return Difference::Binary;
     }
     let was = if old.is_some() { path } else { "/dev/null" };
-    let (old, new) = (String::from_utf8_lossy(old.unwrap_or_default()), String::from_utf8_lossy(new));
-    let diff = TextDiff::configure().timeout(LONGEST).diff_lines(&*old, &*new);
+    let diff = TextDiff::configure().timeout(LONGEST).diff_lines(old.unwrap_or_default(), new);
+    let mut text = Vec::new();
     // Behind a tab is where `diff` tells more of a file.
-    let text = diff.unified_diff().header(was, &format!("{path}\t{shown}")).to_string();
-    Difference::Lines(text)
+    let written = diff.unified_diff().header(was, &format!("{path}\t{shown}")).to_writer(&mut text);
+    match written {
+        Ok(()) => Difference::Lines(String::from_utf8_lossy(&text).into_owned()),
+        Err(_) => Difference::Binary,
+    }
 }
 
 #[cfg(test)]
@@ -131,6 +155,12 @@ mod tests {
         case(None, "a\n", "--- /dev/null\n+++ /etc/x\tconf/x\n@@ -0,0 +1 @@\n+a\n");
         let no_end = "--- /etc/x\n+++ /etc/x\tconf/x\n@@ -1 +1 @@\n-a\n+a\n\\ No newline at end of file\n";
         case(Some("a\n"), "a", no_end);
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf8_differ_all_the_same() {
+        let Difference::Lines(text) = unified(Some(b"caf\xe9\n"), b"caf\xe8\n", "/x", "x") else { panic!("no lines") };
+        assert!(text.ends_with("-caf\u{fffd}\n+caf\u{fffd}\n"), "{text}");
     }
 
     #[test]

@@ -85,8 +85,7 @@ impl Future for Get {
 async fn get(spec: Arc<Spec>) -> Result<Changes> {
     let what = format!("get {} <- {}", spec.to, spec.path);
     let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
-    let by_sftp = |session| async { get_by(&spec, &By::Sftp(session)).await };
-    let files = way.go(get_by(&spec, &By::Script), by_sftp).await?;
+    let files = way.go(|by| get_by(&spec, by)).await?;
     let host = spec.place.connection.host().cloned().unwrap_or_else(Host::local);
     let to = match files.as_slice() {
         [(only, _)] => only,
@@ -97,7 +96,8 @@ async fn get(spec: Arc<Spec>) -> Result<Changes> {
     Ok(Changes::new(host, what, spec.place.location, Some(files), spec.place.connection.plan().clone()))
 }
 
-async fn get_by(spec: &Spec, by: &By) -> Result<Vec<(String, bool)>, Undone> {
+async fn get_by(spec: &Spec, by: By) -> Result<Vec<(String, bool)>, Undone> {
+    let by = &by;
     let Some(name) = spec.only_file() else { return get_all(spec, by).await };
     match spec.get_one(by, spec.path.clone(), spec.local(&name, None)).await {
         // It was not known before it was asked for.

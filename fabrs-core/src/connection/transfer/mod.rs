@@ -31,6 +31,8 @@ use crate::host::Host;
 const AT_ONCE: usize = 4;
 /// Ends what is said of a path that is a folder where a file is wanted.
 const IS_A_FOLDER: &str = " is a folder";
+/// Ends what is said of a pipe, a socket or a device.
+const NO_REGULAR: &str = " is no file that can be sent";
 /// Begins what is said of a path where nothing is.
 const NO_FILE: &str = "there is no file ";
 

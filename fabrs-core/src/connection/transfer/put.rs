@@ -11,13 +11,14 @@ use futures::stream::{StreamExt, TryStreamExt};
 
 use super::super::Connection;
 use super::super::command::bound;
+use super::by::By;
 use super::job::{Attributes, Job, Place};
 use super::lazy::Lazy;
 use super::script::Undone;
-use super::sftp::Session;
 use super::source::{Item, Source};
 use super::way::Way;
-use super::{AT_ONCE, Changes, blocking, difference, script, sftp, tell};
+use super::{AT_ONCE, Changes, blocking, difference, tell};
+use crate::config::Diffs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{Effect, Permission};
 
@@ -107,14 +108,14 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
     let what = format!("put {:?} -> {}", spec.source, spec.target);
     let connection = &spec.place.connection;
     let host = bound(connection, spec.place.location)?.0;
-    if connection.shows_differences() {
+    if connection.diffs() != Diffs::None {
         spec.tell_differences(&items, &what).await?;
     }
     let files = match connection.change(&spec.in_words(&items)) {
         Permission::Planned => None,
         Permission::Make => {
             let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };
-            let files = way.go(spec.by_script(&items), |session| spec.by_sftp(session, &items)).await?;
+            let files = way.go(|by| spec.put_by(&items, by)).await?;
             tell(connection, host, &what, &files);
             Some(files)
         }
@@ -129,25 +130,14 @@ impl Spec {
         difference::tell(&self.place, what, &jobs).await
     }
 
-    async fn by_script(&self, items: &[Item]) -> Result<Vec<Written>, Undone> {
-        let folders = self.folders(items);
-        script::folders(&self.place, &folders, &self.making_folders()).await?;
-        let each: Vec<_> = items.iter().map(|item| self.one_by_script(item)).collect();
+    async fn put_by(&self, items: &[Item], by: By) -> Result<Vec<Written>, Undone> {
+        by.make_folders(&self.place, &self.folders(items), &self.making_folders()).await?;
+        let each: Vec<_> = items.iter().map(|item| self.put_one(item, &by)).collect();
         futures::stream::iter(each).buffered(AT_ONCE).try_collect().await
     }
 
-    async fn by_sftp(&self, session: Arc<Session>, items: &[Item]) -> Result<Vec<Written>> {
-        sftp::folders(&session, &self.folders(items), &self.making_folders()).await?;
-        let each: Vec<_> = items.iter().map(|item| self.one_by_sftp(&session, item)).collect();
-        futures::stream::iter(each).buffered(AT_ONCE).try_collect().await
-    }
-
-    fn one_by_script<'a>(&'a self, item: &'a Item) -> BoxFuture<'a, Result<Written, Undone>> {
-        async { script::put(&self.place, &self.job(item).await?).await }.boxed()
-    }
-
-    fn one_by_sftp<'a>(&'a self, session: &'a Arc<Session>, item: &'a Item) -> BoxFuture<'a, Result<Written>> {
-        async { sftp::put(session, &self.job(item).await?).await }.boxed()
+    fn put_one<'a>(&'a self, item: &'a Item, by: &'a By) -> BoxFuture<'a, Result<Written, Undone>> {
+        async { by.put(&self.place, &self.job(item).await?).await }.boxed()
     }
 
     /// Returns what has to be done with one file.
@@ -210,6 +200,7 @@ impl Spec {
         let details = [
             Some(files).filter(|files| !files.is_empty()),
             mode.map(|mode| format!("mode {mode:04o}")),
+            (self.preserves_mode && mode.is_none()).then(|| "with its own mode".to_owned()),
             owner.as_ref().map(|owner| format!("owner {owner}")),
             group.as_ref().map(|group| format!("group {group}")),
         ];

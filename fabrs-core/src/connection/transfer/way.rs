@@ -1,12 +1,13 @@
 //! Which way files go: by scripts where the host gives a shell, by SFTP where it gives none.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::super::command::bound;
 use super::super::finish::seconds;
 use super::Said;
+use super::by::By;
 use super::job::Place;
 use super::script::Undone;
 use super::sftp::Session;
@@ -36,13 +37,9 @@ pub(super) struct Way<'a> {
 
 impl Way<'_> {
     /// Goes by scripts, or by SFTP where the host gives no shell; neither where that is needed.
-    pub(super) async fn go<T, F, E: Into<Undone>>(
-        &self,
-        by_script: impl Future<Output = Result<T, Undone>>,
-        by_sftp: impl FnOnce(Arc<Session>) -> F,
-    ) -> Result<T>
+    pub(super) async fn go<T, F>(&self, work: impl Fn(By) -> F) -> Result<T>
     where
-        F: Future<Output = Result<T, E>>,
+        F: Future<Output = Result<T, Undone>>,
     {
         let (host, client) = bound(&self.place.connection, self.place.location)?;
         let shells = client.shared::<Shells>();
@@ -50,7 +47,7 @@ impl Way<'_> {
         let no_shell = if is_known {
             None
         } else {
-            match by_script.await {
+            match work(By::Script).await {
                 Err(Undone::NoShell(error)) => Some(error),
                 Err(Undone::Failed(error)) => return Err(error),
                 Ok(done) => return Ok(done),
@@ -68,7 +65,7 @@ impl Way<'_> {
                 (Err(error), _) => return Err(error),
             };
             shells.none().insert(host.clone());
-            by_sftp(session).await.map_err(|undone| match undone.into() {
+            work(By::Sftp(session)).await.map_err(|undone| match undone {
                 Undone::NoShell(error) | Undone::Failed(error) => error,
             })
         };

@@ -312,3 +312,10 @@ async fn sit_badly(c: Connection, file: PathBuf) -> Result {
     shell?;
     Ok(())
 }
+
+/// Puts a file in its place.
+#[task]
+async fn place(path: String) -> Result {
+    put(b"port = 80\n", path).await?;
+    Ok(())
+}

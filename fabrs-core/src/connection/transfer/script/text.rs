@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::job::Attributes;
 use super::super::source::{Source, Sum};
-use super::super::{IS_A_FOLDER, NO_FILE};
+use super::super::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 use crate::shell::{ShellLineError, quote, quote_path};
 
 /// Begins what a script says about itself.
@@ -113,6 +113,7 @@ pub(super) fn get(path: &str, known: Option<&Sum>) -> Result<String, ShellLineEr
     };
     Ok(format!(
         "{FAIL}{SUM}f={}\n[ -d \"$f\" ] && fail \"$f{IS_A_FOLDER}\"\n[ -e \"$f\" ] || fail \"{NO_FILE}$f\"\n\
+         [ -f \"$f\" ] || fail \"$f{NO_REGULAR}\"\n\
          s=$(wc -c <\"$f\") || exit 1\n{same}\
          m=$(stat -L -c %a -- \"$f\" 2>/dev/null || stat -L -f %Lp -- \"$f\")\n\
          printf '{CONTENT}%s %s\\n' \"$m\" $((s)); head -c $((s)) \"$f\"",

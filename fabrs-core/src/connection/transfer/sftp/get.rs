@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::arrival::Arrival;
 use super::super::source::Sum;
-use super::super::{IS_A_FOLDER, NO_FILE};
+use super::super::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 use super::content;
 use super::fault::Fault;
 use super::session::Session;
@@ -37,7 +37,7 @@ async fn try_get(session: &Session, path: &str, known: Option<&Sum>, arrival: &A
     match Kind::of(&there) {
         Kind::Regular => {}
         Kind::Folder => return Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
-        Kind::Symlink | Kind::Other => return Err(Fault::said(format!("{shown} is no file that can be sent"))),
+        Kind::Symlink | Kind::Other => return Err(Fault::said(format!("{shown}{NO_REGULAR}"))),
     }
     let size = there.size.ok_or_else(|| Fault::said("the SFTP server does not say how large it is"))?;
     let handle = content::open(session, &path).await?;
