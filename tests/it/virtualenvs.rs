@@ -98,11 +98,16 @@ async fn one_that_conda_has_made_is_entered_as_conda_would() -> Result {
         .run(cmd!(
             "mkdir -p 'of conda/bin' 'of conda/conda-meta' 'of conda/etc/conda/activate.d'; \
              ln -s /usr/bin/python3 'of conda/bin/python'; \
-             echo 'export GDAL_DATA=\"$CONDA_PREFIX/share/gdal\"' >'of conda/etc/conda/activate.d/gdal.sh'"
+             echo 'export GDAL_DATA=\"$CONDA_PREFIX/share/gdal\"' >'of conda/etc/conda/activate.d/gdal.sh'; \
+             echo '[ -n \"$NOBODY\" ] && export X=1' >'of conda/etc/conda/activate.d/ends_badly.sh'; \
+             echo 'a=(of bash)' >'of conda/etc/conda/activate.d/of_bash.sh'"
         ))
         .await?;
     let output = host.venv(&venv).v_run("echo $CONDA_PREFIX; echo $GDAL_DATA; command -v python").await?;
     assert_eq!(output.lines()?, [venv.clone(), format!("{venv}/share/gdal"), format!("{venv}/bin/python")]);
+    let dash = host.venv(&venv).with_shell("dash -c").v_run("echo $GDAL_DATA").hide(Hide::Both).await?;
+    assert_eq!(dash.line()?, format!("{venv}/share/gdal"));
+    assert!(dash.stderr()?.contains("of_bash.sh"), "what is not for this shell is told: {}", dash.stderr()?);
     host.close().await;
     Ok(())
 }

@@ -59,6 +59,10 @@ impl Connection {
 
     /// Returns a connection whose commands under [`sudo`](Self::sudo) run by this program. By default the one that
     /// `fabrs.toml` names for the host.
+    ///
+    /// Doas has no [`sudo_group`](Self::sudo_group) and no [`Command::keep_env`]: a command with one of them is an error of
+    /// kind [`Usage`](crate::ErrorKind::Usage). A password it reads from a terminal alone, so that a command which needs one
+    /// has to say [`Command::pty`].
     #[must_use = "a connection is a value: the changed one is returned"]
     #[doc(alias = "doas")]
     pub fn with_sudo(&self, program: SudoProgram) -> Self {

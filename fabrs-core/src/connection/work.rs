@@ -51,7 +51,8 @@ impl Connection {
     /// (`sudo --validate`): before a deploy begins, rather than in the middle of it. `#[task(sudo)]` does this for all hosts
     /// of a run.
     ///
-    /// That some command is allowed does not mean that each is.
+    /// That some command is allowed does not mean that each is. Doas can't be asked: it is tried with `true`, on a pty, which
+    /// its rules have to allow.
     ///
     /// # Errors
     ///

@@ -1,6 +1,7 @@
 //! Doas in the place of sudo: the same promises, as far as it can keep them, and an error where it can't.
 
 use std::fs;
+use std::time::Duration;
 
 use fabrs::config::{Config, Inventory};
 use fabrs::prelude::*;
@@ -165,5 +166,33 @@ async fn nothing_under_doas_outlives_its_timeout() -> Result {
     refused(host.sudo(cmd!("sleep {mark}")).timeout(secs(1)).await, ErrorKind::Timeout);
     wait_until("nothing is left", LIMIT, || processes_matching(&mark).is_empty());
     host.close().await;
+    Ok(())
+}
+
+/// A doas that leaves its place to the command, as that of OpenBSD does; it gives no rights, which nobody here looks at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_doas_does_not_stay_nothing_else_is_ended_in_its_place() -> Result {
+    use std::os::unix::fs::PermissionsExt;
+
+    let programs = tempfile::tempdir()?;
+    let doas = programs.path().join("doas");
+    fs::write(&doas, "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done; shift; exec \"$@\"\n")?;
+    fs::set_permissions(&doas, fs::Permissions::from_mode(0o755))?;
+    fs::set_permissions(programs.path(), fs::Permissions::from_mode(0o755))?;
+    let path = format!("PATH={}:/usr/bin:/bin", programs.path().display());
+    let sshd = Sshd::builder().option("SetEnv", path).start();
+    let (told, sink) = capture();
+    let client = client_of(&sshd, "").sink(sink).build();
+    let host = client.connect(sshd.alias())?.with_sudo(SudoProgram::Doas);
+    let beside = host.run("sleep 3; echo still there").hide(Hide::Both).spawn()?;
+    for line in ["sleep MARK; true", "trap '' TERM; sleep MARK; sleep MARK"] {
+        let mark = marker();
+        let command = host.sudo(ShellLine::raw(line.replace("MARK", &mark)));
+        refused(command.timeout(Duration::from_millis(300)).await, ErrorKind::Timeout);
+        wait_until(&format!("nothing of `{line}` is left"), LIMIT, || processes_matching(&mark).is_empty());
+    }
+    assert_eq!(soon(beside).await?.line()?, "still there");
+    assert_eq!((sshd.connections(), told.of("leftover").len()), (1, 0));
+    client.close().await;
     Ok(())
 }

@@ -275,7 +275,7 @@ async fn what_is_to_give_the_password_keeps_nobody_who_wants_to_stop() -> Result
     let pipe = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status()?.success());
     let is_looked_for = [
-        (PasswordFrom::Command(format!("exec sleep {mark}")), {
+        (PasswordFrom::Command(format!("sleep {mark} | head -n 1")), {
             let mark = mark.clone();
             Box::new(move || {
                 let sleeps = || processes_matching(&mark).iter().any(|process| process.cmdline.starts_with("sleep "));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::client::Client;
-use crate::config::{PasswordFrom, Variables};
+use crate::config::{PasswordFrom, ProcessGroup, Variables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
@@ -45,7 +45,8 @@ pub(super) async fn configured(client: &Client, host: &Host) -> Result<Option<Se
     let quoted =
         quote(&name).map_err(|source| Error::new(ErrorKind::Config, "no command can name it").caused_by(source))?;
     let line = line.replace("{host}", &quoted);
-    let password = unless_stopped(client, from_command(&line)).await.map_err(|error| error.or_on(Some(host)))?;
+    let password =
+        unless_stopped(client, from_command(client, &line)).await.map_err(|error| error.or_on(Some(host)))?;
     client.redact(&password);
     Ok(Some(password))
 }
@@ -69,7 +70,7 @@ async fn look(client: &Client) -> Result<Option<Secret>> {
         PasswordFrom::Person => Ok(None),
         PasswordFrom::Variable(name) => Ok(Variables::look_up(name).map(Secret::new)),
         PasswordFrom::File(path) => from_file(client, path).await.map(Some),
-        PasswordFrom::Command(line) => from_command(line).await.map(Some),
+        PasswordFrom::Command(line) => from_command(client, line).await.map(Some),
     }
 }
 
@@ -91,13 +92,18 @@ async fn from_file(client: &Client, path: &Path) -> Result<Secret> {
     first_line(&text, &shown)
 }
 
-async fn from_command(line: &str) -> Result<Secret> {
-    // Not in a group of its own: it may ask somebody at the terminal, which sends Ctrl-C to it too.
+async fn from_command(client: &Client, line: &str) -> Result<Secret> {
     let mut command = tokio::process::Command::new("sh");
     command.arg("-c").arg(line).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    // It may ask at the terminal, where there is somebody; and not from a group of its own, but there Ctrl-C reaches it too.
+    let is_alone = !client.ask().available();
+    if is_alone {
+        command.process_group(0);
+    }
     let failed = || Error::new(ErrorKind::Local, format!("`{line}`, which is to print the sudo password, failed"));
     let run = async {
         let mut child = command.spawn()?;
+        let _group = is_alone.then(|| ProcessGroup::of(&child));
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         tokio::try_join!(read(stdout), read(stderr), child.wait())
     };
