@@ -1,9 +1,10 @@
 //! What runs under sudo runs whole, as whom it should, where it should, with what it should read.
 
 use fabrs::prelude::*;
-use fabrs_testing::{Account, Sshd, probe};
+use fabrs_testing::{Account, Sshd, marker, probe, processes_matching, wait_until};
 
 use super::Lab;
+use crate::support::{LIMIT, soon};
 
 /// Where sudo lets one in without a question, after the password, and with a terminal of its own.
 const ACCOUNTS: [Account; 3] = [Account::SudoFree, Account::Sudo, Account::SudoPty];
@@ -182,5 +183,50 @@ async fn what_a_command_prints_is_never_answered_with_the_password() -> Result {
         }
         host.close().await;
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_runs_under_sudo_heeds_an_interrupt_and_can_be_ended_after_one() -> Result {
+    for account in [Account::SudoFree, Account::SudoPty] {
+        let Some(lab) = Lab::with_password(account) else { return Ok(()) };
+        let host = lab.host();
+        let ignored = "grep SigIgn /proc/self/status; true";
+        for command in [host.sudo(ignored), host.sudo(ignored).pty()] {
+            let line = command.await?.line()?;
+            let mask = u64::from_str_radix(line.trim_start_matches("SigIgn:").trim(), 16)?;
+            assert_eq!(mask & 0b110, 0, "INT and QUIT: {line}");
+        }
+        let mark = marker();
+        let sleeps = |mark: &str| {
+            let mark = mark.to_owned();
+            let sleeps = move || processes_matching(&mark).iter().any(|p| p.cmdline.starts_with("sleep "));
+            tokio::task::spawn_blocking(move || wait_until("it sleeps", LIMIT, sleeps))
+        };
+        let running = host.sudo(cmd!("sleep {mark}; true")).warn().spawn()?;
+        sleeps(&mark).await?;
+        running.signal(Signal::new("INT"))?;
+        soon(running).await?;
+        wait_until("it has ended", LIMIT, || processes_matching(&mark).is_empty());
+
+        // It does not end by that, and has to be ended afterwards.
+        let mark = marker();
+        let deaf = host.sudo(cmd!("trap '' INT; sleep {mark}; true")).spawn()?;
+        sleeps(&mark).await?;
+        deaf.signal(Signal::new("INT"))?;
+        drop(deaf);
+        wait_until("nothing of it is left", LIMIT, || processes_matching(&mark).is_empty());
+        host.close().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_is_no_shell_is_the_commands_failure_and_none_of_sudo() -> Result {
+    let Some(lab) = Lab::with_password(Account::SudoFree) else { return Ok(()) };
+    let output = lab.host().sudo("if true; then").warn().hide(Hide::Both).await?;
+    assert_ne!(output.status()?.shell_code(), 0);
+    assert!(!output.stderr()?.contains('}'), "no word about what was not written: {}", output.stderr()?);
+    lab.client.close().await;
     Ok(())
 }

@@ -77,8 +77,8 @@ impl Sudo {
         let shown = format!("{} {who}{shell} {}", program.name(), quote(line)?);
         // A login begins at home.
         let home = if self.login { "cd && " } else { "" };
-        let script = quote(&script(&format!("{home}{line}"), ready, program))?.into_owned();
-        let behind = format!("{who}-- {shell} {script} sh \"$LC_ALL\"");
+        let (script, line) = (quote(&script(ready, program))?.into_owned(), format!("{home}{line}"));
+        let behind = format!("{who}-- {shell} {script} sh \"$LC_ALL\" {}", quote(&line)?);
         Ok(Elevated { program, shown, behind, starts: Starts::Shell })
     }
 
@@ -150,13 +150,17 @@ impl Elevated {
     }
 }
 
-/// Returns the script that runs `line` under sudo and can be ended.
+/// Returns the script that runs a line under sudo and can be ended: its arguments are the language of the login, and the line.
 ///
 /// sudo passes TERM on to its child alone, and nobody can pass KILL on: so the script ends its whole group at TERM, with
-/// KILL at HUP, and waits until the command is gone. Doas passes nothing else on than TERM, and then stays for two seconds
-/// whatever becomes of its child: so there KILL follows by itself, and the end of doas the command's. It is POSIX, tried with
-/// dash, bash and busybox; asynchronous lists get `/dev/null` for input, hence descriptor 3.
-fn script(line: &str, ready: &str, program: SudoProgram) -> String {
+/// KILL at HUP, and waits until the command is gone. What else it is sent is for the command. Doas passes nothing else on
+/// than TERM, and then stays for two seconds whatever becomes of its child: so there KILL follows by itself, and the end of
+/// doas the command's.
+///
+/// It is POSIX, tried with dash, bash and busybox. Asynchronous lists get `/dev/null` for input, hence descriptor 3; and they
+/// ignore INT and QUIT, which bash takes back by `trap`, and others by an `env` that can (coreutils 8.31).
+fn script(ready: &str, program: SudoProgram) -> String {
+    const RESET: &str = "env --default-signal=INT --default-signal=QUIT";
     // In two parts: sudo may show the whole script when it refuses it, and that is no beginning.
     let (one, other) = ready.split_at(ready.len() / 2);
     let (then, at_last) = match program {
@@ -169,10 +173,12 @@ fn script(line: &str, ready: &str, program: SudoProgram) -> String {
         ),
     };
     format!(
-        "if [ -n \"$1\" ]; then LC_ALL=$1; export LC_ALL; else unset LC_ALL; fi; shift; printf %s%s {one} {other} >&2; \
+        "if [ -n \"$1\" ]; then LC_ALL=$1; export LC_ALL; else unset LC_ALL; fi; printf %s%s {one} {other} >&2; \
          exec 3<&0; \
          trap 'trap \"\" TERM; kill -TERM 0{then}' TERM; trap 'kill -KILL 0' HUP; \
-         {{ {line}\n}} <&3 3<&- & p=$!; exec 3<&-; wait $p; s=$?; \
+         {{ trap - INT QUIT TERM HUP; \
+         if [ -z \"$BASH_VERSION\" ] && {RESET} true 2>/dev/null; then exec {RESET} sh -c \"$2\"; fi; \
+         exec sh -c \"$2\"; }} <&3 3<&- & p=$!; trap '' INT QUIT ALRM USR1 USR2; exec 3<&-; wait $p; s=$?; \
          while kill -0 $p 2>/dev/null; do wait $p; s=$?; done; {at_last}exit $s"
     )
 }
@@ -209,8 +215,7 @@ mod tests {
         for (line, bare) in [("id -un && id -un", true), ("cd /srv", true), ("id -un", false)] {
             let words = words(&as_user("www"), line, bare);
             assert_eq!(words[..8], ["LC_ALL=C", "sudo", "-n", "-u", "www", "-H", "--", "sh"], "{line}");
-            assert!(words[9].contains(line), "{line}");
-            assert_eq!(words[10..], ["sh", "$LC_ALL"]);
+            assert_eq!(words[10..], ["sh", "$LC_ALL", line], "{line}");
         }
     }
 

@@ -51,12 +51,13 @@ impl Ending {
     /// Returns the line that is sent for `command`.
     ///
     /// Only POSIX is used, and tried with dash, bash and busybox: asynchronous lists get `/dev/null` for input, hence
-    /// descriptor 3; the watcher survives the TERM that it sends, since KILL may have to follow.
+    /// descriptor 3; the watcher survives the TERM that it sends, since KILL may have to follow. They ignore INT and QUIT too,
+    /// which bash takes back.
     pub(super) fn line(self, command: &str) -> Cow<'_, str> {
         match self {
             Self::Signal | Self::Group | Self::Key | Self::Input => command.into(),
             Self::Watcher => format!(
-                "exec 3<&0; {{ {command}\n}} </dev/null 3<&- & p=$!; \
+                "exec 3<&0; {{ trap - INT QUIT; {command}\n}} </dev/null 3<&- & p=$!; \
                  {{ trap '' TERM {OTHERS}; while read -r s; do [ $s = fabrs ] || kill -$s 0; done; \
                  kill -TERM 0; sleep 1; kill -KILL 0; }} <&3 >/dev/null 2>&1 & w=$!; \
                  trap '' {OTHERS}; exec 3<&-; wait $p; s=$?; kill -KILL $w; exit $s"
