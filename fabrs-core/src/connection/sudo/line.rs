@@ -153,7 +153,8 @@ impl Elevated {
 /// Returns the script that runs a line under sudo and can be ended: its arguments are the language of the login, and the line.
 ///
 /// sudo passes TERM on to its child alone, and nobody can pass KILL on: so the script ends its whole group at TERM, with
-/// KILL at HUP, and waits until the command is gone. What else it is sent is for the command. Doas passes nothing else on
+/// KILL at HUP, and waits until the command is gone. What else it is sent it passes on, unless there is a keyboard, which
+/// sends it to all of the group. Doas passes nothing else on
 /// than TERM, and then stays for two seconds whatever becomes of its child: so there KILL follows by itself, and the end of
 /// doas the command's.
 ///
@@ -178,7 +179,10 @@ fn script(ready: &str, program: SudoProgram) -> String {
          trap 'trap \"\" TERM; kill -TERM 0{then}' TERM; trap 'kill -KILL 0' HUP; \
          {{ trap - INT QUIT TERM HUP; \
          if [ -z \"$BASH_VERSION\" ] && {RESET} true 2>/dev/null; then exec {RESET} sh -c \"$2\"; fi; \
-         exec sh -c \"$2\"; }} <&3 3<&- & p=$!; trap '' INT QUIT ALRM USR1 USR2; exec 3<&-; wait $p; s=$?; \
+         exec sh -c \"$2\"; }} <&3 3<&- & p=$!; pass() {{ trap '' $1; kill -$1 0; trap \"pass $1\" $1; }}; \
+         for s in INT QUIT ALRM USR1 USR2; do \
+         if [ -t 0 ]; then trap '' $s; else trap \"pass $s\" $s; fi; done; \
+         exec 3<&-; wait $p; s=$?; \
          while kill -0 $p 2>/dev/null; do wait $p; s=$?; done; {at_last}exit $s"
     )
 }
