@@ -128,7 +128,8 @@ impl ClientBuilder {
             Input::Allowed => Arc::new(Terminal::default()),
             Input::Refused => Arc::new(NoInput),
         });
-        let ask: Arc<dyn Ask> = Arc::new(Remember::new(ask, redactor.clone(), Arc::clone(&sink)));
+        let stop = RunStop::default();
+        let ask: Arc<dyn Ask> = Arc::new(Remember::new(ask, redactor.clone(), Arc::clone(&sink), stop.clone()));
         let inventory = self.inventory.with_settings(&self.settings);
         let dial = self.dial.unwrap_or_else(|| {
             let ssh = SshSettings::new(&self.settings, Variables::from_env(), Arc::clone(&ask), Arc::clone(&sink));
@@ -154,7 +155,7 @@ impl ClientBuilder {
                 inventory,
                 settings: self.settings,
                 defaults: self.defaults,
-                stop: RunStop::default(),
+                stop,
                 commands: AtomicU64::new(0),
                 tasks: TaskTracker::new(),
                 pool: Mutex::new(HashMap::new()),

@@ -1,13 +1,13 @@
-//! Asking a person: behind all that was told, and keeping out of sight what is typed in secret.
+//! Asking a person: behind all that was told, until the run is stopped, and keeping out of sight what is typed in secret.
 
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::error::Result;
-use crate::event::Sink;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Held, Sink};
 use crate::secret::{Redactor, Secret};
-use crate::transport::Ask;
+use crate::transport::{Ask, Level, RunStop};
 
 /// Asks as another does, when all that was told is written, and keeps the secret answers out of what the run shows.
 #[derive(Debug)]
@@ -15,24 +15,36 @@ pub(super) struct Remember {
     ask: Arc<dyn Ask>,
     redactor: Redactor,
     sink: Arc<dyn Sink>,
+    stop: RunStop,
 }
 
 impl Remember {
-    pub(super) fn new(ask: Arc<dyn Ask>, redactor: Redactor, sink: Arc<dyn Sink>) -> Self {
-        Self { ask, redactor, sink }
+    pub(super) fn new(ask: Arc<dyn Ask>, redactor: Redactor, sink: Arc<dyn Sink>, stop: RunStop) -> Self {
+        Self { ask, redactor, sink, stop }
+    }
+
+    /// Waits for an answer until the run is stopped: one that comes later is none, whatever it says.
+    async fn answer<T>(&self, question: &str, answer: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        // What was told before the question stands before it, and what is told meanwhile behind the answer.
+        let _held = Held::of(&self.sink);
+        tokio::select! {
+            biased;
+            _ = self.stop.above(Level::Run) => {
+                Err(Error::new(ErrorKind::Cancelled, format!("not answered: {}", question.trim_end())))
+            }
+            answer = answer => answer,
+        }
     }
 }
 
 impl Ask for Remember {
     fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>> {
-        // What was told before the question stands before it.
-        self.sink.flush();
-        self.ask.line(question)
+        self.answer(question, self.ask.line(question)).boxed()
     }
 
     fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Secret>> {
-        self.sink.flush();
-        async move { self.ask.secret(question).await.inspect(|secret| self.redactor.add(secret)) }.boxed()
+        let answer = async { self.ask.secret(question).await.inspect(|secret| self.redactor.add(secret)) };
+        self.answer(question, answer).boxed()
     }
 
     fn available(&self) -> bool {

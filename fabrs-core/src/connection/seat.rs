@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 use crate::client::Client;
 use crate::config::Variables;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Passthrough, Sink, Spool, Style};
+use crate::event::{Held, Passthrough, Sink, Spool, Style};
 use crate::transport::{Pty, Size};
 
 /// Whether some command has it: whichever client it belongs to, the terminal is one.
@@ -29,6 +29,8 @@ pub(super) struct Seat {
     terminal: File,
     before: Termios,
     screen: Arc<dyn Sink>,
+    /// What others tell meanwhile comes when the terminal is as it was.
+    others: Option<Held>,
     resizes: AbortHandle,
 }
 
@@ -52,7 +54,7 @@ impl Seat {
     }
 
     fn make_raw(client: &Client) -> Result<(Self, Pty)> {
-        client.sink().flush();
+        let others = Some(Held::of(client.sink()));
         let refused = |source| Error::new(ErrorKind::Local, "could not use this terminal").caused_by(source);
         let terminal = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(refused)?;
         let before = tcgetattr(&terminal).map_err(|source| refused(source.into()))?;
@@ -67,7 +69,7 @@ impl Seat {
             .spawn(async move { while changes.recv().await.is_some() && told.send(size_of(&looked_at)).is_ok() {} });
         let screen = Arc::new(Passthrough::new(Arc::new(Spool::stdio(|| {})), Style::Plain));
         let term = Variables::look_up("TERM").unwrap_or_else(|| "xterm".to_owned()).into();
-        Ok((Self { terminal, before, screen, resizes: resizes.abort_handle() }, Pty { term, size }))
+        Ok((Self { terminal, before, screen, others, resizes: resizes.abort_handle() }, Pty { term, size }))
     }
 
     /// Returns who writes on the screen.
@@ -89,6 +91,7 @@ impl Drop for Seat {
         self.screen.finish();
         // A terminal that is gone needs nothing.
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+        drop(self.others.take());
         TAKEN.store(false, Ordering::Release);
     }
 }

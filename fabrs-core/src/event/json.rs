@@ -51,6 +51,14 @@ impl Sink for Json {
         self.spool.flush();
     }
 
+    fn hold(&self) {
+        self.spool.hold();
+    }
+
+    fn release(&self) {
+        self.spool.release();
+    }
+
     fn finish(&self) {
         self.spool.finish();
     }

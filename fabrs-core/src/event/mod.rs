@@ -26,6 +26,7 @@ pub use json::Json;
 pub use passthrough::Passthrough;
 pub use plain::Plain;
 pub(crate) use redacting::Redacting;
+pub(crate) use sink::Held;
 pub use sink::{Broadcast, Granularity, NoSink, Sink};
 pub use spool::Spool;
 pub use style::{Prefix, Style};

@@ -53,6 +53,14 @@ impl Sink for Passthrough {
         self.spool.flush();
     }
 
+    fn hold(&self) {
+        self.spool.hold();
+    }
+
+    fn release(&self) {
+        self.spool.release();
+    }
+
     fn finish(&self) {
         self.spool.finish();
     }

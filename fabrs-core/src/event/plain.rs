@@ -40,6 +40,14 @@ impl Sink for Plain {
         self.spool.flush();
     }
 
+    fn hold(&self) {
+        self.spool.hold();
+    }
+
+    fn release(&self) {
+        self.spool.release();
+    }
+
     fn finish(&self) {
         self.spool.finish();
     }

@@ -51,6 +51,14 @@ impl Sink for Redacting {
         self.sink.flush();
     }
 
+    fn hold(&self) {
+        self.sink.hold();
+    }
+
+    fn release(&self) {
+        self.sink.release();
+    }
+
     fn finish(&self) {
         self.sink.finish();
     }

@@ -21,8 +21,34 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// Waits until everything that was handed over so far is written. Blocks; called before a command gets the terminal.
     fn flush(&self) {}
 
+    /// Keeps what is handed over from now on until [`release`](Self::release) was called as often: somebody is asked at the
+    /// terminal, or works there. Blocks until nothing is being written any more.
+    fn hold(&self) {}
+
+    /// Writes what was kept.
+    fn release(&self) {}
+
     /// Waits until everything that was handed over is written. Blocks; called once, at the end of a run.
     fn finish(&self) {}
+}
+
+/// Holds a sink until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Held(Arc<dyn Sink>);
+
+impl Held {
+    /// Lets a sink write what it was told so far, and then nothing more.
+    pub(crate) fn of(sink: &Arc<dyn Sink>) -> Self {
+        sink.flush();
+        sink.hold();
+        Self(Arc::clone(sink))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.release();
+    }
 }
 
 /// In which form a sink wants what commands print.
@@ -79,6 +105,18 @@ impl Sink for Broadcast {
     fn flush(&self) {
         for sink in &self.0 {
             sink.flush();
+        }
+    }
+
+    fn hold(&self) {
+        for sink in &self.0 {
+            sink.hold();
+        }
+    }
+
+    fn release(&self) {
+        for sink in &self.0 {
+            sink.release();
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::IsTerminal as _;
 
 use futures::future::{BoxFuture, FutureExt};
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{InputModes, LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcsetattr};
 use tokio::sync::Mutex;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -72,6 +72,7 @@ impl Terminal {
             return Err(NoInput::refuse(question).hint("nothing is asked where standard input is no terminal"));
         }
         let _turn = self.turn.lock().await;
+        let _asking = Asking::begin();
         let text = question.to_owned();
         let answer = tokio::task::spawn_blocking(move || read(&text)).await;
         match answer {
@@ -95,11 +96,7 @@ impl Ask for Terminal {
     }
 
     fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Secret>> {
-        async move {
-            let _restore = RestoreEcho::new();
-            self.ask(question, |question| rpassword::prompt_password(question).map(Secret::new)).await
-        }
-        .boxed()
+        self.ask(question, |question| rpassword::prompt_password(question).map(Secret::new)).boxed()
     }
 
     fn available(&self) -> bool {
@@ -107,20 +104,29 @@ impl Ask for Terminal {
     }
 }
 
-/// Gives the terminal back as it was.
+/// A terminal at which somebody can be asked: it takes lines, and shows what is typed. Dropped, it is as it was.
 ///
-/// Whoever reads a secret turns the echo off and on again, but a run that is stopped meanwhile ends while that thread
-/// still reads, and would leave a terminal that shows nothing.
-struct RestoreEcho(Option<(std::fs::File, Termios)>);
+/// A program of a host may have it as it is (`interactive`), while sudo still wants its password. And whoever reads a secret
+/// turns the echo off and on again, but a run that is stopped meanwhile ends while that thread still reads.
+struct Asking(Option<(std::fs::File, Termios)>);
 
-impl RestoreEcho {
-    fn new() -> Self {
+impl Asking {
+    fn begin() -> Self {
         let open = std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty").ok();
-        Self(open.and_then(|tty| tcgetattr(&tty).ok().map(|state| (tty, state))))
+        let asking = Self(open.and_then(|tty| tcgetattr(&tty).ok().map(|state| (tty, state))));
+        if let Some((tty, state)) = &asking.0 {
+            let mut lines = state.clone();
+            lines.local_modes |= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG | LocalModes::IEXTEN;
+            lines.input_modes |= InputModes::ICRNL;
+            lines.output_modes |= OutputModes::OPOST | OutputModes::ONLCR;
+            // Where it can't be changed it is asked all the same.
+            let _ = tcsetattr(tty, OptionalActions::Now, &lines);
+        }
+        asking
     }
 }
 
-impl Drop for RestoreEcho {
+impl Drop for Asking {
     fn drop(&mut self) {
         if let Some((tty, state)) = &self.0 {
             // A terminal that is gone needs nothing.

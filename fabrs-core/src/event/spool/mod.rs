@@ -74,6 +74,8 @@ struct Queue {
     backlog: Backlog,
     /// Whether the writer sleeps. A wakeup is a system call, which a writer that is busy does not need.
     asleep: bool,
+    /// How often it is held: then nothing is written.
+    held: usize,
     closed: bool,
 }
 
@@ -101,7 +103,13 @@ impl Spool {
         make_file: MakeFile,
     ) -> Self {
         let health = Arc::new(Health::default());
-        let queue = Queue { filling: Block::default(), backlog: Backlog::new(make_file), asleep: false, closed: false };
+        let queue = Queue {
+            filling: Block::default(),
+            backlog: Backlog::new(make_file),
+            asleep: false,
+            held: 0,
+            closed: false,
+        };
         let shared = Arc::new(Shared {
             queue: Mutex::new(queue),
             filled: Condvar::new(),
@@ -128,12 +136,28 @@ impl Spool {
         }
     }
 
-    /// Waits until everything that was handed over so far is written, as before somebody else writes to the same terminal.
+    /// Waits until everything that was handed over so far is written, as before somebody else writes to the same terminal;
+    /// where it is held, until nothing is being written.
     pub fn flush(&self) {
         let mut queue = lock(&self.shared.queue);
         while !queue.asleep && !queue.closed {
             queue = self.shared.drained.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Writes nothing more until [`release`](Self::release) was called as often, and waits until nothing is being written.
+    pub fn hold(&self) {
+        lock(&self.shared.queue).held += 1;
+        self.flush();
+    }
+
+    /// Writes what has come meanwhile.
+    pub fn release(&self) {
+        let mut queue = lock(&self.shared.queue);
+        queue.held = queue.held.saturating_sub(1);
+        queue.asleep = false;
+        drop(queue);
+        self.shared.filled.notify_one();
     }
 
     /// Waits until everything is written, and ends the thread. Does nothing the second time.
@@ -234,13 +258,16 @@ impl Shared {
         let mut queue = lock(&self.queue);
         queue.backlog.recycle(written);
         loop {
-            if let Some(waiting) = queue.backlog.take() {
-                return Some(waiting);
-            }
-            if !queue.filling.is_empty() {
-                let Queue { filling, backlog, .. } = &mut *queue;
-                backlog.add(filling);
-                continue;
+            // At the end all is written, whoever holds it.
+            if queue.held == 0 || queue.closed {
+                if let Some(waiting) = queue.backlog.take() {
+                    return Some(waiting);
+                }
+                if !queue.filling.is_empty() {
+                    let Queue { filling, backlog, .. } = &mut *queue;
+                    backlog.add(filling);
+                    continue;
+                }
             }
             if queue.closed {
                 return None;
