@@ -98,3 +98,21 @@ async fn what_may_still_run_is_not_run_a_second_time_beside_itself() -> Result {
     assert_eq!(capture.of("command_started").len(), 1);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_a_failure_is_no_error_it_is_tried_again_all_the_same() -> Result {
+    let sshd = Sshd::start();
+    let strict = client_of(&sshd, "").build();
+    let settings = fabrs::config::Settings { warn_only: true, ..strict.settings().clone() };
+    let lenient = Client::builder().settings(settings).build();
+    let host = lenient.connect(sshd.alias())?;
+    let enough = sshd.scratch().join("enough");
+    assert_eq!(host.run(third_time(&enough)).retry(2, Duration::ZERO).await?.line()?, "3");
+    let last = host.run("exit 3").retry(1, Duration::ZERO).await?;
+    assert_eq!(last.status()?, &ExitStatus::Code(3), "and the last failure is none");
+    let last = strict.connect(sshd.alias())?.run("exit 3").warn().retry(1, Duration::ZERO).await?;
+    assert_eq!(last.status()?, &ExitStatus::Code(3));
+    lenient.close().await;
+    strict.close().await;
+    Ok(())
+}

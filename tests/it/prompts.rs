@@ -6,7 +6,7 @@ use fabrs::prelude::*;
 use fabrs_testing::Sshd;
 
 use crate::answers::Answers;
-use crate::support::{block, capture, connect, refused, told};
+use crate::support::{block, capture, connect, refused, soon, told};
 
 /// Asks by a script of answers, and returns the answer with what was asked.
 async fn asked<T>(answers: &[&str], ask: impl AsyncFnOnce() -> fabrs::Result<T>) -> (fabrs::Result<T>, Vec<String>) {
@@ -125,5 +125,51 @@ async fn an_answer_that_is_refused_is_an_error_and_not_given_for_ever() -> Resul
     let error = refused(connect(&sshd).run(line).watch(wrong).warn().await, ErrorKind::Prompt);
     assert!(block(&error).contains("the answer to `Password:` was not accepted"), "{error:?}");
     assert!(!format!("{error:?}").contains("wrong-one"));
+    Ok(())
+}
+
+/// Somebody who thinks.
+#[derive(Debug)]
+struct Thinks;
+
+impl fabrs::transport::Ask for Thinks {
+    fn line<'a>(&'a self, _: &'a str) -> futures::future::BoxFuture<'a, fabrs::Result<String>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn secret<'a>(&'a self, _: &'a str) -> futures::future::BoxFuture<'a, fabrs::Result<Secret>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn available(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_question_ends_with_the_run_and_an_answer_that_comes_later_is_none() -> Result {
+    let client = Client::builder().ask(Thinks).build();
+    let here = client.local()?;
+    let (answer, ()) = tokio::join!(soon(here.enter(async { confirm("Drop it?").await })), async {
+        tokio::task::yield_now().await;
+        client.stop().raise(fabrs::transport::Level::Stop);
+    });
+    let error = refused(answer, ErrorKind::Cancelled);
+    assert!(error.to_string().contains("not answered: Drop it?"), "{error}");
+    refused(here.enter(async { prompt("Tag?").secret().await }).await.map(drop), ErrorKind::Cancelled);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_secret_may_be_asked_for_once_for_all_hosts() -> Result {
+    let (script, (told, sink)) = (Answers::new(["hunter2-and-more"]), capture());
+    let client = Client::builder().ask(script.clone()).sink(sink).build();
+    for host in ["web1", "web2"] {
+        let host = client.connect(host)?;
+        let token = host.enter(Box::pin(async { once("token", prompt("Token?").secret()).await })).await?;
+        assert_eq!(token.expose(), "hunter2-and-more");
+    }
+    assert_eq!(script.asked(), ["Token? "]);
+    assert_eq!(told.of("once")[0]["value"], "[redacted]");
     Ok(())
 }

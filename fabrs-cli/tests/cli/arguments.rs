@@ -101,7 +101,7 @@ fn an_unknown_task_is_named_with_the_nearest_and_all_there_are() {
         .code(2)
         .stdout("")
         .stderr_contains("error: there is no task `deplyo`\nhint: did you mean `deploy`?")
-        .stderr_contains("there are: announce, answers, backup, ")
+        .stderr_contains("there are: announce, answers, asks, backup, ")
         .run();
     let near = "error: there is no task `lvie`\nhint: did you mean the environment `live`?\n";
     shop().arg("lvie").code(2).stderr(near).run();
@@ -167,6 +167,7 @@ fn the_list_names_tasks_aliases_the_default_and_environments() {
     let tasks = "Tasks:
   announce       Tells somebody, without a command.
   answers        Answers what commands ask, here and there.
+  asks           Asks on one host, while the others go on.
   backup (save)  Saves the database.
 ";
     assert!(list.starts_with(tasks), "{list}");

@@ -154,6 +154,7 @@ fn a_dry_run_ends_where_what_was_not_run_is_looked_at() {
         let end = format!(
             "[nowhere.invalid] would run: {line}\n\
              error: nowhere.invalid: `{line}` ({}) was not run, and the plan ends where its answer is needed\n  at {}\n\
+             hint: a command that only looks is run in a dry run too where it says so: `probe(..)`\n\
              {}: 1 failed (nowhere.invalid)\na dry run: nothing was changed\n",
             place_of(asked),
             place_of(looked),

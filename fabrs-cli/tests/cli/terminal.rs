@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fabrs_testing::{Capability, Process, Sshd, marker, processes_matching};
+use fabrs_testing::{Account, Capability, Process, Sshd, marker, processes_matching};
 
 use crate::place::{LIMIT, fab, fleet, knowing, shop};
 
@@ -207,6 +207,38 @@ fn a_terminal_that_was_handed_over_is_as_it_was_when_a_task_panics() {
     assert!(after.contains("a mistake in tasks.rs"), "{after}");
     assert!(after.contains(before.trim()), "{before:?} is not in {after:?}");
     assert_eq!(script.wait(LIMIT), 0);
+}
+
+#[test]
+fn while_somebody_is_asked_nothing_else_is_shown() {
+    let sshd = fleet();
+    let mut fab = knowing(shop(), &sshd).args(["-H", "web1,web2", "asks"]).spawn_on_terminal();
+    fab.expect("web1: Go on? [y/n] ", LIMIT);
+    // All of the noise has come by then.
+    fabrs_testing::wait_until("web2 is done", LIMIT, || {
+        sshd.open_sessions() == 0 || processes_matching("noise").is_empty()
+    });
+    let screen = fab.screen();
+    assert!(screen.ends_with("web1: Go on? [y/n] "), "{screen}");
+    fab.send("y\n");
+    fab.expect("noise 19\r\n", LIMIT);
+    assert_eq!(fab.wait(LIMIT), 0);
+    assert!(fab.screen().contains("going on\r\n"), "{}", fab.screen());
+}
+
+#[test]
+fn a_password_of_sudo_is_asked_for_before_the_terminal_is_handed_over() {
+    if !Sshd::can(Capability::Sudo) {
+        return;
+    }
+    let sshd = Sshd::builder().users([Account::Sudo]).aliases(["web1"]).start();
+    let mut fab = knowing(shop(), &sshd).args(["-H", "web1", "root-shell"]).spawn_on_terminal();
+    fab.expect("sudo password: ", LIMIT);
+    fab.send(&format!("{}\r", Sshd::account_password()));
+    fab.send("it\r");
+    fab.expect("root has it\r\n", LIMIT);
+    assert_eq!(fab.wait(LIMIT), 0);
+    assert!(!fab.screen().contains(Sshd::account_password()), "{}", fab.screen());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::command::Command;
-use super::finish::{finish, seconds};
+use super::finish::{finish, forgiven, seconds};
 use super::recorder::Captured;
 use super::spec::Spec;
 use crate::error::{Error, ErrorKind, Result};
@@ -42,6 +42,7 @@ pub(super) async fn repeat(spec: Box<Spec>, again: Again) -> Result<Output> {
     };
     for attempt in 0.. {
         let mut attempt_spec = spec.once_more()?;
+        attempt_spec.accepts = spec.accepts.for_an_attempt();
         if let Again::Until(limit) = again {
             let left = limit.saturating_sub(began.elapsed()).max(SHORTEST);
             attempt_spec.timeout = Some(attempt_spec.timeout.map_or(left, |own| own.min(left)));
@@ -56,7 +57,7 @@ pub(super) async fn repeat(spec: Box<Spec>, again: Again) -> Result<Output> {
             return planned(&spec);
         }
         match again {
-            Again::Times(times, _) if attempt >= times => return Err(error),
+            Again::Times(times, _) if attempt >= times => return forgiven(&spec, error),
             Again::Times(times, _) => {
                 tell(&spec, &error, &format!("again in {} ({} of {times})", seconds(pause), attempt + 1));
             }

@@ -19,7 +19,7 @@ use crate::transport::{Effect, Pty};
 
 impl Command {
     /// Says that the command only looks: it is executed in a dry run too, and its stdout is not shown, as of one that
-    /// [`Connection::probe`] made. For `sudo("..")`, `local("..")` and `v_run("..")`.
+    /// [`Connection::probe`](crate::Connection::probe) made. For `sudo("..")`, `local("..")` and `v_run("..")`.
     pub fn probe(self) -> Self {
         self.changed(|spec| {
             spec.effect = Effect::Reads;
@@ -59,7 +59,7 @@ impl Command {
     /// what it writes stands on the screen as it comes, and it learns of the window's size. Afterwards the terminal is as it
     /// was.
     ///
-    /// An error of kind [`Usage`](ErrorKind::Usage) where this program has no terminal.
+    /// An error of kind [`Usage`](crate::ErrorKind::Usage) where this program has no terminal.
     pub fn interactive(self) -> Self {
         self.changed(|spec| {
             spec.interactive = true;
@@ -81,12 +81,12 @@ impl Command {
     }
 
     /// Runs the command again, a second after each failure, until it succeeds: for what takes its time to come up. An error of
-    /// kind [`Timeout`](ErrorKind::Timeout) where it has not within `limit`.
+    /// kind [`Timeout`](crate::ErrorKind::Timeout) where it has not within `limit`.
     pub fn until(self, limit: Duration) -> Self {
         self.changed(|spec| spec.again = Some(Again::Until(limit)))
     }
 
-    /// Gives the command `bytes` to read, or a [`Secret`], then the end of file. By default it sees the end of file at once
+    /// Gives the command `bytes` to read, or a [`Secret`](crate::Secret), then the end of file. By default it sees the end of file at once
     /// (`ssh -n`).
     pub fn stdin(self, bytes: impl Into<StdinBytes>) -> Self {
         self.changed(|spec| {
@@ -97,7 +97,7 @@ impl Command {
     }
 
     /// Gives the command a file of this machine to read. One that can't be read to its end ends the command, and is an error
-    /// of kind [`Local`](ErrorKind::Local).
+    /// of kind [`Local`](crate::ErrorKind::Local).
     pub fn stdin_file(self, path: impl Into<PathBuf>) -> Self {
         self.changed(|spec| spec.input = Input::File(path.into()))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::frame::NO_VENV;
 use super::recorder::Captured;
-use super::spec::Spec;
+use super::spec::{Accepts, Spec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Stream};
 use crate::host::Host;
@@ -53,13 +53,13 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
         return Err(error.with_output(output(ended)));
     }
     match how {
+        How::Exited(status) if spec.accepts.takes(&status) && spec.detached => {
+            let error = failed(ErrorKind::NotRun, format!("was left to itself ({status} is that of its start)"));
+            Ok(output(unknown(&error)))
+        }
         How::Exited(status) if spec.accepts.takes(&status) => Ok(output(Ended::Status(status))),
-        How::Exited(status) if connection.warns() => {
-            // Of `.warn()` the task looks at what came of it; here nobody does, so it is told.
-            if let Some(client) = &connection.client {
-                let text = format!("`{shown}` ended with {status}");
-                client.sink().event(&Event::Warning { host: Some(&host), text: &text });
-            }
+        How::Exited(status) if connection.warns() && spec.accepts != Accepts::OnlySuccess => {
+            tell_failure(spec, shown, &status);
             Ok(output(Ended::Status(status)))
         }
         How::Exited(status) => {
@@ -87,6 +87,26 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
             Err(if heard { error.clone().with_output(output(unknown(&error))) } else { error })
         }
     }
+}
+
+/// Returns the output of a command that has failed and was tried for the last time, where a failure is no error.
+pub(super) fn forgiven(spec: &Spec, error: Error) -> Result<Output> {
+    let Some(output) = error.output().filter(|_| error.kind() == ErrorKind::Exit).cloned() else { return Err(error) };
+    match (&spec.accepts, output.status()) {
+        (Accepts::Any, _) => Ok(output),
+        (_, Ok(status)) if spec.connection.warns() => {
+            tell_failure(spec, output.command(), status);
+            Ok(output)
+        }
+        _ => Err(error),
+    }
+}
+
+/// Tells that a command has failed where that is no error: of `.warn()` the task looks at what came of it; of the setting of
+/// a run nobody does.
+fn tell_failure(spec: &Spec, shown: &str, status: &ExitStatus) {
+    let text = format!("`{shown}` ended with {status}");
+    spec.connection.sink().event(&Event::Warning { host: spec.connection.host(), text: &text });
 }
 
 /// Tells whether anything of the command may have happened on its host.

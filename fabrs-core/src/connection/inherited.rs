@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::wait_for_answers;
 
 /// How much is read at a time.
 const PIECE: usize = 64 << 10;
@@ -64,6 +65,8 @@ fn read(mut own: File, over: &OwnedFd, to: &mpsc::Sender<io::Result<Bytes>>) {
         let [has_something, is_over] = ready.map(|fd| !fd.revents().is_empty());
         match polled {
             Err(rustix::io::Errno::INTR) => continue,
+            // It may have been read by then.
+            Ok(_) if has_something && !is_over && wait_for_answers() => continue,
             Ok(_) if has_something && !is_over => {}
             _ => return,
         }

@@ -151,7 +151,9 @@ impl Prompt {
 
 /// Puts the host in front of a question that is asked for it alone.
 fn about(here: &Connection, question: &str) -> String {
-    match here.host().filter(|host| !host.is_local() && !is_for_all()) {
+    // Where nobody is asked, the error has the host already.
+    let is_asked = here.client().is_some_and(|client| client.ask().available());
+    match here.host().filter(|host| is_asked && !host.is_local() && !is_for_all()) {
         Some(host) => format!("{}: {}", host.label(), question.trim_end()),
         None => question.trim_end().to_owned(),
     }

@@ -144,13 +144,23 @@ pub(super) enum Accepts {
     Codes(Vec<u32>),
     /// Any status or signal.
     Any,
+    /// Status 0, whatever is said of all commands of the run: what is tried again has to know a failure.
+    OnlySuccess,
 }
 
 impl Accepts {
+    /// Returns which ends are no failure for who tries again after one.
+    pub(super) fn for_an_attempt(&self) -> Self {
+        match self {
+            Self::Codes(codes) => Self::Codes(codes.clone()),
+            Self::Success | Self::Any | Self::OnlySuccess => Self::OnlySuccess,
+        }
+    }
+
     pub(super) fn takes(&self, status: &ExitStatus) -> bool {
         match (self, status) {
             (Self::Any, _) => true,
-            (Self::Success, status) => status.success(),
+            (Self::Success | Self::OnlySuccess, status) => status.success(),
             (Self::Codes(codes), ExitStatus::Code(code)) => codes.contains(code),
             (Self::Codes(_), ExitStatus::Signal(_)) => false,
         }

@@ -41,7 +41,7 @@ impl Connection {
     ///
     /// Where sudo wants a password it is asked for once for all hosts of the run, or comes from where the settings say; it
     /// is written only after sudo's own prompt, and nothing of it is in the output. That sudo does not run the command is
-    /// an error of kind [`Sudo`](crate::ErrorKind::Sudo) with a [`SudoRefusal`] as its source.
+    /// an error of kind [`Sudo`](crate::ErrorKind::Sudo) with a [`SudoRefusal`](super::SudoRefusal) as its source.
     #[track_caller]
     pub fn sudo(&self, line: impl IntoShellLine) -> Command {
         self.run(line).sudo()
@@ -85,7 +85,7 @@ impl Connection {
     ///
     /// Each file lands whole or not at all: it is written beside its place under another name, its size is compared, and
     /// it is renamed. What is replaced keeps its mode, and its owner where that can be kept. A content that is there
-    /// already is not sent; [`Changes`] says which were written.
+    /// already is not sent; [`Changes`](super::Changes) says which were written.
     ///
     /// Where the host gives no shell they go by SFTP: then there is no sudo, an owner is a number, and what has the same
     /// size is read to be compared.

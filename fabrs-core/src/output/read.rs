@@ -180,6 +180,7 @@ impl Output {
             &format!("({}:{}) was not run, and the plan ends where its answer is needed", what.file(), what.line()),
             at,
         )
+        .hint("a command that only looks is run in a dry run too where it says so: `probe(..)`")
     }
 }
 

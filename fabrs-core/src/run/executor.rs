@@ -45,10 +45,15 @@ impl Executor {
     pub async fn run(&self, plan: &Plan) -> Report {
         super::once::begin(&self.client);
         let mut reports = Vec::new();
-        let mut dropped = super::rights::check(plan, &self.client).await;
+        let mut refused = super::rights::check(plan, &self.client).await;
+        let mut dropped: HashMap<_, _> = refused.keys().map(|host| (host.clone(), Outcome::NotReached)).collect();
         let stops = self.client.settings().on_failure == OnFailure::Stop;
-        let mut ended = stops && dropped.values().any(Outcome::is_bad);
+        let mut ended = stops && refused.values().any(Outcome::is_bad);
         for stage in plan.stages() {
+            // It is the failure of the task that declares sudo, and not of those before it.
+            if stage.call.task().sudo {
+                dropped.extend(refused.drain());
+            }
             ended |= self.client.stop().level() > Level::Run;
             let hosts = if ended { Vec::new() } else { self.hosts(stage, &dropped) };
             let stop = self.client.stop().clone();

@@ -49,6 +49,13 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Serialises as `[redacted]`: a value of a run may be one, and what is kept of the run must not have it.
+impl serde::Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(REDACTED)
+    }
+}
+
 impl From<&Self> for Secret {
     fn from(secret: &Self) -> Self {
         secret.clone()

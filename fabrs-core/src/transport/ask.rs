@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::IsTerminal as _;
+use std::sync::{Condvar, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt};
 use rustix::termios::{InputModes, LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcsetattr};
@@ -110,8 +111,23 @@ impl Ask for Terminal {
 /// turns the echo off and on again, but a run that is stopped meanwhile ends while that thread still reads.
 struct Asking(Option<(std::fs::File, Termios)>);
 
+/// How many are asked, and who waits until nobody is.
+static ASKED: (std::sync::Mutex<usize>, Condvar) = (std::sync::Mutex::new(0), Condvar::new());
+
+/// Waits while somebody is asked at the terminal, true where it had to: what is typed then is an answer.
+pub(crate) fn wait_for_answers() -> bool {
+    let (asked, ended) = &ASKED;
+    let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+    let waits = *asked > 0;
+    while *asked > 0 {
+        asked = ended.wait(asked).unwrap_or_else(PoisonError::into_inner);
+    }
+    waits
+}
+
 impl Asking {
     fn begin() -> Self {
+        *ASKED.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         let open = std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty").ok();
         let asking = Self(open.and_then(|tty| tcgetattr(&tty).ok().map(|state| (tty, state))));
         if let Some((tty, state)) = &asking.0 {
@@ -132,6 +148,8 @@ impl Drop for Asking {
             // A terminal that is gone needs nothing.
             let _ = tcsetattr(tty, OptionalActions::Now, state);
         }
+        *ASKED.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        ASKED.1.notify_all();
     }
 }
 

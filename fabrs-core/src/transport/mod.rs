@@ -27,6 +27,7 @@ use crate::host::Host;
 
 pub(crate) use drive::Refused;
 
+pub(crate) use ask::wait_for_answers;
 pub use ask::{Ask, NoInput, Terminal};
 pub use dry_run::DryRun;
 pub use fake::{Fake, FakeAnswer};

@@ -77,7 +77,7 @@ async fn a_password_is_given_at_a_terminal_after_its_prompt_and_nothing_of_both_
         let output = host.sudo("id -un; echo 'doas (x) password: '; read -r line; echo \"$line\"").pty().await?;
         assert_eq!(output.lines()?, ["root", "doas (x) password: ", ""]);
     }
-    host.validate_sudo().pty().await?;
+    host.validate_sudo().await?;
     host.close().await;
     let told = lab.everything_told();
     assert!(!told.contains(Sshd::account_password()) && !told.contains("doas (fabrs"), "{told}");

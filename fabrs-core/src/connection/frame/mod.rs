@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::secret::{REDACTED, Secret};
 use crate::shell::{ShellLine, ShellLineError, grouped, quote, quote_path};
 
-use texts::{CONDA, in_shell, is_variable, reading};
+use texts::{CONDA, NO_PYTHON, in_shell, is_variable, reading};
 pub(super) use texts::{NO_VENV, detached};
 
 /// How the commands of a connection run. The fields stand in the order in which they wrap, outermost first.
@@ -274,7 +274,8 @@ impl Frame {
         let _infallible = write!(
             text,
             "VIRTUAL_ENV={folder} && {{ [ -x \"$VIRTUAL_ENV/bin/python\" ] || \
-             {{ echo \"{NO_VENV}$VIRTUAL_ENV\" >&2; exit 127; }}; }} && \
+             {{ if [ -L \"$VIRTUAL_ENV/bin/python\" ]; then echo \"{NO_PYTHON}$VIRTUAL_ENV\"; else echo \"{NO_VENV}$VIRTUAL_ENV\"; fi >&2; \
+             exit 127; }}; }} && \
              export VIRTUAL_ENV PATH=\"$VIRTUAL_ENV/bin:$PATH\" && unset PYTHONHOME && {CONDA} && "
         );
         Ok(())

@@ -14,6 +14,8 @@ pub(super) const CONDA: &str = "if [ -d \"$VIRTUAL_ENV/conda-meta\" ]; then expo
 
 /// Begins what a host says where there is no virtualenv.
 pub(in super::super) const NO_VENV: &str = "there is no virtualenv in ";
+/// Begins what a host says where the Python of a virtualenv leads nowhere, as after an upgrade of the system's.
+pub(super) const NO_PYTHON: &str = "there is no longer a Python behind the virtualenv in ";
 
 pub(super) fn is_variable(name: &str) -> bool {
     let mut chars = name.chars();

@@ -319,3 +319,23 @@ async fn place(path: String) -> Result {
     put(b"port = 80\n", path).await?;
     Ok(())
 }
+
+/// Asks on one host, while the others go on.
+#[task]
+async fn asks(c: Connection) -> Result {
+    if c.host().is_some_and(|host| host.name() == "web1") {
+        if confirm("Go on?").await? {
+            run("echo going on").await?;
+        }
+    } else {
+        run("i=0; while [ $i -lt 20 ]; do echo noise $i; sleep 0.05; i=$((i + 1)); done").await?;
+    }
+    Ok(())
+}
+
+/// Gives the terminal to a shell of root's.
+#[task]
+async fn root_shell() -> Result {
+    sudo("read -r line; echo \"root has $line\"").interactive().await?;
+    Ok(())
+}
