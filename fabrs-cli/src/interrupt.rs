@@ -77,7 +77,10 @@ impl Interrupts {
     ) -> (Option<T>, Option<Interrupted>) {
         let mut work = std::pin::pin!(work);
         let mut first = None;
-        for step in [(Level::Stop, "stopping: once more kills"), (Level::Kill, "killing: once more ends fab at once")] {
+        for step in [
+            (Level::Stop, "stopping: Ctrl-C again kills what is left"),
+            (Level::Kill, "killing: Ctrl-C again ends fab at once"),
+        ] {
             tokio::select! {
                 done = &mut work => return (Some(done), first),
                 kind = self.next() => {

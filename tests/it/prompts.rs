@@ -96,7 +96,7 @@ async fn a_dry_run_shows_the_question_and_goes_on() -> Result {
     let dry = Settings { mode: Mode::DryRun, input: Input::Refused, ..Settings::default() };
     let client = Client::builder().settings(dry).sink(sink).build();
     assert!(client.local()?.enter(async { confirm("Go?").await }).await?);
-    assert_eq!(told(&seen, "planned", "what"), ["ask: Go?"]);
+    assert_eq!(told(&seen, "planned", "what"), ["ask Go?"]);
     Ok(())
 }
 

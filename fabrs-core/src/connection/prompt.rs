@@ -59,7 +59,7 @@ impl Confirm {
 
     async fn ask(self) -> Result<bool> {
         let client = client(&self.here, self.location)?;
-        if client.dial().effect(&format!("ask: {}", self.question)) == Permission::Planned {
+        if client.dial().effect(&format!("ask {}", of_host(&self.here, &self.question))) == Permission::Planned {
             return Ok(true);
         }
         if client.settings().assume_yes {
@@ -152,8 +152,15 @@ impl Prompt {
 /// Puts the host in front of a question that is asked for it alone.
 fn about(here: &Connection, question: &str) -> String {
     // Where nobody is asked, the error has the host already.
-    let is_asked = here.client().is_some_and(|client| client.ask().available());
-    match here.host().filter(|host| is_asked && !host.is_local() && !is_for_all()) {
+    if here.client().is_some_and(|client| client.ask().available()) {
+        of_host(here, question)
+    } else {
+        question.trim_end().to_owned()
+    }
+}
+
+fn of_host(here: &Connection, question: &str) -> String {
+    match here.host().filter(|host| !host.is_local() && !is_for_all()) {
         Some(host) => format!("{}: {}", host.label(), question.trim_end()),
         None => question.trim_end().to_owned(),
     }

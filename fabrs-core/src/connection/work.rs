@@ -118,7 +118,8 @@ impl Connection {
         Get::new(self.clone(), path.into(), to.into(), Location::caller())
     }
 
-    /// Makes a command for this machine, whatever the connection leads to; a remote `cd` does not change where it runs.
+    /// Makes a command for this machine, whatever the connection leads to: nothing that was said of commands there (`cd`,
+    /// `env`, `prefix`) is said of it. For a directory here, say so of the command: `.cd(..)`.
     #[track_caller]
     pub fn local(&self, line: impl IntoShellLine) -> Command {
         let here = match &self.client {

@@ -19,7 +19,7 @@ mod spool;
 mod style;
 
 pub use capture::Capture;
-pub(crate) use controls::is_obeyed;
+pub(crate) use controls::{is_obeyed, spelled_out};
 pub use difference::Difference;
 pub use happening::{Event, Stream, Word};
 pub use json::Json;

@@ -112,8 +112,26 @@ impl RawArgs {
                 .and_then(|rest| rest.strip_suffix('>'))
                 .unwrap_or(type_name);
             let flag = name.replace('_', "-");
-            let text = format!("`{task}`: `--{flag} {text}` is not a value of type `{inner}`");
-            Error::new(ErrorKind::Usage, text).caused_by(Unreadable(why))
+            // Of numbers a person knows more than the type's own words say.
+            match number(inner) {
+                Some(what) => Error::new(ErrorKind::Usage, format!("`{task}`: `--{flag} {text}` is not {what}")),
+                None => {
+                    let text = format!("`{task}`: `--{flag} {text}` is not a value of type `{inner}`");
+                    Error::new(ErrorKind::Usage, text).caused_by(Unreadable(why))
+                }
+            }
         })
     }
+}
+/// Returns in words what a number of this type is.
+fn number(type_name: &str) -> Option<&'static str> {
+    Some(match type_name {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" | "u64" | "u128" | "usize" => "a whole number of 0 or more",
+        "i8" => "a whole number from -128 to 127",
+        "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        _ => return None,
+    })
 }

@@ -74,6 +74,8 @@ impl fmt::Debug for Frame {
 pub(super) enum FrameError {
     #[error("`{0}` is not the name of an environment variable")]
     Name(String),
+    #[error("the directory to run it in is empty")]
+    NoDirectory,
     #[error("`{0}` is no shell: it takes a program with its options, as in `bash -l -c`")]
     Shell(String),
     #[error(transparent)]
@@ -93,9 +95,11 @@ impl Frame {
         }
     }
 
+    /// A directory that is empty stays so, and is an error where it would be used: it would mean the home.
     pub(super) fn cd(&mut self, directory: &str) {
         let absolute = directory.starts_with('/') || directory == "~" || directory.starts_with("~/");
         self.cwd = Some(match &self.cwd {
+            Some(cwd) if !absolute && (cwd.is_empty() || directory.is_empty()) => String::new(),
             Some(cwd) if !absolute => format!("{}/{directory}", cwd.trim_end_matches('/')),
             _ => directory.to_owned(),
         });
@@ -217,6 +221,9 @@ impl Frame {
 
     fn add_cwd(&self, text: &mut String) -> Result<(), FrameError> {
         if let Some(cwd) = &self.cwd {
+            if cwd.is_empty() {
+                return Err(FrameError::NoDirectory);
+            }
             text.push_str("cd ");
             text.push_str(&quote_path(cwd)?);
             text.push_str(" && ");
@@ -305,6 +312,31 @@ mod tests {
         case(&frame(|f| f.cd("/tmp/with space")), "cd '/tmp/with space' && ls");
         case(&frame(|f| f.cd("~/my dir")), "cd ~/'my dir' && ls");
         case(&frame(|f| f.cd("-")), "cd ./- && ls");
+    }
+
+    #[test]
+    fn an_empty_directory_is_refused_and_not_taken_for_the_home() {
+        for change in [
+            |f: &mut Frame| f.cd(""),
+            |f: &mut Frame| {
+                f.cd("/x");
+                f.cd("");
+            },
+            |f: &mut Frame| {
+                f.cd("");
+                f.cd("y");
+            },
+        ] {
+            let refused = frame(change).compose(&ShellLine::raw("rm -rf *"), Inside::Shell, Form::Sent);
+            assert!(matches!(refused, Err(FrameError::NoDirectory)), "{refused:?}");
+        }
+        case(
+            &frame(|f| {
+                f.cd("");
+                f.cd("/y");
+            }),
+            "cd /y && ls",
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::config::SudoProgram;
 use crate::error::{Error, ErrorKind};
+use crate::event::spelled_out;
 use crate::host::Host;
 
 /// Why sudo did not let a command run: the source of an error of kind [`ErrorKind::Sudo`]. Nothing of the command has
@@ -130,9 +131,7 @@ fn is_not_allowed(line: &str) -> bool {
 fn first_line(name: &str, said: &str) -> String {
     let line = said.lines().map(str::trim).find(|line| !line.is_empty());
     let line = line.map_or("it ended without a word", |line| line.strip_prefix(name).unwrap_or(line));
-    let mut text = String::new();
-    line.chars().for_each(|c| if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) });
-    text
+    spelled_out(line)
 }
 
 #[cfg(test)]
