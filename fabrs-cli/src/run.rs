@@ -63,7 +63,8 @@ impl Run {
             // a deploy must not be half done because the reader of its log went away.
             _ = broken.above(Level::Run), if self.typed.calls.is_empty() => {
                 client.stop().raise(Level::Stop);
-                Ok(ExitCode::from(128 + 13))
+                // A disk that is full is a failure, and is told as one.
+                Ok(if screen.spool.is_unread() { ExitCode::from(128 + 13) } else { ExitCode::FAILURE })
             }
         }
     }

@@ -148,6 +148,14 @@ fn a_full_disk_is_no_reason_to_hang() {
 }
 
 #[test]
+fn a_line_whose_output_has_no_room_has_failed() {
+    let sshd = fleet();
+    let text = r#""$FAB" -S "$CONFIG" -H web1 -- 'yes | head -c 1000000' > /dev/full"#;
+    let ran = script(&sshd, text).code(1).run();
+    assert!(ran.stderr.contains("No space left on device"), "{}", ran.stderr);
+}
+
+#[test]
 fn all_that_was_printed_arrives_before_the_end() {
     let sshd = fleet();
     let line = "i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i + 1)); done";

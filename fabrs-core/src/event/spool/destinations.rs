@@ -20,6 +20,8 @@ pub(super) struct Destinations {
 #[derive(Debug, Default)]
 pub(super) struct Health {
     pub(super) broken: AtomicBool,
+    /// Whether that is since its reader went away.
+    pub(super) unread: AtomicBool,
     pub(super) lost: AtomicU64,
 }
 
@@ -54,7 +56,8 @@ impl Destinations {
         match stream {
             Stream::Stdout => {
                 self.stdout.write(run);
-                if self.stdout.fault.is_some() {
+                if let Some(fault) = &self.stdout.fault {
+                    self.health.unread.store(fault.kind() == io::ErrorKind::BrokenPipe, Ordering::Release);
                     self.health.broken.store(true, Ordering::Release);
                     if let Some(tell) = self.on_broken.take() {
                         tell();

@@ -175,6 +175,11 @@ impl Spool {
         self.shared.health.broken.load(Ordering::Acquire)
     }
 
+    /// Tells whether stdout can't be written to any more since its reader went away, as `head` does.
+    pub fn is_unread(&self) -> bool {
+        self.shared.health.unread.load(Ordering::Acquire)
+    }
+
     /// Returns how many bytes could not be shown, for another reason than that the reader of stdout went away.
     pub fn lost(&self) -> u64 {
         self.shared.health.lost.load(Ordering::Acquire)
