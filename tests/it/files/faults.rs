@@ -65,14 +65,15 @@ async fn what_is_on_its_way_is_for_nobody_else_to_read_and_dropped_it_leaves_not
     let target = lab.there("x");
     let large = vec![b'n'; 512 << 20];
     let scratch = lab.sshd.scratch();
+    // Looked at before the put is dropped, which is when the other branch has ended.
+    let began = tokio::task::spawn_blocking(move || {
+        wait_until("it has begun", LIMIT, || !walk(&scratch).is_empty());
+        let content = walk(&scratch).remove(0);
+        (mode(content.parent().expect("it is in a folder")), mode(&content))
+    });
     tokio::select! {
         done = lab.host.put(large, target.display().to_string()) => panic!("it was done too soon: {done:?}"),
-        began = tokio::task::spawn_blocking(move || wait_until("it has begun", LIMIT, || !walk(&scratch).is_empty())) => {
-            began.expect("it begins");
-            let content = walk(&lab.sshd.scratch()).remove(0);
-            let folder = content.parent().expect("it is in a folder");
-            assert_eq!((mode(folder), mode(&content)), (0o700, 0o600), "{}", content.display());
-        }
+        modes = began => assert_eq!(modes.expect("it begins"), (0o700, 0o600)),
     }
     wait_until("nothing is left", LIMIT, || walk(&lab.sshd.scratch()).is_empty());
     Ok(())
