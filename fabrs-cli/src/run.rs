@@ -80,8 +80,7 @@ impl Run {
             Some(demo) => demo.reached_by(builder, &self.settings, sink),
             None => builder,
         };
-        let builder = if self.typed.globals.echo { builder.echo() } else { builder };
-        builder.build()
+        if self.typed.globals.echo { builder.echo().build() } else { builder.build() }
     }
 
     /// Runs the tasks, then the line.

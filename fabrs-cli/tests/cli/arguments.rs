@@ -161,7 +161,7 @@ fn the_list_names_tasks_aliases_the_default_and_environments() {
     let tasks = "Tasks:
   announce       Tells somebody, without a command.
   answers        Answers what commands ask, here and there.
-  asks           Asks on one host, while the others go on.
+  asks           Asks on one host, while the others go on, and leave a file at their end.
   backup (save)  Saves the database.
 ";
     assert!(list.starts_with(tasks), "{list}");

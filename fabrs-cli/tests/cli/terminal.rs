@@ -212,12 +212,11 @@ fn a_terminal_that_was_handed_over_is_as_it_was_when_a_task_panics() {
 #[test]
 fn while_somebody_is_asked_nothing_else_is_shown() {
     let sshd = fleet();
-    let mut fab = knowing(shop(), &sshd).args(["-H", "web1,web2", "asks"]).spawn_on_terminal();
+    let done = crate::place::marker_file(&sshd);
+    let run = knowing(shop(), &sshd).args(["-H", "web1,web2", "asks"]).arg(done.path());
+    let mut fab = run.spawn_on_terminal();
     fab.expect("web1: Go on? [y/n] ", LIMIT);
-    // All of the noise has come by then.
-    fabrs_testing::wait_until("web2 is done", LIMIT, || {
-        sshd.open_sessions() == 0 || processes_matching("noise").is_empty()
-    });
+    fabrs_testing::wait_until("all of the noise has come", LIMIT, || done.exists());
     let screen = fab.screen();
     assert!(screen.ends_with("web1: Go on? [y/n] "), "{screen}");
     fab.send("y\n");

@@ -33,7 +33,7 @@ impl Difference {
         let said = match self {
             Self::Lines(text) => {
                 let text = text.strip_suffix('\n').unwrap_or(text);
-                return text.split('\n').map(|line| painted(line, style)).collect();
+                return text.split('\n').enumerate().map(|(n, line)| painted(n, line, style)).collect();
             }
             Self::None => "the same content",
             Self::Private => "differs, and not everybody may read it (`--diff=all` shows it)",
@@ -55,11 +55,12 @@ impl Difference {
     }
 }
 
-/// Paints a line by the sign that it begins with, and spells out what a terminal would obey: half of it is the host's.
-fn painted(line: &str, style: Style) -> String {
+/// Paints a line by the sign that it begins with, but the two that name the file; and spells out what a terminal would obey:
+/// half of it is the host's.
+fn painted(number: usize, line: &str, style: Style) -> String {
     let line = line.split('\t').map(spelled_out).collect::<Vec<_>>().join("\t");
     let role = match line.as_bytes() {
-        [b'-', b'-', b'-', ..] | [b'+', b'+', b'+', ..] => Role::Command,
+        _ if number < 2 => Role::Command,
         [b'-', ..] => Role::Removed,
         [b'+', ..] => Role::Added,
         [b'@', ..] => Role::Hint,
@@ -80,8 +81,13 @@ mod tests {
 
     #[test]
     fn signs_have_colours() {
-        let difference = Difference::Lines("@@ -1 +1 @@\n a\n-b\n+c\n".to_owned());
+        let difference = Difference::Lines("--- /x\n+++ /x\n@@ -1 +1 @@\n a\n-b\n+c\n--- a comment\n".to_owned());
         let lines = difference.lines("/x", Style::Colour);
-        assert_eq!(lines, ["\u{1b}[36m@@ -1 +1 @@\u{1b}[0m", " a", "\u{1b}[31m-b\u{1b}[0m", "\u{1b}[32m+c\u{1b}[0m"]);
+        let expected = ["[1m--- /x", "[1m+++ /x", "[36m@@ -1 +1 @@", " a", "[31m-b", "[32m+c", "[31m--- a comment"];
+        let painted = |text: &str| match text.strip_prefix('[') {
+            Some(_) => format!("\u{1b}{text}\u{1b}[0m"),
+            None => text.to_owned(),
+        };
+        assert_eq!(lines, expected.map(painted));
     }
 }

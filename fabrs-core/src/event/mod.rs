@@ -19,7 +19,9 @@ mod spool;
 mod style;
 
 pub use capture::Capture;
-pub(crate) use controls::{is_obeyed, spelled_out};
+#[cfg(test)]
+pub(crate) use controls::is_obeyed;
+pub(crate) use controls::spelled_out;
 pub use difference::Difference;
 pub use happening::{Event, Stream, Word};
 pub use json::Json;

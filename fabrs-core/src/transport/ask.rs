@@ -70,7 +70,13 @@ impl Terminal {
     ) -> Result<T> {
         // Without a terminal the system's words would only say the same again.
         if !self.available() {
-            return Err(NoInput::refuse(question).hint("nothing is asked where standard input is no terminal"));
+            let refused = NoInput::refuse(question);
+            let is_given_something = !std::io::stdin().is_terminal();
+            return Err(if is_given_something {
+                refused.hint("nothing is asked where standard input is no terminal")
+            } else {
+                refused
+            });
         }
         let _turn = self.turn.lock().await;
         let _asking = Asking::begin();

@@ -5,6 +5,7 @@
 //! command belong to the transport, so a dropped future can leave nothing behind. Nothing here knows tasks or groups.
 
 mod ask;
+mod chance;
 mod drive;
 mod dry_run;
 mod fake;
@@ -29,6 +30,7 @@ pub(crate) use drive::Refused;
 
 pub(crate) use ask::wait_for_answers;
 pub use ask::{Ask, NoInput, Terminal};
+pub(crate) use chance::{bytes_by_chance, word_by_chance};
 pub use dry_run::DryRun;
 pub use fake::{Fake, FakeAnswer};
 pub use local::Local;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use data_encoding::HEXLOWER;
 
 use super::super::command::{Attempt, announce, bound, launch};
 use super::super::finish::finish;
@@ -20,7 +19,7 @@ use super::talk::{Marks, SharedTalk, Talk};
 use crate::config::SudoProgram;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Output, Signal};
-use crate::transport::Stdin;
+use crate::transport::{Stdin, word_by_chance};
 
 /// How long sudo, or PAM, may wait for an answer to a question that is not the one for the password.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -146,8 +145,5 @@ fn prompt(program: SudoProgram) -> Result<Prompt> {
 
 /// Returns a text that nobody can foresee.
 fn mark() -> Result<String> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes)
-        .map_err(|source| Error::new(ErrorKind::Internal, "the system gave no random bytes").caused_by(source))?;
-    Ok(format!("fabrs-{}", HEXLOWER.encode(&bytes)))
+    Ok(format!("fabrs-{}", word_by_chance()?))
 }

@@ -154,9 +154,8 @@ impl Elevated {
 ///
 /// sudo passes TERM on to its child alone, and nobody can pass KILL on: so the script ends its whole group at TERM, with
 /// KILL at HUP, and waits until the command is gone. What else it is sent it passes on, unless there is a keyboard, which
-/// sends it to all of the group. Doas passes nothing else on
-/// than TERM, and then stays for two seconds whatever becomes of its child: so there KILL follows by itself, and the end of
-/// doas the command's.
+/// sends it to all of the group. Doas passes nothing else on than TERM, and then stays for two seconds whatever becomes of
+/// its child: so there KILL follows by itself, and the end of doas the command's.
 ///
 /// It is POSIX, tried with dash, bash and busybox. Asynchronous lists get `/dev/null` for input, hence descriptor 3; and they
 /// ignore INT and QUIT, which bash takes back by `trap`, and others by an `env` that can (coreutils 8.31).

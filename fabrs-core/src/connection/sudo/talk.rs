@@ -120,3 +120,23 @@ impl fmt::Debug for Talk {
 pub(super) fn lock(talk: &SharedTalk) -> MutexGuard<'_, Talk> {
     talk.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_password_is_proven_only_where_it_was_asked_for() {
+        for asked in [0, 1] {
+            let talk = Arc::new(Mutex::new(Talk::with(SudoProgram::Sudo)));
+            let is_proven = Arc::new(AtomicBool::new(false));
+            let proven = Arc::clone(&is_proven);
+            Talk::when_taken(&talk, move || proven.store(true, Ordering::Relaxed));
+            lock(&talk).asked = asked;
+            Talk::taken(&talk);
+            assert_eq!(is_proven.load(Ordering::Relaxed), asked == 1);
+        }
+    }
+}

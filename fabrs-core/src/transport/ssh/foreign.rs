@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::event::is_obeyed;
+use crate::event::spelled_out;
 
 /// How much of a text is shown. A question needs less, and a hostile server must not fill the screen.
 const LONGEST: usize = 2000;
@@ -10,16 +10,10 @@ const LONGEST: usize = 2000;
 /// Returns `text` with line ends as they are and every other character that moves, colours or reorders what is shown
 /// written as `\u{1b}`.
 pub(super) fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len().min(LONGEST));
     let text = text.replace("\r\n", "\n");
     let mut characters = text.chars();
-    for character in characters.by_ref().take(LONGEST) {
-        match character {
-            '\n' => shown.push('\n'),
-            _ if is_obeyed(character) => shown.extend(character.escape_default()),
-            _ => shown.push(character),
-        }
-    }
+    let beginning: String = characters.by_ref().take(LONGEST).collect();
+    let mut shown = beginning.split('\n').map(spelled_out).collect::<Vec<_>>().join("\n");
     let left = characters.count();
     if left > 0 {
         // Writing to a string can't fail.
@@ -45,6 +39,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::event::is_obeyed;
 
     #[test]
     fn what_a_terminal_would_obey_is_spelled_out() {

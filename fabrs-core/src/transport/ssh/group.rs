@@ -5,12 +5,12 @@
 //! time, needs no new channel.
 
 use bytes::Bytes;
-use data_encoding::HEXLOWER;
 use memchr::memmem;
 use tokio::sync::mpsc;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::output::Signal;
+use crate::transport::word_by_chance;
 
 /// How long the mark is looked for: what a login prints before it is not longer.
 const LONGEST: usize = 64 << 10;
@@ -44,12 +44,9 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Local`] where the machine has no randomness.
+    /// As [`word_by_chance`].
     pub(super) fn new() -> Result<Self> {
-        let mut bytes = [0; 12];
-        getrandom::fill(&mut bytes)
-            .map_err(|source| Error::new(ErrorKind::Local, "this machine gives no randomness").caused_by(source))?;
-        let mark = format!("fabrs-{}", HEXLOWER.encode(&bytes));
+        let mark = format!("fabrs-{}", word_by_chance()?);
         Ok(Self { mark, target: Target::Awaited(Vec::new(), 0), waiting: Vec::new(), sender: None })
     }
 

@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
 use crate::shell::quote;
+use crate::transport::bytes_by_chance;
 
 /// The known-hosts files that were read, so that a hundred hosts read them once.
 #[derive(Debug, Default)]
@@ -205,7 +206,8 @@ impl HostKeys {
     fn record(&self, key: &HostKey) -> Result<()> {
         let trust = &self.target.trust;
         let Some(file) = &trust.record else { return Ok(()) };
-        let salt = trust.hash.then(salt).transpose().map_err(|error| error.on(&self.target.host))?;
+        let salt =
+            trust.hash.then(bytes_by_chance::<SALT_LEN>).transpose().map_err(|error| error.on(&self.target.host))?;
         let written =
             known_hosts::entry_line(&trust.name, key, salt.as_ref()).and_then(|line| known_hosts::append(file, &line));
         let text = match written {
@@ -225,13 +227,6 @@ impl HostKeys {
     fn unreadable(&self) -> Error {
         self.refuse("the host's key can't be read".to_owned())
     }
-}
-
-fn salt() -> Result<[u8; SALT_LEN]> {
-    let mut salt = [0; SALT_LEN];
-    getrandom::fill(&mut salt)
-        .map_err(|source| Error::new(ErrorKind::Internal, "the system gave no random bytes").caused_by(source))?;
-    Ok(salt)
 }
 
 /// Why a host is not trusted.

@@ -1,8 +1,10 @@
 //! Commands over SSH, by russh, which is named nowhere else.
 //!
 //! The way of a command: [`OpenSsh`] resolves a host as `ssh` would (`target`), a `Link` holds at most one `Session` to
-//! it (`way`: by `tcp`, a `tunnel` through a gateway or a `proxy` command; `server`, `handler` and `host_key`, `login`), which opens channels within what the server allows (`slots`) and one
-//! ahead (`spare`); a channel becomes the `wire` that `drive` carries a command over.
+//! it (`way`: by `tcp`, a `tunnel` through a gateway or a `proxy` command; `server`, `handler` and `host_key`, `login`), which
+//! opens channels within what the server allows (`slots`) and one ahead (`spare`); a channel becomes the `wire` that `drive`
+//! carries a command over. Where the server passes no signals on, a command is ended by a watcher beside it (`lifeline`) or
+//! by another command (`group`, `aside`).
 
 mod aside;
 mod dial;

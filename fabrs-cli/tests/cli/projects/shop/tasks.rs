@@ -320,15 +320,16 @@ async fn place(path: String) -> Result {
     Ok(())
 }
 
-/// Asks on one host, while the others go on.
+/// Asks on one host, while the others go on, and leave a file at their end.
 #[task]
-async fn asks(c: Connection) -> Result {
+async fn asks(c: Connection, file: PathBuf) -> Result {
     if c.host().is_some_and(|host| host.name() == "web1") {
         if confirm("Go on?").await? {
             run("echo going on").await?;
         }
     } else {
         run("i=0; while [ $i -lt 20 ]; do echo noise $i; sleep 0.05; i=$((i + 1)); done").await?;
+        run(cmd!("touch {file}")).await?;
     }
     Ok(())
 }

@@ -4,15 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use data_encoding::HEXLOWER;
 use russh_sftp::protocol::{FileAttributes, OpenFlags};
 use tokio::time::timeout;
 
 use super::fault::Fault;
 use super::path::join;
 use super::session::Session;
-use crate::error::{Error, ErrorKind, Result};
-use crate::transport::Level;
+use crate::error::Result;
+use crate::transport::{Level, word_by_chance};
 
 /// Until it is finished nobody else may read it.
 const PRIVATE: u32 = 0o600;
@@ -30,7 +29,7 @@ pub(super) struct Temporary {
 impl Temporary {
     /// Makes one in a folder.
     pub(super) async fn create(session: &Arc<Session>, folder: &str) -> Result<Self, Fault> {
-        let path = join(folder, &name()?);
+        let path = join(folder, &format!(".fabrs.{}", word_by_chance()?));
         // Whether it was made is not known while the answer is on its way.
         let mut made = Self { session: Arc::clone(session), path, handle: None, is_there: true };
         let flags = OpenFlags::CREATE | OpenFlags::EXCLUDE | OpenFlags::WRITE;
@@ -99,14 +98,6 @@ impl Drop for Temporary {
         };
         tasks.spawn_on(removal, &runtime);
     }
-}
-
-/// Returns a name that nobody else has.
-fn name() -> Result<String> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes)
-        .map_err(|source| Error::new(ErrorKind::Internal, "the system gave no random bytes").caused_by(source))?;
-    Ok(format!(".fabrs.{}", HEXLOWER.encode(&bytes)))
 }
 
 impl fmt::Debug for Temporary {
