@@ -3,7 +3,9 @@
 
 use std::fs;
 
+use fabrs::event::Stream;
 use fabrs::prelude::*;
+use fabrs::transport::{Fake, FakeAnswer};
 use fabrs_testing::{Account, Sshd, marker, processes_matching, wait_until};
 
 use crate::sudo::Lab;
@@ -73,6 +75,18 @@ async fn defect_07_no_character_is_torn_in_pieces_of_any_size() -> Result {
     host.close().await;
     let shown = told(&seen, "lines", "text").concat();
     assert_eq!(shown, text.repeat(7), "what is shown is whole too");
+
+    // A network may put pieces together again; here they come as they are, in lines and in one that is shown in parts.
+    for text in ["€€€\n".repeat(1000), "€".repeat(30_000)] {
+        for size in 1..=7 {
+            let pieces = text.as_bytes().chunks(size);
+            let answer = pieces.fold(FakeAnswer::code(0), |all, piece| all.then(Stream::Stdout, piece.to_vec()));
+            let (seen, sink) = capture();
+            let client = Client::builder().dial(Fake::new().on("print", answer)).sink(sink).build();
+            assert_eq!(client.connect("web1")?.run("print").await?.stdout()?, text, "{size}");
+            assert_eq!(told(&seen, "lines", "text").concat(), text, "{size}");
+        }
+    }
     Ok(())
 }
 
