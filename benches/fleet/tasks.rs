@@ -56,3 +56,39 @@ async fn sleepers(
     }
     Ok(())
 }
+
+/// Puts a file.
+#[task]
+async fn upload(
+    /// The file here.
+    source: String,
+    /// Its path there.
+    target: String,
+) -> Result {
+    put(source, target).await?;
+    Ok(())
+}
+
+/// Gets a file.
+#[task]
+async fn download(
+    /// The file there.
+    source: String,
+    /// Its path here.
+    target: String,
+) -> Result {
+    get(source, target).await?;
+    Ok(())
+}
+
+/// Puts a folder.
+#[task]
+async fn tree(
+    /// The folder here.
+    source: String,
+    /// The folder there.
+    target: String,
+) -> Result {
+    put(source, target).await?;
+    Ok(())
+}

@@ -13,7 +13,7 @@ use super::frame::Inside;
 use super::greeting::Greeting;
 use super::input::Input;
 use super::spec::Accepts;
-use super::watch::{Cue, Watch};
+use super::watch::Watch;
 use super::{Command, Hide, StdinBytes};
 use crate::transport::{Effect, Pty};
 
@@ -159,9 +159,9 @@ impl Command {
         self.changed(|spec| spec.shown = Some(shown.into()))
     }
 
-    /// Gives the command what comes here as its input, when it says on its stdout that it is ready for it.
-    pub(super) fn on_cue(self, cue: &'static str, input: mpsc::Receiver<Bytes>) -> Self {
-        self.watch(Cue::new(cue, input))
+    /// Gives the command what comes here as its input.
+    pub(super) fn fed_by(self, input: mpsc::Receiver<Bytes>) -> Self {
+        self.changed(|spec| spec.input = Input::Pieces(input))
     }
 
     /// Has the shell of the login greet, so that a host which gives none is known: `greeting` has heard it or not.

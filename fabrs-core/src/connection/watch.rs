@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use memchr::memmem;
-use tokio::sync::mpsc;
 
 use super::StdinBytes;
 use crate::error::{Error, ErrorKind};
@@ -139,34 +138,6 @@ impl Watch for Responder {
 impl fmt::Debug for Responder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Responder").field("text", &String::from_utf8_lossy(&self.text)).finish_non_exhaustive()
-    }
-}
-
-/// Gives a command its input when it says that it is ready for it.
-#[derive(Debug)]
-pub(super) struct Cue {
-    text: &'static str,
-    heard: Vec<u8>,
-    input: Option<mpsc::Receiver<Bytes>>,
-}
-
-impl Cue {
-    pub(super) fn new(text: &'static str, input: mpsc::Receiver<Bytes>) -> Self {
-        Self { text, heard: Vec::new(), input: Some(input) }
-    }
-}
-
-impl Watch for Cue {
-    fn heard(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
-        if stream == Stream::Stdout && self.input.is_some() {
-            self.heard.extend_from_slice(bytes);
-            if memmem::find(&self.heard, self.text.as_bytes()).is_some()
-                && let Some(input) = self.input.take()
-            {
-                answer.stream(input);
-            }
-            self.heard.drain(..self.heard.len().saturating_sub(self.text.len()));
-        }
     }
 }
 

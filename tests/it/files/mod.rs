@@ -6,6 +6,7 @@ mod faults;
 mod get;
 mod put;
 mod sudo;
+mod trees;
 mod without_a_shell;
 
 use std::fs;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::Written;
 use super::arrival::Arrival;
-use super::job::{Job, Place};
+use super::job::{Job, Place, Tree};
 use super::script::{self, Undone};
 use super::sftp::{self, Session};
-use super::source::Sum;
+use super::sum::Sum;
 use crate::error::Result;
 
 /// The way by which files come.
@@ -49,11 +50,20 @@ impl By {
         }
     }
 
-    /// Puts one file, and returns its path with whether it was written.
-    pub(super) async fn put(&self, place: &Place, job: &Job) -> Result<(String, bool), Undone> {
+    /// Puts one entry, and returns its path with whether it was written.
+    pub(super) async fn put(&self, place: &Place, job: &Job) -> Result<Written, Undone> {
         match self {
             Self::Script => script::put(place, job).await,
             Self::Sftp(session) => Ok(sftp::put(session, job).await?),
+        }
+    }
+
+    /// Puts a tree as far as that can be done at once, and tells of each entry whether it was written; nothing of one that
+    /// is left.
+    pub(super) async fn put_tree(&self, place: &Place, tree: &Arc<Tree>) -> Result<Vec<Option<bool>>, Undone> {
+        match self {
+            Self::Script => script::put_tree(place, tree).await,
+            Self::Sftp(session) => Ok(sftp::look(session, tree).await.map(|()| vec![None; tree.jobs.len()])?),
         }
     }
 }

@@ -8,8 +8,9 @@ use similar::TextDiff;
 
 use super::arrival::Arrival;
 use super::by::By;
-use super::job::{Job, Place};
+use super::job::{FileJob, Job, Place};
 use super::script::Undone;
+use super::sum::Sum;
 use super::way::Way;
 use super::{AT_ONCE, IS_A_FOLDER, blocking, is_missing, said};
 use crate::config::Diffs;
@@ -32,20 +33,24 @@ pub(super) async fn tell(place: &Place, what: &str, jobs: &[Job]) -> Result<()> 
 async fn tell_each(place: &Place, jobs: &[Job], by: By) -> Result<(), Undone> {
     let here = Host::local();
     let host = place.connection.host().unwrap_or(&here);
-    let each: Vec<_> = jobs.iter().map(|job| of_one(place, job, &by).boxed()).collect();
+    let files: Vec<_> = jobs.iter().filter_map(Job::as_file).collect();
+    let each: Vec<_> = files.iter().map(|file| of_one(place, *file, &by).boxed()).collect();
     let mut each = stream::iter(each).buffered(AT_ONCE);
-    for job in jobs {
+    for file in files {
         let Some(compared) = each.next().await else { break };
         let (path, difference) = compared?;
         place.connection.sink().event(&Event::Difference {
             host,
-            what: &job.what,
+            what: &file.job.what(place),
             path: &path,
             difference: &difference,
         });
     }
     Ok(())
 }
+
+/// Why no difference is told of what has such a name.
+const NOT_UTF8: &str = "its name is not UTF-8";
 
 /// What is on the host where a file is to go.
 enum Old {
@@ -57,18 +62,23 @@ enum Old {
     Content(Vec<u8>),
 }
 
-async fn of_one(place: &Place, job: &Job, by: &By) -> Result<(String, Difference), Undone> {
-    let (target, name) = (&job.target, &job.item.name);
+async fn of_one(place: &Place, file: FileJob<'_>, by: &By) -> Result<(String, Difference), Undone> {
+    let name = file.job.item.name();
+    let (Some(target), Some(name)) = (file.job.target.to_str(), name.to_str()) else {
+        return Ok((file.job.shown(), Difference::Unread(NOT_UTF8.to_owned())));
+    };
     // Neither of a secret nor of its checksum anything may be told.
-    if job.item.content.secret().is_some() {
-        return Ok((target.clone(), Difference::Secret));
+    if file.content.secret().is_some() {
+        return Ok((target.to_owned(), Difference::Secret));
     }
+    let content = file.content.clone();
+    let sum = blocking(move || content.sum()).await.map_err(|error| place.error(error))?;
     let in_folder = || format!("{}/{name}", target.trim_end_matches('/'));
-    let path = if target.ends_with('/') { in_folder() } else { target.clone() };
-    let (path, old) = match read(place, job, by, &path).await? {
-        Old::Unread(why) if why.ends_with(IS_A_FOLDER) && path == *target && !name.is_empty() => {
+    let path = if target.ends_with('/') { in_folder() } else { target.to_owned() };
+    let (path, old) = match read(place, &sum, by, &path).await? {
+        Old::Unread(why) if why.ends_with(IS_A_FOLDER) && path == target && !name.is_empty() => {
             let path = in_folder();
-            let old = read(place, job, by, &path).await?;
+            let old = read(place, &sum, by, &path).await?;
             (path, old)
         }
         old => (path, old),
@@ -78,17 +88,17 @@ async fn of_one(place: &Place, job: &Job, by: &By) -> Result<(String, Difference
         Old::Large => Difference::Large,
         Old::Private => Difference::Private,
         Old::Unread(why) => Difference::Unread(why),
-        Old::Nothing | Old::Content(_) if job.sum.size > LARGEST => Difference::Large,
-        Old::Nothing => lines(job, &path, None).await?,
-        Old::Content(old) => lines(job, &path, Some(old)).await?,
+        Old::Nothing | Old::Content(_) if sum.size > LARGEST => Difference::Large,
+        Old::Nothing => lines(file, &path, None).await?,
+        Old::Content(old) => lines(file, &path, Some(old)).await?,
     };
     Ok((path, difference))
 }
 
-async fn read(place: &Place, job: &Job, by: &By, path: &str) -> Result<Old, Undone> {
+async fn read(place: &Place, sum: &Sum, by: &By, path: &str) -> Result<Old, Undone> {
     let arrival = Arrival::in_memory(LARGEST);
     let what = format!("read {path} for the difference");
-    match by.get(place, path, Some(&job.sum), &arrival, &what).await {
+    match by.get(place, path, Some(sum), &arrival, &what).await {
         Ok(true) if is_private(&arrival) && place.connection.diffs() != Diffs::All => Ok(Old::Private),
         Ok(true) => Ok(Old::Content(arrival.into_bytes().map_err(|error| place.could_not(&what).caused_by(error))?)),
         Ok(false) => Ok(Old::Same),
@@ -108,8 +118,8 @@ fn is_private(arrival: &Arrival) -> bool {
     arrival.mode().is_none_or(|mode| mode & READ_BY_OTHERS == 0)
 }
 
-async fn lines(job: &Job, path: &str, old: Option<Vec<u8>>) -> Result<Difference> {
-    let (content, shown, path) = (job.item.content.clone(), job.item.shown.clone(), path.to_owned());
+async fn lines(file: FileJob<'_>, path: &str, old: Option<Vec<u8>>) -> Result<Difference> {
+    let (content, shown, path) = (file.content.clone(), file.job.item.shown(), path.to_owned());
     blocking(move || {
         let mut new = Vec::new();
         content.each_piece(|piece| {

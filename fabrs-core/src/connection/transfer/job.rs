@@ -1,9 +1,13 @@
 //! What a transfer has to do, whichever way it goes.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::panic::Location;
+use std::path::Path;
 
 use super::super::Connection;
-use super::source::{Item, Sum};
+use super::source::{Source, Stamp};
+use super::walk::{Content, Item};
 use crate::error::{Error, ErrorKind};
 
 /// Where a transfer goes and by whose rights, and the line that asked for it.
@@ -23,16 +27,103 @@ pub(super) struct Attributes {
     pub(super) group: Option<String>,
 }
 
-/// One file to put on a host.
+/// One entry to put on a host.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) item: Item,
-    pub(super) sum: Sum,
+    /// How the content was when it was looked at, where it is a file.
+    pub(super) stamp: Option<Stamp>,
     /// Its path, or the folder that keeps it under its own name.
-    pub(super) target: String,
+    pub(super) target: OsString,
+    pub(super) attributes: Attributes,
+}
+
+/// One file of a job.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FileJob<'a> {
+    pub(super) job: &'a Job,
+    pub(super) content: &'a Source,
+    pub(super) stamp: &'a Stamp,
+}
+
+/// All that is put below one folder of a host.
+#[derive(Debug)]
+pub(super) struct Tree {
+    /// The folder on the host.
+    pub(super) root: String,
+    pub(super) jobs: Vec<Job>,
     pub(super) attributes: Attributes,
     /// Says in words what is done.
     pub(super) what: String,
+}
+
+impl Attributes {
+    /// Tells whether it is said whom the files are to belong to.
+    pub(super) fn gives_owner(&self) -> bool {
+        self.owner.is_some() || self.group.is_some()
+    }
+
+    /// Says in words what is put where, with more `details` and these attributes.
+    pub(super) fn described<const N: usize>(
+        &self,
+        source: &str,
+        target: &str,
+        details: [Option<String>; N],
+        elevated: bool,
+    ) -> String {
+        let of_these = [
+            self.mode.map(|mode| format!("mode {mode:04o}")),
+            self.owner.as_ref().map(|owner| format!("owner {owner}")),
+            self.group.as_ref().map(|group| format!("group {group}")),
+        ];
+        let details: Vec<_> = details.into_iter().chain(of_these).flatten().collect();
+        let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join(", ")) };
+        let by = if elevated { " by sudo" } else { "" };
+        format!("put {source} -> {target}{details}{by}")
+    }
+}
+
+impl Job {
+    /// Says in words what is done.
+    pub(super) fn what(&self, place: &Place) -> String {
+        self.attributes.described(&self.item.shown(), &self.shown(), [], place.elevated)
+    }
+
+    /// Returns it as the job of a file, where it is one.
+    pub(super) fn as_file(&self) -> Option<FileJob<'_>> {
+        match (&self.item.content, &self.stamp) {
+            (Content::File(content), Some(stamp)) => Some(FileJob { job: self, content, stamp }),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_folder(&self) -> bool {
+        matches!(self.item.content, Content::Folder)
+    }
+
+    /// Returns its path as it is shown.
+    pub(super) fn shown(&self) -> String {
+        self.target.to_string_lossy().into_owned()
+    }
+}
+
+impl Tree {
+    /// Returns the folders that some of its entries are in, with the root.
+    pub(super) fn folders(&self, jobs: &[&Job]) -> Vec<String> {
+        let mut folders = BTreeSet::new();
+        for job in jobs {
+            let folder = job.item.below.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+            // A name that can't be said is made with what is in it, or that fails and says why.
+            folders.extend(Path::new(&self.root).join(folder).to_str().map(str::to_owned));
+        }
+        folders.into_iter().collect()
+    }
+
+    /// Tells whether no entry is in a folder.
+    pub(super) fn is_empty(&self, folder: &Job) -> bool {
+        let Some(below) = &folder.item.below else { return false };
+        !self.jobs.iter().any(|job| job.item.below.as_deref().and_then(Path::parent) == Some(below))
+    }
 }
 
 impl Place {

@@ -9,12 +9,15 @@ mod by;
 mod changes;
 mod difference;
 mod get;
+mod incoming;
 mod job;
 mod lazy;
 mod put;
 mod script;
 mod sftp;
 mod source;
+mod sum;
+mod walk;
 mod way;
 
 pub use changes::Changes;
@@ -31,10 +34,15 @@ use crate::host::Host;
 const AT_ONCE: usize = 4;
 /// Ends what is said of a path that is a folder where a file is wanted.
 const IS_A_FOLDER: &str = " is a folder";
+/// Ends what is said of a path where a folder is wanted.
+const IS_NO_FOLDER: &str = " is no folder";
 /// Ends what is said of a pipe, a socket or a device.
 const NO_REGULAR: &str = " is no file that can be sent";
 /// Begins what is said of a path where nothing is.
 const NO_FILE: &str = "there is no file ";
+
+/// The path of a file, with whether it was written.
+type Written = (String, bool);
 
 /// Tells how many files were written.
 fn tell(connection: &Connection, host: &Host, what: &str, files: &[(String, bool)]) {

@@ -1,29 +1,30 @@
 //! [`Put`]: files on their way to a host.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::panic::Location;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::FutureExt;
 use futures::stream::{StreamExt, TryStreamExt};
 
 use super::super::Connection;
 use super::super::command::bound;
 use super::by::By;
-use super::job::{Attributes, Job, Place};
+use super::job::{Attributes, Job, Place, Tree};
 use super::lazy::Lazy;
 use super::script::Undone;
-use super::source::{Item, Source};
+use super::source::Source;
+use super::walk::{Content, Item, Selection};
 use super::way::Way;
-use super::{AT_ONCE, Changes, blocking, difference, tell};
+use super::{AT_ONCE, Changes, Written, blocking, difference, tell};
+use crate::client::Client;
 use crate::config::Diffs;
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::{Effect, Permission};
-
-/// The path of a file, with whether it was written.
-type Written = (String, bool);
+use crate::transport::{Effect, Level, Permission};
 
 /// Files on their way to a host: a builder, and the future of what it [`Changes`].
 ///
@@ -42,6 +43,7 @@ struct Spec {
     target: String,
     attributes: Attributes,
     preserves_mode: bool,
+    selection: Selection,
 }
 
 impl fmt::Debug for Spec {
@@ -60,8 +62,8 @@ impl Put {
         // Nothing said is the directory of the connection, or the home.
         let target = if target.is_empty() { "./".to_owned() } else { target };
         let place = Place { connection, elevated: false, location };
-        let (attributes, preserves_mode) = (Attributes::default(), false);
-        Self(Lazy::Made(Box::new(Spec { place, source, target, attributes, preserves_mode })))
+        let (attributes, selection) = (Attributes::default(), Selection::default());
+        Self(Lazy::Made(Box::new(Spec { place, source, target, attributes, preserves_mode: false, selection })))
     }
 
     /// Gives the files this mode: `0o644`. By default one that is replaced keeps its own, and a new one has `0o644`; of a
@@ -85,6 +87,18 @@ impl Put {
         Self(self.0.changed(|spec| spec.attributes.group = Some(group.into())))
     }
 
+    /// Leaves out what matches this pattern: by its name, or, with a `/` in the pattern, by its path below the source.
+    ///
+    /// `put("src", "app").exclude("*.pyc").exclude("tests/data/**")`
+    pub fn exclude(self, pattern: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.selection.excludes.push(pattern.into())))
+    }
+
+    /// Leaves out what the `.gitignore` and `.ignore` files say that are in the source and above it.
+    pub fn ignore_files(self) -> Self {
+        Self(self.0.changed(|spec| spec.selection.honours_ignore_files = true))
+    }
+
     /// Writes them as root, or as the connection's [`sudo_user`](Connection::sudo_user).
     pub fn sudo(self) -> Self {
         Self(self.0.changed(|spec| spec.place.elevated = true))
@@ -100,22 +114,23 @@ impl Future for Put {
 }
 
 async fn put(spec: Arc<Spec>) -> Result<Changes> {
-    let source = spec.source.clone();
-    if let (Some(secret), Some(client)) = (source.secret(), spec.place.connection.client()) {
-        client.redact(secret);
-    }
-    let items = blocking(move || source.distinct_items()).await.map_err(|error| spec.place.error(error))?;
-    let what = format!("put {:?} -> {}", spec.source, spec.target);
+    let (_, client) = bound(&spec.place.connection, spec.place.location)?;
+    spec.source.secrets().for_each(|secret| client.redact(secret));
+    connect_meanwhile(&spec.place.connection, client);
+    let described = Arc::clone(&spec);
+    let jobs = blocking(move || described.jobs()).await.map_err(|error| spec.place.error(error))?;
     let connection = &spec.place.connection;
     let host = bound(connection, spec.place.location)?.0;
+    let what = format!("put {:?} -> {}", spec.source, spec.target);
     if connection.diffs() != Diffs::None {
-        spec.tell_differences(&items, &what).await?;
+        difference::tell(&spec.place, &what, &jobs).await?;
     }
-    let files = match connection.change(&spec.in_words(&items)) {
+    let files = match connection.change(&spec.in_words(&jobs)) {
         Permission::Planned => None,
         Permission::Make => {
             let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };
-            let files = way.go(|by| spec.put_by(&items, by)).await?;
+            let work = Work::new(&spec, jobs);
+            let files = way.go(|by| work.put_by(&spec.place, by)).await?;
             tell(connection, host, &what, &files);
             Some(files)
         }
@@ -123,90 +138,116 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
     Ok(Changes::new(host.clone(), what, spec.place.location, files, connection.plan().clone()))
 }
 
-impl Spec {
-    async fn tell_differences(&self, items: &[Item], what: &str) -> Result<()> {
-        let jobs: Vec<_> = items.iter().map(|item| self.job(item)).collect();
-        let jobs: Vec<_> = futures::stream::iter(jobs).buffered(AT_ONCE).try_collect().await?;
-        difference::tell(&self.place, what, &jobs).await
+/// Connects while the files are looked at; why that fails is told by what needs it.
+fn connect_meanwhile(connection: &Connection, client: &Client) {
+    if connection.permission() == Permission::Make {
+        let (connection, stop) = (connection.clone(), client.stop().clone());
+        client.tasks().spawn(async move {
+            tokio::select! {
+                _ = stop.above(Level::Run) => {}
+                _ = connection.connect() => {}
+            }
+        });
+    }
+}
+
+/// What there is to put.
+enum Work {
+    /// One file, to a place of its own or into a folder.
+    File(Box<Job>),
+    /// All that goes below a folder.
+    Tree(Arc<Tree>),
+}
+
+impl Work {
+    fn new(spec: &Spec, mut jobs: Vec<Job>) -> Self {
+        match (jobs.pop(), jobs.is_empty()) {
+            (Some(only), true) if only.item.below.is_none() => Self::File(Box::new(only)),
+            (last, _) => {
+                jobs.extend(last);
+                let what = format!("put {:?} -> {}", spec.source, spec.target);
+                Self::Tree(Arc::new(Tree { root: spec.root(), jobs, attributes: spec.attributes.clone(), what }))
+            }
+        }
     }
 
-    async fn put_by(&self, items: &[Item], by: By) -> Result<Vec<Written>, Undone> {
-        by.make_folders(&self.place, &self.folders(items), &self.making_folders()).await?;
-        let each: Vec<_> = items.iter().map(|item| self.put_one(item, &by)).collect();
-        futures::stream::iter(each).buffered(AT_ONCE).try_collect().await
-    }
-
-    fn put_one<'a>(&'a self, item: &'a Item, by: &'a By) -> BoxFuture<'a, Result<Written, Undone>> {
-        async { by.put(&self.place, &self.job(item).await?).await }.boxed()
-    }
-
-    /// Returns what has to be done with one file.
-    async fn job(&self, item: &Item) -> Result<Job> {
-        let content = item.content.clone();
-        let sum = blocking(move || content.sum()).await.map_err(|error| self.place.error(error))?;
-        let target = match &item.below {
-            Some(below) => format!("{}/{below}", self.target.trim_end_matches('/')),
-            None => self.target.clone(),
+    async fn put_by(&self, place: &Place, by: By) -> Result<Vec<Written>, Undone> {
+        let tree = match self {
+            Self::File(job) => return Ok(vec![by.put(place, job).await?]),
+            Self::Tree(tree) => tree,
         };
-        if item.name.is_empty() && target.ends_with('/') {
-            let error = Error::new(ErrorKind::Usage, format!("bytes have no name of their own for `{target}`"));
-            return Err(self.place.error(error.hint("name the file")));
+        let done = by.put_tree(place, tree).await?;
+        let left = tree.jobs.iter().zip(&done).filter(|(_, done)| done.is_none()).map(|(job, _)| job);
+        let written = put_each(place, tree, &by, left).await?;
+        let mut written = written.into_iter();
+        let all = tree.jobs.iter().zip(done).filter_map(|(job, done)| match done {
+            Some(done) => Some((job.shown(), done)),
+            None => written.next(),
+        });
+        // A folder that is there as it was is nothing to tell of, and one with a file in it neither.
+        let named =
+            tree.jobs.iter().zip(all).filter(|(job, (_, done))| !job.is_folder() || *done && tree.is_empty(job));
+        Ok(named.map(|(_, written)| written).collect())
+    }
+}
+
+/// Puts entries one by one, some at a time: the folders first.
+async fn put_each<'a>(
+    place: &Place,
+    tree: &Tree,
+    by: &By,
+    jobs: impl Iterator<Item = &'a Job>,
+) -> Result<Vec<Written>, Undone> {
+    let jobs: Vec<_> = jobs.collect();
+    by.make_folders(place, &tree.folders(&jobs), &format!("make the folder {}", tree.root)).await?;
+    let each: Vec<_> = jobs.into_iter().map(|job| by.put(place, job).boxed()).collect();
+    futures::stream::iter(each).buffered(AT_ONCE).try_collect().await
+}
+
+impl Spec {
+    /// Returns the folder that is given to the target.
+    fn root(&self) -> String {
+        match self.target.trim_end_matches('/') {
+            "" => "/".to_owned(),
+            root => root.to_owned(),
+        }
+    }
+
+    /// Looks at all that is to be put, on a blocking thread.
+    fn jobs(&self) -> Result<Vec<Job>> {
+        let items = self.selection.items(&self.source)?;
+        items.into_iter().map(|item| self.job(item)).collect()
+    }
+
+    /// Returns what has to be done with one entry.
+    fn job(&self, item: Item) -> Result<Job> {
+        let stamp = match &item.content {
+            Content::File(content) => Some(content.stamp()?),
+            Content::Folder | Content::Link(_) => None,
+        };
+        let target: OsString = match &item.below {
+            Some(below) => Path::new(&self.root()).join(below).into(),
+            None => self.target.clone().into(),
+        };
+        if item.below.is_none() && item.name().is_empty() && self.target.ends_with('/') {
+            let error = Error::new(ErrorKind::Usage, format!("bytes have no name of their own for `{}`", self.target));
+            return Err(error.hint("name the file"));
         }
         let mut attributes = self.attributes.clone();
         if self.preserves_mode {
-            attributes.mode = item.content.mode().or(attributes.mode);
+            attributes.mode = stamp.as_ref().and_then(|stamp| stamp.mode).or(attributes.mode);
         }
-        let what = self.what(item, &target);
-        Ok(Job { item: item.clone(), sum, target, attributes, what })
-    }
-
-    /// Returns the folders that a folder or several files need; none for a single file, whose folder has to be there.
-    fn folders(&self, items: &[Item]) -> Vec<String> {
-        let target = self.target.trim_end_matches('/');
-        let mut folders: Vec<String> = Vec::new();
-        for item in items {
-            let Some(below) = &item.below else { continue };
-            let folder = match below.rsplit_once('/') {
-                Some((folder, _)) => format!("{target}/{folder}"),
-                None => target.to_owned(),
-            };
-            if !folders.contains(&folder) {
-                folders.push(folder);
-            }
-        }
-        folders
-    }
-
-    fn making_folders(&self) -> String {
-        format!("make the folder {}", self.target.trim_end_matches('/'))
+        Ok(Job { item, stamp, target, attributes })
     }
 
     /// Says in words what is done with all files.
-    fn in_words(&self, items: &[Item]) -> String {
-        let files = match items {
-            [only] if only.below.is_none() => String::new(),
-            items => format!("{} files", items.len()),
+    fn in_words(&self, jobs: &[Job]) -> String {
+        let files = match jobs {
+            [only] if only.item.below.is_none() => String::new(),
+            jobs => format!("{} files", jobs.iter().filter(|job| !job.is_folder()).count()),
         };
-        self.described(&format!("{:?}", self.source), &self.target, files)
-    }
-
-    /// Says in words what is done with one file.
-    fn what(&self, item: &Item, target: &str) -> String {
-        self.described(&item.shown, target, String::new())
-    }
-
-    fn described(&self, source: &str, target: &str, files: String) -> String {
-        let Attributes { mode, owner, group } = &self.attributes;
-        let details = [
-            Some(files).filter(|files| !files.is_empty()),
-            mode.map(|mode| format!("mode {mode:04o}")),
-            (self.preserves_mode && mode.is_none()).then(|| "with its own mode".to_owned()),
-            owner.as_ref().map(|owner| format!("owner {owner}")),
-            group.as_ref().map(|group| format!("group {group}")),
-        ];
-        let details: Vec<_> = details.into_iter().flatten().collect();
-        let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join(", ")) };
-        let by = if self.place.elevated { " by sudo" } else { "" };
-        format!("put {source} -> {target}{details}{by}")
+        let preserved = self.preserves_mode.then(|| "with its own mode".to_owned());
+        let details = [Some(files).filter(|files| !files.is_empty()), preserved];
+        self.attributes.described(&format!("{:?}", self.source), &self.target, details, self.place.elevated)
     }
 }

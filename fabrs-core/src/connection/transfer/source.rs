@@ -3,18 +3,18 @@
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
+use super::sum::{Sum, Summing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
 /// How much of a file is read at a time.
-const PIECE: usize = 256 << 10;
+pub(super) const PIECE: usize = 256 << 10;
 
 /// What is put on a host: a file, a folder or a pattern (`conf/*.conf`) of this machine, or bytes.
 ///
@@ -22,13 +22,15 @@ const PIECE: usize = 256 << 10;
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Source {
-    /// A file, a folder with all in it, or a pattern with `*`, `?` and `[...]`. A leading `~/` is the home of who runs
-    /// this program.
+    /// A file, a folder with all in it, or a pattern with `*`, `?`, `[...]`, `{a,b}` and `**`. A leading `~/` is the home
+    /// of who runs this program.
     Path(PathBuf),
     /// This content.
     Bytes(Bytes),
     /// This content, which nobody else may read: a new file of it has the mode `0o600`.
     Secret(Secret),
+    /// Several of these: each under its own name in the target, which is a folder.
+    Several(Vec<Self>),
 }
 
 impl fmt::Debug for Source {
@@ -38,6 +40,13 @@ impl fmt::Debug for Source {
             Self::Path(path) => write!(f, "{}", path.display()),
             Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
             Self::Secret(_) => f.write_str("a secret"),
+            Self::Several(sources) => {
+                for (n, source) in sources.iter().enumerate() {
+                    let comma = if n == 0 { "" } else { ", " };
+                    write!(f, "{comma}{source:?}")?;
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -56,6 +65,19 @@ from!(Path(&str, String, &String, &Path, PathBuf, &PathBuf));
 from!(Bytes(Bytes, Vec<u8>, &'static [u8]));
 from!(Secret(Secret, &Secret));
 
+impl<T: Into<Self>, const N: usize> From<[T; N]> for Source {
+    /// Takes several: `["app.py", "wsgi.py"]`.
+    fn from(sources: [T; N]) -> Self {
+        Self::Several(sources.into_iter().map(Into::into).collect())
+    }
+}
+
+impl From<Vec<PathBuf>> for Source {
+    fn from(paths: Vec<PathBuf>) -> Self {
+        Self::Several(paths.into_iter().map(Self::Path).collect())
+    }
+}
+
 impl<const N: usize> From<&'static [u8; N]> for Source {
     /// Takes a literal: `b"PORT=80\n"`.
     fn from(bytes: &'static [u8; N]) -> Self {
@@ -63,95 +85,46 @@ impl<const N: usize> From<&'static [u8; N]> for Source {
     }
 }
 
-/// One file to put, and below which name.
-#[derive(Debug, Clone)]
-pub(super) struct Item {
-    pub(super) content: Source,
-    /// Its path below the target, where several or a folder are put.
-    pub(super) below: Option<String>,
-    /// Its own name, for a target that is a folder.
-    pub(super) name: String,
-    /// What it is called in messages.
-    pub(super) shown: String,
-}
-
-/// The size and the SHA-256 of a content.
+/// How a content was when it was looked at: another size, another time, another file is another content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sum {
+pub(super) struct Stamp {
     pub(super) size: u64,
-    pub(super) sha256: String,
+    /// Of a file: which it is, and when it was changed, in seconds and nanoseconds.
+    file: Option<(u64, i64, i64)>,
+    /// The mode that it has here, where it is a file.
+    pub(super) mode: Option<u32>,
 }
 
 impl Source {
-    /// Returns the files that it is, each once, in order; reads folders, so it belongs on a blocking thread.
-    pub(super) fn items(&self) -> Result<Vec<Item>> {
-        let path = match self {
-            Self::Bytes(_) | Self::Secret(_) => {
-                let shown = format!("{self:?}");
-                return Ok(vec![Item { content: self.clone(), below: None, name: String::new(), shown }]);
+    /// Looks at the content, of which nothing is read.
+    pub(super) fn stamp(&self) -> Result<Stamp> {
+        let of_bytes = |size: usize| Stamp { size: size as u64, file: None, mode: None };
+        match self {
+            Self::Bytes(bytes) => Ok(of_bytes(bytes.len())),
+            Self::Secret(secret) => Ok(of_bytes(secret.expose().len())),
+            Self::Path(path) => {
+                let meta = std::fs::metadata(path).map_err(|source| self.unreadable(source))?;
+                let file = Some((meta.ino(), meta.mtime(), meta.mtime_nsec()));
+                Ok(Stamp { size: meta.len(), file, mode: Some(meta.mode() & 0o777) })
             }
-            Self::Path(path) => at_home(path),
-        };
-        let shown = path.display().to_string();
-        if path.is_dir() {
-            return folder(&path);
-        }
-        if path.exists() || !shown.contains(['*', '?', '[']) {
-            if path.exists() && !path.is_file() {
-                return Err(Error::new(ErrorKind::Local, format!("`{shown}` is no file that can be put")));
-            }
-            let name = name_of(&path)?;
-            return Ok(vec![Item { content: Self::Path(path), below: None, name, shown }]);
-        }
-        let none = || Error::new(ErrorKind::Local, format!("no file of this machine is `{shown}`"));
-        let matches = glob::glob(&shown).map_err(|source| none().caused_by(source))?;
-        let mut items = Vec::new();
-        for path in matches {
-            let path = path.map_err(|source| none().caused_by(source))?;
-            let name = name_of(&path)?;
-            if path.is_dir() {
-                let below = |item: Item| Item { below: item.below.map(|rest| format!("{name}/{rest}")), ..item };
-                items.extend(folder(&path)?.into_iter().map(below));
-            } else {
-                let shown = path.display().to_string();
-                items.push(Item { content: Self::Path(path), below: Some(name.clone()), name, shown });
-            }
-        }
-        if items.is_empty() { Err(none()) } else { Ok(items) }
-    }
-
-    /// Returns the files that it is, checked that no two have the same place.
-    pub(super) fn distinct_items(&self) -> Result<Vec<Item>> {
-        let items = self.items()?;
-        let mut places = std::collections::HashSet::new();
-        match items.iter().find(|item| !places.insert(item.below.as_deref())) {
-            Some(item) => {
-                let text = format!("`{}` and another file of {self:?} would have the same place", item.shown);
-                Err(Error::new(ErrorKind::Usage, text))
-            }
-            None => Ok(items),
+            Self::Several(_) => Err(several()),
         }
     }
 
     /// Reads the content once and sums it up, on a blocking thread.
     pub(super) fn sum(&self) -> Result<Sum> {
-        let mut sum = Sha256::new();
-        let mut size = 0;
-        self.each_piece(|piece| {
-            size += piece.len() as u64;
-            sum.update(&piece);
-            true
-        })?;
-        Ok(Sum { size, sha256: HEXLOWER.encode(&sum.finalize()) })
+        self.sum_by(&mut vec![0; PIECE])
     }
 
-    /// Returns the mode that a file has here.
-    pub(super) fn mode(&self) -> Option<u32> {
-        use std::os::unix::fs::PermissionsExt;
-
-        match self {
-            Self::Path(path) => std::fs::metadata(path).ok().map(|meta| meta.permissions().mode() & 0o777),
-            Self::Bytes(_) | Self::Secret(_) => None,
+    /// Sums the content up, of which as much is read at a time as goes into the `buffer`.
+    pub(super) fn sum_by(&self, buffer: &mut [u8]) -> Result<Sum> {
+        let mut content = self.reader()?;
+        let mut sum = Summing::new();
+        loop {
+            match content.read(buffer).map_err(|source| self.unreadable(source))? {
+                0 => return Ok(sum.finish()),
+                read => sum.update(buffer.get(..read).unwrap_or_default()),
+            }
         }
     }
 
@@ -160,33 +133,41 @@ impl Source {
         if self.secret().is_some() { 0o600 } else { 0o644 }
     }
 
+    /// Returns all secrets in it.
+    pub(super) fn secrets(&self) -> Box<dyn Iterator<Item = &Secret> + '_> {
+        match self {
+            Self::Several(sources) => Box::new(sources.iter().flat_map(Self::secrets)),
+            one => Box::new(one.secret().into_iter()),
+        }
+    }
+
     /// Returns the secret that it is.
     pub(super) fn secret(&self) -> Option<&Secret> {
         match self {
             Self::Secret(secret) => Some(secret),
-            Self::Path(_) | Self::Bytes(_) => None,
+            Self::Path(_) | Self::Bytes(_) | Self::Several(_) => None,
         }
     }
 
     /// Sends the content piece by piece, as fast as it is taken, on a blocking thread. That nobody takes it any more is for
     /// the other side to tell.
     ///
-    /// The last piece is held back until the sum is the `expected` one: of a file that has changed since, the host gets too
-    /// little, and leaves the old one.
-    pub(super) fn send(&self, expected: &Sum, to: &mpsc::Sender<Bytes>) -> Result<()> {
-        let mut sum = Sha256::new();
+    /// The last piece is held back until the content is known to be what `before` says: of a file that has changed since, the
+    /// host gets too little, and leaves the old one.
+    pub(super) fn send(&self, before: &Stamp, to: &mpsc::Sender<Bytes>) -> Result<()> {
         let mut last: Option<Bytes> = None;
+        let mut size = 0;
         let mut is_wanted = true;
         self.each_piece(|piece| {
-            sum.update(&piece);
+            size += piece.len() as u64;
             is_wanted = last.replace(piece).is_none_or(|before| to.blocking_send(before).is_ok());
             is_wanted
         })?;
         if !is_wanted {
             return Ok(());
         }
-        if HEXLOWER.encode(&sum.finalize()) != expected.sha256 {
-            return Err(Error::new(ErrorKind::Local, format!("`{self:?}` was changed while it was read")));
+        if size != before.size || self.stamp()? != *before {
+            return Err(self.changed());
         }
         if let Some(last) = last {
             // Nobody who takes it is for the other side to tell.
@@ -195,72 +176,43 @@ impl Source {
         Ok(())
     }
 
+    /// Makes the error of a content that is not what it was.
+    pub(super) fn changed(&self) -> Error {
+        Error::new(ErrorKind::Local, format!("`{self:?}` was changed while it was read"))
+    }
+
+    /// Makes the error of a content that could not be read.
+    pub(super) fn unreadable(&self, source: std::io::Error) -> Error {
+        Error::new(ErrorKind::Local, format!("could not read `{self:?}`")).caused_by(source)
+    }
+
+    /// Opens the content.
+    pub(super) fn reader(&self) -> Result<Box<dyn Read + '_>> {
+        match self {
+            Self::Bytes(bytes) => Ok(Box::new(&bytes[..])),
+            Self::Secret(secret) => Ok(Box::new(secret.expose().as_bytes())),
+            Self::Path(path) => Ok(Box::new(File::open(path).map_err(|source| self.unreadable(source))?)),
+            Self::Several(_) => Err(several()),
+        }
+    }
+
     /// Gives out the content piece by piece while it is taken, on a blocking thread.
     pub(super) fn each_piece(&self, mut take: impl FnMut(Bytes) -> bool) -> Result<()> {
-        let path = match self {
-            Self::Bytes(bytes) => {
-                take(bytes.clone());
-                return Ok(());
-            }
-            Self::Secret(secret) => {
-                take(Bytes::copy_from_slice(secret.expose().as_bytes()));
-                return Ok(());
-            }
-            Self::Path(path) => path,
-        };
-        let unreadable =
-            |source| Error::new(ErrorKind::Local, format!("could not read `{}`", path.display())).caused_by(source);
-        let mut file = File::open(path).map_err(unreadable)?;
-        let mut buffer = BytesMut::zeroed(PIECE);
+        let mut content = self.reader()?;
         loop {
-            let read = file.read(&mut buffer).map_err(unreadable)?;
-            if read == 0 || !take(Bytes::copy_from_slice(buffer.get(..read).unwrap_or_default())) {
+            let mut buffer = BytesMut::zeroed(PIECE);
+            let read = content.read(&mut buffer).map_err(|source| self.unreadable(source))?;
+            buffer.truncate(read);
+            if read == 0 || !take(buffer.freeze()) {
                 return Ok(());
             }
         }
     }
 }
 
-/// Returns the files in a folder and in all folders of it, by their paths below it.
-fn folder(root: &Path) -> Result<Vec<Item>> {
-    let mut items = Vec::new();
-    let mut folders = vec![root.to_owned()];
-    let mut seen = std::collections::HashSet::new();
-    while let Some(folder) = folders.pop() {
-        // A link may lead back, and then there would be no end.
-        let real = folder.canonicalize();
-        if real.is_ok_and(|real| !seen.insert(real)) {
-            let text = format!("`{}` leads to a folder that is put already", folder.display());
-            return Err(Error::new(ErrorKind::Local, text).hint("put its folders one by one"));
-        }
-        let unreadable =
-            |source| Error::new(ErrorKind::Local, format!("could not read `{}`", folder.display())).caused_by(source);
-        for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
-            let path = entry.map_err(unreadable)?.path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            if !path.is_file() {
-                return Err(Error::new(ErrorKind::Local, format!("`{}` is no file that can be put", path.display())));
-            }
-            let below = path.strip_prefix(root).unwrap_or(&path).to_str().map(str::to_owned);
-            let below = below.ok_or_else(|| not_utf8(&path))?;
-            let (name, shown) = (name_of(&path)?, path.display().to_string());
-            items.push(Item { content: Source::Path(path), below: Some(below), name, shown });
-        }
-    }
-    items.sort_by(|one, other| one.below.cmp(&other.below));
-    Ok(items)
-}
-
-fn name_of(path: &Path) -> Result<String> {
-    let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-    name.ok_or_else(|| not_utf8(path))
-}
-
-fn not_utf8(path: &Path) -> Error {
-    Error::new(ErrorKind::Local, format!("the name of `{}` can't be sent: it is not UTF-8", path.display()))
+/// What only one of several sources has is not asked of all.
+fn several() -> Error {
+    Error::new(ErrorKind::Internal, "several sources were read as one")
 }
 
 /// Puts the home of who runs this program in the place of a leading `~`.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use russh::client::{self, DisconnectReason, Msg};
-use russh::keys::PublicKeyOrCertificate;
+use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelOpenFailure};
 use tokio::sync::watch;
 
@@ -106,6 +106,17 @@ impl client::Handler for Handler {
         };
         self.gone.note(text);
         Ok(())
+    }
+
+    /// Answers with a request that means nothing: OpenSSH's server has Nagle's algorithm on until its first session has
+    /// started, so that the confirmation of the first channel waits for the acknowledgement of this announcement. An
+    /// acknowledgement of our system's own goes no further than to a gateway; a packet goes to the server.
+    async fn openssh_ext_host_keys_announced(
+        &mut self,
+        _: Vec<PublicKey>,
+        session: &mut client::Session,
+    ) -> Result<(), Ended> {
+        session.send_keepalive(false).map_err(Ended::Protocol)
     }
 
     // The defaults of russh accept what a server opens; nothing was asked for, so nothing is taken.

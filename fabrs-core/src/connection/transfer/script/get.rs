@@ -3,7 +3,7 @@
 use super::super::super::greeting::Greeting;
 use super::super::arrival::Arrival;
 use super::super::job::Place;
-use super::super::source::Sum;
+use super::super::sum::Sum;
 use super::fetch::Fetch;
 use super::{Script, Undone, text};
 use crate::error::{Error, ErrorKind, Result};

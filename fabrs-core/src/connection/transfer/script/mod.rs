@@ -6,10 +6,13 @@
 mod fetch;
 mod get;
 mod put;
+mod talk;
 mod text;
+mod tree;
 
 pub(super) use get::{get, list};
 pub(super) use put::{folders, put};
+pub(super) use tree::put as put_tree;
 
 use super::super::greeting::Greeting;
 use super::super::{Command, Hide};

@@ -1,42 +1,27 @@
-//! Putting a file by a script.
+//! Putting one entry by a script.
 
-use bytes::Bytes;
-use tokio::sync::mpsc;
-
+use super::super::Written;
 use super::super::blocking;
-use super::super::job::{Job, Place};
-use super::super::source::{Source, Sum};
+use super::super::job::{FileJob, Job, Place};
+use super::super::walk::Content;
+use super::talk::{Over, Talk};
 use super::{Script, Undone, text};
-use crate::error::Result;
-use crate::transport::Effect;
+use crate::error::{Error, Result};
+use crate::transport::{Effect, word_by_chance};
 
 /// How many folders are made by one command.
 const FOLDERS_AT_ONCE: usize = 200;
-/// How many pieces of a file may wait for the network.
-const WAITING: usize = 4;
+/// Up to here a file is summed up before the host is asked for its own, which saves a round trip.
+const SMALL: u64 = 4 << 20;
 
-/// Puts one file, and returns its path with whether it was written.
-pub(in super::super) async fn put(place: &Place, job: &Job) -> Result<(String, bool), Undone> {
-    let Job { item, sum, target, attributes, what } = job;
-    let script = Script { place, effect: Effect::Changes, what };
-    let command = script.command(text::put(target, &item.name, sum, attributes, &item.content), target)?;
-    let (sender, pieces) = mpsc::channel(WAITING);
-    let command = command.on_cue(text::SEND, pieces);
-    let (output, sent) = tokio::join!(script.run(command), send(item.content.clone(), sum.clone(), sender));
-    let output = match (output, sent) {
-        // That the host found it too short says less than why.
-        (Err(Undone::Failed(_)), Err(error)) => return Err(place.error(error).into()),
-        (Err(undone), _) => return Err(undone),
-        (Ok(output), _) => output,
-    };
-    // The path behind it may have line ends of its own.
-    let said = output.stdout()?;
-    let said_last = |mark: &str| said.rfind(mark).map(|at| said.get(at + mark.len()..).unwrap_or_default());
-    let path = |rest: &str| rest.strip_suffix('\n').unwrap_or(rest).to_owned();
-    match (said_last(text::DONE), said_last(text::SAME)) {
-        (Some(rest), _) => Ok((path(rest), true)),
-        (None, Some(rest)) => Ok((path(rest), false)),
-        (None, None) => Err(place.could_not(what).into()),
+/// Puts one entry, and returns its path with whether it was written.
+pub(in super::super) async fn put(place: &Place, job: &Job) -> Result<Written, Undone> {
+    match (&job.item.content, job.as_file()) {
+        (_, Some(file)) => put_file(place, file).await,
+        (Content::Link(to), _) => {
+            said_of(place, job, text::link(&job.target, to, &job.attributes, &word_by_chance()?)).await
+        }
+        _ => said_of(place, job, text::folder(&job.target, &job.attributes)).await,
     }
 }
 
@@ -51,7 +36,79 @@ pub(in super::super) async fn folders(place: &Place, folders: &[String], what: &
     Ok(())
 }
 
-/// Sends a content to whoever takes it.
-async fn send(content: Source, sum: Sum, to: mpsc::Sender<Bytes>) -> Result<()> {
-    blocking(move || content.send(&sum, &to)).await
+async fn put_file(place: &Place, file: FileJob<'_>) -> Result<Written, Undone> {
+    let what = file.job.what(place);
+    let script = Script { place, effect: Effect::Changes, what: &what };
+    let sum = if file.stamp.size <= SMALL && file.content.secret().is_none() { Some(sum(file).await) } else { None };
+    let sum = sum.transpose().map_err(|error| place.error(error))?;
+    let (talk, ear, said) = Talk::new();
+    let command = script.command(text::put(file, sum.as_deref(), &word_by_chance()?), &file.job.shown())?;
+    let command = command.watched_by(ear).fed_by(said);
+    let (output, told) = tokio::join!(script.run(command), converse(talk, file));
+    match (output, told) {
+        (Err(Undone::NoShell(error)), _) => Err(Undone::NoShell(error)),
+        // That the host found it too short says less than why.
+        (_, Err(Broken::Failed(error))) => Err(place.error(error).into()),
+        (Err(undone), _) => Err(undone),
+        (Ok(_), Err(Broken::Over)) => Err(place.could_not(&what).into()),
+        (Ok(_), Ok(written)) => Ok(written),
+    }
+}
+
+/// Why a file has not come to its place.
+enum Broken {
+    /// The script has ended, and tells why.
+    Over,
+    Failed(Error),
+}
+
+impl From<Over> for Broken {
+    fn from(Over: Over) -> Self {
+        Self::Over
+    }
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+async fn converse(mut talk: Talk, file: FileJob<'_>) -> Result<Written, Broken> {
+    talk.begin().await?;
+    talk.noise().await?;
+    loop {
+        let told = String::from_utf8_lossy(&talk.record().await?).into_owned();
+        if let Some(path) = told.strip_prefix(text::DONE) {
+            return Ok((path.to_owned(), true));
+        } else if let Some(path) = told.strip_prefix(text::SAME) {
+            return Ok((path.to_owned(), false));
+        } else if let Some(there) = told.strip_prefix(text::SUM_IS) {
+            let answer = if sum(file).await? == there { "same\n" } else { "other\n" };
+            talk.say(answer.into()).await?;
+        } else if told == text::SEND {
+            let (content, stamp) = (file.content.clone(), file.stamp.clone());
+            let to = talk.hush().ok_or(Over)?;
+            blocking(move || content.send(&stamp, &to)).await?;
+        } else {
+            return Err(Broken::Over);
+        }
+    }
+}
+
+async fn sum(file: FileJob<'_>) -> Result<String> {
+    let content = file.content.clone();
+    blocking(move || Ok(content.sum()?.sha256)).await
+}
+
+/// Runs a script that makes one entry, and says whether it was there.
+async fn said_of(
+    place: &Place,
+    job: &Job,
+    line: std::result::Result<String, crate::shell::ShellLineError>,
+) -> Result<Written, Undone> {
+    let what = job.what(place);
+    let script = Script { place, effect: Effect::Changes, what: &what };
+    let output = script.run(script.command(line, &job.shown())?).await?;
+    Ok((job.shown(), !output.stdout()?.ends_with(text::SAME)))
 }

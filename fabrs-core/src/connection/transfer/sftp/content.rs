@@ -1,13 +1,11 @@
 //! Contents on their way: many requests at a time, since each takes a round trip.
 
 use bytes::Bytes;
-use data_encoding::HEXLOWER;
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use russh_sftp::protocol::{FileAttributes, OpenFlags};
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use super::super::source::Sum;
+use super::super::sum::{Sum, Summing};
 use super::fault::Fault;
 use super::session::Session;
 
@@ -73,12 +71,12 @@ pub(super) async fn open(session: &Session, path: &str) -> Result<String, Fault>
 /// Tells whether a file has this content, by reading it.
 pub(super) async fn is(session: &Session, path: &str, sum: &Sum) -> Result<bool, Fault> {
     let handle = open(session, path).await?;
-    let mut hash = Sha256::new();
+    let mut here = Summing::new();
     let read = read(session, &handle, sum.size).try_for_each(|chunk| {
-        hash.update(&chunk);
+        here.update(&chunk);
         std::future::ready(Ok(()))
     });
     read.await?;
     session.ask(session.raw().close(handle)).await?;
-    Ok(HEXLOWER.encode(&hash.finalize()) == sum.sha256)
+    Ok(here.finish() == *sum)
 }

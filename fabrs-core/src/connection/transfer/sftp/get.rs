@@ -1,11 +1,9 @@
 //! Getting a file by SFTP.
 
-use data_encoding::HEXLOWER;
 use futures::stream::TryStreamExt;
-use sha2::{Digest, Sha256};
 
 use super::super::arrival::Arrival;
-use super::super::source::Sum;
+use super::super::sum::{Sum, Summing};
 use super::super::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 use super::content;
 use super::fault::Fault;
@@ -45,18 +43,18 @@ async fn try_get(session: &Session, path: &str, known: Option<&Sum>, arrival: &A
         return Err(Fault::said(format!("{shown} has no size, as what the system makes up, and can't be got whole")));
     }
     arrival.begin(there.permissions.map(|mode| mode & MODE), size)?;
-    let mut hash = Sha256::new();
+    let mut there = Summing::new();
     let is_compared = known.is_some_and(|known| known.size == size);
     // Written while others come, as the spool of a slow terminal is: what waits for the disk is in the system's memory.
     let taken = content::read(session, &handle, size).try_for_each(|chunk| {
         if is_compared {
-            hash.update(&chunk);
+            there.update(&chunk);
         }
         std::future::ready(arrival.write(&chunk).map_err(Fault::from))
     });
     taken.await?;
     session.ask(session.raw().close(handle)).await?;
-    if is_compared && known.is_some_and(|known| known.sha256 == HEXLOWER.encode(&hash.finalize())) {
+    if is_compared && known == Some(&there.finish()) {
         arrival.give_up();
         return Ok(false);
     }

@@ -16,5 +16,5 @@ mod temporary;
 
 pub(super) use get::get;
 pub(super) use list::list;
-pub(super) use put::{folders, put};
+pub(super) use put::{folders, look, put};
 pub(super) use session::Session;

@@ -1,12 +1,19 @@
 //! Putting a file by SFTP.
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::stream::{self, StreamExt};
 use russh_sftp::protocol::FileAttributes;
 use tokio::sync::mpsc;
 
-use super::super::blocking;
-use super::super::job::{Attributes, Job};
+use super::super::job::{Attributes, FileJob, Job, Tree};
+use super::super::source::Source;
+use super::super::sum::Sum;
+use super::super::walk::Content;
+use super::super::{IS_A_FOLDER, IS_NO_FOLDER, Written, blocking};
 use super::content;
 use super::fault::Fault;
 use super::path::parent;
@@ -17,12 +24,47 @@ use crate::error::Result;
 
 /// The mode of a folder that was not there.
 const NEW_FOLDER: u32 = 0o755;
+/// How many places are looked at at once.
+const LOOKS_AT_ONCE: usize = 64;
 /// How many pieces of a file may wait for the network.
 const WAITING: usize = 4;
 
-/// Puts one file, and returns its path with whether it was written.
-pub(in super::super) async fn put(session: &Arc<Session>, job: &Job) -> Result<(String, bool)> {
-    try_put(session, job).await.map_err(|fault| fault.into_error(&session.place, &job.what))
+/// Puts one entry, and returns its path with whether it was written.
+pub(in super::super) async fn put(session: &Arc<Session>, job: &Job) -> Result<Written> {
+    let put = async {
+        let target = text(&job.target)?;
+        match (&job.item.content, job.as_file()) {
+            (_, Some(file)) => put_file(session, file, target).await,
+            (Content::Link(to), _) => put_link(session, job, target, to).await,
+            _ => make_folder(session, target).await.map(|is_new| (target.to_owned(), is_new)),
+        }
+    };
+    put.await.map_err(|fault| fault.into_error(&session.place, &job.what(&session.place)))
+}
+
+/// Looks at the places of a tree, so that nothing is put where something stands in the way of a part of it.
+pub(in super::super) async fn look(session: &Arc<Session>, tree: &Tree) -> Result<()> {
+    let looks: Vec<_> = tree.jobs.iter().map(|job| look_at(session, job).boxed()).collect();
+    let mut looks = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
+    while let Some(looked) = looks.next().await {
+        looked.map_err(|fault| fault.into_error(&session.place, &tree.what))?;
+    }
+    Ok(())
+}
+
+async fn look_at(session: &Session, job: &Job) -> Result<(), Fault> {
+    let shown = session.expanded(text(&job.target)?).await?;
+    let there = match session.ask(session.raw().lstat(session.path(&shown))).await {
+        Ok(found) => Kind::of(&found.attrs),
+        // What is not there is not in the way, and what can't be seen is for the put to tell.
+        Err(Fault::Refused(_)) => return Ok(()),
+        Err(fault) => return Err(fault),
+    };
+    match (job.is_folder(), there) {
+        (false, Kind::Folder) => Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
+        (true, Kind::Regular | Kind::Other) => Err(Fault::said(format!("{shown}{IS_NO_FOLDER}"))),
+        _ => Ok(()),
+    }
 }
 
 /// Makes folders, with all above them.
@@ -34,13 +76,19 @@ pub(in super::super) async fn folders(session: &Session, folders: &[String], wha
     Ok(())
 }
 
-async fn try_put(session: &Arc<Session>, job: &Job) -> Result<(String, bool), Fault> {
+/// Returns a name as the protocol's library takes it.
+fn text(name: &OsStr) -> Result<&str, Fault> {
+    name.to_str().ok_or_else(|| Fault::said("a name that is not UTF-8 can't be sent by SFTP"))
+}
+
+async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Result<Written, Fault> {
+    let FileJob { job, content, stamp } = file;
     let ids = Ids::of(&job.attributes)?;
-    let target = session.target(&job.target, &job.item.name).await?;
+    let target = session.target(target, text(&job.item.name())?).await?;
     if let Some(old) = &target.old
-        && old.size == Some(job.sum.size)
+        && old.size == Some(stamp.size)
         && Kind::of(old) == Kind::Regular
-        && is_same(session, &target, job).await?
+        && is_same(session, &target, content).await?
     {
         let changed = change(session, &target.path, old, ids, job.attributes.mode).await?;
         return Ok((target.shown, changed));
@@ -49,10 +97,10 @@ async fn try_put(session: &Arc<Session>, job: &Job) -> Result<(String, bool), Fa
         return Err(Fault::said("the SFTP server can't replace a file in one step"));
     }
     let mut temporary = Temporary::create(session, parent(&target.path)).await?;
-    match fill(session, &mut temporary, job, &target, ids).await {
+    match fill(session, &mut temporary, file, &target, ids).await {
         Ok(()) => temporary.land(&target.path).await?,
         Err(fault) => {
-            let fault = explained(session, fault, &target, job.sum.size).await;
+            let fault = explained(session, fault, &target, stamp.size).await;
             temporary.discard().await;
             return Err(fault);
         }
@@ -61,8 +109,10 @@ async fn try_put(session: &Arc<Session>, job: &Job) -> Result<(String, bool), Fa
 }
 
 /// Tells whether what is there is the content; what can't be read is another.
-async fn is_same(session: &Session, target: &Target, job: &Job) -> Result<bool, Fault> {
-    match content::is(session, &target.path, &job.sum).await {
+async fn is_same(session: &Session, target: &Target, content: &Source) -> Result<bool, Fault> {
+    let content = content.clone();
+    let sum: Sum = blocking(move || content.sum()).await?;
+    match content::is(session, &target.path, &sum).await {
         Err(Fault::Refused(_)) => Ok(false),
         result => result,
     }
@@ -89,22 +139,28 @@ async fn change(
 }
 
 /// Writes the content into a temporary file and makes that what the target is to be.
-async fn fill(session: &Session, temporary: &mut Temporary, job: &Job, target: &Target, ids: Ids) -> Result<(), Fault> {
+async fn fill(
+    session: &Session,
+    temporary: &mut Temporary,
+    file: FileJob<'_>,
+    target: &Target,
+    ids: Ids,
+) -> Result<(), Fault> {
     let (sender, pieces) = mpsc::channel(WAITING);
-    let (source, sum) = (job.item.content.clone(), job.sum.clone());
-    let sent = blocking(move || source.send(&sum, &sender));
+    let (source, stamp) = (file.content.clone(), file.stamp.clone());
+    let sent = blocking(move || source.send(&stamp, &sender));
     let handle = temporary.handle();
     let (written, sent) = tokio::join!(content::write(session, handle, pieces), sent);
     let written = written?;
     // That it is too short says less than why.
     sent?;
     let there = session.ask(session.raw().fstat(handle)).await?.attrs;
-    if written != job.sum.size || there.size.is_some_and(|size| size != written) {
+    if written != file.stamp.size || there.size.is_some_and(|size| size != written) {
         return Err(Fault::said("not all of it arrived"));
     }
     set_owner(session, handle, &there, target.old.as_ref(), ids).await?;
     let kept = target.old.as_ref().and_then(|old| old.permissions);
-    let mode = job.attributes.mode.or(kept).unwrap_or(job.item.content.new_mode()) & MODE;
+    let mode = file.job.attributes.mode.or(kept).unwrap_or(file.content.new_mode()) & MODE;
     let mode = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
     // Last: until here nobody else may read it.
     session.ask(session.raw().fsetstat(handle, mode)).await?;
@@ -141,14 +197,44 @@ async fn explained(session: &Session, fault: Fault, target: &Target, size: u64) 
     }
 }
 
-async fn make_folder(session: &Session, folder: &str) -> Result<(), Fault> {
+/// Makes a symlink, in one step where another is there.
+async fn put_link(session: &Arc<Session>, job: &Job, target: &str, to: &Path) -> Result<Written, Fault> {
+    let (target, to) = (session.expanded(target).await?, text(to.as_os_str())?);
+    let path = session.path(&target);
+    let there = match session.ask(session.raw().lstat(path.as_str())).await {
+        Ok(found) => Some(Kind::of(&found.attrs)),
+        Err(fault) if fault.is_missing() => None,
+        Err(fault) => return Err(fault),
+    };
+    match there {
+        Some(Kind::Folder) => return Err(Fault::said(format!("{target}{IS_A_FOLDER}"))),
+        Some(Kind::Symlink) => {
+            let link = session.ask(session.raw().readlink(path.as_str())).await?;
+            if link.files.first().is_some_and(|link| link.filename == to) {
+                return Ok((target, false));
+            }
+        }
+        Some(_) if !session.replaces => {
+            return Err(Fault::said("the SFTP server can't replace a file in one step"));
+        }
+        Some(_) | None => {}
+    }
+    if job.attributes.gives_owner() {
+        return Err(Fault::said("SFTP gives a symlink to nobody"));
+    }
+    Temporary::link(session, parent(&path), to).await?.land(&path).await?;
+    Ok((target, true))
+}
+
+/// Makes a folder, with all above it, and tells whether it was not there.
+async fn make_folder(session: &Session, folder: &str) -> Result<bool, Fault> {
     let mut missing = Vec::new();
     let folder = session.path(folder);
     let mut above = folder.as_str();
     loop {
         match session.stat(above).await? {
             Some(there) if Kind::of(&there) == Kind::Folder => break,
-            Some(_) => return Err(Fault::said(format!("{above} is no folder"))),
+            Some(_) => return Err(Fault::said(format!("{above}{IS_NO_FOLDER}"))),
             None => missing.push(above),
         }
         if above == parent(above) {
@@ -156,6 +242,7 @@ async fn make_folder(session: &Session, folder: &str) -> Result<(), Fault> {
         }
         above = parent(above);
     }
+    let is_new = !missing.is_empty();
     for path in missing.into_iter().rev() {
         let attributes = FileAttributes { permissions: Some(NEW_FOLDER), ..FileAttributes::empty() };
         let made = session.ask(session.raw().mkdir(path, attributes)).await;
@@ -166,7 +253,7 @@ async fn make_folder(session: &Session, folder: &str) -> Result<(), Fault> {
             return Err(fault);
         }
     }
-    Ok(())
+    Ok(is_new)
 }
 
 /// Who a file is to be given to: by number, since a server knows no names.

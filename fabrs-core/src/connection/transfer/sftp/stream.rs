@@ -1,25 +1,23 @@
 //! The channel of a subsystem as a stream, between its transport and who speaks its protocol.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
-use tokio_util::sync::{CancellationToken, PollSender};
+use tokio_util::sync::PollSender;
 
+use super::super::incoming::{Heard, Incoming};
 use crate::event::{Event, Sink, Stream};
 use crate::host::Host;
 use crate::transport::{Answer, End, How, Receive};
 
 /// How many packets may wait for the network.
 const WAITING: usize = 4;
-/// How much may wait to be read. A server answers only what it is asked, and what is asked at a time is less.
-const MOST: usize = 32 << 20;
 
 /// Both ends of a channel.
 pub(super) struct Channel {
@@ -35,61 +33,14 @@ impl Channel {
     pub(super) fn new() -> Self {
         let (sender, pieces) = mpsc::channel(WAITING);
         let incoming = Incoming::default();
-        let stream = ChannelStream { incoming: incoming.clone(), outgoing: PollSender::new(sender) };
+        let stream = ChannelStream { heard: Heard(incoming.clone()), outgoing: PollSender::new(sender) };
         Self { stream, pieces, incoming }
-    }
-}
-
-/// What has come and was not read yet; and how it ended.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Incoming {
-    state: Arc<Mutex<State>>,
-    /// Raised when no more can come.
-    over: CancellationToken,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    pieces: VecDeque<Bytes>,
-    size: usize,
-    how: Option<How>,
-    reader: Option<Waker>,
-}
-
-impl Incoming {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Adds what has come; false where it is more than was ever asked for.
-    fn push(&self, bytes: &[u8]) -> bool {
-        let mut state = self.state();
-        if state.size + bytes.len() > MOST {
-            return false;
-        }
-        state.size += bytes.len();
-        state.pieces.push_back(Bytes::copy_from_slice(bytes));
-        state.reader.take().into_iter().for_each(Waker::wake);
-        true
-    }
-
-    fn end(&self, how: How) {
-        let mut state = self.state();
-        state.how = Some(how);
-        state.reader.take().into_iter().for_each(Waker::wake);
-        self.over.cancel();
-    }
-
-    /// Waits until the channel has ended, and returns how.
-    pub(super) async fn ended(&self) -> Option<How> {
-        self.over.cancelled().await;
-        self.state().how.clone()
     }
 }
 
 /// The channel for who speaks the protocol; dropped, its input ends.
 pub(super) struct ChannelStream {
-    incoming: Incoming,
+    heard: Heard,
     outgoing: PollSender<Bytes>,
 }
 
@@ -100,23 +51,8 @@ impl fmt::Debug for ChannelStream {
 }
 
 impl AsyncRead for ChannelStream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.incoming.state();
-        let Some(piece) = state.pieces.front_mut() else {
-            if state.how.is_some() {
-                return Poll::Ready(Ok(()));
-            }
-            state.reader = Some(cx.waker().clone());
-            return Poll::Pending;
-        };
-        let count = piece.len().min(buffer.remaining());
-        buffer.put_slice(piece.get(..count).unwrap_or_default());
-        piece.advance(count);
-        if piece.is_empty() {
-            state.pieces.pop_front();
-        }
-        state.size -= count;
-        Poll::Ready(Ok(()))
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.heard).poll_read(cx, buffer)
     }
 }
 
@@ -169,7 +105,7 @@ impl Receive for Receiver {
         if !matches!(end.how, How::Planned) {
             self.sink.event(&Event::CommandEnded { number: self.number, host, command, status, elapsed: end.elapsed });
         }
-        self.incoming.end(end.how.clone());
+        self.incoming.end(Some(end.how.clone()));
     }
 }
 
@@ -192,18 +128,10 @@ mod tests {
                 assert!(incoming.push(piece));
                 tokio::task::yield_now().await;
             }
-            incoming.end(How::Exited(ExitStatus::Code(0)));
+            incoming.end(Some(How::Exited(ExitStatus::Code(0))));
         };
         let (read, ()) = tokio::join!(reads, comes);
         assert_eq!(read.expect("it ends"), b"one two three");
-    }
-
-    #[tokio::test]
-    async fn a_flood_that_nobody_asked_for_is_not_kept() {
-        let Channel { incoming, .. } = Channel::new();
-        let piece = vec![0; 1 << 20];
-        let kept = (0..64).take_while(|_| incoming.push(&piece)).count();
-        assert_eq!(kept << 20, MOST);
     }
 
     #[tokio::test]

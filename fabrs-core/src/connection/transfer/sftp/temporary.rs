@@ -44,6 +44,18 @@ impl Temporary {
         Ok(made)
     }
 
+    /// Makes a symlink in a folder.
+    pub(super) async fn link(session: &Arc<Session>, folder: &str, to: &str) -> Result<Self, Fault> {
+        let path = join(folder, &format!(".fabrs.{}", word_by_chance()?));
+        let mut made = Self { session: Arc::clone(session), path, handle: None, is_there: true };
+        // OpenSSH's server takes them the other way round than the draft says, and others have followed it.
+        if let Err(fault) = session.ask(session.raw().symlink(to, made.path.as_str())).await {
+            made.is_there = false;
+            return Err(fault);
+        }
+        Ok(made)
+    }
+
     pub(super) fn handle(&self) -> &str {
         self.handle.as_deref().unwrap_or_default()
     }

@@ -1,0 +1,147 @@
+//! Talking with a script that runs: it answers what it is asked, until it is told what to do.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use bytes::Bytes;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::mpsc;
+
+use super::super::super::watch::Watch;
+use super::super::incoming::{Heard, Incoming};
+use crate::event::Stream;
+use crate::transport::{Answer, OPENING};
+
+/// How many pieces may wait for the network.
+const WAITING: usize = 4;
+/// Ends each answer of a script.
+pub(super) const END: &str = "fabrs-end";
+/// The longest answer that is read: more than a name and what is to know of it.
+const LONGEST: u64 = 64 << 10;
+
+/// The script has ended, or says what it was not asked: its own end tells why.
+#[derive(Debug)]
+pub(super) struct Over;
+
+/// One side of a talk; dropped, the other side's input ends.
+#[derive(Debug)]
+pub(super) struct Talk {
+    /// Nothing when nothing more is said.
+    say: Option<mpsc::Sender<Bytes>>,
+    hear: BufReader<Heard>,
+}
+
+/// Hands what a script says to who talks with it.
+#[derive(Debug)]
+pub(super) struct Ear(Incoming);
+
+impl Talk {
+    /// Makes both ends: who talks, who is to hear the script, and what is said to it.
+    pub(super) fn new() -> (Self, Ear, mpsc::Receiver<Bytes>) {
+        let (say, said) = mpsc::channel(WAITING);
+        let incoming = Incoming::default();
+        (Self { say: Some(say), hear: BufReader::new(Heard(incoming.clone())) }, Ear(incoming), said)
+    }
+
+    /// Says the first line, at which whoever is there in the place of a shell ends.
+    pub(super) async fn begin(&self) -> Result<(), Over> {
+        self.say(Bytes::from_static(OPENING.as_bytes())).await
+    }
+
+    /// Reads over what a login prints before the script has begun.
+    pub(super) async fn noise(&mut self) -> Result<(), Over> {
+        self.record().await.map(drop)
+    }
+
+    /// Gives away where the last is said, after which the script's input ends.
+    pub(super) fn hush(&mut self) -> Option<mpsc::Sender<Bytes>> {
+        self.say.take()
+    }
+
+    pub(super) async fn say(&self, bytes: Bytes) -> Result<(), Over> {
+        match &self.say {
+            Some(say) => say.send(bytes).await.map_err(|_| Over),
+            None => Err(Over),
+        }
+    }
+
+    /// Asks something of several paths; tells whether there are any, and so an answer.
+    pub(super) async fn request<'a>(&self, verb: &str, paths: impl Iterator<Item = &'a Path>) -> Result<bool, Over> {
+        let mut list = Vec::new();
+        for path in paths {
+            list.extend_from_slice(b"./");
+            list.extend_from_slice(path.as_os_str().as_bytes());
+            list.push(0);
+        }
+        if list.is_empty() {
+            return Ok(false);
+        }
+        let mut request = format!("{verb} {}\n", list.len()).into_bytes();
+        request.append(&mut list);
+        self.say(request.into()).await.map(|()| true)
+    }
+
+    /// Asks something of several paths, and returns the answer's records.
+    pub(super) async fn ask<'a>(
+        &mut self,
+        verb: &str,
+        paths: impl Iterator<Item = &'a Path>,
+    ) -> Result<Vec<Vec<u8>>, Over> {
+        if self.request(verb, paths).await? { self.records().await } else { Ok(Vec::new()) }
+    }
+
+    /// Returns the records of an answer.
+    pub(super) async fn records(&mut self) -> Result<Vec<Vec<u8>>, Over> {
+        let mut records = Vec::new();
+        loop {
+            let record = self.record().await?;
+            if record == END.as_bytes() {
+                return Ok(records);
+            }
+            records.push(record);
+        }
+    }
+
+    /// Returns the next record.
+    pub(super) async fn record(&mut self) -> Result<Vec<u8>, Over> {
+        use tokio::io::AsyncReadExt;
+
+        let mut record = Vec::new();
+        // Reading from memory does not fail.
+        let read = (&mut self.hear).take(LONGEST).read_until(0, &mut record).await;
+        match (read, record.pop()) {
+            (Ok(_), Some(0)) => Ok(record),
+            _ => Err(Over),
+        }
+    }
+}
+
+/// Returns bytes of the host as what they are here.
+pub(super) fn raw(bytes: &[u8]) -> &OsStr {
+    OsStr::from_bytes(bytes)
+}
+
+/// Returns a path that the script has named.
+pub(super) fn path(named: &[u8]) -> &Path {
+    Path::new(raw(named.strip_prefix(b"./").unwrap_or(named)))
+}
+
+impl Drop for Ear {
+    /// Also where the script was never started.
+    fn drop(&mut self) {
+        self.0.end(None);
+    }
+}
+
+impl Watch for Ear {
+    fn heard(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+        if stream == Stream::Stdout && !self.0.push(bytes) {
+            answer.stop();
+        }
+    }
+
+    fn ended(&mut self) {
+        self.0.end(None);
+    }
+}

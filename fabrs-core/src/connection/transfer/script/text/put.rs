@@ -1,0 +1,126 @@
+//! The scripts that put one entry.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use super::super::super::job::{Attributes, FileJob};
+use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER};
+use super::{DONE, FAIL, SAME, SEND, SUM, SUM_IS, owner_words, path_word, word};
+use crate::shell::ShellLineError;
+
+/// Finds the folder `d` of the target `t`, and where that is, `o`.
+const FIND: &str = "\
+case $t in */*) d=${t%/*} ;; *) d=. ;; esac; [ -n \"$d\" ] || d=/
+[ -d \"$d\" ] || fail \"there is no folder $d\"
+d=$(cd -- \"$d\" && pwd) || exit 1; o=${d%/}/${t##*/}
+";
+/// Works in a temporary folder beside the target, with the name `w` that nobody could know before, which nobody else may look into and which is gone afterwards. Whoever owns
+/// the folder around it can't swap what is in it, since that is only named from inside.
+const ENTER: &str = "\
+w=${d%/}/.fabrs.$w; trap 'exit 1' HUP INT PIPE TERM; trap 'cd / && rm -rf -- \"$w\"' EXIT
+e=$(mkdir -m 700 -- \"$w\" 2>&1) || fail \"the folder $d can not be written to: ${e##*: }\"
+cd -- \"$w\" && [ -O . ] || fail \"$w was taken away\"
+";
+/// Who may do what with what is there.
+const STATE: &str = "state() { ls -ldn -- \"$o\" 2>/dev/null | awk '{ print $1, $3, $4 }'; }\n";
+
+/// Returns the script that takes a file on its standard input, unless the target has the same content.
+///
+/// It ends with a rename: the target has the old content or the new one. A target that is a symlink keeps it, and what it
+/// leads to is replaced. What was there keeps its mode and, as far as whoever runs this may say so, its owner.
+///
+/// Where its sum is not `known` beforehand, the host tells its own and is told whether that is it. Of a secret no sum
+/// is in the script, where others could read it and guess: it is compared when it has arrived.
+pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) -> Result<String, ShellLineError> {
+    let FileJob { job, content, stamp } = file;
+    let owner = owner_words(&job.attributes)?;
+    let mode = job.attributes.mode.map(|mode| format!("{mode:o}"));
+    let size = stamp.size;
+    let has_the_size = format!("[ -f \"$o\" ] && [ \"$(wc -c <\"$o\" 2>/dev/null)\" -eq {size} ]");
+    let by_sum = match (content.secret(), known) {
+        (Some(_), _) => String::new(),
+        (None, Some(sum)) => format!("{has_the_size} && [ \"$(sum <\"$o\")\" = {sum} ] && same\n"),
+        (None, None) => format!(
+            "if {has_the_size}; then h=$(sum <\"$o\")\n\
+             if [ -n \"$h\" ]; then printf '{SUM_IS}%s\\0' \"$h\"; read -r h; [ \"$h\" != same ] || same; fi; fi\n"
+        ),
+    };
+    let change_owner = owner.as_ref().map_or_else(|| ":".to_owned(), |owner| format!("chown {owner} \"$o\""));
+    let change_mode = mode.as_ref().map_or_else(|| ":".to_owned(), |mode| format!("chmod {mode} \"$o\""));
+    let new_owner = match &owner {
+        Some(owner) => format!("chown {owner} f || exit 1"),
+        None => {
+            "if [ -f \"$o\" ]; then chown \"$(ls -ldn -- \"$o\" | awk '{ print $3 \":\" $4 }')\" f 2>/dev/null || :; fi"
+                .to_owned()
+        }
+    };
+    // Once, and last: until here nobody else may read it, and a change of the owner takes setuid away.
+    let new_mode = match &mode {
+        Some(mode) => format!("chmod {mode} f"),
+        None => format!(
+            "if [ -f \"$o\" ]; then chmod \"$(stat -c %a -- \"$o\" 2>/dev/null || stat -f %Lp -- \"$o\")\" f; \
+             else chmod {:o} f; fi",
+            content.new_mode()
+        ),
+    };
+    Ok(format!(
+        "{FAIL}{SUM}{STATE}read -r fabrs; printf '\\0'\numask 022\nw={name}; t={target}; n={own}\n\
+         case $t in */) t=$t$n ;; *) if [ -d \"$t\" ]; then t=$t/$n; fi ;; esac\n\
+         if [ -L \"$t\" ]; then t=$(readlink -f -- \"$t\") || fail \"the symlink $t leads nowhere\"; fi\n\
+         [ -d \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n\
+         {FIND}\
+         same() {{ before=$(state); {change_owner} || exit 1; {change_mode} || exit 1\n\
+         if [ \"$before\" = \"$(state)\" ]; then printf '{SAME}%s\\0' \"$t\"; else printf '{DONE}%s\\0' \"$t\"; fi; exit 0; }}\n\
+         {by_sum}\
+         {ENTER}\
+         printf '{SEND}\\0'\n\
+         (umask 077; cat >f) || exit 1\n\
+         [ \"$(wc -c <f)\" -eq {size} ] || fail 'not all of it arrived'\n\
+         [ -f \"$o\" ] && cmp -s f \"$o\" && same\n\
+         {new_owner}\n\
+         {new_mode} || exit 1\n\
+         mv -f -- f \"$o\" || exit 1\n\
+         printf '{DONE}%s\\0' \"$t\"",
+        target = path_word(&job.target)?,
+        own = word(&job.item.name())?,
+    ))
+}
+
+/// Returns the script that makes a symlink, in one step where another is there.
+pub(in super::super) fn link(
+    target: &OsStr,
+    to: &Path,
+    attributes: &Attributes,
+    name: &str,
+) -> Result<String, ShellLineError> {
+    let owner = match owner_words(attributes)? {
+        Some(owner) => format!("chown -h {owner} \"./$n\" || exit 1\n"),
+        None => String::new(),
+    };
+    // Into the folder, since a link to another folder would be taken for that.
+    Ok(format!(
+        "{FAIL}w={name}; t={target}; l={to}; n=${{t##*/}}\n\
+         [ -L \"$t\" ] && [ \"$(readlink -- \"$t\")\" = \"$l\" ] && {{ printf '{SAME}'; exit 0; }}\n\
+         [ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n\
+         {FIND}{ENTER}\
+         ln -s -- \"$l\" \"./$n\" || exit 1\n\
+         {owner}mv -f -- \"./$n\" ..",
+        target = path_word(target)?,
+        to = word(to.as_os_str())?,
+    ))
+}
+
+/// Returns the script that makes a folder.
+pub(in super::super) fn folder(target: &OsStr, attributes: &Attributes) -> Result<String, ShellLineError> {
+    let owner = match owner_words(attributes)? {
+        Some(owner) => format!(" && chown {owner} \"$t\""),
+        None => String::new(),
+    };
+    Ok(format!(
+        "{FAIL}umask 022\nt={target}\n\
+         [ -d \"$t\" ] && {{ printf '{SAME}'; exit 0; }}\n\
+         [ -e \"$t\" ] && fail \"$t{IS_NO_FOLDER}\"\n\
+         mkdir -p -- \"$t\"{owner}",
+        target = path_word(target)?,
+    ))
+}

@@ -1,0 +1,117 @@
+//! What a host says of paths, as the value that it is.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::super::talk;
+
+/// The bits of a mode that say what kind of file it is, and the kinds.
+const KIND: u32 = 0o170_000;
+const FOLDER: u32 = 0o040_000;
+const REGULAR: u32 = 0o100_000;
+const SYMLINK: u32 = 0o120_000;
+
+/// What is at a path of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Status {
+    /// Its kind, and who may do what.
+    mode: u32,
+    pub(super) owner: (u32, u32),
+    pub(super) size: u64,
+    pub(super) modified: i64,
+    pub(super) device: u64,
+}
+
+impl Status {
+    pub(super) fn is_folder(&self) -> bool {
+        self.mode & KIND == FOLDER
+    }
+
+    pub(super) fn is_file(&self) -> bool {
+        self.mode & KIND == REGULAR
+    }
+
+    pub(super) fn is_link(&self) -> bool {
+        self.mode & KIND == SYMLINK
+    }
+
+    pub(super) fn mode(&self) -> u32 {
+        self.mode & 0o7777
+    }
+}
+
+/// Reads what is said of paths; what is no such record says nothing.
+pub(super) fn statuses(records: &[Vec<u8>]) -> HashMap<OsString, Status> {
+    records.iter().filter_map(|record| status(record)).collect()
+}
+
+/// Reads one record: `x81a4 0 0 12 1700000000 65024 ./path`, the mode in hexadecimal or, behind an `o`, in octal.
+fn status(record: &[u8]) -> Option<(OsString, Status)> {
+    let mut fields = record.splitn(7, |byte| *byte == b' ');
+    let mut text = || std::str::from_utf8(fields.next()?).ok();
+    let mode = text()?;
+    let mode = match mode.split_at_checked(1)? {
+        ("x", digits) => u32::from_str_radix(digits, 16).ok()?,
+        ("o", digits) => u32::from_str_radix(digits, 8).ok()?,
+        _ => return None,
+    };
+    let owner = (text()?.parse().ok()?, text()?.parse().ok()?);
+    let (size, modified, device) = (text()?.parse().ok()?, text()?.parse().ok()?, text()?.parse().ok()?);
+    Some((talk::path(fields.next()?).into(), Status { mode, owner, size, modified, device }))
+}
+
+/// Reads checksums, as `sha256sum` and its kin print them: of what is said twice nothing is known.
+pub(super) fn sums(records: &[Vec<u8>]) -> HashMap<OsString, String> {
+    const DIGITS: usize = 64;
+    let mut sums: HashMap<OsString, Option<String>> = HashMap::new();
+    for record in records {
+        let Some((sum, rest)) = record.split_at_checked(DIGITS) else { continue };
+        let (Ok(sum), Some(path)) = (std::str::from_utf8(sum), rest.get(2..)) else { continue };
+        let sum = Some(sum.to_ascii_lowercase());
+        sums.entry(talk::path(path).into()).and_modify(|known| *known = None).or_insert(sum);
+    }
+    sums.into_iter().filter_map(|(path, sum)| Some((path, sum?))).collect()
+}
+
+/// Reads pairs of a symlink and what is in it.
+pub(super) fn links(records: &[Vec<u8>]) -> HashMap<OsString, PathBuf> {
+    let pairs = records.chunks_exact(2).filter_map(|pair| match pair {
+        [path, to] => Some((talk::path(path).into(), talk::raw(to).into())),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    #[test]
+    fn what_is_at_a_path_is_read_as_each_stat_prints_it() {
+        let gnu = status(b"x81a4 33 34 12 1700000000 65024 ./a b\n'c").unwrap();
+        assert_eq!(gnu.0, "a b\n'c");
+        assert!(gnu.1.is_file() && gnu.1.mode() == 0o644 && gnu.1.owner == (33, 34) && gnu.1.size == 12);
+        assert!(status(b"o40755 0 0 64 1700000000 7 ./d").unwrap().1.is_folder());
+        assert!(status(b"xa1ff 0 0 1 1700000000 7 ./l").unwrap().1.is_link());
+        assert_eq!(status(b"stat: no such file"), None);
+        assert_eq!(status(b"x81a4 0 0 12"), None);
+    }
+
+    #[test]
+    fn of_what_is_said_twice_no_checksum_is_known() {
+        let line = |digit: &str, path: &str| format!("{}  ./{path}", digit.repeat(64)).into_bytes();
+        let known = sums(&[line("a", "x"), line("b", "y"), line("c", "x"), b"sha256sum: y: no".to_vec()]);
+        assert_eq!(known.get(OsStr::new("y")).map(String::as_str), Some("b".repeat(64).as_str()));
+        assert_eq!(known.get(OsStr::new("x")), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_answer_of_a_host_is_the_end_of_us(records in proptest::collection::vec(proptest::collection::vec(0_u8.., 0..100), 0..8)) {
+            let _ = (statuses(&records), sums(&records), links(&records));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The stream of a tree, as `tar` has it.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tar::{Builder, EntryType, Header};
+use tokio::sync::mpsc;
+
+use super::super::super::job::{FileJob, Tree};
+use super::super::super::walk::Content;
+use super::plan::Fate;
+use super::text::{LAST, MOVES, STAGE};
+use crate::error::{Error, Result};
+
+/// How much goes to the network at a time.
+const PIECE: usize = 128 << 10;
+
+/// Sends all that goes into the stream, on a blocking thread. That nobody takes it any more is for the other side to tell.
+pub(super) fn send(
+    tree: &Tree,
+    fates: &[Fate],
+    folders: impl Iterator<Item = impl AsRef<Path>>,
+    moves: &[u8],
+    to: mpsc::Sender<Bytes>,
+) -> Result<()> {
+    let mut stream = Builder::new(Pieces { to, buffer: BytesMut::with_capacity(PIECE) });
+    let sent = pack(&mut stream, tree, fates, folders, moves);
+    match sent {
+        Err(Unsent::Here(error)) => Err(error),
+        Err(Unsent::Stream) | Ok(()) => Ok(()),
+    }
+}
+
+/// Why not all has been sent.
+enum Unsent {
+    Here(Error),
+    /// Nobody takes it.
+    Stream,
+}
+
+impl From<io::Error> for Unsent {
+    fn from(_: io::Error) -> Self {
+        Self::Stream
+    }
+}
+
+fn pack(
+    stream: &mut Builder<Pieces>,
+    tree: &Tree,
+    fates: &[Fate],
+    folders: impl Iterator<Item = impl AsRef<Path>>,
+    moves: &[u8],
+) -> std::result::Result<(), Unsent> {
+    stream.append_data(&mut header(EntryType::Regular, 0o600, moves.len() as u64), MOVES, moves)?;
+    for folder in folders {
+        let path = Path::new(STAGE).join(folder);
+        stream.append_data(&mut header(EntryType::Directory, 0o755, 0), path, io::empty())?;
+    }
+    for (job, fate) in tree.jobs.iter().zip(fates) {
+        let (Fate::Send { mode, .. }, Some(below)) = (fate, &job.item.below) else { continue };
+        let path = Path::new(STAGE).join(below);
+        if let Content::Link(to) = &job.item.content {
+            stream.append_link(&mut header(EntryType::Symlink, *mode, 0), path, to)?;
+        } else if let Some(file) = job.as_file() {
+            let mut content = Exact::open(file).map_err(Unsent::Here)?;
+            let mut header = header(EntryType::Regular, *mode, file.stamp.size);
+            let appended = stream.append_data(&mut header, path, &mut content);
+            content.check(appended)?;
+        }
+    }
+    stream.append_data(&mut header(EntryType::Regular, 0o600, 0), LAST, io::empty())?;
+    stream.finish()?;
+    stream.get_mut().flush()?;
+    Ok(())
+}
+
+fn header(kind: EntryType, mode: u32, size: u64) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    // Whose it is, and since when, is for the host to say.
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(size);
+    header
+}
+
+/// Exactly as much of a file as was announced.
+struct Exact<'a> {
+    file: FileJob<'a>,
+    content: Box<dyn Read + 'a>,
+    left: u64,
+    failure: Option<io::Error>,
+}
+
+impl<'a> Exact<'a> {
+    fn open(file: FileJob<'a>) -> Result<Self> {
+        let left = file.stamp.size;
+        Ok(Self { file, content: file.content.reader()?, left, failure: None })
+    }
+
+    /// Fails unless all of it was read and is in the stream, and it is what it was.
+    fn check(self, appended: io::Result<()>) -> std::result::Result<(), Unsent> {
+        if let Some(source) = self.failure {
+            return Err(Unsent::Here(self.file.content.unreadable(source)));
+        }
+        appended?;
+        if self.left == 0 && self.file.content.stamp().map_err(Unsent::Here)? == *self.file.stamp {
+            Ok(())
+        } else {
+            Err(Unsent::Here(self.file.content.changed()))
+        }
+    }
+}
+
+impl Read for Exact<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.content.read(buffer.get_mut(..most).unwrap_or_default());
+        match read {
+            Ok(read) => {
+                self.left -= read as u64;
+                Ok(read)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) => {
+                let kind = error.kind();
+                self.failure = Some(error);
+                Err(kind.into())
+            }
+        }
+    }
+}
+
+/// A writer whose pieces go to the network.
+struct Pieces {
+    to: mpsc::Sender<Bytes>,
+    buffer: BytesMut,
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.put_slice(bytes);
+        if self.buffer.len() >= PIECE {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let piece = self.buffer.split().freeze();
+        if piece.is_empty() {
+            return Ok(());
+        }
+        self.to.blocking_send(piece).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}

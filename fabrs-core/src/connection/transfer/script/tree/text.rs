@@ -1,0 +1,129 @@
+//! The script that answers what is asked of a folder, and then takes a tar stream into it. POSIX, with `tar`, and with
+//! `xargs -0`, `stat` and `readlink` as GNU, busybox and the BSDs have them.
+
+use std::path::Path;
+
+use super::super::super::job::Attributes;
+use super::super::talk::END;
+use super::super::text::{FAIL, owner_words};
+use crate::shell::{ShellLineError, quote, quote_path};
+
+/// Asks what is at paths.
+pub(super) const STAT: &str = "stat";
+/// Asks for the SHA-256 of files.
+pub(super) const SUMS: &str = "sums";
+/// Asks what is in symlinks.
+pub(super) const LINKS: &str = "links";
+/// Asks which paths do not belong to whom they are to belong to.
+pub(super) const FOREIGN: &str = "foreign";
+/// Says that a tar stream follows.
+pub(super) const TAKE: &str = "take\n";
+/// What it says when everything is in its place; and, where it failed, how many files were.
+pub(super) const DONE: &str = "fabrs-done";
+pub(super) const MOVED: &str = "fabrs-moved ";
+
+/// The names in the stream: what is to be moved, how, and the proof that nothing is missing.
+pub(super) const STAGE: &str = "t";
+pub(super) const MOVES: &str = "m";
+pub(super) const LAST: &str = "z";
+
+/// How many bytes of paths go into the line: a server's input is read only when a program runs, which takes a round trip.
+const IN_LINE: usize = 16 << 10;
+
+/// How each program prints what is at a path: mode, owner, group, size, time and device, then the path.
+const STATE: &str = "\
+state() { if stat --printf '' . 2>/dev/null; then xargs -0 stat --printf 'x%f %u %g %s %Y %d %n\\0'
+elif stat -c %f . >/dev/null 2>&1; then xargs -0 stat -c 'x%f %u %g %s %Y %d %n' | tr '\\n' '\\0'
+else xargs -0 stat -f 'o%p %u %g %z %m %d %N' | tr '\\n' '\\0'; fi 2>/dev/null; }
+";
+const SUM: &str = "\
+sums() { if command -v sha256sum >/dev/null; then xargs -0 sha256sum
+elif command -v shasum >/dev/null; then xargs -0 shasum -a 256
+else xargs -0 openssl dgst -r -sha256; fi 2>/dev/null | tr '\\n' '\\0'; }
+";
+const LINK: &str = "\
+links() { xargs -0 sh -c 'for f; do printf \"%s\\0%s\\0\" \"$f\" \"$(readlink \"$f\")\"; done' sh; }
+";
+
+/// Makes the moves that are said by `moved FILES NAME... FOLDER/` in a script: by one program where that is there, else by
+/// one for each line.
+const MOVE: &str = r#"arrange() { if command -v perl >/dev/null; then
+moved() { printf '%s\0' "$@" ''; }
+. "./$1" >l || exit 1
+perl -0 -e 'my $n = 0; my @r; while (<STDIN>) { chomp; if (length) { push @r, $_; next }
+my ($c, $to) = (shift @r, pop @r); for (@r) { my ($name) = m,([^/]*)\z,; rename($_, "$to$name") or do { my $why = "$!";
+print "fabrs-moved $n\0" if $n; $to =~ s,^\.\./,,; die "$to$name: $why\n" } } $n += $c; @r = () }' <l || exit 1
+else
+moved() { c=$1; shift; mv -f -- "$@" || exit 1; n=$((n + c)); }
+. "./$1"; fi; }
+"#;
+
+/// Returns the script for a folder, which is made where it is not there.
+///
+/// The stream is taken down in a folder beside what it replaces, with a name `word` that nobody knows, and everything
+/// is moved from there by renames once all of it has come. Nobody else may look into it, and it is gone afterwards.
+///
+/// What is at the paths `asked` is told without a further question.
+pub(super) fn serve(
+    root: &str,
+    word: &str,
+    attributes: &Attributes,
+    asked: Option<&str>,
+) -> Result<String, ShellLineError> {
+    let belongs = belongs(attributes)?;
+    let foreign = format!("find \"$@\" -prune ! \\({belongs} \\) -print0");
+    let owner = match owner_words(attributes)? {
+        Some(owner) => format!("[ ! -d {STAGE} ] || chown -hR {owner} {STAGE} || exit 1\n"),
+        None => String::new(),
+    };
+    Ok(format!(
+        "{FAIL}{STATE}{SUM}{LINK}{MOVE}read -r fabrs\numask 022\nt={root}; w=.fabrs.{word}; in=; n=0\n\
+         foreign() {{ xargs -0 sh -c {foreign} sh; }}\n\
+         {check}\
+         [ -d \"$t\" ] || mkdir -p -- \"$t\" || exit 1\n\
+         cd -- \"$t\" || exit 1\n\
+         clean() {{ [ -z \"$in\" ] || cd ..; rm -rf -- \"$w\"; [ $n -eq 0 ] || printf '{MOVED}%s\\0' $n; }}\n\
+         take() {{\n\
+         trap 'exit 1' HUP INT PIPE TERM; trap clean EXIT\n\
+         mkdir -m 700 -- \"$w\" && cd -- \"$w\" && in=1 && [ -O . ] || exit 1\n\
+         tar -xpmof - || exit 1\n\
+         [ -f {LAST} ] || fail 'not all of it arrived'\n\
+         {owner}arrange {MOVES}\n\
+         n=0; printf '{DONE}\\0'; exit 0; }}\n\
+         command -v tar >/dev/null || no_tar=1; [ -w . ] || no_tar=1\n\
+         printf '\\0%s %s %s\\0' \"$(id -u)\" \"$(id -g)\" \"${{no_tar:-0}}\"\n\
+         {told}\
+         while read -r verb count; do case $verb in\n\
+         {STAT}) head -c \"$count\" | state ;;\n{SUMS}) head -c \"$count\" | sums ;;\n\
+         {LINKS}) head -c \"$count\" | links ;;\n{FOREIGN}) head -c \"$count\" | foreign ;;\n\
+         take) take ;;\n*) exit 1 ;;\nesac; printf '{END}\\0'; done",
+        told = asked.map(|asked| format!("printf '%s\\0'{asked} | state; printf '{END}\\0'\n")).unwrap_or_default(),
+        root = quote_path(root)?,
+        foreign = quote(&foreign)?,
+        // That nobody has such a name is known only so.
+        check = if belongs.is_empty() { String::new() } else { format!("find / -prune{belongs} || exit 1\n") },
+    ))
+}
+
+/// Returns paths as words, unless they are too many for a line, or are none that can be in one.
+pub(super) fn words<'a>(paths: impl Iterator<Item = &'a Path>) -> Option<String> {
+    let mut words = String::new();
+    for path in paths {
+        words.extend([" ", &*quote(&format!("./{}", path.to_str()?)).ok()?]);
+        if words.len() > IN_LINE {
+            return None;
+        }
+    }
+    Some(words)
+}
+
+/// Returns the condition of `find` for what belongs to whom it is to belong to.
+fn belongs(attributes: &Attributes) -> Result<String, ShellLineError> {
+    let mut words = String::new();
+    for (option, name) in [("-user", &attributes.owner), ("-group", &attributes.group)] {
+        if let Some(name) = name {
+            words.extend([" ", option, " ", &*quote(name)?]);
+        }
+    }
+    Ok(words)
+}
