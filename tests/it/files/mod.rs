@@ -4,6 +4,7 @@ mod both_ways;
 mod differences;
 mod faults;
 mod get;
+mod large;
 mod put;
 mod sudo;
 mod trees;

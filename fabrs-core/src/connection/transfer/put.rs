@@ -200,8 +200,17 @@ async fn put_each<'a>(
 ) -> Result<Vec<Written>, Undone> {
     let jobs: Vec<_> = jobs.collect();
     by.make_folders(place, &tree.folders(&jobs), &format!("make the folder {}", tree.root)).await?;
-    let each: Vec<_> = jobs.into_iter().map(|job| by.put(place, job).boxed()).collect();
-    futures::stream::iter(each).buffered(AT_ONCE).try_collect().await
+    let mut written = vec![None; jobs.len()];
+    // They come in the order of their names, and so does what is in a folder after it.
+    for (job, place_of) in jobs.iter().zip(&mut written).filter(|(job, _)| job.is_folder()) {
+        *place_of = Some(by.put(place, job).await?);
+    }
+    let others = jobs.iter().zip(&mut written).filter(|(job, _)| !job.is_folder());
+    let each: Vec<_> = others
+        .map(|(job, place_of)| async { by.put(place, job).await.map(|put| *place_of = Some(put)) }.boxed())
+        .collect();
+    futures::stream::iter(each).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    Ok(written.into_iter().flatten().collect())
 }
 
 impl Spec {

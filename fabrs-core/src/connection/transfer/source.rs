@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,9 @@ use crate::secret::Secret;
 
 /// How much of a file is read at a time.
 pub(super) const PIECE: usize = 256 << 10;
+
+/// How much of a part is read at a time: several are on their way at once.
+const PART_PIECE: usize = 32 << 10;
 
 /// What is put on a host: a file, a folder or a pattern (`conf/*.conf`) of this machine, or bytes.
 ///
@@ -176,6 +179,41 @@ impl Source {
         Ok(())
     }
 
+    /// Sends a part of the content piece by piece, as [`send`](Self::send) does.
+    pub(super) fn send_part(&self, start: u64, length: u64, to: &mpsc::Sender<Bytes>) -> Result<()> {
+        let mut content = self.reader_at(start)?.take(length);
+        let mut left = length;
+        while left > 0 {
+            let mut piece = BytesMut::zeroed(PART_PIECE.min(usize::try_from(left).unwrap_or(usize::MAX)));
+            let read = content.read(&mut piece).map_err(|source| self.unreadable(source))?;
+            if read == 0 {
+                return Err(self.changed());
+            }
+            piece.truncate(read);
+            left -= read as u64;
+            if to.blocking_send(piece.freeze()).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the content at some place in it.
+    fn reader_at(&self, start: u64) -> Result<Box<dyn Read + '_>> {
+        match self {
+            Self::Path(path) => {
+                let mut file = File::open(path).map_err(|source| self.unreadable(source))?;
+                file.seek(SeekFrom::Start(start)).map_err(|source| self.unreadable(source))?;
+                Ok(Box::new(file))
+            }
+            Self::Bytes(bytes) => {
+                let start = usize::try_from(start).unwrap_or(usize::MAX).min(bytes.len());
+                Ok(Box::new(bytes.get(start..).unwrap_or_default()))
+            }
+            Self::Secret(_) | Self::Several(_) => Err(several()),
+        }
+    }
+
     /// Makes the error of a content that is not what it was.
     pub(super) fn changed(&self) -> Error {
         Error::new(ErrorKind::Local, format!("`{self:?}` was changed while it was read"))
@@ -220,5 +258,46 @@ pub(super) fn at_home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), crate::config::Variables::from_env().home) {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends what a file has, after `change` has done something to it; returns what came, and how it went.
+    fn sent(change: impl FnOnce(&Path)) -> (Vec<u8>, Result<()>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        std::fs::write(&path, vec![b'x'; 2 * PIECE]).unwrap();
+        let source = Source::from(&path);
+        let before = source.stamp().unwrap();
+        change(&path);
+        let (to, mut pieces) = mpsc::channel(16);
+        let result = source.send(&before, &to);
+        drop(to);
+        let came = std::iter::from_fn(|| pieces.try_recv().ok()).flatten().collect();
+        (came, result)
+    }
+
+    #[test]
+    fn of_a_file_that_is_not_what_it_was_the_host_gets_too_little() {
+        let (came, result) = sent(|_| {});
+        assert!(came.len() == 2 * PIECE && result.is_ok());
+        let (came, result) = sent(|path| std::fs::write(path, vec![b'y'; 2 * PIECE]).unwrap());
+        assert!(came.len() < 2 * PIECE && result.is_err(), "another content");
+        let (came, result) = sent(|path| std::fs::write(path, b"short").unwrap());
+        assert!(came.is_empty() && result.is_err(), "a shorter one");
+        let (_, result) = sent(|path| std::fs::remove_file(path).unwrap());
+        assert!(result.is_err(), "none");
+    }
+
+    #[test]
+    fn a_part_that_is_not_there_any_more_is_an_error() {
+        let (to, mut pieces) = mpsc::channel(16);
+        let source = Source::from(b"0123456789");
+        source.send_part(3, 4, &to).unwrap();
+        assert_eq!(pieces.try_recv().unwrap(), &b"3456"[..]);
+        assert!(source.send_part(8, 4, &to).is_err());
     }
 }

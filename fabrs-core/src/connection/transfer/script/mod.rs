@@ -5,6 +5,7 @@
 
 mod fetch;
 mod get;
+mod parts;
 mod put;
 mod talk;
 mod text;
@@ -13,6 +14,8 @@ mod tree;
 pub(super) use get::{get, list};
 pub(super) use put::{folders, put};
 pub(super) use tree::put as put_tree;
+
+use memchr::memmem;
 
 use super::super::greeting::Greeting;
 use super::super::{Command, Hide};
@@ -88,14 +91,16 @@ impl Script<'_> {
 
     /// Makes the error of a script that failed: what it or its tools said last is the cause.
     fn failed(&self, error: &Error) -> Error {
-        let said = match (error.kind(), error.output()) {
-            (ErrorKind::Exit, Some(output)) => {
-                last_lines(&output.record.redactor.bytes(&output.record.stderr.bytes), 1)
-            }
-            _ => return error.clone().without_output(),
+        let (ErrorKind::Exit, Some(output)) = (error.kind(), error.output()) else {
+            return error.clone().without_output();
         };
-        let said = said.trim();
-        let said = said.strip_prefix(text::SAYS).unwrap_or(said).to_owned();
+        let told = output.record.redactor.bytes(&output.record.stderr.bytes);
+        let said = match memmem::rfind(&told, text::SAYS.as_bytes()) {
+            // A name in it may have lines of its own.
+            Some(at) => String::from_utf8_lossy(told.get(at + text::SAYS.len()..).unwrap_or_default()).into_owned(),
+            None => last_lines(&told, 1),
+        };
+        let said = said.trim().to_owned();
         let made = self.place.could_not(self.what);
         let made = if said.ends_with("Permission denied") && !self.place.elevated {
             made.hint("`.sudo()` does it as root")

@@ -1,12 +1,12 @@
 //! Putting one entry by a script.
 
-use super::super::Written;
-use super::super::blocking;
 use super::super::job::{FileJob, Job, Place};
 use super::super::walk::Content;
+use super::super::{Written, blocking};
+use super::parts::{self, Broken};
 use super::talk::{Over, Talk};
 use super::{Script, Undone, text};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::transport::{Effect, word_by_chance};
 
 /// How many folders are made by one command.
@@ -44,7 +44,7 @@ async fn put_file(place: &Place, file: FileJob<'_>) -> Result<Written, Undone> {
     let (talk, ear, said) = Talk::new();
     let command = script.command(text::put(file, sum.as_deref(), &word_by_chance()?), &file.job.shown())?;
     let command = command.watched_by(ear).fed_by(said);
-    let (output, told) = tokio::join!(script.run(command), converse(talk, file));
+    let (output, told) = tokio::join!(script.run(command), converse(talk, place, file));
     match (output, told) {
         (Err(Undone::NoShell(error)), _) => Err(Undone::NoShell(error)),
         // That the host found it too short says less than why.
@@ -55,26 +55,7 @@ async fn put_file(place: &Place, file: FileJob<'_>) -> Result<Written, Undone> {
     }
 }
 
-/// Why a file has not come to its place.
-enum Broken {
-    /// The script has ended, and tells why.
-    Over,
-    Failed(Error),
-}
-
-impl From<Over> for Broken {
-    fn from(Over: Over) -> Self {
-        Self::Over
-    }
-}
-
-impl From<Error> for Broken {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-async fn converse(mut talk: Talk, file: FileJob<'_>) -> Result<Written, Broken> {
+async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Written, Broken> {
     talk.begin().await?;
     talk.noise().await?;
     loop {
@@ -86,6 +67,9 @@ async fn converse(mut talk: Talk, file: FileJob<'_>) -> Result<Written, Broken> 
         } else if let Some(there) = told.strip_prefix(text::SUM_IS) {
             let answer = if sum(file).await? == there { "same\n" } else { "other\n" };
             talk.say(answer.into()).await?;
+        } else if let Some(folder) = told.strip_prefix(text::SEND_PARTS) {
+            parts::carry(place, file, folder, &mut talk).await?;
+            talk.say("done\n".into()).await?;
         } else if told == text::SEND {
             let (content, stamp) = (file.content.clone(), file.stamp.clone());
             let to = talk.hush().ok_or(Over)?;

@@ -54,6 +54,11 @@ impl Talk {
         self.record().await.map(drop)
     }
 
+    /// Returns where more is said, as a stream.
+    pub(super) fn sender(&self) -> Option<mpsc::Sender<Bytes>> {
+        self.say.clone()
+    }
+
     /// Gives away where the last is said, after which the script's input ends.
     pub(super) fn hush(&mut self) -> Option<mpsc::Sender<Bytes>> {
         self.say.take()

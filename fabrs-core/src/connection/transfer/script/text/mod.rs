@@ -11,13 +11,16 @@ use super::super::sum::Sum;
 use super::super::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 use crate::shell::{ShellLineError, quote, quote_path};
 
-pub(super) use put::{folder, link, put};
+pub(super) use put::{folder, help, link, put};
 
 /// Begins what a script says about itself.
 pub(in super::super) const SAYS: &str = "fabrs: ";
 /// What the script of `put` says when it wants the content; and when it has the same size, and which sum.
 pub(super) const SEND: &str = "fabrs-send";
 pub(super) const SUM_IS: &str = "fabrs-sum ";
+/// What it says where the content can come in parts, with the folder behind it; and when a part has arrived.
+pub(super) const SEND_PARTS: &str = "fabrs-parts ";
+pub(super) const PART: &str = "fabrs-part";
 /// What it says, with the path behind it, when the file is there; and when it was there already.
 pub(super) const DONE: &str = "fabrs-done ";
 pub(super) const SAME: &str = "fabrs-same ";

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::super::super::job::{Attributes, FileJob};
 use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER};
-use super::{DONE, FAIL, SAME, SEND, SUM, SUM_IS, owner_words, path_word, word};
-use crate::shell::ShellLineError;
+use super::super::parts;
+use super::{DONE, FAIL, SAME, SEND, SEND_PARTS, SUM, SUM_IS, owner_words, path_word, word};
+use crate::shell::{ShellLineError, quote_path};
 
 /// Finds the folder `d` of the target `t`, and where that is, `o`.
 const FIND: &str = "\
@@ -20,6 +21,13 @@ const ENTER: &str = "\
 w=${d%/}/.fabrs.$w; trap 'exit 1' HUP INT PIPE TERM; trap 'cd / && rm -rf -- \"$w\"' EXIT
 e=$(mkdir -m 700 -- \"$w\" 2>&1) || fail \"the folder $d can not be written to: ${e##*: }\"
 cd -- \"$w\" && [ -O . ] || fail \"$w was taken away\"
+";
+/// Takes parts of a file down, each announced by a line: from which MiB on, how many MiB, and how many bytes behind them.
+const PARTS: &str = "\
+parts() { while read -r at count rest && [ \"$at\" != done ]; do
+[ \"$count\" = 0 ] || dd bs=1048576 seek=\"$at\" count=\"$count\" conv=notrunc iflag=fullblock status=none of=f || exit 1
+[ \"$rest\" = 0 ] || { dd bs=1048576 seek=$((at + count)) count=0 status=none && head -c \"$rest\"; } 1<>f || exit 1
+printf 'fabrs-part\\0'; done; [ \"$at\" = done ]; }
 ";
 /// Who may do what with what is there.
 const STATE: &str = "state() { ls -ldn -- \"$o\" 2>/dev/null | awk '{ print $1, $3, $4 }'; }\n";
@@ -63,6 +71,15 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
             content.new_mode()
         ),
     };
+    let whole = format!("printf '{SEND}\\0'; cat >f || exit 1");
+    let arrive = if size >= parts::FROM && content.secret().is_none() {
+        format!(
+            "{PARTS}if dd iflag=fullblock status=none count=0 </dev/null 2>/dev/null\n\
+             then printf '{SEND_PARTS}%s\\0' \"$w\"; parts || exit 1; else {whole}; fi\n"
+        )
+    } else {
+        format!("{whole}\n")
+    };
     Ok(format!(
         "{FAIL}{SUM}{STATE}read -r fabrs; printf '\\0'\numask 022\nw={name}; t={target}; n={own}\n\
          case $t in */) t=$t$n ;; *) if [ -d \"$t\" ]; then t=$t/$n; fi ;; esac\n\
@@ -73,8 +90,8 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
          if [ \"$before\" = \"$(state)\" ]; then printf '{SAME}%s\\0' \"$t\"; else printf '{DONE}%s\\0' \"$t\"; fi; exit 0; }}\n\
          {by_sum}\
          {ENTER}\
-         printf '{SEND}\\0'\n\
-         (umask 077; cat >f) || exit 1\n\
+         (umask 077; : >f) || exit 1\n\
+         {arrive}\
          [ \"$(wc -c <f)\" -eq {size} ] || fail 'not all of it arrived'\n\
          [ -f \"$o\" ] && cmp -s f \"$o\" && same\n\
          {new_owner}\n\
@@ -84,6 +101,11 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
         target = path_word(&job.target)?,
         own = word(&job.item.name())?,
     ))
+}
+
+/// Returns the script that takes parts of the file in the folder of another script.
+pub(in super::super) fn help(folder: &str) -> Result<String, ShellLineError> {
+    Ok(format!("{PARTS}read -r fabrs; cd -- {} || exit 1; printf '\\0'; parts || :", quote_path(folder)?))
 }
 
 /// Returns the script that makes a symlink, in one step where another is there.

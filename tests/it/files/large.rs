@@ -1,0 +1,81 @@
+//! Large files, which go in parts over as many channels as a server gives.
+
+use std::fs;
+
+use fabrs::prelude::*;
+use fabrs_testing::faults::{Cut, Direction, Proxy};
+use fabrs_testing::{Account, Sshd, wait_until};
+
+use super::{Lab, mode, open_folder, walk};
+use crate::support::{LIMIT, capture, client_of, soon, through};
+
+/// Returns bytes of which no part is like another; the last block is none of a whole size.
+fn large() -> Vec<u8> {
+    (0..(20 << 20) / 8 + 77_u64).flat_map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_arrive_as_one_file_however_many_sessions_a_server_gives() -> Result {
+    let content = large();
+    for sessions in [1, 2, 3, 10] {
+        let lab = Lab::of(Sshd::builder().max_sessions(sessions).start());
+        let (file, target) = (lab.file("large", &content), lab.there("large"));
+        let put = || lab.host.put(&file, target.display().to_string());
+        assert!(soon(put()).await?.any()?);
+        assert!(fs::read(&target)? == content, "{sessions} sessions");
+        assert_eq!(mode(&target), 0o644);
+        assert!(!soon(put()).await?.any()?, "and it is not sent again");
+        let mut other = content.clone();
+        if let Some(byte) = other.last_mut() {
+            *byte ^= 1;
+        }
+        assert!(soon(lab.host.put(other.clone(), target.display().to_string())).await?.any()?, "of the same size");
+        assert!(fs::read(&target)? == other, "{sessions} sessions");
+        lab.assert_nothing_is_left();
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_large_files_of_a_tree_share_the_sessions_of_a_server() -> Result {
+    let lab = Lab::of(Sshd::builder().max_sessions(4).start());
+    let content = large();
+    for n in 0..6 {
+        lab.file(&format!("tree/{n}"), &content);
+    }
+    let (tree, target) = (lab.here.path().join("tree"), lab.there("tree"));
+    assert_eq!(soon(lab.host.put(tree, target.display().to_string())).await?.changed()?.len(), 6);
+    assert!(walk(&target).iter().all(|path| fs::read(path).is_ok_and(|read| read == content)));
+    lab.assert_nothing_is_left();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wherever_parts_are_cut_the_target_is_the_old_file() -> Result {
+    let (old, new) = (vec![b'o'; 100_000], large());
+    for after in [8_000_u64, 1 << 20, 10 << 20, 20 << 20] {
+        let sshd = Sshd::start();
+        let proxy = Proxy::to(sshd.addr()).cut_after(Direction::ToServer, after, Cut::Reset);
+        let target = open_folder(&sshd).join("x");
+        fs::write(&target, &old)?;
+        let (_, sink) = capture();
+        let host = client_of(&sshd, &through(&proxy, &sshd)).sink(sink).build().connect("host")?;
+        let result = soon(host.put(new.clone(), target.display().to_string())).await;
+        assert!(result.is_err(), "cut after {after} bytes");
+        wait_until("the host has cleaned up", LIMIT, || walk(&sshd.scratch()) == [target.clone()]);
+        assert!(fs::read(&target)? == old, "cut after {after} bytes");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_are_written_by_root_under_sudo() -> Result {
+    let Some(lab) = crate::sudo::Lab::with_password(Account::Sudo) else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let (content, target) = (large(), folder.path().join("x"));
+    let host = lab.host();
+    soon(host.put(content.clone(), target.display().to_string()).sudo().mode(0o600)).await?;
+    assert!(fs::read(&target)? == content && mode(&target) == 0o600);
+    host.close().await;
+    Ok(())
+}
