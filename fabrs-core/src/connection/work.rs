@@ -76,16 +76,22 @@ impl Connection {
         self.run(line).in_venv()
     }
 
-    /// Puts files on the host: a file, a folder with all in it, a pattern (`conf/*.conf`) of this machine, bytes, or a
-    /// [`Secret`](crate::Secret).
+    /// Puts files on the host: a file, a folder with all in it, a pattern (`conf/*.conf`, `static/**/*.{css,js}`) of this
+    /// machine, bytes, a [`Secret`](crate::Secret), or several of these (`["app.py", "conf"]`).
     ///
     /// A relative `target` is taken from the connection's directory, and that from the login's home; a leading `~/` is the
     /// home too. Where it is a folder, or ends with `/`, a file keeps its own name in it. A folder's content goes below
-    /// `target`, which is made where it is not there; for a single file its folder must be there.
+    /// `target`, which is made where it is not there; for a single file its folder must be there. Of several sources each
+    /// goes there under its own name, and what a pattern means under its path below what has no sign of a pattern in it.
+    ///
+    /// Symlinks in a folder are kept as they are, whatever they lead to; one that is the source itself is followed. Of a
+    /// folder nothing is put where something stands in the way of a part of it, or can't be read here.
     ///
     /// Each file lands whole or not at all: it is written beside its place under another name, its size is compared, and
     /// it is renamed. What is replaced keeps its mode, and its owner where that can be kept. A content that is there
-    /// already is not sent; [`Changes`](super::Changes) says which were written.
+    /// already is not sent; [`Changes`](super::Changes) says which were written. What differs in a folder comes as one stream
+    /// where the host has `tar`, and is put into its places when all of it has arrived; a file of 8 MiB and more in
+    /// parts, over up to eight sessions of the connection.
     ///
     /// Where the host gives no shell they go by SFTP: then there is no sudo, an owner is a number, and what has the same
     /// size is read to be compared.
@@ -103,7 +109,8 @@ impl Connection {
     ///
     /// In `to` `{host}`, `{path}`, `{dirname}` and `{basename}` stand for the host and for what a file is called below
     /// what was asked for; an empty one is `{host}/{path}`. Where it is a folder, or ends with `/`, each file keeps its
-    /// name in it. Folders are made where they are not there.
+    /// name in it. Folders are made where they are not there. Symlinks in a folder are kept as they are; one that is asked
+    /// for itself is followed.
     ///
     /// Each file lands whole or not at all, with the mode it has on the host; whatever fails, an old file is as it was. A
     /// content that is here already is not sent, unless the host gives no shell: by SFTP it comes to be compared, and what

@@ -100,13 +100,13 @@ async fn a_host_can_not_choose_where_its_files_are_written() -> Result {
 
     let here = tempfile::tempdir()?;
     for name in ["../evil", "/tmp/evil", "a/../../evil", "./../evil"] {
-        let listed = FakeAnswer::stdout(format!("fabrs-here\n/srv/x\0{name}\0"));
-        let client = Client::builder().dial(Fake::new().on("list /srv/x/", listed)).build();
+        let listed = FakeAnswer::stdout(format!("fabrs-here\n\0x81a4 0 0 1 0 0 ./{name}\0fabrs-end\0"));
+        let client = Client::builder().dial(Fake::new().on("get /srv/x/", listed)).build();
         let to = here.path().join("place").display().to_string();
         let error = refused(client.connect("web1")?.get("/srv/x/", to).await, ErrorKind::File);
         assert!(error.to_string().contains("outside of where it belongs"), "{name}: {error:?}");
     }
-    let listed = FakeAnswer::stdout("fabrs-here\n\0/srv/a/app.log\0\0/srv/b/app.log\0");
+    let listed = FakeAnswer::stdout("fabrs-here\nf\0/srv/a/app.log\0f\0/srv/b/app.log\0");
     let client = Client::builder().dial(Fake::new().on("list /srv/*/app.log", listed)).build();
     let to = format!("{}/", here.path().display());
     let error = refused(client.connect("web1")?.get("/srv/*/app.log", to).await, ErrorKind::Usage);

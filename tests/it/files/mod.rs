@@ -72,12 +72,13 @@ pub(super) fn open_folder(sshd: &Sshd) -> PathBuf {
     folder
 }
 
-/// Returns all files below a folder.
+/// Returns all files and symlinks below a folder.
 pub(super) fn walk(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path) }
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder { found.extend(walk(&path)) } else { found.push(path) }
     }
     found.sort();
     found

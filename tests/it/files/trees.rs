@@ -70,6 +70,8 @@ kept! {
         what_is_reached_through_a_symlink_is_written_there
         what_stands_in_the_way_is_named_and_nothing_is_put
         a_tree_of_which_a_file_can_not_be_read_leaves_all_as_it_was
+        all_of_a_tree_is_got_and_nothing_of_it_twice
+        what_can_not_be_got_leaves_the_old_files_here
     ]
 }
 
@@ -214,6 +216,49 @@ async fn a_tree_of_which_a_file_can_not_be_read_leaves_all_as_it_was(lab: Lab) -
     Ok(())
 }
 
+async fn all_of_a_tree_is_got_and_nothing_of_it_twice(lab: Lab) -> Result {
+    let (tree, target) = (odd_tree(&lab), lab.there("tree"));
+    soon(lab.host.put(&tree, target.display().to_string())).await?;
+    let copy = lab.here.path().join("copy/tree");
+    let get = || lab.host.get(target.display().to_string(), format!("{}/copy/", lab.here.path().display()));
+    assert_eq!(soon(get()).await?.changed()?.len(), 16);
+    assert_eq!(entries(&copy), entries(&tree));
+    assert!(!soon(get()).await?.any()?);
+    fs::write(copy.join("a"), "A")?;
+    fs::write(copy.join("deep/er/x"), "another size")?;
+    fs::remove_file(copy.join("up"))?;
+    symlink("elsewhere", copy.join("up"))?;
+    let expected = ["a", "deep/er/x", "up"].map(|name| copy.join(name).display().to_string());
+    let changes = soon(get()).await?;
+    let mut written = changes.changed()?;
+    written.sort_unstable();
+    assert_eq!(written, expected);
+    assert_eq!(entries(&copy), entries(&tree));
+    lab.assert_nothing_is_left();
+    Ok(())
+}
+
+async fn what_can_not_be_got_leaves_the_old_files_here(lab: Lab) -> Result {
+    let there = lab.there("tree");
+    for name in ["a", "b", "private", "c"] {
+        fs::create_dir_all(&there)?;
+        fs::write(there.join(name), "new")?;
+        lab.file(&format!("copy/{name}"), "old, and longer");
+    }
+    fs::set_permissions(there.join("private"), fs::Permissions::from_mode(0o000))?;
+    if fs::metadata(&there)?.uid() != 0 {
+        // It can be read by who runs the test, who is the server's user too.
+        return Ok(());
+    }
+    let copy = lab.here.path().join("copy");
+    let error =
+        refused(soon(lab.host.get(there.display().to_string(), copy.display().to_string())).await, ErrorKind::File);
+    assert!(block(&error).contains("private") && block(&error).contains("Permission denied"), "{}", block(&error));
+    assert_eq!(text(copy.join("private")), "old, and longer");
+    lab.assert_nothing_is_left();
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_that_are_no_utf8_arrive_as_they_are() -> Result {
     for lab in [Lab::new(), lab_with(&["sha256sum"], false)] {
@@ -227,6 +272,10 @@ async fn names_that_are_no_utf8_arrive_as_they_are() -> Result {
         assert!(!soon(lab.host.put(&tree, target.display().to_string())).await?.any()?);
         soon(lab.host.put(tree.join(odd).join(OsStr::from_bytes(b"\xfe")), target.display().to_string())).await?;
         assert_eq!(fs::read(target.join(OsStr::from_bytes(b"\xfe")))?, b"x");
+        fs::remove_file(target.join(OsStr::from_bytes(b"\xfe")))?;
+        let copy = lab.here.path().join("copy");
+        soon(lab.host.get(target.display().to_string(), copy.display().to_string())).await?;
+        assert_eq!(entries(&copy), entries(&tree));
     }
     Ok(())
 }

@@ -1,13 +1,17 @@
 //! A file that arrives: taken down beside its place, and put there when all of it has come; or in memory, to be looked at.
 
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, ErrorKind, Result};
+
+/// How much of two files is compared at a time.
+const COMPARED: usize = 64 << 10;
 
 /// One file on its way to its place on this machine.
 #[derive(Debug, Clone)]
@@ -113,15 +117,15 @@ impl Arrival {
         self.state().taken = None;
     }
 
-    /// Puts the file into its place, if all of it has come.
-    pub(super) fn land(&self) -> Result<()> {
+    /// Puts the file into its place, if all of it has come; tells whether it was not there before.
+    pub(super) fn land(&self) -> Result<bool> {
         let mut state = self.state();
         let taken = state.whole()?;
         match (taken, &state.place) {
             (Taken::File(file), Place::File { path, .. }) => {
-                file.persist(path).map(drop).map_err(|source| not_written(path, source.error))
+                land(file, path).map_err(|source| not_written(path, source))
             }
-            _ => Ok(()),
+            _ => Ok(true),
         }
     }
 
@@ -149,8 +153,48 @@ impl State {
     }
 }
 
+/// Puts a file into its place, unless the same is there already, and tells which.
+pub(super) fn land(file: NamedTempFile, place: &Path) -> std::io::Result<bool> {
+    // A host without a program for checksums can't tell.
+    if is_same(file.as_file(), place).unwrap_or(false) {
+        return Ok(false);
+    }
+    file.persist(place).map(|_| true).map_err(|failed| failed.error)
+}
+
+/// Tells whether a file has the same content as the one at a place.
+fn is_same(file: &File, place: &Path) -> std::io::Result<bool> {
+    let there = File::open(place)?;
+    let (size, meta) = (file.metadata()?.len(), there.metadata()?);
+    if !meta.is_file() || meta.len() != size {
+        return Ok(false);
+    }
+    let (mut one, mut other) = (vec![0; COMPARED], vec![0; COMPARED]);
+    let mut at = 0;
+    while at < size {
+        let length = usize::try_from(size - at).unwrap_or(COMPARED).min(COMPARED);
+        let (Some(one), Some(other)) = (one.get_mut(..length), other.get_mut(..length)) else { return Ok(false) };
+        file.read_exact_at(one, at)?;
+        there.read_exact_at(other, at)?;
+        if one != other {
+            return Ok(false);
+        }
+        at += length as u64;
+    }
+    Ok(true)
+}
+
+/// Makes a symlink at a place, in one step where something is there.
+pub(super) fn link(content: &Path, place: &Path) -> std::io::Result<()> {
+    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let beside =
+        tempfile::Builder::new().prefix(".fabrs.").make_in(folder, |path| std::os::unix::fs::symlink(content, path))?;
+    beside.into_temp_path().persist(place).map_err(|failed| failed.error)
+}
+
 /// Makes a temporary file beside a place, with the folders around it.
-fn beside(place: &Path, mode: u32) -> std::io::Result<NamedTempFile> {
+pub(super) fn beside(place: &Path, mode: u32) -> std::io::Result<NamedTempFile> {
     let folder = match place.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -1,14 +1,19 @@
 //! Files of a host, read and written by the one way or the other.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Written;
 use super::arrival::Arrival;
+use super::entry::Entry;
 use super::job::{Job, Place, Tree};
 use super::script::{self, Undone};
 use super::sftp::{self, Session};
 use super::sum::Sum;
 use crate::error::Result;
+
+/// Says where an entry of a folder goes on this machine.
+pub(super) type PlaceOf<'a> = &'a (dyn Fn(&Path) -> Result<PathBuf> + Sync);
 
 /// The way by which files come.
 #[derive(Debug)]
@@ -18,12 +23,35 @@ pub(super) enum By {
 }
 
 impl By {
-    /// Lists the files that a path means: each with what it is listed below, where it is in a folder, and its path below
-    /// that.
-    pub(super) async fn list(&self, place: &Place, path: &str, what: &str) -> Result<Vec<(String, String)>, Undone> {
+    /// Returns what a pattern means, each with whether it is a folder.
+    pub(super) async fn matches(
+        &self,
+        place: &Place,
+        pattern: &str,
+        what: &str,
+    ) -> Result<Vec<(PathBuf, bool)>, Undone> {
         match self {
-            Self::Script => script::list(place, path, what).await,
-            Self::Sftp(session) => Ok(sftp::list(session, path, what).await?),
+            Self::Script => script::matches(place, pattern, what).await,
+            Self::Sftp(session) => Ok(sftp::matches(session, pattern, what).await?),
+        }
+    }
+
+    /// Returns all that is in a folder, each with its place here, and gets its files as far as that can be done at once.
+    pub(super) async fn get_folder(
+        &self,
+        place: &Place,
+        folder: &Path,
+        place_of: PlaceOf<'_>,
+        mode: Option<u32>,
+        what: &str,
+    ) -> Result<Vec<(Entry, PathBuf)>, Undone> {
+        match self {
+            Self::Script => script::get_tree(place, folder, place_of, mode, what).await,
+            Self::Sftp(session) => {
+                let entries = sftp::entries(session, folder, what).await?;
+                let placed = entries.into_iter().map(|entry| Ok((place_of(&entry.below)?, entry)));
+                Ok(placed.map(|placed| placed.map(|(to, entry)| (entry, to))).collect::<Result<_>>()?)
+            }
         }
     }
 
@@ -31,7 +59,7 @@ impl By {
     pub(super) async fn get(
         &self,
         place: &Place,
-        path: &str,
+        path: &Path,
         known: Option<&Sum>,
         arrival: &Arrival,
         what: &str,

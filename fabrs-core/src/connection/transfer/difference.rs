@@ -1,5 +1,6 @@
 //! What a file that is put changes, told before it is written.
 
+use std::path::Path;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -98,7 +99,7 @@ async fn of_one(place: &Place, file: FileJob<'_>, by: &By) -> Result<(String, Di
 async fn read(place: &Place, sum: &Sum, by: &By, path: &str) -> Result<Old, Undone> {
     let arrival = Arrival::in_memory(LARGEST);
     let what = format!("read {path} for the difference");
-    match by.get(place, path, Some(sum), &arrival, &what).await {
+    match by.get(place, Path::new(path), Some(sum), &arrival, &what).await {
         Ok(true) if is_private(&arrival) && place.connection.diffs() != Diffs::All => Ok(Old::Private),
         Ok(true) => Ok(Old::Content(arrival.into_bytes().map_err(|error| place.could_not(&what).caused_by(error))?)),
         Ok(false) => Ok(Old::Same),

@@ -1,9 +1,8 @@
 //! [`Get`]: files on their way from a host.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::panic::Location;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,20 +11,19 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{StreamExt, TryStreamExt};
 
 use super::super::Connection;
-use super::arrival::Arrival;
+use super::arrival::{self, Arrival};
 use super::by::By;
+use super::entry::EntryKind;
 use super::job::Place;
 use super::lazy::Lazy;
+use super::places::{EVERYWHERE, Places, base_name};
 use super::script::Undone;
-use super::source::{Source, at_home};
+use super::source::Source;
 use super::way::Way;
-use super::{AT_ONCE, Changes, blocking, is_a_folder, tell};
+use super::{AT_ONCE, Changes, Written, blocking, is_a_folder, tell};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::transport::Effect;
-
-/// Where files of several hosts go when nothing is said.
-const EVERYWHERE: &str = "{host}/{path}";
 
 /// Files on their way from a host: a builder, and the future of what it [`Changes`] on this machine.
 ///
@@ -96,110 +94,97 @@ async fn get(spec: Arc<Spec>) -> Result<Changes> {
     Ok(Changes::new(host, what, spec.place.location, Some(files), spec.place.connection.plan().clone()))
 }
 
-async fn get_by(spec: &Spec, by: By) -> Result<Vec<(String, bool)>, Undone> {
-    let by = &by;
-    let Some(name) = spec.only_file() else { return get_all(spec, by).await };
-    match spec.get_one(by, spec.path.clone(), spec.local(&name, None)).await {
-        // It was not known before it was asked for.
-        Err(Undone::Failed(error)) if is_a_folder(&error) => get_all(spec, by).await,
-        result => Ok(vec![result?]),
+async fn get_by(spec: &Spec, by: By) -> Result<Vec<Written>, Undone> {
+    let (by, path) = (&by, Path::new(&spec.path));
+    let places = Places::new(spec.place.connection.host(), &spec.path, &spec.to);
+    if spec.path.contains(['*', '?', '[']) {
+        return spec.get_matches(by, &places).await;
     }
-}
-
-/// Gets all files that the path means: of folders and patterns.
-async fn get_all(spec: &Spec, by: &By) -> Result<Vec<(String, bool)>, Undone> {
-    let listed = by.list(&spec.place, &spec.path, &format!("get {}", spec.path)).await?;
-    let mut files = Vec::new();
-    for (folder, below) in listed {
-        let below = below.trim_start_matches("./");
-        let (path, named, below) = if folder.is_empty() {
-            (below.to_owned(), base_name(below).to_owned(), base_name(below))
-        } else {
-            let named = match base_name(&folder) {
-                "" | "." | ".." | "~" => below.to_owned(),
-                name => format!("{name}/{below}"),
-            };
-            (format!("{}/{below}", folder.trim_end_matches('/')), named, below)
-        };
-        // The host says what is in a folder, and a name of its choice must not lead out of ours.
-        let leads_out = |name: &str| Path::new(name).components().any(|part| !matches!(part, Component::Normal(_)));
-        if leads_out(&named) || leads_out(below) {
-            let text = format!("`{path}` of the host would be written outside of where it belongs");
-            return Err(spec.place.error(Error::new(ErrorKind::File, text)).into());
+    if !spec.path.ends_with('/') {
+        match spec.get_file(by, path, places.of_file(base_name(path))).await {
+            // It was not known before it was asked for.
+            Err(Undone::Failed(error)) if is_a_folder(&error) => {}
+            result => return Ok(vec![result?]),
         }
-        files.push((path, spec.local(&named, Some(below))));
     }
-    let mut places = HashSet::new();
-    if let Some((path, to)) = files.iter().find(|(_, to)| !places.insert(to.clone())) {
-        let text = format!("`{path}` and another file would both be written to `{}`", to.display());
-        let error = Error::new(ErrorKind::Usage, text).hint("`{path}` tells them apart");
-        return Err(spec.place.error(error).into());
-    }
-    let gets = files.into_iter().map(|(path, to)| spec.get_one(by, path, to));
-    futures::stream::iter(gets).buffered(AT_ONCE).try_collect().await
+    spec.get_folder(by, path, &places).await
 }
 
 impl Spec {
-    /// Returns the name of the one file that the path means, unless it is sure to mean something else.
-    fn only_file(&self) -> Option<String> {
-        let several = self.path.contains(['*', '?', '[']) || self.path.ends_with('/');
-        (!several).then(|| base_name(&self.path).to_owned())
+    /// Gets all that the path means as a pattern.
+    async fn get_matches(&self, by: &By, places: &Places<'_>) -> Result<Vec<Written>, Undone> {
+        let matches = by.matches(&self.place, &self.path, &format!("get {}", self.path)).await?;
+        let (folders, files): (Vec<_>, Vec<_>) = matches.into_iter().partition(|(_, is_folder)| *is_folder);
+        let here = |path: &Path| places.of_match(path).map_err(|error| self.place.error(error));
+        let files = files.into_iter().map(|(path, _)| Ok((here(&path)?, path))).collect::<Result<Vec<_>>>()?;
+        let gets: Vec<_> = files.iter().map(|(to, path)| self.get_file(by, path, to.clone())).collect();
+        let mut written: Vec<_> = futures::stream::iter(gets).buffered(AT_ONCE).try_collect().await?;
+        for (folder, _) in folders {
+            written.extend(self.get_folder(by, &folder, places).await?);
+        }
+        Ok(written)
     }
 
-    /// Returns where a file goes that stands at `path` below what was asked for; `below` it in a folder, where it came
-    /// out of one or is one of several.
-    fn local(&self, path: &str, below: Option<&str>) -> PathBuf {
-        let host = self.place.connection.host().map(|host| host.label().to_string()).unwrap_or_default();
-        let host = host.replace(['[', ']'], "").replace(':', "-");
-        let fields = [
-            ("{host}", host.as_str()),
-            ("{path}", path),
-            ("{basename}", base_name(path)),
-            ("{dirname}", path.rsplit_once('/').map_or("", |(folder, _)| folder)),
-        ];
-        let has_a_place = ["{path}", "{basename}"].iter().any(|field| self.to.contains(field));
-        let mut to = String::new();
-        let mut rest = self.to.as_str();
-        // Field after field, so that what a host is called is not read as a field.
-        while let Some((at, field, value)) =
-            fields.iter().filter_map(|(field, value)| Some((rest.find(field)?, *field, *value))).min()
-        {
-            to.push_str(rest.get(..at).unwrap_or_default());
-            to.push_str(value);
-            rest = rest.get(at + field.len()..).unwrap_or_default();
+    /// Gets all that is in a folder.
+    async fn get_folder(&self, by: &By, folder: &Path, places: &Places<'_>) -> Result<Vec<Written>, Undone> {
+        let place_of = |below: &Path| places.of_entry(folder, below).map_err(|error| self.place.error(error));
+        let what = format!("get {}", folder.display());
+        let entries = by.get_folder(&self.place, folder, &place_of, self.mode, &what).await?;
+        let (mut left, mut links, mut written) = (Vec::new(), Vec::new(), Vec::new());
+        for (entry, to) in entries {
+            match (entry.kind, entry.done) {
+                (_, Some(done)) => written.push((to.display().to_string(), done)),
+                (EntryKind::File, None) => left.push((folder.join(entry.below), to)),
+                (EntryKind::Folder, None) => {
+                    // One that has something in it is made with that, and is nothing to tell of.
+                    self.here("make", &to, move |to| std::fs::create_dir_all(to)).await?;
+                }
+                (EntryKind::Link(content), None) => links.push((content, to)),
+            }
         }
-        to.push_str(rest);
-        let to = at_home(Path::new(&to));
-        let is_folder = self.to.ends_with('/') || to.is_dir();
-        match below {
-            _ if has_a_place => to,
-            Some(below) if !is_folder => to.join(below),
-            None if !is_folder => to,
-            _ => to.join(path),
+        let gets: Vec<_> = left.iter().map(|(path, to)| self.get_file(by, path, to.clone())).collect();
+        let mut got: Vec<_> = futures::stream::iter(gets).buffered(AT_ONCE).try_collect().await?;
+        written.append(&mut got);
+        // At the end, so that nothing is written through one that the host has sent.
+        for (content, to) in links {
+            let is_new = std::fs::read_link(&to).ok().as_ref() != Some(&content);
+            if is_new {
+                self.here("write", &to, move |to| arrival::link(&content, to)).await?;
+            }
+            written.push((to.display().to_string(), is_new));
         }
+        Ok(written)
+    }
+
+    /// Does something on this machine that may wait for its disk.
+    async fn here(
+        &self,
+        doing: &str,
+        to: &Path,
+        work: impl FnOnce(&Path) -> std::io::Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let text = format!("could not {doing} `{}`", to.display());
+        let to = to.to_owned();
+        let failed = |source| self.place.error(Error::new(ErrorKind::Local, text).caused_by(source));
+        blocking(move || Ok(work(&to))).await?.map_err(failed)
     }
 
     /// Gets one file, and returns its path here with whether it was written.
-    fn get_one<'a>(&'a self, by: &'a By, path: String, to: PathBuf) -> BoxFuture<'a, Result<(String, bool), Undone>> {
+    fn get_file<'a>(&'a self, by: &'a By, path: &'a Path, to: PathBuf) -> BoxFuture<'a, Result<Written, Undone>> {
         async move {
             let by_sudo = if self.place.elevated { " by sudo" } else { "" };
-            let what = format!("get {} <- {path}{by_sudo}", to.display());
+            let what = format!("get {} <- {}{by_sudo}", to.display(), path.display());
             let here = Source::Path(to.clone());
             // A file that can't be read is as good as none: it is replaced.
             let known = if to.is_file() { blocking(move || here.sum()).await.ok() } else { None };
             let arrival = Arrival::new(to.clone(), self.mode);
-            let has_arrived = by.get(&self.place, &path, known.as_ref(), &arrival, &what).await?;
-            if has_arrived {
+            let mut is_new = by.get(&self.place, path, known.as_ref(), &arrival, &what).await?;
+            if is_new {
                 let landed = blocking(move || arrival.land()).await;
-                landed.map_err(|error| self.place.could_not(&what).caused_by(error))?;
+                is_new = landed.map_err(|error| self.place.could_not(&what).caused_by(error))?;
             }
-            Ok((to.display().to_string(), has_arrived))
+            Ok((to.display().to_string(), is_new))
         }
         .boxed()
     }
-}
-
-fn base_name(path: &str) -> &str {
-    let path = path.trim_end_matches('/');
-    path.rsplit_once('/').map_or(path, |(_, name)| name)
 }

@@ -1,7 +1,8 @@
 //! What comes out of a channel, between the task that empties it and who reads it.
 
 use std::collections::VecDeque;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -29,6 +30,9 @@ struct State {
     size: usize,
     how: Option<How>,
     reader: Option<Waker>,
+    /// Where what comes goes in the place of the pieces.
+    file: Option<File>,
+    failure: Option<io::Error>,
 }
 
 impl Incoming {
@@ -36,9 +40,16 @@ impl Incoming {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds what has come; false where it is more than was ever asked for.
+    /// Adds what has come; false where it is more than was ever asked for, or than there is room for.
     pub(super) fn push(&self, bytes: &[u8]) -> bool {
         let mut state = self.state();
+        if let Some(file) = &mut state.file {
+            // While the channel is emptied, as the spool of a slow terminal is written: what waits for the disk is in the
+            // system's memory.
+            let written = file.write_all(bytes);
+            state.failure = written.err();
+            return state.failure.is_none();
+        }
         if state.size + bytes.len() > MOST {
             return false;
         }
@@ -46,6 +57,16 @@ impl Incoming {
         state.pieces.push_back(Bytes::copy_from_slice(bytes));
         state.reader.take().into_iter().for_each(Waker::wake);
         true
+    }
+
+    /// Has what comes from now on be written to a file.
+    pub(super) fn divert(&self, file: File) {
+        self.state().file = Some(file);
+    }
+
+    /// Returns why not all of what was diverted is in its file.
+    pub(super) fn diverted(&self) -> Option<io::Error> {
+        self.state().failure.take()
     }
 
     /// Notes that no more will come; `how` the channel ended, where its reader has to know.

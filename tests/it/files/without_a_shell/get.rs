@@ -1,7 +1,7 @@
 //! `get` by SFTP: where files land here, and that a failure changes nothing.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use fabrs::prelude::*;
 use fabrs_testing::{Account, Capability, Sshd};
@@ -44,32 +44,6 @@ async fn a_login_that_takes_no_signals_is_not_waited_for() -> Result {
     let here = lab.here.path().join("x");
     soon(lab.host.get(lab.there("x").display().to_string(), here.display().to_string())).await?;
     assert_eq!(text(here), "x");
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_folder_arrives_with_all_that_its_symlinks_lead_to() -> Result {
-    let lab = lab();
-    fs::create_dir_all(lab.there("site/css"))?;
-    fs::create_dir_all(lab.there("shared"))?;
-    for name in ["site/css/a b", "site/i", "site/.hidden", "shared/s"] {
-        fs::write(lab.there(name), name)?;
-    }
-    symlink("../shared", lab.there("site/by"))?;
-    symlink("nowhere", lab.there("site/dangling"))?;
-    let get = |path: &str, to: String| lab.host.get(lab.there(path).display().to_string(), to);
-    get("site", lab.here.path().join("new").display().to_string()).await?;
-    get("site", format!("{}/", lab.here.path().join("into").display())).await?;
-    let names = ["css/a b", "by/s", "i", ".hidden"];
-    let mut expected: Vec<_> = names.iter().map(|name| lab.here.path().join("new").join(name)).collect();
-    expected.extend(names.iter().map(|name| lab.here.path().join("into/site").join(name)));
-    expected.sort();
-    assert_eq!(walk(lab.here.path()), expected);
-
-    symlink("..", lab.there("site/css/up"))?;
-    let endless = refused(get("site", lab.here.path().join("endless").display().to_string()).await, ErrorKind::File);
-    assert!(block(&endless).contains("leads to a folder that it is in"), "{endless:?}");
-    assert!(!lab.here.path().join("endless").exists());
     Ok(())
 }
 

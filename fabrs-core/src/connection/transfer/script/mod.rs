@@ -11,9 +11,9 @@ mod talk;
 mod text;
 mod tree;
 
-pub(super) use get::{get, list};
+pub(super) use get::{get, matches};
 pub(super) use put::{folders, put};
-pub(super) use tree::put as put_tree;
+pub(super) use tree::{get_tree, put_tree};
 
 use memchr::memmem;
 

@@ -1,6 +1,7 @@
 //! Talking with a script that runs: it answers what it is asked, until it is told what to do.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::super::super::watch::Watch;
 use super::super::incoming::{Heard, Incoming};
+use crate::error::{Error, ErrorKind};
 use crate::event::Stream;
 use crate::transport::{Answer, OPENING};
 
@@ -94,6 +96,22 @@ impl Talk {
         paths: impl Iterator<Item = &'a Path>,
     ) -> Result<Vec<Vec<u8>>, Over> {
         if self.request(verb, paths).await? { self.records().await } else { Ok(Vec::new()) }
+    }
+
+    /// Has all that comes from now on be written to a file. Nothing may have been asked that was not answered.
+    pub(super) fn divert(&self, file: File) {
+        self.hear.get_ref().0.divert(file);
+    }
+
+    /// Waits until all has come that is diverted.
+    pub(super) async fn diverted(&mut self) -> Result<(), Error> {
+        self.hush();
+        let incoming = self.hear.get_ref().0.clone();
+        incoming.ended().await;
+        match incoming.diverted() {
+            Some(source) => Err(Error::new(ErrorKind::Local, "could not write a temporary file").caused_by(source)),
+            None => Ok(()),
+        }
     }
 
     /// Returns the records of an answer.

@@ -1,5 +1,7 @@
 //! Getting a file by SFTP.
 
+use std::path::Path;
+
 use futures::stream::TryStreamExt;
 
 use super::super::arrival::Arrival;
@@ -7,6 +9,7 @@ use super::super::sum::{Sum, Summing};
 use super::super::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 use super::content;
 use super::fault::Fault;
+use super::path::text;
 use super::session::Session;
 use super::target::{Kind, MODE};
 use crate::error::Result;
@@ -15,7 +18,7 @@ use crate::error::Result;
 /// compared, and is given up.
 pub(in super::super) async fn get(
     session: &Session,
-    path: &str,
+    path: &Path,
     known: Option<&Sum>,
     arrival: &Arrival,
     what: &str,
@@ -27,8 +30,8 @@ pub(in super::super) async fn get(
     })
 }
 
-async fn try_get(session: &Session, path: &str, known: Option<&Sum>, arrival: &Arrival) -> Result<bool, Fault> {
-    let shown = session.expanded(path).await?;
+async fn try_get(session: &Session, path: &Path, known: Option<&Sum>, arrival: &Arrival) -> Result<bool, Fault> {
+    let shown = session.expanded(text(path.as_os_str())?).await?;
     let path = session.path(&shown);
     // Looked at first: a pipe would keep the server waiting for who writes to it.
     let there = session.stat(&path).await?.ok_or_else(|| Fault::said(format!("{NO_FILE}{shown}")))?;

@@ -1,10 +1,13 @@
 //! Listing by SFTP what a path means: a file, all in a folder, or all that match a pattern.
 
+use std::path::{Path, PathBuf};
+
 use glob::{MatchOptions, Pattern};
 
-use super::super::NO_FILE;
+use super::super::entry::{Entry, EntryKind};
+use super::super::{IS_NO_FOLDER, NO_FILE};
 use super::fault::Fault;
-use super::path::join;
+use super::path::{join, text};
 use super::session::Session;
 use super::target::Kind;
 use crate::error::{Error, ErrorKind, Result};
@@ -13,34 +16,42 @@ use crate::error::{Error, ErrorKind, Result};
 const AS_IN_A_SHELL: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
-/// Lists the files that a path means: each with what it is listed below, where it is in a folder, and its path below that.
-pub(in super::super) async fn list(session: &Session, path: &str, what: &str) -> Result<Vec<(String, String)>> {
-    try_list(session, path).await.map_err(|fault| fault.into_error(&session.place, what))
+/// Returns what a pattern means, each with whether it is a folder.
+pub(in super::super) async fn matches(session: &Session, path: &str, what: &str) -> Result<Vec<(PathBuf, bool)>> {
+    try_matches(session, path).await.map_err(|fault| fault.into_error(&session.place, what))
 }
 
-async fn try_list(session: &Session, path: &str) -> Result<Vec<(String, String)>, Fault> {
+async fn try_matches(session: &Session, path: &str) -> Result<Vec<(PathBuf, bool)>, Fault> {
     let shown = session.expanded(path).await?;
-    let mut matches = matches(session, &shown).await?;
-    if matches.is_empty() {
+    let mut paths = named(session, &shown).await?;
+    if paths.is_empty() {
         // As in a shell, a pattern that nothing matches is a name.
-        matches.push(shown);
+        paths.push(shown);
     }
-    let mut files = Vec::new();
-    let mut found = false;
-    for path in matches {
-        let Some(there) = session.stat(&session.path(&path)).await? else { continue };
-        found = true;
-        if Kind::of(&there) == Kind::Folder {
-            files.extend(folder(session, &path).await?.into_iter().map(|below| (path.clone(), below)));
-        } else {
-            files.push((String::new(), path));
+    let mut found = Vec::new();
+    for path in paths {
+        if let Some(there) = session.stat(&session.path(&path)).await? {
+            found.push((path.into(), Kind::of(&there) == Kind::Folder));
         }
     }
-    if found { Ok(files) } else { Err(Fault::said(format!("{NO_FILE}{path}"))) }
+    if found.is_empty() { Err(Fault::said(format!("{NO_FILE}{path}"))) } else { Ok(found) }
+}
+
+/// Returns all that is in a folder and in those below it.
+pub(in super::super) async fn entries(session: &Session, folder: &Path, what: &str) -> Result<Vec<Entry>> {
+    let entries = async {
+        let shown = session.expanded(text(folder.as_os_str())?).await?;
+        match session.stat(&session.path(&shown)).await? {
+            Some(there) if Kind::of(&there) == Kind::Folder => all_in(session, &shown).await,
+            Some(_) => Err(Fault::said(format!("{shown}{IS_NO_FOLDER}"))),
+            None => Err(Fault::said(format!("{NO_FILE}{shown}"))),
+        }
+    };
+    entries.await.map_err(|fault| fault.into_error(&session.place, what))
 }
 
 /// Returns the paths that match a pattern, name by name.
-async fn matches(session: &Session, pattern: &str) -> Result<Vec<String>, Fault> {
+async fn named(session: &Session, pattern: &str) -> Result<Vec<String>, Fault> {
     let (root, rest) = match pattern.strip_prefix('/') {
         Some(rest) => ("/", rest),
         None => ("", pattern),
@@ -86,36 +97,36 @@ async fn in_folder(session: &Session, folder: &str, pattern: &Pattern) -> Result
     Ok(names.filter(|name| pattern.matches_with(name, AS_IN_A_SHELL)).map(|name| join(folder, &name)).collect())
 }
 
-/// Returns all regular files in a folder and in those below it, by their paths in it; symlinks are followed.
-async fn folder(session: &Session, root: &str) -> Result<Vec<String>, Fault> {
-    let mut files = Vec::new();
-    let mut folders = vec![(String::new(), Vec::new())];
-    while let Some((below, above)) = folders.pop() {
+async fn all_in(session: &Session, root: &str) -> Result<Vec<Entry>, Fault> {
+    let mut entries = Vec::new();
+    let mut folders = vec![String::new()];
+    while let Some(below) = folders.pop() {
         let path = session.path(&if below.is_empty() { root.to_owned() } else { join(root, &below) });
-        let real = session.ask(session.raw().realpath(path.as_str())).await?;
-        let real = real.files.into_iter().next().map(|file| file.filename).unwrap_or_default();
-        if above.contains(&real) {
-            // It would have no end.
-            return Err(Fault::said(format!("{path} leads to a folder that it is in")));
-        }
-        let above = [above, vec![real]].concat();
         for (name, kind) in names(session, &path).await? {
             let name = name_of(session, &path, name)?;
             let (below, path) = (join(&below, &name), join(&path, &name));
             let kind = match kind {
-                Some(kind @ (Kind::Folder | Kind::Regular | Kind::Other)) => Some(kind),
-                Some(Kind::Symlink) | None => session.stat(&path).await?.map(|there| Kind::of(&there)),
+                Some(kind) => Some(kind),
+                None => session.lstat(&path).await?.map(|there| Kind::of(&there)),
             };
-            match kind {
-                Some(Kind::Folder) => folders.push((below, above.clone())),
-                Some(Kind::Regular) => files.push(below),
-                // A symlink that leads nowhere, and what is no file.
-                _ => {}
-            }
+            let kind = match kind {
+                Some(Kind::Folder) => {
+                    folders.push(below.clone());
+                    EntryKind::Folder
+                }
+                Some(Kind::Regular) => EntryKind::File,
+                Some(Kind::Symlink) => {
+                    let link = session.ask(session.raw().readlink(path.as_str())).await?;
+                    EntryKind::Link(link.files.into_iter().next().map(|link| link.filename).unwrap_or_default().into())
+                }
+                // What is neither can't be got.
+                Some(Kind::Other) | None => continue,
+            };
+            entries.push(Entry { below: below.into(), kind, done: None });
         }
     }
-    files.sort();
-    Ok(files)
+    entries.sort_by(|one, other| one.below.cmp(&other.below));
+    Ok(entries)
 }
 
 /// Returns the names in a folder, in their order, and of what kind they are where the server says so.

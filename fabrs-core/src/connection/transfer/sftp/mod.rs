@@ -15,6 +15,6 @@ mod target;
 mod temporary;
 
 pub(super) use get::get;
-pub(super) use list::list;
+pub(super) use list::{entries, matches};
 pub(super) use put::{folders, look, put};
 pub(super) use session::Session;

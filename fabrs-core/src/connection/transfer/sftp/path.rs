@@ -1,5 +1,7 @@
 //! Paths on a host, as its SFTP server takes them: `/` between names, and no `~`.
 
+use std::ffi::OsStr;
+
 use super::fault::Fault;
 use super::session::Session;
 
@@ -17,6 +19,11 @@ pub(super) fn sent(cwd: Option<&str>, path: &str) -> String {
 pub(super) fn below_home(path: &str) -> Option<&str> {
     let rest = path.strip_prefix('~')?;
     (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/'))
+}
+
+/// Returns a name as the protocol's library takes it.
+pub(super) fn text(name: &OsStr) -> Result<&str, Fault> {
+    name.to_str().ok_or_else(|| Fault::said("a name that is not UTF-8 can't be sent by SFTP"))
 }
 
 /// Returns the path of a name in a folder.

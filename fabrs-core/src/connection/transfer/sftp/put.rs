@@ -1,6 +1,5 @@
 //! Putting a file by SFTP.
 
-use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use super::super::walk::Content;
 use super::super::{IS_A_FOLDER, IS_NO_FOLDER, Written, blocking};
 use super::content;
 use super::fault::Fault;
-use super::path::parent;
+use super::path::{parent, text};
 use super::session::Session;
 use super::target::{Kind, MODE, Target};
 use super::temporary::Temporary;
@@ -74,11 +73,6 @@ pub(in super::super) async fn folders(session: &Session, folders: &[String], wha
         made.map_err(|fault| fault.into_error(&session.place, what))?;
     }
     Ok(())
-}
-
-/// Returns a name as the protocol's library takes it.
-fn text(name: &OsStr) -> Result<&str, Fault> {
-    name.to_str().ok_or_else(|| Fault::said("a name that is not UTF-8 can't be sent by SFTP"))
 }
 
 async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Result<Written, Fault> {
@@ -201,11 +195,7 @@ async fn explained(session: &Session, fault: Fault, target: &Target, size: u64) 
 async fn put_link(session: &Arc<Session>, job: &Job, target: &str, to: &Path) -> Result<Written, Fault> {
     let (target, to) = (session.expanded(target).await?, text(to.as_os_str())?);
     let path = session.path(&target);
-    let there = match session.ask(session.raw().lstat(path.as_str())).await {
-        Ok(found) => Some(Kind::of(&found.attrs)),
-        Err(fault) if fault.is_missing() => None,
-        Err(fault) => return Err(fault),
-    };
+    let there = session.lstat(&path).await?.map(|there| Kind::of(&there));
     match there {
         Some(Kind::Folder) => return Err(Fault::said(format!("{target}{IS_A_FOLDER}"))),
         Some(Kind::Symlink) => {

@@ -67,6 +67,15 @@ impl Session {
         }
     }
 
+    /// Returns what is at a path itself.
+    pub(super) async fn lstat(&self, path: &str) -> Result<Option<FileAttributes>, Fault> {
+        match self.ask(self.raw().lstat(path)).await {
+            Ok(found) => Ok(Some(found.attrs)),
+            Err(fault) if fault.is_missing() => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// Finds out where a file goes that is put to `target`: as that, or under its own name in a folder.
     pub(super) async fn target(&self, target: &str, name: &str) -> Result<Target, Fault> {
         let mut shown = self.expanded(target).await?;
@@ -97,16 +106,10 @@ impl Session {
     }
 
     async fn look(&self, path: &str) -> Result<Look, Fault> {
-        let itself = async {
-            match self.ask(self.raw().lstat(path)).await {
-                Ok(found) => Ok(Kind::of(&found.attrs) == Kind::Symlink),
-                Err(fault) if fault.is_missing() => Ok(false),
-                Err(fault) => Err(fault),
-            }
-        };
-        let (there, is_link, folder) = tokio::join!(self.stat(path), itself, self.stat(parent(path)));
+        let (there, is_link, folder) = tokio::join!(self.stat(path), self.lstat(path), self.stat(parent(path)));
         let has_folder = folder?.is_some_and(|folder| Kind::of(&folder) == Kind::Folder);
-        Ok(Look { there: there?, is_link: is_link?, has_folder })
+        let is_link = is_link?.is_some_and(|itself| Kind::of(&itself) == Kind::Symlink);
+        Ok(Look { there: there?, is_link, has_folder })
     }
 
     /// Returns where a symlink leads, as far as the links go.

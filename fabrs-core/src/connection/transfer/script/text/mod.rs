@@ -5,6 +5,7 @@ mod put;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use super::super::job::Attributes;
 use super::super::sum::Sum;
@@ -39,7 +40,7 @@ pub(super) fn folders(folders: &[String]) -> Result<String, ShellLineError> {
 }
 
 /// Returns the script that prints a file, unless it has this content.
-pub(super) fn get(path: &str, known: Option<&Sum>) -> Result<String, ShellLineError> {
+pub(super) fn get(path: &Path, known: Option<&Sum>) -> Result<String, ShellLineError> {
     let same = match known {
         Some(sum) => format!(
             "if [ \"$s\" -eq {} ] && [ \"$(sum <\"$f\")\" = {} ]; then printf '{SAME}\\n'; exit 0; fi\n",
@@ -53,17 +54,16 @@ pub(super) fn get(path: &str, known: Option<&Sum>) -> Result<String, ShellLineEr
          s=$(wc -c <\"$f\") || exit 1\n{same}\
          m=$(stat -L -c %a -- \"$f\" 2>/dev/null || stat -L -f %Lp -- \"$f\")\n\
          printf '{CONTENT}%s %s\\n' \"$m\" $((s)); head -c $((s)) \"$f\"",
-        quote_path(path)?
+        path_word(path.as_os_str())?
     ))
 }
 
-/// Returns the script that lists the files that a path means: itself, all in a folder, or all that match a pattern. Each
-/// ends with a NUL: first what it is listed below, then the path below that.
-pub(super) fn list(path: &str) -> Result<String, ShellLineError> {
+/// Returns the script that names what a pattern means: `d` for a folder or `f`, and the path, each with a NUL behind it.
+pub(super) fn matches(path: &str) -> Result<String, ShellLineError> {
     Ok(format!(
         "{FAIL}found=\nfor f in {}; do\n\
-         if [ -d \"$f\" ]; then found=1; (cd -- \"$f\" && find -L . -type f -exec printf '%s\\0%s\\0' \"$f\" {{}} \\;) || exit 1\n\
-         elif [ -e \"$f\" ]; then found=1; printf '\\0%s\\0' \"$f\"; fi\n\
+         if [ -d \"$f\" ]; then found=1; printf 'd\\0%s\\0' \"$f\"\n\
+         elif [ -e \"$f\" ]; then found=1; printf 'f\\0%s\\0' \"$f\"; fi\n\
          done\n[ -n \"$found\" ] || fail \"{NO_FILE}\"{}",
         pattern(path)?,
         quote(path)?,
@@ -105,7 +105,7 @@ fn word(bytes: &OsStr) -> Result<String, ShellLineError> {
 }
 
 /// Returns a path as one word, as [`quote_path`] does.
-fn path_word(path: &OsStr) -> Result<String, ShellLineError> {
+pub(super) fn path_word(path: &OsStr) -> Result<String, ShellLineError> {
     match path.to_str() {
         Some(text) => Ok(quote_path(text)?.into_owned()),
         None => match path.as_bytes() {

@@ -41,9 +41,23 @@ impl Status {
     }
 }
 
-/// Reads what is said of paths; what is no such record says nothing.
-pub(super) fn statuses(records: &[Vec<u8>]) -> HashMap<OsString, Status> {
-    records.iter().filter_map(|record| status(record)).collect()
+/// Reads what is said of paths, in its order.
+///
+/// Where a program ends each with a line end, a name may have some of its own: what is no record is more of the last name.
+pub(super) fn statuses(records: &[Vec<u8>]) -> Vec<(OsString, Status)> {
+    let mut statuses: Vec<(OsString, Status)> = Vec::new();
+    for record in records {
+        match (status(record), statuses.last_mut()) {
+            (Some(found), _) => statuses.push(found),
+            (None, Some((path, _))) => {
+                path.push("\n");
+                path.push(talk::raw(record));
+            }
+            // What says nothing of any path says nothing.
+            (None, None) => {}
+        }
+    }
+    statuses
 }
 
 /// Reads one record: `x81a4 0 0 12 1700000000 65024 ./path`, the mode in hexadecimal or, behind an `o`, in octal.
@@ -98,6 +112,13 @@ mod tests {
         assert!(status(b"xa1ff 0 0 1 1700000000 7 ./l").unwrap().1.is_link());
         assert_eq!(status(b"stat: no such file"), None);
         assert_eq!(status(b"x81a4 0 0 12"), None);
+    }
+
+    #[test]
+    fn a_name_may_have_lines_of_its_own() {
+        let records = ["x81a4 0 0 1 2 3 ./a", "", "b", "x81a4 0 0 1 2 3 ./c"].map(|record| record.as_bytes().to_vec());
+        let names: Vec<_> = statuses(&records).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(names, ["a\n\nb", "c"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! What the stream can't carry as a single put would have it is left to such puts: large files, secrets, names that
 //! can't be read back, and places that are reached through a symlink or on another file system.
 
+mod get;
 mod listing;
 mod pack;
 mod plan;
@@ -20,13 +21,14 @@ use super::text::owner_words;
 use super::{Script, Undone};
 use crate::error::{Error, Result};
 use crate::transport::{Effect, word_by_chance};
+pub(in super::super) use get::get_tree;
 use plan::{Fate, InTheWay, Moves, Survey, new_folders};
 
 /// What came of an entry: whether it was written; nothing where it is left to a put of its own.
 pub(in super::super) type Done = Option<bool>;
 
 /// Puts a tree, as far as it goes by one stream.
-pub(in super::super) async fn put(place: &Place, tree: &Arc<Tree>) -> Result<Vec<Done>, Undone> {
+pub(in super::super) async fn put_tree(place: &Place, tree: &Arc<Tree>) -> Result<Vec<Done>, Undone> {
     let script = Script { place, effect: Effect::Changes, what: &tree.what };
     let places = places(tree);
     let asked = text::words(places.iter().copied());

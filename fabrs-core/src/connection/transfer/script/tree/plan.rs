@@ -11,7 +11,7 @@ use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER};
 use super::listing::Status;
 
 /// From here on a file is put by itself, so that it can be asked for, and sent, in its own way.
-const LARGE: u64 = 8 << 20;
+pub(super) const LARGE: u64 = 8 << 20;
 /// The bit that gives new files the group of their folder.
 const SET_GROUP: u32 = 0o2000;
 
@@ -44,6 +44,11 @@ pub(super) enum Fate {
     Alone,
 }
 
+/// Tells of a name that what programs print of it can't be read back.
+pub(super) fn is_odd(path: &Path) -> bool {
+    path.as_os_str().as_bytes().iter().any(|byte| b"\n\r\\".contains(byte))
+}
+
 impl Fate {
     /// Returns what becomes of an entry where there is no stream to go into.
     pub(super) fn without_stream(&self) -> Self {
@@ -60,7 +65,8 @@ impl Survey {
         self.statuses.get(below.as_os_str())
     }
 
-    pub(super) fn new(me: (u32, u32), takes_stream: bool, statuses: HashMap<OsString, Status>) -> Self {
+    pub(super) fn new(me: (u32, u32), takes_stream: bool, statuses: Vec<(OsString, Status)>) -> Self {
+        let statuses = statuses.into_iter().collect();
         let mut survey = Self { statuses, me, takes_stream, ..Self::default() };
         survey.find_detours();
         survey
@@ -115,15 +121,13 @@ impl Survey {
 
     /// Tells whether an entry is put by itself, whatever is there.
     fn is_alone(&self, job: &Job, below: &Path) -> bool {
-        // What programs print of such names can't be read back.
-        let is_odd = below.as_os_str().as_bytes().iter().any(|byte| b"\n\r\\".contains(byte));
         let by_content = match (&job.item.content, job.as_file()) {
             (_, Some(file)) => file.stamp.size >= LARGE || file.content.secret().is_some(),
             // The stream would say it in another way.
             (Content::Link(to), _) => to.components().collect::<PathBuf>().as_os_str() != to.as_os_str(),
             _ => false,
         };
-        is_odd || by_content || !self.is_plain(below)
+        is_odd(below) || by_content || !self.is_plain(below)
     }
 
     /// Decides on all entries; `here` has the checksums of the files that are alike, by their place among the jobs.

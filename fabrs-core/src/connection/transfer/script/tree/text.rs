@@ -4,8 +4,9 @@
 use std::path::Path;
 
 use super::super::super::job::Attributes;
+use super::super::super::{IS_NO_FOLDER, NO_FILE};
 use super::super::talk::END;
-use super::super::text::{FAIL, owner_words};
+use super::super::text::{FAIL, owner_words, path_word};
 use crate::shell::{ShellLineError, quote, quote_path};
 
 /// Asks what is at paths.
@@ -16,6 +17,8 @@ pub(super) const SUMS: &str = "sums";
 pub(super) const LINKS: &str = "links";
 /// Asks which paths do not belong to whom they are to belong to.
 pub(super) const FOREIGN: &str = "foreign";
+/// Asks for files as a tar stream, which ends with [`END`] where all could be read.
+pub(super) const GIVE: &str = "give";
 /// Says that a tar stream follows.
 pub(super) const TAKE: &str = "take\n";
 /// What it says when everything is in its place; and, where it failed, how many files were.
@@ -102,6 +105,22 @@ pub(super) fn serve(
         foreign = quote(&foreign)?,
         // That nobody has such a name is known only so.
         check = if belongs.is_empty() { String::new() } else { format!("find / -prune{belongs} || exit 1\n") },
+    ))
+}
+
+/// Returns the script that says what is in a folder, and gives files of it as a stream.
+pub(super) fn give(folder: &Path) -> Result<String, ShellLineError> {
+    Ok(format!(
+        "{FAIL}{STATE}{SUM}{LINK}read -r fabrs\nf={}\n\
+         [ -e \"$f\" ] || fail \"{NO_FILE}$f\"\n[ -d \"$f\" ] || fail \"$f{IS_NO_FOLDER}\"\n\
+         cd -- \"$f\" || exit 1\nprintf '\\0'\n\
+         {{ s=$({{ {{ find . ! -name . -print0; echo $? >&3; }} | state >&4; }} 3>&1); }} 4>&1\n\
+         [ \"$s\" = 0 ] || exit 1\nprintf '{END}\\0'\n\
+         while read -r verb count; do case $verb in\n\
+         {SUMS}) head -c \"$count\" | sums ;;\n{LINKS}) head -c \"$count\" | links ;;\n\
+         {GIVE}) head -c \"$count\" | tr '\\0' '\\n' | tar -cf - -T - 2>/dev/null && printf {END}; exit 0 ;;\n\
+         *) exit 1 ;;\nesac; printf '{END}\\0'; done",
+        path_word(folder.as_os_str())?,
     ))
 }
 

@@ -1,0 +1,183 @@
+//! A tree of the host: what is in it is listed, and all files that differ from those here come as one stream.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Seek;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use tar::Archive;
+
+use super::super::super::by::PlaceOf;
+use super::super::super::entry::{Entry, EntryKind};
+use super::super::super::job::Place;
+use super::super::super::source::Source;
+use super::super::super::{arrival, blocking};
+use super::super::talk::{END, Over, Talk};
+use super::super::{Script, Undone};
+use super::listing::{self, Status};
+use super::plan::{LARGE, is_odd};
+use super::{Broken, sums_here, text};
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::Effect;
+
+/// An entry of the host with what is to know of it.
+struct Found {
+    entry: Entry,
+    /// Its place here.
+    to: PathBuf,
+    status: Status,
+}
+
+/// Lists all that is in a folder, and gets its files as far as they go by one stream.
+pub(in super::super::super) async fn get_tree(
+    place: &Place,
+    folder: &Path,
+    place_of: PlaceOf<'_>,
+    mode: Option<u32>,
+    what: &str,
+) -> Result<Vec<(Entry, PathBuf)>, Undone> {
+    let script = Script { place, effect: Effect::Reads, what };
+    let (talk, ear, said) = Talk::new();
+    let command = script.command(text::give(folder), &folder.to_string_lossy())?;
+    let (output, got) = tokio::join!(script.run(command.watched_by(ear).fed_by(said)), converse(talk, place_of, mode));
+    match (output, got) {
+        (Err(Undone::NoShell(error)), _) => Err(Undone::NoShell(error)),
+        (_, Err(Broken::Failed(error))) => Err(place.error(error).into()),
+        (Err(undone), _) => Err(undone),
+        (Ok(_), Err(_)) => Err(place.could_not(what).into()),
+        (Ok(_), Ok(found)) => Ok(found.into_iter().map(|found| (found.entry, found.to)).collect()),
+    }
+}
+
+async fn converse(mut talk: Talk, place_of: PlaceOf<'_>, mode: Option<u32>) -> Result<Vec<Found>, Broken> {
+    talk.begin().await?;
+    talk.noise().await?;
+    let mut found = Vec::new();
+    for (below, status) in listing::statuses(&talk.records().await?) {
+        let below = PathBuf::from(below);
+        let kind = match &status {
+            status if status.is_folder() => EntryKind::Folder,
+            status if status.is_link() => EntryKind::Link(PathBuf::new()),
+            status if status.is_file() => EntryKind::File,
+            // What has no content can't be got.
+            _ => continue,
+        };
+        let to = place_of(&below)?;
+        found.push(Found { entry: Entry { below, kind, done: None }, to, status });
+    }
+    found.sort_by(|one, other| one.entry.below.cmp(&other.entry.below));
+    let is_link = |found: &&Found| matches!(found.entry.kind, EntryKind::Link(_));
+    let links = talk.ask(text::LINKS, found.iter().filter(is_link).map(|found| found.entry.below.as_path())).await?;
+    let mut links = listing::links(&links);
+    for found in &mut found {
+        if let EntryKind::Link(content) = &mut found.entry.kind {
+            *content = links.remove(found.entry.below.as_os_str()).ok_or(Over)?;
+        }
+    }
+    compare(&mut talk, &mut found).await?;
+    stream(talk, &mut found, mode).await?;
+    Ok(found)
+}
+
+/// Tells of an entry whether it may come in a stream.
+fn is_for_stream(found: &Found) -> bool {
+    found.entry.kind == EntryKind::File
+        && found.entry.done.is_none()
+        && found.status.size < LARGE
+        && !is_odd(&found.entry.below)
+}
+
+/// Finds out which files are here already.
+async fn compare(talk: &mut Talk, found: &mut [Found]) -> Result<(), Broken> {
+    let has_its_size = |found: &Found| {
+        std::fs::metadata(&found.to).is_ok_and(|here| here.is_file() && here.len() == found.status.size)
+    };
+    let alike = || found.iter().enumerate().filter(|(_, found)| is_for_stream(found) && has_its_size(found));
+    let contents = alike().map(|(n, found)| (n, Source::Path(found.to.clone()))).collect();
+    let (there, here) = tokio::join!(
+        talk.ask(text::SUMS, alike().map(|(_, found)| found.entry.below.as_path())),
+        blocking(move || Ok(sums_here(contents)))
+    );
+    // What can't be read here is as good as nothing.
+    let (there, here) = (listing::sums(&there?), here?.unwrap_or_default());
+    for (n, sum) in here {
+        if let Some(found) = found.get_mut(n)
+            && there.get(found.entry.below.as_os_str()) == Some(&sum)
+        {
+            found.entry.done = Some(false);
+        }
+    }
+    Ok(())
+}
+
+/// Gets the files that differ, where the host can give them as a stream.
+async fn stream(mut talk: Talk, found: &mut [Found], mode: Option<u32>) -> Result<(), Broken> {
+    let wanted: HashMap<OsString, (usize, PathBuf, u32)> = found
+        .iter()
+        .enumerate()
+        .filter(|(_, found)| is_for_stream(found))
+        .map(|(n, found)| {
+            let mode = mode.unwrap_or(found.status.mode()) & 0o777;
+            (found.entry.below.clone().into(), (n, found.to.clone(), mode))
+        })
+        .collect();
+    if wanted.len() < 2 {
+        return Ok(());
+    }
+    // It is taken down as it comes, and unpacked when all of it has.
+    let spool = blocking(|| {
+        tempfile::tempfile()
+            .map_err(|source| Error::new(ErrorKind::Local, "could not make a temporary file").caused_by(source))
+    });
+    let spool = spool.await?;
+    talk.divert(
+        spool
+            .try_clone()
+            .map_err(|source| Error::new(ErrorKind::Local, "could not open a temporary file").caused_by(source))?,
+    );
+    let asked = found.iter().filter(|found| is_for_stream(found)).map(|found| found.entry.below.as_path());
+    talk.request(text::GIVE, asked).await?;
+    talk.diverted().await?;
+    for (n, is_new) in blocking(move || unpack(spool, &wanted)).await? {
+        if let Some(found) = found.get_mut(n) {
+            found.entry.done = Some(is_new);
+        }
+    }
+    Ok(())
+}
+
+/// Puts each file of a stream into its place, and returns which they were, and whether they are new; none of a stream that has no end.
+fn unpack(mut spool: File, wanted: &HashMap<OsString, (usize, PathBuf, u32)>) -> Result<Vec<(usize, bool)>> {
+    let unreadable = |source| Error::new(ErrorKind::Local, "could not read a temporary file").caused_by(source);
+    if !is_whole(&mut spool).map_err(unreadable)? {
+        return Ok(Vec::new());
+    }
+    let mut done = Vec::new();
+    let mut archive = Archive::new(spool);
+    for entry in archive.entries().map_err(unreadable)? {
+        let mut entry = entry.map_err(unreadable)?;
+        let path = super::super::talk::path(&entry.path_bytes()).to_owned();
+        // Nothing else was asked for, whatever the host sends.
+        let Some((n, to, mode)) = wanted.get(path.as_os_str()) else { continue };
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let not_written =
+            |source| Error::new(ErrorKind::Local, format!("could not write `{}`", to.display())).caused_by(source);
+        let mut file = arrival::beside(to, *mode).map_err(not_written)?;
+        std::io::copy(&mut entry, &mut file).map_err(not_written)?;
+        done.push((*n, arrival::land(file, to).map_err(not_written)?));
+    }
+    Ok(done)
+}
+
+/// Tells whether a stream ends as it does when all has been read there.
+fn is_whole(spool: &mut File) -> std::io::Result<bool> {
+    let mut end = [0; END.len()];
+    let Some(start) = spool.metadata()?.len().checked_sub(end.len() as u64) else { return Ok(false) };
+    spool.read_exact_at(&mut end, start)?;
+    spool.rewind()?;
+    Ok(end == END.as_bytes())
+}
