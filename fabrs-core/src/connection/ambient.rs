@@ -1,8 +1,9 @@
 //! The free functions of the prelude: the same methods, on the connection of the task that calls them.
 
 use std::panic::Location;
+use std::path::PathBuf;
 
-use super::{Command, Connection, EnvValue, Get, Put, Source};
+use super::{Command, Connection, EnvValue, Get, Put, Source, Sync};
 use crate::error::{Error, ErrorKind};
 use crate::output::PlanEnd;
 use crate::shell::IntoShellLine;
@@ -78,6 +79,12 @@ pub fn put(source: impl Into<Source>, target: impl Into<String>) -> Put {
 #[track_caller]
 pub fn get(path: impl Into<String>, to: impl Into<String>) -> Get {
     current().get(path, to)
+}
+
+/// Makes a folder of the task's host the equal of one here: [`Connection::sync`].
+#[track_caller]
+pub fn sync(from: impl Into<PathBuf>, to: impl Into<String>) -> Sync {
+    current().sync(from, to)
 }
 
 /// Makes a command that only looks, on the task's host: [`Connection::probe`].

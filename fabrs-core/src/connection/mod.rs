@@ -47,7 +47,7 @@ use crate::shell::ShellLine;
 use crate::transport::{Effect, Permission, Transport};
 
 pub(crate) use ambient::for_all;
-pub use ambient::{cd, current, env, get, local, prefix, probe, put, run, sudo, v_run};
+pub use ambient::{cd, current, env, get, local, prefix, probe, put, run, sudo, sync, v_run};
 pub use builder::secs;
 pub use command::Command;
 pub use given::{EnvValue, StdinBytes};
@@ -56,7 +56,7 @@ pub use line_stream::LineStream;
 pub use prompt::{Confirm, Prompt, confirm, prompt};
 pub use spawned::Spawned;
 pub use sudo::SudoRefusal;
-pub use transfer::{Changes, Get, Put, Source};
+pub use transfer::{Changes, Get, Put, Source, Sync};
 pub use watch::{Responder, Watch};
 
 use frame::Frame;

@@ -1,9 +1,10 @@
 //! What is done on a host: commands, and files on their way.
 
 use std::panic::Location;
+use std::path::PathBuf;
 
 use super::spec::Under;
-use super::{Command, Connection, Get, Put, Source};
+use super::{Command, Connection, Get, Put, Source, Sync};
 use crate::config::SudoProgram;
 use crate::shell::{IntoShellLine, ShellLine};
 use crate::transport::Effect;
@@ -123,6 +124,27 @@ impl Connection {
     #[track_caller]
     pub fn get(&self, path: impl Into<String>, to: impl Into<String>) -> Get {
         Get::new(self.clone(), path.into(), to.into(), Location::caller())
+    }
+
+    /// Makes a folder of the host the equal of one here: its files, folders and symlinks, with their modes and the times of
+    /// their last change.
+    ///
+    /// All that is in the folder there is listed once. A file is sent where its size is another; where only the time is, the
+    /// contents are compared, and where neither is, it counts as the same ([`checksum`](super::Sync::checksum) compares
+    /// those too). What is not here stays, unless [`delete`](super::Sync::delete) is said. All that differs comes as one
+    /// stream and is put into its places when all of it has arrived. A symlink of the host in the place of a file or a
+    /// folder is replaced, and not followed.
+    ///
+    /// With `--diff` each entry that is another is told as `rsync --itemize-changes` does, in a dry run too. Neither
+    /// side needs `rsync`; the host needs a shell and `tar`.
+    ///
+    /// # Errors
+    ///
+    /// When awaited, as [`put`](Self::put). [`Usage`](crate::ErrorKind::Usage) where all of the host, or of the home, would
+    /// be removed, or all of a folder since nothing is here.
+    #[track_caller]
+    pub fn sync(&self, from: impl Into<PathBuf>, to: impl Into<String>) -> Sync {
+        Sync::new(self.clone(), from.into(), to.into(), Location::caller())
     }
 
     /// Makes a command for this machine, whatever the connection leads to: nothing that was said of commands there (`cd`,

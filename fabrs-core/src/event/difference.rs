@@ -15,6 +15,8 @@ pub enum Difference {
     None,
     /// These lines, as a unified diff with three lines around each change; of a file that is not there yet, every line.
     Lines(String),
+    /// What becomes another in a folder, a line for each entry as `rsync --itemize-changes` prints it.
+    Entries(Vec<String>),
     /// Some of its bytes, but it is no text.
     Binary,
     /// Not everybody on the host may read it, so it may be a secret of which nobody here knows: it is not shown.
@@ -35,6 +37,10 @@ impl Difference {
                 let text = text.strip_suffix('\n').unwrap_or(text);
                 return text.split('\n').enumerate().map(|(n, line)| painted(n, line, style)).collect();
             }
+            Self::Entries(entries) if !entries.is_empty() => {
+                return entries.iter().map(|entry| entry_painted(entry, style)).collect();
+            }
+            Self::Entries(_) => "nothing differs",
             Self::None => "the same content",
             Self::Private => "differs, and not everybody may read it (`--diff=all` shows it)",
             Self::Unread(why) => return vec![format!("{path}: not compared: {}", spelled_out(why))],
@@ -50,8 +56,21 @@ impl Difference {
         match self {
             Self::Lines(text) => Self::Lines(redactor.text(text).into_owned()),
             Self::Unread(why) => Self::Unread(redactor.text(why).into_owned()),
+            Self::Entries(entries) => {
+                Self::Entries(entries.iter().map(|entry| redactor.text(entry).into_owned()).collect())
+            }
             Self::None | Self::Binary | Self::Private | Self::Large | Self::Secret => self.clone(),
         }
+    }
+}
+
+/// Paints an entry by whether it is new, or goes.
+fn entry_painted(entry: &str, style: Style) -> String {
+    let text = spelled_out(entry);
+    match entry.split(' ').next() {
+        Some("*deleting") => style.paint(Role::Removed, &text),
+        Some(signs) if signs.ends_with('+') => style.paint(Role::Added, &text),
+        _ => text,
     }
 }
 

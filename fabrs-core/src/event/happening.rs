@@ -152,6 +152,8 @@ pub enum Event<'a> {
         changed: usize,
         /// How many there are.
         files: usize,
+        /// How many were removed.
+        removed: usize,
     },
     /// A dry run came to a change and did not make it.
     Planned {

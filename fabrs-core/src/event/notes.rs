@@ -47,13 +47,15 @@ impl Notes {
             Event::CommandStarted { host, command, echo: true, .. } => self.command(Some(*host), "$ ", command),
             Event::Planned { host: Some(host), what } => self.command(Some(*host), "would run: ", what),
             Event::Planned { host: None, what } => format!("would: {}\n", below(what)),
-            Event::Transferred { host, what, changed, files } => {
+            Event::Transferred { host, what, changed, files, removed } => {
                 let came = match (*changed, *files) {
+                    (0, _) if *removed > 0 => "none written".to_owned(),
                     (0, _) => "unchanged".to_owned(),
                     (1, 1) => "written".to_owned(),
                     (changed, files) => format!("{changed} of {files} files written"),
                 };
-                self.command(Some(*host), "", &format!("{what}: {came}"))
+                let gone = if *removed > 0 { format!(", {removed} removed") } else { String::new() };
+                self.command(Some(*host), "", &format!("{what}: {came}{gone}"))
             }
             Event::Difference { host, path, difference, .. } => {
                 let prefix = self.prefix.of(Some(*host), self.style);
@@ -227,7 +229,11 @@ mod tests {
     #[test]
     fn a_transfer_says_how_many_files_were_written() {
         let host = web1();
-        let put = |changed, files| Event::Transferred { host: &host, what: "put a -> /b", changed, files };
+        let put = |changed, files| Event::Transferred { host: &host, what: "put a -> /b", changed, files, removed: 0 };
+        let sync =
+            |changed, removed| Event::Transferred { host: &host, what: "sync a -> /b", changed, files: 3, removed };
+        case(&sync(2, 1), "[web1] sync a -> /b: 2 of 3 files written, 1 removed\n");
+        case(&sync(0, 4), "[web1] sync a -> /b: none written, 4 removed\n");
         case(&put(1, 1), "[web1] put a -> /b: written\n");
         case(&put(0, 3), "[web1] put a -> /b: unchanged\n");
         case(&put(2, 3), "[web1] put a -> /b: 2 of 3 files written\n");

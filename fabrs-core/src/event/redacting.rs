@@ -144,7 +144,7 @@ mod tests {
         });
         sink.event(&Event::StaleRead { host: &host, command: text, planned: 1 });
         sink.event(&Event::Leftover { number: 1, host: &host, command: text });
-        sink.event(&Event::Transferred { host: &host, what: text, changed: 1, files: 1 });
+        sink.event(&Event::Transferred { host: &host, what: text, changed: 1, files: 1, removed: 0 });
         sink.event(&Event::Planned { host: None, what: text });
         sink.event(&Event::Warning { host: None, text });
         sink.event(&Event::Once { name: "x", value: &value });

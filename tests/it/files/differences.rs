@@ -13,7 +13,7 @@ use super::without_a_shell::kinds;
 use crate::support::{capture, refused, settings, ssh_config, told};
 
 /// A client that tells differences, in a dry run.
-fn planning(sshd: &Sshd) -> ClientBuilder {
+pub(super) fn planning(sshd: &Sshd) -> ClientBuilder {
     let settings = Settings { mode: Mode::DryRun, diff: Diffs::Readable, ..settings(&ssh_config(sshd, "")) };
     Client::builder().settings(settings)
 }

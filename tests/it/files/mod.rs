@@ -7,6 +7,7 @@ mod get;
 mod large;
 mod put;
 mod sudo;
+mod sync;
 mod trees;
 mod without_a_shell;
 

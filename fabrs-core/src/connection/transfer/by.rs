@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Written;
 use super::arrival::Arrival;
 use super::entry::Entry;
-use super::job::{Job, Place, Tree};
-use super::script::{self, Undone};
+use super::job::{Job, Manner, Place, Tree};
+use super::script::{self, Done, Undone};
 use super::sftp::{self, Session};
 use super::sum::Sum;
+use super::{Said, Written};
 use crate::error::Result;
 
 /// Says where an entry of a folder goes on this machine.
@@ -86,12 +86,29 @@ impl By {
         }
     }
 
-    /// Puts a tree as far as that can be done at once, and tells of each entry whether it was written; nothing of one that
-    /// is left.
-    pub(super) async fn put_tree(&self, place: &Place, tree: &Arc<Tree>) -> Result<Vec<Option<bool>>, Undone> {
+    /// Puts a tree as far as that can be done at once.
+    pub(super) async fn put_tree(&self, place: &Place, tree: &Arc<Tree>) -> Result<Done, Undone> {
         match self {
             Self::Script => script::put_tree(place, tree).await,
-            Self::Sftp(session) => Ok(sftp::look(session, tree).await.map(|()| vec![None; tree.jobs.len()])?),
+            Self::Sftp(_) if matches!(tree.manner, Manner::Sync(_)) => Err(needs_a_shell(place, tree)),
+            Self::Sftp(session) => {
+                sftp::look(session, tree).await?;
+                Ok(Done::nothing(tree))
+            }
         }
     }
+
+    /// Says what putting a tree would do, a line for each entry.
+    pub(super) async fn itemize(&self, place: &Place, tree: &Tree) -> Result<Vec<String>, Undone> {
+        match self {
+            Self::Script => script::itemize(place, tree).await,
+            Self::Sftp(_) => Err(needs_a_shell(place, tree)),
+        }
+    }
+}
+
+/// Says that nothing is made equal by SFTP.
+fn needs_a_shell(place: &Place, tree: &Tree) -> Undone {
+    let why = Said("the host gives no shell, and a sync needs one".to_owned());
+    place.could_not(&tree.what).caused_by(why).into()
 }

@@ -2,6 +2,7 @@
 
 use std::panic::Location;
 
+use super::Written;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::output::PlanEnd;
@@ -14,9 +15,22 @@ pub struct Changes {
     host: Host,
     what: String,
     made_at: &'static Location<'static>,
-    /// Every file with whether it was written; nothing where the transfer was only planned.
-    files: Option<Vec<(String, bool)>>,
+    /// Nothing where the transfer was only planned.
+    made: Option<Made>,
     plan: PlanEnd,
+}
+
+/// What was made of files.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Made {
+    pub(super) files: Vec<Written>,
+    pub(super) removed: Vec<String>,
+}
+
+impl From<Vec<Written>> for Made {
+    fn from(files: Vec<Written>) -> Self {
+        Self { files, removed: Vec::new() }
+    }
 }
 
 impl Changes {
@@ -24,20 +38,21 @@ impl Changes {
         host: Host,
         what: String,
         made_at: &'static Location<'static>,
-        files: Option<Vec<(String, bool)>>,
+        made: Option<Made>,
         plan: PlanEnd,
     ) -> Self {
-        Self { host, what, made_at, files, plan }
+        Self { host, what, made_at, made, plan }
     }
 
-    /// Tells whether anything was written.
+    /// Tells whether anything was written or removed.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::NotRun`] in a dry run.
     #[track_caller]
     pub fn any(&self) -> Result<bool> {
-        Ok(self.known(Location::caller())?.iter().any(|(_, changed)| *changed))
+        let made = self.known(Location::caller())?;
+        Ok(made.files.iter().any(|(_, changed)| *changed) || !made.removed.is_empty())
     }
 
     /// Returns the files that were written, by the path they have on the side they were written to.
@@ -47,7 +62,7 @@ impl Changes {
     /// [`ErrorKind::NotRun`] in a dry run.
     #[track_caller]
     pub fn changed(&self) -> Result<Vec<&str>> {
-        let files = self.known(Location::caller())?;
+        let files = &self.known(Location::caller())?.files;
         Ok(files.iter().filter(|(_, changed)| *changed).map(|(path, _)| path.as_str()).collect())
     }
 
@@ -58,11 +73,21 @@ impl Changes {
     /// [`ErrorKind::NotRun`] in a dry run.
     #[track_caller]
     pub fn files(&self) -> Result<Vec<&str>> {
-        Ok(self.known(Location::caller())?.iter().map(|(path, _)| path.as_str()).collect())
+        Ok(self.known(Location::caller())?.files.iter().map(|(path, _)| path.as_str()).collect())
     }
 
-    fn known(&self, looked_at: &'static Location<'static>) -> Result<&[(String, bool)]> {
-        self.files.as_deref().ok_or_else(|| {
+    /// Returns what a [`sync`](super::Connection::sync) removed on the host: of a folder that went as a whole only itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotRun`] in a dry run.
+    #[track_caller]
+    pub fn removed(&self) -> Result<Vec<&str>> {
+        Ok(self.known(Location::caller())?.removed.iter().map(String::as_str).collect())
+    }
+
+    fn known(&self, looked_at: &'static Location<'static>) -> Result<&Made> {
+        self.made.as_ref().ok_or_else(|| {
             let not_made = || {
                 let (what, made) = (&self.what, self.made_at);
                 let text = format!(

@@ -90,8 +90,8 @@ async fn get(spec: Arc<Spec>) -> Result<Changes> {
         _ => &spec.to,
     };
     let what = format!("get {to} <- {}", spec.path);
-    tell(&spec.place.connection, &host, &what, &files);
-    Ok(Changes::new(host, what, spec.place.location, Some(files), spec.place.connection.plan().clone()))
+    tell(&spec.place.connection, &host, &what, &files, 0);
+    Ok(Changes::new(host, what, spec.place.location, Some(files.into()), spec.place.connection.plan().clone()))
 }
 
 async fn get_by(spec: &Spec, by: By) -> Result<Vec<Written>, Undone> {

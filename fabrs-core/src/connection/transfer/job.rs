@@ -6,6 +6,7 @@ use std::panic::Location;
 use std::path::Path;
 
 use super::super::Connection;
+use super::patterns::Patterns;
 use super::source::{Source, Stamp};
 use super::walk::{Content, Item};
 use crate::error::{Error, ErrorKind};
@@ -25,6 +26,8 @@ pub(super) struct Attributes {
     pub(super) mode: Option<u32>,
     pub(super) owner: Option<String>,
     pub(super) group: Option<String>,
+    /// When it was changed last, in seconds since 1970, where that is kept.
+    pub(super) modified: Option<i64>,
 }
 
 /// One entry to put on a host.
@@ -53,8 +56,29 @@ pub(super) struct Tree {
     pub(super) root: String,
     pub(super) jobs: Vec<Job>,
     pub(super) attributes: Attributes,
+    pub(super) manner: Manner,
     /// Says in words what is done.
     pub(super) what: String,
+}
+
+/// How a tree comes to its place.
+#[derive(Debug)]
+pub(super) enum Manner {
+    /// Beside what else is there, and through the symlinks that are.
+    Put,
+    /// As the equal of the one here.
+    Sync(Rules),
+}
+
+/// What makes a tree the equal of another.
+#[derive(Debug)]
+pub(super) struct Rules {
+    /// Whether what is not here is removed there.
+    pub(super) deletes: bool,
+    /// What is not removed.
+    pub(super) kept: Patterns,
+    /// Whether contents are compared also where size and time are the same.
+    pub(super) by_checksum: bool,
 }
 
 impl Attributes {

@@ -13,12 +13,15 @@ mod get;
 mod incoming;
 mod job;
 mod lazy;
+mod patterns;
 mod places;
 mod put;
 mod script;
 mod sftp;
 mod source;
 mod sum;
+mod sync;
+mod tree;
 mod walk;
 mod way;
 
@@ -26,6 +29,7 @@ pub use changes::Changes;
 pub use get::Get;
 pub use put::Put;
 pub use source::Source;
+pub use sync::Sync;
 
 use super::Connection;
 use crate::error::{Error, ErrorKind, Result};
@@ -46,10 +50,10 @@ const NO_FILE: &str = "there is no file ";
 /// The path of a file, with whether it was written.
 type Written = (String, bool);
 
-/// Tells how many files were written.
-fn tell(connection: &Connection, host: &Host, what: &str, files: &[(String, bool)]) {
+/// Tells how many files were written, and how many removed.
+fn tell(connection: &Connection, host: &Host, what: &str, files: &[Written], removed: usize) {
     let changed = files.iter().filter(|(_, changed)| *changed).count();
-    connection.sink().event(&Event::Transferred { host, what, changed, files: files.len() });
+    connection.sink().event(&Event::Transferred { host, what, changed, files: files.len(), removed });
 }
 
 /// Runs what waits for a disk on a thread where it may.

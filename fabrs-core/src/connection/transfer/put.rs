@@ -9,22 +9,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::future::FutureExt;
-use futures::stream::{StreamExt, TryStreamExt};
 
 use super::super::Connection;
 use super::super::command::bound;
 use super::by::By;
-use super::job::{Attributes, Job, Place, Tree};
+use super::job::{Attributes, Job, Manner, Place, Tree};
 use super::lazy::Lazy;
 use super::script::Undone;
 use super::source::Source;
 use super::walk::{Content, Item, Selection};
 use super::way::Way;
-use super::{AT_ONCE, Changes, Written, blocking, difference, tell};
-use crate::client::Client;
+use super::{Changes, Written, blocking, difference, tell, tree};
 use crate::config::Diffs;
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::{Effect, Level, Permission};
+use crate::transport::{Effect, Permission};
 
 /// Files on their way to a host: a builder, and the future of what it [`Changes`].
 ///
@@ -116,7 +114,7 @@ impl Future for Put {
 async fn put(spec: Arc<Spec>) -> Result<Changes> {
     let (_, client) = bound(&spec.place.connection, spec.place.location)?;
     spec.source.secrets().for_each(|secret| client.redact(secret));
-    connect_meanwhile(&spec.place.connection, client);
+    tree::connect_meanwhile(&spec.place.connection, client);
     let described = Arc::clone(&spec);
     let jobs = blocking(move || described.jobs()).await.map_err(|error| spec.place.error(error))?;
     let connection = &spec.place.connection;
@@ -131,24 +129,11 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
             let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };
             let work = Work::new(&spec, jobs);
             let files = way.go(|by| work.put_by(&spec.place, by)).await?;
-            tell(connection, host, &what, &files);
-            Some(files)
+            tell(connection, host, &what, &files, 0);
+            Some(files.into())
         }
     };
     Ok(Changes::new(host.clone(), what, spec.place.location, files, connection.plan().clone()))
-}
-
-/// Connects while the files are looked at; why that fails is told by what needs it.
-fn connect_meanwhile(connection: &Connection, client: &Client) {
-    if connection.permission() == Permission::Make {
-        let (connection, stop) = (connection.clone(), client.stop().clone());
-        client.tasks().spawn(async move {
-            tokio::select! {
-                _ = stop.above(Level::Run) => {}
-                _ = connection.connect() => {}
-            }
-        });
-    }
 }
 
 /// What there is to put.
@@ -166,51 +151,18 @@ impl Work {
             (last, _) => {
                 jobs.extend(last);
                 let what = format!("put {:?} -> {}", spec.source, spec.target);
-                Self::Tree(Arc::new(Tree { root: spec.root(), jobs, attributes: spec.attributes.clone(), what }))
+                let attributes = spec.attributes.clone();
+                Self::Tree(Arc::new(Tree { root: spec.root(), jobs, attributes, manner: Manner::Put, what }))
             }
         }
     }
 
     async fn put_by(&self, place: &Place, by: By) -> Result<Vec<Written>, Undone> {
-        let tree = match self {
-            Self::File(job) => return Ok(vec![by.put(place, job).await?]),
-            Self::Tree(tree) => tree,
-        };
-        let done = by.put_tree(place, tree).await?;
-        let left = tree.jobs.iter().zip(&done).filter(|(_, done)| done.is_none()).map(|(job, _)| job);
-        let written = put_each(place, tree, &by, left).await?;
-        let mut written = written.into_iter();
-        let all = tree.jobs.iter().zip(done).filter_map(|(job, done)| match done {
-            Some(done) => Some((job.shown(), done)),
-            None => written.next(),
-        });
-        // A folder that is there as it was is nothing to tell of, and one with a file in it neither.
-        let named =
-            tree.jobs.iter().zip(all).filter(|(job, (_, done))| !job.is_folder() || *done && tree.is_empty(job));
-        Ok(named.map(|(_, written)| written).collect())
+        match self {
+            Self::File(job) => Ok(vec![by.put(place, job).await?]),
+            Self::Tree(tree) => Ok(tree::put(place, tree, by).await?.files),
+        }
     }
-}
-
-/// Puts entries one by one, some at a time: the folders first.
-async fn put_each<'a>(
-    place: &Place,
-    tree: &Tree,
-    by: &By,
-    jobs: impl Iterator<Item = &'a Job>,
-) -> Result<Vec<Written>, Undone> {
-    let jobs: Vec<_> = jobs.collect();
-    by.make_folders(place, &tree.folders(&jobs), &format!("make the folder {}", tree.root)).await?;
-    let mut written = vec![None; jobs.len()];
-    // They come in the order of their names, and so does what is in a folder after it.
-    for (job, place_of) in jobs.iter().zip(&mut written).filter(|(job, _)| job.is_folder()) {
-        *place_of = Some(by.put(place, job).await?);
-    }
-    let others = jobs.iter().zip(&mut written).filter(|(job, _)| !job.is_folder());
-    let each: Vec<_> = others
-        .map(|(job, place_of)| async { by.put(place, job).await.map(|put| *place_of = Some(put)) }.boxed())
-        .collect();
-    futures::stream::iter(each).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-    Ok(written.into_iter().flatten().collect())
 }
 
 impl Spec {

@@ -98,6 +98,13 @@ pub(super) struct Stamp {
     pub(super) mode: Option<u32>,
 }
 
+impl Stamp {
+    /// Returns the time of the last change in seconds since 1970, where it is a file.
+    pub(super) fn modified(&self) -> Option<i64> {
+        self.file.map(|(_, seconds, _)| seconds)
+    }
+}
+
 impl Source {
     /// Looks at the content, of which nothing is read.
     pub(super) fn stamp(&self) -> Result<Stamp> {

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
-use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
+use globset::{GlobBuilder, GlobMatcher};
 use ignore::{DirEntry, WalkBuilder};
 
+use super::patterns::Patterns;
 use super::source::{Source, at_home};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -181,24 +182,10 @@ impl Selection {
             walk.ignore(true).git_ignore(true).parents(true).require_git(false);
         }
         if !self.excludes.is_empty() {
-            let (root, excludes) = (root.to_owned(), self.excludes()?);
-            walk.filter_entry(move |entry| {
-                let below = below_root(entry, &root);
-                !(excludes.is_match(&below) || below.file_name().is_some_and(|name| excludes.is_match(name)))
-            });
+            let (root, excludes) = (root.to_owned(), Patterns::new(&self.excludes, "excluded")?);
+            walk.filter_entry(move |entry| !excludes.matches(&below_root(entry, &root)));
         }
         Ok(walk)
-    }
-
-    /// Returns what is left out: by its name, or by its path below the source where the pattern has a `/`.
-    fn excludes(&self) -> Result<GlobSet> {
-        let bad = |source| Error::new(ErrorKind::Usage, "what is excluded is no pattern").caused_by(source);
-        let mut set = GlobSetBuilder::new();
-        for pattern in &self.excludes {
-            let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
-            set.add(GlobBuilder::new(pattern).literal_separator(true).build().map_err(bad)?);
-        }
-        set.build().map_err(bad)
     }
 }
 

@@ -13,7 +13,7 @@ mod tree;
 
 pub(super) use get::{get, matches};
 pub(super) use put::{folders, put};
-pub(super) use tree::{get_tree, put_tree};
+pub(super) use tree::{Done, get_tree, itemize, put_tree};
 
 use memchr::memmem;
 

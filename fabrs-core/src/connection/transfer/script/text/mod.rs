@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::super::job::Attributes;
 use super::super::sum::Sum;
@@ -130,6 +131,19 @@ fn printed(bytes: &[u8]) -> Result<String, ShellLineError> {
     Ok(format!("\"$(printf '%b' '{format}')\""))
 }
 
+/// Returns a time as `touch -t` takes it in UTC: `202611260945.12`.
+pub(super) fn touch_time(seconds: i64) -> String {
+    let time = match u64::try_from(seconds) {
+        Ok(seconds) => UNIX_EPOCH + Duration::from_secs(seconds),
+        Err(_) => UNIX_EPOCH,
+    };
+    // `2026-11-26T09:45:12Z`.
+    let text = humantime::format_rfc3339_seconds(time).to_string();
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let (minutes, seconds) = digits.split_at_checked(12).unwrap_or((&digits, "00"));
+    format!("{minutes}.{seconds}")
+}
+
 /// Returns the owner and the group as `chown` takes them.
 pub(super) fn owner_words(attributes: &Attributes) -> Result<Option<String>, ShellLineError> {
     let (owner, group) = match (&attributes.owner, &attributes.group) {
@@ -143,6 +157,12 @@ pub(super) fn owner_words(attributes: &Attributes) -> Result<Option<String>, She
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_said_as_touch_takes_it() {
+        assert_eq!(touch_time(1_795_682_712), "202611260845.12");
+        assert_eq!(touch_time(-1), "197001010000.00");
+    }
 
     #[test]
     fn only_the_signs_of_a_pattern_are_left_to_the_shell() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::super::job::{Attributes, FileJob};
 use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER};
 use super::super::parts;
-use super::{DONE, FAIL, SAME, SEND, SEND_PARTS, SUM, SUM_IS, owner_words, path_word, word};
+use super::{DONE, FAIL, SAME, SEND, SEND_PARTS, SUM, SUM_IS, owner_words, path_word, touch_time, word};
 use crate::shell::{ShellLineError, quote_path};
 
 /// Finds the folder `d` of the target `t`, and where that is, `o`.
@@ -16,15 +16,18 @@ case $t in */*) d=${t%/*} ;; *) d=. ;; esac; [ -n \"$d\" ] || d=/
 d=$(cd -- \"$d\" && pwd) || exit 1; o=${d%/}/${t##*/}
 ";
 /// Works in a temporary folder beside the target, with the name `w` that nobody could know before, which nobody else may look into and which is gone afterwards. Whoever owns
-/// the folder around it can't swap what is in it, since that is only named from inside.
+/// the folder around it can't swap what is in it, since that is only named from inside. It is removed more than once where
+/// another script has still been writing into it.
 const ENTER: &str = "\
-w=${d%/}/.fabrs.$w; trap 'exit 1' HUP INT PIPE TERM; trap 'cd / && rm -rf -- \"$w\"' EXIT
+w=${d%/}/.fabrs.$w; i=0
+clean() { until rm -rf -- \"$w\" || [ $((i += 1)) -gt 99 ]; do :; done 2>/dev/null; }
+trap 'exit 1' HUP INT PIPE TERM; trap 'cd / && clean' EXIT
 e=$(mkdir -m 700 -- \"$w\" 2>&1) || fail \"the folder $d can not be written to: ${e##*: }\"
 cd -- \"$w\" && [ -O . ] || fail \"$w was taken away\"
 ";
 /// Takes parts of a file down, each announced by a line: from which MiB on, how many MiB, and how many bytes behind them.
 const PARTS: &str = "\
-parts() { while read -r at count rest && [ \"$at\" != done ]; do
+parts() { while read -r at count rest && [ \"$at\" != done ]; do [ -f f ] || exit 1
 [ \"$count\" = 0 ] || dd bs=1048576 seek=\"$at\" count=\"$count\" conv=notrunc iflag=fullblock status=none of=f || exit 1
 [ \"$rest\" = 0 ] || { dd bs=1048576 seek=$((at + count)) count=0 status=none && head -c \"$rest\"; } 1<>f || exit 1
 printf 'fabrs-part\\0'; done; [ \"$at\" = done ]; }
@@ -71,6 +74,10 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
             content.new_mode()
         ),
     };
+    let touched = |name: &str| {
+        job.attributes.modified.map(|time| format!("TZ=UTC0 touch -t {} {name} || exit 1\n", touch_time(time)))
+    };
+    let (new_time, change_time) = (touched("f").unwrap_or_default(), touched("\"$o\"").unwrap_or_default());
     let whole = format!("printf '{SEND}\\0'; cat >f || exit 1");
     let arrive = if size >= parts::FROM && content.secret().is_none() {
         format!(
@@ -87,7 +94,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
          [ -d \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n\
          {FIND}\
          same() {{ before=$(state); {change_owner} || exit 1; {change_mode} || exit 1\n\
-         if [ \"$before\" = \"$(state)\" ]; then printf '{SAME}%s\\0' \"$t\"; else printf '{DONE}%s\\0' \"$t\"; fi; exit 0; }}\n\
+         {change_time}if [ \"$before\" = \"$(state)\" ]; then printf '{SAME}%s\\0' \"$t\"; else printf '{DONE}%s\\0' \"$t\"; fi; exit 0; }}\n\
          {by_sum}\
          {ENTER}\
          (umask 077; : >f) || exit 1\n\
@@ -96,7 +103,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
          [ -f \"$o\" ] && cmp -s f \"$o\" && same\n\
          {new_owner}\n\
          {new_mode} || exit 1\n\
-         mv -f -- f \"$o\" || exit 1\n\
+         {new_time}mv -f -- f \"$o\" || exit 1\n\
          printf '{DONE}%s\\0' \"$t\"",
         target = path_word(&job.target)?,
         own = word(&job.item.name())?,

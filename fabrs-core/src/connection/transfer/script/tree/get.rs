@@ -57,6 +57,9 @@ async fn converse(mut talk: Talk, place_of: PlaceOf<'_>, mode: Option<u32>) -> R
     let mut found = Vec::new();
     for (below, status) in listing::statuses(&talk.records().await?) {
         let below = PathBuf::from(below);
+        if below.as_os_str().is_empty() {
+            continue;
+        }
         let kind = match &status {
             status if status.is_folder() => EntryKind::Folder,
             status if status.is_link() => EntryKind::Link(PathBuf::new()),

@@ -4,53 +4,110 @@
 //! can't be read back, and places that are reached through a symlink or on another file system.
 
 mod get;
+mod items;
 mod listing;
+mod moves;
 mod pack;
 mod plan;
+mod sync;
 mod text;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::super::job::{Place, Tree};
+use super::super::super::Command;
+use super::super::job::{Manner, Place, Tree};
 use super::super::source::{PIECE, Source};
 use super::super::{Said, blocking};
 use super::talk::{Over, Talk};
 use super::text::owner_words;
 use super::{Script, Undone};
 use crate::error::{Error, Result};
+use crate::output::Output;
 use crate::transport::{Effect, word_by_chance};
 pub(in super::super) use get::get_tree;
-use plan::{Fate, InTheWay, Moves, Survey, new_folders};
+use moves::Moves;
+use plan::{Fate, InTheWay, Survey, new_folders};
+use text::Asked;
 
-/// What came of an entry: whether it was written; nothing where it is left to a put of its own.
-pub(in super::super) type Done = Option<bool>;
+/// Why a tree can't be made equal to another.
+const NO_STREAM: &str = "the host has no `tar`, or the folder can not be written to";
+
+/// What came of a tree.
+#[derive(Debug)]
+pub(in super::super) struct Done {
+    /// Of each entry whether it was written; nothing where it is left to a put of its own.
+    pub(in super::super) entries: Vec<Option<bool>>,
+    /// What was removed, by its path below the root.
+    pub(in super::super) removed: Vec<PathBuf>,
+}
+
+impl Done {
+    /// Returns that nothing of a tree has been done.
+    pub(in super::super) fn nothing(tree: &Tree) -> Self {
+        Self { entries: vec![None; tree.jobs.len()], removed: Vec::new() }
+    }
+}
 
 /// Puts a tree, as far as it goes by one stream.
-pub(in super::super) async fn put_tree(place: &Place, tree: &Arc<Tree>) -> Result<Vec<Done>, Undone> {
-    let script = Script { place, effect: Effect::Changes, what: &tree.what };
-    let places = places(tree);
-    let asked = text::words(places.iter().copied());
-    let line = text::serve(&tree.root, &word_by_chance()?, &tree.attributes, asked.as_deref());
-    let to_ask = if asked.is_some() { Vec::new() } else { places };
+pub(in super::super) async fn put_tree(place: &Place, tree: &Arc<Tree>) -> Result<Done, Undone> {
+    let mut landed = 0;
+    let Opened { script, command, talk, to_ask } = open(place, tree, Effect::Changes)?;
+    let (output, told) = tokio::join!(script.run(command), put(talk, tree, to_ask, &mut landed));
+    ended(place, tree, output, told).map_err(|undone| match (undone, landed) {
+        (Undone::Failed(error), 1..) => {
+            let text = format!("{landed} files are in their places already; the same again goes on with the others");
+            Undone::Failed(error.hint(text))
+        }
+        (undone, _) => undone,
+    })
+}
+
+/// Says what putting a tree would do, a line for each entry that is another, as `rsync --itemize-changes` has them.
+pub(in super::super) async fn itemize(place: &Place, tree: &Tree) -> Result<Vec<String>, Undone> {
+    let Opened { script, command, talk, to_ask } = open(place, tree, Effect::Reads)?;
+    let (output, told) = tokio::join!(script.run(command), look(talk, tree, to_ask));
+    ended(place, tree, output, told)
+}
+
+/// A script about a tree, and who talks with it.
+struct Opened<'a> {
+    script: Script<'a>,
+    command: Command,
+    talk: Talk,
+    /// What is not asked in its line.
+    to_ask: Vec<&'a Path>,
+}
+
+fn open<'a>(place: &'a Place, tree: &'a Tree, effect: Effect) -> Result<Opened<'a>> {
+    let script = Script { place, effect, what: &tree.what };
+    let (asked, to_ask) = match &tree.manner {
+        Manner::Sync(_) => (Asked::All, Vec::new()),
+        Manner::Put => {
+            let places = places(tree);
+            match text::words(places.iter().copied()) {
+                Some(words) => (Asked::Paths(words), Vec::new()),
+                None => (Asked::Nothing, places),
+            }
+        }
+    };
+    let line = text::serve(tree, &word_by_chance()?, effect, &asked);
     let (talk, ear, said) = Talk::new();
     let command = script.command(line, &tree.root)?.watched_by(ear).fed_by(said);
-    let mut landed = 0;
-    let (output, told) = tokio::join!(script.run(command), converse(talk, tree, to_ask, &mut landed));
+    Ok(Opened { script, command, talk, to_ask })
+}
+
+/// Says what came of a script, and of the talk with it.
+fn ended<T>(place: &Place, tree: &Tree, output: Result<Output, Undone>, told: Result<T, Broken>) -> Result<T, Undone> {
     match (output, told) {
         (Err(Undone::NoShell(error)), _) => Err(Undone::NoShell(error)),
         // That the host found it too short says less than why.
         (_, Err(Broken::Failed(error))) => Err(place.error(error).into()),
         (_, Err(Broken::InTheWay(InTheWay(why)))) => Err(place.could_not(&tree.what).caused_by(Said(why)).into()),
-        (Err(Undone::Failed(error)), _) => Err(Undone::Failed(match landed {
-            0 => error,
-            files => {
-                error.hint(format!("{files} files are in their places already; the same put goes on with the others"))
-            }
-        })),
+        (Err(undone), _) => Err(undone),
         (Ok(_), Err(Broken::Over)) => Err(place.could_not(&tree.what).into()),
-        (Ok(_), Ok(done)) => Ok(done),
+        (Ok(_), Ok(told)) => Ok(told),
     }
 }
 
@@ -74,35 +131,39 @@ impl From<Error> for Broken {
     }
 }
 
-async fn converse(
-    mut talk: Talk,
-    tree: &Arc<Tree>,
-    to_ask: Vec<&Path>,
-    landed: &mut usize,
-) -> Result<Vec<Done>, Broken> {
-    let Some((survey, here)) = survey(&mut talk, tree, to_ask).await? else {
-        return Ok(vec![None; tree.jobs.len()]);
-    };
-    let fates: Arc<[Fate]> = survey.fates(tree, &here).map_err(Broken::InTheWay)?.into();
-    let fates = if survey.takes_stream() { fates } else { fates.iter().map(Fate::without_stream).collect() };
-    let folders = new_folders(&survey, tree, &fates);
-    let moves = Moves::new(tree, &fates, &folders);
-    if survey.takes_stream() && !(moves.is_empty() && folders.is_empty()) {
-        let owner = owner_words(&tree.attributes).ok().flatten();
-        let moves = moves.script(text::STAGE, owner.as_deref());
-        send(talk, tree, Arc::clone(&fates), folders, moves, landed).await?;
-    }
-    Ok(fates
-        .iter()
-        .map(|fate| match fate {
-            Fate::Same => Some(false),
-            Fate::Alter { .. } | Fate::Send { .. } => Some(true),
-            Fate::Alone => None,
-        })
-        .collect())
+async fn look(mut talk: Talk, tree: &Tree, to_ask: Vec<&Path>) -> Result<Vec<String>, Broken> {
+    let (survey, here) = survey(&mut talk, tree, to_ask).await?.ok_or(Over)?;
+    let fates = survey.fates(tree, &here).map_err(Broken::InTheWay)?;
+    Ok(items::lines(&survey, tree, &fates, &survey.removals(tree, &fates)))
 }
 
-/// Hears what is there, `to_ask` being what was not asked in the line, and sums up here what may be the same; nothing where the host can't say it.
+async fn put(mut talk: Talk, tree: &Arc<Tree>, to_ask: Vec<&Path>, landed: &mut usize) -> Result<Done, Broken> {
+    let Some((survey, here)) = survey(&mut talk, tree, to_ask).await? else { return Ok(Done::nothing(tree)) };
+    let fates: Arc<[Fate]> = survey.fates(tree, &here).map_err(Broken::InTheWay)?.into();
+    let fates = match (survey.takes_stream(), &tree.manner) {
+        (true, _) => fates,
+        (false, Manner::Put) => fates.iter().map(Fate::without_stream).collect(),
+        (false, Manner::Sync(_)) => return Err(Broken::InTheWay(InTheWay(NO_STREAM.to_owned()))),
+    };
+    let folders = new_folders(&survey, tree, &fates);
+    let removals = survey.removals(tree, &fates);
+    let removed = removals.last.clone();
+    let moves = Moves::new(tree, &fates, &folders, removals);
+    if survey.takes_stream() && !(moves.is_empty() && folders.is_empty()) {
+        let owner = owner_words(&tree.attributes).ok().flatten();
+        let scripts = [moves.script(text::STAGE, owner.as_deref()), moves.last()];
+        send(talk, tree, Arc::clone(&fates), folders, scripts, landed).await?;
+    }
+    let entries = fates.iter().map(|fate| match fate {
+        Fate::Same => Some(false),
+        Fate::Alter(_) | Fate::Send(_) => Some(true),
+        Fate::Alone => None,
+    });
+    Ok(Done { entries: entries.collect(), removed })
+}
+
+/// Hears what is there, `to_ask` being what was not asked in the line, and sums up here what may be the same; nothing where
+/// the host can't say it.
 async fn survey(
     talk: &mut Talk,
     tree: &Tree,
@@ -112,8 +173,11 @@ async fn survey(
     talk.request(text::STAT, to_ask.into_iter()).await?;
     talk.noise().await?;
     let able = talk.record().await?;
+    if able == text::NOTHING.as_bytes() {
+        return Ok(Some((Survey::default(), HashMap::new())));
+    }
     let Some((me, takes_stream)) = able_as(&able) else { return Ok(None) };
-    let mut survey = Survey::new(me, takes_stream, listing::statuses(&talk.records().await?));
+    let mut survey = Survey::new(&tree.manner, me, takes_stream, listing::statuses(&talk.records().await?));
     if !survey.has_root() {
         return Ok(None);
     }
@@ -170,12 +234,13 @@ async fn send(
     tree: &Arc<Tree>,
     fates: Arc<[Fate]>,
     folders: BTreeSet<PathBuf>,
-    moves: Vec<u8>,
+    scripts: [Vec<u8>; 2],
     landed: &mut usize,
 ) -> Result<(), Broken> {
     talk.say(text::TAKE.into()).await?;
     let (to, tree) = (talk.hush().ok_or(Over)?, Arc::clone(tree));
-    let sent = blocking(move || pack::send(&tree, &fates, folders.iter(), &moves, to)).await;
+    let sent =
+        blocking(move || pack::send(&tree, &fates, folders.iter(), scripts.each_ref().map(Vec::as_slice), to)).await;
     let told = talk.record().await;
     if let Ok(told) = &told {
         let said = String::from_utf8_lossy(told);

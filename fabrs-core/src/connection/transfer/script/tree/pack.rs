@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 
 use super::super::super::job::{FileJob, Tree};
 use super::super::super::walk::Content;
-use super::plan::Fate;
-use super::text::{LAST, MOVES, STAGE};
+use super::plan::{Fate, Sent};
+use super::text::{AFTERWARDS, LAST, MOVES, STAGE};
 use crate::error::{Error, Result};
 
 /// How much goes to the network at a time.
@@ -21,11 +21,11 @@ pub(super) fn send(
     tree: &Tree,
     fates: &[Fate],
     folders: impl Iterator<Item = impl AsRef<Path>>,
-    moves: &[u8],
+    scripts: [&[u8]; 2],
     to: mpsc::Sender<Bytes>,
 ) -> Result<()> {
     let mut stream = Builder::new(Pieces { to, buffer: BytesMut::with_capacity(PIECE) });
-    let sent = pack(&mut stream, tree, fates, folders, moves);
+    let sent = pack(&mut stream, tree, fates, folders, scripts);
     match sent {
         Err(Unsent::Here(error)) => Err(error),
         Err(Unsent::Stream) | Ok(()) => Ok(()),
@@ -50,21 +50,26 @@ fn pack(
     tree: &Tree,
     fates: &[Fate],
     folders: impl Iterator<Item = impl AsRef<Path>>,
-    moves: &[u8],
+    [moves, afterwards]: [&[u8]; 2],
 ) -> std::result::Result<(), Unsent> {
-    stream.append_data(&mut header(EntryType::Regular, 0o600, moves.len() as u64), MOVES, moves)?;
+    for (name, script) in [(MOVES, moves), (AFTERWARDS, afterwards)] {
+        stream.append_data(&mut header(EntryType::Regular, 0o600, script.len() as u64), name, script)?;
+    }
     for folder in folders {
         let path = Path::new(STAGE).join(folder);
         stream.append_data(&mut header(EntryType::Directory, 0o755, 0), path, io::empty())?;
     }
     for (job, fate) in tree.jobs.iter().zip(fates) {
-        let (Fate::Send { mode, .. }, Some(below)) = (fate, &job.item.below) else { continue };
+        let (Fate::Send(Sent { mode, .. }), Some(below)) = (fate, &job.item.below) else { continue };
         let path = Path::new(STAGE).join(below);
         if let Content::Link(to) = &job.item.content {
             stream.append_link(&mut header(EntryType::Symlink, *mode, 0), path, to)?;
         } else if let Some(file) = job.as_file() {
             let mut content = Exact::open(file).map_err(Unsent::Here)?;
             let mut header = header(EntryType::Regular, *mode, file.stamp.size);
+            if let Some(modified) = job.attributes.modified.and_then(|modified| u64::try_from(modified).ok()) {
+                header.set_mtime(modified);
+            }
             let appended = stream.append_data(&mut header, path, &mut content);
             content.check(appended)?;
         }

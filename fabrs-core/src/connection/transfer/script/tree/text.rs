@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
-use super::super::super::job::Attributes;
+use super::super::super::job::{Attributes, Manner, Tree};
 use super::super::super::{IS_NO_FOLDER, NO_FILE};
 use super::super::talk::END;
 use super::super::text::{FAIL, owner_words, path_word};
 use crate::shell::{ShellLineError, quote, quote_path};
+use crate::transport::Effect;
 
 /// Asks what is at paths.
 pub(super) const STAT: &str = "stat";
@@ -25,9 +26,13 @@ pub(super) const TAKE: &str = "take\n";
 pub(super) const DONE: &str = "fabrs-done";
 pub(super) const MOVED: &str = "fabrs-moved ";
 
-/// The names in the stream: what is to be moved, how, and the proof that nothing is missing.
+/// What it says of a folder that is not there, where it is only looked at.
+pub(super) const NOTHING: &str = "fabrs-nothing";
+
+/// The names in the stream: what is to be moved, how, what is done afterwards, and the proof that nothing is missing.
 pub(super) const STAGE: &str = "t";
 pub(super) const MOVES: &str = "m";
+pub(super) const AFTERWARDS: &str = "a";
 pub(super) const LAST: &str = "z";
 
 /// How many bytes of paths go into the line: a server's input is read only when a program runs, which takes a round trip.
@@ -38,6 +43,11 @@ const STATE: &str = "\
 state() { if stat --printf '' . 2>/dev/null; then xargs -0 stat --printf 'x%f %u %g %s %Y %d %n\\0'
 elif stat -c %f . >/dev/null 2>&1; then xargs -0 stat -c 'x%f %u %g %s %Y %d %n' | tr '\\n' '\\0'
 else xargs -0 stat -f 'o%p %u %g %z %m %d %N' | tr '\\n' '\\0'; fi 2>/dev/null; }
+";
+/// Says what is at all paths below the folder, and of that itself; fails where one can't be looked into.
+const ALL: &str = "\
+{ s=$({ { printf './\\0'; find . ! -name . -print0; echo $? >&3; } | state >&4; } 3>&1); } 4>&1
+[ \"$s\" = 0 ] || exit 1
 ";
 const SUM: &str = "\
 sums() { if command -v sha256sum >/dev/null; then xargs -0 sha256sum
@@ -67,12 +77,8 @@ moved() { c=$1; shift; mv -f -- "$@" || exit 1; n=$((n + c)); }
 /// is moved from there by renames once all of it has come. Nobody else may look into it, and it is gone afterwards.
 ///
 /// What is at the paths `asked` is told without a further question.
-pub(super) fn serve(
-    root: &str,
-    word: &str,
-    attributes: &Attributes,
-    asked: Option<&str>,
-) -> Result<String, ShellLineError> {
+pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> Result<String, ShellLineError> {
+    let attributes = &tree.attributes;
     let belongs = belongs(attributes)?;
     let foreign = format!("find \"$@\" -prune ! \\({belongs} \\) -print0");
     let owner = match owner_words(attributes)? {
@@ -83,15 +89,15 @@ pub(super) fn serve(
         "{FAIL}{STATE}{SUM}{LINK}{MOVE}read -r fabrs\numask 022\nt={root}; w=.fabrs.{word}; in=; n=0\n\
          foreign() {{ xargs -0 sh -c {foreign} sh; }}\n\
          {check}\
-         [ -d \"$t\" ] || mkdir -p -- \"$t\" || exit 1\n\
+         [ -d \"$t\" ] || {make} || exit 1\n\
          cd -- \"$t\" || exit 1\n\
          clean() {{ [ -z \"$in\" ] || cd ..; rm -rf -- \"$w\"; [ $n -eq 0 ] || printf '{MOVED}%s\\0' $n; }}\n\
          take() {{\n\
          trap 'exit 1' HUP INT PIPE TERM; trap clean EXIT\n\
          mkdir -m 700 -- \"$w\" && cd -- \"$w\" && in=1 && [ -O . ] || exit 1\n\
-         tar -xpmof - || exit 1\n\
+         tar -x{options}f - || exit 1\n\
          [ -f {LAST} ] || fail 'not all of it arrived'\n\
-         {owner}arrange {MOVES}\n\
+         {owner}arrange {MOVES}\n. ./{AFTERWARDS}\n\
          n=0; printf '{DONE}\\0'; exit 0; }}\n\
          command -v tar >/dev/null || no_tar=1; [ -w . ] || no_tar=1\n\
          printf '\\0%s %s %s\\0' \"$(id -u)\" \"$(id -g)\" \"${{no_tar:-0}}\"\n\
@@ -100,12 +106,35 @@ pub(super) fn serve(
          {STAT}) head -c \"$count\" | state ;;\n{SUMS}) head -c \"$count\" | sums ;;\n\
          {LINKS}) head -c \"$count\" | links ;;\n{FOREIGN}) head -c \"$count\" | foreign ;;\n\
          take) take ;;\n*) exit 1 ;;\nesac; printf '{END}\\0'; done",
-        told = asked.map(|asked| format!("printf '%s\\0'{asked} | state; printf '{END}\\0'\n")).unwrap_or_default(),
-        root = quote_path(root)?,
+        told = match asked {
+            Asked::Nothing => String::new(),
+            Asked::Paths(paths) => format!("printf '%s\\0'{paths} | state; printf '{END}\\0'\n"),
+            Asked::All => format!("{ALL}printf '{END}\\0'\n"),
+        },
+        // Times are those of the host, unless they are part of what is to be equal; owners are set where they can be.
+        options = match tree.manner {
+            Manner::Put => "pmo",
+            Manner::Sync(_) => "po",
+        },
+        make = match effect {
+            Effect::Changes => "mkdir -p -- \"$t\"".to_owned(),
+            Effect::Reads =>
+                format!("{{ [ ! -e \"$t\" ] || fail \"$t{IS_NO_FOLDER}\"; printf '\\0{NOTHING}\\0'; exit 0; }}"),
+        },
+        root = quote_path(&tree.root)?,
         foreign = quote(&foreign)?,
         // That nobody has such a name is known only so.
         check = if belongs.is_empty() { String::new() } else { format!("find / -prune{belongs} || exit 1\n") },
     ))
+}
+
+/// What a script tells before it is asked.
+pub(super) enum Asked {
+    Nothing,
+    /// What is at these paths.
+    Paths(String),
+    /// What is at all paths there are.
+    All,
 }
 
 /// Returns the script that says what is in a folder, and gives files of it as a stream.
@@ -114,8 +143,7 @@ pub(super) fn give(folder: &Path) -> Result<String, ShellLineError> {
         "{FAIL}{STATE}{SUM}{LINK}read -r fabrs\nf={}\n\
          [ -e \"$f\" ] || fail \"{NO_FILE}$f\"\n[ -d \"$f\" ] || fail \"$f{IS_NO_FOLDER}\"\n\
          cd -- \"$f\" || exit 1\nprintf '\\0'\n\
-         {{ s=$({{ {{ find . ! -name . -print0; echo $? >&3; }} | state >&4; }} 3>&1); }} 4>&1\n\
-         [ \"$s\" = 0 ] || exit 1\nprintf '{END}\\0'\n\
+         {ALL}printf '{END}\\0'\n\
          while read -r verb count; do case $verb in\n\
          {SUMS}) head -c \"$count\" | sums ;;\n{LINKS}) head -c \"$count\" | links ;;\n\
          {GIVE}) head -c \"$count\" | tr '\\0' '\\n' | tar -cf - -T - 2>/dev/null && printf {END}; exit 0 ;;\n\

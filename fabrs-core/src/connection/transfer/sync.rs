@@ -1,0 +1,218 @@
+//! [`Sync`]: a tree of a host that becomes the equal of one here.
+
+use std::fmt;
+use std::os::unix::fs::MetadataExt;
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::future::FutureExt;
+
+use super::super::Connection;
+use super::super::command::bound;
+use super::by::By;
+use super::job::{Attributes, Job, Manner, Place, Rules, Tree};
+use super::lazy::Lazy;
+use super::patterns::Patterns;
+use super::script::Undone;
+use super::source::{Source, at_home};
+use super::walk::{Content, Item, Selection};
+use super::way::Way;
+use super::{Changes, blocking, tell, tree};
+use crate::config::Diffs;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Difference, Event};
+use crate::transport::{Effect, Permission};
+
+/// A tree of a host that is to become the equal of one here: a builder, and the future of what it [`Changes`].
+///
+/// See [`Connection::sync`].
+///
+/// # Cancel safety
+///
+/// Dropped, what has started is ended; each file is the old one or the new one, and no other is left.
+#[must_use = "nothing is made equal until it is awaited"]
+#[derive(Debug)]
+pub struct Sync(Lazy<Spec, Changes>);
+
+struct Spec {
+    place: Place,
+    from: PathBuf,
+    to: String,
+    selection: Selection,
+    protects: Vec<String>,
+    attributes: Attributes,
+    deletes: bool,
+    by_checksum: bool,
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_words())
+    }
+}
+
+impl Sync {
+    pub(in crate::connection) fn new(
+        connection: Connection,
+        from: PathBuf,
+        to: String,
+        location: &'static Location<'static>,
+    ) -> Self {
+        let place = Place { connection, elevated: false, location };
+        Self(Lazy::Made(Box::new(Spec {
+            place,
+            from,
+            to,
+            selection: Selection::default(),
+            protects: Vec::new(),
+            attributes: Attributes::default(),
+            deletes: false,
+            by_checksum: false,
+        })))
+    }
+
+    /// Removes on the host what is not here, but what is [protected](Self::protect) or [excluded](Self::exclude).
+    pub fn delete(self) -> Self {
+        Self(self.0.changed(|spec| spec.deletes = true))
+    }
+
+    /// Keeps [`delete`](Self::delete) from removing what matches this pattern, and all that is in it: by its name, or, with a
+    /// `/` in the pattern, by its path below the folder.
+    ///
+    /// `sync("site", "/srv/site").delete().protect("uploads")`
+    pub fn protect(self, pattern: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.protects.push(pattern.into())))
+    }
+
+    /// Leaves out, here and there, what matches this pattern: it is neither put nor removed.
+    pub fn exclude(self, pattern: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.selection.excludes.push(pattern.into())))
+    }
+
+    /// Leaves out what the `.gitignore` and `.ignore` files say that are in the folder and above it; with
+    /// [`delete`](Self::delete) it is removed there.
+    pub fn ignore_files(self) -> Self {
+        Self(self.0.changed(|spec| spec.selection.honours_ignore_files = true))
+    }
+
+    /// Compares the contents of all files of the same size, also where the time of their last change is the same.
+    pub fn checksum(self) -> Self {
+        Self(self.0.changed(|spec| spec.by_checksum = true))
+    }
+
+    /// Gives all of it to this user, by name or number: for who may do that.
+    pub fn owner(self, user: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.attributes.owner = Some(user.into())))
+    }
+
+    /// Gives all of it to this group, by name or number.
+    pub fn group(self, group: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.attributes.group = Some(group.into())))
+    }
+
+    /// Writes as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    pub fn sudo(self) -> Self {
+        Self(self.0.changed(|spec| spec.place.elevated = true))
+    }
+}
+
+impl Future for Sync {
+    type Output = Result<Changes>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx, |spec| sync(Arc::from(spec)).boxed())
+    }
+}
+
+async fn sync(spec: Arc<Spec>) -> Result<Changes> {
+    let connection = &spec.place.connection;
+    let (host, client) = bound(connection, spec.place.location)?;
+    tree::connect_meanwhile(connection, client);
+    let described = Arc::clone(&spec);
+    let tree = blocking(move || described.tree()).await.map_err(|error| spec.place.error(error))?;
+    let (tree, what) = (Arc::new(tree), spec.in_words());
+    if connection.diffs() != Diffs::None {
+        let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
+        let entries = way.go(|by| itemize(&spec.place, &tree, by)).await?;
+        let difference = Difference::Entries(entries);
+        connection.sink().event(&Event::Difference { host, what: &what, path: &spec.to, difference: &difference });
+    }
+    let made = match connection.change(&what) {
+        Permission::Planned => None,
+        Permission::Make => {
+            let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };
+            let made = way.go(|by| tree::put(&spec.place, &tree, by)).await?;
+            tell(connection, host, &what, &made.files, made.removed.len());
+            Some(made)
+        }
+    };
+    Ok(Changes::new(host.clone(), what, spec.place.location, made, connection.plan().clone()))
+}
+
+async fn itemize(place: &Place, tree: &Tree, by: By) -> Result<Vec<String>, Undone> {
+    by.itemize(place, tree).await
+}
+
+impl Spec {
+    fn in_words(&self) -> String {
+        let with = if self.deletes { " (and remove what is not there)" } else { "" };
+        let by = if self.place.elevated { " by sudo" } else { "" };
+        format!("sync {} -> {}{with}{by}", self.from.display(), self.to)
+    }
+
+    /// Looks at all that is to be there, on a blocking thread.
+    fn tree(&self) -> Result<Tree> {
+        let from = at_home(&self.from);
+        if !from.is_dir() {
+            let text = format!("`{}` is no folder of this machine", self.from.display());
+            return Err(Error::new(ErrorKind::Local, text).hint("a file is put by `put`"));
+        }
+        let root = self.root()?;
+        let items = self.selection.items(&Source::Path(from.clone()))?;
+        if self.deletes && items.is_empty() {
+            let text =
+                format!("nothing is in `{}`, so that all in `{}` would be removed", self.from.display(), self.to);
+            return Err(
+                Error::new(ErrorKind::Usage, text).hint("remove it by a command of its own where that is meant")
+            );
+        }
+        let kept = Patterns::new(self.protects.iter().chain(&self.selection.excludes), "protected")?;
+        let jobs = items.into_iter().map(|item| self.job(&from, &root, item)).collect::<Result<_>>()?;
+        let manner = Manner::Sync(Rules { deletes: self.deletes, kept, by_checksum: self.by_checksum });
+        Ok(Tree { root, jobs, attributes: self.attributes.clone(), manner, what: self.in_words() })
+    }
+
+    /// Returns the folder on the host, which is not one of which everything else is a part.
+    fn root(&self) -> Result<String> {
+        let root = match self.to.trim_end_matches('/') {
+            "" if self.to.starts_with('/') => "/",
+            "" => ".",
+            root => root,
+        };
+        let is_home = ["~", "."].contains(&root) && self.place.connection.frame.cwd().is_none();
+        if self.deletes && (root == "/" || is_home) {
+            let text = format!("`{}` is no folder in which all that is not here could be removed", self.to);
+            return Err(Error::new(ErrorKind::Usage, text).hint("name a folder of its own"));
+        }
+        Ok(root.to_owned())
+    }
+
+    fn job(&self, from: &Path, root: &str, item: Item) -> Result<Job> {
+        let below = item.below.clone().unwrap_or_default();
+        let (stamp, mode) = match &item.content {
+            Content::File(content) => {
+                let stamp = content.stamp()?;
+                let mode = stamp.mode;
+                (Some(stamp), mode)
+            }
+            Content::Folder => (None, std::fs::metadata(from.join(&below)).ok().map(|meta| meta.mode() & 0o777)),
+            Content::Link(_) => (None, None),
+        };
+        let modified = stamp.as_ref().and_then(super::source::Stamp::modified);
+        let attributes = Attributes { mode, modified, ..self.attributes.clone() };
+        Ok(Job { item, stamp, target: Path::new(root).join(below).into(), attributes })
+    }
+}

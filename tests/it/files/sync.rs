@@ -1,0 +1,268 @@
+//! A folder of a host becomes the equal of one here: what differs is sent, what is not here goes, what is protected stays.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use fabrs::Changes;
+use fabrs::prelude::*;
+use fabrs_testing::{Account, Sshd};
+
+use super::{Lab, text};
+use crate::support::{block, capture, refused, soon};
+
+/// Returns all below a folder: kind, mode, time and content of each.
+fn entries(root: &Path) -> Vec<(PathBuf, String)> {
+    fn all(root: &Path, folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+        for entry in fs::read_dir(folder).expect("it can be read").flatten() {
+            let path = entry.path();
+            let meta = fs::symlink_metadata(&path).expect("it is there");
+            let what = if meta.is_symlink() {
+                format!("-> {}", fs::read_link(&path).expect("it is one").display())
+            } else if meta.is_dir() {
+                all(root, &path, found);
+                format!("folder {:o}", meta.mode() & 0o777)
+            } else {
+                let content = fs::read(&path).expect("it can be read");
+                format!("{:o} {} {}", meta.mode() & 0o777, meta.mtime(), String::from_utf8_lossy(&content))
+            };
+            found.push((path.strip_prefix(root).expect("it is below").to_owned(), what));
+        }
+    }
+    let mut found = Vec::new();
+    all(root, root, &mut found);
+    found.sort();
+    found
+}
+
+fn below(changes: &[&str], root: &Path) -> Vec<String> {
+    let mut names: Vec<_> = changes
+        .iter()
+        .map(|path| Path::new(path).strip_prefix(root).map_or("?".into(), |path| path.display().to_string()))
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_becomes_the_equal_of_one_here() -> Result {
+    let lab = Lab::new();
+    for name in ["a", "same", "in/x", "exec", "becomes a folder", "becomes a file/x", "becomes a link"] {
+        lab.file(&format!("tree/{name}"), name);
+    }
+    let (tree, target) = (lab.here.path().join("tree"), lab.there("tree"));
+    fs::set_permissions(tree.join("exec"), fs::Permissions::from_mode(0o755))?;
+    symlink("a", tree.join("link"))?;
+    let sync = || lab.host.sync(&tree, target.display().to_string());
+    assert_eq!(soon(sync()).await?.changed()?.len(), 8);
+    assert_eq!(entries(&target), entries(&tree));
+    assert!(!soon(sync()).await?.any()?);
+
+    let untouched = fs::metadata(target.join("same"))?.ino();
+    fs::remove_file(tree.join("becomes a folder"))?;
+    lab.file("tree/becomes a folder/x", "x");
+    fs::remove_dir_all(tree.join("becomes a file"))?;
+    lab.file("tree/becomes a file", "x");
+    fs::remove_file(tree.join("becomes a link"))?;
+    symlink("same", tree.join("becomes a link"))?;
+    fs::remove_file(tree.join("link"))?;
+    lab.file("tree/link", "a file now");
+    lab.file("tree/in/x", "another");
+    fs::remove_file(tree.join("exec"))?;
+    for name in ["old/deep/x", "uploads/kept", "old.pyc", ".fabrs.other/x"] {
+        fs::create_dir_all(target.join(name).parent().expect("it is below"))?;
+        fs::write(target.join(name), "there")?;
+    }
+    // They were not made by who logs in there.
+    for folder in ["old", "old/deep"] {
+        fs::set_permissions(target.join(folder), fs::Permissions::from_mode(0o777))?;
+    }
+    let refused_change = refused(soon(sync()).await, ErrorKind::File);
+    assert!(block(&refused_change).contains("becomes a file is a folder"), "{}", block(&refused_change));
+    assert_eq!(text(target.join("in/x")), "in/x", "nothing is put");
+    let delete = || sync().delete().protect("uploads").exclude("*.pyc");
+    let changes = soon(delete()).await?;
+    let written = ["becomes a file", "becomes a folder/x", "becomes a link", "in/x", "link"];
+    assert_eq!(below(&changes.changed()?, &target), written);
+    assert_eq!(below(&changes.removed()?, &target), ["exec", "old"]);
+    for kept in ["uploads/kept", "old.pyc", ".fabrs.other/x"] {
+        assert_eq!(text(target.join(kept)), "there");
+        fs::remove_file(target.join(kept))?;
+    }
+    fs::remove_dir(target.join("uploads"))?;
+    fs::remove_dir(target.join(".fabrs.other"))?;
+    assert_eq!(entries(&target), entries(&tree));
+    assert_eq!(fs::metadata(target.join("same"))?.ino(), untouched);
+    assert!(!soon(delete()).await?.any()?);
+    lab.assert_nothing_is_left();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn times_and_modes_are_changed_without_sending_the_content_and_a_checksum_finds_what_they_hide() -> Result {
+    let lab = Lab::new();
+    for name in ["time", "mode", "hidden", "large"] {
+        lab.file(&format!("tree/{name}"), if name == "large" { "x".repeat(9 << 20) } else { name.to_owned() });
+    }
+    let (tree, target) = (lab.here.path().join("tree"), lab.there("tree"));
+    let sync = || lab.host.sync(&tree, target.display().to_string());
+    soon(sync()).await?;
+    assert_eq!(entries(&target), entries(&tree), "a large file has its time too");
+    let inode = |name: &str| fs::metadata(target.join(name)).map(|meta| meta.ino());
+    let before = (inode("time")?, inode("mode")?);
+    fs::File::open(tree.join("time"))?.set_modified(std::time::UNIX_EPOCH + secs(1_000_000_000))?;
+    fs::set_permissions(tree.join("mode"), fs::Permissions::from_mode(0o600))?;
+    assert_eq!(below(&soon(sync()).await?.changed()?, &target), ["mode", "time"]);
+    assert_eq!((inode("time")?, inode("mode")?), before, "they were not sent");
+    assert_eq!(entries(&target), entries(&tree));
+
+    let time = fs::metadata(tree.join("hidden"))?.modified()?;
+    fs::write(tree.join("hidden"), "HIDDEN")?;
+    fs::File::open(tree.join("hidden"))?.set_modified(time)?;
+    assert!(!soon(sync()).await?.any()?, "size and time are the same");
+    assert_eq!(below(&soon(sync().checksum()).await?.changed()?, &target), ["hidden"]);
+    assert_eq!(text(target.join("hidden")), "HIDDEN");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_lists_what_would_become_another_and_changes_nothing() -> Result {
+    let lab = Lab::new();
+    for name in ["new/x", "longer", "mode"] {
+        lab.file(&format!("tree/{name}"), name);
+    }
+    let (tree, target) = (lab.here.path().join("tree"), lab.there("tree"));
+    symlink("x", tree.join("link"))?;
+    let (seen, sink) = capture();
+    let client = super::differences::planning(&lab.sshd).sink(sink).build();
+    let host = client.connect(lab.sshd.alias())?;
+    let sync = || host.sync(&tree, target.display().to_string()).delete();
+    soon(sync()).await?;
+    assert!(!target.exists());
+    fs::create_dir_all(target.join("old/er"))?;
+    fs::write(target.join("longer"), "short")?;
+    fs::copy(tree.join("mode"), target.join("mode"))?;
+    let time = fs::metadata(tree.join("mode"))?.modified()?;
+    fs::File::open(target.join("mode"))?.set_modified(time)?;
+    fs::set_permissions(target.join("mode"), fs::Permissions::from_mode(0o600))?;
+    fs::File::open(target.join("longer"))?.set_modified(fs::metadata(tree.join("longer"))?.modified()?)?;
+    let planned: Changes = soon(sync()).await?;
+    refused(planned.any(), ErrorKind::NotRun);
+    client.close().await;
+    let listed: Vec<_> = seen.of("difference").iter().map(|event| event["difference"].clone()).collect();
+    let all_new =
+        ["cL+++++++++ link -> x", "<f+++++++++ longer", "<f+++++++++ mode", "cd+++++++++ new/", "<f+++++++++ new/x"];
+    let some = [
+        "cL+++++++++ link -> x",
+        "<f.s....... longer",
+        ".f...p..... mode",
+        "cd+++++++++ new/",
+        "<f+++++++++ new/x",
+        "*deleting   old/",
+    ];
+    let entries = |lines: &[&str]| serde_json::json!({ "entries": lines });
+    assert_eq!(listed, [entries(&all_new), entries(&some)]);
+    assert_eq!(text(target.join("longer")), "short");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_remove_everything_is_refused() -> Result {
+    let lab = Lab::new();
+    lab.file("tree/a", "a");
+    fs::create_dir(lab.here.path().join("empty"))?;
+    let tree = lab.here.path().join("tree");
+    for target in ["/", "~", "~/", "", ".", "./"] {
+        let error = refused(soon(lab.host.sync(&tree, target).delete()).await, ErrorKind::Usage);
+        assert!(block(&error).contains("could be removed"), "{target}: {}", block(&error));
+    }
+    let target = lab.there("tree");
+    fs::create_dir(&target)?;
+    fs::write(target.join("x"), "x")?;
+    let nothing = lab.host.sync(lab.here.path().join("empty"), target.display().to_string()).delete();
+    assert!(block(&refused(soon(nothing).await, ErrorKind::Usage)).contains("nothing is in"));
+    let missing = refused(soon(lab.host.sync(lab.here.path().join("none"), "x")).await, ErrorKind::Local);
+    assert!(block(&missing).contains("is no folder of this machine"));
+    assert_eq!(text(target.join("x")), "x");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn root_syncs_by_sudo_and_a_host_without_a_shell_is_named() -> Result {
+    let sftp = super::without_a_shell::lab();
+    sftp.file("tree/a", "a");
+    let error = refused(
+        soon(sftp.host.sync(sftp.here.path().join("tree"), sftp.there("x").display().to_string())).await,
+        ErrorKind::File,
+    );
+    assert!(block(&error).contains("a sync needs one"), "{}", block(&error));
+    let Some(lab) = crate::sudo::Lab::with_password(Account::Sudo) else { return Ok(()) };
+    let there = tempfile::tempdir()?;
+    let target = there.path().join("tree");
+    let host = lab.host();
+    let sync =
+        || host.sync(sftp.here.path().join("tree"), target.display().to_string()).sudo().owner("nobody").delete();
+    assert!(soon(sync()).await?.any()?);
+    assert_eq!((text(target.join("a")), fs::metadata(target.join("a"))?.uid()), ("a".to_owned(), 65534));
+    assert!(!soon(sync()).await?.any()?);
+    host.close().await;
+    Ok(())
+}
+
+/// Numbers by chance, always the same.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+
+    /// Does something to a tree.
+    fn edit(&mut self, root: &Path) -> std::io::Result<()> {
+        let names = ["a", "b", "c", "d e", "é"];
+        let mut path = root.to_owned();
+        for _ in 0..=self.below(3) {
+            path.push(names[usize::try_from(self.below(5)).unwrap_or_default()]);
+        }
+        let _there_or_not = fs::create_dir_all(path.parent().unwrap_or(root));
+        if !path.parent().is_some_and(|folder| folder.symlink_metadata().is_ok_and(|meta| meta.is_dir())) {
+            return Ok(());
+        }
+        match (path.symlink_metadata(), self.below(6)) {
+            (Ok(meta), 0..=2) if meta.is_dir() => fs::remove_dir_all(&path)?,
+            (Ok(_), 0..=2) => fs::remove_file(&path)?,
+            (Ok(meta), 3) if meta.is_file() => fs::set_permissions(&path, fs::Permissions::from_mode(0o640))?,
+            (Ok(meta), _) if !meta.is_file() => {}
+            (Err(_), 4) => symlink("somewhere", &path)?,
+            (Err(_), 5) => fs::create_dir(&path)?,
+            _ => {
+                let length = usize::try_from(self.below(3000)).unwrap_or_default();
+                fs::write(&path, vec![b'x'; length])?;
+                let time = std::time::UNIX_EPOCH + secs(1_600_000_000 + self.below(1000));
+                fs::File::open(&path)?.set_modified(time)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_edits_by_chance_on_both_sides_the_trees_are_equal() -> Result {
+    let lab = Lab::of(Sshd::start());
+    let (tree, target) = (lab.here.path().join("tree"), lab.open_folder());
+    fs::create_dir(&tree)?;
+    lab.file("tree/always", "x");
+    let mut chance = Chance(7);
+    for round in 0..25 {
+        for _ in 0..12 {
+            chance.edit(&tree)?;
+        }
+        soon(lab.host.sync(&tree, target.display().to_string()).delete()).await?;
+        assert_eq!(entries(&target), entries(&tree), "round {round}");
+        let again = soon(lab.host.sync(&tree, target.display().to_string()).delete()).await?;
+        assert!(!again.any()?, "round {round}: {again:?}");
+    }
+    lab.assert_nothing_is_left();
+    Ok(())
+}
