@@ -26,6 +26,8 @@ pub(super) struct Lab {
     pub(super) sshd: Sshd,
     pub(super) host: Connection,
     pub(super) here: TempDir,
+    /// The only programs that the server has, where they are not all of this machine's.
+    pub(super) programs: Option<PathBuf>,
 }
 
 impl Lab {
@@ -35,7 +37,7 @@ impl Lab {
 
     pub(super) fn of(sshd: Sshd) -> Self {
         let host = connect(&sshd);
-        Self { sshd, host, here: tempfile::tempdir().expect("a temporary directory") }
+        Self { sshd, host, here: tempfile::tempdir().expect("a temporary directory"), programs: None }
     }
 
     /// Returns a path on the server.

@@ -28,7 +28,20 @@ fn lab_with(programs: &[&str], is_small: bool) -> Lab {
         let found = if is_small { "/usr/bin/busybox".into() } else { which(program) };
         symlink(found, place.join(program)).expect("it is ours");
     }
-    Lab::of(Sshd::builder().option("SetEnv", format!("PATH={}", place.display())).start())
+    Lab {
+        programs: Some(place.clone()),
+        ..Lab::of(Sshd::builder().option("SetEnv", format!("PATH={}", place.display())).start())
+    }
+}
+
+/// Returns a host whose program for checksums is wrong whenever it can be.
+fn lab_with_broken_memory() -> Lab {
+    let lab = lab_with(&["tar", "perl", "dd", "grep"], false);
+    let place = lab.programs.clone().expect("it has a folder of its own for them");
+    let script = "#!/bin/sh\n[ \"$1\" != -c ] || exit 1\ncat >/dev/null\nprintf '%064d  -\\n' 7\n";
+    fs::write(place.join("sha256sum"), script).expect("it is ours");
+    fs::set_permissions(place.join("sha256sum"), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    lab
 }
 
 fn which(program: &str) -> PathBuf {
@@ -277,6 +290,61 @@ async fn names_that_are_no_utf8_arrive_as_they_are() -> Result {
         soon(lab.host.get(target.display().to_string(), copy.display().to_string())).await?;
         assert_eq!(entries(&copy), entries(&tree));
     }
+    Ok(())
+}
+
+/// Puts all that there is to verify: a small file, a large one, a tree.
+async fn put_verified(lab: &Lab) -> Vec<Result<Changes>> {
+    lab.file("tree/a", "new");
+    lab.file("tree/b", "new");
+    let put = |from: &str, to: &str| lab.host.put(lab.here.path().join(from), lab.there(to).display().to_string());
+    let large = lab.host.put(vec![b'x'; 9 << 20], lab.there("large").display().to_string());
+    vec![
+        soon(put("tree/a", "small").verify().fsync()).await.map_err(Into::into),
+        soon(large.verify().fsync()).await.map_err(Into::into),
+        soon(put("tree", "tree").verify().fsync()).await.map_err(Into::into),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_verified_is_read_back_before_it_takes_its_place() -> Result {
+    let whole = [Lab::new(), lab_with(&["tar", "sha256sum", "dd", "sync"], false), super::without_a_shell::lab()];
+    for lab in whole {
+        for put in put_verified(&lab).await {
+            assert!(put?.any()?);
+        }
+        assert_eq!((text(lab.there("small")), text(lab.there("tree/b"))), ("new".into(), "new".into()));
+        assert_eq!(fs::metadata(lab.there("large"))?.len(), 9 << 20);
+        lab.assert_nothing_is_left();
+    }
+    let lab = lab_with_broken_memory();
+    for (number, put) in put_verified(&lab).await.into_iter().enumerate() {
+        let error = put.expect_err("it is another content").to_string();
+        let shown = format!("{error:?}");
+        assert!(
+            !lab.there("tree/a").exists() && !lab.there("small").exists() && !lab.there("large").exists(),
+            "{number}: {shown}"
+        );
+    }
+    lab.assert_nothing_is_left();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_place_a_file_stays_the_same_to_its_links_and_needs_no_folder_to_write_in() -> Result {
+    let lab = Lab::new();
+    let folder = lab.there("folder");
+    fs::create_dir(&folder)?;
+    fs::write(folder.join("x"), "old, and longer")?;
+    fs::set_permissions(folder.join("x"), fs::Permissions::from_mode(0o666))?;
+    fs::hard_link(folder.join("x"), folder.join("y"))?;
+    let put = || lab.host.put(b"new".to_vec(), folder.join("x").display().to_string());
+    if fs::metadata(&folder)?.uid() == 0 && Sshd::can(fabrs_testing::Capability::Accounts) {
+        refused(soon(put()).await, ErrorKind::File);
+    }
+    assert!(soon(put().in_place()).await?.any()?);
+    assert_eq!((text(folder.join("y")), super::mode(&folder.join("x"))), ("new".to_owned(), 0o666));
+    assert!(!soon(put().in_place()).await?.any()?);
     Ok(())
 }
 

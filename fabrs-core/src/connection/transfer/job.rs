@@ -30,6 +30,17 @@ pub(super) struct Attributes {
     pub(super) modified: Option<i64>,
 }
 
+/// How a file lands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Landing {
+    /// Whether it is read back and its SHA-256 compared.
+    pub(super) verifies: bool,
+    /// Whether it is on the disk before it takes its place.
+    pub(super) flushes: bool,
+    /// Whether it is written into the file that is there, rather than renamed over it.
+    pub(super) in_place: bool,
+}
+
 /// One entry to put on a host.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -39,6 +50,7 @@ pub(super) struct Job {
     /// Its path, or the folder that keeps it under its own name.
     pub(super) target: OsString,
     pub(super) attributes: Attributes,
+    pub(super) landing: Landing,
 }
 
 /// One file of a job.
@@ -56,6 +68,7 @@ pub(super) struct Tree {
     pub(super) root: String,
     pub(super) jobs: Vec<Job>,
     pub(super) attributes: Attributes,
+    pub(super) landing: Landing,
     pub(super) manner: Manner,
     /// Says in words what is done.
     pub(super) what: String,

@@ -13,7 +13,7 @@ use futures::future::FutureExt;
 use super::super::Connection;
 use super::super::command::bound;
 use super::by::By;
-use super::job::{Attributes, Job, Manner, Place, Tree};
+use super::job::{Attributes, Job, Landing, Manner, Place, Tree};
 use super::lazy::Lazy;
 use super::script::Undone;
 use super::source::Source;
@@ -40,6 +40,7 @@ struct Spec {
     source: Source,
     target: String,
     attributes: Attributes,
+    landing: Landing,
     preserves_mode: bool,
     selection: Selection,
 }
@@ -60,8 +61,15 @@ impl Put {
         // Nothing said is the directory of the connection, or the home.
         let target = if target.is_empty() { "./".to_owned() } else { target };
         let place = Place { connection, elevated: false, location };
-        let (attributes, selection) = (Attributes::default(), Selection::default());
-        Self(Lazy::Made(Box::new(Spec { place, source, target, attributes, preserves_mode: false, selection })))
+        Self(Lazy::Made(Box::new(Spec {
+            place,
+            source,
+            target,
+            attributes: Attributes::default(),
+            landing: Landing::default(),
+            preserves_mode: false,
+            selection: Selection::default(),
+        })))
     }
 
     /// Gives the files this mode: `0o644`. By default one that is replaced keeps its own, and a new one has `0o644`; of a
@@ -83,6 +91,27 @@ impl Put {
     /// Gives the files to this group, by name or number.
     pub fn group(self, group: impl Into<String>) -> Self {
         Self(self.0.changed(|spec| spec.attributes.group = Some(group.into())))
+    }
+
+    /// Reads each file back on the host and compares its SHA-256, before it takes its place.
+    ///
+    /// That a connection changes nothing is what SSH is for; this finds what a disk or a memory does.
+    pub fn verify(self) -> Self {
+        Self(self.0.changed(|spec| spec.landing.verifies = true))
+    }
+
+    /// Has each file be on the host's disk before it takes its place: so it is there, old or new, also when the host loses its
+    /// power (`fsync(2)`).
+    pub fn fsync(self) -> Self {
+        Self(self.0.changed(|spec| spec.landing.flushes = true))
+    }
+
+    /// Writes into the file that is there, rather than putting another into its place: it stays the same file to its hard
+    /// links, its ACL and whoever has mounted it, and its folder need not be writable.
+    ///
+    /// This takes more than one step: who reads meanwhile sees half of it, and a host that fails then leaves that.
+    pub fn in_place(self) -> Self {
+        Self(self.0.changed(|spec| spec.landing.in_place = true))
     }
 
     /// Leaves out what matches this pattern: by its name, or, with a `/` in the pattern, by its path below the source.
@@ -152,7 +181,14 @@ impl Work {
                 jobs.extend(last);
                 let what = format!("put {:?} -> {}", spec.source, spec.target);
                 let attributes = spec.attributes.clone();
-                Self::Tree(Arc::new(Tree { root: spec.root(), jobs, attributes, manner: Manner::Put, what }))
+                Self::Tree(Arc::new(Tree {
+                    root: spec.root(),
+                    jobs,
+                    attributes,
+                    landing: spec.landing,
+                    manner: Manner::Put,
+                    what,
+                }))
             }
         }
     }
@@ -198,7 +234,7 @@ impl Spec {
         if self.preserves_mode {
             attributes.mode = stamp.as_ref().and_then(|stamp| stamp.mode).or(attributes.mode);
         }
-        Ok(Job { item, stamp, target, attributes })
+        Ok(Job { item, stamp, target, attributes, landing: self.landing })
     }
 
     /// Says in words what is done with all files.

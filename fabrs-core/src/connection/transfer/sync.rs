@@ -13,7 +13,7 @@ use futures::future::FutureExt;
 use super::super::Connection;
 use super::super::command::bound;
 use super::by::By;
-use super::job::{Attributes, Job, Manner, Place, Rules, Tree};
+use super::job::{Attributes, Job, Landing, Manner, Place, Rules, Tree};
 use super::lazy::Lazy;
 use super::patterns::Patterns;
 use super::script::Undone;
@@ -44,6 +44,7 @@ struct Spec {
     selection: Selection,
     protects: Vec<String>,
     attributes: Attributes,
+    landing: Landing,
     deletes: bool,
     by_checksum: bool,
 }
@@ -69,6 +70,7 @@ impl Sync {
             selection: Selection::default(),
             protects: Vec::new(),
             attributes: Attributes::default(),
+            landing: Landing::default(),
             deletes: false,
             by_checksum: false,
         })))
@@ -101,6 +103,16 @@ impl Sync {
     /// Compares the contents of all files of the same size, also where the time of their last change is the same.
     pub fn checksum(self) -> Self {
         Self(self.0.changed(|spec| spec.by_checksum = true))
+    }
+
+    /// Reads each file that was sent back on the host and compares its SHA-256, before any takes its place.
+    pub fn verify(self) -> Self {
+        Self(self.0.changed(|spec| spec.landing.verifies = true))
+    }
+
+    /// Has all files be on the host's disk before they take their places (`sync(1)`).
+    pub fn fsync(self) -> Self {
+        Self(self.0.changed(|spec| spec.landing.flushes = true))
     }
 
     /// Gives all of it to this user, by name or number: for who may do that.
@@ -182,7 +194,14 @@ impl Spec {
         let kept = Patterns::new(self.protects.iter().chain(&self.selection.excludes), "protected")?;
         let jobs = items.into_iter().map(|item| self.job(&from, &root, item)).collect::<Result<_>>()?;
         let manner = Manner::Sync(Rules { deletes: self.deletes, kept, by_checksum: self.by_checksum });
-        Ok(Tree { root, jobs, attributes: self.attributes.clone(), manner, what: self.in_words() })
+        Ok(Tree {
+            root,
+            jobs,
+            attributes: self.attributes.clone(),
+            landing: self.landing,
+            manner,
+            what: self.in_words(),
+        })
     }
 
     /// Returns the folder on the host, which is not one of which everything else is a part.
@@ -213,6 +232,6 @@ impl Spec {
         };
         let modified = stamp.as_ref().and_then(super::source::Stamp::modified);
         let attributes = Attributes { mode, modified, ..self.attributes.clone() };
-        Ok(Job { item, stamp, target: Path::new(root).join(below).into(), attributes })
+        Ok(Job { item, stamp, target: Path::new(root).join(below).into(), attributes, landing: self.landing })
     }
 }

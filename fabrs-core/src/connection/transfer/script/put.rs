@@ -68,9 +68,14 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
             let answer = if sum(file).await? == there { "same\n" } else { "other\n" };
             talk.say(answer.into()).await?;
         } else if let Some(folder) = told.strip_prefix(text::SEND_PARTS) {
-            parts::carry(place, file, folder, &mut talk).await?;
-            talk.say("done\n".into()).await?;
+            let summed = async { if file.job.landing.verifies { sum(file).await } else { Ok(String::new()) } };
+            let (carried, sum) = tokio::join!(parts::carry(place, file, folder, &mut talk), summed);
+            carried?;
+            talk.say(format!("done {}\n", sum?).into()).await?;
         } else if told == text::SEND {
+            if file.job.landing.verifies {
+                talk.say(format!("{}\n", sum(file).await?).into()).await?;
+            }
             let (content, stamp) = (file.content.clone(), file.stamp.clone());
             let to = talk.hush().ok_or(Over)?;
             blocking(move || content.send(&stamp, &to)).await?;

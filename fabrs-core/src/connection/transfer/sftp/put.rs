@@ -82,13 +82,16 @@ async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Re
     if let Some(old) = &target.old
         && old.size == Some(stamp.size)
         && Kind::of(old) == Kind::Regular
-        && is_same(session, &target, content).await?
+        && is_same(session, &target.path, content).await?
     {
         let changed = change(session, &target.path, old, ids, job.attributes.mode).await?;
         return Ok((target.shown, changed));
     }
     if target.old.is_some() && !session.replaces {
         return Err(Fault::said("the SFTP server can't replace a file in one step"));
+    }
+    if job.landing.in_place {
+        return Err(Fault::said("to write in place needs a shell, and the host gives none"));
     }
     let mut temporary = Temporary::create(session, parent(&target.path)).await?;
     match fill(session, &mut temporary, file, &target, ids).await {
@@ -103,10 +106,10 @@ async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Re
 }
 
 /// Tells whether what is there is the content; what can't be read is another.
-async fn is_same(session: &Session, target: &Target, content: &Source) -> Result<bool, Fault> {
+async fn is_same(session: &Session, path: &str, content: &Source) -> Result<bool, Fault> {
     let content = content.clone();
     let sum: Sum = blocking(move || content.sum()).await?;
-    match content::is(session, &target.path, &sum).await {
+    match content::is(session, path, &sum).await {
         Err(Fault::Refused(_)) => Ok(false),
         result => result,
     }
@@ -151,6 +154,16 @@ async fn fill(
     let there = session.ask(session.raw().fstat(handle)).await?.attrs;
     if written != file.stamp.size || there.size.is_some_and(|size| size != written) {
         return Err(Fault::said("not all of it arrived"));
+    }
+    let landing = file.job.landing;
+    if landing.flushes {
+        if !session.flushes {
+            return Err(Fault::said("the SFTP server can't say when a file is on its disk"));
+        }
+        session.ask(session.raw().fsync(handle)).await?;
+    }
+    if landing.verifies && !is_same(session, temporary.path(), file.content).await? {
+        return Err(Fault::said("what has arrived is not what was sent"));
     }
     set_owner(session, handle, &there, target.old.as_ref(), ids).await?;
     let kept = target.old.as_ref().and_then(|old| old.permissions);

@@ -25,6 +25,8 @@ use crate::transport::{Effect, How, Invocation, Level, Program, Refused, Request
 
 /// The rename that replaces what is there, in one step.
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
+/// The wait for the disk.
+const FSYNC: &str = "fsync@openssh.com";
 /// The question for the room that is left.
 const STATVFS: &str = "statvfs@openssh.com";
 /// How long a server may take to end when its input has.
@@ -42,6 +44,8 @@ pub(in super::super) struct Session {
     pub(super) replaces: bool,
     /// Whether the room that is left can be asked for.
     pub(super) tells_room: bool,
+    /// Whether it says when a file is on its disk.
+    pub(super) flushes: bool,
 }
 
 impl Session {
@@ -87,6 +91,7 @@ impl Session {
             running: Some(running),
             replaces: false,
             tells_room: false,
+            flushes: false,
         };
         session.begin(what).await
     }
@@ -96,6 +101,7 @@ impl Session {
         match self.ask(self.raw.init()).await {
             Ok(version) => {
                 self.replaces = version.extensions.contains_key(POSIX_RENAME);
+                self.flushes = version.extensions.contains_key(FSYNC);
                 self.tells_room = version.extensions.contains_key(STATVFS);
                 self.place.connection.used.store(true, Ordering::Relaxed);
                 Ok(Arc::new(self))

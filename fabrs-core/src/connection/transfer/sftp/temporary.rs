@@ -56,6 +56,10 @@ impl Temporary {
         Ok(made)
     }
 
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(super) fn handle(&self) -> &str {
         self.handle.as_deref().unwrap_or_default()
     }

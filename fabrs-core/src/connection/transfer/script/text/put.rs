@@ -15,14 +15,14 @@ case $t in */*) d=${t%/*} ;; *) d=. ;; esac; [ -n \"$d\" ] || d=/
 [ -d \"$d\" ] || fail \"there is no folder $d\"
 d=$(cd -- \"$d\" && pwd) || exit 1; o=${d%/}/${t##*/}
 ";
-/// Works in a temporary folder beside the target, with the name `w` that nobody could know before, which nobody else may look into and which is gone afterwards. Whoever owns
-/// the folder around it can't swap what is in it, since that is only named from inside. It is removed more than once where
-/// another script has still been writing into it.
+/// Works in a temporary folder in `p`, beside the target, with the name `w` that nobody could know before, which nobody else
+/// may look into and which is gone afterwards. Whoever owns the folder around it can't swap what is in it, since that is
+/// only named from inside. It is removed more than once where another script has still been writing into it.
 const ENTER: &str = "\
-w=${d%/}/.fabrs.$w; i=0
+w=${p%/}/.fabrs.$w; i=0
 clean() { until rm -rf -- \"$w\" || [ $((i += 1)) -gt 99 ]; do :; done 2>/dev/null; }
 trap 'exit 1' HUP INT PIPE TERM; trap 'cd / && clean' EXIT
-e=$(mkdir -m 700 -- \"$w\" 2>&1) || fail \"the folder $d can not be written to: ${e##*: }\"
+e=$(mkdir -m 700 -- \"$w\" 2>&1) || fail \"the folder $p can not be written to: ${e##*: }\"
 cd -- \"$w\" && [ -O . ] || fail \"$w was taken away\"
 ";
 /// Takes parts of a file down, each announced by a line: from which MiB on, how many MiB, and how many bytes behind them.
@@ -32,6 +32,13 @@ parts() { while read -r at count rest && [ \"$at\" != done ]; do [ -f f ] || exi
 [ \"$rest\" = 0 ] || { dd bs=1048576 seek=$((at + count)) count=0 status=none && head -c \"$rest\"; } 1<>f || exit 1
 printf 'fabrs-part\\0'; done; [ \"$at\" = done ]; }
 ";
+/// Compares what has arrived with the sum that was said.
+const VERIFY: &str = "\
+s=$(sum <f); [ -n \"$s\" ] || fail 'the host has no program for SHA-256, so that nothing can be verified'
+[ \"$s\" = \"$v\" ] || fail 'what has arrived is not what was sent'
+";
+/// Has it be on the disk.
+const FLUSH: &str = "sync f 2>/dev/null || sync || exit 1\n";
 /// Who may do what with what is there.
 const STATE: &str = "state() { ls -ldn -- \"$o\" 2>/dev/null | awk '{ print $1, $3, $4 }'; }\n";
 
@@ -43,71 +50,100 @@ const STATE: &str = "state() { ls -ldn -- \"$o\" 2>/dev/null | awk '{ print $1, 
 /// Where its sum is not `known` beforehand, the host tells its own and is told whether that is it. Of a secret no sum
 /// is in the script, where others could read it and guess: it is compared when it has arrived.
 pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) -> Result<String, ShellLineError> {
-    let FileJob { job, content, stamp } = file;
-    let owner = owner_words(&job.attributes)?;
-    let mode = job.attributes.mode.map(|mode| format!("{mode:o}"));
-    let size = stamp.size;
-    let has_the_size = format!("[ -f \"$o\" ] && [ \"$(wc -c <\"$o\" 2>/dev/null)\" -eq {size} ]");
-    let by_sum = match (content.secret(), known) {
-        (Some(_), _) => String::new(),
-        (None, Some(sum)) => format!("{has_the_size} && [ \"$(sum <\"$o\")\" = {sum} ] && same\n"),
-        (None, None) => format!(
-            "if {has_the_size}; then h=$(sum <\"$o\")\n\
-             if [ -n \"$h\" ]; then printf '{SUM_IS}%s\\0' \"$h\"; read -r h; [ \"$h\" != same ] || same; fi; fi\n"
-        ),
-    };
-    let change_owner = owner.as_ref().map_or_else(|| ":".to_owned(), |owner| format!("chown {owner} \"$o\""));
-    let change_mode = mode.as_ref().map_or_else(|| ":".to_owned(), |mode| format!("chmod {mode} \"$o\""));
-    let new_owner = match &owner {
-        Some(owner) => format!("chown {owner} f || exit 1"),
-        None => {
-            "if [ -f \"$o\" ]; then chown \"$(ls -ldn -- \"$o\" | awk '{ print $3 \":\" $4 }')\" f 2>/dev/null || :; fi"
-                .to_owned()
-        }
-    };
-    // Once, and last: until here nobody else may read it, and a change of the owner takes setuid away.
-    let new_mode = match &mode {
-        Some(mode) => format!("chmod {mode} f"),
-        None => format!(
-            "if [ -f \"$o\" ]; then chmod \"$(stat -c %a -- \"$o\" 2>/dev/null || stat -f %Lp -- \"$o\")\" f; \
-             else chmod {:o} f; fi",
-            content.new_mode()
-        ),
-    };
-    let touched = |name: &str| {
-        job.attributes.modified.map(|time| format!("TZ=UTC0 touch -t {} {name} || exit 1\n", touch_time(time)))
-    };
-    let (new_time, change_time) = (touched("f").unwrap_or_default(), touched("\"$o\"").unwrap_or_default());
-    let whole = format!("printf '{SEND}\\0'; cat >f || exit 1");
-    let arrive = if size >= parts::FROM && content.secret().is_none() {
-        format!(
-            "{PARTS}if dd iflag=fullblock status=none count=0 </dev/null 2>/dev/null\n\
-             then printf '{SEND_PARTS}%s\\0' \"$w\"; parts || exit 1; else {whole}; fi\n"
-        )
-    } else {
-        format!("{whole}\n")
-    };
+    let (job, size) = (file.job, file.stamp.size);
+    let change = change(&job.attributes, "\"$o\"")?;
+    let verify = if job.landing.verifies { VERIFY } else { "" };
+    let flush = if job.landing.flushes { FLUSH } else { "" };
     Ok(format!(
         "{FAIL}{SUM}{STATE}read -r fabrs; printf '\\0'\numask 022\nw={name}; t={target}; n={own}\n\
          case $t in */) t=$t$n ;; *) if [ -d \"$t\" ]; then t=$t/$n; fi ;; esac\n\
          if [ -L \"$t\" ]; then t=$(readlink -f -- \"$t\") || fail \"the symlink $t leads nowhere\"; fi\n\
          [ -d \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n\
          {FIND}\
-         same() {{ before=$(state); {change_owner} || exit 1; {change_mode} || exit 1\n\
-         {change_time}if [ \"$before\" = \"$(state)\" ]; then printf '{SAME}%s\\0' \"$t\"; else printf '{DONE}%s\\0' \"$t\"; fi; exit 0; }}\n\
-         {by_sum}\
-         {ENTER}\
+         same() {{ before=$(state)\n{change}\
+         if [ \"$before\" = \"$(state)\" ]; then printf '{SAME}%s\\0' \"$t\"; else printf '{DONE}%s\\0' \"$t\"; fi; exit 0; }}\n\
+         {compare}\
+         p={beside}\n{ENTER}\
          (umask 077; : >f) || exit 1\n\
          {arrive}\
          [ \"$(wc -c <f)\" -eq {size} ] || fail 'not all of it arrived'\n\
          [ -f \"$o\" ] && cmp -s f \"$o\" && same\n\
-         {new_owner}\n\
-         {new_mode} || exit 1\n\
-         {new_time}mv -f -- f \"$o\" || exit 1\n\
+         {verify}{flush}\
+         {land}\
          printf '{DONE}%s\\0' \"$t\"",
         target = path_word(&job.target)?,
         own = word(&job.item.name())?,
+        compare = compare(file, known),
+        // Where the file stays, its folder need not be writable.
+        beside = if job.landing.in_place { "${TMPDIR:-/tmp}" } else { "$d" },
+        arrive = arrive(file),
+        land = land(file, &change)?,
     ))
+}
+
+/// Ends the script where the content is there already.
+fn compare(file: FileJob<'_>, known: Option<&str>) -> String {
+    let has_the_size = format!("[ -f \"$o\" ] && [ \"$(wc -c <\"$o\" 2>/dev/null)\" -eq {} ]", file.stamp.size);
+    match (file.content.secret(), known) {
+        (Some(_), _) => String::new(),
+        (None, Some(sum)) => format!("{has_the_size} && [ \"$(sum <\"$o\")\" = {sum} ] && same\n"),
+        (None, None) => format!(
+            "if {has_the_size}; then h=$(sum <\"$o\")\n\
+             if [ -n \"$h\" ]; then printf '{SUM_IS}%s\\0' \"$h\"; read -r h; [ \"$h\" != same ] || same; fi; fi\n"
+        ),
+    }
+}
+
+/// Takes the content down, as a whole or in parts, and the sum that it is to have.
+fn arrive(file: FileJob<'_>) -> String {
+    let expects = if file.job.landing.verifies { "read -r v; " } else { "" };
+    let whole = format!("printf '{SEND}\\0'; {expects}cat >f || exit 1");
+    if file.stamp.size < parts::FROM || file.content.secret().is_some() {
+        return format!("{whole}\n");
+    }
+    format!(
+        "{PARTS}if dd iflag=fullblock status=none count=0 </dev/null 2>/dev/null\n\
+         then printf '{SEND_PARTS}%s\\0' \"$w\"; parts || exit 1; v=$count; else {whole}; fi\n"
+    )
+}
+
+/// Puts what has arrived into its place, with the attributes that it is to have or that the old one had.
+fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
+    let attributes = &file.job.attributes;
+    if file.job.landing.in_place {
+        return Ok(format!("cat f >\"$o\" || exit 1\n{change}"));
+    }
+    let owner = match owner_words(attributes)? {
+        Some(owner) => format!("chown {owner} f || exit 1\n"),
+        None => {
+            "if [ -f \"$o\" ]; then chown \"$(ls -ldn -- \"$o\" | awk '{ print $3 \":\" $4 }')\" f 2>/dev/null || :; fi\n"
+                .to_owned()
+        }
+    };
+    // Once, and last: until here nobody else may read it, and a change of the owner takes setuid away.
+    let mode = match attributes.mode {
+        Some(mode) => format!("chmod {mode:o} f"),
+        None => format!(
+            "if [ -f \"$o\" ]; then chmod \"$(stat -c %a -- \"$o\" 2>/dev/null || stat -f %Lp -- \"$o\")\" f; \
+             else chmod {:o} f; fi",
+            file.content.new_mode()
+        ),
+    };
+    let time = touch(attributes, "f");
+    let flush = if file.job.landing.flushes { "sync \"$d\" 2>/dev/null || :\n" } else { "" };
+    Ok(format!("{owner}{mode} || exit 1\n{time}mv -f -- f \"$o\" || exit 1\n{flush}"))
+}
+
+/// Gives a file that is there the attributes that it is to have.
+fn change(attributes: &Attributes, name: &str) -> Result<String, ShellLineError> {
+    let owner = owner_words(attributes)?.map(|owner| format!("chown {owner} {name} || exit 1\n"));
+    let mode = attributes.mode.map(|mode| format!("chmod {mode:o} {name} || exit 1\n"));
+    Ok(format!("{}{}{}", owner.unwrap_or_default(), mode.unwrap_or_default(), touch(attributes, name)))
+}
+
+fn touch(attributes: &Attributes, name: &str) -> String {
+    let touch = |time| format!("TZ=UTC0 touch -t {} {name} || exit 1\n", touch_time(time));
+    attributes.modified.map(touch).unwrap_or_default()
 }
 
 /// Returns the script that takes parts of the file in the folder of another script.
@@ -131,7 +167,7 @@ pub(in super::super) fn link(
         "{FAIL}w={name}; t={target}; l={to}; n=${{t##*/}}\n\
          [ -L \"$t\" ] && [ \"$(readlink -- \"$t\")\" = \"$l\" ] && {{ printf '{SAME}'; exit 0; }}\n\
          [ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n\
-         {FIND}{ENTER}\
+         {FIND}p=$d\n{ENTER}\
          ln -s -- \"$l\" \"./$n\" || exit 1\n\
          {owner}mv -f -- \"./$n\" ..",
         target = path_word(target)?,

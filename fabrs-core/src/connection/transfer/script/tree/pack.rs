@@ -1,6 +1,7 @@
 //! The stream of a tree, as `tar` has it.
 
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -8,9 +9,10 @@ use tar::{Builder, EntryType, Header};
 use tokio::sync::mpsc;
 
 use super::super::super::job::{FileJob, Tree};
+use super::super::super::sum::{Sum, Summing};
 use super::super::super::walk::Content;
 use super::plan::{Fate, Sent};
-use super::text::{AFTERWARDS, LAST, MOVES, STAGE};
+use super::text::{AFTERWARDS, LAST, MOVES, STAGE, SUMS_FILE};
 use crate::error::{Error, Result};
 
 /// How much goes to the network at a time.
@@ -55,6 +57,7 @@ fn pack(
     for (name, script) in [(MOVES, moves), (AFTERWARDS, afterwards)] {
         stream.append_data(&mut header(EntryType::Regular, 0o600, script.len() as u64), name, script)?;
     }
+    let mut sums = Vec::new();
     for folder in folders {
         let path = Path::new(STAGE).join(folder);
         stream.append_data(&mut header(EntryType::Directory, 0o755, 0), path, io::empty())?;
@@ -65,15 +68,21 @@ fn pack(
         if let Content::Link(to) = &job.item.content {
             stream.append_link(&mut header(EntryType::Symlink, *mode, 0), path, to)?;
         } else if let Some(file) = job.as_file() {
-            let mut content = Exact::open(file).map_err(Unsent::Here)?;
+            let summing = tree.landing.verifies.then(Summing::new);
+            let mut content = Exact::open(file, summing).map_err(Unsent::Here)?;
             let mut header = header(EntryType::Regular, *mode, file.stamp.size);
             if let Some(modified) = job.attributes.modified.and_then(|modified| u64::try_from(modified).ok()) {
                 header.set_mtime(modified);
             }
-            let appended = stream.append_data(&mut header, path, &mut content);
-            content.check(appended)?;
+            let appended = stream.append_data(&mut header, &path, &mut content);
+            if let Some(sum) = content.check(appended)? {
+                sums.extend_from_slice(format!("{}  ", sum.sha256).as_bytes());
+                sums.extend_from_slice(path.as_os_str().as_bytes());
+                sums.push(b'\n');
+            }
         }
     }
+    stream.append_data(&mut header(EntryType::Regular, 0o600, sums.len() as u64), SUMS_FILE, &sums[..])?;
     stream.append_data(&mut header(EntryType::Regular, 0o600, 0), LAST, io::empty())?;
     stream.finish()?;
     stream.get_mut().flush()?;
@@ -98,22 +107,23 @@ struct Exact<'a> {
     content: Box<dyn Read + 'a>,
     left: u64,
     failure: Option<io::Error>,
+    summing: Option<Summing>,
 }
 
 impl<'a> Exact<'a> {
-    fn open(file: FileJob<'a>) -> Result<Self> {
+    fn open(file: FileJob<'a>, summing: Option<Summing>) -> Result<Self> {
         let left = file.stamp.size;
-        Ok(Self { file, content: file.content.reader()?, left, failure: None })
+        Ok(Self { file, content: file.content.reader()?, left, failure: None, summing })
     }
 
-    /// Fails unless all of it was read and is in the stream, and it is what it was.
-    fn check(self, appended: io::Result<()>) -> std::result::Result<(), Unsent> {
+    /// Fails unless all of it was read and is in the stream, and it is what it was; returns its sum, where that is wanted.
+    fn check(self, appended: io::Result<()>) -> std::result::Result<Option<Sum>, Unsent> {
         if let Some(source) = self.failure {
             return Err(Unsent::Here(self.file.content.unreadable(source)));
         }
         appended?;
         if self.left == 0 && self.file.content.stamp().map_err(Unsent::Here)? == *self.file.stamp {
-            Ok(())
+            Ok(self.summing.map(Summing::finish))
         } else {
             Err(Unsent::Here(self.file.content.changed()))
         }
@@ -127,6 +137,9 @@ impl Read for Exact<'_> {
         match read {
             Ok(read) => {
                 self.left -= read as u64;
+                if let Some(summing) = &mut self.summing {
+                    summing.update(buffer.get(..read).unwrap_or_default());
+                }
                 Ok(read)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),

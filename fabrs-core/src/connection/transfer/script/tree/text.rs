@@ -29,10 +29,12 @@ pub(super) const MOVED: &str = "fabrs-moved ";
 /// What it says of a folder that is not there, where it is only looked at.
 pub(super) const NOTHING: &str = "fabrs-nothing";
 
-/// The names in the stream: what is to be moved, how, what is done afterwards, and the proof that nothing is missing.
+/// The names in the stream: what is to be moved, how, what is done afterwards, what it has to be
+/// summed up, and the proof that nothing is missing.
 pub(super) const STAGE: &str = "t";
 pub(super) const MOVES: &str = "m";
 pub(super) const AFTERWARDS: &str = "a";
+pub(super) const SUMS_FILE: &str = "s";
 pub(super) const LAST: &str = "z";
 
 /// How many bytes of paths go into the line: a server's input is read only when a program runs, which takes a round trip.
@@ -71,6 +73,12 @@ moved() { c=$1; shift; mv -f -- "$@" || exit 1; n=$((n + c)); }
 . "./$1"; fi; }
 "#;
 
+/// Compares all that has come with its sums.
+const VERIFY: &str = "\
+if command -v sha256sum >/dev/null; then sha256sum -c s >/dev/null; elif command -v shasum >/dev/null; then shasum -a 256 -c s >/dev/null
+else fail 'the host has no program for SHA-256, so that nothing can be verified'; fi 2>/dev/null || fail 'what has arrived is not what was sent'
+";
+
 /// Returns the script for a folder, which is made where it is not there.
 ///
 /// The stream is taken down in a folder beside what it replaces, with a name `word` that nobody knows, and everything
@@ -97,7 +105,7 @@ pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> R
          mkdir -m 700 -- \"$w\" && cd -- \"$w\" && in=1 && [ -O . ] || exit 1\n\
          tar -x{options}f - || exit 1\n\
          [ -f {LAST} ] || fail 'not all of it arrived'\n\
-         {owner}arrange {MOVES}\n. ./{AFTERWARDS}\n\
+         {verify}{owner}{flush}arrange {MOVES}\n. ./{AFTERWARDS}\n{flush}\
          n=0; printf '{DONE}\\0'; exit 0; }}\n\
          command -v tar >/dev/null || no_tar=1; [ -w . ] || no_tar=1\n\
          printf '\\0%s %s %s\\0' \"$(id -u)\" \"$(id -g)\" \"${{no_tar:-0}}\"\n\
@@ -123,6 +131,8 @@ pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> R
         },
         root = quote_path(&tree.root)?,
         foreign = quote(&foreign)?,
+        verify = if tree.landing.verifies { VERIFY } else { "" },
+        flush = if tree.landing.flushes { "sync -f . 2>/dev/null || sync || exit 1\n" } else { "" },
         // That nobody has such a name is known only so.
         check = if belongs.is_empty() { String::new() } else { format!("find / -prune{belongs} || exit 1\n") },
     ))
