@@ -56,7 +56,10 @@ pub use line_stream::LineStream;
 pub use prompt::{Confirm, Prompt, confirm, prompt};
 pub use spawned::Spawned;
 pub use sudo::SudoRefusal;
-pub use transfer::{Changes, Get, Put, Source, Sync};
+pub use transfer::{
+    Append, Change, Changes, Comment, Edit, FileKind, Get, IntoLines, Line, Look, Put, Read, Replace, Source, Stat,
+    Sync, Uncomment,
+};
 pub use watch::{Responder, Watch};
 
 use frame::Frame;

@@ -2,6 +2,7 @@
 
 mod both_ways;
 mod differences;
+mod edits;
 mod faults;
 mod get;
 mod large;

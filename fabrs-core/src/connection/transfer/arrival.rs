@@ -101,9 +101,10 @@ impl Arrival {
         self.state().taken.is_some()
     }
 
-    /// Returns the mode that it has on the host, as far as that said it.
-    pub(super) fn mode(&self) -> Option<u32> {
-        self.state().mode
+    /// Tells whether not everybody on the host may read it, as far as that said so.
+    pub(super) fn is_private(&self) -> bool {
+        const READ_BY_OTHERS: u32 = 0o004;
+        self.state().mode.is_none_or(|mode| mode & READ_BY_OTHERS == 0)
     }
 
     /// Tells whether there was more of it than may be taken.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::arrival::Arrival;
+use super::edit::Found;
 use super::entry::Entry;
 use super::job::{Job, Manner, Place, Tree};
 use super::script::{self, Done, Undone};
@@ -70,6 +71,14 @@ impl By {
         }
     }
 
+    /// Looks what is at a path.
+    pub(super) async fn look(&self, place: &Place, path: &str, what: &str) -> Result<Found, Undone> {
+        match self {
+            Self::Script => script::look(place, path, what).await,
+            Self::Sftp(session) => Ok(sftp::look(session, path, what).await?),
+        }
+    }
+
     /// Makes folders, with all above them.
     pub(super) async fn make_folders(&self, place: &Place, folders: &[String], what: &str) -> Result<(), Undone> {
         match self {
@@ -92,7 +101,7 @@ impl By {
             Self::Script => script::put_tree(place, tree).await,
             Self::Sftp(_) if matches!(tree.manner, Manner::Sync(_)) => Err(needs_a_shell(place, tree)),
             Self::Sftp(session) => {
-                sftp::look(session, tree).await?;
+                sftp::look_over(session, tree).await?;
                 Ok(Done::nothing(tree))
             }
         }

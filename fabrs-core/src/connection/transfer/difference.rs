@@ -100,7 +100,7 @@ async fn read(place: &Place, sum: &Sum, by: &By, path: &str) -> Result<Old, Undo
     let arrival = Arrival::in_memory(LARGEST);
     let what = format!("read {path} for the difference");
     match by.get(place, Path::new(path), Some(sum), &arrival, &what).await {
-        Ok(true) if is_private(&arrival) && place.connection.diffs() != Diffs::All => Ok(Old::Private),
+        Ok(true) if arrival.is_private() && place.connection.diffs() != Diffs::All => Ok(Old::Private),
         Ok(true) => Ok(Old::Content(arrival.into_bytes().map_err(|error| place.could_not(&what).caused_by(error))?)),
         Ok(false) => Ok(Old::Same),
         Err(Undone::Failed(_)) if arrival.is_too_large() => Ok(Old::Large),
@@ -113,10 +113,15 @@ async fn read(place: &Place, sum: &Sum, by: &By, path: &str) -> Result<Old, Undo
     }
 }
 
-/// Tells whether not everybody on the host may read what has arrived.
-fn is_private(arrival: &Arrival) -> bool {
-    const READ_BY_OTHERS: u32 = 0o004;
-    arrival.mode().is_none_or(|mode| mode & READ_BY_OTHERS == 0)
+/// Compares an old content that is known with a new one.
+pub(super) fn between(old: Option<&[u8]>, new: &[u8], path: &str, shown: &str, is_shown: bool) -> Difference {
+    let size = old.map_or(0, <[u8]>::len).max(new.len()) as u64;
+    match old {
+        Some(old) if old == new => Difference::None,
+        _ if size > LARGEST => Difference::Large,
+        _ if !is_shown => Difference::Private,
+        old => unified(old, new, path, shown),
+    }
 }
 
 async fn lines(file: FileJob<'_>, path: &str, old: Option<Vec<u8>>) -> Result<Difference> {

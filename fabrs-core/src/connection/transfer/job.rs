@@ -8,6 +8,7 @@ use std::path::Path;
 use super::super::Connection;
 use super::patterns::Patterns;
 use super::source::{Source, Stamp};
+use super::sum::Sum;
 use super::walk::{Content, Item};
 use crate::error::{Error, ErrorKind};
 
@@ -31,7 +32,7 @@ pub(super) struct Attributes {
 }
 
 /// How a file lands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Landing {
     /// Whether it is read back and its SHA-256 compared.
     pub(super) verifies: bool,
@@ -39,6 +40,18 @@ pub(super) struct Landing {
     pub(super) flushes: bool,
     /// Whether it is written into the file that is there, rather than renamed over it.
     pub(super) in_place: bool,
+    pub(super) replaces: Replaces,
+}
+
+/// What a file may replace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) enum Replaces {
+    #[default]
+    Anything,
+    /// It is to be new.
+    Nothing,
+    /// It was made out of this.
+    This(Sum),
 }
 
 /// One entry to put on a host.

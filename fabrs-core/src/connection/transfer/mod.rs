@@ -8,6 +8,7 @@ mod arrival;
 mod by;
 mod changes;
 mod difference;
+mod edit;
 mod entry;
 mod get;
 mod incoming;
@@ -26,6 +27,7 @@ mod walk;
 mod way;
 
 pub use changes::Changes;
+pub use edit::{Append, Change, Comment, Edit, FileKind, IntoLines, Line, Look, Read, Replace, Stat, Uncomment};
 pub use get::Get;
 pub use put::Put;
 pub use source::Source;
@@ -42,6 +44,8 @@ const AT_ONCE: usize = 4;
 const IS_A_FOLDER: &str = " is a folder";
 /// Ends what is said of a path where a folder is wanted.
 const IS_NO_FOLDER: &str = " is no folder";
+/// Ends what is said of a file that somebody else has changed.
+const CHANGED_MEANWHILE: &str = " was changed meanwhile";
 /// Ends what is said of a pipe, a socket or a device.
 const NO_REGULAR: &str = " is no file that can be sent";
 /// Begins what is said of a path where nothing is.

@@ -185,7 +185,7 @@ impl Work {
                     root: spec.root(),
                     jobs,
                     attributes,
-                    landing: spec.landing,
+                    landing: spec.landing.clone(),
                     manner: Manner::Put,
                     what,
                 }))
@@ -234,7 +234,7 @@ impl Spec {
         if self.preserves_mode {
             attributes.mode = stamp.as_ref().and_then(|stamp| stamp.mode).or(attributes.mode);
         }
-        Ok(Job { item, stamp, target, attributes, landing: self.landing })
+        Ok(Job { item, stamp, target, attributes, landing: self.landing.clone() })
     }
 
     /// Says in words what is done with all files.

@@ -198,7 +198,7 @@ impl Spec {
             root,
             jobs,
             attributes: self.attributes.clone(),
-            landing: self.landing,
+            landing: self.landing.clone(),
             manner,
             what: self.in_words(),
         })
@@ -232,6 +232,6 @@ impl Spec {
         };
         let modified = stamp.as_ref().and_then(super::source::Stamp::modified);
         let attributes = Attributes { mode, modified, ..self.attributes.clone() };
-        Ok(Job { item, stamp, target: Path::new(root).join(below).into(), attributes, landing: self.landing })
+        Ok(Job { item, stamp, target: Path::new(root).join(below).into(), attributes, landing: self.landing.clone() })
     }
 }

@@ -5,6 +5,7 @@
 
 mod fetch;
 mod get;
+mod look;
 mod parts;
 mod put;
 mod talk;
@@ -12,6 +13,7 @@ mod text;
 mod tree;
 
 pub(super) use get::{get, matches};
+pub(super) use look::look;
 pub(super) use put::{folders, put};
 pub(super) use tree::{Done, get_tree, itemize, put_tree};
 

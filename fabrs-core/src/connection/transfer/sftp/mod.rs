@@ -7,6 +7,7 @@ mod content;
 mod fault;
 mod get;
 mod list;
+mod look;
 mod path;
 mod put;
 mod session;
@@ -16,5 +17,6 @@ mod temporary;
 
 pub(super) use get::get;
 pub(super) use list::{entries, matches};
-pub(super) use put::{folders, look, put};
+pub(super) use look::look;
+pub(super) use put::{folders, look_over, put};
 pub(super) use session::Session;

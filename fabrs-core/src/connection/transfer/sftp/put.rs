@@ -8,11 +8,11 @@ use futures::stream::{self, StreamExt};
 use russh_sftp::protocol::FileAttributes;
 use tokio::sync::mpsc;
 
-use super::super::job::{Attributes, FileJob, Job, Tree};
+use super::super::job::{Attributes, FileJob, Job, Replaces, Tree};
 use super::super::source::Source;
 use super::super::sum::Sum;
 use super::super::walk::Content;
-use super::super::{IS_A_FOLDER, IS_NO_FOLDER, Written, blocking};
+use super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, Written, blocking};
 use super::content;
 use super::fault::Fault;
 use super::path::{parent, text};
@@ -42,7 +42,7 @@ pub(in super::super) async fn put(session: &Arc<Session>, job: &Job) -> Result<W
 }
 
 /// Looks at the places of a tree, so that nothing is put where something stands in the way of a part of it.
-pub(in super::super) async fn look(session: &Arc<Session>, tree: &Tree) -> Result<()> {
+pub(in super::super) async fn look_over(session: &Arc<Session>, tree: &Tree) -> Result<()> {
     let looks: Vec<_> = tree.jobs.iter().map(|job| look_at(session, job).boxed()).collect();
     let mut looks = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
     while let Some(looked) = looks.next().await {
@@ -105,6 +105,17 @@ async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Re
     Ok((target.shown, true))
 }
 
+/// Tells whether what is there is what may be replaced.
+async fn may_replace(session: &Session, target: &Target, replaces: &Replaces) -> Result<bool, Fault> {
+    match (&target.old, replaces) {
+        (_, Replaces::Anything) | (None, Replaces::Nothing) => Ok(true),
+        (Some(old), Replaces::This(before)) => {
+            Ok(old.size == Some(before.size) && content::is(session, &target.path, before).await?)
+        }
+        (Some(_), Replaces::Nothing) | (None, Replaces::This(_)) => Ok(false),
+    }
+}
+
 /// Tells whether what is there is the content; what can't be read is another.
 async fn is_same(session: &Session, path: &str, content: &Source) -> Result<bool, Fault> {
     let content = content.clone();
@@ -155,7 +166,7 @@ async fn fill(
     if written != file.stamp.size || there.size.is_some_and(|size| size != written) {
         return Err(Fault::said("not all of it arrived"));
     }
-    let landing = file.job.landing;
+    let landing = &file.job.landing;
     if landing.flushes {
         if !session.flushes {
             return Err(Fault::said("the SFTP server can't say when a file is on its disk"));
@@ -164,6 +175,9 @@ async fn fill(
     }
     if landing.verifies && !is_same(session, temporary.path(), file.content).await? {
         return Err(Fault::said("what has arrived is not what was sent"));
+    }
+    if !may_replace(session, target, &landing.replaces).await? {
+        return Err(Fault::said(format!("{}{CHANGED_MEANWHILE}", target.shown)));
     }
     set_owner(session, handle, &there, target.old.as_ref(), ids).await?;
     let kept = target.old.as_ref().and_then(|old| old.permissions);

@@ -59,6 +59,18 @@ pub(super) fn get(path: &Path, known: Option<&Sum>) -> Result<String, ShellLineE
     ))
 }
 
+/// Returns the script that says what is at a path, and what that leads to, a line each; nothing where nothing is.
+pub(super) fn look(path: &str) -> Result<String, ShellLineError> {
+    Ok(format!(
+        "{FAIL}export LC_ALL=C; f={}\n\
+         if stat -c %f / >/dev/null 2>&1; then s='stat -c'; m='x%f %u %g %s %Y %d ./'; else s='stat -f'; m='o%p %u %g %z %m %d ./'; fi\n\
+         look() {{ e=$(\"$@\" 2>&1) && printf '%s\\n' \"$e\" && return\n\
+         case $e in *'No such file or directory'|*'Not a directory') exit 0 ;; *) fail \"${{e##*: }}\" ;; esac; }}\n\
+         look $s \"$m\" -- \"$f\"; look $s \"$m\" -L -- \"$f\"",
+        quote_path(path)?
+    ))
+}
+
 /// Returns the script that names what a pattern means: `d` for a folder or `f`, and the path, each with a NUL behind it.
 pub(super) fn matches(path: &str) -> Result<String, ShellLineError> {
     Ok(format!(

@@ -3,8 +3,8 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::super::super::job::{Attributes, FileJob};
-use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER};
+use super::super::super::job::{Attributes, FileJob, Replaces};
+use super::super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER};
 use super::super::parts;
 use super::{DONE, FAIL, SAME, SEND, SEND_PARTS, SUM, SUM_IS, owner_words, path_word, touch_time, word};
 use crate::shell::{ShellLineError, quote_path};
@@ -68,7 +68,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
          {arrive}\
          [ \"$(wc -c <f)\" -eq {size} ] || fail 'not all of it arrived'\n\
          [ -f \"$o\" ] && cmp -s f \"$o\" && same\n\
-         {verify}{flush}\
+         {verify}{flush}{unless_changed}\
          {land}\
          printf '{DONE}%s\\0' \"$t\"",
         target = path_word(&job.target)?,
@@ -77,6 +77,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
         // Where the file stays, its folder need not be writable.
         beside = if job.landing.in_place { "${TMPDIR:-/tmp}" } else { "$d" },
         arrive = arrive(file),
+        unless_changed = unless_changed(file),
         land = land(file, &change)?,
     ))
 }
@@ -105,6 +106,19 @@ fn arrive(file: FileJob<'_>) -> String {
         "{PARTS}if dd iflag=fullblock status=none count=0 </dev/null 2>/dev/null\n\
          then printf '{SEND_PARTS}%s\\0' \"$w\"; parts || exit 1; v=$count; else {whole}; fi\n"
     )
+}
+
+/// Fails where what is there is not what the content was made out of.
+fn unless_changed(file: FileJob<'_>) -> String {
+    match &file.job.landing.replaces {
+        Replaces::Anything => String::new(),
+        Replaces::Nothing => format!("[ ! -e \"$o\" ] || fail \"$t{CHANGED_MEANWHILE}\"\n"),
+        Replaces::This(sum) => format!(
+            "[ -f \"$o\" ] && [ \"$(wc -c <\"$o\")\" -eq {} ] && c=$(sum <\"$o\") && \
+             {{ [ -z \"$c\" ] || [ \"$c\" = {} ]; }} || fail \"$t{CHANGED_MEANWHILE}\"\n",
+            sum.size, sum.sha256
+        ),
+    }
 }
 
 /// Puts what has arrived into its place, with the attributes that it is to have or that the old one had.

@@ -14,29 +14,29 @@ const SYMLINK: u32 = 0o120_000;
 
 /// What is at a path of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Status {
+pub(in super::super) struct Status {
     /// Its kind, and who may do what.
     mode: u32,
-    pub(super) owner: (u32, u32),
-    pub(super) size: u64,
-    pub(super) modified: i64,
+    pub(in super::super) owner: (u32, u32),
+    pub(in super::super) size: u64,
+    pub(in super::super) modified: i64,
     pub(super) device: u64,
 }
 
 impl Status {
-    pub(super) fn is_folder(&self) -> bool {
+    pub(in super::super) fn is_folder(&self) -> bool {
         self.mode & KIND == FOLDER
     }
 
-    pub(super) fn is_file(&self) -> bool {
+    pub(in super::super) fn is_file(&self) -> bool {
         self.mode & KIND == REGULAR
     }
 
-    pub(super) fn is_link(&self) -> bool {
+    pub(in super::super) fn is_link(&self) -> bool {
         self.mode & KIND == SYMLINK
     }
 
-    pub(super) fn mode(&self) -> u32 {
+    pub(in super::super) fn mode(&self) -> u32 {
         self.mode & 0o7777
     }
 }
@@ -61,7 +61,7 @@ pub(super) fn statuses(records: &[Vec<u8>]) -> Vec<(OsString, Status)> {
 }
 
 /// Reads one record: `x81a4 0 0 12 1700000000 65024 ./path`, the mode in hexadecimal or, behind an `o`, in octal.
-fn status(record: &[u8]) -> Option<(OsString, Status)> {
+pub(in super::super) fn status(record: &[u8]) -> Option<(OsString, Status)> {
     let mut fields = record.splitn(7, |byte| *byte == b' ');
     let mut text = || std::str::from_utf8(fields.next()?).ok();
     let mode = text()?;

@@ -27,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::output::Output;
 use crate::transport::{Effect, word_by_chance};
 pub(in super::super) use get::get_tree;
+pub(super) use listing::{Status, status};
 use moves::Moves;
 use plan::{Fate, InTheWay, Survey, new_folders};
 use text::Asked;

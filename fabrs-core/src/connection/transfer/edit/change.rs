@@ -1,0 +1,382 @@
+//! [`Edit`]: a change of a file where it is.
+
+use std::fmt;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::future::FutureExt;
+use regex::bytes::Regex;
+
+use super::super::super::Connection;
+use super::super::super::command::bound;
+use super::super::by::By;
+use super::super::job::{Attributes, Job, Landing, Place, Replaces};
+use super::super::lazy::Lazy;
+use super::super::script::Undone;
+use super::super::source::Source;
+use super::super::walk::{Content, Item};
+use super::super::way::Way;
+use super::super::{Changes, Written, difference, is_missing, tell};
+use super::read::{Contents, content};
+use super::text::{self, Spot};
+use crate::config::Diffs;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::transport::{Effect, Permission};
+
+/// A change of a file where it is: a builder, and the future of what it [`Changes`].
+///
+/// The file lands whole or not at all and is not written where nothing of it would be another. What it was when it was
+/// read is what is replaced: where another has changed it meanwhile, that is an error. In a dry run it is read only for
+/// `--diff`.
+///
+/// # Cancel safety
+///
+/// Dropped, what has started is ended and leaves the old file and no other.
+#[must_use = "nothing is edited until it is awaited"]
+#[derive(Debug)]
+pub struct Edit<C: Change>(Lazy<Spec<C>, Changes>);
+
+struct Spec<C> {
+    place: Place,
+    path: String,
+    change: C,
+}
+
+/// A change of a text.
+pub trait Change: sealed::Change + Send + Sync + 'static {}
+
+pub(super) mod sealed {
+    use crate::error::Result;
+
+    pub trait Change {
+        /// Says in words what it is, and of which file.
+        fn in_words(&self, path: &str) -> String;
+        /// Returns the new content; of no file at all an error, where there has to be one.
+        fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>>;
+    }
+}
+
+/// Lines that are to be in a file.
+#[derive(Debug)]
+pub struct Append(Vec<String>);
+
+/// What matches, and what comes into its place.
+#[derive(Debug)]
+pub struct Replace {
+    pattern: String,
+    with: String,
+}
+
+/// Lines that are to be comments.
+#[derive(Debug)]
+pub struct Comment {
+    pattern: String,
+    sign: String,
+}
+
+/// Lines that are to be none any more.
+#[derive(Debug)]
+pub struct Uncomment {
+    pattern: String,
+    sign: String,
+}
+
+/// A line that is to be in a file, in the place of another or at its spot.
+#[derive(Debug)]
+pub struct Line {
+    text: String,
+    instead_of: Option<String>,
+    after: Option<String>,
+    before: Option<String>,
+}
+
+impl<C> fmt::Debug for Spec<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "edit {}", self.path)
+    }
+}
+
+impl<C: Change> Edit<C> {
+    fn new(connection: Connection, path: String, location: &'static Location<'static>, change: C) -> Self {
+        let place = Place { connection, elevated: false, location };
+        Self(Lazy::Made(Box::new(Spec { place, path, change })))
+    }
+
+    /// Edits as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    pub fn sudo(self) -> Self {
+        Self(self.0.changed(|spec| spec.place.elevated = true))
+    }
+}
+
+impl Edit<Comment> {
+    /// Says by what a comment begins: `;`. By default it is `#`.
+    pub fn sign(self, sign: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.change.sign = sign.into()))
+    }
+}
+
+impl Edit<Uncomment> {
+    /// Says by what a comment begins: `;`. By default it is `#`.
+    pub fn sign(self, sign: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.change.sign = sign.into()))
+    }
+}
+
+impl Edit<Line> {
+    /// Puts the line in the place of the last one that this pattern matches, where there is one.
+    pub fn matching(self, pattern: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.change.instead_of = Some(pattern.into())))
+    }
+
+    /// Puts it behind the last line that this pattern matches, rather than at the end.
+    pub fn after(self, pattern: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.change.after = Some(pattern.into())))
+    }
+
+    /// Puts it before the last line that this pattern matches, rather than at the end.
+    pub fn before(self, pattern: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.change.before = Some(pattern.into())))
+    }
+}
+
+impl<C: Change> Future for Edit<C> {
+    type Output = Result<Changes>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx, |spec| edit(Arc::from(spec)).boxed())
+    }
+}
+
+async fn edit<C: Change>(spec: Arc<Spec<C>>) -> Result<Changes> {
+    let (place, connection) = (&spec.place, &spec.place.connection);
+    let host = bound(connection, place.location)?.0;
+    let by_sudo = if place.elevated { " by sudo" } else { "" };
+    let what = format!("{}{by_sudo}", spec.change.in_words(&spec.path));
+    // What is wrong with it is said before anything is read.
+    spec.change.apply(Some(b"")).map_err(|error| place.error(error))?;
+    let changes = |files: Option<Vec<Written>>| {
+        Changes::new(host.clone(), what.clone(), place.location, files.map(Into::into), connection.plan().clone())
+    };
+    if connection.permission() == Permission::Planned && connection.diffs() == Diffs::None {
+        connection.change(&what);
+        return Ok(changes(None));
+    }
+    let reading = Way { place, effect: Effect::Reads, what: &what };
+    let old = reading.go(|by| old_content(place, &spec.path, by, &what)).await?;
+    let new = spec
+        .change
+        .apply(old.as_ref().map(|old| &old.content[..]))
+        .map_err(|error| place.could_not(&what).caused_by(error))?;
+    if connection.diffs() != Diffs::None {
+        let is_shown = old.as_ref().is_none_or(|old| old.is_public) || connection.diffs() == Diffs::All;
+        let old = old.as_ref().map(|old| &old.content[..]);
+        let difference = difference::between(old, &new, &spec.path, &what, is_shown);
+        connection.sink().event(&Event::Difference { host, what: &what, path: &spec.path, difference: &difference });
+    }
+    if connection.change(&what) == Permission::Planned {
+        return Ok(changes(None));
+    }
+    let written = if old.as_ref().is_some_and(|old| old.content == new) {
+        (spec.path.clone(), false)
+    } else {
+        let job = job(&spec.path, old.as_ref().map(|old| &old.content[..]), new).map_err(|error| place.error(error))?;
+        let writing = Way { place, effect: Effect::Changes, what: &what };
+        writing.go(|by| put(place, &job, by)).await?
+    };
+    let files = vec![written];
+    tell(connection, host, &what, &files, 0);
+    Ok(changes(Some(files)))
+}
+
+async fn put(place: &Place, job: &Job, by: By) -> Result<Written, Undone> {
+    by.put(place, job).await
+}
+
+/// Returns what is in a file; nothing where there is none.
+async fn old_content(place: &Place, path: &str, by: By, what: &str) -> Result<Option<Contents>, Undone> {
+    match content(place, path, by, what).await {
+        Ok(content) => Ok(Some(content)),
+        Err(Undone::Failed(error)) if is_missing(&error) => Ok(None),
+        Err(undone) => Err(undone),
+    }
+}
+
+/// Returns what has to be put, and in the place of what.
+fn job(path: &str, old: Option<&[u8]>, new: Vec<u8>) -> Result<Job> {
+    let source = Source::Bytes(Bytes::from(new));
+    let stamp = Some(source.stamp()?);
+    let old = old.map(|old| Source::Bytes(Bytes::copy_from_slice(old)).sum()).transpose()?;
+    let landing = Landing { replaces: old.map_or(Replaces::Nothing, Replaces::This), ..Landing::default() };
+    let item = Item { content: Content::File(source), below: Some(path.into()) };
+    Ok(Job { item, stamp, target: path.into(), attributes: Attributes::default(), landing })
+}
+
+fn pattern(text: &str) -> Result<Regex> {
+    Regex::new(text).map_err(|source| Error::new(ErrorKind::Usage, format!("`{text}` is no pattern")).caused_by(source))
+}
+
+fn of_a_file(old: Option<&[u8]>) -> Result<&[u8]> {
+    old.ok_or_else(|| Error::new(ErrorKind::File, "there is no such file"))
+}
+
+impl Change for Append {}
+impl Change for Replace {}
+impl Change for Comment {}
+impl Change for Uncomment {}
+impl Change for Line {}
+
+impl sealed::Change for Append {
+    fn in_words(&self, path: &str) -> String {
+        match self.0.as_slice() {
+            [line] => format!("append `{line}` to {path}"),
+            lines => format!("append {} lines to {path}", lines.len()),
+        }
+    }
+
+    fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
+        Ok(text::append(old.unwrap_or_default(), &self.0))
+    }
+}
+
+impl sealed::Change for Replace {
+    fn in_words(&self, path: &str) -> String {
+        format!("replace `{}` by `{}` in {path}", self.pattern, self.with)
+    }
+
+    fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
+        Ok(text::replace(of_a_file(old)?, &pattern(&self.pattern)?, &self.with))
+    }
+}
+
+impl sealed::Change for Comment {
+    fn in_words(&self, path: &str) -> String {
+        format!("comment `{}` in {path}", self.pattern)
+    }
+
+    fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
+        Ok(text::comment(of_a_file(old)?, &pattern(&self.pattern)?, &self.sign))
+    }
+}
+
+impl sealed::Change for Uncomment {
+    fn in_words(&self, path: &str) -> String {
+        format!("uncomment `{}` in {path}", self.pattern)
+    }
+
+    fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
+        Ok(text::uncomment(of_a_file(old)?, &pattern(&self.pattern)?, &self.sign))
+    }
+}
+
+impl sealed::Change for Line {
+    fn in_words(&self, path: &str) -> String {
+        format!("ensure the line `{}` in {path}", self.text)
+    }
+
+    fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
+        let instead_of = self.instead_of.as_deref().map(pattern).transpose()?;
+        let spot = match (&self.after, &self.before) {
+            (Some(after), _) => Spot::After(pattern(after)?),
+            (None, Some(before)) => Spot::Before(pattern(before)?),
+            (None, None) => Spot::End,
+        };
+        Ok(text::ensure_line(old.unwrap_or_default(), &self.text, instead_of.as_ref(), &spot))
+    }
+}
+
+impl Connection {
+    /// Adds lines at the end of a file, each unless it is there already; a file that is not there is made.
+    ///
+    /// # Errors
+    ///
+    /// When awaited, as [`put`](Self::put) of a file.
+    #[track_caller]
+    pub fn append(&self, path: impl Into<String>, lines: impl IntoLines) -> Edit<Append> {
+        Edit::new(self.clone(), path.into(), Location::caller(), Append(lines.into_lines()))
+    }
+
+    /// Puts a text in the place of all that a pattern matches in a file: a regular expression of the `regex` crate, of which
+    /// `(?m)` lets `^` and `$` stand for the ends of lines. `$1` in the text is what the first group has matched.
+    ///
+    /// # Errors
+    ///
+    /// When awaited: [`Usage`](crate::ErrorKind::Usage) where the pattern is none; as [`put`](Self::put) of a file.
+    #[track_caller]
+    pub fn replace(
+        &self,
+        path: impl Into<String>,
+        pattern: impl Into<String>,
+        with: impl Into<String>,
+    ) -> Edit<Replace> {
+        let change = Replace { pattern: pattern.into(), with: with.into() };
+        Edit::new(self.clone(), path.into(), Location::caller(), change)
+    }
+
+    /// Makes comments of the lines of a file in which a pattern matches: the sign comes behind their indentation.
+    ///
+    /// # Errors
+    ///
+    /// As [`replace`](Self::replace).
+    #[track_caller]
+    pub fn comment(&self, path: impl Into<String>, pattern: impl Into<String>) -> Edit<Comment> {
+        let change = Comment { pattern: pattern.into(), sign: "#".to_owned() };
+        Edit::new(self.clone(), path.into(), Location::caller(), change)
+    }
+
+    /// Takes the sign of a comment away from the lines of a file in the rest of which a pattern matches.
+    ///
+    /// # Errors
+    ///
+    /// As [`replace`](Self::replace).
+    #[track_caller]
+    pub fn uncomment(&self, path: impl Into<String>, pattern: impl Into<String>) -> Edit<Uncomment> {
+        let change = Uncomment { pattern: pattern.into(), sign: "#".to_owned() };
+        Edit::new(self.clone(), path.into(), Location::caller(), change)
+    }
+
+    /// Sees to it that a line is in a file: in the place of another ([`matching`](Edit::matching)), behind or before one, or
+    /// else at its end. A file that is not there is made.
+    ///
+    /// # Errors
+    ///
+    /// As [`replace`](Self::replace).
+    #[track_caller]
+    pub fn ensure_line(&self, path: impl Into<String>, line: impl Into<String>) -> Edit<Line> {
+        let change = Line { text: line.into(), instead_of: None, after: None, before: None };
+        Edit::new(self.clone(), path.into(), Location::caller(), change)
+    }
+}
+
+/// One line, or several.
+pub trait IntoLines {
+    /// Returns them.
+    fn into_lines(self) -> Vec<String>;
+}
+
+impl IntoLines for &str {
+    fn into_lines(self) -> Vec<String> {
+        self.lines().map(str::to_owned).collect()
+    }
+}
+
+impl IntoLines for String {
+    fn into_lines(self) -> Vec<String> {
+        self.as_str().into_lines()
+    }
+}
+
+impl<S: Into<String>, const N: usize> IntoLines for [S; N] {
+    fn into_lines(self) -> Vec<String> {
+        self.into_iter().map(Into::into).collect()
+    }
+}
+
+impl<S: Into<String>> IntoLines for Vec<S> {
+    fn into_lines(self) -> Vec<String> {
+        self.into_iter().map(Into::into).collect()
+    }
+}

@@ -1,0 +1,180 @@
+//! [`Look`]: what is at a path of a host.
+
+use std::fmt;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures::future::FutureExt;
+
+use super::super::super::Connection;
+use super::super::by::By;
+use super::super::job::Place;
+use super::super::lazy::Lazy;
+use super::super::script::Undone;
+use super::super::way::Way;
+use crate::error::Result;
+use crate::transport::Effect;
+
+/// A look at a path of a host: a builder, and the future of what is there. It is done in a dry run too.
+///
+/// # Cancel safety
+///
+/// Dropped, it is ended; it changes nothing.
+#[must_use = "nothing is looked at until it is awaited"]
+#[derive(Debug)]
+pub struct Look<T>(Lazy<Spec<T>, T>);
+
+struct Spec<T> {
+    place: Place,
+    path: String,
+    answer: fn(Found) -> T,
+}
+
+impl<T> fmt::Debug for Spec<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "look at {}", self.path)
+    }
+}
+
+/// What is at a path: itself, and what it leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in super::super) struct Found {
+    pub(in super::super) itself: Option<Stat>,
+    pub(in super::super) behind: Option<Stat>,
+}
+
+/// What kind of file something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symlink.
+    Symlink,
+    /// A device, a pipe, a socket.
+    Other,
+}
+
+/// What is to know of a file, without its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    pub(in super::super) kind: FileKind,
+    pub(in super::super) mode: u32,
+    pub(in super::super) owner: (u32, u32),
+    pub(in super::super) size: u64,
+    pub(in super::super) modified: i64,
+}
+
+impl Stat {
+    /// Returns what kind of file it is.
+    pub fn kind(&self) -> FileKind {
+        self.kind
+    }
+
+    /// Returns its mode, without its kind: `0o644`.
+    pub fn mode(&self) -> u32 {
+        self.mode
+    }
+
+    /// Returns the number of the user whom it belongs to.
+    pub fn uid(&self) -> u32 {
+        self.owner.0
+    }
+
+    /// Returns the number of its group.
+    pub fn gid(&self) -> u32 {
+        self.owner.1
+    }
+
+    /// Returns its size in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Returns when it was changed last, by the host's clock and in whole seconds.
+    pub fn modified(&self) -> SystemTime {
+        let seconds = Duration::from_secs(self.modified.unsigned_abs());
+        if self.modified < 0 { UNIX_EPOCH - seconds } else { UNIX_EPOCH + seconds }
+    }
+}
+
+impl<T: Send + 'static> Look<T> {
+    fn new(connection: Connection, path: String, location: &'static Location<'static>, answer: fn(Found) -> T) -> Self {
+        let place = Place { connection, elevated: false, location };
+        Self(Lazy::Made(Box::new(Spec { place, path, answer })))
+    }
+
+    /// Looks as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    pub fn sudo(self) -> Self {
+        Self(self.0.changed(|spec| spec.place.elevated = true))
+    }
+}
+
+impl<T: Send + 'static> Future for Look<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx, |spec| look(Arc::from(spec)).boxed())
+    }
+}
+
+async fn look<T>(spec: Arc<Spec<T>>) -> Result<T> {
+    let what = format!("look at {}", spec.path);
+    let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
+    way.go(|by| look_by(&spec.place, &spec.path, by, &what)).await.map(spec.answer)
+}
+
+async fn look_by(place: &Place, path: &str, by: By, what: &str) -> Result<Found, Undone> {
+    by.look(place, path, what).await
+}
+
+impl Connection {
+    /// Looks whether there is something at a path; a symlink that leads nowhere is nothing.
+    ///
+    /// # Errors
+    ///
+    /// When awaited: [`File`](crate::ErrorKind::File) where it can't be known, and as any command.
+    #[track_caller]
+    pub fn exists(&self, path: impl Into<String>) -> Look<bool> {
+        Look::new(self.clone(), path.into(), Location::caller(), |found| found.behind.is_some())
+    }
+
+    /// Looks whether there is a folder at a path, or a symlink to one.
+    ///
+    /// # Errors
+    ///
+    /// As [`exists`](Self::exists).
+    #[track_caller]
+    pub fn is_dir(&self, path: impl Into<String>) -> Look<bool> {
+        Look::new(self.clone(), path.into(), Location::caller(), |found| {
+            found.behind.is_some_and(|stat| stat.kind == FileKind::Folder)
+        })
+    }
+
+    /// Looks whether there is a symlink at a path, wherever it leads.
+    ///
+    /// # Errors
+    ///
+    /// As [`exists`](Self::exists).
+    #[track_caller]
+    pub fn is_link(&self, path: impl Into<String>) -> Look<bool> {
+        Look::new(self.clone(), path.into(), Location::caller(), |found| {
+            found.itself.is_some_and(|stat| stat.kind == FileKind::Symlink)
+        })
+    }
+
+    /// Looks what is to know of a file, or of what a symlink leads to; nothing where nothing is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`exists`](Self::exists).
+    #[track_caller]
+    pub fn stat(&self, path: impl Into<String>) -> Look<Option<Stat>> {
+        Look::new(self.clone(), path.into(), Location::caller(), |found| found.behind)
+    }
+}

@@ -1,0 +1,14 @@
+//! Files that are looked at, read and edited where they are.
+//!
+//! An edit reads the file, has [`text`] say what becomes of it, and puts that as every file is put: whole or not at all,
+//! and not where it is there already. Between the two nobody else may have changed it.
+
+mod change;
+mod look;
+mod read;
+mod text;
+
+pub use change::{Append, Change, Comment, Edit, IntoLines, Line, Replace, Uncomment};
+pub(super) use look::Found;
+pub use look::{FileKind, Look, Stat};
+pub use read::Read;

@@ -1,0 +1,214 @@
+//! What becomes of a text: lines that are to be there, words that are to be others. Nothing here knows of a host.
+
+use memchr::memmem;
+use regex::bytes::Regex;
+
+/// Lines of a text, each with its end.
+struct Lines<'a> {
+    each: Vec<&'a [u8]>,
+    /// How a line ends that comes to them.
+    end: &'static [u8],
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a [u8]) -> Self {
+        let end: &[u8] = if memmem::find(text, b"\r\n").is_some() { b"\r\n" } else { b"\n" };
+        Self { each: text.split_inclusive(|byte| *byte == b'\n').collect(), end }
+    }
+
+    fn contains(&self, line: &str) -> bool {
+        self.each.iter().any(|each| split_end(each).0 == line.as_bytes())
+    }
+
+    /// Returns the text with a line in it; what is before that has an end now.
+    fn with(&self, at: usize, line: &str) -> Vec<u8> {
+        let (before, behind) = self.each.split_at(at.min(self.each.len()));
+        let mut text = before.concat();
+        if !text.is_empty() && !text.ends_with(b"\n") {
+            text.extend_from_slice(self.end);
+        }
+        text.extend_from_slice(line.as_bytes());
+        text.extend_from_slice(self.end);
+        text.extend(behind.iter().copied().flatten());
+        text
+    }
+
+    /// Returns the text with each line as `change` has it, and ends as they were.
+    fn map(&self, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> Vec<u8> {
+        let mut text = Vec::new();
+        for each in &self.each {
+            let (line, end) = split_end(each);
+            match change(line) {
+                Some(changed) => text.extend_from_slice(&changed),
+                None => text.extend_from_slice(line),
+            }
+            text.extend_from_slice(end);
+        }
+        text
+    }
+}
+
+/// Splits a line from its end.
+fn split_end(line: &[u8]) -> (&[u8], &[u8]) {
+    let text = line.strip_suffix(b"\n").map_or(line, |text| text.strip_suffix(b"\r").unwrap_or(text));
+    line.split_at(text.len())
+}
+
+/// Adds at the end what of these lines is not there yet, in their order.
+pub(super) fn append(old: &[u8], lines: &[String]) -> Vec<u8> {
+    let mut text = old.to_vec();
+    for line in lines {
+        let known = Lines::of(&text);
+        if !known.contains(line) {
+            let end = known.each.len();
+            text = known.with(end, line);
+        }
+    }
+    text
+}
+
+/// Tells whether a text is part of another.
+pub(super) fn contains(text: &[u8], what: &str) -> bool {
+    memmem::find(text, what.as_bytes()).is_some()
+}
+
+/// Puts `with` in the place of all that matches; `$1` in it is what the first group has matched.
+pub(super) fn replace(old: &[u8], pattern: &Regex, with: &str) -> Vec<u8> {
+    pattern.replace_all(old, with.as_bytes()).into_owned()
+}
+
+/// Puts a sign in front of the lines in which something matches, behind their indentation, unless one is there.
+pub(super) fn comment(old: &[u8], pattern: &Regex, sign: &str) -> Vec<u8> {
+    Lines::of(old).map(|line| {
+        let (indentation, rest) = indented(line);
+        let is_to_be = pattern.is_match(line) && !rest.starts_with(sign.as_bytes());
+        is_to_be.then(|| [indentation, sign.as_bytes(), b" ", rest].concat())
+    })
+}
+
+/// Takes the sign, and a blank behind it, away from lines in the rest of which something matches.
+pub(super) fn uncomment(old: &[u8], pattern: &Regex, sign: &str) -> Vec<u8> {
+    Lines::of(old).map(|line| {
+        let (indentation, rest) = indented(line);
+        let rest = rest.strip_prefix(sign.as_bytes())?;
+        let line = [indentation, rest.strip_prefix(b" ").unwrap_or(rest)].concat();
+        pattern.is_match(&line).then_some(line)
+    })
+}
+
+/// Where a line goes that is not there yet.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Spot {
+    #[default]
+    End,
+    After(Regex),
+    Before(Regex),
+}
+
+/// Sees to it that a line is there: in the place of the last one that matches `instead_of`, or else at its spot.
+pub(super) fn ensure_line(old: &[u8], line: &str, instead_of: Option<&Regex>, spot: &Spot) -> Vec<u8> {
+    let lines = Lines::of(old);
+    let last = |pattern: &Regex| lines.each.iter().rposition(|line| pattern.is_match(split_end(line).0));
+    if lines.contains(line) {
+        return old.to_vec();
+    }
+    if let Some(at) = instead_of.and_then(last) {
+        let mut n = 0;
+        return lines.map(|_| {
+            n += 1;
+            (n - 1 == at).then(|| line.as_bytes().to_vec())
+        });
+    }
+    let end = lines.each.len();
+    let at = match spot {
+        Spot::End => end,
+        Spot::After(pattern) => last(pattern).map_or(end, |at| at + 1),
+        Spot::Before(pattern) => last(pattern).unwrap_or(end),
+    };
+    lines.with(at, line)
+}
+
+fn indented(line: &[u8]) -> (&[u8], &[u8]) {
+    let end = line.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(line.len());
+    line.split_at(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> Regex {
+        Regex::new(text).unwrap()
+    }
+
+    #[track_caller]
+    fn case(new: Vec<u8>, expected: &str) {
+        assert_eq!(String::from_utf8(new).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_line_is_appended_once_and_several_keep_their_order() {
+        let lines = ["b".to_owned(), "a.*".to_owned(), "b".to_owned()];
+        case(append(b"x\n", &lines), "x\nb\na.*\n");
+        case(append(b"x\nb\na.*\n", &lines), "x\nb\na.*\n");
+        case(append(b"", &lines), "b\na.*\n");
+        case(append(b"no end", &lines[..1]), "no end\nb\n");
+        case(append(b"dos\r\n", &lines[..1]), "dos\r\nb\r\n");
+    }
+
+    #[test]
+    fn what_is_looked_for_is_no_pattern() {
+        assert!(contains(b"allow *.[x] $y\n", "*.[x] $y") && !contains(b"ax\n", "a."));
+    }
+
+    #[test]
+    fn what_matches_is_replaced() {
+        case(
+            replace(b"port = 80\nport = 81\n", &pattern(r"(?m)^port = (\d+)$"), "port = 9$1"),
+            "port = 980\nport = 981\n",
+        );
+        case(replace(b"port = 80\n", &pattern(r"port = (\d)"), "port = 9${1}"), "port = 980\n");
+        case(replace(b"caf\xe9 x".as_slice(), &pattern("x"), "y").into_iter().skip(5).collect(), "y");
+    }
+
+    #[test]
+    fn comments_come_and_go_and_the_indentation_stays() {
+        let text = "a\n    allow all;\n\tdeny all;\n# b\n";
+        let with = "a\n    # allow all;\n\tdeny all;\n# b\n";
+        case(comment(text.as_bytes(), &pattern("allow"), "#"), with);
+        case(comment(with.as_bytes(), &pattern("allow"), "#"), with);
+        case(uncomment(with.as_bytes(), &pattern("allow"), "#"), text);
+        case(uncomment(b"  #allow\n#other\n", &pattern("^ *allow"), "#"), "  allow\n#other\n");
+        case(comment(b"x", &pattern("x"), "//"), "// x");
+    }
+
+    #[test]
+    fn a_line_takes_the_place_of_the_last_that_matches_or_goes_where_it_belongs() {
+        let text = b"a=1\nb=2\na=3\n";
+        let of_a = pattern("^a=");
+        case(ensure_line(text, "a=4", Some(&of_a), &Spot::End), "a=1\nb=2\na=4\n");
+        case(ensure_line(text, "a=1", Some(&of_a), &Spot::End), "a=1\nb=2\na=3\n");
+        case(ensure_line(text, "c=5", Some(&pattern("^c=")), &Spot::End), "a=1\nb=2\na=3\nc=5\n");
+        case(ensure_line(text, "c=5", None, &Spot::After(pattern("^b="))), "a=1\nb=2\nc=5\na=3\n");
+        case(ensure_line(text, "c=5", None, &Spot::Before(of_a.clone())), "a=1\nb=2\nc=5\na=3\n");
+        case(ensure_line(text, "c=5", None, &Spot::After(pattern("none"))), "a=1\nb=2\na=3\nc=5\n");
+        case(ensure_line(b"x", "y", None, &Spot::End), "x\ny\n");
+        case(ensure_line(b"a=1", "a=2", Some(&of_a), &Spot::End), "a=2");
+        case(ensure_line(b"a=1\r\nb=2\n", "c", None, &Spot::Before(pattern("^b"))), "a=1\r\nc\r\nb=2\n");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_change_made_twice_is_made_once(text in "[ab#= \r\n]{0,40}", line in "[ab=]{1,3}") {
+            let of_a = pattern("a");
+            let once = |change: &dyn Fn(&[u8]) -> Vec<u8>| {
+                let one = change(text.as_bytes());
+                assert_eq!(change(&one), one);
+            };
+            once(&|text| append(text, std::slice::from_ref(&line)));
+            once(&|text| comment(text, &of_a, "#"));
+            once(&|text| ensure_line(text, &line, Some(&of_a), &Spot::End));
+            once(&|text| ensure_line(text, &line, None, &Spot::Before(of_a.clone())));
+        }
+    }
+}

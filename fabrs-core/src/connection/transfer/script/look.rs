@@ -1,0 +1,28 @@
+//! Looking what is at a path, by a script.
+
+use super::super::super::greeting::Greeting;
+use super::super::edit::{FileKind, Found, Stat};
+use super::super::job::Place;
+use super::tree::{Status, status};
+use super::{Script, Undone, text};
+use crate::transport::Effect;
+
+/// Looks what is at a path: itself, and what it leads to.
+pub(in super::super) async fn look(place: &Place, path: &str, what: &str) -> Result<Found, Undone> {
+    let script = Script { place, effect: Effect::Reads, what };
+    let output = script.run(script.command(text::look(path), path)?).await?;
+    let mut told = Greeting::behind(output.stdout_bytes()?).split(|byte| *byte == b'\n');
+    let mut next = || told.next().and_then(status).map(|(_, status)| stat(&status));
+    Ok(Found { itself: next(), behind: next() })
+}
+
+fn stat(status: &Status) -> Stat {
+    let kind = match status {
+        status if status.is_file() => FileKind::File,
+        status if status.is_folder() => FileKind::Folder,
+        status if status.is_link() => FileKind::Symlink,
+        _ => FileKind::Other,
+    };
+    let Status { owner, size, modified, .. } = *status;
+    Stat { kind, mode: status.mode(), owner, size, modified }
+}

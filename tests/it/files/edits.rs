@@ -1,0 +1,156 @@
+//! Files that are looked at, read and edited where they are: once and not twice, by a shell and by SFTP.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::time::UNIX_EPOCH;
+
+use fabrs::connection::FileKind;
+use fabrs::prelude::*;
+use fabrs_testing::{Account, Capability, Sshd};
+
+use super::{Lab, mode, text};
+use crate::support::{block, capture, refused, soon};
+
+fn both() -> [Lab; 2] {
+    [Lab::new(), super::without_a_shell::lab()]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_at_a_path_is_known() -> Result {
+    for lab in both() {
+        let at = |name: &str| lab.there(name).display().to_string();
+        fs::write(lab.there("file"), "content")?;
+        fs::set_permissions(lab.there("file"), fs::Permissions::from_mode(0o640))?;
+        fs::File::open(lab.there("file"))?.set_modified(UNIX_EPOCH + secs(1_700_000_000))?;
+        fs::create_dir(lab.there("folder"))?;
+        symlink("folder", lab.there("link"))?;
+        symlink("nowhere", lab.there("dangling"))?;
+        let host = &lab.host;
+        for (name, exists, is_dir, is_link) in [
+            ("file", true, false, false),
+            ("folder", true, true, false),
+            ("link", true, true, true),
+            ("dangling", false, false, true),
+            ("none", false, false, false),
+            ("file/below", false, false, false),
+        ] {
+            let found = (host.exists(at(name)).await?, host.is_dir(at(name)).await?, host.is_link(at(name)).await?);
+            assert_eq!(found, (exists, is_dir, is_link), "{name}");
+        }
+        let stat = host.stat(at("file")).await?.expect("it is there");
+        let there = fs::metadata(lab.there("file"))?;
+        assert_eq!((stat.kind(), stat.mode(), stat.size()), (FileKind::File, 0o640, 7));
+        assert_eq!(
+            (stat.uid(), stat.gid(), stat.modified()),
+            (there.uid(), there.gid(), UNIX_EPOCH + secs(1_700_000_000))
+        );
+        assert_eq!(host.stat(at("none")).await?, None);
+        assert_eq!(host.stat("~").await?.map(|stat| stat.kind()), Some(FileKind::Folder));
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_can_not_be_looked_into_is_an_error_and_not_nothing() -> Result {
+    if !Sshd::can(Capability::Accounts) {
+        return Ok(());
+    }
+    for lab in both() {
+        fs::create_dir_all(lab.there("private/in"))?;
+        fs::set_permissions(lab.there("private"), fs::Permissions::from_mode(0o700))?;
+        let looked = soon(lab.host.exists(lab.there("private/in").display().to_string())).await;
+        assert!(block(&refused(looked, ErrorKind::File)).contains("Permission denied"));
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_is_read_as_text_or_as_bytes() -> Result {
+    for lab in both() {
+        let at = |name: &str| lab.there(name).display().to_string();
+        fs::write(lab.there("text"), "allow *.[x] $y\n")?;
+        fs::write(lab.there("bytes"), b"caf\xe9")?;
+        assert_eq!(lab.host.read(at("text")).await?, "allow *.[x] $y\n");
+        assert!(lab.host.contains(at("text"), "*.[x] $y").await? && !lab.host.contains(at("text"), "a.l").await?);
+        assert_eq!(lab.host.read_bytes(at("bytes")).await?, b"caf\xe9");
+        let error = refused(lab.host.read(at("bytes")).await, ErrorKind::File);
+        assert!(block(&error).contains("is no text"), "{}", block(&error));
+        refused(lab.host.read(at("none")).await, ErrorKind::File);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_edit_is_made_once_and_keeps_the_mode() -> Result {
+    for lab in both() {
+        let path = lab.open_folder().join("x.conf");
+        fs::write(&path, "port = 80\n    allow all;\n")?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o646))?;
+        let (host, at) = (&lab.host, path.display().to_string());
+        for round in 0..2 {
+            let changed = [
+                host.append(&at, "user = shop").await?.any()?,
+                host.append(&at, ["a", "b", "a"]).await?.any()?,
+                host.replace(&at, r"(?m)^port = \d+$", "port = 8080").await?.any()?,
+                host.comment(&at, "allow").await?.any()?,
+                host.ensure_line(&at, "user = web").matching("^user").await?.any()?,
+                host.ensure_line(&at, "first").before("^port").await?.any()?,
+            ];
+            // The fifth has replaced what the first has appended.
+            let expected = if round == 0 { [true; 6] } else { [true, false, false, false, false, false] };
+            assert_eq!(changed, expected, "round {round}");
+            if round == 0 {
+                assert_eq!(text(&path), "first\nport = 8080\n    # allow all;\nuser = web\na\nb\n");
+            }
+        }
+        assert!(host.uncomment(&at, "allow").await?.any()? && text(&path).contains("\n    allow all;\n"));
+        assert_eq!(mode(&path), 0o646);
+        let new = path.with_file_name("new");
+        host.append(new.display().to_string(), "made").await?;
+        assert_eq!((text(&new), mode(&new)), ("made\n".to_owned(), 0o644));
+        let missing =
+            refused(host.comment(path.with_file_name("none").display().to_string(), "x").await, ErrorKind::File);
+        assert!(block(&missing).contains("there is no such file"), "{}", block(&missing));
+        let bad = refused(host.replace(&at, "(", "").await, ErrorKind::Usage);
+        assert!(block(&bad).contains("is no pattern"), "{}", block(&bad));
+        lab.assert_nothing_is_left();
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_shows_the_difference_of_an_edit_and_makes_none() -> Result {
+    let lab = Lab::new();
+    fs::write(lab.there("x"), "a\n")?;
+    let (seen, sink) = capture();
+    let client = super::differences::planning(&lab.sshd).sink(sink).build();
+    let at = lab.there("x").display().to_string();
+    let planned = client.connect(lab.sshd.alias())?.append(&at, "b").await?;
+    refused(planned.any(), ErrorKind::NotRun);
+    client.close().await;
+    let difference = &seen.of("difference")[0]["difference"]["lines"];
+    assert_eq!(*difference, format!("--- {at}\n+++ {at}\tappend `b` to {at}\n@@ -1 +1,2 @@\n a\n+b\n"));
+    assert_eq!((seen.of("planned").len(), text(lab.there("x"))), (1, "a\n".to_owned()));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_root_s_is_edited_by_sudo_and_keeps_its_owner() -> Result {
+    let Some(lab) = crate::sudo::Lab::with_password(Account::Sudo) else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("sudoers");
+    fs::write(&path, "root ALL\n")?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o440))?;
+    std::os::unix::fs::chown(&path, Some(65534), Some(1))?;
+    let (host, at) = (lab.host(), path.display().to_string());
+    assert!(soon(host.append(&at, "deploy ALL").sudo()).await?.any()?);
+    assert!(!soon(host.append(&at, "deploy ALL").sudo()).await?.any()?);
+    let meta = fs::metadata(&path)?;
+    assert_eq!(
+        (text(&path).as_str(), mode(&path), meta.uid(), meta.gid()),
+        ("root ALL\ndeploy ALL\n", 0o440, 65534, 1)
+    );
+    assert!(host.exists(&at).sudo().await? && host.contains(&at, "deploy").sudo().await?);
+    host.close().await;
+    Ok(())
+}
