@@ -119,6 +119,59 @@ async fn each_edit_is_made_once_and_keeps_the_mode() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_valid_does_not_land_and_a_copy_of_the_old_file_is_kept() -> Result {
+    let lab = Lab::new();
+    let path = lab.open_folder().join("x.conf");
+    fs::write(&path, "old\n")?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666))?;
+    let at = path.display().to_string();
+    let put = |content: &str| {
+        lab.host.put(content.as_bytes().to_vec(), &at).validate("grep -q ok %s || { echo no ok in it; false; }")
+    };
+    let error = refused(soon(put("bad\n")).await, ErrorKind::File);
+    assert!(block(&error).contains("it is not valid: no ok in it"), "{}", block(&error));
+    assert_eq!(text(&path), "old\n");
+    soon(put("ok\n").backup(".bak")).await?;
+    assert_eq!((text(&path).as_str(), text(path.with_file_name("x.conf.bak")).as_str()), ("ok\n", "old\n"));
+    soon(lab.host.append(&at, "ok too").validate("grep -q ok %s").backup("~")).await?;
+    assert_eq!(text(path.with_file_name("x.conf~")), "ok\n");
+    let usage = refused(soon(lab.host.put(b"x".to_vec(), &at).validate("true")).await, ErrorKind::Usage);
+    assert!(block(&usage).contains("has no `%s` in it"), "{}", block(&usage));
+    refused(soon(lab.host.append(&at, "x").backup("/x")).await, ErrorKind::Usage);
+    lab.assert_nothing_is_left();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn folders_and_symlinks_are_made_once() -> Result {
+    for lab in both() {
+        let root = lab.open_folder();
+        let (host, at) = (&lab.host, |name: &str| root.join(name).display().to_string());
+        for round in [true, false] {
+            assert_eq!(soon(host.ensure_dir(at("a/b"))).await?.any()?, round);
+            assert_eq!(soon(host.symlink("a/b", at("current"))).await?.any()?, round);
+        }
+        assert_eq!(mode(&root.join("a/b")), 0o755);
+        assert!(soon(host.symlink("a", at("current"))).await?.any()?);
+        assert_eq!(fs::read_link(root.join("current"))?, std::path::Path::new("a"));
+        assert!(!root.join("a/b/b").exists() && !root.join("a/b/current").exists(), "not into what it led to");
+        refused(soon(host.symlink("x", at("a"))).await, ErrorKind::File);
+        fs::write(root.join("file"), "x")?;
+        refused(soon(host.ensure_dir(at("file"))).await, ErrorKind::File);
+        lab.assert_nothing_is_left();
+    }
+    for lab in both() {
+        let folder = lab.open_folder().join("d");
+        let at = folder.display().to_string();
+        assert!(soon(lab.host.ensure_dir(&at).mode(0o700)).await?.any()?);
+        assert!(!soon(lab.host.ensure_dir(&at).mode(0o700)).await?.any()?);
+        assert!(soon(lab.host.ensure_dir(&at).mode(0o750)).await?.any()?);
+        assert_eq!(mode(&folder), 0o750);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dry_run_shows_the_difference_of_an_edit_and_makes_none() -> Result {
     let lab = Lab::new();
     fs::write(lab.there("x"), "a\n")?;

@@ -10,7 +10,8 @@ use super::patterns::Patterns;
 use super::source::{Source, Stamp};
 use super::sum::Sum;
 use super::walk::{Content, Item};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::shell::ShellLine;
 
 /// Where a transfer goes and by whose rights, and the line that asked for it.
 #[derive(Debug, Clone)]
@@ -41,6 +42,33 @@ pub(super) struct Landing {
     /// Whether it is written into the file that is there, rather than renamed over it.
     pub(super) in_place: bool,
     pub(super) replaces: Replaces,
+    /// A line that has to find nothing wrong with it, in which `%s` is its path.
+    pub(super) validation: Option<ShellLine>,
+    /// What the name of a copy of the old one ends with.
+    pub(super) backup: Option<String>,
+}
+
+impl Landing {
+    /// Fails where what was said of it means nothing.
+    pub(super) fn check(&self) -> Result<()> {
+        let lacks_file = self.validation.as_ref().is_some_and(|line| !line.as_str().contains("%s"));
+        if lacks_file {
+            let error = Error::new(ErrorKind::Usage, "a line that validates a file has no `%s` in it");
+            return Err(error.hint("`%s` is the file: `.validate(\"visudo -cf %s\")`"));
+        }
+        if self.backup.as_deref().is_some_and(|suffix| suffix.is_empty() || suffix.contains('/')) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "the name of a copy has to end with something, without a `/` in it",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Tells whether something is to be done with each file by itself.
+    pub(super) fn is_singular(&self) -> bool {
+        self.in_place || self.validation.is_some() || self.backup.is_some() || self.replaces != Replaces::Anything
+    }
 }
 
 /// What a file may replace.

@@ -27,7 +27,7 @@ mod walk;
 mod way;
 
 pub use changes::Changes;
-pub use edit::{Append, Change, Comment, Edit, FileKind, IntoLines, Line, Look, Read, Replace, Stat, Uncomment};
+pub use edit::{Append, Change, Comment, Edit, FileKind, IntoLines, Line, Look, Make, Read, Replace, Stat, Uncomment};
 pub use get::Get;
 pub use put::Put;
 pub use source::Source;

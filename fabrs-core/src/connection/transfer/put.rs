@@ -22,6 +22,7 @@ use super::way::Way;
 use super::{Changes, Written, blocking, difference, tell, tree};
 use crate::config::Diffs;
 use crate::error::{Error, ErrorKind, Result};
+use crate::shell::IntoShellLine;
 use crate::transport::{Effect, Permission};
 
 /// Files on their way to a host: a builder, and the future of what it [`Changes`].
@@ -112,6 +113,18 @@ impl Put {
     /// This takes more than one step: who reads meanwhile sees half of it, and a host that fails then leaves that.
     pub fn in_place(self) -> Self {
         Self(self.0.changed(|spec| spec.landing.in_place = true))
+    }
+
+    /// Has a line find nothing wrong with each file on the host before it takes its place; `%s` in it is the file:
+    /// `.validate("visudo -cf %s")`. Where it fails the old file stays, and what it said last is in the error.
+    pub fn validate(self, line: impl IntoShellLine) -> Self {
+        let line = line.into_shell_line();
+        Self(self.0.changed(|spec| spec.landing.validation = Some(line)))
+    }
+
+    /// Keeps a copy of each file that is replaced, under its name and this: `.backup(".bak")`.
+    pub fn backup(self, suffix: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.landing.backup = Some(suffix.into())))
     }
 
     /// Leaves out what matches this pattern: by its name, or, with a `/` in the pattern, by its path below the source.
@@ -212,6 +225,7 @@ impl Spec {
 
     /// Looks at all that is to be put, on a blocking thread.
     fn jobs(&self) -> Result<Vec<Job>> {
+        self.landing.check()?;
         let items = self.selection.items(&self.source)?;
         items.into_iter().map(|item| self.job(item)).collect()
     }

@@ -25,6 +25,7 @@ use super::text::{self, Spot};
 use crate::config::Diffs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
+use crate::shell::IntoShellLine;
 use crate::transport::{Effect, Permission};
 
 /// A change of a file where it is: a builder, and the future of what it [`Changes`].
@@ -44,6 +45,7 @@ struct Spec<C> {
     place: Place,
     path: String,
     change: C,
+    landing: Landing,
 }
 
 /// A change of a text.
@@ -103,7 +105,19 @@ impl<C> fmt::Debug for Spec<C> {
 impl<C: Change> Edit<C> {
     fn new(connection: Connection, path: String, location: &'static Location<'static>, change: C) -> Self {
         let place = Place { connection, elevated: false, location };
-        Self(Lazy::Made(Box::new(Spec { place, path, change })))
+        Self(Lazy::Made(Box::new(Spec { place, path, change, landing: Landing::default() })))
+    }
+
+    /// Has a line find nothing wrong with the file before it takes its place; `%s` in it is the file: as of
+    /// [`put`](super::Put::validate).
+    pub fn validate(self, line: impl IntoShellLine) -> Self {
+        let line = line.into_shell_line();
+        Self(self.0.changed(|spec| spec.landing.validation = Some(line)))
+    }
+
+    /// Keeps a copy of the file as it was, under its name and this: `.backup(".bak")`.
+    pub fn backup(self, suffix: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.landing.backup = Some(suffix.into())))
     }
 
     /// Edits as root, or as the connection's [`sudo_user`](Connection::sudo_user).
@@ -157,7 +171,7 @@ async fn edit<C: Change>(spec: Arc<Spec<C>>) -> Result<Changes> {
     let by_sudo = if place.elevated { " by sudo" } else { "" };
     let what = format!("{}{by_sudo}", spec.change.in_words(&spec.path));
     // What is wrong with it is said before anything is read.
-    spec.change.apply(Some(b"")).map_err(|error| place.error(error))?;
+    spec.landing.check().and_then(|()| spec.change.apply(Some(b""))).map_err(|error| place.error(error))?;
     let changes = |files: Option<Vec<Written>>| {
         Changes::new(host.clone(), what.clone(), place.location, files.map(Into::into), connection.plan().clone())
     };
@@ -183,7 +197,8 @@ async fn edit<C: Change>(spec: Arc<Spec<C>>) -> Result<Changes> {
     let written = if old.as_ref().is_some_and(|old| old.content == new) {
         (spec.path.clone(), false)
     } else {
-        let job = job(&spec.path, old.as_ref().map(|old| &old.content[..]), new).map_err(|error| place.error(error))?;
+        let job = job(&spec.path, old.as_ref().map(|old| &old.content[..]), new, &spec.landing)
+            .map_err(|error| place.error(error))?;
         let writing = Way { place, effect: Effect::Changes, what: &what };
         writing.go(|by| put(place, &job, by)).await?
     };
@@ -206,11 +221,11 @@ async fn old_content(place: &Place, path: &str, by: By, what: &str) -> Result<Op
 }
 
 /// Returns what has to be put, and in the place of what.
-fn job(path: &str, old: Option<&[u8]>, new: Vec<u8>) -> Result<Job> {
+fn job(path: &str, old: Option<&[u8]>, new: Vec<u8>, landing: &Landing) -> Result<Job> {
     let source = Source::Bytes(Bytes::from(new));
     let stamp = Some(source.stamp()?);
     let old = old.map(|old| Source::Bytes(Bytes::copy_from_slice(old)).sum()).transpose()?;
-    let landing = Landing { replaces: old.map_or(Replaces::Nothing, Replaces::This), ..Landing::default() };
+    let landing = Landing { replaces: old.map_or(Replaces::Nothing, Replaces::This), ..landing.clone() };
     let item = Item { content: Content::File(source), below: Some(path.into()) };
     Ok(Job { item, stamp, target: path.into(), attributes: Attributes::default(), landing })
 }

@@ -5,10 +5,12 @@
 
 mod change;
 mod look;
+mod make;
 mod read;
 mod text;
 
 pub use change::{Append, Change, Comment, Edit, IntoLines, Line, Replace, Uncomment};
 pub(super) use look::Found;
 pub use look::{FileKind, Look, Stat};
+pub use make::Make;
 pub use read::Read;

@@ -35,7 +35,7 @@ pub(in super::super) async fn put(session: &Arc<Session>, job: &Job) -> Result<W
         match (&job.item.content, job.as_file()) {
             (_, Some(file)) => put_file(session, file, target).await,
             (Content::Link(to), _) => put_link(session, job, target, to).await,
-            _ => make_folder(session, target).await.map(|is_new| (target.to_owned(), is_new)),
+            _ => put_folder(session, job, target).await,
         }
     };
     put.await.map_err(|fault| fault.into_error(&session.place, &job.what(&session.place)))
@@ -90,8 +90,9 @@ async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Re
     if target.old.is_some() && !session.replaces {
         return Err(Fault::said("the SFTP server can't replace a file in one step"));
     }
-    if job.landing.in_place {
-        return Err(Fault::said("to write in place needs a shell, and the host gives none"));
+    if job.landing.in_place || job.landing.validation.is_some() || job.landing.backup.is_some() {
+        let text = "to write in place, to validate and to keep a copy need a shell, and the host gives none";
+        return Err(Fault::said(text));
     }
     let mut temporary = Temporary::create(session, parent(&target.path)).await?;
     match fill(session, &mut temporary, file, &target, ids).await {
@@ -241,6 +242,18 @@ async fn put_link(session: &Arc<Session>, job: &Job, target: &str, to: &Path) ->
     }
     Temporary::link(session, parent(&path), to).await?.land(&path).await?;
     Ok((target, true))
+}
+
+/// Makes a folder with the attributes that it is to have.
+async fn put_folder(session: &Session, job: &Job, target: &str) -> Result<Written, Fault> {
+    let ids = Ids::of(&job.attributes)?;
+    let is_new = make_folder(session, target).await?;
+    let path = session.path(&session.expanded(target).await?);
+    let is_changed = match session.stat(&path).await? {
+        Some(there) => change(session, &path, &there, ids, job.attributes.mode).await?,
+        None => false,
+    };
+    Ok((target.to_owned(), is_new || is_changed))
 }
 
 /// Makes a folder, with all above it, and tells whether it was not there.

@@ -7,7 +7,7 @@ use super::super::super::job::{Attributes, FileJob, Replaces};
 use super::super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER};
 use super::super::parts;
 use super::{DONE, FAIL, SAME, SEND, SEND_PARTS, SUM, SUM_IS, owner_words, path_word, touch_time, word};
-use crate::shell::{ShellLineError, quote_path};
+use crate::shell::{ShellLineError, quote, quote_path};
 
 /// Finds the folder `d` of the target `t`, and where that is, `o`.
 const FIND: &str = "\
@@ -68,7 +68,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
          {arrive}\
          [ \"$(wc -c <f)\" -eq {size} ] || fail 'not all of it arrived'\n\
          [ -f \"$o\" ] && cmp -s f \"$o\" && same\n\
-         {verify}{flush}{unless_changed}\
+         {verify}{validate}{flush}{unless_changed}{back_up}\
          {land}\
          printf '{DONE}%s\\0' \"$t\"",
         target = path_word(&job.target)?,
@@ -78,6 +78,8 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
         beside = if job.landing.in_place { "${TMPDIR:-/tmp}" } else { "$d" },
         arrive = arrive(file),
         unless_changed = unless_changed(file),
+        validate = validate(file)?,
+        back_up = back_up(file)?,
         land = land(file, &change)?,
     ))
 }
@@ -119,6 +121,22 @@ fn unless_changed(file: FileJob<'_>) -> String {
             sum.size, sum.sha256
         ),
     }
+}
+
+/// Fails where a line of the user's finds something wrong with what has arrived: with what it said last.
+fn validate(file: FileJob<'_>) -> Result<String, ShellLineError> {
+    let Some(line) = &file.job.landing.validation else { return Ok(String::new()) };
+    let line = line.check()?.replace("%s", "\"$w/f\"");
+    Ok(format!(
+        "v=$({{ cd /; {line}\n}} 2>&1 </dev/null) || fail \"it is not valid: $(printf '%s' \"$v\" | tail -n 1)\"\n"
+    ))
+}
+
+/// Keeps a copy of the old file, which lands in one step too.
+fn back_up(file: FileJob<'_>) -> Result<String, ShellLineError> {
+    let Some(suffix) = &file.job.landing.backup else { return Ok(String::new()) };
+    let suffix = quote(suffix)?;
+    Ok(format!("if [ -f \"$o\" ]; then cp -p -- \"$o\" b && mv -f -- b \"$o\"{suffix} || exit 1; fi\n"))
 }
 
 /// Puts what has arrived into its place, with the attributes that it is to have or that the old one had.
@@ -191,15 +209,11 @@ pub(in super::super) fn link(
 
 /// Returns the script that makes a folder.
 pub(in super::super) fn folder(target: &OsStr, attributes: &Attributes) -> Result<String, ShellLineError> {
-    let owner = match owner_words(attributes)? {
-        Some(owner) => format!(" && chown {owner} \"$t\""),
-        None => String::new(),
-    };
     Ok(format!(
-        "{FAIL}umask 022\nt={target}\n\
-         [ -d \"$t\" ] && {{ printf '{SAME}'; exit 0; }}\n\
-         [ -e \"$t\" ] && fail \"$t{IS_NO_FOLDER}\"\n\
-         mkdir -p -- \"$t\"{owner}",
+        "{FAIL}{STATE}umask 022\nt={target}; o=$t; before=$(state)\n\
+         if [ ! -d \"$t\" ]; then [ ! -e \"$t\" ] || fail \"$t{IS_NO_FOLDER}\"; mkdir -p -- \"$t\" || exit 1; fi\n\
+         {change}[ \"$before\" != \"$(state)\" ] || printf '{SAME}'",
+        change = change(attributes, "\"$t\"")?,
         target = path_word(target)?,
     ))
 }

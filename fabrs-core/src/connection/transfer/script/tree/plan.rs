@@ -159,7 +159,7 @@ impl Survey {
     /// Tells whether an entry is put by itself, whatever is there.
     pub(super) fn is_alone(&self, job: &Job, below: &Path) -> bool {
         let by_content = match (&job.item.content, job.as_file()) {
-            (_, Some(file)) => file.stamp.size >= LARGE || file.content.secret().is_some() || job.landing.in_place,
+            (_, Some(file)) => file.stamp.size >= LARGE || file.content.secret().is_some() || job.landing.is_singular(),
             // The stream would say it in another way.
             (Content::Link(to), _) => to.components().collect::<PathBuf>().as_os_str() != to.as_os_str(),
             _ => false,

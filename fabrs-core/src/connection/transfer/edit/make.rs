@@ -1,0 +1,135 @@
+//! [`Make`]: a folder or a symlink that is to be there.
+
+use std::fmt;
+use std::panic::Location;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::future::FutureExt;
+
+use super::super::super::Connection;
+use super::super::super::command::bound;
+use super::super::by::By;
+use super::super::job::{Attributes, Job, Landing, Place};
+use super::super::lazy::Lazy;
+use super::super::script::Undone;
+use super::super::walk::{Content, Item};
+use super::super::way::Way;
+use super::super::{Changes, Written, tell};
+use crate::error::Result;
+use crate::transport::{Effect, Permission};
+
+/// A folder or a symlink that is to be there: a builder, and the future of what it [`Changes`].
+///
+/// # Cancel safety
+///
+/// Dropped, what has started is ended; what is not made by then is not there.
+#[must_use = "nothing is made until it is awaited"]
+#[derive(Debug)]
+pub struct Make(Lazy<Spec, Changes>);
+
+struct Spec {
+    place: Place,
+    path: String,
+    content: Content,
+    attributes: Attributes,
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_words())
+    }
+}
+
+impl Make {
+    fn new(connection: Connection, path: String, location: &'static Location<'static>, content: Content) -> Self {
+        let place = Place { connection, elevated: false, location };
+        Self(Lazy::Made(Box::new(Spec { place, path, content, attributes: Attributes::default() })))
+    }
+
+    /// Gives a folder this mode, also one that is there. By default a new one has `0o755`; a symlink has none of its own.
+    pub fn mode(self, mode: u32) -> Self {
+        Self(self.0.changed(|spec| spec.attributes.mode = Some(mode)))
+    }
+
+    /// Gives it to this user, by name or number: for who may do that.
+    pub fn owner(self, user: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.attributes.owner = Some(user.into())))
+    }
+
+    /// Gives it to this group, by name or number.
+    pub fn group(self, group: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.attributes.group = Some(group.into())))
+    }
+
+    /// Makes it as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    pub fn sudo(self) -> Self {
+        Self(self.0.changed(|spec| spec.place.elevated = true))
+    }
+}
+
+impl Future for Make {
+    type Output = Result<Changes>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx, |spec| make(Arc::from(spec)).boxed())
+    }
+}
+
+async fn make(spec: Arc<Spec>) -> Result<Changes> {
+    let (place, connection) = (&spec.place, &spec.place.connection);
+    let host = bound(connection, place.location)?.0;
+    let what = spec.in_words();
+    let files = match connection.change(&what) {
+        Permission::Planned => None,
+        Permission::Make => {
+            let item = Item { content: spec.content.clone(), below: Some(PathBuf::from(&spec.path)) };
+            let (target, attributes) = (spec.path.clone().into(), spec.attributes.clone());
+            let job = Job { item, stamp: None, target, attributes, landing: Landing::default() };
+            let way = Way { place, effect: Effect::Changes, what: &what };
+            let files = vec![way.go(|by| put(place, &job, by)).await?];
+            tell(connection, host, &what, &files, 0);
+            Some(files.into())
+        }
+    };
+    Ok(Changes::new(host.clone(), what, place.location, files, connection.plan().clone()))
+}
+
+async fn put(place: &Place, job: &Job, by: By) -> Result<Written, Undone> {
+    by.put(place, job).await
+}
+
+impl Spec {
+    fn in_words(&self) -> String {
+        let by = if self.place.elevated { " by sudo" } else { "" };
+        match &self.content {
+            Content::Link(to) => format!("link {} -> {}{by}", self.path, to.display()),
+            _ => format!("make the folder {}{by}", self.path),
+        }
+    }
+}
+
+impl Connection {
+    /// Sees to it that a folder is there, with all above it.
+    ///
+    /// # Errors
+    ///
+    /// When awaited: [`File`](crate::ErrorKind::File) where something else is there, or it can't be made; as any command.
+    #[track_caller]
+    pub fn ensure_dir(&self, path: impl Into<String>) -> Make {
+        Make::new(self.clone(), path.into(), Location::caller(), Content::Folder)
+    }
+
+    /// Sees to it that a symlink at `path` leads to `to`, which need not be there: one that is there is replaced in one step,
+    /// so that who follows it comes to the old place or to the new one.
+    ///
+    /// # Errors
+    ///
+    /// When awaited: [`File`](crate::ErrorKind::File) where a folder is there, or it can't be made; as any command.
+    #[track_caller]
+    pub fn symlink(&self, to: impl Into<PathBuf>, path: impl Into<String>) -> Make {
+        Make::new(self.clone(), path.into(), Location::caller(), Content::Link(to.into()))
+    }
+}
