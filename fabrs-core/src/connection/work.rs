@@ -92,7 +92,7 @@ impl Connection {
     /// it is renamed. What is replaced keeps its mode, and its owner where that can be kept. A content that is there
     /// already is not sent; [`Changes`](super::Changes) says which were written. What differs in a folder comes as one stream
     /// where the host has `tar`, and is put into its places when all of it has arrived; a file of 8 MiB and more in
-    /// parts, over up to eight sessions of the connection.
+    /// parts, over up to six sessions of the connection.
     ///
     /// Where the host gives no shell they go by SFTP: then there is no sudo, an owner is a number, and what has the same
     /// size is read to be compared.

@@ -21,7 +21,7 @@ use crate::transport::Effect;
 /// From here on a file goes in parts.
 pub(super) const FROM: u64 = 8 << 20;
 /// How many scripts carry parts of one file, with the first.
-const CARRIERS: usize = 8;
+const CARRIERS: usize = 6;
 /// The block that all parts begin at.
 const BLOCK: u64 = 1 << 20;
 /// The longest part: each is acknowledged, for which its channel waits a round trip.
