@@ -109,7 +109,7 @@ impl<C: Change> Edit<C> {
     }
 
     /// Has a line find nothing wrong with the file before it takes its place; `%s` in it is the file: as of
-    /// [`put`](super::Put::validate).
+    /// [`put`](crate::connection::Put::validate).
     pub fn validate(self, line: impl IntoShellLine) -> Self {
         let line = line.into_shell_line();
         Self(self.0.changed(|spec| spec.landing.validation = Some(line)))
