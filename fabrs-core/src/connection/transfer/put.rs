@@ -245,6 +245,10 @@ impl Spec {
             return Err(error.hint("name the file"));
         }
         let mut attributes = self.attributes.clone();
+        if stamp.is_none() {
+            // What is said of files is not said of folders, which could not be looked into any more.
+            attributes.mode = None;
+        }
         if self.preserves_mode {
             attributes.mode = stamp.as_ref().and_then(|stamp| stamp.mode).or(attributes.mode);
         }
