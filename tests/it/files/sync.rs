@@ -80,7 +80,7 @@ async fn a_folder_becomes_the_equal_of_one_here() -> Result {
     let refused_change = refused(soon(sync()).await, ErrorKind::File);
     assert!(block(&refused_change).contains("becomes a file is a folder"), "{}", block(&refused_change));
     assert_eq!(text(target.join("in/x")), "in/x", "nothing is put");
-    let delete = || sync().delete().protect("uploads").exclude("*.pyc");
+    let delete = || sync().delete().protect("/uploads").exclude("*.pyc");
     let changes = soon(delete()).await?;
     let written = ["becomes a file", "becomes a folder/x", "becomes a link", "in/x", "link"];
     assert_eq!(below(&changes.changed()?, &target), written);

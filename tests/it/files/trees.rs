@@ -314,6 +314,10 @@ async fn what_is_verified_is_read_back_before_it_takes_its_place() -> Result {
             assert!(put?.any()?);
         }
         assert_eq!((text(lab.there("small")), text(lab.there("tree/b"))), ("new".into(), "new".into()));
+        // Nothing with a content is in the stream.
+        fs::create_dir(lab.here.path().join("tree/only"))?;
+        let again = lab.host.put(lab.here.path().join("tree"), lab.there("tree").display().to_string()).verify();
+        assert_eq!(soon(again).await?.changed()?.len(), 1);
         assert_eq!(fs::metadata(lab.there("large"))?.len(), 9 << 20);
         lab.assert_nothing_is_left();
     }

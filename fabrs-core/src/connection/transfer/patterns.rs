@@ -16,7 +16,8 @@ impl Patterns {
         let bad = |source| Error::new(ErrorKind::Usage, format!("what is {what} is no pattern")).caused_by(source);
         let mut set = GlobSetBuilder::new();
         for pattern in patterns {
-            let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
+            // As for rsync and git, a leading `/` is the folder itself.
+            let pattern = pattern.trim_start_matches("./").trim_start_matches('/').trim_end_matches('/');
             set.add(GlobBuilder::new(pattern).literal_separator(true).build().map_err(bad)?);
         }
         Ok(Self(set.build().map_err(bad)?))

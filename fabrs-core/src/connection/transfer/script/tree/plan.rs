@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::super::super::job::{Job, Manner, Tree};
 use super::super::super::walk::Content;
@@ -97,7 +97,9 @@ impl Survey {
     }
 
     pub(super) fn new(manner: &Manner, me: (u32, u32), takes_stream: bool, statuses: Vec<(OsString, Status)>) -> Self {
-        let statuses = statuses.into_iter().collect();
+        // Where names are told apart by line ends a name can pretend to be another, which must not lead out of the root.
+        let is_below = |path: &OsString| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        let statuses = statuses.into_iter().filter(|(path, _)| is_below(path)).collect();
         let mut survey = Self { statuses, me, takes_stream, ..Self::default() };
         survey.find_detours(manner);
         survey
