@@ -19,11 +19,11 @@ d=$(cd -- \"$d\" && pwd) || exit 1; o=${d%/}/${t##*/}
 /// may look into and which is gone afterwards. Whoever owns the folder around it can't swap what is in it, since that is
 /// only named from inside. It is removed more than once where another script has still been writing into it.
 const ENTER: &str = "\
-w=${p%/}/.fabrs.$w; i=0
+p=$(cd -- \"$p\" && pwd -P) || exit 1; w=${p%/}/.fabrs.$w; i=0
 clean() { until rm -rf -- \"$w\" || [ $((i += 1)) -gt 99 ]; do :; done 2>/dev/null; }
 trap 'exit 1' HUP INT PIPE TERM; trap 'cd / && clean' EXIT
 e=$(mkdir -m 700 -- \"$w\" 2>&1) || fail \"the folder $p can not be written to: ${e##*: }\"
-cd -- \"$w\" && [ -O . ] || fail \"$w was taken away\"
+cd -- \"$w\" && [ -O . ] && [ \"$(pwd -P)\" = \"$w\" ] || fail \"$w was taken away\"
 ";
 /// Takes parts of a file down, each announced by a line: from which MiB on, how many MiB, and how many bytes behind them.
 const PARTS: &str = "\
@@ -136,7 +136,9 @@ fn validate(file: FileJob<'_>) -> Result<String, ShellLineError> {
 fn back_up(file: FileJob<'_>) -> Result<String, ShellLineError> {
     let Some(suffix) = &file.job.landing.backup else { return Ok(String::new()) };
     let suffix = quote(suffix)?;
-    Ok(format!("if [ -f \"$o\" ]; then cp -p -- \"$o\" b && mv -f -- b \"$o\"{suffix} || exit 1; fi\n"))
+    Ok(format!(
+        "if [ -f \"$o\" ]; then b=${{o##*/}}{suffix}; cp -p -- \"$o\" \"./$b\" && mv -f -- \"./$b\" \"$d/\" || exit 1; fi\n"
+    ))
 }
 
 /// Puts what has arrived into its place, with the attributes that it is to have or that the old one had.
@@ -180,7 +182,10 @@ fn touch(attributes: &Attributes, name: &str) -> String {
 
 /// Returns the script that takes parts of the file in the folder of another script.
 pub(in super::super) fn help(folder: &str) -> Result<String, ShellLineError> {
-    Ok(format!("{PARTS}read -r fabrs; cd -- {} || exit 1; printf '\\0'; parts || :", quote_path(folder)?))
+    Ok(format!(
+        "{PARTS}read -r fabrs; w={}\ncd -- \"$w\" && [ -O . ] && [ \"$(pwd -P)\" = \"$w\" ] && [ ! -L f ] || exit 1\nprintf '\\0'; parts || :",
+        quote_path(folder)?
+    ))
 }
 
 /// Returns the script that makes a symlink, in one step where another is there.

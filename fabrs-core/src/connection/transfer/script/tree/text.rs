@@ -102,7 +102,7 @@ pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> R
          clean() {{ [ -z \"$in\" ] || cd ..; rm -rf -- \"$w\"; [ $n -eq 0 ] || printf '{MOVED}%s\\0' $n; }}\n\
          take() {{\n\
          trap 'exit 1' HUP INT PIPE TERM; trap clean EXIT\n\
-         mkdir -m 700 -- \"$w\" && cd -- \"$w\" && in=1 && [ -O . ] || exit 1\n\
+         h=$(pwd -P); mkdir -m 700 -- \"$w\" && cd -- \"$w\" && in=1 && [ -O . ] && [ \"$(pwd -P)\" = \"${{h%/}}/$w\" ] || exit 1\n\
          tar -x{options}f - || exit 1\n\
          [ -f {LAST} ] || fail 'not all of it arrived'\n\
          {verify}{owner}{flush}arrange {MOVES}\n. ./{AFTERWARDS}\n{flush}\
