@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::arrival::Arrival;
-use super::edit::Found;
-use super::entry::Entry;
+use super::entry::{Entry, Found};
 use super::job::{Job, Manner, Place, Tree};
 use super::script::{self, Done, Undone};
 use super::sftp::{self, Session};

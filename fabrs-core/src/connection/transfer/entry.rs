@@ -1,6 +1,7 @@
-//! What is in a folder of a host.
+//! What is in a folder of a host, and at a path.
 
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// One entry of a folder on a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,4 +20,68 @@ pub(super) enum EntryKind {
     Folder,
     /// A symlink, and what is in it.
     Link(PathBuf),
+}
+
+/// What is at a path: itself, and what it leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Found {
+    pub(super) itself: Option<Stat>,
+    pub(super) behind: Option<Stat>,
+}
+
+/// What kind of file something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symlink.
+    Symlink,
+    /// A device, a pipe, a socket.
+    Other,
+}
+
+/// What is to know of a file, without its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    pub(super) kind: FileKind,
+    pub(super) mode: u32,
+    pub(super) owner: (u32, u32),
+    pub(super) size: u64,
+    pub(super) modified: i64,
+}
+
+impl Stat {
+    /// Returns what kind of file it is.
+    pub fn kind(&self) -> FileKind {
+        self.kind
+    }
+
+    /// Returns its mode, without its kind: `0o644`.
+    pub fn mode(&self) -> u32 {
+        self.mode
+    }
+
+    /// Returns the number of the user whom it belongs to.
+    pub fn uid(&self) -> u32 {
+        self.owner.0
+    }
+
+    /// Returns the number of its group.
+    pub fn gid(&self) -> u32 {
+        self.owner.1
+    }
+
+    /// Returns its size in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Returns when it was changed last, by the host's clock and in whole seconds.
+    pub fn modified(&self) -> SystemTime {
+        let seconds = Duration::from_secs(self.modified.unsigned_abs());
+        if self.modified < 0 { UNIX_EPOCH - seconds } else { UNIX_EPOCH + seconds }
+    }
 }

@@ -1,8 +1,8 @@
 //! Files to and from a host: whole or not at all, and only where they differ.
 //!
 //! A transfer goes one of two ways (`way`): by scripts (`script`), which need a POSIX shell, or by SFTP (`sftp`), where a
-//! host gives no shell. The first is one command a file, compares checksums on the host and works under sudo; the second
-//! takes its round trips, and reads a file of the same size to compare it.
+//! host gives no shell. The first is one command a file or a tree, compares checksums on the host and works under sudo; the
+//! second takes its round trips, and reads a file of the same size to compare it.
 
 mod arrival;
 mod by;
@@ -27,7 +27,8 @@ mod walk;
 mod way;
 
 pub use changes::Changes;
-pub use edit::{Append, Change, Comment, Edit, FileKind, IntoLines, Line, Look, Make, Read, Replace, Stat, Uncomment};
+pub use edit::{Append, Change, Comment, Edit, IntoLines, Line, Look, Make, Read, Replace, Uncomment};
+pub use entry::{FileKind, Stat};
 pub use get::Get;
 pub use put::Put;
 pub use source::Source;

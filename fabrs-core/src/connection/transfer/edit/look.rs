@@ -5,12 +5,12 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::FutureExt;
 
 use super::super::super::Connection;
 use super::super::by::By;
+use super::super::entry::{FileKind, Found, Stat};
 use super::super::job::Place;
 use super::super::lazy::Lazy;
 use super::super::script::Undone;
@@ -36,70 +36,6 @@ struct Spec<T> {
 impl<T> fmt::Debug for Spec<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "look at {}", self.path)
-    }
-}
-
-/// What is at a path: itself, and what it leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in super::super) struct Found {
-    pub(in super::super) itself: Option<Stat>,
-    pub(in super::super) behind: Option<Stat>,
-}
-
-/// What kind of file something is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum FileKind {
-    /// A regular file.
-    File,
-    /// A folder.
-    Folder,
-    /// A symlink.
-    Symlink,
-    /// A device, a pipe, a socket.
-    Other,
-}
-
-/// What is to know of a file, without its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stat {
-    pub(in super::super) kind: FileKind,
-    pub(in super::super) mode: u32,
-    pub(in super::super) owner: (u32, u32),
-    pub(in super::super) size: u64,
-    pub(in super::super) modified: i64,
-}
-
-impl Stat {
-    /// Returns what kind of file it is.
-    pub fn kind(&self) -> FileKind {
-        self.kind
-    }
-
-    /// Returns its mode, without its kind: `0o644`.
-    pub fn mode(&self) -> u32 {
-        self.mode
-    }
-
-    /// Returns the number of the user whom it belongs to.
-    pub fn uid(&self) -> u32 {
-        self.owner.0
-    }
-
-    /// Returns the number of its group.
-    pub fn gid(&self) -> u32 {
-        self.owner.1
-    }
-
-    /// Returns its size in bytes.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// Returns when it was changed last, by the host's clock and in whole seconds.
-    pub fn modified(&self) -> SystemTime {
-        let seconds = Duration::from_secs(self.modified.unsigned_abs());
-        if self.modified < 0 { UNIX_EPOCH - seconds } else { UNIX_EPOCH + seconds }
     }
 }
 

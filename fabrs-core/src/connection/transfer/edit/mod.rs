@@ -10,7 +10,6 @@ mod read;
 mod text;
 
 pub use change::{Append, Change, Comment, Edit, IntoLines, Line, Replace, Uncomment};
-pub(super) use look::Found;
-pub use look::{FileKind, Look, Stat};
+pub use look::Look;
 pub use make::Make;
 pub use read::Read;

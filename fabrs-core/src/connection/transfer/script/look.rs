@@ -1,7 +1,7 @@
 //! Looking what is at a path, by a script.
 
 use super::super::super::greeting::Greeting;
-use super::super::edit::{FileKind, Found, Stat};
+use super::super::entry::{FileKind, Found, Stat};
 use super::super::job::Place;
 use super::tree::{Status, status};
 use super::{Script, Undone, text};

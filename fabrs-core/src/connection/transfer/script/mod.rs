@@ -1,8 +1,9 @@
-//! Files by scripts: one command a file, wherever the host gives a POSIX shell.
+//! Files by scripts: one command a file or a tree, wherever the host gives a POSIX shell.
 //!
 //! A script looks at what is there first, and takes or gives the content only where it differs. It works under sudo and on
 //! this machine as it does on a host, and is ended as every command is.
 
+mod broken;
 mod fetch;
 mod get;
 mod look;

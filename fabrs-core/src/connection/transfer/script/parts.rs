@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::blocking;
 use super::super::job::{FileJob, Place};
+use super::broken::Broken;
 use super::talk::{Over, Talk};
 use super::{Script, Undone, text};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::transport::Effect;
 
 /// From here on a file goes in parts.
@@ -56,26 +57,6 @@ struct Parts<'a> {
 struct Left {
     waiting: VecDeque<Part>,
     on_their_way: usize,
-}
-
-/// Why the parts have not come to their place.
-#[derive(Debug)]
-pub(super) enum Broken {
-    /// The script has ended, and tells why.
-    Over,
-    Failed(Error),
-}
-
-impl From<Over> for Broken {
-    fn from(Over: Over) -> Self {
-        Self::Over
-    }
-}
-
-impl From<Error> for Broken {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
 }
 
 /// Carries a file in parts, by the script of `talk` and others beside it, which work in its `folder`.

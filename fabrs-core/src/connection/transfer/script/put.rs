@@ -3,10 +3,12 @@
 use super::super::job::{FileJob, Job, Place};
 use super::super::walk::Content;
 use super::super::{Written, blocking};
-use super::parts::{self, Broken};
+use super::broken::Broken;
+use super::parts;
 use super::talk::{Over, Talk};
 use super::{Script, Undone, text};
 use crate::error::Result;
+use crate::shell::ShellLineError;
 use crate::transport::{Effect, word_by_chance};
 
 /// How many folders are made by one command.
@@ -45,14 +47,7 @@ async fn put_file(place: &Place, file: FileJob<'_>) -> Result<Written, Undone> {
     let command = script.command(text::put(file, sum.as_deref(), &word_by_chance()?), &file.job.shown())?;
     let command = command.watched_by(ear).fed_by(said);
     let (output, told) = tokio::join!(script.run(command), converse(talk, place, file));
-    match (output, told) {
-        (Err(Undone::NoShell(error)), _) => Err(Undone::NoShell(error)),
-        // That the host found it too short says less than why.
-        (_, Err(Broken::Failed(error))) => Err(place.error(error).into()),
-        (Err(undone), _) => Err(undone),
-        (Ok(_), Err(Broken::Over)) => Err(place.could_not(&what).into()),
-        (Ok(_), Ok(written)) => Ok(written),
-    }
+    script.ended(output, told)
 }
 
 async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Written, Broken> {
@@ -91,11 +86,7 @@ async fn sum(file: FileJob<'_>) -> Result<String> {
 }
 
 /// Runs a script that makes one entry, and says whether it was there.
-async fn said_of(
-    place: &Place,
-    job: &Job,
-    line: std::result::Result<String, crate::shell::ShellLineError>,
-) -> Result<Written, Undone> {
+async fn said_of(place: &Place, job: &Job, line: Result<String, ShellLineError>) -> Result<Written, Undone> {
     let what = job.what(place);
     let script = Script { place, effect: Effect::Changes, what: &what };
     let output = script.run(script.command(line, &job.shown())?).await?;

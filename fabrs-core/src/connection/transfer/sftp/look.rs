@@ -2,7 +2,7 @@
 
 use russh_sftp::protocol::FileAttributes;
 
-use super::super::edit::{FileKind, Found, Stat};
+use super::super::entry::{FileKind, Found, Stat};
 use super::fault::Fault;
 use super::session::Session;
 use super::target::{Kind, MODE};

@@ -1,4 +1,4 @@
-//! The scripts that take and give a file on a host. POSIX, with `mktemp`, `cat`, `mv`, and what a host has of checksums.
+//! The scripts that take and give a file on a host. POSIX, with `cat`, `mv`, and what a host has of checksums.
 
 mod put;
 

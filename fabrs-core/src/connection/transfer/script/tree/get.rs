@@ -14,11 +14,12 @@ use super::super::super::entry::{Entry, EntryKind};
 use super::super::super::job::Place;
 use super::super::super::source::Source;
 use super::super::super::{arrival, blocking};
+use super::super::broken::Broken;
 use super::super::talk::{END, Over, Talk};
 use super::super::{Script, Undone};
 use super::listing::{self, Status};
 use super::plan::{LARGE, is_odd};
-use super::{Broken, sums_here, text};
+use super::{sums_here, text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Effect;
 
@@ -42,13 +43,8 @@ pub(in super::super::super) async fn get_tree(
     let (talk, ear, said) = Talk::new();
     let command = script.command(text::give(folder), &folder.to_string_lossy())?;
     let (output, got) = tokio::join!(script.run(command.watched_by(ear).fed_by(said)), converse(talk, place_of, mode));
-    match (output, got) {
-        (Err(Undone::NoShell(error)), _) => Err(Undone::NoShell(error)),
-        (_, Err(Broken::Failed(error))) => Err(place.error(error).into()),
-        (Err(undone), _) => Err(undone),
-        (Ok(_), Err(_)) => Err(place.could_not(what).into()),
-        (Ok(_), Ok(found)) => Ok(found.into_iter().map(|found| (found.entry, found.to)).collect()),
-    }
+    let found = script.ended(output, got)?;
+    Ok(found.into_iter().map(|found| (found.entry, found.to)).collect())
 }
 
 async fn converse(mut talk: Talk, place_of: PlaceOf<'_>, mode: Option<u32>) -> Result<Vec<Found>, Broken> {

@@ -17,19 +17,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::super::Command;
+use super::super::blocking;
 use super::super::job::{Manner, Place, Tree};
 use super::super::source::{PIECE, Source};
-use super::super::{Said, blocking};
+use super::broken::Broken;
 use super::talk::{Over, Talk};
 use super::text::owner_words;
 use super::{Script, Undone};
-use crate::error::{Error, Result};
-use crate::output::Output;
+use crate::error::Result;
 use crate::transport::{Effect, word_by_chance};
 pub(in super::super) use get::get_tree;
 pub(super) use listing::{Status, status};
 use moves::Moves;
-use plan::{Fate, InTheWay, Survey, new_folders};
+use plan::{Fate, Survey, new_folders};
 use text::Asked;
 
 /// Why a tree can't be made equal to another.
@@ -56,7 +56,7 @@ pub(in super::super) async fn put_tree(place: &Place, tree: &Arc<Tree>) -> Resul
     let mut landed = 0;
     let Opened { script, command, talk, to_ask } = open(place, tree, Effect::Changes)?;
     let (output, told) = tokio::join!(script.run(command), put(talk, tree, to_ask, &mut landed));
-    ended(place, tree, output, told).map_err(|undone| match (undone, landed) {
+    script.ended(output, told).map_err(|undone| match (undone, landed) {
         (Undone::Failed(error), 1..) => {
             let text = format!("{landed} files are in their places already; the same again goes on with the others");
             Undone::Failed(error.hint(text))
@@ -69,7 +69,7 @@ pub(in super::super) async fn put_tree(place: &Place, tree: &Arc<Tree>) -> Resul
 pub(in super::super) async fn itemize(place: &Place, tree: &Tree) -> Result<Vec<String>, Undone> {
     let Opened { script, command, talk, to_ask } = open(place, tree, Effect::Reads)?;
     let (output, told) = tokio::join!(script.run(command), look(talk, tree, to_ask));
-    ended(place, tree, output, told)
+    script.ended(output, told)
 }
 
 /// A script about a tree, and who talks with it.
@@ -99,52 +99,19 @@ fn open<'a>(place: &'a Place, tree: &'a Tree, effect: Effect) -> Result<Opened<'
     Ok(Opened { script, command, talk, to_ask })
 }
 
-/// Says what came of a script, and of the talk with it.
-fn ended<T>(place: &Place, tree: &Tree, output: Result<Output, Undone>, told: Result<T, Broken>) -> Result<T, Undone> {
-    match (output, told) {
-        (Err(Undone::NoShell(error)), _) => Err(Undone::NoShell(error)),
-        // That the host found it too short says less than why.
-        (_, Err(Broken::Failed(error))) => Err(place.error(error).into()),
-        (_, Err(Broken::InTheWay(InTheWay(why)))) => Err(place.could_not(&tree.what).caused_by(Said(why)).into()),
-        (Err(undone), _) => Err(undone),
-        (Ok(_), Err(Broken::Over)) => Err(place.could_not(&tree.what).into()),
-        (Ok(_), Ok(told)) => Ok(told),
-    }
-}
-
-/// Why a tree has not come to its place.
-enum Broken {
-    /// The script has ended, and tells why.
-    Over,
-    InTheWay(InTheWay),
-    Failed(Error),
-}
-
-impl From<Over> for Broken {
-    fn from(Over: Over) -> Self {
-        Self::Over
-    }
-}
-
-impl From<Error> for Broken {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
 async fn look(mut talk: Talk, tree: &Tree, to_ask: Vec<&Path>) -> Result<Vec<String>, Broken> {
     let (survey, here) = survey(&mut talk, tree, to_ask).await?.ok_or(Over)?;
-    let fates = survey.fates(tree, &here).map_err(Broken::InTheWay)?;
+    let fates = survey.fates(tree, &here)?;
     Ok(items::lines(&survey, tree, &fates, &survey.removals(tree, &fates)))
 }
 
 async fn put(mut talk: Talk, tree: &Arc<Tree>, to_ask: Vec<&Path>, landed: &mut usize) -> Result<Done, Broken> {
     let Some((survey, here)) = survey(&mut talk, tree, to_ask).await? else { return Ok(Done::nothing(tree)) };
-    let fates: Arc<[Fate]> = survey.fates(tree, &here).map_err(Broken::InTheWay)?.into();
+    let fates: Arc<[Fate]> = survey.fates(tree, &here)?.into();
     let fates = match (survey.takes_stream(), &tree.manner) {
         (true, _) => fates,
         (false, Manner::Put) => fates.iter().map(Fate::without_stream).collect(),
-        (false, Manner::Sync(_)) => return Err(Broken::InTheWay(InTheWay(NO_STREAM.to_owned()))),
+        (false, Manner::Sync(_)) => return Err(Broken::InTheWay(NO_STREAM.to_owned())),
     };
     let folders = new_folders(&survey, tree, &fates);
     let removals = survey.removals(tree, &fates);

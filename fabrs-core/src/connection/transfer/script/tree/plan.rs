@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use super::super::super::job::{Job, Manner, Tree};
 use super::super::super::walk::Content;
 use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER};
+use super::super::broken::Broken;
 use super::listing::Status;
 
 /// From here on a file is put by itself, so that it can be asked for, and sent, in its own way.
@@ -86,10 +87,6 @@ impl From<u32> for Sent {
         Self { mode, owner: None, replaces: false }
     }
 }
-
-/// Something stands in the way, and nothing is put.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct InTheWay(pub(super) String);
 
 impl Survey {
     pub(super) fn at(&self, below: &Path) -> Option<&Status> {
@@ -170,7 +167,7 @@ impl Survey {
     }
 
     /// Decides on all entries; `here` has the checksums of the files that are alike, by their place among the jobs.
-    pub(super) fn fates(&self, tree: &Tree, here: &HashMap<usize, String>) -> Result<Vec<Fate>, InTheWay> {
+    pub(super) fn fates(&self, tree: &Tree, here: &HashMap<usize, String>) -> Result<Vec<Fate>, Broken> {
         let each = tree.jobs.iter().enumerate();
         match &tree.manner {
             Manner::Put => each.map(|(n, job)| self.fate(tree, job, here.get(&n))).collect(),
@@ -178,9 +175,9 @@ impl Survey {
         }
     }
 
-    fn fate(&self, tree: &Tree, job: &Job, here: Option<&String>) -> Result<Fate, InTheWay> {
+    fn fate(&self, tree: &Tree, job: &Job, here: Option<&String>) -> Result<Fate, Broken> {
         let Some(below) = job.item.below.as_deref() else { return Ok(Fate::Alone) };
-        let in_the_way = |why: &str| InTheWay(format!("{}/{}{why}", tree.root, below.display()));
+        let in_the_way = |why: &str| Broken::InTheWay(format!("{}/{}{why}", tree.root, below.display()));
         let there = self.at(below);
         match (&job.item.content, there) {
             (Content::Folder, None) if !self.is_alone(job, below) => Ok(Fate::Send(NEW_FOLDER.into())),

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use super::super::super::IS_A_FOLDER;
 use super::super::super::job::{Job, Manner, Rules, Tree};
 use super::super::super::walk::Content;
+use super::super::broken::Broken;
 use super::listing::Status;
 use super::moves::Removals;
-use super::plan::{Altered, Fate, InTheWay, LINK, NEW_FOLDER, Sent, Survey};
+use super::plan::{Altered, Fate, LINK, NEW_FOLDER, Sent, Survey};
 
 /// Begins the names of files on their way, which belong to other transfers.
 const ON_THEIR_WAY: &str = ".fabrs.";
@@ -21,7 +22,7 @@ impl Survey {
         rules: &Rules,
         job: &Job,
         here: Option<&String>,
-    ) -> Result<Fate, InTheWay> {
+    ) -> Result<Fate, Broken> {
         let Some(below) = job.item.below.as_deref() else { return Ok(Fate::Alone) };
         let there = self.at(below);
         let mode = job.attributes.mode.unwrap_or(match &job.item.content {
@@ -36,7 +37,7 @@ impl Survey {
         match (there.is_folder(), job.is_folder()) {
             (true, true) => Ok(altered(there, Some(mode), None, self.foreign.contains(below.as_os_str()))),
             (true, false) if !may_go || self.is_alone(job, below) => {
-                Err(InTheWay(format!("{}/{}{IS_A_FOLDER}", tree.root, below.display())))
+                Err(Broken::InTheWay(format!("{}/{}{IS_A_FOLDER}", tree.root, below.display())))
             }
             (true, false) | (false, true) => Ok(Fate::Send(Sent { replaces: true, ..mode.into() })),
             (false, false) => Ok(self.fate_of_same_kind(rules, job, below, there, here)),
