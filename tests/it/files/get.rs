@@ -1,7 +1,7 @@
 //! `get`: where files land here, and that a failure changes nothing.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use fabrs::prelude::*;
 
@@ -127,5 +127,58 @@ async fn a_place_that_can_not_be_written_is_named() -> Result {
     );
     assert!(error.to_string().contains("could not write"), "{error:?}");
     assert_eq!(text(&file), "old");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_written_through_a_symlink_that_a_host_has_sent_before() -> Result {
+    for lab in [Lab::new(), super::without_a_shell::lab()] {
+        let secret = tempfile::tempdir()?;
+        let (there, here) = (lab.there("x"), lab.here.path().join("x"));
+        fs::create_dir_all(&there)?;
+        symlink(secret.path(), there.join("in"))?;
+        let get = || lab.host.get(there.display().to_string(), format!("{}/", lab.here.path().display()));
+        get().await?;
+        assert_eq!(fs::read_link(here.join("in"))?, secret.path());
+        fs::remove_file(there.join("in"))?;
+        fs::create_dir(there.join("in"))?;
+        for name in ["in/evil", "in/worse"] {
+            fs::write(there.join(name), name)?;
+        }
+        let error = refused(get().await, ErrorKind::Local);
+        assert!(block(&error).contains("in` is a symlink here"), "{}", block(&error));
+        assert_eq!(walk(secret.path()), Vec::<std::path::PathBuf>::new());
+        // What the user has made one of is the user's to say.
+        let own = lab.here.path().join("own");
+        symlink(lab.file("elsewhere/x", "").parent().expect("it is below"), &own)?;
+        lab.host.get(there.join("in").display().to_string(), format!("{}/", own.display())).await?;
+        assert_eq!(text(lab.here.path().join("elsewhere/in/evil")), "in/evil");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn folders_of_one_name_are_none_where_only_names_are_kept() -> Result {
+    let lab = Lab::new();
+    for name in ["a/same/x", "b/same/y", "b/none/same/z"] {
+        fs::create_dir_all(lab.there("tree").join(name).parent().expect("it is below"))?;
+        fs::write(lab.there("tree").join(name), name)?;
+    }
+    let to = format!("{}/all/{{basename}}", lab.here.path().display());
+    lab.host.get(lab.there("tree").display().to_string(), to).await?;
+    assert_eq!(walk(lab.here.path()), ["x", "y", "z"].map(|name| lab.here.path().join("all").join(name)));
+    assert_eq!(fs::read_dir(lab.here.path().join("all"))?.count(), 3);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_with_nothing_in_it_is_told_where_it_is_new() -> Result {
+    for lab in [Lab::new(), super::without_a_shell::lab()] {
+        fs::create_dir_all(lab.there("tree/none/in"))?;
+        let get = || lab.host.get(lab.there("tree").display().to_string(), format!("{}/", lab.here.path().display()));
+        let new = lab.here.path().join("tree/none/in");
+        assert_eq!(get().await?.changed()?, [new.to_str().expect("UTF-8")]);
+        assert!(!get().await?.any()?);
+    }
     Ok(())
 }

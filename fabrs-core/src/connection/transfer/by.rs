@@ -12,8 +12,8 @@ use super::sum::Sum;
 use super::{Said, Written};
 use crate::error::Result;
 
-/// Says where an entry of a folder goes on this machine.
-pub(super) type PlaceOf<'a> = &'a (dyn Fn(&Path) -> Result<PathBuf> + Sync);
+/// Says where an entry of a folder goes on this machine, if it does.
+pub(super) type PlaceOf<'a> = &'a (dyn Fn(&Entry) -> Result<Option<PathBuf>> + Sync);
 
 /// The way by which files come.
 #[derive(Debug)]
@@ -49,8 +49,8 @@ impl By {
             Self::Script => script::get_tree(place, folder, place_of, mode, what).await,
             Self::Sftp(session) => {
                 let entries = sftp::entries(session, folder, what).await?;
-                let placed = entries.into_iter().map(|entry| Ok((place_of(&entry.below)?, entry)));
-                Ok(placed.map(|placed| placed.map(|(to, entry)| (entry, to))).collect::<Result<_>>()?)
+                let placed = entries.into_iter().map(|entry| Ok(place_of(&entry)?.map(|to| (entry, to))));
+                Ok(placed.filter_map(Result::transpose).collect::<Result<_>>()?)
             }
         }
     }

@@ -72,8 +72,7 @@ async fn of_one(place: &Place, file: FileJob<'_>, by: &By) -> Result<(String, Di
     if file.content.secret().is_some() {
         return Ok((target.to_owned(), Difference::Secret));
     }
-    let content = file.content.clone();
-    let sum = blocking(move || content.sum()).await.map_err(|error| place.error(error))?;
+    let sum = file.content.sum().await.map_err(|error| place.error(error))?;
     let in_folder = || format!("{}/{name}", target.trim_end_matches('/'));
     let path = if target.ends_with('/') { in_folder() } else { target.to_owned() };
     let (path, old) = match read(place, &sum, by, &path).await? {

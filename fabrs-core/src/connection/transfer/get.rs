@@ -1,5 +1,6 @@
 //! [`Get`]: files on their way from a host.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use futures::stream::{StreamExt, TryStreamExt};
 use super::super::Connection;
 use super::arrival::{self, Arrival};
 use super::by::By;
-use super::entry::EntryKind;
+use super::entry::{Entry, EntryKind};
 use super::job::Place;
 use super::lazy::Lazy;
 use super::places::{EVERYWHERE, Places, base_name};
@@ -127,17 +128,26 @@ impl Spec {
 
     /// Gets all that is in a folder.
     async fn get_folder(&self, by: &By, folder: &Path, places: &Places<'_>) -> Result<Vec<Written>, Undone> {
-        let place_of = |below: &Path| places.of_entry(folder, below).map_err(|error| self.place.error(error));
+        let place_of = |entry: &Entry| {
+            let is_left_out = entry.kind == EntryKind::Folder && !places.keep_folders();
+            let place = (!is_left_out).then(|| places.of_entry(folder, &entry.below));
+            place.transpose().map_err(|error| self.place.error(error))
+        };
         let what = format!("get {}", folder.display());
         let entries = by.get_folder(&self.place, folder, &place_of, self.mode, &what).await?;
         let (mut left, mut links, mut written) = (Vec::new(), Vec::new(), Vec::new());
+        let full: HashSet<_> = entries.iter().filter_map(|(_, to)| to.parent()).map(Path::to_owned).collect();
         for (entry, to) in entries {
             match (entry.kind, entry.done) {
                 (_, Some(done)) => written.push((to.display().to_string(), done)),
                 (EntryKind::File, None) => left.push((folder.join(entry.below), to)),
                 (EntryKind::Folder, None) => {
-                    // One that has something in it is made with that, and is nothing to tell of.
+                    let is_new = !to.is_dir();
                     self.here("make", &to, move |to| std::fs::create_dir_all(to)).await?;
+                    // One that has something in it is nothing to tell of.
+                    if is_new && !full.contains(&to) {
+                        written.push((to.display().to_string(), true));
+                    }
                 }
                 (EntryKind::Link(content), None) => links.push((content, to)),
             }
@@ -176,7 +186,7 @@ impl Spec {
             let what = format!("get {} <- {}{by_sudo}", to.display(), path.display());
             let here = Source::Path(to.clone());
             // A file that can't be read is as good as none: it is replaced.
-            let known = if to.is_file() { blocking(move || here.sum()).await.ok() } else { None };
+            let known = if to.is_file() && !to.is_symlink() { here.sum().await.ok() } else { None };
             let arrival = Arrival::new(to.clone(), self.mode);
             let mut is_new = by.get(&self.place, path, known.as_ref(), &arrival, &what).await?;
             if is_new {

@@ -34,6 +34,8 @@ pub use put::Put;
 pub use source::Source;
 pub use sync::Sync;
 
+use std::sync::Arc;
+
 use super::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -67,6 +69,17 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
         Ok(result) => result,
         Err(source) => Err(Error::new(ErrorKind::Internal, "reading a file panicked").caused_by(source)),
     }
+}
+
+/// Does the same, and lets the work know when nobody waits for it any more.
+async fn blocking_while<T: Send + 'static>(
+    work: impl FnOnce(&dyn Fn() -> bool) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let wanted = Arc::new(());
+    let known = Arc::downgrade(&wanted);
+    let result = blocking(move || work(&|| known.strong_count() > 0)).await;
+    drop(wanted);
+    result
 }
 
 /// Tells whether an error is that of a file that is a folder.

@@ -21,7 +21,22 @@ pub(super) struct Places<'a> {
     path: &'a str,
     /// Where it goes, with fields in braces.
     to: &'a str,
-    given: Mutex<HashSet<PathBuf>>,
+    given: Mutex<Given>,
+}
+
+/// What has been given out so far.
+#[derive(Debug, Default)]
+struct Given {
+    places: HashSet<PathBuf>,
+    /// Folders that are no symlinks.
+    folders: HashSet<PathBuf>,
+}
+
+/// A place on this machine.
+struct Local {
+    path: PathBuf,
+    /// The part of it that the host has no say in.
+    root: PathBuf,
 }
 
 impl<'a> Places<'a> {
@@ -31,13 +46,18 @@ impl<'a> Places<'a> {
 
     /// Returns the place of the one file that was asked for.
     pub(super) fn of_file(&self, name: &OsStr) -> PathBuf {
-        self.local(Path::new(name), None)
+        self.local(Path::new(name), None).path
     }
 
     /// Returns the place of one of several files.
     pub(super) fn of_match(&self, path: &Path) -> Result<PathBuf> {
         let name = Path::new(base_name(path));
         self.give(path, name, name)
+    }
+
+    /// Tells whether folders of the host are folders here too.
+    pub(super) fn keep_folders(&self) -> bool {
+        !self.to.contains("{basename}") || ["{path}", "{dirname}"].iter().any(|field| self.to.contains(field))
     }
 
     /// Returns the place of what is `below` a `folder` of the host: which says what is in it, and a name of its choice must
@@ -56,8 +76,20 @@ impl<'a> Places<'a> {
             let text = format!("`{}` of the host would be written outside of where it belongs", self.path);
             return Err(Error::new(ErrorKind::File, text));
         }
-        let place = self.local(named, Some(below));
-        if self.given.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone()) {
+        let Local { path: place, root } = self.local(named, Some(below));
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that the host has sent before would lead what it sends now to wherever it wants.
+        for folder in place.ancestors().skip(1).take_while(|folder| *folder != root && folder.starts_with(&root)) {
+            if given.folders.contains(folder) {
+                break;
+            }
+            if folder.is_symlink() {
+                let text = format!("`{}` is a symlink here, through which nothing of a host is written", folder.display());
+                return Err(Error::new(ErrorKind::Local, text).hint("remove it, or get into the folder that it leads to"));
+            }
+            given.folders.insert(folder.to_owned());
+        }
+        if given.places.insert(place.clone()) {
             return Ok(place);
         }
         let text = format!("`{}` and another file would both be written to `{}`", path.display(), place.display());
@@ -66,7 +98,7 @@ impl<'a> Places<'a> {
 
     /// Returns where a file goes that stands at `path` below what was asked for; `below` it in a folder, where it came
     /// out of one or is one of several.
-    fn local(&self, path: &Path, below: Option<&Path>) -> PathBuf {
+    fn local(&self, path: &Path, below: Option<&Path>) -> Local {
         let host = self.host.map(|host| host.label().to_string()).unwrap_or_default();
         let host = host.replace(['[', ']'], "").replace(':', "-");
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -78,23 +110,32 @@ impl<'a> Places<'a> {
         ];
         let has_a_place = ["{path}", "{basename}"].iter().any(|field| self.to.contains(field));
         let mut to = Vec::new();
+        let mut before = None;
         let mut rest = self.to;
         // Field after field, so that what a host is called is not read as a field.
         while let Some((at, field, value)) =
             fields.iter().filter_map(|(field, value)| Some((rest.find(field)?, *field, *value))).min()
         {
             to.extend_from_slice(rest.get(..at).unwrap_or_default().as_bytes());
+            if field != "{host}" {
+                before.get_or_insert(to.len());
+            }
             to.extend_from_slice(value.as_bytes());
             rest = rest.get(at + field.len()..).unwrap_or_default();
         }
         to.extend_from_slice(rest.as_bytes());
+        // Of a name that only begins there the folder that it is in.
+        let before = before.unwrap_or(to.len()).min(to.len());
+        let before = to.get(..before).unwrap_or_default();
+        let end = before.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+        let root = at_home(Path::new(OsStr::from_bytes(before.get(..end).unwrap_or_default())));
         let to = at_home(Path::new(&OsString::from_vec(to)));
         let is_folder = self.to.ends_with('/') || to.is_dir();
         match below {
-            _ if has_a_place => to,
-            Some(below) if !is_folder => to.join(below),
-            None if !is_folder => to,
-            _ => to.join(path),
+            _ if has_a_place => Local { path: to, root },
+            Some(below) if !is_folder => Local { path: to.join(below), root: to },
+            None if !is_folder => Local { path: to, root },
+            _ => Local { path: to.join(path), root: to },
         }
     }
 }

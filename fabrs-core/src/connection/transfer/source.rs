@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
+use super::blocking_while;
 use super::sum::{Sum, Summing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
@@ -121,18 +122,20 @@ impl Source {
         }
     }
 
-    /// Reads the content once and sums it up, on a blocking thread.
-    pub(super) fn sum(&self) -> Result<Sum> {
-        self.sum_by(&mut vec![0; PIECE])
+    /// Reads the content once and sums it up, on a thread that may wait for it.
+    pub(super) async fn sum(&self) -> Result<Sum> {
+        let content = self.clone();
+        blocking_while(move |is_wanted| content.sum_by(&mut vec![0; PIECE], is_wanted)).await
     }
 
-    /// Sums the content up, of which as much is read at a time as goes into the `buffer`.
-    pub(super) fn sum_by(&self, buffer: &mut [u8]) -> Result<Sum> {
+    /// Sums the content up as long as that `is_wanted`; as much of it is read at a time as goes into the `buffer`.
+    pub(super) fn sum_by(&self, buffer: &mut [u8], is_wanted: &dyn Fn() -> bool) -> Result<Sum> {
         let mut content = self.reader()?;
         let mut sum = Summing::new();
         loop {
             match content.read(buffer).map_err(|source| self.unreadable(source))? {
                 0 => return Ok(sum.finish()),
+                _ if !is_wanted() => return Ok(sum.finish()),
                 read => sum.update(buffer.get(..read).unwrap_or_default()),
             }
         }

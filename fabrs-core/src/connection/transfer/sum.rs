@@ -10,6 +10,15 @@ pub(super) struct Sum {
     pub(super) sha256: String,
 }
 
+impl Sum {
+    /// Sums bytes up.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let mut sum = Summing::new();
+        sum.update(bytes);
+        sum.finish()
+    }
+}
+
 /// A content that is being summed up.
 #[derive(Clone)]
 pub(super) struct Summing {

@@ -17,6 +17,7 @@ use super::super::job::{Attributes, Job, Landing, Place, Replaces};
 use super::super::lazy::Lazy;
 use super::super::script::Undone;
 use super::super::source::Source;
+use super::super::sum::Sum;
 use super::super::walk::{Content, Item};
 use super::super::way::Way;
 use super::super::{Changes, Written, difference, is_missing, tell};
@@ -224,8 +225,8 @@ async fn old_content(place: &Place, path: &str, by: By, what: &str) -> Result<Op
 fn job(path: &str, old: Option<&[u8]>, new: Vec<u8>, landing: &Landing) -> Result<Job> {
     let source = Source::Bytes(Bytes::from(new));
     let stamp = Some(source.stamp()?);
-    let old = old.map(|old| Source::Bytes(Bytes::copy_from_slice(old)).sum()).transpose()?;
-    let landing = Landing { replaces: old.map_or(Replaces::Nothing, Replaces::This), ..landing.clone() };
+    let replaces = old.map_or(Replaces::Nothing, |old| Replaces::This(Sum::of(old)));
+    let landing = Landing { replaces, ..landing.clone() };
     let item = Item { content: Content::File(source), below: Some(path.into()) };
     Ok(Job { item, stamp, target: path.into(), attributes: Attributes::default(), landing })
 }

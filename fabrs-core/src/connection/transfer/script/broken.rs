@@ -1,10 +1,13 @@
 //! What came of a script and of the talk with it.
 
 use super::super::Said;
-use super::talk::Over;
 use super::{Script, Undone};
 use crate::error::{Error, Result};
 use crate::output::Output;
+
+/// The script has ended, or says what it was not asked: its own end tells why.
+#[derive(Debug)]
+pub(super) struct Over;
 
 /// Why a talk has not come to its end.
 #[derive(Debug)]

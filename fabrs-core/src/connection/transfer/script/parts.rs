@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::blocking;
 use super::super::job::{FileJob, Place};
-use super::broken::Broken;
-use super::talk::{Over, Talk};
+use super::broken::{Broken, Over};
+use super::talk::Talk;
 use super::{Script, Undone, text};
 use crate::error::Result;
 use crate::transport::Effect;

@@ -3,9 +3,9 @@
 use super::super::job::{FileJob, Job, Place};
 use super::super::walk::Content;
 use super::super::{Written, blocking};
-use super::broken::Broken;
+use super::broken::{Broken, Over};
 use super::parts;
-use super::talk::{Over, Talk};
+use super::talk::Talk;
 use super::{Script, Undone, text};
 use crate::error::Result;
 use crate::shell::ShellLineError;
@@ -60,16 +60,16 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
         } else if let Some(path) = told.strip_prefix(text::SAME) {
             return Ok((path.to_owned(), false));
         } else if let Some(there) = told.strip_prefix(text::SUM_IS) {
-            let answer = if sum(file).await? == there { "same\n" } else { "other\n" };
+            let answer = if talk.unless_over(sum(file)).await? == there { "same\n" } else { "other\n" };
             talk.say(answer.into()).await?;
         } else if let Some(folder) = told.strip_prefix(text::SEND_PARTS) {
-            let summed = async { if file.job.landing.verifies { sum(file).await } else { Ok(String::new()) } };
-            let (carried, sum) = tokio::join!(parts::carry(place, file, folder, &mut talk), summed);
-            carried?;
-            talk.say(format!("done {}\n", sum?).into()).await?;
+            let is_summed = file.job.landing.verifies;
+            let summed = async { Ok(if is_summed { sum(file).await? } else { String::new() }) };
+            let ((), sum) = tokio::try_join!(parts::carry(place, file, folder, &mut talk), summed)?;
+            talk.say(format!("done {sum}\n").into()).await?;
         } else if told == text::SEND {
             if file.job.landing.verifies {
-                talk.say(format!("{}\n", sum(file).await?).into()).await?;
+                talk.say(format!("{}\n", talk.unless_over(sum(file)).await?).into()).await?;
             }
             let (content, stamp) = (file.content.clone(), file.stamp.clone());
             let to = talk.hush().ok_or(Over)?;
@@ -81,8 +81,7 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
 }
 
 async fn sum(file: FileJob<'_>) -> Result<String> {
-    let content = file.content.clone();
-    blocking(move || Ok(content.sum()?.sha256)).await
+    Ok(file.content.sum().await?.sha256)
 }
 
 /// Runs a script that makes one entry, and says whether it was there.

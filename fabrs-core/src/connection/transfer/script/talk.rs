@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::super::super::watch::Watch;
 use super::super::incoming::{Heard, Incoming};
+use super::broken::{Broken, Over};
 use crate::error::{Error, ErrorKind};
 use crate::event::Stream;
 use crate::transport::{Answer, OPENING};
@@ -21,10 +22,6 @@ const WAITING: usize = 4;
 pub(super) const END: &str = "fabrs-end";
 /// The longest answer that is read: more than a name and what is to know of it.
 const LONGEST: u64 = 64 << 10;
-
-/// The script has ended, or says what it was not asked: its own end tells why.
-#[derive(Debug)]
-pub(super) struct Over;
 
 /// One side of a talk; dropped, the other side's input ends.
 #[derive(Debug)]
@@ -70,6 +67,16 @@ impl Talk {
         match &self.say {
             Some(say) => say.send(bytes).await.map_err(|_| Over),
             None => Err(Over),
+        }
+    }
+
+    /// Does what takes its time, as long as the script waits for it.
+    pub(super) async fn unless_over<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Broken> {
+        let incoming = self.hear.get_ref().0.clone();
+        tokio::select! {
+            biased;
+            done = work => Ok(done?),
+            _ = incoming.ended() => Err(Over.into()),
         }
     }
 

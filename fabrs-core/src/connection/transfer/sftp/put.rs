@@ -10,7 +10,6 @@ use tokio::sync::mpsc;
 
 use super::super::job::{Attributes, FileJob, Job, Replaces, Tree};
 use super::super::source::Source;
-use super::super::sum::Sum;
 use super::super::walk::Content;
 use super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, Written, blocking};
 use super::content;
@@ -119,9 +118,7 @@ async fn may_replace(session: &Session, target: &Target, replaces: &Replaces) ->
 
 /// Tells whether what is there is the content; what can't be read is another.
 async fn is_same(session: &Session, path: &str, content: &Source) -> Result<bool, Fault> {
-    let content = content.clone();
-    let sum: Sum = blocking(move || content.sum()).await?;
-    match content::is(session, path, &sum).await {
+    match content::is(session, path, &content.sum().await?).await {
         Err(Fault::Refused(_)) => Ok(false),
         result => result,
     }

@@ -13,9 +13,9 @@ use super::super::super::by::PlaceOf;
 use super::super::super::entry::{Entry, EntryKind};
 use super::super::super::job::Place;
 use super::super::super::source::Source;
-use super::super::super::{arrival, blocking};
-use super::super::broken::Broken;
-use super::super::talk::{END, Over, Talk};
+use super::super::super::{arrival, blocking, blocking_while};
+use super::super::broken::{Broken, Over};
+use super::super::talk::{END, Talk};
 use super::super::{Script, Undone};
 use super::listing::{self, Status};
 use super::plan::{LARGE, is_odd};
@@ -63,8 +63,10 @@ async fn converse(mut talk: Talk, place_of: PlaceOf<'_>, mode: Option<u32>) -> R
             // What has no content can't be got.
             _ => continue,
         };
-        let to = place_of(&below)?;
-        found.push(Found { entry: Entry { below, kind, done: None }, to, status });
+        let entry = Entry { below, kind, done: None };
+        if let Some(to) = place_of(&entry)? {
+            found.push(Found { entry, to, status });
+        }
     }
     found.sort_by(|one, other| one.entry.below.cmp(&other.entry.below));
     let is_link = |found: &&Found| matches!(found.entry.kind, EntryKind::Link(_));
@@ -91,16 +93,17 @@ fn is_for_stream(found: &Found) -> bool {
 /// Finds out which files are here already.
 async fn compare(talk: &mut Talk, found: &mut [Found]) -> Result<(), Broken> {
     let has_its_size = |found: &Found| {
-        std::fs::metadata(&found.to).is_ok_and(|here| here.is_file() && here.len() == found.status.size)
+        std::fs::symlink_metadata(&found.to).is_ok_and(|here| here.is_file() && here.len() == found.status.size)
     };
     let alike = || found.iter().enumerate().filter(|(_, found)| is_for_stream(found) && has_its_size(found));
     let contents = alike().map(|(n, found)| (n, Source::Path(found.to.clone()))).collect();
-    let (there, here) = tokio::join!(
-        talk.ask(text::SUMS, alike().map(|(_, found)| found.entry.below.as_path())),
-        blocking(move || Ok(sums_here(contents)))
-    );
+    let there = async {
+        Ok::<_, Broken>(talk.ask(text::SUMS, alike().map(|(_, found)| found.entry.below.as_path())).await?)
+    };
+    let here = async { Ok(blocking_while(move |is_wanted| Ok(sums_here(contents, is_wanted))).await?) };
+    let (there, here) = tokio::try_join!(there, here)?;
     // What can't be read here is as good as nothing.
-    let (there, here) = (listing::sums(&there?), here?.unwrap_or_default());
+    let (there, here) = (listing::sums(&there), here.unwrap_or_default());
     for (n, sum) in here {
         if let Some(found) = found.get_mut(n)
             && there.get(found.entry.below.as_os_str()) == Some(&sum)
@@ -126,8 +129,11 @@ async fn stream(mut talk: Talk, found: &mut [Found], mode: Option<u32>) -> Resul
         return Ok(());
     }
     // It is taken down as it comes, and unpacked when all of it has.
-    let spool = blocking(|| {
-        tempfile::tempfile()
+    let folder = wanted.values().find_map(|(_, to, _)| to.ancestors().skip(1).find(|folder| folder.is_dir()));
+    // On the disk where it is to be, whatever room there is elsewhere.
+    let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let spool = blocking(move || {
+        tempfile::tempfile_in(folder)
             .map_err(|source| Error::new(ErrorKind::Local, "could not make a temporary file").caused_by(source))
     });
     let spool = spool.await?;

@@ -17,11 +17,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::super::Command;
-use super::super::blocking;
+use super::super::{blocking, blocking_while};
 use super::super::job::{Manner, Place, Tree};
 use super::super::source::{PIECE, Source};
-use super::broken::Broken;
-use super::talk::{Over, Talk};
+use super::broken::{Broken, Over};
+use super::talk::Talk;
 use super::text::owner_words;
 use super::{Script, Undone};
 use crate::error::Result;
@@ -152,12 +152,11 @@ async fn survey(
     let alike: Vec<_> = survey.alike(tree).map(|(n, path)| (n, path.to_owned())).collect();
     let contents =
         alike.iter().filter_map(|(n, _)| Some((*n, tree.jobs.get(*n)?.as_file()?.content.clone()))).collect();
-    let (sums, here) = tokio::join!(
-        talk.ask(text::SUMS, alike.iter().map(|(_, path)| path.as_path())),
-        blocking(move || sums_here(contents))
-    );
-    survey.sums = listing::sums(&sums?);
-    let here = here?;
+    let there =
+        async { Ok::<_, Broken>(talk.ask(text::SUMS, alike.iter().map(|(_, path)| path.as_path())).await?) };
+    let here = async { Ok(blocking_while(move |is_wanted| sums_here(contents, is_wanted)).await?) };
+    let (sums, here) = tokio::try_join!(there, here)?;
+    survey.sums = listing::sums(&sums);
     survey.links = listing::links(&talk.ask(text::LINKS, survey.links_there(tree)).await?);
     if tree.attributes.gives_owner() {
         let foreign = talk.ask(text::FOREIGN, survey.there()).await?;
@@ -192,9 +191,11 @@ fn able_as(record: &[u8]) -> Option<((u32, u32), bool)> {
     Some((me, fields.next()? == "0"))
 }
 
-fn sums_here(contents: Vec<(usize, Source)>) -> Result<HashMap<usize, String>> {
+/// Sums contents up, as long as that `is_wanted`.
+fn sums_here(contents: Vec<(usize, Source)>, is_wanted: &dyn Fn() -> bool) -> Result<HashMap<usize, String>> {
     let mut buffer = vec![0; PIECE];
-    contents.into_iter().map(|(n, content)| Ok((n, content.sum_by(&mut buffer)?.sha256))).collect()
+    let wanted = contents.into_iter().take_while(|_| is_wanted());
+    wanted.map(|(n, content)| Ok((n, content.sum_by(&mut buffer, is_wanted)?.sha256))).collect()
 }
 
 async fn send(

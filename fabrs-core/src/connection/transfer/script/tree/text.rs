@@ -18,7 +18,8 @@ pub(super) const SUMS: &str = "sums";
 pub(super) const LINKS: &str = "links";
 /// Asks which paths do not belong to whom they are to belong to.
 pub(super) const FOREIGN: &str = "foreign";
-/// Asks for files as a tar stream, which ends with [`END`] where all could be read.
+/// Asks for files as a tar stream, which ends with [`END`] where each is whole in it, or is not in it: a file that grows
+/// (1) is as it was at some time, one that shrinks is filled up with what was never in it.
 pub(super) const GIVE: &str = "give";
 /// Says that a tar stream follows.
 pub(super) const TAKE: &str = "take\n";
@@ -156,7 +157,8 @@ pub(super) fn give(folder: &Path) -> Result<String, ShellLineError> {
          {ALL}printf '{END}\\0'\n\
          while read -r verb count; do case $verb in\n\
          {SUMS}) head -c \"$count\" | sums ;;\n{LINKS}) head -c \"$count\" | links ;;\n\
-         {GIVE}) head -c \"$count\" | tr '\\0' '\\n' | tar -cf - -T - 2>/dev/null && printf {END}; exit 0 ;;\n\
+         {GIVE}) {{ e=$(head -c \"$count\" | tr '\\0' '\\n' | LC_ALL=C tar -cf - -T - 2>&1 >&4); s=$?; }} 4>&1\n\
+         case $s$e in 0*) printf {END} ;; 1*shrank*) ;; 1*) printf {END} ;; esac; exit 0 ;;\n\
          *) exit 1 ;;\nesac; printf '{END}\\0'; done",
         path_word(folder.as_os_str())?,
     ))
