@@ -1,4 +1,4 @@
-//! A disk that is soon full.
+//! File systems for a test: a disk that is soon full, a folder in two places.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -24,6 +24,29 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         // Whoever still has a file of it open keeps nobody from it.
+        let _gone = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+/// A folder that is another one's too; it is gone from there when this is dropped.
+#[derive(Debug)]
+pub struct BindMount(PathBuf);
+
+impl BindMount {
+    /// Mounts a folder over another, unless this machine lets nobody, which is told.
+    pub fn mount(folder: &Path, over: &Path) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        mount.arg("--bind").arg(folder).arg(over).stderr(Stdio::null());
+        if mount.status().is_ok_and(|status| status.success()) {
+            return Some(Self(over.to_owned()));
+        }
+        let _lost = writeln!(io::stderr(), "NOT TESTED HERE: a bind mount (no file system can be mounted)");
+        None
+    }
+}
+
+impl Drop for BindMount {
+    fn drop(&mut self) {
         let _gone = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }

@@ -6,6 +6,7 @@
 //! * [`faults`]: a network that cuts, stalls, delays, or never answers;
 //! * [`Fab`]: runs the `fab` binary in a clean environment and compares all that it leaves;
 //! * [`Pty`]: a program on a real terminal, for prompts;
+//! * [`SmallDisk`], [`BindMount`]: file systems for a test;
 //! * [`Process`], [`processes_matching`]: what runs on the machine, for "nothing is left";
 //! * [`wait_until`]: the only pause that a test needs;
 //! * [`probe`]: a program that says in JSON what reached it.
@@ -25,7 +26,7 @@ mod sshd;
 mod wait;
 
 pub use accounts::{Account, Capability, uv};
-pub use disk::SmallDisk;
+pub use disk::{BindMount, SmallDisk};
 pub use fab::{Fab, Ran, Running};
 pub use keys::{Key, KeyType};
 pub use process::{Process, marker, processes_matching};

@@ -6,6 +6,7 @@ mod edits;
 mod faults;
 mod get;
 mod large;
+mod places;
 mod put;
 mod sudo;
 mod sync;

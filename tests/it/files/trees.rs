@@ -21,7 +21,7 @@ const NEEDED: [&str; 24] = [
 const QUICK: [&str; 3] = ["tar", "sha256sum", "perl"];
 
 /// Returns a host that has no other programs than these; those of busybox where it `is_small`.
-fn lab_with(programs: &[&str], is_small: bool) -> Lab {
+pub(super) fn lab_with(programs: &[&str], is_small: bool) -> Lab {
     let place = tempfile::tempdir().expect("a temporary directory").keep();
     fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).expect("it is ours");
     for program in NEEDED.iter().chain(programs) {
@@ -234,7 +234,7 @@ async fn all_of_a_tree_is_got_and_nothing_of_it_twice(lab: Lab) -> Result {
     soon(lab.host.put(&tree, target.display().to_string())).await?;
     let copy = lab.here.path().join("copy/tree");
     let get = || lab.host.get(target.display().to_string(), format!("{}/copy/", lab.here.path().display()));
-    assert_eq!(soon(get()).await?.changed()?.len(), 16);
+    assert_eq!(soon(get()).await?.changed()?.len(), 17);
     assert_eq!(entries(&copy), entries(&tree));
     assert!(!soon(get()).await?.any()?);
     fs::write(copy.join("a"), "A")?;
@@ -433,5 +433,49 @@ async fn a_tree_of_another_user_s_is_put_by_sudo_and_keeps_its_owners() -> Resul
     let error = refused(soon(put().owner("no-such-user-here")).await, ErrorKind::File);
     assert!(block(&error).contains("no-such-user-here"), "{}", block(&error));
     host.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_grows_keeps_no_tree_from_coming_as_one_and_one_that_shrinks_comes_as_it_is() -> Result {
+    for (said, commands) in [("file changed as we read it", 2), ("File shrank by 3 bytes; padding with zeros", 4)] {
+        let lab = lab_with(&["sha256sum", "sed"], false);
+        // What GNU tar does then.
+        let tar = format!("#!/bin/sh\n{} \"$@\"\necho 'tar: x: {said}' >&2\nexit 1\n", which("tar").display());
+        let place = lab.programs.clone().expect("it has a folder of its own for them").join("tar");
+        fs::write(&place, tar)?;
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o755))?;
+        fs::create_dir(lab.there("tree"))?;
+        for name in ["x", "y"] {
+            fs::write(lab.there("tree").join(name), name)?;
+        }
+        let (seen, sink) = crate::support::capture();
+        let host = crate::support::client_of(&lab.sshd, "").sink(sink).build();
+        let host = host.connect(lab.sshd.alias())?;
+        let got = soon(host.get(lab.there("tree").display().to_string(), format!("{}/", lab.here.path().display())));
+        assert_eq!(got.await?.changed()?.len(), 2);
+        assert_eq!(text(lab.here.path().join("tree/x")), "x");
+        assert_eq!(seen.of("command_started").len(), commands, "{said}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_with_nothing_in_it_is_put_too() -> Result {
+    for lab in [Lab::new(), super::without_a_shell::lab()] {
+        fs::create_dir(lab.here.path().join("tree"))?;
+        soon(lab.host.put(lab.here.path().join("tree"), lab.there("tree").display().to_string())).await?;
+        assert!(lab.there("tree").is_dir());
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_and_a_folder_of_one_name_are_not_put_to_one_place() -> Result {
+    let lab = Lab::new();
+    let (file, folder) = (lab.file("a/x", "x"), lab.file("b/x/y", "y"));
+    let sources = [file, folder.parent().expect("it is below").to_owned()];
+    let error = refused(soon(lab.host.put(sources, lab.there("t").display().to_string())).await, ErrorKind::Usage);
+    assert!(block(&error).contains("would have the same place"), "{}", block(&error));
     Ok(())
 }

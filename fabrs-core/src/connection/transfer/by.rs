@@ -101,6 +101,7 @@ impl By {
             Self::Sftp(_) if matches!(tree.manner, Manner::Sync(_)) => Err(needs_a_shell(place, tree)),
             Self::Sftp(session) => {
                 sftp::look_over(session, tree).await?;
+                sftp::folders(session, std::slice::from_ref(&tree.root), &tree.what).await?;
                 Ok(Done::nothing(tree))
             }
         }

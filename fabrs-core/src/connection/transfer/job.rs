@@ -41,6 +41,8 @@ pub(super) struct Landing {
     pub(super) flushes: bool,
     /// Whether it is written into the file that is there, rather than renamed over it.
     pub(super) in_place: bool,
+    /// Whether it takes the place of a symlink, rather than of what that leads to.
+    pub(super) over_links: bool,
     pub(super) replaces: Replaces,
     /// A line that has to find nothing wrong with it, in which `%s` is its path.
     pub(super) validation: Option<ShellLine>,
@@ -63,6 +65,11 @@ impl Landing {
             ));
         }
         Ok(())
+    }
+
+    /// Tells whether sums come with the content: of what is to arrive, and of what that is to replace.
+    pub(super) fn expects_sums(&self) -> bool {
+        self.verifies || matches!(self.replaces, Replaces::This(_))
     }
 
     /// Tells whether something is to be done with each file by itself.
@@ -195,6 +202,11 @@ impl Tree {
             folders.extend(Path::new(&self.root).join(folder).to_str().map(str::to_owned));
         }
         folders.into_iter().collect()
+    }
+
+    /// Tells whether what is not here is removed there.
+    pub(super) fn removes(&self) -> bool {
+        matches!(&self.manner, Manner::Sync(rules) if rules.deletes)
     }
 
     /// Tells whether no entry is in a folder.

@@ -84,8 +84,11 @@ impl<'a> Places<'a> {
                 break;
             }
             if folder.is_symlink() {
-                let text = format!("`{}` is a symlink here, through which nothing of a host is written", folder.display());
-                return Err(Error::new(ErrorKind::Local, text).hint("remove it, or get into the folder that it leads to"));
+                let text =
+                    format!("`{}` is a symlink here, through which nothing of a host is written", folder.display());
+                return Err(
+                    Error::new(ErrorKind::Local, text).hint("remove it, or get into the folder that it leads to")
+                );
             }
             given.folders.insert(folder.to_owned());
         }

@@ -70,7 +70,7 @@ impl Sync {
             selection: Selection::default(),
             protects: Vec::new(),
             attributes: Attributes::default(),
-            landing: Landing::default(),
+            landing: Landing { over_links: true, ..Landing::default() },
             deletes: false,
             by_checksum: false,
         })))

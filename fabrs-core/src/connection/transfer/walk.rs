@@ -1,6 +1,6 @@
 //! The files, folders and symlinks of this machine that a source means.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
@@ -61,8 +61,11 @@ impl Selection {
     /// Returns all that a source means, each place once; reads folders, so it belongs on a blocking thread.
     pub(super) fn items(&self, source: &Source) -> Result<Vec<Item>> {
         let items = self.all(source)?;
-        let mut places = HashSet::new();
-        let twice = items.iter().find(|item| !matches!(item.content, Content::Folder) && !places.insert(&item.below));
+        let mut places = HashMap::new();
+        let twice = items.iter().find(|item| {
+            let is_folder = matches!(item.content, Content::Folder);
+            places.insert(&item.below, is_folder).is_some_and(|was_folder| !(is_folder && was_folder))
+        });
         if let Some(item) = twice {
             let text = format!("`{}` and another file of {source:?} would have the same place", item.shown());
             return Err(Error::new(ErrorKind::Usage, text));

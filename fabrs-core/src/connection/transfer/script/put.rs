@@ -1,6 +1,8 @@
 //! Putting one entry by a script.
 
-use super::super::job::{FileJob, Job, Place};
+use futures::future::TryFutureExt;
+
+use super::super::job::{FileJob, Job, Place, Replaces};
 use super::super::walk::Content;
 use super::super::{Written, blocking};
 use super::broken::{Broken, Over};
@@ -41,7 +43,8 @@ pub(in super::super) async fn folders(place: &Place, folders: &[String], what: &
 async fn put_file(place: &Place, file: FileJob<'_>) -> Result<Written, Undone> {
     let what = file.job.what(place);
     let script = Script { place, effect: Effect::Changes, what: &what };
-    let sum = if file.stamp.size <= SMALL && file.content.secret().is_none() { Some(sum(file).await) } else { None };
+    let may_be_told = file.content.secret().is_none() && file.job.landing.replaces == Replaces::Anything;
+    let sum = if may_be_told && file.stamp.size <= SMALL { Some(sum(file).await) } else { None };
     let sum = sum.transpose().map_err(|error| place.error(error))?;
     let (talk, ear, said) = Talk::new();
     let command = script.command(text::put(file, sum.as_deref(), &word_by_chance()?), &file.job.shown())?;
@@ -63,13 +66,12 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
             let answer = if talk.unless_over(sum(file)).await? == there { "same\n" } else { "other\n" };
             talk.say(answer.into()).await?;
         } else if let Some(folder) = told.strip_prefix(text::SEND_PARTS) {
-            let is_summed = file.job.landing.verifies;
-            let summed = async { Ok(if is_summed { sum(file).await? } else { String::new() }) };
-            let ((), sum) = tokio::try_join!(parts::carry(place, file, folder, &mut talk), summed)?;
-            talk.say(format!("done {sum}\n").into()).await?;
+            let ((), sums) =
+                tokio::try_join!(parts::carry(place, file, folder, &mut talk), sums(file).map_err(Broken::from))?;
+            talk.say(format!("done {sums}\n").into()).await?;
         } else if told == text::SEND {
-            if file.job.landing.verifies {
-                talk.say(format!("{}\n", talk.unless_over(sum(file)).await?).into()).await?;
+            if file.job.landing.expects_sums() {
+                talk.say(format!("{}\n", talk.unless_over(sums(file)).await?).into()).await?;
             }
             let (content, stamp) = (file.content.clone(), file.stamp.clone());
             let to = talk.hush().ok_or(Over)?;
@@ -78,6 +80,18 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
             return Err(Broken::Over);
         }
     }
+}
+
+/// Returns the sums of what is to arrive, and of what that is to replace, each as far as it is wanted.
+async fn sums(file: FileJob<'_>) -> Result<String> {
+    const NOT_WANTED: &str = "-";
+    let landing = &file.job.landing;
+    let new = if landing.verifies { sum(file).await? } else { NOT_WANTED.to_owned() };
+    let old = match &landing.replaces {
+        Replaces::This(sum) => &sum.sha256,
+        Replaces::Anything | Replaces::Nothing => NOT_WANTED,
+    };
+    Ok(format!("{new} {old}"))
 }
 
 async fn sum(file: FileJob<'_>) -> Result<String> {

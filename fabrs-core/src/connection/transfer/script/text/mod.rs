@@ -31,6 +31,11 @@ pub(super) const CONTENT: &str = "fabrs-content ";
 
 /// Prints the SHA-256 of what is read, by the first program that can.
 const SUM: &str = "sum() { { sha256sum || shasum -a 256 || openssl dgst -r -sha256; } 2>/dev/null | cut -c1-64; }\n";
+/// Removes from a folder what was left there by a script that was killed: its own kind, older than a day.
+pub(super) const SWEEP: &str = "\
+for i in .fabrs.*; do if [ -O \"$i\" ] && [ ! -L \"$i\" ] && [ -z \"$(find \"$i\" -mtime -1 2>/dev/null | head -n 1)\" ]
+then rm -rf -- \"$i\"; fi; done
+";
 /// Says what is wrong and ends.
 pub(super) const FAIL: &str = "fail() { printf 'fabrs: %s\\n' \"$*\" >&2; exit 1; }\n";
 

@@ -19,10 +19,12 @@ d=$(cd -- \"$d\" && pwd) || exit 1; o=${d%/}/${t##*/}
 /// may look into and which is gone afterwards. Whoever owns the folder around it can't swap what is in it, since that is
 /// only named from inside. It is removed more than once where another script has still been writing into it.
 const ENTER: &str = "\
-p=$(cd -- \"$p\" && pwd -P) || exit 1; w=${p%/}/.fabrs.$w; i=0
+p=$(cd -- \"$p\" && pwd -P) || exit 1; w=${p%/}/.fabrs.$w
+for i in \"$p\"/.fabrs.*; do if [ -O \"$i\" ] && [ ! -L \"$i\" ] && [ -z \"$(find \"$i\" -mtime -1 2>/dev/null | head -n 1)\" ]
+then rm -rf -- \"$i\"; fi; done; i=0
 clean() { until rm -rf -- \"$w\" || [ $((i += 1)) -gt 99 ]; do :; done 2>/dev/null; }
 trap 'exit 1' HUP INT PIPE TERM; trap 'cd / && clean' EXIT
-e=$(mkdir -m 700 -- \"$w\" 2>&1) || fail \"the folder $p can not be written to: ${e##*: }\"
+e=$(umask 077; mkdir -- \"$w\" 2>&1) || fail \"the folder $p can not be written to: ${e##*: }\"
 cd -- \"$w\" && [ -O . ] && [ \"$(pwd -P)\" = \"$w\" ] || fail \"$w was taken away\"
 ";
 /// Takes parts of a file down, each announced by a line: from which MiB on, how many MiB, and how many bytes behind them.
@@ -39,8 +41,14 @@ s=$(sum <f); [ -n \"$s\" ] || fail 'the host has no program for SHA-256, so that
 ";
 /// Has it be on the disk.
 const FLUSH: &str = "sync f 2>/dev/null || sync || exit 1\n";
-/// Who may do what with what is there.
-const STATE: &str = "state() { ls -ldn -- \"$o\" 2>/dev/null | awk '{ print $1, $3, $4 }'; }\n";
+/// Who may do what with what is there, and, where that is kept, since when it is as it is.
+fn state(attributes: &Attributes) -> String {
+    let time = match attributes.modified {
+        Some(_) => "; stat -c %Y -- \"$o\" 2>/dev/null || stat -f %m -- \"$o\"",
+        None => "",
+    };
+    format!("state() {{ ls -ldn -- \"$o\" 2>/dev/null | awk '{{ print $1, $3, $4 }}'{time}; }}\n")
+}
 
 /// Returns the script that takes a file on its standard input, unless the target has the same content.
 ///
@@ -48,18 +56,19 @@ const STATE: &str = "state() { ls -ldn -- \"$o\" 2>/dev/null | awk '{ print $1, 
 /// leads to is replaced. What was there keeps its mode and, as far as whoever runs this may say so, its owner.
 ///
 /// Where its sum is not `known` beforehand, the host tells its own and is told whether that is it. Of a secret no sum
-/// is in the script, where others could read it and guess: it is compared when it has arrived.
+/// is in the script, where others could read it and guess: it is compared when it has arrived. Nor is that of what is
+/// edited: the sums of what arrives and of what it is to replace come with it.
 pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) -> Result<String, ShellLineError> {
     let (job, size) = (file.job, file.stamp.size);
     let change = change(&job.attributes, "\"$o\"")?;
     let verify = if job.landing.verifies { VERIFY } else { "" };
     let flush = if job.landing.flushes { FLUSH } else { "" };
     Ok(format!(
-        "{FAIL}{SUM}{STATE}read -r fabrs; printf '\\0'\numask 022\nw={name}; t={target}; n={own}\n\
+        "{FAIL}{SUM}{state}read -r fabrs; printf '\\0'\numask 022\nw={name}; t={target}; n={own}\n\
          case $t in */) t=$t$n ;; *) if [ -d \"$t\" ]; then t=$t/$n; fi ;; esac\n\
-         if [ -L \"$t\" ]; then t=$(readlink -f -- \"$t\") || fail \"the symlink $t leads nowhere\"; fi\n\
-         [ -d \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n\
+         {follow}\n\
          {FIND}\
+         [ -f \"$o\" ] && [ ! -L \"$o\" ] && old=1 || old=\n\
          same() {{ before=$(state)\n{change}\
          if [ \"$before\" = \"$(state)\" ]; then printf '{SAME}%s\\0' \"$t\"; else printf '{DONE}%s\\0' \"$t\"; fi; exit 0; }}\n\
          {compare}\
@@ -67,12 +76,21 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
          (umask 077; : >f) || exit 1\n\
          {arrive}\
          [ \"$(wc -c <f)\" -eq {size} ] || fail 'not all of it arrived'\n\
-         [ -f \"$o\" ] && cmp -s f \"$o\" && same\n\
+         [ -n \"$old\" ] && cmp -s f \"$o\" && same\n\
          {verify}{validate}{flush}{unless_changed}{back_up}\
          {land}\
          printf '{DONE}%s\\0' \"$t\"",
+        state = state(&job.attributes),
         target = path_word(&job.target)?,
         own = word(&job.item.name())?,
+        follow = if job.landing.over_links {
+            format!("[ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_FOLDER}\"")
+        } else {
+            format!(
+                "if [ -L \"$t\" ]; then t=$(readlink -f -- \"$t\") || fail \"the symlink $t leads nowhere\"; fi\n\
+                 [ -d \"$t\" ] && fail \"$t{IS_A_FOLDER}\""
+            )
+        },
         compare = compare(file, known),
         // Where the file stays, its folder need not be writable.
         beside = if job.landing.in_place { "${TMPDIR:-/tmp}" } else { "$d" },
@@ -86,7 +104,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
 
 /// Ends the script where the content is there already.
 fn compare(file: FileJob<'_>, known: Option<&str>) -> String {
-    let has_the_size = format!("[ -f \"$o\" ] && [ \"$(wc -c <\"$o\" 2>/dev/null)\" -eq {} ]", file.stamp.size);
+    let has_the_size = format!("[ -n \"$old\" ] && [ \"$(wc -c <\"$o\" 2>/dev/null)\" -eq {} ]", file.stamp.size);
     match (file.content.secret(), known) {
         (Some(_), _) => String::new(),
         (None, Some(sum)) => format!("{has_the_size} && [ \"$(sum <\"$o\")\" = {sum} ] && same\n"),
@@ -99,14 +117,15 @@ fn compare(file: FileJob<'_>, known: Option<&str>) -> String {
 
 /// Takes the content down, as a whole or in parts, and the sum that it is to have.
 fn arrive(file: FileJob<'_>) -> String {
-    let expects = if file.job.landing.verifies { "read -r v; " } else { "" };
+    let landing = &file.job.landing;
+    let expects = if landing.expects_sums() { "read -r v u; " } else { "" };
     let whole = format!("printf '{SEND}\\0'; {expects}cat >f || exit 1");
     if file.stamp.size < parts::FROM || file.content.secret().is_some() {
         return format!("{whole}\n");
     }
     format!(
         "{PARTS}if dd iflag=fullblock status=none count=0 </dev/null 2>/dev/null\n\
-         then printf '{SEND_PARTS}%s\\0' \"$w\"; parts || exit 1; v=$count; else {whole}; fi\n"
+         then printf '{SEND_PARTS}%s\\0' \"$w\"; parts || exit 1; v=$count; u=$rest; else {whole}; fi\n"
     )
 }
 
@@ -117,8 +136,8 @@ fn unless_changed(file: FileJob<'_>) -> String {
         Replaces::Nothing => format!("[ ! -e \"$o\" ] || fail \"$t{CHANGED_MEANWHILE}\"\n"),
         Replaces::This(sum) => format!(
             "[ -f \"$o\" ] && [ \"$(wc -c <\"$o\")\" -eq {} ] && c=$(sum <\"$o\") && \
-             {{ [ -z \"$c\" ] || [ \"$c\" = {} ]; }} || fail \"$t{CHANGED_MEANWHILE}\"\n",
-            sum.size, sum.sha256
+             {{ [ -z \"$c\" ] || [ \"$c\" = \"$u\" ]; }} || fail \"$t{CHANGED_MEANWHILE}\"\n",
+            sum.size
         ),
     }
 }
@@ -150,7 +169,7 @@ fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
     let owner = match owner_words(attributes)? {
         Some(owner) => format!("chown {owner} f || exit 1\n"),
         None => {
-            "if [ -f \"$o\" ]; then chown \"$(ls -ldn -- \"$o\" | awk '{ print $3 \":\" $4 }')\" f 2>/dev/null || :; fi\n"
+            "if [ -n \"$old\" ]; then chown \"$(ls -ldn -- \"$o\" | awk '{ print $3 \":\" $4 }')\" f 2>/dev/null || :; fi\n"
                 .to_owned()
         }
     };
@@ -158,14 +177,20 @@ fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
     let mode = match attributes.mode {
         Some(mode) => format!("chmod {mode:o} f"),
         None => format!(
-            "if [ -f \"$o\" ]; then chmod \"$(stat -c %a -- \"$o\" 2>/dev/null || stat -f %Lp -- \"$o\")\" f; \
+            "if [ -n \"$old\" ]; then chmod \"$(stat -c %a -- \"$o\" 2>/dev/null || stat -f %Lp -- \"$o\")\" f; \
              else chmod {:o} f; fi",
             file.content.new_mode()
         ),
     };
     let time = touch(attributes, "f");
     let flush = if file.job.landing.flushes { "sync \"$d\" 2>/dev/null || :\n" } else { "" };
-    Ok(format!("{owner}{mode} || exit 1\n{time}mv -f -- f \"$o\" || exit 1\n{flush}"))
+    // Into the folder, where a symlink to another would be taken for that.
+    let land = if file.job.landing.over_links {
+        "b=${o##*/}; [ \"$b\" = f ] || mv -f -- f \"./$b\" && mv -f -- \"./$b\" .. || exit 1\n"
+    } else {
+        "mv -f -- f \"$o\" || exit 1\n"
+    };
+    Ok(format!("{owner}{mode} || exit 1\n{time}{land}{flush}"))
 }
 
 /// Gives a file that is there the attributes that it is to have.
@@ -195,18 +220,23 @@ pub(in super::super) fn link(
     attributes: &Attributes,
     name: &str,
 ) -> Result<String, ShellLineError> {
-    let owner = match owner_words(attributes)? {
-        Some(owner) => format!("chown -h {owner} \"./$n\" || exit 1\n"),
+    let owner = owner_words(attributes)?;
+    let give = |name: &str| match &owner {
+        Some(owner) => format!("chown -h {owner} \"{name}\" || exit 1\n"),
         None => String::new(),
     };
     // Into the folder, since a link to another folder would be taken for that.
     Ok(format!(
-        "{FAIL}w={name}; t={target}; l={to}; n=${{t##*/}}\n\
-         [ -L \"$t\" ] && [ \"$(readlink -- \"$t\")\" = \"$l\" ] && {{ printf '{SAME}'; exit 0; }}\n\
+        "{FAIL}{state}w={name}; t={target}; l={to}; n=${{t##*/}}; o=$t\n\
+         if [ -L \"$t\" ] && [ \"$(readlink -- \"$t\")\" = \"$l\" ]; then\n\
+         before=$(state)\n{give_old}[ \"$before\" != \"$(state)\" ] || printf '{SAME}'; exit 0; fi\n\
          [ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n\
          {FIND}p=$d\n{ENTER}\
          ln -s -- \"$l\" \"./$n\" || exit 1\n\
-         {owner}mv -f -- \"./$n\" ..",
+         {give_new}mv -f -- \"./$n\" ..",
+        state = state(attributes),
+        give_old = give("$t"),
+        give_new = give("./$n"),
         target = path_word(target)?,
         to = word(to.as_os_str())?,
     ))
@@ -215,9 +245,10 @@ pub(in super::super) fn link(
 /// Returns the script that makes a folder.
 pub(in super::super) fn folder(target: &OsStr, attributes: &Attributes) -> Result<String, ShellLineError> {
     Ok(format!(
-        "{FAIL}{STATE}umask 022\nt={target}; o=$t; before=$(state)\n\
+        "{FAIL}{state}umask 022\nt={target}; o=$t; before=$(state)\n\
          if [ ! -d \"$t\" ]; then [ ! -e \"$t\" ] || fail \"$t{IS_NO_FOLDER}\"; mkdir -p -- \"$t\" || exit 1; fi\n\
          {change}[ \"$before\" != \"$(state)\" ] || printf '{SAME}'",
+        state = state(attributes),
         change = change(attributes, "\"$t\"")?,
         target = path_word(target)?,
     ))

@@ -97,9 +97,8 @@ async fn compare(talk: &mut Talk, found: &mut [Found]) -> Result<(), Broken> {
     };
     let alike = || found.iter().enumerate().filter(|(_, found)| is_for_stream(found) && has_its_size(found));
     let contents = alike().map(|(n, found)| (n, Source::Path(found.to.clone()))).collect();
-    let there = async {
-        Ok::<_, Broken>(talk.ask(text::SUMS, alike().map(|(_, found)| found.entry.below.as_path())).await?)
-    };
+    let there =
+        async { Ok::<_, Broken>(talk.ask(text::SUMS, alike().map(|(_, found)| found.entry.below.as_path())).await?) };
     let here = async { Ok(blocking_while(move |is_wanted| Ok(sums_here(contents, is_wanted))).await?) };
     let (there, here) = tokio::try_join!(there, here)?;
     // What can't be read here is as good as nothing.

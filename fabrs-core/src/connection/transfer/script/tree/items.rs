@@ -2,16 +2,15 @@
 //!
 //! The lines are those of `rsync --itemize-changes` (see its manual): `<f.st......`, `cd+++++++++`, `*deleting`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::super::job::{Job, Tree};
 use super::super::super::walk::Content;
 use super::listing::Status;
-use super::moves::Removals;
 use super::plan::{Fate, Survey};
 
 /// Returns the lines, in the order of the entries; what is removed is last.
-pub(super) fn lines(survey: &Survey, tree: &Tree, fates: &[Fate], removals: &Removals) -> Vec<String> {
+pub(super) fn lines(survey: &Survey, tree: &Tree, fates: &[Fate], removals: &[PathBuf]) -> Vec<String> {
     let mut lines = Vec::new();
     for (job, fate) in tree.jobs.iter().zip(fates) {
         let Some(below) = job.item.below.as_deref() else { continue };
@@ -20,9 +19,8 @@ pub(super) fn lines(survey: &Survey, tree: &Tree, fates: &[Fate], removals: &Rem
         }
     }
     let is_folder = |path: &Path| survey.at(path).is_some_and(Status::is_folder);
-    let removed = removals.last.iter();
     lines.extend(
-        removed.map(|path| format!("*deleting   {}{}", path.display(), if is_folder(path) { "/" } else { "" })),
+        removals.iter().map(|path| format!("*deleting   {}{}", path.display(), if is_folder(path) { "/" } else { "" })),
     );
     lines
 }

@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::super::Command;
-use super::super::{blocking, blocking_while};
 use super::super::job::{Manner, Place, Tree};
 use super::super::source::{PIECE, Source};
+use super::super::{blocking, blocking_while};
 use super::broken::{Broken, Over};
 use super::talk::Talk;
 use super::text::owner_words;
@@ -114,11 +114,11 @@ async fn put(mut talk: Talk, tree: &Arc<Tree>, to_ask: Vec<&Path>, landed: &mut 
         (false, Manner::Sync(_)) => return Err(Broken::InTheWay(NO_STREAM.to_owned())),
     };
     let folders = new_folders(&survey, tree, &fates);
-    let removals = survey.removals(tree, &fates);
-    let removed = removals.last.clone();
-    let moves = Moves::new(tree, &fates, &folders, removals);
+    let removed = survey.removals(tree, &fates);
+    let moves = Moves::new(&survey, tree, &fates, &folders, &removed);
     if survey.takes_stream() && !(moves.is_empty() && folders.is_empty()) {
         let owner = owner_words(&tree.attributes).ok().flatten();
+        let folders = folders.into_iter().filter(|folder| !moves.makes(folder)).collect();
         let scripts = [moves.script(text::STAGE, owner.as_deref()), moves.last()];
         send(talk, tree, Arc::clone(&fates), folders, scripts, landed).await?;
     }
@@ -152,8 +152,7 @@ async fn survey(
     let alike: Vec<_> = survey.alike(tree).map(|(n, path)| (n, path.to_owned())).collect();
     let contents =
         alike.iter().filter_map(|(n, _)| Some((*n, tree.jobs.get(*n)?.as_file()?.content.clone()))).collect();
-    let there =
-        async { Ok::<_, Broken>(talk.ask(text::SUMS, alike.iter().map(|(_, path)| path.as_path())).await?) };
+    let there = async { Ok::<_, Broken>(talk.ask(text::SUMS, alike.iter().map(|(_, path)| path.as_path())).await?) };
     let here = async { Ok(blocking_while(move |is_wanted| sums_here(contents, is_wanted)).await?) };
     let (sums, here) = tokio::try_join!(there, here)?;
     survey.sums = listing::sums(&sums);

@@ -15,6 +15,8 @@ use super::listing::Status;
 pub(super) const LARGE: u64 = 8 << 20;
 /// The bit that gives new files the group of their folder.
 const SET_GROUP: u32 = 0o2000;
+/// The bits that a folder keeps whatever mode it is given.
+const SPECIAL: u32 = 0o7000;
 
 /// What the host has said of the places of a tree.
 #[derive(Debug, Default)]
@@ -120,14 +122,45 @@ impl Survey {
     /// beside the root is one step, and what is made there is as if it had been made in its folder.
     fn find_detours(&mut self, manner: &Manner) {
         let Some(root) = self.at(Path::new("")).cloned() else { return };
+        let gives = |there: &Status| there.mode() & SET_GROUP != 0;
         let is_detour = |there: &Status| {
-            let gives_another_group = there.mode() & SET_GROUP != 0 && there.owner.1 != root.owner.1;
+            // What is made beside the root gets the group of that.
+            let gives_another_group = gives(there) && !(gives(&root) && there.owner.1 == root.owner.1);
             // Of equal trees none is reached through a symlink.
             let is_followed = there.is_link() && matches!(manner, Manner::Put);
             is_followed || there.is_folder() && (there.device != root.device || gives_another_group)
         };
         let detours = self.statuses.iter().filter(|(_, there)| is_detour(there)).map(|(path, _)| path.clone());
         self.detours = detours.collect();
+    }
+
+    /// Returns how an entry goes into the stream that is not there: with the group that it would have if it were made in its
+    /// place.
+    pub(super) fn made(&self, job: &Job, below: &Path, mode: u32) -> Sent {
+        let is_given_another = self.root_gives_group() && !self.gets_group(below) && !job.attributes.gives_owner();
+        Sent { mode, owner: is_given_another.then_some(self.me), replaces: false }
+    }
+
+    /// Tells whether what is on its way gets the group of the root.
+    pub(super) fn root_gives_group(&self) -> bool {
+        self.at(Path::new("")).is_some_and(|root| root.mode() & SET_GROUP != 0)
+    }
+
+    /// Tells whether what is made at a path gets the group of the folder above it, and a folder gives it on.
+    pub(super) fn gets_group(&self, below: &Path) -> bool {
+        let above = below.ancestors().skip(1).find_map(|folder| self.at(folder));
+        above.is_some_and(|above| above.mode() & SET_GROUP != 0)
+    }
+
+    /// Returns as whom the script runs.
+    pub(super) fn me(&self) -> (u32, u32) {
+        self.me
+    }
+
+    /// Tells whether somebody could put another file into the place of one that root changes.
+    fn is_of_others(&self, below: &Path) -> bool {
+        let folder = below.parent().and_then(|folder| self.at(folder));
+        self.me.0 == 0 && folder.is_some_and(|folder| folder.owner.0 != 0)
     }
 
     fn is_plain(&self, below: &Path) -> bool {
@@ -180,14 +213,18 @@ impl Survey {
         let in_the_way = |why: &str| Broken::InTheWay(format!("{}/{}{why}", tree.root, below.display()));
         let there = self.at(below);
         match (&job.item.content, there) {
-            (Content::Folder, None) if !self.is_alone(job, below) => Ok(Fate::Send(NEW_FOLDER.into())),
+            (Content::Folder, None) if !self.is_alone(job, below) => Ok(Fate::Send(self.made(job, below, NEW_FOLDER))),
             (Content::Folder, None) => Ok(Fate::Alone),
-            (Content::Folder, Some(there)) if there.is_folder() || there.is_link() => Ok(Fate::Same),
+            (Content::Folder, Some(there)) if there.is_folder() => Ok(Fate::Same),
+            // Whether it leads to one is to be seen.
+            (Content::Folder, Some(there)) if there.is_link() => Ok(Fate::Alone),
             (Content::Folder, Some(_)) => Err(in_the_way(IS_NO_FOLDER)),
             (_, Some(there)) if there.is_folder() => Err(in_the_way(IS_A_FOLDER)),
             _ if self.is_alone(job, below) => Ok(Fate::Alone),
             (Content::Link(to), there) => Ok(self.fate_of_link(job, below, to, there)),
-            (Content::File(content), None) => Ok(Fate::Send(job.attributes.mode.unwrap_or(content.new_mode()).into())),
+            (Content::File(content), None) => {
+                Ok(Fate::Send(self.made(job, below, job.attributes.mode.unwrap_or(content.new_mode()))))
+            }
             // What a symlink leads to is replaced, and not the symlink.
             (Content::File(_), Some(there)) if !there.is_file() => Ok(Fate::Alone),
             (Content::File(_), Some(there)) => Ok(match (here, self.sums.get(below.as_os_str())) {
@@ -205,15 +242,23 @@ impl Survey {
                 self.altered(job, below, there)
             }
             Some(there) => Fate::Send(self.replaced(job, there, LINK)),
-            None => Fate::Send(LINK.into()),
+            None => Fate::Send(self.made(job, below, LINK)),
         }
     }
 
     /// Returns what becomes of an entry whose content is there.
     fn altered(&self, job: &Job, below: &Path, there: &Status) -> Fate {
-        let mode = job.attributes.mode.filter(|mode| !there.is_link() && *mode != there.mode());
-        let owner = self.foreign.contains(below.as_os_str());
-        Fate::altered(Altered { mode, owner, modified: None })
+        self.changed(job, below, there, Altered { mode: job.attributes.mode, ..Altered::default() })
+    }
+
+    /// Returns what becomes of an entry that is there with attributes that may be others.
+    pub(super) fn changed(&self, job: &Job, below: &Path, there: &Status, wanted: Altered) -> Fate {
+        let mode = wanted.mode.map(|mode| if there.is_folder() { mode | there.mode() & SPECIAL } else { mode });
+        let mode = mode.filter(|mode| !there.is_link() && *mode != there.mode());
+        match mode {
+            Some(mode) if there.is_file() && self.is_of_others(below) => Fate::Send(self.replaced(job, there, mode)),
+            mode => Fate::altered(Altered { mode, owner: self.foreign.contains(below.as_os_str()), ..wanted }),
+        }
     }
 
     /// Returns how an entry goes into the stream that takes the place of another.
@@ -239,7 +284,9 @@ pub(super) fn new_folders(survey: &Survey, tree: &Tree, fates: &[Fate]) -> BTree
     for (job, fate) in tree.jobs.iter().zip(fates) {
         let (Some(below), Fate::Send(_) | Fate::Alone) = (job.item.below.as_deref(), fate) else { continue };
         let is_folder = matches!(job.item.content, Content::Folder);
-        for folder in below.ancestors().skip(usize::from(!is_folder)) {
+        // One that is made by itself is told by that.
+        let is_above = !is_folder || *fate == Fate::Alone;
+        for folder in below.ancestors().skip(usize::from(is_above)) {
             let is_new = match (survey.at(folder), &tree.manner) {
                 (None, _) => survey.is_plain(folder),
                 (Some(there), Manner::Sync(_)) => !there.is_folder(),

@@ -4,12 +4,11 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::super::super::IS_A_FOLDER;
 use super::super::super::job::{Job, Manner, Rules, Tree};
 use super::super::super::walk::Content;
+use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER};
 use super::super::broken::Broken;
 use super::listing::Status;
-use super::moves::Removals;
 use super::plan::{Altered, Fate, LINK, NEW_FOLDER, Sent, Survey};
 
 /// Begins the names of files on their way, which belong to other transfers.
@@ -31,25 +30,25 @@ impl Survey {
             Content::Link(_) => LINK,
         });
         let Some(there) = there else {
-            return Ok(if self.is_alone(job, below) { Fate::Alone } else { Fate::Send(mode.into()) });
+            let is_alone = self.is_alone(job, below);
+            return Ok(if is_alone { Fate::Alone } else { Fate::Send(self.made(job, below, mode)) });
         };
+        let in_the_way = |why: &str| Broken::InTheWay(format!("{}/{}{why}", tree.root, below.display()));
         let may_go = !there.is_folder() || rules.deletes && !self.keeps_any(rules, below);
         match (there.is_folder(), job.is_folder()) {
-            (true, true) => Ok(altered(there, Some(mode), None, self.foreign.contains(below.as_os_str()))),
-            (true, false) if !may_go || self.is_alone(job, below) => {
-                Err(Broken::InTheWay(format!("{}/{}{IS_A_FOLDER}", tree.root, below.display())))
-            }
-            (true, false) | (false, true) => Ok(Fate::Send(Sent { replaces: true, ..mode.into() })),
+            (true, true) => Ok(self.changed(job, below, there, Altered { mode: Some(mode), ..Altered::default() })),
+            (true, false) if !may_go || self.is_alone(job, below) => Err(in_the_way(IS_A_FOLDER)),
+            (false, true) if self.is_alone(job, below) => Err(in_the_way(IS_NO_FOLDER)),
+            (true, false) | (false, true) => Ok(Fate::Send(Sent { replaces: true, ..self.made(job, below, mode) })),
             (false, false) => Ok(self.fate_of_same_kind(rules, job, below, there, here)),
         }
     }
 
     /// Decides on a file or a symlink where one of both is.
     fn fate_of_same_kind(&self, rules: &Rules, job: &Job, below: &Path, there: &Status, here: Option<&String>) -> Fate {
-        let owner = self.foreign.contains(below.as_os_str());
         match (&job.item.content, job.as_file()) {
             (Content::Link(to), _) if self.links.get(below.as_os_str()) == Some(to) => {
-                altered(there, None, None, owner)
+                self.changed(job, below, there, Altered::default())
             }
             (_, Some(file)) if there.is_file() && there.size == file.stamp.size => {
                 let modified = job.attributes.modified.filter(|modified| *modified != there.modified);
@@ -58,7 +57,7 @@ impl Survey {
                     _ => modified.is_none() && !rules.by_checksum,
                 };
                 if is_same {
-                    altered(there, job.attributes.mode, modified, owner)
+                    self.changed(job, below, there, Altered { mode: job.attributes.mode, modified, owner: false })
                 } else {
                     self.sent_or_alone(job, below, there)
                 }
@@ -74,28 +73,21 @@ impl Survey {
         Fate::Send(self.replaced(job, there, job.attributes.mode.unwrap_or(there.mode())))
     }
 
-    /// Returns what has to go: before the moves what stands in the way of one, and after them what is not here.
-    pub(super) fn removals(&self, tree: &Tree, fates: &[Fate]) -> Removals {
-        let mut removals = Removals::default();
-        let Manner::Sync(rules) = &tree.manner else { return removals };
-        for (job, fate) in tree.jobs.iter().zip(fates) {
-            let Some(below) = job.item.below.as_deref() else { continue };
-            let is_link = || self.at(below).is_some_and(Status::is_link);
-            match fate {
-                Fate::Send(sent) if sent.replaces => removals.first.push(below.to_owned()),
-                // A put of its own would follow it.
-                Fate::Alone if is_link() => removals.first.push(below.to_owned()),
-                _ => {}
-            }
+    /// Returns what has to go: what is there and not here, without what is kept, and what goes with that which is replaced; of
+    /// a folder that goes as a whole only that.
+    pub(super) fn removals(&self, tree: &Tree, fates: &[Fate]) -> Vec<PathBuf> {
+        let Manner::Sync(rules) = &tree.manner else { return Vec::new() };
+        if !rules.deletes {
+            return Vec::new();
         }
-        if rules.deletes {
-            removals.last = self.not_here(tree, rules, &removals.first);
-        }
-        removals
-    }
-
-    /// Returns what is there and not here, without what is kept; of a folder that goes as a whole only that.
-    fn not_here(&self, tree: &Tree, rules: &Rules, replaced: &[PathBuf]) -> Vec<PathBuf> {
+        let is_replaced = |fate: &Fate| matches!(fate, Fate::Send(sent) if sent.replaces);
+        let replaced: Vec<_> = tree
+            .jobs
+            .iter()
+            .zip(fates)
+            .filter(|(_, fate)| is_replaced(fate))
+            .filter_map(|(job, _)| job.item.below.as_deref())
+            .collect();
         let mut stays: HashSet<&OsStr> = HashSet::from([OsStr::new("")]);
         let wanted = tree.jobs.iter().filter_map(|job| job.item.below.as_deref());
         let kept = self.there().filter(|path| is_kept(rules, path));
@@ -122,9 +114,4 @@ impl Survey {
 fn is_kept(rules: &Rules, path: &Path) -> bool {
     let is_on_its_way = |name: &OsStr| name.to_string_lossy().starts_with(ON_THEIR_WAY);
     rules.kept.cover(path) || path.iter().any(is_on_its_way)
-}
-
-fn altered(there: &Status, mode: Option<u32>, modified: Option<i64>, owner: bool) -> Fate {
-    let mode = mode.filter(|mode| !there.is_link() && *mode != there.mode());
-    Fate::altered(Altered { mode, owner, modified })
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::super::job::{Attributes, Manner, Tree};
 use super::super::super::{IS_NO_FOLDER, NO_FILE};
 use super::super::talk::END;
-use super::super::text::{FAIL, owner_words, path_word};
+use super::super::text::{FAIL, SWEEP, owner_words, path_word};
 use crate::shell::{ShellLineError, quote, quote_path};
 use crate::transport::Effect;
 
@@ -18,8 +18,9 @@ pub(super) const SUMS: &str = "sums";
 pub(super) const LINKS: &str = "links";
 /// Asks which paths do not belong to whom they are to belong to.
 pub(super) const FOREIGN: &str = "foreign";
-/// Asks for files as a tar stream, which ends with [`END`] where each is whole in it, or is not in it: a file that grows
-/// (1) is as it was at some time, one that shrinks is filled up with what was never in it.
+/// Asks for files as a tar stream, which ends with [`END`] where each is whole in it, or is not in it. GNU tar ends with 1
+/// where one was changed as it was read: one that grows is as it was at some time, one that shrinks is filled up with what
+/// was never in it.
 pub(super) const GIVE: &str = "give";
 /// Says that a tar stream follows.
 pub(super) const TAKE: &str = "take\n";
@@ -63,17 +64,41 @@ links() { xargs -0 sh -c 'for f; do printf \"%s\\0%s\\0\" \"$f\" \"$(readlink \"
 
 /// Makes the moves that are said by `moved FILES NAME... FOLDER/` in a script: by one program where that is there, else by
 /// one for each line.
+///
+/// What is `replaced` makes room first, and comes back where that fails. On another mount, which no rename reaches, a copy is
+/// made beside the place.
 const MOVE: &str = r#"arrange() { if command -v perl >/dev/null; then
 moved() { printf '%s\0' "$@" ''; }
+replaced() { printf '-'; moved "$@"; }
 . "./$1" >l || exit 1
-perl -0 -e 'my $n = 0; my @r; while (<STDIN>) { chomp; if (length) { push @r, $_; next }
-my ($c, $to) = (shift @r, pop @r); for (@r) { my ($name) = m,([^/]*)\z,; rename($_, "$to$name") or do { my $why = "$!";
-print "fabrs-moved $n\0" if $n; $to =~ s,^\.\./,,; die "$to$name: $why\n" } } $n += $c; @r = () }' <l || exit 1
+perl -0 -e 'my ($w) = @ARGV; my ($n, $k) = (0, 0); my @r;
+sub crossed { my ($from, $to, $name) = @_; $! == 18 or return 0; my $b = "$to$w.m"; mkdir $b, 0700 or return 0;
+my $is = system("cp", "-pRP", "--", $from, "$b/") == 0 && rename("$b/$name", "$to$name"); my $why = $!;
+system("rm", "-rf", "--", $b); $! = $why; $is }
+while (<STDIN>) { chomp; if (length) { push @r, $_; next }
+my ($c, $to) = (shift @r, pop @r); my $aside = $c =~ s/^-//; for (@r) { my ($name) = m,([^/]*)\z,;
+if ($aside) { mkdir "o", 0700; rename("$to$name", "o/" . ++$k) or $! == 18 && system("rm", "-rf", "--", "$to$name") }
+rename($_, "$to$name") or crossed($_, $to, $name) or do { my $why = "$!"; rename("o/$k", "$to$name") if $aside;
+print "fabrs-moved $n\0" if $n; $to =~ s,^\.\./,,; die "$to$name: $why\n" } } $n += $c; @r = () }' "$w" <l || exit 1
 else
 moved() { c=$1; shift; mv -f -- "$@" || exit 1; n=$((n + c)); }
-. "./$1"; fi; }
+if grep -qF " ${h%/}/" /proc/self/mountinfo 2>/dev/null; then
+moved() { c=$1; shift; for to; do :; done; while [ $# -gt 1 ]; do
+mkdir -m 700 -- "$to$w.m" && cp -pRP -- "$1" "$to$w.m/" && mv -f -- "$to$w.m/${1##*/}" "$to" || { rm -rf -- "$to$w.m"; exit 1; }
+rmdir -- "$to$w.m"; shift; done; n=$((n + c)); }; fi
+replaced() { mkdir -p o; k=$((k + 1)); b=${2##*/}; mv -f -- "$3$b" "o/$k" || exit 1
+(n=0; moved "$@") || { mv -f -- "o/$k" "$3$b"; exit 1; }; n=$((n + $1)); }
+k=0; . "./$1"; fi; }
 "#;
+/// Removes what also may be, or have in it, a folder that may not be written to.
+const REMOVE: &str = "\
+remove() { rm -rf -- \"$@\" 2>/dev/null || { [ \"$(id -u)\" = 0 ] || chmod -R u+rwX -- \"$@\" 2>/dev/null; rm -rf -- \"$@\"; }; }
+";
 
+/// Fails where all else is below the folder.
+const SPARE: &str = "\
+case $h in /|\"$(cd && pwd -P)\") fail \"$h is no folder in which all that is not here could be removed\" ;; esac
+";
 /// Compares all that has come with its sums.
 const VERIFY: &str = "\
 if [ ! -s s ]; then :; elif command -v sha256sum >/dev/null; then sha256sum -c s >/dev/null; elif command -v shasum >/dev/null; then shasum -a 256 -c s >/dev/null
@@ -95,16 +120,16 @@ pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> R
         None => String::new(),
     };
     Ok(format!(
-        "{FAIL}{STATE}{SUM}{LINK}{MOVE}read -r fabrs\numask 022\nt={root}; w=.fabrs.{word}; in=; n=0\n\
+        "{FAIL}{STATE}{SUM}{LINK}{REMOVE}{MOVE}read -r fabrs\numask 022\nt={root}; w=.fabrs.{word}; in=; n=0\n\
          foreign() {{ xargs -0 sh -c {foreign} sh; }}\n\
          {check}\
          [ -d \"$t\" ] || {make} || exit 1\n\
-         cd -- \"$t\" || exit 1\n\
-         clean() {{ [ -z \"$in\" ] || cd ..; rm -rf -- \"$w\"; [ $n -eq 0 ] || printf '{MOVED}%s\\0' $n; }}\n\
+         cd -P -- \"$t\" || exit 1\nh=$(pwd -P)\n{spare}\
+         clean() {{ [ -z \"$in\" ] || cd -P ..; remove \"$w\"; [ $n -eq 0 ] || printf '{MOVED}%s\\0' $n; }}\n\
          take() {{\n\
-         trap 'exit 1' HUP INT PIPE TERM; trap clean EXIT\n\
-         h=$(pwd -P); mkdir -m 700 -- \"$w\" && cd -- \"$w\" && in=1 && [ -O . ] && [ \"$(pwd -P)\" = \"${{h%/}}/$w\" ] || exit 1\n\
-         tar -x{options}f - || exit 1\n\
+         trap 'exit 1' HUP INT PIPE TERM; trap clean EXIT\n{SWEEP}\
+         (umask 077; mkdir -- \"$w\") && cd -- \"$w\" && in=1 && [ -O . ] && [ \"$(pwd -P)\" = \"${{h%/}}/$w\" ] || exit 1\n\
+         e=$(tar -x{options}f - 2>&1) || {{ e=$(printf '%s\\n' \"$e\" | head -n 1); e=${{e#tar: }}; fail \"${{e#{STAGE}/}}\"; }}\n\
          [ -f {LAST} ] || fail 'not all of it arrived'\n\
          {verify}{owner}{flush}arrange {MOVES}\n. ./{AFTERWARDS}\n{flush}\
          n=0; printf '{DONE}\\0'; exit 0; }}\n\
@@ -120,6 +145,7 @@ pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> R
             Asked::Paths(paths) => format!("printf '%s\\0'{paths} | state; printf '{END}\\0'\n"),
             Asked::All => format!("{ALL}printf '{END}\\0'\n"),
         },
+        spare = if tree.removes() { SPARE } else { "" },
         // Times are those of the host, unless they are part of what is to be equal; owners are set where they can be.
         options = match tree.manner {
             Manner::Put => "pmo",
@@ -158,7 +184,7 @@ pub(super) fn give(folder: &Path) -> Result<String, ShellLineError> {
          while read -r verb count; do case $verb in\n\
          {SUMS}) head -c \"$count\" | sums ;;\n{LINKS}) head -c \"$count\" | links ;;\n\
          {GIVE}) {{ e=$(head -c \"$count\" | tr '\\0' '\\n' | LC_ALL=C tar -cf - -T - 2>&1 >&4); s=$?; }} 4>&1\n\
-         case $s$e in 0*) printf {END} ;; 1*shrank*) ;; 1*) printf {END} ;; esac; exit 0 ;;\n\
+         case $s:$e in 0:*) printf {END} ;; 1:*shrank*) ;; 1:*' we read it'*) printf {END} ;; esac; exit 0 ;;\n\
          *) exit 1 ;;\nesac; printf '{END}\\0'; done",
         path_word(folder.as_os_str())?,
     ))
