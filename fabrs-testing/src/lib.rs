@@ -3,6 +3,7 @@
 //! Nothing here knows fabrs itself, so that a test never asks the code under test whether it was right:
 //!
 //! * [`Sshd`]: a real OpenSSH server on loopback with keys and accounts of its own;
+//! * [`Dropbear`]: a real server that is not OpenSSH's;
 //! * [`faults`]: a network that cuts, stalls, delays, or never answers;
 //! * [`Fab`]: runs the `fab` binary in a clean environment and compares all that it leaves;
 //! * [`Pty`]: a program on a real terminal, for prompts;
@@ -16,6 +17,7 @@
 
 mod accounts;
 mod disk;
+mod dropbear;
 mod fab;
 pub mod faults;
 mod keys;
@@ -27,6 +29,7 @@ mod wait;
 
 pub use accounts::{Account, Capability, uv};
 pub use disk::{BindMount, SmallDisk};
+pub use dropbear::Dropbear;
 pub use fab::{Fab, Ran, Running};
 pub use keys::{Key, KeyType};
 pub use process::{Process, marker, processes_matching};

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use super::Builder;
 
 /// The variable that every process of a server's sessions carries.
-pub(super) const MARK: &str = "FABRS_TEST_SSHD";
+pub(crate) const MARK: &str = "FABRS_TEST_SSHD";
 
 /// Returns the `sshd_config` of a server whose files are in `dir`.
 pub(super) fn sshd_config(settings: &Builder, dir: &Path, port: u16, host_keys: &[&Path], mark: &str) -> String {

@@ -7,4 +7,5 @@ mod server;
 mod sessions;
 
 pub use builder::Builder;
+pub(crate) use config::MARK;
 pub use server::Sshd;

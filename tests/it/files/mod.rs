@@ -1,6 +1,7 @@
 //! Files to and from hosts: whole or not at all, only where they differ, as whom they should be.
 
 mod both_ways;
+mod chance;
 mod differences;
 mod edits;
 mod faults;

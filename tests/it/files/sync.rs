@@ -2,38 +2,15 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use fabrs::Changes;
 use fabrs::prelude::*;
-use fabrs_testing::{Account, Sshd};
+use fabrs_testing::Account;
 
+use super::chance::entries;
 use super::{Lab, text};
 use crate::support::{block, capture, refused, soon};
-
-/// Returns all below a folder: kind, mode, time and content of each.
-fn entries(root: &Path) -> Vec<(PathBuf, String)> {
-    fn all(root: &Path, folder: &Path, found: &mut Vec<(PathBuf, String)>) {
-        for entry in fs::read_dir(folder).expect("it can be read").flatten() {
-            let path = entry.path();
-            let meta = fs::symlink_metadata(&path).expect("it is there");
-            let what = if meta.is_symlink() {
-                format!("-> {}", fs::read_link(&path).expect("it is one").display())
-            } else if meta.is_dir() {
-                all(root, &path, found);
-                format!("folder {:o}", meta.mode() & 0o777)
-            } else {
-                let content = fs::read(&path).expect("it can be read");
-                format!("{:o} {} {}", meta.mode() & 0o777, meta.mtime(), String::from_utf8_lossy(&content))
-            };
-            found.push((path.strip_prefix(root).expect("it is below").to_owned(), what));
-        }
-    }
-    let mut found = Vec::new();
-    all(root, root, &mut found);
-    found.sort();
-    found
-}
 
 fn below(changes: &[&str], root: &Path) -> Vec<String> {
     let mut names: Vec<_> = changes
@@ -206,63 +183,5 @@ async fn root_syncs_by_sudo_and_a_host_without_a_shell_is_named() -> Result {
     assert_eq!((text(target.join("a")), fs::metadata(target.join("a"))?.uid()), ("a".to_owned(), 65534));
     assert!(!soon(sync()).await?.any()?);
     host.close().await;
-    Ok(())
-}
-
-/// Numbers by chance, always the same.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
-    }
-
-    /// Does something to a tree.
-    fn edit(&mut self, root: &Path) -> std::io::Result<()> {
-        let names = ["a", "b", "c", "d e", "é"];
-        let mut path = root.to_owned();
-        for _ in 0..=self.below(3) {
-            path.push(names[usize::try_from(self.below(5)).unwrap_or_default()]);
-        }
-        let _there_or_not = fs::create_dir_all(path.parent().unwrap_or(root));
-        if !path.parent().is_some_and(|folder| folder.symlink_metadata().is_ok_and(|meta| meta.is_dir())) {
-            return Ok(());
-        }
-        match (path.symlink_metadata(), self.below(6)) {
-            (Ok(meta), 0..=2) if meta.is_dir() => fs::remove_dir_all(&path)?,
-            (Ok(_), 0..=2) => fs::remove_file(&path)?,
-            (Ok(meta), 3) if meta.is_file() => fs::set_permissions(&path, fs::Permissions::from_mode(0o640))?,
-            (Ok(meta), _) if !meta.is_file() => {}
-            (Err(_), 4) => symlink("somewhere", &path)?,
-            (Err(_), 5) => fs::create_dir(&path)?,
-            _ => {
-                let length = usize::try_from(self.below(3000)).unwrap_or_default();
-                fs::write(&path, vec![b'x'; length])?;
-                let time = std::time::UNIX_EPOCH + secs(1_600_000_000 + self.below(1000));
-                fs::File::open(&path)?.set_modified(time)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_edits_by_chance_on_both_sides_the_trees_are_equal() -> Result {
-    let lab = Lab::of(Sshd::start());
-    let (tree, target) = (lab.here.path().join("tree"), lab.open_folder());
-    fs::create_dir(&tree)?;
-    lab.file("tree/always", "x");
-    let mut chance = Chance(7);
-    for round in 0..25 {
-        for _ in 0..12 {
-            chance.edit(&tree)?;
-        }
-        soon(lab.host.sync(&tree, target.display().to_string()).delete()).await?;
-        assert_eq!(entries(&target), entries(&tree), "round {round}");
-        let again = soon(lab.host.sync(&tree, target.display().to_string()).delete()).await?;
-        assert!(!again.any()?, "round {round}: {again:?}");
-    }
-    lab.assert_nothing_is_left();
     Ok(())
 }

@@ -137,6 +137,13 @@ impl Spec {
         let entries = by.get_folder(&self.place, folder, &place_of, self.mode, &what).await?;
         let (mut left, mut links, mut written) = (Vec::new(), Vec::new(), Vec::new());
         let full: HashSet<_> = entries.iter().filter_map(|(_, to)| to.parent()).map(Path::to_owned).collect();
+        if entries.is_empty() && places.keep_folders() {
+            let to = places.of_entry(folder, Path::new("")).map_err(|error| self.place.error(error))?;
+            let to: PathBuf = to.components().collect();
+            let is_new = !to.is_dir();
+            self.here("make", &to, move |to| std::fs::create_dir_all(to)).await?;
+            written.extend(is_new.then(|| (to.display().to_string(), true)));
+        }
         for (entry, to) in entries {
             match (entry.kind, entry.done) {
                 (_, Some(done)) => written.push((to.display().to_string(), done)),

@@ -8,6 +8,7 @@ use russh::ChannelMsg;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::open_channel::Reply;
 use super::session::Session;
 use crate::transport::Program;
 
@@ -32,7 +33,7 @@ pub(super) fn begin(session: &Arc<Session>, line: String) -> mpsc::Sender<Bytes>
 async fn carry(session: &Arc<Session>, line: String, mut input: mpsc::Receiver<Bytes>) -> Option<()> {
     // Dropped, it closes its channel.
     let mut open = timeout(PATIENCE, session.open_aside()).await.ok()??;
-    let channel = open.begin(&Program::Line(line.into()), None).await.ok()?;
+    let channel = open.begin(&Program::Line(line.into()), None, Reply::Later).await.ok()?;
     let mut ends_at = Instant::now() + IDLE;
     let mut is_fed = true;
     loop {

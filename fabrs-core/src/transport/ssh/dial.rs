@@ -127,8 +127,7 @@ impl Transport for Ssh {
 
 async fn start(link: Arc<Link>, invocation: Invocation, ahead: bool) -> Result<ChannelWire> {
     let session = link.session().await?;
-    let open = session.open().await?;
-    let wire = ChannelWire::start(Arc::clone(&session), open, invocation).await?;
+    let wire = ChannelWire::start(Arc::clone(&session), invocation).await?;
     if ahead {
         session.open_ahead();
     }

@@ -24,20 +24,37 @@ pub(super) struct OpenChannel {
     held: Option<(Channel<Msg>, Slot)>,
     /// Where it is closed.
     tasks: TaskTracker,
+    /// Whether the server has said that it does not start the command.
+    is_refused: bool,
+}
+
+/// A channel on which a command was begun.
+pub(super) struct Started {
+    pub(super) channel: Channel<Msg>,
+    pub(super) slot: Slot,
+    /// Whether its server is known to have refused it.
+    pub(super) is_refused: bool,
 }
 
 impl OpenChannel {
     pub(super) fn new(channel: Channel<Msg>, slot: Slot, tasks: TaskTracker) -> Self {
-        Self { held: Some((channel, slot)), tasks }
+        Self { held: Some((channel, slot)), tasks, is_refused: false }
     }
 
     /// Tells whether the server has closed it already, as it may do with one that is long unused.
     pub(super) fn has_ended(&mut self) -> bool {
         let Some((channel, _)) = &mut self.held else { return true };
-        matches!(channel.wait().now_or_never(), Some(Some(ChannelMsg::Close) | None))
+        loop {
+            match channel.wait().now_or_never() {
+                Some(Some(ChannelMsg::Eof | ChannelMsg::Close) | None) => return true,
+                // What else is said of one that carries nothing is no news.
+                Some(Some(_)) => {}
+                None => return false,
+            }
+        }
     }
 
-    /// Starts a command: one packet whose reply is not waited for. With a pty it is a round trip more, so that a command
+    /// Starts a command: one packet, whose reply may be waited for. With a pty it is a round trip more, so that a command
     /// that needs one never runs without.
     ///
     /// # Cancel safety
@@ -47,9 +64,11 @@ impl OpenChannel {
         mut self,
         program: &Program,
         pty: Option<&Pty>,
-    ) -> Result<(Channel<Msg>, Slot), NotStarted> {
-        self.begin(program, pty).await?;
-        self.held.take().ok_or(NotStarted::Lost)
+        reply: Reply,
+    ) -> Result<Started, NotStarted> {
+        self.begin(program, pty, reply).await?;
+        let (channel, slot) = self.held.take().ok_or(NotStarted::Lost)?;
+        Ok(Started { channel, slot, is_refused: self.is_refused })
     }
 
     /// Starts a command as [`start`](Self::start), on a channel that still is closed when this is dropped; returns it.
@@ -57,6 +76,7 @@ impl OpenChannel {
         &mut self,
         program: &Program,
         pty: Option<&Pty>,
+        reply: Reply,
     ) -> Result<&mut Channel<Msg>, NotStarted> {
         let Some((channel, _)) = &mut self.held else { return Err(NotStarted::Lost) };
         if let Some(pty) = pty {
@@ -75,8 +95,32 @@ impl OpenChannel {
             Program::Line(line) => channel.exec(true, line.as_bytes()).await?,
             Program::Subsystem(name) => channel.request_subsystem(true, *name).await?,
         }
+        if reply == Reply::Awaited {
+            loop {
+                match channel.wait().await {
+                    Some(ChannelMsg::Success) => break,
+                    Some(ChannelMsg::Failure) => {
+                        self.is_refused = true;
+                        break;
+                    }
+                    Some(ChannelMsg::Eof | ChannelMsg::Close) => return Err(NotStarted::Closed),
+                    None => return Err(NotStarted::Lost),
+                    // A server replies before it sends what the command says.
+                    Some(_) => {}
+                }
+            }
+        }
         Ok(channel)
     }
+}
+
+/// What is done with the reply to the start of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// It is waited for, since the channel may be closed before the server has read what is to be started.
+    Awaited,
+    /// It comes with what the command says.
+    Later,
 }
 
 /// Why a command was not started.
@@ -84,6 +128,8 @@ impl OpenChannel {
 pub(super) enum NotStarted {
     /// The server gives no pty.
     NoPty,
+    /// The server has closed the channel before it was.
+    Closed,
     /// The connection is gone.
     Lost,
 }

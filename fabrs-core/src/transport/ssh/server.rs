@@ -21,14 +21,29 @@ impl Identification {
     /// Tells whether it passes on the `signal` request of RFC 4254 §6.9 to a command's process group, as OpenSSH does
     /// from 7.9 on and our own server. Of one that nobody knows it is not assumed.
     pub(super) fn passes_signals(&self) -> bool {
-        if self.0.starts_with("SSH-2.0-fabrs_") {
+        if self.is_ours() {
             return true;
         }
-        let version = self.0.strip_prefix("SSH-2.0-OpenSSH_").unwrap_or_default();
+        let version = self.open_ssh().unwrap_or_default();
         // OpenSSH for Windows has no process groups.
         let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
         let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
         version >= (7, 9) && !self.0.contains("Windows")
+    }
+
+    /// Tells whether a channel that carries nothing yet stays open, as it does with OpenSSH and our own server: dropbear
+    /// closes it when a command of another channel ends. Of one that nobody knows it is not assumed.
+    pub(super) fn keeps_idle_channels(&self) -> bool {
+        self.is_ours() || self.open_ssh().is_some()
+    }
+
+    fn is_ours(&self) -> bool {
+        self.0.starts_with("SSH-2.0-fabrs_")
+    }
+
+    /// Returns the version of an OpenSSH.
+    fn open_ssh(&self) -> Option<&str> {
+        self.0.strip_prefix("SSH-2.0-OpenSSH_")
     }
 }
 
@@ -109,6 +124,15 @@ mod tests {
         case("SSH-2.0-OpenSSH_for_Windows_9.5", false);
         case("SSH-2.0-dropbear_2022.83", false);
         case("SSH-2.0-", false);
+    }
+
+    #[test]
+    fn channels_are_opened_ahead_only_where_they_are_known_to_stay() {
+        for (line, expected) in
+            [("OpenSSH_6.6", true), ("fabrs_0.1.0", true), ("dropbear_2022.83", false), ("x", false)]
+        {
+            assert_eq!(Identification(format!("SSH-2.0-{line}")).keeps_idle_channels(), expected, "{line}");
+        }
     }
 
     #[test]

@@ -27,9 +27,11 @@ pub(super) struct Session {
     handle: Handle<Handler>,
     gone: Arc<Gone>,
     passes_signals: bool,
+    keeps_idle_channels: bool,
     target: Arc<Target>,
     slots: Arc<Slots>,
-    /// Whether channels are opened ahead; given up at the first refusal.
+    /// Whether channels are opened ahead: not where a server is known to close them; given up at the first refusal, and
+    /// where it closes one all the same.
     ahead: AtomicBool,
     spare: Mutex<Option<oneshot::Receiver<OpenChannel>>>,
     /// The tasks that open channels and close those nobody took, so that none outlives the session.
@@ -59,15 +61,17 @@ enum NotOpened {
 
 impl Session {
     pub(super) fn new(handle: Handle<Handler>, gone: Arc<Gone>, server: &Server, target: Arc<Target>) -> Arc<Self> {
+        let keeps_idle_channels = server.get().is_some_and(Identification::keeps_idle_channels);
         let passes_signals = target.user != "root" && server.get().is_some_and(Identification::passes_signals);
         Arc::new(Self {
             handle,
             gone,
             passes_signals,
+            keeps_idle_channels,
             target,
             // Where signals have to go another way, that has a place when all others are taken.
             slots: Slots::new(usize::from(!passes_signals)),
-            ahead: AtomicBool::new(true),
+            ahead: AtomicBool::new(keeps_idle_channels),
             spare: Mutex::new(None),
             tasks: TaskTracker::new(),
         })
@@ -77,6 +81,11 @@ impl Session {
     /// the login (privilege separation), and for root there is none.
     pub(super) fn passes_signals(&self) -> bool {
         self.passes_signals
+    }
+
+    /// Tells whether a channel stays open until its command is started, as it does where the server is known.
+    pub(super) fn keeps_idle_channels(&self) -> bool {
+        self.keeps_idle_channels
     }
 
     /// Tells whether the connection has ended.
@@ -142,7 +151,11 @@ impl Session {
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
         // A server may close a channel that is long unused; the command must not be sent into it.
         let mut open = spare?.await.ok()?;
-        (!open.has_ended()).then_some(open)
+        if open.has_ended() {
+            self.ahead.store(false, Ordering::Relaxed);
+            return None;
+        }
+        Some(open)
     }
 
     /// Opens a channel for one who waits. Once the server is asked it goes on to the end, whoever has gone meanwhile: a
@@ -226,6 +239,12 @@ impl Session {
     pub(super) fn refused_pty(&self, command: &str) -> Error {
         let text = format!("the server gives no pty, and `{command}` was not run without");
         Error::new(ErrorKind::Connect, text).on(&self.target.host)
+    }
+
+    /// Makes the error of a command that a server has not started, since it closed its channel again and again.
+    pub(super) fn closed_before(&self) -> Error {
+        Error::new(ErrorKind::Connect, "the server closed the channel before the command was started")
+            .on(&self.target.host)
     }
 
     /// Makes the error of a connection that ended before a command was sent: nothing has happened.

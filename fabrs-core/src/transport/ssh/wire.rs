@@ -11,7 +11,7 @@ use super::aside;
 use super::feed::Feed;
 use super::group::Group;
 use super::lifeline::Ending;
-use super::open_channel::{NotStarted, OpenChannel};
+use super::open_channel::{NotStarted, Reply, Started};
 use super::session::Session;
 use super::slots::Slot;
 use crate::error::Result;
@@ -23,6 +23,8 @@ use crate::transport::{Answer, Invocation, Program, Pty, Size};
 /// How long a signal may wait for its place in the session's queue: a session whose network stalls must not keep a
 /// cancel from climbing on.
 const SIGNAL_WAIT: Duration = Duration::from_millis(200);
+/// How many channels are tried before it is said that a server starts nothing.
+const STARTS: usize = 20;
 /// RFC 4254 §5.2 defines one kind of extended data.
 const STDERR: u32 = 1;
 
@@ -37,20 +39,20 @@ pub(super) struct ChannelWire {
     ending: Ending,
     /// Where signals go to its process group over another channel.
     group: Option<Group>,
-    /// What follows what was held back for the mark of the group.
+    /// What has come already: the answer to the start, or what follows what was held back for the mark of the group.
     following: Option<Message>,
     /// Given back when the wire is dropped, which is after the channel's CLOSE.
     _slot: Slot,
 }
 
 impl ChannelWire {
-    /// Starts a command on an open channel: one packet whose reply is not waited for. With a pty it is a round trip
-    /// more, so that a command that needs one never runs without.
+    /// Starts a command on a channel of its own: one packet whose reply is not waited for, unless the server is one that may
+    /// close the channel before. With a pty it is a round trip more, so that a command that needs one never runs without.
     ///
     /// # Cancel safety
     ///
     /// Dropped half way, the channel closes itself and ends what it started.
-    pub(super) async fn start(session: Arc<Session>, open: OpenChannel, invocation: Invocation) -> Result<Self> {
+    pub(super) async fn start(session: Arc<Session>, invocation: Invocation) -> Result<Self> {
         let ending = Ending::of(session.passes_signals(), &invocation);
         let Invocation { program, shown, pty, stdin, .. } = invocation;
         let group = if ending == Ending::Group { Some(Group::new()?) } else { None };
@@ -61,15 +63,22 @@ impl ChannelWire {
             }),
             Program::Subsystem(name) => Program::Subsystem(name),
         };
-        let (channel, slot) = match open.start(&program, pty.as_ref()).await {
-            Ok(started) => started,
-            Err(NotStarted::NoPty) => return Err(session.refused_pty(&shown)),
-            Err(NotStarted::Lost) => return Err(session.lost_before().await),
+        let reply = if session.keeps_idle_channels() { Reply::Later } else { Reply::Awaited };
+        let mut starts = 1;
+        let Started { channel, slot, is_refused } = loop {
+            match session.open().await?.start(&program, pty.as_ref(), reply).await {
+                Ok(started) => break started,
+                Err(NotStarted::NoPty) => return Err(session.refused_pty(&shown)),
+                Err(NotStarted::Closed) if starts < STARTS => starts += 1,
+                Err(NotStarted::Closed) => return Err(session.closed_before()),
+                Err(NotStarted::Lost) => return Err(session.lost_before().await),
+            }
         };
+        let following = is_refused.then_some(Message::Refused);
         let (read, write) = channel.split();
         let write = Arc::new(write);
         let feed = Feed::new(Arc::clone(&write), stdin, pty.is_some(), ending);
-        Ok(Self { read, write, feed, pty, session, shown, ending, group, following: None, _slot: slot })
+        Ok(Self { read, write, feed, pty, session, shown, ending, group, following, _slot: slot })
     }
 
     /// Returns what arrives next on the channel.

@@ -1,7 +1,6 @@
 //! Which logins have SFTP alone, what is said where there is not even that, and that it is found out once.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use fabrs::config::{Mode, Settings};
 use fabrs::prelude::*;
@@ -33,10 +32,7 @@ async fn a_login_that_sees_a_part_of_the_host_alone_has_its_files_there() -> Res
     if !Sshd::can(Capability::Accounts) {
         return Ok(());
     }
-    // All folders above it have to be root's alone.
-    let root = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir_in("/run")?;
-    fs::create_dir(root.path().join("open"))?;
-    fs::set_permissions(root.path().join("open"), fs::Permissions::from_mode(0o777))?;
+    let root = super::super::chance::root_of_a_part()?;
     let chroot =
         |builder: fabrs_testing::SshdBuilder| builder.option("ChrootDirectory", root.path().display().to_string());
     for (name, server) in [("forced", chroot(files_only())), ("without any program", chroot(Sshd::builder()))] {

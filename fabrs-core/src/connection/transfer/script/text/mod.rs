@@ -135,6 +135,9 @@ pub(super) fn path_word(path: &OsStr) -> Result<String, ShellLineError> {
 }
 
 fn printed(bytes: &[u8]) -> Result<String, ShellLineError> {
+    // A shell takes line ends away from the end of what is printed.
+    let end = bytes.iter().rposition(|byte| *byte != b'\n').map_or(0, |at| at + 1);
+    let (bytes, ends) = bytes.split_at(end);
     let mut format = String::new();
     for byte in bytes {
         match byte {
@@ -145,7 +148,7 @@ fn printed(bytes: &[u8]) -> Result<String, ShellLineError> {
             }
         }
     }
-    Ok(format!("\"$(printf '%b' '{format}')\""))
+    Ok(format!("\"$(printf '%b' '{format}'){}\"", "\n".repeat(ends.len())))
 }
 
 /// Returns a time as `touch -t` takes it in UTC: `202611260945.12`.

@@ -9,17 +9,20 @@ use super::super::parts;
 use super::{DONE, FAIL, SAME, SEND, SEND_PARTS, SUM, SUM_IS, owner_words, path_word, touch_time, word};
 use crate::shell::{ShellLineError, quote, quote_path};
 
-/// Finds the folder `d` of the target `t`, and where that is, `o`.
+/// Stands where a program ends a line.
+const NEWLINE: &str = "\n";
+/// Finds the folder `d` of the target `t`, and where that is, `o`. What programs print has a sign behind it, so that a shell leaves
+/// the line ends that a name has.
 const FIND: &str = "\
 case $t in */*) d=${t%/*} ;; *) d=. ;; esac; [ -n \"$d\" ] || d=/
 [ -d \"$d\" ] || fail \"there is no folder $d\"
-d=$(cd -- \"$d\" && pwd) || exit 1; o=${d%/}/${t##*/}
+d=$(cd -- \"$d\" && pwd && echo x) || exit 1; d=${d%?x}; o=${d%/}/${t##*/}
 ";
 /// Works in a temporary folder in `p`, beside the target, with the name `w` that nobody could know before, which nobody else
 /// may look into and which is gone afterwards. Whoever owns the folder around it can't swap what is in it, since that is
 /// only named from inside. It is removed more than once where another script has still been writing into it.
 const ENTER: &str = "\
-p=$(cd -- \"$p\" && pwd -P) || exit 1; w=${p%/}/.fabrs.$w
+p=$(cd -- \"$p\" && pwd -P && echo x) || exit 1; p=${p%?x}; w=${p%/}/.fabrs.$w
 for i in \"$p\"/.fabrs.*; do if [ -O \"$i\" ] && [ ! -L \"$i\" ] && [ -z \"$(find \"$i\" -mtime -1 2>/dev/null | head -n 1)\" ]
 then rm -rf -- \"$i\"; fi; done; i=0
 clean() { until rm -rf -- \"$w\" || [ $((i += 1)) -gt 99 ]; do :; done 2>/dev/null; }
@@ -47,7 +50,7 @@ fn state(attributes: &Attributes) -> String {
         Some(_) => "; stat -c %Y -- \"$o\" 2>/dev/null || stat -f %m -- \"$o\"",
         None => "",
     };
-    format!("state() {{ ls -ldn -- \"$o\" 2>/dev/null | awk '{{ print $1, $3, $4 }}'{time}; }}\n")
+    format!("state() {{ ls -ldn -- \"$o\" 2>/dev/null | awk 'NR == 1 {{ print $1, $3, $4 }}'{time}; }}\n")
 }
 
 /// Returns the script that takes a file on its standard input, unless the target has the same content.
@@ -87,7 +90,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
             format!("[ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_FOLDER}\"")
         } else {
             format!(
-                "if [ -L \"$t\" ]; then t=$(readlink -f -- \"$t\") || fail \"the symlink $t leads nowhere\"; fi\n\
+                "if [ -L \"$t\" ]; then l=$(readlink -f -- \"$t\" && echo x) || fail \"the symlink $t leads nowhere\"; t=${{l%?x}}; fi\n\
                  [ -d \"$t\" ] && fail \"$t{IS_A_FOLDER}\""
             )
         },
@@ -169,7 +172,7 @@ fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
     let owner = match owner_words(attributes)? {
         Some(owner) => format!("chown {owner} f || exit 1\n"),
         None => {
-            "if [ -n \"$old\" ]; then chown \"$(ls -ldn -- \"$o\" | awk '{ print $3 \":\" $4 }')\" f 2>/dev/null || :; fi\n"
+            "if [ -n \"$old\" ]; then chown \"$(ls -ldn -- \"$o\" | awk 'NR == 1 { print $3 \":\" $4 }')\" f 2>/dev/null || :; fi\n"
                 .to_owned()
         }
     };
@@ -228,7 +231,7 @@ pub(in super::super) fn link(
     // Into the folder, since a link to another folder would be taken for that.
     Ok(format!(
         "{FAIL}{state}w={name}; t={target}; l={to}; n=${{t##*/}}; o=$t\n\
-         if [ -L \"$t\" ] && [ \"$(readlink -- \"$t\")\" = \"$l\" ]; then\n\
+         if [ -L \"$t\" ] && [ \"$(readlink -- \"$t\" && echo x)\" = \"$l{NEWLINE}x\" ]; then\n\
          before=$(state)\n{give_old}[ \"$before\" != \"$(state)\" ] || printf '{SAME}'; exit 0; fi\n\
          [ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n\
          {FIND}p=$d\n{ENTER}\

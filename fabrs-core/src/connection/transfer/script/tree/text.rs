@@ -59,7 +59,7 @@ elif command -v shasum >/dev/null; then xargs -0 shasum -a 256
 else xargs -0 openssl dgst -r -sha256; fi 2>/dev/null | tr '\\n' '\\0'; }
 ";
 const LINK: &str = "\
-links() { xargs -0 sh -c 'for f; do printf \"%s\\0%s\\0\" \"$f\" \"$(readlink \"$f\")\"; done' sh; }
+links() { xargs -0 sh -c 'for f; do l=$(readlink \"$f\" && echo x); printf \"%s\\0%s\\0\" \"$f\" \"${l%?x}\"; done' sh; }
 ";
 
 /// Makes the moves that are said by `moved FILES NAME... FOLDER/` in a script: by one program where that is there, else by
@@ -124,7 +124,7 @@ pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> R
          foreign() {{ xargs -0 sh -c {foreign} sh; }}\n\
          {check}\
          [ -d \"$t\" ] || {make} || exit 1\n\
-         cd -P -- \"$t\" || exit 1\nh=$(pwd -P)\n{spare}\
+         cd -P -- \"$t\" || exit 1\nh=$(pwd -P; echo x); h=${{h%?x}}\n{spare}\
          clean() {{ [ -z \"$in\" ] || cd -P ..; remove \"$w\"; [ $n -eq 0 ] || printf '{MOVED}%s\\0' $n; }}\n\
          take() {{\n\
          trap 'exit 1' HUP INT PIPE TERM; trap clean EXIT\n{SWEEP}\

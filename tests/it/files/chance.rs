@@ -1,0 +1,287 @@
+//! Trees by chance: what is put and got again is the same, whichever way it goes, and a sync does what `rsync` does.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fabrs::prelude::*;
+use fabrs_testing::{Capability, Dropbear, Sshd};
+use tempfile::TempDir;
+
+use super::Lab;
+use super::trees::lab_with;
+use crate::support::{settings, soon};
+
+/// Returns all below a folder: kind, mode, time and content of each.
+pub(super) fn entries(root: &Path) -> Vec<(PathBuf, String)> {
+    fn all(root: &Path, folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+        for entry in fs::read_dir(folder).expect("it can be read").flatten() {
+            let path = entry.path();
+            let meta = fs::symlink_metadata(&path).expect("it is there");
+            let what = if meta.is_symlink() {
+                format!("-> {}", fs::read_link(&path).expect("it is one").display())
+            } else if meta.is_dir() {
+                all(root, &path, found);
+                format!("folder {:o}", meta.mode() & 0o777)
+            } else {
+                let content = fs::read(&path).expect("it can be read");
+                format!("{:o} {} {}", meta.mode() & 0o777, meta.mtime(), String::from_utf8_lossy(&content))
+            };
+            found.push((path.strip_prefix(root).expect("it is below").to_owned(), what));
+        }
+    }
+    let mut found = Vec::new();
+    all(root, root, &mut found);
+    found.sort();
+    found
+}
+
+/// Numbers by chance, always the same.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+
+    /// Does something to a tree.
+    fn edit(&mut self, root: &Path) -> std::io::Result<()> {
+        let names = ["a", "b", "c", "d e", "é"];
+        let mut path = root.to_owned();
+        for _ in 0..=self.below(3) {
+            path.push(names[usize::try_from(self.below(5)).unwrap_or_default()]);
+        }
+        let _there_or_not = fs::create_dir_all(path.parent().unwrap_or(root));
+        if !path.parent().is_some_and(|folder| folder.symlink_metadata().is_ok_and(|meta| meta.is_dir())) {
+            return Ok(());
+        }
+        match (path.symlink_metadata(), self.below(6)) {
+            (Ok(meta), 0..=2) if meta.is_dir() => fs::remove_dir_all(&path)?,
+            (Ok(_), 0..=2) => fs::remove_file(&path)?,
+            (Ok(meta), 3) if meta.is_file() => fs::set_permissions(&path, fs::Permissions::from_mode(0o640))?,
+            (Ok(meta), _) if !meta.is_file() => {}
+            (Err(_), 4) => symlink("somewhere", &path)?,
+            (Err(_), 5) => fs::create_dir(&path)?,
+            _ => {
+                let length = usize::try_from(self.below(3000)).unwrap_or_default();
+                fs::write(&path, vec![b'x'; length])?;
+                let time = std::time::UNIX_EPOCH + secs(1_600_000_000 + self.below(1000));
+                fs::File::open(&path)?.set_modified(time)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns a name by chance: any but what no file may have; only UTF-8 where that `is_asked_for`.
+fn name(chance: &mut Chance, is_utf8: bool) -> Vec<u8> {
+    const ALL: &[&[u8]] = &[
+        b"a",
+        b"b",
+        b" ",
+        b"\n",
+        b"\\",
+        b"'",
+        b"\"",
+        b"$",
+        b"*",
+        b"-",
+        b".",
+        "\u{e9}".as_bytes(),
+        b"\xff",
+        b"\t",
+        b"%",
+        b"{x}",
+    ];
+    let last = if is_utf8 { ALL.len() - 2 } else { ALL.len() };
+    let mut name = Vec::new();
+    for _ in 0..=chance.below(6) {
+        let part = ALL[usize::try_from(chance.below(last as u64)).unwrap_or_default()];
+        name.extend_from_slice(if is_utf8 && part == b"\xff" { b"z" } else { part });
+    }
+    if name.iter().all(|byte| *byte == b'.') {
+        name.push(b'x');
+    }
+    name
+}
+
+/// Makes a tree by chance.
+fn grow(chance: &mut Chance, folder: &Path, depth: u64, is_utf8: bool) -> std::io::Result<()> {
+    fs::create_dir_all(folder)?;
+    for _ in 0..chance.below(8) {
+        let path = folder.join(OsStr::from_bytes(&name(chance, is_utf8)));
+        if path.symlink_metadata().is_ok() {
+            continue;
+        }
+        match chance.below(8) {
+            0 | 1 if depth > 0 => grow(chance, &path, depth - 1, is_utf8)?,
+            2 => symlink(OsStr::from_bytes(&name(chance, is_utf8)), &path)?,
+            kind => {
+                const SIZES: [u64; 6] = [1, 600, 5_000, 70_000, 300_000, 10 << 20];
+                let most = SIZES[usize::try_from(kind % 6).unwrap_or_default()];
+                // Few are large.
+                let size = if most > 1 << 20 && chance.below(4) > 0 { 0 } else { chance.below(most) };
+                let seed = chance.below(251);
+                let content: Vec<u8> = (0..size).map(|at| ((at * 7 + seed) % 251) as u8).collect();
+                fs::write(&path, content)?;
+                let mode = [0o600, 0o644, 0o755, 0o640, 0o444][usize::try_from(chance.below(5)).unwrap_or_default()];
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns what a tree is without its times, and without the modes of its folders: those of new ones are the host's.
+fn shape(root: &Path) -> Vec<(PathBuf, String)> {
+    let without_time = |what: String| match what.split_once(' ') {
+        Some(("folder", _)) => "folder".to_owned(),
+        Some(("->", _)) | None => what,
+        Some((mode, rest)) => format!("{mode} {}", rest.split_once(' ').map_or("", |(_, content)| content)),
+    };
+    entries(root).into_iter().map(|(path, what)| (path, without_time(what))).collect()
+}
+
+/// Puts trees to a folder that the host calls `there`, and gets them again.
+async fn go_and_come(host: &Connection, there: &str, is_utf8: bool) -> Result {
+    let here = tempfile::tempdir()?;
+    let mut chance = Chance(there.len() as u64 + 3);
+    for round in 0..5 {
+        let (tree, copy) = (here.path().join(format!("tree {round}")), here.path().join(format!("copy {round}")));
+        grow(&mut chance, &tree, 3, is_utf8)?;
+        let put = || host.put(&tree, format!("{there}/{round}")).preserve_mode();
+        soon(put()).await?;
+        soon(host.get(format!("{there}/{round}/"), copy.display().to_string())).await?;
+        assert_eq!(shape(&copy), shape(&tree), "round {round}");
+        assert!(!soon(put()).await?.any()?, "round {round}");
+    }
+    Ok(())
+}
+
+/// Makes a test of each kind of host.
+macro_rules! on_hosts {
+    ($($name:ident = $lab:expr;)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() -> Result {
+                let lab: Lab = $lab;
+                go_and_come(&lab.host, &lab.there("t").display().to_string(), stringify!($name).contains("sftp")).await?;
+                lab.assert_nothing_is_left();
+                Ok(())
+            }
+        )*
+    };
+}
+
+on_hosts! {
+    trees_by_chance_come_back_by_stream = Lab::new();
+    trees_by_chance_come_back_by_sftp = super::without_a_shell::lab();
+    trees_by_chance_come_back_from_busybox = lab_with(&["tar", "sha256sum"], true);
+    trees_by_chance_come_back_without_tar = lab_with(&["sha256sum"], false);
+    trees_by_chance_come_back_without_perl = lab_with(&["tar", "sha256sum"], false);
+    trees_by_chance_come_back_without_a_checksum = lab_with(&["tar", "perl"], false);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trees_by_chance_come_back_from_dropbear() -> Result {
+    let Some(server) = Dropbear::start() else { return Ok(()) };
+    let here = tempfile::tempdir()?;
+    let config = here.path().join("ssh_config");
+    fs::write(&config, server.ssh_config())?;
+    let client =
+        Client::builder().settings(settings(&config)).password(Secret::new(Sshd::account_password().to_owned()));
+    let host = client.build().connect("host")?;
+    go_and_come(&host, &server.scratch().join("t").display().to_string(), false).await?;
+    host.client().expect("it has one").close().await;
+    Ok(())
+}
+
+/// Makes a folder that a server may show as the whole of a host, with one in it that everybody may write to.
+pub(super) fn root_of_a_part() -> std::io::Result<TempDir> {
+    // All folders above it have to be root's alone.
+    let root = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir_in("/run")?;
+    fs::create_dir(root.path().join("open"))?;
+    fs::set_permissions(root.path().join("open"), fs::Permissions::from_mode(0o777))?;
+    Ok(root)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trees_by_chance_come_back_from_a_part_of_a_host() -> Result {
+    if !Sshd::can(Capability::Accounts) {
+        return Ok(());
+    }
+    let root = root_of_a_part()?;
+    let server = Sshd::builder().option("ForceCommand", "internal-sftp");
+    let lab = Lab::of(server.option("ChrootDirectory", root.path().display().to_string()).start());
+    go_and_come(&lab.host, "/open/t", true).await?;
+    lab.host.client().expect("it has one").close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_edits_by_chance_on_both_sides_the_trees_are_equal() -> Result {
+    let lab = Lab::of(Sshd::start());
+    let (tree, target) = (lab.here.path().join("tree"), lab.open_folder());
+    fs::create_dir(&tree)?;
+    lab.file("tree/always", "x");
+    let mut chance = Chance(7);
+    for round in 0..25 {
+        for _ in 0..12 {
+            chance.edit(&tree)?;
+        }
+        soon(lab.host.sync(&tree, target.display().to_string()).delete()).await?;
+        assert_eq!(entries(&target), entries(&tree), "round {round}");
+        let again = soon(lab.host.sync(&tree, target.display().to_string()).delete()).await?;
+        assert!(!again.any()?, "round {round}: {again:?}");
+    }
+    lab.assert_nothing_is_left();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_that_deletes_leaves_what_rsync_leaves() -> Result {
+    let lab = Lab::new();
+    let (tree, ours, theirs) = (lab.here.path().join("tree"), lab.open_folder(), lab.here.path().join("theirs"));
+    fs::create_dir_all(&tree)?;
+    fs::create_dir(&theirs)?;
+    lab.file("tree/always", "x");
+    let login = (lab.host.probe("id -u").line().await?.parse()?, lab.host.probe("id -g").line().await?.parse()?);
+    let mut chance = Chance(11);
+    for round in 0..20 {
+        for _ in 0..10 {
+            chance.edit(&tree)?;
+        }
+        // On the other side the same has happened to both.
+        let mut other = Chance(round);
+        let mut same = Chance(round);
+        for _ in 0..6 {
+            other.edit(&ours)?;
+            same.edit(&theirs)?;
+        }
+        give(&ours, login)?;
+        soon(lab.host.sync(&tree, ours.display().to_string()).delete()).await?;
+        let rsync = Command::new("rsync").args(["-a", "--delete"]).arg(tree.join("")).arg(theirs.join("")).status()?;
+        assert!(rsync.success());
+        assert_eq!(entries(&ours), entries(&theirs), "round {round}");
+    }
+    lab.assert_nothing_is_left();
+    Ok(())
+}
+
+/// Gives all below a folder to the login, as far as that has to be.
+fn give(folder: &Path, login: (u32, u32)) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)?.flatten() {
+        let (path, meta) = (entry.path(), entry.metadata()?);
+        if meta.is_dir() {
+            give(&path, login)?;
+        }
+        if meta.uid() != login.0 && !meta.is_symlink() {
+            chown(&path, Some(login.0), Some(login.1))?;
+        }
+    }
+    Ok(())
+}
