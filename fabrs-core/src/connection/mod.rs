@@ -57,8 +57,8 @@ pub use prompt::{Confirm, Prompt, confirm, prompt};
 pub use spawned::Spawned;
 pub use sudo::SudoRefusal;
 pub use transfer::{
-    Append, Change, Changes, Comment, Edit, FileKind, Get, IntoLines, Line, Look, Make, Put, Read, Replace, Source,
-    Stat, Sync, Uncomment,
+    Append, Change, Changes, Comment, Edit, FileKind, Get, IntoLines, Line, Look, Make, Put, Read, Remove, Replace,
+    Source, Stat, Sync, Uncomment,
 };
 pub use watch::{Responder, Watch};
 

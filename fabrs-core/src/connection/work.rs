@@ -106,6 +106,24 @@ impl Connection {
         Put::new(self.clone(), source.into(), target.into(), Location::caller())
     }
 
+    /// Writes a content to a file: a [`put`](Self::put) of it, for what is text and no path.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let writes = web.write("/etc/motd", "Deployed by fabrs.\n").sudo();
+    /// # drop(writes);
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put).
+    #[track_caller]
+    pub fn write(&self, path: impl Into<String>, content: impl AsRef<[u8]>) -> Put {
+        self.put(content.as_ref().to_vec(), path)
+    }
+
     /// Gets files of the host: a file, a folder with all in it, or a pattern (`/var/log/*.log`).
     ///
     /// In `to` `{host}`, `{path}`, `{dirname}` and `{basename}` stand for the host and for what a file is called below

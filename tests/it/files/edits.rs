@@ -207,3 +207,42 @@ async fn a_file_of_root_s_is_edited_by_sudo_and_keeps_its_owner() -> Result {
     host.close().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_removed_is_there_no_more_and_what_it_leads_to_stays() -> Result {
+    for lab in [Lab::new(), super::without_a_shell::lab()] {
+        let path = |name: &str| lab.there(name).display().to_string();
+        lab.host.write(path("file"), "x").await?;
+        lab.host.write(path("other"), "other").await?;
+        lab.host.ensure_dir(path("folder/in/it")).await?;
+        lab.host.write(path("folder/-rf x"), "x").await?;
+        lab.host.symlink("../other", path("folder/link")).await?;
+        lab.host.symlink("folder", path("link")).await?;
+        for name in ["file", "link"] {
+            assert_eq!(soon(lab.host.remove(path(name))).await?.removed()?, [path(name)]);
+            assert!(!lab.there(name).is_symlink() && !lab.there(name).exists());
+            assert!(!soon(lab.host.remove(path(name))).await?.any()?, "it is not there");
+        }
+        let refused_folder = refused(soon(lab.host.remove(path("folder/"))).await, ErrorKind::File);
+        assert!(block(&refused_folder).contains("folder is a folder"), "{}", block(&refused_folder));
+        assert!(lab.there("folder/in/it").is_dir());
+        assert!(soon(lab.host.remove(path("folder/")).recursive()).await?.any()?);
+        assert_eq!((lab.there("folder").exists(), text(lab.there("other")).as_str()), (false, "other"));
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_no_name_and_what_may_not_be_removed_is_refused() -> Result {
+    let lab = Lab::new();
+    for path in ["", "/", "//", ".", "..", "~", "~/", "/srv/..", "x/."] {
+        refused(soon(lab.host.remove(path).recursive()).await, ErrorKind::Usage);
+    }
+    let error = refused(soon(lab.host.remove("/etc/hostname")).await, ErrorKind::File);
+    assert!(block(&error).contains("Permission denied") && block(&error).contains(".sudo()"), "{}", block(&error));
+    let planned = super::differences::planning(&lab.sshd).build().connect(lab.sshd.alias())?;
+    lab.host.write(lab.there("x").display().to_string(), "x").await?;
+    refused(soon(planned.remove(lab.there("x").display().to_string())).await?.any(), ErrorKind::NotRun);
+    assert!(lab.there("x").exists());
+    Ok(())
+}

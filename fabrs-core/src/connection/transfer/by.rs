@@ -86,6 +86,20 @@ impl By {
         }
     }
 
+    /// Removes what is at a path, and tells whether anything was.
+    pub(super) async fn remove(
+        &self,
+        place: &Place,
+        path: &str,
+        is_recursive: bool,
+        what: &str,
+    ) -> Result<bool, Undone> {
+        match self {
+            Self::Script => script::remove(place, path, is_recursive, what).await,
+            Self::Sftp(session) => Ok(sftp::remove(session, path, is_recursive, what).await?),
+        }
+    }
+
     /// Puts one entry, and returns its path with whether it was written.
     pub(super) async fn put(&self, place: &Place, job: &Job) -> Result<Written, Undone> {
         match self {

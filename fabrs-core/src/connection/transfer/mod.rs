@@ -27,7 +27,7 @@ mod walk;
 mod way;
 
 pub use changes::Changes;
-pub use edit::{Append, Change, Comment, Edit, IntoLines, Line, Look, Make, Read, Replace, Uncomment};
+pub use edit::{Append, Change, Comment, Edit, IntoLines, Line, Look, Make, Read, Remove, Replace, Uncomment};
 pub use entry::{FileKind, Stat};
 pub use get::Get;
 pub use put::Put;

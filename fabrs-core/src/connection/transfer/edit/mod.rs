@@ -7,9 +7,11 @@ mod change;
 mod look;
 mod make;
 mod read;
+mod remove;
 mod text;
 
 pub use change::{Append, Change, Comment, Edit, IntoLines, Line, Replace, Uncomment};
 pub use look::Look;
 pub use make::Make;
 pub use read::Read;
+pub use remove::Remove;

@@ -15,7 +15,7 @@ mod tree;
 
 pub(super) use get::{get, matches};
 pub(super) use look::look;
-pub(super) use put::{folders, put};
+pub(super) use put::{folders, put, remove};
 pub(super) use tree::{Done, get_tree, itemize, put_tree};
 
 use memchr::memmem;

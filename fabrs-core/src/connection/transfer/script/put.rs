@@ -1,4 +1,4 @@
-//! Putting one entry by a script.
+//! Putting one entry by a script, and removing one.
 
 use futures::future::TryFutureExt;
 
@@ -38,6 +38,18 @@ pub(in super::super) async fn folders(place: &Place, folders: &[String], what: &
         script.run(script.command(text::folders(some), path)?).await?;
     }
     Ok(())
+}
+
+/// Removes what is at a path, and tells whether anything was.
+pub(in super::super) async fn remove(
+    place: &Place,
+    path: &str,
+    is_recursive: bool,
+    what: &str,
+) -> Result<bool, Undone> {
+    let script = Script { place, effect: Effect::Changes, what };
+    let output = script.run(script.command(text::remove(path, is_recursive), path)?).await?;
+    Ok(!output.stdout()?.ends_with(text::SAME))
 }
 
 async fn put_file(place: &Place, file: FileJob<'_>) -> Result<Written, Undone> {

@@ -97,7 +97,7 @@ async fn in_folder(session: &Session, folder: &str, pattern: &Pattern) -> Result
     Ok(names.filter(|name| pattern.matches_with(name, AS_IN_A_SHELL)).map(|name| join(folder, &name)).collect())
 }
 
-async fn all_in(session: &Session, root: &str) -> Result<Vec<Entry>, Fault> {
+pub(super) async fn all_in(session: &Session, root: &str) -> Result<Vec<Entry>, Fault> {
     let mut entries = Vec::new();
     let mut folders = vec![String::new()];
     while let Some(below) = folders.pop() {

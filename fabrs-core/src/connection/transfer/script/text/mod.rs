@@ -13,7 +13,7 @@ use super::super::sum::Sum;
 use super::super::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 use crate::shell::{ShellLineError, quote, quote_path};
 
-pub(super) use put::{folder, help, link, put};
+pub(super) use put::{folder, help, link, put, remove};
 
 /// Begins what a script says about itself.
 pub(in super::super) const SAYS: &str = "fabrs: ";

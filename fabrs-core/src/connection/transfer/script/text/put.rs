@@ -1,4 +1,4 @@
-//! The scripts that put one entry.
+//! The scripts that put one entry, and that remove one.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -254,5 +254,17 @@ pub(in super::super) fn folder(target: &OsStr, attributes: &Attributes) -> Resul
         state = state(attributes),
         change = change(attributes, "\"$t\"")?,
         target = path_word(target)?,
+    ))
+}
+
+/// Returns the script that removes what is at a path.
+pub(in super::super) fn remove(path: &str, is_recursive: bool) -> Result<String, ShellLineError> {
+    let refuse = format!("[ ! -d \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_A_FOLDER}\"\n");
+    let (option, refuse) = if is_recursive { ("-rf", "") } else { ("-f", refuse.as_str()) };
+    Ok(format!(
+        "{FAIL}t={target}; while [ \"${{t%/}}\" != \"$t\" ]; do t=${{t%/}}; done\n\
+         [ -e \"$t\" ] || [ -L \"$t\" ] || {{ printf '{SAME}'; exit 0; }}\n\
+         {refuse}e=$(rm {option} -- \"$t\" 2>&1) || {{ e=$(printf '%s\\n' \"$e\" | head -n 1); fail \"${{e#rm: }}\"; }}",
+        target = quote_path(path)?,
     ))
 }

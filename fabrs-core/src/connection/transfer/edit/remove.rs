@@ -1,0 +1,117 @@
+//! [`Remove`]: what is to be there no more.
+
+use std::fmt;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::future::FutureExt;
+
+use super::super::super::Connection;
+use super::super::super::command::bound;
+use super::super::changes::Made;
+use super::super::job::Place;
+use super::super::lazy::Lazy;
+use super::super::way::Way;
+use super::super::{Changes, tell};
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::{Effect, Permission};
+
+/// What is to be there no more: a builder, and the future of what it [`Changes`].
+///
+/// # Cancel safety
+///
+/// Dropped, what has started is ended; what was removed by then is gone.
+#[must_use = "nothing is removed until it is awaited"]
+#[derive(Debug)]
+pub struct Remove(Lazy<Spec, Changes>);
+
+struct Spec {
+    place: Place,
+    path: String,
+    is_recursive: bool,
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_words())
+    }
+}
+
+impl Remove {
+    fn new(connection: Connection, path: String, location: &'static Location<'static>) -> Self {
+        let place = Place { connection, elevated: false, location };
+        Self(Lazy::Made(Box::new(Spec { place, path, is_recursive: false })))
+    }
+
+    /// Removes a folder too, with all that is in it.
+    pub fn recursive(self) -> Self {
+        Self(self.0.changed(|spec| spec.is_recursive = true))
+    }
+
+    /// Removes it as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    pub fn sudo(self) -> Self {
+        Self(self.0.changed(|spec| spec.place.elevated = true))
+    }
+}
+
+impl Future for Remove {
+    type Output = Result<Changes>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx, |spec| remove(Arc::from(spec)).boxed())
+    }
+}
+
+async fn remove(spec: Arc<Spec>) -> Result<Changes> {
+    let spec = &*spec;
+    let (place, connection) = (&spec.place, &spec.place.connection);
+    let host = bound(connection, place.location)?.0;
+    let what = spec.in_words();
+    spec.check().map_err(|error| place.error(error))?;
+    let made = match connection.change(&what) {
+        Permission::Planned => None,
+        Permission::Make => {
+            let what = &*what;
+            let way = Way { place, effect: Effect::Changes, what };
+            let was_there = way.go(|by| async move { by.remove(place, &spec.path, spec.is_recursive, what).await });
+            let removed: Vec<_> = was_there.await?.then(|| spec.path.clone()).into_iter().collect();
+            tell(connection, host, what, &[], removed.len());
+            Some(Made { files: Vec::new(), removed })
+        }
+    };
+    Ok(Changes::new(host.clone(), what, place.location, made, connection.plan().clone()))
+}
+
+impl Spec {
+    fn in_words(&self) -> String {
+        let all = if self.is_recursive { " with all in it" } else { "" };
+        let by = if self.place.elevated { " by sudo" } else { "" };
+        format!("remove {}{all}{by}", self.path)
+    }
+
+    /// Fails where the path is none of something in a folder: an empty variable was put into it, or it leads upwards.
+    fn check(&self) -> Result<()> {
+        let last = self.path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        if ["", ".", "..", "~"].contains(&last) {
+            let text = format!("`{}` is no name of something that could be removed", self.path);
+            return Err(Error::new(ErrorKind::Usage, text));
+        }
+        Ok(())
+    }
+}
+
+impl Connection {
+    /// Sees to it that nothing is at a path: a file or a symlink is removed, and what that leads to stays. A folder is, with
+    /// all in it, where that is said: [`recursive`](Remove::recursive). [`Changes::removed`] says whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// When awaited: [`File`](crate::ErrorKind::File) where a folder is there, or it can't be removed;
+    /// [`Usage`](crate::ErrorKind::Usage) where the path ends with no name, as `/` and `..`; as any command.
+    #[track_caller]
+    pub fn remove(&self, path: impl Into<String>) -> Remove {
+        Remove::new(self.clone(), path.into(), Location::caller())
+    }
+}
