@@ -33,8 +33,10 @@
 //! # Ok(()) }
 //! ```
 
+#[cfg(feature = "template")]
+pub use fabrs_core::Template;
 pub use fabrs_core::config::SudoProgram;
-pub use fabrs_core::connection::{Changes, Responder, SudoRefusal, Watch};
+pub use fabrs_core::connection::{Changes, Responder, Source, SudoRefusal, Watch};
 pub use fabrs_core::{
     Call, Client, ClientBuilder, Command, Connection, Context, Error, ErrorKind, Executor, ExitCode, ExitStatus, Group,
     Hide, Host, HostError, IntoHost, IntoShellLine, Outcome, Outcomes, Output, Plan, Registry, Report, Result, Secret,
@@ -48,10 +50,12 @@ pub use fabrs_cli::main;
 
 /// What a `tasks.rs` begins with: `use fabrs::prelude::*`.
 pub mod prelude {
+    #[cfg(feature = "template")]
+    pub use fabrs_core::Template;
     pub use fabrs_core::config::SudoProgram;
     pub use fabrs_core::connection::{
-        Changes, Responder, SudoRefusal, cd, confirm, current, env, get, local, prefix, probe, prompt, put, run, secs,
-        sudo, sync, v_run,
+        Changes, Responder, Source, SudoRefusal, cd, confirm, current, env, get, local, prefix, probe, prompt, put,
+        run, secs, sudo, sync, v_run,
     };
     pub use fabrs_core::group::{on, role};
     pub use fabrs_core::run::{effect, once};

@@ -31,6 +31,8 @@ pub mod task;
 pub mod transport;
 
 pub use client::{Client, ClientBuilder, IntoHost};
+#[cfg(feature = "template")]
+pub use connection::Template;
 pub use connection::{Command, Connection, Hide, Spawned};
 pub use error::{Context, Error, ErrorKind, ExitCode, Result, TaskError};
 pub use group::{Group, Outcome, Outcomes};

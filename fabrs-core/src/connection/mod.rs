@@ -56,9 +56,11 @@ pub use line_stream::LineStream;
 pub use prompt::{Confirm, Prompt, confirm, prompt};
 pub use spawned::Spawned;
 pub use sudo::SudoRefusal;
+#[cfg(feature = "template")]
+pub use transfer::Template;
 pub use transfer::{
     Append, Change, Changes, Comment, Edit, FileKind, Get, IntoLines, Line, Look, Make, Put, Read, Remove, Replace,
-    Source, Stat, Sync, Uncomment,
+    Source, Spool, Stat, Sync, Uncomment,
 };
 pub use watch::{Responder, Watch};
 

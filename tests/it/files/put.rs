@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use fabrs::prelude::*;
 
 use super::{Lab, mode, text, walk};
-use crate::support::{block, refused, told};
+use crate::support::{block, client_of, refused, soon, told};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_lands_whole_with_its_mode_and_is_not_sent_again() -> Result {
@@ -189,5 +189,41 @@ async fn a_secret_lands_for_its_owner_alone_and_neither_it_nor_its_checksum_is_s
     let said = format!("{:?} {:?}", lab.host.put(&secret, "x"), put().await?);
     assert!(!said.contains("a secret of"), "{said}");
     assert_eq!(walk(&lab.sshd.scratch()), [there]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_template_is_filled_in_for_its_host_and_lands_as_every_file() -> Result {
+    for lab in [Lab::new(), super::without_a_shell::lab()] {
+        let path = lab.file("conf/site.conf.j2", "# {{ host }}\nport = {{ port }}\n{% include 'more.j2' %}");
+        lab.file("conf/more.j2", "app = {{ app }}\n");
+        let config = fabrs::config::Config::parse("vars.app = 'shop'", "fabrs.toml".as_ref())?;
+        let inventory = fabrs::config::Inventory::new(&config, None)?;
+        let host = client_of(&lab.sshd, "").inventory(inventory).build().connect("host")?;
+        let template = || Template::file(&path).set("port", 8000);
+        let target = lab.there("site.conf").display().to_string();
+        assert!(host.put(template(), target.clone()).await?.any()?);
+        assert_eq!(text(&target), "# host\nport = 8000\napp = shop\n");
+        assert!(!host.put(template(), target.clone()).await?.any()?);
+        let error = refused(host.put(Template::file(&path), target.clone()).await, ErrorKind::Local);
+        let block = block(&error);
+        assert!(block.contains("could not fill in") && block.contains("site.conf.j2:2"), "{block}");
+        assert_eq!(text(&target), "# host\nport = 8000\napp = shop\n");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_reader_gives_is_put_on_each_host_and_read_once() -> Result {
+    for lab in [Lab::new(), super::without_a_shell::lab()] {
+        let content: Vec<u8> = (0..=250u8).cycle().take(9 << 20).collect();
+        let source = Source::reader(std::io::Cursor::new(content.clone()));
+        for name in ["one", "other"] {
+            let put = soon(lab.host.put(source.clone(), lab.there(name).display().to_string()));
+            assert_eq!(put.await?.changed()?.len(), 1);
+            assert!(fs::read(lab.there(name))? == content);
+        }
+        assert!(!soon(lab.host.put(source, lab.there("one").display().to_string())).await?.any()?);
+    }
     Ok(())
 }

@@ -13,13 +13,13 @@ use futures::stream::{StreamExt, TryStreamExt};
 
 use super::super::Connection;
 use super::arrival::{self, Arrival};
+use super::blob::Blob;
 use super::by::By;
 use super::entry::{Entry, EntryKind};
 use super::job::Place;
 use super::lazy::Lazy;
 use super::places::{EVERYWHERE, Places, base_name};
 use super::script::Undone;
-use super::source::Source;
 use super::way::Way;
 use super::{AT_ONCE, Changes, Written, blocking, is_a_folder, tell};
 use crate::error::{Error, ErrorKind, Result};
@@ -191,7 +191,7 @@ impl Spec {
         async move {
             let by_sudo = if self.place.elevated { " by sudo" } else { "" };
             let what = format!("get {} <- {}{by_sudo}", to.display(), path.display());
-            let here = Source::Path(to.clone());
+            let here = Blob::Path(to.clone());
             // A file that can't be read is as good as none: it is replaced.
             let known = if to.is_file() && !to.is_symlink() { here.sum().await.ok() } else { None };
             let arrival = Arrival::new(to.clone(), self.mode);

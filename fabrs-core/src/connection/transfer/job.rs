@@ -6,8 +6,8 @@ use std::panic::Location;
 use std::path::Path;
 
 use super::super::Connection;
+use super::blob::{Blob, Stamp};
 use super::patterns::Patterns;
-use super::source::{Source, Stamp};
 use super::sum::Sum;
 use super::walk::{Content, Item};
 use crate::error::{Error, ErrorKind, Result};
@@ -105,7 +105,7 @@ pub(super) struct Job {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FileJob<'a> {
     pub(super) job: &'a Job,
-    pub(super) content: &'a Source,
+    pub(super) content: &'a Blob,
     pub(super) stamp: &'a Stamp,
 }
 

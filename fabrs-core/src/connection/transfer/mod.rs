@@ -5,6 +5,7 @@
 //! second takes its round trips, and reads a file of the same size to compare it.
 
 mod arrival;
+mod blob;
 mod by;
 mod changes;
 mod difference;
@@ -20,8 +21,11 @@ mod put;
 mod script;
 mod sftp;
 mod source;
+mod spool;
 mod sum;
 mod sync;
+#[cfg(feature = "template")]
+mod template;
 mod tree;
 mod walk;
 mod way;
@@ -32,7 +36,10 @@ pub use entry::{FileKind, Stat};
 pub use get::Get;
 pub use put::Put;
 pub use source::Source;
+pub use spool::Spool;
 pub use sync::Sync;
+#[cfg(feature = "template")]
+pub use template::Template;
 
 use std::sync::Arc;
 

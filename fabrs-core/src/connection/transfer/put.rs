@@ -1,5 +1,6 @@
 //! [`Put`]: files on their way to a host.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::panic::Location;
@@ -17,7 +18,7 @@ use super::job::{Attributes, Job, Landing, Manner, Place, Tree};
 use super::lazy::Lazy;
 use super::script::Undone;
 use super::source::Source;
-use super::walk::{Content, Item, Selection};
+use super::walk::{Content, Item, Known, Selection};
 use super::way::Way;
 use super::{Changes, Written, blocking, difference, tell, tree};
 use crate::config::Diffs;
@@ -226,8 +227,17 @@ impl Spec {
     /// Looks at all that is to be put, on a blocking thread.
     fn jobs(&self) -> Result<Vec<Job>> {
         self.landing.check()?;
-        let items = self.selection.items(&self.source)?;
+        let items = self.selection.items(&self.source, &self.known()?)?;
         items.into_iter().map(|item| self.job(item)).collect()
+    }
+
+    /// Returns what a template may know of its host.
+    fn known(&self) -> Result<Known> {
+        let connection = &self.place.connection;
+        let vars: BTreeMap<String, serde_json::Value> = connection.vars()?;
+        let host = connection.host().map(|host| host.label().to_string()).unwrap_or_default();
+        let of_file = vars.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        Ok(Known::new([("host", host.into())].into_iter().chain(of_file)))
     }
 
     /// Returns what has to be done with one entry.

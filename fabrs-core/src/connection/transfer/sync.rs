@@ -18,7 +18,7 @@ use super::lazy::Lazy;
 use super::patterns::Patterns;
 use super::script::Undone;
 use super::source::{Source, at_home};
-use super::walk::{Content, Item, Selection};
+use super::walk::{Content, Item, Known, Selection};
 use super::way::Way;
 use super::{Changes, blocking, tell, tree};
 use crate::config::Diffs;
@@ -183,7 +183,7 @@ impl Spec {
             return Err(Error::new(ErrorKind::Local, text).hint("a file is put by `put`"));
         }
         let root = self.root()?;
-        let items = self.selection.items(&Source::Path(from.clone()))?;
+        let items = self.selection.items(&Source::Path(from.clone()), &Known::default())?;
         if self.deletes && items.is_empty() {
             let text =
                 format!("nothing is in `{}`, so that all in `{}` would be removed", self.from.display(), self.to);
@@ -230,7 +230,7 @@ impl Spec {
             Content::Folder => (None, std::fs::metadata(from.join(&below)).ok().map(|meta| meta.mode() & 0o777)),
             Content::Link(_) => (None, None),
         };
-        let modified = stamp.as_ref().and_then(super::source::Stamp::modified);
+        let modified = stamp.as_ref().and_then(super::blob::Stamp::modified);
         let attributes = Attributes { mode, modified, ..self.attributes.clone() };
         Ok(Job { item, stamp, target: Path::new(root).join(below).into(), attributes, landing: self.landing.clone() })
     }

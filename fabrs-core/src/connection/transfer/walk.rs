@@ -1,12 +1,13 @@
 //! The files, folders and symlinks of this machine that a source means.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 use ignore::{DirEntry, WalkBuilder};
 
+use super::blob::{Blob, Made};
 use super::patterns::Patterns;
 use super::source::{Source, at_home};
 use crate::error::{Error, ErrorKind, Result};
@@ -23,7 +24,7 @@ impl Item {
     /// Returns its own name, for a target that is a folder; none of bytes, and of what has its place below the target.
     pub(super) fn name(&self) -> OsString {
         match (&self.below, &self.content) {
-            (None, Content::File(Source::Path(path))) => own_name(path),
+            (None, Content::File(Blob::Path(path))) => own_name(path),
             _ => OsString::new(),
         }
     }
@@ -42,7 +43,7 @@ impl Item {
 #[derive(Debug, Clone)]
 pub(super) enum Content {
     /// A regular file of this machine, or bytes.
-    File(Source),
+    File(Blob),
     Folder,
     /// A symlink, and what is in it.
     Link(PathBuf),
@@ -57,10 +58,27 @@ pub(super) struct Selection {
     pub(super) honours_ignore_files: bool,
 }
 
+/// What templates may know without being told.
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "template"), expect(dead_code, reason = "only templates have it"))]
+pub(super) struct Known(BTreeMap<String, serde_json::Value>);
+
+impl Known {
+    pub(super) fn new<'a>(values: impl IntoIterator<Item = (&'a str, serde_json::Value)>) -> Self {
+        Self(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// Returns the values by their names.
+    #[cfg(feature = "template")]
+    pub(super) fn values(&self) -> impl Iterator<Item = (&str, &serde_json::Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+}
+
 impl Selection {
     /// Returns all that a source means, each place once; reads folders, so it belongs on a blocking thread.
-    pub(super) fn items(&self, source: &Source) -> Result<Vec<Item>> {
-        let items = self.all(source)?;
+    pub(super) fn items(&self, source: &Source, known: &Known) -> Result<Vec<Item>> {
+        let items = self.all(source, known)?;
         let mut places = HashMap::new();
         let twice = items.iter().find(|item| {
             let is_folder = matches!(item.content, Content::Folder);
@@ -73,14 +91,22 @@ impl Selection {
         Ok(items)
     }
 
-    fn all(&self, source: &Source) -> Result<Vec<Item>> {
+    fn all(&self, source: &Source, known: &Known) -> Result<Vec<Item>> {
         let path = match source {
-            Source::Bytes(_) | Source::Secret(_) => {
-                let content = Content::File(source.clone());
-                return Ok(vec![Item { content, below: None }]);
+            Source::Bytes(bytes) => return Ok(vec![alone(Blob::Bytes(bytes.clone()))]),
+            Source::Secret(secret) => return Ok(vec![alone(Blob::Secret(secret.clone()))]),
+            Source::Reader(spool) => {
+                let (file, size) = spool.file()?;
+                return Ok(vec![alone(Blob::Made(spool.to_string().into(), Made::File(file, size)))]);
+            }
+            #[cfg(feature = "template")]
+            Source::Template(template) => {
+                let filled = template.filled(known)?;
+                return Ok(vec![alone(Blob::Made(template.to_string().into(), Made::Bytes(filled.into())))]);
             }
             Source::Several(sources) => {
-                let each = sources.iter().map(|source| self.one_of_several(source)).collect::<Result<Vec<_>>>()?;
+                let each =
+                    sources.iter().map(|source| self.one_of_several(source, known)).collect::<Result<Vec<_>>>()?;
                 return Ok(each.into_iter().flatten().collect());
             }
             Source::Path(path) => at_home(path),
@@ -95,8 +121,8 @@ impl Selection {
     }
 
     /// Returns what one of several sources means: as with `cp`, each under its own name.
-    fn one_of_several(&self, source: &Source) -> Result<Vec<Item>> {
-        let mut items = self.all(source)?;
+    fn one_of_several(&self, source: &Source, known: &Known) -> Result<Vec<Item>> {
+        let mut items = self.all(source, known)?;
         let name = match source {
             Source::Path(path) if at_home(path).is_dir() => own_name(&at_home(path)),
             _ => OsString::new(),
@@ -169,7 +195,7 @@ impl Selection {
                 Some(kind) if kind.is_symlink() => Content::Link(std::fs::read_link(&path).map_err(|source| {
                     Error::new(ErrorKind::Local, format!("could not read `{}`", path.display())).caused_by(source)
                 })?),
-                Some(kind) if kind.is_file() => Content::File(Source::Path(path.clone())),
+                Some(kind) if kind.is_file() => Content::File(Blob::Path(path.clone())),
                 _ => return Err(no_file(&path)),
             };
             items.push(Item { content, below: Some(name.join(below)) });
@@ -215,12 +241,16 @@ fn file(path: PathBuf) -> Result<Item> {
         }
         Err(source) => Err(Error::new(ErrorKind::Local, format!("could not read `{shown}`")).caused_by(source)),
         Ok(meta) if !meta.is_file() => Err(no_file(&path)),
-        Ok(_) => Ok(Item { content: Content::File(Source::Path(path)), below: None }),
+        Ok(_) => Ok(alone(Blob::Path(path))),
     }
 }
 
 fn no_file(path: &Path) -> Error {
     Error::new(ErrorKind::Local, format!("`{}` is no file that can be put", path.display()))
+}
+
+fn alone(content: Blob) -> Item {
+    Item { content: Content::File(content), below: None }
 }
 
 fn folder_at(below: PathBuf) -> Item {

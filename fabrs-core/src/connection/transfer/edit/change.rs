@@ -12,11 +12,11 @@ use regex::bytes::Regex;
 
 use super::super::super::Connection;
 use super::super::super::command::bound;
+use super::super::blob::Blob;
 use super::super::by::By;
 use super::super::job::{Attributes, Job, Landing, Place, Replaces};
 use super::super::lazy::Lazy;
 use super::super::script::Undone;
-use super::super::source::Source;
 use super::super::sum::Sum;
 use super::super::walk::{Content, Item};
 use super::super::way::Way;
@@ -223,11 +223,11 @@ async fn old_content(place: &Place, path: &str, by: By, what: &str) -> Result<Op
 
 /// Returns what has to be put, and in the place of what.
 fn job(path: &str, old: Option<&[u8]>, new: Vec<u8>, landing: &Landing) -> Result<Job> {
-    let source = Source::Bytes(Bytes::from(new));
-    let stamp = Some(source.stamp()?);
+    let content = Blob::Bytes(Bytes::from(new));
+    let stamp = Some(content.stamp()?);
     let replaces = old.map_or(Replaces::Nothing, |old| Replaces::This(Sum::of(old)));
     let landing = Landing { replaces, ..landing.clone() };
-    let item = Item { content: Content::File(source), below: Some(path.into()) };
+    let item = Item { content: Content::File(content), below: Some(path.into()) };
     Ok(Job { item, stamp, target: path.into(), attributes: Attributes::default(), landing })
 }
 

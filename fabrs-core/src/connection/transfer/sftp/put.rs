@@ -8,8 +8,8 @@ use futures::stream::{self, StreamExt};
 use russh_sftp::protocol::FileAttributes;
 use tokio::sync::mpsc;
 
+use super::super::blob::Blob;
 use super::super::job::{Attributes, FileJob, Job, Replaces, Tree};
-use super::super::source::Source;
 use super::super::walk::Content;
 use super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, Written, blocking};
 use super::content;
@@ -117,7 +117,7 @@ async fn may_replace(session: &Session, target: &Target, replaces: &Replaces) ->
 }
 
 /// Tells whether what is there is the content; what can't be read is another.
-async fn is_same(session: &Session, path: &str, content: &Source) -> Result<bool, Fault> {
+async fn is_same(session: &Session, path: &str, content: &Blob) -> Result<bool, Fault> {
     match content::is(session, path, &content.sum().await?).await {
         Err(Fault::Refused(_)) => Ok(false),
         result => result,

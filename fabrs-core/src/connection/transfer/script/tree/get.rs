@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use tar::Archive;
 
+use super::super::super::blob::Blob;
 use super::super::super::by::PlaceOf;
 use super::super::super::entry::{Entry, EntryKind};
 use super::super::super::job::Place;
-use super::super::super::source::Source;
 use super::super::super::{arrival, blocking, blocking_while};
 use super::super::broken::{Broken, Over};
 use super::super::talk::{END, Talk};
@@ -96,7 +96,7 @@ async fn compare(talk: &mut Talk, found: &mut [Found]) -> Result<(), Broken> {
         std::fs::symlink_metadata(&found.to).is_ok_and(|here| here.is_file() && here.len() == found.status.size)
     };
     let alike = || found.iter().enumerate().filter(|(_, found)| is_for_stream(found) && has_its_size(found));
-    let contents = alike().map(|(n, found)| (n, Source::Path(found.to.clone()))).collect();
+    let contents = alike().map(|(n, found)| (n, Blob::Path(found.to.clone()))).collect();
     let there =
         async { Ok::<_, Broken>(talk.ask(text::SUMS, alike().map(|(_, found)| found.entry.below.as_path())).await?) };
     let here = async { Ok(blocking_while(move |is_wanted| Ok(sums_here(contents, is_wanted))).await?) };

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::super::Command;
+use super::super::blob::{Blob, PIECE};
 use super::super::job::{Manner, Place, Tree};
-use super::super::source::{PIECE, Source};
 use super::super::{blocking, blocking_while};
 use super::broken::{Broken, Over};
 use super::talk::Talk;
@@ -191,7 +191,7 @@ fn able_as(record: &[u8]) -> Option<((u32, u32), bool)> {
 }
 
 /// Sums contents up, as long as that `is_wanted`.
-fn sums_here(contents: Vec<(usize, Source)>, is_wanted: &dyn Fn() -> bool) -> Result<HashMap<usize, String>> {
+fn sums_here(contents: Vec<(usize, Blob)>, is_wanted: &dyn Fn() -> bool) -> Result<HashMap<usize, String>> {
     let mut buffer = vec![0; PIECE];
     let wanted = contents.into_iter().take_while(|_| is_wanted());
     wanted.map(|(n, content)| Ok((n, content.sum_by(&mut buffer, is_wanted)?.sha256))).collect()

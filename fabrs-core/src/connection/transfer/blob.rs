@@ -1,0 +1,273 @@
+//! A content: a file of this machine, or what is in memory. It is looked at, summed up and sent.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::mpsc;
+
+use super::blocking_while;
+use super::sum::{Sum, Summing};
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
+
+/// How much of a file is read at a time.
+pub(super) const PIECE: usize = 256 << 10;
+
+/// How much of a part is read at a time: several are on their way at once.
+const PART_PIECE: usize = 32 << 10;
+
+/// What goes into one file of a host.
+#[derive(Clone)]
+pub(super) enum Blob {
+    /// The content of a file.
+    Path(PathBuf),
+    /// This content.
+    Bytes(Bytes),
+    /// This content, which nobody else may read.
+    Secret(Secret),
+    /// What came from elsewhere, with a name for it.
+    Made(Arc<str>, Made),
+}
+
+/// A content that came from elsewhere.
+#[derive(Clone)]
+pub(super) enum Made {
+    #[cfg_attr(not(feature = "template"), expect(dead_code, reason = "only templates have it"))]
+    Bytes(Bytes),
+    /// So many bytes in a file without a name.
+    File(Arc<File>, u64),
+}
+
+impl fmt::Debug for Blob {
+    /// Shows how much content it is and not what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::Secret(_) => f.write_str("a secret"),
+            Self::Made(name, _) => f.write_str(name),
+        }
+    }
+}
+
+/// How a content was when it was looked at: another size, another time, another file is another content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) size: u64,
+    /// Of a file: which it is, and when it was changed, in seconds and nanoseconds.
+    file: Option<(u64, i64, i64)>,
+    /// The mode that it has here, where it is a file.
+    pub(super) mode: Option<u32>,
+}
+
+impl Stamp {
+    /// Returns the time of the last change in seconds since 1970, where it is a file.
+    pub(super) fn modified(&self) -> Option<i64> {
+        self.file.map(|(_, seconds, _)| seconds)
+    }
+}
+
+impl Blob {
+    /// Looks at the content, of which nothing is read.
+    pub(super) fn stamp(&self) -> Result<Stamp> {
+        let of_size = |size: u64| Stamp { size, file: None, mode: None };
+        match self {
+            Self::Path(path) => {
+                let meta = std::fs::metadata(path).map_err(|source| self.unreadable(source))?;
+                let file = Some((meta.ino(), meta.mtime(), meta.mtime_nsec()));
+                Ok(Stamp { size: meta.len(), file, mode: Some(meta.mode() & 0o777) })
+            }
+            Self::Bytes(bytes) | Self::Made(_, Made::Bytes(bytes)) => Ok(of_size(bytes.len() as u64)),
+            Self::Secret(secret) => Ok(of_size(secret.expose().len() as u64)),
+            Self::Made(_, Made::File(_, size)) => Ok(of_size(*size)),
+        }
+    }
+
+    /// Reads the content once and sums it up, on a thread that may wait for it.
+    pub(super) async fn sum(&self) -> Result<Sum> {
+        let content = self.clone();
+        blocking_while(move |is_wanted| content.sum_by(&mut vec![0; PIECE], is_wanted)).await
+    }
+
+    /// Sums the content up as long as that `is_wanted`; as much of it is read at a time as goes into the `buffer`.
+    pub(super) fn sum_by(&self, buffer: &mut [u8], is_wanted: &dyn Fn() -> bool) -> Result<Sum> {
+        let mut content = self.reader()?;
+        let mut sum = Summing::new();
+        loop {
+            match content.read(buffer).map_err(|source| self.unreadable(source))? {
+                0 => return Ok(sum.finish()),
+                _ if !is_wanted() => return Ok(sum.finish()),
+                read => sum.update(buffer.get(..read).unwrap_or_default()),
+            }
+        }
+    }
+
+    /// Returns the mode of a new file of this content.
+    pub(super) fn new_mode(&self) -> u32 {
+        if self.secret().is_some() { 0o600 } else { 0o644 }
+    }
+
+    /// Returns the secret that it is.
+    pub(super) fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Secret(secret) => Some(secret),
+            Self::Path(_) | Self::Bytes(_) | Self::Made(..) => None,
+        }
+    }
+
+    /// Sends the content piece by piece, as fast as it is taken, on a blocking thread. That nobody takes it any more is for
+    /// the other side to tell.
+    ///
+    /// The last piece is held back until the content is known to be what `before` says: of a file that has changed since, the
+    /// host gets too little, and leaves the old one.
+    pub(super) fn send(&self, before: &Stamp, to: &mpsc::Sender<Bytes>) -> Result<()> {
+        let mut last: Option<Bytes> = None;
+        let mut size = 0;
+        let mut is_wanted = true;
+        self.each_piece(|piece| {
+            size += piece.len() as u64;
+            is_wanted = last.replace(piece).is_none_or(|before| to.blocking_send(before).is_ok());
+            is_wanted
+        })?;
+        if !is_wanted {
+            return Ok(());
+        }
+        if size != before.size || self.stamp()? != *before {
+            return Err(self.changed());
+        }
+        if let Some(last) = last {
+            // Nobody who takes it is for the other side to tell.
+            let _ = to.blocking_send(last);
+        }
+        Ok(())
+    }
+
+    /// Sends a part of the content piece by piece, as [`send`](Self::send) does.
+    pub(super) fn send_part(&self, start: u64, length: u64, to: &mpsc::Sender<Bytes>) -> Result<()> {
+        let mut content = self.reader_at(start)?.take(length);
+        let mut left = length;
+        while left > 0 {
+            let mut piece = BytesMut::zeroed(PART_PIECE.min(usize::try_from(left).unwrap_or(usize::MAX)));
+            let read = content.read(&mut piece).map_err(|source| self.unreadable(source))?;
+            if read == 0 {
+                return Err(self.changed());
+            }
+            piece.truncate(read);
+            left -= read as u64;
+            if to.blocking_send(piece.freeze()).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the content at some place in it.
+    fn reader_at(&self, start: u64) -> Result<Box<dyn Read + '_>> {
+        let behind = |bytes: &'_ [u8]| usize::try_from(start).unwrap_or(usize::MAX).min(bytes.len());
+        match self {
+            Self::Path(path) => {
+                let mut file = File::open(path).map_err(|source| self.unreadable(source))?;
+                file.seek(SeekFrom::Start(start)).map_err(|source| self.unreadable(source))?;
+                Ok(Box::new(file))
+            }
+            Self::Bytes(bytes) | Self::Made(_, Made::Bytes(bytes)) => {
+                Ok(Box::new(bytes.get(behind(bytes)..).unwrap_or_default()))
+            }
+            Self::Secret(secret) => {
+                let bytes = secret.expose().as_bytes();
+                Ok(Box::new(bytes.get(behind(bytes)..).unwrap_or_default()))
+            }
+            Self::Made(_, Made::File(file, _)) => Ok(Box::new(Shared { file, at: start })),
+        }
+    }
+
+    /// Makes the error of a content that is not what it was.
+    pub(super) fn changed(&self) -> Error {
+        Error::new(ErrorKind::Local, format!("`{self:?}` was changed while it was read"))
+    }
+
+    /// Makes the error of a content that could not be read.
+    pub(super) fn unreadable(&self, source: std::io::Error) -> Error {
+        Error::new(ErrorKind::Local, format!("could not read `{self:?}`")).caused_by(source)
+    }
+
+    /// Opens the content.
+    pub(super) fn reader(&self) -> Result<Box<dyn Read + '_>> {
+        self.reader_at(0)
+    }
+
+    /// Gives out the content piece by piece while it is taken, on a blocking thread.
+    pub(super) fn each_piece(&self, mut take: impl FnMut(Bytes) -> bool) -> Result<()> {
+        let mut content = self.reader()?;
+        loop {
+            let mut buffer = BytesMut::zeroed(PIECE);
+            let read = content.read(&mut buffer).map_err(|source| self.unreadable(source))?;
+            buffer.truncate(read);
+            if read == 0 || !take(buffer.freeze()) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A file that others read too, each at a place of its own.
+struct Shared<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Read for Shared<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read_at(buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Sends what a file has, after `change` has done something to it; returns what came, and how it went.
+    fn sent(change: impl FnOnce(&Path)) -> (Vec<u8>, Result<()>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        std::fs::write(&path, vec![b'x'; 2 * PIECE]).unwrap();
+        let source = Blob::Path(path.clone());
+        let before = source.stamp().unwrap();
+        change(&path);
+        let (to, mut pieces) = mpsc::channel(16);
+        let result = source.send(&before, &to);
+        drop(to);
+        let came = std::iter::from_fn(|| pieces.try_recv().ok()).flatten().collect();
+        (came, result)
+    }
+
+    #[test]
+    fn of_a_file_that_is_not_what_it_was_the_host_gets_too_little() {
+        let (came, result) = sent(|_| {});
+        assert!(came.len() == 2 * PIECE && result.is_ok());
+        let (came, result) = sent(|path| std::fs::write(path, vec![b'y'; 2 * PIECE]).unwrap());
+        assert!(came.len() < 2 * PIECE && result.is_err(), "another content");
+        let (came, result) = sent(|path| std::fs::write(path, b"short").unwrap());
+        assert!(came.is_empty() && result.is_err(), "a shorter one");
+        let (_, result) = sent(|path| std::fs::remove_file(path).unwrap());
+        assert!(result.is_err(), "none");
+    }
+
+    #[test]
+    fn a_part_that_is_not_there_any_more_is_an_error() {
+        let (to, mut pieces) = mpsc::channel(16);
+        let source = Blob::Bytes(Bytes::from_static(b"0123456789"));
+        source.send_part(3, 4, &to).unwrap();
+        assert_eq!(pieces.try_recv().unwrap(), &b"3456"[..]);
+        assert!(source.send_part(8, 4, &to).is_err());
+    }
+}
