@@ -1,7 +1,10 @@
 //! What a person or a program is shown: which sink, and the summary at the end.
 
+mod bars;
+mod lines;
 mod sink;
 mod summary;
+mod transfers;
 
 pub(crate) use sink::{Screen, print};
 pub(crate) use summary::summary;

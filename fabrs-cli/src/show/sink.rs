@@ -4,9 +4,11 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use fabrs_core::config::Variables;
-use fabrs_core::event::{Json, Passthrough, Plain, Prefix, Sink, Spool, Style};
+use fabrs_core::event::{Broadcast, Json, Passthrough, Plain, Prefix, Sink, Spool, Style};
 use fabrs_core::{Error, Result};
 
+use super::bars::{Bars, Foot};
+use super::lines::Lines;
 use crate::typed::Globals;
 
 /// Where everything that is shown goes through, and the sink that writes to it.
@@ -26,14 +28,23 @@ impl Screen {
         variables: &Variables,
         on_broken: impl FnOnce() + Send + 'static,
     ) -> Self {
-        let spool = Arc::new(Spool::stdio(on_broken));
         let style = style(variables);
+        let foot = (io::stderr().is_terminal() && variables.has_capable_term()).then(Foot::new);
+        let spool = Arc::new(match foot.clone() {
+            Some(foot) => Spool::stdio_around(on_broken, move |write| foot.around(write)),
+            None => Spool::stdio(on_broken),
+        });
         let sink: Arc<dyn Sink> = if globals.json {
             Arc::new(Json::new(Arc::clone(&spool), style))
         } else if one_line_on_one_host {
             Arc::new(Passthrough::new(Arc::clone(&spool), style))
         } else {
-            Arc::new(Plain::new(Arc::clone(&spool), Prefix::Host, style))
+            let progress: Arc<dyn Sink> = match foot {
+                Some(foot) => Arc::new(Bars::new(foot, style)),
+                None => Arc::new(Lines::new(Arc::clone(&spool), style)),
+            };
+            // The bars first: they are gone before the last lines are written.
+            Arc::new(Broadcast::new(vec![progress, Arc::new(Plain::new(Arc::clone(&spool), Prefix::Host, style))]))
         };
         Self { sink, spool, style }
     }

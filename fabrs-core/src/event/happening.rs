@@ -142,6 +142,22 @@ pub enum Event<'a> {
         /// The difference.
         difference: &'a Difference,
     },
+    /// Contents are on their way: told where that takes longer than half a second, a few times a second.
+    Progress {
+        /// The host.
+        host: &'a Host,
+        /// What is done: `put app.tar -> /srv/`.
+        what: &'a str,
+        /// How many bytes have gone so far; fewer than there are where some are on the host already.
+        done: u64,
+        /// How many there are.
+        total: u64,
+        /// Since when they are on their way.
+        #[serde(serialize_with = "seconds")]
+        elapsed: Duration,
+        /// Whether they are on their way no more, whatever came of them: the last of its kind.
+        over: bool,
+    },
     /// Files were transferred, as far as they differed.
     Transferred {
         /// The host.

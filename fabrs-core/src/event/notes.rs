@@ -78,6 +78,7 @@ impl Notes {
             }
             Event::Warning { host, text } => self.warning(*host, text),
             Event::CommandStarted { echo: false, .. }
+            | Event::Progress { .. }
             | Event::Lines { .. }
             | Event::Bytes { .. }
             | Event::CommandEnded { .. } => String::new(),

@@ -76,7 +76,9 @@ fn text_of<'a>(event: &Event<'a>) -> Option<Text<'a>> {
         | Event::CommandEnded { command, .. }
         | Event::StaleRead { command, .. }
         | Event::Leftover { command, .. } => Some(Text::Line(command)),
-        Event::Transferred { what, .. } | Event::Planned { what, .. } => Some(Text::Line(what)),
+        Event::Transferred { what, .. } | Event::Progress { what, .. } | Event::Planned { what, .. } => {
+            Some(Text::Line(what))
+        }
         Event::Warning { text, .. } => Some(Text::Line(text)),
         Event::Once { name, value } => Some(Text::Value(name, value)),
         Event::TaskStarted { .. }
@@ -95,7 +97,7 @@ fn with_text<'a>(event: &Event<'a>, text: &'a str) -> Event<'a> {
         | Event::CommandEnded { command, .. }
         | Event::StaleRead { command, .. }
         | Event::Leftover { command, .. } => *command = text,
-        Event::Transferred { what, .. } | Event::Planned { what, .. } => *what = text,
+        Event::Transferred { what, .. } | Event::Progress { what, .. } | Event::Planned { what, .. } => *what = text,
         Event::Warning { text: old, .. } => *old = text,
         Event::Once { .. }
         | Event::TaskStarted { .. }
@@ -145,6 +147,8 @@ mod tests {
         sink.event(&Event::StaleRead { host: &host, command: text, planned: 1 });
         sink.event(&Event::Leftover { number: 1, host: &host, command: text });
         sink.event(&Event::Transferred { host: &host, what: text, changed: 1, files: 1, removed: 0 });
+        let elapsed = std::time::Duration::ZERO;
+        sink.event(&Event::Progress { host: &host, what: text, done: 1, total: 2, elapsed, over: false });
         sink.event(&Event::Planned { host: None, what: text });
         sink.event(&Event::Warning { host: None, text });
         sink.event(&Event::Once { name: "x", value: &value });
@@ -152,6 +156,6 @@ mod tests {
         sink.event(&Event::Difference { host: &host, what: text, path: "/hunter2", difference });
         let told = serde_json::to_string(&capture.events()).unwrap();
         assert!(!told.contains("hunter2"), "{told}");
-        assert_eq!(told.matches("[redacted]").count(), 12, "{told}");
+        assert_eq!(told.matches("[redacted]").count(), 13, "{told}");
     }
 }

@@ -73,7 +73,7 @@ impl Style {
 
 impl Prefix {
     /// Returns what stands in front of the lines of a host; without a host, of what happens here.
-    pub(super) fn of(self, host: Option<&Host>, style: Style) -> String {
+    pub fn of(self, host: Option<&Host>, style: Style) -> String {
         let name = Name(host);
         match (self, style) {
             (Self::None, _) => String::new(),

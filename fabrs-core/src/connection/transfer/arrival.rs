@@ -1,5 +1,6 @@
 //! A file that arrives: taken down beside its place, and put there when all of it has come; or in memory, to be looked at.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
+use super::gauge::Gauge;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How much of two files is compared at a time.
@@ -25,6 +27,17 @@ struct State {
     taken: Option<Taken>,
     expected: u64,
     arrived: u64,
+    make_gauge: Option<MakeGauge>,
+    gauge: Option<Arc<Gauge>>,
+}
+
+/// Makes the gauge of a content when its size is known.
+struct MakeGauge(Box<dyn FnOnce(u64) -> Arc<Gauge> + Send>);
+
+impl fmt::Debug for MakeGauge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MakeGauge")
+    }
 }
 
 /// Where it is to come.
@@ -47,13 +60,27 @@ impl Arrival {
         Self::at(Place::File { path, mode })
     }
 
+    /// Has it be told how far it has come, by what that `gauge` makes of its size.
+    pub(super) fn gauged(self, gauge: impl FnOnce(u64) -> Arc<Gauge> + Send + 'static) -> Self {
+        self.state().make_gauge = Some(MakeGauge(Box::new(gauge)));
+        self
+    }
+
     /// Prepares for a content of at most `limit` bytes; of a larger one nothing is taken.
     pub(super) fn in_memory(limit: u64) -> Self {
         Self::at(Place::Memory { limit })
     }
 
     fn at(place: Place) -> Self {
-        Self(Arc::new(Mutex::new(State { place, mode: None, taken: None, expected: 0, arrived: 0 })))
+        Self(Arc::new(Mutex::new(State {
+            place,
+            mode: None,
+            taken: None,
+            expected: 0,
+            arrived: 0,
+            make_gauge: None,
+            gauge: None,
+        })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -64,6 +91,7 @@ impl Arrival {
     pub(super) fn begin(&self, mode: Option<u32>, size: u64) -> Result<()> {
         let mut state = self.state();
         (state.mode, state.expected) = (mode, size);
+        state.gauge = state.make_gauge.take().map(|make| make.0(size));
         state.taken = Some(match &state.place {
             Place::File { path, mode: given } => {
                 let mode = given.or(mode).unwrap_or(0o644) & 0o777;
@@ -81,6 +109,9 @@ impl Arrival {
     pub(super) fn write(&self, bytes: &[u8]) -> Result<()> {
         let mut state = self.state();
         state.arrived += bytes.len() as u64;
+        if let Some(gauge) = &state.gauge {
+            gauge.add(bytes.len());
+        }
         if state.taken.is_some() && state.arrived > state.expected {
             return Err(Error::new(ErrorKind::File, "more has come than was announced"));
         }
@@ -142,6 +173,7 @@ impl Arrival {
 impl State {
     /// Gives out what has come, unless some is missing.
     fn whole(&mut self) -> Result<Taken> {
+        self.gauge = None;
         let (arrived, expected) = (self.arrived, self.expected);
         let Some(taken) = self.taken.take() else {
             return Err(Error::new(ErrorKind::File, "nothing of it has come"));

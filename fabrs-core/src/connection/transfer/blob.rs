@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
 use super::blocking_while;
+use super::gauge::Gauge;
 use super::sum::{Sum, Summing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
@@ -125,13 +126,18 @@ impl Blob {
     ///
     /// The last piece is held back until the content is known to be what `before` says: of a file that has changed since, the
     /// host gets too little, and leaves the old one.
-    pub(super) fn send(&self, before: &Stamp, to: &mpsc::Sender<Bytes>) -> Result<()> {
+    pub(super) fn send(&self, before: &Stamp, to: &mpsc::Sender<Bytes>, gauge: &Gauge) -> Result<()> {
         let mut last: Option<Bytes> = None;
         let mut size = 0;
         let mut is_wanted = true;
         self.each_piece(|piece| {
             size += piece.len() as u64;
-            is_wanted = last.replace(piece).is_none_or(|before| to.blocking_send(before).is_ok());
+            is_wanted = last.replace(piece).is_none_or(|before| {
+                let length = before.len();
+                let is_taken = to.blocking_send(before).is_ok();
+                gauge.add(length);
+                is_taken
+            });
             is_wanted
         })?;
         if !is_wanted {
@@ -148,7 +154,7 @@ impl Blob {
     }
 
     /// Sends a part of the content piece by piece, as [`send`](Self::send) does.
-    pub(super) fn send_part(&self, start: u64, length: u64, to: &mpsc::Sender<Bytes>) -> Result<()> {
+    pub(super) fn send_part(&self, start: u64, length: u64, to: &mpsc::Sender<Bytes>, gauge: &Gauge) -> Result<()> {
         let mut content = self.reader_at(start)?.take(length);
         let mut left = length;
         while left > 0 {
@@ -162,6 +168,7 @@ impl Blob {
             if to.blocking_send(piece.freeze()).is_err() {
                 break;
             }
+            gauge.add(read);
         }
         Ok(())
     }
@@ -244,7 +251,7 @@ mod tests {
         let before = source.stamp().unwrap();
         change(&path);
         let (to, mut pieces) = mpsc::channel(16);
-        let result = source.send(&before, &to);
+        let result = source.send(&before, &to, &Gauge::silent());
         drop(to);
         let came = std::iter::from_fn(|| pieces.try_recv().ok()).flatten().collect();
         (came, result)
@@ -266,8 +273,8 @@ mod tests {
     fn a_part_that_is_not_there_any_more_is_an_error() {
         let (to, mut pieces) = mpsc::channel(16);
         let source = Blob::Bytes(Bytes::from_static(b"0123456789"));
-        source.send_part(3, 4, &to).unwrap();
+        source.send_part(3, 4, &to, &Gauge::silent()).unwrap();
         assert_eq!(pieces.try_recv().unwrap(), &b"3456"[..]);
-        assert!(source.send_part(8, 4, &to).is_err());
+        assert!(source.send_part(8, 4, &to, &Gauge::silent()).is_err());
     }
 }

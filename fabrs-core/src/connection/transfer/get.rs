@@ -16,6 +16,7 @@ use super::arrival::{self, Arrival};
 use super::blob::Blob;
 use super::by::By;
 use super::entry::{Entry, EntryKind};
+use super::gauge::Gauge;
 use super::job::Place;
 use super::lazy::Lazy;
 use super::places::{EVERYWHERE, Places, base_name};
@@ -194,7 +195,9 @@ impl Spec {
             let here = Blob::Path(to.clone());
             // A file that can't be read is as good as none: it is replaced.
             let known = if to.is_file() && !to.is_symlink() { here.sum().await.ok() } else { None };
+            let (place, called) = (self.place.clone(), what.clone());
             let arrival = Arrival::new(to.clone(), self.mode);
+            let arrival = arrival.gauged(move |size| Gauge::new(&place, &called, size));
             let mut is_new = by.get(&self.place, path, known.as_ref(), &arrival, &what).await?;
             if is_new {
                 let landed = blocking(move || arrival.land()).await;

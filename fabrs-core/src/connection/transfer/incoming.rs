@@ -11,6 +11,7 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
+use super::gauge::Gauge;
 use crate::transport::How;
 
 /// How much may wait to be read: a host answers only what it is asked, and what is asked at a time is less.
@@ -33,6 +34,7 @@ struct State {
     /// Where what comes goes in the place of the pieces.
     file: Option<File>,
     failure: Option<io::Error>,
+    gauge: Option<Arc<Gauge>>,
 }
 
 impl Incoming {
@@ -47,6 +49,9 @@ impl Incoming {
             // While the channel is emptied, as the spool of a slow terminal is written: what waits for the disk is in the
             // system's memory.
             let written = file.write_all(bytes);
+            if let Some(gauge) = &state.gauge {
+                gauge.add(bytes.len());
+            }
             state.failure = written.err();
             return state.failure.is_none();
         }
@@ -59,14 +64,17 @@ impl Incoming {
         true
     }
 
-    /// Has what comes from now on be written to a file.
-    pub(super) fn divert(&self, file: File) {
-        self.state().file = Some(file);
+    /// Has what comes from now on be written to a file, and noted by a gauge.
+    pub(super) fn divert(&self, file: File, gauge: Arc<Gauge>) {
+        let mut state = self.state();
+        (state.file, state.gauge) = (Some(file), Some(gauge));
     }
 
     /// Returns why not all of what was diverted is in its file.
     pub(super) fn diverted(&self) -> Option<io::Error> {
-        self.state().failure.take()
+        let mut state = self.state();
+        state.gauge = None;
+        state.failure.take()
     }
 
     /// Notes that no more will come; `how` the channel ended, where its reader has to know.

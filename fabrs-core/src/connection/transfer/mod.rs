@@ -11,6 +11,7 @@ mod changes;
 mod difference;
 mod edit;
 mod entry;
+mod gauge;
 mod get;
 mod incoming;
 mod job;

@@ -85,6 +85,18 @@ impl Spool {
         Self::start(stdio::stdout(), stdio::stderr(), Box::new(on_broken), tempfile::tempfile)
     }
 
+    /// Does the same, and has `around` do each write: it is given what writes, as where something else is drawn on the same
+    /// terminal. It is called on the writer's thread.
+    pub fn stdio_around(
+        on_broken: impl FnOnce() + Send + 'static,
+        around: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static,
+    ) -> Self {
+        let around: stdio::AroundWrites = Arc::new(around);
+        let [stdout, stderr] =
+            [stdio::stdout(), stdio::stderr()].map(|stream| stdio::around(stream, Arc::clone(&around)));
+        Self::start(stdout, stderr, Box::new(on_broken), tempfile::tempfile)
+    }
+
     /// Writes to two streams, and calls `on_broken` once when `stdout` can't be written to any more.
     ///
     /// It is called on the writer's thread, so it may only give a sign to others.

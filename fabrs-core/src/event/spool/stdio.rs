@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -14,6 +15,31 @@ pub(super) fn stdout() -> Box<dyn Write + Send> {
 /// Opens stderr for large writes.
 pub(super) fn stderr() -> Box<dyn Write + Send> {
     duplicate(&io::stderr()).unwrap_or_else(|_| Box::new(io::stderr()))
+}
+
+/// What does each write.
+pub(super) type AroundWrites = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
+
+/// Has `around` do each write to a stream.
+pub(super) fn around(stream: Box<dyn Write + Send>, around: AroundWrites) -> Box<dyn Write + Send> {
+    Box::new(Around { stream, around })
+}
+
+struct Around {
+    stream: Box<dyn Write + Send>,
+    around: AroundWrites,
+}
+
+impl Write for Around {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut written = Ok(0);
+        (self.around)(&mut || written = self.stream.write(bytes));
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
 }
 
 fn duplicate(stream: &impl AsFd) -> io::Result<Box<dyn Write + Send>> {

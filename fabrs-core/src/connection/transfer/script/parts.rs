@@ -5,13 +5,14 @@
 
 use std::collections::VecDeque;
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::super::blocking;
+use super::super::gauge::Gauge;
 use super::super::job::{FileJob, Place};
 use super::broken::{Broken, Over};
 use super::talk::Talk;
@@ -46,6 +47,7 @@ impl Part {
 #[derive(Debug)]
 struct Parts<'a> {
     file: FileJob<'a>,
+    gauge: Arc<Gauge>,
     left: Mutex<Left>,
     /// Told when a part has arrived, or has come back.
     news: Notify,
@@ -61,7 +63,7 @@ struct Left {
 
 /// Carries a file in parts, by the script of `talk` and others beside it, which work in its `folder`.
 pub(super) async fn carry(place: &Place, file: FileJob<'_>, folder: &str, talk: &mut Talk) -> Result<(), Broken> {
-    let parts = Parts::new(file);
+    let parts = Parts::new(file, Gauge::new(place, &file.job.what(place), file.stamp.size));
     let helpers = (1..CARRIERS.min(parts.counts().0)).map(|_| help(place, folder, &parts));
     let mut helpers: FuturesUnordered<_> = helpers.collect();
     let mut first = pin!(parts.carry_all(talk));
@@ -106,13 +108,13 @@ async fn help(place: &Place, folder: &str, parts: &Parts<'_>) {
 }
 
 impl<'a> Parts<'a> {
-    fn new(file: FileJob<'a>) -> Self {
+    fn new(file: FileJob<'a>, gauge: Arc<Gauge>) -> Self {
         let size = file.stamp.size;
         let each = (size / CARRIERS as u64).next_multiple_of(BLOCK).clamp(BLOCK, LONGEST);
         let starts = (0..size).step_by(usize::try_from(each).unwrap_or(usize::MAX));
         let waiting = starts.map(|start| Part { start, length: each.min(size - start) }).collect();
         let left = Mutex::new(Left { waiting, on_their_way: 0 });
-        Self { file, left, news: Notify::new(), over: CancellationToken::new() }
+        Self { file, gauge, left, news: Notify::new(), over: CancellationToken::new() }
     }
 
     fn left(&self) -> MutexGuard<'_, Left> {
@@ -152,7 +154,8 @@ impl<'a> Parts<'a> {
         let Part { start, length } = taken.part;
         talk.say(taken.part.line().into()).await?;
         let (content, to) = (self.file.content.clone(), talk.sender().ok_or(Over)?);
-        blocking(move || content.send_part(start, length, &to)).await?;
+        let gauge = Arc::clone(&self.gauge);
+        blocking(move || content.send_part(start, length, &to, &gauge)).await?;
         if talk.record().await? != text::PART.as_bytes() {
             return Err(Broken::Over);
         }

@@ -2,6 +2,7 @@
 
 use futures::future::TryFutureExt;
 
+use super::super::gauge::Gauge;
 use super::super::job::{FileJob, Job, Place, Replaces};
 use super::super::walk::Content;
 use super::super::{Written, blocking};
@@ -87,7 +88,8 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
             }
             let (content, stamp) = (file.content.clone(), file.stamp.clone());
             let to = talk.hush().ok_or(Over)?;
-            blocking(move || content.send(&stamp, &to)).await?;
+            let gauge = Gauge::new(place, &file.job.what(place), stamp.size);
+            blocking(move || content.send(&stamp, &to, &gauge)).await?;
         } else {
             return Err(Broken::Over);
         }

@@ -4,12 +4,14 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::mpsc;
 
 use super::super::super::watch::Watch;
+use super::super::gauge::Gauge;
 use super::super::incoming::{Heard, Incoming};
 use super::broken::{Broken, Over};
 use crate::error::{Error, ErrorKind};
@@ -105,9 +107,10 @@ impl Talk {
         if self.request(verb, paths).await? { self.records().await } else { Ok(Vec::new()) }
     }
 
-    /// Has all that comes from now on be written to a file. Nothing may have been asked that was not answered.
-    pub(super) fn divert(&self, file: File) {
-        self.hear.get_ref().0.divert(file);
+    /// Has all that comes from now on be written to a file, and noted by a gauge. Nothing may have been asked that was not
+    /// answered.
+    pub(super) fn divert(&self, file: File, gauge: Arc<Gauge>) {
+        self.hear.get_ref().0.divert(file, gauge);
     }
 
     /// Waits until all has come that is diverted.

@@ -9,6 +9,7 @@ use russh_sftp::protocol::FileAttributes;
 use tokio::sync::mpsc;
 
 use super::super::blob::Blob;
+use super::super::gauge::Gauge;
 use super::super::job::{Attributes, FileJob, Job, Replaces, Tree};
 use super::super::walk::Content;
 use super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, Written, blocking};
@@ -154,7 +155,8 @@ async fn fill(
 ) -> Result<(), Fault> {
     let (sender, pieces) = mpsc::channel(WAITING);
     let (source, stamp) = (file.content.clone(), file.stamp.clone());
-    let sent = blocking(move || source.send(&stamp, &sender));
+    let gauge = Gauge::new(&session.place, &file.job.what(&session.place), stamp.size);
+    let sent = blocking(move || source.send(&stamp, &sender, &gauge));
     let handle = temporary.handle();
     let (written, sent) = tokio::join!(content::write(session, handle, pieces), sent);
     let written = written?;

@@ -6,12 +6,14 @@ use std::fs::File;
 use std::io::Seek;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tar::Archive;
 
 use super::super::super::blob::Blob;
 use super::super::super::by::PlaceOf;
 use super::super::super::entry::{Entry, EntryKind};
+use super::super::super::gauge::Gauge;
 use super::super::super::job::Place;
 use super::super::super::{arrival, blocking, blocking_while};
 use super::super::broken::{Broken, Over};
@@ -42,12 +44,19 @@ pub(in super::super::super) async fn get_tree(
     let script = Script { place, effect: Effect::Reads, what };
     let (talk, ear, said) = Talk::new();
     let command = script.command(text::give(folder), &folder.to_string_lossy())?;
-    let (output, got) = tokio::join!(script.run(command.watched_by(ear).fed_by(said)), converse(talk, place_of, mode));
+    let (output, got) =
+        tokio::join!(script.run(command.watched_by(ear).fed_by(said)), converse(talk, place, place_of, mode, what));
     let found = script.ended(output, got)?;
     Ok(found.into_iter().map(|found| (found.entry, found.to)).collect())
 }
 
-async fn converse(mut talk: Talk, place_of: PlaceOf<'_>, mode: Option<u32>) -> Result<Vec<Found>, Broken> {
+async fn converse(
+    mut talk: Talk,
+    place: &Place,
+    place_of: PlaceOf<'_>,
+    mode: Option<u32>,
+    what: &str,
+) -> Result<Vec<Found>, Broken> {
     talk.begin().await?;
     talk.noise().await?;
     let mut found = Vec::new();
@@ -78,7 +87,8 @@ async fn converse(mut talk: Talk, place_of: PlaceOf<'_>, mode: Option<u32>) -> R
         }
     }
     compare(&mut talk, &mut found).await?;
-    stream(talk, &mut found, mode).await?;
+    let size = found.iter().filter(|found| is_for_stream(found)).map(|found| found.status.size).sum();
+    stream(talk, &mut found, mode, Gauge::new(place, what, size)).await?;
     Ok(found)
 }
 
@@ -114,7 +124,7 @@ async fn compare(talk: &mut Talk, found: &mut [Found]) -> Result<(), Broken> {
 }
 
 /// Gets the files that differ, where the host can give them as a stream.
-async fn stream(mut talk: Talk, found: &mut [Found], mode: Option<u32>) -> Result<(), Broken> {
+async fn stream(mut talk: Talk, found: &mut [Found], mode: Option<u32>, gauge: Arc<Gauge>) -> Result<(), Broken> {
     let wanted: HashMap<OsString, (usize, PathBuf, u32)> = found
         .iter()
         .enumerate()
@@ -140,6 +150,7 @@ async fn stream(mut talk: Talk, found: &mut [Found], mode: Option<u32>) -> Resul
         spool
             .try_clone()
             .map_err(|source| Error::new(ErrorKind::Local, "could not open a temporary file").caused_by(source))?,
+        gauge,
     );
     let asked = found.iter().filter(|found| is_for_stream(found)).map(|found| found.entry.below.as_path());
     talk.request(text::GIVE, asked).await?;

@@ -12,12 +12,13 @@ mod plan;
 mod sync;
 mod text;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::super::Command;
 use super::super::blob::{Blob, PIECE};
+use super::super::gauge::Gauge;
 use super::super::job::{Manner, Place, Tree};
 use super::super::{blocking, blocking_while};
 use super::broken::{Broken, Over};
@@ -29,6 +30,7 @@ use crate::transport::{Effect, word_by_chance};
 pub(in super::super) use get::get_tree;
 pub(super) use listing::{Status, status};
 use moves::Moves;
+use pack::Cargo;
 use plan::{Fate, Survey, new_folders};
 use text::Asked;
 
@@ -55,7 +57,7 @@ impl Done {
 pub(in super::super) async fn put_tree(place: &Place, tree: &Arc<Tree>) -> Result<Done, Undone> {
     let mut landed = 0;
     let Opened { script, command, talk, to_ask } = open(place, tree, Effect::Changes)?;
-    let (output, told) = tokio::join!(script.run(command), put(talk, tree, to_ask, &mut landed));
+    let (output, told) = tokio::join!(script.run(command), put(talk, place, tree, to_ask, &mut landed));
     script.ended(output, told).map_err(|undone| match (undone, landed) {
         (Undone::Failed(error), 1..) => {
             let text = format!("{landed} files are in their places already; the same again goes on with the others");
@@ -105,7 +107,13 @@ async fn look(mut talk: Talk, tree: &Tree, to_ask: Vec<&Path>) -> Result<Vec<Str
     Ok(items::lines(&survey, tree, &fates, &survey.removals(tree, &fates)))
 }
 
-async fn put(mut talk: Talk, tree: &Arc<Tree>, to_ask: Vec<&Path>, landed: &mut usize) -> Result<Done, Broken> {
+async fn put(
+    mut talk: Talk,
+    place: &Place,
+    tree: &Arc<Tree>,
+    to_ask: Vec<&Path>,
+    landed: &mut usize,
+) -> Result<Done, Broken> {
     let Some((survey, here)) = survey(&mut talk, tree, to_ask).await? else { return Ok(Done::nothing(tree)) };
     let fates: Arc<[Fate]> = survey.fates(tree, &here)?.into();
     let fates = match (survey.takes_stream(), &tree.manner) {
@@ -120,7 +128,11 @@ async fn put(mut talk: Talk, tree: &Arc<Tree>, to_ask: Vec<&Path>, landed: &mut 
         let owner = owner_words(&tree.attributes).ok().flatten();
         let folders = folders.into_iter().filter(|folder| !moves.makes(folder)).collect();
         let scripts = [moves.script(text::STAGE, owner.as_deref()), moves.last()];
-        send(talk, tree, Arc::clone(&fates), folders, scripts, landed).await?;
+        let sent = tree.jobs.iter().zip(&*fates).filter(|(_, fate)| matches!(fate, Fate::Send(_)));
+        let size = sent.filter_map(|(job, _)| Some(job.stamp.as_ref()?.size)).sum();
+        let gauge = Gauge::new(place, &tree.what, size);
+        let cargo = Cargo { tree: Arc::clone(tree), fates: Arc::clone(&fates), folders, scripts, gauge };
+        send(talk, cargo, landed).await?;
     }
     let entries = fates.iter().map(|fate| match fate {
         Fate::Same => Some(false),
@@ -197,18 +209,10 @@ fn sums_here(contents: Vec<(usize, Blob)>, is_wanted: &dyn Fn() -> bool) -> Resu
     wanted.map(|(n, content)| Ok((n, content.sum_by(&mut buffer, is_wanted)?.sha256))).collect()
 }
 
-async fn send(
-    mut talk: Talk,
-    tree: &Arc<Tree>,
-    fates: Arc<[Fate]>,
-    folders: BTreeSet<PathBuf>,
-    scripts: [Vec<u8>; 2],
-    landed: &mut usize,
-) -> Result<(), Broken> {
+async fn send(mut talk: Talk, cargo: Cargo, landed: &mut usize) -> Result<(), Broken> {
     talk.say(text::TAKE.into()).await?;
-    let (to, tree) = (talk.hush().ok_or(Over)?, Arc::clone(tree));
-    let sent =
-        blocking(move || pack::send(&tree, &fates, folders.iter(), scripts.each_ref().map(Vec::as_slice), to)).await;
+    let to = talk.hush().ok_or(Over)?;
+    let sent = blocking(move || pack::send(&cargo, to)).await;
     let told = talk.record().await;
     if let Ok(told) = &told {
         let said = String::from_utf8_lossy(told);

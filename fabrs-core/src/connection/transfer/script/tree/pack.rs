@@ -1,13 +1,16 @@
 //! The stream of a tree, as `tar` has it.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tar::{Builder, EntryType, Header};
 use tokio::sync::mpsc;
 
+use super::super::super::gauge::Gauge;
 use super::super::super::job::{FileJob, Tree};
 use super::super::super::sum::{Sum, Summing};
 use super::super::super::walk::Content;
@@ -18,16 +21,22 @@ use crate::error::{Error, Result};
 /// How much goes to the network at a time.
 const PIECE: usize = 128 << 10;
 
-/// Sends all that goes into the stream, on a blocking thread. That nobody takes it any more is for the other side to tell.
-pub(super) fn send(
-    tree: &Tree,
-    fates: &[Fate],
-    folders: impl Iterator<Item = impl AsRef<Path>>,
-    scripts: [&[u8]; 2],
-    to: mpsc::Sender<Bytes>,
-) -> Result<()> {
-    let mut stream = Builder::new(Pieces { to, buffer: BytesMut::with_capacity(PIECE) });
-    let sent = pack(&mut stream, tree, fates, folders, scripts);
+/// All that goes into a stream.
+pub(super) struct Cargo {
+    pub(super) tree: Arc<Tree>,
+    pub(super) fates: Arc<[Fate]>,
+    /// The folders that are not there yet.
+    pub(super) folders: BTreeSet<PathBuf>,
+    /// What is done when all has come, and when all is in its place.
+    pub(super) scripts: [Vec<u8>; 2],
+    pub(super) gauge: Arc<Gauge>,
+}
+
+/// Sends all of it, on a blocking thread. That nobody takes it any more is for the other side to tell.
+pub(super) fn send(cargo: &Cargo, to: mpsc::Sender<Bytes>) -> Result<()> {
+    let buffer = BytesMut::with_capacity(PIECE);
+    let mut stream = Builder::new(Pieces { to, buffer, gauge: &cargo.gauge });
+    let sent = pack(&mut stream, cargo);
     match sent {
         Err(Unsent::Here(error)) => Err(error),
         Err(Unsent::Stream) | Ok(()) => Ok(()),
@@ -47,22 +56,17 @@ impl From<io::Error> for Unsent {
     }
 }
 
-fn pack(
-    stream: &mut Builder<Pieces>,
-    tree: &Tree,
-    fates: &[Fate],
-    folders: impl Iterator<Item = impl AsRef<Path>>,
-    [moves, afterwards]: [&[u8]; 2],
-) -> std::result::Result<(), Unsent> {
-    for (name, script) in [(MOVES, moves), (AFTERWARDS, afterwards)] {
-        stream.append_data(&mut header(EntryType::Regular, 0o600, script.len() as u64), name, script)?;
+fn pack(stream: &mut Builder<Pieces<'_>>, cargo: &Cargo) -> std::result::Result<(), Unsent> {
+    let Cargo { tree, fates, folders, scripts, .. } = cargo;
+    for (name, script) in [MOVES, AFTERWARDS].into_iter().zip(scripts) {
+        stream.append_data(&mut header(EntryType::Regular, 0o600, script.len() as u64), name, &script[..])?;
     }
     let mut sums = Vec::new();
     for folder in folders {
         let path = Path::new(STAGE).join(folder);
         stream.append_data(&mut header(EntryType::Directory, 0o755, 0), path, io::empty())?;
     }
-    for (job, fate) in tree.jobs.iter().zip(fates) {
+    for (job, fate) in tree.jobs.iter().zip(&**fates) {
         let (Fate::Send(Sent { mode, .. }), Some(below)) = (fate, &job.item.below) else { continue };
         let path = Path::new(STAGE).join(below);
         if let Content::Link(to) = &job.item.content {
@@ -153,12 +157,13 @@ impl Read for Exact<'_> {
 }
 
 /// A writer whose pieces go to the network.
-struct Pieces {
+struct Pieces<'a> {
     to: mpsc::Sender<Bytes>,
     buffer: BytesMut,
+    gauge: &'a Gauge,
 }
 
-impl Write for Pieces {
+impl Write for Pieces<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.buffer.put_slice(bytes);
         if self.buffer.len() >= PIECE {
@@ -172,6 +177,9 @@ impl Write for Pieces {
         if piece.is_empty() {
             return Ok(());
         }
-        self.to.blocking_send(piece).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        let length = piece.len();
+        self.to.blocking_send(piece).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        self.gauge.add(length);
+        Ok(())
     }
 }

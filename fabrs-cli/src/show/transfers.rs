@@ -1,0 +1,94 @@
+//! What is on its way at present, host by host.
+
+use std::collections::HashMap;
+use std::ops::Add;
+
+use fabrs_core::Host;
+use fabrs_core::event::Event;
+
+/// How much has gone of how much there is, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Amount {
+    pub(super) done: u64,
+    pub(super) total: u64,
+}
+
+impl Add for Amount {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { done: self.done + other.done, total: self.total + other.total }
+    }
+}
+
+/// All transfers that are on their way.
+#[derive(Debug, Default)]
+pub(super) struct Transfers {
+    hosts: HashMap<Host, HashMap<String, Amount>>,
+    /// Of hosts that have theirs, while others have not.
+    gone: HashMap<Host, Amount>,
+}
+
+impl Transfers {
+    /// Takes note of how far one has come.
+    pub(super) fn note(&mut self, event: &Event<'_>) {
+        let Event::Progress { host, what, done, total, over, .. } = *event else { return };
+        let of_host = self.hosts.entry(host.clone()).or_default();
+        if over {
+            of_host.remove(what);
+            let gone = self.gone.entry(host.clone()).or_default();
+            *gone = *gone + Amount { done, total: done };
+        } else {
+            of_host.insert(what.to_owned(), Amount { done, total });
+        }
+        self.hosts.retain(|_, of_host| !of_host.is_empty());
+        if self.hosts.is_empty() {
+            self.gone.clear();
+        }
+    }
+
+    /// Returns what is on its way to a host or from it, and how far that has come.
+    pub(super) fn of(&self, host: &Host) -> Option<(String, Amount)> {
+        let of_host = self.hosts.get(host)?;
+        let amount = of_host.values().copied().fold(Amount::default(), Amount::add);
+        let what = match of_host.keys().next()? {
+            only if of_host.len() == 1 => only.clone(),
+            _ => format!("{} files", of_host.len()),
+        };
+        Some((what, amount))
+    }
+
+    /// Returns how many hosts there are, where there are several, and how far all has come.
+    pub(super) fn of_all(&self) -> Option<(usize, Amount)> {
+        let waits = |host: &&Host| !self.hosts.contains_key(*host);
+        let hosts = self.hosts.len() + self.gone.keys().filter(waits).count();
+        let on_their_way = self.hosts.values().flat_map(HashMap::values);
+        let amount = on_their_way.chain(self.gone.values()).copied().fold(Amount::default(), Amount::add);
+        (hosts > 1).then_some((hosts, amount))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_has_gone_counts_until_all_has() {
+        let (web1, web2): (Host, Host) = ("web1".parse().unwrap(), "web2".parse().unwrap());
+        let mut transfers = Transfers::default();
+        let mut note = |host, what, done, over| {
+            let elapsed = Duration::ZERO;
+            transfers.note(&Event::Progress { host, what, done, total: 100, elapsed, over });
+            (transfers.of(host), transfers.of_all())
+        };
+        let amount = |done, total| Amount { done, total };
+        assert_eq!(note(&web1, "a", 10, false), (Some(("a".to_owned(), amount(10, 100))), None));
+        assert_eq!(note(&web1, "b", 10, false).0, Some(("2 files".to_owned(), amount(20, 200))));
+        assert_eq!(note(&web2, "a", 50, false).1, Some((2, amount(70, 300))));
+        note(&web1, "a", 100, true);
+        assert_eq!(note(&web1, "b", 100, true), (None, Some((2, amount(250, 300)))));
+        assert_eq!(note(&web2, "a", 100, true), (None, None));
+    }
+}
