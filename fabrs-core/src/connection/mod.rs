@@ -60,7 +60,7 @@ pub use sudo::SudoRefusal;
 pub use transfer::Template;
 pub use transfer::{
     Append, Change, Changes, Comment, Edit, FileKind, Get, IntoLines, Line, Look, Make, Put, Read, Remove, Replace,
-    Source, Spool, Stat, Sync, Uncomment,
+    Rsync, Source, Spool, Stat, Sync, Uncomment,
 };
 pub use watch::{Responder, Watch};
 

@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::path::PathBuf;
 
 use super::spec::Under;
-use super::{Command, Connection, Get, Put, Source, Sync};
+use super::{Command, Connection, Get, Put, Rsync, Source, Sync};
 use crate::config::SudoProgram;
 use crate::shell::{IntoShellLine, ShellLine};
 use crate::transport::Effect;
@@ -163,6 +163,31 @@ impl Connection {
     #[track_caller]
     pub fn sync(&self, from: impl Into<PathBuf>, to: impl Into<String>) -> Sync {
         Sync::new(self.clone(), from.into(), to.into(), Location::caller())
+    }
+
+    /// Runs `rsync` between this machine and the host, over the connection that there is: its gateways, its login and its sudo.
+    /// Both sides need the program; [`sync`](Self::sync) needs it on neither, and [`put`](Self::put) and [`get`](Self::get)
+    /// do with less.
+    ///
+    /// `here` and `there` are what they are to rsync: `site/` is what is in the folder, `site` the folder itself; a
+    /// relative `there` is taken from the connection's directory, and that from the login's home. It runs with
+    /// `--archive`; [`option`](super::Rsync::option) gives it more.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, transport::Fake};
+    /// # let web = Client::builder().dial(Fake::new()).build().connect("web1")?;
+    /// let up = web.rsync("site/", "/srv/site").delete().exclude("*.pyc").option("--compress");
+    /// let down = web.rsync("logs/", "/var/log/shop/").download().sudo();
+    /// # drop((up, down));
+    /// # Ok::<(), fabrs_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When awaited: [`File`](crate::ErrorKind::File) where it fails, with what it said; and as any command.
+    #[track_caller]
+    pub fn rsync(&self, here: impl Into<String>, there: impl Into<String>) -> Rsync {
+        Rsync::new(self.clone(), here.into(), there.into(), Location::caller())
     }
 
     /// Makes a command for this machine, whatever the connection leads to: nothing that was said of commands there (`cd`,

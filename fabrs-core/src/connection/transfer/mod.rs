@@ -19,6 +19,7 @@ mod lazy;
 mod patterns;
 mod places;
 mod put;
+mod rsync;
 mod script;
 mod sftp;
 mod source;
@@ -36,6 +37,7 @@ pub use edit::{Append, Change, Comment, Edit, IntoLines, Line, Look, Make, Read,
 pub use entry::{FileKind, Stat};
 pub use get::Get;
 pub use put::Put;
+pub use rsync::Rsync;
 pub use source::Source;
 pub use spool::Spool;
 pub use sync::Sync;
