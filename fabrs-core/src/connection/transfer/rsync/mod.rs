@@ -117,9 +117,9 @@ async fn rsync(spec: Arc<Spec>) -> Result<Changes> {
 impl Spec {
     fn in_words(&self) -> String {
         let (from, to) = if self.is_download { (&self.there, &self.here) } else { (&self.here, &self.there) };
-        let options: String = self.options.iter().map(|option| format!(" {option}")).collect();
+        let program = [&["rsync".to_owned()], self.options.as_slice()].concat().join(" ");
         let by = if self.place.elevated { " by sudo" } else { "" };
-        format!("rsync{options} {from} -> {to}{by}")
+        format!("{program} {from} -> {to}{by}")
     }
 
     async fn run(&self, what: &str) -> Result<Made> {
