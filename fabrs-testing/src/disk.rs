@@ -45,6 +45,16 @@ impl BindMount {
     }
 }
 
+impl BindMount {
+    /// Lets nobody write to a folder, unless this machine does not let us, which is told.
+    pub fn read_only(folder: &Path) -> Option<Self> {
+        let mount = Self::mount(folder, folder)?;
+        let mut remount = Command::new("mount");
+        remount.args(["-o", "remount,bind,ro"]).arg(folder).stderr(Stdio::null());
+        remount.status().is_ok_and(|status| status.success()).then_some(mount)
+    }
+}
+
 impl Drop for BindMount {
     fn drop(&mut self) {
         let _gone = Command::new("umount").arg("--lazy").arg(&self.0).status();

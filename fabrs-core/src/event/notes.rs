@@ -49,12 +49,17 @@ impl Notes {
             Event::Planned { host: None, what } => format!("would: {}\n", below(what)),
             Event::Transferred { host, what, changed, files, removed } => {
                 let came = match (*changed, *files) {
+                    (0, 0) if *removed > 0 => String::new(),
                     (0, _) if *removed > 0 => "none written".to_owned(),
                     (0, _) => "unchanged".to_owned(),
                     (1, 1) => "written".to_owned(),
                     (changed, files) => format!("{changed} of {files} files written"),
                 };
-                let gone = if *removed > 0 { format!(", {removed} removed") } else { String::new() };
+                let gone = match *removed {
+                    0 => String::new(),
+                    1 if *files == 0 => "removed".to_owned(),
+                    removed => format!(", {removed} removed"),
+                };
                 self.command(Some(*host), "", &format!("{what}: {came}{gone}"))
             }
             Event::Difference { host, path, difference, .. } => {
@@ -233,6 +238,8 @@ mod tests {
         let put = |changed, files| Event::Transferred { host: &host, what: "put a -> /b", changed, files, removed: 0 };
         let sync =
             |changed, removed| Event::Transferred { host: &host, what: "sync a -> /b", changed, files: 3, removed };
+        let gone = Event::Transferred { host: &host, what: "remove /b", changed: 0, files: 0, removed: 1 };
+        case(&gone, "[web1] remove /b: removed\n");
         case(&sync(2, 1), "[web1] sync a -> /b: 2 of 3 files written, 1 removed\n");
         case(&sync(0, 4), "[web1] sync a -> /b: none written, 4 removed\n");
         case(&put(1, 1), "[web1] put a -> /b: written\n");

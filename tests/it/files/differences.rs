@@ -39,7 +39,7 @@ async fn a_dry_run_tells_what_a_file_would_become_whichever_way_it_goes() -> Res
         fs::write(lab.there("same"), "same\n")?;
         // The file itself, its folder in both ways to name it, one that is new, and one that is not changed.
         let folder = lab.there("").display().to_string();
-        host.put(&new, old.to_str().unwrap_or_default()).mode(0o600).await?;
+        host.put(&new, old.to_str().unwrap_or_default()).mode(0o604).await?;
         host.put(&new, &folder).await?;
         host.put(&new, folder.trim_end_matches('/')).await?;
         host.put(&new, format!("{folder}/new.conf")).await?;

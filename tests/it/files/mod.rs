@@ -12,6 +12,7 @@ mod put;
 mod rsync;
 mod sudo;
 mod sync;
+mod tree_faults;
 mod trees;
 mod without_a_shell;
 

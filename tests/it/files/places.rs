@@ -194,30 +194,47 @@ async fn nothing_is_removed_from_the_root_or_the_home_whatever_they_are_called()
 async fn what_a_killed_transfer_left_is_removed_a_day_later_and_what_is_on_its_way_stays() -> Result {
     for lab in [Lab::new(), lab_with(&["tar", "sha256sum"], true)] {
         let folder = lab.open_folder();
-        for name in [".fabrs.old", ".fabrs.busy", ".fabrs.young"] {
+        for name in [".fabrs.0123456789abcdef", ".fabrs.1123456789abcdef", ".fabrs.2123456789abcdef"] {
             let path = folder.join(name).display().to_string();
             lab.host.run(cmd!("mkdir -m 700 {path} && echo half >{path}/f")).await?;
         }
-        let other = folder.join(".fabrs.of another");
-        fs::create_dir(&other)?;
+        fs::create_dir(folder.join(".fabrs.3123456789abcdef"))?;
+        // What has such a name by chance is the user's.
+        for name in [".fabrs.d", ".fabrs.0123456789abcdeX"] {
+            let path = folder.join(name).display().to_string();
+            lab.host.run(cmd!("mkdir {path}")).await?;
+        }
+        lab.host.write(folder.join(".fabrs.toml").display().to_string(), "x").await?;
         let long_ago = std::time::SystemTime::now() - secs(25 * 3600);
-        for name in [".fabrs.old/f", ".fabrs.old", ".fabrs.busy", ".fabrs.of another"] {
+        for name in [
+            ".fabrs.0123456789abcdef/f",
+            ".fabrs.0123456789abcdef",
+            ".fabrs.1123456789abcdef",
+            ".fabrs.3123456789abcdef",
+            ".fabrs.d",
+            ".fabrs.toml",
+            ".fabrs.0123456789abcdeX",
+        ] {
             fs::File::open(folder.join(name))?.set_modified(long_ago)?;
         }
         let stays = |names: &[&str]| {
             let mut there: Vec<_> =
                 fs::read_dir(&folder).expect("it is ours").flatten().map(|entry| entry.file_name()).collect();
             there.sort();
+            there.retain(|name| {
+                ![".fabrs.d", ".fabrs.toml", ".fabrs.0123456789abcdeX"].contains(&&*name.to_string_lossy())
+            });
             assert_eq!(there, names);
+            assert_eq!(there.len() + 3, fs::read_dir(&folder).expect("it is ours").count(), "what is the user's stays");
         };
         lab.host.put(b"x", folder.join("x").display().to_string()).await?;
-        stays(&[".fabrs.busy", ".fabrs.of another", ".fabrs.young", "x"]);
-        fs::File::open(folder.join(".fabrs.busy/f"))?.set_modified(long_ago)?;
+        stays(&[".fabrs.1123456789abcdef", ".fabrs.2123456789abcdef", ".fabrs.3123456789abcdef", "x"]);
+        fs::File::open(folder.join(".fabrs.1123456789abcdef/f"))?.set_modified(long_ago)?;
         for name in ["a", "b"] {
             lab.file(&format!("tree/{name}"), name);
         }
         lab.host.put(lab.here.path().join("tree"), folder.display().to_string()).await?;
-        stays(&[".fabrs.of another", ".fabrs.young", "a", "b", "x"]);
+        stays(&[".fabrs.2123456789abcdef", ".fabrs.3123456789abcdef", "a", "b", "x"]);
     }
     Ok(())
 }

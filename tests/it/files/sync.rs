@@ -46,7 +46,7 @@ async fn a_folder_becomes_the_equal_of_one_here() -> Result {
     lab.file("tree/link", "a file now");
     lab.file("tree/in/x", "another");
     fs::remove_file(tree.join("exec"))?;
-    for name in ["old/deep/x", "uploads/kept", "old.pyc", ".fabrs.other/x"] {
+    for name in ["old/deep/x", "uploads/kept", "old.pyc", ".fabrs.0123456789abcdef/x"] {
         fs::create_dir_all(target.join(name).parent().expect("it is below"))?;
         fs::write(target.join(name), "there")?;
     }
@@ -62,12 +62,12 @@ async fn a_folder_becomes_the_equal_of_one_here() -> Result {
     let written = ["becomes a file", "becomes a folder/x", "becomes a link", "in/x", "link"];
     assert_eq!(below(&changes.changed()?, &target), written);
     assert_eq!(below(&changes.removed()?, &target), ["exec", "old"]);
-    for kept in ["uploads/kept", "old.pyc", ".fabrs.other/x"] {
+    for kept in ["uploads/kept", "old.pyc", ".fabrs.0123456789abcdef/x"] {
         assert_eq!(text(target.join(kept)), "there");
         fs::remove_file(target.join(kept))?;
     }
     fs::remove_dir(target.join("uploads"))?;
-    fs::remove_dir(target.join(".fabrs.other"))?;
+    fs::remove_dir(target.join(".fabrs.0123456789abcdef"))?;
     assert_eq!(entries(&target), entries(&tree));
     assert_eq!(fs::metadata(target.join("same"))?.ino(), untouched);
     assert!(!soon(delete()).await?.any()?);

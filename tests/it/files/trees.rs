@@ -44,7 +44,7 @@ fn lab_with_broken_memory() -> Lab {
     lab
 }
 
-fn which(program: &str) -> PathBuf {
+pub(super) fn which(program: &str) -> PathBuf {
     let places = ["/usr/bin", "/bin", "/usr/local/bin"];
     let found = places.iter().map(|place| Path::new(place).join(program)).find(|path| path.exists());
     found.unwrap_or_else(|| panic!("`{program}` is not here"))

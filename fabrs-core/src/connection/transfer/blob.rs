@@ -69,7 +69,8 @@ pub(super) struct Stamp {
 impl Stamp {
     /// Returns the time of the last change in seconds since 1970, where it is a file.
     pub(super) fn modified(&self) -> Option<i64> {
-        self.file.map(|(_, seconds, _)| seconds)
+        // Neither a stream nor `touch` says what was before.
+        self.file.map(|(_, seconds, _)| seconds.max(0))
     }
 }
 
@@ -124,7 +125,7 @@ impl Blob {
     /// Sends the content piece by piece, as fast as it is taken, on a blocking thread. That nobody takes it any more is for
     /// the other side to tell.
     ///
-    /// The last piece is held back until the content is known to be what `before` says: of a file that has changed since, the
+    /// The last piece of what is to be sent is held back until the content is known to be what `before` says: of a file that has changed since, the
     /// host gets too little, and leaves the old one.
     pub(super) fn send(&self, before: &Stamp, to: &mpsc::Sender<Bytes>, gauge: &Gauge) -> Result<()> {
         let mut last: Option<Bytes> = None;
@@ -132,10 +133,15 @@ impl Blob {
         let mut is_wanted = true;
         self.each_piece(|piece| {
             size += piece.len() as u64;
+            if size > before.size {
+                return false;
+            }
             is_wanted = last.replace(piece).is_none_or(|before| {
                 let length = before.len();
                 let is_taken = to.blocking_send(before).is_ok();
-                gauge.add(length);
+                if is_taken {
+                    gauge.add(length);
+                }
                 is_taken
             });
             is_wanted
@@ -147,8 +153,11 @@ impl Blob {
             return Err(self.changed());
         }
         if let Some(last) = last {
-            // Nobody who takes it is for the other side to tell.
-            let _ = to.blocking_send(last);
+            let length = last.len();
+            // That nobody takes it is for the other side to tell.
+            if to.blocking_send(last).is_ok() {
+                gauge.add(length);
+            }
         }
         Ok(())
     }
@@ -263,6 +272,8 @@ mod tests {
         assert!(came.len() == 2 * PIECE && result.is_ok());
         let (came, result) = sent(|path| std::fs::write(path, vec![b'y'; 2 * PIECE]).unwrap());
         assert!(came.len() < 2 * PIECE && result.is_err(), "another content");
+        let (came, result) = sent(|path| std::fs::write(path, vec![b'y'; 2 * PIECE + 1]).unwrap());
+        assert!(came.len() < 2 * PIECE && result.is_err(), "a longer one");
         let (came, result) = sent(|path| std::fs::write(path, b"short").unwrap());
         assert!(came.is_empty() && result.is_err(), "a shorter one");
         let (_, result) = sent(|path| std::fs::remove_file(path).unwrap());

@@ -89,10 +89,19 @@ async fn of_one(place: &Place, file: FileJob<'_>, by: &By) -> Result<(String, Di
         Old::Private => Difference::Private,
         Old::Unread(why) => Difference::Unread(why),
         Old::Nothing | Old::Content(_) if sum.size > LARGEST => Difference::Large,
+        Old::Nothing | Old::Content(_) if is_to_be_private(file) && place.connection.diffs() != Diffs::All => {
+            Difference::Private
+        }
         Old::Nothing => lines(file, &path, None).await?,
         Old::Content(old) => lines(file, &path, Some(old)).await?,
     };
     Ok((path, difference))
+}
+
+/// Tells whether not everybody may read what it is to become.
+fn is_to_be_private(file: FileJob<'_>) -> bool {
+    const READ_BY_OTHERS: u32 = 0o004;
+    file.job.attributes.mode.is_some_and(|mode| mode & READ_BY_OTHERS == 0)
 }
 
 async fn read(place: &Place, sum: &Sum, by: &By, path: &str) -> Result<Old, Undone> {

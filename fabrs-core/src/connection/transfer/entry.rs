@@ -20,6 +20,8 @@ pub(super) enum EntryKind {
     Folder,
     /// A symlink, and what is in it.
     Link(PathBuf),
+    /// A device, a pipe, a socket: it has no content that could be got.
+    Other,
 }
 
 /// What is at a path: itself, and what it leads to.

@@ -158,6 +158,7 @@ impl Spec {
                     }
                 }
                 (EntryKind::Link(content), None) => links.push((content, to)),
+                (EntryKind::Other, None) => {}
             }
         }
         let gets: Vec<_> = left.iter().map(|(path, to)| self.get_file(by, path, to.clone())).collect();

@@ -8,7 +8,7 @@ use russh::ChannelMsg;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::open_channel::Reply;
+use super::open_channel::{NotStarted, STARTS};
 use super::session::Session;
 use crate::transport::Program;
 
@@ -31,9 +31,18 @@ pub(super) fn begin(session: &Arc<Session>, line: String) -> mpsc::Sender<Bytes>
 }
 
 async fn carry(session: &Arc<Session>, line: String, mut input: mpsc::Receiver<Bytes>) -> Option<()> {
+    let program = Program::Line(line.into());
+    let mut starts = 0;
     // Dropped, it closes its channel.
-    let mut open = timeout(PATIENCE, session.open_aside()).await.ok()??;
-    let channel = open.begin(&Program::Line(line.into()), None, Reply::Later).await.ok()?;
+    let mut open = loop {
+        let mut open = timeout(PATIENCE, session.open_aside()).await.ok()??;
+        match open.begin(&program, None, session.start_reply()).await {
+            Ok(()) => break open,
+            Err(NotStarted::Closed) if starts < STARTS => starts += 1,
+            Err(_) => return None,
+        }
+    };
+    let channel = open.channel()?;
     let mut ends_at = Instant::now() + IDLE;
     let mut is_fed = true;
     loop {

@@ -52,14 +52,16 @@ impl Ending {
     ///
     /// Only POSIX is used, and tried with dash, bash and busybox: asynchronous lists get `/dev/null` for input, hence
     /// descriptor 3; the watcher survives the TERM that it sends, since KILL may have to follow. They ignore INT and QUIT too,
-    /// which bash takes back.
+    /// which bash takes back. Where the server makes no group, as dropbear, that would be one of other commands too: there the
+    /// command's shell alone is ended.
     pub(super) fn line(self, command: &str) -> Cow<'_, str> {
         match self {
             Self::Signal | Self::Group | Self::Key | Self::Input => command.into(),
             Self::Watcher => format!(
                 "exec 3<&0; {{ trap - INT QUIT; {command}\n}} </dev/null 3<&- & p=$!; \
-                 {{ trap '' TERM {OTHERS}; while read -r s; do [ $s = fabrs ] || kill -$s 0; done; \
-                 kill -TERM 0; sleep 1; kill -KILL 0; }} <&3 >/dev/null 2>&1 & w=$!; \
+                 g=0; kill -0 -$$ 2>/dev/null || g=$p; \
+                 {{ trap '' TERM {OTHERS}; while read -r s; do [ $s = fabrs ] || kill -$s $g; done; \
+                 kill -TERM $g; sleep 1; kill -KILL $g; }} <&3 >/dev/null 2>&1 & w=$!; \
                  trap '' {OTHERS}; exec 3<&-; wait $p; s=$?; kill -KILL $w; exit $s"
             )
             .into(),

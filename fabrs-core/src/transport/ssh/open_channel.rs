@@ -13,6 +13,10 @@ use tokio_util::task::TaskTracker;
 use super::slots::Slot;
 use crate::transport::{Program, Pty, Size};
 
+/// How many channels are tried before it is said that a server starts nothing.
+pub(super) const STARTS: usize = 20;
+/// How long the reply to a start is awaited.
+const REPLY_WAIT: Duration = Duration::from_secs(5);
 /// How long a CLOSE may wait for its place in the session's queue.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
 
@@ -24,21 +28,21 @@ pub(super) struct OpenChannel {
     held: Option<(Channel<Msg>, Slot)>,
     /// Where it is closed.
     tasks: TaskTracker,
-    /// Whether the server has said that it does not start the command.
-    is_refused: bool,
+    /// What has come while the reply to the start was awaited, and is for whoever reads on.
+    early: Option<ChannelMsg>,
 }
 
 /// A channel on which a command was begun.
 pub(super) struct Started {
     pub(super) channel: Channel<Msg>,
     pub(super) slot: Slot,
-    /// Whether its server is known to have refused it.
-    pub(super) is_refused: bool,
+    /// What has come of it already.
+    pub(super) early: Option<ChannelMsg>,
 }
 
 impl OpenChannel {
     pub(super) fn new(channel: Channel<Msg>, slot: Slot, tasks: TaskTracker) -> Self {
-        Self { held: Some((channel, slot)), tasks, is_refused: false }
+        Self { held: Some((channel, slot)), tasks, early: None }
     }
 
     /// Tells whether the server has closed it already, as it may do with one that is long unused.
@@ -52,6 +56,11 @@ impl OpenChannel {
                 None => return false,
             }
         }
+    }
+
+    /// Returns the channel, which still is closed when this is dropped.
+    pub(super) fn channel(&mut self) -> Option<&mut Channel<Msg>> {
+        self.held.as_mut().map(|(channel, _)| channel)
     }
 
     /// Starts a command: one packet, whose reply may be waited for. With a pty it is a round trip more, so that a command
@@ -68,16 +77,11 @@ impl OpenChannel {
     ) -> Result<Started, NotStarted> {
         self.begin(program, pty, reply).await?;
         let (channel, slot) = self.held.take().ok_or(NotStarted::Lost)?;
-        Ok(Started { channel, slot, is_refused: self.is_refused })
+        Ok(Started { channel, slot, early: self.early.take() })
     }
 
-    /// Starts a command as [`start`](Self::start), on a channel that still is closed when this is dropped; returns it.
-    pub(super) async fn begin(
-        &mut self,
-        program: &Program,
-        pty: Option<&Pty>,
-        reply: Reply,
-    ) -> Result<&mut Channel<Msg>, NotStarted> {
+    /// Starts a command as [`start`](Self::start), on a channel that still is closed when this is dropped.
+    pub(super) async fn begin(&mut self, program: &Program, pty: Option<&Pty>, reply: Reply) -> Result<(), NotStarted> {
         let Some((channel, _)) = &mut self.held else { return Err(NotStarted::Lost) };
         if let Some(pty) = pty {
             let Size { columns, rows } = *pty.size.borrow();
@@ -96,21 +100,21 @@ impl OpenChannel {
             Program::Subsystem(name) => channel.request_subsystem(true, *name).await?,
         }
         if reply == Reply::Awaited {
-            loop {
-                match channel.wait().await {
+            // What says nothing for so long is taken for started: nothing is started twice.
+            while let Ok(message) = timeout(REPLY_WAIT, channel.wait()).await {
+                match message {
                     Some(ChannelMsg::Success) => break,
-                    Some(ChannelMsg::Failure) => {
-                        self.is_refused = true;
-                        break;
-                    }
                     Some(ChannelMsg::Eof | ChannelMsg::Close) => return Err(NotStarted::Closed),
                     None => return Err(NotStarted::Lost),
-                    // A server replies before it sends what the command says.
-                    Some(_) => {}
+                    Some(ChannelMsg::WindowAdjusted { .. }) => {}
+                    Some(news) => {
+                        self.early = Some(news);
+                        break;
+                    }
                 }
             }
         }
-        Ok(channel)
+        Ok(())
     }
 }
 

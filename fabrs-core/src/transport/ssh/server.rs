@@ -31,10 +31,16 @@ impl Identification {
         version >= (7, 9) && !self.0.contains("Windows")
     }
 
-    /// Tells whether a channel that carries nothing yet stays open, as it does with OpenSSH and our own server: dropbear
-    /// closes it when a command of another channel ends. Of one that nobody knows it is not assumed.
+    /// Tells whether a channel that carries nothing yet stays open, as it does with OpenSSH and our own server. Of one that
+    /// nobody knows it is not assumed.
     pub(super) fn keeps_idle_channels(&self) -> bool {
         self.is_ours() || self.open_ssh().is_some()
+    }
+
+    /// Tells whether it closes a channel that carries nothing yet when a command of another one ends, as dropbear does: also
+    /// one that was just opened, and whose command is on its way.
+    pub(super) fn closes_idle_channels(&self) -> bool {
+        self.0.starts_with("SSH-2.0-dropbear")
     }
 
     fn is_ours(&self) -> bool {
@@ -128,10 +134,15 @@ mod tests {
 
     #[test]
     fn channels_are_opened_ahead_only_where_they_are_known_to_stay() {
-        for (line, expected) in
-            [("OpenSSH_6.6", true), ("fabrs_0.1.0", true), ("dropbear_2022.83", false), ("x", false)]
-        {
-            assert_eq!(Identification(format!("SSH-2.0-{line}")).keeps_idle_channels(), expected, "{line}");
+        let lines = [
+            ("OpenSSH_6.6", true, false),
+            ("fabrs_0.1.0", true, false),
+            ("dropbear_2022.83", false, true),
+            ("x", false, false),
+        ];
+        for (line, keeps, closes) in lines {
+            let server = Identification(format!("SSH-2.0-{line}"));
+            assert_eq!((server.keeps_idle_channels(), server.closes_idle_channels()), (keeps, closes), "{line}");
         }
     }
 

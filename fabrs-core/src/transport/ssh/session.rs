@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::handler::{Gone, Handler};
-use super::open_channel::OpenChannel;
+use super::open_channel::{OpenChannel, Reply};
 use super::server::{Identification, Server};
 use super::slots::{Refusal, Slot, Slots};
 use super::target::Target;
@@ -27,7 +27,7 @@ pub(super) struct Session {
     handle: Handle<Handler>,
     gone: Arc<Gone>,
     passes_signals: bool,
-    keeps_idle_channels: bool,
+    start_reply: Reply,
     target: Arc<Target>,
     slots: Arc<Slots>,
     /// Whether channels are opened ahead: not where a server is known to close them; given up at the first refusal, and
@@ -62,12 +62,13 @@ enum NotOpened {
 impl Session {
     pub(super) fn new(handle: Handle<Handler>, gone: Arc<Gone>, server: &Server, target: Arc<Target>) -> Arc<Self> {
         let keeps_idle_channels = server.get().is_some_and(Identification::keeps_idle_channels);
+        let closes_idle_channels = server.get().is_some_and(Identification::closes_idle_channels);
         let passes_signals = target.user != "root" && server.get().is_some_and(Identification::passes_signals);
         Arc::new(Self {
             handle,
             gone,
             passes_signals,
-            keeps_idle_channels,
+            start_reply: if closes_idle_channels { Reply::Awaited } else { Reply::Later },
             target,
             // Where signals have to go another way, that has a place when all others are taken.
             slots: Slots::new(usize::from(!passes_signals)),
@@ -83,9 +84,9 @@ impl Session {
         self.passes_signals
     }
 
-    /// Tells whether a channel stays open until its command is started, as it does where the server is known.
-    pub(super) fn keeps_idle_channels(&self) -> bool {
-        self.keeps_idle_channels
+    /// Returns what is done with the reply to the start of a command.
+    pub(super) fn start_reply(&self) -> Reply {
+        self.start_reply
     }
 
     /// Tells whether the connection has ended.

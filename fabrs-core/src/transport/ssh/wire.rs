@@ -11,7 +11,7 @@ use super::aside;
 use super::feed::Feed;
 use super::group::Group;
 use super::lifeline::Ending;
-use super::open_channel::{NotStarted, Reply, Started};
+use super::open_channel::{NotStarted, STARTS, Started};
 use super::session::Session;
 use super::slots::Slot;
 use crate::error::Result;
@@ -23,8 +23,6 @@ use crate::transport::{Answer, Invocation, Program, Pty, Size};
 /// How long a signal may wait for its place in the session's queue: a session whose network stalls must not keep a
 /// cancel from climbing on.
 const SIGNAL_WAIT: Duration = Duration::from_millis(200);
-/// How many channels are tried before it is said that a server starts nothing.
-const STARTS: usize = 20;
 /// RFC 4254 §5.2 defines one kind of extended data.
 const STDERR: u32 = 1;
 
@@ -39,7 +37,9 @@ pub(super) struct ChannelWire {
     ending: Ending,
     /// Where signals go to its process group over another channel.
     group: Option<Group>,
-    /// What has come already: the answer to the start, or what follows what was held back for the mark of the group.
+    /// What has come with the answer to the start.
+    early: Option<ChannelMsg>,
+    /// What follows what was held back for the mark of the group.
     following: Option<Message>,
     /// Given back when the wire is dropped, which is after the channel's CLOSE.
     _slot: Slot,
@@ -63,9 +63,9 @@ impl ChannelWire {
             }),
             Program::Subsystem(name) => Program::Subsystem(name),
         };
-        let reply = if session.keeps_idle_channels() { Reply::Later } else { Reply::Awaited };
+        let reply = session.start_reply();
         let mut starts = 1;
-        let Started { channel, slot, is_refused } = loop {
+        let Started { channel, slot, early } = loop {
             match session.open().await?.start(&program, pty.as_ref(), reply).await {
                 Ok(started) => break started,
                 Err(NotStarted::NoPty) => return Err(session.refused_pty(&shown)),
@@ -74,18 +74,19 @@ impl ChannelWire {
                 Err(NotStarted::Lost) => return Err(session.lost_before().await),
             }
         };
-        let following = is_refused.then_some(Message::Refused);
         let (read, write) = channel.split();
         let write = Arc::new(write);
         let feed = Feed::new(Arc::clone(&write), stdin, pty.is_some(), ending);
-        Ok(Self { read, write, feed, pty, session, shown, ending, group, following, _slot: slot })
+        Ok(Self { read, write, feed, pty, session, shown, ending, group, early, following: None, _slot: slot })
     }
 
     /// Returns what arrives next on the channel.
     async fn arrives(&mut self) -> Message {
         loop {
+            let early = self.early.take();
             let message = tokio::select! {
                 biased;
+                () = std::future::ready(()), if early.is_some() => early,
                 () = self.feed.step() => continue,
                 size = resized(&mut self.pty) => {
                     drop(self.write.window_change(size.columns.into(), size.rows.into(), 0, 0).await);

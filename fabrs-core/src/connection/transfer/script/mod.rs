@@ -59,6 +59,8 @@ impl Script<'_> {
             self.place.error(Error::new(ErrorKind::Usage, format!("`{path}` can't be sent")).caused_by(source))
         })?;
         let connection = self.place.connection.only_placed();
+        // Where it is set, `cd` goes elsewhere, and says so.
+        let line = format!("unset CDPATH\n{line}");
         let command = connection.command(ShellLine::raw(line), self.effect, self.place.location);
         let command = command.called(self.what).hide(Hide::Both);
         Ok(if self.place.elevated { command.sudo() } else { command })
@@ -103,7 +105,10 @@ impl Script<'_> {
             Some(at) => String::from_utf8_lossy(told.get(at + text::SAYS.len()..).unwrap_or_default()).into_owned(),
             None => last_lines(&told, 1),
         };
-        let said = said.trim().to_owned();
+        let said = match (said.trim(), output.status()) {
+            ("", Ok(status)) => format!("the host's shell ended with {status}"),
+            (said, _) => said.to_owned(),
+        };
         let made = self.place.could_not(self.what);
         let made = if said.ends_with("Permission denied") && !self.place.elevated {
             made.hint("`.sudo()` does it as root")

@@ -119,8 +119,8 @@ pub(super) async fn all_in(session: &Session, root: &str) -> Result<Vec<Entry>, 
                     let link = session.ask(session.raw().readlink(path.as_str())).await?;
                     EntryKind::Link(link.files.into_iter().next().map(|link| link.filename).unwrap_or_default().into())
                 }
-                // What is neither can't be got.
-                Some(Kind::Other) | None => continue,
+                Some(Kind::Other) => EntryKind::Other,
+                None => continue,
             };
             entries.push(Entry { below: below.into(), kind, done: None });
         }

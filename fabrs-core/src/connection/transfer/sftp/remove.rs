@@ -33,7 +33,7 @@ async fn try_remove(session: &Session, path: &str, is_recursive: bool) -> Result
         let path = join(&path, super::path::text(entry.below.as_os_str())?);
         match entry.kind {
             EntryKind::Folder => session.ask(session.raw().rmdir(path)).await?,
-            EntryKind::File | EntryKind::Link(_) => session.ask(session.raw().remove(path)).await?,
+            EntryKind::File | EntryKind::Link(_) | EntryKind::Other => session.ask(session.raw().remove(path)).await?,
         };
     }
     session.ask(session.raw().rmdir(path)).await?;

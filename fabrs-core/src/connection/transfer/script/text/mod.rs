@@ -31,10 +31,17 @@ pub(super) const CONTENT: &str = "fabrs-content ";
 
 /// Prints the SHA-256 of what is read, by the first program that can.
 const SUM: &str = "sum() { { sha256sum || shasum -a 256 || openssl dgst -r -sha256; } 2>/dev/null | cut -c1-64; }\n";
-/// Removes from a folder what was left there by a script that was killed: its own kind, older than a day.
+/// Removes from a folder what was left there by a script that was killed: folders of its own kind, of which nothing was
+/// written for a day. What has something in it that made room for another has the only copy of that, and stays.
 pub(super) const SWEEP: &str = "\
-for i in .fabrs.*; do if [ -O \"$i\" ] && [ ! -L \"$i\" ] && [ -z \"$(find \"$i\" -mtime -1 2>/dev/null | head -n 1)\" ]
-then rm -rf -- \"$i\"; fi; done
+sweep() { for i in \"${1%/}\"/.fabrs.????????????????; do case ${i##*/.fabrs.} in *[!0-9a-f]*) continue ;; esac
+if [ -d \"$i\" ] && [ ! -L \"$i\" ] && [ -O \"$i\" ] && [ ! -d \"$i/o\" ] && [ -z \"$(find \"$i\" -mtime -1 2>/dev/null | head -n 1)\" ]
+then rm -rf -- \"$i\"; fi; done; }
+";
+/// Removes what also may be, or have in it, a folder that may not be written to; no symlink is followed.
+pub(super) const REMOVE: &str = "\
+remove() { rm -rf -- \"$@\" 2>/dev/null || { [ \"$(id -u)\" = 0 ] || find \"$@\" -type d ! -perm -700 -exec chmod u+rwx {} \\; 2>/dev/null
+rm -rf -- \"$@\"; }; }
 ";
 /// Says what is wrong and ends.
 pub(super) const FAIL: &str = "fail() { printf 'fabrs: %s\\n' \"$*\" >&2; exit 1; }\n";
@@ -58,7 +65,7 @@ pub(super) fn get(path: &Path, known: Option<&Sum>) -> Result<String, ShellLineE
         "{FAIL}{SUM}f={}\n[ -d \"$f\" ] && fail \"$f{IS_A_FOLDER}\"\n[ -e \"$f\" ] || fail \"{NO_FILE}$f\"\n\
          [ -f \"$f\" ] || fail \"$f{NO_REGULAR}\"\n\
          s=$(wc -c <\"$f\") || exit 1\n{same}\
-         m=$(stat -L -c %a -- \"$f\" 2>/dev/null || stat -L -f %Lp -- \"$f\")\n\
+         m=$(stat -L -c %a -- \"$f\" 2>/dev/null || stat -L -f %Mp%Lp -- \"$f\")\n\
          printf '{CONTENT}%s %s\\n' \"$m\" $((s)); head -c $((s)) \"$f\"",
         path_word(path.as_os_str())?
     ))

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::super::job::{Attributes, FileJob, Replaces};
 use super::super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER};
 use super::super::parts;
-use super::{DONE, FAIL, SAME, SEND, SEND_PARTS, SUM, SUM_IS, owner_words, path_word, touch_time, word};
+use super::{DONE, FAIL, REMOVE, SAME, SEND, SEND_PARTS, SUM, SUM_IS, SWEEP, owner_words, path_word, touch_time, word};
 use crate::shell::{ShellLineError, quote, quote_path};
 
 /// Stands where a program ends a line.
@@ -23,8 +23,7 @@ d=$(cd -- \"$d\" && pwd && echo x) || exit 1; d=${d%?x}; o=${d%/}/${t##*/}
 /// only named from inside. It is removed more than once where another script has still been writing into it.
 const ENTER: &str = "\
 p=$(cd -- \"$p\" && pwd -P && echo x) || exit 1; p=${p%?x}; w=${p%/}/.fabrs.$w
-for i in \"$p\"/.fabrs.*; do if [ -O \"$i\" ] && [ ! -L \"$i\" ] && [ -z \"$(find \"$i\" -mtime -1 2>/dev/null | head -n 1)\" ]
-then rm -rf -- \"$i\"; fi; done; i=0
+sweep \"$p\"; i=0
 clean() { until rm -rf -- \"$w\" || [ $((i += 1)) -gt 99 ]; do :; done 2>/dev/null; }
 trap 'exit 1' HUP INT PIPE TERM; trap 'cd / && clean' EXIT
 e=$(umask 077; mkdir -- \"$w\" 2>&1) || fail \"the folder $p can not be written to: ${e##*: }\"
@@ -67,7 +66,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
     let verify = if job.landing.verifies { VERIFY } else { "" };
     let flush = if job.landing.flushes { FLUSH } else { "" };
     Ok(format!(
-        "{FAIL}{SUM}{state}read -r fabrs; printf '\\0'\numask 022\nw={name}; t={target}; n={own}\n\
+        "{FAIL}{SUM}{SWEEP}{state}read -r fabrs; printf '\\0'\numask 022\nw={name}; t={target}; n={own}\n\
          case $t in */) t=$t$n ;; *) if [ -d \"$t\" ]; then t=$t/$n; fi ;; esac\n\
          {follow}\n\
          {FIND}\
@@ -180,7 +179,7 @@ fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
     let mode = match attributes.mode {
         Some(mode) => format!("chmod {mode:o} f"),
         None => format!(
-            "if [ -n \"$old\" ]; then chmod \"$(stat -c %a -- \"$o\" 2>/dev/null || stat -f %Lp -- \"$o\")\" f; \
+            "if [ -n \"$old\" ]; then chmod \"$(stat -c %a -- \"$o\" 2>/dev/null || stat -f %Mp%Lp -- \"$o\")\" f; \
              else chmod {:o} f; fi",
             file.content.new_mode()
         ),
@@ -230,7 +229,7 @@ pub(in super::super) fn link(
     };
     // Into the folder, since a link to another folder would be taken for that.
     Ok(format!(
-        "{FAIL}{state}w={name}; t={target}; l={to}; n=${{t##*/}}; o=$t\n\
+        "{FAIL}{SWEEP}{state}w={name}; t={target}; l={to}; n=${{t##*/}}; o=$t\n\
          if [ -L \"$t\" ] && [ \"$(readlink -- \"$t\" && echo x)\" = \"$l{NEWLINE}x\" ]; then\n\
          before=$(state)\n{give_old}[ \"$before\" != \"$(state)\" ] || printf '{SAME}'; exit 0; fi\n\
          [ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n\
@@ -257,14 +256,16 @@ pub(in super::super) fn folder(target: &OsStr, attributes: &Attributes) -> Resul
     ))
 }
 
-/// Returns the script that removes what is at a path.
+/// Returns the script that removes what is at a path. That nothing is there is known by what a program says, since what may
+/// not be seen looks the same to a shell.
 pub(in super::super) fn remove(path: &str, is_recursive: bool) -> Result<String, ShellLineError> {
     let refuse = format!("[ ! -d \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_A_FOLDER}\"\n");
-    let (option, refuse) = if is_recursive { ("-rf", "") } else { ("-f", refuse.as_str()) };
+    let (remove, refuse) = if is_recursive { ("remove", "") } else { ("rm -f --", refuse.as_str()) };
     Ok(format!(
-        "{FAIL}t={target}; while [ \"${{t%/}}\" != \"$t\" ]; do t=${{t%/}}; done\n\
-         [ -e \"$t\" ] || [ -L \"$t\" ] || {{ printf '{SAME}'; exit 0; }}\n\
-         {refuse}e=$(rm {option} -- \"$t\" 2>&1) || {{ e=$(printf '%s\\n' \"$e\" | head -n 1); fail \"${{e#rm: }}\"; }}",
+        "{FAIL}{REMOVE}export LC_ALL=C; t={target}; while [ \"${{t%/}}\" != \"$t\" ]; do t=${{t%/}}; done\n\
+         e=$(ls -d -- \"$t\" 2>&1) || case $e in *'No such file or directory'|*'Not a directory') printf '{SAME}'; exit 0 ;;\n\
+         *) fail \"${{e##*: }}\" ;; esac\n\
+         {refuse}e=$({remove} \"$t\" 2>&1) || {{ e=$(printf '%s\\n' \"$e\" | head -n 1); fail \"${{e#rm: }}\"; }}",
         target = quote_path(path)?,
     ))
 }

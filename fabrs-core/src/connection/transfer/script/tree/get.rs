@@ -25,6 +25,9 @@ use super::{sums_here, text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Effect;
 
+/// A stream consists of these: each file has one for its name.
+const BLOCK: u64 = 512;
+
 /// An entry of the host with what is to know of it.
 struct Found {
     entry: Entry,
@@ -87,7 +90,8 @@ async fn converse(
         }
     }
     compare(&mut talk, &mut found).await?;
-    let size = found.iter().filter(|found| is_for_stream(found)).map(|found| found.status.size).sum();
+    let in_stream = |found: &Found| BLOCK + found.status.size.next_multiple_of(BLOCK);
+    let size = found.iter().filter(|found| is_for_stream(found)).map(in_stream).sum();
     stream(talk, &mut found, mode, Gauge::new(place, what, size)).await?;
     Ok(found)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::super::job::{Job, Manner, Tree};
 use super::super::text::touch_time;
-use super::plan::{Altered, Fate, NEW_FOLDER, Sent, Survey};
+use super::plan::{Altered, Fate, NEW_FOLDER, SET_GROUP, Sent, Survey};
 
 /// The bits without which nothing comes into a folder or goes.
 const OPEN: u32 = 0o700;
@@ -32,6 +32,8 @@ pub(super) struct Moves {
     foreign: Vec<PathBuf>,
     /// The modes of folders, which may keep what comes and goes from doing so.
     folder_modes: BTreeMap<u32, Vec<PathBuf>>,
+    /// The modes of folders that are opened and stay as they are.
+    closed: BTreeMap<u32, Vec<PathBuf>>,
     /// What is not here.
     removed: Vec<PathBuf>,
 }
@@ -58,7 +60,7 @@ impl Moves {
                 Fate::Same | Fate::Alone => {}
                 Fate::Alter(altered) => moves.alter(job, below, altered),
                 Fate::Send(sent) => {
-                    moves.attribute(job, below, sent);
+                    moves.attribute(job, below, sent, survey.gets_group(below));
                     if sent.replaces {
                         moves.replaced.insert(below.to_owned());
                     }
@@ -100,7 +102,7 @@ impl Moves {
             let Some(there) = survey.at(&folder).filter(|there| there.is_folder()) else { continue };
             if there.mode() & WRITTEN != WRITTEN && !is_altered.contains(&folder) {
                 self.modes.entry(there.mode() | OPEN).or_default().push(folder.clone());
-                self.folder_modes.entry(there.mode()).or_default().push(folder);
+                self.closed.entry(there.mode()).or_default().push(folder);
             }
         }
     }
@@ -123,7 +125,7 @@ impl Moves {
     }
 
     /// Notes which attributes of what has come are not in the stream.
-    fn attribute(&mut self, job: &Job, below: &Path, sent: &Sent) {
+    fn attribute(&mut self, job: &Job, below: &Path, sent: &Sent, gets_group: bool) {
         const SET_IDS: u32 = 0o6000;
         let Sent { mode, owner, .. } = sent;
         if let Some(owner) = owner {
@@ -133,6 +135,8 @@ impl Moves {
         if job.is_folder() {
             // Where it can't be written to it could not be moved.
             if *mode != NEW_FOLDER {
+                // Not every program leaves the bit where none is said.
+                let mode = &if gets_group { mode | SET_GROUP } else { *mode };
                 self.folder_modes.entry(*mode).or_default().push(below.to_owned());
             }
         } else if mode & SET_IDS != 0 && gets_owner {
@@ -163,13 +167,22 @@ impl Moves {
         script.0
     }
 
+    /// Returns the script that is run at the end, whatever came of the others.
+    pub(super) fn close(&self) -> Vec<u8> {
+        let mut script = Script::default();
+        for (mode, paths) in &self.closed {
+            script.each(&format!("chmod {mode:o}"), paths.iter().rev().map(|path| Path::new("..").join(path)), "");
+        }
+        script.0
+    }
+
     /// Returns the script, which is run beside the tree that has come: `stage` is its name.
     pub(super) fn script(&self, stage: &str, owner: Option<&str>) -> Vec<u8> {
         let staged = |path: &PathBuf| Path::new(stage).join(path);
         let placed = |path: &PathBuf| Path::new("..").join(path);
         let mut script = Script::default();
         script.each("mkdir -p --", self.made.iter().map(staged), " || exit 1");
-        script.each("chmod g-s --", self.given_nothing.iter().map(staged), " || exit 1");
+        script.each("chmod g-s", self.given_nothing.iter().map(staged), " || exit 1");
         for ((user, group), paths) in &self.owners {
             // As far as whoever runs this may say so.
             script.each(&format!("chown -h {user}:{group}"), paths.iter().map(staged), " 2>/dev/null || :");

@@ -15,7 +15,7 @@ use super::super::super::job::{FileJob, Tree};
 use super::super::super::sum::{Sum, Summing};
 use super::super::super::walk::Content;
 use super::plan::{Fate, Sent};
-use super::text::{AFTERWARDS, LAST, MOVES, STAGE, SUMS_FILE};
+use super::text::{AFTERWARDS, CLOSE, LAST, MOVES, STAGE, SUMS_FILE};
 use crate::error::{Error, Result};
 
 /// How much goes to the network at a time.
@@ -27,15 +27,15 @@ pub(super) struct Cargo {
     pub(super) fates: Arc<[Fate]>,
     /// The folders that are not there yet.
     pub(super) folders: BTreeSet<PathBuf>,
-    /// What is done when all has come, and when all is in its place.
-    pub(super) scripts: [Vec<u8>; 2],
+    /// What is done when all has come, when all is in its place, and at the end whatever has come.
+    pub(super) scripts: [Vec<u8>; 3],
     pub(super) gauge: Arc<Gauge>,
 }
 
 /// Sends all of it, on a blocking thread. That nobody takes it any more is for the other side to tell.
 pub(super) fn send(cargo: &Cargo, to: mpsc::Sender<Bytes>) -> Result<()> {
     let buffer = BytesMut::with_capacity(PIECE);
-    let mut stream = Builder::new(Pieces { to, buffer, gauge: &cargo.gauge });
+    let mut stream = Builder::new(Pieces { to, buffer });
     let sent = pack(&mut stream, cargo);
     match sent {
         Err(Unsent::Here(error)) => Err(error),
@@ -56,9 +56,9 @@ impl From<io::Error> for Unsent {
     }
 }
 
-fn pack(stream: &mut Builder<Pieces<'_>>, cargo: &Cargo) -> std::result::Result<(), Unsent> {
-    let Cargo { tree, fates, folders, scripts, .. } = cargo;
-    for (name, script) in [MOVES, AFTERWARDS].into_iter().zip(scripts) {
+fn pack(stream: &mut Builder<Pieces>, cargo: &Cargo) -> std::result::Result<(), Unsent> {
+    let Cargo { tree, fates, folders, scripts, gauge } = cargo;
+    for (name, script) in [MOVES, AFTERWARDS, CLOSE].into_iter().zip(scripts) {
         stream.append_data(&mut header(EntryType::Regular, 0o600, script.len() as u64), name, &script[..])?;
     }
     let mut sums = Vec::new();
@@ -73,7 +73,7 @@ fn pack(stream: &mut Builder<Pieces<'_>>, cargo: &Cargo) -> std::result::Result<
             stream.append_link(&mut header(EntryType::Symlink, *mode, 0), path, to)?;
         } else if let Some(file) = job.as_file() {
             let summing = tree.landing.verifies.then(Summing::new);
-            let mut content = Exact::open(file, summing).map_err(Unsent::Here)?;
+            let mut content = Exact::open(file, summing, gauge).map_err(Unsent::Here)?;
             let mut header = header(EntryType::Regular, *mode, file.stamp.size);
             if let Some(modified) = job.attributes.modified.and_then(|modified| u64::try_from(modified).ok()) {
                 header.set_mtime(modified);
@@ -112,12 +112,13 @@ struct Exact<'a> {
     left: u64,
     failure: Option<io::Error>,
     summing: Option<Summing>,
+    gauge: &'a Gauge,
 }
 
 impl<'a> Exact<'a> {
-    fn open(file: FileJob<'a>, summing: Option<Summing>) -> Result<Self> {
+    fn open(file: FileJob<'a>, summing: Option<Summing>, gauge: &'a Gauge) -> Result<Self> {
         let left = file.stamp.size;
-        Ok(Self { file, content: file.content.reader()?, left, failure: None, summing })
+        Ok(Self { file, content: file.content.reader()?, left, failure: None, summing, gauge })
     }
 
     /// Fails unless all of it was read and is in the stream, and it is what it was; returns its sum, where that is wanted.
@@ -141,6 +142,7 @@ impl Read for Exact<'_> {
         match read {
             Ok(read) => {
                 self.left -= read as u64;
+                self.gauge.add(read);
                 if let Some(summing) = &mut self.summing {
                     summing.update(buffer.get(..read).unwrap_or_default());
                 }
@@ -157,13 +159,12 @@ impl Read for Exact<'_> {
 }
 
 /// A writer whose pieces go to the network.
-struct Pieces<'a> {
+struct Pieces {
     to: mpsc::Sender<Bytes>,
     buffer: BytesMut,
-    gauge: &'a Gauge,
 }
 
-impl Write for Pieces<'_> {
+impl Write for Pieces {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.buffer.put_slice(bytes);
         if self.buffer.len() >= PIECE {
@@ -177,9 +178,6 @@ impl Write for Pieces<'_> {
         if piece.is_empty() {
             return Ok(());
         }
-        let length = piece.len();
-        self.to.blocking_send(piece).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
-        self.gauge.add(length);
-        Ok(())
+        self.to.blocking_send(piece).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }

@@ -14,7 +14,7 @@ use super::listing::Status;
 /// From here on a file is put by itself, so that it can be asked for, and sent, in its own way.
 pub(super) const LARGE: u64 = 8 << 20;
 /// The bit that gives new files the group of their folder.
-const SET_GROUP: u32 = 0o2000;
+pub(super) const SET_GROUP: u32 = 0o2000;
 /// The bits that a folder keeps whatever mode it is given.
 const SPECIAL: u32 = 0o7000;
 

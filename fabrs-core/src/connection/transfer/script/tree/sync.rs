@@ -11,8 +11,10 @@ use super::super::broken::Broken;
 use super::listing::Status;
 use super::plan::{Altered, Fate, LINK, NEW_FOLDER, Sent, Survey};
 
-/// Begins the names of files on their way, which belong to other transfers.
-const ON_THEIR_WAY: &str = ".fabrs.";
+/// Begins the names of what is on its way, which belongs to other transfers; a word by chance follows.
+const ON_ITS_WAY: &str = ".fabrs.";
+/// How long that is.
+const WORD: usize = 16;
 
 impl Survey {
     pub(super) fn fate_in_sync(
@@ -112,6 +114,10 @@ impl Survey {
 }
 
 fn is_kept(rules: &Rules, path: &Path) -> bool {
-    let is_on_its_way = |name: &OsStr| name.to_string_lossy().starts_with(ON_THEIR_WAY);
+    let is_on_its_way = |name: &OsStr| {
+        let name = name.to_string_lossy();
+        let word = name.strip_prefix(ON_ITS_WAY).and_then(|rest| rest.split('.').next());
+        word.is_some_and(|word| word.len() == WORD && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
     rules.kept.cover(path) || path.iter().any(is_on_its_way)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::super::job::{Attributes, Manner, Tree};
 use super::super::super::{IS_NO_FOLDER, NO_FILE};
 use super::super::talk::END;
-use super::super::text::{FAIL, SWEEP, owner_words, path_word};
+use super::super::text::{FAIL, REMOVE, SWEEP, owner_words, path_word};
 use crate::shell::{ShellLineError, quote, quote_path};
 use crate::transport::Effect;
 
@@ -31,11 +31,12 @@ pub(super) const MOVED: &str = "fabrs-moved ";
 /// What it says of a folder that is not there, where it is only looked at.
 pub(super) const NOTHING: &str = "fabrs-nothing";
 
-/// The names in the stream: what is to be moved, how, what is done afterwards, what it has to be
-/// summed up, and the proof that nothing is missing.
+/// The names in the stream: what is to be moved, how, what is done afterwards, what is closed again
+/// whatever has come, what it has to be summed up, and the proof that nothing is missing.
 pub(super) const STAGE: &str = "t";
 pub(super) const MOVES: &str = "m";
 pub(super) const AFTERWARDS: &str = "a";
+pub(super) const CLOSE: &str = "c";
 pub(super) const SUMS_FILE: &str = "s";
 pub(super) const LAST: &str = "z";
 
@@ -71,30 +72,35 @@ const MOVE: &str = r#"arrange() { if command -v perl >/dev/null; then
 moved() { printf '%s\0' "$@" ''; }
 replaced() { printf '-'; moved "$@"; }
 . "./$1" >l || exit 1
-perl -0 -e 'my ($w) = @ARGV; my ($n, $k) = (0, 0); my @r;
-sub crossed { my ($from, $to, $name) = @_; $! == 18 or return 0; my $b = "$to$w.m"; mkdir $b, 0700 or return 0;
-my $is = system("cp", "-pRP", "--", $from, "$b/") == 0 && rename("$b/$name", "$to$name"); my $why = $!;
-system("rm", "-rf", "--", $b); $! = $why; $is }
+perl -0 -e 'my ($w) = @ARGV; my ($n, $k, $why) = (0, 0); my @r; open(my $notes, ">>", "r") or die; $notes->autoflush(1);
+sub rest { my ($from, $to, $name, $aside) = @_; my ($new, $old) = ("$to$w.m", "$to$w.o"); $why = "it could not be copied";
+mkdir $new, 0700 or return 0; my $is = system("cp", "-pRP", "--", $from, "$new/") == 0;
+if ($is && $aside) { print $notes "$to$name\0$old\0"; $is = rename("$to$name", $old) }
+if ($is && !rename("$new/$name", "$to$name")) { $why = "$!"; $is = 0; rename($old, "$to$name") if $aside }
+system("rm", "-rf", "--", $new, $is ? $old : ()); $is }
+sub come { my ($from, $to, $name, $aside) = @_; my $old = "o/" . ++$k;
+if ($aside) { mkdir "o", 0700; print $notes "$to$name\0$old\0"; rename("$to$name", $old) or $! == 18 && return rest(@_) }
+rename($from, "$to$name") and return 1; $! == 18 && !$aside and return rest(@_);
+$why = "$!"; rename($old, "$to$name") if $aside; 0 }
 while (<STDIN>) { chomp; if (length) { push @r, $_; next }
-my ($c, $to) = (shift @r, pop @r); my $aside = $c =~ s/^-//; for (@r) { my ($name) = m,([^/]*)\z,;
-if ($aside) { mkdir "o", 0700; rename("$to$name", "o/" . ++$k) or $! == 18 && system("rm", "-rf", "--", "$to$name") }
-rename($_, "$to$name") or crossed($_, $to, $name) or do { my $why = "$!"; rename("o/$k", "$to$name") if $aside;
+my ($c, $to) = (shift @r, pop @r); my $aside = $c =~ s/^-//; for (@r) { my ($name) = m,([^/]*)\z,; come($_, $to, $name, $aside) or do {
 print "fabrs-moved $n\0" if $n; $to =~ s,^\.\./,,; die "$to$name: $why\n" } } $n += $c; @r = () }' "$w" <l || exit 1
 else
+k=0
 moved() { c=$1; shift; mv -f -- "$@" || exit 1; n=$((n + c)); }
-if grep -qF " ${h%/}/" /proc/self/mountinfo 2>/dev/null; then
-moved() { c=$1; shift; for to; do :; done; while [ $# -gt 1 ]; do
-mkdir -m 700 -- "$to$w.m" && cp -pRP -- "$1" "$to$w.m/" && mv -f -- "$to$w.m/${1##*/}" "$to" || { rm -rf -- "$to$w.m"; exit 1; }
-rmdir -- "$to$w.m"; shift; done; n=$((n + c)); }; fi
-replaced() { mkdir -p o; k=$((k + 1)); b=${2##*/}; mv -f -- "$3$b" "o/$k" || exit 1
-(n=0; moved "$@") || { mv -f -- "o/$k" "$3$b"; exit 1; }; n=$((n + $1)); }
-k=0; . "./$1"; fi; }
+replaced() { mkdir -p o; k=$((k + 1)); b=${2##*/}; aside "$3$b" "o/$k"; mv -f -- "$2" "$3" || { mv -f -- "o/$k" "$3$b"; exit 1; }; n=$((n + $1)); }
+aside() { printf '%s\0%s\0' "$1" "$2" >>r; mv -f -- "$1" "$2" || exit 1; }
+case $h in *[[:space:]\\]*) ! : ;; *) ! grep -qF " ${h%/}/" /proc/self/mountinfo 2>/dev/null ;; esac || {
+come() { mkdir -m 700 -- "$2$w.m" && cp -pRP -- "$1" "$2$w.m/" && ${3:-:} && mv -f -- "$2$w.m/${1##*/}" "$2" || { rm -rf -- "$2$w.m"; return 1; }
+rm -rf -- "$2$w.m"; }
+moved() { c=$1; shift; for to; do :; done; while [ $# -gt 1 ]; do come "$1" "$to" || exit 1; shift; done; n=$((n + c)); }
+replaced() { b=$3${2##*/}; old=$3$w.o; room() { aside "$b" "$old"; }; come "$2" "$3" room || exit 1; rm -rf -- "$old"; n=$((n + $1)); }; }
+. "./$1"; fi; }
 "#;
-/// Removes what also may be, or have in it, a folder that may not be written to.
-const REMOVE: &str = "\
-remove() { rm -rf -- \"$@\" 2>/dev/null || { [ \"$(id -u)\" = 0 ] || chmod -R u+rwX -- \"$@\" 2>/dev/null; rm -rf -- \"$@\"; }; }
-";
-
+/// Puts back what has made room for something that has not come.
+const RESTORE: &str = r#"restore() { [ ! -s r ] || xargs -0 sh -c 'while [ $# -gt 1 ]; do
+[ -e "$1" ] || [ -L "$1" ] || mv -f -- "$2" "$1"; shift 2; done' sh <r; }
+"#;
 /// Fails where all else is below the folder.
 const SPARE: &str = "\
 case $h in /|\"$(cd && pwd -P)\") fail \"$h is no folder in which all that is not here could be removed\" ;; esac
@@ -120,14 +126,14 @@ pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> R
         None => String::new(),
     };
     Ok(format!(
-        "{FAIL}{STATE}{SUM}{LINK}{REMOVE}{MOVE}read -r fabrs\numask 022\nt={root}; w=.fabrs.{word}; in=; n=0\n\
+        "{FAIL}{STATE}{SUM}{LINK}{REMOVE}{SWEEP}{MOVE}{RESTORE}read -r fabrs\numask 022\nt={root}; w=.fabrs.{word}; in=; n=0\n\
          foreign() {{ xargs -0 sh -c {foreign} sh; }}\n\
          {check}\
          [ -d \"$t\" ] || {make} || exit 1\n\
          cd -P -- \"$t\" || exit 1\nh=$(pwd -P; echo x); h=${{h%?x}}\n{spare}\
-         clean() {{ [ -z \"$in\" ] || cd -P ..; remove \"$w\"; [ $n -eq 0 ] || printf '{MOVED}%s\\0' $n; }}\n\
+         clean() {{ [ -z \"$in\" ] || {{ restore; [ ! -f {CLOSE} ] || . ./{CLOSE}; cd -P ..; }}; remove \"$w\"; [ $n -eq 0 ] || printf '{MOVED}%s\\0' $n; }}\n\
          take() {{\n\
-         trap 'exit 1' HUP INT PIPE TERM; trap clean EXIT\n{SWEEP}\
+         trap 'exit 1' HUP INT PIPE TERM; trap clean EXIT; sweep .\n\
          (umask 077; mkdir -- \"$w\") && cd -- \"$w\" && in=1 && [ -O . ] && [ \"$(pwd -P)\" = \"${{h%/}}/$w\" ] || exit 1\n\
          e=$(tar -x{options}f - 2>&1) || {{ e=$(printf '%s\\n' \"$e\" | head -n 1); e=${{e#tar: }}; fail \"${{e#{STAGE}/}}\"; }}\n\
          [ -f {LAST} ] || fail 'not all of it arrived'\n\
