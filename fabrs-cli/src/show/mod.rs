@@ -4,6 +4,7 @@ mod bars;
 mod lines;
 mod sink;
 mod summary;
+mod terminal;
 mod transfers;
 
 pub(crate) use sink::{Screen, print};

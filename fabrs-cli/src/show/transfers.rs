@@ -1,6 +1,6 @@
 //! What is on its way at present, host by host.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Add;
 
 use fabrs_core::Host;
@@ -24,7 +24,7 @@ impl Add for Amount {
 /// All transfers that are on their way.
 #[derive(Debug, Default)]
 pub(super) struct Transfers {
-    hosts: HashMap<Host, HashMap<String, Amount>>,
+    hosts: HashMap<Host, BTreeMap<u64, (String, Amount)>>,
     /// Of hosts that have theirs, while others have not.
     gone: HashMap<Host, Amount>,
 }
@@ -32,14 +32,14 @@ pub(super) struct Transfers {
 impl Transfers {
     /// Takes note of how far one has come.
     pub(super) fn note(&mut self, event: &Event<'_>) {
-        let Event::Progress { host, what, done, total, over, .. } = *event else { return };
+        let Event::Progress { number, host, what, done, total, over, .. } = *event else { return };
         let of_host = self.hosts.entry(host.clone()).or_default();
         if over {
-            of_host.remove(what);
+            of_host.remove(&number);
             let gone = self.gone.entry(host.clone()).or_default();
             *gone = *gone + Amount { done, total: done };
         } else {
-            of_host.insert(what.to_owned(), Amount { done, total });
+            of_host.insert(number, (what.to_owned(), Amount { done, total }));
         }
         self.hosts.retain(|_, of_host| !of_host.is_empty());
         if self.hosts.is_empty() {
@@ -47,12 +47,19 @@ impl Transfers {
         }
     }
 
+    /// Returns the hosts, in the order of their names.
+    pub(super) fn hosts(&self) -> Vec<&Host> {
+        let mut hosts: Vec<_> = self.hosts.keys().collect();
+        hosts.sort_by_key(|host| host.label().to_string());
+        hosts
+    }
+
     /// Returns what is on its way to a host or from it, and how far that has come.
     pub(super) fn of(&self, host: &Host) -> Option<(String, Amount)> {
         let of_host = self.hosts.get(host)?;
-        let amount = of_host.values().copied().fold(Amount::default(), Amount::add);
-        let what = match of_host.keys().next()? {
-            only if of_host.len() == 1 => only.clone(),
+        let amount = of_host.values().map(|(_, amount)| *amount).fold(Amount::default(), Amount::add);
+        let what = match of_host.values().next()? {
+            (only, _) if of_host.len() == 1 => only.clone(),
             _ => format!("{} files", of_host.len()),
         };
         Some((what, amount))
@@ -62,7 +69,7 @@ impl Transfers {
     pub(super) fn of_all(&self) -> Option<(usize, Amount)> {
         let waits = |host: &&Host| !self.hosts.contains_key(*host);
         let hosts = self.hosts.len() + self.gone.keys().filter(waits).count();
-        let on_their_way = self.hosts.values().flat_map(HashMap::values);
+        let on_their_way = self.hosts.values().flat_map(BTreeMap::values).map(|(_, amount)| amount);
         let amount = on_their_way.chain(self.gone.values()).copied().fold(Amount::default(), Amount::add);
         (hosts > 1).then_some((hosts, amount))
     }
@@ -78,17 +85,17 @@ mod tests {
     fn what_has_gone_counts_until_all_has() {
         let (web1, web2): (Host, Host) = ("web1".parse().unwrap(), "web2".parse().unwrap());
         let mut transfers = Transfers::default();
-        let mut note = |host, what, done, over| {
-            let elapsed = Duration::ZERO;
-            transfers.note(&Event::Progress { host, what, done, total: 100, elapsed, over });
+        let mut note = |number, host, done, over| {
+            let (elapsed, what) = (Duration::ZERO, ["a", "b"][usize::from(number == 2)]);
+            transfers.note(&Event::Progress { number, host, what, done, total: 100, elapsed, over });
             (transfers.of(host), transfers.of_all())
         };
         let amount = |done, total| Amount { done, total };
-        assert_eq!(note(&web1, "a", 10, false), (Some(("a".to_owned(), amount(10, 100))), None));
-        assert_eq!(note(&web1, "b", 10, false).0, Some(("2 files".to_owned(), amount(20, 200))));
-        assert_eq!(note(&web2, "a", 50, false).1, Some((2, amount(70, 300))));
-        note(&web1, "a", 100, true);
-        assert_eq!(note(&web1, "b", 100, true), (None, Some((2, amount(250, 300)))));
-        assert_eq!(note(&web2, "a", 100, true), (None, None));
+        assert_eq!(note(1, &web1, 10, false), (Some(("a".to_owned(), amount(10, 100))), None));
+        assert_eq!(note(2, &web1, 10, false).0, Some(("2 files".to_owned(), amount(20, 200))));
+        assert_eq!(note(3, &web2, 50, false).1, Some((2, amount(70, 300))));
+        note(1, &web1, 100, true);
+        assert_eq!(note(2, &web1, 100, true), (None, Some((2, amount(250, 300)))));
+        assert_eq!(note(3, &web2, 100, true), (None, None));
     }
 }

@@ -56,11 +56,13 @@ pub use line_stream::LineStream;
 pub use prompt::{Confirm, Prompt, confirm, prompt};
 pub use spawned::Spawned;
 pub use sudo::SudoRefusal;
+#[doc(hidden)]
+pub use transfer::ReadOnce;
 #[cfg(feature = "template")]
 pub use transfer::Template;
 pub use transfer::{
     Append, Change, Changes, Comment, Edit, FileKind, Get, IntoLines, Line, Look, Make, Put, Read, Remove, Replace,
-    Rsync, Source, Spool, Stat, Sync, Uncomment,
+    Rsync, Source, Stat, Sync, Uncomment,
 };
 pub use watch::{Responder, Watch};
 

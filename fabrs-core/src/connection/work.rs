@@ -88,8 +88,11 @@ impl Connection {
     /// Symlinks in a folder are kept as they are, whatever they lead to; one that is the source itself is followed. Of a
     /// folder nothing is put where something stands in the way of a part of it, or can't be read here.
     ///
+    /// A symlink of the host in the place of a file or a folder is followed, and what it leads to is written.
+    ///
     /// Each file lands whole or not at all: it is written beside its place under another name, its size is compared, and
-    /// it is renamed. What is replaced keeps its mode, and its owner where that can be kept. A content that is there
+    /// it is renamed. What is replaced keeps its mode, and its owner where that can be kept; what is new has `0o644`, or
+    /// `0o755` where it can be run here, unless [`preserve_mode`](super::Put::preserve_mode) or a mode is said. A content that is there
     /// already is not sent; [`Changes`](super::Changes) says which were written. What differs in a folder comes as one stream
     /// where the host has `tar`, and is put into its places when all of it has arrived; a file of 8 MiB and more in
     /// parts, over up to six sessions of the connection.
@@ -127,8 +130,9 @@ impl Connection {
     /// Gets files of the host: a file, a folder with all in it, or a pattern (`/var/log/*.log`).
     ///
     /// In `to` `{host}`, `{path}`, `{dirname}` and `{basename}` stand for the host and for what a file is called below
-    /// what was asked for; an empty one is `{host}/{path}`. Where it is a folder, or ends with `/`, each file keeps its
-    /// name in it. Folders are made where they are not there. Symlinks in a folder are kept as they are; one that is asked
+    /// what was asked for; an empty one is `{host}/{path}`. A file keeps its name where that ends with `/`, or is a folder;
+    /// a folder's content goes below it, and the folder itself where it ends with `/`. Where a file of another host of
+    /// this run is replaced, that is warned of. Folders are made where they are not there. Symlinks in a folder are kept as they are; one that is asked
     /// for itself is followed.
     ///
     /// Each file lands whole or not at all, with the mode it has on the host; whatever fails, an old file is as it was. A
@@ -151,7 +155,7 @@ impl Connection {
     /// contents are compared, and where neither is, it counts as the same ([`checksum`](super::Sync::checksum) compares
     /// those too). What is not here stays, unless [`delete`](super::Sync::delete) is said. All that differs comes as one
     /// stream and is put into its places when all of it has arrived. A symlink of the host in the place of a file or a
-    /// folder is replaced, and not followed.
+    /// folder is replaced, and not followed. A file of which only the time was another gets that, and counts as unchanged.
     ///
     /// With `--diff` each entry that is another is told as `rsync --itemize-changes` does, in a dry run too. Neither
     /// side needs `rsync`; the host needs a shell and `tar`.

@@ -144,6 +144,8 @@ pub enum Event<'a> {
     },
     /// Contents are on their way: told where that takes longer than half a second, a few times a second.
     Progress {
+        /// Which transfer of its client it is, counted from 1: what belongs together has the same.
+        number: u64,
         /// The host.
         host: &'a Host,
         /// What is done: `put app.tar -> /srv/`.

@@ -129,7 +129,7 @@ async fn what_is_not_valid_does_not_land_and_a_copy_of_the_old_file_is_kept() ->
         lab.host.put(content.as_bytes().to_vec(), &at).validate("grep -q ok %s || { echo no ok in it; false; }")
     };
     let error = refused(soon(put("bad\n")).await, ErrorKind::File);
-    assert!(block(&error).contains("it is not valid: no ok in it"), "{}", block(&error));
+    assert!(block(&error).contains("ended with 1: no ok in it"), "{}", block(&error));
     assert_eq!(text(&path), "old\n");
     soon(put("ok\n").backup(".bak")).await?;
     assert_eq!((text(&path).as_str(), text(path.with_file_name("x.conf.bak")).as_str()), ("ok\n", "old\n"));

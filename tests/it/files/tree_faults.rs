@@ -96,13 +96,16 @@ async fn a_server_that_is_killed_leaves_the_old_file_and_no_other() -> Result {
     fs::write(&target, "old")?;
     let (host, scratch) = (lab.host.clone(), lab.sshd.scratch());
     let to = target.display().to_string();
-    let put = tokio::spawn(async move { host.put(vec![b'n'; 700 << 20], to).await });
+    let put = host.put(vec![b'n'; 700 << 20], to);
     let is_there = tokio::task::spawn_blocking(move || wait_until("it has begun", LIMIT, || walk(&scratch).len() > 1));
-    is_there.await.expect("it begins");
-    // What it has started learns of it by its input, which ends.
-    let started = lab.sshd.session_processes();
-    lab.sshd.processes().iter().filter(|process| !started.contains(process)).for_each(Process::kill);
-    assert!(soon(put).await.expect("it ends").is_err());
+    let killed = async {
+        is_there.await.expect("it begins");
+        // What it has started learns of it by its input, which ends.
+        let started = lab.sshd.session_processes();
+        lab.sshd.processes().iter().filter(|process| !started.contains(process)).for_each(Process::kill);
+    };
+    let (put, ()) = futures::join!(soon(put), killed);
+    assert!(put.is_err());
     wait_until("nothing else is left", LIMIT, || walk(&lab.sshd.scratch()) == [target.clone()]);
     assert_eq!(text(&target), "old");
     Ok(())

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::blocking_while;
 use super::gauge::Gauge;
+use super::source::in_bytes;
 use super::sum::{Sum, Summing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
@@ -49,7 +50,7 @@ impl fmt::Debug for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => write!(f, "{}", path.display()),
-            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::Bytes(bytes) => f.write_str(&in_bytes(bytes.len())),
             Self::Secret(_) => f.write_str("a secret"),
             Self::Made(name, _) => f.write_str(name),
         }
@@ -107,11 +108,6 @@ impl Blob {
                 read => sum.update(buffer.get(..read).unwrap_or_default()),
             }
         }
-    }
-
-    /// Returns the mode of a new file of this content.
-    pub(super) fn new_mode(&self) -> u32 {
-        if self.secret().is_some() { 0o600 } else { 0o644 }
     }
 
     /// Returns the secret that it is.

@@ -1,5 +1,6 @@
 //! How far a content has come, told while it is on its way.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ const EVERY: Duration = Duration::from_millis(200);
 /// How far one content has come; dropped, it is on its way no more.
 #[derive(Debug)]
 pub(super) struct Gauge {
+    number: u64,
     sink: Arc<dyn Sink>,
     host: Host,
     what: String,
@@ -22,6 +24,10 @@ pub(super) struct Gauge {
     begun: Instant,
     state: Mutex<State>,
 }
+
+/// How many transfers of a client have begun.
+#[derive(Debug, Default)]
+struct Count(AtomicU64);
 
 #[derive(Debug, Default)]
 struct State {
@@ -33,7 +39,9 @@ struct State {
 impl Gauge {
     /// Begins with nothing of `total` bytes.
     pub(super) fn new(place: &Place, what: &str, total: u64) -> Arc<Self> {
+        let client = place.connection.client();
         Arc::new(Self {
+            number: client.map_or(0, |client| client.shared::<Count>().0.fetch_add(1, Ordering::Relaxed) + 1),
             sink: place.connection.sink(),
             host: place.connection.host().cloned().unwrap_or_else(Host::local),
             what: what.to_owned(),
@@ -47,7 +55,15 @@ impl Gauge {
     #[cfg(test)]
     pub(super) fn silent() -> Arc<Self> {
         let (sink, host) = (Arc::new(crate::event::NoSink), Host::local());
-        Arc::new(Self { sink, host, what: String::new(), total: 0, begun: Instant::now(), state: Mutex::default() })
+        Arc::new(Self {
+            number: 0,
+            sink,
+            host,
+            what: String::new(),
+            total: 0,
+            begun: Instant::now(),
+            state: Mutex::default(),
+        })
     }
 
     /// Notes that more has come.
@@ -66,8 +82,8 @@ impl Gauge {
     }
 
     fn tell(&self, done: u64, elapsed: Duration, over: bool) {
-        let (host, what, total) = (&self.host, &*self.what, self.total);
-        self.sink.event(&Event::Progress { host, what, done, total, elapsed, over });
+        let (number, host, what, total) = (self.number, &self.host, &*self.what, self.total);
+        self.sink.event(&Event::Progress { number, host, what, done, total, elapsed, over });
     }
 }
 

@@ -1,11 +1,11 @@
 //! [`Get`]: files on their way from a host.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use futures::future::{BoxFuture, FutureExt};
@@ -24,6 +24,7 @@ use super::script::Undone;
 use super::way::Way;
 use super::{AT_ONCE, Changes, Written, blocking, is_a_folder, tell};
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
 use crate::host::Host;
 use crate::transport::Effect;
 
@@ -84,6 +85,8 @@ impl Future for Get {
 
 async fn get(spec: Arc<Spec>) -> Result<Changes> {
     let what = format!("get {} <- {}", spec.to, spec.path);
+    let asked_for = Places::new(spec.place.connection.host(), &spec.path, &spec.to);
+    asked_for.check().map_err(|error| spec.place.error(error))?;
     let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
     let files = way.go(|by| get_by(&spec, by)).await?;
     let host = spec.place.connection.host().cloned().unwrap_or_else(Host::local);
@@ -92,6 +95,7 @@ async fn get(spec: Arc<Spec>) -> Result<Changes> {
         _ => &spec.to,
     };
     let what = format!("get {to} <- {}", spec.path);
+    warn_of_others(&spec.place, &host, &files);
     tell(&spec.place.connection, &host, &what, &files, 0);
     Ok(Changes::new(host, what, spec.place.location, Some(files.into()), spec.place.connection.plan().clone()))
 }
@@ -110,6 +114,24 @@ async fn get_by(spec: &Spec, by: By) -> Result<Vec<Written>, Undone> {
         }
     }
     spec.get_folder(by, path, &places).await
+}
+
+/// From which host each file of this machine has come last in a run.
+#[derive(Debug, Default)]
+struct Arrived(Mutex<HashMap<String, Host>>);
+
+/// Says so where a file has replaced that of another host.
+fn warn_of_others(place: &Place, host: &Host, files: &[Written]) {
+    let Some(client) = place.connection.client() else { return };
+    let arrived = client.shared::<Arrived>();
+    let mut arrived = arrived.0.lock().unwrap_or_else(PoisonError::into_inner);
+    for (path, is_new) in files {
+        if let Some(other) = arrived.insert(path.clone(), host.clone()).filter(|other| *is_new && other != host) {
+            let text =
+                format!("`{path}` is now that of this host, and was that of {other}: `{{host}}` tells them apart");
+            place.connection.sink().event(&Event::Warning { host: Some(host), text: &text });
+        }
+    }
 }
 
 impl Spec {

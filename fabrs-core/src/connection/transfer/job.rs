@@ -85,6 +85,8 @@ pub(super) enum Replaces {
     Anything,
     /// It is to be new.
     Nothing,
+    /// It is to be new, or to replace a symlink.
+    Link,
     /// It was made out of this.
     This(Sum),
 }
@@ -99,6 +101,8 @@ pub(super) struct Job {
     pub(super) target: OsString,
     pub(super) attributes: Attributes,
     pub(super) landing: Landing,
+    /// What it is called, where that is not to put it.
+    pub(super) called: Option<String>,
 }
 
 /// One file of a job.
@@ -142,6 +146,18 @@ pub(super) struct Rules {
     pub(super) by_checksum: bool,
 }
 
+impl FileJob<'_> {
+    /// Returns the mode of a new file: one that can be run here can be run there, and a secret is for nobody else.
+    pub(super) fn new_mode(self) -> u32 {
+        const RUN: u32 = 0o111;
+        match (self.content.secret(), self.stamp.mode) {
+            (Some(_), _) => 0o600,
+            (None, Some(mode)) if mode & RUN != 0 => 0o755,
+            (None, _) => 0o644,
+        }
+    }
+}
+
 impl Attributes {
     /// Tells whether it is said whom the files are to belong to.
     pub(super) fn gives_owner(&self) -> bool {
@@ -171,6 +187,9 @@ impl Attributes {
 impl Job {
     /// Says in words what is done.
     pub(super) fn what(&self, place: &Place) -> String {
+        if let Some(called) = &self.called {
+            return called.clone();
+        }
         self.attributes.described(&self.item.shown(), &self.shown(), [], place.elevated)
     }
 

@@ -19,11 +19,11 @@ mod lazy;
 mod patterns;
 mod places;
 mod put;
+mod read_once;
 mod rsync;
 mod script;
 mod sftp;
 mod source;
-mod spool;
 mod sum;
 mod sync;
 #[cfg(feature = "template")]
@@ -37,9 +37,10 @@ pub use edit::{Append, Change, Comment, Edit, IntoLines, Line, Look, Make, Read,
 pub use entry::{FileKind, Stat};
 pub use get::Get;
 pub use put::Put;
+#[doc(hidden)]
+pub use read_once::ReadOnce;
 pub use rsync::Rsync;
 pub use source::Source;
-pub use spool::Spool;
 pub use sync::Sync;
 #[cfg(feature = "template")]
 pub use template::Template;
@@ -57,6 +58,8 @@ const AT_ONCE: usize = 4;
 const IS_A_FOLDER: &str = " is a folder";
 /// Ends what is said of a path where a folder is wanted.
 const IS_NO_FOLDER: &str = " is no folder";
+/// Ends what is said of a path where a symlink is wanted.
+const IS_NO_LINK: &str = " is no symlink";
 /// Ends what is said of a file that somebody else has changed.
 const CHANGED_MEANWHILE: &str = " was changed meanwhile";
 /// Ends what is said of a pipe, a socket or a device.

@@ -6,6 +6,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use regex::Regex;
+
 use super::source::at_home;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -42,6 +44,21 @@ struct Local {
 impl<'a> Places<'a> {
     pub(super) fn new(host: Option<&'a Host>, path: &'a str, to: &'a str) -> Self {
         Self { host, path, to, given: Mutex::default() }
+    }
+
+    /// Fails where something else than a field is in braces.
+    pub(super) fn check(&self) -> Result<()> {
+        let fields = Regex::new(r"\{([a-z_]+)\}")
+            .map_err(|source| Error::new(ErrorKind::Internal, "the pattern of fields is none").caused_by(source))?;
+        let is_none = |field: &str| !["{host}", "{path}", "{dirname}", "{basename}"].contains(&field);
+        match fields.find_iter(self.to).map(|found| found.as_str()).find(|field| is_none(field)) {
+            Some(field) => {
+                let text = format!("`{field}` in `{}` stands for nothing", self.to);
+                Err(Error::new(ErrorKind::Usage, text)
+                    .hint("there are `{host}`, `{path}`, `{dirname}` and `{basename}`"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Returns the place of the one file that was asked for.
@@ -125,6 +142,10 @@ impl<'a> Places<'a> {
             }
             to.extend_from_slice(value.as_bytes());
             rest = rest.get(at + field.len()..).unwrap_or_default();
+            // What is in no folder is in none here either, and not in the root.
+            if value.is_empty() {
+                rest = rest.strip_prefix('/').unwrap_or(rest);
+            }
         }
         to.extend_from_slice(rest.as_bytes());
         // Of a name that only begins there the folder that it is in.
@@ -133,7 +154,8 @@ impl<'a> Places<'a> {
         let end = before.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
         let root = at_home(Path::new(OsStr::from_bytes(before.get(..end).unwrap_or_default())));
         let to = at_home(Path::new(&OsString::from_vec(to)));
-        let is_folder = self.to.ends_with('/') || to.is_dir();
+        // A folder comes to the same place the second time; a file goes into a folder that is there.
+        let is_folder = self.to.ends_with('/') || below.is_none() && to.is_dir();
         match below {
             _ if has_a_place => Local { path: to, root },
             Some(below) if !is_folder => Local { path: to.join(below), root: to },

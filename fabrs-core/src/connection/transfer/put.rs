@@ -74,8 +74,8 @@ impl Put {
         })))
     }
 
-    /// Gives the files this mode: `0o644`. By default one that is replaced keeps its own, and a new one has `0o644`; of a
-    /// secret `0o600`.
+    /// Gives the files this mode: `0o644`. By default one that is replaced keeps its own, and a new one has `0o644`, or `0o755`
+    /// where it can be run here; of a secret `0o600`.
     pub fn mode(self, mode: u32) -> Self {
         Self(self.0.changed(|spec| spec.attributes.mode = Some(mode)))
     }
@@ -116,8 +116,8 @@ impl Put {
         Self(self.0.changed(|spec| spec.landing.in_place = true))
     }
 
-    /// Has a line find nothing wrong with each file on the host before it takes its place; `%s` in it is the file:
-    /// `.validate("visudo -cf %s")`. Where it fails the old file stays, and what it said last is in the error.
+    /// Has a line find nothing wrong with each file on the host before it takes its place; `%s` in it is the file, in another
+    /// folder and under its own name: `.validate("visudo -cf %s")`. Where it fails the old file stays, and what it said last is in the error.
     pub fn validate(self, line: impl IntoShellLine) -> Self {
         let line = line.into_shell_line();
         Self(self.0.changed(|spec| spec.landing.validation = Some(line)))
@@ -262,7 +262,7 @@ impl Spec {
         if self.preserves_mode {
             attributes.mode = stamp.as_ref().and_then(|stamp| stamp.mode).or(attributes.mode);
         }
-        Ok(Job { item, stamp, target, attributes, landing: self.landing.clone() })
+        Ok(Job { item, stamp, target, attributes, landing: self.landing.clone(), called: None })
     }
 
     /// Says in words what is done with all files.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::spool::Spool;
+use super::read_once::ReadOnce;
 #[cfg(feature = "template")]
 use super::template::Template;
 use crate::secret::Secret;
@@ -26,7 +26,8 @@ pub enum Source {
     /// This content, which nobody else may read: a new file of it has the mode `0o600`.
     Secret(Secret),
     /// What a reader gives: [`Source::reader`].
-    Reader(Spool),
+    #[doc(hidden)]
+    Reader(ReadOnce),
     /// What becomes of a template for the host that it is put on.
     #[cfg(feature = "template")]
     Template(Template),
@@ -39,9 +40,9 @@ impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => write!(f, "{}", path.display()),
-            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::Bytes(bytes) => write!(f, "{}", in_bytes(bytes.len())),
             Self::Secret(_) => f.write_str("a secret"),
-            Self::Reader(spool) => write!(f, "{spool}"),
+            Self::Reader(reader) => write!(f, "{reader}"),
             #[cfg(feature = "template")]
             Self::Template(template) => write!(f, "{template}"),
             Self::Several(sources) => {
@@ -102,7 +103,7 @@ impl Source {
     /// It is read once, when it is put, into an unlinked temporary file, since a host is asked first whether it has it
     /// already; several hosts get it from there.
     pub fn reader(reader: impl Read + Send + 'static) -> Self {
-        Self::Reader(Spool::new(reader))
+        Self::Reader(ReadOnce::new(reader))
     }
 
     /// Returns all secrets in it.
@@ -113,6 +114,11 @@ impl Source {
             _ => Box::new(std::iter::empty()),
         }
     }
+}
+
+/// Says how much a content in memory is.
+pub(super) fn in_bytes(count: usize) -> String {
+    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
 }
 
 /// Puts the home of who runs this program in the place of a leading `~`.

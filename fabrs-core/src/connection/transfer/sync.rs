@@ -179,8 +179,8 @@ impl Spec {
     fn tree(&self) -> Result<Tree> {
         let from = at_home(&self.from);
         if !from.is_dir() {
-            let text = format!("`{}` is no folder of this machine", self.from.display());
-            return Err(Error::new(ErrorKind::Local, text).hint("a file is put by `put`"));
+            let error = Error::new(ErrorKind::Local, format!("`{}` is no folder of this machine", self.from.display()));
+            return Err(if from.exists() { error.hint("a file is put by `put`") } else { error });
         }
         let root = self.root()?;
         let items = self.selection.items(&Source::Path(from.clone()), &Known::default())?;
@@ -232,6 +232,7 @@ impl Spec {
         };
         let modified = stamp.as_ref().and_then(super::blob::Stamp::modified);
         let attributes = Attributes { mode, modified, ..self.attributes.clone() };
-        Ok(Job { item, stamp, target: Path::new(root).join(below).into(), attributes, landing: self.landing.clone() })
+        let target = Path::new(root).join(below).into();
+        Ok(Job { item, stamp, target, attributes, landing: self.landing.clone(), called: None })
     }
 }

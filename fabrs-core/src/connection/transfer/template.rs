@@ -1,6 +1,6 @@
 //! [`Template`]: a file of this machine with places that are filled in for a host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -81,8 +81,29 @@ impl Template {
             .map(|(name, value)| (name, Value::from_serialize(value)))
             .chain(self.values.iter().map(|(name, value)| (name.as_str(), value.clone())))
             .collect();
-        environment.render_named_str(&name, &text, values).map_err(|source| failed().caused_by(source))
+        let filled = environment.render_named_str(&name, &text, &values);
+        filled.map_err(|source| {
+            let unknown = match environment.template_from_named_str(&name, &text) {
+                Ok(template) if source.kind() == minijinja::ErrorKind::UndefinedError => {
+                    template.undeclared_variables(true)
+                }
+                _ => HashSet::new(),
+            };
+            let mut unknown: Vec<_> = unknown.into_iter().filter(|name| !values.contains_key(of_what(name))).collect();
+            unknown.sort();
+            let error = failed().caused_by(source);
+            if unknown.is_empty() {
+                return error;
+            }
+            let known: Vec<_> = values.keys().copied().collect();
+            error.hint(format!("it does not know `{}`; it knows `{}`", unknown.join("`, `"), known.join("`, `")))
+        })
     }
+}
+
+/// Returns the name of what something is a part of: `app` of `app.user`.
+fn of_what(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
 }
 
 impl fmt::Display for Template {
@@ -137,6 +158,8 @@ mod tests {
         let error = Template::file(&path).filled(&known()).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains("undefined value") && cause.contains("x.j2:2"), "{cause}");
+        let hint = "hint: it does not know `nobody`; it knows `app`, `host`";
+        assert!(error.block().to_string().ends_with(hint), "{}", error.block());
     }
 
     #[test]

@@ -25,6 +25,7 @@ impl Item {
     pub(super) fn name(&self) -> OsString {
         match (&self.below, &self.content) {
             (None, Content::File(Blob::Path(path))) => own_name(path),
+            (None, Content::File(Blob::Made(name, _))) => template_name(name),
             _ => OsString::new(),
         }
     }
@@ -95,9 +96,9 @@ impl Selection {
         let path = match source {
             Source::Bytes(bytes) => return Ok(vec![alone(Blob::Bytes(bytes.clone()))]),
             Source::Secret(secret) => return Ok(vec![alone(Blob::Secret(secret.clone()))]),
-            Source::Reader(spool) => {
-                let (file, size) = spool.file()?;
-                return Ok(vec![alone(Blob::Made(spool.to_string().into(), Made::File(file, size)))]);
+            Source::Reader(reader) => {
+                let (file, size) = reader.file()?;
+                return Ok(vec![alone(Blob::Made(reader.to_string().into(), Made::File(file, size)))]);
             }
             #[cfg(feature = "template")]
             Source::Template(template) => {
@@ -229,7 +230,8 @@ fn is_pattern(path: &str) -> bool {
 
 fn below_root(entry: &DirEntry, root: &Path) -> PathBuf {
     let path = entry.path();
-    path.strip_prefix(root).or_else(|_| path.strip_prefix(".")).unwrap_or(path).to_owned()
+    let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+    path.strip_prefix(root).unwrap_or(path).to_owned()
 }
 
 /// Returns a file that is put alone.
@@ -237,7 +239,9 @@ fn file(path: PathBuf) -> Result<Item> {
     let shown = path.display().to_string();
     match path.metadata() {
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
-            Err(Error::new(ErrorKind::Local, format!("no file of this machine is `{shown}`")))
+            let error = Error::new(ErrorKind::Local, format!("no file of this machine is `{shown}`"));
+            let is_text = shown.contains(char::is_whitespace);
+            Err(if is_text { error.hint("a text itself is put by `.write(target, text)`") } else { error })
         }
         Err(source) => Err(Error::new(ErrorKind::Local, format!("could not read `{shown}`")).caused_by(source)),
         Ok(meta) if !meta.is_file() => Err(no_file(&path)),
@@ -261,6 +265,13 @@ fn folder_at(below: PathBuf) -> Item {
 fn own_name(path: &Path) -> OsString {
     let name = path.file_name().map(OsString::from);
     name.or_else(|| path.canonicalize().ok()?.file_name().map(OsString::from)).unwrap_or_default()
+}
+
+/// Returns the name of what becomes of a template's file: `shop.conf` of `conf/shop.conf.j2`; none of what has no such name.
+fn template_name(shown: &str) -> OsString {
+    let name = Path::new(shown).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let stem = [".j2", ".jinja2", ".jinja"].iter().find_map(|end| name.strip_suffix(end));
+    stem.unwrap_or_default().into()
 }
 
 fn unreadable(source: ignore::Error) -> Error {

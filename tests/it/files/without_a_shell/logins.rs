@@ -110,7 +110,7 @@ async fn a_dry_run_that_has_found_no_shell_still_only_plans() -> Result {
     let target = sshd.scratch().join("y");
     let changes = host.put(b"y".to_vec(), target.display().to_string()).await?;
     refused(changes.any(), ErrorKind::NotRun);
-    assert_eq!(told(&seen, "planned", "what"), [format!("put 1 bytes -> {}", target.display())]);
+    assert_eq!(told(&seen, "planned", "what"), [format!("put 1 byte -> {}", target.display())]);
     assert!(!target.exists());
     Ok(())
 }

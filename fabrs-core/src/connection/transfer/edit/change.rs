@@ -198,7 +198,7 @@ async fn edit<C: Change>(spec: Arc<Spec<C>>) -> Result<Changes> {
     let written = if old.as_ref().is_some_and(|old| old.content == new) {
         (spec.path.clone(), false)
     } else {
-        let job = job(&spec.path, old.as_ref().map(|old| &old.content[..]), new, &spec.landing)
+        let job = job(&spec.path, old.as_ref().map(|old| &old.content[..]), new, &spec.landing, &what)
             .map_err(|error| place.error(error))?;
         let writing = Way { place, effect: Effect::Changes, what: &what };
         writing.go(|by| put(place, &job, by)).await?
@@ -222,13 +222,14 @@ async fn old_content(place: &Place, path: &str, by: By, what: &str) -> Result<Op
 }
 
 /// Returns what has to be put, and in the place of what.
-fn job(path: &str, old: Option<&[u8]>, new: Vec<u8>, landing: &Landing) -> Result<Job> {
+fn job(path: &str, old: Option<&[u8]>, new: Vec<u8>, landing: &Landing, what: &str) -> Result<Job> {
     let content = Blob::Bytes(Bytes::from(new));
     let stamp = Some(content.stamp()?);
     let replaces = old.map_or(Replaces::Nothing, |old| Replaces::This(Sum::of(old)));
     let landing = Landing { replaces, ..landing.clone() };
     let item = Item { content: Content::File(content), below: Some(path.into()) };
-    Ok(Job { item, stamp, target: path.into(), attributes: Attributes::default(), landing })
+    let called = Some(what.to_owned());
+    Ok(Job { item, stamp, target: path.into(), attributes: Attributes::default(), landing, called })
 }
 
 fn pattern(text: &str) -> Result<Regex> {
@@ -294,6 +295,10 @@ impl sealed::Change for Line {
     }
 
     fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
+        if self.text.contains(['\n', '\r']) {
+            let error = Error::new(ErrorKind::Usage, format!("`{}` is more than a line", self.text));
+            return Err(error.hint("`.append(path, lines)` takes several"));
+        }
         let instead_of = self.instead_of.as_deref().map(pattern).transpose()?;
         let spot = match (&self.after, &self.before) {
             (Some(after), _) => Spot::After(pattern(after)?),

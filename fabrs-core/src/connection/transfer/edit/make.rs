@@ -12,7 +12,7 @@ use futures::future::FutureExt;
 use super::super::super::Connection;
 use super::super::super::command::bound;
 use super::super::by::By;
-use super::super::job::{Attributes, Job, Landing, Place};
+use super::super::job::{Attributes, Job, Landing, Place, Replaces};
 use super::super::lazy::Lazy;
 use super::super::script::Undone;
 use super::super::walk::{Content, Item};
@@ -87,7 +87,9 @@ async fn make(spec: Arc<Spec>) -> Result<Changes> {
         Permission::Make => {
             let item = Item { content: spec.content.clone(), below: Some(PathBuf::from(&spec.path)) };
             let (target, attributes) = (spec.path.clone().into(), spec.attributes.clone());
-            let job = Job { item, stamp: None, target, attributes, landing: Landing::default() };
+            // What is no symlink may be something that nobody has elsewhere.
+            let landing = Landing { replaces: Replaces::Link, ..Landing::default() };
+            let job = Job { item, stamp: None, target, attributes, landing, called: Some(what.clone()) };
             let way = Way { place, effect: Effect::Changes, what: &what };
             let files = vec![way.go(|by| put(place, &job, by)).await?];
             tell(connection, host, &what, &files, 0);
@@ -127,7 +129,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When awaited: [`File`](crate::ErrorKind::File) where a folder is there, or it can't be made; as any command.
+    /// When awaited: [`File`](crate::ErrorKind::File) where something else than a symlink is there, or it can't be made; as any command.
     #[track_caller]
     pub fn symlink(&self, to: impl Into<PathBuf>, path: impl Into<String>) -> Make {
         Make::new(self.clone(), path.into(), Location::caller(), Content::Link(to.into()))

@@ -14,7 +14,7 @@ use super::super::changes::Made;
 use super::super::job::Place;
 use super::super::lazy::Lazy;
 use super::super::way::Way;
-use super::super::{Changes, tell};
+use super::super::{Changes, is_a_folder, tell};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{Effect, Permission};
 
@@ -76,7 +76,11 @@ async fn remove(spec: Arc<Spec>) -> Result<Changes> {
             let what = &*what;
             let way = Way { place, effect: Effect::Changes, what };
             let was_there = way.go(|by| async move { by.remove(place, &spec.path, spec.is_recursive, what).await });
-            let removed: Vec<_> = was_there.await?.then(|| spec.path.clone()).into_iter().collect();
+            let was_there = was_there.await.map_err(|error| {
+                let hint = "`.recursive()` removes it with all in it";
+                if is_a_folder(&error) { error.hint(hint) } else { error }
+            })?;
+            let removed: Vec<_> = was_there.then(|| spec.path.clone()).into_iter().collect();
             tell(connection, host, what, &[], removed.len());
             Some(Made { files: Vec::new(), removed })
         }

@@ -154,7 +154,9 @@ impl Spec {
         };
         let there = there.transpose().map_err(|error| self.place.error(error))?;
         let here = here?;
-        if here.status()?.success() {
+        // What only the side of the host has found fault with, this one does not know.
+        let is_well = |output: &Output| Ok::<_, Error>(output.status()?.success());
+        if is_well(&here)? && there.as_ref().map_or(Ok(true), is_well)? {
             return Ok(self.made(&here.stdout()?));
         }
         Err(self.failed(what, &here, there.as_ref()))
@@ -164,7 +166,7 @@ impl Spec {
     fn line(&self, bridge: &Bridge) -> Result<ShellLine> {
         let there = format!("host:{}", self.there);
         // What stands in the place of `ssh` can't write to what takes no more at times.
-        let mut words = vec!["rsync", "--archive", "--blocking-io", "--out-format=%i %n"];
+        let mut words = vec!["rsync", "--archive", "--blocking-io", "--8-bit-output", "--out-format=%i %n"];
         words.extend(self.options.iter().map(String::as_str));
         let shell = bridge.shell();
         words.extend(["-e", &shell, "--"]);

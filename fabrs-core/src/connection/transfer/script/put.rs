@@ -23,9 +23,7 @@ const SMALL: u64 = 4 << 20;
 pub(in super::super) async fn put(place: &Place, job: &Job) -> Result<Written, Undone> {
     match (&job.item.content, job.as_file()) {
         (_, Some(file)) => put_file(place, file).await,
-        (Content::Link(to), _) => {
-            said_of(place, job, text::link(&job.target, to, &job.attributes, &word_by_chance()?)).await
-        }
+        (Content::Link(to), _) => said_of(place, job, text::link(job, to, &word_by_chance()?)).await,
         _ => said_of(place, job, text::folder(&job.target, &job.attributes)).await,
     }
 }
@@ -103,7 +101,7 @@ async fn sums(file: FileJob<'_>) -> Result<String> {
     let new = if landing.verifies { sum(file).await? } else { NOT_WANTED.to_owned() };
     let old = match &landing.replaces {
         Replaces::This(sum) => &sum.sha256,
-        Replaces::Anything | Replaces::Nothing => NOT_WANTED,
+        Replaces::Anything | Replaces::Nothing | Replaces::Link => NOT_WANTED,
     };
     Ok(format!("{new} {old}"))
 }

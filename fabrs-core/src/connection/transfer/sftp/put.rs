@@ -12,7 +12,7 @@ use super::super::blob::Blob;
 use super::super::gauge::Gauge;
 use super::super::job::{Attributes, FileJob, Job, Replaces, Tree};
 use super::super::walk::Content;
-use super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, Written, blocking};
+use super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, Written, blocking};
 use super::content;
 use super::fault::Fault;
 use super::path::{parent, text};
@@ -109,7 +109,7 @@ async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Re
 /// Tells whether what is there is what may be replaced.
 async fn may_replace(session: &Session, target: &Target, replaces: &Replaces) -> Result<bool, Fault> {
     match (&target.old, replaces) {
-        (_, Replaces::Anything) | (None, Replaces::Nothing) => Ok(true),
+        (_, Replaces::Anything | Replaces::Link) | (None, Replaces::Nothing) => Ok(true),
         (Some(old), Replaces::This(before)) => {
             Ok(old.size == Some(before.size) && content::is(session, &target.path, before).await?)
         }
@@ -181,7 +181,7 @@ async fn fill(
     }
     set_owner(session, handle, &there, target.old.as_ref(), ids).await?;
     let kept = target.old.as_ref().and_then(|old| old.permissions);
-    let mode = file.job.attributes.mode.or(kept).unwrap_or(file.content.new_mode()) & MODE;
+    let mode = file.job.attributes.mode.or(kept).unwrap_or(file.new_mode()) & MODE;
     let mode = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
     // Last: until here nobody else may read it.
     session.ask(session.raw().fsetstat(handle, mode)).await?;
@@ -230,6 +230,9 @@ async fn put_link(session: &Arc<Session>, job: &Job, target: &str, to: &Path) ->
             if link.files.first().is_some_and(|link| link.filename == to) {
                 return Ok((target, false));
             }
+        }
+        Some(_) if job.landing.replaces == Replaces::Link => {
+            return Err(Fault::said(format!("{target}{IS_NO_LINK}")));
         }
         Some(_) if !session.replaces => {
             return Err(Fault::said("the SFTP server can't replace a file in one step"));

@@ -3,8 +3,8 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::super::super::job::{Attributes, FileJob, Replaces};
-use super::super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER};
+use super::super::super::job::{Attributes, FileJob, Job, Replaces};
+use super::super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK};
 use super::super::parts;
 use super::{DONE, FAIL, REMOVE, SAME, SEND, SEND_PARTS, SUM, SUM_IS, SWEEP, owner_words, path_word, touch_time, word};
 use crate::shell::{ShellLineError, quote, quote_path};
@@ -43,14 +43,8 @@ s=$(sum <f); [ -n \"$s\" ] || fail 'the host has no program for SHA-256, so that
 ";
 /// Has it be on the disk.
 const FLUSH: &str = "sync f 2>/dev/null || sync || exit 1\n";
-/// Who may do what with what is there, and, where that is kept, since when it is as it is.
-fn state(attributes: &Attributes) -> String {
-    let time = match attributes.modified {
-        Some(_) => "; stat -c %Y -- \"$o\" 2>/dev/null || stat -f %m -- \"$o\"",
-        None => "",
-    };
-    format!("state() {{ ls -ldn -- \"$o\" 2>/dev/null | awk 'NR == 1 {{ print $1, $3, $4 }}'{time}; }}\n")
-}
+/// Who may do what with what is there.
+const STATE: &str = "state() { ls -ldn -- \"$o\" 2>/dev/null | awk 'NR == 1 { print $1, $3, $4 }'; }\n";
 
 /// Returns the script that takes a file on its standard input, unless the target has the same content.
 ///
@@ -66,7 +60,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
     let verify = if job.landing.verifies { VERIFY } else { "" };
     let flush = if job.landing.flushes { FLUSH } else { "" };
     Ok(format!(
-        "{FAIL}{SUM}{SWEEP}{state}read -r fabrs; printf '\\0'\numask 022\nw={name}; t={target}; n={own}\n\
+        "{FAIL}{SUM}{SWEEP}{STATE}read -r fabrs; printf '\\0'\numask 022\nw={name}; t={target}; n={own}\n\
          case $t in */) t=$t$n ;; *) if [ -d \"$t\" ]; then t=$t/$n; fi ;; esac\n\
          {follow}\n\
          {FIND}\
@@ -82,7 +76,6 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
          {verify}{validate}{flush}{unless_changed}{back_up}\
          {land}\
          printf '{DONE}%s\\0' \"$t\"",
-        state = state(&job.attributes),
         target = path_word(&job.target)?,
         own = word(&job.item.name())?,
         follow = if job.landing.over_links {
@@ -134,7 +127,7 @@ fn arrive(file: FileJob<'_>) -> String {
 /// Fails where what is there is not what the content was made out of.
 fn unless_changed(file: FileJob<'_>) -> String {
     match &file.job.landing.replaces {
-        Replaces::Anything => String::new(),
+        Replaces::Anything | Replaces::Link => String::new(),
         Replaces::Nothing => format!("[ ! -e \"$o\" ] || fail \"$t{CHANGED_MEANWHILE}\"\n"),
         Replaces::This(sum) => format!(
             "[ -f \"$o\" ] && [ \"$(wc -c <\"$o\")\" -eq {} ] && c=$(sum <\"$o\") && \
@@ -147,9 +140,13 @@ fn unless_changed(file: FileJob<'_>) -> String {
 /// Fails where a line of the user's finds something wrong with what has arrived: with what it said last.
 fn validate(file: FileJob<'_>) -> Result<String, ShellLineError> {
     let Some(line) = &file.job.landing.validation else { return Ok(String::new()) };
-    let line = line.check()?.replace("%s", "\"$w/f\"");
+    let shown = quote(line.as_str())?;
+    // Under its own name, since some look at what that ends with.
+    let line = line.check()?.replace("%s", "\"$w/$b\"");
     Ok(format!(
-        "v=$({{ cd /; {line}\n}} 2>&1 </dev/null) || fail \"it is not valid: $(printf '%s' \"$v\" | tail -n 1)\"\n"
+        "b=${{o##*/}}; [ \"$b\" = f ] || ln f \"./$b\" 2>/dev/null || cp -p f \"./$b\" || exit 1\n\
+         u2=$({{ cd /; {line}\n}} 2>&1 </dev/null) || {{ i=$?; fail 'it is not valid: `'{shown}'` ended with' \"$i: $(printf '%s' \"$u2\" | tail -n 1)\"; }}\n\
+         [ \"$b\" = f ] || rm -f -- \"./$b\"\n"
     ))
 }
 
@@ -181,7 +178,7 @@ fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
         None => format!(
             "if [ -n \"$old\" ]; then chmod \"$(stat -c %a -- \"$o\" 2>/dev/null || stat -f %Mp%Lp -- \"$o\")\" f; \
              else chmod {:o} f; fi",
-            file.content.new_mode()
+            file.new_mode()
         ),
     };
     let time = touch(attributes, "f");
@@ -216,12 +213,12 @@ pub(in super::super) fn help(folder: &str) -> Result<String, ShellLineError> {
 }
 
 /// Returns the script that makes a symlink, in one step where another is there.
-pub(in super::super) fn link(
-    target: &OsStr,
-    to: &Path,
-    attributes: &Attributes,
-    name: &str,
-) -> Result<String, ShellLineError> {
+pub(in super::super) fn link(job: &Job, to: &Path, name: &str) -> Result<String, ShellLineError> {
+    let (target, attributes) = (job.target.as_os_str(), &job.attributes);
+    let unless_other = match job.landing.replaces {
+        Replaces::Link => format!("[ ! -e \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_NO_LINK}\"\n"),
+        _ => String::new(),
+    };
     let owner = owner_words(attributes)?;
     let give = |name: &str| match &owner {
         Some(owner) => format!("chown -h {owner} \"{name}\" || exit 1\n"),
@@ -229,14 +226,13 @@ pub(in super::super) fn link(
     };
     // Into the folder, since a link to another folder would be taken for that.
     Ok(format!(
-        "{FAIL}{SWEEP}{state}w={name}; t={target}; l={to}; n=${{t##*/}}; o=$t\n\
+        "{FAIL}{SWEEP}{STATE}w={name}; t={target}; l={to}; n=${{t##*/}}; o=$t\n\
          if [ -L \"$t\" ] && [ \"$(readlink -- \"$t\" && echo x)\" = \"$l{NEWLINE}x\" ]; then\n\
          before=$(state)\n{give_old}[ \"$before\" != \"$(state)\" ] || printf '{SAME}'; exit 0; fi\n\
          [ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n\
-         {FIND}p=$d\n{ENTER}\
+         {unless_other}{FIND}p=$d\n{ENTER}\
          ln -s -- \"$l\" \"./$n\" || exit 1\n\
          {give_new}mv -f -- \"./$n\" ..",
-        state = state(attributes),
         give_old = give("$t"),
         give_new = give("./$n"),
         target = path_word(target)?,
@@ -247,10 +243,9 @@ pub(in super::super) fn link(
 /// Returns the script that makes a folder.
 pub(in super::super) fn folder(target: &OsStr, attributes: &Attributes) -> Result<String, ShellLineError> {
     Ok(format!(
-        "{FAIL}{state}umask 022\nt={target}; o=$t; before=$(state)\n\
+        "{FAIL}{STATE}umask 022\nt={target}; o=$t; before=$(state)\n\
          if [ ! -d \"$t\" ]; then [ ! -e \"$t\" ] || fail \"$t{IS_NO_FOLDER}\"; mkdir -p -- \"$t\" || exit 1; fi\n\
          {change}[ \"$before\" != \"$(state)\" ] || printf '{SAME}'",
-        state = state(attributes),
         change = change(attributes, "\"$t\"")?,
         target = path_word(target)?,
     ))

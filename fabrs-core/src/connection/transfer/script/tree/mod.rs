@@ -136,7 +136,9 @@ async fn put(
     }
     let entries = fates.iter().map(|fate| match fate {
         Fate::Same => Some(false),
-        Fate::Alter(_) | Fate::Send(_) => Some(true),
+        // Since when it is as it is changes nothing of it.
+        Fate::Alter(altered) => Some(altered.mode.is_some() || altered.owner),
+        Fate::Send(_) => Some(true),
         Fate::Alone => None,
     });
     Ok(Done { entries: entries.collect(), removed })

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tar::{Builder, EntryType, Header};
@@ -100,7 +101,8 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     // Whose it is, and since when, is for the host to say.
     header.set_uid(0);
     header.set_gid(0);
-    header.set_mtime(0);
+    // Where times are kept this is what is made now: folders and symlinks.
+    header.set_mtime(UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()));
     header.set_size(size);
     header
 }

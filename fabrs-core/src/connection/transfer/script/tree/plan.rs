@@ -222,8 +222,9 @@ impl Survey {
             (_, Some(there)) if there.is_folder() => Err(in_the_way(IS_A_FOLDER)),
             _ if self.is_alone(job, below) => Ok(Fate::Alone),
             (Content::Link(to), there) => Ok(self.fate_of_link(job, below, to, there)),
-            (Content::File(content), None) => {
-                Ok(Fate::Send(self.made(job, below, job.attributes.mode.unwrap_or(content.new_mode()))))
+            (Content::File(_), None) => {
+                let mode = job.attributes.mode.or_else(|| Some(job.as_file()?.new_mode())).unwrap_or(LINK);
+                Ok(Fate::Send(self.made(job, below, mode)))
             }
             // What a symlink leads to is replaced, and not the symlink.
             (Content::File(_), Some(there)) if !there.is_file() => Ok(Fate::Alone),

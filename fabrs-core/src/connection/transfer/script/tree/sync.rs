@@ -26,11 +26,8 @@ impl Survey {
     ) -> Result<Fate, Broken> {
         let Some(below) = job.item.below.as_deref() else { return Ok(Fate::Alone) };
         let there = self.at(below);
-        let mode = job.attributes.mode.unwrap_or(match &job.item.content {
-            Content::Folder => NEW_FOLDER,
-            Content::File(content) => content.new_mode(),
-            Content::Link(_) => LINK,
-        });
+        let mode = job.attributes.mode.or_else(|| Some(job.as_file()?.new_mode()));
+        let mode = mode.unwrap_or(if job.is_folder() { NEW_FOLDER } else { LINK });
         let Some(there) = there else {
             let is_alone = self.is_alone(job, below);
             return Ok(if is_alone { Fate::Alone } else { Fate::Send(self.made(job, below, mode)) });

@@ -1,4 +1,4 @@
-//! What a reader gives, kept so that it can be read more than once.
+//! What a reader gives: read once, and kept so that several hosts get it.
 
 use std::fmt;
 use std::fs::File;
@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// What a reader gives, or has given: it is read once and kept in an unlinked temporary file.
 #[derive(Clone)]
-pub struct Spool(Arc<Mutex<State>>);
+pub struct ReadOnce(Arc<Mutex<State>>);
 
 enum State {
     Unread(Box<dyn Read + Send>),
@@ -18,7 +18,7 @@ enum State {
     Broken,
 }
 
-impl Spool {
+impl ReadOnce {
     pub(super) fn new(reader: impl Read + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(State::Unread(Box::new(reader)))))
     }
@@ -43,13 +43,13 @@ impl Spool {
     }
 }
 
-impl fmt::Display for Spool {
+impl fmt::Display for ReadOnce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("what a reader gives")
     }
 }
 
-impl fmt::Debug for Spool {
+impl fmt::Debug for ReadOnce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
