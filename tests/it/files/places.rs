@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 
 use fabrs::prelude::*;
-use fabrs_testing::{BindMount, Capability, Sshd};
+use fabrs_testing::{Account, BindMount, Capability, Sshd};
 
 use super::trees::lab_with;
 use super::{Lab, mode, text, walk};
@@ -237,5 +237,79 @@ async fn what_a_killed_transfer_left_is_removed_a_day_later_and_what_is_on_its_w
         lab.host.put(lab.here.path().join("tree"), folder.display().to_string()).await?;
         stays(&[".fabrs.2123456789abcdef", ".fabrs.3123456789abcdef", "a", "b", "x"]);
     }
+    Ok(())
+}
+
+/// Returns a host that root logs in to, on which a folder is swapped for a symlink to another while a tree is on its way.
+fn lab_of_root(swaps: &str) -> Lab {
+    let place = tempfile::tempdir().expect("a temporary directory").keep();
+    let tar = format!("#!/bin/sh\n{swaps}\nexec {} \"$@\"\n", super::trees::which("tar").display());
+    fs::write(place.join("tar"), tar).expect("it is ours");
+    fs::set_permissions(place.join("tar"), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let path = format!("PATH={}:/usr/bin:/bin", place.display());
+    Lab { programs: Some(place), ..Lab::of(Sshd::builder().users([Account::Root]).option("SetEnv", path).start()) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn root_writes_and_removes_nothing_behind_a_folder_that_its_owner_has_swapped() -> Result {
+    if !Sshd::can(Capability::Accounts) {
+        return Ok(());
+    }
+    let outside = tempfile::tempdir()?;
+    for name in ["victim", "x", "y"] {
+        fs::write(outside.path().join(name), "outside")?;
+    }
+    let before = mode(outside.path());
+    // The client's own first use of it, to see whether it is there, swaps nothing.
+    let swap = format!("[ -d ../in ] && mv ../in ../away && ln -s {} ../in", outside.path().display());
+    let lab = lab_of_root(&swap);
+    let target = lab.there("tree");
+    for name in ["in/victim", "in/x", "in/y"] {
+        fs::create_dir_all(target.join("in"))?;
+        fs::write(target.join(name), "there")?;
+    }
+    for path in [target.clone(), target.join("in")] {
+        chown(path, Some(OTHERS), Some(OTHERS))?;
+    }
+    lab.file("tree/in/x", "new");
+    lab.file("tree/in/y", "newer");
+    fs::set_permissions(lab.here.path().join("tree/in"), fs::Permissions::from_mode(0o700))?;
+    let sync = || lab.host.sync(lab.here.path().join("tree"), target.display().to_string()).delete();
+    let error = refused(soon(sync()).await, ErrorKind::File);
+    assert!(block(&error).contains("in was taken away"), "{}", block(&error));
+    for name in ["victim", "x", "y"] {
+        assert_eq!(text(outside.path().join(name)), "outside");
+    }
+    assert_eq!(mode(outside.path()), before);
+    assert_eq!(walk(&target).len(), 4, "the files of the folder, and the symlink");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn root_syncs_in_folders_of_others_as_it_does_in_its_own() -> Result {
+    if !Sshd::can(Capability::Accounts) {
+        return Ok(());
+    }
+    let lab = lab_of_root("");
+    let target = lab.there("tree");
+    for name in ["a", "in/x", "in/deep/y", "in/a folder now/z", "in/a file now"] {
+        lab.file(&format!("tree/{name}"), name);
+    }
+    fs::create_dir_all(target.join("in/old/er"))?;
+    fs::create_dir_all(target.join("in/a file now/y"))?;
+    fs::write(target.join("in/a folder now"), "a file")?;
+    for path in [target.clone(), target.join("in")] {
+        chown(path, Some(OTHERS), Some(OTHERS))?;
+    }
+    let sync = || lab.host.sync(lab.here.path().join("tree"), target.display().to_string()).delete();
+    let changes = soon(sync()).await?;
+    assert_eq!((changes.changed()?.len(), changes.removed()?.len()), (5, 1), "{changes:?}");
+    assert_eq!(super::chance::entries(&target), super::chance::entries(&lab.here.path().join("tree")));
+    fs::set_permissions(lab.here.path().join("tree/in"), fs::Permissions::from_mode(0o711))?;
+    fs::set_permissions(lab.here.path().join("tree/in/x"), fs::Permissions::from_mode(0o600))?;
+    assert!(soon(sync()).await?.any()?);
+    assert_eq!((mode(&target.join("in")), mode(&target.join("in/x"))), (0o711, 0o600));
+    assert!(!soon(sync()).await?.any()?);
+    lab.assert_nothing_is_left();
     Ok(())
 }

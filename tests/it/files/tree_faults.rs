@@ -155,3 +155,43 @@ async fn a_file_that_is_changed_while_it_is_read_is_not_put() -> Result {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_made_room_for_something_that_does_not_come_is_where_it_was() -> Result {
+    for programs in [&["tar", "sha256sum"][..], &["tar", "sha256sum", "perl"]] {
+        let lab = lab_with(programs, false);
+        let target = lab.open_folder().join("tree");
+        lab.file("tree/data/precious", "precious");
+        lab.file("tree/other", "other");
+        soon(lab.host.put(lab.here.path().join("tree"), target.display().to_string())).await?;
+        fs::remove_dir_all(lab.here.path().join("tree/data"))?;
+        lab.file("tree/data", "a file now");
+        // The script is ended when the first of the two has made room: by the second move, or as that begins.
+        let place = lab.programs.clone().expect("it has a folder of its own for them");
+        let (name, wrapped) = if programs.contains(&"perl") {
+            let module = lab.there("Ends.pm");
+            let ends = "package Ends; BEGIN { *CORE::GLOBAL::rename = sub { my ($from, $to) = @_; \
+                        if ($from =~ m,^t/,) { kill 15, getppid; exit 1 } CORE::rename($from, $to) } } 1;\n";
+            fs::write(&module, ends)?;
+            ("perl", format!("exec {} -I{} -MEnds \"$@\"", which("perl").display(), lab.sshd.scratch().display()))
+        } else {
+            let count = lab.there("count");
+            fs::write(&count, "")?;
+            fs::set_permissions(&count, fs::Permissions::from_mode(0o666))?;
+            let ends = format!(
+                "printf x >>{count}; [ $(wc -c <{count}) -ne 2 ] || {{ kill -TERM $PPID; exit 1; }}\nexec {} \"$@\"",
+                which("mv").display(),
+                count = count.display()
+            );
+            ("mv", ends)
+        };
+        fs::remove_file(place.join(name))?;
+        fs::write(place.join(name), format!("#!/bin/sh\n{wrapped}\n"))?;
+        fs::set_permissions(place.join(name), fs::Permissions::from_mode(0o755))?;
+        let sync = lab.host.sync(lab.here.path().join("tree"), target.display().to_string()).delete();
+        refused(soon(sync).await, ErrorKind::File);
+        assert_eq!(text(target.join("data/precious")), "precious", "{programs:?}");
+        lab.assert_nothing_is_left();
+    }
+    Ok(())
+}

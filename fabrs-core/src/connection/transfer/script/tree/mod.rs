@@ -5,6 +5,7 @@
 
 mod get;
 mod items;
+mod lines;
 mod listing;
 mod moves;
 mod pack;
@@ -127,7 +128,7 @@ async fn put(
     if survey.takes_stream() && !(moves.is_empty() && folders.is_empty()) {
         let owner = owner_words(&tree.attributes).ok().flatten();
         let folders = folders.into_iter().filter(|folder| !moves.makes(folder)).collect();
-        let scripts = [moves.script(text::STAGE, owner.as_deref()), moves.last(), moves.close()];
+        let scripts = [moves.script(owner.as_deref()), moves.last(), moves.close()];
         let sent = tree.jobs.iter().zip(&*fates).filter(|(_, fate)| matches!(fate, Fate::Send(_)));
         let size = sent.filter_map(|(job, _)| Some(job.stamp.as_ref()?.size)).sum();
         let gauge = Gauge::new(place, &tree.what, size);

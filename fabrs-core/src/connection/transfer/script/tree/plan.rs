@@ -9,6 +9,7 @@ use super::super::super::job::{Job, Manner, Tree};
 use super::super::super::walk::Content;
 use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER};
 use super::super::broken::Broken;
+use super::lines::Reach;
 use super::listing::Status;
 
 /// From here on a file is put by itself, so that it can be asked for, and sent, in its own way.
@@ -150,6 +151,13 @@ impl Survey {
     pub(super) fn gets_group(&self, below: &Path) -> bool {
         let above = below.ancestors().skip(1).find_map(|folder| self.at(folder));
         above.is_some_and(|above| above.mode() & SET_GROUP != 0)
+    }
+
+    /// Returns how the places are reached: where root works in folders of others, from within.
+    pub(super) fn reach(&self) -> Reach {
+        let is_of_others = |there: &Status| there.is_folder() && there.owner.0 != 0;
+        let among_others = self.me.0 == 0 && self.statuses.values().any(is_of_others);
+        if among_others { Reach::Entered } else { Reach::Named }
     }
 
     /// Returns as whom the script runs.

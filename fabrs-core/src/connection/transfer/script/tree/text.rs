@@ -97,6 +97,15 @@ moved() { c=$1; shift; for to; do :; done; while [ $# -gt 1 ]; do come "$1" "$to
 replaced() { b=$3${2##*/}; old=$3$w.o; room() { aside "$b" "$old"; }; come "$2" "$3" room || exit 1; rm -rf -- "$old"; n=$((n + $1)); }; }
 . "./$1"; fi; }
 "#;
+/// Does something within a folder that is where it was; has what has come be put there, or swapped for what is there. What
+/// has come is reached by where the script is, whatever becomes of the folder around that.
+const AT: &str = r#"at() { q=$1; shift; f=$h; [ -z "$q" ] || f=${h%/}/$q
+( cd -P -- "$f" 2>/dev/null && p=$(pwd -P; echo x) && [ "${p%?x}" = "$f" ] || fail "${q:-the folder} was taken away"; "$@" ); }
+here() { s=/proc/$$/cwd; [ -e "$s/m" ] || s=$h/$w; }
+put() { here; for i; do shift; set -- "$@" "$s/$i"; done; mv -f -- "$@" ./; }
+swapped() { here; b=${1##*/}; mkdir -p "$s/o" && printf '%s\0%s\0' "$f/$b" "o/$k" >>"$s/r" && mv -f -- "./$b" "$s/o/$k" || exit 1
+mv -f -- "$s/$1" ./ || { mv -f -- "$s/o/$k" "./$b"; exit 1; }; }
+"#;
 /// Puts back what has made room for something that has not come.
 const RESTORE: &str = r#"restore() { [ ! -s r ] || xargs -0 sh -c 'while [ $# -gt 1 ]; do
 [ -e "$1" ] || [ -L "$1" ] || mv -f -- "$2" "$1"; shift 2; done' sh <r; }
@@ -126,7 +135,7 @@ pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> R
         None => String::new(),
     };
     Ok(format!(
-        "{FAIL}{STATE}{SUM}{LINK}{REMOVE}{SWEEP}{MOVE}{RESTORE}read -r fabrs\numask 022\nt={root}; w=.fabrs.{word}; in=; n=0\n\
+        "{FAIL}{STATE}{SUM}{LINK}{REMOVE}{SWEEP}{MOVE}{AT}{RESTORE}read -r fabrs\numask 022\nt={root}; w=.fabrs.{word}; in=; n=0; k=0\n\
          foreign() {{ xargs -0 sh -c {foreign} sh; }}\n\
          {check}\
          [ -d \"$t\" ] || {make} || exit 1\n\
