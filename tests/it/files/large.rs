@@ -79,3 +79,23 @@ async fn parts_are_written_by_root_under_sudo() -> Result {
     host.close().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_file_goes_to_several_hosts_of_a_run_at_once() -> Result {
+    let lab = Lab::of(Sshd::builder().aliases(["one", "two", "three"]).start());
+    let content: Vec<u8> = (0..=250_u8).cycle().take(20 << 20).collect();
+    let file = lab.file("x", &content);
+    let client = client_of(&lab.sshd, "").build();
+    let put = |name: &'static str| {
+        let (host, to) = (client.connect(name), lab.there(name).display().to_string());
+        let file = file.clone();
+        async move { soon(host?.put(&file, to).verify()).await?.any() }
+    };
+    let put = futures::join!(put("one"), put("two"), put("three"));
+    assert!(put.0? && put.1? && put.2?);
+    for name in ["one", "two", "three"] {
+        assert!(fs::read(lab.there(name))? == content, "{name}");
+    }
+    client.close().await;
+    Ok(())
+}

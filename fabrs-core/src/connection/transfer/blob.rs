@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,7 +12,9 @@ use tokio::sync::mpsc;
 
 use super::blocking_while;
 use super::gauge::Gauge;
+use super::shared::Part;
 use super::source::in_bytes;
+use super::stamp::Stamp;
 use super::sum::{Sum, Summing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
@@ -28,6 +30,8 @@ const PART_PIECE: usize = 32 << 10;
 pub(super) enum Blob {
     /// The content of a file.
     Path(PathBuf),
+    /// That of a large one, which may go to other hosts too.
+    Shared(Arc<Part>),
     /// This content.
     Bytes(Bytes),
     /// This content, which nobody else may read.
@@ -50,6 +54,7 @@ impl fmt::Debug for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Shared(part) => part.fmt(f),
             Self::Bytes(bytes) => f.write_str(&in_bytes(bytes.len())),
             Self::Secret(_) => f.write_str("a secret"),
             Self::Made(name, _) => f.write_str(name),
@@ -57,42 +62,33 @@ impl fmt::Debug for Blob {
     }
 }
 
-/// How a content was when it was looked at: another size, another time, another file is another content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamp {
-    pub(super) size: u64,
-    /// Of a file: which it is, and when it was changed, in seconds and nanoseconds.
-    file: Option<(u64, i64, i64)>,
-    /// The mode that it has here, where it is a file.
-    pub(super) mode: Option<u32>,
-}
-
-impl Stamp {
-    /// Returns the time of the last change in seconds since 1970, where it is a file.
-    pub(super) fn modified(&self) -> Option<i64> {
-        // Neither a stream nor `touch` says what was before.
-        self.file.map(|(_, seconds, _)| seconds.max(0))
-    }
-}
-
 impl Blob {
     /// Looks at the content, of which nothing is read.
     pub(super) fn stamp(&self) -> Result<Stamp> {
-        let of_size = |size: u64| Stamp { size, file: None, mode: None };
-        match self {
-            Self::Path(path) => {
+        let path = match self {
+            Self::Path(path) => Some(path.as_path()),
+            Self::Shared(part) => Some(part.path()),
+            Self::Bytes(_) | Self::Secret(_) | Self::Made(..) => None,
+        };
+        match (self, path) {
+            (_, Some(path)) => {
                 let meta = std::fs::metadata(path).map_err(|source| self.unreadable(source))?;
-                let file = Some((meta.ino(), meta.mtime(), meta.mtime_nsec()));
-                Ok(Stamp { size: meta.len(), file, mode: Some(meta.mode() & 0o777) })
+                Ok(Stamp::of(&meta))
             }
-            Self::Bytes(bytes) | Self::Made(_, Made::Bytes(bytes)) => Ok(of_size(bytes.len() as u64)),
-            Self::Secret(secret) => Ok(of_size(secret.expose().len() as u64)),
-            Self::Made(_, Made::File(_, size)) => Ok(of_size(*size)),
+            (Self::Bytes(bytes) | Self::Made(_, Made::Bytes(bytes)), _) => Ok(Stamp::of_size(bytes.len() as u64)),
+            (Self::Secret(secret), _) => Ok(Stamp::of_size(secret.expose().len() as u64)),
+            (Self::Made(_, Made::File(_, size)), _) => Ok(Stamp::of_size(*size)),
+            // They have a path.
+            (Self::Path(_) | Self::Shared(_), None) => Ok(Stamp::of_size(0)),
         }
     }
 
     /// Reads the content once and sums it up, on a thread that may wait for it.
     pub(super) async fn sum(&self) -> Result<Sum> {
+        if let Self::Shared(part) = self {
+            let path = part.path().to_owned();
+            return part.sum_by(|| Box::pin(async move { Self::Path(path).sum().await })).await;
+        }
         let content = self.clone();
         blocking_while(move |is_wanted| content.sum_by(&mut vec![0; PIECE], is_wanted)).await
     }
@@ -114,7 +110,7 @@ impl Blob {
     pub(super) fn secret(&self) -> Option<&Secret> {
         match self {
             Self::Secret(secret) => Some(secret),
-            Self::Path(_) | Self::Bytes(_) | Self::Made(..) => None,
+            Self::Path(_) | Self::Shared(_) | Self::Bytes(_) | Self::Made(..) => None,
         }
     }
 
@@ -187,6 +183,7 @@ impl Blob {
                 file.seek(SeekFrom::Start(start)).map_err(|source| self.unreadable(source))?;
                 Ok(Box::new(file))
             }
+            Self::Shared(part) => Ok(Box::new(part.reader_at(start).map_err(|source| self.unreadable(source))?)),
             Self::Bytes(bytes) | Self::Made(_, Made::Bytes(bytes)) => {
                 Ok(Box::new(bytes.get(behind(bytes)..).unwrap_or_default()))
             }

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::panic::Location;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::super::Connection;
-use super::blob::{Blob, Stamp};
+use super::blob::Blob;
 use super::patterns::Patterns;
+use super::shared::Shared;
+use super::stamp::Stamp;
 use super::sum::Sum;
 use super::walk::{Content, Item};
 use crate::error::{Error, ErrorKind, Result};
@@ -105,6 +108,9 @@ pub(super) struct Job {
     pub(super) called: Option<String>,
 }
 
+/// From here on a file is large: it goes by itself, and in parts where it can.
+pub(super) const LARGE: u64 = 8 << 20;
+
 /// One file of a job.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FileJob<'a> {
@@ -147,6 +153,17 @@ pub(super) struct Rules {
 }
 
 impl FileJob<'_> {
+    /// Returns the content of a large file as one that may go to other hosts of the run too.
+    pub(super) fn shared(self, place: &Place) -> Option<Blob> {
+        let client = place.connection.client()?;
+        match self.content {
+            Blob::Path(path) if self.stamp.size >= LARGE => {
+                Some(Blob::Shared(Arc::new(client.shared::<Shared>().join(path, self.stamp))))
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the mode of a new file: one that can be run here can be run there, and a secret is for nobody else.
     pub(super) fn new_mode(self) -> u32 {
         const RUN: u32 = 0o111;

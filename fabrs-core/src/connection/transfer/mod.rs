@@ -23,7 +23,9 @@ mod read_once;
 mod rsync;
 mod script;
 mod sftp;
+mod shared;
 mod source;
+mod stamp;
 mod sum;
 mod sync;
 #[cfg(feature = "template")]

@@ -230,7 +230,7 @@ impl Spec {
             Content::Folder => (None, std::fs::metadata(from.join(&below)).ok().map(|meta| meta.mode() & 0o777)),
             Content::Link(_) => (None, None),
         };
-        let modified = stamp.as_ref().and_then(super::blob::Stamp::modified);
+        let modified = stamp.as_ref().and_then(super::stamp::Stamp::modified);
         let attributes = Attributes { mode, modified, ..self.attributes.clone() };
         let target = Path::new(root).join(below).into();
         Ok(Job { item, stamp, target, attributes, landing: self.landing.clone(), called: None })

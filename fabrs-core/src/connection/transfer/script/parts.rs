@@ -20,8 +20,6 @@ use super::{Script, Undone, text};
 use crate::error::Result;
 use crate::transport::Effect;
 
-/// From here on a file goes in parts.
-pub(super) const FROM: u64 = 8 << 20;
 /// How many scripts carry parts of one file, with the first.
 const CARRIERS: usize = 6;
 /// The block that all parts begin at.

@@ -52,6 +52,8 @@ pub(in super::super) async fn remove(
 }
 
 async fn put_file(place: &Place, file: FileJob<'_>) -> Result<Written, Undone> {
+    let shared = file.shared(place);
+    let file = FileJob { content: shared.as_ref().unwrap_or(file.content), ..file };
     let what = file.job.what(place);
     let script = Script { place, effect: Effect::Changes, what: &what };
     let may_be_told = file.content.secret().is_none() && file.job.landing.replaces == Replaces::Anything;

@@ -76,6 +76,8 @@ pub(in super::super) async fn folders(session: &Session, folders: &[String], wha
 }
 
 async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Result<Written, Fault> {
+    let shared = file.shared(&session.place);
+    let file = FileJob { content: shared.as_ref().unwrap_or(file.content), ..file };
     let FileJob { job, content, stamp } = file;
     let ids = Ids::of(&job.attributes)?;
     let target = session.target(target, text(&job.item.name())?).await?;

@@ -3,9 +3,8 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::super::super::job::{Attributes, FileJob, Job, Replaces};
+use super::super::super::job::{Attributes, FileJob, Job, LARGE, Replaces};
 use super::super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK};
-use super::super::parts;
 use super::{DONE, FAIL, REMOVE, SAME, SEND, SEND_PARTS, SUM, SUM_IS, SWEEP, owner_words, path_word, touch_time, word};
 use crate::shell::{ShellLineError, quote, quote_path};
 
@@ -115,7 +114,7 @@ fn arrive(file: FileJob<'_>) -> String {
     let landing = &file.job.landing;
     let expects = if landing.expects_sums() { "read -r v u; " } else { "" };
     let whole = format!("printf '{SEND}\\0'; {expects}cat >f || exit 1");
-    if file.stamp.size < parts::FROM || file.content.secret().is_some() {
+    if file.stamp.size < LARGE || file.content.secret().is_some() {
         return format!("{whole}\n");
     }
     format!(

@@ -5,15 +5,13 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::super::super::job::{Job, Manner, Tree};
+use super::super::super::job::{Job, LARGE, Manner, Tree};
 use super::super::super::walk::Content;
 use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER};
 use super::super::broken::Broken;
 use super::lines::Reach;
 use super::listing::Status;
 
-/// From here on a file is put by itself, so that it can be asked for, and sent, in its own way.
-pub(super) const LARGE: u64 = 8 << 20;
 /// The bit that gives new files the group of their folder.
 pub(super) const SET_GROUP: u32 = 0o2000;
 /// The bits that a folder keeps whatever mode it is given.
