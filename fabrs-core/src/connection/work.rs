@@ -95,7 +95,8 @@ impl Connection {
     /// `0o755` where it can be run here, unless [`preserve_mode`](super::Put::preserve_mode) or a mode is said. A content that is there
     /// already is not sent; [`Changes`](super::Changes) says which were written. What differs in a folder comes as one stream
     /// where the host has `tar`, and is put into its places when all of it has arrived; a file of 8 MiB and more in
-    /// parts, over up to six sessions of the connection.
+    /// parts, over up to six sessions of the connection, and of one that has changed only the changed MiB, where the host
+    /// has `python3` or `perl`.
     ///
     /// Where the host gives no shell they go by SFTP: then there is no sudo, an owner is a number, and what has the same
     /// size is read to be compared.

@@ -6,6 +6,7 @@ use fabrs::prelude::*;
 use fabrs_testing::faults::{Cut, Direction, Proxy};
 use fabrs_testing::{Account, Sshd, wait_until};
 
+use super::trees::lab_with;
 use super::{Lab, mode, open_folder, walk};
 use crate::support::{LIMIT, capture, client_of, soon, through};
 
@@ -97,5 +98,37 @@ async fn a_large_file_goes_to_several_hosts_of_a_run_at_once() -> Result {
         assert!(fs::read(lab.there(name))? == content, "{name}");
     }
     client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_large_file_that_has_changed_only_the_changed_blocks_are_sent() -> Result {
+    let hosts = [
+        (Lab::new(), true),
+        (lab_with(&["sha256sum", "dd", "python3"], false), true),
+        (lab_with(&["sha256sum", "dd"], false), false),
+        (lab_with(&["perl", "dd"], false), false),
+        (lab_with(&["sha256sum", "dd"], true), false),
+    ];
+    for (n, (lab, is_known)) in hosts.into_iter().enumerate() {
+        let (old, target) = (large(), lab.there("x"));
+        let mut new = old.clone();
+        new[(5 << 20) + 3] ^= 1;
+        new.extend_from_slice(b"more at the end");
+        let to = target.display().to_string();
+        soon(lab.host.put(old.clone(), to.clone()).mode(0o640)).await?;
+        for content in [&new, &old] {
+            let proxy = Proxy::to(lab.sshd.addr());
+            let host = client_of(&lab.sshd, &through(&proxy, &lab.sshd)).build().connect("host")?;
+            assert!(soon(host.put(content.clone(), to.clone())).await?.any()?);
+            assert!(&fs::read(&target)? == content, "host {n}");
+            assert_eq!(mode(&target), 0o640);
+            let sent = proxy.traffic(Direction::ToServer).bytes;
+            assert_eq!(sent < 4 << 20, is_known, "host {n}: {sent} bytes");
+            assert!(!soon(host.put(content.clone(), to.clone())).await?.any()?);
+            host.client().expect("it has one").close().await;
+        }
+        lab.assert_nothing_is_left();
+    }
     Ok(())
 }

@@ -183,7 +183,7 @@ impl Blob {
                 file.seek(SeekFrom::Start(start)).map_err(|source| self.unreadable(source))?;
                 Ok(Box::new(file))
             }
-            Self::Shared(part) => Ok(Box::new(part.reader_at(start).map_err(|source| self.unreadable(source))?)),
+            Self::Shared(part) => part.reader_at(start).map_err(|source| self.unreadable(source)),
             Self::Bytes(bytes) | Self::Made(_, Made::Bytes(bytes)) => {
                 Ok(Box::new(bytes.get(behind(bytes)..).unwrap_or_default()))
             }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,9 +17,9 @@ use super::sum::Sum;
 use crate::error::Result;
 
 /// How much is read at a time.
-const BLOCK: usize = 1 << 20;
+const BLOCK: usize = 256 << 10;
 /// How many blocks are kept where several hosts want them: for each of the channels of a host a few.
-const KEPT: usize = 16;
+const KEPT: usize = 64;
 
 /// The large files of a run that are on their way.
 #[derive(Debug, Default)]
@@ -77,9 +77,13 @@ impl Part {
     }
 
     /// Opens it at some place in it.
-    pub(super) fn reader_at(&self, start: u64) -> io::Result<impl Read + '_> {
-        let file = File::open(&self.0.path)?;
-        Ok(Reader { content: &self.0, file, at: start, block: None })
+    pub(super) fn reader_at(&self, start: u64) -> io::Result<Box<dyn Read + '_>> {
+        let mut file = File::open(&self.0.path)?;
+        if self.0.is_of_one() {
+            file.seek(SeekFrom::Start(start))?;
+            return Ok(Box::new(file));
+        }
+        Ok(Box::new(Reader { content: &self.0, file, at: start, block: None }))
     }
 }
 
@@ -102,9 +106,14 @@ impl fmt::Debug for Content {
 }
 
 impl Content {
+    /// Tells whether it goes to one host alone at present.
+    fn is_of_one(&self) -> bool {
+        self.users.load(Ordering::Relaxed) < 2
+    }
+
     /// Returns a block, which whoever comes first reads.
     fn block(&self, file: &File, number: u64) -> io::Result<Bytes> {
-        if self.users.load(Ordering::Relaxed) < 2 {
+        if self.is_of_one() {
             return read(file, number);
         }
         let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,6 +3,7 @@
 //! A script looks at what is there first, and takes or gives the content only where it differs. It works under sudo and on
 //! this machine as it does on a host, and is ended as every command is.
 
+mod blocks;
 mod broken;
 mod fetch;
 mod get;

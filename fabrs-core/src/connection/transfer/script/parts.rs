@@ -23,7 +23,7 @@ use crate::transport::Effect;
 /// How many scripts carry parts of one file, with the first.
 const CARRIERS: usize = 6;
 /// The block that all parts begin at.
-const BLOCK: u64 = 1 << 20;
+pub(super) const BLOCK: u64 = 1 << 20;
 /// The longest part: each is acknowledged, for which its channel waits a round trip.
 const LONGEST: u64 = 32 * BLOCK;
 
@@ -39,6 +39,26 @@ impl Part {
     fn line(self) -> String {
         format!("{} {} {}\n", self.start / BLOCK, self.length / BLOCK, self.length % BLOCK)
     }
+}
+
+/// Returns the parts that are to be carried of a file: without the blocks that are `kept`, and about as many for each carrier.
+fn wanted(size: u64, kept: &[bool]) -> VecDeque<Part> {
+    let is_kept = |start: u64| {
+        let number = usize::try_from(start / BLOCK).unwrap_or(usize::MAX);
+        kept.get(number).copied().unwrap_or(false)
+    };
+    let blocks = (0..size).step_by(usize::try_from(BLOCK).unwrap_or(usize::MAX)).filter(|start| !is_kept(*start));
+    let left = blocks.clone().count() as u64 * BLOCK;
+    let each = (left / CARRIERS as u64).next_multiple_of(BLOCK).clamp(BLOCK, LONGEST);
+    let mut parts: VecDeque<Part> = VecDeque::new();
+    for start in blocks {
+        let length = BLOCK.min(size - start);
+        match parts.back_mut() {
+            Some(last) if last.start + last.length == start && last.length < each => last.length += length,
+            _ => parts.push_back(Part { start, length }),
+        }
+    }
+    parts
 }
 
 /// The parts of a file that are still to be carried, or are on their way.
@@ -60,8 +80,18 @@ struct Left {
 }
 
 /// Carries a file in parts, by the script of `talk` and others beside it, which work in its `folder`.
-pub(super) async fn carry(place: &Place, file: FileJob<'_>, folder: &str, talk: &mut Talk) -> Result<(), Broken> {
-    let parts = Parts::new(file, Gauge::new(place, &file.job.what(place), file.stamp.size));
+///
+/// Of the blocks that are `kept` there already nothing is carried.
+pub(super) async fn carry(
+    place: &Place,
+    file: FileJob<'_>,
+    folder: &str,
+    talk: &mut Talk,
+    kept: &[bool],
+) -> Result<(), Broken> {
+    let waiting = wanted(file.stamp.size, kept);
+    let size = waiting.iter().map(|part| part.length).sum();
+    let parts = Parts::new(file, waiting, Gauge::new(place, &file.job.what(place), size));
     let helpers = (1..CARRIERS.min(parts.counts().0)).map(|_| help(place, folder, &parts));
     let mut helpers: FuturesUnordered<_> = helpers.collect();
     let mut first = pin!(parts.carry_all(talk));
@@ -106,11 +136,7 @@ async fn help(place: &Place, folder: &str, parts: &Parts<'_>) {
 }
 
 impl<'a> Parts<'a> {
-    fn new(file: FileJob<'a>, gauge: Arc<Gauge>) -> Self {
-        let size = file.stamp.size;
-        let each = (size / CARRIERS as u64).next_multiple_of(BLOCK).clamp(BLOCK, LONGEST);
-        let starts = (0..size).step_by(usize::try_from(each).unwrap_or(usize::MAX));
-        let waiting = starts.map(|start| Part { start, length: each.min(size - start) }).collect();
+    fn new(file: FileJob<'a>, waiting: VecDeque<Part>, gauge: Arc<Gauge>) -> Self {
         let left = Mutex::new(Left { waiting, on_their_way: 0 });
         Self { file, gauge, left, news: Notify::new(), over: CancellationToken::new() }
     }
@@ -178,5 +204,27 @@ impl Drop for Taken<'_, '_> {
         }
         drop(left);
         self.parts.news.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(size: u64, kept: &[u64], expected: &[(u64, u64)]) {
+        let kept: Vec<_> = (0..size.div_ceil(BLOCK)).map(|number| kept.contains(&number)).collect();
+        let parts: Vec<_> = wanted(size, &kept).into_iter().map(|part| (part.start, part.length)).collect();
+        assert_eq!(parts, expected);
+    }
+
+    #[test]
+    fn what_is_kept_is_in_no_part() {
+        const MIB: u64 = BLOCK;
+        let of_two = [(0, 2 * MIB), (2 * MIB, 2 * MIB), (4 * MIB, 2 * MIB), (6 * MIB, 2 * MIB), (8 * MIB, 2 * MIB)];
+        case(10 * MIB, &[], &of_two);
+        case(3 * MIB + 7, &[0, 2], &[(MIB, MIB), (3 * MIB, 7)]);
+        case(2 * MIB, &[0, 1], &[]);
+        case(0, &[], &[]);
     }
 }

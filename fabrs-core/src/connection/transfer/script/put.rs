@@ -1,11 +1,10 @@
 //! Putting one entry by a script, and removing one.
 
-use futures::future::TryFutureExt;
-
 use super::super::gauge::Gauge;
 use super::super::job::{FileJob, Job, Place, Replaces};
 use super::super::walk::Content;
 use super::super::{Written, blocking};
+use super::blocks::{self, Blocks};
 use super::broken::{Broken, Over};
 use super::parts;
 use super::talk::Talk;
@@ -69,6 +68,7 @@ async fn put_file(place: &Place, file: FileJob<'_>) -> Result<Written, Undone> {
 async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Written, Broken> {
     talk.begin().await?;
     talk.noise().await?;
+    let mut known: Option<Blocks> = None;
     loop {
         let told = String::from_utf8_lossy(&talk.record().await?).into_owned();
         if let Some(path) = told.strip_prefix(text::DONE) {
@@ -78,13 +78,24 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
         } else if let Some(there) = told.strip_prefix(text::SUM_IS) {
             let answer = if talk.unless_over(sum(file)).await? == there { "same\n" } else { "other\n" };
             talk.say(answer.into()).await?;
+        } else if told == text::BLOCKS {
+            let there = talk.records().await?;
+            let found = if there.is_empty() {
+                None
+            } else {
+                Some(talk.unless_over(blocks::compare(file.content, there)).await?)
+            };
+            known = found.filter(|found| found.kept.contains(&true));
+            talk.say(if known.is_some() { "some\n" } else { "none\n" }.into()).await?;
         } else if let Some(folder) = told.strip_prefix(text::SEND_PARTS) {
-            let ((), sums) =
-                tokio::try_join!(parts::carry(place, file, folder, &mut talk), sums(file).map_err(Broken::from))?;
+            let (kept, sum) = known.as_ref().map(|known| (&known.kept[..], &known.sum.sha256)).unzip();
+            let sums = async { Ok(sums(file, sum).await?) };
+            let carried = parts::carry(place, file, folder, &mut talk, kept.unwrap_or_default());
+            let ((), sums) = tokio::try_join!(carried, sums)?;
             talk.say(format!("done {sums}\n").into()).await?;
         } else if told == text::SEND {
             if file.job.landing.expects_sums() {
-                talk.say(format!("{}\n", talk.unless_over(sums(file)).await?).into()).await?;
+                talk.say(format!("{}\n", talk.unless_over(sums(file, None)).await?).into()).await?;
             }
             let (content, stamp) = (file.content.clone(), file.stamp.clone());
             let to = talk.hush().ok_or(Over)?;
@@ -96,11 +107,15 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
     }
 }
 
-/// Returns the sums of what is to arrive, and of what that is to replace, each as far as it is wanted.
-async fn sums(file: FileJob<'_>) -> Result<String> {
+/// Returns the sums of what is to arrive, which may be `known`, and of what that is to replace, each as far as it is wanted.
+async fn sums(file: FileJob<'_>, known: Option<&String>) -> Result<String> {
     const NOT_WANTED: &str = "-";
     let landing = &file.job.landing;
-    let new = if landing.verifies { sum(file).await? } else { NOT_WANTED.to_owned() };
+    let new = match known {
+        Some(known) => known.clone(),
+        None if landing.verifies => sum(file).await?,
+        None => NOT_WANTED.to_owned(),
+    };
     let old = match &landing.replaces {
         Replaces::This(sum) => &sum.sha256,
         Replaces::Anything | Replaces::Nothing | Replaces::Link => NOT_WANTED,

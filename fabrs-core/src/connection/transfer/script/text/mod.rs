@@ -22,6 +22,8 @@ pub(in super::super) const NO_FOLDER: &str = "there is no folder ";
 /// What the script of `put` says when it wants the content; and when it has the same size, and which sum.
 pub(super) const SEND: &str = "fabrs-send";
 pub(super) const SUM_IS: &str = "fabrs-sum ";
+/// What it says where it knows the sums of the blocks of what is there, which follow.
+pub(super) const BLOCKS: &str = "fabrs-blocks";
 /// What it says where the content can come in parts, with the folder behind it; and when a part has arrived.
 pub(super) const SEND_PARTS: &str = "fabrs-parts ";
 pub(super) const PART: &str = "fabrs-part";

@@ -5,7 +5,10 @@ use std::path::Path;
 
 use super::super::super::job::{Attributes, FileJob, Job, LARGE, Replaces};
 use super::super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK};
-use super::{DONE, FAIL, REMOVE, SAME, SEND, SEND_PARTS, SUM, SUM_IS, SWEEP, owner_words, path_word, touch_time, word};
+use super::super::talk::END;
+use super::{
+    BLOCKS, DONE, FAIL, REMOVE, SAME, SEND, SEND_PARTS, SUM, SUM_IS, SWEEP, owner_words, path_word, touch_time, word,
+};
 use crate::shell::{ShellLineError, quote, quote_path};
 
 /// Stands where a program ends a line.
@@ -28,6 +31,12 @@ trap 'exit 1' HUP INT PIPE TERM; trap 'cd / && clean' EXIT
 e=$(umask 077; mkdir -- \"$w\" 2>&1) || fail \"the folder $p can not be written to: ${e##*: }\"
 cd -- \"$w\" && [ -O . ] && [ \"$(pwd -P)\" = \"$w\" ] || fail \"$w was taken away\"
 ";
+/// Prints the SHA-256 of each MiB of a file, as far as the host has a program for that.
+const BLOCK_SUMS: &str = r#"blocks() { { python3 -c 'import hashlib, sys
+with open(sys.argv[1], "rb") as f:
+    for b in iter(lambda: f.read(1 << 20), b""): sys.stdout.write(hashlib.sha256(b).hexdigest() + "\0")' "$1" ||
+perl -MDigest::SHA=sha256_hex -e 'open F, "<", $ARGV[0] or exit 1; binmode F; while (read F, $b, 1 << 20) { print sha256_hex($b), "\0" }' "$1"; } 2>/dev/null; }
+"#;
 /// Takes parts of a file down, each announced by a line: from which MiB on, how many MiB, and how many bytes behind them.
 const PARTS: &str = "\
 parts() { while read -r at count rest && [ \"$at\" != done ]; do [ -f f ] || exit 1
@@ -56,14 +65,19 @@ const STATE: &str = "state() { ls -ldn -- \"$o\" 2>/dev/null | awk 'NR == 1 { pr
 pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) -> Result<String, ShellLineError> {
     let (job, size) = (file.job, file.stamp.size);
     let change = change(&job.attributes, "\"$o\"")?;
-    let verify = if job.landing.verifies { VERIFY } else { "" };
+    let verify = match job.landing.verifies {
+        true => VERIFY.to_owned(),
+        // What was kept may not be any more what it was when it was summed up.
+        false if file.stamp.size >= LARGE => format!("if [ -n \"$keep\" ]; then {VERIFY}fi\n"),
+        false => String::new(),
+    };
     let flush = if job.landing.flushes { FLUSH } else { "" };
     Ok(format!(
         "{FAIL}{SUM}{SWEEP}{STATE}read -r fabrs; printf '\\0'\numask 022\nw={name}; t={target}; n={own}\n\
          case $t in */) t=$t$n ;; *) if [ -d \"$t\" ]; then t=$t/$n; fi ;; esac\n\
          {follow}\n\
          {FIND}\
-         [ -f \"$o\" ] && [ ! -L \"$o\" ] && old=1 || old=\n\
+         [ -f \"$o\" ] && [ ! -L \"$o\" ] && old=1 || old=; keep=\n\
          same() {{ before=$(state)\n{change}\
          if [ \"$before\" = \"$(state)\" ]; then printf '{SAME}%s\\0' \"$t\"; else printf '{DONE}%s\\0' \"$t\"; fi; exit 0; }}\n\
          {compare}\
@@ -102,10 +116,20 @@ fn compare(file: FileJob<'_>, known: Option<&str>) -> String {
     match (file.content.secret(), known) {
         (Some(_), _) => String::new(),
         (None, Some(sum)) => format!("{has_the_size} && [ \"$(sum <\"$o\")\" = {sum} ] && same\n"),
-        (None, None) => format!(
-            "if {has_the_size}; then h=$(sum <\"$o\")\n\
-             if [ -n \"$h\" ]; then printf '{SUM_IS}%s\\0' \"$h\"; read -r h; [ \"$h\" != same ] || same; fi; fi\n"
-        ),
+        (None, None) => {
+            let by_sum = format!(
+                "if {has_the_size}; then h=$(sum <\"$o\")\n\
+                 if [ -n \"$h\" ]; then printf '{SUM_IS}%s\\0' \"$h\"; read -r h; [ \"$h\" != same ] || same; fi; fi\n"
+            );
+            if file.stamp.size < LARGE || file.job.landing.replaces != Replaces::Anything {
+                return by_sum;
+            }
+            // A file that is there is sooner known as a whole; one that is not may be there in parts.
+            format!(
+                "{by_sum}{BLOCK_SUMS}if [ -n \"$old\" ] && [ -n \"$(sum </dev/null)\" ]\n\
+                 then printf '{BLOCKS}\\0'; blocks \"$o\"; printf '{END}\\0'; read -r h; [ \"$h\" != some ] || keep=1; fi\n"
+            )
+        }
     }
 }
 
@@ -119,7 +143,9 @@ fn arrive(file: FileJob<'_>) -> String {
     }
     format!(
         "{PARTS}if dd iflag=fullblock status=none count=0 </dev/null 2>/dev/null\n\
-         then printf '{SEND_PARTS}%s\\0' \"$w\"; parts || exit 1; v=$count; u=$rest; else {whole}; fi\n"
+         then if [ -n \"$keep\" ]; then cat <\"$o\" >f && dd bs=1 seek={size} count=0 status=none of=f </dev/null || exit 1; fi\n\
+         printf '{SEND_PARTS}%s\\0' \"$w\"; parts || exit 1; v=$count; u=$rest; else keep=; {whole}; fi\n",
+        size = file.stamp.size,
     )
 }
 
