@@ -65,7 +65,9 @@ async fn differs(
     let command = (way.command)(&host.venv(&venv), line).hide(Hide::Both);
     let command = if pty { command.pty() } else { command };
     let output = command.await?;
-    let report = probe::parse(output.stdout()?.trim());
+    // On a pty what a login prints for itself stands before it.
+    let told = output.stdout()?;
+    let report = probe::parse(told.lines().rfind(|line| line.starts_with('{')).unwrap_or_default().trim());
     let env = |name: &str| report["env"][name].clone();
     let path = env("PATH").as_str().unwrap_or_default().to_owned();
     let begins = if way.is_in_venv { format!("{venv}/bin:/opt/a b:") } else { "/opt/a b:".to_owned() };

@@ -45,6 +45,18 @@ pub enum FileKind {
     Other,
 }
 
+impl FileKind {
+    /// Returns that which the upper bits of a mode say (`sys/stat.h`).
+    pub(super) fn of_mode(mode: u32) -> Self {
+        match mode & 0o170_000 {
+            0o100_000 => Self::File,
+            0o040_000 => Self::Folder,
+            0o120_000 => Self::Symlink,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// What is to know of a file, without its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {

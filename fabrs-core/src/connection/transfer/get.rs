@@ -4,9 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{StreamExt, TryStreamExt};
@@ -18,7 +16,7 @@ use super::by::By;
 use super::entry::{Entry, EntryKind};
 use super::gauge::Gauge;
 use super::job::Place;
-use super::lazy::Lazy;
+use super::lazy::{Lazy, awaited};
 use super::places::{EVERYWHERE, Places, base_name};
 use super::script::Undone;
 use super::way::Way;
@@ -75,13 +73,7 @@ impl Get {
     }
 }
 
-impl Future for Get {
-    type Output = Result<Changes>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |spec| get(Arc::from(spec)).boxed())
-    }
-}
+awaited!(Get => Changes, by get);
 
 async fn get(spec: Arc<Spec>) -> Result<Changes> {
     let what = format!("get {} <- {}", spec.to, spec.path);
@@ -213,7 +205,7 @@ impl Spec {
     /// Gets one file, and returns its path here with whether it was written.
     fn get_file<'a>(&'a self, by: &'a By, path: &'a Path, to: PathBuf) -> BoxFuture<'a, Result<Written, Undone>> {
         async move {
-            let by_sudo = if self.place.elevated { " by sudo" } else { "" };
+            let by_sudo = self.place.by();
             let what = format!("get {} <- {}{by_sudo}", to.display(), path.display());
             let here = Blob::Path(to.clone());
             // A file that can't be read is as good as none: it is replaced.

@@ -111,6 +111,9 @@ pub(super) struct Job {
 /// From here on a file is large: it goes by itself, and in parts where it can.
 pub(super) const LARGE: u64 = 8 << 20;
 
+/// The mode of a folder that was not there.
+pub(super) const NEW_FOLDER: u32 = 0o755;
+
 /// One file of a job.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FileJob<'a> {
@@ -253,6 +256,11 @@ impl Tree {
 }
 
 impl Place {
+    /// Says by whose rights, behind what is done.
+    pub(super) fn by(&self) -> &'static str {
+        if self.elevated { " by sudo" } else { "" }
+    }
+
     /// Adds to an error where it happened, and which line asked for it.
     pub(super) fn error(&self, error: Error) -> Error {
         error.or_on(self.connection.host()).at(self.location)

@@ -44,6 +44,24 @@ impl<S, T> Lazy<S, T> {
     }
 }
 
+/// Makes a builder around [`Lazy`] the future of what comes of it.
+macro_rules! awaited {
+    ($builder:ty => $output:ty, by $begin:path $(, of $name:ident $(: $bound:path)?)?) => {
+        impl $(<$name: $($bound +)? Send + 'static>)? Future for $builder {
+            type Output = $crate::error::Result<$output>;
+
+            fn poll(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<Self::Output> {
+                self.0.poll(cx, |spec| futures::future::FutureExt::boxed($begin(std::sync::Arc::from(spec))))
+            }
+        }
+    };
+}
+
+pub(super) use awaited;
+
 impl<S: fmt::Debug, T> fmt::Debug for Lazy<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

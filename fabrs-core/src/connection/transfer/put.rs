@@ -5,17 +5,13 @@ use std::ffi::OsString;
 use std::fmt;
 use std::panic::Location;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use futures::future::FutureExt;
 
 use super::super::Connection;
 use super::super::command::bound;
 use super::by::By;
 use super::job::{Attributes, Job, Landing, Manner, Place, Tree};
-use super::lazy::Lazy;
+use super::lazy::{Lazy, awaited};
 use super::script::Undone;
 use super::source::Source;
 use super::walk::{Content, Item, Known, Selection};
@@ -146,13 +142,7 @@ impl Put {
     }
 }
 
-impl Future for Put {
-    type Output = Result<Changes>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |spec| put(Arc::from(spec)).boxed())
-    }
-}
+awaited!(Put => Changes, by put);
 
 async fn put(spec: Arc<Spec>) -> Result<Changes> {
     let (_, client) = bound(&spec.place.connection, spec.place.location)?;

@@ -4,17 +4,13 @@ use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use futures::future::FutureExt;
 
 use super::super::Connection;
 use super::super::command::bound;
 use super::by::By;
 use super::job::{Attributes, Job, Landing, Manner, Place, Rules, Tree};
-use super::lazy::Lazy;
+use super::lazy::{Lazy, awaited};
 use super::patterns::Patterns;
 use super::script::Undone;
 use super::source::{Source, at_home};
@@ -131,13 +127,7 @@ impl Sync {
     }
 }
 
-impl Future for Sync {
-    type Output = Result<Changes>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |spec| sync(Arc::from(spec)).boxed())
-    }
-}
+awaited!(Sync => Changes, by sync);
 
 async fn sync(spec: Arc<Spec>) -> Result<Changes> {
     let connection = &spec.place.connection;
@@ -171,7 +161,7 @@ async fn itemize(place: &Place, tree: &Tree, by: By) -> Result<Vec<String>, Undo
 impl Spec {
     fn in_words(&self) -> String {
         let with = if self.deletes { " (and remove what is not there)" } else { "" };
-        let by = if self.place.elevated { " by sudo" } else { "" };
+        let by = self.place.by();
         format!("sync {} -> {}{with}{by}", self.from.display(), self.to)
     }
 

@@ -2,29 +2,25 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures::future::FutureExt;
-use regex::bytes::Regex;
 
 use super::super::super::Connection;
 use super::super::super::command::bound;
 use super::super::blob::Blob;
 use super::super::by::By;
 use super::super::job::{Attributes, Job, Landing, Place, Replaces};
-use super::super::lazy::Lazy;
+use super::super::lazy::{Lazy, awaited};
 use super::super::script::Undone;
 use super::super::sum::Sum;
 use super::super::walk::{Content, Item};
 use super::super::way::Way;
 use super::super::{Changes, Written, difference, is_missing, tell};
+use super::kinds::{Append, Change, Comment, IntoLines, Line, Replace, Uncomment};
 use super::read::{Contents, content};
-use super::text::{self, Spot};
 use crate::config::Diffs;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::event::Event;
 use crate::shell::IntoShellLine;
 use crate::transport::{Effect, Permission};
@@ -47,54 +43,6 @@ struct Spec<C> {
     path: String,
     change: C,
     landing: Landing,
-}
-
-/// A change of a text.
-pub trait Change: sealed::Change + Send + Sync + 'static {}
-
-pub(super) mod sealed {
-    use crate::error::Result;
-
-    pub trait Change {
-        /// Says in words what it is, and of which file.
-        fn in_words(&self, path: &str) -> String;
-        /// Returns the new content; of no file at all an error, where there has to be one.
-        fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>>;
-    }
-}
-
-/// Lines that are to be in a file.
-#[derive(Debug)]
-pub struct Append(Vec<String>);
-
-/// What matches, and what comes into its place.
-#[derive(Debug)]
-pub struct Replace {
-    pattern: String,
-    with: String,
-}
-
-/// Lines that are to be comments.
-#[derive(Debug)]
-pub struct Comment {
-    pattern: String,
-    sign: String,
-}
-
-/// Lines that are to be none any more.
-#[derive(Debug)]
-pub struct Uncomment {
-    pattern: String,
-    sign: String,
-}
-
-/// A line that is to be in a file, in the place of another or at its spot.
-#[derive(Debug)]
-pub struct Line {
-    text: String,
-    instead_of: Option<String>,
-    after: Option<String>,
-    before: Option<String>,
 }
 
 impl<C> fmt::Debug for Spec<C> {
@@ -158,18 +106,12 @@ impl Edit<Line> {
     }
 }
 
-impl<C: Change> Future for Edit<C> {
-    type Output = Result<Changes>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |spec| edit(Arc::from(spec)).boxed())
-    }
-}
+awaited!(Edit<C> => Changes, by edit, of C: Change);
 
 async fn edit<C: Change>(spec: Arc<Spec<C>>) -> Result<Changes> {
     let (place, connection) = (&spec.place, &spec.place.connection);
     let host = bound(connection, place.location)?.0;
-    let by_sudo = if place.elevated { " by sudo" } else { "" };
+    let by_sudo = place.by();
     let what = format!("{}{by_sudo}", spec.change.in_words(&spec.path));
     // What is wrong with it is said before anything is read.
     spec.landing.check().and_then(|()| spec.change.apply(Some(b""))).map_err(|error| place.error(error))?;
@@ -232,83 +174,6 @@ fn job(path: &str, old: Option<&[u8]>, new: Vec<u8>, landing: &Landing, what: &s
     Ok(Job { item, stamp, target: path.into(), attributes: Attributes::default(), landing, called })
 }
 
-fn pattern(text: &str) -> Result<Regex> {
-    Regex::new(text).map_err(|source| Error::new(ErrorKind::Usage, format!("`{text}` is no pattern")).caused_by(source))
-}
-
-fn of_a_file(old: Option<&[u8]>) -> Result<&[u8]> {
-    old.ok_or_else(|| Error::new(ErrorKind::File, "there is no such file"))
-}
-
-impl Change for Append {}
-impl Change for Replace {}
-impl Change for Comment {}
-impl Change for Uncomment {}
-impl Change for Line {}
-
-impl sealed::Change for Append {
-    fn in_words(&self, path: &str) -> String {
-        match self.0.as_slice() {
-            [line] => format!("append `{line}` to {path}"),
-            lines => format!("append {} lines to {path}", lines.len()),
-        }
-    }
-
-    fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
-        Ok(text::append(old.unwrap_or_default(), &self.0))
-    }
-}
-
-impl sealed::Change for Replace {
-    fn in_words(&self, path: &str) -> String {
-        format!("replace `{}` by `{}` in {path}", self.pattern, self.with)
-    }
-
-    fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
-        Ok(text::replace(of_a_file(old)?, &pattern(&self.pattern)?, &self.with))
-    }
-}
-
-impl sealed::Change for Comment {
-    fn in_words(&self, path: &str) -> String {
-        format!("comment `{}` in {path}", self.pattern)
-    }
-
-    fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
-        Ok(text::comment(of_a_file(old)?, &pattern(&self.pattern)?, &self.sign))
-    }
-}
-
-impl sealed::Change for Uncomment {
-    fn in_words(&self, path: &str) -> String {
-        format!("uncomment `{}` in {path}", self.pattern)
-    }
-
-    fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
-        Ok(text::uncomment(of_a_file(old)?, &pattern(&self.pattern)?, &self.sign))
-    }
-}
-
-impl sealed::Change for Line {
-    fn in_words(&self, path: &str) -> String {
-        format!("ensure the line `{}` in {path}", self.text)
-    }
-
-    fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
-        if self.text.contains(['\n', '\r']) {
-            let error = Error::new(ErrorKind::Usage, format!("`{}` is more than a line", self.text));
-            return Err(error.hint("`.append(path, lines)` takes several"));
-        }
-        let instead_of = self.instead_of.as_deref().map(pattern).transpose()?;
-        let spot = match (&self.after, &self.before) {
-            (Some(after), _) => Spot::After(pattern(after)?),
-            (None, Some(before)) => Spot::Before(pattern(before)?),
-            (None, None) => Spot::End,
-        };
-        Ok(text::ensure_line(old.unwrap_or_default(), &self.text, instead_of.as_ref(), &spot))
-    }
-}
-
 impl Connection {
     /// Adds lines at the end of a file, each unless it is there already; a file that is not there is made.
     ///
@@ -369,35 +234,5 @@ impl Connection {
     pub fn ensure_line(&self, path: impl Into<String>, line: impl Into<String>) -> Edit<Line> {
         let change = Line { text: line.into(), instead_of: None, after: None, before: None };
         Edit::new(self.clone(), path.into(), Location::caller(), change)
-    }
-}
-
-/// One line, or several.
-pub trait IntoLines {
-    /// Returns them.
-    fn into_lines(self) -> Vec<String>;
-}
-
-impl IntoLines for &str {
-    fn into_lines(self) -> Vec<String> {
-        self.lines().map(str::to_owned).collect()
-    }
-}
-
-impl IntoLines for String {
-    fn into_lines(self) -> Vec<String> {
-        self.as_str().into_lines()
-    }
-}
-
-impl<S: Into<String>, const N: usize> IntoLines for [S; N] {
-    fn into_lines(self) -> Vec<String> {
-        self.into_iter().map(Into::into).collect()
-    }
-}
-
-impl<S: Into<String>> IntoLines for Vec<S> {
-    fn into_lines(self) -> Vec<String> {
-        self.into_iter().map(Into::into).collect()
     }
 }

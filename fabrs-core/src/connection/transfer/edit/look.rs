@@ -2,17 +2,13 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use futures::future::FutureExt;
 
 use super::super::super::Connection;
 use super::super::by::By;
 use super::super::entry::{FileKind, Found, Stat};
 use super::super::job::Place;
-use super::super::lazy::Lazy;
+use super::super::lazy::{Lazy, awaited};
 use super::super::script::Undone;
 use super::super::way::Way;
 use crate::error::Result;
@@ -51,13 +47,7 @@ impl<T: Send + 'static> Look<T> {
     }
 }
 
-impl<T: Send + 'static> Future for Look<T> {
-    type Output = Result<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |spec| look(Arc::from(spec)).boxed())
-    }
-}
+awaited!(Look<T> => T, by look, of T);
 
 async fn look<T>(spec: Arc<Spec<T>>) -> Result<T> {
     let what = format!("look at {}", spec.path);

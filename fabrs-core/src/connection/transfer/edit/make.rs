@@ -3,17 +3,13 @@
 use std::fmt;
 use std::panic::Location;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use futures::future::FutureExt;
 
 use super::super::super::Connection;
 use super::super::super::command::bound;
 use super::super::by::By;
 use super::super::job::{Attributes, Job, Landing, Place, Replaces};
-use super::super::lazy::Lazy;
+use super::super::lazy::{Lazy, awaited};
 use super::super::script::Undone;
 use super::super::walk::{Content, Item};
 use super::super::way::Way;
@@ -70,13 +66,7 @@ impl Make {
     }
 }
 
-impl Future for Make {
-    type Output = Result<Changes>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |spec| make(Arc::from(spec)).boxed())
-    }
-}
+awaited!(Make => Changes, by make);
 
 async fn make(spec: Arc<Spec>) -> Result<Changes> {
     let (place, connection) = (&spec.place, &spec.place.connection);
@@ -105,7 +95,7 @@ async fn put(place: &Place, job: &Job, by: By) -> Result<Written, Undone> {
 
 impl Spec {
     fn in_words(&self) -> String {
-        let by = if self.place.elevated { " by sudo" } else { "" };
+        let by = self.place.by();
         match &self.content {
             Content::Link(to) => format!("link {} -> {}{by}", self.path, to.display()),
             _ => format!("make the folder {}{by}", self.path),

@@ -4,13 +4,15 @@
 //! and not where it is there already. Between the two nobody else may have changed it.
 
 mod change;
+mod kinds;
 mod look;
 mod make;
 mod read;
 mod remove;
 mod text;
 
-pub use change::{Append, Change, Comment, Edit, IntoLines, Line, Replace, Uncomment};
+pub use change::Edit;
+pub use kinds::{Append, Change, Comment, IntoLines, Line, Replace, Uncomment};
 pub use look::Look;
 pub use make::Make;
 pub use read::Read;

@@ -3,17 +3,13 @@
 use std::fmt;
 use std::panic::Location;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use futures::future::FutureExt;
 
 use super::super::super::Connection;
 use super::super::arrival::Arrival;
 use super::super::by::By;
 use super::super::job::Place;
-use super::super::lazy::Lazy;
+use super::super::lazy::{Lazy, awaited};
 use super::super::script::Undone;
 use super::super::way::Way;
 use super::text;
@@ -51,13 +47,7 @@ impl<T: Send + 'static> Read<T> {
     }
 }
 
-impl<T: Send + 'static> Future for Read<T> {
-    type Output = Result<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |spec| read(Arc::from(spec)).boxed())
-    }
-}
+awaited!(Read<T> => T, by read, of T);
 
 async fn read<T>(spec: Arc<Spec<T>>) -> Result<T> {
     let what = format!("read {}", spec.path);

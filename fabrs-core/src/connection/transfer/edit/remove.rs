@@ -2,17 +2,13 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use futures::future::FutureExt;
 
 use super::super::super::Connection;
 use super::super::super::command::bound;
 use super::super::changes::Made;
 use super::super::job::Place;
-use super::super::lazy::Lazy;
+use super::super::lazy::{Lazy, awaited};
 use super::super::way::Way;
 use super::super::{Changes, is_a_folder, tell};
 use crate::error::{Error, ErrorKind, Result};
@@ -56,13 +52,7 @@ impl Remove {
     }
 }
 
-impl Future for Remove {
-    type Output = Result<Changes>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |spec| remove(Arc::from(spec)).boxed())
-    }
-}
+awaited!(Remove => Changes, by remove);
 
 async fn remove(spec: Arc<Spec>) -> Result<Changes> {
     let spec = &*spec;
@@ -91,7 +81,7 @@ async fn remove(spec: Arc<Spec>) -> Result<Changes> {
 impl Spec {
     fn in_words(&self) -> String {
         let all = if self.is_recursive { " with all in it" } else { "" };
-        let by = if self.place.elevated { " by sudo" } else { "" };
+        let by = self.place.by();
         format!("remove {}{all}{by}", self.path)
     }
 

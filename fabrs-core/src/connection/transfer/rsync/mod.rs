@@ -8,19 +8,15 @@ mod stash;
 
 use std::fmt;
 use std::panic::Location;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
-
-use futures::future::FutureExt;
 
 use super::super::Connection;
 use super::super::Hide;
 use super::super::command::bound;
 use super::changes::Made;
 use super::job::Place;
-use super::lazy::Lazy;
+use super::lazy::{Lazy, awaited};
 use super::{Changes, Said, blocking, tell};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{ExitStatus, Output};
@@ -91,13 +87,7 @@ impl Rsync {
     }
 }
 
-impl Future for Rsync {
-    type Output = Result<Changes>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |spec| rsync(Arc::from(spec)).boxed())
-    }
-}
+awaited!(Rsync => Changes, by rsync);
 
 async fn rsync(spec: Arc<Spec>) -> Result<Changes> {
     let (place, connection) = (&spec.place, &spec.place.connection);
@@ -118,7 +108,7 @@ impl Spec {
     fn in_words(&self) -> String {
         let (from, to) = if self.is_download { (&self.there, &self.here) } else { (&self.here, &self.there) };
         let program = [&["rsync".to_owned()], self.options.as_slice()].concat().join(" ");
-        let by = if self.place.elevated { " by sudo" } else { "" };
+        let by = self.place.by();
         format!("{program} {from} -> {to}{by}")
     }
 

@@ -1,7 +1,7 @@
 //! Looking what is at a path, by a script.
 
 use super::super::super::greeting::Greeting;
-use super::super::entry::{FileKind, Found, Stat};
+use super::super::entry::{Found, Stat};
 use super::super::job::Place;
 use super::tree::{Status, status};
 use super::{Script, Undone, text};
@@ -17,12 +17,6 @@ pub(in super::super) async fn look(place: &Place, path: &str, what: &str) -> Res
 }
 
 fn stat(status: &Status) -> Stat {
-    let kind = match status {
-        status if status.is_file() => FileKind::File,
-        status if status.is_folder() => FileKind::Folder,
-        status if status.is_link() => FileKind::Symlink,
-        _ => FileKind::Other,
-    };
     let Status { owner, size, modified, .. } = *status;
-    Stat { kind, mode: status.mode(), owner, size, modified }
+    Stat { kind: status.kind(), mode: status.mode(), owner, size, modified }
 }

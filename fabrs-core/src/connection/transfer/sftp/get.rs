@@ -5,13 +5,14 @@ use std::path::Path;
 use futures::stream::TryStreamExt;
 
 use super::super::arrival::Arrival;
+use super::super::entry::FileKind;
 use super::super::sum::{Sum, Summing};
 use super::super::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 use super::content;
 use super::fault::Fault;
 use super::path::text;
 use super::session::Session;
-use super::target::{Kind, MODE};
+use super::target::{MODE, kind_of};
 use crate::error::Result;
 
 /// Lets one file arrive, and tells whether it has: one that is the same as that which is `known` here has to come to be
@@ -35,10 +36,10 @@ async fn try_get(session: &Session, path: &Path, known: Option<&Sum>, arrival: &
     let path = session.path(&shown);
     // Looked at first: a pipe would keep the server waiting for who writes to it.
     let there = session.stat(&path).await?.ok_or_else(|| Fault::said(format!("{NO_FILE}{shown}")))?;
-    match Kind::of(&there) {
-        Kind::Regular => {}
-        Kind::Folder => return Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
-        Kind::Symlink | Kind::Other => return Err(Fault::said(format!("{shown}{NO_REGULAR}"))),
+    match kind_of(&there) {
+        FileKind::File => {}
+        FileKind::Folder => return Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
+        FileKind::Symlink | FileKind::Other => return Err(Fault::said(format!("{shown}{NO_REGULAR}"))),
     }
     let size = there.size.ok_or_else(|| Fault::said("the SFTP server does not say how large it is"))?;
     let handle = content::open(session, &path).await?;

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
-use super::super::entry::{Entry, EntryKind};
+use super::super::entry::{Entry, EntryKind, FileKind};
 use super::super::{IS_NO_FOLDER, NO_FILE};
 use super::fault::Fault;
 use super::path::{join, text};
 use super::session::Session;
-use super::target::Kind;
+use super::target::kind_of;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How names match in a shell.
@@ -31,7 +31,7 @@ async fn try_matches(session: &Session, path: &str) -> Result<Vec<(PathBuf, bool
     let mut found = Vec::new();
     for path in paths {
         if let Some(there) = session.stat(&session.path(&path)).await? {
-            found.push((path.into(), Kind::of(&there) == Kind::Folder));
+            found.push((path.into(), kind_of(&there) == FileKind::Folder));
         }
     }
     if found.is_empty() { Err(Fault::said(format!("{NO_FILE}{path}"))) } else { Ok(found) }
@@ -42,7 +42,7 @@ pub(in super::super) async fn entries(session: &Session, folder: &Path, what: &s
     let entries = async {
         let shown = session.expanded(text(folder.as_os_str())?).await?;
         match session.stat(&session.path(&shown)).await? {
-            Some(there) if Kind::of(&there) == Kind::Folder => all_in(session, &shown).await,
+            Some(there) if kind_of(&there) == FileKind::Folder => all_in(session, &shown).await,
             Some(_) => Err(Fault::said(format!("{shown}{IS_NO_FOLDER}"))),
             None => Err(Fault::said(format!("{NO_FILE}{shown}"))),
         }
@@ -107,19 +107,19 @@ pub(super) async fn all_in(session: &Session, root: &str) -> Result<Vec<Entry>, 
             let (below, path) = (join(&below, &name), join(&path, &name));
             let kind = match kind {
                 Some(kind) => Some(kind),
-                None => session.lstat(&path).await?.map(|there| Kind::of(&there)),
+                None => session.lstat(&path).await?.map(|there| kind_of(&there)),
             };
             let kind = match kind {
-                Some(Kind::Folder) => {
+                Some(FileKind::Folder) => {
                     folders.push(below.clone());
                     EntryKind::Folder
                 }
-                Some(Kind::Regular) => EntryKind::File,
-                Some(Kind::Symlink) => {
+                Some(FileKind::File) => EntryKind::File,
+                Some(FileKind::Symlink) => {
                     let link = session.ask(session.raw().readlink(path.as_str())).await?;
                     EntryKind::Link(link.files.into_iter().next().map(|link| link.filename).unwrap_or_default().into())
                 }
-                Some(Kind::Other) => EntryKind::Other,
+                Some(FileKind::Other) => EntryKind::Other,
                 None => continue,
             };
             entries.push(Entry { below: below.into(), kind, done: None });
@@ -130,13 +130,13 @@ pub(super) async fn all_in(session: &Session, root: &str) -> Result<Vec<Entry>, 
 }
 
 /// Returns the names in a folder, in their order, and of what kind they are where the server says so.
-async fn names(session: &Session, path: &str) -> Result<Vec<(String, Option<Kind>)>, Fault> {
+async fn names(session: &Session, path: &str) -> Result<Vec<(String, Option<FileKind>)>, Fault> {
     let handle = session.ask(session.raw().opendir(path)).await?.handle;
     let mut names = Vec::new();
     loop {
         match session.ask(session.raw().readdir(handle.as_str())).await {
             Ok(some) => names.extend(some.files.into_iter().map(|file| {
-                let kind = file.attrs.permissions.map(|_| Kind::of(&file.attrs));
+                let kind = file.attrs.permissions.map(|_| kind_of(&file.attrs));
                 (file.filename, kind)
             })),
             Err(fault) if fault.is_end() => break,

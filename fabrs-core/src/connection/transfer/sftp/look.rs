@@ -2,10 +2,10 @@
 
 use russh_sftp::protocol::FileAttributes;
 
-use super::super::entry::{FileKind, Found, Stat};
+use super::super::entry::{Found, Stat};
 use super::fault::Fault;
 use super::session::Session;
-use super::target::{Kind, MODE};
+use super::target::{MODE, kind_of};
 use crate::error::Result;
 
 /// Looks what is at a path: itself, and what it leads to.
@@ -19,14 +19,8 @@ pub(in super::super) async fn look(session: &Session, path: &str, what: &str) ->
 }
 
 fn stat(attributes: &FileAttributes) -> Stat {
-    let kind = match Kind::of(attributes) {
-        Kind::Folder => FileKind::Folder,
-        Kind::Regular => FileKind::File,
-        Kind::Symlink => FileKind::Symlink,
-        Kind::Other => FileKind::Other,
-    };
     Stat {
-        kind,
+        kind: kind_of(attributes),
         mode: attributes.permissions.unwrap_or_default() & MODE,
         owner: (attributes.uid.unwrap_or_default(), attributes.gid.unwrap_or_default()),
         size: attributes.size.unwrap_or_default(),

@@ -9,20 +9,19 @@ use russh_sftp::protocol::FileAttributes;
 use tokio::sync::mpsc;
 
 use super::super::blob::Blob;
+use super::super::entry::FileKind;
 use super::super::gauge::Gauge;
-use super::super::job::{Attributes, FileJob, Job, Replaces, Tree};
+use super::super::job::{Attributes, FileJob, Job, NEW_FOLDER, Replaces, Tree};
 use super::super::walk::Content;
 use super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, Written, blocking};
 use super::content;
 use super::fault::Fault;
 use super::path::{parent, text};
 use super::session::Session;
-use super::target::{Kind, MODE, Target};
+use super::target::{MODE, Target, kind_of};
 use super::temporary::Temporary;
 use crate::error::Result;
 
-/// The mode of a folder that was not there.
-const NEW_FOLDER: u32 = 0o755;
 /// How many places are looked at at once.
 const LOOKS_AT_ONCE: usize = 64;
 /// How many pieces of a file may wait for the network.
@@ -54,14 +53,14 @@ pub(in super::super) async fn look_over(session: &Arc<Session>, tree: &Tree) -> 
 async fn look_at(session: &Session, job: &Job) -> Result<(), Fault> {
     let shown = session.expanded(text(&job.target)?).await?;
     let there = match session.ask(session.raw().lstat(session.path(&shown))).await {
-        Ok(found) => Kind::of(&found.attrs),
+        Ok(found) => kind_of(&found.attrs),
         // What is not there is not in the way, and what can't be seen is for the put to tell.
         Err(Fault::Refused(_)) => return Ok(()),
         Err(fault) => return Err(fault),
     };
     match (job.is_folder(), there) {
-        (false, Kind::Folder) => Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
-        (true, Kind::Regular | Kind::Other) => Err(Fault::said(format!("{shown}{IS_NO_FOLDER}"))),
+        (false, FileKind::Folder) => Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
+        (true, FileKind::File | FileKind::Other) => Err(Fault::said(format!("{shown}{IS_NO_FOLDER}"))),
         _ => Ok(()),
     }
 }
@@ -83,7 +82,7 @@ async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Re
     let target = session.target(target, text(&job.item.name())?).await?;
     if let Some(old) = &target.old
         && old.size == Some(stamp.size)
-        && Kind::of(old) == Kind::Regular
+        && kind_of(old) == FileKind::File
         && is_same(session, &target.path, content).await?
     {
         let changed = change(session, &target.path, old, ids, job.attributes.mode).await?;
@@ -224,10 +223,10 @@ async fn explained(session: &Session, fault: Fault, target: &Target, size: u64) 
 async fn put_link(session: &Arc<Session>, job: &Job, target: &str, to: &Path) -> Result<Written, Fault> {
     let (target, to) = (session.expanded(target).await?, text(to.as_os_str())?);
     let path = session.path(&target);
-    let there = session.lstat(&path).await?.map(|there| Kind::of(&there));
+    let there = session.lstat(&path).await?.map(|there| kind_of(&there));
     match there {
-        Some(Kind::Folder) => return Err(Fault::said(format!("{target}{IS_A_FOLDER}"))),
-        Some(Kind::Symlink) => {
+        Some(FileKind::Folder) => return Err(Fault::said(format!("{target}{IS_A_FOLDER}"))),
+        Some(FileKind::Symlink) => {
             let link = session.ask(session.raw().readlink(path.as_str())).await?;
             if link.files.first().is_some_and(|link| link.filename == to) {
                 return Ok((target, false));
@@ -267,7 +266,7 @@ async fn make_folder(session: &Session, folder: &str) -> Result<bool, Fault> {
     let mut above = folder.as_str();
     loop {
         match session.stat(above).await? {
-            Some(there) if Kind::of(&there) == Kind::Folder => break,
+            Some(there) if kind_of(&there) == FileKind::Folder => break,
             Some(_) => return Err(Fault::said(format!("{above}{IS_NO_FOLDER}"))),
             None => missing.push(above),
         }

@@ -1,12 +1,12 @@
 //! Removing by SFTP.
 
 use super::super::IS_A_FOLDER;
-use super::super::entry::EntryKind;
+use super::super::entry::{EntryKind, FileKind};
 use super::fault::Fault;
 use super::list::all_in;
 use super::path::join;
 use super::session::Session;
-use super::target::Kind;
+use super::target::kind_of;
 use crate::error::Result;
 
 /// Removes what is at a path, and tells whether anything was.
@@ -19,10 +19,10 @@ pub(in super::super) async fn remove(session: &Session, path: &str, is_recursive
 async fn try_remove(session: &Session, path: &str, is_recursive: bool) -> Result<bool, Fault> {
     let shown = session.expanded(path).await?;
     let path = session.path(&shown);
-    match session.lstat(&path).await?.map(|there| Kind::of(&there)) {
+    match session.lstat(&path).await?.map(|there| kind_of(&there)) {
         None => return Ok(false),
-        Some(Kind::Folder) if !is_recursive => return Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
-        Some(Kind::Folder) => {}
+        Some(FileKind::Folder) if !is_recursive => return Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
+        Some(FileKind::Folder) => {}
         Some(_) => {
             session.ask(session.raw().remove(path)).await?;
             return Ok(true);

@@ -3,39 +3,19 @@
 use russh_sftp::protocol::FileAttributes;
 
 use super::super::IS_A_FOLDER;
+use super::super::entry::FileKind;
 use super::fault::Fault;
 use super::path::{join, parent};
 use super::session::Session;
 
-/// The bits of a mode that say what kind of file it is, and two of the kinds.
-const KIND: u32 = 0o170_000;
-const FOLDER: u32 = 0o040_000;
-const REGULAR: u32 = 0o100_000;
-const SYMLINK: u32 = 0o120_000;
 /// The bits of a mode that can be changed.
 pub(super) const MODE: u32 = 0o7777;
 /// How many symlinks may lead to another.
 const LINKS: usize = 40;
 
-/// What kind of file something is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Folder,
-    Regular,
-    Symlink,
-    Other,
-}
-
-impl Kind {
-    pub(super) fn of(attributes: &FileAttributes) -> Self {
-        match attributes.permissions.map(|mode| mode & KIND) {
-            Some(FOLDER) => Self::Folder,
-            Some(SYMLINK) => Self::Symlink,
-            // A server that does not say has nothing but files and folders.
-            Some(REGULAR) | None => Self::Regular,
-            Some(_) => Self::Other,
-        }
-    }
+/// Returns what kind of file something is; a server that does not say has nothing but files and folders.
+pub(super) fn kind_of(attributes: &FileAttributes) -> FileKind {
+    attributes.permissions.map_or(FileKind::File, FileKind::of_mode)
 }
 
 /// The place of a file on the host.
@@ -107,8 +87,8 @@ impl Session {
 
     async fn look(&self, path: &str) -> Result<Look, Fault> {
         let (there, is_link, folder) = tokio::join!(self.stat(path), self.lstat(path), self.stat(parent(path)));
-        let has_folder = folder?.is_some_and(|folder| Kind::of(&folder) == Kind::Folder);
-        let is_link = is_link?.is_some_and(|itself| Kind::of(&itself) == Kind::Symlink);
+        let has_folder = folder?.is_some_and(|folder| kind_of(&folder) == FileKind::Folder);
+        let is_link = is_link?.is_some_and(|itself| kind_of(&itself) == FileKind::Symlink);
         Ok(Look { there: there?, is_link, has_folder })
     }
 
@@ -130,6 +110,6 @@ impl Session {
 
 impl Look {
     fn is_folder(&self) -> bool {
-        self.there.as_ref().is_some_and(|there| Kind::of(there) == Kind::Folder)
+        self.there.as_ref().is_some_and(|there| kind_of(there) == FileKind::Folder)
     }
 }

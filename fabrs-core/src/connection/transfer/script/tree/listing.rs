@@ -4,13 +4,8 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::super::super::entry::FileKind;
 use super::super::talk;
-
-/// The bits of a mode that say what kind of file it is, and the kinds.
-const KIND: u32 = 0o170_000;
-const FOLDER: u32 = 0o040_000;
-const REGULAR: u32 = 0o100_000;
-const SYMLINK: u32 = 0o120_000;
 
 /// What is at a path of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,16 +19,20 @@ pub(in super::super) struct Status {
 }
 
 impl Status {
+    pub(in super::super) fn kind(&self) -> FileKind {
+        FileKind::of_mode(self.mode)
+    }
+
     pub(in super::super) fn is_folder(&self) -> bool {
-        self.mode & KIND == FOLDER
+        self.kind() == FileKind::Folder
     }
 
     pub(in super::super) fn is_file(&self) -> bool {
-        self.mode & KIND == REGULAR
+        self.kind() == FileKind::File
     }
 
     pub(in super::super) fn is_link(&self) -> bool {
-        self.mode & KIND == SYMLINK
+        self.kind() == FileKind::Symlink
     }
 
     pub(in super::super) fn mode(&self) -> u32 {

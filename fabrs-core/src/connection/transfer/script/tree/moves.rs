@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::super::super::job::{Job, Manner, Tree};
+use super::super::super::job::{Job, Manner, NEW_FOLDER, Tree};
 use super::super::text::touch_time;
 use super::lines::{Lines, Reach};
-use super::plan::{Altered, Fate, NEW_FOLDER, SET_GROUP, Sent, Survey};
+use super::plan::{Altered, Fate, SET_GROUP, Sent, Survey};
 use super::text::STAGE;
 
 /// The bits without which nothing comes into a folder or goes.

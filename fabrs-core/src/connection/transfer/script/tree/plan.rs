@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::super::super::job::{Job, LARGE, Manner, Tree};
+use super::super::super::job::{Job, LARGE, Manner, NEW_FOLDER, Tree};
 use super::super::super::walk::Content;
 use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER};
 use super::super::broken::Broken;
@@ -280,8 +280,6 @@ impl Survey {
     }
 }
 
-/// The mode of a folder that was not there.
-pub(super) const NEW_FOLDER: u32 = 0o755;
 /// The mode that every symlink has.
 pub(super) const LINK: u32 = 0o777;
 

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::super::super::job::{Job, Manner, Rules, Tree};
+use super::super::super::job::{Job, Manner, NEW_FOLDER, Rules, Tree};
 use super::super::super::walk::Content;
 use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER};
 use super::super::broken::Broken;
 use super::listing::Status;
-use super::plan::{Altered, Fate, LINK, NEW_FOLDER, Sent, Survey};
+use super::plan::{Altered, Fate, LINK, Sent, Survey};
 
 /// Begins the names of what is on its way, which belongs to other transfers; a word by chance follows.
 const ON_ITS_WAY: &str = ".fabrs.";
