@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::arrival::Arrival;
 use super::entry::{Entry, Found};
-use super::job::{Job, Manner, Place, Tree};
+use super::job::{Job, Manner, Tree};
+use super::place::Place;
 use super::script::{self, Done, Undone};
 use super::sftp::{self, Session};
 use super::sum::Sum;

@@ -9,7 +9,8 @@ use similar::TextDiff;
 
 use super::arrival::Arrival;
 use super::by::By;
-use super::job::{FileJob, Job, Place};
+use super::job::{FileJob, Job};
+use super::place::Place;
 use super::script::Undone;
 use super::sum::Sum;
 use super::way::Way;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::job::Place;
+use super::place::Place;
 use crate::event::{Event, Sink};
 use crate::host::Host;
 

@@ -2,28 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::Connection;
 use super::blob::Blob;
 use super::patterns::Patterns;
+use super::place::Place;
 use super::shared::Shared;
 use super::stamp::Stamp;
 use super::sum::Sum;
 use super::walk::{Content, Item};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shell::ShellLine;
-
-/// Where a transfer goes and by whose rights, and the line that asked for it.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub(super) connection: Connection,
-    /// Whether it runs under sudo.
-    pub(super) elevated: bool,
-    pub(super) location: &'static Location<'static>,
-}
 
 /// How a file is to be on the host.
 #[derive(Debug, Clone, Default)]
@@ -252,22 +242,5 @@ impl Tree {
     pub(super) fn is_empty(&self, folder: &Job) -> bool {
         let Some(below) = &folder.item.below else { return false };
         !self.jobs.iter().any(|job| job.item.below.as_deref().and_then(Path::parent) == Some(below))
-    }
-}
-
-impl Place {
-    /// Says by whose rights, behind what is done.
-    pub(super) fn by(&self) -> &'static str {
-        if self.elevated { " by sudo" } else { "" }
-    }
-
-    /// Adds to an error where it happened, and which line asked for it.
-    pub(super) fn error(&self, error: Error) -> Error {
-        error.or_on(self.connection.host()).at(self.location)
-    }
-
-    /// Makes the error of something that could not be done with a file.
-    pub(super) fn could_not(&self, what: &str) -> Error {
-        self.error(Error::new(ErrorKind::File, format!("could not {what}")))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use regex::Regex;
 
-use super::source::at_home;
+use super::home::at_home;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 

@@ -120,11 +120,3 @@ impl Source {
 pub(super) fn in_bytes(count: usize) -> String {
     if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
 }
-
-/// Puts the home of who runs this program in the place of a leading `~`.
-pub(super) fn at_home(path: &Path) -> PathBuf {
-    match (path.strip_prefix("~"), crate::config::Variables::from_env().home) {
-        (Ok(rest), Some(home)) => home.join(rest),
-        _ => path.to_owned(),
-    }
-}

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use super::source::at_home;
-use super::walk::Known;
+use super::home::at_home;
+use super::known::Known;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A template in the language of Jinja, by [minijinja](https://docs.rs/minijinja): a source that is filled in for each host

@@ -1,6 +1,6 @@
 //! The files, folders and symlinks of this machine that a source means.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
@@ -8,8 +8,10 @@ use globset::{GlobBuilder, GlobMatcher};
 use ignore::{DirEntry, WalkBuilder};
 
 use super::blob::{Blob, Made};
+use super::home::at_home;
+use super::known::Known;
 use super::patterns::Patterns;
-use super::source::{Source, at_home};
+use super::source::Source;
 use crate::error::{Error, ErrorKind, Result};
 
 /// One entry to put, and below which name.
@@ -57,23 +59,6 @@ pub(super) struct Selection {
     pub(super) excludes: Vec<String>,
     /// Whether what `.gitignore` and `.ignore` name is left out too.
     pub(super) honours_ignore_files: bool,
-}
-
-/// What templates may know without being told.
-#[derive(Debug, Clone, Default)]
-#[cfg_attr(not(feature = "template"), expect(dead_code, reason = "only templates have it"))]
-pub(super) struct Known(BTreeMap<String, serde_json::Value>);
-
-impl Known {
-    pub(super) fn new<'a>(values: impl IntoIterator<Item = (&'a str, serde_json::Value)>) -> Self {
-        Self(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
-    }
-
-    /// Returns the values by their names.
-    #[cfg(feature = "template")]
-    pub(super) fn values(&self) -> impl Iterator<Item = (&str, &serde_json::Value)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
-    }
 }
 
 impl Selection {

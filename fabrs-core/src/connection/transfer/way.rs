@@ -8,7 +8,7 @@ use super::super::command::bound;
 use super::super::finish::seconds;
 use super::Said;
 use super::by::By;
-use super::job::Place;
+use super::place::Place;
 use super::script::Undone;
 use super::sftp::Session;
 use crate::error::{Error, ErrorKind, Result};

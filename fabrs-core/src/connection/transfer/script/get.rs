@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::super::greeting::Greeting;
 use super::super::arrival::Arrival;
-use super::super::job::Place;
+use super::super::place::Place;
 use super::super::sum::Sum;
 use super::fetch::Fetch;
 use super::{Script, Undone, text};

@@ -2,7 +2,7 @@
 
 use super::super::super::greeting::Greeting;
 use super::super::entry::{Found, Stat};
-use super::super::job::Place;
+use super::super::place::Place;
 use super::tree::{Status, status};
 use super::{Script, Undone, text};
 use crate::transport::Effect;

@@ -24,7 +24,7 @@ use memchr::memmem;
 use super::super::greeting::Greeting;
 use super::super::{Command, Hide};
 use super::Said;
-use super::job::Place;
+use super::place::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Output, last_lines};
 use crate::shell::{ShellLine, ShellLineError};

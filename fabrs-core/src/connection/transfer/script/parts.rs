@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::blocking;
 use super::super::gauge::Gauge;
-use super::super::job::{FileJob, Place};
+use super::super::job::FileJob;
+use super::super::place::Place;
 use super::broken::{Broken, Over};
 use super::talk::Talk;
 use super::{Script, Undone, text};

@@ -1,7 +1,8 @@
 //! Putting one entry by a script, and removing one.
 
 use super::super::gauge::Gauge;
-use super::super::job::{FileJob, Job, Place, Replaces};
+use super::super::job::{FileJob, Job, Replaces};
+use super::super::place::Place;
 use super::super::walk::Content;
 use super::super::{Written, blocking};
 use super::blocks::{self, Blocks};

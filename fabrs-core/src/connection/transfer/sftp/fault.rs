@@ -3,7 +3,7 @@
 use russh_sftp::protocol::{Status, StatusCode};
 
 use super::super::Said;
-use super::super::job::Place;
+use super::super::place::Place;
 use crate::error::Error;
 
 /// Why a request came to nothing.

@@ -14,7 +14,7 @@ use super::super::super::Target;
 use super::super::super::command::bound;
 use super::super::Said;
 use super::super::incoming::Incoming;
-use super::super::job::Place;
+use super::super::place::Place;
 use super::fault::Fault;
 use super::stream::{Channel, Receiver};
 use crate::client::Client;

@@ -1,0 +1,32 @@
+//! Where a transfer goes and by whose rights.
+
+use std::panic::Location;
+
+use super::super::Connection;
+use crate::error::{Error, ErrorKind};
+
+/// Where a transfer goes and by whose rights, and the line that asked for it.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) connection: Connection,
+    /// Whether it runs under sudo.
+    pub(super) elevated: bool,
+    pub(super) location: &'static Location<'static>,
+}
+
+impl Place {
+    /// Says by whose rights, behind what is done.
+    pub(super) fn by(&self) -> &'static str {
+        if self.elevated { " by sudo" } else { "" }
+    }
+
+    /// Adds to an error where it happened, and which line asked for it.
+    pub(super) fn error(&self, error: Error) -> Error {
+        error.or_on(self.connection.host()).at(self.location)
+    }
+
+    /// Makes the error of something that could not be done with a file.
+    pub(super) fn could_not(&self, what: &str) -> Error {
+        self.error(Error::new(ErrorKind::File, format!("could not {what}")))
+    }
+}
