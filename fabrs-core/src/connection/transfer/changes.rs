@@ -3,6 +3,7 @@
 use std::panic::Location;
 
 use super::Written;
+use super::place::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::output::PlanEnd;
@@ -34,14 +35,9 @@ impl From<Vec<Written>> for Made {
 }
 
 impl Changes {
-    pub(super) fn new(
-        host: Host,
-        what: String,
-        made_at: &'static Location<'static>,
-        made: Option<Made>,
-        plan: PlanEnd,
-    ) -> Self {
-        Self { host, what, made_at, made, plan }
+    /// Notes what came of what was asked for; nothing where it was only planned.
+    pub(super) fn new(place: &Place, host: Host, what: String, made: Option<Made>) -> Self {
+        Self { host, what, made_at: place.location, made, plan: place.connection.plan().clone() }
     }
 
     /// Tells whether anything was written or removed.

@@ -58,7 +58,7 @@ impl Get {
         location: &'static Location<'static>,
     ) -> Self {
         let to = if to.is_empty() { EVERYWHERE.to_owned() } else { to };
-        let place = Place { connection, elevated: false, location };
+        let place = Place::of(connection, location);
         Self(Lazy::Made(Box::new(Spec { place, path, to, mode: None })))
     }
 
@@ -89,7 +89,7 @@ async fn get(spec: Arc<Spec>) -> Result<Changes> {
     let what = format!("get {to} <- {}", spec.path);
     warn_of_others(&spec.place, &host, &files);
     tell(&spec.place.connection, &host, &what, &files, 0);
-    Ok(Changes::new(host, what, spec.place.location, Some(files.into()), spec.place.connection.plan().clone()))
+    Ok(Changes::new(&spec.place, host, what, Some(files.into())))
 }
 
 async fn get_by(spec: &Spec, by: By) -> Result<Vec<Written>, Undone> {

@@ -15,6 +15,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Makes that of what a line of the user's asks for: by the rights of the login, until something else is said.
+    pub(super) fn of(connection: Connection, location: &'static Location<'static>) -> Self {
+        Self { connection, elevated: false, location }
+    }
+
     /// Says by whose rights, behind what is done.
     pub(super) fn by(&self) -> &'static str {
         if self.elevated { " by sudo" } else { "" }

@@ -60,7 +60,7 @@ impl Put {
     ) -> Self {
         // Nothing said is the directory of the connection, or the home.
         let target = if target.is_empty() { "./".to_owned() } else { target };
-        let place = Place { connection, elevated: false, location };
+        let place = Place::of(connection, location);
         Self(Lazy::Made(Box::new(Spec {
             place,
             source,
@@ -168,7 +168,7 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
             Some(files.into())
         }
     };
-    Ok(Changes::new(host.clone(), what, spec.place.location, files, connection.plan().clone()))
+    Ok(Changes::new(&spec.place, host.clone(), what, files))
 }
 
 /// What there is to put.

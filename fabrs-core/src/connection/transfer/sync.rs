@@ -8,14 +8,12 @@ use std::sync::Arc;
 
 use super::super::Connection;
 use super::super::command::bound;
-use super::by::By;
 use super::home::at_home;
 use super::job::{Attributes, Job, Landing, Manner, Rules, Tree};
 use super::known::Known;
 use super::lazy::{Lazy, awaited};
 use super::patterns::Patterns;
 use super::place::Place;
-use super::script::Undone;
 use super::source::Source;
 use super::walk::{Content, Item, Selection};
 use super::way::Way;
@@ -61,7 +59,7 @@ impl Sync {
         to: String,
         location: &'static Location<'static>,
     ) -> Self {
-        let place = Place { connection, elevated: false, location };
+        let place = Place::of(connection, location);
         Self(Lazy::Made(Box::new(Spec {
             place,
             from,
@@ -141,7 +139,8 @@ async fn sync(spec: Arc<Spec>) -> Result<Changes> {
     let (tree, what) = (Arc::new(tree), spec.in_words());
     if connection.diffs() != Diffs::None {
         let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
-        let entries = way.go(|by| itemize(&spec.place, &tree, by)).await?;
+        let (place, wanted) = (&spec.place, &*tree);
+        let entries = way.go(|by| async move { by.itemize(place, wanted).await }).await?;
         let difference = Difference::Entries(entries);
         connection.sink().event(&Event::Difference { host, what: &what, path: &spec.to, difference: &difference });
     }
@@ -154,11 +153,7 @@ async fn sync(spec: Arc<Spec>) -> Result<Changes> {
             Some(made)
         }
     };
-    Ok(Changes::new(host.clone(), what, spec.place.location, made, connection.plan().clone()))
-}
-
-async fn itemize(place: &Place, tree: &Tree, by: By) -> Result<Vec<String>, Undone> {
-    by.itemize(place, tree).await
+    Ok(Changes::new(&spec.place, host.clone(), what, made))
 }
 
 impl Spec {

@@ -54,7 +54,7 @@ impl<C> fmt::Debug for Spec<C> {
 
 impl<C: Change> Edit<C> {
     fn new(connection: Connection, path: String, location: &'static Location<'static>, change: C) -> Self {
-        let place = Place { connection, elevated: false, location };
+        let place = Place::of(connection, location);
         Self(Lazy::Made(Box::new(Spec { place, path, change, landing: Landing::default() })))
     }
 
@@ -116,9 +116,7 @@ async fn edit<C: Change>(spec: Arc<Spec<C>>) -> Result<Changes> {
     let what = format!("{}{by_sudo}", spec.change.in_words(&spec.path));
     // What is wrong with it is said before anything is read.
     spec.landing.check().and_then(|()| spec.change.apply(Some(b""))).map_err(|error| place.error(error))?;
-    let changes = |files: Option<Vec<Written>>| {
-        Changes::new(host.clone(), what.clone(), place.location, files.map(Into::into), connection.plan().clone())
-    };
+    let changes = |files: Option<Vec<Written>>| Changes::new(place, host.clone(), what.clone(), files.map(Into::into));
     if connection.permission() == Permission::Planned && connection.diffs() == Diffs::None {
         connection.change(&what);
         return Ok(changes(None));
@@ -143,16 +141,13 @@ async fn edit<C: Change>(spec: Arc<Spec<C>>) -> Result<Changes> {
     } else {
         let job = job(&spec.path, old.as_ref().map(|old| &old.content[..]), new, &spec.landing, &what)
             .map_err(|error| place.error(error))?;
+        let job = &job;
         let writing = Way { place, effect: Effect::Changes, what: &what };
-        writing.go(|by| put(place, &job, by)).await?
+        writing.go(|by| async move { by.put(place, job).await }).await?
     };
     let files = vec![written];
     tell(connection, host, &what, &files, 0);
     Ok(changes(Some(files)))
-}
-
-async fn put(place: &Place, job: &Job, by: By) -> Result<Written, Undone> {
-    by.put(place, job).await
 }
 
 /// Returns what is in a file; nothing where there is none.

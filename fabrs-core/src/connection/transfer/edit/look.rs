@@ -5,11 +5,9 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::super::super::Connection;
-use super::super::by::By;
 use super::super::entry::{FileKind, Found, Stat};
 use super::super::lazy::{Lazy, awaited};
 use super::super::place::Place;
-use super::super::script::Undone;
 use super::super::way::Way;
 use crate::error::Result;
 use crate::transport::Effect;
@@ -37,7 +35,7 @@ impl<T> fmt::Debug for Spec<T> {
 
 impl<T: Send + 'static> Look<T> {
     fn new(connection: Connection, path: String, location: &'static Location<'static>, answer: fn(Found) -> T) -> Self {
-        let place = Place { connection, elevated: false, location };
+        let place = Place::of(connection, location);
         Self(Lazy::Made(Box::new(Spec { place, path, answer })))
     }
 
@@ -52,11 +50,8 @@ awaited!(Look<T> => T, by look, of T);
 async fn look<T>(spec: Arc<Spec<T>>) -> Result<T> {
     let what = format!("look at {}", spec.path);
     let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
-    way.go(|by| look_by(&spec.place, &spec.path, by, &what)).await.map(spec.answer)
-}
-
-async fn look_by(place: &Place, path: &str, by: By, what: &str) -> Result<Found, Undone> {
-    by.look(place, path, what).await
+    let (place, path, what) = (&spec.place, &*spec.path, &*what);
+    way.go(|by| async move { by.look(place, path, what).await }).await.map(spec.answer)
 }
 
 impl Connection {

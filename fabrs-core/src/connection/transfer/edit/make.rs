@@ -7,14 +7,12 @@ use std::sync::Arc;
 
 use super::super::super::Connection;
 use super::super::super::command::bound;
-use super::super::by::By;
 use super::super::job::{Attributes, Job, Landing, Replaces};
 use super::super::lazy::{Lazy, awaited};
 use super::super::place::Place;
-use super::super::script::Undone;
 use super::super::walk::{Content, Item};
 use super::super::way::Way;
-use super::super::{Changes, Written, tell};
+use super::super::{Changes, tell};
 use crate::error::Result;
 use crate::transport::{Effect, Permission};
 
@@ -42,7 +40,7 @@ impl fmt::Debug for Spec {
 
 impl Make {
     fn new(connection: Connection, path: String, location: &'static Location<'static>, content: Content) -> Self {
-        let place = Place { connection, elevated: false, location };
+        let place = Place::of(connection, location);
         Self(Lazy::Made(Box::new(Spec { place, path, content, attributes: Attributes::default() })))
     }
 
@@ -82,16 +80,13 @@ async fn make(spec: Arc<Spec>) -> Result<Changes> {
             let landing = Landing { replaces: Replaces::Link, ..Landing::default() };
             let job = Job { item, stamp: None, target, attributes, landing, called: Some(what.clone()) };
             let way = Way { place, effect: Effect::Changes, what: &what };
-            let files = vec![way.go(|by| put(place, &job, by)).await?];
+            let job = &job;
+            let files = vec![way.go(|by| async move { by.put(place, job).await }).await?];
             tell(connection, host, &what, &files, 0);
             Some(files.into())
         }
     };
-    Ok(Changes::new(host.clone(), what, place.location, files, connection.plan().clone()))
-}
-
-async fn put(place: &Place, job: &Job, by: By) -> Result<Written, Undone> {
-    by.put(place, job).await
+    Ok(Changes::new(place, host.clone(), what, files))
 }
 
 impl Spec {

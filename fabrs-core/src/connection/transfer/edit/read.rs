@@ -116,7 +116,7 @@ impl Connection {
         location: &'static Location<'static>,
         answer: impl Fn(Vec<u8>) -> Result<T> + Send + Sync + 'static,
     ) -> Read<T> {
-        let place = Place { connection: self.clone(), elevated: false, location };
+        let place = Place::of(self.clone(), location);
         Read(Lazy::Made(Box::new(Spec { place, path, answer: Box::new(answer) })))
     }
 }

@@ -37,7 +37,7 @@ impl fmt::Debug for Spec {
 
 impl Remove {
     fn new(connection: Connection, path: String, location: &'static Location<'static>) -> Self {
-        let place = Place { connection, elevated: false, location };
+        let place = Place::of(connection, location);
         Self(Lazy::Made(Box::new(Spec { place, path, is_recursive: false })))
     }
 
@@ -75,7 +75,7 @@ async fn remove(spec: Arc<Spec>) -> Result<Changes> {
             Some(Made { files: Vec::new(), removed })
         }
     };
-    Ok(Changes::new(host.clone(), what, place.location, made, connection.plan().clone()))
+    Ok(Changes::new(place, host.clone(), what, made))
 }
 
 impl Spec {

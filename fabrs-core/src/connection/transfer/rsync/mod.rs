@@ -57,7 +57,7 @@ impl Rsync {
         there: String,
         location: &'static Location<'static>,
     ) -> Self {
-        let place = Place { connection, elevated: false, location };
+        let place = Place::of(connection, location);
         Self(Lazy::Made(Box::new(Spec { place, here, there, is_download: false, options: Vec::new() })))
     }
 
@@ -101,7 +101,7 @@ async fn rsync(spec: Arc<Spec>) -> Result<Changes> {
             Some(made)
         }
     };
-    Ok(Changes::new(host.clone(), what, place.location, made, connection.plan().clone()))
+    Ok(Changes::new(place, host.clone(), what, made))
 }
 
 impl Spec {
