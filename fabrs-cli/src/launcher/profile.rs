@@ -49,8 +49,9 @@ const HOT: [&str; 38] = [
 /// Returns the `dev` profile of a generated package, with what its block changes.
 pub(super) fn dev(changes: Table) -> Table {
     let mut packages = Table::new();
-    // Nobody steps through a dependency of a tool, and without its lines it compiles and links faster.
-    packages.insert("*".to_owned(), one("debug", false));
+    // Nobody steps through a dependency of a tool: without its lines and its assertions it compiles and links faster, and less
+    // of it has to be in memory.
+    packages.insert("*".to_owned(), Table::from_iter(["debug", "debug-assertions"].map(off)).into());
     packages.extend(HOT.map(|name| (name.to_owned(), one("opt-level", 1))));
 
     let mut dev = Table::new();
@@ -59,6 +60,10 @@ pub(super) fn dev(changes: Table) -> Table {
     dev.insert("package".to_owned(), packages.into());
     merge(&mut dev, changes);
     dev
+}
+
+fn off(key: &str) -> (String, Value) {
+    (key.to_owned(), false.into())
 }
 
 fn one(key: &str, value: impl Into<Value>) -> Value {

@@ -123,7 +123,7 @@ impl By {
     }
 
     /// Says what putting a tree would do, a line for each entry.
-    pub(super) async fn itemize(&self, place: &Place, tree: &Tree) -> Result<Vec<String>, Undone> {
+    pub(super) async fn itemize(&self, place: &Place, tree: &Arc<Tree>) -> Result<Vec<String>, Undone> {
         match self {
             Self::Script => script::itemize(place, tree).await,
             Self::Sftp(_) => Err(needs_a_shell(place, tree)),

@@ -19,8 +19,8 @@ use crate::shell::ShellLine;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Attributes {
     pub(super) mode: Option<u32>,
-    pub(super) owner: Option<String>,
-    pub(super) group: Option<String>,
+    pub(super) owner: Option<Arc<str>>,
+    pub(super) group: Option<Arc<str>>,
     /// When it was changed last, in seconds since 1970, where that is kept.
     pub(super) modified: Option<i64>,
 }
@@ -93,9 +93,9 @@ pub(super) struct Job {
     /// Its path, or the folder that keeps it under its own name.
     pub(super) target: OsString,
     pub(super) attributes: Attributes,
-    pub(super) landing: Landing,
+    pub(super) landing: Arc<Landing>,
     /// What it is called, where that is not to put it.
-    pub(super) called: Option<String>,
+    pub(super) called: Option<Arc<str>>,
 }
 
 /// From here on a file is large: it goes by itself, and in parts where it can.
@@ -119,7 +119,7 @@ pub(super) struct Tree {
     pub(super) root: String,
     pub(super) jobs: Vec<Job>,
     pub(super) attributes: Attributes,
-    pub(super) landing: Landing,
+    pub(super) landing: Arc<Landing>,
     pub(super) manner: Manner,
     /// Says in words what is done.
     pub(super) what: String,
@@ -143,6 +143,16 @@ pub(super) struct Rules {
     pub(super) kept: Patterns,
     /// Whether contents are compared also where size and time are the same.
     pub(super) by_checksum: bool,
+}
+
+/// Makes the jobs of all items, or tells what is wrong with one.
+pub(super) fn all_of(items: Vec<Item>, job: impl Fn(Item) -> Result<Job>) -> Result<Vec<Job>> {
+    // Thousands are kept as long as it takes: no more room than they need.
+    let mut jobs = Vec::with_capacity(items.len());
+    for item in items {
+        jobs.push(job(item)?);
+    }
+    Ok(jobs)
 }
 
 impl FileJob<'_> {
@@ -198,7 +208,7 @@ impl Job {
     /// Says in words what is done.
     pub(super) fn what(&self, place: &Place) -> String {
         if let Some(called) = &self.called {
-            return called.clone();
+            return called.to_string();
         }
         self.attributes.described(&self.item.shown(), &self.shown(), [], place.elevated)
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::super::Connection;
 use super::super::command::bound;
 use super::by::By;
-use super::job::{Attributes, Job, Landing, Manner, Tree};
+use super::job::{Attributes, Job, Landing, Manner, Tree, all_of};
 use super::known::Known;
 use super::lazy::{Lazy, awaited};
 use super::place::Place;
@@ -40,7 +40,7 @@ struct Spec {
     source: Source,
     target: String,
     attributes: Attributes,
-    landing: Landing,
+    landing: Arc<Landing>,
     preserves_mode: bool,
     selection: Selection,
 }
@@ -66,7 +66,7 @@ impl Put {
             source,
             target,
             attributes: Attributes::default(),
-            landing: Landing::default(),
+            landing: Arc::default(),
             preserves_mode: false,
             selection: Selection::default(),
         })))
@@ -85,25 +85,25 @@ impl Put {
 
     /// Gives the files to this user, by name or number: for who may do that.
     pub fn owner(self, user: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| spec.attributes.owner = Some(user.into())))
+        Self(self.0.changed(|spec| spec.attributes.owner = Some(Arc::from(user.into()))))
     }
 
     /// Gives the files to this group, by name or number.
     pub fn group(self, group: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| spec.attributes.group = Some(group.into())))
+        Self(self.0.changed(|spec| spec.attributes.group = Some(Arc::from(group.into()))))
     }
 
     /// Reads each file back on the host and compares its SHA-256, before it takes its place.
     ///
     /// That a connection changes nothing is what SSH is for; this finds what a disk or a memory does.
     pub fn verify(self) -> Self {
-        Self(self.0.changed(|spec| spec.landing.verifies = true))
+        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).verifies = true))
     }
 
     /// Has each file be on the host's disk before it takes its place: so it is there, old or new, also when the host loses its
     /// power (`fsync(2)`).
     pub fn fsync(self) -> Self {
-        Self(self.0.changed(|spec| spec.landing.flushes = true))
+        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).flushes = true))
     }
 
     /// Writes into the file that is there, rather than putting another into its place: it stays the same file to its hard
@@ -111,19 +111,19 @@ impl Put {
     ///
     /// This takes more than one step: who reads meanwhile sees half of it, and a host that fails then leaves that.
     pub fn in_place(self) -> Self {
-        Self(self.0.changed(|spec| spec.landing.in_place = true))
+        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).in_place = true))
     }
 
     /// Has a line find nothing wrong with each file on the host before it takes its place; `%s` in it is the file, in another
     /// folder and under its own name: `.validate("visudo -cf %s")`. Where it fails the old file stays, and what it said last is in the error.
     pub fn validate(self, line: impl IntoShellLine) -> Self {
         let line = line.into_shell_line();
-        Self(self.0.changed(|spec| spec.landing.validation = Some(line)))
+        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).validation = Some(line)))
     }
 
     /// Keeps a copy of each file that is replaced, under its name and this: `.backup(".bak")`.
     pub fn backup(self, suffix: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| spec.landing.backup = Some(suffix.into())))
+        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).backup = Some(suffix.into())))
     }
 
     /// Leaves out what matches this pattern: by its name, or, with a `/` in the pattern, by its path below the source.
@@ -220,7 +220,7 @@ impl Spec {
     fn jobs(&self) -> Result<Vec<Job>> {
         self.landing.check()?;
         let items = self.selection.items(&self.source, &self.known()?)?;
-        items.into_iter().map(|item| self.job(item)).collect()
+        all_of(items, |item| self.job(item))
     }
 
     /// Returns what a template may know of its host.

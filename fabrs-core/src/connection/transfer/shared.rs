@@ -70,10 +70,10 @@ impl Part {
     pub(super) async fn sum_by<F: Future<Output = Result<Sum>>>(&self, make: impl FnOnce() -> F) -> Result<Sum> {
         let mut sum = self.0.sum.lock().await;
         if let Some(sum) = &*sum {
-            return Ok(sum.clone());
+            return Ok(*sum);
         }
         let new = make().await?;
-        Ok(sum.insert(new).clone())
+        Ok(*sum.insert(new))
     }
 
     /// Opens it at some place in it.

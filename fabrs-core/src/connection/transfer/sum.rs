@@ -1,13 +1,37 @@
 //! The size and the SHA-256 of contents.
 
-use data_encoding::HEXLOWER;
+use std::fmt;
+
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use ring::digest::{Context, SHA256};
 
 /// The size and the SHA-256 of a content.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sum {
     pub(super) size: u64,
-    pub(super) sha256: String,
+    pub(super) sha256: Sha256,
+}
+
+/// A SHA-256, shown in hexadecimal as programs print it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sha256([u8; 32]);
+
+impl Sha256 {
+    /// How many digits one is.
+    pub(super) const DIGITS: usize = 64;
+
+    /// Reads one.
+    pub(super) fn of_digits(digits: &[u8]) -> Option<Self> {
+        let mut sum = [0; 32];
+        let read = (digits.len() == Self::DIGITS).then(|| HEXLOWER_PERMISSIVE.decode_mut(digits, &mut sum))?;
+        read.ok().map(|_| Self(sum))
+    }
+}
+
+impl fmt::Display for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        HEXLOWER.encode_display(&self.0).fmt(f)
+    }
 }
 
 impl Sum {
@@ -37,6 +61,8 @@ impl Summing {
     }
 
     pub(super) fn finish(self) -> Sum {
-        Sum { size: self.size, sha256: HEXLOWER.encode(self.digest.finish().as_ref()) }
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(self.digest.finish().as_ref());
+        Sum { size: self.size, sha256: Sha256(sha256) }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::super::Connection;
 use super::super::command::bound;
 use super::home::at_home;
-use super::job::{Attributes, Job, Landing, Manner, Rules, Tree};
+use super::job::{Attributes, Job, Landing, Manner, Rules, Tree, all_of};
 use super::known::Known;
 use super::lazy::{Lazy, awaited};
 use super::patterns::Patterns;
@@ -41,7 +41,7 @@ struct Spec {
     selection: Selection,
     protects: Vec<String>,
     attributes: Attributes,
-    landing: Landing,
+    landing: Arc<Landing>,
     deletes: bool,
     by_checksum: bool,
 }
@@ -67,7 +67,7 @@ impl Sync {
             selection: Selection::default(),
             protects: Vec::new(),
             attributes: Attributes::default(),
-            landing: Landing { over_links: true, ..Landing::default() },
+            landing: Arc::new(Landing { over_links: true, ..Landing::default() }),
             deletes: false,
             by_checksum: false,
         })))
@@ -104,22 +104,22 @@ impl Sync {
 
     /// Reads each file that was sent back on the host and compares its SHA-256, before any takes its place.
     pub fn verify(self) -> Self {
-        Self(self.0.changed(|spec| spec.landing.verifies = true))
+        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).verifies = true))
     }
 
     /// Has all files be on the host's disk before they take their places (`sync(1)`).
     pub fn fsync(self) -> Self {
-        Self(self.0.changed(|spec| spec.landing.flushes = true))
+        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).flushes = true))
     }
 
     /// Gives all of it to this user, by name or number: for who may do that.
     pub fn owner(self, user: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| spec.attributes.owner = Some(user.into())))
+        Self(self.0.changed(|spec| spec.attributes.owner = Some(Arc::from(user.into()))))
     }
 
     /// Gives all of it to this group, by name or number.
     pub fn group(self, group: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| spec.attributes.group = Some(group.into())))
+        Self(self.0.changed(|spec| spec.attributes.group = Some(Arc::from(group.into()))))
     }
 
     /// Writes as root, or as the connection's [`sudo_user`](Connection::sudo_user).
@@ -139,7 +139,7 @@ async fn sync(spec: Arc<Spec>) -> Result<Changes> {
     let (tree, what) = (Arc::new(tree), spec.in_words());
     if connection.diffs() != Diffs::None {
         let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
-        let (place, wanted) = (&spec.place, &*tree);
+        let (place, wanted) = (&spec.place, &tree);
         let entries = way.go(|by| async move { by.itemize(place, wanted).await }).await?;
         let difference = Difference::Entries(entries);
         connection.sink().event(&Event::Difference { host, what: &what, path: &spec.to, difference: &difference });
@@ -180,7 +180,7 @@ impl Spec {
             );
         }
         let kept = Patterns::new(self.protects.iter().chain(&self.selection.excludes), "protected")?;
-        let jobs = items.into_iter().map(|item| self.job(&from, &root, item)).collect::<Result<_>>()?;
+        let jobs = all_of(items, |item| self.job(&from, &root, item))?;
         let manner = Manner::Sync(Rules { deletes: self.deletes, kept, by_checksum: self.by_checksum });
         Ok(Tree {
             root,

@@ -166,7 +166,7 @@ fn job(path: &str, old: Option<&[u8]>, new: Vec<u8>, landing: &Landing, what: &s
     let replaces = old.map_or(Replaces::Nothing, |old| Replaces::This(Sum::of(old)));
     let landing = Landing { replaces, ..landing.clone() };
     let item = Item { content: Content::File(content), below: Some(path.into()) };
-    let called = Some(what.to_owned());
+    let (landing, called) = (Arc::new(landing), Some(what.into()));
     Ok(Job { item, stamp, target: path.into(), attributes: Attributes::default(), landing, called })
 }
 

@@ -51,12 +51,12 @@ impl Make {
 
     /// Gives it to this user, by name or number: for who may do that.
     pub fn owner(self, user: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| spec.attributes.owner = Some(user.into())))
+        Self(self.0.changed(|spec| spec.attributes.owner = Some(Arc::from(user.into()))))
     }
 
     /// Gives it to this group, by name or number.
     pub fn group(self, group: impl Into<String>) -> Self {
-        Self(self.0.changed(|spec| spec.attributes.group = Some(group.into())))
+        Self(self.0.changed(|spec| spec.attributes.group = Some(Arc::from(group.into()))))
     }
 
     /// Makes it as root, or as the connection's [`sudo_user`](Connection::sudo_user).
@@ -77,8 +77,8 @@ async fn make(spec: Arc<Spec>) -> Result<Changes> {
             let item = Item { content: spec.content.clone(), below: Some(PathBuf::from(&spec.path)) };
             let (target, attributes) = (spec.path.clone().into(), spec.attributes.clone());
             // What is no symlink may be something that nobody has elsewhere.
-            let landing = Landing { replaces: Replaces::Link, ..Landing::default() };
-            let job = Job { item, stamp: None, target, attributes, landing, called: Some(what.clone()) };
+            let landing = Arc::new(Landing { replaces: Replaces::Link, ..Landing::default() });
+            let job = Job { item, stamp: None, target, attributes, landing, called: Some(what.as_str().into()) };
             let way = Way { place, effect: Effect::Changes, what: &what };
             let job = &job;
             let files = vec![way.go(|by| async move { by.put(place, job).await }).await?];

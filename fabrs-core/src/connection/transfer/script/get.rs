@@ -9,11 +9,8 @@ use super::super::arrival::Arrival;
 use super::super::place::Place;
 use super::super::sum::Sum;
 use super::fetch::Fetch;
-use super::{Script, Undone, text};
+use super::{KEPT, Script, Undone, text};
 use crate::transport::Effect;
-
-/// How much of what the script of `get` prints is kept.
-const KEPT: usize = 1024;
 
 /// Lets one file arrive, unless the one that is `known` here is the same; tells whether it has arrived.
 pub(in super::super) async fn get(

@@ -21,6 +21,7 @@ pub(super) use tree::{Done, get_tree, itemize, put_tree};
 
 use memchr::memmem;
 
+use self::talk::Talk;
 use super::super::greeting::Greeting;
 use super::super::{Command, Hide};
 use super::Said;
@@ -29,6 +30,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Output, last_lines};
 use crate::shell::{ShellLine, ShellLineError};
 use crate::transport::{Effect, Refused};
+
+/// How much is kept of what a script prints, for who asks what it said last.
+const KEPT: usize = 4096;
 
 /// Why a script has not done its work.
 #[derive(Debug)]
@@ -65,6 +69,12 @@ impl Script<'_> {
         let command = connection.command(ShellLine::raw(line), self.effect, self.place.location);
         let command = command.called(self.what).hide(Hide::Both);
         Ok(if self.place.elevated { command.sudo() } else { command })
+    }
+
+    /// Makes the command of one that is talked with, and who talks.
+    fn talk(&self, line: Result<String, ShellLineError>, path: &str) -> Result<(Talk, Command)> {
+        let (talk, ear, said) = Talk::new();
+        Ok((talk, self.command(line, path)?.watched_by(ear).fed_by(said).keeping(KEPT)))
     }
 
     /// Runs it, and tells a host that gives no shell from a script that failed.

@@ -114,9 +114,7 @@ pub(super) async fn carry(
 async fn help(place: &Place, folder: &str, parts: &Parts<'_>) {
     let what = format!("{} (a part)", parts.file.job.what(place));
     let script = Script { place, effect: Effect::Changes, what: &what };
-    let (mut talk, ear, said) = Talk::new();
-    let Ok(command) = script.command(text::help(folder), folder) else { return };
-    let command = command.watched_by(ear).fed_by(said);
+    let Ok((mut talk, command)) = script.talk(text::help(folder), folder) else { return };
     let carry = async {
         talk.begin().await?;
         talk.noise().await?;

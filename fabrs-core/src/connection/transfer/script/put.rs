@@ -3,6 +3,7 @@
 use super::super::gauge::Gauge;
 use super::super::job::{FileJob, Job, Replaces};
 use super::super::place::Place;
+use super::super::sum::Sha256;
 use super::super::walk::Content;
 use super::super::{Written, blocking};
 use super::blocks::{self, Blocks};
@@ -59,9 +60,7 @@ async fn put_file(place: &Place, file: FileJob<'_>) -> Result<Written, Undone> {
     let may_be_told = file.content.secret().is_none() && file.job.landing.replaces == Replaces::Anything;
     let sum = if may_be_told && file.stamp.size <= SMALL { Some(sum(file).await) } else { None };
     let sum = sum.transpose().map_err(|error| place.error(error))?;
-    let (talk, ear, said) = Talk::new();
-    let command = script.command(text::put(file, sum.as_deref(), &word_by_chance()?), &file.job.shown())?;
-    let command = command.watched_by(ear).fed_by(said);
+    let (talk, command) = script.talk(text::put(file, sum.as_deref(), &word_by_chance()?), &file.job.shown())?;
     let (output, told) = tokio::join!(script.run(command), converse(talk, place, file));
     script.ended(output, told)
 }
@@ -89,7 +88,7 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
             known = found.filter(|found| found.kept.contains(&true));
             talk.say(if known.is_some() { "some\n" } else { "none\n" }.into()).await?;
         } else if let Some(folder) = told.strip_prefix(text::SEND_PARTS) {
-            let (kept, sum) = known.as_ref().map(|known| (&known.kept[..], &known.sum.sha256)).unzip();
+            let (kept, sum) = known.as_ref().map(|known| (&known.kept[..], known.sum.sha256)).unzip();
             let sums = async { Ok(sums(file, sum).await?) };
             let carried = parts::carry(place, file, folder, &mut talk, kept.unwrap_or_default());
             let ((), sums) = tokio::try_join!(carried, sums)?;
@@ -109,23 +108,23 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
 }
 
 /// Returns the sums of what is to arrive, which may be `known`, and of what that is to replace, each as far as it is wanted.
-async fn sums(file: FileJob<'_>, known: Option<&String>) -> Result<String> {
+async fn sums(file: FileJob<'_>, known: Option<Sha256>) -> Result<String> {
     const NOT_WANTED: &str = "-";
     let landing = &file.job.landing;
     let new = match known {
-        Some(known) => known.clone(),
+        Some(known) => known.to_string(),
         None if landing.verifies => sum(file).await?,
         None => NOT_WANTED.to_owned(),
     };
     let old = match &landing.replaces {
-        Replaces::This(sum) => &sum.sha256,
-        Replaces::Anything | Replaces::Nothing | Replaces::Link => NOT_WANTED,
+        Replaces::This(sum) => sum.sha256.to_string(),
+        Replaces::Anything | Replaces::Nothing | Replaces::Link => NOT_WANTED.to_owned(),
     };
     Ok(format!("{new} {old}"))
 }
 
 async fn sum(file: FileJob<'_>) -> Result<String> {
-    Ok(file.content.sum().await?.sha256)
+    Ok(file.content.sum().await?.sha256.to_string())
 }
 
 /// Runs a script that makes one entry, and says whether it was there.

@@ -104,7 +104,19 @@ impl Talk {
         verb: &str,
         paths: impl Iterator<Item = &'a Path>,
     ) -> Result<Vec<Vec<u8>>, Over> {
-        if self.request(verb, paths).await? { self.records().await } else { Ok(Vec::new()) }
+        let mut records = Vec::new();
+        self.ask_each(verb, paths, |record| records.push(record.to_vec())).await?;
+        Ok(records)
+    }
+
+    /// Asks something of several paths, and gives each record of the answer to `take`: there may be thousands.
+    pub(super) async fn ask_each<'a>(
+        &mut self,
+        verb: &str,
+        paths: impl Iterator<Item = &'a Path>,
+        take: impl FnMut(&[u8]),
+    ) -> Result<(), Over> {
+        if self.request(verb, paths).await? { self.each_record(take).await } else { Ok(()) }
     }
 
     /// Has all that comes from now on be written to a file, and noted by a gauge. Nothing may have been asked that was not
@@ -127,24 +139,36 @@ impl Talk {
     /// Returns the records of an answer.
     pub(super) async fn records(&mut self) -> Result<Vec<Vec<u8>>, Over> {
         let mut records = Vec::new();
+        self.each_record(|record| records.push(record.to_vec())).await?;
+        Ok(records)
+    }
+
+    /// Gives each record of an answer to `take`.
+    pub(super) async fn each_record(&mut self, mut take: impl FnMut(&[u8])) -> Result<(), Over> {
+        let mut record = Vec::new();
         loop {
-            let record = self.record().await?;
+            record.clear();
+            self.read(&mut record).await?;
             if record == END.as_bytes() {
-                return Ok(records);
+                return Ok(());
             }
-            records.push(record);
+            take(&record);
         }
     }
 
     /// Returns the next record.
     pub(super) async fn record(&mut self) -> Result<Vec<u8>, Over> {
+        let mut record = Vec::new();
+        self.read(&mut record).await.map(|()| record)
+    }
+
+    async fn read(&mut self, record: &mut Vec<u8>) -> Result<(), Over> {
         use tokio::io::AsyncReadExt;
 
-        let mut record = Vec::new();
         // Reading from memory does not fail.
-        let read = (&mut self.hear).take(LONGEST).read_until(0, &mut record).await;
+        let read = (&mut self.hear).take(LONGEST).read_until(0, record).await;
         match (read, record.pop()) {
-            (Ok(_), Some(0)) => Ok(record),
+            (Ok(_), Some(0)) => Ok(()),
             _ => Err(Over),
         }
     }

@@ -298,7 +298,7 @@ struct Ids {
 
 impl Ids {
     fn of(attributes: &Attributes) -> Result<Self, Fault> {
-        let id = |name: &Option<String>| match name.as_deref().map(|name| (name, name.parse())) {
+        let id = |name: &Option<Arc<str>>| match name.as_deref().map(|name| (name, name.parse())) {
             None => Ok(None),
             Some((_, Ok(id))) => Ok(Some(id)),
             Some((name, Err(_))) => {

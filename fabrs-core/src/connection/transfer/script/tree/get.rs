@@ -20,7 +20,7 @@ use super::super::super::{arrival, blocking, blocking_while};
 use super::super::broken::{Broken, Over};
 use super::super::talk::{END, Talk};
 use super::super::{Script, Undone};
-use super::listing::{self, Status};
+use super::listing::{self, Status, Statuses, Sums};
 use super::plan::is_odd;
 use super::{sums_here, text};
 use crate::error::{Error, ErrorKind, Result};
@@ -46,10 +46,8 @@ pub(in super::super::super) async fn get_tree(
     what: &str,
 ) -> Result<Vec<(Entry, PathBuf)>, Undone> {
     let script = Script { place, effect: Effect::Reads, what };
-    let (talk, ear, said) = Talk::new();
-    let command = script.command(text::give(folder), &folder.to_string_lossy())?;
-    let (output, got) =
-        tokio::join!(script.run(command.watched_by(ear).fed_by(said)), converse(talk, place, place_of, mode, what));
+    let (talk, command) = script.talk(text::give(folder), &folder.to_string_lossy())?;
+    let (output, got) = tokio::join!(script.run(command), converse(talk, place, place_of, mode, what));
     let found = script.ended(output, got)?;
     Ok(found.into_iter().map(|found| (found.entry, found.to)).collect())
 }
@@ -64,7 +62,9 @@ async fn converse(
     talk.begin().await?;
     talk.noise().await?;
     let mut found = Vec::new();
-    for (below, status) in listing::statuses(&talk.records().await?) {
+    let mut statuses = Statuses::default();
+    talk.each_record(|record| statuses.take(record)).await?;
+    for (below, status) in statuses.0 {
         let below = PathBuf::from(below);
         if below.as_os_str().is_empty() {
             continue;
@@ -111,16 +111,18 @@ async fn compare(talk: &mut Talk, found: &mut [Found]) -> Result<(), Broken> {
         std::fs::symlink_metadata(&found.to).is_ok_and(|here| here.is_file() && here.len() == found.status.size)
     };
     let alike = || found.iter().enumerate().filter(|(_, found)| is_for_stream(found) && has_its_size(found));
-    let contents = alike().map(|(n, found)| (n, Blob::Path(found.to.clone()))).collect();
-    let there =
-        async { Ok::<_, Broken>(talk.ask(text::SUMS, alike().map(|(_, found)| found.entry.below.as_path())).await?) };
-    let here = async { Ok(blocking_while(move |is_wanted| Ok(sums_here(contents, is_wanted))).await?) };
-    let (there, here) = tokio::try_join!(there, here)?;
+    let contents: Vec<_> = alike().map(|(n, found)| (n, Blob::Path(found.to.clone()))).collect();
+    let paths = alike().map(|(_, found)| found.entry.below.as_path());
+    let mut sums = Sums::default();
+    let there = async { Ok::<_, Broken>(talk.ask_each(text::SUMS, paths, |record| sums.take(record)).await?) };
+    let summed =
+        move |is_wanted: &dyn Fn() -> bool| Ok(sums_here(contents.iter().map(|(n, blob)| (*n, blob)), is_wanted));
+    let here = async { Ok(blocking_while(summed).await?) };
+    let ((), here) = tokio::try_join!(there, here)?;
     // What can't be read here is as good as nothing.
-    let (there, here) = (listing::sums(&there), here.unwrap_or_default());
-    for (n, sum) in here {
+    for (n, sum) in here.unwrap_or_default() {
         if let Some(found) = found.get_mut(n)
-            && there.get(found.entry.below.as_os_str()) == Some(&sum)
+            && sums.of(&found.entry.below) == Some(sum)
         {
             found.entry.done = Some(false);
         }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::super::entry::FileKind;
+use super::super::super::sum::Sha256;
 use super::super::talk;
 
 /// What is at a path of the host.
@@ -40,14 +41,17 @@ impl Status {
     }
 }
 
-/// Reads what is said of paths, in its order.
-///
-/// Where a program ends each with a line end, a name may have some of its own: what is no record is more of the last name.
-pub(super) fn statuses(records: &[Vec<u8>]) -> Vec<(OsString, Status)> {
-    let mut statuses: Vec<(OsString, Status)> = Vec::new();
-    for record in records {
-        match (status(record), statuses.last_mut()) {
-            (Some(found), _) => statuses.push(found),
+/// What is said of paths, in its order.
+#[derive(Debug, Default)]
+pub(super) struct Statuses(pub(super) Vec<(OsString, Status)>);
+
+impl Statuses {
+    /// Takes one record down.
+    ///
+    /// Where a program ends each with a line end, a name may have some of its own: what is no record is more of the last name.
+    pub(super) fn take(&mut self, record: &[u8]) {
+        match (status(record), self.0.last_mut()) {
+            (Some(found), _) => self.0.push(found),
             (None, Some((path, _))) => {
                 path.push("\n");
                 path.push(talk::raw(record));
@@ -56,7 +60,6 @@ pub(super) fn statuses(records: &[Vec<u8>]) -> Vec<(OsString, Status)> {
             (None, None) => {}
         }
     }
-    statuses
 }
 
 /// Reads one record: `x81a4 0 0 12 1700000000 65024 ./path`, the mode in hexadecimal or, behind an `o`, in octal.
@@ -74,17 +77,21 @@ pub(in super::super) fn status(record: &[u8]) -> Option<(OsString, Status)> {
     Some((talk::path(fields.next()?).into(), Status { mode, owner, size, modified, device }))
 }
 
-/// Reads checksums, as `sha256sum` and its kin print them: of what is said twice nothing is known.
-pub(super) fn sums(records: &[Vec<u8>]) -> HashMap<OsString, String> {
-    const DIGITS: usize = 64;
-    let mut sums: HashMap<OsString, Option<String>> = HashMap::new();
-    for record in records {
-        let Some((sum, rest)) = record.split_at_checked(DIGITS) else { continue };
-        let (Ok(sum), Some(path)) = (std::str::from_utf8(sum), rest.get(2..)) else { continue };
-        let sum = Some(sum.to_ascii_lowercase());
-        sums.entry(talk::path(path).into()).and_modify(|known| *known = None).or_insert(sum);
+/// The checksums of paths: nothing of what was said twice.
+#[derive(Debug, Default)]
+pub(super) struct Sums(HashMap<OsString, Option<Sha256>>);
+
+impl Sums {
+    /// Takes one record down, as `sha256sum` and its kin print them.
+    pub(super) fn take(&mut self, record: &[u8]) {
+        let Some((sum, rest)) = record.split_at_checked(Sha256::DIGITS) else { return };
+        let (Some(sum), Some(path)) = (Sha256::of_digits(sum), rest.get(2..)) else { return };
+        self.0.entry(talk::path(path).into()).and_modify(|known| *known = None).or_insert(Some(sum));
     }
-    sums.into_iter().filter_map(|(path, sum)| Some((path, sum?))).collect()
+
+    pub(super) fn of(&self, path: &Path) -> Option<Sha256> {
+        *self.0.get(path.as_os_str())?
+    }
 }
 
 /// Reads pairs of a symlink and what is in it.
@@ -98,8 +105,6 @@ pub(super) fn links(records: &[Vec<u8>]) -> HashMap<OsString, PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsStr;
-
     use super::*;
 
     #[test]
@@ -116,22 +121,35 @@ mod tests {
     #[test]
     fn a_name_may_have_lines_of_its_own() {
         let records = ["x81a4 0 0 1 2 3 ./a", "", "b", "x81a4 0 0 1 2 3 ./c"].map(|record| record.as_bytes().to_vec());
-        let names: Vec<_> = statuses(&records).into_iter().map(|(path, _)| path).collect();
+        let mut statuses = Statuses::default();
+        for record in &records {
+            statuses.take(record);
+        }
+        let names: Vec<_> = statuses.0.into_iter().map(|(path, _)| path).collect();
         assert_eq!(names, ["a\n\nb", "c"]);
     }
 
     #[test]
     fn of_what_is_said_twice_no_checksum_is_known() {
         let line = |digit: &str, path: &str| format!("{}  ./{path}", digit.repeat(64)).into_bytes();
-        let known = sums(&[line("a", "x"), line("b", "y"), line("c", "x"), b"sha256sum: y: no".to_vec()]);
-        assert_eq!(known.get(OsStr::new("y")).map(String::as_str), Some("b".repeat(64).as_str()));
-        assert_eq!(known.get(OsStr::new("x")), None);
+        let mut known = Sums::default();
+        let records = [line("a", "x"), line("B", "y"), line("c", "x"), b"sha256sum: y: no".to_vec()];
+        for record in &records {
+            known.take(record);
+        }
+        assert_eq!(known.of(Path::new("y")).map(|sum| sum.to_string()), Some("b".repeat(64)));
+        assert_eq!(known.of(Path::new("x")), None);
     }
 
     proptest::proptest! {
         #[test]
         fn no_answer_of_a_host_is_the_end_of_us(records in proptest::collection::vec(proptest::collection::vec(0_u8.., 0..100), 0..8)) {
-            let _ = (statuses(&records), sums(&records), links(&records));
+            let (mut statuses, mut sums) = (Statuses::default(), Sums::default());
+            for record in &records {
+                statuses.take(record);
+                sums.take(record);
+            }
+            let _ = links(&records);
         }
     }
 }

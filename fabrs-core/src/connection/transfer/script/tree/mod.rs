@@ -22,6 +22,7 @@ use super::super::blob::{Blob, PIECE};
 use super::super::gauge::Gauge;
 use super::super::job::{Manner, Tree};
 use super::super::place::Place;
+use super::super::sum::Sha256;
 use super::super::{blocking, blocking_while};
 use super::broken::{Broken, Over};
 use super::talk::Talk;
@@ -31,6 +32,7 @@ use crate::error::Result;
 use crate::transport::{Effect, word_by_chance};
 pub(in super::super) use get::get_tree;
 pub(super) use listing::{Status, status};
+use listing::{Statuses, Sums};
 use moves::Moves;
 use pack::Cargo;
 use plan::{Fate, Survey, new_folders};
@@ -70,7 +72,7 @@ pub(in super::super) async fn put_tree(place: &Place, tree: &Arc<Tree>) -> Resul
 }
 
 /// Says what putting a tree would do, a line for each entry that is another, as `rsync --itemize-changes` has them.
-pub(in super::super) async fn itemize(place: &Place, tree: &Tree) -> Result<Vec<String>, Undone> {
+pub(in super::super) async fn itemize(place: &Place, tree: &Arc<Tree>) -> Result<Vec<String>, Undone> {
     let Opened { script, command, talk, to_ask } = open(place, tree, Effect::Reads)?;
     let (output, told) = tokio::join!(script.run(command), look(talk, tree, to_ask));
     script.ended(output, told)
@@ -98,12 +100,11 @@ fn open<'a>(place: &'a Place, tree: &'a Tree, effect: Effect) -> Result<Opened<'
         }
     };
     let line = text::serve(tree, &word_by_chance()?, effect, &asked);
-    let (talk, ear, said) = Talk::new();
-    let command = script.command(line, &tree.root)?.watched_by(ear).fed_by(said);
+    let (talk, command) = script.talk(line, &tree.root)?;
     Ok(Opened { script, command, talk, to_ask })
 }
 
-async fn look(mut talk: Talk, tree: &Tree, to_ask: Vec<&Path>) -> Result<Vec<String>, Broken> {
+async fn look(mut talk: Talk, tree: &Arc<Tree>, to_ask: Vec<&Path>) -> Result<Vec<String>, Broken> {
     let (survey, here) = survey(&mut talk, tree, to_ask).await?.ok_or(Over)?;
     let fates = survey.fates(tree, &here)?;
     Ok(items::lines(&survey, tree, &fates, &survey.removals(tree, &fates)))
@@ -150,9 +151,9 @@ async fn put(
 /// the host can't say it.
 async fn survey(
     talk: &mut Talk,
-    tree: &Tree,
+    tree: &Arc<Tree>,
     to_ask: Vec<&Path>,
-) -> Result<Option<(Survey, HashMap<usize, String>)>, Broken> {
+) -> Result<Option<(Survey, HashMap<usize, Sha256>)>, Broken> {
     talk.begin().await?;
     talk.request(text::STAT, to_ask.into_iter()).await?;
     talk.noise().await?;
@@ -161,17 +162,25 @@ async fn survey(
         return Ok(Some((Survey::default(), HashMap::new())));
     }
     let Some((me, takes_stream)) = able_as(&able) else { return Ok(None) };
-    let mut survey = Survey::new(&tree.manner, me, takes_stream, listing::statuses(&talk.records().await?));
+    let mut statuses = Statuses::default();
+    talk.each_record(|record| statuses.take(record)).await?;
+    let mut survey = Survey::new(&tree.manner, me, takes_stream, statuses.0);
     if !survey.has_root() {
         return Ok(None);
     }
-    let alike: Vec<_> = survey.alike(tree).map(|(n, path)| (n, path.to_owned())).collect();
-    let contents =
-        alike.iter().filter_map(|(n, _)| Some((*n, tree.jobs.get(*n)?.as_file()?.content.clone()))).collect();
-    let there = async { Ok::<_, Broken>(talk.ask(text::SUMS, alike.iter().map(|(_, path)| path.as_path())).await?) };
-    let here = async { Ok(blocking_while(move |is_wanted| sums_here(contents, is_wanted)).await?) };
-    let (sums, here) = tokio::try_join!(there, here)?;
-    survey.sums = listing::sums(&sums);
+    let alike: Vec<_> = survey.alike(tree).collect();
+    let numbers: Vec<_> = alike.iter().map(|(n, _)| *n).collect();
+    let paths = alike.into_iter().map(|(_, path)| path);
+    let mut sums = Sums::default();
+    let there = async { Ok::<_, Broken>(talk.ask_each(text::SUMS, paths, |record| sums.take(record)).await?) };
+    let ours = Arc::clone(tree);
+    let summed = move |is_wanted: &dyn Fn() -> bool| {
+        let content = |n: usize| Some((n, ours.jobs.get(n)?.as_file()?.content));
+        sums_here(numbers.into_iter().filter_map(content), is_wanted)
+    };
+    let here = async { Ok(blocking_while(summed).await?) };
+    let ((), here) = tokio::try_join!(there, here)?;
+    survey.sums = sums;
     survey.links = listing::links(&talk.ask(text::LINKS, survey.links_there(tree)).await?);
     if tree.attributes.gives_owner() {
         let foreign = talk.ask(text::FOREIGN, survey.there()).await?;
@@ -207,9 +216,12 @@ fn able_as(record: &[u8]) -> Option<((u32, u32), bool)> {
 }
 
 /// Sums contents up, as long as that `is_wanted`.
-fn sums_here(contents: Vec<(usize, Blob)>, is_wanted: &dyn Fn() -> bool) -> Result<HashMap<usize, String>> {
+fn sums_here<'a>(
+    contents: impl Iterator<Item = (usize, &'a Blob)>,
+    is_wanted: &dyn Fn() -> bool,
+) -> Result<HashMap<usize, Sha256>> {
     let mut buffer = vec![0; PIECE];
-    let wanted = contents.into_iter().take_while(|_| is_wanted());
+    let wanted = contents.take_while(|_| is_wanted());
     wanted.map(|(n, content)| Ok((n, content.sum_by(&mut buffer, is_wanted)?.sha256))).collect()
 }
 

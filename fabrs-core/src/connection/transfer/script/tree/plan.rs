@@ -6,11 +6,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::super::super::job::{Job, LARGE, Manner, NEW_FOLDER, Tree};
+use super::super::super::sum::Sha256;
 use super::super::super::walk::Content;
 use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER};
 use super::super::broken::Broken;
 use super::lines::Reach;
-use super::listing::Status;
+use super::listing::{Status, Sums};
 
 /// The bit that gives new files the group of their folder.
 pub(super) const SET_GROUP: u32 = 0o2000;
@@ -22,7 +23,7 @@ const SPECIAL: u32 = 0o7000;
 pub(super) struct Survey {
     /// By their paths below the root, as the other maps: their bytes are sooner looked up than their names.
     statuses: HashMap<OsString, Status>,
-    pub(super) sums: HashMap<OsString, String>,
+    pub(super) sums: Sums,
     pub(super) links: HashMap<OsString, PathBuf>,
     /// What belongs to others than it is to belong to.
     pub(super) foreign: HashSet<OsString>,
@@ -174,7 +175,7 @@ impl Survey {
     }
 
     /// Returns the files of which the content has to be compared.
-    pub(super) fn alike<'a>(&'a self, tree: &'a Tree) -> impl Iterator<Item = (usize, &'a Path)> {
+    pub(super) fn alike<'a>(&self, tree: &'a Tree) -> impl Iterator<Item = (usize, &'a Path)> {
         tree.jobs.iter().enumerate().filter_map(|(n, job)| {
             let (below, file) = (job.item.below.as_deref()?, job.as_file()?);
             let there = self.at(below).filter(|there| there.is_file() && there.size == file.stamp.size)?;
@@ -206,15 +207,17 @@ impl Survey {
     }
 
     /// Decides on all entries; `here` has the checksums of the files that are alike, by their place among the jobs.
-    pub(super) fn fates(&self, tree: &Tree, here: &HashMap<usize, String>) -> Result<Vec<Fate>, Broken> {
+    pub(super) fn fates(&self, tree: &Tree, here: &HashMap<usize, Sha256>) -> Result<Vec<Fate>, Broken> {
         let each = tree.jobs.iter().enumerate();
         match &tree.manner {
-            Manner::Put => each.map(|(n, job)| self.fate(tree, job, here.get(&n))).collect(),
-            Manner::Sync(rules) => each.map(|(n, job)| self.fate_in_sync(tree, rules, job, here.get(&n))).collect(),
+            Manner::Put => each.map(|(n, job)| self.fate(tree, job, here.get(&n).copied())).collect(),
+            Manner::Sync(rules) => {
+                each.map(|(n, job)| self.fate_in_sync(tree, rules, job, here.get(&n).copied())).collect()
+            }
         }
     }
 
-    fn fate(&self, tree: &Tree, job: &Job, here: Option<&String>) -> Result<Fate, Broken> {
+    fn fate(&self, tree: &Tree, job: &Job, here: Option<Sha256>) -> Result<Fate, Broken> {
         let Some(below) = job.item.below.as_deref() else { return Ok(Fate::Alone) };
         let in_the_way = |why: &str| Broken::InTheWay(format!("{}/{}{why}", tree.root, below.display()));
         let there = self.at(below);
@@ -234,7 +237,7 @@ impl Survey {
             }
             // What a symlink leads to is replaced, and not the symlink.
             (Content::File(_), Some(there)) if !there.is_file() => Ok(Fate::Alone),
-            (Content::File(_), Some(there)) => Ok(match (here, self.sums.get(below.as_os_str())) {
+            (Content::File(_), Some(there)) => Ok(match (here, self.sums.of(below)) {
                 (Some(here), Some(sum)) if here == sum => self.altered(job, below, there),
                 // It can't be compared there: when it has come, it can.
                 (Some(_), None) => Fate::Alone,

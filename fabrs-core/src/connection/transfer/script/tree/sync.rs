@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::super::super::job::{Job, Manner, NEW_FOLDER, Rules, Tree};
+use super::super::super::sum::Sha256;
 use super::super::super::walk::Content;
 use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER};
 use super::super::broken::Broken;
@@ -22,7 +23,7 @@ impl Survey {
         tree: &Tree,
         rules: &Rules,
         job: &Job,
-        here: Option<&String>,
+        here: Option<Sha256>,
     ) -> Result<Fate, Broken> {
         let Some(below) = job.item.below.as_deref() else { return Ok(Fate::Alone) };
         let there = self.at(below);
@@ -44,14 +45,14 @@ impl Survey {
     }
 
     /// Decides on a file or a symlink where one of both is.
-    fn fate_of_same_kind(&self, rules: &Rules, job: &Job, below: &Path, there: &Status, here: Option<&String>) -> Fate {
+    fn fate_of_same_kind(&self, rules: &Rules, job: &Job, below: &Path, there: &Status, here: Option<Sha256>) -> Fate {
         match (&job.item.content, job.as_file()) {
             (Content::Link(to), _) if self.links.get(below.as_os_str()) == Some(to) => {
                 self.changed(job, below, there, Altered::default())
             }
             (_, Some(file)) if there.is_file() && there.size == file.stamp.size => {
                 let modified = job.attributes.modified.filter(|modified| *modified != there.modified);
-                let is_same = match (here, self.sums.get(below.as_os_str())) {
+                let is_same = match (here, self.sums.of(below)) {
                     (Some(here), Some(sum)) => here == sum,
                     _ => modified.is_none() && !rules.by_checksum,
                 };
