@@ -156,7 +156,7 @@ impl Blob {
 
     /// Sends a part of the content piece by piece, as [`send`](Self::send) does.
     pub(super) fn send_part(&self, start: u64, length: u64, to: &mpsc::Sender<Bytes>, gauge: &Gauge) -> Result<()> {
-        let mut content = self.reader_at(start)?.take(length);
+        let mut content = self.part(start, start.saturating_add(length))?.take(length);
         let mut left = length;
         while left > 0 {
             let mut piece = BytesMut::zeroed(PART_PIECE.min(usize::try_from(left).unwrap_or(usize::MAX)));
@@ -174,8 +174,8 @@ impl Blob {
         Ok(())
     }
 
-    /// Opens the content at some place in it.
-    fn reader_at(&self, start: u64) -> Result<Box<dyn Read + '_>> {
+    /// Opens the content at some place in it; what is behind the end is not wanted.
+    fn part(&self, start: u64, end: u64) -> Result<Box<dyn Read + '_>> {
         let behind = |bytes: &'_ [u8]| usize::try_from(start).unwrap_or(usize::MAX).min(bytes.len());
         match self {
             Self::Path(path) => {
@@ -183,7 +183,10 @@ impl Blob {
                 file.seek(SeekFrom::Start(start)).map_err(|source| self.unreadable(source))?;
                 Ok(Box::new(file))
             }
-            Self::Shared(part) => part.reader_at(start).map_err(|source| self.unreadable(source)),
+            Self::Shared(part) => match part.reader(start, end) {
+                Ok(reader) => Ok(Box::new(reader)),
+                Err(source) => Err(self.unreadable(source)),
+            },
             Self::Bytes(bytes) | Self::Made(_, Made::Bytes(bytes)) => {
                 Ok(Box::new(bytes.get(behind(bytes)..).unwrap_or_default()))
             }
@@ -207,7 +210,7 @@ impl Blob {
 
     /// Opens the content.
     pub(super) fn reader(&self) -> Result<Box<dyn Read + '_>> {
-        self.reader_at(0)
+        self.part(0, u64::MAX)
     }
 
     /// Gives out the content piece by piece while it is taken, on a blocking thread.

@@ -9,15 +9,20 @@ use russh::ChannelWriteHalf;
 use russh::client::Msg;
 
 use super::lifeline::Ending;
+use super::outflow::Outflow;
 use crate::transport::inlet::Inlet;
 use crate::transport::{Answer, Stdin};
 
 /// What a terminal takes for the end of file (`stty eof`), unless a program has changed it.
 const END_OF_TRANSMISSION: u8 = 4;
 
+/// How much is handed to the session at a time: a packet, so that one whose window is closed holds up no others.
+const PACKET: usize = 32 << 10;
+
 /// The input of one command.
 pub(super) struct Feed {
     write: Arc<ChannelWriteHalf<Msg>>,
+    outflow: Arc<Outflow>,
     /// What the command still has to read; nothing after its end of file, and where a watcher reads in its place.
     inlet: Option<Inlet>,
     /// What is being written. It is kept over the races of [`step`](Self::step), since half of it may be sent.
@@ -29,14 +34,20 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    pub(super) fn new(write: Arc<ChannelWriteHalf<Msg>>, stdin: Stdin, pty: bool, ending: Ending) -> Self {
+    pub(super) fn new(
+        write: Arc<ChannelWriteHalf<Msg>>,
+        outflow: Arc<Outflow>,
+        stdin: Stdin,
+        pty: bool,
+        ending: Ending,
+    ) -> Self {
         // The watcher takes the end of file for the end of the connection.
         let inlet = (ending != Ending::Watcher).then(|| Inlet::new(stdin));
         let writing = ending.opening().map(|opening| {
             let write = Arc::clone(&write);
             async move { drop(write.data_bytes(opening).await) }.boxed()
         });
-        Self { write, inlet, writing, pty, ending, in_a_line: false }
+        Self { write, outflow, inlet, writing, pty, ending, in_a_line: false }
     }
 
     pub(super) fn answer(&mut self, answer: Answer) {
@@ -63,10 +74,16 @@ impl Feed {
         let Some(inlet) = &mut self.inlet else { return std::future::pending().await };
         let write = Arc::clone(&self.write);
         self.writing = Some(match inlet.next().await {
-            Some(piece) => {
+            Some(mut piece) => {
+                piece.truncate(PACKET);
                 inlet.advance(piece.len());
                 self.in_a_line = piece.last().map_or(self.in_a_line, |last| *last != b'\n');
-                async move { drop(write.data_bytes(piece).await) }.boxed()
+                let outflow = Arc::clone(&self.outflow);
+                let written = async move {
+                    outflow.admit(piece.len()).await;
+                    drop(write.data_bytes(piece).await);
+                };
+                written.boxed()
             }
             None => {
                 self.inlet = None;

@@ -38,7 +38,7 @@ impl From<russh::Error> for Ended {
 }
 
 /// Whether and why a connection has ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Gone(watch::Sender<Option<Reason>>);
 
 /// Why a connection ended, in words.
@@ -47,10 +47,6 @@ pub(super) struct Gone(watch::Sender<Option<Reason>>);
 pub(super) struct Reason(String);
 
 impl Gone {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self(watch::Sender::new(None)))
-    }
-
     /// Waits for the end.
     pub(super) async fn happened(&self) {
         // The sender is `self`, so waiting can't fail.

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::handler::{Ended, Gone, Handler};
 use super::host_key::{HostKeys, KeyCheck};
 use super::login::log_in;
+use super::outflow::{Flowing, Outflow};
 use super::proxy::Ending;
 use super::server::{Overheard, Server};
 use super::session::Session;
@@ -34,6 +35,15 @@ const LOGIN_TIMEOUT: Duration = Duration::from_mins(2);
 const GREETING_TRIES: u32 = 8;
 const GREETING_WAIT: Duration = Duration::from_millis(100);
 const GREETING_WAIT_MAX: Duration = Duration::from_millis(800);
+
+/// What a handler and a stream find out, and the session then knows.
+#[derive(Debug, Default)]
+struct Notes {
+    gone: Arc<Gone>,
+    check: Arc<KeyCheck>,
+    server: Server,
+    outflow: Arc<Outflow>,
+}
 
 /// A host, the way to it, and the session to it while there is one.
 pub(super) struct Link {
@@ -85,26 +95,26 @@ impl Link {
 
     async fn connect(&self) -> Result<Arc<Session>> {
         self.way.prepare(&self.target).await?;
-        let (gone, check, server) = (Gone::new(), Arc::new(KeyCheck::default()), Server::default());
-        let mut handle = self.greet(&gone, &check, &server).await?;
-        let mistrusted = check.mistrusted.load(Ordering::Relaxed);
+        let notes = Notes::default();
+        let mut handle = self.greet(&notes).await?;
+        let mistrusted = notes.check.mistrusted.load(Ordering::Relaxed);
         match timeout(LOGIN_TIMEOUT, log_in(&mut handle, &self.target, &self.settings, mistrusted)).await {
             Ok(result) => result?,
             Err(_) => return Err(self.error(ErrorKind::Auth, "the server did not answer the login".to_owned())),
         }
-        Ok(Session::new(handle, gone, &server, Arc::clone(&self.target)))
+        Ok(Session::new(handle, notes.gone, &notes.server, notes.outflow, Arc::clone(&self.target)))
     }
 
     /// Reaches the server and agrees on keys with it, within the connect timeout.
-    async fn greet(&self, gone: &Arc<Gone>, check: &Arc<KeyCheck>, server: &Server) -> Result<Handle<Handler>> {
+    async fn greet(&self, notes: &Notes) -> Result<Handle<Handler>> {
         let mut deadline = Instant::now() + self.target.connect_timeout;
-        let mut attempt = pin!(self.greet_again(gone, check, server));
+        let mut attempt = pin!(self.greet_again(notes));
         loop {
             tokio::select! {
                 result = &mut attempt => return result,
                 () = tokio::time::sleep_until(deadline) => {}
             }
-            if !check.asking.load(Ordering::Relaxed) {
+            if !notes.check.asking.load(Ordering::Relaxed) {
                 let answering = self.way.answering(&self.target);
                 let text = format!("no answer from {answering} within {:?}", self.target.connect_timeout);
                 return Err(self.error(ErrorKind::Connect, text).hint("`-t SECONDS` waits longer"));
@@ -114,10 +124,10 @@ impl Link {
         }
     }
 
-    async fn greet_again(&self, gone: &Arc<Gone>, check: &Arc<KeyCheck>, server: &Server) -> Result<Handle<Handler>> {
+    async fn greet_again(&self, notes: &Notes) -> Result<Handle<Handler>> {
         let mut wait = GREETING_WAIT;
         for _ in 1..GREETING_TRIES {
-            match self.greet_once(gone, check, server).await {
+            match self.greet_once(notes).await {
                 Err(Greeting::HungUp(_)) => {
                     sleep(wait.mul_f64(0.5 + f64::from(chance()) / 256.0)).await;
                     wait = (wait * 2).min(GREETING_WAIT_MAX);
@@ -125,20 +135,16 @@ impl Link {
                 result => return result.map_err(Greeting::into_error),
             }
         }
-        self.greet_once(gone, check, server).await.map_err(Greeting::into_error)
+        self.greet_once(notes).await.map_err(Greeting::into_error)
     }
 
-    async fn greet_once(
-        &self,
-        gone: &Arc<Gone>,
-        check: &Arc<KeyCheck>,
-        server: &Server,
-    ) -> Result<Handle<Handler>, Greeting> {
-        let host_keys = HostKeys::new(Arc::clone(&self.target), Arc::clone(&self.settings), Arc::clone(check));
-        let handler = Handler::new(host_keys, Arc::clone(gone));
+    async fn greet_once(&self, notes: &Notes) -> Result<Handle<Handler>, Greeting> {
+        let host_keys = HostKeys::new(Arc::clone(&self.target), Arc::clone(&self.settings), Arc::clone(&notes.check));
+        let handler = Handler::new(host_keys, Arc::clone(&notes.gone));
         let config = Arc::new(self.protocol().map_err(Greeting::Failed)?);
         let Opened { stream, ending } = self.way.open(&self.target).await.map_err(Greeting::Failed)?;
-        let stream = Overheard::new(stream, Arc::clone(server));
+        let stream = Overheard::new(stream, Arc::clone(&notes.server));
+        let stream = Flowing::new(stream, Arc::clone(&notes.outflow));
         match client::connect_stream(config, stream, handler).await {
             Ok(handle) => Ok(handle),
             Err(Ended::HostKey(error)) => Err(Greeting::Failed(error)),

@@ -19,6 +19,7 @@ mod lifeline;
 mod link;
 mod login;
 mod open_channel;
+mod outflow;
 mod proxy;
 mod server;
 mod session;

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::handler::{Gone, Handler};
 use super::open_channel::{OpenChannel, Reply};
+use super::outflow::Outflow;
 use super::server::{Identification, Server};
 use super::slots::{Refusal, Slot, Slots};
 use super::target::Target;
@@ -26,6 +27,7 @@ const GOODBYE: Duration = Duration::from_millis(250);
 pub(super) struct Session {
     handle: Handle<Handler>,
     gone: Arc<Gone>,
+    outflow: Arc<Outflow>,
     passes_signals: bool,
     start_reply: Reply,
     target: Arc<Target>,
@@ -60,13 +62,20 @@ enum NotOpened {
 }
 
 impl Session {
-    pub(super) fn new(handle: Handle<Handler>, gone: Arc<Gone>, server: &Server, target: Arc<Target>) -> Arc<Self> {
+    pub(super) fn new(
+        handle: Handle<Handler>,
+        gone: Arc<Gone>,
+        server: &Server,
+        outflow: Arc<Outflow>,
+        target: Arc<Target>,
+    ) -> Arc<Self> {
         let keeps_idle_channels = server.get().is_some_and(Identification::keeps_idle_channels);
         let closes_idle_channels = server.get().is_some_and(Identification::closes_idle_channels);
         let passes_signals = target.user != "root" && server.get().is_some_and(Identification::passes_signals);
         Arc::new(Self {
             handle,
             gone,
+            outflow,
             passes_signals,
             start_reply: if closes_idle_channels { Reply::Awaited } else { Reply::Later },
             target,
@@ -82,6 +91,11 @@ impl Session {
     /// the login (privilege separation), and for root there is none.
     pub(super) fn passes_signals(&self) -> bool {
         self.passes_signals
+    }
+
+    /// Returns what keeps the input of its commands from piling up.
+    pub(super) fn outflow(&self) -> Arc<Outflow> {
+        Arc::clone(&self.outflow)
     }
 
     /// Returns what is done with the reply to the start of a command.

@@ -76,7 +76,7 @@ impl ChannelWire {
         };
         let (read, write) = channel.split();
         let write = Arc::new(write);
-        let feed = Feed::new(Arc::clone(&write), stdin, pty.is_some(), ending);
+        let feed = Feed::new(Arc::clone(&write), session.outflow(), stdin, pty.is_some(), ending);
         Ok(Self { read, write, feed, pty, session, shown, ending, group, early, following: None, _slot: slot })
     }
 

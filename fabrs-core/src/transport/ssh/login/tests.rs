@@ -9,7 +9,7 @@ use russh::server::{self, Auth, Response};
 use russh::{MethodKind, MethodSet, client};
 use tokio::task::JoinSet;
 
-use super::super::handler::{Gone, Handler};
+use super::super::handler::Handler;
 use super::super::host_key::{HostKeys, KeyCheck};
 use super::super::settings::SshSettings;
 use super::super::target::{self, Purpose};
@@ -116,7 +116,7 @@ async fn came_of(rounds: Vec<Round>) -> Came {
     tasks.spawn(async move { server::run_stream(Arc::new(server), theirs, hostile).await?.await });
 
     let keys = HostKeys::new(Arc::clone(&target), Arc::clone(&settings), Arc::new(KeyCheck::default()));
-    let handler = Handler::new(keys, Gone::new());
+    let handler = Handler::new(keys, Arc::default());
     let mut handle = client::connect_stream(Arc::default(), ours, handler).await.unwrap();
     log_in(&mut handle, &target, &settings, false).await.unwrap();
     drop(handle);

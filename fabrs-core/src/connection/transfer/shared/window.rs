@@ -1,0 +1,207 @@
+//! The blocks of a file that some of its hosts have had and others have not.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use bytes::Bytes;
+
+/// Which host, and which of its channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Lane {
+    pub(super) host: u64,
+    pub(super) channel: u64,
+}
+
+/// Keeps a few blocks, and knows how far everybody is.
+#[derive(Debug)]
+pub(super) struct Window {
+    room: usize,
+    blocks: BTreeMap<u64, Bytes>,
+    hosts: HashMap<u64, Progress>,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    /// Of each block whether the host has had it.
+    had: Vec<bool>,
+    /// Which block each of its channels wants next.
+    next: HashMap<u64, u64>,
+}
+
+impl Progress {
+    fn has_had(&self, number: u64) -> bool {
+        usize::try_from(number).ok().and_then(|number| self.had.get(number)).copied().unwrap_or_default()
+    }
+
+    fn note(&mut self, numbers: Range<u64>, has_had: bool) {
+        for number in numbers.filter_map(|number| usize::try_from(number).ok()) {
+            if self.had.len() <= number {
+                self.had.resize(number + 1, false);
+            }
+            if let Some(had) = self.had.get_mut(number) {
+                *had = has_had;
+            }
+        }
+    }
+}
+
+impl Window {
+    /// Makes one that has room for so many blocks.
+    pub(super) fn new(room: usize) -> Self {
+        Self { room, blocks: BTreeMap::new(), hosts: HashMap::new() }
+    }
+
+    pub(super) fn enter(&mut self, host: u64) {
+        self.hosts.entry(host).or_default();
+    }
+
+    pub(super) fn leave(&mut self, host: u64) {
+        self.hosts.remove(&host);
+        self.drop_unwanted();
+    }
+
+    /// Tells whether there is nobody to share with.
+    pub(super) fn is_of_one(&self) -> bool {
+        self.hosts.len() < 2
+    }
+
+    /// Notes that a channel is going to want these blocks.
+    pub(super) fn begin(&mut self, lane: Lane, numbers: Range<u64>) {
+        let host = self.hosts.entry(lane.host).or_default();
+        host.next.insert(lane.channel, numbers.start);
+        host.note(numbers, false);
+    }
+
+    /// Notes that it wants no more.
+    pub(super) fn end(&mut self, lane: Lane) {
+        if let Some(host) = self.hosts.get_mut(&lane.host) {
+            host.next.remove(&lane.channel);
+        }
+    }
+
+    /// Takes a block that is kept.
+    pub(super) fn take(&mut self, lane: Lane, number: u64) -> Option<Bytes> {
+        let block = self.blocks.get(&number).cloned()?;
+        self.has_had(lane, number);
+        if !self.is_wanted(number) {
+            self.blocks.remove(&number);
+        }
+        Some(block)
+    }
+
+    /// Gives in a block that a channel has read for itself, as long as others want it.
+    pub(super) fn give(&mut self, lane: Lane, number: u64, block: &Bytes) {
+        self.has_had(lane, number);
+        if self.is_wanted(number) && self.blocks.len() < self.room {
+            self.blocks.insert(number, block.clone());
+        }
+    }
+
+    /// Makes room for one more block, and tells whether there is any.
+    ///
+    /// What nobody wants soon is given up. Where somebody wants each soon there is no room for who `can_wait`; for others
+    /// that one is given up which is wanted last.
+    pub(super) fn make_room(&mut self, can_wait: bool) -> bool {
+        if self.blocks.len() < self.room {
+            return true;
+        }
+        let far = |number: u64| self.distance(number).unwrap_or(u64::MAX);
+        let last = self.blocks.keys().map(|number| (far(*number), *number)).max();
+        match last {
+            Some((distance, _)) if can_wait && distance < self.room as u64 => false,
+            Some((_, number)) => self.blocks.remove(&number).is_some(),
+            None => false,
+        }
+    }
+
+    fn has_had(&mut self, lane: Lane, number: u64) {
+        if let Some(host) = self.hosts.get_mut(&lane.host) {
+            host.note(number..number + 1, true);
+            host.next.insert(lane.channel, number + 1);
+        }
+    }
+
+    fn is_wanted(&self, number: u64) -> bool {
+        self.hosts.values().any(|host| !host.has_had(number))
+    }
+
+    /// Returns how many blocks whoever wants this one, and is next to it, wants before.
+    fn distance(&self, number: u64) -> Option<u64> {
+        let wanting = self.hosts.values().filter(|host| !host.has_had(number));
+        wanting.flat_map(|host| host.next.values()).filter_map(|next| number.checked_sub(*next)).min()
+    }
+
+    fn drop_unwanted(&mut self) {
+        let unwanted: Vec<_> = self.blocks.keys().copied().filter(|number| !self.is_wanted(*number)).collect();
+        for number in unwanted {
+            self.blocks.remove(&number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Lane = Lane { host: 1, channel: 0 };
+    const OTHER: Lane = Lane { host: 2, channel: 0 };
+
+    fn window(room: usize) -> Window {
+        let mut window = Window::new(room);
+        for lane in [ONE, OTHER] {
+            window.enter(lane.host);
+            window.begin(lane, 0..100);
+        }
+        window
+    }
+
+    fn read(window: &mut Window, lane: Lane, numbers: Range<u64>) {
+        for number in numbers {
+            assert_eq!(window.take(lane, number), None, "{number}");
+            window.give(lane, number, &Bytes::from(vec![u8::try_from(number).unwrap()]));
+        }
+    }
+
+    #[test]
+    fn a_block_is_kept_until_everybody_has_had_it() {
+        let mut window = window(4);
+        read(&mut window, ONE, 0..2);
+        assert_eq!(window.take(OTHER, 0).as_deref(), Some(&[0][..]));
+        assert_eq!(window.blocks.keys().collect::<Vec<_>>(), [&1]);
+        window.leave(OTHER.host);
+        assert!(window.blocks.is_empty() && window.is_of_one());
+    }
+
+    #[test]
+    fn who_is_ahead_waits_for_who_is_near_and_gives_up_what_is_wanted_last() {
+        let mut window = window(4);
+        read(&mut window, ONE, 0..4);
+        assert!(!window.make_room(true));
+        assert!(window.make_room(false));
+        assert_eq!(window.blocks.keys().collect::<Vec<_>>(), [&0, &1, &2]);
+        assert!(window.make_room(true), "there is some");
+    }
+
+    #[test]
+    fn nobody_waits_for_who_is_far_behind_or_not_there_yet() {
+        let mut window = window(4);
+        window.end(OTHER);
+        read(&mut window, ONE, 0..4);
+        assert!(window.make_room(true), "who wants no more as yet");
+        window.begin(OTHER, 0..100);
+        window.begin(ONE, 50..100);
+        read(&mut window, ONE, 50..51);
+        assert!(window.make_room(true), "who is far behind");
+        assert_eq!(window.blocks.keys().collect::<Vec<_>>(), [&0, &1, &2]);
+    }
+
+    #[test]
+    fn what_is_read_once_more_is_wanted_once_more() {
+        let mut window = window(4);
+        read(&mut window, ONE, 0..1);
+        assert!(window.take(OTHER, 0).is_some());
+        window.begin(ONE, 0..100);
+        read(&mut window, OTHER, 0..1);
+        assert!(window.take(ONE, 0).is_some());
+    }
+}
