@@ -2,18 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use fabrs::connection::FileKind;
 use fabrs::prelude::*;
-use fabrs_testing::faults::Proxy;
 use fabrs_testing::{Account, Capability, Sshd};
 
 use super::{Lab, mode, text};
-use crate::support::{block, capture, client_of, refused, soon, through};
-
-/// How many edits are counted.
-const EDITS: usize = 10;
+use crate::support::{block, capture, refused, soon};
 
 fn both() -> [Lab; 2] {
     [Lab::new(), super::without_a_shell::lab()]
@@ -248,37 +244,5 @@ async fn what_has_no_name_and_what_may_not_be_removed_is_refused() -> Result {
     lab.host.write(lab.there("x").display().to_string(), "x").await?;
     refused(soon(planned.remove(lab.there("x").display().to_string())).await?.any(), ErrorKind::NotRun);
     assert!(lab.there("x").exists());
-    Ok(())
-}
-
-/// Returns how often the client spoke after the server had, over ten edits; the least of a few counts, to which a busy machine
-/// can only add.
-async fn turns(edit: impl AsyncFn(&Connection, &str, usize) -> fabrs::Result<()>) -> fabrs::Result<usize> {
-    let sshd = Sshd::start();
-    // The delay keeps what belongs to one flight together.
-    let proxy = Proxy::to(sshd.addr()).delay_both(Duration::from_millis(30));
-    let mut least = usize::MAX;
-    for _ in 0..3 {
-        let host = client_of(&sshd, &through(&proxy, &sshd)).build().connect("host")?;
-        let path = sshd.scratch().join("edited").display().to_string();
-        host.append(&path, "known").await?;
-        let before = proxy.turns();
-        for number in 0..EDITS {
-            edit(&host, &path, number).await?;
-        }
-        least = least.min(proxy.turns() - before);
-        host.remove(&path).await?;
-        host.close().await;
-    }
-    Ok(least)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_edit_costs_one_round_trip_where_nothing_changes_and_three_where_something_does() -> Result {
-    let same = turns(async |host, path, _| host.append(path, "known").await.map(drop)).await?;
-    assert!(same <= EDITS + 1, "{same} for {EDITS} that change nothing");
-    let other = turns(async |host, path, number| host.append(path, format!("line {number}")).await.map(drop)).await?;
-    // sshd takes no input before the program runs, so that what is written comes a round trip after its command.
-    assert!(other <= 3 * EDITS + 1, "{other} for {EDITS} that change something");
     Ok(())
 }

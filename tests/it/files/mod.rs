@@ -9,6 +9,7 @@ mod get;
 mod large;
 mod places;
 mod put;
+mod round_trips;
 mod rsync;
 mod sudo;
 mod sync;

@@ -44,6 +44,9 @@ parts() { while read -r at count rest && [ \"$at\" != done ]; do [ -f f ] || exi
 [ \"$rest\" = 0 ] || { dd bs=1048576 seek=$((at + count)) count=0 status=none && head -c \"$rest\"; } 1<>f || exit 1
 printf 'fabrs-part\\0'; done; [ \"$at\" = done ]; }
 ";
+/// Reads over the line that begins the input, before more of it is read: it comes a round trip after the script, which need not
+/// wait for it to look at what is there.
+const HEAR: &str = "heard=; hear() { [ -n \"$heard\" ] || read -r fabrs; heard=1; }\n";
 /// Compares what has arrived with the sum that was said.
 const VERIFY: &str = "\
 s=$(sum <f); [ -n \"$s\" ] || fail 'the host has no program for SHA-256, so that nothing can be verified'
@@ -73,7 +76,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
     };
     let flush = if job.landing.flushes { FLUSH } else { "" };
     Ok(format!(
-        "{FAIL}{SUM}{SWEEP}{STATE}read -r fabrs; printf '\\0'\numask 022\nw={name}; t={target}; n={own}\n\
+        "{FAIL}{SUM}{SWEEP}{STATE}{HEAR}printf '\\0'\numask 022\nw={name}; t={target}; n={own}\n\
          case $t in */) t=$t$n ;; *) if [ -d \"$t\" ]; then t=$t/$n; fi ;; esac\n\
          {follow}\n\
          {FIND}\
@@ -119,7 +122,7 @@ fn compare(file: FileJob<'_>, known: Option<&str>) -> String {
         (None, None) => {
             let by_sum = format!(
                 "if {has_the_size}; then h=$(sum <\"$o\")\n\
-                 if [ -n \"$h\" ]; then printf '{SUM_IS}%s\\0' \"$h\"; read -r h; [ \"$h\" != same ] || same; fi; fi\n"
+                 if [ -n \"$h\" ]; then printf '{SUM_IS}%s\\0' \"$h\"; hear; read -r h; [ \"$h\" != same ] || same; fi; fi\n"
             );
             if file.stamp.size < LARGE || file.job.landing.replaces != Replaces::Anything {
                 return by_sum;
@@ -127,7 +130,7 @@ fn compare(file: FileJob<'_>, known: Option<&str>) -> String {
             // A file that is there is sooner known as a whole; one that is not may be there in parts.
             format!(
                 "{by_sum}{BLOCK_SUMS}if [ -n \"$old\" ] && [ -n \"$(sum </dev/null)\" ]\n\
-                 then printf '{BLOCKS}\\0'; blocks \"$o\"; printf '{END}\\0'; read -r h; [ \"$h\" != some ] || keep=1; fi\n"
+                 then printf '{BLOCKS}\\0'; blocks \"$o\"; printf '{END}\\0'; hear; read -r h; [ \"$h\" != some ] || keep=1; fi\n"
             )
         }
     }
@@ -137,14 +140,14 @@ fn compare(file: FileJob<'_>, known: Option<&str>) -> String {
 fn arrive(file: FileJob<'_>) -> String {
     let landing = &file.job.landing;
     let expects = if landing.expects_sums() { "read -r v u; " } else { "" };
-    let whole = format!("printf '{SEND}\\0'; {expects}cat >f || exit 1");
+    let whole = format!("printf '{SEND}\\0'; hear; {expects}cat >f || exit 1");
     if file.stamp.size < LARGE || file.content.secret().is_some() {
         return format!("{whole}\n");
     }
     format!(
         "{PARTS}if dd iflag=fullblock status=none count=0 </dev/null 2>/dev/null\n\
          then if [ -n \"$keep\" ]; then cat <\"$o\" >f && dd bs=1 seek={size} count=0 status=none of=f </dev/null || exit 1; fi\n\
-         printf '{SEND_PARTS}%s\\0' \"$w\"; parts || exit 1; v=$count; u=$rest; else keep=; {whole}; fi\n",
+         printf '{SEND_PARTS}%s\\0' \"$w\"; hear; parts || exit 1; v=$count; u=$rest; else keep=; {whole}; fi\n",
         size = file.stamp.size,
     )
 }
@@ -232,7 +235,7 @@ fn touch(attributes: &Attributes, name: &str) -> String {
 /// Returns the script that takes parts of the file in the folder of another script.
 pub(in super::super) fn help(folder: &str) -> Result<String, ShellLineError> {
     Ok(format!(
-        "{PARTS}read -r fabrs; w={}\ncd -- \"$w\" && [ -O . ] && [ \"$(pwd -P)\" = \"$w\" ] && [ ! -L f ] || exit 1\nprintf '\\0'; parts || :",
+        "{PARTS}w={}\ncd -- \"$w\" && [ -O . ] && [ \"$(pwd -P)\" = \"$w\" ] && [ ! -L f ] || exit 1\nprintf '\\0'; read -r fabrs; parts || :",
         quote_path(folder)?
     ))
 }

@@ -135,7 +135,7 @@ pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> R
         None => String::new(),
     };
     Ok(format!(
-        "{FAIL}{STATE}{SUM}{LINK}{REMOVE}{SWEEP}{MOVE}{AT}{RESTORE}read -r fabrs\numask 022\nt={root}; w=.fabrs.{word}; in=; n=0; k=0\n\
+        "{FAIL}{STATE}{SUM}{LINK}{REMOVE}{SWEEP}{MOVE}{AT}{RESTORE}umask 022\nt={root}; w=.fabrs.{word}; in=; n=0; k=0\n\
          foreign() {{ xargs -0 sh -c {foreign} sh; }}\n\
          {check}\
          [ -d \"$t\" ] || {make} || exit 1\n\
@@ -150,7 +150,7 @@ pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> R
          n=0; printf '{DONE}\\0'; exit 0; }}\n\
          command -v tar >/dev/null || no_tar=1; [ -w . ] || no_tar=1\n\
          printf '\\0%s %s %s\\0' \"$(id -u)\" \"$(id -g)\" \"${{no_tar:-0}}\"\n\
-         {told}\
+         {told}read -r fabrs\n\
          while read -r verb count; do case $verb in\n\
          {STAT}) head -c \"$count\" | state ;;\n{SUMS}) head -c \"$count\" | sums ;;\n\
          {LINKS}) head -c \"$count\" | links ;;\n{FOREIGN}) head -c \"$count\" | foreign ;;\n\
@@ -192,10 +192,10 @@ pub(super) enum Asked {
 /// Returns the script that says what is in a folder, and gives files of it as a stream.
 pub(super) fn give(folder: &Path) -> Result<String, ShellLineError> {
     Ok(format!(
-        "{FAIL}{STATE}{SUM}{LINK}read -r fabrs\nf={}\n\
+        "{FAIL}{STATE}{SUM}{LINK}f={}\n\
          [ -e \"$f\" ] || fail \"{NO_FILE}$f\"\n[ -d \"$f\" ] || fail \"$f{IS_NO_FOLDER}\"\n\
          cd -- \"$f\" || exit 1\nprintf '\\0'\n\
-         {ALL}printf '{END}\\0'\n\
+         {ALL}printf '{END}\\0'\nread -r fabrs\n\
          while read -r verb count; do case $verb in\n\
          {SUMS}) head -c \"$count\" | sums ;;\n{LINKS}) head -c \"$count\" | links ;;\n\
          {GIVE}) {{ e=$(head -c \"$count\" | tr '\\0' '\\n' | LC_ALL=C tar -cf - -T - 2>&1 >&4); s=$?; }} 4>&1\n\

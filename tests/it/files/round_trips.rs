@@ -1,0 +1,95 @@
+//! How many round trips a transfer takes, on a connection that is open.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use fabrs::prelude::*;
+use fabrs_testing::Sshd;
+use fabrs_testing::faults::Proxy;
+
+use crate::support::{client_of, through};
+
+/// How often each is done.
+const TIMES: usize = 5;
+
+/// Asserts how many round trips it takes: how often the client spoke after the server had. Of a few counts the least is it,
+/// since a busy machine can only add to them.
+async fn case(
+    name: &str,
+    expected: usize,
+    transfer: impl AsyncFn(&Connection, &Path, &Path, usize) -> fabrs::Result<()>,
+) -> fabrs::Result<()> {
+    let sshd = Sshd::start();
+    let here = tempfile::tempdir().expect("a temporary directory");
+    // The delay keeps what belongs to one flight together.
+    let proxy = Proxy::to(sshd.addr()).delay_both(Duration::from_millis(30));
+    let mut least = usize::MAX;
+    for count in 0..3 {
+        let there = sshd.scratch().join(count.to_string());
+        fs::create_dir(&there).expect("the directory is ours");
+        fs::set_permissions(&there, fs::Permissions::from_mode(0o777)).expect("the directory is ours");
+        let host = client_of(&sshd, &through(&proxy, &sshd)).build().connect("host")?;
+        transfer(&host, here.path(), &there, TIMES).await?;
+        let before = proxy.turns();
+        for number in 0..TIMES {
+            transfer(&host, here.path(), &there, number).await?;
+        }
+        least = least.min(proxy.turns() - before);
+        host.close().await;
+    }
+    assert!((expected * TIMES..=expected * TIMES + 1).contains(&least), "{name}: {least} for {TIMES}");
+    Ok(())
+}
+
+fn path(folder: &Path, name: &str) -> String {
+    folder.join(name).display().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_takes_one_where_nothing_changes_and_three_where_something_does() -> Result {
+    case("the same", 1, async |host, _, there, _| host.append(path(there, "x"), "known").await.map(drop)).await?;
+    // It is read, and sshd takes no input before a program runs: what is written comes a round trip after its command.
+    let other = async |host: &Connection, _: &Path, there: &Path, number| {
+        host.append(path(there, "x"), format!("line {number}")).await.map(drop)
+    };
+    case("another", 3, other).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_takes_one_where_it_is_there_already_and_two_where_it_is_new() -> Result {
+    let same = async |host: &Connection, here: &Path, there: &Path, _| {
+        fs::write(here.join("x"), "content").expect("the directory is ours");
+        host.put(here.join("x"), path(there, "x")).await.map(drop)
+    };
+    case("the same", 1, same).await?;
+    let new = async |host: &Connection, here: &Path, there: &Path, number: usize| {
+        fs::write(here.join("x"), number.to_string()).expect("the directory is ours");
+        host.put(here.join("x"), path(there, "x")).await.map(drop)
+    };
+    case("another", 2, new).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tree_takes_two_where_it_is_new_and_three_where_its_files_are_compared() -> Result {
+    let tree = |here: &Path, content: &str| {
+        let root = here.join("tree");
+        fs::create_dir_all(root.join("folder")).expect("the directory is ours");
+        for name in ["one", "folder/two", "folder/three"] {
+            fs::write(root.join(name), content).expect("the directory is ours");
+        }
+        root
+    };
+    let same = async |host: &Connection, here: &Path, there: &Path, _| {
+        host.put(tree(here, "content"), path(there, "tree")).await.map(drop)
+    };
+    case("the same", 3, same).await?;
+    let new = async |host: &Connection, here: &Path, there: &Path, number: usize| {
+        host.put(tree(here, "content"), path(there, &number.to_string())).await.map(drop)
+    };
+    case("new", 2, new).await?;
+    Ok(())
+}
