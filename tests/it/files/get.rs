@@ -101,7 +101,7 @@ async fn a_host_can_not_choose_where_its_files_are_written() -> Result {
 
     let here = tempfile::tempdir()?;
     for name in ["../evil", "/tmp/evil", "a/../../evil", "./../evil"] {
-        let listed = FakeAnswer::stdout(format!("fabrs-here\n\0x81a4 0 0 1 0 0 ./{name}\0fabrs-end\0"));
+        let listed = FakeAnswer::stdout(format!("fabrs-here\n\0x81a4 0 0 1 0 0 1 ./{name}\0fabrs-end\0"));
         let client = Client::builder().dial(Fake::new().on("get /srv/x/", listed)).build();
         let to = here.path().join("place").display().to_string();
         let error = refused(client.connect("web1")?.get("/srv/x/", to).await, ErrorKind::File);

@@ -7,6 +7,7 @@ mod edits;
 mod faults;
 mod get;
 mod large;
+mod losses;
 mod places;
 mod put;
 mod round_trips;

@@ -22,7 +22,6 @@ use super::script::Undone;
 use super::way::Way;
 use super::{AT_ONCE, Changes, Written, blocking, is_a_folder, tell};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
 use crate::host::Host;
 use crate::transport::Effect;
 
@@ -121,7 +120,7 @@ fn warn_of_others(place: &Place, host: &Host, files: &[Written]) {
         if let Some(other) = arrived.insert(path.clone(), host.clone()).filter(|other| *is_new && other != host) {
             let text =
                 format!("`{path}` is now that of this host, and was that of {other}: `{{host}}` tells them apart");
-            place.connection.sink().event(&Event::Warning { host: Some(host), text: &text });
+            place.warn(&text);
         }
     }
 }

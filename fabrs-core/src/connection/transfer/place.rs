@@ -4,6 +4,7 @@ use std::panic::Location;
 
 use super::super::Connection;
 use crate::error::{Error, ErrorKind};
+use crate::event::Event;
 
 /// Where a transfer goes and by whose rights, and the line that asked for it.
 #[derive(Debug, Clone)]
@@ -28,6 +29,11 @@ impl Place {
     /// Adds to an error where it happened, and which line asked for it.
     pub(super) fn error(&self, error: Error) -> Error {
         error.or_on(self.connection.host()).at(self.location)
+    }
+
+    /// Tells what whoever asked for it may not expect.
+    pub(super) fn warn(&self, text: &str) {
+        self.connection.sink().event(&Event::Warning { host: self.connection.host(), text });
     }
 
     /// Makes the error of something that could not be done with a file.

@@ -8,6 +8,7 @@ mod broken;
 mod fetch;
 mod get;
 mod look;
+mod losses;
 mod parts;
 mod put;
 mod talk;

@@ -8,9 +8,8 @@ use super::super::walk::Content;
 use super::super::{Written, blocking};
 use super::blocks::{self, Blocks};
 use super::broken::{Broken, Over};
-use super::parts;
 use super::talk::Talk;
-use super::{Script, Undone, text};
+use super::{Script, Undone, losses, parts, text};
 use crate::error::Result;
 use crate::shell::ShellLineError;
 use crate::transport::{Effect, word_by_chance};
@@ -93,6 +92,10 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
             let carried = parts::carry(place, file, folder, &mut talk, kept.unwrap_or_default());
             let ((), sums) = tokio::try_join!(carried, sums)?;
             talk.say(format!("done {sums}\n").into()).await?;
+        } else if let Some(path) = told.strip_prefix(text::NAMES) {
+            place.warn(&losses::names(&format!("`{path}`")));
+        } else if let Some(path) = told.strip_prefix(text::ACL) {
+            place.warn(&losses::acl(path));
         } else if told == text::SEND {
             if file.job.landing.expects_sums() {
                 talk.say(format!("{}\n", talk.unless_over(sums(file, None)).await?).into()).await?;

@@ -30,6 +30,9 @@ pub(super) const PART: &str = "fabrs-part";
 /// What it says, with the path behind it, when the file is there; and when it was there already.
 pub(super) const DONE: &str = "fabrs-done ";
 pub(super) const SAME: &str = "fabrs-same ";
+/// What it says, with the path behind it, where what it replaces has other names; and an ACL that could not be copied.
+pub(super) const NAMES: &str = "fabrs-names ";
+pub(super) const ACL: &str = "fabrs-acl ";
 /// What the script of `get` says before the content: mode and size; or that the file is the same.
 pub(super) const CONTENT: &str = "fabrs-content ";
 
@@ -79,7 +82,7 @@ pub(super) fn get(path: &Path, known: Option<&Sum>) -> Result<String, ShellLineE
 pub(super) fn look(path: &str) -> Result<String, ShellLineError> {
     Ok(format!(
         "{FAIL}export LC_ALL=C; f={}\n\
-         if stat -c %f / >/dev/null 2>&1; then s='stat -c'; m='x%f %u %g %s %Y %d ./'; else s='stat -f'; m='o%p %u %g %z %m %d ./'; fi\n\
+         if stat -c %f / >/dev/null 2>&1; then s='stat -c'; m='x%f %u %g %s %Y %d %h ./'; else s='stat -f'; m='o%p %u %g %z %m %d %l ./'; fi\n\
          look() {{ e=$(\"$@\" 2>&1) && printf '%s\\n' \"$e\" && return\n\
          case $e in *'No such file or directory'|*'Not a directory') exit 0 ;; *) fail \"${{e##*: }}\" ;; esac; }}\n\
          look $s \"$m\" -- \"$f\"; look $s \"$m\" -L -- \"$f\"",

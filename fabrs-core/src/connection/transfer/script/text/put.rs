@@ -7,7 +7,8 @@ use super::super::super::job::{Attributes, FileJob, Job, LARGE, Replaces};
 use super::super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK};
 use super::super::talk::END;
 use super::{
-    BLOCKS, DONE, FAIL, REMOVE, SAME, SEND, SEND_PARTS, SUM, SUM_IS, SWEEP, owner_words, path_word, touch_time, word,
+    ACL, BLOCKS, DONE, FAIL, NAMES, REMOVE, SAME, SEND, SEND_PARTS, SUM, SUM_IS, SWEEP, owner_words, path_word,
+    touch_time, word,
 };
 use crate::shell::{ShellLineError, quote, quote_path};
 
@@ -195,10 +196,7 @@ fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
     }
     let owner = match owner_words(attributes)? {
         Some(owner) => format!("chown {owner} f || exit 1\n"),
-        None => {
-            "if [ -n \"$old\" ]; then chown \"$(ls -ldn -- \"$o\" | awk 'NR == 1 { print $3 \":\" $4 }')\" f 2>/dev/null || :; fi\n"
-                .to_owned()
-        }
+        None => "if [ -n \"$old\" ]; then chown \"$3:$4\" f 2>/dev/null || :; fi\n".to_owned(),
     };
     // Once, and last: until here nobody else may read it, and a change of the owner takes setuid away.
     let mode = match attributes.mode {
@@ -217,7 +215,17 @@ fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
     } else {
         "mv -f -- f \"$o\" || exit 1\n"
     };
-    Ok(format!("{owner}{mode} || exit 1\n{time}{land}{flush}"))
+    Ok(format!("{old}{owner}{mode} || exit 1\n{time}{land}{flush}", old = old()))
+}
+
+/// Looks at what is replaced: `$1` is who may do what, `$2` how many names it has, `$3` and `$4` whom it belongs to. An ACL is
+/// copied, where the host has the programs.
+fn old() -> String {
+    format!(
+        "if [ -n \"$old\" ]; then l=$(ls -ldn -- \"$o\"); set -f; set -- $l; set +f\n\
+         [ \"$2\" -le 1 ] || printf '{NAMES}%s\\0' \"$t\"\n\
+         case $1 in *+) getfacl -cp -- \"$o\" 2>/dev/null | setfacl --set-file=- f 2>/dev/null || printf '{ACL}%s\\0' \"$t\" ;; esac; fi\n"
+    )
 }
 
 /// Gives a file that is there the attributes that it is to have.

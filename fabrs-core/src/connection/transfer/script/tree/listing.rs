@@ -17,6 +17,8 @@ pub(in super::super) struct Status {
     pub(in super::super) size: u64,
     pub(in super::super) modified: i64,
     pub(super) device: u64,
+    /// How many names it has.
+    pub(super) names: u64,
 }
 
 impl Status {
@@ -62,9 +64,9 @@ impl Statuses {
     }
 }
 
-/// Reads one record: `x81a4 0 0 12 1700000000 65024 ./path`, the mode in hexadecimal or, behind an `o`, in octal.
+/// Reads one record: `x81a4 0 0 12 1700000000 65024 1 ./path`, the mode in hexadecimal or, behind an `o`, in octal.
 pub(in super::super) fn status(record: &[u8]) -> Option<(OsString, Status)> {
-    let mut fields = record.splitn(7, |byte| *byte == b' ');
+    let mut fields = record.splitn(8, |byte| *byte == b' ');
     let mut text = || std::str::from_utf8(fields.next()?).ok();
     let mode = text()?;
     let mode = match mode.split_at_checked(1)? {
@@ -73,8 +75,9 @@ pub(in super::super) fn status(record: &[u8]) -> Option<(OsString, Status)> {
         _ => return None,
     };
     let owner = (text()?.parse().ok()?, text()?.parse().ok()?);
-    let (size, modified, device) = (text()?.parse().ok()?, text()?.parse().ok()?, text()?.parse().ok()?);
-    Some((talk::path(fields.next()?).into(), Status { mode, owner, size, modified, device }))
+    let (size, modified) = (text()?.parse().ok()?, text()?.parse().ok()?);
+    let (device, names) = (text()?.parse().ok()?, text()?.parse().ok()?);
+    Some((talk::path(fields.next()?).into(), Status { mode, owner, size, modified, device, names }))
 }
 
 /// The checksums of paths: nothing of what was said twice.
@@ -109,18 +112,19 @@ mod tests {
 
     #[test]
     fn what_is_at_a_path_is_read_as_each_stat_prints_it() {
-        let gnu = status(b"x81a4 33 34 12 1700000000 65024 ./a b\n'c").unwrap();
+        let gnu = status(b"x81a4 33 34 12 1700000000 65024 1 ./a b\n'c").unwrap();
         assert_eq!(gnu.0, "a b\n'c");
         assert!(gnu.1.is_file() && gnu.1.mode() == 0o644 && gnu.1.owner == (33, 34) && gnu.1.size == 12);
-        assert!(status(b"o40755 0 0 64 1700000000 7 ./d").unwrap().1.is_folder());
-        assert!(status(b"xa1ff 0 0 1 1700000000 7 ./l").unwrap().1.is_link());
+        assert!(status(b"o40755 0 0 64 1700000000 7 2 ./d").unwrap().1.is_folder());
+        assert!(status(b"xa1ff 0 0 1 1700000000 7 1 ./l").unwrap().1.is_link());
         assert_eq!(status(b"stat: no such file"), None);
         assert_eq!(status(b"x81a4 0 0 12"), None);
     }
 
     #[test]
     fn a_name_may_have_lines_of_its_own() {
-        let records = ["x81a4 0 0 1 2 3 ./a", "", "b", "x81a4 0 0 1 2 3 ./c"].map(|record| record.as_bytes().to_vec());
+        let records =
+            ["x81a4 0 0 1 2 3 1 ./a", "", "b", "x81a4 0 0 1 2 3 1 ./c"].map(|record| record.as_bytes().to_vec());
         let mut statuses = Statuses::default();
         for record in &records {
             statuses.take(record);

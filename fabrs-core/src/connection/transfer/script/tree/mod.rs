@@ -27,7 +27,7 @@ use super::super::{blocking, blocking_while};
 use super::broken::{Broken, Over};
 use super::talk::Talk;
 use super::text::owner_words;
-use super::{Script, Undone};
+use super::{Script, Undone, losses};
 use crate::error::Result;
 use crate::transport::{Effect, word_by_chance};
 pub(in super::super) use get::get_tree;
@@ -136,6 +136,10 @@ async fn put(
         let gauge = Gauge::new(place, &tree.what, size);
         let cargo = Cargo { tree: Arc::clone(tree), fates: Arc::clone(&fates), folders, scripts, gauge };
         send(talk, cargo, landed).await?;
+        if let Some((first, others)) = survey.parted(tree, &fates).split_first() {
+            let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+            place.warn(&losses::names(&format!("`{}/{}`{more}", tree.root, first.display())));
+        }
     }
     let entries = fates.iter().map(|fate| match fate {
         Fate::Same => Some(false),

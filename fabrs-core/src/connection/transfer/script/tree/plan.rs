@@ -187,6 +187,13 @@ impl Survey {
         })
     }
 
+    /// Returns the files that are replaced and have other names on the host.
+    pub(super) fn parted<'a>(&self, tree: &'a Tree, fates: &[Fate]) -> Vec<&'a Path> {
+        let replaced = tree.jobs.iter().zip(fates).filter(|(_, fate)| matches!(fate, Fate::Send(_)));
+        let paths = replaced.filter_map(|(job, _)| job.item.below.as_deref());
+        paths.filter(|below| self.at(below).is_some_and(|there| there.is_file() && there.names > 1)).collect()
+    }
+
     /// Returns the symlinks that are there where one is to be.
     pub(super) fn links_there<'a>(&'a self, tree: &'a Tree) -> impl Iterator<Item = &'a Path> {
         tree.jobs.iter().filter(|job| matches!(job.item.content, Content::Link(_))).filter_map(|job| {

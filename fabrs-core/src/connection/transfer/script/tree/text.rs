@@ -43,11 +43,11 @@ pub(super) const LAST: &str = "z";
 /// How many bytes of paths go into the line: a server's input is read only when a program runs, which takes a round trip.
 const IN_LINE: usize = 16 << 10;
 
-/// How each program prints what is at a path: mode, owner, group, size, time and device, then the path.
+/// How each program prints what is at a path: mode, owner, group, size, time, device and how many names, then the path.
 const STATE: &str = "\
-state() { if stat --printf '' . 2>/dev/null; then xargs -0 stat --printf 'x%f %u %g %s %Y %d %n\\0'
-elif stat -c %f . >/dev/null 2>&1; then xargs -0 stat -c 'x%f %u %g %s %Y %d %n' | tr '\\n' '\\0'
-else xargs -0 stat -f 'o%p %u %g %z %m %d %N' | tr '\\n' '\\0'; fi 2>/dev/null; }
+state() { if stat --printf '' . 2>/dev/null; then xargs -0 stat --printf 'x%f %u %g %s %Y %d %h %n\\0'
+elif stat -c %f . >/dev/null 2>&1; then xargs -0 stat -c 'x%f %u %g %s %Y %d %h %n' | tr '\\n' '\\0'
+else xargs -0 stat -f 'o%p %u %g %z %m %d %l %N' | tr '\\n' '\\0'; fi 2>/dev/null; }
 ";
 /// Says what is at all paths below the folder, and of that itself; fails where one can't be looked into.
 const ALL: &str = "\

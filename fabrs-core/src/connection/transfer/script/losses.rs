@@ -1,0 +1,13 @@
+//! What a file has not that takes the place of another.
+
+/// Says that the other names of files are those of what they have replaced.
+pub(super) fn names(files: &str) -> String {
+    format!(
+        "other names of {files} (hard links) keep the old content: `put(..).in_place()` writes into the file itself"
+    )
+}
+
+/// Says that a file has not the ACL of what it has replaced.
+pub(super) fn acl(path: &str) -> String {
+    format!("the ACL of `{path}` is lost: the host has no `setfacl`; `put(..).in_place()` keeps it")
+}

@@ -1,0 +1,92 @@
+//! What a file that takes the place of another can't have of it, and says so: its other names, its ACL.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use fabrs::prelude::*;
+
+use super::trees::lab_with;
+use super::{Lab, mode, text};
+use crate::support::{capture, client_of, told};
+
+/// Puts a file over another, and returns what was warned of.
+async fn warnings_of_put(lab: &Lab, source: impl Into<Source>, target: &Path) -> fabrs::Result<Vec<String>> {
+    let (seen, sink) = capture();
+    let client = client_of(&lab.sshd, "").sink(sink).build();
+    client.connect(lab.sshd.alias())?.put(source, target.display().to_string()).await?;
+    client.close().await;
+    Ok(told(&seen, "warning", "text"))
+}
+
+fn has_programs(names: &[&str]) -> bool {
+    names.iter().all(|name| Command::new(name).arg("--version").output().is_ok())
+}
+
+fn acl_of(path: &Path) -> String {
+    let output = Command::new("getfacl").arg("-cp").arg(path).output().expect("it is installed");
+    String::from_utf8(output.stdout).expect("it is text")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_names_of_a_file_are_told_as_what_keeps_the_old_content() -> Result {
+    let lab = Lab::new();
+    let folder = super::open_folder(&lab.sshd);
+    for name in ["alone", "x"] {
+        fs::write(folder.join(name), "old")?;
+    }
+    fs::hard_link(folder.join("x"), folder.join("other"))?;
+    assert!(warnings_of_put(&lab, b"new", &folder.join("alone")).await?.is_empty());
+    let warnings = warnings_of_put(&lab, b"new", &folder.join("x")).await?;
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(warning.contains(&format!("other names of `{}`", folder.join("x").display())), "{warning}");
+    assert_eq!((text(folder.join("x")).as_str(), text(folder.join("other")).as_str()), ("new", "old"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_tree_they_are_told_once() -> Result {
+    let lab = Lab::new();
+    let target = lab.there("tree");
+    for name in ["a", "b", "c"] {
+        lab.file(&format!("tree/{name}"), "old");
+    }
+    let tree = lab.here.path().join("tree");
+    lab.host.put(tree.clone(), target.display().to_string()).await?;
+    for name in ["a", "b"] {
+        fs::hard_link(target.join(name), lab.there(&format!("other {name}")))?;
+        lab.file(&format!("tree/{name}"), "new");
+    }
+    let warnings = warnings_of_put(&lab, tree, &target).await?;
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(warning.contains("/tree/a` and 1 more"), "{warning}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_acl_is_kept_where_the_host_can_and_else_told_as_lost() -> Result {
+    if !has_programs(&["setfacl", "getfacl"]) {
+        eprintln!("NOT TESTED HERE: ACLs (there is no setfacl)");
+        return Ok(());
+    }
+    for is_able in [true, false] {
+        let programs: &[&str] = if is_able { &["setfacl", "getfacl"] } else { &[] };
+        let lab = lab_with(programs, false);
+        let path = super::open_folder(&lab.sshd).join("x");
+        fs::write(&path, "old")?;
+        let set = Command::new("setfacl").args(["-m", "u:daemon:rw,m:r"]).arg(&path).status()?;
+        if !set.success() {
+            eprintln!("NOT TESTED HERE: ACLs (this file system has none)");
+            return Ok(());
+        }
+        let (before, bits) = (acl_of(&path), mode(&path));
+        let warnings = warnings_of_put(&lab, b"new", &path).await?;
+        assert_eq!((text(&path).as_str(), mode(&path)), ("new", bits));
+        if is_able {
+            assert_eq!((acl_of(&path), warnings), (before, Vec::new()));
+        } else {
+            assert!(acl_of(&path) != before && warnings.iter().any(|text| text.contains("ACL")), "{warnings:?}");
+        }
+    }
+    Ok(())
+}
