@@ -1,5 +1,6 @@
-//! File systems for a test: a disk that is soon full, a folder in two places.
+//! File systems for a test: a disk that is soon full, a folder with a quota, a folder in two places.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -25,6 +26,57 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         // Whoever still has a file of it open keeps nobody from it.
         let _gone = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+/// A folder that everybody may write to, up to a quota of one MiB; it is gone when this is dropped.
+#[derive(Debug)]
+pub struct Quota {
+    mounted: PathBuf,
+    folder: PathBuf,
+}
+
+impl Quota {
+    /// How much has to fit on a btrfs at least.
+    const DISK: u64 = 128 << 20;
+
+    /// Makes it in a folder, unless this machine lets nobody, which is told.
+    pub fn mount(folder: &Path) -> Option<Self> {
+        let image = folder.join("image");
+        let made = Self { mounted: folder.join("disk"), folder: folder.join("disk/limited") };
+        let run = |program: &str, arguments: &[&str], path: &Path| {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(path).stdout(Stdio::null()).stderr(Stdio::null());
+            command.status().is_ok_and(|status| status.success())
+        };
+        let is_made = || {
+            std::fs::create_dir(&made.mounted).ok()?;
+            File::create(&image).and_then(|image| image.set_len(Self::DISK)).ok()?;
+            let image = image.to_str()?;
+            let is_mounted = run("mkfs.btrfs", &["-q"], Path::new(image))
+                && run("mount", &["-o", "loop", image], &made.mounted)
+                && run("btrfs", &["quota", "enable"], &made.mounted)
+                && run("btrfs", &["subvolume", "create"], &made.folder)
+                && run("btrfs", &["qgroup", "limit", "1M"], &made.folder)
+                && run("chmod", &["0777"], &made.folder);
+            is_mounted.then_some(())
+        };
+        if is_made().is_some() {
+            return Some(made);
+        }
+        let _lost = writeln!(io::stderr(), "NOT TESTED HERE: a quota (no btrfs can be made and mounted)");
+        None
+    }
+
+    /// Returns the folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Drop for Quota {
+    fn drop(&mut self) {
+        let _gone = Command::new("umount").arg("--lazy").arg(&self.mounted).stderr(Stdio::null()).status();
     }
 }
 

@@ -7,7 +7,7 @@
 //! * [`faults`]: a network that cuts, stalls, delays, or never answers;
 //! * [`Fab`]: runs the `fab` binary in a clean environment and compares all that it leaves;
 //! * [`Pty`]: a program on a real terminal, for prompts;
-//! * [`SmallDisk`], [`BindMount`]: file systems for a test;
+//! * [`SmallDisk`], [`Quota`], [`BindMount`]: file systems for a test;
 //! * [`Process`], [`processes_matching`]: what runs on the machine, for "nothing is left";
 //! * [`wait_until`]: the only pause that a test needs;
 //! * [`probe`]: a program that says in JSON what reached it.
@@ -28,7 +28,7 @@ mod sshd;
 mod wait;
 
 pub use accounts::{Account, Capability, uv};
-pub use disk::{BindMount, SmallDisk};
+pub use disk::{BindMount, Quota, SmallDisk};
 pub use dropbear::Dropbear;
 pub use fab::{Fab, Ran, Running};
 pub use keys::{Key, KeyType};

@@ -1,9 +1,10 @@
 //! What is the same whichever way files go: by the host's shell, or by SFTP where it gives none.
 
 use std::fs;
+use std::path::Path;
 
 use fabrs::prelude::*;
-use fabrs_testing::{Capability, SmallDisk, Sshd};
+use fabrs_testing::{Capability, Quota, SmallDisk, Sshd};
 
 use super::{Lab, mode, text, walk};
 use crate::support::{block, refused, soon};
@@ -33,6 +34,7 @@ kept_both_ways! {
     bytes_and_large_and_empty_files_are_put_as_they_are
     large_and_empty_and_odd_files_are_got_as_they_are
     a_disk_that_is_full_is_told_and_the_old_file_stays
+    a_quota_that_is_used_up_is_told_and_the_old_file_stays
 }
 
 async fn bytes_and_large_and_empty_files_are_put_as_they_are(lab: Lab) -> Result {
@@ -67,15 +69,34 @@ async fn a_disk_that_is_full_is_told_and_the_old_file_stays(lab: Lab) -> Result 
     let small = lab.there("small");
     fs::create_dir(&small)?;
     let Some(disk) = SmallDisk::mount(&small) else { return Ok(()) };
-    let target = small.join("x");
-    lab.host.put(b"old".to_vec(), target.display().to_string()).await?;
-    let error = refused(soon(lab.host.put(vec![b'n'; 4 << 20], target.display().to_string())).await, ErrorKind::File);
-    let shown = block(&error);
+    let shown = no_room(&lab, &small).await?;
     let is_the_cause = |line: &str| line.starts_with("  caused by: ") && line.ends_with("No space left on device");
     assert!(shown.lines().any(is_the_cause), "{shown}");
-    assert_eq!((text(&target).as_str(), walk(&small).len()), ("old", 1));
     // What still has a folder of it open would keep it.
     lab.host.close().await;
     drop(disk);
     Ok(())
+}
+
+async fn a_quota_that_is_used_up_is_told_and_the_old_file_stays(lab: Lab) -> Result {
+    if !Sshd::can(Capability::Accounts) {
+        return Ok(());
+    }
+    let place = super::open_folder(&lab.sshd);
+    let Some(disk) = Quota::mount(&place) else { return Ok(()) };
+    let shown = no_room(&lab, disk.folder()).await?;
+    // SFTP has no number for it.
+    assert!(shown.contains("quota exceeded") || shown.contains("caused by: the SFTP server"), "{shown}");
+    lab.host.close().await;
+    drop(disk);
+    Ok(())
+}
+
+/// Puts more into a folder than there is room for; returns the error's block.
+async fn no_room(lab: &Lab, folder: &Path) -> fabrs::Result<String> {
+    let target = folder.join("x");
+    lab.host.put(b"old".to_vec(), target.display().to_string()).await?;
+    let error = refused(soon(lab.host.put(vec![b'n'; 4 << 20], target.display().to_string())).await, ErrorKind::File);
+    assert_eq!((text(&target).as_str(), walk(folder).len()), ("old", 1));
+    Ok(block(&error))
 }
