@@ -7,6 +7,7 @@ use fabrs_testing::faults::{Cut, Direction, Proxy};
 use fabrs_testing::{Account, Sshd, wait_until};
 
 use super::trees::lab_with;
+use super::without_a_shell::files_only;
 use super::{Lab, mode, open_folder, walk};
 use crate::support::{LIMIT, capture, client_of, soon, through};
 
@@ -18,8 +19,11 @@ fn large() -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parts_arrive_as_one_file_however_many_sessions_a_server_gives() -> Result {
     let content = large();
-    for sessions in [1, 2, 3, 10] {
-        let lab = Lab::of(Sshd::builder().max_sessions(sessions).start());
+    for (sessions, server) in [1, 2, 3, 10]
+        .into_iter()
+        .flat_map(|sessions| [Sshd::builder(), files_only()].map(|server| (sessions, server.max_sessions(sessions))))
+    {
+        let lab = Lab::of(server.start());
         let (file, target) = (lab.file("large", &content), lab.there("large"));
         let put = || lab.host.put(&file, target.display().to_string());
         assert!(soon(put()).await?.any()?);
@@ -54,8 +58,12 @@ async fn several_large_files_of_a_tree_share_the_sessions_of_a_server() -> Resul
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wherever_parts_are_cut_the_target_is_the_old_file() -> Result {
     let (old, new) = (vec![b'o'; 100_000], large());
-    for after in [8_000_u64, 1 << 20, 10 << 20, 20 << 20] {
-        let sshd = Sshd::start();
+    for (after, server) in [8_000_u64, 1 << 20, 10 << 20, 20 << 20]
+        .into_iter()
+        .flat_map(|after| [(after, None), (after, Some(files_only()))])
+    {
+        let gives_shell = server.is_none();
+        let sshd = server.map_or_else(Sshd::start, fabrs_testing::SshdBuilder::start);
         let proxy = Proxy::to(sshd.addr()).cut_after(Direction::ToServer, after, Cut::Reset);
         let target = open_folder(&sshd).join("x");
         fs::write(&target, &old)?;
@@ -63,7 +71,11 @@ async fn wherever_parts_are_cut_the_target_is_the_old_file() -> Result {
         let host = client_of(&sshd, &through(&proxy, &sshd)).sink(sink).build().connect("host")?;
         let result = soon(host.put(new.clone(), target.display().to_string())).await;
         assert!(result.is_err(), "cut after {after} bytes");
-        wait_until("the host has cleaned up", LIMIT, || walk(&sshd.scratch()) == [target.clone()]);
+        if gives_shell {
+            wait_until("the host has cleaned up", LIMIT, || walk(&sshd.scratch()) == [target.clone()]);
+        } else {
+            wait_until("the host has noticed", LIMIT, || sshd.connections() == 0);
+        }
         assert!(fs::read(&target)? == old, "cut after {after} bytes");
     }
     Ok(())

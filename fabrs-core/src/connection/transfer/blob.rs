@@ -198,6 +198,11 @@ impl Blob {
         }
     }
 
+    /// Fails where the content is not what it was.
+    pub(super) fn expect_unchanged(&self, before: &Stamp) -> Result<()> {
+        if self.stamp()? == *before { Ok(()) } else { Err(self.changed()) }
+    }
+
     /// Makes the error of a content that is not what it was.
     pub(super) fn changed(&self) -> Error {
         Error::new(ErrorKind::Local, format!("`{self:?}` was changed while it was read"))

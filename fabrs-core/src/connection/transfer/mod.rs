@@ -18,6 +18,7 @@ mod incoming;
 mod job;
 mod known;
 mod lazy;
+mod parts;
 mod patterns;
 mod place;
 mod places;

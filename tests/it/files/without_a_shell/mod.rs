@@ -12,7 +12,7 @@ use fabrs_testing::{Account, Capability, Sshd, SshdBuilder};
 use super::Lab;
 
 /// Returns a server that gives nobody a shell, whatever is asked of it.
-fn files_only() -> SshdBuilder {
+pub(super) fn files_only() -> SshdBuilder {
     Sshd::builder().option("ForceCommand", "internal-sftp")
 }
 

@@ -4,8 +4,8 @@ use std::io::Read;
 
 use super::super::blob::Blob;
 use super::super::blocking_while;
+use super::super::parts::BLOCK;
 use super::super::sum::{Sha256, Sum, Summing};
-use super::parts::BLOCK;
 use crate::error::Result;
 
 /// What of a content is in the file that it replaces, block by block.

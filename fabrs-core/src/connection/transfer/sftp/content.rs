@@ -11,12 +11,21 @@ use super::session::Session;
 
 /// How much one request carries: what every server has to take.
 const CHUNK: usize = 32 << 10;
-/// How many requests are on their way at once: together as much as sshd takes in a round trip.
-const IN_FLIGHT: usize = 64;
+/// How many writes are on their way at once: together as much as sshd takes in a round trip.
+const WRITES: usize = 64;
+/// How many reads are: together as much as we take.
+const READS: usize = 256;
+/// How many pieces of a file may wait for the network.
+pub(super) const WAITING: usize = 4;
 
-/// Writes what comes, and returns how much it was; each write was acknowledged.
-pub(super) async fn write(session: &Session, handle: &str, from: mpsc::Receiver<Bytes>) -> Result<u64, Fault> {
-    let chunks = stream::unfold((from, Bytes::new(), 0), |(mut from, mut rest, offset)| async move {
+/// Writes what comes, from a place in the file on, and returns how much it was; each write was acknowledged.
+pub(super) async fn write(
+    session: &Session,
+    handle: &str,
+    start: u64,
+    from: mpsc::Receiver<Bytes>,
+) -> Result<u64, Fault> {
+    let chunks = stream::unfold((from, Bytes::new(), start), |(mut from, mut rest, offset)| async move {
         while rest.is_empty() {
             rest = from.recv().await?;
         }
@@ -28,7 +37,7 @@ pub(super) async fn write(session: &Session, handle: &str, from: mpsc::Receiver<
         session.ask(session.raw().write(handle, offset, chunk.to_vec())).await?;
         Ok(chunk.len() as u64)
     });
-    writes.buffer_unordered(IN_FLIGHT).try_fold(0, |sum, written| async move { Ok(sum + written) }).await
+    writes.buffer_unordered(WRITES).try_fold(0, |sum, written| async move { Ok(sum + written) }).await
 }
 
 /// Reads the first `size` bytes in their order; fewer where there are no more.
@@ -38,7 +47,7 @@ pub(super) fn read<'a>(
     size: u64,
 ) -> impl Stream<Item = Result<Vec<u8>, Fault>> + Send + 'a {
     let chunks = (0..size).step_by(CHUNK).map(move |offset| (offset, (size - offset).min(CHUNK as u64)));
-    stream::iter(chunks).map(move |(offset, length)| chunk(session, handle, offset, length)).buffered(IN_FLIGHT)
+    stream::iter(chunks).map(move |(offset, length)| chunk(session, handle, offset, length)).buffered(READS)
 }
 
 /// Reads a chunk, as a whole unless the file ends in it: a server may answer less than it was asked for.

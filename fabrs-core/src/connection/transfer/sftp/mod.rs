@@ -8,6 +8,7 @@ mod fault;
 mod get;
 mod list;
 mod look;
+mod parts;
 mod path;
 mod put;
 mod remove;

@@ -11,11 +11,12 @@ use tokio::sync::mpsc;
 use super::super::blob::Blob;
 use super::super::entry::FileKind;
 use super::super::gauge::Gauge;
-use super::super::job::{Attributes, FileJob, Job, NEW_FOLDER, Replaces, Tree};
+use super::super::job::{Attributes, FileJob, Job, LARGE, NEW_FOLDER, Replaces, Tree};
 use super::super::walk::Content;
 use super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, Written, blocking};
-use super::content;
+use super::content::{self, WAITING};
 use super::fault::Fault;
+use super::parts;
 use super::path::{parent, text};
 use super::session::Session;
 use super::target::{MODE, Target, kind_of};
@@ -24,8 +25,6 @@ use crate::error::Result;
 
 /// How many places are looked at at once.
 const LOOKS_AT_ONCE: usize = 64;
-/// How many pieces of a file may wait for the network.
-const WAITING: usize = 4;
 
 /// Puts one entry, and returns its path with whether it was written.
 pub(in super::super) async fn put(session: &Arc<Session>, job: &Job) -> Result<Written> {
@@ -148,23 +147,21 @@ async fn change(
 
 /// Writes the content into a temporary file and makes that what the target is to be.
 async fn fill(
-    session: &Session,
+    session: &Arc<Session>,
     temporary: &mut Temporary,
     file: FileJob<'_>,
     target: &Target,
     ids: Ids,
 ) -> Result<(), Fault> {
-    let (sender, pieces) = mpsc::channel(WAITING);
-    let (source, stamp) = (file.content.clone(), file.stamp.clone());
-    let gauge = Gauge::new(&session.place, &file.job.what(&session.place), stamp.size);
-    let sent = blocking(move || source.send(&stamp, &sender, &gauge));
+    let gauge = Gauge::new(&session.place, &file.job.what(&session.place), file.stamp.size);
     let handle = temporary.handle();
-    let (written, sent) = tokio::join!(content::write(session, handle, pieces), sent);
-    let written = written?;
-    // That it is too short says less than why.
-    sent?;
+    if file.stamp.size < LARGE {
+        write(session, handle, file, &gauge).await?;
+    } else {
+        parts::carry(session, handle, temporary.path(), file, &gauge).await?;
+    }
     let there = session.ask(session.raw().fstat(handle)).await?.attrs;
-    if written != file.stamp.size || there.size.is_some_and(|size| size != written) {
+    if there.size.is_some_and(|size| size != file.stamp.size) {
         return Err(Fault::said("not all of it arrived"));
     }
     let landing = &file.job.landing;
@@ -187,6 +184,18 @@ async fn fill(
     // Last: until here nobody else may read it.
     session.ask(session.raw().fsetstat(handle, mode)).await?;
     temporary.close().await
+}
+
+/// Writes the content in one piece.
+async fn write(session: &Session, handle: &str, file: FileJob<'_>, gauge: &Arc<Gauge>) -> Result<(), Fault> {
+    let (sender, pieces) = mpsc::channel(WAITING);
+    let (source, stamp, gauge) = (file.content.clone(), file.stamp.clone(), Arc::clone(gauge));
+    let sent = blocking(move || source.send(&stamp, &sender, &gauge));
+    let (written, sent) = tokio::join!(content::write(session, handle, 0, pieces), sent);
+    let written = written?;
+    // That it is too short says less than why.
+    sent?;
+    if written == file.stamp.size { Ok(()) } else { Err(Fault::said("not all of it arrived")) }
 }
 
 /// Gives a new file its owner: who was asked for, or who had what it replaces, as far as that may be given away.

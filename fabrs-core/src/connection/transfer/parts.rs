@@ -1,0 +1,205 @@
+//! A large file in parts, over several channels at once: a server lets each have only so much on its way in a round trip.
+//!
+//! There may be fewer channels than are wanted, down to the one that has made the file, where a server has no room for more;
+//! and what one of them could not carry another does.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// How many channels carry parts of one file.
+const CARRIERS: usize = 6;
+/// The block that all parts begin at.
+pub(super) const BLOCK: u64 = 1 << 20;
+/// The longest part: each is acknowledged, for which its channel waits a round trip.
+const LONGEST: u64 = 32 * BLOCK;
+
+/// A part of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) start: u64,
+    pub(super) length: u64,
+}
+
+/// The parts of a file that are still to be carried, or are on their way.
+#[derive(Debug)]
+pub(super) struct Parts {
+    left: Mutex<Left>,
+    /// Told when a part has arrived, or has come back.
+    news: Notify,
+    /// Raised when no more are to be carried.
+    over: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Left {
+    waiting: VecDeque<Part>,
+    on_their_way: usize,
+}
+
+impl Parts {
+    /// Divides a file, without the blocks that are `kept`, into about as many parts for each channel.
+    pub(super) fn of(size: u64, kept: &[bool]) -> Self {
+        let left = Mutex::new(Left { waiting: divided(size, kept), on_their_way: 0 });
+        Self { left, news: Notify::new(), over: CancellationToken::new() }
+    }
+
+    /// Returns how many bytes they are.
+    pub(super) fn size(&self) -> u64 {
+        self.left().waiting.iter().map(|part| part.length).sum()
+    }
+
+    /// Has all be carried by the `first` channel, which goes on until all have arrived, and by others beside it, each of which
+    /// `help` opens.
+    pub(super) async fn carry<E, H: Future<Output = ()>>(
+        &self,
+        first: impl Future<Output = Result<(), E>>,
+        help: impl Fn() -> H,
+    ) -> Result<(), E> {
+        let count = CARRIERS.min(self.counts().0);
+        let helpers = (1..count).map(|_| async {
+            tokio::select! {
+                // One that has not begun when all is done is not needed any more.
+                () = self.over.cancelled() => {}
+                () = help() => {}
+            }
+        });
+        let mut helpers: FuturesUnordered<_> = helpers.collect();
+        let mut first = std::pin::pin!(first);
+        let carried = loop {
+            tokio::select! {
+                carried = &mut first => break carried,
+                Some(()) = helpers.next() => {}
+            }
+        };
+        self.over.cancel();
+        while helpers.next().await.is_some() {}
+        carried
+    }
+
+    /// Takes the next part to carry it.
+    pub(super) fn take(&self) -> Option<Taken<'_>> {
+        let mut left = self.left();
+        let part = left.waiting.pop_front()?;
+        left.on_their_way += 1;
+        Some(Taken { parts: self, part, has_arrived: false })
+    }
+
+    /// Takes the next part, waiting for one that may come back; nothing when all have arrived.
+    pub(super) async fn take_until_all_arrived(&self) -> Option<Taken<'_>> {
+        loop {
+            let news = self.news.notified();
+            if let Some(taken) = self.take() {
+                return Some(taken);
+            }
+            match self.counts() {
+                (0, 0) => return None,
+                (0, _) => news.await,
+                _ => {}
+            }
+        }
+    }
+
+    fn left(&self) -> MutexGuard<'_, Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns how many wait, and how many are on their way.
+    fn counts(&self) -> (usize, usize) {
+        let left = self.left();
+        (left.waiting.len(), left.on_their_way)
+    }
+}
+
+/// A part on its way; dropped, it waits for another channel unless it has arrived.
+pub(super) struct Taken<'a> {
+    parts: &'a Parts,
+    pub(super) part: Part,
+    has_arrived: bool,
+}
+
+impl Taken<'_> {
+    pub(super) fn arrived(mut self) {
+        self.has_arrived = true;
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let mut left = self.parts.left();
+        left.on_their_way -= 1;
+        if !self.has_arrived {
+            left.waiting.push_back(self.part);
+        }
+        drop(left);
+        self.parts.news.notify_one();
+    }
+}
+
+fn divided(size: u64, kept: &[bool]) -> VecDeque<Part> {
+    let is_kept = |start: u64| {
+        let number = usize::try_from(start / BLOCK).unwrap_or(usize::MAX);
+        kept.get(number).copied().unwrap_or(false)
+    };
+    let blocks = (0..size).step_by(usize::try_from(BLOCK).unwrap_or(usize::MAX)).filter(|start| !is_kept(*start));
+    let left = blocks.clone().count() as u64 * BLOCK;
+    let each = (left / CARRIERS as u64).next_multiple_of(BLOCK).clamp(BLOCK, LONGEST);
+    let mut parts: VecDeque<Part> = VecDeque::new();
+    for start in blocks {
+        let length = BLOCK.min(size - start);
+        match parts.back_mut() {
+            Some(last) if last.start + last.length == start && last.length < each => last.length += length,
+            _ => parts.push_back(Part { start, length }),
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(size: u64, kept: &[u64], expected: &[(u64, u64)]) {
+        let kept: Vec<_> = (0..size.div_ceil(BLOCK)).map(|number| kept.contains(&number)).collect();
+        let parts: Vec<_> = divided(size, &kept).into_iter().map(|part| (part.start, part.length)).collect();
+        assert_eq!(parts, expected);
+    }
+
+    #[test]
+    fn what_is_kept_is_in_no_part() {
+        const MIB: u64 = BLOCK;
+        let of_two = [(0, 2 * MIB), (2 * MIB, 2 * MIB), (4 * MIB, 2 * MIB), (6 * MIB, 2 * MIB), (8 * MIB, 2 * MIB)];
+        case(10 * MIB, &[], &of_two);
+        case(3 * MIB + 7, &[0, 2], &[(MIB, MIB), (3 * MIB, 7)]);
+        case(2 * MIB, &[0, 1], &[]);
+        case(0, &[], &[]);
+    }
+
+    #[tokio::test]
+    async fn what_a_channel_could_not_carry_another_does() {
+        let parts = Parts::of(3 * BLOCK, &[]);
+        let carried = Mutex::new(Vec::new());
+        let first = async {
+            while let Some(taken) = parts.take_until_all_arrived().await {
+                carried.lock().expect("nobody panics").push(taken.part.start / BLOCK);
+                taken.arrived();
+                // Let the others take theirs.
+                tokio::task::yield_now().await;
+            }
+            Ok::<_, ()>(())
+        };
+        let help = || async {
+            let taken = parts.take();
+            tokio::task::yield_now().await;
+            drop(taken);
+        };
+        assert_eq!(parts.carry(first, help).await, Ok(()));
+        let mut carried = carried.into_inner().expect("nobody panics");
+        carried.sort_unstable();
+        assert_eq!(carried, [0, 1, 2]);
+    }
+}

@@ -1,0 +1,79 @@
+//! A large file in parts by several sessions, each of which writes into the file that one of them has made.
+
+use std::sync::Arc;
+
+use russh_sftp::protocol::{FileAttributes, OpenFlags};
+use tokio::sync::mpsc;
+
+use super::super::blocking;
+use super::super::gauge::Gauge;
+use super::super::job::FileJob;
+use super::super::parts::{Part, Parts, Taken};
+use super::content::{self, WAITING};
+use super::fault::Fault;
+use super::session::Session;
+use crate::transport::Effect;
+
+/// Writes a file in parts, by this session's `handle` and by others beside it, which open it at its `path`; each write was
+/// acknowledged.
+pub(super) async fn carry(
+    session: &Arc<Session>,
+    handle: &str,
+    path: &str,
+    file: FileJob<'_>,
+    gauge: &Arc<Gauge>,
+) -> Result<(), Fault> {
+    let parts = Parts::of(file.stamp.size, &[]);
+    let first = async {
+        while let Some(taken) = parts.take_until_all_arrived().await {
+            carry_one(taken, session, handle, file, gauge).await?;
+        }
+        Ok::<_, Fault>(())
+    };
+    let help = || async {
+        // Where there is no room for it, others do what it would have done.
+        let _left_to_others = help(session, path, file, &parts, gauge).await;
+    };
+    parts.carry(first, help).await?;
+    let (content, before) = (file.content.clone(), file.stamp.clone());
+    blocking(move || content.expect_unchanged(&before)).await?;
+    Ok(())
+}
+
+async fn help(
+    session: &Arc<Session>,
+    path: &str,
+    file: FileJob<'_>,
+    parts: &Parts,
+    gauge: &Arc<Gauge>,
+) -> Result<(), Fault> {
+    let what = format!("{} (a part)", file.job.what(&session.place));
+    let session = Session::open(&session.place, Effect::Changes, &what).await?;
+    let opened = session.ask(session.raw().open(path, OpenFlags::WRITE, FileAttributes::empty())).await?;
+    while let Some(taken) = parts.take() {
+        carry_one(taken, &session, &opened.handle, file, gauge).await?;
+    }
+    session.ask(session.raw().close(opened.handle)).await?;
+    Ok(())
+}
+
+async fn carry_one(
+    taken: Taken<'_>,
+    session: &Session,
+    handle: &str,
+    file: FileJob<'_>,
+    gauge: &Arc<Gauge>,
+) -> Result<(), Fault> {
+    let Part { start, length } = taken.part;
+    let (to, pieces) = mpsc::channel(WAITING);
+    let (content, gauge) = (file.content.clone(), Arc::clone(gauge));
+    let sent = blocking(move || content.send_part(start, length, &to, &gauge));
+    let (written, sent) = tokio::join!(content::write(session, handle, start, pieces), sent);
+    // That it is too short says less than why.
+    if written? != length {
+        sent?;
+        return Err(Fault::said("not all of it arrived"));
+    }
+    taken.arrived();
+    Ok(())
+}
