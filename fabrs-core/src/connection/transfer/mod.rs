@@ -18,6 +18,7 @@ mod incoming;
 mod job;
 mod known;
 mod lazy;
+mod on_its_way;
 mod parts;
 mod patterns;
 mod place;

@@ -1,6 +1,8 @@
 //! A transfer by SFTP that is cut, stopped or has no room leaves the old file.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime};
 
 use fabrs::prelude::*;
 use fabrs::transport::Level;
@@ -83,5 +85,30 @@ async fn a_run_that_is_stopped_cleans_up_behind_a_put() -> Result {
     refused(put, ErrorKind::Cancelled);
     client.close().await;
     assert_eq!(walk(&lab.sshd.scratch()), Vec::<std::path::PathBuf>::new());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_cut_transfer_left_is_removed_a_day_later_and_what_is_on_its_way_stays() -> Result {
+    let lab = lab();
+    let path = |name: &str| lab.there(name).display().to_string();
+    // Made by the login, to whom what it left belongs.
+    let (old, new) = (".fabrs.0123456789abcdef", ".fabrs.fedcba9876543210");
+    let (foreign, like) = (".fabrs.0000000000000000", ".fabrs.notes");
+    for name in [old, new, like] {
+        lab.host.put(b"part of a file".to_vec(), path(name)).await?;
+    }
+    fs::write(lab.there(foreign), "of another user")?;
+    let is_of_another = fs::metadata(lab.there(foreign))?.uid() != fs::metadata(lab.there(old))?.uid();
+    for name in [old, like, foreign] {
+        fs::File::open(lab.there(name))?.set_modified(SystemTime::now() - Duration::from_hours(25))?;
+    }
+    let client = client_of(&lab.sshd, "").build();
+    client.connect(lab.sshd.alias())?.put(b"x".to_vec(), path("x")).await?;
+    let names = |name: &&str| lab.there(name).exists();
+    let left: Vec<_> = [old, new, like, foreign].into_iter().filter(names).collect();
+    let expected = if is_of_another { vec![new, like, foreign] } else { vec![new, like] };
+    assert_eq!(left, expected);
+    client.close().await;
     Ok(())
 }

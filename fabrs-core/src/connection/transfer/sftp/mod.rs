@@ -14,6 +14,7 @@ mod put;
 mod remove;
 mod session;
 mod stream;
+mod sweep;
 mod target;
 mod temporary;
 

@@ -19,6 +19,7 @@ use super::fault::Fault;
 use super::parts;
 use super::path::{parent, text};
 use super::session::Session;
+use super::sweep::sweep;
 use super::target::{MODE, Target, kind_of};
 use super::temporary::Temporary;
 use crate::error::Result;
@@ -94,8 +95,11 @@ async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Re
         let text = "to write in place, to validate and to keep a copy need a shell, and the host gives none";
         return Err(Fault::said(text));
     }
-    let mut temporary = Temporary::create(session, parent(&target.path)).await?;
-    match fill(session, &mut temporary, file, &target, ids).await {
+    let folder = parent(&target.path);
+    let mut temporary = Temporary::create(session, folder).await?;
+    let handle = temporary.handle().to_owned();
+    let (filled, ()) = tokio::join!(fill(session, &mut temporary, file, &target, ids), sweep(session, folder, &handle));
+    match filled {
         Ok(()) => temporary.land(&target.path).await?,
         Err(fault) => {
             let fault = explained(session, fault, &target, stamp.size).await;

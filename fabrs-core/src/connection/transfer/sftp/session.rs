@@ -17,6 +17,7 @@ use super::super::incoming::Incoming;
 use super::super::place::Place;
 use super::fault::Fault;
 use super::stream::{Channel, Receiver};
+use super::sweep::Swept;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -46,6 +47,7 @@ pub(in super::super) struct Session {
     pub(super) tells_room: bool,
     /// Whether it says when a file is on its disk.
     pub(super) flushes: bool,
+    pub(super) swept: Swept,
 }
 
 impl Session {
@@ -92,6 +94,7 @@ impl Session {
             replaces: false,
             tells_room: false,
             flushes: false,
+            swept: Swept::default(),
         };
         session.begin(what).await
     }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use russh_sftp::protocol::{FileAttributes, OpenFlags};
 use tokio::time::timeout;
 
+use super::super::on_its_way;
 use super::fault::Fault;
 use super::path::join;
 use super::session::Session;
 use crate::error::Result;
-use crate::transport::{Level, word_by_chance};
+use crate::transport::Level;
 
 /// Until it is finished nobody else may read it.
 const PRIVATE: u32 = 0o600;
@@ -29,7 +30,7 @@ pub(super) struct Temporary {
 impl Temporary {
     /// Makes one in a folder.
     pub(super) async fn create(session: &Arc<Session>, folder: &str) -> Result<Self, Fault> {
-        let path = join(folder, &format!(".fabrs.{}", word_by_chance()?));
+        let path = join(folder, &on_its_way::name()?);
         // Whether it was made is not known while the answer is on its way.
         let mut made = Self { session: Arc::clone(session), path, handle: None, is_there: true };
         let flags = OpenFlags::CREATE | OpenFlags::EXCLUDE | OpenFlags::WRITE;
@@ -46,7 +47,7 @@ impl Temporary {
 
     /// Makes a symlink in a folder.
     pub(super) async fn link(session: &Arc<Session>, folder: &str, to: &str) -> Result<Self, Fault> {
-        let path = join(folder, &format!(".fabrs.{}", word_by_chance()?));
+        let path = join(folder, &on_its_way::name()?);
         let mut made = Self { session: Arc::clone(session), path, handle: None, is_there: true };
         // OpenSSH's server takes them the other way round than the draft says, and others have followed it.
         if let Err(fault) = session.ask(session.raw().symlink(to, made.path.as_str())).await {

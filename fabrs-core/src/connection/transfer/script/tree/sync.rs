@@ -5,17 +5,13 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::super::super::job::{Job, Manner, NEW_FOLDER, Rules, Tree};
+use super::super::super::on_its_way;
 use super::super::super::sum::Sha256;
 use super::super::super::walk::Content;
 use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER};
 use super::super::broken::Broken;
 use super::listing::Status;
 use super::plan::{Altered, Fate, LINK, Sent, Survey};
-
-/// Begins the names of what is on its way, which belongs to other transfers; a word by chance follows.
-const ON_ITS_WAY: &str = ".fabrs.";
-/// How long that is.
-const WORD: usize = 16;
 
 impl Survey {
     pub(super) fn fate_in_sync(
@@ -112,10 +108,7 @@ impl Survey {
 }
 
 fn is_kept(rules: &Rules, path: &Path) -> bool {
-    let is_on_its_way = |name: &OsStr| {
-        let name = name.to_string_lossy();
-        let word = name.strip_prefix(ON_ITS_WAY).and_then(|rest| rest.split('.').next());
-        word.is_some_and(|word| word.len() == WORD && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    };
+    // That belongs to other transfers.
+    let is_on_its_way = |name: &OsStr| name.to_str().is_some_and(on_its_way::is_name);
     rules.kept.cover(path) || path.iter().any(is_on_its_way)
 }
