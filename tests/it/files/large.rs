@@ -1,6 +1,7 @@
 //! Large files, which go in parts over as many channels as a server gives.
 
 use std::fs;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 use fabrs::prelude::*;
 use fabrs_testing::faults::{Cut, Direction, Proxy};
@@ -141,6 +142,26 @@ async fn of_a_large_file_that_has_changed_only_the_changed_blocks_are_sent() -> 
             host.client().expect("it has one").close().await;
         }
         lab.assert_nothing_is_left();
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_sparse_file_only_what_is_in_it_is_sent() -> Result {
+    for (n, server) in [Sshd::builder(), files_only()].into_iter().enumerate() {
+        let lab = Lab::of(server.start());
+        let file = lab.file("disk", "begin");
+        let disk = fs::File::options().write(true).open(&file)?;
+        disk.set_len(40 << 20)?;
+        disk.write_all_at(b"in the middle", 21 << 20)?;
+        let target = lab.there("disk");
+        let proxy = Proxy::to(lab.sshd.addr());
+        let host = client_of(&lab.sshd, &through(&proxy, &lab.sshd)).build().connect("host")?;
+        assert!(soon(host.put(&file, target.display().to_string()).verify()).await?.any()?);
+        assert!(fs::read(&target)? == fs::read(&file)?, "{n}");
+        let (sent, kept) = (proxy.traffic(Direction::ToServer).bytes, fs::metadata(&target)?.blocks() * 512);
+        assert!(sent < 8 << 20 && kept < 8 << 20, "{n}: {sent} bytes were sent, {kept} are kept");
+        host.client().expect("it has one").close().await;
     }
     Ok(())
 }

@@ -213,6 +213,17 @@ impl Blob {
         Error::new(ErrorKind::Local, format!("could not read `{self:?}`")).caused_by(source)
     }
 
+    /// Opens the file that it is, and returns how large that is.
+    pub(super) fn file(&self) -> Result<Option<(File, u64)>> {
+        let path = match self {
+            Self::Path(path) => path.as_path(),
+            Self::Shared(part) => part.path(),
+            Self::Bytes(_) | Self::Secret(_) | Self::Made(..) => return Ok(None),
+        };
+        let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        opened.map(|(size, file)| Some((file, size))).map_err(|source| self.unreadable(source))
+    }
+
     /// Opens the content.
     pub(super) fn reader(&self) -> Result<Box<dyn Read + '_>> {
         self.part(0, u64::MAX)

@@ -4,11 +4,18 @@
 //! and what one of them could not carry another does.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::stream::{FuturesUnordered, StreamExt};
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+
+use super::blob::Blob;
+use super::blocking;
+use crate::error::Result;
 
 /// How many channels carry parts of one file.
 const CARRIERS: usize = 6;
@@ -139,6 +146,35 @@ impl Drop for Taken<'_> {
     }
 }
 
+/// Returns of each block of a content whether nothing is in it, as of a sparse file.
+pub(super) async fn holes(content: &Blob) -> Result<Vec<bool>> {
+    let content = content.clone();
+    blocking(move || match content.file()? {
+        // A file system that knows of no holes has none.
+        Some((file, size)) => Ok(holes_of(&file, size).unwrap_or_default()),
+        None => Ok(Vec::new()),
+    })
+    .await
+}
+
+fn holes_of(file: &File, size: u64) -> Result<Vec<bool>, Errno> {
+    let mut holes = vec![true; usize::try_from(size.div_ceil(BLOCK)).unwrap_or_default()];
+    let mut at = 0;
+    while at < size {
+        let start = match seek(file, SeekFrom::Data(at)) {
+            Ok(start) => start,
+            // There is only a hole behind it.
+            Err(Errno::NXIO) => break,
+            Err(errno) => return Err(errno),
+        };
+        at = seek(file, SeekFrom::Hole(start))?;
+        let blocks =
+            usize::try_from(start / BLOCK).unwrap_or_default()..usize::try_from(at.div_ceil(BLOCK)).unwrap_or_default();
+        holes.get_mut(blocks).into_iter().flatten().for_each(|hole| *hole = false);
+    }
+    Ok(holes)
+}
+
 fn divided(size: u64, kept: &[bool]) -> VecDeque<Part> {
     let is_kept = |start: u64| {
         let number = usize::try_from(start / BLOCK).unwrap_or(usize::MAX);
@@ -177,6 +213,19 @@ mod tests {
         case(3 * MIB + 7, &[0, 2], &[(MIB, MIB), (3 * MIB, 7)]);
         case(2 * MIB, &[0, 1], &[]);
         case(0, &[], &[]);
+    }
+
+    #[tokio::test]
+    async fn a_block_is_a_hole_where_nothing_of_it_was_written() {
+        use std::os::unix::fs::FileExt;
+
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.as_file().set_len(6 * BLOCK).expect("it is ours");
+        file.as_file().write_all_at(b"x", 2 * BLOCK + 5).expect("it is ours");
+        file.as_file().write_all_at(&vec![b'x'; 8192], 4 * BLOCK - 4096).expect("it is ours");
+        let found = holes(&Blob::Path(file.path().to_owned())).await.expect("it can be read");
+        assert_eq!(found, [true, true, false, false, false, true]);
+        assert!(holes(&Blob::Bytes(vec![0; 10].into())).await.expect("it is in memory").is_empty());
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::super::gauge::Gauge;
 use super::super::job::{FileJob, Job, Replaces};
+use super::super::parts::holes;
 use super::super::place::Place;
 use super::super::sum::Sha256;
 use super::super::walk::Content;
@@ -87,9 +88,13 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
             known = found.filter(|found| found.kept.contains(&true));
             talk.say(if known.is_some() { "some\n" } else { "none\n" }.into()).await?;
         } else if let Some(folder) = told.strip_prefix(text::SEND_PARTS) {
-            let (kept, sum) = known.as_ref().map(|known| (&known.kept[..], known.sum.sha256)).unzip();
+            let (kept, sum) = known.take().map(|known| (known.kept, known.sum.sha256)).unzip();
+            let kept = match kept {
+                Some(kept) => kept,
+                None => holes(file.content).await?,
+            };
             let sums = async { Ok(sums(file, sum).await?) };
-            let carried = parts::carry(place, file, folder, &mut talk, kept.unwrap_or_default());
+            let carried = parts::carry(place, file, folder, &mut talk, &kept);
             let ((), sums) = tokio::try_join!(carried, sums)?;
             talk.say(format!("done {sums}\n").into()).await?;
         } else if let Some(path) = told.strip_prefix(text::NAMES) {

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::super::blocking;
 use super::super::gauge::Gauge;
 use super::super::job::FileJob;
-use super::super::parts::{Part, Parts, Taken};
+use super::super::parts::{Part, Parts, Taken, holes};
 use super::content::{self, WAITING};
 use super::fault::Fault;
 use super::session::Session;
@@ -23,7 +23,12 @@ pub(super) async fn carry(
     file: FileJob<'_>,
     gauge: &Arc<Gauge>,
 ) -> Result<(), Fault> {
-    let parts = Parts::of(file.stamp.size, &[]);
+    let holes = holes(file.content).await?;
+    if holes.contains(&true) {
+        let size = FileAttributes { size: Some(file.stamp.size), ..FileAttributes::empty() };
+        session.ask(session.raw().fsetstat(handle, size)).await?;
+    }
+    let parts = Parts::of(file.stamp.size, &holes);
     let first = async {
         while let Some(taken) = parts.take_until_all_arrived().await {
             carry_one(taken, session, handle, file, gauge).await?;

@@ -147,7 +147,8 @@ fn arrive(file: FileJob<'_>) -> String {
     }
     format!(
         "{PARTS}if dd iflag=fullblock status=none count=0 </dev/null 2>/dev/null\n\
-         then if [ -n \"$keep\" ]; then cat <\"$o\" >f && dd bs=1 seek={size} count=0 status=none of=f </dev/null || exit 1; fi\n\
+         then if [ -n \"$keep\" ]; then cat <\"$o\" >f || exit 1; fi\n\
+         dd bs=1 seek={size} count=0 status=none of=f </dev/null || exit 1\n\
          printf '{SEND_PARTS}%s\\0' \"$w\"; hear; parts || exit 1; v=$count; u=$rest; else keep=; {whole}; fi\n",
         size = file.stamp.size,
     )
