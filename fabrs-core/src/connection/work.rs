@@ -91,15 +91,18 @@ impl Connection {
     /// A symlink of the host in the place of a file or a folder is followed, and what it leads to is written.
     ///
     /// Each file lands whole or not at all: it is written beside its place under another name, its size is compared, and
-    /// it is renamed. What is replaced keeps its mode, and its owner where that can be kept; what is new has `0o644`, or
+    /// it is renamed. What is replaced keeps its mode, and its owner where that can be kept; a single file also its ACL,
+    /// where the host has `setfacl`, and else a warning says that it is lost. Other names of it (hard links) keep the old
+    /// content, which a warning says too. What is new has `0o644`, or
     /// `0o755` where it can be run here, unless [`preserve_mode`](super::Put::preserve_mode) or a mode is said. A content that is there
     /// already is not sent; [`Changes`](super::Changes) says which were written. What differs in a folder comes as one stream
     /// where the host has `tar`, and is put into its places when all of it has arrived; a file of 8 MiB and more in
-    /// parts, over up to six sessions of the connection, and of one that has changed only the changed MiB, where the host
-    /// has `python3` or `perl`.
+    /// parts, over up to six sessions of the connection: of a sparse one only what is in it, and of one that has changed
+    /// only the changed MiB, where the host has `python3` or `perl`. For several hosts of a run it is read once: who is
+    /// ahead waits for the others, up to a third of its time.
     ///
-    /// Where the host gives no shell they go by SFTP: then there is no sudo, an owner is a number, and what has the same
-    /// size is read to be compared.
+    /// Where the host gives no shell they go by SFTP: then there is no sudo, an owner is a number, an ACL is not kept, and
+    /// what has the same size is read to be compared.
     ///
     /// # Errors
     ///
