@@ -13,7 +13,7 @@ use super::window::{Lane, Window};
 /// How much is read at a time.
 pub(super) const BLOCK: usize = 256 << 10;
 /// How many blocks are kept where several hosts want them: for each of the channels of a host a few.
-const KEPT: usize = 64;
+const KEPT: usize = 128;
 
 /// How long who is ahead waits for those behind.
 #[derive(Debug, Clone, Copy)]
