@@ -10,13 +10,14 @@ use russh::client::{self, Handle};
 use russh::{Preferred, cipher};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::io::{InspectReader, InspectWriter};
 
 use super::handler::{Ended, Gone, Handler};
 use super::host_key::{HostKeys, KeyCheck};
 use super::login::log_in;
-use super::outflow::{Flowing, Outflow};
+use super::outflow::Outflow;
 use super::proxy::Ending;
-use super::server::{Overheard, Server};
+use super::server::{self, Server};
 use super::session::Session;
 use super::settings::SshSettings;
 use super::target::Target;
@@ -144,8 +145,9 @@ impl Link {
         let handler = Handler::new(host_keys, Arc::clone(&notes.gone));
         let config = Arc::new(self.protocol().map_err(Greeting::Failed)?);
         let Opened { stream, ending } = self.way.open(&self.target).await.map_err(Greeting::Failed)?;
-        let stream = Overheard::new(stream, Arc::clone(&notes.server));
-        let stream = Flowing::new(stream, Arc::clone(&notes.outflow));
+        let stream = InspectReader::new(stream, server::listener(Arc::clone(&notes.server)));
+        let outflow = Arc::clone(&notes.outflow);
+        let stream = InspectWriter::new(stream, move |_: &[u8]| outflow.note_written());
         match client::connect_stream(config, stream, handler).await {
             Ok(handle) => Ok(handle),
             Err(Ended::HostKey(error)) => Err(Greeting::Failed(error)),

@@ -1,11 +1,6 @@
 //! What the server said it is: overheard from its greeting, since not every server takes signals.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// How much is looked at for the greeting: its line has at most 255 bytes (RFC 4253 §4.2), but others may come before.
 const LIMIT: usize = 8 << 10;
@@ -60,53 +55,21 @@ fn identification(bytes: &[u8]) -> Option<Identification> {
     Some(Identification(String::from_utf8_lossy(line).trim_end().to_owned()))
 }
 
-/// A stream to a server that notes how it identifies itself.
-#[derive(Debug)]
-pub(super) struct Overheard<S> {
-    stream: S,
-    server: Server,
-    /// The beginning of what was read, until the identification has come; nothing more is kept afterwards.
-    beginning: Option<Vec<u8>>,
-}
-
-impl<S> Overheard<S> {
-    pub(super) fn new(stream: S, server: Server) -> Self {
-        Self { stream, server, beginning: Some(Vec::new()) }
-    }
-
-    fn listen(&mut self, bytes: &[u8]) {
-        let Some(beginning) = &mut self.beginning else { return };
-        beginning.extend_from_slice(bytes);
-        if let Some(found) = identification(beginning) {
-            // A second stream to the same server says the same.
-            let _ = self.server.set(found);
-            self.beginning = None;
-        } else if beginning.len() > LIMIT {
-            self.beginning = None;
+/// Returns what listens to a server until it has identified itself, which it notes.
+pub(super) fn listener(server: Server) -> impl FnMut(&[u8]) + Send {
+    // Nothing more is kept afterwards.
+    let mut beginning = Some(Vec::new());
+    move |bytes| {
+        let Some(heard) = &mut beginning else { return };
+        heard.extend_from_slice(bytes);
+        let found = identification(heard);
+        if found.is_some() || heard.len() > LIMIT {
+            beginning = None;
         }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Overheard<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
-        self.listen(buffer.filled().get(before..).unwrap_or_default());
-        Poll::Ready(result)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Overheard<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if let Some(found) = found {
+            // A second stream to the same server says the same.
+            let _ = server.set(found);
+        }
     }
 }
 
