@@ -33,7 +33,7 @@ impl Patience {
 #[derive(Debug)]
 pub(super) struct Blocks {
     window: Mutex<Window>,
-    /// Told when somebody has had a block, or wants none any more.
+    /// Told when a block is kept, or kept no more, and when somebody wants none any more.
     news: Condvar,
     patience: Patience,
     #[cfg(test)]
@@ -84,20 +84,24 @@ impl<'a> Reader<'a> {
         let blocks = self.blocks;
         let mut window = blocks.window();
         loop {
+            let kept = window.kept();
             if let Some(block) = window.take(self.lane, number) {
-                break Ok(block);
+                if window.kept() < kept {
+                    blocks.news.notify_all();
+                }
+                return Ok(block);
             }
             let patience = self.patience();
             if window.make_room(!patience.is_zero()) {
                 let block = self.read_block(number)?;
                 window.give(self.lane, number, &block);
-                break Ok(block);
+                blocks.news.notify_all();
+                return Ok(block);
             }
             let since = Instant::now();
             window = blocks.news.wait_timeout(window, patience).unwrap_or_else(PoisonError::into_inner).0;
             self.waited += since.elapsed();
         }
-        .inspect(|_| blocks.news.notify_all())
     }
 
     /// Returns how long it still waits for others.

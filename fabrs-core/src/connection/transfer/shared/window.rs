@@ -105,13 +105,17 @@ impl Window {
         if self.blocks.len() < self.room {
             return true;
         }
-        let far = |number: u64| self.distance(number).unwrap_or(u64::MAX);
-        let last = self.blocks.keys().map(|number| (far(*number), *number)).max();
-        match last {
-            Some((distance, _)) if can_wait && distance < self.room as u64 => false,
-            Some((_, number)) => self.blocks.remove(&number).is_some(),
+        let unwanted = self.blocks.keys().rev().copied().find(|number| !self.is_wanted_soon(*number));
+        let last = || self.blocks.keys().copied().max_by_key(|number| self.distance(*number));
+        match unwanted.or_else(|| if can_wait { None } else { last() }) {
+            Some(number) => self.blocks.remove(&number).is_some(),
             None => false,
         }
+    }
+
+    /// Returns how many blocks are kept.
+    pub(super) fn kept(&self) -> usize {
+        self.blocks.len()
     }
 
     fn has_had(&mut self, lane: Lane, number: u64) {
@@ -125,10 +129,19 @@ impl Window {
         self.hosts.values().any(|host| !host.has_had(number))
     }
 
+    /// Tells whether somebody who wants this block wants few before.
+    fn is_wanted_soon(&self, number: u64) -> bool {
+        self.distances(number).any(|distance| distance < self.room as u64)
+    }
+
     /// Returns how many blocks whoever wants this one, and is next to it, wants before.
     fn distance(&self, number: u64) -> Option<u64> {
-        let wanting = self.hosts.values().filter(|host| !host.has_had(number));
-        wanting.flat_map(|host| host.next.values()).filter_map(|next| number.checked_sub(*next)).min()
+        self.distances(number).min()
+    }
+
+    fn distances(&self, number: u64) -> impl Iterator<Item = u64> {
+        let wanting = self.hosts.values().filter(move |host| !host.has_had(number));
+        wanting.flat_map(|host| host.next.values()).filter_map(move |next| number.checked_sub(*next))
     }
 
     fn drop_unwanted(&mut self) {
