@@ -26,7 +26,7 @@ async fn case(
     // The delay keeps what belongs to one flight together.
     let proxy = Proxy::to(sshd.addr()).delay_both(Duration::from_millis(30));
     let mut least = usize::MAX;
-    for count in 0..3 {
+    for count in 0..5 {
         let there = sshd.scratch().join(count.to_string());
         fs::create_dir(&there).expect("the directory is ours");
         fs::set_permissions(&there, fs::Permissions::from_mode(0o777)).expect("the directory is ours");
@@ -38,6 +38,9 @@ async fn case(
         }
         least = least.min(proxy.turns() - before);
         host.close().await;
+        if least <= expected * TIMES + 1 {
+            break;
+        }
     }
     assert!((expected * TIMES..=expected * TIMES + 1).contains(&least), "{name}: {least} for {TIMES}");
     Ok(())

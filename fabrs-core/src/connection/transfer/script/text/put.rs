@@ -224,7 +224,7 @@ fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
 fn old() -> String {
     format!(
         "if [ -n \"$old\" ]; then l=$(ls -ldn -- \"$o\"); set -f; set -- $l; set +f\n\
-         [ \"$2\" -le 1 ] || printf '{NAMES}%s\\0' \"$t\"\n\
+         [ \"${{2:-1}}\" -le 1 ] || printf '{NAMES}%s\\0' \"$t\"\n\
          case $1 in *+) getfacl -cp -- \"$o\" 2>/dev/null | setfacl --set-file=- f 2>/dev/null || printf '{ACL}%s\\0' \"$t\" ;; esac; fi\n"
     )
 }
