@@ -56,7 +56,7 @@ pub(super) struct Foot {
 
 impl Foot {
     pub(super) fn new() -> Self {
-        let target = ProgressDrawTarget::term_like(Box::new(Terminal));
+        let target = ProgressDrawTarget::term_like(Box::new(Terminal::default()));
         Self { multi: MultiProgress::with_draw_target(target), is_used: Arc::default() }
     }
 

@@ -1,14 +1,41 @@
 //! The terminal behind stderr, for who draws on it: what it does not take is not drawn, and no failure.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indicatif::TermLike;
 
 /// How wide it is where it does not say.
 const COLUMNS: u16 = 80;
 
-#[derive(Debug)]
-pub(super) struct Terminal;
+/// How many columns stay empty: a `^C` that the terminal shows must not make another line.
+const MARGIN: u16 = 3;
+
+/// A terminal that is a little wider than it says.
+#[derive(Debug, Default)]
+pub(super) struct Terminal(Line);
+
+/// How many columns of a line are taken.
+///
+/// Who draws fills a line up and goes on with the next, which is there only where the terminal wraps: at the width that it
+/// was told, and so here.
+#[derive(Debug, Default)]
+struct Line(AtomicUsize);
+
+impl Line {
+    /// Takes a text down, and tells whether that begins the next line.
+    fn wraps_before(&self, text: &str, width: usize) -> bool {
+        let taken = if text.starts_with('\r') { 0 } else { self.0.load(Ordering::Relaxed) };
+        let added = console::measure_text_width(text.trim_start_matches('\r'));
+        let wraps = taken >= width && added > 0;
+        self.0.store(if wraps { added } else { taken + added }, Ordering::Relaxed);
+        wraps
+    }
+
+    fn begin(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
 
 impl Terminal {
     /// Returns how many columns it has.
@@ -31,8 +58,7 @@ impl Terminal {
 
 impl TermLike for Terminal {
     fn width(&self) -> u16 {
-        // A `^C` that the terminal shows must not make another line.
-        Self::columns().saturating_sub(3)
+        Self::columns().saturating_sub(MARGIN)
     }
 
     fn move_cursor_up(&self, count: usize) -> io::Result<()> {
@@ -56,21 +82,42 @@ impl TermLike for Terminal {
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
-        Self::put(&format!("{text}\n"));
+        self.write_str(text)?;
+        self.0.begin();
+        Self::put("\n");
         Ok(())
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
+        if self.0.wraps_before(text, self.width().into()) {
+            Self::put("\r\n");
+        }
         Self::put(text);
         Ok(())
     }
 
     fn clear_line(&self) -> io::Result<()> {
+        self.0.begin();
         Self::put("\r\u{1b}[2K");
         Ok(())
     }
 
     fn flush(&self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_line_begins_where_one_was_filled_up_to_the_width_that_was_told() {
+        let line = Line::default();
+        let mut wraps = |text| line.wraps_before(text, 10);
+        assert!(!wraps("\r") && !wraps("\u{1b}[36mone\u{1b}[0m") && !wraps("       "), "the first is filled");
+        assert!(wraps("the second") && !wraps(""), "and the second, by itself");
+        assert!(wraps("the third"));
+        assert!(!wraps("\rover it"), "back in the same line");
     }
 }

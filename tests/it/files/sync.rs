@@ -61,7 +61,7 @@ async fn a_folder_becomes_the_equal_of_one_here() -> Result {
     let changes = soon(delete()).await?;
     let written = ["becomes a file", "becomes a folder/x", "becomes a link", "in/x", "link"];
     assert_eq!(below(&changes.changed()?, &target), written);
-    assert_eq!(below(&changes.removed()?, &target), ["exec", "old"]);
+    assert_eq!(below(&changes.removed()?, &target), ["becomes a file", "exec", "old"]);
     for kept in ["uploads/kept", "old.pyc", ".fabrs.0123456789abcdef/x"] {
         assert_eq!(text(target.join(kept)), "there");
         fs::remove_file(target.join(kept))?;
@@ -105,7 +105,7 @@ async fn times_and_modes_are_changed_without_sending_the_content_and_a_checksum_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dry_run_lists_what_would_become_another_and_changes_nothing() -> Result {
     let lab = Lab::new();
-    for name in ["new/x", "longer", "mode"] {
+    for name in ["new/x", "longer", "mode", "was a folder"] {
         lab.file(&format!("tree/{name}"), name);
     }
     let (tree, target) = (lab.here.path().join("tree"), lab.there("tree"));
@@ -117,6 +117,7 @@ async fn a_dry_run_lists_what_would_become_another_and_changes_nothing() -> Resu
     soon(sync()).await?;
     assert!(!target.exists());
     fs::create_dir_all(target.join("old/er"))?;
+    fs::create_dir_all(target.join("was a folder/with"))?;
     fs::write(target.join("longer"), "short")?;
     fs::copy(tree.join("mode"), target.join("mode"))?;
     let time = fs::metadata(tree.join("mode"))?.modified()?;
@@ -127,14 +128,22 @@ async fn a_dry_run_lists_what_would_become_another_and_changes_nothing() -> Resu
     refused(planned.any(), ErrorKind::NotRun);
     client.close().await;
     let listed: Vec<_> = seen.of("difference").iter().map(|event| event["difference"].clone()).collect();
-    let all_new =
-        ["cL+++++++++ link -> x", "<f+++++++++ longer", "<f+++++++++ mode", "cd+++++++++ new/", "<f+++++++++ new/x"];
+    let all_new = [
+        "cL+++++++++ link -> x",
+        "<f+++++++++ longer",
+        "<f+++++++++ mode",
+        "cd+++++++++ new/",
+        "<f+++++++++ new/x",
+        "<f+++++++++ was a folder",
+    ];
     let some = [
         "cL+++++++++ link -> x",
         "<f.s....... longer",
         ".f...p..... mode",
         "cd+++++++++ new/",
         "<f+++++++++ new/x",
+        "<f+++++++++ was a folder",
+        "*deleting   was a folder/",
         "*deleting   old/",
     ];
     let entries = |lines: &[&str]| serde_json::json!({ "entries": lines });

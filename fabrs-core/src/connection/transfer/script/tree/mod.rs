@@ -107,7 +107,8 @@ fn open<'a>(place: &'a Place, tree: &'a Tree, effect: Effect) -> Result<Opened<'
 async fn look(mut talk: Talk, tree: &Arc<Tree>, to_ask: Vec<&Path>) -> Result<Vec<String>, Broken> {
     let (survey, here) = survey(&mut talk, tree, to_ask).await?.ok_or(Over)?;
     let fates = survey.fates(tree, &here)?;
-    Ok(items::lines(&survey, tree, &fates, &survey.removals(tree, &fates)))
+    let gone = [survey.replaced_folders(tree, &fates), survey.removals(tree, &fates)].concat();
+    Ok(items::lines(&survey, tree, &fates, &gone))
 }
 
 async fn put(
@@ -148,6 +149,7 @@ async fn put(
         Fate::Send(_) => Some(true),
         Fate::Alone => None,
     });
+    let removed = [survey.replaced_folders(tree, &fates), removed].concat();
     Ok(Done { entries: entries.collect(), removed })
 }
 

@@ -76,14 +76,7 @@ impl Survey {
         if !rules.deletes {
             return Vec::new();
         }
-        let is_replaced = |fate: &Fate| matches!(fate, Fate::Send(sent) if sent.replaces);
-        let replaced: Vec<_> = tree
-            .jobs
-            .iter()
-            .zip(fates)
-            .filter(|(_, fate)| is_replaced(fate))
-            .filter_map(|(job, _)| job.item.below.as_deref())
-            .collect();
+        let replaced: Vec<_> = replaced(tree, fates).collect();
         let mut stays: HashSet<&OsStr> = HashSet::from([OsStr::new("")]);
         let wanted = tree.jobs.iter().filter_map(|job| job.item.below.as_deref());
         let kept = self.there().filter(|path| is_kept(rules, path));
@@ -101,10 +94,23 @@ impl Survey {
         gone
     }
 
+    /// Returns the folders that go with all that is in them, since something else comes into their place.
+    pub(super) fn replaced_folders(&self, tree: &Tree, fates: &[Fate]) -> Vec<PathBuf> {
+        let is_folder = |path: &&Path| self.at(path).is_some_and(Status::is_folder);
+        replaced(tree, fates).filter(is_folder).map(Path::to_owned).collect()
+    }
+
     /// Tells whether anything in a folder is kept.
     fn keeps_any(&self, rules: &Rules, folder: &Path) -> bool {
         self.there().any(|path| path.starts_with(folder) && is_kept(rules, path))
     }
+}
+
+/// Returns what is there and has to make room, since no rename replaces it.
+fn replaced<'a>(tree: &'a Tree, fates: &'a [Fate]) -> impl Iterator<Item = &'a Path> {
+    let is_replaced = |fate: &Fate| matches!(fate, Fate::Send(sent) if sent.replaces);
+    let replaced = tree.jobs.iter().zip(fates).filter(move |(_, fate)| is_replaced(fate));
+    replaced.filter_map(|(job, _)| job.item.below.as_deref())
 }
 
 fn is_kept(rules: &Rules, path: &Path) -> bool {
