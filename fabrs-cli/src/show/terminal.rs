@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn the_next_line_begins_where_one_was_filled_up_to_the_width_that_was_told() {
         let line = Line::default();
-        let mut wraps = |text| line.wraps_before(text, 10);
+        let wraps = |text| line.wraps_before(text, 10);
         assert!(!wraps("\r") && !wraps("\u{1b}[36mone\u{1b}[0m") && !wraps("       "), "the first is filled");
         assert!(wraps("the second") && !wraps(""), "and the second, by itself");
         assert!(wraps("the third"));

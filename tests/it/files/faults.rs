@@ -1,6 +1,7 @@
 //! A transfer that is cut, stopped or has no room leaves the old file and no other.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use fabrs::prelude::*;
 use fabrs_testing::faults::{Cut, Direction, Proxy};
@@ -77,4 +78,28 @@ async fn what_is_on_its_way_is_for_nobody_else_to_read_and_dropped_it_leaves_not
     }
     wait_until("nothing is left", LIMIT, || walk(&lab.sshd.scratch()).is_empty());
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn puts_that_are_given_up_since_another_failed_leave_nothing_behind() -> Result {
+    let lab = Lab::new();
+    for name in ["a", "b", "c", "in/d"] {
+        lab.file(&format!("tree/{name}"), name);
+    }
+    lab.file("tree/wrong", "wrong");
+    // Each is given up at another time.
+    for round in 0..12 {
+        let target = lab.there(&round.to_string()).display().to_string();
+        let put = lab.host.put(lab.here.path().join("tree"), target).validate("! grep -q wrong %s");
+        refused(soon(put).await, ErrorKind::File);
+    }
+    let is_clean = || walk_all(&lab.sshd.scratch()).iter().all(|path| !path.to_string_lossy().contains("/.fabrs."));
+    wait_until("the host has cleaned up", LIMIT, is_clean);
+    Ok(())
+}
+
+/// Returns all that is below a folder, folders too.
+fn walk_all(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| [walk_all(&path), vec![path]].concat()).collect()
 }

@@ -84,6 +84,16 @@ async fn an_acl_is_kept_where_the_host_can_and_else_told_as_lost() -> Result {
         assert_eq!((text(&path).as_str(), mode(&path)), ("new", bits));
         if is_able {
             assert_eq!((acl_of(&path), warnings), (before, Vec::new()));
+            // Nor does one come of the folder to a file that had none.
+            let plain = path.with_file_name("plain");
+            fs::write(&plain, "old")?;
+            let before = acl_of(&plain);
+            Command::new("setfacl")
+                .args(["-d", "-m", "u:daemon:rwx"])
+                .arg(plain.parent().expect("it is below"))
+                .status()?;
+            assert!(warnings_of_put(&lab, b"new", &plain).await?.is_empty());
+            assert_eq!((text(&plain).as_str(), acl_of(&plain)), ("new", before));
         } else {
             assert!(acl_of(&path) != before && warnings.iter().any(|text| text.contains("ACL")), "{warnings:?}");
         }

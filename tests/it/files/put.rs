@@ -227,3 +227,27 @@ async fn what_a_reader_gives_is_put_on_each_host_and_read_once() -> Result {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mode_that_was_written_without_its_octal_sign_is_a_usage_error() -> Result {
+    let lab = Lab::new();
+    let (file, target) = (lab.file("x", "x"), lab.there("x"));
+    let to = || target.display().to_string();
+    for mode in [644, 600, 755, 0o10000] {
+        refused(soon(lab.host.put(&file, to()).mode(mode)).await, ErrorKind::Usage);
+        refused(soon(lab.host.ensure_dir(to()).mode(mode)).await, ErrorKind::Usage);
+        refused(soon(lab.host.get(to(), lab.here.path().display().to_string()).mode(mode)).await, ErrorKind::Usage);
+    }
+    assert!(!target.exists());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn below_a_file_there_is_no_folder_to_put_into() -> Result {
+    let lab = Lab::new();
+    fs::write(lab.there("x"), "a file")?;
+    let error =
+        refused(soon(lab.host.put(b"y".to_vec(), lab.there("x/y").display().to_string())).await, ErrorKind::File);
+    assert!(block(&error).contains("x is no folder") && !block(&error).contains("ensure_dir"), "{error:?}");
+    Ok(())
+}

@@ -15,6 +15,7 @@ use super::blob::Blob;
 use super::by::By;
 use super::entry::{Entry, EntryKind};
 use super::gauge::Gauge;
+use super::job::check_mode;
 use super::lazy::{Lazy, awaited};
 use super::place::Place;
 use super::places::{EVERYWHERE, Places, base_name};
@@ -77,7 +78,7 @@ awaited!(Get => Changes, by get);
 async fn get(spec: Arc<Spec>) -> Result<Changes> {
     let what = format!("get {} <- {}", spec.to, spec.path);
     let asked_for = Places::new(spec.place.connection.host(), &spec.path, &spec.to);
-    asked_for.check().map_err(|error| spec.place.error(error))?;
+    asked_for.check().and_then(|()| check_mode(spec.mode)).map_err(|error| spec.place.error(error))?;
     let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
     let files = way.go(|by| get_by(&spec, by)).await?;
     let host = spec.place.connection.host().cloned().unwrap_or_else(Host::local);

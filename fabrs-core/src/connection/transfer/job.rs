@@ -178,6 +178,19 @@ impl FileJob<'_> {
     }
 }
 
+/// Fails where a mode is none, or the usual slip: what is meant as octal and written as decimal.
+pub(super) fn check_mode(mode: Option<u32>) -> Result<()> {
+    const ALL: u32 = 0o7777;
+    const SLIPS: [u32; 12] = [600, 640, 644, 660, 664, 666, 700, 750, 755, 770, 775, 777];
+    match mode {
+        Some(mode) if SLIPS.contains(&mode) || mode > ALL => {
+            let error = Error::new(ErrorKind::Usage, format!("{mode} is no mode of a file: as octal it is {mode:#o}"));
+            Err(error.hint("modes are octal: `0o644`"))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Attributes {
     /// Tells whether it is said whom the files are to belong to.
     pub(super) fn gives_owner(&self) -> bool {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::super::Connection;
 use super::super::command::bound;
 use super::by::By;
-use super::job::{Attributes, Job, Landing, Manner, Tree, all_of};
+use super::job::{Attributes, Job, Landing, Manner, Tree, all_of, check_mode};
 use super::known::Known;
 use super::lazy::{Lazy, awaited};
 use super::place::Place;
@@ -219,6 +219,7 @@ impl Spec {
     /// Looks at all that is to be put, on a blocking thread.
     fn jobs(&self) -> Result<Vec<Job>> {
         self.landing.check()?;
+        check_mode(self.attributes.mode)?;
         let items = self.selection.items(&self.source, &self.known()?)?;
         all_of(items, |item| self.job(item))
     }

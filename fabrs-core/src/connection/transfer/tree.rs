@@ -63,6 +63,8 @@ async fn put_each<'a>(
     let each: Vec<_> = others
         .map(|(job, place_of)| async { by.put(place, job).await.map(|put| *place_of = Some(put)) }.boxed())
         .collect();
-    futures::stream::iter(each).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-    Ok(written.into_iter().flatten().collect())
+    let put = futures::stream::iter(each).buffer_unordered(AT_ONCE).try_collect::<()>().await;
+    let written: Vec<_> = written.into_iter().flatten().collect();
+    let landed = written.iter().filter(|(_, is_changed)| *is_changed).count();
+    put.map(|()| written).map_err(|undone| undone.in_part(landed))
 }

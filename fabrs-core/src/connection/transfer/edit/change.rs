@@ -182,11 +182,12 @@ impl Connection {
     }
 
     /// Puts a text in the place of all that a pattern matches in a file: a regular expression of the `regex` crate, of which
-    /// `(?m)` lets `^` and `$` stand for the ends of lines. `$1` in the text is what the first group has matched.
+    /// `(?m)` lets `^` and `$` stand for the ends of lines. `$1` in the text is what the first group has matched, `${1}` where a
+    /// letter or a digit follows, `$name` what the group of that name has; `$$` is a dollar.
     ///
     /// # Errors
     ///
-    /// When awaited: [`Usage`](crate::ErrorKind::Usage) where the pattern is none; as [`put`](Self::put) of a file.
+    /// When awaited: [`Usage`](crate::ErrorKind::Usage) where the pattern is none, or has no such group; as [`put`](Self::put) of a file.
     #[track_caller]
     pub fn replace(
         &self,

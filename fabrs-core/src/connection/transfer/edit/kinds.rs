@@ -78,7 +78,12 @@ impl sealed::Change for Replace {
     }
 
     fn apply(&self, old: Option<&[u8]>) -> Result<Vec<u8>> {
-        Ok(text::replace(of_a_file(old)?, &pattern(&self.pattern)?, &self.with))
+        let pattern = pattern(&self.pattern)?;
+        if let Some(group) = text::unknown_group(&pattern, &self.with) {
+            let error = Error::new(ErrorKind::Usage, format!("`{}` has no group `{group}`", self.pattern));
+            return Err(error.hint("`${1}x` is the first group and an `x`, `$$` is a dollar"));
+        }
+        Ok(text::replace(of_a_file(old)?, &pattern, &self.with))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::super::super::Connection;
 use super::super::super::command::bound;
-use super::super::job::{Attributes, Job, Landing, Replaces};
+use super::super::job::{Attributes, Job, Landing, Replaces, check_mode};
 use super::super::lazy::{Lazy, awaited};
 use super::super::place::Place;
 use super::super::walk::{Content, Item};
@@ -71,6 +71,7 @@ async fn make(spec: Arc<Spec>) -> Result<Changes> {
     let (place, connection) = (&spec.place, &spec.place.connection);
     let host = bound(connection, place.location)?.0;
     let what = spec.in_words();
+    check_mode(spec.attributes.mode).map_err(|error| place.error(error))?;
     let files = match connection.change(&what) {
         Permission::Planned => None,
         Permission::Make => {

@@ -77,6 +77,30 @@ pub(super) fn replace(old: &[u8], pattern: &Regex, with: &str) -> Vec<u8> {
     pattern.replace_all(old, with.as_bytes()).into_owned()
 }
 
+/// Returns a group that a replacement names and its pattern has not, of which the crate would make nothing.
+pub(super) fn unknown_group<'w>(pattern: &Regex, with: &'w str) -> Option<&'w str> {
+    let is_known = |name: &str| match name.parse::<usize>() {
+        Ok(number) => number < pattern.captures_len(),
+        Err(_) => pattern.capture_names().flatten().any(|known| known == name),
+    };
+    let mut rest = with;
+    while let Some((_, behind)) = rest.split_once('$') {
+        rest = behind;
+        if let Some(behind) = rest.strip_prefix('$') {
+            rest = behind;
+            continue;
+        }
+        let name = match rest.strip_prefix('{').and_then(|braced| braced.split_once('}')) {
+            Some((name, _)) => name,
+            None => rest.split(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '_')).next().unwrap_or_default(),
+        };
+        if !name.is_empty() && !is_known(name) {
+            return Some(name);
+        }
+    }
+    None
+}
+
 /// Puts a sign in front of the lines in which something matches, behind their indentation, unless one is there.
 pub(super) fn comment(old: &[u8], pattern: &Regex, sign: &str) -> Vec<u8> {
     Lines::of(old).map(|line| {
@@ -144,6 +168,17 @@ mod tests {
     #[track_caller]
     fn case(new: Vec<u8>, expected: &str) {
         assert_eq!(String::from_utf8(new).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_group_that_a_pattern_has_not_is_found() {
+        let pattern = Regex::new(r"(?<name>a)(\d+)").unwrap();
+        for known in ["$1$2", "${1}x", "$name", "$$price", "a $ b", "100 $"] {
+            assert_eq!(unknown_group(&pattern, known), None, "{known}");
+        }
+        for (with, group) in [("$1_tls", "1_tls"), ("$10", "10"), ("US$price", "price"), ("${no}", "no")] {
+            assert_eq!(unknown_group(&pattern, with), Some(group), "{with}");
+        }
     }
 
     #[test]

@@ -44,6 +44,23 @@ pub(super) enum Undone {
     Failed(Error),
 }
 
+impl Undone {
+    /// Says of a tree how many of its files have landed all the same.
+    pub(super) fn in_part(self, landed: usize) -> Self {
+        let count = match landed {
+            0 => return self,
+            1 => "1 file is in its place".to_owned(),
+            _ => format!("{landed} files are in their places"),
+        };
+        match self {
+            Self::Failed(error) => {
+                Self::Failed(error.hint(format!("{count} already; the same again goes on with the others")))
+            }
+            Self::NoShell(error) => Self::NoShell(error),
+        }
+    }
+}
+
 impl From<Error> for Undone {
     fn from(error: Error) -> Self {
         Self::Failed(error)
@@ -115,7 +132,7 @@ impl Script<'_> {
         let said = match memmem::rfind(&told, text::SAYS.as_bytes()) {
             // A name in it may have lines of its own.
             Some(at) => String::from_utf8_lossy(told.get(at + text::SAYS.len()..).unwrap_or_default()).into_owned(),
-            None => last_lines(&told, 1),
+            None => without_line(&last_lines(&told, 1)).to_owned(),
         };
         let said = match (said.trim(), output.status()) {
             ("", Ok(status)) => format!("the host's shell ended with {status}"),
@@ -133,7 +150,33 @@ impl Script<'_> {
     }
 }
 
+/// Returns what a shell says without the line of the script, which is none of the user's: `bash: line 17: cd: /x: …`.
+fn without_line(said: &str) -> &str {
+    let is_shell = |name: &str| name.rsplit('/').next().is_some_and(|name| name.ends_with("sh"));
+    let Some((_, rest)) = said.split_once(": ").filter(|(name, _)| is_shell(name)) else { return said };
+    let (line, what) = rest.split_once(": ").unwrap_or_default();
+    let number = line.strip_prefix("line ").unwrap_or(line);
+    if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) { what } else { said }
+}
+
 /// Tells whether a command may have failed because it never reached a shell.
 fn may_be_no_shell(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Exit | ErrorKind::Sudo) || Refused::caused(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_a_script_is_not_told() {
+        for (said, expected) in [
+            ("bash: line 17: cd: /root: Permission denied", "cd: /root: Permission denied"),
+            ("/bin/sh: 3: cannot open /etc/shadow: Permission denied", "cannot open /etc/shadow: Permission denied"),
+            ("mkdir: cannot create directory: File exists", "mkdir: cannot create directory: File exists"),
+            ("bash: fork: Cannot allocate memory", "bash: fork: Cannot allocate memory"),
+        ] {
+            assert_eq!(without_line(said), expected);
+        }
+    }
 }

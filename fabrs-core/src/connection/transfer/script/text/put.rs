@@ -18,17 +18,18 @@ const NEWLINE: &str = "\n";
 /// the line ends that a name has.
 const FIND: &str = "\
 case $t in */*) d=${t%/*} ;; *) d=. ;; esac; [ -n \"$d\" ] || d=/
-[ -d \"$d\" ] || fail \"there is no folder $d\"
+[ -d \"$d\" ] || { [ ! -e \"$d\" ] || fail \"$d is no folder\"; fail \"there is no folder $d\"; }
 d=$(cd -- \"$d\" && pwd && echo x) || exit 1; d=${d%?x}; o=${d%/}/${t##*/}
 ";
 /// Works in a temporary folder in `p`, beside the target, with the name `w` that nobody could know before, which nobody else
 /// may look into and which is gone afterwards. Whoever owns the folder around it can't swap what is in it, since that is
-/// only named from inside. It is removed more than once where another script has still been writing into it.
+/// only named from inside. It is removed more than once where another script has still been writing into it, and a signal
+/// that comes while it is removed ends neither that nor `rm`.
 const ENTER: &str = "\
 p=$(cd -- \"$p\" && pwd -P && echo x) || exit 1; p=${p%?x}; w=${p%/}/.fabrs.$w
 sweep \"$p\"; i=0
-clean() { until rm -rf -- \"$w\" || [ $((i += 1)) -gt 99 ]; do :; done 2>/dev/null; }
-trap 'exit 1' HUP INT PIPE TERM; trap 'cd / && clean' EXIT
+clean() { trap '' HUP INT PIPE TERM; cd /; until rm -rf -- \"$w\" || [ $((i += 1)) -gt 99 ]; do :; done 2>/dev/null; }
+trap 'clean; exit 1' HUP INT PIPE TERM; trap clean EXIT
 e=$(umask 077; mkdir -- \"$w\" 2>&1) || fail \"the folder $p can not be written to: ${e##*: }\"
 cd -- \"$w\" && [ -O . ] && [ \"$(pwd -P)\" = \"$w\" ] || fail \"$w was taken away\"
 ";
@@ -220,12 +221,13 @@ fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
 }
 
 /// Looks at what is replaced: `$1` is who may do what, `$2` how many names it has, `$3` and `$4` whom it belongs to. An ACL is
-/// copied, where the host has the programs.
+/// copied, where the host has the programs, and one that comes of the folder is taken away: the old file had none.
 fn old() -> String {
     format!(
         "if [ -n \"$old\" ]; then l=$(ls -ldn -- \"$o\"); set -f; set -- $l; set +f\n\
          [ \"${{2:-1}}\" -le 1 ] || printf '{NAMES}%s\\0' \"$t\"\n\
-         case $1 in *+) getfacl -cp -- \"$o\" 2>/dev/null | setfacl --set-file=- f 2>/dev/null || printf '{ACL}%s\\0' \"$t\" ;; esac; fi\n"
+         case $1 in *+) getfacl -cp -- \"$o\" 2>/dev/null | setfacl --set-file=- f 2>/dev/null || printf '{ACL}%s\\0' \"$t\" ;;\n\
+         *) case $(ls -ld f) in ??????????+*) setfacl -b f 2>/dev/null || fail \"the folder gives new files an ACL, and the host has no setfacl to take it away\" ;; esac ;; esac; fi\n"
     )
 }
 

@@ -62,13 +62,7 @@ pub(in super::super) async fn put_tree(place: &Place, tree: &Arc<Tree>) -> Resul
     let mut landed = 0;
     let Opened { script, command, talk, to_ask } = open(place, tree, Effect::Changes)?;
     let (output, told) = tokio::join!(script.run(command), put(talk, place, tree, to_ask, &mut landed));
-    script.ended(output, told).map_err(|undone| match (undone, landed) {
-        (Undone::Failed(error), 1..) => {
-            let text = format!("{landed} files are in their places already; the same again goes on with the others");
-            Undone::Failed(error.hint(text))
-        }
-        (undone, _) => undone,
-    })
+    script.ended(output, told).map_err(|undone| undone.in_part(landed))
 }
 
 /// Says what putting a tree would do, a line for each entry that is another, as `rsync --itemize-changes` has them.

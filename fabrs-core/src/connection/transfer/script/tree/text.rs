@@ -135,14 +135,14 @@ pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> R
         None => String::new(),
     };
     Ok(format!(
-        "{FAIL}{STATE}{SUM}{LINK}{REMOVE}{SWEEP}{MOVE}{AT}{RESTORE}umask 022\nt={root}; w=.fabrs.{word}; in=; n=0; k=0\n\
+        "{FAIL}{STATE}{SUM}{LINK}{REMOVE}{SWEEP}{MOVE}{AT}{RESTORE}umask 022\nt={root}; w=.fabrs.{word}; in=; cleaned=; n=0; k=0\n\
          foreign() {{ xargs -0 sh -c {foreign} sh; }}\n\
          {check}\
          [ -d \"$t\" ] || {make} || exit 1\n\
          cd -P -- \"$t\" || exit 1\nh=$(pwd -P; echo x); h=${{h%?x}}\n{spare}\
-         clean() {{ [ -z \"$in\" ] || {{ restore; [ ! -f {CLOSE} ] || . ./{CLOSE}; cd -P ..; }}; remove \"$w\"; [ $n -eq 0 ] || printf '{MOVED}%s\\0' $n; }}\n\
+         clean() {{ trap '' HUP INT PIPE TERM; [ -z \"$cleaned\" ] || return; cleaned=1; [ -z \"$in\" ] || {{ restore; [ ! -f {CLOSE} ] || . ./{CLOSE}; cd -P ..; }}; remove \"$w\"; [ $n -eq 0 ] || printf '{MOVED}%s\\0' $n; }}\n\
          take() {{\n\
-         trap 'exit 1' HUP INT PIPE TERM; trap clean EXIT; sweep .\n\
+         trap 'clean; exit 1' HUP INT PIPE TERM; trap clean EXIT; sweep .\n\
          (umask 077; mkdir -- \"$w\") && cd -- \"$w\" && in=1 && [ -O . ] && [ \"$(pwd -P)\" = \"${{h%/}}/$w\" ] || exit 1\n\
          e=$(tar -x{options}f - 2>&1) || {{ e=$(printf '%s\\n' \"$e\" | head -n 1); e=${{e#tar: }}; fail \"${{e#{STAGE}/}}\"; }}\n\
          [ -f {LAST} ] || fail 'not all of it arrived'\n\
