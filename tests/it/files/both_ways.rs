@@ -96,7 +96,13 @@ async fn a_quota_that_is_used_up_is_told_and_the_old_file_stays(lab: Lab) -> Res
 async fn no_room(lab: &Lab, folder: &Path) -> fabrs::Result<String> {
     let target = folder.join("x");
     lab.host.put(b"old".to_vec(), target.display().to_string()).await?;
-    let error = refused(soon(lab.host.put(vec![b'n'; 4 << 20], target.display().to_string())).await, ErrorKind::File);
-    assert_eq!((text(&target).as_str(), walk(folder).len()), ("old", 1));
-    Ok(block(&error))
+    // In parts, and in one piece.
+    let mut shown = String::new();
+    for size in [12 << 20, 4 << 20] {
+        let new = vec![b'n'; size];
+        let error = refused(soon(lab.host.put(new, target.display().to_string())).await, ErrorKind::File);
+        assert_eq!((text(&target).as_str(), walk(folder).len()), ("old", 1), "{size}: {error:?}");
+        shown = block(&error);
+    }
+    Ok(shown)
 }

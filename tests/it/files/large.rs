@@ -161,6 +161,10 @@ async fn of_a_sparse_file_only_what_is_in_it_is_sent() -> Result {
         assert!(fs::read(&target)? == fs::read(&file)?, "{n}");
         let (sent, kept) = (proxy.traffic(Direction::ToServer).bytes, fs::metadata(&target)?.blocks() * 512);
         assert!(sent < 8 << 20 && kept < 8 << 20, "{n}: {sent} bytes were sent, {kept} are kept");
+        disk.write_all_at(b"now", 21 << 20)?;
+        assert!(soon(host.put(&file, target.display().to_string())).await?.any()?);
+        assert!(fs::read(&target)? == fs::read(&file)?, "{n}");
+        assert!(fs::metadata(&target)?.blocks() * 512 < 8 << 20, "{n}: and it stays sparse");
         host.client().expect("it has one").close().await;
     }
     Ok(())

@@ -17,7 +17,7 @@ use crate::transport::{Answer, Stdin};
 const END_OF_TRANSMISSION: u8 = 4;
 
 /// How much is handed to the session at a time: a packet, so that one whose window is closed holds up no others.
-const PACKET: usize = 32 << 10;
+pub(super) const PACKET: usize = 32 << 10;
 
 /// The input of one command.
 pub(super) struct Feed {

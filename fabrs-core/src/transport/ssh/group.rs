@@ -220,7 +220,8 @@ mod tests {
     #[test]
     fn what_only_looks_like_the_mark_is_output() {
         let mut group = group();
-        let half = group.mark.clone().into_bytes().split_off(4);
+        // Behind a sign that begins no mark: what chance makes of the mark may end as one begins.
+        let half = [&group.mark.as_bytes()[4..], b"."].concat();
         assert_eq!(group.heard(Bytes::from(half.clone())), half);
         assert_eq!(group.heard("fab".into()), "");
         assert_eq!(group.rest().as_deref(), Some(&b"fab"[..]));

@@ -25,9 +25,9 @@ use super::way::{Opened, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
-/// How much a server may send before it hears that it was read: at 20 ms it takes 16 MiB for 800 MB/s. What comes is always
+/// How much a server may send on a channel before it hears that it was read: at 20 ms it takes 16 MiB for 800 MB/s. What comes is always
 /// drained, so that it costs no memory.
-const WINDOW: u32 = 16 << 20;
+pub(super) const WINDOW: u32 = 16 << 20;
 /// How many packets of one channel may wait for its pump; the pump always empties it, so few are enough.
 const QUEUE: usize = 32;
 /// How long a login may take without a word from the server: sshd's own `LoginGraceTime`.

@@ -1,15 +1,21 @@
 //! How much of what commands are given waits in a session for its network.
 //!
 //! russh takes all that is there before it writes, as much as the windows of all channels together allow. What is handed to
-//! it waits here instead, so that one session's input takes a megabyte and not many.
+//! it waits here instead, so that one session's input takes a megabyte and not many. What goes through a gateway or a proxy
+//! command counts as written when those have it: there the windows are the bound.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-/// From here on nothing more is handed over until something has been written.
+use super::feed::PACKET;
+use super::slots::MAX_SESSIONS;
+
+/// From here on nothing more is handed over until something has been written. What waits for the windows of all channels, a
+/// packet each, is less, and holds up nobody.
 const ENOUGH: usize = 1 << 20;
+const _: () = assert!(MAX_SESSIONS * PACKET < ENOUGH, "channels that wait for window would hold up all others");
 
 /// Counts what was handed to a session since it wrote last.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 /// What OpenSSH allows when nothing else is configured.
-const MAX_SESSIONS: usize = 10;
+pub(super) const MAX_SESSIONS: usize = 10;
 /// How soon a server that refused is asked again; twice as long each time.
 const SOON: Duration = Duration::from_millis(5);
 /// How often it is asked again for as many as it had at once before.

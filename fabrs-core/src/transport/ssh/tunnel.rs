@@ -6,8 +6,11 @@ use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio_util::task::TaskTracker;
 
-/// How much may wait on the way. The windows of the inner session's channels keep it far below this.
-pub(super) const ROOM: usize = 64 << 20;
+use super::link::WINDOW;
+use super::slots::MAX_SESSIONS;
+
+/// How much may wait on the way: more than the windows of all channels of the inner session allow.
+pub(super) const ROOM: usize = (MAX_SESSIONS + 1) * WINDOW as usize;
 /// How much is passed on at a time.
 pub(super) const PIECE: usize = 32 << 10;
 

@@ -7,7 +7,9 @@ pub(super) fn names(files: &str) -> String {
     )
 }
 
-/// Says that a file has not the ACL of what it has replaced.
+/// Says that a file has another ACL than what it has replaced, or one where that had none.
 pub(super) fn acl(path: &str) -> String {
-    format!("the ACL of `{path}` is lost: the host has no `setfacl`; `put(..).in_place()` keeps it")
+    format!(
+        "the ACL of `{path}` is not what it was: the host could not set it (`setfacl`); `put(..).in_place()` keeps it"
+    )
 }

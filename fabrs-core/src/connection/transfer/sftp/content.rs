@@ -13,8 +13,8 @@ use super::session::Session;
 const CHUNK: usize = 32 << 10;
 /// How many writes are on their way at once: together as much as sshd takes in a round trip.
 const WRITES: usize = 64;
-/// How many reads are: together as much as we take.
-const READS: usize = 256;
+/// How many reads are, for each of the files that come at once: less than what may wait here.
+const READS: usize = 128;
 /// How many pieces of a file may wait for the network.
 pub(super) const WAITING: usize = 4;
 

@@ -11,11 +11,15 @@ use super::super::job::FileJob;
 use super::super::parts::{Part, Parts, Taken, holes};
 use super::content::{self, WAITING};
 use super::fault::Fault;
+use super::path::parent;
 use super::session::Session;
 use crate::transport::Effect;
 
 /// Writes a file in parts, by this session's `handle` and by others beside it, which open it at its `path`; each write was
-/// acknowledged.
+/// acknowledged, and of the others also the end.
+///
+/// Where others may write to the folder there is only this session: they could put a symlink in the place of the file, which
+/// SFTP would follow.
 pub(super) async fn carry(
     session: &Arc<Session>,
     handle: &str,
@@ -31,13 +35,17 @@ pub(super) async fn carry(
     let parts = Parts::of(file.stamp.size, &holes);
     let first = async {
         while let Some(taken) = parts.take_until_all_arrived().await {
-            carry_one(taken, session, handle, file, gauge).await?;
+            write_one(taken.part, session, handle, file, gauge).await?;
+            taken.arrived();
         }
         Ok::<_, Fault>(())
     };
+    let is_ours = is_in_a_folder_of_its_owner(session, handle, path).await?;
     let help = || async {
-        // Where there is no room for it, others do what it would have done.
-        let _left_to_others = help(session, path, file, &parts, gauge).await;
+        if is_ours {
+            // Where there is no room for it, others do what it would have done.
+            let _left_to_others = help(session, path, file, &parts, gauge).await;
+        }
     };
     parts.carry(first, help).await?;
     let (content, before) = (file.content.clone(), file.stamp.clone());
@@ -55,21 +63,33 @@ async fn help(
     let what = format!("{} (a part)", file.job.what(&session.place));
     let session = Session::open(&session.place, Effect::Changes, &what).await?;
     let opened = session.ask(session.raw().open(path, OpenFlags::WRITE, FileAttributes::empty())).await?;
+    let mut written = Vec::new();
     while let Some(taken) = parts.take() {
-        carry_one(taken, &session, &opened.handle, file, gauge).await?;
+        write_one(taken.part, &session, &opened.handle, file, gauge).await?;
+        written.push(taken);
     }
+    // Some servers find only here that there is no room.
     session.ask(session.raw().close(opened.handle)).await?;
+    written.into_iter().for_each(Taken::arrived);
     Ok(())
 }
 
-async fn carry_one(
-    taken: Taken<'_>,
+async fn is_in_a_folder_of_its_owner(session: &Session, handle: &str, path: &str) -> Result<bool, Fault> {
+    const OF_OTHERS: u32 = 0o022;
+    let file = session.ask(session.raw().fstat(handle)).await?.attrs;
+    let folder = session.stat(parent(path)).await?.unwrap_or_else(FileAttributes::empty);
+    let is_shut = folder.permissions.is_some_and(|mode| mode & OF_OTHERS == 0);
+    Ok(is_shut && file.uid.is_some() && folder.uid == file.uid)
+}
+
+async fn write_one(
+    part: Part,
     session: &Session,
     handle: &str,
     file: FileJob<'_>,
     gauge: &Arc<Gauge>,
 ) -> Result<(), Fault> {
-    let Part { start, length } = taken.part;
+    let Part { start, length } = part;
     let (to, pieces) = mpsc::channel(WAITING);
     let (content, gauge) = (file.content.clone(), Arc::clone(gauge));
     let sent = blocking(move || content.send_part(start, length, &to, &gauge));
@@ -79,6 +99,5 @@ async fn carry_one(
         sent?;
         return Err(Fault::said("not all of it arrived"));
     }
-    taken.arrived();
     Ok(())
 }

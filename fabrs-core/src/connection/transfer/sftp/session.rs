@@ -1,8 +1,9 @@
 //! One SFTP session: opened over the door that every command goes through, and closed with the last who uses it.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use russh_sftp::client::error::Error as SftpError;
@@ -17,7 +18,6 @@ use super::super::incoming::Incoming;
 use super::super::place::Place;
 use super::fault::Fault;
 use super::stream::{Channel, Receiver};
-use super::sweep::Swept;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -47,7 +47,8 @@ pub(in super::super) struct Session {
     pub(super) tells_room: bool,
     /// Whether it says when a file is on its disk.
     pub(super) flushes: bool,
-    pub(super) swept: Swept,
+    /// The folders in which something was put.
+    folders: Mutex<HashSet<String>>,
 }
 
 impl Session {
@@ -94,7 +95,7 @@ impl Session {
             replaces: false,
             tells_room: false,
             flushes: false,
-            swept: Swept::default(),
+            folders: Mutex::default(),
         };
         session.begin(what).await
     }
@@ -116,6 +117,11 @@ impl Session {
     /// Returns what takes requests.
     pub(super) fn raw(&self) -> &RawSftpSession {
         &self.raw
+    }
+
+    /// Tells whether nothing was put in a folder before.
+    pub(super) fn is_first_in(&self, folder: &str) -> bool {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned())
     }
 
     /// Returns whose tasks clean up.

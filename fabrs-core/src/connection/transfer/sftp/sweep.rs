@@ -1,8 +1,5 @@
 //! Removing what was left in a folder by a session that was cut off, after which nobody could.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
-
 use russh_sftp::protocol::FileAttributes;
 
 use super::super::entry::FileKind;
@@ -15,22 +12,12 @@ use super::target::kind_of;
 /// How long nothing was written to what nobody writes to any more, in seconds.
 const OLD: u32 = 24 * 60 * 60;
 /// How many names of a folder are looked at: it may have any number.
-const NAMES: usize = 4000;
-
-/// The folders that were swept already.
-#[derive(Debug, Default)]
-pub(super) struct Swept(Mutex<HashSet<String>>);
-
-impl Swept {
-    fn is_new(&self, folder: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned())
-    }
-}
+const NAMES: usize = 500;
 
 /// Removes from a folder the temporary files of a day ago and more that belong to whom the file of `handle` does, which was
 /// made just now: once a session, and as far as the server lets us.
 pub(super) async fn sweep(session: &Session, folder: &str, handle: &str) {
-    if session.swept.is_new(folder) {
+    if session.is_first_in(folder) {
         // What is left now is there the next time.
         let _as_far_as_possible = try_sweep(session, folder, handle).await;
     }
@@ -41,21 +28,16 @@ async fn try_sweep(session: &Session, folder: &str, handle: &str) -> Result<(), 
     let listing = session.ask(session.raw().opendir(folder)).await?.handle;
     let mut left = Vec::new();
     let mut seen = 0;
-    while seen < NAMES {
-        match session.ask(session.raw().readdir(listing.as_str())).await {
-            Ok(names) => {
-                seen += names.files.len();
-                let files = names.files.into_iter();
-                left.extend(files.filter(|file| on_its_way::is_name(&file.filename) && is_left(&file.attrs, &new)));
-            }
-            Err(fault) if fault.is_end() => break,
-            Err(fault) => return Err(fault),
-        }
+    // The end of the names is a refusal too.
+    while let (true, Ok(names)) = (seen < NAMES, session.ask(session.raw().readdir(listing.as_str())).await) {
+        seen += names.files.len();
+        let files = names.files.into_iter();
+        left.extend(files.filter(|file| on_its_way::is_name(&file.filename) && is_left(&file.attrs, &new)));
     }
     session.ask(session.raw().close(listing)).await?;
-    for file in left {
-        session.ask(session.raw().remove(join(folder, &file.filename))).await?;
-    }
+    let removals = left.into_iter().map(|file| session.ask(session.raw().remove(join(folder, &file.filename))));
+    // What one can't be is no matter of the others.
+    futures::future::join_all(removals).await;
     Ok(())
 }
 

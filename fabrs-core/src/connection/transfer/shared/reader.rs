@@ -33,7 +33,7 @@ impl Patience {
 #[derive(Debug)]
 pub(super) struct Blocks {
     window: Mutex<Window>,
-    /// Told when a block is kept, or kept no more, and when somebody wants none any more.
+    /// Told when a block was read, when one is not wanted soon any more, and when somebody wants none any more.
     news: Condvar,
     patience: Patience,
     #[cfg(test)]
@@ -84,19 +84,29 @@ impl<'a> Reader<'a> {
         let blocks = self.blocks;
         let mut window = blocks.window();
         loop {
-            let kept = window.kept();
             if let Some(block) = window.take(self.lane, number) {
-                if window.kept() < kept {
+                if !window.is_wanted_soon(number) {
                     blocks.news.notify_all();
                 }
                 return Ok(block);
             }
+            if window.is_read(number) {
+                window = blocks.news.wait(window).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
             let patience = self.patience();
             if window.make_room(!patience.is_zero()) {
-                let block = self.read_block(number)?;
-                window.give(self.lane, number, &block);
+                window.begin_reading(number);
+                // Whoever wants to know how far others are need not wait for a disk.
+                drop(window);
+                let read = self.read_block(number);
+                let mut window = blocks.window();
+                window.end_reading(number);
+                if let Ok(block) = &read {
+                    window.give(self.lane, number, block);
+                }
                 blocks.news.notify_all();
-                return Ok(block);
+                return read;
             }
             let since = Instant::now();
             window = blocks.news.wait_timeout(window, patience).unwrap_or_else(PoisonError::into_inner).0;

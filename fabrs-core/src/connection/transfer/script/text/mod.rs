@@ -45,6 +45,9 @@ sweep() { for i in \"${1%/}\"/.fabrs.????????????????; do case ${i##*/.fabrs.} i
 if [ -d \"$i\" ] && [ ! -L \"$i\" ] && [ -O \"$i\" ] && [ ! -d \"$i/o\" ] && [ -z \"$(find \"$i\" -mtime -1 2>/dev/null | head -n 1)\" ]
 then rm -rf -- \"$i\"; fi; done; }
 ";
+/// Lets nobody else into the folder, to whom an ACL opens it that the folder around it gives: that asks nothing of the umask.
+/// Without one it is shut already, and not touched: who is not of its group would take away that it gives that on.
+pub(super) const SHUT: &str = "shut() { case $(ls -ld .) in ??????????+*) chmod go-rwx . ;; esac; }\n";
 /// Removes what also may be, or have in it, a folder that may not be written to; no symlink is followed.
 pub(super) const REMOVE: &str = "\
 remove() { rm -rf -- \"$@\" 2>/dev/null || { [ \"$(id -u)\" = 0 ] || find \"$@\" -type d ! -perm -700 -exec chmod u+rwx {} \\; 2>/dev/null

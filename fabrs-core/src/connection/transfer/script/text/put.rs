@@ -7,7 +7,7 @@ use super::super::super::job::{Attributes, FileJob, Job, LARGE, Replaces};
 use super::super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK};
 use super::super::talk::END;
 use super::{
-    ACL, BLOCKS, DONE, FAIL, NAMES, REMOVE, SAME, SEND, SEND_PARTS, SUM, SUM_IS, SWEEP, owner_words, path_word,
+    ACL, BLOCKS, DONE, FAIL, NAMES, REMOVE, SAME, SEND, SEND_PARTS, SHUT, SUM, SUM_IS, SWEEP, owner_words, path_word,
     touch_time, word,
 };
 use crate::shell::{ShellLineError, quote, quote_path};
@@ -31,7 +31,7 @@ sweep \"$p\"; i=0
 clean() { trap '' HUP INT PIPE TERM; cd /; until rm -rf -- \"$w\" || [ $((i += 1)) -gt 99 ]; do :; done 2>/dev/null; }
 trap 'clean; exit 1' HUP INT PIPE TERM; trap clean EXIT
 e=$(umask 077; mkdir -- \"$w\" 2>&1) || fail \"the folder $p can not be written to: ${e##*: }\"
-cd -- \"$w\" && [ -O . ] && [ \"$(pwd -P)\" = \"$w\" ] || fail \"$w was taken away\"
+cd -- \"$w\" && [ -O . ] && [ \"$(pwd -P)\" = \"$w\" ] && shut || fail \"$w was taken away\"
 ";
 /// Prints the SHA-256 of each MiB of a file, as far as the host has a program for that.
 const BLOCK_SUMS: &str = r#"blocks() { { python3 -c 'import hashlib, sys
@@ -78,7 +78,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
     };
     let flush = if job.landing.flushes { FLUSH } else { "" };
     Ok(format!(
-        "{FAIL}{SUM}{SWEEP}{STATE}{HEAR}printf '\\0'\numask 022\nw={name}; t={target}; n={own}\n\
+        "{FAIL}{SUM}{SWEEP}{SHUT}{STATE}{HEAR}printf '\\0'\numask 022\nw={name}; t={target}; n={own}\n\
          case $t in */) t=$t$n ;; *) if [ -d \"$t\" ]; then t=$t/$n; fi ;; esac\n\
          {follow}\n\
          {FIND}\
@@ -148,7 +148,7 @@ fn arrive(file: FileJob<'_>) -> String {
     }
     format!(
         "{PARTS}if dd iflag=fullblock status=none count=0 </dev/null 2>/dev/null\n\
-         then if [ -n \"$keep\" ]; then cat <\"$o\" >f || exit 1; fi\n\
+         then if [ -n \"$keep\" ]; then cp -- \"$o\" f 2>/dev/null || cat <\"$o\" >f || exit 1; fi\n\
          dd bs=1 seek={size} count=0 status=none of=f </dev/null || exit 1\n\
          printf '{SEND_PARTS}%s\\0' \"$w\"; hear; parts || exit 1; v=$count; u=$rest; else keep=; {whole}; fi\n",
         size = file.stamp.size,
@@ -217,17 +217,20 @@ fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
     } else {
         "mv -f -- f \"$o\" || exit 1\n"
     };
-    Ok(format!("{old}{owner}{mode} || exit 1\n{time}{land}{flush}", old = old()))
+    Ok(format!(
+        "{old}{owner}{mode} || exit 1\n{time}{land}{flush}[ \"${{names:-1}}\" -le 1 ] || printf '{NAMES}%s\\0' \"$t\"\n",
+        old = old()
+    ))
 }
 
-/// Looks at what is replaced: `$1` is who may do what, `$2` how many names it has, `$3` and `$4` whom it belongs to. An ACL is
+/// Looks at what is replaced: `$1` is who may do what, `names` how many it has, `$3` and `$4` whom it belongs to. An ACL is
 /// copied, where the host has the programs, and one that comes of the folder is taken away: the old file had none.
 fn old() -> String {
     format!(
         "if [ -n \"$old\" ]; then l=$(ls -ldn -- \"$o\"); set -f; set -- $l; set +f\n\
-         [ \"${{2:-1}}\" -le 1 ] || printf '{NAMES}%s\\0' \"$t\"\n\
+         names=$2\n\
          case $1 in *+) getfacl -cp -- \"$o\" 2>/dev/null | setfacl --set-file=- f 2>/dev/null || printf '{ACL}%s\\0' \"$t\" ;;\n\
-         *) case $(ls -ld f) in ??????????+*) setfacl -b f 2>/dev/null || fail \"the folder gives new files an ACL, and the host has no setfacl to take it away\" ;; esac ;; esac; fi\n"
+         *) case $(ls -ld f) in ??????????+*) setfacl -b f 2>/dev/null || printf '{ACL}%s\\0' \"$t\" ;; esac ;; esac; fi\n"
     )
 }
 
@@ -265,7 +268,7 @@ pub(in super::super) fn link(job: &Job, to: &Path, name: &str) -> Result<String,
     };
     // Into the folder, since a link to another folder would be taken for that.
     Ok(format!(
-        "{FAIL}{SWEEP}{STATE}w={name}; t={target}; l={to}; n=${{t##*/}}; o=$t\n\
+        "{FAIL}{SWEEP}{SHUT}{STATE}w={name}; t={target}; l={to}; n=${{t##*/}}; o=$t\n\
          if [ -L \"$t\" ] && [ \"$(readlink -- \"$t\" && echo x)\" = \"$l{NEWLINE}x\" ]; then\n\
          before=$(state)\n{give_old}[ \"$before\" != \"$(state)\" ] || printf '{SAME}'; exit 0; fi\n\
          [ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n\

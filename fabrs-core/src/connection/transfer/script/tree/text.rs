@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::super::job::{Attributes, Manner, Tree};
 use super::super::super::{IS_NO_FOLDER, NO_FILE};
 use super::super::talk::END;
-use super::super::text::{FAIL, REMOVE, SWEEP, owner_words, path_word};
+use super::super::text::{FAIL, REMOVE, SHUT, SWEEP, owner_words, path_word};
 use crate::shell::{ShellLineError, quote, quote_path};
 use crate::transport::Effect;
 
@@ -135,7 +135,7 @@ pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> R
         None => String::new(),
     };
     Ok(format!(
-        "{FAIL}{STATE}{SUM}{LINK}{REMOVE}{SWEEP}{MOVE}{AT}{RESTORE}umask 022\nt={root}; w=.fabrs.{word}; in=; cleaned=; n=0; k=0\n\
+        "{FAIL}{STATE}{SUM}{LINK}{REMOVE}{SWEEP}{SHUT}{MOVE}{AT}{RESTORE}umask 022\nt={root}; w=.fabrs.{word}; in=; cleaned=; n=0; k=0\n\
          foreign() {{ xargs -0 sh -c {foreign} sh; }}\n\
          {check}\
          [ -d \"$t\" ] || {make} || exit 1\n\
@@ -143,7 +143,7 @@ pub(super) fn serve(tree: &Tree, word: &str, effect: Effect, asked: &Asked) -> R
          clean() {{ trap '' HUP INT PIPE TERM; [ -z \"$cleaned\" ] || return; cleaned=1; [ -z \"$in\" ] || {{ restore; [ ! -f {CLOSE} ] || . ./{CLOSE}; cd -P ..; }}; remove \"$w\"; [ $n -eq 0 ] || printf '{MOVED}%s\\0' $n; }}\n\
          take() {{\n\
          trap 'clean; exit 1' HUP INT PIPE TERM; trap clean EXIT; sweep .\n\
-         (umask 077; mkdir -- \"$w\") && cd -- \"$w\" && in=1 && [ -O . ] && [ \"$(pwd -P)\" = \"${{h%/}}/$w\" ] || exit 1\n\
+         (umask 077; mkdir -- \"$w\") && cd -- \"$w\" && in=1 && [ -O . ] && [ \"$(pwd -P)\" = \"${{h%/}}/$w\" ] && shut || exit 1\n\
          e=$(tar -x{options}f - 2>&1) || {{ e=$(printf '%s\\n' \"$e\" | head -n 1); e=${{e#tar: }}; fail \"${{e#{STAGE}/}}\"; }}\n\
          [ -f {LAST} ] || fail 'not all of it arrived'\n\
          {verify}{owner}{flush}arrange {MOVES}\n. ./{AFTERWARDS}\n{flush}\
