@@ -18,8 +18,7 @@ use crate::transport::Effect;
 /// Writes a file in parts, by this session's `handle` and by others beside it, which open it at its `path`; each write was
 /// acknowledged, and of the others also the end.
 ///
-/// Where others may write to the folder there is only this session: they could put a symlink in the place of the file, which
-/// SFTP would follow.
+/// Where others can put a symlink in the place of the file, which SFTP would follow, there is only this session.
 pub(super) async fn carry(
     session: &Arc<Session>,
     handle: &str,
@@ -40,9 +39,9 @@ pub(super) async fn carry(
         }
         Ok::<_, Fault>(())
     };
-    let is_ours = is_in_a_folder_of_its_owner(session, handle, path).await?;
+    let is_safe = nobody_can_swap(session, handle, path).await?;
     let help = || async {
-        if is_ours {
+        if is_safe {
             // Where there is no room for it, others do what it would have done.
             let _left_to_others = help(session, path, file, &parts, gauge).await;
         }
@@ -74,12 +73,16 @@ async fn help(
     Ok(())
 }
 
-async fn is_in_a_folder_of_its_owner(session: &Session, handle: &str, path: &str) -> Result<bool, Fault> {
-    const OF_OTHERS: u32 = 0o022;
+/// Tells whether only its owner and root can put another into the place of a file: the folder is theirs, and nobody else may
+/// write to it, or only to what is their own (`S_ISVTX`, see inode(7)).
+async fn nobody_can_swap(session: &Session, handle: &str, path: &str) -> Result<bool, Fault> {
+    const BY_OTHERS: u32 = 0o022;
+    const OWN_ONLY: u32 = 0o1000;
+    const ROOT: u32 = 0;
     let file = session.ask(session.raw().fstat(handle)).await?.attrs;
     let folder = session.stat(parent(path)).await?.unwrap_or_else(FileAttributes::empty);
-    let is_shut = folder.permissions.is_some_and(|mode| mode & OF_OTHERS == 0);
-    Ok(is_shut && file.uid.is_some() && folder.uid == file.uid)
+    let is_shut = folder.permissions.is_some_and(|mode| mode & BY_OTHERS == 0 || mode & OWN_ONLY != 0);
+    Ok(is_shut && folder.uid.is_some_and(|uid| uid == ROOT || Some(uid) == file.uid))
 }
 
 async fn write_one(
