@@ -33,7 +33,9 @@ impl Patience {
 #[derive(Debug)]
 pub(super) struct Blocks {
     window: Mutex<Window>,
-    /// Told when a block was read, when one is not wanted soon any more, and when somebody wants none any more.
+    /// Held by who reads a block.
+    reading: Mutex<()>,
+    /// Told when a block was read, when one is not kept any more, and when somebody wants none any more.
     news: Condvar,
     patience: Patience,
     #[cfg(test)]
@@ -44,6 +46,7 @@ impl Blocks {
     pub(super) fn new(patience: Patience) -> Self {
         Self {
             window: Mutex::new(Window::new(KEPT)),
+            reading: Mutex::default(),
             news: Condvar::new(),
             patience,
             #[cfg(test)]
@@ -82,36 +85,40 @@ impl<'a> Reader<'a> {
     /// Returns a block, which whoever comes first reads.
     fn block(&mut self, number: u64) -> io::Result<Bytes> {
         let blocks = self.blocks;
-        let mut window = blocks.window();
         loop {
-            if let Some(block) = window.take(self.lane, number) {
-                if !window.is_wanted_soon(number) {
-                    blocks.news.notify_all();
-                }
+            if let Some(block) = self.kept(number) {
                 return Ok(block);
             }
-            if window.is_read(number) {
-                window = blocks.news.wait(window).unwrap_or_else(PoisonError::into_inner);
-                continue;
+            // One after the other, which keeps them together; and whoever joins or leaves need not wait for a disk.
+            let reading = blocks.reading.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(block) = self.kept(number) {
+                return Ok(block);
             }
             let patience = self.patience();
+            let mut window = blocks.window();
             if window.make_room(!patience.is_zero()) {
-                window.begin_reading(number);
-                // Whoever wants to know how far others are need not wait for a disk.
                 drop(window);
-                let read = self.read_block(number);
-                let mut window = blocks.window();
-                window.end_reading(number);
-                if let Ok(block) = &read {
-                    window.give(self.lane, number, block);
-                }
+                let block = self.read_block(number)?;
+                blocks.window().give(self.lane, number, &block);
                 blocks.news.notify_all();
-                return read;
+                return Ok(block);
             }
+            drop(reading);
             let since = Instant::now();
-            window = blocks.news.wait_timeout(window, patience).unwrap_or_else(PoisonError::into_inner).0;
+            drop(blocks.news.wait_timeout(window, patience));
             self.waited += since.elapsed();
         }
+    }
+
+    /// Takes a block that is kept.
+    fn kept(&self, number: u64) -> Option<Bytes> {
+        let mut window = self.blocks.window();
+        let kept = window.kept();
+        let block = window.take(self.lane, number)?;
+        if window.kept() < kept {
+            self.blocks.news.notify_all();
+        }
+        Some(block)
     }
 
     /// Returns how long it still waits for others.

@@ -1,6 +1,6 @@
 //! The blocks of a file that some of its hosts have had and others have not.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -17,8 +17,6 @@ pub(super) struct Lane {
 pub(super) struct Window {
     room: usize,
     blocks: BTreeMap<u64, Bytes>,
-    /// Which are being read.
-    reading: HashSet<u64>,
     hosts: HashMap<u64, Progress>,
 }
 
@@ -50,7 +48,7 @@ impl Progress {
 impl Window {
     /// Makes one that has room for so many blocks.
     pub(super) fn new(room: usize) -> Self {
-        Self { room, blocks: BTreeMap::new(), reading: HashSet::new(), hosts: HashMap::new() }
+        Self { room, blocks: BTreeMap::new(), hosts: HashMap::new() }
     }
 
     pub(super) fn enter(&mut self, host: u64) {
@@ -95,21 +93,6 @@ impl Window {
         Some(block)
     }
 
-    /// Tells whether somebody reads a block at present.
-    pub(super) fn is_read(&self, number: u64) -> bool {
-        self.reading.contains(&number)
-    }
-
-    /// Notes that a channel begins to read a block.
-    pub(super) fn begin_reading(&mut self, number: u64) {
-        self.reading.insert(number);
-    }
-
-    /// Notes that it has ended, whatever has come of it.
-    pub(super) fn end_reading(&mut self, number: u64) {
-        self.reading.remove(&number);
-    }
-
     /// Gives in a block that a channel has read for itself, as long as others want it.
     pub(super) fn give(&mut self, lane: Lane, number: u64, block: &Bytes) {
         self.has_had(lane, number);
@@ -134,6 +117,11 @@ impl Window {
         }
     }
 
+    /// Returns how many blocks are kept.
+    pub(super) fn kept(&self) -> usize {
+        self.blocks.len()
+    }
+
     fn has_had(&mut self, lane: Lane, number: u64) {
         if let Some(host) = self.hosts.get_mut(&lane.host) {
             host.note(number..number + 1, true);
@@ -146,7 +134,7 @@ impl Window {
     }
 
     /// Tells whether somebody who wants this block wants few before.
-    pub(super) fn is_wanted_soon(&self, number: u64) -> bool {
+    fn is_wanted_soon(&self, number: u64) -> bool {
         self.distances(number).any(|distance| distance < self.room as u64)
     }
 
