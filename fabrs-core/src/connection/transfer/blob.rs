@@ -10,12 +10,12 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
-use super::blocking_while;
 use super::gauge::Gauge;
-use super::shared::Part;
+use super::shared::Share;
 use super::source::in_bytes;
 use super::stamp::Stamp;
 use super::sum::{Sum, Summing};
+use super::{blocking, blocking_while};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
@@ -31,7 +31,7 @@ pub(super) enum Blob {
     /// The content of a file.
     Path(PathBuf),
     /// That of a large one, which may go to other hosts too.
-    Shared(Arc<Part>),
+    Shared(Arc<Share>),
     /// This content.
     Bytes(Bytes),
     /// This content, which nobody else may read.
@@ -54,7 +54,7 @@ impl fmt::Debug for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => write!(f, "{}", path.display()),
-            Self::Shared(part) => part.fmt(f),
+            Self::Shared(share) => share.fmt(f),
             Self::Bytes(bytes) => f.write_str(&in_bytes(bytes.len())),
             Self::Secret(_) => f.write_str("a secret"),
             Self::Made(name, _) => f.write_str(name),
@@ -67,7 +67,7 @@ impl Blob {
     pub(super) fn stamp(&self) -> Result<Stamp> {
         let path = match self {
             Self::Path(path) => Some(path.as_path()),
-            Self::Shared(part) => Some(part.path()),
+            Self::Shared(share) => Some(share.path()),
             Self::Bytes(_) | Self::Secret(_) | Self::Made(..) => None,
         };
         match (self, path) {
@@ -85,9 +85,9 @@ impl Blob {
 
     /// Reads the content once and sums it up, on a thread that may wait for it.
     pub(super) async fn sum(&self) -> Result<Sum> {
-        if let Self::Shared(part) = self {
-            let path = part.path().to_owned();
-            return part.sum_by(|| Box::pin(async move { Self::Path(path).sum().await })).await;
+        if let Self::Shared(share) = self {
+            let path = share.path().to_owned();
+            return share.sum_by(|| Box::pin(async move { Self::Path(path).sum().await })).await;
         }
         let content = self.clone();
         blocking_while(move |is_wanted| content.sum_by(&mut vec![0; PIECE], is_wanted)).await
@@ -183,7 +183,7 @@ impl Blob {
                 file.seek(SeekFrom::Start(start)).map_err(|source| self.unreadable(source))?;
                 Ok(Box::new(file))
             }
-            Self::Shared(part) => match part.reader(start, end) {
+            Self::Shared(share) => match share.reader(start, end) {
                 Ok(reader) => Ok(Box::new(reader)),
                 Err(source) => Err(self.unreadable(source)),
             },
@@ -194,13 +194,14 @@ impl Blob {
                 let bytes = secret.expose().as_bytes();
                 Ok(Box::new(bytes.get(behind(bytes)..).unwrap_or_default()))
             }
-            Self::Made(_, Made::File(file, _)) => Ok(Box::new(Shared { file, at: start })),
+            Self::Made(_, Made::File(file, _)) => Ok(Box::new(At { file, at: start })),
         }
     }
 
     /// Fails where the content is not what it was.
-    pub(super) fn expect_unchanged(&self, before: &Stamp) -> Result<()> {
-        if self.stamp()? == *before { Ok(()) } else { Err(self.changed()) }
+    pub(super) async fn expect_unchanged(&self, before: &Stamp) -> Result<()> {
+        let (content, before) = (self.clone(), before.clone());
+        blocking(move || if content.stamp()? == before { Ok(()) } else { Err(content.changed()) }).await
     }
 
     /// Makes the error of a content that is not what it was.
@@ -217,7 +218,7 @@ impl Blob {
     pub(super) fn file(&self) -> Result<Option<(File, u64)>> {
         let path = match self {
             Self::Path(path) => path.as_path(),
-            Self::Shared(part) => part.path(),
+            Self::Shared(share) => share.path(),
             Self::Bytes(_) | Self::Secret(_) | Self::Made(..) => return Ok(None),
         };
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
@@ -244,12 +245,12 @@ impl Blob {
 }
 
 /// A file that others read too, each at a place of its own.
-struct Shared<'a> {
+struct At<'a> {
     file: &'a File,
     at: u64,
 }
 
-impl Read for Shared<'_> {
+impl Read for At<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.file.read_at(buffer, self.at)?;
         self.at += read as u64;

@@ -32,9 +32,7 @@ pub(super) async fn carry(
         Ok::<_, Broken>(())
     };
     parts.carry(first, || help(place, file, folder, &parts, &gauge)).await?;
-    let (content, before) = (file.content.clone(), file.stamp.clone());
-    blocking(move || content.expect_unchanged(&before)).await?;
-    Ok(())
+    Ok(file.content.expect_unchanged(file.stamp).await?)
 }
 
 /// Carries parts by a script of its own; where it can't, others do.

@@ -98,7 +98,8 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
             let ((), sums) = tokio::try_join!(carried, sums)?;
             talk.say(format!("done {sums}\n").into()).await?;
         } else if let Some(path) = told.strip_prefix(text::NAMES) {
-            place.warn(&losses::names(&format!("`{path}`")));
+            let otherwise = if file.job.called.is_none() { losses::OTHERWISE } else { "" };
+            place.warn(&format!("{}{otherwise}", losses::names(&format!("`{path}`"))));
         } else if let Some(path) = told.strip_prefix(text::ACL) {
             place.warn(&losses::acl(path));
         } else if told == text::SEND {

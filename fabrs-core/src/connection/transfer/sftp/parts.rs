@@ -47,9 +47,7 @@ pub(super) async fn carry(
         }
     };
     parts.carry(first, help).await?;
-    let (content, before) = (file.content.clone(), file.stamp.clone());
-    blocking(move || content.expect_unchanged(&before)).await?;
-    Ok(())
+    Ok(file.content.expect_unchanged(file.stamp).await?)
 }
 
 async fn help(

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use reader::{Blocks, Patience, Reader};
+use reader::{Patience, Pieces, Reader};
 use window::Lane;
 
 use super::stamp::Stamp;
@@ -28,24 +28,24 @@ struct Content {
     path: PathBuf,
     stamp: Stamp,
     sum: tokio::sync::Mutex<Option<Sum>>,
-    blocks: Blocks,
+    pieces: Pieces,
     /// Tells hosts apart, and their channels.
     numbers: AtomicU64,
 }
 
-/// The part that one host has in a file.
-pub(super) struct Part {
+/// The share that one host has in a file.
+pub(super) struct Share {
     content: Arc<Content>,
     host: u64,
 }
 
 impl Shared {
     /// Joins in the way of a file.
-    pub(super) fn join(&self, path: &Path, stamp: &Stamp) -> Part {
+    pub(super) fn join(&self, path: &Path, stamp: &Stamp) -> Share {
         self.join_with(path, stamp, Patience::SOME)
     }
 
-    fn join_with(&self, path: &Path, stamp: &Stamp, patience: Patience) -> Part {
+    fn join_with(&self, path: &Path, stamp: &Stamp, patience: Patience) -> Share {
         let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let same = files.entry(path.to_owned()).or_default();
         same.retain(|content| content.strong_count() > 0);
@@ -55,19 +55,19 @@ impl Shared {
                 path: path.to_owned(),
                 stamp: stamp.clone(),
                 sum: tokio::sync::Mutex::default(),
-                blocks: Blocks::new(patience),
+                pieces: Pieces::new(patience),
                 numbers: AtomicU64::default(),
             });
             same.push(Arc::downgrade(&content));
             content
         });
         let host = content.next_number();
-        content.blocks.window().enter(host);
-        Part { content, host }
+        content.pieces.window().enter(host);
+        Share { content, host }
     }
 }
 
-impl Part {
+impl Share {
     pub(super) fn path(&self) -> &Path {
         &self.content.path
     }
@@ -87,17 +87,17 @@ impl Part {
         let content = &self.content;
         let file = File::open(&content.path)?;
         let lane = Lane { host: self.host, channel: content.next_number() };
-        Ok(Reader::new(&content.blocks, file, lane, start, end.min(content.stamp.size)))
+        Ok(Reader::new(&content.pieces, file, lane, start, end.min(content.stamp.size)))
     }
 }
 
-impl Drop for Part {
+impl Drop for Share {
     fn drop(&mut self) {
-        self.content.blocks.leave(self.host);
+        self.content.pieces.leave(self.host);
     }
 }
 
-impl fmt::Debug for Part {
+impl fmt::Debug for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.path().display())
     }
@@ -119,52 +119,52 @@ impl Content {
 mod tests {
     use std::time::Duration;
 
-    use super::reader::BLOCK;
+    use super::reader::PIECE;
     use super::*;
 
-    const ENDLESS: Patience = Patience { at_most: Duration::MAX, share: 1 };
-    const NONE: Patience = Patience { at_most: Duration::ZERO, share: u32::MAX };
+    const ENDLESS: Patience = Patience { at_most: Duration::MAX, one_of: 1 };
+    const NONE: Patience = Patience { at_most: Duration::ZERO, one_of: u32::MAX };
 
-    fn all(part: &Part, start: u64) -> Vec<u8> {
+    fn all(share: &Share, start: u64) -> Vec<u8> {
         let mut all = Vec::new();
-        part.reader(start, u64::MAX).unwrap().read_to_end(&mut all).unwrap();
+        share.reader(start, u64::MAX).unwrap().read_to_end(&mut all).unwrap();
         all
     }
 
-    /// Makes a file of so many blocks and a few bytes more; returns its content, and the parts that two hosts have in it.
-    fn file(folder: &Path, blocks: usize, patience: Patience) -> (Vec<u8>, [Part; 2]) {
+    /// Makes a file of so many pieces and a few bytes more; returns its content, and the shares that two hosts have in it.
+    fn file(folder: &Path, pieces: usize, patience: Patience) -> (Vec<u8>, [Share; 2]) {
         let path = folder.join("x");
-        let content: Vec<u8> = (0..=250_u8).cycle().take(blocks * BLOCK + 5).collect();
+        let content: Vec<u8> = (0..=250_u8).cycle().take(pieces * PIECE + 5).collect();
         std::fs::write(&path, &content).unwrap();
         let stamp = Stamp::of(&std::fs::metadata(&path).unwrap());
         let shared = Shared::default();
         (content, [(); 2].map(|()| shared.join_with(&path, &stamp, patience)))
     }
 
-    fn reads(part: &Part) -> usize {
-        part.content.blocks.reads.load(Ordering::Relaxed)
+    fn reads(share: &Share) -> usize {
+        share.content.pieces.reads.load(Ordering::Relaxed)
     }
 
     #[tokio::test]
     async fn what_several_want_is_read_and_summed_up_once() {
         let folder = tempfile::tempdir().unwrap();
         let (content, [one, other]) = file(folder.path(), 3, Patience::SOME);
-        assert!(all(&one, 7) == content[7..] && all(&other, BLOCK as u64 + 3) == content[BLOCK + 3..]);
+        assert!(all(&one, 7) == content[7..] && all(&other, PIECE as u64 + 3) == content[PIECE + 3..]);
         assert_eq!(reads(&one), 4);
         let sum = one.sum_by(|| async { Ok(Sum::of(b"x")) }).await.unwrap();
         assert_eq!(other.sum_by(|| async { Ok(Sum::of(b"y")) }).await.unwrap(), sum);
         drop(one);
         assert!(all(&other, 0) == content);
-        assert_eq!(reads(&other), 4, "who is alone keeps no blocks");
+        assert_eq!(reads(&other), 4, "who is alone keeps no pieces");
     }
 
     #[test]
-    fn who_is_ahead_waits_so_that_each_block_is_read_once_however_large_the_file_is() {
+    fn who_is_ahead_waits_so_that_each_piece_is_read_once_however_large_the_file_is() {
         let folder = tempfile::tempdir().unwrap();
-        let (content, parts) = file(folder.path(), 200, ENDLESS);
+        let (content, shares) = file(folder.path(), 200, ENDLESS);
         std::thread::scope(|scope| {
             // Both have begun before either goes on.
-            let readers = parts.each_ref().map(|part| part.reader(0, u64::MAX).unwrap());
+            let readers = shares.each_ref().map(|share| share.reader(0, u64::MAX).unwrap());
             for mut reader in readers {
                 let content = &content;
                 scope.spawn(move || {
@@ -174,7 +174,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(reads(&parts[0]), 201);
+        assert_eq!(reads(&shares[0]), 201);
     }
 
     #[test]

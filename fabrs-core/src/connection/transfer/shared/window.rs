@@ -1,4 +1,4 @@
-//! The blocks of a file that some of its hosts have had and others have not.
+//! The pieces of a file that some of its hosts have had and others have not.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -12,19 +12,19 @@ pub(super) struct Lane {
     pub(super) channel: u64,
 }
 
-/// Keeps a few blocks, and knows how far everybody is.
+/// Keeps a few pieces, and knows how far everybody is.
 #[derive(Debug)]
 pub(super) struct Window {
     room: usize,
-    blocks: BTreeMap<u64, Bytes>,
+    pieces: BTreeMap<u64, Bytes>,
     hosts: HashMap<u64, Progress>,
 }
 
 #[derive(Debug, Default)]
 struct Progress {
-    /// Of each block whether the host has had it.
+    /// Of each piece whether the host has had it.
     had: Vec<bool>,
-    /// Which block each of its channels wants next.
+    /// Which piece each of its channels wants next.
     next: HashMap<u64, u64>,
 }
 
@@ -46,9 +46,9 @@ impl Progress {
 }
 
 impl Window {
-    /// Makes one that has room for so many blocks.
+    /// Makes one that has room for so many pieces.
     pub(super) fn new(room: usize) -> Self {
-        Self { room, blocks: BTreeMap::new(), hosts: HashMap::new() }
+        Self { room, pieces: BTreeMap::new(), hosts: HashMap::new() }
     }
 
     pub(super) fn enter(&mut self, host: u64) {
@@ -59,7 +59,7 @@ impl Window {
         self.hosts.remove(&host);
         if self.is_of_one() {
             // Who is alone reads past them.
-            self.blocks.clear();
+            self.pieces.clear();
         }
         self.drop_unwanted();
     }
@@ -69,7 +69,7 @@ impl Window {
         self.hosts.len() < 2
     }
 
-    /// Notes that a channel is going to want these blocks.
+    /// Notes that a channel is going to want these pieces.
     pub(super) fn begin(&mut self, lane: Lane, numbers: Range<u64>) {
         let host = self.hosts.entry(lane.host).or_default();
         host.next.insert(lane.channel, numbers.start);
@@ -83,43 +83,43 @@ impl Window {
         }
     }
 
-    /// Takes a block that is kept.
+    /// Takes a piece that is kept.
     pub(super) fn take(&mut self, lane: Lane, number: u64) -> Option<Bytes> {
-        let block = self.blocks.get(&number).cloned()?;
+        let piece = self.pieces.get(&number).cloned()?;
         self.has_had(lane, number);
         if !self.is_wanted(number) {
-            self.blocks.remove(&number);
+            self.pieces.remove(&number);
         }
-        Some(block)
+        Some(piece)
     }
 
-    /// Gives in a block that a channel has read for itself, as long as others want it.
-    pub(super) fn give(&mut self, lane: Lane, number: u64, block: &Bytes) {
+    /// Gives in a piece that a channel has read for itself, as long as others want it.
+    pub(super) fn give(&mut self, lane: Lane, number: u64, piece: &Bytes) {
         self.has_had(lane, number);
-        if self.is_wanted(number) && self.blocks.len() < self.room {
-            self.blocks.insert(number, block.clone());
+        if self.is_wanted(number) && self.pieces.len() < self.room {
+            self.pieces.insert(number, piece.clone());
         }
     }
 
-    /// Makes room for one more block, and tells whether there is any.
+    /// Makes room for one more piece, and tells whether there is any.
     ///
     /// What nobody wants soon is given up. Where somebody wants each soon there is no room for who `can_wait`; for others
     /// that one is given up which is wanted last.
     pub(super) fn make_room(&mut self, can_wait: bool) -> bool {
-        if self.blocks.len() < self.room {
+        if self.pieces.len() < self.room {
             return true;
         }
-        let unwanted = self.blocks.keys().rev().copied().find(|number| !self.is_wanted_soon(*number));
-        let last = || self.blocks.keys().copied().max_by_key(|number| self.distance(*number));
+        let unwanted = self.pieces.keys().rev().copied().find(|number| !self.is_wanted_soon(*number));
+        let last = || self.pieces.keys().copied().max_by_key(|number| self.distance(*number));
         match unwanted.or_else(|| if can_wait { None } else { last() }) {
-            Some(number) => self.blocks.remove(&number).is_some(),
+            Some(number) => self.pieces.remove(&number).is_some(),
             None => false,
         }
     }
 
-    /// Returns how many blocks are kept.
+    /// Returns how many pieces are kept.
     pub(super) fn kept(&self) -> usize {
-        self.blocks.len()
+        self.pieces.len()
     }
 
     fn has_had(&mut self, lane: Lane, number: u64) {
@@ -133,12 +133,12 @@ impl Window {
         self.hosts.values().any(|host| !host.has_had(number))
     }
 
-    /// Tells whether somebody who wants this block wants few before.
+    /// Tells whether somebody who wants this piece wants few before.
     fn is_wanted_soon(&self, number: u64) -> bool {
         self.distances(number).any(|distance| distance < self.room as u64)
     }
 
-    /// Returns how many blocks whoever wants this one, and is next to it, wants before.
+    /// Returns how many pieces whoever wants this one, and is next to it, wants before.
     fn distance(&self, number: u64) -> Option<u64> {
         self.distances(number).min()
     }
@@ -149,9 +149,9 @@ impl Window {
     }
 
     fn drop_unwanted(&mut self) {
-        let unwanted: Vec<_> = self.blocks.keys().copied().filter(|number| !self.is_wanted(*number)).collect();
+        let unwanted: Vec<_> = self.pieces.keys().copied().filter(|number| !self.is_wanted(*number)).collect();
         for number in unwanted {
-            self.blocks.remove(&number);
+            self.pieces.remove(&number);
         }
     }
 }
@@ -184,9 +184,9 @@ mod tests {
         let mut window = window(4);
         read(&mut window, ONE, 0..2);
         assert_eq!(window.take(OTHER, 0).as_deref(), Some(&[0][..]));
-        assert_eq!(window.blocks.keys().collect::<Vec<_>>(), [&1]);
+        assert_eq!(window.pieces.keys().collect::<Vec<_>>(), [&1]);
         window.leave(OTHER.host);
-        assert!(window.blocks.is_empty() && window.is_of_one());
+        assert!(window.pieces.is_empty() && window.is_of_one());
     }
 
     #[test]
@@ -195,7 +195,7 @@ mod tests {
         read(&mut window, ONE, 0..4);
         assert!(!window.make_room(true));
         assert!(window.make_room(false));
-        assert_eq!(window.blocks.keys().collect::<Vec<_>>(), [&0, &1, &2]);
+        assert_eq!(window.pieces.keys().collect::<Vec<_>>(), [&0, &1, &2]);
         assert!(window.make_room(true), "there is some");
     }
 
@@ -209,7 +209,7 @@ mod tests {
         window.begin(ONE, 50..100);
         read(&mut window, ONE, 50..51);
         assert!(window.make_room(true), "who is far behind");
-        assert_eq!(window.blocks.keys().collect::<Vec<_>>(), [&0, &1, &2]);
+        assert_eq!(window.pieces.keys().collect::<Vec<_>>(), [&0, &1, &2]);
     }
 
     #[test]

@@ -133,7 +133,9 @@ async fn put(
         send(talk, cargo, landed).await?;
         if let Some((first, others)) = survey.parted(tree, &fates).split_first() {
             let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
-            place.warn(&losses::names(&format!("`{}/{}`{more}", tree.root, first.display())));
+            let otherwise = if matches!(tree.manner, Manner::Put) { losses::OTHERWISE } else { "" };
+            let names = losses::names(&format!("`{}/{}`{more}", tree.root, first.display()));
+            place.warn(&format!("{names}{otherwise}"));
         }
     }
     let entries = fates.iter().map(|fate| match fate {
