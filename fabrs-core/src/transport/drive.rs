@@ -1,7 +1,7 @@
 //! Carrying one command from its start to its end, whatever it runs on.
 //!
 //! One loop that always empties the channel, keeps the time and, when the command is to end, climbs the ladder: TERM to
-//! its process group, KILL after a second, and after another half the channel is closed and the command named as
+//! its process group, KILL after a second, and after most of another the channel is closed and the command named as
 //! possibly left behind.
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::output::{ExitStatus, Signal};
 /// How long a command has between TERM and KILL. With [`LAST_WAIT`] it keeps every cancel below two seconds.
 const GRACE: Duration = Duration::from_secs(1);
 /// How long the end of a killed command is waited for.
-const LAST_WAIT: Duration = Duration::from_millis(500);
+const LAST_WAIT: Duration = Duration::from_millis(700);
 
 /// What arrives from a command.
 #[derive(Debug)]
