@@ -1,14 +1,13 @@
 //! Making a [`Client`].
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio_util::task::TaskTracker;
 
 use super::remember::Remember;
-use super::{Client, CommandDefaults, Inner};
+use super::{Aside, Client, CommandDefaults, Inner};
 use crate::config::{Input, Inventory, Mode, Settings, Variables};
 use crate::event::{NoSink, Redacting, Sink};
 use crate::secret::{Redactor, Secret};
@@ -156,10 +155,11 @@ impl ClientBuilder {
                 settings: self.settings,
                 defaults: self.defaults,
                 stop,
-                commands: AtomicU64::new(0),
+                commands: Arc::new(AtomicU64::new(0)),
                 tasks: TaskTracker::new(),
-                pool: Mutex::new(HashMap::new()),
-                shared: Mutex::new(HashMap::new()),
+                pool: Mutex::default(),
+                shared: Arc::default(),
+                aside: Aside::Other(OnceLock::new()),
             }),
         }
     }

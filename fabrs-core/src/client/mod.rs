@@ -7,7 +7,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Inventory, Settings};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Sink;
+use crate::event::{Event, Sink, Stream};
 use crate::host::Host;
 use crate::secret::{Redactor, Secret};
 use crate::transport::{Ask, Dial, RunStop, Transport};
@@ -44,11 +44,23 @@ struct Inner {
     defaults: CommandDefaults,
     stop: RunStop,
     /// How many commands have begun.
-    commands: AtomicU64,
+    commands: Arc<AtomicU64>,
     /// What goes on beside the commands of a task, and is waited for when the client closes.
     tasks: TaskTracker,
     pool: Mutex<HashMap<Host, Arc<dyn Transport>>>,
-    shared: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    shared: Shared,
+    aside: Aside,
+}
+
+/// What higher layers keep for a run, each under a type of its own.
+type Shared = Arc<Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>;
+
+/// The client for what is done also when a run is stopped.
+enum Aside {
+    /// It is made when it is first wanted.
+    Other(OnceLock<Client>),
+    /// This is it.
+    This,
 }
 
 /// What every command has unless it says otherwise.
@@ -98,9 +110,47 @@ impl Client {
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
         self.inner.tasks.reopen();
+        if let Aside::Other(aside) = &self.inner.aside
+            && let Some(aside) = aside.get()
+        {
+            aside.close_transports().await;
+        }
+        self.close_transports().await;
+        self.inner.dial.close().await;
+    }
+
+    async fn close_transports(&self) {
         let all: Vec<_> = lock(&self.inner.pool).values().cloned().collect();
         join_all(all.iter().map(|transport| transport.close())).await;
-        self.inner.dial.close().await;
+    }
+
+    /// Returns the client for what must be done also when the run is stopped: what takes back half a change, what holds a
+    /// lock. Its hosts, settings and sinks are this client's; its connections are its own, and its commands end only when
+    /// everything is to be killed.
+    ///
+    /// A run that is stopped waits for a task only for a moment, unless it holds it: [`RunStop::hold`].
+    pub fn aside(&self) -> Self {
+        let Aside::Other(aside) = &self.inner.aside else { return self.clone() };
+        let make = || Self {
+            inner: Arc::new(Inner {
+                dial: Arc::clone(&self.inner.dial),
+                sink: Arc::clone(&self.inner.sink),
+                ask: Arc::clone(&self.inner.ask),
+                sudo_password: self.inner.sudo_password.clone(),
+                local_programs: self.inner.local_programs,
+                redactor: self.inner.redactor.clone(),
+                inventory: self.inner.inventory.clone(),
+                settings: self.inner.settings.clone(),
+                defaults: self.inner.defaults.clone(),
+                stop: self.inner.stop.until_killed(),
+                commands: Arc::clone(&self.inner.commands),
+                tasks: self.inner.tasks.clone(),
+                pool: Mutex::default(),
+                shared: Arc::clone(&self.inner.shared),
+                aside: Aside::This,
+            }),
+        };
+        aside.get_or_init(make).clone()
     }
 
     /// Returns who is told what happens.
@@ -111,6 +161,21 @@ impl Client {
     /// Returns whom to ask where something has to be asked.
     pub fn ask(&self) -> &Arc<dyn Ask> {
         &self.inner.ask
+    }
+
+    /// Shows lines as what a task has to say: on stdout, behind the name of `host` where there is one.
+    pub fn say(&self, host: Option<&Host>, text: impl AsRef<str>) {
+        self.sink().event(&Event::Said { host, stream: Stream::Stdout, text: text.as_ref() });
+    }
+
+    /// Shows lines for people beside the work: on stderr, behind the name of `host` where there is one.
+    pub fn note(&self, host: Option<&Host>, text: impl AsRef<str>) {
+        self.sink().event(&Event::Said { host, stream: Stream::Stderr, text: text.as_ref() });
+    }
+
+    /// Warns of something that is no failure.
+    pub fn warn(&self, host: Option<&Host>, text: impl AsRef<str>) {
+        self.sink().event(&Event::Warning { host, text: text.as_ref() });
     }
 
     /// Keeps a secret out of all that this client shows, also where no command was given it: one that a host prints, say.

@@ -47,7 +47,7 @@ use crate::shell::ShellLine;
 use crate::transport::{Effect, Permission, Transport};
 
 pub(crate) use ambient::for_all;
-pub use ambient::{cd, current, env, get, local, prefix, probe, put, run, sudo, sync, v_run};
+pub use ambient::{cd, current, env, get, local, prefix, probe, put, run, say, sudo, sync, v_run};
 pub use builder::secs;
 pub use command::Command;
 pub use given::{EnvValue, StdinBytes};
@@ -143,6 +143,18 @@ impl Connection {
             Target::Host { host, .. } => Some(host),
             Target::Nowhere(_) => None,
         }
+    }
+
+    /// Returns a connection to the same host that a stop of the run does not end, over a session of its own:
+    /// [`Client::aside`]. It carries all that this one does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`].
+    pub fn aside(&self) -> Result<Self> {
+        let (Some(client), Target::Host { host, .. }) = (&self.client, &self.target) else { return Ok(self.clone()) };
+        let aside = client.aside().connect(host)?;
+        Ok(Self { client: aside.client, target: aside.target, ..self.clone() })
     }
 
     /// Returns the client this connection belongs to, where there is one.

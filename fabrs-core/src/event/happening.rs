@@ -196,6 +196,15 @@ pub enum Event<'a> {
         /// The value.
         value: &'a serde_json::Value,
     },
+    /// A task says something to whoever called it.
+    Said {
+        /// The host that it is said of, if any.
+        host: Option<&'a Host>,
+        /// Whether it is a result, or only beside the work.
+        stream: Stream,
+        /// Lines; the last may have no end.
+        text: &'a str,
+    },
     /// A command was told to end and it is not known that it did.
     Leftover {
         /// Which command of its client it is, counted from 1: what belongs together has the same.

@@ -151,6 +151,8 @@ mod tests {
         let leftover = Event::Leftover { number: 1, host: &host, command: "sleep" };
         case(&leftover, "leftover", &format!(r#""number":1,{at},"command":"sleep""#));
         case(&Event::Warning { host: None, text: "look" }, "warning", r#""host":null,"text":"look""#);
+        let said = Event::Said { host: None, stream: Stream::Stdout, text: "web1  1" };
+        case(&said, "said", r#""host":null,"stream":"stdout","text":"web1  1""#);
     }
 
     #[test]

@@ -84,6 +84,7 @@ impl Notes {
             Event::Warning { host, text } => self.warning(*host, text),
             Event::CommandStarted { echo: false, .. }
             | Event::Progress { .. }
+            | Event::Said { .. }
             | Event::Lines { .. }
             | Event::Bytes { .. }
             | Event::CommandEnded { .. } => String::new(),

@@ -29,10 +29,14 @@ impl Plain {
 impl Sink for Plain {
     fn event(&self, event: &Event<'_>) {
         // One push an event, so that the lines of one host are not torn apart by those of another.
-        if let Event::Lines { host, stream, text, .. } = event {
-            self.spool.push(*stream, &lines(&self.prefix.of(Some(host), self.style), self.style, text));
-        } else {
-            self.spool.push(Stream::Stderr, self.notes.text(event).as_bytes());
+        match event {
+            Event::Lines { host, stream, text, .. } => {
+                self.spool.push(*stream, &lines(&self.prefix.of(Some(host), self.style), self.style, text));
+            }
+            Event::Said { host, stream, text } => {
+                self.spool.push(*stream, &lines(&self.prefix.of(*host, self.style), self.style, text.as_bytes()));
+            }
+            _ => self.spool.push(Stream::Stderr, self.notes.text(event).as_bytes()),
         }
     }
 
@@ -127,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_host_wrote_to_stdout_is_all_that_goes_to_stdout() {
+    fn what_a_host_or_a_task_says_is_all_that_goes_to_stdout() {
         let host = web1();
         let events = [
             Event::TaskStarted { task: "deploy", host: Some(&host) },
@@ -136,9 +140,12 @@ mod tests {
             Event::Lines { number: 1, host: &host, stream: Stream::Stderr, text: b"err\n" },
             Event::Planned { host: None, what: "mail" },
             Event::Warning { host: None, text: "look" },
+            Event::Said { host: None, stream: Stream::Stdout, text: "web1  1\nweb2  2" },
+            Event::Said { host: Some(&host), stream: Stream::Stderr, text: "by the way\n" },
         ];
         let (stdout, stderr) = printed(|spool| Plain::new(spool, Prefix::Host, Style::Plain), &events);
-        assert_eq!(stdout, "[web1] out\n");
-        assert_eq!(stderr, "[web1] task deploy\n[web1] $ ls\n[web1] err\nwould: mail\nwarning: look\n");
+        assert_eq!(stdout, "[web1] out\nweb1  1\nweb2  2\n");
+        let notes = "[web1] task deploy\n[web1] $ ls\n[web1] err\nwould: mail\nwarning: look\n[web1] by the way\n";
+        assert_eq!(stderr, notes);
     }
 }

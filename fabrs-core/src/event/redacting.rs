@@ -79,7 +79,7 @@ fn text_of<'a>(event: &Event<'a>) -> Option<Text<'a>> {
         Event::Transferred { what, .. } | Event::Progress { what, .. } | Event::Planned { what, .. } => {
             Some(Text::Line(what))
         }
-        Event::Warning { text, .. } => Some(Text::Line(text)),
+        Event::Warning { text, .. } | Event::Said { text, .. } => Some(Text::Line(text)),
         Event::Once { name, value } => Some(Text::Value(name, value)),
         Event::TaskStarted { .. }
         | Event::TaskEnded { .. }
@@ -98,7 +98,7 @@ fn with_text<'a>(event: &Event<'a>, text: &'a str) -> Event<'a> {
         | Event::StaleRead { command, .. }
         | Event::Leftover { command, .. } => *command = text,
         Event::Transferred { what, .. } | Event::Progress { what, .. } | Event::Planned { what, .. } => *what = text,
-        Event::Warning { text: old, .. } => *old = text,
+        Event::Warning { text: old, .. } | Event::Said { text: old, .. } => *old = text,
         Event::Once { .. }
         | Event::TaskStarted { .. }
         | Event::TaskEnded { .. }
@@ -125,7 +125,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::event::{Capture, Difference};
+    use crate::event::{Capture, Difference, Stream};
     use crate::host::Host;
     use crate::secret::Secret;
 
@@ -151,11 +151,12 @@ mod tests {
         sink.event(&Event::Progress { number: 1, host: &host, what: text, done: 1, total: 2, elapsed, over: false });
         sink.event(&Event::Planned { host: None, what: text });
         sink.event(&Event::Warning { host: None, text });
+        sink.event(&Event::Said { host: None, stream: Stream::Stdout, text });
         sink.event(&Event::Once { name: "x", value: &value });
         let difference = &Difference::Lines("-hunter2\n+new".to_owned());
         sink.event(&Event::Difference { host: &host, what: text, path: "/hunter2", difference });
         let told = serde_json::to_string(&capture.events()).unwrap();
         assert!(!told.contains("hunter2"), "{told}");
-        assert_eq!(told.matches("[redacted]").count(), 13, "{told}");
+        assert_eq!(told.matches("[redacted]").count(), 14, "{told}");
     }
 }

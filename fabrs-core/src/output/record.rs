@@ -117,6 +117,11 @@ impl Output {
         &self.record.host
     }
 
+    /// Tells whether the command was run, and not only planned. Unlike looking at what it left, this ends no plan.
+    pub fn was_run(&self) -> bool {
+        !matches!(self.record.ended, Ended::Planned(_))
+    }
+
     /// Returns how long the command took; nothing, where it was not run.
     pub fn elapsed(&self) -> Duration {
         self.record.elapsed

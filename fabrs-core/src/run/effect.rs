@@ -15,6 +15,11 @@ pub struct Effected<T> {
 }
 
 impl<T> Effected<T> {
+    /// Returns the value where the effect was made. Unlike [`value`](Self::value), this ends no plan.
+    pub fn made(self) -> Option<T> {
+        self.value
+    }
+
     /// Returns the value.
     ///
     /// # Errors

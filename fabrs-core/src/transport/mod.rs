@@ -38,7 +38,7 @@ pub use pty::{Pty, Size};
 pub use request::{Answer, Effect, Invocation, Program, Receive, Request, Stdin};
 pub use running::{End, How, Running};
 pub use signals::Signals;
-pub use stop::{Level, RunStop};
+pub use stop::{Hold, Level, RunStop};
 
 /// What the input of a shell of ours begins with, which every other reader is to choke on rather than wait for more: an
 /// SFTP server takes its first four bytes for a length that no packet has (OpenSSH's when a fifth has come).

@@ -21,6 +21,23 @@ pub struct RunStop {
     sender: watch::Sender<Level>,
     /// What can't be ended and is waited for.
     holds: TaskTracker,
+    patience: Patience,
+}
+
+/// Whether a stop is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// It is.
+    None,
+    /// Only that everything is to be killed.
+    UntilKilled,
+}
+
+/// Keeps a run that is stopped from giving up, as long as it lives: [`RunStop::hold`].
+#[derive(Debug)]
+#[must_use = "dropping it lets go"]
+pub struct Hold {
+    _token: TaskTrackerToken,
 }
 
 impl Default for RunStop {
@@ -28,7 +45,7 @@ impl Default for RunStop {
         let holds = TaskTracker::new();
         // So that waiting for it ends whenever it is empty.
         holds.close();
-        Self { sender: watch::Sender::new(Level::Run), holds }
+        Self { sender: watch::Sender::new(Level::Run), holds, patience: Patience::None }
     }
 }
 
@@ -44,7 +61,21 @@ impl RunStop {
 
     /// Returns the level.
     pub fn level(&self) -> Level {
-        *self.sender.borrow()
+        self.heard(*self.sender.borrow())
+    }
+
+    /// Returns how a level is taken here.
+    fn heard(&self, level: Level) -> Level {
+        match (self.patience, level) {
+            (Patience::UntilKilled, Level::Stop) => Level::Run,
+            (Patience::None | Patience::UntilKilled, level) => level,
+        }
+    }
+
+    /// Returns the same, for work that is to be done also when the run is stopped: it hears only that everything is to be
+    /// killed.
+    pub fn until_killed(&self) -> Self {
+        Self { patience: Patience::UntilKilled, ..self.clone() }
     }
 
     /// Waits until the level is above `level`, and returns it.
@@ -54,7 +85,7 @@ impl RunStop {
     /// Nothing is lost when it is dropped.
     pub async fn above(&self, level: Level) -> Level {
         let mut receiver = self.sender.subscribe();
-        let raised = receiver.wait_for(|now| *now > level).await.map(|now| *now);
+        let raised = receiver.wait_for(|now| self.heard(*now) > level).await.map(|now| *now);
         match raised {
             Ok(now) => now,
             // The sender is `self`, so it can't be gone.
@@ -62,9 +93,10 @@ impl RunStop {
         }
     }
 
-    /// Keeps a run that is stopped from giving up on what can't be ended, as long as the token lives.
-    pub(crate) fn hold(&self) -> TaskTrackerToken {
-        self.holds.token()
+    /// Keeps a run that is stopped from giving up on what must come to its own end, as long as the token lives. What it runs
+    /// on hosts ends all the same, unless that goes by [`Client::aside`](crate::Client::aside).
+    pub fn hold(&self) -> Hold {
+        Hold { _token: self.holds.token() }
     }
 
     /// Waits until nothing is held any more, or until everything is to be killed.
