@@ -49,6 +49,7 @@ fn sources() -> Vec<(PathBuf, String)> {
         "fabrs-core/src",
         "fabrs-cli/src",
         "fabrs-demo/src",
+        "fabrs-deploy/src",
         "fabrs-macros/src",
         "fabrs-openssh/src",
         "fabrs-testing/src",
@@ -153,7 +154,14 @@ fn nothing_is_left_open_switched_off_or_silenced() {
     // Put together here, so that this file does not hold them.
     let open = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["XX", "X"].concat()];
     let silenced = ["#[allow(", "#![allow(", "#[ignore"];
-    let tests = ["tests", "fabrs-cli/tests", "fabrs-demo/tests", "fabrs-openssh/tests", "fabrs-testing/tests"];
+    let tests = [
+        "tests",
+        "fabrs-cli/tests",
+        "fabrs-demo/tests",
+        "fabrs-deploy/tests",
+        "fabrs-openssh/tests",
+        "fabrs-testing/tests",
+    ];
     let all = sources().into_iter().chain(tests.into_iter().flat_map(|folder| files(folder, ".rs")));
     for (path, text) in all {
         // The cases for the macros are users' files.
@@ -178,7 +186,9 @@ fn versions_are_said_once() {
     let minimum = value(&manifest, "rust-version");
     let readme = fs::read_to_string(root().join("README.md")).expect("the README");
     assert!(readme.contains(&format!("{minimum} or newer")), "the README names another Rust than {minimum}");
-    for krate in ["fabrs-core", "fabrs-cli", "fabrs-demo", "fabrs-macros", "fabrs-openssh", "fabrs-testing"] {
+    for krate in
+        ["fabrs-core", "fabrs-cli", "fabrs-demo", "fabrs-deploy", "fabrs-macros", "fabrs-openssh", "fabrs-testing"]
+    {
         let text = fs::read_to_string(root().join(krate).join("Cargo.toml")).expect("a manifest");
         assert!(text.contains("version.workspace = true"), "{krate} has a version of its own");
         assert!(text.contains("rust-version.workspace = true"), "{krate} names a Rust of its own");

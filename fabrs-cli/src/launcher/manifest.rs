@@ -30,9 +30,9 @@ impl Package {
         for dependency in dependencies.iter_mut().map(|(_, dependency)| dependency) {
             make_absolute(dependency, &project.root);
         }
-        let fabrs = origin::fabrs(dependencies.remove("fabrs"));
-        let seed = fabrs.get("path").and_then(Value::as_str).map(|path| Path::new(path).join("Cargo.lock"));
-        dependencies.insert("fabrs".to_owned(), fabrs);
+        origin::settle(&mut dependencies);
+        let fabrs = dependencies.get("fabrs").and_then(|fabrs| fabrs.get("path"));
+        let seed = fabrs.and_then(Value::as_str).map(|path| Path::new(path).join("Cargo.lock"));
 
         let package = table([
             ("name", name.into()),

@@ -1,0 +1,116 @@
+//! Taking a deploy back: over sessions that a stop of the run leaves open.
+
+use fabrs::{Connection, Error, ErrorKind, Group, Outcome, Outcomes, TaskError, cmd};
+
+use super::begin::{Coming, Made};
+use super::fleet::Fleet;
+use super::publish::{switch, take_up};
+use super::standing::Place;
+use crate::release::{BAD, Bad, ReleaseId};
+
+/// Removes a release from hosts on which it is not live, where it was made for this deploy.
+async fn remove_from(fleet: &Fleet, coming: &Coming, hosts: &Group) {
+    if coming.made == Made::Before {
+        return;
+    }
+    let removed = hosts.each(|host| async move {
+        let folder = fleet.layouts.of(&host)?.release(&coming.release);
+        host.run(cmd!("rm -rf {folder}")).await
+    });
+    for (host, outcome) in &removed.await {
+        // A host that could not be reached in the first place is told of already; the next deploy removes what is left there.
+        if let Outcome::Failed(error) = outcome {
+            fleet.client().warn(Some(host), format!("could not remove the release again: {}", error.doing()));
+        }
+    }
+}
+
+/// Removes a release that never went live.
+pub(super) async fn remove(fleet: &Fleet, coming: &Coming) {
+    remove_from(fleet, coming, &fleet.aside).await;
+}
+
+/// Puts every host back on the release that it had, and returns the error with where all of them stand.
+pub(super) async fn take_back(fleet: &Fleet, coming: &Coming, error: TaskError) -> TaskError {
+    let error = error.into_error();
+    let changed: Vec<Connection> =
+        fleet.aside.connections().iter().filter(|host| fleet.standing.is_changed(host)).cloned().collect();
+    if changed.is_empty() {
+        remove(fleet, coming).await;
+        return error.into();
+    }
+    fleet.client().note(None, format!("taking back {}: {}", coming.release, error.doing()));
+    let changed = Group::new(changed);
+    let back = changed.each(|host| async move {
+        let before = coming.live(&host);
+        match before {
+            Some(before) => {
+                let line = format!("{} taken back to release {before} by {}", coming.release, coming.by);
+                switch(&host, fleet.layouts.of(&host)?, before, &line).await?;
+                take_up(fleet, &host, before).await?;
+            }
+            None => {
+                let current = fleet.layouts.of(&host)?.current();
+                host.run(cmd!("rm -f {current}")).await?;
+            }
+        }
+        fleet.standing.set(&host, Place::Back(before.cloned()));
+        Ok::<_, TaskError>(())
+    });
+    let back = back.await;
+    for (host, outcome) in back.failed() {
+        let why = outcome.error().map_or_else(|| outcome.word().as_str().to_owned(), |error| error.block().to_string());
+        fleet.client().warn(Some(host), format!("could not be taken back: {why}"));
+    }
+    if error.kind() == ErrorKind::Cancelled {
+        let hosts = fleet.aside.connections().iter().filter(|host| !fleet.standing.is_changed(host));
+        remove_from(fleet, coming, &Group::new(hosts.cloned().collect())).await;
+    } else {
+        mark(fleet, coming, &error).await;
+    }
+    fleet.client().note(None, fleet.standing.table(fleet));
+    let error = match back.failed().next() {
+        None => error,
+        Some(_) => error.hint("the table above says which hosts could not be taken back; deploy again to mend them"),
+    };
+    error.into()
+}
+
+/// Says in the release that it is bad, so that nobody rolls back to it.
+async fn mark(fleet: &Fleet, coming: &Coming, error: &Error) {
+    let bad = Bad::new(coming.by.clone(), error.doing());
+    let marked = fleet.aside.each(|host| {
+        let bad = bad.line();
+        async move { mark_one(fleet, &host, &coming.release, &bad).await }
+    });
+    warn_of_unmarked(fleet, &marked.await);
+}
+
+/// Says in the releases that a rollback has left that they are bad: each host may have had another.
+pub(super) async fn mark_left(fleet: &Fleet, coming: &Coming) {
+    let bad = Bad::new(coming.by.clone(), format!("rolled back to {}", coming.release));
+    let marked = fleet.hosts.each(|host| {
+        let bad = bad.line();
+        async move {
+            match coming.live(&host).filter(|left| **left > coming.release) {
+                Some(left) => mark_one(fleet, &host, left, &bad).await,
+                None => Ok(()),
+            }
+        }
+    });
+    warn_of_unmarked(fleet, &marked.await);
+}
+
+async fn mark_one(fleet: &Fleet, host: &Connection, release: &ReleaseId, bad: &str) -> Result<(), Error> {
+    let folder = fleet.layouts.of(host)?.release(release);
+    host.run(cmd!("if [ -d {folder} ]; then printf '%s\\n' {bad} > {folder}/{BAD}; fi")).await?;
+    Ok(())
+}
+
+fn warn_of_unmarked(fleet: &Fleet, marked: &Outcomes<()>) {
+    for (host, outcome) in marked {
+        if let Outcome::Failed(error) = outcome {
+            fleet.client().warn(Some(host), format!("could not mark the release as bad: {}", error.doing()));
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What is known and decided before anything changes.
+
+use fabrs::event::Event;
+use fabrs::{Error, ErrorKind, Host, TaskError};
+
+use super::fleet::{Fleet, Surveys};
+use crate::release::{Current, Manifest, ReleaseId, Survey};
+use crate::source::{Git, Revision};
+use crate::who::Who;
+
+/// What is to go live, where, and what is there.
+#[derive(Debug)]
+pub(super) struct Coming {
+    pub(super) release: ReleaseId,
+    pub(super) revision: Revision,
+    pub(super) made: Made,
+    pub(super) by: Who,
+    pub(super) before: Surveys,
+}
+
+/// When a release was made that is to go live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    /// Now, to go live.
+    Now,
+    /// By an earlier run.
+    Before,
+}
+
+impl Coming {
+    /// Returns what is written down when it goes live.
+    pub(super) fn log_line(&self) -> String {
+        match self.made {
+            Made::Now => format!("{} deployed as release {} by {}", self.revision, self.release, self.by),
+            Made::Before => format!("{} rolled back to release {}", self.by, self.release),
+        }
+    }
+
+    /// Returns what there was on a host.
+    pub(super) fn before(&self, host: &fabrs::Connection) -> Option<&Survey> {
+        self.before.get(host.host()?)
+    }
+
+    /// Returns the release that was live on a host.
+    pub(super) fn live(&self, host: &fabrs::Connection) -> Option<&ReleaseId> {
+        self.before(host).and_then(Survey::live)
+    }
+
+    /// Returns what the new release says of itself on a host.
+    pub(super) fn manifest(&self, host: &fabrs::Connection) -> Manifest {
+        Manifest::new(self.release.clone(), self.revision.clone(), self.by.clone(), self.live(host).cloned())
+    }
+}
+
+/// Chooses what goes live, once for all hosts. It only reads.
+///
+/// # Errors
+///
+/// [`ErrorKind::Usage`] where the site has no source, the repository no such revision, or what is here is not committed.
+pub(super) async fn choose(fleet: &Fleet, asked: Option<&str>) -> Result<(Git, Revision), TaskError> {
+    let Some(source) = fleet.site.source.clone() else {
+        let error = Error::new(ErrorKind::Usage, "the site has no source");
+        return Err(error.hint("say where it comes from: `.source(Git::at(..))`").into());
+    };
+    let host = fleet.first()?;
+    source.check_tree(host).await?;
+    let revision = source.choose(host, asked).await?;
+    // A deploy is itself once for all hosts, and may be one of several in a run.
+    let value = serde_json::Value::String(revision.to_string());
+    fleet.client().sink().event(&Event::Once { name: "revision", value: &value });
+    Ok((source, revision))
+}
+
+/// Refuses to begin where a host is not as a deploy needs it: then nothing has changed anywhere.
+///
+/// # Errors
+///
+/// [`ErrorKind::Usage`] with every host and what is wrong there.
+pub(super) fn check(fleet: &Fleet, surveys: &Surveys) -> Result<(), Error> {
+    let mut wrong = Vec::new();
+    for host in fleet.hosts.connections().iter().filter_map(fabrs::Connection::host) {
+        let Some(survey) = surveys.get(host) else { continue };
+        let (current, shared) = (survey.layout().current(), survey.layout().shared());
+        match &survey.current {
+            Current::NoLink => wrong.push((host, format!("`{current}` is no symlink, so it can't be switched"))),
+            Current::Foreign(to) => wrong.push((host, format!("`{current}` leads to `{to}`, which is no release"))),
+            Current::Nothing | Current::Release(_) => {}
+        }
+        wrong.extend(survey.missing.iter().map(|file| (host, format!("`{shared}/{file}` is missing"))));
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = wrong.iter().map(|(host, what)| format!("{}: {what}", Host::label(host))).collect();
+    let error =
+        Error::new(ErrorKind::Usage, format!("nothing was changed, since a deploy would fail:\n{}", lines.join("\n")));
+    let files = wrong.iter().any(|(_, what)| what.ends_with("is missing"));
+    Err(if files { error.hint("linked files are the host's own: put them there once") } else { error })
+}
+
+/// Decides, under the lock, on the name of the release: what was there before is looked at once more, since another run may
+/// have been here.
+///
+/// # Errors
+///
+/// As any command.
+pub(super) async fn decide(fleet: &Fleet, revision: Revision) -> Result<Coming, TaskError> {
+    let before = fleet.look().await?;
+    check(fleet, &before)?;
+    let release = ReleaseId::after(before.values().flat_map(|survey| survey.releases.keys()));
+    Ok(Coming { release, revision, made: Made::Now, by: Who::here(), before })
+}

@@ -1,0 +1,56 @@
+//! Building a release on every host, in a folder that nobody looks at yet.
+
+use fabrs::{Connection, Error, TaskError, cmd};
+
+use super::begin::Coming;
+use super::fleet::Fleet;
+use crate::release::{Layout, MANIFEST, UNFINISHED};
+use crate::source::Git;
+
+/// Builds the release on all hosts at once; it is whole on a host when its manifest is there.
+///
+/// # Errors
+///
+/// As [`Outcomes::all_ok`](fabrs::Outcomes::all_ok): what failed on which host.
+pub(super) async fn build(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
+    let built = fleet.hosts.each(|host| on(fleet, coming, source, host)).await;
+    built.all_ok()?;
+    Ok(())
+}
+
+async fn on(fleet: &Fleet, coming: &Coming, source: &Git, host: Connection) -> Result<(), TaskError> {
+    let layout = fleet.layouts.of(&host)?;
+    let (root, shared) = (layout.root(), layout.shared());
+    let folders: Vec<String> = fleet.site.linked_dirs.iter().map(|folder| format!("{shared}/{folder}")).collect();
+    host.run(cmd!("mkdir -p {root}/releases {shared} {folders...}")).await?;
+    source.fetch(&host, layout, &coming.revision).await?;
+
+    let (folder, repo, commit) = (layout.release(&coming.release), layout.repo(), &coming.revision.commit);
+    let manifest = coming.manifest(&host).line();
+    // First of all it says that it is ours: should this run die here, the next one may remove it.
+    host.run(cmd!(
+        "mkdir {folder} && printf '%s\\n' {manifest} > {folder}/{UNFINISHED} && \
+         git --git-dir {repo} archive {commit} | tar -x -f - -C {folder} && printf '%s\\n' {commit} > {folder}/REVISION"
+    ))
+    .await?;
+    link(fleet, layout, &folder, &host).await?;
+
+    fleet.site.build.run(&fleet.app(&host, &coming.release)?).await?;
+    host.run(cmd!("mv {folder}/{UNFINISHED} {folder}/{MANIFEST}")).await?;
+    Ok(())
+}
+
+/// Gives the release its symlinks into `shared`, in the place of what the repository may have there.
+async fn link(fleet: &Fleet, layout: &Layout, folder: &str, host: &Connection) -> Result<(), Error> {
+    let shared = layout.shared();
+    let links: Vec<&String> = fleet.site.linked_files.iter().chain(&fleet.site.linked_dirs).collect();
+    if links.is_empty() {
+        return Ok(());
+    }
+    host.run(cmd!(
+        "cd {folder} && for link in {links...}; do \
+         case $link in */*) mkdir -p \"${link%/*}\" ;; esac && rm -rf \"./$link\" && ln -s {shared}/\"$link\" \"$link\" || exit; done"
+    ))
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! The hosts of a deploy, as they were met, and a way to each that a stop of the run leaves open.
+
+use std::collections::HashMap;
+
+use fabrs::config::Unreachable;
+use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcome};
+
+use super::standing::Standing;
+use crate::release::{Layouts, ReleaseId, Survey};
+use crate::site::Site;
+use crate::step::App;
+
+/// The hosts of a deploy.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    pub(crate) site: Site,
+    pub(crate) hosts: Group,
+    /// The same hosts, for what is done also when the run is stopped.
+    pub(crate) aside: Group,
+    pub(crate) standing: Standing,
+    pub(crate) layouts: Layouts,
+    client: Client,
+}
+
+/// What there was of the site on each host.
+pub(crate) type Surveys = HashMap<Host, Survey>;
+
+impl Fleet {
+    /// Looks at all hosts. One that can't be reached is an error, or is left out where the settings say so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Outcomes::all_ok`](fabrs::Outcomes::all_ok); [`ErrorKind::NoHost`] where no host is left; [`ErrorKind::Usage`] where
+    /// the site has no folder.
+    pub(crate) async fn meet(site: Site, hosts: Group) -> Result<(Self, Surveys), Error> {
+        if !site.root.starts_with('/') && !site.root.starts_with("~/") {
+            let error =
+                Error::new(ErrorKind::Usage, format!("the folder of the site, `{}`, begins nowhere", site.root));
+            return Err(error.hint("say it from the root, `/srv/shop`, or from the home, `~/shop`"));
+        }
+        let no_host = || Error::new(ErrorKind::NoHost, "there is no host");
+        let client = hosts.connections().first().and_then(Connection::client).ok_or_else(no_host)?.clone();
+        let asked = match client.settings().unreachable {
+            Unreachable::Fail => hosts,
+            Unreachable::Skip => hosts.skip_unreachable(),
+        };
+        let looked = look(&site, &asked).await;
+        for (host, outcome) in &looked {
+            if let Outcome::Skipped(error) = outcome {
+                client.warn(Some(host), format!("left out: {}", error.doing()));
+            }
+        }
+        let surveys: Surveys = looked.all_ok()?.into_iter().collect();
+        let is_met = |host: &&Connection| host.host().is_some_and(|host| surveys.contains_key(host));
+        let met: Vec<Connection> = asked.connections().iter().filter(is_met).cloned().collect();
+        if met.is_empty() {
+            return Err(no_host());
+        }
+        let aside = met.iter().map(Connection::aside).collect::<Result<_, _>>()?;
+        let hosts = Group::new(met).limit(client.settings().at_once().get());
+        let layouts = surveys.iter().map(|(host, survey)| (host.clone(), survey.layout())).collect();
+        Ok((Self { site, hosts, aside: Group::new(aside), standing: Standing::default(), layouts, client }, surveys))
+    }
+
+    /// Makes a fleet of hosts that nobody has looked at.
+    #[cfg(test)]
+    pub(crate) fn of(site: Site, hosts: Group, client: Client) -> Self {
+        let (standing, layouts) = (Standing::default(), Layouts::default());
+        Self { site, aside: hosts.clone(), hosts, standing, layouts, client }
+    }
+
+    /// Looks at all hosts again.
+    ///
+    /// # Errors
+    ///
+    /// As [`meet`](Self::meet).
+    pub(crate) async fn look(&self) -> Result<Surveys, Error> {
+        Ok(look(&self.site, &self.hosts).await.all_ok()?.into_iter().collect())
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Returns the host on which is done what is done once.
+    pub(crate) fn first(&self) -> Result<&Connection, Error> {
+        self.hosts.connections().first().ok_or_else(|| Error::new(ErrorKind::NoHost, "there is no host"))
+    }
+
+    /// Returns the hosts in a word.
+    pub(crate) fn label(&self) -> String {
+        match self.hosts.connections() {
+            [one] => one.host().map_or_else(String::new, |host| host.label().to_string()),
+            several => format!("{} hosts", several.len()),
+        }
+    }
+
+    /// Returns a release of the application on a host.
+    pub(crate) fn app(&self, host: &Connection, release: &ReleaseId) -> Result<App, Error> {
+        let layout = self.layouts.of(host)?;
+        Ok(App::new(host, layout.root(), layout.release(release), release.clone()))
+    }
+}
+
+async fn look(site: &Site, hosts: &Group) -> fabrs::Outcomes<Survey> {
+    hosts.each(|host| async move { Survey::of(&host, &site.root, &site.linked_files).await }).await
+}

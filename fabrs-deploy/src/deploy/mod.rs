@@ -1,0 +1,145 @@
+//! A deploy: built on every host, switched on all at once, taken up batch by batch, or taken back.
+
+mod back;
+mod begin;
+mod build;
+mod finish;
+mod fleet;
+mod locked;
+mod publish;
+mod rollback;
+mod standing;
+
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::time::Duration;
+
+use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
+
+use crate::lock::Patience;
+use crate::release::ReleaseId;
+use crate::site::Site;
+use crate::source::{Git, Revision};
+
+use begin::Coming;
+
+pub use rollback::Rollback;
+
+pub(crate) use fleet::{Fleet, Surveys};
+
+/// A deploy that begins when it is awaited.
+///
+/// On each host: look, lock, fetch and build the release in a folder of its own. When it is built on all of them, switch
+/// all in one step, then have the services take it up and see that they work, batch by batch. Where anything fails after the
+/// switch, every host goes back to the release that it had.
+///
+/// # Errors
+///
+/// Those of the first host that failed, and which hosts are on which release where that is not the old one. With
+/// [`ErrorKind::Usage`] nothing was changed.
+///
+/// # Cancel safety
+///
+/// A run that is stopped (Ctrl-C, [`Client::stop`](fabrs::Client::stop)) is taken back as one that fails. Dropping the future
+/// takes nothing back; the lock is let go all the same.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is deployed until it is awaited"]
+pub struct Deploy {
+    site: Site,
+    hosts: Group,
+    asked: Option<String>,
+    patience: Patience,
+}
+
+/// What is live after a deploy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deployed {
+    /// The release.
+    pub release: ReleaseId,
+    /// What it was made from.
+    pub revision: Revision,
+}
+
+impl Deploy {
+    pub(crate) fn new(site: Site, hosts: Group) -> Self {
+        Self { site, hosts, asked: None, patience: Patience::None }
+    }
+
+    /// Deploys this tag, branch or commit; without one, the last good build.
+    pub fn revision(mut self, asked: impl Into<Option<String>>) -> Self {
+        self.asked = asked.into();
+        self
+    }
+
+    /// Says whether it waits while another run has the site locked. It does not by default, and says who has.
+    pub fn wait(mut self, waits: bool) -> Self {
+        self.patience = if waits { Patience::Endless } else { Patience::None };
+        self
+    }
+
+    /// Waits at most so long while another run has the site locked.
+    pub fn wait_at_most(mut self, limit: Duration) -> Self {
+        self.patience = Patience::Limited(limit);
+        self
+    }
+
+    async fn run(self) -> Result<Deployed, TaskError> {
+        let here = here(&self.hosts)?;
+        here.enter(Box::pin(self.carry_out())).await
+    }
+
+    /// Does everything, with this machine as the one that the free functions mean.
+    async fn carry_out(self) -> Result<Deployed, TaskError> {
+        let Self { site, hosts, asked, patience } = self;
+        let (fleet, shown) = Fleet::meet(site, hosts).await?;
+        // A stop is taken for a failure, and half a deploy must still be taken back.
+        let _hold = fleet.client().stop().hold();
+        begin::check(&fleet, &shown)?;
+        let (source, revision) = begin::choose(&fleet, asked.as_deref()).await?;
+        let what = format!("deploy of {revision}");
+        let work = async {
+            let coming = begin::decide(&fleet, revision).await?;
+            changes(&fleet, &coming, &source).await?;
+            Ok(Deployed { release: coming.release, revision: coming.revision })
+        };
+        locked::locked(&fleet, &what, patience, work).await
+    }
+}
+
+/// Returns this machine, from which is done what is no command, and what is done once for all hosts.
+fn here(hosts: &Group) -> Result<Connection, Error> {
+    match hosts.connections().first().and_then(Connection::client) {
+        Some(client) => client.local(),
+        None => Err(Error::new(ErrorKind::NoHost, "there is no host")),
+    }
+}
+
+/// Makes all changes, in their order, or takes back those that were made.
+async fn changes(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
+    if let Err(error) = made(fleet, coming, source).await {
+        back::remove(fleet, coming).await;
+        return Err(error);
+    }
+    if let Err(error) = publish::publish(fleet, coming).await {
+        return Err(back::take_back(fleet, coming, error).await);
+    }
+    finish::finish(fleet, coming, source).await;
+    fleet.client().note(None, format!("live: {} as {} on {}", coming.revision, coming.release, fleet.label()));
+    Ok(())
+}
+
+/// Builds the release everywhere, then does what is done once before it goes live.
+async fn made(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
+    build::build(fleet, coming, source).await?;
+    fleet.site.once.run(&fleet.app(fleet.first()?, &coming.release)?).await
+}
+
+impl IntoFuture for Deploy {
+    type Output = Result<Deployed, TaskError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}

@@ -1,0 +1,55 @@
+//! Putting a release live that is built everywhere: switched on all hosts at once, then taken up batch by batch.
+
+use fabrs::{Connection, Error, Group, TaskError, cmd};
+
+use super::begin::Coming;
+use super::fleet::Fleet;
+use super::standing::Place;
+use crate::release::{Layout, ReleaseId};
+
+/// Puts the release live on all hosts.
+///
+/// # Errors
+///
+/// What failed on which host; where all of them stand is in the standing of the fleet.
+pub(super) async fn publish(fleet: &Fleet, coming: &Coming) -> Result<(), TaskError> {
+    let release = &coming.release;
+    let line = &coming.log_line();
+    let switched = fleet.hosts.each(|host| async move {
+        fleet.standing.set(&host, Place::Switching(release.clone()));
+        switch(&host, fleet.layouts.of(&host)?, release, line).await?;
+        fleet.standing.set(&host, Place::Switched(release.clone()));
+        Ok::<_, Error>(())
+    });
+    switched.await.all_ok()?;
+    let batch = fleet.site.batch.map_or(fleet.hosts.connections().len(), std::num::NonZeroUsize::get);
+    // Group by group: the next batch begins when all of one work.
+    for batch in fleet.hosts.connections().chunks(batch.max(1)) {
+        let batch = Group::new(batch.to_vec());
+        let taken_up = batch.each(|host| async move {
+            take_up(fleet, &host, release).await?;
+            fleet.standing.set(&host, Place::Live(release.clone()));
+            Ok::<_, TaskError>(())
+        });
+        taken_up.await.all_ok()?;
+    }
+    Ok(())
+}
+
+/// Has `current` lead to a release, in one step, and notes that in the log.
+pub(super) async fn switch(host: &Connection, layout: &Layout, release: &ReleaseId, line: &str) -> Result<(), Error> {
+    let (root, log) = (layout.root(), layout.log());
+    host.run(cmd!(
+        "cd {root} && ln -sfn releases/{release} .current-{release} && mv -T .current-{release} current && \
+         printf '%s\\n' {line} >> {log}"
+    ))
+    .await?;
+    Ok(())
+}
+
+/// Has the services of a host take up a release, and sees that they work.
+pub(super) async fn take_up(fleet: &Fleet, host: &Connection, release: &ReleaseId) -> Result<(), TaskError> {
+    let app = fleet.app(host, release)?;
+    fleet.site.reload.run(&app).await?;
+    fleet.site.verify.run(&app).await
+}

@@ -1,0 +1,199 @@
+//! Going back to a release that is on the hosts already.
+
+use std::collections::BTreeSet;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::time::Duration;
+
+use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
+
+use super::begin::{self, Coming, Made};
+use super::fleet::{Fleet, Surveys};
+use super::{Deployed, back, locked, publish};
+use crate::lock::Patience;
+use crate::release::ReleaseId;
+use crate::site::Site;
+use crate::source::Revision;
+use crate::who::Who;
+
+/// A rollback that begins when it is awaited: it switches all hosts to one release that they all have, has their services
+/// take it up, and marks what was live as bad.
+///
+/// Without a name it is the last release before what is live that is whole on every host and not marked as bad: hosts may
+/// have different histories, and each time it is said again it goes one further back.
+///
+/// # Errors
+///
+/// [`ErrorKind::Usage`] where there is no such release, with what each host lacks; as a [`Deploy`](super::Deploy).
+///
+/// # Cancel safety
+///
+/// As a [`Deploy`](super::Deploy).
+#[derive(Debug, Clone)]
+#[must_use = "nothing goes back until it is awaited"]
+pub struct Rollback {
+    site: Site,
+    hosts: Group,
+    asked: Option<ReleaseId>,
+    patience: Patience,
+}
+
+impl Rollback {
+    pub(crate) fn new(site: Site, hosts: Group) -> Self {
+        Self { site, hosts, asked: None, patience: Patience::None }
+    }
+
+    /// Goes back to this release.
+    pub fn to(mut self, release: impl Into<Option<ReleaseId>>) -> Self {
+        self.asked = release.into();
+        self
+    }
+
+    /// Says whether it waits while another run has the site locked. It does not by default, and says who has.
+    pub fn wait(mut self, waits: bool) -> Self {
+        self.patience = if waits { Patience::Endless } else { Patience::None };
+        self
+    }
+
+    /// Waits at most so long while another run has the site locked.
+    pub fn wait_at_most(mut self, limit: Duration) -> Self {
+        self.patience = Patience::Limited(limit);
+        self
+    }
+
+    async fn run(self) -> Result<Deployed, TaskError> {
+        let here = super::here(&self.hosts)?;
+        here.enter(Box::pin(self.carry_out())).await
+    }
+
+    async fn carry_out(self) -> Result<Deployed, TaskError> {
+        let Self { site, hosts, asked, patience } = self;
+        let (fleet, shown) = Fleet::meet(site, hosts).await?;
+        let _hold = fleet.client().stop().hold();
+        begin::check(&fleet, &shown)?;
+        let release = choose(&fleet, &shown, asked.clone())?;
+        let what = format!("rollback to {release}");
+        let work = async {
+            // Another run may have been here until this one had the lock.
+            let before = fleet.look().await?;
+            let release = choose(&fleet, &before, asked)?;
+            let revision = revision(&before, &release);
+            let coming = Coming { release, revision, made: Made::Before, by: Who::here(), before };
+            if let Err(error) = publish::publish(&fleet, &coming).await {
+                return Err(back::take_back(&fleet, &coming, error).await);
+            }
+            back::mark_left(&fleet, &coming).await;
+            fleet.client().note(None, format!("live: {} as {} on {}", coming.revision, coming.release, fleet.label()));
+            Ok(Deployed { release: coming.release, revision: coming.revision })
+        };
+        locked::locked(&fleet, &what, patience, work).await
+    }
+}
+
+impl IntoFuture for Rollback {
+    type Output = Result<Deployed, TaskError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+/// Returns what a release was made from, as any host knows it.
+fn revision(surveys: &Surveys, release: &ReleaseId) -> Revision {
+    let known = surveys.values().find_map(|survey| survey.releases.get(release)?.manifest.as_ref());
+    // What another tool has made says it in other ways.
+    known.map_or_else(|| Revision::new("unknown", "unknown"), |manifest| manifest.revision.clone())
+}
+
+/// Chooses the release to go back to: the one that was asked for, or the last before what is live that all hosts have.
+fn choose(fleet: &Fleet, surveys: &Surveys, asked: Option<ReleaseId>) -> Result<ReleaseId, Error> {
+    let has = |survey: &crate::release::Survey, id: &ReleaseId| {
+        survey.releases.get(id).is_some_and(|found| !found.is_unfinished)
+    };
+    if let Some(asked) = asked {
+        let without = fleet.hosts.connections().iter().filter_map(Connection::host);
+        let without: Vec<String> = without
+            .filter(|host| !surveys.get(*host).is_some_and(|survey| has(survey, &asked)))
+            .map(|host| host.label().to_string())
+            .collect();
+        if without.is_empty() {
+            return Ok(asked);
+        }
+        let error = Error::new(ErrorKind::Usage, format!("there is no release {asked} on {}", without.join(", ")));
+        return Err(error.hint("`fab releases` lists what each host has"));
+    }
+    let live: BTreeSet<&ReleaseId> = surveys.values().filter_map(crate::release::Survey::live).collect();
+    let Some(latest) = live.last() else { return Err(Error::new(ErrorKind::Usage, "nothing is live yet")) };
+    let all: BTreeSet<&ReleaseId> = surveys.values().flat_map(|survey| survey.releases.keys()).collect();
+    let is_good = |id: &ReleaseId| {
+        surveys.values().all(|survey| {
+            has(survey, id)
+                && survey.releases.get(id).is_some_and(|found| found.bad.is_none() && found.manifest.is_some())
+        })
+    };
+    let before = all.into_iter().rev().find(|id| id < latest && is_good(id));
+    before.cloned().ok_or_else(|| {
+        let error = Error::new(ErrorKind::Usage, format!("no release before {latest} is good and on all hosts"));
+        error.hint("`fab releases` lists what each host has; `fab deploy TAG` makes any build live again")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::{Bad, Current, Found, Manifest, Survey};
+    use fabrs::{Client, transport::Fake};
+
+    fn id(last: u32) -> ReleaseId {
+        format!("202611031402{last:02}").parse().unwrap()
+    }
+
+    fn survey(releases: &[u32], bad: &[u32], live: u32) -> Survey {
+        let found = |last: &u32| {
+            let manifest = Manifest::new(id(*last), Revision::new("c", "t"), Who::unknown(), None);
+            let bad = bad.contains(last).then(|| Bad::new(Who::unknown(), "it was slow"));
+            (id(*last), Found { manifest: Some(manifest), bad, is_unfinished: false })
+        };
+        Survey {
+            current: Current::Release(id(live)),
+            releases: releases.iter().map(found).collect(),
+            ..Survey::default()
+        }
+    }
+
+    /// Chooses for two hosts.
+    fn chosen(one: Survey, other: Survey, asked: Option<u32>) -> Result<ReleaseId, Error> {
+        let client = Client::builder().dial(Fake::new()).build();
+        let hosts = Group::of(&client, ["web1", "web2"]).unwrap();
+        let names: Vec<_> = hosts.connections().iter().map(|host| host.host().unwrap().clone()).collect();
+        let fleet = Fleet::of(Site::new("/srv/shop"), hosts, client);
+        choose(&fleet, &names.into_iter().zip([one, other]).collect(), asked.map(id))
+    }
+
+    #[test]
+    fn it_is_the_last_one_before_that_all_hosts_have() {
+        let histories = chosen(survey(&[1, 2, 3, 5], &[], 5), survey(&[1, 2, 4, 5], &[], 5), None);
+        assert_eq!(histories.unwrap(), id(2));
+    }
+
+    #[test]
+    fn what_is_bad_on_any_host_is_skipped() {
+        assert_eq!(chosen(survey(&[1, 2, 3], &[2], 3), survey(&[1, 2, 3], &[], 3), None).unwrap(), id(1));
+        let none = chosen(survey(&[2, 3], &[2], 3), survey(&[2, 3], &[], 3), None).unwrap_err();
+        assert!(none.to_string().contains("no release before"), "{none}");
+    }
+
+    #[test]
+    fn hosts_that_are_out_of_step_meet_on_what_is_before_the_later_one() {
+        assert_eq!(chosen(survey(&[1, 2, 3], &[], 3), survey(&[1, 2, 3], &[], 2), None).unwrap(), id(2));
+    }
+
+    #[test]
+    fn a_release_that_was_asked_for_must_be_on_every_host_and_may_be_bad_or_later() {
+        assert_eq!(chosen(survey(&[1, 2, 3], &[1], 2), survey(&[1, 2, 3], &[], 2), Some(1)).unwrap(), id(1));
+        assert_eq!(chosen(survey(&[1, 2, 3], &[], 2), survey(&[1, 2, 3], &[], 2), Some(3)).unwrap(), id(3));
+        let error = chosen(survey(&[1, 2], &[], 2), survey(&[2], &[], 2), Some(1)).unwrap_err();
+        assert_eq!(error.to_string(), "there is no release 20261103140201 on web2");
+    }
+}

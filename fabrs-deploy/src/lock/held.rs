@@ -1,0 +1,94 @@
+//! A lock while it is held: each host is told that the run lives, and what does not answer is lost.
+
+use std::time::Duration;
+
+use fabrs::connection::LineStream;
+use fabrs::{Connection, Error, ErrorKind};
+use futures::future::{join_all, select_all};
+use futures::stream::StreamExt;
+use tokio::time::{sleep, timeout};
+
+/// How often each host is told that the run lives.
+const BEAT: Duration = Duration::from_secs(5);
+/// How long the answer to that is waited for. With [`BEAT`] it is well below the silence at which a host lets go.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// The lock of a site on one host.
+#[derive(Debug)]
+pub(super) struct HostLock {
+    host: Connection,
+    lines: LineStream,
+}
+
+impl HostLock {
+    pub(super) fn new(host: Connection, lines: LineStream) -> Self {
+        Self { host, lines }
+    }
+
+    /// Tells the host that the run lives, again and again, and returns when it does not answer.
+    async fn keep(&mut self) -> Error {
+        loop {
+            if let Err(error) = self.lines.write("alive\n").await {
+                return self.lost(error);
+            }
+            match timeout(ANSWER, self.lines.next()).await {
+                Ok(Some(Ok(_))) => {}
+                Ok(Some(Err(error))) => return self.lost(error),
+                Ok(None) => return self.lost(Error::new(ErrorKind::Channel, "what holds the lock there has ended")),
+                Err(_) => {
+                    return self.lost(Error::new(ErrorKind::Channel, "what holds the lock there does not answer"));
+                }
+            }
+            sleep(BEAT).await;
+        }
+    }
+
+    fn lost(&self, cause: Error) -> Error {
+        let error = Error::new(ErrorKind::Channel, "the lock is lost, so nothing more is changed").caused_by(cause);
+        match self.host.host() {
+            Some(host) => error.on(host),
+            None => error,
+        }
+    }
+
+    /// Lets go, and waits until that is so.
+    async fn release(mut self) {
+        self.lines.end_input();
+        while self.lines.next().await.is_some() {}
+    }
+}
+
+/// The lock of a site on all of its hosts.
+#[derive(Debug)]
+#[must_use = "dropping it lets go"]
+pub(crate) struct Lock {
+    hosts: Vec<HostLock>,
+}
+
+impl Lock {
+    pub(super) fn new(hosts: Vec<HostLock>) -> Self {
+        Self { hosts }
+    }
+
+    /// Does `work` as long as the lock is held; where it is lost the work is dropped, and with it all that it runs.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Channel`] where the lock is lost.
+    pub(crate) async fn during<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Error> {
+        if self.hosts.is_empty() {
+            return Ok(work.await);
+        }
+        let lost = select_all(self.hosts.iter_mut().map(|host| Box::pin(host.keep())));
+        tokio::select! {
+            biased;
+            (error, ..) = lost => Err(error),
+            done = work => Ok(done),
+        }
+    }
+
+    /// Lets go on all hosts, and waits until that is so.
+    pub(crate) async fn release(self) {
+        join_all(self.hosts.into_iter().map(HostLock::release)).await;
+    }
+}

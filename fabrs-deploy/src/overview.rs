@@ -1,0 +1,181 @@
+//! What is on the hosts, as tables for people: `fab status` and `fab releases`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use comfy_table::{Table, presets};
+use fabrs::{Error, Group, Host};
+
+use crate::deploy::{Fleet, Surveys};
+use crate::release::{Current, Manifest, ReleaseId, Survey};
+use crate::site::Site;
+
+impl Site {
+    /// Says on stdout which release is live on each host of a group, and which hosts are out of step with the others.
+    ///
+    /// # Errors
+    ///
+    /// As any command; [`ErrorKind::NoHost`](fabrs::ErrorKind::NoHost) where there is none.
+    pub async fn status(&self, hosts: Group) -> Result<(), Error> {
+        let (fleet, surveys) = Fleet::meet(self.clone(), hosts).await?;
+        let hosts: Vec<&Host> = fleet.hosts.connections().iter().filter_map(fabrs::Connection::host).collect();
+        fleet.client().say(None, status(&hosts, &surveys));
+        Ok(())
+    }
+
+    /// Says on stdout which releases there are, on which hosts, and what each was made from.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn releases(&self, hosts: Group) -> Result<(), Error> {
+        let (fleet, surveys) = Fleet::meet(self.clone(), hosts).await?;
+        let hosts: Vec<&Host> = fleet.hosts.connections().iter().filter_map(fabrs::Connection::host).collect();
+        fleet.client().say(None, releases(&hosts, &surveys));
+        Ok(())
+    }
+}
+
+/// Makes an empty table without any lines, which a terminal and a log show alike.
+fn table<const N: usize>(head: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(head);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+/// Writes a table without blanks at the ends of its lines.
+fn text(table: &Table) -> String {
+    table.lines().fold(String::new(), |text, line| text + line.trim_end() + "\n")
+}
+
+fn status(hosts: &[&Host], surveys: &Surveys) -> String {
+    let known: Vec<(&Host, &Survey)> = hosts.iter().filter_map(|host| Some((*host, surveys.get(*host)?))).collect();
+    let mut counts: BTreeMap<Option<&ReleaseId>, usize> = BTreeMap::new();
+    for (_, survey) in &known {
+        *counts.entry(survey.live()).or_default() += 1;
+    }
+    // The one that most hosts have; of several, the latest.
+    let common = counts.iter().max_by_key(|(release, count)| (**count, **release)).and_then(|(release, _)| *release);
+    let mut rows = table(["host", "live", "made from", "by", "at", ""]);
+    for (host, survey) in known {
+        let mut remarks = Vec::new();
+        if survey.live() != common {
+            remarks.push("out of step".to_owned());
+        }
+        match &survey.current {
+            Current::Foreign(to) => remarks.push(format!("`current` leads to `{to}`")),
+            Current::NoLink => remarks.push("`current` is no symlink".to_owned()),
+            Current::Nothing | Current::Release(_) => {}
+        }
+        let found = survey.live().and_then(|live| survey.releases.get(live));
+        if let Some(bad) = found.and_then(|found| found.bad.as_ref()) {
+            remarks.push(format!("bad: {}", first_line(&bad.why)));
+        }
+        remarks.extend(survey.missing.iter().map(|file| format!("`{file}` is missing")));
+        let live = survey.live().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        let [from, by, at] = of(survey.live_manifest());
+        rows.add_row([host.label().to_string(), live, from, by, at, remarks.join(", ")]);
+    }
+    text(&rows)
+}
+
+fn releases(hosts: &[&Host], surveys: &Surveys) -> String {
+    let all: BTreeSet<&ReleaseId> = surveys.values().flat_map(|survey| survey.releases.keys()).collect();
+    let mut rows = table(["release", "made from", "by", "at", "on", ""]);
+    for id in all.into_iter().rev() {
+        let mut remarks = Vec::new();
+        let with: Vec<(&Host, &Survey)> = hosts
+            .iter()
+            .filter_map(|host| Some((*host, surveys.get(*host)?)))
+            .filter(|(_, survey)| survey.releases.contains_key(id))
+            .collect();
+        let live: Vec<&Host> =
+            with.iter().filter(|(_, survey)| survey.live() == Some(id)).map(|(host, _)| *host).collect();
+        if !live.is_empty() {
+            remarks.push(format!("live on {}", names(&live, hosts.len())));
+        }
+        let found = || with.iter().filter_map(|(_, survey)| survey.releases.get(id));
+        if found().any(|found| found.is_unfinished) {
+            remarks.push("unfinished".to_owned());
+        }
+        if let Some(bad) = found().find_map(|found| found.bad.as_ref()) {
+            remarks.push(format!("bad: {}", first_line(&bad.why)));
+        }
+        let [from, by, at] = of(found().find_map(|found| found.manifest.as_ref()));
+        let on = names(&with.iter().map(|(host, _)| *host).collect::<Vec<_>>(), hosts.len());
+        rows.add_row([id.to_string(), from, by, at, on, remarks.join(", ")]);
+    }
+    text(&rows)
+}
+
+fn names(some: &[&Host], of: usize) -> String {
+    if some.len() == of && of > 1 {
+        return "all".to_owned();
+    }
+    some.iter().map(|host| host.label().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn of(manifest: Option<&Manifest>) -> [String; 3] {
+    match manifest {
+        Some(manifest) => [manifest.revision.to_string(), manifest.by.to_string(), manifest.at.clone()],
+        None => ["", "", ""].map(str::to_owned),
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::{Bad, Found};
+    use crate::source::Revision;
+    use crate::who::Who;
+
+    fn id(last: u32) -> ReleaseId {
+        format!("202611031402{last:02}").parse().unwrap()
+    }
+
+    fn survey(releases: &[u32], live: Option<u32>) -> Survey {
+        let found = |last: &u32| {
+            let mut manifest =
+                Manifest::new(id(*last), Revision::new("1a2b3c4d5e6f", format!("v{last}")), Who::unknown(), None);
+            manifest.at = format!("2026-11-03T14:02:{last:02}Z");
+            let bad = (*last == 9).then(|| Bad::new(Who::unknown(), "web2: 502\nand more"));
+            (id(*last), Found { manifest: Some(manifest), bad, is_unfinished: false })
+        };
+        let current = live.map_or(Current::Nothing, |live| Current::Release(id(live)));
+        Survey { current, releases: releases.iter().map(found).collect(), ..Survey::default() }
+    }
+
+    #[test]
+    fn hosts_that_are_out_of_step_stand_out() {
+        let hosts: Vec<Host> = ["web1", "web2", "web3"].iter().map(|name| name.parse().unwrap()).collect();
+        let found = [survey(&[1, 2], Some(2)), survey(&[1, 2], Some(2)), survey(&[1], Some(1))];
+        let surveys = hosts.iter().cloned().zip(found).collect();
+        let shown = status(&hosts.iter().collect::<Vec<_>>(), &surveys);
+        assert_eq!(
+            shown,
+            "host  live            made from        by                  at\n\
+             web1  20261103140202  v2 (1a2b3c4d5e)  somebody@somewhere  2026-11-03T14:02:02Z\n\
+             web2  20261103140202  v2 (1a2b3c4d5e)  somebody@somewhere  2026-11-03T14:02:02Z\n\
+             web3  20261103140201  v1 (1a2b3c4d5e)  somebody@somewhere  2026-11-03T14:02:01Z  out of step\n"
+        );
+    }
+
+    #[test]
+    fn each_release_says_where_it_is_where_it_is_live_and_what_is_wrong_with_it() {
+        let hosts: Vec<Host> = ["web1", "web2"].iter().map(|name| name.parse().unwrap()).collect();
+        let surveys = hosts.iter().cloned().zip([survey(&[1, 9], Some(1)), survey(&[1], Some(1))]).collect();
+        let shown = releases(&hosts.iter().collect::<Vec<_>>(), &surveys);
+        assert_eq!(
+            shown,
+            "release         made from        by                  at                    on\n\
+             20261103140209  v9 (1a2b3c4d5e)  somebody@somewhere  2026-11-03T14:02:09Z  web1  bad: web2: 502\n\
+             20261103140201  v1 (1a2b3c4d5e)  somebody@somewhere  2026-11-03T14:02:01Z  all   live on all\n"
+        );
+    }
+}

@@ -1,0 +1,14 @@
+//! Releases: what is on a host, and what each says of itself.
+
+mod id;
+mod layout;
+mod manifest;
+mod survey;
+
+pub use id::ReleaseId;
+pub use manifest::{Bad, Manifest};
+
+pub(crate) use layout::{BAD, Layout, Layouts, MANIFEST, UNFINISHED};
+#[cfg(test)]
+pub(crate) use survey::Found;
+pub(crate) use survey::{Current, Survey};

@@ -1,0 +1,175 @@
+//! What there is of a site on one host: looked at in one command.
+
+use std::collections::BTreeMap;
+
+use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine, cmd};
+
+use super::layout::{BAD, Layout, MANIFEST, UNFINISHED};
+use super::{Bad, Manifest, ReleaseId};
+
+/// What there is of a site on one host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Survey {
+    /// The folder of the site, from the root of the host.
+    pub(crate) root: String,
+    /// What is live.
+    pub(crate) current: Current,
+    /// The releases by their names, from the first to the last; folders of other names are nobody's business.
+    pub(crate) releases: BTreeMap<ReleaseId, Found>,
+    /// The linked files and folders that are not in `shared`.
+    pub(crate) missing: Vec<String>,
+}
+
+/// What `current` leads to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Current {
+    /// Nothing is live yet.
+    #[default]
+    Nothing,
+    /// This release.
+    Release(ReleaseId),
+    /// Something that is no release of ours.
+    Foreign(String),
+    /// It is no symlink, and can't be switched.
+    NoLink,
+}
+
+/// A release as it was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// What it says of itself; nothing where it was never finished, or another tool has made it.
+    pub(crate) manifest: Option<Manifest>,
+    /// Whether a run of ours has begun it and never finished it.
+    pub(crate) is_unfinished: bool,
+    /// What is said against it.
+    pub(crate) bad: Option<Bad>,
+}
+
+impl Survey {
+    /// Looks at the site in `root` of a host, where a leading `~/` is the home; `linked` are the files and folders that are to be in `shared`.
+    ///
+    /// # Errors
+    ///
+    /// As any command.
+    pub(crate) async fn of(host: &Connection, root: &str, linked: &[String]) -> Result<Self, Error> {
+        let said = host.probe(line(root, linked)).hide(Hide::Both).capture_all().await?;
+        Self::read(&said.stdout()?).map_err(|error| error.on(said.host()))
+    }
+
+    /// Reads what the script says.
+    fn read(said: &str) -> Result<Self, Error> {
+        let mut survey = Self::default();
+        for line in said.lines() {
+            let Some((kind, rest)) = line.split_once(' ') else { continue };
+            let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
+            match kind {
+                "root" => rest.clone_into(&mut survey.root),
+                "current" => survey.current = Current::read(rest),
+                "no-link" => survey.current = Current::NoLink,
+                "missing" => survey.missing.push(rest.to_owned()),
+                "release" => {
+                    let manifest = json(text, name, MANIFEST)?;
+                    survey.releases.entry(name.parse()?).or_default().manifest = manifest;
+                }
+                "unfinished" => survey.releases.entry(name.parse()?).or_default().is_unfinished = true,
+                "bad" => {
+                    // Whoever marked it by hand need not write JSON.
+                    let why = || Bad { by: crate::who::Who::unknown(), at: String::new(), why: text.to_owned() };
+                    let bad = serde_json::from_str(text).unwrap_or_else(|_| why());
+                    survey.releases.entry(name.parse()?).or_default().bad = Some(bad);
+                }
+                _ => {}
+            }
+        }
+        Ok(survey)
+    }
+
+    /// Returns what stands where on the host.
+    pub(crate) fn layout(&self) -> Layout {
+        Layout::new(&self.root)
+    }
+
+    /// Returns the release that is live.
+    pub(crate) fn live(&self) -> Option<&ReleaseId> {
+        match &self.current {
+            Current::Release(id) => Some(id),
+            Current::Nothing | Current::Foreign(_) | Current::NoLink => None,
+        }
+    }
+
+    /// Returns what the release that is live says of itself.
+    pub(crate) fn live_manifest(&self) -> Option<&Manifest> {
+        self.releases.get(self.live()?)?.manifest.as_ref()
+    }
+}
+
+impl Current {
+    fn read(target: &str) -> Self {
+        let (folder, name) = target.trim_end_matches('/').rsplit_once('/').unwrap_or(("", target));
+        match (folder == "releases" || folder.ends_with("/releases"), name.parse()) {
+            (true, Ok(id)) => Self::Release(id),
+            _ => Self::Foreign(target.to_owned()),
+        }
+    }
+}
+
+fn json<T: serde::de::DeserializeOwned>(text: &str, release: &str, file: &str) -> Result<Option<T>, Error> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_str(text).map(Some).map_err(|source| {
+        let error = Error::new(ErrorKind::File, format!("could not read `{file}` of the release {release}"));
+        error.caused_by(source).hint("remove that release, or what another program has written there")
+    })
+}
+
+/// Returns the script: a line for each thing that it finds, what files hold on the same line.
+fn line(root: &str, linked: &[String]) -> ShellLine {
+    let names = "[0-9]".repeat(14);
+    let names = ShellLine::raw(format!("for release in releases/{names}; do"));
+    let look = cmd!(
+        r#"[ -d "$release" ] || continue; name=${release#releases/}
+        printf 'release %s %s\n' "$name" "$(cat "$release"/{MANIFEST} 2> /dev/null | tr '\n' ' ')"
+        if [ -f "$release"/{UNFINISHED} ]; then echo "unfinished $name"; fi
+        if [ -f "$release"/{BAD} ]; then printf 'bad %s %s\n' "$name" "$(tr '\n' ' ' < "$release"/{BAD})"; fi"#
+    );
+    let links = cmd!(r#"for link in {linked...}; do [ -e "shared/$link" ] || printf 'missing %s\n' "$link"; done"#);
+    let start = cmd!(
+        r#"root={root}; case $root in "~/"*) root=$HOME/${root#"~/"} ;; esac
+        echo "root $root"
+        cd "$root" 2> /dev/null || {{ for link in {linked...}; do printf 'missing %s\n' "$link"; done; exit 0; }}
+        if [ -L current ]; then printf 'current %s\n' "$(readlink current)"
+        elif [ -e current ]; then echo 'no-link current'; fi"#
+    );
+    ShellLine::raw(format!("{}\n{}\n{}\ndone\n{}", start.as_str(), names.as_str(), look.as_str(), links.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn current_is_a_release_only_where_it_leads_to_one() {
+        let id = || Current::Release("20261103140211".parse().unwrap());
+        assert_eq!(Current::read("releases/20261103140211"), id());
+        assert_eq!(Current::read("/srv/shop/releases/20261103140211/"), id());
+        assert_eq!(Current::read("old/20261103140211"), Current::Foreign("old/20261103140211".to_owned()));
+        assert_eq!(Current::read("/srv/shop-2"), Current::Foreign("/srv/shop-2".to_owned()));
+    }
+
+    #[test]
+    fn what_is_said_of_a_release_need_not_be_ours() {
+        let survey = Survey::read("release 20261103140211 \nunfinished 20261103140211\nbad 20261103140211 the shop was closed\nmissing .env\n").unwrap();
+        let (_, found) = survey.releases.first_key_value().unwrap();
+        assert_eq!((&found.manifest, found.is_unfinished), (&None, true));
+        assert_eq!(found.bad.as_ref().unwrap().why, "the shop was closed");
+        assert_eq!(survey.missing, [".env"]);
+        assert_eq!(survey.live(), None);
+    }
+
+    #[test]
+    fn a_manifest_that_is_none_of_ours_is_an_error_that_names_it() {
+        let error = Survey::read("release 20261103140211 {\"a\":1}").unwrap_err();
+        assert!(error.to_string().contains("20261103140211"), "{error}");
+    }
+}

@@ -1,0 +1,163 @@
+//! What is deployed: where it stands on its hosts, where it comes from, and what is done in each phase.
+
+use std::num::NonZeroUsize;
+
+use fabrs::{Error, ErrorKind, Group};
+
+use crate::deploy::{Deploy, Fleet, Rollback};
+use crate::lock::{self, Kept};
+use crate::source::Git;
+use crate::step::{Step, Steps};
+
+/// A site, as it is deployed: a value that says all there is to know of it, and does nothing by itself.
+///
+/// On each host it has a folder of Capistrano's layout: `releases/20261103140211` and so on, `current` (a symlink to the one
+/// that is live), `shared` (what outlives a release), `repo` (a mirror of the repository) and `revisions.log`.
+///
+/// ```
+/// use fabrs::prelude::*;
+/// use fabrs_deploy::{Git, Site};
+///
+/// let site = Site::new("/srv/shop")
+///     .source(Git::at("https://git.example.com/shop.git"))
+///     .link_files([".env"])
+///     .link_dirs(["media"])
+///     .build(|_| run("make"))
+///     .reload(|_| sudo("systemctl reload shop"))
+///     .verify(|_| probe("curl -fsS http://127.0.0.1:8000/health").retry(10, secs(1)));
+/// # drop(site);
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a site does nothing until it is deployed"]
+pub struct Site {
+    pub(crate) root: String,
+    pub(crate) source: Option<Git>,
+    pub(crate) linked_files: Vec<String>,
+    pub(crate) linked_dirs: Vec<String>,
+    pub(crate) keep: NonZeroUsize,
+    pub(crate) batch: Option<NonZeroUsize>,
+    pub(crate) build: Steps,
+    pub(crate) once: Steps,
+    pub(crate) reload: Steps,
+    pub(crate) verify: Steps,
+}
+
+impl Site {
+    /// How many releases stay on a host where nothing is said, as with Capistrano.
+    const KEEP: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
+
+    /// Names the folder of the site on its hosts, from their root or, with `~/`, from the home of the login; it is made where it
+    /// is not there yet.
+    pub fn new(root: impl Into<String>) -> Self {
+        Self {
+            root: root.into(),
+            source: None,
+            linked_files: Vec::new(),
+            linked_dirs: Vec::new(),
+            keep: Self::KEEP,
+            batch: None,
+            build: Steps::default(),
+            once: Steps::default(),
+            reload: Steps::default(),
+            verify: Steps::default(),
+        }
+    }
+
+    /// Sets where releases come from.
+    pub fn source(mut self, source: Git) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// Names files of `shared` that each release has as symlinks, by their paths in the release: settings and secrets of the
+    /// host. A deploy refuses to begin where one of them is missing.
+    pub fn link_files<S: Into<String>>(mut self, files: impl IntoIterator<Item = S>) -> Self {
+        self.linked_files.extend(files.into_iter().map(Into::into));
+        self
+    }
+
+    /// Names folders of `shared` that each release has as symlinks, by their paths in the release: uploads, logs. They are made
+    /// where they are not there yet.
+    pub fn link_dirs<S: Into<String>>(mut self, folders: impl IntoIterator<Item = S>) -> Self {
+        self.linked_dirs.extend(folders.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets how many releases stay on a host; at least one. Defaults to 5. The one that is live, and the one before it, always
+    /// stay; folders of other names are nobody's business.
+    pub fn keep(mut self, releases: usize) -> Self {
+        self.keep = NonZeroUsize::new(releases).unwrap_or(NonZeroUsize::MIN);
+        self
+    }
+
+    /// Sets on how many hosts at a time the new release is taken up (`reload` and `verify`). Defaults to all.
+    pub fn batch(mut self, hosts: usize) -> Self {
+        self.batch = NonZeroUsize::new(hosts);
+        self
+    }
+
+    /// Adds what makes a release whole, on each host, while the old one is live: nothing of it may be seen from outside.
+    pub fn build(mut self, step: impl Step) -> Self {
+        self.build.push(step);
+        self
+    }
+
+    /// Adds what is done once for all hosts, on the first of them, when the release is built everywhere and not live yet.
+    pub fn once(mut self, step: impl Step) -> Self {
+        self.once.push(step);
+        self
+    }
+
+    /// Adds what makes the services of a host take up the release that `current` leads to.
+    pub fn reload(mut self, step: impl Step) -> Self {
+        self.reload.push(step);
+        self
+    }
+
+    /// Adds what tells whether a host works with the release that is live: where it fails, all hosts go back.
+    pub fn verify(mut self, step: impl Step) -> Self {
+        self.verify.push(step);
+        self
+    }
+
+    /// Puts a release live on the hosts of a group: a future that does so when it is awaited.
+    pub fn deploy(&self, hosts: Group) -> Deploy {
+        Deploy::new(self.clone(), hosts)
+    }
+
+    /// Goes back to a release that the hosts of a group still have: a future that does so when it is awaited.
+    pub fn rollback(&self, hosts: Group) -> Rollback {
+        Rollback::new(self.clone(), hosts)
+    }
+
+    /// Locks the site on all hosts of a group by hand, so that no deploy begins until somebody unlocks it. A deploy that is under
+    /// way goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] without a reason; [`ErrorKind::Task`] where it is locked already, with by whom; as any command.
+    pub async fn lock(&self, hosts: Group, reason: &str) -> Result<(), Error> {
+        if reason.trim().is_empty() {
+            let error = Error::new(ErrorKind::Usage, "a lock wants a reason");
+            return Err(error.hint("whoever meets it will want to know: `--reason 'the database moves'`"));
+        }
+        let (fleet, _) = Fleet::meet(self.clone(), hosts).await?;
+        lock::keep(&fleet.hosts, &fleet.layouts, &Kept::new(reason)).await.all_ok()?;
+        Ok(())
+    }
+
+    /// Opens what was locked by hand, and says what that was.
+    ///
+    /// # Errors
+    ///
+    /// As any command.
+    pub async fn unlock(&self, hosts: Group) -> Result<(), Error> {
+        let (fleet, _) = Fleet::meet(self.clone(), hosts).await?;
+        for (host, kept) in lock::let_go(&fleet.hosts, &fleet.layouts).await? {
+            if let Some(kept) = kept {
+                fleet.client().note(Some(&host), format!("was {kept}"));
+            }
+        }
+        Ok(())
+    }
+}

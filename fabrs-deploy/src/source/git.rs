@@ -1,0 +1,221 @@
+//! A git repository as the source of releases: what is chosen of it, and how it gets to the hosts.
+
+use fabrs::{Connection, Error, ErrorKind, Hide, cmd};
+
+use super::refs::Refs;
+use super::{Revision, carried};
+use crate::release::Layout;
+
+/// A git repository that releases are made from.
+///
+/// Each host keeps a bare mirror of it, `repo`, so that only what is new goes over the network.
+#[derive(Debug, Clone)]
+#[must_use = "a source does nothing until a site has it"]
+pub struct Git {
+    url: String,
+    way: Way,
+    good: String,
+    deployed: String,
+    default: Default,
+    tree: Tree,
+}
+
+/// How commits get to the hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Way {
+    /// Each host fetches them from the address.
+    Fetched,
+    /// They are taken from the repository in this folder here, and carried over our own connection.
+    Carried(String),
+}
+
+/// What is put live where nothing is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Default {
+    /// The latest tag of a good build.
+    Good,
+    /// The end of a branch.
+    Branch(String),
+}
+
+/// Whether the folder that `fab` runs in must hold nothing that is not committed and pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tree {
+    Clean,
+    Any,
+}
+
+impl Git {
+    /// Has each host fetch from this address: with a key of its own, or the agent that is forwarded to it.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            way: Way::Fetched,
+            good: "deployable-".to_owned(),
+            deployed: "deployed-".to_owned(),
+            default: Default::Good,
+            tree: Tree::Clean,
+        }
+    }
+
+    /// Takes commits from the repository in this folder here, and carries them over our own connection: for hosts that
+    /// can't reach the repository. What it calls `origin` is asked for the tags where it has one.
+    pub fn carried_from(folder: impl Into<String>) -> Self {
+        let folder = folder.into();
+        Self { way: Way::Carried(folder), ..Self::at("origin") }
+    }
+
+    /// Sets what the tags of good builds begin with: the last of them is put live where nothing else is asked for. Defaults
+    /// to `deployable-`; `deployable-10` comes after `deployable-9`.
+    pub fn good_tags(mut self, prefix: impl Into<String>) -> Self {
+        self.good = prefix.into();
+        self
+    }
+
+    /// Sets what the tag begins with that a deploy leaves behind; the rest of it are the environment and the release.
+    /// Defaults to `deployed-`.
+    pub fn deployed_tags(mut self, prefix: impl Into<String>) -> Self {
+        self.deployed = prefix.into();
+        self
+    }
+
+    /// Puts the end of this branch live where nothing is asked for, in the place of the last good tag.
+    pub fn branch(mut self, name: impl Into<String>) -> Self {
+        self.default = Default::Branch(name.into());
+        self
+    }
+
+    /// Says whether the folder that `fab` runs in may hold what is not committed or not pushed. Refused by default, since
+    /// the configuration that tasks put on hosts comes from there.
+    pub fn allow_dirty(mut self, allow: bool) -> Self {
+        self.tree = if allow { Tree::Any } else { Tree::Clean };
+        self
+    }
+
+    /// Returns the connection on which the repository is asked.
+    fn asked_on(&self, host: &Connection) -> Result<Connection, Error> {
+        match (&self.way, host.client()) {
+            (Way::Carried(folder), Some(client)) => Ok(client.local()?.cd(folder)),
+            _ => Ok(host.clone()),
+        }
+    }
+
+    /// Chooses what is put live: what was asked for, or the last good one. It only reads.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] where the repository has no such thing; as any command.
+    pub(crate) async fn choose(&self, host: &Connection, asked: Option<&str>) -> Result<Revision, Error> {
+        let url = &self.url;
+        let here = quiet(&self.asked_on(host)?);
+        let list = match &self.way {
+            Way::Fetched => cmd!("git ls-remote --sort=-version:refname {url}"),
+            // What is not pushed is not there for anybody else; a repository without an origin is its own.
+            Way::Carried(_) => cmd!(
+                "git remote get-url {url} > /dev/null 2>&1 && from={url} || from=.; git ls-remote --sort=-version:refname $from"
+            ),
+        };
+        let said = here.probe(list).hide(Hide::Stdout).capture_all().await?;
+        let refs = Refs::read(&said.stdout()?);
+        let name = match (asked, &self.default) {
+            (Some(asked), _) => asked,
+            (None, Default::Branch(branch)) => branch,
+            (None, Default::Good) => {
+                let Some((tag, commit)) = refs.latest_tag(&self.good) else {
+                    let text = format!("there is no good build: no tag begins with `{}`", self.good);
+                    return Err(Error::new(ErrorKind::Usage, text).hint("name a tag, a branch or a commit"));
+                };
+                return Ok(Revision::new(commit, tag));
+            }
+        };
+        Ok(Revision::new(refs.find(name)?, name))
+    }
+
+    /// Refuses a folder here, the one that commits come from or else the one that `fab` runs in, that holds what is not committed, or not pushed; one that is no repository holds nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] with what there is.
+    pub(crate) async fn check_tree(&self, host: &Connection) -> Result<(), Error> {
+        let (Tree::Clean, Some(client)) = (self.tree, host.client()) else { return Ok(()) };
+        let here = match &self.way {
+            Way::Fetched => quiet(&client.local()?),
+            Way::Carried(folder) => quiet(&client.local()?.cd(folder)),
+        };
+        let look = "git rev-parse --is-inside-work-tree > /dev/null 2>&1 || exit 0; \
+                    git status --porcelain --untracked-files=normal . | head -n 5; \
+                    git rev-list --max-count=1 --not --remotes --not HEAD 2> /dev/null | sed 's/^/unpushed /'";
+        let said = here.probe(look).hide(Hide::Both).lines().await?;
+        let is_unpushed = |line: &String| line.starts_with("unpushed ");
+        let Some(first) = said.first() else { return Ok(()) };
+        let what = match said.iter().filter(|line| !is_unpushed(line)).count() {
+            0 => "commits here are not pushed".to_owned(),
+            1 => format!("`{}` here is not committed", first.get(3..).unwrap_or(first)),
+            _ => format!("`{}` and more here is not committed", first.get(3..).unwrap_or(first)),
+        };
+        let hint = "commit and push, or allow it: `Git::allow_dirty`";
+        Err(Error::new(ErrorKind::Usage, format!("what is deployed may not be what is here: {what}")).hint(hint))
+    }
+
+    /// Brings a revision into the mirror of a host.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] where the repository does not have it any more; as any command.
+    pub(crate) async fn fetch(&self, host: &Connection, layout: &Layout, revision: &Revision) -> Result<(), Error> {
+        let (url, repo, commit) = (&self.url, layout.repo(), &revision.commit);
+        let host = quiet(host);
+        match &self.way {
+            // Each is safe to be cut and said again: a clone that was killed would leave half a repository.
+            Way::Fetched => {
+                let all = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
+                host.run(cmd!(
+                    "git init --quiet --bare {repo} && cd {repo} && \
+                     {{ git cat-file -e {commit}^{{commit}} 2> /dev/null || git fetch --quiet --prune --force {url} {all...}; }}"
+                ))
+                .await?;
+            }
+            Way::Carried(_) => carried::bring(&self.asked_on(&host)?, &host, &repo, commit).await?,
+        }
+        let has =
+            host.run(cmd!("git --git-dir {repo} cat-file -e {commit}^{{commit}}")).warn().hide(Hide::Both).await?;
+        if has.was_run() && !has.ok()? {
+            let text = format!("the repository has no commit `{}`", revision.commit);
+            return Err(Error::new(ErrorKind::Usage, text).on(has.host()));
+        }
+        Ok(())
+    }
+
+    /// Leaves a tag at a commit, in the repository that all share, and returns its name.
+    ///
+    /// # Errors
+    ///
+    /// As any command: where the host, or this machine, may not push.
+    pub(crate) async fn tag(&self, host: &Connection, layout: &Layout, commit: &str, tag: &str) -> Result<(), Error> {
+        let to = format!("{commit}:refs/tags/{tag}");
+        let (url, repo) = (&self.url, layout.repo());
+        let line = match &self.way {
+            Way::Fetched => cmd!("git --git-dir {repo} push --quiet --force {url} {to}"),
+            Way::Carried(_) => cmd!(
+                "git tag --force {tag} {commit} > /dev/null && \
+                 if git remote get-url {url} > /dev/null 2>&1; then git push --quiet --force {url} {to}; fi"
+            ),
+        };
+        quiet(&self.asked_on(host)?).run(line).hide(Hide::Stdout).await?;
+        Ok(())
+    }
+
+    /// Returns the name of the tag that a deploy leaves.
+    pub(crate) fn deployed_tag(&self, environment: Option<&str>, release: &str) -> String {
+        match environment {
+            Some(environment) => format!("{}{environment}-{release}", self.deployed),
+            None => format!("{}{release}", self.deployed),
+        }
+    }
+}
+
+/// Has git fail where it would ask: for a password of the repository, or whether it knows its host.
+pub(super) fn quiet(connection: &Connection) -> Connection {
+    let connection = connection.env("GIT_TERMINAL_PROMPT", "0");
+    connection.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
+}

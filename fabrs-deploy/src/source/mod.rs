@@ -1,0 +1,9 @@
+//! Where releases come from: which commit is chosen, and how it gets to the hosts.
+
+mod carried;
+mod git;
+mod refs;
+mod revision;
+
+pub use git::Git;
+pub use revision::Revision;

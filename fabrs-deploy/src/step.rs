@@ -1,0 +1,111 @@
+//! What is done in a phase of a deploy: a function of the application as it is on one host.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use fabrs::task::TaskReturn;
+use fabrs::{Connection, TaskError};
+
+use crate::release::ReleaseId;
+
+/// The application on one host, in one of its releases: what a step works on.
+///
+/// Within a step the free functions mean its host: `run(..)` and `v_run(..)` stand in the folder of the release, and in its
+/// virtualenv where it has one.
+#[derive(Debug, Clone)]
+pub struct App {
+    connection: Connection,
+    root: String,
+    folder: String,
+    release: ReleaseId,
+}
+
+impl App {
+    pub(crate) fn new(host: &Connection, root: &str, folder: String, release: ReleaseId) -> Self {
+        let connection = host.cd(&folder).venv(format!("{folder}/env"));
+        Self { connection, root: root.to_owned(), folder, release }
+    }
+
+    /// Returns the connection that the free functions mean.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Returns the folder of the site, in which `current` and `shared` are.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// Returns the folder of the release.
+    pub fn folder(&self) -> &str {
+        &self.folder
+    }
+
+    /// Returns the name of the release.
+    pub fn release(&self) -> &ReleaseId {
+        &self.release
+    }
+}
+
+/// What a step does on one host.
+pub type StepFuture = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Send>>;
+
+/// Something that is done in a phase of a deploy, on each host: a closure that takes the [`App`], or what the kit has for it.
+///
+/// ```
+/// use fabrs::prelude::*;
+/// use fabrs_deploy::{App, Site};
+///
+/// let site = Site::new("/srv/shop")
+///     .build(|app: App| {
+///         let release = app.release().clone();
+///         run(cmd!("make VERSION={release}"))
+///     })
+///     .reload(|_| sudo("systemctl reload shop"));
+/// # drop(site);
+/// ```
+pub trait Step: Send + Sync + 'static {
+    /// Does it.
+    fn run(&self, app: App) -> StepFuture;
+}
+
+impl<F, Fut> Step for F
+where
+    F: Fn(App) -> Fut + Send + Sync + 'static,
+    Fut: IntoFuture,
+    Fut::IntoFuture: Send + 'static,
+    Fut::Output: TaskReturn,
+{
+    fn run(&self, app: App) -> StepFuture {
+        let connection = app.connection.clone();
+        // What the closure makes before its future is polled belongs to this host as well.
+        let future = connection.enter_sync(|| self(app)).into_future();
+        Box::pin(async move { connection.enter(future).await.into_result().map(drop) })
+    }
+}
+
+/// The steps of one phase, in their order.
+#[derive(Clone, Default)]
+pub(crate) struct Steps(Vec<Arc<dyn Step>>);
+
+impl Steps {
+    pub(crate) fn push(&mut self, step: impl Step) {
+        self.0.push(Arc::new(step));
+    }
+
+    /// Does one after the other.
+    pub(crate) async fn run(&self, app: &App) -> Result<(), TaskError> {
+        for step in &self.0 {
+            step.run(app.clone()).await?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} steps", self.0.len())
+    }
+}

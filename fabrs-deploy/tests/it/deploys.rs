@@ -1,0 +1,160 @@
+//! Deploys that end well, and deploys that are taken back.
+
+use std::fs;
+
+use fabrs::prelude::*;
+use fabrs_deploy::{App, Git};
+
+use crate::ground::{Ground, all, is_on};
+use crate::origin::git;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_good_build_is_live_on_all_hosts_and_the_one_before_is_kept() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, told) = ground.client();
+    let commit = ground.origin.build("deployable-9", &[("version", "nine")]);
+    let first = ground.site().deploy(all(&client)).await?;
+    assert_eq!((first.revision.name.as_str(), &first.revision.commit), ("deployable-9", &commit));
+    assert_eq!(ground.live("version"), ["nine", "nine", "nine"]);
+    assert_eq!(ground.live("REVISION"), [0, 1, 2].map(|_| format!("{commit}\n")));
+
+    ground.origin.build("deployable-10", &[("version", "ten")]);
+    ground.origin.build("unfinished", &[("version", "eleven")]);
+    let second = ground.site().deploy(all(&client)).await?;
+    assert_eq!(ground.live("version"), ["ten", "ten", "ten"], "{second:?}");
+    assert_eq!(ground.current(), [0, 1, 2].map(|_| second.release.to_string()));
+    assert_eq!(ground.names(0, "releases"), [first.release.to_string(), second.release.to_string()]);
+
+    let log = fs::read_to_string(ground.root(1).join("revisions.log"))?;
+    assert_eq!(log.lines().count(), 2, "{log}");
+    assert!(log.contains(&format!("deployed as release {}", second.release)), "{log}");
+    assert!(ground.origin.tags().contains(&format!("deployed-{}", second.release)), "{:?}", ground.origin.tags());
+    assert_eq!(told.of("warning"), Vec::<serde_json::Value>::new());
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_one_host_does_not_work_with_it_all_go_back() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    ground.origin.build("deployable-1", &[("version", "good")]);
+    // What each host's services have taken up.
+    let site = ground.site().reload(|app: App| {
+        let live = format!("{}/live", app.root());
+        run(cmd!("cp version {live}"))
+    });
+    let first = site.deploy(all(&client)).await?;
+
+    ground.origin.build("deployable-2", &[("version", "bad")]);
+    let verified = site.clone().verify(|app: App| async move {
+        ensure!(
+            !is_on(&app, "web2") || !probe("cat version").line().await?.contains("bad"),
+            "the shop does not answer"
+        );
+        Ok::<(), TaskError>(())
+    });
+    let error = verified.deploy(all(&client)).await.expect_err("it does not work on web2").into_error();
+    assert!(error.block().to_string().contains("the shop does not answer"), "{}", error.block());
+    assert_eq!(ground.current(), [0, 1, 2].map(|_| first.release.to_string()));
+    for host in 0..3 {
+        assert_eq!(fs::read_to_string(ground.root(host).join("live"))?, "good");
+        let bad = ground.names(host, "releases").pop().context("there are releases")?;
+        assert!(ground.root(host).join("releases").join(bad).join("BAD_RELEASE").exists());
+    }
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_linked_file_that_is_missing_is_told_of_every_host_before_anything_changes() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    ground.origin.build("deployable-1", &[("version", "one"), ("conf/.keep", ""), ("media/of-the-repository", "")]);
+    let site = ground.site().link_files(["conf/.env"]).link_dirs(["media", "var/log"]);
+    ground.write(0, "shared/conf/.env", "SECRET");
+
+    let error = site.deploy(all(&client)).await.expect_err("it is missing").into_error();
+    let block = error.block().to_string();
+    assert_eq!(error.kind(), ErrorKind::Usage, "{block}");
+    for host in 1..3 {
+        let missing = ground.root(host).join("shared/conf/.env");
+        assert!(block.contains(&format!("web{}: `{}` is missing", host + 1, missing.display())), "{block}");
+    }
+    assert!(!block.contains("web1"), "{block}");
+    assert_eq!(ground.names(0, ""), ["shared"], "nothing was changed");
+    assert!(!ground.root(1).exists(), "nothing was changed");
+
+    for host in 1..3 {
+        ground.write(host, "shared/conf/.env", "SECRET");
+    }
+    site.deploy(all(&client)).await?;
+    assert_eq!(ground.live("conf/.env"), ["SECRET"; 3]);
+    let media = fs::read_link(ground.root(2).join("current/media"))?;
+    assert_eq!(media, ground.root(2).join("shared/media"));
+    assert!(ground.root(2).join("current/var/log").is_dir());
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_tag_branch_or_commit_can_be_asked_for_and_what_there_is_not_is_told() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    let old = ground.origin.build("v1", &[("version", "one")]);
+    ground.origin.build("v2", &[("version", "two")]);
+    for (asked, live) in [("v1", "one"), ("main", "two"), (&old[..], "one")] {
+        ground.site().deploy(all(&client)).revision(asked.to_owned()).await?;
+        assert_eq!(ground.live("version"), [live; 3], "{asked}");
+    }
+    for (asked, says) in [(Some("v3"), "no tag or branch `v3`"), (None, "no tag begins with `deployable-`")] {
+        let deploy = ground.site().deploy(all(&client)).revision(asked.map(str::to_owned));
+        let error = deploy.await.expect_err("there is none").into_error();
+        assert!(error.to_string().contains(says), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+    }
+    let gone = "0123456789".repeat(4);
+    let error = ground.site().deploy(all(&client)).revision(gone).await.expect_err("there is none").into_error();
+    assert!(error.block().to_string().contains("has no commit"), "{}", error.block());
+    assert_eq!(ground.live("version"), ["one"; 3]);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_are_carried_to_hosts_that_can_not_reach_their_repository() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    let tree = ground.origin.tree().to_string_lossy().into_owned();
+    let site = ground.site().source(Git::carried_from(tree).allow_dirty(true));
+    ground.origin.build("deployable-1", &[("version", "one"), ("large", &"x".repeat(100_000))]);
+    site.deploy(all(&client)).await?;
+    ground.origin.build("deployable-2", &[("version", "two")]);
+    let second = site.deploy(all(&client)).await?;
+    assert_eq!(ground.live("version"), ["two"; 3]);
+    assert!(ground.origin.tags().contains(&format!("deployed-{}", second.release)));
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_committed_or_not_pushed_here_is_refused_unless_it_is_allowed() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    let tree = ground.origin.tree();
+    let folder = tree.to_string_lossy().into_owned();
+    let site = ground.site().source(Git::carried_from(&folder));
+    site.deploy(all(&client)).await?;
+
+    fs::write(tree.join("conf"), "new")?;
+    let error = site.deploy(all(&client)).await.expect_err("it is dirty").into_error();
+    assert!(error.to_string().contains("`conf`") && error.kind() == ErrorKind::Usage, "{error}");
+    git(&tree, &["add", "conf"]);
+    git(&tree, &["commit", "--quiet", "--message", "conf"]);
+    let error = site.deploy(all(&client)).await.expect_err("it is not pushed").into_error();
+    assert!(error.to_string().contains("not pushed"), "{error}");
+    ground.site().source(Git::carried_from(&folder).allow_dirty(true)).deploy(all(&client)).await?;
+    client.close().await;
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! Deploys that are stopped, and hosts that die: the fleet is on one release, or it is said which host is not.
+
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use fabrs::config::{Mode, Settings, Unreachable};
+use fabrs::prelude::*;
+use fabrs::transport::Level;
+use fabrs_deploy::App;
+
+use crate::ground::{Ground, all, is_on};
+
+/// Deploys once, so that there is something to go back to; what a host's services have taken up stands in `live`.
+async fn deployed(ground: &Ground, client: &Client) -> Result<String> {
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    let release = ground.site().reload(|app: App| take_up(&app)).deploy(all(client)).await?.release;
+    ground.origin.build("deployable-2", &[("version", "two")]);
+    Ok(release.to_string())
+}
+
+/// Has the services take a release up.
+fn take_up(app: &App) -> Command {
+    let live = format!("{}/live", app.root());
+    run(cmd!("cp version {live}"))
+}
+
+/// Fails unless all hosts are on a release, with all that belongs to it and nothing else.
+#[track_caller]
+fn assert_all_are_on(ground: &Ground, release: &str, version: &str, releases: usize) {
+    assert_eq!(ground.current(), [release; 3]);
+    for host in 0..3 {
+        assert_eq!(
+            fs::read_to_string(ground.root(host).join("live")).ok().as_deref(),
+            Some(version),
+            "web{}",
+            host + 1
+        );
+        assert_eq!(ground.names(host, "releases").len(), releases, "web{}", host + 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_stopped_while_it_builds_leaves_nothing_and_lets_go() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    let first = deployed(&ground, &client).await?;
+    let stopped = ground.site().reload(|app: App| take_up(&app)).build(|app: App| async move {
+        if is_on(&app, "web2") {
+            current().client().context("there is one")?.stop().raise(Level::Stop);
+        }
+        run("sleep 600").await?;
+        Ok::<(), TaskError>(())
+    });
+    let error = stopped.deploy(all(&client)).await.expect_err("it was stopped").into_error();
+    assert_eq!(error.kind(), ErrorKind::Cancelled, "{}", error.block());
+    client.close().await;
+    assert_all_are_on(&ground, &first, "one", 1);
+
+    let (client, _) = ground.client();
+    let second = ground.site().reload(|app: App| take_up(&app)).deploy(all(&client)).await?;
+    assert_all_are_on(&ground, second.release.as_str(), "two", 2);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_stopped_after_the_switch_goes_back_everywhere() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    let first = deployed(&ground, &client).await?;
+    let stopped = ground.site().batch(1).reload(|app: App| async move {
+        let is_new = probe("cat version").line().await? == "two";
+        take_up(&app).await?;
+        if is_new && is_on(&app, "web2") {
+            current().client().context("there is one")?.stop().raise(Level::Stop);
+            run("sleep 600").await?;
+        }
+        Ok::<(), TaskError>(())
+    });
+    let error = stopped.deploy(all(&client)).await.expect_err("it was stopped").into_error();
+    assert_eq!(error.kind(), ErrorKind::Cancelled, "{}", error.block());
+    client.close().await;
+    assert_all_are_on(&ground, &first, "one", 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_is_dead_before_ends_it_before_anything_changes_or_is_left_out_where_that_is_wanted() -> Result {
+    let Some(mut ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    let first = deployed(&ground, &client).await?;
+    client.close().await;
+    ground.hosts[2].stop();
+    let (client, _) = ground.client();
+    let error = ground
+        .site()
+        .reload(|app: App| take_up(&app))
+        .deploy(all(&client))
+        .await
+        .expect_err("web3 is dead")
+        .into_error();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert!(error.block().to_string().contains("web3"), "{}", error.block());
+    assert_all_are_on(&ground, &first, "one", 1);
+    client.close().await;
+
+    let (client, told) = ground.client_with(|settings| Settings { unreachable: Unreachable::Skip, ..settings });
+    let second = ground.site().reload(|app: App| take_up(&app)).deploy(all(&client)).await?.release.to_string();
+    assert_eq!(ground.current(), [second.clone(), second, first]);
+    assert!(told.of("warning").iter().any(|warning| warning["host"] == "web3"), "{:?}", told.of("warning"));
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_dies_on_the_way_is_named_with_where_it_stands_and_the_others_go_back() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, told) = ground.client();
+    let first = deployed(&ground, &client).await?;
+    let ground = Arc::new(Mutex::new(ground));
+    let site = ground.lock().unwrap().site().batch(1);
+    let dying = Arc::clone(&ground);
+    let site = site.reload(move |app: App| {
+        let dying = Arc::clone(&dying);
+        async move {
+            take_up(&app).await?;
+            if is_on(&app, "web3") {
+                tokio::task::spawn_blocking(move || dying.lock().unwrap().hosts[2].stop()).await?;
+                run("true").await?;
+            }
+            Ok::<(), TaskError>(())
+        }
+    });
+    let deploy = site.deploy(all(&client));
+    drop(site);
+    let error = deploy.await.expect_err("web3 has died").into_error();
+    let block = error.block().to_string();
+    assert!(block.contains("web3"), "{block}");
+    let said =
+        told.of("said").iter().map(|said| said["text"].as_str().unwrap_or_default().to_owned()).collect::<String>();
+    assert!(
+        said.contains(&format!("web1  back on {first}")) && said.contains(&format!("web2  back on {first}")),
+        "{said}"
+    );
+    assert!(said.lines().any(|line| line.starts_with("web3  on ") || line.starts_with("web3  may be on ")), "{said}");
+    client.close().await;
+
+    let mut ground = Arc::into_inner(ground).context("the deploy is over")?.into_inner()?;
+    ground.hosts[2].restart();
+    let (client, _) = ground.client();
+    let second = ground.site().reload(|app: App| take_up(&app)).deploy(all(&client)).await?;
+    assert_eq!(ground.current(), [0, 1, 2].map(|_| second.release.to_string()));
+    assert_eq!(ground.live("version"), ["two"; 3]);
+    client.close().await;
+    Ok(())
+}
+
+/// Returns everything below a folder, with what it holds.
+fn snapshot(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = path.to_string_lossy().into_owned();
+        if path.is_dir() && !path.is_symlink() {
+            all.push((name, Vec::new()));
+            all.extend(snapshot(&path));
+        } else {
+            let link = fs::read_link(&path).map(|to| to.to_string_lossy().into_owned().into_bytes());
+            all.push((name, link.unwrap_or_else(|_| fs::read(&path).unwrap_or_default())));
+        }
+    }
+    all.sort();
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_goes_to_the_end_and_changes_nothing() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    deployed(&ground, &client).await?;
+    client.close().await;
+    let before = [0, 1, 2].map(|host| snapshot(&ground.root(host)));
+    let tags = ground.origin.tags();
+
+    let (client, told) = ground.client_with(|settings| Settings { mode: Mode::DryRun, ..settings });
+    let site = ground.site().reload(|app: App| take_up(&app)).verify(|_| run("true"));
+    site.deploy(all(&client)).await?;
+    client.close().await;
+    let planned: Vec<String> = told.of("planned").iter().map(|planned| planned["what"].to_string()).collect();
+    for part in ["lock ~/site", "git fetch", "mv -T", "cp version", "push"] {
+        assert!(planned.iter().any(|what| what.contains(part)), "{part}: {planned:#?}");
+    }
+    assert_eq!([0, 1, 2].map(|host| snapshot(&ground.root(host))), before);
+    assert_eq!(ground.origin.tags(), tags);
+    Ok(())
+}

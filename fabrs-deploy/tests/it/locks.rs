@@ -1,0 +1,132 @@
+//! The lock: one run at a time, whatever becomes of the others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fabrs::ErrorKind;
+use fabrs::event::Capture;
+use fabrs::prelude::Result;
+use fabrs_testing::wait_until;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::ground::{Ground, all};
+
+/// How long something may take that a broken test would wait for in vain.
+const LIMIT: Duration = Duration::from_mins(1);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_deploys_at_once_one_is_done_and_the_other_is_told_who_is_before_it() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (one, _) = ground.client();
+    let (other, _) = ground.client();
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    // Each waits in its build until the other has come to its end, or is in its build too.
+    let (entered, done) = (Arc::new(Semaphore::new(0)), Arc::new(Notify::new()));
+    let site = {
+        let (entered, done) = (Arc::clone(&entered), Arc::clone(&done));
+        ground.site().build(move |_| {
+            let (entered, done) = (Arc::clone(&entered), Arc::clone(&done));
+            async move {
+                entered.add_permits(1);
+                tokio::select! {
+                    () = done.notified() => done.notify_one(),
+                    all = entered.acquire_many(6) => drop(all?),
+                }
+                Result::<()>::Ok(())
+            }
+        })
+    };
+    let deploy = |client| {
+        let (deploy, done) = (site.deploy(all(client)), Arc::clone(&done));
+        async move {
+            let came = deploy.await;
+            done.notify_one();
+            came
+        }
+    };
+    let came = tokio::join!(deploy(&one), deploy(&other));
+    let ((Ok(done), Err(told)) | (Err(told), Ok(done))) = came else {
+        panic!("one is done, and one is told: {came:?}")
+    };
+    let told = told.into_error();
+    assert_eq!(told.kind(), ErrorKind::Task);
+    let block = told.block().to_string();
+    assert!(block.contains("has it locked since 2") && block.contains("deploy of deployable-1"), "{block}");
+    assert_eq!(ground.current(), [0, 1, 2].map(|_| done.release.to_string()));
+    assert_eq!(ground.names(0, "releases").len(), 1);
+    one.close().await;
+    other.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_is_next_and_says_for_whom_it_waits() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (one, _) = ground.client();
+    let (other, told): (_, Arc<Capture>) = ground.client();
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    let (building, go_on) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+    let first = {
+        let (building, go_on) = (Arc::clone(&building), Arc::clone(&go_on));
+        let step = move |_| {
+            let (building, go_on) = (Arc::clone(&building), Arc::clone(&go_on));
+            async move {
+                building.notify_one();
+                drop(go_on.acquire().await?);
+                Result::<()>::Ok(())
+            }
+        };
+        ground.site().build(step).deploy(all(&one))
+    };
+    let second = ground.site().deploy(all(&other)).wait(true);
+    let waits = async {
+        building.notified().await;
+        let waiting = tokio::task::spawn_blocking({
+            let told = Arc::clone(&told);
+            move || {
+                wait_until("it says that it waits", LIMIT, || {
+                    told.of("said").iter().any(|said| said["text"].to_string().contains("waiting: "))
+                });
+            }
+        });
+        let (came, waited) = tokio::join!(second, async {
+            let waited = waiting.await;
+            go_on.add_permits(3);
+            waited
+        });
+        waited?;
+        came
+    };
+    let (first, second) = tokio::join!(first, waits);
+    let (first, second) = (first?, second?);
+    assert!(second.release > first.release, "{first:?} {second:?}");
+    assert_eq!(ground.current(), [0, 1, 2].map(|_| second.release.to_string()));
+    one.close().await;
+    other.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_has_locked_stays_so_until_a_person_unlocks_it() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, told) = ground.client();
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    let site = ground.site();
+    site.lock(all(&client), "the database moves").await?;
+    for error in [
+        site.deploy(all(&client)).wait(true).await.expect_err("it is locked").into_error(),
+        site.lock(all(&client), "again").await.expect_err("it is locked"),
+    ] {
+        assert!(error.block().to_string().contains("the database moves"), "{}", error.block());
+    }
+    assert_eq!(ground.current(), ["", "", ""]);
+    site.unlock(all(&client)).await?;
+    assert_eq!(told.of("said").len(), 3, "{:?}", told.of("said"));
+    site.unlock(all(&client)).await?;
+    site.deploy(all(&client)).await?;
+    assert_eq!(ground.live("version"), ["one"; 3]);
+    let error = site.lock(all(&client), " ").await.expect_err("it has no reason");
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    client.close().await;
+    Ok(())
+}

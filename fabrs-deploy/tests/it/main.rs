@@ -1,0 +1,8 @@
+//! The deploy kit on three real servers, each with a user and a folder of its own, and a real git server.
+
+mod deploys;
+mod ground;
+mod interrupted;
+mod locks;
+mod origin;
+mod rollbacks;

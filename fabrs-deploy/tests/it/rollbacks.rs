@@ -1,0 +1,67 @@
+//! Going back, and what is said of where everything stands.
+
+use std::fs;
+
+use fabrs::ErrorKind;
+use fabrs::prelude::Result;
+
+use crate::ground::{Ground, all};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_goes_to_the_last_good_release_that_all_hosts_have_and_then_further_back() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    let site = ground.site();
+    let mut releases = Vec::new();
+    for version in ["one", "two", "three", "four"] {
+        ground.origin.build(&format!("deployable-{}", releases.len() + 1), &[("version", version)]);
+        releases.push(site.deploy(all(&client)).await?.release);
+    }
+    // Another history on one host, and something that is nobody's business.
+    fs::remove_dir_all(ground.root(1).join("releases").join(releases[2].as_str()))?;
+    fs::create_dir(ground.root(0).join("releases/backup"))?;
+
+    let back = site.rollback(all(&client)).await?;
+    assert_eq!((&back.release, back.revision.name.as_str()), (&releases[1], "deployable-2"));
+    assert_eq!(ground.live("version"), ["two"; 3]);
+    site.rollback(all(&client)).await?;
+    assert_eq!(ground.live("version"), ["one"; 3]);
+    let error = site.rollback(all(&client)).await.expect_err("there is none before").into_error();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+
+    let error = site.rollback(all(&client)).to(releases[2].clone()).await.expect_err("web2 has it not").into_error();
+    assert_eq!(error.to_string(), format!("there is no release {} on web2", releases[2]));
+    site.rollback(all(&client)).to(releases[3].clone()).await?;
+    assert_eq!(ground.live("version"), ["four"; 3]);
+    assert!(ground.root(0).join("releases/backup").is_dir());
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_is_out_of_step_is_said_to_be_and_the_next_deploy_mends_it() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, told) = ground.client();
+    let site = ground.site().keep(2);
+    for version in ["one", "two", "three"] {
+        ground.origin.build(&format!("deployable-{version}"), &[("version", version)]);
+        site.deploy(all(&client)).revision(format!("deployable-{version}")).await?;
+    }
+    let kept = ground.names(2, "releases");
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    let current = ground.root(2).join("current");
+    fs::remove_file(&current)?;
+    std::os::unix::fs::symlink(format!("releases/{}", kept[0]), &current)?;
+
+    site.status(all(&client)).await?;
+    let said =
+        told.of("said").iter().map(|said| said["text"].as_str().unwrap_or_default().to_owned()).collect::<String>();
+    let web3 = said.lines().find(|line| line.starts_with("web3")).unwrap_or_default();
+    assert!(web3.contains(&kept[0]) && web3.ends_with("out of step"), "{said}");
+    assert_eq!(said.matches("out of step").count(), 1, "{said}");
+
+    site.deploy(all(&client)).revision("deployable-three".to_owned()).await?;
+    assert_eq!(ground.live("version"), ["three"; 3]);
+    client.close().await;
+    Ok(())
+}
