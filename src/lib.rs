@@ -55,7 +55,7 @@ pub mod prelude {
     pub use fabrs_core::config::SudoProgram;
     pub use fabrs_core::connection::{
         Changes, Responder, Source, SudoRefusal, cd, confirm, current, env, get, local, prefix, probe, prompt, put,
-        run, say, secs, sudo, sync, v_run,
+        run, secs, sudo, sync, v_run,
     };
     pub use fabrs_core::group::{on, role};
     pub use fabrs_core::run::{effect, once};

@@ -1,17 +1,25 @@
 //! The deploy kit of fabrs: what makes a deploy one that a person trusts.
 
 mod deploy;
+mod django;
 mod lock;
 mod overview;
+mod part;
+mod python;
 mod release;
+mod serve;
 mod site;
 mod source;
 mod step;
 mod who;
 
 pub use deploy::{Deploy, Deployed, Rollback};
+pub use django::{Django, manage};
 pub use lock::Kept;
+pub use part::Part;
+pub use python::Python;
 pub use release::{Bad, Manifest, ReleaseId};
+pub use serve::{Gunicorn, Health, Supervisor, Systemd};
 pub use site::Site;
 pub use source::{Git, Revision};
 pub use step::{App, Step, StepFuture};

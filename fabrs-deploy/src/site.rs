@@ -6,6 +6,7 @@ use fabrs::{Error, ErrorKind, Group};
 
 use crate::deploy::{Deploy, Fleet, Rollback};
 use crate::lock::{self, Kept};
+use crate::part::Part;
 use crate::source::Git;
 use crate::step::{Step, Steps};
 
@@ -40,6 +41,9 @@ pub struct Site {
     pub(crate) once: Steps,
     pub(crate) reload: Steps,
     pub(crate) verify: Steps,
+    pub(crate) afterwards: Steps,
+    pub(crate) cleanup: Steps,
+    pub(crate) guard: Steps,
 }
 
 impl Site {
@@ -60,6 +64,9 @@ impl Site {
             once: Steps::default(),
             reload: Steps::default(),
             verify: Steps::default(),
+            afterwards: Steps::default(),
+            cleanup: Steps::default(),
+            guard: Steps::default(),
         }
     }
 
@@ -118,6 +125,30 @@ impl Site {
     pub fn verify(mut self, step: impl Step) -> Self {
         self.verify.push(step);
         self
+    }
+
+    /// Adds what is done once for all hosts, on the first of them, when the release works everywhere: what could not be while the
+    /// old one was live. Where it fails, nothing goes back.
+    pub fn afterwards(mut self, step: impl Step) -> Self {
+        self.afterwards.push(step);
+        self
+    }
+
+    /// Adds what removes, on each host, what only releases needed that are gone. Where it fails, that is a warning.
+    pub fn cleanup(mut self, step: impl Step) -> Self {
+        self.cleanup.push(step);
+        self
+    }
+
+    /// Adds what refuses a rollback: done once, on the first host, in the release that it would go to.
+    pub fn guard(mut self, step: impl Step) -> Self {
+        self.guard.push(step);
+        self
+    }
+
+    /// Adds a part that the kit knows: [`Python`](crate::Python), [`Django`](crate::Django), [`Systemd`](crate::Systemd).
+    pub fn with(self, part: impl Part) -> Self {
+        part.onto(self)
     }
 
     /// Puts a release live on the hosts of a group: a future that does so when it is awaited.

@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::path::PathBuf;
 
 use super::{Command, Connection, EnvValue, Get, Put, Source, Sync};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 use crate::output::PlanEnd;
 use crate::shell::IntoShellLine;
 
@@ -49,23 +49,6 @@ pub fn current() -> Connection {
             .hint("use a connection, as in `c.run(..)`, or carry one along with `c.enter(future)`");
         Connection::nowhere(None, error)
     })
-}
-
-/// Shows lines as what a task has to say, on stdout; behind the host's name where the task has one.
-///
-/// # Errors
-///
-/// [`Usage`](ErrorKind::Usage) outside a task.
-#[track_caller]
-pub fn say(text: impl AsRef<str>) -> Result<()> {
-    let here = current();
-    match here.client() {
-        Some(client) => {
-            client.say(here.host(), text);
-            Ok(())
-        }
-        None => Err(Error::new(ErrorKind::Usage, "`say(..)` was called outside a task").at(Location::caller())),
-    }
 }
 
 /// Makes a command on the task's host: [`Connection::run`].

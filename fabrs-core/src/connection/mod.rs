@@ -47,7 +47,7 @@ use crate::shell::ShellLine;
 use crate::transport::{Effect, Permission, Transport};
 
 pub(crate) use ambient::for_all;
-pub use ambient::{cd, current, env, get, local, prefix, probe, put, run, say, sudo, sync, v_run};
+pub use ambient::{cd, current, env, get, local, prefix, probe, put, run, sudo, sync, v_run};
 pub use builder::secs;
 pub use command::Command;
 pub use given::{EnvValue, StdinBytes};

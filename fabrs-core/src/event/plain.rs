@@ -34,7 +34,9 @@ impl Sink for Plain {
                 self.spool.push(*stream, &lines(&self.prefix.of(Some(host), self.style), self.style, text));
             }
             Event::Said { host, stream, text } => {
-                self.spool.push(*stream, &lines(&self.prefix.of(*host, self.style), self.style, text.as_bytes()));
+                // What is said of no host in particular is not this machine's word either.
+                let prefix = host.map_or_else(String::new, |host| self.prefix.of(Some(host), self.style));
+                self.spool.push(*stream, &lines(&prefix, self.style, text.as_bytes()));
             }
             _ => self.spool.push(Stream::Stderr, self.notes.text(event).as_bytes()),
         }

@@ -75,7 +75,7 @@ pub(super) async fn choose(fleet: &Fleet, asked: Option<&str>) -> Result<(Git, R
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] with every host and what is wrong there.
+/// [`ErrorKind::Task`] with every host and what is wrong there.
 pub(super) fn check(fleet: &Fleet, surveys: &Surveys) -> Result<(), Error> {
     let mut wrong = Vec::new();
     for host in fleet.hosts.connections().iter().filter_map(fabrs::Connection::host) {
@@ -93,7 +93,7 @@ pub(super) fn check(fleet: &Fleet, surveys: &Surveys) -> Result<(), Error> {
     }
     let lines: Vec<String> = wrong.iter().map(|(host, what)| format!("{}: {what}", Host::label(host))).collect();
     let error =
-        Error::new(ErrorKind::Usage, format!("nothing was changed, since a deploy would fail:\n{}", lines.join("\n")));
+        Error::new(ErrorKind::Task, format!("nothing was changed, since a deploy would fail:\n{}", lines.join("\n")));
     let files = wrong.iter().any(|(_, what)| what.ends_with("is missing"));
     Err(if files { error.hint("linked files are the host's own: put them there once") } else { error })
 }

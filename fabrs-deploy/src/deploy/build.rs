@@ -3,7 +3,7 @@
 use fabrs::{Connection, Error, TaskError, cmd};
 
 use super::begin::Coming;
-use super::fleet::Fleet;
+use super::fleet::{Fleet, all_ok};
 use crate::release::{Layout, MANIFEST, UNFINISHED};
 use crate::source::Git;
 
@@ -13,8 +13,9 @@ use crate::source::Git;
 ///
 /// As [`Outcomes::all_ok`](fabrs::Outcomes::all_ok): what failed on which host.
 pub(super) async fn build(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
+    fleet.client().note(None, format!("building {} on {}", coming.release, fleet.label()));
     let built = fleet.hosts.each(|host| on(fleet, coming, source, host)).await;
-    built.all_ok()?;
+    all_ok(built)?;
     Ok(())
 }
 

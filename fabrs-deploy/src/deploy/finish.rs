@@ -1,14 +1,21 @@
 //! What is left to do when a release is live: nothing of it can take the deploy back any more.
 
-use fabrs::{Connection, Error, Outcome, cmd};
+use fabrs::{Connection, Error, Outcome, TaskError, cmd};
 
 use super::begin::Coming;
 use super::fleet::Fleet;
 use crate::release::{ReleaseId, Survey};
 use crate::source::Git;
 
-/// Removes old releases and leaves the tag of the deploy; what fails is warned of.
-pub(super) async fn finish(fleet: &Fleet, coming: &Coming, source: &Git) {
+/// Does what had to wait for the release, removes old ones, and leaves the tag of the deploy.
+///
+/// # Errors
+///
+/// Those of what had to wait: the release stays live. What else fails is warned of.
+pub(super) async fn finish(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
+    let app = fleet.app(fleet.first()?, &coming.release)?;
+    let waited = fleet.site.afterwards.run(&app).await;
+    waited.map_err(|error| error.context(format!("{} is live, and stays, but is not finished", coming.release)))?;
     let cleaned = fleet.hosts.each(|host| clean(fleet, coming, host)).await;
     for (host, outcome) in &cleaned {
         if let Outcome::Failed(error) | Outcome::Lost(error) | Outcome::Cancelled(error) = outcome {
@@ -18,6 +25,7 @@ pub(super) async fn finish(fleet: &Fleet, coming: &Coming, source: &Git) {
     if let Err(error) = tag(fleet, coming, source).await {
         fleet.client().warn(error.host(), format!("the deploy has no tag in the repository: {}", error.doing()));
     }
+    Ok(())
 }
 
 async fn tag(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), Error> {
@@ -27,14 +35,14 @@ async fn tag(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), Error> 
     source.tag(host, fleet.layouts.of(host)?, &coming.revision.commit, &tag).await
 }
 
-async fn clean(fleet: &Fleet, coming: &Coming, host: Connection) -> Result<(), Error> {
+async fn clean(fleet: &Fleet, coming: &Coming, host: Connection) -> Result<(), TaskError> {
     let Some(survey) = coming.before(&host) else { return Ok(()) };
     let old: Vec<String> =
         superfluous(survey, fleet.site.keep.get()).into_iter().map(|id| survey.layout().release(id)).collect();
     if !old.is_empty() {
         host.run(cmd!("rm -rf {old...}")).await?;
     }
-    Ok(())
+    fleet.site.cleanup.run(&fleet.app(&host, &coming.release)?).await
 }
 
 /// Returns the releases that are not kept when another has gone live: all that were never finished, and the oldest.

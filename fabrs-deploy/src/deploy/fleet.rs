@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use fabrs::config::Unreachable;
-use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcome};
+use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcome, Outcomes};
 
 use super::standing::Standing;
 use crate::release::{Layouts, ReleaseId, Survey};
@@ -50,7 +50,7 @@ impl Fleet {
                 client.warn(Some(host), format!("left out: {}", error.doing()));
             }
         }
-        let surveys: Surveys = looked.all_ok()?.into_iter().collect();
+        let surveys: Surveys = all_ok(looked)?.into_iter().collect();
         let is_met = |host: &&Connection| host.host().is_some_and(|host| surveys.contains_key(host));
         let met: Vec<Connection> = asked.connections().iter().filter(is_met).cloned().collect();
         if met.is_empty() {
@@ -75,7 +75,7 @@ impl Fleet {
     ///
     /// As [`meet`](Self::meet).
     pub(crate) async fn look(&self) -> Result<Surveys, Error> {
-        Ok(look(&self.site, &self.hosts).await.all_ok()?.into_iter().collect())
+        Ok(all_ok(look(&self.site, &self.hosts).await)?.into_iter().collect())
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -89,10 +89,7 @@ impl Fleet {
 
     /// Returns the hosts in a word.
     pub(crate) fn label(&self) -> String {
-        match self.hosts.connections() {
-            [one] => one.host().map_or_else(String::new, |host| host.label().to_string()),
-            several => format!("{} hosts", several.len()),
-        }
+        label(self.hosts.connections())
     }
 
     /// Returns a release of the application on a host.
@@ -102,6 +99,30 @@ impl Fleet {
     }
 }
 
-async fn look(site: &Site, hosts: &Group) -> fabrs::Outcomes<Survey> {
+/// Returns hosts in a word: the name of one, the number of several.
+pub(super) fn label(hosts: &[Connection]) -> String {
+    match hosts {
+        [one] => one.host().map_or_else(String::new, |host| host.label().to_string()),
+        several => format!("{} hosts", several.len()),
+    }
+}
+
+/// Returns the values of all hosts, or the error of the one that failed; of several, one that names them all.
+///
+/// # Errors
+///
+/// As [`Outcomes::all_ok`].
+pub(super) fn all_ok<T>(outcomes: Outcomes<T>) -> Result<Vec<(Host, T)>, Error> {
+    let mut failed = outcomes.failed();
+    if let (Some((_, outcome)), None) = (failed.next(), failed.next())
+        && let Some(error) = outcome.error()
+    {
+        return Err(error.clone());
+    }
+    drop(failed);
+    outcomes.all_ok()
+}
+
+async fn look(site: &Site, hosts: &Group) -> Outcomes<Survey> {
     hosts.each(|host| async move { Survey::of(&host, &site.root, &site.linked_files).await }).await
 }

@@ -35,8 +35,9 @@ pub(crate) use fleet::{Fleet, Surveys};
 ///
 /// # Errors
 ///
-/// Those of the first host that failed, and which hosts are on which release where that is not the old one. With
-/// [`ErrorKind::Usage`] nothing was changed.
+/// Those of the first host that failed; which hosts are on which release then is noted beside the work. [`ErrorKind::Usage`]
+/// where the repository has no such revision, [`ErrorKind::Task`] where a host is not ready, or locked by another run: then
+/// nothing was changed.
 ///
 /// # Cancel safety
 ///
@@ -124,7 +125,7 @@ async fn changes(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), Tas
     if let Err(error) = publish::publish(fleet, coming).await {
         return Err(back::take_back(fleet, coming, error).await);
     }
-    finish::finish(fleet, coming, source).await;
+    finish::finish(fleet, coming, source).await?;
     fleet.client().note(None, format!("live: {} as {} on {}", coming.revision, coming.release, fleet.label()));
     Ok(())
 }

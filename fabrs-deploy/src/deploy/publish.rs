@@ -3,7 +3,7 @@
 use fabrs::{Connection, Error, Group, TaskError, cmd};
 
 use super::begin::Coming;
-use super::fleet::Fleet;
+use super::fleet::{Fleet, all_ok, label};
 use super::standing::Place;
 use crate::release::{Layout, ReleaseId};
 
@@ -15,23 +15,25 @@ use crate::release::{Layout, ReleaseId};
 pub(super) async fn publish(fleet: &Fleet, coming: &Coming) -> Result<(), TaskError> {
     let release = &coming.release;
     let line = &coming.log_line();
+    fleet.client().note(None, format!("switching {} to {release}", fleet.label()));
     let switched = fleet.hosts.each(|host| async move {
         fleet.standing.set(&host, Place::Switching(release.clone()));
         switch(&host, fleet.layouts.of(&host)?, release, line).await?;
         fleet.standing.set(&host, Place::Switched(release.clone()));
         Ok::<_, Error>(())
     });
-    switched.await.all_ok()?;
+    all_ok(switched.await)?;
     let batch = fleet.site.batch.map_or(fleet.hosts.connections().len(), std::num::NonZeroUsize::get);
     // Group by group: the next batch begins when all of one work.
     for batch in fleet.hosts.connections().chunks(batch.max(1)) {
+        fleet.client().note(None, format!("taking it up on {}", label(batch)));
         let batch = Group::new(batch.to_vec());
         let taken_up = batch.each(|host| async move {
             take_up(fleet, &host, release).await?;
             fleet.standing.set(&host, Place::Live(release.clone()));
             Ok::<_, TaskError>(())
         });
-        taken_up.await.all_ok()?;
+        all_ok(taken_up.await)?;
     }
     Ok(())
 }

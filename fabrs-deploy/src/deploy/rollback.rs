@@ -36,16 +36,30 @@ pub struct Rollback {
     hosts: Group,
     asked: Option<ReleaseId>,
     patience: Patience,
+    guard: Guard,
+}
+
+/// Whether a rollback may be refused for what has happened since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    Asked,
+    Ignored,
 }
 
 impl Rollback {
     pub(crate) fn new(site: Site, hosts: Group) -> Self {
-        Self { site, hosts, asked: None, patience: Patience::None }
+        Self { site, hosts, asked: None, patience: Patience::None, guard: Guard::Asked }
     }
 
     /// Goes back to this release.
     pub fn to(mut self, release: impl Into<Option<ReleaseId>>) -> Self {
         self.asked = release.into();
+        self
+    }
+
+    /// Says whether it goes back also where that is not safe: where the database is ahead of the older release. Refused by default.
+    pub fn even_if_ahead(mut self, goes: bool) -> Self {
+        self.guard = if goes { Guard::Ignored } else { Guard::Asked };
         self
     }
 
@@ -67,7 +81,7 @@ impl Rollback {
     }
 
     async fn carry_out(self) -> Result<Deployed, TaskError> {
-        let Self { site, hosts, asked, patience } = self;
+        let Self { site, hosts, asked, patience, guard } = self;
         let (fleet, shown) = Fleet::meet(site, hosts).await?;
         let _hold = fleet.client().stop().hold();
         begin::check(&fleet, &shown)?;
@@ -77,6 +91,9 @@ impl Rollback {
             // Another run may have been here until this one had the lock.
             let before = fleet.look().await?;
             let release = choose(&fleet, &before, asked)?;
+            if guard == Guard::Asked {
+                fleet.site.guard.run(&fleet.app(fleet.first()?, &release)?).await?;
+            }
             let revision = revision(&before, &release);
             let coming = Coming { release, revision, made: Made::Before, by: Who::here(), before };
             if let Err(error) = publish::publish(&fleet, &coming).await {

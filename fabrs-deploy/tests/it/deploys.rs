@@ -76,7 +76,7 @@ async fn a_linked_file_that_is_missing_is_told_of_every_host_before_anything_cha
 
     let error = site.deploy(all(&client)).await.expect_err("it is missing").into_error();
     let block = error.block().to_string();
-    assert_eq!(error.kind(), ErrorKind::Usage, "{block}");
+    assert_eq!(error.kind(), ErrorKind::Task, "{block}");
     for host in 1..3 {
         let missing = ground.root(host).join("shared/conf/.env");
         assert!(block.contains(&format!("web{}: `{}` is missing", host + 1, missing.display())), "{block}");

@@ -36,7 +36,7 @@ impl Ground {
         let config = tempfile::tempdir().expect("a temporary directory");
         let all: String = hosts.iter().map(block).collect();
         fs::write(config.path().join("ssh_config"), all).expect("the directory is ours");
-        Some(Self { hosts, origin: Origin::start(), folder: format!("site-{}", marker()), config })
+        Some(Self { hosts, origin: Origin::start(config.path()), folder: format!("site-{}", marker()), config })
     }
 
     /// Returns a client for the hosts; what it tells is kept.

@@ -7,26 +7,25 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use fabrs_testing::wait_until;
-use tempfile::TempDir;
 
 /// A repository with a work tree here, and what it is pushed to, which `git daemon` serves.
 #[derive(Debug)]
 pub(crate) struct Origin {
-    dir: TempDir,
+    folder: PathBuf,
     daemon: Child,
     port: u16,
 }
 
 impl Origin {
-    pub(crate) fn start() -> Self {
-        let dir = tempfile::Builder::new().prefix("fabrs-origin-").tempdir().expect("a temporary directory");
-        let served = dir.path().join("served");
-        git(dir.path(), &["init", "--quiet", "--bare", "served/shop.git"]);
-        git(dir.path(), &["init", "--quiet", "tree"]);
+    /// Serves an empty repository from an empty folder.
+    pub(crate) fn start(folder: &Path) -> Self {
+        let served = folder.join("served");
+        git(folder, &["init", "--quiet", "--bare", "served/shop.git"]);
+        git(folder, &["init", "--quiet", "tree"]);
         // The port is free when it is asked for, and may be another's when git wants it.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("loopback").port();
         // Not by way of `git`, which would leave it behind when it is killed itself.
-        let daemon = Command::new(Path::new(&git(dir.path(), &["--exec-path"])).join("git-daemon"))
+        let daemon = Command::new(Path::new(&git(folder, &["--exec-path"])).join("git-daemon"))
             .args(["--reuseaddr", "--export-all", "--enable=receive-pack", "--listen=127.0.0.1"])
             .arg(format!("--port={port}"))
             .arg(format!("--base-path={}", served.display()))
@@ -36,7 +35,7 @@ impl Origin {
             .stderr(Stdio::null())
             .spawn()
             .expect("git is there");
-        let origin = Self { dir, daemon, port };
+        let origin = Self { folder: folder.to_owned(), daemon, port };
         git(&origin.tree(), &["remote", "add", "origin", &origin.url()]);
         wait_until("git answers", Duration::from_secs(30), || {
             Command::new("git")
@@ -54,7 +53,7 @@ impl Origin {
 
     /// Returns the folder with the work tree.
     pub(crate) fn tree(&self) -> PathBuf {
-        self.dir.path().join("tree")
+        self.folder.join("tree")
     }
 
     /// Commits files with these texts, tags that and pushes all of it; returns the commit.
@@ -73,7 +72,7 @@ impl Origin {
 
     /// Returns what the served repository has of tags.
     pub(crate) fn tags(&self) -> Vec<String> {
-        let served = self.dir.path().join("served/shop.git");
+        let served = self.folder.join("served/shop.git");
         git(&served, &["tag", "--list"]).lines().map(str::to_owned).collect()
     }
 }

@@ -9,9 +9,9 @@ use super::params::Params;
 use crate::errors::Errors;
 
 /// The functions of the prelude: a task of the same name would stand in front of them, and call itself.
-const PRELUDE: [&str; 22] = [
+const PRELUDE: [&str; 21] = [
     "cd", "cmd", "confirm", "current", "effect", "env", "get", "local", "on", "once", "prefix", "probe", "prompt",
-    "put", "role", "run", "say", "secs", "step", "sudo", "sync", "v_run",
+    "put", "role", "run", "secs", "step", "sudo", "sync", "v_run",
 ];
 
 /// Explains what `#[task]` stands on, where that is no function; `error` is why it could not be read as one.

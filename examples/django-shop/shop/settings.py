@@ -1,0 +1,34 @@
+"""Settings of the shop: what differs between hosts stands in `.env`, which belongs to the host."""
+
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+SECRET_KEY = env("SECRET_KEY")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost"])
+DATABASES = {"default": env.db("DATABASE_URL")}
+
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.staticfiles", "orders"]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+CSRF_COOKIE_SECURE = True
+# TLS ends at nginx, which also redirects to it.
+SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
+ROOT_URLCONF = "shop.urls"
+WSGI_APPLICATION = "shop.wsgi.application"
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Shared by all releases, under names that change with what is in them: a page of the old release finds its own.
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static"
+STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}

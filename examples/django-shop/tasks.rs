@@ -1,0 +1,116 @@
+//! Deploys the shop: a Django site behind nginx, with a worker, on hosts that each keep it in a folder of their user's.
+//!
+//! ```cargo
+//! [dependencies]
+//! fabrs-deploy = {}
+//! serde = { version = "1", features = ["derive"] }
+//! ```
+
+use fabrs::prelude::*;
+use fabrs_deploy::{App, Django, Git, Health, Python, ReleaseId, Site, Supervisor, manage};
+
+/// What fabrs.toml says in `[vars]`.
+#[derive(serde::Deserialize)]
+struct Vars {
+    root: String,
+    repository: String,
+}
+
+/// The shop, as it is deployed everywhere.
+fn shop() -> Result<Site> {
+    let Vars { root, repository } = current().vars()?;
+    // Steps run in the folder of the release.
+    let control = "../../supervisor/bin/supervisorctl -c ../../shared/supervisord.conf";
+    Ok(Site::new(root)
+        .source(Git::at(repository))
+        .link_files([".env"])
+        .link_dirs(["static", "log"])
+        .batch(1)
+        .with(Python::new().requirements("requirements.txt"))
+        .with(Django::new().snapshot(save_database))
+        .with(Supervisor::reload("web").control(control))
+        .with(Supervisor::restart("worker").control(control))
+        .verify(Health::get("http://localhost/health/").socket("../../shared/shop.sock").says_release()))
+}
+
+/// Saves the database beside the releases, for whoever has to go back behind a migration.
+async fn save_database(app: App) -> Result {
+    let release = app.release();
+    run(cmd!("mkdir -p ../../dumps && . ./.env && pg_dump --format=custom --file=../../dumps/before-{release} \"$DATABASE_URL\"")).await?;
+    Ok(())
+}
+
+/// Puts a build live: the last good one, or the tag, branch or commit you name.
+#[task(local)]
+async fn deploy(
+    /// What to deploy.
+    revision: Option<String>,
+    /// Wait while somebody else deploys.
+    wait: bool,
+) -> Result {
+    shop()?.deploy(on(role("web"))?).revision(revision).wait(wait).await?;
+    Ok(())
+}
+
+/// Goes back to the release before, or to the one you name.
+#[task(local)]
+async fn rollback(
+    /// The release, as `fab releases` lists it.
+    release: Option<ReleaseId>,
+    /// Go back also where the database has moved on.
+    even_if_ahead: bool,
+) -> Result {
+    shop()?.rollback(on(role("web"))?).to(release).even_if_ahead(even_if_ahead).await?;
+    Ok(())
+}
+
+/// Says what is live on each host.
+#[task(local)]
+async fn status() -> Result {
+    Ok(shop()?.status(on(role("web"))?).await?)
+}
+
+/// Lists the releases.
+#[task(local)]
+async fn releases() -> Result {
+    Ok(shop()?.releases(on(role("web"))?).await?)
+}
+
+/// Keeps everybody from deploying.
+#[task(local)]
+async fn lock(
+    /// Why.
+    reason: String,
+) -> Result {
+    Ok(shop()?.lock(on(role("web"))?, &reason).await?)
+}
+
+/// Lets everybody deploy again.
+#[task(local)]
+async fn unlock() -> Result {
+    Ok(shop()?.unlock(on(role("web"))?).await?)
+}
+
+/// Makes a new host ready: what keeps the shop running, and a `.env` to be filled in.
+#[task(role = "web")]
+async fn setup() -> Result {
+    let Vars { root, .. } = current().vars()?;
+    let host = current();
+    host.ensure_dir(format!("{root}/shared/log")).await?;
+    let folder = cd(&root).run("pwd").hide(Hide::Stdout).line().await?;
+    let conf = Template::file("conf/supervisord.conf.j2").set("root", folder);
+    put(conf, format!("{root}/shared/supervisord.conf")).await?;
+    let shop = cd(&root);
+    shop.run("test -x supervisor/bin/supervisord || (python3 -m venv supervisor && supervisor/bin/pip install -q supervisor==4.3.0)").await?;
+    shop.run("test -S shared/supervisor.sock || supervisor/bin/supervisord -c shared/supervisord.conf").await?;
+    Ok(())
+}
+
+/// Runs the tests of the release that is live, in a database of their own.
+#[task(role = "web")]
+async fn test() -> Result {
+    let Vars { root, .. } = current().vars()?;
+    let live = cd(format!("{root}/current")).venv(format!("{root}/current/env"));
+    once("test", live.enter(async { manage("test --noinput").await })).await?;
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! Django: what makes a release whole, what it does to the database and when, and when going back is not safe.
+
+mod migrations;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fabrs::prelude::current;
+use fabrs::{Command, Error, ErrorKind, Hide, IntoShellLine, ShellLine, TaskError, cmd};
+
+use crate::part::Part;
+use crate::site::Site;
+use crate::step::{App, Step, Steps};
+
+use migrations::Migrations;
+
+/// A Django project.
+///
+/// * **build**, on each host: `collectstatic`, `check --deploy`, and whether the WSGI application can be loaded at all, so that
+///   no server is told to take up what it can't;
+/// * **once**, before the switch: the plan of the migrations is said, the snapshot is taken, then `migrate`;
+/// * what drops a column or a table that the live release still uses is warned of, and done when the new release is live
+///   everywhere: expand and contract belong into two deploys;
+/// * a rollback is refused where the database has migrations that the older release does not know.
+///
+/// ```
+/// use fabrs::prelude::*;
+/// use fabrs_deploy::{Django, Python, Site};
+///
+/// let site = Site::new("/srv/shop")
+///     .with(Python::new().requirements("requirements.txt"))
+///     .with(Django::new().snapshot(|_| run("pg_dump --format=custom --file=../../shared/before.dump shop")));
+/// # drop(site);
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "it does nothing until a site has it"]
+pub struct Django {
+    snapshot: Steps,
+    statics: Statics,
+    /// What `check` has found so far: each is told once, and not for every host.
+    found: Arc<Mutex<HashSet<String>>>,
+}
+
+/// Whether static files are collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Statics {
+    Collected,
+    Left,
+}
+
+impl Django {
+    /// Takes the project whose `manage.py` is in the folder of the release.
+    pub fn new() -> Self {
+        Self { snapshot: Steps::default(), statics: Statics::Collected, found: Arc::default() }
+    }
+
+    /// Adds what saves the database, once, on the host that migrates: it must succeed before a migration begins, and is not done
+    /// where there is none.
+    pub fn snapshot(mut self, step: impl Step) -> Self {
+        self.snapshot.push(step);
+        self
+    }
+
+    /// Leaves out `collectstatic`.
+    pub fn without_static_files(mut self) -> Self {
+        self.statics = Statics::Left;
+        self
+    }
+
+    async fn build(self: Arc<Self>, app: App) -> Result<(), TaskError> {
+        // A repository may hold what Python has compiled from sources that are gone.
+        app.connection().run("find . -name '*.pyc' -not -path './env/*' -delete").await?;
+        if self.statics == Statics::Collected {
+            manage("collectstatic --noinput --verbosity 0").await?;
+        }
+        self.check(&app).await?;
+        manage("shell --verbosity 0").stdin(LOADS).await?;
+        Ok(())
+    }
+
+    /// Has Django check the settings of the host: what is wrong fails, what is doubtful is told.
+    async fn check(&self, app: &App) -> Result<(), Error> {
+        let said = manage("check --deploy --fail-level ERROR").hide(Hide::Both).await?;
+        let (Some(client), true) = (app.connection().client(), said.was_run()) else { return Ok(()) };
+        for line in said.stderr()?.lines().filter(|line| line.contains(".W")) {
+            if self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(line.to_owned()) {
+                client.warn(app.connection().host(), format!("check: {}", line.trim_start_matches("?: ")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what is going to happen to the database, saves it, and migrates as far as the live release can bear.
+    async fn migrate(self: Arc<Self>, app: App) -> Result<(), TaskError> {
+        let Some(mut migrations) = Migrations::pending(&app).await? else {
+            // Of a dry run: what is pending only the new release could tell.
+            self.snapshot.run(&app).await?;
+            manage("migrate --noinput").await?;
+            return Ok(());
+        };
+        migrations.ask_the_live_release(&app).await?;
+        if let Some(client) = app.connection().client() {
+            client.note(None, migrations.plan());
+            for warning in migrations.warnings() {
+                client.warn(None, warning);
+            }
+        }
+        if migrations.is_empty() {
+            return Ok(());
+        }
+        self.snapshot
+            .run(&app)
+            .await
+            .map_err(|error| error.context("the database is not saved, so it is not migrated"))?;
+        for line in migrations.before_the_switch() {
+            app.connection().v_run(line).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Fails where the application can't be loaded: a server that is told to take it up would end.
+const LOADS: &str = "\
+from django.conf import settings
+from django.utils.module_loading import import_string
+if getattr(settings, 'WSGI_APPLICATION', None):
+    import_string(settings.WSGI_APPLICATION)
+";
+
+impl Default for Django {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Part for Django {
+    fn onto(self, site: Site) -> Site {
+        let django = Arc::new(self);
+        let (build, migrate) = (Arc::clone(&django), django);
+        site.build(move |app| Arc::clone(&build).build(app))
+            .once(move |app| Arc::clone(&migrate).migrate(app))
+            .afterwards(contract)
+            .guard(refuse_if_ahead)
+    }
+}
+
+/// Migrates what had to wait until no release is live that still uses what it drops.
+async fn contract(app: App) -> Result<(), TaskError> {
+    match Migrations::pending(&app).await? {
+        Some(migrations) if !migrations.is_empty() => {
+            manage("migrate --noinput").await?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Refuses to go to a release that does not know what has been done to the database.
+async fn refuse_if_ahead(app: App) -> Result<(), TaskError> {
+    let ahead = Migrations::unknown_to(&app).await?;
+    if ahead.is_empty() {
+        return Ok(());
+    }
+    let text = format!("the database has migrations that {} does not know: {}", app.release(), ahead.join(", "));
+    let error = Error::new(ErrorKind::Task, text);
+    Err(error.hint("migrate back first, or say that it is safe: `.even_if_ahead(true)`").into())
+}
+
+/// Makes a command of the project's `manage.py`, in the virtualenv and the folder of the task's connection.
+///
+/// ```
+/// # use fabrs::prelude::*;
+/// use fabrs_deploy::manage;
+///
+/// /// Says who may log in.
+/// #[task(role = "web")]
+/// async fn superusers() -> Result {
+///     cd("/srv/shop/current").venv("env").enter(async { manage("shell -c 'print(1)'").await }).await?;
+///     Ok(())
+/// }
+/// ```
+#[track_caller]
+pub fn manage(line: impl IntoShellLine) -> Command {
+    let line = line.into_shell_line();
+    current().v_run(ShellLine::raw(format!("python manage.py {}", line.as_str())))
+}
+
+/// Returns the line that migrates an application up to a migration.
+fn migrate_to(app: &str, name: &str) -> ShellLine {
+    cmd!("python manage.py migrate --noinput {app} {name}")
+}

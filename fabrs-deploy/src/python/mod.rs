@@ -1,0 +1,130 @@
+//! The virtualenv of a release: shared by all releases with the same requirements, and never changed under a live one.
+
+mod requirements;
+
+use fabrs::{Error, Hide, TaskError, cmd};
+
+use crate::part::Part;
+use crate::site::Site;
+use crate::step::{App, Step, StepFuture};
+
+use requirements::Requirements;
+
+/// What the script says of requirement files.
+const LOOK: &str = include_str!("requirements.py");
+
+/// Python, and what is installed for the application.
+///
+/// Each release has a virtualenv `env`, a symlink into `venvs` of the site, where there is one for each set of requirements: one
+/// that is unchanged is not installed again, and going back brings the old packages back too. It is made by `uv` where the
+/// host has that, else by `python3 -m venv`. Start services by the path that goes through `current`,
+/// `/srv/shop/current/env/bin/python -m gunicorn`: then they find the packages of the release that is live.
+///
+/// ```
+/// use fabrs_deploy::{Python, Site};
+///
+/// let site = Site::new("/srv/shop").with(Python::new().requirements("requirements.txt"));
+/// # drop(site);
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "it does nothing until a site has it"]
+pub struct Python {
+    program: String,
+    files: Vec<String>,
+    options: Vec<String>,
+}
+
+impl Python {
+    /// Takes the `python3` of the host, and no requirements.
+    pub fn new() -> Self {
+        Self { program: "python3".to_owned(), files: Vec::new(), options: Vec::new() }
+    }
+
+    /// Makes the virtualenv with this Python of the host: `python3.12`, `/opt/python/bin/python3`.
+    pub fn program(mut self, program: impl Into<String>) -> Self {
+        self.program = program.into();
+        self
+    }
+
+    /// Installs what a file of the release names (`pip install --requirement`); may be said several times. What is not pinned to
+    /// one version is warned of, since another host, or another day, may get another one.
+    pub fn requirements(mut self, file: impl Into<String>) -> Self {
+        self.files.push(file.into());
+        self
+    }
+
+    /// Gives an option to `pip install`, or `uv pip install`: `--no-index`.
+    pub fn option(mut self, option: impl Into<String>) -> Self {
+        self.options.push(option.into());
+        self
+    }
+
+    async fn make(self, app: App) -> Result<(), TaskError> {
+        let host = app.connection();
+        let (program, files) = (&self.program, &self.files);
+        // A change as far as a dry run goes: the files are those of a release that is not there then.
+        let look = host.run(cmd!("{program} - {files...}")).stdin(LOOK).hide(Hide::Stdout);
+        let said = look.await?;
+        let requirements = if said.was_run() { Requirements::read(&said)? } else { Requirements::planned() };
+        for unpinned in &requirements.unpinned {
+            if let (Some(client), Some(first)) = (host.client(), host.host()) {
+                client.warn(Some(first), format!("not pinned to a version: `{unpinned}`"));
+            }
+        }
+        self.install(&app, &requirements.key).await?;
+        Ok(())
+    }
+
+    /// Makes the virtualenv for a key, unless it is there and whole, and gives it to the release.
+    async fn install(&self, app: &App, key: &str) -> Result<(), Error> {
+        let venv = format!("{}/venvs/{key}", app.root());
+        let (program, options) = (&self.program, &self.options);
+        let files: Vec<String> =
+            self.files.iter().flat_map(|file| ["--requirement".to_owned(), file.clone()]).collect();
+        // It says that it is whole when all is installed: one that was cut off is made anew.
+        let make = if files.is_empty() {
+            cmd!("{program} -m venv {venv}")
+        } else {
+            cmd!(
+                "if command -v uv > /dev/null; then \
+                 uv venv --quiet --python {program} {venv} && uv pip install --quiet --python {venv}/bin/python {options...} {files...}; \
+                 else {program} -m venv {venv} && {venv}/bin/python -m pip install --quiet --disable-pip-version-check {options...} {files...}; fi"
+            )
+        };
+        let make = make.as_str();
+        let make = fabrs::ShellLine::raw(make);
+        let whole = cmd!("test -e {venv}/.whole");
+        let begin = cmd!("rm -rf {venv}");
+        let end = cmd!("touch {venv}/.whole");
+        app.connection().run(whole.or(begin.and(make).and(end))).await?;
+        app.connection().run(cmd!("ln -sfn {venv} env")).await?;
+        Ok(())
+    }
+}
+
+impl Default for Python {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Step for Python {
+    fn run(&self, app: App) -> StepFuture {
+        Box::pin(self.clone().make(app))
+    }
+}
+
+impl Part for Python {
+    fn onto(self, site: Site) -> Site {
+        site.build(self).cleanup(|app: App| remove_unused(&app))
+    }
+}
+
+/// Removes virtualenvs that no release has any more.
+fn remove_unused(app: &App) -> fabrs::Command {
+    let root = app.root();
+    app.connection().run(cmd!(
+        "cd {root}/venvs 2> /dev/null || exit 0; for venv in *; do used=; for env in ../releases/*/env; do \
+         case $(readlink \"$env\") in */\"$venv\") used=yes ;; esac; done; [ \"$used\" ] || rm -rf \"./$venv\"; done"
+    ))
+}

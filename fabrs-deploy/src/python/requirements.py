@@ -1,0 +1,32 @@
+# Says of requirement files, and of those that they name: a key of all they hold, and what is not pinned to one version.
+import hashlib, os, re, sys
+
+key = hashlib.sha256(sys.version.encode())
+seen = set()
+
+
+def read(path, constraints):
+    path = os.path.normpath(path)
+    if path in seen:
+        return
+    seen.add(path)
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    key.update(text.encode())
+    for line in re.sub(r"\\\n", " ", text).splitlines():
+        line = re.sub(r"(^|\s)#.*$", "", line).strip()
+        named = re.match(r"(?:-r|--requirement|(-c|--constraint))[\s=]*(.+)$", line)
+        if named:
+            read(os.path.join(os.path.dirname(path), named.group(2)), bool(named.group(1)))
+        elif line and not line.startswith("-") and not constraints and not pinned(line):
+            print("unpinned", line)
+
+
+def pinned(line):
+    needed = line.split(";")[0].split(" --")[0]
+    return "@" in needed or "://" in needed or bool(re.search(r"===?\s*[^*,]+$", needed))
+
+
+for path in sys.argv[1:]:
+    read(path, False)
+print("key", key.hexdigest()[:16])

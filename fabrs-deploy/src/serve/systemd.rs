@@ -1,0 +1,66 @@
+//! Services of systemd.
+
+use fabrs::{Command, Connection, cmd};
+
+use crate::part::Part;
+use crate::site::Site;
+use crate::step::App;
+
+/// A service of systemd: told to take up each release, and looked at afterwards.
+///
+/// A service that does not run is started. Of the system's own services it needs sudo, unless they are the user's.
+///
+/// ```
+/// use fabrs_deploy::{Site, Systemd};
+///
+/// let site = Site::new("/srv/shop").with(Systemd::reload("shop")).with(Systemd::restart("shop-worker"));
+/// # drop(site);
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "it does nothing until a site has it"]
+pub struct Systemd {
+    verb: &'static str,
+    service: String,
+    owner: Owner,
+}
+
+/// Whose service it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    System,
+    User,
+}
+
+impl Systemd {
+    /// Reloads a service (`systemctl reload-or-restart`): its own way to take up another release, without a request lost.
+    pub fn reload(service: impl Into<String>) -> Self {
+        Self { verb: "reload-or-restart", service: service.into(), owner: Owner::System }
+    }
+
+    /// Restarts a service: a worker, which has its `TimeoutStopSec` to end what it is at.
+    pub fn restart(service: impl Into<String>) -> Self {
+        Self { verb: "restart", service: service.into(), owner: Owner::System }
+    }
+
+    /// Takes it for a service of the login's own (`systemctl --user`).
+    pub fn of_user(mut self) -> Self {
+        self.owner = Owner::User;
+        self
+    }
+
+    fn command(&self, host: &Connection, verb: &str) -> Command {
+        let service = &self.service;
+        match self.owner {
+            Owner::System => host.sudo(cmd!("systemctl {verb} {service}")),
+            Owner::User => host.run(cmd!("systemctl --user {verb} {service}")),
+        }
+    }
+}
+
+impl Part for Systemd {
+    fn onto(self, site: Site) -> Site {
+        let (reload, verify) = (self.clone(), self);
+        site.reload(move |app: App| reload.command(app.connection(), reload.verb))
+            .verify(move |app: App| verify.command(app.connection(), "is-active"))
+    }
+}

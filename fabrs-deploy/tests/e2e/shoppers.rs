@@ -1,0 +1,105 @@
+//! People who use the shop all the while: they look, order, and load what belongs to the page.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How long an answer may take before somebody goes elsewhere.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What came of all requests.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) answered: usize,
+    /// What went wrong, each with the request.
+    pub(crate) failed: Vec<String>,
+}
+
+/// Several people who use the shop until they are sent home.
+#[derive(Debug)]
+pub(crate) struct Shoppers {
+    over: Arc<AtomicBool>,
+    people: Vec<JoinHandle<Seen>>,
+}
+
+impl Shoppers {
+    /// Sends people to the shop.
+    pub(crate) fn at(addr: SocketAddr) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let people = (0..2).map(|person| {
+            let over = Arc::clone(&over);
+            std::thread::spawn(move || {
+                let mut seen = Seen::default();
+                while !over.load(Ordering::Relaxed) {
+                    visit(addr, person, &mut seen);
+                }
+                seen
+            })
+        });
+        let people = people.collect();
+        Self { over, people }
+    }
+
+    /// Sends them home, and asks what they have seen.
+    pub(crate) fn send_home(self) -> Seen {
+        self.over.store(true, Ordering::Relaxed);
+        let mut all = Seen::default();
+        for person in self.people {
+            let seen = person.join().expect("nobody has died");
+            all.answered += seen.answered;
+            all.failed.extend(seen.failed);
+        }
+        all
+    }
+}
+
+fn visit(addr: SocketAddr, person: usize, seen: &mut Seen) {
+    let mut note = |what: &str, came: Result<String, String>| match came {
+        Ok(answer) => {
+            seen.answered += 1;
+            Some(answer)
+        }
+        Err(why) => {
+            seen.failed.push(format!("{what}: {why}"));
+            None
+        }
+    };
+    let page = note("look", request(addr, "GET", "/", "", "200"));
+    let style = page.as_deref().and_then(|page| page.split("href=\"").nth(1)?.split('"').next().map(str::to_owned));
+    if let Some(style) = style {
+        note(&style, request(addr, "GET", &style, "", "200"));
+    }
+    note("order", request(addr, "POST", "/", &format!("article=kettle-{person}"), "302"));
+}
+
+/// Asks for a page, and returns the answer if it has this status.
+fn request(addr: SocketAddr, method: &str, path: &str, body: &str, status: &str) -> Result<String, String> {
+    let failed = |error: std::io::Error| error.to_string();
+    let mut stream = TcpStream::connect(addr).map_err(failed)?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
+    let text = format!(
+        "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(text.as_bytes()).map_err(failed)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map_err(failed)?;
+    match answer.split_whitespace().nth(1) {
+        Some(code) if code == status => Ok(answer),
+        _ => Err(answer.lines().next().unwrap_or("no answer").to_owned()),
+    }
+}
+
+/// Returns what a browser shows of the shop.
+pub(crate) fn browse(addr: SocketAddr) -> String {
+    let ran = Command::new("w3m")
+        .args(["-dump", &format!("http://{addr}/")])
+        .output()
+        .expect("w3m is there: run scripts/e2e");
+    String::from_utf8_lossy(&ran.stdout).into_owned()
+}
