@@ -41,7 +41,7 @@ async fn save_database(app: App) -> Result {
 }
 
 /// Puts a build live: the last good one, or the tag, branch or commit you name.
-#[task(local)]
+#[task(local, asks)]
 async fn deploy(
     /// What to deploy.
     revision: Option<String>,
@@ -53,7 +53,7 @@ async fn deploy(
 }
 
 /// Goes back to the release before, or to the one you name.
-#[task(local)]
+#[task(local, asks)]
 async fn rollback(
     /// The release, as `fab releases` lists it.
     release: Option<ReleaseId>,

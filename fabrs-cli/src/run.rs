@@ -4,11 +4,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fabrs_core::config::{Input, Inventory, Mode, Selection, Settings, Unreachable, Variables};
+use fabrs_core::config::{Consent, Environment, Inventory, Mode, Selection, Settings, Unreachable, Variables};
 use fabrs_core::event::{Event, Sink};
 use fabrs_core::group::{Group, Outcome};
-use fabrs_core::transport::{Ask, Level, NoInput, RunStop, Terminal};
+use fabrs_core::transport::{Level, RunStop};
 use fabrs_core::{Client, Error, ErrorKind, Executor, Plan, Result, ShellLine};
+use sha2::{Digest, Sha256};
 
 use crate::demo::Running;
 use crate::interrupt::Interrupts;
@@ -76,6 +77,16 @@ impl Run {
             .ahead(!self.typed.calls.is_empty())
             .local_programs()
             .sink(Arc::clone(sink));
+        // Reading the program takes a moment, and is only for what has to be approved.
+        let is_protected = self.inventory.environment().is_some_and(Environment::is_protected);
+        let builder = match &self.settings.consent {
+            Consent::To(_) => builder.basis(self.basis()),
+            Consent::Asked | Consent::Given if is_protected && self.settings.mode == Mode::DryRun => {
+                builder.basis(self.basis())
+            }
+            Consent::Asked | Consent::Given => builder,
+        };
+        let builder = if self.is_approved_by_a_task() { builder.approved_by_a_task() } else { builder };
         let builder = match &self.demo {
             Some(demo) => demo.reached_by(builder, &self.settings, sink),
             None => builder,
@@ -89,7 +100,7 @@ impl Run {
         let plan = Plan::new(self.typed.calls.clone(), client)?;
         self.warn_of_exclusions(client.sink().as_ref())?;
         tokio::select! {
-            confirmed = self.confirm() => confirmed?,
+            approved = self.approve(client) => approved?,
             _ = client.stop().above(Level::Run) => {
                 return Err(Error::new(ErrorKind::Cancelled, "the run was stopped, nothing was run"));
             }
@@ -125,32 +136,25 @@ impl Run {
         Ok(())
     }
 
-    /// Asks for the name of a protected environment before anything is changed in it.
-    async fn confirm(&self) -> Result<()> {
-        let Some(environment) = self.inventory.environment().filter(|environment| environment.is_protected()) else {
-            return Ok(());
-        };
-        if self.settings.assume_yes || self.settings.mode == Mode::DryRun {
-            return Ok(());
-        }
-        let name = environment.name();
-        let question = format!("`{name}` is protected; type its name to go on: ");
-        let answer = match self.settings.input {
-            Input::Allowed => Terminal::default().line(&question).await,
-            Input::Refused => NoInput.line(&question).await,
-        };
-        let answer = answer.map_err(|error| match error.kind() {
-            // Nobody can be asked: that is for who typed this to mend, and nothing was run.
-            ErrorKind::Prompt => {
-                let text = format!("`{name}` is protected, and there is nobody to ask for its name");
-                Error::new(ErrorKind::Usage, text).hint("`-y` answers for you")
-            }
-            _ => error,
-        })?;
-        if answer.trim() == name {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Prompt, format!("`{name}` was not confirmed, nothing was run")))
+    /// Has the run approved before anything is changed, unless its first task does so itself when it knows what is pending.
+    async fn approve(&self, client: &Client) -> Result<()> {
+        if self.is_approved_by_a_task() { Ok(()) } else { client.approve("").await }
+    }
+
+    fn is_approved_by_a_task(&self) -> bool {
+        self.typed.calls.first().is_some_and(|call| call.task().asks)
+    }
+
+    /// Returns what is known of the run before it begins, which its approval is of too.
+    fn basis(&self) -> Vec<String> {
+        let program = std::env::current_exe().and_then(std::fs::read).unwrap_or_default();
+        let environment = self.inventory.environment().map(Environment::name).unwrap_or_default();
+        let calls = self.typed.calls.iter().map(|call| {
+            let hosts = self.inventory.hosts_for(call.task().selection);
+            format!("{} {:?} {:?}", call.task().name, call.arguments(), hosts.unwrap_or_default())
+        });
+        let line = self.typed.line.iter().map(|line| format!("-- {line}"));
+        [digest(&program), environment.to_owned()].into_iter().chain(calls).chain(line).collect()
     }
 
     /// Runs the line after `--` on every host.
@@ -187,4 +191,9 @@ impl Run {
         }
         Ok(ExitCode::from(fabrs_core::ExitCode::worst(codes).code()))
     }
+}
+
+/// Returns what stands for a program: the same only for the same bytes.
+fn digest(program: &[u8]) -> String {
+    Sha256::digest(program).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

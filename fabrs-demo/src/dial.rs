@@ -43,7 +43,7 @@ impl Dial for DemoDial {
         if self.demo.has(host) { self.ssh.dial(&portless(host)) } else { self.inner.dial(host) }
     }
 
-    fn effect(&self, name: &str) -> Permission {
+    fn effect(&self, name: &str) -> Result<Permission> {
         self.inner.effect(name)
     }
 

@@ -21,6 +21,6 @@ pub use python::Python;
 pub use release::{Bad, Manifest, ReleaseId};
 pub use serve::{Gunicorn, Health, Supervisor, Systemd};
 pub use site::Site;
-pub use source::{Git, Revision};
+pub use source::{Changes, Commit, Git, Revision};
 pub use step::{App, Step, StepFuture};
 pub use who::Who;

@@ -36,7 +36,7 @@ impl Site {
 }
 
 /// Makes an empty table without any lines, which a terminal and a log show alike.
-fn table<const N: usize>(head: [&str; N]) -> Table {
+pub(crate) fn table<const N: usize>(head: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(head);
     for column in table.column_iter_mut() {
@@ -46,7 +46,7 @@ fn table<const N: usize>(head: [&str; N]) -> Table {
 }
 
 /// Writes a table without blanks at the ends of its lines.
-fn text(table: &Table) -> String {
+pub(crate) fn text(table: &Table) -> String {
     table.lines().fold(String::new(), |text, line| text + line.trim_end() + "\n")
 }
 

@@ -1,7 +1,7 @@
 //! Questions of tasks to a person, and answers to what commands ask.
 
 use fabrs::Client;
-use fabrs::config::{Input, Mode, Settings};
+use fabrs::config::{Consent, Input, Mode, Settings};
 use fabrs::prelude::*;
 use fabrs_testing::Sshd;
 
@@ -52,7 +52,7 @@ async fn a_secret_answer_is_asked_for_unseen_and_shown_by_nobody_afterwards() ->
 
 #[tokio::test]
 async fn who_said_yes_to_everything_is_not_asked_and_nobody_is_asked_without_input() -> Result {
-    let yes = Settings { assume_yes: true, input: Input::Refused, ..Settings::default() };
+    let yes = Settings { consent: Consent::Given, input: Input::Refused, ..Settings::default() };
     let client = Client::builder().settings(yes).build();
     assert!(client.local()?.enter(async { confirm("Go?").await }).await?);
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::error::ContextKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use fabrs_core::config::{
-    Choice, Diffs, Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable,
+    Choice, Consent, Diffs, Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable,
 };
 use fabrs_core::{Error, ErrorKind, Host};
 
@@ -38,7 +38,7 @@ pub(crate) struct Globals {
     password_file: Option<PathBuf>,
     password_command: Option<String>,
     dry_run: bool,
-    yes: bool,
+    yes: Option<String>,
 }
 
 const CONNECTING: &str = "Connecting";
@@ -47,11 +47,22 @@ const SHOWING: &str = "Showing";
 
 /// Returns the options of `fab` as arguments; whoever has an option of the same name or letter keeps it.
 pub(crate) fn arguments() -> Vec<Arg> {
-    let value = |id: &'static str, name: &'static str, help: &'static str| {
-        Arg::new(id).long(id).value_name(name).help(help).action(ArgAction::Set)
+    let group = |heading: &'static str, arguments: Vec<Arg>| {
+        arguments.into_iter().map(move |argument| argument.help_heading(heading))
     };
-    let switch = |id: &'static str, help: &'static str| Arg::new(id).long(id).help(help).action(ArgAction::SetTrue);
-    let connecting = [
+    group(CONNECTING, connecting()).chain(group(RUNNING, running())).chain(group(SHOWING, showing())).collect()
+}
+
+fn value(id: &'static str, name: &'static str, help: &'static str) -> Arg {
+    Arg::new(id).long(id).value_name(name).help(help).action(ArgAction::Set)
+}
+
+fn switch(id: &'static str, help: &'static str) -> Arg {
+    Arg::new(id).long(id).help(help).action(ArgAction::SetTrue)
+}
+
+fn connecting() -> Vec<Arg> {
+    vec![
         value("hosts", "HOSTS", "Run on these hosts: `web1,web[2-4]`, `@FILE`, `@local`, `@demo`; may be repeated")
             .short('H')
             .action(ArgAction::Append),
@@ -73,8 +84,11 @@ pub(crate) fn arguments() -> Vec<Arg> {
         value("connect-timeout", "SECONDS", "Wait this long for a host to answer [default: 10]")
             .short('t')
             .value_parser(seconds),
-    ];
-    let running = [
+    ]
+}
+
+fn running() -> Vec<Arg> {
+    vec![
         value("command-timeout", "SECONDS", "End a command that runs longer").short('T').value_parser(seconds),
         value("parallel", "N", "Work on at most N hosts at a time [default: 64]")
             .short('P')
@@ -84,13 +98,20 @@ pub(crate) fn arguments() -> Vec<Arg> {
         switch("skip-bad-hosts", "Leave out hosts that can't be reached, with a warning"),
         switch("warn-only", "Take a command that fails for a warning").short('w'),
         switch("dry-run", "Show what would run and where; change nothing").short('n'),
-        switch("yes", "Answer yes to what would be asked before a change").short('y'),
+        value("yes", "FINGERPRINT", "Answer yes to what would be asked, or just to what `-n` has shown")
+            .short('y')
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value(""),
         switch("no-input", "Never ask: a question is an error"),
         value("password-file", "FILE", "Give sudo the password in the first line of this file")
             .value_parser(value_parser!(PathBuf)),
         value("password-command", "LINE", "Give sudo the password that this line prints on this machine"),
-    ];
-    let showing = [
+    ]
+}
+
+fn showing() -> Vec<Arg> {
+    vec![
         switch("list", "List the tasks").short('l'),
         switch("echo", "Show each command before it runs").short('e'),
         value("diff", "WHICH", "Show what changes in files that are put: those that everybody may read, or `all`")
@@ -105,14 +126,7 @@ pub(crate) fn arguments() -> Vec<Arg> {
         switch("json", "Print what happens as JSON, a line an event"),
         switch("help", "Show this help, or that of a task").short('h'),
         switch("version", "Show the version").short('V'),
-    ];
-    let group = |heading: &'static str, arguments: Vec<Arg>| {
-        arguments.into_iter().map(move |argument| argument.help_heading(heading))
-    };
-    group(CONNECTING, connecting.into())
-        .chain(group(RUNNING, running.into()))
-        .chain(group(SHOWING, showing.into()))
-        .collect()
+    ]
 }
 
 /// Returns an empty command that understands the options of `fab` and nothing else.
@@ -158,7 +172,7 @@ impl Globals {
         self.warn_only |= flag("warn-only");
         self.no_input |= flag("no-input");
         self.dry_run |= flag("dry-run");
-        self.yes |= flag("yes");
+        take(&mut self.yes, matches, "yes");
     }
 
     /// Returns the settings they make, before `fabrs.toml` and the environment have their say.
@@ -185,7 +199,11 @@ impl Globals {
             },
             diff: self.diff.unwrap_or_default(),
             mode: if self.dry_run { Mode::DryRun } else { Mode::Run },
-            assume_yes: self.yes,
+            consent: match self.yes.as_deref() {
+                None => Consent::Asked,
+                Some("") => Consent::Given,
+                Some(fingerprint) => Consent::To(fingerprint.to_owned()),
+            },
         }
     }
 }

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio_util::task::TaskTracker;
 
+use super::approval::Approval;
 use super::remember::Remember;
 use super::{Aside, Client, CommandDefaults, Inner};
 use crate::config::{Input, Inventory, Mode, Settings, Variables};
 use crate::event::{NoSink, Redacting, Sink};
 use crate::secret::{Redactor, Secret};
 use crate::transport::ssh::{OpenSsh, SshSettings};
-use crate::transport::{Ask, Dial, DryRun, NoInput, RunStop, Terminal};
+use crate::transport::{Ask, Dial, DryRun, NoInput, RunStop, Terminal, Unapproved};
 
 /// Puts something around what makes transports.
 type Around = Box<dyn FnOnce(Arc<dyn Dial>) -> Arc<dyn Dial> + Send>;
@@ -30,7 +31,19 @@ pub struct ClientBuilder {
     password: Option<Secret>,
     sudo_password: Option<Secret>,
     local_programs: bool,
+    basis: Vec<String>,
+    approval: WhoApproves,
     defaults: CommandDefaults,
+}
+
+/// Who has a run approved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum WhoApproves {
+    /// Whoever makes the client.
+    #[default]
+    Caller,
+    /// A task of the run.
+    Task,
 }
 
 impl ClientBuilder {
@@ -113,6 +126,19 @@ impl ClientBuilder {
         self
     }
 
+    /// Says what is known of the run before it begins: its program, its tasks, their arguments, their hosts. The fingerprint of
+    /// [`Client::approve`] is of this, too.
+    pub fn basis(mut self, parts: impl IntoIterator<Item = String>) -> Self {
+        self.basis.extend(parts);
+        self
+    }
+
+    /// Refuses every change until a task has had it approved: [`Client::approve`].
+    pub fn approved_by_a_task(mut self) -> Self {
+        self.approval = WhoApproves::Task;
+        self
+    }
+
     /// Makes the client. Nothing is connected.
     pub fn build(self) -> Client {
         let redactor = Redactor::default();
@@ -139,9 +165,11 @@ impl ClientBuilder {
             Some(around) => around(dial),
             None => dial,
         };
-        let dial = match self.settings.mode {
-            Mode::Run => dial,
-            Mode::DryRun => Arc::new(DryRun::new(dial, Arc::clone(&sink))),
+        let approval = Approval::of(self.basis);
+        let dial = match (self.settings.mode, self.approval) {
+            (Mode::Run, WhoApproves::Caller) => dial,
+            (Mode::Run, WhoApproves::Task) => Arc::new(Unapproved::new(dial, approval.approved.clone())),
+            (Mode::DryRun, _) => Arc::new(DryRun::new(dial, Arc::clone(&sink))),
         };
         Client {
             inner: Arc::new(Inner {
@@ -159,6 +187,7 @@ impl ClientBuilder {
                 tasks: TaskTracker::new(),
                 pool: Mutex::default(),
                 shared: Arc::default(),
+                approval: Arc::new(approval),
                 aside: Aside::Other(OnceLock::new()),
             }),
         }

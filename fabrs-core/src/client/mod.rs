@@ -1,5 +1,6 @@
 //! What one run shares: connections, settings, who is told, what stops it.
 
+mod approval;
 mod builder;
 mod remember;
 
@@ -22,6 +23,8 @@ use crate::secret::{Redactor, Secret};
 use crate::transport::{Ask, Dial, RunStop, Transport};
 
 pub use builder::ClientBuilder;
+
+use approval::Approval;
 
 /// What one run, or one program that embeds this crate, shares: its connections (one to a host), its settings, its
 /// [`Sink`], and what stops it.
@@ -49,6 +52,7 @@ struct Inner {
     tasks: TaskTracker,
     pool: Mutex<HashMap<Host, Arc<dyn Transport>>>,
     shared: Shared,
+    approval: Arc<Approval>,
     aside: Aside,
 }
 
@@ -147,6 +151,7 @@ impl Client {
                 tasks: self.inner.tasks.clone(),
                 pool: Mutex::default(),
                 shared: Arc::clone(&self.inner.shared),
+                approval: Arc::clone(&self.inner.approval),
                 aside: Aside::This,
             }),
         };

@@ -26,7 +26,7 @@ pub use inventory::Inventory;
 pub use near::near;
 pub(crate) use process_group::ProcessGroup;
 pub use selection::Selection;
-pub use settings::{Diffs, Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable};
+pub use settings::{Consent, Diffs, Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable};
 pub use sudo_program::SudoProgram;
 pub use typed_hosts::{NamedHosts, excluded_hosts, typed_hosts, typed_hosts_with};
 pub use variables::Variables;

@@ -51,8 +51,9 @@ pub struct Settings {
     pub mode: Mode,
     /// Which files are compared before they are written. Defaults to none.
     pub diff: Diffs,
-    /// Whether every question of fabrs' own is answered with yes. Defaults to no.
-    pub assume_yes: bool,
+    /// Whether what fabrs itself would ask is answered with yes beforehand. Defaults to no.
+    #[doc(alias = "assume_yes")]
+    pub consent: Consent,
 }
 
 /// Which `ssh_config` is read.
@@ -121,6 +122,18 @@ pub enum PasswordFrom {
     Command(String),
     /// This variable of the process environment.
     Variable(String),
+}
+
+/// Whether what would be asked before a change is answered with yes beforehand.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum Consent {
+    /// No: somebody is asked.
+    #[default]
+    Asked,
+    /// Yes, whatever it is (`--yes`).
+    Given,
+    /// Yes to what has this fingerprint, and to nothing else (`--yes=FINGERPRINT`).
+    To(String),
 }
 
 /// Whether anything is changed.
@@ -204,7 +217,7 @@ impl Default for Settings {
             sudo_password: PasswordFrom::default(),
             mode: Mode::default(),
             diff: Diffs::default(),
-            assume_yes: false,
+            consent: Consent::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ use futures::future::{BoxFuture, FutureExt};
 use super::ambient::is_for_all;
 use super::{Connection, current};
 use crate::client::Client;
+use crate::config::Consent;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use crate::transport::Permission;
@@ -59,10 +60,10 @@ impl Confirm {
 
     async fn ask(self) -> Result<bool> {
         let client = client(&self.here, self.location)?;
-        if client.dial().effect(&format!("ask {}", of_host(&self.here, &self.question))) == Permission::Planned {
+        if client.dial().effect(&format!("ask {}", of_host(&self.here, &self.question)))? == Permission::Planned {
             return Ok(true);
         }
-        if client.settings().assume_yes {
+        if client.settings().consent != Consent::Asked {
             return Ok(true);
         }
         let choice = match self.default {

@@ -98,6 +98,7 @@ where
         Err(error) => return Ok(Err(error)),
     };
     let shown = serde_json::to_value(&value).unwrap_or_default();
+    client.settled(name, &shown);
     client.sink().event(&Event::Once { name, value: &shown });
     Ok(Ok(Arc::new(value)))
 }

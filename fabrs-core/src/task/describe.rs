@@ -28,6 +28,10 @@ pub struct Task {
     pub rolling: Option<usize>,
     /// Whether it uses sudo, which is then tried on each of its hosts before the run begins.
     pub sudo: bool,
+    /// Whether it shows what is pending and has that approved before it changes anything ([`Client::approve`]).
+    ///
+    /// [`Client::approve`]: crate::Client::approve
+    pub asks: bool,
     /// Whether it runs when no task is named.
     pub default: bool,
     /// Its other names.

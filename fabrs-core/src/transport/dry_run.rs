@@ -33,9 +33,9 @@ impl Dial for DryRun {
         Ok(Arc::new(Planning { inner, sink: Arc::clone(&self.sink), planned: AtomicUsize::new(0) }))
     }
 
-    fn effect(&self, name: &str) -> Permission {
+    fn effect(&self, name: &str) -> Result<Permission> {
         self.sink.event(&Event::Planned { host: None, what: name });
-        Permission::Planned
+        Ok(Permission::Planned)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -17,6 +17,7 @@ mod running;
 mod signals;
 pub mod ssh;
 mod stop;
+mod unapproved;
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub use request::{Answer, Effect, Invocation, Program, Receive, Request, Stdin};
 pub use running::{End, How, Running};
 pub use signals::Signals;
 pub use stop::{Hold, Level, RunStop};
+pub(crate) use unapproved::{Approved, Unapproved};
 
 /// What the input of a shell of ours begins with, which every other reader is to choke on rather than wait for more: an
 /// SFTP server takes its first four bytes for a length that no packet has (OpenSSH's when a fifth has come).
@@ -85,9 +87,13 @@ pub trait Dial: Send + Sync + fmt::Debug {
     fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>>;
 
     /// Says whether a change that is no command (a mail, a marker) is to be made. A dry run tells it instead.
-    fn effect(&self, name: &str) -> Permission {
+    ///
+    /// # Errors
+    ///
+    /// That it must not be made yet.
+    fn effect(&self, name: &str) -> Result<Permission> {
         let _ = name;
-        Permission::Make
+        Ok(Permission::Make)
     }
 
     /// Closes what all its transports share, after they are closed themselves: the gateways.

@@ -1,5 +1,6 @@
 //! What is known and decided before anything changes.
 
+use fabrs::config::{Consent, Environment};
 use fabrs::event::Event;
 use fabrs::{Error, ErrorKind, Host, TaskError};
 
@@ -98,14 +99,38 @@ pub(super) fn check(fleet: &Fleet, surveys: &Surveys) -> Result<(), Error> {
     Err(if files { error.hint("linked files are the host's own: put them there once") } else { error })
 }
 
-/// Decides, under the lock, on the name of the release: what was there before is looked at once more, since another run may
-/// have been here.
+/// Looks at all hosts once more, under the lock: another run may have been here since `shown`. What somebody has looked at
+/// and approved must still be so.
 ///
 /// # Errors
 ///
-/// As any command.
-pub(super) async fn decide(fleet: &Fleet, revision: Revision) -> Result<Coming, TaskError> {
+/// [`ErrorKind::Prompt`] with the host where it is not.
+pub(super) async fn look_again(fleet: &Fleet, shown: &Surveys) -> Result<Surveys, Error> {
     let before = fleet.look().await?;
+    let client = fleet.client();
+    let is_protected = client.inventory().environment().is_some_and(Environment::is_protected);
+    let was_looked_at = match client.settings().consent {
+        Consent::Asked => is_protected,
+        Consent::To(_) => true,
+        Consent::Given => false,
+    };
+    let moved =
+        |(host, survey): &(&Host, &Survey)| shown.get(*host).is_some_and(|shown| shown.current != survey.current);
+    if was_looked_at && let Some((host, _)) = before.iter().find(moved) {
+        let error =
+            Error::new(ErrorKind::Prompt, "another release went live since this was approved: nothing was changed");
+        return Err(error.on(host).hint("look at what is pending again"));
+    }
+    Ok(before)
+}
+
+/// Decides, under the lock, on the name of the release.
+///
+/// # Errors
+///
+/// As [`look_again`] and [`check`].
+pub(super) async fn decide(fleet: &Fleet, shown: &Surveys, revision: Revision) -> Result<Coming, TaskError> {
+    let before = look_again(fleet, shown).await?;
     check(fleet, &before)?;
     let release = ReleaseId::after(before.values().flat_map(|survey| survey.releases.keys()));
     Ok(Coming { release, revision, made: Made::Now, by: Who::here(), before })

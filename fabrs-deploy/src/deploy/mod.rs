@@ -6,6 +6,7 @@ mod build;
 mod finish;
 mod fleet;
 mod locked;
+mod pending;
 mod publish;
 mod rollback;
 mod standing;
@@ -98,9 +99,11 @@ impl Deploy {
         let _hold = fleet.client().stop().hold();
         begin::check(&fleet, &shown)?;
         let (source, revision) = begin::choose(&fleet, asked.as_deref()).await?;
+        let pending = pending::pending(&fleet, &shown, &source, &revision).await?;
+        fleet.client().approve(&pending).await?;
         let what = format!("deploy of {revision}");
         let work = async {
-            let coming = begin::decide(&fleet, revision).await?;
+            let coming = begin::decide(&fleet, &shown, revision).await?;
             changes(&fleet, &coming, &source).await?;
             Ok(Deployed { release: coming.release, revision: coming.revision })
         };

@@ -11,7 +11,8 @@ use super::begin::{self, Coming, Made};
 use super::fleet::{Fleet, Surveys};
 use super::{Deployed, back, locked, publish};
 use crate::lock::Patience;
-use crate::release::ReleaseId;
+use crate::overview::{table, text};
+use crate::release::{ReleaseId, Survey};
 use crate::site::Site;
 use crate::source::Revision;
 use crate::who::Who;
@@ -86,10 +87,10 @@ impl Rollback {
         let _hold = fleet.client().stop().hold();
         begin::check(&fleet, &shown)?;
         let release = choose(&fleet, &shown, asked.clone())?;
+        fleet.client().approve(&pending(&fleet, &shown, &release)).await?;
         let what = format!("rollback to {release}");
         let work = async {
-            // Another run may have been here until this one had the lock.
-            let before = fleet.look().await?;
+            let before = begin::look_again(&fleet, &shown).await?;
             let release = choose(&fleet, &before, asked)?;
             if guard == Guard::Asked {
                 fleet.site.guard.run(&fleet.app(fleet.first()?, &release)?).await?;
@@ -116,6 +117,17 @@ impl IntoFuture for Rollback {
     }
 }
 
+/// Returns what a rollback would change, as a person is shown it before it is approved.
+fn pending(fleet: &Fleet, surveys: &Surveys, release: &ReleaseId) -> String {
+    let mut rows = table(["host", "live", "going back to"]);
+    for host in fleet.hosts.connections().iter().filter_map(Connection::host) {
+        let live = surveys.get(host).and_then(Survey::live);
+        let live = live.map_or_else(|| "nothing".to_owned(), |live| format!("{live} {}", revision(surveys, live)));
+        rows.add_row([host.label().to_string(), live, format!("{release} {}", revision(surveys, release))]);
+    }
+    text(&rows)
+}
+
 /// Returns what a release was made from, as any host knows it.
 fn revision(surveys: &Surveys, release: &ReleaseId) -> Revision {
     let known = surveys.values().find_map(|survey| survey.releases.get(release)?.manifest.as_ref());
@@ -125,9 +137,7 @@ fn revision(surveys: &Surveys, release: &ReleaseId) -> Revision {
 
 /// Chooses the release to go back to: the one that was asked for, or the last before what is live that all hosts have.
 fn choose(fleet: &Fleet, surveys: &Surveys, asked: Option<ReleaseId>) -> Result<ReleaseId, Error> {
-    let has = |survey: &crate::release::Survey, id: &ReleaseId| {
-        survey.releases.get(id).is_some_and(|found| !found.is_unfinished)
-    };
+    let has = |survey: &Survey, id: &ReleaseId| survey.releases.get(id).is_some_and(|found| !found.is_unfinished);
     if let Some(asked) = asked {
         let without = fleet.hosts.connections().iter().filter_map(Connection::host);
         let without: Vec<String> = without
@@ -140,7 +150,7 @@ fn choose(fleet: &Fleet, surveys: &Surveys, asked: Option<ReleaseId>) -> Result<
         let error = Error::new(ErrorKind::Usage, format!("there is no release {asked} on {}", without.join(", ")));
         return Err(error.hint("`fab releases` lists what each host has"));
     }
-    let live: BTreeSet<&ReleaseId> = surveys.values().filter_map(crate::release::Survey::live).collect();
+    let live: BTreeSet<&ReleaseId> = surveys.values().filter_map(Survey::live).collect();
     let Some(latest) = live.last() else { return Err(Error::new(ErrorKind::Usage, "nothing is live yet")) };
     let all: BTreeSet<&ReleaseId> = surveys.values().flat_map(|survey| survey.releases.keys()).collect();
     let is_good = |id: &ReleaseId| {
@@ -159,7 +169,7 @@ fn choose(fleet: &Fleet, surveys: &Surveys, asked: Option<ReleaseId>) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::{Bad, Current, Found, Manifest, Survey};
+    use crate::release::{Bad, Current, Found, Manifest};
     use fabrs::{Client, transport::Fake};
 
     fn id(last: u32) -> ReleaseId {

@@ -3,7 +3,7 @@
 use fabrs::{Connection, Error, ErrorKind, Hide, cmd};
 
 use super::refs::Refs;
-use super::{Revision, carried};
+use super::{Changes, Revision, carried};
 use crate::release::Layout;
 
 /// A git repository that releases are made from.
@@ -155,6 +155,29 @@ impl Git {
         };
         let hint = "commit and push, or allow it: `Git::allow_dirty`";
         Err(Error::new(ErrorKind::Usage, format!("what is deployed may not be what is here: {what}")).hint(hint))
+    }
+
+    /// Returns what lies between two commits, as the repository here knows it, or else the mirror of a host; nothing where
+    /// neither does. It only reads.
+    ///
+    /// # Errors
+    ///
+    /// As any command.
+    pub(crate) async fn changes(
+        &self,
+        host: &Connection,
+        layout: &Layout,
+        old: &str,
+        new: &str,
+    ) -> Result<Option<Changes>, Error> {
+        let here = match (&self.way, host.client()) {
+            (Way::Fetched, Some(client)) => client.local()?,
+            _ => self.asked_on(host)?,
+        };
+        if let Some(changes) = Changes::between(&here, old, new).await? {
+            return Ok(Some(changes));
+        }
+        Changes::between(&host.env("GIT_DIR", layout.repo()), old, new).await
     }
 
     /// Brings a revision into the mirror of a host.

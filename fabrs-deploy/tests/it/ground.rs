@@ -45,10 +45,18 @@ impl Ground {
     }
 
     pub(crate) fn client_with(&self, change: impl FnOnce(Settings) -> Settings) -> (Client, Arc<Capture>) {
+        self.client_of(change, |builder| builder)
+    }
+
+    pub(crate) fn client_of(
+        &self,
+        change: impl FnOnce(Settings) -> Settings,
+        build: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> (Client, Arc<Capture>) {
         let told = Arc::new(Capture::default());
         let ssh_config = SshConfigFrom::File(self.config.path().join("ssh_config"));
         let settings = change(Settings { ssh_config, input: Input::Refused, ..Settings::default() });
-        let builder: ClientBuilder = Client::builder().settings(settings);
+        let builder = build(Client::builder().settings(settings));
         (builder.sink(Arc::clone(&told) as Arc<dyn Sink>).build(), told)
     }
 

@@ -1,5 +1,6 @@
 //! The deploy kit on three real servers, each with a user and a folder of its own, and a real git server.
 
+mod approvals;
 mod deploys;
 mod ground;
 mod interrupted;

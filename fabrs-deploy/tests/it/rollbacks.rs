@@ -54,8 +54,9 @@ async fn a_host_that_is_out_of_step_is_said_to_be_and_the_next_deploy_mends_it()
     std::os::unix::fs::symlink(format!("releases/{}", kept[0]), &current)?;
 
     site.status(all(&client)).await?;
-    let said =
-        told.of("said").iter().map(|said| said["text"].as_str().unwrap_or_default().to_owned()).collect::<String>();
+    let said = told.of("said");
+    let said = said.iter().filter(|said| said["stream"] == "stdout").filter_map(|said| said["text"].as_str());
+    let said = said.collect::<String>();
     let web3 = said.lines().find(|line| line.starts_with("web3")).unwrap_or_default();
     assert!(web3.contains(&kept[0]) && web3.ends_with("out of step"), "{said}");
     assert_eq!(said.matches("out of step").count(), 1, "{said}");

@@ -17,11 +17,12 @@ pub(super) struct TaskAttr {
     pub(super) role: Option<(Path, LitStr)>,
     pub(super) rolling: Option<(Path, usize)>,
     pub(super) sudo: Option<Path>,
+    pub(super) asks: bool,
     pub(super) name: Option<LitStr>,
     pub(super) aliases: Vec<LitStr>,
 }
 
-const KEYS: [&str; 8] = ["default", "local", "hosts", "role", "rolling", "sudo", "name", "alias"];
+const KEYS: [&str; 9] = ["default", "local", "hosts", "role", "rolling", "sudo", "asks", "name", "alias"];
 
 impl TaskAttr {
     /// Reads the keys, and leaves out those that are wrong.
@@ -61,6 +62,10 @@ impl TaskAttr {
             "sudo" => {
                 switch(meta)?;
                 self.sudo = Some(path);
+            }
+            "asks" => {
+                switch(meta)?;
+                self.asks = true;
             }
             "name" => self.name = Some(name(meta, "name = \"build-docs\"")?),
             "alias" => self.aliases.push(name(meta, "alias = \"d\"")?),

@@ -72,7 +72,7 @@ fn task(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
     let selection = selection(attr);
     let rolling = option(attr.rolling.as_ref().map(|(_, hosts)| hosts));
     let sudo = attr.sudo.is_some();
-    let TaskAttr { default, aliases, .. } = attr;
+    let TaskAttr { asks, default, aliases, .. } = attr;
     let bind = bind(function, params);
     quote! {
         ::fabrs::__private::Task {
@@ -85,6 +85,7 @@ fn task(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
             selection: ::fabrs::__private::Selection::#selection,
             rolling: #rolling,
             sudo: #sudo,
+            asks: #asks,
             default: #default,
             aliases: &[#(#aliases),*],
             bind: #bind,

@@ -1,0 +1,170 @@
+//! Having a run approved: what is pending is shown, and a person says yes to it, or has done so beforehand.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use data_encoding::HEXLOWER;
+use ring::digest::{Context, SHA256};
+
+use super::Client;
+use crate::config::{Consent, Environment, Mode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::Approved;
+
+/// What a run's approval stands on.
+#[derive(Debug, Default)]
+pub(super) struct Approval {
+    pub(super) approved: Approved,
+    /// What is known of the run before it begins: its program, its tasks, their arguments, their hosts.
+    basis: Vec<String>,
+    /// What has been settled for all hosts of the run.
+    settled: Mutex<BTreeMap<String, String>>,
+}
+
+/// How many bytes of a digest a fingerprint has.
+const FINGERPRINT: usize = 8;
+
+impl Approval {
+    /// Makes the approval of a run of which this is known.
+    pub(super) fn of(basis: Vec<String>) -> Self {
+        Self { basis, ..Self::default() }
+    }
+
+    /// Returns 16 digits that are the same for the same run and the same that is pending.
+    fn fingerprint(&self, pending: &str) -> String {
+        let mut digest = Context::new(&SHA256);
+        let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        let settled = settled.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+        for part in self.basis.iter().map(String::as_str).chain(settled).chain([pending]) {
+            // With their lengths, so that no two runs are the same text.
+            digest.update(&(part.len() as u64).to_le_bytes());
+            digest.update(part.as_bytes());
+        }
+        HEXLOWER.encode(digest.finish().as_ref().get(..FINGERPRINT).unwrap_or_default())
+    }
+}
+
+impl Client {
+    /// Shows what is pending, and has it approved: by whoever runs this, at the terminal, where the run's environment is
+    /// protected, or beforehand, by `--yes` or the fingerprint of just this. Once a run is approved it stays so.
+    ///
+    /// A dry run shows it with its fingerprint, and asks nobody.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Prompt`] where it is not approved: then nothing more may be changed. [`ErrorKind::Usage`] where there is
+    /// nobody to ask.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while somebody is asked, it is not approved.
+    pub async fn approve(&self, pending: &str) -> Result<()> {
+        let approval = &self.inner.approval;
+        if !pending.is_empty() {
+            self.note(None, pending);
+        }
+        let settings = self.settings();
+        let protected = self.inventory().environment().filter(|environment| environment.is_protected());
+        let fingerprint = || approval.fingerprint(pending);
+        match (&settings.consent, protected) {
+            _ if settings.mode == Mode::DryRun => {
+                if protected.is_some() {
+                    self.note(None, format!("`--yes={}` approves just this", fingerprint()));
+                }
+            }
+            _ if approval.approved.is_given() => {}
+            (Consent::To(expected), _) => {
+                let now = fingerprint();
+                if *expected != now {
+                    let text = format!("what is pending is not what was approved: its fingerprint is {now}");
+                    let error = Error::new(ErrorKind::Prompt, text);
+                    return Err(error.hint("look at it again: a dry run (`-n`) shows it with its fingerprint"));
+                }
+            }
+            (Consent::Asked, Some(environment)) => self.ask_for(environment).await?,
+            (Consent::Given, _) | (Consent::Asked, None) => {}
+        }
+        approval.approved.give();
+        Ok(())
+    }
+
+    /// Asks for the name of an environment.
+    async fn ask_for(&self, environment: &Environment) -> Result<()> {
+        let name = environment.name();
+        let asked = self.ask().line(&format!("`{name}` is protected; type its name to go on: ")).await;
+        let answer = asked.map_err(|error| match error.kind() {
+            // Nobody can be asked: that is for who typed this to mend, and nothing was run.
+            ErrorKind::Prompt => {
+                let text = format!("`{name}` is protected, and there is nobody to ask for its name");
+                let hint =
+                    "`-y` answers for you; `-n` shows what is pending, and `--yes=FINGERPRINT` approves just that";
+                Error::new(ErrorKind::Usage, text).hint(hint)
+            }
+            _ => error,
+        })?;
+        if answer.trim() == name {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Prompt, format!("`{name}` was not confirmed, nothing was run")))
+    }
+
+    /// Takes down what was settled for all hosts: it is part of what is approved.
+    pub(crate) fn settled(&self, name: &str, value: &serde_json::Value) {
+        let mut settled = self.inner.approval.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        settled.insert(name.to_owned(), value.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Input, Inventory, Settings};
+    use crate::transport::{Fake, FakeAnswer};
+
+    fn client(consent: Consent, mode: Mode, pending_first: bool) -> Client {
+        let config = Config::parse("[env.live]\nprotected = true\nhosts = ['web1']", "fabrs.toml".as_ref()).unwrap();
+        let settings = Settings { consent, mode, input: Input::Refused, ..Settings::default() };
+        let hosts = Fake::new().on("uname", FakeAnswer::stdout("Linux")).on("touch x", FakeAnswer::stdout(""));
+        let builder = Client::builder()
+            .settings(settings)
+            .inventory(Inventory::new(&config, Some("live")).unwrap())
+            .basis(["deploy".to_owned()])
+            .dial(hosts);
+        if pending_first { builder.approved_by_a_task().build() } else { builder.build() }
+    }
+
+    #[tokio::test]
+    async fn what_was_not_approved_changes_nothing_and_may_look() {
+        let client = client(Consent::Given, Mode::Run, true);
+        let host = client.connect("web1").unwrap();
+        assert_eq!(host.probe("uname").line().await.unwrap(), "Linux");
+        let error = host.run("touch x").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Prompt);
+        assert_eq!(client.dial().effect("a mail").unwrap_err().kind(), ErrorKind::Prompt);
+        client.approve("x").await.unwrap();
+        host.run("touch x").await.unwrap();
+        assert!(client.dial().effect("a mail").is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_fingerprint_approves_just_what_it_was_made_of() {
+        let fingerprint = client(Consent::Asked, Mode::DryRun, false).inner.approval.fingerprint("web1: v1 -> v2");
+        assert_eq!(fingerprint.len(), 16);
+        client(Consent::To(fingerprint.clone()), Mode::Run, true).approve("web1: v1 -> v2").await.unwrap();
+        let other = client(Consent::To(fingerprint.clone()), Mode::Run, true);
+        let error = other.approve("web1: v1 -> v3").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Prompt);
+        assert!(error.to_string().contains("its fingerprint is"), "{error}");
+
+        let settled = client(Consent::To(fingerprint), Mode::Run, true);
+        settled.settled("tag", &serde_json::json!("v2"));
+        assert!(settled.approve("web1: v1 -> v2").await.is_err(), "another value was settled");
+    }
+
+    #[tokio::test]
+    async fn without_anybody_to_ask_nothing_is_approved() {
+        let error = client(Consent::Asked, Mode::Run, true).approve("x").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        client(Consent::Asked, Mode::DryRun, true).approve("x").await.unwrap();
+    }
+}

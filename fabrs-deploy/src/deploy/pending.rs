@@ -1,0 +1,61 @@
+//! What a deploy would change, as it is shown before it is approved.
+
+use std::collections::BTreeMap;
+
+use fabrs::{Error, Host};
+
+use super::fleet::{Fleet, Surveys};
+use crate::overview::{table, text};
+use crate::source::{Changes, Git, Revision};
+
+/// Returns what is pending, as a person is shown it: for each host what is live and what comes, then the commits between
+/// them, and the migrations. It only reads, and is the same text for the same changes.
+///
+/// # Errors
+///
+/// As any command.
+pub(super) async fn pending(
+    fleet: &Fleet,
+    surveys: &Surveys,
+    source: &Git,
+    revision: &Revision,
+) -> Result<String, Error> {
+    let mut rows = table(["host", "live", "coming"]);
+    // What is live, by commit, with where.
+    let mut live: BTreeMap<&str, &Revision> = BTreeMap::new();
+    for host in fleet.hosts.connections().iter().filter_map(fabrs::Connection::host) {
+        let manifest = surveys.get(host).and_then(|survey| survey.live_manifest());
+        let is = match (manifest, surveys.get(host).and_then(|survey| survey.live())) {
+            (Some(manifest), _) => manifest.revision.to_string(),
+            (None, Some(release)) => format!("{release}, of another tool"),
+            (None, None) => "nothing".to_owned(),
+        };
+        if let Some(manifest) = manifest {
+            live.insert(&manifest.revision.commit, &manifest.revision);
+        }
+        rows.add_row([Host::label(host).to_string(), is, revision.to_string()]);
+    }
+    let mut shown = text(&rows);
+    let host = fleet.first()?;
+    for (commit, old) in live {
+        let changes = source.changes(host, fleet.layouts.of(host)?, commit, &revision.commit).await?;
+        shown.push_str(&since(old, changes.as_ref(), commit == revision.commit));
+    }
+    Ok(shown)
+}
+
+fn since(old: &Revision, changes: Option<&Changes>, is_same: bool) -> String {
+    let Some(changes) = changes else {
+        return format!("commits since {old}: not known here, since they are not fetched\n");
+    };
+    if is_same {
+        return format!("commits since {old}: none\n");
+    }
+    let mut lines = vec![format!("commits since {old}:")];
+    lines.extend(changes.lines());
+    if !changes.migrations.is_empty() {
+        lines.push("migrations:".to_owned());
+        lines.extend(changes.migrations.iter().map(|file| format!("  {file}")));
+    }
+    lines.join("\n") + "\n"
+}

@@ -1,0 +1,113 @@
+//! What is pending is shown first, and nothing is changed that nobody has approved.
+
+use std::sync::{Arc, Mutex};
+
+use fabrs::config::{Config, Consent, Inventory, Mode, Settings};
+use fabrs::event::Capture;
+use fabrs::prelude::Result;
+use fabrs::transport::Ask;
+use fabrs::{Client, ErrorKind};
+use futures::future::BoxFuture;
+
+use crate::ground::{Ground, all};
+
+/// Returns a client in a protected environment, where every change waits for what the deploy shows.
+fn client(ground: &Ground, mode: Mode, consent: Consent, person: Person) -> (Client, Arc<Capture>) {
+    let config = Config::parse("[env.production]\nprotected = true", "fabrs.toml".as_ref()).expect("the text is right");
+    let inventory = Inventory::new(&config, Some("production")).expect("it is there");
+    ground.client_of(
+        |settings| Settings { mode, consent, ..settings },
+        |builder| builder.inventory(inventory).ask(person).basis(["deploy".to_owned()]).approved_by_a_task(),
+    )
+}
+
+/// Somebody at a terminal, who answers what is asked.
+#[derive(Debug, Clone, Default)]
+struct Person {
+    answer: Option<&'static str>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Ask for Person {
+    fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, fabrs::Result<String>> {
+        Box::pin(async move {
+            self.asked.lock().expect("nobody has panicked").push(question.to_owned());
+            self.answer.map(str::to_owned).ok_or_else(|| fabrs::Error::new(ErrorKind::Prompt, "nobody is there"))
+        })
+    }
+
+    fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, fabrs::Result<fabrs::Secret>> {
+        Box::pin(async move { Err(fabrs::Error::new(ErrorKind::Prompt, format!("{question} is not asked here"))) })
+    }
+
+    fn available(&self) -> bool {
+        self.answer.is_some()
+    }
+}
+
+fn notes(told: &Capture) -> String {
+    told.of("said").iter().filter_map(|said| said["text"].as_str().map(str::to_owned)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_sees_what_comes_to_which_host_and_types_the_name() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let site = ground.site();
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    let nobody = client(&ground, Mode::Run, Consent::Asked, Person::default());
+    let error = site.deploy(all(&nobody.0)).await.expect_err("nobody says yes").into_error();
+    assert_eq!(error.kind(), ErrorKind::Usage, "{}", error.block());
+    let wrong = Person { answer: Some("staging"), ..Person::default() };
+    let (other, told) = client(&ground, Mode::Run, Consent::Asked, wrong);
+    let error = site.deploy(all(&other)).await.expect_err("another name was typed").into_error();
+    assert_eq!(error.kind(), ErrorKind::Prompt);
+    assert!(notes(&told).contains("web3  nothing  deployable-1 ("), "{}", notes(&told));
+    for host in 0..3 {
+        assert!(!ground.root(host).exists(), "nothing was changed, not even a lock was left");
+    }
+
+    let person = Person { answer: Some("production"), ..Person::default() };
+    let (asked, _) = client(&ground, Mode::Run, Consent::Asked, person.clone());
+    site.deploy(all(&asked)).await?;
+    assert_eq!(ground.live("version"), ["one"; 3]);
+    assert_eq!(person.asked.lock().expect("nobody has panicked").len(), 1, "one answer is for all of the run");
+
+    ground.origin.build("deployable-2", &[("version", "two"), ("shop/migrations/0002_notes.py", "")]);
+    let tree = ground.origin.tree().to_string_lossy().into_owned();
+    let carried = ground.site().source(fabrs_deploy::Git::carried_from(tree).allow_dirty(true));
+    let (dry, told) = client(&ground, Mode::DryRun, Consent::Asked, Person::default());
+    carried.deploy(all(&dry)).await?;
+    let shown = notes(&told);
+    for part in ["commits since deployable-1 (", "deployable-2 (Ann)", "shop/migrations/0002_notes.py", "`--yes="] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    for client in [nobody.0, other, asked, dry] {
+        client.close().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fingerprint_approves_what_was_shown_and_nothing_that_came_since() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let site = ground.site();
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    let (dry, told) = client(&ground, Mode::DryRun, Consent::Asked, Person::default());
+    site.deploy(all(&dry)).await?;
+    let shown = notes(&told);
+    let fingerprint = shown.split("--yes=").nth(1).and_then(|rest| rest.get(..16)).expect("it is shown").to_owned();
+
+    ground.origin.build("deployable-2", &[("version", "two")]);
+    let (late, _) = client(&ground, Mode::Run, Consent::To(fingerprint.clone()), Person::default());
+    let error = site.deploy(all(&late)).await.expect_err("another build is the last good one").into_error();
+    assert_eq!(error.kind(), ErrorKind::Prompt, "{}", error.block());
+    assert!(!ground.root(0).exists(), "nothing was changed");
+
+    let (same, _) = client(&ground, Mode::Run, Consent::To(fingerprint), Person::default());
+    site.deploy(all(&same)).revision("deployable-1".to_owned()).await?;
+    assert_eq!(ground.live("version"), ["one"; 3]);
+    for client in [dry, late, same] {
+        client.close().await;
+    }
+    Ok(())
+}
