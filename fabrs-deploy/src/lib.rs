@@ -11,6 +11,7 @@ mod serve;
 mod site;
 mod source;
 mod step;
+mod tell;
 mod who;
 
 pub use deploy::{Deploy, Deployed, Rollback};
@@ -23,4 +24,9 @@ pub use serve::{Gunicorn, Health, Supervisor, Systemd};
 pub use site::Site;
 pub use source::{Changes, Commit, Git, Revision};
 pub use step::{App, Step, StepFuture};
+#[cfg(feature = "mail")]
+pub use tell::Mail;
+pub use tell::{Graphite, Happened, News, Receiver, Since, Stands, Statsd, ToldFuture, Went};
+#[cfg(feature = "http")]
+pub use tell::{NewRelic, Sentry, Webhook};
 pub use who::Who;

@@ -9,6 +9,7 @@ use crate::lock::{self, Kept};
 use crate::part::Part;
 use crate::source::Git;
 use crate::step::{Step, Steps};
+use crate::tell::{Receiver, Receivers};
 
 /// A site, as it is deployed: a value that says all there is to know of it, and does nothing by itself.
 ///
@@ -44,6 +45,7 @@ pub struct Site {
     pub(crate) afterwards: Steps,
     pub(crate) cleanup: Steps,
     pub(crate) guard: Steps,
+    pub(crate) receivers: Receivers,
 }
 
 impl Site {
@@ -67,6 +69,7 @@ impl Site {
             afterwards: Steps::default(),
             cleanup: Steps::default(),
             guard: Steps::default(),
+            receivers: Receivers::default(),
         }
     }
 
@@ -143,6 +146,13 @@ impl Site {
     /// Adds what refuses a rollback: done once, on the first host, in the release that it would go to.
     pub fn guard(mut self, step: impl Step) -> Self {
         self.guard.push(step);
+        self
+    }
+
+    /// Adds somebody who is told what came of each deploy and rollback: [`Mail`](crate::Mail), [`Sentry`](crate::Sentry),
+    /// [`Statsd`](crate::Statsd).
+    pub fn tell(mut self, receiver: impl Receiver) -> Self {
+        self.receivers.push(receiver);
         self
     }
 

@@ -6,6 +6,7 @@ mod build;
 mod finish;
 mod fleet;
 mod locked;
+mod news;
 mod pending;
 mod publish;
 mod rollback;
@@ -13,6 +14,7 @@ mod standing;
 
 use std::future::IntoFuture;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
@@ -21,6 +23,7 @@ use crate::lock::Patience;
 use crate::release::ReleaseId;
 use crate::site::Site;
 use crate::source::{Git, Revision};
+use crate::tell::Happened;
 
 use begin::Coming;
 
@@ -102,12 +105,26 @@ impl Deploy {
         let pending = pending::pending(&fleet, &shown, &source, &revision).await?;
         fleet.client().approve(&pending).await?;
         let what = format!("deploy of {revision}");
+        let (began, coming) = (news::Began::now(), OnceLock::new());
         let work = async {
-            let coming = begin::decide(&fleet, &shown, revision).await?;
-            changes(&fleet, &coming, &source).await?;
-            Ok(Deployed { release: coming.release, revision: coming.revision })
+            let decided = begin::decide(&fleet, &shown, revision).await?;
+            changes(&fleet, coming.get_or_init(|| decided), &source).await
         };
-        locked::locked(&fleet, &what, patience, work).await
+        let came = locked::locked(&fleet, &what, patience, work).await.map_err(TaskError::into_error);
+        if let Some(coming) = coming.get() {
+            news::tell(&fleet, coming, Happened::Deploy, began, &came).await;
+        }
+        came?;
+        Deployed::of(coming.into_inner())
+    }
+}
+
+impl Deployed {
+    /// Returns what is live when all of it has gone well.
+    fn of(coming: Option<Coming>) -> Result<Self, TaskError> {
+        let none = || Error::new(ErrorKind::Internal, "a deploy went well that never began");
+        let Coming { release, revision, .. } = coming.ok_or_else(none)?;
+        Ok(Self { release, revision })
     }
 }
 

@@ -3,18 +3,21 @@
 use std::collections::BTreeSet;
 use std::future::IntoFuture;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
 
 use super::begin::{self, Coming, Made};
 use super::fleet::{Fleet, Surveys};
+use super::news::{self, Began};
 use super::{Deployed, back, locked, publish};
 use crate::lock::Patience;
 use crate::overview::{table, text};
 use crate::release::{ReleaseId, Survey};
 use crate::site::Site;
 use crate::source::Revision;
+use crate::tell::Happened;
 use crate::who::Who;
 
 /// A rollback that begins when it is awaited: it switches all hosts to one release that they all have, has their services
@@ -89,6 +92,7 @@ impl Rollback {
         let release = choose(&fleet, &shown, asked.clone())?;
         fleet.client().approve(&pending(&fleet, &shown, &release)).await?;
         let what = format!("rollback to {release}");
+        let (began, coming) = (Began::now(), OnceLock::new());
         let work = async {
             let before = begin::look_again(&fleet, &shown).await?;
             let release = choose(&fleet, &before, asked)?;
@@ -96,16 +100,26 @@ impl Rollback {
                 fleet.site.guard.run(&fleet.app(fleet.first()?, &release)?).await?;
             }
             let revision = revision(&before, &release);
-            let coming = Coming { release, revision, made: Made::Before, by: Who::here(), before };
-            if let Err(error) = publish::publish(&fleet, &coming).await {
-                return Err(back::take_back(&fleet, &coming, error).await);
-            }
-            back::mark_left(&fleet, &coming).await;
-            fleet.client().note(None, format!("live: {} as {} on {}", coming.revision, coming.release, fleet.label()));
-            Ok(Deployed { release: coming.release, revision: coming.revision })
+            let decided = Coming { release, revision, made: Made::Before, by: Who::here(), before };
+            changes(&fleet, coming.get_or_init(|| decided)).await
         };
-        locked::locked(&fleet, &what, patience, work).await
+        let came = locked::locked(&fleet, &what, patience, work).await.map_err(TaskError::into_error);
+        if let Some(coming) = coming.get() {
+            news::tell(&fleet, coming, Happened::Rollback, began, &came).await;
+        }
+        came?;
+        Deployed::of(coming.into_inner())
     }
+}
+
+/// Makes all changes, in their order, or takes back those that were made.
+async fn changes(fleet: &Fleet, coming: &Coming) -> Result<(), TaskError> {
+    if let Err(error) = publish::publish(fleet, coming).await {
+        return Err(back::take_back(fleet, coming, error).await);
+    }
+    back::mark_left(fleet, coming).await;
+    fleet.client().note(None, format!("live: {} as {} on {}", coming.revision, coming.release, fleet.label()));
+    Ok(())
 }
 
 impl IntoFuture for Rollback {

@@ -42,21 +42,24 @@ impl Standing {
         matches!(self.of(host), Some(Place::Switching(_) | Place::Switched(_) | Place::Live(_)))
     }
 
-    /// Returns a line for each host that is, or may be, on another release than before.
+    /// Returns where a host stands, for people.
+    pub(super) fn says(&self, host: &Connection) -> String {
+        match self.of(host) {
+            None => "as it was".to_owned(),
+            Some(Place::Back(Some(release))) => format!("back on {release}"),
+            Some(Place::Back(None)) => "nothing is live, as before".to_owned(),
+            Some(Place::Switching(release)) => format!("may be on {release}, or as it was"),
+            Some(Place::Switched(release)) => format!("on {release}, which its services may not have taken up"),
+            Some(Place::Live(release)) => format!("on {release}"),
+        }
+    }
+
+    /// Returns a line for each host.
     pub(super) fn table(&self, fleet: &Fleet) -> String {
         let names = |host: &Connection| host.host().map_or_else(String::new, |host| host.label().to_string());
         let width = fleet.hosts.connections().iter().map(|host| names(host).len()).max().unwrap_or(0);
-        let lines = fleet.hosts.connections().iter().map(|host| {
-            let says = match self.of(host) {
-                None => "as it was".to_owned(),
-                Some(Place::Back(Some(release))) => format!("back on {release}"),
-                Some(Place::Back(None)) => "nothing is live, as before".to_owned(),
-                Some(Place::Switching(release)) => format!("may be on {release}, or as it was"),
-                Some(Place::Switched(release)) => format!("on {release}, which its services may not have taken up"),
-                Some(Place::Live(release)) => format!("on {release}"),
-            };
-            format!("{:width$}  {says}\n", names(host))
-        });
+        let lines =
+            fleet.hosts.connections().iter().map(|host| format!("{:width$}  {}\n", names(host), self.says(host)));
         lines.collect()
     }
 

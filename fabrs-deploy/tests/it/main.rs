@@ -6,4 +6,6 @@ mod ground;
 mod interrupted;
 mod locks;
 mod origin;
+mod receivers;
 mod rollbacks;
+mod told;

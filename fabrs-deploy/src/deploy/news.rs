@@ -1,0 +1,73 @@
+//! Telling everybody what came of it.
+
+use std::collections::BTreeMap;
+use std::time::{Instant, SystemTime};
+
+use fabrs::config::Environment;
+use fabrs::{Connection, Error};
+
+use super::begin::Coming;
+use super::fleet::Fleet;
+use crate::release::Survey;
+use crate::source::Revision;
+use crate::tell::{Happened, News, Since, Stands, Went};
+
+/// When something began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Began {
+    at: SystemTime,
+    clock: Instant,
+}
+
+impl Began {
+    pub(super) fn now() -> Self {
+        Self { at: SystemTime::now(), clock: Instant::now() }
+    }
+}
+
+/// Tells everybody, also when the run is stopped; that somebody could not be told is a warning.
+pub(super) async fn tell(fleet: &Fleet, coming: &Coming, event: Happened, began: Began, came: &Result<(), Error>) {
+    if fleet.site.receivers.is_empty() {
+        return;
+    }
+    let hosts = fleet.hosts.connections().iter().map(|host| Stands {
+        host: host.host().map_or_else(String::new, |host| host.label().to_string()),
+        stands: fleet.standing.says(host),
+    });
+    let news = News {
+        event,
+        outcome: if came.is_ok() { Went::Live } else { Went::Failed },
+        error: came.as_ref().err().map(|error| error.block().to_string()),
+        site: fleet.site.root.clone(),
+        environment: fleet.client().inventory().environment().map(Environment::name).map(str::to_owned),
+        release: coming.release.clone(),
+        revision: coming.revision.clone(),
+        by: coming.by.clone(),
+        started: humantime::format_rfc3339_seconds(began.at).to_string(),
+        finished: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        hosts: hosts.collect(),
+        changes: changes(fleet, coming).await,
+        elapsed: began.clock.elapsed(),
+        at: SystemTime::now(),
+    };
+    fleet.site.receivers.tell(fleet.client(), news).await;
+}
+
+/// Returns what it brought, since each of the revisions that were live: as far as the repositories know.
+async fn changes(fleet: &Fleet, coming: &Coming) -> Vec<Since> {
+    let (Some(source), Some(host)) = (&fleet.site.source, fleet.aside.connections().first()) else { return Vec::new() };
+    let Ok(layout) = fleet.layouts.of(host) else { return Vec::new() };
+    let live = fleet.hosts.connections().iter().filter_map(|host: &Connection| coming.before(host));
+    let live: BTreeMap<&str, &Revision> = live
+        .filter_map(Survey::live_manifest)
+        .map(|manifest| (manifest.revision.commit.as_str(), &manifest.revision))
+        .collect();
+    let mut all = Vec::new();
+    for since in live.into_values() {
+        // That they are not known is no reason to tell nobody.
+        if let Ok(Some(changes)) = source.changes(host, layout, &since.commit, &coming.revision.commit).await {
+            all.push(Since { since: since.clone(), changes });
+        }
+    }
+    all
+}

@@ -1,0 +1,124 @@
+//! A mail with what came of a deploy, and the list of changes.
+
+use std::sync::Arc;
+
+use fabrs::{Error, ErrorKind, Secret, TaskError};
+use lettre::message::Mailbox;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+
+use super::{News, Receiver, ToldFuture, failed};
+
+/// A mail, by SMTP: the subject says what came of it, the text which host stands where, and which commits it brought.
+///
+/// ```no_run
+/// use fabrs_deploy::{Mail, Site};
+///
+/// let mail = Mail::from("deploy@example.com").to("dev@example.com").to("ops@example.com");
+/// let site = Site::new("/srv/shop").tell(mail.by("smtp.example.com"));
+/// # drop(site);
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "nothing is sent until a site has it"]
+pub struct Mail {
+    from: String,
+    to: Vec<String>,
+    server: Server,
+    login: Option<(String, Secret)>,
+}
+
+/// The server that takes the mail.
+#[derive(Debug, Clone)]
+enum Server {
+    /// One that speaks TLS from the start.
+    Tls(String),
+    /// One that begins in the clear and must change to TLS.
+    StartTls(String, u16),
+    /// One that is spoken to in the clear: on this machine, or behind a tunnel.
+    Clear(String, u16),
+}
+
+impl Mail {
+    /// Sends mails from this address, which may have a name before it: `Deploys <deploy@example.com>`.
+    pub fn from(address: impl Into<String>) -> Self {
+        let server = Server::Clear("localhost".to_owned(), 25);
+        Self { from: address.into(), to: Vec::new(), server, login: None }
+    }
+
+    /// Adds an address that gets them.
+    pub fn to(mut self, address: impl Into<String>) -> Self {
+        self.to.push(address.into());
+        self
+    }
+
+    /// Gives them to this server, by TLS on port 465. Without a word it is the one of this machine, in the clear on port 25.
+    pub fn by(mut self, server: impl Into<String>) -> Self {
+        self.server = Server::Tls(server.into());
+        self
+    }
+
+    /// Gives them to this server, which has to change to TLS before anything is said (`STARTTLS`); usually on port 587.
+    pub fn by_starttls(mut self, server: impl Into<String>, port: u16) -> Self {
+        self.server = Server::StartTls(server.into(), port);
+        self
+    }
+
+    /// Gives them to this server in the clear: anybody on the way can read, and change, them.
+    pub fn in_the_clear(mut self, server: impl Into<String>, port: u16) -> Self {
+        self.server = Server::Clear(server.into(), port);
+        self
+    }
+
+    /// Logs in to the server.
+    pub fn login(mut self, user: impl Into<String>, password: &Secret) -> Self {
+        self.login = Some((user.into(), password.clone()));
+        self
+    }
+
+    fn message(&self, news: &News) -> Result<Message, TaskError> {
+        let mailbox = |address: &str| {
+            address.parse::<Mailbox>().map_err(|source| {
+                Error::new(ErrorKind::Usage, format!("`{address}` is no address of a mail")).caused_by(source)
+            })
+        };
+        let mut message = Message::builder().from(mailbox(&self.from)?).subject(news.subject());
+        for address in &self.to {
+            message = message.to(mailbox(address)?);
+        }
+        message.body(news.text()).map_err(failed)
+    }
+
+    fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, TaskError> {
+        type Smtp = AsyncSmtpTransport<Tokio1Executor>;
+        let builder = match &self.server {
+            Server::Tls(server) => Smtp::relay(server).map_err(failed)?,
+            Server::StartTls(server, port) => Smtp::starttls_relay(server).map_err(failed)?.port(*port),
+            Server::Clear(server, port) => Smtp::builder_dangerous(server).port(*port),
+        };
+        Ok(match &self.login {
+            Some((user, password)) => {
+                builder.credentials(Credentials::new(user.clone(), password.expose().to_owned())).build()
+            }
+            None => builder.build(),
+        })
+    }
+}
+
+impl Receiver for Mail {
+    fn name(&self) -> String {
+        format!("mail to {}", self.to.join(", "))
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        self.login.iter().map(|(_, password)| password.clone()).collect()
+    }
+
+    fn tell(&self, news: Arc<News>) -> ToldFuture {
+        let mail = self.clone();
+        Box::pin(async move {
+            let message = mail.message(&news)?;
+            mail.transport()?.send(message).await.map_err(failed)?;
+            Ok(())
+        })
+    }
+}

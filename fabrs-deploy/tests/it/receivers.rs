@@ -1,0 +1,139 @@
+//! Servers on loopback that take down what they are sent.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+/// How long a letter may be on its way.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A server that serves each connection on a thread of its own, and gives out what each has brought.
+pub(crate) struct Server<T> {
+    addr: SocketAddr,
+    came: Receiver<T>,
+}
+
+impl<T: Send + 'static> Server<T> {
+    fn start(serve: impl Fn(TcpStream) -> Option<T> + Clone + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let addr = listener.local_addr().expect("it listens");
+        let (sender, came) = channel();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (serve, sender) = (serve.clone(), sender.clone());
+                thread::spawn(move || serve(stream).map(|came| sender.send(came)));
+            }
+        });
+        Self { addr, came }
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Returns what comes next.
+    pub(crate) fn next(&self) -> T {
+        self.came.recv_timeout(LIMIT).expect("something comes")
+    }
+
+    /// Tells whether nothing has come.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.came.try_recv().is_err()
+    }
+}
+
+/// A request, as an HTTP server saw it.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) path: String,
+    pub(crate) headers: String,
+    pub(crate) body: serde_json::Value,
+}
+
+/// Starts a server that answers each request with a status.
+pub(crate) fn http(status: &'static str) -> Server<Request> {
+    Server::start(move |stream| {
+        let mut reader = BufReader::new(stream);
+        let (mut first, mut headers) = (String::new(), String::new());
+        reader.read_line(&mut first).ok()?;
+        while !headers.ends_with("\r\n\r\n") {
+            reader.read_line(&mut headers).ok().filter(|length| *length > 0)?;
+            if headers == "\r\n" {
+                break;
+            }
+        }
+        let length = headers.to_lowercase();
+        let length = length.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok())?;
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).ok()?;
+        write!(reader.get_mut(), "HTTP/1.1 {status}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}").ok()?;
+        let path = first.split_whitespace().nth(1)?.to_owned();
+        Some(Request { path, headers, body: serde_json::from_slice(&body).ok()? })
+    })
+}
+
+/// Starts a server that takes mails.
+pub(crate) fn smtp() -> Server<String> {
+    Server::start(|stream| {
+        let mut reader = BufReader::new(stream);
+        let mut mail = String::new();
+        let mut in_data = false;
+        reader.get_mut().write_all(b"220 ready\r\n").ok()?;
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).ok()? == 0 {
+                return Some(mail);
+            }
+            let answer = match (in_data, line.trim_end()) {
+                (true, ".") => {
+                    in_data = false;
+                    "250 taken\r\n"
+                }
+                (true, _) => {
+                    mail.push_str(&line);
+                    continue;
+                }
+                (false, "DATA") => {
+                    in_data = true;
+                    "354 go on\r\n"
+                }
+                (false, "QUIT") => {
+                    reader.get_mut().write_all(b"221 bye\r\n").ok()?;
+                    return Some(mail);
+                }
+                (false, command) => {
+                    if command.starts_with("RCPT") || command.starts_with("MAIL") {
+                        mail.push_str(&line);
+                    }
+                    "250 ok\r\n"
+                }
+            };
+            reader.get_mut().write_all(answer.as_bytes()).ok()?;
+        }
+    })
+}
+
+/// Starts a server that takes down whatever it is sent.
+pub(crate) fn tcp() -> Server<String> {
+    Server::start(|mut stream| {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        Some(text)
+    })
+}
+
+/// Starts a socket that takes packets.
+pub(crate) fn udp() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+    socket.set_read_timeout(Some(LIMIT)).expect("a socket has one");
+    socket
+}
+
+/// Returns the next packet.
+pub(crate) fn packet(socket: &UdpSocket) -> String {
+    let mut bytes = [0; 2048];
+    let length = socket.recv(&mut bytes).expect("a packet comes");
+    String::from_utf8_lossy(&bytes[..length]).into_owned()
+}

@@ -1,0 +1,175 @@
+//! Who is told, of what, in which form: deploys that go well, that fail, and rollbacks.
+
+use fabrs::config::{Config, Inventory, Mode, Settings};
+use fabrs::event::Capture;
+use fabrs::prelude::*;
+use fabrs_deploy::{Graphite, Mail, NewRelic, Sentry, Site, Statsd, Webhook};
+
+use crate::ground::{Ground, all};
+use crate::receivers::{http, packet, smtp, tcp, udp};
+
+/// Returns a client in an environment with a name.
+fn client(ground: &Ground, mode: Mode) -> (Client, std::sync::Arc<Capture>) {
+    let config = Config::parse("[env.staging]", "fabrs.toml".as_ref()).expect("the text is right");
+    let inventory = Inventory::new(&config, Some("staging")).expect("it is there");
+    ground.client_of(|settings| Settings { mode, ..settings }, |builder| builder.inventory(inventory))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_is_told_of_a_deploy_in_the_form_that_they_document() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, told) = client(&ground, Mode::Run);
+    let (mails, hook, sentry, relic, events) =
+        (smtp(), http("200 OK"), http("201 Created"), http("200 OK"), http("200 OK"));
+    let (carbon, stats) = (tcp(), udp());
+    let old = ground.origin.build("deployable-1", &[("version", "one")]);
+    ground.site().deploy(all(&client)).await?;
+    let new = ground.origin.build("deployable-2", &[("version", "two")]);
+
+    let token = Secret::new("sntrys_0123456789");
+    let site = ground
+        .site()
+        .tell(
+            Mail::from("Deploys <deploy@example.com>")
+                .to("dev@example.com")
+                .in_the_clear("127.0.0.1", mails.addr().port()),
+        )
+        .tell(Webhook::post(format!("http://{}/hooks/T0K3N", hook.addr())))
+        .tell(Statsd::at(stats.local_addr()?.to_string(), "shop"))
+        .tell(Graphite::carbon(carbon.addr().to_string(), "shop"))
+        .tell(Graphite::event(format!("http://{}/events/", events.addr()), ["shop"]))
+        .tell(Sentry::at("acme", "shop", &token).url(format!("http://{}", sentry.addr())))
+        .tell(
+            NewRelic::entity("MXxBUE18", &Secret::new("NRAK-0123456789"))
+                .url(format!("http://{}/graphql", relic.addr())),
+        );
+    let deployed = site.deploy(all(&client)).await?;
+
+    let mail = mails.next();
+    for part in [
+        "MAIL FROM:<deploy@example.com>",
+        "RCPT TO:<dev@example.com>",
+        "Subject: deploy live: deployable-2 (",
+        "web1  on ",
+        "commits since deployable-1",
+        " deployable-2 (Ann)",
+    ] {
+        assert!(mail.contains(part), "{part}: {mail}");
+    }
+
+    let hooked = hook.next();
+    assert_eq!(hooked.path, "/hooks/T0K3N");
+    assert_eq!((&hooked.body["event"], &hooked.body["outcome"]), (&"deploy".into(), &"live".into()));
+    assert_eq!(hooked.body["revision"]["commit"], new);
+    assert_eq!(hooked.body["environment"], "staging");
+    assert_eq!(hooked.body["hosts"].as_array().map(Vec::len), Some(3));
+    assert_eq!(hooked.body["changes"][0]["since"]["commit"], old);
+    assert!(hooked.body["text"].as_str().is_some_and(|text| text.contains("web3  on ")));
+
+    assert_eq!(packet(&stats), "shop.deploy.live:1|c");
+    let time = packet(&stats);
+    assert!(time.starts_with("shop.deploy.time:") && time.ends_with("|ms"), "{time}");
+    let point = carbon.next();
+    let mut words = point.split_whitespace();
+    assert_eq!((words.next(), words.next()), (Some("shop.deploy.live"), Some("1")), "{point}");
+    assert!(words.next().is_some_and(|time| time.parse::<u64>().is_ok()) && point.ends_with('\n'), "{point}");
+
+    let event = events.next();
+    assert_eq!(event.body["tags"], serde_json::json!(["shop", "deploy", "live", "staging"]));
+    assert!(event.body["what"].is_string() && event.body["data"].is_string() && event.body["when"].is_u64());
+
+    let (release, deploy) = (sentry.next(), sentry.next());
+    assert_eq!(release.path, "/api/0/organizations/acme/releases/");
+    assert!(release.headers.to_lowercase().contains("authorization: bearer sntrys_0123456789"), "{}", release.headers);
+    assert_eq!(
+        (&release.body["version"], &release.body["projects"]),
+        (&new.clone().into(), &serde_json::json!(["shop"]))
+    );
+    assert_eq!(release.body["commits"][0]["id"], new);
+    assert_eq!(deploy.path, format!("/api/0/organizations/acme/releases/{new}/deploys/"));
+    assert_eq!(
+        (&deploy.body["environment"], &deploy.body["name"]),
+        (&"staging".into(), &deployed.release.to_string().into())
+    );
+
+    let marker = relic.next();
+    assert!(marker.headers.to_lowercase().contains("api-key: nrak-0123456789"), "{}", marker.headers);
+    assert!(
+        marker.body["query"]
+            .as_str()
+            .is_some_and(|query| query.contains("changeTrackingCreateDeployment(deployment: $deployment)"))
+    );
+    let deployment = &marker.body["variables"]["deployment"];
+    assert_eq!((&deployment["entityGuid"], &deployment["version"]), (&"MXxBUE18".into(), &"deployable-2".into()));
+    assert!(deployment["timestamp"].as_u64().is_some_and(|milliseconds| milliseconds > 1_700_000_000_000));
+    assert_eq!(told.of("warning"), Vec::<serde_json::Value>::new());
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_what_fails_it_is_told_which_host_stands_where_and_a_dead_receiver_fails_nothing() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, told) = client(&ground, Mode::Run);
+    let (hook, sentry, broken) = (http("200 OK"), http("200 OK"), http("500 Internal Server Error"));
+    let dead = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let tell = |site: Site| {
+        site.tell(Webhook::post(format!("http://{}/", hook.addr())))
+            .tell(Webhook::post(format!("http://{}/broken-T0K3N", broken.addr())))
+            .tell(Sentry::at("acme", "shop", &Secret::new("a token")).url(format!("http://{}", sentry.addr())))
+            .tell(Mail::from("deploy@example.com").to("dev@example.com").in_the_clear("127.0.0.1", dead.port()))
+            .tell(Graphite::carbon(dead.to_string(), "shop"))
+    };
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    tell(ground.site()).deploy(all(&client)).await?;
+    assert_eq!(hook.next().body["outcome"], "live");
+    assert!(sentry.next().path.ends_with("/releases/") && sentry.next().path.ends_with("/deploys/"));
+    let warned: Vec<String> = told.of("warning").iter().map(|warning| warning["text"].to_string()).collect();
+    assert_eq!(warned.len(), 3, "{warned:?}");
+    for part in ["mail to dev@example.com failed", "Graphite at 127.0.0.1:", "webhook at 127.0.0.1:", "500"] {
+        assert!(warned.iter().any(|warning| warning.contains(part)), "{part}: {warned:?}");
+    }
+    assert!(!warned.iter().any(|warning| warning.contains("T0K3N")), "who knows the address may post: {warned:?}");
+
+    ground.origin.build("deployable-2", &[("version", "two")]);
+    let broken_site = ground.site().verify(|_| run("grep one version"));
+    tell(broken_site).deploy(all(&client)).await.expect_err("it does not work");
+    let news = hook.next().body;
+    assert_eq!((&news["event"], &news["outcome"]), (&"deploy".into(), &"failed".into()));
+    assert!(news["error"].as_str().is_some_and(|error| error.contains("grep one version")), "{news}");
+    assert!(news["hosts"][2]["stands"].as_str().is_some_and(|stands| stands.starts_with("back on 2")), "{news}");
+    assert!(sentry.is_silent(), "what is not live is no deploy");
+
+    ground.origin.build("deployable-3", &[("version", "three")]);
+    tell(ground.site()).deploy(all(&client)).await?;
+    assert_eq!(hook.next().body["outcome"], "live");
+    tell(ground.site()).rollback(all(&client)).await?;
+    let news = hook.next().body;
+    assert_eq!((&news["event"], &news["outcome"]), (&"rollback".into(), &"live".into()));
+    assert_eq!(news["changes"][0]["going"].as_array().map(Vec::len), Some(2), "{news}");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_says_whom_it_would_tell_and_tells_nobody() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, told) = client(&ground, Mode::DryRun);
+    let (mails, hook, stats) = (smtp(), http("200 OK"), udp());
+    stats.set_nonblocking(true)?;
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    let site = ground
+        .site()
+        .tell(Mail::from("deploy@example.com").to("dev@example.com").in_the_clear("127.0.0.1", mails.addr().port()))
+        .tell(Webhook::post(format!("http://{}/", hook.addr())))
+        .tell(Statsd::at(stats.local_addr()?.to_string(), "shop"));
+    site.deploy(all(&client)).await?;
+    client.close().await;
+    let planned: Vec<String> = told.of("planned").iter().map(|planned| planned["what"].to_string()).collect();
+    for part in ["mail to dev@example.com", "webhook at 127.0.0.1", "statsd at 127.0.0.1"] {
+        assert!(planned.iter().any(|what| what.contains(part)), "{part}: {planned:?}");
+    }
+    assert!(mails.is_silent() && hook.is_silent());
+    assert!(stats.recv(&mut [0; 16]).is_err());
+    Ok(())
+}
