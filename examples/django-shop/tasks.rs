@@ -7,18 +7,19 @@
 //! ```
 
 use fabrs::prelude::*;
-use fabrs_deploy::{App, Django, Git, Health, Python, ReleaseId, Site, Supervisor, manage};
+use fabrs_deploy::{App, Django, Git, Health, Mail, Python, ReleaseId, Site, Supervisor, manage};
 
 /// What fabrs.toml says in `[vars]`.
 #[derive(serde::Deserialize)]
 struct Vars {
     root: String,
     repository: String,
+    smtp_port: u16,
 }
 
 /// The shop, as it is deployed everywhere.
 fn shop() -> Result<Site> {
-    let Vars { root, repository } = current().vars()?;
+    let Vars { root, repository, smtp_port } = current().vars()?;
     // Steps run in the folder of the release.
     let control = "../../supervisor/bin/supervisorctl -c ../../shared/supervisord.conf";
     Ok(Site::new(root)
@@ -30,7 +31,8 @@ fn shop() -> Result<Site> {
         .with(Django::new().snapshot(save_database))
         .with(Supervisor::reload("web").control(control))
         .with(Supervisor::restart("worker").control(control))
-        .verify(Health::get("http://localhost/health/").socket("../../shared/shop.sock").says_release()))
+        .verify(Health::get("http://localhost/health/").socket("../../shared/shop.sock").says_release())
+        .tell(Mail::from("deploys@example.com").to("shop@example.com").in_the_clear("localhost", smtp_port)))
 }
 
 /// Saves the database beside the releases, for whoever has to go back behind a migration.

@@ -3,12 +3,14 @@
 //! Nothing here knows fabrs itself, so that a test never asks the code under test whether it was right:
 //!
 //! * [`Sshd`]: a real OpenSSH server on loopback with keys and accounts of its own;
+//! * [`Fleet`] and [`Origin`]: three of them, with a site in the home of each, and the git repository that it comes from;
 //! * [`Dropbear`]: a real server that is not OpenSSH's;
 //! * [`faults`]: a network that cuts, stalls, delays, or never answers;
 //! * [`Fab`]: runs the `fab` binary in a clean environment and compares all that it leaves;
 //! * [`Pty`]: a program on a real terminal, for prompts;
 //! * [`SmallDisk`], [`Quota`], [`BindMount`]: file systems for a test;
 //! * [`Process`], [`processes_matching`]: what runs on the machine, for "nothing is left";
+//! * [`receivers`]: servers that take down the mails, requests and packets that they are sent;
 //! * [`wait_until`]: the only pause that a test needs;
 //! * [`probe`]: a program that says in JSON what reached it.
 //!
@@ -20,10 +22,13 @@ mod disk;
 mod dropbear;
 mod fab;
 pub mod faults;
+mod fleet;
 mod keys;
+mod origin;
 pub mod probe;
 mod process;
 mod pty;
+pub mod receivers;
 mod sshd;
 mod wait;
 
@@ -31,7 +36,9 @@ pub use accounts::{Account, Capability, uv};
 pub use disk::{BindMount, Quota, SmallDisk};
 pub use dropbear::Dropbear;
 pub use fab::{Fab, Ran, Running};
+pub use fleet::Fleet;
 pub use keys::{Key, KeyType};
+pub use origin::Origin;
 pub use process::{Process, marker, processes_matching};
 pub use pty::Pty;
 pub use sshd::{Builder as SshdBuilder, Sshd};

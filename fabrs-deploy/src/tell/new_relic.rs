@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{News, Receiver, ToldFuture, Went, http};
 
-/// Change tracking, by NerdGraph: <https://docs.newrelic.com/docs/change-tracking/change-tracking-graphql/>.
+/// Change tracking, by `NerdGraph`: <https://docs.newrelic.com/docs/change-tracking/change-tracking-graphql/>.
 const MUTATION: &str = "mutation($deployment: ChangeTrackingDeploymentInput!) \
      { changeTrackingCreateDeployment(deployment: $deployment) { deploymentId entityGuid } }";
 

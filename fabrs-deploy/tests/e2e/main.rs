@@ -1,9 +1,10 @@
-//! The shop of `examples/django-shop`, deployed as a team would: real servers, a real database, and people who use it.
+//! The shop of `examples/django-shop`, deployed as a team would: real servers, a real database, and people who use it; and
+//! deploys whose program is killed.
 
 mod balancer;
 mod database;
-#[path = "../it/origin.rs"]
-mod origin;
+mod fab;
+mod killed;
 mod project;
 mod shoppers;
 mod story;

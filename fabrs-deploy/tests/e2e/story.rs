@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use fabrs_testing::wait_until;
+use fabrs_testing::{Fleet, wait_until};
 
 use crate::project::Build;
 use crate::shoppers::{Shoppers, browse};
-use crate::world::{HOSTS, World};
+use crate::world::World;
 
 /// How long something may take that a broken deploy would be waited for in vain.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -23,22 +23,25 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
     // A new host has no settings yet: nothing is begun.
     world.fab(&["setup"], 0);
     let refused = world.fab(&["deploy"], 1);
-    for (host, name) in HOSTS.iter().enumerate() {
-        let missing = format!("{name}: `{}/shared/.env` is missing", world.root(host).display());
+    for (host, name) in Fleet::HOSTS.iter().enumerate() {
+        let missing = format!("{name}: `{}/shared/.env` is missing", world.fleet.root(host).display());
         assert!(refused.stderr.contains(&missing), "{}", refused.stderr);
         let settings = format!(
             "SECRET_KEY=what-only-{name}-knows-abcdefghijklmnopqrstuvwxyz-0123456789\nDATABASE_URL={}\nALLOWED_HOSTS=localhost\n",
             world.database.url()
         );
-        world.write(host, "shared/.env", &settings);
+        world.fleet.write(host, "shared/.env", &settings);
     }
 
     world.fab(&["deploy"], 0);
-    let first = world.current();
+    let first = world.fleet.current();
     assert!(first.iter().all(|release| release.len() == 14 && *release == first[0]), "{first:?}");
     assert_eq!(world.database.says(COLUMNS).as_deref(), Some("id article notes shipped"));
     let page = browse(world.balancer.addr());
     assert!(page.contains("The shop") && page.contains(&first[0]), "{page}");
+
+    let mail = world.mailbox.next();
+    assert!(mail.contains("Subject: deploy live: deployable-1 (") && mail.contains("web3  on "), "{mail}");
 
     let shoppers = Shoppers::at(world.balancer.addr());
     wait_until("the worker ships what was ordered", LIMIT, || {
@@ -49,17 +52,21 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
     let expanded = world.fab(&["deploy"], 0);
     assert!(expanded.stderr.contains("orders.0002_comment"), "{}", expanded.stderr);
     assert_eq!(world.database.says(COLUMNS).as_deref(), Some("id article notes shipped comment"));
-    let second = world.current();
+    let mail = world.mailbox.next();
+    assert!(mail.contains("commits since deployable-1") && mail.contains(" deployable-2 (Ann)"), "{mail}");
+    let second = world.fleet.current();
     assert!(second.iter().all(|release| *release > first[0]), "{second:?}");
 
     for host in [0, 2] {
-        let settings = std::fs::read_to_string(world.root(host).join("shared/.env")).expect("it was written");
-        world.write(host, "shared/.env", &format!("{settings}WAREHOUSE=north\n"));
+        let settings = std::fs::read_to_string(world.fleet.root(host).join("shared/.env")).expect("it was written");
+        world.fleet.write(host, "shared/.env", &format!("{settings}WAREHOUSE=north\n"));
     }
     world.build(Build::Demanding);
     let failed = world.fab(&["deploy"], 1);
     assert!(failed.stderr.contains("web2") && failed.stderr.contains("back on"), "{}", failed.stderr);
-    assert_eq!(world.current(), second);
+    assert_eq!(world.fleet.current(), second);
+    let mail = world.mailbox.next();
+    assert!(mail.contains("Subject: deploy failed: deployable-3 (") && mail.contains("web1  back on "), "{mail}");
     let status = world.fab(&["status"], 0);
     assert_eq!(status.stdout.matches(&second[0]).count(), 3, "{}", status.stdout);
     assert!(browse(world.balancer.addr()).contains(&second[0]));
@@ -67,21 +74,22 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
     let refused = world.fab(&["rollback"], 1);
     assert!(refused.stderr.contains("orders.0002_comment"), "{}", refused.stderr);
     world.fab(&["rollback", "--even-if-ahead"], 0);
-    assert_eq!(world.current(), first);
+    assert_eq!(world.fleet.current(), first);
+    assert!(world.mailbox.next().contains("Subject: rollback live: deployable-1 ("));
     assert!(browse(world.balancer.addr()).contains(&first[0]));
 
     world.fab(&["deploy", "--revision", "deployable-2"], 0);
-    let third = world.current();
+    let third = world.fleet.current();
     assert!(third.iter().all(|release| *release > second[0]), "{third:?}");
 
     world.build(Build::Contracted);
     let contracted = world.fab(&["deploy"], 0);
     assert!(contracted.stderr.contains("orders.0003_no_notes drops orders.Order.notes"), "{}", contracted.stderr);
     assert_eq!(world.database.says(COLUMNS).as_deref(), Some("id article shipped comment"));
-    assert!(browse(world.balancer.addr()).contains(&world.current()[0]));
+    assert!(browse(world.balancer.addr()).contains(&world.fleet.current()[0]));
 
     let tags = world.origin.tags();
-    for release in [&first, &second, &third, &world.current()] {
+    for release in [&first, &second, &third, &world.fleet.current()] {
         assert!(tags.contains(&format!("deployed-staging-{}", release[0])), "{tags:?}");
     }
 

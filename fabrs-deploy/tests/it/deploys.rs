@@ -5,8 +5,9 @@ use std::fs;
 use fabrs::prelude::*;
 use fabrs_deploy::{App, Git};
 
+use fabrs_testing::Origin;
+
 use crate::ground::{Ground, all, is_on};
-use crate::origin::git;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_good_build_is_live_on_all_hosts_and_the_one_before_is_kept() -> Result {
@@ -150,8 +151,8 @@ async fn what_is_not_committed_or_not_pushed_here_is_refused_unless_it_is_allowe
     fs::write(tree.join("conf"), "new")?;
     let error = site.deploy(all(&client)).await.expect_err("it is dirty").into_error();
     assert!(error.to_string().contains("`conf`") && error.kind() == ErrorKind::Usage, "{error}");
-    git(&tree, &["add", "conf"]);
-    git(&tree, &["commit", "--quiet", "--message", "conf"]);
+    Origin::git(&tree, &["add", "conf"]);
+    Origin::git(&tree, &["commit", "--quiet", "--message", "conf"]);
     let error = site.deploy(all(&client)).await.expect_err("it is not pushed").into_error();
     assert!(error.to_string().contains("not pushed"), "{error}");
     ground.site().source(Git::carried_from(&folder).allow_dirty(true)).deploy(all(&client)).await?;

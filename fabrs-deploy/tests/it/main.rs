@@ -5,7 +5,5 @@ mod deploys;
 mod ground;
 mod interrupted;
 mod locks;
-mod origin;
-mod receivers;
 mod rollbacks;
 mod told;

@@ -4,9 +4,9 @@ use fabrs::config::{Config, Inventory, Mode, Settings};
 use fabrs::event::Capture;
 use fabrs::prelude::*;
 use fabrs_deploy::{Graphite, Mail, NewRelic, Sentry, Site, Statsd, Webhook};
+use fabrs_testing::receivers::{http, packet, smtp, tcp, udp};
 
 use crate::ground::{Ground, all};
-use crate::receivers::{http, packet, smtp, tcp, udp};
 
 /// Returns a client in an environment with a name.
 fn client(ground: &Ground, mode: Mode) -> (Client, std::sync::Arc<Capture>) {
@@ -16,34 +16,19 @@ fn client(ground: &Ground, mode: Mode) -> (Client, std::sync::Arc<Capture>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everybody_is_told_of_a_deploy_in_the_form_that_they_document() -> Result {
+async fn people_are_told_which_host_stands_where_and_what_it_brought() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, told) = client(&ground, Mode::Run);
-    let (mails, hook, sentry, relic, events) =
-        (smtp(), http("200 OK"), http("201 Created"), http("200 OK"), http("200 OK"));
-    let (carbon, stats) = (tcp(), udp());
+    let (mails, hook) = (smtp(), http("200 OK"));
     let old = ground.origin.build("deployable-1", &[("version", "one")]);
     ground.site().deploy(all(&client)).await?;
     let new = ground.origin.build("deployable-2", &[("version", "two")]);
-
-    let token = Secret::new("sntrys_0123456789");
+    let mail = Mail::from("Deploys <deploy@example.com>").to("dev@example.com");
     let site = ground
         .site()
-        .tell(
-            Mail::from("Deploys <deploy@example.com>")
-                .to("dev@example.com")
-                .in_the_clear("127.0.0.1", mails.addr().port()),
-        )
-        .tell(Webhook::post(format!("http://{}/hooks/T0K3N", hook.addr())))
-        .tell(Statsd::at(stats.local_addr()?.to_string(), "shop"))
-        .tell(Graphite::carbon(carbon.addr().to_string(), "shop"))
-        .tell(Graphite::event(format!("http://{}/events/", events.addr()), ["shop"]))
-        .tell(Sentry::at("acme", "shop", &token).url(format!("http://{}", sentry.addr())))
-        .tell(
-            NewRelic::entity("MXxBUE18", &Secret::new("NRAK-0123456789"))
-                .url(format!("http://{}/graphql", relic.addr())),
-        );
-    let deployed = site.deploy(all(&client)).await?;
+        .tell(mail.in_the_clear("127.0.0.1", mails.addr().port()))
+        .tell(Webhook::post(format!("http://{}/hooks/T0K3N", hook.addr())));
+    site.deploy(all(&client)).await?;
 
     let mail = mails.next();
     for part in [
@@ -56,7 +41,6 @@ async fn everybody_is_told_of_a_deploy_in_the_form_that_they_document() -> Resul
     ] {
         assert!(mail.contains(part), "{part}: {mail}");
     }
-
     let hooked = hook.next();
     assert_eq!(hooked.path, "/hooks/T0K3N");
     assert_eq!((&hooked.body["event"], &hooked.body["outcome"]), (&"deploy".into(), &"live".into()));
@@ -65,6 +49,23 @@ async fn everybody_is_told_of_a_deploy_in_the_form_that_they_document() -> Resul
     assert_eq!(hooked.body["hosts"].as_array().map(Vec::len), Some(3));
     assert_eq!(hooked.body["changes"][0]["since"]["commit"], old);
     assert!(hooked.body["text"].as_str().is_some_and(|text| text.contains("web3  on ")));
+    assert_eq!(told.of("warning"), Vec::<serde_json::Value>::new());
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn graphs_have_a_line_where_a_deploy_was() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, told) = client(&ground, Mode::Run);
+    let (events, carbon, stats) = (http("200 OK"), tcp(), udp());
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    let site = ground
+        .site()
+        .tell(Statsd::at(stats.local_addr()?.to_string(), "shop"))
+        .tell(Graphite::carbon(carbon.addr().to_string(), "shop"))
+        .tell(Graphite::event(format!("http://{}/events/", events.addr()), ["shop"]));
+    site.deploy(all(&client)).await?;
 
     assert_eq!(packet(&stats), "shop.deploy.live:1|c");
     let time = packet(&stats);
@@ -73,32 +74,43 @@ async fn everybody_is_told_of_a_deploy_in_the_form_that_they_document() -> Resul
     let mut words = point.split_whitespace();
     assert_eq!((words.next(), words.next()), (Some("shop.deploy.live"), Some("1")), "{point}");
     assert!(words.next().is_some_and(|time| time.parse::<u64>().is_ok()) && point.ends_with('\n'), "{point}");
-
     let event = events.next();
     assert_eq!(event.body["tags"], serde_json::json!(["shop", "deploy", "live", "staging"]));
     assert!(event.body["what"].is_string() && event.body["data"].is_string() && event.body["when"].is_u64());
+    assert_eq!(told.of("warning"), Vec::<serde_json::Value>::new());
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sentry_and_new_relic_know_the_release_by_its_commits() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, told) = client(&ground, Mode::Run);
+    let (sentry, relic) = (http("201 Created"), http("200 OK"));
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    ground.site().deploy(all(&client)).await?;
+    let new = ground.origin.build("deployable-2", &[("version", "two")]);
+    let (token, key) = (Secret::new("sntrys_0123456789"), Secret::new("NRAK-0123456789"));
+    let site = ground
+        .site()
+        .tell(Sentry::at("acme", "shop", &token).url(format!("http://{}", sentry.addr())))
+        .tell(NewRelic::entity("MXxBUE18", &key).url(format!("http://{}/graphql", relic.addr())));
+    let deployed = site.deploy(all(&client)).await?;
 
     let (release, deploy) = (sentry.next(), sentry.next());
     assert_eq!(release.path, "/api/0/organizations/acme/releases/");
     assert!(release.headers.to_lowercase().contains("authorization: bearer sntrys_0123456789"), "{}", release.headers);
-    assert_eq!(
-        (&release.body["version"], &release.body["projects"]),
-        (&new.clone().into(), &serde_json::json!(["shop"]))
-    );
+    assert_eq!(release.body["version"], new);
+    assert_eq!(release.body["projects"], serde_json::json!(["shop"]));
     assert_eq!(release.body["commits"][0]["id"], new);
     assert_eq!(deploy.path, format!("/api/0/organizations/acme/releases/{new}/deploys/"));
-    assert_eq!(
-        (&deploy.body["environment"], &deploy.body["name"]),
-        (&"staging".into(), &deployed.release.to_string().into())
-    );
+    assert_eq!(deploy.body["environment"], "staging");
+    assert_eq!(deploy.body["name"], deployed.release.to_string());
 
     let marker = relic.next();
     assert!(marker.headers.to_lowercase().contains("api-key: nrak-0123456789"), "{}", marker.headers);
-    assert!(
-        marker.body["query"]
-            .as_str()
-            .is_some_and(|query| query.contains("changeTrackingCreateDeployment(deployment: $deployment)"))
-    );
+    let query = marker.body["query"].as_str().unwrap_or_default();
+    assert!(query.contains("changeTrackingCreateDeployment(deployment: $deployment)"), "{query}");
     let deployment = &marker.body["variables"]["deployment"];
     assert_eq!((&deployment["entityGuid"], &deployment["version"]), (&"MXxBUE18".into(), &"deployable-2".into()));
     assert!(deployment["timestamp"].as_u64().is_some_and(|milliseconds| milliseconds > 1_700_000_000_000));

@@ -10,7 +10,8 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A server that serves each connection on a thread of its own, and gives out what each has brought.
-pub(crate) struct Server<T> {
+#[derive(Debug)]
+pub struct Server<T> {
     addr: SocketAddr,
     came: Receiver<T>,
 }
@@ -29,31 +30,40 @@ impl<T: Send + 'static> Server<T> {
         Self { addr, came }
     }
 
-    pub(crate) fn addr(&self) -> SocketAddr {
+    /// Returns where it listens.
+    pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
     /// Returns what comes next.
-    pub(crate) fn next(&self) -> T {
+    ///
+    /// # Panics
+    ///
+    /// If nothing comes for half a minute.
+    #[track_caller]
+    pub fn next(&self) -> T {
         self.came.recv_timeout(LIMIT).expect("something comes")
     }
 
     /// Tells whether nothing has come.
-    pub(crate) fn is_silent(&self) -> bool {
+    pub fn is_silent(&self) -> bool {
         self.came.try_recv().is_err()
     }
 }
 
 /// A request, as an HTTP server saw it.
 #[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) path: String,
-    pub(crate) headers: String,
-    pub(crate) body: serde_json::Value,
+pub struct Request {
+    /// The path that was asked for.
+    pub path: String,
+    /// Its headers, a line each.
+    pub headers: String,
+    /// Its body.
+    pub body: serde_json::Value,
 }
 
 /// Starts a server that answers each request with a status.
-pub(crate) fn http(status: &'static str) -> Server<Request> {
+pub fn http(status: &'static str) -> Server<Request> {
     Server::start(move |stream| {
         let mut reader = BufReader::new(stream);
         let (mut first, mut headers) = (String::new(), String::new());
@@ -75,7 +85,7 @@ pub(crate) fn http(status: &'static str) -> Server<Request> {
 }
 
 /// Starts a server that takes mails.
-pub(crate) fn smtp() -> Server<String> {
+pub fn smtp() -> Server<String> {
     Server::start(|stream| {
         let mut reader = BufReader::new(stream);
         let mut mail = String::new();
@@ -116,7 +126,7 @@ pub(crate) fn smtp() -> Server<String> {
 }
 
 /// Starts a server that takes down whatever it is sent.
-pub(crate) fn tcp() -> Server<String> {
+pub fn tcp() -> Server<String> {
     Server::start(|mut stream| {
         let mut text = String::new();
         stream.read_to_string(&mut text).ok()?;
@@ -124,15 +134,24 @@ pub(crate) fn tcp() -> Server<String> {
     })
 }
 
-/// Starts a socket that takes packets.
-pub(crate) fn udp() -> UdpSocket {
+/// Opens a socket that takes packets.
+///
+/// # Panics
+///
+/// If there is no loopback.
+pub fn udp() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
     socket.set_read_timeout(Some(LIMIT)).expect("a socket has one");
     socket
 }
 
 /// Returns the next packet.
-pub(crate) fn packet(socket: &UdpSocket) -> String {
+///
+/// # Panics
+///
+/// If none comes for half a minute.
+#[track_caller]
+pub fn packet(socket: &UdpSocket) -> String {
     let mut bytes = [0; 2048];
     let length = socket.recv(&mut bytes).expect("a packet comes");
     String::from_utf8_lossy(&bytes[..length]).into_owned()

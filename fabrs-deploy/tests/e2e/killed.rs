@@ -1,0 +1,142 @@
+//! A deploy whose program is interrupted or killed, in each phase: the lock is free, and the next deploy mends what is left.
+
+use std::fs;
+use std::time::Duration;
+
+use fabrs_testing::{Fleet, Origin, Running, wait_until};
+
+use crate::fab::{Place, fab};
+
+/// How long something may take that a broken deploy would be waited for in vain.
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// A site that waits in a phase for as long as a file says so.
+const TASKS: &str = r#"//! ```cargo
+//! [dependencies]
+//! fabrs-deploy = {}
+//! serde = { version = "1", features = ["derive"] }
+//! ```
+use fabrs::prelude::*;
+use fabrs_deploy::{Git, Site};
+
+#[derive(serde::Deserialize)]
+struct Vars { root: String, repository: String }
+
+/// Waits on the host while there is a file, and says so.
+fn held(phase: &'static str) -> Command {
+    run(cmd!("if [ -e ../../hold-{phase} ]; then touch ../../held-{phase}; while [ -e ../../hold-{phase} ]; do sleep 0.1; done; fi"))
+}
+
+#[task(local)]
+async fn deploy() -> Result {
+    let Vars { root, repository } = current().vars()?;
+    let site = Site::new(root)
+        .source(Git::at(repository).allow_dirty(true))
+        .build(|_| held("build"))
+        .once(|_| held("once"))
+        .reload(|_| async { run("cp version ../../live").await?; held("reload").await });
+    site.deploy(on(role("web"))?).await?;
+    Ok(())
+}
+"#;
+
+struct Ground {
+    origin: Origin,
+    fleet: Fleet,
+    _place: Place,
+}
+
+impl Ground {
+    /// Deploys a first time, and makes the next build.
+    fn start() -> Option<Self> {
+        let fleet = Fleet::start()?;
+        let place = Place::open("killed");
+        let ground = Self { origin: place.serve(), fleet, _place: place };
+        let toml = format!(
+            "[vars]\nroot = '{}'\nrepository = '{}'\n[env.staging]\nroles.web = ['web[1-3]']\n",
+            ground.fleet.site(),
+            ground.origin.url()
+        );
+        ground.origin.build("deployable-1", &[("tasks.rs", TASKS), ("fabrs.toml", &toml), ("version", "one")]);
+        fab(&ground.origin, &ground.fleet, &["deploy"]).run();
+        ground.origin.build("deployable-2", &[("version", "two")]);
+        Some(ground)
+    }
+
+    /// Starts a deploy, and waits until it is held in a phase, on one host or on all.
+    fn held_in(&self, phase: &str, hosts: &[usize]) -> Running {
+        for host in 0..3 {
+            self.fleet.write(host, &format!("hold-{phase}"), "");
+        }
+        let running = fab(&self.origin, &self.fleet, &["deploy"]).any_code().spawn();
+        wait_until("the deploy is held", LIMIT, || {
+            hosts.iter().all(|host| self.fleet.root(*host).join(format!("held-{phase}")).exists())
+        });
+        running
+    }
+
+    /// Lets go what is held.
+    fn release(&self, phase: &str) {
+        for host in 0..3 {
+            for kind in ["hold", "held"] {
+                let _gone = fs::remove_file(self.fleet.root(host).join(format!("{kind}-{phase}")));
+            }
+        }
+    }
+
+    /// Deploys, which must not meet a lock, and checks that all hosts are on one release, with nothing else left.
+    #[track_caller]
+    fn next_deploy_mends(&self) {
+        fab(&self.origin, &self.fleet, &["deploy"]).run();
+        let current = self.fleet.current();
+        assert!(!current[0].is_empty() && current.iter().all(|release| *release == current[0]), "{current:?}");
+        assert_eq!(self.fleet.live("version"), ["two"; 3]);
+        for host in 0..3 {
+            let live = fs::read_to_string(self.fleet.root(host).join("live"));
+            assert_eq!(live.ok().as_deref(), Some("two"));
+            let unfinished = self.fleet.names(host, "releases").into_iter().filter(|release| {
+                self.fleet.root(host).join("releases").join(release).join(".fabrs-unfinished").exists()
+            });
+            assert_eq!(unfinished.count(), 0, "what was left is gone");
+        }
+    }
+}
+
+const PHASES: [(&str, &[usize]); 3] = [("build", &[0, 1, 2]), ("once", &[0]), ("reload", &[0, 1, 2])];
+
+#[test]
+fn ctrl_c_takes_it_back_whatever_it_is_at() {
+    let Some(ground) = Ground::start() else { return };
+    let before = ground.fleet.current();
+    for (phase, hosts) in PHASES {
+        let running = ground.held_in(phase, hosts);
+        // What waits ends by the signal; what takes it back is not held any more.
+        running.interrupt();
+        running.wait_for_stderr("stopping", LIMIT);
+        ground.release(phase);
+        let ran = running.wait();
+        assert_eq!(ran.code, 130, "{phase}: {}", ran.stderr);
+        assert_eq!(ground.fleet.current(), before, "{phase}: {}", ran.stderr);
+        for host in 0..3 {
+            assert_eq!(ground.fleet.names(host, "releases"), [before[host].clone()], "{phase}: {}", ran.stderr);
+            assert_eq!(
+                fs::read_to_string(ground.fleet.root(host).join("live")).ok().as_deref(),
+                Some("one"),
+                "{phase}"
+            );
+        }
+    }
+    ground.next_deploy_mends();
+}
+
+#[test]
+fn of_one_that_was_killed_the_lock_is_free_and_the_next_one_mends_what_is_left() {
+    let Some(ground) = Ground::start() else { return };
+    for (phase, hosts) in PHASES {
+        let running = ground.held_in(phase, hosts);
+        running.kill();
+        running.wait();
+        ground.release(phase);
+        ground.next_deploy_mends();
+    }
+}

@@ -1,0 +1,117 @@
+//! Several hosts with a site in the home of each one's user.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::{Account, Capability, Sshd, marker};
+
+/// Three servers, each with a user of its own, in whose home is the site of one test. The sites go when this is dropped.
+#[derive(Debug)]
+pub struct Fleet {
+    /// The servers, in the order of their names.
+    pub hosts: [Sshd; 3],
+    folder: String,
+    dir: TempDir,
+}
+
+impl Fleet {
+    /// The names under which the hosts are known.
+    pub const HOSTS: [&'static str; 3] = ["web1", "web2", "web3"];
+
+    /// Starts it; nothing where there can't be several accounts.
+    ///
+    /// # Panics
+    ///
+    /// As [`SshdBuilder::start`](crate::SshdBuilder::start).
+    #[track_caller]
+    pub fn start() -> Option<Self> {
+        if !Sshd::can(Capability::Accounts) {
+            return None;
+        }
+        let accounts = [Account::Plain, Account::Dash, Account::SudoFree];
+        let hosts = [0, 1, 2].map(|n| Sshd::builder().users([accounts[n]]).aliases([Self::HOSTS[n]]).start());
+        let dir = tempfile::Builder::new().prefix("fabrs-fleet-").tempdir().expect("a temporary directory");
+        let all: String = hosts.iter().map(block).collect();
+        fs::write(dir.path().join("ssh_config"), all).expect("the directory is ours");
+        Some(Self { hosts, folder: format!("site-{}", marker()), dir })
+    }
+
+    /// Returns a folder for what else belongs to the test.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Returns a configuration for `ssh -F` that reaches the hosts under their names.
+    pub fn ssh_config(&self) -> PathBuf {
+        self.dir.path().join("ssh_config")
+    }
+
+    /// Returns the folder of the site, as the hosts are told: from their homes.
+    pub fn site(&self) -> String {
+        format!("~/{}", self.folder)
+    }
+
+    /// Returns the folder of the site on a host, as this machine sees it.
+    pub fn root(&self, host: usize) -> PathBuf {
+        PathBuf::from("/home").join(self.hosts[host].user()).join(&self.folder)
+    }
+
+    /// Writes a file of the site on a host, as its user would.
+    ///
+    /// # Panics
+    ///
+    /// If that user may not.
+    #[track_caller]
+    pub fn write(&self, host: usize, path: &str, text: &str) {
+        let root = self.root(host);
+        let line = format!("mkdir -p {0}/$(dirname {path}) && printf %s \"$TEXT\" > {0}/{path}", root.display());
+        let user = self.hosts[host].user();
+        let ran = Command::new("runuser").args(["-u", user, "--", "sh", "-c", &line]).env("TEXT", text).status();
+        assert!(ran.is_ok_and(|status| status.success()), "{user} can write {path}");
+    }
+
+    /// Returns the text of a file of the release that is live on each host; nothing where there is none.
+    pub fn live(&self, file: &str) -> [String; 3] {
+        [0, 1, 2].map(|n| fs::read_to_string(self.root(n).join("current").join(file)).unwrap_or_default())
+    }
+
+    /// Returns the release that is live on each host; nothing where there is none.
+    pub fn current(&self) -> [String; 3] {
+        [0, 1, 2].map(|n| {
+            let link = fs::read_link(self.root(n).join("current")).unwrap_or_default();
+            link.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        })
+    }
+
+    /// Returns the names in a folder of the site on a host, in their order.
+    pub fn names(&self, host: usize, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.root(host).join(folder)).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// Returns what a config for ssh says of one of several hosts.
+fn block(sshd: &Sshd) -> String {
+    format!(
+        "Host {}\n    HostName 127.0.0.1\n    Port {}\n    User {}\n    IdentityFile {}\n    IdentitiesOnly yes\n    \
+         UserKnownHostsFile {}\n",
+        sshd.alias(),
+        sshd.port(),
+        sshd.user(),
+        sshd.identity().display(),
+        sshd.known_hosts().display()
+    )
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for host in 0..3 {
+            let _gone = fs::remove_dir_all(self.root(host));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! A git repository that is served on loopback, as the one that a team shares.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::wait_until;
+
+/// A repository with a work tree here, and what it is pushed to, which `git daemon` serves until this is dropped.
+#[derive(Debug)]
+pub struct Origin {
+    folder: PathBuf,
+    daemon: Child,
+    port: u16,
+}
+
+impl Origin {
+    /// Serves an empty repository from an empty folder, which stays.
+    ///
+    /// # Panics
+    ///
+    /// If git is missing, or does not serve it.
+    #[track_caller]
+    pub fn start(folder: &Path) -> Self {
+        let served = folder.join("served");
+        Self::git(folder, &["init", "--quiet", "--bare", "served/shop.git"]);
+        Self::git(folder, &["init", "--quiet", "tree"]);
+        // The port is free when it is asked for, and may be another's when git wants it.
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("loopback").port();
+        // Not by way of `git`, which would leave it behind when it is killed itself.
+        let daemon = Command::new(Path::new(&Self::git(folder, &["--exec-path"])).join("git-daemon"))
+            .args(["--reuseaddr", "--export-all", "--enable=receive-pack", "--listen=127.0.0.1"])
+            .arg(format!("--port={port}"))
+            .arg(format!("--base-path={}", served.display()))
+            .arg(&served)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("git is there");
+        let origin = Self { folder: folder.to_owned(), daemon, port };
+        Self::git(&origin.tree(), &["remote", "add", "origin", &origin.url()]);
+        wait_until("git answers", Duration::from_secs(30), || {
+            let ran = Command::new("git").args(["ls-remote", "--quiet", &origin.url()]).output();
+            ran.is_ok_and(|ran| ran.status.success())
+        });
+        origin
+    }
+
+    /// Returns the address that all hosts can fetch from and push to.
+    pub fn url(&self) -> String {
+        format!("git://127.0.0.1:{}/shop.git", self.port)
+    }
+
+    /// Returns the folder with the work tree.
+    pub fn tree(&self) -> PathBuf {
+        self.folder.join("tree")
+    }
+
+    /// Writes files with these texts, commits all that is in the work tree under the name of a tag, tags it, pushes, and
+    /// returns the commit.
+    ///
+    /// # Panics
+    ///
+    /// If any of it fails.
+    #[track_caller]
+    pub fn build(&self, tag: &str, files: &[(&str, &str)]) -> String {
+        let tree = self.tree();
+        for (path, text) in files {
+            let path = tree.join(path);
+            fs::create_dir_all(path.parent().expect("it is in the tree")).expect("the folder is ours");
+            fs::write(path, text).expect("the folder is ours");
+        }
+        Self::git(&tree, &["add", "--all"]);
+        Self::git(&tree, &["commit", "--quiet", "--allow-empty", "--message", tag]);
+        Self::git(&tree, &["tag", "--annotate", "--message", tag, tag]);
+        Self::git(&tree, &["push", "--quiet", "--tags", "origin", "HEAD:refs/heads/main"]);
+        Self::git(&tree, &["rev-parse", "HEAD"])
+    }
+
+    /// Returns the tags of what is served.
+    pub fn tags(&self) -> Vec<String> {
+        let served = self.folder.join("served/shop.git");
+        Self::git(&served, &["tag", "--list"]).lines().map(str::to_owned).collect()
+    }
+
+    /// Runs git in a folder, as Ann, and returns what it prints.
+    ///
+    /// # Panics
+    ///
+    /// If it fails: with what it says.
+    #[track_caller]
+    pub fn git(folder: &Path, arguments: &[&str]) -> String {
+        let name = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "init.defaultBranch=main"];
+        let ran = Command::new("git").arg("-C").arg(folder).args(name).args(arguments).output().expect("git is there");
+        assert!(ran.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8_lossy(&ran.stdout).trim_end().to_owned()
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        let _gone = self.daemon.kill();
+        let _status = self.daemon.wait();
+    }
+}
