@@ -2,7 +2,9 @@
 
 mod deploy;
 mod django;
+mod good;
 mod lock;
+mod maintenance;
 mod overview;
 mod part;
 mod python;
@@ -29,4 +31,4 @@ pub use tell::Mail;
 pub use tell::{Graphite, Happened, News, Receiver, Since, Stands, Statsd, ToldFuture, Went};
 #[cfg(feature = "http")]
 pub use tell::{NewRelic, Sentry, Webhook};
-pub use who::Who;
+pub use who::{RunId, Who};

@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use crate::release::{Bad, Found};
     use crate::source::Revision;
-    use crate::who::Who;
+    use crate::who::{RunId, Who};
 
     fn id(last: u32) -> ReleaseId {
         format!("202611031402{last:02}").parse().unwrap()
@@ -141,8 +141,12 @@ mod tests {
 
     fn survey(releases: &[u32], live: Option<u32>) -> Survey {
         let found = |last: &u32| {
-            let mut manifest =
-                Manifest::new(id(*last), Revision::new("1a2b3c4d5e6f", format!("v{last}")), Who::unknown(), None);
+            let mut manifest = Manifest::new(
+                id(*last),
+                Revision::new("1a2b3c4d5e6f", format!("v{last}")),
+                Who::unknown(),
+                RunId::default(),
+            );
             manifest.at = format!("2026-11-03T14:02:{last:02}Z");
             let bad = (*last == 9).then(|| Bad::new(Who::unknown(), "web2: 502\nand more"));
             (id(*last), Found { manifest: Some(manifest), bad, is_unfinished: false })

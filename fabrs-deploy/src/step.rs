@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::IntoFuture;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fabrs::task::TaskReturn;
 use fabrs::{Connection, TaskError};
@@ -20,12 +20,13 @@ pub struct App {
     root: String,
     folder: String,
     release: ReleaseId,
+    migrations: Arc<Mutex<Vec<String>>>,
 }
 
 impl App {
     pub(crate) fn new(host: &Connection, root: &str, folder: String, release: ReleaseId) -> Self {
         let connection = host.cd(&folder).venv(format!("{folder}/env"));
-        Self { connection, root: root.to_owned(), folder, release }
+        Self { connection, root: root.to_owned(), folder, release, migrations: Arc::default() }
     }
 
     /// Returns the connection that the free functions mean.
@@ -46,6 +47,16 @@ impl App {
     /// Returns the name of the release.
     pub fn release(&self) -> &ReleaseId {
         &self.release
+    }
+
+    /// Takes down, while the release is built, the last migration of each application that it brings: for its manifest.
+    pub(crate) fn brings(&self, migrations: Vec<String>) {
+        *self.migrations.lock().unwrap_or_else(PoisonError::into_inner) = migrations;
+    }
+
+    /// Returns what was taken down of migrations.
+    pub(crate) fn brought(&self) -> Vec<String> {
+        self.migrations.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -8,6 +8,28 @@ use serde::{Deserialize, Serialize};
 /// Variables in which CI servers say where a run can be seen: those of `GitLab`, Jenkins, Buildkite and `CircleCI`.
 const PAGES: [&str; 4] = ["CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL"];
 
+/// The name of one run: of no meaning, but its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RunId(String);
+
+impl RunId {
+    /// Makes a new one.
+    pub(crate) fn new() -> Self {
+        // It tells runs apart and guards nothing: when and where is enough, should there be no randomness.
+        let mut bytes = [0; 6];
+        if getrandom::fill(&mut bytes).is_err() {
+            bytes[..4].copy_from_slice(&std::process::id().to_le_bytes());
+        }
+        Self(data_encoding::HEXLOWER.encode(&bytes))
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
 /// Who deploys, on which machine, and where the run can be seen if that is a CI server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

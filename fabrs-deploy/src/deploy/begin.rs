@@ -7,7 +7,7 @@ use fabrs::{Error, ErrorKind, Host, TaskError};
 use super::fleet::{Fleet, Surveys};
 use crate::release::{Current, Manifest, ReleaseId, Survey};
 use crate::source::{Git, Revision};
-use crate::who::Who;
+use crate::who::{RunId, Who};
 
 /// What is to go live, where, and what is there.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub(super) struct Coming {
     pub(super) revision: Revision,
     pub(super) made: Made,
     pub(super) by: Who,
+    pub(super) run: RunId,
     pub(super) before: Surveys,
 }
 
@@ -49,7 +50,9 @@ impl Coming {
 
     /// Returns what the new release says of itself on a host.
     pub(super) fn manifest(&self, host: &fabrs::Connection) -> Manifest {
-        Manifest::new(self.release.clone(), self.revision.clone(), self.by.clone(), self.live(host).cloned())
+        let Self { release, revision, by, run, .. } = self;
+        let manifest = Manifest::new(release.clone(), revision.clone(), by.clone(), run.clone());
+        Manifest { previous: self.live(host).cloned(), ..manifest }
     }
 }
 
@@ -133,5 +136,5 @@ pub(super) async fn decide(fleet: &Fleet, shown: &Surveys, revision: Revision) -
     let before = look_again(fleet, shown).await?;
     check(fleet, &before)?;
     let release = ReleaseId::after(before.values().flat_map(|survey| survey.releases.keys()));
-    Ok(Coming { release, revision, made: Made::Now, by: Who::here(), before })
+    Ok(Coming { release, revision, made: Made::Now, by: Who::here(), run: RunId::new(), before })
 }

@@ -4,7 +4,7 @@ use fabrs::{Connection, Error, TaskError, cmd};
 
 use super::begin::Coming;
 use super::fleet::{Fleet, all_ok};
-use crate::release::{Layout, MANIFEST, UNFINISHED};
+use crate::release::{Layout, MANIFEST, Manifest, UNFINISHED};
 use crate::source::Git;
 
 /// Builds the release on all hosts at once; it is whole on a host when its manifest is there.
@@ -36,8 +36,11 @@ async fn on(fleet: &Fleet, coming: &Coming, source: &Git, host: Connection) -> R
     .await?;
     link(fleet, layout, &folder, &host).await?;
 
-    fleet.site.build.run(&fleet.app(&host, &coming.release)?).await?;
-    host.run(cmd!("mv {folder}/{UNFINISHED} {folder}/{MANIFEST}")).await?;
+    let app = fleet.app(&host, &coming.release)?;
+    fleet.site.build.run(&app).await?;
+    let manifest = Manifest { migrations: app.brought(), ..coming.manifest(&host) }.line();
+    host.run(cmd!("printf '%s\\n' {manifest} > {folder}/{UNFINISHED} && mv {folder}/{UNFINISHED} {folder}/{MANIFEST}"))
+        .await?;
     Ok(())
 }
 

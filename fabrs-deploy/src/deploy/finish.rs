@@ -65,7 +65,7 @@ mod tests {
     use super::*;
     use crate::release::{Current, Found, Manifest};
     use crate::source::Revision;
-    use crate::who::Who;
+    use crate::who::{RunId, Who};
 
     fn id(last: u32) -> ReleaseId {
         format!("202611031402{last:02}").parse().unwrap()
@@ -76,7 +76,7 @@ mod tests {
         let mut survey =
             Survey { current: live.map_or(Current::Nothing, |live| Current::Release(id(live))), ..Survey::default() };
         for last in whole {
-            let manifest = Manifest::new(id(*last), Revision::new("c", "t"), Who::unknown(), None);
+            let manifest = Manifest::new(id(*last), Revision::new("c", "t"), Who::unknown(), RunId::default());
             survey.releases.insert(id(*last), Found { manifest: Some(manifest), ..Found::default() });
         }
         for last in unfinished {

@@ -112,7 +112,7 @@ pub(super) fn label(hosts: &[Connection]) -> String {
 /// # Errors
 ///
 /// As [`Outcomes::all_ok`].
-pub(super) fn all_ok<T>(outcomes: Outcomes<T>) -> Result<Vec<(Host, T)>, Error> {
+pub(crate) fn all_ok<T>(outcomes: Outcomes<T>) -> Result<Vec<(Host, T)>, Error> {
     let mut failed = outcomes.failed();
     if let (Some((_, outcome)), None) = (failed.next(), failed.next())
         && let Some(error) = outcome.error()

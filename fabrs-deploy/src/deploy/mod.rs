@@ -29,7 +29,7 @@ use begin::Coming;
 
 pub use rollback::Rollback;
 
-pub(crate) use fleet::{Fleet, Surveys};
+pub(crate) use fleet::{Fleet, Surveys, all_ok};
 
 /// A deploy that begins when it is awaited.
 ///

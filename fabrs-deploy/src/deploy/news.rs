@@ -43,6 +43,7 @@ pub(super) async fn tell(fleet: &Fleet, coming: &Coming, event: Happened, began:
         release: coming.release.clone(),
         revision: coming.revision.clone(),
         by: coming.by.clone(),
+        run: coming.run.clone(),
         started: humantime::format_rfc3339_seconds(began.at).to_string(),
         finished: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         hosts: hosts.collect(),

@@ -18,7 +18,7 @@ use crate::release::{ReleaseId, Survey};
 use crate::site::Site;
 use crate::source::Revision;
 use crate::tell::Happened;
-use crate::who::Who;
+use crate::who::{RunId, Who};
 
 /// A rollback that begins when it is awaited: it switches all hosts to one release that they all have, has their services
 /// take it up, and marks what was live as bad.
@@ -100,7 +100,7 @@ impl Rollback {
                 fleet.site.guard.run(&fleet.app(fleet.first()?, &release)?).await?;
             }
             let revision = revision(&before, &release);
-            let decided = Coming { release, revision, made: Made::Before, by: Who::here(), before };
+            let decided = Coming { release, revision, made: Made::Before, by: Who::here(), run: RunId::new(), before };
             changes(&fleet, coming.get_or_init(|| decided)).await
         };
         let came = locked::locked(&fleet, &what, patience, work).await.map_err(TaskError::into_error);
@@ -192,7 +192,7 @@ mod tests {
 
     fn survey(releases: &[u32], bad: &[u32], live: u32) -> Survey {
         let found = |last: &u32| {
-            let manifest = Manifest::new(id(*last), Revision::new("c", "t"), Who::unknown(), None);
+            let manifest = Manifest::new(id(*last), Revision::new("c", "t"), Who::unknown(), RunId::default());
             let bad = bad.contains(last).then(|| Bad::new(Who::unknown(), "it was slow"));
             (id(*last), Found { manifest: Some(manifest), bad, is_unfinished: false })
         };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use fabrs::{Connection, Error, ErrorKind, Hide, Output, ShellLine};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::step::App;
 
@@ -171,7 +172,7 @@ impl Migrations {
         let current = format!("{}/current", app.root());
         let live = app.connection().cd(&current).venv(format!("{current}/env"));
         let (target, live) = (look(app.connection()).probe().await?, look(&live).probe().await?);
-        let (target, live) = (read(&target)?, read(&live)?);
+        let (target, live): (Known, Known) = (read(&target)?, read(&live)?);
         Ok(target.unknown.into_iter().filter(|unknown| !live.unknown.contains(unknown)).collect())
     }
 }
@@ -181,11 +182,21 @@ fn look(release: &Connection) -> fabrs::Command {
     release.v_run("python manage.py shell --verbosity 0").stdin(LOOK).hide(Hide::Stdout)
 }
 
-fn read(said: &Output) -> Result<Known, Error> {
+/// Reads the last migration of each application that a release brings.
+///
+/// # Errors
+///
+/// [`ErrorKind::Task`] where Django did not say so.
+pub(super) fn heads(said: &Output) -> Result<Vec<String>, Error> {
+    read(said)
+}
+
+/// Reads the line that is for us: whatever else a project prints while it is loaded is not.
+fn read<T: DeserializeOwned>(said: &Output) -> Result<T, Error> {
     let text = said.stdout()?;
     let line = text.lines().find_map(|line| line.strip_prefix("fabrs:"));
     let known = line.and_then(|line| serde_json::from_str(line).ok());
-    known.ok_or_else(|| Error::new(ErrorKind::Task, "Django did not say what is to be migrated").on(said.host()))
+    known.ok_or_else(|| Error::new(ErrorKind::Task, "Django did not say what it knows of migrations").on(said.host()))
 }
 
 #[cfg(test)]

@@ -74,7 +74,10 @@ impl Django {
             manage("collectstatic --noinput --verbosity 0").await?;
         }
         self.check(&app).await?;
-        manage("shell --verbosity 0").stdin(LOADS).await?;
+        let loaded = manage("shell --verbosity 0").stdin(LOADS).hide(Hide::Stdout).await?;
+        if loaded.was_run() {
+            app.brings(migrations::heads(&loaded)?);
+        }
         Ok(())
     }
 
@@ -119,12 +122,15 @@ impl Django {
     }
 }
 
-/// Fails where the application can't be loaded: a server that is told to take it up would end.
+/// Fails where the application can't be loaded: a server that is told to take it up would end. Says its last migrations.
 const LOADS: &str = "\
+import json
 from django.conf import settings
+from django.db.migrations.loader import MigrationLoader
 from django.utils.module_loading import import_string
 if getattr(settings, 'WSGI_APPLICATION', None):
     import_string(settings.WSGI_APPLICATION)
+print('fabrs:' + json.dumps(sorted('%s.%s' % leaf for leaf in MigrationLoader(None).graph.leaf_nodes())))
 ";
 
 impl Default for Django {

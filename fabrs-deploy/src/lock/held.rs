@@ -39,7 +39,15 @@ impl HostLock {
                     return self.lost(Error::new(ErrorKind::Channel, "what holds the lock there does not answer"));
                 }
             }
-            sleep(BEAT).await;
+            // Nothing is said between the beats but that it is over.
+            tokio::select! {
+                () = sleep(BEAT) => {}
+                said = self.lines.next() => match said {
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => return self.lost(error),
+                    None => return self.lost(Error::new(ErrorKind::Channel, "what holds the lock there has ended")),
+                },
+            }
         }
     }
 

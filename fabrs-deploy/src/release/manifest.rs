@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ReleaseId;
 use crate::source::Revision;
-use crate::who::Who;
+use crate::who::{RunId, Who};
 
 /// What a release is: in its folder as `.fabrs-release.json`, from when all of it is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Manifest {
     pub revision: Revision,
     /// Who made it, and where.
     pub by: Who,
+    /// The run that made it: the same on all hosts, and in what the run has told.
+    #[serde(default)]
+    pub run: RunId,
     /// When it was made: RFC 3339, UTC, by the clock of who made it.
     pub at: String,
     /// The release that was live on this host before.
@@ -28,9 +31,9 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    pub(crate) fn new(release: ReleaseId, revision: Revision, by: Who, previous: Option<ReleaseId>) -> Self {
+    pub(crate) fn new(release: ReleaseId, revision: Revision, by: Who, run: RunId) -> Self {
         let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        Self { release, revision, by, at, previous, migrations: Vec::new() }
+        Self { release, revision, by, run, at, previous: None, migrations: Vec::new() }
     }
 
     /// Returns it as a line of JSON.

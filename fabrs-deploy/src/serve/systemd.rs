@@ -64,3 +64,28 @@ impl Part for Systemd {
             .verify(move |app: App| verify.command(app.connection(), "is-active"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fabrs::Client;
+    use fabrs::transport::{Fake, FakeAnswer};
+
+    use super::*;
+
+    /// There is no systemd where tests run: that these are its own words is all that can be seen here.
+    #[tokio::test]
+    async fn a_service_is_reloaded_or_started_and_must_be_active_then() {
+        let quiet = || FakeAnswer::stdout("");
+        let fake = Fake::new()
+            .on("systemctl --user reload-or-restart shop", quiet())
+            .on("systemctl --user restart worker", quiet())
+            .on("systemctl --user is-active shop", quiet())
+            .on("systemctl --user is-active worker", FakeAnswer::code(3));
+        let host = Client::builder().dial(fake).build().connect("web1").unwrap();
+        let (shop, worker) = (Systemd::reload("shop").of_user(), Systemd::restart("worker").of_user());
+        shop.command(&host, shop.verb).await.unwrap();
+        worker.command(&host, worker.verb).await.unwrap();
+        shop.command(&host, "is-active").await.unwrap();
+        worker.command(&host, "is-active").await.unwrap_err();
+    }
+}

@@ -228,6 +228,11 @@ impl Git {
         Ok(())
     }
 
+    /// Returns the name of the tag of a good build.
+    pub(crate) fn good_tag(&self, name: &str) -> String {
+        format!("{}{name}", self.good)
+    }
+
     /// Returns the name of the tag that a deploy leaves.
     pub(crate) fn deployed_tag(&self, environment: Option<&str>, release: &str) -> String {
         match environment {

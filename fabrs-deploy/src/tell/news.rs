@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::release::ReleaseId;
 use crate::source::{Changes, Revision};
-use crate::who::Who;
+use crate::who::{RunId, Who};
 
 /// What is told of a deploy or a rollback, when it is over.
 ///
@@ -30,6 +30,8 @@ pub struct News {
     pub revision: Revision,
     /// Who did it.
     pub by: Who,
+    /// The run that did.
+    pub run: RunId,
     /// When it began: RFC 3339, UTC, by the clock of this machine.
     pub started: String,
     /// When it ended.
@@ -125,7 +127,7 @@ impl News {
             lines.extend(if changes.is_empty() { vec!["  none".to_owned()] } else { changes.lines() });
         }
         let took = humantime::format_duration(Duration::from_secs(self.elapsed.as_secs()));
-        lines.push(format!("\nrelease {}, by {}, in {took}", self.release, self.by));
+        lines.push(format!("\nrelease {}, by {}, in {took}, run {}", self.release, self.by, self.run));
         lines.join("\n") + "\n"
     }
 

@@ -37,6 +37,9 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
     let first = world.fleet.current();
     assert!(first.iter().all(|release| release.len() == 14 && *release == first[0]), "{first:?}");
     assert_eq!(world.database.says(COLUMNS).as_deref(), Some("id article notes shipped"));
+    let manifest =
+        std::fs::read_to_string(world.fleet.root(2).join("current/.fabrs-release.json")).expect("it is there");
+    assert!(manifest.contains("orders.0001_orders") && manifest.contains("\"name\":\"deployable-1\""), "{manifest}");
     let page = browse(world.balancer.addr());
     assert!(page.contains("The shop") && page.contains(&first[0]), "{page}");
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fabrs::ErrorKind;
 use fabrs::event::Capture;
-use fabrs::prelude::Result;
+use fabrs::prelude::*;
+use fabrs_deploy::App;
 use fabrs_testing::wait_until;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::ground::{Ground, all};
+use crate::ground::{Ground, all, is_on};
 
 /// How long something may take that a broken test would wait for in vain.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -128,6 +128,42 @@ async fn what_a_person_has_locked_stays_so_until_a_person_unlocks_it() -> Result
     assert_eq!(ground.live("version"), ["one"; 3]);
     let error = site.lock(all(&client), " ").await.expect_err("it has no reason");
     assert_eq!(error.kind(), ErrorKind::Usage);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_has_lost_its_lock_changes_nothing_more() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    let first = ground.site().deploy(all(&client)).await?;
+    ground.origin.build("deployable-2", &[("version", "two")]);
+    let lock = ground.root(1).join("deploy.lock").to_string_lossy().into_owned();
+    let losing = ground.site().build(move |app: App| {
+        let lock = lock.clone();
+        async move {
+            if is_on(&app, "web2") {
+                // Whoever has the file open that is locked: the shell that holds it.
+                let holders = cmd!("for fd in /proc/[0-9]*/fd/9; do [ \"$(readlink $fd)\" = {lock} ] && p=${fd%/fd/9} && kill -KILL ${p#/proc/}; done; true");
+                run(holders).await?;
+            }
+            run("sleep 600").await?;
+            Result::<()>::Ok(())
+        }
+    });
+    let error = losing.deploy(all(&client)).await.expect_err("the lock is lost").into_error();
+    assert_eq!(error.kind(), ErrorKind::Channel, "{}", error.block());
+    assert!(error.to_string().contains("the lock is lost"), "{error}");
+    client.close().await;
+    assert_eq!(ground.current(), [0, 1, 2].map(|_| first.release.to_string()));
+
+    let (client, _) = ground.client();
+    let second = ground.site().deploy(all(&client)).await?;
+    assert_eq!(ground.current(), [0, 1, 2].map(|_| second.release.to_string()));
+    for host in 0..3 {
+        assert_eq!(ground.names(host, "releases"), [&first.release, &second.release].map(ToString::to_string));
+    }
     client.close().await;
     Ok(())
 }

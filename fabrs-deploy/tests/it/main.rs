@@ -5,5 +5,6 @@ mod deploys;
 mod ground;
 mod interrupted;
 mod locks;
+mod parts;
 mod rollbacks;
 mod told;

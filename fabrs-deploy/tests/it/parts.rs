@@ -1,0 +1,99 @@
+//! What the kit knows of Python, of pages that stand in for a site, and of builds that are good.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+use fabrs::prelude::*;
+use fabrs_deploy::Python;
+
+use crate::ground::{Ground, all};
+
+/// Makes a wheel without any dependency, so that nothing is fetched.
+const WHEEL: &str = "import sys, zipfile; v = sys.argv[1]; z = zipfile.ZipFile(f'greeting-{v}-py3-none-any.whl', 'w'); \
+    d = f'greeting-{v}.dist-info/'; z.writestr('greeting.py', f'VERSION = {v!r}\\n'); \
+    z.writestr(d + 'METADATA', f'Metadata-Version: 2.1\\nName: greeting\\nVersion: {v}\\n'); \
+    z.writestr(d + 'WHEEL', 'Wheel-Version: 1.0\\nGenerator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n'); \
+    z.writestr(d + 'RECORD', '')";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_virtualenv_is_made_for_each_set_of_requirements_and_is_back_after_a_rollback() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, told) = ground.client();
+    let site = ground
+        .site()
+        .build(|_| run(cmd!("python3 -c {WHEEL} 1.0 && python3 -c {WHEEL} 2.0")))
+        .with(Python::new().requirements("requirements.txt").option("--no-index").option("--find-links=."))
+        .reload(|_| run("current=../../current; $current/env/bin/python -c 'import greeting; print(greeting.VERSION)' > ../../greeting"));
+    let env = |host: usize| -> PathBuf { fs::read_link(ground.root(host).join("current/env")).unwrap_or_default() };
+    let says = || [0, 1, 2].map(|host| fs::read_to_string(ground.root(host).join("greeting")).unwrap_or_default());
+
+    ground
+        .origin
+        .build("deployable-1", &[("requirements.txt", "-r more.txt\n"), ("more.txt", "greeting==1.0  # pinned\n")]);
+    site.deploy(all(&client)).await?;
+    assert_eq!(says(), ["1.0\n"; 3]);
+    let (first, made) = (env(0), fs::metadata(env(0).join("pyvenv.cfg"))?.ino());
+    assert_eq!(told.of("warning"), Vec::<serde_json::Value>::new());
+
+    ground.origin.build("deployable-2", &[("version", "two")]);
+    site.deploy(all(&client)).await?;
+    assert_eq!(env(0), first, "the requirements are unchanged");
+    assert_eq!(fs::metadata(first.join("pyvenv.cfg"))?.ino(), made, "nothing was installed again");
+
+    ground.origin.build("deployable-3", &[("more.txt", "greeting>=1.5\n")]);
+    site.deploy(all(&client)).await?;
+    assert_ne!(env(0), first);
+    assert_eq!(says(), ["2.0\n"; 3]);
+    let warned = told.of("warning");
+    assert_eq!(
+        warned.iter().filter(|warning| warning["text"].to_string().contains("`greeting>=1.5`")).count(),
+        3,
+        "{warned:?}"
+    );
+
+    site.rollback(all(&client)).await?;
+    assert_eq!((env(0), says()), (first.clone(), ["1.0\n"; 3].map(str::to_owned)));
+    let narrow = site.keep(1);
+    for build in ["deployable-4", "deployable-5"] {
+        ground.origin.build(build, &[("version", build)]);
+        narrow.deploy(all(&client)).revision(build.to_owned()).await?;
+    }
+    assert!(!first.exists(), "what no release has any more is removed");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_stands_in_for_the_site_until_it_is_taken_away() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    let site = ground.site();
+    site.maintenance_on(all(&client), b"<h1>Back soon</h1>").await?;
+    for host in 0..3 {
+        assert_eq!(fs::read_to_string(ground.root(host).join("shared/maintenance.html"))?, "<h1>Back soon</h1>");
+    }
+    site.maintenance_off(all(&client)).await?;
+    site.maintenance_off(all(&client)).await?;
+    assert!(!ground.root(1).join("shared/maintenance.html").exists());
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_live_everywhere_can_be_tagged_as_good_and_is_then_what_is_deployed() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    let site = ground.site();
+    ground.origin.build("candidate", &[("version", "one")]);
+    let error = site.mark_good(all(&client), "7").await.expect_err("nothing is live");
+    assert_eq!(error.kind(), ErrorKind::Task);
+    site.deploy(all(&client)).revision("candidate".to_owned()).await?;
+    assert_eq!(site.mark_good(all(&client), "7").await?, "deployable-7");
+    assert!(ground.origin.tags().contains(&"deployable-7".to_owned()));
+    ground.origin.build("later", &[("version", "two")]);
+    assert_eq!(site.deploy(all(&client)).await?.revision.name, "deployable-7");
+    assert_eq!(ground.live("version"), ["one"; 3]);
+    client.close().await;
+    Ok(())
+}
