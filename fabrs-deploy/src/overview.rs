@@ -73,6 +73,7 @@ fn status(hosts: &[&Host], surveys: &Surveys) -> String {
         if let Some(bad) = found.and_then(|found| found.bad.as_ref()) {
             remarks.push(format!("bad: {}", first_line(&bad.why)));
         }
+        remarks.extend(survey.dirty.iter().map(|file| format!("`{file}` is changed")));
         remarks.extend(survey.missing.iter().map(|file| format!("`{file}` is missing")));
         let live = survey.live().map_or_else(|| "nothing".to_owned(), ToString::to_string);
         let [from, by, at] = of(survey.live_manifest());

@@ -7,6 +7,7 @@ use fabrs::{Error, ErrorKind, Group};
 use crate::deploy::{Deploy, Fleet, Rollback};
 use crate::lock::{self, Kept};
 use crate::part::Part;
+use crate::release::Kind;
 use crate::source::Git;
 use crate::step::{Step, Steps};
 use crate::tell::{Receiver, Receivers};
@@ -33,6 +34,7 @@ use crate::tell::{Receiver, Receivers};
 #[must_use = "a site does nothing until it is deployed"]
 pub struct Site {
     pub(crate) root: String,
+    pub(crate) kind: Kind,
     pub(crate) source: Option<Git>,
     pub(crate) linked_files: Vec<String>,
     pub(crate) linked_dirs: Vec<String>,
@@ -57,6 +59,7 @@ impl Site {
     pub fn new(root: impl Into<String>) -> Self {
         Self {
             root: root.into(),
+            kind: Kind::Releases,
             source: None,
             linked_files: Vec::new(),
             linked_dirs: Vec::new(),
@@ -71,6 +74,16 @@ impl Site {
             guard: Steps::default(),
             receivers: Receivers::default(),
         }
+    }
+
+    /// Takes the folder of the site for a work tree that is live itself: a deploy moves it to another commit by
+    /// `git reset --hard`, when all hosts have fetched it, and only then does what is in [`build`](Self::build).
+    ///
+    /// There is nothing to roll back to: the build of before is deployed by its tag. Files that git does not know stay, so there
+    /// are no linked ones; files that it knows and that somebody has changed on a host are a reason to refuse.
+    pub fn in_place(mut self) -> Self {
+        self.kind = Kind::InPlace;
+        self
     }
 
     /// Sets where releases come from.

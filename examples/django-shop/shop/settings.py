@@ -28,7 +28,8 @@ TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Shared by all releases, under names that change with what is in them: a page of the old release finds its own.
+# Under names that change with what is in them. A deploy copies them to ~/shop/shared/static, from where nginx gives them out: a
+# page of the old release finds its own.
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static"
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}

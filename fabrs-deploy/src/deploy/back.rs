@@ -27,59 +27,63 @@ async fn remove_from(fleet: &Fleet, coming: &Coming, hosts: &Group) {
 
 /// Removes a release that never went live.
 pub(super) async fn remove(fleet: &Fleet, coming: &Coming) {
-    remove_from(fleet, coming, &fleet.aside).await;
+    remove_from(fleet, coming, &fleet.aside(|_| true)).await;
 }
 
 /// Puts every host back on the release that it had, and returns the error with where all of them stand.
-pub(super) async fn take_back(fleet: &Fleet, coming: &Coming, error: TaskError) -> TaskError {
-    let error = error.into_error();
-    let changed: Vec<Connection> =
-        fleet.aside.connections().iter().filter(|host| fleet.standing.is_changed(host)).cloned().collect();
-    if changed.is_empty() {
+pub(super) async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> Error {
+    let changed = fleet.aside(|host| fleet.standing.is_changed(host));
+    if changed.connections().is_empty() && !fleet.hosts.connections().iter().any(|host| fleet.standing.is_changed(host))
+    {
         remove(fleet, coming).await;
-        return error.into();
+        return error;
     }
     fleet.client().note(None, format!("taking back {}: {}", coming.release, error.doing()));
-    let changed = Group::new(changed);
     let back = changed.each(|host| async move {
         let before = coming.live(&host);
         match before {
             Some(before) => {
                 let line = format!("{} taken back to release {before} by {}", coming.release, coming.by);
                 switch(&host, fleet.layouts.of(&host)?, before, &line).await?;
+                fleet.standing.set(&host, Place::Returning(before.to_string()));
                 take_up(fleet, &host, before).await?;
+                fleet.standing.set(&host, Place::Back(before.to_string()));
             }
             None => {
                 let current = fleet.layouts.of(&host)?.current();
                 host.run(cmd!("rm -f {current}")).await?;
+                fleet.standing.set(&host, Place::BackOnNothing);
             }
         }
-        fleet.standing.set(&host, Place::Back(before.cloned()));
         Ok::<_, TaskError>(())
     });
     let back = back.await;
-    for (host, outcome) in back.failed() {
-        let why = outcome.error().map_or_else(|| outcome.word().as_str().to_owned(), |error| error.block().to_string());
-        fleet.client().warn(Some(host), format!("could not be taken back: {why}"));
-    }
+    warn_of_stuck(fleet, &back);
     if error.kind() == ErrorKind::Cancelled {
-        let hosts = fleet.aside.connections().iter().filter(|host| !fleet.standing.is_changed(host));
-        remove_from(fleet, coming, &Group::new(hosts.cloned().collect())).await;
+        remove_from(fleet, coming, &fleet.aside(|host| !fleet.standing.is_changed(host))).await;
     } else {
         mark(fleet, coming, &error).await;
     }
     fleet.client().note(None, fleet.standing.table(fleet));
-    let error = match back.failed().next() {
+    match back.failed().next() {
         None => error,
         Some(_) => error.hint("the table above says which hosts could not be taken back; deploy again to mend them"),
-    };
-    error.into()
+    }
+}
+
+/// Warns of hosts that could not be taken back.
+pub(super) fn warn_of_stuck(fleet: &Fleet, back: &Outcomes<()>) {
+    for (host, outcome) in back.failed() {
+        let why = outcome.error().map_or_else(|| outcome.word().as_str().to_owned(), |error| error.block().to_string());
+        fleet.client().warn(Some(host), format!("could not be taken back: {why}"));
+    }
 }
 
 /// Says in the release that it is bad, so that nobody rolls back to it.
 async fn mark(fleet: &Fleet, coming: &Coming, error: &Error) {
     let bad = Bad::new(coming.by.clone(), error.doing());
-    let marked = fleet.aside.each(|host| {
+    let hosts = fleet.aside(|_| true);
+    let marked = hosts.each(|host| {
         let bad = bad.line();
         async move { mark_one(fleet, &host, &coming.release, &bad).await }
     });

@@ -84,7 +84,8 @@ pub(super) fn check(fleet: &Fleet, surveys: &Surveys) -> Result<(), Error> {
     let mut wrong = Vec::new();
     for host in fleet.hosts.connections().iter().filter_map(fabrs::Connection::host) {
         let Some(survey) = surveys.get(host) else { continue };
-        let (current, shared) = (survey.layout().current(), survey.layout().shared());
+        wrong.extend(survey.dirty.iter().map(|file| (host, format!("`{file}` was changed there, and would be lost"))));
+        let (current, shared) = (survey.layout.current(), survey.layout.shared());
         match &survey.current {
             Current::NoLink => wrong.push((host, format!("`{current}` is no symlink, so it can't be switched"))),
             Current::Foreign(to) => wrong.push((host, format!("`{current}` leads to `{to}`, which is no release"))),

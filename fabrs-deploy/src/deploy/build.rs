@@ -23,10 +23,11 @@ async fn on(fleet: &Fleet, coming: &Coming, source: &Git, host: Connection) -> R
     let layout = fleet.layouts.of(&host)?;
     let (root, shared) = (layout.root(), layout.shared());
     let folders: Vec<String> = fleet.site.linked_dirs.iter().map(|folder| format!("{shared}/{folder}")).collect();
-    host.run(cmd!("mkdir -p {root}/releases {shared} {folders...}")).await?;
-    source.fetch(&host, layout, &coming.revision).await?;
-
     let (folder, repo, commit) = (layout.release(&coming.release), layout.repo(), &coming.revision.commit);
+    // To be said again it is safe, and so is what follows: a clone that was killed would leave half a repository.
+    host.run(cmd!("mkdir -p {root}/releases {shared} {folders...} && git init --quiet --bare {repo}")).await?;
+    source.fetch(&host, &repo, &coming.revision).await?;
+
     let manifest = coming.manifest(&host).line();
     // First of all it says that it is ours: should this run die here, the next one may remove it.
     host.run(cmd!(

@@ -38,7 +38,7 @@ async fn tag(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), Error> 
 async fn clean(fleet: &Fleet, coming: &Coming, host: Connection) -> Result<(), TaskError> {
     let Some(survey) = coming.before(&host) else { return Ok(()) };
     let old: Vec<String> =
-        superfluous(survey, fleet.site.keep.get()).into_iter().map(|id| survey.layout().release(id)).collect();
+        superfluous(survey, fleet.site.keep.get()).into_iter().map(|id| survey.layout.release(id)).collect();
     if !old.is_empty() {
         host.run(cmd!("rm -rf {old...}")).await?;
     }

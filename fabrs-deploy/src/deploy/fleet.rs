@@ -1,12 +1,13 @@
 //! The hosts of a deploy, as they were met, and a way to each that a stop of the run leaves open.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use fabrs::config::Unreachable;
 use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcome, Outcomes};
 
 use super::standing::Standing;
-use crate::release::{Layouts, ReleaseId, Survey};
+use crate::release::{Kind, Layouts, ReleaseId, Survey};
 use crate::site::Site;
 use crate::step::App;
 
@@ -16,7 +17,9 @@ pub(crate) struct Fleet {
     pub(crate) site: Site,
     pub(crate) hosts: Group,
     /// The same hosts, for what is done also when the run is stopped.
-    pub(crate) aside: Group,
+    aside: Group,
+    /// Those on which the lock is lost.
+    lost: Mutex<HashSet<Host>>,
     pub(crate) standing: Standing,
     pub(crate) layouts: Layouts,
     client: Client,
@@ -58,15 +61,17 @@ impl Fleet {
         }
         let aside = met.iter().map(Connection::aside).collect::<Result<_, _>>()?;
         let hosts = Group::new(met).limit(client.settings().at_once().get());
-        let layouts = surveys.iter().map(|(host, survey)| (host.clone(), survey.layout())).collect();
-        Ok((Self { site, hosts, aside: Group::new(aside), standing: Standing::default(), layouts, client }, surveys))
+        let layouts = surveys.iter().map(|(host, survey)| (host.clone(), survey.layout.clone())).collect();
+        let aside = Group::new(aside);
+        let (standing, lost) = (Standing::default(), Mutex::default());
+        Ok((Self { site, hosts, aside, lost, standing, layouts, client }, surveys))
     }
 
     /// Makes a fleet of hosts that nobody has looked at.
     #[cfg(test)]
     pub(crate) fn of(site: Site, hosts: Group, client: Client) -> Self {
-        let (standing, layouts) = (Standing::default(), Layouts::default());
-        Self { site, aside: hosts.clone(), hosts, standing, layouts, client }
+        let (standing, layouts, lost) = (Standing::default(), Layouts::default(), Mutex::default());
+        Self { site, aside: hosts.clone(), hosts, lost, standing, layouts, client }
     }
 
     /// Looks at all hosts again.
@@ -76,6 +81,18 @@ impl Fleet {
     /// As [`meet`](Self::meet).
     pub(crate) async fn look(&self) -> Result<Surveys, Error> {
         Ok(all_ok(look(&self.site, &self.hosts).await)?.into_iter().collect())
+    }
+
+    /// Leaves a host alone from now on: the one of an error.
+    pub(super) fn lose(&self, error: &Error) {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).extend(error.host().cloned());
+    }
+
+    /// Returns the hosts that may still be changed and are as `which` says, over sessions that a stop of the run leaves open.
+    pub(super) fn aside(&self, which: impl Fn(&Connection) -> bool) -> Group {
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_lost = |host: &Connection| host.host().is_some_and(|host| lost.contains(host));
+        Group::new(self.aside.connections().iter().filter(|host| !is_lost(host) && which(host)).cloned().collect())
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -124,5 +141,11 @@ pub(crate) fn all_ok<T>(outcomes: Outcomes<T>) -> Result<Vec<(Host, T)>, Error> 
 }
 
 async fn look(site: &Site, hosts: &Group) -> Outcomes<Survey> {
-    hosts.each(|host| async move { Survey::of(&host, &site.root, &site.linked_files).await }).await
+    let look = |host: Connection| async move {
+        match site.kind {
+            Kind::Releases => Survey::of(&host, &site.root, &site.linked_files).await,
+            Kind::InPlace => Survey::in_place(&host, &site.root).await,
+        }
+    };
+    hosts.each(look).await
 }

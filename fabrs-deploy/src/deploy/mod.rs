@@ -5,6 +5,7 @@ mod begin;
 mod build;
 mod finish;
 mod fleet;
+mod in_place;
 mod locked;
 mod news;
 mod pending;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
 
 use crate::lock::Patience;
-use crate::release::ReleaseId;
+use crate::release::{Kind, ReleaseId};
 use crate::site::Site;
 use crate::source::{Git, Revision};
 use crate::tell::Happened;
@@ -110,7 +111,11 @@ impl Deploy {
             let decided = begin::decide(&fleet, &shown, revision).await?;
             changes(&fleet, coming.get_or_init(|| decided), &source).await
         };
-        let came = locked::locked(&fleet, &what, patience, work).await.map_err(TaskError::into_error);
+        let undo = async |lost| match coming.get() {
+            Some(coming) => take_back(&fleet, coming, lost).await,
+            None => lost,
+        };
+        let came = locked::locked(&fleet, &what, patience, work, undo).await;
         if let Some(coming) = coming.get() {
             news::tell(&fleet, coming, Happened::Deploy, began, &came).await;
         }
@@ -138,16 +143,33 @@ fn here(hosts: &Group) -> Result<Connection, Error> {
 
 /// Makes all changes, in their order, or takes back those that were made.
 async fn changes(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
+    match fleet.site.kind {
+        Kind::Releases => released(fleet, coming, source).await?,
+        Kind::InPlace => in_place::changes(fleet, coming, source).await?,
+    }
+    finish::finish(fleet, coming, source).await?;
+    fleet.client().note(None, format!("live: {} as {} on {}", coming.revision, coming.release, fleet.label()));
+    Ok(())
+}
+
+/// Makes a release and puts it live on all hosts.
+async fn released(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
     if let Err(error) = made(fleet, coming, source).await {
         back::remove(fleet, coming).await;
         return Err(error);
     }
     if let Err(error) = publish::publish(fleet, coming).await {
-        return Err(back::take_back(fleet, coming, error).await);
+        return Err(back::take_back(fleet, coming, error.into_error()).await.into());
     }
-    finish::finish(fleet, coming, source).await?;
-    fleet.client().note(None, format!("live: {} as {} on {}", coming.revision, coming.release, fleet.label()));
     Ok(())
+}
+
+/// Takes back what was made of a deploy that was cut off, wherever it stands.
+async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> Error {
+    match fleet.site.kind {
+        Kind::Releases => back::take_back(fleet, coming, error).await,
+        Kind::InPlace => in_place::take_back(fleet, coming, error).await,
+    }
 }
 
 /// Builds the release everywhere, then does what is done once before it goes live.

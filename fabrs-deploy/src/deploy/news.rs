@@ -56,7 +56,8 @@ pub(super) async fn tell(fleet: &Fleet, coming: &Coming, event: Happened, began:
 
 /// Returns what it brought, since each of the revisions that were live: as far as the repositories know.
 async fn changes(fleet: &Fleet, coming: &Coming) -> Vec<Since> {
-    let (Some(source), Some(host)) = (&fleet.site.source, fleet.aside.connections().first()) else { return Vec::new() };
+    let aside = fleet.aside(|_| true);
+    let (Some(source), Some(host)) = (&fleet.site.source, aside.connections().first()) else { return Vec::new() };
     let Ok(layout) = fleet.layouts.of(host) else { return Vec::new() };
     let live = fleet.hosts.connections().iter().filter_map(|host: &Connection| coming.before(host));
     let live: BTreeMap<&str, &Revision> = live

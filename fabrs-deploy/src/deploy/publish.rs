@@ -17,20 +17,28 @@ pub(super) async fn publish(fleet: &Fleet, coming: &Coming) -> Result<(), TaskEr
     let line = &coming.log_line();
     fleet.client().note(None, format!("switching {} to {release}", fleet.label()));
     let switched = fleet.hosts.each(|host| async move {
-        fleet.standing.set(&host, Place::Switching(release.clone()));
+        fleet.standing.set(&host, Place::Switching(release.to_string()));
         switch(&host, fleet.layouts.of(&host)?, release, line).await?;
-        fleet.standing.set(&host, Place::Switched(release.clone()));
+        fleet.standing.set(&host, Place::Switched(release.to_string()));
         Ok::<_, Error>(())
     });
     all_ok(switched.await)?;
+    take_up_in_batches(fleet, release, &release.to_string()).await
+}
+
+/// Has the services of all hosts take up what is switched, batch by batch: the next begins when all of one work.
+///
+/// # Errors
+///
+/// What failed on which host.
+pub(super) async fn take_up_in_batches(fleet: &Fleet, release: &ReleaseId, name: &str) -> Result<(), TaskError> {
     let batch = fleet.site.batch.map_or(fleet.hosts.connections().len(), std::num::NonZeroUsize::get);
-    // Group by group: the next batch begins when all of one work.
     for batch in fleet.hosts.connections().chunks(batch.max(1)) {
         fleet.client().note(None, format!("taking it up on {}", label(batch)));
         let batch = Group::new(batch.to_vec());
         let taken_up = batch.each(|host| async move {
             take_up(fleet, &host, release).await?;
-            fleet.standing.set(&host, Place::Live(release.clone()));
+            fleet.standing.set(&host, Place::Live(name.to_owned()));
             Ok::<_, TaskError>(())
         });
         all_ok(taken_up.await)?;

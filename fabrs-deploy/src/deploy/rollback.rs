@@ -14,7 +14,7 @@ use super::news::{self, Began};
 use super::{Deployed, back, locked, publish};
 use crate::lock::Patience;
 use crate::overview::{table, text};
-use crate::release::{ReleaseId, Survey};
+use crate::release::{Kind, ReleaseId, Survey};
 use crate::site::Site;
 use crate::source::Revision;
 use crate::tell::Happened;
@@ -86,6 +86,10 @@ impl Rollback {
 
     async fn carry_out(self) -> Result<Deployed, TaskError> {
         let Self { site, hosts, asked, patience, guard } = self;
+        if site.kind == Kind::InPlace {
+            let error = Error::new(ErrorKind::Usage, "there are no releases of a site that is deployed in place");
+            return Err(error.hint("deploy the build of before by its tag").into());
+        }
         let (fleet, shown) = Fleet::meet(site, hosts).await?;
         let _hold = fleet.client().stop().hold();
         begin::check(&fleet, &shown)?;
@@ -103,7 +107,11 @@ impl Rollback {
             let decided = Coming { release, revision, made: Made::Before, by: Who::here(), run: RunId::new(), before };
             changes(&fleet, coming.get_or_init(|| decided)).await
         };
-        let came = locked::locked(&fleet, &what, patience, work).await.map_err(TaskError::into_error);
+        let undo = async |lost| match coming.get() {
+            Some(coming) => back::take_back(&fleet, coming, lost).await,
+            None => lost,
+        };
+        let came = locked::locked(&fleet, &what, patience, work, undo).await;
         if let Some(coming) = coming.get() {
             news::tell(&fleet, coming, Happened::Rollback, began, &came).await;
         }
@@ -115,7 +123,7 @@ impl Rollback {
 /// Makes all changes, in their order, or takes back those that were made.
 async fn changes(fleet: &Fleet, coming: &Coming) -> Result<(), TaskError> {
     if let Err(error) = publish::publish(fleet, coming).await {
-        return Err(back::take_back(fleet, coming, error).await);
+        return Err(back::take_back(fleet, coming, error.into_error()).await.into());
     }
     back::mark_left(fleet, coming).await;
     fleet.client().note(None, format!("live: {} as {} on {}", coming.revision, coming.release, fleet.label()));

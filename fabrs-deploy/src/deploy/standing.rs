@@ -3,22 +3,25 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use fabrs::{Connection, Error, Host};
+use fabrs::{Connection, Host};
 
 use super::fleet::Fleet;
-use crate::release::ReleaseId;
 
-/// Where a host stands.
+/// Where a host stands: what it goes to, or comes from, is named for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Its `current` is about to lead to the new release: until that is confirmed it may, or may not.
-    Switching(ReleaseId),
-    /// Its `current` leads to the new release.
-    Switched(ReleaseId),
-    /// It works with the new release.
-    Live(ReleaseId),
-    /// It is back on the release that it had; on none, where that was the first.
-    Back(Option<ReleaseId>),
+    /// It is about to be switched: until that is confirmed it may be, or may not.
+    Switching(String),
+    /// It is switched.
+    Switched(String),
+    /// It works with what it was switched to.
+    Live(String),
+    /// It is switched back, and its services are told so.
+    Returning(String),
+    /// It works with what it had.
+    Back(String),
+    /// Nothing is live on it, as before.
+    BackOnNothing,
 }
 
 /// Where all hosts stand; who is not mentioned is where it was.
@@ -46,11 +49,12 @@ impl Standing {
     pub(super) fn says(&self, host: &Connection) -> String {
         match self.of(host) {
             None => "as it was".to_owned(),
-            Some(Place::Back(Some(release))) => format!("back on {release}"),
-            Some(Place::Back(None)) => "nothing is live, as before".to_owned(),
-            Some(Place::Switching(release)) => format!("may be on {release}, or as it was"),
-            Some(Place::Switched(release)) => format!("on {release}, which its services may not have taken up"),
-            Some(Place::Live(release)) => format!("on {release}"),
+            Some(Place::Switching(to)) => format!("may be on {to}, or as it was"),
+            Some(Place::Switched(to)) => format!("on {to}, which its services may not have taken up"),
+            Some(Place::Live(to)) => format!("on {to}"),
+            Some(Place::Returning(to)) => format!("back on {to}, which its services may not have taken up"),
+            Some(Place::Back(to)) => format!("back on {to}"),
+            Some(Place::BackOnNothing) => "nothing is live, as before".to_owned(),
         }
     }
 
@@ -61,11 +65,5 @@ impl Standing {
         let lines =
             fleet.hosts.connections().iter().map(|host| format!("{:width$}  {}\n", names(host), self.says(host)));
         lines.collect()
-    }
-
-    /// Tells where all hosts stand when nothing more may be changed on them.
-    pub(super) fn left_as_they_are(&self, fleet: &Fleet, lost: Error) -> Error {
-        fleet.client().note(None, self.table(fleet));
-        lost.hint("see to the host, then deploy again: that mends what is half done")
     }
 }

@@ -41,10 +41,13 @@ pub struct Django {
     found: Arc<Mutex<HashSet<String>>>,
 }
 
-/// Whether static files are collected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What becomes of static files.
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Statics {
+    /// They are collected into the release.
     Collected,
+    /// And those of this folder are copied to `shared` as well.
+    Shared(String),
     Left,
 }
 
@@ -61,6 +64,17 @@ impl Django {
         self
     }
 
+    /// Copies what is collected into this folder of the release (`STATIC_ROOT`) to the folder of this name in `shared` as well,
+    /// from where a web server gives it out: whoever has a page of the old release open still finds what belongs to it. For
+    /// names that change with what is in them (`ManifestStaticFilesStorage`), since nothing there is ever replaced.
+    ///
+    /// A folder that is linked to `shared` and collected into is not the same: `collectstatic` removes what it replaces, and for
+    /// a moment it is not there.
+    pub fn share_static_files(mut self, folder: impl Into<String>) -> Self {
+        self.statics = Statics::Shared(folder.into());
+        self
+    }
+
     /// Leaves out `collectstatic`.
     pub fn without_static_files(mut self) -> Self {
         self.statics = Statics::Left;
@@ -70,8 +84,12 @@ impl Django {
     async fn build(self: Arc<Self>, app: App) -> Result<(), TaskError> {
         // A repository may hold what Python has compiled from sources that are gone.
         app.connection().run("find . -name '*.pyc' -not -path './env/*' -delete").await?;
-        if self.statics == Statics::Collected {
+        if self.statics != Statics::Left {
             manage("collectstatic --noinput --verbosity 0").await?;
+        }
+        if let Statics::Shared(folder) = &self.statics {
+            let shared = format!("{}/shared/{folder}", app.root());
+            app.connection().run(cmd!("mkdir -p {shared} && cp -R -n {folder}/. {shared}/")).await?;
         }
         self.check(&app).await?;
         let loaded = manage("shell --verbosity 0").stdin(LOADS).hide(Hide::Stdout).await?;

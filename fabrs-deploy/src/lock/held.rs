@@ -52,7 +52,8 @@ impl HostLock {
     }
 
     fn lost(&self, cause: Error) -> Error {
-        let error = Error::new(ErrorKind::Channel, "the lock is lost, so nothing more is changed").caused_by(cause);
+        let error =
+            Error::new(ErrorKind::Channel, "the lock is lost, so nothing more is changed there").caused_by(cause);
         match self.host.host() {
             Some(host) => error.on(host),
             None => error,
@@ -78,21 +79,24 @@ impl Lock {
         Self { hosts }
     }
 
-    /// Does `work` as long as the lock is held; where it is lost the work is dropped, and with it all that it runs.
+    /// Does `work` as long as the lock is held on all of its hosts. Where it is lost on one the work is dropped, and with it all
+    /// that it runs; on the others it is still held.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Channel`] where the lock is lost.
+    /// [`ErrorKind::Channel`] with the host on which the lock is lost.
     pub(crate) async fn during<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Error> {
         if self.hosts.is_empty() {
             return Ok(work.await);
         }
         let lost = select_all(self.hosts.iter_mut().map(|host| Box::pin(host.keep())));
-        tokio::select! {
+        let (error, index) = tokio::select! {
             biased;
-            (error, ..) = lost => Err(error),
-            done = work => Ok(done),
-        }
+            (error, index, _) = lost => (error, index),
+            done = work => return Ok(done),
+        };
+        drop(self.hosts.remove(index));
+        Err(error)
     }
 
     /// Lets go on all hosts, and waits until that is so.

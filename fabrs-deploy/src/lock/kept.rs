@@ -40,7 +40,7 @@ pub(crate) async fn keep(hosts: &Group, layouts: &Layouts, kept: &Kept) -> Outco
     let says = &serde_json::to_string(kept).unwrap_or_default();
     // With `noclobber` the shell makes a file only where there is none: two people never both think it is theirs.
     let keep = |host: Connection| async move {
-        let root = layouts.of(&host)?.root();
+        let root = layouts.of(&host)?.own();
         let said = host.run(cmd!(
             "mkdir -p {root} && cd {root} && {{ (set -C; printf '%s\\n' {says} > {KEPT}) 2> /dev/null || cat {KEPT}; }}"
         ));
@@ -58,7 +58,7 @@ pub(crate) async fn keep(hosts: &Group, layouts: &Layouts, kept: &Kept) -> Outco
 /// Opens what was locked by hand; returns what each host had of it.
 pub(crate) async fn let_go(hosts: &Group, layouts: &Layouts) -> Result<Vec<(Host, Option<Kept>)>, Error> {
     let open = |host: Connection| async move {
-        let root = layouts.of(&host)?.root();
+        let root = layouts.of(&host)?.own();
         let line = cmd!("cd {root} 2> /dev/null && [ -e {KEPT} ] || exit 0; cat {KEPT} && rm -f {KEPT}");
         let said = host.run(line).hide(Hide::Stdout).await?;
         // In a dry run nobody knows what it would have said.

@@ -128,8 +128,8 @@ async fn try_all(hosts: &Group, layouts: &Layouts, what: &str) -> Result<Lock, R
 async fn try_one(host: &Connection, layouts: &Layouts, holder: &Holder) -> Result<HostLock, Refused> {
     let failed = Refused::Failed;
     let host = &host.aside().map_err(failed)?;
-    let root = layouts.of(host).map_err(failed)?.root();
-    let command = host.run(line(root, holder)).hide(Hide::Both).stdin_open();
+    let root = layouts.of(host).map_err(failed)?.own();
+    let command = host.run(line(&root, holder)).hide(Hide::Both).stdin_open();
     let mut lines = command.stream_lines().map_err(failed)?;
     let said = match lines.next().await {
         Some(line) => line.map_err(failed)?,

@@ -46,6 +46,13 @@ impl ReleaseId {
     }
 }
 
+/// The name of what is live where there are no releases.
+impl Default for ReleaseId {
+    fn default() -> Self {
+        Self("0".repeat(DIGITS))
+    }
+}
+
 impl FromStr for ReleaseId {
     type Err = Error;
 

@@ -15,17 +15,27 @@ pub(crate) const UNFINISHED: &str = ".fabrs-unfinished";
 /// The name of the mark in a release that turned out bad, as Deployer has it.
 pub(crate) const BAD: &str = "BAD_RELEASE";
 
+/// What the folder of a site is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Kind {
+    /// It holds releases, of which one is live.
+    #[default]
+    Releases,
+    /// It is a work tree, which is live itself.
+    InPlace,
+}
+
 /// The paths of a site on a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Layout {
     root: String,
+    kind: Kind,
 }
 
 impl Layout {
-    pub(crate) fn new(root: impl Into<String>) -> Self {
-        let root: String = root.into();
+    pub(crate) fn new(root: &str, kind: Kind) -> Self {
         let trimmed = root.trim_end_matches('/');
-        Self { root: if trimmed.is_empty() { root } else { trimmed.to_owned() } }
+        Self { root: if trimmed.is_empty() { root } else { trimmed }.to_owned(), kind }
     }
 
     /// Returns the folder of the site.
@@ -35,7 +45,10 @@ impl Layout {
 
     /// Returns the folder of a release.
     pub(crate) fn release(&self, id: &ReleaseId) -> String {
-        format!("{}/releases/{id}", self.root)
+        match self.kind {
+            Kind::Releases => format!("{}/releases/{id}", self.root),
+            Kind::InPlace => self.root.clone(),
+        }
     }
 
     /// Returns the symlink to the release that is live.
@@ -48,14 +61,25 @@ impl Layout {
         format!("{}/shared", self.root)
     }
 
-    /// Returns the file with a line for each time that another release went live.
-    pub(crate) fn log(&self) -> String {
-        format!("{}/revisions.log", self.root)
+    /// Returns the folder for what is the kit's own: in a work tree one that git does not take for part of it.
+    pub(crate) fn own(&self) -> String {
+        match self.kind {
+            Kind::Releases => self.root.clone(),
+            Kind::InPlace => format!("{}/.git", self.root),
+        }
     }
 
-    /// Returns the bare repository.
+    /// Returns the file with a line for each time that something else went live.
+    pub(crate) fn log(&self) -> String {
+        format!("{}/revisions.log", self.own())
+    }
+
+    /// Returns the repository.
     pub(crate) fn repo(&self) -> String {
-        format!("{}/repo", self.root)
+        match self.kind {
+            Kind::Releases => format!("{}/repo", self.root),
+            Kind::InPlace => self.own(),
+        }
     }
 }
 
@@ -87,12 +111,22 @@ mod tests {
 
     #[test]
     fn the_names_are_those_of_capistrano() {
-        let layout = Layout::new("/srv/shop/");
+        let layout = Layout::new("/srv/shop/", Kind::Releases);
         let id = "20261103140211".parse().unwrap();
         assert_eq!(layout.root(), "/srv/shop");
         assert_eq!(layout.release(&id), "/srv/shop/releases/20261103140211");
         assert_eq!(layout.current(), "/srv/shop/current");
         assert_eq!(layout.shared(), "/srv/shop/shared");
         assert_eq!(layout.repo(), "/srv/shop/repo");
+        assert_eq!(layout.log(), "/srv/shop/revisions.log");
+    }
+
+    #[test]
+    fn a_work_tree_holds_nothing_of_ours_that_git_would_see() {
+        let layout = Layout::new("/srv/shop", Kind::InPlace);
+        assert_eq!(layout.release(&ReleaseId::default()), "/srv/shop");
+        for path in [layout.repo(), layout.log(), layout.own()] {
+            assert!(path.starts_with("/srv/shop/.git"), "{path}");
+        }
     }
 }

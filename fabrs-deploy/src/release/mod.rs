@@ -8,7 +8,7 @@ mod survey;
 pub use id::ReleaseId;
 pub use manifest::{Bad, Manifest};
 
-pub(crate) use layout::{BAD, Layout, Layouts, MANIFEST, UNFINISHED};
+pub(crate) use layout::{BAD, Kind, Layout, Layouts, MANIFEST, UNFINISHED};
 #[cfg(test)]
 pub(crate) use survey::Found;
 pub(crate) use survey::{Current, Survey};

@@ -4,20 +4,24 @@ use std::collections::BTreeMap;
 
 use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine, cmd};
 
-use super::layout::{BAD, Layout, MANIFEST, UNFINISHED};
+use super::layout::{BAD, Kind, Layout, MANIFEST, UNFINISHED};
 use super::{Bad, Manifest, ReleaseId};
+use crate::source::Revision;
+use crate::who::{RunId, Who};
 
 /// What there is of a site on one host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Survey {
-    /// The folder of the site, from the root of the host.
-    pub(crate) root: String,
+    /// What stands where on the host.
+    pub(crate) layout: Layout,
     /// What is live.
     pub(crate) current: Current,
     /// The releases by their names, from the first to the last; folders of other names are nobody's business.
     pub(crate) releases: BTreeMap<ReleaseId, Found>,
     /// The linked files and folders that are not in `shared`.
     pub(crate) missing: Vec<String>,
+    /// Files that somebody has changed since they came from the repository, where the site is a work tree.
+    pub(crate) dirty: Vec<String>,
 }
 
 /// What `current` leads to.
@@ -56,6 +60,21 @@ impl Survey {
         Self::read(&said.stdout()?).map_err(|error| error.on(said.host()))
     }
 
+    /// Looks at a host where the site is a work tree: what is live is its commit.
+    ///
+    /// # Errors
+    ///
+    /// As any command.
+    pub(crate) async fn in_place(host: &Connection, root: &str) -> Result<Self, Error> {
+        let look = cmd!(
+            r#"root={root}; case $root in "~/"*) root=$HOME/${root#"~/"} ;; esac; echo "tree $root"
+            cd "$root" 2> /dev/null && git rev-parse --verify --quiet HEAD > /dev/null || exit 0
+            echo "head $(git rev-parse HEAD)"; git status --porcelain --untracked-files=no | sed 's/^.. /dirty /'"#
+        );
+        let said = host.probe(look).hide(Hide::Both).capture_all().await?;
+        Self::read(&said.stdout()?).map_err(|error| error.on(said.host()))
+    }
+
     /// Reads what the script says.
     fn read(said: &str) -> Result<Self, Error> {
         let mut survey = Self::default();
@@ -63,9 +82,12 @@ impl Survey {
             let Some((kind, rest)) = line.split_once(' ') else { continue };
             let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
             match kind {
-                "root" => rest.clone_into(&mut survey.root),
+                "root" => survey.layout = Layout::new(rest, Kind::Releases),
+                "tree" => survey.layout = Layout::new(rest, Kind::InPlace),
                 "current" => survey.current = Current::read(rest),
                 "no-link" => survey.current = Current::NoLink,
+                "head" => survey.head(rest),
+                "dirty" => survey.dirty.push(rest.to_owned()),
                 "missing" => survey.missing.push(rest.to_owned()),
                 "release" => {
                     let manifest = json(text, name, MANIFEST)?;
@@ -74,7 +96,7 @@ impl Survey {
                 "unfinished" => survey.releases.entry(name.parse()?).or_default().is_unfinished = true,
                 "bad" => {
                     // Whoever marked it by hand need not write JSON.
-                    let why = || Bad { by: crate::who::Who::unknown(), at: String::new(), why: text.to_owned() };
+                    let why = || Bad { by: Who::unknown(), at: String::new(), why: text.to_owned() };
                     let bad = serde_json::from_str(text).unwrap_or_else(|_| why());
                     survey.releases.entry(name.parse()?).or_default().bad = Some(bad);
                 }
@@ -84,9 +106,13 @@ impl Survey {
         Ok(survey)
     }
 
-    /// Returns what stands where on the host.
-    pub(crate) fn layout(&self) -> Layout {
-        Layout::new(&self.root)
+    /// Takes a commit for what is live: as a release that has no name but its commit.
+    fn head(&mut self, commit: &str) {
+        let id = ReleaseId::default();
+        let manifest = Manifest::new(id.clone(), Revision::new(commit, commit), Who::unknown(), RunId::default());
+        self.current = Current::Release(id.clone());
+        self.releases
+            .insert(id, Found { manifest: Some(Manifest { at: String::new(), ..manifest }), ..Found::default() });
     }
 
     /// Returns the release that is live.

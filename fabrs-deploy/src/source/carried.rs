@@ -37,7 +37,6 @@ pub(super) async fn bring(here: &Connection, host: &Connection, repo: &str, comm
 
 /// Puts a pack on a host and takes it into the repository, under a name that keeps it.
 async fn carry(host: &Connection, pack: &str, repo: &str, commit: &str) -> Result<(), Error> {
-    host.run(cmd!("git init --quiet --bare {repo}")).await?;
     let there = format!("{repo}/incoming.pack");
     host.put(pack, &there).await?;
     host.run(cmd!(

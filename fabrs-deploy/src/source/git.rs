@@ -180,25 +180,24 @@ impl Git {
         Changes::between(&host.env("GIT_DIR", layout.repo()), old, new).await
     }
 
-    /// Brings a revision into the mirror of a host.
+    /// Brings a revision into a repository of a host, which is there.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] where the repository does not have it any more; as any command.
-    pub(crate) async fn fetch(&self, host: &Connection, layout: &Layout, revision: &Revision) -> Result<(), Error> {
-        let (url, repo, commit) = (&self.url, layout.repo(), &revision.commit);
+    pub(crate) async fn fetch(&self, host: &Connection, repo: &str, revision: &Revision) -> Result<(), Error> {
+        let (url, commit) = (&self.url, &revision.commit);
         let host = quiet(host);
         match &self.way {
-            // Each is safe to be cut and said again: a clone that was killed would leave half a repository.
             Way::Fetched => {
-                let all = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
+                // Not as heads: of a work tree one of them is checked out.
+                let all = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"];
                 host.run(cmd!(
-                    "git init --quiet --bare {repo} && cd {repo} && \
-                     {{ git cat-file -e {commit}^{{commit}} 2> /dev/null || git fetch --quiet --prune --force {url} {all...}; }}"
+                    "cd {repo} && {{ git cat-file -e {commit}^{{commit}} 2> /dev/null || git fetch --quiet --prune --force {url} {all...}; }}"
                 ))
                 .await?;
             }
-            Way::Carried(_) => carried::bring(&self.asked_on(&host)?, &host, &repo, commit).await?,
+            Way::Carried(_) => carried::bring(&self.asked_on(&host)?, &host, repo, commit).await?,
         }
         let has =
             host.run(cmd!("git --git-dir {repo} cat-file -e {commit}^{{commit}}")).warn().hide(Hide::Both).await?;

@@ -159,3 +159,41 @@ async fn what_is_not_committed_or_not_pushed_here_is_refused_unless_it_is_allowe
     client.close().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_work_tree_is_moved_in_place_and_moved_back_and_refused_where_somebody_has_changed_it() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, told) = ground.client();
+    let versions = || [0, 1, 2].map(|host| fs::read_to_string(ground.root(host).join("version")).unwrap_or_default());
+    let site = ground.site().in_place().batch(1).build(|_| run("cp version built"));
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    site.deploy(all(&client)).await?;
+    assert_eq!(versions(), ["one"; 3]);
+    ground.write(1, "uploaded", "by a customer");
+
+    ground.origin.build("deployable-2", &[("version", "two")]);
+    let broken = site.clone().verify(|app: App| async move {
+        ensure!(!is_on(&app, "web2") || probe("cat version").line().await? == "one", "it does not answer");
+        Ok::<(), TaskError>(())
+    });
+    broken.deploy(all(&client)).await.expect_err("it does not work on web2");
+    assert_eq!(versions(), ["one"; 3]);
+    for host in 0..3 {
+        assert_eq!(fs::read_to_string(ground.root(host).join("built"))?, "one", "what was built is as it was, too");
+    }
+
+    ground.write(2, "version", "by hand");
+    let error = site.deploy(all(&client)).await.expect_err("it would be lost").into_error();
+    assert!(error.to_string().contains("web3: `version` was changed there"), "{error}");
+    site.status(all(&client)).await?;
+    let said = told.of("said").iter().map(|said| said["text"].to_string()).collect::<String>();
+    assert!(said.contains("`version` is changed"), "{said}");
+    ground.write(2, "version", "one");
+    site.deploy(all(&client)).await?;
+    assert_eq!(versions(), ["two"; 3]);
+    assert_eq!(fs::read_to_string(ground.root(1).join("uploaded"))?, "by a customer");
+    let error = site.rollback(all(&client)).await.expect_err("there are no releases").into_error();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    client.close().await;
+    Ok(())
+}

@@ -133,7 +133,7 @@ async fn what_a_person_has_locked_stays_so_until_a_person_unlocks_it() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_that_has_lost_its_lock_changes_nothing_more() -> Result {
+async fn a_run_that_has_lost_its_lock_on_a_host_changes_nothing_more_there() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one")]);
@@ -157,6 +157,8 @@ async fn a_run_that_has_lost_its_lock_changes_nothing_more() -> Result {
     assert!(error.to_string().contains("the lock is lost"), "{error}");
     client.close().await;
     assert_eq!(ground.current(), [0, 1, 2].map(|_| first.release.to_string()));
+    assert_eq!(ground.names(0, "releases"), [first.release.to_string()], "where it is still locked it is taken back");
+    assert_eq!(ground.names(1, "releases").len(), 2, "where it is not, nothing more is changed");
 
     let (client, _) = ground.client();
     let second = ground.site().deploy(all(&client)).await?;

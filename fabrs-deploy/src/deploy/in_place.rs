@@ -1,0 +1,76 @@
+//! A deploy into a work tree that is live itself: fetched on every host, moved on all at once, and moved back where it fails.
+
+use fabrs::{Connection, Error, TaskError, cmd};
+
+use super::back::warn_of_stuck;
+use super::begin::Coming;
+use super::fleet::{Fleet, all_ok};
+use super::publish::{take_up, take_up_in_batches};
+use super::standing::Place;
+use crate::source::Git;
+
+/// Makes all changes, in their order, or takes back those that were made.
+///
+/// # Errors
+///
+/// What failed on which host; where all of them stand is in the standing of the fleet.
+pub(super) async fn changes(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
+    fleet.client().note(None, format!("fetching {} on {}", coming.revision, fleet.label()));
+    let fetched = fleet.hosts.each(|host| async move {
+        let layout = fleet.layouts.of(&host)?;
+        let root = layout.root();
+        host.run(cmd!("git init --quiet {root}")).await?;
+        source.fetch(&host, &layout.repo(), &coming.revision).await
+    });
+    all_ok(fetched.await)?;
+    match moved(fleet, coming).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(take_back(fleet, coming, error.into_error()).await.into()),
+    }
+}
+
+async fn moved(fleet: &Fleet, coming: &Coming) -> Result<(), TaskError> {
+    let (to, line) = (&coming.revision.to_string(), &coming.log_line());
+    fleet.client().note(None, format!("moving {} to {to}", fleet.label()));
+    let moved = fleet.hosts.each(|host| async move {
+        fleet.standing.set(&host, Place::Switching(to.clone()));
+        reset(fleet, &host, &coming.revision.commit, line).await?;
+        fleet.standing.set(&host, Place::Switched(to.clone()));
+        fleet.site.build.run(&fleet.app(&host, &coming.release)?).await
+    });
+    all_ok(moved.await)?;
+    fleet.site.once.run(&fleet.app(fleet.first()?, &coming.release)?).await?;
+    take_up_in_batches(fleet, &coming.release, to).await
+}
+
+/// Moves the work tree of a host to a commit, and notes that in the log.
+async fn reset(fleet: &Fleet, host: &Connection, commit: &str, line: &str) -> Result<(), Error> {
+    let layout = fleet.layouts.of(host)?;
+    let (root, log) = (layout.root(), layout.log());
+    host.run(cmd!("git -C {root} reset --quiet --hard {commit} && printf '%s\\n' {line} >> {log}")).await?;
+    Ok(())
+}
+
+/// Moves every host back to the commit that it had, and returns the error; where there was none, it stays.
+pub(super) async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> Error {
+    let changed = fleet.aside(|host| fleet.standing.is_changed(host));
+    fleet.client().note(None, format!("taking back {}: {}", coming.revision, error.doing()));
+    let back = changed.each(|host| async move {
+        let Some(before) = coming.before(&host).and_then(|survey| survey.live_manifest()) else { return Ok(()) };
+        let name = before.revision.to_string();
+        let line = format!("{} taken back to {name} by {}", coming.revision, coming.by);
+        reset(fleet, &host, &before.revision.commit, &line).await?;
+        fleet.standing.set(&host, Place::Returning(name.clone()));
+        fleet.site.build.run(&fleet.app(&host, &coming.release)?).await?;
+        take_up(fleet, &host, &coming.release).await?;
+        fleet.standing.set(&host, Place::Back(name));
+        Ok::<_, TaskError>(())
+    });
+    let back = back.await;
+    warn_of_stuck(fleet, &back);
+    fleet.client().note(None, fleet.standing.table(fleet));
+    match back.failed().next() {
+        None => error,
+        Some(_) => error.hint("the table above says which hosts could not be taken back; deploy again to mend them"),
+    }
+}
