@@ -1,4 +1,54 @@
 //! The deploy kit of fabrs: what makes a deploy one that a person trusts.
+//!
+//! A [`Site`] is a value that says all there is to know of what is deployed: the folder on its hosts, the repository ([`Git`]), and
+//! what is done in each phase ([`Step`]s, or parts that the kit knows: [`Python`], [`Django`], [`Systemd`], [`Supervisor`],
+//! [`Gunicorn`], [`Health`]). [`Site::deploy`] puts a build live on a group of hosts, [`Site::rollback`] goes back.
+//!
+//! ```
+//! use fabrs::prelude::*;
+//! use fabrs_deploy::{Git, Health, ReleaseId, Site, Systemd};
+//!
+//! fn shop() -> Site {
+//!     Site::new("/srv/shop")
+//!         .source(Git::at("https://git.example.com/shop.git"))
+//!         .link_files([".env"])
+//!         .build(|_| run("make"))
+//!         .with(Systemd::reload("shop"))
+//!         .verify(Health::get("http://127.0.0.1:8000/health"))
+//! }
+//!
+//! /// Puts a build live: the last good one, or what you name.
+//! #[task(local, asks)]
+//! async fn deploy(revision: Option<String>) -> Result {
+//!     shop().deploy(on(role("web"))?).revision(revision).await?;
+//!     Ok(())
+//! }
+//!
+//! /// Goes back to the release before, or to the one you name.
+//! #[task(local, asks)]
+//! async fn rollback(release: Option<ReleaseId>) -> Result {
+//!     shop().rollback(on(role("web"))?).to(release).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! | phase | where | what |
+//! |---|---|---|
+//! | look | all hosts | what is live, what there is, what is missing; one command |
+//! | approve | here | what is pending is shown, and asked for in a protected environment |
+//! | lock | all hosts, or none | `flock`, held by a session of its own; a run that dies lets go |
+//! | build | all hosts | fetch, a folder for the release, its links, the steps of [`Site::build`] |
+//! | once | the first host | the steps of [`Site::once`]: migrations |
+//! | switch | all hosts at once | `current` leads to the release |
+//! | take up | batch by batch | the steps of [`Site::reload`], then those of [`Site::verify`] |
+//! | afterwards | the first host | the steps of [`Site::afterwards`]: what the old release could not have borne |
+//! | clean up | all hosts | old releases, and what only they needed; the tag of the deploy |
+//! | tell | here | everybody of [`Site::tell`], also of what failed |
+//!
+//! What fails before the switch leaves every host as it was; what fails after it, up to `take up`, is taken back on every host.
+//! A host on which the lock is lost is left alone, and named.
+//!
+//! Hosts need a POSIX shell, GNU or busybox tools (`mv -T`, `flock`, `tar`), and git.
 
 mod deploy;
 mod django;
