@@ -41,9 +41,15 @@ fn a_protected_environment_is_left_alone_unless_somebody_says_yes() {
     let marker = marker_file(&sshd);
     let run = || knowing(shop(), &sshd).args(["guarded", "mark"]).arg(marker.path()).own_session();
     let question = "error: `guarded` is protected, and there is nobody to ask for its name";
-    run().code(2).stderr(format!("{question}\nhint: `-y` answers for you\n")).run();
-    run().arg("-n").stderr_contains("[web1] would run: touch ").run();
+    let hint = "hint: `-y` answers for you; `-n` shows what is pending, and `--yes=FINGERPRINT` approves just that";
+    run().code(2).stderr(format!("{question}\n{hint}\n")).run();
+    let planned = run().arg("-n").stderr_contains("[web1] would run: touch ").run();
+    let fingerprint = planned.stderr.split("`--yes=").nth(1).and_then(|rest| rest.get(..16)).expect("it is shown");
+    run().arg("--yes=0123456789abcdef").code(1).stderr_contains("is not what was approved").run();
     assert!(!marker.exists());
+    run().arg(format!("--yes={fingerprint}")).stderr_contains("mark: 1 ok\n").run();
+    assert!(marker.exists());
+    fs::remove_file(marker.path()).expect("it was made");
     run().arg("-y").stderr_contains("mark: 1 ok\n").run();
     assert!(marker.exists());
 }

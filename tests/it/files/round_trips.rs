@@ -36,7 +36,11 @@ async fn case(
         for number in 0..TIMES {
             transfer(&host, here.path(), &there, number).await?;
         }
-        least = least.min(proxy.turns() - before);
+        // Where the machine stands still for longer than the delay, two flights look like one: that was no measurement.
+        let turns = proxy.turns() - before;
+        if turns >= expected * TIMES {
+            least = least.min(turns);
+        }
         host.close().await;
         if least <= expected * TIMES + 1 {
             break;
