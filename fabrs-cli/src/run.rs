@@ -78,15 +78,9 @@ impl Run {
             .local_programs()
             .sink(Arc::clone(sink));
         // Reading the program takes a moment, and is only for what has to be approved.
-        let is_protected = self.inventory.environment().is_some_and(Environment::is_protected);
-        let builder = match &self.settings.consent {
-            Consent::To(_) => builder.basis(self.basis()),
-            Consent::Asked | Consent::Given if is_protected && self.settings.mode == Mode::DryRun => {
-                builder.basis(self.basis())
-            }
-            Consent::Asked | Consent::Given => builder,
-        };
-        let builder = if self.is_approved_by_a_task() { builder.approved_by_a_task() } else { builder };
+        let is_fingerprinted = self.settings.mode == Mode::DryRun || matches!(self.settings.consent, Consent::To(_));
+        let builder = if is_fingerprinted { builder.basis(self.basis()) } else { builder };
+        let builder = if self.waits_for_a_task() { builder.approved_by_a_task() } else { builder };
         let builder = match &self.demo {
             Some(demo) => demo.reached_by(builder, &self.settings, sink),
             None => builder,
@@ -136,25 +130,37 @@ impl Run {
         Ok(())
     }
 
-    /// Has the run approved before anything is changed, unless its first task does so itself when it knows what is pending.
+    /// Has the run approved before anything is changed, unless one of its tasks does so when it knows what is pending.
     async fn approve(&self, client: &Client) -> Result<()> {
-        if self.is_approved_by_a_task() { Ok(()) } else { client.approve("").await }
+        if self.typed.calls.iter().any(|call| call.task().asks) { Ok(()) } else { client.approve("").await }
     }
 
-    fn is_approved_by_a_task(&self) -> bool {
-        self.typed.calls.first().is_some_and(|call| call.task().asks)
+    /// Tells whether nothing may be changed before a task has had that approved.
+    fn waits_for_a_task(&self) -> bool {
+        let is_protected = self.inventory.environment().is_some_and(Environment::is_protected);
+        let is_asked = match &self.settings.consent {
+            Consent::Asked => is_protected,
+            Consent::To(_) => true,
+            Consent::Given => false,
+        };
+        is_asked && self.typed.calls.iter().any(|call| call.task().asks)
     }
 
     /// Returns what is known of the run before it begins, which its approval is of too.
     fn basis(&self) -> Vec<String> {
         let program = std::env::current_exe().and_then(std::fs::read).unwrap_or_default();
-        let environment = self.inventory.environment().map(Environment::name).unwrap_or_default();
+        // With all that fabrs.toml says of it: its vars, its gateway, what it has of each host.
+        let environment = self.inventory.environment();
+        let hosts = environment.iter().flat_map(|known| known.hosts()).map(Some);
+        let vars =
+            hosts.chain([None]).map(|host| format!("{:?}", self.inventory.vars_for(host).read::<toml::Table>().ok()));
+        let environment = format!("{environment:?} {}", vars.collect::<String>());
         let calls = self.typed.calls.iter().map(|call| {
             let hosts = self.inventory.hosts_for(call.task().selection);
             format!("{} {:?} {:?}", call.task().name, call.arguments(), hosts.unwrap_or_default())
         });
         let line = self.typed.line.iter().map(|line| format!("-- {line}"));
-        [digest(&program), environment.to_owned()].into_iter().chain(calls).chain(line).collect()
+        [digest(&program), environment].into_iter().chain(calls).chain(line).collect()
     }
 
     /// Runs the line after `--` on every host.

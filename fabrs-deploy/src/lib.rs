@@ -53,6 +53,7 @@
 mod deploy;
 mod django;
 mod good;
+mod hosts;
 mod lock;
 mod maintenance;
 mod overview;

@@ -3,7 +3,8 @@
 use fabrs::connection::Source;
 use fabrs::{Connection, Error, Group};
 
-use crate::deploy::{Fleet, all_ok};
+use crate::deploy::Fleet;
+use crate::hosts::all_ok;
 use crate::site::Site;
 
 /// The name of the page in `shared`.

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use fabrs::{Error, ErrorKind, Group};
 
 use crate::deploy::{Deploy, Fleet, Rollback};
+use crate::hosts::all_ok;
 use crate::lock::{self, Kept};
 use crate::part::Part;
 use crate::release::Kind;
@@ -80,7 +81,8 @@ impl Site {
     /// `git reset --hard`, when all hosts have fetched it, and only then does what is in [`build`](Self::build).
     ///
     /// There is nothing to roll back to: the build of before is deployed by its tag. Files that git does not know stay, so there
-    /// are no linked ones; files that it knows and that somebody has changed on a host are a reason to refuse.
+    /// are no linked ones; files that it knows and that somebody has changed on a host are a reason to refuse, and so are those that
+    /// it does not know and the new commit has.
     pub fn in_place(mut self) -> Self {
         self.kind = Kind::InPlace;
         self
@@ -196,7 +198,7 @@ impl Site {
             return Err(error.hint("whoever meets it will want to know: `--reason 'the database moves'`"));
         }
         let (fleet, _) = Fleet::meet(self.clone(), hosts).await?;
-        lock::keep(&fleet.hosts, &fleet.layouts, &Kept::new(reason)).await.all_ok()?;
+        all_ok(lock::keep(&fleet.hosts, &fleet.layouts, &Kept::new(reason)).await)?;
         Ok(())
     }
 

@@ -38,8 +38,11 @@ pub(crate) struct Globals {
     password_file: Option<PathBuf>,
     password_command: Option<String>,
     dry_run: bool,
-    yes: Option<String>,
+    yes: Option<Consent>,
 }
+
+/// What a `--yes` without a fingerprint stands for: nobody types it.
+const WHATEVER: &str = "\0";
 
 const CONNECTING: &str = "Connecting";
 const RUNNING: &str = "Running";
@@ -102,7 +105,14 @@ fn running() -> Vec<Arg> {
             .short('y')
             .num_args(0..=1)
             .require_equals(true)
-            .default_missing_value(""),
+            .default_missing_value(WHATEVER)
+            .value_parser(|text: &str| match text {
+                WHATEVER => Ok(Consent::Given),
+                _ if text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                    Ok(Consent::To(text.to_owned()))
+                }
+                _ => Err("it is `--yes`, or `--yes=` and the 16 digits that `-n` shows"),
+            }),
         switch("no-input", "Never ask: a question is an error"),
         value("password-file", "FILE", "Give sudo the password in the first line of this file")
             .value_parser(value_parser!(PathBuf)),
@@ -199,11 +209,7 @@ impl Globals {
             },
             diff: self.diff.unwrap_or_default(),
             mode: if self.dry_run { Mode::DryRun } else { Mode::Run },
-            consent: match self.yes.as_deref() {
-                None => Consent::Asked,
-                Some("") => Consent::Given,
-                Some(fingerprint) => Consent::To(fingerprint.to_owned()),
-            },
+            consent: self.yes.clone().unwrap_or_default(),
         }
     }
 }

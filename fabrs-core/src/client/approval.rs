@@ -9,12 +9,14 @@ use ring::digest::{Context, SHA256};
 use super::Client;
 use crate::config::{Consent, Environment, Mode};
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::Approved;
+use crate::transport::{Approved, Level};
 
 /// What a run's approval stands on.
 #[derive(Debug, Default)]
 pub(super) struct Approval {
     pub(super) approved: Approved,
+    /// Whether changes wait for it.
+    is_waited_for: bool,
     /// What is known of the run before it begins: its program, its tasks, their arguments, their hosts.
     basis: Vec<String>,
     /// What has been settled for all hosts of the run.
@@ -25,9 +27,9 @@ pub(super) struct Approval {
 const FINGERPRINT: usize = 8;
 
 impl Approval {
-    /// Makes the approval of a run of which this is known.
-    pub(super) fn of(basis: Vec<String>) -> Self {
-        Self { basis, ..Self::default() }
+    /// Makes the approval of a run of which this is known, for which changes wait or not.
+    pub(super) fn of(basis: Vec<String>, is_waited_for: bool) -> Self {
+        Self { is_waited_for, basis, ..Self::default() }
     }
 
     /// Returns 16 digits that are the same for the same run and the same that is pending.
@@ -68,7 +70,7 @@ impl Client {
         let fingerprint = || approval.fingerprint(pending);
         match (&settings.consent, protected) {
             _ if settings.mode == Mode::DryRun => {
-                if protected.is_some() {
+                if protected.is_some() || !pending.is_empty() {
                     self.note(None, format!("`--yes={}` approves just this", fingerprint()));
                 }
             }
@@ -91,7 +93,13 @@ impl Client {
     /// Asks for the name of an environment.
     async fn ask_for(&self, environment: &Environment) -> Result<()> {
         let name = environment.name();
-        let asked = self.ask().line(&format!("`{name}` is protected; type its name to go on: ")).await;
+        let question = format!("`{name}` is protected; type its name to go on: ");
+        let asked = tokio::select! {
+            asked = self.ask().line(&question) => asked,
+            _ = self.stop().above(Level::Run) => {
+                return Err(Error::new(ErrorKind::Cancelled, "the run was stopped before it was approved"));
+            }
+        };
         let answer = asked.map_err(|error| match error.kind() {
             // Nobody can be asked: that is for who typed this to mend, and nothing was run.
             ErrorKind::Prompt => {
@@ -106,6 +114,11 @@ impl Client {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Prompt, format!("`{name}` was not confirmed, nothing was run")))
+    }
+
+    /// Tells whether changes may be made.
+    pub(crate) fn may_change(&self) -> bool {
+        !self.inner.approval.is_waited_for || self.inner.approval.approved.is_given()
     }
 
     /// Takes down what was settled for all hosts: it is part of what is approved.

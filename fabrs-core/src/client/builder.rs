@@ -165,7 +165,7 @@ impl ClientBuilder {
             Some(around) => around(dial),
             None => dial,
         };
-        let approval = Approval::of(self.basis);
+        let approval = Approval::of(self.basis, (self.settings.mode, self.approval) == (Mode::Run, WhoApproves::Task));
         let dial = match (self.settings.mode, self.approval) {
             (Mode::Run, WhoApproves::Caller) => dial,
             (Mode::Run, WhoApproves::Task) => Arc::new(Unapproved::new(dial, approval.approved.clone())),

@@ -190,6 +190,11 @@ impl Client {
         self.inner.redactor.add(secret);
     }
 
+    /// Returns a text without the secrets that this client knows: for what is told, or written down, elsewhere.
+    pub fn redacted(&self, text: &str) -> String {
+        self.inner.redactor.text(text).into_owned()
+    }
+
     /// Returns what keeps secrets out of what is shown.
     pub(crate) fn redactor(&self) -> &Redactor {
         &self.inner.redactor

@@ -1,6 +1,6 @@
 //! `[env.NAME.host.HOST]` of `fabrs.toml`: what one host has otherwise than its environment.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -33,7 +33,7 @@ pub(super) struct Override {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Overrides {
     /// By the host's name; what the key says of user and port is compared as well.
-    by_name: HashMap<String, Vec<(Host, Arc<Override>)>>,
+    by_name: BTreeMap<String, Vec<(Host, Arc<Override>)>>,
     /// The hosts that the file names nowhere else, and what is said of one that is no machine of Vagrant either.
     strangers: Vec<(Host, String)>,
 }
@@ -42,7 +42,7 @@ impl Overrides {
     /// Reads the table of all hosts. Every one of them must be among `known`, or a machine of Vagrant where `vagrant` says
     /// that only Vagrant knows them.
     pub(super) fn from_entry(entry: &Entry<'_>, known: &[Host], vagrant: bool) -> Result<Self> {
-        let mut by_name: HashMap<&str, Vec<&Host>> = HashMap::new();
+        let mut by_name: BTreeMap<&str, Vec<&Host>> = BTreeMap::new();
         for host in known {
             by_name.entry(host.name()).or_default().push(host);
         }

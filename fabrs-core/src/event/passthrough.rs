@@ -35,8 +35,14 @@ impl Sink for Passthrough {
                 }
                 self.spool.push(*stream, bytes);
             }
+            Event::Said { stream: Stream::Stdout, text, .. } => {
+                self.spool.push(Stream::Stdout, format!("{}\n", text.trim_end_matches('\n')).as_bytes());
+            }
             _ => {
-                let mut text = self.notes.text(event);
+                let mut text = match event {
+                    Event::Said { text, .. } => format!("{}\n", text.trim_end_matches('\n')),
+                    _ => self.notes.text(event),
+                };
                 if !text.is_empty() && self.mid_line.swap(false, Ordering::Relaxed) {
                     text.insert(0, '\n');
                 }
@@ -113,8 +119,9 @@ mod tests {
     #[test]
     fn a_dry_run_says_what_would_run_without_a_prefix() {
         let host = web1();
-        let events = [Event::Planned { host: Some(&host), what: "uname -a" }];
+        let note = Event::Said { host: None, stream: Stream::Stderr, text: "`--yes=1` approves just this" };
+        let events = [Event::Planned { host: Some(&host), what: "uname -a" }, note];
         let (_, stderr) = printed(|spool| Passthrough::new(spool, Style::Plain), &events);
-        assert_eq!(stderr, "would run: uname -a\n");
+        assert_eq!(stderr, "would run: uname -a\n`--yes=1` approves just this\n");
     }
 }

@@ -45,11 +45,17 @@ impl Executor {
     pub async fn run(&self, plan: &Plan) -> Report {
         super::once::begin(&self.client);
         let mut reports = Vec::new();
-        let mut refused = super::rights::check(plan, &self.client).await;
-        let mut dropped: HashMap<_, _> = refused.keys().map(|host| (host.clone(), Outcome::NotReached)).collect();
-        let stops = self.client.settings().on_failure == OnFailure::Stop;
-        let mut ended = stops && refused.values().any(Outcome::is_bad);
+        let (mut refused, mut dropped, mut ended) = (HashMap::new(), HashMap::new(), false);
+        let mut is_tried = false;
         for stage in plan.stages() {
+            // Sudo is tried before anything begins; of a run that its first task has approved, when that is done.
+            if !is_tried && self.client.may_change() {
+                is_tried = true;
+                refused = super::rights::check(plan, &self.client).await;
+                dropped.extend(refused.keys().map(|host| (host.clone(), Outcome::NotReached)));
+                let stops = self.client.settings().on_failure == OnFailure::Stop;
+                ended |= stops && refused.values().any(Outcome::is_bad);
+            }
             // It is the failure of the task that declares sudo, and not of those before it.
             if stage.call.task().sudo {
                 dropped.extend(refused.drain());

@@ -88,5 +88,5 @@ impl Transport for Guarded {
 
 fn refused(what: &str) -> Error {
     let error = Error::new(ErrorKind::Prompt, format!("nobody has approved the run yet, so `{what}` is not done"));
-    error.hint("the first task says that it shows what is pending: it must do so before it changes anything")
+    error.hint("a task of this run shows what is pending first: put that one first, or run the others by themselves")
 }

@@ -1,6 +1,6 @@
 //! Taking a deploy back: over sessions that a stop of the run leaves open.
 
-use fabrs::{Connection, Error, ErrorKind, Group, Outcome, Outcomes, TaskError, cmd};
+use fabrs::{Connection, Error, ErrorKind, Group, Outcomes, TaskError, cmd};
 
 use super::begin::{Coming, Made};
 use super::fleet::Fleet;
@@ -14,12 +14,16 @@ async fn remove_from(fleet: &Fleet, coming: &Coming, hosts: &Group) {
         return;
     }
     let removed = hosts.each(|host| async move {
-        let folder = fleet.layouts.of(&host)?.release(&coming.release);
-        host.run(cmd!("rm -rf {folder}")).await
+        let (root, release) = (fleet.layouts.of(&host)?.root(), &coming.release);
+        // Renamed first: of one that is cut off while it is removed nobody must think that it is whole, or another tool's.
+        host.run(cmd!(
+            "cd {root}/releases && if [ -e {release} ]; then mv {release} .gone-{release}; fi && rm -rf .gone-*"
+        ))
+        .await
     });
     for (host, outcome) in &removed.await {
         // A host that could not be reached in the first place is told of already; the next deploy removes what is left there.
-        if let Outcome::Failed(error) = outcome {
+        if let Some(error) = outcome.error() {
             fleet.client().warn(Some(host), format!("could not remove the release again: {}", error.doing()));
         }
     }
@@ -60,7 +64,7 @@ pub(super) async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> E
     let back = back.await;
     warn_of_stuck(fleet, &back);
     if error.kind() == ErrorKind::Cancelled {
-        remove_from(fleet, coming, &fleet.aside(|host| !fleet.standing.is_changed(host))).await;
+        remove_from(fleet, coming, &fleet.aside(|host| fleet.standing.is_as_before(host))).await;
     } else {
         mark(fleet, coming, &error).await;
     }
@@ -81,13 +85,21 @@ pub(super) fn warn_of_stuck(fleet: &Fleet, back: &Outcomes<()>) {
 
 /// Says in the release that it is bad, so that nobody rolls back to it.
 async fn mark(fleet: &Fleet, coming: &Coming, error: &Error) {
-    let bad = Bad::new(coming.by.clone(), error.doing());
+    let bad = Bad::new(coming.by.clone(), fleet.client().redacted(&reason(error)));
     let hosts = fleet.aside(|_| true);
     let marked = hosts.each(|host| {
         let bad = bad.line();
         async move { mark_one(fleet, &host, &coming.release, &bad).await }
     });
     warn_of_unmarked(fleet, &marked.await);
+}
+
+/// Returns why it failed, in a line: of several hosts what the first of them says.
+fn reason(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{}: {}", error.doing(), cause.to_string().lines().next().unwrap_or_default()),
+        None => error.doing().to_owned(),
+    }
 }
 
 /// Says in the releases that a rollback has left that they are bad: each host may have had another.
@@ -113,7 +125,7 @@ async fn mark_one(fleet: &Fleet, host: &Connection, release: &ReleaseId, bad: &s
 
 fn warn_of_unmarked(fleet: &Fleet, marked: &Outcomes<()>) {
     for (host, outcome) in marked {
-        if let Outcome::Failed(error) = outcome {
+        if let Some(error) = outcome.error() {
             fleet.client().warn(Some(host), format!("could not mark the release as bad: {}", error.doing()));
         }
     }

@@ -66,6 +66,9 @@ pub(super) async fn choose(fleet: &Fleet, asked: Option<&str>) -> Result<(Git, R
         let error = Error::new(ErrorKind::Usage, "the site has no source");
         return Err(error.hint("say where it comes from: `.source(Git::at(..))`").into());
     };
+    if let Some(secret) = source.secret() {
+        fleet.client().redact(&secret);
+    }
     let host = fleet.first()?;
     source.check_tree(host).await?;
     let revision = source.choose(host, asked).await?;

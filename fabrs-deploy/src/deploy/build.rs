@@ -3,9 +3,14 @@
 use fabrs::{Connection, Error, TaskError, cmd};
 
 use super::begin::Coming;
-use super::fleet::{Fleet, all_ok};
+use super::fleet::Fleet;
+use crate::hosts::all_ok;
 use crate::release::{Layout, MANIFEST, Manifest, UNFINISHED};
 use crate::source::Git;
+
+/// The tree of the commit, while it is unpacked. Not by a pipe: of that only the second status counts, and tar takes a tree that
+/// ends between two files for a whole one.
+const TREE: &str = ".fabrs-tree.tar";
 
 /// Builds the release on all hosts at once; it is whole on a host when its manifest is there.
 ///
@@ -32,7 +37,8 @@ async fn on(fleet: &Fleet, coming: &Coming, source: &Git, host: Connection) -> R
     // First of all it says that it is ours: should this run die here, the next one may remove it.
     host.run(cmd!(
         "mkdir {folder} && printf '%s\\n' {manifest} > {folder}/{UNFINISHED} && \
-         git --git-dir {repo} archive {commit} | tar -x -f - -C {folder} && printf '%s\\n' {commit} > {folder}/REVISION"
+         git --git-dir {repo} archive --output={folder}/{TREE} {commit} && tar -x -f {folder}/{TREE} -C {folder} && \
+         rm {folder}/{TREE} && printf '%s\\n' {commit} > {folder}/REVISION"
     ))
     .await?;
     link(fleet, layout, &folder, &host).await?;
@@ -53,8 +59,9 @@ async fn link(fleet: &Fleet, layout: &Layout, folder: &str, host: &Connection) -
         return Ok(());
     }
     host.run(cmd!(
-        "cd {folder} && for link in {links...}; do \
-         case $link in */*) mkdir -p \"${link%/*}\" ;; esac && rm -rf \"./$link\" && ln -s {shared}/\"$link\" \"$link\" || exit; done"
+        "cd {folder} && for link in {links...}; do case $link in */*) mkdir -p \"${link%/*}\" && \
+         case $(cd \"${link%/*}\" && pwd -P) in \"$(pwd -P)\"/*) ;; \
+         *) echo \"$link leads out of the release\" >&2; exit 1 ;; esac ;; esac && rm -rf \"./$link\" && ln -s {shared}/\"$link\" \"$link\" || exit; done"
     ))
     .await?;
     Ok(())

@@ -37,27 +37,35 @@ async fn tag(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), Error> 
 
 async fn clean(fleet: &Fleet, coming: &Coming, host: Connection) -> Result<(), TaskError> {
     let Some(survey) = coming.before(&host) else { return Ok(()) };
-    let old: Vec<String> =
-        superfluous(survey, fleet.site.keep.get()).into_iter().map(|id| survey.layout.release(id)).collect();
+    let old = superfluous(survey, fleet.site.keep.get());
     if !old.is_empty() {
-        host.run(cmd!("rm -rf {old...}")).await?;
+        let root = survey.layout.root();
+        host.run(cmd!(
+            "cd {root}/releases && for old in {old...}; do mv \"$old\" \".gone-$old\" || exit; done; rm -rf .gone-*"
+        ))
+        .await?;
     }
     fleet.site.cleanup.run(&fleet.app(&host, &coming.release)?).await
 }
 
-/// Returns the releases that are not kept when another has gone live: all that were never finished, and the oldest.
+/// Returns the releases that are not kept when another has gone live: all that were never finished, the oldest of the good ones,
+/// and of the bad ones all but the last.
 ///
 /// The one that was live stays, whatever its age: it is what a rollback goes to. Of what another tool has made, all stays.
 fn superfluous(survey: &Survey, keep: usize) -> Vec<&ReleaseId> {
     let was_live = survey.live();
-    let ours = survey.releases.iter().filter(|(id, _)| Some(*id) != was_live);
-    let (unfinished, whole): (Vec<_>, Vec<_>) = ours
-        .filter(|(_, found)| found.is_unfinished || found.manifest.is_some())
-        .partition(|(_, found)| found.is_unfinished);
+    let (mut unfinished, mut good, mut bad) = (Vec::new(), Vec::new(), Vec::new());
+    for (id, found) in survey.releases.iter().rev().filter(|(id, _)| Some(*id) != was_live) {
+        match (found.is_unfinished, &found.manifest, &found.bad) {
+            (true, _, _) => unfinished.push(id),
+            (false, Some(_), None) => good.push(id),
+            (false, Some(_), Some(_)) => bad.push(id),
+            (false, None, _) => {}
+        }
+    }
     // The new one is kept, and the one that was live.
     let room = keep.saturating_sub(1 + usize::from(was_live.is_some()));
-    let oldest = whole.iter().rev().skip(room);
-    unfinished.iter().chain(oldest).map(|(id, _)| *id).collect()
+    unfinished.into_iter().chain(good.into_iter().skip(room)).chain(bad.into_iter().skip(1)).collect()
 }
 
 #[cfg(test)]
@@ -112,5 +120,16 @@ mod tests {
     #[test]
     fn what_was_never_finished_goes_and_what_another_tool_made_stays() {
         goes(&host(&[2], &[3], &[1], Some(2)), 1, &[3]);
+    }
+
+    #[test]
+    fn what_was_bad_takes_no_room_of_what_is_good() {
+        let mut survey = host(&[1, 2, 3, 4, 5, 6], &[], &[], Some(2));
+        for last in [3, 4, 5, 6] {
+            if let Some(found) = survey.releases.get_mut(&id(last)) {
+                found.bad = Some(crate::release::Bad::new(Who::unknown(), "it was slow"));
+            }
+        }
+        goes(&survey, 3, &[3, 4, 5]);
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use fabrs::config::Unreachable;
+use fabrs::config::{Mode, Unreachable};
 use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcome, Outcomes};
 
+use super::begin::Coming;
 use super::standing::Standing;
+use crate::hosts::{all_ok, label};
 use crate::release::{Kind, Layouts, ReleaseId, Survey};
 use crate::site::Site;
 use crate::step::App;
@@ -40,6 +42,12 @@ impl Fleet {
             let error =
                 Error::new(ErrorKind::Usage, format!("the folder of the site, `{}`, begins nowhere", site.root));
             return Err(error.hint("say it from the root, `/srv/shop`, or from the home, `~/shop`"));
+        }
+        let links: Vec<&String> = site.linked_files.iter().chain(&site.linked_dirs).collect();
+        let within = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+        if let Some(inner) = links.iter().find(|inner| links.iter().any(|outer| within(inner, outer))) {
+            let error = Error::new(ErrorKind::Usage, format!("`{inner}` is within another link to `shared`"));
+            return Err(error.hint("link the outer one alone: what is in it comes along"));
         }
         let no_host = || Error::new(ErrorKind::NoHost, "there is no host");
         let client = hosts.connections().first().and_then(Connection::client).ok_or_else(no_host)?.clone();
@@ -95,6 +103,13 @@ impl Fleet {
         Group::new(self.aside.connections().iter().filter(|host| !is_lost(host) && which(host)).cloned().collect())
     }
 
+    /// Says what is live now; of a dry run nothing is.
+    pub(super) fn say_live(&self, coming: &Coming) {
+        if self.client.settings().mode == Mode::Run {
+            self.client.note(None, format!("live: {} as {} on {}", coming.revision, coming.release, self.label()));
+        }
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }
@@ -114,30 +129,6 @@ impl Fleet {
         let layout = self.layouts.of(host)?;
         Ok(App::new(host, layout.root(), layout.release(release), release.clone()))
     }
-}
-
-/// Returns hosts in a word: the name of one, the number of several.
-pub(super) fn label(hosts: &[Connection]) -> String {
-    match hosts {
-        [one] => one.host().map_or_else(String::new, |host| host.label().to_string()),
-        several => format!("{} hosts", several.len()),
-    }
-}
-
-/// Returns the values of all hosts, or the error of the one that failed; of several, one that names them all.
-///
-/// # Errors
-///
-/// As [`Outcomes::all_ok`].
-pub(crate) fn all_ok<T>(outcomes: Outcomes<T>) -> Result<Vec<(Host, T)>, Error> {
-    let mut failed = outcomes.failed();
-    if let (Some((_, outcome)), None) = (failed.next(), failed.next())
-        && let Some(error) = outcome.error()
-    {
-        return Err(error.clone());
-    }
-    drop(failed);
-    outcomes.all_ok()
 }
 
 async fn look(site: &Site, hosts: &Group) -> Outcomes<Survey> {

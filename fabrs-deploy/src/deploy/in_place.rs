@@ -1,12 +1,13 @@
 //! A deploy into a work tree that is live itself: fetched on every host, moved on all at once, and moved back where it fails.
 
-use fabrs::{Connection, Error, TaskError, cmd};
+use fabrs::{Connection, Error, ErrorKind, Hide, TaskError, cmd};
 
 use super::back::warn_of_stuck;
 use super::begin::Coming;
-use super::fleet::{Fleet, all_ok};
+use super::fleet::Fleet;
 use super::publish::{take_up, take_up_in_batches};
 use super::standing::Place;
+use crate::hosts::all_ok;
 use crate::source::Git;
 
 /// Makes all changes, in their order, or takes back those that were made.
@@ -20,12 +21,33 @@ pub(super) async fn changes(fleet: &Fleet, coming: &Coming, source: &Git) -> Res
         let layout = fleet.layouts.of(&host)?;
         let root = layout.root();
         host.run(cmd!("git init --quiet {root}")).await?;
-        source.fetch(&host, &layout.repo(), &coming.revision).await
+        source.fetch(&host, &layout.repo(), &coming.revision).await?;
+        refuse_to_overwrite(&host, root, &coming.revision.commit).await
     });
     all_ok(fetched.await)?;
     match moved(fleet, coming).await {
         Ok(()) => Ok(()),
         Err(error) => Err(take_back(fleet, coming, error.into_error()).await.into()),
+    }
+}
+
+/// Refuses where a file that git does not know there would be overwritten by one of the commit.
+async fn refuse_to_overwrite(host: &Connection, root: &str, commit: &str) -> Result<(), Error> {
+    let look = cmd!(
+        "cd {root} && git -c core.quotePath=false ls-tree -r --name-only --full-tree {commit} | while IFS= read -r file; do \
+         if [ -e \"$file\" ] && ! git ls-files --error-unmatch -- \"$file\" > /dev/null 2>&1; then printf '%s\\n' \"$file\"; fi; done"
+    );
+    // A change as far as a dry run goes, where the commit is not there.
+    let said = host.run(look).hide(Hide::Both).await?;
+    if !said.was_run() {
+        return Ok(());
+    }
+    match said.lines()?.first() {
+        None => Ok(()),
+        Some(file) => {
+            let text = format!("`{file}` is there, and git does not know it: it would be overwritten");
+            Err(Error::new(ErrorKind::Task, text).on(said.host()).hint("move it away, or take it into the repository"))
+        }
     }
 }
 
@@ -47,7 +69,7 @@ async fn moved(fleet: &Fleet, coming: &Coming) -> Result<(), TaskError> {
 async fn reset(fleet: &Fleet, host: &Connection, commit: &str, line: &str) -> Result<(), Error> {
     let layout = fleet.layouts.of(host)?;
     let (root, log) = (layout.root(), layout.log());
-    host.run(cmd!("git -C {root} reset --quiet --hard {commit} && printf '%s\\n' {line} >> {log}")).await?;
+    host.run(cmd!("git -C {root} reset --quiet --hard {commit} || exit; printf '%s\\n' {line} >> {log} || :")).await?;
     Ok(())
 }
 

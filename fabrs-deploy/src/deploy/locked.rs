@@ -1,10 +1,17 @@
 //! Work under the lock of the site.
 
+use std::time::Duration;
+
 use fabrs::run::effect;
 use fabrs::{Error, TaskError};
+use futures::future::join_all;
+use tokio::time::timeout;
 
 use super::fleet::Fleet;
-use crate::lock::{self, Patience};
+use crate::lock::{self, Lock, Patience};
+
+/// How long what was told to end is waited for: longer than the ladder from TERM to KILL.
+const ENDS: Duration = Duration::from_secs(3);
 
 /// Does `work` as long as the site is locked on all hosts, and lets go however it ends. A dry run locks nothing.
 ///
@@ -19,7 +26,7 @@ pub(super) async fn locked<T, U>(
     what: &str,
     patience: Patience,
     work: impl Future<Output = Result<T, TaskError>>,
-    undo: impl FnOnce(Error) -> U,
+    undo: impl Fn(Error) -> U,
 ) -> Result<T, Error>
 where
     U: Future<Output = Error>,
@@ -31,17 +38,29 @@ where
     };
     let came = match lock.during(work).await {
         Ok(done) => done.map_err(TaskError::into_error),
-        Err(lost) => {
-            fleet.lose(&lost);
-            match lock.during(undo(lost)).await {
-                Ok(undone) => Err(undone),
-                Err(lost) => {
-                    fleet.client().note(None, fleet.standing.table(fleet));
-                    Err(lost.hint("see to the hosts, then deploy again: that mends what is half done"))
-                }
-            }
-        }
+        Err(lost) => Err(undone(fleet, &mut lock, lost, undo).await),
     };
     lock.release().await;
     came
+}
+
+/// Takes back what was done, on the hosts on which the site is still locked, and returns the error; again, without it, where one
+/// more is lost meanwhile.
+async fn undone<U>(fleet: &Fleet, lock: &mut Lock, mut lost: Error, undo: impl Fn(Error) -> U) -> Error
+where
+    U: Future<Output = Error>,
+{
+    loop {
+        fleet.lose(&lost);
+        // What was dropped is told to end, and has not ended yet: nothing is to be changed beside it.
+        let ends = fleet.hosts.connections().iter().map(|host| timeout(ENDS, host.close()));
+        join_all(ends).await;
+        if fleet.standing.is_settled() {
+            return lost.hint("what was deployed is live, and stays");
+        }
+        match lock.during(undo(lost)).await {
+            Ok(undone) => return undone,
+            Err(one_more) => lost = one_more,
+        }
+    }
 }

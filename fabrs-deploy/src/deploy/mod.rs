@@ -30,7 +30,7 @@ use begin::Coming;
 
 pub use rollback::Rollback;
 
-pub(crate) use fleet::{Fleet, Surveys, all_ok};
+pub(crate) use fleet::{Fleet, Surveys};
 
 /// A deploy that begins when it is awaited.
 ///
@@ -99,12 +99,12 @@ impl Deploy {
     async fn carry_out(self) -> Result<Deployed, TaskError> {
         let Self { site, hosts, asked, patience } = self;
         let (fleet, shown) = Fleet::meet(site, hosts).await?;
-        // A stop is taken for a failure, and half a deploy must still be taken back.
-        let _hold = fleet.client().stop().hold();
         begin::check(&fleet, &shown)?;
         let (source, revision) = begin::choose(&fleet, asked.as_deref()).await?;
         let pending = pending::pending(&fleet, &shown, &source, &revision).await?;
         fleet.client().approve(&pending).await?;
+        // From here on a stop is taken for a failure, and half of it must still be taken back.
+        let _hold = fleet.client().stop().hold();
         let what = format!("deploy of {revision}");
         let (began, coming) = (news::Began::now(), OnceLock::new());
         let work = async {
@@ -147,9 +147,9 @@ async fn changes(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), Tas
         Kind::Releases => released(fleet, coming, source).await?,
         Kind::InPlace => in_place::changes(fleet, coming, source).await?,
     }
-    finish::finish(fleet, coming, source).await?;
-    fleet.client().note(None, format!("live: {} as {} on {}", coming.revision, coming.release, fleet.label()));
-    Ok(())
+    fleet.standing.settle();
+    fleet.say_live(coming);
+    finish::finish(fleet, coming, source).await
 }
 
 /// Makes a release and puts it live on all hosts.

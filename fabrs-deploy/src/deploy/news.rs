@@ -37,7 +37,7 @@ pub(super) async fn tell(fleet: &Fleet, coming: &Coming, event: Happened, began:
     let news = News {
         event,
         outcome: if came.is_ok() { Went::Live } else { Went::Failed },
-        error: came.as_ref().err().map(|error| error.block().to_string()),
+        error: came.as_ref().err().map(|error| fleet.client().redacted(&error.block().to_string())),
         site: fleet.site.root.clone(),
         environment: fleet.client().inventory().environment().map(Environment::name).map(str::to_owned),
         release: coming.release.clone(),

@@ -35,22 +35,23 @@ pub(super) async fn pending(
         }
         rows.add_row([Host::label(host).to_string(), is, revision.to_string()]);
     }
-    let mut shown = text(&rows);
+    let mut shown = format!("{} from {}\n{}", fleet.site.root, source.address(), text(&rows));
     let host = fleet.first()?;
     for (commit, old) in live {
+        if commit == revision.commit {
+            shown = format!("{shown}commits since {old}: none\n");
+            continue;
+        }
         let changes = source.changes(host, fleet.layouts.of(host)?, commit, &revision.commit).await?;
-        shown.push_str(&since(old, changes.as_ref(), commit == revision.commit));
+        shown.push_str(&since(old, changes.as_ref()));
     }
     Ok(shown)
 }
 
-fn since(old: &Revision, changes: Option<&Changes>, is_same: bool) -> String {
+fn since(old: &Revision, changes: Option<&Changes>) -> String {
     let Some(changes) = changes else {
         return format!("commits since {old}: not known here, since they are not fetched\n");
     };
-    if is_same {
-        return format!("commits since {old}: none\n");
-    }
     let mut lines = vec![format!("commits since {old}:")];
     lines.extend(changes.lines());
     if !changes.migrations.is_empty() {

@@ -3,8 +3,9 @@
 use fabrs::{Connection, Error, Group, TaskError, cmd};
 
 use super::begin::Coming;
-use super::fleet::{Fleet, all_ok, label};
+use super::fleet::Fleet;
 use super::standing::Place;
+use crate::hosts::{all_ok, label};
 use crate::release::{Layout, ReleaseId};
 
 /// Puts the release live on all hosts.
@@ -50,8 +51,8 @@ pub(super) async fn take_up_in_batches(fleet: &Fleet, release: &ReleaseId, name:
 pub(super) async fn switch(host: &Connection, layout: &Layout, release: &ReleaseId, line: &str) -> Result<(), Error> {
     let (root, log) = (layout.root(), layout.log());
     host.run(cmd!(
-        "cd {root} && ln -sfn releases/{release} .current-{release} && mv -T .current-{release} current && \
-         printf '%s\\n' {line} >> {log}"
+        "cd {root} && ln -sfn releases/{release} .current-{release} && mv -T .current-{release} current || exit; \
+         printf '%s\\n' {line} >> {log} || :"
     ))
     .await?;
     Ok(())

@@ -91,15 +91,19 @@ impl Rollback {
             return Err(error.hint("deploy the build of before by its tag").into());
         }
         let (fleet, shown) = Fleet::meet(site, hosts).await?;
-        let _hold = fleet.client().stop().hold();
         begin::check(&fleet, &shown)?;
         let release = choose(&fleet, &shown, asked.clone())?;
         fleet.client().approve(&pending(&fleet, &shown, &release)).await?;
+        // From here on a stop is taken for a failure, and half of it must still be taken back.
+        let _hold = fleet.client().stop().hold();
         let what = format!("rollback to {release}");
         let (began, coming) = (Began::now(), OnceLock::new());
         let work = async {
             let before = begin::look_again(&fleet, &shown).await?;
-            let release = choose(&fleet, &before, asked)?;
+            if choose(&fleet, &before, asked)? != release {
+                let error = Error::new(ErrorKind::Task, "another run has been here meanwhile, so nothing was changed");
+                return Err(error.hint("look at what is live, and say it again").into());
+            }
             if guard == Guard::Asked {
                 fleet.site.guard.run(&fleet.app(fleet.first()?, &release)?).await?;
             }
@@ -125,8 +129,9 @@ async fn changes(fleet: &Fleet, coming: &Coming) -> Result<(), TaskError> {
     if let Err(error) = publish::publish(fleet, coming).await {
         return Err(back::take_back(fleet, coming, error.into_error()).await.into());
     }
+    fleet.standing.settle();
+    fleet.say_live(coming);
     back::mark_left(fleet, coming).await;
-    fleet.client().note(None, format!("live: {} as {} on {}", coming.revision, coming.release, fleet.label()));
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Where each host stands in a deploy: what is told when it fails.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use fabrs::{Connection, Host};
@@ -26,23 +27,41 @@ pub(super) enum Place {
 
 /// Where all hosts stand; who is not mentioned is where it was.
 #[derive(Debug, Default)]
-pub(crate) struct Standing(Mutex<HashMap<Host, Place>>);
+pub(crate) struct Standing {
+    places: Mutex<HashMap<Host, Place>>,
+    is_final: AtomicBool,
+}
 
 impl Standing {
     pub(super) fn set(&self, host: &Connection, place: Place) {
         if let Some(host) = host.host() {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone(), place);
+            self.places.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone(), place);
         }
     }
 
     /// Returns where a host stands, where that is not where it was.
     pub(super) fn of(&self, host: &Connection) -> Option<Place> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(host.host()?).cloned()
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).get(host.host()?).cloned()
+    }
+
+    /// Says that all hosts work with what they were switched to: from now on nothing goes back.
+    pub(super) fn settle(&self) {
+        self.is_final.store(true, Ordering::Release);
+    }
+
+    /// Tells whether nothing goes back any more.
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_final.load(Ordering::Acquire)
     }
 
     /// Tells whether a host may have another release live than before.
     pub(super) fn is_changed(&self, host: &Connection) -> bool {
         matches!(self.of(host), Some(Place::Switching(_) | Place::Switched(_) | Place::Live(_)))
+    }
+
+    /// Tells whether all of a host, its services too, is as it was.
+    pub(super) fn is_as_before(&self, host: &Connection) -> bool {
+        matches!(self.of(host), None | Some(Place::Back(_)))
     }
 
     /// Returns where a host stands, for people.
@@ -54,7 +73,7 @@ impl Standing {
             Some(Place::Live(to)) => format!("on {to}"),
             Some(Place::Returning(to)) => format!("back on {to}, which its services may not have taken up"),
             Some(Place::Back(to)) => format!("back on {to}"),
-            Some(Place::BackOnNothing) => "nothing is live, as before".to_owned(),
+            Some(Place::BackOnNothing) => "nothing is live, as before; what was started is not stopped".to_owned(),
         }
     }
 

@@ -171,9 +171,11 @@ impl Migrations {
     pub(super) async fn unknown_to(app: &App) -> Result<Vec<String>, Error> {
         let current = format!("{}/current", app.root());
         let live = app.connection().cd(&current).venv(format!("{current}/env"));
-        let (target, live) = (look(app.connection()).probe().await?, look(&live).probe().await?);
-        let (target, live): (Known, Known) = (read(&target)?, read(&live)?);
-        Ok(target.unknown.into_iter().filter(|unknown| !live.unknown.contains(unknown)).collect())
+        let target: Known = read(&look(app.connection()).probe().await?)?;
+        // A release that can't even be loaded is what one goes back from: it knows nothing.
+        let live = look(&live).probe().warn().hide(Hide::Both).await?;
+        let live = if live.ok()? { read::<Known>(&live)?.unknown } else { Vec::new() };
+        Ok(target.unknown.into_iter().filter(|unknown| !live.contains(unknown)).collect())
     }
 }
 

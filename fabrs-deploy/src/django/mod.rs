@@ -89,7 +89,12 @@ impl Django {
         }
         if let Statics::Shared(folder) = &self.statics {
             let shared = format!("{}/shared/{folder}", app.root());
-            app.connection().run(cmd!("mkdir -p {shared} && cp -R -n {folder}/. {shared}/")).await?;
+            // Each under another name first: one that is half there would stay so.
+            let copy = "for file; do [ -e \"$0/$file\" ] || { mkdir -p \"$0/${file%/*}\" && cp \"$file\" \"$0/$file.fabrs\" && \
+                        mv \"$0/$file.fabrs\" \"$0/$file\"; } || exit; done";
+            app.connection()
+                .run(cmd!("mkdir -p {shared} && cd {folder} && find . -type f -exec sh -c {copy} {shared} {{}} +"))
+                .await?;
         }
         self.check(&app).await?;
         let loaded = manage("shell --verbosity 0").stdin(LOADS).hide(Hide::Stdout).await?;

@@ -7,6 +7,7 @@ use fabrs::{Connection, Error, ErrorKind, Group, Hide, Host, Outcomes, cmd};
 use serde::{Deserialize, Serialize};
 
 use super::script::KEPT;
+use crate::hosts::all_ok;
 use crate::release::Layouts;
 use crate::who::Who;
 
@@ -65,5 +66,5 @@ pub(crate) async fn let_go(hosts: &Group, layouts: &Layouts) -> Result<Vec<(Host
         let kept = if said.was_run() { serde_json::from_str(&said.stdout()?).ok() } else { None };
         Ok::<_, Error>(kept)
     };
-    hosts.each(open).await.all_ok()
+    all_ok(hosts.each(open).await)
 }

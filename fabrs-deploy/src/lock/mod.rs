@@ -11,5 +11,6 @@ mod taken;
 
 pub use kept::Kept;
 
+pub(crate) use held::Lock;
 pub(crate) use kept::{keep, let_go};
 pub(crate) use taken::{Patience, take};

@@ -16,7 +16,7 @@ const LOOK: &str = include_str!("requirements.py");
 /// Python, and what is installed for the application.
 ///
 /// Each release has a virtualenv `env`, a symlink into `venvs` of the site, where there is one for each set of requirements: one
-/// that is unchanged is not installed again, and going back brings the old packages back too. It is made by `uv` where the
+/// that is unchanged is not installed again (unless it has something of the release itself, as `-e .`), and going back brings the old packages back too. It is made by `uv` where the
 /// host has that, else by `python3 -m venv`. Start services by the path that goes through `current`,
 /// `/srv/shop/current/env/bin/python -m gunicorn`: then they find the packages of the release that is live.
 ///
@@ -63,7 +63,8 @@ impl Python {
         let host = app.connection();
         let (program, files) = (&self.program, &self.files);
         // A change as far as a dry run goes: the files are those of a release that is not there then.
-        let look = host.run(cmd!("{program} - {files...}")).stdin(LOOK).hide(Hide::Stdout);
+        let options = self.options.join(" ");
+        let look = host.run(cmd!("{program} - {options} {files...}")).stdin(LOOK).hide(Hide::Stdout);
         let said = look.await?;
         let requirements = if said.was_run() { Requirements::read(&said)? } else { Requirements::planned() };
         for unpinned in &requirements.unpinned {
@@ -71,7 +72,9 @@ impl Python {
                 client.warn(Some(first), format!("not pinned to a version: `{unpinned}`"));
             }
         }
-        self.install(&app, &requirements.key).await?;
+        let key =
+            if requirements.is_local { format!("{}-{}", requirements.key, app.release()) } else { requirements.key };
+        self.install(&app, &key).await?;
         Ok(())
     }
 
@@ -124,7 +127,7 @@ impl Part for Python {
 fn remove_unused(app: &App) -> fabrs::Command {
     let root = app.root();
     app.connection().run(cmd!(
-        "cd {root}/venvs 2> /dev/null || exit 0; for venv in *; do used=; for env in ../releases/*/env; do \
+        "cd {root}/venvs 2> /dev/null || exit 0; for venv in *; do used=; for env in ../releases/*/env ../env; do \
          case $(readlink \"$env\") in */\"$venv\") used=yes ;; esac; done; [ \"$used\" ] || rm -rf \"./$venv\"; done"
     ))
 }

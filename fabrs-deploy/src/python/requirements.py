@@ -15,10 +15,13 @@ def read(path, constraints):
     key.update(text.encode())
     for line in re.sub(r"\\\n", " ", text).splitlines():
         line = re.sub(r"(^|\s)#.*$", "", line).strip()
+        local = re.match(r"(-e|--editable)\b|[./~]|[\w\[\],. -]+@\s*(file:|[./])|file:", line)
+        if local:
+            print("local", line)
         named = re.match(r"(?:-r|--requirement|(-c|--constraint))[\s=]*(.+)$", line)
         if named:
             read(os.path.join(os.path.dirname(path), named.group(2)), bool(named.group(1)))
-        elif line and not line.startswith("-") and not constraints and not pinned(line):
+        elif line and not local and not line.startswith("-") and not constraints and not pinned(line):
             print("unpinned", line)
 
 
@@ -27,6 +30,7 @@ def pinned(line):
     return "@" in needed or "://" in needed or bool(re.search(r"===?\s*[^*,]+$", needed))
 
 
-for path in sys.argv[1:]:
+key.update(sys.argv[1].encode())
+for path in sys.argv[2:]:
     read(path, False)
 print("key", key.hexdigest()[:16])

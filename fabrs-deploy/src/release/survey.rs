@@ -84,7 +84,7 @@ impl Survey {
             match kind {
                 "root" => survey.layout = Layout::new(rest, Kind::Releases),
                 "tree" => survey.layout = Layout::new(rest, Kind::InPlace),
-                "current" => survey.current = Current::read(rest),
+                "current" => survey.current = Current::read(rest, survey.layout.root()),
                 "no-link" => survey.current = Current::NoLink,
                 "head" => survey.head(rest),
                 "dirty" => survey.dirty.push(rest.to_owned()),
@@ -130,9 +130,11 @@ impl Survey {
 }
 
 impl Current {
-    fn read(target: &str) -> Self {
+    /// Reads what `current` leads to: a release only where that is one of this site.
+    fn read(target: &str, root: &str) -> Self {
         let (folder, name) = target.trim_end_matches('/').rsplit_once('/').unwrap_or(("", target));
-        match (folder == "releases" || folder.ends_with("/releases"), name.parse()) {
+        let is_ours = folder == "releases" || folder.strip_prefix(root) == Some("/releases");
+        match (is_ours, name.parse()) {
             (true, Ok(id)) => Self::Release(id),
             _ => Self::Foreign(target.to_owned()),
         }
@@ -177,10 +179,12 @@ mod tests {
     #[test]
     fn current_is_a_release_only_where_it_leads_to_one() {
         let id = || Current::Release("20261103140211".parse().unwrap());
-        assert_eq!(Current::read("releases/20261103140211"), id());
-        assert_eq!(Current::read("/srv/shop/releases/20261103140211/"), id());
-        assert_eq!(Current::read("old/20261103140211"), Current::Foreign("old/20261103140211".to_owned()));
-        assert_eq!(Current::read("/srv/shop-2"), Current::Foreign("/srv/shop-2".to_owned()));
+        let read = |target| Current::read(target, "/srv/shop");
+        assert_eq!(read("releases/20261103140211"), id());
+        assert_eq!(read("/srv/shop/releases/20261103140211/"), id());
+        for other in ["old/20261103140211", "/srv/shop-2", "/var/www/shop/releases/20261103140211"] {
+            assert_eq!(read(other), Current::Foreign(other.to_owned()));
+        }
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub(super) async fn bring(here: &Connection, host: &Connection, repo: &str, comm
     let known = known.warn().hide(Hide::Both).lines().await?;
 
     let pack = here.run(cmd!(
-        "set -e; pack=$(mktemp); \
-         {{ echo {commit}; for id in {known...}; do if git cat-file -e \"$id\" 2> /dev/null; then echo \"^$id\"; fi; done; }} | \
+        "git cat-file -e {commit}^{{commit}} 2> /dev/null || git fetch --quiet --tags origin; set -e; pack=$(mktemp); \
+         trap 'test $? = 0 || rm -f \"$pack\"' EXIT; {{ echo {commit}; for id in {known...}; do if git cat-file -e \"$id\" 2> /dev/null; then echo \"^$id\"; fi; done; }} | \
          git pack-objects --revs --stdout --thin --quiet > \"$pack\"; echo \"$pack\""
     ));
     let pack = pack.hide(Hide::Both).await?;

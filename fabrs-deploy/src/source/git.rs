@@ -1,6 +1,6 @@
 //! A git repository as the source of releases: what is chosen of it, and how it gets to the hosts.
 
-use fabrs::{Connection, Error, ErrorKind, Hide, cmd};
+use fabrs::{Connection, Error, ErrorKind, Hide, Secret, cmd};
 
 use super::refs::Refs;
 use super::{Changes, Revision, carried};
@@ -16,7 +16,7 @@ pub struct Git {
     way: Way,
     good: String,
     deployed: String,
-    default: Default,
+    default: Wanted,
     tree: Tree,
 }
 
@@ -31,7 +31,7 @@ enum Way {
 
 /// What is put live where nothing is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Default {
+enum Wanted {
     /// The latest tag of a good build.
     Good,
     /// The end of a branch.
@@ -46,14 +46,16 @@ enum Tree {
 }
 
 impl Git {
-    /// Has each host fetch from this address: with a key of its own, or the agent that is forwarded to it.
+    /// Has each host fetch from this address: with a key of its own, or the agent that is forwarded to it. A password in it is
+    /// kept out of what is shown, but other users of the host may see it while git runs: let the host have it in
+    /// `~/.git-credentials`, or a key.
     pub fn at(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             way: Way::Fetched,
             good: "deployable-".to_owned(),
             deployed: "deployed-".to_owned(),
-            default: Default::Good,
+            default: Wanted::Good,
             tree: Tree::Clean,
         }
     }
@@ -81,7 +83,7 @@ impl Git {
 
     /// Puts the end of this branch live where nothing is asked for, in the place of the last good tag.
     pub fn branch(mut self, name: impl Into<String>) -> Self {
-        self.default = Default::Branch(name.into());
+        self.default = Wanted::Branch(name.into());
         self
     }
 
@@ -90,6 +92,20 @@ impl Git {
     pub fn allow_dirty(mut self, allow: bool) -> Self {
         self.tree = if allow { Tree::Any } else { Tree::Clean };
         self
+    }
+
+    /// Returns where it comes from, for people.
+    pub(crate) fn address(&self) -> &str {
+        match &self.way {
+            Way::Fetched => &self.url,
+            Way::Carried(folder) => folder,
+        }
+    }
+
+    /// Returns the password in the address, which must not be shown.
+    pub(crate) fn secret(&self) -> Option<Secret> {
+        let (user, _) = self.url.split_once("://")?.1.split('/').next()?.rsplit_once('@')?;
+        Some(Secret::new(user.split_once(':')?.1))
     }
 
     /// Returns the connection on which the repository is asked.
@@ -109,18 +125,18 @@ impl Git {
         let url = &self.url;
         let here = quiet(&self.asked_on(host)?);
         let list = match &self.way {
-            Way::Fetched => cmd!("git ls-remote --sort=-version:refname {url}"),
+            Way::Fetched => cmd!("git -c versionsort.suffix=- ls-remote --sort=-version:refname {url}"),
             // What is not pushed is not there for anybody else; a repository without an origin is its own.
             Way::Carried(_) => cmd!(
-                "git remote get-url {url} > /dev/null 2>&1 && from={url} || from=.; git ls-remote --sort=-version:refname $from"
+                "git remote get-url {url} > /dev/null 2>&1 && from={url} || from=.; git -c versionsort.suffix=- ls-remote --sort=-version:refname $from"
             ),
         };
         let said = here.probe(list).hide(Hide::Stdout).capture_all().await?;
         let refs = Refs::read(&said.stdout()?);
         let name = match (asked, &self.default) {
             (Some(asked), _) => asked,
-            (None, Default::Branch(branch)) => branch,
-            (None, Default::Good) => {
+            (None, Wanted::Branch(branch)) => branch,
+            (None, Wanted::Good) => {
                 let Some((tag, commit)) = refs.latest_tag(&self.good) else {
                     let text = format!("there is no good build: no tag begins with `{}`", self.good);
                     return Err(Error::new(ErrorKind::Usage, text).hint("name a tag, a branch or a commit"));
@@ -144,7 +160,7 @@ impl Git {
         };
         let look = "git rev-parse --is-inside-work-tree > /dev/null 2>&1 || exit 0; \
                     git status --porcelain --untracked-files=normal . | head -n 5; \
-                    git rev-list --max-count=1 --not --remotes --not HEAD 2> /dev/null | sed 's/^/unpushed /'";
+                    test -z \"$(git remote)\" || git rev-list --max-count=1 HEAD --not --remotes 2> /dev/null | sed 's/^/unpushed /'";
         let said = here.probe(look).hide(Hide::Both).lines().await?;
         let is_unpushed = |line: &String| line.starts_with("unpushed ");
         let Some(first) = said.first() else { return Ok(()) };
@@ -208,7 +224,7 @@ impl Git {
         Ok(())
     }
 
-    /// Leaves a tag at a commit, in the repository that all share, and returns its name.
+    /// Leaves a tag at a commit, in the repository that all share. One that is there stays, and is an error.
     ///
     /// # Errors
     ///
@@ -217,10 +233,10 @@ impl Git {
         let to = format!("{commit}:refs/tags/{tag}");
         let (url, repo) = (&self.url, layout.repo());
         let line = match &self.way {
-            Way::Fetched => cmd!("git --git-dir {repo} push --quiet --force {url} {to}"),
+            Way::Fetched => cmd!("git --git-dir {repo} push --quiet {url} {to}"),
             Way::Carried(_) => cmd!(
-                "git tag --force {tag} {commit} > /dev/null && \
-                 if git remote get-url {url} > /dev/null 2>&1; then git push --quiet --force {url} {to}; fi"
+                "git tag {tag} {commit} && \
+                 if git remote get-url {url} > /dev/null 2>&1; then git push --quiet {url} {to}; fi"
             ),
         };
         quiet(&self.asked_on(host)?).run(line).hide(Hide::Stdout).await?;

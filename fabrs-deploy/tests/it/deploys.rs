@@ -182,6 +182,12 @@ async fn a_work_tree_is_moved_in_place_and_moved_back_and_refused_where_somebody
         assert_eq!(fs::read_to_string(ground.root(host).join("built"))?, "one", "what was built is as it was, too");
     }
 
+    ground.origin.build("deployable-3", &[("uploaded", "of the repository")]);
+    let error = site.deploy(all(&client)).await.expect_err("a customer's file would be lost").into_error();
+    assert!(error.block().to_string().contains("`uploaded` is there"), "{}", error.block());
+    assert_eq!(fs::read_to_string(ground.root(1).join("uploaded"))?, "by a customer");
+    let site = site.source(Git::at(ground.origin.url()).allow_dirty(true).good_tags("deployable-2"));
+
     ground.write(2, "version", "by hand");
     let error = site.deploy(all(&client)).await.expect_err("it would be lost").into_error();
     assert!(error.to_string().contains("web3: `version` was changed there"), "{error}");
@@ -194,6 +200,51 @@ async fn a_work_tree_is_moved_in_place_and_moved_back_and_refused_where_somebody
     assert_eq!(fs::read_to_string(ground.root(1).join("uploaded"))?, "by a customer");
     let error = site.rollback(all(&client)).await.expect_err("there are no releases").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_never_leads_to_the_removal_of_what_is_shared() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    for host in 0..3 {
+        ground.write(host, "shared/media/thumbs/kettle.png", "a picture");
+    }
+    let nested = ground.site().link_dirs(["media", "media/thumbs"]);
+    let error = nested.deploy(all(&client)).await.expect_err("one is in the other").into_error();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+
+    // A symlink of the repository leads there too.
+    std::os::unix::fs::symlink("../../shared/media", ground.origin.tree().join("media"))?;
+    ground.origin.build("deployable-2", &[]);
+    let within = ground.site().link_dirs(["media/thumbs"]);
+    let error = within.deploy(all(&client)).await.expect_err("it leads out of the release").into_error();
+    assert!(error.block().to_string().contains("leads out of the release"), "{}", error.block());
+    for host in 0..3 {
+        assert_eq!(fs::read_to_string(ground.root(host).join("shared/media/thumbs/kettle.png"))?, "a picture");
+    }
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_can_not_be_written_keeps_no_host_on_a_bad_release() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    let site = ground.site().reload(|_| run("cp version ../../live"));
+    let first = site.deploy(all(&client)).await?;
+    let log = ground.root(1).join("revisions.log");
+    fs::remove_file(&log)?;
+    fs::create_dir(&log)?;
+    ground.origin.build("deployable-2", &[("version", "two")]);
+    site.clone().verify(|_| run("grep one version")).deploy(all(&client)).await.expect_err("it does not work");
+    assert_eq!(ground.current(), [0, 1, 2].map(|_| first.release.to_string()));
+    for host in 0..3 {
+        assert_eq!(fs::read_to_string(ground.root(host).join("live"))?, "one");
+    }
     client.close().await;
     Ok(())
 }

@@ -148,7 +148,8 @@ async fn a_run_that_has_lost_its_lock_on_a_host_changes_nothing_more_there() -> 
                 let holders = cmd!("for fd in /proc/[0-9]*/fd/9; do [ \"$(readlink $fd)\" = {lock} ] && p=${fd%/fd/9} && kill -KILL ${p#/proc/}; done; true");
                 run(holders).await?;
             }
-            run("sleep 600").await?;
+            // It ends only by force, and writes all the while.
+            run("trap '' TERM; while :; do mkdir -p x && touch x/$$; done").await?;
             Result::<()>::Ok(())
         }
     });
@@ -166,6 +167,30 @@ async fn a_run_that_has_lost_its_lock_on_a_host_changes_nothing_more_there() -> 
     for host in 0..3 {
         assert_eq!(ground.names(host, "releases"), [&first.release, &second.release].map(ToString::to_string));
     }
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_live_everywhere_stays_where_the_lock_is_lost_afterwards() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    ground.site().deploy(all(&client)).await?;
+    ground.origin.build("deployable-2", &[("version", "two")]);
+    let lock = ground.root(0).join("deploy.lock").to_string_lossy().into_owned();
+    let late = ground.site().afterwards(move |_| {
+        let lock = lock.clone();
+        async move {
+            let holders = cmd!("for fd in /proc/[0-9]*/fd/9; do [ \"$(readlink $fd)\" = {lock} ] && p=${fd%/fd/9} && kill -KILL ${p#/proc/}; done; true");
+            run(holders).await?;
+            run("sleep 600").await?;
+            Result::<()>::Ok(())
+        }
+    });
+    let error = late.deploy(all(&client)).await.expect_err("the lock is lost").into_error();
+    assert!(error.block().to_string().contains("is live, and stays"), "{}", error.block());
+    assert_eq!(ground.live("version"), ["two"; 3]);
     client.close().await;
     Ok(())
 }

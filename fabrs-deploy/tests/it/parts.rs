@@ -97,3 +97,17 @@ async fn what_is_live_everywhere_can_be_tagged_as_good_and_is_then_what_is_deplo
     client.close().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_virtualenv_of_a_work_tree_is_not_removed_under_it() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    ground.origin.build("deployable-1", &[("requirements.txt", ""), ("version", "one")]);
+    let site = ground.site().in_place().with(Python::new().requirements("requirements.txt").option("--no-index"));
+    site.deploy(all(&client)).await?;
+    for host in 0..3 {
+        assert!(ground.root(host).join("env/bin/python").exists(), "{:?}", ground.names(host, ""));
+    }
+    client.close().await;
+    Ok(())
+}
