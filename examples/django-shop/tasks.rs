@@ -67,13 +67,13 @@ async fn rollback(
 }
 
 /// Says what is live on each host.
-#[task(local)]
+#[task(local, asks)]
 async fn status() -> Result {
     Ok(shop()?.status(on(role("web"))?).await?)
 }
 
 /// Lists the releases.
-#[task(local)]
+#[task(local, asks)]
 async fn releases() -> Result {
     Ok(shop()?.releases(on(role("web"))?).await?)
 }

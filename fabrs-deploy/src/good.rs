@@ -41,7 +41,7 @@ impl Site {
         if live.len() > 1 {
             let all: Vec<String> = live.into_values().map(ToString::to_string).collect();
             let error = Error::new(ErrorKind::Task, format!("not the same is live on all hosts: {}", all.join(", ")));
-            return Err(error.hint("`fab status` shows which host is out of step"));
+            return Err(error.hint("the status shows which host is out of step"));
         }
         let (host, tag) = (fleet.first()?, source.good_tag(name));
         for commit in live.into_keys() {

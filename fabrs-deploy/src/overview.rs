@@ -3,23 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use comfy_table::{Table, presets};
-use fabrs::{Error, Group, Host};
+use fabrs::{Connection, Error, Group, Host};
 
-use crate::deploy::{Fleet, Surveys};
+use crate::deploy::{self, Surveys};
+use crate::hosts::all_ok;
 use crate::release::{Current, Manifest, ReleaseId, Survey};
 use crate::site::Site;
 
 impl Site {
-    /// Says on stdout which release is live on each host of a group, and which hosts are out of step with the others.
+    /// Says on stdout which release is live on each host of a group, and which hosts are out of step with the others, or could
+    /// not be asked.
     ///
     /// # Errors
     ///
-    /// As any command; [`ErrorKind::NoHost`](fabrs::ErrorKind::NoHost) where there is none.
+    /// Those of the hosts that could not be asked, when the others have been told of.
     pub async fn status(&self, hosts: Group) -> Result<(), Error> {
-        let (fleet, surveys) = Fleet::meet(self.clone(), hosts).await?;
-        let hosts: Vec<&Host> = fleet.hosts.connections().iter().filter_map(fabrs::Connection::host).collect();
-        fleet.client().say(None, status(&hosts, &surveys));
-        Ok(())
+        self.overview(hosts, status).await
     }
 
     /// Says on stdout which releases there are, on which hosts, and what each was made from.
@@ -28,10 +27,17 @@ impl Site {
     ///
     /// As [`status`](Self::status).
     pub async fn releases(&self, hosts: Group) -> Result<(), Error> {
-        let (fleet, surveys) = Fleet::meet(self.clone(), hosts).await?;
-        let hosts: Vec<&Host> = fleet.hosts.connections().iter().filter_map(fabrs::Connection::host).collect();
-        fleet.client().say(None, releases(&hosts, &surveys));
-        Ok(())
+        self.overview(hosts, releases).await
+    }
+
+    async fn overview(&self, hosts: Group, table: fn(&[&Host], &Surveys) -> String) -> Result<(), Error> {
+        let looked = deploy::look(self, &hosts).await;
+        let surveys: Surveys = looked.succeeded().map(|(host, survey)| (host.clone(), survey.clone())).collect();
+        let all: Vec<&Host> = looked.iter().map(|(host, _)| host).collect();
+        if let Some(client) = hosts.connections().first().and_then(Connection::client) {
+            client.say(None, table(&all, &surveys));
+        }
+        all_ok(looked).map(drop)
     }
 }
 
@@ -59,8 +65,18 @@ fn status(hosts: &[&Host], surveys: &Surveys) -> String {
     // The one that most hosts have; of several, the latest.
     let common = counts.iter().max_by_key(|(release, count)| (**count, **release)).and_then(|(release, _)| *release);
     let mut rows = table(["host", "live", "made from", "by", "at", ""]);
+    for host in hosts.iter().filter(|host| !surveys.contains_key(**host)) {
+        rows.add_row([
+            host.label().to_string(),
+            "?".to_owned(),
+            String::new(),
+            String::new(),
+            String::new(),
+            "can't be asked".to_owned(),
+        ]);
+    }
     for (host, survey) in known {
-        let mut remarks = Vec::new();
+        let mut remarks: Vec<String> = survey.kept.iter().map(ToString::to_string).collect();
         if survey.live() != common {
             remarks.push("out of step".to_owned());
         }
@@ -73,9 +89,16 @@ fn status(hosts: &[&Host], surveys: &Surveys) -> String {
         if let Some(bad) = found.and_then(|found| found.bad.as_ref()) {
             remarks.push(format!("bad: {}", first_line(&bad.why)));
         }
+        if found.is_some_and(|found| found.manifest.is_some() && !found.works) {
+            remarks.push("its services may not have taken it up".to_owned());
+        }
         remarks.extend(survey.dirty.iter().map(|file| format!("`{file}` is changed")));
         remarks.extend(survey.missing.iter().map(|file| format!("`{file}` is missing")));
-        let live = survey.live().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        let live = match survey.live() {
+            None => "nothing".to_owned(),
+            Some(live) if *live == ReleaseId::default() => "in place".to_owned(),
+            Some(live) => live.to_string(),
+        };
         let [from, by, at] = of(survey.live_manifest());
         rows.add_row([host.label().to_string(), live, from, by, at, remarks.join(", ")]);
     }
@@ -101,8 +124,12 @@ fn releases(hosts: &[&Host], surveys: &Surveys) -> String {
         if found().any(|found| found.is_unfinished) {
             remarks.push("unfinished".to_owned());
         }
-        if let Some(bad) = found().find_map(|found| found.bad.as_ref()) {
-            remarks.push(format!("bad: {}", first_line(&bad.why)));
+        match found().find_map(|found| found.bad.as_ref()) {
+            Some(bad) => remarks.push(format!("bad: {}", first_line(&bad.why))),
+            None if found().any(|found| found.manifest.is_some() && !found.works) => {
+                remarks.push("was not seen to work everywhere".to_owned());
+            }
+            None => {}
         }
         let [from, by, at] = of(found().find_map(|found| found.manifest.as_ref()));
         let on = names(&with.iter().map(|(host, _)| *host).collect::<Vec<_>>(), hosts.len());
@@ -120,6 +147,8 @@ fn names(some: &[&Host], of: usize) -> String {
 
 fn of(manifest: Option<&Manifest>) -> [String; 3] {
     match manifest {
+        // What is live in place says nothing of who and when.
+        Some(manifest) if manifest.at.is_empty() => [manifest.revision.to_string(), String::new(), String::new()],
         Some(manifest) => [manifest.revision.to_string(), manifest.by.to_string(), manifest.at.clone()],
         None => ["", "", ""].map(str::to_owned),
     }
@@ -150,7 +179,7 @@ mod tests {
             );
             manifest.at = format!("2026-11-03T14:02:{last:02}Z");
             let bad = (*last == 9).then(|| Bad::new(Who::unknown(), "web2: 502\nand more"));
-            (id(*last), Found { manifest: Some(manifest), bad, is_unfinished: false })
+            (id(*last), Found { manifest: Some(manifest), works: true, bad, is_unfinished: false })
         };
         let current = live.map_or(Current::Nothing, |live| Current::Release(id(live)));
         Survey { current, releases: releases.iter().map(found).collect(), ..Survey::default() }

@@ -108,8 +108,8 @@ impl Site {
         self
     }
 
-    /// Sets how many releases stay on a host; at least one. Defaults to 5. The one that is live, and the one before it, always
-    /// stay; folders of other names are nobody's business.
+    /// Sets how many good releases stay on a host; at least one. Defaults to 5. The one that is live, and the one before it,
+    /// always stay, and of those that are marked as bad the last; folders of other names are nobody's business.
     pub fn keep(mut self, releases: usize) -> Self {
         self.keep = NonZeroUsize::new(releases).unwrap_or(NonZeroUsize::MIN);
         self
@@ -134,6 +134,9 @@ impl Site {
     }
 
     /// Adds what makes the services of a host take up the release that `current` leads to.
+    ///
+    /// A service that is started by the step itself, and not by a service manager, must let go of the step's output, or the step
+    /// waits for it: `setsid env/bin/python app.py < /dev/null > ../../shared/app.log 2>&1 &`.
     pub fn reload(mut self, step: impl Step) -> Self {
         self.reload.push(step);
         self
@@ -199,6 +202,7 @@ impl Site {
         }
         let (fleet, _) = Fleet::meet(self.clone(), hosts).await?;
         all_ok(lock::keep(&fleet.hosts, &fleet.layouts, &Kept::new(reason)).await)?;
+        fleet.client().note(None, format!("locked: {} on {}", fleet.site.root, fleet.label()));
         Ok(())
     }
 
@@ -209,10 +213,12 @@ impl Site {
     /// As any command.
     pub async fn unlock(&self, hosts: Group) -> Result<(), Error> {
         let (fleet, _) = Fleet::meet(self.clone(), hosts).await?;
-        for (host, kept) in lock::let_go(&fleet.hosts, &fleet.layouts).await? {
-            if let Some(kept) = kept {
-                fleet.client().note(Some(&host), format!("was {kept}"));
-            }
+        let opened = lock::let_go(&fleet.hosts, &fleet.layouts).await?;
+        for (host, kept) in opened.iter().filter_map(|(host, kept)| Some((host, kept.as_ref()?))) {
+            fleet.client().note(Some(host), format!("was {kept}"));
+        }
+        if opened.iter().all(|(_, kept)| kept.is_none()) {
+            fleet.client().note(None, "nothing was locked by hand");
         }
         Ok(())
     }

@@ -62,8 +62,14 @@ impl Who {
         };
         let page = PAGES.iter().find_map(|name| variable(name)).or_else(github);
         let user = ["USER", "LOGNAME"].iter().find_map(|name| variable(name));
-        Self { user: user.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string()), machine, page }
+        Self { user: user.or_else(login).unwrap_or_else(|| "somebody".to_owned()), machine, page }
     }
+}
+
+/// Asks the system for the user's name: cron and containers often leave the variables out.
+fn login() -> Option<String> {
+    let said = std::process::Command::new("id").arg("-un").output().ok()?;
+    String::from_utf8(said.stdout).ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 fn machine() -> String {

@@ -74,7 +74,7 @@ use proc_macro::TokenStream;
 /// | `local` | runs once, on this machine, with no host of its own |
 /// | `rolling = 1` | on so many hosts at a time |
 /// | `sudo` | it uses sudo, which is tried on all its hosts before anything begins |
-/// | `asks` | shows what is pending and has that approved itself (`Client::approve`), before it changes anything |
+/// | `asks` | in a protected environment it is not asked before it begins: it has what is pending approved itself (`Client::approve`) before it changes anything, or only reads |
 /// | `default` | runs when no task is named |
 /// | `name = "build-docs"` | is typed under another name than the function's |
 /// | `alias = "d"` | is typed under this name, too; may be given several times |

@@ -63,9 +63,10 @@ pub(super) async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> E
     });
     let back = back.await;
     warn_of_stuck(fleet, &back);
-    if error.kind() == ErrorKind::Cancelled {
+    // That somebody has stopped it, or a host was lost, is no fault of the release.
+    if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Channel | ErrorKind::Connect) {
         remove_from(fleet, coming, &fleet.aside(|host| fleet.standing.is_as_before(host))).await;
-    } else {
+    } else if coming.made == Made::Now {
         mark(fleet, coming, &error).await;
     }
     fleet.client().note(None, fleet.standing.table(fleet));

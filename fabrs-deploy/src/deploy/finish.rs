@@ -30,7 +30,7 @@ pub(super) async fn finish(fleet: &Fleet, coming: &Coming, source: &Git) -> Resu
 
 async fn tag(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), Error> {
     let environment = fleet.client().inventory().environment().map(fabrs::config::Environment::name);
-    let tag = source.deployed_tag(environment, coming.release.as_str());
+    let Some(tag) = source.deployed_tag(environment, coming.release.as_str()) else { return Ok(()) };
     let host = fleet.first()?;
     source.tag(host, fleet.layouts.of(host)?, &coming.revision.commit, &tag).await
 }

@@ -131,7 +131,8 @@ impl Fleet {
     }
 }
 
-async fn look(site: &Site, hosts: &Group) -> Outcomes<Survey> {
+/// Looks at all hosts of a group, whatever comes of each.
+pub(crate) async fn look(site: &Site, hosts: &Group) -> Outcomes<Survey> {
     let look = |host: Connection| async move {
         match site.kind {
             Kind::Releases => Survey::of(&host, &site.root, &site.linked_files).await,

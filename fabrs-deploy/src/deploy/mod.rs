@@ -30,7 +30,7 @@ use begin::Coming;
 
 pub use rollback::Rollback;
 
-pub(crate) use fleet::{Fleet, Surveys};
+pub(crate) use fleet::{Fleet, Surveys, look};
 
 /// A deploy that begins when it is awaited.
 ///
@@ -156,6 +156,7 @@ async fn changes(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), Tas
 async fn released(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
     if let Err(error) = made(fleet, coming, source).await {
         back::remove(fleet, coming).await;
+        fleet.client().note(None, "nothing was switched: what is live is as it was");
         return Err(error);
     }
     if let Err(error) = publish::publish(fleet, coming).await {

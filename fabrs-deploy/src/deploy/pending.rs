@@ -6,6 +6,7 @@ use fabrs::{Error, Host};
 
 use super::fleet::{Fleet, Surveys};
 use crate::overview::{table, text};
+use crate::release::Found;
 use crate::source::{Changes, Git, Revision};
 
 /// Returns what is pending, as a person is shown it: for each host what is live and what comes, then the commits between
@@ -36,6 +37,13 @@ pub(super) async fn pending(
         rows.add_row([Host::label(host).to_string(), is, revision.to_string()]);
     }
     let mut shown = format!("{} from {}\n{}", fleet.site.root, source.address(), text(&rows));
+    let same =
+        |found: &&Found| found.manifest.as_ref().is_some_and(|manifest| manifest.revision.commit == revision.commit);
+    if let Some(bad) =
+        surveys.values().flat_map(|survey| survey.releases.values()).filter(same).find_map(|found| found.bad.as_ref())
+    {
+        shown = format!("{shown}it was deployed before, and marked as bad at {}: {}\n", bad.at, bad.why);
+    }
     let host = fleet.first()?;
     for (commit, old) in live {
         if commit == revision.commit {
@@ -50,7 +58,7 @@ pub(super) async fn pending(
 
 fn since(old: &Revision, changes: Option<&Changes>) -> String {
     let Some(changes) = changes else {
-        return format!("commits since {old}: not known here, since they are not fetched\n");
+        return format!("commits since {old}: not known here; a clone of the repository that has them shows them\n");
     };
     let mut lines = vec![format!("commits since {old}:")];
     lines.extend(changes.lines());

@@ -6,7 +6,7 @@ use super::begin::Coming;
 use super::fleet::Fleet;
 use super::standing::Place;
 use crate::hosts::{all_ok, label};
-use crate::release::{Layout, ReleaseId};
+use crate::release::{Kind, Layout, ReleaseId, WORKS};
 
 /// Puts the release live on all hosts.
 ///
@@ -62,5 +62,10 @@ pub(super) async fn switch(host: &Connection, layout: &Layout, release: &Release
 pub(super) async fn take_up(fleet: &Fleet, host: &Connection, release: &ReleaseId) -> Result<(), TaskError> {
     let app = fleet.app(host, release)?;
     fleet.site.reload.run(&app).await?;
-    fleet.site.verify.run(&app).await
+    fleet.site.verify.run(&app).await?;
+    if fleet.site.kind == Kind::Releases {
+        let folder = app.folder();
+        host.run(cmd!("touch {folder}/{WORKS}")).await?;
+    }
+    Ok(())
 }

@@ -152,7 +152,9 @@ fn pending(fleet: &Fleet, surveys: &Surveys, release: &ReleaseId) -> String {
         let live = live.map_or_else(|| "nothing".to_owned(), |live| format!("{live} {}", revision(surveys, live)));
         rows.add_row([host.label().to_string(), live, format!("{release} {}", revision(surveys, release))]);
     }
-    text(&rows)
+    let bad = surveys.values().find_map(|survey| survey.releases.get(release)?.bad.as_ref());
+    let bad = bad.map(|bad| format!("{release} is marked as bad: {}\n", bad.why)).unwrap_or_default();
+    text(&rows) + &bad
 }
 
 /// Returns what a release was made from, as any host knows it.
@@ -175,7 +177,7 @@ fn choose(fleet: &Fleet, surveys: &Surveys, asked: Option<ReleaseId>) -> Result<
             return Ok(asked);
         }
         let error = Error::new(ErrorKind::Usage, format!("there is no release {asked} on {}", without.join(", ")));
-        return Err(error.hint("`fab releases` lists what each host has"));
+        return Err(error.hint("the list of releases says what each host has"));
     }
     let live: BTreeSet<&ReleaseId> = surveys.values().filter_map(Survey::live).collect();
     let Some(latest) = live.last() else { return Err(Error::new(ErrorKind::Usage, "nothing is live yet")) };
@@ -186,10 +188,12 @@ fn choose(fleet: &Fleet, surveys: &Surveys, asked: Option<ReleaseId>) -> Result<
                 && survey.releases.get(id).is_some_and(|found| found.bad.is_none() && found.manifest.is_some())
         })
     };
-    let before = all.into_iter().rev().find(|id| id < latest && is_good(id));
+    // The same build again would be no way back.
+    let is_other = |id: &ReleaseId| revision(surveys, id).commit != revision(surveys, latest).commit;
+    let before = all.into_iter().rev().find(|id| id < latest && is_good(id) && is_other(id));
     before.cloned().ok_or_else(|| {
         let error = Error::new(ErrorKind::Usage, format!("no release before {latest} is good and on all hosts"));
-        error.hint("`fab releases` lists what each host has; `fab deploy TAG` makes any build live again")
+        error.hint("the list of releases says what each host has; a deploy makes any build live again, by its tag")
     })
 }
 
@@ -205,9 +209,10 @@ mod tests {
 
     fn survey(releases: &[u32], bad: &[u32], live: u32) -> Survey {
         let found = |last: &u32| {
-            let manifest = Manifest::new(id(*last), Revision::new("c", "t"), Who::unknown(), RunId::default());
+            let manifest =
+                Manifest::new(id(*last), Revision::new(last.to_string(), "t"), Who::unknown(), RunId::default());
             let bad = bad.contains(last).then(|| Bad::new(Who::unknown(), "it was slow"));
-            (id(*last), Found { manifest: Some(manifest), bad, is_unfinished: false })
+            (id(*last), Found { manifest: Some(manifest), bad, works: true, is_unfinished: false })
         };
         Survey {
             current: Current::Release(id(live)),
@@ -236,6 +241,18 @@ mod tests {
         assert_eq!(chosen(survey(&[1, 2, 3], &[2], 3), survey(&[1, 2, 3], &[], 3), None).unwrap(), id(1));
         let none = chosen(survey(&[2, 3], &[2], 3), survey(&[2, 3], &[], 3), None).unwrap_err();
         assert!(none.to_string().contains("no release before"), "{none}");
+    }
+
+    #[test]
+    fn the_same_build_again_is_no_way_back() {
+        let same = |mut survey: Survey| {
+            for found in survey.releases.values_mut().rev().take(2) {
+                found.manifest.as_mut().unwrap().revision.commit = "same".to_owned();
+            }
+            survey
+        };
+        let one = || same(survey(&[1, 2, 3], &[], 3));
+        assert_eq!(chosen(one(), one(), None).unwrap(), id(1));
     }
 
     #[test]

@@ -29,14 +29,14 @@ impl HostLock {
     async fn keep(&mut self) -> Error {
         loop {
             if let Err(error) = self.lines.write("alive\n").await {
-                return self.lost(error);
+                return self.lost(&error);
             }
             match timeout(ANSWER, self.lines.next()).await {
                 Ok(Some(Ok(_))) => {}
-                Ok(Some(Err(error))) => return self.lost(error),
-                Ok(None) => return self.lost(Error::new(ErrorKind::Channel, "what holds the lock there has ended")),
+                Ok(Some(Err(error))) => return self.lost(&error),
+                Ok(None) => return self.lost(&Error::new(ErrorKind::Channel, "what holds the lock there has ended")),
                 Err(_) => {
-                    return self.lost(Error::new(ErrorKind::Channel, "what holds the lock there does not answer"));
+                    return self.lost(&Error::new(ErrorKind::Channel, "what holds the lock there does not answer"));
                 }
             }
             // Nothing is said between the beats but that it is over.
@@ -44,16 +44,20 @@ impl HostLock {
                 () = sleep(BEAT) => {}
                 said = self.lines.next() => match said {
                     Some(Ok(_)) => {}
-                    Some(Err(error)) => return self.lost(error),
-                    None => return self.lost(Error::new(ErrorKind::Channel, "what holds the lock there has ended")),
+                    Some(Err(error)) => return self.lost(&error),
+                    None => return self.lost(&Error::new(ErrorKind::Channel, "what holds the lock there has ended")),
                 },
             }
         }
     }
 
-    fn lost(&self, cause: Error) -> Error {
-        let error =
-            Error::new(ErrorKind::Channel, "the lock is lost, so nothing more is changed there").caused_by(cause);
+    /// Makes the error of a lock that is lost. That the connection was lost says enough: not by which line the lock was held.
+    fn lost(&self, cause: &Error) -> Error {
+        let why = match cause.kind() {
+            ErrorKind::Channel if std::error::Error::source(cause).is_some() => "the connection was lost",
+            _ => "what held the lock there has ended",
+        };
+        let error = Error::new(ErrorKind::Channel, format!("{why}, so nothing more is changed there"));
         match self.host.host() {
             Some(host) => error.on(host),
             None => error,

@@ -30,6 +30,13 @@ impl Kept {
     }
 }
 
+impl Kept {
+    /// Makes what somebody has left by hand who does not say who.
+    pub(crate) fn unknown(reason: &str) -> Self {
+        Self { by: Who::unknown(), since: "some time".to_owned(), reason: reason.trim().to_owned() }
+    }
+}
+
 impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "locked by {} since {}: {}", self.by, self.since, self.reason)
@@ -50,8 +57,8 @@ pub(crate) async fn keep(hosts: &Group, layouts: &Layouts, kept: &Kept) -> Outco
         if before.is_empty() {
             return Ok(());
         }
-        let says = serde_json::from_str::<Kept>(&before).map_or(before, |kept| kept.to_string());
-        Err(Error::new(ErrorKind::Task, format!("is {says} already")).on(said.host()))
+        let before = serde_json::from_str(&before).unwrap_or_else(|_| Kept::unknown(&before));
+        Err(Error::new(ErrorKind::Task, format!("is locked already: {before}")).on(said.host()))
     };
     hosts.each(keep).await
 }

@@ -13,4 +13,5 @@ pub use kept::Kept;
 
 pub(crate) use held::Lock;
 pub(crate) use kept::{keep, let_go};
+pub(crate) use script::KEPT;
 pub(crate) use taken::{Patience, take};

@@ -11,7 +11,7 @@ pub(super) const FILE: &str = "deploy.lock";
 /// Only whoever has this one's lock, for a moment, may try for the other, so that what it says is always of who holds it.
 const TURN: &str = "deploy.lock.turn";
 /// What a person has locked by hand.
-pub(super) const KEPT: &str = "deploy.locked";
+pub(crate) const KEPT: &str = "deploy.locked";
 
 /// How many seconds without a word from the run the lock is held.
 const SILENCE: u32 = 30;

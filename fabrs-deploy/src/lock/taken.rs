@@ -143,11 +143,11 @@ async fn try_one(host: &Connection, layouts: &Layouts, holder: &Holder) -> Resul
         }
         Answer::Held(None) => Err(held("another run has it locked".to_owned())),
         Answer::Kept(Some(kept)) => {
-            Err(failed(on(host, ErrorKind::Task, kept.to_string()).hint("`fab unlock` opens it")))
+            Err(failed(on(host, ErrorKind::Task, kept.to_string()).hint("it has to be unlocked first")))
         }
-        Answer::Kept(None) => {
-            Err(failed(on(host, ErrorKind::Task, "it was locked by hand".to_owned()).hint("`fab unlock` opens it")))
-        }
+        Answer::Kept(None) => Err(failed(
+            on(host, ErrorKind::Task, "it was locked by hand".to_owned()).hint("it has to be unlocked first"),
+        )),
         Answer::NoFlock => {
             let error =
                 on(host, ErrorKind::Task, "the host has no `flock`, without which it can't be locked".to_owned());

@@ -80,11 +80,12 @@ impl Python {
 
     /// Makes the virtualenv for a key, unless it is there and whole, and gives it to the release.
     async fn install(&self, app: &App, key: &str) -> Result<(), Error> {
-        let venv = format!("{}/venvs/{key}", app.root());
+        let (known, release) = (format!("{}/venvs/{key}", app.root()), app.release());
+        // In a folder of its own for each try: of a run that was killed the installer may still be at work in another.
+        let venv = format!("{known}-{release}");
         let (program, options) = (&self.program, &self.options);
         let files: Vec<String> =
             self.files.iter().flat_map(|file| ["--requirement".to_owned(), file.clone()]).collect();
-        // It says that it is whole when all is installed: one that was cut off is made anew.
         let make = if files.is_empty() {
             cmd!("{program} -m venv {venv}")
         } else {
@@ -94,13 +95,10 @@ impl Python {
                  else {program} -m venv {venv} && {venv}/bin/python -m pip install --quiet --disable-pip-version-check {options...} {files...}; fi"
             )
         };
-        let make = make.as_str();
-        let make = fabrs::ShellLine::raw(make);
-        let whole = cmd!("test -e {venv}/.whole");
-        let begin = cmd!("rm -rf {venv}");
-        let end = cmd!("touch {venv}/.whole");
-        app.connection().run(whole.or(begin.and(make).and(end))).await?;
-        app.connection().run(cmd!("ln -sfn {venv} env")).await?;
+        let whole = cmd!("test -e {known}/.whole");
+        let name = cmd!("touch {venv}/.whole && ln -sfn {key}-{release} {known}");
+        app.connection().run(whole.or(make.and(name))).await?;
+        app.connection().run(cmd!("ln -sfn \"$(cd {known} && pwd -P)\" env")).await?;
         Ok(())
     }
 }
@@ -127,7 +125,8 @@ impl Part for Python {
 fn remove_unused(app: &App) -> fabrs::Command {
     let root = app.root();
     app.connection().run(cmd!(
-        "cd {root}/venvs 2> /dev/null || exit 0; for venv in *; do used=; for env in ../releases/*/env ../env; do \
-         case $(readlink \"$env\") in */\"$venv\") used=yes ;; esac; done; [ \"$used\" ] || rm -rf \"./$venv\"; done"
+        "cd {root}/venvs 2> /dev/null || exit 0; for venv in *; do [ -L \"$venv\" ] && continue; used=; \
+         for env in ../releases/*/env ../env; do case $(readlink \"$env\") in */\"$venv\") used=yes ;; esac; done; \
+         [ \"$used\" ] || rm -rf \"./$venv\"; done; for name in *; do [ -e \"$name\" ] || rm -f \"./$name\"; done"
     ))
 }

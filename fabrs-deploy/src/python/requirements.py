@@ -10,8 +10,11 @@ def read(path, constraints):
     if path in seen:
         return
     seen.add(path)
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except FileNotFoundError:
+        sys.exit("there is no file %s in the release" % path)
     key.update(text.encode())
     for line in re.sub(r"\\\n", " ", text).splitlines():
         line = re.sub(r"(^|\s)#.*$", "", line).strip()

@@ -61,7 +61,7 @@ impl FromStr for ReleaseId {
             return Ok(Self(text.to_owned()));
         }
         let error = Error::new(ErrorKind::Usage, format!("`{text}` is no name of a release"));
-        Err(error.hint("it is 14 digits, as `20261103140211`; `fab releases` lists them"))
+        Err(error.hint("it is 14 digits, as `20261103140211`"))
     }
 }
 

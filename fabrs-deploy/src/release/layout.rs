@@ -12,6 +12,9 @@ pub(crate) const MANIFEST: &str = ".fabrs-release.json";
 /// The name of the file in a release that is being built: what becomes its manifest.
 pub(crate) const UNFINISHED: &str = ".fabrs-unfinished";
 
+/// The name of the mark in a release that a host was seen to work with.
+pub(crate) const WORKS: &str = ".fabrs-works";
+
 /// The name of the mark in a release that turned out bad, as Deployer has it.
 pub(crate) const BAD: &str = "BAD_RELEASE";
 

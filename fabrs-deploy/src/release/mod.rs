@@ -8,7 +8,5 @@ mod survey;
 pub use id::ReleaseId;
 pub use manifest::{Bad, Manifest};
 
-pub(crate) use layout::{BAD, Kind, Layout, Layouts, MANIFEST, UNFINISHED};
-#[cfg(test)]
-pub(crate) use survey::Found;
-pub(crate) use survey::{Current, Survey};
+pub(crate) use layout::{BAD, Kind, Layout, Layouts, MANIFEST, UNFINISHED, WORKS};
+pub(crate) use survey::{Current, Found, Survey};

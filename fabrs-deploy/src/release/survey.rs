@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine, cmd};
 
-use super::layout::{BAD, Kind, Layout, MANIFEST, UNFINISHED};
+use super::layout::{BAD, Kind, Layout, MANIFEST, UNFINISHED, WORKS};
 use super::{Bad, Manifest, ReleaseId};
+use crate::lock::{KEPT, Kept};
 use crate::source::Revision;
 use crate::who::{RunId, Who};
 
@@ -20,6 +21,8 @@ pub(crate) struct Survey {
     pub(crate) releases: BTreeMap<ReleaseId, Found>,
     /// The linked files and folders that are not in `shared`.
     pub(crate) missing: Vec<String>,
+    /// What a person has locked it by, and why.
+    pub(crate) kept: Option<Kept>,
     /// Files that somebody has changed since they came from the repository, where the site is a work tree.
     pub(crate) dirty: Vec<String>,
 }
@@ -45,6 +48,8 @@ pub(crate) struct Found {
     pub(crate) manifest: Option<Manifest>,
     /// Whether a run of ours has begun it and never finished it.
     pub(crate) is_unfinished: bool,
+    /// Whether the host was seen to work with it.
+    pub(crate) works: bool,
     /// What is said against it.
     pub(crate) bad: Option<Bad>,
 }
@@ -68,6 +73,7 @@ impl Survey {
     pub(crate) async fn in_place(host: &Connection, root: &str) -> Result<Self, Error> {
         let look = cmd!(
             r#"root={root}; case $root in "~/"*) root=$HOME/${root#"~/"} ;; esac; echo "tree $root"
+            if [ -e "$root"/.git/{KEPT} ]; then printf 'kept %s\n' "$(tr '\n' ' ' < "$root"/.git/{KEPT})"; fi
             cd "$root" 2> /dev/null && git rev-parse --verify --quiet HEAD > /dev/null || exit 0
             echo "head $(git rev-parse HEAD)"; git status --porcelain --untracked-files=no | sed 's/^.. /dirty /'"#
         );
@@ -86,6 +92,7 @@ impl Survey {
                 "tree" => survey.layout = Layout::new(rest, Kind::InPlace),
                 "current" => survey.current = Current::read(rest, survey.layout.root()),
                 "no-link" => survey.current = Current::NoLink,
+                "kept" => survey.kept = Some(serde_json::from_str(rest).unwrap_or_else(|_| Kept::unknown(rest))),
                 "head" => survey.head(rest),
                 "dirty" => survey.dirty.push(rest.to_owned()),
                 "missing" => survey.missing.push(rest.to_owned()),
@@ -94,6 +101,7 @@ impl Survey {
                     survey.releases.entry(name.parse()?).or_default().manifest = manifest;
                 }
                 "unfinished" => survey.releases.entry(name.parse()?).or_default().is_unfinished = true,
+                "works" => survey.releases.entry(name.parse()?).or_default().works = true,
                 "bad" => {
                     // Whoever marked it by hand need not write JSON.
                     let why = || Bad { by: Who::unknown(), at: String::new(), why: text.to_owned() };
@@ -111,8 +119,10 @@ impl Survey {
         let id = ReleaseId::default();
         let manifest = Manifest::new(id.clone(), Revision::new(commit, commit), Who::unknown(), RunId::default());
         self.current = Current::Release(id.clone());
-        self.releases
-            .insert(id, Found { manifest: Some(Manifest { at: String::new(), ..manifest }), ..Found::default() });
+        self.releases.insert(
+            id,
+            Found { manifest: Some(Manifest { at: String::new(), ..manifest }), works: true, ..Found::default() },
+        );
     }
 
     /// Returns the release that is live.
@@ -159,6 +169,7 @@ fn line(root: &str, linked: &[String]) -> ShellLine {
         r#"[ -d "$release" ] || continue; name=${release#releases/}
         printf 'release %s %s\n' "$name" "$(cat "$release"/{MANIFEST} 2> /dev/null | tr '\n' ' ')"
         if [ -f "$release"/{UNFINISHED} ]; then echo "unfinished $name"; fi
+        if [ -f "$release"/{WORKS} ]; then echo "works $name"; fi
         if [ -f "$release"/{BAD} ]; then printf 'bad %s %s\n' "$name" "$(tr '\n' ' ' < "$release"/{BAD})"; fi"#
     );
     let links = cmd!(r#"for link in {linked...}; do [ -e "shared/$link" ] || printf 'missing %s\n' "$link"; done"#);
@@ -167,7 +178,8 @@ fn line(root: &str, linked: &[String]) -> ShellLine {
         echo "root $root"
         cd "$root" 2> /dev/null || {{ for link in {linked...}; do printf 'missing %s\n' "$link"; done; exit 0; }}
         if [ -L current ]; then printf 'current %s\n' "$(readlink current)"
-        elif [ -e current ]; then echo 'no-link current'; fi"#
+        elif [ -e current ]; then echo 'no-link current'; fi
+        if [ -e {KEPT} ]; then printf 'kept %s\n' "$(tr '\n' ' ' < {KEPT})"; fi"#
     );
     ShellLine::raw(format!("{}\n{}\n{}\ndone\n{}", start.as_str(), names.as_str(), look.as_str(), links.as_str()))
 }

@@ -74,10 +74,16 @@ impl Git {
         self
     }
 
-    /// Sets what the tag begins with that a deploy leaves behind; the rest of it are the environment and the release.
-    /// Defaults to `deployed-`.
+    /// Sets what the tag begins with that a deploy leaves behind; the rest of it are the environment and the release. The first
+    /// host pushes it, and needs to be allowed to; that it could not is a warning. Defaults to `deployed-`.
     pub fn deployed_tags(mut self, prefix: impl Into<String>) -> Self {
         self.deployed = prefix.into();
+        self
+    }
+
+    /// Leaves no tags behind: where the hosts, or this machine, may only read the repository.
+    pub fn without_deployed_tags(mut self) -> Self {
+        self.deployed.clear();
         self
     }
 
@@ -249,11 +255,10 @@ impl Git {
     }
 
     /// Returns the name of the tag that a deploy leaves.
-    pub(crate) fn deployed_tag(&self, environment: Option<&str>, release: &str) -> String {
-        match environment {
-            Some(environment) => format!("{}{environment}-{release}", self.deployed),
-            None => format!("{}{release}", self.deployed),
-        }
+    pub(crate) fn deployed_tag(&self, environment: Option<&str>, release: &str) -> Option<String> {
+        let prefix = Some(&self.deployed).filter(|prefix| !prefix.is_empty())?;
+        let environment = environment.map(|environment| format!("{environment}-")).unwrap_or_default();
+        Some(format!("{prefix}{environment}{release}"))
     }
 }
 

@@ -58,7 +58,8 @@ impl Refs {
         match (is_hex, ids.as_slice()) {
             (true, [id]) => Ok((*id).to_owned()),
             (true, []) => {
-                let error = Error::new(ErrorKind::Usage, format!("no tag or branch ends with the commit `{asked}`"));
+                let error =
+                    Error::new(ErrorKind::Usage, format!("no tag or branch is at a commit that begins with `{asked}`"));
                 Err(error.hint("say all 40 digits of a commit that is not at the end of a branch"))
             }
             (true, _) => Err(Error::new(ErrorKind::Usage, format!("`{asked}` begins more than one commit"))),

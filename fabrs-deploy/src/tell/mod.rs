@@ -82,7 +82,7 @@ impl Receivers {
             let (name, told) = (receiver.name(), receiver.tell(Arc::clone(&news)));
             async move {
                 if let Err(error) = effect(&name, in_time(told)).await {
-                    client.warn(None, format!("{name} failed: {}", reason(&error)));
+                    client.warn(None, format!("could not be told: {name}: {}", reason(&error)));
                 }
             }
         });
@@ -108,13 +108,13 @@ async fn in_time(told: ToldFuture) -> Result<(), TaskError> {
 
 /// Returns all of why it failed, in a line.
 fn reason(error: &Error) -> String {
-    let mut text = error.doing().to_owned();
+    let mut causes = Vec::new();
     let mut cause = std::error::Error::source(error);
     while let Some(source) = cause {
-        text = format!("{text}: {source}");
+        causes.push(source.to_string());
         cause = source.source();
     }
-    text
+    if causes.is_empty() { error.doing().to_owned() } else { causes.join(": ") }
 }
 
 /// Makes the error of a receiver that could not be told.
