@@ -6,6 +6,7 @@ mod build;
 mod finish;
 mod fleet;
 mod in_place;
+mod journey;
 mod locked;
 mod news;
 mod pending;
@@ -15,7 +16,6 @@ mod standing;
 
 use std::future::IntoFuture;
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
@@ -27,6 +27,7 @@ use crate::source::{Git, Revision};
 use crate::tell::Happened;
 
 use begin::Coming;
+use journey::journey;
 
 pub use rollback::Rollback;
 
@@ -103,33 +104,10 @@ impl Deploy {
         let (source, revision) = begin::choose(&fleet, asked.as_deref()).await?;
         let pending = pending::pending(&fleet, &shown, &source, &revision).await?;
         fleet.client().approve(&pending).await?;
-        // From here on a stop is taken for a failure, and half of it must still be taken back.
-        let _hold = fleet.client().stop().hold();
         let what = format!("deploy of {revision}");
-        let (began, coming) = (news::Began::now(), OnceLock::new());
-        let work = async {
-            let decided = begin::decide(&fleet, &shown, revision).await?;
-            changes(&fleet, coming.get_or_init(|| decided), &source).await
-        };
-        let undo = async |lost| match coming.get() {
-            Some(coming) => take_back(&fleet, coming, lost).await,
-            None => lost,
-        };
-        let came = locked::locked(&fleet, &what, patience, work, undo).await;
-        if let Some(coming) = coming.get() {
-            news::tell(&fleet, coming, Happened::Deploy, began, &came).await;
-        }
-        came?;
-        Deployed::of(coming.into_inner())
-    }
-}
-
-impl Deployed {
-    /// Returns what is live when all of it has gone well.
-    fn of(coming: Option<Coming>) -> Result<Self, TaskError> {
-        let none = || Error::new(ErrorKind::Internal, "a deploy went well that never began");
-        let Coming { release, revision, .. } = coming.ok_or_else(none)?;
-        Ok(Self { release, revision })
+        let decide = begin::decide(&fleet, &shown, revision);
+        let changes = async |coming: &Coming| changes(&fleet, coming, &source).await;
+        journey(&fleet, Happened::Deploy, &what, patience, decide, changes).await
     }
 }
 

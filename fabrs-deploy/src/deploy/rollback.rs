@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 use std::future::IntoFuture;
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
 
 use super::begin::{self, Coming, Made};
 use super::fleet::{Fleet, Surveys};
-use super::news::{self, Began};
-use super::{Deployed, back, locked, publish};
+use super::journey::journey;
+use super::{Deployed, back, publish};
 use crate::lock::Patience;
 use crate::overview::{table, text};
 use crate::release::{Kind, ReleaseId, Survey};
@@ -23,8 +22,8 @@ use crate::who::{RunId, Who};
 /// A rollback that begins when it is awaited: it switches all hosts to one release that they all have, has their services
 /// take it up, and marks what was live as bad.
 ///
-/// Without a name it is the last release before what is live that is whole on every host and not marked as bad: hosts may
-/// have different histories, and each time it is said again it goes one further back.
+/// Without a name it is the last release before what is live that every host was seen to work with, that is not marked as bad,
+/// and that is another build: hosts may have different histories, and each time it is said again it goes one further back.
 ///
 /// # Errors
 ///
@@ -94,11 +93,8 @@ impl Rollback {
         begin::check(&fleet, &shown)?;
         let release = choose(&fleet, &shown, asked.clone())?;
         fleet.client().approve(&pending(&fleet, &shown, &release)).await?;
-        // From here on a stop is taken for a failure, and half of it must still be taken back.
-        let _hold = fleet.client().stop().hold();
         let what = format!("rollback to {release}");
-        let (began, coming) = (Began::now(), OnceLock::new());
-        let work = async {
+        let decide = async {
             let before = begin::look_again(&fleet, &shown).await?;
             if choose(&fleet, &before, asked)? != release {
                 let error = Error::new(ErrorKind::Task, "another run has been here meanwhile, so nothing was changed");
@@ -108,19 +104,9 @@ impl Rollback {
                 fleet.site.guard.run(&fleet.app(fleet.first()?, &release)?).await?;
             }
             let revision = revision(&before, &release);
-            let decided = Coming { release, revision, made: Made::Before, by: Who::here(), run: RunId::new(), before };
-            changes(&fleet, coming.get_or_init(|| decided)).await
+            Ok(Coming { release, revision, made: Made::Before, by: Who::here(), run: RunId::new(), before })
         };
-        let undo = async |lost| match coming.get() {
-            Some(coming) => back::take_back(&fleet, coming, lost).await,
-            None => lost,
-        };
-        let came = locked::locked(&fleet, &what, patience, work, undo).await;
-        if let Some(coming) = coming.get() {
-            news::tell(&fleet, coming, Happened::Rollback, began, &came).await;
-        }
-        came?;
-        Deployed::of(coming.into_inner())
+        journey(&fleet, Happened::Rollback, &what, patience, decide, async |coming| changes(&fleet, coming).await).await
     }
 }
 
@@ -184,8 +170,7 @@ fn choose(fleet: &Fleet, surveys: &Surveys, asked: Option<ReleaseId>) -> Result<
     let all: BTreeSet<&ReleaseId> = surveys.values().flat_map(|survey| survey.releases.keys()).collect();
     let is_good = |id: &ReleaseId| {
         surveys.values().all(|survey| {
-            has(survey, id)
-                && survey.releases.get(id).is_some_and(|found| found.bad.is_none() && found.manifest.is_some())
+            has(survey, id) && survey.releases.get(id).is_some_and(|found| found.bad.is_none() && found.works)
         })
     };
     // The same build again would be no way back.

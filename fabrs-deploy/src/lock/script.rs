@@ -68,7 +68,8 @@ pub(super) fn line(root: &str, holder: &Holder) -> ShellLine {
         exec 8>&-
         echo locked
         within() {{ if command -v timeout > /dev/null; then timeout {SILENCE} "$@"; else "$@"; fi; }}
-        while alive=$(within head -n 1 9>&-) && [ -n "$alive" ]; do echo "$alive"; done"#
+        while alive=$(within head -n 1 9>&-) && [ -n "$alive" ]; do echo "$alive"; done
+        : > {FILE}"#
     )
 }
 

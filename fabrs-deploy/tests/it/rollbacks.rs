@@ -3,6 +3,7 @@
 use std::fs;
 
 use fabrs::ErrorKind;
+use fabrs::event::Capture;
 use fabrs::prelude::Result;
 
 use crate::ground::{Ground, all};
@@ -63,6 +64,58 @@ async fn a_host_that_is_out_of_step_is_said_to_be_and_the_next_deploy_mends_it()
 
     site.deploy(all(&client)).revision("deployable-three".to_owned()).await?;
     assert_eq!(ground.live("version"), ["three"; 3]);
+    client.close().await;
+    Ok(())
+}
+
+/// Returns what was said on stdout.
+fn answers(told: &Capture) -> String {
+    let said = told.of("said");
+    said.iter().filter(|said| said["stream"] == "stdout").filter_map(|said| said["text"].as_str()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_is_down_and_a_lock_are_seen_in_the_status_of_all() -> Result {
+    let Some(mut ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    let site = ground.site();
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    site.deploy(all(&client)).await?;
+    site.lock(all(&client), "the database moves").await?;
+    client.close().await;
+    ground.hosts[2].stop();
+
+    let (client, told) = ground.client();
+    let error = site.status(all(&client)).await.expect_err("one is down");
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    let said = answers(&told);
+    assert!(said.lines().any(|line| line.starts_with("web3") && line.ends_with("can't be asked")), "{said}");
+    assert_eq!(said.matches("the database moves").count(), 2, "{said}");
+    assert_eq!(said.matches("deployable-1 (").count(), 2, "{said}");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_host_was_never_seen_to_work_with_is_said_so_and_is_no_way_back() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, told) = ground.client();
+    let site = ground.site();
+    let mut releases = Vec::new();
+    for version in ["one", "two", "three"] {
+        ground.origin.build(&format!("deployable-{}", releases.len() + 1), &[("version", version)]);
+        releases.push(site.deploy(all(&client)).await?.release);
+    }
+    // As a run leaves them that was killed after the switch.
+    for (host, release) in [(1, &releases[1]), (2, &releases[2])] {
+        fs::remove_file(ground.root(host).join("releases").join(release.as_str()).join(".fabrs-works"))?;
+    }
+    site.status(all(&client)).await?;
+    site.releases(all(&client)).await?;
+    let said = answers(&told);
+    assert_eq!(said.matches("may not have taken it up").count(), 1, "{said}");
+    assert_eq!(said.matches("was not seen to work everywhere").count(), 2, "{said}");
+    assert_eq!(site.rollback(all(&client)).await?.release, releases[0]);
     client.close().await;
     Ok(())
 }

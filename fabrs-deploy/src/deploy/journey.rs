@@ -1,0 +1,46 @@
+//! What a deploy and a rollback have in common: the lock, what is taken back when that is lost, and who is told.
+
+use std::sync::OnceLock;
+
+use fabrs::{Error, ErrorKind, TaskError};
+
+use super::begin::Coming;
+use super::fleet::Fleet;
+use super::locked::locked;
+use super::{Deployed, news, take_back};
+use crate::lock::Patience;
+use crate::tell::Happened;
+
+/// Decides under the lock what goes live, makes the changes, and tells everybody what came of it.
+///
+/// # Errors
+///
+/// Those of `decide`, with which nothing has begun; those of `changes`; as [`locked`].
+pub(super) async fn journey(
+    fleet: &Fleet,
+    event: Happened,
+    what: &str,
+    patience: Patience,
+    decide: impl Future<Output = Result<Coming, TaskError>>,
+    changes: impl AsyncFnOnce(&Coming) -> Result<(), TaskError>,
+) -> Result<Deployed, TaskError> {
+    // From here on a stop is taken for a failure, and half of it must still be taken back.
+    let _hold = fleet.client().stop().hold();
+    let (began, coming) = (news::Began::now(), OnceLock::new());
+    let work = async {
+        let decided = decide.await?;
+        changes(coming.get_or_init(|| decided)).await
+    };
+    let undo = async |lost| match coming.get() {
+        Some(coming) => take_back(fleet, coming, lost).await,
+        None => lost,
+    };
+    let came = locked(fleet, what, patience, work, undo).await;
+    if let Some(coming) = coming.get() {
+        news::tell(fleet, coming, event, began, &came).await;
+    }
+    came?;
+    let none = || Error::new(ErrorKind::Internal, "it went well, and never began");
+    let Coming { release, revision, .. } = coming.into_inner().ok_or_else(none)?;
+    Ok(Deployed { release, revision })
+}
