@@ -41,6 +41,7 @@ async fn on(fleet: &Fleet, coming: &Coming, source: &Git, host: Connection) -> R
          rm {folder}/{TREE} && printf '%s\\n' {commit} > {folder}/REVISION"
     ))
     .await?;
+    fleet.at_work.on(&host, &folder);
     link(fleet, layout, &folder, &host).await?;
 
     let app = fleet.app(&host, &coming.release)?;

@@ -9,6 +9,7 @@ use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcome, Outcomes
 use super::begin::Coming;
 use super::standing::Standing;
 use crate::hosts::{all_ok, label};
+use crate::lock::AtWork;
 use crate::release::{Kind, Layouts, ReleaseId, Survey};
 use crate::site::Site;
 use crate::step::App;
@@ -24,6 +25,8 @@ pub(crate) struct Fleet {
     lost: Mutex<HashSet<Host>>,
     pub(crate) standing: Standing,
     pub(crate) layouts: Layouts,
+    /// Where it is at work, in folders that are not live yet.
+    pub(crate) at_work: AtWork,
     client: Client,
 }
 
@@ -71,15 +74,16 @@ impl Fleet {
         let hosts = Group::new(met).limit(client.settings().at_once().get());
         let layouts = surveys.iter().map(|(host, survey)| (host.clone(), survey.layout.clone())).collect();
         let aside = Group::new(aside);
-        let (standing, lost) = (Standing::default(), Mutex::default());
-        Ok((Self { site, hosts, aside, lost, standing, layouts, client }, surveys))
+        let (standing, lost, at_work) = (Standing::default(), Mutex::default(), AtWork::default());
+        Ok((Self { site, hosts, aside, lost, standing, layouts, at_work, client }, surveys))
     }
 
     /// Makes a fleet of hosts that nobody has looked at.
     #[cfg(test)]
     pub(crate) fn of(site: Site, hosts: Group, client: Client) -> Self {
         let (standing, layouts, lost) = (Standing::default(), Layouts::default(), Mutex::default());
-        Self { site, aside: hosts.clone(), hosts, lost, standing, layouts, client }
+        let at_work = AtWork::default();
+        Self { site, aside: hosts.clone(), hosts, lost, standing, layouts, at_work, client }
     }
 
     /// Looks at all hosts again.

@@ -36,7 +36,7 @@ where
     let Some(mut lock) = effect(&locking, taken).await?.made() else {
         return work.await.map_err(TaskError::into_error);
     };
-    let came = match lock.during(work).await {
+    let came = match lock.during(&fleet.at_work, work).await {
         Ok(done) => done.map_err(TaskError::into_error),
         Err(lost) => Err(undone(fleet, &mut lock, lost, undo).await),
     };
@@ -58,7 +58,7 @@ where
         if fleet.standing.is_settled() {
             return lost.hint("what was deployed is live, and stays");
         }
-        match lock.during(undo(lost)).await {
+        match lock.during(&fleet.at_work, undo(lost)).await {
             Ok(undone) => return undone,
             Err(one_more) => lost = one_more,
         }

@@ -1,12 +1,16 @@
 //! A lock while it is held: each host is told that the run lives, and what does not answer is lost.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use fabrs::connection::LineStream;
-use fabrs::{Connection, Error, ErrorKind};
+use fabrs::{Connection, Error, ErrorKind, Host};
 use futures::future::{join_all, select_all};
 use futures::stream::StreamExt;
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+
+use super::script::BYE;
 
 /// How often each host is told that the run lives.
 const BEAT: Duration = Duration::from_secs(5);
@@ -25,10 +29,12 @@ impl HostLock {
         Self { host, lines }
     }
 
-    /// Tells the host that the run lives, again and again, and returns when it does not answer.
-    async fn keep(&mut self) -> Error {
+    /// Tells the host that the run lives and where it is at work, again and again, and returns when it does not answer.
+    async fn keep(&mut self, mut work: watch::Receiver<HashMap<Host, String>>) -> Error {
         loop {
-            if let Err(error) = self.lines.write("alive\n").await {
+            let folder = self.host.host().and_then(|host| work.borrow_and_update().get(host).cloned());
+            let beat = format!("alive {}\n", folder.unwrap_or_default());
+            if let Err(error) = self.lines.write(beat).await {
                 return self.lost(&error);
             }
             match timeout(ANSWER, self.lines.next()).await {
@@ -42,6 +48,7 @@ impl HostLock {
             // Nothing is said between the beats but that it is over.
             tokio::select! {
                 () = sleep(BEAT) => {}
+                changed = work.changed() => if changed.is_err() { sleep(BEAT).await },
                 said = self.lines.next() => match said {
                     Some(Ok(_)) => {}
                     Some(Err(error)) => return self.lost(&error),
@@ -66,6 +73,8 @@ impl HostLock {
 
     /// Lets go, and waits until that is so.
     async fn release(mut self) {
+        // That it does not read any more is as good.
+        let _gone = self.lines.write(format!("{BYE}\n")).await;
         self.lines.end_input();
         while self.lines.next().await.is_some() {}
     }
@@ -76,6 +85,19 @@ impl HostLock {
 #[must_use = "dropping it lets go"]
 pub(crate) struct Lock {
     hosts: Vec<HostLock>,
+}
+
+/// Where a run is at work on each host, in folders that are not live yet: what dies with it.
+#[derive(Debug, Default)]
+pub(crate) struct AtWork(watch::Sender<HashMap<Host, String>>);
+
+impl AtWork {
+    /// Says in which folder it is at work on a host.
+    pub(crate) fn on(&self, host: &Connection, folder: &str) {
+        if let Some(host) = host.host() {
+            self.0.send_modify(|work| drop(work.insert(host.clone(), folder.to_owned())));
+        }
+    }
 }
 
 impl Lock {
@@ -89,11 +111,11 @@ impl Lock {
     /// # Errors
     ///
     /// [`ErrorKind::Channel`] with the host on which the lock is lost.
-    pub(crate) async fn during<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Error> {
+    pub(crate) async fn during<T>(&mut self, at: &AtWork, work: impl Future<Output = T>) -> Result<T, Error> {
         if self.hosts.is_empty() {
             return Ok(work.await);
         }
-        let lost = select_all(self.hosts.iter_mut().map(|host| Box::pin(host.keep())));
+        let lost = select_all(self.hosts.iter_mut().map(|host| Box::pin(host.keep(at.0.subscribe()))));
         let (error, index) = tokio::select! {
             biased;
             (error, index, _) = lost => (error, index),

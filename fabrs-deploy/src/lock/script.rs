@@ -54,7 +54,13 @@ impl Answer {
     }
 }
 
+/// What ends a lock in order.
+pub(super) const BYE: &str = "bye";
+
 /// Returns the line that holds the lock of a site as long as it is told to: after the first answer it repeats what it reads.
+///
+/// What it reads is the folder that the run is at work in and that is not live yet. Where it reads no more, and no [`BYE`] came
+/// before, the run has died: before the lock is let go, what it has left running in that folder is ended.
 pub(super) fn line(root: &str, holder: &Holder) -> ShellLine {
     let says = serde_json::to_string(holder).unwrap_or_default();
     cmd!(
@@ -68,8 +74,20 @@ pub(super) fn line(root: &str, holder: &Holder) -> ShellLine {
         exec 8>&-
         echo locked
         within() {{ if command -v timeout > /dev/null; then timeout {SILENCE} "$@"; else "$@"; fi; }}
-        while alive=$(within head -n 1 9>&-) && [ -n "$alive" ]; do echo "$alive"; done
-        : > {FILE}"#
+        folder=
+        while alive=$(within head -n 1 9>&-) && [ -n "$alive" ]; do
+            echo "$alive"; if [ "$alive" = {BYE} ]; then : > {FILE}; exit; fi; folder=${alive#* }
+        done
+        case $folder in */releases/*) ;; *) exit ;; esac
+        folder=$(cd "$folder" 2> /dev/null && pwd -P) && [ "$(cd current 2> /dev/null && pwd -P)" != "$folder" ] || exit
+        n=0; left=yes
+        while [ "$left" ] && [ $n -lt 30 ]; do
+            left=; if [ $n -lt 10 ]; then signal=TERM; else signal=KILL; fi; n=$((n+1))
+            for cwd in /proc/[0-9]*/cwd; do case $(readlink "$cwd" 2> /dev/null) in "$folder" | "$folder"/*)
+                pid=${cwd#/proc/}; kill -s $signal "${pid%/cwd}" 2> /dev/null && left=yes ;;
+            esac; done
+            [ -z "$left" ] || sleep 0.1
+        done"#
     )
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use fabrs_testing::{Fleet, Origin, Running, wait_until};
+use fabrs_testing::{Fleet, Origin, Process, Running, wait_until};
 
 use crate::fab::{Place, fab};
 
@@ -136,6 +136,13 @@ fn of_one_that_was_killed_the_lock_is_free_and_the_next_one_mends_what_is_left()
         let running = ground.held_in(phase, hosts);
         running.kill();
         running.wait();
+        // What it had begun and that is not live ends with it, before the lock is free.
+        let site = ground.fleet.site().replace("~/", "");
+        let is_there = |what: &str| {
+            Process::all().iter().any(|process| process.cmdline.contains(&site) && process.cmdline.contains(what))
+        };
+        wait_until("the lock is let go", LIMIT, || !is_there("deploy.lock.turn"));
+        assert!(phase == "reload" || !is_there(&format!("held-{phase}")), "{phase}: something of it still runs");
         ground.release(phase);
         ground.next_deploy_mends();
     }
