@@ -18,6 +18,7 @@ pub(super) async fn publish(fleet: &Fleet, coming: &Coming) -> Result<(), TaskEr
     let line = &coming.log_line();
     fleet.client().note(None, format!("switching {} to {release}", fleet.label()));
     let switched = fleet.hosts.each(|host| async move {
+        fleet.at_work.over(&host);
         fleet.standing.set(&host, Place::Switching(release.to_string()));
         switch(&host, fleet.layouts.of(&host)?, release, line).await?;
         fleet.standing.set(&host, Place::Switched(release.to_string()));

@@ -98,6 +98,11 @@ impl AtWork {
             self.0.send_modify(|work| drop(work.insert(host.clone(), folder.to_owned())));
         }
     }
+
+    /// Says that what runs on a host may be its services, which outlive the run.
+    pub(crate) fn over(&self, host: &Connection) {
+        self.on(host, "");
+    }
 }
 
 impl Lock {
