@@ -1,5 +1,6 @@
 //! Several hosts with a site in the home of each one's user.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,7 +33,10 @@ impl Fleet {
             return None;
         }
         let accounts = [Account::Plain, Account::Dash, Account::SudoFree];
-        let hosts = [0, 1, 2].map(|n| Sshd::builder().users([accounts[n]]).aliases([Self::HOSTS[n]]).start());
+        let hosts = [0, 1, 2].map(|n| {
+            let sshd = Sshd::builder().users([accounts[n]]).aliases([Self::HOSTS[n]]);
+            passed_on().fold(sshd, |sshd, variable| sshd.option("SetEnv", variable)).start()
+        });
         let dir = tempfile::Builder::new().prefix("fabrs-fleet-").tempdir().expect("a temporary directory");
         let all: String = hosts.iter().map(block).collect();
         fs::write(dir.path().join("ssh_config"), all).expect("the directory is ours");
@@ -93,6 +97,17 @@ impl Fleet {
         names.sort();
         names
     }
+}
+
+/// Returns the variables by which pip and uv reach their registry here: the hosts are this machine, and reach it as we do.
+fn passed_on() -> impl Iterator<Item = String> {
+    let starts = ["PIP_", "UV_", "SSL_CERT_", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"];
+    let all = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let ours = all.filter(move |(name, value)| {
+        // What sshd's configuration would have to quote is left out.
+        starts.iter().any(|start| name.starts_with(start)) && !value.contains(|c: char| c.is_whitespace() || c == '"')
+    });
+    ours.map(|(name, value)| format!("{name}={value}"))
 }
 
 /// Returns what a config for ssh says of one of several hosts.
