@@ -52,6 +52,14 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
     });
 
     world.build(Build::Expanded);
+    let planned = world.fab(&["-n", "deploy"], 0);
+    for part in ["lock ~/site-", "pip install", "collectstatic", "pg_dump", "migrate", "signal HUP", "mail to shop@"] {
+        assert!(planned.stderr.contains(part), "{part}: {}", planned.stderr);
+    }
+    assert_eq!(
+        (world.fleet.current(), world.database.says(COLUMNS)),
+        (first.clone(), Some("id article notes shipped".to_owned()))
+    );
     let expanded = world.fab(&["deploy"], 0);
     assert!(expanded.stderr.contains("orders.0002_comment"), "{}", expanded.stderr);
     assert_eq!(world.database.says(COLUMNS).as_deref(), Some("id article notes shipped comment"));
