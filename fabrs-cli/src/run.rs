@@ -8,7 +8,7 @@ use fabrs_core::config::{Consent, Environment, Inventory, Mode, Selection, Setti
 use fabrs_core::event::{Event, Sink};
 use fabrs_core::group::{Group, Outcome};
 use fabrs_core::transport::{Level, RunStop};
-use fabrs_core::{Client, Error, ErrorKind, Executor, Plan, Result, ShellLine};
+use fabrs_core::{Client, Error, ErrorKind, Executor, Host, Plan, Result, ShellLine};
 use sha2::{Digest, Sha256};
 
 use crate::demo::Running;
@@ -151,9 +151,12 @@ impl Run {
         let program = std::env::current_exe().and_then(std::fs::read).unwrap_or_default();
         // With all that fabrs.toml says of it: its vars, its gateway, what it has of each host.
         let environment = self.inventory.environment();
-        let hosts = environment.iter().flat_map(|known| known.hosts()).map(Some);
-        let vars =
-            hosts.chain([None]).map(|host| format!("{:?}", self.inventory.vars_for(host).read::<toml::Table>().ok()));
+        let roles = environment.iter().flat_map(|known| known.roles()).map(Selection::Role);
+        let selections = roles.chain([Selection::Inherit]);
+        let hosts: Vec<Host> =
+            selections.flat_map(|hosts| self.inventory.hosts_for(hosts).unwrap_or_default()).collect();
+        let vars = hosts.iter().map(Some).chain([None]);
+        let vars = vars.map(|host| format!("{host:?} {:?}", self.inventory.vars_for(host).read::<toml::Table>().ok()));
         let environment = format!("{environment:?} {}", vars.collect::<String>());
         let calls = self.typed.calls.iter().map(|call| {
             let hosts = self.inventory.hosts_for(call.task().selection);

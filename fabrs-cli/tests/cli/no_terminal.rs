@@ -46,6 +46,9 @@ fn a_protected_environment_is_left_alone_unless_somebody_says_yes() {
     let planned = run().arg("-n").stderr_contains("[web1] would run: touch ").run();
     let fingerprint = planned.stderr.split("`--yes=").nth(1).and_then(|rest| rest.get(..16)).expect("it is shown");
     run().arg("--yes=0123456789abcdef").code(1).stderr_contains("is not what was approved").run();
+    let other =
+        knowing(shop(), &sshd).args(["guarded", "mark"]).arg(marker.path().with_extension("other")).own_session();
+    other.arg(format!("--yes={fingerprint}")).code(1).stderr_contains("is not what was approved").run();
     assert!(!marker.exists());
     run().arg(format!("--yes={fingerprint}")).stderr_contains("mark: 1 ok\n").run();
     assert!(marker.exists());

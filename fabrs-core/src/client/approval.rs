@@ -48,7 +48,7 @@ impl Approval {
 
 impl Client {
     /// Shows what is pending, and has it approved: by whoever runs this, at the terminal, where the run's environment is
-    /// protected, or beforehand, by `--yes` or the fingerprint of just this. Once a run is approved it stays so.
+    /// protected, or beforehand, by `--yes` or the fingerprint of just this. Once a person has approved a run it stays so.
     ///
     /// A dry run shows it with its fingerprint, and asks nobody.
     ///
@@ -74,7 +74,7 @@ impl Client {
                     self.note(None, format!("`--yes={}` approves just this", fingerprint()));
                 }
             }
-            _ if approval.approved.is_given() => {}
+            // Each time that something is shown: of two tasks the one must not be approved by what the other shows.
             (Consent::To(expected), _) => {
                 let now = fingerprint();
                 if *expected != now {
@@ -83,6 +83,7 @@ impl Client {
                     return Err(error.hint("look at it again: a dry run (`-n`) shows it with its fingerprint"));
                 }
             }
+            _ if approval.approved.is_given() => {}
             (Consent::Asked, Some(environment)) => self.ask_for(environment).await?,
             (Consent::Given, _) | (Consent::Asked, None) => {}
         }
@@ -168,6 +169,10 @@ mod tests {
         let error = other.approve("web1: v1 -> v3").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Prompt);
         assert!(error.to_string().contains("its fingerprint is"), "{error}");
+
+        let twice = client(Consent::To(fingerprint.clone()), Mode::Run, true);
+        twice.approve("web1: v1 -> v2").await.unwrap();
+        assert!(twice.approve("db1: v1 -> v2").await.is_err(), "a second task shows something else");
 
         let settled = client(Consent::To(fingerprint), Mode::Run, true);
         settled.settled("tag", &serde_json::json!("v2"));

@@ -1,6 +1,6 @@
 //! What is left to do when a release is live: nothing of it can take the deploy back any more.
 
-use fabrs::{Connection, Error, Outcome, TaskError, cmd};
+use fabrs::{Connection, Error, TaskError, cmd};
 
 use super::begin::Coming;
 use super::fleet::Fleet;
@@ -18,7 +18,7 @@ pub(super) async fn finish(fleet: &Fleet, coming: &Coming, source: &Git) -> Resu
     waited.map_err(|error| error.context(format!("{} is live, and stays, but is not finished", coming.release)))?;
     let cleaned = fleet.hosts.each(|host| clean(fleet, coming, host)).await;
     for (host, outcome) in &cleaned {
-        if let Outcome::Failed(error) | Outcome::Lost(error) | Outcome::Cancelled(error) = outcome {
+        if let Some(error) = outcome.error() {
             fleet.client().warn(Some(host), format!("old releases are not removed: {}", error.doing()));
         }
     }

@@ -110,7 +110,11 @@ impl Fleet {
     /// Says what is live now; of a dry run nothing is.
     pub(super) fn say_live(&self, coming: &Coming) {
         if self.client.settings().mode == Mode::Run {
-            self.client.note(None, format!("live: {} as {} on {}", coming.revision, coming.release, self.label()));
+            let name = match self.site.kind {
+                Kind::Releases => format!(" as {}", coming.release),
+                Kind::InPlace => String::new(),
+            };
+            self.client.note(None, format!("live: {}{name} on {}", coming.revision, self.label()));
         }
     }
 

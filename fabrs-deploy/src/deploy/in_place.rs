@@ -33,9 +33,10 @@ pub(super) async fn changes(fleet: &Fleet, coming: &Coming, source: &Git) -> Res
 
 /// Refuses where a file that git does not know there would be overwritten by one of the commit.
 async fn refuse_to_overwrite(host: &Connection, root: &str, commit: &str) -> Result<(), Error> {
+    // What is in both lists, and so twice in one: names of the commit, and of files that git does not know.
     let look = cmd!(
-        "cd {root} && git -c core.quotePath=false ls-tree -r --name-only --full-tree {commit} | while IFS= read -r file; do \
-         if [ -e \"$file\" ] && ! git ls-files --error-unmatch -- \"$file\" > /dev/null 2>&1; then printf '%s\\n' \"$file\"; fi; done"
+        "cd {root} && {{ git -c core.quotePath=false ls-tree -r --name-only --full-tree {commit}; \
+         git -c core.quotePath=false ls-files --others; }} | sort | uniq -d"
     );
     // A change as far as a dry run goes, where the commit is not there.
     let said = host.run(look).hide(Hide::Both).await?;
