@@ -59,7 +59,7 @@ pub(super) const BYE: &str = "bye";
 
 /// Returns the line that holds the lock of a site as long as it is told to: after the first answer it repeats what it reads.
 ///
-/// What it reads is the folder that the run is at work in and that is not live yet. Where it reads no more, and no [`BYE`] came
+/// It outlives an answer that nobody reads any more, since the end of its input is still to come. What it reads is the folder that the run is at work in and that is not live yet. Where it reads no more, and no [`BYE`] came
 /// before, the run has died: before the lock is let go, what it has left running in that folder is ended.
 pub(super) fn line(root: &str, holder: &Holder) -> ShellLine {
     let says = serde_json::to_string(holder).unwrap_or_default();
@@ -74,9 +74,9 @@ pub(super) fn line(root: &str, holder: &Holder) -> ShellLine {
         exec 8>&-
         echo locked
         within() {{ if command -v timeout > /dev/null; then timeout {SILENCE} "$@"; else "$@"; fi; }}
-        folder=
+        folder=; trap '' PIPE
         while alive=$(within head -n 1 9>&-) && [ -n "$alive" ]; do
-            echo "$alive"; if [ "$alive" = {BYE} ]; then : > {FILE}; exit; fi; folder=${alive#* }
+            echo "$alive" 2> /dev/null; if [ "$alive" = {BYE} ]; then : > {FILE}; exit; fi; folder=${alive#* }
         done
         case $folder in */releases/*) ;; *) exit ;; esac
         folder=$(cd "$folder" 2> /dev/null && pwd -P) && [ "$(cd current 2> /dev/null && pwd -P)" != "$folder" ] || exit
