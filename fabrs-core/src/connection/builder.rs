@@ -9,7 +9,7 @@ use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
 
 use super::again::Again;
-use super::frame::Inside;
+use super::frame::{Inside, Language};
 use super::greeting::Greeting;
 use super::input::Input;
 use super::spec::Accepts;
@@ -164,7 +164,12 @@ impl Command {
         self.changed(|spec| spec.input = Input::Pieces(input))
     }
 
-    /// Has the shell of the login greet, so that a host which gives none is known: `greeting` has heard it or not.
+    /// Marks the line as a POSIX script, which `/bin/sh` runs.
+    pub(super) fn posix(self) -> Self {
+        self.changed(|spec| spec.language = Language::Posix)
+    }
+
+    /// Has the script print a greeting, which `greeting` hears: without it the host gives no shell.
     pub(super) fn greeted(self, greeting: &Greeting) -> Self {
         self.watched_by(greeting.clone()).changed(|spec| spec.greets = true)
     }

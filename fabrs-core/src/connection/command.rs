@@ -29,7 +29,7 @@ use crate::event::Event;
 use crate::host::Host;
 use crate::output::{Output, Signal};
 use crate::shell::ShellLine;
-use crate::transport::{Effect, Invocation, Permission, Program, Receive, Request, Running, Signals, Stdin};
+use crate::transport::{Effect, Invocation, Permission, Receive, Request, Running, Signals, Stdin};
 
 /// A command for one host: a builder, and the future of its [`Output`].
 ///
@@ -331,9 +331,10 @@ pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn Receive>) 
     let defaults = client.defaults();
     let Attempt { line, shown, stdin, last_signal } = attempt;
     let (line, stdin) = if spec.greets { greeted(&line, stdin) } else { (line, stdin) };
+    let program = spec.program(line);
     Ok(transport.start(Request {
         host: host.clone(),
-        invocation: Invocation { program: Program::Line(line), shown, pty: spec.pty.clone(), stdin, last_signal },
+        invocation: Invocation { program, shown, pty: spec.pty.clone(), stdin, last_signal },
         effect: spec.effect,
         timeout: spec.timeout.or(defaults.timeout),
         ahead: defaults.ahead,

@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use super::frame::NO_VENV;
 use super::recorder::Captured;
-use super::spec::{Accepts, Spec};
+use super::spec::{Accepts, Spec, Under};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Stream};
 use crate::host::Host;
 use crate::output::{Ended, ExitStatus, Output, Record};
 use crate::shell::quote;
 use crate::transport::{End, How};
+
+/// The ends of messages by which csh and tcsh reject the syntax of a POSIX shell.
+const CSH_ERRORS: [&str; 5] =
+    [": Command not found.", "Missing }.", "Badly placed ()'s.", "Ambiguous output redirect.", "Undefined variable."];
 
 /// Makes the output of a command that has ended, or the error that it is.
 pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End) -> Result<Output> {
@@ -65,7 +69,10 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
         How::Exited(status) => {
             let error = failed(ErrorKind::Exit, format!("ended with {status}"));
             let output = output(Ended::Status(status));
-            let error = match missing_venv(&output).or_else(|| missing_shell(spec, &output)) {
+            let error = match missing_venv(&output)
+                .or_else(|| missing_shell(spec, &output))
+                .or_else(|| no_posix_shell(spec, &output))
+            {
                 Some(hint) => error.hint(hint),
                 None => error,
             };
@@ -135,6 +142,19 @@ fn missing_shell(spec: &Spec, output: &Output) -> Option<String> {
     let is_missing = matches!(&output.record.ended, Ended::Status(ExitStatus::Code(127)));
     (is_missing && is_it)
         .then(|| format!("the host has no `{shell}`: install it, or name another `shell` in fabrs.toml"))
+}
+
+/// Returns the hint for a login shell that is not POSIX, such as fish or csh, and does not know what stands around a line.
+fn no_posix_shell(spec: &Spec, output: &Output) -> Option<String> {
+    let frame = &spec.connection.frame;
+    if frame.shell_program().is_some() || frame.is_bare(spec.inside) || spec.under != Under::Login {
+        return None;
+    }
+    let said = String::from_utf8_lossy(&output.record.stderr.bytes);
+    let is_foreign =
+        said.lines().any(|line| line.starts_with("fish: ") || CSH_ERRORS.iter().any(|end| line.ends_with(end)));
+    is_foreign
+        .then(|| "the login shell is not a POSIX shell: set `shell = \"sh -c\"` for the host in fabrs.toml".to_owned())
 }
 
 fn ran_too_long(spec: &Spec, gone: bool) -> String {

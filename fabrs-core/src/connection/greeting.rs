@@ -1,8 +1,8 @@
-//! Telling a host that gives no shell: by its silence, where a shell would greet.
+//! Detects hosts without a shell: a script first prints a greeting, and silence means that no shell has begun it.
 //!
-//! A host may run what it likes in the place of the line it is sent: a server for files alone, a program that says sorry.
-//! So the line begins with a greeting, and with the reading of a first line of input, which no server for files could take
-//! for a request: it ends at once rather than wait for one.
+//! A host may run another program in place of the script: an SFTP server, or a program that refuses the login. So the
+//! script begins with a greeting, and reads a first line of input. An SFTP server takes that line for an invalid request and
+//! ends at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,9 +51,9 @@ impl Watch for Greeting {
     }
 }
 
-/// Returns a line with its input, such that a shell of the login greets before all else.
-pub(super) fn greeted(line: &str, stdin: Stdin) -> (Arc<str>, Stdin) {
-    let greet = format!("printf '{}'; {line}", HERE.escape_default());
+/// Returns a script with its input, such that the shell prints the greeting before all else.
+pub(super) fn greeted(script: &str, stdin: Stdin) -> (Arc<str>, Stdin) {
+    let greet = format!("printf '{}'; {script}", HERE.escape_default());
     match stdin {
         Stdin::Answers(first) => {
             let first: Bytes = [OPENING.as_bytes(), &first[..]].concat().into();

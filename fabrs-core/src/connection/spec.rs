@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::again::Again;
 use super::command::bound;
-use super::frame::{Form, FrameError, Inside, detached};
+use super::frame::{Form, FrameError, Inside, Language, detached};
 use super::input::{Feeder, Input};
 use super::seat::Seat;
 use super::watch::Watchers;
@@ -17,7 +17,7 @@ use crate::host::Host;
 use crate::output::{ExitStatus, Tail};
 use crate::secret::Secret;
 use crate::shell::ShellLine;
-use crate::transport::{Effect, Permission, Pty, Signals, Stdin};
+use crate::transport::{Effect, Permission, Program, Pty, Signals, Stdin};
 
 /// Everything that is known of a command before it starts.
 #[derive(Debug)]
@@ -54,8 +54,9 @@ pub(super) struct Spec {
     pub(super) tee: Option<PathBuf>,
     /// Whether it goes on after its channel has ended.
     pub(super) detached: bool,
-    /// Whether the shell of the login greets before it.
+    /// Whether a greeting proves that a shell has begun it.
     pub(super) greets: bool,
+    pub(super) language: Language,
 }
 
 impl Spec {
@@ -85,8 +86,15 @@ impl Spec {
 
     /// Returns the line with all that stands around it, below sudo.
     pub(super) fn compose(&self, form: Form) -> std::result::Result<String, FrameError> {
-        let line = self.connection.frame.compose(&self.line, self.inside, form)?;
+        let line = self.connection.frame.compose(&self.line, self.inside, self.language, form)?;
         if self.detached { Ok(detached(&line, form)?) } else { Ok(line) }
+    }
+
+    /// Returns the program that runs a composed line.
+    pub(super) fn program(&self, line: Arc<str>) -> Program {
+        // Lines of sudo and of `disown` are fabrs' own.
+        let is_ours = self.detached || self.under != Under::Login;
+        self.connection.frame.program(line, if is_ours { Language::Posix } else { self.language })
     }
 
     /// Returns the host that the command is for, where it is known all that it needs there.
@@ -216,6 +224,7 @@ impl Spec {
             tee: None,
             detached: false,
             greets: false,
+            language: Language::default(),
         }
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, Encoding};
 
+use crate::shell::quote;
+
 /// What is shorter is met by chance.
 pub(super) const SHORTEST: usize = 6;
 
@@ -43,6 +45,7 @@ fn escaped(text: &str) -> impl Iterator<Item = String> {
     [
         text.to_owned(),
         shlex::try_quote(text).unwrap_or_default().into_owned(),
+        quote(text).unwrap_or_default().into_owned(),
         text.replace('\'', "'\\''"),
         text.replace('\'', "'\"'\"'"),
         behind("\"$`\\")(text),

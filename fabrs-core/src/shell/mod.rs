@@ -7,10 +7,12 @@ mod join;
 mod line;
 mod plain;
 mod scan;
+mod sh_command;
 mod value;
 
 pub(crate) use join::grouped;
 pub use line::{IntoShellLine, Piece, ShellLine, ShellLineError};
 pub(crate) use plain::is_plain;
+pub(crate) use sh_command::{sh_command, sh_command_in_session};
 pub(crate) use value::quote_path;
 pub use value::{ShellList, ShellValue, quote};

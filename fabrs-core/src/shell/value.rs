@@ -44,13 +44,31 @@ pub trait ShellList {
     ) -> Result<(), ShellLineError>;
 }
 
-/// Quotes one word for a POSIX shell.
+/// Quotes one word so that every login shell reads it the same way: POSIX shells, zsh, fish and csh.
+///
+/// fish gives `\\` and `\'` a meaning inside single quotes, and csh gives one to `!`. So quotes, backslashes and `!` stand
+/// outside of the quotes, each behind a backslash. A line end remains in the quotes, which csh refuses as an error.
 ///
 /// # Errors
 ///
 /// [`ShellLineError::Nul`] where the text holds a NUL byte: no shell can be given one.
 pub fn quote(text: &str) -> Result<Cow<'_, str>, ShellLineError> {
-    shlex::try_quote(text).map_err(|_| ShellLineError::Nul)
+    const SPECIAL: [char; 3] = ['\'', '\\', '!'];
+    let quoted = |text| shlex::try_quote(text).map_err(|_| ShellLineError::Nul);
+    if !text.contains(SPECIAL) {
+        return quoted(text);
+    }
+    let mut word = String::with_capacity(text.len() + 16);
+    for piece in text.split_inclusive(SPECIAL) {
+        let plain = piece.trim_end_matches(SPECIAL);
+        if !plain.is_empty() {
+            word.push_str(&quoted(plain)?);
+        }
+        for special in piece.get(plain.len()..).unwrap_or_default().chars() {
+            word.extend(['\\', special]);
+        }
+    }
+    Ok(word.into())
 }
 
 /// Quotes a path as one word, leaving a leading `~/` to the shell and a leading `-` from being an option.

@@ -50,6 +50,10 @@ pub(crate) trait Wire: Send {
     fn answer(&mut self, answer: Answer);
     /// Sends a signal to the command's process group.
     fn signal(&mut self, signal: Signal) -> impl Future<Output = ()> + Send;
+    /// Tells whether a signal reaches every process of the command.
+    fn reaches_all(&self) -> bool {
+        true
+    }
     /// Closes the channel; nothing is awaited.
     fn close(&mut self) -> impl Future<Output = ()> + Send;
 }
@@ -176,7 +180,7 @@ async fn drive<W: Wire>(mut wire: W, command: &mut Command) -> How {
                     wire.close().await;
                     return How::Failed(refused(command));
                 }
-                Message::Closed => return closed(command, ladder, status),
+                Message::Closed => return closed(command, ladder, status, wire.reaches_all()),
                 Message::Lost(error) => return lost(ladder, status, whole, error),
             },
             () = sleep_or_never(next_step) => match ladder {
@@ -219,7 +223,7 @@ async fn kill<W: Wire>(wire: &mut W, last_signal: &Signal, why: Why) -> Ladder {
     Ladder::Killed { why, give_up_at: Deadline::now() + LAST_WAIT }
 }
 
-fn closed(command: &Command, ladder: Ladder, status: Option<ExitStatus>) -> How {
+fn closed(command: &Command, ladder: Ladder, status: Option<ExitStatus>, is_whole: bool) -> How {
     match (ladder.why(), status) {
         (None, Some(status)) => How::Exited(status),
         (None, None) => How::Failed(
@@ -230,7 +234,7 @@ fn closed(command: &Command, ladder: Ladder, status: Option<ExitStatus>) -> How 
             .on(&command.host),
         ),
         // The server closes a channel when all that holds its ends is gone.
-        (Some(why), status) => why.how(status.is_some()),
+        (Some(why), status) => why.how(status.is_some() && is_whole),
     }
 }
 

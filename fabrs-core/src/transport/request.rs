@@ -27,8 +27,10 @@ pub enum Effect {
 /// What runs on the other side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Program {
-    /// A line for the remote shell.
+    /// A line in the language of the login shell, which runs it.
     Line(Arc<str>),
+    /// A POSIX script, which `/bin/sh` runs, whichever shell the login has.
+    Script(Arc<str>),
     /// A subsystem of the server, by its name (RFC 4254 §6.5): `sftp`.
     Subsystem(&'static str),
 }

@@ -11,7 +11,8 @@ use super::sudo::{Sudo, SudoError};
 use crate::config::Inventory;
 use crate::host::Host;
 use crate::secret::{REDACTED, Secret};
-use crate::shell::{ShellLine, ShellLineError, grouped, quote, quote_path};
+use crate::shell::{ShellLine, ShellLineError, grouped, quote, quote_path, sh_command};
+use crate::transport::Program;
 
 use texts::{CONDA, NO_PYTHON, in_shell, is_variable, reading};
 pub(super) use texts::{NO_VENV, detached};
@@ -41,6 +42,16 @@ pub(super) enum Inside {
     Shell,
     /// In the virtualenv of the connection.
     Venv,
+}
+
+/// The language of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Language {
+    /// That of the login shell, or of the shell that is configured.
+    #[default]
+    Login,
+    /// POSIX: a script of fabrs.
+    Posix,
 }
 
 /// For whom a line is composed.
@@ -153,9 +164,10 @@ impl Frame {
         self.venv = Some(if is_absolute(&path) { path } else { format!("~/{path}") });
     }
 
-    /// Returns what says where and as whom, and leaves out what is for the commands of a person.
+    /// Returns the frame for a script of fabrs: its directory, its shell and its user, without the settings for the user's
+    /// commands.
     pub(super) fn only_placed(&self) -> Self {
-        Self { sudo: self.sudo.clone(), cwd: self.cwd.clone(), ..Self::default() }
+        Self { sudo: self.sudo.clone(), shell: self.shell.clone(), cwd: self.cwd.clone(), ..Self::default() }
     }
 
     /// Returns the directory, where one was named.
@@ -196,8 +208,14 @@ impl Frame {
     }
 
     /// Wraps `line`: shell > directory > mask > environment > path > prefixes > virtualenv > the line itself, each only if the
-    /// one before it succeeded. What runs under sudo is wrapped by sudo as a whole.
-    pub(super) fn compose(&self, line: &ShellLine, inside: Inside, form: Form) -> Result<String, FrameError> {
+    /// one before it succeeded. Under sudo, sudo wraps the whole.
+    pub(super) fn compose(
+        &self,
+        line: &ShellLine,
+        inside: Inside,
+        language: Language,
+        form: Form,
+    ) -> Result<String, FrameError> {
         let line = line.check()?;
         let mut text = String::new();
         self.add_cwd(&mut text)?;
@@ -213,9 +231,20 @@ impl Frame {
         } else {
             text.push_str(&grouped(line));
         }
-        match &self.shell {
-            Some(shell) if form == Form::Sent => in_shell(shell, &text),
+        match (&self.shell, language) {
+            (Some(shell), Language::Login) if form == Form::Sent => in_shell(shell, &text),
+            // The configured shell may be any, so that it only starts the one that knows the script.
+            (Some(shell), Language::Posix) if form == Form::Sent => in_shell(shell, &sh_command(&text)),
             _ => Ok(text),
+        }
+    }
+
+    /// Returns a composed line as the program that the transport starts.
+    pub(super) fn program(&self, line: impl Into<std::sync::Arc<str>>, language: Language) -> Program {
+        match (&self.shell, language) {
+            (None, Language::Login) => Program::Line(line.into()),
+            // `in_shell` has made words of it, which may have line ends in them.
+            (Some(_), _) | (None, Language::Posix) => Program::Script(line.into()),
         }
     }
 
@@ -301,7 +330,7 @@ mod tests {
 
     #[track_caller]
     fn case(frame: &Frame, expected: &str) {
-        assert_eq!(frame.compose(&ShellLine::raw("ls"), Inside::Shell, Form::Sent).unwrap(), expected);
+        assert_eq!(frame.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Form::Sent).unwrap(), expected);
     }
 
     #[test]
@@ -327,7 +356,8 @@ mod tests {
                 f.cd("y");
             },
         ] {
-            let refused = frame(change).compose(&ShellLine::raw("rm -rf *"), Inside::Shell, Form::Sent);
+            let refused =
+                frame(change).compose(&ShellLine::raw("rm -rf *"), Inside::Shell, Language::Login, Form::Sent);
             assert!(matches!(refused, Err(FrameError::NoDirectory)), "{refused:?}");
         }
         case(
@@ -347,7 +377,7 @@ mod tests {
             f.prefix(ShellLine::raw("inner"));
             f.cd("/x");
         });
-        let line = all.compose(&ShellLine::raw("ls"), Inside::Shell, Form::Sent).unwrap();
+        let line = all.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Form::Sent).unwrap();
         let words = shlex::split(&line).unwrap();
         let value = "X=a$b \"c\" 'd' `e` ; f";
         assert_eq!(words, ["cd", "/x", "&&", "export", value, "&&", "outer", "&&", "inner", "&&", "ls"]);
@@ -356,7 +386,8 @@ mod tests {
     #[test]
     fn a_line_that_and_would_tear_apart_is_grouped() {
         let here = frame(|f| f.cd("/x"));
-        let compose = |line: &str| here.compose(&ShellLine::raw(line), Inside::Shell, Form::Sent).unwrap();
+        let compose =
+            |line: &str| here.compose(&ShellLine::raw(line), Inside::Shell, Language::Login, Form::Sent).unwrap();
         assert_eq!(compose("a && b"), "cd /x && a && b");
         assert_eq!(compose("a | b"), "cd /x && a | b");
         assert_eq!(compose("a; b"), "cd /x && { a; b; }");
@@ -378,20 +409,23 @@ mod tests {
         });
         let shown = "cd /x && umask 027 && export X=1 && PATH=~/bin:\"$PATH\" && export PATH && \
                      PATH='/opt/a b':\"$PATH\" && export PATH && before && . /env/bin/activate && ls";
-        assert_eq!(all.compose(&ShellLine::raw("ls"), Inside::Venv, Form::Shown).unwrap(), shown);
-        let sent = all.compose(&ShellLine::raw("ls"), Inside::Shell, Form::Sent).unwrap();
+        assert_eq!(all.compose(&ShellLine::raw("ls"), Inside::Venv, Language::Login, Form::Shown).unwrap(), shown);
+        let sent = all.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Form::Sent).unwrap();
         let words = shlex::split(&sent).unwrap();
-        assert_eq!(words[..3], ["bash", "-l", "-c"]);
-        assert_eq!(words[3], shown.replace(". /env/bin/activate && ", ""));
+        assert_eq!(words[..4], ["exec", "bash", "-l", "-c"]);
+        assert_eq!(words[4], shown.replace(". /env/bin/activate && ", ""));
         let none = frame(|f| f.shell(" ".into()));
-        assert!(matches!(none.compose(&ShellLine::raw("ls"), Inside::Shell, Form::Sent), Err(FrameError::Shell(_))));
+        assert!(matches!(
+            none.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Form::Sent),
+            Err(FrameError::Shell(_))
+        ));
     }
 
     #[test]
     fn a_bad_variable_name_is_refused() {
         let bad = frame(|f| f.env("A;B".into(), "".into()));
         assert!(
-            matches!(bad.compose(&ShellLine::raw("ls"), Inside::Shell, Form::Sent), Err(FrameError::Name(name)) if name == "A;B")
+            matches!(bad.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Form::Sent), Err(FrameError::Name(name)) if name == "A;B")
         );
     }
 }

@@ -23,13 +23,13 @@ pub(super) fn is_variable(name: &str) -> bool {
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Returns the line that runs `text` by a shell: a program with its options.
+/// Returns the script that runs `text` by a shell, a program with its options. `exec` leaves no other shell between them.
 pub(super) fn in_shell(shell: &str, text: &str) -> Result<String, FrameError> {
     let words = shlex::split(shell).filter(|words| !words.is_empty());
     let mut words = words.ok_or_else(|| FrameError::Shell(shell.to_owned()))?;
     words.push(text.to_owned());
     let quoted = words.iter().map(|word| quote(word)).collect::<Result<Vec<_>, _>>()?;
-    Ok(quoted.join(" "))
+    Ok(format!("exec {}", quoted.join(" ")))
 }
 
 /// Returns the line that starts `line` and leaves it: in a session of its own where the host has `setsid`, else deaf to the end

@@ -86,7 +86,7 @@ impl Wire for Child {
 
 fn spawn(host: &Host, invocation: Invocation) -> Result<Child> {
     let line = match invocation.program {
-        Program::Line(line) => line,
+        Program::Line(line) | Program::Script(line) => line,
         // As a server without it answers: what needs it has another way.
         Program::Subsystem(name) => {
             let text = format!("this machine has no subsystem `{name}`");

@@ -31,7 +31,7 @@ pub(super) fn begin(session: &Arc<Session>, line: String) -> mpsc::Sender<Bytes>
 }
 
 async fn carry(session: &Arc<Session>, line: String, mut input: mpsc::Receiver<Bytes>) -> Option<()> {
-    let program = Program::Line(line.into());
+    let program = Program::Script(line.into());
     let mut starts = 0;
     // Dropped, it closes its channel.
     let mut open = loop {

@@ -50,13 +50,18 @@ impl Group {
         Ok(Self { mark, target: Target::Awaited(Vec::new(), 0), waiting: Vec::new(), sender: None })
     }
 
-    /// Returns the line that is sent for `command`. The shell that runs it leads the group where there is one: sshd makes it
-    /// so.
-    pub(super) fn line(&self, command: &str) -> String {
+    /// Returns the script that reports the group and then runs `body`. The shell that runs it leads the group, where the
+    /// server or `setsid` has made one.
+    pub(super) fn script(&self, body: &str) -> String {
         // In two parts: a shell that traces shows this line before it runs it, and that is no mark.
         let (one, other) = self.mark.split_at(self.mark.len() / 2);
         let tell = |sign| format!("printf '%s%s%s%s\\n' {one} {other} '{sign}' $$ >&2");
-        format!("if kill -0 -$$ 2>/dev/null; then {}; else {}; fi\n{command}", tell("-"), tell("+"))
+        format!("if kill -0 -$$ 2>/dev/null; then {}; else {}; fi\n{body}", tell("-"), tell("+"))
+    }
+
+    /// Tells whether a signal reaches every process of the command, as far as the host has reported.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.target, Target::Group(_) | Target::Awaited(..))
     }
 
     /// Takes the mark out of what the command writes to stderr, and returns what is left of it.
@@ -203,7 +208,7 @@ mod tests {
     #[test]
     fn the_line_itself_is_no_mark() {
         let mut group = group();
-        let traced = group.line("true");
+        let traced = group.script("true");
         assert_eq!(group.heard(traced.clone().into()), traced);
         assert!(!group.is_known());
     }

@@ -1,16 +1,15 @@
 //! Ending a command on a server that takes no signals.
 //!
 //! A root login on sshd, a server older than OpenSSH 7.9 and one of another kind pass no `signal` request on to a
-//! command's process group. Such a command is started beside a watcher in the same group, which reads what we write to
-//! its input; when the connection breaks it reads the end of file and ends the group too. The command itself reads an
-//! empty input, as it would without. One that has an input of its own is ended over another channel
+//! command's process group. Such a command is started beside a watcher in the same group. The watcher reads the names of
+//! signals from the channel's input. When the connection breaks, it reads the end of file and ends the group too. The
+//! command itself reads an empty input. A command with an input of its own is ended over another channel
 //! ([`Group`](super::group::Group)).
-
-use std::borrow::Cow;
 
 use bytes::Bytes;
 
 use crate::output::Signal;
+use crate::shell::quote;
 use crate::transport::{Invocation, OPENING, Program, Stdin};
 
 /// What a terminal takes for an interrupt and for a quit (`stty intr`, `stty quit`), unless a program has changed it.
@@ -48,24 +47,32 @@ impl Ending {
         }
     }
 
-    /// Returns the line that is sent for `command`.
+    /// Returns the script that runs a program beside a watcher, where this is the way to end it.
     ///
-    /// Only POSIX is used, and tried with dash, bash and busybox: asynchronous lists get `/dev/null` for input, hence
-    /// descriptor 3; the watcher survives the TERM that it sends, since KILL may have to follow. They ignore INT and QUIT too,
-    /// which bash takes back. Where the server makes no group, as dropbear, that would be one of other commands too: there the
-    /// command's shell alone is ended.
-    pub(super) fn line(self, command: &str) -> Cow<'_, str> {
-        match self {
-            Self::Signal | Self::Group | Self::Key | Self::Input => command.into(),
-            Self::Watcher => format!(
-                "exec 3<&0; {{ trap - INT QUIT; {command}\n}} </dev/null 3<&- & p=$!; \
-                 g=0; kill -0 -$$ 2>/dev/null || g=$p; \
-                 {{ trap '' TERM {OTHERS}; while read -r s; do [ $s = fabrs ] || kill -$s $g; done; \
-                 kill -TERM $g; sleep 1; kill -KILL $g; }} <&3 >/dev/null 2>&1 & w=$!; \
-                 trap '' {OTHERS}; exec 3<&-; wait $p; s=$?; kill -KILL $w; exit $s"
+    /// Only POSIX is used, and tried with dash, bash and busybox. The program runs in the foreground: an asynchronous list would
+    /// ignore INT and QUIT. The shell stays until the program has ended, since dropbear closes the channel with it. The watcher
+    /// survives the TERM that it sends, since KILL may have to follow; after a TERM it outlives the shell (it then ignores VTALRM)
+    /// and ends the rest of the group.
+    ///
+    /// On a server without `setsid` that makes no groups only the direct child can be ended. There the shell waits for the
+    /// watcher, which keeps the channel open, so that the command is reported as possibly left over. The shell's own messages
+    /// ("Terminated") are not the program's and go nowhere.
+    pub(super) fn script(self, program: &Program) -> Option<String> {
+        let run = body(program)?;
+        (self == Self::Watcher).then(|| {
+            format!(
+                "exec 3<&0; run() {{ {run}\n}}\n\
+                 if kill -0 -$$ 2>/dev/null; then \
+                 {{ trap '' TERM {OTHERS}; while read -r s; do case $s in fabrs) continue ;; TERM) trap '' VTALRM ;; esac; \
+                 kill -$s 0; done; kill -TERM 0; sleep 1; kill -KILL 0; }} <&3 >/dev/null 2>&1 & w=$!; \
+                 trap : TERM {OTHERS}; exec 4>&2 2>/dev/null; (run) </dev/null 2>&4 3<&- 4>&-; s=$?; exec 3<&-; kill -VTALRM $w; \
+                 if [ $s = 143 ]; then trap - TERM; kill -TERM $$; fi; exit $s; fi\n\
+                 {{ trap - INT QUIT; run; }} </dev/null 3<&- & p=$!; \
+                 {{ while read -r s; do [ $s = fabrs ] || {{ trap '' VTALRM; kill -$s $p; }}; done; kill -KILL $p; }} \
+                 <&3 >/dev/null 2>&1 & w=$!; \
+                 exec 3<&- 2>/dev/null; wait $p; s=$?; kill -VTALRM $w; wait $w; exit $s"
             )
-            .into(),
-        }
+        })
     }
 
     /// Returns what the input begins with: nobody but a watcher is to wait for the rest of it.
@@ -86,6 +93,17 @@ impl Ending {
             // One that asks for something else than the end must not end it: there is no way for it.
             (Self::Watcher | Self::Key, _) => Some(Bytes::new()),
         }
+    }
+}
+
+/// Returns the shell code that runs a program; nothing for a subsystem.
+///
+/// A line is run by the login shell, of which the server leaves the path in `SHELL`.
+pub(super) fn body(program: &Program) -> Option<String> {
+    match program {
+        Program::Line(line) => Some(format!("exec \"${{SHELL:-/bin/sh}}\" -c {}", quote(line).ok()?)),
+        Program::Script(script) => Some(script.to_string()),
+        Program::Subsystem(_) => None,
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::slots::Slot;
+use crate::shell::sh_command;
 use crate::transport::{Program, Pty, Size};
 
 /// How many channels are tried before it is said that a server starts nothing.
@@ -97,6 +98,7 @@ impl OpenChannel {
         }
         match program {
             Program::Line(line) => channel.exec(true, line.as_bytes()).await?,
+            Program::Script(script) => channel.exec(true, sh_command(script)).await?,
             Program::Subsystem(name) => channel.request_subsystem(true, *name).await?,
         }
         if reply == Reply::Awaited {

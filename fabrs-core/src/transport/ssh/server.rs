@@ -38,6 +38,11 @@ impl Identification {
         self.0.starts_with("SSH-2.0-dropbear")
     }
 
+    /// Tells whether each command leads a process group, as with OpenSSH and our own server. dropbear makes none.
+    pub(super) fn makes_groups(&self) -> bool {
+        self.is_ours() || self.open_ssh().is_some()
+    }
+
     fn is_ours(&self) -> bool {
         self.0.starts_with("SSH-2.0-fabrs_")
     }

@@ -29,6 +29,7 @@ pub(super) struct Session {
     gone: Arc<Gone>,
     outflow: Arc<Outflow>,
     passes_signals: bool,
+    makes_groups: bool,
     start_reply: Reply,
     target: Arc<Target>,
     slots: Arc<Slots>,
@@ -77,6 +78,7 @@ impl Session {
             gone,
             outflow,
             passes_signals,
+            makes_groups: server.get().is_some_and(Identification::makes_groups),
             start_reply: if closes_idle_channels { Reply::Awaited } else { Reply::Later },
             target,
             // Where signals have to go another way, that has a place when all others are taken.
@@ -91,6 +93,11 @@ impl Session {
     /// the login (privilege separation), and for root there is none.
     pub(super) fn passes_signals(&self) -> bool {
         self.passes_signals
+    }
+
+    /// Tells whether the server starts each command as the leader of a process group.
+    pub(super) fn makes_groups(&self) -> bool {
+        self.makes_groups
     }
 
     /// Returns what keeps the input of its commands from piling up.

@@ -10,13 +10,14 @@ use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use super::aside;
 use super::feed::Feed;
 use super::group::Group;
-use super::lifeline::Ending;
+use super::lifeline::{Ending, body};
 use super::open_channel::{NotStarted, STARTS, Started};
 use super::session::Session;
 use super::slots::Slot;
 use crate::error::Result;
 use crate::event::Stream;
 use crate::output::{ExitStatus, Signal};
+use crate::shell::sh_command_in_session;
 use crate::transport::drive::{Message, Wire};
 use crate::transport::{Answer, Invocation, Program, Pty, Size};
 
@@ -56,12 +57,15 @@ impl ChannelWire {
         let ending = Ending::of(session.passes_signals(), &invocation);
         let Invocation { program, shown, pty, stdin, .. } = invocation;
         let group = if ending == Ending::Group { Some(Group::new()?) } else { None };
-        let program = match program {
-            Program::Line(line) => Program::Line(match &group {
-                Some(group) => group.line(&line).into(),
-                None => ending.line(&line).into(),
-            }),
-            Program::Subsystem(name) => Program::Subsystem(name),
+        let script = match &group {
+            Some(group) => body(&program).map(|body| group.script(&body)),
+            None => ending.script(&program),
+        };
+        // In a group of its own, so that all of it can be ended.
+        let program = match script {
+            Some(script) if session.makes_groups() => Program::Script(script.into()),
+            Some(script) => Program::Line(sh_command_in_session(&script).into()),
+            None => program,
         };
         let reply = session.start_reply();
         let mut starts = 1;
@@ -170,6 +174,10 @@ impl Wire for ChannelWire {
             }
         };
         drop(tokio::time::timeout(SIGNAL_WAIT, told).await);
+    }
+
+    fn reaches_all(&self) -> bool {
+        self.group.as_ref().is_none_or(Group::is_whole)
     }
 
     async fn close(&mut self) {

@@ -128,7 +128,7 @@ impl Spec {
             let line = line.said().await?;
             has_begun.store(true, Ordering::Relaxed);
             let connection = self.place.connection.only_placed();
-            let command = connection.command(ShellLine::raw(line), Effect::Changes, self.place.location);
+            let command = connection.command(ShellLine::raw(line), Effect::Changes, self.place.location).posix();
             let command = command.called(what).hide(Hide::Both).stdin_reader(said).watched_by(stash.clone()).warn();
             let command = if self.place.elevated { command.sudo() } else { command };
             let (output, ()) = tokio::join!(command.into_future(), stash.drain_to(hears));

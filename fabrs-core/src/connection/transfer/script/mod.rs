@@ -85,7 +85,7 @@ impl Script<'_> {
         // Where it is set, `cd` goes elsewhere, and says so.
         let line = format!("unset CDPATH\n{line}");
         let command = connection.command(ShellLine::raw(line), self.effect, self.place.location);
-        let command = command.called(self.what).hide(Hide::Both);
+        let command = command.posix().called(self.what).hide(Hide::Both);
         Ok(if self.place.elevated { command.sudo() } else { command })
     }
 
