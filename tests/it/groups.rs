@@ -170,7 +170,7 @@ async fn when_the_run_is_stopped_nobody_new_begins() -> Result {
         client.stop().raise(Level::Stop);
     };
     let (outcomes, ()) = soon(async { tokio::join!(group.run("go"), stop) }).await;
-    assert_eq!(words(&outcomes), ["web3: ok", "web1: cancelled", "web2: not reached"]);
+    assert_eq!(words(&outcomes), ["web3: ok", "web1: cancelled", "web2: not started"]);
     refused(outcomes.all_ok(), ErrorKind::Cancelled);
     Ok(())
 }
@@ -193,10 +193,10 @@ async fn a_refused_port_and_a_refused_login_are_unreachable_and_the_rest_is_done
 async fn after_a_failure_nobody_begins_where_that_was_asked_for() -> Result {
     let fake = Fake::new().on("go", FakeAnswer::code(0)).on("web1: go", FakeAnswer::code(1));
     let outcomes = group(&fake, WEB).serial().stop_on_failure().run("go").await;
-    assert_eq!(words(&outcomes), ["web3: ok", "web1: failed", "web2: not reached"]);
+    assert_eq!(words(&outcomes), ["web3: ok", "web1: failed", "web2: not started"]);
     assert_eq!(fake.commands(), ["web3: go", "web1: go"]);
     let error = refused(outcomes.all_ok(), ErrorKind::Exit);
-    assert!(error.block().to_string().contains("web2: not reached"), "{error:?}");
+    assert!(error.block().to_string().contains("web2: not started"), "{error:?}");
     Ok(())
 }
 
@@ -215,7 +215,7 @@ async fn who_is_on_the_way_when_another_fails_is_finished() {
             host.run("go").await
         }
     });
-    assert_eq!(words(&soon(outcomes).await), ["web3: ok", "web1: failed", "web2: not reached"]);
+    assert_eq!(words(&soon(outcomes).await), ["web3: ok", "web1: failed", "web2: not started"]);
 }
 
 #[tokio::test]

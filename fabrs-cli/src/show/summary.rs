@@ -21,7 +21,7 @@ pub(crate) fn summary(report: &Report, mode: Mode) -> String {
     text
 }
 
-/// Returns `2 ok, 1 failed (web2), 1 not reached (web3)`; just the word for a task that runs here.
+/// Returns `2 ok, 1 failed (web2), 1 not started (web3)`; just the word for a task that runs here.
 fn counts(stage: &StageReport) -> String {
     let mut by_word: BTreeMap<usize, (Word, Vec<String>)> = BTreeMap::new();
     for (host, outcome) in &stage.outcomes {
@@ -44,6 +44,6 @@ fn rank(word: Word) -> usize {
         Word::Unreachable => 3,
         Word::Cancelled => 4,
         Word::Skipped => 5,
-        Word::NotReached => 6,
+        Word::NotStarted => 6,
     }
 }

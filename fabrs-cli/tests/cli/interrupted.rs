@@ -24,7 +24,7 @@ fn the_first_ends_what_runs_on_all_hosts_and_the_summary_names_them() {
     running.interrupt();
     let ran = running.wait();
     gone(&nap);
-    let end = "nap: 4 cancelled (web1, web2, web3, db1)\nhello: 4 not reached (web1, web2, web3, db1)\n";
+    let end = "nap: 4 cancelled (web1, web2, web3, db1)\nhello: 4 not started (web1, web2, web3, db1)\n";
     assert!(ran.stderr.ends_with(end), "{}", ran.stderr);
     assert!(ran.stderr.contains("\nstopping: Ctrl-C again kills what is left\n"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("error:") && !ran.stderr.contains("may still be running"), "{}", ran.stderr);
@@ -32,7 +32,7 @@ fn the_first_ends_what_runs_on_all_hosts_and_the_summary_names_them() {
 }
 
 #[test]
-fn hosts_whose_turn_had_not_come_are_not_reached() {
+fn hosts_after_the_limit_are_not_started_when_stopped() {
     let sshd = fleet();
     let nap = marker();
     let running = knowing(shop(), &sshd).args(["-H", "web1,web2", "--serial", "nap", &nap]).code(130).spawn();
@@ -40,7 +40,7 @@ fn hosts_whose_turn_had_not_come_are_not_reached() {
     running.interrupt();
     let ran = running.wait();
     gone(&nap);
-    assert!(ran.stderr.ends_with("nap: 1 cancelled (web1), 1 not reached (web2)\n"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("nap: 1 cancelled (web1), 1 not started (web2)\n"), "{}", ran.stderr);
 }
 
 #[test]

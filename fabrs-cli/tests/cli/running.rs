@@ -50,7 +50,7 @@ fn one_after_the_other_ends_at_the_first_that_fails() {
         "[web2] task deploy",
         "error: web2: web2 has no room for t1",
         &at,
-        "deploy: 1 ok, 1 failed (web2), 1 not reached (web3)",
+        "deploy: 1 ok, 1 failed (web2), 1 not started (web3)",
     ];
     assert_eq!(told(&ran.stderr), expected);
 }
@@ -74,10 +74,10 @@ fn a_failure_ends_the_run_before_the_next_task() {
     let sshd = fleet();
     let marker = marker_file(&sshd);
     let run = || knowing(shop(), &sshd).args(["-H", "web1,web2", "fail-on", "web2", "mark"]).arg(marker.path());
-    run().code(1).stderr_contains("fail-on: 1 ok, 1 failed (web2)\nmark: 2 not reached (web1, web2)\n").run();
+    run().code(1).stderr_contains("fail-on: 1 ok, 1 failed (web2)\nmark: 2 not started (web1, web2)\n").run();
     assert!(!marker.exists());
     let on = run().arg("--keep-going").code(1);
-    on.stderr_contains("fail-on: 1 ok, 1 failed (web2)\nmark: 1 ok, 1 not reached (web2)\n").run();
+    on.stderr_contains("fail-on: 1 ok, 1 failed (web2)\nmark: 1 ok, 1 not started (web2)\n").run();
     assert!(marker.exists());
 }
 
@@ -183,7 +183,7 @@ fn events_tell_of_tasks_and_every_host_has_its_outcome() {
     let ran = run.code(1).run();
     let events = events(&ran.stdout);
     let outcomes: Vec<_> = of(&events, "task_ended", None).iter().map(|event| &event["outcome"]).collect();
-    assert_eq!(outcomes, ["ok", "failed", "not_reached"]);
+    assert_eq!(outcomes, ["ok", "failed", "not_started"]);
     assert!(of(&events, "task_started", Some("web3")).is_empty());
     let block = format!("error: web2: web2 has no room for t1\n  at {}\n", place_of("has no room for"));
     assert_eq!(ran.stderr, block);

@@ -110,7 +110,7 @@ fn a_task_whose_connection_is_cut_is_lost_and_not_failed() {
     proxy.cut_now(Cut::Reset);
     let ran = running.wait();
     assert!(ran.stderr.contains("\nerror: host: the connection was lost during `"), "{}", ran.stderr);
-    assert!(ran.stderr.ends_with("nap: 1 lost (host)\nhello: 1 not reached (host)\n"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("nap: 1 lost (host)\nhello: 1 not started (host)\n"), "{}", ran.stderr);
 }
 
 #[test]

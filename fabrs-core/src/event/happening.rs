@@ -33,14 +33,14 @@ pub enum Word {
     Unreachable,
     /// It was left out on purpose.
     Skipped,
-    /// The run ended before it was this host's turn.
-    NotReached,
+    /// The run ended before this host's turn. Nothing was started there.
+    NotStarted,
     /// The run was stopped while it was on its way.
     Cancelled,
 }
 
 impl Word {
-    /// Returns the word as it is written for people: `not reached`.
+    /// Returns the word as it is written for people: `not started`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -48,7 +48,7 @@ impl Word {
             Self::Lost => "lost",
             Self::Unreachable => "unreachable",
             Self::Skipped => "skipped",
-            Self::NotReached => "not reached",
+            Self::NotStarted => "not started",
             Self::Cancelled => "cancelled",
         }
     }

@@ -97,8 +97,8 @@ mod tests {
         let started = Event::TaskStarted { task, host: Some(&host) };
         case(&started, "task_started", r#""task":"deploy","host":"deploy@web1""#);
         let error = Error::new(ErrorKind::Connect, "no route").on(&host);
-        let (outcome, elapsed) = (Word::NotReached, Duration::from_secs(1));
-        let fields = r#""task":"deploy","host":null,"outcome":"not_reached","elapsed":1.0,"error":"#;
+        let (outcome, elapsed) = (Word::NotStarted, Duration::from_secs(1));
+        let fields = r#""task":"deploy","host":null,"outcome":"not_started","elapsed":1.0,"error":"#;
         let ended = Event::TaskEnded { task, host: None, outcome, elapsed, error: Some(&error) };
         case(&ended, "task_ended", &format!("{fields}\"error: web1: no route\""));
         let ended = Event::TaskEnded { task, host: None, outcome, elapsed, error: None };

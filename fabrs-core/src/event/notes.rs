@@ -33,12 +33,12 @@ impl Notes {
             Event::TaskStarted { task, host } => self.line(*host, &format!("task {task}")),
             Event::TaskEnded { error: Some(error), task, host, outcome, .. } => match outcome {
                 // These are the consequence of what is told elsewhere; the summary names them.
-                Word::NotReached | Word::Cancelled => String::new(),
+                Word::NotStarted | Word::Cancelled => String::new(),
                 Word::Skipped => self.line(*host, &format!("task {task}: skipped: {}", error.doing())),
                 Word::Ok | Word::Failed | Word::Lost | Word::Unreachable => self.error_once(task, *host, error),
             },
             Event::TaskEnded { error: None, task, host, outcome, elapsed } => match outcome {
-                Word::NotReached | Word::Cancelled => String::new(),
+                Word::NotStarted | Word::Cancelled => String::new(),
                 Word::Skipped => self.line(*host, &format!("task {task}: skipped")),
                 Word::Ok | Word::Failed | Word::Lost | Word::Unreachable => {
                     self.line(*host, &format!("task {task}: {} in {}", outcome.as_str(), seconds(*elapsed)))
@@ -204,7 +204,7 @@ mod tests {
         case(&Event::TaskStarted { task: "changes", host: None }, "[local] task changes\n");
         case(&ended(&host, Word::Ok, None), "[web1] task deploy: ok in 3.2 s\n");
         case(&ended(&host, Word::Skipped, None), "[web1] task deploy: skipped\n");
-        case(&ended(&host, Word::NotReached, None), "");
+        case(&ended(&host, Word::NotStarted, None), "");
         case(&ended(&host, Word::Cancelled, None), "");
         let error = Error::new(ErrorKind::Task, "not in the canary").on(&host);
         case(&ended(&host, Word::Skipped, Some(&error)), "[web1] task deploy: skipped: not in the canary\n");

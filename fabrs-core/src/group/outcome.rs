@@ -17,8 +17,8 @@ pub enum Outcome<T> {
     Unreachable(Error),
     /// It was left out on purpose, for this reason.
     Skipped(Error),
-    /// The run ended before it was this host's turn.
-    NotReached,
+    /// The run ended before this host's turn. Nothing was started there.
+    NotStarted,
     /// The run was stopped while it was on its way.
     Cancelled(Error),
 }
@@ -46,7 +46,7 @@ impl<T> Outcome<T> {
             Self::Lost(_) => Word::Lost,
             Self::Unreachable(_) => Word::Unreachable,
             Self::Skipped(_) => Word::Skipped,
-            Self::NotReached => Word::NotReached,
+            Self::NotStarted => Word::NotStarted,
             Self::Cancelled(_) => Word::Cancelled,
         }
     }
@@ -77,7 +77,7 @@ impl<T> Outcome<T> {
             | Self::Unreachable(error)
             | Self::Skipped(error)
             | Self::Cancelled(error) => Some(error),
-            Self::Ok(_) | Self::NotReached => None,
+            Self::Ok(_) | Self::NotStarted => None,
         }
     }
 }

@@ -123,7 +123,7 @@ async fn given_up(deadline: Option<Instant>, stop: &RunStop) {
 fn settle<T>(host: Host, outcome: Option<Outcome<T>>, started: bool) -> (Host, Outcome<T>) {
     let outcome = match (outcome, started) {
         (Some(outcome), _) => outcome,
-        (None, false) => Outcome::NotReached,
+        (None, false) => Outcome::NotStarted,
         (None, true) => Outcome::Cancelled(Error::new(ErrorKind::Cancelled, "the run was stopped").on(&host)),
     };
     (host, outcome)

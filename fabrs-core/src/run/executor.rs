@@ -37,7 +37,7 @@ impl Executor {
     /// begins, unless the settings say to go on without those hosts.
     ///
     /// A host on which a task failed has no part in what follows, and one that was skipped stays skipped. Unless the
-    /// settings say to go on, the first failure ends the run: what is on its way is finished, the rest is not reached.
+    /// settings say to go on, the first failure ends the run: what is on its way is finished, the rest is not started.
     ///
     /// # Cancel safety
     ///
@@ -52,7 +52,7 @@ impl Executor {
             if !is_tried && self.client.may_change() {
                 is_tried = true;
                 refused = super::rights::check(plan, &self.client).await;
-                dropped.extend(refused.keys().map(|host| (host.clone(), Outcome::NotReached)));
+                dropped.extend(refused.keys().map(|host| (host.clone(), Outcome::NotStarted)));
                 let stops = self.client.settings().on_failure == OnFailure::Stop;
                 ended |= stops && refused.values().any(Outcome::is_bad);
             }
@@ -131,7 +131,7 @@ impl Executor {
         };
         let mut done: HashMap<Host, Outcome<()>> = done.into_iter().collect();
         let all = hosts.into_iter().map(|host| {
-            let outcome = done.remove(&host).or_else(|| dropped.get(&host).cloned()).unwrap_or(Outcome::NotReached);
+            let outcome = done.remove(&host).or_else(|| dropped.get(&host).cloned()).unwrap_or(Outcome::NotStarted);
             if !told.contains(&host) {
                 self.tell(stage, &host, &outcome, Duration::ZERO);
             }
@@ -155,7 +155,7 @@ impl Executor {
 fn afterwards(outcome: &Outcome<()>) -> Outcome<()> {
     match outcome {
         Outcome::Skipped(error) => Outcome::Skipped(error.clone()),
-        _ => Outcome::NotReached,
+        _ => Outcome::NotStarted,
     }
 }
 

@@ -42,7 +42,7 @@ impl Report {
         let all = || self.stages.iter().flat_map(|stage| stage.outcomes.iter());
         match ExitCode::worst(all().map(|(_, outcome)| code(outcome))) {
             // Nothing went wrong, and yet not everything was done: the run was stopped in between.
-            ExitCode::Ok if all().any(|(_, outcome)| matches!(outcome, Outcome::NotReached)) => ExitCode::Failed,
+            ExitCode::Ok if all().any(|(_, outcome)| matches!(outcome, Outcome::NotStarted)) => ExitCode::Failed,
             worst => worst,
         }
     }
@@ -50,7 +50,7 @@ impl Report {
 
 fn code(outcome: &Outcome<()>) -> ExitCode {
     match outcome {
-        Outcome::Ok(()) | Outcome::Skipped(_) | Outcome::NotReached => ExitCode::Ok,
+        Outcome::Ok(()) | Outcome::Skipped(_) | Outcome::NotStarted => ExitCode::Ok,
         Outcome::Failed(error) if error.kind() == ErrorKind::Internal => ExitCode::Internal,
         Outcome::Failed(_) | Outcome::Cancelled(_) => ExitCode::Failed,
         Outcome::Lost(_) => ExitCode::Unreachable,

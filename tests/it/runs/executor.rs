@@ -75,8 +75,8 @@ async fn the_first_failure_ends_the_run_when_who_is_on_the_way_has_finished() {
     let report = carry_out(&scripted(&fake, "web1,web2,web3").build(), in_a_row()).await;
     let expected = [
         "first: web1: ok, web2: failed, web3: ok",
-        "second: web1: not reached, web2: not reached, web3: not reached",
-        "third: web1: not reached, web2: not reached, web3: not reached",
+        "second: web1: not started, web2: not started, web3: not started",
+        "third: web1: not started, web2: not started, web3: not started",
     ];
     assert_eq!(lines(&report), expected);
     assert_eq!(fake.commands().len(), 3);
@@ -89,8 +89,8 @@ async fn going_on_drops_the_host_that_failed_and_lists_it_to_the_end() {
     let report = carry_out(&going_on(&fake, "web1,web2,web3").build(), in_a_row()).await;
     let expected = [
         "first: web1: ok, web2: failed, web3: ok",
-        "second: web1: ok, web2: not reached, web3: failed",
-        "third: web1: ok, web2: not reached, web3: not reached",
+        "second: web1: ok, web2: not started, web3: failed",
+        "third: web1: ok, web2: not started, web3: not started",
     ];
     assert_eq!(lines(&report), expected);
     assert_eq!(fake.commands().len(), 6);
@@ -101,7 +101,7 @@ async fn going_on_drops_the_host_that_failed_and_lists_it_to_the_end() {
 async fn a_task_that_runs_here_has_its_turn_when_all_hosts_are_dropped() {
     let fake = willing().on("first", FakeAnswer::code(1));
     let report = carry_out(&going_on(&fake, "web1").build(), [first::call(), second::call(), reports::call()]).await;
-    let expected = ["first: web1: failed", "second: web1: not reached", "reports: @local: ok"];
+    let expected = ["first: web1: failed", "second: web1: not started", "reports: @local: ok"];
     assert_eq!(lines(&report), expected);
 }
 
@@ -149,7 +149,7 @@ async fn a_task_that_needs_a_bad_host_is_not_skipped_for_it() -> Result {
 async fn a_failure_of_a_rolling_task_keeps_the_next_hosts_as_they_are() {
     let fake = willing().on("web1: first", FakeAnswer::code(1));
     let report = carry_out(&scripted(&fake, "web1,web2,web3").build(), [rolling::call()]).await;
-    assert_eq!(lines(&report), ["rolling: web1: failed, web2: not reached, web3: not reached"]);
+    assert_eq!(lines(&report), ["rolling: web1: failed, web2: not started, web3: not started"]);
     assert_eq!(fake.commands(), ["web1: first"]);
 }
 
@@ -165,7 +165,7 @@ async fn each_host_is_told_of_in_time_and_once() {
     let fake = willing().on("web1: first", FakeAnswer::code(1));
     let report = carry_out(&scripted(&fake, "web1,web2").sink(sink).build(), [rolling::call(), second::call()]).await;
     assert!(!report.is_ok());
-    let expected = ["web1 begins", "web1 failed", "web2 not_reached", "web1 not_reached", "web2 not_reached"];
+    let expected = ["web1 begins", "web1 failed", "web2 not_started", "web1 not_started", "web2 not_started"];
     assert_eq!(history(&seen), expected);
 }
 
@@ -199,7 +199,7 @@ async fn the_exit_code_is_that_of_the_worst_that_happened() {
 async fn a_panic_is_a_failure_of_its_host_and_not_of_the_run() -> Result {
     let fake = willing();
     let report = carry_out(&going_on(&fake, "web1,web2,web3").build(), [panics_on_web1::call(), third::call()]).await;
-    let expected = ["panics_on_web1: web1: failed, web2: ok, web3: ok", "third: web1: not reached, web2: ok, web3: ok"];
+    let expected = ["panics_on_web1: web1: failed, web2: ok, web3: ok", "third: web1: not started, web2: ok, web3: ok"];
     assert_eq!(lines(&report), expected);
     let error = report.stages()[0].outcomes.get(&"web1".parse()?).and_then(Outcome::error).context("it failed")?;
     assert_eq!((error.kind(), error.host().map(Host::name)), (ErrorKind::Task, Some("web1")));

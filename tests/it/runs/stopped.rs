@@ -48,16 +48,16 @@ async fn stopped(client: &Client, calls: impl IntoIterator<Item = Call>, when: i
 }
 
 #[tokio::test]
-async fn who_is_on_the_way_is_cancelled_and_the_rest_is_not_reached() {
+async fn running_hosts_are_cancelled_and_the_rest_is_not_started() {
     let fake = willing().on("web1: first", FakeAnswer::hang());
     let (seen, sink) = capture();
     let settings = Settings { limit: std::num::NonZeroUsize::MIN, ..Settings::default() };
     let client = scripted(&fake, "web1,web2,web3").settings(settings).sink(sink).build();
     let report = stopped(&client, in_a_row(), || fake.commands().len() == 1).await;
     let expected = [
-        "first: web1: cancelled, web2: not reached, web3: not reached",
-        "second: web1: not reached, web2: not reached, web3: not reached",
-        "third: web1: not reached, web2: not reached, web3: not reached",
+        "first: web1: cancelled, web2: not started, web3: not started",
+        "second: web1: not started, web2: not started, web3: not started",
+        "third: web1: not started, web2: not started, web3: not started",
     ];
     assert_eq!(lines(&report), expected);
     assert_eq!(fake.commands(), ["web1: first"]);
@@ -88,7 +88,7 @@ async fn nothing_is_started_after_it_also_by_a_task_that_swallows_its_error() {
     let fake = willing().on("first", FakeAnswer::hang());
     let client = scripted(&fake, "web1").build();
     let report = stopped(&client, [swallows_the_stop::call(), first::call()], || fake.commands().len() == 1).await;
-    assert_eq!(lines(&report), ["swallows_the_stop: web1: ok", "first: web1: not reached"]);
+    assert_eq!(lines(&report), ["swallows_the_stop: web1: ok", "first: web1: not started"]);
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn a_run_that_was_stopped_before_it_began_reaches_nobody() {
     let fake = willing();
     let client = scripted(&fake, "web1").build();
     client.stop().raise(Level::Stop);
-    assert_eq!(lines(&carry_out(&client, [first::call()]).await), ["first: web1: not reached"]);
+    assert_eq!(lines(&carry_out(&client, [first::call()]).await), ["first: web1: not started"]);
     assert!(fake.commands().is_empty());
 }
 
@@ -107,7 +107,7 @@ async fn two_clients_know_nothing_of_each_other() {
     one.stop().raise(Level::Kill);
     assert!(!matches!(one.stop().level(), Level::Run));
     assert!(carry_out(&other, [first::call()]).await.is_ok());
-    assert_eq!(lines(&carry_out(&one, [first::call()]).await), ["first: web1: not reached"]);
+    assert_eq!(lines(&carry_out(&one, [first::call()]).await), ["first: web1: not started"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -48,7 +48,7 @@ async fn nothing_begins_anywhere_while_one_host_refuses_it() -> Result {
     let report = carry_out(&client, [builds::call(), installs::call()]).await;
     assert_eq!(
         of(&report),
-        [["web1: not reached", "web2: not reached"], ["web1: not reached", "web2: failed"]],
+        [["web1: not started", "web2: not started"], ["web1: not started", "web2: failed"]],
         "{:?}",
         capture.events()
     );
@@ -69,7 +69,7 @@ async fn the_others_go_on_without_that_host_where_the_settings_say_so() -> Resul
     let going_on = |settings| Settings { on_failure: OnFailure::Continue, ..settings };
     let client = client(&sshd, going_on).sudo_password(password()).build();
     let report = carry_out(&client, [builds::call(), installs::call()]).await;
-    assert_eq!(of(&report), [["web1: ok", "web2: not reached"], ["web1: ok", "web2: failed"]]);
+    assert_eq!(of(&report), [["web1: ok", "web2: not started"], ["web1: ok", "web2: failed"]]);
     client.close().await;
     Ok(())
 }
