@@ -38,6 +38,11 @@ impl Asked {
         Some(hosts)
     }
 
+    /// Tells whether any was asked for.
+    pub(crate) fn is_any(&self) -> bool {
+        !self.names.borrow().is_empty()
+    }
+
     /// Starts them, where there are any.
     ///
     /// # Errors

@@ -30,6 +30,12 @@ impl Asked {
         named(name)
     }
 
+    /// Tells whether any was asked for.
+    #[expect(clippy::unused_self, reason = "it stands for what remembers them")]
+    pub(crate) fn is_any(&self) -> bool {
+        false
+    }
+
     /// Starts nothing.
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "it stands for what can fail")]
     pub(crate) fn start(self, _: &Settings) -> Result<Option<Running>> {

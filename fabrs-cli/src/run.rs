@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fabrs_core::config::{Consent, Environment, Inventory, Mode, Selection, Settings, Unreachable, Variables};
+use fabrs_core::config::{Consent, Environment, Inventory, Mode, Selection, Settings, Variables};
 use fabrs_core::event::{Event, Sink};
 use fabrs_core::group::{Group, Outcome};
 use fabrs_core::transport::{Level, RunStop};
@@ -36,6 +36,7 @@ impl Run {
             sign.raise(Level::Stop);
         });
         let client = self.client(&screen.sink);
+        client.own_process();
         let say = |text: &str| screen.note(&format!("{text}\n"));
         let is_done = AtomicBool::new(false);
         let work = async {
@@ -169,11 +170,7 @@ impl Run {
     /// Runs the line after `--` on every host.
     async fn line(&self, line: &str, client: &Client, screen: &Screen) -> Result<ExitCode> {
         let hosts = client.inventory().hosts_for(Selection::Inherit)?;
-        let group = Group::of(client, &hosts)?.limit(self.settings.at_once().get());
-        let group = match self.settings.unreachable {
-            Unreachable::Skip => group.skip_unreachable(),
-            Unreachable::Fail => group,
-        };
+        let group = Group::of(client, &hosts)?;
         let line = ShellLine::raw(line);
         let outcomes = group.each(|host| host.run(&line)).await;
         let mut codes = Vec::new();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use fabrs_core::ExitCode;
 use fabrs_core::config::Mode;
 use fabrs_core::event::Word;
 use fabrs_core::run::{Report, StageReport};
@@ -16,7 +17,9 @@ pub(crate) fn summary(report: &Report, mode: Mode) -> String {
         let _ = writeln!(text, "{}: {}", stage.task.shown_name(), counts(stage));
     }
     if mode == Mode::DryRun {
-        text.push_str("a dry run: nothing was changed\n");
+        let is_incomplete = report.exit_code() == ExitCode::PlanIncomplete;
+        text.push_str("a dry run: nothing was changed");
+        text.push_str(if is_incomplete { "; the plan is incomplete\n" } else { "\n" });
     }
     text
 }
@@ -45,5 +48,6 @@ fn rank(word: Word) -> usize {
         Word::Cancelled => 4,
         Word::Skipped => 5,
         Word::NotStarted => 6,
+        Word::Incomplete => 7,
     }
 }

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tokio_util::task::TaskTracker;
 
 use super::approval::Approval;
+use super::membership::Limits;
 use super::remember::Remember;
 use super::{Aside, Client, CommandDefaults, Inner};
 use crate::config::{Input, Inventory, Mode, Settings, Variables};
 use crate::event::{NoSink, Redacting, Sink};
 use crate::secret::{Redactor, Secret};
 use crate::transport::ssh::{OpenSsh, SshSettings};
-use crate::transport::{Ask, Dial, DryRun, NoInput, RunStop, Terminal, Unapproved};
+use crate::transport::{Ask, Dial, NoInput, Terminal};
 
 /// Puts something around what makes transports.
 type Around = Box<dyn FnOnce(Arc<dyn Dial>) -> Arc<dyn Dial> + Send>;
@@ -140,20 +141,27 @@ impl ClientBuilder {
     }
 
     /// Makes the client. Nothing is connected.
-    pub fn build(self) -> Client {
+    ///
+    /// Inside a task the client belongs to the task's run: in a dry run it plans its changes, it ends with the run, and its
+    /// events go to the run's sink unless it has one of its own.
+    pub fn build(mut self) -> Client {
+        let run = Client::of_this_run();
+        if run.as_ref().is_some_and(|run| matches!(run.inner.limits, Limits::Plan)) {
+            self.settings.mode = Mode::DryRun;
+        }
         let redactor = Redactor::default();
         for password in self.password.iter().chain(&self.sudo_password) {
             redactor.add(password);
         }
         let sink: Arc<dyn Sink> = match self.sink {
             Some(sink) => Arc::new(Redacting::new(sink, redactor.clone())),
-            None => Arc::new(NoSink),
+            None => run.as_ref().map_or_else(|| Arc::new(NoSink) as Arc<dyn Sink>, |run| Arc::clone(run.sink())),
         };
         let ask = self.ask.unwrap_or_else(|| match self.settings.input {
             Input::Allowed => Arc::new(Terminal::default()),
             Input::Refused => Arc::new(NoInput),
         });
-        let stop = RunStop::default();
+        let stop = run.as_ref().map(|run| run.stop().clone()).unwrap_or_default();
         let ask: Arc<dyn Ask> = Arc::new(Remember::new(ask, redactor.clone(), Arc::clone(&sink), stop.clone()));
         let inventory = self.inventory.with_settings(&self.settings);
         let dial = self.dial.unwrap_or_else(|| {
@@ -166,11 +174,13 @@ impl ClientBuilder {
             None => dial,
         };
         let approval = Approval::of(self.basis, (self.settings.mode, self.approval) == (Mode::Run, WhoApproves::Task));
-        let dial = match (self.settings.mode, self.approval) {
-            (Mode::Run, WhoApproves::Caller) => dial,
-            (Mode::Run, WhoApproves::Task) => Arc::new(Unapproved::new(dial, approval.approved.clone())),
-            (Mode::DryRun, _) => Arc::new(DryRun::new(dial, Arc::clone(&sink))),
+        let limits = match (self.settings.mode, self.approval, &run) {
+            (Mode::DryRun, ..) => Limits::Plan,
+            (Mode::Run, WhoApproves::Task, _) => Limits::Approval(approval.approved.clone()),
+            (Mode::Run, WhoApproves::Caller, Some(run)) => run.inner.limits.clone(),
+            (Mode::Run, WhoApproves::Caller, None) => Limits::None,
         };
+        let dial = limits.around(dial, &sink);
         Client {
             inner: Arc::new(Inner {
                 dial,
@@ -188,6 +198,7 @@ impl ClientBuilder {
                 pool: Mutex::default(),
                 shared: Arc::default(),
                 approval: Arc::new(approval),
+                limits,
                 aside: Aside::Other(OnceLock::new()),
             }),
         }

@@ -2,6 +2,7 @@
 
 mod approval;
 mod builder;
+mod membership;
 mod remember;
 
 use std::any::{Any, TypeId};
@@ -25,11 +26,13 @@ use crate::transport::{Ask, Dial, RunStop, Transport};
 pub use builder::ClientBuilder;
 
 use approval::Approval;
+use membership::Limits;
 
-/// What one run, or one program that embeds this crate, shares: its connections (one to a host), its settings, its
-/// [`Sink`], and what stops it.
+/// State shared by one run, or by one program that embeds this crate: the connection pool (one connection a host), the
+/// settings, the event [`Sink`] and the stop signal.
 ///
-/// Cheap to clone. Two clients know nothing of each other.
+/// Cheap to clone. Two clients share nothing, except for a client that a task makes: it keeps to the dry run, the approval
+/// and the stop signal of its run.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -53,6 +56,7 @@ struct Inner {
     pool: Mutex<HashMap<Host, Arc<dyn Transport>>>,
     shared: Shared,
     approval: Arc<Approval>,
+    limits: Limits,
     aside: Aside,
 }
 
@@ -152,6 +156,7 @@ impl Client {
                 pool: Mutex::default(),
                 shared: Arc::clone(&self.inner.shared),
                 approval: Arc::clone(&self.inner.approval),
+                limits: self.inner.limits.clone(),
                 aside: Aside::This,
             }),
         };

@@ -198,6 +198,17 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Returns how many hosts are worked on at once where the code asks for `wanted`: a smaller limit of the command line
+    /// wins. The default limit is none.
+    pub fn at_most(&self, wanted: NonZeroUsize) -> NonZeroUsize {
+        match self.order {
+            Order::Parallel if self.limit == Self::LIMIT => wanted,
+            Order::Parallel | Order::Serial => wanted.min(self.at_once()),
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -254,6 +265,15 @@ mod tests {
     #[test]
     fn serial_is_one_at_a_time_whatever_the_limit() {
         assert_eq!(Settings { order: Order::Serial, ..Settings::default() }.at_once().get(), 1);
+    }
+
+    #[test]
+    fn the_smaller_of_two_limits_wins_and_the_default_is_none() {
+        let limit = |n| NonZeroUsize::new(n).unwrap();
+        let typed = Settings { limit: limit(2), ..Settings::default() };
+        assert_eq!((typed.at_most(limit(5)), typed.at_most(limit(1))), (limit(2), limit(1)));
+        let serial = Settings { order: Order::Serial, ..Settings::default() };
+        assert_eq!((serial.at_most(limit(5)), Settings::default().at_most(limit(100))), (limit(1), limit(100)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::panic::Location;
 use std::path::PathBuf;
 
 use super::{Command, Connection, EnvValue, Get, Put, Source, Sync};
+use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::output::PlanEnd;
 use crate::shell::IntoShellLine;
@@ -35,6 +36,11 @@ pub(super) fn is_for_all() -> bool {
 /// Returns the plan of the task that calls it, where one does.
 pub(super) fn plan() -> Option<PlanEnd> {
     CURRENT.try_with(|connection| connection.plan.clone()).ok()
+}
+
+/// Returns the client of the task that calls it.
+pub(crate) fn ambient_client() -> Option<Client> {
+    CURRENT.try_with(|connection| connection.client.clone()).ok().flatten()
 }
 
 /// Returns the connection of the task that calls it.

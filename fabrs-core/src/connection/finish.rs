@@ -58,7 +58,7 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
     }
     match how {
         How::Exited(status) if spec.accepts.takes(&status) && spec.detached => {
-            let error = failed(ErrorKind::NotRun, format!("was left to itself ({status} is that of its start)"));
+            let error = failed(ErrorKind::Usage, format!("was left to itself ({status} is that of its start)"));
             Ok(output(unknown(&error)))
         }
         How::Exited(status) if spec.accepts.takes(&status) => Ok(output(Ended::Status(status))),

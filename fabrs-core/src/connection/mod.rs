@@ -37,8 +37,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::client::{Client, CommandDefaults, IntoHost};
-use crate::config::{Diffs, Vars};
-use crate::error::{Error, Result};
+use crate::config::{Diffs, Selection, Vars};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{NoSink, Sink};
 use crate::host::Host;
 use crate::output::PlanEnd;
@@ -46,7 +46,7 @@ use crate::secret::Redactor;
 use crate::shell::ShellLine;
 use crate::transport::{Effect, Permission, Transport};
 
-pub(crate) use ambient::for_all;
+pub(crate) use ambient::{ambient_client, for_all};
 pub use ambient::{cd, current, env, get, local, prefix, probe, put, run, sudo, sync, v_run};
 pub use builder::secs;
 pub use command::Command;
@@ -81,6 +81,8 @@ pub struct Connection {
     plan: PlanEnd,
     /// Whether a command has run on the host, or may have.
     used: Arc<AtomicBool>,
+    /// The hosts that its task declares, inside a task.
+    declared: Option<Selection<'static>>,
 }
 
 #[derive(Clone)]
@@ -94,15 +96,17 @@ enum Target {
 }
 
 impl Connection {
-    /// Returns a connection that opens on first use, with the settings `ssh` would have and a client of its own.
+    /// Returns a connection that opens on first use.
     ///
-    /// Within a task use [`Client::connect`] or the task's own connection: they share links.
+    /// Inside a run it belongs to the run: it shares the run's connection to the host, its settings (`-S`, `-u`, `-P`), sudo
+    /// passwords and output, and in a dry run it plans its changes. Outside, it has the settings of `ssh` and a client of
+    /// its own.
     ///
     /// # Errors
     ///
     /// As [`Client::connect`].
     pub fn to(host: impl IntoHost) -> Result<Self> {
-        Client::builder().build().connect(host)
+        Client::of_this_run().unwrap_or_else(|| Client::builder().build()).connect(host)
     }
 
     /// Like [`to`](Self::to), but connects at once.
@@ -230,7 +234,7 @@ impl Connection {
         let target = Target::Host { host, transport };
         // A task may make connections of its own; what it plans is one plan.
         let plan = ambient::plan().unwrap_or_default();
-        Self { client: Some(client), target, frame, plan, used: Arc::default() }
+        Self { client: Some(client), target, frame, plan, used: Arc::default(), declared: None }
     }
 
     /// Makes a connection whose commands fail with `error`.
@@ -241,7 +245,30 @@ impl Connection {
             frame: Frame::default(),
             plan: PlanEnd::default(),
             used: Arc::default(),
+            declared: None,
         }
+    }
+
+    /// Makes the connection of a task that orchestrates: it has no host, and its commands fail with that.
+    pub(crate) fn orchestrating(client: Client) -> Self {
+        let error = Error::new(ErrorKind::Usage, "this task runs here and has no host of its own")
+            .hint("say `local(..)` for this machine, or `on(role(..))` for hosts");
+        Self::nowhere(Some(client), error)
+    }
+
+    /// Returns the connection of the same task without its host, as for a task that orchestrates.
+    pub(crate) fn without_host(&self, client: Client) -> Self {
+        Self { plan: self.plan.clone(), ..Self::orchestrating(client) }
+    }
+
+    /// Returns the connection inside a task that declares these hosts.
+    pub(crate) fn in_task(&self, declared: Selection<'static>) -> Self {
+        Self { declared: Some(declared), ..self.clone() }
+    }
+
+    /// Returns the hosts that the task around it declares.
+    pub(crate) fn declared(&self) -> Option<Selection<'static>> {
+        self.declared
     }
 
     /// Makes a command of fabrs' own.
@@ -275,6 +302,14 @@ impl Connection {
         match &self.target {
             Target::Host { host, transport } => transport.change(host, what),
             Target::Nowhere(_) => Permission::Make,
+        }
+    }
+
+    /// Returns how many changes of the host were planned, and not made.
+    fn planned(&self) -> usize {
+        match &self.target {
+            Target::Host { transport, .. } => transport.planned(),
+            Target::Nowhere(_) => 0,
         }
     }
 

@@ -18,24 +18,27 @@ pub enum ExitCode {
     Unreachable = 4,
     /// A host's key was not accepted, or the login refused.
     Login = 5,
+    /// The plan of a dry run is incomplete: it ends where the result of a command is needed.
+    PlanIncomplete = 6,
     /// A defect of fabrs.
     Internal = 70,
 }
 
 impl ExitCode {
     /// All codes with what they mean, as `--help` lists them.
-    pub const ALL: [(Self, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str); 8] = [
         (Self::Ok, "all is done, also when nothing had to change"),
         (Self::Failed, "a command or task failed"),
         (Self::Usage, "usage: nothing was run"),
         (Self::NoHost, "the selection is empty: no host"),
         (Self::Unreachable, "a host was unreachable or lost"),
         (Self::Login, "host key or login"),
+        (Self::PlanIncomplete, "plan incomplete (dry run)"),
         (Self::Internal, "internal error"),
     ];
 
     /// Returns the one that a run ends with in which all of these happened: a defect before a failure, that before a
-    /// refused login, and that before an unreachable host; all is done where there are none.
+    /// refused login, that before an unreachable host, and that before an incomplete plan; all is done where there are none.
     ///
     /// ```
     /// use fabrs_core::ExitCode;
@@ -54,9 +57,10 @@ impl ExitCode {
             Self::Failed => 1,
             Self::Login => 2,
             Self::Unreachable => 3,
-            Self::Usage => 4,
-            Self::NoHost => 5,
-            Self::Ok => 6,
+            Self::PlanIncomplete => 4,
+            Self::Usage => 5,
+            Self::NoHost => 6,
+            Self::Ok => 7,
         }
     }
 
@@ -81,11 +85,11 @@ impl ErrorKind {
             | Self::Prompt
             | Self::Task
             | Self::Cancelled
-            | Self::NotRun
             | Self::Truncated
             | Self::Empty
             | Self::Format
             | Self::Local => ExitCode::Failed,
+            Self::NotRun => ExitCode::PlanIncomplete,
             Self::Internal => ExitCode::Internal,
         }
     }

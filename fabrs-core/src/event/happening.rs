@@ -37,6 +37,8 @@ pub enum Word {
     NotStarted,
     /// The run was stopped while it was on its way.
     Cancelled,
+    /// A dry run planned it up to the line that needs the result of a command that was not run.
+    Incomplete,
 }
 
 impl Word {
@@ -50,6 +52,7 @@ impl Word {
             Self::Skipped => "skipped",
             Self::NotStarted => "not started",
             Self::Cancelled => "cancelled",
+            Self::Incomplete => "incomplete",
         }
     }
 }

@@ -35,12 +35,13 @@ impl Notes {
                 // These are the consequence of what is told elsewhere; the summary names them.
                 Word::NotStarted | Word::Cancelled => String::new(),
                 Word::Skipped => self.line(*host, &format!("task {task}: skipped: {}", error.doing())),
+                Word::Incomplete => self.line(*host, &planned_up_to(error)),
                 Word::Ok | Word::Failed | Word::Lost | Word::Unreachable => self.error_once(task, *host, error),
             },
             Event::TaskEnded { error: None, task, host, outcome, elapsed } => match outcome {
                 Word::NotStarted | Word::Cancelled => String::new(),
                 Word::Skipped => self.line(*host, &format!("task {task}: skipped")),
-                Word::Ok | Word::Failed | Word::Lost | Word::Unreachable => {
+                Word::Ok | Word::Failed | Word::Lost | Word::Unreachable | Word::Incomplete => {
                     self.line(*host, &format!("task {task}: {} in {}", outcome.as_str(), seconds(*elapsed)))
                 }
             },
@@ -151,6 +152,13 @@ impl Notes {
         let whose = host.map(|host| format!("{}: ", Name(Some(host)))).unwrap_or_default();
         format!("{word} {whose}{}\n", below(text))
     }
+}
+
+/// Returns the line that ends an incomplete plan: the line of the task, and the command whose result it needs.
+fn planned_up_to(error: &Error) -> String {
+    let at = error.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
+    let hint = error.advice().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+    format!("planned up to here{at}: {}{hint}", error.doing())
 }
 
 /// Puts all lines but the first below it.

@@ -1,11 +1,13 @@
-//! `on(role("web"))`: the hosts of a role, from within a task.
+//! `on(role("web"))` and `on(["web1", "web2"])`: hosts of the run, from within a task.
 
 use std::panic::Location;
 
 use super::Group;
+use crate::client::{Client, IntoHost};
 use crate::config::Selection;
 use crate::connection::current;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
 
 /// The name of a role of the run's environment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -16,18 +18,77 @@ pub fn role(name: impl Into<String>) -> Role {
     Role(name.into())
 }
 
-/// Returns the hosts of a role of the run's environment as a group.
+/// The hosts that [`on`] accepts: a [`Role`], or an array, a slice or a `Vec` of hosts.
+pub trait Targets {
+    /// Returns the hosts, in order, each once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] if the environment has no such role, or a host is not valid; [`ErrorKind::NoHost`] if no host is
+    /// left.
+    fn hosts(self, client: &Client) -> Result<Vec<Host>>;
+}
+
+impl Targets for Role {
+    fn hosts(self, client: &Client) -> Result<Vec<Host>> {
+        client.inventory().hosts_within(Selection::Role(&self.0))
+    }
+}
+
+impl<H: IntoHost, const N: usize> Targets for [H; N] {
+    fn hosts(self, client: &Client) -> Result<Vec<Host>> {
+        named(self, client)
+    }
+}
+
+impl<H: IntoHost> Targets for Vec<H> {
+    fn hosts(self, client: &Client) -> Result<Vec<Host>> {
+        named(self, client)
+    }
+}
+
+impl<H> Targets for &[H]
+where
+    for<'a> &'a H: IntoHost,
+{
+    fn hosts(self, client: &Client) -> Result<Vec<Host>> {
+        named(self, client)
+    }
+}
+
+/// Reads hosts that a task names itself: `-H` does not concern them, and `-x` leaves them out.
+fn named<H: IntoHost>(hosts: impl IntoIterator<Item = H>, client: &Client) -> Result<Vec<Host>> {
+    let hosts = hosts.into_iter().map(IntoHost::into_host).collect::<Result<Vec<_>>>()?;
+    client.inventory().without_excluded(hosts)
+}
+
+/// Returns hosts of the run as a group: those of a role of its environment, or hosts named here.
+///
+/// `-H` narrows a role to the hosts that it names; `-x` leaves hosts out. The limits of the command line (`-P`, `--serial`,
+/// `--skip-bad-hosts`) apply to the group.
+///
+/// ```
+/// # use fabrs_core::{Client, group::on, transport::Fake};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+/// # let client = Client::builder().dial(Fake::new()).build();
+/// # client.local()?.enter(async {
+/// let web = on(["web1", "web2"])?;
+/// assert_eq!(web.connections().len(), 2);
+/// # Ok(()) }).await
+/// # }
+/// ```
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] outside a task, and where the environment has no such role.
+/// [`ErrorKind::Usage`] outside a task, if the environment has no such role, or if a host is not valid;
+/// [`ErrorKind::NoHost`] if `-H` and `-x` leave no host.
 #[track_caller]
-pub fn on(Role(role): Role) -> Result<Group> {
+pub fn on(targets: impl Targets) -> Result<Group> {
     let location = Location::caller();
     let here = current();
     let Some(client) = here.client() else {
         return Err(Error::new(ErrorKind::Usage, "`on(..)` was called outside a task").at(location));
     };
-    let hosts = client.inventory().hosts_for(Selection::Role(&role)).map_err(|error| error.at(location))?;
+    let hosts = targets.hosts(client).map_err(|error| error.at(location))?;
     Group::of(client, hosts)
 }

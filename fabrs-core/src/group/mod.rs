@@ -17,16 +17,18 @@ use crate::output::Output;
 use crate::shell::{IntoShellLine, ShellLine};
 use crate::transport::Effect;
 
-pub use ambient::{Role, on, role};
+pub use ambient::{Role, Targets, on, role};
 pub use outcome::Outcome;
 pub use outcomes::{HostFailures, Outcomes};
 pub use strategy::Strategy;
 
 pub(crate) use strategy::spread;
 
-/// Several connections as one: what is asked of the group is done on each host, side by side under a limit.
+/// Several connections as one: each command runs on every host, in parallel up to a limit.
 ///
-/// By default 64 hosts at a time, and every host has its turn whatever happens on the others.
+/// By default at most 64 hosts at a time, or as many as the client's settings allow (`-P`, `--serial`). Every host has its
+/// turn, whatever happens on the others. Whether an unreachable host counts as a failure is also a setting of the client
+/// (`--skip-bad-hosts`).
 #[derive(Debug, Clone)]
 pub struct Group {
     connections: Vec<Connection>,
@@ -34,13 +36,16 @@ pub struct Group {
 }
 
 impl Group {
-    /// Makes a group of hosts, with a client of its own and the settings `ssh` would have; nothing is connected yet.
+    /// Returns a group of hosts; nothing is connected yet.
+    ///
+    /// Inside a run it belongs to the run, as [`Connection::to`] does. Outside, it has the settings of `ssh` and a client of
+    /// its own.
     ///
     /// # Errors
     ///
     /// As [`Client::connect`].
     pub fn to<H: IntoHost>(hosts: impl IntoIterator<Item = H>) -> Result<Self> {
-        Self::of(&Client::builder().build(), hosts)
+        Self::of(&Client::of_this_run().unwrap_or_else(|| Client::builder().build()), hosts)
     }
 
     /// Makes a group of hosts of a client.
@@ -55,13 +60,44 @@ impl Group {
 
     /// Makes a group of connections, each with what it carries.
     pub fn new(connections: Vec<Connection>) -> Self {
-        Self { connections, strategy: Strategy { on_failure: OnFailure::Continue, ..Strategy::default() } }
+        let settings = connections.first().and_then(Connection::client).map(Client::settings);
+        let strategy = settings.map_or_else(Strategy::default, Strategy::of);
+        Self { connections, strategy: Strategy { on_failure: OnFailure::Continue, ..strategy } }
     }
 
-    /// Works on at most `n` hosts at a time; at least on one. Defaults to 64.
+    /// Works on at most `n` hosts at a time; at least on one. A smaller limit of the command line (`-P`, `--serial`) wins.
     pub fn limit(mut self, n: usize) -> Self {
-        self.strategy.limit = NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
+        let wanted = NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
+        let settings = self.connections.first().and_then(Connection::client).map(Client::settings);
+        self.strategy.limit = settings.map_or(wanted, |settings| settings.at_most(wanted));
         self
+    }
+
+    /// Returns the group with another strategy.
+    pub(crate) fn with_strategy(self, strategy: Strategy) -> Self {
+        Self { strategy, ..self }
+    }
+
+    /// Returns the part of the group that `keep` selects, with the same limits.
+    pub fn filter(&self, keep: impl Fn(&Connection) -> bool) -> Self {
+        let connections = self.connections.iter().filter(|connection| keep(connection)).cloned().collect();
+        Self { connections, strategy: self.strategy }
+    }
+
+    /// Splits the group into batches of at most `size` hosts, in order and with the same limits.
+    pub fn batches(&self, size: NonZeroUsize) -> impl Iterator<Item = Self> {
+        let strategy = self.strategy;
+        self.connections.chunks(size.get()).map(move |batch| Self { connections: batch.to_vec(), strategy })
+    }
+
+    /// Returns the group with connections that a stop of the run does not end: [`Connection::aside`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::aside`].
+    pub fn aside(&self) -> Result<Self> {
+        let connections = self.connections.iter().map(Connection::aside).collect::<Result<_>>()?;
+        Ok(Self { connections, strategy: self.strategy })
     }
 
     /// Works on one host after the other, in the order in which they were named.
@@ -78,6 +114,12 @@ impl Group {
     /// Leaves out hosts that can't be reached: they count as skipped, and not as a failure.
     pub fn skip_unreachable(mut self) -> Self {
         self.strategy.unreachable = Unreachable::Skip;
+        self
+    }
+
+    /// Counts hosts that can't be reached as failures, also under `--skip-bad-hosts`.
+    pub fn require_all(mut self) -> Self {
+        self.strategy.unreachable = Unreachable::Fail;
         self
     }
 

@@ -21,6 +21,8 @@ pub enum Outcome<T> {
     NotStarted,
     /// The run was stopped while it was on its way.
     Cancelled(Error),
+    /// A dry run planned it up to the line that needs the result of a command that was not run.
+    Incomplete(Error),
 }
 
 impl<T> Outcome<T> {
@@ -34,6 +36,7 @@ impl<T> Outcome<T> {
             ErrorKind::Channel => Self::Lost(error),
             ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth => Self::Unreachable(error),
             ErrorKind::Cancelled => Self::Cancelled(error),
+            ErrorKind::NotRun => Self::Incomplete(error),
             _ => Self::Failed(error),
         }
     }
@@ -48,6 +51,7 @@ impl<T> Outcome<T> {
             Self::Skipped(_) => Word::Skipped,
             Self::NotStarted => Word::NotStarted,
             Self::Cancelled(_) => Word::Cancelled,
+            Self::Incomplete(_) => Word::Incomplete,
         }
     }
 
@@ -58,7 +62,7 @@ impl<T> Outcome<T> {
 
     /// Tells whether what follows must not go on with this host.
     pub fn is_bad(&self) -> bool {
-        !matches!(self, Self::Ok(_) | Self::Skipped(_))
+        !matches!(self, Self::Ok(_) | Self::Skipped(_) | Self::Incomplete(_))
     }
 
     /// Returns the value, where it is done.
@@ -76,7 +80,8 @@ impl<T> Outcome<T> {
             | Self::Lost(error)
             | Self::Unreachable(error)
             | Self::Skipped(error)
-            | Self::Cancelled(error) => Some(error),
+            | Self::Cancelled(error)
+            | Self::Incomplete(error) => Some(error),
             Self::Ok(_) | Self::NotStarted => None,
         }
     }

@@ -53,8 +53,16 @@ impl<T> Outcomes<T> {
     ///
     /// # Errors
     ///
-    /// The kind of the first host that failed; [`HostFailures`] as its source.
+    /// The kind of the first host that failed; [`HostFailures`] as its source. [`ErrorKind::NotRun`] if none has failed and
+    /// the plan of one is incomplete, in a dry run.
     pub fn all_ok(self) -> Result<Vec<(Host, T)>> {
+        let incomplete = self.all.iter().find_map(|(_, outcome)| match outcome {
+            Outcome::Incomplete(error) => Some(error.clone()),
+            _ => None,
+        });
+        if let (Some(error), None) = (incomplete, self.failed().next()) {
+            return Err(error);
+        }
         let Some(kind) = self.failed().map(|(_, outcome)| outcome.error().map(Error::kind)).next() else {
             let values = self.all.into_iter();
             return Ok(values.filter_map(|(host, outcome)| Some((host, into_value(outcome)?))).collect());

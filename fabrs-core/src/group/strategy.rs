@@ -7,7 +7,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Outcome, Outcomes};
-use crate::config::{OnFailure, Unreachable};
+use crate::config::{OnFailure, Settings, Unreachable};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, TaskError};
 use crate::host::Host;
@@ -28,6 +28,11 @@ pub struct Strategy {
 }
 
 impl Strategy {
+    /// Returns the strategy of a run with these settings.
+    pub fn of(settings: &Settings) -> Self {
+        Self { limit: settings.at_once(), on_failure: settings.on_failure, unreachable: settings.unreachable }
+    }
+
     /// Leaves a host that can't be reached out on purpose, where that was asked for.
     ///
     /// Only for its own sake: where the work of one host needs another that can't be reached, it has failed.
@@ -41,11 +46,7 @@ impl Strategy {
 
 impl Default for Strategy {
     fn default() -> Self {
-        Self {
-            limit: crate::config::Settings::default().limit,
-            on_failure: OnFailure::default(),
-            unreachable: Unreachable::default(),
-        }
+        Self::of(&Settings::default())
     }
 }
 

@@ -177,10 +177,10 @@ impl Output {
         let what = self.record.location;
         self.unreadable(
             ErrorKind::NotRun,
-            &format!("({}:{}) was not run, and the plan ends where its answer is needed", what.file(), what.line()),
+            &format!("({}:{}) was not run, and its result is needed here", what.file(), what.line()),
             at,
         )
-        .hint("a command that only looks is run in a dry run too where it says so: `probe(..)`")
+        .hint("use `probe(..)` for a command that only reads: a dry run runs it too")
     }
 }
 

@@ -79,11 +79,7 @@ impl Stage {
             Selection::Local => Hosts::Here,
             selection => Hosts::Named(client.inventory().hosts_for(selection)?),
         };
-        let settings = client.settings();
-        let at_once = settings.at_once();
-        let rolling = call.task().rolling.and_then(std::num::NonZeroUsize::new);
-        let limit = rolling.map_or(at_once, |rolling| rolling.min(at_once));
-        let strategy = Strategy { limit, on_failure: settings.on_failure, unreachable: settings.unreachable };
+        let strategy = call.task().strategy(client.settings());
         Ok(Self { call, hosts, strategy })
     }
 }

@@ -30,7 +30,7 @@ impl<T> Effected<T> {
         let (looked, made) = (Location::caller(), self.location);
         let not_made = || {
             let text = format!(
-                "the effect `{}` ({}:{}) was not made, and the plan ends where its value is needed",
+                "the effect `{}` ({}:{}) was not made, and its value is needed here",
                 self.name,
                 made.file(),
                 made.line()

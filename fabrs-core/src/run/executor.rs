@@ -67,7 +67,9 @@ impl Executor {
             let done = spread(hosts, stage.strategy, stop, |connection| self.step(stage, connection, &told)).await;
             let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
             let outcomes = self.settle(stage, done, &dropped, &told);
-            let left = outcomes.iter().filter(|(_, outcome)| !outcome.is_ok());
+            // An incomplete plan of one task says nothing of the next.
+            let goes_on = |outcome: &Outcome<()>| matches!(outcome, Outcome::Ok(()) | Outcome::Incomplete(_));
+            let left = outcomes.iter().filter(|(_, outcome)| !goes_on(outcome));
             dropped.extend(left.map(|(host, outcome)| (host.clone(), afterwards(outcome))));
             ended |= outcomes.failed().next().is_some() && stage.strategy.on_failure == OnFailure::Stop;
             reports.push(StageReport { task: stage.call.task(), here: stage.hosts == Hosts::Here, outcomes });
@@ -78,18 +80,11 @@ impl Executor {
     /// Returns where a task runs and the connections there, without the hosts that earlier tasks dropped.
     fn hosts(&self, stage: &Stage, dropped: &HashMap<Host, Outcome<()>>) -> Vec<(Host, Result<Connection>)> {
         let hosts = match &stage.hosts {
-            Hosts::Here => return vec![(Host::local(), Ok(self.here()))],
+            Hosts::Here => return vec![(Host::local(), Ok(Connection::orchestrating(self.client.clone())))],
             Hosts::Named(hosts) => hosts,
         };
         let left = hosts.iter().filter(|host| !dropped.contains_key(host));
         left.map(|host| (host.clone(), self.client.connect(host))).collect()
-    }
-
-    /// Returns the connection of a task that runs here: it has no host, and its commands say so.
-    fn here(&self) -> Connection {
-        let error = Error::new(ErrorKind::Usage, "this task runs here and has no host of its own")
-            .hint("say `local(..)` for this machine, or `on(role(..))` for hosts");
-        Connection::nowhere(Some(self.client.clone()), error)
     }
 
     /// Runs a task on one host and tells of its beginning and its end.

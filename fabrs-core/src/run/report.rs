@@ -54,6 +54,7 @@ fn code(outcome: &Outcome<()>) -> ExitCode {
         Outcome::Failed(error) if error.kind() == ErrorKind::Internal => ExitCode::Internal,
         Outcome::Failed(_) | Outcome::Cancelled(_) => ExitCode::Failed,
         Outcome::Lost(_) => ExitCode::Unreachable,
+        Outcome::Incomplete(_) => ExitCode::PlanIncomplete,
         Outcome::Unreachable(error) => error.exit_code(),
     }
 }

@@ -21,9 +21,7 @@ pub(super) async fn check(plan: &Plan, client: &Client) -> HashMap<Host, Outcome
         let new = named.iter().filter(|host| seen.insert((*host).clone()));
         hosts.extend(new.map(|host| (host.clone(), client.connect(host))));
     }
-    let settings = client.settings();
-    let strategy =
-        Strategy { limit: settings.at_once(), on_failure: OnFailure::Continue, unreachable: settings.unreachable };
+    let strategy = Strategy { on_failure: OnFailure::Continue, ..Strategy::of(client.settings()) };
     let outcomes = spread(hosts, strategy, client.stop().clone(), |connection| async move {
         // Nobody has written a line for it.
         connection.validate_sudo().await.map_err(Error::without_location)?;

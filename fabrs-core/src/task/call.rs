@@ -1,20 +1,25 @@
 //! A task with its arguments bound.
 
 use std::fmt;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
 
 use super::Task;
+use crate::config::Selection;
 use crate::connection::{Connection, current};
-use crate::error::TaskError;
+use crate::error::{Error, ErrorKind, TaskError};
+use crate::group::{Group, Outcomes};
 
 type Body<T> = Arc<dyn Fn(Connection) -> BoxFuture<'static, Result<T, TaskError>> + Send + Sync>;
 
 /// A task with its arguments bound: a value that can be planned, shown, and run on any number of hosts.
 ///
-/// `deploy::call(tag)` makes a typed one; awaiting it runs the task on the connection of the task that awaits.
+/// `deploy::call(tag)` makes a typed one. Awaited in a task, it runs on the host of that task, if the called task declares
+/// that host (by its role or its hosts). A task that declares none runs on any host. A task that runs here (`local`) runs
+/// here. [`all`](Self::all) runs it on all hosts that it declares, [`on`](Self::on) on a connection of your choice.
 #[must_use = "a call does nothing until it is awaited or planned"]
 pub struct Call<T = ()> {
     task: &'static Task,
@@ -42,14 +47,88 @@ impl<T: Send + 'static> Call<T> {
         &self.shown
     }
 
-    /// Runs the task on a connection.
+    /// Runs the task on a connection, whichever hosts it declares.
     ///
     /// # Errors
     ///
     /// What the task's body returns.
     pub async fn on(&self, connection: &Connection) -> Result<T, TaskError> {
+        let connection = connection.in_task(self.task.selection);
         let future = connection.enter_sync(|| (self.body)(connection.clone()));
         connection.enter(future).await
+    }
+
+    /// Runs the task on all hosts that it declares, as the command line would: with its `rolling`, `-P`, `--serial` and
+    /// `--skip-bad-hosts`. For tasks that orchestrate (`#[task(local)]`).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] outside a run, in a task that has a host of its own, and for a task that runs here;
+    /// [`ErrorKind::NoHost`] if there is no host. The [`Outcomes`] have the result of each host.
+    #[track_caller]
+    pub fn all(self) -> impl Future<Output = Result<Outcomes<T>, Error>> {
+        let (here, at) = (current(), Location::caller());
+        async move {
+            let group = self.group(&here).map_err(|error| error.at(at))?;
+            let this = &self;
+            Ok(group.each(|connection| async move { this.on(&connection).await }).await)
+        }
+    }
+
+    /// Returns the hosts that the task declares as a group.
+    fn group(&self, here: &Connection) -> Result<Group, Error> {
+        let name = self.task.shown_name();
+        let usage = |text| Error::new(ErrorKind::Usage, text);
+        let Some(client) = here.client() else {
+            return Err(usage(format!("task `{name}` was called outside a run")));
+        };
+        if here.host().is_some() {
+            let text = format!("`.all()` of task `{name}` was called in a task that itself runs on each host");
+            return Err(usage(text).or_on(here.host()).hint("call it in a `#[task(local)]`"));
+        }
+        if self.task.selection == Selection::Local {
+            let text = format!("task `{name}` runs here and has no hosts");
+            return Err(usage(text).hint(format!("await it: `{}::call(..).await?`", self.task.name)));
+        }
+        let hosts = client.inventory().hosts_within(self.task.selection)?;
+        Ok(Group::of(client, hosts)?.with_strategy(self.task.strategy(client.settings())))
+    }
+
+    /// Returns the connection on which the task runs when a task awaits it.
+    fn place(&self, here: &Connection) -> Result<Connection, Error> {
+        // Without a run, each command of the body has an error of its own.
+        let Some(client) = here.client() else { return Ok(here.clone()) };
+        let (declared, name) = (self.task.selection, self.task.name);
+        let shown = self.task.shown_name();
+        match (declared, here.host()) {
+            (Selection::Local, _) => Ok(here.without_host(client.clone())),
+            (_, None) => {
+                let text = format!("task `{shown}` runs on hosts, and the task that calls it has none");
+                let hint = format!("run it on all of its hosts: `{name}::call(..).all().await?.all_ok()?`");
+                Err(Error::new(ErrorKind::Usage, text).hint(hint))
+            }
+            // With the hosts of the caller, which `-H` may have replaced.
+            (Selection::Inherit, Some(_)) => Ok(here.clone()),
+            (declared, Some(_)) if here.declared() == Some(declared) => Ok(here.clone()),
+            (declared, Some(host)) => {
+                let hosts = client.inventory().hosts_within(declared);
+                let is_here = match &hosts {
+                    Ok(hosts) => hosts.iter().any(|declared| declared == host),
+                    Err(error) if error.kind() == ErrorKind::NoHost => false,
+                    Err(error) => return Err(error.clone()),
+                };
+                if is_here {
+                    return Ok(here.clone());
+                }
+                let on = match declared.role() {
+                    Some(role) => format!("role `{role}`"),
+                    None => format!("{}", declared.hosts().join(", ")),
+                };
+                let text = format!("task `{shown}` runs on {on}, and this host is not among those");
+                let hint = format!("call it in a `#[task(local)]`: `{name}::call(..).all().await?.all_ok()?`");
+                Err(Error::new(ErrorKind::Usage, text).on(host).hint(hint))
+            }
+        }
     }
 
     /// Forgets the type of the task's value.
@@ -69,8 +148,12 @@ impl<T: Send + 'static> IntoFuture for Call<T> {
 
     #[track_caller]
     fn into_future(self) -> Self::IntoFuture {
-        let here = current();
-        async move { self.on(&here).await }.boxed()
+        let (here, at) = (current(), Location::caller());
+        async move {
+            let place = self.place(&here).map_err(|error| error.at(at))?;
+            self.on(&place).await
+        }
+        .boxed()
     }
 }
 

@@ -1,10 +1,12 @@
 //! A task as data: its name, its parameters, where it runs.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 
 use super::{Call, RawArgs};
-use crate::config::Selection;
+use crate::config::{Selection, Settings};
 use crate::error::Error;
+use crate::group::Strategy;
 
 /// A task: plain data that `#[task]` writes down beside the function.
 ///
@@ -44,6 +46,13 @@ impl Task {
     /// Returns the name as it is typed and shown: `build_docs` is `build-docs`.
     pub fn shown_name(&self) -> String {
         self.name.replace('_', "-")
+    }
+
+    /// Returns how it is spread over its hosts under these settings.
+    pub fn strategy(&self, settings: &Settings) -> Strategy {
+        let strategy = Strategy::of(settings);
+        let rolling = self.rolling.and_then(NonZeroUsize::new);
+        Strategy { limit: rolling.map_or(strategy.limit, |rolling| rolling.min(strategy.limit)), ..strategy }
     }
 
     /// Returns the first line of its documentation.

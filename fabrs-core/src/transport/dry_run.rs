@@ -94,6 +94,10 @@ impl Transport for Planning {
         Permission::Planned
     }
 
+    fn planned(&self) -> usize {
+        self.planned.load(Ordering::Relaxed)
+    }
+
     /// Connects to nothing: whether a host will be needed at all, only its reads can tell.
     fn open(&self) -> BoxFuture<'_, Result<()>> {
         async { Ok(()) }.boxed()

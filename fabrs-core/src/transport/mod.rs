@@ -65,6 +65,11 @@ pub trait Transport: Send + Sync + fmt::Debug {
         Permission::Make
     }
 
+    /// Returns how many changes of the host were planned, and not made: none outside a dry run.
+    fn planned(&self) -> usize {
+        0
+    }
+
     /// Connects now, rather than with the first command.
     ///
     /// # Errors

@@ -77,6 +77,10 @@ impl Transport for Guarded {
         self.inner.change(host, what)
     }
 
+    fn planned(&self) -> usize {
+        self.inner.planned()
+    }
+
     fn open(&self) -> BoxFuture<'_, Result<()>> {
         self.inner.open()
     }

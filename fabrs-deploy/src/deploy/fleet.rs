@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use fabrs::config::{Mode, Unreachable};
+use fabrs::config::Mode;
 use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcome, Outcomes};
 
 use super::begin::Coming;
@@ -54,26 +54,21 @@ impl Fleet {
         }
         let no_host = || Error::new(ErrorKind::NoHost, "there is no host");
         let client = hosts.connections().first().and_then(Connection::client).ok_or_else(no_host)?.clone();
-        let asked = match client.settings().unreachable {
-            Unreachable::Fail => hosts,
-            Unreachable::Skip => hosts.skip_unreachable(),
-        };
-        let looked = look(&site, &asked).await;
+        let looked = look(&site, &hosts).await;
         for (host, outcome) in &looked {
             if let Outcome::Skipped(error) = outcome {
                 client.warn(Some(host), format!("left out: {}", error.doing()));
             }
         }
         let surveys: Surveys = all_ok(looked)?.into_iter().collect();
-        let is_met = |host: &&Connection| host.host().is_some_and(|host| surveys.contains_key(host));
-        let met: Vec<Connection> = asked.connections().iter().filter(is_met).cloned().collect();
-        if met.is_empty() {
+        let is_met = |host: &Connection| host.host().is_some_and(|host| surveys.contains_key(host));
+        // From here on, a host that can't be reached any more is a failure: it may be half deployed.
+        let hosts = hosts.filter(is_met).require_all();
+        if hosts.connections().is_empty() {
             return Err(no_host());
         }
-        let aside = met.iter().map(Connection::aside).collect::<Result<_, _>>()?;
-        let hosts = Group::new(met).limit(client.settings().at_once().get());
         let layouts = surveys.iter().map(|(host, survey)| (host.clone(), survey.layout.clone())).collect();
-        let aside = Group::new(aside);
+        let aside = hosts.aside()?;
         let (standing, lost, at_work) = (Standing::default(), Mutex::default(), AtWork::default());
         Ok((Self { site, hosts, aside, lost, standing, layouts, at_work, client }, surveys))
     }
@@ -104,7 +99,7 @@ impl Fleet {
     pub(super) fn aside(&self, which: impl Fn(&Connection) -> bool) -> Group {
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         let is_lost = |host: &Connection| host.host().is_some_and(|host| lost.contains(host));
-        Group::new(self.aside.connections().iter().filter(|host| !is_lost(host) && which(host)).cloned().collect())
+        self.aside.filter(|host| !is_lost(host) && which(host))
     }
 
     /// Says what is live now; of a dry run nothing is.

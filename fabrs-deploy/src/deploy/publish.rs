@@ -1,6 +1,8 @@
 //! Putting a release live that is built everywhere: switched on all hosts at once, then taken up batch by batch.
 
-use fabrs::{Connection, Error, Group, TaskError, cmd};
+use std::num::NonZeroUsize;
+
+use fabrs::{Connection, Error, TaskError, cmd};
 
 use super::begin::Coming;
 use super::fleet::Fleet;
@@ -34,10 +36,8 @@ pub(super) async fn publish(fleet: &Fleet, coming: &Coming) -> Result<(), TaskEr
 ///
 /// What failed on which host.
 pub(super) async fn take_up_in_batches(fleet: &Fleet, release: &ReleaseId, name: &str) -> Result<(), TaskError> {
-    let batch = fleet.site.batch.map_or(fleet.hosts.connections().len(), std::num::NonZeroUsize::get);
-    for batch in fleet.hosts.connections().chunks(batch.max(1)) {
-        fleet.client().note(None, format!("taking it up on {}", label(batch)));
-        let batch = Group::new(batch.to_vec());
+    for batch in fleet.hosts.batches(fleet.site.batch.unwrap_or(NonZeroUsize::MAX)) {
+        fleet.client().note(None, format!("reloading services on {}", label(batch.connections())));
         let taken_up = batch.each(|host| async move {
             take_up(fleet, &host, release).await?;
             fleet.standing.set(&host, Place::Live(name.to_owned()));

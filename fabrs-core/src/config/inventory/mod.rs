@@ -25,6 +25,8 @@ use super::vars::Vars;
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
     typed: Option<Vec<Host>>,
+    /// Whether the typed hosts take the place of those of every role.
+    stands_in: bool,
     excluded: Vec<Host>,
     environment: Option<Environment>,
     known: Vec<String>,
@@ -49,6 +51,12 @@ impl Inventory {
     /// Adds the hosts that were typed, as [`typed_hosts`](super::typed_hosts) returns them.
     pub fn with_hosts(mut self, typed: Option<Vec<Host>>) -> Self {
         self.typed = typed;
+        self
+    }
+
+    /// Has the typed hosts stand in for those of every role, also inside tasks: for throw-away hosts such as `@demo`.
+    pub fn standing_in(mut self, stands_in: bool) -> Self {
+        self.stands_in = stands_in;
         self
     }
 
@@ -124,7 +132,42 @@ impl Inventory {
     /// - [`ErrorKind::NoHost`] if there is no host, or none is left of them.
     /// - As [`prepare`](Self::prepare), where that was not done.
     pub fn hosts_for(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
-        let mut hosts = self.selected(selection)?;
+        self.without_excluded(self.selected(selection)?)
+    }
+
+    /// Returns the hosts of a selection inside a task, in order, each once: `-H` narrows the selection there, and does not
+    /// replace it.
+    ///
+    /// # Errors
+    ///
+    /// As [`hosts_for`](Self::hosts_for), and [`ErrorKind::NoHost`] if none of the hosts of `-H` is one of them.
+    pub fn hosts_within(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
+        let (Some(typed), Some(environment)) = (&self.typed, &self.environment) else {
+            return self.hosts_for(selection);
+        };
+        if self.stands_in || matches!(selection, Selection::Inherit | Selection::Local) {
+            return self.hosts_for(selection);
+        }
+        let declared = self.declared(selection)?;
+        let is_typed = |host: &Host| typed.iter().any(|typed| self.addressed(typed.clone()).covers(host));
+        let narrowed: Vec<Host> = declared.iter().filter(|host| is_typed(host)).cloned().collect();
+        if narrowed.is_empty() {
+            let of = match selection.role() {
+                Some(role) => format!("role `{role}` of environment `{}`", environment.name()),
+                None => "the hosts that the task names".to_owned(),
+            };
+            let text = format!("none of the hosts of `-H` ({}) is in {of} ({})", names(typed), names(&declared));
+            return Err(Error::new(ErrorKind::NoHost, text).hint("name one of its hosts with `-H` too"));
+        }
+        self.without_excluded(narrowed)
+    }
+
+    /// Returns the hosts without those of `-x`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoHost`] if there were some, and none is left.
+    pub fn without_excluded(&self, mut hosts: Vec<Host>) -> Result<Vec<Host>> {
         let selected = hosts.len();
         hosts.retain(|host| !self.excluded.iter().any(|excluded| excluded.covers(host)));
         match (selected, hosts.is_empty()) {
@@ -156,14 +199,19 @@ impl Inventory {
                 (Some(environment), None) => environment.all_hosts(),
                 (None, _) => Vec::new(),
             },
-            (None, Selection::Hosts(hosts)) => read(hosts)?,
-            (None, Selection::Role(role)) => self.role(role)?.to_vec(),
-            (None, Selection::HostsAndRole(hosts, role)) => [read(hosts)?, self.role(role)?.to_vec()].concat(),
+            (None, selection) => self.declared(selection)?,
         };
         if found.is_empty() {
             return Err(self.no_host(selection));
         }
         Ok(each_once(found.into_iter().map(|host| self.addressed(host))))
+    }
+
+    /// Returns the hosts that a selection names itself, or by its role, with the user and port of the arguments.
+    fn declared(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
+        let named = read(selection.hosts())?;
+        let of_role = selection.role().map_or(Ok(&[][..]), |role| self.role(role))?;
+        Ok(each_once(named.into_iter().chain(of_role.iter().cloned()).map(|host| self.addressed(host))))
     }
 
     /// Checks the roles of all tasks of a run at once.
@@ -220,6 +268,11 @@ impl Inventory {
         let environments = listed(self.known.iter().map(String::as_str));
         format!("name one with `-H HOST`, or an environment before the task: {environments}")
     }
+}
+
+/// Returns hosts as a list for a message.
+fn names(hosts: &[Host]) -> String {
+    hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn read(hosts: &[&str]) -> Result<Vec<Host>> {

@@ -134,7 +134,8 @@ impl Elevated {
         Self { shown: redactor.text(&self.shown).into_owned(), ..self }
     }
 
-    /// Returns the whole line for the shell of the login.
+    /// Returns the whole script. `exec` leaves sudo itself to be signalled: sshd sends no signal any more when the shell above
+    /// it has ended.
     ///
     /// sudo's own messages are read, so they must be in the language that is known; the command gets its own back, from
     /// the script's argument. For plain words there is nobody to give it back, so only the messages' language is changed.
@@ -142,10 +143,10 @@ impl Elevated {
         let language = if self.starts == Starts::Command { "LC_MESSAGES=C" } else { "LC_ALL=C" };
         let name = self.program.name();
         match ask {
-            Ask::Never => format!("{language} {name} -n {}", self.behind),
+            Ask::Never => format!("{language} exec {name} -n {}", self.behind),
             // `-k`: with a ticket that is still good it would not ask, and what is written would go to the command.
-            Ask::By(Prompt::Mark(mark)) => format!("{language} {name} -k -S -p {mark} {}", self.behind),
-            Ask::By(Prompt::Doas) => format!("{name} {}", self.behind),
+            Ask::By(Prompt::Mark(mark)) => format!("{language} exec {name} -k -S -p {mark} {}", self.behind),
+            Ask::By(Prompt::Doas) => format!("exec {name} {}", self.behind),
         }
     }
 }
@@ -204,21 +205,21 @@ mod tests {
     fn plain_words_are_given_to_sudo_as_they_are() {
         assert_eq!(
             words(&Sudo::default(), "systemctl reload shop", true),
-            ["LC_MESSAGES=C", "sudo", "-n", "--", "systemctl", "reload", "shop"]
+            ["LC_MESSAGES=C", "exec", "sudo", "-n", "--", "systemctl", "reload", "shop"]
         );
         let asked = Sudo::default()
             .elevate("id -un", true, "READY")
             .unwrap()
             .command(Ask::By(&Prompt::Mark("marker".to_owned())));
-        assert_eq!(asked, "LC_MESSAGES=C sudo -k -S -p marker -- id -un");
+        assert_eq!(asked, "LC_MESSAGES=C exec sudo -k -S -p marker -- id -un");
     }
 
     #[test]
     fn everything_else_runs_whole_inside_one_shell() {
         for (line, bare) in [("id -un && id -un", true), ("cd /srv", true), ("id -un", false)] {
             let words = words(&as_user("www"), line, bare);
-            assert_eq!(words[..8], ["LC_ALL=C", "sudo", "-n", "-u", "www", "-H", "--", "sh"], "{line}");
-            assert_eq!(words[10..], ["sh", "$LC_ALL", line], "{line}");
+            assert_eq!(words[..9], ["LC_ALL=C", "exec", "sudo", "-n", "-u", "www", "-H", "--", "sh"], "{line}");
+            assert_eq!(words[11..], ["sh", "$LC_ALL", line], "{line}");
         }
     }
 

@@ -175,6 +175,8 @@ mod tests {
         case("Sorry, try again.\nsudo: 1 incorrect password attempt\n", &SudoRefusal::PasswordWrong);
         case("sudo: sorry, you must have a tty to run sudo\n", &SudoRefusal::NoTerminal);
         case("sh: 1: sudo: not found\n", &SudoRefusal::Missing);
+        case("/bin/sh: 1: exec: sudo: not found\n", &SudoRefusal::Missing);
+        case("/bin/sh: line 1: exec: sudo: not found\n", &SudoRefusal::Missing);
         case("bash: line 1: sudo: command not found\n", &SudoRefusal::Missing);
         let not_allowed = "Sorry, user ann is not allowed to execute '/bin/sh -c x' as root on web1.";
         case(&format!("{not_allowed}\n"), &SudoRefusal::NotAllowed(not_allowed.to_owned()));

@@ -16,6 +16,15 @@ use crate::error::Result;
 /// Says where an entry of a folder goes on this machine, if it does.
 pub(super) type PlaceOf<'a> = &'a (dyn Fn(&Entry) -> Result<Option<PathBuf>> + Sync);
 
+/// What is done with the files of a folder that differ from those here.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Arrivals {
+    /// They are written, with this mode or that of the host.
+    Written(Option<u32>),
+    /// They are only compared: a dry run.
+    Compared,
+}
+
 /// The way by which files come.
 #[derive(Debug)]
 pub(super) enum By {
@@ -43,11 +52,11 @@ impl By {
         place: &Place,
         folder: &Path,
         place_of: PlaceOf<'_>,
-        mode: Option<u32>,
+        arrivals: Arrivals,
         what: &str,
     ) -> Result<Vec<(Entry, PathBuf)>, Undone> {
         match self {
-            Self::Script => script::get_tree(place, folder, place_of, mode, what).await,
+            Self::Script => script::get_tree(place, folder, place_of, arrivals, what).await,
             Self::Sftp(session) => {
                 let entries = sftp::entries(session, folder, what).await?;
                 let placed = entries.into_iter().map(|entry| Ok(place_of(&entry)?.map(|to| (entry, to))));
@@ -106,6 +115,23 @@ impl By {
         match self {
             Self::Script => script::put(place, job).await,
             Self::Sftp(session) => Ok(sftp::put(session, job).await?),
+        }
+    }
+
+    /// Returns the path of an entry, with whether a put would write it.
+    pub(super) async fn plan(&self, place: &Place, job: &Job) -> Result<Written, Undone> {
+        match self {
+            Self::Script => script::plan(place, job).await,
+            Self::Sftp(session) => Ok(sftp::plan(session, job).await?),
+        }
+    }
+
+    /// Returns the entries of a tree that a put would write, as far as one comparison of all tells.
+    pub(super) async fn plan_tree(&self, place: &Place, tree: &Arc<Tree>) -> Result<Done, Undone> {
+        match self {
+            Self::Script => script::plan_tree(place, tree).await,
+            Self::Sftp(_) if matches!(tree.manner, Manner::Sync(_)) => Err(needs_a_shell(place, tree)),
+            Self::Sftp(_) => Ok(Done::nothing(tree)),
         }
     }
 

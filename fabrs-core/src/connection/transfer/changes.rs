@@ -8,17 +8,32 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::output::PlanEnd;
 
-/// What a transfer changed: which files were written, and which were as they should be already.
+/// The changes of a transfer: the files that were written, and those that were unchanged.
 ///
-/// In a dry run nothing was written, and looking at it is an error, as for an [`Output`](crate::Output).
+/// In a dry run these are the changes that the transfer would make. They are unknown if the host could not be reached, or a
+/// file could not be compared: then each question is an error that ends the plan.
 #[derive(Debug, Clone)]
 pub struct Changes {
     host: Host,
     what: String,
     made_at: &'static Location<'static>,
-    /// Nothing where the transfer was only planned.
-    made: Option<Made>,
+    state: State,
     plan: PlanEnd,
+}
+
+/// What is known of the changes.
+#[derive(Debug, Clone)]
+pub(super) enum State {
+    /// They were made, or in a dry run would be.
+    Known(Made),
+    /// A dry run could not compare, for this reason.
+    Unknown(Error),
+}
+
+impl<T: Into<Made>> From<T> for State {
+    fn from(made: T) -> Self {
+        Self::Known(made.into())
+    }
 }
 
 /// What was made of files.
@@ -35,16 +50,16 @@ impl From<Vec<Written>> for Made {
 }
 
 impl Changes {
-    /// Notes what came of what was asked for; nothing where it was only planned.
-    pub(super) fn new(place: &Place, host: Host, what: String, made: Option<Made>) -> Self {
-        Self { host, what, made_at: place.location, made, plan: place.connection.plan().clone() }
+    pub(super) fn new(place: &Place, host: Host, what: String, state: impl Into<State>) -> Self {
+        let (made_at, plan) = (place.location, place.connection.plan().clone());
+        Self { host, what, made_at, state: state.into(), plan }
     }
 
-    /// Tells whether anything was written or removed.
+    /// Tells whether anything was written or removed; in a dry run, whether it would be.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run.
+    /// [`ErrorKind::NotRun`] in a dry run that could not compare.
     #[track_caller]
     pub fn any(&self) -> Result<bool> {
         let made = self.known(Location::caller())?;
@@ -55,7 +70,7 @@ impl Changes {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run.
+    /// [`ErrorKind::NotRun`] in a dry run that could not compare.
     #[track_caller]
     pub fn changed(&self) -> Result<Vec<&str>> {
         let files = &self.known(Location::caller())?.files;
@@ -66,7 +81,7 @@ impl Changes {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run.
+    /// [`ErrorKind::NotRun`] in a dry run that could not compare.
     #[track_caller]
     pub fn files(&self) -> Result<Vec<&str>> {
         Ok(self.known(Location::caller())?.files.iter().map(|(path, _)| path.as_str()).collect())
@@ -76,24 +91,27 @@ impl Changes {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotRun`] in a dry run.
+    /// [`ErrorKind::NotRun`] in a dry run that could not compare.
     #[track_caller]
     pub fn removed(&self) -> Result<Vec<&str>> {
         Ok(self.known(Location::caller())?.removed.iter().map(String::as_str).collect())
     }
 
     fn known(&self, looked_at: &'static Location<'static>) -> Result<&Made> {
-        self.made.as_ref().ok_or_else(|| {
-            let not_made = || {
+        match &self.state {
+            State::Known(made) => Ok(made),
+            State::Unknown(why) => {
                 let (what, made) = (&self.what, self.made_at);
-                let text = format!(
-                    "`{what}` ({}:{}) was not done, and the plan ends where its answer is needed",
-                    made.file(),
-                    made.line()
-                );
-                Error::new(ErrorKind::NotRun, text).on(&self.host).at(looked_at)
-            };
-            self.plan.or_end(not_made).clone()
-        })
+                let unknown = || {
+                    let text = format!(
+                        "the changes of `{what}` ({}:{}) are unknown, and are needed here",
+                        made.file(),
+                        made.line()
+                    );
+                    Error::new(ErrorKind::NotRun, text).on(&self.host).at(looked_at).caused_by(why.clone())
+                };
+                Err(self.plan.or_end(unknown).clone())
+            }
+        }
     }
 }

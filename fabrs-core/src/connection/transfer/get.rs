@@ -6,22 +6,25 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, TryFutureExt};
 use futures::stream::{StreamExt, TryStreamExt};
 
 use super::super::Connection;
 use super::arrival::{self, Arrival};
 use super::blob::Blob;
-use super::by::By;
+use super::by::{Arrivals, By};
+use super::changes::Made;
 use super::entry::{Entry, EntryKind};
 use super::gauge::Gauge;
 use super::job::check_mode;
 use super::lazy::{Lazy, awaited};
 use super::place::Place;
 use super::places::{EVERYWHERE, Places, base_name};
+use super::planning::Side;
 use super::script::Undone;
+use super::sum::Sum;
 use super::way::Way;
-use super::{AT_ONCE, Changes, Written, blocking, is_a_folder, tell};
+use super::{AT_ONCE, Changes, Written, blocking, is_a_folder, planning, tell};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::transport::Effect;
@@ -80,8 +83,13 @@ async fn get(spec: Arc<Spec>) -> Result<Changes> {
     let asked_for = Places::new(spec.place.connection.host(), &spec.path, &spec.to);
     asked_for.check().and_then(|()| check_mode(spec.mode)).map_err(|error| spec.place.error(error))?;
     let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
-    let files = way.go(|by| get_by(&spec, by)).await?;
     let host = spec.place.connection.host().cloned().unwrap_or_else(Host::local);
+    if planning::is_planned(&spec.place) {
+        let compared = way.go(|by| get_by(&spec, by)).map_ok(Made::from);
+        let state = planning::plan(&spec.place, Side::Here, &what, compared).await?;
+        return Ok(Changes::new(&spec.place, host, what, state));
+    }
+    let files = way.go(|by| get_by(&spec, by)).await?;
     let to = match files.as_slice() {
         [(only, _)] => only,
         _ => &spec.to,
@@ -89,7 +97,7 @@ async fn get(spec: Arc<Spec>) -> Result<Changes> {
     let what = format!("get {to} <- {}", spec.path);
     warn_of_others(&spec.place, &host, &files);
     tell(&spec.place.connection, &host, &what, &files, 0);
-    Ok(Changes::new(&spec.place, host, what, Some(files.into())))
+    Ok(Changes::new(&spec.place, host, what, files))
 }
 
 async fn get_by(spec: &Spec, by: By) -> Result<Vec<Written>, Undone> {
@@ -106,6 +114,16 @@ async fn get_by(spec: &Spec, by: By) -> Result<Vec<Written>, Undone> {
         }
     }
     spec.get_folder(by, path, &places).await
+}
+
+/// Tells whether the content of a file of the host differs from that which is known here; nothing of it is kept.
+async fn is_new(by: &By, place: &Place, path: &Path, known: Option<&Sum>, what: &str) -> Result<bool, Undone> {
+    let arrival = Arrival::in_memory(0);
+    match by.get(place, path, known, &arrival, what).await {
+        // The host has begun to send it.
+        Err(Undone::Failed(_)) if arrival.is_too_large() => Ok(true),
+        result => result,
+    }
 }
 
 /// From which host each file of this machine has come last in a run.
@@ -149,7 +167,8 @@ impl Spec {
             place.transpose().map_err(|error| self.place.error(error))
         };
         let what = format!("get {}", folder.display());
-        let entries = by.get_folder(&self.place, folder, &place_of, self.mode, &what).await?;
+        let arrivals = if self.is_planned() { Arrivals::Compared } else { Arrivals::Written(self.mode) };
+        let entries = by.get_folder(&self.place, folder, &place_of, arrivals, &what).await?;
         let (mut left, mut links, mut written) = (Vec::new(), Vec::new(), Vec::new());
         let full: HashSet<_> = entries.iter().filter_map(|(_, to)| to.parent()).map(Path::to_owned).collect();
         if entries.is_empty() && places.keep_folders() {
@@ -189,13 +208,21 @@ impl Spec {
         Ok(written)
     }
 
-    /// Does something on this machine that may wait for its disk.
+    /// Tells whether files are compared only, in a dry run.
+    fn is_planned(&self) -> bool {
+        planning::is_planned(&self.place)
+    }
+
+    /// Does something on this machine that may wait for its disk; nothing in a dry run.
     async fn here(
         &self,
         doing: &str,
         to: &Path,
         work: impl FnOnce(&Path) -> std::io::Result<()> + Send + 'static,
     ) -> Result<()> {
+        if self.is_planned() {
+            return Ok(());
+        }
         let text = format!("could not {doing} `{}`", to.display());
         let to = to.to_owned();
         let failed = |source| self.place.error(Error::new(ErrorKind::Local, text).caused_by(source));
@@ -210,6 +237,10 @@ impl Spec {
             let here = Blob::Path(to.clone());
             // A file that can't be read is as good as none: it is replaced.
             let known = if to.is_file() && !to.is_symlink() { here.sum().await.ok() } else { None };
+            if self.is_planned() {
+                let is_new = is_new(by, &self.place, path, known.as_ref(), &what).await?;
+                return Ok((to.display().to_string(), is_new));
+            }
             let (place, called) = (self.place.clone(), what.clone());
             let arrival = Arrival::new(to.clone(), self.mode);
             let arrival = arrival.gauged(move |size| Gauge::new(&place, &called, size));

@@ -23,6 +23,7 @@ mod parts;
 mod patterns;
 mod place;
 mod places;
+mod planning;
 mod put;
 mod read_once;
 mod rsync;

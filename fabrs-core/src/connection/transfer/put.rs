@@ -10,19 +10,21 @@ use std::sync::Arc;
 use super::super::Connection;
 use super::super::command::bound;
 use super::by::By;
+use super::changes::Made;
 use super::job::{Attributes, Job, Landing, Manner, Tree, all_of, check_mode};
 use super::known::Known;
 use super::lazy::{Lazy, awaited};
 use super::place::Place;
+use super::planning::Side;
 use super::script::Undone;
 use super::source::Source;
 use super::walk::{Content, Item, Selection};
 use super::way::Way;
-use super::{Changes, Written, blocking, difference, tell, tree};
+use super::{Changes, Written, blocking, difference, planning, tell, tree};
 use crate::config::Diffs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shell::IntoShellLine;
-use crate::transport::{Effect, Permission};
+use crate::transport::Effect;
 
 /// Files on their way to a host: a builder, and the future of what it [`Changes`].
 ///
@@ -151,23 +153,32 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
     spec.source.secrets().for_each(|secret| client.redact(secret));
     tree::connect_meanwhile(&spec.place.connection, client);
     let described = Arc::clone(&spec);
-    let jobs = blocking(move || described.jobs()).await.map_err(|error| spec.place.error(error))?;
+    let jobs = blocking(move || described.jobs()).await.map_err(|error| spec.place.error(error));
     let connection = &spec.place.connection;
     let host = bound(connection, spec.place.location)?.0;
     let what = format!("put {:?} -> {}", spec.source, spec.target);
+    if planning::is_planned(&spec.place) {
+        let words = spec.in_words(jobs.as_deref().unwrap_or_default());
+        let compared = async {
+            let jobs = jobs?;
+            if connection.diffs() != Diffs::None {
+                difference::tell(&spec.place, &what, &jobs).await?;
+            }
+            let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
+            let work = Work::new(&spec, jobs);
+            way.go(|by| work.plan_by(&spec.place, by)).await
+        };
+        let state = planning::plan(&spec.place, Side::Host, &words, compared).await?;
+        return Ok(Changes::new(&spec.place, host.clone(), what, state));
+    }
+    let jobs = jobs?;
     if connection.diffs() != Diffs::None {
         difference::tell(&spec.place, &what, &jobs).await?;
     }
-    let files = match connection.change(&spec.in_words(&jobs)) {
-        Permission::Planned => None,
-        Permission::Make => {
-            let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };
-            let work = Work::new(&spec, jobs);
-            let files = way.go(|by| work.put_by(&spec.place, by)).await?;
-            tell(connection, host, &what, &files, 0);
-            Some(files.into())
-        }
-    };
+    let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };
+    let work = Work::new(&spec, jobs);
+    let files = way.go(|by| work.put_by(&spec.place, by)).await?;
+    tell(connection, host, &what, &files, 0);
     Ok(Changes::new(&spec.place, host.clone(), what, files))
 }
 
@@ -196,6 +207,13 @@ impl Work {
                     what,
                 }))
             }
+        }
+    }
+
+    async fn plan_by(&self, place: &Place, by: By) -> Result<Made, Undone> {
+        match self {
+            Self::File(job) => Ok(vec![by.plan(place, job).await?].into()),
+            Self::Tree(tree) => tree::plan(place, tree, by).await,
         }
     }
 
@@ -262,6 +280,7 @@ impl Spec {
     fn in_words(&self, jobs: &[Job]) -> String {
         let files = match jobs {
             [only] if only.item.below.is_none() => String::new(),
+            [] => String::new(),
             jobs => format!("{} files", jobs.iter().filter(|job| !job.is_folder()).count()),
         };
         let preserved = self.preserves_mode.then(|| "with its own mode".to_owned());

@@ -14,14 +14,15 @@ use super::known::Known;
 use super::lazy::{Lazy, awaited};
 use super::patterns::Patterns;
 use super::place::Place;
+use super::planning::Side;
 use super::source::Source;
 use super::walk::{Content, Item, Selection};
 use super::way::Way;
-use super::{Changes, blocking, tell, tree};
+use super::{Changes, blocking, planning, tell, tree};
 use crate::config::Diffs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Difference, Event};
-use crate::transport::{Effect, Permission};
+use crate::transport::Effect;
 
 /// A tree of a host that is to become the equal of one here: a builder, and the future of what it [`Changes`].
 ///
@@ -135,25 +136,40 @@ async fn sync(spec: Arc<Spec>) -> Result<Changes> {
     let (host, client) = bound(connection, spec.place.location)?;
     tree::connect_meanwhile(connection, client);
     let described = Arc::clone(&spec);
-    let tree = blocking(move || described.tree()).await.map_err(|error| spec.place.error(error))?;
-    let (tree, what) = (Arc::new(tree), spec.in_words());
-    if connection.diffs() != Diffs::None {
-        let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
-        let (place, wanted) = (&spec.place, &tree);
-        let entries = way.go(|by| async move { by.itemize(place, wanted).await }).await?;
-        let difference = Difference::Entries(entries);
-        connection.sink().event(&Event::Difference { host, what: &what, path: &spec.to, difference: &difference });
+    let tree = blocking(move || described.tree()).await.map_err(|error| spec.place.error(error));
+    let what = spec.in_words();
+    if planning::is_planned(&spec.place) {
+        let compared = async {
+            let tree = Arc::new(tree?);
+            itemize(&spec, &tree, &what).await?;
+            let (place, wanted) = (&spec.place, &tree);
+            let way = Way { place, effect: Effect::Reads, what: &what };
+            way.go(|by| tree::plan(place, wanted, by)).await
+        };
+        let state = planning::plan(&spec.place, Side::Host, &what, compared).await?;
+        return Ok(Changes::new(&spec.place, host.clone(), what, state));
     }
-    let made = match connection.change(&what) {
-        Permission::Planned => None,
-        Permission::Make => {
-            let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };
-            let made = way.go(|by| tree::put(&spec.place, &tree, by)).await?;
-            tell(connection, host, &what, &made.files, made.removed.len());
-            Some(made)
-        }
-    };
+    let tree = Arc::new(tree?);
+    itemize(&spec, &tree, &what).await?;
+    let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };
+    let made = way.go(|by| tree::put(&spec.place, &tree, by)).await?;
+    tell(connection, host, &what, &made.files, made.removed.len());
     Ok(Changes::new(&spec.place, host.clone(), what, made))
+}
+
+/// Shows each entry that differs, where that was asked for.
+async fn itemize(spec: &Spec, tree: &Arc<Tree>, what: &str) -> Result<()> {
+    let connection = &spec.place.connection;
+    if connection.diffs() == Diffs::None {
+        return Ok(());
+    }
+    let host = bound(connection, spec.place.location)?.0;
+    let way = Way { place: &spec.place, effect: Effect::Reads, what };
+    let place = &spec.place;
+    let entries = way.go(|by| async move { by.itemize(place, tree).await }).await?;
+    let difference = Difference::Entries(entries);
+    connection.sink().event(&Event::Difference { host, what, path: &spec.to, difference: &difference });
+    Ok(())
 }
 
 impl Spec {

@@ -10,22 +10,20 @@ use super::by::By;
 use super::changes::Made;
 use super::job::{Job, Tree};
 use super::place::Place;
-use super::script::Undone;
+use super::script::{Done, Undone};
 use super::{AT_ONCE, Written};
 use crate::client::Client;
-use crate::transport::{Level, Permission};
+use crate::transport::Level;
 
-/// Connects while the files are looked at; why that fails is told by what needs it.
+/// Connects while the local files are read; the transfer itself reports a failure.
 pub(super) fn connect_meanwhile(connection: &Connection, client: &Client) {
-    if connection.permission() == Permission::Make {
-        let (connection, stop) = (connection.clone(), client.stop().clone());
-        client.tasks().spawn(async move {
-            tokio::select! {
-                _ = stop.above(Level::Run) => {}
-                _ = connection.connect() => {}
-            }
-        });
-    }
+    let (connection, stop) = (connection.clone(), client.stop().clone());
+    client.tasks().spawn(async move {
+        tokio::select! {
+            _ = stop.above(Level::Run) => {}
+            _ = connection.connect() => {}
+        }
+    });
 }
 
 /// Puts a tree, and returns what was made of it.
@@ -33,6 +31,20 @@ pub(super) async fn put(place: &Place, tree: &Arc<Tree>, by: By) -> Result<Made,
     let done = by.put_tree(place, tree).await?;
     let left = tree.jobs.iter().zip(&done.entries).filter(|(_, done)| done.is_none()).map(|(job, _)| job);
     let written = put_each(place, tree, &by, left).await?;
+    Ok(made(tree, done, written))
+}
+
+/// Returns the changes that putting a tree would make.
+pub(super) async fn plan(place: &Place, tree: &Arc<Tree>, by: By) -> Result<Made, Undone> {
+    let done = by.plan_tree(place, tree).await?;
+    let left = tree.jobs.iter().zip(&done.entries).filter(|(_, done)| done.is_none()).map(|(job, _)| job);
+    let each: Vec<_> = left.map(|job| by.plan(place, job).boxed()).collect();
+    let written = futures::stream::iter(each).buffered(AT_ONCE).try_collect().await?;
+    Ok(made(tree, done, written))
+}
+
+/// Returns the changes of a tree: those made at once, and those of the entries that were written one by one.
+fn made(tree: &Tree, done: Done, written: Vec<Written>) -> Made {
     let mut written = written.into_iter();
     let all = tree.jobs.iter().zip(done.entries).filter_map(|(job, done)| match done {
         Some(done) => Some((job.shown(), done)),
@@ -42,7 +54,7 @@ pub(super) async fn put(place: &Place, tree: &Arc<Tree>, by: By) -> Result<Made,
     let is_told = |job: &Job, done: bool| !job.is_folder() || done && tree.is_empty(job);
     let files = tree.jobs.iter().zip(all).filter(|(job, (_, done))| is_told(job, *done));
     let removed = done.removed.iter().map(|below| format!("{}/{}", tree.root.trim_end_matches('/'), below.display()));
-    Ok(Made { files: files.map(|(_, written)| written).collect(), removed: removed.collect() })
+    Made { files: files.map(|(_, written)| written).collect(), removed: removed.collect() }
 }
 
 /// Puts entries one by one, some at a time: the folders first.

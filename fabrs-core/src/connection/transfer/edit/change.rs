@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::future::TryFutureExt;
 
 use super::super::super::Connection;
 use super::super::super::command::bound;
@@ -13,24 +14,25 @@ use super::super::by::By;
 use super::super::job::{Attributes, Job, Landing, Replaces};
 use super::super::lazy::{Lazy, awaited};
 use super::super::place::Place;
+use super::super::planning::Side;
 use super::super::script::Undone;
 use super::super::sum::Sum;
 use super::super::walk::{Content, Item};
 use super::super::way::Way;
-use super::super::{Changes, Written, difference, is_missing, tell};
+use super::super::{Changes, difference, is_missing, planning, tell};
 use super::kinds::{Append, Change, Comment, IntoLines, Line, Replace, Uncomment};
 use super::read::{Contents, content};
 use crate::config::Diffs;
 use crate::error::Result;
 use crate::event::Event;
 use crate::shell::IntoShellLine;
-use crate::transport::{Effect, Permission};
+use crate::transport::Effect;
 
 /// A change of a file where it is: a builder, and the future of what it [`Changes`].
 ///
 /// The file lands whole or not at all and is not written where nothing of it would be another. What it was when it was
-/// read is what is replaced: where another has changed it meanwhile, that is an error. In a dry run it is read only for
-/// `--diff`.
+/// read is what is replaced: where another has changed it meanwhile, that is an error. A dry run reads the file, and plans the
+/// change.
 ///
 /// # Cancel safety
 ///
@@ -116,27 +118,32 @@ async fn edit<C: Change>(spec: Arc<Spec<C>>) -> Result<Changes> {
     let what = format!("{}{by_sudo}", spec.change.in_words(&spec.path));
     // What is wrong with it is said before anything is read.
     spec.landing.check().and_then(|()| spec.change.apply(Some(b""))).map_err(|error| place.error(error))?;
-    let changes = |files: Option<Vec<Written>>| Changes::new(place, host.clone(), what.clone(), files.map(Into::into));
-    if connection.permission() == Permission::Planned && connection.diffs() == Diffs::None {
-        connection.change(&what);
-        return Ok(changes(None));
+    let compare = async {
+        let reading = Way { place, effect: Effect::Reads, what: &what };
+        let old = reading.go(|by| old_content(place, &spec.path, by, &what)).await?;
+        let new = spec.change.apply(old.as_ref().map(|old| &old.content[..]));
+        let new = new.map_err(|error| place.could_not(&what).caused_by(error))?;
+        if connection.diffs() != Diffs::None {
+            let is_shown = old.as_ref().is_none_or(|old| old.is_public) || connection.diffs() == Diffs::All;
+            let old = old.as_ref().map(|old| &old.content[..]);
+            let difference = difference::between(old, &new, &spec.path, &what, is_shown);
+            connection.sink().event(&Event::Difference {
+                host,
+                what: &what,
+                path: &spec.path,
+                difference: &difference,
+            });
+        }
+        Ok((old, new))
+    };
+    let is_same = |old: &Option<Contents>, new: &[u8]| old.as_ref().is_some_and(|old| old.content == new);
+    if planning::is_planned(place) {
+        let compared = compare.map_ok(|(old, new)| vec![(spec.path.clone(), !is_same(&old, &new))].into());
+        let state = planning::plan(place, Side::Host, &what, compared).await?;
+        return Ok(Changes::new(place, host.clone(), what, state));
     }
-    let reading = Way { place, effect: Effect::Reads, what: &what };
-    let old = reading.go(|by| old_content(place, &spec.path, by, &what)).await?;
-    let new = spec
-        .change
-        .apply(old.as_ref().map(|old| &old.content[..]))
-        .map_err(|error| place.could_not(&what).caused_by(error))?;
-    if connection.diffs() != Diffs::None {
-        let is_shown = old.as_ref().is_none_or(|old| old.is_public) || connection.diffs() == Diffs::All;
-        let old = old.as_ref().map(|old| &old.content[..]);
-        let difference = difference::between(old, &new, &spec.path, &what, is_shown);
-        connection.sink().event(&Event::Difference { host, what: &what, path: &spec.path, difference: &difference });
-    }
-    if connection.change(&what) == Permission::Planned {
-        return Ok(changes(None));
-    }
-    let written = if old.as_ref().is_some_and(|old| old.content == new) {
+    let (old, new) = compare.await?;
+    let written = if is_same(&old, &new) {
         (spec.path.clone(), false)
     } else {
         let job = job(&spec.path, old.as_ref().map(|old| &old.content[..]), new, &spec.landing, &what)
@@ -147,7 +154,7 @@ async fn edit<C: Change>(spec: Arc<Spec<C>>) -> Result<Changes> {
     };
     let files = vec![written];
     tell(connection, host, &what, &files, 0);
-    Ok(changes(Some(files)))
+    Ok(Changes::new(place, host.clone(), what, files))
 }
 
 /// Returns what is in a file; nothing where there is none.

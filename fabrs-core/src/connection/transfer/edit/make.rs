@@ -5,16 +5,19 @@ use std::panic::Location;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::future::TryFutureExt;
+
 use super::super::super::Connection;
 use super::super::super::command::bound;
 use super::super::job::{Attributes, Job, Landing, Replaces, check_mode};
 use super::super::lazy::{Lazy, awaited};
 use super::super::place::Place;
+use super::super::planning::Side;
 use super::super::walk::{Content, Item};
 use super::super::way::Way;
-use super::super::{Changes, tell};
+use super::super::{Changes, planning, tell};
 use crate::error::Result;
-use crate::transport::{Effect, Permission};
+use crate::transport::Effect;
 
 /// A folder or a symlink that is to be there: a builder, and the future of what it [`Changes`].
 ///
@@ -72,25 +75,28 @@ async fn make(spec: Arc<Spec>) -> Result<Changes> {
     let host = bound(connection, place.location)?.0;
     let what = spec.in_words();
     check_mode(spec.attributes.mode).map_err(|error| place.error(error))?;
-    let files = match connection.change(&what) {
-        Permission::Planned => None,
-        Permission::Make => {
-            let item = Item { content: spec.content.clone(), below: Some(PathBuf::from(&spec.path)) };
-            let (target, attributes) = (spec.path.clone().into(), spec.attributes.clone());
-            // What is no symlink may be something that nobody has elsewhere.
-            let landing = Arc::new(Landing { replaces: Replaces::Link, ..Landing::default() });
-            let job = Job { item, stamp: None, target, attributes, landing, called: Some(what.as_str().into()) };
-            let way = Way { place, effect: Effect::Changes, what: &what };
-            let job = &job;
-            let files = vec![way.go(|by| async move { by.put(place, job).await }).await?];
-            tell(connection, host, &what, &files, 0);
-            Some(files.into())
-        }
-    };
-    Ok(Changes::new(place, host.clone(), what, files))
+    let job = &spec.job(&what);
+    if planning::is_planned(place) {
+        let way = Way { place, effect: Effect::Reads, what: &what };
+        let compared = way.go(|by| async move { by.plan(place, job).await });
+        let state = planning::plan(place, Side::Host, &what, compared.map_ok(|written| vec![written].into())).await?;
+        return Ok(Changes::new(place, host.clone(), what, state));
+    }
+    let way = Way { place, effect: Effect::Changes, what: &what };
+    let files = vec![way.go(|by| async move { by.put(place, job).await }).await?];
+    tell(connection, host, &what, &files, 0);
+    Ok(Changes::new(place, host.clone(), what.clone(), files))
 }
 
 impl Spec {
+    fn job(&self, what: &str) -> Job {
+        let item = Item { content: self.content.clone(), below: Some(PathBuf::from(&self.path)) };
+        let (target, attributes) = (self.path.clone().into(), self.attributes.clone());
+        // What is no symlink may be something that nobody has elsewhere.
+        let landing = Arc::new(Landing { replaces: Replaces::Link, ..Landing::default() });
+        Job { item, stamp: None, target, attributes, landing, called: Some(what.into()) }
+    }
+
     fn in_words(&self) -> String {
         let by = self.place.by();
         match &self.content {

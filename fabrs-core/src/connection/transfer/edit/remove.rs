@@ -4,15 +4,18 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use futures::future::TryFutureExt;
+
 use super::super::super::Connection;
 use super::super::super::command::bound;
 use super::super::changes::Made;
 use super::super::lazy::{Lazy, awaited};
 use super::super::place::Place;
+use super::super::planning::Side;
 use super::super::way::Way;
-use super::super::{Changes, is_a_folder, tell};
+use super::super::{Changes, is_a_folder, planning, tell};
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::{Effect, Permission};
+use crate::transport::Effect;
 
 /// What is to be there no more: a builder, and the future of what it [`Changes`].
 ///
@@ -60,22 +63,33 @@ async fn remove(spec: Arc<Spec>) -> Result<Changes> {
     let host = bound(connection, place.location)?.0;
     let what = spec.in_words();
     spec.check().map_err(|error| place.error(error))?;
-    let made = match connection.change(&what) {
-        Permission::Planned => None,
-        Permission::Make => {
-            let what = &*what;
-            let way = Way { place, effect: Effect::Changes, what };
-            let was_there = way.go(|by| async move { by.remove(place, &spec.path, spec.is_recursive, what).await });
-            let was_there = was_there.await.map_err(|error| {
-                let hint = "`.recursive()` removes it with all in it";
-                if is_a_folder(&error) { error.hint(hint) } else { error }
-            })?;
-            let removed: Vec<_> = was_there.then(|| spec.path.clone()).into_iter().collect();
-            tell(connection, host, what, &[], removed.len());
-            Some(Made { files: Vec::new(), removed })
-        }
+    let made = |was_there: bool| Made {
+        files: Vec::new(),
+        removed: was_there.then(|| spec.path.clone()).into_iter().collect(),
     };
-    Ok(Changes::new(place, host.clone(), what, made))
+    if planning::is_planned(place) {
+        let looked = format!("look at {}", spec.path);
+        let way = Way { place, effect: Effect::Reads, what: &looked };
+        let found = way.go(|by| {
+            let looked = &looked;
+            async move { by.look(place, &spec.path, looked).await }
+        });
+        let state =
+            planning::plan(place, Side::Host, &what, found.map_ok(|found| made(found.itself.is_some()))).await?;
+        return Ok(Changes::new(place, host.clone(), what, state));
+    }
+    let way = Way { place, effect: Effect::Changes, what: &what };
+    let was_there = way.go(|by| {
+        let what = &what;
+        async move { by.remove(place, &spec.path, spec.is_recursive, what).await }
+    });
+    let was_there = was_there.await.map_err(|error| {
+        let hint = "`.recursive()` removes it with all in it";
+        if is_a_folder(&error) { error.hint(hint) } else { error }
+    })?;
+    let made = made(was_there);
+    tell(connection, host, &what, &[], made.removed.len());
+    Ok(Changes::new(place, host.clone(), what.clone(), made))
 }
 
 impl Spec {

@@ -14,14 +14,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::super::Connection;
 use super::super::Hide;
 use super::super::command::bound;
-use super::changes::Made;
+use super::changes::{Made, State};
 use super::lazy::{Lazy, awaited};
 use super::place::Place;
-use super::{Changes, Said, blocking, tell};
+use super::{Changes, Said, blocking, planning, tell};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{ExitStatus, Output};
 use crate::shell::ShellLine;
-use crate::transport::{Effect, Permission};
+use crate::transport::Effect;
 use bridge::{Bridge, Ends};
 use stash::Stash;
 
@@ -93,14 +93,14 @@ async fn rsync(spec: Arc<Spec>) -> Result<Changes> {
     let (place, connection) = (&spec.place, &spec.place.connection);
     let host = bound(connection, place.location)?.0;
     let what = spec.in_words();
-    let made = match connection.change(&what) {
-        Permission::Planned => None,
-        Permission::Make => {
-            let made = spec.run(&what).await?;
-            tell(connection, host, &what, &made.files, made.removed.len());
-            Some(made)
-        }
-    };
+    if planning::is_planned(place) {
+        // rsync itself knows the difference, and both sides need the program: it is planned whole.
+        connection.change(&what);
+        let why = Error::new(ErrorKind::NotRun, "rsync was not run").on(host);
+        return Ok(Changes::new(place, host.clone(), what, State::Unknown(why)));
+    }
+    let made = spec.run(&what).await?;
+    tell(connection, host, &what, &made.files, made.removed.len());
     Ok(Changes::new(place, host.clone(), what, made))
 }
 

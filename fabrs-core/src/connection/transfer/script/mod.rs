@@ -10,6 +10,7 @@ mod get;
 mod look;
 mod losses;
 mod parts;
+mod plan;
 mod put;
 mod talk;
 mod text;
@@ -17,8 +18,9 @@ mod tree;
 
 pub(super) use get::{get, matches};
 pub(super) use look::look;
+pub(super) use plan::plan;
 pub(super) use put::{folders, put, remove};
-pub(super) use tree::{Done, get_tree, itemize, put_tree};
+pub(super) use tree::{Done, get_tree, itemize, plan_tree, put_tree};
 
 use memchr::memmem;
 

@@ -18,7 +18,7 @@ use crate::transport::{Effect, word_by_chance};
 /// How many folders are made by one command.
 const FOLDERS_AT_ONCE: usize = 200;
 /// Up to here a file is summed up before the host is asked for its own, which saves a round trip.
-const SMALL: u64 = 4 << 20;
+pub(super) const SMALL: u64 = 4 << 20;
 
 /// Puts one entry, and returns its path with whether it was written.
 pub(in super::super) async fn put(place: &Place, job: &Job) -> Result<Written, Undone> {
@@ -132,7 +132,7 @@ async fn sums(file: FileJob<'_>, known: Option<Sha256>) -> Result<String> {
     Ok(format!("{new} {old}"))
 }
 
-async fn sum(file: FileJob<'_>) -> Result<String> {
+pub(super) async fn sum(file: FileJob<'_>) -> Result<String> {
     Ok(file.content.sum().await?.sha256.to_string())
 }
 

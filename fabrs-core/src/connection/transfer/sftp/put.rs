@@ -122,7 +122,7 @@ async fn may_replace(session: &Session, target: &Target, replaces: &Replaces) ->
 }
 
 /// Tells whether what is there is the content; what can't be read is another.
-async fn is_same(session: &Session, path: &str, content: &Blob) -> Result<bool, Fault> {
+pub(super) async fn is_same(session: &Session, path: &str, content: &Blob) -> Result<bool, Fault> {
     match content::is(session, path, &content.sum().await?).await {
         Err(Fault::Refused(_)) => Ok(false),
         result => result,
@@ -304,13 +304,13 @@ async fn make_folder(session: &Session, folder: &str) -> Result<bool, Fault> {
 
 /// Who a file is to be given to: by number, since a server knows no names.
 #[derive(Debug, Clone, Copy, Default)]
-struct Ids {
+pub(super) struct Ids {
     user: Option<u32>,
     group: Option<u32>,
 }
 
 impl Ids {
-    fn of(attributes: &Attributes) -> Result<Self, Fault> {
+    pub(super) fn of(attributes: &Attributes) -> Result<Self, Fault> {
         let id = |name: &Option<Arc<str>>| match name.as_deref().map(|name| (name, name.parse())) {
             None => Ok(None),
             Some((_, Ok(id))) => Ok(Some(id)),
@@ -319,6 +319,11 @@ impl Ids {
             }
         };
         Ok(Self { user: id(&attributes.owner)?, group: id(&attributes.group)? })
+    }
+
+    /// Tells whether a file belongs to them.
+    pub(super) fn are_those_of(self, file: &FileAttributes) -> bool {
+        self.over(file).is_none_or(|ids| (ids.uid, ids.gid) == (file.uid, file.gid))
     }
 
     fn are_given(self) -> bool {

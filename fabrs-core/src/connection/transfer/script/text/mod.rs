@@ -1,5 +1,6 @@
 //! The scripts that take and give a file on a host. POSIX, with `cat`, `mv`, and what a host has of checksums.
 
+mod plan;
 mod put;
 
 use std::ffi::OsStr;
@@ -13,6 +14,7 @@ use super::super::sum::Sum;
 use super::super::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 use crate::shell::{ShellLineError, quote, quote_path};
 
+pub(super) use plan::{plan, plan_folder, plan_link};
 pub(super) use put::{folder, help, link, put, remove};
 
 /// Begins what a script says about itself.
@@ -179,6 +181,17 @@ pub(super) fn touch_time(seconds: i64) -> String {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let (minutes, seconds) = digits.split_at_checked(12).unwrap_or((&digits, "00"));
     format!("{minutes}.{seconds}")
+}
+
+/// Returns the condition of `find` for files that belong to the given owner and group.
+pub(super) fn belongs(attributes: &Attributes) -> Result<String, ShellLineError> {
+    let mut words = String::new();
+    for (option, name) in [("-user", &attributes.owner), ("-group", &attributes.group)] {
+        if let Some(name) = name {
+            words.extend([" ", option, " ", &*quote(name)?]);
+        }
+    }
+    Ok(words)
 }
 
 /// Returns the owner and the group as `chown` takes them.

@@ -48,7 +48,7 @@ printf 'fabrs-part\\0'; done; [ \"$at\" = done ]; }
 ";
 /// Reads over the line that begins the input, before more of it is read: it comes a round trip after the script, which need not
 /// wait for it to look at what is there.
-const HEAR: &str = "heard=; hear() { [ -n \"$heard\" ] || read -r fabrs; heard=1; }\n";
+pub(super) const HEAR: &str = "heard=; hear() { [ -n \"$heard\" ] || read -r fabrs; heard=1; }\n";
 /// Compares what has arrived with the sum that was said.
 const VERIFY: &str = "\
 s=$(sum <f); [ -n \"$s\" ] || fail 'the host has no program for SHA-256, so that nothing can be verified'

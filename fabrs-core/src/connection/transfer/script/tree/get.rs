@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tar::Archive;
 
 use super::super::super::blob::Blob;
-use super::super::super::by::PlaceOf;
+use super::super::super::by::{Arrivals, PlaceOf};
 use super::super::super::entry::{Entry, EntryKind};
 use super::super::super::gauge::Gauge;
 use super::super::super::job::LARGE;
@@ -42,12 +42,12 @@ pub(in super::super::super) async fn get_tree(
     place: &Place,
     folder: &Path,
     place_of: PlaceOf<'_>,
-    mode: Option<u32>,
+    arrivals: Arrivals,
     what: &str,
 ) -> Result<Vec<(Entry, PathBuf)>, Undone> {
     let script = Script { place, effect: Effect::Reads, what };
     let (talk, command) = script.talk(text::give(folder), &folder.to_string_lossy())?;
-    let (output, got) = tokio::join!(script.run(command), converse(talk, place, place_of, mode, what));
+    let (output, got) = tokio::join!(script.run(command), converse(talk, place, place_of, arrivals, what));
     let found = script.ended(output, got)?;
     Ok(found.into_iter().map(|found| (found.entry, found.to)).collect())
 }
@@ -56,7 +56,7 @@ async fn converse(
     mut talk: Talk,
     place: &Place,
     place_of: PlaceOf<'_>,
-    mode: Option<u32>,
+    arrivals: Arrivals,
     what: &str,
 ) -> Result<Vec<Found>, Broken> {
     talk.begin().await?;
@@ -91,6 +91,15 @@ async fn converse(
         }
     }
     compare(&mut talk, &mut found).await?;
+    let mode = match arrivals {
+        Arrivals::Written(mode) => mode,
+        Arrivals::Compared => {
+            for found in found.iter_mut().filter(|found| is_for_stream(found)) {
+                found.entry.done = Some(true);
+            }
+            return Ok(found);
+        }
+    };
     let in_stream = |found: &Found| BLOCK + found.status.size.next_multiple_of(BLOCK);
     let size = found.iter().filter(|found| is_for_stream(found)).map(in_stream).sum();
     stream(talk, &mut found, mode, Gauge::new(place, what, size)).await?;

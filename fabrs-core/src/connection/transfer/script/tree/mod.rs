@@ -72,6 +72,21 @@ pub(in super::super) async fn itemize(place: &Place, tree: &Arc<Tree>) -> Result
     script.ended(output, told)
 }
 
+/// Returns the entries that putting a tree would write, and the paths that it would remove. Of entries with a put of their
+/// own it knows nothing.
+pub(in super::super) async fn plan_tree(place: &Place, tree: &Arc<Tree>) -> Result<Done, Undone> {
+    let Opened { script, command, mut talk, to_ask } = open(place, tree, Effect::Reads)?;
+    let planned = async {
+        let Some((survey, here)) = survey(&mut talk, tree, to_ask).await? else { return Ok(Done::nothing(tree)) };
+        let fates = survey.fates(tree, &here)?;
+        let removed = [survey.replaced_folders(tree, &fates), survey.removals(tree, &fates)].concat();
+        drop(talk);
+        Ok(Done { entries: fates.iter().map(Fate::is_written).collect(), removed })
+    };
+    let (output, told) = tokio::join!(script.run(command), planned);
+    script.ended(output, told)
+}
+
 /// A script about a tree, and who talks with it.
 struct Opened<'a> {
     script: Script<'a>,
@@ -138,15 +153,9 @@ async fn put(
             place.warn(&format!("{names}{otherwise}"));
         }
     }
-    let entries = fates.iter().map(|fate| match fate {
-        Fate::Same => Some(false),
-        // Since when it is as it is changes nothing of it.
-        Fate::Alter(altered) => Some(altered.mode.is_some() || altered.owner),
-        Fate::Send(_) => Some(true),
-        Fate::Alone => None,
-    });
+    let entries = fates.iter().map(Fate::is_written).collect();
     let removed = [survey.replaced_folders(tree, &fates), removed].concat();
-    Ok(Done { entries: entries.collect(), removed })
+    Ok(Done { entries, removed })
 }
 
 /// Hears what is there, `to_ask` being what was not asked in the line, and sums up here what may be the same; nothing where

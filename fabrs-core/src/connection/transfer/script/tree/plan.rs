@@ -53,6 +53,17 @@ pub(super) fn is_odd(path: &Path) -> bool {
 }
 
 impl Fate {
+    /// Tells whether the entry is written; `None` for one with a put of its own.
+    pub(super) fn is_written(&self) -> Option<bool> {
+        match self {
+            Self::Same => Some(false),
+            // Since when it is as it is changes nothing of it.
+            Self::Alter(altered) => Some(altered.mode.is_some() || altered.owner),
+            Self::Send(_) => Some(true),
+            Self::Alone => None,
+        }
+    }
+
     /// Returns what becomes of an entry that is there but for this.
     pub(super) fn altered(altered: Altered) -> Self {
         if altered == Altered::default() { Self::Same } else { Self::Alter(altered) }

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use super::super::super::job::{Attributes, Manner, Tree};
+use super::super::super::job::{Manner, Tree};
 use super::super::super::{IS_NO_FOLDER, NO_FILE};
 use super::super::talk::END;
-use super::super::text::{FAIL, REMOVE, SHUT, SWEEP, owner_words, path_word};
+use super::super::text::{FAIL, REMOVE, SHUT, SWEEP, belongs, owner_words, path_word};
 use crate::shell::{ShellLineError, quote, quote_path};
 use crate::transport::Effect;
 
@@ -215,15 +215,4 @@ pub(super) fn words<'a>(paths: impl Iterator<Item = &'a Path>) -> Option<String>
         }
     }
     Some(words)
-}
-
-/// Returns the condition of `find` for what belongs to whom it is to belong to.
-fn belongs(attributes: &Attributes) -> Result<String, ShellLineError> {
-    let mut words = String::new();
-    for (option, name) in [("-user", &attributes.owner), ("-group", &attributes.group)] {
-        if let Some(name) = name {
-            words.extend([" ", option, " ", &*quote(name)?]);
-        }
-    }
-    Ok(words)
 }
