@@ -55,6 +55,14 @@ async fn one_failure_stops_nobody_and_the_error_says_who_did_what() -> Result {
 }
 
 #[tokio::test]
+async fn the_error_of_a_group_has_a_line_for_equal_failures_with_all_hosts() {
+    let fake = Fake::new().on("reload", FakeAnswer::code(3)).on("web1: reload", FakeAnswer::code(4));
+    let error = refused(group(&fake, WEB).serial().run("reload").await.all_ok(), ErrorKind::Exit);
+    let causes = "web3, web2: `reload` ended with exit status 3\nweb1: `reload` ended with exit status 4";
+    assert_eq!((error.to_string().as_str(), error.causes()), ("3 of 3 hosts failed", vec![causes.to_owned()]));
+}
+
+#[tokio::test]
 async fn all_hosts_are_at_work_at_once_and_each_has_its_value() -> Result {
     let fake = Fake::new().on("true", FakeAnswer::code(0));
     let barrier = Arc::new(Barrier::new(WEB.len()));

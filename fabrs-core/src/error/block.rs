@@ -28,7 +28,7 @@ impl<'a> Block<'a> {
     }
 
     /// Returns the hint that is shown. A context that was put around an error has no advice of its own; the error inside may.
-    pub(super) fn hint(self) -> Option<&'a str> {
+    pub(crate) fn hint(self) -> Option<&'a str> {
         let mut inner = Some(self.error);
         while let Some(error) = inner {
             if let Some(hint) = error.advice() {
@@ -38,29 +38,42 @@ impl<'a> Block<'a> {
         }
         None
     }
+
+    /// Returns the lines between the first line and the causes: the line of code and output that was not shown yet.
+    pub(super) fn details(self) -> String {
+        let at = self.error.location().map(|at| format!("\n  at {}:{}", at.file(), at.line()));
+        let mut text = at.unwrap_or_default();
+        let unseen = |name| self.unseen(name).map(|lines| listed(name, &lines)).unwrap_or_default();
+        text += &unseen("stdout");
+        text += &unseen("stderr");
+        let is_merged = |output: &Output| output.record.pty && !output.record.shown.0;
+        if self.error.output().is_some_and(is_merged) {
+            text += "\n  stderr: on a pty it is part of stdout";
+        }
+        text
+    }
+
+    /// Returns the last lines of a stream, `stdout` or `stderr`, if the command printed any and nobody has seen them.
+    pub(crate) fn unseen(self, stream: &str) -> Option<String> {
+        let output = self.error.output()?;
+        let record = &output.record;
+        let (bytes, shown) = match stream {
+            "stdout" => (&record.stdout.bytes, record.shown.0),
+            _ if record.pty => return None,
+            _ => (&record.stderr.bytes, record.shown.1),
+        };
+        if matches!(record.ended, Ended::Planned(_)) || bytes.is_empty() || shown {
+            return None;
+        }
+        Some(last_lines(&record.redactor.bytes(bytes), LAST))
+    }
 }
 
 impl fmt::Display for Block<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.error)?;
-        if let Some(at) = self.error.location() {
-            write!(f, "\n  at {}:{}", at.file(), at.line())?;
-        }
-        if let Some(output) = self.error.output() {
-            stream(f, output, "stdout", &output.record.stdout.bytes, output.record.shown.0)?;
-            if !output.record.pty {
-                stream(f, output, "stderr", &output.record.stderr.bytes, output.record.shown.1)?;
-            } else if !output.record.shown.0 {
-                f.write_str("\n  stderr: on a pty it is part of stdout")?;
-            }
-        }
-        let mut source = self.error.source();
-        while let Some(cause) = source {
-            for (n, line) in cause.to_string().lines().enumerate() {
-                let lead = if n == 0 { "caused by: " } else { "           " };
-                write!(f, "\n  {lead}{line}")?;
-            }
-            source = cause.source();
+        write!(f, "error: {}{}", self.error, self.details())?;
+        for text in self.error.causes() {
+            f.write_str(&cause(&text))?;
         }
         match self.hint() {
             Some(hint) => write!(f, "\nhint: {hint}"),
@@ -69,16 +82,15 @@ impl fmt::Display for Block<'_> {
     }
 }
 
-/// Shows the last lines of a stream that was not on the screen already.
-fn stream(f: &mut fmt::Formatter<'_>, output: &Output, name: &str, bytes: &[u8], shown: bool) -> fmt::Result {
-    if matches!(output.record.ended, Ended::Planned(_)) || bytes.is_empty() || shown {
-        return Ok(());
-    }
-    write!(f, "\n  {name}:")?;
-    for line in last_lines(&output.record.redactor.bytes(bytes), LAST).lines() {
-        write!(f, "\n    {line}")?;
-    }
-    Ok(())
+/// Returns the lines of a cause in a block.
+pub(super) fn cause(text: &str) -> String {
+    let lead = |n| if n == 0 { "caused by: " } else { "           " };
+    text.lines().enumerate().fold(String::new(), |all, (n, line)| all + "\n  " + lead(n) + line)
+}
+
+/// Returns the lines of a stream in a block, below its name.
+fn listed(name: &str, lines: &str) -> String {
+    lines.lines().fold(format!("\n  {name}:"), |all, line| all + "\n    " + line)
 }
 
 #[cfg(test)]

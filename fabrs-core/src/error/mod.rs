@@ -5,8 +5,10 @@
 
 mod block;
 mod exit_code;
+mod grouped;
 mod kind;
 mod macros;
+mod masked;
 mod task;
 
 use std::borrow::Cow;
@@ -20,6 +22,7 @@ use crate::secret::Redactor;
 
 pub use block::Block;
 pub use exit_code::ExitCode;
+pub use grouped::GroupedErrors;
 pub use kind::ErrorKind;
 pub use task::{Context, TaskError};
 
@@ -47,13 +50,15 @@ struct Inner {
     output: Option<Output>,
     hint: Option<Cow<'static, str>>,
     location: Option<&'static Location<'static>>,
+    address: Option<Arc<str>>,
 }
 
 impl Error {
     /// Makes an error of a kind, saying what could not be done: lower case, no full stop, without the cause.
     pub fn new(kind: ErrorKind, doing: impl Into<Cow<'static, str>>) -> Self {
         let doing = doing.into();
-        let inner = Inner { kind, host: None, doing, source: None, output: None, hint: None, location: None };
+        let inner =
+            Inner { kind, host: None, doing, source: None, output: None, hint: None, location: None, address: None };
         Self { inner: Arc::new(inner) }
     }
 
@@ -89,6 +94,11 @@ impl Error {
     /// Leaves out the line of code: for what was asked for on a command line, where it would say nothing.
     pub fn without_location(self) -> Self {
         self.with(|inner| inner.location = None)
+    }
+
+    /// Names the address that the text speaks of. Errors that differ only in it are equal ([`GroupedErrors`]).
+    pub(crate) fn address_of(self, address: &str) -> Self {
+        self.with(|inner| inner.address = Some(Arc::from(address)))
     }
 
     /// Carries what the command left.
@@ -158,6 +168,16 @@ impl Error {
     /// Returns what could not be done, without the host.
     pub fn doing(&self) -> &str {
         &self.inner.doing
+    }
+
+    /// Returns the texts of the causes, the nearest first.
+    pub fn causes(&self) -> Vec<String> {
+        let first = std::error::Error::source(self);
+        std::iter::successors(first, |cause| cause.source()).map(ToString::to_string).collect()
+    }
+
+    fn address(&self) -> Option<&str> {
+        self.inner.address.as_deref()
     }
 
     /// Returns the error as the block of lines that a person is shown: error, causes, at most one hint.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Outcome;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, GroupedErrors, Result};
 use crate::event::Word;
 use crate::host::Host;
 
@@ -124,28 +124,20 @@ impl HostFailures {
 }
 
 impl fmt::Display for HostFailures {
+    /// Writes a line for each error with the hosts that met it, then a line for each outcome without an error.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, (host, word, error)) in self.failed.iter().enumerate() {
-            if n > 0 {
-                f.write_str("\n")?;
-            }
-            match error {
-                Some(error) => {
-                    // One error may be that of several hosts, and names the one that met it.
-                    if error.host() != Some(host) {
-                        write!(f, "{}: ", host.label())?;
-                    }
-                    write!(f, "{error}")?;
-                    let mut cause = std::error::Error::source(error);
-                    while let Some(source) = cause {
-                        write!(f, ": {source}")?;
-                        cause = source.source();
-                    }
-                }
-                None => write!(f, "{}: {}", host.label(), word.as_str())?,
+        let mut errors = GroupedErrors::default();
+        let mut others: Vec<(Word, Vec<String>)> = Vec::new();
+        for (host, word, error) in &self.failed {
+            match (error, others.iter_mut().find(|(known, _)| known == word)) {
+                (Some(error), _) => drop(errors.add(host, &error.clone().or_on(Some(host)))),
+                (None, Some((_, hosts))) => hosts.push(host.label().to_string()),
+                (None, None) => others.push((*word, vec![host.label().to_string()])),
             }
         }
-        Ok(())
+        let others = others.iter().map(|(word, hosts)| format!("{}: {}", hosts.join(", "), word.as_str()));
+        let lines: Vec<String> = errors.lines().into_iter().chain(others).collect();
+        f.write_str(&lines.join("\n"))
     }
 }
 

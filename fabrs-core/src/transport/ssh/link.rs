@@ -192,7 +192,7 @@ impl Link {
     }
 
     fn error(&self, kind: ErrorKind, text: String) -> Error {
-        Error::new(kind, text).on(&self.target.host)
+        Error::new(kind, text).on(&self.target.host).address_of(&self.target.address)
     }
 }
 

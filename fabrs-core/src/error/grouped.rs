@@ -1,0 +1,314 @@
+//! Equal errors of several hosts as one block.
+
+use std::fmt::Write as _;
+
+use super::masked::{HOST, Mask, masked};
+use super::{Error, ErrorKind};
+use crate::host::Host;
+
+/// How many columns the names of hosts may take in the first line of a block.
+const MAX_NAMES_WIDTH: usize = 60;
+
+/// Errors of several hosts, equal ones together.
+///
+/// Two errors are equal if kind, text, hint, line of code and shown output are the same but for the names and addresses of
+/// the hosts. Different causes of equal errors are listed host by host.
+///
+/// ```
+/// use fabrs_core::error::GroupedErrors;
+/// use fabrs_core::{Error, ErrorKind, Host};
+///
+/// let mut errors = GroupedErrors::default();
+/// for name in ["web1", "web2"] {
+///     let host: Host = name.parse()?;
+///     errors.add(&host, &Error::new(ErrorKind::Exit, "`false` ended with exit status 1").on(&host));
+/// }
+/// assert_eq!(errors.blocks(1), ["error: web1, web2: `false` ended with exit status 1"]);
+/// # Ok::<(), fabrs_core::HostError>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct GroupedErrors {
+    groups: Vec<Group>,
+}
+
+/// The hosts that met one error, each with its own copy.
+#[derive(Debug, Clone)]
+struct Group {
+    key: Key,
+    met: Vec<(Host, Error)>,
+}
+
+/// The parts of an error that equal errors have in common, with the placeholder for hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Key {
+    kind: ErrorKind,
+    /// The host that the error names, if that is not the host that met it: a gateway.
+    culprit: Option<Host>,
+    doing: String,
+    details: String,
+    hint: Option<String>,
+}
+
+impl GroupedErrors {
+    /// Adds the error of a host. Returns the first host with an equal error, if there is one.
+    pub fn add(&mut self, host: &Host, error: &Error) -> Option<Host> {
+        let key = Key::of(host, error);
+        if let Some(group) = self.groups.iter_mut().find(|group| group.key == key) {
+            let first = group.met.first().map(|(host, _)| host.clone());
+            group.met.push((host.clone(), error.clone()));
+            return first;
+        }
+        self.groups.push(Group { key, met: vec![(host.clone(), error.clone())] });
+        None
+    }
+
+    /// Tells whether a host has met an error that is equal to `error`.
+    pub(crate) fn has(&self, host: &Host, error: &Error) -> bool {
+        let key = Key::of(host, error);
+        self.groups.iter().any(|group| group.key == key && group.met.iter().any(|(met, _)| met == host))
+    }
+
+    /// Sorts the hosts of each error, and the errors by their first host.
+    pub(crate) fn sort_by_key(&mut self, key: impl Fn(&Host) -> usize) {
+        let key_of = |(host, _): &(Host, Error)| key(host);
+        for group in &mut self.groups {
+            group.met.sort_by_key(key_of);
+        }
+        self.groups.sort_by_key(|group| group.met.first().map(key_of));
+    }
+
+    /// Returns the errors with their causes, a line each, with the hosts in front.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.groups.iter().flat_map(Group::lines).collect()
+    }
+
+    /// Returns a block for each group of at least `hosts` hosts, in the order of the first errors. A group of one host has
+    /// the block of its error.
+    pub fn blocks(&self, hosts: usize) -> Vec<String> {
+        self.groups.iter().filter(|group| group.met.len() >= hosts).map(Group::block).collect()
+    }
+}
+
+impl Key {
+    fn of(host: &Host, error: &Error) -> Self {
+        let block = error.block();
+        Self {
+            kind: error.kind(),
+            culprit: error.host().filter(|of| *of != host).cloned(),
+            doing: masked(host, error, error.doing(), Mask::HostsAndPorts),
+            details: block.details(),
+            hint: block.hint().map(|hint| masked(host, error, hint, Mask::HostsAndPorts)),
+        }
+    }
+}
+
+impl Group {
+    fn block(&self) -> String {
+        let Some((_, first)) = self.met.first() else { return String::new() };
+        if self.met.len() == 1 {
+            return first.block().to_string();
+        }
+        let hosts: Vec<&Host> = self.met.iter().map(|(host, _)| host).collect();
+        let names = listed(&hosts);
+        let is_short = names.chars().count() <= MAX_NAMES_WIDTH;
+        let causes = self.causes();
+        let subject = match &self.key.culprit {
+            Some(culprit) => culprit.label().to_string(),
+            None if is_short => names.clone(),
+            None => format!("{} hosts", hosts.len()),
+        };
+        let mut text = format!("error: {subject}: {}", self.common(|error| error.doing().to_owned()));
+        let names_causes = causes.len() > 1;
+        if !names_causes && (self.key.culprit.is_some() || !is_short) {
+            // Writing to a string can't fail.
+            let _ = write!(text, "\n  hosts: {names}");
+        }
+        text += &self.key.details;
+        for (hosts, causes) in &causes {
+            if names_causes {
+                let _ = write!(text, "\n  {}: {}", listed(hosts), causes.join(": ").replace('\n', "\n    "));
+            } else {
+                text.extend(causes.iter().map(|cause| super::block::cause(cause)));
+            }
+        }
+        if self.key.hint.is_some() {
+            text += "\nhint: ";
+            text += &self.common(|error| error.block().hint().unwrap_or_default().to_owned());
+        }
+        text
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let what = self.common(|error| match &self.key.culprit {
+            Some(_) => error.to_string(),
+            None => error.doing().to_owned(),
+        });
+        let line = |(hosts, causes): (Vec<&Host>, Vec<String>)| {
+            let parts: Vec<String> = [listed(&hosts), what.clone()].into_iter().chain(causes).collect();
+            parts.join(": ")
+        };
+        self.causes().into_iter().map(line).collect()
+    }
+
+    /// Returns the text that stands for those of all errors.
+    fn common(&self, text_of: impl Fn(&Error) -> String) -> String {
+        common(&self.met.iter().map(|(host, error)| (host, error, text_of(error))).collect::<Vec<_>>())
+    }
+
+    /// Returns the causes, each with the hosts that have it.
+    fn causes(&self) -> Vec<(Vec<&Host>, Vec<String>)> {
+        type Met<'a> = Vec<&'a (Host, Error)>;
+
+        let mut all: Vec<(Vec<String>, Met<'_>)> = Vec::new();
+        for met in &self.met {
+            let (host, error) = met;
+            let masked = |cause: &String| masked(host, error, cause, Mask::HostsAndPorts);
+            let key: Vec<String> = error.causes().iter().map(masked).collect();
+            match all.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, group)) => group.push(met),
+                None => all.push((key, vec![met])),
+            }
+        }
+        let settled = all.into_iter().map(|(key, group)| {
+            let cause = |n: usize| {
+                let texts = group.iter().map(|(host, error)| {
+                    let cause = error.causes().get(n).cloned().unwrap_or_default();
+                    (host, error, cause)
+                });
+                common(&texts.collect::<Vec<_>>())
+            };
+            (group.iter().map(|(host, _)| host).collect(), (0..key.len()).map(cause).collect())
+        });
+        settled.collect()
+    }
+}
+
+/// Returns the text that stands for those of several errors: as it is if all are the same, else with a placeholder for hosts,
+/// and for ports if they differ.
+fn common(texts: &[(&Host, &Error, String)]) -> String {
+    let Some((host, error, first)) = texts.first() else { return String::new() };
+    if texts.iter().all(|(_, _, text)| text == first) {
+        return first.clone();
+    }
+    let with_ports = masked(host, error, first, Mask::Hosts);
+    let is_common = texts.iter().all(|(host, error, text)| masked(host, error, text, Mask::Hosts) == with_ports);
+    let text = if is_common { with_ports } else { masked(host, error, first, Mask::HostsAndPorts) };
+    // A cause may be the error of a command on the host: its hosts are named already.
+    text.strip_prefix(&format!("{HOST}: ")).map(str::to_owned).unwrap_or(text)
+}
+
+/// Returns the names of hosts in a form that `-H` accepts.
+fn listed(hosts: &[&Host]) -> String {
+    hosts.iter().map(|host| host.label().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Cause(String);
+
+    fn host(name: &str) -> Host {
+        name.parse().unwrap()
+    }
+
+    #[track_caller]
+    fn case(errors: &[(&str, Error)], blocks: &[&str]) {
+        let mut grouped = GroupedErrors::default();
+        for (name, error) in errors {
+            let host = host(name);
+            let error = if error.host().is_some() { error.clone() } else { error.clone().on(&host) };
+            grouped.add(&host, &error);
+        }
+        assert_eq!(grouped.blocks(1), blocks);
+    }
+
+    fn refused(name: &str, address: &str) -> (String, Error) {
+        let error = Error::new(ErrorKind::Connect, format!("could not connect to {address} port 2299"));
+        let error = error.caused_by(Cause(format!("127.0.0.1:2299: Connection refused ({name})")));
+        (name.to_owned(), error.address_of(address).hint(format!("try `ssh -p 2299 ops@{name}`")))
+    }
+
+    #[test]
+    fn equal_errors_have_one_block_with_all_hosts_and_one_hint() {
+        let error = |status| Error::new(ErrorKind::Exit, format!("`x` ended with exit status {status}"));
+        case(
+            &[("web1", error(3)), ("web2", error(4).hint("look")), ("web3:2222", error(3))],
+            &[
+                "error: web1, web3:2222: `x` ended with exit status 3",
+                "error: web2: `x` ended with exit status 4\nhint: look",
+            ],
+        );
+    }
+
+    #[test]
+    fn names_and_addresses_of_the_hosts_make_no_difference() {
+        let (one, two) = (refused("web1", "10.0.0.1"), refused("web2", "web2.internal"));
+        case(
+            &[(&one.0, one.1), (&two.0, two.1)],
+            &["error: web1, web2: could not connect to HOST port 2299\n  \
+               caused by: HOST:2299: Connection refused (HOST)\nhint: try `ssh -p 2299 ops@HOST`"],
+        );
+    }
+
+    #[test]
+    fn ports_that_differ_make_no_difference_either() {
+        let error = |port: u16| {
+            let error = Error::new(ErrorKind::Connect, format!("could not connect to 10.0.0.1 port {port}"));
+            error.caused_by(Cause(format!("10.0.0.1:{port}: refused")))
+        };
+        case(
+            &[("10.0.0.1:2201", error(2201)), ("10.0.0.1:2202", error(2202))],
+            &["error: 10.0.0.1:2201, 10.0.0.1:2202: could not connect to HOST port PORT\n  \
+               caused by: HOST:PORT: refused"],
+        );
+    }
+
+    #[test]
+    fn different_causes_are_listed_host_by_host() {
+        let error = |key: &str| Error::new(ErrorKind::HostKey, "key not known").caused_by(Cause(key.to_owned()));
+        case(
+            &[("web1", error("shows A")), ("web2", error("shows B")), ("web3", error("shows A"))],
+            &["error: web1, web2, web3: key not known\n  web1, web3: shows A\n  web2: shows B"],
+        );
+    }
+
+    #[test]
+    fn a_cause_that_names_the_host_names_it_once() {
+        let error = |name: &str| {
+            let cause = Error::new(ErrorKind::Exit, "`x` ended with exit status 1").on(&host(name));
+            Error::new(ErrorKind::Timeout, "`x` did not succeed within 6 seconds").caused_by(cause)
+        };
+        case(
+            &[("web1", error("web1")), ("web2", error("web2"))],
+            &["error: web1, web2: `x` did not succeed within 6 seconds\n  caused by: `x` ended with exit status 1"],
+        );
+    }
+
+    #[test]
+    fn many_hosts_are_counted_and_still_named() {
+        let errors: Vec<(String, Error)> = (1..=30)
+            .map(|n| (format!("web{n}"), Error::new(ErrorKind::Exit, "failed").caused_by(Cause("why".to_owned()))))
+            .collect();
+        let errors: Vec<(&str, Error)> = errors.iter().map(|(name, error)| (name.as_str(), error.clone())).collect();
+        let names = errors.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        case(&errors, &[&format!("error: 30 hosts: failed\n  hosts: {names}\n  caused by: why")]);
+    }
+
+    #[test]
+    fn a_gateway_that_fails_is_named_with_the_hosts_behind_it() {
+        let error = Error::new(ErrorKind::Auth, "could not log in").on(&host("bastion"));
+        case(&[("web1", error.clone()), ("web2", error)], &["error: bastion: could not log in\n  hosts: web1, web2"]);
+    }
+
+    #[test]
+    fn an_address_in_a_command_is_no_address_of_a_host() {
+        let error = |n| Error::new(ErrorKind::Exit, format!("`ping 10.0.0.{n}` failed"));
+        case(
+            &[("web1", error(1)), ("web2", error(2))],
+            &["error: web1: `ping 10.0.0.1` failed", "error: web2: `ping 10.0.0.2` failed"],
+        );
+    }
+}
