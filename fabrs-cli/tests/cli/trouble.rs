@@ -25,11 +25,26 @@ fn a_host_key_that_is_not_known_is_shown_with_the_ways_to_accept_it() {
         let run = fab().project(&[("config", &config)]).args(["-S", "config", "-H", "host"]);
         let block = format!(
             "error: host: the host's ssh-ed25519 key is not known\n  caused by: it shows {}\n\
-             hint: compare the fingerprint, then connect once with `ssh host`, or set `StrictHostKeyChecking accept-new`\n",
+             hint: compare the fingerprint, then connect once with `ssh -F config host`, or set `StrictHostKeyChecking accept-new`\n",
             sshd.host_keys()[0].fingerprint()
         );
         assert_eq!(refused(run, &sshd).stderr, block);
     }
+}
+
+#[test]
+fn the_ssh_command_of_a_hint_has_the_options_of_the_run() {
+    let sshd = Sshd::start();
+    fs::write(sshd.known_hosts(), "").expect("the file is ours");
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    let port = sshd.port().to_string();
+    let run = fab().project(&[("my config", &config)]).args(["-S", "my config", "-H", "host"]);
+    let run = run.args(["--port", &port, "-u", sshd.user()]).arg("-i").arg(sshd.identity());
+    let stderr = refused(run, &sshd).stderr;
+    let hint = stderr.split_once("connect once with `").and_then(|(_, rest)| rest.split_once('`'));
+    let command = hint.map(|(command, _)| command).unwrap_or_default();
+    let (identity, user) = (sshd.identity().display().to_string(), sshd.user());
+    assert_eq!(command, format!("ssh -F 'my config' -i {identity} -p {port} {user}@host"));
 }
 
 #[test]
@@ -90,7 +105,7 @@ fn a_refused_login_names_what_was_tried_and_what_the_server_takes() {
     let block = format!(
         "error: host: could not log in as {}\n  \
          caused by: the server refused `{}`; it accepts publickey\n\
-         hint: is this the right user and key? try `ssh -v host`\n",
+         hint: is this the right user and key? try `ssh -v -F config host`\n",
         sshd.user(),
         other.path().display()
     );

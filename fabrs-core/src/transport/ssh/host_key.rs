@@ -12,10 +12,10 @@ use russh::keys::PublicKeyOrCertificate;
 
 use super::host_certificate::{self, Aside, Credit};
 use super::settings::SshSettings;
+use super::ssh_command::ssh_command;
 use super::target::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::host::Host;
 use crate::shell::quote;
 use crate::transport::bytes_by_chance;
 
@@ -166,7 +166,7 @@ impl HostKeys {
                 let mut cause = format!("it shows {}", key.fingerprint());
                 let mut hint = format!(
                     "compare the fingerprint, then connect once with `{}`, or set `StrictHostKeyChecking accept-new`",
-                    connecting(&self.target.host)
+                    ssh_command(&[], &self.target, &self.settings)
                 );
                 if let Some(aside) = aside {
                     cause = format!("its certificate {}; its key, {}, is on no record", aside.text, key.fingerprint());
@@ -239,11 +239,4 @@ fn forgetting(name: &str, at: &str) -> String {
     let file = at.split(", ").next().and_then(|at| at.rsplit_once(':')).map_or(at, |(file, _)| file);
     let quoted = quote(file).map_or_else(|_| file.into(), std::borrow::Cow::into_owned);
     format!("ssh-keygen -R '{name}' -f {quoted}")
-}
-
-/// Returns the command by which `ssh` connects to a host.
-fn connecting(host: &Host) -> String {
-    let port = host.port().map(|port| format!("-p {port} ")).unwrap_or_default();
-    let user = host.user().map(|user| format!("{user}@")).unwrap_or_default();
-    format!("ssh {port}{user}{}", host.name())
 }

@@ -25,6 +25,7 @@ mod server;
 mod session;
 mod settings;
 mod slots;
+mod ssh_command;
 mod stderr;
 mod target;
 mod tcp;

@@ -105,6 +105,22 @@ impl SshSettings {
         said.or(self.gateway.config.as_ref())
     }
 
+    /// Returns which ssh config is read.
+    pub(super) fn config_from(&self) -> &SshConfigFrom {
+        &self.config_from
+    }
+
+    /// Returns the gateway to a host that the ssh config does not know: the one of an argument or of `fabrs.toml`.
+    pub(super) fn gateway_beside_ssh_config(&self, host: &Host) -> Option<Host> {
+        let has_route = |config: HostConfig| config.proxy_jump.is_some() || config.proxy_command.is_some();
+        let by_file = || match self.config_for(host).map(has_route) {
+            Ok(true) | Err(_) => None,
+            Ok(false) => self.gateway_for(host),
+        };
+        let gateway = self.gateway.argument.as_ref().or_else(by_file);
+        gateway.filter(|gateway| gateway.name() != host.name()).cloned()
+    }
+
     /// Returns the name of the user who runs this program.
     pub(super) fn local_user(&self) -> &str {
         self.variables.user.as_deref().unwrap_or("root")

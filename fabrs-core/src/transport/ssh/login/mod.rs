@@ -13,6 +13,7 @@ use russh::client::{AuthResult, Handle};
 
 use super::handler::Handler;
 use super::settings::SshSettings;
+use super::ssh_command::ssh_command;
 use super::target::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
@@ -117,7 +118,10 @@ impl<'a> LoginAttempt<'a> {
             (false, true) if self.settings.password.is_none() => {
                 error.hint("it would take a password, but nobody can be asked: use a key, or a terminal")
             }
-            _ => error.hint(format!("is this the right user and key? try `ssh -v {}`", self.target.host)),
+            _ => {
+                let command = ssh_command(&["-v"], self.target, self.settings);
+                error.hint(format!("is this the right user and key? try `{command}`"))
+            }
         }
     }
 

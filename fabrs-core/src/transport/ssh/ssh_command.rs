@@ -1,0 +1,40 @@
+//! The `ssh` command line that connects to a host as a run does, for hints.
+
+use std::borrow::Cow;
+
+use super::settings::SshSettings;
+use super::target::Target;
+use crate::config::SshConfigFrom;
+use crate::shell::quote;
+
+/// Returns the command line of `ssh` for a host, with the options that `fab` was given and `fabrs.toml` has: config file, keys,
+/// gateway, port and user. It can be pasted into a shell.
+pub(super) fn ssh_command(flags: &[&str], target: &Target, settings: &SshSettings) -> String {
+    let mut words = vec!["ssh".to_owned()];
+    words.extend(flags.iter().map(|flag| (*flag).to_owned()));
+    match settings.config_from() {
+        SshConfigFrom::Default => {}
+        SshConfigFrom::File(path) => words.extend(["-F".to_owned(), quoted(&path.to_string_lossy())]),
+        SshConfigFrom::None => words.extend(["-F".to_owned(), "none".to_owned()]),
+    }
+    for path in &settings.identities {
+        words.extend(["-i".to_owned(), quoted(&path.to_string_lossy())]);
+    }
+    let host = &target.host;
+    if let Some(gateway) = settings.gateway_beside_ssh_config(host) {
+        words.extend(["-J".to_owned(), quoted(&gateway.to_string())]);
+    }
+    // The ssh config is stronger than fabrs.toml, and `ssh` reads it by itself.
+    if let Some(port) = host.port().or(settings.port_for(host).filter(|port| *port == target.port)) {
+        words.extend(["-p".to_owned(), port.to_string()]);
+    }
+    let by_file = settings.user_for(host).filter(|user| *user == target.user);
+    let user = host.user().map(str::to_owned).or(by_file);
+    let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+    words.push(quoted(&format!("{user}{}", host.name())));
+    words.join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    quote(word).map_or_else(|_| word.to_owned(), Cow::into_owned)
+}
