@@ -8,12 +8,14 @@ use super::{Event, Granularity, Prefix, Sink, Spool, Stream, Style};
 
 /// Passes the output of a single command on byte by byte, each stream to its own, as `ssh host command` does.
 ///
-/// Errors, warnings and what a dry run has to say go to stderr as [`Plain`](super::Plain) writes them, without a prefix;
-/// that a task begins or is done is not told.
+/// Errors and warnings go to stderr as [`Plain`](super::Plain) writes them, without a prefix. The plan of a dry run has the
+/// host in front of each line. The start and the success of a task are not shown.
 #[derive(Debug)]
 pub struct Passthrough {
     spool: Arc<Spool>,
     notes: Notes,
+    /// The notes of a dry run, with the host: a plan says where.
+    plan: Notes,
     /// Whether the command left stderr in the middle of a line.
     mid_line: AtomicBool,
 }
@@ -21,7 +23,8 @@ pub struct Passthrough {
 impl Passthrough {
     /// Prints through `spool`.
     pub fn new(spool: Arc<Spool>, style: Style) -> Self {
-        Self { spool, notes: Notes::new(Prefix::None, style), mid_line: AtomicBool::new(false) }
+        let notes = Notes::new(Prefix::None, style);
+        Self { spool, notes, plan: Notes::new(Prefix::Host, style), mid_line: AtomicBool::new(false) }
     }
 }
 
@@ -41,6 +44,7 @@ impl Sink for Passthrough {
             _ => {
                 let mut text = match event {
                     Event::Said { text, .. } => format!("{}\n", text.trim_end_matches('\n')),
+                    Event::Planned { .. } | Event::StaleRead { .. } => self.plan.text(event),
                     _ => self.notes.text(event),
                 };
                 if !text.is_empty() && self.mid_line.swap(false, Ordering::Relaxed) {
@@ -117,11 +121,11 @@ mod tests {
     }
 
     #[test]
-    fn a_dry_run_says_what_would_run_without_a_prefix() {
+    fn a_dry_run_names_the_host_of_each_command() {
         let host = web1();
         let note = Event::Said { host: None, stream: Stream::Stderr, text: "`--yes=1` approves just this" };
         let events = [Event::Planned { host: Some(&host), what: "uname -a" }, note];
         let (_, stderr) = printed(|spool| Passthrough::new(spool, Style::Plain), &events);
-        assert_eq!(stderr, "would run: uname -a\n`--yes=1` approves just this\n");
+        assert_eq!(stderr, "[web1] would run: uname -a\n`--yes=1` approves just this\n");
     }
 }
