@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use fabrs_core::config::{Config, Selection};
-use fabrs_core::task::{ParamKind, Task};
+use fabrs_core::config::{Config, Environment, Selection};
+use fabrs_core::task::{Param, ParamKind, Task};
 use fabrs_core::{ExitCode, Registry};
+use serde_json::{Value, json};
 
 use crate::typed::{command, task_command};
 
@@ -110,6 +111,40 @@ pub(crate) fn list(registry: &Registry, config: &Config) -> String {
         }
     }
     text
+}
+
+/// Returns the list of tasks and environments as one line of JSON.
+pub(crate) fn json_list(registry: &Registry, config: &Config) -> String {
+    let parameters = |task: &Task| -> Vec<Value> {
+        let parameter = |param: &Param| {
+            json!({
+                "name": param.shown_name(),
+                "short": param.short,
+                "doc": param.docs,
+                "kind": match param.kind {
+                    ParamKind::Required => "required",
+                    ParamKind::Optional => "optional",
+                    ParamKind::Flag => "flag",
+                    ParamKind::List => "list",
+                },
+                "type": param.type_name,
+                "default": param.default,
+            })
+        };
+        task.params.iter().map(parameter).collect()
+    };
+    let task = |task: &Task| {
+        json!({
+            "name": task.shown_name(),
+            "aliases": task.aliases,
+            "doc": task.docs,
+            "default": task.default,
+            "parameters": parameters(task),
+        })
+    };
+    let tasks: Vec<Value> = registry.tasks().iter().map(|known| task(known)).collect();
+    let environments: Vec<&str> = config.environments().iter().map(Environment::name).collect();
+    format!("{}\n", json!({ "tasks": tasks, "environments": environments }))
 }
 
 fn row(task: &Task) -> (String, String) {

@@ -2,7 +2,8 @@
 
 use std::io;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
 use fabrs_core::Client;
@@ -20,6 +21,21 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(crate) struct Interrupts {
     signals: Vec<(SignalKind, Signal)>,
+    first: FirstSignal,
+}
+
+/// The first signal of a run, if there was one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FirstSignal(Arc<AtomicI32>);
+
+impl FirstSignal {
+    /// Returns the exit code that it makes: 128 and its number.
+    pub(crate) fn exit_code(&self) -> Option<u8> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => None,
+            number => Some(128 + u8::try_from(number).unwrap_or(2)),
+        }
+    }
 }
 
 /// How a run was interrupted, so that `fab` can say so by its exit code.
@@ -29,7 +45,12 @@ pub(crate) struct Interrupted(SignalKind);
 impl Interrupted {
     /// Returns the exit code of a run that was ended by the signal: 128 and its number.
     pub(crate) fn exit_code(self) -> ExitCode {
-        ExitCode::from(128 + u8::try_from(self.0.as_raw_value()).unwrap_or(2))
+        ExitCode::from(self.number())
+    }
+
+    /// Returns the number of that exit code.
+    pub(crate) fn number(self) -> u8 {
+        128 + u8::try_from(self.0.as_raw_value()).unwrap_or(2)
     }
 }
 
@@ -40,7 +61,12 @@ impl Interrupts {
         // Who started us with a signal ignored (`nohup`, a job in the background) wants it to stay so.
         let heard = ASKING.into_iter().filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0);
         let signals = heard.map(|kind| Ok((kind, signal(kind)?))).collect::<io::Result<_>>()?;
-        Ok(Self { signals })
+        Ok(Self { signals, first: FirstSignal::default() })
+    }
+
+    /// Returns the first signal, which [`guard`](Self::guard) notes.
+    pub(crate) fn first(&self) -> FirstSignal {
+        self.first.clone()
     }
 
     async fn next(&mut self) -> SignalKind {
@@ -85,6 +111,8 @@ impl Interrupts {
                 done = &mut work => return (Some(done), first),
                 kind = self.next() => {
                     first = first.or(Some(Interrupted(kind)));
+                    let number = kind.as_raw_value();
+                    let _ = self.first.0.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
                     if is_done.load(Ordering::Relaxed) {
                         return (timeout(LAST_WORDS, work).await.ok(), first);
                     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fabrs_core::config::{Consent, Environment, Inventory, Mode, Selection, Settings, Variables};
-use fabrs_core::event::{Event, Sink};
+use fabrs_core::error::GroupedErrors;
+use fabrs_core::event::{Event, Sink, Word};
 use fabrs_core::group::{Group, Outcome};
 use fabrs_core::transport::{Level, RunStop};
 use fabrs_core::{Client, Error, ErrorKind, Executor, Host, Plan, Result, ShellLine};
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::demo::Running;
 use crate::interrupt::Interrupts;
-use crate::show::{Screen, summary};
+use crate::show::Screen;
 use crate::typed::Typed;
 
 /// One run: what was typed, and what it means here.
@@ -28,7 +29,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Runs everything, and returns the exit code when all is told and closed.
+    /// Runs everything, and returns the exit code when all output is written and all connections are closed.
     pub(crate) async fn finish(self, interrupts: Interrupts) -> Result<ExitCode> {
         let broken = RunStop::default();
         let sign = broken.clone();
@@ -39,17 +40,23 @@ impl Run {
         client.own_process();
         let say = |text: &str| screen.note(&format!("{text}\n"));
         let is_done = AtomicBool::new(false);
+        let signal = interrupts.first();
         let work = async {
-            let result = self.until_nobody_listens(&client, &screen, &broken).await;
+            let mut outcomes = Vec::new();
+            let result = self.until_nobody_listens(&client, &screen, &broken, &mut outcomes).await;
             client.close().await;
             is_done.store(true, Ordering::Relaxed);
             if let Err(error) = &result {
                 screen.error(error);
             }
+            let code = result.as_ref().map_or_else(|error| error.exit_code().code(), |code| *code);
+            // A signal decides the exit code, whatever the outcomes are.
+            let exit_code = signal.exit_code().unwrap_or(code);
+            client.sink().event(&Event::RunEnded { exit_code, outcomes: &outcomes, error: result.as_ref().err() });
             let sink = Arc::clone(&screen.sink);
             // The writer may wait for a terminal; the thread of the runtime must not.
             drop(tokio::task::spawn_blocking(move || sink.finish()).await);
-            result.unwrap_or_else(|error| ExitCode::from(error.exit_code().code()))
+            ExitCode::from(code)
         };
         match interrupts.guard(&client, say, &is_done, work).await {
             (_, Some(interrupted)) => Ok(interrupted.exit_code()),
@@ -58,15 +65,21 @@ impl Run {
     }
 
     /// Does everything, unless it is a single line whose reader has gone.
-    async fn until_nobody_listens(&self, client: &Client, screen: &Screen, broken: &RunStop) -> Result<ExitCode> {
+    async fn until_nobody_listens(
+        &self,
+        client: &Client,
+        screen: &Screen,
+        broken: &RunStop,
+        outcomes: &mut Vec<(Host, Word)>,
+    ) -> Result<u8> {
         tokio::select! {
-            result = self.steps(client, screen) => result,
+            result = self.steps(client, screen, outcomes) => result,
             // Nobody reads a single line's output any more, so it ends as it would in a pipe of the shell. Tasks go on:
             // a deploy must not be half done because the reader of its log went away.
             _ = broken.above(Level::Run), if self.typed.calls.is_empty() => {
                 client.stop().raise(Level::Stop);
                 // A disk that is full is a failure, and is told as one.
-                Ok(if screen.spool.is_unread() { ExitCode::from(128 + 13) } else { ExitCode::FAILURE })
+                Ok(if screen.spool.is_unread() { 128 + 13 } else { fabrs_core::ExitCode::Failed.code() })
             }
         }
     }
@@ -90,7 +103,7 @@ impl Run {
     }
 
     /// Runs the tasks, then the line.
-    async fn steps(&self, client: &Client, screen: &Screen) -> Result<ExitCode> {
+    async fn steps(&self, client: &Client, screen: &Screen, outcomes: &mut Vec<(Host, Word)>) -> Result<u8> {
         // Everything that can be known to be wrong is said before anything is asked.
         let plan = Plan::new(self.typed.calls.clone(), client)?;
         self.warn_of_exclusions(client.sink().as_ref())?;
@@ -100,19 +113,24 @@ impl Run {
                 return Err(Error::new(ErrorKind::Cancelled, "the run was stopped, nothing was run"));
             }
         }
-        let mut code = ExitCode::SUCCESS;
+        let mut code = 0;
         if !self.typed.calls.is_empty() {
             let report = Executor::new(client.clone()).run(&plan).await;
-            if !self.typed.globals.json {
-                screen.note(&summary(&report, self.settings.mode));
+            for stage in report.stages() {
+                let of_stage: Vec<_> =
+                    stage.outcomes.iter().map(|(host, outcome)| (host.clone(), outcome.word())).collect();
+                let (name, local) = (&stage.task.shown_name(), stage.here);
+                client.sink().event(&Event::Summary { name, local, outcomes: &of_stage });
+                outcomes.extend(of_stage);
             }
-            code = ExitCode::from(report.exit_code().code());
+            self.say_nothing_was_changed(screen);
+            code = report.exit_code().code();
             if !report.is_ok() {
                 return Ok(code);
             }
         }
         match &self.typed.line {
-            Some(line) => self.line(line, client, screen).await,
+            Some(line) => self.line(line, client, screen, outcomes).await,
             None => Ok(code),
         }
     }
@@ -167,35 +185,76 @@ impl Run {
         [digest(&program), environment].into_iter().chain(calls).chain(line).collect()
     }
 
+    /// Says that a dry run has changed nothing.
+    fn say_nothing_was_changed(&self, screen: &Screen) {
+        if self.settings.mode == Mode::DryRun && !self.typed.globals.json {
+            screen.note("a dry run: nothing was changed\n");
+        }
+    }
+
     /// Runs the line after `--` on every host.
-    async fn line(&self, line: &str, client: &Client, screen: &Screen) -> Result<ExitCode> {
+    async fn line(&self, text: &str, client: &Client, screen: &Screen, all: &mut Vec<(Host, Word)>) -> Result<u8> {
         let hosts = client.inventory().hosts_for(Selection::Inherit)?;
         let group = Group::of(client, &hosts)?;
-        let line = ShellLine::raw(line);
+        let line = ShellLine::raw(text);
         let outcomes = group.each(|host| host.run(&line)).await;
-        let mut codes = Vec::new();
+        let mut result = LineResult { is_alone: self.one_line_on_one_host, ..LineResult::default() };
         for (host, outcome) in &outcomes {
-            if let Outcome::Skipped(error) = outcome {
+            // The location is a line of this file.
+            let error = outcome.error().map(|error| error.clone().without_location());
+            let (word, error) = (outcome.word(), error.as_ref());
+            client.sink().event(&Event::LineEnded { line: text, host, outcome: word, error });
+            if let (Outcome::Skipped(_), Some(error)) = (outcome, error) {
                 let text = format!("left out: {}", error.doing());
-                screen.sink.event(&Event::Warning { host: Some(host), text: &text });
-            } else if let Some(error) = outcome.error() {
-                // The one line's own status says all there is to say; of several hosts it must be said which.
-                if !(self.one_line_on_one_host && error.kind() == ErrorKind::Exit) {
-                    screen.error(&error.clone().without_location());
-                }
-                if self.one_line_on_one_host
-                    && let (ErrorKind::Exit, Some(output)) = (error.kind(), error.output())
-                {
-                    return Ok(ExitCode::from(u8::try_from(output.status()?.shell_code()).unwrap_or(u8::MAX)));
-                }
-                codes.push(error.exit_code());
-            } else if !outcome.is_ok() {
-                let text = format!("{}: {}", host.label(), outcome.word().as_str());
-                screen.sink.event(&Event::Warning { host: None, text: &text });
-                codes.push(fabrs_core::ExitCode::Failed);
+                client.sink().event(&Event::Warning { host: Some(host), text: &text });
+            } else {
+                result.add(host, word, error)?;
             }
+            all.push((host.clone(), word));
         }
-        Ok(ExitCode::from(fabrs_core::ExitCode::worst(codes).code()))
+        for block in result.errors.blocks(1) {
+            screen.block(&block);
+        }
+        if !self.one_line_on_one_host {
+            let start = all.len() - outcomes.len();
+            let outcomes = all.get(start..).unwrap_or_default();
+            client.sink().event(&Event::Summary { name: text, local: false, outcomes });
+            self.say_nothing_was_changed(screen);
+        }
+        Ok(result.code())
+    }
+}
+
+/// The errors and the exit code of a line.
+#[derive(Debug, Default)]
+struct LineResult {
+    /// Whether there is one host only: then the exit code is the status of the line.
+    is_alone: bool,
+    errors: GroupedErrors,
+    codes: Vec<fabrs_core::ExitCode>,
+    status: Option<u8>,
+}
+
+impl LineResult {
+    fn add(&mut self, host: &Host, word: Word, error: Option<&Error>) -> Result<()> {
+        self.codes.push(match (word, error) {
+            (Word::Ok | Word::Skipped, _) => fabrs_core::ExitCode::Ok,
+            (_, Some(error)) => error.exit_code(),
+            (_, None) => fabrs_core::ExitCode::Failed,
+        });
+        let Some(error) = error else { return Ok(()) };
+        if let (true, ErrorKind::Exit, Some(output)) = (self.is_alone, error.kind(), error.output()) {
+            // The status of the line is the exit code and needs no word.
+            self.status = Some(u8::try_from(output.status()?.shell_code()).unwrap_or(u8::MAX));
+        } else if self.is_alone || word != Word::Cancelled {
+            // Of several hosts, the summary names those that were stopped.
+            self.errors.add(host, error);
+        }
+        Ok(())
+    }
+
+    fn code(self) -> u8 {
+        self.status.unwrap_or_else(|| fabrs_core::ExitCode::worst(self.codes).code())
     }
 }
 

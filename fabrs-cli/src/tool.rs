@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use fabrs_core::config::{
     Config, Environment, Inventory, PasswordFrom, Selection, Settings, Variables, excluded_hosts, typed_hosts_with,
 };
+use fabrs_core::event::{Event, json_line};
 use fabrs_core::{Error, ErrorKind, Registry, Result};
 
 use crate::demo::{self, Asked};
@@ -40,18 +41,28 @@ pub(crate) fn finish(result: Result<ExitCode>) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            tell(&error);
-            ExitCode::from(error.exit_code().code())
+            let code = error.exit_code().code();
+            tell(&error, code);
+            ExitCode::from(code)
         }
     }
 }
 
-/// Shows an error.
-fn tell(error: &Error) {
+/// Shows the error of a run that ended before it had hosts. With `--json`, it is the last event as well.
+fn tell(error: &Error, exit_code: u8) {
     use std::io::Write;
 
     // Where stderr is closed there is nobody to tell; the exit code still does.
     let _ = writeln!(std::io::stderr(), "{}", error.block());
+    if is_json() {
+        let event = Event::RunEnded { exit_code, outcomes: &[], error: Some(error) };
+        let _ = print(&json_line(&event));
+    }
+}
+
+/// Tells whether `--json` was typed, also where the command line can't be read as a whole.
+fn is_json() -> bool {
+    std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json")
 }
 
 /// Runs a command line against tasks; `root` is the project's folder, the current one where there is none.
@@ -68,11 +79,16 @@ pub(crate) fn run(registry: &Registry, root: Option<&Path>) -> Result<ExitCode> 
     } else if typed.globals.help {
         print(&help::page())?;
     } else if typed.globals.list {
-        print(&help::list(registry, &config))?;
+        print(&list(&typed, registry, &config))?;
     } else {
         return work(typed, registry, &config, &root);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the list of tasks, for people or for programs.
+fn list(typed: &Typed, registry: &Registry, config: &Config) -> String {
+    if typed.globals.json { help::json_list(registry, config) } else { help::list(registry, config) }
 }
 
 /// Returns the line that `--version` prints.
@@ -124,7 +140,7 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> 
         match registry.default_task() {
             Some(task) => typed.calls.push((task.bind)(&fabrs_core::task::RawArgs::new(task))?),
             None => {
-                print(&help::list(registry, config))?;
+                print(&list(&typed, registry, config))?;
                 return Ok(ExitCode::SUCCESS);
             }
         }
@@ -147,7 +163,8 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> 
     match runtime.block_on(interrupts.unless(inventory.prepare(selections))) {
         Ok(prepared) => prepared?,
         Err(interrupted) => {
-            tell(&Error::new(ErrorKind::Cancelled, "the run was stopped, nothing was run"));
+            let error = Error::new(ErrorKind::Cancelled, "the run was stopped, nothing was run");
+            tell(&error, interrupted.number());
             return Ok(interrupted.exit_code());
         }
     }

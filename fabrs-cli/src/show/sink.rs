@@ -51,7 +51,12 @@ impl Screen {
 
     /// Shows the block of an error on stderr.
     pub(crate) fn error(&self, error: &Error) {
-        self.spool.push(fabrs_core::event::Stream::Stderr, paint(error, self.style).as_bytes());
+        self.block(&error.block().to_string());
+    }
+
+    /// Shows the block of errors of several hosts on stderr.
+    pub(crate) fn block(&self, block: &str) {
+        self.spool.push(fabrs_core::event::Stream::Stderr, paint(block, self.style).as_bytes());
     }
 
     /// Shows lines on stderr.
@@ -66,12 +71,20 @@ pub(crate) fn style(variables: &Variables) -> Style {
     if variables.force_color || (terminal && !variables.no_color) { Style::Colour } else { Style::Plain }
 }
 
-fn paint(error: &Error, style: Style) -> String {
-    let block = error.block().to_string();
-    match style {
-        Style::Plain => format!("{block}\n"),
-        Style::Colour => format!("{}\n", block.replacen("error:", "\u{1b}[1;31merror:\u{1b}[0m", 1)),
+/// Paints the words `error:` and `hint:` that open a line.
+fn paint(block: &str, style: Style) -> String {
+    let mut text = String::with_capacity(block.len() + 32);
+    for line in block.lines() {
+        let painted = match style {
+            Style::Plain => None,
+            Style::Colour => [("error:", "1;31"), ("hint:", "36")].iter().find_map(|(word, colour)| {
+                Some(format!("\u{1b}[{colour}m{word}\u{1b}[0m{}", line.strip_prefix(word)?))
+            }),
+        };
+        text += painted.as_deref().unwrap_or(line);
+        text.push('\n');
     }
+    text
 }
 
 /// Prints a page to stdout. A reader that went away (`| head -1`) is no error.

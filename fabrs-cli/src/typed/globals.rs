@@ -133,7 +133,7 @@ fn showing() -> Vec<Arg> {
                 "all" => Ok(Diffs::All),
                 _ => Err("it is `--diff`, or `--diff=all`"),
             }),
-        switch("json", "Print what happens as JSON, a line an event"),
+        switch("json", "Print each event as a line of JSON; with --list, the tasks"),
         switch("help", "Show this help, or that of a task").short('h'),
         switch("version", "Show the version").short('V'),
     ]

@@ -26,7 +26,7 @@ fn several_hosts_are_numbered_and_have_nothing_in_common() {
     let expected =
         ["[demo1] demo1", "[demo1] demo1", "[demo2] demo2", "[demo2] demo2", "[demo3] demo3", "[demo3] demo3"];
     assert_eq!(sorted(&ran.stdout), expected);
-    assert_eq!(ran.stderr, "");
+    assert_eq!(ran.stderr, "hostname; echo $(hostname) > /tmp/x;...: 3 ok\n");
 }
 
 #[test]
@@ -69,11 +69,11 @@ fn what_is_done_there_is_not_done_here() {
 
 #[test]
 fn a_dry_run_shows_it_and_changes_nothing() {
-    fab().args(["-n", "-H", "@demo", "--", "echo x"]).stdout("").stderr("would run: echo x\n").run();
+    fab().args(["-n", "-H", "@demo", "--", "echo x"]).stdout("").stderr("[demo] would run: echo x\n").run();
     fab()
         .args(["-n", "-H", "@demo:2", "--serial", "--", "echo x"])
         .stdout("")
-        .stderr("[demo1] would run: echo x\n[demo2] would run: echo x\n")
+        .stderr("[demo1] would run: echo x\n[demo2] would run: echo x\necho x: 2 ok\na dry run: nothing was changed\n")
         .run();
 }
 

@@ -11,7 +11,7 @@ fn every_line_has_its_host_in_front() {
     let sshd = fleet();
     let ran = knowing(fab(), &sshd).args(["-H", "web1,web2", "--", "echo out; printf no-end >&2"]).run();
     assert_eq!(sorted(&ran.stdout), ["[web1] out", "[web2] out"]);
-    assert_eq!(sorted(&ran.stderr), ["[web1] no-end", "[web2] no-end"]);
+    assert_eq!(sorted(&ran.stderr), ["[web1] no-end", "[web2] no-end", "echo out; printf no-end >&2: 2 ok"]);
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn ranges_stand_for_their_hosts_and_excluded_ones_are_left_out() {
     knowing(fab, &sshd)
         .args(["-H", "@hosts.txt,web[2-3]", "--serial", "-x", "@out.txt", "-x", "web[3,9]", "--", "echo x"])
         .stdout("[db1] x\n[web2] x\n")
-        .stderr("warning: `-x web9` leaves nothing out: no such host is selected\n")
+        .stderr("warning: `-x web9` leaves nothing out: no such host is selected\necho x: 2 ok\n")
         .run();
 }
 
@@ -62,7 +62,7 @@ fn a_file_that_is_not_there_or_empty_runs_nothing() {
 }
 
 #[test]
-fn each_host_that_fails_has_a_block_and_the_others_are_done() {
+fn equal_failures_are_one_block_with_their_hosts_and_the_others_are_done() {
     let sshd = fleet();
     let marks = sshd.scratch();
     let line = format!("cd '{}' && mkdir first 2>&- || exit 3", marks.display());
@@ -70,9 +70,8 @@ fn each_host_that_fails_has_a_block_and_the_others_are_done() {
         .args(["-H", "web1,web2,web3", "--serial", "--", &line])
         .code(1)
         .stdout("")
-        .stderr(format!(
-            "error: web2: `{line}` ended with exit status 3\nerror: web3: `{line}` ended with exit status 3\n"
-        ))
+        .stderr_contains(format!("error: web2, web3: `{line}` ended with exit status 3\n"))
+        .stderr_contains(": 1 ok, 2 failed (web2, web3)\n")
         .run();
     assert!(fs::exists(marks.join("first")).expect("the scratch folder can be read"), "{}", ran.stderr);
 }
@@ -88,8 +87,8 @@ fn a_failure_outweighs_a_host_that_was_not_reached() {
     let blocks = format!(
         "error: {0}: could not connect to 127.0.0.1 port {port}\n  caused by: 127.0.0.1:{port}: Connection refused (os error 111)\n\
          hint: nothing listens there: does sshd run, and is it the right port (`--port N`)?\n\
-         error: web1: `echo up; exit 3` ended with exit status 3\n\
-         error: web2: `echo up; exit 3` ended with exit status 3\n",
+         error: web1, web2: `echo up; exit 3` ended with exit status 3\n\
+         echo up; exit 3: 2 failed (web1, web2), 1 unreachable ({0})\n",
         refused.addr()
     );
     assert_eq!(ran.stderr, blocks);
@@ -119,4 +118,68 @@ fn two_at_a_time_are_two_and_not_three() {
     let counts: Vec<&str> = ran.stdout.lines().filter_map(|line| line.split("] ").nth(1)).collect();
     assert_eq!(counts.len(), 4, "{}", ran.stdout);
     assert!(counts.iter().all(|count| ["1", "2"].contains(count)), "{}", ran.stdout);
+}
+
+#[test]
+fn a_line_on_several_hosts_ends_with_a_summary_whose_hosts_can_be_pasted() {
+    let sshd = fleet();
+    let refused = Refused::port();
+    let line = "case $SSH_CONNECTION in *) echo up; test \"$(hostname)\" = nobody-has-this-name; esac";
+    let hosts = format!("web1,{},web2", refused.addr());
+    let ran = knowing(fab(), &sshd).args(["-H", &hosts, "--", line]).code(1).run();
+    let summary = ran.stderr.lines().last().unwrap_or_default();
+    let name = "case $SSH_CONNECTION in *) echo up; t...";
+    let unreachable = refused.addr();
+    assert_eq!(summary, format!("{name}: 2 failed (web1, web2), 1 unreachable ({unreachable})"));
+    // The hosts that failed, as the summary has them.
+    let again = knowing(fab(), &sshd).args(["-H", "web1, web2", "--", "echo again"]);
+    let ran = again.stderr("echo again: 2 ok\n").run();
+    assert_eq!(sorted(&ran.stdout), ["[web1] again", "[web2] again"]);
+}
+
+#[test]
+fn thirty_unknown_host_keys_are_one_block_with_every_host_and_one_hint() {
+    let names: Vec<String> = (1..=30).map(|n| format!("node{n}")).collect();
+    let sshd = fabrs_testing::Sshd::builder().aliases(names.iter().map(String::as_str)).start();
+    fs::write(sshd.known_hosts(), "").expect("the file is ours");
+    let ran = knowing(fab(), &sshd).args(["-H", "node[1-30]", "--", "true"]).code(5).stdout("").run();
+    let expected = [
+        "error: 30 hosts: the host's ssh-ed25519 key is not known".to_owned(),
+        format!("  hosts: {}", names.join(", ")),
+        format!("  caused by: it shows {}", sshd.host_keys()[0].fingerprint()),
+        format!(
+            "hint: compare the fingerprint, then connect once with `ssh -F {} HOST`, or set \
+             `StrictHostKeyChecking accept-new`",
+            sshd.ssh_config().display()
+        ),
+        format!("true: 30 unreachable ({})", names.join(", ")),
+    ];
+    assert_eq!(ran.stderr.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn equal_errors_of_a_task_are_one_block_at_its_end() {
+    let sshd = fleet();
+    let run =
+        knowing(crate::place::shop(), &sshd).args(["-H", "web1,web2,web3", "--serial", "--keep-going", "fail", "3"]);
+    let ran = run.code(1).run();
+    let at = format!("  at {}", crate::place::place_of("exit {status}"));
+    let expected = [
+        "[web1] task fail",
+        "error: web1: `echo trying; exit 3` ended with exit status 3",
+        &at,
+        "[web2] task fail",
+        "[web2] task fail: failed (same error as web1)",
+        "[web3] task fail",
+        "[web3] task fail: failed (same error as web1)",
+        "error: web1, web2, web3: `echo trying; exit 3` ended with exit status 3",
+        &at,
+        "fail: 3 failed (web1, web2, web3)",
+    ];
+    assert_eq!(ran.stderr.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_dry_run_of_a_line_names_every_host() {
+    fab().args(["-n", "-H", "web1", "--", "uname -a"]).stdout("").stderr_contains("[web1] would run: uname -a\n").run();
 }

@@ -3,7 +3,7 @@
 use fabrs_testing::faults::Refused;
 use serde_json::Value;
 
-use crate::place::{fab, fleet, knowing};
+use crate::place::{fab, fleet, knowing, shop};
 
 /// Reads the events of a run: every line is one.
 #[track_caller]
@@ -78,4 +78,76 @@ fn a_dry_run_is_planned_events() {
     let events = events(&ran.stdout);
     assert_eq!(of(&events, "planned", Some("web1"))[0]["what"], "make");
     assert_eq!(of(&events, "command_ended", None), Vec::<&Value>::new());
+}
+
+#[test]
+fn an_unreachable_host_has_its_reason_in_plain_fields() {
+    let refused = Refused::port();
+    let (host, port) = (refused.addr().to_string(), refused.addr().port());
+    let ran = fab().args(["--json", "-H", &host, "--", "true"]).code(4).run();
+    let events = events(&ran.stdout);
+    for kind in ["command_ended", "line_ended"] {
+        let error = &of(&events, kind, Some(&host))[0]["error"];
+        assert_eq!((&error["kind"], &error["host"]), (&"connect".into(), &host.as_str().into()), "{events:?}");
+        assert_eq!(error["message"], format!("could not connect to 127.0.0.1 port {port}"));
+        assert_eq!(error["causes"][0], format!("{host}: Connection refused (os error 111)"));
+        assert!(error["hint"].as_str().is_some_and(|hint| hint.starts_with("nothing listens there")), "{error}");
+    }
+    assert_eq!(of(&events, "line_ended", None)[0]["outcome"], "unreachable");
+}
+
+#[test]
+fn the_last_event_has_the_counts_and_the_exit_code() {
+    let sshd = fleet();
+    let refused = Refused::port();
+    let hosts = format!("web1,{},web2", refused.addr());
+    let line = "test -e /nonexistent";
+    let ran = knowing(fab(), &sshd).args(["--json", "-H", &hosts, "--", line]).code(1).run();
+    let events = events(&ran.stdout);
+    let last = events.last().expect("there are events");
+    assert_eq!((&last["event"], &last["exit_code"]), (&"run_ended".into(), &1.into()));
+    let counts = [("ok", 0), ("failed", 2), ("unreachable", 1), ("lost", 0), ("skipped", 0), ("not_started", 0)];
+    for (outcome, count) in counts.into_iter().chain([("cancelled", 0)]) {
+        assert_eq!(last["outcomes"][outcome], count, "{outcome}: {last}");
+    }
+    assert!(last["error"].is_null());
+    let summary = &of(&events, "summary", None)[0];
+    assert_eq!(
+        (&summary["name"], &summary["outcomes"]["failed"]),
+        (&line.into(), &serde_json::json!(["web1", "web2"]))
+    );
+}
+
+#[test]
+fn a_run_that_fails_before_it_has_hosts_ends_with_an_event_too() {
+    let case = |project: &[(&str, &str)], arguments: &[&str], code: i32, kind: &str| {
+        let ran = fab().project(project).arg("--json").args(arguments).code(code).run();
+        let events = events(&ran.stdout);
+        let last = events.last().unwrap_or_else(|| panic!("no event: {arguments:?}"));
+        assert_eq!((&last["event"], &last["exit_code"]), (&"run_ended".into(), &code.into()), "{last}");
+        assert_eq!(last["error"]["kind"], kind);
+        assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+    };
+    case(&[], &["--sreial", "-H", "web1", "--", "true"], 2, "usage");
+    case(&[], &["-H", "web1", "deploy"], 2, "usage");
+    case(&[("fabrs.toml", "[env.live]\nhost = ['web1']\n")], &["live", "--", "true"], 2, "config");
+    case(&[], &["--", "true"], 3, "no_host");
+}
+
+#[test]
+fn the_list_of_tasks_is_json_too() {
+    let ran = shop().args(["--json", "--list"]).stderr("").run();
+    let list: Value = serde_json::from_str(&ran.stdout).expect("it is one object");
+    let named = |name: &str| {
+        let tasks = list["tasks"].as_array().expect("it is a list");
+        tasks.iter().find(|task| task["name"] == name).expect("it is listed").clone()
+    };
+    let (hello, tell) = (named("hello"), named("tell"));
+    assert_eq!((&hello["aliases"], &hello["default"]), (&serde_json::json!(["hi"]), &true.into()));
+    assert_eq!(hello["doc"], "Says hello.");
+    let expected = serde_json::json!({
+        "name": "b", "short": null, "doc": "A number.", "kind": "optional", "type": "i64", "default": "1"
+    });
+    assert_eq!(tell["parameters"][1], expected);
+    assert!(list["environments"].as_array().is_some_and(|names| names.contains(&"live".into())), "{list}");
 }

@@ -32,19 +32,23 @@ fn a_dry_run_says_what_it_would_run_and_connects_to_nothing() {
     let silent = Proxy::silent();
     let host = silent.addr().to_string();
     let one = fab().args(["-H", &host, "-n", "--", "rm -rf /srv/*"]);
-    one.stdout("").stderr("would run: rm -rf /srv/*\n").run();
+    one.stdout("").stderr(format!("[{host}] would run: rm -rf /srv/*\n")).run();
     let hosts = format!("{host},no-such-host.invalid");
     let several = fab().args(["-H", &hosts, "--dry-run", "--", "make install"]);
     let ran = several.stdout("").run();
-    let expected =
-        [format!("[{host}] would run: make install"), "[no-such-host.invalid] would run: make install".to_owned()];
+    let expected = [
+        &format!("[{host}] would run: make install"),
+        "[no-such-host.invalid] would run: make install",
+        "a dry run: nothing was changed",
+        "make install: 2 ok",
+    ];
     assert_eq!(sorted(&ran.stderr), expected);
     assert_eq!(silent.accepted(), 0);
 }
 
 #[test]
 fn a_dry_run_changes_nothing_here_either() {
-    let run = fab().args(["-H", "@local", "-n", "--", "touch made"]).stderr("would run: touch made\n");
+    let run = fab().args(["-H", "@local", "-n", "--", "touch made"]).stderr("[local] would run: touch made\n");
     assert!(!fs::exists(run.run().dir.join("made")).expect("the folder can be read"));
 }
 
@@ -56,7 +60,7 @@ fn a_command_is_shown_before_it_runs_where_that_is_asked_for() {
         one.stdout("out\n").stderr("$ echo out\n").run();
     }
     let several = knowing(fab(), &sshd).args(["-H", "web1,web2", "-e", "--", "echo out"]).run();
-    assert_eq!(sorted(&several.stderr), ["[web1] $ echo out", "[web2] $ echo out"]);
+    assert_eq!(sorted(&several.stderr), ["[web1] $ echo out", "[web2] $ echo out", "echo out: 2 ok"]);
 }
 
 #[test]
@@ -67,8 +71,11 @@ fn a_failure_is_a_warning_where_that_is_asked_for() {
         one.stdout("").stderr("warning: web1: `exit 3` ended with exit status 3\n").run();
     }
     let several = knowing(fab(), &sshd).args(["-H", "web1,web2", "-w", "--", "exit 3"]).run();
-    let expected =
-        ["warning: web1: `exit 3` ended with exit status 3", "warning: web2: `exit 3` ended with exit status 3"];
+    let expected = [
+        "exit 3: 2 ok",
+        "warning: web1: `exit 3` ended with exit status 3",
+        "warning: web2: `exit 3` ended with exit status 3",
+    ];
     assert_eq!(sorted(&several.stderr), expected);
 }
 

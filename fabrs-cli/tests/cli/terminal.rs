@@ -104,7 +104,7 @@ fn colours_are_for_terminals_that_want_them() {
     assert_eq!(coloured.wait(LIMIT), 1);
     let screen = coloured.screen();
     assert!(screen.contains("\u{1b}[36m[web1]\u{1b}[0m ") || screen.contains("[web1]\u{1b}[0m "), "{screen:?}");
-    assert!(screen.contains("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m web1: "), "{screen:?}");
+    assert!(screen.contains("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m web1, web2: "), "{screen:?}");
 
     for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
         let mut plain = run().env(name, value).spawn_on_terminal();

@@ -190,7 +190,9 @@ impl Receive for Recorder {
             How::Planned => return,
             How::TimedOut { .. } | How::Stopped { .. } | How::Failed(_) => None,
         };
-        self.sink.event(&Event::CommandEnded { number, host, command, status, elapsed: end.elapsed });
+        let error = end.how.error().map(|error| error.or_on(Some(host)));
+        let error = error.as_ref();
+        self.sink.event(&Event::CommandEnded { number, host, command, status, error, elapsed: end.elapsed });
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Difference;
+use super::fields::{by_outcome, counts, lossy, seconds};
 use crate::error::Error;
 use crate::host::Host;
 use crate::output::ExitStatus;
@@ -42,6 +43,10 @@ pub enum Word {
 }
 
 impl Word {
+    /// All outcomes, in the order of a summary.
+    pub const ALL: [Self; 7] =
+        [Self::Ok, Self::Failed, Self::Lost, Self::Unreachable, Self::Cancelled, Self::Skipped, Self::NotStarted];
+
     /// Returns the word as it is written for people: `not started`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -128,8 +133,10 @@ pub enum Event<'a> {
         host: &'a Host,
         /// The command as quoted.
         command: &'a str,
-        /// How it ended; nothing where that is not known.
+        /// The exit status or the signal; none if the command did not start or its end is not known.
         status: Option<&'a ExitStatus>,
+        /// The reason if the command did not end by itself: no connection, a lost connection, a timeout, a stop.
+        error: Option<&'a Error>,
         /// How long it took.
         #[serde(serialize_with = "seconds")]
         elapsed: Duration,
@@ -208,6 +215,37 @@ pub enum Event<'a> {
         /// Lines; the last may have no end.
         text: &'a str,
     },
+    /// The shell line after `--` has a result on a host.
+    LineEnded {
+        /// The line.
+        line: &'a str,
+        /// The host.
+        host: &'a Host,
+        /// The outcome.
+        outcome: Word,
+        /// The reason, unless the outcome is [`Word::Ok`] or [`Word::NotStarted`].
+        error: Option<&'a Error>,
+    },
+    /// All hosts of a task, or of the shell line, have an outcome.
+    Summary {
+        /// The name of the task, or the line.
+        name: &'a str,
+        /// Whether the task ran on this machine, without a host.
+        local: bool,
+        /// The outcome of each host, in plan order. Serialized as a list of hosts for each outcome.
+        #[serde(serialize_with = "by_outcome")]
+        outcomes: &'a [(Host, Word)],
+    },
+    /// The run has ended: the last event.
+    RunEnded {
+        /// The exit code of `fab`.
+        exit_code: u8,
+        /// The outcomes of all tasks and of the line. Serialized as the number of hosts for each outcome.
+        #[serde(serialize_with = "counts")]
+        outcomes: &'a [(Host, Word)],
+        /// The reason if the run as a whole failed: wrong arguments, a broken fabrs.toml, no host.
+        error: Option<&'a Error>,
+    },
     /// A command was told to end and it is not known that it did.
     Leftover {
         /// Which command of its client it is, counted from 1: what belongs together has the same.
@@ -224,19 +262,4 @@ pub enum Event<'a> {
         /// The text.
         text: &'a str,
     },
-}
-
-fn lossy<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&String::from_utf8_lossy(bytes))
-}
-
-fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64())
-}
-
-/// Writes the block of lines that a person is shown.
-impl Serialize for Error {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.block())
-    }
 }

@@ -8,10 +8,46 @@ use serde::Serialize;
 use super::notes::Notes;
 use super::{Event, Prefix, Sink, Spool, Stream, Style};
 
-/// Prints every event as one JSON object a line on stdout, and on stderr nothing but the blocks of errors.
+/// Prints every event as one JSON object a line on stdout, and the blocks of errors on stderr.
 ///
-/// `event` names the event and `t` says when it was, in seconds since the run began. Bytes that are not UTF-8 become
-/// `U+FFFD`. Fields and events may be added; what is there keeps its name and meaning.
+/// Every line has `event`, the name of the event, and `t`, the seconds since the start of the run. Bytes that are not UTF-8
+/// become `U+FFFD`. Fields and events may be added; existing ones keep their name and meaning.
+///
+/// | `event` | fields besides `event` and `t` |
+/// |---|---|
+/// | `task_started` | `task`, `host` |
+/// | `task_ended` | `task`, `host`, `outcome`, `elapsed`, `error` |
+/// | `command_started` | `number`, `host`, `command`, `echo` |
+/// | `lines` | `number`, `host`, `stream`, `text`: whole lines of output |
+/// | `bytes` | `number`, `host`, `stream`, `bytes`: not in `--json` |
+/// | `command_ended` | `number`, `host`, `command`, `status` (`{"code": 0}`, `{"signal": "TERM"}`, `null`), `error`, `elapsed` |
+/// | `leftover` | `number`, `host`, `command`: it may still be running |
+/// | `difference` | `host`, `what`, `path`, `difference` |
+/// | `progress` | `number`, `host`, `what`, `done`, `total`, `elapsed`, `over` |
+/// | `transferred` | `host`, `what`, `changed`, `files`, `removed` |
+/// | `planned` | `host`, `what` |
+/// | `stale_read` | `host`, `command`, `planned` |
+/// | `once` | `name`, `value` |
+/// | `said` | `host`, `stream`, `text` |
+/// | `warning` | `host`, `text` |
+/// | `line_ended` | `line`, `host`, `outcome`, `error`: of the line after `--` |
+/// | `summary` | `name`, `local`, `outcomes`: the hosts of each outcome, for each task and the line |
+/// | `run_ended` | `exit_code`, `outcomes`: the number of hosts of each outcome, `error`: the last line |
+///
+/// `outcome` is one of `ok`, `failed`, `lost`, `unreachable`, `cancelled`, `skipped`, `not_started`; `outcomes` has each of
+/// them. `elapsed` is seconds. `host` is `null` for what has no host.
+///
+/// `error` is `null`, or an object:
+///
+/// | field | content |
+/// |---|---|
+/// | `kind` | the [`ErrorKind`](crate::ErrorKind) in snake case: `exit`, `connect`, `host_key`, `usage` |
+/// | `host` | the host that failed, or `null` |
+/// | `message` | one line without the host |
+/// | `causes` | a list of texts, the nearest cause first |
+/// | `hint` | a text, or `null` |
+/// | `at` | the line of `tasks.rs`, if there is one: `tasks.rs:12` |
+/// | `stdout`, `stderr` | the last lines of output that no `lines` event has, if there are any |
 #[derive(Debug)]
 pub struct Json {
     spool: Arc<Spool>,
@@ -29,7 +65,7 @@ struct Line<'a> {
 impl Json {
     /// Prints through `spool`; the run begins now.
     pub fn new(spool: Arc<Spool>, style: Style) -> Self {
-        Self { spool, began: Instant::now(), notes: Notes::new(Prefix::Host, style) }
+        Self { spool, began: Instant::now(), notes: Notes::new(Prefix::Host, style).only_blocks() }
     }
 }
 
@@ -42,9 +78,14 @@ impl Sink for Json {
                 self.spool.push(Stream::Stderr, text.as_bytes());
             }
         }
-        if let Event::TaskEnded { error: Some(_), .. } = event {
-            self.spool.push(Stream::Stderr, self.notes.text(event).as_bytes());
-        }
+        let blocks = match event {
+            Event::TaskEnded { error: Some(_), .. } => self.notes.text(event),
+            Event::Summary { .. } | Event::RunEnded { .. } => self.notes.pending(),
+            // Its line is not for stderr.
+            Event::TaskStarted { task, host } => self.notes.started(task, *host),
+            _ => return,
+        };
+        self.spool.push(Stream::Stderr, blocks.as_bytes());
     }
 
     fn flush(&self) {
@@ -60,8 +101,15 @@ impl Sink for Json {
     }
 
     fn finish(&self) {
+        self.spool.push(Stream::Stderr, self.notes.pending().as_bytes());
         self.spool.finish();
     }
+}
+
+/// Returns the line of an event that is the whole output of a run: one that ended before it had a sink.
+pub fn json_line(event: &Event<'_>) -> String {
+    let line = line(Duration::ZERO, event).unwrap_or_default();
+    String::from_utf8_lossy(&line).into_owned()
 }
 
 fn line(since: Duration, event: &Event<'_>) -> serde_json::Result<Vec<u8>> {
@@ -100,9 +148,55 @@ mod tests {
         let (outcome, elapsed) = (Word::NotStarted, Duration::from_secs(1));
         let fields = r#""task":"deploy","host":null,"outcome":"not_started","elapsed":1.0,"error":"#;
         let ended = Event::TaskEnded { task, host: None, outcome, elapsed, error: Some(&error) };
-        case(&ended, "task_ended", &format!("{fields}\"error: web1: no route\""));
+        case(&ended, "task_ended", &format!("{fields}{}", object("connect", "no route")));
         let ended = Event::TaskEnded { task, host: None, outcome, elapsed, error: None };
         case(&ended, "task_ended", &format!("{fields}null"));
+    }
+
+    /// Returns the object of an error on `deploy@web1` without causes and hint.
+    fn object(kind: &str, message: &str) -> String {
+        format!(r#"{{"kind":"{kind}","host":"deploy@web1","message":"{message}","causes":[],"hint":null}}"#)
+    }
+
+    #[test]
+    fn an_error_is_an_object_with_plain_fields() {
+        let (host, line) = (web1(), "uname");
+        let cause = Error::new(ErrorKind::Local, "no such file").caused_by(std::io::Error::other("gone"));
+        let error = Error::new(ErrorKind::HostKey, "not known").on(&host).caused_by(cause).hint("compare");
+        let ended = Event::LineEnded { line, host: &host, outcome: Word::Unreachable, error: Some(&error) };
+        let fields = r#""line":"uname","host":"deploy@web1","outcome":"unreachable","error":{"kind":"host_key","#;
+        let rest = r#""host":"deploy@web1","message":"not known","causes":["no such file","gone"],"hint":"compare"}"#;
+        case(&ended, "line_ended", &format!("{fields}{rest}"));
+    }
+
+    #[test]
+    fn the_last_events_have_the_hosts_and_the_numbers_of_each_outcome() {
+        let outcomes = [(web1(), Word::Ok), ("web2".parse().unwrap(), Word::NotStarted)];
+        let none = r#""failed":[],"lost":[],"unreachable":[],"cancelled":[],"skipped":[]"#;
+        let fields = format!(
+            r#""name":"deploy","local":false,"outcomes":{{"ok":["deploy@web1"],{none},"not_started":["web2"]}}"#
+        );
+        case(&Event::Summary { name: "deploy", local: false, outcomes: &outcomes }, "summary", &fields);
+        let none = none.replace("[]", "0");
+        let fields = format!(r#""exit_code":1,"outcomes":{{"ok":1,{none},"not_started":1}},"error":null"#);
+        case(&Event::RunEnded { exit_code: 1, outcomes: &outcomes, error: None }, "run_ended", &fields);
+    }
+
+    #[test]
+    fn every_event_is_documented() {
+        let source = include_str!("happening.rs");
+        let variants = source.lines().filter_map(|line| line.strip_prefix("    ")?.strip_suffix(" {"));
+        let variants: Vec<&str> = variants.filter(|line| line.chars().all(char::is_alphanumeric)).collect();
+        assert!(variants.len() >= 18, "{variants:?}");
+        let documented = include_str!("json.rs");
+        for variant in variants {
+            let name = variant.chars().fold(String::new(), |name, letter| match letter.is_uppercase() {
+                true if name.is_empty() => letter.to_lowercase().to_string(),
+                true => format!("{name}_{}", letter.to_lowercase()),
+                false => format!("{name}{letter}"),
+            });
+            assert!(documented.contains(&format!("/// | `{name}` |")), "`{name}` is not documented");
+        }
     }
 
     #[test]
@@ -122,9 +216,10 @@ mod tests {
                 host: &host,
                 command,
                 status: status.as_ref(),
+                error: None,
                 elapsed: Duration::from_secs(1),
             };
-            let fields = format!(r#"{at},"command":"ls \"a\"","status":{text},"elapsed":1.0"#);
+            let fields = format!(r#"{at},"command":"ls \"a\"","status":{text},"error":null,"elapsed":1.0"#);
             case(&ended, "command_ended", &fields);
         }
     }

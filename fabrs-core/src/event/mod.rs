@@ -6,6 +6,8 @@
 mod capture;
 mod controls;
 mod difference;
+mod failures;
+mod fields;
 mod happening;
 mod json;
 mod notes;
@@ -17,6 +19,7 @@ mod redacting;
 mod sink;
 mod spool;
 mod style;
+mod wording;
 
 pub use capture::Capture;
 #[cfg(test)]
@@ -24,7 +27,7 @@ pub(crate) use controls::is_obeyed;
 pub(crate) use controls::spelled_out;
 pub use difference::Difference;
 pub use happening::{Event, Stream, Word};
-pub use json::Json;
+pub use json::{Json, json_line};
 pub use passthrough::Passthrough;
 pub use plain::Plain;
 pub(crate) use redacting::Redacting;

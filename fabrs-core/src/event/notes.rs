@@ -1,13 +1,13 @@
 //! [`Notes`]: what is told to people besides the output of commands, the same in every sink that prints.
 
-use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
+use super::failures::{Failure, Failures, Form};
+use super::fields::summed_up;
 use super::style::{Name, Prefix, Role, Style};
+use super::wording::{below, command_end, seconds, shortened, written};
 use super::{Event, Word};
-use crate::error::Error;
+use crate::error::{Error, GroupedErrors};
 use crate::host::Host;
 
 /// Writes events as lines for people; they belong on stderr.
@@ -15,28 +15,32 @@ use crate::host::Host;
 pub(super) struct Notes {
     prefix: Prefix,
     style: Style,
-    shown: Mutex<Shown>,
+    /// Whether only the blocks of errors are shown of tasks that failed.
+    only_blocks: bool,
+    failures: Failures,
 }
-
-/// The error blocks that were shown, each with the tasks and hosts that met it.
-type Shown = HashMap<String, HashSet<(String, Option<Host>)>>;
 
 impl Notes {
     /// Writes lines with `prefix` in front where they belong to a host.
     pub(super) fn new(prefix: Prefix, style: Style) -> Self {
-        Self { prefix, style, shown: Mutex::default() }
+        Self { prefix, style, only_blocks: false, failures: Failures::default() }
+    }
+
+    /// Leaves out the line of a host with the same error as another.
+    pub(super) fn only_blocks(self) -> Self {
+        Self { only_blocks: true, ..self }
     }
 
     /// Returns whole lines, or nothing where the event is none for people or is output.
     pub(super) fn text(&self, event: &Event<'_>) -> String {
         match event {
-            Event::TaskStarted { task, host } => self.line(*host, &format!("task {task}")),
+            Event::TaskStarted { task, host } => self.started(task, *host) + &self.line(*host, &format!("task {task}")),
             Event::TaskEnded { error: Some(error), task, host, outcome, .. } => match outcome {
                 // These are the consequence of what is told elsewhere; the summary names them.
                 Word::NotStarted | Word::Cancelled => String::new(),
                 Word::Skipped => self.line(*host, &format!("task {task}: skipped: {}", error.doing())),
                 Word::Incomplete => self.line(*host, &planned_up_to(error)),
-                Word::Ok | Word::Failed | Word::Lost | Word::Unreachable => self.error_once(task, *host, error),
+                Word::Ok | Word::Failed | Word::Lost | Word::Unreachable => self.error(task, *host, *outcome, error),
             },
             Event::TaskEnded { error: None, task, host, outcome, elapsed } => match outcome {
                 Word::NotStarted | Word::Cancelled => String::new(),
@@ -49,19 +53,7 @@ impl Notes {
             Event::Planned { host: Some(host), what } => self.command(Some(*host), "would run: ", what),
             Event::Planned { host: None, what } => format!("would: {}\n", below(what)),
             Event::Transferred { host, what, changed, files, removed } => {
-                let came = match (*changed, *files) {
-                    (0, 0) if *removed > 0 => String::new(),
-                    (0, _) if *removed > 0 => "none written".to_owned(),
-                    (0, _) => "unchanged".to_owned(),
-                    (1, 1) => "written".to_owned(),
-                    (changed, files) => format!("{changed} of {files} files written"),
-                };
-                let gone = match *removed {
-                    0 => String::new(),
-                    1 if *files == 0 => "removed".to_owned(),
-                    removed => format!(", {removed} removed"),
-                };
-                self.command(Some(*host), "", &format!("{what}: {came}{gone}"))
+                self.command(Some(*host), "", &format!("{what}: {}", written(*changed, *files, *removed)))
             }
             Event::Difference { host, path, difference, .. } => {
                 let prefix = self.prefix.of(Some(*host), self.style);
@@ -83,7 +75,12 @@ impl Notes {
                 self.warning(Some(host), &format!("may still be running: {command}"))
             }
             Event::Warning { host, text } => self.warning(*host, text),
-            Event::CommandStarted { echo: false, .. }
+            Event::Summary { name, local, outcomes } => {
+                format!("{}{}: {}\n", self.pending(), shortened(name), summed_up(outcomes, *local))
+            }
+            Event::RunEnded { .. } => self.pending(),
+            Event::LineEnded { .. }
+            | Event::CommandStarted { echo: false, .. }
             | Event::Progress { .. }
             | Event::Said { .. }
             | Event::Lines { .. }
@@ -92,22 +89,33 @@ impl Notes {
         }
     }
 
-    /// Returns the block of an error that was not shown yet.
-    ///
-    /// An error that concerns several hosts reaches this once for each of them, and is shown once. The same block from
-    /// a task and host that met it before is something that happened again, and is shown again.
-    fn error_once(&self, task: &str, host: Option<&Host>, error: &Error) -> String {
-        let block = error.block().to_string();
-        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = !shown.contains_key(&block);
-        let met_by = shown.entry(block.clone()).or_default();
-        let who = (task.to_owned(), host.cloned());
-        let again = met_by.contains(&who);
-        if again {
-            met_by.clear();
-        }
-        met_by.insert(who);
-        if first || again { self.block(&block) } else { String::new() }
+    /// Returns the block of an error, or one line if another host has met an equal error in the same task.
+    fn error(&self, task: &str, host: Option<&Host>, outcome: Word, error: &Error) -> String {
+        let Failure { before, form } = self.failures.add(task, host, error);
+        let text = match form {
+            Form::Block => self.block(&error.block().to_string()),
+            Form::SameAs(first) if !self.only_blocks => {
+                let text = format!("task {task}: {} (same error as {})", outcome.as_str(), Name(Some(&first)));
+                self.line(host, &text)
+            }
+            Form::SameAs(_) | Form::Known => String::new(),
+        };
+        self.blocks(&before) + &text
+    }
+
+    /// Notes that a task has started on a host. Returns the blocks of errors that several hosts have met in the task before.
+    pub(super) fn started(&self, task: &str, host: Option<&Host>) -> String {
+        self.blocks(&self.failures.start(task, host))
+    }
+
+    /// Returns the blocks of errors that several hosts have met since the last call.
+    pub(super) fn pending(&self) -> String {
+        self.blocks(&self.failures.take())
+    }
+
+    /// Returns the blocks of errors that at least two hosts have met.
+    fn blocks(&self, grouped: &GroupedErrors) -> String {
+        grouped.blocks(2).iter().map(|block| self.block(block)).collect()
     }
 
     fn block(&self, block: &str) -> String {
@@ -161,35 +169,10 @@ fn planned_up_to(error: &Error) -> String {
     format!("planned up to here{at}: {}{hint}", error.doing())
 }
 
-/// Puts all lines but the first below it.
-fn below(text: &str) -> String {
-    text.trim_end().replace('\n', "\n  ")
-}
-
-/// Writes how long something took as people say it: `0.4 s`, `2 min 5 s`.
-fn seconds(elapsed: Duration) -> String {
-    match elapsed.as_secs() {
-        whole @ 0..60 => format!("{whole}.{} s", elapsed.subsec_millis() / 100),
-        whole => format!("{} min {} s", whole / 60, whole % 60),
-    }
-}
-
-/// Returns in words how a command ended, where a value is what one left.
-fn command_end(value: &serde_json::Value) -> Option<String> {
-    let host = value.get("host")?.as_str()?;
-    value.get("command")?.as_str()?;
-    let status = value.get("status")?;
-    let end = match (status.get("code"), status.get("signal").and_then(|signal| signal.as_str())) {
-        (Some(code), _) if *code == 0 => "ok".to_owned(),
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => "planned".to_owned(),
-    };
-    Some(format!("{end} on {host}"))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::super::printed::web1;
@@ -291,6 +274,67 @@ mod tests {
     }
 
     #[test]
+    fn equal_errors_of_a_task_are_a_block_a_line_each_and_one_block_at_the_end() {
+        let hosts: Vec<Host> = ["web1", "web2", "web3"].iter().map(|name| name.parse().unwrap()).collect();
+        let notes = Notes::new(Prefix::Host, Style::Plain);
+        let failed = |host: &Host| {
+            let error = Error::new(ErrorKind::Exit, "`migrate` failed").on(host).hint("look at the log");
+            notes.text(&ended(host, Word::Failed, Some(&error)))
+        };
+        assert_eq!(failed(&hosts[0]), "error: web1: `migrate` failed\nhint: look at the log\n");
+        assert_eq!(failed(&hosts[1]), "[web2] task deploy: failed (same error as web1)\n");
+        assert_eq!(failed(&hosts[2]), "[web3] task deploy: failed (same error as web1)\n");
+        let block = "error: web1, web2, web3: `migrate` failed\nhint: look at the log\n";
+        let outcomes: Vec<(Host, Word)> = hosts.iter().map(|host| (host.clone(), Word::Failed)).collect();
+        let summary = Event::Summary { name: "deploy", local: false, outcomes: &outcomes };
+        assert_eq!(notes.text(&summary), format!("{block}deploy: 3 failed (web1, web2, web3)\n"));
+        let end = Event::RunEnded { exit_code: 1, outcomes: &outcomes, error: None };
+        assert_eq!(notes.text(&end), "");
+    }
+
+    #[test]
+    fn the_hosts_of_grouped_errors_are_in_the_order_of_the_plan() {
+        let (web1, web2): (Host, Host) = ("web1".parse().unwrap(), "web2".parse().unwrap());
+        let notes = Notes::new(Prefix::Host, Style::Plain);
+        for host in [&web1, &web2] {
+            notes.text(&Event::TaskStarted { task: "deploy", host: Some(host) });
+        }
+        for host in [&web2, &web1] {
+            let error = Error::new(ErrorKind::Exit, "`x` failed").on(host);
+            notes.text(&ended(host, Word::Failed, Some(&error)));
+        }
+        let end = Event::RunEnded { exit_code: 1, outcomes: &[], error: None };
+        assert_eq!(notes.text(&end), "error: web1, web2: `x` failed\n");
+    }
+
+    #[test]
+    fn grouped_errors_are_shown_before_the_next_task_begins() {
+        let (web1, web2): (Host, Host) = ("web1".parse().unwrap(), "web2".parse().unwrap());
+        let notes = Notes::new(Prefix::Host, Style::Plain);
+        for host in [&web1, &web2] {
+            let error = Error::new(ErrorKind::Exit, "`x` failed").on(host);
+            notes.text(&ended(host, Word::Failed, Some(&error)));
+        }
+        assert_eq!(notes.text(&Event::TaskStarted { task: "deploy", host: Some(&web1) }), "[web1] task deploy\n");
+        let next = notes.text(&Event::TaskStarted { task: "next", host: Some(&web1) });
+        assert_eq!(next, "error: web1, web2: `x` failed\n[web1] task next\n");
+    }
+
+    #[test]
+    fn a_summary_counts_every_outcome_and_names_the_hosts_that_are_not_ok() {
+        let outcomes: Vec<(Host, Word)> =
+            [("web1", Word::Ok), ("web2", Word::Failed), ("ops@web3:22", Word::NotStarted)]
+                .map(|(name, word)| (name.parse().unwrap(), word))
+                .to_vec();
+        let summary = |local, outcomes| Event::Summary { name: "deploy", local, outcomes };
+        case(&summary(false, &outcomes), "deploy: 1 ok, 1 failed (web2), 1 not started (web3:22)\n");
+        case(&summary(true, &outcomes[..1]), "deploy: ok\n");
+        let name = "for f in /etc/*.conf; do\n\tgrep -q secret $f\ndone";
+        let line = Event::Summary { name, local: false, outcomes: &outcomes[..1] };
+        case(&line, "for f in /etc/*.conf; do grep -q secr...: 1 ok\n");
+    }
+
+    #[test]
     fn colours_change_nothing_but_the_colour() {
         let host = web1();
         let error = Error::new(ErrorKind::Connect, "could not connect").on(&host).hint("is it up?");
@@ -310,14 +354,5 @@ mod tests {
     /// Drops the rest of an escape sequence, which all pieces but the first begin with.
     fn without_sequence((n, piece): (usize, &str)) -> &str {
         if n == 0 { piece } else { piece.split_once('m').unwrap().1 }
-    }
-
-    #[test]
-    fn durations_are_written_as_people_say_them() {
-        let case = |millis, text| assert_eq!(seconds(Duration::from_millis(millis)), text);
-        case(49, "0.0 s");
-        case(12_340, "12.3 s");
-        case(59_999, "59.9 s");
-        case(125_000, "2 min 5 s");
     }
 }

@@ -55,6 +55,8 @@ impl Sink for Plain {
     }
 
     fn finish(&self) {
+        // Without a summary: a program that embeds fabrs has none.
+        self.spool.push(Stream::Stderr, self.notes.pending().as_bytes());
         self.spool.finish();
     }
 }

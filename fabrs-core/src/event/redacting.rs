@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Event, Granularity, Sink};
+use crate::error::Error;
 use crate::secret::Redactor;
 
 /// Takes the secrets of a run out of the texts of its events.
@@ -30,6 +31,8 @@ impl Sink for Redacting {
             let difference = &difference.redacted(&self.redactor);
             return self.sink.event(&Event::Difference { host, what, path, difference });
         }
+        let error = error_of(event).map(|error| error.clone().redacted(&self.redactor));
+        let event = &with_error(event, error.as_ref());
         let Some(text) = text_of(event) else { return self.sink.event(event) };
         match text {
             Text::Line(line) => match self.redactor.text(line) {
@@ -79,9 +82,13 @@ fn text_of<'a>(event: &Event<'a>) -> Option<Text<'a>> {
         Event::Transferred { what, .. } | Event::Progress { what, .. } | Event::Planned { what, .. } => {
             Some(Text::Line(what))
         }
-        Event::Warning { text, .. } | Event::Said { text, .. } => Some(Text::Line(text)),
+        Event::Warning { text, .. }
+        | Event::Said { text, .. }
+        | Event::LineEnded { line: text, .. }
+        | Event::Summary { name: text, .. } => Some(Text::Line(text)),
         Event::Once { name, value } => Some(Text::Value(name, value)),
-        Event::TaskStarted { .. }
+        Event::RunEnded { .. }
+        | Event::TaskStarted { .. }
         | Event::TaskEnded { .. }
         | Event::Lines { .. }
         | Event::Bytes { .. }
@@ -98,13 +105,36 @@ fn with_text<'a>(event: &Event<'a>, text: &'a str) -> Event<'a> {
         | Event::StaleRead { command, .. }
         | Event::Leftover { command, .. } => *command = text,
         Event::Transferred { what, .. } | Event::Progress { what, .. } | Event::Planned { what, .. } => *what = text,
-        Event::Warning { text: old, .. } | Event::Said { text: old, .. } => *old = text,
+        Event::Warning { text: old, .. }
+        | Event::Said { text: old, .. }
+        | Event::LineEnded { line: old, .. }
+        | Event::Summary { name: old, .. } => *old = text,
         Event::Once { .. }
+        | Event::RunEnded { .. }
         | Event::TaskStarted { .. }
         | Event::TaskEnded { .. }
         | Event::Lines { .. }
         | Event::Bytes { .. }
         | Event::Difference { .. } => {}
+    }
+    event
+}
+
+/// Returns the error of an event, unless it comes without secrets: that of a task.
+fn error_of<'a>(event: &Event<'a>) -> Option<&'a Error> {
+    match *event {
+        Event::CommandEnded { error, .. } | Event::LineEnded { error, .. } | Event::RunEnded { error, .. } => error,
+        _ => None,
+    }
+}
+
+/// Returns an event with another error in the place of its own.
+fn with_error<'a>(event: &Event<'a>, redacted: Option<&'a Error>) -> Event<'a> {
+    let mut event = event.clone();
+    if let Event::CommandEnded { error, .. } | Event::LineEnded { error, .. } | Event::RunEnded { error, .. } =
+        &mut event
+    {
+        *error = redacted;
     }
     event
 }
@@ -125,7 +155,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::event::{Capture, Difference, Stream};
+    use crate::error::ErrorKind;
+    use crate::event::{Capture, Difference, Stream, Word};
     use crate::host::Host;
     use crate::secret::Secret;
 
@@ -135,6 +166,7 @@ mod tests {
         redactor.add(&Secret::new("hunter2"));
         let sink = Redacting::new(Arc::clone(&capture) as Arc<dyn Sink>, redactor);
         let (host, text) = (Host::local(), "say hunter2");
+        let error = Error::new(ErrorKind::Task, text).hint(text);
         let value = json!({ "hunter2": ["hunter2", 1] });
         sink.event(&Event::CommandStarted { number: 1, host: &host, command: text, echo: false });
         sink.event(&Event::CommandEnded {
@@ -142,8 +174,12 @@ mod tests {
             host: &host,
             command: text,
             status: None,
+            error: Some(&error),
             elapsed: std::time::Duration::ZERO,
         });
+        sink.event(&Event::LineEnded { line: text, host: &host, outcome: Word::Failed, error: Some(&error) });
+        sink.event(&Event::Summary { name: text, local: false, outcomes: &[] });
+        sink.event(&Event::RunEnded { exit_code: 1, outcomes: &[], error: Some(&error) });
         sink.event(&Event::StaleRead { host: &host, command: text, planned: 1 });
         sink.event(&Event::Leftover { number: 1, host: &host, command: text });
         sink.event(&Event::Transferred { host: &host, what: text, changed: 1, files: 1, removed: 0 });
@@ -157,6 +193,6 @@ mod tests {
         sink.event(&Event::Difference { host: &host, what: text, path: "/hunter2", difference });
         let told = serde_json::to_string(&capture.events()).unwrap();
         assert!(!told.contains("hunter2"), "{told}");
-        assert_eq!(told.matches("[redacted]").count(), 14, "{told}");
+        assert_eq!(told.matches("[redacted]").count(), 22, "{told}");
     }
 }

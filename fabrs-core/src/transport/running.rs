@@ -42,6 +42,23 @@ pub enum How {
     Planned,
 }
 
+impl How {
+    /// Returns the reason if the command did not end by itself.
+    pub(crate) fn error(&self) -> Option<Error> {
+        let left = |gone: bool| if gone { "" } else { " and may still be running" };
+        match self {
+            Self::Exited(_) | Self::Planned => None,
+            Self::Cut(_, error) | Self::Failed(error) => Some(error.clone()),
+            Self::TimedOut { gone } => {
+                Some(Error::new(ErrorKind::Timeout, format!("the time limit was exceeded{}", left(*gone))))
+            }
+            Self::Stopped { gone } => {
+                Some(Error::new(ErrorKind::Cancelled, format!("the command was stopped{}", left(*gone))))
+            }
+        }
+    }
+}
+
 /// A command on its way; a future of its end. Dropping it ends the command.
 #[derive(Debug)]
 #[must_use = "dropping it ends the command"]

@@ -103,7 +103,9 @@ impl Receive for Receiver {
             _ => None,
         };
         if !matches!(end.how, How::Planned) {
-            self.sink.event(&Event::CommandEnded { number: self.number, host, command, status, elapsed: end.elapsed });
+            let (number, elapsed, error) = (self.number, end.elapsed, end.how.error());
+            let error = error.as_ref();
+            self.sink.event(&Event::CommandEnded { number, host, command, status, error, elapsed });
         }
         self.incoming.end(Some(end.how.clone()));
     }

@@ -1,0 +1,76 @@
+//! Numbers, durations and names in words, for [`Notes`](super::notes::Notes).
+
+use std::time::Duration;
+
+use super::controls::spelled_out;
+
+/// Puts all lines but the first below it.
+pub(super) fn below(text: &str) -> String {
+    text.trim_end().replace('\n', "\n  ")
+}
+
+/// Returns in words how many files a transfer has written and removed.
+pub(super) fn written(changed: usize, files: usize, removed: usize) -> String {
+    let came = match (changed, files) {
+        (0, 0) if removed > 0 => String::new(),
+        (0, _) if removed > 0 => "none written".to_owned(),
+        (0, _) => "unchanged".to_owned(),
+        (1, 1) => "written".to_owned(),
+        (changed, files) => format!("{changed} of {files} files written"),
+    };
+    let gone = match removed {
+        0 => String::new(),
+        1 if files == 0 => "removed".to_owned(),
+        removed => format!(", {removed} removed"),
+    };
+    came + &gone
+}
+
+/// How many columns of a command or a line are shown where it is only named.
+const MAX_NAME_WIDTH: usize = 40;
+
+/// Returns a command or a line in one short line that names it.
+pub(super) fn shortened(text: &str) -> String {
+    let words = spelled_out(&text.split_whitespace().collect::<Vec<_>>().join(" "));
+    if words.chars().count() <= MAX_NAME_WIDTH {
+        return words;
+    }
+    let start: String = words.chars().take(MAX_NAME_WIDTH - 3).collect();
+    format!("{}...", start.trim_end())
+}
+
+/// Writes how long something took as people say it: `0.4 s`, `2 min 5 s`.
+pub(super) fn seconds(elapsed: Duration) -> String {
+    match elapsed.as_secs() {
+        whole @ 0..60 => format!("{whole}.{} s", elapsed.subsec_millis() / 100),
+        whole => format!("{} min {} s", whole / 60, whole % 60),
+    }
+}
+
+/// Returns in words how a command ended, where a value is what one left.
+pub(super) fn command_end(value: &serde_json::Value) -> Option<String> {
+    let host = value.get("host")?.as_str()?;
+    value.get("command")?.as_str()?;
+    let status = value.get("status")?;
+    let end = match (status.get("code"), status.get("signal").and_then(|signal| signal.as_str())) {
+        (Some(code), _) if *code == 0 => "ok".to_owned(),
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "planned".to_owned(),
+    };
+    Some(format!("{end} on {host}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_as_people_say_them() {
+        let case = |millis, text| assert_eq!(seconds(Duration::from_millis(millis)), text);
+        case(49, "0.0 s");
+        case(12_340, "12.3 s");
+        case(59_999, "59.9 s");
+        case(125_000, "2 min 5 s");
+    }
+}
