@@ -22,9 +22,10 @@ async fn a_failure_is_tried_again_so_often_and_each_time_is_told() -> Result {
     let (enough, few) = (sshd.scratch().join("enough"), sshd.scratch().join("few"));
     let output = host.run(third_time(&enough)).retry(2, Duration::ZERO).await?;
     assert_eq!(output.line()?, "3", "the last attempt's output");
-    let warnings = told(&capture, "warning", "text");
-    assert!(warnings[0].ends_with("ended with exit status 1: again in 0 seconds (1 of 2)"), "{warnings:?}");
-    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert_eq!(told(&capture, "retry", "reason"), ["exit status 1", "exit status 1"]);
+    let retries = capture.of("retry");
+    assert_eq!(retries.iter().map(|retry| &retry["attempt"]).collect::<Vec<_>>(), [2, 3]);
+    assert!(retries.iter().all(|retry| retry["attempts"] == 3 && retry["left"].is_null()), "{retries:?}");
     let error = refused(host.run(third_time(&few)).retry(1, Duration::ZERO).await, ErrorKind::Exit);
     assert_eq!(error.output().expect("it ran").line()?, "2");
     host.close().await;
@@ -34,9 +35,15 @@ async fn a_failure_is_tried_again_so_often_and_each_time_is_told() -> Result {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_takes_its_time_is_waited_for_and_no_longer_than_said() -> Result {
     let sshd = Sshd::start();
-    let host = client_of(&sshd, "").build().connect(sshd.alias())?;
+    let (capture, sink) = capture();
+    let host = client_of(&sshd, "").sink(sink).build().connect(sshd.alias())?;
     let spawned = host.run(third_time(&sshd.scratch().join("up"))).until(secs(30)).spawn()?;
     assert_eq!(spawned.await?.line()?, "3");
+    // Its output is hidden: only the first of equal failures is announced.
+    assert_eq!(told(&capture, "retry", "reason"), ["exit status 1"]);
+    assert_eq!(host.run(third_time(&sshd.scratch().join("shown"))).until(secs(30)).await?.line()?, "3");
+    assert_eq!(told(&capture, "retry", "reason"), ["exit status 1"; 3]);
+    assert!(capture.of("retry").iter().all(|retry| retry["left"].as_f64().is_some_and(|left| left < 30.0)));
     let error = refused(host.probe("exit 7").until(Duration::ZERO).await, ErrorKind::Timeout);
     let shown = block(&error);
     assert!(shown.contains("`exit 7` did not succeed within 0 seconds") && shown.contains("exit status 7"), "{shown}");

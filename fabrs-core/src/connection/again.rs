@@ -11,7 +11,8 @@ use super::recorder::Captured;
 use super::spec::Spec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::output::Output;
+use crate::host::Host;
+use crate::output::{Ended, Output};
 use crate::transport::{Effect, End, How, Level, Permission};
 
 /// How long is waited between two looks at something that is to become so.
@@ -40,6 +41,7 @@ pub(super) async fn repeat(spec: Box<Spec>, again: Again) -> Result<Output> {
         Again::Times(_, pause) => pause,
         Again::Until(_) => BETWEEN,
     };
+    let mut announced = Announced::default();
     for attempt in 0.. {
         let mut attempt_spec = spec.once_more()?;
         attempt_spec.accepts = spec.accepts.for_an_attempt();
@@ -59,14 +61,25 @@ pub(super) async fn repeat(spec: Box<Spec>, again: Again) -> Result<Output> {
         match again {
             Again::Times(times, _) if attempt >= times => return forgiven(&spec, error),
             Again::Times(times, _) => {
-                tell(&spec, &error, &format!("again in {} ({} of {times})", seconds(pause), attempt + 1));
+                announced.announce(
+                    &spec,
+                    &error,
+                    Next { attempt: attempt + 2, attempts: Some(times + 1), pause, left: None },
+                );
             }
             Again::Until(limit) if began.elapsed() + pause > limit => {
                 let text = format!("`{}` did not succeed within {}", spec.line, seconds(limit));
                 let gave_up = Error::new(ErrorKind::Timeout, text).or_on(spec.connection.host()).at(spec.location);
                 return Err(gave_up.caused_by(error));
             }
-            Again::Until(_) => {}
+            Again::Until(limit) => {
+                let left = limit.saturating_sub(began.elapsed());
+                announced.announce(
+                    &spec,
+                    &error,
+                    Next { attempt: attempt + 2, attempts: None, pause, left: Some(left) },
+                );
+            }
         }
         wait(&spec, pause).await?;
         if let Again::Times(..) = again {
@@ -95,9 +108,59 @@ fn planned(spec: &Spec) -> Result<Output> {
     finish(spec, &shown, Captured::default(), End { how: How::Planned, elapsed: Duration::ZERO })
 }
 
-fn tell(spec: &Spec, error: &Error, what: &str) {
-    let text = format!("{}: {what}", error.doing());
-    spec.connection.sink().event(&Event::Warning { host: spec.connection.host(), text: &text });
+/// An attempt after one that failed: the fields of [`Event::Retry`].
+#[derive(Debug, Clone, Copy)]
+struct Next {
+    attempt: u32,
+    attempts: Option<u32>,
+    pause: Duration,
+    left: Option<Duration>,
+}
+
+/// The last failed attempt that was announced.
+#[derive(Debug, Default)]
+struct Announced {
+    reason: String,
+}
+
+impl Announced {
+    /// Announces the next attempt, with the reason for it.
+    ///
+    /// An attempt that failed for the same reason as before and printed nothing is announced ever more seldom: at attempts
+    /// 2, 4, 8 and so on. A wait of minutes would fill the screen.
+    fn announce(&mut self, spec: &Spec, error: &Error, next: Next) {
+        let Next { attempt, attempts, pause, left } = next;
+        let reason = reason(error);
+        let has_printed = error.output().is_some_and(|output| {
+            let record = &output.record;
+            let is_seen = |shown: bool, bytes: &[u8]| shown && !bytes.is_empty();
+            is_seen(record.shown.0, &record.stdout.bytes) || is_seen(record.shown.1, &record.stderr.bytes)
+        });
+        if attempts.is_none() && !has_printed && reason == self.reason && !attempt.is_power_of_two() {
+            return;
+        }
+        let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
+        let shown = spec.shown.clone().unwrap_or_else(|| spec.line.to_string().into());
+        spec.connection.sink().event(&Event::Retry {
+            host: &host,
+            command: &shown,
+            reason: &reason,
+            attempt,
+            attempts,
+            pause,
+            left,
+        });
+        self.reason = reason;
+    }
+}
+
+/// Returns the reason for another attempt: `exit status 7`, or the error without the command.
+fn reason(error: &Error) -> String {
+    match error.output().map(|output| &output.record.ended) {
+        Some(Ended::Status(status)) if error.kind() == ErrorKind::Exit => status.to_string(),
+        _ if error.kind() == ErrorKind::Timeout => "no result in time".to_owned(),
+        _ => error.doing().to_owned(),
+    }
 }
 
 /// Waits, unless the run is stopped.

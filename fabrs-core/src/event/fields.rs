@@ -18,6 +18,11 @@ pub(super) fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Resu
     serializer.serialize_f64(duration.as_secs_f64())
 }
 
+#[expect(clippy::ref_option, reason = "the signature of `serialize_with`")]
+pub(super) fn some_seconds<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    duration.map(|duration| duration.as_secs_f64()).serialize(serializer)
+}
+
 /// Writes `{"ok": ["web1"], "failed": [], ..}`: every outcome is there.
 pub(super) fn by_outcome<S: Serializer>(outcomes: &[(Host, Word)], serializer: S) -> Result<S::Ok, S::Error> {
     let of = |wanted| outcomes.iter().filter(move |(_, word)| *word == wanted).map(|(host, _)| host);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Difference;
-use super::fields::{by_outcome, counts, lossy, seconds};
+use super::fields::{by_outcome, counts, lossy, seconds, some_seconds};
 use crate::error::Error;
 use crate::host::Host;
 use crate::output::ExitStatus;
@@ -214,6 +214,26 @@ pub enum Event<'a> {
         stream: Stream,
         /// Lines; the last may have no end.
         text: &'a str,
+    },
+    /// A command failed and is tried again after a pause: [`Command::retry`](crate::Command::retry) and
+    /// [`Command::until`](crate::Command::until).
+    Retry {
+        /// The host.
+        host: &'a Host,
+        /// The command as quoted.
+        command: &'a str,
+        /// The reason: `exit status 7`.
+        reason: &'a str,
+        /// The number of the next attempt; the first attempt is 1.
+        attempt: u32,
+        /// The number of attempts, if it is limited.
+        attempts: Option<u32>,
+        /// The pause before the next attempt.
+        #[serde(serialize_with = "seconds")]
+        pause: Duration,
+        /// The time left, if it is limited.
+        #[serde(serialize_with = "some_seconds")]
+        left: Option<Duration>,
     },
     /// The shell line after `--` has a result on a host.
     LineEnded {

@@ -21,6 +21,7 @@ use super::{Event, Prefix, Sink, Spool, Stream, Style};
 /// | `lines` | `number`, `host`, `stream`, `text`: whole lines of output |
 /// | `bytes` | `number`, `host`, `stream`, `bytes`: not in `--json` |
 /// | `command_ended` | `number`, `host`, `command`, `status` (`{"code": 0}`, `{"signal": "TERM"}`, `null`), `error`, `elapsed` |
+/// | `retry` | `host`, `command`, `reason`, `attempt`, `attempts`, `pause`, `left` |
 /// | `leftover` | `number`, `host`, `command`: it may still be running |
 /// | `difference` | `host`, `what`, `path`, `difference` |
 /// | `progress` | `number`, `host`, `what`, `done`, `total`, `elapsed`, `over` |
@@ -35,7 +36,7 @@ use super::{Event, Prefix, Sink, Spool, Stream, Style};
 /// | `run_ended` | `exit_code`, `outcomes`: the number of hosts of each outcome, `error`: the last line |
 ///
 /// `outcome` is one of `ok`, `failed`, `lost`, `unreachable`, `cancelled`, `skipped`, `not_started`; `outcomes` has each of
-/// them. `elapsed` is seconds. `host` is `null` for what has no host.
+/// them. `elapsed`, `pause` and `left` are seconds. `host` is `null` for what has no host.
 ///
 /// `error` is `null`, or an object:
 ///
@@ -187,7 +188,7 @@ mod tests {
         let source = include_str!("happening.rs");
         let variants = source.lines().filter_map(|line| line.strip_prefix("    ")?.strip_suffix(" {"));
         let variants: Vec<&str> = variants.filter(|line| line.chars().all(char::is_alphanumeric)).collect();
-        assert!(variants.len() >= 18, "{variants:?}");
+        assert!(variants.len() >= 19, "{variants:?}");
         let documented = include_str!("json.rs");
         for variant in variants {
             let name = variant.chars().fold(String::new(), |name, letter| match letter.is_uppercase() {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::failures::{Failure, Failures, Form};
 use super::fields::summed_up;
 use super::style::{Name, Prefix, Role, Style};
-use super::wording::{below, command_end, seconds, shortened, written};
+use super::wording::{below, command_end, duration, seconds, shortened, written};
 use super::{Event, Word};
 use crate::error::{Error, GroupedErrors};
 use crate::host::Host;
@@ -75,6 +75,17 @@ impl Notes {
                 self.warning(Some(host), &format!("may still be running: {command}"))
             }
             Event::Warning { host, text } => self.warning(*host, text),
+            Event::Retry { host, command, reason, attempt, attempts, pause, left } => {
+                let of = attempts.map_or_else(String::new, |attempts| format!(" of {attempts}"));
+                // Whoever waits for a condition knows the time; whoever counts attempts knows the pause.
+                let when = match left {
+                    Some(left) => format!(", {} left", duration(*left)),
+                    None if pause.is_zero() => String::new(),
+                    None => format!(", in {}", duration(*pause)),
+                };
+                let what = format!("`{}`: {}", shortened(command), below(reason));
+                self.line(Some(*host), &format!("{what}, trying again (attempt {attempt}{of}{when})"))
+            }
             Event::Summary { name, local, outcomes } => {
                 format!("{}{}: {}\n", self.pending(), shortened(name), summed_up(outcomes, *local))
             }
@@ -332,6 +343,23 @@ mod tests {
         let name = "for f in /etc/*.conf; do\n\tgrep -q secret $f\ndone";
         let line = Event::Summary { name, local: false, outcomes: &outcomes[..1] };
         case(&line, "for f in /etc/*.conf; do grep -q secr...: 1 ok\n");
+    }
+
+    #[test]
+    fn another_attempt_is_announced_with_its_reason() {
+        let host = web1();
+        let retry = |attempts, left| Event::Retry {
+            host: &host,
+            command: "curl",
+            reason: "exit status 7",
+            attempt: 2,
+            attempts,
+            pause: Duration::from_millis(1500),
+            left,
+        };
+        let until = retry(None, Some(Duration::from_secs(12)));
+        case(&until, "[web1] `curl`: exit status 7, trying again (attempt 2, 12 s left)\n");
+        case(&retry(Some(3), None), "[web1] `curl`: exit status 7, trying again (attempt 2 of 3, in 1.5 s)\n");
     }
 
     #[test]

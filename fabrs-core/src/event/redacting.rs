@@ -33,6 +33,10 @@ impl Sink for Redacting {
         }
         let error = error_of(event).map(|error| error.clone().redacted(&self.redactor));
         let event = &with_error(event, error.as_ref());
+        if let Event::Retry { host, command, reason, attempt, attempts, pause, left } = *event {
+            let (command, reason) = (&self.redactor.text(command), &self.redactor.text(reason));
+            return self.sink.event(&Event::Retry { host, command, reason, attempt, attempts, pause, left });
+        }
         let Some(text) = text_of(event) else { return self.sink.event(event) };
         match text {
             Text::Line(line) => match self.redactor.text(line) {
@@ -88,6 +92,7 @@ fn text_of<'a>(event: &Event<'a>) -> Option<Text<'a>> {
         | Event::Summary { name: text, .. } => Some(Text::Line(text)),
         Event::Once { name, value } => Some(Text::Value(name, value)),
         Event::RunEnded { .. }
+        | Event::Retry { .. }
         | Event::TaskStarted { .. }
         | Event::TaskEnded { .. }
         | Event::Lines { .. }
@@ -111,6 +116,7 @@ fn with_text<'a>(event: &Event<'a>, text: &'a str) -> Event<'a> {
         | Event::Summary { name: old, .. } => *old = text,
         Event::Once { .. }
         | Event::RunEnded { .. }
+        | Event::Retry { .. }
         | Event::TaskStarted { .. }
         | Event::TaskEnded { .. }
         | Event::Lines { .. }
@@ -180,6 +186,15 @@ mod tests {
         sink.event(&Event::LineEnded { line: text, host: &host, outcome: Word::Failed, error: Some(&error) });
         sink.event(&Event::Summary { name: text, local: false, outcomes: &[] });
         sink.event(&Event::RunEnded { exit_code: 1, outcomes: &[], error: Some(&error) });
+        sink.event(&Event::Retry {
+            host: &host,
+            command: text,
+            reason: text,
+            attempt: 2,
+            attempts: None,
+            pause: std::time::Duration::ZERO,
+            left: None,
+        });
         sink.event(&Event::StaleRead { host: &host, command: text, planned: 1 });
         sink.event(&Event::Leftover { number: 1, host: &host, command: text });
         sink.event(&Event::Transferred { host: &host, what: text, changed: 1, files: 1, removed: 0 });
@@ -193,6 +208,6 @@ mod tests {
         sink.event(&Event::Difference { host: &host, what: text, path: "/hunter2", difference });
         let told = serde_json::to_string(&capture.events()).unwrap();
         assert!(!told.contains("hunter2"), "{told}");
-        assert_eq!(told.matches("[redacted]").count(), 22, "{told}");
+        assert_eq!(told.matches("[redacted]").count(), 24, "{told}");
     }
 }

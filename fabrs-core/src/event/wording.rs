@@ -39,6 +39,12 @@ pub(super) fn shortened(text: &str) -> String {
     format!("{}...", start.trim_end())
 }
 
+/// Writes a pause or the time that is left: `12 s`, `0.5 s`.
+pub(super) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds >= 2.0 || seconds.fract() == 0.0 { format!("{seconds:.0} s") } else { format!("{seconds:.1} s") }
+}
+
 /// Writes how long something took as people say it: `0.4 s`, `2 min 5 s`.
 pub(super) fn seconds(elapsed: Duration) -> String {
     match elapsed.as_secs() {
@@ -72,5 +78,14 @@ mod tests {
         case(12_340, "12.3 s");
         case(59_999, "59.9 s");
         case(125_000, "2 min 5 s");
+    }
+
+    #[test]
+    fn pauses_and_limits_are_whole_seconds_unless_they_are_short() {
+        let case = |millis, text| assert_eq!(duration(Duration::from_millis(millis)), text);
+        case(12_340, "12 s");
+        case(8_970, "9 s");
+        case(1_500, "1.5 s");
+        case(1_000, "1 s");
     }
 }
