@@ -4,9 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use fabrs_core::config::Config;
+use fabrs_core::shell::quote;
 use fabrs_core::{Error, ErrorKind, Registry, Result};
 
 use crate::demo;
+use crate::early;
 use crate::help;
 use crate::launcher::{self, Environment};
 use crate::show::print;
@@ -22,7 +24,9 @@ pub fn fab() -> ExitCode {
 }
 
 fn start() -> Result<ExitCode> {
-    let (typed, words) = Typed::options_only(words()?)?;
+    let all = words()?;
+    let (typed, words) = Typed::options_only(all.clone())?;
+    let options = options_before(&all, &words);
     if typed.globals.version {
         print(&version())?;
         return Ok(ExitCode::SUCCESS);
@@ -36,8 +40,11 @@ fn start() -> Result<ExitCode> {
     if typed.line.is_some() && is_only_a_line(&words, root)? {
         return run(&Registry::new(), root);
     }
-    let Some(project) = project else { return Err(no_tasks(&typed, &words)) };
+    let Some(project) = project else { return Err(no_tasks(&typed, &words, &options)) };
     let environment = Environment::of_process();
+    launcher::check_project(&project, environment.cwd())?;
+    // A mistake in fabrs.toml is told in milliseconds, and not after minutes of compiling.
+    early::check(&project, &words)?;
     let mut progress = launcher::on_stderr(&environment);
     let tool = launcher::prepare(&project, &environment, &mut *progress)?;
     drop(progress);
@@ -54,8 +61,16 @@ fn is_only_a_line(words: &[String], root: Option<&Path>) -> Result<bool> {
     Ok(tasks.is_empty())
 }
 
-/// Says that there are no tasks, and what works without.
-fn no_tasks(typed: &Typed, words: &[String]) -> Error {
+/// Returns the options before the first word that is none, quoted for a shell, each with a blank behind it.
+fn options_before(all: &[String], words: &[String]) -> String {
+    let before_line = all.iter().position(|word| word == "--").unwrap_or(all.len());
+    let options = all.get(..before_line.saturating_sub(words.len())).unwrap_or_default();
+    let quoted = options.iter().map(|option| quote(option).unwrap_or_default().into_owned() + " ");
+    quoted.collect()
+}
+
+/// Says that there are no tasks, and what works without. `options` are those that were typed.
+fn no_tasks(typed: &Typed, words: &[String], options: &str) -> Error {
     let error = Error::new(ErrorKind::Usage, "there is no tasks.rs here or in a folder above");
     let Some(first) = words.first() else { return error.hint("`fab --help` shows what works without one") };
     let config = match Config::find(Path::new("")) {
@@ -63,8 +78,11 @@ fn no_tasks(typed: &Typed, words: &[String]) -> Error {
         Err(error) => return error,
     };
     match (config.environment(first), &typed.line) {
-        (Ok(_), _) => error.hint(format!("a shell line needs none: `fab {first} -- uname -a`")),
+        (Ok(_), _) => error.hint(format!("a shell line needs none: `fab {options}{first} -- uname -a`")),
         (Err(unknown), Some(_)) => unknown,
-        (Err(_), None) => error.hint(format!("to run a shell line instead: `fab -H HOST -- {first}`")),
+        (Err(_), None) if typed.globals.hosts.is_empty() => {
+            error.hint(format!("to run a shell line instead: `fab {options}-H HOST -- {first}`"))
+        }
+        (Err(_), None) => error.hint(format!("to run a shell line instead: `fab {options}-- {}`", words.join(" "))),
     }
 }

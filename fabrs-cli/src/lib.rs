@@ -10,6 +10,7 @@ mod demo;
 #[cfg(not(all(feature = "demo", target_os = "linux")))]
 #[path = "no_demo.rs"]
 mod demo;
+mod early;
 mod fab;
 mod help;
 mod interrupt;

@@ -58,7 +58,7 @@ impl Environment {
     }
 
     /// Returns the folder that paths are shown relative to.
-    pub(super) fn cwd(&self) -> &Path {
+    pub fn cwd(&self) -> &Path {
         &self.cwd
     }
 

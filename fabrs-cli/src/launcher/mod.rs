@@ -41,3 +41,4 @@ pub use exec::{arrive, exec};
 pub use find::{Project, find};
 pub use prepare::prepare;
 pub use progress::{Note, Progress, on_stderr};
+pub use trust::check_project;

@@ -17,7 +17,7 @@ const OTHERS_WRITE: u32 = 0o022;
 /// # Errors
 ///
 /// [`ErrorKind::Usage`] naming the file.
-pub(super) fn check_project(project: &Project, cwd: &Path) -> Result<(), Error> {
+pub fn check_project(project: &Project, cwd: &Path) -> Result<(), Error> {
     let here = fs::canonicalize(cwd).unwrap_or_default();
     if here == project.root {
         return Ok(());

@@ -5,5 +5,5 @@ mod split;
 mod task_args;
 
 pub(crate) use globals::{Globals, command};
-pub(crate) use split::Typed;
+pub(crate) use split::{Typed, unknown as unknown_word};
 pub(crate) use task_args::task_command;

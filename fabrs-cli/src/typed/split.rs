@@ -162,7 +162,8 @@ fn takes_next(command: &Command, option: &str) -> bool {
     false
 }
 
-fn unknown(word: &str, registry: &Registry, environments: &[&str]) -> Error {
+/// Makes the error of a word that is neither a task nor an environment.
+pub(crate) fn unknown(word: &str, registry: &Registry, environments: &[&str]) -> Error {
     let tasks: Vec<String> = registry.tasks().iter().map(|task| task.shown_name()).collect();
     if environments.contains(&word) {
         let text = format!("`{word}` is an environment, and does not stand first");

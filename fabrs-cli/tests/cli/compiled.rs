@@ -96,3 +96,36 @@ fn two_at_once_compile_once_and_both_run() {
     assert_eq!(told.matches("\nhello: ok\n").count(), 2, "{told}");
     assert!(told.matches("compiling tasks.rs").count() <= 1, "{told}");
 }
+
+/// Without cargo: whatever is told is known before anything is compiled.
+#[test]
+fn a_mistake_in_fabrs_toml_is_told_before_cargo_is_started() {
+    let workshop = Workshop::open("early");
+    workshop.write(
+        "shop/tasks.rs",
+        "use fabrs::prelude::*;\n\n#[task]\nasync fn deploy() -> Result { does not compile }\n",
+    );
+    let file = workshop.path("shop").canonicalize().expect("it is there").join("fabrs.toml");
+    let case = |toml: &str, arguments: &[&str], block: &str| {
+        workshop.write("shop/fabrs.toml", toml);
+        let run = without_cargo(workshop.fab("shop")).args(arguments).code(2).stdout("");
+        run.stderr(block.replace("FILE", &file.display().to_string())).run();
+    };
+    let live = "[env.staging]\nhosts = ['web1']\n";
+    let unknown_key = "[env.staging]\nhots = ['web1']\n";
+    case(
+        unknown_key,
+        &["staging", "deploy"],
+        "error: FILE:2: unknown key `hots` in `[env.staging]`\nhint: did you mean `hosts`?\n",
+    );
+    case(
+        live,
+        &["stagin", "deploy"],
+        "error: there is no task `stagin`\nhint: did you mean the environment `staging`?\n",
+    );
+    case(
+        "[env.staging",
+        &["staging", "deploy"],
+        "error: FILE:1: this is not TOML\n  caused by: unclosed table, expected `]`\n",
+    );
+}
