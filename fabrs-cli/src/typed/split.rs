@@ -117,7 +117,7 @@ impl Typed {
 
 fn is_option_of(param: &Param, option: &str) -> bool {
     let name = option.split('=').next().unwrap_or_default();
-    let long = name.strip_prefix("--").is_some_and(|long| long == param.shown_name());
+    let long = name.strip_prefix("--").is_some_and(|long| long.replace('_', "-") == param.shown_name());
     let short = param.short.is_some_and(|letter| {
         !option.starts_with("--") && option.get(1..).is_some_and(|rest| rest.starts_with(letter))
     });
@@ -140,9 +140,19 @@ impl Reader {
 
     /// Returns an option with its value, where it takes one that is not part of the same word.
     fn with_value(&mut self, command: &Command, option: String) -> Vec<String> {
+        let option = dashed(command, option);
         let value = if takes_next(command, &option) { self.words.next() } else { None };
         std::iter::once(option).chain(value).collect()
     }
+}
+
+/// Returns an option with `-` for each `_` of its name, if the command has that option: `--dry_run` is `--dry-run`.
+fn dashed(command: &Command, option: String) -> String {
+    let Some(long) = option.strip_prefix("--") else { return option };
+    let (name, value) = long.split_at(long.find('=').unwrap_or(long.len()));
+    let name = name.replace('_', "-");
+    let is_known = command.get_arguments().any(|arg| arg.get_long() == Some(name.as_str()));
+    if is_known { format!("--{name}{value}") } else { option }
 }
 
 /// Tells whether the value of an option is the next word. In `-wH` it is that of the last letter.

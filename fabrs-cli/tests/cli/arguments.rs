@@ -39,6 +39,20 @@ fn options_that_may_be_left_out_repeated_and_of_types_of_the_users_own() {
 }
 
 #[test]
+fn an_option_may_be_typed_with_underscores() {
+    for option in [&["--fail-on", "web9"][..], &["--fail_on", "web9"], &["--fail_on=web9"], &["--fail-on=web9"]] {
+        let run = shop().args(["-n", "-H", "web1", "deploy", "t_1"]).args(option);
+        run.stderr_contains("[web1] would run: echo t_1 on web1\n").run();
+    }
+    tells(&["x", "--no_color"], "a=x b=1 verbose=false color=false");
+    shop().args(["--dry_run", "-H", "web1", "hello"]).stderr_contains("[web1] would run: echo hello\n").run();
+    refused(
+        &["deploy", "t", "--fail_at", "web9"],
+        "error: there is no option `--fail_at`\nhint: did you mean `--fail-on`?",
+    );
+}
+
+#[test]
 fn several_tasks_each_take_their_own() {
     let expected =
         "[local] a=x b=2 verbose=false color=true\n[local] / f / /\n[local] a=y b=1 verbose=true color=true\n";
