@@ -123,14 +123,16 @@ impl Run {
                 client.sink().event(&Event::Summary { name, local, outcomes: &of_stage });
                 outcomes.extend(of_stage);
             }
-            self.say_nothing_was_changed(screen);
-            code = report.exit_code().code();
-            if !report.is_ok() {
+            let exit_code = report.exit_code();
+            let is_incomplete = exit_code == fabrs_core::ExitCode::PlanIncomplete;
+            self.say_nothing_was_changed(screen, is_incomplete);
+            code = exit_code.code();
+            if !report.is_ok() && !is_incomplete {
                 return Ok(code);
             }
         }
         match &self.typed.line {
-            Some(line) => self.line(line, client, screen, outcomes).await,
+            Some(line) => Ok(self.line(line, client, screen, outcomes).await?.max(code)),
             None => Ok(code),
         }
     }
@@ -185,10 +187,11 @@ impl Run {
         [digest(&program), environment].into_iter().chain(calls).chain(line).collect()
     }
 
-    /// Says that a dry run has changed nothing.
-    fn say_nothing_was_changed(&self, screen: &Screen) {
+    /// Says that a dry run has changed nothing, and whether its plan is incomplete.
+    fn say_nothing_was_changed(&self, screen: &Screen, is_incomplete: bool) {
         if self.settings.mode == Mode::DryRun && !self.typed.globals.json {
-            screen.note("a dry run: nothing was changed\n");
+            let incomplete = if is_incomplete { "; the plan is incomplete" } else { "" };
+            screen.note(&format!("a dry run: nothing was changed{incomplete}\n"));
         }
     }
 
@@ -219,7 +222,7 @@ impl Run {
             let start = all.len() - outcomes.len();
             let outcomes = all.get(start..).unwrap_or_default();
             client.sink().event(&Event::Summary { name: text, local: false, outcomes });
-            self.say_nothing_was_changed(screen);
+            self.say_nothing_was_changed(screen, false);
         }
         Ok(result.code())
     }

@@ -153,6 +153,13 @@ impl Group {
             }
         })
         .await;
+        for (host, outcome) in &outcomes {
+            if let (Outcome::Skipped(error), Some(client)) =
+                (outcome, self.connections.first().and_then(Connection::client))
+            {
+                client.warn(Some(host), format!("skipped: {}", error.doing()));
+            }
+        }
         for (whole, part) in self.connections.iter().zip(&parts) {
             whole.plan().end_with(part.plan());
         }

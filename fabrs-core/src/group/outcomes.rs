@@ -54,13 +54,16 @@ impl<T> Outcomes<T> {
     /// # Errors
     ///
     /// The kind of the first host that failed; [`HostFailures`] as its source. [`ErrorKind::NotRun`] if none has failed and
-    /// the plan of one is incomplete, in a dry run.
+    /// the plan of one is incomplete, in a dry run. The kind of the first host if all were skipped.
     pub fn all_ok(self) -> Result<Vec<(Host, T)>> {
         let incomplete = self.all.iter().find_map(|(_, outcome)| match outcome {
             Outcome::Incomplete(error) => Some(error.clone()),
             _ => None,
         });
         if let (Some(error), None) = (incomplete, self.failed().next()) {
+            return Err(error);
+        }
+        if let Some(error) = self.all_skipped() {
             return Err(error);
         }
         let Some(kind) = self.failed().map(|(_, outcome)| outcome.error().map(Error::kind)).next() else {
@@ -76,6 +79,22 @@ impl<T> Outcomes<T> {
         };
         let text = format!("{} of {} hosts failed", failures.failed.len(), self.len());
         Err(Error::new(kind.unwrap_or(ErrorKind::Cancelled), text).caused_by(failures))
+    }
+}
+
+impl<T> Outcomes<T> {
+    /// Returns the error of a group of which no host is left.
+    fn all_skipped(&self) -> Option<Error> {
+        let mut reasons = self.all.iter().map(|(_, outcome)| match outcome {
+            Outcome::Skipped(error) => Some(error),
+            _ => None,
+        });
+        let first = reasons.next()??;
+        reasons.all(|reason| reason.is_some()).then(|| {
+            let text = format!("all {} hosts were skipped", self.len());
+            let text = if self.len() == 1 { "the only host was skipped".to_owned() } else { text };
+            Error::new(first.kind(), text).caused_by(first.clone())
+        })
     }
 }
 

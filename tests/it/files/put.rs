@@ -157,7 +157,7 @@ async fn what_can_not_be_put_says_why_and_leaves_the_old_file() -> Result {
 }
 
 #[tokio::test]
-async fn a_dry_run_connects_to_nobody_shows_what_would_be_put_and_ends_where_it_is_looked_at() -> Result {
+async fn a_dry_run_plans_a_put_to_an_unreachable_host_whole_and_its_changes_are_unknown() -> Result {
     use fabrs::config::{Mode, Settings};
     use fabrs::transport::Fake;
 

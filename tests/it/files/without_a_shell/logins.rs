@@ -106,11 +106,13 @@ async fn a_dry_run_that_has_found_no_shell_still_only_plans() -> Result {
     fs::write(sshd.scratch().join("x"), "x")?;
     let here = tempfile::tempdir()?;
     host.get(sshd.scratch().join("x").display().to_string(), here.path().join("x").display().to_string()).await?;
-    assert_eq!(text(here.path().join("x")), "x", "what only reads is done");
+    assert!(!here.path().join("x").exists(), "a download is compared, and nothing is written");
     let target = sshd.scratch().join("y");
     let changes = host.put(b"y".to_vec(), target.display().to_string()).await?;
-    refused(changes.any(), ErrorKind::NotRun);
-    assert_eq!(told(&seen, "planned", "what"), [format!("put 1 byte -> {}", target.display())]);
+    assert!(changes.any()?, "the planned change");
+    let put = format!("put 1 byte -> {}", target.display());
+    let get = format!("get {0}/x <- {1}/x", here.path().display(), sshd.scratch().display());
+    assert_eq!(told(&seen, "planned", "what"), [get, put]);
     assert!(!target.exists());
     Ok(())
 }
