@@ -100,6 +100,15 @@ async fn a_dry_run_shows_the_question_and_goes_on() -> Result {
     Ok(())
 }
 
+#[tokio::test]
+async fn an_invalid_default_is_a_usage_error_and_not_asked_again() -> Result {
+    let client = Client::builder().settings(Settings { input: Input::Refused, ..Settings::default() }).build();
+    let asked = client.local()?.enter(async { prompt("Workers?").default("many").parse::<u8>().await }).await;
+    let error = refused(asked.map(drop), ErrorKind::Usage);
+    assert!(error.to_string().contains("invalid default of the prompt \"Workers?\": `many`: "), "{error:?}");
+    Ok(())
+}
+
 /// What a shell script asks twice, over a pipe and on a terminal, here and on a server.
 const ASKS: &str = "printf 'are you su'; printf 're? '; read a; printf 'really sure? '; read b; echo; echo $a-$b";
 

@@ -15,6 +15,7 @@ mod options;
 mod orchestration;
 mod place;
 mod proxy_command;
+mod questions;
 mod quickstart;
 mod running;
 mod terminal;

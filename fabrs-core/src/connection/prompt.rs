@@ -9,8 +9,9 @@ use futures::future::{BoxFuture, FutureExt};
 use super::ambient::is_for_all;
 use super::{Connection, current};
 use crate::client::Client;
-use crate::config::Consent;
+use crate::config::{Consent, Mode};
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
 use crate::secret::Secret;
 use crate::transport::Permission;
 
@@ -37,22 +38,55 @@ pub struct Prompt {
     location: &'static Location<'static>,
 }
 
-/// Asks for a yes or no, at the terminal; `-y` says yes. In a dry run the question is shown, and taken for answered by yes.
+/// Asks for yes or no at the terminal. `-y` answers yes.
 ///
-/// Asked within a task it is asked for each host: put it into [`once`](crate::run::once) to ask for all.
+/// Without a terminal, and in a dry run, the answer is the [default](Confirm::default). A dry run without a default plans the
+/// answer yes.
+///
+/// Within a task, each host asks its own question: [`once`](crate::run::once) asks one for all hosts.
+///
+/// # Errors
+///
+/// [`ErrorKind::Prompt`] without a terminal, if there is no default.
+///
+/// ```
+/// use fabrs_core::connection::confirm;
+///
+/// # async fn task() -> fabrs_core::Result<()> {
+/// if confirm("Restart the workers?").default(false).await? {
+///     // ..
+/// }
+/// # Ok(()) }
+/// ```
 #[track_caller]
 pub fn confirm(question: impl Into<String>) -> Confirm {
     Confirm { here: current(), question: question.into(), default: None, location: Location::caller() }
 }
 
-/// Asks for a text, at the terminal.
+/// Asks for a text at the terminal.
+///
+/// With a [default](Prompt::default), nothing is asked without a terminal, with `-y`, and in a dry run.
+///
+/// # Errors
+///
+/// [`ErrorKind::Prompt`] without a terminal, if there is no default.
+///
+/// ```
+/// use fabrs_core::connection::prompt;
+///
+/// # async fn task() -> fabrs_core::Result<()> {
+/// let workers = prompt("Workers?").default("4").parse::<u8>().await?;
+/// # Ok(()) }
+/// ```
 #[track_caller]
 pub fn prompt(question: impl Into<String>) -> Prompt {
     Prompt { here: current(), question: question.into(), default: None, location: Location::caller() }
 }
 
 impl Confirm {
-    /// Takes an empty answer for this one. Without, it has to be said.
+    /// Sets the answer for an empty line.
+    ///
+    /// It is also the answer without a terminal and in a dry run. A line on stderr shows it: `confirm "Restart?": no (default)`.
     pub fn default(mut self, answer: bool) -> Self {
         self.default = Some(answer);
         self
@@ -60,10 +94,20 @@ impl Confirm {
 
     async fn ask(self) -> Result<bool> {
         let client = client(&self.here, self.location)?;
+        let is_approved = client.settings().consent != Consent::Asked;
+        if let Some(default) = self.default.filter(|_| !is_approved && is_answered_by_default(client)) {
+            let note = match (default, client.settings().mode) {
+                (true, _) => "yes (default)",
+                (false, Mode::Run) => "no (default)",
+                (false, Mode::DryRun) => "no (default, `-y` answers yes)",
+            };
+            client.note(own_host(&self.here), format!("confirm \"{}\": {note}", self.question.trim_end()));
+            return Ok(default);
+        }
         if client.dial().effect(&format!("ask {}", of_host(&self.here, &self.question)))? == Permission::Planned {
             return Ok(true);
         }
-        if client.settings().consent != Consent::Asked {
+        if is_approved {
             return Ok(true);
         }
         let choice = match self.default {
@@ -89,7 +133,10 @@ impl Confirm {
 }
 
 impl Prompt {
-    /// Takes an empty answer for this one.
+    /// Sets the answer for an empty line.
+    ///
+    /// It is also the answer without a terminal, with `-y`, and in a dry run. A line on stderr shows it:
+    /// `prompt "Workers?": 4 (default)`. [`secret`](Self::secret) has no default.
     pub fn default(mut self, answer: impl Into<String>) -> Self {
         self.default = Some(answer.into());
         self
@@ -99,7 +146,8 @@ impl Prompt {
     ///
     /// # Errors
     ///
-    /// As awaiting it.
+    /// [`ErrorKind::Prompt`] without a terminal, if there is no default. [`ErrorKind::Usage`] if the default is used and is
+    /// no `T`.
     pub async fn parse<T>(self) -> Result<T>
     where
         T: FromStr<Err: Display>,
@@ -109,9 +157,11 @@ impl Prompt {
 
     /// Asks for a text that is not shown while it is typed, nor afterwards.
     ///
+    /// It is asked with `-y` and in a dry run too. A [default](Self::default) is ignored: code is no place for a secret.
+    ///
     /// # Errors
     ///
-    /// As awaiting it.
+    /// [`ErrorKind::Prompt`] without a terminal.
     pub async fn secret(self) -> Result<Secret> {
         let client = client(&self.here, self.location)?;
         let question = format!("{} ", about(&self.here, &self.question));
@@ -120,6 +170,7 @@ impl Prompt {
                 .ask()
                 .secret(&question)
                 .await
+                .map_err(|error| refused(error, client, "or read the secret from a file or a variable"))
                 .map_err(|error| error.or_on(self.here.host()).at(self.location))?;
             if !answer.expose().is_empty() {
                 return Ok(answer);
@@ -130,12 +181,25 @@ impl Prompt {
 
     async fn ask<T>(self, read: impl Fn(&str) -> std::result::Result<T, String>) -> Result<T> {
         let client = client(&self.here, self.location)?;
+        if let Some(default) = self.default.as_ref().filter(|_| is_answered_by_default(client)) {
+            let question = self.question.trim_end();
+            let value = read(default).map_err(|why| {
+                let text = format!("invalid default of the prompt \"{question}\": `{default}`: {why}");
+                Error::new(ErrorKind::Usage, text).at(self.location)
+            })?;
+            client.note(own_host(&self.here), format!("prompt \"{question}\": {default} (default)"));
+            return Ok(value);
+        }
         let shown = self.default.as_ref().map(|default| format!(" [{default}]")).unwrap_or_default();
         let asked = format!("{}{shown} ", about(&self.here, &self.question));
         let mut question = asked.clone();
         for _ in 0..TRIES {
-            let answer =
-                client.ask().line(&question).await.map_err(|error| error.or_on(self.here.host()).at(self.location))?;
+            let answer = client
+                .ask()
+                .line(&question)
+                .await
+                .map_err(|error| refused(error, client, "or give the prompt a default: `.default(\"..\")`"))
+                .map_err(|error| error.or_on(self.here.host()).at(self.location))?;
             let answer = match (answer.trim(), &self.default) {
                 ("", Some(default)) => default.as_str(),
                 ("", None) => continue,
@@ -150,6 +214,17 @@ impl Prompt {
     }
 }
 
+/// Tells whether a question with a default is answered by it: in a dry run, with `-y`, or without a terminal.
+fn is_answered_by_default(client: &Client) -> bool {
+    let settings = client.settings();
+    settings.mode == Mode::DryRun || settings.consent != Consent::Asked || !client.ask().available()
+}
+
+/// Adds the hint of a prompt that needs a terminal, if there is none.
+fn refused(error: Error, client: &Client, or: &str) -> Error {
+    if client.ask().available() { error } else { error.hint(format!("run it at a terminal, {or}")) }
+}
+
 /// Puts the host in front of a question that is asked for it alone.
 fn about(here: &Connection, question: &str) -> String {
     // Where nobody is asked, the error has the host already.
@@ -161,10 +236,15 @@ fn about(here: &Connection, question: &str) -> String {
 }
 
 fn of_host(here: &Connection, question: &str) -> String {
-    match here.host().filter(|host| !host.is_local() && !is_for_all()) {
+    match own_host(here) {
         Some(host) => format!("{}: {}", host.label(), question.trim_end()),
         None => question.trim_end().to_owned(),
     }
+}
+
+/// Returns the host of a question that is asked for it alone.
+fn own_host(here: &Connection) -> Option<&Host> {
+    here.host().filter(|host| !host.is_local() && !is_for_all())
 }
 
 fn client<'a>(here: &'a Connection, location: &'static Location<'static>) -> Result<&'a Client> {

@@ -340,3 +340,39 @@ async fn root_shell() -> Result {
     sudo("read -r line; echo \"root has $line\"").interactive().await?;
     Ok(())
 }
+
+/// Asks how many workers there are to be, with a default.
+#[task]
+async fn workers() -> Result {
+    let workers = prompt("Workers?").default("4").parse::<u8>().await?;
+    run(cmd!("echo {workers} workers")).await?;
+    Ok(())
+}
+
+/// Asks for a tag, without a default.
+#[task]
+async fn tag() -> Result {
+    let tag = prompt("Tag?").await?;
+    run(cmd!("echo tag {tag}")).await?;
+    Ok(())
+}
+
+/// Asks for yes or no, with a default.
+#[task]
+async fn restart(
+    /// The default.
+    #[arg(default = true)]
+    likely: bool,
+) -> Result {
+    let answer = if confirm("Restart?").default(likely).await? { "yes" } else { "no" };
+    run(cmd!("echo restart {answer}")).await?;
+    Ok(())
+}
+
+/// Asks for a secret, with a default that is never used.
+#[task]
+async fn token() -> Result {
+    let token = prompt("Token?").default("from the code").secret().await?;
+    run("cat >/dev/null; echo got a token").stdin(&token).await?;
+    Ok(())
+}
