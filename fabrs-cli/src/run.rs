@@ -56,7 +56,7 @@ impl Run {
             let sink = Arc::clone(&screen.sink);
             // The writer may wait for a terminal; the thread of the runtime must not.
             drop(tokio::task::spawn_blocking(move || sink.finish()).await);
-            ExitCode::from(code)
+            screen.end(ExitCode::from(code))
         };
         match interrupts.guard(&client, say, &is_done, work).await {
             (_, Some(interrupted)) => Ok(interrupted.exit_code()),

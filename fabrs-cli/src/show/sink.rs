@@ -1,6 +1,7 @@
 //! Choosing the sink of a run.
 
 use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use fabrs_core::config::Variables;
@@ -57,6 +58,15 @@ impl Screen {
     /// Shows the block of errors of several hosts on stderr.
     pub(crate) fn block(&self, block: &str) {
         self.spool.push(fabrs_core::event::Stream::Stderr, paint(block, self.style).as_bytes());
+    }
+
+    /// Returns the exit code of a run that would end with `code`: another one if output was lost, which an error names.
+    ///
+    /// To be called when all output is written.
+    pub(crate) fn end(&self, code: ExitCode) -> ExitCode {
+        let Some(error) = self.spool.loss() else { return code };
+        self.error(&error.without_location());
+        if code == ExitCode::from(fabrs_core::ExitCode::Internal.code()) { code } else { ExitCode::FAILURE }
     }
 
     /// Shows lines on stderr.

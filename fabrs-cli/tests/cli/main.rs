@@ -10,6 +10,7 @@ mod hosts;
 mod interrupted;
 mod json;
 mod line;
+mod lost_output;
 mod no_terminal;
 mod options;
 mod orchestration;

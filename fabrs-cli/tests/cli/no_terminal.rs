@@ -146,25 +146,6 @@ fn without_a_stdout_or_stderr_the_work_is_done() {
 }
 
 #[test]
-fn a_full_disk_is_no_reason_to_hang() {
-    let sshd = fleet();
-    let text = r#""$FAB" -S "$CONFIG" -H web1 talk "$MARK" > /dev/full 2> "$LOG""#;
-    let marker = marker_file(&sshd);
-    let run = script(&sshd, text);
-    let log = run.dir().join("log");
-    let _project = run.env("MARK", marker.path()).env("LOG", log).run();
-    assert!(marker.exists());
-}
-
-#[test]
-fn a_line_whose_output_has_no_room_has_failed() {
-    let sshd = fleet();
-    let text = r#""$FAB" -S "$CONFIG" -H web1 -- 'yes | head -c 1000000' > /dev/full"#;
-    let ran = script(&sshd, text).code(1).run();
-    assert!(ran.stderr.contains("No space left on device"), "{}", ran.stderr);
-}
-
-#[test]
 fn all_that_was_printed_arrives_before_the_end() {
     let sshd = fleet();
     let line = "i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i + 1)); done";

@@ -8,7 +8,7 @@ use super::ErrorKind;
 pub enum ExitCode {
     /// All is done, also when nothing had to change.
     Ok = 0,
-    /// A command or a task failed.
+    /// A command or a task failed, or output could not be written.
     Failed = 1,
     /// What was typed makes no sense; nothing was run.
     Usage = 2,
@@ -28,7 +28,7 @@ impl ExitCode {
     /// All codes with what they mean, as `--help` lists them.
     pub const ALL: [(Self, &'static str); 8] = [
         (Self::Ok, "all is done, also when nothing had to change"),
-        (Self::Failed, "a command or task failed"),
+        (Self::Failed, "a command or task failed, or output was lost"),
         (Self::Usage, "usage: nothing was run"),
         (Self::NoHost, "the selection is empty: no host"),
         (Self::Unreachable, "a host was unreachable or lost"),

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use super::block::Block;
+use super::block::{Block, Lengths};
 
 /// How many blocks wait in memory before a file is used. With the block being filled and the one being written that
 /// makes 4 MiB.
@@ -54,14 +54,14 @@ pub(super) struct Stored {
     /// How many bytes it takes in the file.
     size: usize,
     /// How many bytes were pushed to it.
-    length: usize,
+    lengths: Lengths,
 }
 
-/// How many bytes are missing, and why.
+/// Bytes that could not be kept, and the reason.
 #[derive(Debug)]
 pub(super) struct Gap {
-    pub(super) bytes: u64,
-    pub(super) cause: String,
+    pub(super) bytes: Lengths,
+    pub(super) cause: io::Error,
 }
 
 impl Backlog {
@@ -79,7 +79,7 @@ impl Backlog {
         match self.store(block) {
             Ok(stored) => self.waiting.push_back(Waiting::Stored(stored)),
             Err(_) if self.in_memory < BLOCKS_WITHOUT_FILE => return self.keep(block),
-            Err(error) => self.miss(block.length() as u64, &error),
+            Err(error) => self.miss(block.lengths(), error),
         }
         block.clear();
     }
@@ -104,13 +104,13 @@ impl Backlog {
             return Err(error);
         }
         self.places = self.places.max(place + 1);
-        Ok(Stored { file, place, size: block.as_stored().len(), length: block.length() })
+        Ok(Stored { file, place, size: block.as_stored().len(), lengths: block.lengths() })
     }
 
-    fn miss(&mut self, bytes: u64, error: &io::Error) {
+    fn miss(&mut self, bytes: Lengths, cause: io::Error) {
         match self.waiting.back_mut() {
-            Some(Waiting::Gap(gap)) => gap.bytes += bytes,
-            _ => self.waiting.push_back(Waiting::Gap(Gap { bytes, cause: error.to_string() })),
+            Some(Waiting::Gap(gap)) => gap.bytes.add(bytes),
+            _ => self.waiting.push_back(Waiting::Gap(Gap { bytes, cause })),
         }
     }
 
@@ -164,9 +164,9 @@ impl Stored {
     /// Reads the block; where that fails, says what is missing.
     pub(super) fn read(&self, block: &mut Block) -> Result<(), Gap> {
         let room = block.for_stored(self.size);
-        self.file.read_exact_at(room, self.place * Block::SIZE as u64).map_err(|error| {
+        self.file.read_exact_at(room, self.place * Block::SIZE as u64).map_err(|cause| {
             block.clear();
-            Gap { bytes: self.length as u64, cause: error.to_string() }
+            Gap { bytes: self.lengths, cause }
         })
     }
 }
@@ -192,7 +192,7 @@ mod tests {
                 backlog.release(&stored);
                 block
             }
-            Waiting::Gap(gap) => return format!("gap {}: {}", gap.bytes, gap.cause),
+            Waiting::Gap(gap) => return format!("gap {}: {}", gap.bytes.all(), gap.cause),
         };
         block.runs().map(|(_, run)| String::from_utf8_lossy(run).into_owned()).collect()
     }

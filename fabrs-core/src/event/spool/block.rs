@@ -15,6 +15,34 @@ pub(super) struct Block {
     last: Option<(Stream, usize, usize)>,
 }
 
+/// A number of bytes of each stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Lengths {
+    pub(super) stdout: u64,
+    pub(super) stderr: u64,
+}
+
+impl Lengths {
+    /// Returns the number of one stream.
+    pub(super) fn of(&mut self, stream: Stream) -> &mut u64 {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
+    }
+
+    /// Adds the numbers of others.
+    pub(super) fn add(&mut self, others: Self) {
+        self.stdout += others.stdout;
+        self.stderr += others.stderr;
+    }
+
+    /// Returns the number of both.
+    pub(super) fn all(self) -> u64 {
+        self.stdout + self.stderr
+    }
+}
+
 impl Block {
     /// How many bytes a block holds, headers included. Large enough that system calls don't count, small enough to
     /// stay in a processor's cache between the two copies.
@@ -56,9 +84,13 @@ impl Block {
         })
     }
 
-    /// Returns how many bytes were pushed.
-    pub(super) fn length(&self) -> usize {
-        self.runs().map(|(_, run)| run.len()).sum()
+    /// Returns how many bytes of each stream were pushed.
+    pub(super) fn lengths(&self) -> Lengths {
+        let mut lengths = Lengths::default();
+        for (stream, run) in self.runs() {
+            *lengths.of(stream) += run.len() as u64;
+        }
+        lengths
     }
 
     /// Tells whether nothing was pushed.
@@ -105,7 +137,7 @@ mod tests {
         }
         let runs: Vec<_> = block.runs().collect();
         assert_eq!(runs, [(Stream::Stdout, &b"ab"[..]), (Stream::Stderr, b"c"), (Stream::Stdout, b"d")]);
-        assert_eq!(block.length(), 4);
+        assert_eq!(block.lengths(), Lengths { stdout: 3, stderr: 1 });
     }
 
     #[test]

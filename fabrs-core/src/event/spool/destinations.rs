@@ -1,11 +1,12 @@
 //! [`Destinations`]: the two streams that are written to, and what happens when one of them can't be.
 
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::backlog::Gap;
 use super::block::Block;
+use super::loss::Losses;
 use crate::event::Stream;
 
 /// Where stdout and stderr go.
@@ -22,14 +23,20 @@ pub(super) struct Health {
     pub(super) broken: AtomicBool,
     /// Whether that is since its reader went away.
     pub(super) unread: AtomicBool,
-    pub(super) lost: AtomicU64,
+    losses: Mutex<Losses>,
+}
+
+impl Health {
+    /// Reads or changes what is known of lost output.
+    pub(super) fn losses<T>(&self, look: impl FnOnce(&mut Losses) -> T) -> T {
+        look(&mut self.losses.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// One stream, and why nothing is written to it any more.
 struct Destination {
     writer: Box<dyn Write + Send>,
     fault: Option<io::Error>,
-    lost: u64,
 }
 
 impl Destinations {
@@ -40,7 +47,7 @@ impl Destinations {
         on_broken: Box<dyn FnOnce() + Send>,
         health: Arc<Health>,
     ) -> Self {
-        let open = |writer| Destination { writer, fault: None, lost: 0 };
+        let open = |writer| Destination { writer, fault: None };
         Self { stdout: open(stdout), stderr: open(stderr), on_broken: Some(on_broken), health }
     }
 
@@ -53,43 +60,36 @@ impl Destinations {
 
     /// Writes a piece of one stream.
     pub(super) fn write_run(&mut self, stream: Stream, run: &[u8]) {
-        match stream {
-            Stream::Stdout => {
-                self.stdout.write(run);
-                if let Some(fault) = &self.stdout.fault {
-                    self.health.unread.store(fault.kind() == io::ErrorKind::BrokenPipe, Ordering::Release);
-                    self.health.broken.store(true, Ordering::Release);
-                    if let Some(tell) = self.on_broken.take() {
-                        tell();
-                    }
-                }
+        let destination = match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        };
+        let lost = destination.write(run);
+        let Some(fault) = &destination.fault else { return };
+        let is_unread = fault.kind() == io::ErrorKind::BrokenPipe;
+        if lost > 0 && !is_unread {
+            self.health.losses(|losses| losses.of_stream(stream, lost, fault));
+        }
+        if stream == Stream::Stdout {
+            self.health.unread.store(is_unread, Ordering::Release);
+            self.health.broken.store(true, Ordering::Release);
+            if let Some(tell) = self.on_broken.take() {
+                tell();
             }
-            Stream::Stderr => self.stderr.write(run),
         }
     }
 
-    /// Says on stderr that bytes are missing.
+    /// Says on stderr that bytes are missing at this place.
     pub(super) fn report(&mut self, gap: &Gap) {
-        self.health.lost.fetch_add(gap.bytes, Ordering::AcqRel);
-        let text = format!("[fabrs] {} bytes of output not shown: {}\n", gap.bytes, gap.cause);
-        self.stderr.write(text.as_bytes());
-    }
-
-    /// Says on stderr what stdout did not take, unless its reader went away on purpose, as `head` does.
-    pub(super) fn close(&mut self) {
-        let bytes = std::mem::take(&mut self.stdout.lost);
-        if let Some(fault) = &self.stdout.fault
-            && bytes > 0
-            && fault.kind() != io::ErrorKind::BrokenPipe
-        {
-            let gap = Gap { bytes, cause: fault.to_string() };
-            self.report(&gap);
-        }
+        self.health.losses(|losses| losses.of_waiting(gap));
+        let text = format!("[fabrs] {} bytes of output not shown: {}\n", gap.bytes.all(), gap.cause);
+        self.write_run(Stream::Stderr, text.as_bytes());
     }
 }
 
 impl Destination {
-    fn write(&mut self, bytes: &[u8]) {
+    /// Writes bytes, and returns how many of them are lost.
+    fn write(&mut self, bytes: &[u8]) -> u64 {
         let mut rest = bytes;
         while !rest.is_empty() && self.fault.is_none() {
             match self.writer.write(rest) {
@@ -99,9 +99,9 @@ impl Destination {
                 Err(error) => self.fault = Some(error),
             }
         }
-        self.lost += rest.len() as u64;
         if self.fault.is_none() {
             self.fault = self.writer.flush().err();
         }
+        rest.len() as u64
     }
 }

@@ -6,6 +6,7 @@
 mod backlog;
 mod block;
 mod destinations;
+mod loss;
 mod stdio;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use block::Block;
 use destinations::{Destinations, Health};
 
 use super::Stream;
+use crate::error::Error;
 
 /// How long a piece may be to stay in one block; at most an eighth of a block is left empty for that.
 const SHORT: usize = Block::SIZE / 8;
@@ -31,8 +33,8 @@ const SHORT: usize = Block::SIZE / 8;
 /// temporary file that has no name. Where no such file can be had, up to 32 MiB are kept in memory, and of what even that
 /// does not hold a line on stderr says how much is missing and why, at the place where it is missing.
 ///
-/// A stdout that is closed by its reader, as by `head`, is no error: the rest is dropped quietly. Any other failure to
-/// write to stdout drops the rest as well, and is told on stderr at the end.
+/// A stream that is closed by its reader, as by `head`, is no error: the rest is dropped quietly. Any other failure to
+/// write to a stream drops the rest as well: [`loss`](Self::loss) returns the error.
 ///
 /// Dropping it waits for nothing; the thread writes what is left, as long as the process lives.
 ///
@@ -142,9 +144,7 @@ impl Spool {
     pub fn push(&self, stream: Stream, bytes: &[u8]) {
         if !bytes.is_empty() && !self.shared.accept(stream, bytes) {
             self.finish();
-            let mut destinations = lock(&self.shared.destinations);
-            destinations.write_run(stream, bytes);
-            destinations.close();
+            lock(&self.shared.destinations).write_run(stream, bytes);
         }
     }
 
@@ -192,9 +192,28 @@ impl Spool {
         self.shared.health.unread.load(Ordering::Acquire)
     }
 
-    /// Returns how many bytes could not be shown, for another reason than that the reader of stdout went away.
+    /// Returns how many bytes were lost so far, for another reason than a reader that has gone.
     pub fn lost(&self) -> u64 {
-        self.shared.health.lost.load(Ordering::Acquire)
+        self.shared.health.losses(|losses| losses.bytes())
+    }
+
+    /// Returns the error of output that was lost so far, for another reason than a reader that has gone: the streams, the
+    /// number of bytes, and the causes.
+    ///
+    /// Call it after [`finish`](Self::finish) to know of all output.
+    ///
+    /// ```
+    /// use fabrs_core::event::{Spool, Stream};
+    ///
+    /// let full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
+    /// let spool = Spool::new(full, std::io::stderr(), || {});
+    /// spool.push(Stream::Stdout, b"done\n");
+    /// spool.finish();
+    /// assert_eq!(spool.loss().unwrap().to_string(), "output was lost: 5 bytes of stdout");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn loss(&self) -> Option<Error> {
+        self.shared.health.losses(|losses| losses.error())
     }
 }
 
@@ -267,7 +286,6 @@ impl Shared {
             };
             destinations.write(&block);
         }
-        destinations.close();
     }
 
     /// Gives back the block that was written and waits for the next.

@@ -1,11 +1,12 @@
 //! The process's own stdout and stderr, without the buffer and the lock that std puts around them.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 /// Opens stdout for large writes.
 pub(super) fn stdout() -> Box<dyn Write + Send> {
@@ -43,21 +44,29 @@ impl Write for Around {
 }
 
 fn duplicate(stream: &impl AsFd) -> io::Result<Box<dyn Write + Send>> {
-    Ok(Box::new(Descriptor(File::from(stream.as_fd().try_clone_to_owned()?))))
+    let file = File::from(stream.as_fd().try_clone_to_owned()?);
+    Ok(Box::new(Descriptor { is_terminal: file.is_terminal(), file }))
 }
 
 /// A descriptor that is waited for where it does not block.
 ///
 /// Whether a terminal or a pipe blocks belongs to all programs that have it open, and some of them switch it: a write
 /// then fails with `EAGAIN` in the middle of a large output.
-struct Descriptor(File);
+struct Descriptor {
+    file: File,
+    is_terminal: bool,
+}
 
 impl Write for Descriptor {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            match self.0.write(bytes) {
+            match self.file.write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    poll(&mut [PollFd::new(&self.0, PollFlags::OUT)], None)?;
+                    poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], None)?;
+                }
+                // A terminal that was closed has no reader any more, as a pipe has not.
+                Err(error) if self.is_terminal && error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
+                    return Err(io::ErrorKind::BrokenPipe.into());
                 }
                 result => return result,
             }
@@ -82,7 +91,7 @@ mod tests {
     fn a_descriptor_that_does_not_block_is_waited_for() {
         let (near, mut far) = UnixStream::pair().unwrap();
         near.set_nonblocking(true).unwrap();
-        let mut descriptor = Descriptor(File::from(OwnedFd::from(near)));
+        let mut descriptor = Descriptor { file: File::from(OwnedFd::from(near)), is_terminal: false };
         let writer = thread::spawn(move || descriptor.write_all(&vec![7; 1 << 20]).unwrap());
         let mut read = Vec::new();
         far.read_to_end(&mut read).unwrap();

@@ -137,6 +137,13 @@ fn what_can_be_kept_nowhere_is_counted_on_stderr() {
     assert_eq!(spool.lost(), lost as u64);
     let told = format!("[fabrs] {lost} bytes of output not shown: no temporary directory\n");
     assert_eq!(String::from_utf8(arrived.of(Stream::Stderr)).unwrap(), told);
+    let block = spool.loss().unwrap().block().to_string();
+    assert!(block.starts_with(&format!("error: output was lost: {lost} bytes of stdout\n")), "{block}");
+    assert!(block.contains("could not keep output in a temporary file in `"), "{block}");
+    assert!(
+        block.ends_with(": no temporary directory\nhint: set TMPDIR to a directory with more free space"),
+        "{block}"
+    );
 }
 
 #[test]
@@ -155,11 +162,11 @@ fn a_reader_that_went_away_is_no_error_and_is_told_once() {
     spool.finish();
     assert!(told.recv().is_err());
     assert_eq!(arrived.all(), [(Stream::Stderr, b"err\nerr\nerr\n".to_vec())]);
-    assert_eq!(spool.lost(), 0);
+    assert!(spool.lost() == 0 && spool.loss().is_none());
 }
 
 #[test]
-fn a_stdout_that_fails_otherwise_is_told_on_stderr() {
+fn a_stream_that_fails_otherwise_is_an_error_that_names_it_with_bytes_and_cause() {
     let arrived = Arrived::default();
     let spool = Spool::new(Failing(io::ErrorKind::StorageFull), arrived.writer(Stream::Stderr), || {});
     spool.push(Stream::Stdout, b"four");
@@ -167,10 +174,20 @@ fn a_stdout_that_fails_otherwise_is_told_on_stderr() {
     spool.finish();
     assert!(spool.is_broken());
     assert_eq!(spool.lost(), 9);
-    let told = arrived.of(Stream::Stderr);
-    assert_eq!(String::from_utf8(told).unwrap(), "[fabrs] 9 bytes of output not shown: no storage space\n");
+    assert_eq!(arrived.of(Stream::Stderr), b"");
+    let block = |spool: &Spool| spool.loss().unwrap().without_location().block().to_string();
+    let full = "caused by: could not write to stdout: no storage space";
+    assert_eq!(block(&spool), format!("error: output was lost: 9 bytes of stdout\n  {full}"));
     spool.push(Stream::Stdout, b"late");
     assert_eq!(spool.lost(), 13);
+
+    let spool = Spool::new(Failing(io::ErrorKind::StorageFull), Failing(io::ErrorKind::QuotaExceeded), || {});
+    spool.push(Stream::Stdout, b"four");
+    spool.push(Stream::Stderr, b"three");
+    spool.finish();
+    let both = "error: output was lost: 4 bytes of stdout and 5 bytes of stderr";
+    let quota = "could not write to stderr: quota exceeded";
+    assert_eq!(block(&spool), format!("{both}\n  {full}\n             {quota}"));
 }
 
 #[test]

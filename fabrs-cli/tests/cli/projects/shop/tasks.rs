@@ -376,3 +376,10 @@ async fn token() -> Result {
     run("cat >/dev/null; echo got a token").stdin(&token).await?;
     Ok(())
 }
+
+/// Pours out 80 MB, and leaves a file at its end.
+#[task]
+async fn pour(path: PathBuf) -> Result {
+    run(cmd!("yes 'a line that has to be kept until somebody reads it' | head -c 80000000; touch {path}")).await?;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Output that can't be written: a full disk is an error, a reader that has gone is none.
+
+use std::fs;
+
+use fabrs_testing::{Fab, Ran, SmallDisk, Sshd};
+
+use crate::place::{fleet, marker_file, shell, shop_folder};
+
+/// Returns a script that runs in the shop and finds a server's hosts by `$CONFIG`.
+fn script(sshd: &Sshd, text: &str) -> Fab {
+    shell(text).current_dir(shop_folder()).env("CONFIG", sshd.ssh_config())
+}
+
+/// Checks that a run ended with one error, which is the last text on stderr, and returns the number of lost bytes.
+#[track_caller]
+fn lost(ran: &Ran, stream: &str, cause: &str) -> u64 {
+    assert_eq!(ran.stderr.matches("error:").count(), 1, "{}", ran.stderr);
+    let block = ran.stderr.split("error: output was lost: ").nth(1).expect("the error is shown");
+    let (bytes, rest) = block.split_once(&format!(" bytes of {stream}\n")).expect("bytes and stream are named");
+    assert!(rest.starts_with(&format!("  caused by: {cause}")), "{}", ran.stderr);
+    bytes.parse().expect("a number of bytes")
+}
+
+#[test]
+fn a_line_whose_stdout_is_full_fails_and_names_stream_bytes_and_cause() {
+    let sshd = fleet();
+    for (options, hosts) in [("", "web1"), ("", "web1,web2"), ("--json", "web1")] {
+        let text = r#""$FAB" -S "$CONFIG" $OPTIONS -H "$HOSTS" -- 'yes | head -c 1000000' > /dev/full"#;
+        let ran = script(&sshd, text).env("OPTIONS", options).env("HOSTS", hosts).code(1).run();
+        let bytes = lost(&ran, "stdout", "could not write to stdout: No space left on device");
+        assert!(bytes > 0, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_task_whose_stdout_is_full_goes_on_to_its_end_and_fails() {
+    let sshd = fleet();
+    for options in ["", "--json"] {
+        let marker = marker_file(&sshd);
+        let text = r#""$FAB" -S "$CONFIG" $OPTIONS -H web1 talk "$MARK" > /dev/full"#;
+        let ran = script(&sshd, text).env("OPTIONS", options).env("MARK", marker.path()).code(1).run();
+        assert!(marker.exists(), "{options}: {}", ran.stderr);
+        fs::remove_file(marker.path()).expect("a directory with the sticky bit is its maker's");
+        let bytes = lost(&ran, "stdout", "could not write to stdout: No space left on device");
+        assert!(bytes > 50_000 * 6, "{bytes}");
+    }
+}
+
+#[test]
+fn a_task_whose_stderr_is_full_goes_on_to_its_end_and_fails() {
+    let sshd = fleet();
+    let marker = marker_file(&sshd);
+    let text = r#""$FAB" -S "$CONFIG" -H web1 hello mark "$MARK" 2> /dev/full"#;
+    script(&sshd, text).env("MARK", marker.path()).code(1).stdout("[web1] hello\n").run();
+    assert!(marker.exists());
+}
+
+#[test]
+fn the_reader_of_json_may_leave_a_task() {
+    let sshd = fleet();
+    let marker = marker_file(&sshd);
+    let text = r#"{ "$FAB" --json -S "$CONFIG" -H web1 talk "$MARK"; echo "code $?" >&2; } | head -1"#;
+    script(&sshd, text).env("MARK", marker.path()).stderr("code 0\n").run();
+    assert!(marker.exists());
+}
+
+/// The reader waits until the command has printed all, so that most of it has to be kept.
+#[test]
+fn output_that_can_be_kept_nowhere_is_an_error_also_without_a_failed_command() {
+    let sshd = fleet();
+    let line = "yes 'a line that has to be kept until somebody reads it' | head -c 80000000; touch \"$MARK\"";
+    for (options, call) in [
+        ("", "-H web1 -- \"$LINE\""),
+        ("", "-H web1,web2 -- \"$LINE\""),
+        ("--json", "-H web1 -- \"$LINE\""),
+        ("", "-H web1 pour \"$MARK\""),
+        ("--json", "-H web1 pour \"$MARK\""),
+    ] {
+        let marker = marker_file(&sshd);
+        let text = format!(
+            r#"{{ "$FAB" $OPTIONS -S "$CONFIG" {call}; echo "code $?" >&2; }} |
+            {{ until [ -e "$MARK" ]; do sleep 0.05; done; cat >/dev/null; }}"#
+        );
+        let run = script(&sshd, &text).env("OPTIONS", options).env("MARK", marker.path());
+        let line = line.replace("$MARK", &marker.path().display().to_string());
+        let small = run.dir().join("small");
+        fs::create_dir(&small).expect("the folder is ours");
+        let Some(_disk) = SmallDisk::mount(&small) else { return };
+        let ran = run.env("LINE", line).env("TMPDIR", &small).run();
+        assert!(ran.stderr.ends_with("code 1\n"), "{call}: {}", ran.stderr);
+        let cause = format!("could not keep output in a temporary file in `{}`: No space left", small.display());
+        assert!(lost(&ran, "stdout", &cause) > 10_000_000, "{call}: {}", ran.stderr);
+        assert!(ran.stderr.contains("\nhint: set TMPDIR to a directory with more free space\n"), "{}", ran.stderr);
+        fs::remove_file(marker.path()).expect("a directory with the sticky bit is its maker's");
+    }
+}

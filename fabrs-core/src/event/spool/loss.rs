@@ -1,0 +1,76 @@
+//! [`Losses`]: output that could not be written, and the reasons.
+
+use std::io;
+
+use super::backlog::Gap;
+use super::block::Lengths;
+use crate::error::{Error, ErrorKind};
+use crate::event::Stream;
+
+/// Bytes that were lost for another reason than a reader that has gone.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    bytes: Lengths,
+    /// The first reason of each kind.
+    causes: Vec<Cause>,
+}
+
+/// One reason.
+#[derive(Debug)]
+struct Cause {
+    /// The stream that could not be written to; none for the temporary file of waiting output.
+    stream: Option<Stream>,
+    text: String,
+}
+
+impl Losses {
+    /// Adds bytes that a stream did not accept.
+    pub(super) fn of_stream(&mut self, stream: Stream, bytes: u64, cause: &io::Error) {
+        *self.bytes.of(stream) += bytes;
+        self.because(Some(stream), || format!("could not write to {}: {cause}", name(stream)));
+    }
+
+    /// Adds bytes that waited for a stream and could not be kept.
+    pub(super) fn of_waiting(&mut self, gap: &Gap) {
+        self.bytes.add(gap.bytes);
+        let folder = std::env::temp_dir();
+        let cause = || format!("could not keep output in a temporary file in `{}`: {}", folder.display(), gap.cause);
+        self.because(None, cause);
+    }
+
+    fn because(&mut self, stream: Option<Stream>, text: impl FnOnce() -> String) {
+        if self.causes.iter().all(|cause| cause.stream != stream) {
+            self.causes.push(Cause { stream, text: text() });
+        }
+    }
+
+    /// Returns the number of lost bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.all()
+    }
+
+    /// Returns the error for all of them, if any were lost.
+    pub(super) fn error(&self) -> Option<Error> {
+        if self.causes.is_empty() {
+            return None;
+        }
+        let of = |stream, bytes: u64| (bytes > 0).then(|| format!("{bytes} bytes of {}", name(stream)));
+        let lost = [of(Stream::Stdout, self.bytes.stdout), of(Stream::Stderr, self.bytes.stderr)];
+        let lost: Vec<String> = lost.into_iter().flatten().collect();
+        let causes: Vec<&str> = self.causes.iter().map(|cause| cause.text.as_str()).collect();
+        let error = Error::new(ErrorKind::Local, format!("output was lost: {}", lost.join(" and ")))
+            .caused_by(io::Error::other(causes.join("\n")));
+        Some(if self.causes.iter().any(|cause| cause.stream.is_none()) {
+            error.hint("set TMPDIR to a directory with more free space")
+        } else {
+            error
+        })
+    }
+}
+
+fn name(stream: Stream) -> &'static str {
+    match stream {
+        Stream::Stdout => "stdout",
+        Stream::Stderr => "stderr",
+    }
+}
