@@ -36,6 +36,8 @@ impl Run {
         let screen = Screen::new(&self.typed.globals, self.one_line_on_one_host, &self.variables, move || {
             sign.raise(Level::Stop);
         });
+        // A line runs no code of this machine that could print.
+        let screen = if self.typed.calls.is_empty() { screen } else { screen.capturing() };
         let client = self.client(&screen.sink);
         client.own_process();
         let say = |text: &str| screen.note(&format!("{text}\n"));

@@ -1,6 +1,7 @@
 //! Output of a run: the sink, progress bars and pages.
 
 mod bars;
+mod captured;
 mod lines;
 mod sink;
 mod terminal;

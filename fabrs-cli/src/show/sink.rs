@@ -9,6 +9,7 @@ use fabrs_core::event::{Broadcast, Json, Passthrough, Plain, Prefix, Sink, Spool
 use fabrs_core::{Error, Result};
 
 use super::bars::{Bars, Foot};
+use super::captured::Captured;
 use super::lines::Lines;
 use crate::typed::Globals;
 
@@ -18,6 +19,8 @@ pub(crate) struct Screen {
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) spool: Arc<Spool>,
     style: Style,
+    /// Captures what tasks print.
+    captured: Option<Arc<Captured>>,
 }
 
 impl Screen {
@@ -47,7 +50,18 @@ impl Screen {
             // The bars first: they are gone before the last lines are written.
             Arc::new(Broadcast::new(vec![progress, Arc::new(Plain::new(Arc::clone(&spool), Prefix::Host, style))]))
         };
-        Self { sink, spool, style }
+        Self { sink, spool, style, captured: None }
+    }
+
+    /// Captures what tasks print by themselves, so that no failure to write it ends them.
+    pub(crate) fn capturing(mut self) -> Self {
+        // A process that may have no more descriptors prints as it did before.
+        if let Ok(captured) = Captured::start(Arc::clone(&self.sink), &self.spool) {
+            let captured = Arc::new(captured);
+            self.sink = Arc::clone(&captured) as Arc<dyn Sink>;
+            self.captured = Some(captured);
+        }
+        self
     }
 
     /// Shows the block of an error on stderr.
@@ -57,7 +71,7 @@ impl Screen {
 
     /// Shows the block of errors of several hosts on stderr.
     pub(crate) fn block(&self, block: &str) {
-        self.spool.push(fabrs_core::event::Stream::Stderr, paint(block, self.style).as_bytes());
+        self.note(&paint(block, self.style));
     }
 
     /// Returns the exit code of a run that would end with `code`: another one if output was lost, which an error names.
@@ -71,6 +85,9 @@ impl Screen {
 
     /// Shows lines on stderr.
     pub(crate) fn note(&self, text: &str) {
+        if let Some(captured) = &self.captured {
+            captured.forward();
+        }
         self.spool.push(fabrs_core::event::Stream::Stderr, text.as_bytes());
     }
 }

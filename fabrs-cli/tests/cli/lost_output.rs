@@ -64,14 +64,13 @@ fn the_reader_of_json_may_leave_a_task() {
     assert!(marker.exists());
 }
 
-/// The reader waits until the command has printed all, so that most of it has to be kept.
+/// The reader waits until the command has printed all: up to 16 MiB are on their way then, and 33 MiB are kept in memory.
 #[test]
 fn output_that_can_be_kept_nowhere_is_an_error_also_without_a_failed_command() {
     let sshd = fleet();
-    let line = "yes 'a line that has to be kept until somebody reads it' | head -c 80000000; touch \"$MARK\"";
+    let line = "yes 'a line that has to be kept until somebody reads it' | head -c 64000000; touch \"$MARK\"";
     for (options, call) in [
         ("", "-H web1 -- \"$LINE\""),
-        ("", "-H web1,web2 -- \"$LINE\""),
         ("--json", "-H web1 -- \"$LINE\""),
         ("", "-H web1 pour \"$MARK\""),
         ("--json", "-H web1 pour \"$MARK\""),
@@ -89,7 +88,7 @@ fn output_that_can_be_kept_nowhere_is_an_error_also_without_a_failed_command() {
         let ran = run.env("LINE", line).env("TMPDIR", &small).run();
         assert!(ran.stderr.ends_with("code 1\n"), "{call}: {}", ran.stderr);
         let cause = format!("could not keep output in a temporary file in `{}`: No space left", small.display());
-        assert!(lost(&ran, "stdout", &cause) > 10_000_000, "{call}: {}", ran.stderr);
+        assert!(lost(&ran, "stdout", &cause) > 1_000_000, "{call}: {}", ran.stderr);
         assert!(ran.stderr.contains("\nhint: set TMPDIR to a directory with more free space\n"), "{}", ran.stderr);
         fs::remove_file(marker.path()).expect("a directory with the sticky bit is its maker's");
     }

@@ -15,6 +15,7 @@ mod no_terminal;
 mod options;
 mod orchestration;
 mod place;
+mod printing;
 mod proxy_command;
 mod questions;
 mod quickstart;

@@ -377,9 +377,64 @@ async fn token() -> Result {
     Ok(())
 }
 
-/// Pours out 80 MB, and leaves a file at its end.
+/// Pours out 64 MB, and leaves a file at its end.
 #[task]
 async fn pour(path: PathBuf) -> Result {
-    run(cmd!("yes 'a line that has to be kept until somebody reads it' | head -c 80000000; touch {path}")).await?;
+    run(cmd!("yes 'a line that has to be kept until somebody reads it' | head -c 64000000; touch {path}")).await?;
+    Ok(())
+}
+
+/// Prints by itself, on its thread and by a program, and leaves a file at its end.
+#[task]
+async fn prints(path: PathBuf) -> Result {
+    for number in 0..20_000 {
+        println!("line {number}");
+        eprintln!("note {number}");
+    }
+    std::process::Command::new("echo").arg("of a program").status()?;
+    run(cmd!("touch {path}")).await?;
+    Ok(())
+}
+
+/// Prints between commands.
+#[task]
+async fn steps(c: Connection) -> Result {
+    println!("one");
+    run("echo two").await?;
+    eprintln!("three");
+    println!("four");
+    if let Some(client) = c.client() {
+        client.note(None, "five");
+    }
+    std::process::Command::new("echo").arg("six").status()?;
+    run("echo seven >&2").await?;
+    print!("no end");
+    Ok(())
+}
+
+/// Tells whether stdout and stderr are a terminal.
+#[task(local)]
+async fn colours() -> Result {
+    use std::io::IsTerminal as _;
+    println!("terminal: {} {}", std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
+    Ok(())
+}
+
+/// Leaves a program of this machine running that holds stdout and stderr.
+#[task(local)]
+async fn outlived(seconds: String) -> Result {
+    println!("begun");
+    std::process::Command::new("sleep").arg(seconds).spawn()?;
+    Ok(())
+}
+
+/// Prints before and after a file is there, and leaves another at its end.
+#[task]
+async fn lingers(begun: PathBuf, go: PathBuf, path: PathBuf) -> Result {
+    println!("waiting");
+    run(cmd!("touch {begun}; until [ -e {go} ]; do sleep 0.05; done")).await?;
+    println!("going on");
+    eprintln!("going on");
+    run(cmd!("touch {path}")).await?;
     Ok(())
 }

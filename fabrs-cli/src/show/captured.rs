@@ -1,0 +1,262 @@
+//! [`Captured`]: output of tasks that no event carries, as of `println!` and of programs that inherit stdout.
+//!
+//! `println!` panics if it can't write, and a deploy would end half way because a pager was closed or a disk is full. So
+//! descriptors 1 and 2 of the process become pipes that a thread always empties into the spool. A terminal stays in its
+//! place, since programs ask for its colours and its width; only when it is closed, `/dev/null` takes its place.
+
+use std::fmt;
+use std::io::{self, IsTerminal as _, PipeReader, PipeWriter, Read as _, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use fabrs_core::event::{Event, Granularity, Sink, Spool, Stream};
+use rustix::event::{PollFd, PollFlags, poll};
+
+/// The capacity of a pipe: one read of so many bytes takes all that was written before it.
+const PIPE_SIZE: usize = 64 << 10;
+
+/// How many reads follow the end of a run at most: a program that outlives it may write for ever.
+const LAST_READS: usize = 16;
+
+/// How long the last flush of std may take.
+const LAST_FLUSH: Duration = Duration::from_millis(200);
+
+/// A sink that first forwards what was printed before an event, so that both keep their order.
+pub(super) struct Captured {
+    inner: Arc<dyn Sink>,
+    pipes: Arc<Pipes>,
+    running: Mutex<Option<Running>>,
+}
+
+/// The pipes, and the spool that they are emptied into.
+struct Pipes {
+    spool: Arc<Spool>,
+    pipes: Vec<Pipe>,
+}
+
+/// One pipe in the place of a stream, or of both where they are one file.
+struct Pipe {
+    stream: Stream,
+    reader: PipeReader,
+    pending: Mutex<Pending>,
+}
+
+/// Bytes of a pipe on their way to the spool.
+struct Pending {
+    buffer: Vec<u8>,
+    /// The length of an unfinished line at the start of the buffer.
+    kept: usize,
+}
+
+/// The thread, and what ends it.
+struct Running {
+    stop: PipeWriter,
+    thread: JoinHandle<()>,
+    originals: Vec<(Stream, OwnedFd)>,
+}
+
+impl Captured {
+    /// Begins to capture; until [`finish`](Sink::finish), all that is printed goes to `spool`.
+    pub(super) fn start(inner: Arc<dyn Sink>, spool: &Arc<Spool>) -> io::Result<Self> {
+        let streams = [(Stream::Stdout, duplicate(&io::stdout())?), (Stream::Stderr, duplicate(&io::stderr())?)];
+        let is_one_file = is_one_file(&streams[0].1, &streams[1].1)?;
+        let (terminals, files): (Vec<_>, Vec<_>) = streams.into_iter().partition(|(_, fd)| fd.is_terminal());
+        let mut pipes = Vec::new();
+        let mut replaced: Vec<(Stream, PipeWriter)> = Vec::new();
+        for (stream, _) in &files {
+            if let (true, Some((_, writer))) = (is_one_file, replaced.first()) {
+                replaced.push((*stream, writer.try_clone()?));
+                continue;
+            }
+            let (reader, writer) = io::pipe()?;
+            rustix::io::ioctl_fionbio(&reader, true)?;
+            let pending = Mutex::new(Pending { buffer: vec![0; 2 * PIPE_SIZE], kept: 0 });
+            pipes.push(Pipe { stream: *stream, reader, pending });
+            replaced.push((*stream, writer));
+        }
+        let pipes = Arc::new(Pipes { spool: Arc::clone(spool), pipes });
+        let (stopped, stop) = io::pipe()?;
+        let theirs = Arc::clone(&pipes);
+        let thread = thread::Builder::new().name("fabrs-prints".to_owned());
+        let thread = thread.spawn(move || theirs.forward_until(&stopped, terminals))?;
+        let running = Mutex::new(Some(Running { stop, thread, originals: files }));
+        // From here on a failure drops this, which restores both streams.
+        let captured = Self { inner, pipes, running };
+        for (stream, writer) in &replaced {
+            replace(*stream, writer)?;
+        }
+        Ok(captured)
+    }
+
+    /// Forwards all that was printed so far.
+    pub(super) fn forward(&self) {
+        self.pipes.forward();
+    }
+
+    /// Gives both streams back, and forwards the rest.
+    fn end(&self) {
+        let Some(running) = lock(&self.running).take() else { return };
+        flush_std();
+        for (stream, original) in &running.originals {
+            // It was there before, so nothing is in its way.
+            let _ = replace(*stream, original);
+        }
+        drop(running.stop);
+        // A thread that panicked has already said so.
+        drop(running.thread.join());
+        for pipe in &self.pipes.pipes {
+            let _reads = (0..LAST_READS).take_while(|_| pipe.forward(&self.pipes.spool)).count();
+            pipe.forward_unfinished(&self.pipes.spool);
+        }
+    }
+}
+
+impl Pipes {
+    fn forward(&self) {
+        for pipe in &self.pipes {
+            pipe.forward(&self.spool);
+        }
+    }
+
+    /// Forwards whenever something is printed: the life of the thread.
+    fn forward_until(&self, stopped: &PipeReader, mut terminals: Vec<(Stream, OwnedFd)>) {
+        loop {
+            let mut waited = vec![PollFd::new(stopped, PollFlags::IN)];
+            waited.extend(self.pipes.iter().map(|pipe| PollFd::new(&pipe.reader, PollFlags::IN)));
+            // Of a terminal only its end is wanted, which is always reported.
+            waited.extend(terminals.iter().map(|(_, terminal)| PollFd::new(terminal, PollFlags::empty())));
+            match poll(&mut waited, None) {
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(_) => return,
+                Ok(_) => {}
+            }
+            if !waited.first().is_some_and(|stopped| stopped.revents().is_empty()) {
+                return;
+            }
+            let ended: Vec<bool> =
+                waited.iter().skip(1 + self.pipes.len()).map(|terminal| !terminal.revents().is_empty()).collect();
+            drop(waited);
+            self.forward();
+            let mut ended = ended.into_iter();
+            terminals.retain(|(stream, _)| {
+                let is_over = ended.next() == Some(true);
+                if is_over {
+                    discard(*stream);
+                }
+                !is_over
+            });
+        }
+    }
+}
+
+impl Pipe {
+    /// Forwards what is in the pipe, and tells whether there may be more.
+    fn forward(&self, spool: &Spool) -> bool {
+        let mut pending = lock(&self.pending);
+        let Pending { buffer, kept } = &mut *pending;
+        let room = buffer.get_mut(*kept..*kept + PIPE_SIZE).unwrap_or_default();
+        let Ok(count @ 1..) = (&self.reader).read(room) else { return false };
+        let all = *kept + count;
+        // A pipe that was full ends somewhere in a line, which no line of a host may tear apart.
+        let end = match buffer.get(..all).and_then(|text| text.iter().rposition(|byte| *byte == b'\n')) {
+            Some(last) if count == PIPE_SIZE && all - (last + 1) <= PIPE_SIZE => last + 1,
+            _ => all,
+        };
+        spool.push(self.stream, buffer.get(..end).unwrap_or_default());
+        buffer.copy_within(end..all, 0);
+        *kept = all - end;
+        true
+    }
+
+    /// Forwards a line that has no end.
+    fn forward_unfinished(&self, spool: &Spool) {
+        let mut pending = lock(&self.pending);
+        let kept = std::mem::take(&mut pending.kept);
+        spool.push(self.stream, pending.buffer.get(..kept).unwrap_or_default());
+    }
+}
+
+impl Sink for Captured {
+    fn event(&self, event: &Event<'_>) {
+        self.forward();
+        self.inner.event(event);
+    }
+
+    fn granularity(&self) -> Granularity {
+        self.inner.granularity()
+    }
+
+    fn flush(&self) {
+        self.forward();
+        self.inner.flush();
+    }
+
+    fn hold(&self) {
+        self.forward();
+        self.inner.hold();
+    }
+
+    fn release(&self) {
+        self.inner.release();
+    }
+
+    fn finish(&self) {
+        self.end();
+        self.inner.finish();
+    }
+}
+
+impl Drop for Captured {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl fmt::Debug for Captured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Captured").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+fn duplicate(stream: &impl AsFd) -> io::Result<OwnedFd> {
+    stream.as_fd().try_clone_to_owned()
+}
+
+/// Has std write a line without its end, which is still in its buffer.
+fn flush_std() {
+    let (done, is_done) = mpsc::channel();
+    // A task that was left behind may hold the lock of stdout for ever.
+    let flush = move || done.send(io::stdout().flush().is_ok());
+    if thread::Builder::new().spawn(flush).is_ok() {
+        let _ = is_done.recv_timeout(LAST_FLUSH);
+    }
+}
+
+/// Tells whether two descriptors are of one file, as with `2>&1`.
+fn is_one_file(one: &OwnedFd, other: &OwnedFd) -> io::Result<bool> {
+    let (one, other) = (rustix::fs::fstat(one)?, rustix::fs::fstat(other)?);
+    Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
+}
+
+/// Puts a descriptor in the place of a stream of this process.
+fn replace(stream: Stream, with: &impl AsFd) -> io::Result<()> {
+    match stream {
+        Stream::Stdout => rustix::stdio::dup2_stdout(with)?,
+        Stream::Stderr => rustix::stdio::dup2_stderr(with)?,
+    }
+    Ok(())
+}
+
+/// Puts `/dev/null` in the place of a stream.
+fn discard(stream: Stream) {
+    if let Ok(null) = std::fs::OpenOptions::new().write(true).open("/dev/null") {
+        // Where it can't be replaced, the terminal stays as it is.
+        let _ = replace(stream, &null);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
