@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 
-use fabrs::config::Choice;
+use fabrs::config::{Choice, Gateway};
 use fabrs::prelude::*;
 use fabrs::{Client, Group, IntoHost, Result};
 use fabrs_testing::faults::{Cut, Proxy, Refused};
@@ -52,7 +52,8 @@ async fn a_gateway_comes_from_the_settings_too() -> Result<()> {
     let server = Sshd::start();
     let jump = gateway(&server, server.addr());
     let config = ssh_config(&server, &also_known("jump", &jump));
-    for gateway in [Choice::argument("jump".into_host()?), Choice::config("jump".into_host()?)] {
+    let by = || "jump".into_host().map(Gateway::from);
+    for gateway in [Choice::argument(by()?), Choice::config(by()?)] {
         let mut run = settings(&config);
         run.gateway = gateway;
         let client = Client::builder().settings(run).build();
@@ -69,13 +70,30 @@ async fn proxy_jump_none_wins_over_fabrs_toml_and_gives_way_to_an_argument() -> 
     let server = Sshd::start();
     let jump = gateway(&server, server.addr());
     let config = ssh_config(&server, &(also_known("jump", &jump) + "Host host\n    ProxyJump none\n"));
-    for (gateway, connections) in [(Choice::config("jump".into_host()?), 0), (Choice::argument("jump".into_host()?), 1)]
-    {
+    let by = || "jump".into_host().map(Gateway::from);
+    for (gateway, connections) in [(Choice::config(by()?), 0), (Choice::argument(by()?), 1)] {
         let mut run = settings(&config);
         run.gateway = gateway;
         let client = Client::builder().settings(run).build();
         client.connect("host")?.run("true").await?;
         assert_eq!(jump.connections(), connections);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_gateway_one_of_ssh_config_is_not_passed() -> Result<()> {
+    let server = Sshd::start();
+    let jump = gateway(&server, server.addr());
+    let config = ssh_config(&server, &(also_known("jump", &jump) + "Host host\n    ProxyJump jump\n"));
+    for gateway in [Choice::argument(Gateway::None), Choice::config(Gateway::None)] {
+        let mut run = settings(&config);
+        run.gateway = gateway;
+        let client = Client::builder().settings(run).build();
+        client.connect("host")?.run("true").await?;
+        assert_eq!((jump.connections(), server.connections()), (0, 1));
+        client.close().await;
+        wait_until("it is closed", LIMIT, || server.connections() == 0);
     }
     Ok(())
 }

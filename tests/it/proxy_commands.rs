@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fabrs::config::{Choice, Settings};
+use fabrs::config::{Choice, Gateway, Settings};
 use fabrs::prelude::*;
 use fabrs::{Client, ClientBuilder, Error, Result};
 use fabrs_testing::{Process, Sshd, marker, processes_matching, wait_until};
@@ -311,7 +311,7 @@ async fn a_command_wins_over_a_gateway_of_fabrs_toml_and_gives_way_to_one_that_w
     let jump = Sshd::builder().authorized(server.identity_key()).start();
     let relay = Relay::to_host(&server);
     let config = ssh_config(&server, &(also_known("jump", &jump) + &relay.leads_to("host")));
-    let jump_host: Host = "jump".parse().expect("this is a host");
+    let jump_host: Gateway = "jump".parse().expect("this is a host");
     for (gateway, by_gateway) in [(Choice::config(jump_host.clone()), false), (Choice::argument(jump_host), true)] {
         let run = Settings { gateway, ..settings(&config) };
         let client = Client::builder().settings(run).local_programs().build();

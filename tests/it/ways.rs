@@ -1,6 +1,6 @@
 //! Which way leads to a host, what of a run holds for the gateways on it, and what is told where it is closed.
 
-use fabrs::config::{Choice, Settings};
+use fabrs::config::{Choice, Gateway, Settings};
 use fabrs::prelude::*;
 use fabrs::{Client, Group, Result};
 use fabrs_testing::faults::Proxy;
@@ -14,7 +14,7 @@ fn gateway(server: &Sshd) -> Sshd {
 }
 
 /// The choice of a gateway that was typed.
-fn by(host: &str) -> Choice<Host> {
+fn by(host: &str) -> Choice<Gateway> {
     Choice::argument(host.parse().expect("this is a host"))
 }
 

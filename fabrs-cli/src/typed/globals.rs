@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::error::ContextKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use fabrs_core::config::{
-    Choice, Consent, Diffs, Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable,
+    Choice, Consent, Diffs, Gateway, Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable,
 };
-use fabrs_core::{Error, ErrorKind, Host};
+use fabrs_core::{Error, ErrorKind};
 
 /// The options of `fab` itself, as they were typed.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,7 @@ pub(crate) struct Globals {
     pub(crate) diff: Option<Diffs>,
     user: Option<String>,
     port: Option<u16>,
-    gateway: Option<Host>,
+    gateway: Option<Gateway>,
     identities: Vec<PathBuf>,
     ssh_config: Option<PathBuf>,
     connect_timeout: Option<Duration>,
@@ -74,9 +74,9 @@ fn connecting() -> Vec<Arg> {
             .action(ArgAction::Append),
         value("user", "USER", "Log in as this user").short('u'),
         value("port", "PORT", "Connect to this port").value_parser(value_parser!(u16).range(1..)),
-        value("gateway", "HOST", "Connect through this host")
+        value("gateway", "HOST", "Connect through this host; `none` for directly")
             .short('g')
-            .value_parser(|text: &str| text.parse::<Host>()),
+            .value_parser(|text: &str| text.parse::<Gateway>()),
         value("identity", "FILE", "Offer this private key first; may be repeated")
             .short('i')
             .action(ArgAction::Append)

@@ -152,6 +152,32 @@ fn a_gateway_is_passed_through() {
     assert!(passed.contains("Accepted publickey") && reached.contains("Accepted publickey"), "{passed}\n{reached}");
 }
 
+/// The gateway can't be reached, so whatever arrives went directly.
+#[test]
+fn a_configured_gateway_is_switched_off_by_an_option_or_by_fabrs_toml() {
+    let sshd = fleet();
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
+    let jumps = |line: &str| format!("Host web2\n    {line}\n{config}");
+    let gone = "[env.live]\nhosts = ['web1', 'web2']\ngateway = 'nowhere.invalid'\n";
+    let off = "[env.live]\nhosts = ['web1', 'web2']\ngateway = false\n";
+    let own = format!("{gone}[env.live.host.'web[1-2]']\ngateway = false\n");
+    for (project, ssh_config, options) in [
+        (gone, config.clone(), &["-g", "none"][..]),
+        (gone, jumps("ProxyJump nowhere.invalid"), &["--gateway=NONE"]),
+        (gone, jumps("ProxyCommand false"), &["-g", "none"]),
+        (off, jumps("ProxyJump nowhere.invalid"), &[]),
+        (own.as_str(), config.clone(), &[]),
+        (gone, config.replace("Host *", "Host *\n    ProxyJump none"), &[]),
+    ] {
+        let run = fab().project(&[("fabrs.toml", project), ("config", &ssh_config)]).args(["-S", "config"]);
+        let ran = run.args(options).args(["live", "--", "echo in"]).run();
+        assert_eq!(sorted(&ran.stdout), ["[web1] in", "[web2] in"]);
+    }
+    let run = fab().project(&[("fabrs.toml", "[env.live]\ngateway = true\n")]).args(["live", "--", "true"]);
+    let error = "error: fabrs.toml:2: `env.live.gateway` must be the address of a host, or `false`, found: boolean\n";
+    run.code(2).stderr_contains(error).run();
+}
+
 #[test]
 fn switches_may_be_joined_and_options_stand_anywhere_before_the_line() {
     let sshd = fleet();

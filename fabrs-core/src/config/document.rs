@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, HostError};
 
+use super::gateway::Gateway;
 use super::near::meant;
 use super::sudo_program::SudoProgram;
 
@@ -197,17 +198,18 @@ impl<'t> Entry<'t> {
         Host::range(self.key).map_err(|cause| self.names_no_host(None, cause))
     }
 
-    /// Returns a host to connect through.
-    pub(super) fn gateway(&self) -> Result<Host> {
-        let host = self.host()?;
-        if host.is_local() {
-            return Err(self.error(None, &format!("`{}` must be another machine, found: {host}", self.path)));
+    /// Returns a host to connect through; `false` is none.
+    pub(super) fn gateway(&self) -> Result<Gateway> {
+        if let DeValue::Boolean(false) = self.value.get_ref() {
+            return Ok(Gateway::None);
         }
-        Ok(host)
-    }
-
-    fn host(&self) -> Result<Host> {
-        self.read_at(self.value, "the address of a host", str::parse)
+        let gateway: Gateway = self.read_at(self.value, "the address of a host, or `false`", str::parse)?;
+        match gateway.host() {
+            Some(host) if host.is_local() => {
+                Err(self.error(None, &format!("`{}` must be another machine, found: {host}", self.path)))
+            }
+            _ => Ok(gateway),
+        }
     }
 
     pub(super) fn hosts(&self) -> Result<Vec<Host>> {

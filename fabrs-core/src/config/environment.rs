@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
 use super::document::Entry;
+use super::gateway::Gateway;
 use super::near::{listed, meant};
 use super::overrides::{Override, Overrides};
 use super::sudo_program::SudoProgram;
@@ -39,7 +40,7 @@ pub struct Environment {
     vagrant: Option<Vec<String>>,
     user: Option<String>,
     port: Option<u16>,
-    gateway: Option<Host>,
+    gateway: Option<Gateway>,
     virtualenv: Option<String>,
     shell: Option<String>,
     sudo: Option<SudoProgram>,
@@ -117,10 +118,10 @@ impl Environment {
         self.port
     }
 
-    /// Returns the gateway to connect through where nothing stronger names one.
+    /// Returns the gateway to connect through where nothing stronger names one; [`Gateway::None`] for `gateway = false`.
     #[doc(alias = "jump host")]
     #[doc(alias = "proxy_jump")]
-    pub fn gateway(&self) -> Option<&Host> {
+    pub fn gateway(&self) -> Option<&Gateway> {
         self.gateway.as_ref()
     }
 
@@ -140,7 +141,7 @@ impl Environment {
     }
 
     /// Returns the gateway to one host: its own, or else the environment's.
-    pub fn gateway_for(&self, host: &Host) -> Option<&Host> {
+    pub fn gateway_for(&self, host: &Host) -> Option<&Gateway> {
         self.of(host, |said| said.gateway.as_ref()).or(self.gateway())
     }
 

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
 use super::document::Entry;
+use super::gateway::Gateway;
 use super::sudo_program::SudoProgram;
 use super::vars::Vars;
 
@@ -18,7 +19,7 @@ const KEYS: [&str; 8] = ["user", "port", "gateway", "virtualenv", "shell", "sudo
 pub(super) struct Override {
     pub(super) user: Option<String>,
     pub(super) port: Option<u16>,
-    pub(super) gateway: Option<Host>,
+    pub(super) gateway: Option<Gateway>,
     pub(super) virtualenv: Option<String>,
     pub(super) shell: Option<String>,
     pub(super) sudo: Option<SudoProgram>,

@@ -4,10 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::host::Host;
-
 use super::choice::Choice;
 use super::environment::Environment;
+use super::gateway::Gateway;
 use super::variables::Variables;
 
 /// How a run connects, in which order it works, and what it does when something fails.
@@ -22,8 +21,11 @@ pub struct Settings {
     pub user: Choice<String>,
     /// The port (`ssh -p`). A host that names its own port keeps it. Defaults to 22.
     pub port: Choice<u16>,
-    /// The host to connect through (`ssh -J`). Where `ssh_config` says `ProxyJump none`, only the argument counts.
-    pub gateway: Choice<Host>,
+    /// The host to connect through (`ssh -J`), or [`Gateway::None`] for a direct connection.
+    ///
+    /// The argument beats `ssh_config`, and that beats a host from `fabrs.toml`. [`Gateway::None`] beats `ssh_config` from both.
+    /// `ProxyJump none` in `ssh_config` leaves only the argument.
+    pub gateway: Choice<Gateway>,
     /// Key files to offer, before those of `ssh_config` (`ssh -i`). Empty by default.
     pub identities: Vec<PathBuf>,
     /// Which `ssh_config` is read (`ssh -F`). Defaults to the user's and the system's.

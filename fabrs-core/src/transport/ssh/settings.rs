@@ -11,7 +11,7 @@ use fabrs_openssh::known_hosts::KnownHosts;
 
 use super::host_key::KnownHostsFiles;
 use super::keys::Keyring;
-use crate::config::{Choice, Inventory, Settings, SshConfigFrom, Variables};
+use crate::config::{Choice, Gateway, Inventory, Settings, SshConfigFrom, Variables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Sink};
 use crate::host::Host;
@@ -23,7 +23,7 @@ use crate::transport::Ask;
 pub struct SshSettings {
     user: Option<String>,
     port: Option<u16>,
-    pub(super) gateway: Choice<Host>,
+    pub(super) gateway: Choice<Gateway>,
     inventory: Inventory,
     pub(super) connect_timeout: Choice<Duration>,
     pub(super) identities: Vec<PathBuf>,
@@ -100,7 +100,7 @@ impl SshSettings {
     }
 
     /// Returns the gateway that `fabrs.toml` has for a host.
-    pub(super) fn gateway_for(&self, host: &Host) -> Option<&Host> {
+    pub(super) fn gateway_for(&self, host: &Host) -> Option<&Gateway> {
         let said = self.inventory.environment().and_then(|environment| environment.gateway_for(host));
         said.or(self.gateway.config.as_ref())
     }

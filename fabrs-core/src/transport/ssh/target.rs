@@ -7,7 +7,7 @@ use fabrs_openssh::config::{HostConfig, IdentityAgent, Jump, ProxyCommand, Stric
 use fabrs_openssh::known_hosts::HostName;
 
 use super::settings::SshSettings;
-use crate::config::Settings;
+use crate::config::{Gateway, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
@@ -112,13 +112,18 @@ pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> 
 }
 
 /// Returns how a host is reached: as was typed, else as the ssh config says by whichever of `ProxyJump` and `ProxyCommand`
-/// holds, else as `fabrs.toml` does. `ProxyJump none` is an answer too.
+/// holds, else as `fabrs.toml` does. `ProxyJump none` is an answer too. `gateway = false` in `fabrs.toml` beats the ssh
+/// config: it would switch off nothing else.
 ///
 /// As for `ssh -J`, a gateway is reached as its own configuration says, and by nothing that was said of the run's hosts.
 fn route(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSettings) -> Result<Route> {
     let of_run = Some(&settings.gateway).filter(|_| purpose == Purpose::Work);
-    if let Some(gateway) = of_run.and_then(|gateway| gateway.argument.as_ref()) {
-        return Ok(Route::Gateways(vec![gateway.clone()]));
+    let by_argument = of_run.and_then(|gateway| gateway.argument.as_ref());
+    let by_file = of_run.and_then(|_| settings.gateway_for(host));
+    match (by_argument, by_file) {
+        (Some(gateway), _) => return Ok(Route::Gateways(gateway.host().into_iter().cloned().collect())),
+        (None, Some(Gateway::None)) => return Ok(Route::Gateways(Vec::new())),
+        (None, _) => {}
     }
     if let Some(command) = &config.proxy_command {
         return Ok(Route::Command(command.clone()));
@@ -132,7 +137,7 @@ fn route(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSetti
         return chain.iter().map(parse).collect::<Result<_>>().map(Route::Gateways);
     }
     // A gateway that is worked on as well is not its own gateway.
-    let by_file = of_run.and_then(|_| settings.gateway_for(host)).filter(|gateway| gateway.name() != host.name());
+    let by_file = by_file.and_then(Gateway::host).filter(|gateway| gateway.name() != host.name());
     Ok(Route::Gateways(by_file.into_iter().cloned().collect()))
 }
 

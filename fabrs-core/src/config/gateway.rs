@@ -1,0 +1,63 @@
+//! [`Gateway`]: the host to connect through, or none.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::host::{Host, HostError};
+
+/// The host to connect through, or none.
+///
+/// ```
+/// use fabrs_core::config::{Choice, Gateway, Settings};
+///
+/// let through: Gateway = "bastion.example.com".parse()?;
+/// assert_eq!(through.host().unwrap().name(), "bastion.example.com");
+/// assert_eq!("none".parse(), Ok(Gateway::None));
+///
+/// // As `fab -g none`: directly, whatever is configured.
+/// let settings = Settings { gateway: Choice::argument(Gateway::None), ..Settings::default() };
+/// # Ok::<(), fabrs_core::HostError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[doc(alias = "jump host")]
+#[doc(alias = "proxy_jump")]
+pub enum Gateway {
+    /// A direct connection, also if `ssh_config` has a `ProxyJump` or a `ProxyCommand` (`ssh -J none`).
+    None,
+    /// A connection through this host (`ssh -J HOST`).
+    Through(Host),
+}
+
+impl Gateway {
+    /// Returns the host to connect through, if there is one.
+    pub fn host(&self) -> Option<&Host> {
+        match self {
+            Self::None => None,
+            Self::Through(host) => Some(host),
+        }
+    }
+}
+
+impl From<Host> for Gateway {
+    fn from(host: Host) -> Self {
+        Self::Through(host)
+    }
+}
+
+impl FromStr for Gateway {
+    type Err = HostError;
+
+    /// Reads a host, or `none` in any case, as `ssh -J` does.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.trim().eq_ignore_ascii_case("none") { Ok(Self::None) } else { text.parse().map(Self::Through) }
+    }
+}
+
+impl fmt::Display for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Through(host) => host.fmt(f),
+        }
+    }
+}
