@@ -20,6 +20,7 @@ mod proxy_command;
 mod questions;
 mod quickstart;
 mod running;
+mod temporary_files;
 mod terminal;
 mod trouble;
 mod unreachable;

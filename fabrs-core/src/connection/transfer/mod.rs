@@ -36,6 +36,7 @@ mod sum;
 mod sync;
 #[cfg(feature = "template")]
 mod template;
+mod temporary;
 mod tree;
 mod walk;
 mod way;

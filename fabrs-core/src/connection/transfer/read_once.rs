@@ -2,10 +2,14 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::temporary;
 use crate::error::{Error, ErrorKind, Result};
+
+/// How much is read at a time.
+const PIECE: usize = 256 << 10;
 
 /// What a reader gives, or has given: it is read once and kept in an unlinked temporary file.
 #[derive(Clone)]
@@ -14,8 +18,8 @@ pub struct ReadOnce(Arc<Mutex<State>>);
 enum State {
     Unread(Box<dyn Read + Send>),
     Read(Arc<File>, u64),
-    /// It could not be read, which can't be tried again.
-    Broken,
+    /// It could not be read or kept, which can't be tried again.
+    Broken(Error),
 }
 
 impl ReadOnce {
@@ -26,20 +30,39 @@ impl ReadOnce {
     /// Returns the file in which all of it is, and its size; who comes meanwhile waits. It belongs on a blocking thread.
     pub(super) fn file(&self) -> Result<(Arc<File>, u64)> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut reader = match std::mem::replace(&mut *state, State::Broken) {
-            State::Unread(reader) => reader,
-            State::Read(file, size) => {
-                *state = State::Read(Arc::clone(&file), size);
-                return Ok((file, size));
-            }
-            State::Broken => return Err(Error::new(ErrorKind::Local, "a reader could not be read before")),
+        let kept = match &mut *state {
+            State::Unread(reader) => keep(reader),
+            State::Read(file, size) => return Ok((Arc::clone(file), *size)),
+            State::Broken(error) => return Err(error.clone()),
         };
-        let read = tempfile::tempfile().and_then(|mut file| Ok((std::io::copy(&mut reader, &mut file)?, file)));
-        let (size, file) =
-            read.map_err(|source| Error::new(ErrorKind::Local, "could not read a reader").caused_by(source))?;
-        let file = Arc::new(file);
-        *state = State::Read(Arc::clone(&file), size);
-        Ok((file, size))
+        match kept {
+            Ok((file, size)) => {
+                let file = Arc::new(file);
+                *state = State::Read(Arc::clone(&file), size);
+                Ok((file, size))
+            }
+            Err(error) => {
+                *state = State::Broken(error.clone());
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Copies all that a reader gives to a temporary file, and returns its size.
+fn keep(reader: &mut dyn Read) -> Result<(File, u64)> {
+    let mut file = temporary::file()?;
+    let (mut size, mut buffer) = (0, vec![0; PIECE]);
+    loop {
+        // Not by `io::copy`, which does not tell which of the two has failed.
+        let count = match reader.read(&mut buffer) {
+            Ok(0) => return Ok((file, size)),
+            Ok(count) => count,
+            Err(source) if source.kind() == io::ErrorKind::Interrupted => continue,
+            Err(source) => return Err(Error::new(ErrorKind::Local, "could not read a reader").caused_by(source)),
+        };
+        file.write_all(buffer.get(..count).unwrap_or_default()).map_err(temporary::unwritable)?;
+        size += count as u64;
     }
 }
 

@@ -438,3 +438,25 @@ async fn lingers(begun: PathBuf, go: PathBuf, path: PathBuf) -> Result {
     run(cmd!("touch {path}")).await?;
     Ok(())
 }
+
+/// Puts what a reader gives: 4 MiB.
+#[task]
+async fn put_reader(path: String) -> Result {
+    let reader = std::io::Read::take(std::io::repeat(b'x'), 4 << 20);
+    put(Source::reader(reader), path).await?;
+    Ok(())
+}
+
+/// Gets a file or a folder.
+#[task]
+async fn fetch(from: String, to: String) -> Result {
+    get(from, to).await?;
+    Ok(())
+}
+
+/// Has rsync copy a folder to the host.
+#[task]
+async fn copy(c: Connection, from: String, to: String) -> Result {
+    c.rsync(from, to).await?;
+    Ok(())
+}

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe::{OpenOptions, Receiver, Sender};
 
+use super::super::temporary;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Says what is to be run there, each word with a NUL behind it and an empty one last; then hands its input and its output
@@ -43,12 +44,13 @@ pub(super) struct Line(BufReader<Receiver>);
 impl Bridge {
     /// Makes the pipes; it belongs on a blocking thread.
     pub(super) fn new() -> Result<(Self, Ends)> {
-        let folder = tempfile::Builder::new().prefix("fabrs.").tempdir().map_err(failed)?;
+        let folder = tempfile::Builder::new().prefix("fabrs.").tempdir().map_err(temporary::unwritable)?;
         for name in ["in", "out", "line"] {
             let (kind, mode) = (FileType::Fifo, Mode::RUSR | Mode::WUSR);
-            mknodat(CWD, folder.path().join(name), kind, mode, 0).map_err(|errno| failed(errno.into()))?;
+            mknodat(CWD, folder.path().join(name), kind, mode, 0)
+                .map_err(|errno| temporary::unwritable(errno.into()))?;
         }
-        fs::write(folder.path().join("ssh"), SCRIPT).map_err(failed)?;
+        fs::write(folder.path().join("ssh"), SCRIPT).map_err(temporary::unwritable)?;
         // Both ways, since nobody else has opened it yet: it would end at once, or could not be opened.
         let both = || {
             let mut options = OpenOptions::new();

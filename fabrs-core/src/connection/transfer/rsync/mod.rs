@@ -17,7 +17,7 @@ use super::super::command::bound;
 use super::changes::{Made, State};
 use super::lazy::{Lazy, awaited};
 use super::place::Place;
-use super::{Changes, Said, blocking, planning, tell};
+use super::{Changes, Said, blocking, planning, tell, temporary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{ExitStatus, Output};
 use crate::shell::ShellLine;
@@ -115,9 +115,7 @@ impl Spec {
     async fn run(&self, what: &str) -> Result<Made> {
         let made = blocking(|| {
             let made = Bridge::new()?;
-            let stash = tempfile::tempfile()
-                .map_err(|source| Error::new(ErrorKind::Local, "could not make a temporary file").caused_by(source))?;
-            Ok((made, Stash::new(stash)))
+            Ok((made, Stash::new(temporary::file()?)))
         });
         let ((bridge, ends), stash) = made.await.map_err(|error| self.place.error(error))?;
         let here = self.place.connection.local(self.line(&bridge)?).hide(Hide::Both).capture_all().warn();

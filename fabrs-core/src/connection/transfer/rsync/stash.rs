@@ -9,7 +9,8 @@ use tokio::net::unix::pipe::Sender;
 use tokio::sync::Notify;
 
 use super::super::super::watch::Watch;
-use crate::error::{Error, ErrorKind};
+use super::super::temporary;
+use crate::error::Error;
 use crate::event::Stream;
 use crate::transport::Answer;
 
@@ -82,8 +83,7 @@ impl Watch for Stash {
         match self.0.file.write_all_at(bytes, state.written) {
             Ok(()) => state.written += bytes.len() as u64,
             Err(source) => {
-                let error = Error::new(ErrorKind::Local, "could not write a temporary file").caused_by(source);
-                state.failure = Some(error);
+                state.failure = Some(temporary::unwritable(source));
                 state.is_over = true;
                 answer.stop();
             }

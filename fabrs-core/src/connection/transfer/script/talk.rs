@@ -14,7 +14,7 @@ use super::super::super::watch::Watch;
 use super::super::gauge::Gauge;
 use super::super::incoming::{Heard, Incoming};
 use super::broken::{Broken, Over};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::event::Stream;
 use crate::transport::{Answer, OPENING};
 
@@ -126,14 +126,11 @@ impl Talk {
     }
 
     /// Waits until all has come that is diverted.
-    pub(super) async fn diverted(&mut self) -> Result<(), Error> {
+    pub(super) async fn diverted(&mut self) -> std::io::Result<()> {
         self.hush();
         let incoming = self.hear.get_ref().0.clone();
         incoming.ended().await;
-        match incoming.diverted() {
-            Some(source) => Err(Error::new(ErrorKind::Local, "could not write a temporary file").caused_by(source)),
-            None => Ok(()),
-        }
+        incoming.diverted().map_or(Ok(()), Err)
     }
 
     /// Returns the records of an answer.

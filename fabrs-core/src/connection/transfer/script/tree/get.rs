@@ -16,7 +16,7 @@ use super::super::super::entry::{Entry, EntryKind};
 use super::super::super::gauge::Gauge;
 use super::super::super::job::LARGE;
 use super::super::super::place::Place;
-use super::super::super::{arrival, blocking, blocking_while};
+use super::super::super::{arrival, blocking, blocking_while, temporary};
 use super::super::broken::{Broken, Over};
 use super::super::talk::{END, Talk};
 use super::super::{Script, Undone};
@@ -157,20 +157,14 @@ async fn stream(mut talk: Talk, found: &mut [Found], mode: Option<u32>, gauge: A
     let folder = wanted.values().find_map(|(_, to, _)| to.ancestors().skip(1).find(|folder| folder.is_dir()));
     // On the disk where it is to be, whatever room there is elsewhere.
     let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
-    let spool = blocking(move || {
-        tempfile::tempfile_in(folder)
-            .map_err(|source| Error::new(ErrorKind::Local, "could not make a temporary file").caused_by(source))
-    });
-    let spool = spool.await?;
-    talk.divert(
-        spool
-            .try_clone()
-            .map_err(|source| Error::new(ErrorKind::Local, "could not open a temporary file").caused_by(source))?,
-        gauge,
-    );
+    let directory = folder.clone();
+    let not_kept = move |source| temporary::unwritable_in(&directory, source);
+    let is_made = not_kept.clone();
+    let spool = blocking(move || tempfile::tempfile_in(folder).map_err(is_made)).await?;
+    talk.divert(spool.try_clone().map_err(&not_kept)?, gauge);
     let asked = found.iter().filter(|found| is_for_stream(found)).map(|found| found.entry.below.as_path());
     talk.request(text::GIVE, asked).await?;
-    talk.diverted().await?;
+    talk.diverted().await.map_err(&not_kept)?;
     for (n, is_new) in blocking(move || unpack(spool, &wanted)).await? {
         if let Some(found) = found.get_mut(n) {
             found.entry.done = Some(is_new);
