@@ -64,6 +64,20 @@ fn a_command_is_shown_before_it_runs_where_that_is_asked_for() {
 }
 
 #[test]
+fn a_command_whose_streams_are_both_hidden_is_not_shown_either() {
+    let sshd = fleet();
+    for options in [&[][..], &["-e"]] {
+        let run = knowing(shop(), &sshd).args(options).args(["-H", "web1", "hidden"]).stderr_lacks("echo hidden");
+        let ran = run.stderr_contains("[web1] $ echo half >&2\n").stdout("").run();
+        assert!(ran.stderr.contains("[web1] $ echo spawned\n"), "its output is not hidden, it is returned");
+    }
+    let run = knowing(shop(), &sshd).args(["-e", "-H", "web1", "plain", "x"]).stderr_lacks("$ echo x");
+    run.stderr_contains("[web1] $ echo heard x\n").run();
+    let plan = "[web1] would run: echo hidden\n";
+    knowing(shop(), &sshd).args(["-n", "-H", "web1", "hidden"]).stderr_contains(plan).run();
+}
+
+#[test]
 fn a_failure_is_a_warning_where_that_is_asked_for() {
     let sshd = fleet();
     for warn in ["-w", "--warn-only"] {

@@ -40,12 +40,22 @@ impl Command {
         self.changed(|spec| spec.accepts = Accepts::Codes(codes))
     }
 
-    /// Does not show the streams named; they are captured all the same. A probe hides its stdout by default.
+    /// Hides the given streams; they are captured all the same. A probe hides its stdout by default.
+    ///
+    /// [`Hide::Both`] hides the command line as well: it overrides [`echo`](Self::echo) and `fab -e`, in any order of the calls.
+    ///
+    /// ```
+    /// # use fabrs_core::{Client, Hide, transport::{Fake, FakeAnswer}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> fabrs_core::Result<()> {
+    /// # let web = Client::builder().dial(Fake::new().on("id -un", FakeAnswer::stdout("ann"))).build().connect("web1")?;
+    /// let user = web.run("id -un").hide(Hide::Both).line().await?;
+    /// # Ok(()) }
+    /// ```
     pub fn hide(self, streams: Hide) -> Self {
-        self.changed(|spec| spec.hide = streams)
+        self.changed(|spec| (spec.hide, spec.is_quiet) = (streams, streams == Hide::Both))
     }
 
-    /// Shows the command line before it runs.
+    /// Shows the command line before it runs, unless both streams are [hidden](Self::hide).
     pub fn echo(self) -> Self {
         self.changed(|spec| spec.echo = Some(true))
     }

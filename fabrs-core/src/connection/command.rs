@@ -106,7 +106,7 @@ impl Command {
     ///
     /// [`ErrorKind::Usage`] where the line can't be sent, and of one that is left to itself ([`disown`](Self::disown)).
     pub fn spawn(self) -> Result<Spawned> {
-        let mut command = self.hide(Hide::Both);
+        let mut command = self.changed(|spec| spec.hide = Hide::Both);
         let (mut writer, mut signals) = (None, Signals::default());
         if let State::Made(spec) = &mut command.state {
             if spec.detached {
@@ -313,8 +313,11 @@ pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapt
     let tee = spec.tee.as_deref().filter(|_| runs).map(Tee::create).transpose();
     let tee = tee.map_err(|error| error.or_on(spec.connection.host()).at(spec.location))?;
     let sink = spec.connection.sink();
-    // What is only planned is told by the plan.
-    let echo = runs && spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
+    // What is only planned is told by the plan. Transfers have a name, and hide the words of their scripts.
+    let is_quiet = spec.is_quiet && spec.shown.is_none();
+    let echo = runs
+        && !is_quiet
+        && spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
     let number = spec.connection.client.as_ref().map_or(0, Client::next_number);
     sink.event(&Event::CommandStarted { number, host: &host, command: shown, echo });
     let (recorder, captured) = Recorder::new(number, host, shown.into(), sink, spec.hide, spec.bound);

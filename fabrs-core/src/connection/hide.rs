@@ -14,7 +14,7 @@ pub enum Hide {
     Stdout,
     /// Standard error is hidden.
     Stderr,
-    /// Both are hidden.
+    /// Both are hidden, and the command line with them.
     Both,
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Spec {
     pub(super) location: &'static Location<'static>,
     pub(super) accepts: Accepts,
     pub(super) hide: Hide,
+    /// Whether the task has hidden both streams, and the command line with them.
+    pub(super) is_quiet: bool,
     pub(super) echo: Option<bool>,
     pub(super) pty: Option<Pty>,
     /// Whether this program's terminal is handed over to it.
@@ -210,6 +212,7 @@ impl Spec {
             location,
             accepts: Accepts::default(),
             hide,
+            is_quiet: false,
             echo: None,
             pty: None,
             interactive: false,

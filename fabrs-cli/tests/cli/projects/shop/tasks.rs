@@ -460,3 +460,12 @@ async fn copy(c: Connection, from: String, to: String) -> Result {
     c.rsync(from, to).await?;
     Ok(())
 }
+
+/// Runs a command whose line and output are hidden, though its line is to be shown.
+#[task]
+async fn hidden() -> Result {
+    run("echo hidden").hide(Hide::Both).echo().await?;
+    run("echo half >&2").hide(Hide::Stderr).echo().await?;
+    run("echo spawned").echo().spawn()?.await?;
+    Ok(())
+}
