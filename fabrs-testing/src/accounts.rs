@@ -12,6 +12,8 @@ use std::sync::OnceLock;
 
 use data_encoding::HEXLOWER;
 
+use crate::login_shell;
+
 /// Where root keeps the lock, the password and the marks of finished accounts; empty after each boot.
 const STATE: &str = "/run/fabrs-testing";
 
@@ -155,6 +157,8 @@ pub enum Capability {
     Doas,
     /// The address `::1`.
     Ipv6,
+    /// Servers whose accounts have another login shell: mount namespaces.
+    LoginShells,
     /// Terminals on the server: a plain user's sshd can not make the group of one right.
     Terminal,
     /// Vagrant itself; its machines are not needed.
@@ -170,6 +174,7 @@ impl Capability {
             Self::Password | Self::Accounts => is_root(),
             Self::Sudo => is_root() && Path::new("/usr/bin/sudo").exists(),
             Self::Doas => is_root() && Path::new("/usr/bin/doas").exists(),
+            Self::LoginShells => is_root() && login_shell::is_possible(),
             Self::Ipv6 => TcpListener::bind("[::1]:0").is_ok(),
             Self::Terminal => is_root() || terminals_have_a_group(),
             Self::Vagrant => Path::new("/usr/bin/vagrant").exists(),
@@ -185,6 +190,7 @@ impl fmt::Display for Capability {
             Self::Accounts => "several accounts (run as root)",
             Self::Sudo => "sudo (run as root, `apt-get install sudo`)",
             Self::Doas => "doas (run as root, `apt-get install opendoas`)",
+            Self::LoginShells => "other login shells (run as root, where `unshare --mount true` works)",
             Self::Ipv6 => "IPv6 (`::1` is not configured)",
             Self::Terminal => "terminals on the server (run as root; `/dev/pts` is mounted without `gid=`)",
             Self::Uv => "virtualenvs of uv (`pip install uv`, or run `scripts/test`)",

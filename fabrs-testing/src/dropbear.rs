@@ -1,58 +1,95 @@
 //! A real server that is not OpenSSH's: dropbear, as routers and small systems have it.
 
 use std::fs::{self, Permissions};
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::login_shell::LoginShell;
+use crate::process::family;
+use crate::sshd::MARK;
 use crate::wait::poll;
-use crate::{Account, Capability, Sshd};
+use crate::{Account, Capability, Key, KeyType, Process, Sshd};
 
 /// It is found by its whole path, since a user's search path lacks it.
 const PROGRAM: &str = "/usr/sbin/dropbear";
+/// The search path of the server.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// How long it may take to listen.
 const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long killed processes may take to be gone.
+const END_LIMIT: Duration = Duration::from_secs(10);
 
-/// A dropbear on loopback which [`Account::Plain`] logs in to with [`Sshd::account_password`]; it ends when this is dropped.
-#[derive(Debug)]
-pub struct Dropbear {
-    child: Child,
-    dir: TempDir,
-    port: u16,
+/// The settings of a [`Dropbear`]; made by [`Dropbear::builder`].
+#[derive(Debug, Clone)]
+#[must_use = "no server runs until `.start()`"]
+pub struct Builder {
+    account: Account,
+    login_shell: Option<PathBuf>,
 }
 
-impl Dropbear {
-    /// Starts one, unless who runs the test can have none, which is told.
+impl Builder {
+    /// Sets the account that logs in. Defaults to [`Account::Plain`].
+    pub fn user(mut self, account: Account) -> Self {
+        self.account = account;
+        self
+    }
+
+    /// Gives the account another login shell, and an empty home: `login_shell("/usr/bin/fish")`.
+    ///
+    /// The login is then by key, and the machine's own account stays as it is. Needs [`Capability::LoginShells`].
+    pub fn login_shell(mut self, shell: impl Into<PathBuf>) -> Self {
+        self.login_shell = Some(shell.into());
+        self
+    }
+
+    /// Starts the server and waits until it listens.
     ///
     /// # Panics
     ///
-    /// If dropbear is not installed, or does not start.
+    /// If the test does not run as root, dropbear is not installed, or it does not start.
     #[track_caller]
-    pub fn start() -> Option<Self> {
-        if !Sshd::can(Capability::Accounts) {
-            return None;
-        }
+    pub fn start(self) -> Dropbear {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        assert!(Capability::Accounts.is_here(), "dropbear needs {}", Capability::Accounts);
         assert!(
             Path::new(PROGRAM).exists(),
             "`{PROGRAM}` is missing: `apt-get install dropbear-bin`, or run `scripts/test`"
         );
-        Account::Plain.make(crate::sshd::MARK);
+        self.account.make(MARK);
         let dir = tempfile::Builder::new().prefix("fabrs-dropbear-").tempdir().expect("a temporary directory");
+        let identity = Key::generate(dir.path().join("identity"), KeyType::Ed25519, "");
+        let shell = self.login_shell.as_deref();
+        let shell = shell.map(|shell| LoginShell::write(dir.path(), &[self.account], shell, &identity.public()));
+        let scratch = dir.path().join("scratch");
+        fs::create_dir(&scratch).expect("the directory is ours");
+        for (path, mode) in [(dir.path(), 0o755), (&scratch, 0o1777)] {
+            fs::set_permissions(path, Permissions::from_mode(mode)).expect("the directory is ours");
+        }
         let key = dir.path().join("host_key");
         let made = Command::new("dropbearkey").args(["-t", "ed25519", "-f"]).arg(&key).output();
         let public = String::from_utf8_lossy(&made.expect("dropbearkey comes with it").stdout).into_owned();
-        let public =
-            public.lines().find(|line| line.starts_with("ssh-ed25519 ")).expect("it prints the key").to_owned();
+        let public = public.lines().find(|line| line.starts_with("ssh-ed25519 ")).expect("it prints the key");
+
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
         let port = free.local_addr().expect("it is bound").port();
         drop(free);
-        let address = format!("127.0.0.1:{port}");
-        let child = Command::new(PROGRAM)
-            .args(["-F", "-E", "-p", &address, "-r"])
+        let known_hosts = format!("[127.0.0.1]:{port} {public}\n");
+        fs::write(dir.path().join("known_hosts"), known_hosts).expect("the directory is ours");
+        let mut command = shell.as_ref().map_or_else(|| Command::new(PROGRAM), |shell| shell.command(PROGRAM));
+        let mark = format!("dropbear-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let child = command
+            // `-e` passes the environment on to commands: the mark, and nothing of the test's own.
+            .env_clear()
+            .env("PATH", PATH)
+            .env(MARK, &mark)
+            .args(["-F", "-E", "-e", "-p", &format!("127.0.0.1:{port}"), "-r"])
             .arg(&key)
             .arg("-P")
             .arg(dir.path().join("pid"))
@@ -61,27 +98,53 @@ impl Dropbear {
             .stderr(Stdio::null())
             .spawn()
             .expect("dropbear is executable");
-        let server = Self { child, dir, port };
-        fs::write(server.dir.path().join("known_hosts"), format!("[127.0.0.1]:{port} {public}\n"))
-            .expect("the directory is ours");
-        let scratch = server.scratch();
-        fs::create_dir(&scratch).expect("the directory is ours");
-        for (path, mode) in [(server.dir.path(), 0o755), (&scratch, 0o1777)] {
-            fs::set_permissions(path, Permissions::from_mode(mode)).expect("the directory is ours");
-        }
+        let server = Dropbear { account: self.account, child, dir, has_key: shell.is_some(), mark, port };
         let listens = poll(START_LIMIT, || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
         assert!(listens.is_some(), "dropbear does not listen");
-        Some(server)
+        server
+    }
+}
+
+/// A dropbear on loopback that lets one account in; it and its sessions end when this is dropped.
+///
+/// The account logs in with [`Sshd::account_password`], or, with a login shell of the test's choice, by a key.
+#[derive(Debug)]
+pub struct Dropbear {
+    account: Account,
+    child: Child,
+    dir: TempDir,
+    has_key: bool,
+    mark: String,
+    port: u16,
+}
+
+impl Dropbear {
+    /// Returns the settings of a server, to be changed and started.
+    pub fn builder() -> Builder {
+        Builder { account: Account::Plain, login_shell: None }
+    }
+
+    /// Starts one with the defaults, unless the user that runs the test can have none, which is printed.
+    ///
+    /// # Panics
+    ///
+    /// If dropbear is not installed, or does not start.
+    #[track_caller]
+    pub fn start() -> Option<Self> {
+        Sshd::can(Capability::Accounts).then(|| Self::builder().start())
     }
 
     /// Returns the lines for `ssh -F` that reach it as `host`.
     pub fn ssh_config(&self) -> String {
+        let path = |name: &str| self.dir.path().join(name).display().to_string();
+        let identity = if self.has_key { path("identity") } else { "none".to_owned() };
         format!(
             "Host host\n    HostName 127.0.0.1\n    Port {}\n    User {}\n    UserKnownHostsFile {}\n    \
-             GlobalKnownHostsFile /dev/null\n    StrictHostKeyChecking yes\n    IdentityFile none\n    IdentitiesOnly yes\n",
+             GlobalKnownHostsFile /dev/null\n    StrictHostKeyChecking yes\n    IdentityFile {identity}\n    \
+             IdentitiesOnly yes\n",
             self.port,
-            Account::Plain.name(),
-            self.dir.path().join("known_hosts").display(),
+            self.account.name(),
+            path("known_hosts"),
         )
     }
 
@@ -89,11 +152,31 @@ impl Dropbear {
     pub fn scratch(&self) -> PathBuf {
         self.dir.path().join("scratch")
     }
+
+    /// Returns the processes that commands started: everything that is there because of this server, but dropbear itself.
+    pub fn session_processes(&self) -> Vec<Process> {
+        self.processes().into_iter().filter(|process| !process.cmdline.starts_with(PROGRAM)).collect()
+    }
+
+    fn processes(&self) -> Vec<Process> {
+        let own = i32::try_from(std::process::id()).ok().and_then(Process::find);
+        let entry = format!("{MARK}={}", self.mark);
+        family(&Process::all(), own.map_or(0, |own| own.sid), |process| process.has_env(&entry))
+    }
 }
 
 impl Drop for Dropbear {
     fn drop(&mut self) {
+        let ended = poll(END_LIMIT, || {
+            let left = self.processes();
+            left.iter().for_each(Process::kill);
+            // An ended child that nobody has waited for keeps its number from others.
+            left.is_empty().then_some(())
+        });
         let _gone = self.child.kill();
         let _status = self.child.wait();
+        if ended.is_none() {
+            let _lost = writeln!(io::stderr(), "could not be ended: {:?}", self.processes());
+        }
     }
 }

@@ -9,7 +9,7 @@
 //! * [`Fab`]: runs the `fab` binary in a clean environment and compares all that it leaves;
 //! * [`Pty`]: a program on a real terminal, for prompts;
 //! * [`SmallDisk`], [`Quota`], [`BindMount`]: file systems for a test;
-//! * [`Process`], [`processes_matching`]: what runs on the machine, for "nothing is left";
+//! * [`Process`], [`processes_matching`], [`processes_carrying`]: what runs on the machine, for "nothing is left";
 //! * [`receivers`]: servers that take down the mails, requests and packets that they are sent;
 //! * [`wait_until`]: the only pause that a test needs;
 //! * [`probe`]: a program that says in JSON what reached it.
@@ -24,6 +24,7 @@ mod fab;
 pub mod faults;
 mod fleet;
 mod keys;
+mod login_shell;
 mod origin;
 pub mod probe;
 mod process;
@@ -34,12 +35,12 @@ mod wait;
 
 pub use accounts::{Account, Capability, uv};
 pub use disk::{BindMount, Quota, SmallDisk};
-pub use dropbear::Dropbear;
+pub use dropbear::{Builder as DropbearBuilder, Dropbear};
 pub use fab::{Fab, Ran, Running};
 pub use fleet::Fleet;
 pub use keys::{Key, KeyType};
 pub use origin::Origin;
-pub use process::{Process, marker, processes_matching};
+pub use process::{Process, marker, processes_carrying, processes_matching};
 pub use pty::Pty;
 pub use sshd::{Builder as SshdBuilder, Sshd};
 pub use wait::{wait_for, wait_until};

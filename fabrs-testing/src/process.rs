@@ -93,6 +93,11 @@ impl Process {
         }
     }
 
+    /// Whether its environment, as it was at its start, contains `text` in a name or a value.
+    fn env_contains(&self, text: &str) -> bool {
+        fs::read(format!("/proc/{}/environ", self.pid)).is_ok_and(|env| String::from_utf8_lossy(&env).contains(text))
+    }
+
     /// Whether its environment, as it was at its start, holds `entry` (`NAME=value`).
     pub(crate) fn has_env(&self, entry: &str) -> bool {
         fs::read(format!("/proc/{}/environ", self.pid))
@@ -105,6 +110,13 @@ impl Process {
 /// This machine plays both sides: a local `ssh host 'sleep 7005.1'` is found beside the `sleep` it started.
 pub fn processes_matching(text: &str) -> Vec<Process> {
     Process::all().into_iter().filter(|process| process.cmdline.contains(text)).collect()
+}
+
+/// Returns every process whose command line or environment contains `text`, of whatever user.
+///
+/// The environment is that of the process's start. Without root, only that of the user's own processes can be read.
+pub fn processes_carrying(text: &str) -> Vec<Process> {
+    Process::all().into_iter().filter(|process| process.cmdline.contains(text) || process.env_contains(text)).collect()
 }
 
 /// Returns a number of seconds that no other test uses: `sleep` it, then find it with [`processes_matching`].

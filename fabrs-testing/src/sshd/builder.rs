@@ -1,6 +1,7 @@
 //! What a test may say about its server before it starts.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 
 use super::Sshd;
 use crate::{Account, Key, KeyType};
@@ -19,6 +20,7 @@ pub struct Builder {
     pub(super) key_options: String,
     pub(super) last_lines: String,
     pub(super) listen: Vec<IpAddr>,
+    pub(super) login_shell: Option<PathBuf>,
     pub(super) options: Vec<(String, String)>,
     pub(super) passphrase: String,
     pub(super) password_login: bool,
@@ -38,6 +40,7 @@ impl Builder {
             key_options: String::new(),
             last_lines: String::new(),
             listen: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+            login_shell: None,
             options: Vec::new(),
             passphrase: String::new(),
             password_login: false,
@@ -111,6 +114,15 @@ impl Builder {
         self.listen = addresses.into_iter().collect();
         assert!(!self.listen.is_empty(), "a server listens on at least one address");
         assert!(self.listen.iter().all(IpAddr::is_loopback), "tests listen on loopback only");
+        self
+    }
+
+    /// Gives all accounts of this server another login shell, and an empty home: `login_shell("/usr/bin/fish")`.
+    ///
+    /// The server runs in a mount namespace with account files of its own, so the machine's accounts, root among them,
+    /// stay as they are. Needs [`Capability::LoginShells`](crate::Capability::LoginShells).
+    pub fn login_shell(mut self, shell: impl Into<PathBuf>) -> Self {
+        self.login_shell = Some(shell.into());
         self
     }
 

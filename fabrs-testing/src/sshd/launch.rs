@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::{Builder, Sshd, config};
+use crate::login_shell::LoginShell;
 use crate::wait::poll;
 use crate::{Key, KeyType, accounts};
 
@@ -50,12 +51,16 @@ impl Sshd {
             host_keys: Vec::new(),
             generation: 0,
             identity,
+            login_shell: None,
             port: 0,
             user,
             log_start: 0,
         };
         sshd.make_host_keys();
         sshd.write_shared_files();
+        let shell = sshd.settings.login_shell.as_deref();
+        sshd.login_shell = shell
+            .map(|shell| LoginShell::write(sshd.dir.path(), &sshd.settings.accounts, shell, &sshd.identity.public()));
         for _ in 0..PORT_TRIES {
             sshd.port = free_port(&sshd.settings.listen);
             match sshd.launch() {
@@ -141,7 +146,9 @@ impl Sshd {
         self.write("ssh_config", &config::ssh_config(&self.settings, self.dir.path(), self.port, &self.user));
         let before = self.whole_log().len();
         let log = File::options().create(true).append(true).open(self.dir.path().join("sshd.log"));
-        let child = Command::new(PROGRAM)
+        let mut server =
+            self.login_shell.as_ref().map_or_else(|| Command::new(PROGRAM), |shell| shell.command(PROGRAM));
+        let child = server
             .args(["-D", "-e", "-f"])
             .arg(self.dir.path().join("sshd_config"))
             .stdin(Stdio::null())

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use super::{Builder, config};
+use crate::login_shell::LoginShell;
 use crate::{Capability, Key, accounts, probe};
 
 /// A real OpenSSH server on loopback; it and its sessions end when this is dropped.
@@ -25,6 +26,7 @@ pub struct Sshd {
     pub(super) dir: TempDir,
     pub(super) host_keys: Vec<Key>,
     pub(super) identity: Key,
+    pub(super) login_shell: Option<LoginShell>,
     pub(super) port: u16,
     pub(super) user: String,
     pub(super) log_start: usize,

@@ -2,6 +2,7 @@
 
 mod fab;
 mod faults;
+mod login_shells;
 mod probe;
 mod pty;
 mod sessions;
