@@ -1,0 +1,92 @@
+//! Cells of lines: plain, with a directory and a variable, and under sudo.
+
+use fabrs::prelude::*;
+
+use super::{Cell, HOSTILE, HOSTILE_LINES, HOSTILE_NAME};
+use crate::verdict::{Finding, Findings, Work, judge, judge_line};
+
+impl Cell<'_> {
+    /// Plain lines, in a language that all shells share.
+    pub(super) async fn line(&self, findings: &mut Findings) {
+        let file = self.there("status");
+        let result = self.host.run(cmd!("echo done > {file}; echo out; exit 3")).warn().await;
+        let finding = judge_line(result, 3, "out\n", Work::at(&file, "done\n"));
+        findings.add_step("exit 3", finding, self.may_fail());
+
+        let file = self.there("true");
+        let result = self.host.run(cmd!("touch {file}; true")).await;
+        let work = if file.exists() { Work::Done } else { Work::Absent };
+        findings.add_step("true", judge(result, work), self.may_fail());
+
+        let value = HOSTILE;
+        let file = self.there(value);
+        let result = self.host.run(cmd!("printf %s {value} > {file}; printf %s {value}; exit 3")).warn().await;
+        let finding = judge_line(result, 3, value, Work::at(&file, value));
+        findings.add_step("a hostile value", finding, self.may_fail());
+
+        let value = HOSTILE_LINES;
+        let file = self.there(HOSTILE_NAME);
+        let result = self.host.run(cmd!("printf %s {value} > {file}; printf %s {value}; exit 3")).warn().await;
+        let finding = judge_line(result, 3, value, Work::at(&file, value));
+        findings.add_step("a hostile value with line ends", finding, self.may_fail() || self.shell.refuses_line_ends());
+    }
+
+    /// A line in a directory, with a variable.
+    pub(super) async fn cd_env(&self, findings: &mut Findings) {
+        let (finding, by_path) = self.lines_around(&self.host).await;
+        for (step, finding) in [("cd + env", finding), ("cd + env, hostile", by_path)] {
+            match finding {
+                // A shell of another language may refuse, with the way out.
+                Finding::Error(text) if self.shell.is_foreign() && !text.contains("sh -c") => {
+                    findings
+                        .add(step, Finding::Wrong(format!("an error without the hint `shell = \"sh -c\"`: {text}")));
+                }
+                finding => findings.add_step(step, finding, self.may_fail() || self.shell.is_foreign()),
+            }
+        }
+    }
+
+    /// The same with `shell = "sh -c"`, which every shell has to run.
+    pub(super) async fn cd_env_sh(&self, findings: &mut Findings) {
+        let (finding, by_path) = self.lines_around(&self.host.with_shell("sh -c")).await;
+        findings.add_step("cd + env", finding, self.may_fail());
+        findings.add_step("cd + env, hostile", by_path, self.may_fail());
+    }
+
+    /// Runs a line with a directory and a variable: once plain ones, once hostile ones.
+    async fn lines_around(&self, host: &Connection) -> (Finding, Finding) {
+        let mut found = Vec::new();
+        for (folder, value) in [("plain", "value"), (HOSTILE_NAME, HOSTILE_LINES)] {
+            let folder = self.open_folder(folder);
+            let host = host.cd(folder.display().to_string()).env("FABRS_X", value);
+            let result = host.run("printenv FABRS_X > file; printenv FABRS_X; pwd; exit 3").warn().await;
+            let stdout = format!("{value}\n{}\n", folder.display());
+            found.push(judge_line(result, 3, &stdout, Work::at(&folder.join("file"), format!("{value}\n"))));
+        }
+        let second = found.pop().expect("two steps");
+        (found.pop().expect("two steps"), second)
+    }
+
+    /// Lines under sudo: whole ones, plain words, and one with a directory and a variable.
+    pub(super) async fn sudo(&self, findings: &mut Findings) {
+        let (value, file) = (HOSTILE_LINES, self.there(HOSTILE_NAME));
+        let line = cmd!("id -un > {file} && printf %s {value} >> {file}; printf %s {value}; exit 3");
+        let result = self.host.sudo(line).warn().await;
+        let finding = judge_line(result, 3, value, Work::at(&file, format!("root\n{value}")));
+        findings.add_step("a whole line", finding, self.may_fail());
+
+        let finding = match self.host.sudo("id -un").line().await {
+            Ok(user) if user == "root" => Finding::Right,
+            Ok(user) => Finding::Wrong(format!("ran as {user:?}")),
+            Err(error) => judge::<()>(Err(error), Work::Absent),
+        };
+        findings.add_step("plain words", finding, self.may_fail());
+
+        let folder = self.open_folder("folder's \\");
+        let host = self.host.cd(folder.display().to_string()).env("FABRS_X", value);
+        let result = host.sudo("printenv FABRS_X > file; pwd; exit 3").warn().await;
+        let work = Work::at(&folder.join("file"), format!("{value}\n"));
+        let finding = judge_line(result, 3, &format!("{}\n", folder.display()), work);
+        findings.add_step("cd + env", finding, self.may_fail());
+    }
+}

@@ -1,0 +1,138 @@
+//! One cell: an operation on a server with one login shell, and its verdict.
+
+mod files;
+mod lines;
+mod program;
+mod stops;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fabrs::config::{Input, Settings, SshConfigFrom};
+use fabrs::event::{Capture, Sink};
+use fabrs::{Client, Connection};
+use fabrs_testing::marker;
+use tempfile::TempDir;
+
+use crate::leftovers::Search;
+use crate::machine::Machine;
+use crate::operation::Operation;
+use crate::shell::Shell;
+use crate::verdict::{Findings, Verdict};
+
+/// How long a cell may take that a defect would hold for ever.
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// A value that each shell reads in its own way unless it is quoted for all of them.
+const HOSTILE: &str = r#"it's \ "q" $x !x"#;
+/// The same, with a line end.
+const HOSTILE_LINES: &str = "it's \\ \"q\" $x !x\n\\two `x` ~ * end\\";
+/// A file name of this kind.
+const HOSTILE_NAME: &str = "it's \\ \"q\" $x !x\n\\two";
+
+/// One cell that runs.
+pub(crate) struct Cell<'a> {
+    machine: &'a Machine,
+    shell: Shell,
+    operation: Operation,
+    /// In the command line or environment of every process that the cell's commands start.
+    token: String,
+    client: Client,
+    events: Arc<Capture>,
+    host: Connection,
+    /// The cell's folder on the server.
+    there: PathBuf,
+    /// The cell's folder on this side.
+    here: TempDir,
+}
+
+impl<'a> Cell<'a> {
+    pub(crate) fn new(machine: &'a Machine, shell: Shell, operation: Operation) -> Self {
+        let token = marker();
+        let there = machine.scratch().join(&token);
+        make_open(&there);
+        let events = Arc::new(Capture::default());
+        let sink: Arc<dyn Sink> = Arc::<Capture>::clone(&events);
+        let ssh_config = SshConfigFrom::File(machine.ssh_config().to_owned());
+        let settings = Settings { ssh_config, input: Input::Refused, ..Settings::default() };
+        let client = Client::builder().settings(settings).sink(sink).build();
+        let host = client.connect("host").expect("an alias is a host");
+        let here = tempfile::tempdir().expect("a temporary directory");
+        Self { machine, shell, operation, token, client, events, host, there, here }
+    }
+
+    /// Runs the operation and looks for processes that it left.
+    pub(crate) async fn run(self) -> (Verdict, Vec<String>) {
+        let mut findings = Findings::default();
+        if tokio::time::timeout(LIMIT, self.steps(&mut findings)).await.is_err() {
+            findings.note(Verdict::Wrong, Some(format!("did not end within {LIMIT:?}")));
+        }
+        if tokio::time::timeout(LIMIT, self.client.close()).await.is_err() {
+            findings.note(Verdict::Wrong, Some(format!("the client did not close within {LIMIT:?}")));
+        }
+        for event in self.events.of("leftover") {
+            findings.report(format!("may still be running: {}", event["command"]));
+        }
+        let marks = stops::Endless::ALL.map(|kind| self.mark(kind)).to_vec();
+        let reports = findings.reports().to_vec();
+        let search = Search { machine: self.machine, token: &self.token, marks, reports };
+        let left = search.end_leftovers().await;
+        for (verdict, processes) in [(Verdict::Reported, left.reported), (Verdict::Left, left.unreported)] {
+            let names = processes.iter().map(|process| format!("{} {}", process.pid, process.cmdline));
+            let names: Vec<_> = names.collect();
+            if !names.is_empty() {
+                findings.note(verdict, Some(format!("left running: {}", names.join("; "))));
+            }
+        }
+        findings.end()
+    }
+
+    async fn steps(&self, findings: &mut Findings) {
+        match self.operation {
+            Operation::Line => self.line(findings).await,
+            Operation::CdEnv => self.cd_env(findings).await,
+            Operation::CdEnvSh => self.cd_env_sh(findings).await,
+            Operation::Sudo => self.sudo(findings).await,
+            Operation::Put => self.put(findings).await,
+            Operation::Get => self.get(findings).await,
+            Operation::Sync => self.sync(findings).await,
+            Operation::Edit => self.edit(findings).await,
+            Operation::Timeout => self.timeout(findings).await,
+            Operation::CtrlC => self.ctrl_c(findings).await,
+            Operation::FabLine => self.fab_line(findings),
+            Operation::FabTimeout => self.fab_timeout(findings),
+            Operation::FabCtrlC => self.fab_ctrl_c(findings),
+        }
+    }
+
+    /// Returns a path in the cell's folder on the server.
+    fn there(&self, name: &str) -> PathBuf {
+        self.there.join(name)
+    }
+
+    /// Returns the same as text.
+    fn at(&self, name: &str) -> String {
+        self.there(name).display().to_string()
+    }
+
+    /// Makes a folder in the cell's folder on the server, to which everybody may write.
+    fn open_folder(&self, name: &str) -> PathBuf {
+        let folder = self.there(name);
+        make_open(&folder);
+        folder
+    }
+
+    /// Whether a step that needs a shell may fail.
+    fn may_fail(&self) -> bool {
+        self.shell.runs_nothing()
+    }
+}
+
+/// Makes a folder to which everybody may write.
+fn make_open(folder: &Path) {
+    fs::create_dir(folder).expect("the directory is ours");
+    fs::set_permissions(folder, Permissions::from_mode(0o777)).expect("the directory is ours");
+}

@@ -1,0 +1,124 @@
+//! Cells of commands that are ended: by a timeout, and by Ctrl-C (the stop of the run).
+
+use std::path::PathBuf;
+use std::pin::{Pin, pin};
+use std::time::{Duration, Instant};
+
+use fabrs::prelude::*;
+use fabrs::transport::Level;
+use fabrs::{Error, Output, Spawned};
+
+use super::{Cell, LIMIT};
+use crate::verdict::{Finding, Findings, text};
+
+/// How long a timeout is at most, where the command has not begun within a shorter one.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(16);
+/// How long to pause between two looks.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The commands that are ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Endless {
+    Pipeline,
+    Stubborn,
+    Sudo,
+}
+
+impl Endless {
+    pub(super) const ALL: [Self; 3] = [Self::Pipeline, Self::Stubborn, Self::Sudo];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pipeline => "a pipeline",
+            Self::Stubborn => "a command that ignores TERM",
+            Self::Sudo => "a command under sudo",
+        }
+    }
+}
+
+impl Cell<'_> {
+    pub(super) async fn timeout(&self, findings: &mut Findings) {
+        for kind in Endless::ALL {
+            let finding = self.timed(kind).await;
+            findings.add_step(kind.name(), finding, self.may_fail());
+        }
+    }
+
+    /// Runs a command with a timeout: one second, or as many as its start needs on a busy machine.
+    async fn timed(&self, kind: Endless) -> Finding {
+        let mut limit = secs(1);
+        loop {
+            let (command, begun) = self.endless(kind);
+            let result = command.timeout(limit).await;
+            let is_timeout = result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Timeout);
+            if !is_timeout || begun.exists() || limit >= LONGEST_TIMEOUT {
+                return ended(result, ErrorKind::Timeout, begun.exists());
+            }
+            limit *= 2;
+        }
+    }
+
+    pub(super) async fn ctrl_c(&self, findings: &mut Findings) {
+        let mut running = Vec::new();
+        for kind in Endless::ALL {
+            let (command, begun) = self.endless(kind);
+            match command.spawn() {
+                Ok(spawned) => running.push((kind, begun, Box::pin(spawned))),
+                Err(error) => findings.add(kind.name(), Finding::Wrong(text(&error))),
+            }
+        }
+        let mut early = Vec::new();
+        for (_, begun, spawned) in &mut running {
+            early.push(until_begun(spawned.as_mut(), begun).await);
+        }
+        self.client.stop().raise(Level::Stop);
+        for ((kind, begun, spawned), early) in running.into_iter().zip(early) {
+            let result = match early {
+                Some(result) => result,
+                None => spawned.await,
+            };
+            findings.add_step(kind.name(), ended(result, ErrorKind::Cancelled, begun.exists()), self.may_fail());
+        }
+    }
+
+    /// Returns the number of seconds that this command alone sleeps.
+    pub(super) fn mark(&self, kind: Endless) -> String {
+        format!("{}{}", self.token, kind as u8)
+    }
+
+    /// Returns a command that runs until it is ended, and the file that it makes first.
+    fn endless(&self, kind: Endless) -> (Command, PathBuf) {
+        let (mark, begun) = (self.mark(kind), self.there(&format!("begun by {kind:?}")));
+        let command = match kind {
+            Endless::Pipeline => self.host.run(cmd!("touch {begun}; sleep {mark} | cat")),
+            Endless::Stubborn => {
+                let script = format!("trap '' TERM; touch \"$0\"; sleep {mark}; sleep {mark}");
+                self.host.run(cmd!("sh -c {script} {begun}"))
+            }
+            Endless::Sudo => self.host.sudo(cmd!("touch {begun}; sleep {mark} | cat")),
+        };
+        (command, begun)
+    }
+}
+
+/// Waits until a command has begun; returns its result if it ends before.
+async fn until_begun(mut spawned: Pin<&mut Spawned>, begun: &std::path::Path) -> Option<Result<Output, Error>> {
+    let end = Instant::now() + LIMIT / 4;
+    while !begun.exists() && Instant::now() < end {
+        if let Ok(result) = tokio::time::timeout(PAUSE, pin!(spawned.as_mut())).await {
+            return Some(result);
+        }
+    }
+    None
+}
+
+/// Returns the finding of a command that was to be ended after it had begun.
+fn ended(result: Result<Output, Error>, kind: ErrorKind, has_begun: bool) -> Finding {
+    match result {
+        Ok(output) => Finding::Wrong(format!("it ended by itself: {output:?}")),
+        Err(error) if error.kind() == kind && has_begun => Finding::Right,
+        Err(error) if error.kind() == kind => Finding::Wrong(format!("it had not begun: {}", text(&error))),
+        Err(error) if has_begun => Finding::Wrong(format!("it had begun: {}", text(&error))),
+        Err(error) => Finding::Error(text(&error)),
+    }
+}
