@@ -246,7 +246,7 @@ fn password_under_lock() -> String {
 }
 
 /// Keeps other test processes from making accounts until it is dropped.
-fn lock() -> File {
+pub(crate) fn lock() -> File {
     fs::create_dir_all(STATE).expect("root may write below /run");
     let file = OpenOptions::new().create(true).append(true).open(format!("{STATE}/lock"));
     let file = file.expect("root may write its own state");

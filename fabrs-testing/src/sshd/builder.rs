@@ -119,7 +119,7 @@ impl Builder {
 
     /// Gives all accounts of this server another login shell, and an empty home: `login_shell("/usr/bin/fish")`.
     ///
-    /// The server runs in a mount namespace with account files of its own, so the machine's accounts, root among them,
+    /// The server runs in a mount namespace with an `/etc` of its own, so the machine's accounts, root among them,
     /// stay as they are. Needs [`Capability::LoginShells`](crate::Capability::LoginShells).
     pub fn login_shell(mut self, shell: impl Into<PathBuf>) -> Self {
         self.login_shell = Some(shell.into());

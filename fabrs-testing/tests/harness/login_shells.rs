@@ -49,3 +49,16 @@ fn dropbear_gives_its_account_the_shell_and_its_orphans_are_found() {
         assert!(processes_carrying(&mark).is_empty(), "it ends with its server");
     }
 }
+
+#[test]
+fn the_shell_stays_when_an_account_of_the_machine_changes() {
+    if !Sshd::can(Capability::LoginShells) {
+        return;
+    }
+    let sshd = Sshd::builder().login_shell("/bin/dash").start();
+    // As `useradd` and all of its kind, it replaces /etc/passwd by a rename.
+    let changed = Command::new("usermod").args(["--comment", &marker(), sshd.user()]).status();
+    assert!(changed.expect("`usermod` comes with `useradd`").success());
+    let (code, stdout, _) = output(sshd.ssh().args(["host", "echo $0"]));
+    assert_eq!((code, stdout.as_str()), (Some(0), "dash\n"));
+}
