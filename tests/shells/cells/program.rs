@@ -6,6 +6,7 @@ use std::time::Duration;
 use fabrs_testing::{Fab, Process, Ran, wait_until};
 
 use super::Cell;
+use super::stops::sleeps;
 use crate::verdict::{Finding, Findings, Work, judge_status};
 
 /// How long a run may take.
@@ -48,7 +49,7 @@ impl Cell<'_> {
         let begun = self.there("begun");
         let running = self.fab(&[], &self.endless_line(&begun)).spawn();
         let has_ended = || i32::try_from(running.pid()).ok().and_then(Process::find).is_none();
-        wait_until("the line has begun, or `fab` has ended", LIMIT, || begun.exists() || has_ended());
+        wait_until("the line has begun, or `fab` has ended", LIMIT, || sleeps(&self.token) || has_ended());
         running.interrupt();
         let ran = running.wait();
         self.add_ended(findings, &ran, 130, "was stopped", &begun);

@@ -8,6 +8,8 @@ use fabrs::prelude::*;
 use fabrs::transport::Level;
 use fabrs::{Error, Output, Spawned};
 
+use fabrs_testing::processes_matching;
+
 use super::{Cell, LIMIT};
 use crate::verdict::{Finding, Findings, text};
 
@@ -68,8 +70,9 @@ impl Cell<'_> {
             }
         }
         let mut early = Vec::new();
-        for (_, begun, spawned) in &mut running {
-            early.push(until_begun(spawned.as_mut(), begun).await);
+        for (kind, begun, spawned) in &mut running {
+            let mark = self.mark(*kind);
+            early.push(until(spawned.as_mut(), || begun.exists() && sleeps(&mark)).await);
         }
         self.client.stop().raise(Level::Stop);
         for ((kind, begun, spawned), early) in running.into_iter().zip(early) {
@@ -101,10 +104,15 @@ impl Cell<'_> {
     }
 }
 
+/// Whether a process sleeps for this number of seconds: a command is then stopped in its midst, and not before.
+pub(super) fn sleeps(mark: &str) -> bool {
+    processes_matching(mark).iter().any(|process| process.cmdline.starts_with("sleep "))
+}
+
 /// Waits until a command has begun; returns its result if it ends before.
-async fn until_begun(mut spawned: Pin<&mut Spawned>, begun: &std::path::Path) -> Option<Result<Output, Error>> {
+async fn until(mut spawned: Pin<&mut Spawned>, has_begun: impl Fn() -> bool) -> Option<Result<Output, Error>> {
     let end = Instant::now() + LIMIT / 4;
-    while !begun.exists() && Instant::now() < end {
+    while !has_begun() && Instant::now() < end {
         if let Ok(result) = tokio::time::timeout(PAUSE, pin!(spawned.as_mut())).await {
             return Some(result);
         }
