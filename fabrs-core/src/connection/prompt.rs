@@ -86,7 +86,8 @@ pub fn prompt(question: impl Into<String>) -> Prompt {
 impl Confirm {
     /// Sets the answer for an empty line.
     ///
-    /// It is also the answer without a terminal and in a dry run. A line on stderr shows it: `confirm "Restart?": no (default)`.
+    /// It is also the answer without a terminal. A line on stderr shows it: `confirm "Restart?": no (default)`. A dry run plans
+    /// the way on: it answers yes.
     pub fn default(mut self, answer: bool) -> Self {
         self.default = Some(answer);
         self
@@ -94,13 +95,11 @@ impl Confirm {
 
     async fn ask(self) -> Result<bool> {
         let client = client(&self.here, self.location)?;
-        let is_approved = client.settings().consent != Consent::Asked;
-        if let Some(default) = self.default.filter(|_| !is_approved && is_answered_by_default(client)) {
-            let note = match (default, client.settings().mode) {
-                (true, _) => "yes (default)",
-                (false, Mode::Run) => "no (default)",
-                (false, Mode::DryRun) => "no (default, `-y` answers yes)",
-            };
+        let settings = client.settings();
+        let is_approved = settings.consent != Consent::Asked;
+        let is_asked = settings.mode == Mode::DryRun || client.ask().available();
+        if let Some(default) = self.default.filter(|_| !is_approved && !is_asked) {
+            let note = if default { "yes (default)" } else { "no (default)" };
             client.note(own_host(&self.here), format!("confirm \"{}\": {note}", self.question.trim_end()));
             return Ok(default);
         }

@@ -111,14 +111,15 @@ impl SshSettings {
     }
 
     /// Returns the gateway to a host that the ssh config does not know: the one of an argument or of `fabrs.toml`.
-    pub(super) fn gateway_beside_ssh_config(&self, host: &Host) -> Option<Host> {
+    pub(super) fn gateway_beside_ssh_config(&self, host: &Host) -> Option<Gateway> {
         let has_route = |config: HostConfig| config.proxy_jump.is_some() || config.proxy_command.is_some();
         let by_file = || match self.config_for(host).map(has_route) {
             Ok(true) | Err(_) => None,
             Ok(false) => self.gateway_for(host),
         };
         let gateway = self.gateway.argument.as_ref().or_else(by_file);
-        gateway.filter(|gateway| gateway.name() != host.name()).cloned()
+        let is_itself = |gateway: &Gateway| gateway.host().is_some_and(|gateway| gateway.name() == host.name());
+        gateway.filter(|gateway| !is_itself(gateway)).cloned()
     }
 
     /// Returns the name of the user who runs this program.
