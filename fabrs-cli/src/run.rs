@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fabrs_core::config::{Consent, Environment, Inventory, Mode, Selection, Settings, Variables};
 use fabrs_core::error::GroupedErrors;
 use fabrs_core::event::{Event, Sink, Word};
-use fabrs_core::group::{Group, Outcome};
+use fabrs_core::group::Group;
 use fabrs_core::transport::{Level, RunStop};
 use fabrs_core::{Client, Error, ErrorKind, Executor, Host, Plan, Result, ShellLine};
 use sha2::{Digest, Sha256};
@@ -39,7 +39,7 @@ impl Run {
         // A line runs no code of this machine that could print.
         let screen = if self.typed.calls.is_empty() { screen } else { screen.capturing() };
         let client = self.client(&screen.sink);
-        client.own_process();
+        client.install_global();
         let say = |text: &str| screen.note(&format!("{text}\n"));
         let is_done = AtomicBool::new(false);
         let signal = interrupts.first();
@@ -193,7 +193,7 @@ impl Run {
     fn say_nothing_was_changed(&self, screen: &Screen, is_incomplete: bool) {
         if self.settings.mode == Mode::DryRun && !self.typed.globals.json {
             let incomplete = if is_incomplete { "; the plan is incomplete" } else { "" };
-            screen.note(&format!("a dry run: nothing was changed{incomplete}\n"));
+            screen.note(&format!("dry run: nothing was changed{incomplete}\n"));
         }
     }
 
@@ -209,10 +209,7 @@ impl Run {
             let error = outcome.error().map(|error| error.clone().without_location());
             let (word, error) = (outcome.word(), error.as_ref());
             client.sink().event(&Event::LineEnded { line: text, host, outcome: word, error });
-            if let (Outcome::Skipped(_), Some(error)) = (outcome, error) {
-                let text = format!("left out: {}", error.doing());
-                client.sink().event(&Event::Warning { host: Some(host), text: &text });
-            } else {
+            if word != Word::Skipped {
                 result.add(host, word, error)?;
             }
             all.push((host.clone(), word));
@@ -221,6 +218,12 @@ impl Run {
             screen.block(&block);
         }
         if !self.one_line_on_one_host {
+            if let Some(error) = outcomes.iter().find_map(|(_, outcome)| outcome.error())
+                && outcomes.iter().all(|(_, outcome)| outcome.word() == Word::Skipped)
+            {
+                // No host is left that could have run the line.
+                result.codes.push(error.exit_code());
+            }
             let start = all.len() - outcomes.len();
             let outcomes = all.get(start..).unwrap_or_default();
             client.sink().event(&Event::Summary { name: text, local: false, outcomes });

@@ -86,7 +86,7 @@ async fn without_a_gateway_one_of_ssh_config_is_not_passed() -> Result<()> {
     let server = Sshd::start();
     let jump = gateway(&server, server.addr());
     let config = ssh_config(&server, &(also_known("jump", &jump) + "Host host\n    ProxyJump jump\n"));
-    for gateway in [Choice::argument(Gateway::None), Choice::config(Gateway::None)] {
+    for gateway in [Choice::argument(Gateway::Direct), Choice::config(Gateway::Direct)] {
         let mut run = settings(&config);
         run.gateway = gateway;
         let client = Client::builder().settings(run).build();

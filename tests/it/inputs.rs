@@ -169,7 +169,7 @@ async fn a_disowned_command_that_would_read_something_is_refused_and_not_silentl
     }
     let here = Client::builder().build().local()?;
     let error = refused(here.run("exit 3").disown().await?.status().map(drop), ErrorKind::Usage);
-    assert!(block(&error).contains("was left to itself"), "{}", block(&error));
+    assert!(block(&error).contains("was disowned"), "{}", block(&error));
     let error = refused(host.run("serve").disown().spawn().map(drop), ErrorKind::Usage);
     assert!(block(&error).contains("has no handle"), "{}", block(&error));
     Ok(())

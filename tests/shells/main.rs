@@ -104,8 +104,8 @@ fn a_value_that_arrives_changed_is_wrong() {
     if !Sshd::can(Capability::LoginShells) {
         return;
     }
-    // As a shell that expands `!x` would.
-    let script = "#!/bin/bash\nexec /bin/sh -c \"${2//!x/}\"\n";
+    // As a shell that expands `!x` would, in each form in which the value is sent.
+    let script = "#!/bin/bash\nline=${2//\\\\!/}\nexec /bin/sh -c \"${line//0041x/0041y}\"\n";
     let operations = [Operation::Line, Operation::CdEnv, Operation::Sudo];
     for (operation, verdict) in sabotaged(script, &operations) {
         assert_eq!(verdict, Verdict::Wrong, "{}", operation.name());

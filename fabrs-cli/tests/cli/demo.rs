@@ -73,7 +73,7 @@ fn a_dry_run_shows_it_and_changes_nothing() {
     fab()
         .args(["-n", "-H", "@demo:2", "--serial", "--", "echo x"])
         .stdout("")
-        .stderr("[demo1] would run: echo x\n[demo2] would run: echo x\necho x: 2 ok\na dry run: nothing was changed\n")
+        .stderr("[demo1] would run: echo x\n[demo2] would run: echo x\necho x: 2 ok\ndry run: nothing was changed\n")
         .run();
 }
 

@@ -39,7 +39,7 @@ fn a_dry_run_says_what_it_would_run_and_connects_to_nothing() {
     let expected = [
         &format!("[{host}] would run: make install"),
         "[no-such-host.invalid] would run: make install",
-        "a dry run: nothing was changed",
+        "dry run: nothing was changed",
         "make install: 2 ok",
     ];
     assert_eq!(sorted(&ran.stderr), expected);
@@ -105,7 +105,7 @@ fn hosts_that_can_not_be_reached_are_left_out_where_that_is_asked_for() {
     let sshd = fleet();
     let run = knowing(fab(), &sshd).args(["-H", "web1,no-such-host.invalid", "--skip-bad-hosts", "--", "echo up"]);
     let ran = run.stdout("[web1] up\n").run();
-    assert!(ran.stderr.starts_with("warning: no-such-host.invalid: left out: could not connect to "), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("warning: no-such-host.invalid: skipped: could not connect to "), "{}", ran.stderr);
 }
 
 #[test]

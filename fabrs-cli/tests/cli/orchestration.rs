@@ -39,7 +39,7 @@ fn an_effect_is_made_and_in_a_dry_run_only_told() {
             "would: mail the changes",
             "[local] task announce: ok",
             "announce: ok",
-            "a dry run: nothing was changed"
+            "dry run: nothing was changed"
         ]
     );
     assert!(!file.exists());

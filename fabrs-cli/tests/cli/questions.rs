@@ -83,7 +83,7 @@ fn a_dry_run_on_a_terminal_asks_only_prompts_without_a_default() {
     let sshd = fleet();
     let mut fab = asks(&sshd, &["-n", "workers", "restart", "tag", "token"]).spawn_on_terminal();
     fab.expect("prompt \"Workers?\": 4 (default)\r\n", LIMIT);
-    fab.expect("would run: echo restart yes\r\n", LIMIT);
+    fab.expect("echo restart yes", LIMIT);
     fab.expect("web1: Tag? ", LIMIT);
     fab.send("v7\n");
     fab.expect("would run: ", LIMIT);

@@ -136,13 +136,13 @@ fn a_dry_run_shows_the_plan_and_connects_to_nothing() {
     assert_eq!(ran.stdout, "");
     let expected = [
         &format!("[{host}] task deploy"),
-        &format!("[{host}] would run: echo \"it's\" on 127.0.0.1"),
+        &format!("[{host}] would run: echo it\\'s on 127.0.0.1"),
         &format!("[{host}] task deploy: ok"),
         "[nowhere.invalid] task deploy",
-        "[nowhere.invalid] would run: echo \"it's\" on nowhere.invalid",
+        "[nowhere.invalid] would run: echo it\\'s on nowhere.invalid",
         "[nowhere.invalid] task deploy: ok",
         "deploy: 2 ok",
-        "a dry run: nothing was changed",
+        "dry run: nothing was changed",
     ];
     assert_eq!(told(&ran.stderr), expected);
 }
@@ -150,14 +150,14 @@ fn a_dry_run_shows_the_plan_and_connects_to_nothing() {
 #[test]
 fn a_dry_run_ends_where_what_was_not_run_is_looked_at() {
     let case = |arguments: &[&str], asked: &str, looked: &str, line: &str| {
-        let ran = shop().args(["-n", "-H", "nowhere.invalid"]).args(arguments).code(1).stdout("").run();
+        let ran = shop().args(["-n", "-H", "nowhere.invalid"]).args(arguments).code(6).stdout("").run();
         let end = format!(
             "[nowhere.invalid] would run: {line}\n\
-             error: nowhere.invalid: `{line}` ({}) was not run, and the plan ends where its answer is needed\n  at {}\n\
-             hint: a command that only looks is run in a dry run too where it says so: `probe(..)`\n\
-             {}: 1 failed (nowhere.invalid)\na dry run: nothing was changed\n",
-            place_of(asked),
+             [nowhere.invalid] planned up to here ({}): `{line}` ({}) was not run in this dry run, so it has no result\n  \
+             hint: use `probe(..)` for a command that only reads: a dry run runs it too\n\
+             {}: 1 incomplete (nowhere.invalid)\ndry run: nothing was changed; the plan is incomplete\n",
             place_of(looked),
+            place_of(asked),
             arguments[0]
         );
         assert!(ran.stderr.ends_with(&end), "{}\ninstead of\n{end}", ran.stderr);

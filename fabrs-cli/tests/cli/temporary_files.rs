@@ -23,7 +23,7 @@ fn a_put_of_a_reader_with_a_full_tmpdir_names_the_temporary_file() {
         let Some(_disk) = SmallDisk::mount(small.as_ref()) else { return };
         let run = run.arg(sshd.scratch().join("x")).env("TMPDIR", &small).code(1).stderr_lacks("read a reader");
         let error = format!("could not write a temporary file in `{small}`\n");
-        let ran = run.stderr_contains("\nhint: set TMPDIR to a directory with more free space\n").run();
+        let ran = run.stderr_contains("\nhint: set TMPDIR to an existing directory with enough free space\n").run();
         for count in [ran.stderr.matches(&error).count(), ran.stderr.matches(FULL).count()] {
             assert_eq!(count, hosts.split(',').count(), "{}", ran.stderr);
         }
@@ -38,7 +38,8 @@ fn a_tmpdir_that_is_missing_is_named() {
     let text = "could not write a temporary file in `/no/such/folder`\n";
     for arguments in [&["put-reader", &target][..], &["copy", "/etc/hostname", &target]] {
         let run = knowing(shop(), &sshd).args(["-H", "web1"]).args(arguments).env("TMPDIR", "/no/such/folder");
-        let ran = run.code(1).stderr_contains("\nhint: set TMPDIR to a directory with more free space\n").run();
+        let ran =
+            run.code(1).stderr_contains("\nhint: set TMPDIR to an existing directory with enough free space\n").run();
         assert!(ran.stderr.contains(text) && ran.stderr.contains("No such file or directory"), "{}", ran.stderr);
     }
 }

@@ -108,7 +108,7 @@ fn all_machines_are_used_in_vagrants_order_where_none_is_named() {
     let dry = project(ALL, &prints(&sshd, &["web", "db"])).args(["vagrant", "--serial", "-n", "--", "rm -r x"]).run();
     assert_eq!(
         dry.stderr,
-        "[web] would run: rm -r x\n[db] would run: rm -r x\nrm -r x: 2 ok\na dry run: nothing was changed\n"
+        "[web] would run: rm -r x\n[db] would run: rm -r x\nrm -r x: 2 ok\ndry run: nothing was changed\n"
     );
 }
 

@@ -1,18 +1,17 @@
 //! Making a [`Client`].
 
 use std::fmt;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio_util::task::TaskTracker;
 
 use super::approval::Approval;
-use super::membership::Limits;
+use super::current_run::ChangePolicy;
 use super::remember::Remember;
 use super::{Aside, Client, CommandDefaults, Inner};
 use crate::config::{Input, Inventory, Mode, Settings, Variables};
 use crate::event::{NoSink, Redacting, Sink};
-use crate::secret::{Redactor, Secret};
+use crate::secret::Secret;
 use crate::transport::ssh::{OpenSsh, SshSettings};
 use crate::transport::{Ask, Dial, NoInput, Terminal};
 
@@ -145,11 +144,12 @@ impl ClientBuilder {
     /// Inside a task the client belongs to the task's run: in a dry run it plans its changes, it ends with the run, and its
     /// events go to the run's sink unless it has one of its own.
     pub fn build(mut self) -> Client {
-        let run = Client::of_this_run();
-        if run.as_ref().is_some_and(|run| matches!(run.inner.limits, Limits::Plan)) {
+        let run = Client::current_run();
+        if run.as_ref().is_some_and(|run| matches!(run.inner.policy, ChangePolicy::Plan)) {
             self.settings.mode = Mode::DryRun;
         }
-        let redactor = Redactor::default();
+        // Clones share their secrets: those of the run are kept out of the client's output, and the reverse.
+        let redactor = run.as_ref().map(|run| run.redactor().clone()).unwrap_or_default();
         for password in self.password.iter().chain(&self.sudo_password) {
             redactor.add(password);
         }
@@ -174,13 +174,22 @@ impl ClientBuilder {
             None => dial,
         };
         let approval = Approval::of(self.basis, (self.settings.mode, self.approval) == (Mode::Run, WhoApproves::Task));
-        let limits = match (self.settings.mode, self.approval, &run) {
-            (Mode::DryRun, ..) => Limits::Plan,
-            (Mode::Run, WhoApproves::Task, _) => Limits::Approval(approval.approved.clone()),
-            (Mode::Run, WhoApproves::Caller, Some(run)) => run.inner.limits.clone(),
-            (Mode::Run, WhoApproves::Caller, None) => Limits::None,
+        let policy = match (self.settings.mode, self.approval, &run) {
+            (Mode::DryRun, ..) => ChangePolicy::Plan,
+            (Mode::Run, WhoApproves::Task, _) => ChangePolicy::AwaitApproval(approval.approved.clone()),
+            (Mode::Run, WhoApproves::Caller, Some(run)) => run.inner.policy.clone(),
+            (Mode::Run, WhoApproves::Caller, None) => ChangePolicy::Apply,
         };
-        let dial = limits.around(dial, &sink);
+        let dial = policy.wrap(dial, &sink);
+        // An approval of the client's own tasks does not replace that of the run.
+        let dial = match run.as_ref().map(|run| &run.inner.policy) {
+            Some(outer @ ChangePolicy::AwaitApproval(_)) if self.approval == WhoApproves::Task => {
+                outer.wrap(dial, &sink)
+            }
+            _ => dial,
+        };
+        // Numbers tell the commands of one sink apart.
+        let commands = run.as_ref().map(|run| Arc::clone(&run.inner.commands)).unwrap_or_default();
         Client {
             inner: Arc::new(Inner {
                 dial,
@@ -193,12 +202,12 @@ impl ClientBuilder {
                 settings: self.settings,
                 defaults: self.defaults,
                 stop,
-                commands: Arc::new(AtomicU64::new(0)),
+                commands,
                 tasks: TaskTracker::new(),
                 pool: Mutex::default(),
                 shared: Arc::default(),
                 approval: Arc::new(approval),
-                limits,
+                policy,
                 aside: Aside::Other(OnceLock::new()),
             }),
         }

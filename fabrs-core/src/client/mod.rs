@@ -2,7 +2,7 @@
 
 mod approval;
 mod builder;
-mod membership;
+mod current_run;
 mod remember;
 
 use std::any::{Any, TypeId};
@@ -26,7 +26,7 @@ use crate::transport::{Ask, Dial, RunStop, Transport};
 pub use builder::ClientBuilder;
 
 use approval::Approval;
-use membership::Limits;
+use current_run::ChangePolicy;
 
 /// State shared by one run, or by one program that embeds this crate: the connection pool (one connection a host), the
 /// settings, the event [`Sink`] and the stop signal.
@@ -56,7 +56,7 @@ struct Inner {
     pool: Mutex<HashMap<Host, Arc<dyn Transport>>>,
     shared: Shared,
     approval: Arc<Approval>,
-    limits: Limits,
+    policy: ChangePolicy,
     aside: Aside,
 }
 
@@ -156,7 +156,7 @@ impl Client {
                 pool: Mutex::default(),
                 shared: Arc::clone(&self.inner.shared),
                 approval: Arc::clone(&self.inner.approval),
-                limits: self.inner.limits.clone(),
+                policy: self.inner.policy.clone(),
                 aside: Aside::This,
             }),
         };

@@ -201,7 +201,7 @@ impl<'t> Entry<'t> {
     /// Returns a host to connect through; `false` is none.
     pub(super) fn gateway(&self) -> Result<Gateway> {
         if let DeValue::Boolean(false) = self.value.get_ref() {
-            return Ok(Gateway::None);
+            return Ok(Gateway::Direct);
         }
         let gateway: Gateway = self.read_at(self.value, "the address of a host, or `false`", str::parse)?;
         match gateway.host() {

@@ -118,7 +118,7 @@ impl Environment {
         self.port
     }
 
-    /// Returns the gateway to connect through where nothing stronger names one; [`Gateway::None`] for `gateway = false`.
+    /// Returns the gateway to connect through where nothing stronger names one; [`Gateway::Direct`] for `gateway = false`.
     #[doc(alias = "jump host")]
     #[doc(alias = "proxy_jump")]
     pub fn gateway(&self) -> Option<&Gateway> {

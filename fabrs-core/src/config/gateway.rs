@@ -1,21 +1,21 @@
-//! [`Gateway`]: the host to connect through, or none.
+//! [`Gateway`]: a direct connection, or the host to connect through.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::host::{Host, HostError};
 
-/// The host to connect through, or none.
+/// How to reach a host: directly, or through another host.
 ///
 /// ```
 /// use fabrs_core::config::{Choice, Gateway, Settings};
 ///
 /// let through: Gateway = "bastion.example.com".parse()?;
 /// assert_eq!(through.host().unwrap().name(), "bastion.example.com");
-/// assert_eq!("none".parse(), Ok(Gateway::None));
+/// assert_eq!("none".parse(), Ok(Gateway::Direct));
 ///
 /// // As `fab -g none`: directly, whatever is configured.
-/// let settings = Settings { gateway: Choice::argument(Gateway::None), ..Settings::default() };
+/// let settings = Settings { gateway: Choice::argument(Gateway::Direct), ..Settings::default() };
 /// # Ok::<(), fabrs_core::HostError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,24 +23,24 @@ use crate::host::{Host, HostError};
 #[doc(alias = "proxy_jump")]
 pub enum Gateway {
     /// A direct connection, also if `ssh_config` has a `ProxyJump` or a `ProxyCommand` (`ssh -J none`).
-    None,
+    Direct,
     /// A connection through this host (`ssh -J HOST`).
-    Through(Host),
+    Host(Host),
 }
 
 impl Gateway {
     /// Returns the host to connect through, if there is one.
     pub fn host(&self) -> Option<&Host> {
         match self {
-            Self::None => None,
-            Self::Through(host) => Some(host),
+            Self::Direct => None,
+            Self::Host(host) => Some(host),
         }
     }
 }
 
 impl From<Host> for Gateway {
     fn from(host: Host) -> Self {
-        Self::Through(host)
+        Self::Host(host)
     }
 }
 
@@ -49,15 +49,15 @@ impl FromStr for Gateway {
 
     /// Reads a host, or `none` in any case, as `ssh -J` does.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.trim().eq_ignore_ascii_case("none") { Ok(Self::None) } else { text.parse().map(Self::Through) }
+        if text.trim().eq_ignore_ascii_case("none") { Ok(Self::Direct) } else { text.parse().map(Self::Host) }
     }
 }
 
 impl fmt::Display for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::None => f.write_str("none"),
-            Self::Through(host) => host.fmt(f),
+            Self::Direct => f.write_str("none"),
+            Self::Host(host) => host.fmt(f),
         }
     }
 }

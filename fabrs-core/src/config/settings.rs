@@ -21,9 +21,9 @@ pub struct Settings {
     pub user: Choice<String>,
     /// The port (`ssh -p`). A host that names its own port keeps it. Defaults to 22.
     pub port: Choice<u16>,
-    /// The host to connect through (`ssh -J`), or [`Gateway::None`] for a direct connection.
+    /// The host to connect through (`ssh -J`), or [`Gateway::Direct`] for a direct connection.
     ///
-    /// The argument beats `ssh_config`, and that beats a host from `fabrs.toml`. [`Gateway::None`] beats `ssh_config` from both.
+    /// The argument beats `ssh_config`, and that beats a host from `fabrs.toml`. [`Gateway::Direct`] beats `ssh_config` from both.
     /// `ProxyJump none` in `ssh_config` leaves only the argument.
     pub gateway: Choice<Gateway>,
     /// Key files to offer, before those of `ssh_config` (`ssh -i`). Empty by default.

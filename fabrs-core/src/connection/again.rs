@@ -139,6 +139,10 @@ impl Announced {
         if attempts.is_none() && !has_printed && reason == self.reason && !attempt.is_power_of_two() {
             return;
         }
+        // A command that hides both streams hides its line too.
+        if spec.is_quiet && spec.shown.is_none() {
+            return;
+        }
         let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
         let shown = spec.shown.clone().unwrap_or_else(|| spec.line.to_string().into());
         spec.connection.sink().event(&Event::Retry {
@@ -158,7 +162,7 @@ impl Announced {
 fn reason(error: &Error) -> String {
     match error.output().map(|output| &output.record.ended) {
         Some(Ended::Status(status)) if error.kind() == ErrorKind::Exit => status.to_string(),
-        _ if error.kind() == ErrorKind::Timeout => "no result in time".to_owned(),
+        _ if error.kind() == ErrorKind::Timeout => "timed out".to_owned(),
         _ => error.doing().to_owned(),
     }
 }

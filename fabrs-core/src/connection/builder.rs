@@ -179,7 +179,7 @@ impl Command {
         self.changed(|spec| spec.language = Language::Posix)
     }
 
-    /// Has the script print a greeting, which `greeting` hears: without it the host gives no shell.
+    /// Prints a greeting first. If `greeting` does not hear it, the host has no shell.
     pub(super) fn greeted(self, greeting: &Greeting) -> Self {
         self.watched_by(greeting.clone()).changed(|spec| spec.greets = true)
     }

@@ -279,7 +279,7 @@ fn start(mut spec: Box<Spec>) -> Result<Started> {
     let command = compose(Form::Sent)?;
     let shown = match &spec.shown {
         Some(shown) => Arc::clone(shown),
-        None if !spec.detached && spec.connection.frame.is_shown_as_sent(spec.inside) => Arc::clone(&command),
+        None if !spec.detached && spec.connection.frame.is_bare(spec.inside) => Arc::clone(&command),
         None => compose(Form::Shown)?,
     };
     let stdin = spec.take_stdin()?;

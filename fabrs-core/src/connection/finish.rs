@@ -15,8 +15,14 @@ use crate::shell::quote;
 use crate::transport::{End, How};
 
 /// The ends of messages by which csh and tcsh reject the syntax of a POSIX shell.
-const CSH_ERRORS: [&str; 5] =
-    [": Command not found.", "Missing }.", "Badly placed ()'s.", "Ambiguous output redirect.", "Undefined variable."];
+const CSH_ERRORS: [&str; 6] = [
+    ": Command not found.",
+    "Unmatched '.",
+    "Missing }.",
+    "Badly placed ()'s.",
+    "Ambiguous output redirect.",
+    "Undefined variable.",
+];
 
 /// Makes the output of a command that has ended, or the error that it is.
 pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End) -> Result<Output> {
@@ -58,10 +64,24 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
     }
     match how {
         How::Exited(status) if spec.accepts.takes(&status) && spec.detached => {
-            let error = failed(ErrorKind::Usage, format!("was left to itself ({status} is that of its start)"));
+            let error = failed(
+                ErrorKind::Usage,
+                format!("was disowned, so its exit status is unknown ({status} belongs to its start)"),
+            );
             Ok(output(unknown(&error)))
         }
-        How::Exited(status) if spec.accepts.takes(&status) => Ok(output(Ended::Status(status))),
+        How::Exited(status) if spec.accepts.takes(&status) => {
+            let is_failure = !status.success();
+            let output = output(Ended::Status(status.clone()));
+            // The command itself has not run, whichever status is accepted.
+            match login_shell_hint(spec, &output).filter(|_| is_failure) {
+                Some(hint) => {
+                    let error = failed(ErrorKind::Exit, format!("was not run: the login shell ended with {status}"));
+                    Err(error.hint(hint).with_output(output))
+                }
+                None => Ok(output),
+            }
+        }
         How::Exited(status) if connection.warns() && spec.accepts != Accepts::OnlySuccess => {
             tell_failure(spec, shown, &status);
             Ok(output(Ended::Status(status)))
@@ -71,7 +91,7 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
             let output = output(Ended::Status(status));
             let error = match missing_venv(&output)
                 .or_else(|| missing_shell(spec, &output))
-                .or_else(|| no_posix_shell(spec, &output))
+                .or_else(|| login_shell_hint(spec, &output))
             {
                 Some(hint) => error.hint(hint),
                 None => error,
@@ -144,8 +164,8 @@ fn missing_shell(spec: &Spec, output: &Output) -> Option<String> {
         .then(|| format!("the host has no `{shell}`: install it, or name another `shell` in fabrs.toml"))
 }
 
-/// Returns the hint for a login shell that is not POSIX, such as fish or csh, and does not know what stands around a line.
-fn no_posix_shell(spec: &Spec, output: &Output) -> Option<String> {
+/// Returns the hint for a login shell such as fish or csh that rejects the POSIX code around a line (`cd`, `env`, prefixes).
+fn login_shell_hint(spec: &Spec, output: &Output) -> Option<String> {
     let frame = &spec.connection.frame;
     if frame.shell_program().is_some() || frame.is_bare(spec.inside) || spec.under != Under::Login {
         return None;

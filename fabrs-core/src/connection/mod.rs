@@ -106,7 +106,7 @@ impl Connection {
     ///
     /// As [`Client::connect`].
     pub fn to(host: impl IntoHost) -> Result<Self> {
-        Client::of_this_run().unwrap_or_else(|| Client::builder().build()).connect(host)
+        Client::current_run().unwrap_or_else(|| Client::builder().build()).connect(host)
     }
 
     /// Like [`to`](Self::to), but connects at once.
@@ -302,6 +302,13 @@ impl Connection {
         match &self.target {
             Target::Host { host, transport } => transport.change(host, what),
             Target::Nowhere(_) => Permission::Make,
+        }
+    }
+
+    /// Plans a change of this host that is shown as one of another: a download.
+    fn plan_for(&self, shown: &Host, what: &str) {
+        if let Target::Host { transport, .. } = &self.target {
+            transport.change(shown, what);
         }
     }
 

@@ -38,10 +38,10 @@ pub struct Prompt {
     location: &'static Location<'static>,
 }
 
-/// Asks for yes or no at the terminal. `-y` answers yes.
+/// Asks for yes or no at the terminal.
 ///
-/// Without a terminal, and in a dry run, the answer is the [default](Confirm::default). A dry run without a default plans the
-/// answer yes.
+/// `-y` answers yes. A dry run asks nothing and plans the answer yes. Without a terminal the answer is the
+/// [default](Confirm::default).
 ///
 /// Within a task, each host asks its own question: [`once`](crate::run::once) asks one for all hosts.
 ///
@@ -86,8 +86,8 @@ pub fn prompt(question: impl Into<String>) -> Prompt {
 impl Confirm {
     /// Sets the answer for an empty line.
     ///
-    /// It is also the answer without a terminal. A line on stderr shows it: `confirm "Restart?": no (default)`. A dry run plans
-    /// the way on: it answers yes.
+    /// It is also the answer without a terminal. A line on stderr shows it: `confirm "Restart?": no (default)`. A dry run always
+    /// plans the answer yes.
     pub fn default(mut self, answer: bool) -> Self {
         self.default = Some(answer);
         self
@@ -97,8 +97,8 @@ impl Confirm {
         let client = client(&self.here, self.location)?;
         let settings = client.settings();
         let is_approved = settings.consent != Consent::Asked;
-        let is_asked = settings.mode == Mode::DryRun || client.ask().available();
-        if let Some(default) = self.default.filter(|_| !is_approved && !is_asked) {
+        let ignores_default = settings.mode == Mode::DryRun || client.ask().available();
+        if let Some(default) = self.default.filter(|_| !is_approved && !ignores_default) {
             let note = if default { "yes (default)" } else { "no (default)" };
             client.note(own_host(&self.here), format!("confirm \"{}\": {note}", self.question.trim_end()));
             return Ok(default);

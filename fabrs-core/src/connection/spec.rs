@@ -56,7 +56,7 @@ pub(super) struct Spec {
     pub(super) tee: Option<PathBuf>,
     /// Whether it goes on after its channel has ended.
     pub(super) detached: bool,
-    /// Whether a greeting proves that a shell has begun it.
+    /// Whether the script prints a greeting, which proves that a shell runs it.
     pub(super) greets: bool,
     pub(super) language: Language,
 }

@@ -44,8 +44,16 @@ pub enum Word {
 
 impl Word {
     /// All outcomes, in the order of a summary.
-    pub const ALL: [Self; 7] =
-        [Self::Ok, Self::Failed, Self::Lost, Self::Unreachable, Self::Cancelled, Self::Skipped, Self::NotStarted];
+    pub const ALL: [Self; 8] = [
+        Self::Ok,
+        Self::Failed,
+        Self::Lost,
+        Self::Unreachable,
+        Self::Cancelled,
+        Self::Skipped,
+        Self::NotStarted,
+        Self::Incomplete,
+    ];
 
     /// Returns the word as it is written for people: `not started`.
     pub fn as_str(self) -> &'static str {

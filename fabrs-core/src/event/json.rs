@@ -35,7 +35,7 @@ use super::{Event, Prefix, Sink, Spool, Stream, Style};
 /// | `summary` | `name`, `local`, `outcomes`: the hosts of each outcome, for each task and the line |
 /// | `run_ended` | `exit_code`, `outcomes`: the number of hosts of each outcome, `error`: the last line |
 ///
-/// `outcome` is one of `ok`, `failed`, `lost`, `unreachable`, `cancelled`, `skipped`, `not_started`; `outcomes` has each of
+/// `outcome` is one of `ok`, `failed`, `lost`, `unreachable`, `cancelled`, `skipped`, `not_started` or `incomplete`; `outcomes` has each of
 /// them. `elapsed`, `pause` and `left` are seconds. `host` is `null` for what has no host.
 ///
 /// `error` is `null`, or an object:

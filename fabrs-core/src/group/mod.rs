@@ -22,7 +22,7 @@ pub use outcome::Outcome;
 pub use outcomes::{HostFailures, Outcomes};
 pub use strategy::Strategy;
 
-pub(crate) use strategy::spread;
+pub(crate) use strategy::{gone_again, spread};
 
 /// Several connections as one: each command runs on every host, in parallel up to a limit.
 ///
@@ -45,7 +45,7 @@ impl Group {
     ///
     /// As [`Client::connect`].
     pub fn to<H: IntoHost>(hosts: impl IntoIterator<Item = H>) -> Result<Self> {
-        Self::of(&Client::of_this_run().unwrap_or_else(|| Client::builder().build()), hosts)
+        Self::of(&Client::current_run().unwrap_or_else(|| Client::builder().build()), hosts)
     }
 
     /// Makes a group of hosts of a client.
@@ -149,7 +149,8 @@ impl Group {
             let future = connection.enter_sync(|| body(connection.clone()));
             async move {
                 let result = connection.enter(future).await;
-                result.map_err(|error| error.into().into_error().or_on(connection.host()).into())
+                result
+                    .map_err(|error| gone_again(error.into().into_error().or_on(connection.host()), &connection).into())
             }
         })
         .await;

@@ -84,7 +84,7 @@ impl<T> Outcomes<T> {
 
 impl<T> Outcomes<T> {
     /// Returns the error of a group of which no host is left.
-    fn all_skipped(&self) -> Option<Error> {
+    pub(crate) fn all_skipped(&self) -> Option<Error> {
         let mut reasons = self.all.iter().map(|(_, outcome)| match outcome {
             Outcome::Skipped(error) => Some(error),
             _ => None,

@@ -177,7 +177,7 @@ impl Output {
         let what = self.record.location;
         self.unreadable(
             ErrorKind::NotRun,
-            &format!("({}:{}) was not run, and its result is needed here", what.file(), what.line()),
+            &format!("({}:{}) was not run in this dry run, so it has no result", what.file(), what.line()),
             at,
         )
         .hint("use `probe(..)` for a command that only reads: a dry run runs it too")

@@ -30,7 +30,7 @@ impl<T> Effected<T> {
         let (looked, made) = (Location::caller(), self.location);
         let not_made = || {
             let text = format!(
-                "the effect `{}` ({}:{}) was not made, and its value is needed here",
+                "the effect `{}` ({}:{}) was not made in this dry run, so it has no value",
                 self.name,
                 made.file(),
                 made.line()

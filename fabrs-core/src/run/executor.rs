@@ -13,7 +13,7 @@ use crate::config::OnFailure;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result, TaskError};
 use crate::event::Event;
-use crate::group::{Outcome, Outcomes, spread};
+use crate::group::{Outcome, Outcomes, gone_again, spread};
 use crate::host::Host;
 use crate::plan::{Hosts, Plan, Stage};
 use crate::task::panicked;
@@ -151,18 +151,5 @@ fn afterwards(outcome: &Outcome<()>) -> Outcome<()> {
     match outcome {
         Outcome::Skipped(error) => Outcome::Skipped(error.clone()),
         _ => Outcome::NotStarted,
-    }
-}
-
-/// Says of a host that could not be reached *again* that it is lost: commands have run there, so it is neither untouched
-/// nor to be left out as if it were.
-fn gone_again(error: Error, connection: &Connection) -> Error {
-    let unreachable = matches!(error.kind(), ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth);
-    match (connection.host(), error.host()) {
-        (Some(host), Some(of)) if unreachable && host == of && connection.was_used() => {
-            let text = "could not be reached again, after commands had run there";
-            Error::new(ErrorKind::Channel, text).on(host).caused_by(error)
-        }
-        _ => error,
     }
 }

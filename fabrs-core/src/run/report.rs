@@ -40,7 +40,10 @@ impl Report {
     /// Returns the exit code of the run: a failure before a refused login before an unreachable host.
     pub fn exit_code(&self) -> ExitCode {
         let all = || self.stages.iter().flat_map(|stage| stage.outcomes.iter());
-        match ExitCode::worst(all().map(|(_, outcome)| code(outcome))) {
+        // A task whose hosts were all skipped has done nothing.
+        let skipped =
+            self.stages.iter().filter_map(|stage| stage.outcomes.all_skipped()).map(|error| error.exit_code());
+        match ExitCode::worst(all().map(|(_, outcome)| code(outcome)).chain(skipped)) {
             // Nothing went wrong, and yet not everything was done: the run was stopped in between.
             ExitCode::Ok if all().any(|(_, outcome)| matches!(outcome, Outcome::NotStarted)) => ExitCode::Failed,
             worst => worst,

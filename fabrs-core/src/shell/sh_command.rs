@@ -5,24 +5,30 @@ use std::fmt::Write as _;
 /// The longest word of a line: csh refuses longer ones with "Word too long".
 const MAX_WORD_LEN: usize = 4000;
 
-/// Evaluates the text that the words of the line decode to. `printf` reuses its format for each word.
-const EVAL: &str = r#"eval "$(printf %b "$0" "$@")""#;
+/// Evaluates the text that the arguments decode to. `printf` reuses its format for each word. If it fails, nothing runs, and
+/// the status tells.
+const EVAL: &str = r#"fabrs_script=$(printf %b "$@") && set -- && eval "$fabrs_script""#;
 
 /// Returns the command line that runs `script` by `/bin/sh`, whichever shell the login has.
 ///
-/// csh, tcsh, fish, zsh and the POSIX shells agree on words in single quotes without a quote, a backslash before a quote or a
-/// backslash, `!` and line ends. These and all other control characters become octal escapes, which `printf %b` of `/bin/sh`
-/// decodes. `exec` leaves no login shell behind, so the process keeps its id and its process group.
+/// All login shells read a single-quoted word the same way if it has no quote, backslash, `!` or control character. These
+/// become octal escapes (a line end becomes `\n`), which `printf %b` of `/bin/sh` decodes. `exec` replaces the login shell: the
+/// process keeps its id and its process group.
+///
+/// `$0` is `sh`: shells begin their messages with it.
 pub(crate) fn sh_command(script: &str) -> String {
-    format!("exec /bin/sh -c '{EVAL}'{}", words(script))
+    format!("exec /bin/sh -c '{EVAL}' sh{}", words(script))
 }
 
 /// As [`sh_command`], for a server that starts commands in its own process group: the script leads a new session where the
 /// host has `setsid`.
 pub(crate) fn sh_command_in_session(script: &str) -> String {
-    let again = format!("exec setsid /bin/sh -c '\\''{EVAL}'\\'' \"$0\" \"$@\"");
-    let lead = format!("kill -0 -$$ 2>/dev/null || command -v setsid >/dev/null && {again}; {EVAL}");
-    format!("exec /bin/sh -c '{lead}'{}", words(script))
+    // `setsid` would fork for a process that leads a group already, and end at once.
+    let lead = format!(
+        "if kill -0 -$$ 2>/dev/null; then :; elif command -v setsid >/dev/null; \
+         then exec setsid /bin/sh -c '\\''{EVAL}'\\'' sh \"$@\"; fi; {EVAL}"
+    );
+    format!("exec /bin/sh -c '{lead}' sh{}", words(script))
 }
 
 /// Returns a text as words in single quotes, each with a blank before it.
@@ -79,10 +85,22 @@ mod tests {
     fn a_script_is_one_line_of_plain_words() {
         let line = sh_command("a\nb 'c' \\ ! \u{1}");
         assert!(!line.contains(['\n', '!', '\u{1}']), "{line}");
-        assert_eq!(
-            line.trim_start_matches("exec /bin/sh -c "),
-            format!("'{EVAL}' 'a\\nb \\0047c\\0047 \\0134 \\0041 \\0001'")
-        );
+        assert_eq!(line, format!("exec /bin/sh -c '{EVAL}' sh 'a\\nb \\0047c\\0047 \\0134 \\0041 \\0001'"));
+    }
+
+    #[test]
+    fn a_script_whose_shell_leads_a_group_is_waited_for() {
+        let line = sh_command_in_session("exit 9");
+        let status = Command::new("setsid").args(["-w", "sh", "-c", &line]).status().expect("there is a setsid");
+        assert_eq!(status.code(), Some(9));
+    }
+
+    #[test]
+    fn a_script_that_can_not_be_decoded_has_a_status() {
+        // Without a free descriptor, the shell can't make the pipe of a command substitution.
+        let line = format!("ulimit -n 3; {}", sh_command("exit 0").replacen("exec /bin/sh", "exec bash", 1));
+        let output = Command::new("bash").args(["-c", &line]).output().expect("there is a bash");
+        assert!(!output.status.success(), "{output:?}");
     }
 
     proptest! {

@@ -50,7 +50,7 @@ impl How {
             Self::Exited(_) | Self::Planned => None,
             Self::Cut(_, error) | Self::Failed(error) => Some(error.clone()),
             Self::TimedOut { gone } => {
-                Some(Error::new(ErrorKind::Timeout, format!("the time limit was exceeded{}", left(*gone))))
+                Some(Error::new(ErrorKind::Timeout, format!("the command timed out{}", left(*gone))))
             }
             Self::Stopped { gone } => {
                 Some(Error::new(ErrorKind::Cancelled, format!("the command was stopped{}", left(*gone))))

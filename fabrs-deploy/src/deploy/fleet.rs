@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use fabrs::config::Mode;
-use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcome, Outcomes};
+use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcomes};
 
 use super::begin::Coming;
 use super::standing::Standing;
@@ -55,11 +55,6 @@ impl Fleet {
         let no_host = || Error::new(ErrorKind::NoHost, "there is no host");
         let client = hosts.connections().first().and_then(Connection::client).ok_or_else(no_host)?.clone();
         let looked = look(&site, &hosts).await;
-        for (host, outcome) in &looked {
-            if let Outcome::Skipped(error) = outcome {
-                client.warn(Some(host), format!("left out: {}", error.doing()));
-            }
-        }
         let surveys: Surveys = all_ok(looked)?.into_iter().collect();
         let is_met = |host: &Connection| host.host().is_some_and(|host| surveys.contains_key(host));
         // From here on, a host that can't be reached any more is a failure: it may be half deployed.

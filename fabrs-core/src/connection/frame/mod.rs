@@ -179,11 +179,6 @@ impl Frame {
         self.venv.is_some()
     }
 
-    /// Tells whether what is sent for a line is what a person is shown.
-    pub(super) fn is_shown_as_sent(&self, inside: Inside) -> bool {
-        inside == Inside::Shell && self.shell.is_none() && self.secrets().next().is_none()
-    }
-
     /// Returns the secrets of its environment, in the order in which a composed line reads them.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         self.env.iter().filter_map(|(_, value)| match value {
@@ -222,18 +217,18 @@ impl Frame {
         self.add_umask(&mut text);
         self.add_env(&mut text, form)?;
         self.add_paths(&mut text)?;
-        self.add_prefixes(&mut text)?;
+        self.add_prefixes(&mut text, form)?;
         if inside == Inside::Venv {
             self.add_venv(&mut text, form)?;
         }
         if text.is_empty() {
             text.push_str(line);
         } else {
-            text.push_str(&grouped(line));
+            text.push_str(&whole(line, form)?);
         }
         match (&self.shell, language) {
             (Some(shell), Language::Login) if form == Form::Sent => in_shell(shell, &text),
-            // The configured shell may be any, so that it only starts the one that knows the script.
+            // The configured shell may not be POSIX: it only starts `/bin/sh`.
             (Some(shell), Language::Posix) if form == Form::Sent => in_shell(shell, &sh_command(&text)),
             _ => Ok(text),
         }
@@ -243,7 +238,7 @@ impl Frame {
     pub(super) fn program(&self, line: impl Into<std::sync::Arc<str>>, language: Language) -> Program {
         match (&self.shell, language) {
             (None, Language::Login) => Program::Line(line.into()),
-            // `in_shell` has made words of it, which may have line ends in them.
+            // The quoted words of `in_shell` may contain line ends, which csh rejects.
             (Some(_), _) | (None, Language::Posix) => Program::Script(line.into()),
         }
     }
@@ -291,9 +286,9 @@ impl Frame {
         Ok(())
     }
 
-    fn add_prefixes(&self, text: &mut String) -> Result<(), FrameError> {
+    fn add_prefixes(&self, text: &mut String, form: Form) -> Result<(), FrameError> {
         for prefix in &self.prefixes {
-            text.push_str(&grouped(prefix.check()?));
+            text.push_str(&whole(prefix.check()?, form)?);
             text.push_str(" && ");
         }
         Ok(())
@@ -307,15 +302,24 @@ impl Frame {
             let _infallible = write!(text, ". {folder}/bin/activate && ");
             return Ok(());
         }
-        let _infallible = write!(
-            text,
+        let enter = format!(
             "VIRTUAL_ENV={folder} && {{ [ -x \"$VIRTUAL_ENV/bin/python\" ] || \
              {{ if [ -L \"$VIRTUAL_ENV/bin/python\" ]; then echo \"{NO_PYTHON}$VIRTUAL_ENV\"; else echo \"{NO_VENV}$VIRTUAL_ENV\"; fi >&2; \
              exit 127; }}; }} && \
-             export VIRTUAL_ENV PATH=\"$VIRTUAL_ENV/bin:$PATH\" && unset PYTHONHOME && {CONDA} && "
+             export VIRTUAL_ENV PATH=\"$VIRTUAL_ENV/bin:$PATH\" && unset PYTHONHOME && {CONDA}"
         );
+        let _infallible = write!(text, "{} && ", whole(&enter, form)?);
         Ok(())
     }
+}
+
+/// Returns a line such that `&&` before it holds for all of it.
+///
+/// For the host it is a word of `eval`, which runs in the same shell. csh knows no `{ ..; }`: it would run what follows the
+/// first `;` even if `cd` has failed.
+fn whole(line: &str, form: Form) -> Result<String, FrameError> {
+    let grouped = grouped(line);
+    Ok(if form == Form::Sent && grouped != line { format!("eval {}", quote(line)?) } else { grouped.into() })
 }
 
 #[cfg(test)]
@@ -384,15 +388,17 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_and_would_tear_apart_is_grouped() {
+    fn a_failed_cd_keeps_every_part_of_the_line_from_running() {
         let here = frame(|f| f.cd("/x"));
         let compose =
             |line: &str| here.compose(&ShellLine::raw(line), Inside::Shell, Language::Login, Form::Sent).unwrap();
         assert_eq!(compose("a && b"), "cd /x && a && b");
         assert_eq!(compose("a | b"), "cd /x && a | b");
-        assert_eq!(compose("a; b"), "cd /x && { a; b; }");
-        assert_eq!(compose("a || b"), "cd /x && { a || b; }");
-        assert_eq!(compose("a & b # c"), "cd /x && { a & b # c\n}");
+        assert_eq!(compose("a; b"), "cd /x && eval 'a; b'");
+        assert_eq!(compose("a || b"), "cd /x && eval 'a || b'");
+        assert_eq!(compose("a & b # c"), "cd /x && eval 'a & b # c'");
+        let shown = here.compose(&ShellLine::raw("a; b"), Inside::Shell, Language::Login, Form::Shown).unwrap();
+        assert_eq!(shown, "cd /x && { a; b; }");
     }
 
     #[test]

@@ -134,8 +134,8 @@ impl Elevated {
         Self { shown: redactor.text(&self.shown).into_owned(), ..self }
     }
 
-    /// Returns the whole script. `exec` leaves sudo itself to be signalled: sshd sends no signal any more when the shell above
-    /// it has ended.
+    /// Returns the whole script. `exec` replaces the shell by sudo: sshd sends no signals once the shell that it started has
+    /// ended.
     ///
     /// sudo's own messages are read, so they must be in the language that is known; the command gets its own back, from
     /// the script's argument. For plain words there is nobody to give it back, so only the messages' language is changed.

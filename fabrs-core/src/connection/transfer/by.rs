@@ -80,6 +80,27 @@ impl By {
         }
     }
 
+    /// Tells whether a file of the host differs from the content that is `known` here; nothing is written.
+    pub(super) async fn is_new(
+        &self,
+        place: &Place,
+        path: &Path,
+        known: Option<&Sum>,
+        what: &str,
+    ) -> Result<bool, Undone> {
+        match self {
+            Self::Script => {
+                let arrival = Arrival::in_memory(0);
+                match script::get(place, path, known, &arrival, what).await {
+                    // The host has compared, and begun to send it.
+                    Err(Undone::Failed(_)) if arrival.is_too_large() => Ok(true),
+                    result => result,
+                }
+            }
+            Self::Sftp(session) => Ok(sftp::is_new(session, path, known, what).await?),
+        }
+    }
+
     /// Looks what is at a path.
     pub(super) async fn look(&self, place: &Place, path: &str, what: &str) -> Result<Found, Undone> {
         match self {

@@ -22,7 +22,6 @@ use super::place::Place;
 use super::places::{EVERYWHERE, Places, base_name};
 use super::planning::Side;
 use super::script::Undone;
-use super::sum::Sum;
 use super::way::Way;
 use super::{AT_ONCE, Changes, Written, blocking, is_a_folder, planning, tell};
 use crate::error::{Error, ErrorKind, Result};
@@ -114,16 +113,6 @@ async fn get_by(spec: &Spec, by: By) -> Result<Vec<Written>, Undone> {
         }
     }
     spec.get_folder(by, path, &places).await
-}
-
-/// Tells whether the content of a file of the host differs from that which is known here; nothing of it is kept.
-async fn is_new(by: &By, place: &Place, path: &Path, known: Option<&Sum>, what: &str) -> Result<bool, Undone> {
-    let arrival = Arrival::in_memory(0);
-    match by.get(place, path, known, &arrival, what).await {
-        // The host has begun to send it.
-        Err(Undone::Failed(_)) if arrival.is_too_large() => Ok(true),
-        result => result,
-    }
 }
 
 /// From which host each file of this machine has come last in a run.
@@ -238,7 +227,7 @@ impl Spec {
             // A file that can't be read is as good as none: it is replaced.
             let known = if to.is_file() && !to.is_symlink() { here.sum().await.ok() } else { None };
             if self.is_planned() {
-                let is_new = is_new(by, &self.place, path, known.as_ref(), &what).await?;
+                let is_new = by.is_new(&self.place, path, known.as_ref(), &what).await?;
                 return Ok((to.display().to_string(), is_new));
             }
             let (place, called) = (self.place.clone(), what.clone());

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::super::Connection;
 use super::changes::{Made, State};
 use super::place::Place;
-use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
@@ -45,7 +45,11 @@ impl Side {
     fn report(self, place: &Place, host: &Host, what: &str) {
         match self {
             Self::Host => drop(place.connection.change(what)),
-            Self::Here => place.connection.sink().event(&Event::Planned { host: Some(host), what }),
+            // A planned file of this machine may be the source of a later transfer.
+            Self::Here => match here(place) {
+                Some(here) => here.plan_for(host, what),
+                None => place.connection.sink().event(&Event::Planned { host: Some(host), what }),
+            },
         }
     }
 }
@@ -124,6 +128,10 @@ fn note_unreached(place: &Place, host: &Host, error: &Error) {
 
 /// Tells whether a change of this machine was planned.
 fn has_local_plan(place: &Place) -> bool {
-    let here = place.connection.client().map(Client::local);
-    here.and_then(Result::ok).is_some_and(|here| here.planned() > 0)
+    here(place).is_some_and(|here| here.planned() > 0)
+}
+
+/// Returns the connection to this machine.
+fn here(place: &Place) -> Option<Connection> {
+    place.connection.client()?.local().ok()
 }

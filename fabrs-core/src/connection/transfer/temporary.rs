@@ -13,7 +13,7 @@ pub(super) fn file() -> Result<File> {
 
 /// Returns the error of a temporary file in `TMPDIR` that can't be made or written.
 pub(super) fn unwritable(source: io::Error) -> Error {
-    unwritable_in(&std::env::temp_dir(), source).hint("set TMPDIR to a directory with more free space")
+    unwritable_in(&std::env::temp_dir(), source).hint("set TMPDIR to an existing directory with enough free space")
 }
 
 /// Returns the error of a temporary file that can't be made or written in the directory of its target.

@@ -61,7 +61,7 @@ impl Losses {
         let error = Error::new(ErrorKind::Local, format!("output was lost: {}", lost.join(" and ")))
             .caused_by(io::Error::other(causes.join("\n")));
         Some(if self.causes.iter().any(|cause| cause.stream.is_none()) {
-            error.hint("set TMPDIR to a directory with more free space")
+            error.hint("set TMPDIR to an existing directory with enough free space")
         } else {
             error
         })

@@ -141,7 +141,7 @@ fn what_can_be_kept_nowhere_is_counted_on_stderr() {
     assert!(block.starts_with(&format!("error: output was lost: {lost} bytes of stdout\n")), "{block}");
     assert!(block.contains("could not keep output in a temporary file in `"), "{block}");
     assert!(
-        block.ends_with(": no temporary directory\nhint: set TMPDIR to a directory with more free space"),
+        block.ends_with(": no temporary directory\nhint: set TMPDIR to an existing directory with enough free space"),
         "{block}"
     );
 }

@@ -49,26 +49,26 @@ impl Ending {
 
     /// Returns the script that runs a program beside a watcher, where this is the way to end it.
     ///
-    /// Only POSIX is used, and tried with dash, bash and busybox. The program runs in the foreground: an asynchronous list would
-    /// ignore INT and QUIT. The shell stays until the program has ended, since dropbear closes the channel with it. The watcher
-    /// survives the TERM that it sends, since KILL may have to follow; after a TERM it outlives the shell (it then ignores VTALRM)
-    /// and ends the rest of the group.
+    /// POSIX only; tested with dash, bash and busybox. The program runs in the foreground: a background list ignores INT and
+    /// QUIT. The shell waits for the program: dropbear closes the channel when the shell ends. The watcher ignores the TERM
+    /// that it sends to its own group: KILL may have to follow. After TERM it also ignores VTALRM, outlives the shell and ends
+    /// the rest of the group.
     ///
-    /// On a server without `setsid` that makes no groups only the direct child can be ended. There the shell waits for the
-    /// watcher, which keeps the channel open, so that the command is reported as possibly left over. The shell's own messages
-    /// ("Terminated") are not the program's and go nowhere.
+    /// Without process groups and without `setsid`, only the direct child can be ended. The shell then waits for the watcher.
+    /// The open channel makes fabrs report the command as possibly left over. Messages of the shell itself ("Terminated")
+    /// are discarded.
     pub(super) fn script(self, program: &Program) -> Option<String> {
         let run = body(program)?;
         (self == Self::Watcher).then(|| {
             format!(
-                "exec 3<&0; run() {{ {run}\n}}\n\
+                "exec 3<&0; t=; run() {{ {run}\n}}\n\
                  if kill -0 -$$ 2>/dev/null; then \
                  {{ trap '' TERM {OTHERS}; while read -r s; do case $s in fabrs) continue ;; TERM) trap '' VTALRM ;; esac; \
-                 kill -$s 0; done; kill -TERM 0; sleep 1; kill -KILL 0; }} <&3 >/dev/null 2>&1 & w=$!; \
-                 trap : TERM {OTHERS}; exec 4>&2 2>/dev/null; (run) </dev/null 2>&4 3<&- 4>&-; s=$?; exec 3<&-; kill -VTALRM $w; \
-                 if [ $s = 143 ]; then trap - TERM; kill -TERM $$; fi; exit $s; fi\n\
+                 kill -$s 0; done; trap '' VTALRM; kill -TERM 0; sleep 1; kill -KILL 0; }} <&3 >/dev/null 2>&1 & w=$!; \
+                 trap t=1 TERM; trap : {OTHERS}; exec 4>&2 2>/dev/null; (run) </dev/null 2>&4 3<&- 4>&-; s=$?; exec 3<&-; kill -VTALRM $w; \
+                 if [ \"$t$s\" = 1143 ]; then trap - TERM; kill -TERM $$; fi; exit $s; fi\n\
                  {{ trap - INT QUIT; run; }} </dev/null 3<&- & p=$!; \
-                 {{ while read -r s; do [ $s = fabrs ] || {{ trap '' VTALRM; kill -$s $p; }}; done; kill -KILL $p; }} \
+                 {{ while read -r s; do case $s in fabrs) continue ;; TERM) trap '' VTALRM ;; esac; kill -$s $p; done; kill -KILL $p; }} \
                  <&3 >/dev/null 2>&1 & w=$!; \
                  exec 3<&- 2>/dev/null; wait $p; s=$?; kill -VTALRM $w; wait $w; exit $s"
             )

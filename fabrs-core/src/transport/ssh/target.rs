@@ -122,7 +122,7 @@ fn route(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSetti
     let by_file = of_run.and_then(|_| settings.gateway_for(host));
     match (by_argument, by_file) {
         (Some(gateway), _) => return Ok(Route::Gateways(gateway.host().into_iter().cloned().collect())),
-        (None, Some(Gateway::None)) => return Ok(Route::Gateways(Vec::new())),
+        (None, Some(Gateway::Direct)) => return Ok(Route::Gateways(Vec::new())),
         (None, _) => {}
     }
     if let Some(command) = &config.proxy_command {

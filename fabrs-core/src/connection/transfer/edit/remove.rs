@@ -4,16 +4,15 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use futures::future::TryFutureExt;
-
 use super::super::super::Connection;
 use super::super::super::command::bound;
 use super::super::changes::Made;
+use super::super::entry::FileKind;
 use super::super::lazy::{Lazy, awaited};
 use super::super::place::Place;
 use super::super::planning::Side;
 use super::super::way::Way;
-use super::super::{Changes, is_a_folder, planning, tell};
+use super::super::{Changes, IS_A_FOLDER, Said, is_a_folder, planning, tell};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Effect;
 
@@ -55,6 +54,9 @@ impl Remove {
     }
 }
 
+/// The hint for a folder that is in the way.
+const RECURSIVE: &str = "`.recursive()` removes it with all in it";
+
 awaited!(Remove => Changes, by remove);
 
 async fn remove(spec: Arc<Spec>) -> Result<Changes> {
@@ -68,14 +70,20 @@ async fn remove(spec: Arc<Spec>) -> Result<Changes> {
         removed: was_there.then(|| spec.path.clone()).into_iter().collect(),
     };
     if planning::is_planned(place) {
-        let looked = format!("look at {}", spec.path);
-        let way = Way { place, effect: Effect::Reads, what: &looked };
-        let found = way.go(|by| {
-            let looked = &looked;
-            async move { by.look(place, &spec.path, looked).await }
-        });
-        let state =
-            planning::plan(place, Side::Host, &what, found.map_ok(|found| made(found.itself.is_some()))).await?;
+        let compared = async {
+            let looked = &format!("look at {}", spec.path);
+            let way = Way { place, effect: Effect::Reads, what: looked };
+            let found = way.go(|by| async move { by.look(place, &spec.path, looked).await }).await?;
+            let is_folder = found.itself.is_some_and(|stat| stat.kind() == FileKind::Folder);
+            if is_folder && !spec.is_recursive {
+                return Err(place
+                    .could_not(&what)
+                    .caused_by(Said(format!("{}{IS_A_FOLDER}", spec.path)))
+                    .hint(RECURSIVE));
+            }
+            Ok(made(found.itself.is_some()))
+        };
+        let state = planning::plan(place, Side::Host, &what, compared).await?;
         return Ok(Changes::new(place, host.clone(), what, state));
     }
     let way = Way { place, effect: Effect::Changes, what: &what };
@@ -83,10 +91,7 @@ async fn remove(spec: Arc<Spec>) -> Result<Changes> {
         let what = &what;
         async move { by.remove(place, &spec.path, spec.is_recursive, what).await }
     });
-    let was_there = was_there.await.map_err(|error| {
-        let hint = "`.recursive()` removes it with all in it";
-        if is_a_folder(&error) { error.hint(hint) } else { error }
-    })?;
+    let was_there = was_there.await.map_err(|error| if is_a_folder(&error) { error.hint(RECURSIVE) } else { error })?;
     let made = made(was_there);
     tell(connection, host, &what, &[], made.removed.len());
     Ok(Changes::new(place, host.clone(), what.clone(), made))

@@ -152,13 +152,16 @@ impl Script<'_> {
     }
 }
 
-/// Returns what a shell says without the line of the script, which is none of the user's: `bash: line 17: cd: /x: …`.
+/// Returns a message of a shell without the line of the script, which is none of the user's: `bash: line 17: cd: /x: …`,
+/// `sh: 3: eval: cannot open …`.
 fn without_line(said: &str) -> &str {
     let is_shell = |name: &str| name.rsplit('/').next().is_some_and(|name| name.ends_with("sh"));
     let Some((_, rest)) = said.split_once(": ").filter(|(name, _)| is_shell(name)) else { return said };
+    let rest = rest.strip_prefix("eval: ").unwrap_or(rest);
     let (line, what) = rest.split_once(": ").unwrap_or_default();
     let number = line.strip_prefix("line ").unwrap_or(line);
-    if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) { what } else { said }
+    let is_line = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    if is_line { what.strip_prefix("eval: ").unwrap_or(what) } else { said }
 }
 
 /// Tells whether a command may have failed because it never reached a shell.
@@ -175,6 +178,8 @@ mod tests {
         for (said, expected) in [
             ("bash: line 17: cd: /root: Permission denied", "cd: /root: Permission denied"),
             ("/bin/sh: 3: cannot open /etc/shadow: Permission denied", "cannot open /etc/shadow: Permission denied"),
+            ("sh: 3: eval: cannot open /etc/shadow: Permission denied", "cannot open /etc/shadow: Permission denied"),
+            ("sh: eval: line 17: cd: /root: Permission denied", "cd: /root: Permission denied"),
             ("mkdir: cannot create directory: File exists", "mkdir: cannot create directory: File exists"),
             ("bash: fork: Cannot allocate memory", "bash: fork: Cannot allocate memory"),
         ] {

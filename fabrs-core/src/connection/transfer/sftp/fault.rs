@@ -6,6 +6,9 @@ use super::super::Said;
 use super::super::place::Place;
 use crate::error::Error;
 
+/// Begins the words for a target without its folder.
+pub(super) const NO_FOLDER: &str = "there is no folder ";
+
 /// Why a request came to nothing.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -35,6 +38,11 @@ impl Fault {
     /// Tells whether what was asked for is not there.
     pub(super) fn is_missing(&self) -> bool {
         self.has(StatusCode::NoSuchFile)
+    }
+
+    /// Tells whether the folder of a target is not there.
+    pub(super) fn is_missing_folder(&self) -> bool {
+        matches!(self, Self::Said(words) if words.starts_with(NO_FOLDER))
     }
 
     /// Tells whether it is the end of a file or of a folder.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use futures::stream::TryStreamExt;
+use russh_sftp::protocol::FileAttributes;
 
 use super::super::arrival::Arrival;
 use super::super::entry::FileKind;
@@ -31,16 +32,34 @@ pub(in super::super) async fn get(
     })
 }
 
-async fn try_get(session: &Session, path: &Path, known: Option<&Sum>, arrival: &Arrival) -> Result<bool, Fault> {
+/// Tells whether a file of the host differs from the content that is `known` here; nothing is written.
+pub(in super::super) async fn is_new(session: &Session, path: &Path, known: Option<&Sum>, what: &str) -> Result<bool> {
+    let compared = async {
+        let (path, there) = found(session, path).await?;
+        match known {
+            Some(known) if there.size == Some(known.size) => Ok(!content::is(session, &path, known).await?),
+            _ => Ok(true),
+        }
+    };
+    compared.await.map_err(|fault: Fault| fault.into_error(&session.place, what))
+}
+
+/// Returns the path of a regular file for the server, with its attributes.
+async fn found(session: &Session, path: &Path) -> Result<(String, FileAttributes), Fault> {
     let shown = session.expanded(text(path.as_os_str())?).await?;
     let path = session.path(&shown);
     // Looked at first: a pipe would keep the server waiting for who writes to it.
     let there = session.stat(&path).await?.ok_or_else(|| Fault::said(format!("{NO_FILE}{shown}")))?;
     match kind_of(&there) {
-        FileKind::File => {}
-        FileKind::Folder => return Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
-        FileKind::Symlink | FileKind::Other => return Err(Fault::said(format!("{shown}{NO_REGULAR}"))),
+        FileKind::File => Ok((path, there)),
+        FileKind::Folder => Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
+        FileKind::Symlink | FileKind::Other => Err(Fault::said(format!("{shown}{NO_REGULAR}"))),
     }
+}
+
+async fn try_get(session: &Session, path: &Path, known: Option<&Sum>, arrival: &Arrival) -> Result<bool, Fault> {
+    let shown = path.display().to_string();
+    let (path, there) = found(session, path).await?;
     let size = there.size.ok_or_else(|| Fault::said("the SFTP server does not say how large it is"))?;
     let handle = content::open(session, &path).await?;
     if size == 0 && content::has_any(session, &handle).await? {

@@ -19,7 +19,7 @@ mod sweep;
 mod target;
 mod temporary;
 
-pub(super) use get::get;
+pub(super) use get::{get, is_new};
 pub(super) use list::{entries, matches};
 pub(super) use look::look;
 pub(super) use plan::plan;

@@ -39,7 +39,11 @@ pub(in super::super) async fn plan(session: &Arc<Session>, job: &Job) -> Result<
 async fn plan_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Result<Written, Fault> {
     let FileJob { job, content, stamp } = file;
     let ids = Ids::of(&job.attributes)?;
-    let target = session.target(target, text(&job.item.name())?).await?;
+    let target = match session.target(target, text(&job.item.name())?).await {
+        // A put of a tree makes it first.
+        Err(fault) if fault.is_missing_folder() => return Ok((target.to_owned(), true)),
+        target => target?,
+    };
     let Some(old) = &target.old else { return Ok((target.shown, true)) };
     let is_alike = old.size == Some(stamp.size) && kind_of(old) == FileKind::File;
     if !is_alike || !is_same(session, &target.path, content).await? {

@@ -4,7 +4,7 @@ use russh_sftp::protocol::FileAttributes;
 
 use super::super::IS_A_FOLDER;
 use super::super::entry::FileKind;
-use super::fault::Fault;
+use super::fault::{Fault, NO_FOLDER};
 use super::path::{join, parent};
 use super::session::Session;
 
@@ -80,7 +80,7 @@ impl Session {
             return Err(Fault::said(format!("{shown}{IS_A_FOLDER}")));
         }
         if !look.has_folder {
-            return Err(Fault::said(format!("there is no folder {}", parent(&shown))));
+            return Err(Fault::said(format!("{NO_FOLDER}{}", parent(&shown))));
         }
         Ok(Target { shown, path, old: look.there })
     }

@@ -3,8 +3,8 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::super::super::job::{Attributes, FileJob, Job};
-use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER};
+use super::super::super::job::{Attributes, FileJob, Job, Replaces};
+use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK};
 use super::put::HEAR;
 use super::{FAIL, SEND, SUM, SUM_IS, belongs, path_word, word};
 use crate::shell::ShellLineError;
@@ -43,7 +43,7 @@ pub(in super::super) fn plan(file: FileJob<'_>, known: Option<&str>) -> Result<S
          {compare}",
         target = path_word(&job.target)?,
         own = word(&job.item.name())?,
-        attributes = unless_attributes(&job.attributes)?,
+        attributes = unless_attributes(&job.attributes, FILE_MODE)?,
     ))
 }
 
@@ -54,14 +54,18 @@ pub(in super::super) fn plan_folder(target: &OsStr, attributes: &Attributes) -> 
          [ -d \"$t\" ] || {{ [ ! -e \"$t\" ] || fail \"$t{IS_NO_FOLDER}\"; differs; }}\n\
          {attributes}same",
         target = path_word(target)?,
-        attributes = unless_attributes(attributes)?,
+        attributes = unless_attributes(attributes, FOLDER_MODE)?,
     ))
 }
 
-/// Returns the script that looks whether a symlink is there that leads to `to`.
+/// Returns the script that looks whether a symlink is there that leads to `to`. It fails where a put would.
 pub(in super::super) fn plan_link(job: &Job, to: &Path) -> Result<String, ShellLineError> {
+    let unless_other = match job.landing.replaces {
+        Replaces::Link => format!("[ ! -e \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_NO_LINK}\"\n"),
+        _ => format!("[ -d \"$t\" ] && [ ! -L \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n"),
+    };
     Ok(format!(
-        "{FAIL}{ANSWERS}printf '\\0'\nt={target}; l={to}\n\
+        "{FAIL}{ANSWERS}printf '\\0'\nt={target}; l={to}\n{unless_other}\
          [ -L \"$t\" ] && [ \"$(readlink -- \"$t\" && echo x)\" = \"$l\nx\" ] || differs\n\
          {owner}same",
         target = path_word(job.target.as_os_str())?,
@@ -70,12 +74,17 @@ pub(in super::super) fn plan_link(job: &Job, to: &Path) -> Result<String, ShellL
     ))
 }
 
-/// Ends the script where the entry is to have another mode or owner.
-fn unless_attributes(attributes: &Attributes) -> Result<String, ShellLineError> {
+/// The bits of a file's mode that `chmod` sets as they are given.
+const FILE_MODE: u32 = 0o7777;
+/// Those of a folder: GNU `chmod` keeps set-user-ID and set-group-ID unless the mode names them.
+const FOLDER_MODE: u32 = 0o1777;
+
+/// Ends the script where the entry is to have another mode or owner. Bits of the mode outside of `exact` may be set already.
+fn unless_attributes(attributes: &Attributes, exact: u32) -> Result<String, ShellLineError> {
     let mode = attributes.mode.map(|mode| {
         format!(
             "m=$(stat -L -c %a -- \"$t\" 2>/dev/null || stat -L -f %Mp%Lp -- \"$t\"); \
-             [ \"$((0$m))\" -eq \"$((0{mode:o}))\" ] || differs\n"
+             [ $((0$m & 0{exact:o})) -eq $((0{mode:o} & 0{exact:o})) ] && [ $((0{mode:o} & ~0$m)) -eq 0 ] || differs\n"
         )
     });
     Ok(format!("{}{}", mode.unwrap_or_default(), unless_owner(attributes)?))
@@ -85,7 +94,8 @@ fn unless_owner(attributes: &Attributes) -> Result<String, ShellLineError> {
     if !attributes.gives_owner() {
         return Ok(String::new());
     }
-    Ok(format!("[ -z \"$(find \"$t\" -prune ! \\({} \\) -print)\" ] || differs\n", belongs(attributes)?))
+    // `find` fails if there is no such user yet.
+    Ok(format!("x=$(find \"$t\" -prune ! \\({} \\) -print) && [ -z \"$x\" ] || differs\n", belongs(attributes)?))
 }
 
 #[cfg(test)]
