@@ -105,7 +105,7 @@ fn a_value_that_arrives_changed_is_wrong() {
         return;
     }
     // As a shell that expands `!x` would, in each form in which the value is sent.
-    let script = "#!/bin/bash\nline=${2//\\\\!/}\nexec /bin/sh -c \"${line//0041x/0041y}\"\n";
+    let script = "#!/bin/bash\nline=${2//\\\\!/}\nexec /bin/sh -c \"${line//\\\\0041/}\"\n";
     let operations = [Operation::Line, Operation::CdEnv, Operation::Sudo];
     for (operation, verdict) in sabotaged(script, &operations) {
         assert_eq!(verdict, Verdict::Wrong, "{}", operation.name());

@@ -175,11 +175,11 @@ mod tests {
         let outcomes = [(web1(), Word::Ok), ("web2".parse().unwrap(), Word::NotStarted)];
         let none = r#""failed":[],"lost":[],"unreachable":[],"cancelled":[],"skipped":[]"#;
         let fields = format!(
-            r#""name":"deploy","local":false,"outcomes":{{"ok":["deploy@web1"],{none},"not_started":["web2"]}}"#
+            r#""name":"deploy","local":false,"outcomes":{{"ok":["deploy@web1"],{none},"not_started":["web2"],"incomplete":[]}}"#
         );
         case(&Event::Summary { name: "deploy", local: false, outcomes: &outcomes }, "summary", &fields);
         let none = none.replace("[]", "0");
-        let fields = format!(r#""exit_code":1,"outcomes":{{"ok":1,{none},"not_started":1}},"error":null"#);
+        let fields = format!(r#""exit_code":1,"outcomes":{{"ok":1,{none},"not_started":1,"incomplete":0}},"error":null"#);
         case(&Event::RunEnded { exit_code: 1, outcomes: &outcomes, error: None }, "run_ended", &fields);
     }
 

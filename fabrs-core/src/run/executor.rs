@@ -11,7 +11,7 @@ use super::report::{Report, StageReport};
 use crate::client::Client;
 use crate::config::OnFailure;
 use crate::connection::Connection;
-use crate::error::{Error, ErrorKind, Result, TaskError};
+use crate::error::{Result, TaskError};
 use crate::event::Event;
 use crate::group::{Outcome, Outcomes, gone_again, spread};
 use crate::host::Host;
