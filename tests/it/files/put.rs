@@ -157,6 +157,29 @@ async fn what_can_not_be_put_says_why_and_leaves_the_old_file() -> Result {
 }
 
 #[tokio::test]
+async fn a_dry_run_knows_that_a_file_in_a_missing_folder_is_new_and_warns_unless_the_plan_may_make_the_folder() -> Result
+{
+    use fabrs::config::{Mode, Settings};
+
+    let lab = Lab::new();
+    let (seen, sink) = crate::support::capture();
+    let settings = crate::support::settings(&crate::support::ssh_config(&lab.sshd, ""));
+    let client = Client::builder().settings(Settings { mode: Mode::DryRun, ..settings }).sink(sink).build();
+    let host = client.connect(lab.sshd.alias())?;
+    let target = lab.there("missing/x").display().to_string();
+    assert!(host.put(b"x", &target).await?.any()?);
+    let warnings = told(&seen, "warning", "text");
+    let folder =
+        format!("there is no folder {}, and no change planned before makes it", lab.there("missing").display());
+    assert!(warnings.len() == 1 && warnings[0].contains(&folder), "{warnings:?}");
+    assert!(host.put(b"y", &target).await?.any()?);
+    assert_eq!(told(&seen, "warning", "text").len(), 1, "an earlier step may make it");
+    client.close().await;
+    lab.assert_nothing_is_left();
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_dry_run_plans_a_put_to_an_unreachable_host_whole_and_its_changes_are_unknown() -> Result {
     use fabrs::config::{Mode, Settings};
     use fabrs::transport::Fake;

@@ -75,6 +75,8 @@ const CHANGED_MEANWHILE: &str = " was changed meanwhile";
 const NO_REGULAR: &str = " is no file that can be sent";
 /// Begins what is said of a path where nothing is.
 const NO_FILE: &str = "there is no file ";
+/// Begins what is said where the folder of a file is not there.
+const NO_FOLDER: &str = "there is no folder ";
 
 /// The path of a file, with whether it was written.
 type Written = (String, bool);
@@ -112,6 +114,11 @@ fn is_a_folder(error: &Error) -> bool {
 /// Tells whether an error is that of a file that is not there.
 fn is_missing(error: &Error) -> bool {
     said(error).is_some_and(|said| said.starts_with(NO_FILE))
+}
+
+/// Tells whether an error is that of a file whose folder is not there.
+fn has_no_folder(error: &Error) -> bool {
+    said(error).is_some_and(|said| said.starts_with(NO_FOLDER))
 }
 
 fn said(error: &Error) -> Option<String> {

@@ -20,7 +20,7 @@ use super::script::Undone;
 use super::source::Source;
 use super::walk::{Content, Item, Selection};
 use super::way::Way;
-use super::{Changes, Written, blocking, difference, planning, tell, tree};
+use super::{Changes, Written, blocking, difference, has_no_folder, planning, tell, tree};
 use crate::config::Diffs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shell::IntoShellLine;
@@ -212,7 +212,16 @@ impl Work {
 
     async fn plan_by(&self, place: &Place, by: By) -> Result<Made, Undone> {
         match self {
-            Self::File(job) => Ok(vec![by.plan(place, job).await?].into()),
+            Self::File(job) => match by.plan(place, job).await {
+                Err(Undone::Failed(error)) if has_no_folder(&error) => {
+                    if place.connection.planned() == 0 {
+                        let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                        place.warn(&format!("{}: {why}, and no change planned before makes it", job.what(place)));
+                    }
+                    Ok(vec![(job.shown(), true)].into())
+                }
+                planned => Ok(vec![planned?].into()),
+            },
             Self::Tree(tree) => tree::plan(place, tree, by).await,
         }
     }

@@ -114,5 +114,11 @@ async fn a_dry_run_that_has_found_no_shell_still_only_plans() -> Result {
     let get = format!("get {0}/x <- {1}/x", here.path().display(), sshd.scratch().display());
     assert_eq!(told(&seen, "planned", "what"), [get, put]);
     assert!(!target.exists());
+
+    fs::create_dir(here.path().join("sub"))?;
+    fs::write(here.path().join("sub/z"), "z")?;
+    let tree = host.put(here.path(), sshd.scratch().join("new/folder").display().to_string()).await?;
+    assert_eq!(tree.changed()?, [sshd.scratch().join("new/folder/sub/z").display().to_string()]);
+    assert!(!sshd.scratch().join("new").exists());
     Ok(())
 }

@@ -143,7 +143,7 @@ impl Script<'_> {
         let made = self.place.could_not(self.what);
         let made = if said.ends_with("Permission denied") && !self.place.elevated {
             made.hint("`.sudo()` does it as root")
-        } else if said.starts_with(text::NO_FOLDER) {
+        } else if said.starts_with(super::NO_FOLDER) {
             made.hint("`.ensure_dir(path)` makes it")
         } else {
             made

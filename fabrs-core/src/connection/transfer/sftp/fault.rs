@@ -2,12 +2,9 @@
 
 use russh_sftp::protocol::{Status, StatusCode};
 
-use super::super::Said;
 use super::super::place::Place;
+use super::super::{NO_FOLDER, Said};
 use crate::error::Error;
-
-/// Begins the words for a target without its folder.
-pub(super) const NO_FOLDER: &str = "there is no folder ";
 
 /// Why a request came to nothing.
 #[derive(Debug)]
@@ -40,9 +37,9 @@ impl Fault {
         self.has(StatusCode::NoSuchFile)
     }
 
-    /// Tells whether the folder of a target is not there.
-    pub(super) fn is_missing_folder(&self) -> bool {
-        matches!(self, Self::Said(words) if words.starts_with(NO_FOLDER))
+    /// Tells whether the folder of a file is not there.
+    pub(super) fn has_no_folder(&self) -> bool {
+        matches!(self, Self::Said(said) if said.starts_with(NO_FOLDER))
     }
 
     /// Tells whether it is the end of a file or of a folder.

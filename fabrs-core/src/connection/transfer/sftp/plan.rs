@@ -40,8 +40,10 @@ async fn plan_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> R
     let FileJob { job, content, stamp } = file;
     let ids = Ids::of(&job.attributes)?;
     let target = match session.target(target, text(&job.item.name())?).await {
-        // A put of a tree makes it first.
-        Err(fault) if fault.is_missing_folder() => return Ok((target.to_owned(), true)),
+        // The folders of a tree are made with it.
+        Err(fault) if job.item.below.is_some() && fault.has_no_folder() => {
+            return Ok((session.expanded(target).await?, true));
+        }
         target => target?,
     };
     let Some(old) = &target.old else { return Ok((target.shown, true)) };

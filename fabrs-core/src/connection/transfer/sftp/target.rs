@@ -2,9 +2,9 @@
 
 use russh_sftp::protocol::FileAttributes;
 
-use super::super::IS_A_FOLDER;
 use super::super::entry::FileKind;
-use super::fault::{Fault, NO_FOLDER};
+use super::super::{IS_A_FOLDER, NO_FOLDER};
+use super::fault::Fault;
 use super::path::{join, parent};
 use super::session::Session;
 

@@ -19,8 +19,6 @@ pub(super) use put::{folder, help, link, put, remove};
 
 /// Begins what a script says about itself.
 pub(in super::super) const SAYS: &str = "fabrs: ";
-/// Begins what is said where the folder of a file is not there.
-pub(in super::super) const NO_FOLDER: &str = "there is no folder ";
 /// What the script of `put` says when it wants the content; and when it has the same size, and which sum.
 pub(super) const SEND: &str = "fabrs-send";
 pub(super) const SUM_IS: &str = "fabrs-sum ";

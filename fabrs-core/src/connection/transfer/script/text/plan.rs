@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use super::super::super::job::{Attributes, FileJob, Job, Replaces};
-use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK};
+use super::super::super::{IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, NO_FOLDER};
 use super::put::HEAR;
 use super::{FAIL, SEND, SUM, SUM_IS, belongs, path_word, word};
 use crate::shell::ShellLineError;
@@ -34,10 +34,19 @@ pub(in super::super) fn plan(file: FileJob<'_>, known: Option<&str>) -> Result<S
              printf '{SUM_IS}%s\\0' \"$h\"; hear; read -r h; [ \"$h\" = same ] && same_content; differs"
         ),
     };
+    // The folders of a tree are made with it.
+    let folder = if job.item.below.is_none() {
+        format!(
+            "case $t in */*) d=${{t%/*}} ;; *) d=. ;; esac; d=${{d:-/}}\n\
+             [ -d \"$d\" ] || {{ [ ! -e \"$d\" ] || fail \"$d{IS_NO_FOLDER}\"; fail \"{NO_FOLDER}$d\"; }}\n"
+        )
+    } else {
+        String::new()
+    };
     Ok(format!(
         "{FAIL}{SUM}{HEAR}{ANSWERS}printf '\\0'\nt={target}; n={own}\n\
          case $t in */) t=$t$n ;; *) if [ -d \"$t\" ]; then t=$t/$n; fi ;; esac\n\
-         {follow}[ -d \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n\
+         {follow}{folder}[ -d \"$t\" ] && fail \"$t{IS_A_FOLDER}\"\n\
          [ -f \"$t\" ] && [ \"$(wc -c <\"$t\" 2>/dev/null)\" -eq {size} ] || differs\n\
          same_content() {{ {attributes}same; }}\n\
          {compare}",
