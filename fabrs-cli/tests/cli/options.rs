@@ -19,7 +19,7 @@ fn differences_are_of_files_that_everybody_may_read_or_of_all() {
     let added = format!("[web1] --- /dev/null\n[web1] +++ {}\\t", there.display());
     assert!(put.contains(&added.replace("\\t", "\t")), "{put}");
     assert!(put.contains("\n[web1] @@ -0,0 +1 @@\n[web1] +port = 80\n"), "{put}");
-    assert!(put.contains("[web1] would run: put 10 bytes -> ") && !there.exists(), "{put}");
+    assert!(put.contains("[web1] would put 10 bytes -> ") && !there.exists(), "{put}");
     let made = run(&["--diff=all"]);
     assert!(made.contains("[web1] +port = 80\n") && made.contains(": written\n"), "{made}");
     assert!(run(&["--diff"]).contains("site.conf: the same content\n"));

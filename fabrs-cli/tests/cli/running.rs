@@ -151,13 +151,13 @@ fn a_dry_run_shows_the_plan_and_connects_to_nothing() {
 fn a_dry_run_ends_where_what_was_not_run_is_looked_at() {
     let case = |arguments: &[&str], asked: &str, looked: &str, line: &str| {
         let ran = shop().args(["-n", "-H", "nowhere.invalid"]).args(arguments).code(6).stdout("").run();
+        let made = if asked == looked { String::new() } else { format!("({}) ", place_of(asked)) };
         let end = format!(
             "[nowhere.invalid] would run: {line}\n\
-             [nowhere.invalid] planned up to here ({}): `{line}` ({}) was not run in this dry run, so it has no result\n  \
+             [nowhere.invalid] planned up to here ({}): `{line}` {made}was not run in this dry run, so it has no result\n  \
              hint: use `probe(..)` for a command that only reads: a dry run runs it too\n\
              {}: 1 incomplete (nowhere.invalid)\ndry run: nothing was changed; the plan is incomplete\n",
             place_of(looked),
-            place_of(asked),
             arguments[0]
         );
         assert!(ran.stderr.ends_with(&end), "{}\ninstead of\n{end}", ran.stderr);

@@ -104,7 +104,7 @@ fn may_help(error: &Error, effect: Effect) -> bool {
 fn planned(spec: &Spec) -> Result<Output> {
     let shown: Arc<str> = spec.shown.clone().unwrap_or_else(|| spec.line.to_string().into());
     let what = format!("{shown} (again, until it succeeds)");
-    spec.connection.sink().event(&Event::Planned { host: spec.connection.host(), what: &what });
+    spec.connection.sink().event(&Event::Planned { host: spec.connection.host(), what: &what, runs: true });
     finish(spec, &shown, Captured::default(), End { how: How::Planned, elapsed: Duration::ZERO })
 }
 

@@ -174,6 +174,11 @@ impl Command {
         self.changed(|spec| spec.input = Input::Pieces(input))
     }
 
+    /// Marks the command as a check of fabrs itself: the comparison of a transfer, or a try of sudo.
+    pub(super) fn checking(self) -> Self {
+        self.changed(|spec| spec.is_check = true)
+    }
+
     /// Marks the line as a POSIX script, which `/bin/sh` runs.
     pub(super) fn posix(self) -> Self {
         self.changed(|spec| spec.language = Language::Posix)

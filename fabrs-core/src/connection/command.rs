@@ -339,6 +339,7 @@ pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn Receive>) 
         host: host.clone(),
         invocation: Invocation { program, shown, pty: spec.pty.clone(), stdin, last_signal },
         effect: spec.effect,
+        is_check: spec.is_check,
         timeout: spec.timeout.or(defaults.timeout),
         ahead: defaults.ahead,
         signals: spec.signals.clone(),

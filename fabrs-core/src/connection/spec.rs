@@ -27,6 +27,8 @@ pub(super) struct Spec {
     /// What it is called, where the line itself says little to a person.
     pub(super) shown: Option<Arc<str>>,
     pub(super) effect: Effect,
+    /// Whether it is a check of fabrs itself: the comparison of a transfer, or a try of sudo.
+    pub(super) is_check: bool,
     pub(super) inside: Inside,
     pub(super) under: Under,
     /// What was said of it that only sudo knows: the method's name.
@@ -206,6 +208,7 @@ impl Spec {
             line,
             shown: None,
             effect,
+            is_check: false,
             inside: Inside::default(),
             under: Under::default(),
             of_sudo: None,

@@ -62,7 +62,7 @@ impl Connection {
     pub fn validate_sudo(&self) -> Command {
         let location = Location::caller();
         let command = self.command(ShellLine::raw(""), Effect::Changes, location);
-        let command = command.changed(|spec| spec.under = Under::Validation);
+        let command = command.checking().changed(|spec| spec.under = Under::Validation);
         // Doas reads a password from a terminal alone.
         if self.frame.sudo().program == SudoProgram::Doas { command.pty() } else { command }
     }

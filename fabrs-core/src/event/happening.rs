@@ -195,8 +195,11 @@ pub enum Event<'a> {
     Planned {
         /// Where; nowhere for an effect.
         host: Option<&'a Host>,
-        /// The command as quoted, or the effect's name.
+        /// The command as quoted, the transfer (`put conf -> /etc/shop`), or the effect's name.
         what: &'a str,
+        /// Whether it is a command.
+        #[serde(skip)]
+        runs: bool,
     },
     /// A dry run read something that changes planned before it would have altered.
     StaleRead {

@@ -240,7 +240,7 @@ mod tests {
     fn everything_else_is_a_line_too() {
         let host = web1();
         let at = r#""host":"deploy@web1""#;
-        case(&Event::Planned { host: None, what: "mail" }, "planned", r#""host":null,"what":"mail""#);
+        case(&Event::Planned { host: None, what: "mail", runs: false }, "planned", r#""host":null,"what":"mail""#);
         let stale = Event::StaleRead { host: &host, command: "cat", planned: 2 };
         case(&stale, "stale_read", &format!(r#"{at},"command":"cat","planned":2"#));
         case(&Event::Once { name: "tag", value: &json!({"n": 1}) }, "once", r#""name":"tag","value":{"n":1}"#);

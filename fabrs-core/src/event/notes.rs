@@ -50,8 +50,10 @@ impl Notes {
                 }
             },
             Event::CommandStarted { host, command, echo: true, .. } => self.command(Some(*host), "$ ", command),
-            Event::Planned { host: Some(host), what } => self.command(Some(*host), "would run: ", what),
-            Event::Planned { host: None, what } => format!("would: {}\n", below(what)),
+            Event::Planned { host: Some(host), what, runs } => {
+                self.command(Some(*host), if *runs { "would run: " } else { "would " }, what)
+            }
+            Event::Planned { host: None, what, .. } => format!("would: {}\n", below(what)),
             Event::Transferred { host, what, changed, files, removed } => {
                 self.command(Some(*host), "", &format!("{what}: {}", written(*changed, *files, *removed)))
             }
@@ -227,9 +229,11 @@ mod tests {
     fn a_dry_run_says_what_would_happen() {
         let host = web1();
         let here = Host::local();
-        case(&Event::Planned { host: Some(&host), what: "rm x" }, "[web1] would run: rm x\n");
-        case(&Event::Planned { host: Some(&here), what: "make" }, "[local] would run: make\n");
-        case(&Event::Planned { host: None, what: "mail the changes" }, "would: mail the changes\n");
+        case(&Event::Planned { host: Some(&host), what: "rm x", runs: true }, "[web1] would run: rm x\n");
+        case(&Event::Planned { host: Some(&here), what: "make", runs: true }, "[local] would run: make\n");
+        let put = Event::Planned { host: Some(&host), what: "put a -> /b", runs: false };
+        case(&put, "[web1] would put a -> /b\n");
+        case(&Event::Planned { host: None, what: "mail the changes", runs: false }, "would: mail the changes\n");
         let read = |planned| Event::StaleRead { host: &host, command: "cat a", planned };
         case(&read(1), "[web1] read as it is now, before 1 planned change: cat a\n");
         case(&read(3), "[web1] read as it is now, before 3 planned changes: cat a\n");

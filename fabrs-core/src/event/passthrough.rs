@@ -124,7 +124,7 @@ mod tests {
     fn a_dry_run_names_the_host_of_each_command() {
         let host = web1();
         let note = Event::Said { host: None, stream: Stream::Stderr, text: "`--yes=1` approves just this" };
-        let events = [Event::Planned { host: Some(&host), what: "uname -a" }, note];
+        let events = [Event::Planned { host: Some(&host), what: "uname -a", runs: true }, note];
         let (_, stderr) = printed(|spool| Passthrough::new(spool, Style::Plain), &events);
         assert_eq!(stderr, "[web1] would run: uname -a\n`--yes=1` approves just this\n");
     }

@@ -142,7 +142,7 @@ mod tests {
             Event::CommandStarted { number: 1, host: &host, command: "ls", echo: true },
             Event::Lines { number: 1, host: &host, stream: Stream::Stdout, text: b"out\n" },
             Event::Lines { number: 1, host: &host, stream: Stream::Stderr, text: b"err\n" },
-            Event::Planned { host: None, what: "mail" },
+            Event::Planned { host: None, what: "mail", runs: false },
             Event::Warning { host: None, text: "look" },
             Event::Said { host: None, stream: Stream::Stdout, text: "web1  1\nweb2  2" },
             Event::Said { host: Some(&host), stream: Stream::Stderr, text: "by the way\n" },

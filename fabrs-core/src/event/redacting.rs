@@ -200,7 +200,7 @@ mod tests {
         sink.event(&Event::Transferred { host: &host, what: text, changed: 1, files: 1, removed: 0 });
         let elapsed = std::time::Duration::ZERO;
         sink.event(&Event::Progress { number: 1, host: &host, what: text, done: 1, total: 2, elapsed, over: false });
-        sink.event(&Event::Planned { host: None, what: text });
+        sink.event(&Event::Planned { host: None, what: text, runs: false });
         sink.event(&Event::Warning { host: None, text });
         sink.event(&Event::Said { host: None, stream: Stream::Stdout, text });
         sink.event(&Event::Once { name: "x", value: &value });

@@ -175,12 +175,11 @@ impl Output {
     /// Makes the error that ends the plan of a dry run, naming both lines: where it looks, and what was not run.
     fn not_run(&self, at: &'static Location<'static>) -> Error {
         let what = self.record.location;
-        self.unreadable(
-            ErrorKind::NotRun,
-            &format!("({}:{}) was not run in this dry run, so it has no result", what.file(), what.line()),
-            at,
-        )
-        .hint("use `probe(..)` for a command that only reads: a dry run runs it too")
+        let is_here = (what.file(), what.line()) == (at.file(), at.line());
+        let place = if is_here { String::new() } else { format!("({}:{}) ", what.file(), what.line()) };
+        let text = format!("{place}was not run in this dry run, so it has no result");
+        self.unreadable(ErrorKind::NotRun, &text, at)
+            .hint("use `probe(..)` for a command that only reads: a dry run runs it too")
     }
 }
 

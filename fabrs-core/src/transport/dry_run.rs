@@ -34,7 +34,7 @@ impl Dial for DryRun {
     }
 
     fn effect(&self, name: &str) -> Result<Permission> {
-        self.sink.event(&Event::Planned { host: None, what: name });
+        self.sink.event(&Event::Planned { host: None, what: name, runs: false });
         Ok(Permission::Planned)
     }
 
@@ -53,9 +53,9 @@ struct Planning {
 }
 
 impl Planning {
-    fn plan(&self, host: &Host, what: &str) {
+    fn plan(&self, host: &Host, what: &str, runs: bool) {
         self.planned.fetch_add(1, Ordering::Relaxed);
-        self.sink.event(&Event::Planned { host: Some(host), what });
+        self.sink.event(&Event::Planned { host: Some(host), what, runs });
     }
 }
 
@@ -63,14 +63,19 @@ impl Transport for Planning {
     fn start(&self, mut request: Request) -> Running {
         match request.effect {
             Effect::Changes => {
-                self.plan(&request.host, &request.invocation.shown);
+                let (host, what) = (&request.host, &*request.invocation.shown);
+                if request.is_check {
+                    self.sink.event(&Event::Planned { host: Some(host), what, runs: true });
+                } else {
+                    self.plan(host, what, true);
+                }
                 let end = End { how: How::Planned, elapsed: Duration::ZERO };
                 request.receiver.ended(&end);
                 Running::ended(end)
             }
             Effect::Reads => {
                 let planned = self.planned.load(Ordering::Relaxed);
-                if planned > 0 {
+                if planned > 0 && !request.is_check {
                     self.sink.event(&Event::StaleRead {
                         host: &request.host,
                         command: &request.invocation.shown,
@@ -90,7 +95,7 @@ impl Transport for Planning {
     }
 
     fn change(&self, host: &Host, what: &str) -> Permission {
-        self.plan(host, what);
+        self.plan(host, what, false);
         Permission::Planned
     }
 

@@ -85,6 +85,9 @@ pub struct Request {
     pub invocation: Invocation,
     /// Whether it changes anything.
     pub effect: Effect,
+    /// Whether it is a check of fabrs itself: the comparison of a transfer, or a try of sudo. A dry run neither marks it as
+    /// outdated nor counts it as a change.
+    pub is_check: bool,
     /// How long it may run, counted from its start and not from the connecting.
     pub timeout: Option<Duration>,
     /// Whether the next command is expected soon, so that a channel may be opened ahead for it.

@@ -104,7 +104,7 @@ impl Changes {
                 let (what, made) = (&self.what, self.made_at);
                 let unknown = || {
                     let text = format!(
-                        "the changes of `{what}` ({}:{}) are unknown, and are needed here",
+                        "the changes made at {}:{} are unknown, and are needed here: {what}",
                         made.file(),
                         made.line()
                     );

@@ -60,7 +60,7 @@ impl Get {
         location: &'static Location<'static>,
     ) -> Self {
         let to = if to.is_empty() { EVERYWHERE.to_owned() } else { to };
-        let place = Place::of(connection, location);
+        let place = Place::of_transfer(connection, location);
         Self(Lazy::Made(Box::new(Spec { place, path, to, mode: None })))
     }
 
@@ -78,8 +78,8 @@ impl Get {
 awaited!(Get => Changes, by get);
 
 async fn get(spec: Arc<Spec>) -> Result<Changes> {
-    let what = format!("get {} <- {}", spec.to, spec.path);
     let asked_for = Places::new(spec.place.connection.host(), &spec.path, &spec.to);
+    let what = format!("get {} <- {}{}", asked_for.shown(), spec.path, spec.place.by());
     asked_for.check().and_then(|()| check_mode(spec.mode)).map_err(|error| spec.place.error(error))?;
     let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
     let host = spec.place.connection.host().cloned().unwrap_or_else(Host::local);

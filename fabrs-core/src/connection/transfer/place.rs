@@ -13,12 +13,19 @@ pub(super) struct Place {
     /// Whether it runs under sudo.
     pub(super) elevated: bool,
     pub(super) location: &'static Location<'static>,
+    /// Whether its reads are the comparison of a transfer, which reports the result itself.
+    pub(super) is_check: bool,
 }
 
 impl Place {
     /// Makes that of what a line of the user's asks for: by the rights of the login, until something else is said.
     pub(super) fn of(connection: Connection, location: &'static Location<'static>) -> Self {
-        Self { connection, elevated: false, location }
+        Self { connection, elevated: false, location, is_check: false }
+    }
+
+    /// Makes that of a transfer, which compares before it writes.
+    pub(super) fn of_transfer(connection: Connection, location: &'static Location<'static>) -> Self {
+        Self { is_check: true, ..Self::of(connection, location) }
     }
 
     /// Says by whose rights, behind what is done.

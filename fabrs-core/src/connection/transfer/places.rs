@@ -61,6 +61,16 @@ impl<'a> Places<'a> {
         }
     }
 
+    /// Returns the target with the name of the host in it.
+    pub(super) fn shown(&self) -> String {
+        self.to.replace("{host}", &self.host_name())
+    }
+
+    fn host_name(&self) -> String {
+        let host = self.host.map(|host| host.label().to_string()).unwrap_or_default();
+        host.replace(['[', ']'], "").replace(':', "-")
+    }
+
     /// Returns the place of the one file that was asked for.
     pub(super) fn of_file(&self, name: &OsStr) -> PathBuf {
         self.local(Path::new(name), None).path
@@ -119,8 +129,7 @@ impl<'a> Places<'a> {
     /// Returns where a file goes that stands at `path` below what was asked for; `below` it in a folder, where it came
     /// out of one or is one of several.
     fn local(&self, path: &Path, below: Option<&Path>) -> Local {
-        let host = self.host.map(|host| host.label().to_string()).unwrap_or_default();
-        let host = host.replace(['[', ']'], "").replace(':', "-");
+        let host = self.host_name();
         let folder = path.parent().unwrap_or(Path::new(""));
         let fields = [
             ("{host}", OsStr::new(&host)),

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::super::Connection;
 use super::changes::{Made, State};
 use super::place::Place;
+use crate::config::Diffs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
@@ -48,7 +49,7 @@ impl Side {
             // A planned file of this machine may be the source of a later transfer.
             Self::Here => match here(place) {
                 Some(here) => here.plan_for(host, what),
-                None => place.connection.sink().event(&Event::Planned { host: Some(host), what }),
+                None => place.connection.sink().event(&Event::Planned { host: Some(host), what, runs: false }),
             },
         }
     }
@@ -71,7 +72,12 @@ pub(super) async fn plan(
     let host = place.connection.host().cloned().unwrap_or_else(Host::local);
     let compared = match unreached(place, &host) {
         Some(error) => Err(error),
-        None => compare.await,
+        None => {
+            if place.connection.diffs() != Diffs::None {
+                mark_outdated(place, &host, what);
+            }
+            compare.await
+        }
     };
     let error = match compared {
         Ok(made) => {
@@ -84,7 +90,7 @@ pub(super) async fn plan(
         ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth => note_unreached(place, &host, &error),
         _ if side.tolerates(place, &error) => {
             let why = std::error::Error::source(&error).map_or_else(|| error.doing().to_owned(), ToString::to_string);
-            place.warn(&format!("planned without a comparison: {what}: {why}"));
+            place.warn(&format!("{what} is planned, but could not be compared: {why}"));
         }
         _ => return Err(error),
     }
@@ -98,6 +104,9 @@ fn report(place: &Place, side: Side, host: &Host, what: &str, made: &Made) {
     let changed = made.files.iter().filter(|(_, is_changed)| *is_changed).count();
     let removed = made.removed.len();
     if changed == 0 && removed == 0 {
+        if place.connection.diffs() == Diffs::None {
+            mark_outdated(place, host, what);
+        }
         place.connection.sink().event(&Event::Transferred { host, what, changed, files, removed });
         return;
     }
@@ -108,6 +117,14 @@ fn report(place: &Place, side: Side, host: &Host, what: &str, made: &Made) {
         removed => format!(", {removed} removed"),
     };
     side.report(place, host, &format!("{what}{files}{removed}"));
+}
+
+/// Marks a comparison that a change may alter that was planned before it.
+fn mark_outdated(place: &Place, host: &Host, what: &str) {
+    let planned = place.connection.planned();
+    if planned > 0 {
+        place.connection.sink().event(&Event::StaleRead { host, command: what, planned });
+    }
 }
 
 fn unreached(place: &Place, host: &Host) -> Option<Error> {
@@ -122,7 +139,7 @@ fn note_unreached(place: &Place, host: &Host, error: &Error) {
     let is_new =
         unreached.0.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone(), error.clone()).is_none();
     if is_new {
-        place.warn(&format!("transfers are planned without a comparison: {}", error.doing()));
+        place.warn(&format!("transfers are planned whole, without a comparison: {}", error.doing()));
     }
 }
 

@@ -62,7 +62,7 @@ impl Put {
     ) -> Self {
         // Nothing said is the directory of the connection, or the home.
         let target = if target.is_empty() { "./".to_owned() } else { target };
-        let place = Place::of(connection, location);
+        let place = Place::of_transfer(connection, location);
         Self(Lazy::Made(Box::new(Spec {
             place,
             source,
@@ -158,7 +158,7 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
     let host = bound(connection, spec.place.location)?.0;
     let what = format!("put {:?} -> {}", spec.source, spec.target);
     if planning::is_planned(&spec.place) {
-        let words = spec.in_words(jobs.as_deref().unwrap_or_default());
+        let words = spec.in_words();
         let compared = async {
             let jobs = jobs?;
             if connection.diffs() != Diffs::None {
@@ -286,14 +286,8 @@ impl Spec {
     }
 
     /// Says in words what is done with all files.
-    fn in_words(&self, jobs: &[Job]) -> String {
-        let files = match jobs {
-            [only] if only.item.below.is_none() => String::new(),
-            [] => String::new(),
-            jobs => format!("{} files", jobs.iter().filter(|job| !job.is_folder()).count()),
-        };
+    fn in_words(&self) -> String {
         let preserved = self.preserves_mode.then(|| "with its own mode".to_owned());
-        let details = [Some(files).filter(|files| !files.is_empty()), preserved];
-        self.attributes.described(&format!("{:?}", self.source), &self.target, details, self.place.elevated)
+        self.attributes.described(&format!("{:?}", self.source), &self.target, [preserved], self.place.elevated)
     }
 }

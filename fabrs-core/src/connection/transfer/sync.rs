@@ -60,7 +60,7 @@ impl Sync {
         to: String,
         location: &'static Location<'static>,
     ) -> Self {
-        let place = Place::of(connection, location);
+        let place = Place::of_transfer(connection, location);
         Self(Lazy::Made(Box::new(Spec {
             place,
             from,

@@ -56,7 +56,7 @@ impl<C> fmt::Debug for Spec<C> {
 
 impl<C: Change> Edit<C> {
     fn new(connection: Connection, path: String, location: &'static Location<'static>, change: C) -> Self {
-        let place = Place::of(connection, location);
+        let place = Place::of_transfer(connection, location);
         Self(Lazy::Made(Box::new(Spec { place, path, change, landing: Landing::default() })))
     }
 

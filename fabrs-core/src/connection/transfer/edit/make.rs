@@ -43,7 +43,7 @@ impl fmt::Debug for Spec {
 
 impl Make {
     fn new(connection: Connection, path: String, location: &'static Location<'static>, content: Content) -> Self {
-        let place = Place::of(connection, location);
+        let place = Place::of_transfer(connection, location);
         Self(Lazy::Made(Box::new(Spec { place, path, content, attributes: Attributes::default() })))
     }
 

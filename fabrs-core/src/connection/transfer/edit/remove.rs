@@ -39,7 +39,7 @@ impl fmt::Debug for Spec {
 
 impl Remove {
     fn new(connection: Connection, path: String, location: &'static Location<'static>) -> Self {
-        let place = Place::of(connection, location);
+        let place = Place::of_transfer(connection, location);
         Self(Lazy::Made(Box::new(Spec { place, path, is_recursive: false })))
     }
 

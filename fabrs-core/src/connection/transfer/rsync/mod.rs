@@ -57,7 +57,7 @@ impl Rsync {
         there: String,
         location: &'static Location<'static>,
     ) -> Self {
-        let place = Place::of(connection, location);
+        let place = Place::of_transfer(connection, location);
         Self(Lazy::Made(Box::new(Spec { place, here, there, is_download: false, options: Vec::new() })))
     }
 

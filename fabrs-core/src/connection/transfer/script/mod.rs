@@ -88,6 +88,7 @@ impl Script<'_> {
         let line = format!("unset CDPATH\n{line}");
         let command = connection.command(ShellLine::raw(line), self.effect, self.place.location);
         let command = command.posix().called(self.what).hide(Hide::Both);
+        let command = if self.place.is_check { command.checking() } else { command };
         Ok(if self.place.elevated { command.sudo() } else { command })
     }
 

@@ -76,6 +76,7 @@ impl Session {
             host: host.clone(),
             invocation: Invocation { program, shown, pty: None, stdin, last_signal },
             effect,
+            is_check: place.is_check,
             // Who has a limit, or is stopped, still has to clean up by this session.
             timeout: None,
             stop: RunStop::default(),
