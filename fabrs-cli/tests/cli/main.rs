@@ -5,6 +5,7 @@ mod bad_tasks;
 mod compiled;
 mod defects;
 mod demo;
+mod dry_runs;
 mod exact;
 mod hosts;
 mod interrupted;

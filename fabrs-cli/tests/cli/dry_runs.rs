@@ -1,0 +1,340 @@
+//! Dry runs of tasks that change hosts in every way there is: nothing is changed, here or there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use fabrs_testing::faults::Refused;
+use fabrs_testing::{Account, Capability, Fab, Ran, Sshd};
+use tempfile::TempDir;
+
+use crate::place::{fab, project, sorted, told};
+
+const HOSTS: [&str; 3] = ["web1", "web2", "db1"];
+
+/// A server under the names of all hosts that records each command line that it is sent.
+pub(crate) struct Recorder {
+    pub(crate) sshd: Sshd,
+    dir: TempDir,
+}
+
+impl Recorder {
+    /// Starts a server for these accounts.
+    pub(crate) fn start(accounts: impl IntoIterator<Item = Account>) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (log, force) = (dir.path().join("exec.log"), dir.path().join("force"));
+        let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
+        fs::write(&log, "").expect("it is ours");
+        let script = format!(
+            "#!/bin/sh\nprintf '%s\\n' \"$SSH_ORIGINAL_COMMAND\" >> '{}'\ncase $SSH_ORIGINAL_COMMAND in\n\
+             internal-sftp) exec /usr/lib/openssh/sftp-server ;;\nesac\nexec \"$SHELL\" -c \"$SSH_ORIGINAL_COMMAND\"\n",
+            log.display()
+        );
+        fs::write(&force, script).expect("it is ours");
+        open(dir.path(), 0o755);
+        open(&log, 0o666);
+        open(&force, 0o755);
+        let sshd = Sshd::builder().users(accounts).aliases(HOSTS).option("ForceCommand", force.display().to_string());
+        let this = Self { sshd: sshd.start(), dir };
+        for host in HOSTS {
+            this.fill(host);
+        }
+        this
+    }
+
+    /// Writes the files of a host that tasks edit, get and remove.
+    fn fill(&self, host: &str) {
+        let place = self.sshd.scratch().join(host);
+        let files = [
+            ("there", "one = 1\n# two = 2\nthree = 2\nold\n"),
+            ("unwanted", "x\n"),
+            ("unwanted-folder/x", "x\n"),
+            ("secret-log", "x\n"),
+            ("logs/a/b.log", "x\n"),
+            ("put-site/index.html", "old\n"),
+            ("synced/old", "x\n"),
+            ("synced/uploads/x", "x\n"),
+            ("synced-sudo/old", "x\n"),
+        ];
+        for (path, text) in files {
+            let path = place.join(path);
+            fs::create_dir_all(path.parent().expect("it is in the folder")).expect("the folder is ours");
+            fs::write(path, text).expect("the folder is ours");
+        }
+        let owned = std::process::Command::new("chown").arg("-R").arg(self.sshd.user()).arg(&place).status();
+        assert!(owned.is_ok_and(|status| status.success()), "root can give files away");
+    }
+
+    /// Returns the path of the scratch folder.
+    fn scratch(&self) -> String {
+        self.sshd.scratch().display().to_string()
+    }
+
+    /// Returns a run that finds the hosts by their names, also without `-S`.
+    fn fab(&self, words: &[&str]) -> Fab {
+        let run = fab().current_dir(plans());
+        let ssh = run.dir().with_file_name("home").join(".ssh");
+        fs::create_dir_all(&ssh).expect("the home is ours");
+        fs::copy(self.sshd.ssh_config(), ssh.join("config")).expect("the home is ours");
+        run.arg("-S").arg(self.sshd.ssh_config()).args(words).own_session()
+    }
+
+    /// Plans a task, and checks that it changes nothing.
+    #[track_caller]
+    fn plan(&self, words: &[&str], code: i32) -> Ran {
+        self.plan_with(self.fab(&["-n", "live"]).args(words), code)
+    }
+
+    /// Plans a task in a run, and checks that it changes nothing.
+    #[track_caller]
+    fn plan_with(&self, run: Fab, code: i32) -> Ran {
+        self.plan_in(plans(), run, code)
+    }
+
+    /// Plans a task of a project, and checks that it changes nothing.
+    #[track_caller]
+    pub(crate) fn plan_in(&self, project: &Path, run: Fab, code: i32) -> Ran {
+        let scratch = self.sshd.scratch();
+        let before = (state(&scratch), state(project));
+        let ran = run.code(code).run();
+        let after = (state(&scratch), state(project));
+        let changed = [changed(&before.0, &after.0), changed(&before.1, &after.1)].concat();
+        assert!(changed.is_empty(), "something was changed: {changed:?}\n{}", ran.stderr);
+        let requests = fs::read_to_string(self.dir.path().join("exec.log")).expect("it was made");
+        assert!(!requests.contains("command-") && !requests.contains("systemctl"), "{requests}");
+        ran
+    }
+
+    /// Returns the names of the files that commands of the tasks have made.
+    fn made(&self) -> BTreeSet<String> {
+        let names = state(&self.sshd.scratch()).into_keys().filter_map(|path| path.file_name().map(|n| n.to_owned()));
+        let names = names.filter_map(|name| name.into_string().ok());
+        names.filter(|name| name.starts_with("command-")).collect()
+    }
+}
+
+/// Returns the folder of the project, after compiling it once.
+fn plans() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = project("plans");
+        let compiled = || Fab::new(crate::place::FAB).current_dir(&folder).arg("--list").run().stderr.is_empty();
+        assert!((0..5).any(|_| compiled()), "it is compiled anew each time");
+        folder
+    })
+}
+
+/// The state of a file: kind and mode, user, group, inode, time of its last change, content.
+type State = (u32, u32, u32, u64, (i64, i64), Vec<u8>);
+
+/// Returns the state of all files below a folder, itself included.
+fn state(root: &Path) -> BTreeMap<PathBuf, State> {
+    let (mut found, mut left) = (BTreeMap::new(), vec![root.to_owned()]);
+    while let Some(path) = left.pop() {
+        let meta = fs::symlink_metadata(&path).expect("nothing is removed meanwhile");
+        let content = if meta.is_dir() {
+            left.extend(fs::read_dir(&path).expect("root can read it").flatten().map(|entry| entry.path()));
+            Vec::new()
+        } else if meta.is_symlink() {
+            fs::read_link(&path).expect("it is a symlink").into_os_string().into_encoded_bytes()
+        } else {
+            fs::read(&path).expect("root can read it")
+        };
+        let time = (meta.mtime(), meta.mtime_nsec());
+        found.insert(path, (meta.mode(), meta.uid(), meta.gid(), meta.ino(), time, content));
+    }
+    found
+}
+
+/// Returns the paths whose states differ.
+fn changed(before: &BTreeMap<PathBuf, State>, after: &BTreeMap<PathBuf, State>) -> Vec<PathBuf> {
+    let all: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    all.into_iter().filter(|path| before.get(*path) != after.get(*path)).cloned().collect()
+}
+
+/// Returns the names of the files that planned commands would make.
+fn planned(stderr: &str) -> BTreeSet<String> {
+    let lines = stderr.lines().filter(|line| line.contains("would run: "));
+    let starts = lines.filter_map(|line| line.find("command-").map(|start| &line[start..]));
+    let name = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '-').collect();
+    starts.map(name).collect()
+}
+
+/// Plans tasks that only run commands, which changes nothing; then runs them, which makes all that was planned.
+fn plan_and_run(words: &[&str]) {
+    if !Sshd::can(Capability::Sudo) {
+        return;
+    }
+    let hosts = Recorder::start([Account::SudoFree]);
+    let (scratch, config) = (hosts.scratch(), hosts.sshd.ssh_config().display().to_string());
+    let fill = |word: &&str| word.replace("DIR", &scratch).replace("CONFIG", &config);
+    let words: Vec<String> = words.iter().map(fill).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let ran = hosts.plan(&words, 0);
+    let planned = planned(&ran.stderr);
+    assert!(ran.stderr.ends_with("a dry run: nothing was changed\n"), "{}", ran.stderr);
+    hosts.fab(&["live"]).args(&words).run();
+    let mut made = hosts.made();
+    made.remove("command-effect");
+    assert!(planned.len() > 2 && planned == made, "{planned:?}\n{made:?}\n{}", ran.stderr);
+}
+
+#[test]
+fn a_group_or_connection_that_a_task_makes_is_planned() {
+    plan_and_run(&["groups", "DIR"]);
+}
+
+#[test]
+fn a_client_that_a_task_makes_is_planned() {
+    plan_and_run(&["clients", "DIR", "CONFIG"]);
+}
+
+#[test]
+fn a_connection_made_in_a_spawned_future_or_a_thread_is_planned() {
+    plan_and_run(&["elsewhere", "DIR"]);
+}
+
+#[test]
+fn a_command_of_each_kind_is_planned() {
+    plan_and_run(&["commands", "DIR"]);
+}
+
+#[test]
+fn a_command_that_needs_a_terminal_is_planned_without_one() {
+    let hosts = Recorder::start([Account::Plain]);
+    let ran = hosts.plan(&["at-a-terminal", &hosts.scratch()], 0);
+    assert_eq!(ran.stderr.matches("would run: a shell\n").count(), 2, "{}", ran.stderr);
+}
+
+#[test]
+fn a_transfer_or_edit_of_each_kind_is_planned_whole() {
+    if !Sshd::can(Capability::Sudo) {
+        return;
+    }
+    let hosts = Recorder::start([Account::SudoFree]);
+    let scratch = hosts.scratch();
+    let ran = hosts.plan(&["files", &scratch, "got"], 0);
+    assert!(ran.stderr.contains("files: 2 ok\n"), "{}", ran.stderr);
+    let diffed = hosts.plan_with(hosts.fab(&["-n", "--diff", "live", "files", &scratch, "got"]), 0);
+    assert!(diffed.stderr.contains("+three = 3\n"), "{}", diffed.stderr);
+
+    // The same without a dry run changes all that was planned.
+    let got = hosts.dir.path().join("got").display().to_string();
+    let made = hosts.fab(&["live", "files", &scratch, &got]).run();
+    assert!(made.stderr.contains("files: 2 ok\n"), "{}", made.stderr);
+    assert!(hosts.made().contains("command-reload"), "{}", made.stderr);
+}
+
+#[test]
+fn a_plan_that_needs_a_result_ends_there_on_each_host() {
+    let hosts = Recorder::start([Account::Plain]);
+    let ran = hosts.plan(&["looks", &hosts.scratch()], 6);
+    assert_eq!(ran.stderr.matches("planned up to here (").count(), 2, "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("a dry run: nothing was changed; the plan is incomplete\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_line_that_differs_plans_the_reload_and_an_equal_one_does_not() {
+    let hosts = Recorder::start([Account::Plain]);
+    let scratch = hosts.sshd.scratch();
+    let write = |workers: &str| {
+        fs::copy(plans().join("conf/app.conf"), scratch.join("app.conf")).expect("root may write there");
+        fs::write(scratch.join("env"), format!("WORKERS={workers}\n")).expect("root may write there");
+    };
+    write("2");
+    let ran = hosts.plan(&["reload", &hosts.scratch()], 0);
+    let reload = "would run: sudo systemctl reload app\n";
+    assert_eq!(ran.stderr.matches(reload).count(), 2, "{}", ran.stderr);
+    // The mark of a comparison is for one that shows no change, after a planned change.
+    let mark = "read as it is now, before 1 planned change: ensure the line";
+    assert_eq!(ran.stderr.matches("read as it is now").count(), 0, "{}", ran.stderr);
+    fs::write(scratch.join("env"), "WORKERS=4\n").expect("root may write there");
+    fs::write(scratch.join("app.conf"), "workers = 1\n").expect("root may write there");
+    let ran = hosts.plan(&["reload", &hosts.scratch()], 0);
+    assert_eq!((ran.stderr.matches(mark).count(), ran.stderr.matches(reload).count()), (2, 0), "{}", ran.stderr);
+
+    write("4");
+    let ran = hosts.plan(&["reload", &hosts.scratch()], 0);
+    assert_eq!(ran.stderr.matches(reload).count(), 0, "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("would run: echo the end\n").count(), 2, "{}", ran.stderr);
+}
+
+#[test]
+fn an_unreachable_host_has_its_transfers_planned_and_does_not_hinder_the_next() {
+    let hosts = Recorder::start([Account::Plain]);
+    let refused = Refused::port();
+    let known = fs::read_to_string(hosts.sshd.ssh_config()).expect("the harness wrote it");
+    let config = hosts.dir.path().join("ssh_config");
+    let down = format!("Host web1\n    HostName 127.0.0.1\n    Port {}\n", refused.addr().port());
+    fs::write(&config, down + &known).expect("the folder is ours");
+    let run = fab().current_dir(plans()).arg("-n").arg("-S").arg(&config);
+    let ran = hosts.plan_with(run.args(["live", "reload", &hosts.scratch()]), 6);
+    let of = |host: &str| -> Vec<&str> { told(&ran.stderr).into_iter().filter(|line| line.contains(host)).collect() };
+    println!("{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("warning: web1: ").count(), 1, "{}", ran.stderr);
+    let planned = of("[web1] would ");
+    assert_eq!(planned.len(), 2, "{planned:?}");
+    assert_eq!(of("[web1] planned up to here (").len(), 1, "{}", ran.stderr);
+    assert!(of("[web2] would run: ").contains(&"[web2] would run: sudo systemctl reload app"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("reload: 1 ok, 1 incomplete (web1)\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_that_a_planned_command_makes_is_planned_to_be_fetched() {
+    let hosts = Recorder::start([Account::Plain]);
+    let ran = hosts.plan(&["dump", &hosts.scratch(), "--make"], 0);
+    println!("{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("would run: echo the end\n").count(), 2, "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("warning: web1: ").count(), 1, "{}", ran.stderr);
+}
+
+#[test]
+fn a_missing_file_to_fetch_is_the_error_of_the_real_run() {
+    if !Sshd::can(Capability::Sudo) {
+        return;
+    }
+    let hosts = Recorder::start([Account::SudoFree]);
+    let errors = |ran: &Ran| -> Vec<String> {
+        ran.stderr
+            .lines()
+            .filter(|line| line.starts_with("error:") || line.starts_with("  "))
+            .map(str::to_owned)
+            .collect()
+    };
+    // A try of sudo is no change that could make the file.
+    for task in ["dump", "fetch"] {
+        let planned = hosts.plan(&[task, &hosts.scratch()], 1);
+        let real = hosts.fab(&["live", task, &hosts.scratch()]).code(1).run();
+        assert_eq!(errors(&planned), errors(&real));
+        assert!(real.stderr.contains("there is no file "), "{}", real.stderr);
+    }
+}
+
+#[test]
+fn the_options_of_a_run_are_those_of_the_hosts_that_its_tasks_name() {
+    if !Sshd::can(Capability::Sudo) || !Sshd::can(Capability::Password) {
+        return;
+    }
+    let hosts = Recorder::start([Account::Plain, Account::Sudo]);
+    let password = hosts.dir.path().join("password");
+    fs::write(&password, hosts.sshd.password()).expect("the folder is ours");
+    // Not by a config in the home: `-S` alone leads to the hosts.
+    let run = || fab().current_dir(plans()).arg("-S").arg(hosts.sshd.ssh_config()).own_session();
+    let run = || run().args(["-u", Account::Sudo.name(), "-P", "1", "--password-file"]).arg(&password);
+    let ran = run().arg("logins").run();
+    let login = Account::Sudo.name();
+    let expected = [
+        format!("[web1] connection: {login}"),
+        format!("[web1] {login}"),
+        format!("[web2] {login}"),
+        "[web2] sudo: root".to_owned(),
+    ];
+    assert_eq!(sorted(&ran.stdout), expected);
+
+    let ran = run().args(["--json", "logins"]).run();
+    let of_command = |line: &&str| line.contains("\"command_started\"") || line.contains("\"command_ended\"");
+    let events: Vec<bool> = ran.stdout.lines().filter(of_command).map(|line| line.contains("_started")).collect();
+    assert_eq!(events, [true, false].repeat(4), "with -P 1 one ends before the next starts: {}", ran.stdout);
+}
