@@ -75,7 +75,7 @@ impl Survey {
             r#"root={root}; case $root in "~/"*) root=$HOME/${root#"~/"} ;; esac; echo "tree $root"
             if [ -e "$root"/.git/{KEPT} ]; then printf 'kept %s\n' "$(tr '\n' ' ' < "$root"/.git/{KEPT})"; fi
             cd "$root" 2> /dev/null && git rev-parse --verify --quiet HEAD > /dev/null || exit 0
-            echo "head $(git rev-parse HEAD)"; git status --porcelain --untracked-files=no | sed 's/^.. /dirty /'"#
+            echo "head $(git rev-parse HEAD)"; git --no-optional-locks status --porcelain --untracked-files=no | sed 's/^.. /dirty /'"#
         );
         let said = host.probe(look).hide(Hide::Both).capture_all().await?;
         Self::read(&said.stdout()?).map_err(|error| error.on(said.host()))

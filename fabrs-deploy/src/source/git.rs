@@ -165,7 +165,7 @@ impl Git {
             Way::Carried(folder) => quiet(&client.local()?.cd(folder)),
         };
         let look = "git rev-parse --is-inside-work-tree > /dev/null 2>&1 || exit 0; \
-                    git status --porcelain --untracked-files=normal . | head -n 5; \
+                    git --no-optional-locks status --porcelain --untracked-files=normal . | head -n 5; \
                     test -z \"$(git remote)\" || git rev-list --max-count=1 HEAD --not --remotes 2> /dev/null | sed 's/^/unpushed /'";
         let said = here.probe(look).hide(Hide::Both).lines().await?;
         let is_unpushed = |line: &String| line.starts_with("unpushed ");
