@@ -209,6 +209,7 @@ impl Run {
             let error = outcome.error().map(|error| error.clone().without_location());
             let (word, error) = (outcome.word(), error.as_ref());
             client.sink().event(&Event::LineEnded { line: text, host, outcome: word, error });
+            // The group has warned of a host that it skipped.
             if word != Word::Skipped {
                 result.add(host, word, error)?;
             }
