@@ -97,10 +97,10 @@ async fn unlock() -> Result {
 #[task(role = "web")]
 async fn setup() -> Result {
     let Vars { root, .. } = current().vars()?;
-    let host = current();
-    host.ensure_dir(format!("{root}/shared/log")).await?;
-    let folder = cd(&root).run("pwd").hide(Hide::Stdout).line().await?;
-    let conf = Template::file("conf/supervisord.conf.j2").set("root", folder);
+    // A read of the home and not of the folder, which is not there yet when `fab -n setup` plans the first setup.
+    let home = probe("echo ~").line().await?;
+    current().ensure_dir(format!("{root}/shared/log")).await?;
+    let conf = Template::file("conf/supervisord.conf.j2").set("root", root.replacen('~', &home, 1));
     put(conf, format!("{root}/shared/supervisord.conf")).await?;
     let shop = cd(&root);
     shop.run("test -x supervisor/bin/supervisord || (python3 -m venv supervisor && supervisor/bin/pip install -q supervisor==4.3.0)").await?;

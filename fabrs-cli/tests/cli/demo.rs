@@ -1,11 +1,14 @@
 //! `-H @demo`: somebody's first try, with no host at all.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use fabrs_testing::{Process, marker, processes_matching, wait_until};
 
 use crate::place::{fab, shell, shop, shop_folder, sorted, told};
+use crate::quickstart::copy;
+use crate::workshop::Workshop;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -145,4 +148,13 @@ fn where_namespaces_are_refused_nothing_runs_whatever_is_answered() {
             .run();
         assert!(!folder.exists());
     }
+}
+
+#[test]
+fn the_deploy_of_the_quickstart_can_be_planned_whole() {
+    let workshop = Workshop::open("quickstart of a demo");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart"), &workshop.path(""));
+    let ran = workshop.fab("").args(["-n", "-H", "@demo:2", "deploy"]).own_session().run();
+    assert_eq!(ran.stderr.matches("] would put site -> /srv/site/releases/").count(), 2, "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("deploy: 2 ok\na dry run: nothing was changed\n"), "{}", ran.stderr);
 }

@@ -12,7 +12,7 @@ use crate::workshop::Workshop;
 const HOSTS: [&str; 3] = ["web1", "web2", "web3"];
 
 /// Copies a folder, with what its files are allowed.
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("the folder is ours");
     for entry in fs::read_dir(from).expect("a folder of the repository").flatten() {
         let (from, to) = (entry.path(), to.join(entry.file_name()));
@@ -110,6 +110,9 @@ fn a_site_is_put_up_once_changed_and_taken_back_on_hosts_that_are_real() {
         return;
     }
     let project = Quickstart::start();
+    let planned = project.fab(&["-n", "deploy"]);
+    assert_eq!(planned.stderr.matches("&& ./serve\n").count(), 3, "{}", planned.stderr);
+    assert!(HOSTS.iter().all(|host| !project.root(host).exists()), "a dry run makes nothing: {}", planned.stderr);
     let put_up = project.fab(&["deploy"]);
     assert_eq!(put_up.stdout, "");
     assert_eq!(puts(&put_up, ": 2 of 2 files written"), 3, "{}", put_up.stderr);
@@ -125,11 +128,17 @@ fn a_site_is_put_up_once_changed_and_taken_back_on_hosts_that_are_real() {
     assert_eq!(project.state(), before);
 
     project.workshop.write("site/index.html", "<h1>Another</h1>\n");
+    let planned = project.fab(&["-n", "deploy", "status"]);
+    assert_eq!(planned.stderr.matches("] would put site -> ").count(), 3, "{}", planned.stderr);
+    assert_eq!(project.state(), before);
     project.fab(&["deploy"]);
     let second = project.release();
     assert_ne!(first, second);
     assert_eq!(project.page("web3", "index.html"), "<h1>Another</h1>\n");
 
+    let planned = project.fab(&["-n", "rollback"]);
+    assert!(planned.stderr.contains("rollback: 3 ok\n"), "{}", planned.stderr);
+    assert_eq!(project.release(), second);
     let back = project.fab(&["rollback", "status"]);
     assert_eq!(sorted(&back.stdout), HOSTS.map(|host| format!("[{host}] {first}")));
     assert_eq!((project.release(), project.page("web1", "index.html")), (first, page));

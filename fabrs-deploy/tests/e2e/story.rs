@@ -20,6 +20,10 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
     let Some(world) = World::new() else { return };
     world.build(Build::First);
 
+    let planned = world.fab(&["-n", "setup"], 0);
+    assert_eq!(planned.stderr.matches("would put conf/supervisord.conf.j2 -> ").count(), 3, "{}", planned.stderr);
+    assert!([0, 1, 2].iter().all(|host| !world.fleet.root(*host).exists()), "a dry run makes nothing");
+
     // A new host has no settings yet: nothing is begun.
     world.fab(&["setup"], 0);
     let refused = world.fab(&["deploy"], 1);
