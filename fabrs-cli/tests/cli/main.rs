@@ -20,6 +20,7 @@ mod printing;
 mod proxy_command;
 mod questions;
 mod quickstart;
+mod readme;
 mod running;
 mod temporary_files;
 mod terminal;

@@ -1,0 +1,173 @@
+//! The tasks of README.md and of the Django shop, as they stand there: each can be planned whole.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use fabrs_testing::{Account, Capability, Origin, Ran, Sshd};
+
+use crate::dry_runs::Recorder;
+use crate::quickstart::copy;
+use crate::workshop::Workshop;
+
+/// Returns the block of Rust in README.md that contains a text.
+fn block(text: &str) -> String {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("it is there");
+    let blocks = readme.split("\n```rust\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+    let mut found = blocks.filter(|block| block.contains(text));
+    let block = found.next().unwrap_or_else(|| panic!("README.md has no block with {text:?}"));
+    assert_eq!(found.next(), None, "README.md has several blocks with {text:?}");
+    format!("{block}\n")
+}
+
+/// The project, with the hosts and the repository that its tasks name.
+struct Readme {
+    workshop: Workshop,
+    hosts: Recorder,
+    origin: Origin,
+}
+
+impl Readme {
+    fn start() -> Self {
+        let workshop = Workshop::open("readme");
+        let hosts = Recorder::start([Account::SudoFree]);
+        let scratch = hosts.sshd.scratch();
+        let served = scratch.join("git");
+        fs::create_dir(&served).expect("the folder is ours");
+        let origin = Origin::start(&served);
+        origin.build("deployable-314", &[("manage.py", "\n"), ("requirements.txt", "\n")]);
+
+        let on_hosts = |block: String| {
+            let paths = ["\"/srv/", "\"/etc/", "\"/var/"];
+            let placed = paths
+                .iter()
+                .fold(block, |block, path| block.replace(path, &format!("\"{}{}", scratch.display(), &path[1..])));
+            placed.replace("https://git.example.com/shop.git", &origin.url()).replace("deploy@web1", "web1")
+        };
+        let kit = on_hosts(block("fn shop() -> Site"));
+        let kit = kit.replace("async fn deploy(revision", "async fn put_live(revision").replace("srv/shop", "srv/kit");
+        let embedded = "\n#[fabrs::task(local)]\nasync fn embedded() -> fabrs::Result<()> {\n    restart().await\n}\n";
+        workshop.write("first.rs", &on_hosts(block("git ls-remote")));
+        workshop.write("files.rs", &on_hosts(block("async fn site()")));
+        workshop.write("kit.rs", &kit);
+        workshop.write("embedding.rs", &(on_hosts(block("async fn restart()")) + embedded));
+        workshop.write(
+            "tasks.rs",
+            "//! ```cargo\n//! [dependencies]\n//! fabrs-deploy = {}\n//! ```\n\nmod embedding;\nmod files;\nmod first;\nmod kit;\n",
+        );
+        workshop.write("fabrs.toml", "[env.production]\nprotected = true\nroles.web = ['web1', 'web2']\n");
+        workshop.write("conf/gunicorn.py", "workers = 4\n");
+        workshop.write("conf/shop.conf.j2", "listen {{ port }};\n");
+        workshop.write("dist/index.html", "<h1>Shop</h1>\n");
+        let this = Self { workshop, hosts, origin };
+        this.fill();
+        this
+    }
+
+    /// Writes to the hosts what the tasks expect there.
+    fn fill(&self) {
+        let scratch = self.hosts.sshd.scratch();
+        for (path, text) in [
+            ("etc/shop/gunicorn.py", "workers = 2\n"),
+            ("etc/nginx/conf.d/other.conf", "\n"),
+            ("etc/shop.env", "WORKERS=2\n"),
+            ("etc/hosts", "127.0.0.1 localhost\n"),
+            ("srv/site/uploads/x", "x\n"),
+            ("srv/kit/shared/.env", "SECRET_KEY=x\n"),
+            ("var/log/shop/access.log", "GET /\n"),
+        ] {
+            let path = scratch.join(path);
+            fs::create_dir_all(path.parent().expect("it is in the folder")).expect("the folder is ours");
+            fs::write(path, text).expect("the folder is ours");
+        }
+        Origin::git(&scratch, &["clone", "--quiet", &self.origin.url(), "srv/shop"]);
+        let owned = Command::new("chown").arg("-R").arg(self.hosts.sshd.user()).arg(scratch.join("srv")).status();
+        assert!(owned.is_ok_and(|status| status.success()), "root can give files away");
+    }
+
+    /// Plans a task, which changes nothing.
+    #[track_caller]
+    fn plan(&self, words: &[&str]) -> Ran {
+        let fab = self.workshop.fab("").arg("-S").arg(self.hosts.sshd.ssh_config()).arg("-n");
+        // The project stands in a clone of fabrs, whose commits are of no concern to it.
+        let fab = fab.env("GIT_CEILING_DIRECTORIES", self.workshop.path("..").canonicalize().expect("it is there"));
+        let ran = self.hosts.plan_in(&self.workshop.path(""), fab.args(words).own_session(), 0);
+        println!("$ fab -n {}\n{}{}", words.join(" "), ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains("a dry run: nothing was changed\n"), "{}", ran.stderr);
+        ran
+    }
+}
+
+#[test]
+fn each_task_of_the_readme_can_be_planned_whole() {
+    if !Sshd::can(Capability::Sudo) {
+        return;
+    }
+    let readme = Readme::start();
+    let first = readme.plan(&["production", "deploy"]);
+    assert!(first.stderr.contains("once: tag = deployable-314\n"), "{}", first.stderr);
+    for host in ["web1", "web2"] {
+        for planned in ["would run: cd ", "would put conf/gunicorn.py -> ", "would run: sudo systemctl reload shop"] {
+            assert!(first.stderr.contains(&format!("[{host}] {planned}")), "{host} {planned}: {}", first.stderr);
+        }
+    }
+
+    let files = readme.plan(&["production", "site"]);
+    for planned in [
+        "would put conf/gunicorn.py -> ",
+        "would put conf/shop.conf.j2 -> ",
+        "would sync dist -> ",
+        "would get logs/web2/ <- ",
+        "would ensure the line `WORKERS=4` in ",
+        "would append `10.0.0.5 db` to ",
+        "would link ",
+        "would run: sudo systemctl reload shop",
+    ] {
+        assert!(files.stderr.contains(&format!("[web2] {planned}")), "{planned}: {}", files.stderr);
+    }
+
+    let deploy = readme.plan(&["production", "put-live"]);
+    for planned in ["pip install", "collectstatic", "pg_dump", "systemctl", "mail to dev@example.com"] {
+        assert!(deploy.stderr.contains(planned), "{planned}: {}", deploy.stderr);
+    }
+
+    let embedded = readme.plan(&["embedded"]);
+    assert!(embedded.stdout.contains("web1 runs ") && embedded.stdout.contains("web2: ok\n"), "{}", embedded.stdout);
+    assert_eq!(embedded.stderr.matches("would run: sudo systemctl reload shop\n").count(), 2, "{}", embedded.stderr);
+}
+
+#[test]
+fn the_setup_and_the_deploy_of_the_shop_can_be_planned_on_new_hosts() {
+    let workshop = Workshop::open("django-shop");
+    fs::create_dir_all(workshop.path("")).expect("the folder is ours");
+    let hosts = Recorder::start([Account::Plain]);
+    let origin = Origin::start(&workshop.path(""));
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/django-shop"), &origin.tree());
+    let root = hosts.sshd.scratch().join("shop");
+    let toml = format!(
+        "[vars]\nroot = '{}'\nrepository = '{}'\nsmtp_port = 25\n[env.staging]\nroles.web = ['web1']\n",
+        root.display(),
+        origin.url()
+    );
+    fs::write(origin.tree().join("fabrs.toml"), toml).expect("the folder is ours");
+    origin.build("deployable-1", &[]);
+    let plan = |task: &str| {
+        let fab = workshop.fab("tree").arg("-S").arg(hosts.sshd.ssh_config()).args(["-n", "staging", task]);
+        let ran = hosts.plan_in(&origin.tree(), fab.own_session(), 0);
+        println!("$ fab -n staging {task}\n{}{}", ran.stdout, ran.stderr);
+        ran.stderr
+    };
+    let setup = plan("setup");
+    for planned in ["would make the folder ", "would put conf/supervisord.conf.j2 -> ", "would run: "] {
+        assert!(setup.contains(&format!("[web1] {planned}")), "{planned}: {setup}");
+    }
+
+    fs::create_dir_all(root.join("shared")).expect("the folder is ours");
+    fs::write(root.join("shared/.env"), "SECRET_KEY=x\n").expect("the folder is ours");
+    let owned = Command::new("chown").arg("-R").arg(hosts.sshd.user()).arg(&root).status();
+    assert!(owned.is_ok_and(|status| status.success()), "root can give files away");
+    let deploy = plan("deploy");
+    for planned in ["pip install", "collectstatic", "pg_dump", "migrate", "signal HUP", "mail to shop@"] {
+        assert!(deploy.contains(planned), "{planned}: {deploy}");
+    }
+}
