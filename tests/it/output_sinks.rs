@@ -120,7 +120,7 @@ fn hosts() -> Fake {
 }
 
 fn one_by_one() -> Settings {
-    Settings { on_failure: OnFailure::Continue, limit: std::num::NonZeroUsize::MIN, ..Settings::default() }
+    Settings { on_failure: OnFailure::Continue, limit: Some(std::num::NonZeroUsize::MIN), ..Settings::default() }
 }
 
 #[tokio::test]

@@ -187,7 +187,6 @@ impl Globals {
 
     /// Returns the settings they make, before `fabrs.toml` and the environment have their say.
     pub(crate) fn settings(&self) -> Settings {
-        let choice = Settings::default();
         Settings {
             user: Choice { argument: self.user.clone(), config: None },
             port: Choice { argument: self.port, config: None },
@@ -196,7 +195,7 @@ impl Globals {
             ssh_config: self.ssh_config.clone().map_or(SshConfigFrom::Default, SshConfigFrom::File),
             connect_timeout: Choice { argument: self.connect_timeout, config: None },
             command_timeout: self.command_timeout,
-            limit: self.parallel.unwrap_or(choice.limit),
+            limit: self.parallel,
             order: if self.serial { Order::Serial } else { Order::Parallel },
             on_failure: if self.keep_going { OnFailure::Continue } else { OnFailure::Stop },
             unreachable: if self.skip_bad_hosts { Unreachable::Skip } else { Unreachable::Fail },

@@ -35,8 +35,9 @@ pub struct Settings {
     pub connect_timeout: Choice<Duration>,
     /// How long a command may run that names no time itself. Defaults to no limit.
     pub command_timeout: Option<Duration>,
-    /// How many hosts are worked on at once, at most. Defaults to 64.
-    pub limit: NonZeroUsize,
+    /// The maximum number of hosts at a time (`-P`). A limit in the code may only be smaller. Defaults to none given: 64 at a
+    /// time, and the code may choose any other number.
+    pub limit: Option<NonZeroUsize>,
     /// Whether hosts are worked on at once or one after the other. Defaults to at once.
     pub order: Order,
     /// Whether other hosts go on after one has failed. Defaults to stopping.
@@ -194,19 +195,18 @@ impl Settings {
     /// Returns how many hosts are worked on at once.
     pub fn at_once(&self) -> NonZeroUsize {
         match self.order {
-            Order::Parallel => self.limit,
+            Order::Parallel => self.limit.unwrap_or(Self::LIMIT),
             Order::Serial => NonZeroUsize::MIN,
         }
     }
-}
 
-impl Settings {
-    /// Returns how many hosts are worked on at once where the code asks for `wanted`: a smaller limit of the command line
-    /// wins. The default limit is none.
+    /// Returns how many hosts are worked on at once where the code asks for `wanted`. A smaller limit of the command line
+    /// wins; the default limit does not apply.
     pub fn at_most(&self, wanted: NonZeroUsize) -> NonZeroUsize {
-        match self.order {
-            Order::Parallel if self.limit == Self::LIMIT => wanted,
-            Order::Parallel | Order::Serial => wanted.min(self.at_once()),
+        match (self.order, self.limit) {
+            (Order::Serial, _) => NonZeroUsize::MIN,
+            (Order::Parallel, Some(limit)) => wanted.min(limit),
+            (Order::Parallel, None) => wanted,
         }
     }
 }
@@ -221,7 +221,7 @@ impl Default for Settings {
             ssh_config: SshConfigFrom::default(),
             connect_timeout: Choice::default(),
             command_timeout: None,
-            limit: Self::LIMIT,
+            limit: None,
             order: Order::default(),
             on_failure: OnFailure::default(),
             unreachable: Unreachable::default(),
@@ -270,12 +270,23 @@ mod tests {
     }
 
     #[test]
-    fn the_smaller_of_two_limits_wins_and_the_default_is_none() {
+    fn a_limit_of_the_command_line_bounds_the_code_and_the_default_does_not() {
         let limit = |n| NonZeroUsize::new(n).unwrap();
-        let typed = Settings { limit: limit(2), ..Settings::default() };
-        assert_eq!((typed.at_most(limit(5)), typed.at_most(limit(1))), (limit(2), limit(1)));
-        let serial = Settings { order: Order::Serial, ..Settings::default() };
-        assert_eq!((serial.at_most(limit(5)), Settings::default().at_most(limit(100))), (limit(1), limit(100)));
+        let at_most = |order, typed: Option<usize>, wanted| {
+            Settings { order, limit: typed.map(limit), ..Settings::default() }.at_most(limit(wanted)).get()
+        };
+        for (order, typed, wanted, expected) in [
+            (Order::Parallel, None, 5, 5),
+            (Order::Parallel, None, 100, 100),
+            (Order::Parallel, Some(2), 5, 2),
+            (Order::Parallel, Some(2), 1, 1),
+            // The default, typed, is a limit as any other.
+            (Order::Parallel, Some(64), 100, 64),
+            (Order::Serial, None, 5, 1),
+            (Order::Serial, Some(2), 5, 1),
+        ] {
+            assert_eq!(at_most(order, typed, wanted), expected, "{order:?} {typed:?} {wanted}");
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Task {
     pub fn strategy(&self, settings: &Settings) -> Strategy {
         let strategy = Strategy::of(settings);
         let rolling = self.rolling.and_then(NonZeroUsize::new);
-        Strategy { limit: rolling.map_or(strategy.limit, |rolling| rolling.min(strategy.limit)), ..strategy }
+        Strategy { limit: rolling.map_or(strategy.limit, |rolling| settings.at_most(rolling)), ..strategy }
     }
 
     /// Returns the first line of its documentation.

@@ -109,7 +109,7 @@ fn how_many_hosts_at_a_time_is_the_smallest_that_was_said() -> Result {
         let plan = Plan::new(vec![first::call(), on_web::call()], &client(&Fake::new(), None, settings)?)?;
         Ok::<_, TaskError>(plan.stages().iter().map(|stage| stage.strategy.limit.get()).collect::<Vec<_>>())
     };
-    let two = 2.try_into()?;
+    let two = Some(2.try_into()?);
     assert_eq!(limits(Settings::default())?, [64, 1]);
     assert_eq!(limits(Settings { limit: two, ..Settings::default() })?, [2, 1]);
     assert_eq!(limits(Settings { order: Order::Serial, limit: two, ..Settings::default() })?, [1, 1]);
