@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Outcome, Outcomes};
+use super::{HostFailures, Outcome, Outcomes};
 use crate::config::{OnFailure, Settings, Unreachable};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, TaskError};
@@ -38,10 +38,21 @@ impl Strategy {
     /// Only for its own sake: where the work of one host needs another that can't be reached, it has failed.
     pub(crate) fn judge<T>(self, host: &Host, outcome: Outcome<T>) -> Outcome<T> {
         match (outcome, self.unreachable) {
-            (Outcome::Unreachable(error), Unreachable::Skip) if error.host() == Some(host) => Outcome::Skipped(error),
+            (Outcome::Unreachable(error), Unreachable::Skip) if is_about(host, &error) => Outcome::Skipped(error),
             (outcome, Unreachable::Skip | Unreachable::Fail) => outcome,
         }
     }
+}
+
+/// Tells whether an error is about this host alone. An error of a group or of another host may have got the name of the
+/// host whose task met it.
+fn is_about(host: &Host, error: &Error) -> bool {
+    let mut sources = std::iter::successors(std::error::Error::source(error), |source| source.source());
+    let is_of_others = |source: &(dyn std::error::Error + 'static)| {
+        let is_of_another = |error: &Error| error.host().is_some_and(|other| other != host);
+        source.is::<HostFailures>() || source.downcast_ref().is_some_and(is_of_another)
+    };
+    error.host() == Some(host) && !sources.any(is_of_others)
 }
 
 impl Default for Strategy {
