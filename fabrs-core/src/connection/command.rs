@@ -209,9 +209,8 @@ impl Command {
 
     /// Has the attempts of a command go on by themselves, in a task of the client.
     fn drive(&mut self) {
-        let State::Attempts(_) = &self.state else { return };
+        let (State::Attempts(_), Some(client)) = (&self.state, self.client.clone()) else { return };
         let State::Attempts(attempts) = std::mem::replace(&mut self.state, State::Done) else { return };
-        let Some(client) = self.client.clone() else { return };
         let (mut sender, receiver) = oneshot::channel();
         client.tasks().spawn(async move {
             tokio::select! {
@@ -233,6 +232,7 @@ impl Command {
                 return Ok(());
             }
         };
+        spec.check_start()?;
         self.client.clone_from(&spec.connection.client);
         self.state = match (spec.again, spec.under) {
             (Some(again), _) => State::Attempts(repeat(spec, again).boxed()),

@@ -111,6 +111,15 @@ impl Spec {
         Ok(host)
     }
 
+    /// Checks before the first attempt that the command has a host and that its task's plan goes on.
+    ///
+    /// # Errors
+    ///
+    /// As [`bound`].
+    pub(super) fn check_start(&self) -> Result<()> {
+        bound(&self.connection, self.location).map(drop)
+    }
+
     /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
     pub(super) fn take_stdin(&mut self) -> Result<Stdin> {
         let frame = &self.connection.frame;
