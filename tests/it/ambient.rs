@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use fabrs::config::{Config, Inventory};
+use fabrs::config::{Config, Inventory, excluded_hosts, typed_hosts};
 use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer};
 use fabrs::{Error, TaskError};
@@ -93,6 +93,17 @@ async fn outside_a_task_every_function_fails_with_its_line_and_none_panics() {
     names_the_line(&error, 1);
     let error = refused(prefix("true").run("name").spawn(), ErrorKind::Usage);
     names_the_line(&error, 1);
+    for command in [sudo("name"), run("name").retry(2, secs(1)), run("name").until(secs(9)), local("name").sudo()] {
+        let error = refused(command.spawn(), ErrorKind::Usage);
+        assert!(error.to_string().starts_with("there is no host here"), "{error}");
+        names_the_line(&error, 3);
+    }
+    for command in [sudo("name"), run("name").retry(2, secs(1)), local("name").sudo()] {
+        let error = refused(command.await, ErrorKind::Usage);
+        assert!(error.to_string().starts_with("there is no host here"), "{error}");
+    }
+    let error = refused(sudo("name").stream_lines(), ErrorKind::Usage);
+    names_the_line(&error, 1);
     let error = refused(on(role("web")), ErrorKind::Usage);
     names_the_line(&error, 1);
     assert_eq!(current().host(), None);
@@ -105,7 +116,8 @@ async fn orchestrates() -> Result {
     let text = block(&error);
     assert!(text.contains("local(..)") && text.contains("on(role(..))"), "{text}");
     assert_eq!(local("name").line().await?, "@local");
-    assert_eq!(cd("/srv").local("name").line().await?, "@local", "a remote directory is not one of this machine");
+    let inside = cd("/srv").enter(async { local("name").line().await }).await?;
+    assert_eq!(inside, "@local", "a remote directory is not one of this machine");
 
     let names = on(role("web"))?.each(|_| async { run("name").line().await }).await.all_ok()?;
     assert_eq!(names.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(), ["web1", "web2"]);
@@ -225,4 +237,88 @@ async fn directory_variables_and_prefixes_stay_with_the_value_that_has_them() ->
         Ok(())
     })
     .await
+}
+
+#[tokio::test]
+async fn local_of_a_connection_with_settings_for_its_host_is_an_error_that_names_them() -> Result {
+    let fake = named();
+    on_web1(&fake, async {
+        let c = current();
+        let cases = [
+            (c.cd("src").local("name"), "`.cd(..)`"),
+            (c.env("A", "b").local("name"), "`.env(..)`"),
+            (c.umask(0o027).local("name"), "`.umask(..)`"),
+            (c.path("~/bin").prefix("true").local("name"), "`.path(..)`, `.prefix(..)`"),
+            (c.sudo_user("www").local("name").sudo(), "`.sudo_user(..)`"),
+            (c.cd("/srv").local("name").retry(1, secs(1)), "`.cd(..)`"),
+            (cd("src").local("name").cd("src"), "`.cd(..)`"),
+        ];
+        for (command, methods) in cases {
+            let error = refused(command.await, ErrorKind::Usage);
+            assert_eq!(error.to_string(), format!("`name` runs on this machine, without {methods} of the connection"));
+            assert!(block(&error).contains("hint: write `local(..)`, and"), "{}", block(&error));
+        }
+        let error = refused(c.cd("src").local("name").spawn(), ErrorKind::Usage);
+        names_the_line(&error, 1);
+        assert_eq!(fake.commands(), [""; 0]);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn local_has_a_directory_of_its_own_and_settings_that_are_not_for_it_do_no_harm() -> Result {
+    let fake = named().on("@local: cd src && name", FakeAnswer::stdout("src\n"));
+    on_web1(&fake, async {
+        assert_eq!(local("name").cd("src").line().await?, "src");
+        let c = current();
+        for connection in [c.clone(), c.venv("/srv/env"), c.sudo_user("www")] {
+            assert_eq!(connection.local("name").line().await?, "@local", "they are for `v_run` and `sudo`");
+        }
+        let changed = c.cd("/srv").env("A", "b");
+        assert_eq!(changed.enter(async { local("name").line().await }).await?, "@local");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn typed_hosts_narrow_a_role_and_not_the_hosts_that_a_task_names() -> Result {
+    let config = Config::parse(FILE, "fabrs.toml".as_ref())?;
+    let inventory = Inventory::new(&config, Some("live"))?.with_hosts(typed_hosts(&["web2,db1"])?);
+    let excluded = excluded_hosts(&["gone"], &|_| None)?;
+    let client = Client::builder().dial(named()).inventory(inventory.without_hosts(excluded)).build();
+    let hosts =
+        |group: Group| group.connections().iter().filter_map(|c| c.host().map(ToString::to_string)).collect::<Vec<_>>();
+    client
+        .local()?
+        .enter(async {
+            assert_eq!(hosts(on(role("web"))?), ["web2"]);
+            assert_eq!(hosts(on(["web1", "gone", "web2", "web1"])?), ["web1", "web2"]);
+            let list = vec!["web1".to_owned()];
+            assert_eq!((hosts(on(&list[..])?), hosts(on(&["web1"])?)), (list.clone(), list.clone()));
+            assert_eq!(hosts(on(list)?), ["web1"]);
+            let error = refused(on(["gone"]), ErrorKind::NoHost);
+            names_the_line(&error, 1);
+            refused(on(["no host"]), ErrorKind::Usage);
+            Ok(())
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_role_without_a_typed_host_is_an_error_with_its_line_that_names_both() -> Result {
+    let config = Config::parse(FILE, "fabrs.toml".as_ref())?;
+    let inventory = Inventory::new(&config, Some("live"))?.with_hosts(typed_hosts(&["other"])?);
+    let client = Client::builder().dial(named()).inventory(inventory).build();
+    client
+        .local()?
+        .enter(async {
+            let error = refused(on(role("web")), ErrorKind::NoHost);
+            names_the_line(&error, 1);
+            let text = "no host of `-H` (other) is in role `web` of environment `live` (web1, web2)";
+            assert_eq!(error.to_string(), text);
+        })
+        .await;
+    Ok(())
 }

@@ -8,6 +8,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::output::PlanEnd;
 use crate::shell::IntoShellLine;
+use crate::transport::Effect;
 
 tokio::task_local! {
     static CURRENT: Connection;
@@ -99,10 +100,13 @@ pub fn probe(line: impl IntoShellLine) -> Command {
     current().probe(line)
 }
 
-/// Makes a command on this machine: [`Connection::local`].
+/// Makes a command on this machine: [`Connection::local`]. For a directory of this machine: `local("make").cd("src")`.
+///
+/// Inside [`Connection::enter`], too, it runs without the directory and the variables of the entered connection.
 #[track_caller]
 pub fn local(line: impl IntoShellLine) -> Command {
-    current().local(line)
+    let here = current().to_this_machine();
+    Command::new(here, line.into_shell_line(), Effect::Changes, Location::caller())
 }
 
 /// Returns the task's connection in another directory: [`Connection::cd`].

@@ -256,6 +256,16 @@ impl Connection {
         Self::nowhere(Some(client), error)
     }
 
+    /// Returns a connection to this machine for the same task, without the settings of this connection's commands.
+    fn to_this_machine(&self) -> Self {
+        let here = match &self.client {
+            Some(client) => client.local().unwrap_or_else(|error| Self::nowhere(Some(client.clone()), error)),
+            None => self.clone(),
+        };
+        // Commands here and on the host are one task's plan.
+        Self { plan: self.plan.clone(), ..here }
+    }
+
     /// Returns the connection of the same task without its host, as for a task that orchestrates.
     pub(crate) fn without_host(&self, client: Client) -> Self {
         Self { plan: self.plan.clone(), ..Self::orchestrating(client) }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::again::Again;
 use super::command::bound;
-use super::frame::{Form, FrameError, Inside, Language, detached};
+use super::frame::{Form, Frame, FrameError, Inside, Language, detached};
 use super::input::{Feeder, Input};
 use super::seat::Seat;
 use super::watch::Watchers;
@@ -61,6 +61,8 @@ pub(super) struct Spec {
     /// Whether the script prints a greeting, which proves that a shell runs it.
     pub(super) greets: bool,
     pub(super) language: Language,
+    /// The settings for the host of a connection whose `local` made the command: they do not apply on this machine.
+    pub(super) host_frame: Option<Box<Frame>>,
 }
 
 impl Spec {
@@ -84,6 +86,7 @@ impl Spec {
             pty: self.pty.clone(),
             seat: None,
             again: None,
+            host_frame: None,
             ..*self
         })
     }
@@ -111,13 +114,22 @@ impl Spec {
         Ok(host)
     }
 
-    /// Checks before the first attempt that the command has a host and that its task's plan goes on.
+    /// Checks that the command starts at all, before its first attempt: it has a host, its task's plan goes on, and it needs no
+    /// setting that stays with another host.
     ///
     /// # Errors
     ///
-    /// As [`bound`].
+    /// As [`bound`], and [`ErrorKind::Usage`] for a `local` with settings of its connection.
     pub(super) fn check_start(&self) -> Result<()> {
-        bound(&self.connection, self.location).map(drop)
+        bound(&self.connection, self.location)?;
+        let lost = self.host_frame.as_ref().map(|frame| frame.settings(self.under != Under::Login)).unwrap_or_default();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let calls: Vec<String> = lost.iter().map(|method| format!("`.{method}(..)`")).collect();
+        let text = format!("`{}` runs on this machine, without {} of the connection", self.line, calls.join(", "));
+        let hint = "write `local(..)`, and change the command for this machine: `local(\"make\").cd(\"src\")`";
+        Err(Error::new(ErrorKind::Usage, text).at(self.location).hint(hint))
     }
 
     /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
@@ -240,6 +252,7 @@ impl Spec {
             detached: false,
             greets: false,
             language: Language::default(),
+            host_frame: None,
         }
     }
 }

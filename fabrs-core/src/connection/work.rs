@@ -198,16 +198,16 @@ impl Connection {
         Rsync::new(self.clone(), here.into(), there.into(), Location::caller())
     }
 
-    /// Makes a command for this machine, whatever the connection leads to: nothing that was said of commands there (`cd`,
-    /// `env`, `prefix`) is said of it. For a directory here, say so of the command: `.cd(..)`.
+    /// Makes a command for this machine, whichever host the connection leads to.
+    ///
+    /// Settings for the host's commands never apply here. A connection with a directory or a variable of its own
+    /// (`c.cd("src").local(..)`) is therefore an error of kind [`Usage`](crate::ErrorKind::Usage). Change the command instead:
+    /// `local("make").cd("src")`, which is Fabric's `lcd`.
     #[track_caller]
+    #[doc(alias = "lcd")]
     pub fn local(&self, line: impl IntoShellLine) -> Command {
-        let here = match &self.client {
-            Some(client) => client.local().unwrap_or_else(|error| Self::nowhere(Some(client.clone()), error)),
-            None => self.clone(),
-        };
-        // What is planned here and what is planned there is one task's plan.
-        let here = Self { plan: self.plan.clone(), ..here };
-        Command::new(here, line.into_shell_line(), Effect::Changes, Location::caller())
+        let command = Command::new(self.to_this_machine(), line.into_shell_line(), Effect::Changes, Location::caller());
+        let frame = self.frame.clone();
+        command.changed(|spec| spec.host_frame = Some(Box::new(frame)))
     }
 }

@@ -192,6 +192,21 @@ impl Frame {
         self.secrets().flat_map(|secret| [secret.expose(), "\n"]).collect::<String>().into()
     }
 
+    /// Returns the methods that the code has called to change how commands run; those of sudo only for a command under sudo.
+    ///
+    /// A shell and a virtualenv may be settings of `fabrs.toml`, and a virtualenv is for `v_run` only.
+    pub(super) fn settings(&self, is_sudo: bool) -> Vec<&'static str> {
+        let of_sudo = self.sudo.settings().into_iter().filter(|_| is_sudo);
+        let settings = [
+            ("cd", self.cwd.is_some()),
+            ("umask", self.umask.is_some()),
+            ("env", !self.env.is_empty()),
+            ("path", !self.paths.is_empty()),
+            ("prefix", !self.prefixes.is_empty()),
+        ];
+        settings.into_iter().chain(of_sudo).filter(|(_, is_set)| *is_set).map(|(method, _)| method).collect()
+    }
+
     /// Tells whether nothing stands around a line.
     pub(super) fn is_bare(&self, inside: Inside) -> bool {
         let nothing_set = self.shell.is_none() && self.cwd.is_none() && self.umask.is_none();

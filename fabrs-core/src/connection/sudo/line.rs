@@ -18,6 +18,13 @@ pub(crate) struct Sudo {
     pub(crate) keeps_env: bool,
 }
 
+impl Sudo {
+    /// Returns the methods of a connection that change how sudo runs commands, each with whether it was called.
+    pub(crate) fn settings(&self) -> [(&'static str, bool); 3] {
+        [("sudo_user", self.user.is_some()), ("sudo_group", self.group.is_some()), ("sudo_login", self.login)]
+    }
+}
+
 /// A line under sudo, in both ways to run it.
 #[derive(Debug, Clone)]
 pub(super) struct Elevated {

@@ -118,7 +118,8 @@ impl Spec {
             Ok((made, Stash::new(temporary::file()?)))
         });
         let ((bridge, ends), stash) = made.await.map_err(|error| self.place.error(error))?;
-        let here = self.place.connection.local(self.line(&bridge)?).hide(Hide::Both).capture_all().warn();
+        let here = self.place.connection.to_this_machine();
+        let here = here.run(self.line(&bridge)?).hide(Hide::Both).capture_all().warn();
         let mut here = std::pin::pin!(here.into_future());
         let has_begun = AtomicBool::new(false);
         let there = async {
