@@ -38,9 +38,9 @@ impl Asked {
         Some(hosts)
     }
 
-    /// Tells whether any was asked for.
-    pub(crate) fn is_any(&self) -> bool {
-        !self.names.borrow().is_empty()
+    /// Returns the names of the hosts so far.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.names.borrow().clone()
     }
 
     /// Starts them, where there are any.

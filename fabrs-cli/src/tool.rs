@@ -133,7 +133,7 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> 
     let asked = Asked::default();
     let inventory = inventory
         .with_hosts(typed_hosts_with(&typed.globals.hosts, &|name| asked.hosts(name))?)
-        .standing_in(asked.is_any())
+        .standing_in(asked.names())
         .without_hosts(excluded_hosts(&typed.globals.excluded, &demo::named)?)
         .with_settings(&settings);
     if typed.calls.is_empty() && typed.line.is_none() {

@@ -271,8 +271,13 @@ impl Connection {
         Self { plan: self.plan.clone(), ..Self::orchestrating(client) }
     }
 
-    /// Returns the connection inside a task that declares these hosts.
+    /// Returns the connection inside a task that declares these hosts. A task without hosts of its own has those of its
+    /// caller.
     pub(crate) fn in_task(&self, declared: Selection<'static>) -> Self {
+        let declared = match (declared, self.declared) {
+            (Selection::Inherit, Some(callers)) => callers,
+            (declared, _) => declared,
+        };
         Self { declared: Some(declared), ..self.clone() }
     }
 

@@ -13,12 +13,19 @@ use crate::host::Host;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Role(String);
 
-/// Names a role, for [`on`].
+/// Returns the role of this name, for [`on`]: `on(role("web"))`.
 pub fn role(name: impl Into<String>) -> Role {
     Role(name.into())
 }
 
 /// The hosts that [`on`] accepts: a [`Role`], or an array, a slice or a `Vec` of hosts.
+///
+/// A text alone is not accepted: it could be the name of a role or of a host.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither a role nor a list of hosts",
+    label = "expected a role or a list of hosts",
+    note = "write `on(role(\"web\"))` for the hosts of a role, or `on([\"web1\"])` for hosts"
+)]
 pub trait Targets {
     /// Returns the hosts, in order, each once.
     ///
@@ -47,25 +54,28 @@ impl<H: IntoHost> Targets for Vec<H> {
     }
 }
 
-impl<H> Targets for &[H]
-where
-    for<'a> &'a H: IntoHost,
-{
+impl<H: IntoHost + Clone> Targets for &[H] {
     fn hosts(self, client: &Client) -> Result<Vec<Host>> {
-        named(self, client)
+        named(self.iter().cloned(), client)
     }
 }
 
-/// Reads hosts that a task names itself: `-H` does not concern them, and `-x` leaves them out.
+impl<H: IntoHost + Clone, const N: usize> Targets for &[H; N] {
+    fn hosts(self, client: &Client) -> Result<Vec<Host>> {
+        named(self.iter().cloned(), client)
+    }
+}
+
 fn named<H: IntoHost>(hosts: impl IntoIterator<Item = H>, client: &Client) -> Result<Vec<Host>> {
     let hosts = hosts.into_iter().map(IntoHost::into_host).collect::<Result<Vec<_>>>()?;
-    client.inventory().without_excluded(hosts)
+    client.inventory().hosts_named(hosts)
 }
 
 /// Returns hosts of the run as a group: those of a role of its environment, or hosts named here.
 ///
-/// `-H` narrows a role to the hosts that it names; `-x` leaves hosts out. The limits of the command line (`-P`, `--serial`,
-/// `--skip-bad-hosts`) apply to the group.
+/// `-H` narrows a role: the group has the hosts that are in the role and listed by `-H`. `-H` does not apply to hosts named
+/// here. `-x` leaves hosts out of both. The limits of the command line (`-P`, `--serial`, `--skip-bad-hosts`) apply to the
+/// group.
 ///
 /// ```
 /// # use fabrs_core::{Client, group::on, transport::Fake};
@@ -81,7 +91,7 @@ fn named<H: IntoHost>(hosts: impl IntoIterator<Item = H>, client: &Client) -> Re
 /// # Errors
 ///
 /// [`ErrorKind::Usage`] outside a task, if the environment has no such role, or if a host is not valid;
-/// [`ErrorKind::NoHost`] if `-H` and `-x` leave no host.
+/// [`ErrorKind::NoHost`] if no host of `-H` is in the role, or `-x` leaves none.
 #[track_caller]
 pub fn on(targets: impl Targets) -> Result<Group> {
     let location = Location::caller();

@@ -55,6 +55,8 @@ fn code(outcome: &Outcome<()>) -> ExitCode {
     match outcome {
         Outcome::Ok(()) | Outcome::Skipped(_) | Outcome::NotStarted => ExitCode::Ok,
         Outcome::Failed(error) if error.kind() == ErrorKind::Internal => ExitCode::Internal,
+        // `on(role(..))` in a task selects hosts as the command line does.
+        Outcome::Failed(error) if error.kind() == ErrorKind::NoHost => ExitCode::NoHost,
         Outcome::Failed(_) | Outcome::Cancelled(_) => ExitCode::Failed,
         Outcome::Lost(_) => ExitCode::Unreachable,
         Outcome::Incomplete(_) => ExitCode::PlanIncomplete,

@@ -17,9 +17,10 @@ type Body<T> = Arc<dyn Fn(Connection) -> BoxFuture<'static, Result<T, TaskError>
 
 /// A task with its arguments bound: a value that can be planned, shown, and run on any number of hosts.
 ///
-/// `deploy::call(tag)` makes a typed one. Awaited in a task, it runs on the host of that task, if the called task declares
-/// that host (by its role or its hosts). A task that declares none runs on any host. A task that runs here (`local`) runs
-/// here. [`all`](Self::all) runs it on all hosts that it declares, [`on`](Self::on) on a connection of your choice.
+/// `deploy::call(tag)` makes a typed one. Awaited in a task, it runs on the host of that task if the called task declares
+/// that host by its role or its hosts, and is an error of kind [`Usage`](ErrorKind::Usage) otherwise. A task that declares no
+/// hosts runs on any host. A `local` task runs on this machine. [`all`](Self::all) runs it on all hosts that it declares,
+/// [`on`](Self::on) on a connection of your choice.
 #[must_use = "a call does nothing until it is awaited or planned"]
 pub struct Call<T = ()> {
     task: &'static Task,
@@ -58,13 +59,22 @@ impl<T: Send + 'static> Call<T> {
         connection.enter(future).await
     }
 
-    /// Runs the task on all hosts that it declares, as the command line would: with its `rolling`, `-P`, `--serial` and
-    /// `--skip-bad-hosts`. For tasks that orchestrate (`#[task(local)]`).
+    /// Runs the task on all hosts that it declares, and returns the outcome of each. For tasks that orchestrate
+    /// (`#[task(local)]`).
+    ///
+    /// The limits are those of the command line: `rolling` of the task, `-P`, `--serial` and `--skip-bad-hosts`. `-H` narrows
+    /// the hosts to those that it lists, and `-x` leaves hosts out.
+    ///
+    /// `deploy::call(tag).all().await?.all_ok()?` fails with every host that failed. The page of `#[task]` has an example.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] outside a run, in a task that has a host of its own, and for a task that runs here;
-    /// [`ErrorKind::NoHost`] if there is no host. The [`Outcomes`] have the result of each host.
+    /// [`ErrorKind::Usage`] outside a run, in a task that has a host of its own, and for a `local` task;
+    /// [`ErrorKind::NoHost`] if there is no host, or `-H` lists none of them. The [`Outcomes`] have the errors of each host.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it ends the commands of all hosts.
     #[track_caller]
     pub fn all(self) -> impl Future<Output = Result<Outcomes<T>, Error>> {
         let (here, at) = (current(), Location::caller());
@@ -111,20 +121,14 @@ impl<T: Send + 'static> Call<T> {
             (Selection::Inherit, Some(_)) => Ok(here.clone()),
             (declared, Some(_)) if here.declared() == Some(declared) => Ok(here.clone()),
             (declared, Some(host)) => {
-                let hosts = client.inventory().hosts_within(declared);
-                let is_here = match &hosts {
-                    Ok(hosts) => hosts.iter().any(|declared| declared == host),
-                    Err(error) if error.kind() == ErrorKind::NoHost => false,
-                    Err(error) => return Err(error.clone()),
-                };
-                if is_here {
+                if client.inventory().is_within(host, declared)? {
                     return Ok(here.clone());
                 }
                 let on = match declared.role() {
                     Some(role) => format!("role `{role}`"),
-                    None => format!("{}", declared.hosts().join(", ")),
+                    None => declared.hosts().join(", "),
                 };
-                let text = format!("task `{shown}` runs on {on}, and this host is not among those");
+                let text = format!("task `{shown}` runs on {on}, not on the host of the task that calls it");
                 let hint = format!("call it in a `#[task(local)]`: `{name}::call(..).all().await?.all_ok()?`");
                 Err(Error::new(ErrorKind::Usage, text).on(host).hint(hint))
             }

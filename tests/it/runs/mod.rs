@@ -1,5 +1,6 @@
 //! Runs: the plan as a value, what the executor makes of it, and what tasks share or ask of each other.
 
+mod callees;
 mod calls;
 mod executor;
 mod once;

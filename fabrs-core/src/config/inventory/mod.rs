@@ -25,8 +25,8 @@ use super::vars::Vars;
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
     typed: Option<Vec<Host>>,
-    /// Whether the typed hosts take the place of those of every role.
-    stands_in: bool,
+    /// The names of typed hosts that belong to every role.
+    stand_ins: Vec<String>,
     excluded: Vec<Host>,
     environment: Option<Environment>,
     known: Vec<String>,
@@ -54,9 +54,9 @@ impl Inventory {
         self
     }
 
-    /// Has the typed hosts stand in for those of every role, also inside tasks: for throw-away hosts such as `@demo`.
-    pub fn standing_in(mut self, stands_in: bool) -> Self {
-        self.stands_in = stands_in;
+    /// Adds typed hosts of these names to every role, also inside tasks: throw-away hosts such as `@demo`.
+    pub fn standing_in(mut self, names: Vec<String>) -> Self {
+        self.stand_ins = names;
         self
     }
 
@@ -135,31 +135,65 @@ impl Inventory {
         self.without_excluded(self.selected(selection)?)
     }
 
-    /// Returns the hosts of a selection inside a task, in order, each once: `-H` narrows the selection there, and does not
+    /// Returns the hosts of a selection inside a task, in order, each once. `-H` narrows the selection there, and does not
     /// replace it.
+    ///
+    /// User and port are those of the selection or of `-H`: `-H deploy@web1` narrows a role with `web1` to `deploy@web1`.
     ///
     /// # Errors
     ///
-    /// As [`hosts_for`](Self::hosts_for), and [`ErrorKind::NoHost`] if none of the hosts of `-H` is one of them.
+    /// As [`hosts_for`](Self::hosts_for), and [`ErrorKind::NoHost`] if no host of `-H` is in the selection.
     pub fn hosts_within(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
         let (Some(typed), Some(environment)) = (&self.typed, &self.environment) else {
             return self.hosts_for(selection);
         };
-        if self.stands_in || matches!(selection, Selection::Inherit | Selection::Local) {
+        let is_stand_in = |host: &&Host| self.stand_ins.iter().any(|name| name == host.name());
+        let (stand_ins, others): (Vec<&Host>, Vec<&Host>) = typed.iter().partition(is_stand_in);
+        if others.is_empty() || matches!(selection, Selection::Inherit | Selection::Local) {
             return self.hosts_for(selection);
         }
         let declared = self.declared(selection)?;
-        let is_typed = |host: &Host| typed.iter().any(|typed| self.addressed(typed.clone()).covers(host));
-        let narrowed: Vec<Host> = declared.iter().filter(|host| is_typed(host)).cloned().collect();
+        if declared.is_empty() {
+            return Err(self.no_declared_host(selection));
+        }
+        let others: Vec<Host> = others.into_iter().map(|host| self.addressed(host.clone())).collect();
+        let both = declared.iter().flat_map(|host| others.iter().filter_map(|typed| host.in_common(typed)));
+        let narrowed = each_once(both.chain(stand_ins.into_iter().map(|host| self.addressed(host.clone()))));
         if narrowed.is_empty() {
             let of = match selection.role() {
                 Some(role) => format!("role `{role}` of environment `{}`", environment.name()),
-                None => "the hosts that the task names".to_owned(),
+                None => "the hosts that the task declares".to_owned(),
             };
-            let text = format!("none of the hosts of `-H` ({}) is in {of} ({})", names(typed), names(&declared));
-            return Err(Error::new(ErrorKind::NoHost, text).hint("name one of its hosts with `-H` too"));
+            let text = format!("no host of `-H` ({}) is in {of} ({})", names(typed), names(&declared));
+            return Err(Error::new(ErrorKind::NoHost, text).hint("add one of its hosts to `-H`"));
         }
         self.without_excluded(narrowed)
+    }
+
+    /// Tells whether a task with this selection may run on `host` when another task calls it there.
+    ///
+    /// # Errors
+    ///
+    /// As [`hosts_within`](Self::hosts_within), except for [`ErrorKind::NoHost`].
+    pub fn is_within(&self, host: &Host, selection: Selection<'_>) -> Result<bool> {
+        let hosts = match self.hosts_within(selection) {
+            Ok(hosts) => hosts,
+            Err(error) if error.kind() == ErrorKind::NoHost => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        // A host of `-H` may leave out the user that the role names.
+        let is_typed = self.typed.is_some();
+        Ok(hosts.iter().any(|declared| declared == host || (is_typed && declared.in_common(host).is_some())))
+    }
+
+    /// Returns hosts that a task names in its code, with the user and port of the arguments, each once and without those
+    /// of `-x`. `-H` does not apply to them.
+    ///
+    /// # Errors
+    ///
+    /// As [`without_excluded`](Self::without_excluded).
+    pub fn hosts_named(&self, hosts: impl IntoIterator<Item = Host>) -> Result<Vec<Host>> {
+        self.without_excluded(each_once(hosts.into_iter().map(|host| self.addressed(host))))
     }
 
     /// Returns the hosts without those of `-x`.
@@ -241,22 +275,27 @@ impl Inventory {
     }
 
     fn no_host(&self, selection: Selection<'_>) -> Error {
+        match &self.typed {
+            Some(_) => Error::new(ErrorKind::NoHost, "`-H` names no host")
+                .hint("write `-H HOST`, or `-H @FILE` with one host a line"),
+            None => self.no_declared_host(selection),
+        }
+    }
+
+    fn no_declared_host(&self, selection: Selection<'_>) -> Error {
         let of = self.environment.as_ref().map(|environment| format!("environment `{}`", environment.name()));
-        let (doing, hint) = match (&self.typed, selection, of) {
-            (Some(_), ..) => {
-                ("`-H` names no host".to_owned(), "write `-H HOST`, or `-H @FILE` with one host a line".to_owned())
-            }
-            (None, Selection::Role(role) | Selection::HostsAndRole(_, role), Some(of)) => (
+        let (doing, hint) = match (selection, of) {
+            (Selection::Role(role) | Selection::HostsAndRole(_, role), Some(of)) => (
                 format!("role `{role}` of {of} has no host"),
                 format!("add one to `roles.{role}`, or name one with `-H HOST`"),
             ),
-            (None, Selection::Hosts(_), _) => {
+            (Selection::Hosts(_), _) => {
                 ("the task's own list of hosts is empty".to_owned(), "name one with `-H HOST`".to_owned())
             }
-            (None, _, Some(of)) => {
+            (_, Some(of)) => {
                 (format!("{of} has no host"), "add one to its `hosts`, or name one with `-H HOST`".to_owned())
             }
-            (None, _, None) => ("there is no host to run on".to_owned(), self.ways_to_name_hosts()),
+            (_, None) => ("there is no host to run on".to_owned(), self.ways_to_name_hosts()),
         };
         Error::new(ErrorKind::NoHost, doing).hint(hint)
     }
@@ -270,9 +309,16 @@ impl Inventory {
     }
 }
 
+/// How many hosts a message names.
+const MAX_NAMES: usize = 8;
+
 /// Returns hosts as a list for a message.
 fn names(hosts: &[Host]) -> String {
-    hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    let mut names: Vec<String> = hosts.iter().take(MAX_NAMES).map(ToString::to_string).collect();
+    if let more @ 1.. = hosts.len().saturating_sub(MAX_NAMES) {
+        names.push(format!("and {more} more"));
+    }
+    names.join(", ")
 }
 
 fn read(hosts: &[&str]) -> Result<Vec<Host>> {

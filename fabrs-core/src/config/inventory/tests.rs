@@ -75,6 +75,104 @@ fn ranges_of_a_task_are_written_out() {
     case(&[], None, Selection::Hosts(&["t[1-2]", "t2"]), &["t1", "t2"]);
 }
 
+/// Returns the hosts of a selection inside a task, or the error and its exit code.
+fn within(inventory: &Inventory, selection: Selection<'_>) -> std::result::Result<Vec<String>, (u8, String)> {
+    let hosts = inventory.hosts_within(selection);
+    hosts
+        .map(|hosts| hosts.iter().map(ToString::to_string).collect())
+        .map_err(|error| (error.exit_code().code(), error.to_string()))
+}
+
+#[test]
+fn inside_a_task_typed_hosts_narrow_a_selection_and_do_not_replace_it() {
+    let (web, listed, both) =
+        (Selection::Role("web"), Selection::Hosts(&["t[1-2]", "root@t3"]), Selection::HostsAndRole(&["t1"], "web"));
+    for (typed, environment, selection, expected) in [
+        (&[][..], Some("live"), web, &["b", "w1"][..]),
+        (&["w1"], Some("live"), web, &["w1"]),
+        (&["w1,b"], Some("live"), web, &["b", "w1"]),
+        (&["w1,x"], Some("live"), web, &["w1"]),
+        (&["t2,t3,w1"], Some("live"), listed, &["t2", "root@t3"]),
+        (&["w1,t1"], Some("live"), both, &["t1", "w1"]),
+        (&["x"], Some("live"), Selection::Inherit, &["x"]),
+        (&["x"], Some("live"), Selection::Local, &[]),
+        // Without an environment no role has hosts of its own.
+        (&["x,y"], None, web, &["x", "y"]),
+        (&["x"], None, listed, &["x"]),
+        // User and port come from whichever side names them.
+        (&["deploy@w1:22,ann@w1"], Some("live"), web, &["deploy@w1:22", "ann@w1"]),
+        (&["t3:22"], Some("live"), listed, &["root@t3:22"]),
+    ] {
+        let hosts = within(&inventory(typed, environment), selection);
+        assert_eq!(hosts, Ok(expected.iter().map(ToString::to_string).collect()), "{typed:?} {selection:?}");
+    }
+}
+
+#[test]
+fn inside_a_task_a_selection_without_a_typed_host_is_an_error_with_both() {
+    let role = "no host of `-H` (x, y) is in role `web` of environment `live` (b, w1)";
+    let listed = "no host of `-H` (deploy@t1) is in the hosts that the task declares (root@t1)";
+    let long =
+        "no host of `-H` (h1, h2, h3, h4, h5, h6, h7, h8, and 92 more) is in role `web` of environment `live` (b, w1)";
+    let unknown = "environment `live` has no role `wbe`";
+    for (typed, selection, code, text) in [
+        ("x,y", Selection::Role("web"), 3, role),
+        ("deploy@t1", Selection::Hosts(&["root@t1"]), 3, listed),
+        ("h[1-100]", Selection::Role("web"), 3, long),
+        ("x", Selection::Role("none"), 3, "role `none` of environment `live` has no host"),
+        ("x", Selection::Role("wbe"), 2, unknown),
+        ("w1,b", Selection::Role("web"), 3, "`-x` leaves no host of those that were selected"),
+    ] {
+        let inventory = excluding(&[typed], &["b,w1"]);
+        assert_eq!(within(&inventory, selection), Err((code, text.to_owned())), "{typed} {selection:?}");
+    }
+    let error = inventory(&["x"], Some("live")).hosts_within(Selection::Role("web")).unwrap_err();
+    assert!(error.block().to_string().ends_with("\nhint: add one of its hosts to `-H`"), "{}", error.block());
+}
+
+#[test]
+fn stand_ins_belong_to_every_role_and_other_typed_hosts_do_not() {
+    for (typed, selection, expected) in [
+        ("demo1,demo2", Selection::Role("web"), &["demo1", "demo2"][..]),
+        ("demo1,demo2", Selection::Role("unknown"), &["demo1", "demo2"]),
+        ("demo1,w1,db1", Selection::Role("web"), &["w1", "demo1"]),
+        ("db1,demo1", Selection::Hosts(&["t"]), &["demo1"]),
+    ] {
+        let inventory = inventory(&[typed], Some("live")).standing_in(vec!["demo1".to_owned(), "demo2".to_owned()]);
+        let hosts = within(&inventory, selection);
+        assert_eq!(hosts, Ok(expected.iter().map(ToString::to_string).collect()), "{typed} {selection:?}");
+    }
+}
+
+#[test]
+fn a_called_task_runs_on_a_host_of_its_selection_with_the_user_that_was_typed_or_left_out() {
+    let listed = Selection::Hosts(&["root@t1", "t2"]);
+    for (typed, host, selection, expected) in [
+        (&[][..], "b", Selection::Role("web"), true),
+        (&[], "a", Selection::Role("web"), false),
+        (&[], "root@t1", listed, true),
+        (&[], "t1", listed, false),
+        (&["t1"], "t1", listed, true),
+        (&["ann@t2"], "ann@t2", listed, true),
+        (&["ann@t1"], "ann@t1", listed, false),
+        (&["x"], "x", Selection::Role("web"), false),
+        (&["x"], "x", Selection::Role("none"), false),
+    ] {
+        let is_within = inventory(typed, Some("live")).is_within(&host.parse().unwrap(), selection);
+        assert_eq!(is_within.unwrap(), expected, "{typed:?} {host} {selection:?}");
+    }
+    let unknown = inventory(&[], Some("live")).is_within(&"b".parse().unwrap(), Selection::Role("wbe"));
+    assert_eq!(unknown.unwrap_err().kind(), ErrorKind::Usage);
+}
+
+#[test]
+fn hosts_that_a_task_names_have_the_typed_user_and_no_excluded_one_and_each_is_there_once() {
+    let settings = Settings { user: Choice::argument("root".to_owned()), ..Settings::default() };
+    let inventory = excluding(&["x"], &["root@t2"]).with_settings(&settings);
+    let hosts = ["t1", "t2", "ann@t2", "t1", "root@t1"].map(|host| host.parse().unwrap());
+    assert_eq!(texts(inventory.hosts_named(hosts)), ["root@t1", "ann@t2"]);
+}
+
 fn excluding(typed: &[&str], excluded: &[&str]) -> Inventory {
     inventory(typed, Some("live")).without_hosts(excluded_hosts(excluded, &|_| None).unwrap())
 }

@@ -1,0 +1,17 @@
+//! A call on all hosts is a future.
+#![allow(unused)]
+
+use fabrs::prelude::*;
+
+#[task(role = "web")]
+async fn deploy() -> Result {
+    Ok(())
+}
+
+#[task(local)]
+async fn release() -> Result {
+    deploy::call().all()?;
+    Ok(())
+}
+
+fn main() {}
