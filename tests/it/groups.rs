@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use fabrs::config::{Order, Settings, Unreachable};
 use fabrs::event::{Capture, Word};
 use fabrs::group::HostFailures;
 use fabrs::prelude::*;
@@ -108,11 +109,12 @@ async fn commands_on_real_hosts_wait_for_each_other_and_so_run_at_once() -> Resu
     Ok(())
 }
 
-/// Returns how many hosts were at work at once, at most, and in which order they began.
-async fn at_work(limit: usize) -> (usize, Vec<String>) {
+/// Returns the largest number of hosts that were at work at the same time, and the commands in their order.
+async fn at_work(settings: Settings, change: impl FnOnce(Group) -> Group) -> (usize, Vec<String>) {
     let fake = Fake::new().on("true", FakeAnswer::code(0));
     let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let group = group(&fake, ["d", "c", "b", "a"]).limit(limit);
+    let client = scripted(&fake, "").settings(settings).build();
+    let group = change(Group::of(&client, ["d", "c", "b", "a"]).expect("these are hosts"));
     let outcomes = group.each(|host| {
         let (now, most) = (&now, &most);
         async move {
@@ -130,9 +132,77 @@ async fn at_work(limit: usize) -> (usize, Vec<String>) {
 async fn no_more_hosts_than_the_limit_are_at_work_and_they_begin_in_order() {
     let order = ["d: true", "c: true", "b: true", "a: true"].map(str::to_owned).to_vec();
     for limit in [1, 2, 3] {
-        assert_eq!(at_work(limit).await, (limit, order.clone()));
+        assert_eq!(at_work(Settings::default(), |group| group.limit(limit)).await, (limit, order.clone()));
     }
-    assert_eq!(at_work(0).await, (1, order), "a limit of nothing would never begin");
+    let (most, commands) = at_work(Settings::default(), |group| group.limit(0)).await;
+    assert_eq!((most, commands), (1, order), "a limit of nothing would never begin");
+}
+
+#[tokio::test]
+async fn the_command_line_bounds_a_group_and_a_smaller_limit_of_the_group_stays() {
+    let typed = |n| Settings { limit: std::num::NonZeroUsize::new(n), ..Settings::default() };
+    let serial = || Settings { order: Order::Serial, ..Settings::default() };
+    let keep = |group: &Group| group.filter(|_| true);
+    assert_eq!(at_work(typed(2), |group| group).await.0, 2);
+    assert_eq!(at_work(typed(2), |group| group.limit(3)).await.0, 2);
+    assert_eq!(at_work(typed(3), |group| group.limit(2)).await.0, 2);
+    assert_eq!(at_work(typed(2), |group| keep(&group)).await.0, 2);
+    assert_eq!(at_work(typed(2), |group| Group::new(group.connections().to_vec())).await.0, 2);
+    assert_eq!(at_work(typed(2), |group| group.aside().expect("they are hosts")).await.0, 2);
+    assert_eq!(at_work(serial(), |group| group.limit(3)).await.0, 1);
+    assert_eq!(at_work(Settings::default(), |group| keep(&group.serial())).await.0, 1);
+}
+
+#[tokio::test]
+async fn batches_have_at_most_their_size_and_the_limits_of_the_group() -> Result {
+    let fake = Fake::new().on("go", FakeAnswer::code(0)).unreachable("b");
+    let group = group(&fake, ["a", "b", "c"]).skip_unreachable();
+    let mut all = Vec::new();
+    for batch in group.batches(2.try_into()?) {
+        all.push(words(&batch.run("go").await));
+    }
+    assert_eq!(all, [vec!["a: ok", "b: skipped"], vec!["c: ok"]]);
+    let part = group.filter(|c| c.host().is_some_and(|host| host.name() != "a")).require_all();
+    assert_eq!(words(&part.run("go").await), ["b: unreachable", "c: ok"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_skipped_host_is_a_warning_and_a_group_of_skipped_hosts_is_an_error() -> Result {
+    let fake = Fake::new().on("go", FakeAnswer::code(0)).unreachable("gone").unreachable("away");
+    let (seen, sink) = capture();
+    let settings = Settings { unreachable: Unreachable::Skip, ..Settings::default() };
+    let client = scripted(&fake, "").settings(settings).sink(sink).build();
+    let outcomes = Group::of(&client, ["gone", "web1"])?.run("go").await;
+    assert_eq!(words(&outcomes), ["gone: skipped", "web1: ok"]);
+    assert_eq!(outcomes.all_ok()?.len(), 1);
+    let warnings = seen.of("warning");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(warnings[0]["host"], "gone");
+
+    let error = refused(Group::of(&client, ["gone", "away"])?.run("go").await.all_ok(), ErrorKind::Connect);
+    assert_eq!(error.to_string(), "all 2 hosts were skipped");
+    let error = refused(Group::of(&client, ["gone"])?.run("go").await.all_ok(), ErrorKind::Connect);
+    assert_eq!(error.to_string(), "the only host was skipped");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_task_that_needs_an_unreachable_host_is_not_skipped_on_its_own() -> Result {
+    let fake = Fake::new().on("go", FakeAnswer::code(0)).unreachable("db1");
+    let settings = Settings { unreachable: Unreachable::Skip, ..Settings::default() };
+    let client = scripted(&fake, "").settings(settings).build();
+    let web = Group::of(&client, ["web1"])?;
+    let needs_all = web.each(|_| async { on(["db1"])?.run("go").await.all_ok() });
+    assert_eq!(words(&needs_all.await), ["web1: unreachable"]);
+    let strict = web.each(|_| async { on(["db1", "web1"])?.require_all().run("go").await.all_ok() });
+    assert_eq!(words(&strict.await), ["web1: unreachable"]);
+    let told = web.each(|c| async move {
+        c.run("go").await?;
+        on(["db1"])?.run("go").await.all_ok().context("asking the database")
+    });
+    assert_eq!(words(&told.await), ["web1: unreachable"]);
+    Ok(())
 }
 
 #[tokio::test]

@@ -130,14 +130,15 @@ impl Group {
 
     /// Runs `body` for each host and returns what came of each, in the order in which they were named.
     ///
-    /// Within `body`, the free functions (`run(..)`, `cd(..)`) mean the closure's host.
+    /// Within `body`, the free functions (`run(..)`, `cd(..)`) mean the closure's host. A call of a task runs there too:
+    /// `web.each(|_| deploy::call())`.
     ///
     /// # Cancel safety
     ///
     /// Dropping it drops all bodies, and with them ends their commands.
     pub async fn each<T, E, Fut>(&self, body: impl Fn(Connection) -> Fut) -> Outcomes<T>
     where
-        Fut: Future<Output = Result<T, E>>,
+        Fut: IntoFuture<Output = Result<T, E>>,
         E: Into<TaskError>,
     {
         let parts: Vec<Connection> = self.connections.iter().map(Connection::part).collect();
@@ -146,7 +147,7 @@ impl Group {
         let stop = self.connections.first().and_then(Connection::client).map(|client| client.stop().clone());
         let outcomes = spread(hosts, self.strategy, stop.unwrap_or_default(), |connection| {
             // What `body` makes before its future is polled belongs to this host as well.
-            let future = connection.enter_sync(|| body(connection.clone()));
+            let future = connection.enter_sync(|| body(connection.clone()).into_future());
             async move {
                 let result = connection.enter(future).await;
                 result
