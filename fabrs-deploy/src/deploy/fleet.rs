@@ -54,8 +54,8 @@ impl Fleet {
         }
         let no_host = || Error::new(ErrorKind::NoHost, "there is no host");
         let client = hosts.connections().first().and_then(Connection::client).ok_or_else(no_host)?.clone();
-        let looked = look(&site, &hosts).await;
-        let surveys: Surveys = all_ok(looked)?.into_iter().collect();
+        // A skipped host is a warning of the group.
+        let surveys: Surveys = all_ok(look(&site, &hosts).await)?.into_iter().collect();
         let is_met = |host: &Connection| host.host().is_some_and(|host| surveys.contains_key(host));
         // From here on, a host that can't be reached any more is a failure: it may be half deployed.
         let hosts = hosts.filter(is_met).require_all();

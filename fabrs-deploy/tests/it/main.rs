@@ -4,6 +4,7 @@ mod approvals;
 mod deploys;
 mod ground;
 mod interrupted;
+mod limits;
 mod locks;
 mod parts;
 mod rollbacks;

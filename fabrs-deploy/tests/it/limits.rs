@@ -1,0 +1,108 @@
+//! How many hosts a deploy reloads at a time: limits of the command line and of the group.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use fabrs::config::{Order, Settings};
+use fabrs::prelude::*;
+use fabrs_deploy::App;
+
+use crate::ground::{Ground, all, is_on};
+
+/// Counts the hosts that reload at the same time.
+#[derive(Debug, Default)]
+struct Overlap {
+    now: AtomicUsize,
+    most: AtomicUsize,
+    reloads: AtomicUsize,
+}
+
+impl Overlap {
+    async fn reload(&self) -> Result {
+        self.most.fetch_max(self.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        self.reloads.fetch_add(1, Ordering::SeqCst);
+        run("true").await?;
+        self.now.fetch_sub(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Returns the largest number of hosts at the same time and the number of reloads, and begins anew.
+    fn take(&self) -> (usize, usize) {
+        (self.most.swap(0, Ordering::SeqCst), self.reloads.swap(0, Ordering::SeqCst))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reloads_of_a_deploy_a_rollback_and_a_failed_deploy_obey_the_limits_of_the_run_and_the_group() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let overlap = Arc::new(Overlap::default());
+    let works = Arc::new(AtomicBool::new(true));
+    let (counted, verified) = (Arc::clone(&overlap), Arc::clone(&works));
+    let site = ground
+        .site()
+        .reload(move |_: App| {
+            let counted = Arc::clone(&counted);
+            async move { counted.reload().await }
+        })
+        .verify(move |app: App| {
+            let works = verified.load(Ordering::SeqCst) || !is_on(&app, "web3");
+            async move {
+                ensure!(works, "the shop does not answer");
+                Ok::<(), TaskError>(())
+            }
+        });
+    let typed = |order, limit| Settings { order, limit: std::num::NonZeroUsize::new(limit), ..Settings::default() };
+    // The release to roll back to, without limits.
+    let (client, _) = ground.client();
+    ground.origin.build("deployable-1", &[("version", "good")]);
+    site.deploy(all(&client)).await?;
+    assert_eq!(overlap.take(), (3, 3));
+    client.close().await;
+
+    let mut builds = 1;
+    for (order, limit, of_group, expected) in
+        [(Order::Parallel, 2, None, 2), (Order::Parallel, 0, Some(1), 1), (Order::Serial, 0, Some(3), 1)]
+    {
+        let typed = typed(order, limit);
+        let (client, _) =
+            ground.client_with(|settings| Settings { order: typed.order, limit: typed.limit, ..settings });
+        let hosts = || of_group.map_or_else(|| all(&client), |limit| all(&client).limit(limit));
+        let case = format!("{order:?} {limit} {of_group:?}");
+        builds += 1;
+        ground.origin.build(&format!("deployable-{builds}"), &[("version", "good")]);
+        site.deploy(hosts()).await?;
+        assert_eq!(overlap.take(), (expected, 3), "deploy, {case}");
+        site.rollback(hosts()).await?;
+        assert_eq!(overlap.take(), (expected, 3), "rollback, {case}");
+
+        works.store(false, Ordering::SeqCst);
+        builds += 1;
+        ground.origin.build(&format!("deployable-{builds}"), &[("version", "bad")]);
+        site.deploy(hosts()).await.expect_err("web3 does not work with it");
+        // To the release and back.
+        assert_eq!(overlap.take(), (expected, 6), "taken back, {case}");
+        works.store(true, Ordering::SeqCst);
+        client.close().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_bounds_the_reloads_and_a_smaller_limit_of_the_run_stays() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let overlap = Arc::new(Overlap::default());
+    let counted = Arc::clone(&overlap);
+    let site = ground.site().batch(2).reload(move |_: App| {
+        let counted = Arc::clone(&counted);
+        async move { counted.reload().await }
+    });
+    for (limit, expected) in [(None, 2), (Some(1), 1)] {
+        let (client, _) =
+            ground.client_with(|settings| Settings { limit: limit.and_then(std::num::NonZeroUsize::new), ..settings });
+        ground.origin.build(&format!("deployable-{expected}"), &[("version", "good")]);
+        site.deploy(all(&client)).await?;
+        assert_eq!(overlap.take(), (expected, 3), "{limit:?}");
+        client.close().await;
+    }
+    Ok(())
+}
