@@ -69,15 +69,45 @@ use proc_macro::TokenStream;
 ///
 /// | key | meaning |
 /// |---|---|
-/// | `role = "web"` | runs on the hosts of this role |
+/// | `role = "web"` | runs on the hosts of this role; on other hosts only if `-H` names them on the command line |
 /// | `hosts("web1", "deploy@web2")` | runs on these hosts; with a role besides, on them and then on those of the role |
-/// | `local` | runs once, on this machine, with no host of its own |
-/// | `rolling = 1` | on so many hosts at a time |
+/// | `local` | runs once, on this machine, with no host of its own: for tasks that work on groups (`on(..)`, `call.all()`) |
+/// | `rolling = 1` | on at most this number of hosts at a time; a smaller `-P` wins |
 /// | `sudo` | it uses sudo, which is tried on all its hosts before anything begins |
 /// | `asks` | in a protected environment it is not asked before it begins: it has what is pending approved itself (`Client::approve`) before it changes anything, or only reads |
 /// | `default` | runs when no task is named |
 /// | `name = "build-docs"` | is typed under another name than the function's |
 /// | `alias = "d"` | is typed under this name, too; may be given several times |
+///
+/// A task without `role`, `hosts` and `local` runs on all hosts of the environment.
+///
+/// # Calls
+///
+/// `deploy::call(tag)` binds the arguments. In another task:
+///
+/// | call | runs |
+/// |---|---|
+/// | `deploy::call(tag).await?` | on the caller's host; an error if `deploy` declares other hosts |
+/// | `deploy::call(tag).all().await?` | in a `local` task: on all hosts that `deploy` declares, narrowed by `-H`; returns the outcome of each |
+/// | `deploy::call(tag).on(&c).await?` | on this connection, whichever hosts `deploy` declares |
+///
+/// ```
+/// use fabrs::prelude::*;
+///
+/// #[task(role = "web", rolling = 1)]
+/// async fn deploy(tag: String) -> Result {
+///     run(cmd!("git reset --hard {tag}")).await?;
+///     Ok(())
+/// }
+///
+/// #[task(local)]
+/// async fn release(tag: String) -> Result {
+///     local(cmd!("git push origin {tag}")).await?;
+///     deploy::call(tag).all().await?.all_ok()?;
+///     Ok(())
+/// }
+/// # fn main() {}
+/// ```
 ///
 /// # `#[arg(…)]`
 ///
