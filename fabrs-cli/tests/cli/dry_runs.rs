@@ -109,8 +109,10 @@ impl Recorder {
 
     /// Returns the names of the files that commands of the tasks have made.
     fn made(&self) -> BTreeSet<String> {
-        let names = state(&self.sshd.scratch()).into_keys().filter_map(|path| path.file_name().map(|n| n.to_owned()));
-        let names = names.filter_map(|name| name.into_string().ok());
+        let names = state(&self.sshd.scratch()).into_keys().filter_map(|path| {
+            let name = path.file_name()?.to_str()?;
+            Some(name.to_owned())
+        });
         names.filter(|name| name.starts_with("command-")).collect()
     }
 }
@@ -272,7 +274,6 @@ fn an_unreachable_host_has_its_transfers_planned_and_does_not_hinder_the_next() 
     let run = fab().current_dir(plans()).arg("-n").arg("-S").arg(&config);
     let ran = hosts.plan_with(run.args(["live", "reload", &hosts.scratch()]), 6);
     let of = |host: &str| -> Vec<&str> { told(&ran.stderr).into_iter().filter(|line| line.contains(host)).collect() };
-    println!("{}", ran.stderr);
     assert_eq!(ran.stderr.matches("warning: web1: ").count(), 1, "{}", ran.stderr);
     let planned = of("[web1] would ");
     assert_eq!(planned.len(), 2, "{planned:?}");
@@ -285,7 +286,6 @@ fn an_unreachable_host_has_its_transfers_planned_and_does_not_hinder_the_next() 
 fn a_file_that_a_planned_command_makes_is_planned_to_be_fetched() {
     let hosts = Recorder::start([Account::Plain]);
     let ran = hosts.plan(&["dump", &hosts.scratch(), "--make"], 0);
-    println!("{}", ran.stderr);
     assert_eq!(ran.stderr.matches("would run: echo the end\n").count(), 2, "{}", ran.stderr);
     assert_eq!(ran.stderr.matches("warning: web1: ").count(), 1, "{}", ran.stderr);
 }
@@ -305,8 +305,8 @@ fn a_missing_file_to_fetch_is_the_error_of_the_real_run() {
     };
     // A try of sudo is no change that could make the file.
     for task in ["dump", "fetch"] {
-        let planned = hosts.plan(&[task, &hosts.scratch()], 1);
-        let real = hosts.fab(&["live", task, &hosts.scratch()]).code(1).run();
+        let planned = hosts.plan(&["-H", "web1", task, &hosts.scratch()], 1);
+        let real = hosts.fab(&["live", "-H", "web1", task, &hosts.scratch()]).code(1).run();
         assert_eq!(errors(&planned), errors(&real));
         assert!(real.stderr.contains("there is no file "), "{}", real.stderr);
     }

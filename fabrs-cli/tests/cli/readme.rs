@@ -92,7 +92,6 @@ impl Readme {
         // The project stands in a clone of fabrs, whose commits are of no concern to it.
         let fab = fab.env("GIT_CEILING_DIRECTORIES", self.workshop.path("..").canonicalize().expect("it is there"));
         let ran = self.hosts.plan_in(&self.workshop.path(""), fab.args(words).own_session(), 0);
-        println!("$ fab -n {}\n{}{}", words.join(" "), ran.stdout, ran.stderr);
         assert!(ran.stderr.contains("a dry run: nothing was changed\n"), "{}", ran.stderr);
         ran
     }
@@ -154,7 +153,6 @@ fn the_setup_and_the_deploy_of_the_shop_can_be_planned_on_new_hosts() {
     let plan = |task: &str| {
         let fab = workshop.fab("tree").arg("-S").arg(hosts.sshd.ssh_config()).args(["-n", "staging", task]);
         let ran = hosts.plan_in(&origin.tree(), fab.own_session(), 0);
-        println!("$ fab -n staging {task}\n{}{}", ran.stdout, ran.stderr);
         ran.stderr
     };
     let setup = plan("setup");

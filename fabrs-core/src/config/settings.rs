@@ -15,7 +15,7 @@ use super::variables::Variables;
 /// [`or_environment`](Self::or_environment) and [`or_variables`](Self::or_variables) fill in what was not. A setting
 /// that `ssh_config` may name too is a [`Choice`]. What was typed as text, files that were not read yet and anything
 /// with a connection in it have no place here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settings {
     /// The user to log in as (`ssh -l`). A host that names its own user keeps it.
     pub user: Choice<String>,
@@ -207,30 +207,6 @@ impl Settings {
             (Order::Serial, _) => NonZeroUsize::MIN,
             (Order::Parallel, Some(limit)) => wanted.min(limit),
             (Order::Parallel, None) => wanted,
-        }
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            user: Choice::default(),
-            port: Choice::default(),
-            gateway: Choice::default(),
-            identities: Vec::new(),
-            ssh_config: SshConfigFrom::default(),
-            connect_timeout: Choice::default(),
-            command_timeout: None,
-            limit: None,
-            order: Order::default(),
-            on_failure: OnFailure::default(),
-            unreachable: Unreachable::default(),
-            warn_only: false,
-            input: Input::default(),
-            sudo_password: PasswordFrom::default(),
-            mode: Mode::default(),
-            diff: Diffs::default(),
-            consent: Consent::default(),
         }
     }
 }

@@ -25,6 +25,7 @@ const CSH_ERRORS: [&str; 6] = [
 ];
 
 /// Makes the output of a command that has ended, or the error that it is.
+#[expect(clippy::too_many_lines, reason = "one arm for each way in which a command ends")]
 pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End) -> Result<Output> {
     let connection = &spec.connection;
     let host = connection.host().cloned().unwrap_or_else(Host::local);
@@ -71,16 +72,8 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
             Ok(output(unknown(&error)))
         }
         How::Exited(status) if spec.accepts.takes(&status) => {
-            let is_failure = !status.success();
-            let output = output(Ended::Status(status.clone()));
-            // The command itself has not run, whichever status is accepted.
-            match login_shell_hint(spec, &output).filter(|_| is_failure) {
-                Some(hint) => {
-                    let error = failed(ErrorKind::Exit, format!("was not run: the login shell ended with {status}"));
-                    Err(error.hint(hint).with_output(output))
-                }
-                None => Ok(output),
-            }
+            let not_run = failed(ErrorKind::Exit, format!("was not run: the login shell ended with {status}"));
+            unless_refused(spec, output(Ended::Status(status)), not_run)
         }
         How::Exited(status) if connection.warns() && spec.accepts != Accepts::OnlySuccess => {
             tell_failure(spec, shown, &status);
@@ -162,6 +155,15 @@ fn missing_shell(spec: &Spec, output: &Output) -> Option<String> {
     let is_missing = matches!(&output.record.ended, Ended::Status(ExitStatus::Code(127)));
     (is_missing && is_it)
         .then(|| format!("the host has no `{shell}`: install it, or name another `shell` in fabrs.toml"))
+}
+
+/// Returns an output whose status is accepted, or `not_run` if the login shell refused the line: the command has not run.
+fn unless_refused(spec: &Spec, output: Output, not_run: Error) -> Result<Output> {
+    let is_success = matches!(&output.record.ended, Ended::Status(status) if status.success());
+    match login_shell_hint(spec, &output).filter(|_| !is_success) {
+        Some(hint) => Err(not_run.hint(hint).with_output(output)),
+        None => Ok(output),
+    }
 }
 
 /// Returns the hint for a login shell such as fish or csh that rejects the POSIX code around a line (`cd`, `env`, prefixes).

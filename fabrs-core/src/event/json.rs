@@ -179,7 +179,8 @@ mod tests {
         );
         case(&Event::Summary { name: "deploy", local: false, outcomes: &outcomes }, "summary", &fields);
         let none = none.replace("[]", "0");
-        let fields = format!(r#""exit_code":1,"outcomes":{{"ok":1,{none},"not_started":1,"incomplete":0}},"error":null"#);
+        let fields =
+            format!(r#""exit_code":1,"outcomes":{{"ok":1,{none},"not_started":1,"incomplete":0}},"error":null"#);
         case(&Event::RunEnded { exit_code: 1, outcomes: &outcomes, error: None }, "run_ended", &fields);
     }
 

@@ -74,7 +74,7 @@ async fn name_here() -> Result<String> {
 /// Calls a task of its role through one without hosts.
 #[task]
 async fn web_through_another() -> Result<String> {
-    Ok(name_of_web::call().await?)
+    name_of_web::call().await
 }
 
 #[task(role = "web")]
@@ -248,7 +248,7 @@ async fn all_is_refused_where_it_would_run_once_for_each_host_or_nowhere() -> Re
 
 #[task(local)]
 async fn all_of_a_local_task() -> Result {
-    name_here::call().all().await?;
+    name_here::call().all().await?.all_ok()?;
     Ok(())
 }
 

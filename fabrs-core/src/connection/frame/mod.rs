@@ -334,7 +334,7 @@ impl Frame {
 /// first `;` even if `cd` has failed.
 fn whole(line: &str, form: Form) -> Result<String, FrameError> {
     let grouped = grouped(line);
-    Ok(if form == Form::Sent && grouped != line { format!("eval {}", quote(line)?) } else { grouped.into() })
+    Ok(if form == Form::Sent && grouped != line { format!("eval {}", quote(line)?) } else { grouped })
 }
 
 #[cfg(test)]
