@@ -269,7 +269,7 @@ async fn local_of_a_connection_with_settings_for_its_host_is_an_error_that_names
 #[tokio::test]
 async fn local_has_a_directory_of_its_own_and_settings_that_are_not_for_it_do_no_harm() -> Result {
     let fake = named().on("@local: cd src && name", FakeAnswer::stdout("src\n"));
-    let calls = async {
+    Box::pin(on_web1(&fake, async {
         assert_eq!(local("name").cd("src").line().await?, "src");
         let c = current();
         for connection in [c.clone(), c.venv("/srv/env"), c.sudo_user("www")] {
@@ -278,8 +278,8 @@ async fn local_has_a_directory_of_its_own_and_settings_that_are_not_for_it_do_no
         let changed = c.cd("/srv").env("A", "b");
         assert_eq!(changed.enter(async { local("name").line().await }).await?, "@local");
         Ok(())
-    };
-    on_web1(&fake, Box::pin(calls)).await
+    }))
+    .await
 }
 
 #[tokio::test]
@@ -296,7 +296,8 @@ async fn typed_hosts_narrow_a_role_and_not_the_hosts_that_a_task_names() -> Resu
             assert_eq!(hosts(on(role("web"))?), ["web2"]);
             assert_eq!(hosts(on(["web1", "gone", "web2", "web1"])?), ["web1", "web2"]);
             let list = vec!["web1".to_owned()];
-            assert_eq!((hosts(on(&list[..])?), hosts(on(list.as_slice())?)), (list.clone(), list.clone()));
+            let names = ["web1".to_owned()];
+            assert_eq!((hosts(on(&list[..])?), hosts(on(&names)?)), (list.clone(), names.to_vec()));
             assert_eq!(hosts(on(list)?), ["web1"]);
             let error = refused(on(["gone"]), ErrorKind::NoHost);
             names_the_line(&error, 1);

@@ -38,7 +38,7 @@ fn an_unreachable_host_of_a_group_fails_its_task_or_is_skipped_with_a_warning() 
         assert!(ran.stderr.contains("error: 1 of 3 hosts failed\n  caused by: gone.invalid: "), "{}", ran.stderr);
         let ran = knowing(groups(), &sshd).args(["--skip-bad-hosts", "live"]).args(task).run();
         assert!(ran.stdout.ends_with(": web1 web2\n"), "{}", ran.stdout);
-        let warning = "warning: gone.invalid: skipped: could not connect to gone.invalid port 22\n";
+        let warning = "warning: gone.invalid: skipped: could not connect to gone.invalid port ";
         assert_eq!(ran.stderr.matches(warning).count(), 1, "{}", ran.stderr);
     }
 }

@@ -192,7 +192,7 @@ async fn all_of_web() -> Result {
 #[tokio::test]
 async fn all_runs_a_task_on_its_hosts_as_the_command_line_would_and_returns_the_values() -> Result {
     for (typed, said) in
-        [(&[][..], "web1/web1 web2/web2"), (&["web2,other"], "web2/web2"), (&["ann@web1"], "ann@web1/ann@web1")]
+        [(&[][..], "web1/web1 web2/web2"), (&["web2,other"], "web2/web2"), (&["ann@web1"], "ann@web1/web1")]
     {
         let fake = named().on(&format!("@local: said {said}"), FakeAnswer::code(0));
         let (client, _) = client(&fake, typed, Settings::default())?;
