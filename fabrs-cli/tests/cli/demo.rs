@@ -156,5 +156,5 @@ fn the_deploy_of_the_quickstart_can_be_planned_whole() {
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart"), &workshop.path(""));
     let ran = workshop.fab("").args(["-n", "-H", "@demo:2", "deploy"]).own_session().run();
     assert_eq!(ran.stderr.matches("] would put site -> /srv/site/releases/").count(), 2, "{}", ran.stderr);
-    assert!(ran.stderr.ends_with("deploy: 2 ok\na dry run: nothing was changed\n"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("deploy: 2 ok\ndry run: nothing was changed\n"), "{}", ran.stderr);
 }

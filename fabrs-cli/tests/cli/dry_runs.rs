@@ -176,7 +176,7 @@ fn plan_and_run(words: &[&str]) {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let ran = hosts.plan(&words, 0);
     let planned = planned(&ran.stderr);
-    assert!(ran.stderr.ends_with("a dry run: nothing was changed\n"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("dry run: nothing was changed\n"), "{}", ran.stderr);
     hosts.fab(&["live"]).args(&words).run();
     let mut made = hosts.made();
     made.remove("command-effect");
@@ -234,7 +234,7 @@ fn a_plan_that_needs_a_result_ends_there_on_each_host() {
     let hosts = Recorder::start([Account::Plain]);
     let ran = hosts.plan(&["looks", &hosts.scratch()], 6);
     assert_eq!(ran.stderr.matches("planned up to here (").count(), 2, "{}", ran.stderr);
-    assert!(ran.stderr.ends_with("a dry run: nothing was changed; the plan is incomplete\n"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("dry run: nothing was changed; the plan is incomplete\n"), "{}", ran.stderr);
 }
 
 #[test]
