@@ -47,7 +47,7 @@ fn an_unreachable_host_of_a_group_fails_its_task_or_is_skipped_with_a_warning() 
 fn a_group_of_skipped_hosts_is_an_error() {
     let sshd = fleet();
     let run = knowing(groups(), &sshd).args(["--skip-bad-hosts", "live", "members", "--role", "gone"]);
-    run.code(4).stdout("").stderr_contains("error: the only host was skipped\n").run();
+    run.code(4).stdout("").stderr_contains("error: gone.invalid: the only host was skipped\n").run();
 }
 
 #[test]

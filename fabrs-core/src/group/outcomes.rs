@@ -93,7 +93,9 @@ impl<T> Outcomes<T> {
         reasons.all(|reason| reason.is_some()).then(|| {
             let text = format!("all {} hosts were skipped", self.len());
             let text = if self.len() == 1 { "the only host was skipped".to_owned() } else { text };
-            Error::new(first.kind(), text).caused_by(first.clone())
+            let error = Error::new(first.kind(), text).caused_by(first.clone());
+            // So that it is not taken for an error of the host whose task asks.
+            if let Some(host) = first.host() { error.on(host) } else { error }
         })
     }
 }
