@@ -183,7 +183,7 @@ async fn a_skipped_host_is_a_warning_and_a_group_of_skipped_hosts_is_an_error() 
     let error = refused(Group::of(&client, ["gone", "away"])?.run("go").await.all_ok(), ErrorKind::Connect);
     assert_eq!(error.to_string(), "gone: all 2 hosts were skipped");
     let error = refused(Group::of(&client, ["gone"])?.run("go").await.all_ok(), ErrorKind::Connect);
-    assert_eq!(error.to_string(), "the only host was skipped");
+    assert_eq!(error.to_string(), "gone: the only host was skipped");
     Ok(())
 }
 
