@@ -35,7 +35,7 @@ fn is_misspelt(word: &str, environments: &[&str], tasks: &Path) -> bool {
 /// Tells whether the tasks of a project surely have none of this name: all of them are in one file, and the file does not
 /// contain the word. Tasks may also be in modules and in other crates.
 fn is_no_task(word: &str, source: &str) -> bool {
-    let has_modules = ["mod ", "include", "```cargo", "macro_rules"].iter().any(|other| source.contains(other));
+    let has_modules = ["mod ", "include", "```", "macro_rules"].iter().any(|other| source.contains(other));
     let spellings = [word.to_owned(), word.replace('-', "_"), word.replace('_', "-")];
     !has_modules && !spellings.iter().any(|spelling| source.contains(spelling.as_str()))
 }

@@ -1,6 +1,6 @@
 //! One run of the tool, from the first connection to the exit code.
 
-use std::process::ExitCode;
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +9,7 @@ use fabrs_core::error::GroupedErrors;
 use fabrs_core::event::{Event, Sink, Word};
 use fabrs_core::group::Group;
 use fabrs_core::transport::{Level, RunStop};
-use fabrs_core::{Client, Error, ErrorKind, Executor, Host, Plan, Result, ShellLine};
+use fabrs_core::{Client, Error, ErrorKind, Executor, ExitCode, Host, Plan, Result, ShellLine};
 use sha2::{Digest, Sha256};
 
 use crate::demo::Running;
@@ -30,7 +30,7 @@ pub(crate) struct Run {
 
 impl Run {
     /// Runs everything, and returns the exit code when all output is written and all connections are closed.
-    pub(crate) async fn finish(self, interrupts: Interrupts) -> Result<ExitCode> {
+    pub(crate) async fn finish(self, interrupts: Interrupts) -> Result<process::ExitCode> {
         let broken = RunStop::default();
         let sign = broken.clone();
         let screen = Screen::new(&self.typed.globals, self.one_line_on_one_host, &self.variables, move || {
@@ -58,11 +58,11 @@ impl Run {
             let sink = Arc::clone(&screen.sink);
             // The writer may wait for a terminal; the thread of the runtime must not.
             drop(tokio::task::spawn_blocking(move || sink.finish()).await);
-            screen.end(ExitCode::from(code))
+            screen.end(process::ExitCode::from(code))
         };
         match interrupts.guard(&client, say, &is_done, work).await {
             (_, Some(interrupted)) => Ok(interrupted.exit_code()),
-            (code, None) => Ok(code.unwrap_or(ExitCode::FAILURE)),
+            (code, None) => Ok(code.unwrap_or(process::ExitCode::FAILURE)),
         }
     }
 
@@ -81,7 +81,7 @@ impl Run {
             _ = broken.above(Level::Run), if self.typed.calls.is_empty() => {
                 client.stop().raise(Level::Stop);
                 // A disk that is full is a failure, and is told as one.
-                Ok(if screen.spool.is_unread() { 128 + 13 } else { fabrs_core::ExitCode::Failed.code() })
+                Ok(if screen.spool.is_unread() { 128 + 13 } else { ExitCode::Failed.code() })
             }
         }
     }
@@ -115,28 +115,19 @@ impl Run {
                 return Err(Error::new(ErrorKind::Cancelled, "the run was stopped, nothing was run"));
             }
         }
-        let mut code = 0;
-        if !self.typed.calls.is_empty() {
-            let report = Executor::new(client.clone()).run(&plan).await;
-            for stage in report.stages() {
-                let of_stage: Vec<_> =
-                    stage.outcomes.iter().map(|(host, outcome)| (host.clone(), outcome.word())).collect();
-                let (name, local) = (&stage.task.shown_name(), stage.here);
-                client.sink().event(&Event::Summary { name, local, outcomes: &of_stage });
-                outcomes.extend(of_stage);
-            }
-            let exit_code = report.exit_code();
-            let is_incomplete = exit_code == fabrs_core::ExitCode::PlanIncomplete;
-            self.say_nothing_was_changed(screen, is_incomplete);
-            code = exit_code.code();
-            if !report.is_ok() && !is_incomplete {
-                return Ok(code);
-            }
+        let tasks = if self.typed.calls.is_empty() { None } else { Some(tasks(&plan, client, outcomes).await) };
+        // An incomplete plan of the tasks says nothing of the line.
+        let goes_on = matches!(tasks, None | Some(ExitCode::Ok | ExitCode::PlanIncomplete));
+        let line = match &self.typed.line {
+            Some(line) if goes_on => Some(self.line(line, client, screen, outcomes).await?),
+            _ => None,
+        };
+        if !self.one_line_on_one_host {
+            self.say_nothing_was_changed(screen, tasks == Some(ExitCode::PlanIncomplete));
         }
-        match &self.typed.line {
-            Some(line) => Ok(self.line(line, client, screen, outcomes).await?.max(code)),
-            None => Ok(code),
-        }
+        let status = line.as_ref().and_then(|line| line.status);
+        let codes = tasks.into_iter().chain(line.into_iter().flat_map(|line| line.codes));
+        Ok(status.unwrap_or_else(|| ExitCode::worst(codes).code()))
     }
 
     /// Says which hosts of `-x` were not selected in the first place: probably they are misspelt.
@@ -198,7 +189,13 @@ impl Run {
     }
 
     /// Runs the line after `--` on every host.
-    async fn line(&self, text: &str, client: &Client, screen: &Screen, all: &mut Vec<(Host, Word)>) -> Result<u8> {
+    async fn line(
+        &self,
+        text: &str,
+        client: &Client,
+        screen: &Screen,
+        all: &mut Vec<(Host, Word)>,
+    ) -> Result<LineResult> {
         let hosts = client.inventory().hosts_for(Selection::Inherit)?;
         let group = Group::of(client, &hosts)?;
         let line = ShellLine::raw(text);
@@ -218,19 +215,15 @@ impl Run {
         for block in result.errors.blocks(1) {
             screen.block(&block);
         }
-        if !self.one_line_on_one_host {
-            if let Some(error) = outcomes.iter().find_map(|(_, outcome)| outcome.error())
-                && outcomes.iter().all(|(_, outcome)| outcome.word() == Word::Skipped)
-            {
-                // No host is left that could have run the line.
-                result.codes.push(error.exit_code());
-            }
-            let start = all.len() - outcomes.len();
-            let outcomes = all.get(start..).unwrap_or_default();
-            client.sink().event(&Event::Summary { name: text, local: false, outcomes });
-            self.say_nothing_was_changed(screen, false);
+        if let Some(error) = outcomes.iter().find_map(|(_, outcome)| outcome.error())
+            && outcomes.iter().all(|(_, outcome)| outcome.word() == Word::Skipped)
+        {
+            // No host is left that could have run the line.
+            result.codes.push(error.exit_code());
         }
-        Ok(result.code())
+        let of_line = all.get(all.len() - outcomes.len()..).unwrap_or_default();
+        client.sink().event(&Event::Summary { name: text, local: false, outcomes: of_line });
+        Ok(result)
     }
 }
 
@@ -240,16 +233,16 @@ struct LineResult {
     /// Whether there is one host only: then the exit code is the status of the line.
     is_alone: bool,
     errors: GroupedErrors,
-    codes: Vec<fabrs_core::ExitCode>,
+    codes: Vec<ExitCode>,
     status: Option<u8>,
 }
 
 impl LineResult {
     fn add(&mut self, host: &Host, word: Word, error: Option<&Error>) -> Result<()> {
         self.codes.push(match (word, error) {
-            (Word::Ok | Word::Skipped, _) => fabrs_core::ExitCode::Ok,
+            (Word::Ok | Word::Skipped, _) => ExitCode::Ok,
             (_, Some(error)) => error.exit_code(),
-            (_, None) => fabrs_core::ExitCode::Failed,
+            (_, None) => ExitCode::Failed,
         });
         let Some(error) = error else { return Ok(()) };
         if let (true, ErrorKind::Exit, Some(output)) = (self.is_alone, error.kind(), error.output()) {
@@ -261,10 +254,18 @@ impl LineResult {
         }
         Ok(())
     }
+}
 
-    fn code(self) -> u8 {
-        self.status.unwrap_or_else(|| fabrs_core::ExitCode::worst(self.codes).code())
+/// Runs all tasks, and returns the exit code of their report.
+async fn tasks(plan: &Plan, client: &Client, outcomes: &mut Vec<(Host, Word)>) -> ExitCode {
+    let report = Executor::new(client.clone()).run(plan).await;
+    for stage in report.stages() {
+        let of_stage: Vec<_> = stage.outcomes.iter().map(|(host, outcome)| (host.clone(), outcome.word())).collect();
+        let (name, local) = (&stage.task.shown_name(), stage.here);
+        client.sink().event(&Event::Summary { name, local, outcomes: &of_stage });
+        outcomes.extend(of_stage);
     }
+    report.exit_code()
 }
 
 /// Returns what stands for a program: the same only for the same bytes.

@@ -2,6 +2,8 @@
 //! program sees are the intended ones, all of them.
 
 use std::fmt::Write as _;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 
 use fabrs::prelude::*;
 use fabrs::{Client, Connection};
@@ -39,13 +41,11 @@ const WAYS: [Way; 5] = [
 
 /// A place whose path is as hostile as a value, where everybody may go.
 fn folder() -> tempfile::TempDir {
-    use std::os::unix::fs::PermissionsExt;
-
     let folder = tempfile::Builder::new().prefix("a 'b' $c \"d\" ").tempdir().expect("a temporary folder");
     let venv = folder.path().join("my env/bin");
-    std::fs::create_dir_all(&venv).expect("it is ours");
+    fs::create_dir_all(&venv).expect("it is ours");
     std::os::unix::fs::symlink("/bin/true", venv.join("python")).expect("it is ours");
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("it is ours");
     folder
 }
 
@@ -179,5 +179,40 @@ async fn what_a_single_command_is_told_is_its_own() -> Result {
     let error = refused(host.run("true").ok_codes([1]).await, ErrorKind::Exit);
     assert!(block(&error).contains("ended with exit status 0"), "{}", block(&error));
     refused(host.run("kill -KILL $$").ok_codes([0, 137]).await, ErrorKind::Exit);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_profile_that_prints_is_no_part_of_a_look_at_files() -> Result {
+    let sshd = Sshd::start();
+    let folder = sshd.scratch().join("noise");
+    fs::create_dir(&folder)?;
+    fs::set_permissions(&folder, Permissions::from_mode(0o777))?;
+    let shell = folder.join("noisy-shell");
+    fs::write(&shell, "#!/bin/sh\necho one; echo two\nexec /bin/sh \"$@\"\n")?;
+    fs::set_permissions(&shell, Permissions::from_mode(0o755))?;
+    fs::write(folder.join("there"), "content")?;
+    std::os::unix::fs::symlink(folder.join("gone"), folder.join("dangling"))?;
+    let host = connect(&sshd).with_shell(format!("{} -c", shell.display())).cd(folder.display().to_string());
+    assert!(host.exists("there").await? && !host.exists("gone").await?);
+    assert!(!host.exists("dangling").await? && host.is_link("dangling").await?);
+    assert_eq!(host.stat("there").await?.map(|stat| stat.size()), Some(7));
+    let here = tempfile::tempdir()?;
+    host.get("the*", here.path().display().to_string() + "/").await?;
+    assert_eq!(fs::read_to_string(here.path().join("there"))?, "content");
+    let source = here.path().join("there").display().to_string();
+    host.rsync(source, folder.join("copied").display().to_string()).await?;
+    assert_eq!(fs::read_to_string(folder.join("copied"))?, "content");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_command_that_prints_an_error_of_csh_has_run_all_the_same() -> Result {
+    let sshd = Sshd::start();
+    let host = connect(&sshd).cd("/tmp");
+    for line in ["echo began; echo 'x: Command not found.' >&2; exit 3", "echo a >&2; echo 'fish: b' >&2; exit 3"] {
+        let output = host.run(ShellLine::raw(line)).warn().hide(Hide::Both).await?;
+        assert_eq!(output.status()?, &ExitStatus::Code(3), "{line}");
+    }
     Ok(())
 }

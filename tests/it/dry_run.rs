@@ -242,7 +242,7 @@ async fn the_plan_of_another_task_is_another_plan() {
     let (seen, sink) = capture();
     let client = planning(&Fake::new(), "web1").sink(sink).build();
     let report = carry_out(&client, [looks_and_swallows::call(), changes::call()]).await;
-    assert!(report.is_ok());
+    assert_eq!(report.exit_code(), ExitCode::PlanIncomplete, "a task that swallows the error has no whole plan either");
     assert_eq!(planned(&seen), ["web1: change", "web1: the same on both", "web1: change"]);
 }
 

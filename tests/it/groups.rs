@@ -188,6 +188,18 @@ async fn a_skipped_host_is_a_warning_and_a_group_of_skipped_hosts_is_an_error() 
 }
 
 #[tokio::test]
+async fn a_host_that_is_lost_between_two_groups_is_not_skipped() -> Result {
+    let fake = Fake::new().on("stop", FakeAnswer::code(0));
+    let settings = Settings { unreachable: Unreachable::Skip, ..Settings::default() };
+    let client = scripted(&fake, "").settings(settings).build();
+    assert_eq!(words(&Group::of(&client, ["web1"])?.run("stop").await), ["web1: ok"]);
+    let _gone = fake.unreachable("web1");
+    let outcomes = Group::of(&client, ["web1", "web2"])?.run("start").await;
+    assert_eq!(words(&outcomes)[0], "web1: lost");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_task_that_needs_an_unreachable_host_is_not_skipped_on_its_own() -> Result {
     let fake = Fake::new().on("go", FakeAnswer::code(0)).unreachable("db1");
     let settings = Settings { unreachable: Unreachable::Skip, ..Settings::default() };

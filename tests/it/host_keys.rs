@@ -4,13 +4,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use fabrs::config::{Mode, Settings};
 use fabrs::prelude::*;
-use fabrs::{Group, Result};
+use fabrs::{Client, Group, Result};
 use fabrs_testing::{KeyType, Sshd};
 
 use crate::answers::Answers;
 use crate::record::Record;
-use crate::support::{block, capture, client_of, connect, refused};
+use crate::support::{block, capture, client_of, connect, refused, settings, ssh_config};
 
 #[tokio::test]
 async fn an_unknown_key_is_refused_where_checking_is_strict() -> Result<()> {
@@ -21,6 +22,18 @@ async fn an_unknown_key_is_refused_where_checking_is_strict() -> Result<()> {
     assert!(text.starts_with("error: host: the host's ssh-ed25519 key is not known"), "{text}");
     assert!(text.contains(&sshd.host_keys()[0].fingerprint()), "{text}");
     assert!(text.contains("hint: compare the fingerprint"), "{text}");
+    assert_eq!(record.text(), "");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dry_run_accepts_a_new_key_and_records_nothing() -> Result<()> {
+    let sshd = Sshd::start();
+    let record = Record::empty(&sshd, "accept-new");
+    let config = settings(&ssh_config(&sshd, &record.lines()));
+    let settings = Settings { mode: Mode::DryRun, ..config };
+    let host = Client::builder().settings(settings).build().connect("host")?;
+    assert_eq!(host.probe("echo here").line().await?, "here");
     assert_eq!(record.text(), "");
     Ok(())
 }

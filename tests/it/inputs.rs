@@ -276,3 +276,15 @@ async fn a_plan_leaves_the_file_of_a_copy_as_it_was() -> Result {
     assert_eq!(fs::read_to_string(log.path())?, "of the last deploy");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_probe_of_a_plan_leaves_the_file_of_a_copy_as_it_was() -> Result {
+    let dry = fabrs::config::Settings { mode: fabrs::config::Mode::DryRun, ..Default::default() };
+    let fake = fabrs::transport::Fake::new().on("uptime", fabrs::transport::FakeAnswer::stdout("up\n"));
+    let host = Client::builder().dial(fake).settings(dry).build().connect("web1")?;
+    let log = tempfile::NamedTempFile::new()?;
+    fs::write(log.path(), "of the last deploy")?;
+    assert_eq!(host.probe("uptime").tee(log.path()).line().await?, "up");
+    assert_eq!(fs::read_to_string(log.path())?, "of the last deploy");
+    Ok(())
+}

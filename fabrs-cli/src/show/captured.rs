@@ -58,8 +58,9 @@ struct Running {
 }
 
 impl Captured {
-    /// Begins to capture; until [`finish`](Sink::finish), all that is printed goes to `spool`.
-    pub(super) fn start(inner: Arc<dyn Sink>, spool: &Arc<Spool>) -> io::Result<Self> {
+    /// Begins to capture; until [`finish`](Sink::finish), all that is printed goes to `spool`: text for stdout to `stdout`
+    /// of it.
+    pub(super) fn start(inner: Arc<dyn Sink>, spool: &Arc<Spool>, stdout: Stream) -> io::Result<Self> {
         let streams = [(Stream::Stdout, duplicate(&io::stdout())?), (Stream::Stderr, duplicate(&io::stderr())?)];
         let is_one_file = is_one_file(&streams[0].1, &streams[1].1)?;
         let (terminals, files): (Vec<_>, Vec<_>) = streams.into_iter().partition(|(_, fd)| fd.is_terminal());
@@ -73,7 +74,8 @@ impl Captured {
             let (reader, writer) = io::pipe()?;
             rustix::io::ioctl_fionbio(&reader, true)?;
             let pending = Mutex::new(Pending { buffer: vec![0; 2 * PIPE_SIZE], kept: 0 });
-            pipes.push(Pipe { stream: *stream, reader, pending });
+            let shown_on = if *stream == Stream::Stdout { stdout } else { *stream };
+            pipes.push(Pipe { stream: shown_on, reader, pending });
             replaced.push((*stream, writer));
         }
         let pipes = Arc::new(Pipes { spool: Arc::clone(spool), pipes });

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use fabrs_core::config::Variables;
-use fabrs_core::event::{Broadcast, Json, Passthrough, Plain, Prefix, Sink, Spool, Style};
+use fabrs_core::event::{Broadcast, Json, Passthrough, Plain, Prefix, Sink, Spool, Stream, Style};
 use fabrs_core::{Error, Result};
 
 use super::bars::{Bars, Foot};
@@ -19,6 +19,8 @@ pub(crate) struct Screen {
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) spool: Arc<Spool>,
     style: Style,
+    /// The stream for text that tasks print to stdout: stdout of `--json` is for events alone.
+    printed: Stream,
     /// Captures what tasks print.
     captured: Option<Arc<Captured>>,
 }
@@ -50,13 +52,14 @@ impl Screen {
             // The bars first: they are gone before the last lines are written.
             Arc::new(Broadcast::new(vec![progress, Arc::new(Plain::new(Arc::clone(&spool), Prefix::Host, style))]))
         };
-        Self { sink, spool, style, captured: None }
+        let printed = if globals.json { Stream::Stderr } else { Stream::Stdout };
+        Self { sink, spool, style, printed, captured: None }
     }
 
     /// Captures what tasks print by themselves, so that no failure to write it ends them.
     pub(crate) fn capturing(mut self) -> Self {
         // A process that may have no more descriptors prints as it did before.
-        if let Ok(captured) = Captured::start(Arc::clone(&self.sink), &self.spool) {
+        if let Ok(captured) = Captured::start(Arc::clone(&self.sink), &self.spool, self.printed) {
             let captured = Arc::new(captured);
             self.sink = Arc::clone(&captured) as Arc<dyn Sink>;
             self.captured = Some(captured);
@@ -88,7 +91,7 @@ impl Screen {
         if let Some(captured) = &self.captured {
             captured.forward();
         }
-        self.spool.push(fabrs_core::event::Stream::Stderr, text.as_bytes());
+        self.spool.push(Stream::Stderr, text.as_bytes());
     }
 }
 

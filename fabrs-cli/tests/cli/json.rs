@@ -3,7 +3,7 @@
 use fabrs_testing::faults::Refused;
 use serde_json::Value;
 
-use crate::place::{fab, fleet, knowing, shop};
+use crate::place::{fab, fleet, knowing, marker_file, shop};
 
 /// Reads the events of a run: every line is one.
 #[track_caller]
@@ -44,6 +44,23 @@ fn a_signal_has_its_name() {
     let ran = knowing(fab(), &sshd).args(["--json", "-H", "web1", "--", "kill -HUP $$"]).code(128 + 1).run();
     let events = events(&ran.stdout);
     assert_eq!(of(&events, "command_ended", None)[0]["status"]["signal"], "HUP");
+}
+
+#[test]
+fn a_line_has_a_summary_also_on_one_host() {
+    let sshd = fleet();
+    let ran = knowing(fab(), &sshd).args(["--json", "-H", "web1", "--", "exit 2"]).code(2).run();
+    let events = events(&ran.stdout);
+    assert_eq!(of(&events, "summary", None)[0]["outcomes"]["failed"], serde_json::json!(["web1"]));
+}
+
+#[test]
+fn text_that_a_task_prints_is_not_among_the_events() {
+    let sshd = fleet();
+    let marker = marker_file(&sshd);
+    let ran = knowing(shop(), &sshd).args(["--json", "-H", "web1", "prints"]).arg(marker.path()).run();
+    assert_eq!(of(&events(&ran.stdout), "run_ended", None).len(), 1);
+    assert!(ran.stderr.contains("line 19999\n") && ran.stderr.contains("of a program\n"), "{}", ran.stderr.len());
 }
 
 #[test]

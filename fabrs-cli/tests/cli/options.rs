@@ -110,6 +110,14 @@ fn hosts_that_can_not_be_reached_are_left_out_where_that_is_asked_for() {
 }
 
 #[test]
+fn a_line_whose_only_host_is_skipped_has_not_succeeded() {
+    for hosts in ["gone.invalid", "gone.invalid,away.invalid"] {
+        let run = fab().args(["-H", hosts, "--skip-bad-hosts", "--", "true"]).code(4).stdout("");
+        run.stderr_contains("warning: gone.invalid: skipped: ").run();
+    }
+}
+
+#[test]
 fn the_user_is_the_one_of_the_host_else_the_one_that_was_typed() {
     if !Sshd::can(Capability::Accounts) {
         return;

@@ -309,8 +309,9 @@ pub(super) fn bound<'a>(connection: &'a Connection, at: &'static Location<'stati
 pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapture)> {
     let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
     // Before anything is told, and not where the command is only planned: an old file would be emptied for nothing.
-    let runs = spec.effect == Effect::Reads || spec.connection.permission() == Permission::Make;
-    let tee = spec.tee.as_deref().filter(|_| runs).map(Tee::create).transpose();
+    let makes_changes = spec.connection.permission() == Permission::Make;
+    let runs = spec.effect == Effect::Reads || makes_changes;
+    let tee = spec.tee.as_deref().filter(|_| makes_changes).map(Tee::create).transpose();
     let tee = tee.map_err(|error| error.or_on(spec.connection.host()).at(spec.location))?;
     let sink = spec.connection.sink();
     // What is only planned is told by the plan. Transfers have a name, and hide the words of their scripts.

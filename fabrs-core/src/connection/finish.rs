@@ -172,10 +172,15 @@ fn login_shell_hint(spec: &Spec, output: &Output) -> Option<String> {
     if frame.shell_program().is_some() || frame.is_bare(spec.inside) || spec.under != Under::Login {
         return None;
     }
-    let said = String::from_utf8_lossy(&output.record.stderr.bytes);
-    let is_foreign =
-        said.lines().any(|line| line.starts_with("fish: ") || CSH_ERRORS.iter().any(|end| line.ends_with(end)));
-    is_foreign
+    let (stdout, stderr) = (&output.record.stdout.bytes, &output.record.stderr.bytes);
+    // A pty merges both streams.
+    let said = if spec.pty.is_some() { stdout } else { stderr };
+    let said = String::from_utf8_lossy(said);
+    let first = said.lines().next().unwrap_or_default();
+    // A shell that rejects the line prints nothing else before: a command that has run may print the same text.
+    let is_first = spec.pty.is_some() || stdout.is_empty();
+    let is_foreign = first.starts_with("fish: ") || CSH_ERRORS.iter().any(|end| first.ends_with(end));
+    (is_foreign && is_first)
         .then(|| "the login shell is not a POSIX shell: set `shell = \"sh -c\"` for the host in fabrs.toml".to_owned())
 }
 

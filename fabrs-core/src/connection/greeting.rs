@@ -17,6 +17,9 @@ use crate::transport::{Answer, OPENING, Stdin};
 /// What a shell says.
 const HERE: &str = "fabrs-here\n";
 
+/// Printed by a script right before its result. The profile of a configured shell prints before that, but after the greeting.
+const RESULT: &str = "fabrs-result\n";
+
 /// Hears whether a shell has greeted.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Greeting {
@@ -31,11 +34,17 @@ impl Greeting {
         self.heard.load(Ordering::Relaxed)
     }
 
-    /// Returns what came behind the greeting, without what the host prints at each login.
-    pub(super) fn behind(output: &[u8]) -> &[u8] {
-        let at = memmem::find(output, HERE.as_bytes()).map_or(0, |at| at + HERE.len());
-        output.get(at..).unwrap_or_default()
-    }
+}
+
+/// Returns a script that marks where its result begins, for [`result_of`].
+pub(super) fn with_marked_result(script: &str) -> String {
+    format!("printf '{}'\n{script}", RESULT.escape_default())
+}
+
+/// Returns the result in the output of a script, without the text that a login or the profile of a shell prints.
+pub(super) fn result_of(output: &[u8]) -> &[u8] {
+    let at = memmem::find(output, RESULT.as_bytes()).map_or(0, |at| at + RESULT.len());
+    output.get(at..).unwrap_or_default()
 }
 
 impl Watch for Greeting {
@@ -84,8 +93,8 @@ mod tests {
     }
 
     #[test]
-    fn what_a_login_prints_is_not_the_answer() {
-        assert_eq!(Greeting::behind(b"Welcome!\nfabrs-here\na\0b\0"), b"a\0b\0");
-        assert_eq!(Greeting::behind(b"a\0b\0"), b"a\0b\0");
+    fn text_of_a_login_or_of_a_profile_is_not_part_of_a_result() {
+        assert_eq!(result_of(b"Welcome!\nfabrs-here\nprofile\nfabrs-result\na\0b\0"), b"a\0b\0");
+        assert_eq!(result_of(b"a\0b\0"), b"a\0b\0");
     }
 }

@@ -24,6 +24,7 @@ mod spec;
 mod sudo;
 mod tee;
 mod transfer;
+mod used_hosts;
 mod watch;
 mod work;
 
@@ -67,6 +68,7 @@ pub use transfer::{
 pub use watch::{Responder, Watch};
 
 use frame::Frame;
+use used_hosts::UsedHosts;
 
 /// A host to run commands on: cheap to clone, and a value that carries how its commands run.
 ///
@@ -79,7 +81,7 @@ pub struct Connection {
     frame: Frame,
     /// The plan of its task, in a dry run.
     plan: PlanEnd,
-    /// Whether a command has run on the host, or may have.
+    /// Whether a command of the client has run on the host, or may have.
     used: Arc<AtomicBool>,
     /// The hosts that its task declares, inside a task.
     declared: Option<Selection<'static>>,
@@ -211,7 +213,7 @@ impl Connection {
 
     /// Makes a connection for the body of one task on one host: what it plans is told apart from every other's.
     pub(crate) fn fresh(&self) -> Self {
-        Self { plan: PlanEnd::default(), used: Arc::default(), ..self.clone() }
+        Self { plan: PlanEnd::default(), ..self.clone() }
     }
 
     /// Makes a connection for one host's part of the work of this connection's task.
@@ -219,7 +221,7 @@ impl Connection {
         Self { plan: self.plan.part(), ..self.clone() }
     }
 
-    /// Tells whether a command of this connection, or of a copy of it, has run on the host, or may have.
+    /// Tells whether a command of its client has run on the host, or may have.
     pub(crate) fn was_used(&self) -> bool {
         self.used.load(Ordering::Relaxed)
     }
@@ -231,10 +233,11 @@ impl Connection {
 
     pub(crate) fn bound(client: Client, host: Host, transport: Arc<dyn Transport>) -> Self {
         let frame = Frame::configured(client.inventory(), &host);
+        let used = client.shared::<UsedHosts>().flag(&host);
         let target = Target::Host { host, transport };
         // A task may make connections of its own; what it plans is one plan.
         let plan = ambient::plan().unwrap_or_default();
-        Self { client: Some(client), target, frame, plan, used: Arc::default(), declared: None }
+        Self { client: Some(client), target, frame, plan, used, declared: None }
     }
 
     /// Makes a connection whose commands fail with `error`.
@@ -291,7 +294,8 @@ impl Connection {
         Command::new(self.clone(), line, effect, location)
     }
 
-    /// Returns a connection with the directory and the user under sudo, and nothing else that is said of commands.
+    /// Returns a connection for a script of fabrs: with the directory, the shell and the user under sudo, without the other
+    /// settings for commands.
     fn only_placed(&self) -> Self {
         self.changed(|frame| *frame = frame.only_placed())
     }
@@ -312,18 +316,17 @@ impl Connection {
         }
     }
 
-    /// Says whether a change is made that is more than one command, after telling it where it is only planned.
-    fn change(&self, what: &str) -> Permission {
-        match &self.target {
-            Target::Host { host, transport } => transport.change(host, what),
-            Target::Nowhere(_) => Permission::Make,
+    /// Reports a planned change that is more than one command.
+    fn plan_change(&self, what: &str) {
+        if let Target::Host { host, .. } = &self.target {
+            self.plan_for(host, what);
         }
     }
 
     /// Plans a change of this host that is shown as one of another: a download.
     fn plan_for(&self, shown: &Host, what: &str) {
         if let Target::Host { transport, .. } = &self.target {
-            transport.change(shown, what);
+            transport.plan_change(shown, what);
         }
     }
 

@@ -141,7 +141,7 @@ impl Connection {
     ///
     /// Each file lands whole or not at all, with the mode it has on the host; whatever fails, an old file is as it was. A
     /// content that is here already is not sent, unless the host gives no shell: by SFTP it comes to be compared, and what
-    /// is here is not touched. In a dry run files are fetched, since nothing changes on the host.
+    /// is here is not touched. A dry run compares, and writes nothing.
     ///
     /// # Errors
     ///

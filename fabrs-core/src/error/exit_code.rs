@@ -44,6 +44,7 @@ impl ExitCode {
     /// use fabrs_core::ExitCode;
     ///
     /// assert_eq!(ExitCode::worst([ExitCode::Unreachable, ExitCode::Failed, ExitCode::Ok]), ExitCode::Failed);
+    /// assert_eq!(ExitCode::worst([ExitCode::PlanIncomplete, ExitCode::NoHost]), ExitCode::NoHost);
     /// assert_eq!(ExitCode::worst([]), ExitCode::Ok);
     /// ```
     pub fn worst(codes: impl IntoIterator<Item = Self>) -> Self {
@@ -57,9 +58,9 @@ impl ExitCode {
             Self::Failed => 1,
             Self::Login => 2,
             Self::Unreachable => 3,
-            Self::PlanIncomplete => 4,
-            Self::Usage => 5,
-            Self::NoHost => 6,
+            Self::Usage => 4,
+            Self::NoHost => 5,
+            Self::PlanIncomplete => 6,
             Self::Ok => 7,
         }
     }

@@ -31,7 +31,7 @@ impl Passthrough {
 impl Sink for Passthrough {
     fn event(&self, event: &Event<'_>) {
         match event {
-            Event::TaskStarted { .. } | Event::TaskEnded { error: None, .. } => {}
+            Event::TaskStarted { .. } | Event::TaskEnded { error: None, .. } | Event::Summary { .. } => {}
             Event::Bytes { stream, bytes, .. } => {
                 if let (Stream::Stderr, Some(last)) = (stream, bytes.last()) {
                     self.mid_line.store(*last != b'\n', Ordering::Relaxed);

@@ -111,6 +111,12 @@ impl Group {
         self
     }
 
+    /// Gives every host its turn, whatever happens on the others: the default.
+    pub fn keep_going(mut self) -> Self {
+        self.strategy.on_failure = OnFailure::Continue;
+        self
+    }
+
     /// Leaves out hosts that can't be reached: they count as skipped, and not as a failure.
     pub fn skip_unreachable(mut self) -> Self {
         self.strategy.unreachable = Unreachable::Skip;

@@ -145,8 +145,8 @@ fn settle<T>(host: Host, outcome: Option<Outcome<T>>, started: bool) -> (Host, O
 /// untouched nor to be skipped.
 pub(crate) fn gone_again(error: Error, connection: &Connection) -> Error {
     let unreachable = matches!(error.kind(), ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth);
-    match (connection.host(), error.host()) {
-        (Some(host), Some(of)) if unreachable && host == of && connection.was_used() => {
+    match connection.host() {
+        Some(host) if unreachable && is_about(host, &error) && connection.was_used() => {
             let text = "could not be reached again, after commands had run there";
             Error::new(ErrorKind::Channel, text).on(host).caused_by(error)
         }

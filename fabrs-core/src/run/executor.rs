@@ -97,6 +97,11 @@ impl Executor {
         let fresh = connection.fresh();
         let caught = AssertUnwindSafe(stage.call.on(&fresh)).catch_unwind().await;
         let result = caught.unwrap_or_else(|payload| Err(panicked(&*payload)));
+        // The plan of a task that swallowed the error is incomplete, too: its later commands are not in it.
+        let result = match (result, fresh.plan().get()) {
+            (Ok(()), Some(ended)) => Err(ended.clone().into()),
+            (result, _) => result,
+        };
         // A `bail!` knows no host, and of one task on many hosts it must be said where it failed.
         let result = result.map_err(|error| {
             let error = gone_again(error.into_error().or_on(host.as_ref()), &fresh);

@@ -94,9 +94,8 @@ impl Transport for Planning {
         }
     }
 
-    fn change(&self, host: &Host, what: &str) -> Permission {
+    fn plan_change(&self, host: &Host, what: &str) {
         self.plan(host, what, false);
-        Permission::Planned
     }
 
     fn planned(&self) -> usize {

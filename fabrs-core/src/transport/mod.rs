@@ -59,10 +59,9 @@ pub trait Transport: Send + Sync + fmt::Debug {
         Permission::Make
     }
 
-    /// Says whether a change of this host is made that is more than one command. A dry run tells it instead, as one.
-    fn change(&self, host: &Host, what: &str) -> Permission {
+    /// Reports a change of this host that is more than one command. Only a dry run has changes to report.
+    fn plan_change(&self, host: &Host, what: &str) {
         let _ = (host, what);
-        Permission::Make
     }
 
     /// Returns how many changes of the host were planned, and not made: none outside a dry run.

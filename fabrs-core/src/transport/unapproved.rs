@@ -73,8 +73,8 @@ impl Transport for Guarded {
         self.inner.permission(effect)
     }
 
-    fn change(&self, host: &Host, what: &str) -> Permission {
-        self.inner.change(host, what)
+    fn plan_change(&self, host: &Host, what: &str) {
+        self.inner.plan_change(host, what);
     }
 
     fn planned(&self) -> usize {

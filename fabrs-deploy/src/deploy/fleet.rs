@@ -63,7 +63,8 @@ impl Fleet {
             return Err(no_host());
         }
         let layouts = surveys.iter().map(|(host, survey)| (host.clone(), survey.layout.clone())).collect();
-        let aside = hosts.aside()?;
+        // A host that fails to revert must not keep the others on the new release.
+        let aside = hosts.aside()?.keep_going();
         let (standing, lost, at_work) = (Standing::default(), Mutex::default(), AtWork::default());
         Ok((Self { site, hosts, aside, lost, standing, layouts, at_work, client }, surveys))
     }

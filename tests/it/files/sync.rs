@@ -117,6 +117,8 @@ async fn a_dry_run_lists_what_would_become_another_and_changes_nothing() -> Resu
     soon(sync()).await?;
     assert!(!target.exists());
     fs::create_dir_all(target.join("old/er"))?;
+    // A sync into a folder that the login can't write to has no plan.
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o777))?;
     fs::create_dir_all(target.join("was a folder/with"))?;
     fs::write(target.join("longer"), "short")?;
     fs::copy(tree.join("mode"), target.join("mode"))?;

@@ -170,6 +170,11 @@ impl Frame {
         Self { sudo: self.sudo.clone(), shell: self.shell.clone(), cwd: self.cwd.clone(), ..Self::default() }
     }
 
+    /// Returns the frame without the configured shell: the output of its profile would corrupt a binary protocol.
+    pub(super) fn without_shell(self) -> Self {
+        Self { shell: None, ..self }
+    }
+
     /// Returns the directory, where one was named.
     pub(super) fn cwd(&self) -> Option<&str> {
         self.cwd.as_deref()

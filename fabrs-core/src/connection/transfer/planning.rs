@@ -45,7 +45,7 @@ impl Side {
     /// Reports a change of this side as planned.
     fn report(self, place: &Place, host: &Host, what: &str) {
         match self {
-            Self::Host => drop(place.connection.change(what)),
+            Self::Host => place.connection.plan_change(what),
             // A planned file of this machine may be the source of a later transfer.
             Self::Here => match here(place) {
                 Some(here) => here.plan_for(host, what),

@@ -205,7 +205,7 @@ impl HostKeys {
     /// Writes a key down, in the first of the user's files.
     fn record(&self, key: &HostKey) -> Result<()> {
         let trust = &self.target.trust;
-        let Some(file) = &trust.record else { return Ok(()) };
+        let Some(file) = trust.record.as_ref().filter(|_| self.settings.records_host_keys) else { return Ok(()) };
         let salt =
             trust.hash.then(bytes_by_chance::<SALT_LEN>).transpose().map_err(|error| error.on(&self.target.host))?;
         let written =

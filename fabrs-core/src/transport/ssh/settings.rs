@@ -11,7 +11,7 @@ use fabrs_openssh::known_hosts::KnownHosts;
 
 use super::host_key::KnownHostsFiles;
 use super::keys::Keyring;
-use crate::config::{Choice, Gateway, Inventory, Settings, SshConfigFrom, Variables};
+use crate::config::{Choice, Gateway, Inventory, Mode, Settings, SshConfigFrom, Variables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Sink};
 use crate::host::Host;
@@ -35,6 +35,8 @@ pub struct SshSettings {
     pub(super) sink: Arc<dyn Sink>,
     pub(super) keyring: Keyring,
     pub(super) known_hosts: KnownHostsFiles,
+    /// Whether an accepted host key is written to `known_hosts`. A dry run writes nothing.
+    pub(super) records_host_keys: bool,
     config_from: SshConfigFrom,
     config: OnceLock<Result<SshConfig>>,
     /// What was said already of the lines of files.
@@ -60,6 +62,7 @@ impl SshSettings {
             sink,
             keyring: Keyring::default(),
             known_hosts: KnownHostsFiles::default(),
+            records_host_keys: settings.mode == Mode::Run,
             config_from: settings.ssh_config.clone(),
             config: OnceLock::new(),
             warned: Mutex::default(),

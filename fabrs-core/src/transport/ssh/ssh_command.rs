@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::settings::SshSettings;
-use super::target::Target;
+use super::target::{Purpose, Target};
 use crate::config::SshConfigFrom;
 use crate::shell::quote;
 
@@ -17,12 +17,15 @@ pub(super) fn ssh_command(flags: &[&str], target: &Target, settings: &SshSetting
         SshConfigFrom::File(path) => words.extend(["-F".to_owned(), quoted(&path.to_string_lossy())]),
         SshConfigFrom::None => words.extend(["-F".to_owned(), "none".to_owned()]),
     }
-    for path in &settings.identities {
-        words.extend(["-i".to_owned(), quoted(&path.to_string_lossy())]);
-    }
     let host = &target.host;
-    if let Some(gateway) = settings.gateway_beside_ssh_config(host) {
-        words.extend(["-J".to_owned(), quoted(&gateway.to_string())]);
+    // Keys and the gateway of the run are for its hosts, and not for the gateway itself.
+    if target.purpose == Purpose::Work {
+        for path in &settings.identities {
+            words.extend(["-i".to_owned(), quoted(&path.to_string_lossy())]);
+        }
+        if let Some(gateway) = settings.gateway_beside_ssh_config(host) {
+            words.extend(["-J".to_owned(), quoted(&gateway.to_string())]);
+        }
     }
     // The ssh config is stronger than fabrs.toml, and `ssh` reads it by itself.
     if let Some(port) = host.port().or(settings.port_for(host).filter(|port| *port == target.port)) {

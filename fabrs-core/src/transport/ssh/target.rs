@@ -21,6 +21,7 @@ const KEEPALIVE_MAX: usize = 3;
 pub(super) struct Target {
     /// The host as it was named; what is shown.
     pub(super) host: Host,
+    pub(super) purpose: Purpose,
     pub(super) address: String,
     pub(super) port: u16,
     pub(super) user: String,
@@ -99,6 +100,7 @@ pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> 
     let keepalive = config.server_alive_interval.unwrap_or(KEEPALIVE);
     let target = Target {
         host: host.clone(),
+        purpose,
         address: config.hostname.clone(),
         port,
         user,

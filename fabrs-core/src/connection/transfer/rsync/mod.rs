@@ -95,7 +95,7 @@ async fn rsync(spec: Arc<Spec>) -> Result<Changes> {
     let what = spec.in_words();
     if planning::is_planned(place) {
         // rsync itself knows the difference, and both sides need the program: it is planned whole.
-        connection.change(&what);
+        connection.plan_change(&what);
         let why = Error::new(ErrorKind::NotRun, "rsync was not run").on(host);
         return Ok(Changes::new(place, host.clone(), what, State::Unknown(why)));
     }
@@ -126,7 +126,7 @@ impl Spec {
             let Ends { line, said, hears } = ends;
             let line = line.said().await?;
             has_begun.store(true, Ordering::Relaxed);
-            let connection = self.place.connection.only_placed();
+            let connection = self.place.connection.only_placed().changed(|frame| *frame = frame.clone().without_shell());
             let command = connection.command(ShellLine::raw(line), Effect::Changes, self.place.location).posix();
             let command = command.called(what).hide(Hide::Both).stdin_reader(said).watched_by(stash.clone()).warn();
             let command = if self.place.elevated { command.sudo() } else { command };

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::super::super::greeting::Greeting;
+use super::super::super::greeting::{result_of, with_marked_result};
 use super::super::arrival::Arrival;
 use super::super::place::Place;
 use super::super::sum::Sum;
@@ -35,10 +35,11 @@ pub(in super::super) async fn matches(
 ) -> Result<Vec<(PathBuf, bool)>, Undone> {
     let listing = format!("list {pattern}");
     let script = Script { place, effect: Effect::Reads, what: &listing };
-    let command = script.command(text::matches(pattern), pattern)?.capture_all();
+    let line = text::matches(pattern).map(|line| with_marked_result(&line));
+    let command = script.command(line, pattern)?.capture_all();
     let output = Script { what, ..script }.run(command).await?;
     let listed = output.stdout_bytes()?;
-    let records: Vec<&[u8]> = Greeting::behind(listed).split(|byte| *byte == 0).collect();
+    let records: Vec<&[u8]> = result_of(listed).split(|byte| *byte == 0).collect();
     let matches = records.chunks_exact(2).filter_map(|pair| match pair {
         [kind, path] => Some((PathBuf::from(OsStr::from_bytes(path)), *kind == b"d")),
         _ => None,

@@ -1,6 +1,6 @@
 //! Looking what is at a path, by a script.
 
-use super::super::super::greeting::Greeting;
+use super::super::super::greeting::{result_of, with_marked_result};
 use super::super::entry::{Found, Stat};
 use super::super::place::Place;
 use super::tree::{Status, status};
@@ -10,8 +10,9 @@ use crate::transport::Effect;
 /// Looks what is at a path: itself, and what it leads to.
 pub(in super::super) async fn look(place: &Place, path: &str, what: &str) -> Result<Found, Undone> {
     let script = Script { place, effect: Effect::Reads, what };
-    let output = script.run(script.command(text::look(path), path)?).await?;
-    let mut told = Greeting::behind(output.stdout_bytes()?).split(|byte| *byte == b'\n');
+    let line = text::look(path).map(|line| with_marked_result(&line));
+    let output = script.run(script.command(line, path)?).await?;
+    let mut told = result_of(output.stdout_bytes()?).split(|byte| *byte == b'\n');
     let mut next = || told.next().and_then(status).map(|(_, status)| stat(&status));
     Ok(Found { itself: next(), behind: next() })
 }

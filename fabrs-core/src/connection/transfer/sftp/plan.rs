@@ -8,7 +8,7 @@ use super::super::walk::Content;
 use super::super::{IS_NO_FOLDER, Written};
 use super::fault::Fault;
 use super::path::text;
-use super::put::{Ids, is_same};
+use super::put::{Ids, check_write, is_same, plan_link};
 use super::session::Session;
 use super::target::{MODE, kind_of};
 use crate::error::Result;
@@ -19,17 +19,7 @@ pub(in super::super) async fn plan(session: &Arc<Session>, job: &Job) -> Result<
         let target = text(&job.target)?;
         match (&job.item.content, job.as_file()) {
             (_, Some(file)) => plan_file(session, file, target).await,
-            (Content::Link(to), _) => {
-                let target = session.expanded(target).await?;
-                let path = session.path(&target);
-                let is_link = session.lstat(&path).await?.is_some_and(|there| kind_of(&there) == FileKind::Symlink);
-                let leads_there = is_link && {
-                    let link = session.ask(session.raw().readlink(path.as_str())).await?;
-                    let to = text(to.as_os_str())?;
-                    link.files.first().is_some_and(|link| link.filename == to)
-                };
-                Ok((target, !leads_there))
-            }
+            (Content::Link(to), _) => plan_link(session, job, target, to).await,
             _ => plan_folder(session, job, target).await,
         }
     };
@@ -46,9 +36,13 @@ async fn plan_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> R
         }
         target => target?,
     };
-    let Some(old) = &target.old else { return Ok((target.shown, true)) };
+    let Some(old) = &target.old else {
+        check_write(session, job, &target)?;
+        return Ok((target.shown, true));
+    };
     let is_alike = old.size == Some(stamp.size) && kind_of(old) == FileKind::File;
     if !is_alike || !is_same(session, &target.path, content).await? {
+        check_write(session, job, &target)?;
         return Ok((target.shown, true));
     }
     let has_mode = job.attributes.mode.is_none_or(|mode| old.permissions.map(|old| old & MODE) == Some(mode));

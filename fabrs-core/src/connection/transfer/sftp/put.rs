@@ -88,13 +88,7 @@ async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Re
         let changed = change(session, &target.path, old, ids, job.attributes.mode).await?;
         return Ok((target.shown, changed));
     }
-    if target.old.is_some() && !session.replaces {
-        return Err(Fault::said("the SFTP server can't replace a file in one step"));
-    }
-    if job.landing.in_place || job.landing.validation.is_some() || job.landing.backup.is_some() {
-        let text = "to write in place, to validate and to keep a copy need a shell, and the host gives none";
-        return Err(Fault::said(text));
-    }
+    check_write(session, job, &target)?;
     let folder = parent(&target.path);
     let mut temporary = Temporary::create(session, folder).await?;
     let handle = temporary.handle().to_owned();
@@ -108,6 +102,18 @@ async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Re
         }
     }
     Ok((target.shown, true))
+}
+
+/// Refuses to write a file that SFTP can't write as the job asks for.
+pub(super) fn check_write(session: &Session, job: &Job, target: &Target) -> Result<(), Fault> {
+    if target.old.is_some() && !session.replaces {
+        return Err(Fault::said("the SFTP server can't replace a file in one step"));
+    }
+    if job.landing.in_place || job.landing.validation.is_some() || job.landing.backup.is_some() {
+        let text = "to write in place, to validate and to keep a copy need a shell, and the host gives none";
+        return Err(Fault::said(text));
+    }
+    Ok(())
 }
 
 /// Tells whether what is there is what may be replaced.
@@ -234,6 +240,16 @@ async fn explained(session: &Session, fault: Fault, target: &Target, size: u64) 
 
 /// Makes a symlink, in one step where another is there.
 async fn put_link(session: &Arc<Session>, job: &Job, target: &str, to: &Path) -> Result<Written, Fault> {
+    let (target, is_written) = plan_link(session, job, target, to).await?;
+    if is_written {
+        let path = session.path(&target);
+        Temporary::link(session, parent(&path), text(to.as_os_str())?).await?.land(&path).await?;
+    }
+    Ok((target, is_written))
+}
+
+/// Returns the path of a symlink, with whether a put would write it, or why SFTP can't.
+pub(super) async fn plan_link(session: &Session, job: &Job, target: &str, to: &Path) -> Result<Written, Fault> {
     let (target, to) = (session.expanded(target).await?, text(to.as_os_str())?);
     let path = session.path(&target);
     let there = session.lstat(&path).await?.map(|there| kind_of(&there));
@@ -256,7 +272,6 @@ async fn put_link(session: &Arc<Session>, job: &Job, target: &str, to: &Path) ->
     if job.attributes.gives_owner() {
         return Err(Fault::said("SFTP gives a symlink to nobody"));
     }
-    Temporary::link(session, parent(&path), to).await?.land(&path).await?;
     Ok((target, true))
 }
 

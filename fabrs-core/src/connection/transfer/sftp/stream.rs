@@ -103,7 +103,8 @@ impl Receive for Receiver {
             _ => None,
         };
         if !matches!(end.how, How::Planned) {
-            let (number, elapsed, error) = (self.number, end.elapsed, end.how.error());
+            let (number, elapsed) = (self.number, end.elapsed);
+            let error = end.how.error().map(|error| error.or_on(Some(host)));
             let error = error.as_ref();
             self.sink.event(&Event::CommandEnded { number, host, command, status, error, elapsed });
         }

@@ -79,6 +79,9 @@ pub(in super::super) async fn plan_tree(place: &Place, tree: &Arc<Tree>) -> Resu
     let planned = async {
         let Some((survey, here)) = survey(&mut talk, tree, to_ask).await? else { return Ok(Done::nothing(tree)) };
         let fates = survey.fates(tree, &here)?;
+        if survey.has_root() && !survey.takes_stream() && matches!(tree.manner, Manner::Sync(_)) {
+            return Err(Broken::InTheWay(NO_STREAM.to_owned()));
+        }
         let removed = [survey.replaced_folders(tree, &fates), survey.removals(tree, &fates)].concat();
         drop(talk);
         Ok(Done { entries: fates.iter().map(Fate::is_written).collect(), removed })
