@@ -106,3 +106,37 @@ async fn a_batch_bounds_the_reloads_and_a_smaller_limit_of_the_run_stays() -> Re
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revert_visits_every_host_also_in_a_group_that_stops_at_a_failure() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let reverts = Arc::new(AtomicBool::new(false));
+    let (fails, reverting) = (Arc::clone(&reverts), Arc::clone(&reverts));
+    let site = ground
+        .site()
+        .reload(move |app: App| {
+            let fails = fails.load(Ordering::SeqCst) && is_on(&app, "web1");
+            async move {
+                ensure!(!fails, "the service does not start");
+                Ok::<(), TaskError>(())
+            }
+        })
+        .verify(move |app: App| {
+            let is_bad = app.connection().host().is_some_and(|host| host.name() == "web3");
+            let reverting = Arc::clone(&reverting);
+            async move {
+                let good = probe("cat version").line().await? == "good";
+                reverting.store(is_bad && !good, Ordering::SeqCst);
+                ensure!(good || !is_bad, "the shop does not answer");
+                Ok::<(), TaskError>(())
+            }
+        });
+    let (client, _) = ground.client();
+    ground.origin.build("deployable-1", &[("version", "good")]);
+    site.deploy(all(&client)).await?;
+    ground.origin.build("deployable-2", &[("version", "bad")]);
+    site.deploy(all(&client).serial().stop_on_failure()).await.expect_err("web3 does not work with it");
+    assert_eq!(ground.live("version"), ["good"; 3], "the switch is reverted also where a service does not start");
+    client.close().await;
+    Ok(())
+}
