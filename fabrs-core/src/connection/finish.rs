@@ -15,9 +15,10 @@ use crate::shell::quote;
 use crate::transport::{End, How};
 
 /// The ends of messages by which csh and tcsh reject the syntax of a POSIX shell.
-const CSH_ERRORS: [&str; 6] = [
+const CSH_ERRORS: [&str; 7] = [
     ": Command not found.",
     "Unmatched '.",
+    "Unmatched '''.",
     "Missing }.",
     "Badly placed ()'s.",
     "Ambiguous output redirect.",
