@@ -182,7 +182,10 @@ impl Pipe {
 
 impl Sink for Captured {
     fn event(&self, event: &Event<'_>) {
-        self.forward();
+        // Each look into the pipes is a system call, and a task has two of these events for every command.
+        if !matches!(event, Event::CommandStarted { echo: false, .. } | Event::CommandEnded { .. }) {
+            self.forward();
+        }
         self.inner.event(event);
     }
 
