@@ -43,4 +43,4 @@ pub use origin::Origin;
 pub use process::{Process, marker, processes_carrying, processes_matching};
 pub use pty::Pty;
 pub use sshd::{Builder as SshdBuilder, Sshd};
-pub use wait::{wait_for, wait_until};
+pub use wait::{poll, wait_for, wait_until};

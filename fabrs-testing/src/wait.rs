@@ -33,7 +33,7 @@ pub fn wait_for<T>(what: &str, limit: Duration, look: impl FnMut() -> Option<T>)
 
 /// Looks again and again until something is found or the limit is reached; looks at least once.
 #[expect(clippy::disallowed_methods, reason = "there is no event to wait for in what other programs do")]
-pub(crate) fn poll<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+pub fn poll<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + limit;
     loop {
         if let Some(found) = look() {

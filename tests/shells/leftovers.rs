@@ -1,15 +1,14 @@
 //! Processes of a cell that are still there after it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use fabrs_testing::{Process, processes_carrying};
+use fabrs_testing::{Process, poll, processes_carrying};
+use tokio::task::block_in_place;
 
 use crate::machine::Machine;
 
 /// How long a process may take to end after its cell: beyond every grace period of fabrs.
 const END_LIMIT: Duration = Duration::from_secs(20);
-/// How long to pause between two looks.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// The processes that a cell left, which are ended.
 #[derive(Debug, Default)]
@@ -34,31 +33,25 @@ pub(crate) struct Search<'a> {
 
 impl Search<'_> {
     /// Waits until every process of the cell is gone or reported, and ends those that are left.
-    pub(crate) async fn end_leftovers(&self) -> Leftovers {
-        let left = self.wait_for_end().await;
-        let (reported, unreported) = left.iter().cloned().partition(|process| self.is_reported(process, &left));
-        // A parent may start another child before it is killed itself.
-        let end = Instant::now() + END_LIMIT;
-        loop {
-            let found = self.find();
-            found.iter().for_each(Process::kill);
-            if found.is_empty() || Instant::now() >= end {
-                return Leftovers { reported, unreported };
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
+    pub(crate) fn end_leftovers(&self) -> Leftovers {
+        block_in_place(|| {
+            let left = self.wait_for_end();
+            let (reported, unreported) = left.iter().cloned().partition(|process| self.is_reported(process, &left));
+            // A parent may start another child before it is killed itself.
+            let killed = poll(END_LIMIT, || {
+                let found = self.find();
+                found.iter().for_each(Process::kill);
+                found.is_empty().then_some(())
+            });
+            assert!(killed.is_some(), "processes of {} outlive KILL", self.token);
+            Leftovers { reported, unreported }
+        })
     }
 
     /// Returns what is left when only reported processes are, or the time is over.
-    async fn wait_for_end(&self) -> Vec<Process> {
-        let end = Instant::now() + END_LIMIT;
-        loop {
-            let found = self.find();
-            if found.iter().all(|process| self.is_reported(process, &found)) || Instant::now() >= end {
-                return found;
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
+    fn wait_for_end(&self) -> Vec<Process> {
+        let is_over = |found: &Vec<Process>| found.iter().all(|process| self.is_reported(process, found));
+        poll(END_LIMIT, || Some(self.find()).filter(is_over)).unwrap_or_else(|| self.find())
     }
 
     fn find(&self) -> Vec<Process> {

@@ -79,7 +79,7 @@ impl<'a> Cell<'a> {
         let marks = stops::Endless::ALL.map(|kind| self.mark(kind)).to_vec();
         let reports = findings.reports().to_vec();
         let search = Search { machine: self.machine, token: &self.token, marks, reports };
-        let left = search.end_leftovers().await;
+        let left = search.end_leftovers();
         for (verdict, processes) in [(Verdict::Reported, left.reported), (Verdict::Left, left.unreported)] {
             let names = processes.iter().map(|process| format!("{} {}", process.pid, process.cmdline));
             let names: Vec<_> = names.collect();
