@@ -1,12 +1,10 @@
-//! Who deploys, and from where: what other people are told.
+//! The name of a run, and the person behind it.
 
-use std::env;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Variables in which CI servers say where a run can be seen: those of `GitLab`, Jenkins, Buildkite and `CircleCI`.
-const PAGES: [&str; 4] = ["CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL"];
+pub use fabrs::config::Who;
 
 /// The name of one run: of no meaning, but its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,89 +25,5 @@ impl RunId {
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
-    }
-}
-
-/// Who deploys, on which machine, and where the run can be seen if that is a CI server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Who {
-    /// The user here.
-    pub user: String,
-    /// The name of this machine.
-    pub machine: String,
-    /// The page of the run on a CI server.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub page: Option<String>,
-}
-
-impl Who {
-    /// Returns who runs this program.
-    pub fn here() -> Self {
-        Self::of(|name| env::var(name).ok().filter(|value| !value.is_empty()), machine())
-    }
-
-    /// Returns nobody: who left something by hand that does not say so.
-    pub(crate) fn unknown() -> Self {
-        Self { user: "somebody".to_owned(), machine: "somewhere".to_owned(), page: None }
-    }
-
-    fn of(variable: impl Fn(&str) -> Option<String>, machine: String) -> Self {
-        // GitHub has no single variable for the page.
-        let github = || {
-            let [server, repository, run] = ["GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"].map(&variable);
-            Some(format!("{}/{}/actions/runs/{}", server?, repository?, run?))
-        };
-        let page = PAGES.iter().find_map(|name| variable(name)).or_else(github);
-        let user = ["USER", "LOGNAME"].iter().find_map(|name| variable(name));
-        Self { user: user.or_else(login).unwrap_or_else(|| "somebody".to_owned()), machine, page }
-    }
-}
-
-/// Asks the system for the user's name: cron and containers often leave the variables out.
-fn login() -> Option<String> {
-    let said = std::process::Command::new("id").arg("-un").output().ok()?;
-    String::from_utf8(said.stdout).ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
-}
-
-fn machine() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-/// Shows `alice@laptop`, and the page behind it where there is one.
-impl fmt::Display for Who {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.user, self.machine)?;
-        match &self.page {
-            Some(page) => write!(f, " ({page})"),
-            None => Ok(()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn shows(variables: &[(&str, &str)], shown: &str) {
-        let variable =
-            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        assert_eq!(Who::of(variable, "ci-7".to_owned()).to_string(), shown);
-    }
-
-    #[test]
-    fn a_run_of_a_ci_server_is_named_with_its_page() {
-        shows(&[("USER", "alice")], "alice@ci-7");
-        shows(&[("LOGNAME", "cron")], "cron@ci-7");
-        shows(&[("USER", "ci"), ("BUILD_URL", "https://ci.example.com/7/")], "ci@ci-7 (https://ci.example.com/7/)");
-        let github = [
-            ("USER", "runner"),
-            ("GITHUB_SERVER_URL", "https://github.com"),
-            ("GITHUB_REPOSITORY", "a/shop"),
-            ("GITHUB_RUN_ID", "42"),
-        ];
-        shows(&github, "runner@ci-7 (https://github.com/a/shop/actions/runs/42)");
-        shows(&github[..3], "runner@ci-7");
     }
 }

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Sink, Stream};
 use crate::host::Host;
 use crate::secret::{Redactor, Secret};
-use crate::transport::{Ask, Dial, RunStop, Transport};
+use crate::transport::{Ask, Dial, Fences, RunStop, Transport};
 
 pub use builder::ClientBuilder;
 
@@ -57,6 +57,8 @@ struct Inner {
     shared: Shared,
     approval: Arc<Approval>,
     policy: ChangePolicy,
+    /// The locks of the run, as far as its changes need them.
+    fences: Fences,
     aside: Aside,
 }
 
@@ -157,6 +159,7 @@ impl Client {
                 shared: Arc::clone(&self.inner.shared),
                 approval: Arc::clone(&self.inner.approval),
                 policy: self.inner.policy.clone(),
+                fences: self.inner.fences.clone(),
                 aside: Aside::This,
             }),
         };
@@ -238,6 +241,11 @@ impl Client {
     /// Returns the tasks that are waited for when it closes.
     pub(crate) fn tasks(&self) -> &TaskTracker {
         &self.inner.tasks
+    }
+
+    /// Returns the fences around its locked hosts.
+    pub(crate) fn fences(&self) -> &Fences {
+        &self.inner.fences
     }
 
     /// Returns what makes its transports.

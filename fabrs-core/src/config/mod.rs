@@ -19,6 +19,7 @@ mod typed_hosts;
 mod vagrant;
 mod variables;
 mod vars;
+mod who;
 
 pub use choice::Choice;
 pub use environment::Environment;
@@ -33,3 +34,4 @@ pub use sudo_program::SudoProgram;
 pub use typed_hosts::{NamedHosts, excluded_hosts, typed_hosts, typed_hosts_with};
 pub use variables::Variables;
 pub use vars::Vars;
+pub use who::Who;

@@ -13,6 +13,6 @@ mod value;
 pub(crate) use join::grouped;
 pub use line::{IntoShellLine, Piece, ShellLine, ShellLineError};
 pub(crate) use plain::is_plain;
-pub(crate) use sh_command::{sh_command, sh_command_in_session};
+pub(crate) use sh_command::{sh_call, sh_command, sh_command_in_session};
 pub(crate) use value::quote_path;
 pub use value::{ShellList, ShellValue, quote};

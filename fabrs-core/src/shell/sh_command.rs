@@ -20,6 +20,11 @@ pub(crate) fn sh_command(script: &str) -> String {
     format!("exec /bin/sh -c '{EVAL}' sh{}", words(script))
 }
 
+/// Returns the command line that runs `script` by `/bin/sh` as a child of the login shell: a line may follow it.
+pub(crate) fn sh_call(script: &str) -> String {
+    format!("/bin/sh -c '{EVAL}' sh{}", words(script))
+}
+
 /// As [`sh_command`], for a server that starts commands in its own process group: the script leads a new session where the
 /// host has `setsid`.
 pub(crate) fn sh_command_in_session(script: &str) -> String {

@@ -1,5 +1,6 @@
 //! A command on its way, and how it ended.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -60,11 +61,18 @@ impl How {
 }
 
 /// A command on its way; a future of its end. Dropping it ends the command.
-#[derive(Debug)]
 #[must_use = "dropping it ends the command"]
 pub struct Running {
     end: oneshot::Receiver<End>,
     stop: RunStop,
+    /// What makes another end of it.
+    map: Option<Box<dyn FnOnce(End) -> End + Send + Sync>>,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("end", &self.end).field("stop", &self.stop).finish_non_exhaustive()
+    }
 }
 
 /// The other side of a [`Running`], for the task that carries the command.
@@ -79,7 +87,16 @@ impl Running {
     pub(crate) fn pair() -> (Self, Carrier) {
         let (sender, end) = oneshot::channel();
         let stop = RunStop::default();
-        (Self { end, stop: stop.clone() }, Carrier { end: sender, stop })
+        (Self { end, stop: stop.clone(), map: None }, Carrier { end: sender, stop })
+    }
+
+    /// Returns the same command with another end: what `map` makes of it.
+    pub(crate) fn map(mut self, map: impl FnOnce(End) -> End + Send + Sync + 'static) -> Self {
+        self.map = Some(match self.map.take() {
+            Some(first) => Box::new(move |end| map(first(end))),
+            None => Box::new(map),
+        });
+        self
     }
 
     /// Makes one that has ended already.
@@ -96,10 +113,14 @@ impl Future for Running {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
         let end = ready!(Pin::new(&mut self.end).poll(cx));
-        Poll::Ready(end.unwrap_or_else(|_| End {
+        let end = end.unwrap_or_else(|_| End {
             how: How::Failed(Error::new(ErrorKind::Internal, "the task that carried the command is gone")),
             elapsed: Duration::ZERO,
-        }))
+        });
+        Poll::Ready(match self.map.take() {
+            Some(map) => map(end),
+            None => end,
+        })
     }
 }
 

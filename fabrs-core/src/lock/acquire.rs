@@ -1,0 +1,165 @@
+//! Acquiring a lock on all hosts, or on none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use futures::stream::StreamExt;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use super::held::{HostLock, Keeper, Lock};
+use super::holder::Holder;
+use super::locking::{Locking, Wait};
+use super::script::{Answer, hold};
+use crate::client::Client;
+use crate::connection::{Connection, Hide};
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::{Fence, Heartbeat, Level, Permission, boot_time};
+
+/// How long a run waits before it tries again.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Acquires a lock. A dry run reports it, and locks nothing.
+pub(super) async fn acquire(locking: Locking) -> Result<Lock> {
+    let Some(client) = locking.hosts().first().and_then(Connection::client).cloned() else {
+        return Err(Error::new(ErrorKind::Usage, "there is no host to lock"));
+    };
+    for host in locking.hosts() {
+        locking.folder_on(host)?;
+    }
+    let what = format!("lock `{}` on {}", locking.name(), label(locking.hosts()));
+    if client.dial().effect(&what)? == Permission::Planned {
+        return Ok(Lock::planned());
+    }
+    let started = Instant::now();
+    let limit = match locking.waits() {
+        Wait::No => Some(Duration::ZERO),
+        Wait::Endless => None,
+        Wait::AtMost(limit) => Some(limit),
+    };
+    let mut is_noted = false;
+    loop {
+        let (holder, host) = match try_all(&locking, &client).await {
+            Ok(lock) => return Ok(lock),
+            Err(Refused::Failed(error)) => return Err(error),
+            Err(Refused::Held(holder, host)) => (holder, host),
+        };
+        let by = holder.map_or_else(|| "another run".to_owned(), |holder| holder.to_string());
+        if limit.is_some_and(|limit| started.elapsed() >= limit) {
+            let text = match limit {
+                Some(limit) if !limit.is_zero() => {
+                    format!("timed out after {} s waiting for the lock held by {by}", limit.as_secs())
+                }
+                _ => format!("locked by {by}"),
+            };
+            return Err(on(&host, text).hint("`--wait` waits for the lock"));
+        }
+        if !is_noted {
+            client.note(host.host(), format!("waiting for the lock held by {by}"));
+            is_noted = true;
+        }
+        tokio::select! {
+            () = sleep(RETRY_DELAY) => {}
+            _ = client.stop().above(Level::Run) => {
+                return Err(Error::new(ErrorKind::Cancelled, "the run was stopped while it waited for the lock"));
+            }
+        }
+    }
+}
+
+/// Why there is no lock.
+enum Refused {
+    /// Another run holds it on this host.
+    Held(Option<Holder>, Connection),
+    /// It could not be tried.
+    Failed(Error),
+}
+
+/// Tries all hosts: the first by name, then the others at once. If one refuses, the others are released.
+async fn try_all(locking: &Locking, client: &Client) -> std::result::Result<Lock, Refused> {
+    let holder = Holder::new(locking.purpose_text()).map_err(Refused::Failed)?;
+    let mut ordered: Vec<&Connection> = locking.hosts().iter().collect();
+    ordered.sort_by_key(|host| host.host().map(ToString::to_string));
+    let (lost, losses) = mpsc::channel(ordered.len().max(1));
+    let Some((first, others)) = ordered.split_first() else { return Ok(Lock::planned()) };
+    let try_on = |host| try_one(locking, client, host, &holder, lost.clone());
+    let mut locks = vec![try_on(*first).await?];
+    let mut refused = None;
+    for tried in join_all(others.iter().map(|host| try_on(host))).await {
+        match tried {
+            Ok(lock) => locks.push(lock),
+            // A failure says more than another holder.
+            Err(error @ Refused::Failed(_)) => refused = Some(error),
+            Err(error @ Refused::Held(..)) => refused = refused.or(Some(error)),
+        }
+    }
+    let lock = Lock::new(locks, losses);
+    match refused {
+        None => Ok(lock),
+        Some(refused) => {
+            lock.release().await;
+            Err(refused)
+        }
+    }
+}
+
+async fn try_one(
+    locking: &Locking,
+    client: &Client,
+    host: &Connection,
+    holder: &Holder,
+    lost: mpsc::Sender<Error>,
+) -> std::result::Result<HostLock, Refused> {
+    let failed = Refused::Failed;
+    let folder = locking.folder_on(host).map_err(failed)?;
+    // Over a session beside those of the work: the lock must not end with the first Ctrl-C, but with the run.
+    let aside = host.aside().map_err(failed)?;
+    let silence = locking.silence_limit();
+    let script = hold(&folder, locking.name(), holder, silence);
+    let script = script.map_err(|source| failed(on(host, "the lock can't be sent".to_owned()).caused_by(source)))?;
+    let sent = boot_time();
+    let command = aside.run(script).posix().hide(Hide::Both).called(&format!("hold the lock `{}`", locking.name()));
+    let mut lines = command.stdin_open().stream_lines().map_err(failed)?;
+    let answer = match lines.next().await {
+        Some(line) => Answer::read(&line.map_err(failed)?),
+        None => Answer::Other,
+    };
+    match answer {
+        Answer::Locked => {}
+        Answer::Held(holder) => return Err(Refused::Held(holder, host.clone())),
+        Answer::Manual(manual) => {
+            let text = manual.map_or_else(|| "locked manually".to_owned(), |manual| manual.to_string());
+            return Err(failed(on(host, text).hint("unlock it first")));
+        }
+        Answer::NoFlock => {
+            let error = on(host, "the host has no `flock`, and can't be locked without it".to_owned());
+            return Err(failed(error.hint("install the package util-linux")));
+        }
+        Answer::Other => return Err(failed(on(host, format!("could not lock `{}`", locking.name())))),
+    }
+    let Some(place) = host.host() else { return Err(failed(on(host, "there is no host to lock".to_owned()))) };
+    let heartbeat = Heartbeat::new(silence);
+    heartbeat.confirm(sent);
+    let fence = Arc::new(Fence {
+        host: place.clone(),
+        name: locking.name().to_owned(),
+        file: format!("{}/{}.lock", folder.trim_end_matches('/'), locking.name()),
+        token: holder.token.clone(),
+        heartbeat,
+    });
+    let guard = client.fences().put(&fence);
+    Ok(Keeper { lines, fence, silence, lost }.start(client, guard))
+}
+
+fn on(host: &Connection, text: String) -> Error {
+    Error::new(ErrorKind::Task, text).or_on(host.host())
+}
+
+/// Returns the name of one host, or the number of several.
+fn label(hosts: &[Connection]) -> String {
+    match hosts {
+        [one] => one.host().map_or_else(String::new, |host| host.label().to_string()),
+        several => format!("{} hosts", several.len()),
+    }
+}

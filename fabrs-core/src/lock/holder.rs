@@ -1,0 +1,45 @@
+//! The holder of a lock, as the host records it.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Who;
+use crate::error::Result;
+use crate::transport::word_by_chance;
+
+/// The holder of a lock: the content of its file on the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The user and the machine of the run.
+    pub by: Who,
+    /// The time of the start: RFC 3339, UTC, by the clock of the run.
+    pub since: String,
+    /// The purpose: `deploy of deployable-314`.
+    #[serde(rename = "what")]
+    pub purpose: String,
+    /// The token of the run.
+    #[serde(default)]
+    pub(super) token: String,
+}
+
+impl Holder {
+    /// Makes the holder for this run.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the system gives no random bytes.
+    pub(super) fn new(purpose: &str) -> Result<Self> {
+        let since = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        Ok(Self { by: Who::here(), since, purpose: purpose.to_owned(), token: word_by_chance()? })
+    }
+}
+
+/// Shows `ann@laptop since 2026-11-03T14:02:11Z: deploy of deployable-314`.
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} since {}: {}", self.by, self.since, self.purpose)
+    }
+}

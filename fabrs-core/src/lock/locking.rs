@@ -1,0 +1,138 @@
+//! The request for a lock.
+
+use std::collections::HashMap;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::acquire::acquire;
+use super::held::Lock;
+use crate::connection::Connection;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+
+/// A request for a lock on hosts, made by [`Connection::lock`] or [`Group::lock`](crate::Group::lock): a builder, and the
+/// future of the [`Lock`].
+///
+/// # Errors
+///
+/// When awaited: [`ErrorKind::Task`] with the holder if another run has the lock, [`ErrorKind::Cancelled`] if the run is stopped
+/// while it waits; as any command. The lock is then held on no host.
+///
+/// # Cancel safety
+///
+/// Dropping it releases the hosts that were locked so far.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is locked until it is awaited"]
+pub struct Locking {
+    hosts: Vec<Connection>,
+    name: String,
+    folders: HashMap<Host, String>,
+    purpose: String,
+    wait: Option<Wait>,
+    silence: Duration,
+}
+
+/// What a run does while another one holds the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// It fails.
+    No,
+    /// It waits until the lock is free.
+    Endless,
+    /// It waits at most this long.
+    AtMost(Duration),
+}
+
+impl Locking {
+    /// How long a host keeps the lock of a silent run by default.
+    pub const SILENCE: Duration = Duration::from_secs(30);
+
+    /// The folder of locks on a host by default.
+    const FOLDER: &str = "~/.fabrs/locks";
+
+    pub(super) fn new(hosts: Vec<Connection>, name: String) -> Self {
+        let (folders, silence) = (HashMap::new(), Self::SILENCE);
+        Self { hosts, name, folders, purpose: "a run of fab".to_owned(), wait: None, silence }
+    }
+
+    /// Sets the text that another run shows when it meets this lock. Defaults to `a run of fab`.
+    pub fn purpose(mut self, purpose: impl Into<String>) -> Self {
+        self.purpose = purpose.into();
+        self
+    }
+
+    /// Sets whether the request waits while another run has the lock. Defaults to the setting of the run (`--wait`).
+    pub fn wait(mut self, waits: bool) -> Self {
+        self.wait = Some(if waits { Wait::Endless } else { Wait::No });
+        self
+    }
+
+    /// Waits at most this long while another run has the lock.
+    pub fn wait_at_most(mut self, limit: Duration) -> Self {
+        self.wait = Some(Wait::AtMost(limit));
+        self
+    }
+
+    /// Sets the time after which a host releases the lock of a silent run, in whole seconds. Defaults to 30 s.
+    pub fn silence(mut self, limit: Duration) -> Self {
+        self.silence = limit;
+        self
+    }
+
+    /// Sets the folder of the lock on one host, absolute or below `~/`. Defaults to `~/.fabrs/locks`.
+    pub fn folder(mut self, host: &Host, folder: impl Into<String>) -> Self {
+        self.folders.insert(host.clone(), folder.into());
+        self
+    }
+
+    pub(super) fn hosts(&self) -> &[Connection] {
+        &self.hosts
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn purpose_text(&self) -> &str {
+        &self.purpose
+    }
+
+    /// Returns how long a host keeps the lock of a silent run: whole seconds, as the host counts them.
+    pub(super) fn silence_limit(&self) -> Duration {
+        Duration::from_secs(self.silence.as_secs().max(1))
+    }
+
+    /// Returns whether the request waits: as it says, or as the run says.
+    pub(super) fn waits(&self) -> Wait {
+        let client = self.hosts.first().and_then(Connection::client);
+        self.wait.unwrap_or_else(|| match client.is_some_and(|client| client.settings().waits_for_locks) {
+            true => Wait::Endless,
+            false => Wait::No,
+        })
+    }
+
+    /// Returns the folder of the lock on a host.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] for a name with `/`, and for a connection without a host.
+    pub(super) fn folder_on(&self, host: &Connection) -> Result<String> {
+        if self.name.is_empty() || self.name.contains(['/', '\n', '\0']) {
+            let error = Error::new(ErrorKind::Usage, format!("`{}` can't be the name of a lock", self.name));
+            return Err(error.hint("use letters, digits and `-`: `c.lock(\"deploy\")`"));
+        }
+        let no_host = || Error::new(ErrorKind::Usage, "there is no host to lock");
+        let host = host.host().ok_or_else(no_host)?;
+        Ok(self.folders.get(host).cloned().unwrap_or_else(|| Self::FOLDER.to_owned()))
+    }
+}
+
+impl IntoFuture for Locking {
+    type Output = Result<Lock>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(acquire(self))
+    }
+}

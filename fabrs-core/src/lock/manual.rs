@@ -1,0 +1,108 @@
+//! Manual locks: a person locks hosts until a person unlocks them.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use super::locking::Locking;
+use crate::config::Who;
+use crate::connection::{Connection, Hide};
+use crate::error::{Error, ErrorKind, Result};
+use crate::group::{Group, Outcomes};
+use crate::host::Host;
+use crate::shell::{ShellLine, quote, quote_path};
+
+/// A lock that a person has put on a host: no run acquires the lock until a person removes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ManualLock {
+    /// The user and the machine.
+    pub by: Who,
+    /// The time: RFC 3339, UTC, by the clock of that machine.
+    pub since: String,
+    /// The reason.
+    pub reason: String,
+}
+
+impl ManualLock {
+    fn new(reason: &str) -> Self {
+        let since = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        Self { by: Who::here(), since, reason: reason.to_owned() }
+    }
+
+    /// Reads the content of the file of a manual lock. A text without an author is the reason.
+    pub fn read(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_else(|_| Self {
+            by: Who::unknown(),
+            since: "an unknown time".to_owned(),
+            reason: text.trim().to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for ManualLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "locked by {} since {}: {}", self.by, self.since, self.reason)
+    }
+}
+
+impl Locking {
+    /// Locks the hosts until a person unlocks them. A run that holds the lock goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Task`] on each host that is locked manually already; as any command.
+    pub async fn until_unlocked(self, reason: &str) -> Outcomes<()> {
+        let json = &serde_json::to_string(&ManualLock::new(reason)).unwrap_or_default();
+        let this = &self;
+        let lock = |host: Connection| async move {
+            let (folder, file) = this.manual_file(&host)?;
+            // With `noclobber` the shell makes a file only if there is none.
+            let line = format!(
+                "mkdir -p {folder} && cd {folder} && {{ (set -C; printf '%s\\n' {json} > {file}) 2> /dev/null || cat {file}; }}",
+                json = quote(json).map_err(unsendable)?
+            );
+            let output = host.run(ShellLine::raw(line)).hide(Hide::Stdout).await?;
+            let before = if output.was_run() { output.stdout()?.into_owned() } else { String::new() };
+            if before.is_empty() {
+                return Ok(());
+            }
+            let before = ManualLock::read(&before);
+            Err(Error::new(ErrorKind::Task, format!("already {before}")).on(output.host()))
+        };
+        self.group().each(lock).await
+    }
+
+    /// Removes the manual lock of all hosts, and returns it for each host that had one.
+    ///
+    /// # Errors
+    ///
+    /// As any command.
+    pub async fn unlock(self) -> Result<Vec<(Host, Option<ManualLock>)>> {
+        let this = &self;
+        let unlock = |host: Connection| async move {
+            let (folder, file) = this.manual_file(&host)?;
+            let line = format!("cd {folder} 2> /dev/null && [ -e {file} ] || exit 0; cat {file} && rm -f {file}");
+            let output = host.run(ShellLine::raw(line)).hide(Hide::Stdout).await?;
+            let text = if output.was_run() { output.stdout()?.into_owned() } else { String::new() };
+            Ok::<_, Error>((!text.is_empty()).then(|| ManualLock::read(&text)))
+        };
+        self.group().each(unlock).await.all_ok()
+    }
+
+    /// Returns the folder of the lock and the file of a manual one, as words of a shell line.
+    fn manual_file(&self, host: &Connection) -> Result<(String, String)> {
+        let folder = quote_path(&self.folder_on(host)?).map_err(unsendable)?.into_owned();
+        let file = quote(&format!("{}.locked", self.name())).map_err(unsendable)?.into_owned();
+        Ok((folder, file))
+    }
+
+    fn group(&self) -> Group {
+        Group::new(self.hosts().to_vec())
+    }
+}
+
+fn unsendable(source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Usage, "the name of the lock can't be sent").caused_by(source)
+}

@@ -1,0 +1,58 @@
+//! Locks on hosts: one run at a time changes a host, and a run that dies releases its lock.
+//!
+//! On each host a shell holds the kernel's lock (`flock`) on a file, over a session of its own. The run confirms every few
+//! seconds that it lives. If the run dies, is suspended for too long or loses its connection, the shell ends, and the kernel
+//! frees the lock.
+//!
+//! While a run holds a lock, its changes of that host are fenced: each command first compares the token in the lock's file.
+//! A run that has lost its lock without noticing is refused by the host. SFTP has no shell that could compare: there, only the
+//! time of the last confirmation counts.
+//!
+//! | file in the lock's folder | content |
+//! |---|---|
+//! | `NAME.lock` | the [`Holder`], as JSON; empty if free |
+//! | `NAME.lock.phase` | the phase that the holder has reported |
+//! | `NAME.locked` | the [`ManualLock`], as JSON, while one is in place |
+
+mod acquire;
+mod held;
+mod holder;
+mod locking;
+mod manual;
+mod script;
+
+pub use held::Lock;
+pub use holder::Holder;
+pub use locking::Locking;
+pub use manual::ManualLock;
+
+use crate::connection::Connection;
+use crate::group::Group;
+
+impl Connection {
+    /// Locks the host under a name: a future of the [`Lock`].
+    ///
+    /// While the lock is held, all changes that this run makes on the host are fenced.
+    ///
+    /// ```
+    /// # use fabrs_core::{connection::current, TaskError};
+    /// # async fn task() -> Result<(), TaskError> {
+    /// let c = current();
+    /// let lock = c.lock("deploy").purpose("move the database").await?;
+    /// c.run("systemctl stop shop").await?;
+    /// lock.release().await;
+    /// # Ok(()) }
+    /// ```
+    pub fn lock(&self, name: impl Into<String>) -> Locking {
+        Locking::new(vec![self.clone()], name.into())
+    }
+}
+
+impl Group {
+    /// Locks all hosts of the group under a name, or none: a future of the [`Lock`].
+    ///
+    /// Two runs that want the same lock meet at the first host by name, so that one of them has it on all.
+    pub fn lock(&self, name: impl Into<String>) -> Locking {
+        Locking::new(self.connections().to_vec(), name.into())
+    }
+}

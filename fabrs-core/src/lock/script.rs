@@ -1,0 +1,129 @@
+//! The script that holds a lock on a host, and its answers.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::holder::Holder;
+use super::manual::ManualLock;
+use crate::shell::{ShellLine, ShellLineError, quote, quote_path};
+
+/// The message that ends a lock in order.
+pub(super) const BYE: &str = "bye";
+
+/// An answer of a host to the request for a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The run has the lock.
+    Locked,
+    /// Another run has it: who, if that could be read.
+    Held(Option<Holder>),
+    /// A person has locked the host until further notice.
+    Manual(Option<ManualLock>),
+    /// The host has no `flock`.
+    NoFlock,
+    /// Another text.
+    Other,
+}
+
+impl Answer {
+    pub(super) fn read(line: &str) -> Self {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "locked" => Self::Locked,
+            "held" => Self::Held(json(rest)),
+            "manual" => Self::Manual(json(rest)),
+            "no-flock" => Self::NoFlock,
+            _ => Self::Other,
+        }
+    }
+}
+
+fn json<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).ok()
+}
+
+/// The message that confirms a lock: the phase of the run, and the folder in which it is at work.
+pub(super) fn alive(phase: &str, folder: &str) -> String {
+    let phase: String = phase.chars().map(|c| if c.is_whitespace() { '-' } else { c }).collect();
+    format!("alive {} {}\n", if phase.is_empty() { "-" } else { &phase }, folder.replace('\n', " "))
+}
+
+/// Returns the script that holds a lock as long as the run confirms it. After its first answer it repeats each message.
+///
+/// The lock of `NAME.lock.turn` is held while the other one is tried, so that `NAME.lock` always has the text of its holder.
+/// Each message is read by `read`, which takes no byte beyond its line. If messages end without [`BYE`], the run has died:
+/// before the lock is freed, the processes that the run has left in its folder are ended, unless that folder is live.
+pub(super) fn hold(
+    folder: &str,
+    name: &str,
+    holder: &Holder,
+    silence: Duration,
+) -> Result<ShellLine, ShellLineError> {
+    let json = serde_json::to_string(holder).unwrap_or_default();
+    let (folder, name, json) = (quote_path(folder)?, quote(name)?, quote(&json)?);
+    let seconds = silence.as_secs().max(1);
+    Ok(ShellLine::raw(format!(
+        r#"command -v flock > /dev/null || {{ echo no-flock; exit; }}
+        mkdir -p {folder} && cd {folder} || exit
+        lock={name}.lock
+        exec 8>> "$lock.turn" 9>> "$lock" || exit
+        flock 8 || exit
+        if [ -e {name}.locked ]; then printf 'manual %s
+' "$(tr '
+' ' ' < {name}.locked)"; exit; fi
+        flock -n 9 || {{ printf 'held %s
+' "$(tr '
+' ' ' < "$lock")"; exit; }}
+        printf '%s
+' {json} > "$lock" && : > "$lock.phase" || exit
+        exec 8>&-
+        echo locked
+        receive='IFS= read -r line && printf "%s
+" "$line"'
+        receive() {{
+            if command -v timeout > /dev/null; then timeout {seconds} sh -c "$receive" 9>&-; else sh -c "$receive" 9>&-; fi
+        }}
+        folder= phase=; trap '' PIPE
+        while line=$(receive) && [ -n "$line" ]; do
+            echo "$line" 2> /dev/null
+            if [ "$line" = {BYE} ]; then : > "$lock"; exit; fi
+            rest=${{line#* }}; folder=${{rest#* }}
+            if [ "${{rest%% *}}" != "$phase" ]; then phase=${{rest%% *}}; echo "$phase" > "$lock.phase"; fi
+        done
+        : > "$lock"
+        case $folder in /?*) ;; *) exit ;; esac
+        folder=$(cd "$folder" 2> /dev/null && pwd -P) && [ "$(cd current 2> /dev/null && pwd -P)" != "$folder" ] || exit
+        n=0; left=yes
+        while [ "$left" ] && [ $n -lt 30 ]; do
+            left=; if [ $n -lt 10 ]; then signal=TERM; else signal=KILL; fi; n=$((n+1))
+            for cwd in /proc/[0-9]*/cwd; do case $(readlink "$cwd" 2> /dev/null) in "$folder" | "$folder"/*)
+                pid=${{cwd#/proc/}}; kill -s $signal "${{pid%/cwd}}" 2> /dev/null && left=yes ;;
+            esac; done
+            [ -z "$left" ] || sleep 0.1
+        done"#
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_can_not_be_read_whole_is_still_that_answer() {
+        assert_eq!(Answer::read("locked"), Answer::Locked);
+        assert_eq!(Answer::read("held "), Answer::Held(None));
+        assert_eq!(Answer::read("manual by the night shift"), Answer::Manual(None));
+        assert_eq!(Answer::read("motd: welcome"), Answer::Other);
+        let holder =
+            r#"held {"by":{"user":"alice","machine":"laptop"},"since":"2026-11-03T14:02:11Z","what":"deploy"}"#;
+        let Answer::Held(Some(holder)) = Answer::read(holder) else { panic!("the holder can be read") };
+        assert_eq!(holder.to_string(), "alice@laptop since 2026-11-03T14:02:11Z: deploy");
+    }
+
+    #[test]
+    fn a_message_is_one_line_of_three_parts() {
+        assert_eq!(alive("", ""), "alive - \n");
+        assert_eq!(alive("take up", "/srv/a b\nc"), "alive take-up /srv/a b c\n");
+    }
+}

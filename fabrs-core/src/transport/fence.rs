@@ -1,0 +1,317 @@
+//! Fences: a run that has lost a lock can't change the host any more.
+//!
+//! The holder of a lock has a token, and the host keeps the token of the present holder in a file. Each change of a locked
+//! host first compares both, in the same command. So a run that was suspended, or whose step blocks, does not change a host
+//! that another run has locked meanwhile.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use memchr::memmem;
+
+use super::{Answer, Dial, Effect, End, How, Permission, Program, Receive, Request, Running, Transport};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Stream;
+use crate::host::Host;
+use crate::output::ExitStatus;
+use crate::shell::{ShellLineError, quote, quote_path, sh_call};
+
+/// The status of a command that a fence has refused on the host.
+const REFUSED: u32 = 223;
+
+/// A lock on one host, as far as its changes need it.
+#[derive(Debug)]
+pub(crate) struct Fence {
+    pub(crate) host: Host,
+    /// The name of the lock, for messages.
+    pub(crate) name: String,
+    /// The file on the host that has the token of the holder.
+    pub(crate) file: String,
+    pub(crate) token: String,
+    pub(crate) heartbeat: Heartbeat,
+}
+
+/// When a host last confirmed that the run holds its lock.
+#[derive(Debug)]
+pub(crate) struct Heartbeat {
+    /// By the clock of [`boot_time`], in milliseconds.
+    confirmed: AtomicU64,
+    /// How long a host keeps the lock of a run that is silent.
+    silence: Duration,
+}
+
+impl Heartbeat {
+    /// Makes the heartbeat of a lock that is confirmed now.
+    pub(crate) fn new(silence: Duration) -> Self {
+        Self { confirmed: AtomicU64::new(millis(boot_time())), silence }
+    }
+
+    /// Records that the host has confirmed a message that was sent at this [`boot_time`].
+    pub(crate) fn confirm(&self, sent: Duration) {
+        self.confirmed.fetch_max(millis(sent), Ordering::AcqRel);
+    }
+
+    /// Returns how long the lock has not been confirmed, if a host may have released it since.
+    fn overdue(&self) -> Option<Duration> {
+        let confirmed = Duration::from_millis(self.confirmed.load(Ordering::Acquire));
+        Some(boot_time().saturating_sub(confirmed)).filter(|since| *since > self.silence)
+    }
+}
+
+/// Returns the time since the start of the machine. Unlike that of `Instant`, it includes a suspension.
+pub(crate) fn boot_time() -> Duration {
+    #[cfg(target_os = "linux")]
+    let clock = rustix::time::ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let clock = rustix::time::ClockId::Monotonic;
+    let now = rustix::time::clock_gettime(clock);
+    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0));
+    Duration::new(seconds, nanos)
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Fence {
+    /// Refuses a change if the host may have released the lock.
+    fn check(&self) -> Result<()> {
+        match self.heartbeat.overdue() {
+            None => Ok(()),
+            Some(since) => Err(self.lost(&format!("the host has not confirmed it for {} s", since.as_secs()))),
+        }
+    }
+
+    /// Makes the error of a lost lock.
+    pub(crate) fn lost(&self, why: &str) -> Error {
+        let text = format!("the lock `{}` is lost, so nothing more is changed there: {why}", self.name);
+        let error = Error::new(ErrorKind::Channel, text).on(&self.host);
+        error.hint("another run may have locked the host since: look at its state, then start again")
+    }
+
+    /// Returns the text that a refused command prints on the host.
+    fn marker(&self) -> String {
+        format!("fabrs: the lock was lost [{}]", self.token)
+    }
+
+    /// Returns the POSIX script that ends the shell unless the host still has the token of this run.
+    fn script(&self) -> std::result::Result<String, ShellLineError> {
+        let (file, token, marker) = (quote_path(&self.file)?, &self.token, self.marker());
+        let marker = quote(&marker)?;
+        Ok(format!("case $(cat {file} 2>/dev/null) in *{token}*) ;; *) echo {marker} >&2; exit {REFUSED} ;; esac"))
+    }
+
+    /// Returns a POSIX script that runs a line while no other run can acquire the lock, if the host has the token of this run.
+    pub(crate) fn atomic(&self, line: &str) -> std::result::Result<String, ShellLineError> {
+        let turn = format!("{}.turn", self.file);
+        Ok(format!("( flock 8 || exit; {}\n{line}\n) 8>> {}", self.script()?, quote_path(&turn)?))
+    }
+
+    /// Returns the program of a request such that it runs only while the host has the token of this run.
+    fn around(&self, request: &Request) -> Result<Program> {
+        let program = match &request.invocation.program {
+            // `eval` keeps the line whole behind `&&` in every login shell.
+            Program::Line(line) => quote(line)
+                .and_then(|line| Ok(Program::Line(format!("{} && eval {line}", sh_call(&self.script()?)).into()))),
+            Program::Script(script) => {
+                self.script().map(|compare| Program::Script(format!("{compare}\n{script}").into()))
+            }
+            // A subsystem has no shell that could compare.
+            Program::Subsystem(name) => Ok(Program::Subsystem(name)),
+        };
+        program.map_err(|source| {
+            let text = format!("`{}` can't be sent", request.invocation.shown);
+            Error::new(ErrorKind::Usage, text).on(&request.host).caused_by(source)
+        })
+    }
+}
+
+/// The fences of the hosts of a client; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fences(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// The number of fences, so that a client without a lock pays for no mutex.
+    count: AtomicUsize,
+    by_host: Mutex<HashMap<Host, Vec<Arc<Fence>>>>,
+}
+
+impl Fences {
+    /// Puts a fence around its host, until the guard is dropped.
+    pub(crate) fn put(&self, fence: &Arc<Fence>) -> FenceGuard {
+        self.lock().entry(fence.host.clone()).or_default().push(Arc::clone(fence));
+        self.0.count.fetch_add(1, Ordering::AcqRel);
+        FenceGuard { fences: self.clone(), fence: Arc::clone(fence) }
+    }
+
+    /// Tells whether the run holds a lock of this name on a host.
+    pub(crate) fn has(&self, host: &Host, name: &str) -> bool {
+        self.of(host).iter().any(|fence| fence.name == name)
+    }
+
+    fn of(&self, host: &Host) -> Vec<Arc<Fence>> {
+        if self.0.count.load(Ordering::Acquire) == 0 {
+            return Vec::new();
+        }
+        self.lock().get(host).cloned().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Host, Vec<Arc<Fence>>>> {
+        self.0.by_host.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A fence in its place.
+#[derive(Debug)]
+#[must_use = "dropping it removes the fence"]
+pub(crate) struct FenceGuard {
+    fences: Fences,
+    fence: Arc<Fence>,
+}
+
+impl FenceGuard {
+    pub(crate) fn fence(&self) -> Arc<Fence> {
+        Arc::clone(&self.fence)
+    }
+}
+
+impl Drop for FenceGuard {
+    fn drop(&mut self) {
+        if let Some(fences) = self.fences.lock().get_mut(&self.fence.host) {
+            fences.retain(|other| !Arc::ptr_eq(other, &self.fence));
+        }
+        self.fences.0.count.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Whether one of these fences has refused a command on the host.
+#[derive(Debug, Clone)]
+struct Refusal {
+    fences: Arc<[Arc<Fence>]>,
+    refused: Arc<OnceLock<Arc<Fence>>>,
+}
+
+impl Refusal {
+    /// Returns the end of a command, which is a failure if a fence has refused it: it never began.
+    fn judge(&self, end: End) -> End {
+        match (self.refused.get(), &end.how) {
+            (Some(fence), How::Exited(ExitStatus::Code(REFUSED)) | How::Cut(..)) => {
+                End { how: How::Failed(fence.lost("the host is locked by another run")), ..end }
+            }
+            _ => end,
+        }
+    }
+}
+
+/// Finds the marker of a fence in the output of a command.
+#[derive(Debug)]
+struct Listener {
+    refusal: Refusal,
+    inner: Box<dyn Receive>,
+    /// The end of the output so far: a marker may arrive in pieces.
+    last: Vec<u8>,
+}
+
+impl Receive for Listener {
+    fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+        self.last.extend_from_slice(bytes);
+        let markers = self.refusal.fences.iter().map(|fence| (fence, fence.marker()));
+        let mut longest = 0;
+        for (fence, marker) in markers {
+            longest = longest.max(marker.len());
+            if memmem::find(&self.last, marker.as_bytes()).is_some() {
+                // It can be set once only, and the first one counts.
+                let _ = self.refusal.refused.set(Arc::clone(fence));
+            }
+        }
+        let excess = self.last.len().saturating_sub(longest);
+        self.last.drain(..excess);
+        self.inner.receive(stream, bytes, answer);
+    }
+
+    fn ended(&mut self, end: &End) {
+        self.inner.ended(&self.refusal.judge(end.clone()));
+    }
+}
+
+/// Makes transports that keep to the fences of their hosts.
+#[derive(Debug)]
+pub(crate) struct Fenced {
+    inner: Arc<dyn Dial>,
+    fences: Fences,
+}
+
+impl Fenced {
+    pub(crate) fn new(inner: Arc<dyn Dial>, fences: Fences) -> Self {
+        Self { inner, fences }
+    }
+}
+
+impl Dial for Fenced {
+    fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>> {
+        let inner = self.inner.dial(host)?;
+        Ok(Arc::new(FencedHost { inner, fences: self.fences.clone() }))
+    }
+
+    fn effect(&self, name: &str) -> Result<Permission> {
+        self.inner.effect(name)
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.inner.close()
+    }
+}
+
+/// One host's transport within its fences.
+#[derive(Debug)]
+struct FencedHost {
+    inner: Arc<dyn Transport>,
+    fences: Fences,
+}
+
+impl Transport for FencedHost {
+    fn start(&self, mut request: Request) -> Running {
+        let fences = if request.effect == Effect::Reads { Vec::new() } else { self.fences.of(&request.host) };
+        if fences.is_empty() {
+            return self.inner.start(request);
+        }
+        for fence in &fences {
+            match fence.check().and_then(|()| fence.around(&request)) {
+                Ok(program) => request.invocation.program = program,
+                Err(error) => {
+                    let end = End { how: How::Failed(error), elapsed: Duration::ZERO };
+                    request.receiver.ended(&end);
+                    return Running::ended(end);
+                }
+            }
+        }
+        let refusal = Refusal { fences: fences.into(), refused: Arc::default() };
+        let receiver = Listener { refusal: refusal.clone(), inner: request.receiver, last: Vec::new() };
+        let request = Request { receiver: Box::new(receiver), ..request };
+        self.inner.start(request).map(move |end| refusal.judge(end))
+    }
+
+    fn permission(&self, effect: Effect) -> Permission {
+        self.inner.permission(effect)
+    }
+
+    fn plan_change(&self, host: &Host, what: &str) {
+        self.inner.plan_change(host, what);
+    }
+
+    fn planned(&self) -> usize {
+        self.inner.planned()
+    }
+
+    fn open(&self) -> BoxFuture<'_, Result<()>> {
+        self.inner.open()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.inner.close()
+    }
+}
