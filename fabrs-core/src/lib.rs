@@ -11,9 +11,10 @@
 //! | 3 | [`transport`] |
 //! | 4 | [`client`], [`connection`] |
 //! | 5 | [`group`] |
-//! | 6 | [`task`] |
-//! | 7 | [`plan`] |
-//! | 8 | [`run`] |
+//! | 6 | [`lock`] |
+//! | 7 | [`task`] |
+//! | 8 | [`plan`] |
+//! | 9 | [`run`] |
 
 pub mod client;
 pub mod config;
@@ -22,6 +23,7 @@ pub mod error;
 pub mod event;
 pub mod group;
 pub mod host;
+pub mod lock;
 pub mod output;
 pub mod plan;
 pub mod run;

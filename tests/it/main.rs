@@ -19,6 +19,7 @@ mod groups;
 mod host_certificates;
 mod host_keys;
 mod inputs;
+mod locks;
 mod logins;
 mod output_sinks;
 mod prompts;

@@ -34,6 +34,7 @@ pub(crate) struct Globals {
     keep_going: bool,
     skip_bad_hosts: bool,
     warn_only: bool,
+    wait: bool,
     no_input: bool,
     password_file: Option<PathBuf>,
     password_command: Option<String>,
@@ -100,6 +101,7 @@ fn running() -> Vec<Arg> {
         switch("keep-going", "Go on with the other hosts and tasks after a failure"),
         switch("skip-bad-hosts", "Leave out hosts that can't be reached, with a warning"),
         switch("warn-only", "Take a command that fails for a warning").short('w'),
+        switch("wait", "Wait for a lock that another run holds, instead of failing"),
         switch("dry-run", "Show what would run and where; change nothing").short('n'),
         value("yes", "FINGERPRINT", "Answer yes to what would be asked, or just to what `-n` has shown")
             .short('y')
@@ -180,6 +182,7 @@ impl Globals {
         self.keep_going |= flag("keep-going");
         self.skip_bad_hosts |= flag("skip-bad-hosts");
         self.warn_only |= flag("warn-only");
+        self.wait |= flag("wait");
         self.no_input |= flag("no-input");
         self.dry_run |= flag("dry-run");
         take(&mut self.yes, matches, "yes");
@@ -200,6 +203,7 @@ impl Globals {
             on_failure: if self.keep_going { OnFailure::Continue } else { OnFailure::Stop },
             unreachable: if self.skip_bad_hosts { Unreachable::Skip } else { Unreachable::Fail },
             warn_only: self.warn_only,
+            waits_for_locks: self.wait,
             input: if self.no_input { Input::Refused } else { Input::Allowed },
             sudo_password: match (&self.password_file, &self.password_command) {
                 (Some(file), _) => PasswordFrom::File(file.clone()),

@@ -165,7 +165,7 @@ impl Command {
     }
 
     /// Calls the command so in messages, events and plans.
-    pub(super) fn called(self, shown: &str) -> Self {
+    pub(crate) fn called(self, shown: &str) -> Self {
         self.changed(|spec| spec.shown = Some(shown.into()))
     }
 
@@ -180,7 +180,7 @@ impl Command {
     }
 
     /// Marks the line as a POSIX script, which `/bin/sh` runs.
-    pub(super) fn posix(self) -> Self {
+    pub(crate) fn posix(self) -> Self {
         self.changed(|spec| spec.language = Language::Posix)
     }
 

@@ -33,7 +33,6 @@ impl Greeting {
     pub(super) fn was_heard(&self) -> bool {
         self.heard.load(Ordering::Relaxed)
     }
-
 }
 
 /// Returns a script that marks where its result begins, for [`result_of`].

@@ -43,7 +43,7 @@ pub(super) async fn acquire(locking: Locking) -> Result<Lock> {
         let (holder, host) = match try_all(&locking, &client).await {
             Ok(lock) => return Ok(lock),
             Err(Refused::Failed(error)) => return Err(error),
-            Err(Refused::Held(holder, host)) => (holder, host),
+            Err(Refused::Held(held)) => *held,
         };
         let by = holder.map_or_else(|| "another run".to_owned(), |holder| holder.to_string());
         if limit.is_some_and(|limit| started.elapsed() >= limit) {
@@ -71,7 +71,7 @@ pub(super) async fn acquire(locking: Locking) -> Result<Lock> {
 /// Why there is no lock.
 enum Refused {
     /// Another run holds it on this host.
-    Held(Option<Holder>, Connection),
+    Held(Box<(Option<Holder>, Connection)>),
     /// It could not be tried.
     Failed(Error),
 }
@@ -91,7 +91,7 @@ async fn try_all(locking: &Locking, client: &Client) -> std::result::Result<Lock
             Ok(lock) => locks.push(lock),
             // A failure says more than another holder.
             Err(error @ Refused::Failed(_)) => refused = Some(error),
-            Err(error @ Refused::Held(..)) => refused = refused.or(Some(error)),
+            Err(error @ Refused::Held(_)) => refused = refused.or(Some(error)),
         }
     }
     let lock = Lock::new(locks, losses);
@@ -127,7 +127,7 @@ async fn try_one(
     };
     match answer {
         Answer::Locked => {}
-        Answer::Held(holder) => return Err(Refused::Held(holder, host.clone())),
+        Answer::Held(holder) => return Err(Refused::Held(Box::new((holder, host.clone())))),
         Answer::Manual(manual) => {
             let text = manual.map_or_else(|| "locked manually".to_owned(), |manual| manual.to_string());
             return Err(failed(on(host, text).hint("unlock it first")));

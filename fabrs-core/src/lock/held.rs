@@ -13,6 +13,7 @@ use crate::client::Client;
 use crate::connection::LineStream;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::shell::ShellLine;
 use crate::transport::{Fence, FenceGuard, boot_time};
 
 /// A lock that is held on hosts. Dropping it releases the hosts in the background.
@@ -40,6 +41,60 @@ struct Work {
     folder: String,
 }
 
+/// A handle of a held lock, for the work under it; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct LockHandle(Arc<[HostHandle]>);
+
+#[derive(Debug)]
+struct HostHandle {
+    fence: Arc<Fence>,
+    work: watch::Sender<Work>,
+}
+
+impl LockHandle {
+    /// Sets the phase of the work, for people who look at the lock.
+    pub fn set_phase(&self, phase: &str) {
+        for host in &*self.0 {
+            change(&host.work, |work| phase.clone_into(&mut work.phase));
+        }
+    }
+
+    /// Sets the folder on a host whose processes end with the run: if the run dies, the host ends them before it frees the lock
+    /// (on Linux; not under sudo). An empty folder stands for none.
+    pub fn set_folder(&self, host: &Host, folder: &str) {
+        if let Some(host) = self.of(host) {
+            change(&host.work, |work| folder.clone_into(&mut work.folder));
+        }
+    }
+
+    /// Returns a short line such that it runs as a whole while the lock is held on the host, or not at all: another run that
+    /// acquires the lock waits until the line has ended.
+    ///
+    /// A service that the line starts must not keep its descriptor 8.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] for a line that can't be sent.
+    pub fn atomic(&self, host: &Host, line: &ShellLine) -> Result<ShellLine> {
+        let Some(host) = self.of(host) else { return Ok(line.clone()) };
+        host.fence.atomic(line.as_str()).map(ShellLine::raw).map_err(|source| {
+            Error::new(ErrorKind::Usage, format!("`{line}` can't be sent")).on(&host.fence.host).caused_by(source)
+        })
+    }
+
+    fn of(&self, host: &Host) -> Option<&HostHandle> {
+        self.0.iter().find(|known| known.fence.host == *host)
+    }
+}
+
+fn change(work: &watch::Sender<Work>, change: impl FnOnce(&mut Work)) {
+    work.send_if_modified(|work| {
+        let before = work.clone();
+        change(work);
+        *work != before
+    });
+}
+
 impl Lock {
     pub(super) fn new(hosts: Vec<HostLock>, losses: mpsc::Receiver<Error>) -> Self {
         Self { hosts, losses }
@@ -56,19 +111,10 @@ impl Lock {
         self.hosts.is_empty()
     }
 
-    /// Reports the phase of the work, for people who look at the lock.
-    pub fn set_phase(&self, phase: &str) {
-        for host in &self.hosts {
-            host.set(|work| phase.clone_into(&mut work.phase));
-        }
-    }
-
-    /// Sets the folder on a host whose processes end with the run: if the run dies, the host ends them before it frees the lock
-    /// (on Linux; not under sudo). An empty folder stands for none.
-    pub fn set_folder(&self, host: &Host, folder: &str) {
-        if let Some(host) = self.hosts.iter().find(|lock| lock.fence.host() == host) {
-            host.set(|work| folder.clone_into(&mut work.folder));
-        }
+    /// Returns a handle for the work under the lock.
+    pub fn handle(&self) -> LockHandle {
+        let hosts = self.hosts.iter();
+        LockHandle(hosts.map(|lock| HostHandle { fence: lock.fence.fence(), work: lock.work.clone() }).collect())
     }
 
     /// Runs `work` while the lock is held on all hosts. If a host loses it, the work is dropped, and its commands end.
@@ -93,14 +139,6 @@ impl Lock {
 }
 
 impl HostLock {
-    fn set(&self, change: impl FnOnce(&mut Work)) {
-        self.work.send_if_modified(|work| {
-            let before = work.clone();
-            change(work);
-            *work != before
-        });
-    }
-
     async fn release(mut self) {
         drop(self.end.take());
         // The keeper is gone if the lock was lost.
@@ -130,7 +168,8 @@ impl Keeper {
                 }
                 _ = &mut is_over => self.release().await,
             }
-            drop(done.send(()));
+            // Nobody waits if the lock was dropped.
+            let _ = done.send(());
         });
         HostLock { work, end: Some(end), ended, fence }
     }
@@ -153,7 +192,7 @@ impl Keeper {
             }
             tokio::select! {
                 () = sleep(interval) => {}
-                changed = changes.changed() => if changed.is_err() { sleep(interval).await },
+                news = changes.changed() => if news.is_err() { sleep(interval).await },
                 line = self.lines.next() => match line {
                     Some(Ok(_)) => {}
                     Some(Err(error)) if error.kind() == ErrorKind::Channel => return "the connection was lost",

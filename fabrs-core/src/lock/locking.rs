@@ -106,10 +106,8 @@ impl Locking {
     /// Returns whether the request waits: as it says, or as the run says.
     pub(super) fn waits(&self) -> Wait {
         let client = self.hosts.first().and_then(Connection::client);
-        self.wait.unwrap_or_else(|| match client.is_some_and(|client| client.settings().waits_for_locks) {
-            true => Wait::Endless,
-            false => Wait::No,
-        })
+        let waits = client.is_some_and(|client| client.settings().waits_for_locks);
+        self.wait.unwrap_or(if waits { Wait::Endless } else { Wait::No })
     }
 
     /// Returns the folder of the lock on a host.

@@ -21,13 +21,41 @@ mod locking;
 mod manual;
 mod script;
 
-pub use held::Lock;
+pub use held::{Lock, LockHandle};
 pub use holder::Holder;
 pub use locking::Locking;
 pub use manual::ManualLock;
 
 use crate::connection::Connection;
+use crate::error::Result;
 use crate::group::Group;
+
+/// Locks hosts for a task, without those that the run has locked under the name already. A connection without a host stands for
+/// this machine.
+///
+/// # Errors
+///
+/// As a [`Locking`].
+pub(crate) async fn for_task(name: &str, purpose: &str, hosts: &[Connection]) -> Result<Option<Lock>> {
+    let mut free = Vec::new();
+    for host in hosts {
+        let host = match (host.host(), host.client()) {
+            (None, Some(client)) => client.local()?,
+            _ => host.clone(),
+        };
+        let is_held = match (host.host(), host.client()) {
+            (Some(name_of), Some(client)) => client.fences().has(name_of, name),
+            _ => true,
+        };
+        if !is_held {
+            free.push(host);
+        }
+    }
+    if free.is_empty() {
+        return Ok(None);
+    }
+    Locking::new(free, name.to_owned()).purpose(purpose).await.map(Some)
+}
 
 impl Connection {
     /// Locks the host under a name: a future of the [`Lock`].

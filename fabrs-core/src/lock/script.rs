@@ -54,12 +54,7 @@ pub(super) fn alive(phase: &str, folder: &str) -> String {
 /// The lock of `NAME.lock.turn` is held while the other one is tried, so that `NAME.lock` always has the text of its holder.
 /// Each message is read by `read`, which takes no byte beyond its line. If messages end without [`BYE`], the run has died:
 /// before the lock is freed, the processes that the run has left in its folder are ended, unless that folder is live.
-pub(super) fn hold(
-    folder: &str,
-    name: &str,
-    holder: &Holder,
-    silence: Duration,
-) -> Result<ShellLine, ShellLineError> {
+pub(super) fn hold(folder: &str, name: &str, holder: &Holder, silence: Duration) -> Result<ShellLine, ShellLineError> {
     let json = serde_json::to_string(holder).unwrap_or_default();
     let (folder, name, json) = (quote_path(folder)?, quote(name)?, quote(&json)?);
     let seconds = silence.as_secs().max(1);

@@ -64,7 +64,21 @@ impl Executor {
             let hosts = if ended { Vec::new() } else { self.hosts(stage, &dropped) };
             let stop = self.client.stop().clone();
             let told = Mutex::default();
-            let done = spread(hosts, stage.strategy, stop, |connection| self.step(stage, connection, &told)).await;
+            let connections: Vec<Connection> = hosts.iter().filter_map(|(_, host)| host.clone().ok()).collect();
+            let done = match stage.call.lock(&connections).await {
+                Ok(lock) => {
+                    let body = |connection| self.step(stage, connection, &told);
+                    let done = spread(hosts, stage.strategy, stop, body).await;
+                    if let Some(lock) = lock {
+                        lock.release().await;
+                    }
+                    done
+                }
+                Err(error) => {
+                    let failed = |(host, _)| (host, Outcome::of(Err(error.clone().into())));
+                    Outcomes::new(hosts.into_iter().map(failed).collect())
+                }
+            };
             let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
             let outcomes = self.settle(stage, done, &dropped, &told);
             // An incomplete plan of one task says nothing of the next.

@@ -12,6 +12,7 @@ use crate::config::Selection;
 use crate::connection::{Connection, current};
 use crate::error::{Error, ErrorKind, TaskError};
 use crate::group::{Group, Outcomes};
+use crate::lock::{self, Lock};
 
 type Body<T> = Arc<dyn Fn(Connection) -> BoxFuture<'static, Result<T, TaskError>> + Send + Sync>;
 
@@ -54,9 +55,26 @@ impl<T: Send + 'static> Call<T> {
     ///
     /// What the task's body returns.
     pub async fn on(&self, connection: &Connection) -> Result<T, TaskError> {
+        let lock = self.lock(std::slice::from_ref(connection)).await?;
         let connection = connection.in_task(self.task.selection);
         let future = connection.enter_sync(|| (self.body)(connection.clone()));
-        connection.enter(future).await
+        let result = connection.enter(future).await;
+        if let Some(lock) = lock {
+            lock.release().await;
+        }
+        result
+    }
+
+    /// Locks the hosts of the task, if it needs a lock that the run does not hold there already.
+    ///
+    /// # Errors
+    ///
+    /// As a [`Locking`](crate::lock::Locking).
+    pub(crate) async fn lock(&self, hosts: &[Connection]) -> Result<Option<Lock>, Error> {
+        match self.task.lock {
+            Some(name) => lock::for_task(name, &format!("task {}", self.task.shown_name()), hosts).await,
+            None => Ok(None),
+        }
     }
 
     /// Runs the task on all hosts that it declares, and returns the outcome of each. For tasks that orchestrate
@@ -81,7 +99,12 @@ impl<T: Send + 'static> Call<T> {
         async move {
             let group = self.group(&here).map_err(|error| error.at(at))?;
             let this = &self;
-            Ok(group.each(|connection| async move { this.on(&connection).await }).await)
+            let lock = self.lock(group.connections()).await.map_err(|error| error.at(at))?;
+            let outcomes = group.each(|connection| async move { this.on(&connection).await }).await;
+            if let Some(lock) = lock {
+                lock.release().await;
+            }
+            Ok(outcomes)
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Task {
     ///
     /// [`Client::approve`]: crate::Client::approve
     pub asks: bool,
+    /// The name of the lock that it needs on all its hosts.
+    pub lock: Option<&'static str>,
     /// Whether it runs when no task is named.
     pub default: bool,
     /// Its other names.

@@ -18,11 +18,12 @@ pub(super) struct TaskAttr {
     pub(super) rolling: Option<(Path, usize)>,
     pub(super) sudo: Option<Path>,
     pub(super) asks: bool,
+    pub(super) lock: Option<LitStr>,
     pub(super) name: Option<LitStr>,
     pub(super) aliases: Vec<LitStr>,
 }
 
-const KEYS: [&str; 9] = ["default", "local", "hosts", "role", "rolling", "sudo", "asks", "name", "alias"];
+const KEYS: [&str; 10] = ["default", "local", "hosts", "role", "rolling", "sudo", "asks", "lock", "name", "alias"];
 
 impl TaskAttr {
     /// Reads the keys, and leaves out those that are wrong.
@@ -67,6 +68,7 @@ impl TaskAttr {
                 switch(meta)?;
                 self.asks = true;
             }
+            "lock" => self.lock = Some(lock(meta)?),
             "name" => self.name = Some(name(meta, "name = \"build-docs\"")?),
             "alias" => self.aliases.push(name(meta, "alias = \"d\"")?),
             unknown => {
@@ -118,6 +120,16 @@ fn name(meta: &Meta, example: &str) -> syn::Result<LitStr> {
     }
 }
 
+/// Reads the name of a lock, which is part of a file name.
+fn lock(meta: &Meta) -> syn::Result<LitStr> {
+    let lock = text(meta, "lock = \"deploy\"")?;
+    if lock.value().contains(|c: char| c == '/' || c.is_control()) {
+        let text = format!("`{}` can't be the name of a lock: it is part of a file name", lock.value());
+        return Err(syn::Error::new(lock.span(), text));
+    }
+    Ok(lock)
+}
+
 fn hosts(meta: &Meta) -> syn::Result<Vec<LitStr>> {
     const EXAMPLE: &str = "hosts(\"web1\", \"deploy@web2\")";
     let Meta::List(list) = meta else { return Err(wrong(meta, EXAMPLE)) };
@@ -160,12 +172,14 @@ mod tests {
 
     #[test]
     fn every_key_is_read() {
-        let (attr, errors) =
-            read(quote! { default, role = "web", rolling = 2, sudo, name = "go", alias = "d", alias = "dd" });
+        let (attr, errors) = read(
+            quote! { default, role = "web", rolling = 2, sudo, lock = "shop", name = "go", alias = "d", alias = "dd" },
+        );
         assert_eq!(errors, [""; 0]);
         assert!(attr.default && attr.sudo.is_some() && attr.local.is_none() && attr.hosts.is_none());
         assert_eq!(attr.role.map(|(_, role)| role.value()).as_deref(), Some("web"));
         assert_eq!(attr.rolling.map(|(_, hosts)| hosts), Some(2));
+        assert_eq!(attr.lock.map(|lock| lock.value()).as_deref(), Some("shop"));
         assert_eq!(attr.name.map(|name| name.value()).as_deref(), Some("go"));
         assert_eq!(attr.aliases.iter().map(LitStr::value).collect::<Vec<_>>(), ["d", "dd"]);
         let (attr, errors) = read(quote! { hosts("a", "b",), });
@@ -192,6 +206,8 @@ mod tests {
         refused(quote! { hosts() }, "write `hosts(");
         refused(quote! { local = true }, "write `local`");
         refused(quote! { sudo = "root" }, "write `sudo`");
+        refused(quote! { lock }, "write `lock = \"deploy\"`");
+        refused(quote! { lock = "a/b" }, "`a/b` can't be the name of a lock");
         refused(quote! { rolling }, "write `rolling = 1`");
         refused(quote! { rolling = "1" }, "write `rolling = 1`");
         refused(quote! { rolling = 0 }, "`rolling = 0` would never begin");

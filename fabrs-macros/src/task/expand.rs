@@ -72,6 +72,7 @@ fn task(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
     let selection = selection(attr);
     let rolling = option(attr.rolling.as_ref().map(|(_, hosts)| hosts));
     let sudo = attr.sudo.is_some();
+    let lock = option(attr.lock.as_ref());
     let TaskAttr { asks, default, aliases, .. } = attr;
     let bind = bind(function, params);
     quote! {
@@ -86,6 +87,7 @@ fn task(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
             rolling: #rolling,
             sudo: #sudo,
             asks: #asks,
+            lock: #lock,
             default: #default,
             aliases: &[#(#aliases),*],
             bind: #bind,

@@ -1,0 +1,244 @@
+//! Locks on hosts: one run at a time, and no change of a run that has lost its lock.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use fabrs::config::{Inventory, Mode, Settings, typed_hosts};
+use fabrs::prelude::*;
+use fabrs::{Client, Connection};
+use fabrs_testing::{Capability, Sshd};
+
+use crate::support::{capture, carry_out, client_of, connect, refused, settings, ssh_config, told, words};
+
+/// A server with a folder for locks that its login may write to.
+struct Lab {
+    sshd: Sshd,
+    folder: PathBuf,
+}
+
+impl Lab {
+    fn start(sshd: Sshd) -> Self {
+        let folder = sshd.scratch().join("locks");
+        fs::create_dir(&folder).expect("the scratch folder is ours");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("it is ours");
+        Self { sshd, folder }
+    }
+
+    fn client(&self) -> Client {
+        client_of(&self.sshd, "").build()
+    }
+
+    fn locking(&self, host: &Connection) -> fabrs::lock::Locking {
+        let name = host.host().expect("it has a host");
+        host.lock("deploy").folder(name, self.folder.display().to_string()).purpose("move the shop")
+    }
+
+    /// Gives the lock to another run, as far as the host knows.
+    fn give_away(&self) {
+        let holder = r#"{"by":{"user":"bob","machine":"ci"},"since":"2026-11-03T14:02:11Z","what":"x","token":"0"}"#;
+        fs::write(self.folder.join("deploy.lock"), holder).expect("root may write everywhere");
+    }
+
+    fn made(&self, name: &str) -> bool {
+        self.folder.join(name).exists()
+    }
+}
+
+#[tokio::test]
+async fn a_second_run_fails_with_the_holder_and_gets_the_lock_after_its_release() -> Result {
+    let lab = Lab::start(Sshd::start());
+    let (one, other) = (lab.client(), lab.client());
+    let (first, second) = (one.connect("host")?, other.connect("host")?);
+    let lock = lab.locking(&first).await?;
+    let error = refused(lab.locking(&second).await, ErrorKind::Task);
+    let text = error.to_string();
+    assert!(text.starts_with("host: locked by ") && text.ends_with("Z: move the shop"), "{text}");
+    lock.release().await;
+    assert_eq!(fs::read_to_string(lab.folder.join("deploy.lock"))?, "");
+    lab.locking(&second).await?.release().await;
+    one.close().await;
+    other.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dropped_lock_is_released() -> Result {
+    let lab = Lab::start(Sshd::start());
+    let (one, other) = (lab.client(), lab.client());
+    drop(lab.locking(&one.connect("host")?).await?);
+    // Closing waits for the release.
+    one.close().await;
+    lab.locking(&other.connect("host")?).await?.release().await;
+    other.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_that_has_lost_its_lock_changes_nothing_and_still_reads() -> Result {
+    let lab = Lab::start(Sshd::start());
+    let client = lab.client();
+    let host = client.connect("host")?.cd(lab.folder.display().to_string());
+    let lock = lab.locking(&host).await?;
+    host.run("touch before").await?;
+    host.run("test -e before; exit 3").warn().await?;
+    let atomic = lock.handle().atomic(host.host().expect("it has one"), &ShellLine::raw("touch switched"))?;
+    host.run(&atomic).await?;
+    assert!(lab.made("before") && lab.made("switched"));
+
+    lab.give_away();
+    let late = lock.handle().atomic(host.host().expect("it has one"), &ShellLine::raw("touch late"))?;
+    for error in [
+        refused(host.run("touch late").await, ErrorKind::Channel),
+        refused(host.run(&late).await, ErrorKind::Channel),
+        refused(host.run("touch late; exit 0").warn().await, ErrorKind::Channel),
+        refused(host.run("touch late").pty().await, ErrorKind::Channel),
+        refused(client.connect("host")?.run("touch late && touch later").await, ErrorKind::Channel),
+    ] {
+        let text = error.to_string();
+        assert!(text.contains("the lock `deploy` is lost, so nothing more is changed there"), "{text}");
+    }
+    let error = refused(host.put(b"x", "late").await, ErrorKind::Channel);
+    assert!(error.block().to_string().contains("the lock `deploy` is lost"), "{}", error.block());
+    assert!(!lab.made("late"));
+    assert_eq!(host.probe("ls before").line().await?, "before");
+    drop(lock);
+    host.run("touch after").await?;
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_fence_keeps_status_output_and_input_in_every_login_shell() -> Result {
+    if !Sshd::can(Capability::LoginShells) {
+        return Ok(());
+    }
+    for shell in ["/bin/sh", "/bin/bash", "/usr/bin/zsh", "/usr/bin/fish", "/usr/bin/tcsh", "/bin/csh"] {
+        let lab = Lab::start(Sshd::builder().login_shell(shell).start());
+        let client = lab.client();
+        let host = client.connect("host")?;
+        let lock = lab.locking(&host).await?;
+        let output = host.run("echo 'it is'; cat; exit 3").stdin("read\n").warn().hide(Hide::Both).await?;
+        assert_eq!((output.status()?, &*output.stdout()?), (&ExitStatus::Code(3), "it is\nread\n"), "{shell}");
+        let target = lab.folder.join("put").display().to_string();
+        host.put(b"content", target.as_str()).await?;
+        assert_eq!(fs::read_to_string(&target)?, "content", "{shell}");
+        lab.give_away();
+        refused(host.run("touch late").warn().await, ErrorKind::Channel);
+        drop(lock);
+        client.close().await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_that_frees_the_lock_ends_the_work_under_it() -> Result {
+    let lab = Lab::start(Sshd::start());
+    let client = lab.client();
+    let host = client.connect("host")?;
+    let mut lock = lab.locking(&host).await?;
+    let file = lab.folder.join("deploy.lock").display().to_string();
+    // The shell that holds it has the locked file open.
+    let kill = cmd!(
+        "for fd in /proc/[0-9]*/fd/9; do [ \"$(readlink $fd)\" = {file} ] && p=${fd%/fd/9} && kill -KILL ${p#/proc/}; done; true"
+    );
+    connect(&lab.sshd).run(kill).await?;
+    let lost = refused(lock.during(host.run("sleep 600")).await, ErrorKind::Channel);
+    assert!(lost.to_string().ends_with("the process that held it has ended"), "{lost}");
+    drop(lock);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_manual_lock_stays_until_it_is_unlocked() -> Result {
+    let lab = Lab::start(Sshd::start());
+    let client = lab.client();
+    let host = client.connect("host")?;
+    lab.locking(&host).until_unlocked("the database moves").await.all_ok()?;
+    let error = refused(lab.locking(&host).wait(true).await, ErrorKind::Task);
+    assert!(error.to_string().ends_with(": the database moves"), "{error}");
+    refused(lab.locking(&host).until_unlocked("again").await.all_ok(), ErrorKind::Task);
+    let unlocked = lab.locking(&host).unlock().await?;
+    assert_eq!(unlocked[0].1.as_ref().map(|lock| lock.reason.as_str()), Some("the database moves"));
+    assert_eq!(lab.locking(&host).unlock().await?[0].1, None);
+    lab.locking(&host).await?.release().await;
+    client.close().await;
+    Ok(())
+}
+
+#[task(lock = "fabrs-test-of-tasks")]
+async fn locked_task() -> Result {
+    // It needs the same lock, which this run has.
+    inner_task::call().await?;
+    let holder = probe("cat ~/.fabrs/locks/fabrs-test-of-tasks.lock").line().await?;
+    ensure!(holder.contains(r#""what":"task locked-task""#), "the holder is {holder}");
+    Ok(())
+}
+
+#[task(lock = "fabrs-test-of-tasks")]
+async fn inner_task() -> Result {
+    run("true").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_task_with_a_lock_has_it_on_its_hosts_and_releases_it() -> Result {
+    let sshd = Sshd::start();
+    let hosts = || Inventory::default().with_hosts(typed_hosts(&["host"]).expect("it is a host"));
+    let client = client_of(&sshd, "").inventory(hosts()).build();
+    assert_eq!(words(&carry_out(&client, [locked_task::call()]).await.stages()[0].outcomes), ["host: ok"]);
+
+    let other = client_of(&sshd, "").build();
+    let lock = other.connect("host")?.lock("fabrs-test-of-tasks").purpose("a test").await?;
+    let report = carry_out(&client, [locked_task::call()]).await;
+    let outcomes = &report.stages()[0].outcomes;
+    assert_eq!(words(outcomes), ["host: failed"]);
+    let error = outcomes.failed().next().and_then(|(_, outcome)| outcome.error()).expect("it failed");
+    assert!(error.to_string().ends_with(": a test"), "{error}");
+    lock.release().await;
+    assert!(carry_out(&client, [locked_task::call()]).await.is_ok());
+    client.close().await;
+    other.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_that_waits_gets_the_lock_when_it_is_free() -> Result {
+    let lab = Lab::start(Sshd::start());
+    let (one, (seen, sink)) = (lab.client(), capture());
+    let waits = Settings { waits_for_locks: true, ..settings(&ssh_config(&lab.sshd, "")) };
+    let other = Client::builder().settings(waits).sink(sink).build();
+    let (first, second) = (one.connect("host")?, other.connect("host")?);
+    let held = lab.locking(&first).await?;
+    let release = async {
+        while told(&seen, "said", "text").is_empty() {
+            tokio::task::yield_now().await;
+        }
+        held.release().await;
+    };
+    let (lock, ()) = tokio::join!(lab.locking(&second).into_future(), release);
+    lock?.release().await;
+    let said = told(&seen, "said", "text");
+    assert!(said[0].starts_with("waiting for the lock held by ") && said.len() == 1, "{said:?}");
+    one.close().await;
+    other.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dry_run_reports_a_lock_and_locks_nothing() -> Result {
+    let lab = Lab::start(Sshd::start());
+    let (seen, sink) = capture();
+    let dry = Settings { mode: Mode::DryRun, ..settings(&ssh_config(&lab.sshd, "")) };
+    let client = Client::builder().settings(dry).sink(sink).build();
+    let host = client.connect("host")?;
+    let mut lock = lab.locking(&host).await?;
+    assert!(lock.is_planned());
+    lock.during(host.run("touch x")).await??;
+    lock.release().await;
+    assert_eq!(told(&seen, "planned", "what"), ["lock `deploy` on host", "touch x"]);
+    assert_eq!(fs::read_dir(&lab.folder)?.count(), 0);
+    client.close().await;
+    Ok(())
+}
