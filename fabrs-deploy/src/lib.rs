@@ -54,7 +54,6 @@ mod deploy;
 mod django;
 mod good;
 mod hosts;
-mod lock;
 mod maintenance;
 mod overview;
 mod part;
@@ -69,7 +68,6 @@ mod who;
 
 pub use deploy::{Deploy, Deployed, Rollback};
 pub use django::{Django, manage};
-pub use lock::Kept;
 pub use part::Part;
 pub use python::Python;
 pub use release::{Bad, Manifest, ReleaseId};

@@ -76,7 +76,8 @@ fn status(hosts: &[&Host], surveys: &Surveys) -> String {
         ]);
     }
     for (host, survey) in known {
-        let mut remarks: Vec<String> = survey.kept.iter().map(ToString::to_string).collect();
+        let mut remarks: Vec<String> = survey.manual_lock.iter().map(ToString::to_string).collect();
+        remarks.extend(survey.holder.iter().map(|(holder, phase)| format!("locked by {holder} ({phase})")));
         if survey.live() != common {
             remarks.push("out of step".to_owned());
         }
@@ -131,7 +132,7 @@ fn releases(hosts: &[&Host], surveys: &Surveys) -> String {
             }
             None => {}
         }
-        let [from, by, at] = of(found().find_map(|found| found.manifest.as_ref()));
+        let [from, by, at] = of(found().find_map(|found| found.manifest.as_ref().or(found.begun.as_ref())));
         let on = names(&with.iter().map(|(host, _)| *host).collect::<Vec<_>>(), hosts.len());
         rows.add_row([id.to_string(), from, by, at, on, remarks.join(", ")]);
     }
@@ -179,7 +180,7 @@ mod tests {
             );
             manifest.at = format!("2026-11-03T14:02:{last:02}Z");
             let bad = (*last == 9).then(|| Bad::new(Who::unknown(), "web2: 502\nand more"));
-            (id(*last), Found { manifest: Some(manifest), works: true, bad, is_unfinished: false })
+            (id(*last), Found { manifest: Some(manifest), works: true, bad, ..Found::default() })
         };
         let current = live.map_or(Current::Nothing, |live| Current::Release(id(live)));
         Survey { current, releases: releases.iter().map(found).collect(), ..Survey::default() }

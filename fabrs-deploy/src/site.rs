@@ -1,12 +1,13 @@
 //! What is deployed: where it stands on its hosts, where it comes from, and what is done in each phase.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
+use fabrs::lock::Locking;
 use fabrs::{Error, ErrorKind, Group};
 
 use crate::deploy::{Deploy, Fleet, Rollback};
 use crate::hosts::all_ok;
-use crate::lock::{self, Kept};
 use crate::part::Part;
 use crate::release::Kind;
 use crate::source::Git;
@@ -41,6 +42,7 @@ pub struct Site {
     pub(crate) linked_dirs: Vec<String>,
     pub(crate) keep: NonZeroUsize,
     pub(crate) batch: Option<NonZeroUsize>,
+    pub(crate) lock_silence: Duration,
     pub(crate) build: Steps,
     pub(crate) once: Steps,
     pub(crate) reload: Steps,
@@ -66,6 +68,7 @@ impl Site {
             linked_dirs: Vec::new(),
             keep: Self::KEEP,
             batch: None,
+            lock_silence: Locking::SILENCE,
             build: Steps::default(),
             once: Steps::default(),
             reload: Steps::default(),
@@ -118,6 +121,12 @@ impl Site {
     /// Sets on how many hosts at a time the new release is taken up (`reload` and `verify`). Defaults to all.
     pub fn batch(mut self, hosts: usize) -> Self {
         self.batch = NonZeroUsize::new(hosts);
+        self
+    }
+
+    /// Sets the time after which a host releases the lock of a deploy that is silent, in whole seconds. Defaults to 30 s.
+    pub fn lock_silence(mut self, limit: Duration) -> Self {
+        self.lock_silence = limit;
         self
     }
 
@@ -201,7 +210,7 @@ impl Site {
             return Err(error.hint("whoever meets it will want to know: `--reason 'the database moves'`"));
         }
         let (fleet, _) = Fleet::meet(self.clone(), hosts).await?;
-        all_ok(lock::keep(&fleet.hosts, &fleet.layouts, &Kept::new(reason)).await)?;
+        all_ok(fleet.locking()?.until_unlocked(reason).await)?;
         fleet.client().note(None, format!("locked: {} on {}", fleet.site.root, fleet.label()));
         Ok(())
     }
@@ -213,12 +222,12 @@ impl Site {
     /// As any command.
     pub async fn unlock(&self, hosts: Group) -> Result<(), Error> {
         let (fleet, _) = Fleet::meet(self.clone(), hosts).await?;
-        let opened = lock::let_go(&fleet.hosts, &fleet.layouts).await?;
-        for (host, kept) in opened.iter().filter_map(|(host, kept)| Some((host, kept.as_ref()?))) {
-            fleet.client().note(Some(host), format!("was {kept}"));
+        let unlocked = fleet.locking()?.unlock().await?;
+        for (host, manual) in unlocked.iter().filter_map(|(host, manual)| Some((host, manual.as_ref()?))) {
+            fleet.client().note(Some(host), format!("was {manual}"));
         }
-        if opened.iter().all(|(_, kept)| kept.is_none()) {
-            fleet.client().note(None, "nothing was locked by hand");
+        if unlocked.iter().all(|(_, manual)| manual.is_none()) {
+            fleet.client().note(None, "no host has a manual lock");
         }
         Ok(())
     }

@@ -43,19 +43,20 @@ pub(super) async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> E
         return error;
     }
     fleet.client().note(None, format!("taking back {}: {}", coming.release, error.doing()));
+    fleet.phase("revert");
     let back = changed.each(|host| async move {
         let before = coming.live(&host);
         match before {
             Some(before) => {
                 let line = format!("{} taken back to release {before} by {}", coming.release, coming.by);
-                switch(&host, fleet.layouts.of(&host)?, before, &line).await?;
+                switch(fleet, &host, before, &line).await?;
                 fleet.standing.set(&host, Place::Returning(before.to_string()));
                 take_up(fleet, &host, before).await?;
                 fleet.standing.set(&host, Place::Back(before.to_string()));
             }
             None => {
                 let current = fleet.layouts.of(&host)?.current();
-                host.run(cmd!("rm -f {current}")).await?;
+                host.run(fleet.atomic(&host, cmd!("rm -f {current}"))?).await?;
                 fleet.standing.set(&host, Place::BackOnNothing);
             }
         }

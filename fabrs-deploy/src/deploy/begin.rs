@@ -87,7 +87,7 @@ pub(super) fn check(fleet: &Fleet, surveys: &Surveys) -> Result<(), Error> {
     let mut wrong = Vec::new();
     for host in fleet.hosts.connections().iter().filter_map(fabrs::Connection::host) {
         let Some(survey) = surveys.get(host) else { continue };
-        wrong.extend(survey.kept.iter().map(|kept| (host, kept.to_string())));
+        wrong.extend(survey.manual_lock.iter().map(|lock| (host, lock.to_string())));
         wrong.extend(survey.dirty.iter().map(|file| (host, format!("`{file}` was changed there, and would be lost"))));
         let (current, shared) = (survey.layout.current(), survey.layout.shared());
         match &survey.current {

@@ -19,6 +19,7 @@ const TREE: &str = ".fabrs-tree.tar";
 /// As [`Outcomes::all_ok`](fabrs::Outcomes::all_ok): what failed on which host.
 pub(super) async fn build(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
     fleet.client().note(None, format!("building {} on {}", coming.release, fleet.label()));
+    fleet.phase("build");
     let built = fleet.hosts.each(|host| on(fleet, coming, source, host)).await;
     all_ok(built)?;
     Ok(())
@@ -41,7 +42,7 @@ async fn on(fleet: &Fleet, coming: &Coming, source: &Git, host: Connection) -> R
          rm {folder}/{TREE} && printf '%s\\n' {commit} > {folder}/REVISION"
     ))
     .await?;
-    fleet.at_work.on(&host, &folder);
+    fleet.works_in(&host, &folder);
     link(fleet, layout, &folder, &host).await?;
 
     let app = fleet.app(&host, &coming.release)?;

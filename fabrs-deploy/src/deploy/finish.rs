@@ -13,6 +13,7 @@ use crate::source::Git;
 ///
 /// Those of what had to wait: the release stays live. What else fails is warned of.
 pub(super) async fn finish(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
+    fleet.phase("finish");
     let app = fleet.app(fleet.first()?, &coming.release)?;
     let waited = fleet.site.afterwards.run(&app).await;
     waited.map_err(|error| error.context(format!("{} is live, and stays, but is not finished", coming.release)))?;

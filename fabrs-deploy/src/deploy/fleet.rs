@@ -1,16 +1,16 @@
 //! The hosts of a deploy, as they were met, and a way to each that a stop of the run leaves open.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use fabrs::config::Mode;
-use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcomes};
+use fabrs::lock::{LockHandle, Locking};
+use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcomes, ShellLine};
 
 use super::begin::Coming;
 use super::standing::Standing;
 use crate::hosts::{all_ok, label};
-use crate::lock::AtWork;
-use crate::release::{Kind, Layouts, ReleaseId, Survey};
+use crate::release::{Kind, LOCK, Layouts, ReleaseId, Survey};
 use crate::site::Site;
 use crate::step::App;
 
@@ -25,8 +25,8 @@ pub(crate) struct Fleet {
     lost: Mutex<HashSet<Host>>,
     pub(crate) standing: Standing,
     pub(crate) layouts: Layouts,
-    /// Where it is at work, in folders that are not live yet.
-    pub(crate) at_work: AtWork,
+    /// The lock of the site, while it is held.
+    lock: OnceLock<LockHandle>,
     client: Client,
 }
 
@@ -65,16 +65,16 @@ impl Fleet {
         let layouts = surveys.iter().map(|(host, survey)| (host.clone(), survey.layout.clone())).collect();
         // A host that fails to revert must not keep the others on the new release.
         let aside = hosts.aside()?.keep_going();
-        let (standing, lost, at_work) = (Standing::default(), Mutex::default(), AtWork::default());
-        Ok((Self { site, hosts, aside, lost, standing, layouts, at_work, client }, surveys))
+        let (standing, lost, lock) = (Standing::default(), Mutex::default(), OnceLock::new());
+        Ok((Self { site, hosts, aside, lost, standing, layouts, lock, client }, surveys))
     }
 
     /// Makes a fleet of hosts that nobody has looked at.
     #[cfg(test)]
     pub(crate) fn of(site: Site, hosts: Group, client: Client) -> Self {
         let (standing, layouts, lost) = (Standing::default(), Layouts::default(), Mutex::default());
-        let at_work = AtWork::default();
-        Self { site, aside: hosts.clone(), hosts, lost, standing, layouts, at_work, client }
+        let lock = OnceLock::new();
+        Self { site, aside: hosts.clone(), hosts, lost, standing, layouts, lock, client }
     }
 
     /// Looks at all hosts again.
@@ -84,6 +84,53 @@ impl Fleet {
     /// As [`meet`](Self::meet).
     pub(crate) async fn look(&self) -> Result<Surveys, Error> {
         Ok(all_ok(look(&self.site, &self.hosts).await)?.into_iter().collect())
+    }
+
+    /// Returns the request for the lock of the site.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Internal`] for a host that nobody has looked at.
+    pub(crate) fn locking(&self) -> Result<Locking, Error> {
+        let mut locking = self.hosts.lock(LOCK).silence(self.site.lock_silence);
+        for host in self.hosts.connections() {
+            if let Some(name) = host.host() {
+                locking = locking.folder(name, self.layouts.of(host)?.own());
+            }
+        }
+        Ok(locking)
+    }
+
+    /// Works under a lock from now on.
+    pub(super) fn set_lock(&self, lock: LockHandle) {
+        // A fleet is locked once.
+        let _ = self.lock.set(lock);
+    }
+
+    /// Reports the phase of the work.
+    pub(super) fn phase(&self, phase: &str) {
+        if let Some(lock) = self.lock.get() {
+            lock.set_phase(phase);
+        }
+    }
+
+    /// Reports the folder on a host whose processes end with the run; an empty one stands for none.
+    pub(super) fn works_in(&self, host: &Connection, folder: &str) {
+        if let (Some(lock), Some(host)) = (self.lock.get(), host.host()) {
+            lock.set_folder(host, folder);
+        }
+    }
+
+    /// Returns a line that changes what is live, such that no other run can lock the site while it runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`LockHandle::atomic`].
+    pub(super) fn atomic(&self, host: &Connection, line: ShellLine) -> Result<ShellLine, Error> {
+        match (self.lock.get(), host.host()) {
+            (Some(lock), Some(host)) => lock.atomic(host, &line),
+            _ => Ok(line),
+        }
     }
 
     /// Leaves a host alone from now on: the one of an error.

@@ -17,6 +17,7 @@ use crate::source::Git;
 /// What failed on which host; where all of them stand is in the standing of the fleet.
 pub(super) async fn changes(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
     fleet.client().note(None, format!("fetching {} on {}", coming.revision, fleet.label()));
+    fleet.phase("fetch");
     let fetched = fleet.hosts.each(|host| async move {
         let layout = fleet.layouts.of(&host)?;
         let root = layout.root();
@@ -55,6 +56,7 @@ async fn refuse_to_overwrite(host: &Connection, root: &str, commit: &str) -> Res
 async fn moved(fleet: &Fleet, coming: &Coming) -> Result<(), TaskError> {
     let (to, line) = (&coming.revision.to_string(), &coming.log_line());
     fleet.client().note(None, format!("moving {} to {to}", fleet.label()));
+    fleet.phase("switch");
     let moved = fleet.hosts.each(|host| async move {
         fleet.standing.set(&host, Place::Switching(to.clone()));
         reset(fleet, &host, &coming.revision.commit, line).await?;
@@ -70,7 +72,8 @@ async fn moved(fleet: &Fleet, coming: &Coming) -> Result<(), TaskError> {
 async fn reset(fleet: &Fleet, host: &Connection, commit: &str, line: &str) -> Result<(), Error> {
     let layout = fleet.layouts.of(host)?;
     let (root, log) = (layout.root(), layout.log());
-    host.run(cmd!("git -C {root} reset --quiet --hard {commit} || exit; printf '%s\\n' {line} >> {log} || :")).await?;
+    let reset = cmd!("git -C {root} reset --quiet --hard {commit} || exit; printf '%s\\n' {line} >> {log} || :");
+    host.run(fleet.atomic(host, reset)?).await?;
     Ok(())
 }
 
@@ -78,6 +81,7 @@ async fn reset(fleet: &Fleet, host: &Connection, commit: &str, line: &str) -> Re
 pub(super) async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> Error {
     let changed = fleet.aside(|host| fleet.standing.is_changed(host));
     fleet.client().note(None, format!("taking back {}: {}", coming.revision, error.doing()));
+    fleet.phase("revert");
     let back = changed.each(|host| async move {
         let Some(before) = coming.before(&host).and_then(|survey| survey.live_manifest()) else { return Ok(()) };
         let name = before.revision.to_string();

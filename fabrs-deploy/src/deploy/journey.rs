@@ -6,9 +6,8 @@ use fabrs::{Error, ErrorKind, TaskError};
 
 use super::begin::Coming;
 use super::fleet::Fleet;
-use super::locked::locked;
+use super::locked::{Patience, locked};
 use super::{Deployed, news, take_back};
-use crate::lock::Patience;
 use crate::tell::Happened;
 
 /// Decides under the lock what goes live, makes the changes, and tells everybody what came of it.

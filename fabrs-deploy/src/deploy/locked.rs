@@ -2,16 +2,44 @@
 
 use std::time::Duration;
 
-use fabrs::run::effect;
+use fabrs::lock::{Lock, Locking};
 use fabrs::{Error, TaskError};
 use futures::future::join_all;
 use tokio::time::timeout;
 
 use super::fleet::Fleet;
-use crate::lock::{self, Lock, Patience};
 
 /// How long what was told to end is waited for: longer than the ladder from TERM to KILL.
 const ENDS: Duration = Duration::from_secs(3);
+
+/// What a deploy does while another run has the site locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Patience {
+    /// As the run says (`--wait`).
+    #[default]
+    OfRun,
+    /// It fails.
+    None,
+    /// It waits.
+    Endless,
+    /// It waits at most this long.
+    Limited(Duration),
+}
+
+impl Patience {
+    pub(super) fn of(waits: bool) -> Self {
+        if waits { Self::Endless } else { Self::None }
+    }
+
+    fn apply(self, locking: Locking) -> Locking {
+        match self {
+            Self::OfRun => locking,
+            Self::None => locking.wait(false),
+            Self::Endless => locking.wait(true),
+            Self::Limited(limit) => locking.wait_at_most(limit),
+        }
+    }
+}
 
 /// Does `work` as long as the site is locked on all hosts, and lets go however it ends. A dry run locks nothing.
 ///
@@ -20,7 +48,7 @@ const ENDS: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 ///
-/// As [`lock::take`]; what the work returned; that the lock was lost.
+/// As a [`Locking`]; what the work returned; that the lock was lost.
 pub(super) async fn locked<T, U>(
     fleet: &Fleet,
     what: &str,
@@ -31,12 +59,9 @@ pub(super) async fn locked<T, U>(
 where
     U: Future<Output = Error>,
 {
-    let taken = lock::take(&fleet.hosts, &fleet.layouts, what, patience);
-    let locking = format!("lock {} on {}", fleet.site.root, fleet.label());
-    let Some(mut lock) = effect(&locking, taken).await?.made() else {
-        return work.await.map_err(TaskError::into_error);
-    };
-    let came = match lock.during(&fleet.at_work, work).await {
+    let mut lock = patience.apply(fleet.locking()?.purpose(what)).await?;
+    fleet.set_lock(lock.handle());
+    let came = match lock.during(work).await {
         Ok(done) => done.map_err(TaskError::into_error),
         Err(lost) => Err(undone(fleet, &mut lock, lost, undo).await),
     };
@@ -58,7 +83,7 @@ where
         if fleet.standing.is_settled() {
             return lost.hint("what was deployed is live, and stays");
         }
-        match lock.during(&fleet.at_work, undo(lost)).await {
+        match lock.during(undo(lost)).await {
             Ok(undone) => return undone,
             Err(one_more) => lost = one_more,
         }

@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
 
-use crate::lock::Patience;
 use crate::release::{Kind, ReleaseId};
 use crate::site::Site;
 use crate::source::{Git, Revision};
@@ -28,6 +27,7 @@ use crate::tell::Happened;
 
 use begin::Coming;
 use journey::journey;
+use locked::Patience;
 
 pub use rollback::Rollback;
 
@@ -70,7 +70,7 @@ pub struct Deployed {
 
 impl Deploy {
     pub(crate) fn new(site: Site, hosts: Group) -> Self {
-        Self { site, hosts, asked: None, patience: Patience::None }
+        Self { site, hosts, asked: None, patience: Patience::default() }
     }
 
     /// Deploys this tag, branch or commit; without one, the last good build.
@@ -79,9 +79,9 @@ impl Deploy {
         self
     }
 
-    /// Says whether it waits while another run has the site locked. It does not by default, and says who has.
+    /// Sets whether it waits while another run has the site locked. Defaults to the setting of the run (`--wait`).
     pub fn wait(mut self, waits: bool) -> Self {
-        self.patience = if waits { Patience::Endless } else { Patience::None };
+        self.patience = Patience::of(waits);
         self
     }
 
@@ -154,6 +154,7 @@ async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> Error {
 /// Builds the release everywhere, then does what is done once before it goes live.
 async fn made(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
     build::build(fleet, coming, source).await?;
+    fleet.phase("once");
     fleet.site.once.run(&fleet.app(fleet.first()?, &coming.release)?).await
 }
 

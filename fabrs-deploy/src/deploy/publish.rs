@@ -8,7 +8,7 @@ use super::begin::Coming;
 use super::fleet::Fleet;
 use super::standing::Place;
 use crate::hosts::{all_ok, label};
-use crate::release::{Kind, Layout, ReleaseId, WORKS};
+use crate::release::{Kind, ReleaseId, WORKS};
 
 /// Puts the release live on all hosts.
 ///
@@ -19,10 +19,12 @@ pub(super) async fn publish(fleet: &Fleet, coming: &Coming) -> Result<(), TaskEr
     let release = &coming.release;
     let line = &coming.log_line();
     fleet.client().note(None, format!("switching {} to {release}", fleet.label()));
+    fleet.phase("switch");
     let switched = fleet.hosts.each(|host| async move {
-        fleet.at_work.over(&host);
+        // From here on, the processes in the folder may be services, which outlive the run.
+        fleet.works_in(&host, "");
         fleet.standing.set(&host, Place::Switching(release.to_string()));
-        switch(&host, fleet.layouts.of(&host)?, release, line).await?;
+        switch(fleet, &host, release, line).await?;
         fleet.standing.set(&host, Place::Switched(release.to_string()));
         Ok::<_, Error>(())
     });
@@ -36,6 +38,7 @@ pub(super) async fn publish(fleet: &Fleet, coming: &Coming) -> Result<(), TaskEr
 ///
 /// What failed on which host.
 pub(super) async fn take_up_in_batches(fleet: &Fleet, release: &ReleaseId, name: &str) -> Result<(), TaskError> {
+    fleet.phase("reload");
     for batch in fleet.hosts.batches(fleet.site.batch.unwrap_or(NonZeroUsize::MAX)) {
         fleet.client().note(None, format!("reloading services on {}", label(batch.connections())));
         let taken_up = batch.each(|host| async move {
@@ -49,13 +52,14 @@ pub(super) async fn take_up_in_batches(fleet: &Fleet, release: &ReleaseId, name:
 }
 
 /// Has `current` lead to a release, in one step, and notes that in the log.
-pub(super) async fn switch(host: &Connection, layout: &Layout, release: &ReleaseId, line: &str) -> Result<(), Error> {
+pub(super) async fn switch(fleet: &Fleet, host: &Connection, release: &ReleaseId, line: &str) -> Result<(), Error> {
+    let layout = fleet.layouts.of(host)?;
     let (root, log) = (layout.root(), layout.log());
-    host.run(cmd!(
+    let switch = cmd!(
         "cd {root} && ln -sfn releases/{release} .current-{release} && mv -T .current-{release} current || exit; \
          printf '%s\\n' {line} >> {log} || :"
-    ))
-    .await?;
+    );
+    host.run(fleet.atomic(host, switch)?).await?;
     Ok(())
 }
 

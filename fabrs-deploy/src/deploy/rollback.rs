@@ -10,8 +10,8 @@ use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
 use super::begin::{self, Coming, Made};
 use super::fleet::{Fleet, Surveys};
 use super::journey::journey;
+use super::locked::Patience;
 use super::{Deployed, back, publish};
-use crate::lock::Patience;
 use crate::overview::{table, text};
 use crate::release::{Kind, ReleaseId, Survey};
 use crate::site::Site;
@@ -51,7 +51,7 @@ enum Guard {
 
 impl Rollback {
     pub(crate) fn new(site: Site, hosts: Group) -> Self {
-        Self { site, hosts, asked: None, patience: Patience::None, guard: Guard::Asked }
+        Self { site, hosts, asked: None, patience: Patience::default(), guard: Guard::Asked }
     }
 
     /// Goes back to this release.
@@ -66,9 +66,9 @@ impl Rollback {
         self
     }
 
-    /// Says whether it waits while another run has the site locked. It does not by default, and says who has.
+    /// Sets whether it waits while another run has the site locked. Defaults to the setting of the run (`--wait`).
     pub fn wait(mut self, waits: bool) -> Self {
-        self.patience = if waits { Patience::Endless } else { Patience::None };
+        self.patience = Patience::of(waits);
         self
     }
 
@@ -197,7 +197,7 @@ mod tests {
             let manifest =
                 Manifest::new(id(*last), Revision::new(last.to_string(), "t"), Who::unknown(), RunId::default());
             let bad = bad.contains(last).then(|| Bad::new(Who::unknown(), "it was slow"));
-            (id(*last), Found { manifest: Some(manifest), bad, works: true, is_unfinished: false })
+            (id(*last), Found { manifest: Some(manifest), bad, works: true, ..Found::default() })
         };
         Survey {
             current: Current::Release(id(live)),

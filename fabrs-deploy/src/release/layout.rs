@@ -18,6 +18,10 @@ pub(crate) const WORKS: &str = ".fabrs-works";
 /// The name of the mark in a release that turned out bad, as Deployer has it.
 pub(crate) const BAD: &str = "BAD_RELEASE";
 
+/// The name of the lock of a site, and of the file of a manual one: see [`fabrs::lock`].
+pub(crate) const LOCK: &str = "deploy";
+pub(crate) const MANUAL_LOCK: &str = "deploy.locked";
+
 /// What the folder of a site is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Kind {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use fabrs::lock::{Holder, ManualLock};
 use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine, cmd};
 
-use super::layout::{BAD, Kind, Layout, MANIFEST, UNFINISHED, WORKS};
+use super::layout::{BAD, Kind, Layout, MANIFEST, MANUAL_LOCK, UNFINISHED, WORKS};
 use super::{Bad, Manifest, ReleaseId};
-use crate::lock::{KEPT, Kept};
 use crate::source::Revision;
 use crate::who::{RunId, Who};
 
@@ -21,8 +21,10 @@ pub(crate) struct Survey {
     pub(crate) releases: BTreeMap<ReleaseId, Found>,
     /// The linked files and folders that are not in `shared`.
     pub(crate) missing: Vec<String>,
-    /// What a person has locked it by, and why.
-    pub(crate) kept: Option<Kept>,
+    /// The manual lock.
+    pub(crate) manual_lock: Option<ManualLock>,
+    /// The run that has the site locked, with its phase.
+    pub(crate) holder: Option<(Holder, String)>,
     /// Files that somebody has changed since they came from the repository, where the site is a work tree.
     pub(crate) dirty: Vec<String>,
 }
@@ -48,6 +50,8 @@ pub(crate) struct Found {
     pub(crate) manifest: Option<Manifest>,
     /// Whether a run of ours has begun it and never finished it.
     pub(crate) is_unfinished: bool,
+    /// The manifest that it would have, where it is not finished.
+    pub(crate) begun: Option<Manifest>,
     /// Whether the host was seen to work with it.
     pub(crate) works: bool,
     /// What is said against it.
@@ -73,10 +77,14 @@ impl Survey {
     pub(crate) async fn in_place(host: &Connection, root: &str) -> Result<Self, Error> {
         let look = cmd!(
             r#"root={root}; case $root in "~/"*) root=$HOME/${root#"~/"} ;; esac; echo "tree $root"
-            if [ -e "$root"/.git/{KEPT} ]; then printf 'kept %s\n' "$(tr '\n' ' ' < "$root"/.git/{KEPT})"; fi
+            if [ -e "$root"/.git/{MANUAL_LOCK} ]; then printf 'kept %s\n' "$(tr '\n' ' ' < "$root"/.git/{MANUAL_LOCK})"; fi
             cd "$root" 2> /dev/null && git rev-parse --verify --quiet HEAD > /dev/null || exit 0
             echo "head $(git rev-parse HEAD)"; git --no-optional-locks status --porcelain --untracked-files=no | sed 's/^.. /dirty /'"#
         );
+        // The lock is in the folder that git has for itself; its name was expanded above.
+        let holder = format!("(cd \"$root\"/.git 2> /dev/null && {{ {HOLDER}\n}})");
+        let (place, rest) = look.as_str().split_once('\n').unwrap_or((look.as_str(), ""));
+        let look = ShellLine::raw(format!("{place}\n{holder}\n{rest}"));
         let said = host.probe(look).hide(Hide::Both).capture_all().await?;
         Self::read(&said.stdout()?).map_err(|error| error.on(said.host()))
     }
@@ -92,7 +100,8 @@ impl Survey {
                 "tree" => survey.layout = Layout::new(rest, Kind::InPlace),
                 "current" => survey.current = Current::read(rest, survey.layout.root()),
                 "no-link" => survey.current = Current::NoLink,
-                "kept" => survey.kept = Some(serde_json::from_str(rest).unwrap_or_else(|_| Kept::unknown(rest))),
+                "kept" => survey.manual_lock = Some(ManualLock::read(rest)),
+                "holder" => survey.holder = serde_json::from_str(text).ok().map(|holder| (holder, name.to_owned())),
                 "head" => survey.head(rest),
                 "dirty" => survey.dirty.push(rest.to_owned()),
                 "missing" => survey.missing.push(rest.to_owned()),
@@ -100,7 +109,10 @@ impl Survey {
                     let manifest = json(text, name, MANIFEST)?;
                     survey.releases.entry(name.parse()?).or_default().manifest = manifest;
                 }
-                "unfinished" => survey.releases.entry(name.parse()?).or_default().is_unfinished = true,
+                "unfinished" => {
+                    let found = survey.releases.entry(name.parse()?).or_default();
+                    (found.is_unfinished, found.begun) = (true, serde_json::from_str(text).ok());
+                }
                 "works" => survey.releases.entry(name.parse()?).or_default().works = true,
                 "bad" => {
                     // Whoever marked it by hand need not write JSON.
@@ -161,6 +173,11 @@ fn json<T: serde::de::DeserializeOwned>(text: &str, release: &str, file: &str) -
     })
 }
 
+/// Prints the holder of the lock in the current folder, if there is one. A run that tries the lock holds that of the turn: it
+/// must not take this look for another holder.
+const HOLDER: &str = r#"if [ -s deploy.lock ] && (flock 8 && ! flock -n 9) 8< deploy.lock.turn 9< deploy.lock 2> /dev/null; then
+        printf 'holder %s %s\n' "$(cat deploy.lock.phase 2> /dev/null || echo -)" "$(tr '\n' ' ' < deploy.lock)"; fi"#;
+
 /// Returns the script: a line for each thing that it finds, what files hold on the same line.
 fn line(root: &str, linked: &[String]) -> ShellLine {
     let names = "[0-9]".repeat(14);
@@ -168,7 +185,7 @@ fn line(root: &str, linked: &[String]) -> ShellLine {
     let look = cmd!(
         r#"[ -d "$release" ] || continue; name=${release#releases/}
         printf 'release %s %s\n' "$name" "$(cat "$release"/{MANIFEST} 2> /dev/null | tr '\n' ' ')"
-        if [ -f "$release"/{UNFINISHED} ]; then echo "unfinished $name"; fi
+        if [ -f "$release"/{UNFINISHED} ]; then printf 'unfinished %s %s\n' "$name" "$(tr '\n' ' ' < "$release"/{UNFINISHED})"; fi
         if [ -f "$release"/{WORKS} ]; then echo "works $name"; fi
         if [ -f "$release"/{BAD} ]; then printf 'bad %s %s\n' "$name" "$(tr '\n' ' ' < "$release"/{BAD})"; fi"#
     );
@@ -179,9 +196,10 @@ fn line(root: &str, linked: &[String]) -> ShellLine {
         cd "$root" 2> /dev/null || {{ for link in {linked...}; do printf 'missing %s\n' "$link"; done; exit 0; }}
         if [ -L current ]; then printf 'current %s\n' "$(readlink current)"
         elif [ -e current ]; then echo 'no-link current'; fi
-        if [ -e {KEPT} ]; then printf 'kept %s\n' "$(tr '\n' ' ' < {KEPT})"; fi"#
+        if [ -e {MANUAL_LOCK} ]; then printf 'kept %s\n' "$(tr '\n' ' ' < {MANUAL_LOCK})"; fi"#
     );
-    ShellLine::raw(format!("{}\n{}\n{}\ndone\n{}", start.as_str(), names.as_str(), look.as_str(), links.as_str()))
+    let [start, names, look, links] = [start.as_str(), names.as_str(), look.as_str(), links.as_str()];
+    ShellLine::raw(format!("{start}\n{HOLDER}\n{names}\n{look}\ndone\n{links}"))
 }
 
 #[cfg(test)]

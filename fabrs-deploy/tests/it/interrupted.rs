@@ -189,7 +189,7 @@ async fn a_dry_run_goes_to_the_end_and_changes_nothing() -> Result {
     site.deploy(all(&client)).await?;
     client.close().await;
     let planned: Vec<String> = told.of("planned").iter().map(|planned| planned["what"].to_string()).collect();
-    for part in ["lock ~/site", "git fetch", "mv -T", "cp version", "push"] {
+    for part in ["lock `deploy` on 3 hosts", "git fetch", "mv -T", "cp version", "push"] {
         assert!(planned.iter().any(|what| what.contains(part)), "{part}: {planned:#?}");
     }
     assert_eq!([0, 1, 2].map(|host| snapshot(&ground.root(host))), before);

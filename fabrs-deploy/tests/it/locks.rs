@@ -51,7 +51,10 @@ async fn of_two_deploys_at_once_one_is_done_and_the_other_is_told_who_is_before_
     let told = told.into_error();
     assert_eq!(told.kind(), ErrorKind::Task);
     let block = told.block().to_string();
-    assert!(block.contains("has it locked since 2") && block.contains("deploy of deployable-1"), "{block}");
+    assert!(
+        block.contains("locked by ") && block.contains(" since 2") && block.contains("deploy of deployable-1"),
+        "{block}"
+    );
     assert_eq!(ground.current(), [0, 1, 2].map(|_| done.release.to_string()));
     assert_eq!(ground.names(0, "releases").len(), 1);
     one.close().await;
@@ -85,7 +88,9 @@ async fn who_waits_is_next_and_says_for_whom_it_waits() -> Result {
             let told = Arc::clone(&told);
             move || {
                 wait_until("it says that it waits", LIMIT, || {
-                    told.of("said").iter().any(|said| said["text"].to_string().contains("waiting: "))
+                    told.of("said")
+                        .iter()
+                        .any(|said| said["text"].to_string().contains("waiting for the lock held by "))
                 });
             }
         });
@@ -155,7 +160,10 @@ async fn a_run_that_has_lost_its_lock_on_a_host_changes_nothing_more_there() -> 
     });
     let error = losing.deploy(all(&client)).await.expect_err("the lock is lost").into_error();
     assert_eq!(error.kind(), ErrorKind::Channel, "{}", error.block());
-    assert!(error.to_string().contains("what held the lock there has ended"), "{error}");
+    assert!(
+        error.to_string().contains("so nothing more is changed there: the process that held it has ended"),
+        "{error}"
+    );
     client.close().await;
     assert_eq!(ground.current(), [0, 1, 2].map(|_| first.release.to_string()));
     assert_eq!(ground.names(0, "releases"), [first.release.to_string()], "where it is still locked it is taken back");
