@@ -1,0 +1,161 @@
+//! One history: five runs, what happens to each, and the journals of the hosts.
+
+use std::collections::HashSet;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use fabrs_testing::faults::{Cut, Proxy};
+use fabrs_testing::{Process, Sshd, poll};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::chance::Chance;
+use crate::fault::Fault;
+use crate::journal::Journal;
+use crate::run::{HOSTS, Run};
+
+/// How long a history may take.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// A history before it is played.
+#[derive(Debug)]
+pub(crate) struct History {
+    sshd: Sshd,
+    folder: PathBuf,
+    chance: Chance,
+}
+
+/// What came of a history.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// How many runs have switched all hosts.
+    pub(crate) switches: usize,
+    /// How many runs have failed.
+    pub(crate) lost: usize,
+}
+
+/// A run while it is played.
+#[derive(Debug)]
+struct Playing {
+    child: Child,
+    proxy: Proxy,
+    fault: Fault,
+    begins: Duration,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Before,
+    Stopped(Duration),
+    After,
+}
+
+impl History {
+    pub(crate) fn of(chance: Chance) -> Self {
+        let sshd = Sshd::builder().aliases(HOSTS).option("MaxStartups", "200").start();
+        let folder = sshd.scratch().join("history");
+        for folder in HOSTS.map(|host| folder.join(host)).iter().chain([&folder]) {
+            fs::create_dir_all(folder).expect("the scratch folder is ours");
+            fs::set_permissions(folder, Permissions::from_mode(0o777)).expect("it is ours");
+        }
+        Self { sshd, folder, chance }
+    }
+
+    /// Plays it, and checks the journals.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong.
+    pub(crate) fn play(mut self) -> Result<Done, String> {
+        let began = Instant::now();
+        let mut runs: Vec<Playing> = (1..=5).map(|number| self.start(number, began)).collect();
+        let faults: Vec<Fault> = runs.iter().map(|run| run.fault).collect();
+        let over = poll(LIMIT, || {
+            runs.iter_mut().for_each(|run| run.suffer(began.elapsed()));
+            runs.iter_mut().all(Playing::has_ended).then_some(())
+        });
+        let failed = runs.iter_mut().filter_map(|run| run.child.try_wait().ok()?).filter(|status| !status.success());
+        let lost = failed.count();
+        runs.iter_mut().for_each(Playing::end);
+        // The shells that held locks end by themselves.
+        poll(Duration::from_secs(10), || self.sshd.session_processes().is_empty().then_some(()));
+        self.sshd.session_processes().iter().for_each(Process::kill);
+        if over.is_none() {
+            return Err(format!("it took longer than {LIMIT:?}: {faults:?}"));
+        }
+        let journals = HOSTS.map(|host| Journal::read(&self.folder.join(host)));
+        for (host, journal) in HOSTS.iter().zip(&journals) {
+            journal.check().map_err(|why| format!("{host}: {why}; {faults:?}"))?;
+        }
+        let everywhere = journals.iter().map(Journal::switched).reduce(|all, one| &all & &one);
+        let switches = everywhere.unwrap_or_else(HashSet::new).len();
+        let sound = faults.iter().filter(|fault| **fault == Fault::None).count();
+        if sound > 0 && switches == 0 {
+            return Err(format!("no run came to its end: {faults:?}"));
+        }
+        Ok(Done { switches, lost })
+    }
+
+    fn start(&mut self, number: usize, began: Instant) -> Playing {
+        let (name, proxy) = (format!("run{number}"), Proxy::to(self.sshd.addr()));
+        let config = fs::read_to_string(self.sshd.ssh_config()).expect("the harness wrote it");
+        let through = format!(
+            "Host *\n    Port {}\n    HostKeyAlias [127.0.0.1]:{}\n    ServerAliveInterval 1\n",
+            proxy.port(),
+            self.sshd.port()
+        );
+        let ssh_config = self.sshd.dir().join(format!("config-{name}"));
+        fs::write(&ssh_config, through + &config).expect("the directory is ours");
+        let fault = Fault::by(&mut self.chance);
+        let run = Run { name, ssh_config, folder: self.folder.clone(), blocks: fault.blocks() };
+        let mut command = run.command();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("this program can be started");
+        Playing { child, proxy, fault, begins: began.elapsed(), state: State::Before }
+    }
+}
+
+impl Playing {
+    /// Does to the run what is due.
+    fn suffer(&mut self, now: Duration) {
+        let since = now.saturating_sub(self.begins);
+        match (self.state, self.fault) {
+            (State::Before, Fault::Stopped { at, long }) if since >= at => {
+                self.signal(Signal::STOP);
+                self.state = State::Stopped(at + long);
+            }
+            (State::Stopped(until), _) if since >= until => {
+                self.signal(Signal::CONT);
+                self.state = State::After;
+            }
+            (State::Before, Fault::Killed { at }) if since >= at => {
+                self.signal(Signal::KILL);
+                self.state = State::After;
+            }
+            (State::Before, Fault::Cut { at }) if since >= at => {
+                self.proxy.cut_now(Cut::Reset);
+                self.state = State::After;
+            }
+            _ => {}
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        // It may have ended: it is waited for later, so its number is still its own.
+        let _ = kill_process(pid.expect("a process has a number"), signal);
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
+    fn end(&mut self) {
+        // One that is stopped can be killed, too.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

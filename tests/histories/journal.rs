@@ -1,0 +1,51 @@
+//! The journals of hosts, and what must be true of them.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+/// The entries of one host: `STEP RUN` each, in the order in which they were made.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    entries: Vec<(String, String)>,
+    current: String,
+}
+
+impl Journal {
+    /// Reads the journal in the folder of a host.
+    pub(crate) fn read(folder: &Path) -> Self {
+        let text = fs::read_to_string(folder.join("journal")).unwrap_or_default();
+        let entry = |line: &str| line.split_once(' ').map(|(step, run)| (step.to_owned(), run.to_owned()));
+        let current = fs::read_link(folder.join("current")).unwrap_or_default();
+        Self { entries: text.lines().filter_map(entry).collect(), current: current.display().to_string() }
+    }
+
+    /// Returns the runs that have switched the host.
+    pub(crate) fn switched(&self) -> HashSet<&str> {
+        let switches = self.entries.iter().filter(|(step, _)| step == "switch");
+        switches.map(|(_, run)| run.as_str()).collect()
+    }
+
+    /// Checks that no run has changed the host after a later one, and that the last switch is live.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let mut over = HashSet::new();
+        for pair in self.entries.windows(2) {
+            let [(_, before), (step, run)] = pair else { continue };
+            if before != run {
+                over.insert(before);
+            }
+            if over.contains(run) {
+                return Err(format!("`{step}` of {run} after another run had the lock: {:?}", self.entries));
+            }
+        }
+        let last = self.entries.iter().rev().find(|(step, _)| step == "switch").map_or("", |(_, run)| run);
+        if last != self.current {
+            return Err(format!("`{}` is live, and {last} was switched last: {:?}", self.current, self.entries));
+        }
+        Ok(())
+    }
+}

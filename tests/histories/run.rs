@@ -1,0 +1,114 @@
+//! One run of a history: a process that locks all hosts and changes them in three steps.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use fabrs::config::{Input, Settings, SshConfigFrom};
+use fabrs::lock::LockHandle;
+use fabrs::prelude::*;
+
+/// The variables by which a run is told what it does.
+const VARIABLES: [&str; 4] =
+    ["FABRS_HISTORY_RUN", "FABRS_HISTORY_CONFIG", "FABRS_HISTORY_FOLDER", "FABRS_HISTORY_BLOCK"];
+
+/// How long a host keeps the lock of a silent run.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// The hosts of a history.
+pub(crate) const HOSTS: [&str; 5] = ["host1", "host2", "host3", "host4", "host5"];
+
+/// A run of a history.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) name: String,
+    pub(crate) ssh_config: PathBuf,
+    /// The folder with one folder for each host.
+    pub(crate) folder: PathBuf,
+    /// How long its step blocks all threads.
+    pub(crate) blocks: Duration,
+}
+
+impl Run {
+    /// Returns the run that this process is, if it is one.
+    pub(crate) fn from_env() -> Option<Self> {
+        let [name, ssh_config, folder, blocks] = VARIABLES.map(|name| env::var(name).ok());
+        let blocks = Duration::from_millis(blocks?.parse().expect("it is a number"));
+        Some(Self { name: name?, ssh_config: ssh_config?.into(), folder: folder?.into(), blocks })
+    }
+
+    /// Returns the command that starts the run as a process of its own.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env::current_exe().expect("a process has a program"));
+        let values = [self.name.clone(), self.ssh_config.display().to_string(), self.folder.display().to_string()];
+        command.envs(VARIABLES.iter().zip(values.into_iter().chain([self.blocks.as_millis().to_string()])));
+        command
+    }
+
+    /// Runs it.
+    pub(crate) fn finish(&self) -> ExitCode {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        match runtime.expect("threads can be started").block_on(self.work()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{}: {}", self.name, error.into_error().block());
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    async fn work(&self) -> Result {
+        let ssh_config = SshConfigFrom::File(self.ssh_config.clone());
+        let settings = Settings { ssh_config, input: Input::Refused, ..Settings::default() };
+        let client = Client::builder().settings(settings).build();
+        let hosts = Group::of(&client, HOSTS)?;
+        let mut locking = hosts.lock("deploy").silence(SILENCE).wait(true).purpose(&self.name);
+        for host in hosts.connections().iter().filter_map(Connection::host) {
+            locking = locking.folder(host, self.folder.join(host.name()).display().to_string());
+        }
+        let mut lock = locking.await?;
+        let steps = self.steps(&hosts, lock.handle());
+        let done = lock.during(steps).await;
+        lock.release().await;
+        client.close().await;
+        done?
+    }
+
+    async fn steps(&self, hosts: &Group, lock: LockHandle) -> Result {
+        self.step(hosts, &lock, "acquire", "true").await?;
+        self.block().await;
+        let name = &self.name;
+        for step in ["one", "two", "three"] {
+            self.step(hosts, &lock, step, "true").await?;
+            hosts.run("sleep 0.3").await.all_ok()?;
+        }
+        let switch = format!("ln -sfn {name} .{name} && mv -T .{name} current");
+        self.step(hosts, &lock, "switch", &switch).await
+    }
+
+    /// Does a step on all hosts, with an entry in the journal of each.
+    async fn step(&self, hosts: &Group, lock: &LockHandle, step: &str, line: &str) -> Result {
+        let (name, folder) = (&self.name, &self.folder);
+        let done = hosts.each(|host| async move {
+            let named = host.host().expect("it has a host");
+            let folder = folder.join(named.name()).display().to_string();
+            let line = ShellLine::raw(format!("cd {folder} && {line} && echo '{step} {name}' >> journal"));
+            host.run(lock.atomic(named, &line)?).await
+        });
+        done.await.all_ok()?;
+        Ok(())
+    }
+
+    /// Blocks every thread of the runtime, as a step does that computes or waits without `await`.
+    #[expect(clippy::disallowed_methods, reason = "a step that blocks is the fault that is tested")]
+    async fn block(&self) {
+        if self.blocks.is_zero() {
+            return;
+        }
+        let blocks = self.blocks;
+        let other = tokio::spawn(async move { std::thread::sleep(blocks) });
+        std::thread::sleep(blocks);
+        drop(other.await);
+    }
+}
