@@ -5,7 +5,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 | [`host`], [`secret`], [`shell`] |
+//! | 0 | [`host`], [`secret`], [`shell`], `controls` |
 //! | 1 | [`output`], [`error`] |
 //! | 2 | [`event`], [`config`] |
 //! | 3 | [`transport`] |
@@ -19,6 +19,7 @@
 pub mod client;
 pub mod config;
 pub mod connection;
+mod controls;
 pub mod error;
 pub mod event;
 pub mod group;

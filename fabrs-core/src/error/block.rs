@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 
 use super::Error;
+use crate::controls::with_colours;
 use crate::output::{Ended, Output, last_lines};
 
 /// How many of the last lines of a hidden stream are shown.
@@ -71,14 +72,15 @@ impl<'a> Block<'a> {
 
 impl fmt::Display for Block<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}{}", self.error, self.details())?;
-        for text in self.error.causes() {
-            f.write_str(&cause(&text))?;
+        let mut text = format!("error: {}{}", self.error, self.details());
+        for error in self.error.causes() {
+            text += &cause(&error);
         }
-        match self.hint() {
-            Some(hint) => write!(f, "\nhint: {hint}"),
-            None => Ok(()),
+        if let Some(hint) = self.hint() {
+            text = format!("{text}\nhint: {hint}");
         }
+        // Hosts and commands have written much of it.
+        f.write_str(&with_colours(&text))
     }
 }
 

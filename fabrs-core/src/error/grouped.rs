@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::masked::{HOST, Mask, masked};
 use super::{Error, ErrorKind};
+use crate::controls::with_colours;
 use crate::host::Host;
 
 /// How many columns the names of hosts may take in the first line of a block.
@@ -85,7 +86,11 @@ impl GroupedErrors {
     /// Returns a block for each group of at least `hosts` hosts, in the order of the first errors. A group of one host has
     /// the block of its error.
     pub fn blocks(&self, hosts: usize) -> Vec<String> {
-        self.groups.iter().filter(|group| group.met.len() >= hosts).map(Group::block).collect()
+        self.groups
+            .iter()
+            .filter(|group| group.met.len() >= hosts)
+            .map(|group| with_colours(&group.block()).into_owned())
+            .collect()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::controls::spelled_out;
 use super::style::{Role, Style};
+use crate::controls::spelled_out;
 use crate::secret::Redactor;
 
 /// What becomes another in a file.

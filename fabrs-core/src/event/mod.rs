@@ -4,7 +4,6 @@
 //! shows or stores them, and a sink never makes its caller wait.
 
 mod capture;
-mod controls;
 mod difference;
 mod failures;
 mod fields;
@@ -19,12 +18,11 @@ mod redacting;
 mod sink;
 mod spool;
 mod style;
+mod texts;
 mod wording;
 
+pub use crate::controls::printable;
 pub use capture::Capture;
-#[cfg(test)]
-pub(crate) use controls::is_obeyed;
-pub(crate) use controls::spelled_out;
 pub use difference::Difference;
 pub use happening::{Event, Stream, Word};
 pub use json::{Json, json_line};

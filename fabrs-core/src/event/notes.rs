@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use super::failures::{Failure, Failures, Form};
 use super::fields::summed_up;
 use super::style::{Name, Prefix, Role, Style};
+use super::texts::with_texts;
 use super::wording::{below, command_end, duration, seconds, shortened, written};
 use super::{Event, Word};
+use crate::controls::{printable, with_colours};
 use crate::error::{Error, GroupedErrors};
 use crate::host::Host;
 
@@ -31,8 +33,13 @@ impl Notes {
         Self { only_blocks: true, ..self }
     }
 
-    /// Returns whole lines, or nothing where the event is none for people or is output.
+    /// Returns whole lines, or nothing where the event is none for people or is output. Text of others is shown, and never
+    /// obeyed by the terminal.
     pub(super) fn text(&self, event: &Event<'_>) -> String {
+        with_texts(event, printable, |event| self.of(event))
+    }
+
+    fn of(&self, event: &Event<'_>) -> String {
         match event {
             Event::TaskStarted { task, host } => self.started(task, *host) + &self.line(*host, &format!("task {task}")),
             Event::TaskEnded { error: Some(error), task, host, outcome, .. } => match outcome {
@@ -151,7 +158,7 @@ impl Notes {
     }
 
     fn line(&self, host: Option<&Host>, text: &str) -> String {
-        format!("{}{text}\n", self.prefix.of(host, self.style))
+        format!("{}{}\n", self.prefix.of(host, self.style), with_colours(text))
     }
 
     /// Shows a command; where it has several lines, the others stand below its first.

@@ -6,6 +6,7 @@ use memchr::{memchr, memrchr};
 
 use super::notes::Notes;
 use super::{Event, Prefix, Sink, Spool, Stream, Style};
+use crate::controls::{line_with_colours, printable};
 
 /// Prints what commands print line by line as `[host] line`, each stream to its own; everything else goes to stderr.
 ///
@@ -36,7 +37,7 @@ impl Sink for Plain {
             Event::Said { host, stream, text } => {
                 // What is said of no host in particular is not this machine's word either.
                 let prefix = host.map_or_else(String::new, |host| self.prefix.of(Some(host), self.style));
-                self.spool.push(*stream, &lines(&prefix, self.style, text.as_bytes()));
+                self.spool.push(*stream, &lines(&prefix, self.style, printable(text).as_bytes()));
             }
             _ => self.spool.push(Stream::Stderr, self.notes.text(event).as_bytes()),
         }
@@ -71,7 +72,7 @@ fn lines(prefix: &str, style: Style, text: &[u8]) -> Vec<u8> {
         rest = after.get(1..).unwrap_or_default();
         let line = visible(line);
         out.extend_from_slice(prefix.as_bytes());
-        out.extend_from_slice(line);
+        out.extend_from_slice(&line_with_colours(line));
         // A colour that the line does not end would reach into the lines of other hosts.
         if style == Style::Colour && memchr(ESCAPE, line).is_some() {
             out.extend_from_slice(b"\x1b[0m");

@@ -1,10 +1,8 @@
 //! A sink in front of all others, which passes on no secret.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde_json::Value;
-
+use super::texts::with_texts;
 use super::{Event, Granularity, Sink};
 use crate::error::Error;
 use crate::secret::Redactor;
@@ -33,21 +31,7 @@ impl Sink for Redacting {
         }
         let error = error_of(event).map(|error| error.clone().redacted(&self.redactor));
         let event = &with_error(event, error.as_ref());
-        if let Event::Retry { host, command, reason, attempt, attempts, pause, left } = *event {
-            let (command, reason) = (&self.redactor.text(command), &self.redactor.text(reason));
-            return self.sink.event(&Event::Retry { host, command, reason, attempt, attempts, pause, left });
-        }
-        let Some(text) = text_of(event) else { return self.sink.event(event) };
-        match text {
-            Text::Line(line) => match self.redactor.text(line) {
-                Cow::Borrowed(_) => self.sink.event(event),
-                Cow::Owned(line) => self.sink.event(&with_text(event, &line)),
-            },
-            Text::Value(name, value) => {
-                let value = redacted(value, &self.redactor);
-                self.sink.event(&Event::Once { name, value: &value });
-            }
-        }
+        with_texts(event, |text| self.redactor.text(text), |event| self.sink.event(event));
     }
 
     fn granularity(&self) -> Granularity {
@@ -71,61 +55,6 @@ impl Sink for Redacting {
     }
 }
 
-/// What of an event a person has written or a program has found.
-enum Text<'a> {
-    Line(&'a str),
-    Value(&'a str, &'a Value),
-}
-
-fn text_of<'a>(event: &Event<'a>) -> Option<Text<'a>> {
-    match *event {
-        Event::CommandStarted { command, .. }
-        | Event::CommandEnded { command, .. }
-        | Event::StaleRead { command, .. }
-        | Event::Leftover { command, .. } => Some(Text::Line(command)),
-        Event::Transferred { what, .. } | Event::Progress { what, .. } | Event::Planned { what, .. } => {
-            Some(Text::Line(what))
-        }
-        Event::Warning { text, .. }
-        | Event::Said { text, .. }
-        | Event::LineEnded { line: text, .. }
-        | Event::Summary { name: text, .. } => Some(Text::Line(text)),
-        Event::Once { name, value } => Some(Text::Value(name, value)),
-        Event::RunEnded { .. }
-        | Event::Retry { .. }
-        | Event::TaskStarted { .. }
-        | Event::TaskEnded { .. }
-        | Event::Lines { .. }
-        | Event::Bytes { .. }
-        | Event::Difference { .. } => None,
-    }
-}
-
-/// Returns an event with another text in the place of its own.
-fn with_text<'a>(event: &Event<'a>, text: &'a str) -> Event<'a> {
-    let mut event = event.clone();
-    match &mut event {
-        Event::CommandStarted { command, .. }
-        | Event::CommandEnded { command, .. }
-        | Event::StaleRead { command, .. }
-        | Event::Leftover { command, .. } => *command = text,
-        Event::Transferred { what, .. } | Event::Progress { what, .. } | Event::Planned { what, .. } => *what = text,
-        Event::Warning { text: old, .. }
-        | Event::Said { text: old, .. }
-        | Event::LineEnded { line: old, .. }
-        | Event::Summary { name: old, .. } => *old = text,
-        Event::Once { .. }
-        | Event::RunEnded { .. }
-        | Event::Retry { .. }
-        | Event::TaskStarted { .. }
-        | Event::TaskEnded { .. }
-        | Event::Lines { .. }
-        | Event::Bytes { .. }
-        | Event::Difference { .. } => {}
-    }
-    event
-}
-
 /// Returns the error of an event, unless it comes without secrets: that of a task.
 fn error_of<'a>(event: &Event<'a>) -> Option<&'a Error> {
     match *event {
@@ -143,17 +72,6 @@ fn with_error<'a>(event: &Event<'a>, redacted: Option<&'a Error>) -> Event<'a> {
         *error = redacted;
     }
     event
-}
-
-fn redacted(value: &Value, redactor: &Redactor) -> Value {
-    match value {
-        Value::String(text) => redactor.text(text).into_owned().into(),
-        Value::Array(all) => all.iter().map(|value| redacted(value, redactor)).collect(),
-        Value::Object(all) => {
-            all.iter().map(|(name, value)| (redactor.text(name).into_owned(), redacted(value, redactor))).collect()
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::controls::spelled_out;
+use crate::controls::spelled_out;
 
 /// Puts all lines but the first below it.
 pub(super) fn below(text: &str) -> String {

@@ -6,8 +6,10 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::locking::Locking;
+use super::script::json;
 use crate::config::Who;
 use crate::connection::{Connection, Hide};
+use crate::controls::spelled_out;
 use crate::error::{Error, ErrorKind, Result};
 use crate::group::{Group, Outcomes};
 use crate::host::Host;
@@ -33,10 +35,10 @@ impl ManualLock {
 
     /// Reads the content of the file of a manual lock. A text without an author is the reason.
     pub fn read(text: &str) -> Self {
-        serde_json::from_str(text).unwrap_or_else(|_| Self {
+        json(text).unwrap_or_else(|| Self {
             by: Who::unknown(),
             since: "an unknown time".to_owned(),
-            reason: text.trim().to_owned(),
+            reason: spelled_out(text.trim()),
         })
     }
 }

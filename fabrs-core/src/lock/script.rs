@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::holder::Holder;
 use super::manual::ManualLock;
+use crate::controls::spelled_out;
 use crate::shell::{ShellLine, ShellLineError, quote, quote_path};
 
 /// The message that ends a lock in order.
@@ -39,8 +41,17 @@ impl Answer {
     }
 }
 
-fn json<T: DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_str(text).ok()
+/// Reads JSON of a host, with every character of its texts spelled out that a terminal would obey.
+pub(super) fn json<T: DeserializeOwned>(text: &str) -> Option<T> {
+    fn spelled(value: Value) -> Value {
+        match value {
+            Value::String(text) => spelled_out(&text).into(),
+            Value::Array(all) => all.into_iter().map(spelled).collect(),
+            Value::Object(all) => all.into_iter().map(|(name, value)| (name, spelled(value))).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => value,
+        }
+    }
+    serde_json::from_value(spelled(serde_json::from_str(text).ok()?)).ok()
 }
 
 /// The message that confirms a lock: the phase of the run, and the folder in which it is at work.

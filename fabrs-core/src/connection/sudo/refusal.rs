@@ -1,8 +1,8 @@
 //! Why sudo did not let a command run.
 
 use crate::config::SudoProgram;
+use crate::controls::spelled_out;
 use crate::error::{Error, ErrorKind};
-use crate::event::spelled_out;
 use crate::host::Host;
 
 /// Why sudo did not let a command run: the source of an error of kind [`ErrorKind::Sudo`]. Nothing of the command has

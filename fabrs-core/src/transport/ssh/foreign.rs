@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::event::spelled_out;
+use crate::controls::spelled_out;
 
 /// How much of a text is shown. A question needs less, and a hostile server must not fill the screen.
 const LONGEST: usize = 2000;
@@ -39,7 +39,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::is_obeyed;
+    use crate::controls::is_obeyed;
 
     #[test]
     fn what_a_terminal_would_obey_is_spelled_out() {

@@ -1,0 +1,129 @@
+//! Characters that a terminal obeys rather than shows.
+
+use std::borrow::Cow;
+
+/// Tells whether a terminal acts on a character rather than showing it: controls of both sets, and those that change
+/// the direction of text or stand for nothing that is seen.
+pub(crate) fn is_obeyed(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Returns `text` with each such character written as `\u{1b}`.
+pub(crate) fn spelled_out(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_obeyed(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Returns `text` with every character spelled out that a terminal obeys, except for line ends and tabs: text of others cannot
+/// move the cursor, hide or overwrite anything.
+///
+/// ```
+/// use fabrs_core::event::printable;
+///
+/// assert_eq!(printable("Fix a typo\u{1b}[2K\r+ 1a2b3c4d5e"), "Fix a typo\\u{1b}[2K\\r+ 1a2b3c4d5e");
+/// ```
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|character| is_obeyed(character) && !matches!(character, '\n' | '\t')) {
+        return Cow::Borrowed(text);
+    }
+    let spelled = text.split('\n').map(|line| line.split('\t').map(spelled_out).collect::<Vec<_>>().join("\t"));
+    Cow::Owned(spelled.collect::<Vec<_>>().join("\n"))
+}
+
+/// As [`printable`], but colours and weights of text (SGR) pass.
+pub(crate) fn with_colours(text: &str) -> Cow<'_, str> {
+    if !text.contains(ESCAPE) {
+        return printable(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(ESCAPE) {
+        let (before, behind) = rest.split_at(at);
+        shown += &printable(before);
+        let colour = colour(behind);
+        if colour.is_empty() {
+            shown += "\\u{1b}";
+        } else {
+            shown += colour;
+        }
+        rest = behind.get(colour.len().max(ESCAPE.len_utf8())..).unwrap_or_default();
+    }
+    shown += &printable(rest);
+    Cow::Owned(shown)
+}
+
+/// As [`with_colours`], for a line of output that may not be UTF-8.
+pub(crate) fn line_with_colours(line: &[u8]) -> Cow<'_, [u8]> {
+    let is_plain = |byte: &u8| matches!(*byte, b'\t' | b' '..=b'~');
+    if line.iter().all(is_plain) {
+        return Cow::Borrowed(line);
+    }
+    let mut shown = Vec::with_capacity(line.len());
+    for chunk in line.utf8_chunks() {
+        shown.extend_from_slice(with_colours(chunk.valid()).as_bytes());
+        for byte in chunk.invalid() {
+            match byte {
+                // Some terminals take these for the controls of ISO 6429.
+                0x80..=0x9f => shown.extend(format!("\\x{byte:02x}").bytes()),
+                byte => shown.push(*byte),
+            }
+        }
+    }
+    Cow::Owned(shown)
+}
+
+const ESCAPE: char = '\u{1b}';
+
+/// Returns the sequence at the start of `text` if it only sets colours and weights (ECMA-48, SGR): not one that hides text or
+/// lets it blink.
+fn colour(text: &str) -> &str {
+    let Some(parameters) = text.strip_prefix("\u{1b}[") else { return "" };
+    let Some(end) = parameters.find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':') else { return "" };
+    let (numbers, rest) = parameters.split_at(end);
+    let is_harmless = |number: &str| !matches!(number.parse(), Ok(5 | 6 | 8));
+    // Behind 38 and 48 numbers stand for colours.
+    let mut plain = numbers.split([';', ':']).take_while(|number| !matches!(*number, "38" | "48" | "58"));
+    if !rest.starts_with('m') || !plain.all(is_harmless) {
+        return "";
+    }
+    text.get(.."\u{1b}[".len() + end + 1).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_others_is_shown_and_not_obeyed() {
+        assert_eq!(printable("a\nb\tc é"), "a\nb\tc é");
+        assert_eq!(printable("x\u{1b}[2K\ry\u{202e}z\u{9b}"), "x\\u{1b}[2K\\ry\\u{202e}z\\u{9b}");
+    }
+
+    #[test]
+    fn of_escape_sequences_only_colours_pass() {
+        let passes = |text: &str| assert_eq!(with_colours(text), text);
+        passes("\u{1b}[31mred\u{1b}[0m \u{1b}[1;38;5;8mgrey\u{1b}[m");
+        let spelled =
+            |text: &str| assert_eq!(with_colours(text), text.replace('\u{1b}', "\\u{1b}").replace('\r', "\\r"));
+        for text in
+            ["\u{1b}[8mhidden", "\u{1b}[1A", "\u{1b}]52;c;eA==", "\u{1b}[2K\r", "\u{1b}", "\u{1b}[1;5mx", "\u{1b}[31"]
+        {
+            spelled(text);
+        }
+        assert_eq!(with_colours("\u{1b}[31mred\u{1b}[1Aé"), "\u{1b}[31mred\\u{1b}[1Aé");
+    }
+
+    #[test]
+    fn a_line_of_bytes_keeps_its_bytes_but_no_controls() {
+        assert_eq!(&*line_with_colours(b"a\xffb\x9bc\x07\x1b[31m"), b"a\xffb\\x9bc\\u{7}\x1b[31m");
+        assert!(matches!(line_with_colours(b"plain\ttext"), Cow::Borrowed(_)));
+    }
+}

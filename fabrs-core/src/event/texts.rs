@@ -1,0 +1,91 @@
+//! The texts of an event, each replaced by another.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::Event;
+
+/// Passes an event on with each of its texts replaced, except for output, errors and differences.
+pub(super) fn with_texts<T>(
+    event: &Event<'_>,
+    map: impl Fn(&str) -> Cow<'_, str>,
+    pass: impl FnOnce(&Event<'_>) -> T,
+) -> T {
+    if let Event::Retry { host, command, reason, attempt, attempts, pause, left } = *event {
+        let (command, reason) = (&map(command), &map(reason));
+        return pass(&Event::Retry { host, command, reason, attempt, attempts, pause, left });
+    }
+    match text_of(event) {
+        None => pass(event),
+        Some(Text::Line(line)) => match map(line) {
+            Cow::Borrowed(_) => pass(event),
+            Cow::Owned(line) => pass(&with_text(event, &line)),
+        },
+        Some(Text::Value(name, value)) => pass(&Event::Once { name, value: &mapped(value, &map) }),
+    }
+}
+
+/// What of an event a person has written or a program has found.
+enum Text<'a> {
+    Line(&'a str),
+    Value(&'a str, &'a Value),
+}
+
+fn text_of<'a>(event: &Event<'a>) -> Option<Text<'a>> {
+    match *event {
+        Event::CommandStarted { command, .. }
+        | Event::CommandEnded { command, .. }
+        | Event::StaleRead { command, .. }
+        | Event::Leftover { command, .. } => Some(Text::Line(command)),
+        Event::Transferred { what, .. } | Event::Progress { what, .. } | Event::Planned { what, .. } => {
+            Some(Text::Line(what))
+        }
+        Event::Warning { text, .. }
+        | Event::Said { text, .. }
+        | Event::LineEnded { line: text, .. }
+        | Event::Summary { name: text, .. } => Some(Text::Line(text)),
+        Event::Once { name, value } => Some(Text::Value(name, value)),
+        Event::RunEnded { .. }
+        | Event::Retry { .. }
+        | Event::TaskStarted { .. }
+        | Event::TaskEnded { .. }
+        | Event::Lines { .. }
+        | Event::Bytes { .. }
+        | Event::Difference { .. } => None,
+    }
+}
+
+/// Returns an event with another text in the place of its own.
+fn with_text<'a>(event: &Event<'a>, text: &'a str) -> Event<'a> {
+    let mut event = event.clone();
+    match &mut event {
+        Event::CommandStarted { command, .. }
+        | Event::CommandEnded { command, .. }
+        | Event::StaleRead { command, .. }
+        | Event::Leftover { command, .. } => *command = text,
+        Event::Transferred { what, .. } | Event::Progress { what, .. } | Event::Planned { what, .. } => *what = text,
+        Event::Warning { text: old, .. }
+        | Event::Said { text: old, .. }
+        | Event::LineEnded { line: old, .. }
+        | Event::Summary { name: old, .. } => *old = text,
+        Event::Once { .. }
+        | Event::RunEnded { .. }
+        | Event::Retry { .. }
+        | Event::TaskStarted { .. }
+        | Event::TaskEnded { .. }
+        | Event::Lines { .. }
+        | Event::Bytes { .. }
+        | Event::Difference { .. } => {}
+    }
+    event
+}
+
+fn mapped(value: &Value, map: &impl Fn(&str) -> Cow<'_, str>) -> Value {
+    match value {
+        Value::String(text) => map(text).into_owned().into(),
+        Value::Array(all) => all.iter().map(|value| mapped(value, map)).collect(),
+        Value::Object(all) => all.iter().map(|(name, value)| (map(name).into_owned(), mapped(value, map))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
