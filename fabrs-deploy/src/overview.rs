@@ -77,7 +77,7 @@ fn status(hosts: &[&Host], surveys: &Surveys) -> String {
     }
     for (host, survey) in known {
         let mut remarks: Vec<String> = survey.manual_lock.iter().map(ToString::to_string).collect();
-        remarks.extend(survey.holder.iter().map(|(holder, phase)| format!("locked by {holder} ({phase})")));
+        remarks.extend(survey.holder.iter().map(|(holder, phase)| format!("locked by {holder}, phase `{phase}`")));
         if survey.live() != common {
             remarks.push("out of step".to_owned());
         }

@@ -1,5 +1,7 @@
 //! What is known and decided before anything changes.
 
+use std::collections::{HashMap, HashSet};
+
 use fabrs::config::{Consent, Environment};
 use fabrs::event::Event;
 use fabrs::{Error, ErrorKind, Host, TaskError};
@@ -61,7 +63,11 @@ impl Coming {
 /// # Errors
 ///
 /// [`ErrorKind::Usage`] where the site has no source, the repository no such revision, or what is here is not committed.
-pub(super) async fn choose(fleet: &Fleet, asked: Option<&str>) -> Result<(Git, Revision), TaskError> {
+pub(super) async fn choose(
+    fleet: &Fleet,
+    surveys: &Surveys,
+    asked: Option<&str>,
+) -> Result<(Git, Revision), TaskError> {
     let Some(source) = fleet.site.source.clone() else {
         let error = Error::new(ErrorKind::Usage, "the site has no source");
         return Err(error.hint("say where it comes from: `.source(Git::at(..))`").into());
@@ -71,11 +77,27 @@ pub(super) async fn choose(fleet: &Fleet, asked: Option<&str>) -> Result<(Git, R
     }
     let host = fleet.first()?;
     source.check_tree(host).await?;
-    let revision = source.choose(host, asked).await?;
+    let revision = source.choose(&fleet.hosts, asked, &bad_commits(surveys)).await?;
     // A deploy is itself once for all hosts, and may be one of several in a run.
     let value = serde_json::Value::String(revision.to_string());
     fleet.client().sink().event(&Event::Once { name: "revision", value: &value });
     Ok((source, revision))
+}
+
+/// Returns the commits that are marked as bad on a host: of several releases of one commit there, the last counts.
+fn bad_commits(surveys: &Surveys) -> HashSet<&str> {
+    let mut bad = HashSet::new();
+    for survey in surveys.values() {
+        let mut last: HashMap<&str, bool> = HashMap::new();
+        // From the first to the last release.
+        for found in survey.releases.values() {
+            if let Some(manifest) = &found.manifest {
+                last.insert(&manifest.revision.commit, found.bad.is_some());
+            }
+        }
+        bad.extend(last.into_iter().filter(|(_, is_bad)| *is_bad).map(|(commit, _)| commit));
+    }
+    bad
 }
 
 /// Refuses to begin where a host is not as a deploy needs it: then nothing has changed anywhere.

@@ -4,7 +4,7 @@ use fabrs::{Connection, Error, TaskError, cmd};
 
 use super::begin::Coming;
 use super::fleet::Fleet;
-use crate::release::{ReleaseId, Survey};
+use crate::release::{BAD, Found, ReleaseId, Survey};
 use crate::source::Git;
 
 /// Does what had to wait for the release, removes old ones, and leaves the tag of the deploy.
@@ -46,6 +46,18 @@ async fn clean(fleet: &Fleet, coming: &Coming, host: Connection) -> Result<(), T
         ))
         .await?;
     }
+    // A build that works is not bad, whatever an earlier release of it was.
+    let commit = &coming.revision.commit;
+    let is_same = |found: &Found| found.manifest.as_ref().is_some_and(|manifest| manifest.revision.commit == *commit);
+    let unmarked: Vec<String> = survey
+        .releases
+        .iter()
+        .filter(|(id, found)| found.bad.is_some() && is_same(found) && !old.contains(id))
+        .map(|(id, _)| format!("{}/{BAD}", survey.layout.release(id)))
+        .collect();
+    if !unmarked.is_empty() {
+        host.run(cmd!("rm -f {unmarked...}")).await?;
+    }
     fleet.site.cleanup.run(&fleet.app(&host, &coming.release)?).await
 }
 
@@ -72,7 +84,7 @@ fn superfluous(survey: &Survey, keep: usize) -> Vec<&ReleaseId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::{Current, Found, Manifest};
+    use crate::release::{Current, Manifest};
     use crate::source::Revision;
     use crate::who::{RunId, Who};
 

@@ -101,7 +101,7 @@ impl Deploy {
         let Self { site, hosts, asked, patience } = self;
         let (fleet, shown) = Fleet::meet(site, hosts).await?;
         begin::check(&fleet, &shown)?;
-        let (source, revision) = begin::choose(&fleet, asked.as_deref()).await?;
+        let (source, revision) = begin::choose(&fleet, &shown, asked.as_deref()).await?;
         let pending = pending::pending(&fleet, &shown, &source, &revision).await?;
         fleet.client().approve(&pending).await?;
         let what = format!("deploy of {revision}");

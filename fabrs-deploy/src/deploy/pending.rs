@@ -39,9 +39,9 @@ pub(super) async fn pending(
     let mut shown = format!("{} from {}\n{}", fleet.site.root, source.address(), text(&rows));
     let same =
         |found: &&Found| found.manifest.as_ref().is_some_and(|manifest| manifest.revision.commit == revision.commit);
-    if let Some(bad) =
-        surveys.values().flat_map(|survey| survey.releases.values()).filter(same).find_map(|found| found.bad.as_ref())
-    {
+    // Of several releases of the commit on a host, the last counts.
+    let last = surveys.values().filter_map(|survey| survey.releases.values().rfind(same));
+    if let Some(bad) = last.into_iter().find_map(|found| found.bad.as_ref()) {
         shown = format!("{shown}it was deployed before, and marked as bad at {}: {}\n", bad.at, bad.why);
     }
     let host = fleet.first()?;

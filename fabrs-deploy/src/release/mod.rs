@@ -1,5 +1,6 @@
 //! Releases: what is on a host, and what each says of itself.
 
+mod foreign;
 mod id;
 mod layout;
 mod manifest;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use fabrs::event::printable;
 use fabrs::lock::{Holder, ManualLock};
 use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine, cmd};
 
 use super::layout::{BAD, Kind, Layout, MANIFEST, MANUAL_LOCK, UNFINISHED, WORKS};
-use super::{Bad, Manifest, ReleaseId};
+use super::{Bad, Manifest, ReleaseId, foreign};
 use crate::source::Revision;
 use crate::who::{RunId, Who};
 
@@ -101,7 +102,9 @@ impl Survey {
                 "current" => survey.current = Current::read(rest, survey.layout.root()),
                 "no-link" => survey.current = Current::NoLink,
                 "kept" => survey.manual_lock = Some(ManualLock::read(rest)),
-                "holder" => survey.holder = serde_json::from_str(text).ok().map(|holder| (holder, name.to_owned())),
+                "holder" => {
+                    survey.holder = foreign::read(text).ok().map(|holder| (holder, printable(name).into_owned()));
+                }
                 "head" => survey.head(rest),
                 "dirty" => survey.dirty.push(rest.to_owned()),
                 "missing" => survey.missing.push(rest.to_owned()),
@@ -111,13 +114,13 @@ impl Survey {
                 }
                 "unfinished" => {
                     let found = survey.releases.entry(name.parse()?).or_default();
-                    (found.is_unfinished, found.begun) = (true, serde_json::from_str(text).ok());
+                    (found.is_unfinished, found.begun) = (true, foreign::read(text).ok());
                 }
                 "works" => survey.releases.entry(name.parse()?).or_default().works = true,
                 "bad" => {
                     // Whoever marked it by hand need not write JSON.
                     let why = || Bad { by: Who::unknown(), at: String::new(), why: text.to_owned() };
-                    let bad = serde_json::from_str(text).unwrap_or_else(|_| why());
+                    let bad = foreign::read(text).unwrap_or_else(|_| why());
                     survey.releases.entry(name.parse()?).or_default().bad = Some(bad);
                 }
                 _ => {}
@@ -167,7 +170,7 @@ fn json<T: serde::de::DeserializeOwned>(text: &str, release: &str, file: &str) -
     if text.is_empty() {
         return Ok(None);
     }
-    serde_json::from_str(text).map(Some).map_err(|source| {
+    foreign::read(text).map(Some).map_err(|source| {
         let error = Error::new(ErrorKind::File, format!("could not read `{file}` of the release {release}"));
         error.caused_by(source).hint("remove that release, or what another program has written there")
     })

@@ -1,9 +1,12 @@
 //! A git repository as the source of releases: what is chosen of it, and how it gets to the hosts.
 
-use fabrs::{Connection, Error, ErrorKind, Hide, Secret, cmd};
+use std::collections::HashSet;
+
+use fabrs::{Connection, Error, ErrorKind, Group, Hide, Secret, cmd};
 
 use super::refs::Refs;
 use super::{Changes, Revision, carried};
+use crate::hosts::all_ok;
 use crate::release::Layout;
 
 /// A git repository that releases are made from.
@@ -87,7 +90,8 @@ impl Git {
         self
     }
 
-    /// Puts the end of this branch live where nothing is asked for, in the place of the last good tag.
+    /// Deploys the end of this branch if no revision is named, instead of the last good tag. A tag of the same name does not
+    /// count.
     pub fn branch(mut self, name: impl Into<String>) -> Self {
         self.default = Wanted::Branch(name.into());
         self
@@ -122,35 +126,73 @@ impl Git {
         }
     }
 
-    /// Chooses what is put live: what was asked for, or the last good one. It only reads.
+    /// Chooses what is put live: what was asked for, or the last good build that is not in `bad`. It only reads.
+    ///
+    /// Hosts that fetch are all asked, and must agree: one host alone must not decide for the others.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] where the repository has no such thing; as any command.
-    pub(crate) async fn choose(&self, host: &Connection, asked: Option<&str>) -> Result<Revision, Error> {
+    /// [`ErrorKind::Usage`] where the repository has no such thing; [`ErrorKind::Task`] where hosts disagree; as any command.
+    pub(crate) async fn choose(
+        &self,
+        hosts: &Group,
+        asked: Option<&str>,
+        bad: &HashSet<&str>,
+    ) -> Result<Revision, Error> {
         let url = &self.url;
-        let here = quiet(&self.asked_on(host)?);
-        let list = match &self.way {
-            Way::Fetched => cmd!("git -c versionsort.suffix=- ls-remote --sort=-version:refname {url}"),
-            // What is not pushed is not there for anybody else; a repository without an origin is its own.
-            Way::Carried(_) => cmd!(
-                "git remote get-url {url} > /dev/null 2>&1 && from={url} || from=.; git -c versionsort.suffix=- ls-remote --sort=-version:refname $from"
-            ),
-        };
-        let said = here.probe(list).hide(Hide::Stdout).capture_all().await?;
-        let refs = Refs::read(&said.stdout()?);
-        let name = match (asked, &self.default) {
-            (Some(asked), _) => asked,
-            (None, Wanted::Branch(branch)) => branch,
-            (None, Wanted::Good) => {
-                let Some((tag, commit)) = refs.latest_tag(&self.good) else {
-                    let text = format!("there is no good build: no tag begins with `{}`", self.good);
-                    return Err(Error::new(ErrorKind::Usage, text).hint("name a tag, a branch or a commit"));
-                };
-                return Ok(Revision::new(commit, tag));
+        let answers: Vec<(Connection, String)> = match &self.way {
+            Way::Fetched => {
+                let list = cmd!("git -c versionsort.suffix=- ls-remote --sort=-version:refname -- {url}");
+                let answers = hosts.each(|host| {
+                    let list = quiet(&host).probe(&list).hide(Hide::Stdout).capture_all();
+                    async move { Ok::<_, Error>((host, list.await?.stdout()?.into_owned())) }
+                });
+                all_ok(answers.await)?.into_iter().map(|(_, answer)| answer).collect()
+            }
+            // Work that is not pushed exists for nobody else; a repository without an origin is its own.
+            Way::Carried(_) => {
+                let no_host = || Error::new(ErrorKind::NoHost, "there is no host");
+                let here = quiet(&self.asked_on(hosts.connections().first().ok_or_else(no_host)?)?);
+                let list = cmd!(
+                    "git remote get-url -- {url} > /dev/null 2>&1 && from={url} || from=.; git -c versionsort.suffix=- ls-remote --sort=-version:refname -- $from"
+                );
+                vec![(here.clone(), here.probe(list).hide(Hide::Stdout).capture_all().await?.stdout()?.into_owned())]
             }
         };
-        Ok(Revision::new(refs.find(name)?, name))
+        let mut chosen: Option<(&Connection, Revision)> = None;
+        for (host, answer) in &answers {
+            let on = |error: Error| match host.host() {
+                Some(host) => error.on(host),
+                None => error,
+            };
+            let revision = self.choose_of(&Refs::read(answer).map_err(on)?, asked, bad).map_err(on)?;
+            match &chosen {
+                None => chosen = Some((host, revision)),
+                Some((first, known)) if *known != revision => return Err(disagree((*first, known), (host, &revision))),
+                Some(_) => {}
+            }
+        }
+        let none = || Error::new(ErrorKind::NoHost, "there is no host");
+        chosen.map(|(_, revision)| revision).ok_or_else(none)
+    }
+
+    fn choose_of(&self, refs: &Refs, asked: Option<&str>, bad: &HashSet<&str>) -> Result<Revision, Error> {
+        match (asked, &self.default) {
+            (Some(name), _) => Ok(Revision::new(refs.find(name)?, name)),
+            (None, Wanted::Branch(branch)) => Ok(Revision::new(refs.branch(branch)?, branch)),
+            (None, Wanted::Good) => {
+                let mut tags = refs.tags(&self.good).peekable();
+                let first = tags.peek().copied();
+                if let Some((tag, commit)) = tags.find(|(_, commit)| !bad.contains(commit)) {
+                    return Ok(Revision::new(commit, tag));
+                }
+                let text = match first {
+                    None => format!("there is no good build: no tag begins with `{}`", self.good),
+                    Some((tag, _)) => format!("every build is marked as bad, the last of them `{tag}`"),
+                };
+                Err(Error::new(ErrorKind::Usage, text).hint("name a tag, a branch or a commit"))
+            }
+        }
     }
 
     /// Refuses a folder here, the one that commits come from or else the one that `fab` runs in, that holds what is not committed, or not pushed; one that is no repository holds nothing.
@@ -215,7 +257,7 @@ impl Git {
                 // Not as heads: of a work tree one of them is checked out.
                 let all = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"];
                 host.run(cmd!(
-                    "cd {repo} && {{ git cat-file -e {commit}^{{commit}} 2> /dev/null || git fetch --quiet --prune --force {url} {all...}; }}"
+                    "cd {repo} && {{ git cat-file -e {commit}^{{commit}} 2> /dev/null || git fetch --quiet --prune --force -- {url} {all...}; }}"
                 ))
                 .await?;
             }
@@ -239,10 +281,10 @@ impl Git {
         let to = format!("{commit}:refs/tags/{tag}");
         let (url, repo) = (&self.url, layout.repo());
         let line = match &self.way {
-            Way::Fetched => cmd!("git --git-dir {repo} push --quiet {url} {to}"),
+            Way::Fetched => cmd!("git --git-dir {repo} push --quiet -- {url} {to}"),
             Way::Carried(_) => cmd!(
-                "git tag {tag} {commit} && \
-                 if git remote get-url {url} > /dev/null 2>&1; then git push --quiet {url} {to}; fi"
+                "git tag -- {tag} {commit} && \
+                 if git remote get-url -- {url} > /dev/null 2>&1; then git push --quiet -- {url} {to}; fi"
             ),
         };
         quiet(&self.asked_on(host)?).run(line).hide(Hide::Stdout).await?;
@@ -262,8 +304,21 @@ impl Git {
     }
 }
 
-/// Has git fail where it would ask: for a password of the repository, or whether it knows its host.
+/// Makes the error of two hosts that know another commit by the same name.
+fn disagree(one: (&Connection, &Revision), other: (&Connection, &Revision)) -> Error {
+    let of = |(host, revision): (&Connection, &Revision)| {
+        format!("{} has {revision}", host.host().map_or_else(String::new, |host| host.label().to_string()))
+    };
+    let text = format!("hosts disagree on the build: {}, {}", of(one), of(other));
+    Error::new(ErrorKind::Task, text).hint("was a tag moved just now? start again, or name a commit in full")
+}
+
+/// Has git fail where it would prompt: for a password of the repository, or for an unknown host. A program for SSH that git is
+/// configured with stays.
 pub(super) fn quiet(connection: &Connection) -> Connection {
     let connection = connection.env("GIT_TERMINAL_PROMPT", "0");
-    connection.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
+    connection.prefix(
+        "[ -n \"${GIT_SSH_COMMAND-}${GIT_SSH-}\" ] || git config --get core.sshCommand > /dev/null || \
+         export GIT_SSH_COMMAND='ssh -o BatchMode=yes'",
+    )
 }

@@ -1,5 +1,6 @@
 //! What a repository has under which name: read from `git ls-remote`.
 
+use fabrs::event::printable;
 use fabrs::{Error, ErrorKind};
 
 /// The names of a repository and what they stand for, the latest version first.
@@ -7,11 +8,19 @@ use fabrs::{Error, ErrorKind};
 pub(super) struct Refs(Vec<(String, String)>);
 
 impl Refs {
-    /// Reads what `git ls-remote --sort=-version:refname` prints. An annotated tag stands for its commit.
-    pub(super) fn read(said: &str) -> Self {
+    /// Reads the output of `git ls-remote --sort=-version:refname`. An annotated tag stands for its commit.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Format`] for an id that is not hexadecimal: a host that lies must not choose the text of a command.
+    pub(super) fn read(said: &str) -> Result<Self, Error> {
         let mut refs: Vec<(String, String)> = Vec::new();
         for line in said.lines() {
             let Some((id, name)) = line.split_once('\t') else { continue };
+            if !is_commit(id) {
+                let text = format!("`{}` is not the id of a commit", printable(id));
+                return Err(Error::new(ErrorKind::Format, text).hint("is `git` on the host the real one?"));
+            }
             let (name, is_commit_of_tag) = match name.strip_suffix("^{}") {
                 Some(name) => (name, true),
                 None => (name, false),
@@ -22,7 +31,7 @@ impl Refs {
                 None => refs.push((id.to_owned(), name.to_owned())),
             }
         }
-        Self(refs)
+        Ok(Self(refs))
     }
 
     /// Returns the commit of a name.
@@ -30,10 +39,21 @@ impl Refs {
         self.0.iter().find(|(_, known)| known == name).map(|(id, _)| id.as_str())
     }
 
-    /// Returns the tag of the latest version that begins with `prefix`, with its commit.
-    pub(super) fn latest_tag(&self, prefix: &str) -> Option<(&str, &str)> {
+    /// Returns the tags that begin with `prefix`, with their commits, the latest version first.
+    pub(super) fn tags(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
         let tags = self.0.iter().filter_map(|(id, name)| Some((name.strip_prefix("refs/tags/")?, id.as_str())));
-        tags.into_iter().find(|(tag, _)| tag.starts_with(prefix))
+        tags.filter(move |(tag, _)| tag.starts_with(prefix))
+    }
+
+    /// Returns the commit of a branch, and of nothing else: whoever may push tags must not replace a protected branch.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] if there is no such branch.
+    pub(super) fn branch(&self, name: &str) -> Result<String, Error> {
+        let name = name.strip_prefix("refs/heads/").unwrap_or(name);
+        let none = || Error::new(ErrorKind::Usage, format!("the repository has no branch `{name}`"));
+        self.get(&format!("refs/heads/{name}")).map(str::to_owned).ok_or_else(none)
     }
 
     /// Returns the commit of a tag, a branch, or the beginning of a commit that one of them stands for.
@@ -42,8 +62,14 @@ impl Refs {
     ///
     /// [`ErrorKind::Usage`] where there is none, or more than one.
     pub(super) fn find(&self, asked: &str) -> Result<String, Error> {
-        let named = self.get(&format!("refs/tags/{asked}")).or_else(|| self.get(&format!("refs/heads/{asked}")));
-        if let Some(id) = named.or_else(|| self.get(asked)) {
+        let (tag, branch) = (self.get(&format!("refs/tags/{asked}")), self.get(&format!("refs/heads/{asked}")));
+        if let (Some(tag), Some(branch)) = (tag, branch)
+            && tag != branch
+        {
+            let error = Error::new(ErrorKind::Usage, format!("`{asked}` is a tag and a branch, at different commits"));
+            return Err(error.hint(format!("name one of them: `refs/tags/{asked}` or `refs/heads/{asked}`")));
+        }
+        if let Some(id) = tag.or(branch).or_else(|| self.get(asked)) {
             return Ok(id.to_owned());
         }
         let is_hex = asked.len() >= 7 && asked.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -68,6 +94,11 @@ impl Refs {
     }
 }
 
+/// Tells whether a text is the whole id of a commit: SHA-1 or SHA-256.
+pub(super) fn is_commit(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,13 +115,14 @@ mod tests {
 
     #[track_caller]
     fn finds(asked: &str, digit: char) {
-        assert_eq!(Refs::read(SAID).find(asked).unwrap(), digit.to_string().repeat(40), "{asked}");
+        assert_eq!(Refs::read(SAID).unwrap().find(asked).unwrap(), digit.to_string().repeat(40), "{asked}");
     }
 
     #[test]
-    fn a_tag_comes_before_a_branch_and_stands_for_its_commit() {
+    fn a_name_is_a_tag_or_a_branch_and_a_tag_stands_for_its_commit() {
         finds("deployable-10", '1');
-        finds("main", '5');
+        finds("refs/tags/main", '5');
+        finds("refs/heads/main", '1');
         finds("feature/x", '2');
         finds("4444444", '4');
         finds(&"9".repeat(40), '9');
@@ -98,15 +130,31 @@ mod tests {
 
     #[test]
     fn the_latest_tag_is_that_of_the_highest_version() {
-        let refs = Refs::read(SAID);
-        assert_eq!(refs.latest_tag("deployable-"), Some(("deployable-10", "1".repeat(40).as_str())));
-        assert_eq!(refs.latest_tag("deployed-"), None);
+        let refs = Refs::read(SAID).unwrap();
+        assert_eq!(refs.tags("deployable-").next(), Some(("deployable-10", "1".repeat(40).as_str())));
+        assert_eq!(refs.tags("deployed-").next(), None);
+    }
+
+    #[test]
+    fn a_tag_with_the_name_of_a_branch_replaces_it_nowhere() {
+        let refs = Refs::read(SAID).unwrap();
+        assert_eq!(refs.branch("main").unwrap(), "1".repeat(40));
+        let error = refs.find("main").unwrap_err();
+        assert!(error.block().to_string().contains("`refs/tags/main` or `refs/heads/main`"), "{}", error.block());
+        assert!(refs.branch("deployable-10").is_err());
+    }
+
+    #[test]
+    fn an_id_that_is_not_hexadecimal_is_refused() {
+        for id in ["$(touch x)", "1111111", &"g".repeat(40)] {
+            assert!(Refs::read(&format!("{id}\trefs/heads/main")).is_err(), "{id}");
+        }
     }
 
     #[test]
     fn what_is_not_there_is_an_error_that_says_so() {
         for (asked, part) in [("nope", "no tag or branch"), ("abcdef0", "all 40"), ("refs/x", "no tag or branch")] {
-            let error = Refs::read(SAID).find(asked).unwrap_err();
+            let error = Refs::read(SAID).unwrap().find(asked).unwrap_err();
             assert!(error.block().to_string().contains(part), "{asked}: {}", error.block());
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use fabrs::event::printable;
 use serde::Serialize;
 
 use crate::release::ReleaseId;
@@ -128,7 +129,7 @@ impl News {
         }
         let took = humantime::format_duration(Duration::from_secs(self.elapsed.as_secs()));
         lines.push(format!("\nrelease {}, by {}, in {took}, run {}", self.release, self.by, self.run));
-        lines.join("\n") + "\n"
+        printable(&lines.join("\n")).into_owned() + "\n"
     }
 
     /// Returns the seconds from 1970 to when it ended.

@@ -57,6 +57,11 @@ impl Ground {
         (builder.sink(Arc::clone(&told) as Arc<dyn Sink>).build(), told)
     }
 
+    /// Returns the folder of the site on its hosts.
+    pub(crate) fn site_folder(&self) -> String {
+        self.fleet.site()
+    }
+
     /// Returns the site without any step. What `fab` runs in is not a work tree of the site here.
     pub(crate) fn site(&self) -> Site {
         Site::new(self.fleet.site()).source(Git::at(self.origin.url()).allow_dirty(true))

@@ -2,10 +2,12 @@
 
 mod approvals;
 mod deploys;
+mod forged;
 mod ground;
 mod interrupted;
 mod limits;
 mod locks;
 mod parts;
 mod rollbacks;
+mod sources;
 mod told;

@@ -1,0 +1,35 @@
+//! JSON that a host has: anybody who may write there has written it.
+
+use fabrs::event::printable;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Reads JSON of a host, with every character of its texts spelled out that a terminal would obey, line ends too: no value may
+/// pass for more than one.
+///
+/// # Errors
+///
+/// As [`serde_json::from_str`].
+pub(crate) fn read<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+    serde_json::from_value(spelled_out(serde_json::from_str(text)?))
+}
+
+fn spelled_out(value: Value) -> Value {
+    match value {
+        Value::String(text) => printable(&text).replace('\n', "\\n").replace('\t', "\\t").into(),
+        Value::Array(all) => all.into_iter().map(spelled_out).collect(),
+        Value::Object(all) => all.into_iter().map(|(name, value)| (name, spelled_out(value))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_one_line_without_controls() {
+        let value: Vec<String> = read(r#"["a\nb\tc\u001b[2K\u009b"]"#).unwrap();
+        assert_eq!(value, [r"a\nb\tc\u{1b}[2K\u{9b}"]);
+    }
+}

@@ -1,0 +1,118 @@
+//! Which commit is chosen, whom that is left to, and how git reaches the repository.
+
+use fabrs::prelude::*;
+use fabrs::{Connection, Error};
+use fabrs_deploy::{Git, Site};
+use fabrs_testing::Origin;
+
+use crate::ground::{Ground, all};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tag_named_as_the_branch_is_not_deployed_in_its_place() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    let reviewed = ground.origin.build("deployable-1", &[("version", "reviewed")]);
+    let tree = ground.origin.tree();
+    Origin::git(&tree, &["commit", "--quiet", "--allow-empty", "--message", "unreviewed"]);
+    Origin::git(&tree, &["tag", "main"]);
+    Origin::git(&tree, &["push", "--quiet", "origin", "refs/tags/main"]);
+    let site = Site::new(ground.site_folder()).source(Git::at(ground.origin.url()).branch("main").allow_dirty(true));
+    assert_eq!(site.deploy(all(&client)).await?.revision.commit, reviewed);
+    let error = site.deploy(all(&client)).revision("main".to_owned()).await.expect_err("it is two things").into_error();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.block().to_string().contains("`refs/tags/main` or `refs/heads/main`"), "{}", error.block());
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_knows_another_commit_decides_for_nobody() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let Some(other) = Ground::start() else { return Ok(()) };
+    ground.origin.build("deployable-1", &[("version", "reviewed")]);
+    other.origin.build("deployable-1", &[("version", "evil")]);
+    let (client, _) = ground.client();
+    // The git of one host takes the one repository for the other.
+    let mistaken = |host: &Connection| {
+        let key = format!("url.{}.insteadOf", other.origin.url());
+        host.env("GIT_CONFIG_COUNT", "1").env("GIT_CONFIG_KEY_0", key).env("GIT_CONFIG_VALUE_0", ground.origin.url())
+    };
+    let hosts = all(&client)
+        .connections()
+        .iter()
+        .enumerate()
+        .map(|(n, host)| if n == 0 { mistaken(host) } else { host.clone() })
+        .collect();
+    let error = ground.site().deploy(Group::new(hosts)).await.expect_err("they disagree").into_error();
+    assert!(error.to_string().starts_with("hosts disagree on the build: web1 has deployable-1 ("), "{error}");
+    assert_eq!(ground.current(), ["", "", ""]);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_build_is_skipped_until_a_later_deploy_of_it_works() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, told) = ground.client();
+    let site = ground.site();
+    let one = ground.origin.build("deployable-1", &[("version", "one")]);
+    site.deploy(all(&client)).await?;
+    let two = ground.origin.build("deployable-2", &[("version", "two")]);
+    site.deploy(all(&client)).await?;
+    site.rollback(all(&client)).await?;
+    assert_eq!(site.deploy(all(&client)).await?.revision.commit, one, "the last build that is not bad");
+    assert_eq!(site.deploy(all(&client)).revision("deployable-2".to_owned()).await?.revision.commit, two);
+    site.deploy(all(&client)).revision("deployable-1".to_owned()).await?;
+    assert_eq!(site.deploy(all(&client)).await?.revision.commit, two, "it has worked since");
+    site.releases(all(&client)).await?;
+    let said = told.of("said");
+    let releases = said.last().and_then(|said| said["text"].as_str()).unwrap_or_default();
+    assert!(!releases.contains("bad"), "{releases}");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_for_ssh_that_git_is_configured_with_stays() -> Result {
+    let folder = tempfile::tempdir()?;
+    let (config, called) = (folder.path().join("gitconfig"), folder.path().join("called"));
+    std::fs::write(&config, format!("[core]\n\tsshCommand = \"echo >> '{}'; false\"\n", called.display()))?;
+    let client = Client::builder().build();
+    let here = client.local()?.env("GIT_CONFIG_GLOBAL", config.display().to_string());
+    let site = Site::new("/nonexistent/site").source(Git::at("ssh://host.invalid/shop.git").allow_dirty(true));
+    let result: std::result::Result<_, Error> =
+        site.deploy(Group::new(vec![here])).await.map_err(TaskError::into_error);
+    result.expect_err("no repository is there");
+    assert!(called.exists());
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deploy_under_way_is_in_the_status_with_its_phase() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    let (other, told) = ground.client();
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    let look = {
+        let (site, hosts) = (ground.site(), all(&other));
+        move |_| {
+            let (site, hosts) = (site.clone(), hosts.clone());
+            async move { site.status(hosts).await }
+        }
+    };
+    ground.site().once(look).deploy(all(&client)).await?;
+    let said = told.of("said");
+    let status = said.last().and_then(|said| said["text"].as_str()).unwrap_or_default();
+    let rows = status.lines().filter(|row| {
+        row.contains("locked by ") && row.contains(": deploy of deployable-1 (") && row.ends_with("phase `once`")
+    });
+    assert_eq!(rows.count(), 3, "{status}");
+    ground.site().status(all(&other)).await?;
+    let said = told.of("said");
+    let after = said.last().and_then(|said| said["text"].as_str()).unwrap_or_default();
+    assert!(!after.contains("locked"), "{after}");
+    client.close().await;
+    other.close().await;
+    Ok(())
+}
