@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A generator of random numbers: SplitMix64 by Steele, Lea and Flood (2014).
+/// A generator of random numbers: `SplitMix64` by Steele, Lea and Flood (2014).
 #[derive(Debug, Clone)]
 pub(crate) struct Chance(u64);
 

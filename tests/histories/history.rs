@@ -74,7 +74,9 @@ impl History {
         let mut runs: Vec<Playing> = (1..=5).map(|number| self.start(number, began)).collect();
         let faults: Vec<Fault> = runs.iter().map(|run| run.fault).collect();
         let over = poll(LIMIT, || {
-            runs.iter_mut().for_each(|run| run.suffer(began.elapsed()));
+            for run in &mut runs {
+                run.suffer(began.elapsed());
+            }
             runs.iter_mut().all(Playing::has_ended).then_some(())
         });
         let failed = runs.iter_mut().filter_map(|run| run.child.try_wait().ok()?).filter(|status| !status.success());
