@@ -7,7 +7,7 @@
 //! ```
 
 use fabrs::prelude::*;
-use fabrs_deploy::{App, Django, Git, Health, Mail, Python, ReleaseId, Site, Supervisor, manage};
+use fabrs_deploy::{App, Django, Git, Health, Mail, Python, ReleaseId, Site, Snapshot, Supervisor, manage};
 
 /// What fabrs.toml says in `[vars]`.
 #[derive(serde::Deserialize)]
@@ -35,10 +35,13 @@ fn shop() -> Result<Site> {
         .tell(Mail::from("deploys@example.com").to("shop@example.com").in_the_clear("localhost", smtp_port)))
 }
 
-/// Saves the database beside the releases, for whoever has to go back behind a migration.
+/// Saves the database beside the releases, for a way back behind a migration.
 async fn save_database(app: App) -> Result {
-    let release = app.release();
-    run(cmd!("mkdir -p ../../dumps && . ./.env && pg_dump --format=custom --file=../../dumps/before-{release} \"$DATABASE_URL\"")).await?;
+    let (root, release) = (app.root(), app.release());
+    let file = format!("{root}/dumps/before-{release}");
+    run(cmd!("mkdir -p ../../dumps && . ./.env && pg_dump --format=custom --file={file} \"$DATABASE_URL\"")).await?;
+    let restore = format!("cd {root}/current && . ./.env && pg_restore --clean --if-exists --dbname=\"$DATABASE_URL\" {file}");
+    app.record_snapshot(Snapshot::new(file).restore(restore));
     Ok(())
 }
 
@@ -47,10 +50,10 @@ async fn save_database(app: App) -> Result {
 async fn deploy(
     /// What to deploy.
     revision: Option<String>,
-    /// Wait while somebody else deploys.
-    wait: bool,
+    /// Deploy also if the database has migrations that the build does not know.
+    even_if_ahead: bool,
 ) -> Result {
-    shop()?.deploy(on(role("web"))?).revision(revision).wait(wait).await?;
+    shop()?.deploy(on(role("web"))?).revision(revision).even_if_ahead(even_if_ahead).await?;
     Ok(())
 }
 

@@ -50,6 +50,7 @@
 //!
 //! Hosts need a POSIX shell, GNU or busybox tools (`mv -T`, `flock`, `tar`), and git.
 
+mod database;
 mod deploy;
 mod django;
 mod good;
@@ -66,6 +67,7 @@ mod step;
 mod tell;
 mod who;
 
+pub use database::{Ahead, Snapshot};
 pub use deploy::{Deploy, Deployed, Rollback};
 pub use django::{Django, manage};
 pub use part::Part;

@@ -35,7 +35,13 @@ impl Site {
         let surveys: Surveys = looked.succeeded().map(|(host, survey)| (host.clone(), survey.clone())).collect();
         let all: Vec<&Host> = looked.iter().map(|(host, _)| host).collect();
         if let Some(client) = hosts.connections().first().and_then(Connection::client) {
-            client.say(None, table(&all, &surveys));
+            let mut text = table(&all, &surveys);
+            match deploy::ahead_of_live(self, hosts.connections(), &surveys).await {
+                Ok(Some(ahead)) => text += &format!("{ahead}\n"),
+                Ok(None) => {}
+                Err(error) => client.warn(error.host(), format!("could not ask about the database: {}", error.doing())),
+            }
+            client.say(None, text);
         }
         all_ok(looked).map(drop)
     }

@@ -1,11 +1,13 @@
 //! What is deployed: where it stands on its hosts, where it comes from, and what is done in each phase.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fabrs::lock::Locking;
 use fabrs::{Error, ErrorKind, Group};
 
+use crate::database::Database;
 use crate::deploy::{Deploy, Fleet, Rollback};
 use crate::hosts::all_ok;
 use crate::part::Part;
@@ -50,6 +52,7 @@ pub struct Site {
     pub(crate) afterwards: Steps,
     pub(crate) cleanup: Steps,
     pub(crate) guard: Steps,
+    pub(crate) database: Option<Arc<dyn Database>>,
     pub(crate) receivers: Receivers,
 }
 
@@ -76,6 +79,7 @@ impl Site {
             afterwards: Steps::default(),
             cleanup: Steps::default(),
             guard: Steps::default(),
+            database: None,
             receivers: Receivers::default(),
         }
     }

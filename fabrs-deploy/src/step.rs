@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fabrs::task::TaskReturn;
 use fabrs::{Connection, TaskError};
 
+use crate::database::Snapshot;
 use crate::release::ReleaseId;
 
 /// The application on one host, in one of its releases: what a step works on.
@@ -21,12 +22,16 @@ pub struct App {
     folder: String,
     release: ReleaseId,
     migrations: Arc<Mutex<Vec<String>>>,
+    snapshot: Arc<Mutex<Option<Snapshot>>>,
+    /// The migrations that were approved before the build, where they were known.
+    approved: Option<Arc<[String]>>,
 }
 
 impl App {
     pub(crate) fn new(host: &Connection, root: &str, folder: String, release: ReleaseId) -> Self {
         let connection = host.cd(&folder).venv(format!("{folder}/env"));
-        Self { connection, root: root.to_owned(), folder, release, migrations: Arc::default() }
+        let (migrations, snapshot) = (Arc::default(), Arc::default());
+        Self { connection, root: root.to_owned(), folder, release, migrations, snapshot, approved: None }
     }
 
     /// Returns the connection that the free functions mean.
@@ -47,6 +52,40 @@ impl App {
     /// Returns the name of the release.
     pub fn release(&self) -> &ReleaseId {
         &self.release
+    }
+
+    /// Records the snapshot of the database that a step has made. If the database is ahead of the live release later, it is named
+    /// with the command that restores it.
+    ///
+    /// ```
+    /// use fabrs::prelude::*;
+    /// use fabrs_deploy::{App, Snapshot};
+    ///
+    /// async fn save_database(app: App) -> Result {
+    ///     let file = format!("{}/dumps/{}.dump", app.root(), app.release());
+    ///     run(cmd!("pg_dump --format=custom --file={file} shop")).await?;
+    ///     app.record_snapshot(Snapshot::new(&file).restore(format!("pg_restore --clean --dbname=shop {file}")));
+    ///     Ok(())
+    /// }
+    /// # drop(save_database);
+    /// ```
+    pub fn record_snapshot(&self, snapshot: Snapshot) {
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot);
+    }
+
+    /// Returns the snapshot that was recorded.
+    pub(crate) fn snapshot(&self) -> Option<Snapshot> {
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets the migrations that were approved before the build.
+    pub(crate) fn with_approved(self, approved: Option<Arc<[String]>>) -> Self {
+        Self { approved, ..self }
+    }
+
+    /// Returns the migrations that were approved before the build; nothing, where they were not known then.
+    pub(crate) fn approved(&self) -> Option<&[String]> {
+        self.approved.as_deref()
     }
 
     /// Takes down, while the release is built, the last migration of each application that it brings: for its manifest.

@@ -91,6 +91,30 @@ impl Client {
         Ok(())
     }
 
+    /// Shows what has turned out only in the run, and has it approved as well: by whoever runs this, where the environment is
+    /// protected. `--yes` approves it, and a fingerprint does not: it is of less.
+    ///
+    /// # Errors
+    ///
+    /// As [`approve`](Self::approve).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`approve`](Self::approve).
+    pub async fn approve_more(&self, pending: &str) -> Result<()> {
+        self.note(None, pending);
+        let protected = self.inventory().environment().filter(|environment| environment.is_protected());
+        match (&self.settings().consent, protected) {
+            _ if self.settings().mode == Mode::DryRun => Ok(()),
+            (Consent::To(_), _) => {
+                let error = Error::new(ErrorKind::Prompt, "this was not known when the run was approved");
+                Err(error.hint("`-y`, or a person at a terminal, can approve it"))
+            }
+            (Consent::Asked, Some(environment)) => self.ask_for(environment).await,
+            (Consent::Given, _) | (Consent::Asked, None) => Ok(()),
+        }
+    }
+
     /// Asks for the name of an environment.
     async fn ask_for(&self, environment: &Environment) -> Result<()> {
         let name = environment.name();

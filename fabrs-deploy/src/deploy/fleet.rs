@@ -1,7 +1,7 @@
 //! The hosts of a deploy, as they were met, and a way to each that a stop of the run leaves open.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use fabrs::config::Mode;
 use fabrs::lock::{LockHandle, Locking};
@@ -25,6 +25,8 @@ pub(crate) struct Fleet {
     lost: Mutex<HashSet<Host>>,
     pub(crate) standing: Standing,
     pub(crate) layouts: Layouts,
+    /// The migrations that were approved before the build, where they were known.
+    approved: OnceLock<Arc<[String]>>,
     /// The lock of the site, while it is held.
     lock: OnceLock<LockHandle>,
     client: Client,
@@ -65,16 +67,17 @@ impl Fleet {
         let layouts = surveys.iter().map(|(host, survey)| (host.clone(), survey.layout.clone())).collect();
         // A host that fails to revert must not keep the others on the new release.
         let aside = hosts.aside()?.keep_going();
-        let (standing, lost, lock) = (Standing::default(), Mutex::default(), OnceLock::new());
-        Ok((Self { site, hosts, aside, lost, standing, layouts, lock, client }, surveys))
+        let (standing, lost) = (Standing::default(), Mutex::default());
+        let (lock, approved) = (OnceLock::new(), OnceLock::new());
+        Ok((Self { site, hosts, aside, lost, standing, layouts, approved, lock, client }, surveys))
     }
 
     /// Makes a fleet of hosts that nobody has looked at.
     #[cfg(test)]
     pub(crate) fn of(site: Site, hosts: Group, client: Client) -> Self {
         let (standing, layouts, lost) = (Standing::default(), Layouts::default(), Mutex::default());
-        let lock = OnceLock::new();
-        Self { site, aside: hosts.clone(), hosts, lost, standing, layouts, lock, client }
+        let (lock, approved) = (OnceLock::new(), OnceLock::new());
+        Self { site, aside: hosts.clone(), hosts, lost, standing, layouts, approved, lock, client }
     }
 
     /// Looks at all hosts again.
@@ -133,6 +136,20 @@ impl Fleet {
         }
     }
 
+    /// Sets the migrations that are approved with the build, where they are known.
+    pub(super) fn set_approved(&self, names: Option<Vec<String>>) {
+        if let Some(names) = names {
+            // A fleet is approved once.
+            let _ = self.approved.set(names.into());
+        }
+    }
+
+    /// Looks at some hosts again; one that can't be reached is left out.
+    pub(super) async fn look_at(&self, hosts: &Group) -> Surveys {
+        let looked = look(&self.site, hosts).await;
+        looked.succeeded().map(|(host, survey)| (host.clone(), survey.clone())).collect()
+    }
+
     /// Leaves a host alone from now on: the one of an error.
     pub(super) fn lose(&self, error: &Error) {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).extend(error.host().cloned());
@@ -173,7 +190,8 @@ impl Fleet {
     /// Returns a release of the application on a host.
     pub(crate) fn app(&self, host: &Connection, release: &ReleaseId) -> Result<App, Error> {
         let layout = self.layouts.of(host)?;
-        Ok(App::new(host, layout.root(), layout.release(release), release.clone()))
+        let app = App::new(host, layout.root(), layout.release(release), release.clone());
+        Ok(app.with_approved(self.approved.get().cloned()))
     }
 }
 

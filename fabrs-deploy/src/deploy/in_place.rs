@@ -7,6 +7,7 @@ use super::begin::Coming;
 use super::fleet::Fleet;
 use super::publish::{take_up, take_up_in_batches};
 use super::standing::Place;
+use super::state::{IfAhead, guard_build};
 use crate::hosts::all_ok;
 use crate::source::Git;
 
@@ -15,7 +16,12 @@ use crate::source::Git;
 /// # Errors
 ///
 /// What failed on which host; where all of them stand is in the standing of the fleet.
-pub(super) async fn changes(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
+pub(super) async fn changes(
+    fleet: &Fleet,
+    coming: &Coming,
+    source: &Git,
+    if_ahead: IfAhead,
+) -> Result<(), TaskError> {
     fleet.client().note(None, format!("fetching {} on {}", coming.revision, fleet.label()));
     fleet.phase("fetch");
     let fetched = fleet.hosts.each(|host| async move {
@@ -26,7 +32,7 @@ pub(super) async fn changes(fleet: &Fleet, coming: &Coming, source: &Git) -> Res
         refuse_to_overwrite(&host, root, &coming.revision.commit).await
     });
     all_ok(fetched.await)?;
-    match moved(fleet, coming).await {
+    match moved(fleet, coming, if_ahead).await {
         Ok(()) => Ok(()),
         Err(error) => Err(take_back(fleet, coming, error.into_error()).await.into()),
     }
@@ -53,7 +59,7 @@ async fn refuse_to_overwrite(host: &Connection, root: &str, commit: &str) -> Res
     }
 }
 
-async fn moved(fleet: &Fleet, coming: &Coming) -> Result<(), TaskError> {
+async fn moved(fleet: &Fleet, coming: &Coming, if_ahead: IfAhead) -> Result<(), TaskError> {
     let (to, line) = (&coming.revision.to_string(), &coming.log_line());
     fleet.client().note(None, format!("moving {} to {to}", fleet.label()));
     fleet.phase("switch");
@@ -64,6 +70,7 @@ async fn moved(fleet: &Fleet, coming: &Coming) -> Result<(), TaskError> {
         fleet.site.build.run(&fleet.app(&host, &coming.release)?).await
     });
     all_ok(moved.await)?;
+    guard_build(fleet, coming, if_ahead).await?;
     fleet.site.once.run(&fleet.app(fleet.first()?, &coming.release)?).await?;
     take_up_in_batches(fleet, &coming.release, to).await
 }

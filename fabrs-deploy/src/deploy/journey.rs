@@ -7,7 +7,7 @@ use fabrs::{Error, ErrorKind, TaskError};
 use super::begin::Coming;
 use super::fleet::Fleet;
 use super::locked::{Patience, locked};
-use super::{Deployed, news, take_back};
+use super::{Deployed, news, state, take_back};
 use crate::tell::Happened;
 
 /// Decides under the lock what goes live, makes the changes, and tells everybody what came of it.
@@ -36,7 +36,11 @@ pub(super) async fn journey(
     };
     let came = locked(fleet, what, patience, work, undo).await;
     if let Some(coming) = coming.get() {
-        news::tell(fleet, coming, event, began, &came).await;
+        let ahead = state::ahead(fleet, coming, came.is_ok()).await;
+        if let Some(ahead) = &ahead {
+            fleet.client().warn(None, ahead.to_string());
+        }
+        news::tell(fleet, coming, event, began, &came, ahead).await;
     }
     came?;
     let none = || Error::new(ErrorKind::Internal, "it went well, and never began");

@@ -13,6 +13,7 @@ mod pending;
 mod publish;
 mod rollback;
 mod standing;
+mod state;
 
 use std::future::IntoFuture;
 use std::pin::Pin;
@@ -28,10 +29,12 @@ use crate::tell::Happened;
 use begin::Coming;
 use journey::journey;
 use locked::Patience;
+use state::IfAhead;
 
 pub use rollback::Rollback;
 
 pub(crate) use fleet::{Fleet, Surveys, look};
+pub(crate) use state::ahead_of_live;
 
 /// A deploy that begins when it is awaited.
 ///
@@ -56,6 +59,7 @@ pub struct Deploy {
     hosts: Group,
     asked: Option<String>,
     patience: Patience,
+    if_ahead: IfAhead,
 }
 
 /// What is live after a deploy.
@@ -70,7 +74,7 @@ pub struct Deployed {
 
 impl Deploy {
     pub(crate) fn new(site: Site, hosts: Group) -> Self {
-        Self { site, hosts, asked: None, patience: Patience::default() }
+        Self { site, hosts, asked: None, patience: Patience::default(), if_ahead: IfAhead::default() }
     }
 
     /// Deploys this tag, branch or commit; without one, the last good build.
@@ -91,6 +95,13 @@ impl Deploy {
         self
     }
 
+    /// Sets whether a build is deployed that does not know migrations of the database. Refused by default: an older build, or
+    /// one beside a failed deploy, may not work with it.
+    pub fn even_if_ahead(mut self, goes_on: bool) -> Self {
+        self.if_ahead = IfAhead::of(goes_on);
+        self
+    }
+
     async fn run(self) -> Result<Deployed, TaskError> {
         let here = here(&self.hosts)?;
         here.enter(Box::pin(self.carry_out())).await
@@ -98,15 +109,21 @@ impl Deploy {
 
     /// Does everything, with this machine as the one that the free functions mean.
     async fn carry_out(self) -> Result<Deployed, TaskError> {
-        let Self { site, hosts, asked, patience } = self;
+        let Self { site, hosts, asked, patience, if_ahead } = self;
         let (fleet, shown) = Fleet::meet(site, hosts).await?;
         begin::check(&fleet, &shown)?;
         let (source, revision) = begin::choose(&fleet, &shown, asked.as_deref()).await?;
-        let pending = pending::pending(&fleet, &shown, &source, &revision).await?;
+        let mut pending = pending::pending(&fleet, &shown, &source, &revision).await?;
+        let plan = state::plan(&fleet, &shown, &source, &revision).await?;
+        state::check_plan(&shown, plan.as_ref(), &revision, if_ahead)?;
+        if let Some(plan) = plan {
+            pending += &plan.text;
+            fleet.set_approved(plan.names);
+        }
         fleet.client().approve(&pending).await?;
         let what = format!("deploy of {revision}");
         let decide = begin::decide(&fleet, &shown, revision);
-        let changes = async |coming: &Coming| changes(&fleet, coming, &source).await;
+        let changes = async |coming: &Coming| changes(&fleet, coming, &source, if_ahead).await;
         journey(&fleet, Happened::Deploy, &what, patience, decide, changes).await
     }
 }
@@ -120,10 +137,10 @@ fn here(hosts: &Group) -> Result<Connection, Error> {
 }
 
 /// Makes all changes, in their order, or takes back those that were made.
-async fn changes(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
+async fn changes(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: IfAhead) -> Result<(), TaskError> {
     match fleet.site.kind {
-        Kind::Releases => released(fleet, coming, source).await?,
-        Kind::InPlace => in_place::changes(fleet, coming, source).await?,
+        Kind::Releases => released(fleet, coming, source, if_ahead).await?,
+        Kind::InPlace => in_place::changes(fleet, coming, source, if_ahead).await?,
     }
     fleet.standing.settle();
     fleet.say_live(coming);
@@ -131,10 +148,10 @@ async fn changes(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), Tas
 }
 
 /// Makes a release and puts it live on all hosts.
-async fn released(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
-    if let Err(error) = made(fleet, coming, source).await {
+async fn released(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: IfAhead) -> Result<(), TaskError> {
+    if let Err(error) = made(fleet, coming, source, if_ahead).await {
         back::remove(fleet, coming).await;
-        fleet.client().note(None, "nothing was switched: what is live is as it was");
+        fleet.client().note(None, "no host was switched to the new release");
         return Err(error);
     }
     if let Err(error) = publish::publish(fleet, coming).await {
@@ -152,8 +169,9 @@ async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> Error {
 }
 
 /// Builds the release everywhere, then does what is done once before it goes live.
-async fn made(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
+async fn made(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: IfAhead) -> Result<(), TaskError> {
     build::build(fleet, coming, source).await?;
+    state::guard_build(fleet, coming, if_ahead).await?;
     fleet.phase("once");
     fleet.site.once.run(&fleet.app(fleet.first()?, &coming.release)?).await
 }

@@ -8,6 +8,7 @@ use fabrs::{Connection, Error};
 
 use super::begin::Coming;
 use super::fleet::Fleet;
+use crate::database::Ahead;
 use crate::release::Survey;
 use crate::source::Revision;
 use crate::tell::{Happened, News, Since, Stands, Went};
@@ -26,7 +27,14 @@ impl Began {
 }
 
 /// Tells everybody, also when the run is stopped; that somebody could not be told is a warning.
-pub(super) async fn tell(fleet: &Fleet, coming: &Coming, event: Happened, began: Began, came: &Result<(), Error>) {
+pub(super) async fn tell(
+    fleet: &Fleet,
+    coming: &Coming,
+    event: Happened,
+    began: Began,
+    came: &Result<(), Error>,
+    database: Option<Ahead>,
+) {
     if fleet.site.receivers.is_empty() {
         return;
     }
@@ -47,6 +55,7 @@ pub(super) async fn tell(fleet: &Fleet, coming: &Coming, event: Happened, began:
         started: humantime::format_rfc3339_seconds(began.at).to_string(),
         finished: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         hosts: hosts.collect(),
+        database,
         changes: changes(fleet, coming).await,
         elapsed: began.clock.elapsed(),
         at: SystemTime::now(),

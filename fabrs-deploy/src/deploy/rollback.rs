@@ -11,6 +11,7 @@ use super::begin::{self, Coming, Made};
 use super::fleet::{Fleet, Surveys};
 use super::journey::journey;
 use super::locked::Patience;
+use super::state::{IfAhead, guard_release};
 use super::{Deployed, back, publish};
 use crate::overview::{table, text};
 use crate::release::{Kind, ReleaseId, Survey};
@@ -39,19 +40,12 @@ pub struct Rollback {
     hosts: Group,
     asked: Option<ReleaseId>,
     patience: Patience,
-    guard: Guard,
-}
-
-/// Whether a rollback may be refused for what has happened since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Guard {
-    Asked,
-    Ignored,
+    if_ahead: IfAhead,
 }
 
 impl Rollback {
     pub(crate) fn new(site: Site, hosts: Group) -> Self {
-        Self { site, hosts, asked: None, patience: Patience::default(), guard: Guard::Asked }
+        Self { site, hosts, asked: None, patience: Patience::default(), if_ahead: IfAhead::default() }
     }
 
     /// Goes back to this release.
@@ -60,9 +54,9 @@ impl Rollback {
         self
     }
 
-    /// Says whether it goes back also where that is not safe: where the database is ahead of the older release. Refused by default.
-    pub fn even_if_ahead(mut self, goes: bool) -> Self {
-        self.guard = if goes { Guard::Ignored } else { Guard::Asked };
+    /// Sets whether it goes back to a release that does not know migrations of the database. Refused by default.
+    pub fn even_if_ahead(mut self, goes_on: bool) -> Self {
+        self.if_ahead = IfAhead::of(goes_on);
         self
     }
 
@@ -84,7 +78,7 @@ impl Rollback {
     }
 
     async fn carry_out(self) -> Result<Deployed, TaskError> {
-        let Self { site, hosts, asked, patience, guard } = self;
+        let Self { site, hosts, asked, patience, if_ahead } = self;
         if site.kind == Kind::InPlace {
             let error = Error::new(ErrorKind::Usage, "there are no releases of a site that is deployed in place");
             return Err(error.hint("deploy the build of before by its tag").into());
@@ -100,7 +94,8 @@ impl Rollback {
                 let error = Error::new(ErrorKind::Task, "another run has been here meanwhile, so nothing was changed");
                 return Err(error.hint("look at what is live, and say it again").into());
             }
-            if guard == Guard::Asked {
+            if if_ahead == IfAhead::Refuse {
+                guard_release(&fleet, &before, &release).await?;
                 fleet.site.guard.run(&fleet.app(fleet.first()?, &release)?).await?;
             }
             let revision = revision(&before, &release);

@@ -1,12 +1,10 @@
 //! What is to be done to the database, in what order, and what of it the live release could not bear.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use fabrs::{Connection, Error, ErrorKind, Hide, Output, ShellLine};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-
-use crate::step::App;
 
 use super::migrate_to;
 
@@ -15,98 +13,113 @@ const LOOK: &str = include_str!("migrations.py");
 
 /// What a release knows of the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-struct Known {
+pub(super) struct Known {
     /// What it would do, in order.
-    pending: Vec<Migration>,
+    pub(super) pending: Vec<Migration>,
     /// What was done that it does not know.
-    unknown: Vec<String>,
+    pub(super) unknown: Vec<String>,
+    /// All that was done.
+    #[serde(default)]
+    pub(super) applied: HashSet<String>,
     /// The fields of its models, by application and model.
-    models: HashMap<String, HashMap<String, Vec<String>>>,
+    pub(super) models: Models,
+    /// The labels of the project's own applications, by their folders.
+    #[serde(default)]
+    pub(super) folders: HashMap<String, String>,
 }
 
+/// The fields of models, by application and model.
+pub(super) type Models = HashMap<String, HashMap<String, Vec<String>>>;
+
+/// A column or a table: application, model, the field or all of it, and whether an insert fails that does not name it.
+type Column = (String, String, Option<String>, bool);
+
 /// A migration that is not done yet.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct Migration {
-    app: String,
-    name: String,
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub(super) struct Migration {
+    pub(super) app: String,
+    pub(super) name: String,
     /// What it does, in Django's words.
-    does: Vec<String>,
-    /// What it takes away: application, model, and the field or all of it.
-    drops: Vec<(String, String, Option<String>)>,
+    pub(super) does: Vec<String>,
+    /// The columns and tables that it removes.
+    pub(super) drops: Vec<Column>,
+    /// Those that have another name afterwards.
+    #[serde(default)]
+    pub(super) renames: Vec<Column>,
+    /// The columns that it adds, or makes NOT NULL, and that an insert has to name.
+    #[serde(default)]
+    pub(super) adds: Vec<Column>,
+    /// Whether it only removes.
+    #[serde(default)]
+    pub(super) is_removal: bool,
+}
+
+impl Migration {
+    pub(super) fn full_name(&self) -> String {
+        format!("{}.{}", self.app, self.name)
+    }
 }
 
 /// The migrations that a release brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Migrations {
     pending: Vec<Migration>,
-    /// What each of them drops that the live release still uses, in the same order.
+    /// The columns and tables of each that it removes or renames and that the live release uses, in the same order.
     still_used: Vec<Vec<String>>,
+    /// The columns of each that the live release does not name, in the same order.
+    not_filled: Vec<Vec<String>>,
 }
 
 impl Migrations {
-    /// Asks a release what it would do to the database; nothing, where it is not there since this is a dry run.
-    ///
-    /// # Errors
-    ///
-    /// As any command: where the database can't be reached.
-    pub(super) async fn pending(app: &App) -> Result<Option<Self>, Error> {
-        let said = look(app.connection()).await?;
-        if !said.was_run() {
-            return Ok(None);
-        }
-        Ok(Some(Self::of(read(&said)?)))
-    }
-
-    fn of(known: Known) -> Self {
-        let still_used = known.pending.iter().map(|_| Vec::new()).collect();
-        Self { pending: known.pending, still_used }
-    }
-
-    /// Asks the release that is live, if there is one, which of what goes it still uses.
-    ///
-    /// # Errors
-    ///
-    /// As [`pending`](Self::pending).
-    pub(super) async fn ask_the_live_release(&mut self, app: &App) -> Result<(), Error> {
-        if self.pending.iter().all(|migration| migration.drops.is_empty()) {
-            return Ok(());
-        }
-        let current = format!("{}/current", app.root());
-        if !app.connection().is_dir(&current).await? {
-            return Ok(());
-        }
-        let live = app.connection().cd(&current).venv(format!("{current}/env"));
-        let said = look(&live).await?;
-        if said.was_run() {
-            self.compare(&read(&said)?);
-        }
-        Ok(())
-    }
-
-    fn compare(&mut self, live: &Known) {
-        let uses = |(app, model, field): &(String, String, Option<String>)| {
-            let fields = live.models.get(app)?.get(&model.to_lowercase())?;
-            match field {
-                None => Some(format!("{app}.{model}")),
-                Some(field) => fields.contains(field).then(|| format!("{app}.{model}.{field}")),
-            }
+    /// Makes those of a plan, as they meet the models of the live release; without one, nothing is met.
+    pub(super) fn of(pending: Vec<Migration>, live: Option<&Models>) -> Self {
+        let name = |(app, model, field, _): &Column| match field {
+            None => format!("{app}.{model}"),
+            Some(field) => format!("{app}.{model}.{field}"),
         };
-        self.still_used =
-            self.pending.iter().map(|migration| migration.drops.iter().filter_map(uses).collect()).collect();
+        let fields = |(app, model, ..): &Column| live?.get(app)?.get(&model.to_lowercase());
+        let is_used = |column: &&Column| {
+            fields(column).is_some_and(|fields| column.2.as_ref().is_none_or(|field| fields.contains(field)))
+        };
+        // The live release puts no rows into a table that it does not know.
+        let is_met = |column: &&Column| fields(column).is_some();
+        let names = |columns: Vec<&Column>| columns.into_iter().map(name).collect();
+        let still_used = pending
+            .iter()
+            .map(|migration| names(migration.drops.iter().chain(&migration.renames).filter(is_used).collect()))
+            .collect();
+        let not_filled =
+            pending.iter().map(|migration| names(migration.adds.iter().filter(is_met).collect())).collect();
+        Self { pending, still_used, not_filled }
+    }
+
+    /// Returns the full names, in order.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.pending.iter().map(Migration::full_name).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.pending.is_empty()
     }
 
-    /// Returns how many of them are done before the switch: all, up to the first that the live release could not bear, where
-    /// only such ones follow.
+    /// Returns how many of them are done before the switch: all, up to the first removal of something that the live release
+    /// uses, if only removals follow.
     fn bearable(&self) -> usize {
-        let first = self.still_used.iter().position(|used| !used.is_empty());
-        let first = first.unwrap_or(self.pending.len());
+        let first = self.still_used.iter().position(|used| !used.is_empty()).unwrap_or(self.pending.len());
         // What the new release needs can't wait behind what the old one still uses.
-        let only_drops = self.pending.iter().skip(first).all(|migration| !migration.drops.is_empty());
-        if only_drops { first } else { self.pending.len() }
+        let only_removals = self.pending.iter().skip(first).all(|migration| migration.is_removal);
+        if only_removals { first } else { self.pending.len() }
+    }
+
+    /// Returns the columns that must be allowed to be empty from the switch to their removal: the new release does not fill
+    /// them in. As JSON, for the script.
+    pub(super) fn columns_to_relax(&self) -> Option<String> {
+        let waiting = self.pending.iter().skip(self.bearable());
+        let strict = waiting.flat_map(|migration| &migration.drops).filter(|(_, _, field, is_strict)| {
+            field.is_some() && *is_strict
+        });
+        let columns: Vec<_> = strict.map(|(app, model, field, _)| (app, model, field)).collect();
+        (!columns.is_empty()).then(|| serde_json::to_string(&columns).unwrap_or_default())
     }
 
     /// Returns the plan, as a person is shown it.
@@ -124,26 +137,34 @@ impl Migrations {
         lines.join("\n")
     }
 
-    /// Returns what a person is warned of.
+    /// Returns the warnings, each with advice.
     pub(super) fn warnings(&self) -> Vec<String> {
         let bearable = self.bearable();
-        let used = self.pending.iter().zip(&self.still_used).enumerate().filter(|(_, (_, used))| !used.is_empty());
-        used.map(|(n, (migration, used))| {
-            let used = used.join(", ");
-            let (app, name) = (&migration.app, &migration.name);
-            if n < bearable {
+        let mut warnings = Vec::new();
+        for (n, migration) in self.pending.iter().enumerate() {
+            let name = migration.full_name();
+            let of = |all: &Vec<Vec<String>>| all.get(n).filter(|some| !some.is_empty()).map(|some| some.join(", "));
+            if let Some(columns) = of(&self.not_filled) {
+                warnings.push(format!(
+                    "{name} adds {columns}, NOT NULL without a default in the database: the live release can't insert rows from the \
+                     migration to the switch, nor after a revert; make it nullable or give it `db_default` first, in a deploy of its own"
+                ));
+            }
+            let Some(used) = of(&self.still_used) else { continue };
+            let verb = if migration.drops.is_empty() { "renames" } else { "drops" };
+            warnings.push(if n < bearable {
                 format!(
-                    "{app}.{name} drops {used}, which the live release still uses: its requests will fail until the switch, since a later \
-                     migration can't wait for it; ship the code that stops using it first, and drop in a deploy of its own"
+                    "{name} {verb} {used}, used by the live release: its requests fail from the migration to the switch; \
+                     deploy code that does not use it first"
                 )
             } else {
                 format!(
-                    "{app}.{name} drops {used}, which the live release still uses: it is done when the new one is live everywhere, and \
-                     there is no way back from then on; ship the code that stops using it first, and drop in a deploy of its own"
+                    "{name} drops {used}, used by the live release: it waits until the new release is live everywhere, and \
+                     from then on there is no way back; deploy code that does not use it first"
                 )
-            }
-        })
-        .collect()
+            });
+        }
+        warnings
     }
 
     /// Returns the lines that migrate as far as the live release can bear.
@@ -162,24 +183,29 @@ impl Migrations {
         let ends = ends.into_iter().filter_map(|n| self.pending.get(n));
         ends.map(|migration| migrate_to(&migration.app, &migration.name)).collect()
     }
-
-    /// Returns what was done to the database that a release does not know, and the one that is live does.
-    ///
-    /// # Errors
-    ///
-    /// As [`pending`](Self::pending).
-    pub(super) async fn unknown_to(app: &App) -> Result<Vec<String>, Error> {
-        let current = format!("{}/current", app.root());
-        let live = app.connection().cd(&current).venv(format!("{current}/env"));
-        let target: Known = read(&look(app.connection()).probe().await?)?;
-        // A release that can't even be loaded is what one goes back from: it knows nothing.
-        let live = look(&live).probe().warn().hide(Hide::Both).await?;
-        let live = if live.ok()? { read::<Known>(&live)?.unknown } else { Vec::new() };
-        Ok(target.unknown.into_iter().filter(|unknown| !live.contains(unknown)).collect())
-    }
 }
 
-/// Asks a release; a change as far as a dry run goes, where that release is not there.
+/// Asks a release what it knows of the database; nothing in a dry run, in which the release is not there.
+///
+/// # Errors
+///
+/// As any command: where the database can't be reached.
+pub(super) async fn known(release: &Connection) -> Result<Option<Known>, Error> {
+    let said = look(release).await?;
+    if said.was_run() { Ok(Some(read(&said)?)) } else { Ok(None) }
+}
+
+/// Asks a release that is there, in a dry run too; nothing, where it can't even be loaded.
+///
+/// # Errors
+///
+/// As any command, except for its status.
+pub(super) async fn known_there(release: &Connection) -> Result<Option<Known>, Error> {
+    let said = look(release).probe().warn().hide(Hide::Both).capture_all().await?;
+    if said.ok()? { Ok(Some(read(&said)?)) } else { Ok(None) }
+}
+
+/// Makes the question; a change as far as a dry run goes, where that release is not there.
 fn look(release: &Connection) -> fabrs::Command {
     release.v_run("python manage.py shell --verbosity 0").stdin(LOOK).hide(Hide::Stdout)
 }
@@ -194,7 +220,7 @@ pub(super) fn heads(said: &Output) -> Result<Vec<String>, Error> {
 }
 
 /// Reads the line that is for us: whatever else a project prints while it is loaded is not.
-fn read<T: DeserializeOwned>(said: &Output) -> Result<T, Error> {
+pub(super) fn read<T: DeserializeOwned>(said: &Output) -> Result<T, Error> {
     let text = said.stdout()?;
     let line = text.lines().find_map(|line| line.strip_prefix("fabrs:"));
     let known = line.and_then(|line| serde_json::from_str(line).ok());
@@ -205,21 +231,25 @@ fn read<T: DeserializeOwned>(said: &Output) -> Result<T, Error> {
 mod tests {
     use super::*;
 
-    /// Makes a migration; what it drops as `model.field`, or a model.
+    /// Makes a migration that removes, each as `model.field` or a model; without any, one that adds a table.
     fn migration(app: &str, name: &str, drops: &[&str]) -> Migration {
-        let drops = drops.iter().map(|drop| match drop.split_once('.') {
-            Some((model, field)) => (app.to_owned(), model.to_owned(), Some(field.to_owned())),
-            None => (app.to_owned(), (*drop).to_owned(), None),
-        });
-        Migration { app: app.to_owned(), name: name.to_owned(), does: Vec::new(), drops: drops.collect() }
+        let column = |drop: &&str| match drop.split_once('.') {
+            Some((model, field)) => (app.to_owned(), model.to_owned(), Some(field.to_owned()), true),
+            None => (app.to_owned(), (*drop).to_owned(), None, false),
+        };
+        Migration {
+            app: app.to_owned(),
+            name: name.to_owned(),
+            drops: drops.iter().map(column).collect(),
+            is_removal: !drops.is_empty(),
+            ..Migration::default()
+        }
     }
 
     /// Compares with a live release that has `shop.order` with `id` and `notes`.
     fn compared(pending: Vec<Migration>) -> Migrations {
-        let mut migrations = Migrations::of(Known { pending, ..Known::default() });
         let order = HashMap::from([("order".to_owned(), vec!["id".to_owned(), "notes".to_owned()])]);
-        migrations.compare(&Known { models: HashMap::from([("shop".to_owned(), order)]), ..Known::default() });
-        migrations
+        Migrations::of(pending, Some(&HashMap::from([("shop".to_owned(), order)])))
     }
 
     fn lines(migrations: &Migrations) -> Vec<String> {
@@ -227,22 +257,23 @@ mod tests {
     }
 
     #[test]
-    fn what_only_adds_is_done_at_once() {
+    fn an_addition_is_migrated_at_once() {
         let migrations = compared(vec![migration("shop", "0002_total", &[])]);
         assert_eq!(lines(&migrations), ["python manage.py migrate --noinput"]);
         assert_eq!(migrations.warnings(), Vec::<String>::new());
     }
 
     #[test]
-    fn what_nobody_uses_any_more_may_be_dropped_before_the_switch() {
+    fn an_unused_column_is_dropped_before_the_switch() {
         let migrations =
             compared(vec![migration("shop", "0003_drop", &["Order.old"]), migration("shop", "0004", &["Cart"])]);
         assert_eq!(lines(&migrations), ["python manage.py migrate --noinput"]);
         assert_eq!(migrations.warnings(), Vec::<String>::new());
+        assert_eq!(migrations.columns_to_relax(), None);
     }
 
     #[test]
-    fn what_the_live_release_uses_is_dropped_when_it_is_gone_and_warned_of() {
+    fn a_column_of_the_live_release_is_relaxed_and_dropped_after_the_switch_with_a_warning() {
         let migrations = compared(vec![
             migration("mail", "0001", &[]),
             migration("shop", "0002_total", &[]),
@@ -253,13 +284,35 @@ mod tests {
         let warnings = migrations.warnings();
         assert!(warnings[0].contains("shop.0003_drop drops shop.Order.notes") && warnings.len() == 1, "{warnings:?}");
         assert!(migrations.plan().contains("shop.0003_drop (when the new release is live)"), "{}", migrations.plan());
+        assert_eq!(migrations.columns_to_relax().as_deref(), Some(r#"[["shop","Order","notes"]]"#));
     }
 
     #[test]
-    fn what_the_new_release_needs_does_not_wait_behind_a_drop() {
+    fn a_need_of_the_new_release_does_not_wait_behind_a_drop() {
         let migrations = compared(vec![migration("shop", "0002", &["Order"]), migration("shop", "0003_total", &[])]);
         assert_eq!(lines(&migrations), ["python manage.py migrate --noinput"]);
-        assert!(migrations.warnings()[0].contains("will fail until the switch"), "{:?}", migrations.warnings());
+        assert!(migrations.warnings()[0].contains("fail from the migration to the switch"), "{:?}", migrations.warnings());
+
+        let mixed = Migration { is_removal: false, ..migration("shop", "0002", &["Order.notes"]) };
+        assert_eq!(lines(&compared(vec![mixed])), ["python manage.py migrate --noinput"]);
+    }
+
+    #[test]
+    fn a_rename_is_not_deferred_and_warned_of() {
+        let renames = vec![("shop".to_owned(), "Order".to_owned(), Some("notes".to_owned()), false)];
+        let migrations = compared(vec![Migration { renames, ..migration("shop", "0002", &[]) }]);
+        assert_eq!(lines(&migrations), ["python manage.py migrate --noinput"]);
+        assert!(migrations.warnings()[0].starts_with("shop.0002 renames shop.Order.notes"), "{:?}", migrations.warnings());
+    }
+
+    #[test]
+    fn a_required_column_of_a_live_table_is_warned_of_and_one_of_a_new_table_is_not() {
+        let adds = |model: &str| {
+            let adds = vec![("shop".to_owned(), model.to_owned(), Some("seat".to_owned()), true)];
+            compared(vec![Migration { adds, ..migration("shop", "0002", &[]) }]).warnings()
+        };
+        assert!(adds("Order")[0].starts_with("shop.0002 adds shop.Order.seat, NOT NULL"), "{:?}", adds("Order"));
+        assert_eq!(adds("Booking"), Vec::<String>::new());
     }
 
     #[test]

@@ -1,18 +1,23 @@
 //! Django: what makes a release whole, what it does to the database and when, and when going back is not safe.
 
 mod migrations;
+mod preview;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fabrs::prelude::current;
-use fabrs::{Command, Error, ErrorKind, Hide, IntoShellLine, ShellLine, TaskError, cmd};
+use fabrs::{Client, Command, Error, Hide, IntoShellLine, ShellLine, TaskError, cmd};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 
+use crate::database::{Build, Database, Migrated, MigrationPlan, Place};
 use crate::part::Part;
+use crate::release::MIGRATION_LOG;
 use crate::site::Site;
 use crate::step::{App, Step, Steps};
 
-use migrations::Migrations;
+use migrations::{Known, Migrations};
 
 /// A Django project.
 ///
@@ -21,7 +26,9 @@ use migrations::Migrations;
 /// * **once**, before the switch: the plan of the migrations is said, the snapshot is taken, then `migrate`;
 /// * what drops a column or a table that the live release still uses is warned of, and done when the new release is live
 ///   everywhere: expand and contract belong into two deploys;
-/// * a rollback is refused where the database has migrations that the older release does not know.
+/// * the plan of the migrations, with warnings, is part of what is approved;
+/// * a deploy or a rollback is refused if the database has migrations that the release does not know. After a failure, the
+///   output, the mail, `status` and `releases` name them, with the snapshot from before.
 ///
 /// ```
 /// use fabrs::prelude::*;
@@ -116,20 +123,18 @@ impl Django {
         Ok(())
     }
 
-    /// Says what is going to happen to the database, saves it, and migrates as far as the live release can bear.
+    /// Shows the plan for the database, saves it, and migrates as far as the live release can bear.
     async fn migrate(self: Arc<Self>, app: App) -> Result<(), TaskError> {
-        let Some(mut migrations) = Migrations::pending(&app).await? else {
-            // Of a dry run: what is pending only the new release could tell.
+        let Some(known) = migrations::known(app.connection()).await? else {
+            // In a dry run the new release is not there.
             self.snapshot.run(&app).await?;
             manage("migrate --noinput").await?;
             return Ok(());
         };
-        migrations.ask_the_live_release(&app).await?;
+        let live = if known.pending.is_empty() { None } else { live_release(&app).await? };
+        let migrations = Migrations::of(known.pending, live.as_ref().map(|live| &live.models));
         if let Some(client) = app.connection().client() {
-            client.note(None, migrations.plan());
-            for warning in migrations.warnings() {
-                client.warn(None, warning);
-            }
+            approve(client, &app, &migrations).await?;
         }
         if migrations.is_empty() {
             return Ok(());
@@ -138,10 +143,68 @@ impl Django {
             .run(&app)
             .await
             .map_err(|error| error.context("the database is not saved, so it is not migrated"))?;
+        // Before they begin: also of a run that is killed the log must say what it did.
+        let entry = Migrated::new(app.release(), migrations.names(), app.snapshot());
+        let entry = serde_json::to_string(&entry).unwrap_or_default();
+        let (folder, log) = (log_folder(&app), MIGRATION_LOG);
+        app.connection().run(cmd!("printf '%s\\n' {entry} >> {folder}/{log}")).await?;
         for line in migrations.before_the_switch() {
             app.connection().v_run(line).await?;
         }
+        if let Some(columns) = migrations.columns_to_relax() {
+            let script = format!("COLUMNS = {}\n{RELAX}", serde_json::Value::String(columns));
+            manage("shell --verbosity 0").stdin(script).hide(Hide::Stdout).await?;
+        }
         Ok(())
+    }
+}
+
+/// Shows the plan, and has the part of it approved that was not known before the build.
+async fn approve(client: &Client, app: &App, migrations: &Migrations) -> Result<(), Error> {
+    let mut shown = migrations.plan();
+    shown.extend(migrations.warnings().iter().map(|warning| format!("\nwarning: {warning}")));
+    let names = migrations.names();
+    let is_approved = match app.approved() {
+        Some(approved) => names.iter().all(|name| approved.contains(name)),
+        None => names.is_empty(),
+    };
+    if is_approved {
+        return Ok(());
+    }
+    client.approve_more(&shown).await
+}
+
+/// Asks the live release what it knows; nothing, if there is none, or it can't be loaded.
+async fn live_release(app: &App) -> Result<Option<Known>, Error> {
+    let current = format!("{}/current", app.root());
+    if !app.connection().is_dir(&current).await? {
+        return Ok(None);
+    }
+    migrations::known_there(&app.connection().cd(&current).venv(format!("{current}/env"))).await
+}
+
+/// Returns the folder of the site for the kit's own files: in a work tree that of git.
+fn log_folder(app: &App) -> String {
+    if app.folder() == app.root() { format!("{}/.git", app.root()) } else { app.root().to_owned() }
+}
+
+/// Lets columns be empty whose removal waits.
+const RELAX: &str = include_str!("relax.py");
+
+impl Database for Django {
+    fn unknown_to(&self, app: App, place: Place) -> BoxFuture<'static, Result<Option<Vec<String>>, Error>> {
+        async move {
+            let known = match place {
+                Place::New => migrations::known(app.connection()).await?,
+                Place::There => migrations::known_there(app.connection()).await?,
+            };
+            Ok(known.map(|known| known.unknown))
+        }
+        .boxed()
+    }
+
+    fn plan<'a>(&'a self, live: Option<App>, build: Build<'a>) -> BoxFuture<'a, Result<MigrationPlan, Error>> {
+        preview::plan(live, build).boxed()
     }
 }
 
@@ -165,34 +228,21 @@ impl Default for Django {
 impl Part for Django {
     fn onto(self, site: Site) -> Site {
         let django = Arc::new(self);
-        let (build, migrate) = (Arc::clone(&django), django);
-        site.build(move |app| Arc::clone(&build).build(app))
+        let (build, migrate) = (Arc::clone(&django), Arc::clone(&django));
+        let site = site
+            .build(move |app| Arc::clone(&build).build(app))
             .once(move |app| Arc::clone(&migrate).migrate(app))
-            .afterwards(contract)
-            .guard(refuse_if_ahead)
+            .afterwards(contract);
+        Site { database: Some(django), ..site }
     }
 }
 
 /// Migrates what had to wait until no release is live that still uses what it drops.
 async fn contract(app: App) -> Result<(), TaskError> {
-    match Migrations::pending(&app).await? {
-        Some(migrations) if !migrations.is_empty() => {
-            manage("migrate --noinput").await?;
-        }
-        _ => {}
+    if migrations::known(app.connection()).await?.is_some_and(|known| !known.pending.is_empty()) {
+        manage("migrate --noinput").await?;
     }
     Ok(())
-}
-
-/// Refuses to go to a release that does not know what has been done to the database.
-async fn refuse_if_ahead(app: App) -> Result<(), TaskError> {
-    let ahead = Migrations::unknown_to(&app).await?;
-    if ahead.is_empty() {
-        return Ok(());
-    }
-    let text = format!("the database has migrations that {} does not know: {}", app.release(), ahead.join(", "));
-    let error = Error::new(ErrorKind::Task, text);
-    Err(error.hint("migrate back first, or say that it is safe: `.even_if_ahead(true)`").into())
 }
 
 /// Makes a command of the project's `manage.py`, in the virtualenv and the folder of the task's connection.

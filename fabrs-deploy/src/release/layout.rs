@@ -22,6 +22,12 @@ pub(crate) const BAD: &str = "BAD_RELEASE";
 pub(crate) const LOCK: &str = "deploy";
 pub(crate) const MANUAL_LOCK: &str = "deploy.locked";
 
+/// The name of the file in a release with the migrations that it did not know when it went live.
+pub(crate) const ACCEPTED: &str = ".fabrs-accepted";
+
+/// The name of the log of migrations, one JSON object a line.
+pub(crate) const MIGRATION_LOG: &str = "migrations.log";
+
 /// What the folder of a site is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Kind {

@@ -9,5 +9,5 @@ mod survey;
 pub use id::ReleaseId;
 pub use manifest::{Bad, Manifest};
 
-pub(crate) use layout::{BAD, Kind, LOCK, Layout, Layouts, MANIFEST, UNFINISHED, WORKS};
+pub(crate) use layout::{ACCEPTED, BAD, Kind, LOCK, Layout, Layouts, MANIFEST, MIGRATION_LOG, UNFINISHED, WORKS};
 pub(crate) use survey::{Current, Found, Survey};

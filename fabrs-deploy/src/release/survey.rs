@@ -6,8 +6,9 @@ use fabrs::event::printable;
 use fabrs::lock::{Holder, ManualLock};
 use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine, cmd};
 
-use super::layout::{BAD, Kind, Layout, MANIFEST, MANUAL_LOCK, UNFINISHED, WORKS};
+use super::layout::{ACCEPTED, BAD, Kind, Layout, MANIFEST, MANUAL_LOCK, UNFINISHED, WORKS};
 use super::{Bad, Manifest, ReleaseId, foreign};
+use crate::database::Migrated;
 use crate::source::Revision;
 use crate::who::{RunId, Who};
 
@@ -26,6 +27,8 @@ pub(crate) struct Survey {
     pub(crate) manual_lock: Option<ManualLock>,
     /// The run that has the site locked, with its phase.
     pub(crate) holder: Option<(Holder, String)>,
+    /// The last entries of the log of migrations.
+    pub(crate) migrated: Vec<Migrated>,
     /// Files that somebody has changed since they came from the repository, where the site is a work tree.
     pub(crate) dirty: Vec<String>,
 }
@@ -55,6 +58,8 @@ pub(crate) struct Found {
     pub(crate) begun: Option<Manifest>,
     /// Whether the host was seen to work with it.
     pub(crate) works: bool,
+    /// The migrations that it did not know when it went live.
+    pub(crate) accepted: Vec<String>,
     /// What is said against it.
     pub(crate) bad: Option<Bad>,
 }
@@ -83,7 +88,7 @@ impl Survey {
             echo "head $(git rev-parse HEAD)"; git --no-optional-locks status --porcelain --untracked-files=no | sed 's/^.. /dirty /'"#
         );
         // The lock is in the folder that git has for itself; its name was expanded above.
-        let holder = format!("(cd \"$root\"/.git 2> /dev/null && {{ {HOLDER}\n}})");
+        let holder = format!("(cd \"$root\"/.git 2> /dev/null && {{ {HOLDER}\n{MIGRATED}\n}})");
         let (place, rest) = look.as_str().split_once('\n').unwrap_or((look.as_str(), ""));
         let look = ShellLine::raw(format!("{place}\n{holder}\n{rest}"));
         let said = host.probe(look).hide(Hide::Both).capture_all().await?;
@@ -116,6 +121,12 @@ impl Survey {
                     let found = survey.releases.entry(name.parse()?).or_default();
                     (found.is_unfinished, found.begun) = (true, foreign::read(text).ok());
                 }
+                "accepted" => {
+                    let found = survey.releases.entry(name.parse()?).or_default();
+                    found.accepted = text.split_whitespace().map(str::to_owned).collect();
+                }
+                // A line that was cut off is none.
+                "migrated" => survey.migrated.extend(foreign::read::<Migrated>(rest)),
                 "works" => survey.releases.entry(name.parse()?).or_default().works = true,
                 "bad" => {
                     // Whoever marked it by hand need not write JSON.
@@ -146,6 +157,12 @@ impl Survey {
             Current::Release(id) => Some(id),
             Current::Nothing | Current::Foreign(_) | Current::NoLink => None,
         }
+    }
+
+    /// Returns the migrations that the live release did not know when it went live.
+    pub(crate) fn accepted_by_live(&self) -> &[String] {
+        let found = self.live().and_then(|live| self.releases.get(live));
+        found.map_or(&[], |found| &found.accepted)
     }
 
     /// Returns what the release that is live says of itself.
@@ -181,6 +198,9 @@ fn json<T: serde::de::DeserializeOwned>(text: &str, release: &str, file: &str) -
 const HOLDER: &str = r#"if [ -s deploy.lock ] && (flock 8 && ! flock -n 9) 8< deploy.lock.turn 9< deploy.lock 2> /dev/null; then
         printf 'holder %s %s\n' "$(cat deploy.lock.phase 2> /dev/null || echo -)" "$(tr '\n' ' ' < deploy.lock)"; fi"#;
 
+/// Prints the last entries of the log of migrations in the current folder.
+const MIGRATED: &str = "tail -n 50 migrations.log 2> /dev/null | sed 's/^/migrated /'";
+
 /// Returns the script: a line for each thing that it finds, what files hold on the same line.
 fn line(root: &str, linked: &[String]) -> ShellLine {
     let names = "[0-9]".repeat(14);
@@ -189,6 +209,7 @@ fn line(root: &str, linked: &[String]) -> ShellLine {
         r#"[ -d "$release" ] || continue; name=${release#releases/}
         printf 'release %s %s\n' "$name" "$(cat "$release"/{MANIFEST} 2> /dev/null | tr '\n' ' ')"
         if [ -f "$release"/{UNFINISHED} ]; then printf 'unfinished %s %s\n' "$name" "$(tr '\n' ' ' < "$release"/{UNFINISHED})"; fi
+        if [ -f "$release"/{ACCEPTED} ]; then printf 'accepted %s %s\n' "$name" "$(tr '\n' ' ' < "$release"/{ACCEPTED})"; fi
         if [ -f "$release"/{WORKS} ]; then echo "works $name"; fi
         if [ -f "$release"/{BAD} ]; then printf 'bad %s %s\n' "$name" "$(tr '\n' ' ' < "$release"/{BAD})"; fi"#
     );
@@ -202,7 +223,7 @@ fn line(root: &str, linked: &[String]) -> ShellLine {
         if [ -e {MANUAL_LOCK} ]; then printf 'kept %s\n' "$(tr '\n' ' ' < {MANUAL_LOCK})"; fi"#
     );
     let [start, names, look, links] = [start.as_str(), names.as_str(), look.as_str(), links.as_str()];
-    ShellLine::raw(format!("{start}\n{HOLDER}\n{names}\n{look}\ndone\n{links}"))
+    ShellLine::raw(format!("{start}\n{HOLDER}\n{MIGRATED}\n{names}\n{look}\ndone\n{links}"))
 }
 
 #[cfg(test)]

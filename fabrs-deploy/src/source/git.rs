@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use fabrs::{Connection, Error, ErrorKind, Group, Hide, Secret, cmd};
 
 use super::refs::Refs;
-use super::{Changes, Revision, carried};
+use super::{Changes, Revision, SourceFile, carried, files};
+use crate::database::Build;
 use crate::hosts::all_ok;
 use crate::release::Layout;
 
@@ -242,6 +243,30 @@ impl Git {
             return Ok(Some(changes));
         }
         Changes::between(&host.env("GIT_DIR", layout.repo()), old, new).await
+    }
+
+    /// Returns the migrations of a build, as the repository here knows it, else the mirror of the host, else the address; nothing
+    /// where none of them has it. It only reads.
+    ///
+    /// # Errors
+    ///
+    /// As any command.
+    pub(crate) async fn migration_files(&self, build: Build<'_>) -> Result<Option<Vec<SourceFile>>, Error> {
+        let Build { host, layout, commit, .. } = build;
+        let here = match (&self.way, host.client()) {
+            (Way::Fetched, Some(client)) => client.local()?,
+            _ => self.asked_on(host)?,
+        };
+        if let Some(files) = files::migrations(&here, commit).await? {
+            return Ok(Some(files));
+        }
+        if let Some(files) = files::migrations(&host.env("GIT_DIR", layout.repo()), commit).await? {
+            return Ok(Some(files));
+        }
+        match &self.way {
+            Way::Fetched => files::fetched(&quiet(host), &self.url, commit).await,
+            Way::Carried(_) => Ok(None),
+        }
     }
 
     /// Brings a revision into a repository of a host, which is there.

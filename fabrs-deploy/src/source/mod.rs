@@ -2,6 +2,7 @@
 
 mod carried;
 mod changes;
+mod files;
 mod git;
 mod refs;
 mod revision;
@@ -9,3 +10,5 @@ mod revision;
 pub use changes::{Changes, Commit};
 pub use git::Git;
 pub use revision::Revision;
+
+pub(crate) use files::SourceFile;

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use fabrs::event::printable;
 use serde::Serialize;
 
+use crate::database::Ahead;
 use crate::release::ReleaseId;
 use crate::source::{Changes, Revision};
 use crate::who::{RunId, Who};
@@ -25,6 +26,8 @@ pub struct News {
     pub site: String,
     /// The environment, where there is one.
     pub environment: Option<String>,
+    /// The migrations that the live release does not know, and the database from before them.
+    pub database: Option<Ahead>,
     /// The release.
     pub release: ReleaseId,
     /// What it was made from.
@@ -123,6 +126,7 @@ impl News {
         lines.push(String::new());
         let width = self.hosts.iter().map(|host| host.host.len()).max().unwrap_or(0);
         lines.extend(self.hosts.iter().map(|host| format!("{:width$}  {}", host.host, host.stands)));
+        lines.extend(self.database.iter().map(|ahead| format!("\n{ahead}")));
         for Since { since, changes } in &self.changes {
             lines.push(format!("\ncommits since {since}:"));
             lines.extend(if changes.is_empty() { vec!["  none".to_owned()] } else { changes.lines() });

@@ -5,6 +5,7 @@ mod balancer;
 mod database;
 mod fab;
 mod killed;
+mod migrations;
 mod project;
 mod shoppers;
 mod story;

@@ -95,6 +95,12 @@ fn request(addr: SocketAddr, method: &str, path: &str, body: &str, status: &str)
     }
 }
 
+/// Orders something, and returns the status of the answer.
+pub(crate) fn order(addr: SocketAddr) -> String {
+    let (Ok(answer) | Err(answer)) = request(addr, "POST", "/", "article=kettle", "302");
+    answer.split_whitespace().nth(1).unwrap_or_default().to_owned()
+}
+
 /// Returns what a browser shows of the shop.
 pub(crate) fn browse(addr: SocketAddr) -> String {
     let ran = Command::new("w3m")

@@ -1,0 +1,177 @@
+//! The database as a part of the state of a site: which migrations it has, and how it was before them.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::time::SystemTime;
+
+use fabrs::{Connection, Error};
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use crate::release::{Layout, ReleaseId};
+use crate::source::Git;
+use crate::step::App;
+use crate::who::Who;
+
+/// Asks the code of releases about the database.
+pub(crate) trait Database: fmt::Debug + Send + Sync {
+    /// Returns the migrations in the database that a release does not know; nothing, if the release can't tell.
+    fn unknown_to(&self, app: App, place: Place) -> BoxFuture<'static, Result<Option<Vec<String>>, Error>>;
+
+    /// Returns the migrations that a build would bring to the database, before it is there.
+    fn plan<'a>(&'a self, live: Option<App>, build: Build<'a>) -> BoxFuture<'a, Result<MigrationPlan, Error>>;
+}
+
+/// Where a release is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It is made by this run: in a dry run it is not there.
+    New,
+    /// It is on the host.
+    There,
+}
+
+/// A build that is not on the hosts yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Build<'a> {
+    pub(crate) source: &'a Git,
+    pub(crate) host: &'a Connection,
+    pub(crate) layout: &'a Layout,
+    pub(crate) commit: &'a str,
+}
+
+/// The migrations that a build would bring, as far as that is known before it is built.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct MigrationPlan {
+    /// The plan for people, with warnings.
+    pub(crate) text: String,
+    /// The full names; nothing, if they are not known.
+    pub(crate) names: Option<Vec<String>>,
+    /// The migrations in the database that the build does not know.
+    pub(crate) unknown: Vec<String>,
+}
+
+/// A copy of the database from before a migration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The file on the host that migrated.
+    pub file: String,
+    /// The command that restores it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<String>,
+}
+
+impl Snapshot {
+    /// Makes the record of a snapshot in a file.
+    pub fn new(file: impl Into<String>) -> Self {
+        Self { file: file.into(), restore: None }
+    }
+
+    /// Sets the command that restores it, as a person would type it.
+    pub fn restore(mut self, line: impl Into<String>) -> Self {
+        self.restore = Some(line.into());
+        self
+    }
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "snapshot: {}", self.file)?;
+        match &self.restore {
+            Some(line) => write!(f, "\nrestore: {line}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// An entry of the log of migrations on a host: written before they begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Migrated {
+    release: ReleaseId,
+    by: Who,
+    at: String,
+    migrations: Vec<String>,
+    snapshot: Option<Snapshot>,
+}
+
+impl Migrated {
+    pub(crate) fn new(release: &ReleaseId, migrations: Vec<String>, snapshot: Option<Snapshot>) -> Self {
+        let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        Self { release: release.clone(), by: Who::here(), at, migrations, snapshot }
+    }
+
+    /// Returns the snapshot from before all of some migrations, by the last time that each began.
+    pub(crate) fn snapshot_before<'a>(log: &'a [Self], migrations: &[String]) -> Option<&'a Snapshot> {
+        let began = |migration| log.iter().rposition(|entry| entry.migrations.contains(migration));
+        log.get(migrations.iter().filter_map(began).min()?)?.snapshot.as_ref()
+    }
+}
+
+/// A database with migrations that the live release does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Ahead {
+    /// The release that does not know them.
+    pub release: ReleaseId,
+    /// The migrations: `orders.0007_seat`.
+    pub migrations: Vec<String>,
+    /// The database from before them.
+    pub snapshot: Option<Snapshot>,
+}
+
+impl Ahead {
+    /// Returns what a release does not know and did not know when it went live; nothing, if that is all.
+    pub(crate) fn of(release: &ReleaseId, unknown: Vec<String>, accepted: &HashSet<&str>, log: &[Migrated]) -> Option<Self> {
+        let migrations: Vec<String> =
+            unknown.into_iter().filter(|migration| !accepted.contains(migration.as_str())).collect();
+        if migrations.is_empty() {
+            return None;
+        }
+        let snapshot = Migrated::snapshot_before(log, &migrations).cloned();
+        Some(Self { release: release.clone(), migrations, snapshot })
+    }
+}
+
+impl fmt::Display for Ahead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { release, migrations, snapshot } = self;
+        write!(f, "the database has migrations that {release} does not know: {}", migrations.join(", "))?;
+        match snapshot {
+            Some(snapshot) => write!(f, "\n{snapshot}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_snapshot_is_that_from_before_the_first_of_the_migrations() {
+        let id = |last: u32| format!("202611031402{last:02}").parse().unwrap();
+        let entry = |last, migrations: &[&str], file: &str| {
+            let migrations = migrations.iter().map(ToString::to_string).collect();
+            Migrated::new(&id(last), migrations, Some(Snapshot::new(file)))
+        };
+        let log = [entry(1, &["a.1"], "one"), entry(2, &["a.2"], "two"), entry(3, &["a.3"], "three")];
+        let before = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            Migrated::snapshot_before(&log, &names).map(|snapshot| snapshot.file.as_str())
+        };
+        assert_eq!(before(&["a.3", "a.2"]), Some("two"));
+        assert_eq!(before(&["a.3"]), Some("three"));
+        assert_eq!(before(&["b.1"]), None);
+    }
+
+    #[test]
+    fn migrations_that_a_release_did_not_know_when_it_went_live_are_no_news() {
+        let id: ReleaseId = "20261103140211".parse().unwrap();
+        let unknown = || vec!["gone.0001".to_owned(), "shop.0003_seat".to_owned()];
+        let accepted = HashSet::from(["gone.0001"]);
+        let ahead = Ahead::of(&id, unknown(), &accepted, &[]).unwrap();
+        assert_eq!(ahead.to_string(), "the database has migrations that 20261103140211 does not know: shop.0003_seat");
+        assert_eq!(Ahead::of(&id, vec!["gone.0001".to_owned()], &accepted, &[]), None);
+    }
+}

@@ -1,0 +1,193 @@
+//! What a deploy does about the state of the database: refuse code that does not know it, and name what is left of a failure.
+
+use std::collections::HashSet;
+
+use fabrs::config::Mode;
+use fabrs::{Connection, Error, ErrorKind, TaskError, cmd};
+
+use super::begin::Coming;
+use super::fleet::{Fleet, Surveys};
+use crate::database::{Ahead, Build, Migrated, MigrationPlan, Place};
+use crate::hosts::all_ok;
+use crate::release::{ACCEPTED, Kind, ReleaseId, Survey};
+use crate::source::{Git, Revision};
+
+/// What is done if the database has migrations that the code does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum IfAhead {
+    #[default]
+    Refuse,
+    GoOn,
+}
+
+impl IfAhead {
+    pub(super) fn of(goes_on: bool) -> Self {
+        if goes_on { Self::GoOn } else { Self::Refuse }
+    }
+}
+
+/// Returns the migrations that a build would bring, before it is approved; nothing, if the site has no database.
+///
+/// # Errors
+///
+/// As any command.
+pub(super) async fn plan(
+    fleet: &Fleet,
+    surveys: &Surveys,
+    source: &Git,
+    revision: &Revision,
+) -> Result<Option<MigrationPlan>, Error> {
+    let Some(database) = &fleet.site.database else { return Ok(None) };
+    let host = fleet.first()?;
+    let live = host.host().and_then(|name| surveys.get(name)).and_then(Survey::live);
+    let live = live.map(|live| fleet.app(host, live)).transpose()?;
+    let build = Build { source, host, layout: fleet.layouts.of(host)?, commit: &revision.commit };
+    let mut plan = database.plan(live, build).await?;
+    let accepted = accepted(surveys);
+    plan.unknown.retain(|migration| !accepted.contains(migration.as_str()));
+    Ok(Some(plan))
+}
+
+/// Refuses a build that does not know the database, as far as that can be seen before it is built.
+///
+/// # Errors
+///
+/// [`ErrorKind::Task`] with the migrations and the snapshot.
+pub(super) fn check_plan(
+    surveys: &Surveys,
+    plan: Option<&MigrationPlan>,
+    revision: &Revision,
+    if_ahead: IfAhead,
+) -> Result<(), Error> {
+    match plan {
+        Some(plan) if !plan.unknown.is_empty() && if_ahead == IfAhead::Refuse => {
+            Err(refused(&revision.to_string(), &plan.unknown, &log(surveys)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a release that is built and does not know the database, before anything is migrated. What it may do without is
+/// recorded in it.
+///
+/// # Errors
+///
+/// [`ErrorKind::Task`] with the migrations and the snapshot; as any command.
+pub(super) async fn guard_build(fleet: &Fleet, coming: &Coming, if_ahead: IfAhead) -> Result<(), TaskError> {
+    let Some(database) = &fleet.site.database else { return Ok(()) };
+    let app = fleet.app(fleet.first()?, &coming.release)?;
+    let Some(unknown) = database.unknown_to(app, Place::New).await? else { return Ok(()) };
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let accepted = accepted(&coming.before);
+    let ahead: Vec<String> = unknown.iter().filter(|one| !accepted.contains(one.as_str())).cloned().collect();
+    let has_live = coming.before.values().any(|survey| survey.live().is_some());
+    if !ahead.is_empty() {
+        // A first deploy may meet what another tool has done; nothing of it was live before.
+        if has_live && if_ahead == IfAhead::Refuse {
+            return Err(refused(&coming.revision.to_string(), &ahead, &log(&coming.before)).into());
+        }
+        let text = format!("the database has migrations that {} does not know: {}", coming.revision, ahead.join(", "));
+        fleet.client().warn(None, text);
+    }
+    if fleet.site.kind == Kind::Releases {
+        let unknown = unknown.join("\n");
+        let written = fleet.hosts.each(|host| {
+            let unknown = &unknown;
+            async move {
+                let folder = fleet.layouts.of(&host)?.release(&coming.release);
+                host.run(cmd!("printf '%s\\n' {unknown} > {folder}/{ACCEPTED}")).await
+            }
+        });
+        all_ok(written.await)?;
+    }
+    Ok(())
+}
+
+/// Refuses to go back to a release that does not know the database.
+///
+/// # Errors
+///
+/// [`ErrorKind::Task`] with the migrations and the snapshot, and if the release can't tell; as any command.
+pub(super) async fn guard_release(fleet: &Fleet, surveys: &Surveys, release: &ReleaseId) -> Result<(), Error> {
+    let Some(database) = &fleet.site.database else { return Ok(()) };
+    let app = fleet.app(fleet.first()?, release)?;
+    let Some(unknown) = database.unknown_to(app, Place::There).await? else {
+        let error = Error::new(ErrorKind::Task, format!("{release} can't tell which migrations of the database it knows"));
+        return Err(error.hint("look at it on the host; `even_if_ahead` goes back all the same"));
+    };
+    let log = log(surveys);
+    let found = surveys.values().filter_map(|survey| survey.releases.get(release));
+    let accepted: HashSet<&str> = found.flat_map(|found| &found.accepted).map(String::as_str).collect();
+    match Ahead::of(release, unknown, &accepted, &log) {
+        None => Ok(()),
+        Some(ahead) => Err(refused(release.as_str(), &ahead.migrations, &log)),
+    }
+}
+
+/// Returns the migrations in the database that the live release does not know, after a deploy or a rollback.
+pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, has_succeeded: bool) -> Option<Ahead> {
+    let database = fleet.site.database.as_ref()?;
+    if fleet.client().settings().mode == Mode::DryRun {
+        return None;
+    }
+    // Of a run that was stopped, too.
+    let hosts = fleet.aside(|_| true);
+    let host = hosts.connections().first()?;
+    let surveys = fleet.look_at(&hosts).await;
+    let release = if has_succeeded { Some(&coming.release) } else { coming.live(host) }?;
+    let unknown = match fleet.app(host, release) {
+        Ok(app) => database.unknown_to(app, Place::There).await,
+        Err(error) => Err(error),
+    };
+    let why = match unknown {
+        Ok(Some(unknown)) => {
+            let found = surveys.values().filter_map(|survey| survey.releases.get(release));
+            let accepted: HashSet<&str> = found.flat_map(|found| &found.accepted).map(String::as_str).collect();
+            return Ahead::of(release, unknown, &accepted, &log(&surveys));
+        }
+        Ok(None) => "it can't be loaded".to_owned(),
+        Err(error) => error.doing().to_owned(),
+    };
+    fleet.client().warn(host.host(), format!("{release} can't tell which migrations of the database it knows: {why}"));
+    None
+}
+
+/// Returns the state of the database for an overview: whether the live release of the first host that has one knows it.
+pub(crate) async fn ahead_of_live(
+    site: &crate::site::Site,
+    hosts: &[Connection],
+    surveys: &Surveys,
+) -> Result<Option<Ahead>, Error> {
+    let Some(database) = &site.database else { return Ok(None) };
+    for host in hosts {
+        let Some(survey) = host.host().and_then(|name| surveys.get(name)) else { continue };
+        let Some(live) = survey.live() else { continue };
+        let (layout, release) = (&survey.layout, live.clone());
+        let app = crate::step::App::new(host, layout.root(), layout.release(live), release);
+        let Some(unknown) = database.unknown_to(app, Place::There).await? else { return Ok(None) };
+        let accepted = survey.accepted_by_live().iter().map(String::as_str).collect();
+        return Ok(Ahead::of(live, unknown, &accepted, &log(surveys)));
+    }
+    Ok(None)
+}
+
+/// Returns the migrations that live releases did not know when they went live.
+fn accepted(surveys: &Surveys) -> HashSet<&str> {
+    surveys.values().flat_map(Survey::accepted_by_live).map(String::as_str).collect()
+}
+
+/// Returns the log of migrations: that of the host that has the longest one, which is the one that migrates.
+fn log(surveys: &Surveys) -> Vec<Migrated> {
+    surveys.values().map(|survey| &survey.migrated).max_by_key(|log| log.len()).cloned().unwrap_or_default()
+}
+
+fn refused(code: &str, migrations: &[String], log: &[Migrated]) -> Error {
+    let text = format!("the database has migrations that {code} does not know: {}", migrations.join(", "));
+    let error = Error::new(ErrorKind::Task, text);
+    let snapshot = Migrated::snapshot_before(log, migrations);
+    let restore = snapshot.map_or_else(String::new, |snapshot| format!("restore the database ({snapshot}), "));
+    let restore = restore.replace('\n', ", ");
+    error.hint(format!("{restore}migrate back with a release that knows them, or pass `even_if_ahead`"))
+}

@@ -1,0 +1,98 @@
+# Reads migrations without running them: JSON of [path, text] pairs from stdin, JSON of what each does to stdout.
+import ast
+import json
+import sys
+
+PARAMETERS = {
+    "AddField": ["model_name", "name", "field"],
+    "AlterField": ["model_name", "name", "field"],
+    "RemoveField": ["model_name", "name"],
+    "RenameField": ["model_name", "old_name", "new_name"],
+    "RenameModel": ["old_name", "new_name"],
+    "CreateModel": ["name"],
+    "DeleteModel": ["name"],
+}
+
+
+def last(node):
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def arguments(call, kind):
+    given = dict(zip(PARAMETERS.get(kind, []), call.args))
+    given.update((keyword.arg, keyword.value) for keyword in call.keywords)
+    return given
+
+
+def text(node):
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else "?"
+
+
+def is_true(node):
+    return isinstance(node, ast.Constant) and node.value is True
+
+
+def is_strict(field):
+    """Tells whether an insert fails that does not name the column of a field."""
+    if not isinstance(field, ast.Call) or last(field.func) == "ManyToManyField":
+        return False
+    given = {keyword.arg: keyword.value for keyword in field.keywords}
+    return not (is_true(given.get("null")) or "db_default" in given or is_true(given.get("primary_key"))
+                or last(field.func) == "GeneratedField")
+
+
+def flat(calls):
+    for call in calls:
+        if not isinstance(call, ast.Call):
+            yield "an operation that is computed", {}
+            continue
+        kind = last(call.func)
+        given = arguments(call, kind)
+        if kind == "SeparateDatabaseAndState":
+            inner = given.get("database_operations")
+            yield from flat(inner.elts if isinstance(inner, ast.List) else [])
+        else:
+            yield kind, given
+
+
+def read(source):
+    does, drops, renames, adds, removals = [], [], [], [], True
+    for node in ast.walk(ast.parse(source)):
+        if not (isinstance(node, ast.ClassDef) and node.name == "Migration"):
+            continue
+        for statement in node.body:
+            if not isinstance(statement, ast.Assign) or last(statement.targets[0]) != "operations":
+                continue
+            if not isinstance(statement.value, ast.List):
+                does.append("operations that are computed: see the file")
+                removals = False
+                continue
+            for kind, given in flat(statement.value.elts):
+                model, name = text(given.get("model_name")), text(given.get("name"))
+                removals &= kind in ("RemoveField", "DeleteModel")
+                if kind == "AddField":
+                    does.append("Add field %s to %s" % (name, model))
+                    if is_strict(given.get("field")):
+                        adds.append([model, name])
+                elif kind == "RemoveField":
+                    does.append("Remove field %s from %s" % (name, model))
+                    drops.append([model, name])
+                elif kind == "DeleteModel":
+                    does.append("Delete model %s" % name)
+                    drops.append([name, None])
+                elif kind == "RenameField":
+                    does.append("Rename field %s on %s to %s" % (text(given.get("old_name")), model, text(given.get("new_name"))))
+                    renames.append([model, text(given.get("old_name"))])
+                elif kind == "RenameModel":
+                    does.append("Rename model %s to %s" % (text(given.get("old_name")), text(given.get("new_name"))))
+                    renames.append([text(given.get("old_name")), None])
+                elif kind == "CreateModel":
+                    does.append("Create model %s" % name)
+                elif kind == "AlterField":
+                    does.append("Alter field %s on %s" % (name, model))
+                else:
+                    does.append(kind)
+    return {"does": does, "drops": drops, "renames": renames, "adds": adds, "is_removal": removals}
+
+
+print("fabrs:" + json.dumps([read(source) for _, source in json.load(sys.stdin)]))

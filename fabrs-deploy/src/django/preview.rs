@@ -1,0 +1,165 @@
+//! The migrations of a build that is not on any host yet: read from the repository, and never run.
+
+use std::collections::{HashMap, HashSet};
+
+use fabrs::{Connection, Error, Hide, cmd};
+use serde::Deserialize;
+
+use super::migrations::{Known, Migration, Migrations, known_there, read};
+use crate::database::{Build, MigrationPlan};
+use crate::source::SourceFile;
+use crate::step::App;
+
+/// Reads migrations without running them.
+const READ: &str = include_str!("preview.py");
+
+/// What a migration does, by its source.
+#[derive(Debug, Deserialize)]
+struct Summary {
+    does: Vec<String>,
+    /// Model and field, or all of a model.
+    drops: Vec<(String, Option<String>)>,
+    renames: Vec<(String, Option<String>)>,
+    adds: Vec<(String, Option<String>)>,
+    is_removal: bool,
+}
+
+/// Returns the migrations that a build would bring.
+///
+/// # Errors
+///
+/// As any command.
+pub(super) async fn plan(live: Option<App>, build: Build<'_>) -> Result<MigrationPlan, Error> {
+    let unknown = |why: &str| {
+        let text = format!("migrations: not known before the build ({why}); the run stops for approval if there are any\n");
+        Ok(MigrationPlan { text, ..MigrationPlan::default() })
+    };
+    let known = match &live {
+        None => None,
+        Some(app) => match known_there(app.connection()).await? {
+            Some(known) => Some(known),
+            None => return unknown("the live release can't be asked"),
+        },
+    };
+    let Some(files) = build.source.migration_files(build).await? else {
+        return unknown("no repository here has the commit");
+    };
+    let python = live.as_ref().map_or_else(|| build.host.clone(), |app| app.connection().clone());
+    planned(known.as_ref(), &files, &python, live.is_some()).await
+}
+
+async fn planned(
+    known: Option<&Known>,
+    files: &[SourceFile],
+    python: &Connection,
+    has_live: bool,
+) -> Result<MigrationPlan, Error> {
+    let no_folders = HashMap::new();
+    let folders = known.map_or(&no_folders, |known| &known.folders);
+    let named: Vec<(&SourceFile, String, String)> = files
+        .iter()
+        .filter_map(|file| {
+            let (app, name) = label(&file.path, folders)?;
+            Some((file, app, name))
+        })
+        .collect();
+    let all: HashSet<String> = named.iter().map(|(_, app, name)| format!("{app}.{name}")).collect();
+    let no_applied = HashSet::new();
+    let applied = known.map_or(&no_applied, |known| &known.applied);
+    let mut new: Vec<_> = named.iter().filter(|(_, app, name)| !applied.contains(&format!("{app}.{name}"))).collect();
+    new.sort_by(|(_, app, name), (_, other_app, other)| (app, name).cmp(&(other_app, other)));
+    // Of packages the repository has no migrations.
+    let own: HashSet<&str> = folders.values().map(String::as_str).chain(named.iter().map(|(_, app, _)| app.as_str())).collect();
+    let is_own = |full: &&String| full.split_once('.').is_some_and(|(app, _)| own.contains(app));
+    let mut unknown: Vec<String> = applied.iter().filter(|full| !all.contains(*full)).filter(is_own).cloned().collect();
+    unknown.sort();
+
+    let sources: Vec<(&str, &str)> = new.iter().map(|(file, ..)| (file.path.as_str(), file.text.as_str())).collect();
+    let summaries: Vec<Summary> = if sources.is_empty() {
+        Vec::new()
+    } else {
+        let input = serde_json::to_string(&sources).unwrap_or_default();
+        let line = cmd!("PATH=\"${VIRTUAL_ENV:-/nonexistent}/bin:$PATH\"; python3 -c {READ}");
+        let said = if has_live { python.v_run(cmd!("python -c {READ}")) } else { python.run(line) };
+        read(&said.probe().stdin(input).hide(Hide::Stdout).capture_all().await?)?
+    };
+    let pending = new.iter().zip(summaries).map(|((_, app, name), summary)| migration(app, name, summary)).collect();
+    let migrations = Migrations::of(pending, known.map(|known| &known.models));
+    let mut text = migrations.plan() + "\n";
+    text.extend(migrations.warnings().iter().map(|warning| format!("warning: {warning}\n")));
+    if !unknown.is_empty() {
+        text += &format!("the database has migrations that this build does not know: {}\n", unknown.join(", "));
+    }
+    Ok(MigrationPlan { text, names: Some(migrations.names()), unknown })
+}
+
+fn migration(app: &str, name: &str, summary: Summary) -> Migration {
+    let column = |(model, field): (String, Option<String>)| (app.to_owned(), model, field, false);
+    let columns = |all: Vec<(String, Option<String>)>| all.into_iter().map(column).collect();
+    Migration {
+        app: app.to_owned(),
+        name: name.to_owned(),
+        does: summary.does,
+        drops: columns(summary.drops),
+        renames: columns(summary.renames),
+        adds: columns(summary.adds),
+        is_removal: summary.is_removal,
+    }
+}
+
+/// Returns the application and the name of a migration by its path; nothing, where a file is none.
+fn label(path: &str, folders: &HashMap<String, String>) -> Option<(String, String)> {
+    let (folder, file) = path.rsplit_once('/')?;
+    let app = folder.strip_suffix("/migrations").or_else(|| (folder == "migrations").then_some(""))?;
+    let name = file.strip_suffix(".py").filter(|name| !name.starts_with(['_', '~']))?;
+    let label = folders.get(app).cloned().or_else(|| app.rsplit('/').next().map(str::to_owned))?;
+    Some((label, name.to_owned())).filter(|(label, _)| !label.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_application_is_named_as_django_does() {
+        let folders = HashMap::from([("apps/tickets".to_owned(), "events".to_owned())]);
+        let case = |path, expected: Option<(&str, &str)>| {
+            let expected = expected.map(|(app, name)| (app.to_owned(), name.to_owned()));
+            assert_eq!(label(path, &folders), expected, "{path}");
+        };
+        case("apps/tickets/migrations/0001_initial.py", Some(("events", "0001_initial")));
+        case("orders/migrations/0002_x.py", Some(("orders", "0002_x")));
+        case("orders/migrations/__init__.py", None);
+        case("orders/views.py", None);
+    }
+
+    #[tokio::test]
+    async fn a_migration_is_read_and_not_run() {
+        let source = "from django.db import migrations, models\nraise SystemExit('it was run')\n\
+            class Migration(migrations.Migration):\n    operations = [\n\
+            migrations.AddField('Booking', 'seat', models.CharField(default='')),\n\
+            migrations.AddField(model_name='Booking', name='row', field=models.IntegerField(null=True)),\n\
+            migrations.RemoveField('Booking', 'note'),\n migrations.RunPython(forwards)]\n";
+        let files = [SourceFile { path: "events/migrations/0003_seat.py".to_owned(), text: source.to_owned() }];
+        let fields = vec!["id".to_owned(), "note".to_owned()];
+        let known = Known {
+            applied: HashSet::from(["events.0002".to_owned(), "auth.0001".to_owned()]),
+            models: HashMap::from([("events".to_owned(), HashMap::from([("booking".to_owned(), fields)]))]),
+            ..Known::default()
+        };
+        let here = fabrs::Client::builder().build().local().unwrap();
+        let plan = planned(Some(&known), &files, &here, false).await.unwrap();
+        assert_eq!(plan.names.as_deref(), Some(&["events.0003_seat".to_owned()][..]));
+        assert_eq!(plan.unknown, ["events.0002"], "that of a package is not of the project");
+        for part in [
+            "    Add field seat to Booking\n",
+            "    RunPython\n",
+            "warning: events.0003_seat adds events.Booking.seat, NOT NULL",
+            "warning: events.0003_seat drops events.Booking.note",
+            "this build does not know: events.0002\n",
+        ] {
+            assert!(plan.text.contains(part), "{part}: {}", plan.text);
+        }
+        assert!(!plan.text.contains("Booking.row"), "{}", plan.text);
+    }
+}
