@@ -122,7 +122,12 @@ pub struct Ahead {
 
 impl Ahead {
     /// Returns what a release does not know and did not know when it went live; nothing, if that is all.
-    pub(crate) fn of(release: &ReleaseId, unknown: Vec<String>, accepted: &HashSet<&str>, log: &[Migrated]) -> Option<Self> {
+    pub(crate) fn of(
+        release: &ReleaseId,
+        unknown: Vec<String>,
+        accepted: &HashSet<&str>,
+        log: &[Migrated],
+    ) -> Option<Self> {
         let migrations: Vec<String> =
             unknown.into_iter().filter(|migration| !accepted.contains(migration.as_str())).collect();
         if migrations.is_empty() {

@@ -164,6 +164,18 @@ impl Command {
         self.changed(|spec| spec.inside = Inside::Venv)
     }
 
+    /// Shows this text instead of the line, in output, errors and plans: for a line that says little to a person.
+    ///
+    /// ```
+    /// # use fabrs_core::{connection::current, TaskError};
+    /// # async fn task() -> Result<(), TaskError> {
+    /// current().run("for f in *.log; do gzip \"$f\"; done").named("compress the logs").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn named(self, text: impl AsRef<str>) -> Self {
+        self.called(text.as_ref())
+    }
+
     /// Calls the command so in messages, events and plans.
     pub(crate) fn called(self, shown: &str) -> Self {
         self.changed(|spec| spec.shown = Some(shown.into()))

@@ -158,7 +158,20 @@ impl fmt::Display for HostFailures {
         }
         let others = others.iter().map(|(word, hosts)| format!("{}: {}", hosts.join(", "), word.as_str()));
         let lines: Vec<String> = errors.lines().into_iter().chain(others).collect();
-        f.write_str(&lines.join("\n"))
+        f.write_str(&lines.join("\n"))?;
+        // Once, and of one host: of many hosts the output is mostly the same.
+        for (host, _, error) in &self.failed {
+            let Some(error) = error else { continue };
+            let outputs = ["stdout", "stderr"].map(|stream| (stream, error.block().unseen(stream)));
+            for (stream, text) in outputs.iter().filter_map(|(stream, text)| Some((stream, text.as_deref()?))) {
+                write!(f, "\n{stream} of {}:", host.label())?;
+                text.lines().try_for_each(|line| write!(f, "\n  {line}"))?;
+            }
+            if outputs.iter().any(|(_, text)| text.is_some()) {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

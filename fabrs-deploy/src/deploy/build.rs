@@ -1,6 +1,6 @@
 //! Building a release on every host, in a folder that nobody looks at yet.
 
-use fabrs::{Connection, Error, TaskError, cmd};
+use fabrs::{Connection, Error, Hide, TaskError, cmd};
 
 use super::begin::Coming;
 use super::fleet::Fleet;
@@ -31,7 +31,8 @@ async fn on(fleet: &Fleet, coming: &Coming, source: &Git, host: Connection) -> R
     let folders: Vec<String> = fleet.site.linked_dirs.iter().map(|folder| format!("{shared}/{folder}")).collect();
     let (folder, repo, commit) = (layout.release(&coming.release), layout.repo(), &coming.revision.commit);
     // To be said again it is safe, and so is what follows: a clone that was killed would leave half a repository.
-    host.run(cmd!("mkdir -p {root}/releases {shared} {folders...} && git init --quiet --bare {repo}")).await?;
+    let make = host.run(cmd!("mkdir -p {root}/releases {shared} {folders...} && git init --quiet --bare {repo}"));
+    make.named("make the folders of the site").hide(Hide::Both).await?;
     source.fetch(&host, &repo, &coming.revision).await?;
 
     let manifest = coming.manifest(&host).line();
@@ -41,6 +42,8 @@ async fn on(fleet: &Fleet, coming: &Coming, source: &Git, host: Connection) -> R
          git --git-dir {repo} archive --output={folder}/{TREE} {commit} && tar -x -f {folder}/{TREE} -C {folder} && \
          rm {folder}/{TREE} && printf '%s\\n' {commit} > {folder}/REVISION"
     ))
+    .named(format!("unpack {} into releases/{}", coming.revision, coming.release))
+    .hide(Hide::Both)
     .await?;
     fleet.works_in(&host, &folder);
     link(fleet, layout, &folder, &host).await?;
@@ -49,6 +52,7 @@ async fn on(fleet: &Fleet, coming: &Coming, source: &Git, host: Connection) -> R
     fleet.site.build.run(&app).await?;
     let manifest = Manifest { migrations: app.brought(), ..coming.manifest(&host) }.line();
     host.run(cmd!("printf '%s\\n' {manifest} > {folder}/{UNFINISHED} && mv {folder}/{UNFINISHED} {folder}/{MANIFEST}"))
+        .named(format!("finish release {}", coming.release))
         .await?;
     Ok(())
 }
@@ -65,6 +69,8 @@ async fn link(fleet: &Fleet, layout: &Layout, folder: &str, host: &Connection) -
          case $(cd \"${link%/*}\" && pwd -P) in \"$(pwd -P)\"/*) ;; \
          *) echo \"$link leads out of the release\" >&2; exit 1 ;; esac ;; esac && rm -rf \"./$link\" && ln -s {shared}/\"$link\" \"$link\" || exit; done"
     ))
+    .named("link shared files and folders")
+    .hide(Hide::Both)
     .await?;
     Ok(())
 }

@@ -44,6 +44,7 @@ async fn clean(fleet: &Fleet, coming: &Coming, host: Connection) -> Result<(), T
         host.run(cmd!(
             "cd {root}/releases && for old in {old...}; do mv \"$old\" \".gone-$old\" || exit; done; rm -rf .gone-*"
         ))
+        .named("remove old releases")
         .await?;
     }
     // A build that works is not bad, whatever an earlier release of it was.
@@ -56,7 +57,7 @@ async fn clean(fleet: &Fleet, coming: &Coming, host: Connection) -> Result<(), T
         .map(|(id, _)| format!("{}/{BAD}", survey.layout.release(id)))
         .collect();
     if !unmarked.is_empty() {
-        host.run(cmd!("rm -f {unmarked...}")).await?;
+        host.run(cmd!("rm -f {unmarked...}")).named("unmark releases of a build that works").await?;
     }
     fleet.site.cleanup.run(&fleet.app(&host, &coming.release)?).await
 }

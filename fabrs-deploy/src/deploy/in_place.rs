@@ -16,12 +16,7 @@ use crate::source::Git;
 /// # Errors
 ///
 /// What failed on which host; where all of them stand is in the standing of the fleet.
-pub(super) async fn changes(
-    fleet: &Fleet,
-    coming: &Coming,
-    source: &Git,
-    if_ahead: IfAhead,
-) -> Result<(), TaskError> {
+pub(super) async fn changes(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: IfAhead) -> Result<(), TaskError> {
     fleet.client().note(None, format!("fetching {} on {}", coming.revision, fleet.label()));
     fleet.phase("fetch");
     let fetched = fleet.hosts.each(|host| async move {

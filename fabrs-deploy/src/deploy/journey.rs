@@ -34,7 +34,7 @@ pub(super) async fn journey(
         Some(coming) => take_back(fleet, coming, lost).await,
         None => lost,
     };
-    let came = locked(fleet, what, patience, work, undo).await;
+    let came = locked(fleet, what, patience, work, undo).await.map_err(without_own_location);
     if let Some(coming) = coming.get() {
         let ahead = state::ahead(fleet, coming, came.is_ok()).await;
         if let Some(ahead) = &ahead {
@@ -46,4 +46,13 @@ pub(super) async fn journey(
     let none = || Error::new(ErrorKind::Internal, "it went well, and never began");
     let Coming { release, revision, .. } = coming.into_inner().ok_or_else(none)?;
     Ok(Deployed { release, revision })
+}
+
+/// Leaves out the location of an error if it is a line of the kit: it says nothing to who uses the kit.
+fn without_own_location(error: Error) -> Error {
+    let own = file!().split_once("deploy/journey.rs").map_or("", |(folder, _)| folder);
+    match error.location() {
+        Some(at) if at.file().starts_with(own) => error.without_location(),
+        _ => error,
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
 
 use fabrs::config::Environment;
+use fabrs::group::HostFailures;
 use fabrs::{Connection, Error};
 
 use super::begin::Coming;
@@ -45,7 +46,7 @@ pub(super) async fn tell(
     let news = News {
         event,
         outcome: if came.is_ok() { Went::Live } else { Went::Failed },
-        error: came.as_ref().err().map(|error| fleet.client().redacted(&error.block().to_string())),
+        error: came.as_ref().err().map(|error| fleet.client().redacted(&text_of(error))),
         site: fleet.site.root.clone(),
         environment: fleet.client().inventory().environment().map(Environment::name).map(str::to_owned),
         release: coming.release.clone(),
@@ -81,4 +82,27 @@ async fn changes(fleet: &Fleet, coming: &Coming) -> Vec<Since> {
         }
     }
     all
+}
+
+/// How many lines of the output of a failed step are in a message.
+const LINES: usize = 20;
+
+/// Returns the block of an error with the last output of the step that failed: who reads a mail has not seen it pass by.
+fn text_of(error: &Error) -> String {
+    let block = error.block().to_string();
+    let of_group = std::error::Error::source(error).and_then(|source| source.downcast_ref::<HostFailures>());
+    let failed = of_group.into_iter().flat_map(HostFailures::failed);
+    let inner = failed.filter_map(|(host, _, error)| Some((Some(host), error.as_ref()?)));
+    let mut all = std::iter::once((error.host(), error)).chain(inner);
+    let Some((host, output)) = all.find_map(|(host, error)| Some((host, error.output()?))) else { return block };
+    let text = [output.stdout(), output.stderr()].into_iter().flatten().collect::<Vec<_>>().join("\n");
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default();
+    match last.last() {
+        Some(line) if !block.contains(line) => {
+            let host = host.map_or_else(String::new, |host| format!(" of {}", host.label()));
+            format!("{block}\n\noutput{host}:\n  {}", last.join("\n  "))
+        }
+        _ => block,
+    }
 }

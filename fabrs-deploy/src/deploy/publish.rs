@@ -59,7 +59,8 @@ pub(super) async fn switch(fleet: &Fleet, host: &Connection, release: &ReleaseId
         "cd {root} && ln -sfn releases/{release} .current-{release} && mv -T .current-{release} current || exit; \
          printf '%s\\n' {line} >> {log} || :"
     );
-    host.run(fleet.atomic(host, switch)?).await?;
+    let switch = host.run(fleet.atomic(host, switch)?);
+    switch.named(format!("switch current to {release} (mv -T)")).await?;
     Ok(())
 }
 
@@ -70,7 +71,7 @@ pub(super) async fn take_up(fleet: &Fleet, host: &Connection, release: &ReleaseI
     fleet.site.verify.run(&app).await?;
     if fleet.site.kind == Kind::Releases {
         let folder = app.folder();
-        host.run(cmd!("touch {folder}/{WORKS}")).await?;
+        host.run(cmd!("touch {folder}/{WORKS}")).named(format!("mark {release} as working")).await?;
     }
     Ok(())
 }

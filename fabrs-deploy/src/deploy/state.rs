@@ -114,7 +114,8 @@ pub(super) async fn guard_release(fleet: &Fleet, surveys: &Surveys, release: &Re
     let Some(database) = &fleet.site.database else { return Ok(()) };
     let app = fleet.app(fleet.first()?, release)?;
     let Some(unknown) = database.unknown_to(app, Place::There).await? else {
-        let error = Error::new(ErrorKind::Task, format!("{release} can't tell which migrations of the database it knows"));
+        let error =
+            Error::new(ErrorKind::Task, format!("{release} can't tell which migrations of the database it knows"));
         return Err(error.hint("look at it on the host; `even_if_ahead` goes back all the same"));
     };
     let log = log(surveys);

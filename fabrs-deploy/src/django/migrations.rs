@@ -115,9 +115,9 @@ impl Migrations {
     /// them in. As JSON, for the script.
     pub(super) fn columns_to_relax(&self) -> Option<String> {
         let waiting = self.pending.iter().skip(self.bearable());
-        let strict = waiting.flat_map(|migration| &migration.drops).filter(|(_, _, field, is_strict)| {
-            field.is_some() && *is_strict
-        });
+        let strict = waiting
+            .flat_map(|migration| &migration.drops)
+            .filter(|(_, _, field, is_strict)| field.is_some() && *is_strict);
         let columns: Vec<_> = strict.map(|(app, model, field, _)| (app, model, field)).collect();
         (!columns.is_empty()).then(|| serde_json::to_string(&columns).unwrap_or_default())
     }
@@ -207,7 +207,8 @@ pub(super) async fn known_there(release: &Connection) -> Result<Option<Known>, E
 
 /// Makes the question; a change as far as a dry run goes, where that release is not there.
 fn look(release: &Connection) -> fabrs::Command {
-    release.v_run("python manage.py shell --verbosity 0").stdin(LOOK).hide(Hide::Stdout)
+    let look = release.v_run("python manage.py shell --verbosity 0").stdin(LOOK);
+    look.named("ask Django about migrations").hide(Hide::Stdout)
 }
 
 /// Reads the last migration of each application that a release brings.
@@ -291,7 +292,11 @@ mod tests {
     fn a_need_of_the_new_release_does_not_wait_behind_a_drop() {
         let migrations = compared(vec![migration("shop", "0002", &["Order"]), migration("shop", "0003_total", &[])]);
         assert_eq!(lines(&migrations), ["python manage.py migrate --noinput"]);
-        assert!(migrations.warnings()[0].contains("fail from the migration to the switch"), "{:?}", migrations.warnings());
+        assert!(
+            migrations.warnings()[0].contains("fail from the migration to the switch"),
+            "{:?}",
+            migrations.warnings()
+        );
 
         let mixed = Migration { is_removal: false, ..migration("shop", "0002", &["Order.notes"]) };
         assert_eq!(lines(&compared(vec![mixed])), ["python manage.py migrate --noinput"]);
@@ -302,7 +307,11 @@ mod tests {
         let renames = vec![("shop".to_owned(), "Order".to_owned(), Some("notes".to_owned()), false)];
         let migrations = compared(vec![Migration { renames, ..migration("shop", "0002", &[]) }]);
         assert_eq!(lines(&migrations), ["python manage.py migrate --noinput"]);
-        assert!(migrations.warnings()[0].starts_with("shop.0002 renames shop.Order.notes"), "{:?}", migrations.warnings());
+        assert!(
+            migrations.warnings()[0].starts_with("shop.0002 renames shop.Order.notes"),
+            "{:?}",
+            migrations.warnings()
+        );
     }
 
     #[test]

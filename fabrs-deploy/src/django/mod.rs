@@ -90,7 +90,8 @@ impl Django {
 
     async fn build(self: Arc<Self>, app: App) -> Result<(), TaskError> {
         // A repository may hold what Python has compiled from sources that are gone.
-        app.connection().run("find . -name '*.pyc' -not -path './env/*' -delete").await?;
+        let stale = app.connection().run("find . -name '*.pyc' -not -path './env/*' -delete");
+        stale.named("remove *.pyc").await?;
         if self.statics != Statics::Left {
             manage("collectstatic --noinput --verbosity 0").await?;
         }
@@ -101,10 +102,12 @@ impl Django {
                         mv \"$0/$file.fabrs\" \"$0/$file\"; } || exit; done";
             app.connection()
                 .run(cmd!("mkdir -p {shared} && cd {folder} && find . -type f -exec sh -c {copy} {shared} {{}} +"))
+                .named(format!("copy static files to shared/{folder}"))
                 .await?;
         }
         self.check(&app).await?;
-        let loaded = manage("shell --verbosity 0").stdin(LOADS).hide(Hide::Stdout).await?;
+        let loaded =
+            manage("shell --verbosity 0").stdin(LOADS).named("load the WSGI application").hide(Hide::Stdout).await?;
         if loaded.was_run() {
             app.brings(migrations::heads(&loaded)?);
         }
@@ -147,13 +150,19 @@ impl Django {
         let entry = Migrated::new(app.release(), migrations.names(), app.snapshot());
         let entry = serde_json::to_string(&entry).unwrap_or_default();
         let (folder, log) = (log_folder(&app), MIGRATION_LOG);
-        app.connection().run(cmd!("printf '%s\\n' {entry} >> {folder}/{log}")).await?;
+        let record = app.connection().run(cmd!("printf '%s\\n' {entry} >> {folder}/{log}"));
+        record.named("record the migrations").await?;
         for line in migrations.before_the_switch() {
-            app.connection().v_run(line).await?;
+            let name = line.as_str().trim_start_matches("python ").to_owned();
+            app.connection().v_run(line).named(name).await?;
         }
         if let Some(columns) = migrations.columns_to_relax() {
             let script = format!("COLUMNS = {}\n{RELAX}", serde_json::Value::String(columns));
-            manage("shell --verbosity 0").stdin(script).hide(Hide::Stdout).await?;
+            manage("shell --verbosity 0")
+                .stdin(script)
+                .named("relax the columns to be dropped")
+                .hide(Hide::Stdout)
+                .await?;
         }
         Ok(())
     }
@@ -261,7 +270,8 @@ async fn contract(app: App) -> Result<(), TaskError> {
 #[track_caller]
 pub fn manage(line: impl IntoShellLine) -> Command {
     let line = line.into_shell_line();
-    current().v_run(ShellLine::raw(format!("python manage.py {}", line.as_str())))
+    let command = current().v_run(ShellLine::raw(format!("python manage.py {}", line.as_str())));
+    command.named(format!("manage.py {}", line.as_str()))
 }
 
 /// Returns the line that migrates an application up to a migration.

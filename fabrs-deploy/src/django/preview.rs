@@ -31,7 +31,8 @@ struct Summary {
 /// As any command.
 pub(super) async fn plan(live: Option<App>, build: Build<'_>) -> Result<MigrationPlan, Error> {
     let unknown = |why: &str| {
-        let text = format!("migrations: not known before the build ({why}); the run stops for approval if there are any\n");
+        let text =
+            format!("migrations: not known before the build ({why}); the run stops for approval if there are any\n");
         Ok(MigrationPlan { text, ..MigrationPlan::default() })
     };
     let known = match &live {
@@ -69,7 +70,8 @@ async fn planned(
     let mut new: Vec<_> = named.iter().filter(|(_, app, name)| !applied.contains(&format!("{app}.{name}"))).collect();
     new.sort_by(|(_, app, name), (_, other_app, other)| (app, name).cmp(&(other_app, other)));
     // Of packages the repository has no migrations.
-    let own: HashSet<&str> = folders.values().map(String::as_str).chain(named.iter().map(|(_, app, _)| app.as_str())).collect();
+    let own: HashSet<&str> =
+        folders.values().map(String::as_str).chain(named.iter().map(|(_, app, _)| app.as_str())).collect();
     let is_own = |full: &&String| full.split_once('.').is_some_and(|(app, _)| own.contains(app));
     let mut unknown: Vec<String> = applied.iter().filter(|full| !all.contains(*full)).filter(is_own).cloned().collect();
     unknown.sort();
@@ -81,7 +83,7 @@ async fn planned(
         let input = serde_json::to_string(&sources).unwrap_or_default();
         let line = cmd!("PATH=\"${VIRTUAL_ENV:-/nonexistent}/bin:$PATH\"; python3 -c {READ}");
         let said = if has_live { python.v_run(cmd!("python -c {READ}")) } else { python.run(line) };
-        read(&said.probe().stdin(input).hide(Hide::Stdout).capture_all().await?)?
+        read(&said.probe().named("read the migrations").stdin(input).hide(Hide::Stdout).capture_all().await?)?
     };
     let pending = new.iter().zip(summaries).map(|((_, app, name), summary)| migration(app, name, summary)).collect();
     let migrations = Migrations::of(pending, known.map(|known| &known.models));

@@ -64,7 +64,8 @@ impl Python {
         let (program, files) = (&self.program, &self.files);
         // A change as far as a dry run goes: the files are those of a release that is not there then.
         let options = self.options.join(" ");
-        let look = host.run(cmd!("{program} - {options} {files...}")).stdin(LOOK).hide(Hide::Stdout);
+        let look = host.run(cmd!("{program} - {options} {files...}")).stdin(LOOK);
+        let look = look.named("read the requirements").hide(Hide::Stdout);
         let said = look.await?;
         let requirements = if said.was_run() { Requirements::read(&said)? } else { Requirements::planned() };
         for unpinned in &requirements.unpinned {
@@ -97,8 +98,13 @@ impl Python {
         };
         let whole = cmd!("test -e {known}/.whole");
         let name = cmd!("touch {venv}/.whole && ln -sfn {key}-{release} {known}");
-        app.connection().run(whole.or(make.and(name))).await?;
-        app.connection().run(cmd!("ln -sfn \"$(cd {known} && pwd -P)\" env")).await?;
+        // A failed installation must not stay until the next good deploy.
+        let broken = cmd!("{{ rm -rf {venv}; exit 1; }}");
+        let what = self.files.iter().fold("pip install".to_owned(), |text, file| text + " -r " + file);
+        let install = app.connection().run(whole.or(make.and(name).or(broken)));
+        install.named(what).hide(Hide::Both).await?;
+        let link = app.connection().run(cmd!("ln -sfn \"$(cd {known} && pwd -P)\" env"));
+        link.named("link the virtualenv").await?;
         Ok(())
     }
 }

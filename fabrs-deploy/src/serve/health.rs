@@ -98,7 +98,7 @@ impl Health {
         );
         let line = ShellLine::raw(format!("{ASK}\n{}", wait.as_str()));
         // Whether it works is not to be seen before the change, so a dry run only plans it.
-        let asked = app.connection().run(line).warn().hide(Hide::Both).await?;
+        let asked = app.connection().run(line).named(format!("check {url}")).warn().hide(Hide::Both).await?;
         if !asked.was_run() || asked.ok()? {
             return Ok(());
         }

@@ -56,16 +56,17 @@ impl Supervisor {
         };
         let (status, start) = (cmd!("status {program}"), cmd!("start {program}"));
         let (words, status, start) = (words.as_str(), status.as_str(), start.as_str());
-        host.run(ShellLine::raw(format!(
-            "if {control} {status} | grep -qw RUNNING; then {control} {words}; else {control} {start}; fi"
-        )))
+        let line =
+            format!("if {control} {status} | grep -qw RUNNING; then {control} {words}; else {control} {start}; fi");
+        host.run(ShellLine::raw(line)).named(format!("supervisorctl {words}"))
     }
 
     fn is_running(&self, host: &Connection) -> Command {
         let (program, control) = (&self.program, &self.control);
         let status = cmd!("status {program}");
         let line = format!("{control} {} | tee /dev/stderr | grep -qw RUNNING", status.as_str());
-        host.run(ShellLine::raw(line)).hide(fabrs::Hide::Both).retry(3, secs(1))
+        let look = host.run(ShellLine::raw(line)).named(format!("supervisorctl {}", status.as_str()));
+        look.hide(fabrs::Hide::Both).retry(3, secs(1))
     }
 }
 

@@ -284,12 +284,14 @@ impl Git {
                 host.run(cmd!(
                     "cd {repo} && {{ git cat-file -e {commit}^{{commit}} 2> /dev/null || git fetch --quiet --prune --force -- {url} {all...}; }}"
                 ))
+                .named(format!("git fetch {revision}"))
+                .hide(Hide::Both)
                 .await?;
             }
             Way::Carried(_) => carried::bring(&self.asked_on(&host)?, &host, repo, commit).await?,
         }
-        let has =
-            host.run(cmd!("git --git-dir {repo} cat-file -e {commit}^{{commit}}")).warn().hide(Hide::Both).await?;
+        let has = host.run(cmd!("git --git-dir {repo} cat-file -e {commit}^{{commit}}"));
+        let has = has.named(format!("look for {revision}")).warn().hide(Hide::Both).await?;
         if has.was_run() && !has.ok()? {
             let text = format!("the repository has no commit `{}`", revision.commit);
             return Err(Error::new(ErrorKind::Usage, text).on(has.host()));
@@ -312,7 +314,8 @@ impl Git {
                  if git remote get-url -- {url} > /dev/null 2>&1; then git push --quiet -- {url} {to}; fi"
             ),
         };
-        quiet(&self.asked_on(host)?).run(line).hide(Hide::Stdout).await?;
+        let push = quiet(&self.asked_on(host)?).run(line).named(format!("git push {tag}"));
+        push.hide(Hide::Stdout).await?;
         Ok(())
     }
 

@@ -115,12 +115,19 @@ fn a_deploy_that_is_reverted_after_its_migration_is_told_of_everywhere_and_guard
     let seat = "    seat = models.CharField(max_length=10, default=\"\")\n";
     world.build_with("deployable-3", seat, &[("0002_seat.py", SEAT)], false);
     let planned = world.fab(&["-n", "deploy"], 0).stderr;
-    for part in ["  orders.0002_seat\n", "Add field seat to Order", "warning: orders.0002_seat adds orders.Order.seat, NOT NULL"] {
+    for part in [
+        "  orders.0002_seat\n",
+        "Add field seat to Order",
+        "warning: orders.0002_seat adds orders.Order.seat, NOT NULL",
+    ] {
         assert!(planned.contains(part), "{part}: {planned}");
     }
     let failed = world.fab(&["deploy"], 1);
     let restore = restores(&failed.stderr, &live, "orders.0002_seat");
-    assert!(failed.stderr.find("orders.Order.seat, NOT NULL") < failed.stderr.find("building "), "it is approved first");
+    assert!(
+        failed.stderr.find("orders.Order.seat, NOT NULL") < failed.stderr.find("building "),
+        "it is approved first"
+    );
     assert_eq!(restores(&decoded(&world.mailbox.next()), &live, "orders.0002_seat"), restore);
     assert_eq!(restores(&world.fab(&["status"], 0).stdout, &live, "orders.0002_seat"), restore);
     assert_eq!(restores(&world.fab(&["releases"], 0).stdout, &live, "orders.0002_seat"), restore);

@@ -57,7 +57,15 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
 
     world.build(Build::Expanded);
     let planned = world.fab(&["-n", "deploy"], 0);
-    for part in ["lock `deploy` on 3 hosts", "pip install", "collectstatic", "pg_dump", "migrate", "signal HUP", "mail to shop@"] {
+    for part in [
+        "lock `deploy` on 3 hosts",
+        "pip install",
+        "collectstatic",
+        "pg_dump",
+        "migrate",
+        "signal HUP",
+        "mail to shop@",
+    ] {
         assert!(planned.stderr.contains(part), "{part}: {}", planned.stderr);
     }
     assert_eq!(

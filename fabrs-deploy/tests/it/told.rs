@@ -186,3 +186,38 @@ async fn a_dry_run_says_whom_it_would_tell_and_tells_nobody() -> Result {
     assert!(stats.recv(&mut [0; 16]).is_err());
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mail_has_the_output_of_a_failed_step_also_if_it_was_shown() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, mailbox) = (client(&ground, Mode::Run).0, smtp());
+    let mail =
+        Mail::from("deploys@example.com").to("team@example.com").in_the_clear("localhost", mailbox.addr().port());
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    let site = ground.site().tell(mail).build(|_| run("echo 'no module named waffel' >&2; exit 1").named("check"));
+    site.deploy(all(&client)).await.expect_err("the build fails");
+    let mail = mailbox.next();
+    assert_eq!(mail.matches("no module named waffel").count(), 1, "{mail}");
+    assert!(mail.contains("output of web1:"), "{mail}");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_step_shows_its_output_once_with_the_host_and_no_line_of_the_kit() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    for hosts in [1, 3] {
+        let site =
+            ground.site().build(|_| run("echo 'no module named waffel' >&2; exit 1").hide(Hide::Both).named("check"));
+        let hosts = Group::new(all(&client).connections().iter().take(hosts).cloned().collect());
+        let error = site.deploy(hosts).await.expect_err("the build fails").into_error();
+        let block = error.block().to_string();
+        assert_eq!(block.matches("no module named waffel").count(), 1, "{block}");
+        assert!(block.contains("web1") && block.contains("`check` ended with exit status 1"), "{block}");
+        assert!(!block.contains("fabrs-deploy/src") && !block.contains("exit 1;"), "{block}");
+    }
+    client.close().await;
+    Ok(())
+}
