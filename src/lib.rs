@@ -37,6 +37,7 @@
 pub use fabrs_core::Template;
 pub use fabrs_core::config::SudoProgram;
 pub use fabrs_core::connection::{Changes, Responder, Source, SudoRefusal, Watch};
+pub use fabrs_core::run::env_var;
 pub use fabrs_core::{
     Call, Client, ClientBuilder, Command, Connection, Context, Error, ErrorKind, Executor, ExitCode, ExitStatus, Group,
     Hide, Host, HostError, IntoHost, IntoShellLine, Outcome, Outcomes, Output, Plan, Registry, Report, Result, Secret,
@@ -58,7 +59,7 @@ pub mod prelude {
         run, secs, sudo, sync, v_run,
     };
     pub use fabrs_core::group::{on, role};
-    pub use fabrs_core::run::{effect, once};
+    pub use fabrs_core::run::{effect, env_var, once};
     pub use fabrs_core::{
         Call, Client, Command, Connection, Context, ErrorKind, ExitStatus, Group, Hide, Host, Outcome, Outcomes,
         Output, Secret, ShellLine, Signal, TaskError, bail, ensure,

@@ -3,6 +3,7 @@
 //! `fab` reads its arguments (`typed`), finds and compiles the project's `tasks.rs` ([`launcher`]) and becomes that
 //! tool; the tool reads the same arguments against its tasks (`tool`), plans, runs (`run`) and shows what happens (`show`).
 
+mod basis;
 pub mod launcher;
 
 #[cfg(all(feature = "demo", target_os = "linux"))]

@@ -1,5 +1,6 @@
 //! One run of the tool, from the first connection to the exit code.
 
+use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,8 +11,8 @@ use fabrs_core::event::{Event, Sink, Word};
 use fabrs_core::group::Group;
 use fabrs_core::transport::{Level, RunStop};
 use fabrs_core::{Client, Error, ErrorKind, Executor, ExitCode, Host, Plan, Result, ShellLine};
-use sha2::{Digest, Sha256};
 
+use crate::basis;
 use crate::demo::Running;
 use crate::interrupt::Interrupts;
 use crate::show::Screen;
@@ -24,6 +25,8 @@ pub(crate) struct Run {
     pub(crate) inventory: Inventory,
     pub(crate) variables: Variables,
     pub(crate) demo: Option<Running>,
+    /// The folder of the project.
+    pub(crate) root: PathBuf,
     /// Whether all that is to be done is a shell line on one host, which then passes through as it is.
     pub(crate) one_line_on_one_host: bool,
 }
@@ -93,9 +96,6 @@ impl Run {
             .ahead(!self.typed.calls.is_empty())
             .local_programs()
             .sink(Arc::clone(sink));
-        // Reading the program takes a moment, and is only for what has to be approved.
-        let is_fingerprinted = self.settings.mode == Mode::DryRun || matches!(self.settings.consent, Consent::To(_));
-        let builder = if is_fingerprinted { builder.basis(self.basis()) } else { builder };
         let builder = if self.waits_for_a_task() { builder.approved_by_a_task() } else { builder };
         let builder = match &self.demo {
             Some(demo) => demo.reached_by(builder, &self.settings, sink),
@@ -104,11 +104,21 @@ impl Run {
         if self.typed.globals.echo { builder.echo().build() } else { builder.build() }
     }
 
+    /// Makes all that decides what the run does a part of its approval, where a fingerprint is shown or given: reading the
+    /// program and the project takes a moment.
+    fn cover(&self, client: &Client) -> Result<()> {
+        match (&self.settings.consent, self.settings.mode) {
+            (Consent::To(_), _) | (_, Mode::DryRun) => basis::cover(client, &self.typed, &self.settings, &self.root),
+            (Consent::Asked | Consent::Given, Mode::Run) => Ok(()),
+        }
+    }
+
     /// Runs the tasks, then the line.
     async fn steps(&self, client: &Client, screen: &Screen, outcomes: &mut Vec<(Host, Word)>) -> Result<u8> {
         // Everything that can be known to be wrong is said before anything is asked.
         let plan = Plan::new(self.typed.calls.clone(), client)?;
         self.warn_of_exclusions(client.sink().as_ref())?;
+        self.cover(client)?;
         tokio::select! {
             approved = self.approve(client) => approved?,
             _ = client.stop().above(Level::Run) => {
@@ -158,26 +168,6 @@ impl Run {
             Consent::Given => false,
         };
         is_asked && self.typed.calls.iter().any(|call| call.task().asks)
-    }
-
-    /// Returns what is known of the run before it begins, which its approval is of too.
-    fn basis(&self) -> Vec<String> {
-        let program = std::env::current_exe().and_then(std::fs::read).unwrap_or_default();
-        // With all that fabrs.toml says of it: its vars, its gateway, what it has of each host.
-        let environment = self.inventory.environment();
-        let roles = environment.iter().flat_map(|known| known.roles()).map(Selection::Role);
-        let selections = roles.chain([Selection::Inherit]);
-        let hosts: Vec<Host> =
-            selections.flat_map(|hosts| self.inventory.hosts_for(hosts).unwrap_or_default()).collect();
-        let vars = hosts.iter().map(Some).chain([None]);
-        let vars = vars.map(|host| format!("{host:?} {:?}", self.inventory.vars_for(host).read::<toml::Table>().ok()));
-        let environment = format!("{environment:?} {}", vars.collect::<String>());
-        let calls = self.typed.calls.iter().map(|call| {
-            let hosts = self.inventory.hosts_for(call.task().selection);
-            format!("{} {:?} {:?}", call.task().name, call.arguments(), hosts.unwrap_or_default())
-        });
-        let line = self.typed.line.iter().map(|line| format!("-- {line}"));
-        [digest(&program), environment].into_iter().chain(calls).chain(line).collect()
     }
 
     /// Says that a dry run has changed nothing, and whether its plan is incomplete.
@@ -266,9 +256,4 @@ async fn tasks(plan: &Plan, client: &Client, outcomes: &mut Vec<(Host, Word)>) -
         outcomes.extend(of_stage);
     }
     report.exit_code()
-}
-
-/// Returns what stands for a program: the same only for the same bytes.
-fn digest(program: &[u8]) -> String {
-    Sha256::digest(program).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

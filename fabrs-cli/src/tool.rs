@@ -173,7 +173,8 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> 
         None => 0,
     };
     let one_line_on_one_host = typed.calls.is_empty() && line_hosts == 1;
-    let run = Run { typed, settings, inventory, variables, demo, one_line_on_one_host };
+    let root = root.to_owned();
+    let run = Run { typed, settings, inventory, variables, demo, root, one_line_on_one_host };
     // On a worker, not on this thread: what a command's future, its carrier and its session say to each other then
     // stays on one thread, which halves the time of a short command.
     let code = runtime.block_on(runtime.spawn(run.finish(interrupts)));

@@ -47,6 +47,10 @@ impl Dial for DemoDial {
         self.inner.effect(name)
     }
 
+    fn route(&self, host: &Host) -> Result<String> {
+        if self.demo.has(host) { Ok(format!("demo {host}")) } else { self.inner.route(host) }
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         self.inner.close().boxed()
     }

@@ -111,7 +111,7 @@ fn running() -> Vec<Arg> {
             .value_parser(|text: &str| match text {
                 WHATEVER => Ok(Consent::Given),
                 _ if text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-                    Ok(Consent::To(text.to_owned()))
+                    Ok(Consent::To(text.to_ascii_lowercase()))
                 }
                 _ => Err("it is `--yes`, or `--yes=` and the 16 digits that `-n` shows"),
             }),

@@ -7,6 +7,7 @@ mod defects;
 mod demo;
 mod dry_runs;
 mod exact;
+mod fingerprints;
 mod groups;
 mod hosts;
 mod interrupted;

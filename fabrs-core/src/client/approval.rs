@@ -9,6 +9,7 @@ use ring::digest::{Context, SHA256};
 use super::Client;
 use crate::config::{Consent, Environment, Mode};
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
 use crate::transport::{Approved, Level};
 
 /// What a run's approval stands on.
@@ -18,7 +19,7 @@ pub(super) struct Approval {
     /// Whether changes wait for it.
     is_waited_for: bool,
     /// What is known of the run before it begins: its program, its tasks, their arguments, their hosts.
-    basis: Vec<String>,
+    basis: Mutex<Vec<String>>,
     /// What has been settled for all hosts of the run.
     settled: Mutex<BTreeMap<String, String>>,
 }
@@ -29,15 +30,16 @@ const FINGERPRINT: usize = 8;
 impl Approval {
     /// Makes the approval of a run of which this is known, for which changes wait or not.
     pub(super) fn of(basis: Vec<String>, is_waited_for: bool) -> Self {
-        Self { is_waited_for, basis, ..Self::default() }
+        Self { is_waited_for, basis: Mutex::new(basis), ..Self::default() }
     }
 
     /// Returns 16 digits that are the same for the same run and the same that is pending.
     fn fingerprint(&self, pending: &str) -> String {
         let mut digest = Context::new(&SHA256);
+        let basis = self.basis.lock().unwrap_or_else(PoisonError::into_inner);
         let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
         let settled = settled.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
-        for part in self.basis.iter().map(String::as_str).chain(settled).chain([pending]) {
+        for part in basis.iter().map(String::as_str).chain(settled).chain([pending]) {
             // With their lengths, so that no two runs are the same text.
             digest.update(&(part.len() as u64).to_le_bytes());
             digest.update(part.as_bytes());
@@ -144,6 +146,20 @@ impl Client {
     /// Tells whether changes may be made.
     pub(crate) fn may_change(&self) -> bool {
         !self.inner.approval.is_waited_for || self.inner.approval.approved.is_given()
+    }
+
+    /// Makes a text a part of what is approved: the fingerprint of another text is another one.
+    pub fn approval_covers(&self, part: impl Into<String>) {
+        self.inner.approval.basis.lock().unwrap_or_else(PoisonError::into_inner).push(part.into());
+    }
+
+    /// Returns how a host is reached: address, user, port and gateways, as a text for comparison. Nothing is connected.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub fn route(&self, host: &Host) -> Result<String> {
+        self.inner.dial.route(host)
     }
 
     /// Takes down what was settled for all hosts: it is part of what is approved.

@@ -1,12 +1,14 @@
 //! Running a plan: task after task, host beside host, everyone accounted for.
 
 mod effect;
+mod env_var;
 mod executor;
 mod once;
 mod report;
 mod rights;
 
 pub use effect::{Effected, effect};
+pub use env_var::env_var;
 pub use executor::Executor;
 pub use once::once;
 pub use report::{Report, StageReport};

@@ -38,6 +38,10 @@ impl Dial for DryRun {
         Ok(Permission::Planned)
     }
 
+    fn route(&self, host: &Host) -> Result<String> {
+        self.inner.route(host)
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         self.inner.close()
     }

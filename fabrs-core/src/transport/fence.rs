@@ -261,6 +261,10 @@ impl Dial for Fenced {
         self.inner.effect(name)
     }
 
+    fn route(&self, host: &Host) -> Result<String> {
+        self.inner.route(host)
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         self.inner.close()
     }

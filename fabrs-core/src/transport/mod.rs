@@ -102,6 +102,16 @@ pub trait Dial: Send + Sync + fmt::Debug {
         Ok(Permission::Make)
     }
 
+    /// Returns how a host is reached, as far as that is known without a connection: address, user, port and gateways. The text
+    /// is for comparison.
+    ///
+    /// # Errors
+    ///
+    /// As [`dial`](Self::dial).
+    fn route(&self, host: &Host) -> Result<String> {
+        Ok(host.to_string())
+    }
+
     /// Closes what all its transports share, after they are closed themselves: the gateways.
     fn close(&self) -> BoxFuture<'_, ()> {
         async {}.boxed()

@@ -46,6 +46,10 @@ impl Dial for Unapproved {
         if self.approved.is_given() { self.inner.effect(name) } else { Err(refused(name)) }
     }
 
+    fn route(&self, host: &Host) -> Result<String> {
+        self.inner.route(host)
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         self.inner.close()
     }

@@ -84,6 +84,24 @@ impl Dial for OpenSsh {
         Ok(Arc::new(Ssh { link: Arc::new(self.link(host, &[])?), commands: TaskTracker::new() }))
     }
 
+    fn route(&self, host: &Host) -> Result<String> {
+        if host.is_local() {
+            return Ok(host.to_string());
+        }
+        let (target, route) = target::resolve(host, Purpose::Work, &self.settings)?;
+        let mut text = format!("{}@{} port {}", target.user, target.address, target.port);
+        match route {
+            Route::Gateways(gateways) => {
+                for gateway in gateways {
+                    let (gateway, _) = target::resolve(&gateway, Purpose::Gateway, &self.settings)?;
+                    text = format!("{text} via {}@{} port {}", gateway.user, gateway.address, gateway.port);
+                }
+            }
+            Route::Command(command) => text = format!("{text} by {command}"),
+        }
+        Ok(text)
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         async {
             // They stay known: a host that is used again goes through them again.

@@ -1,0 +1,172 @@
+//! The basis of an approval: everything that decides what a run does, known before it begins. In a canonical form: the same
+//! parts are the same text in every version.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use fabrs_core::config::{Choice, Inventory, OnFailure, Order, Selection, Settings, SshConfigFrom, Unreachable};
+use fabrs_core::{Client, Error, ErrorKind, Host, Result};
+use ignore::WalkBuilder;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::typed::Typed;
+
+/// How many bytes of the project's files are read. Of more, only sizes and times count.
+const MAX_READ: u64 = 256 << 20;
+
+/// Makes all that is known of a run a part of its approval.
+///
+/// # Errors
+///
+/// [`ErrorKind::Local`] if the program, or a file of the project, can't be read; as resolving the hosts of a task.
+pub(crate) fn cover(client: &Client, typed: &Typed, settings: &Settings, root: &Path) -> Result<()> {
+    let inventory = client.inventory();
+    client.approval_covers(format!("program {}", program()?));
+    client.approval_covers(format!("options {}", options(settings)));
+    client.approval_covers(format!("environment {}", environment(inventory)));
+    let mut hosts = hosts_of_environment(inventory);
+    for call in &typed.calls {
+        let own = match call.task().selection {
+            Selection::Local => Vec::new(),
+            selection => inventory.hosts_for(selection)?,
+        };
+        let names: Vec<String> = own.iter().map(Host::to_string).collect();
+        let call = json!({ "task": call.task().name, "arguments": call.arguments(), "hosts": names });
+        client.approval_covers(format!("call {call}"));
+        hosts.extend(own);
+    }
+    if let Some(line) = &typed.line {
+        client.approval_covers(format!("line {line}"));
+        hosts.extend(inventory.hosts_for(Selection::Inherit)?);
+    }
+    hosts.sort_by_key(ToString::to_string);
+    hosts.dedup();
+    for host in &hosts {
+        // A host that can't be resolved is an error when it is used.
+        let route = client.route(host).unwrap_or_else(|error| error.to_string());
+        client.approval_covers(format!("host {host}: {route}, {}", of_host(inventory, Some(host))));
+    }
+    if !typed.calls.is_empty() {
+        client.approval_covers(format!("files {}", files(root)?));
+    }
+    Ok(())
+}
+
+/// Returns the hosts of all roles of the environment, and those of tasks without a role.
+fn hosts_of_environment(inventory: &Inventory) -> Vec<Host> {
+    let roles = inventory.environment().into_iter().flat_map(|environment| environment.roles().map(Selection::Role));
+    roles.chain([Selection::Inherit]).flat_map(|hosts| inventory.hosts_for(hosts).unwrap_or_default()).collect()
+}
+
+fn program() -> Result<String> {
+    let read = std::env::current_exe().and_then(File::open).and_then(|mut file| {
+        let mut digest = Sha256::new();
+        add(&mut digest, &mut file)?;
+        Ok(digest)
+    });
+    let digest = read.map_err(|source| {
+        let error = Error::new(ErrorKind::Local, "could not read this program, which an approval is for");
+        error.caused_by(source).hint("approve the run at a terminal, or by `-y`")
+    })?;
+    Ok(hex(&digest.finalize()))
+}
+
+fn options(settings: &Settings) -> String {
+    let argument = |choice: &Choice<_>| choice.argument.clone();
+    let ssh_config = match &settings.ssh_config {
+        SshConfigFrom::Default => "default".to_owned(),
+        SshConfigFrom::File(path) => format!("file {}", path.display()),
+        SshConfigFrom::None => "none".to_owned(),
+    };
+    let identities: Vec<String> = settings.identities.iter().map(|path| path.display().to_string()).collect();
+    json!({
+        "user": argument(&settings.user),
+        "port": settings.port.argument,
+        "gateway": settings.gateway.argument.as_ref().map(ToString::to_string),
+        "identities": identities,
+        "ssh_config": ssh_config,
+        "command_timeout": settings.command_timeout.map(|limit| limit.as_millis().to_string()),
+        "limit": settings.limit,
+        "serial": settings.order == Order::Serial,
+        "keep_going": settings.on_failure == OnFailure::Continue,
+        "skip_bad_hosts": settings.unreachable == Unreachable::Skip,
+        "warn_only": settings.warn_only,
+    })
+    .to_string()
+}
+
+fn environment(inventory: &Inventory) -> String {
+    let Some(environment) = inventory.environment() else { return format!("none, {}", of_host(inventory, None)) };
+    let role = |role: &str| {
+        let hosts = inventory.hosts_for(Selection::Role(role));
+        let hosts = hosts.map(|hosts| hosts.iter().map(Host::to_string).collect::<Vec<_>>());
+        json!({ "role": role, "hosts": hosts.unwrap_or_else(|error| vec![error.to_string()]) })
+    };
+    let roles: Vec<_> = environment.roles().map(role).collect();
+    let known = json!({ "name": environment.name(), "protected": environment.is_protected(), "roles": roles });
+    format!("{known}, {}", of_host(inventory, None))
+}
+
+/// Returns the variables of a host, and how commands run there; without a host, the variables of the environment.
+fn of_host(inventory: &Inventory, host: Option<&Host>) -> String {
+    let vars = inventory.vars_for(host).read::<toml::Table>();
+    let vars = vars.map_or_else(|error| error.to_string(), |vars| json!(vars).to_string());
+    let Some(host) = host else { return vars };
+    let shell = json!({
+        "shell": inventory.shell_for(host),
+        "sudo": inventory.sudo_program_for(host).map(|program| format!("{program:?}")),
+        "virtualenv": inventory.virtualenv_for(host),
+        "sudo_password_command": inventory.sudo_password_command_for(host),
+    });
+    format!("{vars} {shell}")
+}
+
+/// Returns a digest of the files of a project, which its tasks may put on hosts: those that git does not ignore.
+fn files(root: &Path) -> Result<String> {
+    let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+    let failed = |source: io::Error| {
+        Error::new(ErrorKind::Local, "could not read the files of the project, which an approval is for")
+            .caused_by(source)
+    };
+    let (mut digest, mut read) = (Sha256::new(), 0);
+    let is_part = |entry: &ignore::DirEntry| entry.file_name() != ".git";
+    let walk = WalkBuilder::new(root)
+        .hidden(false)
+        .require_git(false)
+        .filter_entry(is_part)
+        .sort_by_file_path(Ord::cmp)
+        .build();
+    for entry in walk {
+        let entry = entry.map_err(|source| failed(io::Error::other(source)))?;
+        let metadata = entry.path().symlink_metadata().map_err(failed)?;
+        let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
+        digest.update(format!("{}\0{}\0", path.display(), metadata.len()));
+        if metadata.is_symlink() {
+            digest.update(fs::read_link(entry.path()).map_err(failed)?.display().to_string());
+        } else if metadata.is_file() && read + metadata.len() <= MAX_READ {
+            read += metadata.len();
+            add(&mut digest, &mut File::open(entry.path()).map_err(failed)?).map_err(failed)?;
+        } else if metadata.is_file() {
+            let changed = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+            digest.update(changed.unwrap_or_default().as_nanos().to_le_bytes());
+        }
+    }
+    Ok(hex(&digest.finalize()))
+}
+
+/// Adds the content of a file to a digest.
+fn add(digest: &mut Sha256, file: &mut File) -> io::Result<()> {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => digest.update(buffer.get(..count).unwrap_or_default()),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}

@@ -1,0 +1,105 @@
+//! What `--yes=FINGERPRINT` approves: each thing that decides changes the fingerprint.
+
+use std::fs;
+
+use fabrs_testing::{Fab, Sshd};
+
+use crate::place::{fab, fleet, knowing};
+
+const TASKS: &str = "use fabrs::prelude::*;\n\n#[task(asks)]\nasync fn up() -> Result {\n    let flavour = env_var(\"FLAVOUR\").unwrap_or_default();\n    \
+    current().client().expect(\"a task has one\").approve(&flavour).await?;\n    put(\"conf.txt\", \"/tmp/fabrs-test-of-fingerprints\").await?;\n    Ok(())\n}\n";
+
+const TOML: &str = "[env.guarded]\nhosts = [\"web1\"]\nprotected = true\n[env.guarded.vars]\nworkers = 4\n";
+
+/// A project that changes from one plan to the next.
+struct Project {
+    sshd: Sshd,
+    folder: tempfile::TempDir,
+}
+
+impl Project {
+    fn new() -> Self {
+        let project = Self { sshd: fleet(), folder: tempfile::tempdir().expect("a temporary directory") };
+        project.write("tasks.rs", TASKS);
+        project.write("fabrs.toml", TOML);
+        project.write("conf.txt", "1\n");
+        project
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).expect("the folder is ours");
+    }
+
+    fn run(&self) -> Fab {
+        knowing(fab(), &self.sshd).current_dir(self.folder.path()).own_session()
+    }
+
+    /// Returns the fingerprint of a plan, with these options.
+    #[track_caller]
+    fn plan(&self, options: &[&str]) -> String {
+        fingerprint(self.run().args(options))
+    }
+}
+
+/// Returns the last fingerprint of a plan.
+#[track_caller]
+fn fingerprint(run: Fab) -> String {
+    let planned = run.args(["-n", "guarded", "up"]).run();
+    let shown = planned.stderr.rsplit("`--yes=").next().and_then(|rest| rest.get(..16));
+    shown.unwrap_or_else(|| panic!("{}", planned.stderr)).to_owned()
+}
+
+#[test]
+fn everything_that_decides_changes_the_fingerprint() {
+    let project = Project::new();
+    let first = project.plan(&[]);
+    assert_eq!(project.plan(&[]), first, "the same run has the same one");
+    let other = |what: &str, fingerprint: String| assert_ne!(fingerprint, first, "{what}");
+    for options in [
+        &["-w"][..],
+        &["--skip-bad-hosts"],
+        &["--keep-going"],
+        &["--serial"],
+        &["-P", "3"],
+        &["-T", "60"],
+        &["-u", "ops"],
+        &["--port", "2"],
+        &["-g", "web2"],
+        &["-H", "web2"],
+        &["-i", "/dev/null"],
+    ] {
+        other(&options.join(" "), project.plan(options));
+    }
+    other("a variable that the task reads", fingerprint(project.run().env("FLAVOUR", "sweet")));
+
+    let config = fs::read_to_string(project.sshd.ssh_config()).expect("the harness wrote it");
+    let leads_to = |first: &str| {
+        let file = project.sshd.dir().join("elsewhere");
+        fs::write(&file, format!("{first}\n{config}")).expect("the directory is ours");
+        fingerprint(fab().arg("-S").arg(&file).current_dir(project.folder.path()).own_session())
+    };
+    let here = leads_to("# the same");
+    for line in
+        ["Host web1\n HostName 127.0.0.9", "Host web1\n User eve", "Host web1\n ProxyJump web2", "Host web1\n Port 9"]
+    {
+        assert_ne!(leads_to(line), here, "{line}");
+    }
+
+    project.write("conf.txt", "2\n");
+    other("a file that is put", project.plan(&[]));
+    project.write("conf.txt", "1\n");
+    project.write("fabrs.toml", &TOML.replace("workers = 4", "workers = 5"));
+    other("a variable of fabrs.toml", project.plan(&[]));
+    project.write("fabrs.toml", TOML);
+    assert_eq!(project.plan(&[]), first, "all is as it was");
+}
+
+#[test]
+fn a_fingerprint_approves_the_plan_that_it_is_of_also_in_capitals() {
+    let project = Project::new();
+    let capitals = project.plan(&[]).to_uppercase();
+    project.run().args(["guarded", "up"]).arg(format!("--yes={capitals}")).run();
+    project.write("conf.txt", "2\n");
+    let run = project.run().args(["guarded", "up"]).arg(format!("--yes={capitals}"));
+    run.code(1).stderr_contains("is not what was approved").run();
+}
