@@ -59,6 +59,7 @@ impl Fleet {
         // A skipped host is a warning of the group.
         let surveys: Surveys = all_ok(look(&site, &hosts).await)?.into_iter().collect();
         let is_met = |host: &Connection| host.host().is_some_and(|host| surveys.contains_key(host));
+        refuse_one_folder_twice(&surveys)?;
         // From here on, a host that can't be reached any more is a failure: it may be half deployed.
         let hosts = hosts.filter(is_met).require_all();
         if hosts.connections().is_empty() {
@@ -204,4 +205,20 @@ pub(crate) async fn look(site: &Site, hosts: &Group) -> Outcomes<Survey> {
         }
     };
     hosts.each(look).await
+}
+
+/// Refuses two names of one folder: the run would meet its own lock, and its own files.
+fn refuse_one_folder_twice(surveys: &Surveys) -> Result<(), Error> {
+    let mut known: HashMap<&str, &Host> = HashMap::new();
+    for (host, survey) in surveys {
+        let Some(place) = &survey.place else { continue };
+        if let Some(other) = known.insert(place, host) {
+            let mut names = [host.label().to_string(), other.label().to_string()];
+            names.sort();
+            let root = survey.layout.root();
+            let text = format!("{} and {} are the same machine, with one folder `{root}`", names[0], names[1]);
+            return Err(Error::new(ErrorKind::Usage, text).hint(format!("leave one out: `-x {}`", names[1])));
+        }
+    }
+    Ok(())
 }

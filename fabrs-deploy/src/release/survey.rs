@@ -17,6 +17,8 @@ use crate::who::{RunId, Who};
 pub(crate) struct Survey {
     /// What stands where on the host.
     pub(crate) layout: Layout,
+    /// The machine and the folder, whatever their names are: equal only for one folder.
+    pub(crate) place: Option<String>,
     /// What is live.
     pub(crate) current: Current,
     /// The releases by their names, from the first to the last; folders of other names are nobody's business.
@@ -90,7 +92,7 @@ impl Survey {
         // The lock is in the folder that git has for itself; its name was expanded above.
         let holder = format!("(cd \"$root\"/.git 2> /dev/null && {{ {HOLDER}\n{MIGRATED}\n}})");
         let (place, rest) = look.as_str().split_once('\n').unwrap_or((look.as_str(), ""));
-        let look = ShellLine::raw(format!("{place}\n{holder}\n{rest}"));
+        let look = ShellLine::raw(format!("{place}\n{PLACE}\n{holder}\n{rest}"));
         let said = host.probe(look).hide(Hide::Both).capture_all().await?;
         Self::read(&said.stdout()?).map_err(|error| error.on(said.host()))
     }
@@ -104,6 +106,8 @@ impl Survey {
             match kind {
                 "root" => survey.layout = Layout::new(rest, Kind::Releases),
                 "tree" => survey.layout = Layout::new(rest, Kind::InPlace),
+                // Without the id of the machine it would tell nothing.
+                "place" if !name.is_empty() => survey.place = Some(rest.to_owned()),
                 "current" => survey.current = Current::read(rest, survey.layout.root()),
                 "no-link" => survey.current = Current::NoLink,
                 "kept" => survey.manual_lock = Some(ManualLock::read(rest)),
@@ -198,6 +202,10 @@ fn json<T: serde::de::DeserializeOwned>(text: &str, release: &str, file: &str) -
 const HOLDER: &str = r#"if [ -s deploy.lock ] && (flock 8 && ! flock -n 9) 8< deploy.lock.turn 9< deploy.lock 2> /dev/null; then
         printf 'holder %s %s\n' "$(cat deploy.lock.phase 2> /dev/null || echo -)" "$(tr '\n' ' ' < deploy.lock)"; fi"#;
 
+/// Prints the machine and the folder `$root`: by the id of its boot, and by the inode of the nearest folder that is there.
+const PLACE: &str = r#"(p=$root; rest=; while [ ! -d "$p" ]; do rest=/${p##*/}$rest; p=${p%/*}; [ -n "$p" ] || p=/; done
+        printf 'place %s %s%s\n' "$(cat /proc/sys/kernel/random/boot_id 2> /dev/null)" "$(stat -L -c %d:%i "$p")" "$rest")"#;
+
 /// Prints the last entries of the log of migrations in the current folder.
 const MIGRATED: &str = "tail -n 50 migrations.log 2> /dev/null | sed 's/^/migrated /'";
 
@@ -223,7 +231,8 @@ fn line(root: &str, linked: &[String]) -> ShellLine {
         if [ -e {MANUAL_LOCK} ]; then printf 'kept %s\n' "$(tr '\n' ' ' < {MANUAL_LOCK})"; fi"#
     );
     let [start, names, look, links] = [start.as_str(), names.as_str(), look.as_str(), links.as_str()];
-    ShellLine::raw(format!("{start}\n{HOLDER}\n{MIGRATED}\n{names}\n{look}\ndone\n{links}"))
+    let (root, start) = start.split_once('\n').unwrap_or((start, ""));
+    ShellLine::raw(format!("{root}\n{PLACE}\n{start}\n{HOLDER}\n{MIGRATED}\n{names}\n{look}\ndone\n{links}"))
 }
 
 #[cfg(test)]

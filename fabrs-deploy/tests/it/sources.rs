@@ -116,3 +116,17 @@ async fn a_deploy_under_way_is_in_the_status_with_its_phase() -> Result {
     other.close().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_names_of_one_folder_are_refused_before_anything_changes() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    let again = Group::of(&client, ["web1", "fabrs-test@web1"])?;
+    let error = ground.site().deploy(again).await.expect_err("it is one host").into_error();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("are the same machine, with one folder `"), "{error}");
+    assert!(!ground.root(0).exists());
+    client.close().await;
+    Ok(())
+}
