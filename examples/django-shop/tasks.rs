@@ -41,7 +41,7 @@ async fn save_database(app: App) -> Result {
     let file = format!("{root}/dumps/before-{release}");
     run(cmd!("mkdir -p ../../dumps && . ./.env && pg_dump --format=custom --file={file} \"$DATABASE_URL\"")).await?;
     let restore = format!("cd {root}/current && . ./.env && pg_restore --clean --if-exists --dbname=\"$DATABASE_URL\" {file}");
-    app.record_snapshot(Snapshot::new(file).restore(restore));
+    app.record_snapshot(Snapshot::new(file).restore_command(restore));
     Ok(())
 }
 

@@ -4,16 +4,16 @@ use std::borrow::Cow;
 
 /// Tells whether a terminal acts on a character rather than showing it: controls of both sets, and those that change
 /// the direction of text or stand for nothing that is seen.
-pub(crate) fn is_obeyed(character: char) -> bool {
+pub(crate) fn needs_escape(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Returns `text` with each such character written as `\u{1b}`.
-pub(crate) fn spelled_out(text: &str) -> String {
+pub(crate) fn escape_all_controls(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_obeyed(character) {
+        if needs_escape(character) {
             shown.extend(character.escape_default());
         } else {
             shown.push(character);
@@ -26,28 +26,28 @@ pub(crate) fn spelled_out(text: &str) -> String {
 /// move the cursor, hide or overwrite anything.
 ///
 /// ```
-/// use fabrs_core::event::printable;
+/// use fabrs_core::event::escape_controls;
 ///
-/// assert_eq!(printable("Fix a typo\u{1b}[2K\r+ 1a2b3c4d5e"), "Fix a typo\\u{1b}[2K\\r+ 1a2b3c4d5e");
+/// assert_eq!(escape_controls("Fix a typo\u{1b}[2K\r+ 1a2b3c4d5e"), "Fix a typo\\u{1b}[2K\\r+ 1a2b3c4d5e");
 /// ```
-pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(|character| is_obeyed(character) && !matches!(character, '\n' | '\t')) {
+pub fn escape_controls(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|character| needs_escape(character) && !matches!(character, '\n' | '\t')) {
         return Cow::Borrowed(text);
     }
-    let spelled = text.split('\n').map(|line| line.split('\t').map(spelled_out).collect::<Vec<_>>().join("\t"));
+    let spelled = text.split('\n').map(|line| line.split('\t').map(escape_all_controls).collect::<Vec<_>>().join("\t"));
     Cow::Owned(spelled.collect::<Vec<_>>().join("\n"))
 }
 
-/// As [`printable`], but colours and weights of text (SGR) pass.
-pub(crate) fn with_colours(text: &str) -> Cow<'_, str> {
+/// As [`escape_controls`], but colours and weights of text (SGR) pass.
+pub(crate) fn escape_except_colours(text: &str) -> Cow<'_, str> {
     if !text.contains(ESCAPE) {
-        return printable(text);
+        return escape_controls(text);
     }
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(ESCAPE) {
         let (before, behind) = rest.split_at(at);
-        shown += &printable(before);
+        shown += &escape_controls(before);
         let colour = colour(behind);
         if colour.is_empty() {
             shown += "\\u{1b}";
@@ -56,11 +56,11 @@ pub(crate) fn with_colours(text: &str) -> Cow<'_, str> {
         }
         rest = behind.get(colour.len().max(ESCAPE.len_utf8())..).unwrap_or_default();
     }
-    shown += &printable(rest);
+    shown += &escape_controls(rest);
     Cow::Owned(shown)
 }
 
-/// As [`with_colours`], for a line of output that may not be UTF-8.
+/// As [`escape_except_colours`], for a line of output that may not be UTF-8.
 pub(crate) fn line_with_colours(line: &[u8]) -> Cow<'_, [u8]> {
     let is_plain = |byte: &u8| matches!(*byte, b'\t' | b' '..=b'~');
     if line.iter().all(is_plain) {
@@ -68,7 +68,7 @@ pub(crate) fn line_with_colours(line: &[u8]) -> Cow<'_, [u8]> {
     }
     let mut shown = Vec::with_capacity(line.len());
     for chunk in line.utf8_chunks() {
-        shown.extend_from_slice(with_colours(chunk.valid()).as_bytes());
+        shown.extend_from_slice(escape_except_colours(chunk.valid()).as_bytes());
         for byte in chunk.invalid() {
             match byte {
                 // Some terminals take these for the controls of ISO 6429.
@@ -103,22 +103,23 @@ mod tests {
 
     #[test]
     fn text_of_others_is_shown_and_not_obeyed() {
-        assert_eq!(printable("a\nb\tc é"), "a\nb\tc é");
-        assert_eq!(printable("x\u{1b}[2K\ry\u{202e}z\u{9b}"), "x\\u{1b}[2K\\ry\\u{202e}z\\u{9b}");
+        assert_eq!(escape_controls("a\nb\tc é"), "a\nb\tc é");
+        assert_eq!(escape_controls("x\u{1b}[2K\ry\u{202e}z\u{9b}"), "x\\u{1b}[2K\\ry\\u{202e}z\\u{9b}");
     }
 
     #[test]
     fn of_escape_sequences_only_colours_pass() {
-        let passes = |text: &str| assert_eq!(with_colours(text), text);
+        let passes = |text: &str| assert_eq!(escape_except_colours(text), text);
         passes("\u{1b}[31mred\u{1b}[0m \u{1b}[1;38;5;8mgrey\u{1b}[m");
-        let spelled =
-            |text: &str| assert_eq!(with_colours(text), text.replace('\u{1b}', "\\u{1b}").replace('\r', "\\r"));
+        let spelled = |text: &str| {
+            assert_eq!(escape_except_colours(text), text.replace('\u{1b}', "\\u{1b}").replace('\r', "\\r"))
+        };
         for text in
             ["\u{1b}[8mhidden", "\u{1b}[1A", "\u{1b}]52;c;eA==", "\u{1b}[2K\r", "\u{1b}", "\u{1b}[1;5mx", "\u{1b}[31"]
         {
             spelled(text);
         }
-        assert_eq!(with_colours("\u{1b}[31mred\u{1b}[1Aé"), "\u{1b}[31mred\\u{1b}[1Aé");
+        assert_eq!(escape_except_colours("\u{1b}[31mred\u{1b}[1Aé"), "\u{1b}[31mred\\u{1b}[1Aé");
     }
 
     #[test]

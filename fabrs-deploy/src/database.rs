@@ -59,18 +59,18 @@ pub struct Snapshot {
     pub file: String,
     /// The command that restores it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restore: Option<String>,
+    pub restore_command: Option<String>,
 }
 
 impl Snapshot {
     /// Makes the record of a snapshot in a file.
     pub fn new(file: impl Into<String>) -> Self {
-        Self { file: file.into(), restore: None }
+        Self { file: file.into(), restore_command: None }
     }
 
     /// Sets the command that restores it, as a person would type it.
-    pub fn restore(mut self, line: impl Into<String>) -> Self {
-        self.restore = Some(line.into());
+    pub fn restore_command(mut self, line: impl Into<String>) -> Self {
+        self.restore_command = Some(line.into());
         self
     }
 }
@@ -78,7 +78,7 @@ impl Snapshot {
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "snapshot: {}", self.file)?;
-        match &self.restore {
+        match &self.restore_command {
             Some(line) => write!(f, "\nrestore: {line}"),
             None => Ok(()),
         }
@@ -111,7 +111,7 @@ impl Migrated {
 /// A database with migrations that the live release does not know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Ahead {
+pub struct UnknownMigrations {
     /// The release that does not know them.
     pub release: ReleaseId,
     /// The migrations: `orders.0007_seat`.
@@ -120,7 +120,7 @@ pub struct Ahead {
     pub snapshot: Option<Snapshot>,
 }
 
-impl Ahead {
+impl UnknownMigrations {
     /// Returns what a release does not know and did not know when it went live; nothing, if that is all.
     pub(crate) fn of(
         release: &ReleaseId,
@@ -138,7 +138,7 @@ impl Ahead {
     }
 }
 
-impl fmt::Display for Ahead {
+impl fmt::Display for UnknownMigrations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { release, migrations, snapshot } = self;
         write!(f, "the database has migrations that {release} does not know: {}", migrations.join(", "))?;
@@ -175,8 +175,8 @@ mod tests {
         let id: ReleaseId = "20261103140211".parse().unwrap();
         let unknown = || vec!["gone.0001".to_owned(), "shop.0003_seat".to_owned()];
         let accepted = HashSet::from(["gone.0001"]);
-        let ahead = Ahead::of(&id, unknown(), &accepted, &[]).unwrap();
+        let ahead = UnknownMigrations::of(&id, unknown(), &accepted, &[]).unwrap();
         assert_eq!(ahead.to_string(), "the database has migrations that 20261103140211 does not know: shop.0003_seat");
-        assert_eq!(Ahead::of(&id, vec!["gone.0001".to_owned()], &accepted, &[]), None);
+        assert_eq!(UnknownMigrations::of(&id, vec!["gone.0001".to_owned()], &accepted, &[]), None);
     }
 }

@@ -67,7 +67,7 @@ mod step;
 mod tell;
 mod who;
 
-pub use database::{Ahead, Snapshot};
+pub use database::{Snapshot, UnknownMigrations};
 pub use deploy::{Deploy, Deployed, Rollback};
 pub use django::{Django, manage};
 pub use part::Part;

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fabrs::lock::Locking;
+use fabrs::lock::LockRequest;
 use fabrs::{Error, ErrorKind, Group};
 
 use crate::database::Database;
@@ -44,7 +44,7 @@ pub struct Site {
     pub(crate) linked_dirs: Vec<String>,
     pub(crate) keep: NonZeroUsize,
     pub(crate) batch: Option<NonZeroUsize>,
-    pub(crate) lock_silence: Duration,
+    pub(crate) lock_lease: Duration,
     pub(crate) build: Steps,
     pub(crate) once: Steps,
     pub(crate) reload: Steps,
@@ -71,7 +71,7 @@ impl Site {
             linked_dirs: Vec::new(),
             keep: Self::KEEP,
             batch: None,
-            lock_silence: Locking::SILENCE,
+            lock_lease: LockRequest::LEASE,
             build: Steps::default(),
             once: Steps::default(),
             reload: Steps::default(),
@@ -129,8 +129,8 @@ impl Site {
     }
 
     /// Sets the time after which a host releases the lock of a deploy that is silent, in whole seconds. Defaults to 30 s.
-    pub fn lock_silence(mut self, limit: Duration) -> Self {
-        self.lock_silence = limit;
+    pub fn lock_lease(mut self, limit: Duration) -> Self {
+        self.lock_lease = limit;
         self
     }
 
@@ -214,7 +214,7 @@ impl Site {
             return Err(error.hint("whoever meets it will want to know: `--reason 'the database moves'`"));
         }
         let (fleet, _) = Fleet::meet(self.clone(), hosts).await?;
-        all_ok(fleet.locking()?.until_unlocked(reason).await)?;
+        all_ok(fleet.locking()?.lock_manually(reason).await)?;
         fleet.client().note(None, format!("locked: {} on {}", fleet.site.root, fleet.label()));
         Ok(())
     }
@@ -226,7 +226,7 @@ impl Site {
     /// As any command.
     pub async fn unlock(&self, hosts: Group) -> Result<(), Error> {
         let (fleet, _) = Fleet::meet(self.clone(), hosts).await?;
-        let unlocked = fleet.locking()?.unlock().await?;
+        let unlocked = fleet.locking()?.remove_manual_lock().await?;
         for (host, manual) in unlocked.iter().filter_map(|(host, manual)| Some((host, manual.as_ref()?))) {
             fleet.client().note(Some(host), format!("was {manual}"));
         }

@@ -64,7 +64,7 @@ impl App {
     /// async fn save_database(app: App) -> Result {
     ///     let file = format!("{}/dumps/{}.dump", app.root(), app.release());
     ///     run(cmd!("pg_dump --format=custom --file={file} shop")).await?;
-    ///     app.record_snapshot(Snapshot::new(&file).restore(format!("pg_restore --clean --dbname=shop {file}")));
+    ///     app.record_snapshot(Snapshot::new(&file).restore_command(format!("pg_restore --clean --dbname=shop {file}")));
     ///     Ok(())
     /// }
     /// # drop(save_database);

@@ -66,9 +66,9 @@ impl Run {
         let settings = Settings { ssh_config, input: Input::Refused, ..Settings::default() };
         let client = Client::builder().settings(settings).build();
         let hosts = Group::of(&client, HOSTS)?;
-        let mut locking = hosts.lock("deploy").silence(SILENCE).wait(true).purpose(&self.name);
+        let mut locking = hosts.lock("deploy").lease(SILENCE).wait(true).purpose(&self.name);
         for host in hosts.connections().iter().filter_map(Connection::host) {
-            locking = locking.folder(host, self.folder.join(host.name()).display().to_string());
+            locking = locking.dir(host, self.folder.join(host.name()).display().to_string());
         }
         let mut lock = locking.await?;
         let steps = self.steps(&hosts, lock.handle());

@@ -29,9 +29,9 @@ impl Lab {
         client_of(&self.sshd, "").build()
     }
 
-    fn locking(&self, host: &Connection) -> fabrs::lock::Locking {
+    fn locking(&self, host: &Connection) -> fabrs::lock::LockRequest {
         let name = host.host().expect("it has a host");
-        host.lock("deploy").folder(name, self.folder.display().to_string()).purpose("move the shop")
+        host.lock("deploy").dir(name, self.folder.display().to_string()).purpose("move the shop")
     }
 
     /// Gives the lock to another run, as far as the host knows.
@@ -155,13 +155,13 @@ async fn a_manual_lock_stays_until_it_is_unlocked() -> Result {
     let lab = Lab::start(Sshd::start());
     let client = lab.client();
     let host = client.connect("host")?;
-    lab.locking(&host).until_unlocked("the database moves").await.all_ok()?;
+    lab.locking(&host).lock_manually("the database moves").await.all_ok()?;
     let error = refused(lab.locking(&host).wait(true).await, ErrorKind::Task);
     assert!(error.to_string().ends_with(": the database moves"), "{error}");
-    refused(lab.locking(&host).until_unlocked("again").await.all_ok(), ErrorKind::Task);
-    let unlocked = lab.locking(&host).unlock().await?;
+    refused(lab.locking(&host).lock_manually("again").await.all_ok(), ErrorKind::Task);
+    let unlocked = lab.locking(&host).remove_manual_lock().await?;
     assert_eq!(unlocked[0].1.as_ref().map(|lock| lock.reason.as_str()), Some("the database moves"));
-    assert_eq!(lab.locking(&host).unlock().await?[0].1, None);
+    assert_eq!(lab.locking(&host).remove_manual_lock().await?[0].1, None);
     lab.locking(&host).await?.release().await;
     client.close().await;
     Ok(())
@@ -207,7 +207,7 @@ async fn a_task_with_a_lock_has_it_on_its_hosts_and_releases_it() -> Result {
 async fn a_run_that_waits_gets_the_lock_when_it_is_free() -> Result {
     let lab = Lab::start(Sshd::start());
     let (one, (seen, sink)) = (lab.client(), capture());
-    let waits = Settings { waits_for_locks: true, ..settings(&ssh_config(&lab.sshd, "")) };
+    let waits = Settings { wait_for_locks: true, ..settings(&ssh_config(&lab.sshd, "")) };
     let other = Client::builder().settings(waits).sink(sink).build();
     let (first, second) = (one.connect("host")?, other.connect("host")?);
     let held = lab.locking(&first).await?;

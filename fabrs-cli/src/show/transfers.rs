@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Add;
 
 use fabrs_core::Host;
-use fabrs_core::event::{Event, printable};
+use fabrs_core::event::{Event, escape_controls};
 
 /// How much has gone of how much there is, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,7 +39,7 @@ impl Transfers {
             let gone = self.gone.entry(host.clone()).or_default();
             *gone = *gone + Amount { done, total: done };
         } else {
-            of_host.insert(number, (printable(what).into_owned(), Amount { done, total }));
+            of_host.insert(number, (escape_controls(what).into_owned(), Amount { done, total }));
         }
         self.hosts.retain(|_, of_host| !of_host.is_empty());
         if self.hosts.is_empty() {

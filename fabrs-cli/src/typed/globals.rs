@@ -203,7 +203,7 @@ impl Globals {
             on_failure: if self.keep_going { OnFailure::Continue } else { OnFailure::Stop },
             unreachable: if self.skip_bad_hosts { Unreachable::Skip } else { Unreachable::Fail },
             warn_only: self.warn_only,
-            waits_for_locks: self.wait,
+            wait_for_locks: self.wait,
             input: if self.no_input { Input::Refused } else { Input::Allowed },
             sudo_password: match (&self.password_file, &self.password_command) {
                 (Some(file), _) => PasswordFrom::File(file.clone()),

@@ -103,7 +103,7 @@ impl Client {
     /// # Cancel safety
     ///
     /// As [`approve`](Self::approve).
-    pub async fn approve_more(&self, pending: &str) -> Result<()> {
+    pub async fn approve_late_changes(&self, pending: &str) -> Result<()> {
         self.note(None, pending);
         let protected = self.inventory().environment().filter(|environment| environment.is_protected());
         match (&self.settings().consent, protected) {

@@ -49,7 +49,7 @@ pub struct Settings {
     /// Whether a person may be asked. Defaults to yes.
     pub input: Input,
     /// Whether a run waits for a lock that another run holds. Defaults to no: it fails.
-    pub waits_for_locks: bool,
+    pub wait_for_locks: bool,
     /// Where the password comes from that sudo wants on a host. Defaults to a person.
     pub sudo_password: PasswordFrom,
     /// Whether anything is changed. Defaults to yes.

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 
 use super::Error;
-use crate::controls::with_colours;
+use crate::controls::escape_except_colours;
 use crate::output::{Ended, Output, last_lines};
 
 /// How many of the last lines of a hidden stream are shown.
@@ -80,7 +80,7 @@ impl fmt::Display for Block<'_> {
             text = format!("{text}\nhint: {hint}");
         }
         // Hosts and commands have written much of it.
-        f.write_str(&with_colours(&text))
+        f.write_str(&escape_except_colours(&text))
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::masked::{HOST, Mask, masked};
 use super::{Error, ErrorKind};
-use crate::controls::with_colours;
+use crate::controls::escape_except_colours;
 use crate::host::Host;
 
 /// How many columns the names of hosts may take in the first line of a block.
@@ -89,7 +89,7 @@ impl GroupedErrors {
         self.groups
             .iter()
             .filter(|group| group.met.len() >= hosts)
-            .map(|group| with_colours(&group.block()).into_owned())
+            .map(|group| escape_except_colours(&group.block()).into_owned())
             .collect()
     }
 }

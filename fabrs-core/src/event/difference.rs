@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::style::{Role, Style};
-use crate::controls::spelled_out;
+use crate::controls::escape_all_controls;
 use crate::secret::Redactor;
 
 /// What becomes another in a file.
@@ -43,7 +43,7 @@ impl Difference {
             Self::Entries(_) => "nothing differs",
             Self::None => "the same content",
             Self::Private => "differs, and not everybody may read it (`--diff=all` shows it)",
-            Self::Unread(why) => return vec![format!("{path}: not compared: {}", spelled_out(why))],
+            Self::Unread(why) => return vec![format!("{path}: not compared: {}", escape_all_controls(why))],
             Self::Binary => "differs, and is no text",
             Self::Large => "too large to be compared",
             Self::Secret => "a secret, not compared",
@@ -66,7 +66,7 @@ impl Difference {
 
 /// Paints an entry by whether it is new, or goes.
 fn entry_painted(entry: &str, style: Style) -> String {
-    let text = spelled_out(entry);
+    let text = escape_all_controls(entry);
     match entry.split(' ').next() {
         Some("*deleting") => style.paint(Role::Removed, &text),
         Some(signs) if signs.ends_with('+') => style.paint(Role::Added, &text),
@@ -77,7 +77,7 @@ fn entry_painted(entry: &str, style: Style) -> String {
 /// Paints a line by the sign that it begins with, but the two that name the file; and spells out what a terminal would obey:
 /// half of it is the host's.
 fn painted(number: usize, line: &str, style: Style) -> String {
-    let line = line.split('\t').map(spelled_out).collect::<Vec<_>>().join("\t");
+    let line = line.split('\t').map(escape_all_controls).collect::<Vec<_>>().join("\t");
     let role = match line.as_bytes() {
         _ if number < 2 => Role::Command,
         [b'-', ..] => Role::Removed,

@@ -21,7 +21,7 @@ mod style;
 mod texts;
 mod wording;
 
-pub use crate::controls::printable;
+pub use crate::controls::escape_controls;
 pub use capture::Capture;
 pub use difference::Difference;
 pub use happening::{Event, Stream, Word};

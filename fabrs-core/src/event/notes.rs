@@ -8,7 +8,7 @@ use super::style::{Name, Prefix, Role, Style};
 use super::texts::with_texts;
 use super::wording::{below, command_end, duration, seconds, shortened, written};
 use super::{Event, Word};
-use crate::controls::{printable, with_colours};
+use crate::controls::{escape_controls, escape_except_colours};
 use crate::error::{Error, GroupedErrors};
 use crate::host::Host;
 
@@ -36,7 +36,7 @@ impl Notes {
     /// Returns whole lines, or nothing where the event is none for people or is output. Text of others is shown, and never
     /// obeyed by the terminal.
     pub(super) fn text(&self, event: &Event<'_>) -> String {
-        with_texts(event, printable, |event| self.of(event))
+        with_texts(event, escape_controls, |event| self.of(event))
     }
 
     fn of(&self, event: &Event<'_>) -> String {
@@ -158,7 +158,7 @@ impl Notes {
     }
 
     fn line(&self, host: Option<&Host>, text: &str) -> String {
-        format!("{}{}\n", self.prefix.of(host, self.style), with_colours(text))
+        format!("{}{}\n", self.prefix.of(host, self.style), escape_except_colours(text))
     }
 
     /// Shows a command; where it has several lines, the others stand below its first.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::notes::Notes;
 use super::{Event, Granularity, Prefix, Sink, Spool, Stream, Style};
-use crate::controls::printable;
+use crate::controls::escape_controls;
 
 /// Passes the output of a single command on byte by byte, each stream to its own, as `ssh host command` does.
 ///
@@ -40,11 +40,12 @@ impl Sink for Passthrough {
                 self.spool.push(*stream, bytes);
             }
             Event::Said { stream: Stream::Stdout, text, .. } => {
-                self.spool.push(Stream::Stdout, format!("{}\n", printable(text).trim_end_matches('\n')).as_bytes());
+                self.spool
+                    .push(Stream::Stdout, format!("{}\n", escape_controls(text).trim_end_matches('\n')).as_bytes());
             }
             _ => {
                 let mut text = match event {
-                    Event::Said { text, .. } => format!("{}\n", printable(text).trim_end_matches('\n')),
+                    Event::Said { text, .. } => format!("{}\n", escape_controls(text).trim_end_matches('\n')),
                     Event::Planned { .. } | Event::StaleRead { .. } => self.plan.text(event),
                     _ => self.notes.text(event),
                 };

@@ -6,7 +6,7 @@ use memchr::{memchr, memrchr};
 
 use super::notes::Notes;
 use super::{Event, Prefix, Sink, Spool, Stream, Style};
-use crate::controls::{line_with_colours, printable};
+use crate::controls::{escape_controls, line_with_colours};
 
 /// Prints what commands print line by line as `[host] line`, each stream to its own; everything else goes to stderr.
 ///
@@ -37,7 +37,7 @@ impl Sink for Plain {
             Event::Said { host, stream, text } => {
                 // What is said of no host in particular is not this machine's word either.
                 let prefix = host.map_or_else(String::new, |host| self.prefix.of(Some(host), self.style));
-                self.spool.push(*stream, &lines(&prefix, self.style, printable(text).as_bytes()));
+                self.spool.push(*stream, &lines(&prefix, self.style, escape_controls(text).as_bytes()));
             }
             _ => self.spool.push(Stream::Stderr, self.notes.text(event).as_bytes()),
         }

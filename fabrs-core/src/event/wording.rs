@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::controls::spelled_out;
+use crate::controls::escape_all_controls;
 
 /// Puts all lines but the first below it.
 pub(super) fn below(text: &str) -> String {
@@ -31,7 +31,7 @@ const MAX_NAME_WIDTH: usize = 40;
 
 /// Returns a command or a line in one short line that names it.
 pub(super) fn shortened(text: &str) -> String {
-    let words = spelled_out(&text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let words = escape_all_controls(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     if words.chars().count() <= MAX_NAME_WIDTH {
         return words;
     }

@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::held::{HostLock, Keeper, Lock};
-use super::holder::Holder;
-use super::locking::{Locking, Wait};
+use super::holder::LockHolder;
+use super::request::{LockRequest, Wait};
 use super::script::{Answer, hold};
 use crate::client::Client;
 use crate::connection::{Connection, Hide};
@@ -21,12 +21,12 @@ use crate::transport::{Fence, Heartbeat, Level, Permission, boot_time};
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Acquires a lock. A dry run reports it, and locks nothing.
-pub(super) async fn acquire(locking: Locking) -> Result<Lock> {
+pub(super) async fn acquire(locking: LockRequest) -> Result<Lock> {
     let Some(client) = locking.hosts().first().and_then(Connection::client).cloned() else {
         return Err(Error::new(ErrorKind::Usage, "there is no host to lock"));
     };
     for host in locking.hosts() {
-        locking.folder_on(host)?;
+        locking.dir_on(host)?;
     }
     let what = format!("lock `{}` on {}", locking.name(), label(locking.hosts()));
     if client.dial().effect(&what)? == Permission::Planned {
@@ -71,14 +71,14 @@ pub(super) async fn acquire(locking: Locking) -> Result<Lock> {
 /// Why there is no lock.
 enum Refused {
     /// Another run holds it on this host.
-    Held(Box<(Option<Holder>, Connection)>),
+    Held(Box<(Option<LockHolder>, Connection)>),
     /// It could not be tried.
     Failed(Error),
 }
 
 /// Tries all hosts: the first by name, then the others at once. If one refuses, the others are released.
-async fn try_all(locking: &Locking, client: &Client) -> std::result::Result<Lock, Refused> {
-    let holder = Holder::new(locking.purpose_text()).map_err(Refused::Failed)?;
+async fn try_all(locking: &LockRequest, client: &Client) -> std::result::Result<Lock, Refused> {
+    let holder = LockHolder::new(locking.purpose_text()).map_err(Refused::Failed)?;
     let mut ordered: Vec<&Connection> = locking.hosts().iter().collect();
     ordered.sort_by_key(|host| host.host().map(ToString::to_string));
     let (lost, losses) = mpsc::channel(ordered.len().max(1));
@@ -105,18 +105,18 @@ async fn try_all(locking: &Locking, client: &Client) -> std::result::Result<Lock
 }
 
 async fn try_one(
-    locking: &Locking,
+    locking: &LockRequest,
     client: &Client,
     host: &Connection,
-    holder: &Holder,
+    holder: &LockHolder,
     lost: mpsc::Sender<Error>,
 ) -> std::result::Result<HostLock, Refused> {
     let failed = Refused::Failed;
-    let folder = locking.folder_on(host).map_err(failed)?;
+    let folder = locking.dir_on(host).map_err(failed)?;
     // Over a session beside those of the work: the lock must not end with the first Ctrl-C, but with the run.
     let aside = host.aside().map_err(failed)?;
-    let silence = locking.silence_limit();
-    let script = hold(&folder, locking.name(), holder, silence);
+    let lease = locking.lease_limit();
+    let script = hold(&folder, locking.name(), holder, lease);
     let script = script.map_err(|source| failed(on(host, "the lock can't be sent".to_owned()).caused_by(source)))?;
     let sent = boot_time();
     let command = aside.run(script).posix().hide(Hide::Both).called(&format!("hold the lock `{}`", locking.name()));
@@ -139,7 +139,7 @@ async fn try_one(
         Answer::Other => return Err(failed(on(host, format!("could not lock `{}`", locking.name())))),
     }
     let Some(place) = host.host() else { return Err(failed(on(host, "there is no host to lock".to_owned()))) };
-    let heartbeat = Heartbeat::new(silence);
+    let heartbeat = Heartbeat::new(lease);
     heartbeat.confirm(sent);
     let fence = Arc::new(Fence {
         host: place.clone(),
@@ -149,7 +149,7 @@ async fn try_one(
         heartbeat,
     });
     let guard = client.fences().put(&fence);
-    Ok(Keeper { lines, fence, silence, lost }.start(client, guard))
+    Ok(Keeper { lines, fence, lease, lost }.start(client, guard))
 }
 
 fn on(host: &Connection, text: String) -> Error {

@@ -61,7 +61,7 @@ impl LockHandle {
 
     /// Sets the folder on a host whose processes end with the run: if the run dies, the host ends them before it frees the lock
     /// (on Linux; not under sudo). An empty folder stands for none.
-    pub fn set_folder(&self, host: &Host, folder: &str) {
+    pub fn set_work_dir(&self, host: &Host, folder: &str) {
         if let Some(host) = self.of(host) {
             change(&host.work, |work| folder.clone_into(&mut work.folder));
         }
@@ -150,7 +150,7 @@ impl HostLock {
 pub(super) struct Keeper {
     pub(super) lines: LineStream,
     pub(super) fence: Arc<Fence>,
-    pub(super) silence: Duration,
+    pub(super) lease: Duration,
     pub(super) lost: mpsc::Sender<Error>,
 }
 
@@ -177,14 +177,14 @@ impl Keeper {
     /// Confirms the lock again and again, and returns why that is no longer possible.
     async fn confirm(&mut self, changes: &mut watch::Receiver<Work>) -> &'static str {
         // Several confirmations may be late before the host gives the lock away.
-        let interval = self.silence / 6;
+        let interval = self.lease / 6;
         loop {
             let Work { phase, folder } = changes.borrow_and_update().clone();
             let sent = boot_time();
             if self.lines.write(alive(&phase, &folder)).await.is_err() {
                 return "the connection was lost";
             }
-            match timeout(self.silence / 2, self.lines.next()).await {
+            match timeout(self.lease / 2, self.lines.next()).await {
                 Ok(Some(Ok(_))) => self.fence.heartbeat.confirm(sent),
                 Ok(Some(Err(error))) if error.kind() == ErrorKind::Channel => return "the connection was lost",
                 Ok(Some(Err(_)) | None) => return "the process that held it has ended",
@@ -208,6 +208,6 @@ impl Keeper {
         let _gone = self.lines.write(format!("{BYE}\n")).await;
         self.lines.end_input();
         let freed = async { while self.lines.next().await.is_some() {} };
-        let _in_time = timeout(self.silence, freed).await;
+        let _in_time = timeout(self.lease, freed).await;
     }
 }

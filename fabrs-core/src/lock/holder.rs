@@ -12,7 +12,7 @@ use crate::transport::word_by_chance;
 /// The holder of a lock: the content of its file on the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Holder {
+pub struct LockHolder {
     /// The user and the machine of the run.
     pub by: Who,
     /// The time of the start: RFC 3339, UTC, by the clock of the run.
@@ -25,7 +25,7 @@ pub struct Holder {
     pub(super) token: String,
 }
 
-impl Holder {
+impl LockHolder {
     /// Makes the holder for this run.
     ///
     /// # Errors
@@ -38,7 +38,7 @@ impl Holder {
 }
 
 /// Shows `ann@laptop since 2026-11-03T14:02:11Z: deploy of deployable-314`.
-impl fmt::Display for Holder {
+impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} since {}: {}", self.by, self.since, self.purpose)
     }

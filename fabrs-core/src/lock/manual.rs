@@ -5,11 +5,11 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::locking::Locking;
+use super::request::LockRequest;
 use super::script::json;
 use crate::config::Who;
 use crate::connection::{Connection, Hide};
-use crate::controls::spelled_out;
+use crate::controls::escape_all_controls;
 use crate::error::{Error, ErrorKind, Result};
 use crate::group::{Group, Outcomes};
 use crate::host::Host;
@@ -38,7 +38,7 @@ impl ManualLock {
         json(text).unwrap_or_else(|| Self {
             by: Who::unknown(),
             since: "an unknown time".to_owned(),
-            reason: spelled_out(text.trim()),
+            reason: escape_all_controls(text.trim()),
         })
     }
 }
@@ -49,13 +49,13 @@ impl fmt::Display for ManualLock {
     }
 }
 
-impl Locking {
+impl LockRequest {
     /// Locks the hosts until a person unlocks them. A run that holds the lock goes on.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Task`] on each host that is locked manually already; as any command.
-    pub async fn until_unlocked(self, reason: &str) -> Outcomes<()> {
+    pub async fn lock_manually(self, reason: &str) -> Outcomes<()> {
         let json = &serde_json::to_string(&ManualLock::new(reason)).unwrap_or_default();
         let this = &self;
         let lock = |host: Connection| async move {
@@ -81,7 +81,7 @@ impl Locking {
     /// # Errors
     ///
     /// As any command.
-    pub async fn unlock(self) -> Result<Vec<(Host, Option<ManualLock>)>> {
+    pub async fn remove_manual_lock(self) -> Result<Vec<(Host, Option<ManualLock>)>> {
         let this = &self;
         let unlock = |host: Connection| async move {
             let (folder, file) = this.manual_file(&host)?;
@@ -95,7 +95,7 @@ impl Locking {
 
     /// Returns the folder of the lock and the file of a manual one, as words of a shell line.
     fn manual_file(&self, host: &Connection) -> Result<(String, String)> {
-        let folder = quote_path(&self.folder_on(host)?).map_err(unsendable)?.into_owned();
+        let folder = quote_path(&self.dir_on(host)?).map_err(unsendable)?.into_owned();
         let file = quote(&format!("{}.locked", self.name())).map_err(unsendable)?.into_owned();
         Ok((folder, file))
     }

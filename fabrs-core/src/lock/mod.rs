@@ -10,21 +10,21 @@
 //!
 //! | file in the lock's folder | content |
 //! |---|---|
-//! | `NAME.lock` | the [`Holder`], as JSON; empty if free |
+//! | `NAME.lock` | the [`LockHolder`], as JSON; empty if free |
 //! | `NAME.lock.phase` | the phase that the holder has reported |
 //! | `NAME.locked` | the [`ManualLock`], as JSON, while one is in place |
 
 mod acquire;
 mod held;
 mod holder;
-mod locking;
 mod manual;
+mod request;
 mod script;
 
 pub use held::{Lock, LockHandle};
-pub use holder::Holder;
-pub use locking::Locking;
+pub use holder::LockHolder;
 pub use manual::ManualLock;
+pub use request::LockRequest;
 
 use crate::connection::Connection;
 use crate::error::Result;
@@ -35,7 +35,7 @@ use crate::group::Group;
 ///
 /// # Errors
 ///
-/// As a [`Locking`].
+/// As a [`LockRequest`].
 pub(crate) async fn for_task(name: &str, purpose: &str, hosts: &[Connection]) -> Result<Option<Lock>> {
     let mut free = Vec::new();
     for host in hosts {
@@ -54,7 +54,7 @@ pub(crate) async fn for_task(name: &str, purpose: &str, hosts: &[Connection]) ->
     if free.is_empty() {
         return Ok(None);
     }
-    Locking::new(free, name.to_owned()).purpose(purpose).await.map(Some)
+    LockRequest::new(free, name.to_owned()).purpose(purpose).await.map(Some)
 }
 
 impl Connection {
@@ -71,8 +71,8 @@ impl Connection {
     /// lock.release().await;
     /// # Ok(()) }
     /// ```
-    pub fn lock(&self, name: impl Into<String>) -> Locking {
-        Locking::new(vec![self.clone()], name.into())
+    pub fn lock(&self, name: impl Into<String>) -> LockRequest {
+        LockRequest::new(vec![self.clone()], name.into())
     }
 }
 
@@ -80,7 +80,7 @@ impl Group {
     /// Locks all hosts of the group under a name, or none: a future of the [`Lock`].
     ///
     /// Two runs that want the same lock meet at the first host by name, so that one of them has it on all.
-    pub fn lock(&self, name: impl Into<String>) -> Locking {
-        Locking::new(self.connections().to_vec(), name.into())
+    pub fn lock(&self, name: impl Into<String>) -> LockRequest {
+        LockRequest::new(self.connections().to_vec(), name.into())
     }
 }

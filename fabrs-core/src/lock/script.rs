@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::holder::Holder;
+use super::holder::LockHolder;
 use super::manual::ManualLock;
-use crate::controls::spelled_out;
+use crate::controls::escape_all_controls;
 use crate::shell::{ShellLine, ShellLineError, quote, quote_path};
 
 /// The message that ends a lock in order.
@@ -19,7 +19,7 @@ pub(super) enum Answer {
     /// The run has the lock.
     Locked,
     /// Another run has it: who, if that could be read.
-    Held(Option<Holder>),
+    Held(Option<LockHolder>),
     /// A person has locked the host until further notice.
     Manual(Option<ManualLock>),
     /// The host has no `flock`.
@@ -45,7 +45,7 @@ impl Answer {
 pub(super) fn json<T: DeserializeOwned>(text: &str) -> Option<T> {
     fn spelled(value: Value) -> Value {
         match value {
-            Value::String(text) => spelled_out(&text).into(),
+            Value::String(text) => escape_all_controls(&text).into(),
             Value::Array(all) => all.into_iter().map(spelled).collect(),
             Value::Object(all) => all.into_iter().map(|(name, value)| (name, spelled(value))).collect(),
             Value::Null | Value::Bool(_) | Value::Number(_) => value,
@@ -65,10 +65,15 @@ pub(super) fn alive(phase: &str, folder: &str) -> String {
 /// The lock of `NAME.lock.turn` is held while the other one is tried, so that `NAME.lock` always has the text of its holder.
 /// Each message is read by `read`, which takes no byte beyond its line. If messages end without [`BYE`], the run has died:
 /// before the lock is freed, the processes that the run has left in its folder are ended, unless that folder is live.
-pub(super) fn hold(folder: &str, name: &str, holder: &Holder, silence: Duration) -> Result<ShellLine, ShellLineError> {
+pub(super) fn hold(
+    folder: &str,
+    name: &str,
+    holder: &LockHolder,
+    lease: Duration,
+) -> Result<ShellLine, ShellLineError> {
     let json = serde_json::to_string(holder).unwrap_or_default();
     let (folder, name, json) = (quote_path(folder)?, quote(name)?, quote(&json)?);
-    let seconds = silence.as_secs().max(1);
+    let seconds = lease.as_secs().max(1);
     Ok(ShellLine::raw(format!(
         r#"command -v flock > /dev/null || {{ echo no-flock; exit; }}
         mkdir -p {folder} && cd {folder} || exit

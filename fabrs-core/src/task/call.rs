@@ -69,7 +69,7 @@ impl<T: Send + 'static> Call<T> {
     ///
     /// # Errors
     ///
-    /// As a [`Locking`](crate::lock::Locking).
+    /// As a [`LockRequest`](crate::lock::LockRequest).
     pub(crate) async fn lock(&self, hosts: &[Connection]) -> Result<Option<Lock>, Error> {
         match self.task.lock {
             Some(name) => lock::for_task(name, &format!("task {}", self.task.shown_name()), hosts).await,

@@ -40,13 +40,13 @@ pub(crate) struct Heartbeat {
     /// By the clock of [`boot_time`], in milliseconds.
     confirmed: AtomicU64,
     /// How long a host keeps the lock of a run that is silent.
-    silence: Duration,
+    lease: Duration,
 }
 
 impl Heartbeat {
     /// Makes the heartbeat of a lock that is confirmed now.
-    pub(crate) fn new(silence: Duration) -> Self {
-        Self { confirmed: AtomicU64::new(millis(boot_time())), silence }
+    pub(crate) fn new(lease: Duration) -> Self {
+        Self { confirmed: AtomicU64::new(millis(boot_time())), lease }
     }
 
     /// Records that the host has confirmed a message that was sent at this [`boot_time`].
@@ -57,7 +57,7 @@ impl Heartbeat {
     /// Returns how long the lock has not been confirmed, if a host may have released it since.
     fn overdue(&self) -> Option<Duration> {
         let confirmed = Duration::from_millis(self.confirmed.load(Ordering::Acquire));
-        Some(boot_time().saturating_sub(confirmed)).filter(|since| *since > self.silence)
+        Some(boot_time().saturating_sub(confirmed)).filter(|since| *since > self.lease)
     }
 }
 

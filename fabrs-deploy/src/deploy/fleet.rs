@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use fabrs::config::Mode;
-use fabrs::lock::{LockHandle, Locking};
+use fabrs::lock::{LockHandle, LockRequest};
 use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcomes, ShellLine};
 
 use super::begin::Coming;
@@ -95,11 +95,11 @@ impl Fleet {
     /// # Errors
     ///
     /// [`ErrorKind::Internal`] for a host that nobody has looked at.
-    pub(crate) fn locking(&self) -> Result<Locking, Error> {
-        let mut locking = self.hosts.lock(LOCK).silence(self.site.lock_silence);
+    pub(crate) fn locking(&self) -> Result<LockRequest, Error> {
+        let mut locking = self.hosts.lock(LOCK).lease(self.site.lock_lease);
         for host in self.hosts.connections() {
             if let Some(name) = host.host() {
-                locking = locking.folder(name, self.layouts.of(host)?.own());
+                locking = locking.dir(name, self.layouts.of(host)?.own());
             }
         }
         Ok(locking)
@@ -121,7 +121,7 @@ impl Fleet {
     /// Reports the folder on a host whose processes end with the run; an empty one stands for none.
     pub(super) fn works_in(&self, host: &Connection, folder: &str) {
         if let (Some(lock), Some(host)) = (self.lock.get(), host.host()) {
-            lock.set_folder(host, folder);
+            lock.set_work_dir(host, folder);
         }
     }
 

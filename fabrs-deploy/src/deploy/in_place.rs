@@ -7,7 +7,7 @@ use super::begin::Coming;
 use super::fleet::Fleet;
 use super::publish::{take_up, take_up_in_batches};
 use super::standing::Place;
-use super::state::{IfAhead, guard_build};
+use super::state::{MigrationGuard, guard_build};
 use crate::hosts::all_ok;
 use crate::source::Git;
 
@@ -16,7 +16,12 @@ use crate::source::Git;
 /// # Errors
 ///
 /// What failed on which host; where all of them stand is in the standing of the fleet.
-pub(super) async fn changes(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: IfAhead) -> Result<(), TaskError> {
+pub(super) async fn changes(
+    fleet: &Fleet,
+    coming: &Coming,
+    source: &Git,
+    if_ahead: MigrationGuard,
+) -> Result<(), TaskError> {
     fleet.client().note(None, format!("fetching {} on {}", coming.revision, fleet.label()));
     fleet.phase("fetch");
     let fetched = fleet.hosts.each(|host| async move {
@@ -54,7 +59,7 @@ async fn refuse_to_overwrite(host: &Connection, root: &str, commit: &str) -> Res
     }
 }
 
-async fn moved(fleet: &Fleet, coming: &Coming, if_ahead: IfAhead) -> Result<(), TaskError> {
+async fn moved(fleet: &Fleet, coming: &Coming, if_ahead: MigrationGuard) -> Result<(), TaskError> {
     let (to, line) = (&coming.revision.to_string(), &coming.log_line());
     fleet.client().note(None, format!("moving {} to {to}", fleet.label()));
     fleet.phase("switch");

@@ -6,7 +6,7 @@ use fabrs::{Error, ErrorKind, TaskError};
 
 use super::begin::Coming;
 use super::fleet::Fleet;
-use super::locked::{Patience, locked};
+use super::locked::{LockWait, locked};
 use super::{Deployed, news, state, take_back};
 use crate::tell::Happened;
 
@@ -19,7 +19,7 @@ pub(super) async fn journey(
     fleet: &Fleet,
     event: Happened,
     what: &str,
-    patience: Patience,
+    lock_wait: LockWait,
     decide: impl Future<Output = Result<Coming, TaskError>>,
     changes: impl AsyncFnOnce(&Coming) -> Result<(), TaskError>,
 ) -> Result<Deployed, TaskError> {
@@ -34,7 +34,7 @@ pub(super) async fn journey(
         Some(coming) => take_back(fleet, coming, lost).await,
         None => lost,
     };
-    let came = locked(fleet, what, patience, work, undo).await.map_err(without_own_location);
+    let came = locked(fleet, what, lock_wait, work, undo).await.map_err(without_own_location);
     if let Some(coming) = coming.get() {
         let ahead = state::ahead(fleet, coming, came.is_ok()).await;
         if let Some(ahead) = &ahead {

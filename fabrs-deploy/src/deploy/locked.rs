@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fabrs::lock::{Lock, Locking};
+use fabrs::lock::{Lock, LockRequest};
 use fabrs::{Error, TaskError};
 use futures::future::join_all;
 use tokio::time::timeout;
@@ -14,29 +14,29 @@ const ENDS: Duration = Duration::from_secs(3);
 
 /// What a deploy does while another run has the site locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Patience {
+pub(super) enum LockWait {
     /// As the run says (`--wait`).
     #[default]
-    OfRun,
+    Default,
     /// It fails.
-    None,
+    No,
     /// It waits.
     Endless,
     /// It waits at most this long.
-    Limited(Duration),
+    AtMost(Duration),
 }
 
-impl Patience {
+impl LockWait {
     pub(super) fn of(waits: bool) -> Self {
-        if waits { Self::Endless } else { Self::None }
+        if waits { Self::Endless } else { Self::No }
     }
 
-    fn apply(self, locking: Locking) -> Locking {
+    fn apply(self, locking: LockRequest) -> LockRequest {
         match self {
-            Self::OfRun => locking,
-            Self::None => locking.wait(false),
+            Self::Default => locking,
+            Self::No => locking.wait(false),
             Self::Endless => locking.wait(true),
-            Self::Limited(limit) => locking.wait_at_most(limit),
+            Self::AtMost(limit) => locking.wait_at_most(limit),
         }
     }
 }
@@ -48,18 +48,18 @@ impl Patience {
 ///
 /// # Errors
 ///
-/// As a [`Locking`]; what the work returned; that the lock was lost.
+/// As a [`LockRequest`]; what the work returned; that the lock was lost.
 pub(super) async fn locked<T, U>(
     fleet: &Fleet,
     what: &str,
-    patience: Patience,
+    lock_wait: LockWait,
     work: impl Future<Output = Result<T, TaskError>>,
     undo: impl Fn(Error) -> U,
 ) -> Result<T, Error>
 where
     U: Future<Output = Error>,
 {
-    let mut lock = patience.apply(fleet.locking()?.purpose(what)).await?;
+    let mut lock = lock_wait.apply(fleet.locking()?.purpose(what)).await?;
     fleet.set_lock(lock.handle());
     let came = match lock.during(work).await {
         Ok(done) => done.map_err(TaskError::into_error),

@@ -28,8 +28,8 @@ use crate::tell::Happened;
 
 use begin::Coming;
 use journey::journey;
-use locked::Patience;
-use state::IfAhead;
+use locked::LockWait;
+use state::MigrationGuard;
 
 pub use rollback::Rollback;
 
@@ -58,8 +58,8 @@ pub struct Deploy {
     site: Site,
     hosts: Group,
     asked: Option<String>,
-    patience: Patience,
-    if_ahead: IfAhead,
+    lock_wait: LockWait,
+    if_ahead: MigrationGuard,
 }
 
 /// What is live after a deploy.
@@ -74,7 +74,7 @@ pub struct Deployed {
 
 impl Deploy {
     pub(crate) fn new(site: Site, hosts: Group) -> Self {
-        Self { site, hosts, asked: None, patience: Patience::default(), if_ahead: IfAhead::default() }
+        Self { site, hosts, asked: None, lock_wait: LockWait::default(), if_ahead: MigrationGuard::default() }
     }
 
     /// Deploys this tag, branch or commit; without one, the last good build.
@@ -85,20 +85,20 @@ impl Deploy {
 
     /// Sets whether it waits while another run has the site locked. Defaults to the setting of the run (`--wait`).
     pub fn wait(mut self, waits: bool) -> Self {
-        self.patience = Patience::of(waits);
+        self.lock_wait = LockWait::of(waits);
         self
     }
 
     /// Waits at most so long while another run has the site locked.
     pub fn wait_at_most(mut self, limit: Duration) -> Self {
-        self.patience = Patience::Limited(limit);
+        self.lock_wait = LockWait::AtMost(limit);
         self
     }
 
     /// Sets whether a build is deployed that does not know migrations of the database. Refused by default: an older build, or
     /// one beside a failed deploy, may not work with it.
     pub fn even_if_ahead(mut self, goes_on: bool) -> Self {
-        self.if_ahead = IfAhead::of(goes_on);
+        self.if_ahead = MigrationGuard::of(goes_on);
         self
     }
 
@@ -109,7 +109,7 @@ impl Deploy {
 
     /// Does everything, with this machine as the one that the free functions mean.
     async fn carry_out(self) -> Result<Deployed, TaskError> {
-        let Self { site, hosts, asked, patience, if_ahead } = self;
+        let Self { site, hosts, asked, lock_wait, if_ahead } = self;
         let (fleet, shown) = Fleet::meet(site, hosts).await?;
         begin::check(&fleet, &shown)?;
         let (source, revision) = begin::choose(&fleet, &shown, asked.as_deref()).await?;
@@ -124,7 +124,7 @@ impl Deploy {
         let what = format!("deploy of {revision}");
         let decide = begin::decide(&fleet, &shown, revision);
         let changes = async |coming: &Coming| changes(&fleet, coming, &source, if_ahead).await;
-        journey(&fleet, Happened::Deploy, &what, patience, decide, changes).await
+        journey(&fleet, Happened::Deploy, &what, lock_wait, decide, changes).await
     }
 }
 
@@ -137,7 +137,7 @@ fn here(hosts: &Group) -> Result<Connection, Error> {
 }
 
 /// Makes all changes, in their order, or takes back those that were made.
-async fn changes(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: IfAhead) -> Result<(), TaskError> {
+async fn changes(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: MigrationGuard) -> Result<(), TaskError> {
     match fleet.site.kind {
         Kind::Releases => released(fleet, coming, source, if_ahead).await?,
         Kind::InPlace => in_place::changes(fleet, coming, source, if_ahead).await?,
@@ -148,7 +148,7 @@ async fn changes(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: IfAhead
 }
 
 /// Makes a release and puts it live on all hosts.
-async fn released(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: IfAhead) -> Result<(), TaskError> {
+async fn released(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: MigrationGuard) -> Result<(), TaskError> {
     if let Err(error) = made(fleet, coming, source, if_ahead).await {
         back::remove(fleet, coming).await;
         fleet.client().note(None, "no host was switched to the new release");
@@ -169,7 +169,7 @@ async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> Error {
 }
 
 /// Builds the release everywhere, then does what is done once before it goes live.
-async fn made(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: IfAhead) -> Result<(), TaskError> {
+async fn made(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: MigrationGuard) -> Result<(), TaskError> {
     build::build(fleet, coming, source).await?;
     state::guard_build(fleet, coming, if_ahead).await?;
     fleet.phase("once");

@@ -9,7 +9,7 @@ use fabrs::{Connection, Error};
 
 use super::begin::Coming;
 use super::fleet::Fleet;
-use crate::database::Ahead;
+use crate::database::UnknownMigrations;
 use crate::release::Survey;
 use crate::source::Revision;
 use crate::tell::{Happened, News, Since, Stands, Went};
@@ -34,7 +34,7 @@ pub(super) async fn tell(
     event: Happened,
     began: Began,
     came: &Result<(), Error>,
-    database: Option<Ahead>,
+    unknown_migrations: Option<UnknownMigrations>,
 ) {
     if fleet.site.receivers.is_empty() {
         return;
@@ -56,7 +56,7 @@ pub(super) async fn tell(
         started: humantime::format_rfc3339_seconds(began.at).to_string(),
         finished: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         hosts: hosts.collect(),
-        database,
+        unknown_migrations,
         changes: changes(fleet, coming).await,
         elapsed: began.clock.elapsed(),
         at: SystemTime::now(),

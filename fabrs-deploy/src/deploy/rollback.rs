@@ -10,8 +10,8 @@ use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
 use super::begin::{self, Coming, Made};
 use super::fleet::{Fleet, Surveys};
 use super::journey::journey;
-use super::locked::Patience;
-use super::state::{IfAhead, guard_release};
+use super::locked::LockWait;
+use super::state::{MigrationGuard, guard_release};
 use super::{Deployed, back, publish};
 use crate::overview::{table, text};
 use crate::release::{Kind, ReleaseId, Survey};
@@ -39,13 +39,13 @@ pub struct Rollback {
     site: Site,
     hosts: Group,
     asked: Option<ReleaseId>,
-    patience: Patience,
-    if_ahead: IfAhead,
+    lock_wait: LockWait,
+    if_ahead: MigrationGuard,
 }
 
 impl Rollback {
     pub(crate) fn new(site: Site, hosts: Group) -> Self {
-        Self { site, hosts, asked: None, patience: Patience::default(), if_ahead: IfAhead::default() }
+        Self { site, hosts, asked: None, lock_wait: LockWait::default(), if_ahead: MigrationGuard::default() }
     }
 
     /// Goes back to this release.
@@ -56,19 +56,19 @@ impl Rollback {
 
     /// Sets whether it goes back to a release that does not know migrations of the database. Refused by default.
     pub fn even_if_ahead(mut self, goes_on: bool) -> Self {
-        self.if_ahead = IfAhead::of(goes_on);
+        self.if_ahead = MigrationGuard::of(goes_on);
         self
     }
 
     /// Sets whether it waits while another run has the site locked. Defaults to the setting of the run (`--wait`).
     pub fn wait(mut self, waits: bool) -> Self {
-        self.patience = Patience::of(waits);
+        self.lock_wait = LockWait::of(waits);
         self
     }
 
     /// Waits at most so long while another run has the site locked.
     pub fn wait_at_most(mut self, limit: Duration) -> Self {
-        self.patience = Patience::Limited(limit);
+        self.lock_wait = LockWait::AtMost(limit);
         self
     }
 
@@ -78,7 +78,7 @@ impl Rollback {
     }
 
     async fn carry_out(self) -> Result<Deployed, TaskError> {
-        let Self { site, hosts, asked, patience, if_ahead } = self;
+        let Self { site, hosts, asked, lock_wait, if_ahead } = self;
         if site.kind == Kind::InPlace {
             let error = Error::new(ErrorKind::Usage, "there are no releases of a site that is deployed in place");
             return Err(error.hint("deploy the build of before by its tag").into());
@@ -94,14 +94,15 @@ impl Rollback {
                 let error = Error::new(ErrorKind::Task, "another run has been here meanwhile, so nothing was changed");
                 return Err(error.hint("look at what is live, and say it again").into());
             }
-            if if_ahead == IfAhead::Refuse {
+            if if_ahead == MigrationGuard::Refuse {
                 guard_release(&fleet, &before, &release).await?;
                 fleet.site.guard.run(&fleet.app(fleet.first()?, &release)?).await?;
             }
             let revision = revision(&before, &release);
             Ok(Coming { release, revision, made: Made::Before, by: Who::here(), run: RunId::new(), before })
         };
-        journey(&fleet, Happened::Rollback, &what, patience, decide, async |coming| changes(&fleet, coming).await).await
+        journey(&fleet, Happened::Rollback, &what, lock_wait, decide, async |coming| changes(&fleet, coming).await)
+            .await
     }
 }
 

@@ -7,22 +7,22 @@ use fabrs::{Connection, Error, ErrorKind, TaskError, cmd};
 
 use super::begin::Coming;
 use super::fleet::{Fleet, Surveys};
-use crate::database::{Ahead, Build, Migrated, MigrationPlan, Place};
+use crate::database::{Build, Migrated, MigrationPlan, Place, UnknownMigrations};
 use crate::hosts::all_ok;
 use crate::release::{ACCEPTED, Kind, ReleaseId, Survey};
 use crate::source::{Git, Revision};
 
 /// What is done if the database has migrations that the code does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum IfAhead {
+pub(super) enum MigrationGuard {
     #[default]
     Refuse,
-    GoOn,
+    Allow,
 }
 
-impl IfAhead {
+impl MigrationGuard {
     pub(super) fn of(goes_on: bool) -> Self {
-        if goes_on { Self::GoOn } else { Self::Refuse }
+        if goes_on { Self::Allow } else { Self::Refuse }
     }
 }
 
@@ -57,10 +57,10 @@ pub(super) fn check_plan(
     surveys: &Surveys,
     plan: Option<&MigrationPlan>,
     revision: &Revision,
-    if_ahead: IfAhead,
+    if_ahead: MigrationGuard,
 ) -> Result<(), Error> {
     match plan {
-        Some(plan) if !plan.unknown.is_empty() && if_ahead == IfAhead::Refuse => {
+        Some(plan) if !plan.unknown.is_empty() && if_ahead == MigrationGuard::Refuse => {
             Err(refused(&revision.to_string(), &plan.unknown, &log(surveys)))
         }
         _ => Ok(()),
@@ -73,7 +73,7 @@ pub(super) fn check_plan(
 /// # Errors
 ///
 /// [`ErrorKind::Task`] with the migrations and the snapshot; as any command.
-pub(super) async fn guard_build(fleet: &Fleet, coming: &Coming, if_ahead: IfAhead) -> Result<(), TaskError> {
+pub(super) async fn guard_build(fleet: &Fleet, coming: &Coming, if_ahead: MigrationGuard) -> Result<(), TaskError> {
     let Some(database) = &fleet.site.database else { return Ok(()) };
     let app = fleet.app(fleet.first()?, &coming.release)?;
     let Some(unknown) = database.unknown_to(app, Place::New).await? else { return Ok(()) };
@@ -85,7 +85,7 @@ pub(super) async fn guard_build(fleet: &Fleet, coming: &Coming, if_ahead: IfAhea
     let has_live = coming.before.values().any(|survey| survey.live().is_some());
     if !ahead.is_empty() {
         // A first deploy may meet what another tool has done; nothing of it was live before.
-        if has_live && if_ahead == IfAhead::Refuse {
+        if has_live && if_ahead == MigrationGuard::Refuse {
             return Err(refused(&coming.revision.to_string(), &ahead, &log(&coming.before)).into());
         }
         let text = format!("the database has migrations that {} does not know: {}", coming.revision, ahead.join(", "));
@@ -121,14 +121,14 @@ pub(super) async fn guard_release(fleet: &Fleet, surveys: &Surveys, release: &Re
     let log = log(surveys);
     let found = surveys.values().filter_map(|survey| survey.releases.get(release));
     let accepted: HashSet<&str> = found.flat_map(|found| &found.accepted).map(String::as_str).collect();
-    match Ahead::of(release, unknown, &accepted, &log) {
+    match UnknownMigrations::of(release, unknown, &accepted, &log) {
         None => Ok(()),
         Some(ahead) => Err(refused(release.as_str(), &ahead.migrations, &log)),
     }
 }
 
 /// Returns the migrations in the database that the live release does not know, after a deploy or a rollback.
-pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, has_succeeded: bool) -> Option<Ahead> {
+pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, has_succeeded: bool) -> Option<UnknownMigrations> {
     let database = fleet.site.database.as_ref()?;
     if fleet.client().settings().mode == Mode::DryRun {
         return None;
@@ -146,7 +146,7 @@ pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, has_succeeded: bool) -
         Ok(Some(unknown)) => {
             let found = surveys.values().filter_map(|survey| survey.releases.get(release));
             let accepted: HashSet<&str> = found.flat_map(|found| &found.accepted).map(String::as_str).collect();
-            return Ahead::of(release, unknown, &accepted, &log(&surveys));
+            return UnknownMigrations::of(release, unknown, &accepted, &log(&surveys));
         }
         Ok(None) => "it can't be loaded".to_owned(),
         Err(error) => error.doing().to_owned(),
@@ -160,7 +160,7 @@ pub(crate) async fn ahead_of_live(
     site: &crate::site::Site,
     hosts: &[Connection],
     surveys: &Surveys,
-) -> Result<Option<Ahead>, Error> {
+) -> Result<Option<UnknownMigrations>, Error> {
     let Some(database) = &site.database else { return Ok(None) };
     for host in hosts {
         let Some(survey) = host.host().and_then(|name| surveys.get(name)) else { continue };
@@ -169,7 +169,7 @@ pub(crate) async fn ahead_of_live(
         let app = crate::step::App::new(host, layout.root(), layout.release(live), release);
         let Some(unknown) = database.unknown_to(app, Place::There).await? else { return Ok(None) };
         let accepted = survey.accepted_by_live().iter().map(String::as_str).collect();
-        return Ok(Ahead::of(live, unknown, &accepted, &log(surveys)));
+        return Ok(UnknownMigrations::of(live, unknown, &accepted, &log(surveys)));
     }
     Ok(None)
 }

@@ -180,7 +180,7 @@ async fn approve(client: &Client, app: &App, migrations: &Migrations) -> Result<
     if is_approved {
         return Ok(());
     }
-    client.approve_more(&shown).await
+    client.approve_late_changes(&shown).await
 }
 
 /// Asks the live release what it knows; nothing, if there is none, or it can't be loaded.

@@ -1,6 +1,6 @@
 //! JSON that a host has: anybody who may write there has written it.
 
-use fabrs::event::printable;
+use fabrs::event::escape_controls;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -11,14 +11,14 @@ use serde_json::Value;
 ///
 /// As [`serde_json::from_str`].
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
-    serde_json::from_value(spelled_out(serde_json::from_str(text)?))
+    serde_json::from_value(escape_all_controls(serde_json::from_str(text)?))
 }
 
-fn spelled_out(value: Value) -> Value {
+fn escape_all_controls(value: Value) -> Value {
     match value {
-        Value::String(text) => printable(&text).replace('\n', "\\n").replace('\t', "\\t").into(),
-        Value::Array(all) => all.into_iter().map(spelled_out).collect(),
-        Value::Object(all) => all.into_iter().map(|(name, value)| (name, spelled_out(value))).collect(),
+        Value::String(text) => escape_controls(&text).replace('\n', "\\n").replace('\t', "\\t").into(),
+        Value::Array(all) => all.into_iter().map(escape_all_controls).collect(),
+        Value::Object(all) => all.into_iter().map(|(name, value)| (name, escape_all_controls(value))).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use fabrs::event::printable;
-use fabrs::lock::{Holder, ManualLock};
+use fabrs::event::escape_controls;
+use fabrs::lock::{LockHolder, ManualLock};
 use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine, cmd};
 
 use super::layout::{ACCEPTED, BAD, Kind, Layout, MANIFEST, MANUAL_LOCK, UNFINISHED, WORKS};
@@ -28,7 +28,7 @@ pub(crate) struct Survey {
     /// The manual lock.
     pub(crate) manual_lock: Option<ManualLock>,
     /// The run that has the site locked, with its phase.
-    pub(crate) holder: Option<(Holder, String)>,
+    pub(crate) holder: Option<(LockHolder, String)>,
     /// The last entries of the log of migrations.
     pub(crate) migrated: Vec<Migrated>,
     /// Files that somebody has changed since they came from the repository, where the site is a work tree.
@@ -112,7 +112,7 @@ impl Survey {
                 "no-link" => survey.current = Current::NoLink,
                 "kept" => survey.manual_lock = Some(ManualLock::read(rest)),
                 "holder" => {
-                    survey.holder = foreign::read(text).ok().map(|holder| (holder, printable(name).into_owned()));
+                    survey.holder = foreign::read(text).ok().map(|holder| (holder, escape_controls(name).into_owned()));
                 }
                 "head" => survey.head(rest),
                 "dirty" => survey.dirty.push(rest.to_owned()),

@@ -1,6 +1,6 @@
 //! What a repository has under which name: read from `git ls-remote`.
 
-use fabrs::event::printable;
+use fabrs::event::escape_controls;
 use fabrs::{Error, ErrorKind};
 
 /// The names of a repository and what they stand for, the latest version first.
@@ -18,7 +18,7 @@ impl Refs {
         for line in said.lines() {
             let Some((id, name)) = line.split_once('\t') else { continue };
             if !is_commit(id) {
-                let text = format!("`{}` is not the id of a commit", printable(id));
+                let text = format!("`{}` is not the id of a commit", escape_controls(id));
                 return Err(Error::new(ErrorKind::Format, text).hint("is `git` on the host the real one?"));
             }
             let (name, is_commit_of_tag) = match name.strip_suffix("^{}") {

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use fabrs::event::printable;
+use fabrs::event::escape_controls;
 use serde::Serialize;
 
-use crate::database::Ahead;
+use crate::database::UnknownMigrations;
 use crate::release::ReleaseId;
 use crate::source::{Changes, Revision};
 use crate::who::{RunId, Who};
@@ -27,7 +27,7 @@ pub struct News {
     /// The environment, where there is one.
     pub environment: Option<String>,
     /// The migrations that the live release does not know, and the database from before them.
-    pub database: Option<Ahead>,
+    pub unknown_migrations: Option<UnknownMigrations>,
     /// The release.
     pub release: ReleaseId,
     /// What it was made from.
@@ -126,14 +126,14 @@ impl News {
         lines.push(String::new());
         let width = self.hosts.iter().map(|host| host.host.len()).max().unwrap_or(0);
         lines.extend(self.hosts.iter().map(|host| format!("{:width$}  {}", host.host, host.stands)));
-        lines.extend(self.database.iter().map(|ahead| format!("\n{ahead}")));
+        lines.extend(self.unknown_migrations.iter().map(|ahead| format!("\n{ahead}")));
         for Since { since, changes } in &self.changes {
             lines.push(format!("\ncommits since {since}:"));
             lines.extend(if changes.is_empty() { vec!["  none".to_owned()] } else { changes.lines() });
         }
         let took = humantime::format_duration(Duration::from_secs(self.elapsed.as_secs()));
         lines.push(format!("\nrelease {}, by {}, in {took}, run {}", self.release, self.by, self.run));
-        printable(&lines.join("\n")).into_owned() + "\n"
+        escape_controls(&lines.join("\n")).into_owned() + "\n"
     }
 
     /// Returns the seconds from 1970 to when it ended.

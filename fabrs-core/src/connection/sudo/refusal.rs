@@ -1,7 +1,7 @@
 //! Why sudo did not let a command run.
 
 use crate::config::SudoProgram;
-use crate::controls::spelled_out;
+use crate::controls::escape_all_controls;
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 
@@ -131,7 +131,7 @@ fn is_not_allowed(line: &str) -> bool {
 fn first_line(name: &str, said: &str) -> String {
     let line = said.lines().map(str::trim).find(|line| !line.is_empty());
     let line = line.map_or("it ended without a word", |line| line.strip_prefix(name).unwrap_or(line));
-    spelled_out(line)
+    escape_all_controls(line)
 }
 
 #[cfg(test)]

@@ -2,18 +2,18 @@
 
 use std::fmt::Write as _;
 
-use crate::controls::spelled_out;
+use crate::controls::escape_all_controls;
 
 /// How much of a text is shown. A question needs less, and a hostile server must not fill the screen.
 const LONGEST: usize = 2000;
 
 /// Returns `text` with line ends as they are and every other character that moves, colours or reorders what is shown
 /// written as `\u{1b}`.
-pub(super) fn printable(text: &str) -> String {
+pub(super) fn escape_controls(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let mut characters = text.chars();
     let beginning: String = characters.by_ref().take(LONGEST).collect();
-    let mut shown = beginning.split('\n').map(spelled_out).collect::<Vec<_>>().join("\n");
+    let mut shown = beginning.split('\n').map(escape_all_controls).collect::<Vec<_>>().join("\n");
     let left = characters.count();
     if left > 0 {
         // Writing to a string can't fail.
@@ -22,14 +22,14 @@ pub(super) fn printable(text: &str) -> String {
     shown
 }
 
-/// Returns `text` in one line, as [`printable`].
+/// Returns `text` in one line, as [`escape_controls`].
 pub(super) fn line(text: &str) -> String {
-    printable(text).replace('\n', "\\n")
+    escape_controls(text).replace('\n', "\\n")
 }
 
 /// Returns `text` with `name` in front of each of its lines, so that none of them passes for ours.
 pub(super) fn from(name: &str, text: &str) -> String {
-    let text = printable(text);
+    let text = escape_controls(text);
     let lines = text.trim_end_matches('\n').split('\n').map(|line| format!("{name}: {line}"));
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -39,13 +39,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::controls::is_obeyed;
+    use crate::controls::needs_escape;
 
     #[test]
     fn what_a_terminal_would_obey_is_spelled_out() {
         #[track_caller]
         fn case(text: &str, expected: &str) {
-            assert_eq!(printable(text), expected, "{text:?}");
+            assert_eq!(escape_controls(text), expected, "{text:?}");
         }
         case("Password: ", "Password: ");
         case("Passwort für José: ", "Passwort für José: ");
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_text_without_end_is_cut() {
-        let shown = printable(&"x".repeat(2_100));
+        let shown = escape_controls(&"x".repeat(2_100));
         assert!(shown.ends_with("x... (100 more characters)") && shown.len() < 2_100, "{}", shown.len());
     }
 
@@ -78,8 +78,8 @@ mod tests {
         #[test]
         fn no_text_of_a_stranger_reaches_the_terminal_as_a_control(text in any::<String>(), bytes: Vec<u8>) {
             for text in [text.as_str(), &String::from_utf8_lossy(&bytes)] {
-                prop_assert!(!printable(text).chars().any(|c| c != '\n' && is_obeyed(c)));
-                prop_assert!(!line(text).chars().any(is_obeyed));
+                prop_assert!(!escape_controls(text).chars().any(|c| c != '\n' && needs_escape(c)));
+                prop_assert!(!line(text).chars().any(needs_escape));
                 prop_assert!(from("web1", text).split('\n').all(|line| line.starts_with("web1: ")));
             }
         }

@@ -11,7 +11,7 @@ use super::prompt::Prompt;
 use super::refusal::SudoRefusal;
 use super::talk::{LONGEST, Marks, SharedTalk, Talk, Unfinished, lock};
 use crate::config::SudoProgram;
-use crate::controls::spelled_out;
+use crate::controls::escape_all_controls;
 use crate::event::Stream;
 use crate::output::ExitStatus;
 use crate::secret::Secret;
@@ -291,7 +291,7 @@ fn question(program: SudoProgram, text: &[u8]) -> Option<String> {
     let last = text.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     let is_one =
         matches!(last.trim_ascii_end().last(), Some(b':' | b'?')) && !last.starts_with(program.name().as_bytes());
-    is_one.then(|| spelled_out(String::from_utf8_lossy(last).trim()))
+    is_one.then(|| escape_all_controls(String::from_utf8_lossy(last).trim()))
 }
 
 /// Tells whether a text is only what a program reports, each line under its name; the last may not be whole yet.

@@ -84,7 +84,7 @@ impl LoginAttempt<'_> {
         let said = [name, instructions].map(str::trim).into_iter().filter(|text| !text.is_empty());
         let said = said.collect::<Vec<_>>().join("\n");
         if prompts.is_empty() && !said.is_empty() {
-            let text = foreign::printable(&said);
+            let text = foreign::escape_controls(&said);
             self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
         }
         questions(&self.target.host.label().to_string(), &said, prompts)

@@ -24,13 +24,13 @@ use crate::host::Host;
 /// Dropping it releases the hosts that were locked so far.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is locked until it is awaited"]
-pub struct Locking {
+pub struct LockRequest {
     hosts: Vec<Connection>,
     name: String,
     folders: HashMap<Host, String>,
     purpose: String,
     wait: Option<Wait>,
-    silence: Duration,
+    lease: Duration,
 }
 
 /// What a run does while another one holds the lock.
@@ -44,16 +44,16 @@ pub(super) enum Wait {
     AtMost(Duration),
 }
 
-impl Locking {
+impl LockRequest {
     /// How long a host keeps the lock of a silent run by default.
-    pub const SILENCE: Duration = Duration::from_secs(30);
+    pub const LEASE: Duration = Duration::from_secs(30);
 
     /// The folder of locks on a host by default.
     const FOLDER: &str = "~/.fabrs/locks";
 
     pub(super) fn new(hosts: Vec<Connection>, name: String) -> Self {
-        let (folders, silence) = (HashMap::new(), Self::SILENCE);
-        Self { hosts, name, folders, purpose: "a run of fab".to_owned(), wait: None, silence }
+        let (folders, lease) = (HashMap::new(), Self::LEASE);
+        Self { hosts, name, folders, purpose: "a run of fab".to_owned(), wait: None, lease }
     }
 
     /// Sets the text that another run shows when it meets this lock. Defaults to `a run of fab`.
@@ -75,13 +75,13 @@ impl Locking {
     }
 
     /// Sets the time after which a host releases the lock of a silent run, in whole seconds. Defaults to 30 s.
-    pub fn silence(mut self, limit: Duration) -> Self {
-        self.silence = limit;
+    pub fn lease(mut self, limit: Duration) -> Self {
+        self.lease = limit;
         self
     }
 
     /// Sets the folder of the lock on one host, absolute or below `~/`. Defaults to `~/.fabrs/locks`.
-    pub fn folder(mut self, host: &Host, folder: impl Into<String>) -> Self {
+    pub fn dir(mut self, host: &Host, folder: impl Into<String>) -> Self {
         self.folders.insert(host.clone(), folder.into());
         self
     }
@@ -99,14 +99,14 @@ impl Locking {
     }
 
     /// Returns how long a host keeps the lock of a silent run: whole seconds, as the host counts them.
-    pub(super) fn silence_limit(&self) -> Duration {
-        Duration::from_secs(self.silence.as_secs().max(1))
+    pub(super) fn lease_limit(&self) -> Duration {
+        Duration::from_secs(self.lease.as_secs().max(1))
     }
 
     /// Returns whether the request waits: as it says, or as the run says.
     pub(super) fn waits(&self) -> Wait {
         let client = self.hosts.first().and_then(Connection::client);
-        let waits = client.is_some_and(|client| client.settings().waits_for_locks);
+        let waits = client.is_some_and(|client| client.settings().wait_for_locks);
         self.wait.unwrap_or(if waits { Wait::Endless } else { Wait::No })
     }
 
@@ -115,7 +115,7 @@ impl Locking {
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] for a name with `/`, and for a connection without a host.
-    pub(super) fn folder_on(&self, host: &Connection) -> Result<String> {
+    pub(super) fn dir_on(&self, host: &Connection) -> Result<String> {
         if self.name.is_empty() || self.name.contains(['/', '\n', '\0']) {
             let error = Error::new(ErrorKind::Usage, format!("`{}` can't be the name of a lock", self.name));
             return Err(error.hint("use letters, digits and `-`: `c.lock(\"deploy\")`"));
@@ -126,7 +126,7 @@ impl Locking {
     }
 }
 
-impl IntoFuture for Locking {
+impl IntoFuture for LockRequest {
     type Output = Result<Lock>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
