@@ -35,7 +35,7 @@ fn shop() -> Result<Site> {
         .tell(Mail::from("deploys@example.com").to("shop@example.com").in_the_clear("localhost", smtp_port)))
 }
 
-/// Saves the database beside the releases, for a way back behind a migration.
+/// Saves the database before a migration, and records how to restore it.
 async fn save_database(app: App) -> Result {
     let (root, release) = (app.root(), app.release());
     let file = format!("{root}/dumps/before-{release}");
@@ -50,7 +50,7 @@ async fn save_database(app: App) -> Result {
 async fn deploy(
     /// What to deploy.
     revision: Option<String>,
-    /// Deploy also if the database has migrations that the build does not know.
+    /// Deploy even if the database has migrations unknown to the build.
     even_if_ahead: bool,
 ) -> Result {
     shop()?.deploy(on(role("web"))?).revision(revision).even_if_ahead(even_if_ahead).await?;

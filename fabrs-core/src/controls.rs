@@ -22,8 +22,8 @@ pub(crate) fn escape_all_controls(text: &str) -> String {
     shown
 }
 
-/// Returns `text` with every character spelled out that a terminal obeys, except for line ends and tabs: text of others cannot
-/// move the cursor, hide or overwrite anything.
+/// Escapes control characters in untrusted text, so that a terminal shows them instead of acting on them. Zero-width and
+/// bidirectional characters are escaped too. Line ends and tabs are kept.
 ///
 /// ```
 /// use fabrs_core::event::escape_controls;

@@ -51,24 +51,24 @@ pub(crate) struct MigrationPlan {
     pub(crate) unknown: Vec<String>,
 }
 
-/// A copy of the database from before a migration.
+/// A copy of the database, made before a migration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The file on the host that migrated.
+    /// The file on the host that ran the migrations.
     pub file: String,
-    /// The command that restores it.
+    /// The shell command that restores the snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_command: Option<String>,
 }
 
 impl Snapshot {
-    /// Makes the record of a snapshot in a file.
+    /// Creates the record of a snapshot in `file`.
     pub fn new(file: impl Into<String>) -> Self {
         Self { file: file.into(), restore_command: None }
     }
 
-    /// Sets the command that restores it, as a person would type it.
+    /// Sets the shell command that restores the snapshot. Reports show this command; fabrs never runs it.
     pub fn restore_command(mut self, line: impl Into<String>) -> Self {
         self.restore_command = Some(line.into());
         self
@@ -108,20 +108,20 @@ impl Migrated {
     }
 }
 
-/// A database with migrations that the live release does not know.
+/// Migrations in the database that are unknown to the live release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UnknownMigrations {
-    /// The release that does not know them.
+    /// The live release.
     pub release: ReleaseId,
     /// The migrations: `orders.0007_seat`.
     pub migrations: Vec<String>,
-    /// The database from before them.
+    /// The snapshot made before the first of them.
     pub snapshot: Option<Snapshot>,
 }
 
 impl UnknownMigrations {
-    /// Returns what a release does not know and did not know when it went live; nothing, if that is all.
+    /// Returns the unknown migrations of a release, without those accepted when it went live; `None` if none remain.
     pub(crate) fn of(
         release: &ReleaseId,
         unknown: Vec<String>,
@@ -141,7 +141,7 @@ impl UnknownMigrations {
 impl fmt::Display for UnknownMigrations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { release, migrations, snapshot } = self;
-        write!(f, "the database has migrations that {release} does not know: {}", migrations.join(", "))?;
+        write!(f, "the database has migrations unknown to {release}: {}", migrations.join(", "))?;
         match snapshot {
             Some(snapshot) => write!(f, "\n{snapshot}"),
             None => Ok(()),
@@ -176,7 +176,7 @@ mod tests {
         let unknown = || vec!["gone.0001".to_owned(), "shop.0003_seat".to_owned()];
         let accepted = HashSet::from(["gone.0001"]);
         let ahead = UnknownMigrations::of(&id, unknown(), &accepted, &[]).unwrap();
-        assert_eq!(ahead.to_string(), "the database has migrations that 20261103140211 does not know: shop.0003_seat");
+        assert_eq!(ahead.to_string(), "the database has migrations unknown to 20261103140211: shop.0003_seat");
         assert_eq!(UnknownMigrations::of(&id, vec!["gone.0001".to_owned()], &accepted, &[]), None);
     }
 }

@@ -39,7 +39,8 @@ impl Site {
             match deploy::ahead_of_live(self, hosts.connections(), &surveys).await {
                 Ok(Some(ahead)) => text += &format!("{ahead}\n"),
                 Ok(None) => {}
-                Err(error) => client.warn(error.host(), format!("could not ask about the database: {}", error.doing())),
+                Err(error) => client
+                    .warn(error.host(), format!("could not check the migrations of the database: {}", error.doing())),
             }
             client.say(None, text);
         }
@@ -200,10 +201,10 @@ mod tests {
         let shown = status(&hosts.iter().collect::<Vec<_>>(), &surveys);
         assert_eq!(
             shown,
-            "host  live            made from        by                  at\n\
-             web1  20261103140202  v2 (1a2b3c4d5e)  somebody@somewhere  2026-11-03T14:02:02Z\n\
-             web2  20261103140202  v2 (1a2b3c4d5e)  somebody@somewhere  2026-11-03T14:02:02Z\n\
-             web3  20261103140201  v1 (1a2b3c4d5e)  somebody@somewhere  2026-11-03T14:02:01Z  out of step\n"
+            "host  live            made from        by               at\n\
+             web1  20261103140202  v2 (1a2b3c4d5e)  unknown@unknown  2026-11-03T14:02:02Z\n\
+             web2  20261103140202  v2 (1a2b3c4d5e)  unknown@unknown  2026-11-03T14:02:02Z\n\
+             web3  20261103140201  v1 (1a2b3c4d5e)  unknown@unknown  2026-11-03T14:02:01Z  out of step\n"
         );
     }
 
@@ -214,9 +215,9 @@ mod tests {
         let shown = releases(&hosts.iter().collect::<Vec<_>>(), &surveys);
         assert_eq!(
             shown,
-            "release         made from        by                  at                    on\n\
-             20261103140209  v9 (1a2b3c4d5e)  somebody@somewhere  2026-11-03T14:02:09Z  web1  bad: web2: 502\n\
-             20261103140201  v1 (1a2b3c4d5e)  somebody@somewhere  2026-11-03T14:02:01Z  all   live on all\n"
+            "release         made from        by               at                    on\n\
+             20261103140209  v9 (1a2b3c4d5e)  unknown@unknown  2026-11-03T14:02:09Z  web1  bad: web2: 502\n\
+             20261103140201  v1 (1a2b3c4d5e)  unknown@unknown  2026-11-03T14:02:01Z  all   live on all\n"
         );
     }
 }

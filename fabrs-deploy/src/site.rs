@@ -128,7 +128,8 @@ impl Site {
         self
     }
 
-    /// Sets the time after which a host releases the lock of a deploy that is silent, in whole seconds. Defaults to 30 s.
+    /// Sets how long a host keeps the lock without a heartbeat from the run. Fractions of a second are cut off; the minimum is
+    /// 1 s. Defaults to 30 s. A host without the `timeout` command keeps the lock until the connection ends.
     pub fn lock_lease(mut self, limit: Duration) -> Self {
         self.lock_lease = limit;
         self

@@ -75,7 +75,7 @@ use proc_macro::TokenStream;
 /// | `rolling = 1` | on at most this number of hosts at a time; a smaller `-P` wins |
 /// | `sudo` | it uses sudo, which is tried on all its hosts before anything begins |
 /// | `asks` | in a protected environment it is not asked before it begins: it has what is pending approved itself (`Client::approve`) before it changes anything, or only reads |
-/// | `lock = "deploy"` | locks all its hosts under this name first; a run that meets the lock fails, or waits with `--wait` |
+/// | `lock = "deploy"` | acquires the lock `deploy` on all its hosts before it runs; if another run holds the lock, the task fails, or waits with `--wait` |
 /// | `default` | runs when no task is named |
 /// | `name = "build-docs"` | is typed under another name than the function's |
 /// | `alias = "d"` | is typed under this name, too; may be given several times |

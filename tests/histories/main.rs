@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     let verdict = if failures.is_empty() { "ok" } else { "FAILED" };
     let report = format!(
         "\nrunning 1 test\ntest no_run_changes_a_host_after_a_later_one_has_locked_it ... {verdict}\n{}\n\
-         {count} histories, {switches} runs at their end, {lost} locks lost\n\n\
+         {count} histories, {switches} runs completed, {lost} runs failed\n\n\
          test result: {verdict}. {} passed; {} failed; 0 ignored; 0 measured; 0 filtered out\n",
         failures.join("\n"),
         usize::from(failures.is_empty()),

@@ -93,8 +93,10 @@ impl Client {
         Ok(())
     }
 
-    /// Shows what has turned out only in the run, and has it approved as well: by whoever runs this, where the environment is
-    /// protected. `--yes` approves it, and a fingerprint does not: it is of less.
+    /// Shows changes that became known only during the run, and asks for their approval.
+    ///
+    /// In a protected environment a person confirms at the terminal, or `--yes` did beforehand. `--yes=FINGERPRINT` is not
+    /// enough, since its fingerprint does not cover these changes. A dry run only shows them.
     ///
     /// # Errors
     ///
@@ -109,8 +111,9 @@ impl Client {
         match (&self.settings().consent, protected) {
             _ if self.settings().mode == Mode::DryRun => Ok(()),
             (Consent::To(_), _) => {
-                let error = Error::new(ErrorKind::Prompt, "this was not known when the run was approved");
-                Err(error.hint("`-y`, or a person at a terminal, can approve it"))
+                let error =
+                    Error::new(ErrorKind::Prompt, "`--yes=FINGERPRINT` does not cover changes found during the run");
+                Err(error.hint("check the changes above, then run again with `-y`, or without `--yes` at a terminal"))
             }
             (Consent::Asked, Some(environment)) => self.ask_for(environment).await,
             (Consent::Given, _) | (Consent::Asked, None) => Ok(()),

@@ -1,4 +1,4 @@
-//! The person or CI server behind a run, as other people see it.
+//! The user or CI job behind a run.
 
 use std::env;
 use std::fmt;
@@ -31,7 +31,7 @@ impl Who {
 
     /// Returns the unknown author of a file that names none.
     pub fn unknown() -> Self {
-        Self { user: "somebody".to_owned(), machine: "somewhere".to_owned(), page: None }
+        Self { user: "unknown".to_owned(), machine: "unknown".to_owned(), page: None }
     }
 
     fn of(variable: impl Fn(&str) -> Option<String>, machine: String) -> Self {

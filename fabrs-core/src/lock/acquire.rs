@@ -53,7 +53,11 @@ pub(super) async fn acquire(locking: LockRequest) -> Result<Lock> {
                 }
                 _ => format!("locked by {by}"),
             };
-            return Err(on(&host, text).hint("`--wait` waits for the lock"));
+            let hint = match locking.waits() {
+                Wait::AtMost(_) => "allow more time: `.wait_at_most(..)`",
+                Wait::No | Wait::Endless => "wait for the lock: `--wait`, or `.wait(true)` in the task",
+            };
+            return Err(on(&host, text).hint(hint));
         }
         if !is_noted {
             client.note(host.host(), format!("waiting for the lock held by {by}"));
@@ -130,13 +134,21 @@ async fn try_one(
         Answer::Held(holder) => return Err(Refused::Held(Box::new((holder, host.clone())))),
         Answer::Manual(manual) => {
             let text = manual.map_or_else(|| "locked manually".to_owned(), |manual| manual.to_string());
-            return Err(failed(on(host, text).hint("unlock it first")));
+            return Err(failed(
+                on(host, text)
+                    .hint(format!("remove the manual lock first: `rm {folder}/{}.locked` on the host", locking.name())),
+            ));
         }
         Answer::NoFlock => {
             let error = on(host, "the host has no `flock`, and can't be locked without it".to_owned());
             return Err(failed(error.hint("install the package util-linux")));
         }
-        Answer::Other => return Err(failed(on(host, format!("could not lock `{}`", locking.name())))),
+        Answer::Other => {
+            return Err(failed(on(
+                host,
+                format!("could not lock `{}`: unexpected answer from the host", locking.name()),
+            )));
+        }
     }
     let Some(place) = host.host() else { return Err(failed(on(host, "there is no host to lock".to_owned()))) };
     let heartbeat = Heartbeat::new(lease);

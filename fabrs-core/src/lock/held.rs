@@ -41,7 +41,7 @@ struct Work {
     folder: String,
 }
 
-/// A handle of a held lock, for the work under it; cheap to clone.
+/// A handle to a held [`Lock`]: records the progress of the run, and makes command lines atomic. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct LockHandle(Arc<[HostHandle]>);
 
@@ -52,25 +52,30 @@ struct HostHandle {
 }
 
 impl LockHandle {
-    /// Sets the phase of the work, for people who look at the lock.
+    /// Records the phase of the work in `NAME.lock.phase` on each host. White space becomes `-`.
     pub fn set_phase(&self, phase: &str) {
         for host in &*self.0 {
             change(&host.work, |work| phase.clone_into(&mut work.phase));
         }
     }
 
-    /// Sets the folder on a host whose processes end with the run: if the run dies, the host ends them before it frees the lock
-    /// (on Linux; not under sudo). An empty folder stands for none.
+    /// Sets the working directory of this run on a host. If the run dies, the host kills the processes in this directory before
+    /// it frees the lock. An empty string clears it.
+    ///
+    /// Linux only. Processes under sudo survive, and so do those in the `current` release.
     pub fn set_work_dir(&self, host: &Host, folder: &str) {
         if let Some(host) = self.of(host) {
             change(&host.work, |work| folder.clone_into(&mut work.folder));
         }
     }
 
-    /// Returns a short line such that it runs as a whole while the lock is held on the host, or not at all: another run that
-    /// acquires the lock waits until the line has ended.
+    /// Wraps a command line so that no other run can acquire the lock while the line runs.
     ///
-    /// A service that the line starts must not keep its descriptor 8.
+    /// The host runs the line only while this run holds the lock. Keep the line short: other runs wait for its end. A host
+    /// without this lock gets the line unchanged, and so does a dry run.
+    ///
+    /// A service started by the line must close file descriptor 8, or other runs wait until the service ends:
+    /// `my-daemon 8>&- &`.
     ///
     /// # Errors
     ///
@@ -106,7 +111,7 @@ impl Lock {
         Self { hosts: Vec::new(), losses }
     }
 
-    /// Tells whether no host is locked: in a dry run.
+    /// Returns `true` in a dry run, which locks no host.
     pub fn is_planned(&self) -> bool {
         self.hosts.is_empty()
     }
@@ -117,13 +122,17 @@ impl Lock {
         LockHandle(hosts.map(|lock| HostHandle { fence: lock.fence.fence(), work: lock.work.clone() }).collect())
     }
 
-    /// Runs `work` while the lock is held on all hosts. If a host loses it, the work is dropped, and its commands end.
+    /// Runs `work` until it ends or a host loses the lock. On a loss `work` is dropped, and its commands end.
     ///
-    /// The other hosts stay locked. The lost one stays fenced: no change of this run reaches it until the lock is dropped.
+    /// The other hosts stay locked. The host without the lock rejects changes of this run until the [`Lock`] is dropped.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Channel`] with the host that has lost the lock.
+    /// [`ErrorKind::Channel`] with the host that lost the lock.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops `work`. The hosts stay locked.
     pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> Result<T> {
         tokio::select! {
             biased;
@@ -133,6 +142,10 @@ impl Lock {
     }
 
     /// Releases all hosts, and waits until they are free.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future releases the hosts in the background.
     pub async fn release(self) {
         join_all(self.hosts.into_iter().map(HostLock::release)).await;
     }

@@ -58,9 +58,9 @@ pub(crate) async fn for_task(name: &str, purpose: &str, hosts: &[Connection]) ->
 }
 
 impl Connection {
-    /// Locks the host under a name: a future of the [`Lock`].
+    /// Requests the lock `name` on this host. Awaiting the request acquires the [`Lock`].
     ///
-    /// While the lock is held, all changes that this run makes on the host are fenced.
+    /// If the host loses the lock, it rejects further changes of this run: see the [module](crate::lock).
     ///
     /// ```
     /// # use fabrs_core::{connection::current, TaskError};
@@ -77,9 +77,9 @@ impl Connection {
 }
 
 impl Group {
-    /// Locks all hosts of the group under a name, or none: a future of the [`Lock`].
+    /// Requests the lock `name` on all hosts of the group. Awaiting the request acquires the [`Lock`] on all hosts, or on none.
     ///
-    /// Two runs that want the same lock meet at the first host by name, so that one of them has it on all.
+    /// Every run tries the first host by name first. So of two runs that lock the same group, one gets all hosts.
     pub fn lock(&self, name: impl Into<String>) -> LockRequest {
         LockRequest::new(self.connections().to_vec(), name.into())
     }

@@ -11,17 +11,20 @@ use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
-/// A request for a lock on hosts, made by [`Connection::lock`] or [`Group::lock`](crate::Group::lock): a builder, and the
-/// future of the [`Lock`].
+/// A request for a lock, made by [`Connection::lock`] or [`Group::lock`](crate::Group::lock). Awaiting it acquires the [`Lock`]
+/// on all hosts, or on none.
 ///
 /// # Errors
 ///
-/// When awaited: [`ErrorKind::Task`] with the holder if another run has the lock, [`ErrorKind::Cancelled`] if the run is stopped
-/// while it waits; as any command. The lock is then held on no host.
+/// - [`ErrorKind::Task`] with the holder if another run has the lock; for a manual lock; for a host without `flock`; for an
+///   unexpected answer.
+/// - [`ErrorKind::Usage`] for an invalid lock name, or without a host.
+/// - [`ErrorKind::Cancelled`] if the run is stopped while it waits.
+/// - The errors of any command.
 ///
 /// # Cancel safety
 ///
-/// Dropping it releases the hosts that were locked so far.
+/// Dropping the future releases the hosts locked so far.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is locked until it is awaited"]
 pub struct LockRequest {
@@ -56,7 +59,8 @@ impl LockRequest {
         Self { hosts, name, folders, purpose: "a run of fab".to_owned(), wait: None, lease }
     }
 
-    /// Sets the text that another run shows when it meets this lock. Defaults to `a run of fab`.
+    /// Sets the purpose of the lock, such as `deploy of deployable-314`. A run that fails on this lock or waits for it shows the
+    /// purpose. Defaults to `a run of fab`.
     pub fn purpose(mut self, purpose: impl Into<String>) -> Self {
         self.purpose = purpose.into();
         self
@@ -74,7 +78,8 @@ impl LockRequest {
         self
     }
 
-    /// Sets the time after which a host releases the lock of a silent run, in whole seconds. Defaults to 30 s.
+    /// Sets how long a host keeps the lock without a heartbeat from the run. Fractions of a second are cut off; the minimum is
+    /// 1 s. Defaults to 30 s. A host without the `timeout` command keeps the lock until the connection ends.
     pub fn lease(mut self, limit: Duration) -> Self {
         self.lease = limit;
         self
@@ -117,7 +122,10 @@ impl LockRequest {
     /// [`ErrorKind::Usage`] for a name with `/`, and for a connection without a host.
     pub(super) fn dir_on(&self, host: &Connection) -> Result<String> {
         if self.name.is_empty() || self.name.contains(['/', '\n', '\0']) {
-            let error = Error::new(ErrorKind::Usage, format!("`{}` can't be the name of a lock", self.name));
+            let error = Error::new(
+                ErrorKind::Usage,
+                format!("invalid lock name `{}`: it must not be empty or contain `/`, a newline or NUL", self.name),
+            );
             return Err(error.hint("use letters, digits and `-`: `c.lock(\"deploy\")`"));
         }
         let no_host = || Error::new(ErrorKind::Usage, "there is no host to lock");

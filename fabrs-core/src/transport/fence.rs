@@ -87,9 +87,9 @@ impl Fence {
 
     /// Makes the error of a lost lock.
     pub(crate) fn lost(&self, why: &str) -> Error {
-        let text = format!("the lock `{}` is lost, so nothing more is changed there: {why}", self.name);
+        let text = format!("lost the lock `{}`, and this run no longer changes the host: {why}", self.name);
         let error = Error::new(ErrorKind::Channel, text).on(&self.host);
-        error.hint("another run may have locked the host since: look at its state, then start again")
+        error.hint("check the state of the host, then run again: another run may have changed it")
     }
 
     /// Returns the text that a refused command prints on the host.
@@ -200,7 +200,7 @@ impl Refusal {
     fn judge(&self, end: End) -> End {
         match (self.refused.get(), &end.how) {
             (Some(fence), How::Exited(ExitStatus::Code(REFUSED)) | How::Cut(..)) => {
-                End { how: How::Failed(fence.lost("the host is locked by another run")), ..end }
+                End { how: How::Failed(fence.lost("the host has released it")), ..end }
             }
             _ => end,
         }

@@ -57,7 +57,7 @@ async fn clean(fleet: &Fleet, coming: &Coming, host: Connection) -> Result<(), T
         .map(|(id, _)| format!("{}/{BAD}", survey.layout.release(id)))
         .collect();
     if !unmarked.is_empty() {
-        host.run(cmd!("rm -f {unmarked...}")).named("unmark releases of a build that works").await?;
+        host.run(cmd!("rm -f {unmarked...}")).named("clear the bad mark of this build").await?;
     }
     fleet.site.cleanup.run(&fleet.app(&host, &coming.release)?).await
 }

@@ -95,8 +95,8 @@ impl Deploy {
         self
     }
 
-    /// Sets whether a build is deployed that does not know migrations of the database. Refused by default: an older build, or
-    /// one beside a failed deploy, may not work with it.
+    /// Allows a deploy although the database has migrations unknown to the build. Off by default: the build may not work with
+    /// this database.
     pub fn even_if_ahead(mut self, goes_on: bool) -> Self {
         self.if_ahead = MigrationGuard::of(goes_on);
         self

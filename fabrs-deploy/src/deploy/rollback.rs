@@ -54,7 +54,8 @@ impl Rollback {
         self
     }
 
-    /// Sets whether it goes back to a release that does not know migrations of the database. Refused by default.
+    /// Allows a rollback although the database has migrations unknown to the older release. Also skips the steps of
+    /// [`Site::guard`]. Off by default.
     pub fn even_if_ahead(mut self, goes_on: bool) -> Self {
         self.if_ahead = MigrationGuard::of(goes_on);
         self

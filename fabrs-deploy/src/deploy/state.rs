@@ -88,7 +88,7 @@ pub(super) async fn guard_build(fleet: &Fleet, coming: &Coming, if_ahead: Migrat
         if has_live && if_ahead == MigrationGuard::Refuse {
             return Err(refused(&coming.revision.to_string(), &ahead, &log(&coming.before)).into());
         }
-        let text = format!("the database has migrations that {} does not know: {}", coming.revision, ahead.join(", "));
+        let text = format!("the database has migrations unknown to {}: {}", coming.revision, ahead.join(", "));
         fleet.client().warn(None, text);
     }
     if fleet.site.kind == Kind::Releases {
@@ -114,9 +114,10 @@ pub(super) async fn guard_release(fleet: &Fleet, surveys: &Surveys, release: &Re
     let Some(database) = &fleet.site.database else { return Ok(()) };
     let app = fleet.app(fleet.first()?, release)?;
     let Some(unknown) = database.unknown_to(app, Place::There).await? else {
-        let error =
-            Error::new(ErrorKind::Task, format!("{release} can't tell which migrations of the database it knows"));
-        return Err(error.hint("look at it on the host; `even_if_ahead` goes back all the same"));
+        let error = Error::new(ErrorKind::Task, format!("could not check the migrations of release {release}"));
+        return Err(
+            error.hint("check the release on the host, or roll back without this check: `.even_if_ahead(true)`")
+        );
     };
     let log = log(surveys);
     let found = surveys.values().filter_map(|survey| survey.releases.get(release));
@@ -148,10 +149,10 @@ pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, has_succeeded: bool) -
             let accepted: HashSet<&str> = found.flat_map(|found| &found.accepted).map(String::as_str).collect();
             return UnknownMigrations::of(release, unknown, &accepted, &log(&surveys));
         }
-        Ok(None) => "it can't be loaded".to_owned(),
+        Ok(None) => "the application can't be loaded".to_owned(),
         Err(error) => error.doing().to_owned(),
     };
-    fleet.client().warn(host.host(), format!("{release} can't tell which migrations of the database it knows: {why}"));
+    fleet.client().warn(host.host(), format!("could not check the migrations of release {release}: {why}"));
     None
 }
 
@@ -185,10 +186,10 @@ fn log(surveys: &Surveys) -> Vec<Migrated> {
 }
 
 fn refused(code: &str, migrations: &[String], log: &[Migrated]) -> Error {
-    let text = format!("the database has migrations that {code} does not know: {}", migrations.join(", "));
+    let text = format!("the database has migrations unknown to {code}: {}", migrations.join(", "));
     let error = Error::new(ErrorKind::Task, text);
     let snapshot = Migrated::snapshot_before(log, migrations);
     let restore = snapshot.map_or_else(String::new, |snapshot| format!("restore the database ({snapshot}), "));
     let restore = restore.replace('\n', ", ");
-    error.hint(format!("{restore}migrate back with a release that knows them, or pass `even_if_ahead`"))
+    error.hint(format!("{restore}unapply them with a release that has them, or allow them: `.even_if_ahead(true)`"))
 }

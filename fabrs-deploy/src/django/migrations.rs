@@ -146,21 +146,19 @@ impl Migrations {
             let of = |all: &Vec<Vec<String>>| all.get(n).filter(|some| !some.is_empty()).map(|some| some.join(", "));
             if let Some(columns) = of(&self.not_filled) {
                 warnings.push(format!(
-                    "{name} adds {columns}, NOT NULL without a default in the database: the live release can't insert rows from the \
-                     migration to the switch, nor after a revert; make it nullable or give it `db_default` first, in a deploy of its own"
+                    "{name} makes {columns} NOT NULL without a database default: inserts by the live release fail until the \
+                     switch, and again after a revert; first add the column as nullable or with `db_default`, in a separate deploy"
                 ));
             }
             let Some(used) = of(&self.still_used) else { continue };
             let verb = if migration.drops.is_empty() { "renames" } else { "drops" };
+            let met = format!("{name} {verb} {used}, used by the live release");
             warnings.push(if n < bearable {
-                format!(
-                    "{name} {verb} {used}, used by the live release: its requests fail from the migration to the switch; \
-                     deploy code that does not use it first"
-                )
+                format!("{met}: requests to that release fail until the switch; first deploy code that no longer uses {used}")
             } else {
                 format!(
-                    "{name} drops {used}, used by the live release: it waits until the new release is live everywhere, and \
-                     from then on there is no way back; deploy code that does not use it first"
+                    "{met}: the migration waits until the new release is live on all hosts, and a rollback is refused after that; \
+                     first deploy code that no longer uses {used}"
                 )
             });
         }
@@ -208,7 +206,7 @@ pub(super) async fn known_there(release: &Connection) -> Result<Option<Known>, E
 /// Makes the question; a change as far as a dry run goes, where that release is not there.
 fn look(release: &Connection) -> fabrs::Command {
     let look = release.v_run("python manage.py shell --verbosity 0").stdin(LOOK);
-    look.named("ask Django about migrations").hide(Hide::Stdout)
+    look.named("read the state of the migrations").hide(Hide::Stdout)
 }
 
 /// Reads the last migration of each application that a release brings.
@@ -292,11 +290,7 @@ mod tests {
     fn a_need_of_the_new_release_does_not_wait_behind_a_drop() {
         let migrations = compared(vec![migration("shop", "0002", &["Order"]), migration("shop", "0003_total", &[])]);
         assert_eq!(lines(&migrations), ["python manage.py migrate --noinput"]);
-        assert!(
-            migrations.warnings()[0].contains("fail from the migration to the switch"),
-            "{:?}",
-            migrations.warnings()
-        );
+        assert!(migrations.warnings()[0].contains("fail until the switch"), "{:?}", migrations.warnings());
 
         let mixed = Migration { is_removal: false, ..migration("shop", "0002", &["Order.notes"]) };
         assert_eq!(lines(&compared(vec![mixed])), ["python manage.py migrate --noinput"]);
@@ -320,7 +314,7 @@ mod tests {
             let adds = vec![("shop".to_owned(), model.to_owned(), Some("seat".to_owned()), true)];
             compared(vec![Migration { adds, ..migration("shop", "0002", &[]) }]).warnings()
         };
-        assert!(adds("Order")[0].starts_with("shop.0002 adds shop.Order.seat, NOT NULL"), "{:?}", adds("Order"));
+        assert!(adds("Order")[0].starts_with("shop.0002 makes shop.Order.seat NOT NULL"), "{:?}", adds("Order"));
         assert_eq!(adds("Booking"), Vec::<String>::new());
     }
 

@@ -23,12 +23,12 @@ use migrations::{Known, Migrations};
 ///
 /// * **build**, on each host: `collectstatic`, `check --deploy`, and whether the WSGI application can be loaded at all, so that
 ///   no server is told to take up what it can't;
-/// * **once**, before the switch: the plan of the migrations is said, the snapshot is taken, then `migrate`;
+/// * **once**, before the switch: the snapshot is made, then `migrate` runs;
 /// * what drops a column or a table that the live release still uses is warned of, and done when the new release is live
 ///   everywhere: expand and contract belong into two deploys;
-/// * the plan of the migrations, with warnings, is part of what is approved;
-/// * a deploy or a rollback is refused if the database has migrations that the release does not know. After a failure, the
-///   output, the mail, `status` and `releases` name them, with the snapshot from before.
+/// * the approval before a deploy covers the plan of the migrations, with warnings;
+/// * a deploy or a rollback is refused if the database has migrations unknown to the release. After a failure, the output, the
+///   mail, `status` and `releases` list these migrations and the snapshot made before them.
 ///
 /// ```
 /// use fabrs::prelude::*;
@@ -160,7 +160,7 @@ impl Django {
             let script = format!("COLUMNS = {}\n{RELAX}", serde_json::Value::String(columns));
             manage("shell --verbosity 0")
                 .stdin(script)
-                .named("relax the columns to be dropped")
+                .named("make columns nullable until they are dropped")
                 .hide(Hide::Stdout)
                 .await?;
         }

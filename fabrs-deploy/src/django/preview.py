@@ -44,7 +44,7 @@ def is_strict(field):
 def flat(calls):
     for call in calls:
         if not isinstance(call, ast.Call):
-            yield "an operation that is computed", {}
+            yield "operation computed at run time: see the file", {}
             continue
         kind = last(call.func)
         given = arguments(call, kind)
@@ -64,7 +64,7 @@ def read(source):
             if not isinstance(statement, ast.Assign) or last(statement.targets[0]) != "operations":
                 continue
             if not isinstance(statement.value, ast.List):
-                does.append("operations that are computed: see the file")
+                does.append("operations computed at run time: see the file")
                 removals = False
                 continue
             for kind, given in flat(statement.value.elts):

@@ -31,19 +31,20 @@ struct Summary {
 /// As any command.
 pub(super) async fn plan(live: Option<App>, build: Build<'_>) -> Result<MigrationPlan, Error> {
     let unknown = |why: &str| {
-        let text =
-            format!("migrations: not known before the build ({why}); the run stops for approval if there are any\n");
+        let text = format!(
+            "migrations: unknown until the build ({why}); in a protected environment they need a second approval\n"
+        );
         Ok(MigrationPlan { text, ..MigrationPlan::default() })
     };
     let known = match &live {
         None => None,
         Some(app) => match known_there(app.connection()).await? {
             Some(known) => Some(known),
-            None => return unknown("the live release can't be asked"),
+            None => return unknown("the live release can't be loaded"),
         },
     };
     let Some(files) = build.source.migration_files(build).await? else {
-        return unknown("no repository here has the commit");
+        return unknown("the commit is in no repository that can be read");
     };
     let python = live.as_ref().map_or_else(|| build.host.clone(), |app| app.connection().clone());
     planned(known.as_ref(), &files, &python, live.is_some()).await
@@ -90,7 +91,7 @@ async fn planned(
     let mut text = migrations.plan() + "\n";
     text.extend(migrations.warnings().iter().map(|warning| format!("warning: {warning}\n")));
     if !unknown.is_empty() {
-        text += &format!("the database has migrations that this build does not know: {}\n", unknown.join(", "));
+        text += &format!("the database has migrations unknown to this build: {}\n", unknown.join(", "));
     }
     Ok(MigrationPlan { text, names: Some(migrations.names()), unknown })
 }
@@ -156,9 +157,9 @@ mod tests {
         for part in [
             "    Add field seat to Booking\n",
             "    RunPython\n",
-            "warning: events.0003_seat adds events.Booking.seat, NOT NULL",
+            "warning: events.0003_seat makes events.Booking.seat NOT NULL",
             "warning: events.0003_seat drops events.Booking.note",
-            "this build does not know: events.0002\n",
+            "unknown to this build: events.0002\n",
         ] {
             assert!(plan.text.contains(part), "{part}: {}", plan.text);
         }

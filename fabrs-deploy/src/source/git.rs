@@ -91,8 +91,7 @@ impl Git {
         self
     }
 
-    /// Deploys the end of this branch if no revision is named, instead of the last good tag. A tag of the same name does not
-    /// count.
+    /// Deploys the head of this branch by default, instead of the last good build. A tag with the same name is ignored.
     pub fn branch(mut self, name: impl Into<String>) -> Self {
         self.default = Wanted::Branch(name.into());
         self
@@ -189,7 +188,7 @@ impl Git {
                 }
                 let text = match first {
                     None => format!("there is no good build: no tag begins with `{}`", self.good),
-                    Some((tag, _)) => format!("every build is marked as bad, the last of them `{tag}`"),
+                    Some((tag, _)) => format!("all good builds were marked as bad, the latest is `{tag}`"),
                 };
                 Err(Error::new(ErrorKind::Usage, text).hint("name a tag, a branch or a commit"))
             }
@@ -338,7 +337,7 @@ fn disagree(one: (&Connection, &Revision), other: (&Connection, &Revision)) -> E
         format!("{} has {revision}", host.host().map_or_else(String::new, |host| host.label().to_string()))
     };
     let text = format!("hosts disagree on the build: {}, {}", of(one), of(other));
-    Error::new(ErrorKind::Task, text).hint("was a tag moved just now? start again, or name a commit in full")
+    Error::new(ErrorKind::Task, text).hint("run again if a tag was moved just now, or name a full commit id")
 }
 
 /// Has git fail where it would prompt: for a password of the repository, or for an unknown host. A program for SSH that git is

@@ -18,8 +18,8 @@ impl Refs {
         for line in said.lines() {
             let Some((id, name)) = line.split_once('\t') else { continue };
             if !is_commit(id) {
-                let text = format!("`{}` is not the id of a commit", escape_controls(id));
-                return Err(Error::new(ErrorKind::Format, text).hint("is `git` on the host the real one?"));
+                let text = format!("invalid commit id `{}` in the output of `git ls-remote`", escape_controls(id));
+                return Err(Error::new(ErrorKind::Format, text).hint("check the `git` of the host: `command -v git`"));
             }
             let (name, is_commit_of_tag) = match name.strip_suffix("^{}") {
                 Some(name) => (name, true),
@@ -66,7 +66,10 @@ impl Refs {
         if let (Some(tag), Some(branch)) = (tag, branch)
             && tag != branch
         {
-            let error = Error::new(ErrorKind::Usage, format!("`{asked}` is a tag and a branch, at different commits"));
+            let error = Error::new(
+                ErrorKind::Usage,
+                format!("ambiguous name `{asked}`: a tag and a branch at different commits"),
+            );
             return Err(error.hint(format!("name one of them: `refs/tags/{asked}` or `refs/heads/{asked}`")));
         }
         if let Some(id) = tag.or(branch).or_else(|| self.get(asked)) {

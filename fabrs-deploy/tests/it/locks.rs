@@ -161,7 +161,7 @@ async fn a_run_that_has_lost_its_lock_on_a_host_changes_nothing_more_there() -> 
     let error = losing.deploy(all(&client)).await.expect_err("the lock is lost").into_error();
     assert_eq!(error.kind(), ErrorKind::Channel, "{}", error.block());
     assert!(
-        error.to_string().contains("so nothing more is changed there: the process that held it has ended"),
+        error.to_string().contains("this run no longer changes the host: the process that held it has ended"),
         "{error}"
     );
     client.close().await;

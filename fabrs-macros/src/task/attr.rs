@@ -124,7 +124,10 @@ fn name(meta: &Meta, example: &str) -> syn::Result<LitStr> {
 fn lock(meta: &Meta) -> syn::Result<LitStr> {
     let lock = text(meta, "lock = \"deploy\"")?;
     if lock.value().contains(|c: char| c == '/' || c.is_control()) {
-        let text = format!("`{}` can't be the name of a lock: it is part of a file name", lock.value());
+        let text = format!(
+            "invalid lock name `{}`: it is part of a file name, so `/` and control characters are not allowed",
+            lock.value()
+        );
         return Err(syn::Error::new(lock.span(), text));
     }
     Ok(lock)
@@ -207,7 +210,7 @@ mod tests {
         refused(quote! { local = true }, "write `local`");
         refused(quote! { sudo = "root" }, "write `sudo`");
         refused(quote! { lock }, "write `lock = \"deploy\"`");
-        refused(quote! { lock = "a/b" }, "`a/b` can't be the name of a lock");
+        refused(quote! { lock = "a/b" }, "invalid lock name `a/b`");
         refused(quote! { rolling }, "write `rolling = 1`");
         refused(quote! { rolling = "1" }, "write `rolling = 1`");
         refused(quote! { rolling = 0 }, "`rolling = 0` would never begin");
