@@ -9,7 +9,7 @@ use fabrs::prelude::*;
 use fabrs::{Client, Connection};
 use fabrs_testing::{Capability, Sshd};
 
-use crate::support::{capture, carry_out, client_of, connect, refused, settings, ssh_config, told, words};
+use crate::support::{capture, carry_out, client_of, connect, refused, settings, soon, ssh_config, told, words};
 
 /// A server with a folder for locks that its login may write to.
 struct Lab {
@@ -124,7 +124,8 @@ async fn a_fence_keeps_status_output_and_input_in_every_login_shell() -> Result 
         host.put(b"content", target.as_str()).await?;
         assert_eq!(fs::read_to_string(&target)?, "content", "{shell}");
         lab.give_away();
-        refused(host.run("touch late").warn().await, ErrorKind::Channel);
+        refused(host.run("touch late; touch later").warn().await, ErrorKind::Channel);
+        assert!(!lab.made("late") && !lab.made("later"), "{shell}");
         drop(lock);
         client.close().await;
     }
@@ -146,6 +147,61 @@ async fn a_host_that_frees_the_lock_ends_the_work_under_it() -> Result {
     let lost = refused(lock.during(host.run("sleep 600")).await, ErrorKind::Channel);
     assert!(lost.to_string().ends_with("the process that held it has ended"), "{lost}");
     drop(lock);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_time_limit_of_commands_does_not_end_a_lock() -> Result {
+    let lab = Lab::start(Sshd::start());
+    let limit = Some(std::time::Duration::from_secs(1));
+    let limited = Settings { command_timeout: limit, ..settings(&ssh_config(&lab.sshd, "")) };
+    let client = Client::builder().settings(limited).build();
+    let host = client.connect("host")?;
+    let mut lock = lab.locking(&host).await?;
+    lock.during(host.run("sleep 2").timeout(secs(60))).await??;
+    refused(host.run("sleep 60").await, ErrorKind::Timeout);
+    lock.during(host.run("true")).await??;
+    lock.release().await;
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_settings_of_commands_do_not_reach_the_lock_and_closing_ends_it() -> Result {
+    let lab = Lab::start(Sshd::start());
+    let (one, other) = (lab.client(), lab.client());
+    let host = one.connect("host")?.cd("/nonexistent").env("HOME", "/nonexistent").prefix("echo noise");
+    let _lock = lab.locking(&host).await?;
+    // Not dropped: the end of the run ends it.
+    soon(one.close()).await;
+    lab.locking(&other.connect("host")?).await?.release().await;
+    other.close().await;
+    Ok(())
+}
+
+#[task(lock = "fabrs-test-of-loss")]
+async fn long_task() -> Result {
+    run("sleep 600").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_task_ends_on_a_host_that_loses_its_lock() -> Result {
+    let sshd = Sshd::start();
+    let (seen, sink) = capture();
+    let hosts = Inventory::default().with_hosts(typed_hosts(&["host"]).expect("it is a host"));
+    let client = client_of(&sshd, "").inventory(hosts).sink(sink).build();
+    let kill = async {
+        while seen.of("command_started").iter().all(|event| event["command"] != "sleep 600") {
+            tokio::task::yield_now().await;
+        }
+        let holder = "for fd in /proc/[0-9]*/fd/9; do case $(readlink $fd) in */fabrs-test-of-loss.lock) p=${fd%/fd/9}; kill -KILL ${p#/proc/} ;; esac; done; true";
+        connect(&sshd).run(holder).await
+    };
+    let (report, killed) = tokio::join!(carry_out(&client, [long_task::call()]), kill);
+    killed?;
+    assert_eq!(words(&report.stages()[0].outcomes), ["host: lost"]);
     client.close().await;
     Ok(())
 }

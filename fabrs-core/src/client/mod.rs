@@ -116,10 +116,12 @@ impl Client {
 
     /// Waits for what still runs and closes all connections. A connection that is used later opens again.
     pub async fn close(&self) {
-        // First what may still start commands.
+        // First what may still start commands. A lock that is still alive ends with the run.
+        self.inner.fences.close();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
         self.inner.tasks.reopen();
+        self.inner.fences.reopen();
         if let Aside::Other(aside) = &self.inner.aside
             && let Some(aside) = aside.get()
         {

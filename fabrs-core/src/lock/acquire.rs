@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use futures::stream::StreamExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
 use super::held::{HostLock, Keeper, Lock};
@@ -16,6 +16,9 @@ use crate::client::Client;
 use crate::connection::{Connection, Hide};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{Fence, Heartbeat, Level, Permission, boot_time};
+
+/// How long the process that holds a lock may run: `--command-timeout` is for the commands of the work.
+const MAX_HOLD: Duration = Duration::from_hours(365 * 24);
 
 /// How long a run waits before it tries again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -117,14 +120,16 @@ async fn try_one(
 ) -> std::result::Result<HostLock, Refused> {
     let failed = Refused::Failed;
     let folder = locking.dir_on(host).map_err(failed)?;
-    // Over a session beside those of the work: the lock must not end with the first Ctrl-C, but with the run.
-    let aside = host.aside().map_err(failed)?;
+    let Some(place) = host.host() else { return Err(failed(on(host, "there is no host to lock".to_owned()))) };
+    // Over a session beside those of the work: the lock must not end with the first Ctrl-C, but with the run. Without the
+    // settings of the caller's commands, which may change the meaning of `~`, or print.
+    let aside = client.aside().connect(place).map_err(failed)?;
     let lease = locking.lease_limit();
     let script = hold(&folder, locking.name(), holder, lease);
     let script = script.map_err(|source| failed(on(host, "the lock can't be sent".to_owned()).caused_by(source)))?;
     let sent = boot_time();
     let command = aside.run(script).posix().hide(Hide::Both).called(&format!("hold the lock `{}`", locking.name()));
-    let mut lines = command.stdin_open().stream_lines().map_err(failed)?;
+    let mut lines = command.timeout(MAX_HOLD).stdin_open().stream_lines().map_err(failed)?;
     let answer = match lines.next().await {
         Some(line) => Answer::read(&line.map_err(failed)?),
         None => Answer::Other,
@@ -150,7 +155,6 @@ async fn try_one(
             )));
         }
     }
-    let Some(place) = host.host() else { return Err(failed(on(host, "there is no host to lock".to_owned()))) };
     let heartbeat = Heartbeat::new(lease);
     heartbeat.confirm(sent);
     let fence = Arc::new(Fence {
@@ -159,6 +163,7 @@ async fn try_one(
         file: format!("{}/{}.lock", folder.trim_end_matches('/'), locking.name()),
         token: holder.token.clone(),
         heartbeat,
+        loss: watch::Sender::new(None),
     });
     let guard = client.fences().put(&fence);
     Ok(Keeper { lines, fence, lease, lost }.start(client, guard))

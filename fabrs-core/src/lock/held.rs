@@ -159,6 +159,12 @@ impl HostLock {
     }
 }
 
+/// Waits until the run is over.
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    // Without a sender there is no run any more.
+    let _closed = closing.wait_for(|is_closing| *is_closing).await.is_ok();
+}
+
 /// Confirms the lock to one host.
 pub(super) struct Keeper {
     pub(super) lines: LineStream,
@@ -173,13 +179,17 @@ impl Keeper {
         let (work, mut changes) = watch::channel(Work::default());
         let (end, mut is_over) = oneshot::channel();
         let (done, ended) = oneshot::channel();
+        let mut closing = client.fences().closing();
         client.tasks().spawn(async move {
             tokio::select! {
                 why = self.confirm(&mut changes) => {
+                    let lost = self.fence.lost(why);
+                    self.fence.loss.send_replace(Some(lost.clone()));
                     // The run has ended if nobody listens.
-                    drop(self.lost.send(self.fence.lost(why)).await);
+                    drop(self.lost.send(lost).await);
                 }
                 _ = &mut is_over => self.release().await,
+                () = closed(&mut closing) => self.release().await,
             }
             // Nobody waits if the lock was dropped.
             let _ = done.send(());
@@ -197,7 +207,7 @@ impl Keeper {
             if self.lines.write(alive(&phase, &folder)).await.is_err() {
                 return "the connection was lost";
             }
-            match timeout(self.lease / 2, self.lines.next()).await {
+            match timeout(self.lease, self.lines.next()).await {
                 Ok(Some(Ok(_))) => self.fence.heartbeat.confirm(sent),
                 Ok(Some(Err(error))) if error.kind() == ErrorKind::Channel => return "the connection was lost",
                 Ok(Some(Err(_)) | None) => return "the process that held it has ended",

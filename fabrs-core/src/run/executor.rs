@@ -15,9 +15,16 @@ use crate::error::{Result, TaskError};
 use crate::event::Event;
 use crate::group::{Outcome, Outcomes, gone_again, spread};
 use crate::host::Host;
+use crate::lock::Lock;
 use crate::plan::{Hosts, Plan, Stage};
 use crate::task::panicked;
 use crate::transport::Level;
+
+/// Hosts with the connections to them, or why there is none.
+type Connections = Vec<(Host, Result<Connection>)>;
+
+/// Hosts that were left out.
+type Skipped = Vec<(Host, Outcome<()>)>;
 
 /// Carries out plans with a client.
 #[derive(Debug, Clone)]
@@ -64,21 +71,28 @@ impl Executor {
             let hosts = if ended { Vec::new() } else { self.hosts(stage, &dropped) };
             let stop = self.client.stop().clone();
             let told = Mutex::default();
-            let connections: Vec<Connection> = hosts.iter().filter_map(|(_, host)| host.clone().ok()).collect();
-            let done = match stage.call.lock(&connections).await {
+            let (lock, hosts, mut skipped) = self.lock(stage, hosts).await;
+            let mut done: Vec<(Host, Outcome<()>)> = match lock {
                 Ok(lock) => {
                     let body = |connection| self.step(stage, connection, &told);
                     let done = spread(hosts, stage.strategy, stop, body).await;
                     if let Some(lock) = lock {
                         lock.release().await;
                     }
-                    done
+                    done.into_iter().collect()
                 }
-                Err(error) => {
-                    let failed = |(host, _)| (host, Outcome::of(Err(error.clone().into())));
-                    Outcomes::new(hosts.into_iter().map(failed).collect())
-                }
+                // The error is that of one host, and no other has begun.
+                Err(error) => hosts
+                    .into_iter()
+                    .map(|(host, _)| {
+                        let is_its = error.host().is_none_or(|of| *of == host);
+                        let outcome = if is_its { Outcome::of(Err(error.clone().into())) } else { Outcome::NotStarted };
+                        (host, outcome)
+                    })
+                    .collect(),
             };
+            done.append(&mut skipped);
+            let done = Outcomes::new(done);
             let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
             let outcomes = self.settle(stage, done, &dropped, &told);
             // An incomplete plan of one task says nothing of the next.
@@ -89,6 +103,25 @@ impl Executor {
             reports.push(StageReport { task: stage.call.task(), here: stage.hosts == Hosts::Here, outcomes });
         }
         Report::new(reports)
+    }
+
+    /// Locks the hosts of a task that needs it, without those that are unreachable, if the settings skip them.
+    async fn lock(&self, stage: &Stage, mut hosts: Connections) -> (Result<Option<Lock>>, Connections, Skipped) {
+        let mut skipped = Vec::new();
+        loop {
+            let connections: Vec<Connection> = hosts.iter().filter_map(|(_, host)| host.clone().ok()).collect();
+            let error = match stage.call.lock(&connections).await {
+                Ok(lock) => return (Ok(lock), hosts, skipped),
+                Err(error) => error,
+            };
+            let Some(host) = error.host().cloned() else { return (Err(error), hosts, skipped) };
+            let outcome = stage.strategy.judge(&host, Outcome::of(Err(error.clone().into())));
+            if !matches!(outcome, Outcome::Skipped(_)) || !hosts.iter().any(|(known, _)| *known == host) {
+                return (Err(error), hosts, skipped);
+            }
+            hosts.retain(|(known, _)| *known != host);
+            skipped.push((host, outcome));
+        }
     }
 
     /// Returns where a task runs and the connections there, without the hosts that earlier tasks dropped.

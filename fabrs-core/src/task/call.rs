@@ -58,7 +58,11 @@ impl<T: Send + 'static> Call<T> {
         let lock = self.lock(std::slice::from_ref(connection)).await?;
         let connection = connection.in_task(self.task.selection);
         let future = connection.enter_sync(|| (self.body)(connection.clone()));
-        let result = connection.enter(future).await;
+        let result = tokio::select! {
+            // A run that has lost a lock ends its work there: another run may have begun.
+            lost = lost(&connection) => Err(lost.into()),
+            result = connection.enter(future) => result,
+        };
         if let Some(lock) = lock {
             lock.release().await;
         }
@@ -166,6 +170,14 @@ impl<T: Send + 'static> Call<T> {
             async move { future.await.map(drop) }.boxed()
         });
         Call { task: self.task, shown: self.shown, body: erased }
+    }
+}
+
+/// Waits until the run loses a lock on the host of a connection.
+async fn lost(connection: &Connection) -> Error {
+    match (connection.client(), connection.host()) {
+        (Some(client), Some(host)) => client.fences().lost(host).await,
+        _ => std::future::pending().await,
     }
 }
 

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, select_all};
 use memchr::memmem;
+use tokio::sync::watch;
 
 use super::{Answer, Dial, Effect, End, How, Permission, Program, Receive, Request, Running, Transport};
 use crate::error::{Error, ErrorKind, Result};
@@ -32,6 +33,8 @@ pub(crate) struct Fence {
     pub(crate) file: String,
     pub(crate) token: String,
     pub(crate) heartbeat: Heartbeat,
+    /// The error of a lock that is lost.
+    pub(crate) loss: watch::Sender<Option<Error>>,
 }
 
 /// When a host last confirmed that the run holds its lock.
@@ -113,9 +116,10 @@ impl Fence {
     /// Returns the program of a request such that it runs only while the host has the token of this run.
     fn around(&self, request: &Request) -> Result<Program> {
         let program = match &request.invocation.program {
-            // `eval` keeps the line whole behind `&&` in every login shell.
-            Program::Line(line) => quote(line)
-                .and_then(|line| Ok(Program::Line(format!("{} && eval {line}", sh_call(&self.script()?)).into()))),
+            // `||` and `exec` mean the same in every login shell; after `exit`, csh goes on with the next line.
+            Program::Line(line) => self.script().map(|compare| {
+                Program::Line(format!("{} || exec sh -c 'exit {REFUSED}'\n{line}", sh_call(&compare)).into())
+            }),
             Program::Script(script) => {
                 self.script().map(|compare| Program::Script(format!("{compare}\n{script}").into()))
             }
@@ -138,6 +142,8 @@ struct Shared {
     /// The number of fences, so that a client without a lock pays for no mutex.
     count: AtomicUsize,
     by_host: Mutex<HashMap<Host, Vec<Arc<Fence>>>>,
+    /// Whether the run is over.
+    closing: watch::Sender<bool>,
 }
 
 impl Fences {
@@ -146,6 +152,36 @@ impl Fences {
         self.lock().entry(fence.host.clone()).or_default().push(Arc::clone(fence));
         self.0.count.fetch_add(1, Ordering::AcqRel);
         FenceGuard { fences: self.clone(), fence: Arc::clone(fence) }
+    }
+
+    /// Waits until the run loses a lock on a host, and returns the error; for ever, if it has none there.
+    pub(crate) async fn lost(&self, host: &Host) -> Error {
+        let loss_of = |fence: Arc<Fence>| async move {
+            let mut loss = fence.loss.subscribe();
+            // The fence lives as long as the sender.
+            let error = loss.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+            error.unwrap_or_else(|| fence.lost("the host has released it"))
+        };
+        let losses: Vec<_> = self.of(host).into_iter().map(|fence| Box::pin(loss_of(fence))).collect();
+        if losses.is_empty() {
+            return std::future::pending().await;
+        }
+        select_all(losses).await.0
+    }
+
+    /// Ends the locks of the run: it is over.
+    pub(crate) fn close(&self) {
+        self.0.closing.send_replace(true);
+    }
+
+    /// Allows locks again, as a client that was closed may be used again.
+    pub(crate) fn reopen(&self) {
+        self.0.closing.send_replace(false);
+    }
+
+    /// Returns what tells that the run is over.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.0.closing.subscribe()
     }
 
     /// Tells whether the run holds a lock of this name on a host.
