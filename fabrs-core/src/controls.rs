@@ -6,7 +6,7 @@ use std::borrow::Cow;
 /// the direction of text or stand for nothing that is seen.
 pub(crate) fn needs_escape(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Returns `text` with each such character written as `\u{1b}`.
@@ -88,13 +88,28 @@ fn colour(text: &str) -> &str {
     let Some(parameters) = text.strip_prefix("\u{1b}[") else { return "" };
     let Some(end) = parameters.find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':') else { return "" };
     let (numbers, rest) = parameters.split_at(end);
-    let is_harmless = |number: &str| !matches!(number.parse(), Ok(5 | 6 | 8));
-    // Behind 38 and 48 numbers stand for colours.
-    let mut plain = numbers.split([';', ':']).take_while(|number| !matches!(*number, "38" | "48" | "58"));
-    if !rest.starts_with('m') || !plain.all(is_harmless) {
+    if !rest.starts_with('m') || !are_harmless(numbers) {
         return "";
     }
     text.get(.."\u{1b}[".len() + end + 1).unwrap_or_default()
+}
+
+/// Tells whether none of the parameters of a sequence hides text or lets it blink.
+fn are_harmless(parameters: &str) -> bool {
+    let mut numbers = parameters.split([';', ':']);
+    while let Some(number) = numbers.next() {
+        match number {
+            "5" | "6" | "8" | "05" | "06" | "08" => return false,
+            // A colour of a palette is one number, and of the others three.
+            "38" | "48" | "58" => match numbers.next() {
+                Some("5") => drop(numbers.next()),
+                Some("2") => drop(numbers.by_ref().take(3).count()),
+                _ => return false,
+            },
+            _ => {}
+        }
+    }
+    true
 }
 
 #[cfg(test)]
@@ -112,11 +127,18 @@ mod tests {
         let passes = |text: &str| assert_eq!(escape_except_colours(text), text);
         passes("\u{1b}[31mred\u{1b}[0m \u{1b}[1;38;5;8mgrey\u{1b}[m");
         let spelled = |text: &str| {
-            assert_eq!(escape_except_colours(text), text.replace('\u{1b}', "\\u{1b}").replace('\r', "\\r"))
+            assert_eq!(escape_except_colours(text), text.replace('\u{1b}', "\\u{1b}").replace('\r', "\\r"));
         };
-        for text in
-            ["\u{1b}[8mhidden", "\u{1b}[1A", "\u{1b}]52;c;eA==", "\u{1b}[2K\r", "\u{1b}", "\u{1b}[1;5mx", "\u{1b}[31"]
-        {
+        for text in [
+            "\u{1b}[8mhidden",
+            "\u{1b}[1A",
+            "\u{1b}]52;c;eA==",
+            "\u{1b}[2K\r",
+            "\u{1b}",
+            "\u{1b}[1;5mx",
+            "\u{1b}[31",
+            "\u{1b}[38;5;1;8mx",
+        ] {
             spelled(text);
         }
         assert_eq!(escape_except_colours("\u{1b}[31mred\u{1b}[1Aé"), "\u{1b}[31mred\\u{1b}[1Aé");

@@ -80,7 +80,10 @@ impl fmt::Display for Block<'_> {
             text = format!("{text}\nhint: {hint}");
         }
         // Hosts and commands have written much of it.
-        f.write_str(&escape_except_colours(&text))
+        let shown = escape_except_colours(&text);
+        f.write_str(&shown)?;
+        // A colour without an end would reach into what follows.
+        if shown.contains('\u{1b}') { f.write_str("\u{1b}[0m") } else { Ok(()) }
     }
 }
 
