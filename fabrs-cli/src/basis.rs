@@ -1,13 +1,14 @@
 //! The basis of an approval: everything that decides what a run does, known before it begins. In a canonical form: the same
 //! parts are the same text in every version.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use fabrs_core::config::{Choice, Inventory, OnFailure, Order, Selection, Settings, SshConfigFrom, Unreachable};
 use fabrs_core::{Client, Error, ErrorKind, Host, Result};
-use ignore::WalkBuilder;
+use ignore::{DirEntry, WalkBuilder};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -123,7 +124,10 @@ fn of_host(inventory: &Inventory, host: Option<&Host>) -> String {
     format!("{vars} {shell}")
 }
 
-/// Returns a digest of the files of a project, which its tasks may put on hosts: those that git does not ignore.
+/// Folders with what programs make, and no task puts on a host.
+const MADE: [&str; 5] = [".git", "target", "node_modules", "__pycache__", ".venv"];
+
+/// Returns a digest of the files of a project, which its tasks may put on hosts.
 fn files(root: &Path) -> Result<String> {
     let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
     let failed = |source: io::Error| {
@@ -131,29 +135,41 @@ fn files(root: &Path) -> Result<String> {
             .caused_by(source)
     };
     let (mut digest, mut read) = (Sha256::new(), 0);
-    let is_part = |entry: &ignore::DirEntry| entry.file_name() != ".git";
-    let walk = WalkBuilder::new(root)
-        .hidden(false)
-        .require_git(false)
-        .filter_entry(is_part)
-        .sort_by_file_path(Ord::cmp)
-        .build();
+    let is_part = |entry: &DirEntry| !MADE.iter().any(|made| entry.file_name() == *made);
+    let walk = WalkBuilder::new(root).standard_filters(false).filter_entry(is_part).sort_by_file_path(Ord::cmp).build();
     for entry in walk {
-        let entry = entry.map_err(|source| failed(io::Error::other(source)))?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            // A folder that can't be read can't be put on a host either.
+            Err(error) => {
+                digest.update(error.to_string());
+                continue;
+            }
+        };
         let metadata = entry.path().symlink_metadata().map_err(failed)?;
         let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
-        digest.update(format!("{}\0{}\0", path.display(), metadata.len()));
+        digest.update(format!("{}\0{}\0", path.display(), if metadata.is_file() { metadata.len() } else { 0 }));
         if metadata.is_symlink() {
             digest.update(fs::read_link(entry.path()).map_err(failed)?.display().to_string());
-        } else if metadata.is_file() && read + metadata.len() <= MAX_READ {
-            read += metadata.len();
-            add(&mut digest, &mut File::open(entry.path()).map_err(failed)?).map_err(failed)?;
         } else if metadata.is_file() {
-            let changed = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-            digest.update(changed.unwrap_or_default().as_nanos().to_le_bytes());
+            let content = (read + metadata.len() <= MAX_READ).then(|| File::open(entry.path()).ok()).flatten();
+            match content {
+                Some(mut file) => {
+                    read += metadata.len();
+                    add(&mut digest, &mut file).map_err(failed)?;
+                }
+                // Of a file that is too large, or unreadable, its time counts.
+                None => digest.update(changed(&metadata).to_le_bytes()),
+            }
         }
     }
     Ok(hex(&digest.finalize()))
+}
+
+/// Returns when a file was changed, in nanoseconds since 1970.
+fn changed(metadata: &Metadata) -> u128 {
+    let time = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    time.unwrap_or_default().as_nanos()
 }
 
 /// Adds the content of a file to a digest.

@@ -151,6 +151,11 @@ impl Client {
         !self.inner.approval.is_waited_for || self.inner.approval.approved.is_given()
     }
 
+    /// Tells whether a fingerprint has approved the run already: what is known later is not covered by it.
+    pub(crate) fn is_approved_by_fingerprint(&self) -> bool {
+        matches!(self.settings().consent, Consent::To(_)) && self.inner.approval.approved.is_given()
+    }
+
     /// Makes a text a part of what is approved: the fingerprint of another text is another one.
     pub fn approval_covers(&self, part: impl Into<String>) {
         self.inner.approval.basis.lock().unwrap_or_else(PoisonError::into_inner).push(part.into());

@@ -19,15 +19,24 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] if it is not set, or is not UTF-8.
+/// [`ErrorKind::Usage`] if it is not set, or is not UTF-8. [`ErrorKind::Prompt`] if the run was approved by a fingerprint before:
+/// that can't cover the value.
 #[track_caller]
 pub fn env_var(name: &str) -> Result<String> {
     let value = env::var(name);
+    let location = std::panic::Location::caller();
     if let Some(client) = current().client() {
-        let shown = value.as_deref().map_or_else(|why| why.to_string(), |value| format!("is {value}"));
+        if client.is_approved_by_fingerprint() {
+            let text =
+                format!("the environment variable `{name}` was read after the run was approved by its fingerprint");
+            let error = Error::new(ErrorKind::Prompt, text).at(location);
+            return Err(
+                error.hint("read it in a task that `asks`, before it is approved, or approve the run with `-y`")
+            );
+        }
+        let shown = value.as_deref().map_or_else(ToString::to_string, |value| format!("is {value}"));
         client.approval_covers(format!("environment variable {name} {shown}"));
     }
-    let location = std::panic::Location::caller();
     value.map_err(|source| {
         let error = Error::new(ErrorKind::Usage, format!("could not read the environment variable `{name}`"));
         error.at(location).caused_by(source)
