@@ -79,28 +79,32 @@ impl Run {
     }
 
     async fn steps(&self, hosts: &Group, lock: LockHandle) -> Result {
-        self.step(hosts, &lock, "acquire", "true").await?;
-        self.block().await;
         let name = &self.name;
+        self.atomic_step(hosts, &lock, "acquire", "true").await?;
+        self.block().await;
         for step in ["one", "two", "three"] {
-            self.step(hosts, &lock, step, "true").await?;
+            // As the commands of a task: only the fence of the run protects them.
+            hosts.each(|host| async move { host.run(self.entry(&host, step, "true")).await }).await.all_ok()?;
             hosts.run("sleep 0.3").await.all_ok()?;
         }
         let switch = format!("ln -sfn {name} .{name} && mv -T .{name} current");
-        self.step(hosts, &lock, "switch", &switch).await
+        self.atomic_step(hosts, &lock, "switch", &switch).await
     }
 
-    /// Does a step on all hosts, with an entry in the journal of each.
-    async fn step(&self, hosts: &Group, lock: &LockHandle, step: &str, line: &str) -> Result {
-        let (name, folder) = (&self.name, &self.folder);
+    /// Does a step on all hosts, each of which keeps the lock for that time.
+    async fn atomic_step(&self, hosts: &Group, lock: &LockHandle, step: &str, line: &str) -> Result {
         let done = hosts.each(|host| async move {
-            let named = host.host().expect("it has a host");
-            let folder = folder.join(named.name()).display().to_string();
-            let line = ShellLine::raw(format!("cd {folder} && {line} && echo '{step} {name}' >> journal"));
-            host.run(lock.atomic(named, &line)?).await
+            let line = self.entry(&host, step, line);
+            host.run(lock.atomic(host.host().expect("it has a host"), &line)?).await
         });
         done.await.all_ok()?;
         Ok(())
+    }
+
+    /// Returns a line with an entry for the journal of a host.
+    fn entry(&self, host: &Connection, step: &str, line: &str) -> ShellLine {
+        let folder = self.folder.join(host.host().expect("it has a host").name());
+        ShellLine::raw(format!("cd {} && {line} && echo '{step} {}' >> journal", folder.display(), self.name))
     }
 
     /// Blocks every thread of the runtime, as a step does that computes or waits without `await`.
