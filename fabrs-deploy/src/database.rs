@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::SystemTime;
 
-use fabrs::{Connection, Error};
+use fabrs::{Client, Connection, Error};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
@@ -135,6 +135,15 @@ impl UnknownMigrations {
         }
         let snapshot = Migrated::snapshot_before(log, &migrations).cloned();
         Some(Self { release: release.clone(), migrations, snapshot })
+    }
+
+    /// Replaces the secrets of the run in what the app recorded of its snapshot.
+    pub(crate) fn redacted(mut self, client: &Client) -> Self {
+        if let Some(Snapshot { file, restore_command }) = &mut self.snapshot {
+            *file = client.redacted(file);
+            *restore_command = restore_command.as_ref().map(|line| client.redacted(line));
+        }
+        self
     }
 }
 

@@ -36,12 +36,8 @@ impl Site {
         let all: Vec<&Host> = looked.iter().map(|(host, _)| host).collect();
         if let Some(client) = hosts.connections().first().and_then(Connection::client) {
             let mut text = table(&all, &surveys);
-            match deploy::ahead_of_live(self, hosts.connections(), &surveys).await {
-                Ok(Some(ahead)) => text += &format!("{ahead}\n"),
-                Ok(None) => {}
-                Err(error) => client
-                    .warn(error.host(), format!("could not check the migrations of the database: {}", error.doing())),
-            }
+            let ahead = deploy::ahead_of_live(self, hosts.connections(), &surveys).await;
+            text.extend(ahead.into_iter().map(|line| line + "\n"));
             client.say(None, text);
         }
         all_ok(looked).map(drop)

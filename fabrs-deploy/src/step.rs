@@ -24,14 +24,46 @@ pub struct App {
     migrations: Arc<Mutex<Vec<String>>>,
     snapshot: Arc<Mutex<Option<Snapshot>>>,
     /// The migrations that were approved before the build, where they were known.
-    approved: Option<Arc<[String]>>,
+    approved: Option<Arc<Approved>>,
+    /// The live release of the site, for a step that is done once for all hosts.
+    live: Live,
+}
+
+/// The migrations that were approved before the build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Approved {
+    /// Their full names.
+    pub(crate) names: Vec<String>,
+    /// The text that was shown, with warnings.
+    pub(crate) text: String,
+}
+
+/// The live release of a site.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Live {
+    /// Nothing is live.
+    #[default]
+    Nothing,
+    /// This release, on a host.
+    Release(Box<App>),
+    /// Code that can't be asked any more: a work tree was replaced.
+    Gone,
 }
 
 impl App {
     pub(crate) fn new(host: &Connection, root: &str, folder: String, release: ReleaseId) -> Self {
         let connection = host.cd(&folder).venv(format!("{folder}/env"));
         let (migrations, snapshot) = (Arc::default(), Arc::default());
-        Self { connection, root: root.to_owned(), folder, release, migrations, snapshot, approved: None }
+        Self {
+            connection,
+            root: root.to_owned(),
+            folder,
+            release,
+            migrations,
+            snapshot,
+            approved: None,
+            live: Live::Nothing,
+        }
     }
 
     /// Returns the connection that the free functions mean.
@@ -79,12 +111,22 @@ impl App {
     }
 
     /// Sets the migrations that were approved before the build.
-    pub(crate) fn with_approved(self, approved: Option<Arc<[String]>>) -> Self {
+    pub(crate) fn with_approved(self, approved: Option<Arc<Approved>>) -> Self {
         Self { approved, ..self }
     }
 
+    /// Sets the live release of the site.
+    pub(crate) fn with_live(self, live: Live) -> Self {
+        Self { live, ..self }
+    }
+
+    /// Returns the live release of the site.
+    pub(crate) fn live(&self) -> &Live {
+        &self.live
+    }
+
     /// Returns the migrations that were approved before the build; nothing, where they were not known then.
-    pub(crate) fn approved(&self) -> Option<&[String]> {
+    pub(crate) fn approved(&self) -> Option<&Approved> {
         self.approved.as_deref()
     }
 

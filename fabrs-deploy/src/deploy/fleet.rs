@@ -9,10 +9,11 @@ use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcomes, ShellLi
 
 use super::begin::Coming;
 use super::standing::Standing;
+use crate::database::MigrationPlan;
 use crate::hosts::{all_ok, label};
 use crate::release::{Kind, LOCK, Layouts, ReleaseId, Survey};
 use crate::site::Site;
-use crate::step::App;
+use crate::step::{App, Approved, Live};
 
 /// The hosts of a deploy.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub(crate) struct Fleet {
     pub(crate) standing: Standing,
     pub(crate) layouts: Layouts,
     /// The migrations that were approved before the build, where they were known.
-    approved: OnceLock<Arc<[String]>>,
+    approved: OnceLock<Arc<Approved>>,
     /// The lock of the site, while it is held.
     lock: OnceLock<LockHandle>,
     client: Client,
@@ -138,11 +139,26 @@ impl Fleet {
     }
 
     /// Sets the migrations that are approved with the build, where they are known.
-    pub(super) fn set_approved(&self, names: Option<Vec<String>>) {
-        if let Some(names) = names {
+    pub(super) fn set_approved(&self, plan: MigrationPlan) {
+        if let Some(names) = plan.names {
             // A fleet is approved once.
-            let _ = self.approved.set(names.into());
+            let _ = self.approved.set(Arc::new(Approved { names, text: plan.text }));
         }
+    }
+
+    /// Returns the live release of the first host that has one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Internal`] for a host that nobody has looked at.
+    pub(super) fn live(&self, surveys: &Surveys) -> Result<Live, Error> {
+        for host in self.hosts.connections() {
+            let Some(survey) = host.host().and_then(|name| surveys.get(name)) else { continue };
+            if let Some(live) = survey.live() {
+                return Ok(Live::Release(Box::new(self.app(host, live)?)));
+            }
+        }
+        Ok(Live::Nothing)
     }
 
     /// Looks at some hosts again; one that can't be reached is left out.

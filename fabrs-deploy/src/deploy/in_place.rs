@@ -10,6 +10,7 @@ use super::standing::Place;
 use super::state::{MigrationGuard, guard_build};
 use crate::hosts::all_ok;
 use crate::source::Git;
+use crate::step::Live;
 
 /// Makes all changes, in their order, or takes back those that were made.
 ///
@@ -60,18 +61,19 @@ async fn refuse_to_overwrite(host: &Connection, root: &str, commit: &str) -> Res
 }
 
 async fn moved(fleet: &Fleet, coming: &Coming, if_ahead: MigrationGuard) -> Result<(), TaskError> {
-    let (to, line) = (&coming.revision.to_string(), &coming.log_line());
+    let (to, entry) = (&coming.revision.to_string(), &coming.log_line());
     fleet.client().note(None, format!("moving {} to {to}", fleet.label()));
     fleet.phase("switch");
     let moved = fleet.hosts.each(|host| async move {
         fleet.standing.set(&host, Place::Switching(to.clone()));
-        reset(fleet, &host, &coming.revision.commit, line).await?;
+        reset(fleet, &host, &coming.revision.commit, entry).await?;
         fleet.standing.set(&host, Place::Switched(to.clone()));
         fleet.site.build.run(&fleet.app(&host, &coming.release)?).await
     });
     all_ok(moved.await)?;
     guard_build(fleet, coming, if_ahead).await?;
-    fleet.site.once.run(&fleet.app(fleet.first()?, &coming.release)?).await?;
+    let live = if coming.before.values().any(|survey| survey.live().is_some()) { Live::Gone } else { Live::Nothing };
+    fleet.site.once.run(&fleet.app(fleet.first()?, &coming.release)?.with_live(live)).await?;
     take_up_in_batches(fleet, &coming.release, to).await
 }
 

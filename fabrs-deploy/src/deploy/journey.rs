@@ -36,7 +36,7 @@ pub(super) async fn journey(
     };
     let came = locked(fleet, what, lock_wait, work, undo).await.map_err(without_own_location);
     if let Some(coming) = coming.get() {
-        let ahead = state::ahead(fleet, coming, came.is_ok()).await;
+        let ahead = state::ahead(fleet, coming, came.is_ok() || fleet.standing.is_settled()).await;
         if let Some(ahead) = &ahead {
             fleet.client().warn(None, ahead.to_string());
         }

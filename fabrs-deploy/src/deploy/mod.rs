@@ -118,7 +118,7 @@ impl Deploy {
         state::check_plan(&shown, plan.as_ref(), &revision, if_ahead)?;
         if let Some(plan) = plan {
             pending += &plan.text;
-            fleet.set_approved(plan.names);
+            fleet.set_approved(plan);
         }
         fleet.client().approve(&pending).await?;
         let what = format!("deploy of {revision}");
@@ -173,7 +173,8 @@ async fn made(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: MigrationG
     build::build(fleet, coming, source).await?;
     state::guard_build(fleet, coming, if_ahead).await?;
     fleet.phase("once");
-    fleet.site.once.run(&fleet.app(fleet.first()?, &coming.release)?).await
+    let app = fleet.app(fleet.first()?, &coming.release)?.with_live(fleet.live(&coming.before)?);
+    fleet.site.once.run(&app).await
 }
 
 impl IntoFuture for Deploy {

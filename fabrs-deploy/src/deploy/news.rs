@@ -56,7 +56,7 @@ pub(super) async fn tell(
         started: humantime::format_rfc3339_seconds(began.at).to_string(),
         finished: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         hosts: hosts.collect(),
-        unknown_migrations,
+        unknown_migrations: unknown_migrations.map(|unknown| unknown.redacted(fleet.client())),
         changes: changes(fleet, coming).await,
         elapsed: began.clock.elapsed(),
         at: SystemTime::now(),

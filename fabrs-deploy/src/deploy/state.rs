@@ -10,7 +10,9 @@ use super::fleet::{Fleet, Surveys};
 use crate::database::{Build, Migrated, MigrationPlan, Place, UnknownMigrations};
 use crate::hosts::all_ok;
 use crate::release::{ACCEPTED, Kind, ReleaseId, Survey};
+use crate::site::Site;
 use crate::source::{Git, Revision};
+use crate::step::{App, Live};
 
 /// What is done if the database has migrations that the code does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,9 +40,11 @@ pub(super) async fn plan(
     revision: &Revision,
 ) -> Result<Option<MigrationPlan>, Error> {
     let Some(database) = &fleet.site.database else { return Ok(None) };
+    let live = match fleet.live(surveys)? {
+        Live::Release(app) => Some(*app),
+        Live::Nothing | Live::Gone => None,
+    };
     let host = fleet.first()?;
-    let live = host.host().and_then(|name| surveys.get(name)).and_then(Survey::live);
-    let live = live.map(|live| fleet.app(host, live)).transpose()?;
     let build = Build { source, host, layout: fleet.layouts.of(host)?, commit: &revision.commit };
     let mut plan = database.plan(live, build).await?;
     let accepted = accepted(surveys);
@@ -91,17 +95,21 @@ pub(super) async fn guard_build(fleet: &Fleet, coming: &Coming, if_ahead: Migrat
         let text = format!("the database has migrations unknown to {}: {}", coming.revision, ahead.join(", "));
         fleet.client().warn(None, text);
     }
-    if fleet.site.kind == Kind::Releases {
-        let unknown = unknown.join("\n");
-        let written = fleet.hosts.each(|host| {
-            let unknown = &unknown;
-            async move {
-                let folder = fleet.layouts.of(&host)?.release(&coming.release);
-                host.run(cmd!("printf '%s\\n' {unknown} > {folder}/{ACCEPTED}")).await
-            }
-        });
-        all_ok(written.await)?;
-    }
+    let unknown = unknown.join("\n");
+    let written = fleet.hosts.each(|host| {
+        let unknown = &unknown;
+        async move {
+            let layout = fleet.layouts.of(&host)?;
+            let folder = match fleet.site.kind {
+                Kind::Releases => layout.release(&coming.release),
+                Kind::InPlace => layout.own(),
+            };
+            host.run(cmd!("printf '%s\\n' {unknown} > {folder}/{ACCEPTED}"))
+                .named("record the unknown migrations")
+                .await
+        }
+    });
+    all_ok(written.await)?;
     Ok(())
 }
 
@@ -128,17 +136,19 @@ pub(super) async fn guard_release(fleet: &Fleet, surveys: &Surveys, release: &Re
     }
 }
 
-/// Returns the migrations in the database that the live release does not know, after a deploy or a rollback.
-pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, has_succeeded: bool) -> Option<UnknownMigrations> {
+/// Returns the migrations in the database that are unknown to the live release, after a deploy or a rollback.
+pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, is_live: bool) -> Option<UnknownMigrations> {
     let database = fleet.site.database.as_ref()?;
     if fleet.client().settings().mode == Mode::DryRun {
         return None;
     }
-    // Of a run that was stopped, too.
+    // Over `aside`: this also runs after the run was stopped.
     let hosts = fleet.aside(|_| true);
-    let host = hosts.connections().first()?;
     let surveys = fleet.look_at(&hosts).await;
-    let release = if has_succeeded { Some(&coming.release) } else { coming.live(host) }?;
+    let (host, release) = hosts.connections().iter().find_map(|host| {
+        let release = if is_live { Some(&coming.release) } else { coming.live(host) };
+        Some((host, release?))
+    })?;
     let unknown = match fleet.app(host, release) {
         Ok(app) => database.unknown_to(app, Place::There).await,
         Err(error) => Err(error),
@@ -156,23 +166,27 @@ pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, has_succeeded: bool) -
     None
 }
 
-/// Returns the state of the database for an overview: whether the live release of the first host that has one knows it.
-pub(crate) async fn ahead_of_live(
-    site: &crate::site::Site,
-    hosts: &[Connection],
-    surveys: &Surveys,
-) -> Result<Option<UnknownMigrations>, Error> {
-    let Some(database) = &site.database else { return Ok(None) };
+/// Returns a line for each live release of some hosts that lacks migrations of the database, or can't be asked.
+pub(crate) async fn ahead_of_live(site: &Site, hosts: &[Connection], surveys: &Surveys) -> Vec<String> {
+    let Some(database) = &site.database else { return Vec::new() };
+    let (mut asked, mut lines) = (HashSet::new(), Vec::new());
     for host in hosts {
         let Some(survey) = host.host().and_then(|name| surveys.get(name)) else { continue };
-        let Some(live) = survey.live() else { continue };
-        let (layout, release) = (&survey.layout, live.clone());
-        let app = crate::step::App::new(host, layout.root(), layout.release(live), release);
-        let Some(unknown) = database.unknown_to(app, Place::There).await? else { return Ok(None) };
-        let accepted = survey.accepted_by_live().iter().map(String::as_str).collect();
-        return Ok(UnknownMigrations::of(live, unknown, &accepted, &log(surveys)));
+        let Some(live) = survey.live().filter(|live| asked.insert(*live)) else { continue };
+        let app = App::new(host, survey.layout.root(), survey.layout.release(live), live.clone());
+        let why = match database.unknown_to(app, Place::There).await {
+            Ok(Some(unknown)) => {
+                let accepted = survey.accepted_by_live().iter().map(String::as_str).collect();
+                let ahead = UnknownMigrations::of(live, unknown, &accepted, &log(surveys));
+                lines.extend(ahead.map(|ahead| ahead.to_string()));
+                continue;
+            }
+            Ok(None) => "the application can't be loaded".to_owned(),
+            Err(error) => error.doing().to_owned(),
+        };
+        lines.push(format!("could not check the migrations of release {live}: {why}"));
     }
-    Ok(None)
+    lines
 }
 
 /// Returns the migrations that live releases did not know when they went live.

@@ -73,10 +73,12 @@ for migration, _ in executor.migration_plan(loader.graph.leaf_nodes()):
     })
     state = migration.mutate_state(state, preserve=False)
 
-models, folders = {}, {}
+models, folders, nullable = {}, {}, []
 for model in apps.get_models(include_auto_created=True):
     fields = models.setdefault(model._meta.app_label, {}).setdefault(model._meta.model_name, [])
-    fields.extend(field.name for field in model._meta.local_fields)
+    fields.extend(field.name for field in model._meta.local_fields + model._meta.local_many_to_many)
+    nullable.extend("%s.%s.%s" % (model._meta.app_label, model._meta.model_name, field.name)
+                    for field in model._meta.local_fields if field.null)
 for config in apps.get_app_configs():
     path = os.path.relpath(config.path)
     if not path.startswith("..") and not os.path.realpath(config.path).count("site-packages"):
@@ -88,4 +90,5 @@ print("fabrs:" + json.dumps({
     "applied": sorted("%s.%s" % key for key in loader.applied_migrations),
     "models": models,
     "folders": folders,
+    "nullable": nullable,
 }))

@@ -23,6 +23,9 @@ pub(super) struct Known {
     pub(super) applied: HashSet<String>,
     /// The fields of its models, by application and model.
     pub(super) models: Models,
+    /// The fields that may be empty: `shop.order.notes`.
+    #[serde(default)]
+    pub(super) nullable: HashSet<String>,
     /// The labels of the project's own applications, by their folders.
     #[serde(default)]
     pub(super) folders: HashMap<String, String>,
@@ -60,6 +63,17 @@ impl Migration {
     }
 }
 
+/// The code that is live while a release is migrated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum LiveCode {
+    /// There is none.
+    Nothing,
+    /// It has these models.
+    Models(Models),
+    /// It can't be asked: it may use everything.
+    Unknown,
+}
+
 /// The migrations that a release brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Migrations {
@@ -71,18 +85,23 @@ pub(super) struct Migrations {
 }
 
 impl Migrations {
-    /// Makes those of a plan, as they meet the models of the live release; without one, nothing is met.
-    pub(super) fn of(pending: Vec<Migration>, live: Option<&Models>) -> Self {
+    /// Compares pending migrations with the models of the live code.
+    pub(super) fn of(pending: Vec<Migration>, live: &LiveCode) -> Self {
         let name = |(app, model, field, _): &Column| match field {
             None => format!("{app}.{model}"),
             Some(field) => format!("{app}.{model}.{field}"),
         };
-        let fields = |(app, model, ..): &Column| live?.get(app)?.get(&model.to_lowercase());
-        let is_used = |column: &&Column| {
-            fields(column).is_some_and(|fields| column.2.as_ref().is_none_or(|field| fields.contains(field)))
+        let has = |(app, model, ..): &Column, field: Option<&String>| match live {
+            LiveCode::Nothing => false,
+            LiveCode::Unknown => true,
+            LiveCode::Models(models) => models
+                .get(app)
+                .and_then(|models| models.get(&model.to_lowercase()))
+                .is_some_and(|fields| field.is_none_or(|field| fields.contains(field))),
         };
+        let is_used = |column: &&Column| has(column, column.2.as_ref());
         // The live release puts no rows into a table that it does not know.
-        let is_met = |column: &&Column| fields(column).is_some();
+        let is_met = |column: &&Column| has(column, None);
         let names = |columns: Vec<&Column>| columns.into_iter().map(name).collect();
         let still_used = pending
             .iter()
@@ -248,7 +267,7 @@ mod tests {
     /// Compares with a live release that has `shop.order` with `id` and `notes`.
     fn compared(pending: Vec<Migration>) -> Migrations {
         let order = HashMap::from([("order".to_owned(), vec!["id".to_owned(), "notes".to_owned()])]);
-        Migrations::of(pending, Some(&HashMap::from([("shop".to_owned(), order)])))
+        Migrations::of(pending, &LiveCode::Models(HashMap::from([("shop".to_owned(), order)])))
     }
 
     fn lines(migrations: &Migrations) -> Vec<String> {
@@ -316,6 +335,13 @@ mod tests {
         };
         assert!(adds("Order")[0].starts_with("shop.0002 makes shop.Order.seat NOT NULL"), "{:?}", adds("Order"));
         assert_eq!(adds("Booking"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_drop_waits_if_the_live_code_can_not_be_asked() {
+        let migrations = Migrations::of(vec![migration("shop", "0003", &["Order.old"])], &LiveCode::Unknown);
+        assert_eq!(lines(&migrations), Vec::<String>::new());
+        assert_eq!(migrations.warnings().len(), 1);
     }
 
     #[test]

@@ -15,9 +15,9 @@ use crate::database::{Build, Database, Migrated, MigrationPlan, Place};
 use crate::part::Part;
 use crate::release::MIGRATION_LOG;
 use crate::site::Site;
-use crate::step::{App, Step, Steps};
+use crate::step::{App, Live, Step, Steps};
 
-use migrations::{Known, Migrations};
+use migrations::{LiveCode, Migrations};
 
 /// A Django project.
 ///
@@ -134,8 +134,8 @@ impl Django {
             manage("migrate --noinput").await?;
             return Ok(());
         };
-        let live = if known.pending.is_empty() { None } else { live_release(&app).await? };
-        let migrations = Migrations::of(known.pending, live.as_ref().map(|live| &live.models));
+        let live = if known.pending.is_empty() { LiveCode::Nothing } else { live_code(&app).await? };
+        let migrations = Migrations::of(known.pending, &live);
         if let Some(client) = app.connection().client() {
             approve(client, &app, &migrations).await?;
         }
@@ -149,8 +149,10 @@ impl Django {
         // Before they begin: also of a run that is killed the log must say what it did.
         let entry = Migrated::new(app.release(), migrations.names(), app.snapshot());
         let entry = serde_json::to_string(&entry).unwrap_or_default();
+        // A restore command may have a password.
+        let entry = app.connection().client().map_or_else(|| entry.clone(), |client| client.redacted(&entry));
         let (folder, log) = (log_folder(&app), MIGRATION_LOG);
-        let record = app.connection().run(cmd!("printf '%s\\n' {entry} >> {folder}/{log}"));
+        let record = app.connection().run(cmd!("umask 077; cat >> {folder}/{log}")).stdin(entry + "\n");
         record.named("record the migrations").await?;
         for line in migrations.before_the_switch() {
             let name = line.as_str().trim_start_matches("python ").to_owned();
@@ -170,11 +172,14 @@ impl Django {
 
 /// Shows the plan, and has the part of it approved that was not known before the build.
 async fn approve(client: &Client, app: &App, migrations: &Migrations) -> Result<(), Error> {
+    let (names, warnings) = (migrations.names(), migrations.warnings());
     let mut shown = migrations.plan();
-    shown.extend(migrations.warnings().iter().map(|warning| format!("\nwarning: {warning}")));
-    let names = migrations.names();
+    shown.extend(warnings.iter().map(|warning| format!("\nwarning: {warning}")));
     let is_approved = match app.approved() {
-        Some(approved) => names.iter().all(|name| approved.contains(name)),
+        Some(approved) => {
+            names.iter().all(|name| approved.names.contains(name))
+                && warnings.iter().all(|warning| approved.text.contains(warning))
+        }
         None => names.is_empty(),
     };
     if is_approved {
@@ -183,13 +188,16 @@ async fn approve(client: &Client, app: &App, migrations: &Migrations) -> Result<
     client.approve_late_changes(&shown).await
 }
 
-/// Asks the live release what it knows; nothing, if there is none, or it can't be loaded.
-async fn live_release(app: &App) -> Result<Option<Known>, Error> {
-    let current = format!("{}/current", app.root());
-    if !app.connection().is_dir(&current).await? {
-        return Ok(None);
-    }
-    migrations::known_there(&app.connection().cd(&current).venv(format!("{current}/env"))).await
+/// Asks the live release for its models.
+async fn live_code(app: &App) -> Result<LiveCode, Error> {
+    Ok(match app.live() {
+        Live::Nothing => LiveCode::Nothing,
+        Live::Gone => LiveCode::Unknown,
+        Live::Release(live) => match migrations::known_there(live.connection()).await? {
+            Some(known) => LiveCode::Models(known.models),
+            None => LiveCode::Unknown,
+        },
+    })
 }
 
 /// Returns the folder of the site for the kit's own files: in a work tree that of git.

@@ -56,14 +56,20 @@ def flat(calls):
 
 
 def read(source):
-    does, drops, renames, adds, removals = [], [], [], [], True
-    for node in ast.walk(ast.parse(source)):
+    does, drops, renames, adds, alters, removals = [], [], [], [], [], True
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return {"does": ["can't be read by this Python: see the file"], "drops": [], "renames": [], "adds": [], "alters": [],
+                "is_removal": False}
+    for node in ast.walk(tree):
         if not (isinstance(node, ast.ClassDef) and node.name == "Migration"):
             continue
         for statement in node.body:
-            if not isinstance(statement, ast.Assign) or last(statement.targets[0]) != "operations":
+            target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
+            if not isinstance(target, ast.Name) or target.id != "operations":
                 continue
-            if not isinstance(statement.value, ast.List):
+            if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or not isinstance(statement.value, ast.List):
                 does.append("operations computed at run time: see the file")
                 removals = False
                 continue
@@ -90,9 +96,11 @@ def read(source):
                     does.append("Create model %s" % name)
                 elif kind == "AlterField":
                     does.append("Alter field %s on %s" % (name, model))
+                    if is_strict(given.get("field")):
+                        alters.append([model, name])
                 else:
                     does.append(kind)
-    return {"does": does, "drops": drops, "renames": renames, "adds": adds, "is_removal": removals}
+    return {"does": does, "drops": drops, "renames": renames, "adds": adds, "alters": alters, "is_removal": removals}
 
 
 print("fabrs:" + json.dumps([read(source) for _, source in json.load(sys.stdin)]))

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use fabrs::{Connection, Error, Hide, cmd};
 use serde::Deserialize;
 
-use super::migrations::{Known, Migration, Migrations, known_there, read};
+use super::migrations::{Known, LiveCode, Migration, Migrations, known_there, read};
 use crate::database::{Build, MigrationPlan};
 use crate::source::SourceFile;
 use crate::step::App;
@@ -21,7 +21,17 @@ struct Summary {
     drops: Vec<(String, Option<String>)>,
     renames: Vec<(String, Option<String>)>,
     adds: Vec<(String, Option<String>)>,
+    /// The fields that must not be empty afterwards.
+    alters: Vec<(String, Option<String>)>,
     is_removal: bool,
+}
+
+/// Makes the plan of migrations that can't be known before the build.
+fn after_the_build(why: &str) -> MigrationPlan {
+    let text = format!(
+        "migrations: unknown until the build ({why}); in a protected environment they need a second approval\n"
+    );
+    MigrationPlan { text, ..MigrationPlan::default() }
 }
 
 /// Returns the migrations that a build would bring.
@@ -30,21 +40,15 @@ struct Summary {
 ///
 /// As any command.
 pub(super) async fn plan(live: Option<App>, build: Build<'_>) -> Result<MigrationPlan, Error> {
-    let unknown = |why: &str| {
-        let text = format!(
-            "migrations: unknown until the build ({why}); in a protected environment they need a second approval\n"
-        );
-        Ok(MigrationPlan { text, ..MigrationPlan::default() })
-    };
     let known = match &live {
         None => None,
         Some(app) => match known_there(app.connection()).await? {
             Some(known) => Some(known),
-            None => return unknown("the live release can't be loaded"),
+            None => return Ok(after_the_build("the live release can't be loaded")),
         },
     };
     let Some(files) = build.source.migration_files(build).await? else {
-        return unknown("the commit is in no repository that can be read");
+        return Ok(after_the_build("the commit is in no repository that can be read"));
     };
     let python = live.as_ref().map_or_else(|| build.host.clone(), |app| app.connection().clone());
     planned(known.as_ref(), &files, &python, live.is_some()).await
@@ -70,9 +74,8 @@ async fn planned(
     let applied = known.map_or(&no_applied, |known| &known.applied);
     let mut new: Vec<_> = named.iter().filter(|(_, app, name)| !applied.contains(&format!("{app}.{name}"))).collect();
     new.sort_by(|(_, app, name), (_, other_app, other)| (app, name).cmp(&(other_app, other)));
-    // Of packages the repository has no migrations.
-    let own: HashSet<&str> =
-        folders.values().map(String::as_str).chain(named.iter().map(|(_, app, _)| app.as_str())).collect();
+    // Of an application without a migration in the repository, only the build can tell.
+    let own: HashSet<&str> = named.iter().map(|(_, app, _)| app.as_str()).collect();
     let is_own = |full: &&String| full.split_once('.').is_some_and(|(app, _)| own.contains(app));
     let mut unknown: Vec<String> = applied.iter().filter(|full| !all.contains(*full)).filter(is_own).cloned().collect();
     unknown.sort();
@@ -82,21 +85,33 @@ async fn planned(
         Vec::new()
     } else {
         let input = serde_json::to_string(&sources).unwrap_or_default();
-        let line = cmd!("PATH=\"${VIRTUAL_ENV:-/nonexistent}/bin:$PATH\"; python3 -c {READ}");
-        let said = if has_live { python.v_run(cmd!("python -c {READ}")) } else { python.run(line) };
-        read(&said.probe().named("read the migrations").stdin(input).hide(Hide::Stdout).capture_all().await?)?
+        let line =
+            if has_live { python.v_run(cmd!("python -c {READ}")) } else { python.run(cmd!("python3 -c {READ}")) };
+        let said = line.probe().named("read the migrations").stdin(input).warn().hide(Hide::Both).capture_all().await?;
+        if !said.ok()? {
+            return Ok(after_the_build("the host has no Python that can read them"));
+        }
+        read(&said)?
     };
-    let pending = new.iter().zip(summaries).map(|((_, app, name), summary)| migration(app, name, summary)).collect();
-    let migrations = Migrations::of(pending, known.map(|known| &known.models));
+    let pending =
+        new.iter().zip(summaries).map(|((_, app, name), summary)| migration(app, name, summary, known)).collect();
+    let live = known.map_or(LiveCode::Nothing, |known| LiveCode::Models(known.models.clone()));
+    let migrations = Migrations::of(pending, &live);
     let mut text = migrations.plan() + "\n";
     text.extend(migrations.warnings().iter().map(|warning| format!("warning: {warning}\n")));
     if !unknown.is_empty() {
-        text += &format!("the database has migrations unknown to this build: {}\n", unknown.join(", "));
+        text.extend(["the database has migrations unknown to this build: ", &unknown.join(", "), "\n"]);
     }
     Ok(MigrationPlan { text, names: Some(migrations.names()), unknown })
 }
 
-fn migration(app: &str, name: &str, summary: Summary) -> Migration {
+fn migration(app: &str, name: &str, mut summary: Summary, known: Option<&Known>) -> Migration {
+    // Of a field that the database lets be empty now.
+    let is_new = |(model, field): &(String, Option<String>)| {
+        let name = format!("{app}.{}.{}", model.to_lowercase(), field.as_deref().unwrap_or_default());
+        known.is_some_and(|known| known.nullable.contains(&name))
+    };
+    summary.adds.extend(summary.alters.into_iter().filter(is_new));
     let column = |(model, field): (String, Option<String>)| (app.to_owned(), model, field, false);
     let columns = |all: Vec<(String, Option<String>)>| all.into_iter().map(column).collect();
     Migration {

@@ -87,6 +87,7 @@ impl Survey {
             r#"root={root}; case $root in "~/"*) root=$HOME/${root#"~/"} ;; esac; echo "tree $root"
             if [ -e "$root"/.git/{MANUAL_LOCK} ]; then printf 'kept %s\n' "$(tr '\n' ' ' < "$root"/.git/{MANUAL_LOCK})"; fi
             cd "$root" 2> /dev/null && git rev-parse --verify --quiet HEAD > /dev/null || exit 0
+            if [ -f .git/{ACCEPTED} ]; then printf 'tree-accepted %s\n' "$(tr '\n' ' ' < .git/{ACCEPTED})"; fi
             echo "head $(git rev-parse HEAD)"; git --no-optional-locks status --porcelain --untracked-files=no | sed 's/^.. /dirty /'"#
         );
         // The lock is in the folder that git has for itself; its name was expanded above.
@@ -100,6 +101,7 @@ impl Survey {
     /// Reads what the script says.
     fn read(said: &str) -> Result<Self, Error> {
         let mut survey = Self::default();
+        let mut accepted_in_place = Vec::new();
         for line in said.lines() {
             let Some((kind, rest)) = line.split_once(' ') else { continue };
             let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -114,7 +116,9 @@ impl Survey {
                 "holder" => {
                     survey.holder = foreign::read(text).ok().map(|holder| (holder, escape_controls(name).into_owned()));
                 }
-                "head" => survey.head(rest),
+                // Of the work tree: it comes before the head.
+                "tree-accepted" => accepted_in_place = rest.split_whitespace().map(str::to_owned).collect(),
+                "head" => survey.head(rest, std::mem::take(&mut accepted_in_place)),
                 "dirty" => survey.dirty.push(rest.to_owned()),
                 "missing" => survey.missing.push(rest.to_owned()),
                 "release" => {
@@ -145,13 +149,18 @@ impl Survey {
     }
 
     /// Takes a commit for what is live: as a release that has no name but its commit.
-    fn head(&mut self, commit: &str) {
+    fn head(&mut self, commit: &str, accepted: Vec<String>) {
         let id = ReleaseId::default();
         let manifest = Manifest::new(id.clone(), Revision::new(commit, commit), Who::unknown(), RunId::default());
         self.current = Current::Release(id.clone());
         self.releases.insert(
             id,
-            Found { manifest: Some(Manifest { at: String::new(), ..manifest }), works: true, ..Found::default() },
+            Found {
+                manifest: Some(Manifest { at: String::new(), ..manifest }),
+                works: true,
+                accepted,
+                ..Found::default()
+            },
         );
     }
 

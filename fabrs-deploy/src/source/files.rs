@@ -10,7 +10,7 @@ pub(crate) struct SourceFile {
 }
 
 /// Prints the migrations of a commit: for each the size and the path, and the content.
-const PRINT: &str = r"git ls-tree -r --full-tree $commit | sed -n 's#^[0-9]* blob \([0-9a-f]*\)\t\(.*migrations/[^/]*\.py\)$#\1 \2#p' | git cat-file --batch='%(objectsize) %(rest)'";
+const PRINT: &str = r#"git ls-tree -r --full-tree $commit | awk -F '\t' '$2 ~ /migrations\/[^\/]*\.py$/ { split($1, head, " "); if (head[2] == "blob") print head[3], $2 }' | git cat-file --batch='%(objectsize) %(rest)'"#;
 
 /// Asks the repository that `connection` stands in, which may be a bare one; nothing where it does not have the commit.
 ///

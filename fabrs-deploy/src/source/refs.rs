@@ -72,11 +72,20 @@ impl Refs {
             );
             return Err(error.hint(format!("name one of them: `refs/tags/{asked}` or `refs/heads/{asked}`")));
         }
-        if let Some(id) = tag.or(branch).or_else(|| self.get(asked)) {
-            return Ok(id.to_owned());
-        }
+        let named = tag.or(branch).or_else(|| self.get(asked));
         let is_hex = asked.len() >= 7 && asked.bytes().all(|byte| byte.is_ascii_hexdigit());
         let asked_id = asked.to_ascii_lowercase();
+        // A tag or a branch must not pass for another commit.
+        let is_other = named.is_some_and(|id| !id.starts_with(&asked_id));
+        let is_commit_too = is_commit(asked) || self.0.iter().any(|(id, _)| id.starts_with(&asked_id));
+        if is_hex && is_other && is_commit_too {
+            let error =
+                Error::new(ErrorKind::Usage, format!("ambiguous name `{asked}`: a commit, and the name of another"));
+            return Err(error.hint(format!("name it in full: `refs/tags/{asked}` or `refs/heads/{asked}`")));
+        }
+        if let Some(id) = named {
+            return Ok(id.to_owned());
+        }
         if is_hex && matches!(asked.len(), 40 | 64) {
             return Ok(asked_id);
         }
@@ -145,6 +154,19 @@ mod tests {
         let error = refs.find("main").unwrap_err();
         assert!(error.block().to_string().contains("`refs/tags/main` or `refs/heads/main`"), "{}", error.block());
         assert!(refs.branch("deployable-10").is_err());
+    }
+
+    #[test]
+    fn a_tag_named_as_a_commit_does_not_replace_it() {
+        let (commit, other) = ("1".repeat(40), "2".repeat(40));
+        let refs = Refs::read(&format!(
+            "{commit}\trefs/heads/main\n{other}\trefs/tags/{commit}\n{other}\trefs/tags/1111111\n"
+        ));
+        let refs = refs.unwrap();
+        for asked in [commit.as_str(), "1111111"] {
+            let error = refs.find(asked).unwrap_err();
+            assert!(error.to_string().starts_with("ambiguous name"), "{asked}: {error}");
+        }
     }
 
     #[test]
