@@ -75,6 +75,12 @@ impl Ground {
         running
     }
 
+    /// Tells whether another run could acquire the lock of a host.
+    fn is_unlocked(&self, host: usize) -> bool {
+        let lock = fs::File::open(self.fleet.root(host).join("deploy.lock"));
+        lock.expect("a deploy has made it").try_lock().is_ok()
+    }
+
     /// Lets go what is held.
     fn release(&self, phase: &str) {
         for host in 0..3 {
@@ -137,12 +143,10 @@ fn of_one_that_was_killed_the_lock_is_free_and_the_next_one_mends_what_is_left()
         running.kill();
         running.wait();
         // What it had begun and that is not live ends with it, before the lock is free.
-        let site = ground.fleet.site().replace("~/", "");
-        let is_there = |what: &str| {
-            Process::all().iter().any(|process| process.cmdline.contains(&site) && process.cmdline.contains(what))
-        };
-        wait_until("the lock is let go", LIMIT, || !is_there("deploy.lock.turn"));
-        assert!(phase == "reload" || !is_there(&format!("held-{phase}")), "{phase}: something of it still runs");
+        wait_until("the lock is free", LIMIT, || (0..3).all(|host| ground.is_unlocked(host)));
+        let (site, held) = (ground.fleet.site().replace("~/", ""), format!("held-{phase}"));
+        let is_left = |process: &Process| process.cmdline.contains(&site) && process.cmdline.contains(&held);
+        assert!(phase == "reload" || !Process::all().iter().any(is_left), "{phase}: something of it still runs");
         ground.release(phase);
         ground.next_deploy_mends();
     }
