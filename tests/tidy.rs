@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of `fabrs-core` by layer: each imports only from the lines above its own.
-const LAYERS: [&[&str]; 9] = [
-    &["host", "secret", "shell"],
+const LAYERS: [&[&str]; 10] = [
+    &["host", "secret", "shell", "controls"],
     &["output", "error"],
     &["event", "config"],
     &["transport"],
     &["client", "connection"],
     &["group"],
+    &["lock"],
     &["task"],
     &["plan"],
     &["run"],
