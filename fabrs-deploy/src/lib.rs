@@ -35,10 +35,11 @@
 //! | phase | where | what |
 //! |---|---|---|
 //! | look | all hosts | what is live, what there is, what is missing; one command |
+//! | check | all hosts | sudo where it is used, and a host for each part of the site: see [`Site::on`] |
 //! | approve | here | what is pending is shown, and asked for in a protected environment |
 //! | lock | all hosts, or none | `flock`, held by a session of its own; a run that dies lets go |
 //! | build | all hosts | fetch, a folder for the release, its links, the steps of [`Site::build`] |
-//! | once | the first host | the steps of [`Site::once`]: migrations |
+//! | once | the first host, or that of [`Site::once_on`] | the steps of [`Site::once`]: migrations |
 //! | switch | all hosts at once | `current` leads to the release |
 //! | take up | batch by batch | the steps of [`Site::reload`], then those of [`Site::verify`] |
 //! | afterwards | the first host | the steps of [`Site::afterwards`]: what the old release could not have borne |
@@ -58,8 +59,11 @@ mod hosts;
 mod maintenance;
 mod overview;
 mod part;
+mod per_host;
+mod precheck;
 mod python;
 mod release;
+mod scope;
 mod serve;
 mod site;
 mod source;

@@ -4,14 +4,18 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fabrs::group::Targets;
 use fabrs::lock::LockRequest;
-use fabrs::{Error, ErrorKind, Group};
+use fabrs::{Connection, Error, ErrorKind, Group};
 
 use crate::database::Database;
 use crate::deploy::{Deploy, Fleet, Rollback};
 use crate::hosts::all_ok;
 use crate::part::Part;
+use crate::per_host::PerHost;
+use crate::precheck::Precheck;
 use crate::release::Kind;
+use crate::scope::Scope;
 use crate::source::Git;
 use crate::step::{Step, Steps};
 use crate::tell::{Receiver, Receivers};
@@ -38,6 +42,7 @@ use crate::tell::{Receiver, Receivers};
 #[must_use = "a site does nothing until it is deployed"]
 pub struct Site {
     pub(crate) root: String,
+    pub(crate) roots: PerHost,
     pub(crate) kind: Kind,
     pub(crate) source: Option<Git>,
     pub(crate) linked_files: Vec<String>,
@@ -54,6 +59,13 @@ pub struct Site {
     pub(crate) guard: Steps,
     pub(crate) database: Option<Arc<dyn Database>>,
     pub(crate) receivers: Receivers,
+    /// The hosts of the steps that are added now.
+    pub(crate) scope: Scope,
+    /// The hosts of each part of the site that is not for all.
+    pub(crate) scopes: Vec<Scope>,
+    /// The hosts of which the first runs what runs once.
+    pub(crate) once_hosts: Scope,
+    pub(crate) prechecks: Vec<(Scope, Precheck)>,
 }
 
 impl Site {
@@ -63,8 +75,10 @@ impl Site {
     /// Names the folder of the site on its hosts, from their root or, with `~/`, from the home of the login; it is made where it
     /// is not there yet.
     pub fn new(root: impl Into<String>) -> Self {
+        let root = root.into();
         Self {
-            root: root.into(),
+            roots: PerHost::Same(root.clone()),
+            root,
             kind: Kind::Releases,
             source: None,
             linked_files: Vec::new(),
@@ -81,7 +95,27 @@ impl Site {
             guard: Steps::default(),
             database: None,
             receivers: Receivers::default(),
+            scope: Scope::default(),
+            scopes: Vec::new(),
+            once_hosts: Scope::default(),
+            prechecks: Vec::new(),
         }
+    }
+
+    /// Sets the folder of the site by host. The folder of [`new`](Self::new) then only names the site in messages.
+    ///
+    /// ```
+    /// # use fabrs_deploy::Site;
+    /// #[derive(serde::Deserialize)]
+    /// struct Vars { root: String }
+    ///
+    /// // fabrs.toml: `[env.production.host.web2]` with `vars.root = "/data/shop"`
+    /// let site = Site::new("/srv/shop").root_by_host(|host| Ok(host.vars::<Vars>()?.root));
+    /// # drop(site);
+    /// ```
+    pub fn root_by_host(mut self, root: impl Fn(&Connection) -> Result<String, Error> + Send + Sync + 'static) -> Self {
+        self.roots = PerHost::By(Arc::new(root));
+        self
     }
 
     /// Takes the folder of the site for a work tree that is live itself: a deploy moves it to another commit by
@@ -135,15 +169,73 @@ impl Site {
         self
     }
 
+    /// Adds steps for some hosts of the site only, for example those of a role. Other settings apply to the whole site.
+    ///
+    /// All hosts of a deploy get the release. If a deploy has none of these hosts (`-H`), the steps are skipped with a warning;
+    /// a step of [`once`](Self::once), [`afterwards`](Self::afterwards) or [`guard`](Self::guard) is an error then. A role that
+    /// the environment does not have is an error. Hosts are compared by name and port, not by user.
+    ///
+    /// ```
+    /// use fabrs::prelude::*;
+    /// use fabrs_deploy::{Health, Site, Systemd};
+    ///
+    /// let site = Site::new("/srv/shop")
+    ///     .on(role("web"), |site| {
+    ///         site.build(|_| run("make assets"))
+    ///             .with(Systemd::reload("shop"))
+    ///             .verify(Health::get("http://127.0.0.1:8000/health"))
+    ///     })
+    ///     .on(role("worker"), |site| site.with(Systemd::restart("shop-worker")))
+    ///     .once_on(role("worker"));
+    /// # drop(site);
+    /// ```
+    pub fn on(mut self, hosts: impl Targets + Clone + Send + Sync + 'static, steps: impl FnOnce(Self) -> Self) -> Self {
+        let scope = self.scope.and(hosts);
+        self.scopes.push(scope.clone());
+        let outer = std::mem::replace(&mut self.scope, scope);
+        let mut site = steps(self);
+        site.scope = outer;
+        site
+    }
+
+    /// Sets the hosts of which the first runs everything that runs once: the steps of [`once`](Self::once),
+    /// [`afterwards`](Self::afterwards) and [`guard`](Self::guard), migrations, and commands for the repository. Defaults to all
+    /// hosts of the deploy. A deploy without any of these hosts is refused.
+    pub fn once_on(mut self, hosts: impl Targets + Clone + Send + Sync + 'static) -> Self {
+        self.once_hosts = Scope::default().and(hosts);
+        self
+    }
+
+    /// Declares that steps use sudo. Before a deploy or a rollback changes anything, sudo is validated on each host, which
+    /// prompts for its password if it needs one (`sudo --validate`).
+    ///
+    /// Within [`on`](Self::on), it is validated on those hosts only. [`Systemd`](crate::Systemd) needs no declaration: it checks
+    /// that sudo allows its own commands.
+    pub fn uses_sudo(self) -> Self {
+        self.precheck(|host| async move {
+            host.validate_sudo().await?;
+            Ok(())
+        })
+    }
+
+    /// Adds what must be possible on a host before anything is changed. It only reads.
+    pub(crate) fn precheck<F>(mut self, check: impl Fn(Connection) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        self.prechecks.push((self.scope.clone(), Precheck::new(check)));
+        self
+    }
+
     /// Adds what makes a release whole, on each host, while the old one is live: nothing of it may be seen from outside.
     pub fn build(mut self, step: impl Step) -> Self {
-        self.build.push(step);
+        self.build.push(self.scope.clone(), step);
         self
     }
 
     /// Adds what is done once for all hosts, on the first of them, when the release is built everywhere and not live yet.
     pub fn once(mut self, step: impl Step) -> Self {
-        self.once.push(step);
+        self.once.push(self.scope.clone(), step);
         self
     }
 
@@ -152,32 +244,32 @@ impl Site {
     /// A service that is started by the step itself, and not by a service manager, must let go of the step's output, or the step
     /// waits for it: `setsid env/bin/python app.py < /dev/null > ../../shared/app.log 2>&1 &`.
     pub fn reload(mut self, step: impl Step) -> Self {
-        self.reload.push(step);
+        self.reload.push(self.scope.clone(), step);
         self
     }
 
     /// Adds what tells whether a host works with the release that is live: where it fails, all hosts go back.
     pub fn verify(mut self, step: impl Step) -> Self {
-        self.verify.push(step);
+        self.verify.push(self.scope.clone(), step);
         self
     }
 
     /// Adds what is done once for all hosts, on the first of them, when the release works everywhere: what could not be while the
     /// old one was live. Where it fails, nothing goes back.
     pub fn afterwards(mut self, step: impl Step) -> Self {
-        self.afterwards.push(step);
+        self.afterwards.push(self.scope.clone(), step);
         self
     }
 
     /// Adds what removes, on each host, what only releases needed that are gone. Where it fails, that is a warning.
     pub fn cleanup(mut self, step: impl Step) -> Self {
-        self.cleanup.push(step);
+        self.cleanup.push(self.scope.clone(), step);
         self
     }
 
     /// Adds what refuses a rollback: done once, on the first host, in the release that it would go to.
     pub fn guard(mut self, step: impl Step) -> Self {
-        self.guard.push(step);
+        self.guard.push(self.scope.clone(), step);
         self
     }
 

@@ -10,6 +10,7 @@ use fabrs::{Connection, TaskError};
 
 use crate::database::Snapshot;
 use crate::release::ReleaseId;
+use crate::scope::Scope;
 
 /// The application on one host, in one of its releases: what a step works on.
 ///
@@ -115,6 +116,11 @@ impl App {
         Self { approved, ..self }
     }
 
+    /// Shares the snapshot with an application on another host, for steps that are run once for all hosts.
+    pub(crate) fn sharing_snapshot(self, other: &Self) -> Self {
+        Self { snapshot: Arc::clone(&other.snapshot), ..self }
+    }
+
     /// Sets the live release of the site.
     pub(crate) fn with_live(self, live: Live) -> Self {
         Self { live, ..self }
@@ -178,21 +184,28 @@ where
     }
 }
 
-/// The steps of one phase, in their order.
+/// The steps of one phase, in their order, each with the hosts that it is for.
 #[derive(Clone, Default)]
-pub(crate) struct Steps(Vec<Arc<dyn Step>>);
+pub(crate) struct Steps(Vec<(Scope, Arc<dyn Step>)>);
 
 impl Steps {
-    pub(crate) fn push(&mut self, step: impl Step) {
-        self.0.push(Arc::new(step));
+    pub(crate) fn push(&mut self, scope: Scope, step: impl Step) {
+        self.0.push((scope, Arc::new(step)));
     }
 
-    /// Does one after the other.
+    /// Runs those for the host of an application, one after the other.
     pub(crate) async fn run(&self, app: &App) -> Result<(), TaskError> {
-        for step in &self.0 {
-            step.run(app.clone()).await?;
+        for (scope, step) in &self.0 {
+            if scope.has(app.connection())? {
+                step.run(app.clone()).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Returns all of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Scope, &dyn Step)> {
+        self.0.iter().map(|(scope, step)| (scope, &**step))
     }
 }
 

@@ -6,6 +6,7 @@ use super::begin::Coming;
 use super::fleet::Fleet;
 use crate::release::{BAD, Found, ReleaseId, Survey};
 use crate::source::Git;
+use crate::step::Live;
 
 /// Does what had to wait for the release, removes old ones, and leaves the tag of the deploy.
 ///
@@ -14,8 +15,7 @@ use crate::source::Git;
 /// Those of what had to wait: the release stays live. What else fails is warned of.
 pub(super) async fn finish(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
     fleet.phase("finish");
-    let app = fleet.app(fleet.first()?, &coming.release)?;
-    let waited = fleet.site.afterwards.run(&app).await;
+    let waited = fleet.run_once(&fleet.site.afterwards, &coming.release, Live::Nothing).await;
     waited.map_err(|error| error.context(format!("{} is live, and stays, but is not finished", coming.release)))?;
     let cleaned = fleet.hosts.each(|host| clean(fleet, coming, host)).await;
     for (host, outcome) in &cleaned {

@@ -5,15 +5,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use fabrs::config::Mode;
 use fabrs::lock::{LockHandle, LockRequest};
-use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcomes, ShellLine};
+use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcomes, ShellLine, TaskError};
 
 use super::begin::Coming;
 use super::standing::Standing;
 use crate::database::MigrationPlan;
 use crate::hosts::{all_ok, label};
 use crate::release::{Kind, LOCK, Layouts, ReleaseId, Survey};
+use crate::scope::Scope;
 use crate::site::Site;
-use crate::step::{App, Approved, Live};
+use crate::step::{App, Approved, Live, Steps};
 
 /// The hosts of a deploy.
 #[derive(Debug)]
@@ -44,11 +45,7 @@ impl Fleet {
     /// As [`Outcomes::all_ok`](fabrs::Outcomes::all_ok); [`ErrorKind::NoHost`] where no host is left; [`ErrorKind::Usage`] where
     /// the site has no folder.
     pub(crate) async fn meet(site: Site, hosts: Group) -> Result<(Self, Surveys), Error> {
-        if !site.root.starts_with('/') && !site.root.starts_with("~/") {
-            let error =
-                Error::new(ErrorKind::Usage, format!("the folder of the site, `{}`, begins nowhere", site.root));
-            return Err(error.hint("say it from the root, `/srv/shop`, or from the home, `~/shop`"));
-        }
+        check_root(&site.root)?;
         let links: Vec<&String> = site.linked_files.iter().chain(&site.linked_dirs).collect();
         let within = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
         if let Some(inner) = links.iter().find(|inner| links.iter().any(|outer| within(inner, outer))) {
@@ -146,13 +143,13 @@ impl Fleet {
         }
     }
 
-    /// Returns the live release of the first host that has one.
+    /// Returns the live release of the first host that has one, if possible of the host on which migrations run.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Internal`] for a host that nobody has looked at.
     pub(super) fn live(&self, surveys: &Surveys) -> Result<Live, Error> {
-        for host in self.hosts.connections() {
+        for host in [self.first()?].into_iter().chain(self.hosts.connections()) {
             let Some(survey) = host.host().and_then(|name| surveys.get(name)) else { continue };
             if let Some(live) = survey.live() {
                 return Ok(Live::Release(Box::new(self.app(host, live)?)));
@@ -194,9 +191,50 @@ impl Fleet {
         &self.client
     }
 
-    /// Returns the host on which is done what is done once.
+    /// Returns the host that runs what runs once.
+    ///
+    /// # Errors
+    ///
+    /// As [`first_of`](Self::first_of).
     pub(crate) fn first(&self) -> Result<&Connection, Error> {
-        self.hosts.connections().first().ok_or_else(|| Error::new(ErrorKind::NoHost, "there is no host"))
+        self.first_of(&self.site.once_hosts)
+    }
+
+    /// Returns the first host of a scope.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoHost`] if the scope has none of the hosts; [`ErrorKind::Usage`] if the environment has no such role.
+    pub(crate) fn first_of(&self, scope: &Scope) -> Result<&Connection, Error> {
+        for host in self.hosts.connections() {
+            if scope.has(host)? {
+                return Ok(host);
+            }
+        }
+        let text = match self.hosts.connections() {
+            [] => "there is no host".to_owned(),
+            _ => {
+                format!("no deployed host may run the steps that run once: they are for {}", scope.label(&self.client)?)
+            }
+        };
+        Err(Error::new(ErrorKind::NoHost, text))
+    }
+
+    /// Tells whether a host may run what runs once.
+    pub(super) fn runs_once_steps(&self, host: &Connection) -> bool {
+        // A role that is not there was an error before the deploy began.
+        self.site.once_hosts.has(host).unwrap_or(false)
+    }
+
+    /// Runs steps once for all hosts: each on the first host that it is for.
+    pub(super) async fn run_once(&self, steps: &Steps, release: &ReleaseId, live: Live) -> Result<(), TaskError> {
+        let app = self.app(self.first()?, release)?.with_live(live);
+        for (scope, step) in steps.iter() {
+            let host = self.first_of(scope.or(&self.site.once_hosts))?;
+            let there = self.app(host, release)?.with_live(app.live().clone()).sharing_snapshot(&app);
+            step.run(there).await?;
+        }
+        Ok(())
     }
 
     /// Returns the hosts in a word.
@@ -215,12 +253,23 @@ impl Fleet {
 /// Looks at all hosts of a group, whatever comes of each.
 pub(crate) async fn look(site: &Site, hosts: &Group) -> Outcomes<Survey> {
     let look = |host: Connection| async move {
+        let root = site.roots.on(&host)?;
+        check_root(&root)?;
         match site.kind {
-            Kind::Releases => Survey::of(&host, &site.root, &site.linked_files).await,
-            Kind::InPlace => Survey::in_place(&host, &site.root).await,
+            Kind::Releases => Survey::of(&host, &root, &site.linked_files).await,
+            Kind::InPlace => Survey::in_place(&host, &root).await,
         }
     };
     hosts.each(look).await
+}
+
+/// Refuses a root that is not an absolute path, nor one from the home.
+fn check_root(root: &str) -> Result<(), Error> {
+    if root.starts_with('/') || root.starts_with("~/") {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::Usage, format!("the folder of the site, `{root}`, begins nowhere"));
+    Err(error.hint("say it from the root, `/srv/shop`, or from the home, `~/shop`"))
 }
 
 /// Refuses two names of one folder: the run would meet its own lock, and its own files.

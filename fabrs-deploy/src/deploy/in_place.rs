@@ -73,7 +73,7 @@ async fn moved(fleet: &Fleet, coming: &Coming, if_ahead: MigrationGuard) -> Resu
     all_ok(moved.await)?;
     guard_build(fleet, coming, if_ahead).await?;
     let live = if coming.before.values().any(|survey| survey.live().is_some()) { Live::Gone } else { Live::Nothing };
-    fleet.site.once.run(&fleet.app(fleet.first()?, &coming.release)?.with_live(live)).await?;
+    fleet.run_once(&fleet.site.once, &coming.release, live).await?;
     take_up_in_batches(fleet, &coming.release, to).await
 }
 

@@ -10,6 +10,7 @@ mod journey;
 mod locked;
 mod news;
 mod pending;
+mod precheck;
 mod publish;
 mod rollback;
 mod standing;
@@ -112,6 +113,7 @@ impl Deploy {
         let Self { site, hosts, asked, lock_wait, if_ahead } = self;
         let (fleet, shown) = Fleet::meet(site, hosts).await?;
         begin::check(&fleet, &shown)?;
+        precheck::check(&fleet).await?;
         let (source, revision) = begin::choose(&fleet, &shown, asked.as_deref()).await?;
         let mut pending = pending::pending(&fleet, &shown, &source, &revision).await?;
         let plan = state::plan(&fleet, &shown, &source, &revision).await?;
@@ -173,8 +175,7 @@ async fn made(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: MigrationG
     build::build(fleet, coming, source).await?;
     state::guard_build(fleet, coming, if_ahead).await?;
     fleet.phase("once");
-    let app = fleet.app(fleet.first()?, &coming.release)?.with_live(fleet.live(&coming.before)?);
-    fleet.site.once.run(&app).await
+    fleet.run_once(&fleet.site.once, &coming.release, fleet.live(&coming.before)?).await
 }
 
 impl IntoFuture for Deploy {

@@ -12,11 +12,12 @@ use super::fleet::{Fleet, Surveys};
 use super::journey::journey;
 use super::locked::LockWait;
 use super::state::{MigrationGuard, guard_release};
-use super::{Deployed, back, publish};
+use super::{Deployed, back, precheck, publish};
 use crate::overview::{table, text};
 use crate::release::{Kind, ReleaseId, Survey};
 use crate::site::Site;
 use crate::source::Revision;
+use crate::step::Live;
 use crate::tell::Happened;
 use crate::who::{RunId, Who};
 
@@ -86,6 +87,7 @@ impl Rollback {
         }
         let (fleet, shown) = Fleet::meet(site, hosts).await?;
         begin::check(&fleet, &shown)?;
+        precheck::check(&fleet).await?;
         let release = choose(&fleet, &shown, asked.clone())?;
         fleet.client().approve(&pending(&fleet, &shown, &release)).await?;
         let what = format!("rollback to {release}");
@@ -97,7 +99,7 @@ impl Rollback {
             }
             if if_ahead == MigrationGuard::Refuse {
                 guard_release(&fleet, &before, &release).await?;
-                fleet.site.guard.run(&fleet.app(fleet.first()?, &release)?).await?;
+                fleet.run_once(&fleet.site.guard, &release, Live::Nothing).await?;
             }
             let revision = revision(&before, &release);
             Ok(Coming { release, revision, made: Made::Before, by: Who::here(), run: RunId::new(), before })

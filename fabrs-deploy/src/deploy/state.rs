@@ -143,7 +143,7 @@ pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, is_live: bool) -> Opti
         return None;
     }
     // Over `aside`: this also runs after the run was stopped.
-    let hosts = fleet.aside(|_| true);
+    let hosts = fleet.aside(|host| fleet.runs_once_steps(host));
     let surveys = fleet.look_at(&hosts).await;
     let (host, release) = hosts.connections().iter().find_map(|host| {
         let release = if is_live { Some(&coming.release) } else { coming.live(host) };
@@ -170,7 +170,7 @@ pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, is_live: bool) -> Opti
 pub(crate) async fn ahead_of_live(site: &Site, hosts: &[Connection], surveys: &Surveys) -> Vec<String> {
     let Some(database) = &site.database else { return Vec::new() };
     let (mut asked, mut lines) = (HashSet::new(), Vec::new());
-    for host in hosts {
+    for host in hosts.iter().filter(|host| site.once_hosts.has(host).unwrap_or(false)) {
         let Some(survey) = host.host().and_then(|name| surveys.get(name)) else { continue };
         let Some(live) = survey.live().filter(|live| asked.insert(*live)) else { continue };
         let app = App::new(host, survey.layout.root(), survey.layout.release(live), live.clone());

@@ -14,6 +14,7 @@ use futures::future::BoxFuture;
 use crate::database::{Build, Database, Migrated, MigrationPlan, Place};
 use crate::part::Part;
 use crate::release::MIGRATION_LOG;
+use crate::scope::Scope;
 use crate::site::Site;
 use crate::step::{App, Live, Step, Steps};
 
@@ -67,7 +68,7 @@ impl Django {
     /// Adds what saves the database, once, on the host that migrates: it must succeed before a migration begins, and is not done
     /// where there is none.
     pub fn snapshot(mut self, step: impl Step) -> Self {
-        self.snapshot.push(step);
+        self.snapshot.push(Scope::default(), step);
         self
     }
 

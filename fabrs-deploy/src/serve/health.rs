@@ -1,9 +1,11 @@
 //! A health check: a page that a host answers when it works.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use fabrs::{Error, ErrorKind, Hide, ShellLine, TaskError, cmd};
+use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine, TaskError, cmd};
 
+use crate::per_host::PerHost;
 use crate::step::{App, Step, StepFuture};
 
 /// A page that is asked for on each host, from that host, until it answers with a status below 400.
@@ -19,7 +21,7 @@ use crate::step::{App, Step, StepFuture};
 #[derive(Debug, Clone)]
 #[must_use = "nothing is asked until a site has it"]
 pub struct Health {
-    url: String,
+    url: PerHost,
     host: Option<String>,
     socket: Option<String>,
     says: Vec<String>,
@@ -50,7 +52,22 @@ impl Health {
     /// Asks for this page, 20 times at most, with half a second between.
     pub fn get(url: impl Into<String>) -> Self {
         let (tries, pause) = (20, Duration::from_millis(500));
-        Self { url: url.into(), host: None, socket: None, says: Vec::new(), release: Release::Any, tries, pause }
+        let url = PerHost::Same(url.into());
+        Self { url, host: None, socket: None, says: Vec::new(), release: Release::Any, tries, pause }
+    }
+
+    /// Asks for a page by host, otherwise like [`get`](Self::get).
+    ///
+    /// ```
+    /// # use fabrs_deploy::Health;
+    /// #[derive(serde::Deserialize)]
+    /// struct Vars { address: String }
+    ///
+    /// let health = Health::get_by_host(|host| Ok(format!("http://{}:8000/health", host.vars::<Vars>()?.address)));
+    /// # drop(health);
+    /// ```
+    pub fn get_by_host(url: impl Fn(&Connection) -> Result<String, Error> + Send + Sync + 'static) -> Self {
+        Self { url: PerHost::By(Arc::new(url)), ..Self::get("") }
     }
 
     /// Asks as for this name (the header `Host`), which the server may choose a site by.
@@ -86,7 +103,7 @@ impl Health {
 
     async fn ask(self, app: App) -> Result<(), TaskError> {
         let [host, socket] = [&self.host, &self.socket].map(|said| said.as_deref().unwrap_or_default());
-        let (url, tries, pause) = (&self.url, self.tries, self.pause.as_secs_f64());
+        let (url, tries, pause) = (&self.url.on(app.connection())?, self.tries, self.pause.as_secs_f64());
         let mut says = self.says;
         if self.release == Release::Said {
             says.push(app.release().to_string());

@@ -1,6 +1,6 @@
 //! Services of systemd.
 
-use fabrs::{Command, Connection, cmd};
+use fabrs::{Command, Connection, Error, Hide, cmd};
 
 use crate::part::Part;
 use crate::site::Site;
@@ -8,7 +8,8 @@ use crate::step::App;
 
 /// A service of systemd: told to take up each release, and looked at afterwards.
 ///
-/// A service that does not run is started. Of the system's own services it needs sudo, unless they are the user's.
+/// A service that does not run is started. A service of the system needs sudo for `systemctl reload-or-restart`, or `restart`,
+/// and for `systemctl is-active`; the latter is tried before a deploy changes anything.
 ///
 /// ```
 /// use fabrs_deploy::{Site, Systemd};
@@ -48,6 +49,12 @@ impl Systemd {
         self
     }
 
+    /// Checks that systemd can be asked on a host, with sudo for a service of the system.
+    async fn check(self, host: Connection) -> Result<(), Error> {
+        self.command(&host, "is-active").probe().warn().hide(Hide::Both).await?;
+        Ok(())
+    }
+
     fn command(&self, host: &Connection, verb: &str) -> Command {
         let service = &self.service;
         match self.owner {
@@ -59,8 +66,9 @@ impl Systemd {
 
 impl Part for Systemd {
     fn onto(self, site: Site) -> Site {
-        let (reload, verify) = (self.clone(), self);
-        site.reload(move |app: App| reload.command(app.connection(), reload.verb))
+        let (check, reload, verify) = (self.clone(), self.clone(), self);
+        site.precheck(move |host| check.clone().check(host))
+            .reload(move |app: App| reload.command(app.connection(), reload.verb))
             .verify(move |app: App| verify.command(app.connection(), "is-active"))
     }
 }

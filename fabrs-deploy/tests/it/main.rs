@@ -9,5 +9,6 @@ mod limits;
 mod locks;
 mod parts;
 mod rollbacks;
+mod scopes;
 mod sources;
 mod told;
