@@ -11,6 +11,7 @@ use super::begin::Coming;
 use super::standing::Standing;
 use crate::database::MigrationPlan;
 use crate::hosts::{all_ok, label};
+use crate::per_host::PerHost;
 use crate::release::{Kind, LOCK, Layouts, ReleaseId, Survey};
 use crate::scope::Scope;
 use crate::site::Site;
@@ -235,6 +236,14 @@ impl Fleet {
             step.run(there).await?;
         }
         Ok(())
+    }
+
+    /// Returns a host for a table of what is pending: with the folder of the site, where that depends on the host.
+    pub(super) fn place(&self, host: &Host) -> String {
+        match (&self.site.roots, self.layouts.get(host)) {
+            (PerHost::By(_), Some(layout)) => format!("{}:{}", host.label(), layout.root()),
+            _ => host.label().to_string(),
+        }
     }
 
     /// Returns the hosts in a word.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fabrs::{Error, Host};
+use fabrs::Error;
 
 use super::fleet::{Fleet, Surveys};
 use crate::overview::{table, text};
@@ -34,7 +34,7 @@ pub(super) async fn pending(
         if let Some(manifest) = manifest {
             live.insert(&manifest.revision.commit, &manifest.revision);
         }
-        rows.add_row([Host::label(host).to_string(), is, revision.to_string()]);
+        rows.add_row([fleet.place(host), is, revision.to_string()]);
     }
     let mut shown = format!("{} from {}\n{}", fleet.site.root, source.address(), text(&rows));
     let same =

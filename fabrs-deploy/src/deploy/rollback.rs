@@ -135,7 +135,7 @@ fn pending(fleet: &Fleet, surveys: &Surveys, release: &ReleaseId) -> String {
     for host in fleet.hosts.connections().iter().filter_map(Connection::host) {
         let live = surveys.get(host).and_then(Survey::live);
         let live = live.map_or_else(|| "nothing".to_owned(), |live| format!("{live} {}", revision(surveys, live)));
-        rows.add_row([host.label().to_string(), live, format!("{release} {}", revision(surveys, release))]);
+        rows.add_row([fleet.place(host), live, format!("{release} {}", revision(surveys, release))]);
     }
     let bad = surveys.values().find_map(|survey| survey.releases.get(release)?.bad.as_ref());
     let bad = bad.map(|bad| format!("{release} is marked as bad: {}\n", bad.why)).unwrap_or_default();

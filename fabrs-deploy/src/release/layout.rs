@@ -107,8 +107,13 @@ impl Layouts {
     ///
     /// [`ErrorKind::Internal`] where nobody has looked there.
     pub(crate) fn of(&self, host: &Connection) -> Result<&Layout, Error> {
-        let known = host.host().and_then(|host| self.0.get(host));
+        let known = host.host().and_then(|host| self.get(host));
         known.ok_or_else(|| Error::new(ErrorKind::Internal, "nobody has looked at this host"))
+    }
+
+    /// Returns what stands where on a host that somebody has looked at.
+    pub(crate) fn get(&self, host: &Host) -> Option<&Layout> {
+        self.0.get(host)
     }
 }
 

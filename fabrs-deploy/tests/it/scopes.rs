@@ -73,7 +73,7 @@ async fn a_part_of_a_site_without_a_deployed_host_is_a_warning_and_a_step_that_r
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hosts_may_have_roots_and_health_addresses_of_their_own() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, _) = ground.client();
+    let (client, told) = ground.client();
     let folder = ground.site_folder();
     let name = |host: &Connection| host.host().map(ToString::to_string).unwrap_or_default();
     let site =
@@ -83,6 +83,11 @@ async fn hosts_may_have_roots_and_health_addresses_of_their_own() -> Result {
     ground.origin.build("deployable-1", &[("version", "one")]);
     let error = site.deploy(all(&client)).await.expect_err("web3 has no such file").into_error();
     assert!(error.to_string().contains("file:///etc/web3"), "{error}");
+    let place = format!("web2:{}/of-web2", ground.root(1).display());
+    assert!(
+        told.events().iter().any(|event| event.to_string().contains(&place)),
+        "the pending changes name the folder"
+    );
 
     ground.origin.build("deployable-2", &[("version", "two")]);
     site.deploy(Group::of(&client, ["web1", "web2"])?).await?;
