@@ -101,6 +101,11 @@ impl Migrated {
         Self { release: release.clone(), by: Who::here(), at, migrations, snapshot }
     }
 
+    /// Returns when they began, such that texts sort as times do.
+    pub(crate) fn at(&self) -> &str {
+        &self.at
+    }
+
     /// Returns the snapshot from before all of some migrations, by the last time that each began.
     pub(crate) fn snapshot_before<'a>(log: &'a [Self], migrations: &[String]) -> Option<&'a Snapshot> {
         let began = |migration| log.iter().rposition(|entry| entry.migrations.contains(migration));

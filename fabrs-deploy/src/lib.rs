@@ -35,14 +35,14 @@
 //! | phase | where | what |
 //! |---|---|---|
 //! | look | all hosts | what is live, what there is, what is missing; one command |
-//! | check | all hosts | sudo where it is used, and a host for each part of the site: see [`Site::on`] |
 //! | approve | here | what is pending is shown, and asked for in a protected environment |
+//! | check | hosts that use it | sudo: see [`Site::validate_sudo`] |
 //! | lock | all hosts, or none | `flock`, held by a session of its own; a run that dies lets go |
 //! | build | all hosts | fetch, a folder for the release, its links, the steps of [`Site::build`] |
-//! | once | the first host, or that of [`Site::once_on`] | the steps of [`Site::once`]: migrations |
+//! | once | the first host, or the first of [`Site::once_on`] | the steps of [`Site::once`]: migrations |
 //! | switch | all hosts at once | `current` leads to the release |
 //! | take up | batch by batch | the steps of [`Site::reload`], then those of [`Site::verify`] |
-//! | afterwards | the first host | the steps of [`Site::afterwards`]: what the old release could not have borne |
+//! | afterwards | the same host | the steps of [`Site::afterwards`]: what the old release could not have borne |
 //! | clean up | all hosts | old releases, and what only they needed; the tag of the deploy |
 //! | tell | here | everybody of [`Site::tell`], also of what failed |
 //!
@@ -77,6 +77,7 @@ pub use django::{Django, manage};
 pub use part::Part;
 pub use python::Python;
 pub use release::{Bad, Manifest, ReleaseId};
+pub use scope::Subset;
 pub use serve::{Gunicorn, Health, Supervisor, Systemd};
 pub use site::Site;
 pub use source::{Changes, Commit, Git, Revision};

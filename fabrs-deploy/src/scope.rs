@@ -1,24 +1,72 @@
-//! The hosts of a site that a step is for.
+//! The hosts of a site that a step runs on.
 
-use std::fmt;
-use std::sync::Arc;
+use fabrs::client::IntoHost;
+use fabrs::group::Role;
+use fabrs::{Connection, Error};
 
-use fabrs::group::Targets;
-use fabrs::{Client, Connection, Error, ErrorKind, Host};
+/// A subset of the hosts of a site: a role of the environment, or hosts by name.
+///
+/// `-H` and `-x` do not change a subset: they select the hosts of the deploy. A name without user and port stands for all hosts
+/// of this name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subset {
+    /// The hosts of a role.
+    Role(Role),
+    /// Hosts by name.
+    Hosts(Vec<String>),
+}
 
-/// Finds hosts by the inventory of a run.
-type Find = dyn Fn(&Client) -> Result<Vec<Host>, Error> + Send + Sync;
+impl Subset {
+    fn has(&self, host: &Connection) -> Result<bool, Error> {
+        let (Some(client), Some(host)) = (host.client(), host.host()) else { return Ok(true) };
+        match self {
+            Self::Role(role) => client.inventory().is_in_role(host, role.name()),
+            Self::Hosts(names) => {
+                for name in names {
+                    if name.as_str().into_host()?.covers(host) {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+        }
+    }
 
-/// The hosts that a step is for: by default all.
-#[derive(Clone, Default)]
-pub(crate) struct Scope(Vec<Arc<Find>>);
+    fn label(&self) -> String {
+        match self {
+            Self::Role(role) => format!("role `{}`", role.name()),
+            Self::Hosts(names) => names.join(", "),
+        }
+    }
+}
+
+impl From<Role> for Subset {
+    fn from(role: Role) -> Self {
+        Self::Role(role)
+    }
+}
+
+impl<S: Into<String>, const N: usize> From<[S; N]> for Subset {
+    fn from(names: [S; N]) -> Self {
+        Self::Hosts(names.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<S: Into<String>> From<Vec<S>> for Subset {
+    fn from(names: Vec<S>) -> Self {
+        Self::Hosts(names.into_iter().map(Into::into).collect())
+    }
+}
+
+/// The hosts that a step runs on: those in all of some subsets, by default all.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scope(Vec<Subset>);
 
 impl Scope {
-    /// Returns the part of it that is among these hosts.
-    pub(crate) fn and(&self, hosts: impl Targets + Clone + Send + Sync + 'static) -> Self {
-        let mut all = self.0.clone();
-        all.push(Arc::new(move |client: &Client| hosts.clone().hosts(client)));
-        Self(all)
+    /// Returns the intersection with a subset.
+    pub(crate) fn and(&self, hosts: impl Into<Subset>) -> Self {
+        Self(self.0.iter().cloned().chain([hosts.into()]).collect())
     }
 
     /// Returns itself, or `other` if it has all hosts.
@@ -26,58 +74,30 @@ impl Scope {
         if self.0.is_empty() { other } else { self }
     }
 
-    /// Tells whether a host is in it, whatever the user.
+    /// Tells whether a host is in it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] if the environment has no such role, or a host is not valid.
+    /// [`ErrorKind::Usage`](fabrs::ErrorKind::Usage) if the environment has no such role, or a name is not a host.
     pub(crate) fn has(&self, host: &Connection) -> Result<bool, Error> {
-        let (Some(client), Some(host)) = (host.client(), host.host()) else { return Ok(true) };
-        for find in &self.0 {
-            if !found(find, client)?.iter().any(|other| is_same(other, host)) {
+        for subset in &self.0 {
+            if !subset.has(host)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Returns its hosts in words.
-    ///
-    /// # Errors
-    ///
-    /// As [`has`](Self::has).
-    pub(crate) fn label(&self, client: &Client) -> Result<String, Error> {
-        let mut parts = Vec::new();
-        for find in &self.0 {
-            let names: Vec<String> = found(find, client)?.iter().map(|host| host.label().to_string()).collect();
-            parts.push(if names.is_empty() { "a role without a selected host".to_owned() } else { names.join(", ") });
-        }
-        Ok(parts.join(" and "))
+    /// Returns its subsets in words.
+    pub(crate) fn label(&self) -> String {
+        self.0.iter().map(Subset::label).collect::<Vec<_>>().join(" and ")
     }
-}
-
-impl fmt::Debug for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "all hosts" } else { "some hosts" })
-    }
-}
-
-/// Returns the hosts; none, if the command line has selected none of them.
-fn found(find: &Arc<Find>, client: &Client) -> Result<Vec<Host>, Error> {
-    match find(client) {
-        Err(error) if error.kind() == ErrorKind::NoHost => Ok(Vec::new()),
-        found => found,
-    }
-}
-
-/// Tells whether two hosts are the same, as far as both say it.
-fn is_same(one: &Host, other: &Host) -> bool {
-    one.name() == other.name() && (one.port().is_none() || other.port().is_none() || one.port() == other.port())
 }
 
 #[cfg(test)]
 mod tests {
     use fabrs::transport::Fake;
+    use fabrs::{Client, ErrorKind};
 
     use super::*;
 
@@ -86,23 +106,24 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_has_all_hosts_or_those_in_every_selection() {
+    fn a_scope_has_all_hosts_or_those_in_every_subset() {
         let client = client();
-        let [web1, web2, web3] = ["web1", "alice@web2", "web3"].map(|host| client.connect(host).unwrap());
-        let all = Scope::default();
-        let some = all.and(["web1", "web2"]);
+        let hosts = ["web1", "alice@web2", "web3"].map(|host| client.connect(host).unwrap());
+        let some = Scope::default().and(["web1", "web2"]);
         let one = some.and(["web2", "web3"]);
-        for (scope, expected) in [(&all, [true; 3]), (&some, [true, true, false]), (&one, [false, true, false])] {
-            assert_eq!([&web1, &web2, &web3].map(|host| scope.has(host).unwrap()), expected, "{scope:?}");
+        for (scope, expected) in
+            [(&Scope::default(), [true; 3]), (&some, [true, true, false]), (&one, [false, true, false])]
+        {
+            assert_eq!(hosts.each_ref().map(|host| scope.has(host).unwrap()), expected, "{scope:?}");
         }
         assert!(!some.has(&client.connect("web10").unwrap()).unwrap());
-        assert_eq!(one.label(&client).unwrap(), "web1, web2 and web2, web3");
+        assert_eq!(one.label(), "web1, web2 and web2, web3");
     }
 
     #[test]
-    fn a_role_that_is_not_there_is_an_error() {
-        let client = client();
-        let scope = Scope::default().and(fabrs::group::role("wroker"));
-        assert_eq!(scope.has(&client.connect("web1").unwrap()).unwrap_err().kind(), ErrorKind::Usage);
+    fn a_role_without_an_environment_is_an_error() {
+        let scope = Scope::default().and(fabrs::group::role("worker"));
+        let error = scope.has(&client().connect("web1").unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
     }
 }

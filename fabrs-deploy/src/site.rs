@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fabrs::group::Targets;
 use fabrs::lock::LockRequest;
 use fabrs::{Connection, Error, ErrorKind, Group};
 
@@ -15,7 +14,7 @@ use crate::part::Part;
 use crate::per_host::PerHost;
 use crate::precheck::Precheck;
 use crate::release::Kind;
-use crate::scope::Scope;
+use crate::scope::{Scope, Subset};
 use crate::source::Git;
 use crate::step::{Step, Steps};
 use crate::tell::{Receiver, Receivers};
@@ -57,7 +56,8 @@ pub struct Site {
     pub(crate) afterwards: Steps,
     pub(crate) cleanup: Steps,
     pub(crate) guard: Steps,
-    pub(crate) database: Option<Arc<dyn Database>>,
+    /// The database, with the hosts that it can be asked from.
+    pub(crate) database: Option<(Scope, Arc<dyn Database>)>,
     pub(crate) receivers: Receivers,
     /// The hosts of the steps that are added now.
     pub(crate) scope: Scope,
@@ -102,7 +102,7 @@ impl Site {
         }
     }
 
-    /// Sets the folder of the site by host. The folder of [`new`](Self::new) then only names the site in messages.
+    /// Sets a root directory that depends on the host. The root of [`new`](Self::new) then only names the site in messages.
     ///
     /// ```
     /// # use fabrs_deploy::Site;
@@ -110,10 +110,13 @@ impl Site {
     /// struct Vars { root: String }
     ///
     /// // fabrs.toml: `[env.production.host.web2]` with `vars.root = "/data/shop"`
-    /// let site = Site::new("/srv/shop").root_by_host(|host| Ok(host.vars::<Vars>()?.root));
+    /// let site = Site::new("shop").root_for_host(|host| Ok(host.vars::<Vars>()?.root));
     /// # drop(site);
     /// ```
-    pub fn root_by_host(mut self, root: impl Fn(&Connection) -> Result<String, Error> + Send + Sync + 'static) -> Self {
+    pub fn root_for_host(
+        mut self,
+        root: impl Fn(&Connection) -> Result<String, Error> + Send + Sync + 'static,
+    ) -> Self {
         self.roots = PerHost::By(Arc::new(root));
         self
     }
@@ -169,11 +172,11 @@ impl Site {
         self
     }
 
-    /// Adds steps for some hosts of the site only, for example those of a role. Other settings apply to the whole site.
+    /// Adds steps for a subset of the hosts, for example one role. Other settings apply to the whole site.
     ///
-    /// All hosts of a deploy get the release. If a deploy has none of these hosts (`-H`), the steps are skipped with a warning;
-    /// a step of [`once`](Self::once), [`afterwards`](Self::afterwards) or [`guard`](Self::guard) is an error then. A role that
-    /// the environment does not have is an error. Hosts are compared by name and port, not by user.
+    /// Every host of the deploy still receives the release, so the group of the deploy must contain all of these roles. If no
+    /// host of the subset is deployed, its steps are skipped with a warning; steps of [`once`](Self::once) and
+    /// [`afterwards`](Self::afterwards) cause an error. A role that the environment does not have is an error.
     ///
     /// ```
     /// use fabrs::prelude::*;
@@ -189,7 +192,7 @@ impl Site {
     ///     .once_on(role("worker"));
     /// # drop(site);
     /// ```
-    pub fn on(mut self, hosts: impl Targets + Clone + Send + Sync + 'static, steps: impl FnOnce(Self) -> Self) -> Self {
+    pub fn on(mut self, hosts: impl Into<Subset>, steps: impl FnOnce(Self) -> Self) -> Self {
         let scope = self.scope.and(hosts);
         self.scopes.push(scope.clone());
         let outer = std::mem::replace(&mut self.scope, scope);
@@ -198,27 +201,27 @@ impl Site {
         site
     }
 
-    /// Sets the hosts of which the first runs everything that runs once: the steps of [`once`](Self::once),
-    /// [`afterwards`](Self::afterwards) and [`guard`](Self::guard), migrations, and commands for the repository. Defaults to all
-    /// hosts of the deploy. A deploy without any of these hosts is refused.
-    pub fn once_on(mut self, hosts: impl Targets + Clone + Send + Sync + 'static) -> Self {
+    /// Selects the host for work that runs once: steps of [`once`](Self::once), [`afterwards`](Self::afterwards) and
+    /// [`guard`](Self::guard), migrations, and the tag of the deploy. The first deployed host of the subset is used; without
+    /// one, a deploy is refused. Steps added within [`on`](Self::on) use the first host of their own subset instead.
+    pub fn once_on(mut self, hosts: impl Into<Subset>) -> Self {
         self.once_hosts = Scope::default().and(hosts);
         self
     }
 
-    /// Declares that steps use sudo. Before a deploy or a rollback changes anything, sudo is validated on each host, which
-    /// prompts for its password if it needs one (`sudo --validate`).
+    /// Validates sudo on each host before a deploy or a rollback changes anything (`sudo --validate`), and prompts for the
+    /// password if sudo needs one. A valid password does not prove that sudo allows each command.
     ///
-    /// Within [`on`](Self::on), it is validated on those hosts only. [`Systemd`](crate::Systemd) needs no declaration: it checks
-    /// that sudo allows its own commands.
-    pub fn uses_sudo(self) -> Self {
+    /// Within [`on`](Self::on), sudo is validated on the subset only. [`Systemd`](crate::Systemd) does not need this: it tries
+    /// its own `sudo systemctl is-active`.
+    pub fn validate_sudo(self) -> Self {
         self.precheck(|host| async move {
             host.validate_sudo().await?;
             Ok(())
         })
     }
 
-    /// Adds what must be possible on a host before anything is changed. It only reads.
+    /// Adds a check that runs on a host after the approval, and before any change.
     pub(crate) fn precheck<F>(mut self, check: impl Fn(Connection) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
@@ -233,7 +236,8 @@ impl Site {
         self
     }
 
-    /// Adds what is done once for all hosts, on the first of them, when the release is built everywhere and not live yet.
+    /// Adds a step that runs once, when the release is built on all hosts and not live yet: on the first host, or on the first of
+    /// [`once_on`](Self::once_on).
     pub fn once(mut self, step: impl Step) -> Self {
         self.once.push(self.scope.clone(), step);
         self
@@ -254,8 +258,8 @@ impl Site {
         self
     }
 
-    /// Adds what is done once for all hosts, on the first of them, when the release works everywhere: what could not be while the
-    /// old one was live. Where it fails, nothing goes back.
+    /// Adds a step that runs once, when the release is live and works on all hosts: what the old release could not bear. It runs
+    /// on the same host as [`once`](Self::once). If it fails, nothing is reverted.
     pub fn afterwards(mut self, step: impl Step) -> Self {
         self.afterwards.push(self.scope.clone(), step);
         self
@@ -267,7 +271,8 @@ impl Site {
         self
     }
 
-    /// Adds what refuses a rollback: done once, on the first host, in the release that it would go to.
+    /// Adds a step that can refuse a rollback. It runs once, in the release to go back to, on the same host as
+    /// [`once`](Self::once).
     pub fn guard(mut self, step: impl Step) -> Self {
         self.guard.push(self.scope.clone(), step);
         self

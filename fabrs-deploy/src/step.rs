@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fabrs::task::TaskReturn;
-use fabrs::{Connection, TaskError};
+use fabrs::{Connection, Error, TaskError};
 
 use crate::database::Snapshot;
 use crate::release::ReleaseId;
@@ -19,6 +19,8 @@ use crate::scope::Scope;
 #[derive(Debug, Clone)]
 pub struct App {
     connection: Connection,
+    /// The host, without the folder and the virtualenv.
+    host: Connection,
     root: String,
     folder: String,
     release: ReleaseId,
@@ -57,6 +59,7 @@ impl App {
         let (migrations, snapshot) = (Arc::default(), Arc::default());
         Self {
             connection,
+            host: host.clone(),
             root: root.to_owned(),
             folder,
             release,
@@ -70,6 +73,11 @@ impl App {
     /// Returns the connection that the free functions mean.
     pub fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// Returns the host, without the folder and the virtualenv of the release.
+    pub(crate) fn host(&self) -> &Connection {
+        &self.host
     }
 
     /// Returns the folder of the site, in which `current` and `shared` are.
@@ -167,6 +175,16 @@ pub type StepFuture = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Send>
 pub trait Step: Send + Sync + 'static {
     /// Does it.
     fn run(&self, app: App) -> StepFuture;
+
+    /// Checks before a deploy changes anything whether the step is complete for a host. By default it is.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, such as a variable of the host.
+    fn check(&self, host: &Connection) -> Result<(), Error> {
+        let _ = host;
+        Ok(())
+    }
 }
 
 impl<F, Fut> Step for F

@@ -13,6 +13,13 @@ use crate::host::Host;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Role(String);
 
+impl Role {
+    /// Returns the name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Returns the role of this name, for [`on`]: `on(role("web"))`.
 pub fn role(name: impl Into<String>) -> Role {
     Role(name.into())

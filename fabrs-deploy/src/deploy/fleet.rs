@@ -9,7 +9,7 @@ use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcomes, ShellLi
 
 use super::begin::Coming;
 use super::standing::Standing;
-use crate::database::MigrationPlan;
+use crate::database::{Database, MigrationPlan};
 use crate::hosts::{all_ok, label};
 use crate::per_host::PerHost;
 use crate::release::{Kind, LOCK, Layouts, ReleaseId, Survey};
@@ -46,7 +46,9 @@ impl Fleet {
     /// As [`Outcomes::all_ok`](fabrs::Outcomes::all_ok); [`ErrorKind::NoHost`] where no host is left; [`ErrorKind::Usage`] where
     /// the site has no folder.
     pub(crate) async fn meet(site: Site, hosts: Group) -> Result<(Self, Surveys), Error> {
-        check_root(&site.root)?;
+        if let PerHost::Same(root) = &site.roots {
+            check_root(root)?;
+        }
         let links: Vec<&String> = site.linked_files.iter().chain(&site.linked_dirs).collect();
         let within = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
         if let Some(inner) = links.iter().find(|inner| links.iter().any(|outer| within(inner, outer))) {
@@ -150,7 +152,8 @@ impl Fleet {
     ///
     /// [`ErrorKind::Internal`] for a host that nobody has looked at.
     pub(super) fn live(&self, surveys: &Surveys) -> Result<Live, Error> {
-        for host in [self.first()?].into_iter().chain(self.hosts.connections()) {
+        let migrates = self.database()?.map(|(host, _)| host);
+        for host in migrates.into_iter().chain(self.hosts.connections()) {
             let Some(survey) = host.host().and_then(|name| surveys.get(name)) else { continue };
             if let Some(live) = survey.live() {
                 return Ok(Live::Release(Box::new(self.app(host, live)?)));
@@ -192,13 +195,26 @@ impl Fleet {
         &self.client
     }
 
-    /// Returns the host that runs what runs once.
+    /// Returns the host for once-only work: that of [`Site::once_on`], or else the first.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoHost`] if there is no host; [`ErrorKind::Usage`] if the environment has no such role.
+    pub(crate) fn first(&self) -> Result<&Connection, Error> {
+        match self.first_of(&self.site.once_hosts) {
+            Err(error) if error.kind() == ErrorKind::NoHost => self.first_of(&Scope::default()),
+            found => found,
+        }
+    }
+
+    /// Returns the database of the site, with the host from which it is asked.
     ///
     /// # Errors
     ///
     /// As [`first_of`](Self::first_of).
-    pub(crate) fn first(&self) -> Result<&Connection, Error> {
-        self.first_of(&self.site.once_hosts)
+    pub(super) fn database(&self) -> Result<Option<(&Connection, &dyn Database)>, Error> {
+        let Some((scope, database)) = &self.site.database else { return Ok(None) };
+        Ok(Some((self.first_of(scope.or(&self.site.once_hosts))?, &**database)))
     }
 
     /// Returns the first host of a scope.
@@ -212,19 +228,13 @@ impl Fleet {
                 return Ok(host);
             }
         }
-        let text = match self.hosts.connections() {
-            [] => "there is no host".to_owned(),
+        match self.hosts.connections() {
+            [] => Err(Error::new(ErrorKind::NoHost, "there is no host")),
             _ => {
-                format!("no deployed host may run the steps that run once: they are for {}", scope.label(&self.client)?)
+                let text = format!("no host of this deploy can run the once-only steps, which need {}", scope.label());
+                Err(Error::new(ErrorKind::NoHost, text).hint("add one of its hosts to the hosts of the deploy"))
             }
-        };
-        Err(Error::new(ErrorKind::NoHost, text))
-    }
-
-    /// Tells whether a host may run what runs once.
-    pub(super) fn runs_once_steps(&self, host: &Connection) -> bool {
-        // A role that is not there was an error before the deploy began.
-        self.site.once_hosts.has(host).unwrap_or(false)
+        }
     }
 
     /// Runs steps once for all hosts: each on the first host that it is for.
@@ -238,8 +248,8 @@ impl Fleet {
         Ok(())
     }
 
-    /// Returns a host for a table of what is pending: with the folder of the site, where that depends on the host.
-    pub(super) fn place(&self, host: &Host) -> String {
+    /// Returns the label of a host, with the root of the site if that depends on the host.
+    pub(super) fn label_with_root(&self, host: &Host) -> String {
         match (&self.site.roots, self.layouts.get(host)) {
             (PerHost::By(_), Some(layout)) => format!("{}:{}", host.label(), layout.root()),
             _ => host.label().to_string(),
@@ -277,8 +287,8 @@ fn check_root(root: &str) -> Result<(), Error> {
     if root.starts_with('/') || root.starts_with("~/") {
         return Ok(());
     }
-    let error = Error::new(ErrorKind::Usage, format!("the folder of the site, `{root}`, begins nowhere"));
-    Err(error.hint("say it from the root, `/srv/shop`, or from the home, `~/shop`"))
+    let error = Error::new(ErrorKind::Usage, format!("the root of the site, `{root}`, is not an absolute path"));
+    Err(error.hint("write an absolute path (`/srv/shop`), or one in the home directory (`~/shop`)"))
 }
 
 /// Refuses two names of one folder: the run would meet its own lock, and its own files.

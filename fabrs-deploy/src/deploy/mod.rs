@@ -113,7 +113,7 @@ impl Deploy {
         let Self { site, hosts, asked, lock_wait, if_ahead } = self;
         let (fleet, shown) = Fleet::meet(site, hosts).await?;
         begin::check(&fleet, &shown)?;
-        precheck::check(&fleet).await?;
+        precheck::check_steps(&fleet, &[&fleet.site.once, &fleet.site.afterwards])?;
         let (source, revision) = begin::choose(&fleet, &shown, asked.as_deref()).await?;
         let mut pending = pending::pending(&fleet, &shown, &source, &revision).await?;
         let plan = state::plan(&fleet, &shown, &source, &revision).await?;
@@ -123,6 +123,7 @@ impl Deploy {
             fleet.set_approved(plan);
         }
         fleet.client().approve(&pending).await?;
+        precheck::check_hosts(&fleet).await?;
         let what = format!("deploy of {revision}");
         let decide = begin::decide(&fleet, &shown, revision);
         let changes = async |coming: &Coming| changes(&fleet, coming, &source, if_ahead).await;

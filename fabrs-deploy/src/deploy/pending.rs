@@ -34,7 +34,7 @@ pub(super) async fn pending(
         if let Some(manifest) = manifest {
             live.insert(&manifest.revision.commit, &manifest.revision);
         }
-        rows.add_row([fleet.place(host), is, revision.to_string()]);
+        rows.add_row([fleet.label_with_root(host), is, revision.to_string()]);
     }
     let mut shown = format!("{} from {}\n{}", fleet.site.root, source.address(), text(&rows));
     let same =

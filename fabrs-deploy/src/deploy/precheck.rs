@@ -1,20 +1,22 @@
-//! What must be so before a deploy changes anything: a host for each part of the site, and sudo where it is used.
+//! Checks before a deploy: a host for each step, steps that are complete, and sudo.
 
 use fabrs::{Error, ErrorKind};
 
 use super::fleet::Fleet;
 use crate::hosts::all_ok;
+use crate::step::Steps;
 
-/// Checks that each step has a host, and each host what its steps need.
+/// Checks that steps which run once have a host, and that all steps are complete for their hosts. It connects to nothing.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NoHost`] if a step that runs once has no host; [`ErrorKind::Usage`] if the environment has no such role; as any
-/// command.
-pub(super) async fn check(fleet: &Fleet) -> Result<(), Error> {
-    let (site, client) = (&fleet.site, fleet.client());
-    fleet.first()?;
-    let once = [&site.once, &site.afterwards, &site.guard];
+/// [`ErrorKind::NoHost`] if a step that runs once has no host; [`ErrorKind::Usage`] if the environment has no such role; those of
+/// the steps.
+pub(super) fn check_steps(fleet: &Fleet, once: &[&Steps]) -> Result<(), Error> {
+    let site = &fleet.site;
+    if !once.is_empty() {
+        fleet.first_of(&site.once_hosts)?;
+    }
     for (scope, _) in once.iter().flat_map(|steps| steps.iter()) {
         fleet.first_of(scope.or(&site.once_hosts))?;
     }
@@ -22,17 +24,34 @@ pub(super) async fn check(fleet: &Fleet) -> Result<(), Error> {
         match fleet.first_of(scope) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NoHost => {
-                let hosts = scope.label(client)?;
-                client.warn(
-                    None,
-                    format!("no deployed host is in the part of the site for {hosts}: its steps are skipped"),
-                );
+                let text = format!("skipped the steps for {}: none of its hosts is in this deploy", scope.label());
+                fleet.client().warn(None, text);
             }
             Err(error) => return Err(error),
         }
     }
+    for (scope, step) in [&site.build, &site.reload, &site.verify].into_iter().flat_map(Steps::iter) {
+        for host in fleet.hosts.connections() {
+            if scope.has(host)? {
+                step.check(host)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs the checks of the site on all hosts. Under sudo they count as changes, so they follow the approval.
+///
+/// # Errors
+///
+/// As any command.
+pub(super) async fn check_hosts(fleet: &Fleet) -> Result<(), Error> {
+    let prechecks = &fleet.site.prechecks;
+    if prechecks.is_empty() {
+        return Ok(());
+    }
     let checked = fleet.hosts.each(|host| async move {
-        for (scope, precheck) in &site.prechecks {
+        for (scope, precheck) in prechecks {
             if scope.has(&host)? {
                 precheck.run(host.clone()).await?;
             }

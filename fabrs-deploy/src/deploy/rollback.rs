@@ -87,9 +87,11 @@ impl Rollback {
         }
         let (fleet, shown) = Fleet::meet(site, hosts).await?;
         begin::check(&fleet, &shown)?;
-        precheck::check(&fleet).await?;
+        let guarded = if if_ahead == MigrationGuard::Refuse { vec![&fleet.site.guard] } else { Vec::new() };
+        precheck::check_steps(&fleet, &guarded)?;
         let release = choose(&fleet, &shown, asked.clone())?;
         fleet.client().approve(&pending(&fleet, &shown, &release)).await?;
+        precheck::check_hosts(&fleet).await?;
         let what = format!("rollback to {release}");
         let decide = async {
             let before = begin::look_again(&fleet, &shown).await?;
@@ -135,7 +137,7 @@ fn pending(fleet: &Fleet, surveys: &Surveys, release: &ReleaseId) -> String {
     for host in fleet.hosts.connections().iter().filter_map(Connection::host) {
         let live = surveys.get(host).and_then(Survey::live);
         let live = live.map_or_else(|| "nothing".to_owned(), |live| format!("{live} {}", revision(surveys, live)));
-        rows.add_row([fleet.place(host), live, format!("{release} {}", revision(surveys, release))]);
+        rows.add_row([fleet.label_with_root(host), live, format!("{release} {}", revision(surveys, release))]);
     }
     let bad = surveys.values().find_map(|survey| survey.releases.get(release)?.bad.as_ref());
     let bad = bad.map(|bad| format!("{release} is marked as bad: {}\n", bad.why)).unwrap_or_default();

@@ -39,12 +39,11 @@ pub(super) async fn plan(
     source: &Git,
     revision: &Revision,
 ) -> Result<Option<MigrationPlan>, Error> {
-    let Some(database) = &fleet.site.database else { return Ok(None) };
+    let Some((host, database)) = fleet.database()? else { return Ok(None) };
     let live = match fleet.live(surveys)? {
         Live::Release(app) => Some(*app),
         Live::Nothing | Live::Gone => None,
     };
-    let host = fleet.first()?;
     let build = Build { source, host, layout: fleet.layouts.of(host)?, commit: &revision.commit };
     let mut plan = database.plan(live, build).await?;
     let accepted = accepted(surveys);
@@ -78,8 +77,8 @@ pub(super) fn check_plan(
 ///
 /// [`ErrorKind::Task`] with the migrations and the snapshot; as any command.
 pub(super) async fn guard_build(fleet: &Fleet, coming: &Coming, if_ahead: MigrationGuard) -> Result<(), TaskError> {
-    let Some(database) = &fleet.site.database else { return Ok(()) };
-    let app = fleet.app(fleet.first()?, &coming.release)?;
+    let Some((host, database)) = fleet.database()? else { return Ok(()) };
+    let app = fleet.app(host, &coming.release)?;
     let Some(unknown) = database.unknown_to(app, Place::New).await? else { return Ok(()) };
     if unknown.is_empty() {
         return Ok(());
@@ -119,8 +118,8 @@ pub(super) async fn guard_build(fleet: &Fleet, coming: &Coming, if_ahead: Migrat
 ///
 /// [`ErrorKind::Task`] with the migrations and the snapshot, and if the release can't tell; as any command.
 pub(super) async fn guard_release(fleet: &Fleet, surveys: &Surveys, release: &ReleaseId) -> Result<(), Error> {
-    let Some(database) = &fleet.site.database else { return Ok(()) };
-    let app = fleet.app(fleet.first()?, release)?;
+    let Some((host, database)) = fleet.database()? else { return Ok(()) };
+    let app = fleet.app(host, release)?;
     let Some(unknown) = database.unknown_to(app, Place::There).await? else {
         let error = Error::new(ErrorKind::Task, format!("could not check the migrations of release {release}"));
         return Err(
@@ -138,14 +137,14 @@ pub(super) async fn guard_release(fleet: &Fleet, surveys: &Surveys, release: &Re
 
 /// Returns the migrations in the database that are unknown to the live release, after a deploy or a rollback.
 pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, is_live: bool) -> Option<UnknownMigrations> {
-    let database = fleet.site.database.as_ref()?;
+    let (_, database) = fleet.site.database.as_ref()?;
     if fleet.client().settings().mode == Mode::DryRun {
         return None;
     }
     // Over `aside`: this also runs after the run was stopped.
-    let hosts = fleet.aside(|host| fleet.runs_once_steps(host));
+    let hosts = fleet.aside(|_| true);
     let surveys = fleet.look_at(&hosts).await;
-    let (host, release) = hosts.connections().iter().find_map(|host| {
+    let (host, release) = in_scope_first(&fleet.site, hosts.connections()).into_iter().find_map(|host| {
         let release = if is_live { Some(&coming.release) } else { coming.live(host) };
         Some((host, release?))
     })?;
@@ -168,9 +167,9 @@ pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, is_live: bool) -> Opti
 
 /// Returns a line for each live release of some hosts that lacks migrations of the database, or can't be asked.
 pub(crate) async fn ahead_of_live(site: &Site, hosts: &[Connection], surveys: &Surveys) -> Vec<String> {
-    let Some(database) = &site.database else { return Vec::new() };
+    let Some((_, database)) = &site.database else { return Vec::new() };
     let (mut asked, mut lines) = (HashSet::new(), Vec::new());
-    for host in hosts.iter().filter(|host| site.once_hosts.has(host).unwrap_or(false)) {
+    for host in in_scope_first(site, hosts) {
         let Some(survey) = host.host().and_then(|name| surveys.get(name)) else { continue };
         let Some(live) = survey.live().filter(|live| asked.insert(*live)) else { continue };
         let app = App::new(host, survey.layout.root(), survey.layout.release(live), live.clone());
@@ -194,9 +193,21 @@ fn accepted(surveys: &Surveys) -> HashSet<&str> {
     surveys.values().flat_map(Survey::accepted_by_live).map(String::as_str).collect()
 }
 
-/// Returns the log of migrations: that of the host that has the longest one, which is the one that migrates.
+/// Returns hosts such that those from which the database can be asked come first.
+fn in_scope_first<'a>(site: &Site, hosts: &'a [Connection]) -> Vec<&'a Connection> {
+    let mut hosts: Vec<&Connection> = hosts.iter().collect();
+    if let Some((scope, _)) = &site.database {
+        // A role that is not there was an error before.
+        hosts.sort_by_key(|host| !scope.or(&site.once_hosts).has(host).unwrap_or(false));
+    }
+    hosts
+}
+
+/// Returns the log of migrations: the entries of all hosts in their order, as another host may have migrated before.
 fn log(surveys: &Surveys) -> Vec<Migrated> {
-    surveys.values().map(|survey| &survey.migrated).max_by_key(|log| log.len()).cloned().unwrap_or_default()
+    let mut log: Vec<Migrated> = surveys.values().flat_map(|survey| &survey.migrated).cloned().collect();
+    log.sort_by(|one, other| one.at().cmp(other.at()));
+    log
 }
 
 fn refused(code: &str, migrations: &[String], log: &[Migrated]) -> Error {

@@ -251,7 +251,7 @@ impl Part for Django {
             .build(move |app| Arc::clone(&build).build(app))
             .once(move |app| Arc::clone(&migrate).migrate(app))
             .afterwards(contract);
-        Site { database: Some(django), ..site }
+        Site { database: Some((site.scope.clone(), django)), ..site }
     }
 }
 

@@ -56,17 +56,17 @@ impl Health {
         Self { url, host: None, socket: None, says: Vec::new(), release: Release::Any, tries, pause }
     }
 
-    /// Asks for a page by host, otherwise like [`get`](Self::get).
+    /// Requests a URL that depends on the host, otherwise like [`get`](Self::get).
     ///
     /// ```
     /// # use fabrs_deploy::Health;
     /// #[derive(serde::Deserialize)]
     /// struct Vars { address: String }
     ///
-    /// let health = Health::get_by_host(|host| Ok(format!("http://{}:8000/health", host.vars::<Vars>()?.address)));
+    /// let health = Health::url_for_host(|host| Ok(format!("http://{}:8000/health", host.vars::<Vars>()?.address)));
     /// # drop(health);
     /// ```
-    pub fn get_by_host(url: impl Fn(&Connection) -> Result<String, Error> + Send + Sync + 'static) -> Self {
+    pub fn url_for_host(url: impl Fn(&Connection) -> Result<String, Error> + Send + Sync + 'static) -> Self {
         Self { url: PerHost::By(Arc::new(url)), ..Self::get("") }
     }
 
@@ -128,5 +128,9 @@ impl Health {
 impl Step for Health {
     fn run(&self, app: App) -> StepFuture {
         Box::pin(self.clone().ask(app))
+    }
+
+    fn check(&self, host: &Connection) -> Result<(), Error> {
+        self.url.on(host).map(drop)
     }
 }

@@ -7,6 +7,7 @@ use fabrs::event::Capture;
 use fabrs::prelude::Result;
 use fabrs::transport::Ask;
 use fabrs::{Client, ErrorKind};
+use fabrs_deploy::Site;
 use futures::future::BoxFuture;
 
 use crate::ground::{Ground, all};
@@ -109,5 +110,18 @@ async fn a_fingerprint_approves_what_was_shown_and_nothing_that_came_since() -> 
     for client in [dry, late, same] {
         client.close().await;
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sudo_is_validated_after_the_approval() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let site = ground.site().on(["web3"], Site::validate_sudo);
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    let person = Person { answer: Some("production"), ..Person::default() };
+    let (client, _) = client(&ground, Mode::Run, Consent::Asked, person);
+    site.deploy(all(&client)).await?;
+    assert_eq!(ground.live("version"), ["one"; 3]);
+    client.close().await;
     Ok(())
 }

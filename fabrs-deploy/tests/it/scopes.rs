@@ -1,7 +1,8 @@
 //! Hosts of one site that differ: steps for some of them, roots and health addresses of their own, and sudo.
 
+use fabrs::config::{Config, Inventory};
 use fabrs::prelude::*;
-use fabrs::{ErrorKind, Group};
+use fabrs::{Error, ErrorKind, Group};
 use fabrs_deploy::{Health, Systemd};
 
 use crate::ground::{Ground, all};
@@ -12,7 +13,7 @@ fn has(ground: &Ground, file: &str) -> [bool; 3] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_step_runs_on_the_hosts_that_it_is_for() -> Result {
+async fn scoped_steps_run_on_their_hosts_only() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, told) = ground.client();
     let site = ground
@@ -44,28 +45,63 @@ async fn a_step_runs_on_the_hosts_that_it_is_for() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_part_of_a_site_without_a_deployed_host_is_a_warning_and_a_step_that_runs_once_is_an_error() -> Result {
+async fn a_role_of_a_site_is_that_of_the_environment_and_a_failure_reverts_each_host_by_its_own_steps() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
-    let (client, told) = ground.client();
-    let two = || Group::of(&client, ["web1", "web2"]).expect("the names are hosts");
+    let (client, _) = ground.client_of(|settings| settings, |builder| builder.inventory(roles()));
+    let site =
+        ground.site().on(role("web"), |site| site.reload(|_| run("cp version ../../web"))).on(role("worker"), |site| {
+            site.reload(|_| run("cp version ../../worker")).verify(|_| run("! grep -q bad version"))
+        });
+    ground.origin.build("deployable-1", &[("version", "good")]);
+    site.deploy(all(&client)).await?;
+    ground.origin.build("deployable-2", &[("version", "bad")]);
+    site.deploy(all(&client)).await.expect_err("the worker does not work with it");
+    let reads =
+        |file: &str| [0, 1, 2].map(|host| std::fs::read_to_string(ground.root(host).join(file)).unwrap_or_default());
+    assert_eq!(reads("web"), ["good", "good", ""]);
+    assert_eq!(reads("worker"), ["", "", "good"]);
+    site.once_on(role("worker")).rollback(Group::of(&client, ["web1"])?).await.expect_err("nothing to go back to");
+    let wrong = ground.site().on(role("wroker"), |site| site.reload(|_| run("true")));
+    let error = wrong.deploy(all(&client)).await.expect_err("there is no such role").into_error();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    client.close().await;
+    Ok(())
+}
+
+/// Returns an environment with a worker, and with a root for each host.
+fn roles() -> Inventory {
+    let text = "[env.live]\nroles.web = ['web1', 'web2']\nroles.worker = ['web3']\n";
+    let config = Config::parse(text, "fabrs.toml".as_ref()).expect("the text is right");
+    Inventory::new(&config, Some("live")).expect("it is there")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subset_without_a_deployed_host_is_skipped_with_a_warning() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, told) = ground.client_of(|settings| settings, |builder| builder.inventory(roles()));
+    ground.origin.build("deployable-1", &[("version", "one")]);
+    let site = ground.site().on(role("worker"), |site| site.reload(|_| run("touch ../../worker")));
+    site.deploy(Group::of(&client, ["web1", "web2"])?).await?;
+    assert_eq!(has(&ground, "worker"), [false; 3]);
+    let warned = told.of("warning");
+    let expected = "skipped the steps for role `worker`: none of its hosts is in this deploy";
+    assert_eq!(warned.iter().filter(|warning| warning["text"] == expected).count(), 1, "{warned:?}");
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_once_step_without_a_deployed_host_is_an_error_before_any_change() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one")]);
     let once = ground.site().on(["web3"], |site| site.once(|_| run("touch ../../moved")));
-    let all_once = ground.site().once_on(["web3"]);
-    for site in [once, all_once] {
-        let error = site.deploy(two()).await.expect_err("web3 is not deployed").into_error();
+    for site in [once, ground.site().once_on(["web3"])] {
+        let error = site.deploy(Group::of(&client, ["web1", "web2"])?).await.expect_err("web3 is missing").into_error();
         assert_eq!(error.kind(), ErrorKind::NoHost);
-        assert!(error.to_string().contains("they are for web3"), "{error}");
-        assert_eq!(has(&ground, "releases"), [false; 3], "nothing was changed");
+        assert!(error.to_string().contains("the once-only steps, which need web3"), "{error}");
+        assert_eq!(has(&ground, "releases"), [false; 3]);
     }
-    let role = ground.site().on(role("wroker"), |site| site.reload(|_| run("true")));
-    let error = role.deploy(two()).await.expect_err("there is no such role").into_error();
-    assert_eq!(error.kind(), ErrorKind::Usage);
-    assert_eq!(has(&ground, "releases"), [false; 3], "nothing was changed");
-
-    ground.site().on(["web3"], |site| site.reload(|_| run("true"))).deploy(two()).await?;
-    let warned = told.of("warning");
-    let text = warned.iter().map(|warning| warning["text"].to_string()).find(|text| text.contains("steps are skipped"));
-    assert!(text.is_some_and(|text| text.contains("for web3")), "{warned:?}");
     client.close().await;
     Ok(())
 }
@@ -76,10 +112,11 @@ async fn hosts_may_have_roots_and_health_addresses_of_their_own() -> Result {
     let (client, told) = ground.client();
     let folder = ground.site_folder();
     let name = |host: &Connection| host.host().map(ToString::to_string).unwrap_or_default();
-    let site =
-        ground.site().root_by_host(move |host| Ok(format!("{folder}/of-{}", name(host)))).verify(Health::get_by_host(
-            move |host| Ok(format!("file:///etc/{}", if name(host) == "web3" { "web3" } else { "passwd" })),
-        ));
+    let site = ground.site().root_for_host(move |host| Ok(format!("{folder}/of-{}", name(host)))).verify(
+        Health::url_for_host(move |host| {
+            Ok(format!("file:///etc/{}", if name(host) == "web3" { "web3" } else { "passwd" }))
+        }),
+    );
     ground.origin.build("deployable-1", &[("version", "one")]);
     let error = site.deploy(all(&client)).await.expect_err("web3 has no such file").into_error();
     assert!(error.to_string().contains("file:///etc/web3"), "{error}");
@@ -95,26 +132,30 @@ async fn hosts_may_have_roots_and_health_addresses_of_their_own() -> Result {
         let file = ground.root(host).join(format!("of-web{}/current/version", host + 1));
         assert_eq!(std::fs::read_to_string(file).is_ok_and(|text| text == "two"), live, "web{}", host + 1);
     }
-    let error = ground.site().root_by_host(|_| Ok("shop".to_owned())).deploy(all(&client)).await;
+    let error = ground.site().root_for_host(|_| Ok("shop".to_owned())).deploy(all(&client)).await;
     assert_eq!(error.expect_err("it begins nowhere").into_error().kind(), ErrorKind::Usage);
+    let broken = ground.site().verify(Health::url_for_host(|_| Err(Error::new(ErrorKind::Usage, "no address"))));
+    let error = broken.deploy(all(&client)).await.expect_err("there is no address").into_error();
+    assert!(error.to_string().contains("no address"), "{error}");
+    assert_eq!(ground.names(0, "."), ["of-web1"], "nothing was changed");
     client.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sudo_is_tried_on_the_hosts_that_use_it_before_anything_is_changed() -> Result {
+async fn a_sudo_refusal_stops_the_deploy_before_any_change() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one")]);
     // Of the accounts of the three hosts, only that of web3 may use sudo.
-    for site in [ground.site().uses_sudo(), ground.site().with(Systemd::reload("shop"))] {
+    for site in [ground.site().validate_sudo(), ground.site().with(Systemd::reload("shop"))] {
         let error = site.deploy(all(&client)).await.expect_err("web1 may not use sudo").into_error();
         assert_eq!(error.kind(), ErrorKind::Sudo, "{error}");
         let text = error.block().to_string();
         assert!(["web1", "web2"].iter().all(|host| text.contains(host)) && !text.contains("web3"), "{text}");
         assert_eq!(has(&ground, "releases"), [false; 3], "nothing was changed");
     }
-    let site = ground.site().on(["web3"], |site| site.uses_sudo().reload(|_| sudo("true")));
+    let site = ground.site().on(["web3"], |site| site.validate_sudo().reload(|_| sudo("true")));
     site.deploy(all(&client)).await?;
     assert_eq!(ground.live("version"), ["one"; 3]);
     client.close().await;

@@ -186,6 +186,27 @@ impl Inventory {
         Ok(hosts.iter().any(|declared| declared == host || (is_typed && declared.in_common(host).is_some())))
     }
 
+    /// Tells whether the environment declares a host for a role, whatever `-H` and `-x` select. A stand-in is in every role.
+    ///
+    /// A host that the environment declares with just this user and port counts as that one. Any other counts as each host
+    /// that it does not differ from: `web1` and `deploy@web1` are the same, `root@web1` and `deploy@web1` are not.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] without an environment, or if it has no such role.
+    pub fn is_in_role(&self, host: &Host, role: &str) -> Result<bool> {
+        let Some(environment) = &self.environment else { return Err(self.no_environment(&[role])) };
+        let declared = environment.role(role)?;
+        if self.stand_ins.iter().any(|name| name == host.name()) {
+            return Ok(true);
+        }
+        let is_it = |declared: &Host| self.addressed(declared.clone()) == *host;
+        if environment.all_hosts().iter().any(is_it) {
+            return Ok(declared.iter().any(is_it));
+        }
+        Ok(declared.iter().any(|declared| declared.in_common(host).is_some()))
+    }
+
     /// Returns hosts that a task names in its code, with the user and port of the arguments, each once and without those
     /// of `-x`. `-H` does not apply to them.
     ///

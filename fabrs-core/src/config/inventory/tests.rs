@@ -391,3 +391,33 @@ fn an_unknown_environment_is_refused_when_the_inventory_is_made() {
     let error = Inventory::new(&config, Some("lvie")).unwrap_err();
     assert_eq!(error.block().to_string(), "error: there is no environment `lvie`\nhint: did you mean `live`?");
 }
+
+#[test]
+fn a_role_has_the_hosts_that_its_environment_declares_whatever_is_selected() {
+    const TWO_BOXES: &str = "
+        [env.live]
+        roles.web = ['box', 'deploy@w1']
+        roles.worker = ['box:2222', 'jobs@w1']
+    ";
+    let config = Config::parse(TWO_BOXES, "fabrs.toml".as_ref()).unwrap();
+    let inventory = |environment| Inventory::new(&config, environment).unwrap();
+    let has = |host: &str, role| {
+        let selected = inventory(Some("live")).with_hosts(typed_hosts(&["elsewhere"]).unwrap());
+        selected.is_in_role(&host.parse().unwrap(), role).unwrap()
+    };
+    for (host, web, worker) in [
+        ("box", true, false),
+        ("box:2222", false, true),
+        ("deploy@w1", true, false),
+        ("jobs@w1", false, true),
+        // Both accounts could be meant.
+        ("w1", true, true),
+        ("elsewhere", false, false),
+    ] {
+        assert_eq!((has(host, "web"), has(host, "worker")), (web, worker), "{host}");
+    }
+    for (environment, role) in [(Some("live"), "wroker"), (None, "web")] {
+        let error = inventory(environment).is_in_role(&"box".parse().unwrap(), role).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{role}");
+    }
+}
