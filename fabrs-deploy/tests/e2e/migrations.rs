@@ -95,7 +95,7 @@ fn restores(text: &str, release: &str, migration: &str) -> String {
     line.expect("it says how").to_owned()
 }
 
-/// Returns the text of a mail, without the line ends of its encoding (RFC 2045, quoted-escape_controls).
+/// Returns the text of a mail, without the line ends of its encoding (RFC 2045, quoted-printable).
 fn decoded(mail: &str) -> String {
     mail.replace('\r', "").replace("=\n", "").replace("=3D", "=")
 }
