@@ -42,7 +42,7 @@
 //! | once | the first host, or the first of [`Site::once_on`] | the steps of [`Site::once`]: migrations |
 //! | switch | all hosts at once | `current` leads to the release |
 //! | take up | batch by batch | the steps of [`Site::reload`], then those of [`Site::verify`] |
-//! | afterwards | the same host | the steps of [`Site::afterwards`]: what the old release could not have borne |
+//! | afterwards | the host of `once` | the steps of [`Site::afterwards`]: what the old release could not have borne |
 //! | clean up | all hosts | old releases, and what only they needed; the tag of the deploy |
 //! | tell | here | everybody of [`Site::tell`], also of what failed |
 //!
