@@ -70,12 +70,12 @@ impl Run {
         for host in hosts.connections().iter().filter_map(Connection::host) {
             locking = locking.dir(host, self.folder.join(host.name()).display().to_string());
         }
-        let mut lock = locking.await?;
-        let steps = self.steps(&hosts, lock.handle());
-        let done = lock.during(steps).await;
+        let lock = locking.await?;
+        // Without `Lock::during`, which would end the steps of a lost lock before the host has to refuse one.
+        let done = self.steps(&hosts, lock.handle()).await;
         lock.release().await;
         client.close().await;
-        done?
+        done
     }
 
     async fn steps(&self, hosts: &Group, lock: LockHandle) -> Result {
