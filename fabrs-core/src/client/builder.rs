@@ -13,7 +13,7 @@ use crate::config::{Input, Inventory, Mode, Settings, Variables};
 use crate::event::{NoSink, Redacting, Sink};
 use crate::secret::Secret;
 use crate::transport::ssh::{OpenSsh, SshSettings};
-use crate::transport::{Ask, Dial, Fenced, Fences, NoInput, Terminal};
+use crate::transport::{Ask, Dial, Fences, Guarded, NoInput, Terminal};
 
 /// Puts something around what makes transports.
 type Around = Box<dyn FnOnce(Arc<dyn Dial>) -> Arc<dyn Dial> + Send>;
@@ -174,7 +174,7 @@ impl ClientBuilder {
             None => dial,
         };
         let fences = Fences::default();
-        let dial: Arc<dyn Dial> = Arc::new(Fenced::new(dial, fences.clone()));
+        let dial: Arc<dyn Dial> = Arc::new(Guarded::new(dial, fences.clone()));
         let approval = Approval::of(self.basis, (self.settings.mode, self.approval) == (Mode::Run, WhoApproves::Task));
         let policy = match (self.settings.mode, self.approval, &run) {
             (Mode::DryRun, ..) => ChangePolicy::Plan,

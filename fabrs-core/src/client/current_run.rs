@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use super::{Client, Inner};
 use crate::connection;
 use crate::event::Sink;
-use crate::transport::{Approved, Dial, DryRun, Unapproved};
+use crate::transport::{Approved, Dial, DryRun, Guarded};
 
 /// The client of the process's run, as long as it lives.
 static PROCESS: Mutex<Weak<Inner>> = Mutex::new(Weak::new());
@@ -27,7 +27,7 @@ impl ChangePolicy {
         match self {
             Self::Apply => dial,
             Self::Plan => Arc::new(DryRun::new(dial, Arc::clone(sink))),
-            Self::AwaitApproval(approved) => Arc::new(Unapproved::new(dial, approved.clone())),
+            Self::AwaitApproval(approved) => Arc::new(Guarded::new(dial, approved.clone())),
         }
     }
 }

@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use futures::future::{BoxFuture, select_all};
+use futures::future::select_all;
 use memchr::memmem;
 use tokio::sync::watch;
 
-use super::{Answer, Dial, Effect, End, How, Permission, Program, Receive, Request, Running, Transport};
+use super::guarded::{Guard, refuse};
+use super::{Answer, End, How, Program, Receive, Request, Running, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Stream;
 use crate::host::Host;
@@ -274,84 +275,25 @@ impl Receive for Listener {
     }
 }
 
-/// Makes transports that keep to the fences of their hosts.
-#[derive(Debug)]
-pub(crate) struct Fenced {
-    inner: Arc<dyn Dial>,
-    fences: Fences,
-}
-
-impl Fenced {
-    pub(crate) fn new(inner: Arc<dyn Dial>, fences: Fences) -> Self {
-        Self { inner, fences }
-    }
-}
-
-impl Dial for Fenced {
-    fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>> {
-        let inner = self.inner.dial(host)?;
-        Ok(Arc::new(FencedHost { inner, fences: self.fences.clone() }))
-    }
-
-    fn effect(&self, name: &str) -> Result<Permission> {
-        self.inner.effect(name)
-    }
-
-    fn route(&self, host: &Host) -> Result<String> {
-        self.inner.route(host)
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        self.inner.close()
-    }
-}
-
-/// One host's transport within its fences.
-#[derive(Debug)]
-struct FencedHost {
-    inner: Arc<dyn Transport>,
-    fences: Fences,
-}
-
-impl Transport for FencedHost {
-    fn start(&self, mut request: Request) -> Running {
-        let fences = if request.effect == Effect::Reads { Vec::new() } else { self.fences.of(&request.host) };
+impl Guard for Fences {
+    fn start(&self, inner: &dyn Transport, mut request: Request) -> Running {
+        let fences = self.of(&request.host);
         if fences.is_empty() {
-            return self.inner.start(request);
+            return inner.start(request);
         }
         for fence in &fences {
             match fence.check().and_then(|()| fence.around(&request)) {
                 Ok(program) => request.invocation.program = program,
-                Err(error) => {
-                    let end = End { how: How::Failed(error), elapsed: Duration::ZERO };
-                    request.receiver.ended(&end);
-                    return Running::ended(end);
-                }
+                Err(error) => return refuse(request, error),
             }
         }
         let refusal = Refusal { fences: fences.into(), refused: Arc::default() };
         let receiver = Listener { refusal: refusal.clone(), inner: request.receiver, last: Vec::new() };
         let request = Request { receiver: Box::new(receiver), ..request };
-        self.inner.start(request).map(move |end| refusal.judge(end))
+        inner.start(request).map(move |end| refusal.judge(end))
     }
 
-    fn permission(&self, effect: Effect) -> Permission {
-        self.inner.permission(effect)
-    }
-
-    fn plan_change(&self, host: &Host, what: &str) {
-        self.inner.plan_change(host, what);
-    }
-
-    fn planned(&self) -> usize {
-        self.inner.planned()
-    }
-
-    fn open(&self) -> BoxFuture<'_, Result<()>> {
-        self.inner.open()
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        self.inner.close()
+    fn effect(&self, _name: &str) -> Result<()> {
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@ mod drive;
 mod dry_run;
 mod fake;
 mod fence;
+mod guarded;
 mod inlet;
 mod local;
 mod pty;
@@ -35,14 +36,15 @@ pub use ask::{Ask, NoInput, Terminal};
 pub(crate) use chance::{bytes_by_chance, word_by_chance};
 pub use dry_run::DryRun;
 pub use fake::{Fake, FakeAnswer};
-pub(crate) use fence::{Fence, FenceGuard, Fenced, Fences, Heartbeat, boot_time};
+pub(crate) use fence::{Fence, FenceGuard, Fences, Heartbeat, boot_time};
+pub(crate) use guarded::Guarded;
 pub use local::Local;
 pub use pty::{Pty, Size};
 pub use request::{Answer, Effect, Invocation, Program, Receive, Request, Stdin};
 pub use running::{End, How, Running};
 pub use signals::Signals;
 pub use stop::{Hold, Level, RunStop};
-pub(crate) use unapproved::{Approved, Unapproved};
+pub(crate) use unapproved::Approved;
 
 /// What the input of a shell of ours begins with, which every other reader is to choke on rather than wait for more: an
 /// SFTP server takes its first four bytes for a length that no packet has (OpenSSH's when a fifth has come).
