@@ -1,4 +1,4 @@
-//! What is on the hosts, as tables for people: `fab status` and `fab releases`.
+//! Tables of the releases on the hosts: `fab status` and `fab releases`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,17 +11,16 @@ use crate::release::{Current, Manifest, ReleaseId, Survey};
 use crate::site::Site;
 
 impl Site {
-    /// Says on stdout which release is live on each host of a group, and which hosts are out of step with the others, or could
-    /// not be asked.
+    /// Prints the live release of each host of a group, and marks hosts that are out of step or unreachable.
     ///
     /// # Errors
     ///
-    /// Those of the hosts that could not be asked, when the others have been told of.
+    /// The errors of unreachable hosts, after the table of the others is printed.
     pub async fn status(&self, hosts: Group) -> Result<(), Error> {
         self.overview(hosts, status).await
     }
 
-    /// Says on stdout which releases there are, on which hosts, and what each was made from.
+    /// Prints all releases, with their hosts and revisions.
     ///
     /// # Errors
     ///
@@ -44,7 +43,7 @@ impl Site {
     }
 }
 
-/// Makes an empty table without any lines, which a terminal and a log show alike.
+/// Makes an empty table without borders, for terminals and logs.
 pub(crate) fn table<const N: usize>(head: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(head);
@@ -65,7 +64,7 @@ fn status(hosts: &[&Host], surveys: &Surveys) -> String {
     for (_, survey) in &known {
         *counts.entry(survey.live()).or_default() += 1;
     }
-    // The one that most hosts have; of several, the latest.
+    // The release of most hosts. Among equals, the latest.
     let common = counts.iter().max_by_key(|(release, count)| (**count, **release)).and_then(|(release, _)| *release);
     let mut rows = table(["host", "live", "made from", "by", "at", ""]);
     for host in hosts.iter().filter(|host| !surveys.contains_key(**host)) {
@@ -151,7 +150,7 @@ fn names(some: &[&Host], of: usize) -> String {
 
 fn of(manifest: Option<&Manifest>) -> [String; 3] {
     match manifest {
-        // What is live in place says nothing of who and when.
+        // An in-place site records neither the user nor the time.
         Some(manifest) if manifest.at.is_empty() => [manifest.revision.to_string(), String::new(), String::new()],
         Some(manifest) => [manifest.revision.to_string(), manifest.by.to_string(), manifest.at.clone()],
         None => ["", "", ""].map(str::to_owned),

@@ -1,5 +1,5 @@
-//! One command in every combination of what can stand around it: the arguments, environment, directory and user that its
-//! program sees are the intended ones, all of them.
+//! One command in every combination of shell, pty, prefix, directory, environment and user: its program must see exactly the
+//! intended values.
 
 use std::fmt::Write as _;
 use std::fs::{self, Permissions};
@@ -13,19 +13,19 @@ use serde_json::{Value, json};
 use crate::sudo::Lab;
 use crate::support::{block, connect, refused};
 
-/// What a shell makes something else of, if it is let to.
+/// Texts that a shell would change without quoting.
 const HOSTILE: &str = "$HOME \" ' \\ ; `id` $(id) & | * ~ \n é";
 
-/// What runs the line: the login's own shell, and others.
+/// The shells that run the line: the login shell and others.
 const SHELLS: [Option<&str>; 5] = [None, Some("dash -c"), Some("bash -c"), Some("bash -l -c"), Some("busybox sh -c")];
 
-/// Whether there is a pty, and whether a line runs before the command.
+/// Presence of a pty and of a prefix.
 const AROUND: [(bool, bool); 4] = [(false, false), (false, true), (true, false), (true, true)];
 
 /// One way to run a command.
 struct Way {
     name: &'static str,
-    /// The id of the user that it should run as; the login's own where nothing is said.
+    /// The id of the user to run as. Defaults to the login user.
     uid: Option<u32>,
     is_in_venv: bool,
     command: fn(&Connection, ShellLine) -> Command,
@@ -39,7 +39,7 @@ const WAYS: [Way; 5] = [
     Way { name: "v_run under sudo", uid: Some(0), is_in_venv: true, command: |c, line| c.v_run(line).sudo() },
 ];
 
-/// A place whose path is as hostile as a value, where everybody may go.
+/// A directory with a hostile path, accessible to all users.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::Builder::new().prefix("a 'b' $c \"d\" ").tempdir().expect("a temporary folder");
     let venv = folder.path().join("my env/bin");
@@ -49,7 +49,7 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// Runs the probe in one combination and checks what it saw; returns what is not as it should be.
+/// Runs the probe in one combination, and returns the differences from the intended values.
 async fn differs(
     host: &Connection,
     way: &Way,
@@ -65,7 +65,7 @@ async fn differs(
     let command = (way.command)(&host.venv(&venv), line).hide(Hide::Both);
     let command = if pty { command.pty() } else { command };
     let output = command.await?;
-    // On a pty what a login prints for itself stands before it.
+    // On a pty, the messages of the login come first.
     let told = output.stdout()?;
     let report = probe::parse(told.lines().rfind(|line| line.starts_with('{')).unwrap_or_default().trim());
     let env = |name: &str| report["env"][name].clone();

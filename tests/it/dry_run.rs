@@ -1,4 +1,4 @@
-//! Dry runs: commands are planned without a connection, and a plan ends where the result of one is needed.
+//! Dry runs: commands are planned without a connection, and a plan ends at the first use of a missing result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,13 +23,13 @@ fn planning(fake: &Fake, hosts: &str) -> ClientBuilder {
     scripted(fake, hosts).settings(dry())
 }
 
-/// Returns what would run, as `host: line`.
+/// Returns the planned commands, as `host: line`.
 fn planned(seen: &Capture) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or("here").to_owned();
     seen.of("planned").iter().map(|event| format!("{}: {}", text(&event["host"]), text(&event["what"]))).collect()
 }
 
-/// Plans one task on hosts that answer `now`, and returns what would run besides the report.
+/// Plans one task on hosts that answer `now`, and returns the planned commands and the report.
 async fn plan_of(call: Call, hosts: &str) -> (Report, Vec<String>) {
     let (seen, sink) = capture();
     let fake = Fake::new().on("now", FakeAnswer::stdout("1\n"));
@@ -102,7 +102,7 @@ async fn a_read_after_planned_changes_is_marked_on_that_host_only() -> Result {
     Ok(())
 }
 
-/// Checks that an error names the line of the change, and that of whoever looked.
+/// Checks that an error names the lines of the planned change and of the use of its result.
 #[track_caller]
 fn names_both(error: &Error, made: u32, looked: u32) {
     assert!(error.to_string().contains(&format!("`change` ({}:{made}) was not run", file!())), "{error}");

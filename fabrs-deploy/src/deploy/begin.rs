@@ -1,4 +1,4 @@
-//! What is known and decided before anything changes.
+//! Decisions of a deploy before any change: the revision, the state of the hosts, and the release name.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +11,7 @@ use crate::release::{Current, Manifest, ReleaseId, Survey};
 use crate::source::{Git, Revision};
 use crate::who::{RunId, Who};
 
-/// What is to go live, where, and what is there.
+/// A release before it is live, with the state of its hosts.
 #[derive(Debug)]
 pub(super) struct Coming {
     pub(super) release: ReleaseId,
@@ -22,17 +22,17 @@ pub(super) struct Coming {
     pub(super) before: Surveys,
 }
 
-/// When a release was made that is to go live.
+/// The time at which a release was built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Made {
-    /// Now, to go live.
+    /// In this run.
     Now,
-    /// By an earlier run.
+    /// In an earlier run.
     Before,
 }
 
 impl Coming {
-    /// Returns what is written down when it goes live.
+    /// Returns the log entry for the switch to this release.
     pub(super) fn log_line(&self) -> String {
         match self.made {
             Made::Now => format!("{} deployed as release {} by {}", self.revision, self.release, self.by),
@@ -40,17 +40,17 @@ impl Coming {
         }
     }
 
-    /// Returns what there was on a host.
+    /// Returns the earlier state of a host.
     pub(super) fn before(&self, host: &fabrs::Connection) -> Option<&Survey> {
         self.before.get(host.host()?)
     }
 
-    /// Returns the release that was live on a host.
+    /// Returns the release that was live on a host before.
     pub(super) fn live(&self, host: &fabrs::Connection) -> Option<&ReleaseId> {
         self.before(host).and_then(Survey::live)
     }
 
-    /// Returns what the new release says of itself on a host.
+    /// Returns the manifest of the release on a host.
     pub(super) fn manifest(&self, host: &fabrs::Connection) -> Manifest {
         let Self { release, revision, by, run, .. } = self;
         let manifest = Manifest::new(release.clone(), revision.clone(), by.clone(), run.clone());
@@ -58,11 +58,12 @@ impl Coming {
     }
 }
 
-/// Chooses what goes live, once for all hosts. It only reads.
+/// Chooses the revision, once for all hosts. It only reads.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] where the site has no source, the repository no such revision, or what is here is not committed.
+/// [`ErrorKind::Usage`] if the site has no source, the repository has no such revision, or the work tree has uncommitted
+/// changes.
 pub(super) async fn choose(
     fleet: &Fleet,
     surveys: &Surveys,
@@ -78,13 +79,13 @@ pub(super) async fn choose(
     let host = fleet.first()?;
     source.check_tree(host).await?;
     let revision = source.choose(&fleet.hosts, asked, &bad_commits(surveys)).await?;
-    // A deploy is itself once for all hosts, and may be one of several in a run.
+    // A run may contain several deploys, so `once` can't hold this value.
     let value = serde_json::Value::String(revision.to_string());
     fleet.client().sink().event(&Event::Once { name: "revision", value: &value });
     Ok((source, revision))
 }
 
-/// Returns the commits that are marked as bad on a host: of several releases of one commit there, the last counts.
+/// Returns the commits marked as bad on a host. Among several releases of one commit, the last one counts.
 fn bad_commits(surveys: &Surveys) -> HashSet<&str> {
     let mut bad = HashSet::new();
     for survey in surveys.values() {
@@ -100,11 +101,11 @@ fn bad_commits(surveys: &Surveys) -> HashSet<&str> {
     bad
 }
 
-/// Refuses to begin where a host is not as a deploy needs it: then nothing has changed anywhere.
+/// Refuses a deploy if a host is not ready. Nothing has changed on any host at this point.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Task`] with every host and what is wrong there.
+/// [`ErrorKind::Task`] with every unready host and the reason.
 pub(super) fn check(fleet: &Fleet, surveys: &Surveys) -> Result<(), Error> {
     let mut wrong = Vec::new();
     for host in fleet.hosts.connections().iter().filter_map(fabrs::Connection::host) {
@@ -129,12 +130,11 @@ pub(super) fn check(fleet: &Fleet, surveys: &Surveys) -> Result<(), Error> {
     Err(if files { error.hint("linked files are the host's own: put them there once") } else { error })
 }
 
-/// Looks at all hosts once more, under the lock: another run may have been here since `shown`. What somebody has looked at
-/// and approved must still be so.
+/// Surveys all hosts again under the lock, since another run may have changed them. The approved state must still hold.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Prompt`] with the host where it is not.
+/// [`ErrorKind::Prompt`] with the first host whose state has changed.
 pub(super) async fn look_again(fleet: &Fleet, shown: &Surveys) -> Result<Surveys, Error> {
     let before = fleet.look().await?;
     let client = fleet.client();

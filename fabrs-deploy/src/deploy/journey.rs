@@ -1,4 +1,4 @@
-//! What a deploy and a rollback have in common: the lock, what is taken back when that is lost, and who is told.
+//! The frame of a deploy and a rollback: lock, changes, revert after a lost lock, and notifications.
 
 use std::sync::OnceLock;
 
@@ -10,11 +10,11 @@ use super::locked::{LockWait, locked};
 use super::{Deployed, news, state, take_back};
 use crate::tell::Happened;
 
-/// Decides under the lock what goes live, makes the changes, and tells everybody what came of it.
+/// Decides on the release under the lock, makes the changes, and notifies all receivers of the outcome.
 ///
 /// # Errors
 ///
-/// Those of `decide`, with which nothing has begun; those of `changes`; as [`locked`].
+/// The errors of `decide`, before any change; the errors of `changes`; as [`locked`].
 pub(super) async fn journey(
     fleet: &Fleet,
     event: Happened,
@@ -23,7 +23,7 @@ pub(super) async fn journey(
     decide: impl Future<Output = Result<Coming, TaskError>>,
     changes: impl AsyncFnOnce(&Coming) -> Result<(), TaskError>,
 ) -> Result<Deployed, TaskError> {
-    // From here on a stop is taken for a failure, and half of it must still be taken back.
+    // From here on, a stop counts as a failure: partial changes must be reverted.
     let _hold = fleet.client().stop().hold();
     let (began, coming) = (news::Began::now(), OnceLock::new());
     let work = async {
@@ -48,7 +48,7 @@ pub(super) async fn journey(
     Ok(Deployed { release, revision })
 }
 
-/// Leaves out the location of an error if it is a line of the kit: it says nothing to who uses the kit.
+/// Removes the location of an error if it is a line of the kit, since users can't act on it.
 fn without_own_location(error: Error) -> Error {
     let own = file!().split_once("deploy/journey.rs").map_or("", |(folder, _)| folder);
     match error.location() {

@@ -1,4 +1,4 @@
-//! What a deploy would change, as it is shown before it is approved.
+//! The pending changes of a deploy, as text for the approval.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::overview::{table, text};
 use crate::release::Found;
 use crate::source::{Changes, Git, Revision};
 
-/// Returns what is pending, as a person is shown it: for each host what is live and what comes, then the commits between
-/// them, and the migrations. It only reads, and is the same text for the same changes.
+/// Returns the pending changes as text: the live and the new revision of each host, then the commits between them. It only
+/// reads. Equal changes have equal texts.
 ///
 /// # Errors
 ///
@@ -22,7 +22,7 @@ pub(super) async fn pending(
     revision: &Revision,
 ) -> Result<String, Error> {
     let mut rows = table(["host", "live", "coming"]);
-    // What is live, by commit, with where.
+    // The live revisions by commit.
     let mut live: BTreeMap<&str, &Revision> = BTreeMap::new();
     for host in fleet.hosts.connections().iter().filter_map(fabrs::Connection::host) {
         let manifest = surveys.get(host).and_then(|survey| survey.live_manifest());

@@ -1,4 +1,4 @@
-//! What is told of a deploy: what came of it, on which host, and what it brought.
+//! The report of a deploy for notifiers: the outcome, the release of each host, and the new commits.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,48 +10,48 @@ use crate::release::ReleaseId;
 use crate::source::{Changes, Revision};
 use crate::who::{RunId, Who};
 
-/// What is told of a deploy or a rollback, when it is over.
+/// The report of a deploy or a rollback after its end.
 ///
-/// Serialised it is what a [`Webhook`](super::Webhook) is sent.
+/// A [`Webhook`](super::Webhook) sends it as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct News {
-    /// What was done.
+    /// The operation: a deploy or a rollback.
     pub event: Happened,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Went,
-    /// Why, where it is not live.
+    /// The error of a failed deploy.
     pub error: Option<String>,
     /// The folder of the site.
     pub site: String,
-    /// The environment, where there is one.
+    /// The environment of the run, if any.
     pub environment: Option<String>,
-    /// The migrations that the live release does not know, and the database from before them.
+    /// The migrations unknown to the live release, with the snapshot made before them.
     pub unknown_migrations: Option<UnknownMigrations>,
     /// The release.
     pub release: ReleaseId,
-    /// What it was made from.
+    /// The revision of the release.
     pub revision: Revision,
-    /// Who did it.
+    /// The user and machine of the run.
     pub by: Who,
-    /// The run that did.
+    /// The id of the run.
     pub run: RunId,
-    /// When it began: RFC 3339, UTC, by the clock of this machine.
+    /// The start time: RFC 3339, UTC, by the clock of this machine.
     pub started: String,
-    /// When it ended.
+    /// The end time, in the same format.
     pub finished: String,
-    /// Each host, with where it stands.
+    /// The state of each host.
     pub hosts: Vec<Stands>,
-    /// What it brought, since each of the revisions that were live before.
+    /// The commits since each revision that was live before.
     pub changes: Vec<Since>,
-    /// How long it took.
+    /// The duration.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub elapsed: Duration,
     #[serde(skip)]
     pub(crate) at: SystemTime,
 }
 
-/// What was done.
+/// An operation on a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Happened {
@@ -62,7 +62,7 @@ pub enum Happened {
 }
 
 impl Happened {
-    /// Returns it as a word.
+    /// Returns the word for the operation.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deploy => "deploy",
@@ -71,18 +71,18 @@ impl Happened {
     }
 }
 
-/// What came of it.
+/// The outcome of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Went {
     /// The release is live on all hosts.
     Live,
-    /// It failed: what is live on each host stands with it.
+    /// The operation failed. The state of each host is part of the report.
     Failed,
 }
 
 impl Went {
-    /// Returns it as a word.
+    /// Returns the word for the outcome.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
@@ -91,35 +91,35 @@ impl Went {
     }
 }
 
-/// Where a host stands.
+/// The state of a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Stands {
     /// The host.
     pub host: String,
-    /// Where it stands, for people.
+    /// The state, as text for people.
     pub stands: String,
 }
 
-/// What lies between a revision that was live before and this one.
+/// The commits between a revision that was live before and the new one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Since {
     /// The revision that was live.
     pub since: Revision,
-    /// What lies between.
+    /// The commits.
     #[serde(flatten)]
     pub changes: Changes,
 }
 
 impl News {
-    /// Returns the news in a line: `deploy live: deployable-314 (1a2b3c4d5e) on production`.
+    /// Returns the report as one line: `deploy live: deployable-314 (1a2b3c4d5e) on production`.
     pub fn subject(&self) -> String {
         let place = self.environment.as_deref().unwrap_or(&self.site);
         format!("{} {}: {} on {place}", self.event.as_str(), self.outcome.as_str(), self.revision)
     }
 
-    /// Returns the news as a text: the line, why, the hosts, and the commits.
+    /// Returns the report as text: the line, the error, the hosts, and the commits.
     pub fn text(&self) -> String {
         let mut lines = vec![self.subject()];
         lines.extend(self.error.iter().map(|error| format!("\n{error}")));
@@ -136,7 +136,7 @@ impl News {
         escape_controls(&lines.join("\n")).into_owned() + "\n"
     }
 
-    /// Returns the seconds from 1970 to when it ended.
+    /// Returns the end time as seconds since 1970.
     pub(super) fn unix_time(&self) -> u64 {
         self.at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }

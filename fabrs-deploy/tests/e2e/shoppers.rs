@@ -1,4 +1,4 @@
-//! People who use the shop all the while: they look, order, and load what belongs to the page.
+//! Clients that use the shop during a deploy: they load pages with their files, and order.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -8,18 +8,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How long an answer may take before somebody goes elsewhere.
+/// The time limit of a request.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What came of all requests.
+/// The results of all requests.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) answered: usize,
-    /// What went wrong, each with the request.
+    /// The failures, each with its request.
     pub(crate) failed: Vec<String>,
 }
 
-/// Several people who use the shop until they are sent home.
+/// Several clients that use the shop until they are stopped.
 #[derive(Debug)]
 pub(crate) struct Shoppers {
     over: Arc<AtomicBool>,
@@ -27,7 +27,7 @@ pub(crate) struct Shoppers {
 }
 
 impl Shoppers {
-    /// Sends people to the shop.
+    /// Starts the clients.
     pub(crate) fn at(addr: SocketAddr) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let people = (0..2).map(|person| {
@@ -44,7 +44,7 @@ impl Shoppers {
         Self { over, people }
     }
 
-    /// Sends them home, and asks what they have seen.
+    /// Stops the clients, and returns their results.
     pub(crate) fn send_home(self) -> Seen {
         self.over.store(true, Ordering::Relaxed);
         let mut all = Seen::default();
@@ -76,7 +76,7 @@ fn visit(addr: SocketAddr, person: usize, seen: &mut Seen) {
     note("order", request(addr, "POST", "/", &format!("article=kettle-{person}"), "302"));
 }
 
-/// Asks for a page, and returns the answer if it has this status.
+/// Requests a page, and returns the answer if it has this status.
 fn request(addr: SocketAddr, method: &str, path: &str, body: &str, status: &str) -> Result<String, String> {
     let failed = |error: std::io::Error| error.to_string();
     let mut stream = TcpStream::connect(addr).map_err(failed)?;
@@ -95,13 +95,13 @@ fn request(addr: SocketAddr, method: &str, path: &str, body: &str, status: &str)
     }
 }
 
-/// Orders something, and returns the status of the answer.
+/// Sends an order, and returns the status of the answer.
 pub(crate) fn order(addr: SocketAddr) -> String {
     let (Ok(answer) | Err(answer)) = request(addr, "POST", "/", "article=kettle", "302");
     answer.split_whitespace().nth(1).unwrap_or_default().to_owned()
 }
 
-/// Returns what a browser shows of the shop.
+/// Returns the text of the shop in a browser.
 pub(crate) fn browse(addr: SocketAddr) -> String {
     let ran = Command::new("w3m")
         .args(["-dump", &format!("http://{addr}/")])

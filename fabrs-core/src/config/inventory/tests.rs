@@ -1,4 +1,4 @@
-//! What is selected, and what is said where nothing is.
+//! Tests of the selection of hosts, and of its errors.
 
 use super::super::{Choice, excluded_hosts, typed_hosts};
 use super::*;
@@ -99,7 +99,7 @@ fn inside_a_task_typed_hosts_narrow_a_selection_and_do_not_replace_it() {
         // Without an environment no role has hosts of its own.
         (&["x,y"], None, web, &["x", "y"]),
         (&["x"], None, listed, &["x"]),
-        // User and port come from whichever side names them.
+        // The side with a user or port provides it.
         (&["deploy@w1:22,ann@w1"], Some("live"), web, &["deploy@w1:22", "ann@w1"]),
         (&["t3:22"], Some("live"), listed, &["root@t3:22"]),
     ] {
@@ -313,7 +313,7 @@ fn the_roles_of_all_tasks_are_checked_at_once_unless_hosts_were_typed() {
     assert_eq!(check(&[], None, &[]), Ok(()));
 }
 
-/// Returns an inventory whose machines come from a script that counts how often it is run, and the count.
+/// Returns an inventory with machines from a script, and the number of runs of this script.
 fn of_vagrant(folder: &std::path::Path, keys: &str, script: &str) -> (Inventory, impl Fn() -> usize) {
     let config = Config::parse(&format!("[env.v]\nvagrant = true\n{keys}"), "fabrs.toml".as_ref()).unwrap();
     let asked = folder.join("asked");

@@ -1,4 +1,4 @@
-//! What all SSH connections of a client share.
+//! Settings and caches shared by all SSH connections of a client.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use crate::host::Host;
 use crate::secret::Secret;
 use crate::transport::Ask;
 
-/// What all SSH connections of a client share: where settings come from, who is asked, what was read already.
+/// The state shared by all SSH connections of a client: sources of settings, prompts, and files already read.
 #[derive(Debug)]
 pub struct SshSettings {
     user: Option<String>,
@@ -28,7 +28,7 @@ pub struct SshSettings {
     pub(super) connect_timeout: Choice<Duration>,
     pub(super) identities: Vec<PathBuf>,
     pub(super) password: Option<Secret>,
-    /// Whether a program may be run that the ssh config names.
+    /// Whether programs named by the ssh config may run.
     pub(super) local_programs: bool,
     pub(super) variables: Variables,
     pub(super) ask: Arc<dyn Ask>,
@@ -39,14 +39,14 @@ pub struct SshSettings {
     pub(super) records_host_keys: bool,
     config_from: SshConfigFrom,
     config: OnceLock<Result<SshConfig>>,
-    /// What was said already of the lines of files.
+    /// Warnings already emitted for lines of files.
     warned: Mutex<HashSet<Warning>>,
 }
 
 impl SshSettings {
-    /// Takes what a run was told; the ssh config is read when the first host is resolved.
+    /// Creates the state for a run. The ssh config is read when the first host is resolved.
     ///
-    /// A user and a port that were given as arguments are part of the host by then ([`Inventory::addressed`]).
+    /// By then, the host has the user and the port of the arguments ([`Inventory::addressed`]).
     pub fn new(settings: &Settings, variables: Variables, ask: Arc<dyn Ask>, sink: Arc<dyn Sink>) -> Self {
         Self {
             user: settings.user.config.clone(),
@@ -69,51 +69,50 @@ impl SshSettings {
         }
     }
 
-    /// Uses `password` where a host asks for one, rather than asking for it.
+    /// Uses `password` for hosts that request one, without a prompt.
     #[must_use]
     pub fn with_password(mut self, password: Option<Secret>) -> Self {
         self.password = password;
         self
     }
 
-    /// Says whether programs may be run on this machine that the ssh config names (`ProxyCommand`). They are not by
-    /// default.
+    /// Sets whether programs of the ssh config (`ProxyCommand`) may run on this machine. Off by default.
     #[must_use]
     pub fn with_local_programs(mut self, allowed: bool) -> Self {
         self.local_programs = allowed;
         self
     }
 
-    /// Asks `inventory` what `fabrs.toml` has for a single host.
+    /// Uses `inventory` for the settings of `fabrs.toml` for single hosts.
     #[must_use]
     pub fn with_inventory(mut self, inventory: Inventory) -> Self {
         self.inventory = inventory;
         self
     }
 
-    /// Returns the user that `fabrs.toml` has for a host.
+    /// Returns the user of a host in `fabrs.toml`.
     pub(super) fn user_for(&self, host: &Host) -> Option<String> {
         let said = self.inventory.environment().and_then(|environment| environment.user_for(host));
         said.map(str::to_owned).or_else(|| self.user.clone())
     }
 
-    /// Returns the port that `fabrs.toml` has for a host.
+    /// Returns the port of a host in `fabrs.toml`.
     pub(super) fn port_for(&self, host: &Host) -> Option<u16> {
         self.inventory.environment().and_then(|environment| environment.port_for(host)).or(self.port)
     }
 
-    /// Returns the gateway that `fabrs.toml` has for a host.
+    /// Returns the gateway of a host in `fabrs.toml`.
     pub(super) fn gateway_for(&self, host: &Host) -> Option<&Gateway> {
         let said = self.inventory.environment().and_then(|environment| environment.gateway_for(host));
         said.or(self.gateway.config.as_ref())
     }
 
-    /// Returns which ssh config is read.
+    /// Returns the source of the ssh config.
     pub(super) fn config_from(&self) -> &SshConfigFrom {
         &self.config_from
     }
 
-    /// Returns the gateway to a host that the ssh config does not know: the one of an argument or of `fabrs.toml`.
+    /// Returns the gateway to a host from the arguments or from `fabrs.toml`, without the ssh config.
     pub(super) fn gateway_beside_ssh_config(&self, host: &Host) -> Option<Gateway> {
         let has_route = |config: HostConfig| config.proxy_jump.is_some() || config.proxy_command.is_some();
         let by_file = || match self.config_for(host).map(has_route) {
@@ -125,17 +124,17 @@ impl SshSettings {
         gateway.filter(|gateway| !is_itself(gateway)).cloned()
     }
 
-    /// Returns the name of the user who runs this program.
+    /// Returns the name of the local user.
     pub(super) fn local_user(&self) -> &str {
         self.variables.user.as_deref().unwrap_or("root")
     }
 
-    /// Returns the home of the user who runs this program.
+    /// Returns the home directory of the local user.
     pub(super) fn home(&self) -> PathBuf {
         self.variables.home.clone().unwrap_or_else(|| PathBuf::from("/"))
     }
 
-    /// Returns what the ssh config has for a host. For a machine of Vagrant that is what Vagrant prints, and nothing else.
+    /// Returns the ssh config of a host. For a Vagrant machine, this is the output of `vagrant ssh-config` alone.
     pub(super) fn config_for(&self, host: &Host) -> Result<HostConfig> {
         let resolve = |config: &SshConfig| config.resolve(&self.query(host));
         let resolved = match self.inventory.machines_with(host).map_err(|error| error.on(host))? {
@@ -146,7 +145,7 @@ impl SshSettings {
             .map_err(|source| Error::new(ErrorKind::Config, "the ssh config can't be used").on(host).caused_by(source))
     }
 
-    /// Returns the question that the ssh config is asked about a host.
+    /// Returns the query for the ssh config of a host.
     fn query(&self, host: &Host) -> Query<'_> {
         let mut query = Query::new(host.name(), self.local_user(), self.home()).env(&environment);
         if let Some(user) = host.user() {
@@ -158,14 +157,14 @@ impl SshSettings {
         }
     }
 
-    /// Returns what is on record in these files, read once; lines that mean nothing are told of.
+    /// Returns the known hosts of these files, read once. Invalid lines cause a warning.
     pub(super) fn known_hosts(&self, files: &[PathBuf]) -> Result<Arc<KnownHosts>> {
         let known = self.known_hosts.load(files)?;
         known.broken().iter().for_each(|warning| self.warn_once(warning));
         Ok(known)
     }
 
-    /// Tells of a line of a file that was passed over; the same for every host, so it is told once.
+    /// Warns of an ignored line of a file, once for all hosts.
     pub(super) fn warn_once(&self, warning: &Warning) {
         if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(warning.clone()) {
             self.sink.event(&Event::Warning { host: None, text: &warning.to_string() });

@@ -1,4 +1,4 @@
-//! Putting a file by SFTP.
+//! Uploads by SFTP.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,10 +24,10 @@ use super::target::{MODE, Target, kind_of};
 use super::temporary::Temporary;
 use crate::error::Result;
 
-/// How many places are looked at at once.
+/// The maximum number of concurrent lookups of targets.
 const LOOKS_AT_ONCE: usize = 64;
 
-/// Puts one entry, and returns its path with whether it was written.
+/// Uploads one entry, and returns its path and a flag for a change.
 pub(in super::super) async fn put(session: &Arc<Session>, job: &Job) -> Result<Written> {
     let put = async {
         let target = text(&job.target)?;
@@ -40,7 +40,7 @@ pub(in super::super) async fn put(session: &Arc<Session>, job: &Job) -> Result<W
     put.await.map_err(|fault| fault.into_error(&session.place, &job.what(&session.place)))
 }
 
-/// Looks at the places of a tree, so that nothing is put where something stands in the way of a part of it.
+/// Checks all targets of a tree before the upload, so that an obstacle leaves the tree unchanged.
 pub(in super::super) async fn look_over(session: &Arc<Session>, tree: &Tree) -> Result<()> {
     let looks: Vec<_> = tree.jobs.iter().map(|job| look_at(session, job).boxed()).collect();
     let mut looks = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
@@ -54,7 +54,7 @@ async fn look_at(session: &Session, job: &Job) -> Result<(), Fault> {
     let shown = session.expanded(text(&job.target)?).await?;
     let there = match session.ask(session.raw().lstat(session.path(&shown))).await {
         Ok(found) => kind_of(&found.attrs),
-        // What is not there is not in the way, and what can't be seen is for the put to tell.
+        // A missing target is no obstacle. The upload reports an unreadable one.
         Err(Fault::Refused(_)) => return Ok(()),
         Err(fault) => return Err(fault),
     };
@@ -65,7 +65,7 @@ async fn look_at(session: &Session, job: &Job) -> Result<(), Fault> {
     }
 }
 
-/// Makes folders, with all above them.
+/// Creates directories with their parents.
 pub(in super::super) async fn folders(session: &Session, folders: &[String], what: &str) -> Result<()> {
     for folder in folders {
         let made = make_folder(session, folder).await;
@@ -104,7 +104,7 @@ async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Re
     Ok((target.shown, true))
 }
 
-/// Refuses to write a file that SFTP can't write as the job asks for.
+/// Refuses options of a job that SFTP does not support.
 pub(super) fn check_write(session: &Session, job: &Job, target: &Target) -> Result<(), Fault> {
     if target.old.is_some() && !session.replaces {
         return Err(Fault::said("the SFTP server can't replace a file in one step"));
@@ -116,7 +116,7 @@ pub(super) fn check_write(session: &Session, job: &Job, target: &Target) -> Resu
     Ok(())
 }
 
-/// Tells whether what is there is what may be replaced.
+/// Returns true for an entry that may be replaced.
 async fn may_replace(session: &Session, target: &Target, replaces: &Replaces) -> Result<bool, Fault> {
     match (&target.old, replaces) {
         (_, Replaces::Anything | Replaces::Link) | (None, Replaces::Nothing) => Ok(true),
@@ -127,7 +127,7 @@ async fn may_replace(session: &Session, target: &Target, replaces: &Replaces) ->
     }
 }
 
-/// Tells whether what is there is the content; what can't be read is another.
+/// Returns true for an equal content. An unreadable file counts as different.
 pub(super) async fn is_same(session: &Session, path: &str, content: &Blob) -> Result<bool, Fault> {
     match content::is(session, path, &content.sum().await?).await {
         Err(Fault::Refused(_)) => Ok(false),
@@ -135,7 +135,7 @@ pub(super) async fn is_same(session: &Session, path: &str, content: &Blob) -> Re
     }
 }
 
-/// Gives a file the owner and the mode that it is to have, and tells whether it had others.
+/// Sets the owner and the mode of a file, and returns true if they have changed.
 async fn change(
     session: &Session,
     path: &str,
@@ -147,7 +147,7 @@ async fn change(
     let mode = mode.filter(|mode| old.permissions.map(|old| old & MODE) != Some(*mode));
     let mode = mode.map(|mode| FileAttributes { permissions: Some(mode), ..FileAttributes::empty() });
     let mut changed = false;
-    // A change of the owner takes bits of the mode away.
+    // A change of the owner clears bits of the mode.
     for wanted in [owner, mode].into_iter().flatten() {
         session.ask(session.raw().setstat(path, wanted)).await?;
         changed = true;
@@ -155,7 +155,7 @@ async fn change(
     Ok(changed)
 }
 
-/// Writes the content into a temporary file and makes that what the target is to be.
+/// Writes the content to a temporary file, and renames it to the target.
 async fn fill(
     session: &Arc<Session>,
     temporary: &mut Temporary,
@@ -191,7 +191,7 @@ async fn fill(
     let kept = target.old.as_ref().and_then(|old| old.permissions);
     let mode = file.job.attributes.mode.or(kept).unwrap_or(file.new_mode()) & MODE;
     let mode = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
-    // Last: until here nobody else may read it.
+    // Last, so that no other user can read the file before.
     session.ask(session.raw().fsetstat(handle, mode)).await?;
     temporary.close().await
 }
@@ -203,12 +203,12 @@ async fn write(session: &Session, handle: &str, file: FileJob<'_>, gauge: &Arc<G
     let sent = blocking(move || source.send(&stamp, &sender, &gauge));
     let (written, sent) = tokio::join!(content::write(session, handle, 0, pieces), sent);
     let written = written?;
-    // That it is too short says less than why.
+    // The write error has more information than a short file.
     sent?;
     if written == file.stamp.size { Ok(()) } else { Err(Fault::said("not all of it arrived")) }
 }
 
-/// Gives a new file its owner: who was asked for, or who had what it replaces, as far as that may be given away.
+/// Sets the owner of a new file: the requested one, or that of the replaced file if the login may set it.
 async fn set_owner(
     session: &Session,
     handle: &str,
@@ -225,7 +225,7 @@ async fn set_owner(
     }
 }
 
-/// Says that there is no room where a server that gives no reason has none.
+/// Adds "no space left" to an error without a reason, if the server has no free space.
 async fn explained(session: &Session, fault: Fault, target: &Target, size: u64) -> Fault {
     if !fault.is_unexplained() || !session.tells_room {
         return fault;
@@ -238,7 +238,7 @@ async fn explained(session: &Session, fault: Fault, target: &Target, size: u64) 
     }
 }
 
-/// Makes a symlink, in one step where another is there.
+/// Creates a symlink, and replaces an existing one atomically.
 async fn put_link(session: &Arc<Session>, job: &Job, target: &str, to: &Path) -> Result<Written, Fault> {
     let (target, is_written) = plan_link(session, job, target, to).await?;
     if is_written {
@@ -248,7 +248,7 @@ async fn put_link(session: &Arc<Session>, job: &Job, target: &str, to: &Path) ->
     Ok((target, is_written))
 }
 
-/// Returns the path of a symlink, with whether a put would write it, or why SFTP can't.
+/// Returns the path of a symlink and a flag for a pending change, or the reason against an upload.
 pub(super) async fn plan_link(session: &Session, job: &Job, target: &str, to: &Path) -> Result<Written, Fault> {
     let (target, to) = (session.expanded(target).await?, text(to.as_os_str())?);
     let path = session.path(&target);
@@ -275,7 +275,7 @@ pub(super) async fn plan_link(session: &Session, job: &Job, target: &str, to: &P
     Ok((target, true))
 }
 
-/// Makes a folder with the attributes that it is to have.
+/// Creates a directory with its attributes.
 async fn put_folder(session: &Session, job: &Job, target: &str) -> Result<Written, Fault> {
     let ids = Ids::of(&job.attributes)?;
     let is_new = make_folder(session, target).await?;
@@ -287,7 +287,7 @@ async fn put_folder(session: &Session, job: &Job, target: &str) -> Result<Writte
     Ok((target.to_owned(), is_new || is_changed))
 }
 
-/// Makes a folder, with all above it, and tells whether it was not there.
+/// Creates a directory with its parents, and returns true if it was missing.
 async fn make_folder(session: &Session, folder: &str) -> Result<bool, Fault> {
     let mut missing = Vec::new();
     let folder = session.path(folder);
@@ -308,7 +308,7 @@ async fn make_folder(session: &Session, folder: &str) -> Result<bool, Fault> {
         let attributes = FileAttributes { permissions: Some(NEW_FOLDER), ..FileAttributes::empty() };
         let made = session.ask(session.raw().mkdir(path, attributes)).await;
         if let Err(fault) = made
-            // Another may have made it meanwhile.
+            // Another process may have created it.
             && session.stat(path).await?.is_none()
         {
             return Err(fault);
@@ -317,7 +317,7 @@ async fn make_folder(session: &Session, folder: &str) -> Result<bool, Fault> {
     Ok(is_new)
 }
 
-/// Who a file is to be given to: by number, since a server knows no names.
+/// The new owner and group of a file, as numbers: SFTP has no names.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Ids {
     user: Option<u32>,
@@ -336,7 +336,7 @@ impl Ids {
         Ok(Self { user: id(&attributes.owner)?, group: id(&attributes.group)? })
     }
 
-    /// Tells whether a file belongs to them.
+    /// Returns true if a file has this owner and group.
     pub(super) fn are_those_of(self, file: &FileAttributes) -> bool {
         self.over(file).is_none_or(|ids| (ids.uid, ids.gid) == (file.uid, file.gid))
     }
@@ -345,7 +345,7 @@ impl Ids {
         self.user.is_some() || self.group.is_some()
     }
 
-    /// Returns both numbers, with those of a file where one is not given: a server takes only both.
+    /// Returns both numbers, filled up from a file, since SFTP sets them together only.
     fn over(self, file: &FileAttributes) -> Option<FileAttributes> {
         let (user, group) = (self.user.or(file.uid)?, self.group.or(file.gid)?);
         Some(FileAttributes { uid: Some(user), gid: Some(group), ..FileAttributes::empty() })

@@ -1,4 +1,4 @@
-//! The channel of a subsystem as a stream, between its transport and who speaks its protocol.
+//! The channel of a subsystem as a byte stream, between the transport and a protocol client.
 
 use std::fmt;
 use std::io;
@@ -16,16 +16,16 @@ use crate::event::{Event, Sink, Stream};
 use crate::host::Host;
 use crate::transport::{Answer, End, How, Receive};
 
-/// How many packets may wait for the network.
+/// The maximum number of packets queued for the network.
 const WAITING: usize = 4;
 
 /// Both ends of a channel.
 pub(super) struct Channel {
-    /// For who speaks the protocol.
+    /// The end of the protocol client.
     pub(super) stream: ChannelStream,
-    /// For the transport, which writes what comes here.
+    /// The end of the transport: it sends bytes from here.
     pub(super) pieces: mpsc::Receiver<Bytes>,
-    /// Takes what the transport reads.
+    /// Receives the bytes that the transport reads.
     pub(super) incoming: Incoming,
 }
 
@@ -38,7 +38,7 @@ impl Channel {
     }
 }
 
-/// The channel for who speaks the protocol; dropped, its input ends.
+/// The channel for a protocol client. Dropping it ends the input.
 pub(super) struct ChannelStream {
     heard: Heard,
     outgoing: PollSender<Bytes>,
@@ -74,7 +74,7 @@ impl AsyncWrite for ChannelStream {
     }
 }
 
-/// Hands what comes on a channel to its stream, and tells its end as that of a command.
+/// Forwards bytes of a channel to its stream, and reports the end of the channel as the end of a command.
 pub(super) struct Receiver {
     pub(super) incoming: Incoming,
     pub(super) number: u64,
