@@ -177,7 +177,7 @@ impl Command {
     }
 
     /// Calls the command so in messages, events and plans.
-    pub(crate) fn called(self, shown: &str) -> Self {
+    pub(super) fn called(self, shown: &str) -> Self {
         self.changed(|spec| spec.shown = Some(shown.into()))
     }
 

@@ -128,7 +128,7 @@ async fn try_one(
     let script = hold(&folder, locking.name(), holder, lease);
     let script = script.map_err(|source| failed(on(host, "the lock can't be sent".to_owned()).caused_by(source)))?;
     let sent = boot_time();
-    let command = aside.run(script).posix().hide(Hide::Both).called(&format!("hold the lock `{}`", locking.name()));
+    let command = aside.run(script).posix().hide(Hide::Both).named(format!("hold the lock `{}`", locking.name()));
     let mut lines = command.timeout(MAX_HOLD).stdin_open().stream_lines().map_err(failed)?;
     let answer = match lines.next().await {
         Some(line) => Answer::read(&line.map_err(failed)?),
@@ -138,9 +138,8 @@ async fn try_one(
         Answer::Locked => {}
         Answer::Held(holder) => return Err(Refused::Held(Box::new((holder, host.clone())))),
         Answer::Manual(manual) => {
-            let text = manual.map_or_else(|| "locked manually".to_owned(), |manual| manual.to_string());
             return Err(failed(
-                on(host, text)
+                on(host, manual.to_string())
                     .hint(format!("remove the manual lock first: `rm {folder}/{}.locked` on the host", locking.name())),
             ));
         }

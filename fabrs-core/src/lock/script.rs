@@ -21,7 +21,7 @@ pub(super) enum Answer {
     /// Another run has it: who, if that could be read.
     Held(Option<LockHolder>),
     /// A person has locked the host until further notice.
-    Manual(Option<ManualLock>),
+    Manual(ManualLock),
     /// The host has no `flock`.
     NoFlock,
     /// Another text.
@@ -34,7 +34,7 @@ impl Answer {
         match word {
             "locked" => Self::Locked,
             "held" => Self::Held(json(rest)),
-            "manual" => Self::Manual(json(rest)),
+            "manual" => Self::Manual(ManualLock::read(rest)),
             "no-flock" => Self::NoFlock,
             _ => Self::Other,
         }
@@ -124,7 +124,8 @@ mod tests {
     fn an_answer_that_can_not_be_read_whole_is_still_that_answer() {
         assert_eq!(Answer::read("locked"), Answer::Locked);
         assert_eq!(Answer::read("held "), Answer::Held(None));
-        assert_eq!(Answer::read("manual by the night shift"), Answer::Manual(None));
+        let Answer::Manual(manual) = Answer::read("manual by the night shift") else { panic!("it is a manual lock") };
+        assert_eq!(manual.reason, "by the night shift");
         assert_eq!(Answer::read("motd: welcome"), Answer::Other);
         let holder =
             r#"held {"by":{"user":"alice","machine":"laptop"},"since":"2026-11-03T14:02:11Z","what":"deploy"}"#;

@@ -17,7 +17,7 @@ const EVAL: &str = r#"fabrs_script=$(printf %b "$@") && set -- && eval "$fabrs_s
 ///
 /// `$0` is `sh`: shells begin their messages with it.
 pub(crate) fn sh_command(script: &str) -> String {
-    format!("exec /bin/sh -c '{EVAL}' sh{}", words(script))
+    format!("exec {}", sh_call(script))
 }
 
 /// Returns the command line that runs `script` by `/bin/sh` as a child of the login shell: a line may follow it.

@@ -127,9 +127,7 @@ pub(super) async fn guard_release(fleet: &Fleet, surveys: &Surveys, release: &Re
         );
     };
     let log = log(surveys);
-    let found = surveys.values().filter_map(|survey| survey.releases.get(release));
-    let accepted: HashSet<&str> = found.flat_map(|found| &found.accepted).map(String::as_str).collect();
-    match UnknownMigrations::of(release, unknown, &accepted, &log) {
+    match UnknownMigrations::of(release, unknown, &accepted_by(surveys, release), &log) {
         None => Ok(()),
         Some(ahead) => Err(refused(release.as_str(), &ahead.migrations, &log)),
     }
@@ -143,7 +141,6 @@ pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, is_live: bool) -> Opti
     }
     // Over `aside`: this also runs after the run was stopped.
     let hosts = fleet.aside(|_| true);
-    let surveys = fleet.look_at(&hosts).await;
     let (host, release) = in_scope_first(&fleet.site, hosts.connections()).into_iter().find_map(|host| {
         let release = if is_live { Some(&coming.release) } else { coming.live(host) };
         Some((host, release?))
@@ -153,10 +150,10 @@ pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, is_live: bool) -> Opti
         Err(error) => Err(error),
     };
     let why = match unknown {
+        Ok(Some(unknown)) if unknown.is_empty() => return None,
         Ok(Some(unknown)) => {
-            let found = surveys.values().filter_map(|survey| survey.releases.get(release));
-            let accepted: HashSet<&str> = found.flat_map(|found| &found.accepted).map(String::as_str).collect();
-            return UnknownMigrations::of(release, unknown, &accepted, &log(&surveys));
+            let surveys = fleet.look_at(&hosts).await;
+            return UnknownMigrations::of(release, unknown, &accepted_by(&surveys, release), &log(&surveys));
         }
         Ok(None) => "the application can't be loaded".to_owned(),
         Err(error) => error.doing().to_owned(),
@@ -191,6 +188,12 @@ pub(crate) async fn ahead_of_live(site: &Site, hosts: &[Connection], surveys: &S
 /// Returns the migrations that live releases did not know when they went live.
 fn accepted(surveys: &Surveys) -> HashSet<&str> {
     surveys.values().flat_map(Survey::accepted_by_live).map(String::as_str).collect()
+}
+
+/// Returns the migrations that a release did not know when it went live.
+fn accepted_by<'a>(surveys: &'a Surveys, release: &ReleaseId) -> HashSet<&'a str> {
+    let found = surveys.values().filter_map(|survey| survey.releases.get(release));
+    found.flat_map(|found| &found.accepted).map(String::as_str).collect()
 }
 
 /// Returns hosts such that those from which the database can be asked come first.

@@ -47,7 +47,7 @@ pub(super) async fn plan(live: Option<App>, build: Build<'_>) -> Result<Migratio
             None => return Ok(after_the_build("the live release can't be loaded")),
         },
     };
-    let Some(files) = build.source.migration_files(build).await? else {
+    let Some(files) = build.source.migration_files(build.host, build.layout, build.commit).await? else {
         return Ok(after_the_build("the commit is in no repository that can be read"));
     };
     let python = live.as_ref().map_or_else(|| build.host.clone(), |app| app.connection().clone());

@@ -6,7 +6,6 @@ use fabrs::{Connection, Error, ErrorKind, Group, Hide, Secret, cmd};
 
 use super::refs::Refs;
 use super::{Changes, Revision, SourceFile, carried, files};
-use crate::database::Build;
 use crate::hosts::all_ok;
 use crate::release::Layout;
 
@@ -234,14 +233,19 @@ impl Git {
         old: &str,
         new: &str,
     ) -> Result<Option<Changes>, Error> {
-        let here = match (&self.way, host.client()) {
-            (Way::Fetched, Some(client)) => client.local()?,
-            _ => self.asked_on(host)?,
-        };
+        let here = self.local_clone(host)?;
         if let Some(changes) = Changes::between(&here, old, new).await? {
             return Ok(Some(changes));
         }
         Changes::between(&host.env("GIT_DIR", layout.repo()), old, new).await
+    }
+
+    /// Returns the clone on this machine: the carried folder, or the directory of the run.
+    fn local_clone(&self, host: &Connection) -> Result<Connection, Error> {
+        match (&self.way, host.client()) {
+            (Way::Fetched, Some(client)) => client.local(),
+            _ => self.asked_on(host),
+        }
     }
 
     /// Returns the migrations of a build, as the repository here knows it, else the mirror of the host, else the address; nothing
@@ -250,12 +254,13 @@ impl Git {
     /// # Errors
     ///
     /// As any command.
-    pub(crate) async fn migration_files(&self, build: Build<'_>) -> Result<Option<Vec<SourceFile>>, Error> {
-        let Build { host, layout, commit, .. } = build;
-        let here = match (&self.way, host.client()) {
-            (Way::Fetched, Some(client)) => client.local()?,
-            _ => self.asked_on(host)?,
-        };
+    pub(crate) async fn migration_files(
+        &self,
+        host: &Connection,
+        layout: &Layout,
+        commit: &str,
+    ) -> Result<Option<Vec<SourceFile>>, Error> {
+        let here = self.local_clone(host)?;
         if let Some(files) = files::migrations(&here, commit).await? {
             return Ok(Some(files));
         }
