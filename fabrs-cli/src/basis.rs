@@ -24,7 +24,7 @@ const MAX_READ: u64 = 256 << 20;
 /// [`ErrorKind::Local`] if the program, or a file of the project, can't be read; as resolving the hosts of a task.
 pub(crate) fn cover(client: &Client, typed: &Typed, settings: &Settings, root: &Path) -> Result<()> {
     let inventory = client.inventory();
-    client.approval_covers(format!("program {}", program()?));
+    client.approval_covers(format!("program {}", program(std::env::current_exe().and_then(File::open))?));
     client.approval_covers(format!("options {}", options(settings)));
     client.approval_covers(format!("environment {}", environment(inventory)));
     let mut hosts = hosts_of_environment(inventory);
@@ -61,8 +61,9 @@ fn hosts_of_environment(inventory: &Inventory) -> Vec<Host> {
     roles.chain([Selection::Inherit]).flat_map(|hosts| inventory.hosts_for(hosts).unwrap_or_default()).collect()
 }
 
-fn program() -> Result<String> {
-    let read = std::env::current_exe().and_then(File::open).and_then(|mut file| {
+/// Returns the digest of the program of this run.
+fn program(file: std::io::Result<File>) -> Result<String> {
+    let read = file.and_then(|mut file| {
         let mut digest = Sha256::new();
         add(&mut digest, &mut file)?;
         Ok(digest)
@@ -185,4 +186,17 @@ fn add(digest: &mut Sha256, file: &mut File) -> io::Result<()> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_can_not_be_read_is_an_error() {
+        let error = program(File::open("/there/is/no/program")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Local);
+        let read = program(std::env::current_exe().and_then(File::open)).unwrap();
+        assert!(read.len() == 64 && read.bytes().all(|byte| byte.is_ascii_hexdigit()), "{read}");
+    }
 }

@@ -5,7 +5,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use fabrs::prelude::*;
-use fabrs_deploy::Python;
+use fabrs_deploy::{Gunicorn, Python};
+use fabrs_testing::wait_until;
 
 use crate::ground::{Ground, all};
 
@@ -107,6 +108,53 @@ async fn the_virtualenv_of_a_work_tree_is_not_removed_under_it() -> Result {
     site.deploy(all(&client)).await?;
     for host in 0..3 {
         assert!(ground.root(host).join("env/bin/python").exists(), "{:?}", ground.names(host, ""));
+    }
+    client.close().await;
+    Ok(())
+}
+
+/// A server that reloads on HUP, as gunicorn does.
+const SERVER: &str =
+    "trap 'echo hup >> ../../shared/hups' HUP\necho $$ > ../../shared/server.pid\nwhile :; do sleep 0.1; done\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gunicorn_is_started_by_the_first_deploy_and_reloaded_by_the_next() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, told) = ground.client();
+    let reads = |file: &str| [0, 1, 2].map(|host| fs::read_to_string(ground.root(host).join("shared").join(file)).ok());
+    ground.origin.build("deployable-1", &[("server.sh", SERVER), ("version", "one")]);
+    let server = Gunicorn::pid_file("../../shared/server.pid");
+    ground.site().with(server.clone()).deploy(all(&client)).await.expect_err("it does not run");
+    let said = told.events().iter().any(|event| event.to_string().contains("gunicorn does not run: start it"));
+    assert!(said, "{:?}", told.events());
+
+    let start =
+        "setsid sh server.sh < /dev/null > /dev/null 2>&1 & until test -s ../../shared/server.pid; do sleep 0.1; done";
+    let site = ground.site().with(server.start(start));
+    site.deploy(all(&client)).revision("deployable-1".to_owned()).await?;
+    let running = reads("server.pid");
+    assert!(running.iter().all(Option::is_some) && reads("hups") == [None, None, None], "{running:?}");
+    ground.origin.build("deployable-2", &[("version", "two")]);
+    site.deploy(all(&client)).await?;
+    wait_until("each server has reloaded", std::time::Duration::from_secs(60), || {
+        reads("hups").iter().all(Option::is_some)
+    });
+    assert_eq!(reads("server.pid"), running, "no server was started again");
+    let pid_file = format!("{}/shared/server.pid", ground.site_folder());
+    all(&client).run(ShellLine::raw(format!("kill $(cat {pid_file})"))).await.all_ok()?;
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_installation_leaves_no_virtualenv() -> Result {
+    let Some(ground) = Ground::start() else { return Ok(()) };
+    let (client, _) = ground.client();
+    ground.origin.build("deployable-1", &[("requirements.txt", "there-is-no-such-package==1.0\n")]);
+    let site = ground.site().with(Python::new().requirements("requirements.txt").option("--no-index"));
+    site.deploy(all(&client)).await.expect_err("it can't be installed");
+    for host in 0..3 {
+        assert_eq!(ground.names(host, "venvs"), Vec::<String>::new());
     }
     client.close().await;
     Ok(())
