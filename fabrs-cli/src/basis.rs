@@ -62,7 +62,7 @@ fn hosts_of_environment(inventory: &Inventory) -> Vec<Host> {
 }
 
 /// Returns the digest of the program of this run.
-fn program(file: std::io::Result<File>) -> Result<String> {
+fn program(file: io::Result<File>) -> Result<String> {
     let read = file.and_then(|mut file| {
         let mut digest = Sha256::new();
         add(&mut digest, &mut file)?;

@@ -136,7 +136,7 @@ async fn gunicorn_is_started_by_the_first_deploy_and_reloaded_by_the_next() -> R
     assert!(running.iter().all(Option::is_some) && reads("hups") == [None, None, None], "{running:?}");
     ground.origin.build("deployable-2", &[("version", "two")]);
     site.deploy(all(&client)).await?;
-    wait_until("each server has reloaded", std::time::Duration::from_secs(60), || {
+    wait_until("each server has reloaded", std::time::Duration::from_mins(1), || {
         reads("hups").iter().all(Option::is_some)
     });
     assert_eq!(reads("server.pid"), running, "no server was started again");
