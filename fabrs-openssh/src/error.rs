@@ -27,6 +27,26 @@ pub enum Error {
         /// What could not be expanded.
         problem: String,
     },
+    /// A keyword that `ssh` does not know, where `IgnoreUnknown` does not allow it.
+    #[error("{at}: unknown keyword `{keyword}`{}", similar.as_ref().map(|name| format!(": did you mean `{name}`?")).unwrap_or_default())]
+    UnknownKeyword {
+        /// The line.
+        at: Location,
+        /// The keyword, in lower case.
+        keyword: String,
+        /// A known keyword with a similar name.
+        similar: Option<&'static str>,
+    },
+    /// A command of `Match exec` that could not be run.
+    #[error("{at}: `Match exec` could not run `{command}`")]
+    Exec {
+        /// The line.
+        at: Location,
+        /// The command, tokens expanded.
+        command: String,
+        /// The reason.
+        source: io::Error,
+    },
     /// A text that names no jump host.
     #[error("bad jump host `{text}`: `[user@]host[:port]` is needed")]
     Jump {

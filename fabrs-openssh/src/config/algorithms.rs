@@ -1,76 +1,143 @@
-//! Lists of algorithms: names and patterns, which replace the default or change it (`+`, `-`, `^`).
+//! Lists of algorithms, such as the value of `Ciphers`: names and patterns that replace a default list or change it.
 
-use crate::pattern;
+use std::fmt;
 
+use crate::{Location, pattern};
+
+use super::algorithm_names::{CA_SIGNATURES, KEYS, Known, SIGNATURES};
 use super::value::Problem;
 
-/// The signatures of an authority that `ssh` accepts. SHA-1 (`ssh-rsa`) is none of them.
-pub(super) const CA_SIGNATURES: [&str; 8] = [
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "sk-ssh-ed25519@openssh.com",
-    "sk-ecdsa-sha2-nistp256@openssh.com",
-    "rsa-sha2-512",
-    "rsa-sha2-256",
-];
+/// A list of algorithms: `Ciphers`, `MACs`, `KexAlgorithms`, `HostKeyAlgorithms`, `PubkeyAcceptedAlgorithms`.
+///
+/// The list replaces the default list, or changes it: `+` appends to it, `-` removes from it, `^` moves to its front.
+/// Displays as written in the file.
+///
+/// ```
+/// use fabrs_openssh::config::{Query, SshConfig};
+///
+/// let config = SshConfig::parse("Ciphers -*-cbc,3des*\nMACs ^hmac-sha2-256\n", "config")?;
+/// let web1 = config.resolve(&Query::new("web1", "alice", "/home/alice"))?;
+/// let ciphers = web1.ciphers.expect("it is set");
+/// assert_eq!(ciphers.select(&["aes128-ctr", "aes128-cbc"], &["aes128-ctr", "aes128-cbc"]), ["aes128-ctr"]);
+/// let macs = web1.macs.expect("it is set");
+/// assert_eq!(macs.select(&["hmac-sha2-512"], &["hmac-sha2-256"]), ["hmac-sha2-256", "hmac-sha2-512"]);
+/// # Ok::<(), fabrs_openssh::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlgorithmList {
+    change: Change,
+    patterns: String,
+    at: Location,
+}
 
-/// All signatures that a list may name, in `ssh`'s order.
-const SIGNATURES: [&str; 11] = [
-    "ssh-ed25519",
-    "sk-ssh-ed25519@openssh.com",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "sk-ecdsa-sha2-nistp256@openssh.com",
-    "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
-    "ssh-dss",
-    "ssh-rsa",
-    "rsa-sha2-256",
-    "rsa-sha2-512",
-];
+/// The effect of a list on the default list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Replace,
+    Append,
+    Prepend,
+    Remove,
+}
 
-/// Reads a `CASignatureAlgorithms` list into names, each once.
-pub(super) fn ca_signatures(text: &str) -> Result<Vec<String>, Problem> {
-    let defaults = CA_SIGNATURES.iter().copied();
-    if let Some(removed) = text.strip_prefix('-') {
-        let kept = defaults.filter(|name| !pattern::list_matches(name, removed));
-        return Ok(kept.map(str::to_owned).collect());
+impl AlgorithmList {
+    /// Reads a list of known names.
+    pub(super) fn parse(text: &str, known: Known, at: &Location) -> Result<Self, Problem> {
+        let changes = [('+', Change::Append), ('-', Change::Remove), ('^', Change::Prepend)];
+        let change = changes.iter().find(|(sign, _)| text.starts_with(*sign));
+        let (change, patterns) = change.map_or((Change::Replace, text), |(_, change)| (*change, &text[1..]));
+        let is_known = |name: &str| {
+            let matches = |known: &&str| pattern::matches(known, name);
+            known.names.contains(&name) || (known.patterns && is_pattern(name) && known.names.iter().any(matches))
+        };
+        let list = Self { change, patterns: patterns.to_owned(), at: at.clone() };
+        let problem = match (list.names().find(|name| !is_known(name)), list.names().next()) {
+            // As in `ssh`, names to remove are not checked.
+            _ if change == Change::Remove => None,
+            (Some(unknown), _) => Some(format!("unknown algorithm `{unknown}`")),
+            (None, None) => Some(format!("no algorithm in `{text}`")),
+            (None, Some(_)) => None,
+        };
+        problem.map_or(Ok(list), Err)
     }
-    let (list, before, after) = match text.strip_prefix('+') {
-        Some(list) => (list, true, false),
-        None => text.strip_prefix('^').map_or((text, false, false), |list| (list, false, true)),
-    };
-    let wanted: Vec<&str> = list.split(',').filter(|name| !name.is_empty()).collect();
-    let is_known = |name: &&str| {
-        // A certificate's own type is a name that `ssh` knows, though nothing is signed by it.
-        name.ends_with("-cert-v01@openssh.com") || SIGNATURES.iter().any(|known| pattern::matches(known, name))
-    };
-    if wanted.is_empty() || !wanted.iter().all(is_known) {
-        return Err(format!("bad algorithms `{text}`"));
-    }
-    let defaults = |wanted: bool| CA_SIGNATURES.iter().copied().filter(move |_| wanted);
-    let mut names: Vec<String> = Vec::new();
-    for wanted in defaults(before).chain(wanted).chain(defaults(after)) {
-        for name in SIGNATURES.iter().filter(|name| pattern::matches(name, wanted)) {
-            if !names.iter().any(|known| known == name) {
-                names.push((*name).to_owned());
+
+    /// Returns the algorithms to use, in order of preference: of `defaults` and all that are `supported`.
+    ///
+    /// Names that are neither are left out, so the result may be empty.
+    pub fn select(&self, defaults: &[&str], supported: &[&str]) -> Vec<String> {
+        if self.change == Change::Remove {
+            let kept = defaults.iter().filter(|name| !pattern::list_matches(name, &self.patterns));
+            return kept.map(|&name| name.to_owned()).collect();
+        }
+        let wanted = self.names().flat_map(|wanted| supported.iter().filter(|name| pattern::matches(name, wanted)));
+        let defaults = defaults.iter();
+        let all: Vec<&&str> = match self.change {
+            Change::Append => defaults.chain(wanted).collect(),
+            Change::Prepend => wanted.chain(defaults).collect(),
+            Change::Replace | Change::Remove => wanted.collect(),
+        };
+        let mut selected: Vec<String> = Vec::new();
+        for name in all {
+            if !selected.iter().any(|known| known == name) {
+                selected.push((*name).to_owned());
             }
         }
+        selected
     }
-    Ok(names)
+
+    /// Tells whether the list keeps the order of the defaults: it appends to them, or removes from them.
+    pub fn keeps_order(&self) -> bool {
+        matches!(self.change, Change::Append | Change::Remove)
+    }
+
+    /// The line of the list.
+    pub fn at(&self) -> &Location {
+        &self.at
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.patterns.split(',').filter(|name| !name.is_empty())
+    }
+}
+
+impl fmt::Display for AlgorithmList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self.change {
+            Change::Replace => "",
+            Change::Append => "+",
+            Change::Prepend => "^",
+            Change::Remove => "-",
+        };
+        write!(f, "{sign}{}", self.patterns)
+    }
+}
+
+fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?', '!'])
+}
+
+/// Reads a `CASignatureAlgorithms` list into names, each once.
+pub(super) fn ca_signatures(text: &str, at: &Location) -> Result<Vec<String>, Problem> {
+    Ok(AlgorithmList::parse(text, KEYS, at)?.select(&CA_SIGNATURES, &SIGNATURES))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CA_SIGNATURES, ca_signatures};
+    use std::path::Path;
+
+    use crate::Location;
+
+    use super::super::algorithm_names::{CIPHERS, KEX, MACS};
+    use super::{AlgorithmList, CA_SIGNATURES, KEYS, Known, ca_signatures};
+
+    fn at() -> Location {
+        Location { file: Path::new("config").into(), line: 1 }
+    }
 
     #[test]
     fn a_list_replaces_the_default_or_changes_it() {
         #[track_caller]
         fn case(text: &str, expected: &[&str]) {
-            assert_eq!(ca_signatures(text).expect("a good list"), expected, "{text}");
+            assert_eq!(ca_signatures(text, &at()).expect("a good list"), expected, "{text}");
         }
         let with = |name| [&CA_SIGNATURES[..], &[name]].concat();
         case("ssh-ed25519", &["ssh-ed25519"]);
@@ -79,13 +146,31 @@ mod tests {
         case("-none", &CA_SIGNATURES);
         case("-*-nistp*,rsa*,sk*", &["ssh-ed25519"]);
         case("-*", &[]);
-        assert_eq!(ca_signatures("^ssh-rsa").expect("a good list")[..2], ["ssh-rsa", "ssh-ed25519"]);
+        assert_eq!(ca_signatures("^ssh-rsa", &at()).expect("a good list")[..2], ["ssh-rsa", "ssh-ed25519"]);
+        assert_eq!(ca_signatures("^rsa-sha2-256", &at()).expect("a good list").len(), CA_SIGNATURES.len());
     }
 
     #[test]
-    fn names_that_nobody_knows_are_refused() {
-        for text in ["", ",", "+", "^", "foo", "ssh-ed25519,foo", "+foo", "Ssh-ed25519"] {
-            assert!(ca_signatures(text).is_err(), "{text}");
+    fn unknown_names_are_refused() {
+        #[track_caller]
+        fn case(known: Known, text: &str, is_good: bool) {
+            assert_eq!(AlgorithmList::parse(text, known, &at()).is_ok(), is_good, "{text:?}");
+        }
+        for text in ["", ",", "+", "^", "foo", "ssh-ed25519,foo", "+foo", "Ssh-ed25519", "foo*"] {
+            case(KEYS, text, false);
+        }
+        for text in ["ssh-*", "-foo", "+ssh-rsa", "rsa-sha2-512-cert-v01@openssh.com"] {
+            case(KEYS, text, true);
+        }
+        // Of these, `ssh` takes patterns only to remove.
+        for (known, name) in [(CIPHERS, "aes128-ctr"), (MACS, "hmac-sha2-256"), (KEX, "curve25519-sha256")] {
+            case(known, name, true);
+            case(known, &format!("^{name},,"), true);
+            case(known, "-*sha*", true);
+            case(known, &name.replace("256", "*"), name == "aes128-ctr");
+            for text in ["none", "+none", "*", &format!("!{name}"), "x"] {
+                case(known, text, false);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The criteria of a `Match` line.
 
-use crate::pattern;
+use crate::{Error, pattern};
 
 use super::value::Problem;
 
@@ -22,6 +22,8 @@ enum Test {
     OriginalHost(String),
     User(String),
     LocalUser(String),
+    /// The command, with its tokens.
+    Exec(String),
     /// Known to `ssh`, and not evaluated here.
     Unsupported(&'static str),
 }
@@ -37,18 +39,21 @@ pub(super) struct Subject<'a> {
     pub(super) second_pass: bool,
 }
 
-/// What came of a `Match` line.
+/// The result of a `Match` line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) matched: bool,
-    /// The line says `final`, so everything is to be read once more.
+    /// The line has `final`, so all files are read a second time.
     pub(super) wants_second_pass: bool,
-    /// The criterion that nobody could evaluate, if it alone kept the line from matching.
+    /// The criterion without an evaluation, if it alone kept the line from matching.
     pub(super) unsupported: Option<&'static str>,
 }
 
-/// Criteria of `ssh` that need a process, the network or a command line.
-const UNSUPPORTED: [&str; 6] = ["exec", "tagged", "localnetwork", "version", "command", "sessiontype"];
+/// Runs the command of `Match exec`, and returns whether it succeeded; `None` if commands are not run.
+pub(super) type Exec<'a> = dyn FnMut(&str) -> Result<Option<bool>, Error> + 'a;
+
+/// Criteria of `ssh` that need the network or a command line.
+const UNSUPPORTED: [&str; 5] = ["tagged", "localnetwork", "version", "command", "sessiontype"];
 
 pub(super) fn parse(arguments: Vec<String>) -> Result<Vec<Criterion>, Problem> {
     let mut criteria = Vec::new();
@@ -67,7 +72,8 @@ pub(super) fn parse(arguments: Vec<String>) -> Result<Vec<Criterion>, Problem> {
                 return Err("`all` cannot be combined with other criteria of `Match`".to_owned());
             }
             "all" => Test::All,
-            "final" => Test::SecondPass { asks_for_it: !negated },
+            // Negated as well: it asks whether there is one.
+            "final" => Test::SecondPass { asks_for_it: true },
             "canonical" => Test::SecondPass { asks_for_it: false },
             _ => with_value(&name, || attached.or_else(|| arguments.next()))?,
         };
@@ -86,6 +92,7 @@ fn with_value(name: &str, value: impl FnOnce() -> Option<String>) -> Result<Test
         "originalhost" => Test::OriginalHost(value()?),
         "user" => Test::User(value()?),
         "localuser" => Test::LocalUser(value()?),
+        "exec" => Test::Exec(value()?),
         _ => match UNSUPPORTED.iter().find(|known| **known == name) {
             // Of these two the value may be empty, and it does not matter here what it is.
             Some(known) if matches!(name, "tagged" | "command") => {
@@ -101,8 +108,13 @@ fn with_value(name: &str, value: impl FnOnce() -> Option<String>) -> Result<Test
     })
 }
 
-/// Holds all criteria against `subject`. All are looked at, since a `final` counts even where another one fails.
-pub(super) fn evaluate(criteria: &[Criterion], subject: &Subject<'_>) -> Verdict {
+/// Evaluates all criteria for `subject`: a `final` counts even if another criterion fails. As in `ssh`, a command runs only
+/// if the criteria before it match.
+///
+/// # Errors
+///
+/// As `exec`.
+pub(super) fn evaluate(criteria: &[Criterion], subject: &Subject<'_>, exec: &mut Exec<'_>) -> Result<Verdict, Error> {
     let mut verdict = Verdict { matched: true, wants_second_pass: false, unsupported: None };
     for Criterion { negated, test } in criteria {
         let holds = match test {
@@ -115,6 +127,14 @@ pub(super) fn evaluate(criteria: &[Criterion], subject: &Subject<'_>) -> Verdict
             Test::OriginalHost(list) => pattern::hostname_matches(subject.original_host, list),
             Test::User(list) => pattern::list_matches(subject.user, list),
             Test::LocalUser(list) => pattern::list_matches(subject.local_user, list),
+            Test::Exec(_) if !verdict.matched => continue,
+            Test::Exec(command) => match exec(command)? {
+                Some(succeeded) => succeeded,
+                None => {
+                    verdict.unsupported = verdict.unsupported.or(Some("exec"));
+                    continue;
+                }
+            },
             Test::Unsupported(name) => {
                 verdict.unsupported = verdict.unsupported.or(Some(name));
                 continue;
@@ -127,7 +147,7 @@ pub(super) fn evaluate(criteria: &[Criterion], subject: &Subject<'_>) -> Verdict
     } else {
         verdict.unsupported = None;
     }
-    verdict
+    Ok(verdict)
 }
 
 #[cfg(test)]
@@ -143,7 +163,7 @@ mod tests {
             second_pass,
         };
         let criteria = parse(words.split(' ').map(str::to_owned).collect())?;
-        Ok(evaluate(&criteria, &subject))
+        Ok(evaluate(&criteria, &subject, &mut |_| Ok(None)).expect("no command runs"))
     }
 
     #[test]
@@ -173,7 +193,31 @@ mod tests {
         let first = verdict("host nowhere final", false).expect("the line is well formed");
         assert!(first.wants_second_pass && !first.matched);
         assert!(verdict("final all", true).expect("the line is well formed").matched);
-        assert!(!verdict("!final", false).expect("the line is well formed").wants_second_pass);
+        assert!(verdict("!final", false).expect("the line is well formed").wants_second_pass);
+        assert!(!verdict("canonical", false).expect("the line is well formed").wants_second_pass);
+    }
+
+    #[test]
+    fn a_command_runs_only_after_criteria_that_match() {
+        #[track_caller]
+        fn case(words: &str, matched: bool, expected: &[&str]) {
+            let subject =
+                Subject { host: "web1", original_host: "web1", user: "deploy", local_user: "ann", second_pass: false };
+            let criteria = parse(words.split(' ').map(str::to_owned).collect()).expect("the line is well formed");
+            let mut commands = Vec::new();
+            let mut exec = |command: &str| {
+                commands.push(command.to_owned());
+                Ok(Some(command == "true"))
+            };
+            let verdict = evaluate(&criteria, &subject, &mut exec).expect("the commands run");
+            assert_eq!((verdict.matched, commands), (matched, expected.iter().map(|&word| word.to_owned()).collect()));
+        }
+        case("exec true", true, &["true"]);
+        case("exec=false", false, &["false"]);
+        case("!exec false host web1", true, &["false"]);
+        case("host db exec true", false, &[]);
+        case("exec false exec true", false, &["false"]);
+        case("exec true host db", false, &["true"]);
     }
 
     #[test]

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use super::algorithms;
+use crate::Location;
+
+use super::algorithm_names::{CIPHERS, KEX, KEYS, MACS};
+use super::algorithms::{self, AlgorithmList};
 use super::criteria::{self, Criterion};
 use super::jump::{self, Jump};
 use super::keyword::Keyword;
@@ -33,11 +36,13 @@ pub(super) enum Setting {
     BatchMode(bool),
     CaSignatureAlgorithms(Vec<String>),
     CertificateFile(String),
+    Ciphers(AlgorithmList),
     ConnectTimeout(Option<Duration>),
     ForwardAgent(bool),
     ForwardAgentSocket(String),
     GlobalKnownHostsFiles(Vec<String>),
     HashKnownHosts(bool),
+    HostKeyAlgorithms(AlgorithmList),
     HostKeyAlias(String),
     Hostname(String),
     IdentitiesOnly(bool),
@@ -45,11 +50,18 @@ pub(super) enum Setting {
     IdentityFile(String),
     IgnoreUnknown(String),
     KbdInteractiveAuthentication(bool),
+    KexAlgorithms(AlgorithmList),
+    Macs(AlgorithmList),
+    NumberOfPasswordPrompts(u32),
     PasswordAuthentication(bool),
     Port(u16),
+    PreferredAuthentications(Vec<String>),
     ProxyCommand(String),
     ProxyJump(Vec<Jump>),
+    PubkeyAcceptedAlgorithms(AlgorithmList),
     PubkeyAuthentication(bool),
+    RequiredRsaSize(u32),
+    RevokedHostKeys(String),
     ServerAliveCountMax(u32),
     ServerAliveInterval(Option<Duration>),
     StrictHostKeyChecking(StrictHostKeyChecking),
@@ -61,7 +73,7 @@ pub(super) enum Setting {
 }
 
 /// Reads what follows a keyword. `name` is the keyword as it was written, in lower case.
-pub(super) fn parse(keyword: Keyword, name: &str, rest: &str) -> Result<Directive, Problem> {
+pub(super) fn parse(keyword: Keyword, name: &str, rest: &str, at: &Location) -> Result<Directive, Problem> {
     if rest.is_empty() {
         return Err(format!("no argument after `{name}`"));
     }
@@ -82,21 +94,24 @@ pub(super) fn parse(keyword: Keyword, name: &str, rest: &str) -> Result<Directiv
         Keyword::ProxyCommand => Ok(Directive::Set(Setting::ProxyCommand(whole(rest).to_owned()))),
         Keyword::ProxyJump => jump::chain(whole(rest)).map(|chain| Directive::Set(Setting::ProxyJump(chain))),
         Keyword::Other => Ok(Directive::Set(Setting::Other(name.to_owned(), rest.to_owned()))),
-        _ => one(arguments).and_then(|word| single(keyword, word)).map(Directive::Set),
+        _ => one(arguments).and_then(|word| single(keyword, word, at)).map(Directive::Set),
     };
     read.map_err(|problem| format!("`{name}`: {problem}"))
 }
 
 /// Reads the value of a keyword that takes exactly one.
-fn single(keyword: Keyword, word: String) -> Result<Setting, Problem> {
+fn single(keyword: Keyword, word: String, at: &Location) -> Result<Setting, Problem> {
+    let list = |known| AlgorithmList::parse(&word, known, at);
     Ok(match keyword {
         Keyword::BatchMode => Setting::BatchMode(value::flag(&word)?),
-        Keyword::CaSignatureAlgorithms => Setting::CaSignatureAlgorithms(algorithms::ca_signatures(&word)?),
+        Keyword::CaSignatureAlgorithms => Setting::CaSignatureAlgorithms(algorithms::ca_signatures(&word, at)?),
         Keyword::CertificateFile => Setting::CertificateFile(word),
+        Keyword::Ciphers => Setting::Ciphers(list(CIPHERS)?),
         Keyword::ConnectTimeout => Setting::ConnectTimeout(value::time(&word)?),
         // What is neither `yes` nor `no` is the path of a socket.
         Keyword::ForwardAgent => value::flag(&word).map_or(Setting::ForwardAgentSocket(word), Setting::ForwardAgent),
         Keyword::HashKnownHosts => Setting::HashKnownHosts(value::flag(&word)?),
+        Keyword::HostKeyAlgorithms => Setting::HostKeyAlgorithms(list(KEYS)?),
         Keyword::HostKeyAlias => Setting::HostKeyAlias(word),
         Keyword::Hostname => Setting::Hostname(word),
         Keyword::IdentitiesOnly => Setting::IdentitiesOnly(value::flag(&word)?),
@@ -104,9 +119,18 @@ fn single(keyword: Keyword, word: String) -> Result<Setting, Problem> {
         Keyword::IdentityFile => Setting::IdentityFile(word),
         Keyword::IgnoreUnknown => Setting::IgnoreUnknown(word),
         Keyword::KbdInteractiveAuthentication => Setting::KbdInteractiveAuthentication(value::flag(&word)?),
+        Keyword::KexAlgorithms => Setting::KexAlgorithms(list(KEX)?),
+        Keyword::Macs => Setting::Macs(list(MACS)?),
+        Keyword::NumberOfPasswordPrompts => Setting::NumberOfPasswordPrompts(value::number(&word)?),
         Keyword::PasswordAuthentication => Setting::PasswordAuthentication(value::flag(&word)?),
         Keyword::Port => Setting::Port(value::port(&word)?),
+        Keyword::PreferredAuthentications => {
+            Setting::PreferredAuthentications(word.split(',').map(str::to_owned).collect())
+        }
+        Keyword::PubkeyAcceptedAlgorithms => Setting::PubkeyAcceptedAlgorithms(list(KEYS)?),
         Keyword::PubkeyAuthentication => Setting::PubkeyAuthentication(value::pubkey_flag(&word)?),
+        Keyword::RequiredRsaSize => Setting::RequiredRsaSize(value::number(&word)?),
+        Keyword::RevokedHostKeys => Setting::RevokedHostKeys(word),
         Keyword::ServerAliveCountMax => Setting::ServerAliveCountMax(value::number(&word)?),
         Keyword::ServerAliveInterval => Setting::ServerAliveInterval(value::time(&word)?),
         Keyword::StrictHostKeyChecking => Setting::StrictHostKeyChecking(value::strict(&word)?),
@@ -164,6 +188,9 @@ fn files(arguments: Vec<String>) -> Result<Vec<String>, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use crate::Location;
     use crate::config::keyword;
     use crate::config::line;
 
@@ -175,7 +202,8 @@ mod tests {
         fn case(text: &str, problem: &str) {
             let (name, rest) = line::split(text).expect("the line is not blank");
             let keyword = keyword::find(&name).expect("the keyword is known");
-            let error = parse(keyword, &name, rest).expect_err("the value is bad");
+            let at = Location { file: Path::new("config").into(), line: 1 };
+            let error = parse(keyword, &name, rest, &at).expect_err("the value is bad");
             assert!(error.contains(problem), "{text:?}: {error}");
         }
         case("Port", "no argument");
@@ -191,5 +219,13 @@ mod tests {
         case("UserKnownHostsFile none other", "stand alone");
         case("UserKnownHostsFile # all", "missing");
         case("Match flavour sweet", "no criterion");
+        case("Ciphers aes*", "unknown algorithm `aes*`");
+        case("MACs +x", "unknown algorithm `x`");
+        case("KexAlgorithms ,", "no algorithm");
+        case("HostKeyAlgorithms ssh-foo", "unknown algorithm `ssh-foo`");
+        case("PubkeyAcceptedKeyTypes foo", "`pubkeyacceptedkeytypes`: unknown algorithm");
+        case("RequiredRSASize -1", "bad number");
+        case("NumberOfPasswordPrompts many", "bad number");
+        case("RevokedHostKeys a b", "extra argument");
     }
 }

@@ -30,6 +30,11 @@ impl Tokens<'_> {
         })
     }
 
+    /// Expands tokens, as in `Match exec`, which leaves variables to the shell.
+    pub(super) fn text(&self, value: &str) -> Result<String, Problem> {
+        expand(value, &|token| self.token(token), None)
+    }
+
     fn token(&self, token: char) -> Result<String, Problem> {
         let local_hostname =
             || self.query.local_hostname.as_deref().ok_or_else(|| "the name of this machine is not known".to_owned());

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::Warning;
+use crate::{Location, Warning};
 
-use super::algorithms;
+use super::algorithm_names::CA_SIGNATURES;
+use super::algorithms::AlgorithmList;
 use super::jump::Jump;
+use super::line;
 use super::proxy_command::ProxyCommand;
 use super::value::StrictHostKeyChecking;
 
@@ -43,6 +45,21 @@ pub struct HostConfig {
     /// The algorithms by which an authority may sign a host's certificate. See
     /// [`Self::default_ca_signature_algorithms`].
     pub ca_signature_algorithms: Option<Vec<String>>,
+    /// The ciphers.
+    pub ciphers: Option<AlgorithmList>,
+    /// The message authentication codes.
+    pub macs: Option<AlgorithmList>,
+    /// The key exchanges.
+    pub kex_algorithms: Option<AlgorithmList>,
+    /// The signature algorithms of the host's key. `ssh` prefers the types on record, unless a list replaces its default
+    /// or changes its front ([`AlgorithmList::keeps_order`]).
+    pub host_key_algorithms: Option<AlgorithmList>,
+    /// The signature algorithms to log in with.
+    pub pubkey_accepted_algorithms: Option<AlgorithmList>,
+    /// The minimum size of RSA keys, of the host and to log in, in bits. `ssh` takes 1024.
+    pub required_rsa_size: Option<u32>,
+    /// The file of revoked host keys: a key revocation list or a text list. `ssh` refuses all hosts if it is unreadable.
+    pub revoked_host_keys: Option<PathBuf>,
     /// The name, in lower case, under which the host's key is recorded, whatever its address and port.
     pub host_key_alias: Option<String>,
     /// Whether names are hashed when they are recorded. `ssh` takes no.
@@ -70,14 +87,45 @@ pub struct HostConfig {
     pub pubkey_authentication: Option<bool>,
     /// Whether the server's questions are answered. `ssh` takes yes.
     pub kbd_interactive_authentication: Option<bool>,
+    /// The names of the authentication methods to use, in order. `ssh` takes `gssapi-with-mic`, `hostbased`, `publickey`,
+    /// `keyboard-interactive`, `password`.
+    pub preferred_authentications: Option<Vec<String>>,
+    /// How often the user is asked for a password. `ssh` takes 3.
+    pub number_of_password_prompts: Option<u32>,
     /// Whether the host may use the agent, and which. `ssh` takes no.
     pub forward_agent: Option<ForwardAgent>,
     /// Whether TCP keepalives are sent. `ssh` takes yes.
     pub tcp_keep_alive: Option<bool>,
-    /// The first value, as it stands in the file, of each other keyword that `ssh` knows, by its name in lower case.
-    pub other: BTreeMap<String, String>,
+    /// The first value of each other keyword that `ssh` knows, by its name in lower case.
+    pub other: BTreeMap<String, RawValue>,
     /// What was passed over on the way here.
     pub warnings: Vec<Warning>,
+}
+
+/// A value as written in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawValue {
+    /// The rest of the line after the keyword, quotes and comment included.
+    pub text: String,
+    /// The line.
+    pub at: Location,
+}
+
+impl RawValue {
+    /// Returns the arguments, unquoted and without a comment.
+    ///
+    /// ```
+    /// use fabrs_openssh::config::{Query, SshConfig};
+    ///
+    /// let config = SshConfig::parse("SetEnv \"A=1 2\" B=3 # both\n", "config")?;
+    /// let web1 = config.resolve(&Query::new("web1", "alice", "/home/alice"))?;
+    /// assert_eq!(web1.other["setenv"].arguments(), ["A=1 2", "B=3"]);
+    /// # Ok::<(), fabrs_openssh::Error>(())
+    /// ```
+    pub fn arguments(&self) -> Vec<String> {
+        // Lines with an open quote are refused when they are read.
+        line::arguments(&self.text).unwrap_or_default()
+    }
 }
 
 /// Which agent to ask for keys.
@@ -111,7 +159,7 @@ impl HostConfig {
 
     /// Lists the algorithms that `ssh` accepts where no `CASignatureAlgorithms` is set.
     pub fn default_ca_signature_algorithms() -> Vec<String> {
-        algorithms::CA_SIGNATURES.iter().copied().map(str::to_owned).collect()
+        CA_SIGNATURES.iter().copied().map(str::to_owned).collect()
     }
 
     /// Lists the files that `ssh` reads where no `UserKnownHostsFile` is set.

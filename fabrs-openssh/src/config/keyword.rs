@@ -6,11 +6,13 @@ pub(super) enum Keyword {
     BatchMode,
     CaSignatureAlgorithms,
     CertificateFile,
+    Ciphers,
     ConnectTimeout,
     ForwardAgent,
     GlobalKnownHostsFile,
     HashKnownHosts,
     Host,
+    HostKeyAlgorithms,
     HostKeyAlias,
     Hostname,
     IdentitiesOnly,
@@ -19,12 +21,19 @@ pub(super) enum Keyword {
     IgnoreUnknown,
     Include,
     KbdInteractiveAuthentication,
+    KexAlgorithms,
+    Macs,
     Match,
+    NumberOfPasswordPrompts,
     PasswordAuthentication,
     Port,
+    PreferredAuthentications,
     ProxyCommand,
     ProxyJump,
+    PubkeyAcceptedAlgorithms,
     PubkeyAuthentication,
+    RequiredRsaSize,
+    RevokedHostKeys,
     ServerAliveCountMax,
     ServerAliveInterval,
     StrictHostKeyChecking,
@@ -41,11 +50,13 @@ pub(super) fn find(name: &str) -> Option<Keyword> {
         "batchmode" => Keyword::BatchMode,
         "casignaturealgorithms" => Keyword::CaSignatureAlgorithms,
         "certificatefile" => Keyword::CertificateFile,
+        "ciphers" => Keyword::Ciphers,
         "connecttimeout" => Keyword::ConnectTimeout,
         "forwardagent" => Keyword::ForwardAgent,
         "globalknownhostsfile" => Keyword::GlobalKnownHostsFile,
         "hashknownhosts" => Keyword::HashKnownHosts,
         "host" => Keyword::Host,
+        "hostkeyalgorithms" => Keyword::HostKeyAlgorithms,
         "hostkeyalias" => Keyword::HostKeyAlias,
         "hostname" => Keyword::Hostname,
         "identitiesonly" => Keyword::IdentitiesOnly,
@@ -57,12 +68,19 @@ pub(super) fn find(name: &str) -> Option<Keyword> {
         | "challengeresponseauthentication"
         | "skeyauthentication"
         | "tisauthentication" => Keyword::KbdInteractiveAuthentication,
+        "kexalgorithms" => Keyword::KexAlgorithms,
+        "macs" => Keyword::Macs,
         "match" => Keyword::Match,
+        "numberofpasswordprompts" => Keyword::NumberOfPasswordPrompts,
         "passwordauthentication" => Keyword::PasswordAuthentication,
         "port" => Keyword::Port,
+        "preferredauthentications" => Keyword::PreferredAuthentications,
         "proxycommand" => Keyword::ProxyCommand,
         "proxyjump" => Keyword::ProxyJump,
+        "pubkeyacceptedalgorithms" | "pubkeyacceptedkeytypes" => Keyword::PubkeyAcceptedAlgorithms,
         "pubkeyauthentication" | "dsaauthentication" => Keyword::PubkeyAuthentication,
+        "requiredrsasize" => Keyword::RequiredRsaSize,
+        "revokedhostkeys" => Keyword::RevokedHostKeys,
         "serveralivecountmax" => Keyword::ServerAliveCountMax,
         "serveraliveinterval" => Keyword::ServerAliveInterval,
         "stricthostkeychecking" => Keyword::StrictHostKeyChecking,
@@ -73,7 +91,59 @@ pub(super) fn find(name: &str) -> Option<Keyword> {
     })
 }
 
-/// What `ssh` up to 10.5 knows besides, deprecated names included, in order.
+/// The keywords that a misspelt one is compared with, as the manual writes them. Of equally near ones the first wins.
+const COMMON: &[&str] = &[
+    "Host",
+    "Match",
+    "HostName",
+    "User",
+    "Port",
+    "IdentityFile",
+    "IdentitiesOnly",
+    "IdentityAgent",
+    "CertificateFile",
+    "ProxyJump",
+    "ProxyCommand",
+    "Include",
+    "StrictHostKeyChecking",
+    "UserKnownHostsFile",
+    "GlobalKnownHostsFile",
+    "RevokedHostKeys",
+    "HostKeyAlias",
+    "HostKeyAlgorithms",
+    "PubkeyAcceptedAlgorithms",
+    "KexAlgorithms",
+    "Ciphers",
+    "MACs",
+    "ForwardAgent",
+    "LocalForward",
+    "RemoteForward",
+    "ConnectTimeout",
+    "ServerAliveInterval",
+    "ServerAliveCountMax",
+    "BatchMode",
+    "PasswordAuthentication",
+    "PubkeyAuthentication",
+    "PreferredAuthentications",
+    "ControlMaster",
+    "ControlPath",
+    "ControlPersist",
+    "AddKeysToAgent",
+    "LogLevel",
+    "SendEnv",
+    "SetEnv",
+    "Compression",
+    "IgnoreUnknown",
+];
+
+/// Returns the keyword that was probably meant.
+pub(super) fn similar(name: &str) -> Option<&'static str> {
+    let distance = |known: &str| strsim::damerau_levenshtein(name, &known.to_ascii_lowercase());
+    let nearest = COMMON.iter().map(|&known| (distance(known), known)).min_by_key(|(distance, _)| *distance)?;
+    (nearest.0 <= 2 && nearest.0 < name.chars().count() / 2).then_some(nearest.1)
+}
+
+/// The other keywords of `ssh` up to 10.5, deprecated ones and `UseKeychain` of macOS included, in order.
 const OTHER: &[&str] = &[
     "addkeystoagent",
     "addressfamily",
@@ -88,7 +158,6 @@ const OTHER: &[&str] = &[
     "channeltimeout",
     "checkhostip",
     "cipher",
-    "ciphers",
     "clearallforwardings",
     "compression",
     "compressionlevel",
@@ -120,37 +189,28 @@ const OTHER: &[&str] = &[
     "hostbasedacceptedalgorithms",
     "hostbasedauthentication",
     "hostbasedkeytypes",
-    "hostkeyalgorithms",
     "ipqos",
     "kbdinteractivedevices",
     "kerberosauthentication",
     "kerberostgtpassing",
-    "kexalgorithms",
     "knownhostscommand",
     "localcommand",
     "localforward",
     "loglevel",
     "logverbose",
-    "macs",
     "nohostauthenticationforlocalhost",
-    "numberofpasswordprompts",
     "obscurekeystroketiming",
     "permitlocalcommand",
     "permitremoteopen",
     "pkcs11provider",
-    "preferredauthentications",
     "protocol",
     "protocolkeepalives",
     "proxyusefdpass",
-    "pubkeyacceptedalgorithms",
-    "pubkeyacceptedkeytypes",
     "refuseconnection",
     "rekeylimit",
     "remotecommand",
     "remoteforward",
     "requesttty",
-    "requiredrsasize",
-    "revokedhostkeys",
     "rhostsauthentication",
     "rhostsrsaauthentication",
     "rsaauthentication",
@@ -168,6 +228,7 @@ const OTHER: &[&str] = &[
     "tunnel",
     "tunneldevice",
     "updatehostkeys",
+    "usekeychain",
     "useprivilegedport",
     "userknownhostsfile2",
     "useroaming",
@@ -181,7 +242,7 @@ const OTHER: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{Keyword, OTHER, find};
+    use super::{Keyword, OTHER, find, similar};
 
     #[test]
     fn the_list_is_in_order_so_that_it_can_be_searched() {
@@ -193,6 +254,16 @@ mod tests {
     fn old_names_mean_what_they_became() {
         assert_eq!(find("challengeresponseauthentication"), Some(Keyword::KbdInteractiveAuthentication));
         assert_eq!(find("keepalive"), Some(Keyword::TcpKeepAlive));
-        assert_eq!(find("usekeychain"), None);
+        assert_eq!(find("usekeychain"), Some(Keyword::Other));
+        assert_eq!(find("hsot"), None);
+    }
+
+    #[test]
+    fn a_misspelt_keyword_is_recognized() {
+        let cases = [("hsot", "Host"), ("mach", "Match"), ("identitiyfile", "IdentityFile"), ("prot", "Port")];
+        for (name, expected) in cases {
+            assert_eq!(similar(name), Some(expected), "{name}");
+        }
+        assert_eq!(similar("flavour"), None);
     }
 }

@@ -217,13 +217,17 @@ type OnInclude<'a> = dyn FnMut(&[String], &Location) -> Result<Content, Error> +
 fn parse_lines(text: &str, path: &Path, origin: Origin, include: &mut OnInclude<'_>) -> Result<ParsedFile, Error> {
     let file: Arc<Path> = Arc::from(path);
     let mut lines = Vec::new();
+    if text.starts_with('\u{feff}') {
+        let at = Location { file, line: 1 };
+        return Err(Error::syntax(&at, "the file begins with a byte order mark (BOM): save it without"));
+    }
     for (index, text) in text.split('\n').enumerate() {
         let Some((name, rest)) = line::split(text) else { continue };
         let at = Location { file: Arc::clone(&file), line: index + 1 };
         let content = match keyword::find(&name) {
             None => Content::Unknown(name),
             Some(keyword) => {
-                match directive::parse(keyword, &name, rest).map_err(|problem| Error::syntax(&at, problem))? {
+                match directive::parse(keyword, &name, rest, &at).map_err(|problem| Error::syntax(&at, problem))? {
                     Directive::Host(patterns) => Content::Host(patterns),
                     Directive::Match(criteria) => Content::Match(criteria),
                     Directive::Include(patterns) => include(&patterns, &at)?,

@@ -1,10 +1,14 @@
 //! What is asked, and by whom.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where `${NAME}` is looked up.
 pub(super) type Env<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// Runs a command of `Match exec`.
+pub(super) type Run<'a> = dyn Fn(&str) -> io::Result<bool> + 'a;
 
 /// A question to the configuration: a host, and what is known about the user who wants to go there.
 #[derive(Clone)]
@@ -17,6 +21,7 @@ pub struct Query<'a> {
     pub(super) local_hostname: Option<String>,
     pub(super) uid: Option<u32>,
     pub(super) env: &'a Env<'a>,
+    pub(super) exec: Option<&'a Run<'a>>,
 }
 
 impl<'a> Query<'a> {
@@ -31,6 +36,7 @@ impl<'a> Query<'a> {
             local_hostname: None,
             uid: None,
             env: &|_| None,
+            exec: None,
         }
     }
 
@@ -52,6 +58,16 @@ impl<'a> Query<'a> {
     #[must_use = "returns the changed query"]
     pub fn env(mut self, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
         self.env = env;
+        self
+    }
+
+    /// Sets the function that runs a command of `Match exec`, tokens expanded, and returns whether it succeeded.
+    ///
+    /// `ssh` runs it as `$SHELL -c "exec COMMAND"`, without input and output. Without this function, `Match exec` never
+    /// matches, with a warning.
+    #[must_use = "returns the changed query"]
+    pub fn exec(mut self, run: &'a dyn Fn(&str) -> io::Result<bool>) -> Self {
+        self.exec = Some(run);
         self
     }
 

@@ -1,19 +1,19 @@
 //! Reading the lines in order for one host, and expanding what came of it.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use crate::{Error, Location, Warning, pattern};
 
 use super::criteria::{self, Criterion, Subject};
 use super::directive::HostPattern;
 use super::expand::{self, Tokens};
-use super::host_config::{ForwardAgent, HostConfig, IdentityAgent};
+use super::expanded::{expanded, is_yes, named};
+use super::host_config::{HostConfig, RawValue};
 use super::jump::Jump;
-use super::load::{Content, Origin, ParsedFile, SshConfig};
+use super::keyword;
+use super::load::{Content, ParsedFile, SshConfig};
 use super::proxy_command::ProxyCommand;
-use super::query::Query;
-use super::value;
+use super::query::{Query, Run};
 use super::values::{Raw, Values};
 
 impl SshConfig {
@@ -74,7 +74,8 @@ impl Pass<'_> {
                 Content::Unknown(name) => {
                     let ignored = self.values.ignore_unknown.as_ref();
                     if !ignored.is_some_and(|list| pattern::list_matches(name, &list.to_ascii_lowercase())) {
-                        self.warn(&line.at, format!("unknown keyword `{name}` is passed over"));
+                        let similar = keyword::similar(name);
+                        return Err(Error::UnknownKeyword { at: line.at.clone(), keyword: name.clone(), similar });
                     }
                 }
                 Content::PassedOver(text) => self.warn(&line.at, text.clone()),
@@ -92,7 +93,12 @@ impl Pass<'_> {
             local_user: &self.query.local_user,
             second_pass: self.final_host.is_some(),
         };
-        let verdict = criteria::evaluate(criteria, &subject);
+        let values = &self.values;
+        let mut exec = |command: &str| match self.query.exec.filter(|_| reachable) {
+            Some(run) => exec(command, at, &host, values, self.query, run).map(Some),
+            None => Ok(None),
+        };
+        let verdict = criteria::evaluate(criteria, &subject, &mut exec)?;
         self.again |= verdict.wants_second_pass;
         if let Some(criterion) = verdict.unsupported.filter(|_| reachable) {
             self.warn(at, format!("`Match {criterion}` is not evaluated: the block is taken not to match"));
@@ -121,15 +127,19 @@ impl Pass<'_> {
 
     fn finish(mut self) -> Result<HostConfig, Error> {
         let hostname = settled(self.host()?);
-        if let Some((text, at)) = self.values.other.get("canonicalizehostname").cloned()
-            && !matches!(text.to_ascii_lowercase().as_str(), "no" | "false")
+        if let Some(RawValue { text, at }) = self.values.other.get("canonicalizehostname").cloned()
+            && !matches!(text.to_ascii_lowercase().as_str(), "no" | "false" | "none")
         {
-            self.warn(&at, "`CanonicalizeHostname` is passed over: names are taken as they are".to_owned());
+            self.warn(&at, "`CanonicalizeHostname` is ignored: names are used as they are".to_owned());
         }
-        let proxy_jump = self.values.proxy_jump.take();
-        let proxy_jump = proxy_jump.map(|(chain, at)| self.without_loop(chain, &at, &hostname));
-        let proxy_command =
-            self.values.proxy_command.take().filter(|command| !command.value.eq_ignore_ascii_case("none"));
+        let proxy_jump = match self.values.proxy_jump.take() {
+            Some((chain, at)) => {
+                let chain = self.with_tokens(chain, &at, &hostname)?;
+                Some(self.without_loop(chain, &at, &hostname))
+            }
+            None => None,
+        };
+        let proxy_command = named(self.values.proxy_command.as_ref()).cloned();
         let host_key_alias = self.values.host_key_alias.take().map(|alias| alias.to_ascii_lowercase());
         let tokens = Tokens {
             query: self.query,
@@ -148,11 +158,28 @@ impl Pass<'_> {
             host: self.query.host.clone(),
             hostname: hostname.clone(),
             key_name: config.host_key_alias.clone().unwrap_or_else(|| self.query.host.clone()),
-            passes_socket: config.other.get("proxyusefdpass").is_some_and(|word| value::is_yes(word)),
+            passes_socket: config.other.get("proxyusefdpass").is_some_and(is_yes),
         });
         config.hostname = hostname;
         config.warnings = self.warnings;
         Ok(config)
+    }
+
+    /// Expands the tokens of a chain. To `ssh` it is part of a `ProxyCommand`, so it has the same tokens.
+    fn with_tokens(&self, chain: Vec<Jump>, at: &Location, hostname: &str) -> Result<Vec<Jump>, Error> {
+        let token = |token| match token {
+            'h' => Ok(hostname.to_owned()),
+            'n' => Ok(self.query.host.clone()),
+            'p' => Ok(self.values.port.unwrap_or(22).to_string()),
+            'r' => Ok(self.values.user.as_ref().unwrap_or(&self.query.local_user).clone()),
+            _ => Err(format!("`%{token}` is not known here")),
+        };
+        let expanded = |text: &str| expand::tokens(text, &token).map_err(|problem| Error::expand(at, text, problem));
+        let expand = |jump: Jump| {
+            let user = jump.user.as_deref().map(expanded).transpose()?;
+            Ok(Jump { user, host: expanded(&jump.host)?, port: jump.port })
+        };
+        chain.into_iter().map(expand).collect()
     }
 
     /// Empties a chain that leads through the very host that it is for.
@@ -160,9 +187,12 @@ impl Pass<'_> {
         let user = self.values.user.as_ref().unwrap_or(&self.query.local_user);
         let port = self.values.port.unwrap_or(22);
         let is_this_host = |jump: &Jump| {
-            (jump.host.eq_ignore_ascii_case(&self.query.host) || jump.host.eq_ignore_ascii_case(hostname))
-                && jump.user.as_ref().is_none_or(|name| name == user)
-                && jump.port.is_none_or(|number| number == port)
+            // By its own name, a jump host has this host's configuration, and so its port. By an address, it is another
+            // server on another port, such as a virtual machine behind a port of its gateway.
+            let is_same_name = jump.host.eq_ignore_ascii_case(&self.query.host);
+            let is_same_address = jump.host.eq_ignore_ascii_case(hostname);
+            let jump_port = jump.port.unwrap_or(if is_same_name { port } else { 22 });
+            (is_same_name || is_same_address) && jump_port == port && jump.user.as_ref().is_none_or(|name| name == user)
         };
         if !chain.iter().any(is_this_host) {
             return chain;
@@ -171,6 +201,27 @@ impl Pass<'_> {
         self.warn(at, format!("`ProxyJump` is passed over for `{host}`, which is one of its jump hosts"));
         Vec::new()
     }
+}
+
+/// Runs the command of a `Match exec`, with its tokens expanded by the values read so far.
+fn exec(
+    command: &str,
+    at: &Location,
+    host: &str,
+    values: &Values,
+    query: &Query<'_>,
+    run: &Run<'_>,
+) -> Result<bool, Error> {
+    let tokens = Tokens {
+        query,
+        hostname: host,
+        user: values.user.as_ref().unwrap_or(&query.local_user),
+        port: values.port.unwrap_or(22),
+        host_key_alias: Some(values.host_key_alias.as_deref().unwrap_or(host)),
+        last_jump: "",
+    };
+    let command = tokens.text(command).map_err(|problem| Error::expand(at, command, problem))?;
+    run(&command).map_err(|source| Error::Exec { at: at.clone(), command, source })
 }
 
 fn host_matches(host: &str, patterns: &[HostPattern]) -> bool {
@@ -193,69 +244,5 @@ fn settled(host: String) -> String {
         // A colon makes an address with a zone, and interfaces have names with capital letters.
         Err(_) if host.contains(':') => host,
         Err(_) => host.to_ascii_lowercase(),
-    }
-}
-
-fn expanded(values: &Values, tokens: &Tokens<'_>) -> Result<HostConfig, Error> {
-    let path = |raw: &Raw| tokens.path(&raw.value).map_err(|problem| Error::expand(&raw.at, &raw.value, problem));
-    let home = |raw: &Raw| {
-        expand::tilde(&raw.value, &tokens.query.home).map_err(|problem| Error::expand(&raw.at, &raw.value, problem))
-    };
-    let all = |files: &Option<Vec<Raw>>, expand: &dyn Fn(&Raw) -> Result<PathBuf, Error>| {
-        files.as_ref().map(|files| files.iter().map(expand).collect::<Result<Vec<_>, _>>()).transpose()
-    };
-    let accumulated = |files: &[(Raw, Origin)]| {
-        let named = files.iter().filter(|(raw, _)| !raw.value.eq_ignore_ascii_case("none"));
-        let paths = named.map(|(raw, _)| path(raw)).collect::<Result<Vec<_>, _>>();
-        paths.map(|paths| (!files.is_empty()).then_some(paths))
-    };
-    let forward_agent = match (values.forward_agent, &values.forward_agent_socket) {
-        (None, _) => None,
-        (Some(false), _) => Some(ForwardAgent::No),
-        (Some(true), None) => Some(ForwardAgent::Yes),
-        (Some(true), Some(raw)) => Some(match socket(raw, tokens)? {
-            Some(path) => ForwardAgent::Socket(path),
-            None => ForwardAgent::No,
-        }),
-    };
-    Ok(HostConfig {
-        user: values.user.clone(),
-        port: values.port,
-        certificate_files: accumulated(&values.certificate_files)?,
-        identity_files: accumulated(&values.identity_files)?,
-        identities_only: values.identities_only,
-        identity_agent: values.identity_agent.as_ref().map(|raw| identity_agent(raw, tokens)).transpose()?,
-        user_known_hosts_files: all(&values.user_known_hosts_files, &path)?,
-        global_known_hosts_files: all(&values.global_known_hosts_files, &home)?,
-        strict_host_key_checking: values.strict_host_key_checking,
-        ca_signature_algorithms: values.ca_signature_algorithms.clone(),
-        hash_known_hosts: values.hash_known_hosts,
-        connect_timeout: values.connect_timeout,
-        server_alive_interval: values.server_alive_interval,
-        server_alive_count_max: values.server_alive_count_max,
-        batch_mode: values.batch_mode,
-        password_authentication: values.password_authentication,
-        pubkey_authentication: values.pubkey_authentication,
-        kbd_interactive_authentication: values.kbd_interactive_authentication,
-        forward_agent,
-        tcp_keep_alive: values.tcp_keep_alive,
-        other: values.other.iter().map(|(name, (text, _))| (name.clone(), text.clone())).collect(),
-        ..HostConfig::default()
-    })
-}
-
-fn identity_agent(raw: &Raw, tokens: &Tokens<'_>) -> Result<IdentityAgent, Error> {
-    Ok(match raw.value.as_str() {
-        "none" => IdentityAgent::None,
-        "SSH_AUTH_SOCK" => IdentityAgent::Environment,
-        _ => socket(raw, tokens)?.map_or(IdentityAgent::None, IdentityAgent::Socket),
-    })
-}
-
-/// Finds the socket that a path or, in the old way of writing it, a `$NAME` stands for.
-fn socket(raw: &Raw, tokens: &Tokens<'_>) -> Result<Option<PathBuf>, Error> {
-    match raw.value.strip_prefix('$') {
-        Some(name) if !name.starts_with('{') => Ok((tokens.query.env)(name).map(PathBuf::from)),
-        _ => tokens.path(&raw.value).map(Some).map_err(|problem| Error::expand(&raw.at, &raw.value, problem)),
     }
 }

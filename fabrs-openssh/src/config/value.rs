@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::line;
-
 /// What to do with a host key that is not on record (`StrictHostKeyChecking`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StrictHostKeyChecking {
@@ -26,12 +24,6 @@ pub(super) fn flag(word: &str) -> Result<bool, Problem> {
         "no" | "false" => Ok(false),
         _ => Err(format!("`{word}` is neither `yes` nor `no`")),
     }
-}
-
-/// Tells whether the text of a keyword that is only kept says `yes`.
-pub(super) fn is_yes(text: &str) -> bool {
-    let words = line::arguments(text).unwrap_or_default();
-    words.first().is_some_and(|word| flag(word) == Ok(true))
 }
 
 /// `unbound` and `host-bound` are about the agent protocol; for the method itself they mean `yes`.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::Location;
 
+use super::algorithms::AlgorithmList;
 use super::directive::Setting;
+use super::host_config::RawValue;
 use super::jump::Jump;
 use super::load::Origin;
 use super::value::StrictHostKeyChecking;
@@ -25,6 +27,15 @@ pub(super) struct Values {
     pub(super) port: Option<u16>,
     pub(super) ca_signature_algorithms: Option<Vec<String>>,
     pub(super) certificate_files: Vec<(Raw, Origin)>,
+    pub(super) ciphers: Option<AlgorithmList>,
+    pub(super) macs: Option<AlgorithmList>,
+    pub(super) kex_algorithms: Option<AlgorithmList>,
+    pub(super) host_key_algorithms: Option<AlgorithmList>,
+    pub(super) pubkey_accepted_algorithms: Option<AlgorithmList>,
+    pub(super) required_rsa_size: Option<u32>,
+    pub(super) revoked_host_keys: Option<Raw>,
+    pub(super) preferred_authentications: Option<Vec<String>>,
+    pub(super) number_of_password_prompts: Option<u32>,
     pub(super) identity_files: Vec<(Raw, Origin)>,
     pub(super) identities_only: Option<bool>,
     pub(super) identity_agent: Option<Raw>,
@@ -46,7 +57,7 @@ pub(super) struct Values {
     pub(super) forward_agent_socket: Option<Raw>,
     pub(super) tcp_keep_alive: Option<bool>,
     pub(super) ignore_unknown: Option<String>,
-    pub(super) other: BTreeMap<String, (String, Location)>,
+    pub(super) other: BTreeMap<String, RawValue>,
 }
 
 impl Values {
@@ -57,6 +68,7 @@ impl Values {
             Setting::BatchMode(flag) => first(&mut self.batch_mode, flag),
             Setting::CaSignatureAlgorithms(names) => first(&mut self.ca_signature_algorithms, names),
             Setting::CertificateFile(file) => add(&mut self.certificate_files, raw(file), origin),
+            Setting::Ciphers(list) => first(&mut self.ciphers, list),
             // `none` leaves a time unset, so that a later line can still set it.
             Setting::ConnectTimeout(time) => self.connect_timeout = self.connect_timeout.or(*time),
             Setting::ServerAliveInterval(time) => self.server_alive_interval = self.server_alive_interval.or(*time),
@@ -73,6 +85,7 @@ impl Values {
                 first(&mut self.user_known_hosts_files, &files.iter().map(raw).collect());
             }
             Setting::HashKnownHosts(flag) => first(&mut self.hash_known_hosts, flag),
+            Setting::HostKeyAlgorithms(list) => first(&mut self.host_key_algorithms, list),
             Setting::HostKeyAlias(alias) => first(&mut self.host_key_alias, alias),
             Setting::Hostname(name) => first(&mut self.hostname, &raw(name)),
             Setting::IdentitiesOnly(flag) => first(&mut self.identities_only, flag),
@@ -80,17 +93,24 @@ impl Values {
             Setting::IdentityFile(file) => add(&mut self.identity_files, raw(file), origin),
             Setting::IgnoreUnknown(list) => first(&mut self.ignore_unknown, list),
             Setting::KbdInteractiveAuthentication(flag) => first(&mut self.kbd_interactive_authentication, flag),
+            Setting::KexAlgorithms(list) => first(&mut self.kex_algorithms, list),
+            Setting::Macs(list) => first(&mut self.macs, list),
+            Setting::NumberOfPasswordPrompts(count) => first(&mut self.number_of_password_prompts, count),
             Setting::PasswordAuthentication(flag) => first(&mut self.password_authentication, flag),
             Setting::Port(port) => first(&mut self.port, port),
+            Setting::PreferredAuthentications(names) => first(&mut self.preferred_authentications, names),
             Setting::ProxyCommand(command) => first(&mut self.proxy_command, &raw(command)),
             Setting::ProxyJump(chain) => self.set_proxy_jump(chain, at),
+            Setting::PubkeyAcceptedAlgorithms(list) => first(&mut self.pubkey_accepted_algorithms, list),
             Setting::PubkeyAuthentication(flag) => first(&mut self.pubkey_authentication, flag),
+            Setting::RequiredRsaSize(bits) => first(&mut self.required_rsa_size, bits),
+            Setting::RevokedHostKeys(file) => first(&mut self.revoked_host_keys, &raw(file)),
             Setting::ServerAliveCountMax(count) => first(&mut self.server_alive_count_max, count),
             Setting::StrictHostKeyChecking(word) => first(&mut self.strict_host_key_checking, word),
             Setting::TcpKeepAlive(flag) => first(&mut self.tcp_keep_alive, flag),
             Setting::User(user) => first(&mut self.user, user),
             Setting::Other(name, text) => {
-                self.other.entry(name.clone()).or_insert_with(|| (text.clone(), at.clone()));
+                self.other.entry(name.clone()).or_insert_with(|| RawValue { text: text.clone(), at: at.clone() });
             }
         }
     }

@@ -6,7 +6,7 @@ use fabrs_openssh::config::{
     ConfigFiles, ForwardAgent, HostConfig, IdentityAgent, Jump, Query, SshConfig, StrictHostKeyChecking,
 };
 
-use crate::openssh::{Answer, Me};
+use crate::openssh::{Answer, Me, run, ssh_q};
 
 /// Says in `ssh -G`'s own words what a configuration amounts to, its defaults filled in.
 pub(crate) fn in_words_of_ssh(config: &HostConfig, me: &Me) -> Answer {
@@ -59,6 +59,12 @@ pub(crate) fn in_words_of_ssh(config: &HostConfig, me: &Me) -> Answer {
     if let Some(chain) = config.proxy_jump.as_ref().filter(|chain| !chain.is_empty()) {
         words.push(("proxyjump", shown(chain)));
     }
+    words.extend(lists_of_algorithms(config, me));
+    words.push(("requiredrsasize", config.required_rsa_size.unwrap_or(1024).to_string()));
+    words.push(("numberofpasswordprompts", config.number_of_password_prompts.unwrap_or(3).to_string()));
+    words.extend(config.preferred_authentications.as_ref().map(|names| ("preferredauthentications", names.join(","))));
+    let revoked = config.revoked_host_keys.as_ref();
+    words.extend(revoked.map(|file| ("revokedhostkeys", file.to_string_lossy().into_owned())));
     let mut answer = Answer::new();
     for (keyword, value) in words {
         answer.insert(keyword.to_owned(), vec![value]);
@@ -71,6 +77,27 @@ pub(crate) fn in_words_of_ssh(config: &HostConfig, me: &Me) -> Answer {
     answer.insert("certificatefile".to_owned(), certificates.map(|file| file.to_string_lossy().into_owned()).collect());
     answer.insert("identityfile".to_owned(), keys.iter().map(|key| key.to_string_lossy().into_owned()).collect());
     answer
+}
+
+/// Resolves the lists that are set against the defaults of this `ssh`, and the algorithms that it has.
+fn lists_of_algorithms(config: &HostConfig, me: &Me) -> Vec<(&'static str, String)> {
+    let lists = [
+        ("ciphers", "cipher", &config.ciphers),
+        ("macs", "mac", &config.macs),
+        ("kexalgorithms", "kex", &config.kex_algorithms),
+        ("hostkeyalgorithms", "HostKeyAlgorithms", &config.host_key_algorithms),
+        ("pubkeyacceptedalgorithms", "PubkeyAcceptedAlgorithms", &config.pubkey_accepted_algorithms),
+    ];
+    let mut words = Vec::new();
+    for (keyword, kind, list) in lists {
+        if let Some(list) = list {
+            let defaults: Vec<&str> = me.defaults[keyword][0].split(',').collect();
+            let supported = ssh_q(kind);
+            let supported: Vec<&str> = supported.iter().map(String::as_str).collect();
+            words.push((keyword, list.select(&defaults, &supported).join(",")));
+        }
+    }
+    words
 }
 
 fn shown(chain: &[Jump]) -> String {
@@ -97,7 +124,8 @@ pub(crate) fn evened_out(mut answer: Answer, ours: &Answer, me: &Me) -> Answer {
     for keyword in ["certificatefile", "identityfile"] {
         answer.entry(keyword.to_owned()).or_default().retain(|file| file != "none");
     }
-    answer.retain(|keyword, _| is_ours(keyword) || ["hostkeyalias", "proxycommand", "proxyjump"].contains(&&**keyword));
+    let unset = ["hostkeyalias", "preferredauthentications", "proxycommand", "proxyjump", "revokedhostkeys"];
+    answer.retain(|keyword, _| is_ours(keyword) || unset.contains(&&**keyword));
     answer
 }
 
@@ -109,7 +137,8 @@ pub(crate) fn resolve(
     user: Option<&str>,
 ) -> Result<HostConfig, fabrs_openssh::Error> {
     let config = SshConfig::load(&ConfigFiles::only(path, &me.home))?;
-    let query = Query::new(host, &me.user, &me.home);
+    let exec = |command: &str| Ok(run("sh", ["-c", &format!("exec {command}")]).status.success());
+    let query = Query::new(host, &me.user, &me.home).uid(me.uid).local_hostname(&me.hostname).exec(&exec);
     config.resolve(&match user {
         Some(user) => query.user(user),
         None => query,

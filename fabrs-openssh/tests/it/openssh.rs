@@ -40,6 +40,16 @@ pub(crate) fn ssh_g(config: &Path, arguments: &[&str], host: &str) -> Result<Ans
 pub(crate) struct Me {
     pub(crate) user: String,
     pub(crate) home: PathBuf,
+    pub(crate) uid: u32,
+    pub(crate) hostname: String,
+    /// The values of an empty configuration.
+    pub(crate) defaults: Answer,
+}
+
+/// Asks `ssh -Q` for the names of a kind of algorithm.
+pub(crate) fn ssh_q(kind: &str) -> Vec<String> {
+    let output = run("ssh", ["-Q", kind]);
+    stdout(&output).expect("ssh lists its algorithms").lines().map(str::to_owned).collect()
 }
 
 impl Me {
@@ -53,6 +63,8 @@ impl Me {
         let answer = ssh_g(Path::new("/dev/null"), &[], "localhost").expect("an empty configuration is a good one");
         let known_hosts = answer["userknownhostsfile"][0].clone();
         let home = known_hosts.split("/.ssh/").next().expect("splitting gives at least one part");
-        Self { user: answer["user"][0].clone(), home: PathBuf::from(home) }
+        let uid = stdout(&run("id", ["-u"])).expect("`id` ends well").trim().parse().expect("it prints a number");
+        let hostname = stdout(&run("uname", ["-n"])).expect("`uname` ends well").trim().to_owned();
+        Self { user: answer["user"][0].clone(), home: PathBuf::from(home), uid, hostname, defaults: answer }
     }
 }

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use crate::compare::{evened_out, in_words_of_ssh, resolve};
 use crate::openssh::{Me, ssh_g};
 
-/// Lines that mean something together, or are broken in a way that `ssh` notices as well. Left out is what differs
-/// between its versions: `Match !final` asked for a second pass, and `ProxyJump none` shut out a `ProxyCommand`.
+/// Lines that mean something together, or are broken in a way that `ssh` notices as well. Left out is
+/// what differs between its versions: `ProxyJump none` beside a `ProxyCommand`, and `%C` behind a jump host.
 fn line() -> impl Strategy<Value = String> {
     let hosts = || prop::sample::select(vec!["web1", "web*", "db?", "*", "!web1", "*.example.com", "Web1", "x.y"]);
     let files = || prop::sample::select(vec!["/k/a", "/k/b", "none", "\"/k/c d\"", "/k/e\\ f"]);
@@ -16,8 +16,18 @@ fn line() -> impl Strategy<Value = String> {
     let criterion = prop_oneof![
         prop::sample::select(vec!["host", "originalhost", "!host"])
             .prop_flat_map(move |name| hosts().prop_map(move |host| format!("{name} {host}"))),
-        prop::sample::select(vec!["user root", "!user root", "localuser *", "final", "canonical"])
-            .prop_map(str::to_owned),
+        prop::sample::select(vec![
+            "user root",
+            "!user root",
+            "localuser *",
+            "final",
+            "!final",
+            "canonical",
+            "exec true",
+            "!exec true",
+            "exec \"test %n = web1\""
+        ])
+        .prop_map(str::to_owned),
     ];
     let blank = prop::sample::select(vec![" ", "\t", "=", " = "]);
     let setting = prop_oneof![
@@ -38,6 +48,12 @@ fn line() -> impl Strategy<Value = String> {
         files().prop_map(|file| ("CertificateFile", file.to_owned())),
         prop::sample::select(vec!["+ssh-rsa", "-ecdsa*", "ssh-ed25519,rsa*"])
             .prop_map(|list| ("CASignatureAlgorithms", list.to_owned())),
+        prop::sample::select(vec!["+aes128-cbc", "-*gcm*", "^aes256-ctr", "aes128-ctr"])
+            .prop_map(|list| ("Ciphers", list.to_owned())),
+        prop::sample::select(vec!["+ssh-rsa", "-*cert*", "^rsa*", "ssh-*"])
+            .prop_map(|list| ("HostKeyAlgorithms", list.to_owned())),
+        prop::sample::select(vec!["/run/%i", "/run/%l-%p", "/run/%k-%L"])
+            .prop_map(|agent| ("IdentityAgent", agent.to_owned())),
         prop::sample::select(vec!["Shop", "web1"]).prop_map(|alias| ("HostKeyAlias", alias.to_owned())),
     ];
     prop_oneof![
@@ -46,7 +62,8 @@ fn line() -> impl Strategy<Value = String> {
         40 => (setting, blank).prop_map(|((name, value), blank)| format!("  {name}{blank}{value}")),
         6 => prop::sample::select(vec!["", "# Port 1", "Match all", "Host web1 # Port 1"]).prop_map(str::to_owned),
         // Once in a while a line that makes the whole file a bad one.
-        1 => prop::sample::select(vec!["Port x", "User a b", "Match user", "HostKeyAlias \"\"", "ConnectTimeout 1x"])
+        1 => prop::sample::select(vec!["Port x", "User a b", "Match user", "HostKeyAlias \"\"", "ConnectTimeout 1x",
+            "Hsot web1", "Ciphers aes*"])
             .prop_map(str::to_owned),
     ]
 }

@@ -71,17 +71,22 @@ fn nothing_said_is_none() {
 }
 
 #[test]
-fn unknown_keywords_are_named_unless_they_are_to_be_ignored() {
-    let text = "UseKeychain yes\nIgnoreUnknown Use*,Colour\nUseKeychain yes\nColour red\nHost web\n Taste sweet\n";
-    let expected =
-        ["config:1: unknown keyword `usekeychain` is passed over", "config:6: unknown keyword `taste` is passed over"];
-    assert_eq!(warnings(&resolved(text, "web")), expected);
+fn an_unknown_keyword_is_an_error_unless_it_is_to_be_ignored() {
+    let error = |text: &str, host: &str| {
+        let config = SshConfig::parse(text, "config").expect("the values are good ones");
+        config.resolve(&query(host)).expect_err("a keyword is unknown").to_string()
+    };
+    let text = "UseKeychain yes\nIgnoreUnknown Col*,Taste\nColour red\nHost web\n Taste sweet\n Prot 22\n";
+    assert_eq!(error(text, "web"), "config:6: unknown keyword `prot`: did you mean `Port`?");
     // `ssh` checks the words of a block whether or not it holds.
-    assert_eq!(warnings(&resolved(text, "db")), expected);
+    assert_eq!(error(text, "db"), error(text, "web"));
+    // The list holds from its line on, and only where its block does.
+    assert_eq!(error("Colour red\nIgnoreUnknown Colour\n", "web"), "config:1: unknown keyword `colour`");
+    assert_eq!(error("Host db\n IgnoreUnknown *\nHost *\n Colour red\n", "web"), "config:4: unknown keyword `colour`");
 }
 
 #[test]
-fn what_is_not_evaluated_is_named_once_and_only_where_it_decides() {
+fn a_criterion_without_an_evaluation_is_named_once_and_only_where_it_decides() {
     let text = "Match host web exec \"true\"\n Port 1\nMatch final\n User x\nCanonicalizeHostname yes\nInclude other\n";
     let web = resolved(text, "web");
     assert_eq!(web.port, None);
@@ -91,11 +96,19 @@ fn what_is_not_evaluated_is_named_once_and_only_where_it_decides() {
 }
 
 #[test]
-fn other_keywords_are_kept_as_text() {
-    let web = resolved("Ciphers aes256-gcm@openssh.com # fast\nHost web\n RevokedHostKeys /k\nCiphers x\n", "web");
-    assert_eq!(web.other["revokedhostkeys"], "/k");
-    assert!(web.other["ciphers"].starts_with("aes256-gcm"));
-    assert!(!resolved("Host db\n Ciphers x\n", "web").other.contains_key("ciphers"));
+fn a_command_of_match_exec_that_does_not_run_is_an_error() {
+    let config = SshConfig::parse("Match exec \"on-vpn %h\"\n Port 1\n", "config").expect("the configuration is good");
+    let refused = |_: &str| Err(std::io::Error::other("no programs here"));
+    let error = config.resolve(&query("web").exec(&refused)).expect_err("the command does not run");
+    assert_eq!(error.to_string(), "config:1: `Match exec` could not run `on-vpn web`");
+}
+
+#[test]
+fn other_keywords_are_kept_with_their_line() {
+    let web = resolved("SetEnv A=1 # fast\nHost web\n LogLevel DEBUG\nSetEnv B=2\n", "web");
+    assert_eq!((web.other["loglevel"].text.as_str(), web.other["loglevel"].at.line), ("DEBUG", 3));
+    assert_eq!(web.other["setenv"].arguments(), ["A=1"]);
+    assert!(!resolved("Host db\n SetEnv A=1\n", "web").other.contains_key("setenv"));
 }
 
 #[test]

@@ -130,6 +130,100 @@ fn certificates_accumulate_and_their_signatures_are_listed() {
 }
 
 #[test]
+fn lists_of_algorithms_replace_and_change_the_same_defaults() {
+    let cases = [
+        ("Ciphers", &["aes256-ctr", "+aes128-cbc,aes128-ctr", "-aes*", "^aes256-ctr,3des-cbc", "aes128-ctr,,"][..]),
+        ("MACs", &["hmac-sha2-256", "+hmac-md5", "-*-etm@*,umac*", "^hmac-sha2-512"]),
+        ("KexAlgorithms", &["curve25519-sha256", "+diffie-hellman-group1-sha1", "-*sha1,ecdh*", "^ecdh-sha2-nistp521"]),
+        ("HostKeyAlgorithms", &["ssh-*", "+ssh-rsa", "-*cert*,*nist*", "^ssh-rsa,rsa-sha2-256", "rsa-sha2-*"]),
+        ("PubkeyAcceptedAlgorithms", &["ssh-ed25519", "+ssh-rsa", "-sk-*", "^ecdsa-sha2-nistp384"]),
+        ("PubkeyAcceptedKeyTypes", &["+ssh-dss"]),
+    ];
+    for (keyword, lists) in cases {
+        for list in lists {
+            agree(&format!("Host web1\n {keyword} {list}\nHost *\n {keyword} -none\n"), &["web1", "db1"]);
+        }
+    }
+    agree("RequiredRSASize 3072\nRequiredRSASize 1\n", &["web1"]);
+}
+
+#[test]
+fn logins_are_configured_alike() {
+    agree("PreferredAuthentications password,nonsense\nNumberOfPasswordPrompts 1\n", &["web1"]);
+    agree("RevokedHostKeys /k/revoked\nRevokedHostKeys none\n", &["web1"]);
+    agree("RevokedHostKeys none\nRevokedHostKeys /k/revoked\n", &["web1"]);
+}
+
+#[test]
+fn every_keyword_with_tokens_has_the_same_ones() {
+    let tokens = "%%-%C-%d-%h-%i-%k-%L-%l-%n-%p-%r-%u";
+    let text = format!(
+        "Host web1\n HostName %h.Example.com\n HostKeyAlias Shop\n Port 2222\n User deploy\nHost *\n \
+         IdentityAgent /run/{tokens}\n UserKnownHostsFile /k/{tokens} /l/%i\n"
+    );
+    agree(&text, &["web1", "db1", "10.0.0.1"]);
+    // `ssh -G` prints these as they are written, and expands them when it connects.
+    for keyword in ["CertificateFile", "IdentityFile"] {
+        let directory = tempfile::tempdir().expect("a directory for the test");
+        let path = directory.path().join("config");
+        let name = |text: &str| directory.path().join(format!("key-{text}")).to_string_lossy().into_owned();
+        fs::write(&path, format!("{text} {keyword} {}\nProxyCommand true\n", name("%C-%h-%i-%k-%L-%l-%n-%p-%r-%u-%%")))
+            .expect("the test writes its configuration");
+        let config = path.to_str().expect("test directories have plain names");
+        let said = run("ssh", ["-v", "-F", config, "-o", "BatchMode=yes", "web1", "true"]);
+        let said = String::from_utf8_lossy(&said.stderr).into_owned();
+        let ours = resolve(&path, Me::known(), "web1", None).expect("the configuration is a good one");
+        let files = if keyword == "IdentityFile" { ours.identity_files } else { ours.certificate_files };
+        let file = files.expect("it is set")[0].to_string_lossy().into_owned();
+        assert!(said.contains(&file), "{file} is not in\n{said}");
+    }
+}
+
+#[test]
+fn match_exec_runs_the_same_command() {
+    let directory = tempfile::tempdir().expect("a directory for the test");
+    let log = directory.path().join("log");
+    let text = format!(
+        "Host web1\n HostName db1\n User deploy\nMatch exec \"echo %C-%d-%h-%i-%k-%L-%l-%n-%p-%r-%u-%% >> '{}'\"\n \
+         Port 1\nMatch host none exec \"touch '{0}.not'\"\n Port 2\nMatch !exec false host db1\n \
+         IdentityFile /k/a\nMatch exec=\"exit 1\"\n IdentityFile /k/b\nMatch final exec \"test %p = 1\"\n \
+         User second\n",
+        log.display()
+    );
+    agree(&text, &["web1", "web2"]);
+    let lines = fs::read_to_string(&log).expect("the commands wrote it");
+    let lines: Vec<&str> = lines.lines().collect();
+    // Two hosts, each for two users, in two passes, by us and by ssh.
+    assert_eq!(lines.len(), 16, "{lines:#?}");
+    for (ours, theirs) in [(0..2, 2..4), (4..6, 6..8), (8..10, 10..12), (12..14, 14..16)] {
+        assert_eq!(lines[ours], lines[theirs]);
+    }
+    assert!(!directory.path().join("log.not").exists(), "a command ran after a criterion that failed");
+}
+
+#[test]
+fn a_jump_host_on_another_port_of_the_same_address_is_used() {
+    let text = "Host vm\n HostName 10.0.0.1\n Port 2222\n ProxyJump 10.0.0.1\nHost vm2\n HostName 10.0.0.1\n \
+                ProxyJump 10.0.0.1:2222\nHost vm3\n HostName 10.0.0.1\n Port 2222\n ProxyJump ann@10.0.0.1:2222\n";
+    agree(text, &["vm", "vm2", "vm3"]);
+}
+
+#[test]
+fn a_jump_host_has_the_tokens_of_a_proxy_command() {
+    let directory = tempfile::tempdir().expect("a directory for the test");
+    let path = directory.path().join("config");
+    let text = "Host web1\n HostName %h.example.com\n ProxyJump %r@gw.%n,gw-%p.%h\n";
+    fs::write(&path, text).expect("the test writes its configuration");
+    let ours = resolve(&path, Me::known(), "web1", Some("ann")).expect("the configuration is a good one");
+    let chain: Vec<String> = ours.proxy_jump.expect("it is set").iter().map(ToString::to_string).collect();
+    assert_eq!(chain, ["ann@gw.web1", "gw-22.web1.example.com"]);
+    for unknown in ["%u", "%k", "%"] {
+        fs::write(&path, format!("ProxyJump gw{unknown}\n")).expect("the test writes its configuration");
+        assert!(resolve(&path, Me::known(), "web1", None).is_err(), "{unknown}");
+    }
+}
+
+#[test]
 fn switches_are_the_same_under_old_names_too() {
     agree(
         "BatchMode yes\nServerAliveInterval 5\nPasswordAuthentication no\nChallengeResponseAuthentication \
@@ -202,7 +296,7 @@ fn a_jump_host_that_is_its_own_is_refused_by_ssh_and_reached_directly_here() {
 }
 
 #[test]
-fn what_ssh_refuses_is_refused_with_file_and_line() {
+fn lines_that_ssh_refuses_are_errors_with_file_and_line() {
     let directory = tempfile::tempdir().expect("a directory for the test");
     let path = directory.path().join("config");
     let me = Me::known();
@@ -231,10 +325,35 @@ fn what_ssh_refuses_is_refused_with_file_and_line() {
         "IdentityAgent ${NOT_SET_ANYWHERE}",
         "UserKnownHostsFile /k/%x",
         "HostName %x",
+        "Match exec \"%x\"",
+        "Hsot web1",
+        "Mach host web1",
+        "Taste sweet",
+        "Host other\n\tTaste sweet",
+        "Ciphers aes*",
+        "Ciphers none",
+        "Ciphers +nonsense",
+        "MACs hmac-*",
+        "KexAlgorithms curve*",
+        "KexAlgorithms ^x",
+        "HostKeyAlgorithms nonsense",
+        "PubkeyAcceptedAlgorithms ssh-ed25519,x",
+        "PubkeyAcceptedKeyTypes x",
+        "RequiredRSASize abc",
+        "RequiredRSASize -1",
+        "NumberOfPasswordPrompts abc",
+        "PreferredAuthentications a b",
+        "RevokedHostKeys a b",
+        "RevokedHostKeys \"\"",
     ] {
         fs::write(&path, format!("\n{line}\n")).expect("the test writes its configuration");
         assert!(ssh_g(&path, &[], "web1").is_err(), "ssh takes `{line}`");
         let error = resolve(&path, me, "web1", None).expect_err(line).to_string();
-        assert!(error.starts_with(&format!("{}:2: ", path.display())), "{error}");
+        let at = 2 + line.matches('\n').count();
+        assert!(error.starts_with(&format!("{}:{at}: ", path.display())), "{error}");
     }
+    fs::write(&path, "\u{feff}Host web1\n Port 2222\n").expect("the test writes its configuration");
+    assert!(ssh_g(&path, &[], "web1").is_err(), "ssh takes a byte order mark");
+    let error = resolve(&path, me, "web1", None).expect_err("the file has a mark").to_string();
+    assert!(error.ends_with("config:1: the file begins with a byte order mark (BOM): save it without"), "{error}");
 }

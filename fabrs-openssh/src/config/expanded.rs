@@ -1,0 +1,98 @@
+//! The values that hold for a host, expanded into a [`HostConfig`].
+
+use std::path::PathBuf;
+
+use crate::Error;
+
+use super::expand::{self, Tokens};
+use super::host_config::{ForwardAgent, HostConfig, IdentityAgent, RawValue};
+use super::load::Origin;
+use super::value;
+use super::values::{Raw, Values};
+
+/// Expands the values that hold for a host.
+///
+/// # Errors
+///
+/// [`Error::Expand`] for a value that cannot be expanded.
+pub(super) fn expanded(values: &Values, tokens: &Tokens<'_>) -> Result<HostConfig, Error> {
+    let path = |raw: &Raw| tokens.path(&raw.value).map_err(|problem| Error::expand(&raw.at, &raw.value, problem));
+    let home = |raw: &Raw| {
+        expand::tilde(&raw.value, &tokens.query.home).map_err(|problem| Error::expand(&raw.at, &raw.value, problem))
+    };
+    let all = |files: &Option<Vec<Raw>>, expand: &dyn Fn(&Raw) -> Result<PathBuf, Error>| {
+        files.as_ref().map(|files| files.iter().map(expand).collect::<Result<Vec<_>, _>>()).transpose()
+    };
+    let accumulated = |files: &[(Raw, Origin)]| {
+        let paths = files.iter().filter_map(|(raw, _)| named(Some(raw))).map(path).collect::<Result<Vec<_>, _>>();
+        paths.map(|paths| (!files.is_empty()).then_some(paths))
+    };
+    let forward_agent = match (values.forward_agent, &values.forward_agent_socket) {
+        (None, _) => None,
+        (Some(false), _) => Some(ForwardAgent::No),
+        (Some(true), None) => Some(ForwardAgent::Yes),
+        (Some(true), Some(raw)) => Some(match socket(raw, tokens)? {
+            Some(path) => ForwardAgent::Socket(path),
+            None => ForwardAgent::No,
+        }),
+    };
+    Ok(HostConfig {
+        user: values.user.clone(),
+        port: values.port,
+        certificate_files: accumulated(&values.certificate_files)?,
+        identity_files: accumulated(&values.identity_files)?,
+        identities_only: values.identities_only,
+        identity_agent: values.identity_agent.as_ref().map(|raw| identity_agent(raw, tokens)).transpose()?,
+        user_known_hosts_files: all(&values.user_known_hosts_files, &path)?,
+        global_known_hosts_files: all(&values.global_known_hosts_files, &home)?,
+        strict_host_key_checking: values.strict_host_key_checking,
+        ca_signature_algorithms: values.ca_signature_algorithms.clone(),
+        hash_known_hosts: values.hash_known_hosts,
+        connect_timeout: values.connect_timeout,
+        server_alive_interval: values.server_alive_interval,
+        server_alive_count_max: values.server_alive_count_max,
+        batch_mode: values.batch_mode,
+        password_authentication: values.password_authentication,
+        pubkey_authentication: values.pubkey_authentication,
+        kbd_interactive_authentication: values.kbd_interactive_authentication,
+        forward_agent,
+        tcp_keep_alive: values.tcp_keep_alive,
+        ciphers: values.ciphers.clone(),
+        macs: values.macs.clone(),
+        kex_algorithms: values.kex_algorithms.clone(),
+        host_key_algorithms: values.host_key_algorithms.clone(),
+        pubkey_accepted_algorithms: values.pubkey_accepted_algorithms.clone(),
+        required_rsa_size: values.required_rsa_size,
+        revoked_host_keys: named(values.revoked_host_keys.as_ref()).map(path).transpose()?,
+        preferred_authentications: values.preferred_authentications.clone(),
+        number_of_password_prompts: values.number_of_password_prompts,
+        other: values.other.clone(),
+        ..HostConfig::default()
+    })
+}
+
+/// Returns a value unless it is `none`.
+pub(super) fn named(raw: Option<&Raw>) -> Option<&Raw> {
+    raw.filter(|raw| !raw.value.eq_ignore_ascii_case("none"))
+}
+
+/// Tells whether the first argument of a value is `yes`.
+pub(super) fn is_yes(value: &RawValue) -> bool {
+    value.arguments().first().is_some_and(|word| value::flag(word) == Ok(true))
+}
+
+fn identity_agent(raw: &Raw, tokens: &Tokens<'_>) -> Result<IdentityAgent, Error> {
+    Ok(match raw.value.as_str() {
+        "none" => IdentityAgent::None,
+        "SSH_AUTH_SOCK" => IdentityAgent::Environment,
+        _ => socket(raw, tokens)?.map_or(IdentityAgent::None, IdentityAgent::Socket),
+    })
+}
+
+/// Finds the socket that a path or, in the old way of writing it, a `$NAME` stands for.
+fn socket(raw: &Raw, tokens: &Tokens<'_>) -> Result<Option<PathBuf>, Error> {
+    match raw.value.strip_prefix('$') {
+        Some(name) if !name.starts_with('{') => Ok((tokens.query.env)(name).map(PathBuf::from)),
+        _ => tokens.path(&raw.value).map(Some).map_err(|problem| Error::expand(&raw.at, &raw.value, problem)),
+    }
+}
