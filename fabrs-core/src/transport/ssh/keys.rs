@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use russh::Signer;
 use russh::keys::agent::AgentIdentity;
@@ -11,6 +11,8 @@ use russh::keys::ssh_key::Signature;
 use russh::keys::{HashAlg, PrivateKey, PublicKey};
 use tokio::sync::Mutex;
 
+use super::answer_clock::AnswerClock;
+use super::private_key::{self, KeyContent, LockedKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Ask;
 
@@ -23,105 +25,119 @@ pub(super) struct Keyring {
     files: Mutex<HashMap<PathBuf, Arc<KeyFile>>>,
 }
 
-/// A private key in a file; locked, where a passphrase protects it.
+/// A key in a file.
 #[derive(Debug)]
 pub(super) struct KeyFile {
     path: PathBuf,
-    public: PublicKey,
-    elsewhere: bool,
+    /// The public key; unknown until an encrypted file without a `.pub` beside it is unlocked.
+    public: OnceLock<PublicKey>,
+    availability: Availability,
     key: Mutex<KeyState>,
+}
+
+/// Whether the private key of a file can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Availability {
+    Available,
+    /// The file has only the public key: an agent has to hold the private one.
+    PublicOnly,
+    /// Other users can read the file, with its mode. Like ssh, we don't use it.
+    Exposed(u32),
 }
 
 #[derive(Debug)]
 enum KeyState {
     Unlocked(Arc<PrivateKey>),
-    Locked(Box<PrivateKey>),
-    /// Nobody knew its passphrase: it is not asked for again.
-    Shut(Error),
-    /// Only the public half is in the file: an agent has to hold the other.
-    Elsewhere,
+    Locked(LockedKey),
+    /// No passphrase was right: it is not asked for again.
+    Refused(Error),
+    Unusable,
 }
 
 impl Keyring {
-    /// Returns the key in a file, or its public half in the file beside it with `.pub`; `None` where there is neither.
+    /// Returns the key in a file, or the public key in the file beside it with `.pub`; `None` if there is neither.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Auth`] if the file has no key.
     pub(super) async fn load(&self, path: &Path) -> Result<Option<Arc<KeyFile>>> {
         let mut files = self.files.lock().await;
         if let Some(key) = files.get(path) {
             return Ok(Some(Arc::clone(key)));
         }
-        let Some((public, state)) = read(path)? else { return Ok(None) };
-        let elsewhere = matches!(state, KeyState::Elsewhere);
-        let file = Arc::new(KeyFile { path: path.to_owned(), public, elsewhere, key: Mutex::new(state) });
+        let content = private_key::read(path).map_err(|source| {
+            Error::new(ErrorKind::Auth, format!("the key `{}` can't be used", path.display())).caused_by(source)
+        })?;
+        let Some(content) = content else { return Ok(None) };
+        let file = Arc::new(KeyFile::new(path, content));
         files.insert(path.to_owned(), Arc::clone(&file));
         Ok(Some(file))
     }
 }
 
-fn read(path: &Path) -> Result<Option<(PublicKey, KeyState)>> {
-    let unusable = |path: &Path| Error::new(ErrorKind::Auth, format!("the key `{}` can't be used", path.display()));
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
-            let beside = path.with_added_extension("pub");
-            let public = std::fs::read_to_string(beside).ok().and_then(|text| PublicKey::from_openssh(&text).ok());
-            return Ok(public.map(|public| (public, KeyState::Elsewhere)));
-        }
-        Err(source) => return Err(unusable(path).caused_by(source)),
-    };
-    if let Ok(public) = PublicKey::from_openssh(&text) {
-        return Ok(Some((public, KeyState::Elsewhere)));
-    }
-    let key = match PrivateKey::from_openssh(&text) {
-        Ok(key) => key,
-        // PEM of other kinds (PKCS#1, PKCS#8, SEC1), which russh reads where they are not encrypted.
-        Err(_) => russh::keys::decode_secret_key(&text, None).map_err(|source| unusable(path).caused_by(source))?,
-    };
-    let public = key.public_key().clone();
-    let state = if key.is_encrypted() { KeyState::Locked(Box::new(key)) } else { KeyState::Unlocked(Arc::new(key)) };
-    Ok(Some((public, state)))
-}
-
 impl KeyFile {
-    pub(super) fn public(&self) -> &PublicKey {
-        &self.public
+    fn new(path: &Path, content: KeyContent) -> Self {
+        let public = match &content {
+            KeyContent::Open(key) => Some(key.public_key().clone()),
+            KeyContent::Locked(key) => key.public().or_else(|| private_key::public_beside(path)),
+            KeyContent::Public(key) => Some(key.clone()),
+        };
+        let (availability, state) = match (content, private_key::exposed_mode(path)) {
+            (KeyContent::Public(_), _) => (Availability::PublicOnly, KeyState::Unusable),
+            (_, Some(mode)) => (Availability::Exposed(mode), KeyState::Unusable),
+            (KeyContent::Open(key), None) => (Availability::Available, KeyState::Unlocked(Arc::new(key))),
+            (KeyContent::Locked(key), None) => (Availability::Available, KeyState::Locked(key)),
+        };
+        let public = public.map_or_else(OnceLock::new, OnceLock::from);
+        Self { path: path.to_owned(), public, availability, key: Mutex::new(state) }
     }
 
-    /// Tells whether only the public half is here, so that an agent has to hold the other.
-    pub(super) fn is_elsewhere(&self) -> bool {
-        self.elsewhere
+    /// Returns the public key, if it is known without a passphrase.
+    pub(super) fn public(&self) -> Option<&PublicKey> {
+        self.public.get()
     }
 
-    /// Returns the private key, asking for its passphrase where that is needed: once for all hosts.
-    async fn unlocked(&self, ask: &dyn Ask) -> Result<Arc<PrivateKey>> {
+    pub(super) fn availability(&self) -> Availability {
+        self.availability
+    }
+
+    /// Returns the private key. Its passphrase is asked for once for all hosts.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Auth`] if no passphrase was right; as `ask`.
+    pub(super) async fn unlocked(&self, ask: &dyn Ask) -> Result<Arc<PrivateKey>> {
         let mut state = self.key.lock().await;
+        let path = self.path.display();
         let locked = match &*state {
             KeyState::Unlocked(key) => return Ok(Arc::clone(key)),
             KeyState::Locked(key) => key,
-            KeyState::Shut(error) => return Err(error.clone()),
-            KeyState::Elsewhere => {
-                let text = format!("the private half of `{}` is not in it", self.path.display());
-                return Err(Error::new(ErrorKind::Auth, text));
+            KeyState::Refused(error) => return Err(error.clone()),
+            KeyState::Unusable => {
+                return Err(Error::new(ErrorKind::Auth, format!("the private key of `{path}` can't be used")));
             }
         };
-        let question = format!("passphrase for `{}`: ", self.path.display());
+        let question = format!("passphrase for `{path}`: ");
         for _ in 0..TRIES {
             let passphrase = ask.secret(&question).await?;
-            if let Ok(key) = locked.decrypt(passphrase.expose()) {
+            if let Some(key) = locked.unlock(passphrase.expose()) {
                 let key = Arc::new(key);
+                self.public.get_or_init(|| key.public_key().clone());
                 *state = KeyState::Unlocked(Arc::clone(&key));
                 return Ok(key);
             }
         }
-        let error = Error::new(ErrorKind::Auth, format!("the passphrase for `{}` was wrong", self.path.display()));
-        *state = KeyState::Shut(error.clone());
+        let error = Error::new(ErrorKind::Auth, format!("the passphrase for `{path}` was wrong"));
+        *state = KeyState::Refused(error.clone());
         Err(error)
     }
 }
 
-/// Signs a login with the key of a file, unlocking it only when the server has said that it would take it.
+/// Signs a login with the key of a file, which is unlocked only after the server has accepted its public key.
 pub(super) struct FileSigner<'a> {
     pub(super) file: &'a KeyFile,
     pub(super) ask: &'a dyn Ask,
+    pub(super) clock: &'a AnswerClock,
 }
 
 /// Why a login could not be signed.
@@ -145,11 +161,11 @@ impl Signer for FileSigner<'_> {
     async fn auth_sign(
         &mut self,
         _: &AgentIdentity,
-        _: Option<HashAlg>,
+        hash: Option<HashAlg>,
         mut data: Vec<u8>,
     ) -> Result<Vec<u8>, SignError> {
-        let key = self.file.unlocked(self.ask).await.map_err(SignError::Key)?;
-        let signature = sign(&key, &data).map_err(SignError::Key)?;
+        let key = self.clock.while_asking(self.file.unlocked(self.ask)).await.map_err(SignError::Key)?;
+        let signature = sign(&key, hash, &data).map_err(SignError::Key)?;
         // RFC 4252 §7: the signature is a string that holds the algorithm's name and the bytes, each a string.
         let (name, bytes) = (signature.algorithm().as_str().to_owned(), signature.as_bytes().to_vec());
         put_length(&mut data, name.len() + bytes.len() + 8);
@@ -161,16 +177,22 @@ impl Signer for FileSigner<'_> {
     }
 }
 
-/// RSA keys sign with SHA-512 (RFC 8332), which every server since OpenSSH 7.2 takes; SHA-1 none should.
-pub(super) fn hash_for(key: &PublicKey) -> Option<HashAlg> {
-    key.algorithm().is_rsa().then_some(HashAlg::Sha512)
-}
-
 fn put_length(data: &mut Vec<u8>, length: usize) {
     data.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
 }
 
-fn sign(key: &PrivateKey, data: &[u8]) -> Result<Signature> {
-    // An RSA key signs with SHA-512, which is also what the login announces.
-    key.try_sign(data).map_err(|source| Error::new(ErrorKind::Auth, "could not sign the login").caused_by(source))
+/// Signs by the key's algorithm, for an RSA key with this hash (RFC 8332).
+fn sign(key: &PrivateKey, hash: Option<HashAlg>, data: &[u8]) -> Result<Signature> {
+    let signed = match key.key_data().rsa() {
+        Some(rsa) => (rsa, hash).try_sign(data),
+        None => key.try_sign(data),
+    };
+    signed.map_err(|source| {
+        let error = Error::new(ErrorKind::Auth, "could not sign the login").caused_by(source);
+        if key.algorithm().as_str().starts_with("sk-") {
+            error.hint("add the security key to an agent: `ssh-add`")
+        } else {
+            error
+        }
+    })
 }

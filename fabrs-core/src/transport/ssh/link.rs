@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use russh::client::{self, Handle};
-use russh::{Preferred, cipher};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_util::io::{InspectReader, InspectWriter};
 
 use super::handler::{Ended, Gone, Handler};
@@ -30,8 +29,6 @@ use crate::host::Host;
 pub(super) const WINDOW: u32 = 16 << 20;
 /// How many packets of one channel may wait for its pump; the pump always empties it, so few are enough.
 const QUEUE: usize = 32;
-/// How long a login may take without a word from the server: sshd's own `LoginGraceTime`.
-const LOGIN_TIMEOUT: Duration = Duration::from_mins(2);
 /// How often, after how long at first and at most, a server that hung up before its greeting is tried again: sshd does
 /// so when more log in at once than its `MaxStartups`.
 const GREETING_TRIES: u32 = 8;
@@ -100,10 +97,7 @@ impl Link {
         let notes = Notes::default();
         let mut handle = self.greet(&notes).await?;
         let mistrusted = notes.check.mistrusted.load(Ordering::Relaxed);
-        match timeout(LOGIN_TIMEOUT, log_in(&mut handle, &self.target, &self.settings, mistrusted)).await {
-            Ok(result) => result?,
-            Err(_) => return Err(self.error(ErrorKind::Auth, "the server did not answer the login".to_owned())),
-        }
+        log_in(&mut handle, &self.target, &self.settings, mistrusted).await?;
         Ok(Session::new(handle, notes.gone, &notes.server, notes.outflow, Arc::clone(&self.target)))
     }
 
@@ -180,13 +174,15 @@ impl Link {
         let name = &self.target.trust.name;
         let known = self.settings.known_hosts(&self.target.trust.files);
         let known = known.map_err(|error| error.on(&self.target.host))?;
+        let preferred = self.target.algorithms.preferred(&known.algorithms_for(name), known.may_vouch(name));
         Ok(client::Config {
             window_size: WINDOW,
             channel_buffer_size: QUEUE,
             keepalive_interval: self.target.keepalive,
             keepalive_max: self.target.keepalive_max,
             nodelay: true,
-            preferred: preferred(&known.algorithms_for(name), known.may_vouch(name)),
+            preferred: preferred.map_err(|error| error.on(&self.target.host))?,
+            gex: gex(),
             ..client::Config::default()
         })
     }
@@ -211,46 +207,18 @@ impl Greeting {
     }
 }
 
+/// Returns the sizes of a negotiated group in bits (RFC 4419 §3): as safe as the ciphers, and no larger, since a group of
+/// 8192 bits costs some twenty times as much.
+fn gex() -> client::GexParams {
+    client::GexParams::new(2048, 3072, 8192).unwrap_or_default()
+}
+
 /// Returns a number by chance, so that hosts that were turned away together do not come back together.
 fn chance() -> u8 {
     let mut byte = [128];
     // Without chance they come back together, and more of them have to try again.
     let _ = getrandom::fill(&mut byte);
     byte[0]
-}
-
-/// Returns the algorithms in the order of our liking: of host keys those on record first, as ssh does, so that a server
-/// with several is asked for one that can be checked, and before all for a certificate where one may be vouched for; of
-/// ciphers AES-GCM where the processor has it.
-fn preferred(recorded: &[String], certificates: bool) -> Preferred {
-    let mut preferred = Preferred::default();
-    let matches = |name: &str| {
-        recorded.iter().any(|known| known == name || (known == "ssh-rsa" && name.starts_with("rsa-sha2-")))
-    };
-    let (mut first, rest): (Vec<_>, Vec<_>) =
-        preferred.key.iter().cloned().partition(|algorithm| matches(algorithm.as_str()));
-    first.extend(rest);
-    if certificates {
-        // A host that proves itself by SHA-1 proves nothing.
-        let safe = first.iter().filter(|algorithm| algorithm.as_str() != "ssh-rsa").cloned();
-        preferred.host_key_certificates = safe.collect();
-    }
-    preferred.key = first.into();
-    if has_aes() {
-        let gcm = [cipher::AES_128_GCM, cipher::AES_256_GCM];
-        let others: Vec<_> = preferred.cipher.iter().copied().filter(|name| !gcm.contains(name)).collect();
-        preferred.cipher = gcm.into_iter().chain(others).collect::<Vec<_>>().into();
-    }
-    preferred
-}
-
-fn has_aes() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("aes") && std::arch::is_x86_feature_detected!("pclmulqdq");
-    #[cfg(target_arch = "aarch64")]
-    return std::arch::is_aarch64_feature_detected!("aes");
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    return false;
 }
 
 impl fmt::Debug for Link {

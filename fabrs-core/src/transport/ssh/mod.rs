@@ -6,6 +6,8 @@
 //! carries a command over. Where the server passes no signals on, a command is ended by a watcher beside it (`lifeline`) or
 //! by another command (`group`, `aside`).
 
+mod algorithms;
+mod answer_clock;
 mod aside;
 mod dial;
 mod feed;
@@ -20,6 +22,8 @@ mod link;
 mod login;
 mod open_channel;
 mod outflow;
+mod pem;
+mod private_key;
 mod proxy;
 mod server;
 mod session;
@@ -30,6 +34,7 @@ mod stderr;
 mod target;
 mod tcp;
 mod tunnel;
+mod unsupported;
 mod user_certificate;
 mod way;
 mod wire;

@@ -1,11 +1,12 @@
 //! Settings and caches shared by all SSH connections of a client.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::io;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use fabrs_openssh::Warning;
 use fabrs_openssh::config::{ConfigFiles, HostConfig, Query, SshConfig};
 use fabrs_openssh::known_hosts::KnownHosts;
 
@@ -39,8 +40,10 @@ pub struct SshSettings {
     pub(super) records_host_keys: bool,
     config_from: SshConfigFrom,
     config: OnceLock<Result<SshConfig>>,
-    /// Warnings already emitted for lines of files.
-    warned: Mutex<HashSet<Warning>>,
+    /// Warnings already emitted.
+    warned: Mutex<HashSet<String>>,
+    /// Results of `Match exec`, by command.
+    executed: Mutex<HashMap<String, bool>>,
 }
 
 impl SshSettings {
@@ -66,6 +69,7 @@ impl SshSettings {
             config_from: settings.ssh_config.clone(),
             config: OnceLock::new(),
             warned: Mutex::default(),
+            executed: Mutex::default(),
         }
     }
 
@@ -136,7 +140,8 @@ impl SshSettings {
 
     /// Returns the ssh config of a host. For a Vagrant machine, this is the output of `vagrant ssh-config` alone.
     pub(super) fn config_for(&self, host: &Host) -> Result<HostConfig> {
-        let resolve = |config: &SshConfig| config.resolve(&self.query(host));
+        let exec = |command: &str| self.exec(command);
+        let resolve = |config: &SshConfig| config.resolve(&self.query(host).exec(&exec));
         let resolved = match self.inventory.machines_with(host).map_err(|error| error.on(host))? {
             Some(machines) => resolve(machines.ssh_config()),
             None => resolve(self.config.get_or_init(|| self.read_config()).as_ref().map_err(Clone::clone)?),
@@ -147,7 +152,10 @@ impl SshSettings {
 
     /// Returns the query for the ssh config of a host.
     fn query(&self, host: &Host) -> Query<'_> {
-        let mut query = Query::new(host.name(), self.local_user(), self.home()).env(&environment);
+        let mut query = Query::new(host.name(), self.local_user(), self.home())
+            .env(&environment)
+            .uid(rustix::process::getuid().as_raw())
+            .local_hostname(rustix::system::uname().nodename().to_string_lossy());
         if let Some(user) = host.user() {
             query = query.user(user);
         }
@@ -157,17 +165,36 @@ impl SshSettings {
         }
     }
 
+    /// Runs a command of `Match exec`, and returns whether it succeeded. A command runs once for all hosts. Unlike with `ssh`,
+    /// its errors are not shown.
+    fn exec(&self, command: &str) -> io::Result<bool> {
+        if !self.local_programs {
+            let text = "this program may not run commands: `ClientBuilder::local_programs` allows it";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+        }
+        let mut executed = self.executed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&succeeded) = executed.get(command) {
+            return Ok(succeeded);
+        }
+        let shell = self.variables.shell.as_deref().unwrap_or("/bin/sh");
+        let mut process = Command::new(shell);
+        process.arg("-c").arg(format!("exec {command}")).env_remove(Variables::SUDO_PASSWORD);
+        let status = process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+        executed.insert(command.to_owned(), status.success());
+        Ok(status.success())
+    }
+
     /// Returns the known hosts of these files, read once. Invalid lines cause a warning.
     pub(super) fn known_hosts(&self, files: &[PathBuf]) -> Result<Arc<KnownHosts>> {
         let known = self.known_hosts.load(files)?;
-        known.broken().iter().for_each(|warning| self.warn_once(warning));
+        known.broken().iter().for_each(|warning| self.warn_once(&warning.to_string()));
         Ok(known)
     }
 
-    /// Warns of an ignored line of a file, once for all hosts.
-    pub(super) fn warn_once(&self, warning: &Warning) {
-        if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(warning.clone()) {
-            self.sink.event(&Event::Warning { host: None, text: &warning.to_string() });
+    /// Emits a warning about the ssh config or a file, once for all hosts.
+    pub(super) fn warn_once(&self, text: &str) {
+        if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned()) {
+            self.sink.event(&Event::Warning { host: None, text });
         }
     }
 

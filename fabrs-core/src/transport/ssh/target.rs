@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use fabrs_openssh::config::{HostConfig, IdentityAgent, Jump, ProxyCommand, StrictHostKeyChecking};
 use fabrs_openssh::known_hosts::HostName;
+use russh::MethodKind;
 
+use super::algorithms::Algorithms;
 use super::settings::SshSettings;
+use super::unsupported;
 use crate::config::{Gateway, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -15,6 +18,12 @@ use crate::host::Host;
 const KEEPALIVE: Duration = Duration::from_secs(15);
 /// How many such questions may stay unanswered (`ServerAliveCountMax`).
 const KEEPALIVE_MAX: usize = 3;
+
+/// How often each method asks for a password (`NumberOfPasswordPrompts`).
+const PASSWORD_PROMPTS: usize = 3;
+/// How long the server or the agent may take for one answer of the login, where no connect timeout is given. To check a
+/// password may take a server longer than to greet. `ConnectTimeout` of the ssh config does not bound logins.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// Everything that is needed to connect to one host.
 #[derive(Debug)]
@@ -28,6 +37,7 @@ pub(super) struct Target {
     pub(super) connect_timeout: Duration,
     pub(super) keepalive: Option<Duration>,
     pub(super) keepalive_max: usize,
+    pub(super) algorithms: Algorithms,
     pub(super) trust: Trust,
     pub(super) login: Login,
 }
@@ -59,10 +69,53 @@ pub(super) struct Login {
     pub(super) named: bool,
     pub(super) agent: Option<PathBuf>,
     pub(super) identities_only: bool,
-    pub(super) publickey: bool,
-    pub(super) password: bool,
-    pub(super) keyboard_interactive: bool,
+    /// The methods to try, in order.
+    pub(super) methods: Vec<Method>,
+    /// How often each method may ask for a password.
+    pub(super) password_prompts: usize,
+    /// How long the server or the agent may take for one answer.
+    pub(super) answer_limit: Duration,
     pub(super) may_ask: bool,
+}
+
+/// An authentication method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    PublicKey,
+    KeyboardInteractive,
+    Password,
+}
+
+impl Method {
+    /// All methods in OpenSSH's order of preference.
+    const ALL: [Self; 3] = [Self::PublicKey, Self::KeyboardInteractive, Self::Password];
+
+    /// Returns the method as russh names it.
+    pub(super) fn kind(self) -> MethodKind {
+        match self {
+            Self::PublicKey => MethodKind::PublicKey,
+            Self::KeyboardInteractive => MethodKind::KeyboardInteractive,
+            Self::Password => MethodKind::Password,
+        }
+    }
+
+    /// Returns the methods to try: the preferred ones, but for those that are switched off. Unknown names are skipped, as by
+    /// ssh.
+    fn preferred(config: &HostConfig) -> Vec<Self> {
+        let named = |name: &String| Self::ALL.into_iter().find(|method| <&str>::from(&method.kind()) == name);
+        let preferred = config.preferred_authentications.as_ref();
+        let mut methods: Vec<Self> =
+            preferred.map_or(Self::ALL.to_vec(), |names| names.iter().filter_map(named).collect());
+        methods.retain(|method| {
+            let switch = match method {
+                Self::PublicKey => config.pubkey_authentication,
+                Self::KeyboardInteractive => config.kbd_interactive_authentication,
+                Self::Password => config.password_authentication,
+            };
+            switch.unwrap_or(true)
+        });
+        methods
+    }
 }
 
 /// What a host is in a run.
@@ -91,7 +144,8 @@ pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> 
         Purpose::Gateway => (None, None),
     };
     let config = settings.config_for(host)?;
-    config.warnings.iter().for_each(|warning| settings.warn_once(warning));
+    config.warnings.iter().for_each(|warning| settings.warn_once(&warning.to_string()));
+    unsupported::check(host, &config, settings)?;
     let user = host.user().map(str::to_owned).or_else(|| config.user.clone()).or(user);
     let user = user.unwrap_or_else(|| settings.local_user().to_owned());
     let port = host.port().or(config.port).or(port).unwrap_or(Settings::PORT);
@@ -107,6 +161,7 @@ pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> 
         connect_timeout: settings.connect_timeout.resolve(config.connect_timeout, Settings::CONNECT_TIMEOUT),
         keepalive: (!keepalive.is_zero()).then_some(keepalive),
         keepalive_max: config.server_alive_count_max.map_or(KEEPALIVE_MAX, |max| max as usize),
+        algorithms: Algorithms::new(&config),
         trust: trust(&config, port, settings, may_ask),
         login: login(config, settings, may_ask),
     };
@@ -169,6 +224,7 @@ fn trust(config: &HostConfig, port: u16, settings: &SshSettings, may_ask: bool) 
 }
 
 fn login(config: HostConfig, settings: &SshSettings, may_ask: bool) -> Login {
+    let methods = Method::preferred(&config);
     let agent = match config.identity_agent {
         Some(IdentityAgent::None) => None,
         Some(IdentityAgent::Socket(path)) => Some(path),
@@ -182,6 +238,7 @@ fn login(config: HostConfig, settings: &SshSettings, may_ask: bool) -> Login {
         None if identities.is_empty() => identities = HostConfig::default_identity_files(settings.home()),
         None => {}
     }
+    let timeout = settings.connect_timeout;
     let mut seen = std::collections::HashSet::new();
     identities.retain(|path| seen.insert(path.clone()));
     Login {
@@ -190,9 +247,9 @@ fn login(config: HostConfig, settings: &SshSettings, may_ask: bool) -> Login {
         named,
         agent,
         identities_only: config.identities_only.unwrap_or(false),
-        publickey: config.pubkey_authentication.unwrap_or(true),
-        password: config.password_authentication.unwrap_or(true),
-        keyboard_interactive: config.kbd_interactive_authentication.unwrap_or(true),
+        methods,
+        password_prompts: config.number_of_password_prompts.map_or(PASSWORD_PROMPTS, |count| count as usize),
+        answer_limit: timeout.argument.or(timeout.config).unwrap_or(ANSWER_LIMIT),
         may_ask,
     }
 }

@@ -1,4 +1,7 @@
-//! Logging in: by keys and certificates (`offers`, in their order; `offer`, one of them), then by answers (`questions`).
+//! Logging in: the authentication methods in their order, each again after a partial success (RFC 4252 §5.1).
+//!
+//! Keys and certificates are offered by `offers` and `offer`; passwords and the server's questions are answered by
+//! `questions`.
 
 mod offer;
 mod offers;
@@ -7,83 +10,139 @@ mod questions;
 mod tests;
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle};
 
+use self::offers::Offers;
+use super::answer_clock::{AnswerClock, Silent};
 use super::handler::Handler;
 use super::settings::SshSettings;
 use super::ssh_command::ssh_command;
-use super::target::Target;
+use super::target::{Method, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use crate::transport::{Ask, NoInput};
+
+/// How long an agent may take to sign if a person may have to confirm it: sshd's own `LoginGraceTime`.
+const CONFIRMATION: Duration = Duration::from_mins(2);
 
 /// One login in progress.
 pub(super) struct LoginAttempt<'a> {
     handle: &'a mut Handle<Handler>,
     target: &'a Target,
     settings: &'a SshSettings,
+    clock: AnswerClock,
     /// What was offered, in words, for the error.
     tried: Vec<String>,
     /// The password that was given, until it is used.
     given: Option<Secret>,
+    /// Whether the given password was refused, so that a person's is not tried either.
+    refused_given: bool,
+    /// How often each method has asked for a password.
+    prompts: Vec<Method>,
     /// What could not be offered, and why.
     unusable: Vec<String>,
-    /// What the server would take, as its last refusal said; nothing known before the first.
+    /// The keys to offer, found at the first use.
+    offers: Option<Offers>,
+    /// The methods that the server would take, as its last refusal said; unknown before the first.
     methods: Option<Vec<MethodKind>>,
+}
+
+/// The server's answer to one method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    LoggedIn,
+    /// The method was accepted, and another one is required.
+    Partial,
+    Refused,
 }
 
 /// Logs in, or says what was tried and what the server would take.
 ///
 /// To a server that is `mistrusted` no password is sent, as by ssh: another key is on record for it.
+///
+/// # Errors
+///
+/// [`ErrorKind::Auth`] if the server refuses all methods, or a side does not answer in time; as the prompts.
 pub(super) async fn log_in(
     handle: &mut Handle<Handler>,
     target: &Target,
     settings: &SshSettings,
     mistrusted: bool,
 ) -> Result<()> {
+    let mut methods = target.login.methods.clone();
+    let mut unusable = Vec::new();
+    if mistrusted {
+        methods.retain(|method| *method == Method::PublicKey);
+        unusable.push("a password (another key is on record for the host)".to_owned());
+    }
+    let signature_limit = if target.login.may_ask { CONFIRMATION } else { target.login.answer_limit };
     let mut attempt = LoginAttempt {
         handle,
         target,
         settings,
+        clock: AnswerClock::new(target.login.answer_limit, signature_limit),
         tried: Vec::new(),
         given: settings.password.clone(),
-        unusable: Vec::new(),
+        refused_given: false,
+        prompts: Vec::new(),
+        unusable,
+        offers: None,
         methods: None,
     };
-    if target.login.publickey && attempt.by_keys().await? {
-        return Ok(());
-    }
-    if attempt.methods.is_none() {
-        let result = attempt.handle.authenticate_none(&target.user).await;
-        if attempt.took(result)? {
-            return Ok(());
-        }
-    }
-    if mistrusted {
-        attempt.unusable.push("a password (another key is on record for the host)".to_owned());
-    } else if attempt.by_password().await? {
-        return Ok(());
-    }
-    Err(attempt.refused())
+    attempt.by(&methods).await
 }
 
 impl<'a> LoginAttempt<'a> {
+    /// Tries methods in their order, all of them again after each partial success.
+    async fn by(&mut self, methods: &[Method]) -> Result<()> {
+        let mut left = methods.to_vec();
+        while !left.is_empty() {
+            // A key can be offered at once; for all else, the server is first asked which methods it takes.
+            if self.methods.is_none() && (left.len() < methods.len() || left[0] != Method::PublicKey) {
+                if self.by_none().await? == Answer::LoggedIn {
+                    return Ok(());
+                }
+            }
+            let Some(at) = left.iter().position(|method| self.allows(method.kind())) else { break };
+            let answer = match left[at] {
+                Method::PublicKey => self.by_keys().await?,
+                Method::KeyboardInteractive => self.by_keyboard().await?,
+                Method::Password => self.by_password().await?,
+            };
+            match answer {
+                Answer::LoggedIn => return Ok(()),
+                Answer::Partial => left = methods.to_vec(),
+                Answer::Refused => drop(left.remove(at)),
+            }
+        }
+        if self.methods.is_none() && self.by_none().await? == Answer::LoggedIn {
+            return Ok(());
+        }
+        Err(self.refused())
+    }
+
+    async fn by_none(&mut self) -> Result<Answer> {
+        let answer = self.clock.server(self.handle.authenticate_none(&self.target.user)).await;
+        self.took(answer)
+    }
+
     /// Returns whom to ask: nobody in batch mode.
     fn ask(&self) -> &'a dyn Ask {
         if self.target.login.may_ask { &*self.settings.ask } else { &NoInput }
     }
 
-    /// Notes the server's answer; true where the login is done.
-    fn took(&mut self, result: Result<AuthResult, russh::Error>) -> Result<bool> {
-        match result {
-            Ok(AuthResult::Success) => Ok(true),
-            // russh tells of a server that hung up as of a refusal without methods.
+    /// Notes the server's answer.
+    fn took(&mut self, answer: Result<Result<AuthResult, russh::Error>, Silent>) -> Result<Answer> {
+        match answer.map_err(|silent| self.silent(silent))? {
+            Ok(AuthResult::Success) => Ok(Answer::LoggedIn),
+            // russh reports a server that hung up as a refusal without methods.
             Ok(AuthResult::Failure { .. }) if self.handle.is_closed() => Err(self.closed()),
-            Ok(AuthResult::Failure { remaining_methods, .. }) => {
+            Ok(AuthResult::Failure { remaining_methods, partial_success }) => {
                 self.methods = Some(remaining_methods.iter().copied().collect());
-                Ok(false)
+                Ok(if partial_success { Answer::Partial } else { Answer::Refused })
             }
             Err(source) => Err(self.error().caused_by(source)),
         }
@@ -95,6 +154,17 @@ impl<'a> LoginAttempt<'a> {
 
     fn error(&self) -> Error {
         Error::new(ErrorKind::Auth, format!("could not log in as {}", self.target.user)).on(&self.target.host)
+    }
+
+    fn silent(&self, silent: Silent) -> Error {
+        let agent = self.target.login.agent.as_ref().filter(|_| silent.is_agent());
+        let error = self.error().caused_by(silent);
+        error.hint(match agent {
+            Some(socket) => {
+                format!("does the agent at {} still run? `IdentityAgent none` does without", socket.display())
+            }
+            None => "`-t SECONDS` waits longer".to_owned(),
+        })
     }
 
     fn closed(&self) -> Error {

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use russh::Signer;
-use russh::client::AuthResult;
+use russh::client::{AuthResult, Handle};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
 use russh::keys::{Certificate, HashAlg, PublicKey};
 use tokio::net::UnixStream;
 
+use super::super::answer_clock::{AnswerClock, Silent};
 use super::super::foreign;
-use super::super::keys::{FileSigner, KeyFile, SignError, hash_for};
+use super::super::handler::Handler;
+use super::super::keys::{FileSigner, KeyFile, SignError};
 use super::super::user_certificate::doubt;
-use super::LoginAttempt;
+use super::{Answer, LoginAttempt};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A key to offer.
@@ -21,6 +23,7 @@ pub(super) struct Offer {
     pub(super) name: String,
     /// What vouches for it, where something does.
     pub(super) certificate: Option<Certificate>,
+    pub(super) key: PublicKey,
     pub(super) holder: Holder,
 }
 
@@ -30,15 +33,6 @@ pub(super) enum Holder {
     File(Arc<KeyFile>),
     /// The agent, under this identity.
     Agent(Box<AgentIdentity>),
-}
-
-impl Holder {
-    fn public(&self) -> PublicKey {
-        match self {
-            Self::File(file) => file.public().clone(),
-            Self::Agent(identity) => identity.public_key().into_owned(),
-        }
-    }
 }
 
 impl Offer {
@@ -58,40 +52,67 @@ impl Offer {
 }
 
 impl LoginAttempt<'_> {
-    /// Offers one key or certificate.
-    pub(super) async fn by_offer(&mut self, offer: Offer, agent: Option<&mut AgentClient<UnixStream>>) -> Result<bool> {
+    /// Offers one key or certificate. One that can't be used is noted, and counts as refused.
+    pub(super) async fn by_offer(
+        &mut self,
+        offer: &Offer,
+        agent: Option<&mut AgentClient<UnixStream>>,
+    ) -> Result<Answer> {
         let words = offer.in_words(&self.target.user);
+        let algorithms = &self.target.algorithms;
+        if let Some((bits, required)) = algorithms.too_small(offer.key.key_data()) {
+            self.unusable.push(format!("{words} ({bits} bits, and `RequiredRSASize` is {required})"));
+            return Ok(Answer::Refused);
+        }
+        let announced = if offer.key.algorithm().is_rsa() { self.announced_rsa().await? } else { None };
+        let is_certificate = offer.certificate.is_some();
+        let Some(hash) = algorithms.login_hash(&offer.key.algorithm(), is_certificate, announced) else {
+            self.unusable.push(format!("{words} (`PubkeyAcceptedAlgorithms` does not have its algorithm)"));
+            return Ok(Answer::Refused);
+        };
         self.tried.push(words.clone());
         let result = match (&offer.holder, agent) {
             (Holder::File(file), _) => {
-                let mut signer = FileSigner { file, ask: self.ask() };
-                self.send(&offer, &mut signer).await
+                let mut signer = FileSigner { file, ask: self.ask(), clock: &self.clock };
+                send(self.handle, &self.target.user, offer, hash, &mut signer, &self.clock).await
             }
-            (Holder::Agent(identity), Some(agent)) => self.send(&offer, &mut AgentSigner { agent, identity }).await,
-            (Holder::Agent(_), None) => Err(SignError::Key(Error::new(ErrorKind::Auth, "the agent is gone"))),
+            (Holder::Agent(identity), Some(agent)) => {
+                let mut signer = AgentSigner { agent, identity, clock: &self.clock };
+                send(self.handle, &self.target.user, offer, hash, &mut signer, &self.clock).await
+            }
+            (Holder::Agent(_), None) => Ok(Err(SignError::Key(Error::new(ErrorKind::Auth, "the agent is gone")))),
         };
         match result {
-            Ok(result) => self.took(Ok(result)),
-            Err(SignError::Key(error)) => {
+            Ok(Ok(result)) => self.took(Ok(Ok(result))),
+            Ok(Err(SignError::Key(error))) => {
                 self.tried.pop();
                 self.unusable.push(format!("{words} ({error})"));
-                Ok(false)
+                Ok(Answer::Refused)
             }
-            Err(SignError::Gone) => Err(self.closed()),
+            Ok(Err(SignError::Gone)) => Err(self.closed()),
+            Err(silent) => Err(self.silent(silent)),
         }
     }
 
-    async fn send<S: Signer<Error = SignError>>(
-        &mut self,
-        offer: &Offer,
-        signer: &mut S,
-    ) -> Result<AuthResult, SignError> {
-        let (user, key) = (self.target.user.as_str(), offer.holder.public());
-        let hash = hash_for(&key);
-        match offer.certificate.clone() {
-            Some(certificate) => self.handle.authenticate_certificate_with(user, certificate, hash, signer).await,
-            None => self.handle.authenticate_publickey_with(user, key, hash, signer).await,
-        }
+    /// Returns the best RSA hash that the server has announced (RFC 8308 §3.1).
+    async fn announced_rsa(&mut self) -> Result<Option<Option<HashAlg>>> {
+        let answer = self.clock.server(self.handle.best_supported_rsa_hash()).await;
+        // A session that has ended says so at the next request.
+        answer.map(|hash| hash.unwrap_or(None)).map_err(|silent| self.silent(silent))
+    }
+}
+
+async fn send<S: Signer<Error = SignError>>(
+    handle: &mut Handle<Handler>,
+    user: &str,
+    offer: &Offer,
+    hash: Option<HashAlg>,
+    signer: &mut S,
+    clock: &AnswerClock,
+) -> Result<Result<AuthResult, SignError>, Silent> {
+    match offer.certificate.clone() {
+        Some(certificate) => clock.server(handle.authenticate_certificate_with(user, certificate, hash, signer)).await,
+        None => clock.server(handle.authenticate_publickey_with(user, offer.key.clone(), hash, signer)).await,
     }
 }
 
@@ -99,6 +120,7 @@ impl LoginAttempt<'_> {
 struct AgentSigner<'a> {
     agent: &'a mut AgentClient<UnixStream>,
     identity: &'a AgentIdentity,
+    clock: &'a AnswerClock,
 }
 
 impl Signer for AgentSigner<'_> {
@@ -110,7 +132,7 @@ impl Signer for AgentSigner<'_> {
         hash: Option<HashAlg>,
         data: Vec<u8>,
     ) -> Result<Vec<u8>, SignError> {
-        let signed = self.agent.sign_request(self.identity, hash, data).await;
+        let signed = self.clock.while_signing(self.agent.sign_request(self.identity, hash, data)).await;
         signed.map_err(|error| SignError::Key(Error::new(ErrorKind::Auth, format!("the agent did not sign: {error}"))))
     }
 }

@@ -1,29 +1,95 @@
-//! What is offered to log in, and in which order.
+//! The keys and certificates that are offered to log in, and their order.
 
+use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
 use russh::MethodKind;
-use russh::keys::Certificate;
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
 use russh::keys::ssh_key::public::KeyData;
+use russh::keys::{Certificate, PublicKey};
 use tokio::net::UnixStream;
 
+use super::super::keys::{Availability, KeyFile};
 use super::super::user_certificate::{self, Unusable};
 use super::offer::{Holder, Offer};
-use super::{LoginAttempt, innermost};
+use super::{Answer, LoginAttempt, innermost};
 use crate::error::Result;
+use crate::shell::quote;
+
+/// The keys and certificates to offer, in order, and the agent that signs for some.
+#[derive(Default)]
+pub(super) struct Offers {
+    agent: Option<AgentClient<UnixStream>>,
+    /// The identities of the agent that no file has named so far.
+    held: Vec<AgentIdentity>,
+    found: Vec<Candidate>,
+}
+
+/// One key to offer.
+enum Candidate {
+    Ready(Offer),
+    /// A file whose public key is known only after it is unlocked.
+    Sealed {
+        name: String,
+        file: Arc<KeyFile>,
+    },
+    /// The server has accepted it, and required another method.
+    Accepted,
+}
 
 impl LoginAttempt<'_> {
-    /// Offers certificates that were named; then of each file, in their order, the certificate beside it and its key;
-    /// then what else the agent holds. What the agent can sign is left to it, so that no passphrase is needed.
-    pub(super) async fn by_keys(&mut self) -> Result<bool> {
-        let mut agent = self.agent().await;
-        let mut offers = Offers::default();
-        if let Some(agent) = &mut agent {
-            match agent.request_identities().await {
-                Ok(held) => offers.held = held,
-                Err(error) => self.unusable.push(format!("what the agent holds ({error})")),
+    /// Offers keys and certificates, but for those that the server has accepted before.
+    pub(super) async fn by_keys(&mut self) -> Result<Answer> {
+        let mut offers = match self.offers.take() {
+            Some(offers) => offers,
+            None => self.find_offers().await?,
+        };
+        let mut answer = Answer::Refused;
+        for at in 0..offers.found.len() {
+            if !self.allows(MethodKind::PublicKey) {
+                break;
+            }
+            self.unseal(&mut offers.found[at]).await;
+            let Candidate::Ready(offer) = &offers.found[at] else { continue };
+            answer = self.by_offer(offer, offers.agent.as_mut()).await?;
+            if answer == Answer::Partial {
+                offers.found[at] = Candidate::Accepted;
+            }
+            if answer != Answer::Refused {
+                break;
+            }
+        }
+        self.offers = Some(offers);
+        Ok(answer)
+    }
+
+    /// Unlocks a file whose public key is unknown. One that can't be unlocked is noted, and is not asked for again.
+    async fn unseal(&mut self, candidate: &mut Candidate) {
+        let Candidate::Sealed { name, file } = candidate else { return };
+        let unlocked = file.unlocked(self.ask()).await;
+        *candidate = match unlocked {
+            Ok(key) => {
+                let (name, key) = (name.clone(), key.public_key().clone());
+                Candidate::Ready(Offer { name, certificate: None, key, holder: Holder::File(Arc::clone(file)) })
+            }
+            Err(error) => {
+                self.unusable.push(format!("`{name}` ({error})"));
+                Candidate::Accepted
+            }
+        };
+    }
+
+    /// Finds certificates that were named; then of each file, in their order, the certificate beside it and its key; then
+    /// the other identities of the agent. The agent signs for the keys that it holds, so that no passphrase is needed.
+    async fn find_offers(&mut self) -> Result<Offers> {
+        let mut offers = Offers { agent: self.agent().await, ..Offers::default() };
+        if let Some(agent) = &mut offers.agent {
+            match self.clock.agent(agent.request_identities()).await {
+                Ok(Ok(held)) => offers.held = held,
+                Ok(Err(error)) => self.unusable.push(format!("the keys of the agent ({error})")),
+                Err(silent) => return Err(self.silent(silent)),
             }
         }
         let login = &self.target.login;
@@ -34,14 +100,9 @@ impl LoginAttempt<'_> {
             self.add_file(path, &mut offers).await;
         }
         if !login.identities_only {
-            offers.add_what_else_is_held();
+            offers.add_rest();
         }
-        for offer in offers.found {
-            if self.allows(MethodKind::PublicKey) && self.by_offer(offer, agent.as_mut()).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(offers)
     }
 
     async fn agent(&self) -> Option<AgentClient<UnixStream>> {
@@ -71,8 +132,8 @@ impl LoginAttempt<'_> {
     async fn file_of(&self, key: &KeyData) -> Option<Holder> {
         for path in &self.target.login.identities {
             if let Ok(Some(file)) = self.settings.keyring.load(path).await
-                && file.public().key_data() == key
-                && !file.is_elsewhere()
+                && file.public().is_some_and(|public| public.key_data() == key)
+                && file.availability() == Availability::Available
             {
                 return Some(Holder::File(file));
             }
@@ -90,16 +151,39 @@ impl LoginAttempt<'_> {
             // One bad file must not hide the others; it is named if the login fails.
             Err(error) => return self.unusable.push(format!("`{name}` ({})", innermost(&error))),
         };
-        let key = file.public().key_data().clone();
-        let holder = (!file.is_elsewhere()).then_some(Holder::File(file));
+        let holder = (file.availability() == Availability::Available).then(|| Holder::File(Arc::clone(&file)));
+        let Some(key) = file.public().cloned() else {
+            match file.availability() {
+                Availability::Exposed(mode) => self.exposed(&name, mode),
+                Availability::Available | Availability::PublicOnly => {
+                    offers.found.push(Candidate::Sealed { name, file });
+                }
+            }
+            return;
+        };
         // As for ssh, those that were named stand for all.
         if self.target.login.certificates.is_none() {
-            self.add_beside(path, &key, holder.as_ref(), offers);
+            self.add_beside(path, key.key_data(), holder.as_ref(), offers);
         }
-        match offers.take_key(&key).map(|identity| Holder::Agent(Box::new(identity))).or(holder) {
-            Some(holder) => offers.found.push(Offer { name, certificate: None, holder }),
-            None => self.unusable.push(format!("`{name}` (its private half is neither here nor in the agent)")),
+        let held = offers.take_key(key.key_data()).map(|identity| Holder::Agent(Box::new(identity)));
+        match (held.or(holder), file.availability()) {
+            (Some(holder), _) => {
+                offers.found.push(Candidate::Ready(Offer { name, certificate: None, key, holder }));
+            }
+            (None, Availability::Exposed(mode)) => self.exposed(&name, mode),
+            (None, Availability::Available | Availability::PublicOnly) => {
+                self.unusable.push(format!("`{name}` (its private half is neither here nor in the agent)"));
+            }
         }
+    }
+
+    /// Warns of a private key that other users can read. Like ssh, we don't use it.
+    fn exposed(&mut self, name: &str, mode: u32) {
+        self.unusable.push(format!("`{name}` (other users can read it: mode {mode:04o})"));
+        let quoted = quote(name).map_or_else(|_| name.to_owned(), Cow::into_owned);
+        let text =
+            format!("the key `{name}` is not used: other users can read it (mode {mode:04o}): `chmod 600 {quoted}`");
+        self.settings.warn_once(&text);
     }
 
     fn add_beside(&mut self, path: &Path, key: &KeyData, file: Option<&Holder>, offers: &mut Offers) {
@@ -119,20 +203,16 @@ impl LoginAttempt<'_> {
     }
 }
 
-/// What is to be offered, and what an agent holds besides.
-#[derive(Default)]
-struct Offers {
-    found: Vec<Offer>,
-    held: Vec<AgentIdentity>,
-}
-
 impl Offers {
     /// Adds a certificate, once.
     fn add_certificate(&mut self, path: &Path, certificate: Certificate, holder: Holder) {
-        let is_same = |offer: &Offer| offer.certificate.as_ref().is_some_and(|known| same(known, &certificate));
+        let is_same = |candidate: &Candidate| match candidate {
+            Candidate::Ready(offer) => offer.certificate.as_ref().is_some_and(|known| same(known, &certificate)),
+            Candidate::Sealed { .. } | Candidate::Accepted => false,
+        };
         if !self.found.iter().any(is_same) {
-            let name = path.display().to_string();
-            self.found.push(Offer { name, certificate: Some(certificate), holder });
+            let (name, key) = (path.display().to_string(), PublicKey::from(certificate.public_key().clone()));
+            self.found.push(Candidate::Ready(Offer { name, certificate: Some(certificate), key, holder }));
         }
     }
 
@@ -149,19 +229,26 @@ impl Offers {
         self.held.iter().find(is_its_key).cloned()
     }
 
-    /// Takes a plain key out of what the agent holds.
+    /// Takes a plain key out of the identities of the agent.
     fn take_key(&mut self, key: &KeyData) -> Option<AgentIdentity> {
         let at = self.held.iter().position(|identity| is_key(identity, key))?;
         Some(self.held.remove(at))
     }
 
-    fn add_what_else_is_held(&mut self) {
+    /// Adds the identities of the agent that no file has named.
+    fn add_rest(&mut self) {
         for identity in std::mem::take(&mut self.held) {
             let (name, certificate) = match &identity {
                 AgentIdentity::PublicKey { comment, .. } => (comment.clone(), None),
                 AgentIdentity::Certificate { comment, certificate } => (comment.clone(), Some(certificate.clone())),
             };
-            self.found.push(Offer { name, certificate, holder: Holder::Agent(Box::new(identity)) });
+            let key = identity.public_key().into_owned();
+            self.found.push(Candidate::Ready(Offer {
+                name,
+                certificate,
+                key,
+                holder: Holder::Agent(Box::new(identity)),
+            }));
         }
     }
 }

@@ -1,62 +1,80 @@
 //! Logging in by what a person knows: passwords, and what the server asks.
 
-use russh::MethodKind;
 use russh::client::{AuthResult, KeyboardInteractiveAuthResponse};
 
 use super::super::foreign;
-use super::LoginAttempt;
+use super::super::target::Method;
+use super::{Answer, LoginAttempt};
 use crate::error::Result;
 use crate::event::Event;
 use crate::secret::Secret;
 
-/// How often a person is asked for a password.
-const TRIES: usize = 3;
-
 impl LoginAttempt<'_> {
-    /// Tries a password: the one that was given, once; otherwise a person's, a few times.
-    pub(super) async fn by_password(&mut self) -> Result<bool> {
-        let login = &self.target.login;
-        let (given, may_ask) = (self.settings.password.is_some(), login.may_ask);
-        if !given && !may_ask {
-            return Ok(false);
-        }
-        for _ in 0..if given { 1 } else { TRIES } {
-            let done = if login.keyboard_interactive && self.allows(MethodKind::KeyboardInteractive) {
-                self.by_keyboard().await?
-            } else if login.password && self.allows(MethodKind::Password) {
-                let question = format!("{}@{}'s password: ", self.target.user, self.target.host.label());
-                let password = self.secret(&question).await?;
-                self.tried.push("a password".to_owned());
-                let user = self.target.user.as_str();
-                let result = self.handle.authenticate_password(user, password.expose()).await;
-                self.took(result)?
-            } else {
-                return Ok(false);
-            };
-            if done {
-                return Ok(true);
+    /// Tries passwords: the given one, or a person's, a few times (`NumberOfPasswordPrompts`).
+    pub(super) async fn by_password(&mut self) -> Result<Answer> {
+        while self.may_prompt(Method::Password) {
+            let question = format!("{}@{}'s password: ", self.target.user, self.target.host.label());
+            let is_given = self.given.is_some();
+            let password = self.secret(&question).await?;
+            self.tried.push("a password".to_owned());
+            let user = self.target.user.as_str();
+            let answer = self.clock.server(self.handle.authenticate_password(user, password.expose())).await;
+            let answer = self.took(answer)?;
+            if answer != Answer::Refused {
+                return Ok(answer);
             }
+            self.refused_given |= is_given;
         }
-        Ok(false)
+        Ok(Answer::Refused)
     }
 
-    /// Answers what the server asks (RFC 4256). No question at all is legal, and the answers must be as many.
-    async fn by_keyboard(&mut self) -> Result<bool> {
+    /// Answers the server's questions, a few times, as long as it has any.
+    pub(super) async fn by_keyboard(&mut self) -> Result<Answer> {
+        while self.may_prompt(Method::KeyboardInteractive) {
+            let is_given = self.given.is_some();
+            let (answer, was_asked) = self.by_questions().await?;
+            if answer != Answer::Refused || !was_asked {
+                return Ok(answer);
+            }
+            self.refused_given |= is_given;
+        }
+        Ok(Answer::Refused)
+    }
+
+    /// Tells whether a method may ask once more, and counts it. The given password needs nobody to ask, and is tried once.
+    fn may_prompt(&mut self, method: Method) -> bool {
+        let login = &self.target.login;
+        let asked = self.prompts.iter().filter(|known| **known == method).count();
+        let may_ask = login.may_ask && !self.refused_given && asked < login.password_prompts;
+        let may = self.allows(method.kind()) && (self.given.is_some() || may_ask);
+        if may {
+            self.prompts.push(method);
+        }
+        may
+    }
+
+    /// Answers one round of questions (RFC 4256), and tells whether there was one. No question at all is legal, and the
+    /// answers must be as many.
+    async fn by_questions(&mut self) -> Result<(Answer, bool)> {
         self.tried.push("keyboard-interactive".to_owned());
         let user = self.target.user.clone();
-        let mut response = self.handle.authenticate_keyboard_interactive_start(user, None).await;
+        let mut was_asked = false;
+        let mut response = self.clock.server(self.handle.authenticate_keyboard_interactive_start(user, None)).await;
         loop {
             let (questions, prompts) = match response {
-                Ok(KeyboardInteractiveAuthResponse::Success) => return Ok(true),
-                Ok(KeyboardInteractiveAuthResponse::Failure { remaining_methods, partial_success }) => {
-                    return self.took(Ok(AuthResult::Failure { remaining_methods, partial_success }));
+                Ok(Ok(KeyboardInteractiveAuthResponse::Success)) => return Ok((Answer::LoggedIn, was_asked)),
+                Ok(Ok(KeyboardInteractiveAuthResponse::Failure { remaining_methods, partial_success })) => {
+                    let answer = self.took(Ok(Ok(AuthResult::Failure { remaining_methods, partial_success })))?;
+                    return Ok((answer, was_asked));
                 }
-                Ok(KeyboardInteractiveAuthResponse::InfoRequest { name, instructions, prompts }) => {
+                Ok(Ok(KeyboardInteractiveAuthResponse::InfoRequest { name, instructions, prompts })) => {
                     let texts: Vec<String> = prompts.iter().map(|prompt| prompt.prompt.clone()).collect();
                     (self.questions(&name, &instructions, &texts), prompts)
                 }
-                Err(error) => return self.took(Err(error)),
+                Ok(Err(error)) => return Ok((self.took(Ok(Err(error)))?, was_asked)),
+                Err(silent) => return Err(self.silent(silent)),
             };
+            was_asked = true;
             let mut answers = Vec::new();
             for (question, prompt) in questions.into_iter().zip(prompts) {
                 let answer = if prompt.echo {
@@ -66,11 +84,11 @@ impl LoginAttempt<'_> {
                 };
                 answers.push(answer);
             }
-            response = self.handle.authenticate_keyboard_interactive_respond(answers).await;
+            response = self.clock.server(self.handle.authenticate_keyboard_interactive_respond(answers)).await;
         }
     }
 
-    /// Returns the password that was given, once: a server that asks again has said that it is wrong.
+    /// Returns the given password, once: a server that asks again has refused it. Else asks a person.
     async fn secret(&mut self, question: &str) -> Result<Secret> {
         match self.given.take() {
             Some(password) => Ok(password),

@@ -1,0 +1,325 @@
+//! The algorithms that are offered to a server: our order of preference, as the ssh config changes it.
+
+use fabrs_openssh::config::{AlgorithmList, HostConfig};
+use russh::keys::ssh_key::public::KeyData;
+use russh::keys::{Algorithm, HashAlg};
+use russh::{Preferred, cipher, kex, mac};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The minimum size of RSA keys in bits (`RequiredRSASize`), as in OpenSSH.
+const MIN_RSA_BITS: u32 = 1024;
+
+/// Key exchanges, first the cheap ones: on our side, group 18 costs some fifty times as much as group 14.
+const KEX: [&str; 12] = [
+    "mlkem768x25519-sha256",
+    "curve25519-sha256",
+    "curve25519-sha256@libssh.org",
+    "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp521",
+    "diffie-hellman-group14-sha256",
+    "diffie-hellman-group-exchange-sha256",
+    "diffie-hellman-group15-sha512",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group17-sha512",
+    "diffie-hellman-group18-sha512",
+];
+/// Key exchanges by SHA-1, only used if the ssh config names them.
+const OLD_KEX: [&str; 3] =
+    ["diffie-hellman-group-exchange-sha1", "diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1"];
+
+const CIPHERS: [&str; 6] = [
+    "chacha20-poly1305@openssh.com",
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+    "aes256-ctr",
+    "aes192-ctr",
+    "aes128-ctr",
+];
+/// Ciphers in CBC mode, only used if the ssh config names them.
+const OLD_CIPHERS: [&str; 3] = ["aes128-cbc", "aes192-cbc", "aes256-cbc"];
+
+const MACS: [&str; 4] =
+    ["hmac-sha2-512-etm@openssh.com", "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512", "hmac-sha2-256"];
+/// Message authentication codes by SHA-1, only used if the ssh config names them.
+const OLD_MACS: [&str; 2] = ["hmac-sha1-etm@openssh.com", "hmac-sha1"];
+
+/// Signature algorithms of host keys.
+const HOST_KEYS: [&str; 6] = [
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+];
+/// Signature algorithms to log in with, besides those of host keys.
+const SECURITY_KEYS: [&str; 2] = ["sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"];
+/// RSA by SHA-1, only used if the ssh config names it.
+const SHA1: &str = "ssh-rsa";
+
+/// The suffix of a certificate's algorithm.
+const CERTIFICATE: &str = "-cert-v01@openssh.com";
+
+/// The lists of algorithms of the ssh config for one host.
+#[derive(Debug)]
+pub(super) struct Algorithms {
+    ciphers: Option<AlgorithmList>,
+    macs: Option<AlgorithmList>,
+    kex: Option<AlgorithmList>,
+    host_keys: Option<AlgorithmList>,
+    login_keys: Option<AlgorithmList>,
+    min_rsa_bits: u32,
+}
+
+impl Algorithms {
+    pub(super) fn new(config: &HostConfig) -> Self {
+        Self {
+            ciphers: config.ciphers.clone(),
+            macs: config.macs.clone(),
+            kex: config.kex_algorithms.clone(),
+            host_keys: config.host_key_algorithms.clone(),
+            login_keys: config.pubkey_accepted_algorithms.clone(),
+            min_rsa_bits: config.required_rsa_size.unwrap_or(MIN_RSA_BITS),
+        }
+    }
+
+    /// Returns the algorithms to offer, in order of preference. Like ssh, it prefers the types of host keys in `recorded`,
+    /// so that a server with several keys shows one that can be checked, and offers certificates if an authority is on
+    /// record (`certificates`).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if a list of the ssh config leaves none.
+    pub(super) fn preferred(&self, recorded: &[String], certificates: bool) -> Result<Preferred> {
+        let kex = selected("KexAlgorithms", self.kex.as_ref(), &KEX, &OLD_KEX, |name| kex::Name::try_from(name).ok())?;
+        let extensions = [kex::EXTENSION_SUPPORT_AS_CLIENT, kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT];
+        let ciphers = ciphers();
+        let ciphers = selected("Ciphers", self.ciphers.as_ref(), &ciphers, &OLD_CIPHERS, |name| {
+            cipher::Name::try_from(name).ok()
+        })?;
+        let macs = selected("MACs", self.macs.as_ref(), &MACS, &OLD_MACS, |name| mac::Name::try_from(name).ok())?;
+        let keys = self.host_keys(recorded, certificates)?;
+        let (certificates, plain): (Vec<&str>, Vec<&str>) =
+            keys.iter().map(String::as_str).partition(|name| name.ends_with(CERTIFICATE));
+        let algorithms = |names: Vec<&str>| -> Vec<Algorithm> {
+            names.into_iter().filter_map(|name| plain_name(name).parse().ok()).collect()
+        };
+        Ok(Preferred {
+            kex: kex.into_iter().chain(extensions).collect::<Vec<_>>().into(),
+            key: algorithms(plain).into(),
+            host_key_certificates: algorithms(certificates).into(),
+            cipher: ciphers.into(),
+            mac: macs.into(),
+            ..Preferred::default()
+        })
+    }
+
+    /// Returns the names of the host key algorithms to offer. An order of the ssh config wins over that of the record.
+    fn host_keys(&self, recorded: &[String], certificates: bool) -> Result<Vec<String>> {
+        let with_certificates = |names: &[&str]| -> Vec<String> {
+            let certificates = names.iter().map(|name| format!("{name}{CERTIFICATE}"));
+            certificates.chain(names.iter().map(|&name| name.to_owned())).collect()
+        };
+        let (defaults, all) = (with_certificates(&HOST_KEYS), with_certificates(&[&HOST_KEYS[..], &[SHA1]].concat()));
+        let (defaults, all) = (borrowed(&defaults), borrowed(&all));
+        let list = self.host_keys.as_ref();
+        let mut names = match list {
+            Some(list) => list.select(&defaults, &all),
+            None => defaults.iter().map(|&name| name.to_owned()).collect(),
+        };
+        if list.is_none_or(AlgorithmList::keeps_order) {
+            names.retain(|name| certificates || !name.ends_with(CERTIFICATE));
+            let is_recorded = |name: &str| {
+                recorded.iter().any(|known| known == name || (known == SHA1 && name.starts_with("rsa-sha2-")))
+            };
+            // Stable: certificates stay in front, and each half keeps its order.
+            names.sort_by_key(|name| !name.ends_with(CERTIFICATE) && !is_recorded(name));
+        }
+        if names.is_empty() { Err(none_left("HostKeyAlgorithms", list, &all)) } else { Ok(names) }
+    }
+
+    /// Returns the hash by which a key may sign a login, for an RSA key: the best one that the server has announced
+    /// (`announced`), else the first one; `None` if the key's algorithm may not be used (`PubkeyAcceptedAlgorithms`).
+    pub(super) fn login_hash(
+        &self,
+        key: &Algorithm,
+        is_certificate: bool,
+        announced: Option<Option<HashAlg>>,
+    ) -> Option<Option<HashAlg>> {
+        if !key.clone().is_rsa() {
+            return self.accepts_login(&login_name(key, is_certificate)).then_some(None);
+        }
+        let accepts = |hash| self.accepts_login(&login_name(&Algorithm::Rsa { hash }, is_certificate));
+        let hashes = [Some(HashAlg::Sha512), Some(HashAlg::Sha256), None].into_iter().filter(|&hash| accepts(hash));
+        let hashes: Vec<Option<HashAlg>> = hashes.collect();
+        announced.filter(|best| hashes.contains(best)).or_else(|| hashes.first().copied())
+    }
+
+    fn accepts_login(&self, name: &str) -> bool {
+        let known: Vec<Algorithm> =
+            HOST_KEYS.iter().chain(&SECURITY_KEYS).filter_map(|name| name.parse().ok()).collect();
+        let named = |is_certificate| known.iter().map(move |algorithm| login_name(algorithm, is_certificate));
+        let defaults: Vec<String> = named(true).chain(named(false)).collect();
+        match &self.login_keys {
+            Some(list) => list.select(&borrowed(&defaults), &[name]).iter().any(|selected| selected == name),
+            None => defaults.iter().any(|default| default == name),
+        }
+    }
+
+    /// Returns the size of an RSA key that is too small (`RequiredRSASize`), and the size required, both in bits.
+    pub(super) fn too_small(&self, key: &KeyData) -> Option<(u32, u32)> {
+        let bits = key.rsa()?.key_size();
+        (bits < self.min_rsa_bits).then_some((bits, self.min_rsa_bits))
+    }
+}
+
+/// Returns our ciphers in order: AES-GCM first if the processor has instructions for it.
+fn ciphers() -> [&'static str; 6] {
+    let mut ciphers = CIPHERS;
+    if has_aes() {
+        ciphers.sort_by_key(|name| !name.contains("gcm"));
+    }
+    ciphers
+}
+
+/// Selects from the algorithms of one kind, those that russh has.
+fn selected<T>(
+    keyword: &str,
+    list: Option<&AlgorithmList>,
+    defaults: &[&str],
+    others: &[&str],
+    known: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>> {
+    let Some(list) = list else { return Ok(defaults.iter().filter_map(|name| known(name)).collect()) };
+    let all = [defaults, others].concat();
+    let names: Vec<T> = list.select(defaults, &all).iter().filter_map(|name| known(name)).collect();
+    if names.is_empty() { Err(none_left(keyword, Some(list), &all)) } else { Ok(names) }
+}
+
+fn none_left(keyword: &str, list: Option<&AlgorithmList>, all: &[&str]) -> Error {
+    let list = list.map(|list| format!(" {list}` ({})", list.at())).unwrap_or_default();
+    let text = format!("no algorithm of `{keyword}{list} is supported");
+    Error::new(ErrorKind::Config, text).hint(format!("supported are {}", all.join(", ")))
+}
+
+fn borrowed(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+/// Returns the name of the algorithm of a key, or of its certificate.
+fn login_name(key: &Algorithm, is_certificate: bool) -> String {
+    if is_certificate { key.to_certificate_type() } else { key.as_str().to_owned() }
+}
+
+/// Returns the algorithm of the key in a certificate.
+fn plain_name(name: &str) -> &str {
+    name.strip_suffix(CERTIFICATE).unwrap_or(name)
+}
+
+fn has_aes() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("aes") && std::arch::is_x86_feature_detected!("pclmulqdq");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("aes");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    return false;
+}
+
+#[cfg(test)]
+mod tests {
+    use fabrs_openssh::config::{Query, SshConfig};
+    use russh::keys::{Algorithm, HashAlg};
+
+    use super::Algorithms;
+
+    fn algorithms(config: &str) -> Algorithms {
+        let config = SshConfig::parse(config, "config").expect("the configuration is a good one");
+        Algorithms::new(&config.resolve(&Query::new("web1", "ann", "/")).expect("there is nothing to expand"))
+    }
+
+    fn keys(config: &str, recorded: &[&str], certificates: bool) -> Vec<String> {
+        let recorded: Vec<String> = recorded.iter().map(|&name| name.to_owned()).collect();
+        let preferred = algorithms(config).preferred(&recorded, certificates).expect("some are left");
+        let certificates = preferred.host_key_certificates.iter().map(Algorithm::to_certificate_type);
+        certificates.chain(preferred.key.iter().map(|algorithm| algorithm.as_str().to_owned())).collect()
+    }
+
+    #[test]
+    fn types_of_host_keys_on_record_come_first() {
+        let defaults = keys("", &[], false);
+        assert_eq!(defaults.first().map(String::as_str), Some("ssh-ed25519"));
+        assert!(!defaults.contains(&"ssh-rsa".to_owned()), "SHA-1 is offered for host keys");
+        assert_eq!(keys("", &["ssh-rsa"], false)[..2], ["rsa-sha2-512", "rsa-sha2-256"]);
+        let with_certificates = keys("", &["ecdsa-sha2-nistp384"], true);
+        assert_eq!(with_certificates[0], "ssh-ed25519-cert-v01@openssh.com");
+        assert_eq!(with_certificates[6], "ecdsa-sha2-nistp384");
+    }
+
+    #[test]
+    fn a_list_of_host_keys_decides_about_certificates_and_order() {
+        assert_eq!(
+            keys("HostKeyAlgorithms rsa-sha2-256,ssh-ed25519", &["ssh-ed25519"], true),
+            ["rsa-sha2-256", "ssh-ed25519"]
+        );
+        let only = "HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com";
+        assert_eq!(keys(only, &[], false), ["ssh-ed25519-cert-v01@openssh.com"]);
+        assert_eq!(keys("HostKeyAlgorithms +ssh-rsa", &[], false).last().map(String::as_str), Some("ssh-rsa"));
+        assert_eq!(keys("HostKeyAlgorithms -*cert*,*nist*,rsa*", &[], true), ["ssh-ed25519"]);
+    }
+
+    #[test]
+    fn a_list_that_leaves_no_algorithm_is_an_error_with_its_line() {
+        #[track_caller]
+        fn case(config: &str, text: &str) {
+            let error = algorithms(config).preferred(&[], false).expect_err("none is left");
+            assert_eq!(error.to_string(), text);
+        }
+        case("Ciphers 3des-cbc", "no algorithm of `Ciphers 3des-cbc` (config:1) is supported");
+        case("\nMACs -*", "no algorithm of `MACs -*` (config:2) is supported");
+        case(
+            "KexAlgorithms sntrup761x25519-sha512",
+            "no algorithm of `KexAlgorithms sntrup761x25519-sha512` (config:1) is supported",
+        );
+        case("HostKeyAlgorithms ssh-dss", "no algorithm of `HostKeyAlgorithms ssh-dss` (config:1) is supported");
+        assert_eq!(algorithms("Ciphers +aes128-cbc").preferred(&[], false).expect("all are left").cipher.len(), 7);
+        let only = algorithms("Ciphers aes256-ctr\nMACs hmac-sha1\nKexAlgorithms ecdh-sha2-nistp384");
+        let only = only.preferred(&[], false).expect("one of each is left");
+        assert_eq!(
+            (only.cipher[0].as_ref(), only.mac[0].as_ref(), only.kex[0].as_ref()),
+            ("aes256-ctr", "hmac-sha1", "ecdh-sha2-nistp384")
+        );
+        assert_eq!((only.cipher.len(), only.mac.len(), only.kex.len()), (1, 1, 3));
+    }
+
+    #[test]
+    fn rsa_signs_by_the_best_hash_that_the_server_and_the_list_have() {
+        let rsa = Algorithm::Rsa { hash: None };
+        let case = |config: &str, announced| algorithms(config).login_hash(&rsa, false, announced);
+        let (sha512, sha256) = (Some(HashAlg::Sha512), Some(HashAlg::Sha256));
+        assert_eq!(case("", None), Some(sha512));
+        assert_eq!(case("", Some(sha256)), Some(sha256));
+        assert_eq!(case("", Some(None)), Some(sha512), "SHA-1 is not among the defaults");
+        assert_eq!(case("PubkeyAcceptedAlgorithms +ssh-rsa", Some(None)), Some(None));
+        assert_eq!(case("PubkeyAcceptedAlgorithms -rsa-sha2-512", Some(sha512)), Some(sha256));
+        assert_eq!(case("PubkeyAcceptedAlgorithms ssh-ed25519", Some(sha512)), None);
+        let certificate = |config: &str| algorithms(config).login_hash(&rsa, true, None);
+        assert_eq!(certificate("PubkeyAcceptedAlgorithms rsa-sha2-256"), None);
+        assert_eq!(certificate("PubkeyAcceptedAlgorithms rsa-sha2-256-cert-v01@openssh.com"), Some(sha256));
+    }
+
+    #[test]
+    fn other_keys_sign_if_the_list_has_them() {
+        let case = |config: &str, key: Algorithm, is_certificate| {
+            algorithms(config).login_hash(&key, is_certificate, None).is_some()
+        };
+        assert!(
+            case("", Algorithm::Ed25519, false)
+                && case("", Algorithm::SkEd25519, false)
+                && case("", Algorithm::SkEd25519, true)
+        );
+        assert!(!case("", Algorithm::Dsa, false) && case("PubkeyAcceptedAlgorithms +ssh-dss", Algorithm::Dsa, false));
+        assert!(!case("PubkeyAcceptedAlgorithms -*ed25519*", Algorithm::Ed25519, true));
+    }
+}

@@ -1,0 +1,97 @@
+//! Private keys as files have them: OpenSSH's own format, PEM and PKCS#8, with and without a passphrase.
+
+use std::path::Path;
+use std::{fs, io};
+
+use russh::keys::{PrivateKey, PublicKey, decode_secret_key};
+
+use super::pem::{EncryptedPem, PemError};
+
+/// The content of a key file.
+#[derive(Debug)]
+pub(super) enum KeyContent {
+    Open(PrivateKey),
+    Locked(LockedKey),
+    /// The file has only the public key: an agent has to hold the private one.
+    Public(PublicKey),
+}
+
+/// A private key that a passphrase protects.
+#[derive(Debug)]
+pub(super) enum LockedKey {
+    OpenSsh(Box<PrivateKey>),
+    Pem(EncryptedPem),
+    /// PKCS#8, with the text of the file.
+    Pkcs8(String),
+}
+
+/// The reason that a file has no key.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum KeyError {
+    #[error("it can't be read: {0}")]
+    Read(#[from] io::Error),
+    #[error("{0}")]
+    Format(#[from] russh::keys::Error),
+    #[error("{0}")]
+    Pem(#[from] PemError),
+}
+
+/// Reads a key file, else the public key in the file beside it with `.pub`; `None` if there is neither.
+pub(super) fn read(path: &Path) -> Result<Option<KeyContent>, KeyError> {
+    match fs::read_to_string(path) {
+        Ok(text) => parse(&text).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(public_beside(path).map(KeyContent::Public)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns the public key in the file beside a private key.
+pub(super) fn public_beside(path: &Path) -> Option<PublicKey> {
+    let text = fs::read_to_string(path.with_added_extension("pub")).ok()?;
+    PublicKey::from_openssh(&text).ok()
+}
+
+/// Returns the mode of a private key that other users of this machine can read. As for ssh, only an own file counts.
+pub(super) fn exposed_mode(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let metadata = fs::metadata(path).ok()?;
+    let is_own = metadata.uid() == rustix::process::getuid().as_raw();
+    (is_own && metadata.mode() & 0o077 != 0).then_some(metadata.mode() & 0o7777)
+}
+
+fn parse(text: &str) -> Result<KeyContent, KeyError> {
+    if let Ok(public) = PublicKey::from_openssh(text) {
+        return Ok(KeyContent::Public(public));
+    }
+    if let Ok(key) = PrivateKey::from_openssh(text) {
+        let locked = key.is_encrypted();
+        return Ok(if locked { KeyContent::Locked(LockedKey::OpenSsh(Box::new(key))) } else { KeyContent::Open(key) });
+    }
+    if let Some(file) = EncryptedPem::parse(text) {
+        return Ok(KeyContent::Locked(LockedKey::Pem(file?)));
+    }
+    if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
+        return Ok(KeyContent::Locked(LockedKey::Pkcs8(text.to_owned())));
+    }
+    Ok(KeyContent::Open(decode_secret_key(text, None)?))
+}
+
+impl LockedKey {
+    /// Returns the public key, if the file has it in the clear.
+    pub(super) fn public(&self) -> Option<PublicKey> {
+        match self {
+            Self::OpenSsh(key) => Some(key.public_key().clone()),
+            Self::Pem(_) | Self::Pkcs8(_) => None,
+        }
+    }
+
+    /// Returns the private key; `None` if the passphrase is wrong.
+    pub(super) fn unlock(&self, passphrase: &str) -> Option<PrivateKey> {
+        match self {
+            Self::OpenSsh(key) => key.decrypt(passphrase).ok(),
+            Self::Pem(file) => decode_secret_key(&file.decrypt(passphrase)?, None).ok(),
+            Self::Pkcs8(text) => decode_secret_key(text, Some(passphrase)).ok(),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Keywords of the ssh config without an effect here: a warning for those that a user would miss, and an error for those
+//! that make `ssh` stricter.
+
+use fabrs_openssh::config::{ForwardAgent, HostConfig, RawValue};
+
+use super::settings::SshSettings;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+
+/// Keywords that a user would miss, with the values that change nothing. Others, such as `SendEnv`, `ControlMaster`,
+/// `GSSAPIAuthentication` and `LogLevel`, do not matter for commands and files.
+const MISSED: [(&str, &[&str]); 18] = [
+    ("AddressFamily", &["any"]),
+    ("BindAddress", &[]),
+    ("BindInterface", &[]),
+    ("ConnectionAttempts", &["1"]),
+    ("DynamicForward", &[]),
+    ("HostbasedAuthentication", &["no", "false"]),
+    ("LocalForward", &[]),
+    ("NoHostAuthenticationForLocalhost", &["no", "false"]),
+    ("PermitLocalCommand", &["no", "false"]),
+    ("PKCS11Provider", &["none"]),
+    ("RekeyLimit", &["default"]),
+    ("RemoteCommand", &["none"]),
+    ("RemoteForward", &[]),
+    ("RequestTTY", &["no", "false", "auto"]),
+    ("SessionType", &["default"]),
+    ("SetEnv", &[]),
+    ("Tunnel", &["no", "false"]),
+    ("VerifyHostKeyDNS", &["no", "false"]),
+];
+
+/// Keywords that make `ssh` refuse hosts, with the values that change nothing.
+const STRICT: [(&str, &[&str]); 3] =
+    [("CheckHostIP", &["no", "false"]), ("KnownHostsCommand", &["none"]), ("RefuseConnection", &[])];
+
+/// Warns, once a run, of each keyword that a user would miss.
+///
+/// # Errors
+///
+/// [`ErrorKind::Config`] for a keyword that makes `ssh` stricter.
+pub(super) fn check(host: &Host, config: &HostConfig, settings: &SshSettings) -> Result<()> {
+    for (keyword, value) in set(config, &STRICT) {
+        let text = format!("`{keyword} {}` ({}) is not supported", value.text, value.at);
+        let error = Error::new(ErrorKind::Config, text).on(host);
+        return Err(error.hint(format!("`ssh` may refuse the host by it: remove it, or set it for other hosts only")));
+    }
+    for (keyword, value) in set(config, &MISSED) {
+        settings.warn_once(&format!("{}: `{keyword}` has no effect", value.at));
+    }
+    if matches!(config.forward_agent, Some(ForwardAgent::Yes | ForwardAgent::Socket(_))) {
+        settings.warn_once("`ForwardAgent` of the ssh config has no effect: hosts get no access to the agent");
+    }
+    Ok(())
+}
+
+/// Returns the keywords of a table that are set to another value than those that change nothing.
+fn set<'a>(
+    config: &'a HostConfig,
+    keywords: &'a [(&'static str, &'static [&'static str])],
+) -> impl Iterator<Item = (&'static str, &'a RawValue)> {
+    keywords.iter().filter_map(|(keyword, harmless)| {
+        let value = config.other.get(&keyword.to_ascii_lowercase())?;
+        let word = value.arguments().into_iter().next().unwrap_or_default();
+        (!harmless.iter().any(|harmless| harmless.eq_ignore_ascii_case(&word))).then_some((*keyword, value))
+    })
+}
