@@ -21,6 +21,10 @@ pub struct HostCertificate {
     pub key: HostKey,
     /// The key that has signed it.
     pub authority: HostKey,
+    /// The serial number; 0 if the authority gave none.
+    pub serial: u64,
+    /// The key ID: free text of the authority, used in revocation lists and logs.
+    pub key_id: String,
     /// Whether it was made for a host, and not for a user.
     pub is_for_host: bool,
     /// The hosts that it is for; `*` and `?` are wildcards.
@@ -169,6 +173,8 @@ mod tests {
         HostCertificate {
             key: key(1),
             authority: key(2),
+            serial: 1,
+            key_id: "web1".to_owned(),
             is_for_host: true,
             names: vec!["web1".to_owned(), "*.example.com".to_owned()],
             validity: Validity { from: 100, until: 200 },

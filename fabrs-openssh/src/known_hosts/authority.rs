@@ -123,6 +123,8 @@ mod tests {
         HostCertificate {
             key: key(1),
             authority: key(9),
+            serial: 1,
+            key_id: "web".to_owned(),
             is_for_host: true,
             names: vec!["web".to_owned()],
             validity: Validity { from: 0, until: 100 },

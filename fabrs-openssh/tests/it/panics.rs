@@ -102,7 +102,7 @@ proptest! {
         let known = KnownHosts::parse(&format!("@cert-authority * {key}"), "known_hosts");
         let validity = Validity { from, until };
         let shown = HostCertificate {
-            authority: key.clone(), key, is_for_host, names, validity, critical_options, signature_algorithm,
+            authority: key.clone(), key, serial: 1, key_id: host.clone(), is_for_host, names, validity, critical_options, signature_algorithm,
         };
         let judgement = known.judge(&HostName::new(host, 22), &shown, now, std::slice::from_ref(&shown.signature_algorithm));
         if let Judgement::Flawed { flaw, .. } = judgement {

@@ -84,6 +84,8 @@ fn read(shown: &Certificate) -> Result<HostCertificate, String> {
     Ok(HostCertificate {
         key: key(shown.public_key())?,
         authority: key(shown.signature_key())?,
+        serial: shown.serial(),
+        key_id: shown.key_id().to_owned(),
         is_for_host: shown.cert_type() == CertType::Host,
         names: shown.valid_principals().to_vec(),
         validity: validity(shown),
