@@ -91,6 +91,14 @@ pub enum Error {
         /// What would go wrong.
         problem: &'static str,
     },
+    /// A key revocation list (KRL) that is damaged, or has a part that is not supported.
+    #[error("{}: bad key revocation list: {problem}", path.display())]
+    RevocationList {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Bytes that are not a public key in SSH wire format.
     #[error("not a public key: {problem}")]
     Key {

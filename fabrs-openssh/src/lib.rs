@@ -1,9 +1,10 @@
-//! `OpenSSH` client files, read as `ssh` reads them: `ssh_config` and `known_hosts`.
+//! `OpenSSH` client files, read as `ssh` reads them: `ssh_config`, `known_hosts` and key revocation lists.
 //!
 //! Programs that speak SSH themselves ask this crate what `ssh` would do with a name: which address, user and keys
 //! ([`config`]), and whether the key that a server shows is the one on record ([`known_hosts`]). It opens files and
 //! nothing else: no network, no processes, no environment. The home directory, the user's name and the environment
-//! come in with the [`config::Query`], so that every answer can be had again in a test.
+//! come in with the [`config::Query`], so that every answer can be had again in a test. [`revoked`] reads the
+//! revocation lists of `RevokedHostKeys`.
 //!
 //! ```
 //! use fabrs_openssh::config::{Query, SshConfig};
@@ -18,6 +19,7 @@
 pub mod certificate;
 pub mod config;
 pub mod known_hosts;
+pub mod revoked;
 
 mod error;
 mod location;

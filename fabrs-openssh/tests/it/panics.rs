@@ -3,6 +3,7 @@
 use fabrs_openssh::certificate::{HostCertificate, Validity};
 use fabrs_openssh::config::{Jump, Query, SshConfig};
 use fabrs_openssh::known_hosts::{HostKey, HostName, Judgement, KnownHosts, entry_line};
+use fabrs_openssh::revoked::RevokedKeys;
 use proptest::prelude::*;
 
 /// Text that looks like a configuration often enough to get past the first check.
@@ -71,6 +72,22 @@ proptest! {
     fn any_text_is_read_or_refused(text in any::<String>()) {
         let _ = SshConfig::parse(&text, "config");
         let _ = text.parse::<Jump>();
+    }
+
+    #[test]
+    fn any_revocation_list_is_read_or_refused(bytes: Vec<u8>, sections: Vec<(u8, Vec<u8>)>, blob: Vec<u8>) {
+        let mut krl = [&b"SSHKRL\n\0\0\0\0\x01"[..], &[0; 32]].concat();
+        for (kind, section) in sections {
+            krl.push(kind % 6);
+            krl.extend(u32::try_from(section.len()).expect("a short section").to_be_bytes());
+            krl.extend(section);
+        }
+        let key = HostKey::from_blob([&b"\0\0\0\x0bssh-ed25519\0"[..], &blob].concat()).expect("it has a type");
+        for bytes in [&bytes, &krl, &[&krl[..44], &bytes].concat()] {
+            if let Ok(revoked) = RevokedKeys::parse(bytes, "revoked") {
+                let _ = revoked.lookup_key(&key);
+            }
+        }
     }
 
     #[test]

@@ -1,0 +1,16 @@
+//! Extensions of a KRL: named data of later versions of the format.
+
+use super::reader::Reader;
+
+/// Reads an extension. None is supported, and only a critical one has to be.
+pub(super) fn read_extension(section: &mut Reader<'_>) -> Result<(), String> {
+    let name = section.text()?;
+    let is_critical = section.byte()? != 0;
+    let _contents = section.string()?;
+    section.finish()?;
+    if is_critical {
+        let name = String::from_utf8_lossy(name);
+        return Err(format!("its critical extension `{}` is not supported", name.escape_debug()));
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! The plain key in a public key or certificate, in the one encoding by which keys are compared.
+
+use crate::Error;
+use crate::known_hosts::HostKey;
+
+use super::reader::Reader;
+
+const CERTIFICATE_SUFFIX: &str = "-cert-v01@openssh.com";
+const OPENSSH_SUFFIX: &str = "@openssh.com";
+
+/// A part of a public key.
+#[derive(Clone, Copy)]
+enum Part {
+    Integer,
+    /// The name of a curve.
+    Curve(&'static str),
+    /// An uncompressed point of a curve, with its length in bytes.
+    Point(usize),
+    /// A fixed number of bytes.
+    Bytes(usize),
+    /// The application of a security key.
+    Application,
+}
+
+use Part::{Application, Bytes, Curve, Integer, Point};
+
+/// The key types of `OpenSSH` and their parts.
+const KEY_TYPES: [(&str, &[Part]); 9] = [
+    ("ssh-ed25519", &[Bytes(32)]),
+    ("ssh-rsa", &[Integer, Integer]),
+    ("ecdsa-sha2-nistp256", &[Curve("nistp256"), Point(65)]),
+    ("ecdsa-sha2-nistp384", &[Curve("nistp384"), Point(97)]),
+    ("ecdsa-sha2-nistp521", &[Curve("nistp521"), Point(133)]),
+    ("sk-ssh-ed25519@openssh.com", &[Bytes(32), Application]),
+    ("sk-ecdsa-sha2-nistp256@openssh.com", &[Curve("nistp256"), Point(65), Application]),
+    ("ssh-mldsa44-ed25519@openssh.com", &[Bytes(1344)]),
+    // `ssh` has read these until 10.0; lists may still name them.
+    ("ssh-dss", &[Integer, Integer, Integer, Integer]),
+];
+
+/// Checks for the name of a key type, or of a certificate type.
+pub(super) fn is_key_type(name: &str) -> bool {
+    key_type(name).is_some()
+}
+
+/// Checks for the name of a certificate type.
+pub(super) fn is_certificate_type(name: &str) -> bool {
+    name.ends_with(CERTIFICATE_SUFFIX)
+}
+
+/// Returns the plain key of a key or certificate, encoded as `ssh` would encode it.
+///
+/// The signature of a certificate is not checked. Points are not checked to be on their curve.
+pub(super) fn plain_key(key: &HostKey) -> Result<HostKey, Error> {
+    let blob = encode(key).map_err(|problem| Error::Key { problem })?;
+    HostKey::from_blob(blob)
+}
+
+fn key_type(name: &str) -> Option<(&'static str, &'static [Part])> {
+    let mut types = KEY_TYPES.into_iter();
+    let Some(stem) = name.strip_suffix(CERTIFICATE_SUFFIX) else {
+        return types.find(|(plain, _)| *plain == name);
+    };
+    types.find(|(plain, _)| plain.strip_suffix(OPENSSH_SUFFIX).unwrap_or(plain) == stem)
+}
+
+fn encode(key: &HostKey) -> Result<Vec<u8>, &'static str> {
+    let (name, parts) = key_type(key.algorithm()).ok_or("its type is not supported")?;
+    let is_certificate = is_certificate_type(key.algorithm());
+    let mut reader = Reader::new(key.blob());
+    reader.string()?;
+    if is_certificate {
+        let _nonce = reader.string()?;
+    }
+    let mut blob = Vec::with_capacity(key.blob().len());
+    put_string(&mut blob, name.as_bytes());
+    for part in parts {
+        match *part {
+            Integer => put_integer(&mut blob, reader.integer()?),
+            Curve(curve) => put_string(&mut blob, expect(reader.text()?, |text| text == curve.as_bytes())?),
+            Point(length) => put_string(&mut blob, expect(reader.string()?, |p| p.len() == length && p[0] == 4)?),
+            Bytes(length) => put_string(&mut blob, expect(reader.string()?, |bytes| bytes.len() == length)?),
+            Application => put_string(&mut blob, reader.text()?),
+        }
+    }
+    if is_certificate {
+        skip_certificate(&mut reader)?;
+    }
+    reader.finish()?;
+    Ok(blob)
+}
+
+fn expect(part: &[u8], is_good: impl Fn(&[u8]) -> bool) -> Result<&[u8], &'static str> {
+    if is_good(part) { Ok(part) } else { Err("it does not have the form of its type") }
+}
+
+/// Reads the parts of a certificate that follow the key.
+fn skip_certificate(reader: &mut Reader<'_>) -> Result<(), &'static str> {
+    let _serial = reader.u64()?;
+    let _kind = reader.u32()?;
+    let _key_id = reader.text()?;
+    let _principals = reader.string()?;
+    let _validity = (reader.u64()?, reader.u64()?);
+    for _ in ["critical options", "extensions", "reserved", "authority", "signature"] {
+        reader.string()?;
+    }
+    Ok(())
+}
+
+fn put_string(blob: &mut Vec<u8>, string: &[u8]) {
+    put_length(blob, string.len());
+    blob.extend_from_slice(string);
+}
+
+fn put_integer(blob: &mut Vec<u8>, integer: &[u8]) {
+    let needs_zero = integer.first().is_some_and(|first| first & 0x80 != 0);
+    put_length(blob, integer.len() + usize::from(needs_zero));
+    blob.extend(needs_zero.then_some(0));
+    blob.extend_from_slice(integer);
+}
+
+fn put_length(blob: &mut Vec<u8>, length: usize) {
+    let length = u32::try_from(length).expect("the reader's strings have lengths of 32 bits");
+    blob.extend_from_slice(&length.to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HostKey, is_key_type, plain_key};
+
+    /// Joins strings into a key.
+    fn key(strings: &[&[u8]]) -> HostKey {
+        let string = |s: &&[u8]| [&u32::try_from(s.len()).expect("a short string").to_be_bytes(), *s].concat();
+        HostKey::from_blob(strings.iter().flat_map(string).collect::<Vec<u8>>()).expect("the key has a type")
+    }
+
+    #[track_caller]
+    fn problem(strings: &[&[u8]], expected: &str) {
+        let error = plain_key(&key(strings)).expect_err("the key is not well formed");
+        assert_eq!(error.to_string(), format!("not a public key: {expected}"));
+    }
+
+    #[test]
+    fn integers_have_one_encoding() {
+        let plain = key(&[b"ssh-rsa", b"\x01\0\x01", b"\0\x80"]);
+        assert_eq!(plain_key(&plain).expect("the key is well formed"), plain);
+        let padded = key(&[b"ssh-rsa", b"\0\0\x01\0\x01", b"\0\0\0\x80"]);
+        assert_eq!(plain_key(&padded).expect("the key is well formed"), plain);
+    }
+
+    #[test]
+    fn a_certificate_has_the_key_that_it_certifies() {
+        let rest: [&[u8]; 2] = [&[0; 8], b"\0\0\0\x02"];
+        let mut blob = key(&[b"ssh-ed25519-cert-v01@openssh.com", b"nonce", &[7; 32]]).blob().to_vec();
+        blob.extend(rest.concat());
+        blob.extend(b"\0\0\0\x02id\0\0\0\0");
+        blob.extend([0; 16]);
+        blob.extend([0; 20]);
+        let certificate = HostKey::from_blob(blob.clone()).expect("the certificate has a type");
+        assert_eq!(plain_key(&certificate).expect("it is well formed"), key(&[b"ssh-ed25519", &[7; 32]]));
+        blob.pop();
+        let short = HostKey::from_blob(blob).expect("the certificate has a type");
+        assert!(plain_key(&short).is_err());
+    }
+
+    #[test]
+    fn types_of_certificates_are_those_of_keys() {
+        for name in ["ssh-rsa-cert-v01@openssh.com", "sk-ssh-ed25519-cert-v01@openssh.com", "ssh-dss"] {
+            assert!(is_key_type(name), "{name}");
+        }
+        for name in ["", "rsa", "ssh-ed25519@openssh.com", "sk-ssh-ed25519", "-cert-v01@openssh.com"] {
+            assert!(!is_key_type(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn keys_of_another_form_are_refused() {
+        problem(&[b"ssh-unknown", b"x"], "its type is not supported");
+        problem(&[b"ssh-ed25519", &[7; 31]], "it does not have the form of its type");
+        problem(&[b"ssh-ed25519", &[7; 32], b""], "it has unexpected bytes at its end");
+        problem(&[b"ssh-rsa", b"\x03"], "it ends too early");
+        problem(&[b"ssh-rsa", b"\x03", b"\x80"], "it has a negative integer");
+        problem(&[b"ecdsa-sha2-nistp256", b"nistp384", &[4; 65]], "it does not have the form of its type");
+        problem(&[b"ecdsa-sha2-nistp256", b"nistp256", &[2; 65]], "it does not have the form of its type");
+        problem(&[b"ecdsa-sha2-nistp256", b"nistp256", b""], "it does not have the form of its type");
+    }
+}

@@ -1,0 +1,176 @@
+//! A revocation list, read from a file of either form.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+use crate::certificate::HostCertificate;
+use crate::known_hosts::HostKey;
+
+use super::key_list::KeyList;
+use super::krl::{self, Krl};
+use super::plain_key::plain_key;
+use super::revocation::Revocation;
+
+/// The most bytes of a file that `ssh` reads.
+const MAX_FILE_SIZE: u64 = 128 << 20;
+
+/// A list of revoked keys and certificates, read from a file.
+#[derive(Clone, Debug)]
+pub struct RevokedKeys {
+    path: PathBuf,
+    list: List,
+}
+
+#[derive(Clone, Debug)]
+enum List {
+    Krl(Krl),
+    Keys(KeyList),
+}
+
+impl RevokedKeys {
+    /// Reads a file.
+    ///
+    /// ```
+    /// use fabrs_openssh::revoked::RevokedKeys;
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let path = directory.path().join("revoked_keys");
+    /// assert!(RevokedKeys::load(&path).is_err(), "a missing file is an error");
+    /// std::fs::write(&path, "# nothing yet\n")?;
+    /// assert!(RevokedKeys::load(&path).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Read`] if the file is missing or cannot be read, or has more than 128 MiB.
+    /// - [`Error::RevocationList`] for a KRL that is damaged, or has a section, a critical extension or a format
+    ///   version that is not supported.
+    /// - [`Error::Syntax`] for a line of a text list that is not a public key.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let bytes = read(path).map_err(|error| Error::read(path, error))?;
+        Self::parse(&bytes, path)
+    }
+
+    /// Reads a list from memory. `path` is the name of the file in errors.
+    ///
+    /// A KRL begins with the bytes `SSHKRL\n\0`. All else is a text list. Its lines have the form
+    /// `type base64 [comment]`; blank lines and lines that begin with `#` are skipped. Options before the type, as in
+    /// `authorized_keys`, are an error. A certificate in a text list revokes the key that it certifies.
+    ///
+    /// Signatures in a KRL are not checked, as in `ssh` since 9.4. Extensions that are not critical are ignored.
+    ///
+    /// Some lists are stricter here than in `ssh`. A NUL byte in a text list is an error, as is a KRL with a certificate
+    /// as an authority: `ssh` accepts both, but the keys concerned are not revoked. RSA keys of less than 1024 bits
+    /// are revoked like others, where `ssh` skips them in a text list because it never accepts them.
+    ///
+    /// ```
+    /// use fabrs_openssh::revoked::RevokedKeys;
+    ///
+    /// let error = RevokedKeys::parse(b"web1 ssh-ed25519 AAAA\n", "revoked_keys").unwrap_err();
+    /// assert_eq!(error.to_string(), "revoked_keys:1: `web1` is not a key type");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RevocationList`] and [`Error::Syntax`], as [`load`](Self::load).
+    pub fn parse(bytes: &[u8], path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref().to_owned();
+        let list = if bytes.starts_with(krl::MAGIC) {
+            match Krl::parse(bytes) {
+                Ok(krl) => List::Krl(krl),
+                Err(problem) => return Err(Error::RevocationList { path, problem }),
+            }
+        } else {
+            List::Keys(KeyList::parse(bytes, &path)?)
+        };
+        Ok(Self { path, list })
+    }
+
+    /// Returns the path of the file, as it was named when it was read.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Looks up the key that a host shows without a certificate.
+    ///
+    /// A KRL may list the key itself, or its SHA-1 or SHA-256 fingerprint.
+    ///
+    /// ```
+    /// use fabrs_openssh::known_hosts::HostKey;
+    /// use fabrs_openssh::revoked::{Revocation, RevokedKeys};
+    ///
+    /// let key = |id| HostKey::from_blob([&b"\0\0\0\x0bssh-ed25519\0\0\0\x20"[..], &[id; 32]].concat());
+    /// let revoked = RevokedKeys::parse(format!("{} old key of web1\n", key(1)?).as_bytes(), "revoked_keys")?;
+    /// assert_eq!(revoked.lookup_key(&key(1)?), Some(Revocation::Key));
+    /// assert_eq!(revoked.lookup_key(&key(2)?), None);
+    /// # Ok::<(), fabrs_openssh::Error>(())
+    /// ```
+    pub fn lookup_key(&self, key: &HostKey) -> Option<Revocation> {
+        self.contains(&plain(key)).then_some(Revocation::Key)
+    }
+
+    /// Looks up the certificate that a host shows.
+    ///
+    /// A certificate is revoked if its key or the key of its authority is. A KRL may also list its key ID or its
+    /// serial number, under its authority or under any authority. The serial number 0 is never revoked, because
+    /// certificates without a number have it.
+    ///
+    /// ```
+    /// use fabrs_openssh::certificate::{HostCertificate, Validity};
+    /// use fabrs_openssh::known_hosts::HostKey;
+    /// use fabrs_openssh::revoked::{Revocation, RevokedKeys};
+    ///
+    /// let key = |id| HostKey::from_blob([&b"\0\0\0\x0bssh-ed25519\0\0\0\x20"[..], &[id; 32]].concat());
+    /// let certificate = HostCertificate {
+    ///     key: key(1)?,
+    ///     authority: key(2)?,
+    ///     serial: 7,
+    ///     key_id: "web1".to_owned(),
+    ///     is_for_host: true,
+    ///     names: vec!["web1".to_owned()],
+    ///     validity: Validity { from: 0, until: u64::MAX },
+    ///     critical_options: Vec::new(),
+    ///     signature_algorithm: "ssh-ed25519".to_owned(),
+    /// };
+    /// let revoked = RevokedKeys::parse(key(2)?.to_string().as_bytes(), "revoked_keys")?;
+    /// assert_eq!(revoked.lookup_certificate(&certificate), Some(Revocation::Authority));
+    /// # Ok::<(), fabrs_openssh::Error>(())
+    /// ```
+    pub fn lookup_certificate(&self, certificate: &HostCertificate) -> Option<Revocation> {
+        let authority = plain(&certificate.authority);
+        if self.contains(&plain(&certificate.key)) {
+            return Some(Revocation::Key);
+        }
+        if let List::Krl(krl) = &self.list
+            && let Some(revocation) = krl.lookup(certificate, &authority)
+        {
+            return Some(revocation);
+        }
+        self.contains(&authority).then_some(Revocation::Authority)
+    }
+
+    fn contains(&self, plain: &HostKey) -> bool {
+        match &self.list {
+            List::Krl(krl) => krl.contains(plain),
+            List::Keys(keys) => keys.contains(plain),
+        }
+    }
+}
+
+/// Returns a key in the encoding of the lists. A key of an unknown form is compared as it is.
+fn plain(key: &HostKey) -> HostKey {
+    plain_key(key).unwrap_or_else(|_| key.clone())
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_SIZE {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 128 MiB"));
+    }
+    Ok(bytes)
+}
