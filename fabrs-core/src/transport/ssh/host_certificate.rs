@@ -29,15 +29,10 @@ pub(super) struct Aside {
     pub(super) hint: Option<&'static str>,
 }
 
-/// Judges a certificate.
-pub(super) fn judge(shown: &Certificate, known: &KnownHosts, trust: &Trust) -> Credit {
-    let unreadable = |problem: String| Credit::Refused { what: "the host's certificate can't be read", cause: problem };
-    let certificate = match read(shown) {
-        Ok(certificate) => certificate,
-        Err(problem) => return unreadable(problem),
-    };
+/// Judges a certificate, and its content as [`read`] returns it.
+pub(super) fn judge(shown: &Certificate, certificate: &HostCertificate, known: &KnownHosts, trust: &Trust) -> Credit {
     let now = now();
-    match known.judge(&trust.name, &certificate, now, &trust.ca_signatures) {
+    match known.judge(&trust.name, certificate, now, &trust.ca_signatures) {
         Judgement::Vouched { at } => {
             let authority = shown.signature_key().fingerprint(HashAlg::Sha256);
             match shown.validate_at(now, [&authority]) {
@@ -80,7 +75,8 @@ pub(super) fn validity(certificate: &Certificate) -> Validity {
     Validity { from: certificate.valid_after(), until: certificate.valid_before() }
 }
 
-fn read(shown: &Certificate) -> Result<HostCertificate, String> {
+/// Returns the content of a certificate.
+pub(super) fn read(shown: &Certificate) -> Result<HostCertificate, String> {
     Ok(HostCertificate {
         key: key(shown.public_key())?,
         authority: key(shown.signature_key())?,
@@ -120,7 +116,14 @@ mod tests {
     use russh::keys::ssh_key::certificate::Builder;
     use russh::keys::ssh_key::private::Ed25519Keypair;
 
-    use super::{CertType, Certificate, Credit, KnownHosts, Trust, judge};
+    use super::{CertType, Certificate, Credit, KnownHosts, Trust, read};
+
+    fn judge(shown: &Certificate, known: &KnownHosts, trust: &Trust) -> Credit {
+        match read(shown) {
+            Ok(certificate) => super::judge(shown, &certificate, known, trust),
+            Err(cause) => Credit::Refused { what: "it can't be read", cause },
+        }
+    }
 
     fn key(seed: u8) -> PrivateKey {
         PrivateKey::from(Ed25519Keypair::from_seed(&[seed; 32]))
@@ -145,6 +148,7 @@ mod tests {
             strict: StrictHostKeyChecking::Yes,
             files: Vec::new(),
             record: None,
+            revoked: None,
             hash: false,
             ca_signatures: HostConfig::default_ca_signature_algorithms(),
             may_ask: false,

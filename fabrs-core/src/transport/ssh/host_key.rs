@@ -11,6 +11,7 @@ use fabrs_openssh::known_hosts::{self, HostKey, KnownHosts, SALT_LEN, Verdict};
 use russh::keys::PublicKeyOrCertificate;
 
 use super::host_certificate::{self, Aside, Credit};
+use super::revoked::Shown;
 use super::settings::SshSettings;
 use super::ssh_command::ssh_command;
 use super::target::Target;
@@ -70,16 +71,31 @@ impl HostKeys {
 
     /// Accepts the key or says why not.
     pub(super) async fn check(&self, shown: &PublicKeyOrCertificate) -> Result<()> {
-        let aside = match shown.certificate() {
-            Some(certificate) => match host_certificate::judge(certificate, &*self.known()?, &self.target.trust) {
-                Credit::Vouched => return Ok(()),
-                Credit::Refused { what, cause } => return Err(self.refuse(what.to_owned()).caused_by(Cause(cause))),
-                Credit::Aside(aside) => Some(aside),
-            },
-            None => None,
-        };
+        if let Some((bits, required)) = self.target.algorithms.too_small(shown.public_key().key_data()) {
+            let cause = format!("it has {bits} bits, and `RequiredRSASize` is {required}");
+            return Err(self.refuse("the host's RSA key is too small".to_owned()).caused_by(Cause(cause)));
+        }
         let blob = shown.public_key().to_bytes().map_err(|source| self.unreadable().caused_by(source))?;
         let key = HostKey::from_blob(blob).map_err(|source| self.unreadable().caused_by(source))?;
+        let aside = match shown.certificate() {
+            Some(certificate) => {
+                let content = host_certificate::read(certificate).map_err(|problem| {
+                    self.refuse("the host's certificate can't be read".to_owned()).caused_by(Cause(problem))
+                })?;
+                self.check_revoked(&Shown::Certificate(&content))?;
+                match host_certificate::judge(certificate, &content, &*self.known()?, &self.target.trust) {
+                    Credit::Vouched => return Ok(()),
+                    Credit::Refused { what, cause } => {
+                        return Err(self.refuse(what.to_owned()).caused_by(Cause(cause)));
+                    }
+                    Credit::Aside(aside) => Some(aside),
+                }
+            }
+            None => {
+                self.check_revoked(&Shown::Key(&key))?;
+                None
+            }
+        };
         if self.is_accepted(&key, aside.as_ref())? {
             self.tell_of(aside.as_ref());
             return Ok(());
@@ -102,6 +118,11 @@ impl HostKeys {
             let text = format!("its certificate {}: its key was checked instead", aside.text);
             self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
         }
+    }
+
+    fn check_revoked(&self, shown: &Shown<'_>) -> Result<()> {
+        let Some(file) = &self.target.trust.revoked else { return Ok(()) };
+        self.settings.revoked.check(file, shown).map_err(|error| error.on(&self.target.host))
     }
 
     fn known(&self) -> Result<Arc<KnownHosts>> {

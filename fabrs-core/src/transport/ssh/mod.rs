@@ -25,6 +25,7 @@ mod outflow;
 mod pem;
 mod private_key;
 mod proxy;
+mod revoked;
 mod server;
 mod session;
 mod settings;

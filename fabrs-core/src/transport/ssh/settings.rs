@@ -12,6 +12,7 @@ use fabrs_openssh::known_hosts::KnownHosts;
 
 use super::host_key::KnownHostsFiles;
 use super::keys::Keyring;
+use super::revoked::RevokedKeysFiles;
 use crate::config::{Choice, Gateway, Inventory, Mode, Settings, SshConfigFrom, Variables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Sink};
@@ -36,6 +37,7 @@ pub struct SshSettings {
     pub(super) sink: Arc<dyn Sink>,
     pub(super) keyring: Keyring,
     pub(super) known_hosts: KnownHostsFiles,
+    pub(super) revoked: RevokedKeysFiles,
     /// Whether an accepted host key is written to `known_hosts`. A dry run writes nothing.
     pub(super) records_host_keys: bool,
     config_from: SshConfigFrom,
@@ -65,6 +67,7 @@ impl SshSettings {
             sink,
             keyring: Keyring::default(),
             known_hosts: KnownHostsFiles::default(),
+            revoked: RevokedKeysFiles::default(),
             records_host_keys: settings.mode == Mode::Run,
             config_from: settings.ssh_config.clone(),
             config: OnceLock::new(),

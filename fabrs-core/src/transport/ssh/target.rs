@@ -52,6 +52,8 @@ pub(super) struct Trust {
     /// The user's file that a new key goes into.
     pub(super) record: Option<PathBuf>,
     pub(super) hash: bool,
+    /// The file of revoked keys.
+    pub(super) revoked: Option<PathBuf>,
     /// The algorithms by which an authority may sign a host's certificate.
     pub(super) ca_signatures: Vec<String>,
     /// Whether a question may be asked.
@@ -215,6 +217,7 @@ fn trust(config: &HostConfig, port: u16, settings: &SshSettings, may_ask: bool) 
         files,
         record,
         hash: config.hash_known_hosts.unwrap_or(false),
+        revoked: config.revoked_host_keys.clone(),
         ca_signatures: config
             .ca_signature_algorithms
             .clone()

@@ -1,0 +1,58 @@
+//! Revoked host keys: the file of `RevokedHostKeys`, and whether the key of a server is in it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fabrs_openssh::certificate::HostCertificate;
+use fabrs_openssh::known_hosts::HostKey;
+use fabrs_openssh::revoked::RevokedKeys;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The files of revoked keys, each read once for all hosts.
+#[derive(Debug, Default)]
+pub(super) struct RevokedKeysFiles {
+    read: Mutex<HashMap<PathBuf, Result<Arc<RevokedKeys>>>>,
+}
+
+/// The key of a server, or its certificate.
+pub(super) enum Shown<'a> {
+    Key(&'a HostKey),
+    Certificate(&'a HostCertificate),
+}
+
+impl RevokedKeysFiles {
+    /// Refuses a key that is revoked by a file. As in ssh, this holds whatever `StrictHostKeyChecking` says.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::HostKey`] if the key is revoked, or the file can't be read.
+    pub(super) fn check(&self, file: &Path, shown: &Shown<'_>) -> Result<()> {
+        let revoked = self.load(file)?;
+        let (revocation, key) = match shown {
+            Shown::Key(key) => (revoked.lookup_key(key), *key),
+            Shown::Certificate(certificate) => (revoked.lookup_certificate(certificate), &certificate.key),
+        };
+        let Some(revocation) = revocation else { return Ok(()) };
+        let cause = format!("revoked in {}; the host shows {}", file.display(), key.fingerprint());
+        Err(Error::new(ErrorKind::HostKey, revocation.to_string()).caused_by(Cause(cause)))
+    }
+
+    fn load(&self, file: &Path) -> Result<Arc<RevokedKeys>> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let load = || {
+            RevokedKeys::load(file).map(Arc::new).map_err(|source| {
+                Error::new(ErrorKind::HostKey, "could not read the revoked host keys (`RevokedHostKeys`)")
+                    .caused_by(source)
+                    .hint("no host is trusted without them: restore the file, or remove the line from the ssh config")
+            })
+        };
+        read.entry(file.to_owned()).or_insert_with(load).clone()
+    }
+}
+
+/// Where a key is revoked.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Cause(String);
