@@ -191,6 +191,11 @@ impl Command {
         self.changed(|spec| spec.is_check = true)
     }
 
+    /// Marks the command of a transfer that sends a secret.
+    pub(super) fn carrying_secret(self) -> Self {
+        self.changed(|spec| spec.carries_secret = true)
+    }
+
     /// Marks the line as a POSIX script, which `/bin/sh` runs.
     pub(crate) fn posix(self) -> Self {
         self.changed(|spec| spec.language = Language::Posix)

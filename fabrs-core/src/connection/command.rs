@@ -338,7 +338,14 @@ pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn Receive>) 
     let program = spec.program(line);
     Ok(transport.start(Request {
         host: host.clone(),
-        invocation: Invocation { program, shown, pty: spec.pty.clone(), stdin, last_signal },
+        invocation: Invocation {
+            program,
+            shown,
+            pty: spec.pty.clone(),
+            stdin,
+            has_secret: spec.has_secret(),
+            last_signal,
+        },
         effect: spec.effect,
         is_check: spec.is_check,
         timeout: spec.timeout.or(defaults.timeout),

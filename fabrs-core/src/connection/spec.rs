@@ -48,6 +48,8 @@ pub(super) struct Spec {
     pub(super) input: Input,
     /// What it is given to read that must not be shown.
     pub(super) secrets: Vec<Secret>,
+    /// Whether a transfer sends a secret by it.
+    pub(super) carries_secret: bool,
     pub(super) watchers: Watchers,
     /// By which its handle sends it signals.
     pub(super) signals: Signals,
@@ -80,6 +82,7 @@ impl Spec {
             accepts: self.accepts.clone(),
             input,
             secrets: self.secrets.clone(),
+            carries_secret: self.carries_secret,
             watchers: Watchers::default(),
             signals: self.signals.clone(),
             tee: self.tee.clone(),
@@ -133,6 +136,11 @@ impl Spec {
     }
 
     /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
+    /// Tells whether the command, or its input, has a secret.
+    pub(super) fn has_secret(&self) -> bool {
+        self.carries_secret || !self.secrets.is_empty() || self.connection.frame.secrets().next().is_some()
+    }
+
     pub(super) fn take_stdin(&mut self) -> Result<Stdin> {
         let frame = &self.connection.frame;
         let redactor = self.connection.redactor();
@@ -244,6 +252,7 @@ impl Spec {
             timeout: None,
             input: Input::default(),
             secrets: Vec::new(),
+            carries_secret: false,
             watchers: Watchers::default(),
             signals: Signals::default(),
             again: None,

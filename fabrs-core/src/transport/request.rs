@@ -72,6 +72,8 @@ pub struct Invocation {
     pub pty: Option<Pty>,
     /// What it reads.
     pub stdin: Stdin,
+    /// Whether its program, or its input, has a secret: it is not started on a host whose key is not trusted.
+    pub has_secret: bool,
     /// The signal that ends it where TERM did not: `KILL`, or one that is passed on where that can't be.
     pub last_signal: Signal,
 }
@@ -116,6 +118,7 @@ pub trait Receive: Send + fmt::Debug {
 #[derive(Default)]
 pub struct Answer {
     pub(super) pieces: Vec<Bytes>,
+    pub(crate) has_secret: bool,
     pub(super) stream: Option<mpsc::Receiver<Bytes>>,
     pub(super) ends: bool,
     pub(super) stops: bool,
@@ -125,6 +128,12 @@ impl Answer {
     /// Writes `bytes` to the command.
     pub fn write(&mut self, bytes: impl Into<Bytes>) {
         self.pieces.push(bytes.into());
+    }
+
+    /// Writes a secret to the command, unless its host's key is not trusted: then the command ends with an error.
+    pub fn write_secret(&mut self, bytes: impl Into<Bytes>) {
+        self.has_secret = true;
+        self.write(bytes);
     }
 
     /// Ends the command's input, after what was written.

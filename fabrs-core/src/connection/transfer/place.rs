@@ -15,12 +15,14 @@ pub(super) struct Place {
     pub(super) location: &'static Location<'static>,
     /// Whether its reads are the comparison of a transfer, which reports the result itself.
     pub(super) is_check: bool,
+    /// Whether a secret is transferred.
+    pub(super) has_secret: bool,
 }
 
 impl Place {
     /// Makes that of what a line of the user's asks for: by the rights of the login, until something else is said.
     pub(super) fn of(connection: Connection, location: &'static Location<'static>) -> Self {
-        Self { connection, elevated: false, location, is_check: false }
+        Self { connection, elevated: false, location, is_check: false, has_secret: false }
     }
 
     /// Makes that of a transfer, which compares before it writes.

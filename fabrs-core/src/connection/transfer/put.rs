@@ -62,7 +62,8 @@ impl Put {
     ) -> Self {
         // Nothing said is the directory of the connection, or the home.
         let target = if target.is_empty() { "./".to_owned() } else { target };
-        let place = Place::of_transfer(connection, location);
+        let has_secret = source.secrets().next().is_some();
+        let place = Place { has_secret, ..Place::of_transfer(connection, location) };
         Self(Lazy::Made(Box::new(Spec {
             place,
             source,

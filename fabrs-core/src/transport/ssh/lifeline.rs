@@ -119,7 +119,8 @@ mod tests {
     fn case(passes_signals: bool, change: impl FnOnce(&mut Invocation), expected: Ending) {
         let (program, stdin) = (Program::Line("ls".into()), Stdin::Empty);
         let last_signal = Signal::new("KILL");
-        let mut invocation = Invocation { program, shown: "ls".into(), pty: None, stdin, last_signal };
+        let mut invocation =
+            Invocation { program, shown: "ls".into(), pty: None, stdin, has_secret: false, last_signal };
         change(&mut invocation);
         assert_eq!(Ending::of(passes_signals, &invocation), expected);
     }

@@ -98,7 +98,7 @@ impl Link {
         let mut handle = self.greet(&notes).await?;
         let mistrusted = notes.check.mistrusted.load(Ordering::Relaxed);
         log_in(&mut handle, &self.target, &self.settings, mistrusted).await?;
-        Ok(Session::new(handle, notes.gone, &notes.server, notes.outflow, Arc::clone(&self.target)))
+        Ok(Session::new(handle, notes.gone, &notes.server, notes.outflow, Arc::clone(&self.target), mistrusted))
     }
 
     /// Reaches the server and agrees on keys with it, within the connect timeout.

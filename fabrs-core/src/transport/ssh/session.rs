@@ -31,6 +31,8 @@ pub(super) struct Session {
     passes_signals: bool,
     makes_groups: bool,
     start_reply: Reply,
+    /// Whether another host key is on record, and checking is off: the host gets no secret.
+    is_mistrusted: bool,
     target: Arc<Target>,
     slots: Arc<Slots>,
     /// Whether channels are opened ahead: not where a server is known to close them; given up at the first refusal, and
@@ -69,6 +71,7 @@ impl Session {
         server: &Server,
         outflow: Arc<Outflow>,
         target: Arc<Target>,
+        is_mistrusted: bool,
     ) -> Arc<Self> {
         let keeps_idle_channels = server.get().is_some_and(Identification::keeps_idle_channels);
         let closes_idle_channels = server.get().is_some_and(Identification::closes_idle_channels);
@@ -80,6 +83,7 @@ impl Session {
             passes_signals,
             makes_groups: server.get().is_some_and(Identification::makes_groups),
             start_reply: if closes_idle_channels { Reply::Awaited } else { Reply::Later },
+            is_mistrusted,
             target,
             // Where signals have to go another way, that has a place when all others are taken.
             slots: Slots::new(usize::from(!passes_signals)),
@@ -261,6 +265,20 @@ impl Session {
     pub(super) fn refused_pty(&self, command: &str) -> Error {
         let text = format!("the server gives no pty, and `{command}` was not run without");
         Error::new(ErrorKind::Connect, text).on(&self.target.host)
+    }
+
+    /// Refuses a secret for a host whose key is not the one on record, though `StrictHostKeyChecking no` lets it in.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::HostKey`] if the host is such a one.
+    pub(super) fn admit_secret(&self, command: &str) -> Result<()> {
+        if !self.is_mistrusted {
+            return Ok(());
+        }
+        let text = format!("`{command}` needs a secret, and another key is on record for the host: nothing was sent");
+        let error = Error::new(ErrorKind::HostKey, text).on(&self.target.host);
+        Err(error.hint("if the change of the key is known to be right, remove the old one with `ssh-keygen -R`"))
     }
 
     /// Makes the error of a command that a server has not started, since it closed its channel again and again.

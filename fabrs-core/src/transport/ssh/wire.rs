@@ -14,7 +14,7 @@ use super::lifeline::{Ending, body};
 use super::open_channel::{NotStarted, STARTS, Started};
 use super::session::Session;
 use super::slots::Slot;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Stream;
 use crate::output::{ExitStatus, Signal};
 use crate::shell::sh_command_in_session;
@@ -40,6 +40,8 @@ pub(super) struct ChannelWire {
     group: Option<Group>,
     /// What has come with the answer to the start.
     early: Option<ChannelMsg>,
+    /// Why a secret was not sent, and the command ends.
+    refused: Option<Error>,
     /// What follows what was held back for the mark of the group.
     following: Option<Message>,
     /// Given back when the wire is dropped, which is after the channel's CLOSE.
@@ -55,7 +57,10 @@ impl ChannelWire {
     /// Dropped half way, the channel closes itself and ends what it started.
     pub(super) async fn start(session: Arc<Session>, invocation: Invocation) -> Result<Self> {
         let ending = Ending::of(session.passes_signals(), &invocation);
-        let Invocation { program, shown, pty, stdin, .. } = invocation;
+        let Invocation { program, shown, pty, stdin, has_secret, .. } = invocation;
+        if has_secret {
+            session.admit_secret(&shown)?;
+        }
         let group = if ending == Ending::Group { Some(Group::new()?) } else { None };
         let script = match &group {
             Some(group) => body(&program).map(|body| group.script(&body)),
@@ -81,12 +86,29 @@ impl ChannelWire {
         let (read, write) = channel.split();
         let write = Arc::new(write);
         let feed = Feed::new(Arc::clone(&write), session.outflow(), stdin, pty.is_some(), ending);
-        Ok(Self { read, write, feed, pty, session, shown, ending, group, early, following: None, _slot: slot })
+        Ok(Self {
+            read,
+            write,
+            feed,
+            pty,
+            session,
+            shown,
+            ending,
+            group,
+            early,
+            refused: None,
+            following: None,
+            _slot: slot,
+        })
     }
 
     /// Returns what arrives next on the channel.
     async fn arrives(&mut self) -> Message {
         loop {
+            if let Some(error) = self.refused.take() {
+                self.close().await;
+                return Message::Lost(error);
+            }
             let early = self.early.take();
             let message = tokio::select! {
                 biased;
@@ -156,7 +178,10 @@ impl Wire for ChannelWire {
     }
 
     fn answer(&mut self, answer: Answer) {
-        self.feed.answer(answer);
+        match self.session.admit_secret(&self.shown) {
+            Err(error) if answer.has_secret => self.refused = Some(error),
+            _ => self.feed.answer(answer),
+        }
     }
 
     async fn signal(&mut self, signal: Signal) {

@@ -131,7 +131,7 @@ impl Listener {
         };
         match &self.password {
             Some(password) if asked == 1 => {
-                answer.write([password.expose().as_bytes(), b"\n"].concat());
+                answer.write_secret([password.expose().as_bytes(), b"\n"].concat());
                 // A command that sudo starts itself gives no sign of its beginning, and has nothing to read.
                 if self.marks.ready.is_none() {
                     answer.end();

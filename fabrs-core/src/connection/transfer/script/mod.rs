@@ -89,6 +89,7 @@ impl Script<'_> {
         let command = connection.command(ShellLine::raw(line), self.effect, self.place.location);
         let command = command.posix().called(self.what).hide(Hide::Both);
         let command = if self.place.is_check { command.checking() } else { command };
+        let command = if self.place.has_secret { command.carrying_secret() } else { command };
         Ok(if self.place.elevated { command.sudo() } else { command })
     }
 

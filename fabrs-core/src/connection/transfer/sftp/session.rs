@@ -74,7 +74,7 @@ impl Session {
         let receiver = Receiver { incoming: heard, number, host: host.clone(), shown: called, sink };
         let running = transport.start(Request {
             host: host.clone(),
-            invocation: Invocation { program, shown, pty: None, stdin, last_signal },
+            invocation: Invocation { program, shown, pty: None, stdin, has_secret: place.has_secret, last_signal },
             effect,
             is_check: place.is_check,
             // Who has a limit, or is stopped, still has to clean up by this session.
