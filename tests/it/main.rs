@@ -31,6 +31,7 @@ mod runs;
 mod same_verdict;
 mod secrets;
 mod sessions;
+mod strict;
 mod sudo;
 mod support;
 mod virtualenvs;

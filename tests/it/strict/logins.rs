@@ -1,0 +1,140 @@
+//! Logins: key files that others can read, the order of methods, and how often a password is asked for.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use fabrs::prelude::*;
+use fabrs::{Result, Secret};
+use fabrs_testing::{Capability, Key, KeyType, Sshd};
+
+use super::{as_ssh, connect_with, refusal};
+use crate::answers::Answers;
+use crate::support::{block, capture, client_of, refused, told};
+
+#[tokio::test]
+async fn a_private_key_that_others_can_read_is_not_used() -> Result<()> {
+    let sshd = Sshd::start();
+    for mode in [0o644, 0o640, 0o604, 0o610] {
+        fs::set_permissions(sshd.identity(), Permissions::from_mode(mode)).expect("the file is ours");
+        let text = block(&refusal(&sshd, "", ErrorKind::Auth).await);
+        assert!(text.contains(&format!("(other users can read it: mode {mode:04o})")), "{text}");
+    }
+    let (heard, sink) = capture();
+    let host = client_of(&sshd, "").sink(sink).build().connect("host")?;
+    refused(host.connect().await, ErrorKind::Auth);
+    let expected = format!("`chmod 600 {}`", sshd.identity().display());
+    assert!(told(&heard, "warning", "text").iter().any(|text| text.ends_with(&expected)), "{heard:?}");
+    fs::set_permissions(sshd.identity(), Permissions::from_mode(0o400)).expect("the file is ours");
+    as_ssh(&sshd, "").await
+}
+
+/// Protects a key by a passphrase, in a format of PEM.
+fn in_pem(key: &Key, format: &str, passphrase: &str) {
+    let mut keygen = Command::new("ssh-keygen");
+    keygen.args(["-q", "-p", "-m", format, "-P", "", "-N", passphrase, "-f"]).arg(key.path());
+    assert!(keygen.output().expect("`ssh-keygen` comes with openssh-client").status.success());
+}
+
+#[tokio::test]
+async fn encrypted_pem_and_pkcs8_keys_ask_for_their_passphrase() -> Result<()> {
+    for kind in [KeyType::Rsa, KeyType::Ecdsa] {
+        for format in ["PEM", "PKCS8"] {
+            for has_public in [true, false] {
+                let sshd = Sshd::builder().identity(kind).start();
+                in_pem(sshd.identity_key(), format, "let me in");
+                let text = fs::read_to_string(sshd.identity()).expect("the file is ours");
+                assert!(text.contains("ENCRYPTED"), "{text}");
+                if !has_public {
+                    fs::remove_file(sshd.identity_key().public_path()).expect("the file is ours");
+                }
+                let answers = Answers::new(["wrong", "let me in"]);
+                let client = client_of(&sshd, "").ask(answers.clone()).build();
+                client.connect("host")?.run("true").await?;
+                let question = format!("passphrase for `{}`: ", sshd.identity().display());
+                assert_eq!(answers.asked(), [question.clone(), question], "{kind:?} {format} {has_public}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pem_key_of_an_unsupported_cipher_is_named_with_the_way_out() {
+    let sshd = Sshd::builder().identity(KeyType::Rsa).start();
+    let text = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-EDE3-CBC,0011223344556677\n\n\
+                AAAA\n-----END RSA PRIVATE KEY-----\n";
+    fs::write(sshd.identity(), text).expect("the file is ours");
+    let error = refused(connect_with(&sshd, "").await, ErrorKind::Auth);
+    let text = block(&error);
+    assert!(
+        text.contains("its encryption DES-EDE3-CBC is not supported: `ssh-keygen -p -f FILE` changes it"),
+        "{text}"
+    );
+}
+
+/// A server that wants these methods, one after the other.
+fn wants(methods: &str) -> Option<Sshd> {
+    let can = Sshd::can(Capability::Password);
+    can.then(|| Sshd::builder().password_login().option("AuthenticationMethods", methods).start())
+}
+
+#[tokio::test]
+async fn a_key_after_a_password_logs_in() -> Result<()> {
+    let Some(sshd) = wants("password,publickey") else { return Ok(()) };
+    let given = client_of(&sshd, "").password(Secret::new(sshd.password().to_owned())).build();
+    given.connect("host")?.run("true").await?;
+    let answers = Answers::new([sshd.password()]);
+    client_of(&sshd, "").ask(answers.clone()).build().connect("host")?.run("true").await?;
+    assert_eq!(answers.asked().len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_password_after_a_key_logs_in() -> Result<()> {
+    let Some(sshd) = wants("publickey,password") else { return Ok(()) };
+    let answers = Answers::new([sshd.password()]);
+    client_of(&sshd, "").ask(answers.clone()).build().connect("host")?.run("true").await?;
+    assert_eq!(answers.asked().len(), 1);
+    let without = client_of(&sshd, "").build().connect("host")?;
+    let text = block(&refused(without.connect().await, ErrorKind::Auth));
+    assert!(text.contains("it accepts password"), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn preferred_methods_come_first_and_others_are_left_out() -> Result<()> {
+    if !Sshd::can(Capability::Password) {
+        return Ok(());
+    }
+    let sshd = Sshd::builder().password_login().option("MaxAuthTries", "2").start();
+    let keys: Vec<Key> =
+        (0..4).map(|at| Key::generate(sshd.dir().join(format!("wrong{at}")), KeyType::Ed25519, "")).collect();
+    let named: String = keys.iter().map(|key| format!("IdentityFile {}\n", key.path().display())).collect();
+    let password = || Secret::new(sshd.password().to_owned());
+    // Four wrong keys are more than the server allows.
+    refused(client_of(&sshd, &named).password(password()).build().connect("host")?.connect().await, ErrorKind::Auth);
+    let preferred = format!("PreferredAuthentications nonsense,password\n{named}");
+    client_of(&sshd, &preferred).password(password()).build().connect("host")?.connect().await?;
+    let only = client_of(&sshd, "PreferredAuthentications password\n").build().connect("host")?;
+    let text = block(&refused(only.connect().await, ErrorKind::Auth));
+    assert!(!text.contains("the server refused `"), "a key was offered: {text}");
+    refusal(&sshd, "PreferredAuthentications password\n", ErrorKind::Auth).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_password_is_asked_for_as_often_as_the_config_says() -> Result<()> {
+    if !Sshd::can(Capability::Password) {
+        return Ok(());
+    }
+    let sshd = Sshd::builder().password_login().start();
+    for (count, expected) in [("1", 1), ("2", 2), ("0", 0)] {
+        let answers = Answers::new(["one", "two", "three", "four"]);
+        let config = format!("PubkeyAuthentication no\nNumberOfPasswordPrompts {count}\n");
+        let host = client_of(&sshd, &config).ask(answers.clone()).build().connect("host")?;
+        refused(host.connect().await, ErrorKind::Auth);
+        assert_eq!(answers.asked().len(), expected, "{count}");
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! A host whose key has changed, where checking is off: it is used, as by `ssh`, and gets no secret.
+
+use fabrs::prelude::*;
+use fabrs::{Client, Result, Secret};
+use fabrs_testing::{Account, Capability, Sshd};
+
+use crate::record::Record;
+use crate::support::{block, client_of, refused};
+
+/// A client of a host with another key on record, and no checking.
+fn client(sshd: &Sshd, other: &Sshd) -> Client {
+    let record = Record::of(sshd, "no", &format!("{{host}} {}\n", other.host_keys()[0].public()));
+    client_of(sshd, &record.lines()).sudo_password(Secret::new(Sshd::account_password())).build()
+}
+
+#[track_caller]
+fn nothing_was_sent<T: std::fmt::Debug>(result: Result<T>) {
+    let text = block(&refused(result, ErrorKind::HostKey));
+    assert!(text.contains("needs a secret, and another key is on record for the host: nothing was sent"), "{text}");
+}
+
+#[tokio::test]
+async fn a_host_with_another_key_runs_commands_and_gets_no_secret() -> Result<()> {
+    let (sshd, other) = (Sshd::start(), Sshd::start());
+    let host = client(&sshd, &other).connect("host")?;
+    assert_eq!(host.run("echo here").line().await?, "here");
+    let secret = Secret::new("hunter2-hunter2");
+    nothing_was_sent(host.env("TOKEN", &secret).run("echo ran > ran").await);
+    nothing_was_sent(host.run("cat > ran").stdin(&secret).await);
+    nothing_was_sent(host.run("cat > ran").watch(Responder::new("Token: ", &secret)).await);
+    nothing_was_sent(host.put(&secret, "ran").await);
+    assert_eq!(host.probe("test ! -e ran && echo absent").line().await?, "absent");
+    host.put(b"no secret".as_slice(), "ran").await?;
+    // Another host has its own key.
+    let trusted = client_of(&sshd, "").build().connect("host")?;
+    trusted.env("TOKEN", &secret).run("true").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_with_another_key_gets_no_sudo_password() -> Result<()> {
+    if !Sshd::can(Capability::Sudo) {
+        return Ok(());
+    }
+    for account in [Account::Sudo, Account::SudoFree] {
+        let sshd = Sshd::builder().users([account]).start();
+        let host = client(&sshd, &Sshd::start()).connect("host")?;
+        for line in ["id -un", "id -un; true"] {
+            let result = host.sudo(line).await;
+            match account {
+                Account::Sudo => nothing_was_sent(result),
+                _ => assert_eq!(result?.line()?, "root"),
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! Servers and agents that say nothing in the middle of a login: the connect timeout ends the wait, and names the side.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+
+use fabrs::config::{Choice, Settings};
+use fabrs::prelude::*;
+use fabrs::{Client, Result};
+use fabrs_testing::Sshd;
+
+use crate::support::{LIMIT, block, refused, settings, ssh_config};
+
+fn client(sshd: &Sshd, lines: &str) -> Client {
+    let timeout = Choice::argument(Duration::from_secs(1));
+    let settings = Settings { connect_timeout: timeout, ..settings(&ssh_config(sshd, lines)) };
+    Client::builder().settings(settings).build()
+}
+
+/// Connects, well before the test gives up, and returns the reason of the refusal.
+async fn reason(client: &Client) -> Result<String> {
+    let connected = client.connect("host")?;
+    let result = tokio::time::timeout(LIMIT, connected.connect()).await.expect("the timeout has no effect");
+    Ok(block(&refused(result, ErrorKind::Auth)))
+}
+
+#[tokio::test]
+async fn an_agent_that_says_nothing_is_named() -> Result<()> {
+    let sshd = Sshd::start();
+    let socket = sshd.dir().join("mute");
+    // The system accepts for it.
+    let _mute = UnixListener::bind(&socket).expect("the directory is ours");
+    let text = reason(&client(&sshd, &format!("IdentityAgent {}\n", socket.display()))).await?;
+    assert!(text.contains("the agent did not answer within 1s"), "{text}");
+    assert!(text.contains(&format!("hint: does the agent at {} still run?", socket.display())), "{text}");
+    Ok(())
+}
+
+/// Carries connections to a server, and drops all that the client sends after its third packet of the login.
+fn stalling(server: std::net::SocketAddr, after: usize) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
+    let port = listener.local_addr().expect("it is bound").port();
+    std::thread::spawn(move || {
+        for near in listener.incoming() {
+            let (Ok(near), Ok(far)) = (near, TcpStream::connect(server)) else { return };
+            let (mut from_server, mut to_client) =
+                (far.try_clone().expect("a copy"), near.try_clone().expect("a copy"));
+            std::thread::spawn(move || std::io::copy(&mut from_server, &mut to_client));
+            std::thread::spawn(move || {
+                let (mut near, mut far, mut passed, mut buffer) = (near, far, 0, [0; 4096]);
+                while let Ok(read @ 1..) = near.read(&mut buffer) {
+                    let left = after.saturating_sub(passed).min(read);
+                    passed += read;
+                    if far.write_all(&buffer[..left]).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_server_that_stalls_after_the_key_exchange_is_named() -> Result<()> {
+    let sshd = Sshd::start();
+    let proxy = fabrs_testing::faults::Proxy::to(sshd.addr());
+    let lines =
+        |port: u16| format!("Host host\n    Port {port}\n    HostKeyAlias [127.0.0.1]:{}\nHost *\n", sshd.port());
+    client(&sshd, &lines(proxy.port())).connect("host")?.connect().await?;
+    let whole = usize::try_from(proxy.traffic(fabrs_testing::faults::Direction::ToServer).bytes).expect("it is small");
+    // Half of the login: the key exchange takes more than two thirds of all bytes that a client sends.
+    let port = stalling(sshd.addr(), whole * 9 / 10);
+    let text = reason(&client(&sshd, &lines(port))).await?;
+    assert!(text.contains("the server did not answer within 1s"), "{text}");
+    assert!(text.contains("hint: `-t SECONDS` waits longer"), "{text}");
+    Ok(())
+}
