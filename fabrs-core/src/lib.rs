@@ -5,7 +5,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 | [`host`], [`secret`], [`shell`], `controls` |
+//! | 0 | [`host`], [`secret`], [`shell`], `controls`, `open_files` |
 //! | 1 | [`output`], [`error`] |
 //! | 2 | [`event`], [`config`] |
 //! | 3 | [`transport`] |
@@ -25,6 +25,7 @@ pub mod event;
 pub mod group;
 pub mod host;
 pub mod lock;
+mod open_files;
 pub mod output;
 pub mod plan;
 pub mod run;

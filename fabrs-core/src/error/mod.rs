@@ -1,7 +1,7 @@
 //! What can go wrong, as one type with a published kind, and how it is told.
 //!
 //! Errors are made by the code that meets them, out of [`Error::new`] and what is added to it; this module knows no
-//! other but [`crate::host`], [`crate::secret`] and [`crate::output`].
+//! other but [`crate::host`], [`crate::secret`], [`crate::output`] and `open_files`.
 
 mod block;
 mod exit_code;
@@ -17,6 +17,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::host::Host;
+use crate::open_files;
 use crate::output::Output;
 use crate::secret::Redactor;
 
@@ -76,14 +77,31 @@ impl Error {
     }
 
     /// Names the cause.
+    ///
+    /// If the cause is the limit of open files, the error gets a hint about the limit. Any other hint of the error would
+    /// be misleading and is dropped.
     pub fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        self.with(|inner| inner.source = Some(Arc::new(source)))
+        let hint = open_files::hint(&source);
+        self.with(|inner| {
+            inner.source = Some(Arc::new(source));
+            inner.hint = hint.map(Cow::Owned).or(inner.hint.take());
+        })
     }
 
     /// Adds the one thing to try, where possible a command that can be typed.
+    ///
+    /// An error that the limit of open files has caused keeps its hint: [`caused_by`](Self::caused_by).
     pub fn hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
+        if self.is_out_of_files() {
+            return self;
+        }
         let hint = hint.into();
         self.with(|inner| inner.hint = Some(hint))
+    }
+
+    /// Returns whether a limit of open files has caused it.
+    pub(crate) fn is_out_of_files(&self) -> bool {
+        open_files::is_exhausted(self)
     }
 
     /// Names the line of the user's code that asked for it.
@@ -205,5 +223,28 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.inner.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn an_error_by_the_limit_of_open_files_keeps_the_hint_about_the_limit() {
+        let hinted = || Error::new(ErrorKind::Connect, "could not connect").hint("is the name right?");
+        let cause = |errno: Errno| io::Error::from_raw_os_error(errno.raw_os_error());
+        let error = hinted().caused_by(cause(Errno::MFILE)).hint("does sshd run?");
+        let outer = Error::new(ErrorKind::Connect, "could not get through its gateway").caused_by(error.clone());
+        for error in [error, outer] {
+            assert!(error.advice().unwrap().contains("`ulimit -n`"), "{error:?}");
+            assert!(error.block().to_string().contains("Too many open files (os error 24)"), "{error:?}");
+        }
+        let other = hinted().caused_by(cause(Errno::CONNREFUSED));
+        assert_eq!(other.advice(), Some("is the name right?"));
     }
 }

@@ -10,6 +10,8 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
 
+use crate::open_files;
+
 /// How long the first address has before the next is tried beside it (RFC 8305 §8 suggests 250 ms).
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 /// When an idle connection is asked by the kernel whether it still stands.
@@ -73,7 +75,9 @@ async fn resolve(name: &str, port: u16) -> Result<Vec<SocketAddr>, TcpError> {
     if let Ok(address) = name.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let all: Vec<SocketAddr> = lookup_host((name, port)).await.map_err(TcpError::Resolve)?.collect();
+    let found = lookup_host((name, port)).await;
+    let found = found.map_err(|error| TcpError::Resolve(open_files::exhausted().unwrap_or(error)));
+    let all: Vec<SocketAddr> = found?.collect();
     let first_is_v6 = all.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) = all.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
     let mut second = second.into_iter();

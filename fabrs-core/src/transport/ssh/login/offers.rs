@@ -15,7 +15,8 @@ use super::super::keys::{Availability, KeyFile};
 use super::super::user_certificate::{self, Unusable};
 use super::offer::{Holder, Offer};
 use super::{Answer, LoginAttempt, innermost};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::open_files;
 use crate::shell::quote;
 
 /// The keys and certificates to offer, in order, and the agent that signs for some.
@@ -35,8 +36,8 @@ enum Candidate {
         name: String,
         file: Arc<KeyFile>,
     },
-    /// The server has accepted it, and required another method.
-    Accepted,
+    /// It is not offered again: the server has accepted it and required another method, or it can't be unlocked.
+    Settled,
 }
 
 impl LoginAttempt<'_> {
@@ -55,7 +56,7 @@ impl LoginAttempt<'_> {
             let Candidate::Ready(offer) = &offers.found[at] else { continue };
             answer = self.by_offer(offer, offers.agent.as_mut()).await?;
             if answer == Answer::Partial {
-                offers.found[at] = Candidate::Accepted;
+                offers.found[at] = Candidate::Settled;
             }
             if answer != Answer::Refused {
                 break;
@@ -76,7 +77,7 @@ impl LoginAttempt<'_> {
             }
             Err(error) => {
                 self.unusable.push(format!("`{name}` ({error})"));
-                Candidate::Accepted
+                Candidate::Settled
             }
         };
     }
@@ -84,7 +85,7 @@ impl LoginAttempt<'_> {
     /// Finds certificates that were named; then of each file, in their order, the certificate beside it and its key; then
     /// the other identities of the agent. The agent signs for the keys that it holds, so that no passphrase is needed.
     async fn find_offers(&mut self) -> Result<Offers> {
-        let mut offers = Offers { agent: self.agent().await, ..Offers::default() };
+        let mut offers = Offers { agent: self.agent().await?, ..Offers::default() };
         if let Some(agent) = &mut offers.agent {
             match self.clock.agent(agent.request_identities()).await {
                 Ok(Ok(held)) => offers.held = held,
@@ -97,7 +98,7 @@ impl LoginAttempt<'_> {
             self.add_certificate(path, &mut offers).await;
         }
         for path in &login.identities {
-            self.add_file(path, &mut offers).await;
+            self.add_file(path, &mut offers).await?;
         }
         if !login.identities_only {
             offers.add_rest();
@@ -105,9 +106,20 @@ impl LoginAttempt<'_> {
         Ok(offers)
     }
 
-    async fn agent(&self) -> Option<AgentClient<UnixStream>> {
-        let socket = self.target.login.agent.as_ref()?;
-        AgentClient::connect_uds(socket).await.ok()
+    /// Connects to the agent, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Auth`] if the limit of open files is reached. Without the agent, the error would be a refused login.
+    async fn agent(&self) -> Result<Option<AgentClient<UnixStream>>> {
+        let Some(socket) = self.target.login.agent.as_ref() else { return Ok(None) };
+        match AgentClient::connect_uds(socket).await {
+            Err(source) if open_files::is_exhausted(&source) => {
+                let text = format!("could not connect to the agent at `{}`", socket.display());
+                Err(Error::new(ErrorKind::Auth, text).on(&self.target.host).caused_by(source))
+            }
+            connected => Ok(connected.ok()),
+        }
     }
 
     /// Adds a certificate that was named. Its key is looked for in the agent, then among the files of keys.
@@ -142,14 +154,26 @@ impl LoginAttempt<'_> {
     }
 
     /// Adds the key that a file names, after the certificate beside it.
-    async fn add_file(&mut self, path: &Path, offers: &mut Offers) {
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Auth`] if the limit of open files is reached.
+    async fn add_file(&mut self, path: &Path, offers: &mut Offers) -> Result<()> {
         let name = path.display().to_string();
         let file = match self.settings.keyring.load(path).await {
             Ok(Some(file)) => file,
-            Ok(None) if self.target.login.named => return self.unusable.push(format!("`{name}` (no such file)")),
-            Ok(None) => return,
+            Ok(None) => {
+                if self.target.login.named {
+                    self.unusable.push(format!("`{name}` (no such file)"));
+                }
+                return Ok(());
+            }
+            Err(error) if error.is_out_of_files() => return Err(error.on(&self.target.host)),
             // One bad file must not hide the others; it is named if the login fails.
-            Err(error) => return self.unusable.push(format!("`{name}` ({})", innermost(&error))),
+            Err(error) => {
+                self.unusable.push(format!("`{name}` ({})", innermost(&error)));
+                return Ok(());
+            }
         };
         let holder = (file.availability() == Availability::Available).then(|| Holder::File(Arc::clone(&file)));
         let Some(key) = file.public().cloned() else {
@@ -159,7 +183,7 @@ impl LoginAttempt<'_> {
                     offers.found.push(Candidate::Sealed { name, file });
                 }
             }
-            return;
+            return Ok(());
         };
         // As for ssh, those that were named stand for all.
         if self.target.login.certificates.is_none() {
@@ -175,6 +199,7 @@ impl LoginAttempt<'_> {
                 self.unusable.push(format!("`{name}` (its private half is neither here nor in the agent)"));
             }
         }
+        Ok(())
     }
 
     /// Warns of a private key that other users can read. Like ssh, we don't use it.
@@ -208,7 +233,7 @@ impl Offers {
     fn add_certificate(&mut self, path: &Path, certificate: Certificate, holder: Holder) {
         let is_same = |candidate: &Candidate| match candidate {
             Candidate::Ready(offer) => offer.certificate.as_ref().is_some_and(|known| same(known, &certificate)),
-            Candidate::Sealed { .. } | Candidate::Accepted => false,
+            Candidate::Sealed { .. } | Candidate::Settled => false,
         };
         if !self.found.iter().any(is_same) {
             let (name, key) = (path.display().to_string(), PublicKey::from(certificate.public_key().clone()));
