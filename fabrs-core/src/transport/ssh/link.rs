@@ -1,16 +1,19 @@
 //! The link to one host: connected when it is needed, once for all that need it.
 
 use std::fmt;
+use std::mem;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures::future::{BoxFuture, FutureExt};
 use russh::client::{self, Handle};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 use tokio_util::io::{InspectReader, InspectWriter};
 
+use super::descriptors::{CloseIdle, Reservation};
 use super::handler::{Ended, Gone, Handler};
 use super::host_key::{HostKeys, KeyCheck};
 use super::login::log_in;
@@ -49,15 +52,22 @@ pub(super) struct Link {
     target: Arc<Target>,
     way: Way,
     settings: Arc<SshSettings>,
-    /// What came of the last attempt to connect.
-    last: Mutex<Option<Result<Arc<Session>>>>,
+    last: Mutex<LastAttempt>,
     /// How many attempts have failed.
     failures: AtomicU64,
 }
 
+/// What came of the last attempt to connect.
+#[derive(Default)]
+struct LastAttempt {
+    result: Option<Result<Arc<Session>>>,
+    /// The descriptors of the session.
+    reservation: Option<Reservation>,
+}
+
 impl Link {
     pub(super) fn new(target: Target, way: Way, settings: Arc<SshSettings>) -> Self {
-        Self { target: Arc::new(target), way, settings, last: Mutex::new(None), failures: AtomicU64::new(0) }
+        Self { target: Arc::new(target), way, settings, last: Mutex::default(), failures: AtomicU64::new(0) }
     }
 
     pub(super) fn host(&self) -> &Host {
@@ -65,31 +75,55 @@ impl Link {
     }
 
     /// Returns the session, connecting where there is none; others that ask meanwhile wait for the same.
-    pub(super) async fn session(&self) -> Result<Arc<Session>> {
+    ///
+    /// While the session is held, the link is in use and not closed for another.
+    pub(super) async fn session(self: &Arc<Self>) -> Result<Arc<Session>> {
         let failures = self.failures.load(Ordering::Relaxed);
         let mut last = self.last.lock().await;
-        match &*last {
-            Some(Ok(session)) if !session.is_closed() => return Ok(Arc::clone(session)),
+        match &last.result {
+            Some(Ok(session)) if !session.is_closed() => {
+                if let Some(reservation) = &last.reservation {
+                    reservation.note_use();
+                }
+                return Ok(Arc::clone(session));
+            }
             // It failed while this one waited: a hundred hosts behind a dead gateway must not try it one by one.
             Some(Err(error)) if self.failures.load(Ordering::Relaxed) != failures => return Err(error.clone()),
             _ => {}
         }
+        last.reservation = None;
+        let reservation = self.reserve().await;
         let result = self.connect().await;
         if result.is_err() {
             self.failures.fetch_add(1, Ordering::Relaxed);
             self.way.end().await;
         }
-        *last = Some(result.clone());
+        let reservation = reservation.filter(|_| result.is_ok());
+        *last = LastAttempt { result: Some(result.clone()), reservation };
         result
+    }
+
+    /// Reserves the descriptors of this link, if it needs any. Idle links may be closed for that.
+    async fn reserve(self: &Arc<Self>) -> Option<Reservation> {
+        let count = self.way.descriptors();
+        let this: Weak<Self> = Arc::downgrade(self);
+        if count == 0 { None } else { Some(self.settings.descriptors.reserve(count, this).await) }
     }
 
     pub(super) async fn close(&self) {
         // Held until all is ended: who connects anew meanwhile waits.
         let mut last = self.last.lock().await;
-        if let Some(Ok(session)) = last.take() {
+        self.end(&mut last).await;
+    }
+
+    /// Ends the session and what runs on this machine for it, then gives its descriptors back.
+    async fn end(&self, last: &mut LastAttempt) {
+        let LastAttempt { result, reservation } = mem::take(last);
+        if let Some(Ok(session)) = result {
             session.close().await;
         }
         self.way.end().await;
+        drop(reservation);
     }
 
     async fn connect(&self) -> Result<Arc<Session>> {
@@ -189,6 +223,22 @@ impl Link {
 
     fn error(&self, kind: ErrorKind, text: String) -> Error {
         Error::new(kind, text).on(&self.target.host).address_of(&self.target.address)
+    }
+}
+
+impl CloseIdle for Link {
+    fn close_if_idle(&self) -> BoxFuture<'_, bool> {
+        async {
+            // Who connects holds the lock.
+            let Ok(mut last) = self.last.try_lock() else { return false };
+            // Commands and tunnels hold the session. The lock keeps new ones from getting it.
+            let is_idle = matches!(&last.result, Some(Ok(session)) if Arc::strong_count(session) == 1);
+            if is_idle {
+                self.end(&mut last).await;
+            }
+            is_idle
+        }
+        .boxed()
     }
 }
 

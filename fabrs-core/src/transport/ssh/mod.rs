@@ -3,12 +3,13 @@
 //! The way of a command: [`OpenSsh`] resolves a host as `ssh` would (`target`), a `Link` holds at most one `Session` to
 //! it (`way`: by `tcp`, a `tunnel` through a gateway or a `proxy` command; `server`, `handler` and `host_key`, `login`), which
 //! opens channels within what the server allows (`slots`) and one ahead (`spare`); a channel becomes the `wire` that `drive`
-//! carries a command over. Where the server passes no signals on, a command is ended by a watcher beside it (`lifeline`) or
+//! carries a command over. Idle links are closed when the process runs short of `descriptors`. Where the server passes no signals on, a command is ended by a watcher beside it (`lifeline`) or
 //! by another command (`group`, `aside`).
 
 mod algorithms;
 mod answer_clock;
 mod aside;
+mod descriptors;
 mod dial;
 mod feed;
 mod foreign;
@@ -40,5 +41,6 @@ mod user_certificate;
 mod way;
 mod wire;
 
+pub(crate) use descriptors::max_hosts_at_once;
 pub use dial::OpenSsh;
 pub use settings::SshSettings;

@@ -129,7 +129,8 @@ impl Session {
         let (session, address) = (Arc::clone(self), address.to_owned());
         self.tasks.spawn(async move {
             let opened = session.handle.channel_open_direct_tcpip(address, u32::from(port), "127.0.0.1", 0).await;
-            drop(sender.send(opened.map(|channel| tunnel::stream(channel, &session.tasks))));
+            let stream = |channel| tunnel::stream(channel, &session.tasks, Arc::clone(&session));
+            drop(sender.send(opened.map(stream)));
         });
         receiver.await.unwrap_or(Err(russh::Error::Disconnect))
     }

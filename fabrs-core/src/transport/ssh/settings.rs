@@ -10,6 +10,7 @@ use std::time::Duration;
 use fabrs_openssh::config::{ConfigFiles, HostConfig, Query, SshConfig};
 use fabrs_openssh::known_hosts::KnownHosts;
 
+use super::descriptors::Descriptors;
 use super::host_key::KnownHostsFiles;
 use super::keys::Keyring;
 use super::revoked::RevokedKeysFiles;
@@ -38,6 +39,8 @@ pub struct SshSettings {
     pub(super) keyring: Keyring,
     pub(super) known_hosts: KnownHostsFiles,
     pub(super) revoked: RevokedKeysFiles,
+    /// The limit of open files is read when the settings are made.
+    pub(super) descriptors: Arc<Descriptors>,
     /// Whether an accepted host key is written to `known_hosts`. A dry run writes nothing.
     pub(super) records_host_keys: bool,
     config_from: SshConfigFrom,
@@ -68,6 +71,7 @@ impl SshSettings {
             keyring: Keyring::default(),
             known_hosts: KnownHostsFiles::default(),
             revoked: RevokedKeysFiles::default(),
+            descriptors: Descriptors::of_process(),
             records_host_keys: settings.mode == Mode::Run,
             config_from: settings.ssh_config.clone(),
             config: OnceLock::new(),

@@ -14,13 +14,17 @@ pub(super) const ROOM: usize = (MAX_SESSIONS + 1) * WINDOW as usize;
 /// How much is passed on at a time.
 pub(super) const PIECE: usize = 32 << 10;
 
-/// Makes a stream of a channel, whose bytes are carried by a task of the gateway's session.
+/// Makes a stream of a channel, whose bytes are carried by a task of the gateway's session. The task holds `session`, so
+/// that the gateway's link is in use until the stream ends.
 ///
 /// The channel is always emptied, also while the inner session writes and does not read: russh waits with the whole
 /// outer session for a full channel, and so would never see the window for which that writing waits.
-pub(super) fn stream(channel: Channel<Msg>, tasks: &TaskTracker) -> DuplexStream {
+pub(super) fn stream(channel: Channel<Msg>, tasks: &TaskTracker, session: impl Send + 'static) -> DuplexStream {
     let (near, far) = duplex(ROOM);
-    tasks.spawn(carry(channel, far));
+    tasks.spawn(async move {
+        carry(channel, far).await;
+        drop(session);
+    });
     near
 }
 

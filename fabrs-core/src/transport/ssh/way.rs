@@ -44,6 +44,17 @@ impl Way {
         }
     }
 
+    /// Returns how many descriptors a link by this way has open, at most: with the socket of the agent while logging in.
+    pub(super) fn descriptors(&self) -> usize {
+        match self {
+            Self::Tcp => 2,
+            // Its three pipes and, on Linux, the process.
+            Self::Proxy(_) => 5,
+            // The stream is a channel of the gateway's link.
+            Self::Gateway(_) => 0,
+        }
+    }
+
     /// Makes a stream to the host.
     pub(super) async fn open(&self, target: &Target) -> Result<Opened> {
         let Target { host, address, port, .. } = target;
@@ -92,7 +103,7 @@ impl Way {
 }
 
 /// Returns the session of the gateway. Boxed, since a gateway may have a gateway.
-fn reach<'a>(gateway: &'a Link, target: &'a Target) -> BoxFuture<'a, Result<Arc<Session>>> {
+fn reach<'a>(gateway: &'a Arc<Link>, target: &'a Target) -> BoxFuture<'a, Result<Arc<Session>>> {
     async move {
         gateway.session().await.map_err(|source| {
             let text = format!("could not get through its gateway {}", gateway.host());
