@@ -11,6 +11,7 @@ use crate::config::{OnFailure, Settings, Unreachable};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, TaskError};
 use crate::host::Host;
+use crate::transport::ssh::max_hosts_at_once;
 use crate::transport::{Level, RunStop};
 
 /// How long a body that was told to stop has to return; its commands have ended by then.
@@ -19,7 +20,7 @@ const RETURN_WAIT: Duration = Duration::from_millis(1800);
 /// How work is spread over hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Strategy {
-    /// On how many hosts at a time. Defaults to 64.
+    /// On how many hosts at a time. Defaults to 64. Never more than the limit of open files of this process allows.
     pub limit: NonZeroUsize,
     /// What a failure on one host does to those whose turn has not come. Defaults to stopping.
     pub on_failure: OnFailure,
@@ -64,6 +65,8 @@ impl Default for Strategy {
 /// Runs `body` on each host, and returns what came of each, in their order. A host comes with the connection to it, or
 /// with why there is none.
 ///
+/// No more hosts are worked on at once than there are file descriptors for.
+///
 /// When the run is stopped nobody new begins; who is on the way has a moment to return, and a plain function, which
 /// can't be ended, all the time it needs.
 pub(crate) async fn spread<T, Fut>(
@@ -77,6 +80,7 @@ where
 {
     let mut outcomes: Vec<Option<Outcome<T>>> = hosts.iter().map(|_| None).collect();
     let names: Vec<Host> = hosts.iter().map(|(host, _)| host.clone()).collect();
+    let at_once = strategy.limit.min(max_hosts_at_once()).get();
     let mut waiting = hosts.into_iter().enumerate();
     let mut running = FuturesUnordered::new();
     let mut started = vec![false; names.len()];
@@ -85,7 +89,7 @@ where
     loop {
         // Asked anew: a command that was stopped may tell of its end before the stop itself is noticed below.
         let go_on = stop.level() == Level::Run && !(failed && strategy.on_failure == OnFailure::Stop);
-        while go_on && running.len() < strategy.limit.get() {
+        while go_on && running.len() < at_once {
             let Some((index, (host, connection))) = waiting.next() else { break };
             mark(&mut started, index);
             let future = connection.map(&body);
