@@ -15,6 +15,7 @@ mod early;
 mod fab;
 mod help;
 mod interrupt;
+mod open_files;
 mod run;
 mod show;
 mod tool;

@@ -13,6 +13,7 @@ use crate::demo::{self, Asked};
 use crate::help;
 use crate::interrupt::Interrupts;
 use crate::launcher;
+use crate::open_files;
 use crate::run::Run;
 use crate::show::print;
 use crate::typed::Typed;
@@ -152,6 +153,8 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> 
     // Before another program is asked for hosts: a mistake in a role is told at once.
     let selections = typed.selections();
     inventory.check_roles(&selections.iter().filter_map(|selection| selection.role()).collect::<Vec<_>>())?;
+    // After cargo has compiled the tasks: it keeps the limit of the user.
+    open_files::raise_limit();
     let demo = asked.start(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
