@@ -15,6 +15,7 @@ mod json;
 mod line;
 mod lost_output;
 mod no_terminal;
+mod open_files;
 mod options;
 mod orchestration;
 mod place;
