@@ -110,7 +110,8 @@ async fn preferred_methods_come_first_and_others_are_left_out() -> Result<()> {
     let sshd = Sshd::builder().password_login().option("MaxAuthTries", "2").start();
     let keys: Vec<Key> =
         (0..4).map(|at| Key::generate(sshd.dir().join(format!("wrong{at}")), KeyType::Ed25519, "")).collect();
-    let named: String = keys.iter().map(|key| format!("IdentityFile {}\n", key.path().display())).collect();
+    let named: Vec<String> = keys.iter().map(|key| format!("IdentityFile {}\n", key.path().display())).collect();
+    let named = named.concat();
     let password = || Secret::new(sshd.password().to_owned());
     // Four wrong keys are more than the server allows.
     refused(client_of(&sshd, &named).password(password()).build().connect("host")?.connect().await, ErrorKind::Auth);

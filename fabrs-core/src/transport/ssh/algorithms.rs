@@ -73,6 +73,54 @@ pub(super) struct Algorithms {
     min_rsa_bits: u32,
 }
 
+/// The hash of an RSA signature (RFC 8332).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RsaHash {
+    Sha512,
+    Sha256,
+    Sha1,
+}
+
+impl RsaHash {
+    /// All hashes, the best one first.
+    const ALL: [Self; 3] = [Self::Sha512, Self::Sha256, Self::Sha1];
+
+    /// Returns the hash that russh names so: SHA-1 has no name.
+    pub(super) fn of_russh(hash: Option<HashAlg>) -> Self {
+        match hash {
+            Some(HashAlg::Sha512) => Self::Sha512,
+            Some(_) => Self::Sha256,
+            None => Self::Sha1,
+        }
+    }
+
+    fn for_russh(self) -> Option<HashAlg> {
+        match self {
+            Self::Sha512 => Some(HashAlg::Sha512),
+            Self::Sha256 => Some(HashAlg::Sha256),
+            Self::Sha1 => None,
+        }
+    }
+}
+
+/// The signature of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LoginSignature {
+    Rsa(RsaHash),
+    /// By the one algorithm that the key has.
+    ByKey,
+}
+
+impl LoginSignature {
+    /// Returns the hash as russh expects it.
+    pub(super) fn hash(self) -> Option<HashAlg> {
+        match self {
+            Self::Rsa(hash) => hash.for_russh(),
+            Self::ByKey => None,
+        }
+    }
+}
+
 impl Algorithms {
     pub(super) fn new(config: &HostConfig) -> Self {
         Self {
@@ -140,21 +188,24 @@ impl Algorithms {
         if names.is_empty() { Err(none_left("HostKeyAlgorithms", list, &all)) } else { Ok(names) }
     }
 
-    /// Returns the hash by which a key may sign a login, for an RSA key: the best one that the server has announced
-    /// (`announced`), else the first one; `None` if the key's algorithm may not be used (`PubkeyAcceptedAlgorithms`).
-    pub(super) fn login_hash(
+    /// Returns how a key may sign a login, for an RSA key by the best hash that the server has announced, else by the first
+    /// one; `None` if the key's algorithm may not be used (`PubkeyAcceptedAlgorithms`).
+    pub(super) fn login_signature(
         &self,
         key: &Algorithm,
         is_certificate: bool,
-        announced: Option<Option<HashAlg>>,
-    ) -> Option<Option<HashAlg>> {
+        announced: Option<RsaHash>,
+    ) -> Option<LoginSignature> {
         if !key.clone().is_rsa() {
-            return self.accepts_login(&login_name(key, is_certificate)).then_some(None);
+            return self.accepts_login(&login_name(key, is_certificate)).then_some(LoginSignature::ByKey);
         }
-        let accepts = |hash| self.accepts_login(&login_name(&Algorithm::Rsa { hash }, is_certificate));
-        let hashes = [Some(HashAlg::Sha512), Some(HashAlg::Sha256), None].into_iter().filter(|&hash| accepts(hash));
-        let hashes: Vec<Option<HashAlg>> = hashes.collect();
-        announced.filter(|best| hashes.contains(best)).or_else(|| hashes.first().copied())
+        let accepts = |hash: &RsaHash| {
+            let algorithm = Algorithm::Rsa { hash: hash.for_russh() };
+            self.accepts_login(&login_name(&algorithm, is_certificate))
+        };
+        let accepted: Vec<RsaHash> = RsaHash::ALL.into_iter().filter(accepts).collect();
+        let best = announced.filter(|best| accepted.contains(best));
+        best.or_else(|| accepted.first().copied()).map(LoginSignature::Rsa)
     }
 
     fn accepts_login(&self, name: &str) -> bool {
@@ -230,9 +281,10 @@ fn has_aes() -> bool {
 #[cfg(test)]
 mod tests {
     use fabrs_openssh::config::{Query, SshConfig};
-    use russh::keys::{Algorithm, HashAlg};
+    use russh::keys::Algorithm;
 
-    use super::Algorithms;
+    use super::RsaHash::{Sha1, Sha256, Sha512};
+    use super::{Algorithms, LoginSignature};
 
     fn algorithms(config: &str) -> Algorithms {
         let config = SshConfig::parse(config, "config").expect("the configuration is a good one");
@@ -296,23 +348,30 @@ mod tests {
     #[test]
     fn rsa_signs_by_the_best_hash_that_the_server_and_the_list_have() {
         let rsa = Algorithm::Rsa { hash: None };
-        let case = |config: &str, announced| algorithms(config).login_hash(&rsa, false, announced);
-        let (sha512, sha256) = (Some(HashAlg::Sha512), Some(HashAlg::Sha256));
-        assert_eq!(case("", None), Some(sha512));
-        assert_eq!(case("", Some(sha256)), Some(sha256));
-        assert_eq!(case("", Some(None)), Some(sha512), "SHA-1 is not among the defaults");
-        assert_eq!(case("PubkeyAcceptedAlgorithms +ssh-rsa", Some(None)), Some(None));
-        assert_eq!(case("PubkeyAcceptedAlgorithms -rsa-sha2-512", Some(sha512)), Some(sha256));
-        assert_eq!(case("PubkeyAcceptedAlgorithms ssh-ed25519", Some(sha512)), None);
-        let certificate = |config: &str| algorithms(config).login_hash(&rsa, true, None);
-        assert_eq!(certificate("PubkeyAcceptedAlgorithms rsa-sha2-256"), None);
-        assert_eq!(certificate("PubkeyAcceptedAlgorithms rsa-sha2-256-cert-v01@openssh.com"), Some(sha256));
+        let case = |config: &str, is_certificate, announced| match algorithms(config).login_signature(
+            &rsa,
+            is_certificate,
+            announced,
+        )? {
+            LoginSignature::Rsa(hash) => Some(hash),
+            LoginSignature::ByKey => panic!("an RSA key has several algorithms"),
+        };
+        let key = |config, announced| case(config, false, announced);
+        assert_eq!(key("", None), Some(Sha512));
+        assert_eq!(key("", Some(Sha256)), Some(Sha256));
+        assert_eq!(key("", Some(Sha1)), Some(Sha512), "SHA-1 is not among the defaults");
+        assert_eq!(key("PubkeyAcceptedAlgorithms +ssh-rsa", Some(Sha1)), Some(Sha1));
+        assert_eq!(key("PubkeyAcceptedAlgorithms -rsa-sha2-512", Some(Sha512)), Some(Sha256));
+        assert_eq!(key("PubkeyAcceptedAlgorithms ssh-ed25519", Some(Sha512)), None);
+        assert_eq!(case("PubkeyAcceptedAlgorithms rsa-sha2-256", true, None), None);
+        let certificate = "PubkeyAcceptedAlgorithms rsa-sha2-256-cert-v01@openssh.com";
+        assert_eq!(case(certificate, true, None), Some(Sha256));
     }
 
     #[test]
     fn other_keys_sign_if_the_list_has_them() {
         let case = |config: &str, key: Algorithm, is_certificate| {
-            algorithms(config).login_hash(&key, is_certificate, None).is_some()
+            algorithms(config).login_signature(&key, is_certificate, None).is_some()
         };
         assert!(
             case("", Algorithm::Ed25519, false)

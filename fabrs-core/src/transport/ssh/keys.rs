@@ -85,7 +85,7 @@ impl KeyFile {
         let (availability, state) = match (content, private_key::exposed_mode(path)) {
             (KeyContent::Public(_), _) => (Availability::PublicOnly, KeyState::Unusable),
             (_, Some(mode)) => (Availability::Exposed(mode), KeyState::Unusable),
-            (KeyContent::Open(key), None) => (Availability::Available, KeyState::Unlocked(Arc::new(key))),
+            (KeyContent::Open(key), None) => (Availability::Available, KeyState::Unlocked(Arc::from(key))),
             (KeyContent::Locked(key), None) => (Availability::Available, KeyState::Locked(key)),
         };
         let public = public.map_or_else(OnceLock::new, OnceLock::from);

@@ -10,7 +10,7 @@ use super::pem::{EncryptedPem, PemError};
 /// The content of a key file.
 #[derive(Debug)]
 pub(super) enum KeyContent {
-    Open(PrivateKey),
+    Open(Box<PrivateKey>),
     Locked(LockedKey),
     /// The file has only the public key: an agent has to hold the private one.
     Public(PublicKey),
@@ -66,7 +66,11 @@ fn parse(text: &str) -> Result<KeyContent, KeyError> {
     }
     if let Ok(key) = PrivateKey::from_openssh(text) {
         let locked = key.is_encrypted();
-        return Ok(if locked { KeyContent::Locked(LockedKey::OpenSsh(Box::new(key))) } else { KeyContent::Open(key) });
+        return Ok(if locked {
+            KeyContent::Locked(LockedKey::OpenSsh(Box::new(key)))
+        } else {
+            KeyContent::Open(Box::new(key))
+        });
     }
     if let Some(file) = EncryptedPem::parse(text) {
         return Ok(KeyContent::Locked(LockedKey::Pem(file?)));
@@ -74,7 +78,7 @@ fn parse(text: &str) -> Result<KeyContent, KeyError> {
     if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
         return Ok(KeyContent::Locked(LockedKey::Pkcs8(text.to_owned())));
     }
-    Ok(KeyContent::Open(decode_secret_key(text, None)?))
+    Ok(KeyContent::Open(Box::new(decode_secret_key(text, None)?)))
 }
 
 impl LockedKey {

@@ -40,10 +40,10 @@ const STRICT: [(&str, &[&str]); 3] =
 ///
 /// [`ErrorKind::Config`] for a keyword that makes `ssh` stricter.
 pub(super) fn check(host: &Host, config: &HostConfig, settings: &SshSettings) -> Result<()> {
-    for (keyword, value) in set(config, &STRICT) {
+    if let Some((keyword, value)) = set(config, &STRICT).next() {
         let text = format!("`{keyword} {}` ({}) is not supported", value.text, value.at);
         let error = Error::new(ErrorKind::Config, text).on(host);
-        return Err(error.hint(format!("`ssh` may refuse the host by it: remove it, or set it for other hosts only")));
+        return Err(error.hint("`ssh` may refuse the host by it: remove it, or set it for other hosts only"));
     }
     for (keyword, value) in set(config, &MISSED) {
         settings.warn_once(&format!("{}: `{keyword}` has no effect", value.at));

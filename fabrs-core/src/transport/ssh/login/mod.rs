@@ -101,10 +101,9 @@ impl<'a> LoginAttempt<'a> {
         let mut left = methods.to_vec();
         while !left.is_empty() {
             // A key can be offered at once; for all else, the server is first asked which methods it takes.
-            if self.methods.is_none() && (left.len() < methods.len() || left[0] != Method::PublicKey) {
-                if self.by_none().await? == Answer::LoggedIn {
-                    return Ok(());
-                }
+            let is_first_key = left.len() == methods.len() && left[0] == Method::PublicKey;
+            if self.methods.is_none() && !is_first_key && self.by_none().await? == Answer::LoggedIn {
+                return Ok(());
             }
             let Some(at) = left.iter().position(|method| self.allows(method.kind())) else { break };
             let answer = match left[at] {

@@ -9,6 +9,7 @@ use russh::keys::agent::client::AgentClient;
 use russh::keys::{Certificate, HashAlg, PublicKey};
 use tokio::net::UnixStream;
 
+use super::super::algorithms::{LoginSignature, RsaHash};
 use super::super::answer_clock::{AnswerClock, Silent};
 use super::super::foreign;
 use super::super::handler::Handler;
@@ -66,7 +67,7 @@ impl LoginAttempt<'_> {
         }
         let announced = if offer.key.algorithm().is_rsa() { self.announced_rsa().await? } else { None };
         let is_certificate = offer.certificate.is_some();
-        let Some(hash) = algorithms.login_hash(&offer.key.algorithm(), is_certificate, announced) else {
+        let Some(signature) = algorithms.login_signature(&offer.key.algorithm(), is_certificate, announced) else {
             self.unusable.push(format!("{words} (`PubkeyAcceptedAlgorithms` does not have its algorithm)"));
             return Ok(Answer::Refused);
         };
@@ -74,11 +75,11 @@ impl LoginAttempt<'_> {
         let result = match (&offer.holder, agent) {
             (Holder::File(file), _) => {
                 let mut signer = FileSigner { file, ask: self.ask(), clock: &self.clock };
-                send(self.handle, &self.target.user, offer, hash, &mut signer, &self.clock).await
+                send(self.handle, &self.target.user, offer, signature, &mut signer, &self.clock).await
             }
             (Holder::Agent(identity), Some(agent)) => {
                 let mut signer = AgentSigner { agent, identity, clock: &self.clock };
-                send(self.handle, &self.target.user, offer, hash, &mut signer, &self.clock).await
+                send(self.handle, &self.target.user, offer, signature, &mut signer, &self.clock).await
             }
             (Holder::Agent(_), None) => Ok(Err(SignError::Key(Error::new(ErrorKind::Auth, "the agent is gone")))),
         };
@@ -95,10 +96,10 @@ impl LoginAttempt<'_> {
     }
 
     /// Returns the best RSA hash that the server has announced (RFC 8308 §3.1).
-    async fn announced_rsa(&mut self) -> Result<Option<Option<HashAlg>>> {
+    async fn announced_rsa(&mut self) -> Result<Option<RsaHash>> {
         let answer = self.clock.server(self.handle.best_supported_rsa_hash()).await;
         // A session that has ended says so at the next request.
-        answer.map(|hash| hash.unwrap_or(None)).map_err(|silent| self.silent(silent))
+        answer.map(|hash| hash.unwrap_or(None).map(RsaHash::of_russh)).map_err(|silent| self.silent(silent))
     }
 }
 
@@ -106,10 +107,11 @@ async fn send<S: Signer<Error = SignError>>(
     handle: &mut Handle<Handler>,
     user: &str,
     offer: &Offer,
-    hash: Option<HashAlg>,
+    signature: LoginSignature,
     signer: &mut S,
     clock: &AnswerClock,
 ) -> Result<Result<AuthResult, SignError>, Silent> {
+    let hash = signature.hash();
     match offer.certificate.clone() {
         Some(certificate) => clock.server(handle.authenticate_certificate_with(user, certificate, hash, signer)).await,
         None => clock.server(handle.authenticate_publickey_with(user, offer.key.clone(), hash, signer)).await,

@@ -30,7 +30,7 @@ pub(super) struct Offers {
 
 /// One key to offer.
 enum Candidate {
-    Ready(Offer),
+    Ready(Box<Offer>),
     /// A file whose public key is known only after it is unlocked.
     Sealed {
         name: String,
@@ -73,7 +73,12 @@ impl LoginAttempt<'_> {
         *candidate = match unlocked {
             Ok(key) => {
                 let (name, key) = (name.clone(), key.public_key().clone());
-                Candidate::Ready(Offer { name, certificate: None, key, holder: Holder::File(Arc::clone(file)) })
+                Candidate::Ready(Box::new(Offer {
+                    name,
+                    certificate: None,
+                    key,
+                    holder: Holder::File(Arc::clone(file)),
+                }))
             }
             Err(error) => {
                 self.unusable.push(format!("`{name}` ({error})"));
@@ -192,7 +197,7 @@ impl LoginAttempt<'_> {
         let held = offers.take_key(key.key_data()).map(|identity| Holder::Agent(Box::new(identity)));
         match (held.or(holder), file.availability()) {
             (Some(holder), _) => {
-                offers.found.push(Candidate::Ready(Offer { name, certificate: None, key, holder }));
+                offers.found.push(Candidate::Ready(Box::new(Offer { name, certificate: None, key, holder })));
             }
             (None, Availability::Exposed(mode)) => self.exposed(&name, mode),
             (None, Availability::Available | Availability::PublicOnly) => {
@@ -237,7 +242,7 @@ impl Offers {
         };
         if !self.found.iter().any(is_same) {
             let (name, key) = (path.display().to_string(), PublicKey::from(certificate.public_key().clone()));
-            self.found.push(Candidate::Ready(Offer { name, certificate: Some(certificate), key, holder }));
+            self.found.push(Candidate::Ready(Box::new(Offer { name, certificate: Some(certificate), key, holder })));
         }
     }
 
@@ -268,12 +273,12 @@ impl Offers {
                 AgentIdentity::Certificate { comment, certificate } => (comment.clone(), Some(certificate.clone())),
             };
             let key = identity.public_key().into_owned();
-            self.found.push(Candidate::Ready(Offer {
+            self.found.push(Candidate::Ready(Box::new(Offer {
                 name,
                 certificate,
                 key,
                 holder: Holder::Agent(Box::new(identity)),
-            }));
+            })));
         }
     }
 }
