@@ -85,7 +85,7 @@ fn connecting() -> Vec<Arg> {
         value("ssh-config", "FILE", "Read this ssh config instead of the user's and the system's")
             .short('S')
             .value_parser(value_parser!(PathBuf)),
-        value("connect-timeout", "SECONDS", "Wait this long for a host to answer [default: 10]")
+        value("connect-timeout", "SECONDS", "Wait this long for an answer of a host [default: 10, 30 in a login]")
             .short('t')
             .value_parser(seconds),
     ]

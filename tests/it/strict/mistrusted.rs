@@ -22,7 +22,7 @@ fn nothing_was_sent<T: std::fmt::Debug>(result: Result<T>) {
 #[tokio::test]
 async fn a_host_with_another_key_runs_commands_and_gets_no_secret() -> Result<()> {
     let (sshd, other) = (Sshd::start(), Sshd::start());
-    let host = client(&sshd, &other).connect("host")?;
+    let host = client(&sshd, &other).connect("host")?.cd(sshd.scratch().to_string_lossy());
     assert_eq!(host.run("echo here").line().await?, "here");
     let secret = Secret::new("hunter2-hunter2");
     nothing_was_sent(host.env("TOKEN", &secret).run("echo ran > ran").await);

@@ -16,11 +16,13 @@ use crate::error::Error;
 pub(super) struct Handler {
     host_keys: HostKeys,
     gone: Arc<Gone>,
+    /// How many keepalives may stay unanswered.
+    keepalives: usize,
 }
 
 impl Handler {
-    pub(super) fn new(host_keys: HostKeys, gone: Arc<Gone>) -> Self {
-        Self { host_keys, gone }
+    pub(super) fn new(host_keys: HostKeys, gone: Arc<Gone>, keepalives: usize) -> Self {
+        Self { host_keys, gone, keepalives }
     }
 }
 
@@ -95,7 +97,7 @@ impl client::Handler for Handler {
         let text = match &reason {
             DisconnectReason::ReceivedDisconnect(info) => format!("the server said: {}", foreign::line(&info.message)),
             DisconnectReason::Error(Ended::Protocol(russh::Error::KeepaliveTimeout)) => {
-                "the server did not answer three keepalives in a row".to_owned()
+                format!("the server did not answer {} keepalives in a row", self.keepalives)
             }
             DisconnectReason::Error(Ended::Protocol(error)) => error.to_string(),
             DisconnectReason::Error(Ended::HostKey(error)) => error.to_string(),

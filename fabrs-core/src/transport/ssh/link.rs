@@ -170,7 +170,7 @@ impl Link {
 
     async fn greet_once(&self, notes: &Notes) -> Result<Handle<Handler>, Greeting> {
         let host_keys = HostKeys::new(Arc::clone(&self.target), Arc::clone(&self.settings), Arc::clone(&notes.check));
-        let handler = Handler::new(host_keys, Arc::clone(&notes.gone));
+        let handler = Handler::new(host_keys, Arc::clone(&notes.gone), self.target.keepalive_max);
         let config = Arc::new(self.protocol().map_err(Greeting::Failed)?);
         let Opened { stream, ending } = self.way.open(&self.target).await.map_err(Greeting::Failed)?;
         let stream = InspectReader::new(stream, server::listener(Arc::clone(&notes.server)));

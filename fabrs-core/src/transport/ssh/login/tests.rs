@@ -116,7 +116,7 @@ async fn came_of(rounds: Vec<Round>) -> Came {
     tasks.spawn(async move { server::run_stream(Arc::new(server), theirs, hostile).await?.await });
 
     let keys = HostKeys::new(Arc::clone(&target), Arc::clone(&settings), Arc::new(KeyCheck::default()));
-    let handler = Handler::new(keys, Arc::default());
+    let handler = Handler::new(keys, Arc::default(), 3);
     let mut handle = client::connect_stream(Arc::default(), ours, handler).await.unwrap();
     log_in(&mut handle, &target, &settings, false).await.unwrap();
     drop(handle);
