@@ -1,18 +1,18 @@
-//! The limit of open files of the tool.
+//! The open file limit of the tool.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The highest limits to try. Not simply the hard limit: it may be a billion (systemd, Docker), and the limit is inherited
-/// by programs that close every descriptor below it at their start. Giving a child the old limit would take `unsafe` code.
-/// The second is for macOS, which allows no more than `kern.maxfilesperproc` although its hard limit is infinite.
-const HIGHEST: [u64; 2] = [65_536, 10_240];
+/// The soft limits to try, highest first. The hard limit may be a billion (systemd, Docker), and some child programs close
+/// every descriptor below the limit they inherit. Giving a child the old limit would take `unsafe` code. macOS rejects more
+/// than `kern.maxfilesperproc` even if the hard limit is infinite, hence the second value.
+const SOFT_LIMITS: [u64; 2] = [65_536, 10_240];
 
-/// Raises the soft limit of open files (`ulimit -Sn`) towards the hard limit. Local commands inherit the new limit.
+/// Raises the soft open file limit (`ulimit -Sn`) towards the hard limit. Local commands inherit the new limit.
 ///
-/// A limit that can't be raised stays. Fewer hosts are then worked on at once.
+/// If the limit can't be raised, it stays as it is and fewer hosts run at once.
 pub(crate) fn raise_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    for highest in HIGHEST {
+    for highest in SOFT_LIMITS {
         let raised = maximum.map_or(highest, |maximum| maximum.min(highest));
         if current.is_none_or(|current| current >= raised)
             || setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum }).is_ok()

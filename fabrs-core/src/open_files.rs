@@ -12,27 +12,27 @@ pub(crate) fn limit() -> Option<usize> {
     getrlimit(Resource::Nofile).current.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
-/// Returns whether an error, or one of its causes, is a limit of open files.
+/// Returns whether an error, or one of its causes, is the open file limit.
 pub(crate) fn is_exhausted(error: &(dyn StdError + 'static)) -> bool {
     exceeded(error).is_some()
 }
 
-/// Returns the error of opening a file now, if a limit of open files forbids it.
+/// Returns the error of opening a file now, if the open file limit forbids it.
 ///
 /// For functions that hide the reason of a failure: `getaddrinfo` reports an unknown name if it can't open `/etc/hosts`.
 pub(crate) fn exhausted() -> Option<io::Error> {
     File::open("/dev/null").err().filter(|error| is_exhausted(error))
 }
 
-/// Returns a hint for an error that a limit of open files has caused.
+/// Returns a hint for an error that the open file limit has caused.
 pub(crate) fn hint(error: &(dyn StdError + 'static)) -> Option<String> {
     let fewer = "use fewer hosts at once with `-P`";
     Some(match (exceeded(error)?, limit()) {
         (Limit::Process, Some(limit)) => {
-            format!("this process may open {limit} files: raise the limit with `ulimit -n`, or {fewer}")
+            format!("the open file limit is {limit}: raise it with `ulimit -n`, or {fewer}")
         }
-        (Limit::Process, None) => format!("this process may open no more files: {fewer}"),
-        (Limit::System, _) => format!("this machine may open no more files: {fewer}"),
+        (Limit::Process, None) => format!("the open file limit of this process is reached: {fewer}"),
+        (Limit::System, _) => format!("the open file limit of this machine is reached: {fewer}"),
     })
 }
 
@@ -87,7 +87,7 @@ mod tests {
     fn the_hint_has_the_number_and_the_command() {
         let hint = hint(&os(Errno::MFILE)).unwrap();
         let limit = limit().unwrap();
-        let expected = format!("this process may open {limit} files: raise the limit with `ulimit -n`, or use fewer ");
+        let expected = format!("the open file limit is {limit}: raise it with `ulimit -n`, or use fewer ");
         assert!(hint.starts_with(&expected), "{hint}");
     }
 }

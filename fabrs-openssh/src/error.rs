@@ -42,7 +42,7 @@ pub enum Error {
     Exec {
         /// The line.
         at: Location,
-        /// The command, tokens expanded.
+        /// The command with its tokens expanded.
         command: String,
         /// The reason.
         source: io::Error,
@@ -92,7 +92,7 @@ pub enum Error {
         problem: &'static str,
     },
     /// A key revocation list (KRL) that is damaged, or has a part that is not supported.
-    #[error("{}: bad key revocation list: {problem}", path.display())]
+    #[error("{}: invalid key revocation list: {problem}", path.display())]
     RevocationList {
         /// The file.
         path: PathBuf,

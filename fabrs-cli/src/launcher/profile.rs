@@ -73,7 +73,7 @@ const HOT: [&str; 63] = [
     "zeroize",
 ];
 
-/// The arithmetic of the groups of Diffie and Hellman: at level 3 it takes half the time.
+/// Big-integer arithmetic for Diffie-Hellman: level 3 halves its time.
 const HOTTEST: [&str; 1] = ["num-bigint"];
 
 /// Returns the `dev` profile of a generated package, with what its block changes.

@@ -10,7 +10,7 @@ use fabrs_testing::{Fab, Sshd};
 
 use crate::place::{LIMIT, shell, shop_folder};
 
-/// Numbers of hosts, each with a limit of open files that has no room for their connections.
+/// Numbers of hosts, each with the open file limit that has no room for their connections.
 const CASES: [(usize, usize); 1] = [(100, 64)];
 /// The cases of `FABRS_HOSTS=all`: some minutes.
 const ALL_CASES: [(usize, usize); 2] = [(200, 64), (1000, 256)];
@@ -109,8 +109,8 @@ fn an_error_by_the_limit_names_the_limit() {
                 continue;
             }
             let hint = format!(
-                "  caused by: Too many open files (os error 24)\nhint: this process may open {limit} files: raise the \
-                 limit with `ulimit -n`, or use fewer hosts at once with `-P`\n"
+                "  caused by: Too many open files (os error 24)\nhint: the open file limit is {limit}: raise it \
+                 with `ulimit -n`, or use fewer hosts at once with `-P`\n"
             );
             assert!(ran.stderr.ends_with(&hint), "{limit}: {}", ran.stderr);
             refused.push(ran.stderr);

@@ -63,7 +63,7 @@ fn a_host_that_never_answers_is_given_up_after_the_connect_timeout() {
             .code(4)
             .stdout("")
             .stderr(format!(
-                "error: {host}: no answer from 127.0.0.1 port {port} within {shown}\nhint: `-t SECONDS` waits longer\n"
+                "error: {host}: no answer from 127.0.0.1 port {port} within {shown}\nhint: to wait longer, use `-t SECONDS`\n"
             ))
             .run();
     }

@@ -57,6 +57,9 @@ fn complains(recorded: &str) -> String {
     format!("cat >&2 <<'END'\n{}END\nexit 1", text.expect("it was recorded"))
 }
 
+const NO_FORWARDING: &str =
+    "warning: `ForwardAgent` in the ssh config has no effect: agent forwarding is not supported\n";
+
 #[test]
 fn a_machine_is_reached_by_what_vagrant_says_and_by_nothing_else() {
     let sshd = Sshd::start();
@@ -68,7 +71,8 @@ fn a_machine_is_reached_by_what_vagrant_says_and_by_nothing_else() {
     let line = "echo \"$LOGNAME\" $SSH_CONNECTION | cut -d' ' -f1,4,5";
     let expected = format!("{} 127.0.0.1 {}\n", sshd.user(), sshd.port());
     let ran = fab.args(["vagrant", "--", line]).stdout(expected).run();
-    assert!(ran.stderr.is_empty(), "{}", ran.stderr);
+    // The recorded config has `ForwardAgent yes`.
+    assert_eq!(ran.stderr, NO_FORWARDING);
     assert_eq!(asked(&ran.dir), "ssh-config\n", "once, in the project's folder");
     assert!(!home.join(".ssh/known_hosts").exists(), "its key is recorded nowhere");
 }
@@ -106,10 +110,8 @@ fn all_machines_are_used_in_vagrants_order_where_none_is_named() {
     let ran = project(ALL, &prints(&sshd, &["web", "db"])).args(["vagrant", "--serial", "--", "echo x"]).run();
     assert_eq!(ran.stdout, "[web] x\n[db] x\n");
     let dry = project(ALL, &prints(&sshd, &["web", "db"])).args(["vagrant", "--serial", "-n", "--", "rm -r x"]).run();
-    assert_eq!(
-        dry.stderr,
-        "[web] would run: rm -r x\n[db] would run: rm -r x\nrm -r x: 2 ok\ndry run: nothing was changed\n"
-    );
+    let planned = "[web] would run: rm -r x\n[db] would run: rm -r x\nrm -r x: 2 ok\ndry run: nothing was changed\n";
+    assert_eq!(dry.stderr, format!("{NO_FORWARDING}{planned}"));
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(super) struct Spec {
     pub(super) input: Input,
     /// What it is given to read that must not be shown.
     pub(super) secrets: Vec<Secret>,
-    /// Whether a transfer sends a secret by it.
+    /// Whether the command uploads a secret.
     pub(super) carries_secret: bool,
     pub(super) watchers: Watchers,
     /// By which its handle sends it signals.

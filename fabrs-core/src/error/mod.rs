@@ -78,8 +78,7 @@ impl Error {
 
     /// Names the cause.
     ///
-    /// If the cause is the limit of open files, the error gets a hint about the limit. Any other hint of the error would
-    /// be misleading and is dropped.
+    /// If the cause is the open file limit, the hint explains the limit and replaces any other hint.
     pub fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         let hint = open_files::hint(&source);
         self.with(|inner| {
@@ -90,7 +89,7 @@ impl Error {
 
     /// Adds the one thing to try, where possible a command that can be typed.
     ///
-    /// An error that the limit of open files has caused keeps its hint: [`caused_by`](Self::caused_by).
+    /// Has no effect on an error that the open file limit caused: [`caused_by`](Self::caused_by) has set its hint.
     pub fn hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
         if self.is_out_of_files() {
             return self;
@@ -99,7 +98,7 @@ impl Error {
         self.with(|inner| inner.hint = Some(hint))
     }
 
-    /// Returns whether a limit of open files has caused it.
+    /// Returns whether the open file limit caused this error.
     pub(crate) fn is_out_of_files(&self) -> bool {
         open_files::is_exhausted(self)
     }

@@ -26,9 +26,9 @@ pub(crate) use strategy::{gone_again, spread};
 
 /// Several connections as one: each command runs on every host, in parallel up to a limit.
 ///
-/// By default at most 64 hosts at a time, or as many as the client's settings allow (`-P`, `--serial`). A low limit of open
-/// files (`ulimit -n`) allows fewer. Every host has its turn, whatever happens on the others. Whether an unreachable host counts as a failure is also a setting of the client
-/// (`--skip-bad-hosts`).
+/// Runs on at most 64 hosts at a time, or on as many as the client's settings allow (`-P`, `--serial`). A low open file limit
+/// (`ulimit -n`) lowers this number. Every host has its turn, whatever happens on the others. Whether an unreachable host
+/// counts as a failure is also a setting of the client (`--skip-bad-hosts`).
 #[derive(Debug, Clone)]
 pub struct Group {
     connections: Vec<Connection>,

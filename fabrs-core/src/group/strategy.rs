@@ -20,7 +20,7 @@ const RETURN_WAIT: Duration = Duration::from_millis(1800);
 /// How work is spread over hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Strategy {
-    /// On how many hosts at a time. Defaults to 64. Never more than the limit of open files of this process allows.
+    /// The maximum number of hosts at a time. Defaults to 64. The open file limit may lower it.
     pub limit: NonZeroUsize,
     /// What a failure on one host does to those whose turn has not come. Defaults to stopping.
     pub on_failure: OnFailure,
@@ -65,7 +65,7 @@ impl Default for Strategy {
 /// Runs `body` on each host, and returns what came of each, in their order. A host comes with the connection to it, or
 /// with why there is none.
 ///
-/// No more hosts are worked on at once than there are file descriptors for.
+/// The open file limit also caps the number of hosts at a time.
 ///
 /// When the run is stopped nobody new begins; who is on the way has a moment to return, and a plain function, which
 /// can't be ended, all the time it needs.

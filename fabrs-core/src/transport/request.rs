@@ -72,7 +72,7 @@ pub struct Invocation {
     pub pty: Option<Pty>,
     /// What it reads.
     pub stdin: Stdin,
-    /// Whether its program, or its input, has a secret: it is not started on a host whose key is not trusted.
+    /// Whether the program or its input contains a secret. Such a command is not started on a host whose key has changed.
     pub has_secret: bool,
     /// The signal that ends it where TERM did not: `KILL`, or one that is passed on where that can't be.
     pub last_signal: Signal,
@@ -130,7 +130,7 @@ impl Answer {
         self.pieces.push(bytes.into());
     }
 
-    /// Writes a secret to the command, unless its host's key is not trusted: then the command ends with an error.
+    /// Writes a secret to the command. If the host key has changed, the command ends with an error instead.
     pub fn write_secret(&mut self, bytes: impl Into<Bytes>) {
         self.has_secret = true;
         self.write(bytes);

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known {
     pub(super) names: &'static [&'static str],
-    /// Whether a pattern may stand for names, also where nothing is removed.
+    /// Whether patterns are allowed. Lists with `-` always allow them.
     pub(super) patterns: bool,
 }
 

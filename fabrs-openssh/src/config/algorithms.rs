@@ -60,9 +60,9 @@ impl AlgorithmList {
         problem.map_or(Ok(list), Err)
     }
 
-    /// Returns the algorithms to use, in order of preference: of `defaults` and all that are `supported`.
+    /// Applies the list to `defaults` and returns the algorithms to use, in order of preference.
     ///
-    /// Names that are neither are left out, so the result may be empty.
+    /// A name in the list is used only if it is in `supported`. The result may be empty.
     pub fn select(&self, defaults: &[&str], supported: &[&str]) -> Vec<String> {
         if self.change == Change::Remove {
             let kept = defaults.iter().filter(|name| !pattern::list_matches(name, &self.patterns));
@@ -84,12 +84,12 @@ impl AlgorithmList {
         selected
     }
 
-    /// Tells whether the list keeps the order of the defaults: it appends to them, or removes from them.
+    /// Returns whether the list keeps the default order: `+` and `-` do.
     pub fn keeps_order(&self) -> bool {
         matches!(self.change, Change::Append | Change::Remove)
     }
 
-    /// The line of the list.
+    /// Returns the location of the list in the file.
     pub fn at(&self) -> &Location {
         &self.at
     }

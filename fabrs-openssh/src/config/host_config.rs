@@ -56,7 +56,7 @@ pub struct HostConfig {
     pub host_key_algorithms: Option<AlgorithmList>,
     /// The signature algorithms to log in with.
     pub pubkey_accepted_algorithms: Option<AlgorithmList>,
-    /// The minimum size of RSA keys, of the host and to log in, in bits. `ssh` takes 1024.
+    /// The minimum size in bits of RSA host keys and RSA login keys. `ssh` defaults to 1024.
     pub required_rsa_size: Option<u32>,
     /// The file of revoked host keys: a key revocation list or a text list. `ssh` refuses all hosts if it is unreadable.
     pub revoked_host_keys: Option<PathBuf>,
@@ -90,7 +90,7 @@ pub struct HostConfig {
     /// The names of the authentication methods to use, in order. `ssh` takes `gssapi-with-mic`, `hostbased`, `publickey`,
     /// `keyboard-interactive`, `password`.
     pub preferred_authentications: Option<Vec<String>>,
-    /// How often the user is asked for a password. `ssh` takes 3.
+    /// The number of password prompts. `ssh` defaults to 3.
     pub number_of_password_prompts: Option<u32>,
     /// Whether the host may use the agent, and which. `ssh` takes no.
     pub forward_agent: Option<ForwardAgent>,

@@ -91,7 +91,7 @@ pub(super) fn find(name: &str) -> Option<Keyword> {
     })
 }
 
-/// The keywords that a misspelt one is compared with, as the manual writes them. Of equally near ones the first wins.
+/// Keywords to suggest for a misspelt one, as the manual writes them. On a tie, the first is suggested.
 const COMMON: &[&str] = &[
     "Host",
     "Match",

@@ -219,7 +219,7 @@ fn parse_lines(text: &str, path: &Path, origin: Origin, include: &mut OnInclude<
     let mut lines = Vec::new();
     if text.starts_with('\u{feff}') {
         let at = Location { file, line: 1 };
-        return Err(Error::syntax(&at, "the file begins with a byte order mark (BOM): save it without"));
+        return Err(Error::syntax(&at, "the file starts with a byte order mark (BOM): save it as UTF-8 without a BOM"));
     }
     for (index, text) in text.split('\n').enumerate() {
         let Some((name, rest)) = line::split(text) else { continue };

@@ -61,10 +61,11 @@ impl<'a> Query<'a> {
         self
     }
 
-    /// Sets the function that runs a command of `Match exec`, tokens expanded, and returns whether it succeeded.
+    /// Sets the function that runs the command of `Match exec`.
     ///
-    /// `ssh` runs it as `$SHELL -c "exec COMMAND"`, without input and output. Without this function, `Match exec` never
-    /// matches, with a warning.
+    /// The function receives the command with its tokens expanded and returns whether the command succeeded. `ssh` runs it as
+    /// `$SHELL -c "exec COMMAND"`, without input and output. Without this function, `Match exec` never matches and a warning is
+    /// added.
     #[must_use = "returns the changed query"]
     pub fn exec(mut self, run: &'a dyn Fn(&str) -> io::Result<bool>) -> Self {
         self.exec = Some(run);

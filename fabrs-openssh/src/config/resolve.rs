@@ -165,7 +165,7 @@ impl Pass<'_> {
         Ok(config)
     }
 
-    /// Expands the tokens of a chain. To `ssh` it is part of a `ProxyCommand`, so it has the same tokens.
+    /// Expands the tokens of a `ProxyJump` chain. `ssh` turns the chain into a `ProxyCommand`, so the same tokens apply.
     fn with_tokens(&self, chain: Vec<Jump>, at: &Location, hostname: &str) -> Result<Vec<Jump>, Error> {
         let token = |token| match token {
             'h' => Ok(hostname.to_owned()),
@@ -187,8 +187,8 @@ impl Pass<'_> {
         let user = self.values.user.as_ref().unwrap_or(&self.query.local_user);
         let port = self.values.port.unwrap_or(22);
         let is_this_host = |jump: &Jump| {
-            // By its own name, a jump host has this host's configuration, and so its port. By an address, it is another
-            // server on another port, such as a virtual machine behind a port of its gateway.
+            // A jump host with the same name shares this host's configuration, including the port. A jump host with the
+            // same address may be another server on another port, such as a virtual machine behind its gateway.
             let is_same_name = jump.host.eq_ignore_ascii_case(&self.query.host);
             let is_same_address = jump.host.eq_ignore_ascii_case(hostname);
             let jump_port = jump.port.unwrap_or(if is_same_name { port } else { 22 });

@@ -76,12 +76,12 @@ fn read_authority(blob: &[u8]) -> Result<Option<HostKey>, String> {
     if blob.is_empty() {
         return Ok(None);
     }
-    let bad = |error: crate::Error| format!("it has a bad authority: {error}");
+    let bad = |error: crate::Error| format!("invalid authority key: {error}");
     let key = HostKey::from_blob(blob).map_err(bad)?;
     let plain = plain_key(&key).map_err(bad)?;
     // To `ssh` such a section is about nothing, so that the certificates that it lists would not be revoked.
     if is_certificate_type(key.algorithm()) {
-        return Err("it has a certificate as an authority".to_owned());
+        return Err("an authority key is a certificate".to_owned());
     }
     Ok(Some(plain))
 }

@@ -39,7 +39,7 @@ pub(super) struct Krl {
 impl Krl {
     /// Reads a list. The error is a phrase that says what is wrong with it.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let mut file = Reader::new(bytes.strip_prefix(MAGIC).ok_or("it is of another format")?);
+        let mut file = Reader::new(bytes.strip_prefix(MAGIC).ok_or("unknown format")?);
         let version = file.u32()?;
         if version != FORMAT_VERSION {
             return Err(format!("its format version {version} is not supported"));
@@ -102,7 +102,7 @@ fn read_fingerprints<const N: usize>(
     fingerprints: &mut HashSet<[u8; N]>,
 ) -> Result<(), &'static str> {
     while !section.is_empty() {
-        let fingerprint = section.string()?.try_into().map_err(|_| "it has a fingerprint of a wrong length")?;
+        let fingerprint = section.string()?.try_into().map_err(|_| "a fingerprint has the wrong length")?;
         fingerprints.insert(fingerprint);
     }
     Ok(())
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn only_critical_extensions_are_errors() {
         let extension = |is_critical| [string(b"x@example.com"), vec![is_critical], string(b"")].concat();
-        let problem = "its critical extension `x@example.com` is not supported";
+        let problem = "unsupported critical extension `x@example.com` is not supported";
         assert!(parse(&[section(255, &extension(0))]).is_ok());
         bad(&[section(255, &extension(1))], problem);
         assert!(parse(&[certificates(b"", &[section(0x39, &extension(0))])]).is_ok());
@@ -202,14 +202,14 @@ mod tests {
     fn unknown_and_damaged_sections_are_errors() {
         bad(&[section(6, b"")], "its section type 6 is not supported");
         bad(&[certificates(b"", &[section(0x24, b"")])], "its certificate section type 0x24 is not supported");
-        bad(&[section(3, &string(&[0; 32]))], "it has a fingerprint of a wrong length");
-        bad(&[section(5, &string(&[0; 20]))], "it has a fingerprint of a wrong length");
+        bad(&[section(3, &string(&[0; 32]))], "a fingerprint has the wrong length");
+        bad(&[section(5, &string(&[0; 20]))], "a fingerprint has the wrong length");
         bad(&[section(2, b"\0\0\0\x09short")], "it ends too early");
-        bad(&[certificates(b"", &[section(0x21, &[1; 17])])], "it has unexpected bytes at its end");
-        bad(&[certificates(b"", &[section(0x20, &[0; 8])])], "it has the serial number 0");
-        bad(&[certificates(b"x", &[])], "it has a bad authority: not a public key: it ends too early");
+        bad(&[certificates(b"", &[section(0x21, &[1; 17])])], "unexpected trailing bytes");
+        bad(&[certificates(b"", &[section(0x20, &[0; 8])])], "serial number 0 is not allowed");
+        bad(&[certificates(b"x", &[])], "invalid authority key: not a public key: it ends too early");
         let certificate = string(b"ssh-ed25519-cert-v01@openssh.com");
-        bad(&[certificates(&certificate, &[])], "it has a bad authority: not a public key: it ends too early");
+        bad(&[certificates(&certificate, &[])], "invalid authority key: not a public key: it ends too early");
     }
 
     #[test]

@@ -91,7 +91,7 @@ fn encode(key: &HostKey) -> Result<Vec<u8>, &'static str> {
 }
 
 fn expect(part: &[u8], is_good: impl Fn(&[u8]) -> bool) -> Result<&[u8], &'static str> {
-    if is_good(part) { Ok(part) } else { Err("it does not have the form of its type") }
+    if is_good(part) { Ok(part) } else { Err("the key data does not match the key type") }
 }
 
 /// Reads the parts of a certificate that follow the key.
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn types_of_certificates_are_those_of_keys() {
+    fn certificate_types_are_key_types() {
         for name in ["ssh-rsa-cert-v01@openssh.com", "sk-ssh-ed25519-cert-v01@openssh.com", "ssh-dss"] {
             assert!(is_key_type(name), "{name}");
         }
@@ -176,12 +176,12 @@ mod tests {
     #[test]
     fn keys_of_another_form_are_refused() {
         problem(&[b"ssh-unknown", b"x"], "its type is not supported");
-        problem(&[b"ssh-ed25519", &[7; 31]], "it does not have the form of its type");
-        problem(&[b"ssh-ed25519", &[7; 32], b""], "it has unexpected bytes at its end");
+        problem(&[b"ssh-ed25519", &[7; 31]], "the key data does not match the key type");
+        problem(&[b"ssh-ed25519", &[7; 32], b""], "unexpected trailing bytes");
         problem(&[b"ssh-rsa", b"\x03"], "it ends too early");
         problem(&[b"ssh-rsa", b"\x03", b"\x80"], "it has a negative integer");
-        problem(&[b"ecdsa-sha2-nistp256", b"nistp384", &[4; 65]], "it does not have the form of its type");
-        problem(&[b"ecdsa-sha2-nistp256", b"nistp256", &[2; 65]], "it does not have the form of its type");
-        problem(&[b"ecdsa-sha2-nistp256", b"nistp256", b""], "it does not have the form of its type");
+        problem(&[b"ecdsa-sha2-nistp256", b"nistp384", &[4; 65]], "the key data does not match the key type");
+        problem(&[b"ecdsa-sha2-nistp256", b"nistp256", &[2; 65]], "the key data does not match the key type");
+        problem(&[b"ecdsa-sha2-nistp256", b"nistp256", b""], "the key data does not match the key type");
     }
 }

@@ -17,7 +17,7 @@ impl<'a> Reader<'a> {
 
     /// Checks that all bytes were read.
     pub(super) fn finish(&self) -> Result<(), &'static str> {
-        if self.is_empty() { Ok(()) } else { Err("it has unexpected bytes at its end") }
+        if self.is_empty() { Ok(()) } else { Err("unexpected trailing bytes") }
     }
 
     /// Reads a single byte.
@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
     pub(super) fn text(&mut self) -> Result<&'a [u8], &'static str> {
         let string = self.string()?;
         let text = string.strip_suffix(b"\0").unwrap_or(string);
-        if text.contains(&0) { Err("it has a NUL byte in a text") } else { Ok(text) }
+        if text.contains(&0) { Err("a string contains a NUL byte") } else { Ok(text) }
     }
 
     /// Reads an integer that is not negative. Returns its bytes, the highest first, without leading zeros.

@@ -19,7 +19,7 @@ impl fmt::Display for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key => f.write_str("the host's key is revoked"),
-            Self::Authority => f.write_str("the authority of the host's certificate is revoked"),
+            Self::Authority => f.write_str("the authority that signed the host's certificate is revoked"),
             Self::Serial(serial) => write!(f, "the host's certificate is revoked by its serial number {serial}"),
             Self::KeyId(id) => write!(f, "the host's certificate is revoked by its key ID `{}`", id.escape_debug()),
         }

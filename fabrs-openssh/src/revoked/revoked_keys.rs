@@ -170,7 +170,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE_SIZE {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 128 MiB"));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 128 MiB"));
     }
     Ok(bytes)
 }

@@ -53,11 +53,11 @@ impl Serials {
         let bits = bytes.len() * 8 - highest.leading_zeros() as usize;
         let last = u64::try_from(bits - 1).ok().and_then(|offset| first.checked_add(offset));
         if last.is_none() {
-            return Err("it has a bitmap beyond the highest serial number");
+            return Err("a bitmap exceeds the highest serial number");
         }
         let bitmap = Bitmap { first, bytes: bytes.to_vec() };
         if bitmap.contains(0) {
-            return Err("it has the serial number 0");
+            return Err("serial number 0 is not allowed");
         }
         self.bitmaps.push(bitmap);
         Ok(())
@@ -65,7 +65,7 @@ impl Serials {
 
     fn add_range(&mut self, first: u64, last: u64) -> Result<(), &'static str> {
         if first == 0 {
-            return Err("it has the serial number 0");
+            return Err("serial number 0 is not allowed");
         }
         if first > last {
             return Err("it has a range of serial numbers that ends before it begins");

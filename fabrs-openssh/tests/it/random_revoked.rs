@@ -1,4 +1,4 @@
-//! Revocation lists made up at random, held against `ssh-keygen`.
+//! Revocation lists made up at random, compared with `ssh-keygen`.
 
 use std::fs;
 

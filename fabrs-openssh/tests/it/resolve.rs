@@ -86,7 +86,7 @@ fn an_unknown_keyword_is_an_error_unless_it_is_to_be_ignored() {
 }
 
 #[test]
-fn a_criterion_without_an_evaluation_is_named_once_and_only_where_it_decides() {
+fn an_unsupported_criterion_warns_once_and_only_if_it_decides() {
     let text = "Match host web exec \"true\"\n Port 1\nMatch final\n User x\nCanonicalizeHostname yes\nInclude other\n";
     let web = resolved(text, "web");
     assert_eq!(web.port, None);

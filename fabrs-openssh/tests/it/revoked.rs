@@ -1,4 +1,4 @@
-//! Revocation lists, held against `ssh-keygen`.
+//! Revocation lists, compared with `ssh-keygen`.
 
 use std::fs;
 use std::path::Path;
@@ -225,7 +225,7 @@ fn a_list_for_several_authorities_keeps_them_apart() {
 }
 
 #[test]
-fn a_key_in_a_list_is_not_an_authority_of_its_serials() {
+fn revoking_serials_of_an_authority_does_not_revoke_its_key() {
     let keyring = Keyring::new();
     let authority = keyring.key("ca", &["ed25519"]);
     let certificate = keyring.certify(&authority, &authority, 7, "self", true);
@@ -243,7 +243,7 @@ fn an_authority_that_is_a_certificate_is_an_error() {
     // `ssh-keygen` reads the list, but finds none of the certificates in it.
     assert_eq!(revoked_by_ssh_keygen(&krl, &[certificate]), Some(vec![false]));
     let error = RevokedKeys::load(&krl).expect_err("the list would not have an effect");
-    assert!(error.to_string().ends_with("bad key revocation list: it has a certificate as an authority"), "{error}");
+    assert!(error.to_string().ends_with("invalid key revocation list: an authority key is a certificate"), "{error}");
 }
 
 #[test]

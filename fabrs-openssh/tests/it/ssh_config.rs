@@ -148,14 +148,14 @@ fn lists_of_algorithms_replace_and_change_the_same_defaults() {
 }
 
 #[test]
-fn logins_are_configured_alike() {
+fn login_keywords_resolve_as_in_ssh() {
     agree("PreferredAuthentications password,nonsense\nNumberOfPasswordPrompts 1\n", &["web1"]);
     agree("RevokedHostKeys /k/revoked\nRevokedHostKeys none\n", &["web1"]);
     agree("RevokedHostKeys none\nRevokedHostKeys /k/revoked\n", &["web1"]);
 }
 
 #[test]
-fn every_keyword_with_tokens_has_the_same_ones() {
+fn every_keyword_expands_the_same_tokens_as_ssh() {
     let tokens = "%%-%C-%d-%h-%i-%k-%L-%l-%n-%p-%r-%u";
     let text = format!(
         "Host web1\n HostName %h.Example.com\n HostKeyAlias Shop\n Port 2222\n User deploy\nHost *\n \
@@ -355,5 +355,8 @@ fn lines_that_ssh_refuses_are_errors_with_file_and_line() {
     fs::write(&path, "\u{feff}Host web1\n Port 2222\n").expect("the test writes its configuration");
     assert!(ssh_g(&path, &[], "web1").is_err(), "ssh takes a byte order mark");
     let error = resolve(&path, me, "web1", None).expect_err("the file has a mark").to_string();
-    assert!(error.ends_with("config:1: the file begins with a byte order mark (BOM): save it without"), "{error}");
+    assert!(
+        error.ends_with("config:1: the file starts with a byte order mark (BOM): save it as UTF-8 without a BOM"),
+        "{error}"
+    );
 }

@@ -224,7 +224,7 @@ async fn a_certificate_that_can_not_be_used_is_named_and_hides_nothing() -> Resu
         ("missing", "no such file"),
         ("broken", "it is no certificate"),
         ("of_host", "it is a host's, and no user's"),
-        ("without_key", "its key is neither in a file nor in the agent"),
+        ("without_key", "no private key in a file or the agent"),
     ] {
         assert!(text.contains(&format!("`{}` ({problem}", name(file).display())), "{file}: {text}");
     }

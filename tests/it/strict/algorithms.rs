@@ -26,7 +26,7 @@ async fn same(sshd: &Sshd, lines: &str, word: &str) {
 }
 
 #[tokio::test]
-async fn a_list_of_the_config_decides_as_for_ssh() {
+async fn algorithm_lists_select_the_same_algorithms_as_ssh() {
     let kinds = [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa];
     let sshd = Sshd::builder().host_keys(kinds).option("LogLevel", "DEBUG").start();
     for (lines, word) in [

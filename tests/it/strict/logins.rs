@@ -60,7 +60,7 @@ async fn encrypted_pem_and_pkcs8_keys_ask_for_their_passphrase() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_pem_key_of_an_unsupported_cipher_is_named_with_the_way_out() {
+async fn an_unsupported_pem_cipher_is_an_error_with_a_fix() {
     let sshd = Sshd::builder().identity(KeyType::Rsa).start();
     let text = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-EDE3-CBC,0011223344556677\n\n\
                 AAAA\n-----END RSA PRIVATE KEY-----\n";
@@ -68,7 +68,7 @@ async fn a_pem_key_of_an_unsupported_cipher_is_named_with_the_way_out() {
     let error = refused(connect_with(&sshd, "").await, ErrorKind::Auth);
     let text = block(&error);
     assert!(
-        text.contains("its encryption DES-EDE3-CBC is not supported: `ssh-keygen -p -f FILE` changes it"),
+        text.contains("the cipher DES-EDE3-CBC is not supported: convert the key with `ssh-keygen -p -f FILE`"),
         "{text}"
     );
 }

@@ -16,7 +16,7 @@ fn client(sshd: &Sshd, other: &Sshd) -> Client {
 #[track_caller]
 fn nothing_was_sent<T: std::fmt::Debug>(result: Result<T>) {
     let text = block(&refused(result, ErrorKind::HostKey));
-    assert!(text.contains("needs a secret, and another key is on record for the host: nothing was sent"), "{text}");
+    assert!(text.contains("was not sent: the host key differs from the one in known_hosts"), "{text}");
 }
 
 #[tokio::test]

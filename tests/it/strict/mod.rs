@@ -1,4 +1,4 @@
-//! Settings that make `ssh` stricter, beside the real `ssh`: the same verdict for the same config.
+//! Settings that make `ssh` stricter: fabrs and `ssh` accept and refuse the same hosts.
 
 mod algorithms;
 mod logins;

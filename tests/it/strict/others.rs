@@ -15,7 +15,7 @@ async fn a_misspelt_line_is_an_error_with_its_place() {
     for (lines, expected) in [
         ("Hsot other\n    User nobody\nHost *\n", ":1: unknown keyword `hsot`: did you mean `Host`?"),
         ("Mtach host other\n    User nobody\nHost *\n", ":1: unknown keyword `mtach`: did you mean `Match`?"),
-        ("\u{feff}Host other\n    User nobody\nHost *\n", ":1: the file begins with a byte order mark (BOM)"),
+        ("\u{feff}Host other\n    User nobody\nHost *\n", ":1: the file starts with a byte order mark (BOM)"),
         ("Ciphers nonsense\n", ":1: `ciphers`: unknown algorithm `nonsense`"),
     ] {
         let text = block(&refusal(&sshd, lines, ErrorKind::Config).await);
@@ -24,7 +24,7 @@ async fn a_misspelt_line_is_an_error_with_its_place() {
 }
 
 #[tokio::test]
-async fn keywords_that_only_make_ssh_stricter_are_refused_until_they_act() {
+async fn unsupported_keywords_that_make_ssh_stricter_are_errors() {
     let sshd = Sshd::start();
     for line in ["KnownHostsCommand /bin/echo %H", "CheckHostIP yes", "RefuseConnection by the admin"] {
         let text = block(&refused(connect_with(&sshd, &format!("{line}\n")).await, ErrorKind::Config));
@@ -51,7 +51,7 @@ async fn a_keyword_without_effect_warns_and_a_harmless_one_does_not() -> Result<
 }
 
 #[tokio::test]
-async fn tokens_of_the_local_user_and_machine_name_files() -> Result<()> {
+async fn known_hosts_paths_expand_user_and_machine_tokens() -> Result<()> {
     let sshd = Sshd::start();
     let uid = rustix::process::getuid().as_raw();
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -64,7 +64,7 @@ async fn tokens_of_the_local_user_and_machine_name_files() -> Result<()> {
 }
 
 #[tokio::test]
-async fn match_exec_decides_and_runs_only_with_leave() -> Result<()> {
+async fn match_exec_runs_only_if_local_programs_are_allowed() -> Result<()> {
     let sshd = Sshd::start();
     as_ssh(&sshd, "Match exec \"test %n = host\"\n    ConnectTimeout 20\nMatch all\n").await?;
     refusal(
@@ -77,7 +77,7 @@ async fn match_exec_decides_and_runs_only_with_leave() -> Result<()> {
     let marker = sshd.dir().join("ran");
     let lines = format!("Match exec \"touch '{}'\"\n    ConnectTimeout 20\nMatch all\n", marker.display());
     let text = block(&refused(connect_with(&sshd, &lines).await, ErrorKind::Config));
-    assert!(text.contains("this program may not run commands: `ClientBuilder::local_programs` allows it"), "{text}");
+    assert!(text.contains("local programs are disabled: enable them with `ClientBuilder::local_programs`"), "{text}");
     assert!(!marker.exists());
     Ok(())
 }

@@ -33,11 +33,11 @@ async fn an_agent_that_says_nothing_is_named() -> Result<()> {
     let _mute = UnixListener::bind(&socket).expect("the directory is ours");
     let text = reason(&client(&sshd, &format!("IdentityAgent {}\n", socket.display()))).await?;
     assert!(text.contains("the agent did not answer within 1s"), "{text}");
-    assert!(text.contains(&format!("hint: does the agent at {} still run?", socket.display())), "{text}");
+    assert!(text.contains(&format!("hint: is the agent at {} running?", socket.display())), "{text}");
     Ok(())
 }
 
-/// Carries connections to a server, and drops all that the client sends after its third packet of the login.
+/// Forwards connections to `server`, and drops client data after `after` bytes.
 fn stalling(server: std::net::SocketAddr, after: usize) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port of loopback");
     let port = listener.local_addr().expect("it is bound").port();
@@ -74,6 +74,6 @@ async fn a_server_that_stalls_after_the_key_exchange_is_named() -> Result<()> {
     let port = stalling(sshd.addr(), whole * 9 / 10);
     let text = reason(&client(&sshd, &lines(port))).await?;
     assert!(text.contains("the server did not answer within 1s"), "{text}");
-    assert!(text.contains("hint: `-t SECONDS` waits longer"), "{text}");
+    assert!(text.contains("hint: to wait longer, use `-t SECONDS`"), "{text}");
     Ok(())
 }

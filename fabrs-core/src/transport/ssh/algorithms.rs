@@ -85,8 +85,8 @@ impl RsaHash {
     /// All hashes, the best one first.
     const ALL: [Self; 3] = [Self::Sha512, Self::Sha256, Self::Sha1];
 
-    /// Returns the hash that russh names so: SHA-1 has no name.
-    pub(super) fn of_russh(hash: Option<HashAlg>) -> Self {
+    /// Converts a hash from russh, where `None` is SHA-1.
+    pub(super) fn from_russh(hash: Option<HashAlg>) -> Self {
         match hash {
             Some(HashAlg::Sha512) => Self::Sha512,
             Some(_) => Self::Sha256,
@@ -94,7 +94,7 @@ impl RsaHash {
         }
     }
 
-    fn for_russh(self) -> Option<HashAlg> {
+    fn to_russh(self) -> Option<HashAlg> {
         match self {
             Self::Sha512 => Some(HashAlg::Sha512),
             Self::Sha256 => Some(HashAlg::Sha256),
@@ -107,16 +107,16 @@ impl RsaHash {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LoginSignature {
     Rsa(RsaHash),
-    /// By the one algorithm that the key has.
-    ByKey,
+    /// The only algorithm of the key type.
+    KeyDefault,
 }
 
 impl LoginSignature {
     /// Returns the hash as russh expects it.
     pub(super) fn hash(self) -> Option<HashAlg> {
         match self {
-            Self::Rsa(hash) => hash.for_russh(),
-            Self::ByKey => None,
+            Self::Rsa(hash) => hash.to_russh(),
+            Self::KeyDefault => None,
         }
     }
 }
@@ -139,7 +139,7 @@ impl Algorithms {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if a list of the ssh config leaves none.
+    /// [`ErrorKind::Config`] if a list of the ssh config leaves no supported algorithm.
     pub(super) fn preferred(&self, recorded: &[String], certificates: bool) -> Result<Preferred> {
         let kex = selected("KexAlgorithms", self.kex.as_ref(), &KEX, &OLD_KEX, |name| kex::Name::try_from(name).ok())?;
         let extensions = [kex::EXTENSION_SUPPORT_AS_CLIENT, kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT];
@@ -164,7 +164,7 @@ impl Algorithms {
         })
     }
 
-    /// Returns the names of the host key algorithms to offer. An order of the ssh config wins over that of the record.
+    /// Returns the names of the host key algorithms to offer. The order in the ssh config takes precedence over `known_hosts`.
     fn host_keys(&self, recorded: &[String], certificates: bool) -> Result<Vec<String>> {
         let with_certificates = |names: &[&str]| -> Vec<String> {
             let certificates = names.iter().map(|name| format!("{name}{CERTIFICATE}"));
@@ -188,8 +188,8 @@ impl Algorithms {
         if names.is_empty() { Err(none_left("HostKeyAlgorithms", list, &all)) } else { Ok(names) }
     }
 
-    /// Returns how a key may sign a login, for an RSA key by the best hash that the server has announced, else by the first
-    /// one; `None` if the key's algorithm may not be used (`PubkeyAcceptedAlgorithms`).
+    /// Returns the signature for a login, or `None` if `PubkeyAcceptedAlgorithms` excludes the key. An RSA key uses the best
+    /// hash that the server announced, if the hash is allowed, else the best allowed hash.
     pub(super) fn login_signature(
         &self,
         key: &Algorithm,
@@ -197,10 +197,10 @@ impl Algorithms {
         announced: Option<RsaHash>,
     ) -> Option<LoginSignature> {
         if !key.clone().is_rsa() {
-            return self.accepts_login(&login_name(key, is_certificate)).then_some(LoginSignature::ByKey);
+            return self.accepts_login(&login_name(key, is_certificate)).then_some(LoginSignature::KeyDefault);
         }
         let accepts = |hash: &RsaHash| {
-            let algorithm = Algorithm::Rsa { hash: hash.for_russh() };
+            let algorithm = Algorithm::Rsa { hash: hash.to_russh() };
             self.accepts_login(&login_name(&algorithm, is_certificate))
         };
         let accepted: Vec<RsaHash> = RsaHash::ALL.into_iter().filter(accepts).collect();
@@ -354,7 +354,7 @@ mod tests {
             announced,
         )? {
             LoginSignature::Rsa(hash) => Some(hash),
-            LoginSignature::ByKey => panic!("an RSA key has several algorithms"),
+            LoginSignature::KeyDefault => panic!("an RSA key has several algorithms"),
         };
         let key = |config, announced| case(config, false, announced);
         assert_eq!(key("", None), Some(Sha512));

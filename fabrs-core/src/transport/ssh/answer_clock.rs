@@ -1,4 +1,4 @@
-//! Time limits of a login: how long the server and the agent may take to answer. A person has all the time.
+//! Time limits of a login: how long the server and the agent may take to answer. Prompts have no limit.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl AnswerClock {
     ///
     /// # Errors
     ///
-    /// [`Silent`] names the side that was waited for in the end.
+    /// [`Silent`] if the server or the agent exceeds its limit.
     pub(super) async fn server<T>(&self, answer: impl Future<Output = T>) -> Result<T, Silent> {
         self.wait(Side::Server, answer).await
     }
@@ -61,12 +61,12 @@ impl AnswerClock {
         self.wait(Side::Agent, answer).await
     }
 
-    /// Lets the agent sign while an answer of the server is waited for.
+    /// Waits for a signature of the agent. The signature limit replaces the server's limit meanwhile.
     pub(super) async fn while_signing<T>(&self, answer: impl Future<Output = T>) -> T {
         self.instead(Side::Signature, answer).await
     }
 
-    /// Asks a person while an answer of the server is waited for, without a limit.
+    /// Waits for a person's answer. No limit applies meanwhile.
     pub(super) async fn while_asking<T>(&self, answer: impl Future<Output = T>) -> T {
         self.instead(Side::Person, answer).await
     }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_silent_side_is_named() {
+    async fn a_timeout_names_the_server_or_the_agent() {
         let clock = clock();
         let server = clock.server(pending::<()>()).await.expect_err("it never answers");
         assert_eq!(server.to_string(), "the server did not answer within 3s");
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_time_of_a_person_does_not_count() {
+    async fn prompts_have_no_timeout() {
         let clock = clock();
         let login = async {
             clock.while_asking(sleep(Duration::from_hours(1))).await;

@@ -13,18 +13,18 @@ use crate::open_files;
 
 /// The descriptors for everything but hosts. `fab` has 18 while tasks run: standard streams and their redirection, the
 /// runtime, signals. The others are for files that are read once for all hosts, and for starting a program.
-const RESERVED: usize = 24;
+const PROCESS_DESCRIPTORS: usize = 24;
 /// The descriptors for one host that is worked on: two for its link, and two for a transfer or a local command. Links of
 /// such hosts take half of the budget, so that the other half holds idle links, which can be closed.
-const PER_HOST: usize = 4;
+const DESCRIPTORS_PER_HOST: usize = 4;
 
-/// Returns the maximum number of hosts at a time that the limit of open files allows.
+/// Returns the maximum number of hosts at a time that the open file limit allows.
 pub(crate) fn max_hosts_at_once() -> NonZeroUsize {
-    NonZeroUsize::new(budget(open_files::limit()) / PER_HOST).unwrap_or(NonZeroUsize::MIN)
+    NonZeroUsize::new(budget(open_files::limit()) / DESCRIPTORS_PER_HOST).unwrap_or(NonZeroUsize::MIN)
 }
 
 fn budget(limit: Option<usize>) -> usize {
-    limit.unwrap_or(usize::MAX).saturating_sub(RESERVED)
+    limit.unwrap_or(usize::MAX).saturating_sub(PROCESS_DESCRIPTORS)
 }
 
 /// A link that can be closed while nobody uses it.
@@ -45,11 +45,11 @@ struct State {
     reserved: usize,
     /// Counts uses of links: a later use has a higher number.
     uses: u64,
-    holders: Vec<Holder>,
+    holders: Vec<LinkEntry>,
 }
 
 /// A link with a reservation.
-struct Holder {
+struct LinkEntry {
     id: u64,
     last_use: u64,
     link: Weak<dyn CloseIdle>,
@@ -90,7 +90,7 @@ impl Descriptors {
         (reserved <= budget).then(|| {
             state.reserved = reserved;
             let id = state.next_use();
-            state.holders.push(Holder { id, last_use: id, link: Weak::clone(link) });
+            state.holders.push(LinkEntry { id, last_use: id, link: Weak::clone(link) });
             Reservation { descriptors: Arc::clone(self), id, count }
         })
     }
@@ -149,9 +149,9 @@ impl Drop for Reservation {
     }
 }
 
-impl fmt::Debug for Holder {
+impl fmt::Debug for LinkEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Holder").field("id", &self.id).field("last_use", &self.last_use).finish_non_exhaustive()
+        f.debug_struct("LinkEntry").field("id", &self.id).field("last_use", &self.last_use).finish_non_exhaustive()
     }
 }
 
@@ -238,7 +238,7 @@ mod tests {
     fn a_small_limit_still_allows_one_host() {
         assert_eq!(budget(Some(10)), 0);
         assert_eq!(budget(Some(64)), 40);
-        assert_eq!(budget(None), usize::MAX - RESERVED);
+        assert_eq!(budget(None), usize::MAX - PROCESS_DESCRIPTORS);
         assert!(max_hosts_at_once().get() >= 1);
     }
 }

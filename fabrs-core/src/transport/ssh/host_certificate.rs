@@ -29,7 +29,7 @@ pub(super) struct Aside {
     pub(super) hint: Option<&'static str>,
 }
 
-/// Judges a certificate, and its content as [`read`] returns it.
+/// Checks a certificate against `known_hosts`. `certificate` is the result of [`read`].
 pub(super) fn judge(shown: &Certificate, certificate: &HostCertificate, known: &KnownHosts, trust: &Trust) -> Credit {
     let now = now();
     match known.judge(&trust.name, certificate, now, &trust.ca_signatures) {

@@ -188,11 +188,12 @@ fn sign(key: &PrivateKey, hash: Option<HashAlg>, data: &[u8]) -> Result<Signatur
         None => key.try_sign(data),
     };
     signed.map_err(|source| {
-        let error = Error::new(ErrorKind::Auth, "could not sign the login").caused_by(source);
-        if key.algorithm().as_str().starts_with("sk-") {
-            error.hint("add the security key to an agent: `ssh-add`")
+        let is_security_key = key.algorithm().as_str().starts_with("sk-");
+        let text = if is_security_key {
+            "a security key signs only through an agent: `ssh-add` it"
         } else {
-            error
-        }
+            "could not sign the login"
+        };
+        Error::new(ErrorKind::Auth, text).caused_by(source)
     })
 }

@@ -147,7 +147,7 @@ impl Link {
             if !notes.check.asking.load(Ordering::Relaxed) {
                 let answering = self.way.answering(&self.target);
                 let text = format!("no answer from {answering} within {:?}", self.target.connect_timeout);
-                return Err(self.error(ErrorKind::Connect, text).hint("`-t SECONDS` waits longer"));
+                return Err(self.error(ErrorKind::Connect, text).hint("to wait longer, use `-t SECONDS`"));
             }
             // A person is thinking about the host's key.
             deadline = Instant::now() + self.target.connect_timeout;

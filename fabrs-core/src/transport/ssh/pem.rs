@@ -26,7 +26,7 @@ enum Cipher {
 /// The reason that an encrypted file can't be used, whatever its passphrase.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(super) enum PemError {
-    #[error("its encryption {0} is not supported: `ssh-keygen -p -f FILE` changes it")]
+    #[error("the cipher {0} is not supported: convert the key with `ssh-keygen -p -f FILE`")]
     Cipher(String),
     #[error("it is damaged")]
     Damaged,
@@ -108,7 +108,7 @@ mod tests {
     use super::{EncryptedPem, PemError};
 
     #[test]
-    fn files_that_no_passphrase_opens_are_named() {
+    fn an_unusable_pem_file_is_an_error() {
         let text =
             |header: &str| format!("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n{header}\n\nAAAA\n");
         let problem =

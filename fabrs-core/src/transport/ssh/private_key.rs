@@ -51,7 +51,7 @@ pub(super) fn public_beside(path: &Path) -> Option<PublicKey> {
     PublicKey::from_openssh(&text).ok()
 }
 
-/// Returns the mode of a private key that other users of this machine can read. As for ssh, only an own file counts.
+/// Returns the mode of a private key that other users of this machine can read. Like ssh, this checks only files that the current user owns.
 pub(super) fn exposed_mode(path: &Path) -> Option<u32> {
     use std::os::unix::fs::MetadataExt as _;
 

@@ -45,7 +45,7 @@ impl RevokedKeysFiles {
             RevokedKeys::load(file).map(Arc::new).map_err(|source| {
                 Error::new(ErrorKind::HostKey, "could not read the revoked host keys (`RevokedHostKeys`)")
                     .caused_by(source)
-                    .hint("no host is trusted without them: restore the file, or remove the line from the ssh config")
+                    .hint("restore the file, or remove `RevokedHostKeys` from the ssh config: no host is trusted while the file is unreadable")
             })
         };
         read.entry(file.to_owned()).or_insert_with(load).clone()

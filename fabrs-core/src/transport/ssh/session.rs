@@ -268,18 +268,21 @@ impl Session {
         Error::new(ErrorKind::Connect, text).on(&self.target.host)
     }
 
-    /// Refuses a secret for a host whose key is not the one on record, though `StrictHostKeyChecking no` lets it in.
+    /// Refuses to send a secret to a host whose key has changed, even with `StrictHostKeyChecking no`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::HostKey`] if the host is such a one.
+    /// [`ErrorKind::HostKey`] if the host key has changed.
     pub(super) fn admit_secret(&self, command: &str) -> Result<()> {
         if !self.is_mistrusted {
             return Ok(());
         }
-        let text = format!("`{command}` needs a secret, and another key is on record for the host: nothing was sent");
+        let text = format!("the secret for `{command}` was not sent: the host key differs from the one in known_hosts");
         let error = Error::new(ErrorKind::HostKey, text).on(&self.target.host);
-        Err(error.hint("if the change of the key is known to be right, remove the old one with `ssh-keygen -R`"))
+        Err(error.hint(format!(
+            "if the new host key is genuine, remove the old one: `ssh-keygen -R '{}'`",
+            self.target.trust.name
+        )))
     }
 
     /// Makes the error of a command that a server has not started, since it closed its channel again and again.

@@ -176,7 +176,7 @@ impl SshSettings {
     /// its errors are not shown.
     fn exec(&self, command: &str) -> io::Result<bool> {
         if !self.local_programs {
-            let text = "this program may not run commands: `ClientBuilder::local_programs` allows it";
+            let text = "local programs are disabled: enable them with `ClientBuilder::local_programs`";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
         let mut executed = self.executed.lock().unwrap_or_else(PoisonError::into_inner);

@@ -21,8 +21,8 @@ const KEEPALIVE_MAX: usize = 3;
 
 /// How often each method asks for a password (`NumberOfPasswordPrompts`).
 const PASSWORD_PROMPTS: usize = 3;
-/// How long the server or the agent may take for one answer of the login, where no connect timeout is given. To check a
-/// password may take a server longer than to greet. `ConnectTimeout` of the ssh config does not bound logins.
+/// How long the server or the agent may take for one answer of the login, where no connect timeout is given. Checking
+/// a password may take longer than the greeting. `ConnectTimeout` of the ssh config does not bound logins.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// Everything that is needed to connect to one host.

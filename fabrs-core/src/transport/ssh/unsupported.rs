@@ -9,7 +9,7 @@ use crate::host::Host;
 
 /// Keywords that a user would miss, with the values that change nothing. Others, such as `SendEnv`, `ControlMaster`,
 /// `GSSAPIAuthentication` and `LogLevel`, do not matter for commands and files.
-const MISSED: [(&str, &[&str]); 18] = [
+const WARNED: [(&str, &[&str]); 18] = [
     ("AddressFamily", &["any"]),
     ("BindAddress", &[]),
     ("BindInterface", &[]),
@@ -31,7 +31,7 @@ const MISSED: [(&str, &[&str]); 18] = [
 ];
 
 /// Keywords that make `ssh` refuse hosts, with the values that change nothing.
-const STRICT: [(&str, &[&str]); 3] =
+const REJECTED: [(&str, &[&str]); 3] =
     [("CheckHostIP", &["no", "false"]), ("KnownHostsCommand", &["none"]), ("RefuseConnection", &[])];
 
 /// Warns, once a run, of each keyword that a user would miss.
@@ -40,16 +40,16 @@ const STRICT: [(&str, &[&str]); 3] =
 ///
 /// [`ErrorKind::Config`] for a keyword that makes `ssh` stricter.
 pub(super) fn check(host: &Host, config: &HostConfig, settings: &SshSettings) -> Result<()> {
-    if let Some((keyword, value)) = set(config, &STRICT).next() {
+    if let Some((keyword, value)) = set(config, &REJECTED).next() {
         let text = format!("`{keyword} {}` ({}) is not supported", value.text, value.at);
         let error = Error::new(ErrorKind::Config, text).on(host);
-        return Err(error.hint("`ssh` may refuse the host by it: remove it, or set it for other hosts only"));
+        return Err(error.hint("`ssh` can refuse a host because of this keyword: remove the line, or move it to a `Host` block of other hosts"));
     }
-    for (keyword, value) in set(config, &MISSED) {
+    for (keyword, value) in set(config, &WARNED) {
         settings.warn_once(&format!("{}: `{keyword}` has no effect", value.at));
     }
     if matches!(config.forward_agent, Some(ForwardAgent::Yes | ForwardAgent::Socket(_))) {
-        settings.warn_once("`ForwardAgent` of the ssh config has no effect: hosts get no access to the agent");
+        settings.warn_once("`ForwardAgent` in the ssh config has no effect: agent forwarding is not supported");
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ pub(super) struct ChannelWire {
     group: Option<Group>,
     /// What has come with the answer to the start.
     early: Option<ChannelMsg>,
-    /// Why a secret was not sent, and the command ends.
+    /// The error to report when a secret was not sent.
     refused: Option<Error>,
     /// What follows what was held back for the mark of the group.
     following: Option<Message>,

@@ -38,15 +38,15 @@ pub(super) struct LoginAttempt<'a> {
     tried: Vec<String>,
     /// The password that was given, until it is used.
     given: Option<Secret>,
-    /// Whether the given password was refused, so that a person's is not tried either.
+    /// Whether the server refused the given password. No prompt follows then.
     refused_given: bool,
-    /// How often each method has asked for a password.
+    /// The method of each password prompt so far.
     prompts: Vec<Method>,
     /// What could not be offered, and why.
     unusable: Vec<String>,
     /// The keys to offer, found at the first use.
     offers: Option<Offers>,
-    /// The methods that the server would take, as its last refusal said; unknown before the first.
+    /// The methods that the server accepts, from its last refusal. `None` before the first.
     methods: Option<Vec<MethodKind>>,
 }
 
@@ -59,13 +59,13 @@ enum Answer {
     Refused,
 }
 
-/// Logs in, or says what was tried and what the server would take.
+/// Logs in. The error lists the methods tried and the methods that the server accepts.
 ///
-/// To a server that is `mistrusted` no password is sent, as by ssh: another key is on record for it.
+/// If the host key has changed (`mistrusted`), no password is sent, as in ssh.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Auth`] if the server refuses all methods, or a side does not answer in time; as the prompts.
+/// [`ErrorKind::Auth`] if the server refuses all methods, or a side does not answer in time. Also the errors of the prompts.
 pub(super) async fn log_in(
     handle: &mut Handle<Handler>,
     target: &Target,
@@ -125,7 +125,7 @@ impl<'a> LoginAttempt<'a> {
 
     async fn by_none(&mut self) -> Result<Answer> {
         let answer = self.clock.server(self.handle.authenticate_none(&self.target.user)).await;
-        self.took(answer)
+        self.record_answer(answer)
     }
 
     /// Returns whom to ask: nobody in batch mode.
@@ -134,7 +134,7 @@ impl<'a> LoginAttempt<'a> {
     }
 
     /// Notes the server's answer.
-    fn took(&mut self, answer: Result<Result<AuthResult, russh::Error>, Silent>) -> Result<Answer> {
+    fn record_answer(&mut self, answer: Result<Result<AuthResult, russh::Error>, Silent>) -> Result<Answer> {
         match answer.map_err(|silent| self.silent(silent))? {
             Ok(AuthResult::Success) => Ok(Answer::LoggedIn),
             // russh reports a server that hung up as a refusal without methods.
@@ -160,9 +160,9 @@ impl<'a> LoginAttempt<'a> {
         let error = self.error().caused_by(silent);
         error.hint(match agent {
             Some(socket) => {
-                format!("does the agent at {} still run? `IdentityAgent none` does without", socket.display())
+                format!("is the agent at {} running? to log in without it, set `IdentityAgent none`", socket.display())
             }
-            None => "`-t SECONDS` waits longer".to_owned(),
+            None => "to wait longer, use `-t SECONDS`".to_owned(),
         })
     }
 

@@ -68,7 +68,7 @@ impl LoginAttempt<'_> {
         let announced = if offer.key.algorithm().is_rsa() { self.announced_rsa().await? } else { None };
         let is_certificate = offer.certificate.is_some();
         let Some(signature) = algorithms.login_signature(&offer.key.algorithm(), is_certificate, announced) else {
-            self.unusable.push(format!("{words} (`PubkeyAcceptedAlgorithms` does not have its algorithm)"));
+            self.unusable.push(format!("{words} (its algorithm is not in `PubkeyAcceptedAlgorithms`)"));
             return Ok(Answer::Refused);
         };
         self.tried.push(words.clone());
@@ -84,7 +84,7 @@ impl LoginAttempt<'_> {
             (Holder::Agent(_), None) => Ok(Err(SignError::Key(Error::new(ErrorKind::Auth, "the agent is gone")))),
         };
         match result {
-            Ok(Ok(result)) => self.took(Ok(Ok(result))),
+            Ok(Ok(result)) => self.record_answer(Ok(Ok(result))),
             Ok(Err(SignError::Key(error))) => {
                 self.tried.pop();
                 self.unusable.push(format!("{words} ({error})"));
@@ -99,7 +99,7 @@ impl LoginAttempt<'_> {
     async fn announced_rsa(&mut self) -> Result<Option<RsaHash>> {
         let answer = self.clock.server(self.handle.best_supported_rsa_hash()).await;
         // A session that has ended says so at the next request.
-        answer.map(|hash| hash.unwrap_or(None).map(RsaHash::of_russh)).map_err(|silent| self.silent(silent))
+        answer.map(|hash| hash.unwrap_or(None).map(RsaHash::from_russh)).map_err(|silent| self.silent(silent))
     }
 }
 

@@ -41,7 +41,7 @@ enum Candidate {
 }
 
 impl LoginAttempt<'_> {
-    /// Offers keys and certificates, but for those that the server has accepted before.
+    /// Offers keys and certificates, except those that the server has already accepted.
     pub(super) async fn by_keys(&mut self) -> Result<Answer> {
         let mut offers = match self.offers.take() {
             Some(offers) => offers,
@@ -66,7 +66,7 @@ impl LoginAttempt<'_> {
         Ok(answer)
     }
 
-    /// Unlocks a file whose public key is unknown. One that can't be unlocked is noted, and is not asked for again.
+    /// Unlocks a key file without a known public key. A failure is recorded, and the passphrase is not requested again.
     async fn unseal(&mut self, candidate: &mut Candidate) {
         let Candidate::Sealed { name, file } = candidate else { return };
         let unlocked = file.unlocked(self.ask()).await;
@@ -87,8 +87,8 @@ impl LoginAttempt<'_> {
         };
     }
 
-    /// Finds certificates that were named; then of each file, in their order, the certificate beside it and its key; then
-    /// the other identities of the agent. The agent signs for the keys that it holds, so that no passphrase is needed.
+    /// Collects the offers in this order: named certificates; for each key file, the certificate beside it and its key; the
+    /// other identities of the agent. The agent signs for the keys that it holds, so that no passphrase is needed.
     async fn find_offers(&mut self) -> Result<Offers> {
         let mut offers = Offers { agent: self.agent().await?, ..Offers::default() };
         if let Some(agent) = &mut offers.agent {
@@ -115,7 +115,7 @@ impl LoginAttempt<'_> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Auth`] if the limit of open files is reached. Without the agent, the error would be a refused login.
+    /// [`ErrorKind::Auth`] if the open file limit is reached. Without the agent, the error would be a refused login.
     async fn agent(&self) -> Result<Option<AgentClient<UnixStream>>> {
         let Some(socket) = self.target.login.agent.as_ref() else { return Ok(None) };
         match AgentClient::connect_uds(socket).await {
@@ -140,7 +140,7 @@ impl LoginAttempt<'_> {
         match holder {
             Some(holder) => offers.add_certificate(path, certificate, holder),
             None => {
-                self.unusable.push(format!("`{}` (its key is neither in a file nor in the agent)", path.display()));
+                self.unusable.push(format!("`{}` (no private key in a file or the agent)", path.display()));
             }
         }
     }
@@ -162,7 +162,7 @@ impl LoginAttempt<'_> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Auth`] if the limit of open files is reached.
+    /// [`ErrorKind::Auth`] if the open file limit is reached.
     async fn add_file(&mut self, path: &Path, offers: &mut Offers) -> Result<()> {
         let name = path.display().to_string();
         let file = match self.settings.keyring.load(path).await {
@@ -201,7 +201,7 @@ impl LoginAttempt<'_> {
             }
             (None, Availability::Exposed(mode)) => self.exposed(&name, mode),
             (None, Availability::Available | Availability::PublicOnly) => {
-                self.unusable.push(format!("`{name}` (its private half is neither here nor in the agent)"));
+                self.unusable.push(format!("`{name}` (no private key in the file or the agent)"));
             }
         }
         Ok(())
@@ -211,8 +211,9 @@ impl LoginAttempt<'_> {
     fn exposed(&mut self, name: &str, mode: u32) {
         self.unusable.push(format!("`{name}` (other users can read it: mode {mode:04o})"));
         let quoted = quote(name).map_or_else(|_| name.to_owned(), Cow::into_owned);
-        let text =
-            format!("the key `{name}` is not used: other users can read it (mode {mode:04o}): `chmod 600 {quoted}`");
+        let text = format!(
+            "ignored the key `{name}`: other users can read it (mode {mode:04o}); fix with `chmod 600 {quoted}`"
+        );
         self.settings.warn_once(&text);
     }
 

@@ -19,7 +19,7 @@ impl LoginAttempt<'_> {
             self.tried.push("a password".to_owned());
             let user = self.target.user.as_str();
             let answer = self.clock.server(self.handle.authenticate_password(user, password.expose())).await;
-            let answer = self.took(answer)?;
+            let answer = self.record_answer(answer)?;
             if answer != Answer::Refused {
                 return Ok(answer);
             }
@@ -41,7 +41,8 @@ impl LoginAttempt<'_> {
         Ok(Answer::Refused)
     }
 
-    /// Tells whether a method may ask once more, and counts it. The given password needs nobody to ask, and is tried once.
+    /// Returns whether a method may ask again, and counts the attempt. A password from the settings needs no prompt and is tried
+    /// once.
     fn may_prompt(&mut self, method: Method) -> bool {
         let login = &self.target.login;
         let asked = self.prompts.iter().filter(|known| **known == method).count();
@@ -53,8 +54,8 @@ impl LoginAttempt<'_> {
         may
     }
 
-    /// Answers one round of questions (RFC 4256), and tells whether there was one. No question at all is legal, and the
-    /// answers must be as many.
+    /// Answers the server's questions (RFC 4256), and returns whether the server asked any. A round may be empty. The number of
+    /// answers must match the number of questions.
     async fn by_questions(&mut self) -> Result<(Answer, bool)> {
         self.tried.push("keyboard-interactive".to_owned());
         let user = self.target.user.clone();
@@ -64,14 +65,15 @@ impl LoginAttempt<'_> {
             let (questions, prompts) = match response {
                 Ok(Ok(KeyboardInteractiveAuthResponse::Success)) => return Ok((Answer::LoggedIn, was_asked)),
                 Ok(Ok(KeyboardInteractiveAuthResponse::Failure { remaining_methods, partial_success })) => {
-                    let answer = self.took(Ok(Ok(AuthResult::Failure { remaining_methods, partial_success })))?;
+                    let answer =
+                        self.record_answer(Ok(Ok(AuthResult::Failure { remaining_methods, partial_success })))?;
                     return Ok((answer, was_asked));
                 }
                 Ok(Ok(KeyboardInteractiveAuthResponse::InfoRequest { name, instructions, prompts })) => {
                     let texts: Vec<String> = prompts.iter().map(|prompt| prompt.prompt.clone()).collect();
                     (self.questions(&name, &instructions, &texts), prompts)
                 }
-                Ok(Err(error)) => return Ok((self.took(Ok(Err(error)))?, was_asked)),
+                Ok(Err(error)) => return Ok((self.record_answer(Ok(Err(error)))?, was_asked)),
                 Err(silent) => return Err(self.silent(silent)),
             };
             was_asked = true;

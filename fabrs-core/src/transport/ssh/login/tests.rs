@@ -82,6 +82,37 @@ impl Ask for Person {
     }
 }
 
+/// Wants answers first and a key then.
+struct TwoFactors {
+    answered: bool,
+}
+
+impl server::Handler for TwoFactors {
+    type Error = russh::Error;
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        _: &str,
+        _: &str,
+        response: Option<Response<'a>>,
+    ) -> Result<Auth, russh::Error> {
+        if response.is_none() {
+            return Ok(Auth::Partial {
+                name: "".into(),
+                instructions: "".into(),
+                prompts: vec![("Code: ".into(), true)].into(),
+            });
+        }
+        self.answered = true;
+        let methods = MethodSet::from(&[MethodKind::PublicKey][..]);
+        Ok(Auth::Reject { proceed_with_methods: Some(methods), partial_success: true })
+    }
+
+    async fn auth_publickey(&mut self, _: &str, _: server::VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
+        Ok(if self.answered { Auth::Accept } else { Auth::reject() })
+    }
+}
+
 /// What came of a login: the questions that were asked, the answers that the server got, and what was told.
 struct Came {
     asked: Vec<String>,
@@ -144,6 +175,46 @@ async fn what_a_server_says_without_a_question_is_told_and_answered_by_nothing()
     assert_eq!(came.answers, [Vec::<String>::new(), Vec::new()]);
     let about: Vec<&String> = came.told.iter().filter(|text| !text.contains("ssh-ed25519 key")).collect();
     assert_eq!(about, ["Your password\\u{1b}[0m has expired."]);
+}
+
+#[tokio::test]
+async fn a_key_after_an_answer_logs_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("key");
+    let private = PrivateKey::from(Ed25519Keypair::from_seed(&[2; 32]));
+    private.write_openssh_file(&key, Default::default()).unwrap();
+    let config = dir.path().join("config");
+    let lines = format!(
+        "UserKnownHostsFile none\nGlobalKnownHostsFile none\nStrictHostKeyChecking no\nIdentityAgent none\nIdentityFile {}\n",
+        key.display()
+    );
+    std::fs::write(&config, lines).unwrap();
+    let settings = Settings { ssh_config: SshConfigFrom::File(config), ..Settings::default() };
+    let person = Arc::new(Person::default());
+    let ask: Arc<dyn Ask> = Arc::clone(&person) as _;
+    let sink = Arc::new(Capture::default());
+    let settings = Arc::new(SshSettings::new(&settings, Variables::default(), ask, sink as _));
+    let (target, _) = target::resolve(&"web1".parse().unwrap(), Purpose::Work, &settings).unwrap();
+    let target = Arc::new(target);
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let server = server::Config {
+        keys: vec![PrivateKey::from(Ed25519Keypair::from_seed(&[1; 32]))],
+        methods: MethodSet::from(&[MethodKind::KeyboardInteractive][..]),
+        auth_rejection_time: std::time::Duration::ZERO,
+        auth_rejection_time_initial: Some(std::time::Duration::ZERO),
+        ..server::Config::default()
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(
+        async move { server::run_stream(Arc::new(server), theirs, TwoFactors { answered: false }).await?.await },
+    );
+    let keys = HostKeys::new(Arc::clone(&target), Arc::clone(&settings), Arc::new(KeyCheck::default()));
+    let handler = Handler::new(keys, Arc::default(), 3);
+    let mut handle = client::connect_stream(Arc::default(), ours, handler).await.unwrap();
+    log_in(&mut handle, &target, &settings, false).await.unwrap();
+    assert_eq!(person.0.lock().unwrap().len(), 1);
+    drop(handle);
+    tasks.shutdown().await;
 }
 
 #[tokio::test]
