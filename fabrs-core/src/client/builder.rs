@@ -118,9 +118,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Allows that programs run on this machine which the ssh config names to reach a host: its `ProxyCommand`. Without
-    /// this, such a host is an error.
+    /// Allows the programs of the ssh config to run on this machine: `ProxyCommand`, and the commands of `Match exec`. Without
+    /// this, a host that needs one is an error.
+    ///
+    /// A command of `Match exec` runs once for all hosts of a client.
     #[doc(alias = "ProxyCommand")]
+    #[doc(alias = "Match exec")]
     pub fn local_programs(mut self) -> Self {
         self.local_programs = true;
         self

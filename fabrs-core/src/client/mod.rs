@@ -269,13 +269,12 @@ impl Client {
     }
 
     fn transport(&self, host: &Host) -> Result<Arc<dyn Transport>> {
-        let mut pool = lock(&self.inner.pool);
-        if let Some(transport) = pool.get(host) {
+        if let Some(transport) = lock(&self.inner.pool).get(host) {
             return Ok(Arc::clone(transport));
         }
+        // Not under the lock: the ssh config may run a program. Of two at once, the first one stays.
         let transport = self.inner.dial.dial(host)?;
-        pool.insert(host.clone(), Arc::clone(&transport));
-        Ok(transport)
+        Ok(Arc::clone(lock(&self.inner.pool).entry(host.clone()).or_insert(transport)))
     }
 }
 

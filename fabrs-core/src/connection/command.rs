@@ -335,17 +335,13 @@ pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn Receive>) 
     let defaults = client.defaults();
     let Attempt { line, shown, stdin, last_signal } = attempt;
     let (line, stdin) = if spec.greets { greeted(&line, stdin) } else { (line, stdin) };
+    // A line may have a known secret without a mark, such as the password in the URL of a repository.
+    let is_known = |text: &[u8]| matches!(client.redactor().bytes(text), Cow::Owned(_));
+    let has_secret = spec.has_secret() || is_known(line.as_bytes()) || stdin.known().is_some_and(is_known);
     let program = spec.program(line);
     Ok(transport.start(Request {
         host: host.clone(),
-        invocation: Invocation {
-            program,
-            shown,
-            pty: spec.pty.clone(),
-            stdin,
-            has_secret: spec.has_secret(),
-            last_signal,
-        },
+        invocation: Invocation { program, shown, pty: spec.pty.clone(), stdin, has_secret, last_signal },
         effect: spec.effect,
         is_check: spec.is_check,
         timeout: spec.timeout.or(defaults.timeout),

@@ -135,12 +135,12 @@ impl Spec {
         Err(Error::new(ErrorKind::Usage, text).at(self.location).hint(hint))
     }
 
-    /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
-    /// Tells whether the command, or its input, has a secret.
+    /// Returns whether the command or its input is marked to have a secret.
     pub(super) fn has_secret(&self) -> bool {
         self.carries_secret || !self.secrets.is_empty() || self.connection.frame.secrets().next().is_some()
     }
 
+    /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
     pub(super) fn take_stdin(&mut self) -> Result<Stdin> {
         let frame = &self.connection.frame;
         let redactor = self.connection.redactor();

@@ -49,6 +49,16 @@ pub enum Stdin {
     Pieces(mpsc::Receiver<Bytes>),
 }
 
+impl Stdin {
+    /// Returns the bytes that are known before the command starts.
+    pub(crate) fn known(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bytes(bytes) | Self::Answers(bytes) => Some(bytes),
+            Self::Empty | Self::Pieces(_) => None,
+        }
+    }
+}
+
 /// Shows how much it is and not what: input is where passwords travel.
 impl fmt::Debug for Stdin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

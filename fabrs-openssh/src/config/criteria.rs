@@ -24,6 +24,7 @@ enum Test {
     LocalUser(String),
     /// The command, with its tokens.
     Exec(String),
+    Tagged(String),
     /// Known to `ssh`, and not evaluated here.
     Unsupported(&'static str),
 }
@@ -36,6 +37,8 @@ pub(super) struct Subject<'a> {
     pub(super) original_host: &'a str,
     pub(super) user: &'a str,
     pub(super) local_user: &'a str,
+    /// The value of `Tag` so far.
+    pub(super) tag: &'a str,
     pub(super) second_pass: bool,
 }
 
@@ -53,7 +56,7 @@ pub(super) struct Verdict {
 pub(super) type Exec<'a> = dyn FnMut(&str) -> Result<Option<bool>, Error> + 'a;
 
 /// Criteria of `ssh` that need the network or a command line.
-const UNSUPPORTED: [&str; 5] = ["tagged", "localnetwork", "version", "command", "sessiontype"];
+const UNSUPPORTED: [&str; 4] = ["localnetwork", "version", "command", "sessiontype"];
 
 pub(super) fn parse(arguments: Vec<String>) -> Result<Vec<Criterion>, Problem> {
     let mut criteria = Vec::new();
@@ -93,9 +96,11 @@ fn with_value(name: &str, value: impl FnOnce() -> Option<String>) -> Result<Test
         "user" => Test::User(value()?),
         "localuser" => Test::LocalUser(value()?),
         "exec" => Test::Exec(value()?),
+        // An empty list matches a host without a tag.
+        "tagged" => Test::Tagged(value().unwrap_or_default()),
         _ => match UNSUPPORTED.iter().find(|known| **known == name) {
-            // Of these two the value may be empty, and it does not matter here what it is.
-            Some(known) if matches!(name, "tagged" | "command") => {
+            // The value may be empty, and it does not matter here what it is.
+            Some(known) if name == "command" => {
                 let _ = value();
                 Test::Unsupported(known)
             }
@@ -127,6 +132,9 @@ pub(super) fn evaluate(criteria: &[Criterion], subject: &Subject<'_>, exec: &mut
             Test::OriginalHost(list) => pattern::hostname_matches(subject.original_host, list),
             Test::User(list) => pattern::list_matches(subject.user, list),
             Test::LocalUser(list) => pattern::list_matches(subject.local_user, list),
+            Test::Tagged(list) => {
+                pattern::list_matches(subject.tag, list) || (list.is_empty() && subject.tag.is_empty())
+            }
             Test::Exec(_) if !verdict.matched => continue,
             Test::Exec(command) => match exec(command)? {
                 Some(succeeded) => succeeded,
@@ -160,6 +168,7 @@ mod tests {
             original_host: "web1",
             user: "deploy",
             local_user: "alice",
+            tag: "lab",
             second_pass,
         };
         let criteria = parse(words.split(' ').map(str::to_owned).collect())?;
@@ -186,6 +195,10 @@ mod tests {
         case("!final", true);
         case("!canonical host *", true);
         case("canonical all", false);
+        case("tagged lab", true);
+        case("tagged l*,home", true);
+        case("!tagged home", true);
+        case("tagged home", false);
     }
 
     #[test]
@@ -201,8 +214,14 @@ mod tests {
     fn a_command_runs_only_after_criteria_that_match() {
         #[track_caller]
         fn case(words: &str, matched: bool, expected: &[&str]) {
-            let subject =
-                Subject { host: "web1", original_host: "web1", user: "deploy", local_user: "ann", second_pass: false };
+            let subject = Subject {
+                host: "web1",
+                original_host: "web1",
+                user: "deploy",
+                local_user: "ann",
+                tag: "",
+                second_pass: false,
+            };
             let criteria = parse(words.split(' ').map(str::to_owned).collect()).expect("the line is well formed");
             let mut commands = Vec::new();
             let mut exec = |command: &str| {
@@ -232,7 +251,7 @@ mod tests {
         case("!exec true", Some("exec"));
         case("host web1.* exec true", Some("exec"));
         case("exec true host other", None);
-        case("tagged home", Some("tagged"));
+        case("version OpenSSH_9*", Some("version"));
     }
 
     #[test]

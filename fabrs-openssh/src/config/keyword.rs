@@ -79,7 +79,8 @@ pub(super) fn find(name: &str) -> Option<Keyword> {
         "proxyjump" => Keyword::ProxyJump,
         "pubkeyacceptedalgorithms" | "pubkeyacceptedkeytypes" => Keyword::PubkeyAcceptedAlgorithms,
         "pubkeyauthentication" | "dsaauthentication" => Keyword::PubkeyAuthentication,
-        "requiredrsasize" => Keyword::RequiredRsaSize,
+        // The second name is that of RHEL and its kin.
+        "requiredrsasize" | "rsaminsize" => Keyword::RequiredRsaSize,
         "revokedhostkeys" => Keyword::RevokedHostKeys,
         "serveralivecountmax" => Keyword::ServerAliveCountMax,
         "serveraliveinterval" => Keyword::ServerAliveInterval,

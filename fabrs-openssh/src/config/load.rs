@@ -171,7 +171,10 @@ impl Reader<'_> {
         let mut included = Vec::new();
         for pattern in patterns {
             if pattern.contains("${") || pattern.contains('%') {
-                return Ok(Content::PassedOver(format!("`Include {pattern}` is passed over: tokens are not expanded")));
+                let text = format!("`Include {pattern}` is ignored: tokens are not expanded");
+                let lines = vec![ParsedLine { at: at.clone(), content: Content::PassedOver(text) }];
+                included.push(ParsedFile { origin: self.origin, lines });
+                continue;
             }
             let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
             let paths = glob::glob_with(&self.anchored(pattern, at)?, options)

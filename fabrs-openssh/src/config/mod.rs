@@ -6,8 +6,8 @@
 //!
 //! Differences from `ssh`, always with a [`Warning`](crate::Warning) in [`HostConfig::warnings`]:
 //!
-//! - `Match exec` needs [`Query::exec`]. Without it, and for the criteria `tagged`, `localnetwork`, `version`, `command`
-//!   and `sessiontype`, a `Match` line never matches, negated or not.
+//! - `Match exec` needs [`Query::exec`]. Without it, and for the criteria `localnetwork`, `version`, `command` and
+//!   `sessiontype`, a `Match` line never matches, negated or not.
 //! - Names are not canonicalized (`CanonicalizeHostname`), since that needs a name server.
 //! - A jump host is never reached through itself, see [`HostConfig::proxy_jump`].
 //!

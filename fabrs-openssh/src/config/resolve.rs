@@ -86,11 +86,13 @@ impl Pass<'_> {
 
     fn matches(&mut self, criteria: &[Criterion], at: &Location, reachable: bool) -> Result<bool, Error> {
         let host = self.host()?;
+        let tag = self.values.other.get("tag").and_then(|tag| tag.arguments().into_iter().next()).unwrap_or_default();
         let subject = Subject {
             host: &host,
             original_host: &self.query.host,
             user: self.values.user.as_ref().unwrap_or(&self.query.local_user),
             local_user: &self.query.local_user,
+            tag: &tag,
             second_pass: self.final_host.is_some(),
         };
         let values = &self.values;

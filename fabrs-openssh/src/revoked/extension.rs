@@ -10,7 +10,7 @@ pub(super) fn read_extension(section: &mut Reader<'_>) -> Result<(), String> {
     section.finish()?;
     if is_critical {
         let name = String::from_utf8_lossy(name);
-        return Err(format!("unsupported critical extension `{}` is not supported", name.escape_debug()));
+        return Err(format!("unsupported critical extension `{}`", name.escape_debug()));
     }
     Ok(())
 }

@@ -107,7 +107,7 @@ fn an_include_holds_where_its_block_does_and_ends_with_its_file() {
 
 #[test]
 fn warnings_name_the_included_file() {
-    let files = Files::new(&[("home/.ssh/config", "Include in\n"), ("home/.ssh/in", "\nMatch tagged home\n")]);
+    let files = Files::new(&[("home/.ssh/config", "Include in\n"), ("home/.ssh/in", "\nMatch version home\n")]);
     let warnings = files.resolve("web").warnings;
     assert_eq!((&*warnings[0].at.file, warnings[0].at.line), (files.path("home/.ssh/in").as_path(), 2));
 }

@@ -66,7 +66,7 @@ async fn known_hosts_paths_expand_user_and_machine_tokens() -> Result<()> {
 #[tokio::test]
 async fn match_exec_runs_only_if_local_programs_are_allowed() -> Result<()> {
     let sshd = Sshd::start();
-    as_ssh(&sshd, "Match exec \"test %n = host\"\n    ConnectTimeout 20\nMatch all\n").await?;
+    as_ssh(&sshd, "Match !exec \"test %n = host\"\n    PubkeyAuthentication no\nMatch all\n").await?;
     refusal(
         &sshd,
         "Match exec \"true\"\n    IdentityFile none\n    PubkeyAuthentication no\nMatch all\n",

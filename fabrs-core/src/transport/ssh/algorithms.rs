@@ -40,10 +40,15 @@ const CIPHERS: [&str; 6] = [
 /// Ciphers in CBC mode, only used if the ssh config names them.
 const OLD_CIPHERS: [&str; 3] = ["aes128-cbc", "aes192-cbc", "aes256-cbc"];
 
-const MACS: [&str; 4] =
-    ["hmac-sha2-512-etm@openssh.com", "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512", "hmac-sha2-256"];
-/// Message authentication codes by SHA-1, only used if the ssh config names them.
-const OLD_MACS: [&str; 2] = ["hmac-sha1-etm@openssh.com", "hmac-sha1"];
+/// Message authentication codes. Those by SHA-1 come last, as in ssh: for this use, SHA-1 is not broken.
+const MACS: [&str; 6] = [
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512",
+    "hmac-sha2-256",
+    "hmac-sha1-etm@openssh.com",
+    "hmac-sha1",
+];
 
 /// Signature algorithms of host keys.
 const HOST_KEYS: [&str; 6] = [
@@ -58,6 +63,8 @@ const HOST_KEYS: [&str; 6] = [
 const SECURITY_KEYS: [&str; 2] = ["sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"];
 /// RSA by SHA-1, only used if the ssh config names it.
 const SHA1: &str = "ssh-rsa";
+/// DSA, only used if the ssh config names it.
+const DSA: &str = "ssh-dss";
 
 /// The suffix of a certificate's algorithm.
 const CERTIFICATE: &str = "-cert-v01@openssh.com";
@@ -129,7 +136,8 @@ impl Algorithms {
             kex: config.kex_algorithms.clone(),
             host_keys: config.host_key_algorithms.clone(),
             login_keys: config.pubkey_accepted_algorithms.clone(),
-            min_rsa_bits: config.required_rsa_size.unwrap_or(MIN_RSA_BITS),
+            // As for ssh, the setting can only raise the minimum.
+            min_rsa_bits: config.required_rsa_size.map_or(MIN_RSA_BITS, |bits| bits.max(MIN_RSA_BITS)),
         }
     }
 
@@ -147,7 +155,7 @@ impl Algorithms {
         let ciphers = selected("Ciphers", self.ciphers.as_ref(), &ciphers, &OLD_CIPHERS, |name| {
             cipher::Name::try_from(name).ok()
         })?;
-        let macs = selected("MACs", self.macs.as_ref(), &MACS, &OLD_MACS, |name| mac::Name::try_from(name).ok())?;
+        let macs = selected("MACs", self.macs.as_ref(), &MACS, &[], |name| mac::Name::try_from(name).ok())?;
         let keys = self.host_keys(recorded, certificates)?;
         let (certificates, plain): (Vec<&str>, Vec<&str>) =
             keys.iter().map(String::as_str).partition(|name| name.ends_with(CERTIFICATE));
@@ -188,40 +196,68 @@ impl Algorithms {
         if names.is_empty() { Err(none_left("HostKeyAlgorithms", list, &all)) } else { Ok(names) }
     }
 
-    /// Returns the signature for a login, or `None` if `PubkeyAcceptedAlgorithms` excludes the key. An RSA key uses the best
-    /// hash that the server announced, if the hash is allowed, else the best allowed hash.
+    /// Returns whether a host may prove itself by a key of this type, or its certificate (`HostKeyAlgorithms`). The server could
+    /// show another type than the one that was agreed on.
+    pub(super) fn accepts_host_key(&self, key: &Algorithm, is_certificate: bool) -> bool {
+        let offered = self.host_keys(&[], true).unwrap_or_default();
+        let named = |algorithm: &Algorithm| offered.contains(&name_of(algorithm, is_certificate));
+        if key.clone().is_rsa() {
+            RsaHash::ALL.into_iter().any(|hash| named(&Algorithm::Rsa { hash: hash.to_russh() }))
+        } else {
+            named(key)
+        }
+    }
+
+    /// Returns the signature for a login, or `None` if `PubkeyAcceptedAlgorithms` excludes the key. An RSA key uses the first
+    /// algorithm of the list that the server has announced. Like ssh, it uses SHA-1, if allowed, for a server that announces
+    /// none: such a server is older than RFC 8332.
     pub(super) fn login_signature(
         &self,
         key: &Algorithm,
         is_certificate: bool,
         announced: Option<RsaHash>,
     ) -> Option<LoginSignature> {
+        let names = self.login_names();
         if !key.clone().is_rsa() {
-            return self.accepts_login(&login_name(key, is_certificate)).then_some(LoginSignature::KeyDefault);
+            return names.contains(&name_of(key, is_certificate)).then_some(LoginSignature::KeyDefault);
         }
-        let accepts = |hash: &RsaHash| {
-            let algorithm = Algorithm::Rsa { hash: hash.to_russh() };
-            self.accepts_login(&login_name(&algorithm, is_certificate))
+        let hash = |name: &String| {
+            RsaHash::ALL
+                .into_iter()
+                .find(|hash| name_of(&Algorithm::Rsa { hash: hash.to_russh() }, is_certificate) == *name)
         };
-        let accepted: Vec<RsaHash> = RsaHash::ALL.into_iter().filter(accepts).collect();
-        let best = announced.filter(|best| accepted.contains(best));
+        let accepted: Vec<RsaHash> = names.iter().filter_map(hash).collect();
+        let is_announced = |hash: &RsaHash| match announced {
+            // A server with SHA-512 has SHA-256 too.
+            Some(RsaHash::Sha512) => *hash != RsaHash::Sha1,
+            Some(best) => *hash == best,
+            None => *hash == RsaHash::Sha1,
+        };
+        let best = accepted.iter().copied().find(is_announced);
         best.or_else(|| accepted.first().copied()).map(LoginSignature::Rsa)
     }
 
-    fn accepts_login(&self, name: &str) -> bool {
-        let known: Vec<Algorithm> =
-            HOST_KEYS.iter().chain(&SECURITY_KEYS).filter_map(|name| name.parse().ok()).collect();
-        let named = |is_certificate| known.iter().map(move |algorithm| login_name(algorithm, is_certificate));
-        let defaults: Vec<String> = named(true).chain(named(false)).collect();
+    /// Returns the names of the algorithms to log in with, in order.
+    fn login_names(&self) -> Vec<String> {
+        let with_certificates = |names: &[&str]| -> Vec<String> {
+            let known: Vec<Algorithm> = names.iter().filter_map(|name| name.parse().ok()).collect();
+            let named = |is_certificate| known.iter().map(move |algorithm| name_of(algorithm, is_certificate));
+            named(true).chain(named(false)).collect()
+        };
+        let defaults = [&HOST_KEYS[..], &SECURITY_KEYS].concat();
+        let (all, defaults) =
+            (with_certificates(&[&defaults[..], &[SHA1, DSA]].concat()), with_certificates(&defaults));
         match &self.login_keys {
-            Some(list) => list.select(&borrowed(&defaults), &[name]).iter().any(|selected| selected == name),
-            None => defaults.iter().any(|default| default == name),
+            Some(list) => list.select(&borrowed(&defaults), &borrowed(&all)),
+            None => defaults,
         }
     }
 
     /// Returns the size of an RSA key that is too small (`RequiredRSASize`), and the size required, both in bits.
     pub(super) fn too_small(&self, key: &KeyData) -> Option<(u32, u32)> {
-        let bits = key.rsa()?.key_size();
+        let modulus = key.rsa()?.n().as_positive_bytes()?;
+        let unused = modulus.first().map_or(0, |byte| byte.leading_zeros());
+        let bits = u32::try_from(modulus.len() * 8).unwrap_or(u32::MAX) - unused;
         (bits < self.min_rsa_bits).then_some((bits, self.min_rsa_bits))
     }
 }
@@ -260,7 +296,7 @@ fn borrowed(names: &[String]) -> Vec<&str> {
 }
 
 /// Returns the name of the algorithm of a key, or of its certificate.
-fn login_name(key: &Algorithm, is_certificate: bool) -> String {
+fn name_of(key: &Algorithm, is_certificate: bool) -> String {
     if is_certificate { key.to_certificate_type() } else { key.as_str().to_owned() }
 }
 
@@ -322,6 +358,28 @@ mod tests {
     }
 
     #[test]
+    fn a_host_key_of_a_type_that_was_not_asked_for_is_refused() {
+        let accepts = |config: &str, name: &str, is_certificate| {
+            let key: Algorithm = name.parse().expect("a name of an algorithm");
+            algorithms(config).accepts_host_key(&key, is_certificate)
+        };
+        assert!(accepts("", "ssh-ed25519", false) && accepts("", "ssh-ed25519", true) && accepts("", "ssh-rsa", false));
+        assert!(!accepts("HostKeyAlgorithms -ecdsa*", "ecdsa-sha2-nistp256", false));
+        assert!(!accepts("HostKeyAlgorithms ssh-ed25519", "ssh-ed25519", true));
+        assert!(!accepts("HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519", false));
+        assert!(accepts("HostKeyAlgorithms rsa-sha2-256", "ssh-rsa", false) && !accepts("", "ssh-dss", false));
+    }
+
+    #[test]
+    fn the_required_size_of_rsa_keys_can_only_be_raised() {
+        let bits = |config: &str| algorithms(config).min_rsa_bits;
+        assert_eq!(
+            ["", "RequiredRSASize 512", "RequiredRSASize 0", "RSAMinSize 3072"].map(bits),
+            [1024, 1024, 1024, 3072]
+        );
+    }
+
+    #[test]
     fn a_list_that_leaves_no_algorithm_is_an_error_with_its_line() {
         #[track_caller]
         fn case(config: &str, text: &str) {
@@ -346,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn rsa_signs_by_the_best_hash_that_the_server_and_the_list_have() {
+    fn rsa_signs_by_the_first_hash_of_the_list_that_the_server_has() {
         let rsa = Algorithm::Rsa { hash: None };
         let case = |config: &str, is_certificate, announced| match algorithms(config).login_signature(
             &rsa,
@@ -358,10 +416,12 @@ mod tests {
         };
         let key = |config, announced| case(config, false, announced);
         assert_eq!(key("", None), Some(Sha512));
+        assert_eq!(key("PubkeyAcceptedAlgorithms +ssh-rsa", None), Some(Sha1), "the server announces nothing");
         assert_eq!(key("", Some(Sha256)), Some(Sha256));
         assert_eq!(key("", Some(Sha1)), Some(Sha512), "SHA-1 is not among the defaults");
         assert_eq!(key("PubkeyAcceptedAlgorithms +ssh-rsa", Some(Sha1)), Some(Sha1));
         assert_eq!(key("PubkeyAcceptedAlgorithms -rsa-sha2-512", Some(Sha512)), Some(Sha256));
+        assert_eq!(key("PubkeyAcceptedAlgorithms ^rsa-sha2-256", Some(Sha512)), Some(Sha256));
         assert_eq!(key("PubkeyAcceptedAlgorithms ssh-ed25519", Some(Sha512)), None);
         assert_eq!(case("PubkeyAcceptedAlgorithms rsa-sha2-256", true, None), None);
         let certificate = "PubkeyAcceptedAlgorithms rsa-sha2-256-cert-v01@openssh.com";

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+/// How long a person has to confirm a login elsewhere: sshd's own `LoginGraceTime`.
+pub(super) const CONFIRMATION: Duration = Duration::from_mins(2);
+
 /// Limits the time that a login waits for one answer.
 #[derive(Debug)]
 pub(super) struct AnswerClock {
@@ -17,15 +20,23 @@ pub(super) struct AnswerClock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
     Server,
+    /// The server checks a password, and may ask a person to confirm the login.
+    Confirmation,
     Agent,
     /// The agent has a signature to make, and may ask a person to confirm it.
     Signature,
     Person,
 }
 
+impl Side {
+    fn is_agent(self) -> bool {
+        matches!(self, Self::Agent | Self::Signature)
+    }
+}
+
 /// A side that did not answer in time.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the {} did not answer within {limit:?}", if *.side == Side::Server { "server" } else { "agent" })]
+#[error("the {} did not answer within {limit:?}", if side.is_agent() { "agent" } else { "server" })]
 pub(super) struct Silent {
     side: Side,
     limit: Duration,
@@ -33,7 +44,7 @@ pub(super) struct Silent {
 
 impl Silent {
     pub(super) fn is_agent(&self) -> bool {
-        self.side != Side::Server
+        self.side.is_agent()
     }
 }
 
@@ -50,6 +61,15 @@ impl AnswerClock {
     /// [`Silent`] if the server or the agent exceeds its limit.
     pub(super) async fn server<T>(&self, answer: impl Future<Output = T>) -> Result<T, Silent> {
         self.wait(Side::Server, answer).await
+    }
+
+    /// Waits for an answer of the server that a person may have to confirm elsewhere, such as on a phone.
+    ///
+    /// # Errors
+    ///
+    /// As [`server`](Self::server).
+    pub(super) async fn confirmed_server<T>(&self, answer: impl Future<Output = T>) -> Result<T, Silent> {
+        self.wait(Side::Confirmation, answer).await
     }
 
     /// Waits for an answer of the agent, within the limit.
@@ -83,7 +103,11 @@ impl AnswerClock {
         let mut answer = std::pin::pin!(answer);
         loop {
             let (side, since) = self.waiting();
-            let limit = if side == Side::Signature { self.signature_limit } else { self.limit };
+            let limit = match side {
+                Side::Signature => self.signature_limit,
+                Side::Confirmation => self.limit.max(CONFIRMATION),
+                Side::Server | Side::Agent | Side::Person => self.limit,
+            };
             let until = if side == Side::Person { Instant::now() } else { since } + limit;
             tokio::select! {
                 answer = &mut answer => return Ok(answer),

@@ -38,6 +38,8 @@ pub(super) trait CloseIdle: Send + Sync {
 pub(super) struct Descriptors {
     budget: usize,
     state: Mutex<State>,
+    /// Held by the caller that closes idle links.
+    closing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -62,7 +64,7 @@ impl Descriptors {
     }
 
     fn new(budget: usize) -> Arc<Self> {
-        Arc::new(Self { budget, state: Mutex::default() })
+        Arc::new(Self { budget, state: Mutex::default(), closing: tokio::sync::Mutex::default() })
     }
 
     /// Reserves `count` descriptors for a link. If the budget is used up, idle links are closed first.
@@ -73,6 +75,11 @@ impl Descriptors {
     ///
     /// Dropped half way, nothing is reserved. A link that is being closed is then closed without a goodbye.
     pub(super) async fn reserve(self: &Arc<Self>, count: usize, link: Weak<dyn CloseIdle>) -> Reservation {
+        if let Some(reservation) = self.try_reserve(count, self.budget, &link) {
+            return reservation;
+        }
+        // One at a time: a link that another caller is closing counts as in use.
+        let _turn = self.closing.lock().await;
         let mut budget = self.budget;
         loop {
             if let Some(reservation) = self.try_reserve(count, budget, &link) {

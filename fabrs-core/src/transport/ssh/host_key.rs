@@ -71,6 +71,14 @@ impl HostKeys {
 
     /// Accepts the key or says why not.
     pub(super) async fn check(&self, shown: &PublicKeyOrCertificate) -> Result<()> {
+        let (key, is_certificate) = (shown.public_key(), shown.certificate().is_some());
+        if !self.target.algorithms.accepts_host_key(&key.algorithm(), is_certificate) {
+            let what = if is_certificate { "certificate" } else { "key" };
+            let cause = format!("`HostKeyAlgorithms` does not have {} {what}s", key.algorithm());
+            return Err(self
+                .refuse(format!("the host shows a {what} of a type that was not asked for"))
+                .caused_by(Cause(cause)));
+        }
         if let Some((bits, required)) = self.target.algorithms.too_small(shown.public_key().key_data()) {
             let cause = format!("it has {bits} bits, and `RequiredRSASize` is {required}");
             return Err(self.refuse("the host's RSA key is too small".to_owned()).caused_by(Cause(cause)));

@@ -12,7 +12,8 @@ use russh::keys::{HashAlg, PrivateKey, PublicKey};
 use tokio::sync::Mutex;
 
 use super::answer_clock::AnswerClock;
-use super::private_key::{self, KeyContent, LockedKey};
+use super::blocking::block;
+use super::private_key::{self, KeyContent, LockedKey, ReadKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Ask;
 
@@ -32,6 +33,8 @@ pub(super) struct KeyFile {
     /// The public key; unknown until an encrypted file without a `.pub` beside it is unlocked.
     public: OnceLock<PublicKey>,
     availability: Availability,
+    /// The reason that the private key of the file can't be used, if the file has one.
+    problem: Option<String>,
     key: Mutex<KeyState>,
 }
 
@@ -65,31 +68,32 @@ impl Keyring {
         if let Some(key) = files.get(path) {
             return Ok(Some(Arc::clone(key)));
         }
-        let content = private_key::read(path).map_err(|source| {
+        let read = private_key::read(path).map_err(|source| {
             Error::new(ErrorKind::Auth, format!("the key `{}` can't be used", path.display())).caused_by(source)
         })?;
-        let Some(content) = content else { return Ok(None) };
-        let file = Arc::new(KeyFile::new(path, content));
+        let Some(read) = read else { return Ok(None) };
+        let file = Arc::new(KeyFile::new(path, read));
         files.insert(path.to_owned(), Arc::clone(&file));
         Ok(Some(file))
     }
 }
 
 impl KeyFile {
-    fn new(path: &Path, content: KeyContent) -> Self {
-        let public = match &content {
+    fn new(path: &Path, read: ReadKey) -> Self {
+        let public = match &read.content {
             KeyContent::Open(key) => Some(key.public_key().clone()),
             KeyContent::Locked(key) => key.public().or_else(|| private_key::public_beside(path)),
             KeyContent::Public(key) => Some(key.clone()),
         };
-        let (availability, state) = match (content, private_key::exposed_mode(path)) {
+        let (availability, state) = match (read.content, read.exposed) {
             (KeyContent::Public(_), _) => (Availability::PublicOnly, KeyState::Unusable),
             (_, Some(mode)) => (Availability::Exposed(mode), KeyState::Unusable),
             (KeyContent::Open(key), None) => (Availability::Available, KeyState::Unlocked(Arc::from(key))),
             (KeyContent::Locked(key), None) => (Availability::Available, KeyState::Locked(key)),
         };
         let public = public.map_or_else(OnceLock::new, OnceLock::from);
-        Self { path: path.to_owned(), public, availability, key: Mutex::new(state) }
+        let problem = read.problem.map(|problem| problem.to_string());
+        Self { path: path.to_owned(), public, availability, problem, key: Mutex::new(state) }
     }
 
     /// Returns the public key, if it is known without a passphrase.
@@ -99,6 +103,11 @@ impl KeyFile {
 
     pub(super) fn availability(&self) -> Availability {
         self.availability
+    }
+
+    /// Returns the reason that the private key of the file can't be used, if the file has one.
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
     }
 
     /// Returns the private key. Its passphrase is asked for once for all hosts.
@@ -120,7 +129,7 @@ impl KeyFile {
         let question = format!("passphrase for `{path}`: ");
         for _ in 0..TRIES {
             let passphrase = ask.secret(&question).await?;
-            if let Some(key) = locked.unlock(passphrase.expose()) {
+            if let Some(key) = block(|| locked.unlock(passphrase.expose())) {
                 let key = Arc::new(key);
                 self.public.get_or_init(|| key.public_key().clone());
                 *state = KeyState::Unlocked(Arc::clone(&key));

@@ -9,6 +9,7 @@
 mod algorithms;
 mod answer_clock;
 mod aside;
+mod blocking;
 mod descriptors;
 mod dial;
 mod feed;

@@ -1,11 +1,14 @@
 //! Private keys as files have them: OpenSSH's own format, PEM and PKCS#8, with and without a passphrase.
 
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::{fs, io};
 
 use russh::keys::{PrivateKey, PublicKey, decode_secret_key};
 
 use super::pem::{EncryptedPem, PemError};
+use crate::open_files;
 
 /// The content of a key file.
 #[derive(Debug)]
@@ -36,12 +39,42 @@ pub(super) enum KeyError {
     Pem(#[from] PemError),
 }
 
-/// Reads a key file, else the public key in the file beside it with `.pub`; `None` if there is neither.
-pub(super) fn read(path: &Path) -> Result<Option<KeyContent>, KeyError> {
-    match fs::read_to_string(path) {
-        Ok(text) => parse(&text).map(Some),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(public_beside(path).map(KeyContent::Public)),
-        Err(error) => Err(error.into()),
+/// A key file.
+#[derive(Debug)]
+pub(super) struct ReadKey {
+    pub(super) content: KeyContent,
+    /// The mode of a private key that other users can read.
+    pub(super) exposed: Option<u32>,
+    /// The reason that only the public key beside the file can be used.
+    pub(super) problem: Option<KeyError>,
+}
+
+/// Reads a key file. If it has no usable key, returns the public key in the file beside it with `.pub`; `None` if there is
+/// neither file.
+///
+/// # Errors
+///
+/// [`KeyError`] if the file has no key, and there is no public key beside it.
+pub(super) fn read(path: &Path) -> Result<Option<ReadKey>, KeyError> {
+    let read = || -> Result<ReadKey, KeyError> {
+        let file = File::open(path)?;
+        let exposed = exposed_mode(&file.metadata()?);
+        let text = io::read_to_string(file)?;
+        Ok(ReadKey { content: parse(&text)?, exposed, problem: None })
+    };
+    let problem = match read() {
+        Ok(key) => return Ok(Some(key)),
+        Err(problem) if open_files::is_exhausted(&problem) => return Err(problem),
+        Err(problem) => problem,
+    };
+    let is_missing = matches!(&problem, KeyError::Read(error) if error.kind() == io::ErrorKind::NotFound);
+    match public_beside(path) {
+        Some(public) => {
+            let problem = (!is_missing).then_some(problem);
+            Ok(Some(ReadKey { content: KeyContent::Public(public), exposed: None, problem }))
+        }
+        None if is_missing => Ok(None),
+        None => Err(problem),
     }
 }
 
@@ -51,11 +84,8 @@ pub(super) fn public_beside(path: &Path) -> Option<PublicKey> {
     PublicKey::from_openssh(&text).ok()
 }
 
-/// Returns the mode of a private key that other users of this machine can read. Like ssh, this checks only files that the current user owns.
-pub(super) fn exposed_mode(path: &Path) -> Option<u32> {
-    use std::os::unix::fs::MetadataExt as _;
-
-    let metadata = fs::metadata(path).ok()?;
+/// Returns the mode if other users can read the file. Like ssh, this checks only files that the current user owns.
+fn exposed_mode(metadata: &fs::Metadata) -> Option<u32> {
     let is_own = metadata.uid() == rustix::process::getuid().as_raw();
     (is_own && metadata.mode() & 0o077 != 0).then_some(metadata.mode() & 0o7777)
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use fabrs_openssh::config::{ConfigFiles, HostConfig, Query, SshConfig};
 use fabrs_openssh::known_hosts::KnownHosts;
 
+use super::blocking::block;
 use super::descriptors::Descriptors;
 use super::host_key::KnownHostsFiles;
 use super::keys::Keyring;
@@ -87,7 +88,7 @@ impl SshSettings {
         self
     }
 
-    /// Sets whether programs of the ssh config (`ProxyCommand`) may run on this machine. Off by default.
+    /// Sets whether programs of the ssh config (`ProxyCommand`, `Match exec`) may run on this machine. Off by default.
     #[must_use]
     pub fn with_local_programs(mut self, allowed: bool) -> Self {
         self.local_programs = allowed;
@@ -179,15 +180,16 @@ impl SshSettings {
             let text = "local programs are disabled: enable them with `ClientBuilder::local_programs`";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
-        let mut executed = self.executed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(&succeeded) = executed.get(command) {
+        let executed = || self.executed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&succeeded) = executed().get(command) {
             return Ok(succeeded);
         }
         let shell = self.variables.shell.as_deref().unwrap_or("/bin/sh");
         let mut process = Command::new(shell);
         process.arg("-c").arg(format!("exec {command}")).env_remove(Variables::SUDO_PASSWORD);
-        let status = process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-        executed.insert(command.to_owned(), status.success());
+        process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let status = block(|| process.status())?;
+        executed().insert(command.to_owned(), status.success());
         Ok(status.success())
     }
 

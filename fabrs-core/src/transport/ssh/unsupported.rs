@@ -40,7 +40,10 @@ const REJECTED: [(&str, &[&str]); 3] =
 ///
 /// [`ErrorKind::Config`] for a keyword that makes `ssh` stricter.
 pub(super) fn check(host: &Host, config: &HostConfig, settings: &SshSettings) -> Result<()> {
-    if let Some((keyword, value)) = set(config, &REJECTED).next() {
+    // As in ssh, the address of a host behind a proxy is not checked.
+    let has_proxy = config.proxy_command.is_some() || config.proxy_jump.as_ref().is_some_and(|chain| !chain.is_empty());
+    let mut rejected = set(config, &REJECTED).filter(|(keyword, _)| !(has_proxy && *keyword == "CheckHostIP"));
+    if let Some((keyword, value)) = rejected.next() {
         let text = format!("`{keyword} {}` ({}) is not supported", value.text, value.at);
         let error = Error::new(ErrorKind::Config, text).on(host);
         return Err(error.hint("`ssh` can refuse a host because of this keyword: remove the line, or move it to a `Host` block of other hosts"));

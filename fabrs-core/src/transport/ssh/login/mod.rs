@@ -10,13 +10,13 @@ mod questions;
 mod tests;
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle};
 
+use self::offer::AnnouncedRsa;
 use self::offers::Offers;
-use super::answer_clock::{AnswerClock, Silent};
+use super::answer_clock::{AnswerClock, CONFIRMATION, Silent};
 use super::handler::Handler;
 use super::settings::SshSettings;
 use super::ssh_command::ssh_command;
@@ -25,8 +25,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use crate::transport::{Ask, NoInput};
 
-/// How long an agent may take to sign if a person may have to confirm it: sshd's own `LoginGraceTime`.
-const CONFIRMATION: Duration = Duration::from_mins(2);
+/// How many methods a server may require. One that requires more would never let us in.
+const MAX_PARTIAL: usize = 8;
 
 /// One login in progress.
 pub(super) struct LoginAttempt<'a> {
@@ -46,6 +46,8 @@ pub(super) struct LoginAttempt<'a> {
     unusable: Vec<String>,
     /// The keys to offer, found at the first use.
     offers: Option<Offers>,
+    /// The best hash for RSA that the server has announced, once it is known.
+    announced_rsa: Option<AnnouncedRsa>,
     /// The methods that the server accepts, from its last refusal. `None` before the first.
     methods: Option<Vec<MethodKind>>,
 }
@@ -90,6 +92,7 @@ pub(super) async fn log_in(
         prompts: Vec::new(),
         unusable,
         offers: None,
+        announced_rsa: None,
         methods: None,
     };
     attempt.by(&methods).await
@@ -99,6 +102,7 @@ impl<'a> LoginAttempt<'a> {
     /// Tries methods in their order, all of them again after each partial success.
     async fn by(&mut self, methods: &[Method]) -> Result<()> {
         let mut left = methods.to_vec();
+        let mut partials = 0;
         while !left.is_empty() {
             // A key can be offered at once; for all else, the server is first asked which methods it takes.
             let is_first_key = left.len() == methods.len() && left[0] == Method::PublicKey;
@@ -113,7 +117,11 @@ impl<'a> LoginAttempt<'a> {
             };
             match answer {
                 Answer::LoggedIn => return Ok(()),
-                Answer::Partial => left = methods.to_vec(),
+                Answer::Partial if partials == MAX_PARTIAL => break,
+                Answer::Partial => {
+                    partials += 1;
+                    left = methods.to_vec();
+                }
                 Answer::Refused => drop(left.remove(at)),
             }
         }

@@ -18,6 +18,10 @@ use super::super::user_certificate::doubt;
 use super::{Answer, LoginAttempt};
 use crate::error::{Error, ErrorKind, Result};
 
+/// The best hash for RSA that a server has announced, or that it announces none.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AnnouncedRsa(Option<RsaHash>);
+
 /// A key to offer.
 pub(super) struct Offer {
     /// The file that names it, or what the agent calls it.
@@ -97,9 +101,16 @@ impl LoginAttempt<'_> {
 
     /// Returns the best RSA hash that the server has announced (RFC 8308 §3.1).
     async fn announced_rsa(&mut self) -> Result<Option<RsaHash>> {
-        let answer = self.clock.server(self.handle.best_supported_rsa_hash()).await;
+        if let Some(announced) = self.announced_rsa {
+            return Ok(announced.0);
+        }
+        // It waits up to a second by itself for a server that announces nothing.
+        let answer = self.clock.confirmed_server(self.handle.best_supported_rsa_hash()).await;
         // A session that has ended says so at the next request.
-        answer.map(|hash| hash.unwrap_or(None).map(RsaHash::from_russh)).map_err(|silent| self.silent(silent))
+        let answer = answer.map_err(|silent| self.silent(silent))?;
+        let announced = answer.unwrap_or(None).map(RsaHash::from_russh);
+        self.announced_rsa = Some(AnnouncedRsa(announced));
+        Ok(announced)
     }
 }
 

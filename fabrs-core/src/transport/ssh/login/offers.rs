@@ -40,6 +40,20 @@ enum Candidate {
     Settled,
 }
 
+impl Candidate {
+    /// Returns the place of its class in the order of ssh.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Ready(offer) if offer.certificate.is_some() => 0,
+            Self::Ready(offer) => match offer.holder {
+                Holder::Agent(_) => 1,
+                Holder::File(_) => 2,
+            },
+            Self::Sealed { .. } | Self::Settled => 2,
+        }
+    }
+}
+
 impl LoginAttempt<'_> {
     /// Offers keys and certificates, except those that the server has already accepted.
     pub(super) async fn by_keys(&mut self) -> Result<Answer> {
@@ -87,8 +101,9 @@ impl LoginAttempt<'_> {
         };
     }
 
-    /// Collects the offers in this order: named certificates; for each key file, the certificate beside it and its key; the
-    /// other identities of the agent. The agent signs for the keys that it holds, so that no passphrase is needed.
+    /// Collects the offers in the order of ssh: named certificates, and those beside key files; the agent's keys that files name;
+    /// the other keys of the agent; keys that are only in files. The agent signs for the keys that it holds, so that no
+    /// passphrase is needed.
     async fn find_offers(&mut self) -> Result<Offers> {
         let mut offers = Offers { agent: self.agent().await?, ..Offers::default() };
         if let Some(agent) = &mut offers.agent {
@@ -108,6 +123,8 @@ impl LoginAttempt<'_> {
         if !login.identities_only {
             offers.add_rest();
         }
+        // As ssh: each key of the agent before all that are only in files. Stable, so the order of each class is kept.
+        offers.found.sort_by_key(Candidate::rank);
         Ok(offers)
     }
 
@@ -194,6 +211,7 @@ impl LoginAttempt<'_> {
         if self.target.login.certificates.is_none() {
             self.add_beside(path, key.key_data(), holder.as_ref(), offers);
         }
+        let problem = file.problem();
         let held = offers.take_key(key.key_data()).map(|identity| Holder::Agent(Box::new(identity)));
         match (held.or(holder), file.availability()) {
             (Some(holder), _) => {
@@ -201,7 +219,8 @@ impl LoginAttempt<'_> {
             }
             (None, Availability::Exposed(mode)) => self.exposed(&name, mode),
             (None, Availability::Available | Availability::PublicOnly) => {
-                self.unusable.push(format!("`{name}` (no private key in the file or the agent)"));
+                let problem = problem.unwrap_or("no private key in the file or the agent");
+                self.unusable.push(format!("`{name}` ({problem})"));
             }
         }
         Ok(())

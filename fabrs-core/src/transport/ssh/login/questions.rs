@@ -4,10 +4,13 @@ use russh::client::{AuthResult, KeyboardInteractiveAuthResponse};
 
 use super::super::foreign;
 use super::super::target::Method;
-use super::{Answer, LoginAttempt};
+use super::{Answer, LoginAttempt, Refused};
 use crate::error::Result;
 use crate::event::Event;
 use crate::secret::Secret;
+
+/// How many rounds of questions a server may have in one attempt.
+const MAX_ROUNDS: usize = 32;
 
 impl LoginAttempt<'_> {
     /// Tries passwords: the given one, or a person's, a few times (`NumberOfPasswordPrompts`).
@@ -18,7 +21,7 @@ impl LoginAttempt<'_> {
             let password = self.secret(&question).await?;
             self.tried.push("a password".to_owned());
             let user = self.target.user.as_str();
-            let answer = self.clock.server(self.handle.authenticate_password(user, password.expose())).await;
+            let answer = self.clock.confirmed_server(self.handle.authenticate_password(user, password.expose())).await;
             let answer = self.record_answer(answer)?;
             if answer != Answer::Refused {
                 return Ok(answer);
@@ -59,24 +62,27 @@ impl LoginAttempt<'_> {
     async fn by_questions(&mut self) -> Result<(Answer, bool)> {
         self.tried.push("keyboard-interactive".to_owned());
         let user = self.target.user.clone();
-        let mut was_asked = false;
+        let mut rounds = 0;
         let mut response = self.clock.server(self.handle.authenticate_keyboard_interactive_start(user, None)).await;
         loop {
             let (questions, prompts) = match response {
-                Ok(Ok(KeyboardInteractiveAuthResponse::Success)) => return Ok((Answer::LoggedIn, was_asked)),
+                Ok(Ok(KeyboardInteractiveAuthResponse::Success)) => return Ok((Answer::LoggedIn, rounds > 0)),
                 Ok(Ok(KeyboardInteractiveAuthResponse::Failure { remaining_methods, partial_success })) => {
                     let answer =
                         self.record_answer(Ok(Ok(AuthResult::Failure { remaining_methods, partial_success })))?;
-                    return Ok((answer, was_asked));
+                    return Ok((answer, rounds > 0));
                 }
                 Ok(Ok(KeyboardInteractiveAuthResponse::InfoRequest { name, instructions, prompts })) => {
                     let texts: Vec<String> = prompts.iter().map(|prompt| prompt.prompt.clone()).collect();
                     (self.questions(&name, &instructions, &texts), prompts)
                 }
-                Ok(Err(error)) => return Ok((self.record_answer(Ok(Err(error)))?, was_asked)),
+                Ok(Err(error)) => return Ok((self.record_answer(Ok(Err(error)))?, rounds > 0)),
                 Err(silent) => return Err(self.silent(silent)),
             };
-            was_asked = true;
+            rounds += 1;
+            if rounds > MAX_ROUNDS {
+                return Err(self.error().caused_by(Refused("the server asks without end".to_owned())));
+            }
             let mut answers = Vec::new();
             for (question, prompt) in questions.into_iter().zip(prompts) {
                 let answer = if prompt.echo {
@@ -86,7 +92,8 @@ impl LoginAttempt<'_> {
                 };
                 answers.push(answer);
             }
-            response = self.clock.server(self.handle.authenticate_keyboard_interactive_respond(answers)).await;
+            response =
+                self.clock.confirmed_server(self.handle.authenticate_keyboard_interactive_respond(answers)).await;
         }
     }
 
