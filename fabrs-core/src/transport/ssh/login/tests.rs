@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::{BoxFuture, FutureExt};
 use russh::keys::PrivateKey;
+use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::Ed25519Keypair;
 use russh::server::{self, Auth, Response};
 use russh::{MethodKind, MethodSet, client};
@@ -182,7 +183,7 @@ async fn a_key_after_an_answer_logs_in() {
     let dir = tempfile::tempdir().unwrap();
     let key = dir.path().join("key");
     let private = PrivateKey::from(Ed25519Keypair::from_seed(&[2; 32]));
-    private.write_openssh_file(&key, Default::default()).unwrap();
+    private.write_openssh_file(&key, LineEnding::LF).unwrap();
     let config = dir.path().join("config");
     let lines = format!(
         "UserKnownHostsFile none\nGlobalKnownHostsFile none\nStrictHostKeyChecking no\nIdentityAgent none\nIdentityFile {}\n",
