@@ -143,6 +143,37 @@ async fn what_is_not_valid_does_not_land_and_a_copy_of_the_old_file_is_kept() ->
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_name_and_no_quotes_let_an_invalid_file_pass() -> Result {
+    let lab = Lab::new();
+    let folder = lab.open_folder();
+    for name in ["x.conf", "a b.conf", "it's.conf", "$(touch pwned) `id`.conf", "-rf.conf", "ü\"q\".conf"] {
+        let path = folder.join(name);
+        fs::write(&path, "old\n")?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666))?;
+        let at = path.display().to_string();
+        for line in [
+            "! grep -q hello -- %s",
+            "! grep -q hello -- \"%s\"",
+            "! grep -q hello -- '%s'",
+            "sh -c '! grep -q hello -- \"$1\"' sh %s",
+        ] {
+            let put = |content: &str| lab.host.put(content.as_bytes().to_vec(), &at).validate(ShellLine::raw(line));
+            refused(soon(put("hello\n")).await, ErrorKind::File);
+            assert_eq!(text(&path), "old\n", "{line} let {name} pass");
+            soon(put("new\n")).await?;
+            assert_eq!(text(&path), "new\n", "{line} refused {name}");
+            fs::write(&path, "old\n")?;
+        }
+        let within = lab.host.put(b"hello\n".to_vec(), &at).validate("sh -c '! grep -q hello %s'");
+        let error = refused(soon(within).await, ErrorKind::Usage);
+        assert!(block(&error).contains("`%s` is within quotes"), "{}", block(&error));
+        assert_eq!(text(&path), "old\n");
+    }
+    lab.assert_nothing_is_left();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn folders_and_symlinks_are_made_once() -> Result {
     for lab in both() {
         let root = lab.open_folder();

@@ -11,6 +11,7 @@ use super::place::Place;
 use super::shared::Shared;
 use super::stamp::Stamp;
 use super::sum::Sum;
+use super::validation::with_argument;
 use super::walk::{Content, Item};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shell::ShellLine;
@@ -46,10 +47,8 @@ pub(super) struct Landing {
 impl Landing {
     /// Fails where what was said of it means nothing.
     pub(super) fn check(&self) -> Result<()> {
-        let lacks_file = self.validation.as_ref().is_some_and(|line| !line.as_str().contains("%s"));
-        if lacks_file {
-            let error = Error::new(ErrorKind::Usage, "a line that validates a file has no `%s` in it");
-            return Err(error.hint("`%s` is the file: `.validate(\"visudo -cf %s\")`"));
+        if let Some(line) = &self.validation {
+            with_argument(line.as_str())?;
         }
         if self.backup.as_deref().is_some_and(|suffix| suffix.is_empty() || suffix.contains('/')) {
             return Err(Error::new(

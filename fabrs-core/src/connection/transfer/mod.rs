@@ -38,6 +38,7 @@ mod sync;
 mod template;
 mod temporary;
 mod tree;
+mod validation;
 mod walk;
 mod way;
 

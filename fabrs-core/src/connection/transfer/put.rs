@@ -117,8 +117,12 @@ impl Put {
         Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).in_place = true))
     }
 
-    /// Has a line find nothing wrong with each file on the host before it takes its place; `%s` in it is the file, in another
-    /// folder and under its own name: `.validate("visudo -cf %s")`. Where it fails the old file stays, and what it said last is in the error.
+    /// Validates each file on the host before it replaces the old one: `.validate("visudo -cf %s")`.
+    ///
+    /// `%s` is the path of the new file, in another folder and under its own name. The path is an argument of the shell, so it
+    /// needs no quotes. If the line fails, the old file stays, and the error has the last line of the output.
+    ///
+    /// A line without `%s`, or with `%s` within quotes, is an [`ErrorKind::Usage`](crate::ErrorKind::Usage).
     pub fn validate(self, line: impl IntoShellLine) -> Self {
         let line = line.into_shell_line();
         Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).validation = Some(line)))

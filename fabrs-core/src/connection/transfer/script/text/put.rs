@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use super::super::super::job::{Attributes, FileJob, Job, LARGE, Replaces};
+use super::super::super::validation::with_argument;
 use super::super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK};
 use super::super::talk::END;
 use super::{
@@ -172,11 +173,12 @@ fn unless_changed(file: FileJob<'_>) -> String {
 fn validate(file: FileJob<'_>) -> Result<String, ShellLineError> {
     let Some(line) = &file.job.landing.validation else { return Ok(String::new()) };
     let shown = quote(line.as_str())?;
-    // Under its own name, since some look at what that ends with.
-    let line = line.check()?.replace("%s", "\"$w/$b\"");
+    // The job was checked: the line has a path, outside of quotes.
+    let line = with_argument(line.check()?).unwrap_or_else(|_| "false".to_owned());
     Ok(format!(
+        // Under its own name, since some look at what that ends with.
         "b=${{o##*/}}; [ \"$b\" = f ] || ln f \"./$b\" 2>/dev/null || cp -p f \"./$b\" || exit 1\n\
-         u2=$({{ cd /; {line}\n}} 2>&1 </dev/null) || {{ i=$?; fail 'it is not valid: `'{shown}'` ended with' \"$i: $(printf '%s' \"$u2\" | tail -n 1)\"; }}\n\
+         u2=$({{ cd /; set -- \"$w/$b\"; {line}\n}} 2>&1 </dev/null) || {{ i=$?; fail 'it is not valid: `'{shown}'` ended with' \"$i: $(printf '%s' \"$u2\" | tail -n 1)\"; }}\n\
          [ \"$b\" = f ] || rm -f -- \"./$b\"\n"
     ))
 }
