@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::process::{Command, Stdio};
 
+use fabrs_core::config::Variables;
+
 use crate::words::Users;
 
 /// As many ids as a usual system has.
@@ -83,7 +85,12 @@ fn by_helpers(pid: u32) -> io::Result<Option<()>> {
         let mapped = range.is_some_and(|(first, count)| {
             let words = [pid, 0, first, count.min(MANY)].map(|number| number.to_string());
             let mut command = Command::new(helper);
-            command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command
+                .args(words)
+                .env_remove(Variables::SUDO_PASSWORD)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
             command.status().is_ok_and(|status| status.success())
         });
         match (mapped, helper) {

@@ -6,6 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use fabrs_core::config::Variables;
 use fabrs_core::{Error, ErrorKind};
 
 use super::environment::Environment;
@@ -79,6 +80,8 @@ impl<'a> Cargo<'a> {
             .env_clear()
             .envs(self.environment.for_cargo(&self.program))
             .env("CARGO_TARGET_DIR", &self.room.target)
+            // The build script of any dependency could read it.
+            .env_remove(Variables::SUDO_PASSWORD)
             // What it says is read, and must look the same for everybody.
             .env("CARGO_TERM_COLOR", "never")
             .env("CARGO_TERM_PROGRESS_WHEN", "never")

@@ -129,3 +129,21 @@ fn a_mistake_in_fabrs_toml_is_told_before_cargo_is_started() {
         "error: FILE:1: this is not TOML\n  caused by: unclosed table, expected `]`\n",
     );
 }
+
+/// A build script or a macro of any dependency could read it.
+#[test]
+fn the_sudo_password_is_not_in_the_environment_of_the_compiler() {
+    let workshop = Workshop::open("password");
+    let tasks = r#"use fabrs::prelude::*;
+
+#[task(local)]
+async fn say() -> Result {
+    let seen = option_env!("FABRS_SUDO_PASSWORD").unwrap_or("unset");
+    local(cmd!("echo {seen}")).await?;
+    Ok(())
+}
+"#;
+    workshop.write("tasks.rs", tasks);
+    let run = workshop.fab("").env("FABRS_SUDO_PASSWORD", "hunter2-hunter2").arg("say");
+    run.stdout("[local] unset\n").stderr_lacks("hunter2").run();
+}

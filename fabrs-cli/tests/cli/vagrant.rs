@@ -105,6 +105,15 @@ fn machines_are_hosts_like_others_to_roles_exclusions_and_settings() {
 }
 
 #[test]
+fn the_sudo_password_is_not_in_the_environment_of_vagrant() {
+    let sshd = Sshd::start();
+    let script = format!("echo \"pw ${{FABRS_SUDO_PASSWORD-unset}}\" >> asked\n{}", prints(&sshd, &["default"]));
+    let fab = project(ALL, &script).env("FABRS_SUDO_PASSWORD", "hunter2-hunter2");
+    let ran = fab.args(["vagrant", "--", "true"]).run();
+    assert_eq!(asked(&ran.dir), "ssh-config\npw unset\n");
+}
+
+#[test]
 fn all_machines_are_used_in_vagrants_order_where_none_is_named() {
     let sshd = Sshd::start();
     let ran = project(ALL, &prints(&sshd, &["web", "db"])).args(["vagrant", "--serial", "--", "echo x"]).run();

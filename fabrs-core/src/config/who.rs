@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Variables;
+
 /// Variables in which CI servers say where a run can be seen: those of `GitLab`, Jenkins, Buildkite and `CircleCI`.
 const PAGES: [&str; 4] = ["CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL"];
 
@@ -48,7 +50,7 @@ impl Who {
 
 /// Asks the system for the user's name: cron and containers often leave the variables out.
 fn login() -> Option<String> {
-    let said = std::process::Command::new("id").arg("-un").output().ok()?;
+    let said = std::process::Command::new("id").arg("-un").env_remove(Variables::SUDO_PASSWORD).output().ok()?;
     String::from_utf8(said.stdout).ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 

@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use crate::error::{Error, ErrorKind, Result};
 
-use super::super::ProcessGroup;
+use super::super::{ProcessGroup, Variables};
 use super::refusal::refusal;
 
 /// What is run, as messages name it.
@@ -63,7 +63,10 @@ impl Ask {
         let mut command = Command::new(&self.program);
         command.arg("ssh-config").args(&self.machines).current_dir(&self.folder).process_group(0).kill_on_drop(true);
         // It is not to wait for the network, nor to write for a terminal.
-        command.env("VAGRANT_CHECKPOINT_DISABLE", "1").env("VAGRANT_NO_COLOR", "1");
+        command
+            .env_remove(Variables::SUDO_PASSWORD)
+            .env("VAGRANT_CHECKPOINT_DISABLE", "1")
+            .env("VAGRANT_NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|source| self.not_started(source))?;
         let group = ProcessGroup::of(&child);

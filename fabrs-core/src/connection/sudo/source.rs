@@ -94,7 +94,14 @@ async fn from_file(client: &Client, path: &Path) -> Result<Secret> {
 
 async fn from_command(client: &Client, line: &str) -> Result<Secret> {
     let mut command = tokio::process::Command::new("sh");
-    command.arg("-c").arg(line).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .arg("-c")
+        .arg(line)
+        .env_remove(Variables::SUDO_PASSWORD)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     // It may ask at the terminal, where there is somebody; and not from a group of its own, but there Ctrl-C reaches it too.
     let is_alone = !client.ask().available();
     if is_alone {
