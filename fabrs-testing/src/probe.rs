@@ -2,6 +2,7 @@
 //!
 //! What it can do stands at the top of `src/bin/fabrs-probe.rs`.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -15,17 +16,32 @@ use serde_json::Value;
 /// If it is not there and can not be built.
 pub fn path() -> PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let test = std::env::current_exe().expect("a process knows its own program");
-        // target/debug/deps/test-1234, or target/debug/program.
-        let profile = test.ancestors().skip(1).find(|dir| !dir.ends_with("deps"));
-        let path = profile.expect("a program is in a directory").join("fabrs-probe");
-        if !path.exists() {
-            build(&path);
-        }
-        path
-    })
-    .clone()
+    PATH.get_or_init(|| program("fabrs-probe")).clone()
+}
+
+/// Copies the SFTP server that answers in bad faith to a folder of its own, where every account may run it.
+///
+/// # Panics
+///
+/// If it is not there and can not be built or copied.
+pub fn hostile_sftp() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("fabrs-hostile-sftp");
+    std::fs::copy(program("fabrs-hostile-sftp"), &path).expect("it can be read");
+    let all = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), all).expect("the folder is ours");
+    (folder, path)
+}
+
+fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a process knows its own program");
+    // target/debug/deps/test-1234, or target/debug/program.
+    let profile = test.ancestors().skip(1).find(|dir| !dir.ends_with("deps"));
+    let path = profile.expect("a program is in a directory").join(name);
+    if !path.exists() {
+        build(name, &path);
+    }
+    path
 }
 
 /// Reads a report of the probe.
@@ -42,11 +58,11 @@ pub fn parse(report: impl AsRef<[u8]>) -> Value {
     }
 }
 
-fn build(path: &std::path::Path) {
+fn build(name: &str, path: &std::path::Path) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let target = path.parent().and_then(|profile| profile.parent()).expect("target/debug/fabrs-probe");
     let output = Command::new(cargo)
-        .args(["build", "--quiet", "--bin", "fabrs-probe", "--manifest-path"])
+        .args(["build", "--quiet", "--bin", name, "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
         .arg("--target-dir")
         .arg(target)
@@ -54,7 +70,7 @@ fn build(path: &std::path::Path) {
         .expect("cargo runs the tests and is there");
     assert!(
         output.status.success() && path.exists(),
-        "the probe can not be built: {}",
+        "`{name}` can not be built: {}",
         String::from_utf8_lossy(&output.stderr)
     );
 }

@@ -2,6 +2,7 @@
 
 mod faults;
 mod get;
+mod hostile;
 mod logins;
 mod put;
 

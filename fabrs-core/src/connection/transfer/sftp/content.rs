@@ -59,6 +59,10 @@ async fn chunk(session: &Session, handle: &str, offset: u64, length: u64) -> Res
             return Ok(all);
         }
         match session.ask(session.raw().read(handle, offset + all.len() as u64, missing)).await {
+            // Neither bytes nor the end: it would be asked for ever.
+            Ok(data) if data.data.is_empty() => {
+                return Err(Fault::said("the SFTP server sent no bytes and no end of a file"));
+            }
             Ok(data) if data.data.len() <= missing as usize => all.extend_from_slice(&data.data),
             Ok(_) => return Err(Fault::said("the SFTP server sent more than it was asked for")),
             Err(fault) if fault.is_end() => return Ok(all),

@@ -12,6 +12,13 @@ use super::session::Session;
 use super::target::kind_of;
 use crate::error::{Error, ErrorKind, Result};
 
+/// The maximum size of a listing in memory, in bytes. A server could list names without an end.
+const MAX_LISTING: usize = 32 << 20;
+/// The memory of an entry without its name, in bytes.
+const NAME_OVERHEAD: usize = 128;
+/// The maximum length of a path, as on Linux.
+const MAX_PATH: usize = 4096;
+
 /// How names match in a shell.
 const AS_IN_A_SHELL: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
@@ -98,11 +105,18 @@ async fn in_folder(session: &Session, folder: &str, pattern: &Pattern) -> Result
 }
 
 pub(super) async fn all_in(session: &Session, root: &str) -> Result<Vec<Entry>, Fault> {
-    let mut entries = Vec::new();
+    let (mut entries, mut size) = (Vec::new(), 0);
     let mut folders = vec![String::new()];
     while let Some(below) = folders.pop() {
         let path = session.path(&if below.is_empty() { root.to_owned() } else { join(root, &below) });
+        if path.len() > MAX_PATH {
+            return Err(Fault::said("the SFTP server has directories in each other without an end"));
+        }
         for (name, kind) in names(session, &path).await? {
+            size += NAME_OVERHEAD + below.len() + name.len();
+            if size > MAX_LISTING {
+                return Err(too_large(root));
+            }
             let name = name_of(session, &path, name)?;
             let (below, path) = (join(&below, &name), join(&path, &name));
             let kind = match kind {
@@ -129,16 +143,29 @@ pub(super) async fn all_in(session: &Session, root: &str) -> Result<Vec<Entry>, 
     Ok(entries)
 }
 
+fn too_large(path: &str) -> Fault {
+    Fault::said(format!("the listing of `{path}` is larger than {} MiB", MAX_LISTING >> 20))
+}
+
 /// Returns the names in a folder, in their order, and of what kind they are where the server says so.
 async fn names(session: &Session, path: &str) -> Result<Vec<(String, Option<FileKind>)>, Fault> {
     let handle = session.ask(session.raw().opendir(path)).await?.handle;
-    let mut names = Vec::new();
+    let (mut names, mut size) = (Vec::new(), 0);
     loop {
         match session.ask(session.raw().readdir(handle.as_str())).await {
-            Ok(some) => names.extend(some.files.into_iter().map(|file| {
-                let kind = file.attrs.permissions.map(|_| kind_of(&file.attrs));
-                (file.filename, kind)
-            })),
+            Ok(some) if some.files.is_empty() => {
+                return Err(Fault::said("the SFTP server sent no names and no end of a directory"));
+            }
+            Ok(some) => {
+                size += some.files.iter().map(|file| NAME_OVERHEAD + file.filename.len()).sum::<usize>();
+                if size > MAX_LISTING {
+                    return Err(too_large(path));
+                }
+                names.extend(some.files.into_iter().map(|file| {
+                    let kind = file.attrs.permissions.map(|_| kind_of(&file.attrs));
+                    (file.filename, kind)
+                }));
+            }
             Err(fault) if fault.is_end() => break,
             Err(fault) => return Err(fault),
         }

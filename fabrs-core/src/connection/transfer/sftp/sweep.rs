@@ -30,6 +30,9 @@ async fn try_sweep(session: &Session, folder: &str, handle: &str) -> Result<(), 
     let mut seen = 0;
     // The end of the names is a refusal too.
     while let (true, Ok(names)) = (seen < NAMES, session.ask(session.raw().readdir(listing.as_str())).await) {
+        if names.files.is_empty() {
+            break;
+        }
         seen += names.files.len();
         let files = names.files.into_iter();
         left.extend(files.filter(|file| on_its_way::is_name(&file.filename) && is_left(&file.attrs, &new)));
