@@ -182,3 +182,17 @@ async fn a_secret_may_be_asked_for_once_for_all_hosts() -> Result {
     assert_eq!(told.of("once")[0]["value"], "[redacted]");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_a_command_does_not_read_are_an_error_and_never_dropped() -> Result {
+    let sshd = Sshd::start();
+    let host = connect(&sshd);
+    let answer = || Responder::new("more?", format!("{}\n", "x".repeat(4095)));
+    // It reads all 3,000 answers, 12 MiB, after the last question.
+    let line = "i=0; while [ $i -lt 3000 ]; do echo 'more?'; i=$((i+1)); done; head -n 3000 | wc -c";
+    assert_eq!(soon(host.run(line).hide(Hide::Both).watch(answer())).await?.stdout()?.lines().last(), Some("12288000"));
+    let unread = "i=0; while [ $i -lt 6000 ]; do echo 'more?'; i=$((i+1)); done; exec sleep 600";
+    let error = refused(soon(host.run(unread).hide(Hide::Both).watch(answer())).await, ErrorKind::Channel);
+    assert!(block(&error).contains("it does not read the answers: 16 MiB of them wait"), "{}", block(&error));
+    Ok(())
+}

@@ -15,6 +15,11 @@ use crate::event::Event;
 use crate::host::Host;
 use crate::output::Output;
 
+tokio::task_local! {
+    /// The name of the value that this task evaluates.
+    static INSIDE: String;
+}
+
 /// A value of any type.
 type Value = Arc<dyn Any + Send + Sync>;
 
@@ -38,7 +43,7 @@ pub(super) fn begin(client: &Client) {
 /// # Errors
 ///
 /// What the future returned, the same for every host; [`ErrorKind::Usage`] outside a task, and where the same name
-/// stands for values of two types. A host that can't be reached settles nothing: the next one evaluates its own.
+/// stands for values of two types, and within another `once`. A host that can't be reached settles nothing: the next one evaluates its own.
 ///
 /// # Cancel safety
 ///
@@ -54,6 +59,12 @@ where
     let here = current();
     let name = name.to_owned();
     async move {
+        // It could wait for itself, or two hosts for each other.
+        if let Ok(outer) = INSIDE.try_with(Clone::clone) {
+            let text = format!("`once({name:?}, ..)` is called within `once({outer:?}, ..)`");
+            let error = Error::new(ErrorKind::Usage, text).at(location);
+            return Err(error.hint("evaluate the inner value before, and use its result"));
+        }
         let Some(client) = here.client() else {
             return Err(
                 Error::new(ErrorKind::Usage, format!("`once({name:?}, ..)` was called outside a task")).at(location)
@@ -67,8 +78,11 @@ where
             let mut values = settled.values.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(values.entry(name.clone()).or_default())
         };
-        let value =
-            cell.get_or_try_init(|| evaluate(client, here.host(), &name, for_all(future.into_future()))).await?.clone();
+        let evaluated = || {
+            let future = INSIDE.scope(name.clone(), for_all(future.into_future()));
+            evaluate(client, here.host(), &name, future)
+        };
+        let value = cell.get_or_try_init(evaluated).await?.clone();
         let value = value.inspect_err(|error| {
             // Who waited for a value that a plan can't have ends with that plan.
             if error.kind() == ErrorKind::NotRun {

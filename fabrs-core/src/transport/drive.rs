@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::time::{Instant as Deadline, sleep_until};
 use tokio_util::task::TaskTracker;
 
+use super::inlet::Unread;
 use super::request::{Answer, Invocation, Receive, Request};
 use super::running::{Carrier, End, How};
 use super::signals::Signals;
@@ -47,7 +48,11 @@ pub(crate) trait Wire: Send {
     /// Returns what arrives next, and meanwhile feeds the command its input. Cancel safe.
     fn next(&mut self) -> impl Future<Output = Message> + Send;
     /// Adds to the command's input, which [`next`](Self::next) feeds.
-    fn answer(&mut self, answer: Answer);
+    ///
+    /// # Errors
+    ///
+    /// If the command can't be given the answer, and has to end.
+    fn answer(&mut self, answer: Answer) -> Result<(), Error>;
     /// Sends a signal to the command's process group.
     fn signal(&mut self, signal: Signal) -> impl Future<Output = ()> + Send;
     /// Tells whether a signal reaches every process of the command.
@@ -170,8 +175,12 @@ async fn drive<W: Wire>(mut wire: W, command: &mut Command) -> How {
                     if answer.stops && ladder.why().is_none() {
                         ladder = terminate(&mut wire, Why::Stopped).await;
                     }
-                    if !answer.is_empty() {
-                        wire.answer(answer);
+                    if !answer.is_empty()
+                        && let Err(error) = wire.answer(answer)
+                    {
+                        wire.signal(Signal::new("TERM")).await;
+                        wire.close().await;
+                        return How::Failed(error.or_on(Some(&command.host)));
                     }
                 }
                 Message::Whole => whole = true,
@@ -246,6 +255,11 @@ fn lost(ladder: Ladder, status: Option<ExitStatus>, whole: bool, error: Error) -
         (None, None) => How::Failed(error),
         (Some(why), _) => why.how(false),
     }
+}
+
+/// Makes the error of a command that does not read its answers.
+pub(crate) fn unread(source: Unread) -> Error {
+    Error::new(ErrorKind::Channel, "a command that is answered by a watcher was ended").caused_by(source)
 }
 
 /// The server does not start such a program for this login.

@@ -210,7 +210,9 @@ impl Wire for FakeWire {
         }
     }
 
-    fn answer(&mut self, _: Answer) {}
+    fn answer(&mut self, _: Answer) -> Result<()> {
+        Ok(())
+    }
 
     async fn signal(&mut self, signal: Signal) {
         self.signalled = Some(signal);

@@ -7,8 +7,13 @@ use tokio::sync::mpsc;
 
 use super::request::{Answer, Stdin};
 
-/// How many answers may wait for a command that does not read them.
-const MOST: usize = 1024;
+/// The maximum size of the answers that wait for a command, in bytes. A command could ask again and again, and never read.
+const MAX_WAITING: usize = 16 << 20;
+
+/// The answers that wait for a command are more than the command could want.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("it does not read the answers: {} MiB of them wait", MAX_WAITING >> 20)]
+pub(crate) struct Unread;
 
 /// The input of one command on its way there: what it was given, then what it is answered.
 #[derive(Debug)]
@@ -36,16 +41,23 @@ impl Inlet {
         self.waiting.is_empty() && self.pieces.is_none() && !self.open
     }
 
-    /// Adds an answer. After the end of file there is nobody to read it; and a command that asks again and again without
-    /// reading gets no more than it could ever want.
-    pub(crate) fn answer(&mut self, answer: Answer) {
-        if self.open {
-            if self.waiting.len() < MOST {
-                self.waiting.extend(answer.pieces);
-            }
-            self.pieces = answer.stream;
-            self.open = !answer.ends;
+    /// Adds an answer. After the end of file, no command reads it.
+    ///
+    /// # Errors
+    ///
+    /// [`Unread`] if too many answers wait.
+    pub(crate) fn answer(&mut self, answer: Answer) -> Result<(), Unread> {
+        if !self.open {
+            return Ok(());
         }
+        let size = |pieces: &mut dyn Iterator<Item = &Bytes>| pieces.map(Bytes::len).sum::<usize>();
+        if size(&mut self.waiting.iter()) + size(&mut answer.pieces.iter()) > MAX_WAITING {
+            return Err(Unread);
+        }
+        self.waiting.extend(answer.pieces);
+        self.pieces = answer.stream;
+        self.open = !answer.ends;
+        Ok(())
     }
 
     /// Returns the next piece, or `None` at the end of file; waits where one may still come. It stays the next until

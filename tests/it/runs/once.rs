@@ -113,6 +113,23 @@ async fn one_name_stands_for_values_of_one_type() -> Result {
 }
 
 #[tokio::test]
+async fn once_within_once_is_an_error_and_waits_for_nothing() -> Result {
+    let client = scripted(&Fake::new(), "").build();
+    let (one, two) = (client.connect("web1")?, client.connect("web2")?);
+    let nested = |outer: &'static str, inner: &'static str| async move {
+        once(outer, async move { once(inner, async { Ok::<u8, Error>(1) }).await }).await
+    };
+    let itself = refused(soon(one.enter(nested("a", "a"))).await, ErrorKind::Usage);
+    assert!(itself.to_string().contains("`once(\"a\", ..)` is called within `once(\"a\", ..)`"), "{itself}");
+    // Two hosts that would wait for each other.
+    let both = async { futures::join!(one.enter(nested("x", "y")), two.enter(nested("y", "x"))) };
+    let (first, second) = soon(both).await;
+    refused(first, ErrorKind::Usage);
+    refused(second, ErrorKind::Usage);
+    Ok(())
+}
+
+#[tokio::test]
 async fn outside_a_task_both_are_errors_with_their_line() {
     let error = refused(once("n", async { Ok::<u8, Error>(1) }).await, ErrorKind::Usage);
     assert_eq!(error.location().map(std::panic::Location::line), Some(line!() - 1));

@@ -62,7 +62,7 @@ impl Wire for Child {
         }
     }
 
-    fn answer(&mut self, answer: Answer) {
+    fn answer(&mut self, answer: Answer) -> Result<()> {
         match self {
             Self::Piped(process) => process.answer(answer),
             Self::OnTerminal(process) => process.answer(answer),

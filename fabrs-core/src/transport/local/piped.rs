@@ -10,9 +10,10 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 use super::{PIECE, exited, number};
 use crate::config::Variables;
+use crate::error::Error;
 use crate::event::Stream;
 use crate::output::Signal;
-use crate::transport::drive::{Message, Wire};
+use crate::transport::drive::{Message, Wire, unread};
 use crate::transport::inlet::Inlet;
 use crate::transport::{Answer, Stdin};
 
@@ -84,8 +85,8 @@ impl Wire for Process {
         }
     }
 
-    fn answer(&mut self, answer: Answer) {
-        self.inlet.answer(answer);
+    fn answer(&mut self, answer: Answer) -> Result<(), Error> {
+        self.inlet.answer(answer).map_err(unread)
     }
 
     async fn signal(&mut self, signal: Signal) {

@@ -15,9 +15,10 @@ use tokio::process::{Child, Command};
 
 use super::{PIECE, exited, number};
 use crate::config::Variables;
+use crate::error::Error;
 use crate::event::Stream;
 use crate::output::Signal;
-use crate::transport::drive::{Message, Wire};
+use crate::transport::drive::{Message, Wire, unread};
 use crate::transport::inlet::Inlet;
 use crate::transport::{Answer, Pty, Size, Stdin};
 
@@ -110,10 +111,8 @@ impl Wire for OnTerminal {
         }
     }
 
-    fn answer(&mut self, answer: Answer) {
-        if let Some(inlet) = &mut self.inlet {
-            inlet.answer(answer);
-        }
+    fn answer(&mut self, answer: Answer) -> Result<(), Error> {
+        self.inlet.as_mut().map_or(Ok(()), |inlet| inlet.answer(answer)).map_err(unread)
     }
 
     async fn signal(&mut self, signal: Signal) {

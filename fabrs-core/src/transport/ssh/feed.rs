@@ -10,7 +10,7 @@ use russh::client::Msg;
 
 use super::lifeline::Ending;
 use super::outflow::Outflow;
-use crate::transport::inlet::Inlet;
+use crate::transport::inlet::{Inlet, Unread};
 use crate::transport::{Answer, Stdin};
 
 /// What a terminal takes for the end of file (`stty eof`), unless a program has changed it.
@@ -50,10 +50,13 @@ impl Feed {
         Self { write, outflow, inlet, writing, pty, ending, in_a_line: false }
     }
 
-    pub(super) fn answer(&mut self, answer: Answer) {
-        if let Some(inlet) = &mut self.inlet {
-            inlet.answer(answer);
-        }
+    /// Adds an answer to what the command reads.
+    ///
+    /// # Errors
+    ///
+    /// As [`Inlet::answer`].
+    pub(super) fn answer(&mut self, answer: Answer) -> Result<(), Unread> {
+        self.inlet.as_mut().map_or(Ok(()), |inlet| inlet.answer(answer))
     }
 
     /// Gives up what was not written yet.

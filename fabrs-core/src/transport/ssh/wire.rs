@@ -14,11 +14,11 @@ use super::lifeline::{Ending, body};
 use super::open_channel::{NotStarted, STARTS, Started};
 use super::session::Session;
 use super::slots::Slot;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::Stream;
 use crate::output::{ExitStatus, Signal};
 use crate::shell::sh_command_in_session;
-use crate::transport::drive::{Message, Wire};
+use crate::transport::drive::{Message, Wire, unread};
 use crate::transport::{Answer, Invocation, Program, Pty, Size};
 
 /// How long a signal may wait for its place in the session's queue: a session whose network stalls must not keep a
@@ -40,8 +40,6 @@ pub(super) struct ChannelWire {
     group: Option<Group>,
     /// What has come with the answer to the start.
     early: Option<ChannelMsg>,
-    /// The error to report when a secret was not sent.
-    refused: Option<Error>,
     /// What follows what was held back for the mark of the group.
     following: Option<Message>,
     /// Given back when the wire is dropped, which is after the channel's CLOSE.
@@ -86,29 +84,12 @@ impl ChannelWire {
         let (read, write) = channel.split();
         let write = Arc::new(write);
         let feed = Feed::new(Arc::clone(&write), session.outflow(), stdin, pty.is_some(), ending);
-        Ok(Self {
-            read,
-            write,
-            feed,
-            pty,
-            session,
-            shown,
-            ending,
-            group,
-            early,
-            refused: None,
-            following: None,
-            _slot: slot,
-        })
+        Ok(Self { read, write, feed, pty, session, shown, ending, group, early, following: None, _slot: slot })
     }
 
     /// Returns what arrives next on the channel.
     async fn arrives(&mut self) -> Message {
         loop {
-            if let Some(error) = self.refused.take() {
-                self.close().await;
-                return Message::Lost(error);
-            }
             let early = self.early.take();
             let message = tokio::select! {
                 biased;
@@ -177,11 +158,11 @@ impl Wire for ChannelWire {
         }
     }
 
-    fn answer(&mut self, answer: Answer) {
-        match self.session.admit_secret(&self.shown) {
-            Err(error) if answer.has_secret => self.refused = Some(error),
-            _ => self.feed.answer(answer),
+    fn answer(&mut self, answer: Answer) -> Result<()> {
+        if answer.has_secret {
+            self.session.admit_secret(&self.shown)?;
         }
+        self.feed.answer(answer).map_err(unread)
     }
 
     async fn signal(&mut self, signal: Signal) {
