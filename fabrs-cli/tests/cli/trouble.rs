@@ -138,7 +138,7 @@ fn where_only_a_password_would_help_and_nobody_can_be_asked() {
     let run = fab().project(&[("config", &config)]).args(["-S", "config", "-H", "host"]);
     let block = format!(
         "error: host: could not log in as {}\n  \
-         caused by: the server refused to let us in: there was no key to offer; it accepts publickey, password\n\
+         caused by: the server refused to let us in: the ssh config allows no key; it accepts publickey, password\n\
          hint: it would take a password, but nobody can be asked: use a key, or a terminal\n",
         sshd.user()
     );

@@ -47,7 +47,7 @@ fn a_port_that_refuses() {
         .stderr(format!(
             "error: {host}: could not connect to 127.0.0.1 port {port}\n  \
              caused by: {host}: Connection refused (os error 111)\n\
-             hint: nothing listens there: does sshd run, and is it the right port (`--port N`)?\n"
+             hint: nothing listens there: does sshd run, and is it the right port (`--port N`, or `Port` of a gateway)?\n"
         ))
         .run();
 }

@@ -12,7 +12,7 @@ use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, TaskError};
 use crate::host::Host;
 use crate::transport::ssh::max_hosts_at_once;
-use crate::transport::{Level, RunStop};
+use crate::transport::{Level, RunStop, SecretWithheld};
 
 /// How long a body that was told to stop has to return; its commands have ended by then.
 const RETURN_WAIT: Duration = Duration::from_millis(1800);
@@ -148,7 +148,8 @@ fn settle<T>(host: Host, outcome: Option<Outcome<T>>, started: bool) -> (Host, O
 /// Returns the error of a lost host for one that could not be reached again: commands have run there, so it is neither
 /// untouched nor to be skipped.
 pub(crate) fn gone_again(error: Error, connection: &Connection) -> Error {
-    let unreachable = matches!(error.kind(), ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth);
+    let unreachable = matches!(error.kind(), ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth)
+        && !SecretWithheld::caused(&error);
     match connection.host() {
         Some(host) if unreachable && is_about(host, &error) && connection.was_used() => {
             let text = "could not be reached again, after commands had run there";

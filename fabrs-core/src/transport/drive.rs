@@ -262,6 +262,18 @@ pub(crate) fn unread(source: Unread) -> Error {
     Error::new(ErrorKind::Channel, "a command that is answered by a watcher was ended").caused_by(source)
 }
 
+/// A secret was not sent: the host was reached, and its key is another one.
+#[derive(Debug, thiserror::Error)]
+#[error("the host key differs from the one in known_hosts")]
+pub(crate) struct SecretWithheld;
+
+impl SecretWithheld {
+    /// Returns whether a secret was not sent.
+    pub(crate) fn caused(error: &Error) -> bool {
+        std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Self>)
+    }
+}
+
 /// The server does not start such a program for this login.
 #[derive(Debug, thiserror::Error)]
 #[error("it starts no such program for this login")]

@@ -29,7 +29,7 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::error::Result;
 use crate::host::Host;
 
-pub(crate) use drive::Refused;
+pub(crate) use drive::{Refused, SecretWithheld};
 
 pub(crate) use ask::wait_for_answers;
 pub use ask::{Ask, NoInput, Terminal};

@@ -67,7 +67,7 @@ async fn a_passphrase_is_not_asked_for_where_the_server_would_not_take_the_key()
 async fn a_locked_key_without_anyone_to_ask_is_named() -> Result<()> {
     let sshd = Sshd::builder().passphrase("let me in").start();
     let error = refused(connect(&sshd).run("true").await, ErrorKind::Auth);
-    assert!(block(&error).contains("passphrase for"), "{error:?}");
+    assert!(block(&error).contains("nobody can be asked for the passphrase"), "{error:?}");
     assert!(block(&error).contains(&sshd.identity().display().to_string()), "{error:?}");
     Ok(())
 }
@@ -97,7 +97,7 @@ async fn a_login_without_any_key_says_so() -> Result<()> {
         client_of(&sshd, "PubkeyAuthentication no\n").build().connect("host")?.run("true").await,
         ErrorKind::Auth,
     );
-    assert!(block(&error).contains("there was no key to offer"), "{error:?}");
+    assert!(block(&error).contains("the ssh config allows no key"), "{error:?}");
     assert!(block(&error).contains("it accepts publickey"), "{error:?}");
     Ok(())
 }

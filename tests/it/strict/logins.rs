@@ -98,7 +98,12 @@ async fn a_password_after_a_key_logs_in() -> Result<()> {
     assert_eq!(answers.asked().len(), 1);
     let without = client_of(&sshd, "").build().connect("host")?;
     let text = block(&refused(without.connect().await, ErrorKind::Auth));
-    assert!(text.contains("it accepts password"), "{text}");
+    let key = sshd.identity().display();
+    assert!(text.contains(&format!("the server accepted `{key}`, and requires more; it accepts password")), "{text}");
+    let answers = Answers::new(["wrong", "wrong", "wrong"]);
+    let wrong = client_of(&sshd, "").ask(answers).build().connect("host")?;
+    let text = block(&refused(wrong.connect().await, ErrorKind::Auth));
+    assert!(text.contains(&format!("the server accepted `{key}`, and refused a password")), "{text}");
     Ok(())
 }
 

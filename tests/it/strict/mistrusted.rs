@@ -16,7 +16,15 @@ fn client(sshd: &Sshd, other: &Sshd) -> Client {
 #[track_caller]
 fn nothing_was_sent<T: std::fmt::Debug>(result: Result<T>) {
     let text = block(&refused(result, ErrorKind::HostKey));
-    assert!(text.contains("was not sent: the host key differs from the one in known_hosts"), "{text}");
+    assert!(
+        text.contains("was not sent") && text.contains("the host key differs from the one in known_hosts"),
+        "{text}"
+    );
+    assert!(
+        text.contains("hint: if the new host key is genuine, remove the old one: `ssh-keygen -R '[127.0.0.1]:"),
+        "{text}"
+    );
+    assert!(text.contains(" -f /"), "{text}");
 }
 
 #[tokio::test]
@@ -31,6 +39,15 @@ async fn a_host_with_another_key_runs_commands_and_gets_no_secret() -> Result<()
     nothing_was_sent(host.put(&secret, "ran").await);
     assert_eq!(host.probe("test ! -e ran && echo absent").line().await?, "absent");
     host.put(b"no secret".as_slice(), "ran").await?;
+    // In a task, commands have run before: the host was reached all the same.
+    let outcomes = fabrs::Group::of(&client(&sshd, &other), ["host"])?
+        .each(|host| async move {
+            host.run("true").await?;
+            host.env("TOKEN", Secret::new("hunter2-hunter2")).run("true").await
+        })
+        .await;
+    let error = block(&refused(outcomes.all_ok(), ErrorKind::HostKey));
+    assert!(error.contains("was not sent") && !error.contains("could not be reached again"), "{error}");
     // Another host has its own key.
     let trusted = client_of(&sshd, "").build().connect("host")?;
     trusted.env("TOKEN", &secret).run("true").await?;

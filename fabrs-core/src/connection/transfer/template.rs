@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::home::at_home;
 use super::known::Known;
 use crate::error::{Error, ErrorKind, Result};
+use crate::secret::REDACTED;
 
 /// A template in the language of Jinja, by [minijinja](https://docs.rs/minijinja): a source that is filled in for each host
 /// that it is put on.
@@ -53,7 +54,8 @@ impl Template {
         Self { text: Text::Given(text.into()), values: BTreeMap::new() }
     }
 
-    /// Gives a name in it this value, whatever else it would be: anything that serde can write.
+    /// Gives a name in it this value, whatever else it would be: anything that serde can write, except a
+    /// [`Secret`](crate::Secret), which is an [`ErrorKind::Usage`](crate::ErrorKind::Usage).
     pub fn set(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
         self.values.insert(name.into(), Value::from_serialize(value));
         self
@@ -62,6 +64,13 @@ impl Template {
     /// Fills it in, on a blocking thread.
     pub(super) fn filled(&self, known: &Known) -> Result<String> {
         let failed = || Error::new(ErrorKind::Local, format!("could not fill in {self}"));
+        // Serialized, a secret is this text: the file would have it in its place.
+        if let Some((name, _)) = self.values.iter().find(|(_, value)| value.to_string().contains(REDACTED)) {
+            let text = format!("`{name}` of {self} has a `Secret`, which a template can't write");
+            let error = Error::new(ErrorKind::Usage, text);
+            return Err(error
+                .hint("put the secret alone (`put(&secret, target)`), or set `secret.expose()`, which a diff shows"));
+        }
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -125,6 +134,17 @@ impl fmt::Debug for Template {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_an_error_and_never_written_as_its_placeholder() {
+        let secret = crate::secret::Secret::new("hunter2-hunter2");
+        for value in [serde_json::json!(secret), serde_json::json!({ "password": [secret] })] {
+            let error =
+                Template::text("x={{ token }}").set("token", value).filled(&known()).expect_err("it has a secret");
+            assert_eq!(error.kind(), ErrorKind::Usage);
+            assert!(error.to_string().contains("`token` of a template has a `Secret`"), "{error}");
+        }
+    }
 
     fn known() -> Known {
         Known::new([("host", "web1".into()), ("app", serde_json::json!({ "name": "shop" }))])

@@ -157,7 +157,9 @@ impl HostKeys {
 
     fn changed(&self, key: &HostKey, aside: Option<&Aside>, at: &str, algorithm: &str) -> Result<()> {
         if self.target.trust.strict == StrictHostKeyChecking::No {
-            let text = format!("the host's {algorithm} key is not the one in {at}; it is not checked");
+            let text = format!(
+                "the host's {algorithm} key differs from the one in {at}: `StrictHostKeyChecking no` lets it in"
+            );
             self.check.mistrusted.store(true, Ordering::Relaxed);
             self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
             return Ok(());
@@ -193,9 +195,14 @@ impl HostKeys {
             StrictHostKeyChecking::Ask | StrictHostKeyChecking::Yes => {
                 let mut what = format!("the host's {} key is not known", key.algorithm());
                 let mut cause = format!("it shows {}", key.fingerprint());
+                // As it is, `ssh` would refuse the key too.
+                let asking: &[&str] = match trust.strict {
+                    StrictHostKeyChecking::Yes => &["-o", "StrictHostKeyChecking=ask"],
+                    _ => &[],
+                };
                 let mut hint = format!(
                     "compare the fingerprint, then connect once with `{}`, or set `StrictHostKeyChecking accept-new`",
-                    ssh_command(&[], &self.target, &self.settings)
+                    ssh_command(asking, &self.target, &self.settings)
                 );
                 if let Some(aside) = aside {
                     cause = format!("its certificate {}; its key, {}, is on no record", aside.text, key.fingerprint());
@@ -262,6 +269,13 @@ impl HostKeys {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Cause(String);
+
+/// Returns the hint for a host whose key has changed, and that `StrictHostKeyChecking no` lets in.
+pub(super) fn changed_key_hint(target: &Target) -> String {
+    let file = target.trust.record.as_ref().or(target.trust.files.first()).map(|file| file.display().to_string());
+    let command = forgetting(&target.trust.name.to_string(), &format!("{}:", file.unwrap_or_default()));
+    format!("if the new host key is genuine, remove the old one: `{command}`")
+}
 
 /// Returns the command that takes a name out of the file that has it.
 fn forgetting(name: &str, at: &str) -> String {

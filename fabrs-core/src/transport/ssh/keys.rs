@@ -128,7 +128,13 @@ impl KeyFile {
         };
         let question = format!("passphrase for `{path}`: ");
         for _ in 0..TRIES {
-            let passphrase = ask.secret(&question).await?;
+            let passphrase = ask.secret(&question).await.map_err(|error| match error.kind() {
+                ErrorKind::Prompt if !ask.available() => {
+                    let text = "nobody can be asked for the passphrase: add the key to an agent with `ssh-add`";
+                    Error::new(ErrorKind::Auth, text)
+                }
+                _ => error,
+            })?;
             if let Some(key) = block(|| locked.unlock(passphrase.expose())) {
                 let key = Arc::new(key);
                 self.public.get_or_init(|| key.public_key().clone());

@@ -201,7 +201,13 @@ impl Link {
             return Greeting::HungUp(self.error(ErrorKind::Connect, text).caused_by(source));
         }
         let text = "the server did not agree on how to speak".to_owned();
-        Greeting::Failed(self.error(ErrorKind::Connect, text).caused_by(source))
+        let no_algorithm = matches!(source, russh::Error::NoCommonAlgo { .. });
+        let error = self.error(ErrorKind::Connect, text).caused_by(source);
+        Greeting::Failed(if no_algorithm {
+            error.hint("a list of the ssh config adds one: `KexAlgorithms +NAME`, `Ciphers +NAME`, `MACs +NAME`, `HostKeyAlgorithms +NAME`")
+        } else {
+            error
+        })
     }
 
     fn protocol(&self) -> Result<client::Config> {

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::handler::{Gone, Handler};
+use super::host_key::changed_key_hint;
 use super::open_channel::{OpenChannel, Reply};
 use super::outflow::Outflow;
 use super::server::{Identification, Server};
@@ -19,6 +20,7 @@ use super::slots::{Refusal, Slot, Slots};
 use super::target::Target;
 use super::tunnel;
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::drive::SecretWithheld;
 
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(250);
@@ -277,12 +279,8 @@ impl Session {
         if !self.is_mistrusted {
             return Ok(());
         }
-        let text = format!("the secret for `{command}` was not sent: the host key differs from the one in known_hosts");
-        let error = Error::new(ErrorKind::HostKey, text).on(&self.target.host);
-        Err(error.hint(format!(
-            "if the new host key is genuine, remove the old one: `ssh-keygen -R '{}'`",
-            self.target.trust.name
-        )))
+        let error = Error::new(ErrorKind::HostKey, format!("the secret for `{command}` was not sent"));
+        Err(error.on(&self.target.host).caused_by(SecretWithheld).hint(changed_key_hint(&self.target)))
     }
 
     /// Makes the error of a command that a server has not started, since it closed its channel again and again.

@@ -38,9 +38,9 @@ impl TcpError {
             Self::Resolve(_) | Self::NoAddress => {
                 Some("is the name right? `HostName` in the ssh config can say another")
             }
-            Self::Connect(_, why) if why.kind() == io::ErrorKind::ConnectionRefused => {
-                Some("nothing listens there: does sshd run, and is it the right port (`--port N`)?")
-            }
+            Self::Connect(_, why) if why.kind() == io::ErrorKind::ConnectionRefused => Some(
+                "nothing listens there: does sshd run, and is it the right port (`--port N`, or `Port` of a gateway)?",
+            ),
             Self::Connect(..) => None,
         }
     }

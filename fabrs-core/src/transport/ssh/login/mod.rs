@@ -18,6 +18,7 @@ use self::offer::AnnouncedRsa;
 use self::offers::Offers;
 use super::answer_clock::{AnswerClock, CONFIRMATION, Silent};
 use super::handler::Handler;
+use super::host_key::changed_key_hint;
 use super::settings::SshSettings;
 use super::ssh_command::ssh_command;
 use super::target::{Method, Target};
@@ -34,8 +35,12 @@ pub(super) struct LoginAttempt<'a> {
     target: &'a Target,
     settings: &'a SshSettings,
     clock: AnswerClock,
+    /// Whether another key is on record for the host.
+    is_mistrusted: bool,
     /// What was offered, in words, for the error.
     tried: Vec<String>,
+    /// What the server has accepted, and required another method.
+    accepted: Vec<String>,
     /// The password that was given, until it is used.
     given: Option<Secret>,
     /// Whether the server refused the given password. No prompt follows then.
@@ -78,7 +83,7 @@ pub(super) async fn log_in(
     let mut unusable = Vec::new();
     if mistrusted {
         methods.retain(|method| *method == Method::PublicKey);
-        unusable.push("a password (another key is on record for the host)".to_owned());
+        unusable.push("a password (the host key differs from the one in known_hosts)".to_owned());
     }
     let signature_limit = if target.login.may_ask { CONFIRMATION } else { target.login.answer_limit };
     let mut attempt = LoginAttempt {
@@ -86,7 +91,9 @@ pub(super) async fn log_in(
         target,
         settings,
         clock: AnswerClock::new(target.login.answer_limit, signature_limit),
+        is_mistrusted: mistrusted,
         tried: Vec::new(),
+        accepted: Vec::new(),
         given: settings.password.clone(),
         refused_given: false,
         prompts: Vec::new(),
@@ -149,7 +156,11 @@ impl<'a> LoginAttempt<'a> {
             Ok(AuthResult::Failure { .. }) if self.handle.is_closed() => Err(self.closed()),
             Ok(AuthResult::Failure { remaining_methods, partial_success }) => {
                 self.methods = Some(remaining_methods.iter().copied().collect());
-                Ok(if partial_success { Answer::Partial } else { Answer::Refused })
+                if partial_success {
+                    self.accepted.extend(self.tried.pop());
+                    return Ok(Answer::Partial);
+                }
+                Ok(Answer::Refused)
             }
             Err(source) => Err(self.error().caused_by(source)),
         }
@@ -181,7 +192,13 @@ impl<'a> LoginAttempt<'a> {
     }
 
     fn refused(&self) -> Error {
-        let mut text = format!("the server refused {}", self.list());
+        let mut text = match (self.accepted.as_slice(), self.tried.as_slice()) {
+            ([], _) => format!("the server refused {}", self.list()),
+            (accepted, []) => format!("the server accepted {}, and requires more", accepted.join(", ")),
+            (accepted, tried) => {
+                format!("the server accepted {}, and refused {}", accepted.join(", "), tried.join(", "))
+            }
+        };
         if !self.unusable.is_empty() {
             let _ = write!(text, "; could not be used: {}", self.unusable.join(", "));
         }
@@ -190,7 +207,12 @@ impl<'a> LoginAttempt<'a> {
             let _ = write!(text, "; it accepts {}", names.join(", "));
         }
         let error = self.error().caused_by(Refused(text));
-        let asks = self.allows(MethodKind::Password) || self.allows(MethodKind::KeyboardInteractive);
+        let login = &self.target.login;
+        let mut passwords = login.methods.iter().filter(|method| **method != Method::PublicKey);
+        let asks = passwords.any(|method| self.allows(method.kind()));
+        if self.is_mistrusted {
+            return error.hint(changed_key_hint(self.target));
+        }
         match (self.target.login.may_ask, asks && self.methods.is_some()) {
             (false, true) if self.settings.password.is_none() => {
                 error.hint("it would take a password, but nobody can be asked: use a key, or a terminal")
@@ -203,7 +225,12 @@ impl<'a> LoginAttempt<'a> {
     }
 
     fn list(&self) -> String {
-        if self.tried.is_empty() { "to let us in: there was no key to offer".to_owned() } else { self.tried.join(", ") }
+        let has_keys = self.target.login.methods.contains(&Method::PublicKey);
+        match (self.tried.is_empty(), has_keys) {
+            (false, _) => self.tried.join(", "),
+            (true, true) => "to let us in: there was no key to offer".to_owned(),
+            (true, false) => "to let us in: the ssh config allows no key".to_owned(),
+        }
     }
 }
 
