@@ -80,7 +80,8 @@ where
         };
         let evaluated = || {
             let future = INSIDE.scope(name.clone(), for_all(future.into_future()));
-            evaluate(client, here.host(), &name, future)
+            // Boxed: else each level of futures holds it several times.
+            Box::pin(evaluate(client, here.host(), &name, future))
         };
         let value = cell.get_or_try_init(evaluated).await?.clone();
         let value = value.inspect_err(|error| {

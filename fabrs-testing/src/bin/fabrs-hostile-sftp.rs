@@ -8,6 +8,7 @@
 //! - `deep`: each directory has a directory.
 
 use std::io::{self, Read, Write};
+use std::process::ExitCode;
 
 const INIT: u8 = 1;
 const OPEN: u8 = 3;
@@ -29,22 +30,22 @@ const ATTRS: u8 = 105;
 const END_OF_FILE: u32 = 1;
 const UNSUPPORTED: u32 = 8;
 
-fn main() -> io::Result<()> {
+fn main() -> io::Result<ExitCode> {
     let way = std::env::args().nth(1).unwrap_or_default();
     // It gives no shell.
     if !std::env::var("SSH_ORIGINAL_COMMAND").is_ok_and(|command| command.contains("sftp")) {
-        std::process::exit(1);
+        return Ok(ExitCode::FAILURE);
     }
     let (mut stdin, mut stdout) = (io::stdin().lock(), io::stdout().lock());
     let mut count = 0_u64;
     loop {
         let mut length = [0; 4];
         if stdin.read_exact(&mut length).is_err() {
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         let mut packet = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap_or_default()];
         stdin.read_exact(&mut packet)?;
-        let Some((kind, rest)) = packet.split_first() else { return Ok(()) };
+        let Some((kind, rest)) = packet.split_first() else { return Ok(ExitCode::SUCCESS) };
         count += 1;
         let answer = if *kind == INIT {
             [&[VERSION][..], &3_u32.to_be_bytes()].concat()
@@ -68,14 +69,13 @@ fn answer(way: &str, kind: u8, rest: &[u8], count: u64) -> Vec<u8> {
         (LSTAT | STAT | FSTAT, _) => (ATTRS, attributes(is_file)),
         (REALPATH, _) => (NAME, names(&[if path.starts_with('/') { path.clone() } else { "/home".to_owned() }], false)),
         (READ, "empty-data") => (DATA, string("")),
-        (READ, _) => (STATUS, status(END_OF_FILE)),
         (READDIR, "empty-names") => (NAME, names(&[], false)),
         (READDIR, "endless-names") => {
             let many: Vec<String> = (0..100).map(|at| format!("file-{count}-{at}-{}", "x".repeat(200))).collect();
             (NAME, names(&many, true))
         }
         (READDIR, "deep") if !count.is_multiple_of(2) => (NAME, names(&["in".to_owned()], false)),
-        (READDIR, _) => (STATUS, status(END_OF_FILE)),
+        (READ | READDIR, _) => (STATUS, status(END_OF_FILE)),
         _ => (STATUS, status(UNSUPPORTED)),
     };
     [&[kind], id, &body[..]].concat()

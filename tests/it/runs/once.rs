@@ -116,8 +116,8 @@ async fn one_name_stands_for_values_of_one_type() -> Result {
 async fn once_within_once_is_an_error_and_waits_for_nothing() -> Result {
     let client = scripted(&Fake::new(), "").build();
     let (one, two) = (client.connect("web1")?, client.connect("web2")?);
-    let nested = |outer: &'static str, inner: &'static str| async move {
-        once(outer, async move { once(inner, async { Ok::<u8, Error>(1) }).await }).await
+    let nested = |outer: &'static str, inner: &'static str| {
+        Box::pin(async move { once(outer, async move { once(inner, async { Ok::<u8, Error>(1) }).await }).await })
     };
     let itself = refused(soon(one.enter(nested("a", "a"))).await, ErrorKind::Usage);
     assert!(itself.to_string().contains("`once(\"a\", ..)` is called within `once(\"a\", ..)`"), "{itself}");

@@ -1,7 +1,7 @@
 //! A host whose key has changed, where checking is off: it is used, as by `ssh`, and gets no secret.
 
 use fabrs::prelude::*;
-use fabrs::{Client, Result, Secret};
+use fabrs::{Client, Group, Result, Secret};
 use fabrs_testing::{Account, Capability, Sshd};
 
 use crate::record::Record;
@@ -40,7 +40,7 @@ async fn a_host_with_another_key_runs_commands_and_gets_no_secret() -> Result<()
     assert_eq!(host.probe("test ! -e ran && echo absent").line().await?, "absent");
     host.put(b"no secret".as_slice(), "ran").await?;
     // In a task, commands have run before: the host was reached all the same.
-    let outcomes = fabrs::Group::of(&client(&sshd, &other), ["host"])?
+    let outcomes = Group::of(&client(&sshd, &other), ["host"])?
         .each(|host| async move {
             host.run("true").await?;
             host.env("TOKEN", Secret::new("hunter2-hunter2")).run("true").await
