@@ -71,7 +71,7 @@ fn answer(way: &str, kind: u8, rest: &[u8], count: u64) -> Vec<u8> {
         (READ, "empty-data") => (DATA, string("")),
         (READDIR, "empty-names") => (NAME, names(&[], false)),
         (READDIR, "endless-names") => {
-            let many: Vec<String> = (0..100).map(|at| format!("file-{count}-{at}-{}", "x".repeat(200))).collect();
+            let many: Vec<String> = (0..20).map(|at| format!("file-{count}-{at}-{}", "x".repeat(4000))).collect();
             (NAME, names(&many, true))
         }
         (READDIR, "deep") if !count.is_multiple_of(2) => (NAME, names(&["in".to_owned()], false)),
