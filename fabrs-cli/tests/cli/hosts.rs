@@ -148,7 +148,7 @@ fn thirty_unknown_host_keys_are_one_block_with_every_host_and_one_hint() {
         format!("  hosts: {}", names.join(", ")),
         format!("  caused by: it shows {}", sshd.host_keys()[0].fingerprint()),
         format!(
-            "hint: compare the fingerprint, then connect once with `ssh -F {} HOST`, or set \
+            "hint: compare the fingerprint, then connect once with `ssh -o StrictHostKeyChecking=ask -F {} HOST`, or set \
              `StrictHostKeyChecking accept-new`",
             sshd.ssh_config().display()
         ),

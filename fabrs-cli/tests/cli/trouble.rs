@@ -20,12 +20,13 @@ fn a_host_key_that_is_not_known_is_shown_with_the_ways_to_accept_it() {
     let sshd = Sshd::start();
     fs::write(sshd.known_hosts(), "").expect("the file is ours");
     let config = fs::read_to_string(sshd.ssh_config()).expect("the file is ours");
-    for strict in ["yes", "ask"] {
+    // With `yes`, `ssh` would refuse the key too.
+    for (strict, option) in [("yes", "-o StrictHostKeyChecking=ask "), ("ask", "")] {
         let config = config.replace("StrictHostKeyChecking yes", &format!("StrictHostKeyChecking {strict}"));
         let run = fab().project(&[("config", &config)]).args(["-S", "config", "-H", "host"]);
         let block = format!(
             "error: host: the host's ssh-ed25519 key is not known\n  caused by: it shows {}\n\
-             hint: compare the fingerprint, then connect once with `ssh -F config host`, or set `StrictHostKeyChecking accept-new`\n",
+             hint: compare the fingerprint, then connect once with `ssh {option}-F config host`, or set `StrictHostKeyChecking accept-new`\n",
             sshd.host_keys()[0].fingerprint()
         );
         assert_eq!(refused(run, &sshd).stderr, block);
@@ -44,7 +45,7 @@ fn the_ssh_command_of_a_hint_has_the_options_of_the_run() {
     let hint = stderr.split_once("connect once with `").and_then(|(_, rest)| rest.split_once('`'));
     let command = hint.map(|(command, _)| command).unwrap_or_default();
     let (identity, user) = (sshd.identity().display().to_string(), sshd.user());
-    assert_eq!(command, format!("ssh -F 'my config' -i {identity} -p {port} {user}@host"));
+    assert_eq!(command, format!("ssh -o StrictHostKeyChecking=ask -F 'my config' -i {identity} -p {port} {user}@host"));
 }
 
 #[test]
