@@ -1,4 +1,4 @@
-//! [`Spec`]: all that is said of a command before it begins.
+//! [`Spec`]: the settings of a command before its start.
 
 use std::panic::Location;
 use std::path::PathBuf;
@@ -19,19 +19,19 @@ use crate::secret::Secret;
 use crate::shell::ShellLine;
 use crate::transport::{Effect, Permission, Program, Pty, Signals, Stdin};
 
-/// Everything that is known of a command before it starts.
+/// The settings of a command before its start.
 #[derive(Debug)]
 pub(super) struct Spec {
     pub(super) connection: Connection,
     pub(super) line: ShellLine,
-    /// What it is called, where the line itself says little to a person.
+    /// The name for messages, if the line itself is unclear.
     pub(super) shown: Option<Arc<str>>,
     pub(super) effect: Effect,
     /// Whether it is a check of fabrs itself: the comparison of a transfer, or a try of sudo.
     pub(super) is_check: bool,
     pub(super) inside: Inside,
     pub(super) under: Under,
-    /// What was said of it that only sudo knows: the method's name.
+    /// The name of a called method that only applies under sudo.
     pub(super) of_sudo: Option<&'static str>,
     pub(super) location: &'static Location<'static>,
     pub(super) accepts: Accepts,
@@ -40,30 +40,30 @@ pub(super) struct Spec {
     pub(super) is_quiet: bool,
     pub(super) echo: Option<bool>,
     pub(super) pty: Option<Pty>,
-    /// Whether this program's terminal is handed over to it.
+    /// Whether the command takes over this program's terminal.
     pub(super) interactive: bool,
-    /// The terminal, while it is.
+    /// The terminal, while the command has it.
     pub(super) seat: Option<Seat>,
     pub(super) timeout: Option<Duration>,
     pub(super) input: Input,
-    /// What it is given to read that must not be shown.
+    /// The secrets in the input.
     pub(super) secrets: Vec<Secret>,
     /// Whether the command uploads a secret.
     pub(super) carries_secret: bool,
     pub(super) watchers: Watchers,
-    /// By which its handle sends it signals.
+    /// Signals from the handle of the command.
     pub(super) signals: Signals,
-    /// When it is run again, where it is.
+    /// The retry policy.
     pub(super) again: Option<Again>,
     pub(super) bound: usize,
-    /// A file that gets a copy of its output.
+    /// The file for a copy of the output.
     pub(super) tee: Option<PathBuf>,
-    /// Whether it goes on after its channel has ended.
+    /// Whether the command goes on after the end of its channel.
     pub(super) detached: bool,
-    /// Whether the script prints a greeting, which proves that a shell runs it.
+    /// Whether the script prints a greeting as proof of a shell.
     pub(super) greets: bool,
     pub(super) language: Language,
-    /// The settings for the host of a connection whose `local` made the command: they do not apply on this machine.
+    /// The host's settings of a `local` command. They do not apply on this machine.
     pub(super) host_frame: Option<Box<Frame>>,
 }
 
@@ -94,7 +94,7 @@ impl Spec {
         })
     }
 
-    /// Returns the line with all that stands around it, below sudo.
+    /// Returns the line with its frame (directory, environment and others), without sudo.
     pub(super) fn compose(&self, form: Form) -> std::result::Result<String, FrameError> {
         let line = self.connection.frame.compose(&self.line, self.inside, self.language, form)?;
         if self.detached { Ok(detached(&line, form)?) } else { Ok(line) }
@@ -107,7 +107,11 @@ impl Spec {
         self.connection.frame.program(line, if is_ours { Language::Posix } else { self.language })
     }
 
-    /// Returns the host that the command is for, where it is known all that it needs there.
+    /// Returns the host of the command.
+    ///
+    /// # Errors
+    ///
+    /// As [`bound`], and [`ErrorKind::Usage`] for a `v_run` without a virtualenv.
     pub(super) fn place(&self) -> Result<&Host> {
         let (host, _) = bound(&self.connection, self.location)?;
         if self.inside == Inside::Venv && !self.connection.frame.has_venv() {
@@ -175,7 +179,7 @@ impl Spec {
     }
 }
 
-/// Which ends of a command are no error.
+/// The exit statuses that count as success.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum Accepts {
     /// Status 0.
@@ -185,12 +189,12 @@ pub(super) enum Accepts {
     Codes(Vec<u32>),
     /// Any status or signal.
     Any,
-    /// Status 0, whatever is said of all commands of the run: what is tried again has to know a failure.
+    /// Status 0, also if the run accepts failures: a retry has to see a failure.
     OnlySuccess,
 }
 
 impl Accepts {
-    /// Returns which ends are no failure for who tries again after one.
+    /// Returns the exit statuses that end a series of attempts.
     pub(super) fn for_an_attempt(&self) -> Self {
         match self {
             Self::Codes(codes) => Self::Codes(codes.clone()),
@@ -208,15 +212,15 @@ impl Accepts {
     }
 }
 
-/// By whose rights a command runs.
+/// The rights of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Under {
-    /// Those of the login.
+    /// The rights of the login.
     #[default]
     Login,
-    /// Those that sudo gives.
+    /// The rights that sudo gives.
     Sudo,
-    /// None: sudo is only asked whether it would give any.
+    /// None: `sudo -v` only checks the rights.
     Validation,
 }
 
@@ -227,7 +231,7 @@ impl Spec {
         effect: Effect,
         location: &'static Location<'static>,
     ) -> Self {
-        // What a probe prints is an answer to the program, not a message to the person.
+        // The output of a probe is for the program, not for the user.
         let hide = match effect {
             Effect::Reads => Hide::Stdout,
             Effect::Changes => Hide::Nothing,

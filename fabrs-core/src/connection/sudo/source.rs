@@ -1,4 +1,4 @@
-//! Where a password comes from that nobody has to type.
+//! Sources of the sudo password: a variable, a file or a command.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -18,13 +18,13 @@ use crate::secret::Secret;
 use crate::shell::quote;
 use crate::transport::Level;
 
-/// How long a command may take that is to print the password; it may ask somebody itself.
+/// The time limit of a password command. The command may prompt.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// How much is read of what is to have the password in its first line.
+/// The maximum number of bytes to read from a file or command.
 const LONGEST: u64 = 64 << 10;
 
-/// Returns the password that was given to the run, where one was, and keeps it out of what is shown.
+/// Returns the password given to the run, if any, and redacts it from output.
 pub(super) async fn given(client: &Client) -> Result<Option<Secret>> {
     let password = unless_stopped(client, look(client)).await?;
     if let Some(password) = &password {
@@ -33,7 +33,7 @@ pub(super) async fn given(client: &Client) -> Result<Option<Secret>> {
     Ok(password)
 }
 
-/// Returns the password that `fabrs.toml` has a command for, for this host alone, where none was given to the run.
+/// Returns the password of this host from its command in `fabrs.toml`, unless the run has a password.
 pub(super) async fn configured(client: &Client, host: &Host) -> Result<Option<Secret>> {
     let is_given = client.sudo_password().is_some() || client.settings().sudo_password != PasswordFrom::Person;
     let Some(line) = client.inventory().sudo_password_command_for(host).filter(|_| !is_given) else { return Ok(None) };
@@ -51,7 +51,7 @@ pub(super) async fn configured(client: &Client, host: &Host) -> Result<Option<Se
     Ok(Some(password))
 }
 
-/// Looks for a password until the run is stopped: a program may wait for somebody, and a pipe for who writes to it.
+/// Waits for a password until the run is stopped. A program may wait for a person, and a pipe for a writer.
 async fn unless_stopped<T>(client: &Client, look: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         biased;
@@ -102,7 +102,7 @@ async fn from_command(client: &Client, line: &str) -> Result<Secret> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    // It may ask at the terminal, where there is somebody; and not from a group of its own, but there Ctrl-C reaches it too.
+    // A command in a process group of its own could not prompt at the terminal. Without a terminal, Ctrl-C must not reach it.
     let is_alone = !client.ask().available();
     if is_alone {
         command.process_group(0);
@@ -133,14 +133,14 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
     }
 }
 
-/// Returns the beginning of what there is to read; what comes behind it is left to whoever writes it.
+/// Reads up to [`LONGEST`] bytes.
 async fn beginning(from: impl AsyncRead + Unpin) -> io::Result<String> {
     let mut bytes = Vec::new();
     from.take(LONGEST).read_to_end(&mut bytes).await?;
     String::from_utf8(bytes).map_err(|source| io::Error::new(io::ErrorKind::InvalidData, source.utf8_error()))
 }
 
-/// How a command ended that was to print the password.
+/// The failure of a password command.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Ended(String);

@@ -1,4 +1,4 @@
-//! What a transfer has to do, whichever way it goes.
+//! Jobs: the entries of a transfer, for both backends.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -16,36 +16,40 @@ use super::walk::{Content, Item};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shell::ShellLine;
 
-/// How a file is to be on the host.
+/// The mode, owner and time of a file on the host.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Attributes {
     pub(super) mode: Option<u32>,
     pub(super) owner: Option<Arc<str>>,
     pub(super) group: Option<Arc<str>>,
-    /// When it was changed last, in seconds since 1970, where that is kept.
+    /// The modification time in seconds since 1970, if the transfer keeps it.
     pub(super) modified: Option<i64>,
 }
 
-/// How a file lands.
+/// Options for writing a file on the host.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Landing {
-    /// Whether it is read back and its SHA-256 compared.
+    /// Whether the file is read back and its SHA-256 compared.
     pub(super) verifies: bool,
-    /// Whether it is on the disk before it takes its place.
+    /// Whether the file is flushed to disk before the rename.
     pub(super) flushes: bool,
-    /// Whether it is written into the file that is there, rather than renamed over it.
+    /// Whether the existing file is overwritten, with no rename.
     pub(super) in_place: bool,
-    /// Whether it takes the place of a symlink, rather than of what that leads to.
+    /// Whether the file replaces a symlink itself, and not the target of the link.
     pub(super) over_links: bool,
     pub(super) replaces: Replaces,
-    /// A line that has to find nothing wrong with it, in which `%s` is its path.
+    /// The shell line that validates the file; `%s` is the path.
     pub(super) validation: Option<ShellLine>,
-    /// What the name of a copy of the old one ends with.
+    /// The suffix of the backup.
     pub(super) backup: Option<String>,
 }
 
 impl Landing {
-    /// Fails where what was said of it means nothing.
+    /// Checks the options.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Usage`] for an invalid line or suffix.
     pub(super) fn check(&self) -> Result<()> {
         if let Some(line) = &self.validation {
             with_argument(line.as_str())?;
@@ -59,27 +63,27 @@ impl Landing {
         Ok(())
     }
 
-    /// Tells whether sums come with the content: of what is to arrive, and of what that is to replace.
+    /// Returns whether checksums of the new and the old file are sent with the content.
     pub(super) fn expects_sums(&self) -> bool {
         self.verifies || matches!(self.replaces, Replaces::This(_))
     }
 
-    /// Tells whether something is to be done with each file by itself.
+    /// Returns whether each file needs a step of its own.
     pub(super) fn is_singular(&self) -> bool {
         self.in_place || self.validation.is_some() || self.backup.is_some() || self.replaces != Replaces::Anything
     }
 }
 
-/// What a file may replace.
+/// The target that a file may replace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum Replaces {
     #[default]
     Anything,
-    /// It is to be new.
+    /// No target: the file is new.
     Nothing,
-    /// It is to be new, or to replace a symlink.
+    /// No target, or a symlink.
     Link,
-    /// It was made out of this.
+    /// A file with this checksum, from which the new content was made.
     This(Sum),
 }
 
@@ -87,20 +91,20 @@ pub(super) enum Replaces {
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) item: Item,
-    /// How the content was when it was looked at, where it is a file.
+    /// The size and time of a file when it was read.
     pub(super) stamp: Option<Stamp>,
-    /// Its path, or the folder that keeps it under its own name.
+    /// The path, or the directory that receives the entry under its own name.
     pub(super) target: OsString,
     pub(super) attributes: Attributes,
     pub(super) landing: Arc<Landing>,
-    /// What it is called, where that is not to put it.
+    /// The description, for another job than a `put`.
     pub(super) called: Option<Arc<str>>,
 }
 
-/// From here on a file is large: it goes by itself, and in parts where it can.
+/// The minimum size in bytes of a large file. Large files are sent alone, and in parts if the host can.
 pub(super) const LARGE: u64 = 8 << 20;
 
-/// The mode of a folder that was not there.
+/// The mode of a new directory.
 pub(super) const NEW_FOLDER: u32 = 0o755;
 
 /// One file of a job.
@@ -111,42 +115,46 @@ pub(super) struct FileJob<'a> {
     pub(super) stamp: &'a Stamp,
 }
 
-/// All that is put below one folder of a host.
+/// All entries below one directory of a host.
 #[derive(Debug)]
 pub(super) struct Tree {
-    /// The folder on the host.
+    /// The directory on the host.
     pub(super) root: String,
     pub(super) jobs: Vec<Job>,
     pub(super) attributes: Attributes,
     pub(super) landing: Arc<Landing>,
     pub(super) manner: Manner,
-    /// Says in words what is done.
+    /// The description.
     pub(super) what: String,
 }
 
-/// How a tree comes to its place.
+/// The way to write a tree.
 #[derive(Debug)]
 pub(super) enum Manner {
-    /// Beside what else is there, and through the symlinks that are.
+    /// Added to the existing files. Symlinks are followed.
     Put,
-    /// As the equal of the one here.
+    /// Made equal to the local tree.
     Sync(Rules),
 }
 
-/// What makes a tree the equal of another.
+/// The rules of a `sync`.
 #[derive(Debug)]
 pub(super) struct Rules {
-    /// Whether what is not here is removed there.
+    /// Whether files without a local counterpart are removed.
     pub(super) deletes: bool,
-    /// What is not removed.
+    /// The patterns of files to keep.
     pub(super) kept: Patterns,
-    /// Whether contents are compared also where size and time are the same.
+    /// Whether contents are compared although size and time are equal.
     pub(super) by_checksum: bool,
 }
 
-/// Makes the jobs of all items, or tells what is wrong with one.
+/// Creates the jobs of all items.
+///
+/// # Errors
+///
+/// The first error of `job`.
 pub(super) fn all_of(items: Vec<Item>, job: impl Fn(Item) -> Result<Job>) -> Result<Vec<Job>> {
-    // Thousands are kept as long as it takes: no more room than they need.
+    // A tree can have many thousands of jobs: allocate no spare capacity.
     let mut jobs = Vec::with_capacity(items.len());
     for item in items {
         jobs.push(job(item)?);
@@ -155,7 +163,7 @@ pub(super) fn all_of(items: Vec<Item>, job: impl Fn(Item) -> Result<Job>) -> Res
 }
 
 impl FileJob<'_> {
-    /// Returns the content of a large file as one that may go to other hosts of the run too.
+    /// Returns the content of a large file, shared with other hosts of the run.
     pub(super) fn shared(self, place: &Place) -> Option<Blob> {
         let client = place.connection.client()?;
         match self.content {
@@ -166,7 +174,7 @@ impl FileJob<'_> {
         }
     }
 
-    /// Returns the mode of a new file: one that can be run here can be run there, and a secret is for nobody else.
+    /// Returns the mode of a new file: `0755` if the local file is executable, `0600` for a secret, else `0644`.
     pub(super) fn new_mode(self) -> u32 {
         const RUN: u32 = 0o111;
         match (self.content.secret(), self.stamp.mode) {
@@ -177,7 +185,11 @@ impl FileJob<'_> {
     }
 }
 
-/// Fails where a mode is none, or the usual slip: what is meant as octal and written as decimal.
+/// Checks a mode. A common slip is an octal mode written as a decimal number.
+///
+/// # Errors
+///
+/// [`ErrorKind::Usage`] for an invalid mode.
 pub(super) fn check_mode(mode: Option<u32>) -> Result<()> {
     const ALL: u32 = 0o7777;
     const SLIPS: [u32; 12] = [600, 640, 644, 660, 664, 666, 700, 750, 755, 770, 775, 777];
@@ -191,12 +203,12 @@ pub(super) fn check_mode(mode: Option<u32>) -> Result<()> {
 }
 
 impl Attributes {
-    /// Tells whether it is said whom the files are to belong to.
+    /// Returns whether an owner or a group is set.
     pub(super) fn gives_owner(&self) -> bool {
         self.owner.is_some() || self.group.is_some()
     }
 
-    /// Says in words what is put where, with more `details` and these attributes.
+    /// Returns the description of a `put`, with `details` and these attributes.
     pub(super) fn described<const N: usize>(
         &self,
         source: &str,
@@ -217,7 +229,7 @@ impl Attributes {
 }
 
 impl Job {
-    /// Says in words what is done.
+    /// Returns the description.
     pub(super) fn what(&self, place: &Place) -> String {
         if let Some(called) = &self.called {
             return called.to_string();
@@ -225,7 +237,7 @@ impl Job {
         self.attributes.described(&self.item.shown(), &self.shown(), [], place.elevated)
     }
 
-    /// Returns it as the job of a file, where it is one.
+    /// Returns the job of a file, or `None` for another entry.
     pub(super) fn as_file(&self) -> Option<FileJob<'_>> {
         match (&self.item.content, &self.stamp) {
             (Content::File(content), Some(stamp)) => Some(FileJob { job: self, content, stamp }),
@@ -237,30 +249,30 @@ impl Job {
         matches!(self.item.content, Content::Folder)
     }
 
-    /// Returns its path as it is shown.
+    /// Returns the path for messages.
     pub(super) fn shown(&self) -> String {
         self.target.to_string_lossy().into_owned()
     }
 }
 
 impl Tree {
-    /// Returns the folders that some of its entries are in, with the root.
+    /// Returns the parent directories of the entries, including the root.
     pub(super) fn folders(&self, jobs: &[&Job]) -> Vec<String> {
         let mut folders = BTreeSet::new();
         for job in jobs {
             let folder = job.item.below.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-            // A name that can't be said is made with what is in it, or that fails and says why.
+            // A name that is not UTF-8 is created with its content, or reported there.
             folders.extend(Path::new(&self.root).join(folder).to_str().map(str::to_owned));
         }
         folders.into_iter().collect()
     }
 
-    /// Tells whether what is not here is removed there.
+    /// Returns whether files without a local counterpart are removed.
     pub(super) fn removes(&self) -> bool {
         matches!(&self.manner, Manner::Sync(rules) if rules.deletes)
     }
 
-    /// Tells whether no entry is in a folder.
+    /// Returns whether a directory has no entry.
     pub(super) fn is_empty(&self, folder: &Job) -> bool {
         let Some(below) = &folder.item.below else { return false };
         !self.jobs.iter().any(|job| job.item.below.as_deref().and_then(Path::parent) == Some(below))

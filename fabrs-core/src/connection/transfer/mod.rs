@@ -1,8 +1,8 @@
-//! Files to and from a host: whole or not at all, and only where they differ.
+//! File transfers: atomic, and only of files that differ.
 //!
-//! A transfer goes one of two ways (`way`): by scripts (`script`), which need a POSIX shell, or by SFTP (`sftp`), where a
-//! host gives no shell. The first is one command a file or a tree, compares checksums on the host and works under sudo; the
-//! second takes its round trips, and reads a file of the same size to compare it.
+//! A transfer has one of two backends (`way`). Scripts (`script`) need a POSIX shell on the host. They take one command for a
+//! file or a tree, compare checksums on the host and work under sudo. SFTP (`sftp`) is the backend for hosts without a shell.
+//! SFTP takes more round trips, and reads files of equal size to compare them.
 
 mod arrival;
 mod blob;
@@ -62,33 +62,33 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
 
-/// How many files of one transfer are on their way at once.
+/// The number of files that one transfer sends at a time.
 const AT_ONCE: usize = 4;
-/// Ends what is said of a path that is a folder where a file is wanted.
+/// Suffix of the error: a directory in the place of a file.
 const IS_A_FOLDER: &str = " is a folder";
-/// Ends what is said of a path where a folder is wanted.
+/// Suffix of the error: another file in the place of a directory.
 const IS_NO_FOLDER: &str = " is no folder";
-/// Ends what is said of a path where a symlink is wanted.
+/// Suffix of the error: another file in the place of a symlink.
 const IS_NO_LINK: &str = " is no symlink";
-/// Ends what is said of a file that somebody else has changed.
+/// Suffix of the error: the file changed during the transfer.
 const CHANGED_MEANWHILE: &str = " was changed meanwhile";
-/// Ends what is said of a pipe, a socket or a device.
+/// Suffix of the error: a pipe, a socket or a device.
 const NO_REGULAR: &str = " is no file that can be sent";
-/// Begins what is said of a path where nothing is.
+/// Prefix of the error: no file at the path.
 const NO_FILE: &str = "there is no file ";
-/// Begins what is said where the folder of a file is not there.
+/// Prefix of the error: no directory for the file.
 const NO_FOLDER: &str = "there is no folder ";
 
 /// The path of a file, with whether it was written.
 type Written = (String, bool);
 
-/// Tells how many files were written, and how many removed.
+/// Emits the number of files written and removed.
 fn tell(connection: &Connection, host: &Host, what: &str, files: &[Written], removed: usize) {
     let changed = files.iter().filter(|(_, changed)| *changed).count();
     connection.sink().event(&Event::Transferred { host, what, changed, files: files.len(), removed });
 }
 
-/// Runs what waits for a disk on a thread where it may.
+/// Runs blocking disk work on a thread for it.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
@@ -96,7 +96,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     }
 }
 
-/// Does the same, and lets the work know when nobody waits for it any more.
+/// Runs blocking disk work. The work can check whether its result is still awaited.
 async fn blocking_while<T: Send + 'static>(
     work: impl FnOnce(&dyn Fn() -> bool) -> Result<T> + Send + 'static,
 ) -> Result<T> {
@@ -107,17 +107,17 @@ async fn blocking_while<T: Send + 'static>(
     result
 }
 
-/// Tells whether an error is that of a file that is a folder.
+/// Returns whether the error is [`IS_A_FOLDER`].
 fn is_a_folder(error: &Error) -> bool {
     said(error).is_some_and(|said| said.ends_with(IS_A_FOLDER))
 }
 
-/// Tells whether an error is that of a file that is not there.
+/// Returns whether the error is [`NO_FILE`].
 fn is_missing(error: &Error) -> bool {
     said(error).is_some_and(|said| said.starts_with(NO_FILE))
 }
 
-/// Tells whether an error is that of a file whose folder is not there.
+/// Returns whether the error is [`NO_FOLDER`].
 fn has_no_folder(error: &Error) -> bool {
     said(error).is_some_and(|said| said.starts_with(NO_FOLDER))
 }
@@ -126,7 +126,7 @@ fn said(error: &Error) -> Option<String> {
     std::error::Error::source(error).map(ToString::to_string)
 }
 
-/// What a host said about a file.
+/// The message of a host about a file.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Said(String);
