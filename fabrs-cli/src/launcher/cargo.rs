@@ -14,7 +14,7 @@ use super::outcome::Outcome;
 use super::progress::Progress;
 use super::room::Room;
 
-/// A cargo that builds the package of a room.
+/// The cargo program that builds the package of one room.
 #[derive(Debug)]
 pub(super) struct Cargo<'a> {
     program: PathBuf,
@@ -22,7 +22,7 @@ pub(super) struct Cargo<'a> {
     environment: &'a Environment,
 }
 
-/// How many lines of cargo may wait to be told.
+/// The number of cargo's output lines that may be queued.
 const LINES: usize = 64;
 
 enum Line {
@@ -31,7 +31,7 @@ enum Line {
 }
 
 impl<'a> Cargo<'a> {
-    /// Finds cargo.
+    /// Finds the cargo program.
     pub(super) fn find(room: &'a Room, environment: &'a Environment) -> Result<Self, Error> {
         let program = environment.cargo().ok_or_else(|| {
             Error::new(ErrorKind::Local, "could not find `cargo`, which compiles tasks.rs")
@@ -40,12 +40,12 @@ impl<'a> Cargo<'a> {
         Ok(Self { program, room, environment })
     }
 
-    /// Returns where it is.
+    /// Returns the path of the cargo program.
     pub(super) fn program(&self) -> &Path {
         &self.program
     }
 
-    /// Builds the package, and returns whether it could and what was said.
+    /// Builds the package. Returns whether the build succeeded, and cargo's messages.
     pub(super) fn build(&self, offline: bool, progress: &mut dyn Progress) -> Result<(bool, Outcome<'a>), Error> {
         let mut command = self.command(&self.program);
         command.arg("build").arg(if progress.colour() {
@@ -64,15 +64,15 @@ impl<'a> Cargo<'a> {
         Ok((status.success(), outcome))
     }
 
-    /// Asks the compiler where it really is: what stands on the path is often rustup, which stays the same when the
-    /// compiler is replaced.
+    /// Returns the path of the real compiler. The `rustc` on PATH is often a rustup proxy, and the proxy does not change
+    /// when the compiler is replaced.
     pub(super) fn compiler(&self) -> Option<PathBuf> {
         let output = self.command(self.environment.rustc()).args(["--print", "sysroot"]).stderr(Stdio::null()).output();
         let sysroot = String::from_utf8(output.ok()?.stdout).ok()?;
         Some(Path::new(sysroot.trim_end()).join("bin/rustc")).filter(|rustc| rustc.is_file())
     }
 
-    /// Prepares a program of the tool chain to run in the room, where the project's settings don't apply.
+    /// Prepares a toolchain program to run in the room, without the project's own cargo settings.
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -80,9 +80,9 @@ impl<'a> Cargo<'a> {
             .env_clear()
             .envs(self.environment.for_cargo(&self.program))
             .env("CARGO_TARGET_DIR", &self.room.target)
-            // The build script of any dependency could read it.
+            // A dependency's build script could read the password.
             .env_remove(Variables::SUDO_PASSWORD)
-            // What it says is read, and must look the same for everybody.
+            // We parse the output, so its format must not depend on the user's settings.
             .env("CARGO_TERM_COLOR", "never")
             .env("CARGO_TERM_PROGRESS_WHEN", "never")
             .env("CARGO_TERM_QUIET", "false")
@@ -92,7 +92,7 @@ impl<'a> Cargo<'a> {
     }
 }
 
-/// Runs a command, and passes on what it says while it runs.
+/// Runs a command and passes on its output line by line.
 fn converse(mut command: Command, outcome: &mut Outcome<'_>, progress: &mut dyn Progress) -> io::Result<ExitStatus> {
     let mut child = Ended(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
     let (sender, lines) = sync_channel(LINES);
@@ -108,12 +108,12 @@ fn converse(mut command: Command, outcome: &mut Outcome<'_>, progress: &mut dyn 
     child.0.wait()
 }
 
-/// A child that does not outlive its owner.
+/// A child process that is killed when this value is dropped.
 struct Ended(Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        // One that has ended, as it nearly always has, is neither killed nor waited for again.
+        // Both calls do nothing if the child has already been waited for.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -122,7 +122,7 @@ impl Drop for Ended {
 fn read(stream: impl Read, kind: fn(String) -> Line, lines: &SyncSender<Line>) {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
-    // What can't be read any more has ended; how, the exit status says.
+    // A read error ends the stream. The exit status reports a failed build.
     while stream.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
         if lines.send(kind(String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned())).is_err() {
             return;
@@ -131,7 +131,7 @@ fn read(stream: impl Read, kind: fn(String) -> Line, lines: &SyncSender<Line>) {
     }
 }
 
-/// Passes lines on until both streams have ended.
+/// Passes on lines until both streams have ended.
 fn tell(lines: &Receiver<Line>, outcome: &mut Outcome<'_>, progress: &mut dyn Progress) {
     for line in lines {
         match line {

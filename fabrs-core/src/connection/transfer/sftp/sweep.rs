@@ -1,4 +1,4 @@
-//! Removing what was left in a folder by a session that was cut off, after which nobody could.
+//! Removing old temporary files that an interrupted session left in a folder.
 
 use russh_sftp::protocol::FileAttributes;
 
@@ -9,16 +9,16 @@ use super::path::join;
 use super::session::Session;
 use super::target::kind_of;
 
-/// How long nothing was written to what nobody writes to any more, in seconds.
+/// The age after which a temporary file counts as abandoned, in seconds.
 const OLD: u32 = 24 * 60 * 60;
-/// How many names of a folder are looked at: it may have any number.
+/// The most names that are read from one folder. A folder has no limit of its own.
 const NAMES: usize = 500;
 
-/// Removes from a folder the temporary files of a day ago and more that belong to whom the file of `handle` does, which was
-/// made just now: once a session, and as far as the server lets us.
+/// Removes abandoned temporary files from a folder, once per session. Only files with the same owner as the open file
+/// `handle` are removed. The server may refuse; the transfer goes on.
 pub(super) async fn sweep(session: &Session, folder: &str, handle: &str) {
     if session.is_first_in(folder) {
-        // What is left now is there the next time.
+        // Files that remain are removed in a later session.
         let _as_far_as_possible = try_sweep(session, folder, handle).await;
     }
 }
@@ -28,7 +28,7 @@ async fn try_sweep(session: &Session, folder: &str, handle: &str) -> Result<(), 
     let listing = session.ask(session.raw().opendir(folder)).await?.handle;
     let mut left = Vec::new();
     let mut seen = 0;
-    // The end of the names is a refusal too.
+    // The server reports the end of the listing as an error too.
     while let (true, Ok(names)) = (seen < NAMES, session.ask(session.raw().readdir(listing.as_str())).await) {
         if names.files.is_empty() {
             break;
@@ -39,12 +39,12 @@ async fn try_sweep(session: &Session, folder: &str, handle: &str) -> Result<(), 
     }
     session.ask(session.raw().close(listing)).await?;
     let removals = left.into_iter().map(|file| session.ask(session.raw().remove(join(folder, &file.filename))));
-    // What one can't be is no matter of the others.
+    // A file that can't be removed does not stop the others.
     futures::future::join_all(removals).await;
     Ok(())
 }
 
-/// Tells whether a file is as old as nothing can be that is still written to, by the clock of the host.
+/// Returns whether a file is old enough to be abandoned, by the host's clock.
 fn is_left(file: &FileAttributes, new: &FileAttributes) -> bool {
     let age = new.mtime.zip(file.mtime).map(|(new, file)| new.saturating_sub(file));
     kind_of(file) == FileKind::File && new.uid.is_some() && file.uid == new.uid && age.is_some_and(|age| age > OLD)
