@@ -1,4 +1,4 @@
-//! What a transport is asked to do.
+//! The requests that a transport executes: one command for one host, its input and its output.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,34 +18,34 @@ use crate::output::Signal;
 /// Whether a request changes anything on its host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// It only looks, and is executed in a dry run too.
+    /// It only reads, so a dry run executes it too.
     Reads,
     /// It may change something; a dry run prints it instead.
     Changes,
 }
 
-/// What runs on the other side.
+/// The kind of program that runs on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Program {
-    /// A line in the language of the login shell, which runs it.
+    /// A command line for the user's login shell.
     Line(Arc<str>),
-    /// A POSIX script, which `/bin/sh` runs, whichever shell the login has.
+    /// A POSIX script for `/bin/sh`, whatever the login shell is.
     Script(Arc<str>),
     /// A subsystem of the server, by its name (RFC 4254 §6.5): `sftp`.
     Subsystem(&'static str),
 }
 
-/// What a command reads on its standard input.
+/// The standard input of a command.
 #[derive(Default)]
 pub enum Stdin {
-    /// Nothing: it sees the end of file at once, as with `ssh -n`.
+    /// Nothing. The command reads end of file at once, as with `ssh -n`.
     #[default]
     Empty,
     /// These bytes, then the end of file.
     Bytes(Bytes),
-    /// These bytes, then what its [`Receive`] writes as an answer to what it prints; the end of file when that one says so.
+    /// These bytes, then the answers that [`Receive`] writes to the command's output. [`Receive`] also ends the input.
     Answers(Bytes),
-    /// What is sent here, then the end of file.
+    /// The bytes sent on this channel, then end of file.
     Pieces(mpsc::Receiver<Bytes>),
 }
 
@@ -59,7 +59,7 @@ impl Stdin {
     }
 }
 
-/// Shows how much it is and not what: input is where passwords travel.
+/// Shows the length but not the content, because input may contain passwords.
 impl fmt::Debug for Stdin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -71,60 +71,60 @@ impl fmt::Debug for Stdin {
     }
 }
 
-/// What is to be started.
+/// The program to start, with its input and terminal.
 #[derive(Debug)]
 pub struct Invocation {
-    /// What runs.
+    /// The program.
     pub program: Program,
-    /// What it is called in messages, events and plans.
+    /// The command's name in messages, events and plans.
     pub shown: Arc<str>,
-    /// The pseudo-terminal that it gets, where it gets one, which merges stderr into stdout.
+    /// The pseudo-terminal, if any. It merges stderr into stdout.
     pub pty: Option<Pty>,
-    /// What it reads.
+    /// The standard input.
     pub stdin: Stdin,
     /// Whether the program or its input contains a secret. Such a command is not started on a host whose key has changed.
     pub has_secret: bool,
-    /// The signal that ends it where TERM did not: `KILL`, or one that is passed on where that can't be.
+    /// The signal to send if TERM did not end the command: `KILL`, or another signal where `KILL` can't be passed on.
     pub last_signal: Signal,
 }
 
-/// One command for one host: what is to be started, and what goes with it.
+/// One command for one host, with its time limit, signals and receiver of output.
 #[derive(Debug)]
 pub struct Request {
     /// The host, for messages.
     pub host: Host,
-    /// What is to be started.
+    /// The program to start.
     pub invocation: Invocation,
-    /// Whether it changes anything.
+    /// Whether the command may change the host.
     pub effect: Effect,
-    /// Whether it is a check of fabrs itself: the comparison of a transfer, or a try of sudo. A dry run neither marks it as
-    /// outdated nor counts it as a change.
+    /// Whether this is an internal check: the comparison before a transfer, or a trial of sudo. A dry run neither marks it
+    /// as outdated nor counts it as a change.
     pub is_check: bool,
-    /// How long it may run, counted from its start and not from the connecting.
+    /// The longest time the command may run. Connecting does not count.
     pub timeout: Option<Duration>,
     /// Whether the next command is expected soon, so that a channel may be opened ahead for it.
     pub ahead: bool,
-    /// By which it is sent signals while it runs.
+    /// Delivers signals to the running command.
     pub signals: Signals,
-    /// Who gets what it prints.
+    /// Receives the command's output.
     pub receiver: Box<dyn Receive>,
-    /// Tells when the whole run is to end.
+    /// Reports that the whole run must stop.
     pub stop: RunStop,
 }
 
-/// Gets what a command prints, as it comes, and may answer.
+/// Receives the output of a command as it arrives, and may answer it.
 ///
-/// Called from the task that empties the channel, which must not wait: one full channel would stall every other of the
-/// same connection (russh has no back-pressure per channel).
+/// The methods are called from the task that empties the channel, so they must not block. One full channel would stall
+/// all other channels of the connection, because russh has no back-pressure per channel.
 pub trait Receive: Send + fmt::Debug {
-    /// Takes a piece of output; what is put into `answer` is written to the command.
+    /// Takes a piece of output. Bytes put into `answer` are written to the command.
     fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer);
 
-    /// Is told how the command ended; called exactly once, also when nobody awaits the command any more.
+    /// Takes the result of the command. Called exactly once, even if the caller no longer awaits the command.
     fn ended(&mut self, end: &End);
 }
 
-/// What is to be written to a command that waits for an answer.
+/// The answer to write to a command's input.
 #[derive(Default)]
 pub struct Answer {
     pub(super) pieces: Vec<Bytes>,
@@ -146,35 +146,35 @@ impl Answer {
         self.write(bytes);
     }
 
-    /// Ends the command's input, after what was written.
+    /// Ends the command's input after the bytes already written.
     pub fn end(&mut self) {
         self.ends = true;
     }
 
-    /// Ends the command itself, as dropping it would: what else it would print is of no use.
+    /// Ends the command itself, as dropping it would. Further output is not needed.
     pub fn stop(&mut self) {
         self.stops = true;
     }
 
-    /// Writes what is sent here, and then ends the command's input.
+    /// Writes the bytes sent on this channel, then ends the command's input.
     pub fn stream(&mut self, pieces: mpsc::Receiver<Bytes>) {
         self.stream = Some(pieces);
         self.ends = true;
     }
 
-    /// Returns how many pieces there are, and whether the input ends.
+    /// Returns the number of pieces, and whether the input ends.
     #[cfg(test)]
     pub(crate) fn told(&self) -> (usize, bool) {
         (self.pieces.len(), self.ends)
     }
 
-    /// Tells whether there is nothing to do.
+    /// Returns whether there is nothing to do.
     pub(super) fn is_empty(&self) -> bool {
         self.pieces.is_empty() && !self.ends
     }
 }
 
-/// Shows how much it is and not what.
+/// Shows the length but not the content.
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer").field("pieces", &self.pieces.len()).field("ends", &self.ends).finish_non_exhaustive()
