@@ -1,23 +1,29 @@
-//! Asking the person at the terminal.
+//! Prompts: questions to a person, at the terminal.
 
 use std::fmt;
-use std::io::IsTerminal as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal as _};
 use std::sync::{Condvar, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt};
 use rustix::termios::{InputModes, LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcsetattr};
 use tokio::sync::Mutex;
 
+use super::terminal_line;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
-/// Asks a person: one question at a time, whoever asks.
+/// Asks a person, one question at a time.
 pub trait Ask: Send + Sync + fmt::Debug {
     /// Asks for a line of text.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Prompt`] where nobody can be asked.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future withdraws the question: a later line is not its answer.
     fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>>;
 
     /// Asks for a text that is not shown while it is typed.
@@ -55,23 +61,26 @@ impl Ask for NoInput {
     }
 }
 
-/// Asks at the terminal this process was started from (`/dev/tty`), unless standard input is something else: who gives
-/// that to a program is not there to answer. It is not read either way.
+/// Prompts at the terminal of this process (`/dev/tty`). If standard input is no terminal, every question is an error: there
+/// is nobody to answer. Standard input itself is never read.
 #[derive(Debug, Default)]
 pub struct Terminal {
     turn: Mutex<()>,
 }
 
+/// Whether the terminal shows what is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Echo {
+    On,
+    Off,
+}
+
 impl Terminal {
-    async fn ask<T: Send + 'static>(
-        &self,
-        question: &str,
-        read: impl FnOnce(&str) -> std::io::Result<T> + Send + 'static,
-    ) -> Result<T> {
-        // Without a terminal the system's words would only say the same again.
+    async fn ask(&self, question: &str, echo: Echo) -> Result<String> {
+        // Without a terminal, the system's error would only repeat this one.
         if !self.available() {
             let refused = NoInput::refuse(question);
-            let is_given_something = !std::io::stdin().is_terminal();
+            let is_given_something = !io::stdin().is_terminal();
             return Err(if is_given_something {
                 refused.hint("nothing is asked where standard input is no terminal")
             } else {
@@ -79,48 +88,38 @@ impl Terminal {
             });
         }
         let _turn = self.turn.lock().await;
-        let _asking = Asking::begin();
-        let text = question.to_owned();
-        let answer = tokio::task::spawn_blocking(move || read(&text)).await;
-        match answer {
-            Ok(Ok(answer)) => Ok(answer),
-            // Ctrl-C is no answer, and no fault of the question.
-            Ok(Err(source)) if source.kind() == std::io::ErrorKind::Interrupted => {
-                Err(Error::new(ErrorKind::Cancelled, format!("not answered: {}", question.trim_end())))
-            }
-            Ok(Err(source)) => {
-                let text = format!("there was no answer: {}", question.trim_end());
-                Err(Error::new(ErrorKind::Prompt, text).caused_by(source))
-            }
-            Err(source) => Err(NoInput::refuse(question).caused_by(source)),
-        }
+        let _asking = Asking::begin(echo);
+        terminal_line::read(question).await.map_err(|source| {
+            let text = format!("there was no answer: {}", question.trim_end());
+            Error::new(ErrorKind::Prompt, text).caused_by(source)
+        })
     }
 }
 
 impl Ask for Terminal {
     fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>> {
-        self.ask(question, read_line).boxed()
+        self.ask(question, Echo::On).boxed()
     }
 
     fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Secret>> {
-        self.ask(question, |question| rpassword::prompt_password(question).map(Secret::new)).boxed()
+        async { self.ask(question, Echo::Off).await.map(Secret::new) }.boxed()
     }
 
     fn available(&self) -> bool {
-        std::io::stdin().is_terminal() && std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty").is_ok()
+        io::stdin().is_terminal() && OpenOptions::new().read(true).write(true).open("/dev/tty").is_ok()
     }
 }
 
-/// A terminal at which somebody can be asked: it takes lines, and shows what is typed. Dropped, it is as it was.
+/// A terminal in the modes of a question: it takes lines. Dropping it restores the modes from before, also if the question is
+/// withdrawn.
 ///
-/// A program of a host may have it as it is (`interactive`), while sudo still wants its password. And whoever reads a secret
-/// turns the echo off and on again, but a run that is stopped meanwhile ends while that thread still reads.
-struct Asking(Option<(std::fs::File, Termios)>);
+/// A program on a host may have the terminal in raw mode (`interactive`) while sudo prompts for a password.
+struct Asking(Option<(File, Termios)>);
 
-/// How many are asked, and who waits until nobody is.
+/// The number of open questions, and a signal for its changes.
 static ASKED: (std::sync::Mutex<usize>, Condvar) = (std::sync::Mutex::new(0), Condvar::new());
 
-/// Waits while somebody is asked at the terminal, true where it had to: what is typed then is an answer.
+/// Blocks until no question is open, and returns true if there was one: input from that time is an answer.
 pub(crate) fn wait_for_answers() -> bool {
     let (asked, ended) = &ASKED;
     let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -132,16 +131,20 @@ pub(crate) fn wait_for_answers() -> bool {
 }
 
 impl Asking {
-    fn begin() -> Self {
+    fn begin(echo: Echo) -> Self {
         *ASKED.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        let open = std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty").ok();
+        let open = OpenOptions::new().read(true).write(true).open("/dev/tty").ok();
         let asking = Self(open.and_then(|tty| tcgetattr(&tty).ok().map(|state| (tty, state))));
         if let Some((tty, state)) = &asking.0 {
             let mut lines = state.clone();
             lines.local_modes |= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG | LocalModes::IEXTEN;
+            if echo == Echo::Off {
+                // The end of the line is still shown: the next output begins in a line of its own.
+                lines.local_modes = (lines.local_modes - LocalModes::ECHO) | LocalModes::ECHONL;
+            }
             lines.input_modes |= InputModes::ICRNL;
             lines.output_modes |= OutputModes::OPOST | OutputModes::ONLCR;
-            // Where it can't be changed it is asked all the same.
+            // A terminal without modes still takes lines.
             let _ = tcsetattr(tty, OptionalActions::Now, &lines);
         }
         asking
@@ -157,16 +160,4 @@ impl Drop for Asking {
         *ASKED.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
         ASKED.1.notify_all();
     }
-}
-
-fn read_line(question: &str) -> std::io::Result<String> {
-    use std::io::{BufRead, BufReader, Write};
-
-    let mut tty = std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-    tty.write_all(question.as_bytes())?;
-    let mut line = String::new();
-    if BufReader::new(tty).read_line(&mut line)? == 0 {
-        return Err(std::io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
 }

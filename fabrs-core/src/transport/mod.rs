@@ -19,6 +19,7 @@ mod running;
 mod signals;
 pub mod ssh;
 mod stop;
+mod terminal_line;
 mod unapproved;
 
 use std::fmt;
