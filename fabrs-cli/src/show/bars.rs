@@ -4,13 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use fabrs_core::event::{Event, Granularity, Prefix, Sink, Style};
+use futures::future::{BoxFuture, FutureExt};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::sync::Notify;
 
 use super::terminal::Terminal;
 use super::transfers::{Amount, Transfers};
@@ -34,7 +37,7 @@ struct Shared {
     style: Style,
     state: Mutex<State>,
     news: Condvar,
-    cleared: Condvar,
+    cleared: Notify,
 }
 
 #[derive(Default)]
@@ -68,7 +71,7 @@ impl Foot {
 
 impl Bars {
     pub(super) fn new(foot: Foot, style: Style) -> Self {
-        let (state, news, cleared) = (Mutex::default(), Condvar::new(), Condvar::new());
+        let (state, news, cleared) = (Mutex::default(), Condvar::new(), Notify::new());
         Self { shared: Arc::new(Shared { foot, style, state, news, cleared }), drawer: Mutex::default() }
     }
 
@@ -97,13 +100,13 @@ impl Sink for Bars {
         Granularity { lines: false, bytes: false }
     }
 
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        self.shared.cleared().boxed()
+    }
+
     fn hold(&self) {
-        let mut state = self.shared.state();
-        state.held += 1;
+        self.shared.state().held += 1;
         self.shared.news.notify_one();
-        while state.is_drawn {
-            state = self.shared.cleared.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
     }
 
     fn release(&self) {
@@ -128,6 +131,22 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits until no bar is drawn, if they are held.
+    async fn cleared(&self) {
+        loop {
+            let mut cleared = pin!(self.cleared.notified());
+            cleared.as_mut().enable();
+            let is_drawn = {
+                let state = self.state();
+                state.held > 0 && state.is_drawn
+            };
+            if !is_drawn {
+                return;
+            }
+            cleared.await;
+        }
+    }
+
     /// Draws until it is over: the life of the thread.
     fn draw(&self) {
         let mut bars = Drawn::default();
@@ -141,7 +160,7 @@ impl Shared {
             let mut state = self.state();
             state.is_drawn = !bars.0.is_empty();
             if !state.is_drawn {
-                self.cleared.notify_all();
+                self.cleared.notify_waiters();
             }
             if is_over {
                 return;

@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use fabrs_core::event::{Event, Granularity, Sink, Spool, Stream};
+use futures::future::BoxFuture;
 use rustix::event::{PollFd, PollFlags, poll};
 
 /// The capacity of a pipe: one read of so many bytes takes all that was written before it.
@@ -193,9 +194,9 @@ impl Sink for Captured {
         self.inner.granularity()
     }
 
-    fn flush(&self) {
+    fn flush(&self) -> BoxFuture<'_, ()> {
         self.forward();
-        self.inner.flush();
+        self.inner.flush()
     }
 
     fn hold(&self) {

@@ -25,8 +25,11 @@ impl Remember {
 
     /// Waits for an answer until the run is stopped: one that comes later is none, whatever it says.
     async fn answer<T>(&self, question: &str, answer: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        // What was told before the question stands before it, and what is told meanwhile behind the answer.
-        let _held = Held::of(&self.sink);
+        let answer = async {
+            // Earlier output is shown before the question, and later output after the answer.
+            let _held = Held::of(&self.sink).await;
+            answer.await
+        };
         tokio::select! {
             biased;
             _ = self.stop.above(Level::Run) => {

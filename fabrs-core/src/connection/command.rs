@@ -236,11 +236,18 @@ impl Command {
         self.client.clone_from(&spec.connection.client);
         self.state = match (spec.again, spec.under) {
             (Some(again), _) => State::Attempts(repeat(spec, again).boxed()),
+            (None, _) if spec.wants_seat() => State::Attempts(seated(spec).boxed()),
             (None, Under::Login) => State::Started(Box::new(start(spec)?)),
             (None, Under::Sudo | Under::Validation) => State::Attempts(elevate(spec).boxed()),
         };
         Ok(())
     }
+}
+
+/// Runs an interactive command as soon as it has the terminal.
+async fn seated(mut spec: Box<Spec>) -> Result<Output> {
+    spec.take_seat().await?;
+    Command::from(*spec).await
 }
 
 /// Awaits a command and reads its output; an error of the reading names the line that asked for it.

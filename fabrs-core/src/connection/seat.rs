@@ -35,26 +35,30 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// Hands the terminal over; must be called within a tokio runtime.
-    pub(super) fn take(client: &Client) -> Result<(Self, Pty)> {
+    /// Hands the terminal over, after all earlier output is written.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the terminal as it was.
+    pub(super) async fn take(client: &Client) -> Result<(Self, Pty)> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             let error = Error::new(ErrorKind::Usage, "there is no terminal here to work at");
             return Err(error.hint("run it from a terminal; a command without a person takes `run(..)` alone"));
         }
+        let others = Held::of(client.sink()).await;
         if TAKEN.swap(true, Ordering::AcqRel) {
             let error =
                 Error::new(ErrorKind::Usage, "another command has the terminal, and what is typed is for one alone");
             return Err(error.hint("`--serial` takes one host after the other"));
         }
-        let result = Self::make_raw(client);
+        let result = Self::make_raw(client, others);
         if result.is_err() {
             TAKEN.store(false, Ordering::Release);
         }
         result
     }
 
-    fn make_raw(client: &Client) -> Result<(Self, Pty)> {
-        let others = Some(Held::of(client.sink()));
+    fn make_raw(client: &Client, others: Held) -> Result<(Self, Pty)> {
         let refused = |source| Error::new(ErrorKind::Local, "could not use this terminal").caused_by(source);
         let terminal = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(refused)?;
         let before = tcgetattr(&terminal).map_err(|source| refused(source.into()))?;
@@ -69,7 +73,7 @@ impl Seat {
             .spawn(async move { while changes.recv().await.is_some() && told.send(size_of(&looked_at)).is_ok() {} });
         let screen = Arc::new(Passthrough::new(Arc::new(Spool::stdio(|| {})), Style::Plain));
         let term = Variables::look_up("TERM").unwrap_or_else(|| "xterm".to_owned()).into();
-        Ok((Self { terminal, before, screen, others, resizes: resizes.abort_handle() }, Pty { term, size }))
+        Ok((Self { terminal, before, screen, others: Some(others), resizes: resizes.abort_handle() }, Pty { term, size }))
     }
 
     /// Returns who writes on the screen.

@@ -144,6 +144,24 @@ impl Spec {
         self.carries_secret || !self.secrets.is_empty() || self.connection.frame.secrets().next().is_some()
     }
 
+    /// Returns true for an interactive command that has yet to take the terminal.
+    pub(super) fn wants_seat(&self) -> bool {
+        self.interactive && self.seat.is_none() && self.connection.permission() == Permission::Make
+    }
+
+    /// Takes the terminal for an interactive command.
+    ///
+    /// # Errors
+    ///
+    /// As [`Seat::take`].
+    pub(super) async fn take_seat(&mut self) -> Result<()> {
+        let (_, client) = bound(&self.connection, self.location)?;
+        let taken = Seat::take(client).await;
+        let (seat, pty) = taken.map_err(|error| error.or_on(self.connection.host()).at(self.location))?;
+        (self.seat, self.pty) = (Some(seat), Some(pty));
+        Ok(())
+    }
+
     /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
     pub(super) fn take_stdin(&mut self) -> Result<Stdin> {
         let frame = &self.connection.frame;
@@ -151,17 +169,12 @@ impl Spec {
         for secret in frame.secrets().chain(&self.secrets) {
             redactor.add(secret);
         }
-        if self.pty.is_some() && frame.secrets().next().is_some() {
+        if self.pty.is_some() && self.seat.is_none() && frame.secrets().next().is_some() {
             let text = "a command on a pty can't be given a secret variable: what is typed there is shown";
             let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
             return Err(error.hint("leave `.pty()` out, or give it by `.watch(Responder::new(..))`"));
         }
         let (_, client) = bound(&self.connection, self.location)?;
-        if self.interactive && self.connection.permission() == Permission::Make {
-            let taken = Seat::take(client).map_err(|error| error.or_on(self.connection.host()).at(self.location));
-            let (seat, pty) = taken?;
-            (self.seat, self.pty) = (Some(seat), Some(pty));
-        }
         if self.effect == Effect::Changes && self.connection.permission() == Permission::Planned {
             std::mem::take(&mut self.input).discard(client);
             return Ok(Stdin::Empty);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::{BoxFuture, FutureExt};
 use serde::Serialize;
 
 use super::notes::Notes;
@@ -89,8 +90,8 @@ impl Sink for Json {
         self.spool.push(Stream::Stderr, blocks.as_bytes());
     }
 
-    fn flush(&self) {
-        self.spool.flush();
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        self.spool.flush().boxed()
     }
 
     fn hold(&self) {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures::future::{BoxFuture, FutureExt};
+
 use super::notes::Notes;
 use super::{Event, Granularity, Prefix, Sink, Spool, Stream, Style};
 use crate::controls::escape_controls;
@@ -61,8 +63,8 @@ impl Sink for Passthrough {
         Granularity { lines: false, bytes: true }
     }
 
-    fn flush(&self) {
-        self.spool.flush();
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        self.spool.flush().boxed()
     }
 
     fn hold(&self) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::{BoxFuture, FutureExt};
 use memchr::{memchr, memrchr};
 
 use super::notes::Notes;
@@ -43,8 +44,8 @@ impl Sink for Plain {
         }
     }
 
-    fn flush(&self) {
-        self.spool.flush();
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        self.spool.flush().boxed()
     }
 
     fn hold(&self) {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+
 use super::texts::with_texts;
 use super::{Event, Granularity, Sink};
 use crate::error::Error;
@@ -38,8 +40,8 @@ impl Sink for Redacting {
         self.sink.granularity()
     }
 
-    fn flush(&self) {
-        self.sink.flush();
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        self.sink.flush()
     }
 
     fn hold(&self) {

@@ -1,7 +1,10 @@
 //! Who is told what happens.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt, join_all};
 
 use super::Event;
 
@@ -18,14 +21,21 @@ pub trait Sink: Send + Sync + fmt::Debug {
         Granularity { lines: true, bytes: false }
     }
 
-    /// Waits until everything that was handed over so far is written. Blocks; called before a command gets the terminal.
-    fn flush(&self) {}
+    /// Waits until all earlier events are written, or until nothing is being written if the sink is held. Called before a
+    /// prompt or a command uses the terminal.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        ready(()).boxed()
+    }
 
-    /// Keeps what is handed over from now on until [`release`](Self::release) was called as often: somebody is asked at the
-    /// terminal, or works there. Blocks until nothing is being written any more.
+    /// Keeps later events until [`release`](Self::release) was called as often: a prompt or a command uses the terminal.
+    /// Returns at once; [`flush`](Self::flush) waits for a write in progress.
     fn hold(&self) {}
 
-    /// Writes what was kept.
+    /// Writes the kept events.
     fn release(&self) {}
 
     /// Waits until everything that was handed over is written. Blocks; called once, at the end of a run.
@@ -37,11 +47,18 @@ pub trait Sink: Send + Sync + fmt::Debug {
 pub(crate) struct Held(Arc<dyn Sink>);
 
 impl Held {
-    /// Lets a sink write what it was told so far, and then nothing more.
-    pub(crate) fn of(sink: &Arc<dyn Sink>) -> Self {
-        sink.flush();
+    /// Waits until a sink has written all earlier events, and holds it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future releases the sink.
+    pub(crate) async fn of(sink: &Arc<dyn Sink>) -> Self {
+        sink.flush().await;
         sink.hold();
-        Self(Arc::clone(sink))
+        let held = Self(Arc::clone(sink));
+        // An event of another host may be on its way to the terminal.
+        sink.flush().await;
+        held
     }
 }
 
@@ -102,10 +119,8 @@ impl Sink for Broadcast {
         })
     }
 
-    fn flush(&self) {
-        for sink in &self.0 {
-            sink.flush();
-        }
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        join_all(self.0.iter().map(|sink| sink.flush())).map(drop).boxed()
     }
 
     fn hold(&self) {

@@ -13,6 +13,7 @@ mod tests;
 
 use std::fmt;
 use std::io::Write;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -20,6 +21,7 @@ use std::thread::{self, JoinHandle};
 use backlog::{Backlog, MakeFile, Waiting};
 use block::Block;
 use destinations::{Destinations, Health};
+use tokio::sync::Notify;
 
 use super::Stream;
 use crate::error::Error;
@@ -63,8 +65,8 @@ pub struct Spool {
 struct Shared {
     queue: Mutex<Queue>,
     filled: Condvar,
-    /// Told when the writer has nothing more to write.
-    drained: Condvar,
+    /// Notified when the writer has nothing more to write.
+    drained: Notify,
     /// Held by the writer as long as it lives.
     destinations: Mutex<Destinations>,
     health: Arc<Health>,
@@ -79,6 +81,13 @@ struct Queue {
     /// How often it is held: then nothing is written.
     held: usize,
     closed: bool,
+}
+
+impl Queue {
+    /// Returns true if the writer writes nothing.
+    fn is_idle(&self) -> bool {
+        self.asleep || self.closed
+    }
 }
 
 impl Spool {
@@ -127,7 +136,7 @@ impl Spool {
         let shared = Arc::new(Shared {
             queue: Mutex::new(queue),
             filled: Condvar::new(),
-            drained: Condvar::new(),
+            drained: Notify::new(),
             destinations: Mutex::new(Destinations::new(stdout, stderr, on_broken, Arc::clone(&health))),
             health,
         });
@@ -148,19 +157,27 @@ impl Spool {
         }
     }
 
-    /// Waits until everything that was handed over so far is written, as before somebody else writes to the same terminal;
-    /// where it is held, until nothing is being written.
-    pub fn flush(&self) {
-        let mut queue = lock(&self.shared.queue);
-        while !queue.asleep && !queue.closed {
-            queue = self.shared.drained.wait(queue).unwrap_or_else(PoisonError::into_inner);
+    /// Waits until all earlier pieces are written, or until nothing is being written if it is held.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn flush(&self) {
+        loop {
+            let mut drained = pin!(self.shared.drained.notified());
+            // Before the look at the queue, or a notification in between would be lost.
+            drained.as_mut().enable();
+            if lock(&self.shared.queue).is_idle() {
+                return;
+            }
+            drained.await;
         }
     }
 
-    /// Writes nothing more until [`release`](Self::release) was called as often, and waits until nothing is being written.
+    /// Writes nothing more until [`release`](Self::release) was called as often. Returns at once; [`flush`](Self::flush) waits
+    /// for a write in progress.
     pub fn hold(&self) {
         lock(&self.shared.queue).held += 1;
-        self.flush();
     }
 
     /// Writes what has come meanwhile.
@@ -260,7 +277,7 @@ impl Shared {
     fn close(&self) {
         lock(&self.queue).closed = true;
         self.filled.notify_one();
-        self.drained.notify_all();
+        self.drained.notify_waiters();
     }
 
     /// Writes until the queue is closed and empty: the life of the thread.
@@ -308,7 +325,7 @@ impl Shared {
                 return None;
             }
             queue.asleep = true;
-            self.drained.notify_all();
+            self.drained.notify_waiters();
             queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }

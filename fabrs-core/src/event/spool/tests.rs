@@ -281,21 +281,21 @@ proptest! {
     }
 }
 
-#[test]
-fn what_comes_while_it_is_held_is_written_afterwards_and_in_order() {
+#[tokio::test]
+async fn what_comes_while_it_is_held_is_written_afterwards_and_in_order() {
     let arrived = Arrived::default();
     let spool = Spool::new(arrived.writer(Stream::Stdout), arrived.writer(Stream::Stderr), || {});
     spool.push(Stream::Stdout, b"before ");
-    spool.flush();
+    spool.flush().await;
     spool.hold();
     spool.hold();
     spool.push(Stream::Stdout, b"meanwhile ");
     spool.release();
-    spool.flush();
+    spool.flush().await;
     assert_eq!(arrived.of(Stream::Stdout), b"before ", "it is held twice");
     spool.release();
     spool.push(Stream::Stdout, b"after");
-    spool.flush();
+    spool.flush().await;
     assert_eq!(arrived.of(Stream::Stdout), b"before meanwhile after");
     spool.hold();
     spool.push(Stream::Stdout, b", and at the end all");
