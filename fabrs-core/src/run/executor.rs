@@ -1,23 +1,19 @@
 //! Carrying out a plan.
 
-use std::collections::{HashMap, HashSet};
-use std::panic::AssertUnwindSafe;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-use futures::future::FutureExt;
-
+use super::host_task::HostTask;
 use super::report::{Report, StageReport};
 use crate::client::Client;
 use crate::config::OnFailure;
 use crate::connection::Connection;
-use crate::error::{Result, TaskError};
-use crate::event::Event;
-use crate::group::{Outcome, Outcomes, gone_again, spread};
+use crate::error::Result;
+use crate::group::{Outcome, Outcomes, spread};
 use crate::host::Host;
 use crate::lock::Lock;
 use crate::plan::{Hosts, Plan, Stage};
-use crate::task::panicked;
 use crate::transport::Level;
 
 /// Hosts with the connections to them, or why there is none.
@@ -70,11 +66,11 @@ impl Executor {
             ended |= self.client.stop().level() > Level::Run;
             let hosts = if ended { Vec::new() } else { self.hosts(stage, &dropped) };
             let stop = self.client.stop().clone();
-            let told = Mutex::default();
+            let task = Arc::new(HostTask::new(stage, &self.client));
             let (lock, hosts, mut skipped) = self.lock(stage, hosts).await;
             let mut done: Vec<(Host, Outcome<()>)> = match lock {
                 Ok(lock) => {
-                    let body = |connection| self.step(stage, connection, &told);
+                    let body = |connection| task.spawn(connection);
                     let done = spread(hosts, stage.strategy, stop, body).await;
                     if let Some(lock) = lock {
                         lock.release().await;
@@ -93,8 +89,7 @@ impl Executor {
             };
             done.append(&mut skipped);
             let done = Outcomes::new(done);
-            let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
-            let outcomes = self.settle(stage, done, &dropped, &told);
+            let outcomes = settle(stage, &task, done, &dropped);
             // An incomplete plan of one task says nothing of the next.
             let goes_on = |outcome: &Outcome<()>| matches!(outcome, Outcome::Ok(()) | Outcome::Incomplete(_));
             let left = outcomes.iter().filter(|(_, outcome)| !goes_on(outcome));
@@ -134,68 +129,26 @@ impl Executor {
         left.map(|host| (host.clone(), self.client.connect(host))).collect()
     }
 
-    /// Runs a task on one host and tells of its beginning and its end.
-    async fn step(&self, stage: &Stage, connection: Connection, told: &Mutex<HashSet<Host>>) -> Result<(), TaskError> {
-        let host = connection.host().cloned();
-        let task = stage.call.task().shown_name();
-        self.client.sink().event(&Event::TaskStarted { task: &task, host: host.as_ref() });
-        let began = Instant::now();
-        // A mistake in a task must not take the other hosts with it. What it leaves half changed is its own.
-        let fresh = connection.fresh();
-        let caught = AssertUnwindSafe(stage.call.on(&fresh)).catch_unwind().await;
-        let result = caught.unwrap_or_else(|payload| Err(panicked(&*payload)));
-        // The plan of a task that swallowed the error is incomplete, too: its later commands are not in it.
-        let result = match (result, fresh.plan().get()) {
-            (Ok(()), Some(ended)) => Err(ended.clone().into()),
-            (result, _) => result,
-        };
-        // A `bail!` knows no host, and of one task on many hosts it must be said where it failed.
-        let result = result.map_err(|error| {
-            let error = gone_again(error.into_error().or_on(host.as_ref()), &fresh);
-            error.redacted(self.client.redactor()).into()
-        });
-        let here = host.unwrap_or_else(Host::local);
-        let outcome = stage.strategy.judge(&here, Outcome::of(result));
-        self.tell(stage, &here, &outcome, began.elapsed());
-        told.lock().unwrap_or_else(PoisonError::into_inner).insert(here);
-        match outcome.error() {
-            Some(error) => Err(error.clone().into()),
-            None => Ok(()),
-        }
-    }
+}
 
-    /// Settles what came of a task: adds the hosts that had no part in it, and tells of those that nobody told of yet.
-    fn settle(
-        &self,
-        stage: &Stage,
-        done: Outcomes<()>,
-        dropped: &HashMap<Host, Outcome<()>>,
-        told: &HashSet<Host>,
-    ) -> Outcomes<()> {
-        let hosts = match &stage.hosts {
-            Hosts::Here => vec![Host::local()],
-            Hosts::Named(hosts) => hosts.clone(),
-        };
-        let mut done: HashMap<Host, Outcome<()>> = done.into_iter().collect();
-        let all = hosts.into_iter().map(|host| {
-            let outcome = done.remove(&host).or_else(|| dropped.get(&host).cloned()).unwrap_or(Outcome::NotStarted);
-            if !told.contains(&host) {
-                self.tell(stage, &host, &outcome, Duration::ZERO);
-            }
-            (host, outcome)
-        });
-        Outcomes::new(all.collect())
-    }
-
-    fn tell(&self, stage: &Stage, host: &Host, outcome: &Outcome<()>, elapsed: Duration) {
-        self.client.sink().event(&Event::TaskEnded {
-            task: &stage.call.task().shown_name(),
-            host: (stage.hosts != Hosts::Here).then_some(host),
-            outcome: outcome.word(),
-            elapsed,
-            error: outcome.error(),
-        });
-    }
+/// Returns the outcomes of all hosts of a stage, and reports the hosts that never began.
+fn settle(
+    stage: &Stage,
+    task: &HostTask,
+    done: Outcomes<()>,
+    dropped: &HashMap<Host, Outcome<()>>,
+) -> Outcomes<()> {
+    let hosts = match &stage.hosts {
+        Hosts::Here => vec![Host::local()],
+        Hosts::Named(hosts) => hosts.clone(),
+    };
+    let mut done: HashMap<Host, Outcome<()>> = done.into_iter().collect();
+    let all = hosts.into_iter().map(|host| {
+        let outcome = done.remove(&host).or_else(|| dropped.get(&host).cloned()).unwrap_or(Outcome::NotStarted);
+        task.report_once(&host, &outcome, Duration::ZERO);
+        (host, outcome)
+    });
+    Outcomes::new(all.collect())
 }
 
 /// Returns what comes of a host in the tasks after one that left it with `outcome`.

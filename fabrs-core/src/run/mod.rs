@@ -3,6 +3,7 @@
 mod effect;
 mod env_var;
 mod executor;
+mod host_task;
 mod once;
 mod report;
 mod rights;
