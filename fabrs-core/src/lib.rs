@@ -16,6 +16,7 @@
 //! | 8 | [`plan`] |
 //! | 9 | [`run`] |
 
+mod blocking;
 pub mod client;
 pub mod config;
 pub mod connection;

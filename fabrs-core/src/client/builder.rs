@@ -166,7 +166,7 @@ impl ClientBuilder {
         });
         let stop = run.as_ref().map(|run| run.stop().clone()).unwrap_or_default();
         let ask: Arc<dyn Ask> = Arc::new(Remember::new(ask, redactor.clone(), Arc::clone(&sink), stop.clone()));
-        let inventory = self.inventory.with_settings(&self.settings);
+        let inventory = self.inventory.with_settings(&self.settings).stopped_by(stop.token());
         let dial = self.dial.unwrap_or_else(|| {
             let ssh = SshSettings::new(&self.settings, Variables::from_env(), Arc::clone(&ask), Arc::clone(&sink));
             let ssh = ssh.with_password(self.password).with_local_programs(self.local_programs);

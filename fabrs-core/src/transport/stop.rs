@@ -1,6 +1,7 @@
 //! How a run, or one command of it, is told to end.
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -19,6 +20,8 @@ pub enum Level {
 #[derive(Debug, Clone)]
 pub struct RunStop {
     sender: watch::Sender<Level>,
+    /// Cancelled by the first stop.
+    stopped: CancellationToken,
     /// What can't be ended and is waited for.
     holds: TaskTracker,
     patience: Patience,
@@ -45,7 +48,7 @@ impl Default for RunStop {
         let holds = TaskTracker::new();
         // So that waiting for it ends whenever it is empty.
         holds.close();
-        Self { sender: watch::Sender::new(Level::Run), holds, patience: Patience::None }
+        Self { sender: watch::Sender::new(Level::Run), stopped: CancellationToken::new(), holds, patience: Patience::None }
     }
 }
 
@@ -57,6 +60,14 @@ impl RunStop {
             *now = level.max(*now);
             higher
         });
+        if level > Level::Run {
+            self.stopped.cancel();
+        }
+    }
+
+    /// Returns a token that the first stop cancels: for programs of this machine.
+    pub(crate) fn token(&self) -> CancellationToken {
+        self.stopped.clone()
     }
 
     /// Returns the level.

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::super::environment::Environment;
 use super::super::selection::Selection;
 use super::super::vagrant::{Machines, Vagrant};
@@ -16,6 +18,12 @@ impl Inventory {
     pub fn with_vagrant(mut self, folder: impl Into<PathBuf>) -> Self {
         let machines = self.environment.as_ref().and_then(Environment::vagrant);
         self.vagrant = machines.map(|machines| Arc::new(Vagrant::new(folder.into(), machines)));
+        self
+    }
+
+    /// Ends a running `vagrant ssh-config` when the token is cancelled.
+    pub(crate) fn stopped_by(mut self, stop: CancellationToken) -> Self {
+        self.stop = stop;
         self
     }
 
@@ -56,7 +64,7 @@ impl Inventory {
     pub(super) fn machines(&self) -> Result<Option<Arc<Machines>>> {
         let named = self.environment.as_ref().filter(|environment| environment.vagrant().is_some());
         match (&self.vagrant, named) {
-            (Some(vagrant), _) => self.checked(vagrant.machines_now()?).map(Some),
+            (Some(vagrant), _) => self.checked(vagrant.machines_now(&self.stop)?).map(Some),
             (None, None) => Ok(None),
             (None, Some(environment)) => {
                 let text = format!("this program may not ask Vagrant for the hosts of `{}`", environment.name());

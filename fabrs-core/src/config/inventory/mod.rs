@@ -6,6 +6,8 @@ mod tests;
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, HostError};
 
@@ -32,6 +34,8 @@ pub struct Inventory {
     known: Vec<String>,
     vars: Vars,
     vagrant: Option<Arc<Vagrant>>,
+    /// Cancelled when the run is stopped.
+    stop: CancellationToken,
     user: Option<String>,
     port: Option<u16>,
 }

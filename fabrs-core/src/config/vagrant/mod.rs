@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fabrs_openssh::config::SshConfig;
+use tokio_util::sync::CancellationToken;
 
+use crate::blocking::block;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
@@ -55,8 +57,12 @@ impl Vagrant {
         Ok(machines)
     }
 
-    /// Like [`machines`](Self::machines), where nothing can be awaited: the calling thread waits.
-    pub(super) fn machines_now(&self) -> Result<Arc<Machines>> {
+    /// Does the same as [`machines`](Self::machines) and blocks the calling thread, for callers that cannot await.
+    ///
+    /// # Errors
+    ///
+    /// As [`machines`](Self::machines), and [`ErrorKind::Cancelled`] if the run is stopped. `vagrant` is ended then.
+    pub(super) fn machines_now(&self, stop: &CancellationToken) -> Result<Arc<Machines>> {
         if let Some(machines) = self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             return Ok(machines);
         }
@@ -65,9 +71,10 @@ impl Vagrant {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime
                 .map_err(|source| Error::new(ErrorKind::Internal, "could not start the runtime").caused_by(source))?;
-            runtime.block_on(self.machines())
+            let stopped = || Error::new(ErrorKind::Cancelled, format!("`{}` was stopped", ask::COMMAND));
+            runtime.block_on(stop.run_until_cancelled(self.machines())).unwrap_or_else(|| Err(stopped()))
         };
-        let asked = std::thread::scope(|scope| scope.spawn(asking).join());
+        let asked = block(|| std::thread::scope(|scope| scope.spawn(asking).join()));
         asked.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "asking Vagrant panicked")))
     }
 }

@@ -12,8 +12,8 @@ use russh::keys::{HashAlg, PrivateKey, PublicKey};
 use tokio::sync::Mutex;
 
 use super::answer_clock::AnswerClock;
-use super::blocking::block;
 use super::private_key::{self, KeyContent, LockedKey, ReadKey};
+use crate::blocking::block;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Ask;
 

@@ -9,7 +9,6 @@
 mod algorithms;
 mod answer_clock;
 mod aside;
-mod blocking;
 mod descriptors;
 mod dial;
 mod feed;

@@ -10,11 +10,11 @@ use std::time::Duration;
 use fabrs_openssh::config::{ConfigFiles, HostConfig, Query, SshConfig};
 use fabrs_openssh::known_hosts::KnownHosts;
 
-use super::blocking::block;
 use super::descriptors::Descriptors;
 use super::host_key::KnownHostsFiles;
 use super::keys::Keyring;
 use super::revoked::RevokedKeysFiles;
+use crate::blocking::block;
 use crate::config::{Choice, Gateway, Inventory, Mode, Settings, SshConfigFrom, Variables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Sink};
