@@ -1,5 +1,6 @@
 //! How many channels a connection may have open: sshd's `MaxSessions`, which a client can only find out.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -91,7 +92,9 @@ impl Waiting {
     /// Waits for the place. Cancel safe.
     pub(super) async fn take(self) -> Slot {
         loop {
-            let freed = self.0.freed.notified();
+            let mut freed = pin!(self.0.freed.notified());
+            // Before the try, or a place that is freed in between would wake nobody.
+            freed.as_mut().enable();
             if let Some(slot) = self.0.try_take() {
                 return slot;
             }
