@@ -3,19 +3,20 @@
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use fabrs_core::Client;
 use fabrs_core::transport::Level;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::timeout;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 /// The signals that ask for an end: from the keyboard, from a service manager, and from a terminal that is closed.
 const ASKING: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
 
-/// How long what is left to be shown may still take when a signal comes after the work.
-const LAST_WORDS: Duration = Duration::from_millis(200);
+/// How long the last output of an interrupted run may take to be written.
+const LAST_OUTPUT: Duration = Duration::from_millis(300);
 
 /// Listens for signals that ask for the end of a run.
 #[derive(Debug)]
@@ -91,41 +92,48 @@ impl Interrupts {
         }
     }
 
-    /// Runs `work`, stopping what `client` runs at the first signal and killing it at the second; at the third the work
-    /// is dropped. Once nothing runs any more, as `is_done` tells, the first signal ends the waiting for whoever reads
-    /// our output. Returns what came of the work, and the first signal.
+    /// Awaits the work of a run. The first signal stops the commands of `client`, the second kills them, the third ends the
+    /// wait. After a signal, the output that is left when `ended` is cancelled has a moment to be written: nobody may read it.
+    ///
+    /// Returns the result of the work and the first signal.
     pub(crate) async fn guard<T>(
         mut self,
         client: &Client,
         say: impl Fn(&str),
-        is_done: &AtomicBool,
+        ended: &CancellationToken,
         work: impl Future<Output = T>,
     ) -> (Option<T>, Option<Interrupted>) {
         let mut work = std::pin::pin!(work);
         let mut first = None;
-        for step in [
+        let mut steps = [
             (Level::Stop, "stopping: Ctrl-C again kills what is left"),
             (Level::Kill, "killing: Ctrl-C again ends fab at once"),
-        ] {
+        ]
+        .into_iter();
+        loop {
             tokio::select! {
                 done = &mut work => return (Some(done), first),
+                () = left_unread(ended), if first.is_some() => return (None, first),
                 kind = self.next() => {
                     first = first.or(Some(Interrupted(kind)));
                     let number = kind.as_raw_value();
                     let _ = self.first.0.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
-                    if is_done.load(Ordering::Relaxed) {
-                        return (timeout(LAST_WORDS, work).await.ok(), first);
+                    if ended.is_cancelled() {
+                        continue;
                     }
-                    client.stop().raise(step.0);
-                    say(step.1);
+                    let Some((level, text)) = steps.next() else { return (None, first) };
+                    client.stop().raise(level);
+                    say(text);
                 }
             }
         }
-        tokio::select! {
-            done = &mut work => (Some(done), first),
-            _ = self.next() => (None, first),
-        }
     }
+}
+
+/// Waits for the end of a run, and then as long as its last output may take.
+async fn left_unread(ended: &CancellationToken) {
+    ended.cancelled().await;
+    sleep(LAST_OUTPUT).await;
 }
 
 /// Returns the signals that this process was started with as ignored, one bit each.

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use fabrs_core::config::{Consent, Environment, Inventory, Mode, Selection, Settings, Variables};
 use fabrs_core::error::GroupedErrors;
@@ -11,10 +10,13 @@ use fabrs_core::event::{Event, Sink, Word};
 use fabrs_core::group::Group;
 use fabrs_core::transport::{Level, RunStop};
 use fabrs_core::{Client, Error, ErrorKind, Executor, ExitCode, Host, Plan, Result, ShellLine};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::basis;
 use crate::demo::Running;
-use crate::interrupt::Interrupts;
+use crate::interrupt::{FirstSignal, Interrupts};
 use crate::show::Screen;
 use crate::typed::Typed;
 
@@ -33,7 +35,9 @@ pub(crate) struct Run {
 
 impl Run {
     /// Runs everything, and returns the exit code when all output is written and all connections are closed.
-    pub(crate) async fn finish(self, interrupts: Interrupts) -> Result<process::ExitCode> {
+    ///
+    /// The work is on `runtime`. The signals are on the runtime of the caller.
+    pub(crate) async fn finish(self, interrupts: Interrupts, runtime: &Handle) -> Result<process::ExitCode> {
         let broken = RunStop::default();
         let sign = broken.clone();
         let screen = Screen::new(&self.typed.globals, self.one_line_on_one_host, &self.variables, move || {
@@ -41,32 +45,48 @@ impl Run {
         });
         // A line runs no code of this machine that could print.
         let screen = if self.typed.calls.is_empty() { screen } else { screen.capturing() };
+        let screen = Arc::new(screen);
         let client = self.client(&screen.sink);
         client.install_global();
         let say = |text: &str| screen.note(&format!("{text}\n"));
-        let is_done = AtomicBool::new(false);
-        let signal = interrupts.first();
-        let work = async {
-            let mut outcomes = Vec::new();
-            let result = self.until_nobody_listens(&client, &screen, &broken, &mut outcomes).await;
-            client.close().await;
-            is_done.store(true, Ordering::Relaxed);
-            if let Err(error) = &result {
-                screen.error(error);
-            }
-            let code = result.as_ref().map_or_else(|error| error.exit_code().code(), |code| *code);
-            // A signal decides the exit code, whatever the outcomes are.
-            let exit_code = signal.exit_code().unwrap_or(code);
-            client.sink().event(&Event::RunEnded { exit_code, outcomes: &outcomes, error: result.as_ref().err() });
-            let sink = Arc::clone(&screen.sink);
-            // The writer may wait for a terminal; the thread of the runtime must not.
-            drop(tokio::task::spawn_blocking(move || sink.finish()).await);
-            screen.end(process::ExitCode::from(code))
-        };
-        match interrupts.guard(&client, say, &is_done, work).await {
+        let ended = CancellationToken::new();
+        let mut work = JoinSet::new();
+        let all = self.work(client.clone(), Arc::clone(&screen), broken, interrupts.first(), ended.clone());
+        work.spawn_on(all, runtime);
+        match interrupts.guard(&client, say, &ended, work.join_next()).await {
             (_, Some(interrupted)) => Ok(interrupted.exit_code()),
-            (code, None) => Ok(code.unwrap_or(process::ExitCode::FAILURE)),
+            (Some(Some(Err(source))), None) => {
+                Err(Error::new(ErrorKind::Internal, "the run panicked").caused_by(source))
+            }
+            (Some(Some(Ok(code))), None) => Ok(code),
+            (Some(None) | None, None) => Ok(process::ExitCode::FAILURE),
         }
+    }
+
+    /// Runs everything to its end. Cancels `ended` when only output is left.
+    async fn work(
+        self,
+        client: Client,
+        screen: Arc<Screen>,
+        broken: RunStop,
+        signal: FirstSignal,
+        ended: CancellationToken,
+    ) -> process::ExitCode {
+        let mut outcomes = Vec::new();
+        let result = self.until_nobody_listens(&client, &screen, &broken, &mut outcomes).await;
+        client.close().await;
+        ended.cancel();
+        if let Err(error) = &result {
+            screen.error(error);
+        }
+        let code = result.as_ref().map_or_else(|error| error.exit_code().code(), |code| *code);
+        // A signal decides the exit code, whatever the outcomes are.
+        let exit_code = signal.exit_code().unwrap_or(code);
+        client.sink().event(&Event::RunEnded { exit_code, outcomes: &outcomes, error: result.as_ref().err() });
+        let sink = Arc::clone(&screen.sink);
+        // The writer may wait for a terminal; the thread of the runtime must not.
+        drop(tokio::task::spawn_blocking(move || sink.finish()).await);
+        screen.end(process::ExitCode::from(code))
     }
 
     /// Does everything, unless it is a single line whose reader has gone.

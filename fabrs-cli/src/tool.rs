@@ -8,6 +8,7 @@ use fabrs_core::config::{
 };
 use fabrs_core::event::{Event, json_line};
 use fabrs_core::{Error, ErrorKind, Registry, Result};
+use tokio::runtime::Builder;
 
 use crate::demo::{self, Asked};
 use crate::help;
@@ -156,14 +157,16 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> 
     // After cargo has compiled the tasks: it keeps the limit of the user.
     open_files::raise_limit();
     let demo = asked.start(&settings)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| Error::new(ErrorKind::Internal, "could not start the runtime").caused_by(source))?;
-    let mut interrupts = runtime
+    let start = |mut runtime: Builder| {
+        let runtime = runtime.enable_all().build();
+        runtime.map_err(|source| Error::new(ErrorKind::Internal, "could not start the runtime").caused_by(source))
+    };
+    // Signals have a runtime of their own: tasks that block all threads of the other one do not delay them.
+    let (guard, runtime) = (start(Builder::new_current_thread())?, start(Builder::new_multi_thread())?);
+    let mut interrupts = guard
         .block_on(async { Interrupts::new() })
         .map_err(|source| Error::new(ErrorKind::Internal, "could not listen for signals").caused_by(source))?;
-    match runtime.block_on(interrupts.unless(inventory.prepare(selections))) {
+    match guard.block_on(interrupts.unless(inventory.prepare(selections))) {
         Ok(prepared) => prepared?,
         Err(interrupted) => {
             let error = Error::new(ErrorKind::Cancelled, "the run was stopped, nothing was run");
@@ -178,10 +181,9 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> 
     let one_line_on_one_host = typed.calls.is_empty() && line_hosts == 1;
     let root = root.to_owned();
     let run = Run { typed, settings, inventory, variables, demo, root, one_line_on_one_host };
-    // On a worker, not on this thread: what a command's future, its carrier and its session say to each other then
-    // stays on one thread, which halves the time of a short command.
-    let code = runtime.block_on(runtime.spawn(run.finish(interrupts)));
-    let code = code.unwrap_or_else(|source| Err(Error::new(ErrorKind::Internal, "the run panicked").caused_by(source)));
+    // The work of the run is on a worker, not on this thread: what a command's future, its carrier and its session say to
+    // each other then stays on one thread, which halves the time of a short command.
+    let code = guard.block_on(run.finish(interrupts, runtime.handle()));
     // A thread that still waits for an answer, or for a plain task, must not keep a run that was ended.
     runtime.shutdown_background();
     code
