@@ -1,14 +1,17 @@
 //! Groups of hosts inside tasks, under the options of the command line.
 
+use std::time::Duration;
+
 use fabrs_testing::Fab;
 
 use crate::place::{fab, fleet, knowing, project};
 
+/// How long a run may take that compiles the project first.
+pub(crate) const COMPILING: Duration = Duration::from_mins(10);
+
 /// Returns a run in the project with tasks for groups.
-fn groups() -> Fab {
-    // The first run compiles it.
-    let limit = std::time::Duration::from_mins(10);
-    fab().current_dir(project("groups")).limit(limit)
+pub(crate) fn groups() -> Fab {
+    fab().current_dir(project("groups")).limit(COMPILING)
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Signals: the first stops and reports, the second kills; nothing is left on the hosts.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
-use fabrs_testing::faults::Proxy;
-use fabrs_testing::{Process, Running, marker, processes_matching, wait_until};
+use fabrs_testing::faults::{Proxy, Refused};
+use fabrs_testing::{Fab, Process, Running, marker, processes_matching, wait_until};
 
+use crate::groups::{COMPILING, groups};
 use crate::place::{LIMIT, fleet, knowing, shop};
 
 /// Checks that nothing on this machine, which plays the hosts, has the mark in its command line.
@@ -108,9 +110,8 @@ fn a_login_that_is_not_answered_is_given_up() {
     assert!(ran.stderr.ends_with(&format!("hello: 1 cancelled ({})\n", silent.addr())), "{}", ran.stderr);
 }
 
-/// Nobody reads what it prints, and more has come than any pipe takes.
 #[test]
-fn a_reader_that_has_stopped_delays_neither_the_host_nor_the_end() {
+fn an_unread_stdout_delays_neither_the_hosts_nor_the_end_of_a_stopped_run() {
     let sshd = fleet();
     let (mark, done) = (marker(), crate::place::marker_file(&sshd));
     let line = format!("yes | head -c 20000000; touch '{}'; sleep {mark}", done.path().display());
@@ -121,7 +122,7 @@ fn a_reader_that_has_stopped_delays_neither_the_host_nor_the_end() {
     assert!(fifo.success());
     let run = run.env("CONFIG", sshd.ssh_config()).env("LINE", &line).env("GATE", &gate);
     let running = run.stderr_contains("code 130\n").spawn();
-    // The host has written all of it, although the pipe is full.
+    // More output than any pipe holds.
     wait_until("the host is not kept", LIMIT, || done.exists());
     let fabs = processes_matching(&line);
     let fab = fabs.iter().find(|process| process.cmdline.contains(" -H web1,web2 -- ")).expect("it runs");
@@ -129,7 +130,92 @@ fn a_reader_that_has_stopped_delays_neither_the_host_nor_the_end() {
     wait_until("what runs there has ended", LIMIT, || {
         processes_matching(&mark).iter().all(|process| !process.cmdline.starts_with("sleep "))
     });
-    // Only now somebody reads on.
+    wait_until("fab has ended", LIMIT, || !fab.is_alive());
+    // Only now does the reader read on.
     fs::write(&gate, "").expect("it is ours");
+    running.wait();
+}
+
+#[test]
+fn a_prompt_behind_an_unread_stdout_is_ended_by_ctrl_c() {
+    let sshd = fleet();
+    let done = crate::place::marker_file(&sshd);
+    // The reader ignores the Ctrl-C of its terminal.
+    let text = r#"{ "$FAB" -S "$CONFIG" -H web1 flooded "$DONE"; echo "code $?" >&2; } |
+        { trap '' INT; read -r first; cat <"$GATE" >/dev/null; }"#;
+    let run = crate::place::shell(text).current_dir(crate::place::shop_folder());
+    let gate = run.dir().join("gate");
+    let fifo = std::process::Command::new("mkfifo").arg(&gate).status().expect("`mkfifo` is everywhere");
+    assert!(fifo.success());
+    let run = run.env("CONFIG", sshd.ssh_config()).env("GATE", &gate).env("DONE", done.path());
+    let mut shell = run.spawn_on_terminal();
+    wait_until("the host is not kept", LIMIT, || done.exists());
+    let path = done.path().display().to_string();
+    for fab in processes_matching(&path).iter().filter(|process| process.cmdline.contains(" -H web1 flooded ")) {
+        fab.interrupt();
+    }
+    shell.expect("code 130", LIMIT);
+    fs::write(&gate, "").expect("it is ours");
+    shell.wait(LIMIT);
+}
+
+#[test]
+fn an_open_prompt_is_ended_by_ctrl_c() {
+    let sshd = fleet();
+    let mut fab = knowing(shop(), &sshd).args(["-H", "web1", "token"]).spawn_on_terminal();
+    fab.expect("Token", LIMIT);
+    fab.send("\u{3}");
+    assert_eq!(fab.wait(LIMIT), 130);
+}
+
+#[test]
+fn a_withdrawn_prompt_leaves_the_next_line_to_the_next_prompt_and_echo_off() {
+    let sshd = fleet();
+    let mut fab = knowing(shop(), &sshd).args(["-H", "web1", "withdrawn"]).spawn_on_terminal();
+    fab.expect("Second: ", LIMIT);
+    fab.send("correct horse\n");
+    fab.expect("13 letters", LIMIT);
+    assert_eq!(fab.wait(LIMIT), 0);
+    assert!(!fab.screen().contains("correct horse"), "{}", fab.screen());
+}
+
+#[test]
+fn a_slow_vagrant_inside_a_task_is_ended_by_ctrl_c() {
+    let nap = marker();
+    let script = format!("#!/bin/sh\nsleep {nap} & echo hanging > \"$HANGING\"; wait\n");
+    let run = groups().project(&[("bin/vagrant", &script)]);
+    let (bin, hanging) = (run.dir().join("bin"), run.dir().join("hanging"));
+    fs::set_permissions(bin.join("vagrant"), fs::Permissions::from_mode(0o755)).expect("the folder is ours");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("it is set"));
+    let run = run.env("PATH", path).env("HANGING", &hanging);
+    let running = run.args(["machines", "overlap-of-role"]).code(143).spawn();
+    wait_until("Vagrant hangs", COMPILING, || hanging.exists());
+    running.terminate();
+    running.wait();
+    wait_until("nothing of it is left", LIMIT, || processes_matching(&nap) == Vec::<Process>::new());
+}
+
+/// Returns a run of a plain task on 600 hosts at a time. Each is this machine by its name, which has to be looked up.
+fn six_hundred_plain_tasks(port: u16) -> Fab {
+    let config = format!("Host h*\n  HostName localhost\n  Port {port}\n  StrictHostKeyChecking no\n");
+    let run = shop().project(&[("config", &config)]);
+    let config = run.dir().join("config");
+    run.arg("-S").arg(config).args(["-P", "600", "-H", "h[1-600]", "plain", "word"])
+}
+
+#[test]
+fn six_hundred_plain_tasks_leave_name_lookups_their_threads() {
+    let refused = Refused::port();
+    let ran = six_hundred_plain_tasks(refused.addr().port()).arg("--keep-going").code(4).run();
+    assert!(ran.stderr.contains("plain: 600 unreachable"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("timed out"), "{}", ran.stderr);
+}
+
+#[test]
+fn six_hundred_plain_tasks_are_ended_by_ctrl_c() {
+    let silent = Proxy::silent();
+    let running = six_hundred_plain_tasks(silent.addr().port()).code(130).spawn();
+    wait_until("fab connects", LIMIT, || silent.accepted() > 0);
+    running.interrupt();
     running.wait();
 }

@@ -27,7 +27,7 @@ pub use file::Config;
 pub use gateway::Gateway;
 pub use inventory::Inventory;
 pub use near::near;
-pub(crate) use process_group::ProcessGroup;
+pub(crate) use process_group::{OwnedGroup, ProcessGroup};
 pub use selection::Selection;
 pub use settings::{Consent, Diffs, Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable};
 pub use sudo_program::SudoProgram;

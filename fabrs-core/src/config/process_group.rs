@@ -1,24 +1,95 @@
-//! [`ProcessGroup`]: a program of this machine with all that it has started.
+//! Process groups: a program of this machine with all that it has started.
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process, waitid};
 use tokio::process::Child;
 
-/// The process group that a program leads, which ends when this is dropped: also what outlives the program itself.
-#[derive(Debug)]
+/// A process group. Its processes may outlive this value.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct ProcessGroup(Option<Pid>);
 
-impl ProcessGroup {
+/// A process group that is killed when this is dropped, with the processes that outlive their program.
+#[derive(Debug)]
+pub(crate) struct OwnedGroup(ProcessGroup);
+
+impl OwnedGroup {
     /// Takes over the group of a program that was started as the leader of its own.
     pub(crate) fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| Pid::from_raw(id.cast_signed())))
+        Self(ProcessGroup::of(child))
+    }
+
+    /// Signals the group, as [`ProcessGroup::signal`].
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.0.signal(signal);
     }
 }
 
-impl Drop for ProcessGroup {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // There is mostly nobody left.
-            let _gone = kill_process_group(group, Signal::KILL);
+impl ProcessGroup {
+    /// Returns the group of a program that was started as the leader of its own.
+    pub(crate) fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| Pid::from_raw(id.cast_signed())))
+    }
+
+    /// Signals the group, unless its id belongs to another program by now.
+    ///
+    /// The system reuses the id once the leader was waited for and the last member has ended. A leader that exists and is no
+    /// child of ours is then a stranger.
+    pub(crate) fn signal(self, signal: Signal) {
+        let Some(group) = self.0 else { return };
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let is_ours = waitid(WaitId::Pid(group), options).is_ok();
+        if is_ours || test_kill_process(group) == Err(Errno::SRCH) {
+            // The only failure is that the group is gone.
+            let _gone = kill_process_group(group, signal);
         }
+    }
+}
+
+impl Drop for OwnedGroup {
+    fn drop(&mut self) {
+        self.0.signal(Signal::KILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Stdio;
+
+    use tokio::io::AsyncReadExt as _;
+    use tokio::process::Command;
+
+    use super::*;
+
+    /// Starts a line in a process group of its own.
+    fn start(line: &str) -> Child {
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).process_group(0).stdout(Stdio::piped()).kill_on_drop(true);
+        command.spawn().expect("there is a shell")
+    }
+
+    #[tokio::test]
+    async fn a_member_that_outlives_its_leader_is_signalled() {
+        let mut leader = start("sleep 1000 & echo begun");
+        let group = ProcessGroup::of(&leader);
+        let mut stdout = leader.stdout.take().expect("it is a pipe");
+        leader.wait().await.expect("it is ours");
+        group.signal(Signal::TERM);
+        let mut text = String::new();
+        // The pipe ends with its last holder.
+        stdout.read_to_string(&mut text).await.expect("it is a pipe");
+        assert_eq!(text, "begun\n");
+    }
+
+    #[tokio::test]
+    async fn a_group_of_another_program_with_the_same_id_is_left_alone() {
+        let mut shell = start("setsid sh -c 'echo $$; exec sleep 1000' & wait");
+        let mut text = [0; 16];
+        let stdout = shell.stdout.as_mut().expect("it is a pipe");
+        let length = stdout.read(&mut text).await.expect("it is a pipe");
+        let id = std::str::from_utf8(&text[..length]).expect("digits").trim().parse().expect("a number");
+        let stranger = Pid::from_raw(id).expect("no zero");
+        ProcessGroup(Some(stranger)).signal(Signal::KILL);
+        assert_eq!(test_kill_process(stranger), Ok(()));
+        rustix::process::kill_process(stranger, Signal::KILL).expect("it is ours to end");
     }
 }

@@ -73,7 +73,10 @@ impl Seat {
             .spawn(async move { while changes.recv().await.is_some() && told.send(size_of(&looked_at)).is_ok() {} });
         let screen = Arc::new(Passthrough::new(Arc::new(Spool::stdio(|| {})), Style::Plain));
         let term = Variables::look_up("TERM").unwrap_or_else(|| "xterm".to_owned()).into();
-        Ok((Self { terminal, before, screen, others: Some(others), resizes: resizes.abort_handle() }, Pty { term, size }))
+        Ok((
+            Self { terminal, before, screen, others: Some(others), resizes: resizes.abort_handle() },
+            Pty { term, size },
+        ))
     }
 
     /// Returns who writes on the screen.

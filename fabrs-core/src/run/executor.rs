@@ -128,16 +128,10 @@ impl Executor {
         let left = hosts.iter().filter(|host| !dropped.contains_key(host));
         left.map(|host| (host.clone(), self.client.connect(host))).collect()
     }
-
 }
 
 /// Returns the outcomes of all hosts of a stage, and reports the hosts that never began.
-fn settle(
-    stage: &Stage,
-    task: &HostTask,
-    done: Outcomes<()>,
-    dropped: &HashMap<Host, Outcome<()>>,
-) -> Outcomes<()> {
+fn settle(stage: &Stage, task: &HostTask, done: Outcomes<()>, dropped: &HashMap<Host, Outcome<()>>) -> Outcomes<()> {
     let hosts = match &stage.hosts {
         Hosts::Here => vec![Host::local()],
         Hosts::Named(hosts) => hosts.clone(),

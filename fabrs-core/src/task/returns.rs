@@ -4,6 +4,7 @@ use std::any::Any;
 
 use futures::future::{BoxFuture, FutureExt};
 
+use crate::blocking::on_own_thread;
 use crate::connection::current;
 use crate::error::{Error, ErrorKind, TaskError};
 
@@ -41,21 +42,20 @@ impl<T: Send + 'static, E: Into<TaskError>> TaskReturn for Result<T, E> {
     }
 }
 
-/// Runs the body of a plain `fn` task on a thread where it may block, with the connection of the task.
+/// Runs the body of a plain `fn` task on a thread of its own, with the connection of the task. The body may block.
 ///
-/// It is waited for, not cancelled, when the run is stopped; its commands end.
+/// The thread is not one of the runtime's pool: hundreds of tasks leave that pool to name lookups and file reads. A stopped
+/// run waits for the body and does not cancel it. Its commands end.
 pub fn blocking<R: TaskReturn + Send + 'static>(
     body: impl FnOnce() -> R + Send + 'static,
 ) -> BoxFuture<'static, Result<R::Value, TaskError>> {
     let here = current();
     async move {
         let _hold = here.client().map(|client| client.stop().hold());
-        match tokio::task::spawn_blocking(move || here.enter_sync(body)).await {
+        let failed = |source| Error::new(ErrorKind::Local, "could not start a thread for the task").caused_by(source);
+        match on_own_thread("fabrs-task", move || here.enter_sync(body)).await.map_err(failed)? {
             Ok(returned) => returned.into_result(),
-            Err(error) => match error.try_into_panic() {
-                Ok(payload) => Err(panicked(&*payload)),
-                Err(error) => Err(error.into()),
-            },
+            Err(payload) => Err(panicked(&*payload)),
         }
     }
     .boxed()

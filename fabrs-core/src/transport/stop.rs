@@ -48,7 +48,12 @@ impl Default for RunStop {
         let holds = TaskTracker::new();
         // So that waiting for it ends whenever it is empty.
         holds.close();
-        Self { sender: watch::Sender::new(Level::Run), stopped: CancellationToken::new(), holds, patience: Patience::None }
+        Self {
+            sender: watch::Sender::new(Level::Run),
+            stopped: CancellationToken::new(),
+            holds,
+            patience: Patience::None,
+        }
     }
 }
 

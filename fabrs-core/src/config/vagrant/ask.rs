@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use crate::error::{Error, ErrorKind, Result};
 
-use super::super::{ProcessGroup, Variables};
+use super::super::{OwnedGroup, Variables};
 use super::refusal::refusal;
 
 /// What is run, as messages name it.
@@ -69,7 +69,7 @@ impl Ask {
             .env("VAGRANT_NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|source| self.not_started(source))?;
-        let group = ProcessGroup::of(&child);
+        let group = OwnedGroup::of(&child);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let unreadable =
             |source| Error::new(ErrorKind::Local, format!("could not read what `{COMMAND}` printed")).caused_by(source);

@@ -104,7 +104,10 @@ fn compose(spec: &Spec, ready: &str) -> Result<Elevated> {
     let connection = &spec.connection;
     // An end of file that is typed before sudo has taken the terminal over would reach the command as a character.
     let frame = &connection.frame;
-    let bare = !spec.detached && frame.is_bare(spec.inside) && spec.input.is_nothing() && (spec.pty.is_none() || spec.seat.is_some());
+    let bare = !spec.detached
+        && frame.is_bare(spec.inside)
+        && spec.input.is_nothing()
+        && (spec.pty.is_none() || spec.seat.is_some());
     let elevated = |form| {
         if spec.under == Under::Validation {
             return Ok(frame.sudo().validate()?);

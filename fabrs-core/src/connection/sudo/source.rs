@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::client::Client;
-use crate::config::{PasswordFrom, ProcessGroup, Variables};
+use crate::config::{OwnedGroup, PasswordFrom, Variables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
@@ -110,7 +110,7 @@ async fn from_command(client: &Client, line: &str) -> Result<Secret> {
     let failed = || Error::new(ErrorKind::Local, format!("`{line}`, which is to print the sudo password, failed"));
     let run = async {
         let mut child = command.spawn()?;
-        let _group = is_alone.then(|| ProcessGroup::of(&child));
+        let _group = is_alone.then(|| OwnedGroup::of(&child));
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         tokio::try_join!(read(stdout), read(stderr), child.wait())
     };

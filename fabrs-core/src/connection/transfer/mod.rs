@@ -58,6 +58,7 @@ pub use template::Template;
 use std::sync::Arc;
 
 use super::Connection;
+use crate::blocking::on_own_thread;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
@@ -94,6 +95,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
         Ok(result) => result,
         Err(source) => Err(Error::new(ErrorKind::Internal, "reading a file panicked").caused_by(source)),
     }
+}
+
+/// Runs work that reads files and waits for the network, on a thread of its own.
+async fn sending<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let failed = |source| Error::new(ErrorKind::Local, "could not start a thread for a transfer").caused_by(source);
+    let sent = on_own_thread("fabrs-transfer", work).await.map_err(failed)?;
+    sent.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "reading a file panicked")))
 }
 
 /// Runs blocking disk work. The work can check whether its result is still awaited.

@@ -4,12 +4,11 @@ use std::io;
 use std::process::Stdio;
 
 use bytes::Bytes;
-use rustix::process::{Pid, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 use super::{PIECE, exited, number};
-use crate::config::Variables;
+use crate::config::{ProcessGroup, Variables};
 use crate::error::Error;
 use crate::event::Stream;
 use crate::output::Signal;
@@ -21,7 +20,7 @@ use crate::transport::{Answer, Stdin};
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
-    group: Option<Pid>,
+    group: ProcessGroup,
     stdout: Pipe<ChildStdout>,
     stderr: Pipe<ChildStderr>,
     /// Whether the status was told.
@@ -46,7 +45,7 @@ impl Process {
             .process_group(0);
         let mut child = command.spawn()?;
         Ok(Self {
-            group: child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw),
+            group: ProcessGroup::of(&child),
             stdout: Pipe::new(child.stdout.take()),
             stderr: Pipe::new(child.stderr.take()),
             stdin: child.stdin.take(),
@@ -90,9 +89,8 @@ impl Wire for Process {
     }
 
     async fn signal(&mut self, signal: Signal) {
-        if let (Some(group), Some(number)) = (self.group, number(&signal)) {
-            // The only failure is that the group is gone already.
-            let _ = kill_process_group(group, number);
+        if let Some(number) = number(&signal) {
+            self.group.signal(number);
         }
     }
 

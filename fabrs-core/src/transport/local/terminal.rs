@@ -6,7 +6,6 @@ use std::process::Stdio;
 
 use bytes::Bytes;
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, kill_process_group};
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 use tokio::io::Interest;
@@ -14,7 +13,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 
 use super::{PIECE, exited, number};
-use crate::config::Variables;
+use crate::config::{ProcessGroup, Variables};
 use crate::error::Error;
 use crate::event::Stream;
 use crate::output::Signal;
@@ -31,7 +30,7 @@ const END_OF_TRANSMISSION: u8 = 4;
 #[derive(Debug)]
 pub(super) struct OnTerminal {
     child: Child,
-    group: Option<Pid>,
+    group: ProcessGroup,
     /// Nothing when nobody holds the other end any more.
     end: Option<AsyncFd<OwnedFd>>,
     pty: Pty,
@@ -68,7 +67,7 @@ impl OnTerminal {
         let end = AsyncFd::new(end)?;
         Ok(Self {
             // It leads its group once `setsid` has done its work.
-            group: child.id().and_then(|id| Pid::from_raw(id.cast_signed())),
+            group: ProcessGroup::of(&child),
             child,
             end: Some(end),
             pty,
@@ -116,9 +115,8 @@ impl Wire for OnTerminal {
     }
 
     async fn signal(&mut self, signal: Signal) {
-        if let (Some(group), Some(number)) = (self.group, number(&signal)) {
-            // The only failure is that the group is gone already.
-            let _ = kill_process_group(group, number);
+        if let Some(number) = number(&signal) {
+            self.group.signal(number);
         }
     }
 

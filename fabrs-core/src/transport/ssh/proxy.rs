@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fabrs_openssh::config::ProxyCommand;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use tokio::io::{BufReader, DuplexStream, copy_buf, duplex, split};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::oneshot;
@@ -18,7 +18,7 @@ use super::settings::SshSettings;
 use super::stderr::{Said, Stderr};
 use super::target::Target;
 use super::tunnel::{PIECE, ROOM};
-use crate::config::Variables;
+use crate::config::{OwnedGroup, Variables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::Host;
@@ -88,7 +88,7 @@ impl Proxy {
         let (near, far) = duplex(ROOM);
         let (tell, ending) = oneshot::channel();
         let run = Run {
-            group: Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed()))),
+            group: OwnedGroup::of(&child),
             stdin: child.stdin.take(),
             stdout: child.stdout.take(),
             child,
@@ -151,7 +151,7 @@ enum Side {
 /// The command while it runs. Dropping it ends the command with all that it started, unawaited.
 struct Run {
     child: Child,
-    group: Group,
+    group: OwnedGroup,
     stdin: Option<ChildStdin>,
     stdout: Option<ChildStdout>,
     stderr: Stderr,
@@ -190,9 +190,7 @@ impl Run {
                 () = sleep(GRACE) => {}
             }
         }
-        self.group.signal(Signal::KILL);
-        // Its number may soon be another's.
-        self.group.0 = None;
+        drop(self.group);
         // It can only fail where the process was waited for already.
         drop(self.child.wait().await);
     }
@@ -208,23 +206,5 @@ async fn pass_on(far: DuplexStream, stdin: Option<ChildStdin>, stdout: Option<Ch
     tokio::select! {
         said = copy_buf(&mut stdout, &mut to_session) => if said.is_ok() { Side::Command } else { Side::Session },
         heard = copy_buf(&mut from_session, &mut stdin) => if heard.is_ok() { Side::Session } else { Side::Command },
-    }
-}
-
-/// A process group, which is ended when this is dropped.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.0 {
-            // There is mostly nobody left.
-            let _gone = kill_process_group(group, signal);
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.signal(Signal::KILL);
     }
 }

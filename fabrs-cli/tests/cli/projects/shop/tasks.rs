@@ -469,3 +469,29 @@ async fn hidden() -> Result {
     run("echo spawned").echo().spawn()?.await?;
     Ok(())
 }
+
+/// Prints more than any pipe holds, leaves a file, and then asks.
+#[task]
+async fn flooded(file: PathBuf) -> Result {
+    let line = "x".repeat(1 << 20);
+    for _ in 0..8 {
+        println!("{line}");
+    }
+    run(cmd!("touch {file}")).await?;
+    confirm("Go on?").await?;
+    Ok(())
+}
+
+/// Withdraws its first question before the second.
+#[task]
+async fn withdrawn() -> Result {
+    let first = async { prompt("First: ").secret().await };
+    tokio::select! {
+        biased;
+        _ = first => bail!("nobody was to answer"),
+        asked = run("sleep 0.2") => asked?,
+    };
+    let second = prompt("Second: ").secret().await?;
+    run("wc -c | sed 's/$/ letters/'").stdin(&second).await?;
+    Ok(())
+}

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::super::blocking;
 use super::super::gauge::Gauge;
 use super::super::job::FileJob;
 use super::super::parts::{BLOCK, Part, Parts, Taken};
 use super::super::place::Place;
+use super::super::sending;
 use super::broken::{Broken, Over};
 use super::talk::Talk;
 use super::{Script, Undone, text};
@@ -56,7 +56,7 @@ async fn carry_one(taken: Taken<'_>, file: FileJob<'_>, talk: &mut Talk, gauge: 
     let Part { start, length } = taken.part;
     talk.say(announced(taken.part).into()).await?;
     let (content, to, gauge) = (file.content.clone(), talk.sender().ok_or(Over)?, Arc::clone(gauge));
-    blocking(move || content.send_part(start, length, &to, &gauge)).await?;
+    sending(move || content.send_part(start, length, &to, &gauge)).await?;
     if talk.record().await? != text::PART.as_bytes() {
         return Err(Broken::Over);
     }

@@ -4,7 +4,7 @@ use super::super::gauge::Gauge;
 use super::super::job::{FileJob, Job};
 use super::super::place::Place;
 use super::super::walk::Content;
-use super::super::{Written, blocking};
+use super::super::{Written, sending};
 use super::broken::{Broken, Over};
 use super::put::{SMALL, sum};
 use super::talk::Talk;
@@ -51,7 +51,7 @@ async fn converse(mut talk: Talk, place: &Place, job: &Job) -> Result<Written, B
             let (content, stamp) = (file.content.clone(), file.stamp.clone());
             let to = talk.hush().ok_or(Over)?;
             let gauge = Gauge::new(place, &file.job.what(place), stamp.size);
-            blocking(move || content.send(&stamp, &to, &gauge)).await?;
+            sending(move || content.send(&stamp, &to, &gauge)).await?;
         } else {
             return Err(Broken::Over);
         }

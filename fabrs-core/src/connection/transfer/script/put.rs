@@ -6,7 +6,7 @@ use super::super::parts::holes;
 use super::super::place::Place;
 use super::super::sum::Sha256;
 use super::super::walk::Content;
-use super::super::{Written, blocking};
+use super::super::{Written, sending};
 use super::blocks::{self, Blocks};
 use super::broken::{Broken, Over};
 use super::talk::Talk;
@@ -109,7 +109,7 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
             let (content, stamp) = (file.content.clone(), file.stamp.clone());
             let to = talk.hush().ok_or(Over)?;
             let gauge = Gauge::new(place, &file.job.what(place), stamp.size);
-            blocking(move || content.send(&stamp, &to, &gauge)).await?;
+            sending(move || content.send(&stamp, &to, &gauge)).await?;
         } else {
             return Err(Broken::Over);
         }

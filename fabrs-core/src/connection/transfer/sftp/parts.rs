@@ -5,10 +5,10 @@ use std::sync::Arc;
 use russh_sftp::protocol::{FileAttributes, OpenFlags};
 use tokio::sync::mpsc;
 
-use super::super::blocking;
 use super::super::gauge::Gauge;
 use super::super::job::FileJob;
 use super::super::parts::{Part, Parts, Taken, holes};
+use super::super::sending;
 use super::content::{self, WAITING};
 use super::fault::Fault;
 use super::path::parent;
@@ -93,7 +93,7 @@ async fn write_one(
     let Part { start, length } = part;
     let (to, pieces) = mpsc::channel(WAITING);
     let (content, gauge) = (file.content.clone(), Arc::clone(gauge));
-    let sent = blocking(move || content.send_part(start, length, &to, &gauge));
+    let sent = sending(move || content.send_part(start, length, &to, &gauge));
     let (written, sent) = tokio::join!(content::write(session, handle, start, pieces), sent);
     // That it is too short says less than why.
     if written? != length {

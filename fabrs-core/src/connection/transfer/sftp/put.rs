@@ -13,7 +13,7 @@ use super::super::entry::FileKind;
 use super::super::gauge::Gauge;
 use super::super::job::{Attributes, FileJob, Job, LARGE, NEW_FOLDER, Replaces, Tree};
 use super::super::walk::Content;
-use super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, Written, blocking};
+use super::super::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, Written, sending};
 use super::content::{self, WAITING};
 use super::fault::Fault;
 use super::parts;
@@ -200,7 +200,7 @@ async fn fill(
 async fn write(session: &Session, handle: &str, file: FileJob<'_>, gauge: &Arc<Gauge>) -> Result<(), Fault> {
     let (sender, pieces) = mpsc::channel(WAITING);
     let (source, stamp, gauge) = (file.content.clone(), file.stamp.clone(), Arc::clone(gauge));
-    let sent = blocking(move || source.send(&stamp, &sender, &gauge));
+    let sent = sending(move || source.send(&stamp, &sender, &gauge));
     let (written, sent) = tokio::join!(content::write(session, handle, 0, pieces), sent);
     let written = written?;
     // The write error has more information than a short file.

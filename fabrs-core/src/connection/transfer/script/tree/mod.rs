@@ -23,7 +23,7 @@ use super::super::gauge::Gauge;
 use super::super::job::{Manner, Tree};
 use super::super::place::Place;
 use super::super::sum::Sha256;
-use super::super::{blocking, blocking_while};
+use super::super::{blocking_while, sending};
 use super::broken::{Broken, Over};
 use super::talk::Talk;
 use super::text::owner_words;
@@ -242,7 +242,7 @@ fn sums_here<'a>(
 async fn send(mut talk: Talk, cargo: Cargo, landed: &mut usize) -> Result<(), Broken> {
     talk.say(text::TAKE.into()).await?;
     let to = talk.hush().ok_or(Over)?;
-    let sent = blocking(move || pack::send(&cargo, to)).await;
+    let sent = sending(move || pack::send(&cargo, to)).await;
     let told = talk.record().await;
     if let Ok(told) = &told {
         let said = String::from_utf8_lossy(told);
