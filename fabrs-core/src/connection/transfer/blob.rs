@@ -4,14 +4,14 @@ use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
 use super::gauge::Gauge;
-use super::shared::Share;
+use super::shared::SharedFile;
 use super::source::in_bytes;
 use super::stamp::Stamp;
 use super::sum::{Sum, Summing};
@@ -30,8 +30,8 @@ const PART_PIECE: usize = 32 << 10;
 pub(super) enum Blob {
     /// The content of a file.
     Path(PathBuf),
-    /// That of a large one, which may go to other hosts too.
-    Shared(Arc<Share>),
+    /// The content of a large file, which may go to other hosts too.
+    Shared(Arc<SharedFile>),
     /// This content.
     Bytes(Bytes),
     /// This content, which nobody else may read.
@@ -54,7 +54,7 @@ impl fmt::Debug for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => write!(f, "{}", path.display()),
-            Self::Shared(share) => share.fmt(f),
+            Self::Shared(file) => file.fmt(f),
             Self::Bytes(bytes) => f.write_str(&in_bytes(bytes.len())),
             Self::Secret(_) => f.write_str("a secret"),
             Self::Made(name, _) => f.write_str(name),
@@ -67,7 +67,7 @@ impl Blob {
     pub(super) fn stamp(&self) -> Result<Stamp> {
         let path = match self {
             Self::Path(path) => Some(path.as_path()),
-            Self::Shared(share) => Some(share.path()),
+            Self::Shared(file) => Some(file.path()),
             Self::Bytes(_) | Self::Secret(_) | Self::Made(..) => None,
         };
         match (self, path) {
@@ -85,9 +85,9 @@ impl Blob {
 
     /// Reads the content once and sums it up, on a thread that may wait for it.
     pub(super) async fn sum(&self) -> Result<Sum> {
-        if let Self::Shared(share) = self {
-            let path = share.path().to_owned();
-            return share.sum_by(|| Box::pin(async move { Self::Path(path).sum().await })).await;
+        if let Self::Shared(file) = self {
+            let path = file.path().to_owned();
+            return file.sum_by(|| Box::pin(async move { Self::Path(path).sum().await })).await;
         }
         let content = self.clone();
         blocking_while(move |is_wanted| content.sum_by(&mut vec![0; PIECE], is_wanted)).await
@@ -156,7 +156,7 @@ impl Blob {
 
     /// Sends a part of the content piece by piece, as [`send`](Self::send) does.
     pub(super) fn send_part(&self, start: u64, length: u64, to: &mpsc::Sender<Bytes>, gauge: &Gauge) -> Result<()> {
-        let mut content = self.part(start, start.saturating_add(length))?.take(length);
+        let mut content = self.part(start)?.take(length);
         let mut left = length;
         while left > 0 {
             let mut piece = BytesMut::zeroed(PART_PIECE.min(usize::try_from(left).unwrap_or(usize::MAX)));
@@ -174,19 +174,12 @@ impl Blob {
         Ok(())
     }
 
-    /// Opens the content at some place in it; what is behind the end is not wanted.
-    fn part(&self, start: u64, end: u64) -> Result<Box<dyn Read + '_>> {
+    /// Opens the content at an offset.
+    fn part(&self, start: u64) -> Result<Box<dyn Read + '_>> {
         let behind = |bytes: &'_ [u8]| usize::try_from(start).unwrap_or(usize::MAX).min(bytes.len());
         match self {
-            Self::Path(path) => {
-                let mut file = File::open(path).map_err(|source| self.unreadable(source))?;
-                file.seek(SeekFrom::Start(start)).map_err(|source| self.unreadable(source))?;
-                Ok(Box::new(file))
-            }
-            Self::Shared(share) => match share.reader(start, end) {
-                Ok(reader) => Ok(Box::new(reader)),
-                Err(source) => Err(self.unreadable(source)),
-            },
+            Self::Path(path) => self.opened_at(path, start),
+            Self::Shared(file) => self.opened_at(file.path(), start),
             Self::Bytes(bytes) | Self::Made(_, Made::Bytes(bytes)) => {
                 Ok(Box::new(bytes.get(behind(bytes)..).unwrap_or_default()))
             }
@@ -196,6 +189,12 @@ impl Blob {
             }
             Self::Made(_, Made::File(file, _)) => Ok(Box::new(At { file, at: start })),
         }
+    }
+
+    fn opened_at(&self, path: &Path, start: u64) -> Result<Box<dyn Read + '_>> {
+        let mut file = File::open(path).map_err(|source| self.unreadable(source))?;
+        file.seek(SeekFrom::Start(start)).map_err(|source| self.unreadable(source))?;
+        Ok(Box::new(file))
     }
 
     /// Fails where the content is not what it was.
@@ -218,7 +217,7 @@ impl Blob {
     pub(super) fn file(&self) -> Result<Option<(File, u64)>> {
         let path = match self {
             Self::Path(path) => path.as_path(),
-            Self::Shared(share) => share.path(),
+            Self::Shared(file) => file.path(),
             Self::Bytes(_) | Self::Secret(_) | Self::Made(..) => return Ok(None),
         };
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
@@ -227,7 +226,7 @@ impl Blob {
 
     /// Opens the content.
     pub(super) fn reader(&self) -> Result<Box<dyn Read + '_>> {
-        self.part(0, u64::MAX)
+        self.part(0)
     }
 
     /// Gives out the content piece by piece while it is taken, on a blocking thread.
@@ -260,8 +259,6 @@ impl Read for At<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     /// Sends what a file has, after `change` has done something to it; returns what came, and how it went.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::blob::Blob;
 use super::patterns::Patterns;
 use super::place::Place;
-use super::shared::Shared;
+use super::shared::SharedFiles;
 use super::stamp::Stamp;
 use super::sum::Sum;
 use super::validation::with_argument;
@@ -168,7 +168,7 @@ impl FileJob<'_> {
         let client = place.connection.client()?;
         match self.content {
             Blob::Path(path) if self.stamp.size >= LARGE => {
-                Some(Blob::Shared(Arc::new(client.shared::<Shared>().join(path, self.stamp))))
+                Some(Blob::Shared(client.shared::<SharedFiles>().get(path, self.stamp)))
             }
             _ => None,
         }
