@@ -189,7 +189,8 @@ impl FromStr for Host {
         // A leading `-` would be an option to any program that is given the name; blanks and the rest are never part
         // of a name, and are usually a list that was not split.
         let odd = |c: char| c.is_whitespace() || c.is_control() || ",;'\"`$\\|&<>(){}!*?[]/".contains(c);
-        if name.starts_with('-') || name.contains(odd) {
+        // `.` and `..` are directories: `get` uses a name as one.
+        if name.starts_with('-') || name.contains(odd) || matches!(name, "." | "..") {
             return Err(if range::is_range(text) {
                 HostError::Several(text.to_owned())
             } else {
@@ -268,6 +269,8 @@ mod tests {
         refused("[::1", "the brackets in `[::1` do not enclose an address: write `[::1]:22`");
         refused("-oProxyCommand=x", "`-oProxyCommand=x` is not a host's name");
         refused("a b", "`a b` is not a host's name");
+        refused("deploy@..", "`..` is not a host's name");
+        refused(".:22", "`.` is not a host's name");
     }
 
     #[test]
