@@ -10,6 +10,7 @@
 //! * [`Pty`]: a program on a real terminal, for prompts;
 //! * [`SmallDisk`], [`Quota`], [`BindMount`]: file systems for a test;
 //! * [`Process`], [`processes_matching`], [`processes_carrying`]: what runs on the machine, for "nothing is left";
+//! * [`Gate`]: a point at which a program of a host waits, for a test that acts between two steps;
 //! * [`receivers`]: servers that take down the mails, requests and packets that they are sent;
 //! * [`wait_until`]: the only pause that a test needs;
 //! * [`probe`]: a program that says in JSON what reached it.
@@ -23,6 +24,7 @@ mod dropbear;
 mod fab;
 pub mod faults;
 mod fleet;
+mod gate;
 mod keys;
 mod login_shell;
 mod origin;
@@ -38,6 +40,7 @@ pub use disk::{BindMount, Quota, SmallDisk};
 pub use dropbear::{Builder as DropbearBuilder, Dropbear};
 pub use fab::{Fab, Ran, Running};
 pub use fleet::Fleet;
+pub use gate::{Gate, Waiting};
 pub use keys::{Key, KeyType};
 pub use origin::Origin;
 pub use process::{Process, marker, processes_carrying, processes_matching};

@@ -6,7 +6,10 @@
 //! - `empty-names`: a listing returns no name and no end.
 //! - `endless-names`: a listing has no end.
 //! - `deep`: each directory has a directory.
+//! - `gated`: a directory has the directory `sub`, which has the file `file`. A file is opened when the pipe `gate` beside
+//!   the program has ended.
 
+use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
@@ -37,7 +40,7 @@ fn main() -> io::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     let (mut stdin, mut stdout) = (io::stdin().lock(), io::stdout().lock());
-    let mut count = 0_u64;
+    let (mut count, mut listed) = (0_u64, HashSet::new());
     loop {
         let mut length = [0; 4];
         if stdin.read_exact(&mut length).is_err() {
@@ -49,6 +52,8 @@ fn main() -> io::Result<ExitCode> {
         count += 1;
         let answer = if *kind == INIT {
             [&[VERSION][..], &3_u32.to_be_bytes()].concat()
+        } else if way == "gated" {
+            gated(*kind, rest, &mut listed).unwrap_or_else(|| answer(&way, *kind, rest, count))
         } else {
             answer(&way, *kind, rest, count)
         };
@@ -79,6 +84,33 @@ fn answer(way: &str, kind: u8, rest: &[u8], count: u64) -> Vec<u8> {
         _ => (STATUS, status(UNSUPPORTED)),
     };
     [&[kind], id, &body[..]].concat()
+}
+
+/// Answers a request for a handle or a content, where handles are paths; `listed` has the directories that were listed.
+fn gated(kind: u8, rest: &[u8], listed: &mut HashSet<String>) -> Option<Vec<u8>> {
+    let (id, rest) = rest.split_at(rest.len().min(4));
+    let path = text(rest);
+    let offset =
+        rest.get(4 + path.len()..).and_then(<[u8]>::first_chunk).map_or(0, |offset| u64::from_be_bytes(*offset));
+    let (kind, body) = match kind {
+        OPEN => {
+            let gate = std::env::current_exe().ok()?.with_file_name("gate");
+            // Without the pipe nobody waits.
+            let _end = std::fs::read(gate);
+            (HANDLE, string(&path))
+        }
+        OPENDIR => {
+            listed.remove(&path);
+            (HANDLE, string(&path))
+        }
+        READ if offset == 0 => (DATA, string(&"x".repeat(1_000))),
+        READDIR if listed.insert(path.clone()) => {
+            let is_below = path.ends_with("/sub");
+            (NAME, names(&[if is_below { "file" } else { "sub" }.to_owned()], is_below))
+        }
+        _ => return None,
+    };
+    Some([&[kind], id, &body[..]].concat())
 }
 
 fn text(bytes: &[u8]) -> String {
