@@ -139,8 +139,11 @@ impl Connection {
     /// this run is replaced, that is warned of. Folders are made where they are not there. Symlinks in a folder are kept as they are; one that is asked
     /// for itself is followed.
     ///
-    /// Each file lands whole or not at all, with the mode it has on the host; whatever fails, an old file is as it was. A
-    /// content that is here already is not sent, unless the host gives no shell: by SFTP it comes to be compared, and what
+    /// A host can't choose a path outside of `to`. Symlinks in `to` before the first field are followed. Behind it, and
+    /// below a target directory, a symlink in the place of a directory is an error: a host could have sent it. A symlink in
+    /// the place of a file is replaced.
+    ///
+    /// Each file lands whole or not at all. A new file has the mode of the host. Whatever fails, an old file is as it was. A content that is here already is not sent, unless the host gives no shell: by SFTP it comes to be compared, and what
     /// is here is not touched. A dry run compares, and writes nothing.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Files to and from hosts: whole or not at all, only where they differ, as whom they should be.
 
+mod beneath;
 mod both_ways;
 mod chance;
 mod differences;

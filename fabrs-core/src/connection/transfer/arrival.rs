@@ -1,19 +1,15 @@
 //! A file that arrives: taken down beside its place, and put there when all of it has come; or in memory, to be looked at.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Write;
-use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tempfile::NamedTempFile;
-
 use super::gauge::Gauge;
+use super::local_file::{LocalFile, NewMode};
+use super::local_path::LocalPath;
 use crate::error::{Error, ErrorKind, Result};
 
-/// How much of two files is compared at a time.
-const COMPARED: usize = 64 << 10;
+/// The mode of a file whose mode the host does not report.
+const UNKNOWN_MODE: u32 = 0o644;
 
 /// One file on its way to its place on this machine.
 #[derive(Debug, Clone)]
@@ -43,20 +39,20 @@ impl fmt::Debug for MakeGauge {
 /// Where it is to come.
 #[derive(Debug)]
 enum Place {
-    File { path: PathBuf, mode: Option<u32> },
+    File { path: LocalPath, mode: Option<u32> },
     Memory { limit: u64 },
 }
 
 /// What has come of it.
 #[derive(Debug)]
 enum Taken {
-    File(NamedTempFile),
+    File(LocalFile),
     Bytes(Vec<u8>),
 }
 
 impl Arrival {
     /// Prepares for a file; nothing is made until it comes.
-    pub(super) fn new(path: PathBuf, mode: Option<u32>) -> Self {
+    pub(super) fn new(path: LocalPath, mode: Option<u32>) -> Self {
         Self::at(Place::File { path, mode })
     }
 
@@ -94,8 +90,8 @@ impl Arrival {
         state.gauge = state.make_gauge.take().map(|make| make.0(size));
         state.taken = Some(match &state.place {
             Place::File { path, mode: given } => {
-                let mode = given.or(mode).unwrap_or(0o644) & 0o777;
-                Taken::File(beside(path, mode).map_err(|source| not_written(path, source))?)
+                let of_host = NewMode::OfHost(mode.unwrap_or(UNKNOWN_MODE));
+                Taken::File(LocalFile::create(path, given.map_or(of_host, NewMode::Exact))?)
             }
             Place::Memory { limit } if size <= *limit => Taken::Bytes(Vec::new()),
             Place::Memory { limit } => {
@@ -115,15 +111,13 @@ impl Arrival {
         if state.taken.is_some() && state.arrived > state.expected {
             return Err(Error::new(ErrorKind::File, "more has come than was announced"));
         }
-        match &mut *state {
-            State { taken: Some(Taken::File(file)), place: Place::File { path, .. }, .. } => {
-                file.write_all(bytes).map_err(|source| not_written(path, source))
-            }
-            State { taken: Some(Taken::Bytes(taken)), .. } => {
+        match &mut state.taken {
+            Some(Taken::File(file)) => file.write(bytes),
+            Some(Taken::Bytes(taken)) => {
                 taken.extend_from_slice(bytes);
                 Ok(())
             }
-            State { .. } => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -151,13 +145,9 @@ impl Arrival {
 
     /// Puts the file into its place, if all of it has come; tells whether it was not there before.
     pub(super) fn land(&self) -> Result<bool> {
-        let mut state = self.state();
-        let taken = state.whole()?;
-        match (taken, &state.place) {
-            (Taken::File(file), Place::File { path, .. }) => {
-                land(file, path).map_err(|source| not_written(path, source))
-            }
-            _ => Ok(true),
+        match self.state().whole()? {
+            Taken::File(file) => file.place(),
+            Taken::Bytes(_) => Ok(true),
         }
     }
 
@@ -184,60 +174,4 @@ impl State {
             Err(Error::new(ErrorKind::File, format!("{arrived} of {expected} bytes have come")))
         }
     }
-}
-
-/// Puts a file into its place, unless the same is there already, and tells which.
-pub(super) fn land(file: NamedTempFile, place: &Path) -> std::io::Result<bool> {
-    // A host without a program for checksums can't tell.
-    if is_same(file.as_file(), place).unwrap_or(false) {
-        return Ok(false);
-    }
-    file.persist(place).map(|_| true).map_err(|failed| failed.error)
-}
-
-/// Tells whether a file has the same content as the one at a place.
-fn is_same(file: &File, place: &Path) -> std::io::Result<bool> {
-    let there = File::open(place)?;
-    let (size, meta) = (file.metadata()?.len(), there.metadata()?);
-    if !meta.is_file() || meta.len() != size {
-        return Ok(false);
-    }
-    let (mut one, mut other) = (vec![0; COMPARED], vec![0; COMPARED]);
-    let mut at = 0;
-    while at < size {
-        let length = usize::try_from(size - at).unwrap_or(COMPARED).min(COMPARED);
-        let (Some(one), Some(other)) = (one.get_mut(..length), other.get_mut(..length)) else { return Ok(false) };
-        file.read_exact_at(one, at)?;
-        there.read_exact_at(other, at)?;
-        if one != other {
-            return Ok(false);
-        }
-        at += length as u64;
-    }
-    Ok(true)
-}
-
-/// Makes a symlink at a place, in one step where something is there.
-pub(super) fn link(content: &Path, place: &Path) -> std::io::Result<()> {
-    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let beside =
-        tempfile::Builder::new().prefix(".fabrs.").make_in(folder, |path| std::os::unix::fs::symlink(content, path))?;
-    beside.into_temp_path().persist(place).map_err(|failed| failed.error)
-}
-
-/// Makes a temporary file beside a place, with the folders around it.
-pub(super) fn beside(place: &Path, mode: u32) -> std::io::Result<NamedTempFile> {
-    let folder = match place.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    std::fs::create_dir_all(folder)?;
-    let file = tempfile::Builder::new().prefix(".fabrs.").tempfile_in(folder)?;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
-    Ok(file)
-}
-
-fn not_written(place: &Path, source: std::io::Error) -> Error {
-    Error::new(ErrorKind::Local, format!("could not write `{}`", place.display())).caused_by(source)
 }

@@ -95,15 +95,7 @@ impl Blob {
 
     /// Sums the content up as long as that `is_wanted`; as much of it is read at a time as goes into the `buffer`.
     pub(super) fn sum_by(&self, buffer: &mut [u8], is_wanted: &dyn Fn() -> bool) -> Result<Sum> {
-        let mut content = self.reader()?;
-        let mut sum = Summing::new();
-        loop {
-            match content.read(buffer).map_err(|source| self.unreadable(source))? {
-                0 => return Ok(sum.finish()),
-                _ if !is_wanted() => return Ok(sum.finish()),
-                read => sum.update(buffer.get(..read).unwrap_or_default()),
-            }
-        }
+        Summing::of_reader(&mut *self.reader()?, buffer, is_wanted).map_err(|source| self.unreadable(source))
     }
 
     /// Returns the secret that it is.

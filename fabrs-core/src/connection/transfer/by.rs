@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::arrival::Arrival;
 use super::entry::{Entry, Found};
 use super::job::{Job, Manner, Tree};
+use super::local_path::LocalPath;
 use super::place::Place;
 use super::script::{self, Done, Undone};
 use super::sftp::{self, Session};
@@ -14,7 +15,7 @@ use super::{Said, Written};
 use crate::error::Result;
 
 /// Says where an entry of a folder goes on this machine, if it does.
-pub(super) type PlaceOf<'a> = &'a (dyn Fn(&Entry) -> Result<Option<PathBuf>> + Sync);
+pub(super) type PlaceOf<'a> = &'a (dyn Fn(&Entry) -> Result<Option<LocalPath>> + Sync);
 
 /// What is done with the files of a folder that differ from those here.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +55,7 @@ impl By {
         place_of: PlaceOf<'_>,
         arrivals: Arrivals,
         what: &str,
-    ) -> Result<Vec<(Entry, PathBuf)>, Undone> {
+    ) -> Result<Vec<(Entry, LocalPath)>, Undone> {
         match self {
             Self::Script => script::get_tree(place, folder, place_of, arrivals, what).await,
             Self::Sftp(session) => {

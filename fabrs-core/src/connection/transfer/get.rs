@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,21 +11,23 @@ use futures::future::{BoxFuture, FutureExt, TryFutureExt};
 use futures::stream::{StreamExt, TryStreamExt};
 
 use super::super::Connection;
-use super::arrival::{self, Arrival};
-use super::blob::Blob;
+use super::arrival::Arrival;
+use super::blob::PIECE;
 use super::by::{Arrivals, By};
 use super::changes::Made;
 use super::entry::{Entry, EntryKind};
 use super::gauge::Gauge;
 use super::job::check_mode;
 use super::lazy::{Lazy, awaited};
+use super::local_file::write_link;
+use super::local_path::LocalPath;
 use super::place::Place;
 use super::places::{EVERYWHERE, Places, base_name};
 use super::planning::Side;
 use super::script::Undone;
 use super::way::Way;
-use super::{AT_ONCE, Changes, Written, blocking, is_a_folder, planning, tell};
-use crate::error::{Error, ErrorKind, Result};
+use super::{AT_ONCE, Changes, Written, blocking, blocking_while, is_a_folder, planning, tell};
+use crate::error::Result;
 use crate::host::Host;
 use crate::transport::Effect;
 
@@ -64,7 +67,7 @@ impl Get {
         Self(Lazy::Made(Box::new(Spec { place, path, to, mode: None })))
     }
 
-    /// Gives the files this mode: `0o600`. By default each has the one that it has on the host.
+    /// Sets the mode of the files: `0o600`. By default each file has the mode of the host.
     pub fn mode(self, mode: u32) -> Self {
         Self(self.0.changed(|spec| spec.mode = Some(mode)))
     }
@@ -78,7 +81,7 @@ impl Get {
 awaited!(Get => Changes, by get);
 
 async fn get(spec: Arc<Spec>) -> Result<Changes> {
-    let asked_for = Places::new(spec.place.connection.host(), &spec.path, &spec.to);
+    let asked_for = Places::new(spec.place.connection.host(), &spec.to);
     let what = format!("get {} <- {}{}", asked_for.shown(), spec.path, spec.place.by());
     asked_for.check().and_then(|()| check_mode(spec.mode)).map_err(|error| spec.place.error(error))?;
     let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
@@ -101,18 +104,24 @@ async fn get(spec: Arc<Spec>) -> Result<Changes> {
 
 async fn get_by(spec: &Spec, by: By) -> Result<Vec<Written>, Undone> {
     let (by, path) = (&by, Path::new(&spec.path));
-    let places = Places::new(spec.place.connection.host(), &spec.path, &spec.to);
+    let places = Places::new(spec.place.connection.host(), &spec.to);
     if spec.path.contains(['*', '?', '[']) {
         return spec.get_matches(by, &places).await;
     }
-    if !spec.path.ends_with('/') {
-        match spec.get_file(by, path, places.of_file(base_name(path))).await {
+    if !matches!(base_name(path).as_bytes(), b"" | b"." | b"..") && !spec.path.ends_with('/') {
+        let to = places.of_file(base_name(path)).map_err(|error| spec.place.error(error))?;
+        match spec.get_file(by, path, to).await {
             // It was not known before it was asked for.
             Err(Undone::Failed(error)) if is_a_folder(&error) => {}
             result => return Ok(vec![result?]),
         }
     }
     spec.get_folder(by, path, &places).await
+}
+
+/// Returns a path for messages.
+fn shown(path: &LocalPath) -> String {
+    path.path().display().to_string()
 }
 
 /// From which host each file of this machine has come last in a run.
@@ -159,24 +168,19 @@ impl Spec {
         let arrivals = if self.is_planned() { Arrivals::Compared } else { Arrivals::Written(self.mode) };
         let entries = by.get_folder(&self.place, folder, &place_of, arrivals, &what).await?;
         let (mut left, mut links, mut written) = (Vec::new(), Vec::new(), Vec::new());
-        let full: HashSet<_> = entries.iter().filter_map(|(_, to)| to.parent()).map(Path::to_owned).collect();
+        let full: HashSet<_> = entries.iter().filter_map(|(_, to)| to.path().parent().map(Path::to_owned)).collect();
         if entries.is_empty() && places.keep_folders() {
             let to = places.of_entry(folder, Path::new("")).map_err(|error| self.place.error(error))?;
-            let to: PathBuf = to.components().collect();
-            let is_new = !to.is_dir();
-            self.here("make", &to, move |to| std::fs::create_dir_all(to)).await?;
-            written.extend(is_new.then(|| (to.display().to_string(), true)));
+            written.extend(self.make_folder(&to).await?.then(|| (shown(&to), true)));
         }
         for (entry, to) in entries {
             match (entry.kind, entry.done) {
-                (_, Some(done)) => written.push((to.display().to_string(), done)),
+                (_, Some(done)) => written.push((shown(&to), done)),
                 (EntryKind::File, None) => left.push((folder.join(entry.below), to)),
                 (EntryKind::Folder, None) => {
-                    let is_new = !to.is_dir();
-                    self.here("make", &to, move |to| std::fs::create_dir_all(to)).await?;
                     // One that has something in it is nothing to tell of.
-                    if is_new && !full.contains(&to) {
-                        written.push((to.display().to_string(), true));
+                    if self.make_folder(&to).await? && !full.contains(&to.path()) {
+                        written.push((shown(&to), true));
                     }
                 }
                 (EntryKind::Link(content), None) => links.push((content, to)),
@@ -186,13 +190,8 @@ impl Spec {
         let gets: Vec<_> = left.iter().map(|(path, to)| self.get_file(by, path, to.clone())).collect();
         let mut got: Vec<_> = futures::stream::iter(gets).buffered(AT_ONCE).try_collect().await?;
         written.append(&mut got);
-        // At the end, so that nothing is written through one that the host has sent.
         for (content, to) in links {
-            let is_new = std::fs::read_link(&to).ok().as_ref() != Some(&content);
-            if is_new {
-                self.here("write", &to, move |to| arrival::link(&content, to)).await?;
-            }
-            written.push((to.display().to_string(), is_new));
+            written.push((shown(&to), self.write_link(content, &to).await?));
         }
         Ok(written)
     }
@@ -202,43 +201,48 @@ impl Spec {
         planning::is_planned(&self.place)
     }
 
-    /// Does something on this machine that may wait for its disk; nothing in a dry run.
-    async fn here(
-        &self,
-        doing: &str,
-        to: &Path,
-        work: impl FnOnce(&Path) -> std::io::Result<()> + Send + 'static,
-    ) -> Result<()> {
-        if self.is_planned() {
-            return Ok(());
-        }
-        let text = format!("could not {doing} `{}`", to.display());
-        let to = to.to_owned();
-        let failed = |source| self.place.error(Error::new(ErrorKind::Local, text).caused_by(source));
-        blocking(move || Ok(work(&to))).await?.map_err(failed)
+    /// Makes a folder here, and returns whether it is new. A dry run only looks.
+    async fn make_folder(&self, to: &LocalPath) -> Result<bool> {
+        let (to, is_planned) = (to.clone(), self.is_planned());
+        let made = blocking(move || if is_planned { Ok(!to.is_folder()?) } else { to.make_folder() });
+        made.await.map_err(|error| self.place.error(error))
+    }
+
+    /// Writes a symlink here, and returns whether it is new. A dry run only looks.
+    async fn write_link(&self, content: PathBuf, to: &LocalPath) -> Result<bool> {
+        let (to, is_planned) = (to.clone(), self.is_planned());
+        let written = blocking(move || {
+            let is_new = to.read_link().as_ref() != Some(&content);
+            if is_new && !is_planned {
+                write_link(&to, &content)?;
+            }
+            Ok(is_new)
+        });
+        written.await.map_err(|error| self.place.error(error))
     }
 
     /// Gets one file, and returns its path here with whether it was written.
-    fn get_file<'a>(&'a self, by: &'a By, path: &'a Path, to: PathBuf) -> BoxFuture<'a, Result<Written, Undone>> {
+    fn get_file<'a>(&'a self, by: &'a By, path: &'a Path, to: LocalPath) -> BoxFuture<'a, Result<Written, Undone>> {
         async move {
             let by_sudo = self.place.by();
-            let what = format!("get {} <- {}{by_sudo}", to.display(), path.display());
-            let here = Blob::Path(to.clone());
+            let name = shown(&to);
+            let what = format!("get {name} <- {}{by_sudo}", path.display());
+            let here = to.clone();
             // A file that can't be read is as good as none: it is replaced.
-            let known = if to.is_file() && !to.is_symlink() { here.sum().await.ok() } else { None };
+            let known = blocking_while(move |is_wanted| Ok(here.sum(&mut vec![0; PIECE], is_wanted).ok())).await?;
             if self.is_planned() {
                 let is_new = by.is_new(&self.place, path, known.as_ref(), &what).await?;
-                return Ok((to.display().to_string(), is_new));
+                return Ok((name, is_new));
             }
             let (place, called) = (self.place.clone(), what.clone());
-            let arrival = Arrival::new(to.clone(), self.mode);
+            let arrival = Arrival::new(to, self.mode);
             let arrival = arrival.gauged(move |size| Gauge::new(&place, &called, size));
             let mut is_new = by.get(&self.place, path, known.as_ref(), &arrival, &what).await?;
             if is_new {
                 let landed = blocking(move || arrival.land()).await;
                 is_new = landed.map_err(|error| self.place.could_not(&what).caused_by(error))?;
             }
-            Ok((to.display().to_string(), is_new))
+            Ok((name, is_new))
         }
         .boxed()
     }

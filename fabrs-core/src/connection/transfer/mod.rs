@@ -18,6 +18,8 @@ mod incoming;
 mod job;
 mod known;
 mod lazy;
+mod local_file;
+mod local_path;
 mod on_its_way;
 mod parts;
 mod patterns;

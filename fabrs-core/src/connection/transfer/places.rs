@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Component, Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use regex::Regex;
 
 use super::home::at_home;
+use super::local_path::LocalPath;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
@@ -19,31 +20,22 @@ pub(super) const EVERYWHERE: &str = "{host}/{path}";
 #[derive(Debug)]
 pub(super) struct Places<'a> {
     host: Option<&'a Host>,
-    /// What was asked for.
-    path: &'a str,
     /// Where it goes, with fields in braces.
     to: &'a str,
     given: Mutex<Given>,
 }
 
-/// What has been given out so far.
+/// The paths that were given out.
 #[derive(Debug, Default)]
 struct Given {
     places: HashSet<PathBuf>,
-    /// Folders that are no symlinks.
+    /// Directories without a symlink.
     folders: HashSet<PathBuf>,
 }
 
-/// A place on this machine.
-struct Local {
-    path: PathBuf,
-    /// The part of it that the host has no say in.
-    root: PathBuf,
-}
-
 impl<'a> Places<'a> {
-    pub(super) fn new(host: Option<&'a Host>, path: &'a str, to: &'a str) -> Self {
-        Self { host, path, to, given: Mutex::default() }
+    pub(super) fn new(host: Option<&'a Host>, to: &'a str) -> Self {
+        Self { host, to, given: Mutex::default() }
     }
 
     /// Fails where something else than a field is in braces.
@@ -72,12 +64,14 @@ impl<'a> Places<'a> {
     }
 
     /// Returns the place of the one file that was asked for.
-    pub(super) fn of_file(&self, name: &OsStr) -> PathBuf {
-        self.local(Path::new(name), None).path
+    pub(super) fn of_file(&self, name: &OsStr) -> Result<LocalPath> {
+        let place = self.local(Path::new(name), None)?;
+        place.check()?;
+        Ok(place)
     }
 
     /// Returns the place of one of several files.
-    pub(super) fn of_match(&self, path: &Path) -> Result<PathBuf> {
+    pub(super) fn of_match(&self, path: &Path) -> Result<LocalPath> {
         let name = Path::new(base_name(path));
         self.give(path, name, name)
     }
@@ -87,9 +81,12 @@ impl<'a> Places<'a> {
         !self.to.contains("{basename}") || ["{path}", "{dirname}"].iter().any(|field| self.to.contains(field))
     }
 
-    /// Returns the place of what is `below` a `folder` of the host: which says what is in it, and a name of its choice must
-    /// not lead out of ours.
-    pub(super) fn of_entry(&self, folder: &Path, below: &Path) -> Result<PathBuf> {
+    /// Returns the place of an entry `below` a `folder` of the host.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::File`] for a name of the host that leads out of the target.
+    pub(super) fn of_entry(&self, folder: &Path, below: &Path) -> Result<LocalPath> {
         let named = match base_name(folder).as_bytes() {
             b"" | b"." | b".." | b"~" => below.to_owned(),
             name => Path::new(OsStr::from_bytes(name)).join(below),
@@ -97,38 +94,52 @@ impl<'a> Places<'a> {
         self.give(&folder.join(below), &named, below)
     }
 
-    fn give(&self, path: &Path, named: &Path, below: &Path) -> Result<PathBuf> {
-        let leads_out = |name: &Path| name.components().any(|part| !matches!(part, Component::Normal(_)));
-        if leads_out(named) || leads_out(below) {
-            let text = format!("`{}` of the host would be written outside of where it belongs", self.path);
-            return Err(Error::new(ErrorKind::File, text));
-        }
-        let Local { path: place, root } = self.local(named, Some(below));
+    /// Returns the place of an entry, once. A symlink on the way is an error before anything is sent; each write looks again.
+    fn give(&self, path: &Path, named: &Path, below: &Path) -> Result<LocalPath> {
+        let place = self.local(named, Some(below))?;
+        let whole = place.path();
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that the host has sent before would lead what it sends now to wherever it wants.
-        for folder in place.ancestors().skip(1).take_while(|folder| *folder != root && folder.starts_with(&root)) {
-            if given.folders.contains(folder) {
-                break;
-            }
-            if folder.is_symlink() {
-                let text =
-                    format!("`{}` is a symlink here, through which nothing of a host is written", folder.display());
-                return Err(
-                    Error::new(ErrorKind::Local, text).hint("remove it, or get into the folder that it leads to")
-                );
-            }
+        if let Some(folder) = whole.parent()
+            && !given.folders.contains(folder)
+        {
+            place.check()?;
             given.folders.insert(folder.to_owned());
         }
-        if given.places.insert(place.clone()) {
+        if given.places.insert(whole.clone()) {
             return Ok(place);
         }
-        let text = format!("`{}` and another file would both be written to `{}`", path.display(), place.display());
+        let text = format!("`{}` and another file would both be written to `{}`", path.display(), whole.display());
         Err(Error::new(ErrorKind::Usage, text).hint("`{path}` tells them apart"))
     }
 
-    /// Returns where a file goes that stands at `path` below what was asked for; `below` it in a folder, where it came
-    /// out of one or is one of several.
-    fn local(&self, path: &Path, below: Option<&Path>) -> Local {
+    /// Returns the place of a file at `path` below the source; `below` is its path in a folder, if it is one of several.
+    ///
+    /// The root is what the user has written before the first field. A field can have a value of a host's choice.
+    fn local(&self, path: &Path, below: Option<&Path>) -> Result<LocalPath> {
+        let (root, filled) = match self.filled(path) {
+            Some(filled) => filled,
+            None => (at_home(Path::new(self.to)), PathBuf::new()),
+        };
+        let has_a_place = ["{path}", "{basename}"].iter().any(|field| self.to.contains(field));
+        // A folder comes to the same place the second time; a file goes into a folder that is there.
+        let is_folder = self.to.ends_with('/') || below.is_none() && root.join(&filled).is_dir();
+        let (root, below) = match below {
+            _ if has_a_place => (root, filled),
+            Some(below) if !is_folder => (root, filled.join(below)),
+            None if !is_folder && filled.as_os_str().is_empty() => {
+                let name = root.file_name().map(PathBuf::from).unwrap_or_default();
+                (root.parent().map(Path::to_owned).unwrap_or_default(), name)
+            }
+            None if !is_folder => (root, filled),
+            _ => (root, filled.join(path)),
+        };
+        let text = || format!("`{}` would be written outside of `{}`", below.display(), root.display());
+        LocalPath::new(root.clone(), &below).ok_or_else(|| Error::new(ErrorKind::File, text()))
+    }
+
+    /// Returns the target with its fields filled in, in two parts: the folder before the first field, and the rest.
+    /// Returns `None` for a target without a field.
+    fn filled(&self, path: &Path) -> Option<(PathBuf, PathBuf)> {
         let host = self.host_name();
         let folder = path.parent().unwrap_or(Path::new(""));
         let fields = [
@@ -137,40 +148,24 @@ impl<'a> Places<'a> {
             ("{basename}", base_name(path)),
             ("{dirname}", folder.as_os_str()),
         ];
-        let has_a_place = ["{path}", "{basename}"].iter().any(|field| self.to.contains(field));
-        let mut to = Vec::new();
-        let mut before = None;
-        let mut rest = self.to;
+        let next =
+            |rest: &str| fields.iter().filter_map(|(field, value)| Some((rest.find(field)?, *field, *value))).min();
+        let (first, ..) = next(self.to)?;
+        let typed = self.to.get(..first)?.rfind('/').map_or(0, |at| at + 1);
+        let (root, mut rest) = self.to.split_at(typed);
+        let mut filled = OsString::new();
         // Field after field, so that what a host is called is not read as a field.
-        while let Some((at, field, value)) =
-            fields.iter().filter_map(|(field, value)| Some((rest.find(field)?, *field, *value))).min()
-        {
-            to.extend_from_slice(rest.get(..at).unwrap_or_default().as_bytes());
-            if field != "{host}" {
-                before.get_or_insert(to.len());
-            }
-            to.extend_from_slice(value.as_bytes());
+        while let Some((at, field, value)) = next(rest) {
+            filled.push(rest.get(..at).unwrap_or_default());
+            filled.push(value);
             rest = rest.get(at + field.len()..).unwrap_or_default();
             // What is in no folder is in none here either, and not in the root.
             if value.is_empty() {
                 rest = rest.strip_prefix('/').unwrap_or(rest);
             }
         }
-        to.extend_from_slice(rest.as_bytes());
-        // Of a name that only begins there the folder that it is in.
-        let before = before.unwrap_or(to.len()).min(to.len());
-        let before = to.get(..before).unwrap_or_default();
-        let end = before.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
-        let root = at_home(Path::new(OsStr::from_bytes(before.get(..end).unwrap_or_default())));
-        let to = at_home(Path::new(&OsString::from_vec(to)));
-        // A folder comes to the same place the second time; a file goes into a folder that is there.
-        let is_folder = self.to.ends_with('/') || below.is_none() && to.is_dir();
-        match below {
-            _ if has_a_place => Local { path: to, root },
-            Some(below) if !is_folder => Local { path: to.join(below), root: to },
-            None if !is_folder => Local { path: to, root },
-            _ => Local { path: to.join(path), root: to },
-        }
+        filled.push(rest);
+        Some((at_home(Path::new(root)), PathBuf::from(filled)))
     }
 }
 
@@ -181,4 +176,41 @@ pub(super) fn base_name(path: &Path) -> &OsStr {
     let path = path.get(..end).unwrap_or_default();
     let start = path.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
     OsStr::from_bytes(path.get(start..).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the root of an entry, and its path.
+    fn entry(to: &str, folder: &str, below: &str) -> Option<(PathBuf, PathBuf)> {
+        let host = "web1".parse().unwrap();
+        let place = Places::new(Some(&host), to).of_entry(Path::new(folder), Path::new(below)).ok()?;
+        Some((place.root().to_owned(), place.path()))
+    }
+
+    #[test]
+    fn the_root_ends_before_the_first_field() {
+        for (to, root, path) in [
+            ("out/", "out/", "out/x/a/b"),
+            ("out", "out", "out/a/b"),
+            ("logs/{host}/", "logs/", "logs/web1/x/a/b"),
+            ("logs/of-{host}", "logs/", "logs/of-web1/a/b"),
+            ("{host}/{path}", "", "web1/x/a/b"),
+            ("out/{dirname}/{basename}", "out/", "out/x/a/b"),
+        ] {
+            assert_eq!(entry(to, "/srv/x", "a/b"), Some((root.into(), path.into())), "{to}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_a_host_is_neither_a_home_nor_a_way_out() {
+        for to in ["{path}", "{dirname}/{basename}"] {
+            assert_eq!(entry(to, ".", "~/a"), Some(("".into(), "~/a".into())), "{to}");
+        }
+        for (to, below) in [("out", "../a"), ("out/", "a/../../../b"), ("{path}", "/a"), ("out/{path}", "../a")] {
+            assert_eq!(entry(to, ".", below), None, "{to} {below}");
+        }
+        assert_eq!(entry("out/{host}/../{path}", ".", "a"), None, "`..` after a field");
+    }
 }

@@ -1,6 +1,7 @@
 //! The size and the SHA-256 of contents.
 
 use std::fmt;
+use std::io::{self, Read};
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use ring::digest::{Context, SHA256};
@@ -53,6 +54,27 @@ pub(super) struct Summing {
 impl Summing {
     pub(super) fn new() -> Self {
         Self { size: 0, digest: Context::new(&SHA256) }
+    }
+
+    /// Reads a content to its end, as much at a time as goes into the `buffer`, and returns its checksum. If the content is
+    /// not wanted any more, reading stops.
+    ///
+    /// # Errors
+    ///
+    /// Those of the reader.
+    pub(super) fn of_reader(
+        content: &mut dyn Read,
+        buffer: &mut [u8],
+        is_wanted: &dyn Fn() -> bool,
+    ) -> io::Result<Sum> {
+        let mut sum = Self::new();
+        loop {
+            match content.read(buffer)? {
+                0 => return Ok(sum.finish()),
+                _ if !is_wanted() => return Ok(sum.finish()),
+                read => sum.update(buffer.get(..read).unwrap_or_default()),
+            }
+        }
     }
 
     pub(super) fn update(&mut self, bytes: &[u8]) {

@@ -10,19 +10,22 @@ use std::sync::Arc;
 
 use tar::Archive;
 
-use super::super::super::blob::Blob;
+use super::super::super::blob::PIECE;
 use super::super::super::by::{Arrivals, PlaceOf};
 use super::super::super::entry::{Entry, EntryKind};
 use super::super::super::gauge::Gauge;
 use super::super::super::job::LARGE;
+use super::super::super::local_file::{LocalFile, NewMode};
+use super::super::super::local_path::LocalPath;
 use super::super::super::place::Place;
-use super::super::super::{arrival, blocking, blocking_while, temporary};
+use super::super::super::sum::Sha256;
+use super::super::super::{blocking, blocking_while, temporary};
 use super::super::broken::{Broken, Over};
 use super::super::talk::{END, Talk};
 use super::super::{Script, Undone};
 use super::listing::{self, Status, Statuses, Sums};
 use super::plan::is_odd;
-use super::{sums_here, text};
+use super::text;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Effect;
 
@@ -33,7 +36,7 @@ const BLOCK: u64 = 512;
 struct Found {
     entry: Entry,
     /// Its place here.
-    to: PathBuf,
+    to: LocalPath,
     status: Status,
 }
 
@@ -44,7 +47,7 @@ pub(in super::super::super) async fn get_tree(
     place_of: PlaceOf<'_>,
     arrivals: Arrivals,
     what: &str,
-) -> Result<Vec<(Entry, PathBuf)>, Undone> {
+) -> Result<Vec<(Entry, LocalPath)>, Undone> {
     let script = Script { place, effect: Effect::Reads, what };
     let (talk, command) = script.talk(text::give(folder), &folder.to_string_lossy())?;
     let (output, got) = tokio::join!(script.run(command), converse(talk, place, place_of, arrivals, what));
@@ -117,19 +120,17 @@ fn is_for_stream(found: &Found) -> bool {
 /// Finds out which files are here already.
 async fn compare(talk: &mut Talk, found: &mut [Found]) -> Result<(), Broken> {
     let has_its_size = |found: &Found| {
-        std::fs::symlink_metadata(&found.to).is_ok_and(|here| here.is_file() && here.len() == found.status.size)
+        found.to.open_file().and_then(|file| file.metadata()).is_ok_and(|here| here.len() == found.status.size)
     };
-    let alike = || found.iter().enumerate().filter(|(_, found)| is_for_stream(found) && has_its_size(found));
-    let contents: Vec<_> = alike().map(|(n, found)| (n, Blob::Path(found.to.clone()))).collect();
-    let paths = alike().map(|(_, found)| found.entry.below.as_path());
+    let alike: Vec<_> =
+        found.iter().enumerate().filter(|(_, found)| is_for_stream(found) && has_its_size(found)).collect();
+    let files: Vec<_> = alike.iter().map(|(n, found)| (*n, found.to.clone())).collect();
+    let paths = alike.iter().map(|(_, found)| found.entry.below.as_path());
     let mut sums = Sums::default();
     let there = async { Ok::<_, Broken>(talk.ask_each(text::SUMS, paths, |record| sums.take(record)).await?) };
-    let summed =
-        move |is_wanted: &dyn Fn() -> bool| Ok(sums_here(contents.iter().map(|(n, blob)| (*n, blob)), is_wanted));
-    let here = async { Ok(blocking_while(summed).await?) };
+    let here = async { Ok(blocking_while(move |is_wanted| Ok(sums_here(&files, is_wanted))).await?) };
     let ((), here) = tokio::try_join!(there, here)?;
-    // What can't be read here is as good as nothing.
-    for (n, sum) in here.unwrap_or_default() {
+    for (n, sum) in here {
         if let Some(found) = found.get_mut(n)
             && sums.of(&found.entry.below) == Some(sum)
         {
@@ -139,14 +140,21 @@ async fn compare(talk: &mut Talk, found: &mut [Found]) -> Result<(), Broken> {
     Ok(())
 }
 
+/// Returns the checksums of local files, without those that can't be read.
+fn sums_here(files: &[(usize, LocalPath)], is_wanted: &dyn Fn() -> bool) -> Vec<(usize, Sha256)> {
+    let mut buffer = vec![0; PIECE];
+    let wanted = files.iter().take_while(|_| is_wanted());
+    wanted.filter_map(|(n, file)| Some((*n, file.sum(&mut buffer, is_wanted).ok()?.sha256))).collect()
+}
+
 /// Gets the files that differ, where the host can give them as a stream.
 async fn stream(mut talk: Talk, found: &mut [Found], mode: Option<u32>, gauge: Arc<Gauge>) -> Result<(), Broken> {
-    let wanted: HashMap<OsString, (usize, PathBuf, u32)> = found
+    let wanted: HashMap<OsString, (usize, LocalPath, NewMode)> = found
         .iter()
         .enumerate()
         .filter(|(_, found)| is_for_stream(found))
         .map(|(n, found)| {
-            let mode = mode.unwrap_or(found.status.mode()) & 0o777;
+            let mode = mode.map_or(NewMode::OfHost(found.status.mode()), NewMode::Exact);
             (found.entry.below.clone().into(), (n, found.to.clone(), mode))
         })
         .collect();
@@ -154,7 +162,7 @@ async fn stream(mut talk: Talk, found: &mut [Found], mode: Option<u32>, gauge: A
         return Ok(());
     }
     // It is taken down as it comes, and unpacked when all of it has.
-    let folder = wanted.values().find_map(|(_, to, _)| to.ancestors().skip(1).find(|folder| folder.is_dir()));
+    let folder = wanted.values().find_map(|(_, to, _)| to.root().ancestors().find(|folder| folder.is_dir()));
     // On the disk where it is to be, whatever room there is elsewhere.
     let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
     let directory = folder.clone();
@@ -174,7 +182,7 @@ async fn stream(mut talk: Talk, found: &mut [Found], mode: Option<u32>, gauge: A
 }
 
 /// Puts each file of a stream into its place, and returns which they were, and whether they are new; none of a stream that has no end.
-fn unpack(mut spool: File, wanted: &HashMap<OsString, (usize, PathBuf, u32)>) -> Result<Vec<(usize, bool)>> {
+fn unpack(mut spool: File, wanted: &HashMap<OsString, (usize, LocalPath, NewMode)>) -> Result<Vec<(usize, bool)>> {
     let unreadable = |source| Error::new(ErrorKind::Local, "could not read a temporary file").caused_by(source);
     if !is_whole(&mut spool).map_err(unreadable)? {
         return Ok(Vec::new());
@@ -189,11 +197,9 @@ fn unpack(mut spool: File, wanted: &HashMap<OsString, (usize, PathBuf, u32)>) ->
         if !entry.header().entry_type().is_file() {
             continue;
         }
-        let not_written =
-            |source| Error::new(ErrorKind::Local, format!("could not write `{}`", to.display())).caused_by(source);
-        let mut file = arrival::beside(to, *mode).map_err(not_written)?;
-        std::io::copy(&mut entry, &mut file).map_err(not_written)?;
-        done.push((*n, arrival::land(file, to).map_err(not_written)?));
+        let mut file = LocalFile::create(to, *mode)?;
+        file.write_all_of(&mut entry)?;
+        done.push((*n, file.place()?));
     }
     Ok(done)
 }

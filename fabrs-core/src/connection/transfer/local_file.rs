@@ -1,0 +1,157 @@
+//! A file or a symlink that a `get` writes: under a temporary name first, then renamed.
+
+use std::ffi::OsString;
+use std::fs::{File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Mode, OFlags, RawMode, openat, renameat, symlinkat, unlinkat};
+
+use super::local_path::{LocalPath, open_regular};
+use super::on_its_way;
+use crate::error::Result;
+
+/// The size in bytes of the pieces of two files that are compared.
+const COMPARED: usize = 64 << 10;
+
+/// The mode of a new file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NewMode {
+    /// The mode that the task asks for.
+    Exact(u32),
+    /// The mode on the host.
+    OfHost(u32),
+}
+
+/// A file under a temporary name. Dropped, the file is removed.
+#[derive(Debug)]
+pub(super) struct LocalFile {
+    path: LocalPath,
+    name: TemporaryName,
+    file: File,
+}
+
+impl LocalFile {
+    /// Creates an empty file in the directory of its target, and the directories that are missing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Local`](crate::ErrorKind::Local) if the file can't be created.
+    pub(super) fn create(path: &LocalPath, mode: NewMode) -> Result<Self> {
+        const FLAGS: OFlags = OFlags::RDWR.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
+        let (NewMode::Exact(bits) | NewMode::OfHost(bits)) = mode;
+        let bits = bits & 0o777;
+        let created = TemporaryName::create(path, |folder, name| {
+            let file = File::from(openat(folder, name, FLAGS, Mode::from_raw_mode(bits as RawMode))?);
+            file.set_permissions(Permissions::from_mode(bits))?;
+            Ok(file)
+        })?;
+        Ok(Self { path: path.clone(), name: created.0, file: created.1 })
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Local`](crate::ErrorKind::Local) if they can't be written.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(|source| self.path.failed("write", source))
+    }
+
+    /// Appends a content to its end.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Local`](crate::ErrorKind::Local) if the content can't be read or written.
+    pub(super) fn write_all_of(&mut self, content: &mut dyn Read) -> Result<()> {
+        io::copy(content, &mut self.file).map(drop).map_err(|source| self.path.failed("write", source))
+    }
+
+    /// Moves the file to its target, unless a file with the same content is there. Returns whether the file was moved.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Local`](crate::ErrorKind::Local) if the file can't be moved.
+    pub(super) fn place(self) -> Result<bool> {
+        // A host without a program for checksums sends equal files too.
+        if self.is_there().unwrap_or(false) {
+            return Ok(false);
+        }
+        self.name.rename().map_err(|source| self.path.failed("write", source))?;
+        Ok(true)
+    }
+
+    /// Returns whether the file at the target has the same content.
+    fn is_there(&self) -> io::Result<bool> {
+        let there = open_regular(&self.name.folder, &self.name.target)?;
+        let size = self.file.metadata()?.len();
+        if there.metadata()?.len() != size {
+            return Ok(false);
+        }
+        let (mut one, mut other) = (vec![0; COMPARED], vec![0; COMPARED]);
+        let mut at = 0;
+        while at < size {
+            let length = usize::try_from(size - at).unwrap_or(COMPARED).min(COMPARED);
+            let (Some(one), Some(other)) = (one.get_mut(..length), other.get_mut(..length)) else { return Ok(false) };
+            self.file.read_exact_at(one, at)?;
+            there.read_exact_at(other, at)?;
+            if one != other {
+                return Ok(false);
+            }
+            at += length as u64;
+        }
+        Ok(true)
+    }
+}
+
+/// Writes a symlink. Readers see the old file or the symlink.
+///
+/// # Errors
+///
+/// [`ErrorKind::Local`](crate::ErrorKind::Local) if the symlink can't be written.
+pub(super) fn write_link(path: &LocalPath, content: &Path) -> Result<()> {
+    let (name, ()) = TemporaryName::create(path, |folder, name| Ok(symlinkat(content, folder, name)?))?;
+    name.rename().map_err(|source| path.failed("write", source))
+}
+
+/// A temporary name in the opened directory of its target. Dropped, the name is removed.
+///
+/// The directory is opened once: a symlink in its place does not lead the rename elsewhere.
+#[derive(Debug)]
+struct TemporaryName {
+    folder: OwnedFd,
+    temporary: String,
+    target: OsString,
+    is_there: bool,
+}
+
+impl TemporaryName {
+    /// Opens the directory and creates something in it.
+    fn create<T>(path: &LocalPath, create: impl FnOnce(&OwnedFd, &str) -> io::Result<T>) -> Result<(Self, T)> {
+        let failed = |source| path.failed("write", source);
+        let temporary = on_its_way::name()?;
+        let (folder, target) = path.make_parent().map_err(failed)?;
+        // Removed also if the creation fails half way.
+        let name = Self { folder, temporary, target: target.to_owned(), is_there: true };
+        let created = create(&name.folder, &name.temporary).map_err(failed)?;
+        Ok((name, created))
+    }
+
+    /// Renames to the target, and replaces the file there.
+    fn rename(mut self) -> io::Result<()> {
+        renameat(&self.folder, &self.temporary, &self.folder, &self.target)?;
+        self.is_there = false;
+        Ok(())
+    }
+}
+
+impl Drop for TemporaryName {
+    fn drop(&mut self) {
+        if self.is_there {
+            // An error has no receiver here.
+            let _removed = unlinkat(&self.folder, &self.temporary, AtFlags::empty());
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Local paths that a host has a say in: each access stays beneath a root and follows no symlink there.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, mkdirat, openat, readlinkat, statat};
+use rustix::io::Errno;
+
+use super::sum::{Sum, Summing};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A path of this machine: a root that the user names, and a part below that a host has a say in.
+///
+/// The root is opened as any path, with the symlinks that the user has in it. The part below is opened directory by
+/// directory, and a symlink there is an error. A check beforehand would not do: another host may plant a symlink between
+/// the check and the access.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct LocalPath {
+    root: PathBuf,
+    /// Names alone: no `..`, no `/` at the start.
+    below: PathBuf,
+}
+
+/// The handling of a missing directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Fails,
+    IsMade,
+}
+
+/// An opened directory.
+struct Opened {
+    directory: OwnedFd,
+    is_new: bool,
+}
+
+/// A symlink below the root.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` is a symlink, and a host could have sent it", .0.display())]
+struct Symlink(PathBuf);
+
+impl LocalPath {
+    /// Creates a path, or returns `None` if `below` leads out of the root.
+    pub(super) fn new(root: PathBuf, below: &Path) -> Option<Self> {
+        let mut names = PathBuf::new();
+        for part in below.components() {
+            match part {
+                Component::Normal(name) => names.push(name),
+                Component::CurDir => {}
+                Component::ParentDir | Component::RootDir | Component::Prefix(_) => return None,
+            }
+        }
+        Some(Self { root, below: names })
+    }
+
+    /// Returns the whole path, for messages and comparisons.
+    pub(super) fn path(&self) -> PathBuf {
+        self.root.join(&self.below).components().collect()
+    }
+
+    /// Returns the part that the user names.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Checks that no directory of the path is a symlink. A missing directory is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Local`] for a symlink.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.folder(Missing::Fails) {
+            Err(source) if is_symlink(&source) => Err(self.failed("write", source)),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Returns whether the path is a directory.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Local`] for a symlink, and if the path can't be opened.
+    pub(super) fn is_folder(&self) -> Result<bool> {
+        match self.open(&self.below, Missing::Fails) {
+            Ok(_) => Ok(true),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(self.failed("open", source)),
+        }
+    }
+
+    /// Makes the directory and those around it, and returns whether it is new.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Local`] if a directory can't be made.
+    pub(super) fn make_folder(&self) -> Result<bool> {
+        let opened = self.open(&self.below, Missing::IsMade).map_err(|source| self.failed("make", source))?;
+        Ok(opened.is_new)
+    }
+
+    /// Opens the regular file at the path for reading.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, and one for anything else than a regular file.
+    pub(super) fn open_file(&self) -> io::Result<File> {
+        open_regular(self.folder(Missing::Fails)?, self.name()?)
+    }
+
+    /// Reads the file and returns its checksum, as long as that `is_wanted`.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_file`](Self::open_file).
+    pub(super) fn sum(&self, buffer: &mut [u8], is_wanted: &dyn Fn() -> bool) -> io::Result<Sum> {
+        Summing::of_reader(&mut self.open_file()?, buffer, is_wanted)
+    }
+
+    /// Returns the content of the symlink at the path, or `None` without one.
+    pub(super) fn read_link(&self) -> Option<PathBuf> {
+        let folder = self.folder(Missing::Fails).ok()?;
+        let content = readlinkat(folder, self.name().ok()?, Vec::new()).ok()?;
+        Some(OsString::from_vec(content.into_bytes()).into())
+    }
+
+    /// Opens the directory that holds the file, after making those that are missing. Returns it with the name of the file.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, and one for a symlink.
+    pub(super) fn make_parent(&self) -> io::Result<(OwnedFd, &OsStr)> {
+        let name = self.name()?;
+        Ok((self.folder(Missing::IsMade)?, name))
+    }
+
+    /// Creates the error of a failed access.
+    pub(super) fn failed(&self, doing: &str, source: io::Error) -> Error {
+        let error = Error::new(ErrorKind::Local, format!("could not {doing} `{}`", self.path().display()));
+        if is_symlink(&source) {
+            return error
+                .caused_by(source)
+                .hint("remove the symlink, or use the directory that it leads to as the target");
+        }
+        error.caused_by(source)
+    }
+
+    fn name(&self) -> io::Result<&OsStr> {
+        self.below.file_name().ok_or_else(|| Errno::ISDIR.into())
+    }
+
+    /// Opens the directory that holds the file.
+    fn folder(&self, missing: Missing) -> io::Result<OwnedFd> {
+        let folder = self.below.parent().unwrap_or(Path::new(""));
+        self.open(folder, missing).map(|opened| opened.directory)
+    }
+
+    /// Opens a directory below the root.
+    fn open(&self, folder: &Path, missing: Missing) -> io::Result<Opened> {
+        let mut path = if self.root.as_os_str().is_empty() { PathBuf::from(".") } else { self.root.clone() };
+        let is_new = missing == Missing::IsMade && !path.exists();
+        if is_new {
+            std::fs::create_dir_all(&path)?;
+        }
+        let mut opened = Opened { directory: openat(CWD, &path, DIRECTORY, Mode::empty())?, is_new };
+        for name in folder {
+            path.push(name);
+            opened = opened.enter(name, missing).map_err(|errno| opened.refusal(&path, name, errno))?;
+        }
+        Ok(opened)
+    }
+}
+
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+impl Opened {
+    /// Opens a directory in this one.
+    fn enter(&self, name: &OsStr, missing: Missing) -> rustix::io::Result<Self> {
+        let open = || openat(&self.directory, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
+        let (opened, is_new) = match (open(), missing) {
+            (Err(Errno::NOENT), Missing::IsMade) => {
+                let is_new = match mkdirat(&self.directory, name, Mode::RWXU | Mode::RWXG | Mode::RWXO) {
+                    Ok(()) => true,
+                    // Another transfer was faster.
+                    Err(Errno::EXIST) => false,
+                    Err(errno) => return Err(errno),
+                };
+                (open(), is_new)
+            }
+            (opened, _) => (opened, false),
+        };
+        Ok(Self { directory: opened?, is_new })
+    }
+
+    /// Returns the error of a directory that can't be opened. The systems report a symlink with different numbers.
+    fn refusal(&self, path: &Path, name: &OsStr, errno: Errno) -> io::Error {
+        match statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => {
+                io::Error::other(Symlink(path.to_owned()))
+            }
+            _ => errno.into(),
+        }
+    }
+}
+
+/// Returns whether an access has failed at a symlink.
+fn is_symlink(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(inner) if inner.is::<Symlink>())
+}
+
+/// Opens a regular file in a directory for reading. Other files would block, or have no end.
+pub(super) fn open_regular(folder: impl AsFd, name: &OsStr) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(openat(folder, name, flags, Mode::empty())?);
+    if file.metadata()?.is_file() { Ok(file) } else { Err(Errno::INVAL.into()) }
+}
