@@ -143,7 +143,8 @@ impl Connection {
     /// below a target directory, a symlink in the place of a directory is an error: a host could have sent it. A symlink in
     /// the place of a file is replaced.
     ///
-    /// Each file lands whole or not at all. A new file has the mode of the host. Whatever fails, an old file is as it was. A content that is here already is not sent, unless the host gives no shell: by SFTP it comes to be compared, and what
+    /// Each file lands whole or not at all. A new file has the mode of the host, without the bits that the umask removes;
+    /// [`mode`](super::Get::mode) sets an exact mode. Whatever fails, an old file is as it was. A content that is here already is not sent, unless the host gives no shell: by SFTP it comes to be compared, and what
     /// is here is not touched. A dry run compares, and writes nothing.
     ///
     /// # Errors

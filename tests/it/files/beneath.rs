@@ -9,7 +9,7 @@ use fabrs_testing::{Gate, Sshd, probe};
 use tempfile::TempDir;
 
 use super::trees::which;
-use super::{Lab, text, walk};
+use super::{Lab, mode, text, walk};
 use crate::support::{LIMIT, block, soon};
 
 /// Returns a host on which this program waits at a gate the first time that it runs.
@@ -173,6 +173,31 @@ async fn a_symlink_in_the_place_of_the_directory_of_a_host_is_refused_and_one_be
         assert_eq!(walk(outside.path()), Vec::<PathBuf>::new());
         soon(lab.host.get(there("x"), format!("{}/{{host}}/{{path}}", own.display()))).await?;
         assert_eq!(text(lab.here.path().join("disk/host/x/a")), "evil");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_get_the_modes_of_the_host_that_the_umask_allows() -> Result {
+    for lab in [Lab::new(), super::without_a_shell::lab()] {
+        let folder = lab.here.path().join("umask");
+        fs::create_dir(&folder)?;
+        let allowed = mode(&folder) & 0o777;
+        tree(&lab, &["open", "run", "own"]);
+        for (name, mode) in [("open", 0o666), ("run", 0o4777), ("own", 0o604)] {
+            fs::set_permissions(lab.there("x").join(name), fs::Permissions::from_mode(mode))?;
+        }
+        let folder = || lab.there("x").display().to_string();
+        let to = |name: &str| lab.here.path().join(name);
+        soon(lab.host.get(folder(), to("tree").display().to_string())).await?;
+        soon(lab.host.get(format!("{}/run", folder()), to("run").display().to_string())).await?;
+        for (name, expected) in [("tree/open", 0o666), ("tree/run", 0o777), ("tree/own", 0o604), ("run", 0o777)] {
+            assert_eq!(mode(&to(name)), expected & allowed, "{name}");
+        }
+        // A mode that the task asks for is exact.
+        soon(lab.host.get(folder(), to("asked").display().to_string()).mode(0o666)).await?;
+        soon(lab.host.get(format!("{}/run", folder()), to("asked for").display().to_string()).mode(0o777)).await?;
+        assert_eq!((mode(&to("asked/run")), mode(&to("asked for"))), (0o666, 0o777));
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ const COMPARED: usize = 64 << 10;
 pub(super) enum NewMode {
     /// The mode that the task asks for.
     Exact(u32),
-    /// The mode on the host.
+    /// The mode on the host, of which the umask removes bits.
     OfHost(u32),
 }
 
@@ -45,7 +45,9 @@ impl LocalFile {
         let bits = bits & 0o777;
         let created = TemporaryName::create(path, |folder, name| {
             let file = File::from(openat(folder, name, FLAGS, Mode::from_raw_mode(bits as RawMode))?);
-            file.set_permissions(Permissions::from_mode(bits))?;
+            if matches!(mode, NewMode::Exact(_)) {
+                file.set_permissions(Permissions::from_mode(bits))?;
+            }
             Ok(file)
         })?;
         Ok(Self { path: path.clone(), name: created.0, file: created.1 })
