@@ -92,3 +92,17 @@ async fn tree(
     put(source, target).await?;
     Ok(())
 }
+
+/// Asks, and does nothing else.
+#[task]
+async fn ask() -> Result {
+    confirm("Go on?").await?;
+    Ok(())
+}
+
+/// Runs a command from a plain function, on a thread of its own.
+#[task]
+fn plain() -> Result {
+    run("true").wait()?;
+    Ok(())
+}
