@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use super::document::Document;
 use super::environment::{self, Environment};
 use super::near::meant;
+use super::regular_file::read_text;
 use super::vars::Vars;
 
 /// The keys at the top of the file.
@@ -47,9 +48,10 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if the file is there and can't be read, and as [`Config::parse`].
+    /// [`ErrorKind::Config`] if the file is there and can't be read, is not a regular file, or is larger than 4 MiB, and
+    /// as [`Config::parse`].
     pub fn load(path: &Path) -> Result<Self> {
-        match std::fs::read_to_string(path) {
+        match read_text(path) {
             Ok(text) => Self::parse(&text, path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(cause) => {
@@ -229,6 +231,20 @@ mod tests {
         let expected =
             format!("error: could not read `{}`\n  caused by: stream did not contain valid UTF-8", path.display());
         assert_eq!(block, expected);
+    }
+
+    #[test]
+    fn a_fifo_is_refused_without_waiting_for_its_writer() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(Config::FILE);
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let error = Config::find(folder.path()).unwrap_err();
+        assert_eq!(
+            error.block().to_string(),
+            format!("error: could not read `{}`\n  caused by: a FIFO, not a regular file", path.display())
+        );
     }
 
     /// Texts that come near to a real file: pieces of one, put together at random.
