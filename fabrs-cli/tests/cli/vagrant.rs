@@ -14,7 +14,7 @@ const ALL: &str = "[env.vagrant]\nvagrant = true\n";
 /// time that it is run it leaves a line in `asked`.
 fn project(toml: &str, script: &str) -> Fab {
     let script = format!("#!/bin/sh\necho \"$*\" >> asked\n{script}\n");
-    let fab = fab().project(&[("fabrs.toml", toml), ("bin/vagrant", &script)]);
+    let fab = fab().project(&[("fabrs.toml", toml), ("Vagrantfile", ""), ("bin/vagrant", &script)]);
     let bin = fab.dir().join("bin");
     fs::set_permissions(bin.join("vagrant"), fs::Permissions::from_mode(0o755)).expect("the folder is ours");
     fab.env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
@@ -148,10 +148,13 @@ fn what_is_wrong_with_vagrant_is_said_with_a_code_and_one_thing_to_try() {
         let ran = project(toml, script).args(["vagrant", "--", "echo x"]).code(code).stdout("").run();
         ran.stderr.replace(&ran.dir.display().to_string(), "DIR")
     };
-    assert_eq!(
-        run(ALL, &complains("no_vagrantfile.txt"), 2),
-        "error: there is no Vagrantfile in `DIR` or in a folder above\nhint: `vagrant init` makes one\n"
+    let without = project(ALL, "exit 9");
+    fs::remove_file(without.dir().join("Vagrantfile")).expect("it is ours");
+    let missing = format!(
+        "error: there is no Vagrantfile in `{}` or in a folder above\nhint: `vagrant init` makes one\n",
+        without.dir().display()
     );
+    without.args(["vagrant", "--", "echo x"]).code(2).stdout("").stderr(missing).run();
     assert_eq!(
         run("[env.vagrant]\nvagrant = ['db']", &complains("not_ready.txt"), 4),
         "error: the machine `db` of Vagrant is not created or not running\nhint: `vagrant up db` starts it\n"

@@ -1,6 +1,6 @@
 //! The machines of Vagrant in an inventory: when they are asked for, and by whom.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -15,9 +15,21 @@ use crate::host::Host;
 impl Inventory {
     /// Allows that `vagrant ssh-config` is run in `folder`, where the hosts of the environment come from it. It is run
     /// once, when a host is needed.
-    pub fn with_vagrant(mut self, folder: impl Into<PathBuf>) -> Self {
+    ///
+    /// The Vagrantfile is searched for in `folder` and the folders above, as Vagrant does. Vagrant runs the code in it.
+    pub fn with_vagrant(self, folder: impl Into<PathBuf>) -> Self {
+        self.with_checked_vagrant(folder, |_| Ok(()))
+    }
+
+    /// Like [`with_vagrant`](Self::with_vagrant). `check` receives the path of the Vagrantfile before Vagrant runs it, and
+    /// can refuse it by an error.
+    pub fn with_checked_vagrant(
+        mut self,
+        folder: impl Into<PathBuf>,
+        check: impl Fn(&Path) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let machines = self.environment.as_ref().and_then(Environment::vagrant);
-        self.vagrant = machines.map(|machines| Arc::new(Vagrant::new(folder.into(), machines)));
+        self.vagrant = machines.map(|machines| Arc::new(Vagrant::new(folder.into(), machines, Arc::new(check))));
         self
     }
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -13,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 use super::super::{OwnedGroup, Variables};
 use super::refusal::refusal;
+use super::vagrantfile::{self, Chosen, Vagrantfile};
 
 /// What is run, as messages name it.
 pub(super) const COMMAND: &str = "vagrant ssh-config";
@@ -22,13 +24,25 @@ const LIMIT: Duration = Duration::from_mins(1);
 /// How much it may print: a machine is some hundred bytes.
 const MOST: u64 = 1 << 20;
 
+/// A check of the Vagrantfile, by its path, before Vagrant runs it.
+pub(crate) type Check = Arc<dyn Fn(&Path) -> Result<()> + Send + Sync>;
+
 /// The question to Vagrant.
-#[derive(Debug)]
 pub(super) struct Ask {
     program: OsString,
     folder: PathBuf,
     machines: Vec<String>,
+    chosen: Chosen,
+    check: Check,
     limit: Duration,
+}
+
+impl std::fmt::Debug for Ask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut ask = f.debug_struct("Ask");
+        ask.field("program", &self.program).field("folder", &self.folder).field("machines", &self.machines);
+        ask.finish_non_exhaustive()
+    }
 }
 
 impl Ask {
@@ -40,12 +54,14 @@ impl Ask {
         let program = folder.join("vagrant");
         std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-        Self { program: program.into(), ..Self::new(folder.to_owned(), vec!["web".to_owned()]) }
+        std::fs::write(folder.join("Vagrantfile"), "").unwrap();
+        let ask = Self::new(folder.to_owned(), vec!["web".to_owned()], Arc::new(|_| Ok(())));
+        Self { program: program.into(), chosen: Chosen::default(), ..ask }
     }
 
-    pub(super) fn new(folder: PathBuf, machines: Vec<String>) -> Self {
+    pub(super) fn new(folder: PathBuf, machines: Vec<String>, check: Check) -> Self {
         let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
-        Self { program: "vagrant".into(), folder, machines, limit: LIMIT }
+        Self { program: "vagrant".into(), folder, machines, chosen: Chosen::from_env(), check, limit: LIMIT }
     }
 
     /// Runs it to its end and returns what it printed.
@@ -60,8 +76,12 @@ impl Ask {
     }
 
     async fn run(&self) -> Result<String> {
+        let Vagrantfile { folder, file } = vagrantfile::find(&self.folder, &self.chosen)?;
+        (self.check)(&file)?;
         let mut command = Command::new(&self.program);
-        command.arg("ssh-config").args(&self.machines).current_dir(&self.folder).process_group(0).kill_on_drop(true);
+        command.arg("ssh-config").args(&self.machines).current_dir(&folder).process_group(0).kill_on_drop(true);
+        // Vagrant begins its own search where the file was found, and not below.
+        command.env(Chosen::FOLDER, folder);
         // It is not to wait for the network, nor to write for a terminal.
         command
             .env_remove(Variables::SUDO_PASSWORD)
@@ -167,7 +187,7 @@ mod tests {
     #[tokio::test]
     async fn where_vagrant_is_missing_it_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        let missing = Ask { program: folder.path().join("none").into(), ..Ask::new(folder.path().into(), Vec::new()) };
+        let missing = Ask { program: folder.path().join("none").into(), ..Ask::script(folder.path(), "true") };
         let error = missing.output().await.unwrap_err();
         assert_eq!(error.exit_code().code(), 1);
         assert_eq!(

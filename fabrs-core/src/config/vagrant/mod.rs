@@ -2,6 +2,7 @@
 
 mod ask;
 mod refusal;
+mod vagrantfile;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
 use ask::Ask;
+pub(crate) use ask::Check;
 
 /// What `vagrant ssh-config` says in a project's folder, asked when it is needed.
 ///
@@ -32,9 +34,9 @@ pub(crate) struct Machines {
 }
 
 impl Vagrant {
-    /// Asks in `folder` for these machines; for all where none is named.
-    pub(super) fn new(folder: PathBuf, machines: &[String]) -> Self {
-        Self { ask: Ask::new(folder, machines.to_vec()), answer: Mutex::default() }
+    /// Asks in `folder` for these machines; for all where none is named. `check` has to accept the Vagrantfile first.
+    pub(super) fn new(folder: PathBuf, machines: &[String], check: Check) -> Self {
+        Self { ask: Ask::new(folder, machines.to_vec(), check), answer: Mutex::default() }
     }
 
     /// Asks a script that stands in for Vagrant.

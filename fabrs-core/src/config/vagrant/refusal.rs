@@ -15,10 +15,6 @@ const LINES: usize = 8;
 pub(super) fn refusal(status: ExitStatus, stdout: &str, stderr: &str, machines: &[String], folder: &Path) -> Error {
     let said = words(stderr);
     let folder = shown(folder);
-    if said.contains("Vagrant environment or target machine is required") {
-        let text = format!("there is no Vagrantfile in {folder} or in a folder above");
-        return Error::new(ErrorKind::Config, text).hint("`vagrant init` makes one");
-    }
     if said.contains("not yet ready for SSH") {
         return match missing(stdout, machines) {
             Some(machine) => {
@@ -78,17 +74,6 @@ mod tests {
         let error = refusal(ExitStatus::from_raw(1 << 8), stdout, stderr, &machines, Path::new("/srv/shop"));
         assert_eq!(error.block().to_string(), block);
         assert_eq!(error.exit_code().code(), code);
-    }
-
-    #[test]
-    fn a_missing_vagrantfile_is_a_mistake_in_the_project() {
-        case(
-            "",
-            include_str!("recorded/no_vagrantfile.txt"),
-            &[],
-            2,
-            "error: there is no Vagrantfile in `/srv/shop` or in a folder above\nhint: `vagrant init` makes one",
-        );
     }
 
     #[test]

@@ -1,0 +1,150 @@
+//! The Vagrantfile of a project: found as Vagrant finds it, so that it can be checked before Vagrant runs it.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::super::regular_file::check_regular;
+use super::ask::shown;
+
+/// The names that Vagrant looks for, in this order.
+const NAMES: [&str; 2] = ["Vagrantfile", "vagrantfile"];
+
+/// The variables of Vagrant that choose a Vagrantfile.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Chosen {
+    /// `VAGRANT_CWD`: the folder in which Vagrant begins to search.
+    pub(super) folder: Option<OsString>,
+    /// `VAGRANT_VAGRANTFILE`: the name of the file.
+    pub(super) name: Option<OsString>,
+}
+
+impl Chosen {
+    /// The name of the variable for the folder.
+    pub(super) const FOLDER: &'static str = "VAGRANT_CWD";
+
+    /// Reads the variables of this process.
+    pub(super) fn from_env() -> Self {
+        let get = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        Self { folder: get(Self::FOLDER), name: get("VAGRANT_VAGRANTFILE") }
+    }
+}
+
+/// A Vagrantfile, and the folder in which the search for it ended.
+#[derive(Debug, PartialEq)]
+pub(super) struct Vagrantfile {
+    /// The folder. `VAGRANT_VAGRANTFILE` may be a path, so the file can lie elsewhere.
+    pub(super) folder: PathBuf,
+    /// The file.
+    pub(super) file: PathBuf,
+}
+
+/// Returns the Vagrantfile of the nearest folder that has one, beginning with `project`.
+///
+/// # Errors
+///
+/// [`ErrorKind::Config`] if there is none, or it is not a regular file, and [`ErrorKind::Local`] if the folder can't be
+/// resolved.
+pub(super) fn find(project: &Path, chosen: &Chosen) -> Result<Vagrantfile> {
+    let start = match &chosen.folder {
+        Some(folder) => project.join(folder),
+        None => project.to_owned(),
+    };
+    let start = start.canonicalize().map_err(|source| {
+        let text = format!("could not look for a Vagrantfile in {}", shown(&start));
+        Error::new(ErrorKind::Local, text).caused_by(source)
+    })?;
+    let names: Vec<OsString> = match &chosen.name {
+        Some(name) => vec![name.clone()],
+        None => NAMES.map(OsString::from).to_vec(),
+    };
+    for folder in start.ancestors() {
+        for file in names.iter().map(|name| folder.join(name)) {
+            match check_regular(&file) {
+                Ok(()) => return Ok(Vagrantfile { folder: folder.to_owned(), file }),
+                Err(error) if is_absent(&error) => {}
+                Err(source) => {
+                    let text = format!("could not use the Vagrantfile {}", shown(&file));
+                    return Err(Error::new(ErrorKind::Config, text).caused_by(source));
+                }
+            }
+        }
+    }
+    let text = format!("there is no Vagrantfile in {} or in a folder above", shown(&start));
+    Err(Error::new(ErrorKind::Config, text).hint("`vagrant init` makes one"))
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A project two folders below one with a Vagrantfile.
+    fn place() -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let above = folder.path().canonicalize().unwrap();
+        let project = above.join("a/shop");
+        fs::create_dir_all(&project).unwrap();
+        fs::write(above.join("Vagrantfile"), "").unwrap();
+        (folder, above, project)
+    }
+
+    fn chosen(folder: Option<&str>, name: Option<&str>) -> Chosen {
+        Chosen { folder: folder.map(OsString::from), name: name.map(OsString::from) }
+    }
+
+    #[test]
+    fn the_nearest_file_is_found_under_both_names_of_vagrant() {
+        let (_keep, above, project) = place();
+        let found = || find(&project, &Chosen::default()).unwrap().file;
+        assert_eq!(found(), above.join("Vagrantfile"));
+        fs::write(above.join("a/vagrantfile"), "").unwrap();
+        assert_eq!(found(), above.join("a/vagrantfile"));
+        fs::write(above.join("a/Vagrantfile"), "").unwrap();
+        assert_eq!(found(), above.join("a/Vagrantfile"));
+    }
+
+    #[test]
+    fn the_variables_of_vagrant_choose_folder_and_name() {
+        let (_keep, above, project) = place();
+        fs::create_dir(project.join("machines")).unwrap();
+        fs::write(project.join("machines/Vagrantfile"), "").unwrap();
+        let found = |folder, name| find(&project, &chosen(folder, name)).unwrap().file;
+        assert_eq!(found(Some("machines"), None), project.join("machines/Vagrantfile"));
+        assert_eq!(found(above.to_str(), None), above.join("Vagrantfile"));
+        fs::write(above.join("Vagrantfile.ci"), "").unwrap();
+        assert_eq!(found(Some("machines"), Some("Vagrantfile.ci")), above.join("Vagrantfile.ci"));
+        let path = find(&project, &chosen(None, Some("machines/Vagrantfile"))).unwrap();
+        let expected = Vagrantfile { folder: project.clone(), file: project.join("machines/Vagrantfile") };
+        assert_eq!(path, expected, "the name may be a path");
+    }
+
+    #[test]
+    fn a_missing_or_irregular_file_is_an_error() {
+        let (_keep, above, project) = place();
+        let block = |chosen: &Chosen| find(&project, chosen).unwrap_err().block().to_string();
+        assert_eq!(
+            block(&chosen(None, Some("no.such.file"))),
+            format!(
+                "error: there is no Vagrantfile in `{}` or in a folder above\nhint: `vagrant init` makes one",
+                project.display()
+            )
+        );
+        fs::create_dir(above.join("a/Vagrantfile")).unwrap();
+        assert_eq!(
+            block(&Chosen::default()),
+            format!(
+                "error: could not use the Vagrantfile `{}`\n  caused by: a folder, not a regular file",
+                above.join("a/Vagrantfile").display()
+            )
+        );
+        assert!(block(&chosen(Some("gone"), None)).contains("could not look for a Vagrantfile in"));
+    }
+}
