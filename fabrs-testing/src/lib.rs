@@ -38,7 +38,7 @@ mod wait;
 pub use accounts::{Account, Capability, uv};
 pub use disk::{BindMount, Quota, SmallDisk};
 pub use dropbear::{Builder as DropbearBuilder, Dropbear};
-pub use fab::{Fab, Ran, Running};
+pub use fab::{Fab, Ran, Running, trusted_folders};
 pub use fleet::Fleet;
 pub use gate::{Gate, Waiting};
 pub use keys::{Key, KeyType};

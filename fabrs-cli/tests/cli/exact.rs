@@ -1,7 +1,13 @@
 //! Pages and messages that are the same everywhere, character by character.
 
+use std::path::Path;
+
+use crate::place::FAB;
+
 /// Runs the cases of `tests/cmd`; after a change of the texts, `TRYCMD=overwrite` writes them anew.
 #[test]
 fn pages_and_messages_are_as_written_down() {
-    trycmd::TestCases::new().register_bin("fab", std::path::Path::new(crate::place::FAB)).case("tests/cmd/*.trycmd");
+    let trusted = fabrs_testing::trusted_folders().into_string().expect("test directories have plain names");
+    let cases = trycmd::TestCases::new();
+    cases.env("FABRS_TRUST", trusted).register_bin("fab", Path::new(FAB)).case("tests/cmd/*.trycmd");
 }

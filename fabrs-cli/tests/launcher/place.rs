@@ -87,7 +87,9 @@ impl Place {
     pub(crate) fn environment(&self, changes: &[(&str, &str)]) -> Environment {
         let changes = changes.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let cache = (OsString::from("FABRS_CACHE"), self.path("cache").into_os_string());
-        Environment::new(env::vars_os().chain([cache]).chain(changes), self.path(""))
+        // Temporary folders may lie anywhere.
+        let trusted = (OsString::from("FABRS_TRUST"), self.path("").into_os_string());
+        Environment::new(env::vars_os().chain([cache, trusted]).chain(changes), self.path(""))
     }
 
     /// Prepares a tool, and returns it with what was heard.

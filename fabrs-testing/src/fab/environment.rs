@@ -42,7 +42,33 @@ pub(super) fn clean(home: &Path, cache: &Path) -> BTreeMap<OsString, OsString> {
         env.insert(name.into(), value.into());
     }
     env.insert("HOME".into(), home.into());
+    env.insert("FABRS_TRUST".into(), trusted_folders());
     // Projects share what they compile, or each test would compile every dependency again.
     env.insert("FABRS_CACHE".into(), cache.into());
     env
+}
+
+/// Returns the value of `FABRS_TRUST` for tests: the checkout of fabrs, cargo's target folder, and the temporary folder.
+///
+/// # Panics
+///
+/// If the name of one contains `:`.
+pub fn trusted_folders() -> OsString {
+    trusted(&[&checkout(), &target(), &std::env::temp_dir()])
+}
+
+/// Returns the value of `FABRS_TRUST` for some folders.
+pub(super) fn trusted(folders: &[&Path]) -> OsString {
+    std::env::join_paths(folders).expect("the folders of tests have no `:` in their names")
+}
+
+/// Returns the checkout of fabrs. On a CI machine it may belong to anybody.
+pub(super) fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a crate of the checkout").to_owned()
+}
+
+/// Returns the target folder of cargo, in which this test was built.
+pub(super) fn target() -> PathBuf {
+    let test = std::env::current_exe().expect("a process knows its own program");
+    test.ancestors().nth(3).expect("target/debug/deps/NAME").to_owned()
 }

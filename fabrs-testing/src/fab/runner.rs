@@ -102,6 +102,12 @@ impl Fab {
         self.env("FABRS_CACHE", path)
     }
 
+    /// Trusts nothing but the checkout of fabrs and cargo's target folder. Projects in temporary folders are checked.
+    pub fn strict_trust(self) -> Self {
+        let trusted = environment::trusted(&[&environment::checkout(), &environment::target()]);
+        self.env("FABRS_TRUST", trusted)
+    }
+
     /// Adds one argument.
     pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
