@@ -29,6 +29,7 @@ mod messages;
 mod origin;
 mod outcome;
 mod prepare;
+mod private;
 mod profile;
 mod progress;
 mod room;

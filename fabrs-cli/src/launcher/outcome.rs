@@ -200,7 +200,7 @@ mod tests {
     }
 
     fn room() -> Room {
-        Room { name: "tasks-12".to_owned(), folder: "/c/12".into(), target: "/c/target".into() }
+        Room { name: "tasks-12".to_owned(), folder: "/c/12".into(), target: "/c/target".into(), cache: "/c".into() }
     }
 
     fn message(package: &str, level: &str) -> String {

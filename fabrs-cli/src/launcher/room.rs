@@ -9,8 +9,8 @@ use fabrs_core::{Error, ErrorKind};
 
 use super::environment::Environment;
 use super::find::Project;
+use super::private;
 use super::progress::{Note, Progress};
-use super::trust;
 
 /// The paths of one project in the cache.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) struct Room {
     pub(super) folder: PathBuf,
     /// What cargo compiles into, shared by all projects.
     pub(super) target: PathBuf,
+    /// The folder of caches, which may hold those of other programs too.
+    pub(super) cache: PathBuf,
 }
 
 impl Room {
@@ -43,9 +45,20 @@ impl Room {
             name: format!("tasks-{hash}"),
             folder: fabrs.join("projects").join(hash),
             target: fabrs.join("target"),
+            cache,
         };
-        trust::check_cache([fabrs.as_path(), &room.folder, &room.folder.join("bin")])?;
+        for folder in room.folders() {
+            private::check(&folder)?;
+        }
         Ok(room)
+    }
+
+    /// Returns the folders that are for this user alone, each behind the one that it is in.
+    fn folders(&self) -> [PathBuf; 6] {
+        let fabrs = self.cache.join("fabrs");
+        let inside = |name| self.folder.join(name);
+        let projects = fabrs.join("projects");
+        [fabrs, self.target.clone(), projects, self.folder.clone(), inside("src"), inside("bin")]
     }
 
     pub(super) fn manifest(&self) -> PathBuf {
@@ -79,14 +92,9 @@ impl Room {
 
     /// Makes the folders, for this user only: what is in them is run, and may hold a registry's token.
     pub(super) fn create(&self) -> Result<(), Error> {
-        for folder in [self.folder.join("src"), self.folder.join("bin"), self.target.clone()] {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&folder)
-                .map_err(|error| unwritable(&folder, error))?;
-        }
-        Ok(())
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.cache);
+        made.map_err(|error| unwritable(&self.cache.join("fabrs"), error))?;
+        self.folders().iter().try_for_each(|folder| private::create(folder))
     }
 
     /// Takes the project's lock, waiting while another `fab` has it; it is freed with the file that is returned, and

@@ -8,9 +8,6 @@ use fabrs_core::{Error, ErrorKind};
 
 use super::find::Project;
 
-/// Others may write to it: by the group's or the world's permission.
-const OTHERS_WRITE: u32 = 0o022;
-
 /// Checks that a `tasks.rs` found above the folder we stand in is nobody's trap: in `/tmp/build`, `/tmp/tasks.rs` may be
 /// anybody's. It has to belong to us, to root, or to whoever the folder we stand in belongs to.
 ///
@@ -30,48 +27,13 @@ pub fn check_project(project: &Project, cwd: &Path) -> Result<(), Error> {
     Err(Error::new(ErrorKind::Usage, text).hint(format!("to run it all the same: `cd {}`", project.root.display())))
 }
 
-/// Checks that nobody else can have put a tool into the cache: what is in it is run without another look.
-///
-/// # Errors
-///
-/// [`ErrorKind::Local`] naming the folder.
-pub(super) fn check_cache<'a>(folders: impl IntoIterator<Item = &'a Path>) -> Result<(), Error> {
-    for folder in folders {
-        let Ok(found) = fs::symlink_metadata(folder) else { continue };
-        if !found.is_dir() || found.uid() != me() || found.mode() & OTHERS_WRITE != 0 {
-            let text = format!("the cache `{}` could hold what others have put there", folder.display());
-            let hint = "it must be a folder of yours that nobody else can write to; `FABRS_CACHE=FOLDER` names another";
-            return Err(Error::new(ErrorKind::Local, text).hint(hint));
-        }
-    }
-    Ok(())
-}
-
 fn me() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
-
-    #[test]
-    fn a_cache_that_others_can_write_to_is_not_used() {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("fabrs");
-        assert!(check_cache([folder.as_path()]).is_ok(), "one that is not there yet will be ours");
-        fs::create_dir(&folder).unwrap();
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
-        assert!(check_cache([folder.as_path()]).is_ok());
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
-        let error = check_cache([folder.as_path()]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Local);
-        let link = dir.path().join("link");
-        std::os::unix::fs::symlink(&folder, &link).unwrap();
-        assert!(check_cache([link.as_path()]).is_err(), "a link may be turned to another folder");
-    }
 
     #[test]
     fn a_tasks_rs_above_must_belong_to_somebody_trusted() {
