@@ -2,10 +2,9 @@
 //!
 //! The compiled tool makes all of these checks again, with the tasks at hand.
 
-use std::fs;
 use std::path::Path;
 
-use fabrs_core::config::{Config, Environment, near};
+use fabrs_core::config::{Config, Environment, near, read_text};
 use fabrs_core::{Registry, Result};
 
 use crate::launcher::Project;
@@ -29,7 +28,7 @@ pub(crate) fn check(project: &Project, words: &[String]) -> Result<()> {
 fn is_misspelt(word: &str, environments: &[&str], tasks: &Path) -> bool {
     !environments.contains(&word)
         && near(&word.replace('_', "-"), environments.iter().copied()).is_some()
-        && fs::read_to_string(tasks).is_ok_and(|source| is_no_task(word, &source))
+        && read_text(tasks).is_ok_and(|source| is_no_task(word, &source))
 }
 
 /// Tells whether the tasks of a project surely have none of this name: all of them are in one file, and the file does not

@@ -35,14 +35,18 @@ fn start() -> Result<ExitCode> {
         print(&help::page())?;
         return Ok(ExitCode::SUCCESS);
     }
+    let environment = Environment::of_process();
     let project = launcher::find(Path::new("."));
+    // Before anything of a project is read: whoever can write there decides what runs here and on the hosts.
+    match &project {
+        Some(project) => launcher::check_project(project, &environment)?,
+        None => environment.trust().check_config(Path::new(""))?,
+    }
     let root = project.as_ref().map(|project| project.root.as_path());
     if typed.line.is_some() && is_only_a_line(&words, root)? {
         return run(&Registry::new(), root);
     }
     let Some(project) = project else { return Err(no_tasks(&typed, &words, &options)) };
-    let environment = Environment::of_process();
-    launcher::check_project(&project, environment.cwd())?;
     // A mistake in fabrs.toml is told in milliseconds, and not after minutes of compiling.
     early::check(&project, &words)?;
     let mut progress = launcher::on_stderr(&environment);

@@ -1,7 +1,8 @@
 //! The command line of fabrs: what `fab` and every compiled `tasks.rs` understand, and the launcher between the two.
 //!
-//! `fab` reads its arguments (`typed`), finds and compiles the project's `tasks.rs` ([`launcher`]) and becomes that
-//! tool; the tool reads the same arguments against its tasks (`tool`), plans, runs (`run`) and shows what happens (`show`).
+//! `fab` reads its arguments (`typed`), finds the project's `tasks.rs`, checks that nobody else could have written it
+//! (`trust`), compiles it ([`launcher`]) and becomes that tool. The tool reads the same arguments against its tasks
+//! (`tool`), plans, runs (`run`) and shows what happens (`show`).
 
 mod basis;
 pub mod launcher;
@@ -19,6 +20,7 @@ mod open_files;
 mod run;
 mod show;
 mod tool;
+mod trust;
 mod typed;
 
 pub use fab::fab;

@@ -70,6 +70,8 @@ fn is_json() -> bool {
 /// Runs a command line against tasks; `root` is the project's folder, the current one where there is none.
 pub(crate) fn run(registry: &Registry, root: Option<&Path>) -> Result<ExitCode> {
     let root = root.map_or_else(PathBuf::new, Path::to_path_buf);
+    // The launcher has checked a project already; a program that is started otherwise may stand in any folder.
+    launcher::Environment::of_process().trust().check_config(&root)?;
     let config = Config::find(&root)?;
     let names: Vec<&str> = config.environments().iter().map(Environment::name).collect();
     registry.check(names.iter().copied())?;
@@ -126,7 +128,8 @@ fn check_files(settings: &Settings) -> Result<()> {
 /// Does what was asked for: tasks, a line, or both in that order.
 fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> Result<ExitCode> {
     let variables = Variables::from_env();
-    let inventory = Inventory::new(config, typed.environment.as_deref())?.with_vagrant(root);
+    let inventory = Inventory::new(config, typed.environment.as_deref())?;
+    let inventory = inventory.with_checked_vagrant(root, launcher::check_vagrantfile);
     let mut settings = typed.globals.settings().or_variables(&variables);
     if let Some(environment) = inventory.environment() {
         settings = settings.or_environment(environment);

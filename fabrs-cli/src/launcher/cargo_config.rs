@@ -4,15 +4,20 @@
 //! meant for the project's program. Where crates come from does apply, or a tool could not be compiled behind a
 //! company's mirror.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use fabrs_core::config::read_text;
 use fabrs_core::{Error, ErrorKind};
 use toml::{Table, Value};
 
+use crate::trust::Trust;
+
 /// The tables that say where crates come from and how they are fetched.
 const TAKEN: [&str; 5] = ["http", "net", "registries", "registry", "source"];
+
+/// The keys of a source that name a folder of this machine.
+const FOLDERS: [&str; 2] = ["directory", "local-registry"];
 
 /// The settings of a project that cargo is given.
 #[derive(Debug, Default, PartialEq)]
@@ -25,8 +30,8 @@ pub(super) struct CargoConfig {
 
 impl CargoConfig {
     /// Reads the configuration that applies in a folder, nearest first, without that in cargo's home, which cargo
-    /// reads by itself.
-    pub(super) fn read(root: &Path, cargo_home: Option<&Path>) -> Result<Self, Error> {
+    /// reads by itself. A file of somebody else is an error: it chooses the code of dependencies.
+    pub(super) fn read(root: &Path, cargo_home: Option<&Path>, trust: &Trust) -> Result<Self, Error> {
         let mut config = Self::default();
         for folder in root.ancestors() {
             let dot_cargo = folder.join(".cargo");
@@ -36,14 +41,17 @@ impl CargoConfig {
             // Cargo prefers the old name where both are there.
             for file in ["config", "config.toml"].map(|name| dot_cargo.join(name)) {
                 let unreadable = || Error::new(ErrorKind::Config, format!("could not read `{}`", file.display()));
-                let text = match fs::read_to_string(&file) {
+                trust.check_existing(&file, &dot_cargo)?;
+                let text = match read_text(&file) {
                     Ok(text) => text,
                     Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                     Err(error) if error.kind() == io::ErrorKind::NotADirectory => continue,
                     Err(error) => return Err(unreadable().caused_by(error)),
                 };
                 let table = toml::from_str(&text).map_err(|error| unreadable().caused_by(error))?;
-                join(&mut config.settings, taken(table, folder));
+                let table = taken(table, folder);
+                check_vendored(trust, &table)?;
+                join(&mut config.settings, table);
                 config.files.push(file);
                 break;
             }
@@ -57,13 +65,27 @@ fn taken(mut table: Table, folder: &Path) -> Table {
     table.retain(|key, _| TAKEN.contains(&key));
     let sources = table.get_mut("source").and_then(Value::as_table_mut);
     for (_, source) in sources.into_iter().flat_map(Table::iter_mut) {
-        make_absolute(source, "directory", folder);
-        make_absolute(source, "local-registry", folder);
+        for key in FOLDERS {
+            make_absolute(source, key, folder);
+        }
     }
     if let Some(http) = table.get_mut("http") {
         make_absolute(http, "cainfo", folder);
     }
     table
+}
+
+/// Checks the folders on this machine that crates come from: build scripts in them run while cargo compiles.
+fn check_vendored(trust: &Trust, settings: &Table) -> Result<(), Error> {
+    let sources = settings.get("source").and_then(Value::as_table);
+    for source in sources.into_iter().flat_map(Table::values) {
+        for key in FOLDERS {
+            if let Some(folder) = source.get(key).and_then(Value::as_str).map(Path::new) {
+                trust.check_existing(folder, folder)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn make_absolute(table: &mut Value, key: &str, folder: &Path) {
@@ -90,7 +112,13 @@ fn join(near: &mut Table, far: Table) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    fn trust() -> Trust {
+        Trust::new(Some(std::env::temp_dir().as_os_str()), None)
+    }
 
     fn config(folder: &Path, name: &str, text: &str) {
         fs::create_dir_all(folder.join(".cargo")).unwrap();
@@ -106,11 +134,25 @@ mod tests {
             "[build]\ntarget = 'nonsense'\nrustflags = ['-x']\n[source.crates-io]\nreplace-with = 'vendored'\n\
              [source.vendored]\ndirectory = 'vendor'\n[http]\ncainfo = 'ca.pem'\n[target.x]\nlinker = 'y'\n[env]\nA = '1'",
         );
-        let found = CargoConfig::read(root.path(), None).unwrap();
+        let found = CargoConfig::read(root.path(), None, &trust()).unwrap();
         let vendor = root.path().join("vendor");
         assert_eq!(found.settings.keys().collect::<Vec<_>>(), ["http", "source"]);
         assert_eq!(found.settings["source"]["vendored"]["directory"].as_str(), vendor.to_str());
         assert_eq!(found.settings["http"]["cainfo"].as_str(), root.path().join("ca.pem").to_str());
+    }
+
+    #[test]
+    fn a_folder_of_crates_that_others_can_write_to_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let root = tempfile::tempdir().unwrap();
+        config(root.path(), "config.toml", "[source.vendored]\ndirectory = 'vendor'\n");
+        fs::create_dir(root.path().join("vendor")).unwrap();
+        let trust = Trust::new(Some(root.path().join(".cargo").as_os_str()), None);
+        CargoConfig::read(root.path(), None, &trust).unwrap();
+        fs::set_permissions(root.path().join("vendor"), fs::Permissions::from_mode(0o777)).unwrap();
+        let error = CargoConfig::read(root.path(), None, &trust).unwrap_err();
+        assert!(error.to_string().contains("/vendor` (mode 0777)"), "{error}");
     }
 
     #[test]
@@ -120,7 +162,7 @@ mod tests {
         config(outer.path(), "config.toml", "[net]\nretry = 1\noffline = true");
         config(&inner, "config", "[net]\nretry = 2");
         config(&inner, "config.toml", "[net]\nretry = 3");
-        let found = CargoConfig::read(&inner, None).unwrap();
+        let found = CargoConfig::read(&inner, None, &trust()).unwrap();
         assert_eq!(found.settings["net"]["retry"].as_integer(), Some(2));
         assert_eq!(found.settings["net"]["offline"].as_bool(), Some(true));
         assert_eq!(found.files, [inner.join(".cargo/config"), outer.path().join(".cargo/config.toml")]);
@@ -130,7 +172,7 @@ mod tests {
     fn cargos_home_is_left_to_cargo() {
         let home = tempfile::tempdir().unwrap();
         config(home.path(), "config.toml", "[net]\nretry = 1");
-        let found = CargoConfig::read(home.path(), Some(&home.path().join(".cargo"))).unwrap();
+        let found = CargoConfig::read(home.path(), Some(&home.path().join(".cargo")), &trust()).unwrap();
         assert_eq!(found, CargoConfig::default());
     }
 
@@ -138,7 +180,7 @@ mod tests {
     fn a_file_that_is_no_toml_is_named() {
         let root = tempfile::tempdir().unwrap();
         config(root.path(), "config.toml", "[net");
-        let error = CargoConfig::read(root.path(), None).unwrap_err();
+        let error = CargoConfig::read(root.path(), None, &trust()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.to_string().contains(".cargo/config.toml"), "{error}");
     }

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use crate::trust::{self, Trust};
 
 /// Variables that cargo must not see: they would move the binary, or compile all dependencies in another way.
 ///
@@ -23,6 +26,9 @@ const KEPT_FROM_CARGO: [&str; 9] = [
 
 /// Variables that choose the compiler.
 const CHOOSE_COMPILER: [&str; 4] = ["CARGO_BUILD_RUSTC", "RUSTC", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+
+/// The variable by which sudo names the user who called it.
+const SUDO_UID: &str = "SUDO_UID";
 
 /// What of the process's environment matters to the launcher.
 #[derive(Debug, Clone)]
@@ -65,6 +71,21 @@ impl Environment {
     /// Returns the folder of caches: `FABRS_CACHE`, or the user's.
     pub(super) fn cache(&self) -> Option<PathBuf> {
         self.get("FABRS_CACHE").map(|folder| self.cwd.join(folder)).or_else(|| self.cache.clone())
+    }
+
+    /// Returns the users and folders that are trusted.
+    pub(crate) fn trust(&self) -> Trust {
+        Trust::new(self.get(trust::VARIABLE), self.get(SUDO_UID))
+    }
+
+    /// Returns the variables that decide whom [`trust`](Self::trust) trusts, on one line.
+    pub(super) fn trust_text(&self) -> String {
+        format!("{:?} {:?}", self.shown(trust::VARIABLE), self.shown(SUDO_UID))
+    }
+
+    /// Returns a variable's value on one line.
+    pub(super) fn shown(&self, name: &str) -> Option<String> {
+        self.get(name).map(|value| value.as_bytes().escape_ascii().to_string())
     }
 
     /// Returns cargo's own folder, whose configuration cargo reads by itself.

@@ -11,6 +11,8 @@ const FILE: &str = "tasks.rs";
 /// A folder with a `tasks.rs` in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
+    /// The path under which the file was found. It may be a symlink.
+    pub found: PathBuf,
     /// The file, as a canonical path.
     pub tasks: PathBuf,
     /// The folder it is in.
@@ -18,17 +20,20 @@ pub struct Project {
 }
 
 /// Finds `tasks.rs` in a folder or in the nearest one above it.
+///
+/// It may be of any kind and of anybody: [`check_project`](super::check_project) refuses what is not to be used. No file
+/// further above stands in for a refused one.
 pub fn find(start: &Path) -> Option<Project> {
     let start = start.canonicalize().ok()?;
-    let tasks = start.ancestors().map(|folder| folder.join(FILE)).find(|file| file.is_file())?;
+    let found = start.ancestors().map(|folder| folder.join(FILE)).find(|file| file.symlink_metadata().is_ok())?;
     // The name may be a link: modules are looked for beside the file that it leads to, and so is everything else.
-    Project::of(&tasks.canonicalize().ok()?)
+    Some(Project { found: found.clone(), ..Project::of(&found.canonicalize().ok()?)? })
 }
 
 impl Project {
     /// Returns the project of a file, given by its canonical path.
     pub(super) fn of(tasks: &Path) -> Option<Self> {
-        Some(Self { tasks: tasks.to_owned(), root: tasks.parent()?.to_owned() })
+        Some(Self { found: tasks.to_owned(), tasks: tasks.to_owned(), root: tasks.parent()?.to_owned() })
     }
 
     /// Returns the name of the project in the cache: 16 hexadecimal digits that stand for its path and this version.
@@ -71,15 +76,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         fs::create_dir_all(root.join("shop/conf/nginx")).unwrap();
-        // A folder of that name is no file.
-        fs::create_dir(root.join("shop/conf/tasks.rs")).unwrap();
         fs::write(root.join("tasks.rs"), "").unwrap();
         fs::write(root.join("shop/tasks.rs"), "").unwrap();
 
         let found = find(&root.join("shop/conf/nginx")).unwrap();
-        assert_eq!(found, Project { tasks: root.join("shop/tasks.rs"), root: root.join("shop") });
+        assert_eq!((found.tasks, found.root), (root.join("shop/tasks.rs"), root.join("shop")));
         assert_eq!(find(&root).unwrap().root, root);
         assert_eq!(find(&root.join("gone")), None);
+        fs::create_dir(root.join("shop/conf/tasks.rs")).unwrap();
+        assert_eq!(find(&root.join("shop/conf/nginx")).unwrap().root, root.join("shop/conf"), "of any kind");
     }
 
     #[test]
@@ -90,6 +95,10 @@ mod tests {
         fs::write(root.join("a/tasks.rs"), "").unwrap();
         std::os::unix::fs::symlink("a", root.join("b")).unwrap();
         assert_eq!(find(&root.join("b")), find(&root.join("a")));
+        fs::create_dir(root.join("c")).unwrap();
+        std::os::unix::fs::symlink("../a/tasks.rs", root.join("c/tasks.rs")).unwrap();
+        let found = find(&root.join("c")).unwrap();
+        assert_eq!((found.found, found.root), (root.join("c/tasks.rs"), root.join("a")));
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(super) struct Package {
     pub(super) main: String,
     /// The `Cargo.lock` that it starts with, so that all projects share the dependencies that were compiled once.
     pub(super) seed: Option<PathBuf>,
+    /// The folders of the crates that it names by their paths.
+    pub(super) crates: Vec<PathBuf>,
 }
 
 impl Package {
@@ -33,6 +35,8 @@ impl Package {
         origin::settle(&mut dependencies);
         let fabrs = dependencies.get("fabrs").and_then(|fabrs| fabrs.get("path"));
         let seed = fabrs.and_then(Value::as_str).map(|path| Path::new(path).join("Cargo.lock"));
+        let paths = dependencies.iter().filter_map(|(_, dependency)| dependency.get("path")?.as_str());
+        let crates = paths.map(PathBuf::from).collect();
 
         let package = table([
             ("name", name.into()),
@@ -53,7 +57,7 @@ impl Package {
             // Its own root, whatever lies above the cache.
             ("workspace", table([("resolver", "3".into())]).into()),
         ]);
-        Self { manifest: manifest.to_string(), main: main(project), seed: seed.filter(|seed| seed.is_file()) }
+        Self { manifest: manifest.to_string(), main: main(project), seed: seed.filter(|seed| seed.is_file()), crates }
     }
 }
 
@@ -105,12 +109,13 @@ mod tests {
     fn paths_of_the_block_are_relative_to_the_file() {
         let block = "//! ```cargo\n//! [package]\n//! edition = '2021'\n//! [dependencies]\n//! a.path = '../a'\n\
                      //! b = { version = '1', path = '/b' }\n//! c = '2'\n//! fabrs.path = 'vendor/fabrs'\n//! ```";
-        let (_, manifest) = package(block);
+        let (package, manifest) = package(block);
         assert_eq!(manifest["dependencies"]["a"]["path"].as_str(), Some("/my shop/../a"));
         assert_eq!(manifest["dependencies"]["b"]["path"].as_str(), Some("/b"));
         assert_eq!(manifest["dependencies"]["c"].as_str(), Some("2"));
         assert_eq!(manifest["dependencies"]["fabrs"]["path"].as_str(), Some("/my shop/vendor/fabrs"));
         assert_eq!(manifest["package"]["edition"].as_str(), Some("2021"));
+        assert_eq!(package.crates, ["/my shop/../a", "/b", "/my shop/vendor/fabrs"].map(PathBuf::from));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Finds a project's `tasks.rs`, keeps a compiled tool of it in the cache, and becomes that tool.
 //!
-//! Called by `fab` before anything else: [`find`], then [`prepare`], then [`exec`]; the tool calls [`arrive`] when it
+//! Called by `fab` before anything else: [`find`], then [`check_project`], [`prepare`] and [`exec`]; the tool calls [`arrive`] when it
 //! starts. Nothing here knows what a task or a host is. When nothing changed since the last time, all that happens
-//! between [`find`] and [`exec`] is the reading of one small file and a `stat` for each file that went into the tool.
+//! between [`find`] and [`exec`] is the reading of one small file, a `stat` for each file that went into the tool, and the check of the project's own
+//! files. All sources were checked when they were compiled; another `FABRS_TRUST` or `SUDO_UID` checks them again.
 //!
 //! ```text
 //! <cache>/fabrs/target/                 what cargo compiled, for all projects: dependencies compile once
@@ -24,6 +25,7 @@ mod dep_info;
 mod environment;
 mod exec;
 mod find;
+mod inputs;
 mod manifest;
 mod messages;
 mod origin;
@@ -34,12 +36,12 @@ mod profile;
 mod progress;
 mod room;
 mod stamp;
-mod trust;
 mod whole;
 
 pub use environment::Environment;
 pub use exec::{arrive, exec};
 pub use find::{Project, find};
+pub use inputs::check_project;
+pub(crate) use inputs::check_vagrantfile;
 pub use prepare::prepare;
 pub use progress::{Note, Progress, on_stderr};
-pub use trust::check_project;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use fabrs_core::config::read_text;
 use fabrs_core::{Error, ErrorKind};
 use sha2::{Digest, Sha256};
 
@@ -14,13 +15,14 @@ use super::cargo_config::CargoConfig;
 use super::dep_info;
 use super::environment::Environment;
 use super::find::{Project, hex};
+use super::inputs::{self, check_crate, check_project, check_settings, check_sources};
 use super::manifest::Package;
 use super::outcome::Built;
 use super::progress::{Note, Progress};
 use super::room::Room;
 use super::stamp::{Input, Mark, Stamp};
-use super::trust;
 use super::whole;
+use crate::trust::Trust;
 
 /// Returns the path of a project's tool, compiled now if anything it was made from has changed.
 ///
@@ -33,29 +35,49 @@ use super::whole;
 /// - [`ErrorKind::Config`] if `tasks.rs` can't be read, or its manifest block or the project's cargo configuration is
 ///   wrong.
 /// - [`ErrorKind::Local`] if there is no cargo, or the cache can't be written, or others can write to it.
-/// - [`ErrorKind::Usage`] if `tasks.rs` is found above and belongs to a stranger.
+/// - [`ErrorKind::Usage`] if somebody else could have written `tasks.rs`, or another file that the tool is made of.
 pub fn prepare(project: &Project, environment: &Environment, progress: &mut dyn Progress) -> Result<PathBuf, Error> {
-    trust::check_project(project, environment.cwd())?;
+    check_project(project, environment)?;
+    let trust = environment.trust();
     let room = Room::of(project, environment)?;
-    let is_fresh = || Stamp::read(&room.stamp()).is_some_and(|stamp| stamp.is_fresh(environment));
-    if is_fresh() {
-        return Ok(room.binary());
+    let fresh = || Stamp::read(&room.stamp()).filter(|stamp| stamp.is_fresh(environment));
+    let check = |stamp: &Stamp| {
+        // The files were accepted under the same trust, and have not changed since: any write changes their mark.
+        if stamp.trust == environment.trust_text() {
+            return Ok(());
+        }
+        check_sources(&trust, project, &room, stamp.sources())
+    };
+    if let Some(stamp) = fresh() {
+        return check(&stamp).map(|()| room.binary());
     }
 
     room.create()?;
     let _lock = room.lock(progress)?;
     // Whoever had the lock may have done the work.
-    let made = if is_fresh() { Ok(()) } else { make(project, &room, environment, progress) };
+    let made = match fresh() {
+        Some(stamp) => check(&stamp),
+        None => make(project, &room, environment, &trust, progress),
+    };
     progress.note(Note::Done);
     made.map(|()| room.binary())
 }
 
-fn make(project: &Project, room: &Room, environment: &Environment, progress: &mut dyn Progress) -> Result<(), Error> {
+fn make(
+    project: &Project,
+    room: &Room,
+    environment: &Environment,
+    trust: &Trust,
+    progress: &mut dyn Progress,
+) -> Result<(), Error> {
     let shown = project.shown(environment.cwd());
     let cargo = Cargo::find(room, environment)?;
-    let config = CargoConfig::read(&project.root, environment.cargo_home().as_deref())?;
+    let cargo_home = environment.cargo_home();
+    check_settings(trust, room, cargo_home.as_deref())?;
+    let config = CargoConfig::read(&project.root, cargo_home.as_deref(), trust)?;
     let old = Stamp::read(&room.stamp()).unwrap_or_default();
     let package = package(project, room, &old, &shown)?;
+    package.crates.iter().try_for_each(|folder| check_crate(trust, folder))?;
 
     whole::write(&room.manifest(), package.manifest.as_bytes())?;
     whole::write(&room.main(), package.main.as_bytes())?;
@@ -67,9 +89,12 @@ fn make(project: &Project, room: &Room, environment: &Environment, progress: &mu
     let before = Before::look(project, &old);
     progress.note(Note::Compiling { first: !room.target.join("debug").exists() });
     let built = build(&cargo, &shown, progress)?;
+    let (sources, manifests) = (sources(&built, room)?, manifests(&built));
+    check_sources(trust, project, room, sources.iter().chain(&manifests))?;
 
     whole::copy(&built.executable, &room.binary())?;
-    let mut stamp = Stamp { cargo: cargo.program().to_owned(), ..Stamp::default() };
+    let (program, trust) = (cargo.program().to_owned(), environment.trust_text());
+    let mut stamp = Stamp { cargo: program, trust, ..Stamp::default() };
     for name in Environment::choose_compiler() {
         stamp.add_variable(name, environment);
     }
@@ -78,10 +103,10 @@ fn make(project: &Project, room: &Room, environment: &Environment, progress: &mu
     }
 
     let uses = cargo.compiler().into_iter().chain(environment.rustup_settings());
-    for file in manifests(&built).into_iter().chain(config.files).chain(package.seed).chain(uses) {
+    for file in manifests.into_iter().chain(config.files).chain(package.seed).chain(uses) {
         before.add(&mut stamp, file, false);
     }
-    for file in sources(&built, room)? {
+    for file in sources {
         before.add(&mut stamp, file, true);
     }
     // These were written by cargo and by us, after the look at what was there before.
@@ -94,18 +119,17 @@ fn make(project: &Project, room: &Room, environment: &Environment, progress: &mu
 
 /// Reads `tasks.rs` and makes the package around it.
 fn package(project: &Project, room: &Room, old: &Stamp, shown: &str) -> Result<Package, Error> {
-    let source = fs::read_to_string(&project.tasks)
-        .map_err(|error| Error::new(ErrorKind::Config, format!("could not read `{shown}`")).caused_by(error))?;
+    let source = read_text(&project.tasks).map_err(|error| inputs::unreadable(shown, error))?;
     let block = Block::read(&source)
         .map_err(|error| Error::new(ErrorKind::Config, format!("{shown}:{}: {}", error.line, error.what)))?;
 
     let mut digest = Sha256::new();
-    let known = old.files.iter().filter(|(_, input)| input.source).map(|(path, _)| path);
-    for path in known.chain([&project.tasks]) {
+    for path in old.sources().chain([&project.tasks]) {
         digest.update(path.as_os_str().as_encoded_bytes());
         digest.update([0]);
-        // One that vanished is found missing by cargo.
-        digest.update(Sha256::digest(fs::read(path).unwrap_or_default()));
+        // One that vanished is found missing by cargo. A FIFO in its place would never end.
+        let content = if path.is_file() { fs::read(path).unwrap_or_default() } else { Vec::new() };
+        digest.update(Sha256::digest(content));
     }
     Ok(Package::new(project, &room.name, block, &hex(&digest.finalize()[..16])))
 }

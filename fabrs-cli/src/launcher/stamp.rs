@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 
 /// The first line; another layout gets another number.
-const HEAD: &str = "fabrs-stamp 1";
+const HEAD: &str = "fabrs-stamp 2";
 /// The last line, by which a stamp is known to be whole.
 const END: &str = "end";
 
@@ -21,6 +20,8 @@ const END: &str = "end";
 pub(super) struct Stamp {
     /// Which cargo compiled it.
     pub(super) cargo: PathBuf,
+    /// The trust under which the files were accepted, as [`Environment::trust_text`] writes it.
+    pub(super) trust: String,
     /// Variables with what they were, shown as text; `None` if they were not set.
     pub(super) variables: BTreeMap<String, Option<String>>,
     /// Files with what they looked like.
@@ -80,6 +81,7 @@ impl Stamp {
             let (kind, rest) = line.split_once(' ')?;
             match kind {
                 "cargo" => stamp.cargo = PathBuf::from(rest),
+                "trust" => rest.clone_into(&mut stamp.trust),
                 "set" => {
                     let (name, value) = rest.split_once(' ')?;
                     stamp.variables.insert(name.to_owned(), Some(value.to_owned()));
@@ -109,7 +111,7 @@ impl Stamp {
 
     /// Returns the text that [`read`](Self::read) reads.
     pub(super) fn text(&self) -> String {
-        let mut text = format!("{HEAD}\ncargo {}\n", self.cargo.display());
+        let mut text = format!("{HEAD}\ncargo {}\ntrust {}\n", self.cargo.display(), self.trust);
         for (name, value) in &self.variables {
             // Writing into a string can't fail.
             let _ = match value {
@@ -132,9 +134,14 @@ impl Stamp {
         text
     }
 
+    /// Returns the files whose text is compiled in.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &PathBuf> {
+        self.files.iter().filter(|(_, input)| input.source).map(|(path, _)| path)
+    }
+
     /// Remembers a variable as it is now.
     pub(super) fn add_variable(&mut self, name: &str, environment: &Environment) {
-        self.variables.insert(name.to_owned(), shown(name, environment));
+        self.variables.insert(name.to_owned(), environment.shown(name));
     }
 
     /// Tells whether everything is as it was. Costs a `stat` a file.
@@ -142,14 +149,9 @@ impl Stamp {
     /// Where there is no cargo any more, what it once made is as good as it gets.
     pub(super) fn is_fresh(&self, environment: &Environment) -> bool {
         environment.cargo().is_none_or(|cargo| cargo == self.cargo)
-            && self.variables.iter().all(|(name, value)| shown(name, environment) == *value)
+            && self.variables.iter().all(|(name, value)| environment.shown(name) == *value)
             && self.files.iter().all(|(path, input)| input.mark.is_some() && Mark::of(path) == input.mark)
     }
-}
-
-/// Returns a variable's value on one line.
-fn shown(name: &str, environment: &Environment) -> Option<String> {
-    environment.get(name).map(|value| value.as_bytes().escape_ascii().to_string())
 }
 
 #[cfg(test)]
@@ -162,7 +164,8 @@ mod tests {
 
     #[test]
     fn a_stamp_is_read_as_it_was_written() {
-        let mut stamp = Stamp { cargo: "/opt/my tools/cargo".into(), ..Stamp::default() };
+        let trust = environment(&[("FABRS_TRUST", "/a b:/c"), ("SUDO_UID", "1\n")]).trust_text();
+        let mut stamp = Stamp { cargo: "/opt/my tools/cargo".into(), trust, ..Stamp::default() };
         stamp.add_variable("A", &environment(&[("A", "two\nlines \"and\" quotes")]));
         stamp.add_variable("B", &environment(&[]));
         let mark = Mark { size: 3, modified: 1_700_000_000_123_456_789, changed: -1 };
@@ -178,7 +181,7 @@ mod tests {
         for end in 0..text.len() {
             assert_eq!(Stamp::parse(&text[..end]), None, "{end}");
         }
-        assert_eq!(Stamp::parse(&text.replace("stamp 1", "stamp 0")), None);
+        assert_eq!(Stamp::parse(&text.replace("stamp 2", "stamp 1")), None);
     }
 
     #[test]

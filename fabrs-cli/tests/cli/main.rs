@@ -28,6 +28,7 @@ mod running;
 mod temporary_files;
 mod terminal;
 mod trouble;
+mod trust;
 mod unreachable;
 mod vagrant;
 mod workshop;

@@ -5,3 +5,4 @@ mod fresh;
 mod place;
 mod together;
 mod trouble;
+mod trust;

@@ -1,0 +1,346 @@
+//! Projects that another user could have written: refused before anything of them is read, compiled or run.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fabrs_testing::Fab;
+use tempfile::TempDir;
+
+use crate::place::fab;
+
+/// A user id and a group id without an account.
+const STRANGER: u32 = 54_321;
+
+const PROD: &str = "[env.prod]\nhosts = ['@local']\n";
+
+/// A folder like `/tmp`, in which everybody may make files, with `mine` in it.
+struct Shared {
+    _keep: TempDir,
+    folder: PathBuf,
+}
+
+impl Shared {
+    fn new() -> Self {
+        let keep = tempfile::tempdir().expect("a temporary folder");
+        let folder = keep.path().canonicalize().expect("the folder is there").join("shared");
+        fs::create_dir_all(folder.join("mine")).expect("the folder is ours");
+        let shared = Self { _keep: keep, folder };
+        shared.set_mode("", 0o1777).set_mode("mine", 0o755);
+        shared
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        if name.is_empty() { self.folder.clone() } else { self.folder.join(name) }
+    }
+
+    /// Writes a file of this user that nobody else can write to.
+    fn write(&self, name: &str, text: &str) -> &Self {
+        fs::create_dir_all(self.path(name).parent().expect("files lie in folders")).expect("the folder is ours");
+        fs::write(self.path(name), text).expect("the folder is ours");
+        self.set_mode(name, 0o644)
+    }
+
+    fn set_mode(&self, name: &str, mode: u32) -> &Self {
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).expect("it is ours");
+        self
+    }
+
+    /// Gives a file away. Tests run as root.
+    fn give(&self, name: &str, uid: u32, gid: u32) -> &Self {
+        lchown(self.path(name), Some(uid), Some(gid)).expect("root can give files away");
+        self
+    }
+
+    /// Returns a run in a folder, which trusts no temporary folder.
+    fn fab(&self, folder: &str) -> Fab {
+        fab().strict_trust().current_dir(self.path(folder))
+    }
+
+    /// Returns the first line of the refusal of a line on this machine, which must not run.
+    #[track_caller]
+    fn refusal(&self, folder: &str) -> String {
+        let ran = self.fab(folder).args(["prod", "--", "touch ran"]).code(2).stdout("").run();
+        assert!(!self.path(folder).join("ran").exists(), "{}", ran.stderr);
+        ran.stderr.lines().next().unwrap_or_default().replace(&self.folder.display().to_string(), "DIR")
+    }
+
+    /// Runs a line on this machine, which must work.
+    #[track_caller]
+    fn works(&self, folder: &str) {
+        self.fab(folder).args(["prod", "--", "echo ran"]).stdout("ran\n").stderr("").run();
+    }
+}
+
+const STRANGERS: &str = "belongs to another user (uid 54321)";
+
+#[test]
+fn a_project_of_another_user_in_a_folder_above_is_refused_for_tasks_and_for_lines() {
+    let shared = Shared::new();
+    shared.write("tasks.rs", "").write("fabrs.toml", PROD).give("tasks.rs", STRANGER, STRANGER);
+    let path = shared.path("");
+    for words in [&["--list"][..], &["prod", "--", "touch ran"], &["-H", "@local", "--", "touch ran"], &["up"]] {
+        let ran = shared.fab("mine").args(words).code(2).stdout("").run();
+        let list = ran.stderr.replace(&path.display().to_string(), "DIR");
+        let expected = format!("error: `DIR/tasks.rs` {STRANGERS}\nhint: to trust it: `export FABRS_TRUST=");
+        assert!(list.starts_with(&expected) && list.ends_with(":DIR`\n"), "{words:?}: {list}");
+        assert!(!path.join("mine/ran").exists());
+    }
+    // Beside the file as well, and for a file that only the folder betrays.
+    assert_eq!(shared.refusal(""), format!("error: `DIR/tasks.rs` {STRANGERS}"));
+    shared.give("tasks.rs", 0, 0);
+    assert_eq!(shared.refusal("mine"), "error: other users can write to `DIR` (mode 1777)");
+}
+
+#[test]
+fn a_fabrs_toml_of_another_user_is_refused_with_and_without_a_tasks_rs() {
+    let shared = Shared::new();
+    shared.write("mine/fabrs.toml", PROD);
+    shared.works("mine");
+    shared.give("mine/fabrs.toml", STRANGER, STRANGER);
+    assert_eq!(shared.refusal("mine"), format!("error: `DIR/mine/fabrs.toml` {STRANGERS}"));
+    shared.write("mine/tasks.rs", "");
+    assert_eq!(shared.refusal("mine"), format!("error: `DIR/mine/fabrs.toml` {STRANGERS}"));
+    shared.write("fabrs.toml", PROD);
+    assert_eq!(shared.refusal(""), "error: other users can write to `DIR` (mode 1777)");
+    // Without a file of a project, the folder has no say.
+    fs::remove_file(shared.path("fabrs.toml")).expect("it is ours");
+    shared.fab("").args(["-H", "@local", "--", "echo ran"]).stdout("ran\n").run();
+}
+
+#[test]
+fn a_path_that_others_can_write_to_is_refused() {
+    for (name, mode, shown) in [
+        ("mine/shop/fabrs.toml", 0o646, "DIR/mine/shop/fabrs.toml` (mode 0646)"),
+        ("mine/shop", 0o757, "DIR/mine/shop` (mode 0757)"),
+        ("mine/shop", 0o1777, "DIR/mine/shop` (mode 1777)"),
+        ("mine", 0o757, "DIR/mine` (mode 0757)"),
+        ("", 0o777, "DIR` (mode 0777)"),
+    ] {
+        let shared = Shared::new();
+        shared.write("mine/shop/fabrs.toml", PROD);
+        shared.works("mine/shop");
+        shared.set_mode(name, mode);
+        assert_eq!(shared.refusal("mine/shop"), format!("error: other users can write to `{shown}"));
+        let trusted = shared.fab("mine/shop").env("FABRS_TRUST", shared.path("mine/shop"));
+        trusted.args(["prod", "--", "echo ran"]).stdout("ran\n").run();
+    }
+}
+
+#[test]
+fn a_folder_above_of_another_user_is_refused() {
+    let shared = Shared::new();
+    shared.write("mine/shop/fabrs.toml", PROD).give("mine", STRANGER, STRANGER);
+    assert_eq!(shared.refusal("mine/shop"), format!("error: `DIR/mine` {STRANGERS}"));
+}
+
+#[test]
+fn a_group_may_write_only_if_its_owner_is_its_only_member() {
+    let shared = Shared::new();
+    shared.write("mine/fabrs.toml", PROD).set_mode("mine/fabrs.toml", 0o664).set_mode("mine", 0o775);
+    // The group of root has no other member.
+    shared.works("mine");
+    shared.give("mine/fabrs.toml", 0, STRANGER);
+    assert_eq!(shared.refusal("mine"), "error: other users can write to `DIR/mine/fabrs.toml` (mode 0664)");
+    shared.give("mine/fabrs.toml", 0, 0).give("mine", 0, STRANGER);
+    assert_eq!(shared.refusal("mine"), "error: other users can write to `DIR/mine` (mode 0775)");
+}
+
+#[test]
+fn the_files_of_the_user_who_called_sudo_are_trusted() {
+    let shared = Shared::new();
+    shared.write("mine/fabrs.toml", PROD).give("mine/fabrs.toml", STRANGER, STRANGER).give("mine", STRANGER, STRANGER);
+    let run = |uid: &str| shared.fab("mine").env("SUDO_UID", uid).args(["prod", "--", "echo ran"]);
+    run("54321").stdout("ran\n").run();
+    run("54322").code(2).stdout("").run();
+}
+
+#[test]
+fn a_symlink_is_trusted_with_its_folder_and_its_target() {
+    let shared = Shared::new();
+    shared.write("mine/real/fabrs.toml", PROD).write("eve/fabrs.toml", PROD);
+    symlink("../mine/real/fabrs.toml", shared.path("eve/link")).expect("the folder is ours");
+    let link = |target: &str| {
+        fs::remove_file(shared.path("mine/fabrs.toml")).ok();
+        symlink(target, shared.path("mine/fabrs.toml")).expect("the folder is ours");
+    };
+    link("real/fabrs.toml");
+    shared.works("mine");
+    shared.give("mine/fabrs.toml", STRANGER, STRANGER);
+    assert_eq!(shared.refusal("mine"), format!("error: `DIR/mine/fabrs.toml` {STRANGERS}"));
+    link("../eve/link");
+    shared.works("mine");
+    shared.give("eve", STRANGER, STRANGER);
+    assert_eq!(shared.refusal("mine"), format!("error: `DIR/eve` {STRANGERS}"));
+    link("gone");
+    assert_eq!(shared.refusal("mine"), "error: could not check the owner of `DIR/mine/fabrs.toml`");
+    // A link to a tasks.rs, in a folder where everybody may make such a link.
+    shared.write("mine/real/tasks.rs", "");
+    symlink("mine/real/tasks.rs", shared.path("tasks.rs")).expect("the folder is ours");
+    shared.works("");
+    shared.give("tasks.rs", STRANGER, STRANGER);
+    assert_eq!(shared.refusal(""), format!("error: `DIR/tasks.rs` {STRANGERS}"));
+}
+
+#[test]
+fn the_hint_of_a_refusal_trusts_the_project() {
+    let shared = Shared::new();
+    shared.write("my shop/fabrs.toml", PROD).give("my shop/fabrs.toml", STRANGER, STRANGER);
+    let hint = |run: Fab| {
+        let ran = run.args(["prod", "--", "echo ran"]).code(2).run();
+        let hint = ran.stderr.split("hint: to trust it: `").nth(1).expect("the error has a hint");
+        hint.trim_end().trim_end_matches('`').to_owned()
+    };
+    let pasted = |hint: &str, before: Option<&str>| {
+        let run = Fab::new("/bin/sh").current_dir(shared.path("my shop"));
+        let run = run.args(["-c", &format!("{hint}; exec \"$FAB\" prod -- echo ran")]).env("FAB", crate::place::FAB);
+        let run = match before {
+            Some(list) => run.env("FABRS_TRUST", list),
+            None => run.env_remove("FABRS_TRUST"),
+        };
+        run.stdout("ran\n").run();
+    };
+    let plain = hint(shared.fab("my shop").env_remove("FABRS_TRUST"));
+    assert_eq!(plain, format!("export FABRS_TRUST='{}'", shared.path("my shop").display()));
+    pasted(&plain, None);
+    let added = hint(shared.fab("my shop").env("FABRS_TRUST", "/some where:."));
+    assert_eq!(added, format!("export FABRS_TRUST=\"$FABRS_TRUST\":'{}'", shared.path("my shop").display()));
+    pasted(&added, Some("/some where"));
+}
+
+/// Makes what the cause of a refusal names.
+fn make(cause: &str, path: &Path) {
+    let run = |program: &str, arguments: &[&str]| {
+        let made = Command::new(program).args(["-m", "644"]).arg(path).args(arguments).status();
+        assert!(made.is_ok_and(|status| status.success()), "root can make every kind of file");
+    };
+    match cause {
+        "a FIFO, not a regular file" => run("mkfifo", &[]),
+        "a device, not a regular file" => run("mknod", &["c", "1", "5"]),
+        "a folder, not a regular file" => fs::create_dir(path).expect("the folder is ours"),
+        "a socket, not a regular file" => {
+            UnixListener::bind(path).expect("the folder is ours");
+            fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("it is ours");
+        }
+        "larger than 4 MiB" => {
+            File::create(path).and_then(|file| file.set_len((4 << 20) + 1)).expect("the folder is ours");
+        }
+        _ => panic!("unknown cause: {cause}"),
+    }
+}
+
+#[test]
+fn only_regular_files_of_sensible_size_are_opened() {
+    let kinds = ["a FIFO", "a device", "a folder", "a socket"].map(|kind| format!("{kind}, not a regular file"));
+    for cause in kinds.into_iter().chain(["larger than 4 MiB".to_owned()]) {
+        for name in ["tasks.rs", "fabrs.toml"] {
+            let shared = Shared::new();
+            make(&cause, &shared.path("mine").join(name));
+            for words in [&["up"][..], &["prod", "--", "true"]] {
+                let run = shared.fab("mine").args(words).code(2).stdout("");
+                run.stderr_contains(format!("caused by: {cause}\n")).run();
+            }
+        }
+    }
+}
+
+/// Returns a run with a script in the place of Vagrant, which leaves the file `ran` where it runs.
+fn with_vagrant(shared: &Shared, folder: &str) -> Fab {
+    shared.write("mine/bin/vagrant", "#!/bin/sh\ntouch ran\nexit 9\n").set_mode("mine/bin/vagrant", 0o755);
+    let path = format!("{}:/usr/bin:/bin", shared.path("mine/bin").display());
+    shared.fab(folder).env("PATH", path).args(["vagrant", "--", "echo x"])
+}
+
+const VAGRANT: &str = "[env.vagrant]\nvagrant = true\n";
+
+#[test]
+fn a_vagrantfile_of_another_user_in_a_folder_above_is_never_run() {
+    let shared = Shared::new();
+    shared.write("mine/fabrs.toml", VAGRANT).write("Vagrantfile", "").give("Vagrantfile", STRANGER, STRANGER);
+    let run = || with_vagrant(&shared, "mine");
+    let error = format!("error: `{}` {STRANGERS}\n", shared.path("Vagrantfile").display());
+    run().code(2).stderr_contains(error).run();
+    assert!(!shared.path("ran").exists() && !shared.path("mine/ran").exists());
+
+    // Nobody else can write to the file itself, but everybody can put others beside it.
+    shared.give("Vagrantfile", 0, 0);
+    let error = format!("error: other users can write to `{}` (mode 1777)\n", shared.path("").display());
+    run().code(2).stderr_contains(error).run();
+    assert!(!shared.path("ran").exists() && !shared.path("mine/ran").exists());
+
+    // The nearest file is the one that counts, and Vagrant begins its search there.
+    shared.write("mine/Vagrantfile", "");
+    run().code(1).stderr_contains("`vagrant ssh-config` in").run();
+    assert!(shared.path("mine/ran").exists());
+}
+
+#[test]
+fn vagrant_runs_only_the_checked_file_of_its_own_variables() {
+    let shared = Shared::new();
+    shared.write("mine/fabrs.toml", VAGRANT).write("mine/Vagrantfile", "").write("eve/Vagrantfile", "");
+    shared.write("mine/machines/Vagrantfile.ci", "").give("eve/Vagrantfile", STRANGER, STRANGER);
+    let error = format!("error: `{}` {STRANGERS}\n", shared.path("eve/Vagrantfile").display());
+    with_vagrant(&shared, "mine").env("VAGRANT_CWD", "../eve").code(2).stderr_contains(&error).run();
+    let named = shared.path("eve/Vagrantfile");
+    with_vagrant(&shared, "mine").env("VAGRANT_VAGRANTFILE", named).code(2).stderr_contains(&error).run();
+    let run = with_vagrant(&shared, "mine").env("VAGRANT_CWD", "machines").env("VAGRANT_VAGRANTFILE", "Vagrantfile.ci");
+    run.code(1).run();
+    assert!(shared.path("mine/machines/ran").exists() && !shared.path("mine/ran").exists());
+}
+
+#[test]
+fn a_vagrantfile_is_a_regular_file() {
+    let shared = Shared::new();
+    shared.write("mine/fabrs.toml", VAGRANT).write("mine/Vagrantfile/x", "");
+    let run = with_vagrant(&shared, "mine");
+    run.code(2).stderr_contains("caused by: a folder, not a regular file\n").run();
+    assert!(!shared.path("mine/ran").exists());
+}
+
+#[test]
+fn the_cache_is_for_its_user_alone_whatever_the_umask() {
+    let shared = Shared::new();
+    shared.write("mine/tasks.rs", "").write("mine/bin/cargo", "#!/bin/sh\nexit 1\n").set_mode("mine/bin/cargo", 0o755);
+    let run = |umask: &str| {
+        let run = Fab::new("/bin/sh").strict_trust().current_dir(shared.path("mine")).cache(&shared.path("mine/cache"));
+        let path = format!("{}:/usr/bin:/bin", shared.path("mine/bin").display());
+        let script = format!("umask {umask}; exec \"$FAB\" --list");
+        run.args(["-c", &script]).env("FAB", crate::place::FAB).env("PATH", path).any_code().run()
+    };
+    let modes = || {
+        let fabrs = shared.path("mine/cache/fabrs");
+        let rooms = fs::read_dir(fabrs.join("projects")).expect("the cache is made").flatten();
+        let room = rooms.map(|room| room.path()).next().expect("the project has a room");
+        let folders = [
+            fabrs.clone(),
+            fabrs.join("target"),
+            fabrs.join("projects"),
+            room.clone(),
+            room.join("src"),
+            room.join("bin"),
+        ];
+        folders.map(|folder| (fs::metadata(&folder).expect("it is made").permissions().mode() & 0o7777, folder))
+    };
+    for umask in ["000", "022", "177"] {
+        let ran = run(umask);
+        for (mode, folder) in modes() {
+            assert_eq!(mode, 0o700, "umask {umask}: {}: {}", folder.display(), ran.stderr);
+        }
+        for (_, folder) in modes() {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        }
+        run(umask);
+        assert!(modes().iter().all(|(mode, _)| *mode == 0o700), "{:?}", modes());
+        fs::remove_dir_all(shared.path("mine/cache")).expect("it is ours");
+    }
+    run("022");
+    for (_, folder) in modes() {
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("it is ours");
+        let refused = format!("error: the cache `{}` could hold what others have put there\n", folder.display());
+        let ran = run("022");
+        assert!(ran.stderr.contains(&refused), "{}", ran.stderr);
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    }
+}
