@@ -1,67 +1,46 @@
-//! The forms in which a secret may be met: as it is, quoted, escaped, encoded.
+//! The forms of a secret that are searched for: plain, escaped and encoded.
 
 use std::collections::BTreeSet;
 
-use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, Encoding};
+use data_encoding::{BASE32_NOPAD, BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, Encoding, HEXLOWER, HEXUPPER};
 
-use crate::shell::quote;
+use super::escaped::escaped;
 
-/// What is shorter is met by chance.
+/// The shortest text that is searched for, in bytes. A shorter one occurs by chance.
 pub(super) const SHORTEST: usize = 6;
 
-/// Returns every form of a secret that is long enough to be looked for.
+/// Returns every form of a secret that is long enough to be searched for.
 pub(super) fn forms(secret: &str) -> BTreeSet<Vec<u8>> {
     let mut forms = BTreeSet::new();
-    if secret.len() < SHORTEST {
-        return forms;
+    // Each line of a key may have a prefix of its own.
+    let texts = std::iter::once(secret).chain(secret.lines()).filter(|text| text.len() >= SHORTEST);
+    for text in texts {
+        forms.extend(escaped(text).into_iter().map(String::into_bytes));
     }
-    // A key of several lines may come with something in front of each.
-    for text in std::iter::once(secret).chain(secret.lines()) {
-        forms.extend(escaped(text).map(String::into_bytes));
-    }
-    for (bare, padded) in [(BASE64_NOPAD, BASE64), (BASE64URL_NOPAD, BASE64URL)] {
-        forms.insert(padded.encode(secret.as_bytes()).into_bytes());
-        forms.extend((0..3).map(|before| inside(&bare, secret.as_bytes(), before)));
+    if secret.len() >= SHORTEST {
+        forms.extend(encoded(secret.as_bytes()));
     }
     forms.retain(|form| form.len() >= SHORTEST);
     forms
 }
 
-/// Returns a text as it is, as shells quote it, and as it stands in JSON.
-fn escaped(text: &str) -> impl Iterator<Item = String> {
-    let behind = |special: &'static str| {
-        move |text: &str| {
-            let mut escaped = String::new();
-            for c in text.chars() {
-                if special.contains(c) {
-                    escaped.push('\\');
-                }
-                escaped.push(c);
-            }
-            escaped
-        }
-    };
-    let json = serde_json::Value::from(text).to_string();
-    [
-        text.to_owned(),
-        shlex::try_quote(text).unwrap_or_default().into_owned(),
-        quote(text).unwrap_or_default().into_owned(),
-        text.replace('\'', "'\\''"),
-        text.replace('\'', "'\"'\"'"),
-        behind("\"$`\\")(text),
-        behind(" !\"#$&'()*,;<=>?[\\]^`{|}~")(text),
-        json.get(1..json.len() - 1).unwrap_or_default().to_owned(),
-    ]
-    .into_iter()
+/// Returns a secret in hexadecimal, base64 and base32, also as a part of a longer text in them.
+fn encoded(secret: &[u8]) -> Vec<Vec<u8>> {
+    let mut forms =
+        [HEXLOWER, HEXUPPER, BASE64, BASE64URL].map(|encoding| encoding.encode(secret).into_bytes()).to_vec();
+    for (encoding, offsets) in [(BASE64_NOPAD, 3), (BASE64URL_NOPAD, 3), (BASE32_NOPAD, 5)] {
+        forms.extend((0..offsets).map(|before| inside(&encoding, secret, before)));
+    }
+    forms
 }
 
-/// Returns the part of an encoded text that is the same whatever stands around `secret` in it, where `before` bytes stand in
-/// front of it.
+/// Returns the letters of an encoded text that depend on `secret` alone, if `before` bytes precede it.
 fn inside(encoding: &Encoding, secret: &[u8], before: usize) -> Vec<u8> {
     let whole = [vec![0; before], secret.to_vec()].concat();
     let encoded = encoding.encode(&whole).into_bytes();
-    // Six bits a letter: those that share theirs with something else are not the secret's alone.
-    let (first, last) = ((before * 8).div_ceil(6), whole.len() * 8 / 6);
+    // The first and the last letter may hold bits of other bytes.
+    let bits = encoding.bit_width();
+    let (first, last) = ((before * 8).div_ceil(bits), whole.len() * 8 / bits);
     encoded.get(first..last).unwrap_or_default().to_vec()
 }
 
@@ -77,26 +56,64 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_known_as_it_is_quoted_and_encoded() {
+    fn a_secret_is_found_quoted_and_encoded() {
         let secret = "it's $a \"key\" \\ é";
         found(secret, "before it's $a \"key\" \\ é after");
         found(secret, &shlex::try_quote(secret).unwrap());
         found(secret, r#"'it'\''s $a "key" \ é'"#);
         found(secret, r#"it\'s\ \$a\ \"key\"\ \\\ é"#);
         found(secret, &serde_json::json!({ "key": secret }).to_string());
-        for before in ["", "a", "ab", "abc", "user:"] {
+        for before in ["", "a", "ab", "abc", "abcd", "user:"] {
             for after in ["", "x", "xy", ":rest"] {
-                found(secret, &BASE64.encode(format!("{before}{secret}{after}").as_bytes()));
-                found(secret, &BASE64URL_NOPAD.encode(format!("{before}{secret}{after}").as_bytes()));
+                let text = format!("{before}{secret}{after}");
+                for encoding in [BASE64, BASE64URL_NOPAD, data_encoding::BASE32, HEXLOWER, HEXUPPER] {
+                    found(secret, &encoding.encode(text.as_bytes()));
+                }
             }
         }
     }
 
     #[test]
-    fn each_line_of_a_key_is_known_and_what_is_short_is_not() {
-        let key = "-----BEGIN KEY-----\nc2VjcmV0LWxpbmU\nend\n";
+    fn a_secret_is_found_in_json_of_other_programs() {
+        let secret = "ä <'&\"/> \u{1f511}";
+        found(secret, r#"\u00e4 <'&\"/> \ud83d\udd11"#);
+        found(secret, r#"\u00E4 <'&\"/> \uD83D\uDD11"#);
+        found(secret, r#"\u00e4 <'&\"\/> \ud83d\udd11"#);
+        found(secret, "ä \\u003c'\\u0026\\\"/\\u003e \u{1f511}");
+        found(secret, "ä \\u003c\\u0027\\u0026\\\"/\\u003e \u{1f511}");
+    }
+
+    #[test]
+    fn a_secret_is_found_in_html() {
+        let secret = "a<b>&\"c'/d";
+        found(secret, "a&lt;b&gt;&amp;\"c'/d");
+        found(secret, "a&lt;b&gt;&amp;&quot;c&#39;/d");
+        found(secret, "a&lt;b&gt;&amp;&quot;c&#x27;/d");
+        found(secret, "a&lt;b&gt;&amp;&quot;c&#x27;&#x2f;d");
+        found(secret, "a&lt;b&gt;&amp;&#34;c&#39;/d");
+        found(secret, "a&lt;b&gt;&amp;&quot;c&apos;/d");
+    }
+
+    #[test]
+    fn a_secret_is_found_in_urls() {
+        let secret = "S3+/ é!~*=@z";
+        found(secret, "S3%2B%2F%20%C3%A9%21~%2A%3D%40z");
+        found(secret, "S3%2b%2f%20%c3%a9%21~%2a%3d%40z");
+        found(secret, "S3%2B/%20%C3%A9%21~%2A%3D%40z");
+        found(secret, "S3%2B%2F%20%C3%A9!~*%3D%40z");
+        found(secret, "S3%2B%2F+%C3%A9%21%7E*%3D%40z");
+        found(secret, "S3%2B%2F+%C3%A9%21~%2A%3D%40z");
+        found(secret, "S3+/%20%C3%A9!~*=@z");
+        found(secret, "S3+%2F%20%C3%A9!~*%3D%40z");
+    }
+
+    #[test]
+    fn each_line_of_a_key_is_found_and_a_short_line_is_not() {
+        let key = "-----BEGIN KEY-----\nc2VjcmV0LWxpbmU\n'{}'\n";
         found(key, "web1 | c2VjcmV0LWxpbmU");
-        assert!(!forms(key).iter().any(|form| form == b"end"));
+        for form in ["'{}'", "%27%7B%7D%27", "&#39;{}&#39;"] {
+            assert!(!forms(key).contains(form.as_bytes()), "{form}");
+        }
         assert!(forms("short").is_empty());
     }
 }

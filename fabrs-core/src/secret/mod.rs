@@ -1,5 +1,7 @@
 //! Values that are never shown, and finding them in what is.
 
+mod escaped;
+mod finder;
 mod forms;
 mod redactor;
 mod stream;
@@ -21,7 +23,8 @@ pub(crate) const REDACTED: &str = "[redacted]";
 /// and never as an argument, which everybody on the host could read. From then on it is `[redacted]` in all that the run
 /// shows: whatever a command prints, errors, events. What a command has printed is to the program as it was.
 ///
-/// It is found where it has six bytes or more, as it is, quoted for a shell, as in JSON, and in base64.
+/// Values of six bytes or more are found: plain, quoted for a shell, escaped as in JSON or HTML, percent-encoded as in URLs and
+/// forms, and in hexadecimal, base64 and base32. Secrets that overlap in a text are replaced together.
 ///
 /// ```
 /// use fabrs_core::Secret;

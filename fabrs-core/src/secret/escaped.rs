@@ -1,0 +1,125 @@
+//! Escapes of a text: for shells, JSON, HTML and URLs.
+
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
+
+use crate::shell::quote;
+
+/// Returns a text as it is, and each of its escaped forms.
+pub(super) fn escaped(text: &str) -> Vec<String> {
+    let mut all = vec![text.to_owned()];
+    all.extend(for_shells(text));
+    all.extend(for_json(text));
+    all.extend(for_html(text));
+    all.extend(for_urls(text));
+    all
+}
+
+fn for_shells(text: &str) -> [String; 6] {
+    let with_backslashes = |special: &'static str| {
+        text.chars().fold(String::new(), |mut escaped, c| {
+            if special.contains(c) {
+                escaped.push('\\');
+            }
+            escaped.push(c);
+            escaped
+        })
+    };
+    [
+        shlex::try_quote(text).unwrap_or_default().into_owned(),
+        quote(text).unwrap_or_default().into_owned(),
+        text.replace('\'', "'\\''"),
+        text.replace('\'', "'\"'\"'"),
+        with_backslashes("\"$`\\"),
+        with_backslashes(" !\"#$&'()*,;<=>?[\\]^`{|}~"),
+    ]
+}
+
+/// Returns the forms inside a JSON string.
+fn for_json(text: &str) -> Vec<String> {
+    let json = serde_json::Value::from(text).to_string();
+    let json = json.get(1..json.len() - 1).unwrap_or_default();
+    let unicode = |special: fn(char) -> bool| {
+        json.chars().fold(String::new(), |mut escaped, c| {
+            if special(c) {
+                let units = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+                escaped.push_str(&units);
+            } else {
+                escaped.push(c);
+            }
+            escaped
+        })
+    };
+    // Python, PHP and Ruby escape all but ASCII. Go escapes three signs of HTML, and minijinja the apostrophe too.
+    let ascii = unicode(|c| !c.is_ascii());
+    let forms = [
+        json.to_owned(),
+        unicode(|c| matches!(c, '<' | '>' | '&')),
+        unicode(|c| matches!(c, '<' | '>' | '&' | '\'')),
+        ascii.replace('/', "\\/"),
+        ascii,
+    ];
+    forms.into_iter().flat_map(|form| [map_hex(&form, "\\u", 4, char::to_ascii_uppercase), form]).collect()
+}
+
+/// Returns the forms in HTML and XML.
+fn for_html(text: &str) -> Vec<String> {
+    // Escapes of the quote, the apostrophe and the slash: of text between tags, Python and minijinja, Jinja and Go, PHP, XML.
+    let styles = [
+        ("\"", "'", "/"),
+        ("&quot;", "'", "/"),
+        ("&quot;", "&#x27;", "/"),
+        ("&quot;", "&#x27;", "&#x2f;"),
+        ("&quot;", "&#39;", "/"),
+        ("&#34;", "&#39;", "/"),
+        ("&quot;", "&#039;", "/"),
+        ("&quot;", "&apos;", "/"),
+    ];
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    // Escapes of the apostrophe and the quote have no slash, and no quote, in them.
+    let form = |(quote, apostrophe, slash)| text.replace('/', slash).replace('"', quote).replace('\'', apostrophe);
+    styles.into_iter().map(form).collect()
+}
+
+/// All but the unreserved characters of RFC 3986, as encoded by curl, jq and Python.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+/// Of Python's `quote`, and of signatures of AWS.
+const RESERVED_IN_PATHS: &AsciiSet = &RESERVED.remove(b'/');
+/// Of `encodeURIComponent` in JavaScript.
+const COMPONENT: &AsciiSet = &RESERVED.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
+/// Of forms in browsers, and of PHP and Java.
+const FORM: &AsciiSet = &RESERVED.add(b'~').remove(b'*');
+/// Of paths in the URL standard.
+const PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
+/// Of users and passwords in the URL standard.
+const USERINFO: &AsciiSet =
+    &PATH.add(b'/').add(b':').add(b';').add(b'=').add(b'@').add(b'[').add(b'\\').add(b']').add(b'|');
+
+/// Returns the percent-encoded forms. In a form of HTML, a blank is `+`.
+fn for_urls(text: &str) -> Vec<String> {
+    let encode = |set| percent_encode(text.as_bytes(), set).to_string();
+    let plain = [NON_ALPHANUMERIC, RESERVED, RESERVED_IN_PATHS, COMPONENT, PATH, USERINFO].map(encode);
+    let of_forms = [RESERVED, FORM].map(|set| encode(set).replace("%20", "+"));
+    let all = plain.into_iter().chain(of_forms);
+    all.flat_map(|form| [map_hex(&form, "%", 2, char::to_ascii_lowercase), form]).collect()
+}
+
+/// Changes the `count` hexadecimal digits behind each `mark`.
+fn map_hex(text: &str, mark: &str, count: usize, map: fn(&char) -> char) -> String {
+    let mut parts = text.split(mark);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |mapped, part| {
+        let digits = part.chars().take(count).map(|c| map(&c));
+        mapped + mark + &digits.chain(part.chars().skip(count)).collect::<String>()
+    })
+}

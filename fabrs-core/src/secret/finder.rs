@@ -1,0 +1,81 @@
+//! [`Finder`]: the search for secrets in bytes.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use aho_corasick::AhoCorasick;
+
+use super::REDACTED;
+
+/// Finds a fixed set of forms.
+pub(super) struct Finder {
+    automaton: AhoCorasick,
+    /// Sorted.
+    forms: Vec<Vec<u8>>,
+    longest: usize,
+}
+
+impl Finder {
+    /// Builds a finder, unless the forms exceed the limits of the automaton: 2 GiB.
+    pub(super) fn new(forms: &BTreeSet<Vec<u8>>) -> Option<Self> {
+        let automaton = AhoCorasick::new(forms).ok()?;
+        let longest = forms.iter().map(Vec::len).max().unwrap_or_default();
+        Some(Self { automaton, forms: forms.iter().cloned().collect(), longest })
+    }
+
+    /// Redacts the bytes before `end`, and returns them. Later bytes only tell where the last secret ends.
+    ///
+    /// `open` is the number of bytes that belong to a secret of the text before, which is redacted already. It is set to the
+    /// same number for the bytes from `end` on.
+    pub(super) fn redact<'a>(&self, bytes: Cow<'a, [u8]>, end: usize, open: &mut usize) -> Cow<'a, [u8]> {
+        let secrets = self.secrets(&bytes, *open);
+        if secrets.is_empty() && end == bytes.len() {
+            return bytes;
+        }
+        let mut shown = Vec::with_capacity(end);
+        let mut at = 0;
+        for secret in secrets {
+            let is_open = *open > 0 && secret.start == 0;
+            if secret.start >= end && !is_open {
+                break;
+            }
+            if !is_open {
+                shown.extend_from_slice(bytes.get(at..secret.start).unwrap_or_default());
+                shown.extend_from_slice(REDACTED.as_bytes());
+            }
+            at = secret.end;
+        }
+        shown.extend_from_slice(bytes.get(at..end).unwrap_or_default());
+        *open = at.saturating_sub(end);
+        Cow::Owned(shown)
+    }
+
+    /// Returns the secrets in order. Secrets that overlap are one range. The first `open` bytes belong to a secret.
+    fn secrets(&self, bytes: &[u8], open: usize) -> Vec<Range<usize>> {
+        let mut secrets: Vec<Range<usize>> = Vec::new();
+        if open > 0 {
+            secrets.push(0..open);
+        }
+        // Ordered by their ends.
+        for found in self.automaton.find_overlapping_iter(bytes) {
+            let mut found = found.range();
+            while let Some(last) = secrets.pop_if(|last| found.start < last.end) {
+                found = found.start.min(last.start)..found.end.max(last.end);
+            }
+            secrets.push(found);
+        }
+        secrets
+    }
+
+    /// Returns the first position from which the bytes to the end could be the beginning of a secret.
+    pub(super) fn beginning(&self, bytes: &[u8]) -> Option<usize> {
+        let could_be = |end: &[u8]| {
+            // Of all forms behind `end` in the order, those that begin with it come first.
+            let next = self.forms.partition_point(|form| form.as_slice() <= end);
+            self.forms.get(next).is_some_and(|form| form.starts_with(end))
+        };
+        let first = (bytes.len() + 1).saturating_sub(self.longest);
+        (first..bytes.len()).find(|at| bytes.get(*at..).is_some_and(could_be))
+    }
+}
