@@ -135,3 +135,19 @@ async fn a_task_that_tells_it_itself_is_not_shown_telling() -> Result {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_warning_a_run_is_about_secrets_that_are_too_short_to_be_redacted() -> Result {
+    let (capture, sink) = capture();
+    let fake = Fake::new().on("export TOKEN='[redacted]' && true", FakeAnswer::code(0));
+    let client = Client::builder().dial(fake).sink(sink).sudo_password(Secret::new("short")).build();
+    for name in ["web1", "web2"] {
+        let host = client.connect(name)?.env("TOKEN", Secret::new("other"));
+        host.run("true").warn().await?;
+        client.redact(&Secret::new("third"));
+    }
+    let warning = "a secret or password has fewer than 6 bytes: such values are not redacted in output";
+    assert_eq!(told(&capture, "warning", "text"), [warning]);
+    client.close().await;
+    Ok(())
+}

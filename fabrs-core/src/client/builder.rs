@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use super::approval::Approval;
 use super::current_run::ChangePolicy;
 use super::remember::Remember;
-use super::{Aside, Client, CommandDefaults, Inner};
+use super::{Aside, Client, CommandDefaults, Inner, add_secret};
 use crate::config::{Input, Inventory, Mode, Settings, Variables};
 use crate::event::{NoSink, Redacting, Sink};
 use crate::secret::Secret;
@@ -153,13 +153,13 @@ impl ClientBuilder {
         }
         // Clones share their secrets: those of the run are kept out of the client's output, and the reverse.
         let redactor = run.as_ref().map(|run| run.redactor().clone()).unwrap_or_default();
-        for password in self.password.iter().chain(&self.sudo_password) {
-            redactor.add(password);
-        }
         let sink: Arc<dyn Sink> = match self.sink {
             Some(sink) => Arc::new(Redacting::new(sink, redactor.clone())),
             None => run.as_ref().map_or_else(|| Arc::new(NoSink) as Arc<dyn Sink>, |run| Arc::clone(run.sink())),
         };
+        for password in self.password.iter().chain(&self.sudo_password) {
+            add_secret(&redactor, sink.as_ref(), password);
+        }
         let ask = self.ask.unwrap_or_else(|| match self.settings.input {
             Input::Allowed => Arc::new(Terminal::default()),
             Input::Refused => Arc::new(NoInput),

@@ -20,7 +20,7 @@ use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Sink, Stream};
 use crate::host::Host;
-use crate::secret::{Redactor, Secret};
+use crate::secret::{Added, Redactor, SHORTEST, Secret};
 use crate::transport::{Ask, Dial, Fences, RunStop, Transport};
 
 pub use builder::ClientBuilder;
@@ -195,9 +195,10 @@ impl Client {
 
     /// Keeps a secret out of all that this client shows, also where no command was given it: one that a host prints, say.
     ///
-    /// What is given to a command, and what a person has typed in secret, is kept out of sight already.
+    /// What is given to a command, and what a person has typed in secret, is kept out of sight already. A secret of fewer than
+    /// six bytes is not redacted. The first one of a run causes a warning.
     pub fn redact(&self, secret: &Secret) {
-        self.inner.redactor.add(secret);
+        add_secret(&self.inner.redactor, self.inner.sink.as_ref(), secret);
     }
 
     /// Returns a text without the secrets that this client knows: for what is told, or written down, elsewhere.
@@ -281,6 +282,15 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("hosts", &lock(&self.inner.pool).keys()).finish_non_exhaustive()
+    }
+}
+
+/// Adds a secret to those of a run. Warns of the first that is too short to be redacted.
+fn add_secret(redactor: &Redactor, sink: &dyn Sink, secret: &Secret) {
+    if redactor.add(secret) == Added::FirstTooShort {
+        let text =
+            format!("a secret or password has fewer than {SHORTEST} bytes: such values are not redacted in output");
+        sink.event(&Event::Warning { host: None, text: &text });
     }
 }
 

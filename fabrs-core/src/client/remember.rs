@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
 
+use super::add_secret;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Held, Sink};
 use crate::secret::{Redactor, Secret};
@@ -46,7 +47,8 @@ impl Ask for Remember {
     }
 
     fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Secret>> {
-        let answer = async { self.ask.secret(question).await.inspect(|secret| self.redactor.add(secret)) };
+        let keep = |secret: &Secret| add_secret(&self.redactor, self.sink.as_ref(), secret);
+        let answer = async move { self.ask.secret(question).await.inspect(keep) };
         self.answer(question, answer).boxed()
     }
 

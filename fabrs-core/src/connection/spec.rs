@@ -164,17 +164,16 @@ impl Spec {
 
     /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
     pub(super) fn take_stdin(&mut self) -> Result<Stdin> {
+        let (_, client) = bound(&self.connection, self.location)?;
         let frame = &self.connection.frame;
-        let redactor = self.connection.redactor();
         for secret in frame.secrets().chain(&self.secrets) {
-            redactor.add(secret);
+            client.redact(secret);
         }
         if self.pty.is_some() && self.seat.is_none() && frame.secrets().next().is_some() {
             let text = "a command on a pty can't be given a secret variable: what is typed there is shown";
             let error = Error::new(ErrorKind::Usage, text).or_on(self.connection.host()).at(self.location);
             return Err(error.hint("leave `.pty()` out, or give it by `.watch(Responder::new(..))`"));
         }
-        let (_, client) = bound(&self.connection, self.location)?;
         if self.effect == Effect::Changes && self.connection.permission() == Permission::Planned {
             std::mem::take(&mut self.input).discard(client);
             return Ok(Stdin::Empty);

@@ -7,7 +7,7 @@ use data_encoding::{BASE32_NOPAD, BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOP
 use super::escaped::escaped;
 
 /// The shortest text that is searched for, in bytes. A shorter one occurs by chance.
-pub(super) const SHORTEST: usize = 6;
+pub(crate) const SHORTEST: usize = 6;
 
 /// Returns every form of a secret that is long enough to be searched for.
 pub(super) fn forms(secret: &str) -> BTreeSet<Vec<u8>> {

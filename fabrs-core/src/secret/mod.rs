@@ -10,7 +10,8 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-pub(crate) use redactor::Redactor;
+pub(crate) use forms::SHORTEST;
+pub(crate) use redactor::{Added, Redactor};
 pub(crate) use stream::RedactedStream;
 
 /// What stands where a secret was.

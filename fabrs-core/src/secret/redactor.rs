@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Secret;
 use super::finder::Finder;
-use super::forms::forms;
+use super::forms::{SHORTEST, forms};
 
 /// The secrets of a run, and their removal from output. Clones share the secrets.
 #[derive(Clone, Default)]
@@ -20,6 +20,7 @@ pub(crate) struct Redactor {
 struct Shared {
     /// Read for every piece of output. Most runs have no secret.
     knows_any: AtomicBool,
+    has_short: AtomicBool,
     known: Mutex<Known>,
 }
 
@@ -31,21 +32,38 @@ struct Known {
     finder: Option<Arc<Finder>>,
 }
 
+/// The result of adding a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Added {
+    /// The secret is redacted from now on, or is one of several that are too short.
+    Quietly,
+    /// The secret is the first that is too short to be redacted.
+    FirstTooShort,
+}
+
 impl Redactor {
     /// Adds a secret.
-    pub(crate) fn add(&self, secret: &Secret) {
-        let mut known = self.known();
-        if !known.secrets.insert(secret.expose().into()) {
-            return;
+    pub(crate) fn add(&self, secret: &Secret) -> Added {
+        let text = secret.expose();
+        if !self.known().secrets.insert(text.into()) {
+            return Added::Quietly;
         }
+        let forms = forms(text);
+        let mut known = self.known();
         let before = known.forms.len();
-        known.forms.extend(forms(secret.expose()));
+        known.forms.extend(forms);
         if known.forms.len() > before {
             // Beyond the limits of the search, the secrets so far are still found.
             if let Some(finder) = Finder::new(&known.forms) {
                 known.finder = Some(Arc::new(finder));
             }
             self.shared.knows_any.store(true, Ordering::Release);
+        }
+        let is_short = !text.is_empty() && text.len() < SHORTEST;
+        if is_short && !self.shared.has_short.swap(true, Ordering::Relaxed) {
+            Added::FirstTooShort
+        } else {
+            Added::Quietly
         }
     }
 
@@ -94,6 +112,13 @@ mod tests {
         assert_eq!(redactor.text("a hunter2hunter2, hunter2-too"), "a [redacted][redacted], [redacted]");
         assert!(matches!(redactor.text("nothing of it"), Cow::Borrowed(_)));
         assert!(!format!("{redactor:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn only_the_first_secret_that_is_too_short_is_reported() {
+        let redactor = Redactor::default();
+        let added = ["", "hunter2", "short", "small", "short"].map(|text| redactor.clone().add(&Secret::new(text)));
+        assert_eq!(added, [Added::Quietly, Added::Quietly, Added::FirstTooShort, Added::Quietly, Added::Quietly]);
     }
 
     #[test]
