@@ -42,7 +42,7 @@ pub use fabrs_core::{
     Call, Client, ClientBuilder, Command, Connection, Context, Error, ErrorKind, Executor, ExitCode, ExitStatus, Group,
     Hide, Host, HostError, IntoHost, IntoShellLine, Outcome, Outcomes, Output, Plan, Registry, Report, Result, Secret,
     ShellLine, Signal, Spawned, Task, TaskError, bail, client, config, connection, ensure, error, event, group, host,
-    lock, output, plan, run, shell, task, transport,
+    lock, output, plan, run, secret, shell, task, transport,
 };
 pub use fabrs_macros::{cmd, task};
 

@@ -8,6 +8,7 @@ use fabrs_core::config::{Consent, Environment, Inventory, Mode, Selection, Setti
 use fabrs_core::error::GroupedErrors;
 use fabrs_core::event::{Event, Sink, Word};
 use fabrs_core::group::Group;
+use fabrs_core::secret::Redactor;
 use fabrs_core::transport::{Level, RunStop};
 use fabrs_core::{Client, Error, ErrorKind, Executor, ExitCode, Host, Plan, Result, ShellLine};
 use tokio::runtime::Handle;
@@ -43,10 +44,11 @@ impl Run {
         let screen = Screen::new(&self.typed.globals, self.one_line_on_one_host, &self.variables, move || {
             sign.raise(Level::Stop);
         });
+        let redactor = Redactor::default();
         // A line runs no code of this machine that could print.
-        let screen = if self.typed.calls.is_empty() { screen } else { screen.capturing() };
+        let screen = if self.typed.calls.is_empty() { screen } else { screen.capturing(redactor.clone()) };
         let screen = Arc::new(screen);
-        let client = self.client(&screen.sink);
+        let client = self.client(&screen.sink, redactor);
         client.install_global();
         let say = |text: &str| screen.note(&format!("{text}\n"));
         let ended = CancellationToken::new();
@@ -109,12 +111,13 @@ impl Run {
         }
     }
 
-    fn client(&self, sink: &Arc<dyn Sink>) -> Client {
+    fn client(&self, sink: &Arc<dyn Sink>, redactor: Redactor) -> Client {
         let builder = Client::builder()
             .settings(self.settings.clone())
             .inventory(self.inventory.clone())
             .ahead(!self.typed.calls.is_empty())
             .local_programs()
+            .redactor(redactor)
             .sink(Arc::clone(sink));
         let builder = if self.waits_for_a_task() { builder.approved_by_a_task() } else { builder };
         let builder = match &self.demo {

@@ -3,6 +3,8 @@
 //! `println!` panics if it can't write, and a deploy would end half way because a pager was closed or a disk is full. So
 //! descriptors 1 and 2 of the process become pipes that a thread always empties into the spool. A terminal stays in its
 //! place, since programs ask for its colours and its width; only when it is closed, `/dev/null` takes its place.
+//!
+//! Secrets of the run are redacted in the pipes. On a terminal they are not: nothing is between a task and the terminal.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, PipeReader, PipeWriter, Read as _, Write as _};
@@ -12,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use fabrs_core::event::{Event, Granularity, Sink, Spool, Stream};
+use fabrs_core::secret::{RedactedStream, Redactor};
 use futures::future::BoxFuture;
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -34,6 +37,7 @@ pub(super) struct Captured {
 /// The pipes, and the spool that they are emptied into.
 struct Pipes {
     spool: Arc<Spool>,
+    redactor: Redactor,
     pipes: Vec<Pipe>,
 }
 
@@ -49,6 +53,7 @@ struct Pending {
     buffer: Vec<u8>,
     /// The length of an unfinished line at the start of the buffer.
     kept: usize,
+    redacted: RedactedStream,
 }
 
 /// The thread, and what ends it.
@@ -60,8 +65,13 @@ struct Running {
 
 impl Captured {
     /// Begins to capture; until [`finish`](Sink::finish), all that is printed goes to `spool`: text for stdout to `stdout`
-    /// of it.
-    pub(super) fn start(inner: Arc<dyn Sink>, spool: &Arc<Spool>, stdout: Stream) -> io::Result<Self> {
+    /// of it, without the secrets of `redactor`.
+    pub(super) fn start(
+        inner: Arc<dyn Sink>,
+        spool: &Arc<Spool>,
+        stdout: Stream,
+        redactor: Redactor,
+    ) -> io::Result<Self> {
         let streams = [(Stream::Stdout, duplicate(&io::stdout())?), (Stream::Stderr, duplicate(&io::stderr())?)];
         let is_one_file = is_one_file(&streams[0].1, &streams[1].1)?;
         let (terminals, files): (Vec<_>, Vec<_>) = streams.into_iter().partition(|(_, fd)| fd.is_terminal());
@@ -74,12 +84,13 @@ impl Captured {
             }
             let (reader, writer) = io::pipe()?;
             rustix::io::ioctl_fionbio(&reader, true)?;
-            let pending = Mutex::new(Pending { buffer: vec![0; 2 * PIPE_SIZE], kept: 0 });
+            let pending = Pending { buffer: vec![0; 2 * PIPE_SIZE], kept: 0, redacted: RedactedStream::default() };
+            let pending = Mutex::new(pending);
             let shown_on = if *stream == Stream::Stdout { stdout } else { *stream };
             pipes.push(Pipe { stream: shown_on, reader, pending });
             replaced.push((*stream, writer));
         }
-        let pipes = Arc::new(Pipes { spool: Arc::clone(spool), pipes });
+        let pipes = Arc::new(Pipes { spool: Arc::clone(spool), redactor, pipes });
         let (stopped, stop) = io::pipe()?;
         let theirs = Arc::clone(&pipes);
         let thread = thread::Builder::new().name("fabrs-prints".to_owned());
@@ -110,8 +121,8 @@ impl Captured {
         // A thread that panicked has already said so.
         drop(running.thread.join());
         for pipe in &self.pipes.pipes {
-            let _reads = (0..LAST_READS).take_while(|_| pipe.forward(&self.pipes.spool)).count();
-            pipe.forward_unfinished(&self.pipes.spool);
+            let _reads = (0..LAST_READS).take_while(|_| pipe.forward(&self.pipes)).count();
+            pipe.forward_unfinished(&self.pipes);
         }
     }
 }
@@ -119,7 +130,7 @@ impl Captured {
 impl Pipes {
     fn forward(&self) {
         for pipe in &self.pipes {
-            pipe.forward(&self.spool);
+            pipe.forward(self);
         }
     }
 
@@ -156,9 +167,9 @@ impl Pipes {
 
 impl Pipe {
     /// Forwards what is in the pipe, and tells whether there may be more.
-    fn forward(&self, spool: &Spool) -> bool {
+    fn forward(&self, to: &Pipes) -> bool {
         let mut pending = lock(&self.pending);
-        let Pending { buffer, kept } = &mut *pending;
+        let Pending { buffer, kept, redacted } = &mut *pending;
         let room = buffer.get_mut(*kept..*kept + PIPE_SIZE).unwrap_or_default();
         let Ok(count @ 1..) = (&self.reader).read(room) else { return false };
         let all = *kept + count;
@@ -167,17 +178,19 @@ impl Pipe {
             Some(last) if count == PIPE_SIZE && all - (last + 1) <= PIPE_SIZE => last + 1,
             _ => all,
         };
-        spool.push(self.stream, buffer.get(..end).unwrap_or_default());
+        to.spool.push(self.stream, &redacted.push(&to.redactor, buffer.get(..end).unwrap_or_default()));
         buffer.copy_within(end..all, 0);
         *kept = all - end;
         true
     }
 
-    /// Forwards a line that has no end.
-    fn forward_unfinished(&self, spool: &Spool) {
+    /// Forwards a line that has no end, and the bytes that could have been the beginning of a secret.
+    fn forward_unfinished(&self, to: &Pipes) {
         let mut pending = lock(&self.pending);
-        let kept = std::mem::take(&mut pending.kept);
-        spool.push(self.stream, pending.buffer.get(..kept).unwrap_or_default());
+        let Pending { buffer, kept, redacted } = &mut *pending;
+        let rest = buffer.get(..std::mem::take(kept)).unwrap_or_default();
+        to.spool.push(self.stream, &redacted.push(&to.redactor, rest));
+        to.spool.push(self.stream, &redacted.finish(&to.redactor));
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use fabrs_core::config::Variables;
 use fabrs_core::event::{Broadcast, Json, Passthrough, Plain, Prefix, Sink, Spool, Stream, Style};
+use fabrs_core::secret::Redactor;
 use fabrs_core::{Error, Result};
 
 use super::bars::{Bars, Foot};
@@ -56,10 +57,10 @@ impl Screen {
         Self { sink, spool, style, printed, captured: None }
     }
 
-    /// Captures what tasks print by themselves, so that no failure to write it ends them.
-    pub(crate) fn capturing(mut self) -> Self {
+    /// Captures what tasks print by themselves, so that no failure to write it ends them, and redacts it.
+    pub(crate) fn capturing(mut self, redactor: Redactor) -> Self {
         // A process that may have no more descriptors prints as it did before.
-        if let Ok(captured) = Captured::start(Arc::clone(&self.sink), &self.spool, self.printed) {
+        if let Ok(captured) = Captured::start(Arc::clone(&self.sink), &self.spool, self.printed, redactor) {
             let captured = Arc::new(captured);
             self.sink = Arc::clone(&captured) as Arc<dyn Sink>;
             self.captured = Some(captured);
@@ -88,11 +89,16 @@ impl Screen {
 
     /// Shows lines on stderr.
     pub(crate) fn note(&self, text: &str) {
-        if let Some(captured) = &self.captured {
-            captured.forward();
-        }
-        self.spool.push(Stream::Stderr, text.as_bytes());
+        note(self.captured.as_deref(), &self.spool, text);
     }
+}
+
+/// Shows lines on stderr, behind everything that was printed before.
+fn note(captured: Option<&Captured>, spool: &Spool, text: &str) {
+    if let Some(captured) = captured {
+        captured.forward();
+    }
+    spool.push(Stream::Stderr, text.as_bytes());
 }
 
 /// Colour is used on a terminal that has it, unless `NO_COLOR` is set; `CLICOLOR_FORCE` uses it anyway.

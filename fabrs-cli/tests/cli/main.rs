@@ -25,6 +25,7 @@ mod questions;
 mod quickstart;
 mod readme;
 mod running;
+mod secrets;
 mod temporary_files;
 mod terminal;
 mod trouble;

@@ -11,7 +11,7 @@ use super::remember::Remember;
 use super::{Aside, Client, CommandDefaults, Inner, add_secret};
 use crate::config::{Input, Inventory, Mode, Settings, Variables};
 use crate::event::{NoSink, Redacting, Sink};
-use crate::secret::Secret;
+use crate::secret::{Redactor, Secret};
 use crate::transport::ssh::{OpenSsh, SshSettings};
 use crate::transport::{Ask, Dial, Fences, Guarded, NoInput, Terminal};
 
@@ -31,6 +31,7 @@ pub struct ClientBuilder {
     password: Option<Secret>,
     sudo_password: Option<Secret>,
     local_programs: bool,
+    redactor: Redactor,
     basis: Vec<String>,
     approval: WhoApproves,
     defaults: CommandDefaults,
@@ -118,6 +119,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Adds the secrets of the run to `redactor`, so that the program can redact text of its own. Inside a task, the redactor of
+    /// the run is used instead.
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
+        self
+    }
+
     /// Allows the programs of the ssh config to run on this machine: `ProxyCommand`, and the commands of `Match exec`. Without
     /// this, a host that needs one is an error.
     ///
@@ -152,7 +160,7 @@ impl ClientBuilder {
             self.settings.mode = Mode::DryRun;
         }
         // Clones share their secrets: those of the run are kept out of the client's output, and the reverse.
-        let redactor = run.as_ref().map(|run| run.redactor().clone()).unwrap_or_default();
+        let redactor = run.as_ref().map_or(self.redactor, |run| run.redactor().clone());
         let sink: Arc<dyn Sink> = match self.sink {
             Some(sink) => Arc::new(Redacting::new(sink, redactor.clone())),
             None => run.as_ref().map_or_else(|| Arc::new(NoSink) as Arc<dyn Sink>, |run| Arc::clone(run.sink())),

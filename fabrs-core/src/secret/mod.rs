@@ -10,9 +10,11 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+pub use redactor::Redactor;
+pub use stream::RedactedStream;
+
 pub(crate) use forms::SHORTEST;
-pub(crate) use redactor::{Added, Redactor};
-pub(crate) use stream::RedactedStream;
+pub(crate) use redactor::Added;
 
 /// What stands where a secret was.
 pub(crate) const REDACTED: &str = "[redacted]";

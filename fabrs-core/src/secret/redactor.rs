@@ -11,8 +11,22 @@ use super::finder::Finder;
 use super::forms::{SHORTEST, forms};
 
 /// The secrets of a run, and their removal from output. Clones share the secrets.
+///
+/// A program that prints text of its own beside a run gives the same redactor to [`ClientBuilder::redactor`].
+///
+/// [`ClientBuilder::redactor`]: crate::ClientBuilder::redactor
+///
+/// ```
+/// use fabrs_core::secret::Redactor;
+/// use fabrs_core::{Client, Secret};
+///
+/// let redactor = Redactor::default();
+/// let client = Client::builder().redactor(redactor.clone()).build();
+/// client.redact(&Secret::new("hunter2"));
+/// assert_eq!(redactor.text("it is hunter2"), "it is [redacted]");
+/// ```
 #[derive(Clone, Default)]
-pub(crate) struct Redactor {
+pub struct Redactor {
     shared: Arc<Shared>,
 }
 
@@ -73,7 +87,7 @@ impl Redactor {
     }
 
     /// Returns a text without the secrets in it.
-    pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match self.bytes(text.as_bytes()) {
             Cow::Borrowed(_) => Cow::Borrowed(text),
             Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
@@ -81,7 +95,7 @@ impl Redactor {
     }
 
     /// Returns bytes without the secrets in them.
-    pub(crate) fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+    pub fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         let Some(finder) = self.finder() else { return Cow::Borrowed(bytes) };
         finder.redact(Cow::Borrowed(bytes), bytes.len(), &mut 0)
     }

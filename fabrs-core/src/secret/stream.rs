@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use super::Redactor;
 
-/// The state of one stream.
+/// The redaction of one stream. A secret is found in whatever pieces it arrives.
 #[derive(Debug, Default)]
-pub(crate) struct RedactedStream {
+pub struct RedactedStream {
     /// The last bytes, if they could be the beginning of a secret.
     held: Vec<u8>,
     /// The number of held bytes that belong to a secret which is redacted already.
@@ -15,7 +15,7 @@ pub(crate) struct RedactedStream {
 
 impl RedactedStream {
     /// Takes the next piece, and returns the bytes that can be shown.
-    pub(crate) fn push<'a>(&mut self, redactor: &Redactor, piece: &'a [u8]) -> Cow<'a, [u8]> {
+    pub fn push<'a>(&mut self, redactor: &Redactor, piece: &'a [u8]) -> Cow<'a, [u8]> {
         let Some(finder) = redactor.finder() else { return Cow::Borrowed(piece) };
         let bytes = if self.held.is_empty() {
             Cow::Borrowed(piece)
@@ -29,7 +29,7 @@ impl RedactedStream {
     }
 
     /// Returns the held bytes at the end of the stream.
-    pub(crate) fn finish(&mut self, redactor: &Redactor) -> Vec<u8> {
+    pub fn finish(&mut self, redactor: &Redactor) -> Vec<u8> {
         let held = std::mem::take(&mut self.held);
         let Some(finder) = redactor.finder() else { return held };
         let end = held.len();

@@ -1,0 +1,34 @@
+//! Tasks that show a secret which a command was given.
+
+use fabrs::prelude::*;
+
+const TOKEN: &str = "t0ken-of-the-test";
+
+async fn give() -> Result {
+    current().env("TOKEN", Secret::new(TOKEN)).run("true").await?;
+    Ok(())
+}
+
+/// Prints the secret in pieces, by itself and by a program.
+#[task]
+async fn prints() -> Result {
+    give().await?;
+    println!("printed {TOKEN}.");
+    eprintln!("noted {TOKEN}.");
+    let (begin, end) = TOKEN.split_at(4);
+    for piece in [begin, end, ".\n"] {
+        print!("{piece}");
+        std::io::Write::flush(&mut std::io::stdout())?;
+        run("true").await?;
+    }
+    std::process::Command::new("echo").args(["echoed", TOKEN]).status()?;
+    print!("t0ken");
+    Ok(())
+}
+
+/// Gives a command a secret that is too short.
+#[task]
+async fn short() -> Result {
+    current().env("TOKEN", Secret::new("abc")).run("true").await?;
+    Ok(())
+}
