@@ -17,6 +17,7 @@ mod fab;
 mod help;
 mod interrupt;
 mod open_files;
+mod panics;
 mod run;
 mod show;
 mod tool;

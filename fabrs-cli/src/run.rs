@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::basis;
 use crate::demo::Running;
 use crate::interrupt::{FirstSignal, Interrupts};
+use crate::panics;
 use crate::show::Screen;
 use crate::typed::Typed;
 
@@ -48,6 +49,7 @@ impl Run {
         // A line runs no code of this machine that could print.
         let screen = if self.typed.calls.is_empty() { screen } else { screen.capturing(redactor.clone()) };
         let screen = Arc::new(screen);
+        panics::report(screen.late_notes(), redactor.clone());
         let client = self.client(&screen.sink, redactor);
         client.install_global();
         let say = |text: &str| screen.note(&format!("{text}\n"));
@@ -57,9 +59,8 @@ impl Run {
         work.spawn_on(all, runtime);
         match interrupts.guard(&client, say, &ended, work.join_next()).await {
             (_, Some(interrupted)) => Ok(interrupted.exit_code()),
-            (Some(Some(Err(source))), None) => {
-                Err(Error::new(ErrorKind::Internal, "the run panicked").caused_by(source))
-            }
+            // The panic hook has shown the message, without secrets.
+            (Some(Some(Err(_))), None) => Err(Error::new(ErrorKind::Internal, "the run panicked")),
             (Some(Some(Ok(code))), None) => Ok(code),
             (Some(None) | None, None) => Ok(process::ExitCode::FAILURE),
         }

@@ -1,6 +1,5 @@
 //! Work that blocks a thread: the derivation of a key, or a program of this machine.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{io, thread};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -18,7 +17,7 @@ pub(crate) fn block<T>(work: impl FnOnce() -> T) -> T {
 ///
 /// # Errors
 ///
-/// The error of the system if it starts no thread. The inner result is the payload of a panic, as from [`thread::Result`].
+/// The error of the system if it starts no thread, and one for a panic of the work.
 ///
 /// # Cancel safety
 ///
@@ -26,15 +25,14 @@ pub(crate) fn block<T>(work: impl FnOnce() -> T) -> T {
 pub(crate) async fn on_own_thread<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
-) -> io::Result<thread::Result<T>> {
+) -> io::Result<T> {
     let runtime = Handle::current();
     let (done, result) = oneshot::channel();
     let work = move || {
         let _runtime = runtime.enter();
-        let result = catch_unwind(AssertUnwindSafe(work));
         // The caller may have been dropped.
-        let _dropped = done.send(result);
+        let _dropped = done.send(work());
     };
     thread::Builder::new().name(name.to_owned()).spawn(work)?;
-    result.await.map_err(io::Error::other)
+    result.await.map_err(|_| io::Error::other("the thread panicked"))
 }

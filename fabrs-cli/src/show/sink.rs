@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use fabrs_core::config::Variables;
 use fabrs_core::event::{Broadcast, Json, Passthrough, Plain, Prefix, Sink, Spool, Stream, Style};
@@ -90,6 +90,16 @@ impl Screen {
     /// Shows lines on stderr.
     pub(crate) fn note(&self, text: &str) {
         note(self.captured.as_deref(), &self.spool, text);
+    }
+
+    /// Returns a function that shows lines on stderr, also after the run.
+    pub(crate) fn late_notes(&self) -> impl Fn(&str) + Send + Sync + 'static {
+        let (spool, captured) = (Arc::downgrade(&self.spool), self.captured.as_ref().map(Arc::downgrade));
+        move |text| match spool.upgrade() {
+            Some(spool) => note(captured.as_ref().and_then(Weak::upgrade).as_deref(), &spool, text),
+            // A process without a stderr has no reader of the text.
+            None => drop(io::stderr().write_all(text.as_bytes())),
+        }
     }
 }
 

@@ -1,11 +1,11 @@
-//! Secrets in what tasks print.
+//! Secrets in what tasks print, and in panics.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use fabrs_testing::{Fab, Sshd};
+use fabrs_testing::{Fab, Ran, Sshd};
 
-use crate::place::{FAB, fab, fleet, knowing, project};
+use crate::place::{FAB, fab, fleet, knowing, project, shell};
 
 /// Returns the folder of the project whose tasks show a secret, after compiling it once.
 fn folder() -> &'static Path {
@@ -22,12 +22,55 @@ fn telling(sshd: &Sshd) -> Fab {
     knowing(fab().current_dir(folder()), sshd)
 }
 
+/// Checks that a run shows no secret, and a text once.
+#[track_caller]
+fn shows_once(ran: &Ran, text: &str) {
+    let all = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(!all.contains("t0ken"), "{all}");
+    assert_eq!(all.matches(text).count(), 1, "`{text}` in {all}");
+}
+
+/// Returns the place of a text in the tasks as errors name it.
+fn line_of(text: &str) -> String {
+    let file = folder().join("tasks.rs");
+    let source = std::fs::read_to_string(&file).expect("the project is there");
+    let line = source.lines().position(|line| line.contains(text)).expect("the text is in it");
+    format!("{}:{}", file.display(), line + 1)
+}
+
 #[test]
 fn a_secret_that_a_task_prints_is_redacted_in_a_pipe() {
     let sshd = fleet();
     let ran = telling(&sshd).args(["-H", "web1", "prints"]).run();
     assert_eq!(ran.stdout, "printed [redacted].\n[redacted].\nechoed [redacted]\nt0ken");
     assert!(ran.stderr.contains("noted [redacted].\n") && !ran.stderr.contains("t0ken"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_panic_of_a_task_is_one_redacted_error_with_its_line() {
+    let sshd = fleet();
+    for (task, text) in [("panics", "async "), ("panics-on-a-thread", "plain ")] {
+        let ran = telling(&sshd).args(["-H", "web1", task]).code(1).run();
+        shows_once(&ran, "panicked");
+        let line = line_of(&format!("panic!(\"{text}"));
+        let block = format!("error: web1: the task panicked: {text}[redacted]\n  at {line}\n");
+        assert!(ran.stderr.contains(&block), "{}", ran.stderr);
+        let ran = telling(&sshd).args(["-H", "web1", task]).env("RUST_BACKTRACE", "1").code(1).run();
+        assert!(ran.stderr.contains("\n   0: "), "{}", ran.stderr);
+        shows_once(&ran, &block);
+    }
+}
+
+#[test]
+fn a_panic_outside_of_a_task_is_a_redacted_message_in_its_place() {
+    let sshd = fleet();
+    let script = "\"$FAB\" -S \"$CONFIG\" -H web1 panics-unseen 2>&1";
+    let ran = shell(script).current_dir(folder()).env("CONFIG", sshd.ssh_config()).run();
+    shows_once(&ran, "panicked");
+    let (_, output) = ran.stdout.split_once("before\n").expect("it prints");
+    let (message, _) = output.split_once("after\n").expect("it goes on");
+    assert!(message.contains(&format!(" panicked at {}:", line_of("panic!(\"unseen "))), "{message}");
+    assert!(message.ends_with(":\nunseen [redacted]\n"), "{message}");
 }
 
 #[test]

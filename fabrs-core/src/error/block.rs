@@ -42,7 +42,7 @@ impl<'a> Block<'a> {
 
     /// Returns the lines between the first line and the causes: the line of code and output that was not shown yet.
     pub(super) fn details(self) -> String {
-        let at = self.error.location().map(|at| format!("\n  at {}:{}", at.file(), at.line()));
+        let at = self.error.place().map(|at| format!("\n  at {at}"));
         let mut text = at.unwrap_or_default();
         let unseen = |name| self.unseen(name).map(|lines| listed(name, &lines)).unwrap_or_default();
         text += &unseen("stdout");

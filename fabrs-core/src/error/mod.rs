@@ -50,8 +50,25 @@ struct Inner {
     source: Option<Source>,
     output: Option<Output>,
     hint: Option<Cow<'static, str>>,
-    location: Option<&'static Location<'static>>,
+    place: Option<Place>,
     address: Option<Arc<str>>,
+}
+
+/// A line of the user's code.
+#[derive(Clone)]
+enum Place {
+    Call(&'static Location<'static>),
+    /// A panic hook gets the location only for as long as it runs.
+    Panic(Arc<str>),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(at) => write!(f, "{}:{}", at.file(), at.line()),
+            Self::Panic(at) => f.write_str(at),
+        }
+    }
 }
 
 impl Error {
@@ -59,7 +76,7 @@ impl Error {
     pub fn new(kind: ErrorKind, doing: impl Into<Cow<'static, str>>) -> Self {
         let doing = doing.into();
         let inner =
-            Inner { kind, host: None, doing, source: None, output: None, hint: None, location: None, address: None };
+            Inner { kind, host: None, doing, source: None, output: None, hint: None, place: None, address: None };
         Self { inner: Arc::new(inner) }
     }
 
@@ -105,12 +122,17 @@ impl Error {
 
     /// Names the line of the user's code that asked for it.
     pub fn at(self, location: &'static Location<'static>) -> Self {
-        self.with(|inner| inner.location = Some(location))
+        self.with(|inner| inner.place = Some(Place::Call(location)))
+    }
+
+    /// Names the line of the user's code that panicked, as `FILE:LINE`.
+    pub(crate) fn at_panic(self, line: &str) -> Self {
+        self.with(|inner| inner.place = Some(Place::Panic(Arc::from(line))))
     }
 
     /// Leaves out the line of code: for what was asked for on a command line, where it would say nothing.
     pub fn without_location(self) -> Self {
-        self.with(|inner| inner.location = None)
+        self.with(|inner| inner.place = None)
     }
 
     /// Names the address that the text speaks of. Errors that differ only in it are equal ([`GroupedErrors`]).
@@ -174,7 +196,15 @@ impl Error {
 
     /// Returns the line of the user's code that asked for it.
     pub fn location(&self) -> Option<&'static Location<'static>> {
-        self.inner.location
+        match self.inner.place {
+            Some(Place::Call(location)) => Some(location),
+            Some(Place::Panic(_)) | None => None,
+        }
+    }
+
+    /// Returns the line of the user's code that asked for it, or that panicked: `FILE:LINE`.
+    pub(crate) fn place(&self) -> Option<String> {
+        self.inner.place.as_ref().map(ToString::to_string)
     }
 
     /// Returns the exit code that `fab` gives for it.

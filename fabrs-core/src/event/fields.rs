@@ -45,8 +45,7 @@ impl Serialize for Error {
         fields.serialize_entry("message", self.doing())?;
         fields.serialize_entry("causes", &self.causes())?;
         fields.serialize_entry("hint", &block.hint())?;
-        let at = self.location().map(|at| format!("{}:{}", at.file(), at.line()));
-        let optional = [("at", at), ("stdout", block.unseen("stdout")), ("stderr", block.unseen("stderr"))];
+        let optional = [("at", self.place()), ("stdout", block.unseen("stdout")), ("stderr", block.unseen("stderr"))];
         for (name, value) in optional.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             fields.serialize_entry(name, &value)?;
         }

@@ -184,7 +184,7 @@ impl Notes {
 
 /// Returns the line that ends an incomplete plan: the line of the task, and the command whose result it needs.
 fn planned_up_to(error: &Error) -> String {
-    let at = error.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
+    let at = error.place().map(|at| format!(" ({at})")).unwrap_or_default();
     let hint = error.advice().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
     format!("planned up to here{at}: {}{hint}", error.doing())
 }

@@ -1,11 +1,9 @@
 //! One task of a run on each of its hosts.
 
 use std::collections::HashSet;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures::future::FutureExt;
 use tokio::task::JoinSet;
 
 use crate::client::Client;
@@ -15,7 +13,7 @@ use crate::event::Event;
 use crate::group::{Outcome, Strategy, gone_again};
 use crate::host::Host;
 use crate::plan::{Hosts, Stage};
-use crate::task::{Call, panicked};
+use crate::task::{Call, catch_future};
 
 /// A call of a task, with all that its runs on single hosts need.
 #[derive(Debug)]
@@ -65,8 +63,7 @@ impl HostTask {
         let began = Instant::now();
         // A panic on one host must not end the other hosts. State that it leaves half changed is the task's own.
         let fresh = connection.fresh();
-        let caught = AssertUnwindSafe(self.call.on(&fresh)).catch_unwind().await;
-        let result = caught.unwrap_or_else(|payload| Err(panicked(&*payload)));
+        let result = catch_future(self.call.on(&fresh)).await;
         // The plan of a task that swallowed the error is incomplete, too: its later commands are not in it.
         let result = match (result, fresh.plan().get()) {
             (Ok(()), Some(ended)) => Err(ended.clone().into()),

@@ -3,13 +3,15 @@
 mod args;
 mod call;
 mod describe;
+mod panics;
 mod registry;
 mod returns;
 
 pub use args::{FromArg, RawArgs};
 pub use call::Call;
 pub use describe::{Param, ParamKind, Task};
+pub use panics::is_reported;
 pub use registry::{Registration, Registry};
 pub use returns::{TaskReturn, blocking};
 
-pub(crate) use returns::panicked;
+pub(crate) use panics::catch_future;

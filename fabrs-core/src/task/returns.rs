@@ -1,9 +1,8 @@
 //! What a task's function may return, and how a plain one runs.
 
-use std::any::Any;
-
 use futures::future::{BoxFuture, FutureExt};
 
+use super::panics::catch;
 use crate::blocking::on_own_thread;
 use crate::connection::current;
 use crate::error::{Error, ErrorKind, TaskError};
@@ -52,18 +51,8 @@ pub fn blocking<R: TaskReturn + Send + 'static>(
     let here = current();
     async move {
         let _hold = here.client().map(|client| client.stop().hold());
-        let failed = |source| Error::new(ErrorKind::Local, "could not start a thread for the task").caused_by(source);
-        match on_own_thread("fabrs-task", move || here.enter_sync(body)).await.map_err(failed)? {
-            Ok(returned) => returned.into_result(),
-            Err(payload) => Err(panicked(&*payload)),
-        }
+        let failed = |source| Error::new(ErrorKind::Local, "could not run a thread for the task").caused_by(source);
+        on_own_thread("fabrs-task", move || catch(|| here.enter_sync(body))).await.map_err(failed)??.into_result()
     }
     .boxed()
-}
-
-/// Makes the error of a task that panicked: where, the panic itself has said.
-pub(crate) fn panicked(payload: &(dyn Any + Send)) -> TaskError {
-    let text = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
-    let text = text.map_or_else(|| "the task panicked".to_owned(), |text| format!("the task panicked: {text}"));
-    Error::new(ErrorKind::Task, text).into()
 }

@@ -101,9 +101,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 
 /// Runs work that reads files and waits for the network, on a thread of its own.
 async fn sending<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let failed = |source| Error::new(ErrorKind::Local, "could not start a thread for a transfer").caused_by(source);
-    let sent = on_own_thread("fabrs-transfer", work).await.map_err(failed)?;
-    sent.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "reading a file panicked")))
+    let failed = |source| Error::new(ErrorKind::Local, "could not run a thread for a transfer").caused_by(source);
+    on_own_thread("fabrs-transfer", work).await.map_err(failed)?
 }
 
 /// Runs blocking disk work. The work can check whether its result is still awaited.

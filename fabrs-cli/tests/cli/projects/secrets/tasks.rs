@@ -1,4 +1,9 @@
 //! Tasks that show a secret which a command was given.
+//!
+//! ```cargo
+//! [dependencies]
+//! tokio = { version = "1", features = ["rt"] }
+//! ```
 
 use fabrs::prelude::*;
 
@@ -23,6 +28,30 @@ async fn prints() -> Result {
     }
     std::process::Command::new("echo").args(["echoed", TOKEN]).status()?;
     print!("t0ken");
+    Ok(())
+}
+
+/// Panics.
+#[task]
+async fn panics() -> Result {
+    give().await?;
+    panic!("async {TOKEN}")
+}
+
+/// Panics on a thread of its own.
+#[task]
+fn panics_on_a_thread() -> Result {
+    current().env("TOKEN", Secret::new(TOKEN)).run("true").wait()?;
+    panic!("plain {TOKEN}")
+}
+
+/// Panics where the run does not see it.
+#[task]
+async fn panics_unseen() -> Result {
+    give().await?;
+    println!("before");
+    let _ = tokio::spawn(async { panic!("unseen {TOKEN}") }).await;
+    println!("after");
     Ok(())
 }
 
