@@ -7,6 +7,7 @@
 mod basis;
 pub mod launcher;
 
+mod core_dumps;
 #[cfg(all(feature = "demo", target_os = "linux"))]
 mod demo;
 #[cfg(not(all(feature = "demo", target_os = "linux")))]

@@ -10,6 +10,7 @@ use fabrs_core::event::{Event, json_line};
 use fabrs_core::{Error, ErrorKind, Registry, Result};
 use tokio::runtime::Builder;
 
+use crate::core_dumps;
 use crate::demo::{self, Asked};
 use crate::help;
 use crate::interrupt::Interrupts;
@@ -127,6 +128,8 @@ fn check_files(settings: &Settings) -> Result<()> {
 
 /// Does what was asked for: tasks, a line, or both in that order.
 fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> Result<ExitCode> {
+    // Before the first secret is read. A program that embeds the core decides for itself.
+    core_dumps::disable();
     let variables = Variables::from_env();
     let inventory = Inventory::new(config, typed.environment.as_deref())?;
     let inventory = inventory.with_checked_vagrant(root, launcher::check_vagrantfile);

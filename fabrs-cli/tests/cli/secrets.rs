@@ -1,4 +1,4 @@
-//! Secrets in what tasks print, and in panics.
+//! Secrets in what tasks print, in panics, and in the memory of `fab`.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -79,4 +79,19 @@ fn a_secret_too_short_to_be_redacted_is_one_warning_for_all_hosts() {
     let ran = telling(&sshd).args(["-H", "web1,web2,web3", "short"]).run();
     let warning = "warning: a secret or password has fewer than 6 bytes: such values are not redacted in output\n";
     assert_eq!(ran.stderr.matches(warning).count(), 1, "{}", ran.stderr);
+}
+
+/// The kernel hides the program of a process without core dumps from processes that may not debug all others.
+#[test]
+fn fab_has_no_core_dumps_and_its_children_keep_theirs() {
+    // Root has the right, and gives it up here.
+    let script = "ulimit -Sc \"$(ulimit -Hc)\"; \
+        [ \"$(id -u)\" != 0 ] || set -- setpriv --bounding-set=-sys_ptrace \"$@\"; exec \"$@\"";
+    let line =
+        "for pid in $PPID $$; do readlink /proc/$pid/exe >/dev/null && echo shown || echo hidden; done; ulimit -c";
+    let limit = shell("ulimit -Hc").run().stdout;
+    let run = |words: &[&str]| shell(script).arg("sh").args(words).run().stdout;
+    let child = format!("sh -c '{line}'; true");
+    assert_eq!(run(&["sh", "-c", &child]), format!("shown\nshown\n{limit}"), "of any other program");
+    assert_eq!(run(&[FAB, "-H", "@local", "--", line]), format!("hidden\nshown\n{limit}"));
 }
