@@ -38,7 +38,7 @@ pub(super) struct Captured {
 struct Pipes {
     spool: Arc<Spool>,
     redactor: Redactor,
-    pipes: Vec<Pipe>,
+    all: Vec<Pipe>,
 }
 
 /// One pipe in the place of a stream, or of both where they are one file.
@@ -90,7 +90,7 @@ impl Captured {
             pipes.push(Pipe { stream: shown_on, reader, pending });
             replaced.push((*stream, writer));
         }
-        let pipes = Arc::new(Pipes { spool: Arc::clone(spool), redactor, pipes });
+        let pipes = Arc::new(Pipes { spool: Arc::clone(spool), redactor, all: pipes });
         let (stopped, stop) = io::pipe()?;
         let theirs = Arc::clone(&pipes);
         let thread = thread::Builder::new().name("fabrs-prints".to_owned());
@@ -120,7 +120,7 @@ impl Captured {
         drop(running.stop);
         // A thread that panicked has already said so.
         drop(running.thread.join());
-        for pipe in &self.pipes.pipes {
+        for pipe in &self.pipes.all {
             let _reads = (0..LAST_READS).take_while(|_| pipe.forward(&self.pipes)).count();
             pipe.forward_unfinished(&self.pipes);
         }
@@ -129,7 +129,7 @@ impl Captured {
 
 impl Pipes {
     fn forward(&self) {
-        for pipe in &self.pipes {
+        for pipe in &self.all {
             pipe.forward(self);
         }
     }
@@ -138,7 +138,7 @@ impl Pipes {
     fn forward_until(&self, stopped: &PipeReader, mut terminals: Vec<(Stream, OwnedFd)>) {
         loop {
             let mut waited = vec![PollFd::new(stopped, PollFlags::IN)];
-            waited.extend(self.pipes.iter().map(|pipe| PollFd::new(&pipe.reader, PollFlags::IN)));
+            waited.extend(self.all.iter().map(|pipe| PollFd::new(&pipe.reader, PollFlags::IN)));
             // Of a terminal only its end is wanted, which is always reported.
             waited.extend(terminals.iter().map(|(_, terminal)| PollFd::new(terminal, PollFlags::empty())));
             match poll(&mut waited, None) {
@@ -150,7 +150,7 @@ impl Pipes {
                 return;
             }
             let ended: Vec<bool> =
-                waited.iter().skip(1 + self.pipes.len()).map(|terminal| !terminal.revents().is_empty()).collect();
+                waited.iter().skip(1 + self.all.len()).map(|terminal| !terminal.revents().is_empty()).collect();
             drop(waited);
             self.forward();
             let mut ended = ended.into_iter();

@@ -39,15 +39,15 @@ fn for_json(text: &str) -> Vec<String> {
     let json = serde_json::Value::from(text).to_string();
     let json = json.get(1..json.len() - 1).unwrap_or_default();
     let unicode = |special: fn(char) -> bool| {
-        json.chars().fold(String::new(), |mut escaped, c| {
+        let mut escaped = String::new();
+        for c in json.chars() {
             if special(c) {
-                let units = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
-                escaped.push_str(&units);
+                escaped.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
             } else {
                 escaped.push(c);
             }
-            escaped
-        })
+        }
+        escaped
     };
     // Python, PHP and Ruby escape all but ASCII. Go escapes three signs of HTML, and minijinja the apostrophe too.
     let ascii = unicode(|c| !c.is_ascii());
