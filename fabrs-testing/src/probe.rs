@@ -25,9 +25,22 @@ pub fn path() -> PathBuf {
 ///
 /// If it is not there and can not be built or copied.
 pub fn hostile_sftp() -> (tempfile::TempDir, PathBuf) {
+    copied("fabrs-hostile-sftp")
+}
+
+/// Copies the shell that answers in bad faith, as [`hostile_sftp`].
+///
+/// # Panics
+///
+/// As [`hostile_sftp`].
+pub fn hostile_shell() -> (tempfile::TempDir, PathBuf) {
+    copied("fabrs-hostile-shell")
+}
+
+fn copied(name: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("fabrs-hostile-sftp");
-    std::fs::copy(program("fabrs-hostile-sftp"), &path).expect("it can be read");
+    let path = folder.path().join(name);
+    std::fs::copy(program(name), &path).expect("it can be read");
     let all = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(folder.path(), all).expect("the folder is ours");
     (folder, path)

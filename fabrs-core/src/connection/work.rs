@@ -147,6 +147,14 @@ impl Connection {
     /// [`mode`](super::Get::mode) sets an exact mode. Whatever fails, an old file is as it was. A content that is here already is not sent, unless the host gives no shell: by SFTP it comes to be compared, and what
     /// is here is not touched. A dry run compares, and writes nothing.
     ///
+    /// # Limits
+    ///
+    /// - A listing takes at most 32 MiB of memory: about 200,000 paths of usual length. For larger trees, get the directories one
+    ///   by one, or use [`rsync`](Self::rsync).
+    /// - A host that sends more than it was asked for is an error. So is one that prints without an end.
+    /// - Silence has no limit of its own. The timeout of commands (`fab -T`) applies to the command of a transfer. If the whole host
+    ///   is silent, the keepalives end the session (`ServerAliveInterval`).
+    ///
     /// # Errors
     ///
     /// When awaited: [`File`](crate::ErrorKind::File) where the host can't give it, with its reason;

@@ -7,6 +7,7 @@ mod differences;
 mod edits;
 mod faults;
 mod get;
+mod hostile;
 mod large;
 mod losses;
 mod places;

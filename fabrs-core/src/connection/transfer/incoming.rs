@@ -14,12 +14,11 @@ use tokio_util::sync::CancellationToken;
 use super::gauge::Gauge;
 use crate::transport::How;
 
-/// How much may wait to be read: a host answers only what it is asked, and what is asked at a time is less.
-const MOST: usize = 32 << 20;
-
 /// What has come and was not read yet; and how it ended.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Incoming {
+    /// The maximum number of bytes that wait to be read. A host answers only what it is asked.
+    max_waiting: usize,
     state: Arc<Mutex<State>>,
     /// Raised when no more can come.
     over: CancellationToken,
@@ -32,12 +31,36 @@ struct State {
     how: Option<How>,
     reader: Option<Waker>,
     /// Where what comes goes in the place of the pieces.
-    file: Option<File>,
+    file: Option<Diverted>,
     failure: Option<io::Error>,
+    overflow: Option<Overflow>,
     gauge: Option<Arc<Gauge>>,
+    /// Whether the reader has gone. Further output is counted and not kept.
+    is_abandoned: bool,
+}
+
+/// A file that gets all further output.
+#[derive(Debug)]
+struct Diverted {
+    file: File,
+    /// The number of bytes that may still come.
+    left: u64,
+}
+
+/// The reason for which output was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overflow {
+    /// Too much waits to be read.
+    Unread,
+    /// The file would be larger than its limit.
+    File,
 }
 
 impl Incoming {
+    pub(super) fn new(max_waiting: usize) -> Self {
+        Self { max_waiting, state: Arc::default(), over: CancellationToken::new() }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -45,7 +68,12 @@ impl Incoming {
     /// Adds what has come; false where it is more than was ever asked for, or than there is room for.
     pub(super) fn push(&self, bytes: &[u8]) -> bool {
         let mut state = self.state();
-        if let Some(file) = &mut state.file {
+        if let Some(Diverted { file, left }) = &mut state.file {
+            let Some(less) = left.checked_sub(bytes.len() as u64) else {
+                state.overflow = Some(Overflow::File);
+                return false;
+            };
+            *left = less;
             // While the channel is emptied, as the spool of a slow terminal is written: what waits for the disk is in the
             // system's memory.
             let written = file.write_all(bytes);
@@ -55,19 +83,23 @@ impl Incoming {
             state.failure = written.err();
             return state.failure.is_none();
         }
-        if state.size + bytes.len() > MOST {
+        if state.size + bytes.len() > self.max_waiting {
+            state.overflow = Some(Overflow::Unread);
             return false;
         }
         state.size += bytes.len();
+        if state.is_abandoned {
+            return true;
+        }
         state.pieces.push_back(Bytes::copy_from_slice(bytes));
         state.reader.take().into_iter().for_each(Waker::wake);
         true
     }
 
-    /// Has what comes from now on be written to a file, and noted by a gauge.
-    pub(super) fn divert(&self, file: File, gauge: Arc<Gauge>) {
+    /// Writes all further output to a file, up to a `limit` in bytes, and counts it with a gauge.
+    pub(super) fn divert(&self, file: File, limit: u64, gauge: Arc<Gauge>) {
         let mut state = self.state();
-        (state.file, state.gauge) = (Some(file), Some(gauge));
+        (state.file, state.gauge) = (Some(Diverted { file, left: limit }), Some(gauge));
     }
 
     /// Returns why not all of what was diverted is in its file.
@@ -75,6 +107,11 @@ impl Incoming {
         let mut state = self.state();
         state.gauge = None;
         state.failure.take()
+    }
+
+    /// Returns why output was refused, if any was.
+    pub(super) fn overflow(&self) -> Option<Overflow> {
+        self.state().overflow
     }
 
     /// Notes that no more will come; `how` the channel ended, where its reader has to know.
@@ -117,15 +154,23 @@ impl AsyncRead for Heard {
     }
 }
 
+impl Drop for Heard {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.is_abandoned = true;
+        state.pieces = VecDeque::new();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_flood_that_nobody_asked_for_is_not_kept() {
-        let incoming = Incoming::default();
+        let incoming = Incoming::new(32 << 20);
         let piece = vec![0; 1 << 20];
         let kept = (0..64).take_while(|_| incoming.push(&piece)).count();
-        assert_eq!(kept << 20, MOST);
+        assert_eq!((kept, incoming.overflow()), (32, Some(Overflow::Unread)));
     }
 }

@@ -23,6 +23,9 @@ use fed::Rest;
 /// What sudo says between a wrong password and its next prompt, unless it was taught insults.
 const TRY_AGAIN: &[u8] = b"Sorry, try again.\n";
 
+/// The maximum size of the text before a command begins, in bytes: lectures and insults are shorter.
+const MAX_BEFORE: usize = 1 << 20;
+
 /// Where a talk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -45,6 +48,8 @@ pub(super) struct Listener {
     input: Fed,
     phase: Phase,
     held: Vec<u8>,
+    /// The number of bytes before the command began.
+    before: usize,
     /// Whether the command has written to the other stream.
     written: bool,
 }
@@ -67,6 +72,7 @@ impl Listener {
             input: Fed::default(),
             phase,
             held: Vec::new(),
+            before: 0,
             written: false,
         };
         (listener, talk)
@@ -117,7 +123,11 @@ impl Listener {
             expired @ SudoRefusal::Expired(_) => expired,
             _ => SudoRefusal::Other(format!("it asks `{question}`, and there is no answer to that")),
         };
-        lock(&self.talk).question = question.map(means);
+        let question = question.map(means);
+        // A hostile host would print without an end.
+        let text = || format!("it printed more than {} MiB before the command began", MAX_BEFORE >> 20);
+        let endless = (self.before > MAX_BEFORE).then(|| SudoRefusal::Other(text()));
+        lock(&self.talk).question = endless.or(question);
         let excess = self.held.len().saturating_sub(LONGEST);
         self.held.drain(..excess);
     }
@@ -250,6 +260,7 @@ impl Receive for Listener {
         }
         match self.phase {
             Phase::Before => {
+                self.before = self.before.saturating_add(bytes.len());
                 self.held.extend_from_slice(bytes);
                 self.before(answer);
             }

@@ -9,6 +9,7 @@ use super::super::arrival::Arrival;
 use super::super::place::Place;
 use super::super::sum::Sum;
 use super::fetch::Fetch;
+use super::limits::Allowance;
 use super::{KEPT, Script, Undone, text};
 use crate::transport::Effect;
 
@@ -21,7 +22,7 @@ pub(in super::super) async fn get(
     what: &str,
 ) -> Result<bool, Undone> {
     let script = Script { place, effect: Effect::Reads, what };
-    let command = script.command(text::get(path, known), &path.to_string_lossy())?;
+    let command = script.command_with_content(text::get(path, known), &path.to_string_lossy())?;
     let output = script.run(command.watched_by(Fetch::new(arrival)).keeping(KEPT)).await;
     let output = output.inspect_err(|_| arrival.give_up())?;
     Ok(arrival.has_begun() || output.tail(1)?.trim_end() != text::SAME.trim_end())
@@ -39,10 +40,11 @@ pub(in super::super) async fn matches(
     let command = script.command(line, pattern)?.capture_all();
     let output = Script { what, ..script }.run(command).await?;
     let listed = output.stdout_bytes()?;
-    let records: Vec<&[u8]> = result_of(listed).split(|byte| *byte == 0).collect();
-    let matches = records.chunks_exact(2).filter_map(|pair| match pair {
-        [kind, path] => Some((PathBuf::from(OsStr::from_bytes(path)), *kind == b"d")),
-        _ => None,
-    });
-    Ok(matches.collect())
+    let mut records = result_of(listed).split(|byte| *byte == 0);
+    let (mut matches, mut allowed) = (Vec::new(), Allowance::listing());
+    while let (Some(kind), Some(path)) = (records.next(), records.next()) {
+        allowed.admit(path).map_err(|excess| excess.explain(place.could_not(what)))?;
+        matches.push((PathBuf::from(OsStr::from_bytes(path)), kind == b"d"));
+    }
+    Ok(matches)
 }

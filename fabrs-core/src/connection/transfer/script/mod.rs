@@ -7,6 +7,7 @@ mod blocks;
 mod broken;
 mod fetch;
 mod get;
+mod limits;
 mod look;
 mod losses;
 mod parts;
@@ -24,12 +25,14 @@ pub(super) use tree::{Done, get_tree, itemize, plan_tree, put_tree};
 
 use memchr::memmem;
 
+use self::limits::{Excess, MessageLimit};
 use self::talk::Talk;
 use super::super::greeting::Greeting;
 use super::super::{Command, Hide};
 use super::Said;
 use super::place::Place;
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::Stream;
 use crate::output::{Output, last_lines};
 use crate::shell::{ShellLine, ShellLineError};
 use crate::transport::{Effect, Refused};
@@ -78,8 +81,13 @@ struct Script<'a> {
 }
 
 impl Script<'_> {
-    /// Makes the command of it; `path` is what the line is about.
+    /// Makes the command of a script that answers in a few words; `path` is what the line is about.
     fn command(&self, line: Result<String, ShellLineError>, path: &str) -> Result<Command> {
+        Ok(self.command_with_content(line, path)?.watched_by(MessageLimit::of(Stream::Stdout)))
+    }
+
+    /// Makes the command of a script whose output is read by a watcher with limits of its own.
+    fn command_with_content(&self, line: Result<String, ShellLineError>, path: &str) -> Result<Command> {
         let line = line.map_err(|source| {
             self.place.error(Error::new(ErrorKind::Usage, format!("`{path}` can't be sent")).caused_by(source))
         })?;
@@ -90,13 +98,14 @@ impl Script<'_> {
         let command = command.posix().called(self.what).hide(Hide::Both);
         let command = if self.place.is_check { command.checking() } else { command };
         let command = if self.place.has_secret { command.carrying_secret() } else { command };
+        let command = command.watched_by(MessageLimit::of(Stream::Stderr));
         Ok(if self.place.elevated { command.sudo() } else { command })
     }
 
     /// Makes the command of one that is talked with, and who talks.
     fn talk(&self, line: Result<String, ShellLineError>, path: &str) -> Result<(Talk, Command)> {
         let (talk, ear, said) = Talk::new();
-        Ok((talk, self.command(line, path)?.watched_by(ear).fed_by(said).keeping(KEPT)))
+        Ok((talk, self.command_with_content(line, path)?.watched_by(ear).fed_by(said).keeping(KEPT)))
     }
 
     /// Runs it, and tells a host that gives no shell from a script that failed.
@@ -129,6 +138,9 @@ impl Script<'_> {
 
     /// Makes the error of a script that failed: what it or its tools said last is the cause.
     fn failed(&self, error: &Error) -> Error {
+        if let Some(excess) = Excess::of(error) {
+            return excess.explain(self.place.could_not(self.what));
+        }
         let (ErrorKind::Exit, Some(output)) = (error.kind(), error.output()) else {
             return error.clone().without_output();
         };

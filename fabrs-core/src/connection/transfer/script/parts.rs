@@ -49,7 +49,7 @@ async fn help(place: &Place, file: FileJob<'_>, folder: &str, parts: &Parts, gau
         talk.hush();
         Ok::<_, Broken>(())
     };
-    let (_, _): (Result<_, Undone>, _) = tokio::join!(script.run(command), carry);
+    let _others_carry_the_rest: Result<(), Undone> = script.run_with(command, carry).await;
 }
 
 async fn carry_one(taken: Taken<'_>, file: FileJob<'_>, talk: &mut Talk, gauge: &Arc<Gauge>) -> Result<(), Broken> {

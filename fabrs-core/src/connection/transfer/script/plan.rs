@@ -21,8 +21,7 @@ pub(in super::super) async fn plan(place: &Place, job: &Job) -> Result<Written, 
         _ => text::plan_folder(&job.target, &job.attributes),
     };
     let (talk, command) = script.talk(line, &job.shown())?;
-    let (output, told) = tokio::join!(script.run(command), converse(talk, place, job));
-    script.ended(output, told)
+    script.run_with(command, converse(talk, place, job)).await
 }
 
 /// Returns the sum of a small file, which saves a round trip. Of a secret no sum may be in a script.

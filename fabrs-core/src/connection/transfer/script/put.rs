@@ -61,8 +61,7 @@ async fn put_file(place: &Place, file: FileJob<'_>) -> Result<Written, Undone> {
     let sum = if may_be_told && file.stamp.size <= SMALL { Some(sum(file).await) } else { None };
     let sum = sum.transpose().map_err(|error| place.error(error))?;
     let (talk, command) = script.talk(text::put(file, sum.as_deref(), &word_by_chance()?), &file.job.shown())?;
-    let (output, told) = tokio::join!(script.run(command), converse(talk, place, file));
-    script.ended(output, told)
+    script.run_with(command, converse(talk, place, file)).await
 }
 
 async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Written, Broken> {

@@ -14,6 +14,7 @@ use super::super::super::watch::Watch;
 use super::super::gauge::Gauge;
 use super::super::incoming::{Heard, Incoming};
 use super::broken::{Broken, Over};
+use super::limits::{Allowance, Excess, MAX_RECORD, MAX_UNREAD};
 use crate::error::Error;
 use crate::event::Stream;
 use crate::transport::{Answer, OPENING};
@@ -22,8 +23,6 @@ use crate::transport::{Answer, OPENING};
 const WAITING: usize = 4;
 /// Ends each answer of a script.
 pub(super) const END: &str = "fabrs-end";
-/// The longest answer that is read: more than a name and what is to know of it.
-const LONGEST: u64 = 64 << 10;
 
 /// One side of a talk; dropped, the other side's input ends.
 #[derive(Debug)]
@@ -41,7 +40,7 @@ impl Talk {
     /// Makes both ends: who talks, who is to hear the script, and what is said to it.
     pub(super) fn new() -> (Self, Ear, mpsc::Receiver<Bytes>) {
         let (say, said) = mpsc::channel(WAITING);
-        let incoming = Incoming::default();
+        let incoming = Incoming::new(MAX_UNREAD);
         (Self { say: Some(say), hear: BufReader::new(Heard(incoming.clone())) }, Ear(incoming), said)
     }
 
@@ -51,7 +50,7 @@ impl Talk {
     }
 
     /// Reads over what a login prints before the script has begun.
-    pub(super) async fn noise(&mut self) -> Result<(), Over> {
+    pub(super) async fn noise(&mut self) -> Result<(), Broken> {
         self.record().await.map(drop)
     }
 
@@ -82,20 +81,25 @@ impl Talk {
         }
     }
 
-    /// Asks something of several paths; tells whether there are any, and so an answer.
-    pub(super) async fn request<'a>(&self, verb: &str, paths: impl Iterator<Item = &'a Path>) -> Result<bool, Over> {
-        let mut list = Vec::new();
+    /// Asks something of several paths. Returns the allowance of the answer, or nothing if there are no paths.
+    pub(super) async fn request<'a>(
+        &self,
+        verb: &str,
+        paths: impl Iterator<Item = &'a Path>,
+    ) -> Result<Option<Allowance>, Over> {
+        let (mut list, mut allowed) = (Vec::new(), Allowance::listing());
         for path in paths {
+            allowed.add_path(path);
             list.extend_from_slice(b"./");
             list.extend_from_slice(path.as_os_str().as_bytes());
             list.push(0);
         }
         if list.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
         let mut request = format!("{verb} {}\n", list.len()).into_bytes();
         request.append(&mut list);
-        self.say(request.into()).await.map(|()| true)
+        self.say(request.into()).await.map(|()| Some(allowed))
     }
 
     /// Asks something of several paths, and returns the answer's records.
@@ -103,7 +107,7 @@ impl Talk {
         &mut self,
         verb: &str,
         paths: impl Iterator<Item = &'a Path>,
-    ) -> Result<Vec<Vec<u8>>, Over> {
+    ) -> Result<Vec<Vec<u8>>, Broken> {
         let mut records = Vec::new();
         self.ask_each(verb, paths, |record| records.push(record.to_vec())).await?;
         Ok(records)
@@ -115,14 +119,16 @@ impl Talk {
         verb: &str,
         paths: impl Iterator<Item = &'a Path>,
         take: impl FnMut(&[u8]),
-    ) -> Result<(), Over> {
-        if self.request(verb, paths).await? { self.each_record(take).await } else { Ok(()) }
+    ) -> Result<(), Broken> {
+        match self.request(verb, paths).await? {
+            Some(allowed) => self.each_record(allowed, take).await,
+            None => Ok(()),
+        }
     }
 
-    /// Has all that comes from now on be written to a file, and noted by a gauge. Nothing may have been asked that was not
-    /// answered.
-    pub(super) fn divert(&self, file: File, gauge: Arc<Gauge>) {
-        self.hear.get_ref().0.divert(file, gauge);
+    /// Writes all further output to a file, up to a `limit` in bytes, and counts it with a gauge. No question may be unanswered.
+    pub(super) fn divert(&self, file: File, limit: u64, gauge: Arc<Gauge>) {
+        self.hear.get_ref().0.divert(file, limit, gauge);
     }
 
     /// Waits until all has come that is diverted.
@@ -134,14 +140,18 @@ impl Talk {
     }
 
     /// Returns the records of an answer.
-    pub(super) async fn records(&mut self) -> Result<Vec<Vec<u8>>, Over> {
+    pub(super) async fn records(&mut self) -> Result<Vec<Vec<u8>>, Broken> {
         let mut records = Vec::new();
-        self.each_record(|record| records.push(record.to_vec())).await?;
+        self.each_record(Allowance::listing(), |record| records.push(record.to_vec())).await?;
         Ok(records)
     }
 
-    /// Gives each record of an answer to `take`.
-    pub(super) async fn each_record(&mut self, mut take: impl FnMut(&[u8])) -> Result<(), Over> {
+    /// Gives each record of an answer to `take`. All of them together may take as much memory as the host is `allowed`.
+    pub(super) async fn each_record(
+        &mut self,
+        mut allowed: Allowance,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), Broken> {
         let mut record = Vec::new();
         loop {
             record.clear();
@@ -149,24 +159,26 @@ impl Talk {
             if record == END.as_bytes() {
                 return Ok(());
             }
+            allowed.admit(&record)?;
             take(&record);
         }
     }
 
     /// Returns the next record.
-    pub(super) async fn record(&mut self) -> Result<Vec<u8>, Over> {
+    pub(super) async fn record(&mut self) -> Result<Vec<u8>, Broken> {
         let mut record = Vec::new();
         self.read(&mut record).await.map(|()| record)
     }
 
-    async fn read(&mut self, record: &mut Vec<u8>) -> Result<(), Over> {
+    async fn read(&mut self, record: &mut Vec<u8>) -> Result<(), Broken> {
         use tokio::io::AsyncReadExt;
 
         // Reading from memory does not fail.
-        let read = (&mut self.hear).take(LONGEST).read_until(0, record).await;
+        let read = (&mut self.hear).take(MAX_RECORD as u64).read_until(0, record).await;
         match (read, record.pop()) {
             (Ok(_), Some(0)) => Ok(()),
-            _ => Err(Over),
+            (Ok(MAX_RECORD), _) => Err(Excess::Record.into()),
+            _ => Err(Over.into()),
         }
     }
 }
@@ -197,5 +209,9 @@ impl Watch for Ear {
 
     fn ended(&mut self) {
         self.0.end(None);
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.0.overflow().map(|overflow| Excess::from(overflow).into_error())
     }
 }

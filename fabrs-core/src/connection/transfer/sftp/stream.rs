@@ -18,6 +18,8 @@ use crate::transport::{Answer, End, How, Receive};
 
 /// The maximum number of packets queued for the network.
 const WAITING: usize = 4;
+/// The maximum number of bytes that wait to be read: twice as many as the reads of all files at once can return.
+const MAX_UNREAD: usize = 32 << 20;
 
 /// Both ends of a channel.
 pub(super) struct Channel {
@@ -32,7 +34,7 @@ pub(super) struct Channel {
 impl Channel {
     pub(super) fn new() -> Self {
         let (sender, pieces) = mpsc::channel(WAITING);
-        let incoming = Incoming::default();
+        let incoming = Incoming::new(MAX_UNREAD);
         let stream = ChannelStream { heard: Heard(incoming.clone()), outgoing: PollSender::new(sender) };
         Self { stream, pieces, incoming }
     }

@@ -21,6 +21,7 @@ use super::super::super::place::Place;
 use super::super::super::sum::Sha256;
 use super::super::super::{blocking, blocking_while, temporary};
 use super::super::broken::{Broken, Over};
+use super::super::limits::{Allowance, check_depth, max_stream};
 use super::super::talk::{END, Talk};
 use super::super::{Script, Undone};
 use super::listing::{self, Status, Statuses, Sums};
@@ -50,8 +51,7 @@ pub(in super::super::super) async fn get_tree(
 ) -> Result<Vec<(Entry, LocalPath)>, Undone> {
     let script = Script { place, effect: Effect::Reads, what };
     let (talk, command) = script.talk(text::give(folder), &folder.to_string_lossy())?;
-    let (output, got) = tokio::join!(script.run(command), converse(talk, place, place_of, arrivals, what));
-    let found = script.ended(output, got)?;
+    let found = script.run_with(command, converse(talk, place, place_of, arrivals, what)).await?;
     Ok(found.into_iter().map(|found| (found.entry, found.to)).collect())
 }
 
@@ -66,9 +66,10 @@ async fn converse(
     talk.noise().await?;
     let mut found = Vec::new();
     let mut statuses = Statuses::default();
-    talk.each_record(|record| statuses.take(record)).await?;
+    talk.each_record(Allowance::listing(), |record| statuses.take(record)).await?;
     for (below, status) in statuses.0 {
         let below = PathBuf::from(below);
+        check_depth(&below)?;
         if below.as_os_str().is_empty() {
             continue;
         }
@@ -105,7 +106,7 @@ async fn converse(
     };
     let in_stream = |found: &Found| BLOCK + found.status.size.next_multiple_of(BLOCK);
     let size = found.iter().filter(|found| is_for_stream(found)).map(in_stream).sum();
-    stream(talk, &mut found, mode, Gauge::new(place, what, size)).await?;
+    stream(talk, &mut found, mode, max_stream(size), Gauge::new(place, what, size)).await?;
     Ok(found)
 }
 
@@ -127,7 +128,7 @@ async fn compare(talk: &mut Talk, found: &mut [Found]) -> Result<(), Broken> {
     let files: Vec<_> = alike.iter().map(|(n, found)| (*n, found.to.clone())).collect();
     let paths = alike.iter().map(|(_, found)| found.entry.below.as_path());
     let mut sums = Sums::default();
-    let there = async { Ok::<_, Broken>(talk.ask_each(text::SUMS, paths, |record| sums.take(record)).await?) };
+    let there = talk.ask_each(text::SUMS, paths, |record| sums.take(record));
     let here = async { Ok(blocking_while(move |is_wanted| Ok(sums_here(&files, is_wanted))).await?) };
     let ((), here) = tokio::try_join!(there, here)?;
     for (n, sum) in here {
@@ -148,7 +149,13 @@ fn sums_here(files: &[(usize, LocalPath)], is_wanted: &dyn Fn() -> bool) -> Vec<
 }
 
 /// Gets the files that differ, where the host can give them as a stream.
-async fn stream(mut talk: Talk, found: &mut [Found], mode: Option<u32>, gauge: Arc<Gauge>) -> Result<(), Broken> {
+async fn stream(
+    mut talk: Talk,
+    found: &mut [Found],
+    mode: Option<u32>,
+    limit: u64,
+    gauge: Arc<Gauge>,
+) -> Result<(), Broken> {
     let wanted: HashMap<OsString, (usize, LocalPath, NewMode)> = found
         .iter()
         .enumerate()
@@ -169,7 +176,7 @@ async fn stream(mut talk: Talk, found: &mut [Found], mode: Option<u32>, gauge: A
     let not_kept = move |source| temporary::unwritable_in(&directory, source);
     let is_made = not_kept.clone();
     let spool = blocking(move || tempfile::tempfile_in(folder).map_err(is_made)).await?;
-    talk.divert(spool.try_clone().map_err(&not_kept)?, gauge);
+    talk.divert(spool.try_clone().map_err(&not_kept)?, limit, gauge);
     let asked = found.iter().filter(|found| is_for_stream(found)).map(|found| found.entry.below.as_path());
     talk.request(text::GIVE, asked).await?;
     talk.diverted().await.map_err(&not_kept)?;

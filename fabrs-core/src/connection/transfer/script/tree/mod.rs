@@ -25,6 +25,7 @@ use super::super::place::Place;
 use super::super::sum::Sha256;
 use super::super::{blocking_while, sending};
 use super::broken::{Broken, Over};
+use super::limits::Allowance;
 use super::talk::Talk;
 use super::text::owner_words;
 use super::{Script, Undone, losses};
@@ -61,15 +62,14 @@ impl Done {
 pub(in super::super) async fn put_tree(place: &Place, tree: &Arc<Tree>) -> Result<Done, Undone> {
     let mut landed = 0;
     let Opened { script, command, talk, to_ask } = open(place, tree, Effect::Changes)?;
-    let (output, told) = tokio::join!(script.run(command), put(talk, place, tree, to_ask, &mut landed));
-    script.ended(output, told).map_err(|undone| undone.in_part(landed))
+    let put = script.run_with(command, put(talk, place, tree, to_ask, &mut landed)).await;
+    put.map_err(|undone| undone.in_part(landed))
 }
 
 /// Says what putting a tree would do, a line for each entry that is another, as `rsync --itemize-changes` has them.
 pub(in super::super) async fn itemize(place: &Place, tree: &Arc<Tree>) -> Result<Vec<String>, Undone> {
     let Opened { script, command, talk, to_ask } = open(place, tree, Effect::Reads)?;
-    let (output, told) = tokio::join!(script.run(command), look(talk, tree, to_ask));
-    script.ended(output, told)
+    script.run_with(command, look(talk, tree, to_ask)).await
 }
 
 /// Returns the entries that putting a tree would write, and the paths that it would remove. Of entries with a put of their
@@ -86,8 +86,7 @@ pub(in super::super) async fn plan_tree(place: &Place, tree: &Arc<Tree>) -> Resu
         drop(talk);
         Ok(Done { entries: fates.iter().map(Fate::is_written).collect(), removed })
     };
-    let (output, told) = tokio::join!(script.run(command), planned);
-    script.ended(output, told)
+    script.run_with(command, planned).await
 }
 
 /// A script about a tree, and who talks with it.
@@ -168,6 +167,11 @@ async fn survey(
     tree: &Arc<Tree>,
     to_ask: Vec<&Path>,
 ) -> Result<Option<(Survey, HashMap<usize, Sha256>)>, Broken> {
+    // A sync lists all of the host, of which most is usually here too.
+    let mut allowed = Allowance::listing();
+    for path in places(tree) {
+        allowed.add_path(path);
+    }
     talk.begin().await?;
     talk.request(text::STAT, to_ask.into_iter()).await?;
     talk.noise().await?;
@@ -177,7 +181,7 @@ async fn survey(
     }
     let Some((me, takes_stream)) = able_as(&able) else { return Ok(None) };
     let mut statuses = Statuses::default();
-    talk.each_record(|record| statuses.take(record)).await?;
+    talk.each_record(allowed, |record| statuses.take(record)).await?;
     let mut survey = Survey::new(&tree.manner, me, takes_stream, statuses.0);
     if !survey.has_root() {
         return Ok(None);
@@ -186,7 +190,7 @@ async fn survey(
     let numbers: Vec<_> = alike.iter().map(|(n, _)| *n).collect();
     let paths = alike.into_iter().map(|(_, path)| path);
     let mut sums = Sums::default();
-    let there = async { Ok::<_, Broken>(talk.ask_each(text::SUMS, paths, |record| sums.take(record)).await?) };
+    let there = talk.ask_each(text::SUMS, paths, |record| sums.take(record));
     let ours = Arc::clone(tree);
     let summed = move |is_wanted: &dyn Fn() -> bool| {
         let content = |n: usize| Some((n, ours.jobs.get(n)?.as_file()?.content));

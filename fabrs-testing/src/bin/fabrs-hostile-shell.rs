@@ -1,0 +1,121 @@
+//! A login that answers scripts in bad faith, to be started by `ForceCommand`: `fabrs-hostile-shell WAY`.
+//!
+//! It greets as a shell would, unless the way says otherwise. The ways:
+//!
+//! - `noise`: text without a greeting and without an end.
+//! - `text`: text without an end after the greeting.
+//! - `messages`: text without an end on stderr.
+//! - `record`: an answer without an end.
+//! - `head`: a content whose first line has no end.
+//! - `tree`: a listing without an end.
+//! - `deep`: a directory in each directory, without an end.
+//! - `sync`: a listing without an end for a `sync`.
+//! - `links`: a short listing, and targets of symlinks without an end.
+//! - `stream`: a short listing, and a tar stream without an end.
+//! - `sudo`: messages of `sudo` without an end.
+//! - `outside`: a listing with a path that leads out of its directory, and then silence.
+//! - `silence`: nothing.
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+/// The size of a write, in bytes: whole entries, so that the flood is not slower than an honest one.
+const PIECE: usize = 64 << 10;
+
+fn main() -> ExitCode {
+    let way = std::env::args().nth(1).unwrap_or_default();
+    // The reader has enough at some time, and closes the channel.
+    let _closed = answer(&way, &mut io::stdout().lock());
+    ExitCode::FAILURE
+}
+
+fn answer(way: &str, out: &mut impl Write) -> io::Result<()> {
+    match way {
+        "noise" => return flood(out, |_| "x".to_owned()),
+        "sudo" => return flood(&mut io::stderr().lock(), |_| "sudo: x\n".to_owned()),
+        "silence" => return wait(),
+        _ => out.write_all(b"fabrs-here\n")?,
+    }
+    match way {
+        "text" => flood(out, |_| "x".to_owned()),
+        "messages" => flood(&mut io::stderr().lock(), |_| "x\n".to_owned()),
+        "record" => {
+            out.write_all(b"\0")?;
+            flood(out, |_| "x".to_owned())
+        }
+        "head" => {
+            out.write_all(b"fabrs-content ")?;
+            flood(out, |_| "x".to_owned())
+        }
+        "tree" => {
+            out.write_all(b"\0")?;
+            flood(out, |n| entry('a', &format!("{}a-file-{n}", "directory/".repeat(10))))
+        }
+        "sync" => {
+            out.write_all(b"\x000 0 0\0")?;
+            flood(out, |n| entry('a', &format!("{}a-file-{n}", "directory/".repeat(10))))
+        }
+        "deep" => {
+            out.write_all(b"\0")?;
+            for depth in 1..5_000 {
+                out.write_all(entry('d', &vec!["d"; depth].join("/")).as_bytes())?;
+            }
+            out.write_all(b"fabrs-end\0")?;
+            out.flush()?;
+            wait()
+        }
+        "links" => {
+            list(out, &[entry('l', "link")])?;
+            // The first line is not a question.
+            io::stdin().lines().take(2).try_for_each(|line| line.map(drop))?;
+            flood(out, |n| format!("./link-{n}\0{}\0", "target/".repeat(40)))
+        }
+        "stream" => {
+            list(out, &[entry('a', "one"), entry('a', "two")])?;
+            flood(out, |_| "x".to_owned())
+        }
+        "outside" => {
+            list(out, &[entry('a', "../evil")])?;
+            wait()
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the record of an entry: `a` for a file, `d` for a directory and `l` for a symlink.
+fn entry(kind: char, path: &str) -> String {
+    let mode = match kind {
+        'd' => "x41ed",
+        'l' => "xa1ff",
+        _ => "x81a4",
+    };
+    format!("{mode} 0 0 12 1700000000 65024 1 ./{path}\0")
+}
+
+/// Writes a short listing, as the script for a directory does.
+fn list(out: &mut impl Write, entries: &[String]) -> io::Result<()> {
+    write!(out, "\0{}fabrs-end\0", entries.concat())?;
+    out.flush()
+}
+
+/// Writes pieces until the reader closes the channel.
+fn flood(out: &mut impl Write, piece: impl Fn(u64) -> String) -> io::Result<()> {
+    let mut count = 0;
+    loop {
+        let mut pieces = String::new();
+        while pieces.len() < PIECE {
+            pieces.push_str(&piece(count));
+            count += 1;
+        }
+        out.write_all(pieces.as_bytes())?;
+    }
+}
+
+/// Waits for a signal. The end of the input does not end it.
+fn wait() -> io::Result<()> {
+    io::stdout().flush()?;
+    io::copy(&mut io::stdin().lock().by_ref(), &mut io::sink())?;
+    loop {
+        std::thread::park();
+    }
+}

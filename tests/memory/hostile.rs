@@ -1,0 +1,50 @@
+//! A hostile host costs no memory: each flood ends with an error long before.
+
+use fabrs_testing::{Sshd, probe};
+
+use crate::case::{Case, Measured};
+
+/// The maximum growth of the peak, in bytes.
+const LIMIT: u64 = 64 << 20;
+
+/// The transfers, and the ways in which the host answers them.
+const FLOODS: [(&str, &[&str]); 4] = [
+    ("get a file", &["head", "text", "noise", "messages"]),
+    ("get a directory", &["tree", "links", "deep", "record", "noise", "messages", "stream"]),
+    ("put", &["noise", "record", "messages", "tree"]),
+    ("sync", &["sync", "record"]),
+];
+
+pub(crate) fn check() -> Result<(), String> {
+    let here = tempfile::tempdir().expect("a temporary directory");
+    let tree = here.path().join("tree");
+    std::fs::create_dir(&tree).expect("the directory is ours");
+    for name in ["a", "b"] {
+        std::fs::write(tree.join(name), name).expect("the directory is ours");
+    }
+    let (tree, got) = (tree.display().to_string(), here.path().join("got").display().to_string());
+    let mut failures = Vec::new();
+    for (transfer, ways) in FLOODS {
+        let (does, source, target) = match transfer {
+            "get a file" => ("get", "/a-file", got.as_str()),
+            "get a directory" => ("get", "/tree/", got.as_str()),
+            other => (other, tree.as_str(), "/tree"),
+        };
+        for way in ways {
+            let (_folder, program) = probe::hostile_shell();
+            let sshd = Sshd::builder().option("ForceCommand", format!("{} {way}", program.display())).start();
+            let case = Case {
+                hosts: sshd.alias().to_owned(),
+                ssh_config: sshd.ssh_config(),
+                does: does.to_owned(),
+                source: source.to_owned(),
+                target: target.to_owned(),
+            };
+            let Measured { growth, errors } = case.measure();
+            if growth > LIMIT || !errors.starts_with("error: host: ") {
+                failures.push(format!("{transfer} ({way}): {} MiB, {errors}", growth >> 20));
+            }
+        }
+    }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
+}
