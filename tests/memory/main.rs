@@ -1,8 +1,10 @@
-//! Peak memory of transfers, each in a process of its own: from hosts that answer in bad faith.
+//! Peak memory of transfers, each in a process of its own: from hosts that answer in bad faith,
+//! and through a gateway.
 //!
 //! The process reports its peak before and after the transfer. Arguments select cases by a part of their names.
 
 mod case;
+mod gateway;
 mod hostile;
 
 use std::io::{self, Write as _};
@@ -19,7 +21,10 @@ fn main() -> ExitCode {
     }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part));
-    let tests: [(&str, Check); 1] = [("a_hostile_host_costs_no_memory", hostile::check)];
+    let tests: [(&str, Check); 2] = [
+        ("a_hostile_host_costs_no_memory", hostile::check),
+        ("a_put_through_a_slow_gateway_costs_little_more_than_a_direct_one", gateway::check),
+    ];
     let checks = tests.into_iter().filter(|(name, _)| is_wanted(name));
     let results: Vec<_> = checks.map(|(name, check)| (name, check())).collect();
     let failed = results.iter().filter(|(_, result)| result.is_err()).count();

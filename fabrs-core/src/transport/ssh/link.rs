@@ -27,9 +27,6 @@ use super::way::{Opened, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
-/// How much a server may send on a channel before it hears that it was read: at 20 ms it takes 16 MiB for 800 MB/s. What comes is always
-/// drained, so that it costs no memory.
-pub(super) const WINDOW: u32 = 16 << 20;
 /// How many packets of one channel may wait for its pump; the pump always empties it, so few are enough.
 const QUEUE: usize = 32;
 /// How often, after how long at first and at most, a server that hung up before its greeting is tried again: sshd does
@@ -216,7 +213,7 @@ impl Link {
         let known = known.map_err(|error| error.on(&self.target.host))?;
         let preferred = self.target.algorithms.preferred(&known.algorithms_for(name), known.may_vouch(name));
         Ok(client::Config {
-            window_size: WINDOW,
+            window_size: self.way.window(),
             channel_buffer_size: QUEUE,
             keepalive_interval: self.target.keepalive,
             keepalive_max: self.target.keepalive_max,

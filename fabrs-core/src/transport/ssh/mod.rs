@@ -24,6 +24,7 @@ mod login;
 mod open_channel;
 mod outflow;
 mod pem;
+mod pipe;
 mod private_key;
 mod proxy;
 mod revoked;

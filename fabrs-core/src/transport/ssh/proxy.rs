@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use fabrs_openssh::config::ProxyCommand;
 use rustix::process::Signal;
-use tokio::io::{BufReader, DuplexStream, copy_buf, duplex, split};
+use tokio::io::{BufReader, copy_buf};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::pipe::{Far, Near, pipe};
 use super::settings::SshSettings;
 use super::stderr::{Said, Stderr};
-use super::target::Target;
-use super::tunnel::{PIECE, ROOM};
+use super::target::{Purpose, Target};
+use super::tunnel::PIECE;
 use crate::config::{OwnedGroup, Variables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
@@ -70,12 +71,12 @@ impl Proxy {
         &self.line
     }
 
-    /// Starts the command, and returns the stream to the host and how to learn of its end.
+    /// Starts the command, and returns the stream to the host of this purpose and how to learn of its end.
     ///
     /// # Cancel safety
     ///
     /// When the stream is dropped, the command is ended with all that it started.
-    pub(super) fn start(&self) -> Result<(DuplexStream, Ending)> {
+    pub(super) fn start(&self, purpose: Purpose) -> Result<(Near, Ending)> {
         let mut command = Command::new(&self.shell);
         command.arg("-c").arg(format!("exec {}", self.line)).env_remove(Variables::SUDO_PASSWORD);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -85,7 +86,7 @@ impl Proxy {
             Error::new(ErrorKind::Connect, text).on(&self.host).caused_by(source)
         })?;
         let stderr = Stderr::new(child.stderr.take(), self.host.clone(), Arc::clone(&self.sink));
-        let (near, far) = duplex(ROOM);
+        let (near, far) = pipe(purpose);
         let (tell, ending) = oneshot::channel();
         let run = Run {
             group: OwnedGroup::of(&child),
@@ -160,7 +161,7 @@ struct Run {
 impl Run {
     /// Carries what is said until either side ends, tells how the command ended if it did so by itself, and ends what is
     /// left of it.
-    async fn carry(mut self, far: DuplexStream, over: &CancellationToken, tell: impl FnOnce(ExitStatus, Said)) {
+    async fn carry(mut self, far: Far, over: &CancellationToken, tell: impl FnOnce(ExitStatus, Said)) {
         let side = tokio::select! {
             side = pass_on(far, self.stdin.take(), self.stdout.take()) => side,
             () = self.stderr.listen() => Side::Session,
@@ -198,9 +199,9 @@ impl Run {
 
 /// Passes on what is said until either side ends. What the command says is always taken, also while the session writes
 /// and does not read, or both would wait for each other.
-async fn pass_on(far: DuplexStream, stdin: Option<ChildStdin>, stdout: Option<ChildStdout>) -> Side {
+async fn pass_on(far: Far, stdin: Option<ChildStdin>, stdout: Option<ChildStdout>) -> Side {
     let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else { return Side::Session };
-    let (from_session, mut to_session) = split(far);
+    let Far { from_session, mut to_session } = far;
     let (mut from_session, mut stdout) =
         (BufReader::with_capacity(PIECE, from_session), BufReader::with_capacity(PIECE, stdout));
     tokio::select! {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use russh::Disconnect;
 use russh::client::Handle;
-use tokio::io::DuplexStream;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
@@ -15,9 +14,10 @@ use super::handler::{Gone, Handler};
 use super::host_key::changed_key_hint;
 use super::open_channel::{OpenChannel, Reply};
 use super::outflow::Outflow;
+use super::pipe::Near;
 use super::server::{Identification, Server};
 use super::slots::{Refusal, Slot, Slots};
-use super::target::Target;
+use super::target::{Purpose, Target};
 use super::tunnel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::drive::SecretWithheld;
@@ -121,17 +121,22 @@ impl Session {
         self.handle.is_closed()
     }
 
-    /// Opens a stream through this host to another.
+    /// Opens a stream through this host to another, which has this purpose.
     ///
     /// # Cancel safety
     ///
     /// The opening goes on in a task of the session; a stream that nobody takes closes itself.
-    pub(super) async fn tunnel(self: &Arc<Self>, address: &str, port: u16) -> Result<DuplexStream, russh::Error> {
+    pub(super) async fn tunnel(
+        self: &Arc<Self>,
+        address: &str,
+        port: u16,
+        purpose: Purpose,
+    ) -> Result<Near, russh::Error> {
         let (sender, receiver) = oneshot::channel();
         let (session, address) = (Arc::clone(self), address.to_owned());
         self.tasks.spawn(async move {
             let opened = session.handle.channel_open_direct_tcpip(address, u32::from(port), "127.0.0.1", 0).await;
-            let stream = |channel| tunnel::stream(channel, &session.tasks, Arc::clone(&session));
+            let stream = |channel| tunnel::stream(channel, purpose, &session.tasks, Arc::clone(&session));
             drop(sender.send(opened.map(stream)));
         });
         receiver.await.unwrap_or(Err(russh::Error::Disconnect))

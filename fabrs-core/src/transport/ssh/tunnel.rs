@@ -1,26 +1,31 @@
 //! The stream through a gateway on which the next session speaks.
 
 use bytes::BytesMut;
+use futures::future::FutureExt;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::unconstrained;
 use tokio_util::task::TaskTracker;
 
-use super::link::WINDOW;
-use super::slots::MAX_SESSIONS;
+use super::pipe::{Far, Near, pipe};
+use super::target::Purpose;
 
-/// How much may wait on the way: more than the windows of all channels of the inner session allow.
-pub(super) const ROOM: usize = (MAX_SESSIONS + 1) * WINDOW as usize;
 /// How much is passed on at a time.
 pub(super) const PIECE: usize = 32 << 10;
 
 /// Makes a stream of a channel, whose bytes are carried by a task of the gateway's session. The task holds `session`, so
 /// that the gateway's link is in use until the stream ends.
 ///
-/// The channel is always emptied, also while the inner session writes and does not read: russh waits with the whole
-/// outer session for a full channel, and so would never see the window for which that writing waits.
-pub(super) fn stream(channel: Channel<Msg>, tasks: &TaskTracker, session: impl Send + 'static) -> DuplexStream {
-    let (near, far) = duplex(ROOM);
+/// The channel is always emptied, also while the inner session writes and does not read. russh waits with the whole outer
+/// session for a full channel, and so would never see the window for which that writing waits.
+pub(super) fn stream(
+    channel: Channel<Msg>,
+    purpose: Purpose,
+    tasks: &TaskTracker,
+    session: impl Send + 'static,
+) -> Near {
+    let (near, far) = pipe(purpose);
     tasks.spawn(async move {
         carry(channel, far).await;
         drop(session);
@@ -28,9 +33,8 @@ pub(super) fn stream(channel: Channel<Msg>, tasks: &TaskTracker, session: impl S
     near
 }
 
-async fn carry(channel: Channel<Msg>, far: DuplexStream) {
+async fn carry(channel: Channel<Msg>, Far { from_session, to_session }: Far) {
     let (from_host, to_host) = channel.split();
-    let (from_session, to_session) = split(far);
     // The end of either way is the end of both: a writer that waits for window is not woken when its channel ends.
     tokio::select! {
         () = inwards(from_host, to_session) => {}
@@ -39,17 +43,22 @@ async fn carry(channel: Channel<Msg>, far: DuplexStream) {
     drop(to_host.close().await);
 }
 
-async fn inwards(mut from_host: ChannelReadHalf, mut to_session: WriteHalf<DuplexStream>) {
+/// Writes to the inner session without waiting. An honest host finds room, since it keeps to the windows of its channels. For
+/// another, all hosts behind the gateway would wait.
+async fn inwards(mut from_host: ChannelReadHalf, mut to_session: DuplexStream) {
     while let Some(message) = from_host.wait().await {
         match message {
-            ChannelMsg::Data { data } if to_session.write_all(&data).await.is_ok() => {}
-            ChannelMsg::Data { .. } | ChannelMsg::Eof | ChannelMsg::Close => return,
+            ChannelMsg::Data { data } => match unconstrained(to_session.write_all(&data)).now_or_never() {
+                Some(Ok(())) => {}
+                Some(Err(_)) | None => return,
+            },
+            ChannelMsg::Eof | ChannelMsg::Close => return,
             _ => {}
         }
     }
 }
 
-async fn outwards(mut from_session: ReadHalf<DuplexStream>, to_host: &ChannelWriteHalf<Msg>) {
+async fn outwards(mut from_session: DuplexStream, to_host: &ChannelWriteHalf<Msg>) {
     let mut piece = BytesMut::new();
     loop {
         piece.reserve(PIECE);

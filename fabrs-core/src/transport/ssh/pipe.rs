@@ -1,0 +1,41 @@
+//! The stream of a session that has no socket: it goes through a gateway or a `ProxyCommand`.
+//!
+//! russh does not read while it writes. So the bytes for the session have room for all that its host may send meanwhile, which
+//! are the windows of its channels. The bytes of the session need little room. Both together stay below 64 MiB.
+
+use tokio::io::{DuplexStream, Join, duplex, join};
+
+use super::slots::MAX_SESSIONS;
+use super::target::Purpose;
+
+/// The window of a channel of such a session, in bytes: twice that of OpenSSH.
+pub(super) const WINDOW: u32 = 4 << 20;
+/// The maximum number of bytes that wait for a session with commands.
+const MAX_INWARDS: usize = (MAX_SESSIONS + 1) * WINDOW as usize;
+/// The maximum number of bytes that wait for the session of a gateway. Each of its channels is a tunnel, and their number has no
+/// limit of its own.
+const MAX_INWARDS_OF_GATEWAY: usize = 4 * MAX_INWARDS;
+/// The maximum number of bytes of a session that wait for the network.
+const MAX_OUTWARDS: usize = 1 << 20;
+
+/// The end of the session.
+pub(super) type Near = Join<DuplexStream, DuplexStream>;
+
+/// The end of the task that carries the bytes. Dropping it ends the stream.
+#[derive(Debug)]
+pub(super) struct Far {
+    pub(super) from_session: DuplexStream,
+    pub(super) to_session: DuplexStream,
+}
+
+/// Creates a stream for the session of a host with this purpose.
+pub(super) fn pipe(purpose: Purpose) -> (Near, Far) {
+    let max_inwards = match purpose {
+        Purpose::Work => MAX_INWARDS,
+        Purpose::Gateway => MAX_INWARDS_OF_GATEWAY,
+    };
+    // One direction of each is used.
+    let (read, to_session) = duplex(max_inwards);
+    let (write, from_session) = duplex(MAX_OUTWARDS);
+    (join(read, write), Far { from_session, to_session })
+}
