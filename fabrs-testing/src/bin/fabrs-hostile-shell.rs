@@ -66,12 +66,12 @@ fn answer(way: &str, out: &mut impl Write) -> io::Result<()> {
         }
         "links" => {
             list(out, &[entry('l', "link")])?;
-            // The first line is not a question.
-            io::stdin().lines().take(2).try_for_each(|line| line.map(drop))?;
+            hear_question()?;
             flood(out, |n| format!("./link-{n}\0{}\0", "target/".repeat(40)))
         }
         "stream" => {
             list(out, &[entry('a', "one"), entry('a', "two")])?;
+            hear_question()?;
             flood(out, |_| "x".to_owned())
         }
         "outside" => {
@@ -96,6 +96,11 @@ fn entry(kind: char, path: &str) -> String {
 fn list(out: &mut impl Write, entries: &[String]) -> io::Result<()> {
     write!(out, "\0{}fabrs-end\0", entries.concat())?;
     out.flush()
+}
+
+/// Reads the first question. One line comes before it, which every script reads.
+fn hear_question() -> io::Result<()> {
+    io::stdin().lines().take(2).try_for_each(|line| line.map(drop))
 }
 
 /// Writes pieces until the reader closes the channel.
