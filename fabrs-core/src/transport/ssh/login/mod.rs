@@ -47,6 +47,8 @@ pub(super) struct LoginAttempt<'a> {
     refused_given: bool,
     /// The method of each password prompt so far.
     prompts: Vec<Method>,
+    /// The texts without a question that were shown.
+    notices: Vec<String>,
     /// What could not be offered, and why.
     unusable: Vec<String>,
     /// The keys to offer, found at the first use.
@@ -97,6 +99,7 @@ pub(super) async fn log_in(
         given: settings.password.clone(),
         refused_given: false,
         prompts: Vec::new(),
+        notices: Vec::new(),
         unusable,
         offers: None,
         announced_rsa: None,

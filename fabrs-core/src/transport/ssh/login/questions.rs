@@ -11,6 +11,8 @@ use crate::secret::Secret;
 
 /// How many rounds of questions a server may have in one attempt.
 const MAX_ROUNDS: usize = 32;
+/// How many texts without a question are shown in a login.
+const MAX_NOTICES: usize = 3;
 
 impl LoginAttempt<'_> {
     /// Tries passwords: the given one, or a person's, a few times (`NumberOfPasswordPrompts`).
@@ -105,14 +107,17 @@ impl LoginAttempt<'_> {
         }
     }
 
-    /// Returns the server's prompts as they are shown. What it says where it asks nothing is told at once: it is what the
-    /// person has to do elsewhere.
-    fn questions(&self, name: &str, instructions: &str, prompts: &[String]) -> Vec<String> {
+    /// Returns the server's prompts as they are shown. A text without a prompt is shown at once, since it may be what the person
+    /// has to do elsewhere. The same text is shown once.
+    fn questions(&mut self, name: &str, instructions: &str, prompts: &[String]) -> Vec<String> {
         let said = [name, instructions].map(str::trim).into_iter().filter(|text| !text.is_empty());
         let said = said.collect::<Vec<_>>().join("\n");
         if prompts.is_empty() && !said.is_empty() {
             let text = foreign::escape_controls(&said);
-            self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
+            if self.notices.len() < MAX_NOTICES && !self.notices.contains(&text) {
+                self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
+                self.notices.push(text);
+            }
         }
         questions(&self.target.host.label().to_string(), &said, prompts)
     }

@@ -16,7 +16,7 @@ use super::super::settings::SshSettings;
 use super::super::target::{self, Purpose};
 use super::log_in;
 use crate::config::{Settings, SshConfigFrom, Variables};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::event::Capture;
 use crate::secret::Secret;
 use crate::transport::Ask;
@@ -114,8 +114,9 @@ impl server::Handler for TwoFactors {
     }
 }
 
-/// What came of a login: the questions that were asked, the answers that the server got, and what was told.
+/// What came of a login: its result, the questions that were asked, the answers that the server got, and what was told.
 struct Came {
+    result: Result<()>,
     asked: Vec<String>,
     answers: Vec<Vec<String>>,
     told: Vec<String>,
@@ -150,11 +151,11 @@ async fn came_of(rounds: Vec<Round>) -> Came {
     let keys = HostKeys::new(Arc::clone(&target), Arc::clone(&settings), Arc::new(KeyCheck::default()));
     let handler = Handler::new(keys, Arc::default(), 3);
     let mut handle = client::connect_stream(Arc::default(), ours, handler).await.unwrap();
-    log_in(&mut handle, &target, &settings, false).await.unwrap();
+    let result = log_in(&mut handle, &target, &settings, false).await;
     drop(handle);
     tasks.shutdown().await;
     let told = told.of("warning").iter().map(|event| event["text"].as_str().unwrap().to_owned()).collect();
-    Came { asked: person.0.lock().unwrap().clone(), answers: answers.lock().unwrap().clone(), told }
+    Came { result, asked: person.0.lock().unwrap().clone(), answers: answers.lock().unwrap().clone(), told }
 }
 
 #[tokio::test]
@@ -165,6 +166,7 @@ async fn a_servers_questions_are_shown_spelled_out_behind_the_host_and_answered_
     ])
     .await;
     let first = "web1: \\u{1b}]0;x\\u{7}\nweb1: Look:\nweb1: \\u{1b}[2J\nweb1: \\rroot@db1's password: ";
+    came.result.unwrap();
     assert_eq!(came.asked, [first, "web1: Code: ", "web1: Again: "]);
     assert_eq!(came.answers, [vec!["1", "2"], vec!["3"]]);
 }
@@ -172,10 +174,22 @@ async fn a_servers_questions_are_shown_spelled_out_behind_the_host_and_answered_
 #[tokio::test]
 async fn what_a_server_says_without_a_question_is_told_and_answered_by_nothing() {
     let came = came_of(vec![("", "Your password\x1b[0m has expired.\n", vec![]), ("", "", vec![])]).await;
+    came.result.unwrap();
     assert_eq!(came.asked, Vec::<String>::new());
     assert_eq!(came.answers, [Vec::<String>::new(), Vec::new()]);
     let about: Vec<&String> = came.told.iter().filter(|text| !text.contains("ssh-ed25519 key")).collect();
     assert_eq!(about, ["Your password\\u{1b}[0m has expired."]);
+}
+
+#[tokio::test]
+async fn a_server_that_asks_nothing_without_an_end_is_refused_with_one_warning() {
+    let came = came_of(vec![("", "Wait for the other factor.", vec![]); 1_000]).await;
+    let error = came.result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Auth);
+    assert!(error.block().to_string().contains("the server asks without end"), "{error:?}");
+    assert!(came.answers.len() <= 32, "{} rounds", came.answers.len());
+    let about: Vec<&String> = came.told.iter().filter(|text| !text.contains("ssh-ed25519 key")).collect();
+    assert_eq!(about, ["Wait for the other factor."]);
 }
 
 #[tokio::test]
@@ -221,6 +235,7 @@ async fn a_key_after_an_answer_logs_in() {
 #[tokio::test]
 async fn a_servers_banner_is_not_shown() {
     let came = came_of(vec![("", "", vec![("Password: ", false)])]).await;
+    came.result.unwrap();
     let shown = [came.asked, came.told].concat();
     assert!(!shown.iter().any(|text| text.contains("welcome")), "{shown:?}");
 }
