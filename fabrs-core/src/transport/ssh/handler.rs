@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use russh::client::{self, DisconnectReason, Msg};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
-use russh::{Channel, ChannelOpenFailure};
+use russh::{Channel, ChannelId, ChannelOpenFailure};
 use tokio::sync::watch;
 
 use super::foreign;
@@ -115,6 +115,22 @@ impl client::Handler for Handler {
         session: &mut client::Session,
     ) -> Result<(), Ended> {
         session.send_keepalive(false).map_err(Ended::Protocol)
+    }
+
+    /// Claims channels of unknown types, so that [`server_channel_open_unknown`](Self::server_channel_open_unknown) rejects them:
+    /// left to russh, they are rejected twice.
+    async fn should_accept_unknown_server_channel(&mut self, _: ChannelId, _: &str) -> bool {
+        true
+    }
+
+    async fn server_channel_open_unknown(
+        &mut self,
+        _: Channel<Msg>,
+        reply: client::ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), Ended> {
+        reply.reject(ChannelOpenFailure::UnknownChannelType).await;
+        Ok(())
     }
 
     // The defaults of russh accept what a server opens; nothing was asked for, so nothing is taken.
