@@ -115,6 +115,19 @@ async fn a_gateway_may_be_named_with_its_user_and_port() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_gateway_of_a_run_may_be_one_of_its_hosts() -> Result<()> {
+    let server = Sshd::start();
+    let jump = gateway(&server, server.addr());
+    let config = ssh_config(&server, &also_known("jump", &jump));
+    let mut run = settings(&config);
+    run.gateway = Choice::argument("jump".into_host().map(Gateway::from)?);
+    let client = Client::builder().settings(run).build();
+    Group::of(&client, ["host", "jump"])?.run("true").await.all_ok()?;
+    assert_eq!((jump.connections(), server.connections()), (2, 1), "one to pass through, one to work on");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_is_down_is_named() -> Result<()> {
     let server = Sshd::start();
     let down = Refused::port();

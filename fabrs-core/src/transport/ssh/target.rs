@@ -180,7 +180,11 @@ fn route(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSetti
     let by_argument = of_run.and_then(|gateway| gateway.argument.as_ref());
     let by_file = of_run.and_then(|_| settings.gateway_for(host));
     match (by_argument, by_file) {
-        (Some(gateway), _) => return Ok(Route::Gateways(gateway.host().into_iter().cloned().collect())),
+        // A gateway that is worked on as well is reached directly. `ssh -J gw gw` refuses that, but a run has several hosts.
+        (Some(gateway), _) => {
+            let gateway = gateway.host().filter(|gateway| *gateway != host);
+            return Ok(Route::Gateways(gateway.into_iter().cloned().collect()));
+        }
         (None, Some(Gateway::Direct)) => return Ok(Route::Gateways(Vec::new())),
         (None, _) => {}
     }
