@@ -18,6 +18,9 @@ use super::blocking;
 use crate::error::Result;
 
 /// How many channels carry parts of one file.
+///
+/// Time of an upload with six channels, as a ratio to one (medians of five pairs on loopback, 2026-12-01): by scripts 0.54
+/// (64 MiB at 20 ms) and 1.00 (256 MiB at 0 ms), by SFTP 0.83 and 0.79.
 const CARRIERS: usize = 6;
 /// The block that all parts begin at.
 pub(super) const BLOCK: u64 = 1 << 20;

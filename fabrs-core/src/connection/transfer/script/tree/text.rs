@@ -68,6 +68,9 @@ links() { xargs -0 sh -c 'for f; do l=$(readlink \"$f\" && echo x); printf \"%s\
 ///
 /// What is `replaced` makes room first, and comes back where that fails. On another mount, which no rename reaches, a copy is
 /// made beside the place.
+///
+/// Time of a put with Perl, as a ratio to one `mv` for each directory (medians, 2026-12-01): 0.20 for 4,000 files in 2,000
+/// directories, 0.85 for 50 of 5,000 files in 50 directories.
 const MOVE: &str = r#"arrange() { if command -v perl >/dev/null; then
 moved() { printf '%s\0' "$@" ''; }
 replaced() { printf '-'; moved "$@"; }
