@@ -7,6 +7,7 @@ use fabrs_core::config::Config;
 use fabrs_core::shell::quote;
 use fabrs_core::{Error, ErrorKind, Registry, Result};
 
+use crate::core_dumps;
 use crate::demo;
 use crate::early;
 use crate::help;
@@ -24,6 +25,7 @@ pub fn fab() -> ExitCode {
 }
 
 fn start() -> Result<ExitCode> {
+    core_dumps::disable();
     let all = words()?;
     let (typed, words) = Typed::options_only(all.clone())?;
     let options = options_before(&all, &words);
@@ -40,7 +42,7 @@ fn start() -> Result<ExitCode> {
     // Before anything of a project is read: whoever can write there decides what runs here and on the hosts.
     match &project {
         Some(project) => launcher::check_project(project, &environment)?,
-        None => environment.trust().check_config(Path::new(""))?,
+        None => drop(environment.trust().check_config(Path::new(""))?),
     }
     let root = project.as_ref().map(|project| project.root.as_path());
     if typed.line.is_some() && is_only_a_line(&words, root)? {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 /// The signals that ask for an end: from the keyboard, from a service manager, and from a terminal that is closed.
 const ASKING: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
 
-/// How long the last output of an interrupted run may take to be written.
+/// The maximum time without progress of the last output of an interrupted run.
 const LAST_OUTPUT: Duration = Duration::from_millis(300);
 
 /// Listens for signals that ask for the end of a run.
@@ -93,7 +93,8 @@ impl Interrupts {
     }
 
     /// Awaits the work of a run. The first signal stops the commands of `client`, the second kills them, the third ends the
-    /// wait. After a signal, the output that is left when `ended` is cancelled has a moment to be written: nobody may read it.
+    /// wait. After a signal, output that is left when `ended` is cancelled has [`LAST_OUTPUT`] to be written: its
+    /// reader may have stopped.
     ///
     /// Returns the result of the work and the first signal.
     pub(crate) async fn guard<T>(
@@ -101,6 +102,7 @@ impl Interrupts {
         client: &Client,
         say: impl Fn(&str),
         ended: &CancellationToken,
+        written: impl Fn() -> u64,
         work: impl Future<Output = T>,
     ) -> (Option<T>, Option<Interrupted>) {
         let mut work = std::pin::pin!(work);
@@ -113,7 +115,7 @@ impl Interrupts {
         loop {
             tokio::select! {
                 done = &mut work => return (Some(done), first),
-                () = left_unread(ended), if first.is_some() => return (None, first),
+                () = left_unread(ended, &written), if first.is_some() => return (None, first),
                 kind = self.next() => {
                     first = first.or(Some(Interrupted(kind)));
                     let number = kind.as_raw_value();
@@ -130,10 +132,16 @@ impl Interrupts {
     }
 }
 
-/// Waits for the end of a run, and then as long as its last output may take.
-async fn left_unread(ended: &CancellationToken) {
+/// Waits for the end of a run, and then until its output is not read any more.
+async fn left_unread(ended: &CancellationToken, written: impl Fn() -> u64) {
     ended.cancelled().await;
-    sleep(LAST_OUTPUT).await;
+    loop {
+        let before = written();
+        sleep(LAST_OUTPUT).await;
+        if written() == before {
+            return;
+        }
+    }
 }
 
 /// Returns the signals that this process was started with as ignored, one bit each.

@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fabrs_core::config::{Consent, Environment, Inventory, Mode, Selection, Settings, Variables};
 use fabrs_core::error::GroupedErrors;
 use fabrs_core::event::{Event, Sink, Word};
 use fabrs_core::group::Group;
 use fabrs_core::secret::Redactor;
-use fabrs_core::transport::{Level, RunStop};
+use fabrs_core::transport::{Level, RunStop, restore_terminal};
 use fabrs_core::{Client, Error, ErrorKind, Executor, ExitCode, Host, Plan, Result, ShellLine};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::basis;
@@ -21,6 +23,9 @@ use crate::interrupt::{FirstSignal, Interrupts};
 use crate::panics;
 use crate::show::Screen;
 use crate::typed::Typed;
+
+/// How long the work of a run that was given up may take to be dropped.
+const DROPPING: Duration = Duration::from_millis(100);
 
 /// One run: what was typed, and what it means here.
 pub(crate) struct Run {
@@ -57,8 +62,16 @@ impl Run {
         let mut work = JoinSet::new();
         let all = self.work(client.clone(), Arc::clone(&screen), broken, interrupts.first(), ended.clone());
         work.spawn_on(all, runtime);
-        match interrupts.guard(&client, say, &ended, work.join_next()).await {
-            (_, Some(interrupted)) => Ok(interrupted.exit_code()),
+        let written = || screen.spool.written();
+        match interrupts.guard(&client, say, &ended, written, work.join_next()).await {
+            (Some(_), Some(interrupted)) => Ok(interrupted.exit_code()),
+            (None, Some(interrupted)) => {
+                // The work has a moment to be dropped. What then still has the terminal leaves it as it was.
+                work.abort_all();
+                drop(timeout(DROPPING, work.join_next()).await);
+                restore_terminal();
+                Ok(interrupted.exit_code())
+            }
             // The panic hook has shown the message, without secrets.
             (Some(Some(Err(_))), None) => Err(Error::new(ErrorKind::Internal, "the run panicked")),
             (Some(Some(Ok(code))), None) => Ok(code),

@@ -72,8 +72,8 @@ fn is_json() -> bool {
 pub(crate) fn run(registry: &Registry, root: Option<&Path>) -> Result<ExitCode> {
     let root = root.map_or_else(PathBuf::new, Path::to_path_buf);
     // The launcher has checked a project already; a program that is started otherwise may stand in any folder.
-    launcher::Environment::of_process().trust().check_config(&root)?;
-    let config = Config::find(&root)?;
+    let has_config = launcher::Environment::of_process().trust().check_config(&root)?;
+    let config = if has_config { Config::find(&root)? } else { Config::default() };
     let names: Vec<&str> = config.environments().iter().map(Environment::name).collect();
     registry.check(names.iter().copied())?;
     let typed = Typed::parse(words()?, registry, &names)?;

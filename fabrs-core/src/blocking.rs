@@ -1,5 +1,6 @@
 //! Work that blocks a thread: the derivation of a key, or a program of this machine.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{io, thread};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -12,12 +13,23 @@ pub(crate) fn block<T>(work: impl FnOnce() -> T) -> T {
     if has_others { tokio::task::block_in_place(work) } else { work() }
 }
 
+/// Blocks this thread until a future has ended, also within a runtime. The future is on a thread and a runtime of its own.
+///
+/// # Errors
+///
+/// The error of the system if it starts no runtime, and one for a panic of the future.
+pub(crate) fn wait<T: Send>(future: impl Future<Output = T> + Send) -> io::Result<T> {
+    let run = || Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future));
+    let ended = block(|| thread::scope(|scope| scope.spawn(run).join()));
+    ended.unwrap_or_else(|_| Err(io::Error::other("the thread panicked")))
+}
+
 /// Does the work on a thread of its own, within the runtime of the caller. For work that waits long, such as for the network:
 /// it must not take a thread of the runtime's pool, where name lookups and file reads have to wait for it.
 ///
 /// # Errors
 ///
-/// The error of the system if it starts no thread, and one for a panic of the work.
+/// One for a panic of the work.
 ///
 /// # Cancel safety
 ///
@@ -29,10 +41,25 @@ pub(crate) async fn on_own_thread<T: Send + 'static>(
     let runtime = Handle::current();
     let (done, result) = oneshot::channel();
     let work = move || {
-        let _runtime = runtime.enter();
         // The caller may have been dropped.
         let _dropped = done.send(work());
     };
-    thread::Builder::new().name(name.to_owned()).spawn(work)?;
+    // A thread that does not start leaves the work here.
+    let (here, inner) = (Arc::new(Mutex::new(Some(work))), runtime.clone());
+    let there = Arc::clone(&here);
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _runtime = inner.enter();
+        take(&there).map(|work| work())
+    });
+    if spawned.is_err()
+        && let Some(work) = take(&here)
+    {
+        // The system allows no more threads. The pool has some, and lets the work wait for one.
+        runtime.spawn_blocking(work);
+    }
     result.await.map_err(|_| io::Error::other("the thread panicked"))
+}
+
+fn take<T>(value: &Mutex<Option<T>>) -> Option<T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

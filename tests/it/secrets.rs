@@ -137,7 +137,7 @@ async fn a_task_that_tells_it_itself_is_not_shown_telling() -> Result {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_warning_a_run_is_about_secrets_that_are_too_short_to_be_redacted() -> Result {
+async fn secrets_too_short_to_be_redacted_cause_one_warning_a_run() -> Result {
     let (capture, sink) = capture();
     let fake = Fake::new().on("export TOKEN='[redacted]' && true", FakeAnswer::code(0));
     let client = Client::builder().dial(fake).sink(sink).sudo_password(Secret::new("short")).build();

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use case::Case;
 
-/// Returns why a promise is broken.
+/// A check of one promise. The error describes the failure.
 type Check = fn() -> Result<(), String>;
 
 fn main() -> ExitCode {

@@ -53,6 +53,7 @@ impl<'a> Cargo<'a> {
         } else {
             "--message-format=json"
         });
+        command.arg("--manifest-path").arg(self.room.manifest());
         command.arg("--config").arg(self.room.cargo_config());
         if offline {
             command.arg("--offline");
@@ -72,11 +73,12 @@ impl<'a> Cargo<'a> {
         Some(Path::new(sysroot.trim_end()).join("bin/rustc")).filter(|rustc| rustc.is_file())
     }
 
-    /// Prepares a toolchain program to run in the room, without the project's own cargo settings.
+    /// Prepares a toolchain program to run without the project's own cargo settings.
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command
-            .current_dir(&self.room.folder)
+            // Cargo and rustup read settings of all folders above. Nobody but root can add some here.
+            .current_dir("/")
             .env_clear()
             .envs(self.environment.for_cargo(&self.program))
             .env("CARGO_TARGET_DIR", &self.room.target)

@@ -21,8 +21,8 @@ pub struct Project {
 
 /// Finds `tasks.rs` in a folder or in the nearest one above it.
 ///
-/// It may be of any kind and of anybody: [`check_project`](super::check_project) refuses what is not to be used. No file
-/// further above stands in for a refused one.
+/// The file may have any kind and any owner: [`check_project`](super::check_project) refuses an unsafe file. The search
+/// does not go on above a refused file.
 pub fn find(start: &Path) -> Option<Project> {
     let start = start.canonicalize().ok()?;
     let found = start.ancestors().map(|folder| folder.join(FILE)).find(|file| file.symlink_metadata().is_ok())?;

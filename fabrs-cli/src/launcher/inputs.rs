@@ -25,7 +25,7 @@ pub fn check_project(project: &Project, environment: &Environment) -> Result<(),
     trust.check(&project.found, root)?;
     trust.check(root, root)?;
     check_regular(&project.tasks).map_err(|source| unreadable(&project.shown(environment.cwd()), source))?;
-    trust.check_config(root)
+    trust.check_config(root).map(drop)
 }
 
 /// Makes the error for a `tasks.rs` that can't be read.
@@ -44,18 +44,12 @@ pub(crate) fn check_vagrantfile(file: &Path) -> Result<(), Error> {
     trust.check(folder, folder)
 }
 
-/// Checks the settings of cargo and rustup that apply in the room, since it may lie below a folder of everybody.
-///
-/// Cargo's home is the user's own.
-pub(super) fn check_settings(trust: &Trust, room: &Room, cargo_home: Option<&Path>) -> Result<(), Error> {
-    for folder in room.folder.ancestors() {
-        for file in SETTINGS.map(|name| folder.join(name)) {
-            if file.parent() != cargo_home {
-                trust.check_existing(&file, &file)?;
-            }
-        }
-    }
-    Ok(())
+/// Checks the settings of cargo and rustup for the whole machine. Those in cargo's home are not checked.
+pub(super) fn check_settings(trust: &Trust) -> Result<(), Error> {
+    SETTINGS.iter().try_for_each(|name| {
+        let file = Path::new("/").join(name);
+        trust.check_existing(&file, &file)
+    })
 }
 
 /// Checks a crate that the manifest block names by its path. Its build script and its macros run in the compiler, before
@@ -70,7 +64,7 @@ pub(super) fn check_crate(trust: &Trust, folder: &Path) -> Result<(), Error> {
 
 fn check_tree(trust: &Trust, path: &Path, project: &Path) -> Result<(), Error> {
     trust.check_existing(path, project)?;
-    // A folder that can't be listed is cargo's to complain about. A symlink to a folder may lead in a circle.
+    // Cargo reports a folder that can't be listed. Symlinks to folders are not followed: they could form a loop.
     let is_folder = fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
     for entry in fs::read_dir(path).into_iter().filter(|_| is_folder).flatten().flatten() {
         check_tree(trust, &entry.path(), project)?;

@@ -1,9 +1,9 @@
 //! Finds a project's `tasks.rs`, keeps a compiled tool of it in the cache, and becomes that tool.
 //!
 //! Called by `fab` before anything else: [`find`], then [`check_project`], [`prepare`] and [`exec`]; the tool calls [`arrive`] when it
-//! starts. Nothing here knows what a task or a host is. When nothing changed since the last time, all that happens
-//! between [`find`] and [`exec`] is the reading of one small file, a `stat` for each file that went into the tool, and the check of the project's own
-//! files. All sources were checked when they were compiled; another `FABRS_TRUST` or `SUDO_UID` checks them again.
+//! starts. Nothing here knows what a task or a host is. If nothing has changed since the last run, `fab` only reads
+//! one small file, calls `stat` for each input of the tool, and checks the project's own files. All sources were
+//! checked when they were compiled. They are checked again if `FABRS_TRUST` or `SUDO_UID` has changed.
 //!
 //! ```text
 //! <cache>/fabrs/target/                 what cargo compiled, for all projects: dependencies compile once

@@ -52,7 +52,7 @@ pub fn prepare(project: &Project, environment: &Environment, progress: &mut dyn 
         return check(&stamp).map(|()| room.binary());
     }
 
-    room.create()?;
+    room.create(&environment.trust())?;
     let _lock = room.lock(progress)?;
     // Whoever had the lock may have done the work.
     let made = match fresh() {
@@ -73,7 +73,7 @@ fn make(
     let shown = project.shown(environment.cwd());
     let cargo = Cargo::find(room, environment)?;
     let cargo_home = environment.cargo_home();
-    check_settings(trust, room, cargo_home.as_deref())?;
+    check_settings(trust)?;
     let config = CargoConfig::read(&project.root, cargo_home.as_deref(), trust)?;
     let old = Stamp::read(&room.stamp()).unwrap_or_default();
     let package = package(project, room, &old, &shown)?;

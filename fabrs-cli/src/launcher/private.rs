@@ -1,4 +1,4 @@
-//! Folders of the cache: for this user alone, since the programs in them are run without another look.
+//! Private folders of the cache: `fab` runs the programs in them without another check.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
@@ -40,8 +40,8 @@ pub(super) fn check(folder: &Path) -> Result<(), Error> {
     };
     let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
     if !is_ours || found.mode() & OTHERS_WRITE != 0 {
-        let text = format!("the cache `{}` could hold what others have put there", folder.display());
-        let hint = "it must be a folder of yours that nobody else can write to; `FABRS_CACHE=FOLDER` names another";
+        let text = format!("the cache folder `{}` is not private", folder.display());
+        let hint = "remove the folder, or set `FABRS_CACHE` to a folder that only you can write to";
         return Err(Error::new(ErrorKind::Local, text).hint(hint));
     }
     if found.mode() & 0o777 == PRIVATE {

@@ -11,6 +11,7 @@ use super::environment::Environment;
 use super::find::Project;
 use super::private;
 use super::progress::{Note, Progress};
+use crate::trust::Trust;
 
 /// The paths of one project in the cache.
 #[derive(Debug)]
@@ -47,13 +48,14 @@ impl Room {
             target: fabrs.join("target"),
             cache,
         };
+        environment.trust().check_existing(&room.cache, &room.cache)?;
         for folder in room.folders() {
             private::check(&folder)?;
         }
         Ok(room)
     }
 
-    /// Returns the folders that are for this user alone, each behind the one that it is in.
+    /// Returns the private folders, each after its parent folder.
     fn folders(&self) -> [PathBuf; 6] {
         let fabrs = self.cache.join("fabrs");
         let inside = |name| self.folder.join(name);
@@ -91,9 +93,11 @@ impl Room {
     }
 
     /// Makes the folders, for this user only: what is in them is run, and may hold a registry's token.
-    pub(super) fn create(&self) -> Result<(), Error> {
+    pub(super) fn create(&self, trust: &Trust) -> Result<(), Error> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.cache);
         made.map_err(|error| unwritable(&self.cache.join("fabrs"), error))?;
+        // Whoever owns a folder above could exchange the private ones.
+        trust.check(&self.cache, &self.cache)?;
         self.folders().iter().try_for_each(|folder| private::create(folder))
     }
 

@@ -131,7 +131,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until no bar is drawn, if they are held.
+    /// Waits until held bars are erased. Returns at once if the bars are not held.
     async fn cleared(&self) {
         loop {
             let mut cleared = pin!(self.cleared.notified());
@@ -151,10 +151,12 @@ impl Shared {
     fn draw(&self) {
         let mut bars = Drawn::default();
         loop {
-            let state = self.state();
+            let mut state = self.state();
             let is_shown = state.held == 0 && !state.is_over;
             let wanted = if is_shown { self.wanted(&state.transfers) } else { Vec::new() };
             let is_over = state.is_over;
+            // Set before they are drawn: a hold in between has to wait for the next turn.
+            state.is_drawn |= !wanted.is_empty();
             drop(state);
             bars.show(&self.foot, wanted);
             let mut state = self.state();

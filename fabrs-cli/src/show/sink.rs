@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Weak};
 
 use fabrs_core::config::Variables;
-use fabrs_core::event::{Broadcast, Json, Passthrough, Plain, Prefix, Sink, Spool, Stream, Style};
+use fabrs_core::event::{Broadcast, Event, Json, Passthrough, Plain, Prefix, Sink, Spool, Stream, Style};
 use fabrs_core::secret::Redactor;
 use fabrs_core::{Error, Result};
 
@@ -64,6 +64,9 @@ impl Screen {
             let captured = Arc::new(captured);
             self.sink = Arc::clone(&captured) as Arc<dyn Sink>;
             self.captured = Some(captured);
+        } else {
+            let text = "the text that tasks print is not redacted: it could not be captured";
+            self.sink.event(&Event::Warning { host: None, text });
         }
         self
     }

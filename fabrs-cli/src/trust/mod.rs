@@ -66,19 +66,21 @@ impl Trust {
         }
     }
 
-    /// Checks the `fabrs.toml` of a folder, and the folder itself, if there is such a file.
+    /// Checks the `fabrs.toml` of a folder, and the folder itself. Returns false if there is no such file: one that appears later
+    /// must not be read.
     ///
     /// # Errors
     ///
     /// As [`check`](Self::check).
-    pub(crate) fn check_config(&self, folder: &Path) -> Result<()> {
+    pub(crate) fn check_config(&self, folder: &Path) -> Result<bool> {
         let file = folder.join(Config::FILE);
         if is_absent(&file) {
-            return Ok(());
+            return Ok(false);
         }
         let folder = std::path::absolute(folder.join(".")).map_err(|source| unreadable(folder, source))?;
         self.check(&file, &folder)?;
-        self.check(&folder, &folder)
+        self.check(&folder, &folder)?;
+        Ok(true)
     }
 
     /// Checks a file or a folder, all folders above, and each symlink on the way. `project` is the folder that the hint
@@ -115,12 +117,17 @@ impl Trust {
         path::steps(path)
     }
 
-    /// Returns the line of a shell that adds a folder to the trusted ones.
+    /// Returns the line of a shell that adds a folder to the trusted ones. A folder that everybody can write to must not
+    /// become one.
     fn hint(&self, project: &Path) -> String {
+        let is_shared = fs::metadata(project).is_ok_and(|found| found.is_dir() && found.mode() & WORLD_WRITE != 0);
+        if is_shared {
+            return format!("work in a folder outside of `{}`", project.display());
+        }
         let folder = project.to_string_lossy();
         let folder = quote(&folder).unwrap_or_else(|_| folder.clone());
         let list = if self.has_list { format!("\"${VARIABLE}\":") } else { String::new() };
-        format!("to trust it: `export {VARIABLE}={list}{folder}`")
+        format!("to trust the folder: `export {VARIABLE}={list}{folder}`")
     }
 
     fn is_exempt(&self, path: &Path) -> bool {
@@ -145,7 +152,7 @@ impl Trust {
                 return Err(Problem::Writable(folder.to_owned(), found.mode()));
             }
         }
-        // Only now, since a folder counts with all folders above.
+        // Recorded only now: a folder is trusted only together with all folders above it.
         self.passed.borrow_mut().extend(path.ancestors().skip(1).map(Path::to_owned));
         Ok(())
     }
@@ -160,7 +167,7 @@ fn is_writable_by_others(path: &Path, found: &Metadata) -> bool {
     mode & WORLD_WRITE != 0 || mode & GROUP_WRITE != 0 && !private_group::is_private(path, found)
 }
 
-/// Tells whether there is surely nothing under a path. Any other error of the look is left to the check.
+/// Returns true if a path certainly does not exist. [`Trust::check`] reports any other error.
 fn is_absent(path: &Path) -> bool {
     use io::ErrorKind::{NotADirectory, NotFound};
     fs::symlink_metadata(path).is_err_and(|error| matches!(error.kind(), NotFound | NotADirectory))
@@ -195,7 +202,7 @@ impl Problem {
                 let shown = path.to_string_lossy();
                 let remedy = match quote(&shown) {
                     // Everybody needs to write to a sticky folder.
-                    Ok(path) if mode & STICKY == 0 => format!("`chmod go-w {path}`"),
+                    Ok(path) if mode & STICKY == 0 => format!("run `chmod go-w {path}`"),
                     _ => "move the project to a folder of its own".to_owned(),
                 };
                 Error::new(ErrorKind::Usage, text).hint(format!("{remedy}, or {trust}"))
@@ -243,7 +250,7 @@ mod tests {
         let error = trust.check(&shared, &shared).unwrap_err();
         assert_eq!(error.to_string(), format!("other users can write to `{}` (mode 1777)", shared.display()));
         let hint = error.advice().unwrap();
-        assert!(hint.starts_with("move the project to a folder of its own, or to trust it: `export"), "{hint}");
+        assert!(hint.starts_with("move the project to a folder of its own, or to trust the folder: `export"), "{hint}");
     }
 
     #[test]
@@ -285,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_can_not_be_looked_at_is_refused_and_a_missing_one_is_none() {
+    fn an_unreadable_path_is_refused_and_a_missing_path_is_skipped() {
         let (_keep, shared) = place();
         let trust = trust(&[]);
         trust.check_existing(&shared.join("gone"), &shared).unwrap();

@@ -18,8 +18,8 @@ pub(super) fn is_private(path: &Path, found: &Metadata) -> bool {
     else {
         return false;
     };
-    // A directory service lists no user under his primary group, such as "domain users". Private groups have the name of
-    // their user.
+    // A directory service does not list the users of a primary group such as "domain users". So the group must have the
+    // name of its user.
     owner.gid == group.gid
         && owner.name == group.name
         && group.mem.iter().all(|member| *member == owner.name)
@@ -35,7 +35,7 @@ fn has_other(accounts: &str, uid: u32, gid: u32) -> bool {
     })
 }
 
-/// Tells whether a file has an access list. Its mode shows the sum of the list in the place of the group's permission.
+/// Tells whether a file has an access list. With a list, the group bits of its mode are the mask of the list.
 fn has_access_list(path: &Path) -> bool {
     rustix::fs::lgetxattr_query(path, "system.posix_acl_access").is_ok()
 }

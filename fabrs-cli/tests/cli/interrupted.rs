@@ -171,7 +171,13 @@ fn an_open_prompt_is_ended_by_ctrl_c() {
 #[test]
 fn a_withdrawn_prompt_leaves_the_next_line_to_the_next_prompt_and_echo_off() {
     let sshd = fleet();
-    let mut fab = knowing(shop(), &sshd).args(["-H", "web1", "withdrawn"]).spawn_on_terminal();
+    let gate = crate::place::marker_file(&sshd);
+    let path = gate.path().display().to_string();
+    let mut fab = knowing(shop(), &sshd).args(["-H", "web1", "withdrawn", &path]).spawn_on_terminal();
+    fab.expect("First: ", LIMIT);
+    // The beginning of an answer is not one of the second question.
+    fab.send("half");
+    fs::write(gate.path(), "").expect("it is ours");
     fab.expect("Second: ", LIMIT);
     fab.send("correct horse\n");
     fab.expect("13 letters", LIMIT);
@@ -180,7 +186,7 @@ fn a_withdrawn_prompt_leaves_the_next_line_to_the_next_prompt_and_echo_off() {
 }
 
 #[test]
-fn a_slow_vagrant_inside_a_task_is_ended_by_ctrl_c() {
+fn a_slow_vagrant_inside_a_task_is_ended_by_term() {
     let nap = marker();
     let script = format!("#!/bin/sh\nsleep {nap} & echo hanging > \"$HANGING\"; wait\n");
     let run = groups().project(&[("bin/vagrant", &script)]);
@@ -193,6 +199,33 @@ fn a_slow_vagrant_inside_a_task_is_ended_by_ctrl_c() {
     running.terminate();
     running.wait();
     wait_until("nothing of it is left", LIMIT, || processes_matching(&nap) == Vec::<Process>::new());
+}
+
+#[test]
+fn three_signals_restore_the_terminal_of_an_interactive_command() {
+    let sshd = fleet();
+    let proxy = Proxy::to(sshd.addr());
+    let config = fs::read_to_string(sshd.ssh_config()).expect("it is there");
+    let (from, to) = (format!("Port {}", sshd.port()), format!("Port {}", proxy.port()));
+    assert!(config.contains(&from), "{config}");
+    let text = r#""$FAB" -S "$CONFIG" -H web1 sit; echo "code $?"; stty -a | tr ' ' '\n' | grep -e 'icanon$'"#;
+    let run = crate::place::shell(text).project(&[("config", &config.replace(&from, &to))]);
+    let path = run.dir().join("config");
+    let mark = path.display().to_string();
+    let run = run.env("CONFIG", path).current_dir(crate::place::shop_folder());
+    let mut shell = run.spawn_on_terminal();
+    shell.send("echo sit-$((1 + 1))ing\n");
+    shell.expect("sit-2ing", LIMIT);
+    proxy.stall();
+    let all = processes_matching(&mark);
+    let fab = all.iter().find(|process| process.cmdline.ends_with(" sit")).expect("it runs");
+    wait_until("fab has ended", LIMIT, || {
+        fab.terminate();
+        !fab.is_alive()
+    });
+    shell.expect("code 143", LIMIT);
+    shell.expect("\nicanon", LIMIT);
+    shell.wait(LIMIT);
 }
 
 /// Returns a run of a plain task on 600 hosts at a time. Each is this machine by its name, which has to be looked up.

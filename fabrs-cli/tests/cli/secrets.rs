@@ -81,7 +81,7 @@ fn a_secret_too_short_to_be_redacted_is_one_warning_for_all_hosts() {
     assert_eq!(ran.stderr.matches(warning).count(), 1, "{}", ran.stderr);
 }
 
-/// The kernel hides the program of a process without core dumps from processes that may not debug all others.
+/// Without `CAP_SYS_PTRACE`, a process can't read `/proc/PID/exe` of a process without core dumps.
 #[test]
 fn fab_has_no_core_dumps_and_its_children_keep_theirs() {
     // Root has the right, and gives it up here.

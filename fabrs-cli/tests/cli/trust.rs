@@ -59,7 +59,7 @@ impl Shared {
         fab().strict_trust().current_dir(self.path(folder))
     }
 
-    /// Returns the first line of the refusal of a line on this machine, which must not run.
+    /// Runs a command on this machine, which must be refused, and returns the first line of the error.
     #[track_caller]
     fn refusal(&self, folder: &str) -> String {
         let ran = self.fab(folder).args(["prod", "--", "touch ran"]).code(2).stdout("").run();
@@ -84,11 +84,11 @@ fn a_project_of_another_user_in_a_folder_above_is_refused_for_tasks_and_for_line
     for words in [&["--list"][..], &["prod", "--", "touch ran"], &["-H", "@local", "--", "touch ran"], &["up"]] {
         let ran = shared.fab("mine").args(words).code(2).stdout("").run();
         let list = ran.stderr.replace(&path.display().to_string(), "DIR");
-        let expected = format!("error: `DIR/tasks.rs` {STRANGERS}\nhint: to trust it: `export FABRS_TRUST=");
+        let expected = format!("error: `DIR/tasks.rs` {STRANGERS}\nhint: to trust the folder: `export FABRS_TRUST=");
         assert!(list.starts_with(&expected) && list.ends_with(":DIR`\n"), "{words:?}: {list}");
         assert!(!path.join("mine/ran").exists());
     }
-    // Beside the file as well, and for a file that only the folder betrays.
+    // Also in the folder of the file, and for a file that is refused only because of its folder.
     assert_eq!(shared.refusal(""), format!("error: `DIR/tasks.rs` {STRANGERS}"));
     shared.give("tasks.rs", 0, 0);
     assert_eq!(shared.refusal("mine"), "error: other users can write to `DIR` (mode 1777)");
@@ -190,7 +190,7 @@ fn the_hint_of_a_refusal_trusts_the_project() {
     shared.write("my shop/fabrs.toml", PROD).give("my shop/fabrs.toml", STRANGER, STRANGER);
     let hint = |run: Fab| {
         let ran = run.args(["prod", "--", "echo ran"]).code(2).run();
-        let hint = ran.stderr.split("hint: to trust it: `").nth(1).expect("the error has a hint");
+        let hint = ran.stderr.split("hint: to trust the folder: `").nth(1).expect("the error has a hint");
         hint.trim_end().trim_end_matches('`').to_owned()
     };
     let pasted = |hint: &str, before: Option<&str>| {
@@ -338,7 +338,7 @@ fn the_cache_is_for_its_user_alone_whatever_the_umask() {
     run("022");
     for (_, folder) in modes() {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("it is ours");
-        let refused = format!("error: the cache `{}` could hold what others have put there\n", folder.display());
+        let refused = format!("error: the cache folder `{}` is not private\n", folder.display());
         let ran = run("022");
         assert!(ran.stderr.contains(&refused), "{}", ran.stderr);
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("it is ours");

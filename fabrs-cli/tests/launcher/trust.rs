@@ -17,7 +17,7 @@ fn refused(place: &Place, project: &Project) -> (String, Heard) {
     let (prepared, heard) = place.try_prepare(project, &[("FABRS_TRUST", "")]);
     let error = prepared.expect_err("another user could have written an input");
     assert_eq!(error.kind(), ErrorKind::Usage, "{error:?}");
-    assert!(error.advice().is_some_and(|hint| hint.contains("to trust it: `export FABRS_TRUST=")), "{error:?}");
+    assert!(error.advice().is_some_and(|hint| hint.contains("to trust the folder: `export FABRS_TRUST=")), "{error:?}");
     (error.to_string().replace(place.path("").to_str().expect("temporary folders have plain names"), ""), heard)
 }
 
@@ -73,7 +73,7 @@ fn a_folder_of_modules_that_others_can_write_to_is_refused() {
     assert!(!accepted(&place, &project).compiling());
     place.write("shop/a/b.rs", "pub const TEXT: &str = \"c\";");
     assert_eq!(refused(&place, &project).0, expected);
-    // Another trust is another question.
+    // Other values of the trust variables check the sources again.
     let (prepared, _) = place.try_prepare(&project, &[("SUDO_UID", "54321")]);
     prepared.unwrap();
     assert_eq!(refused(&place, &project).0, expected);

@@ -169,7 +169,7 @@ impl ClientBuilder {
             add_secret(&redactor, sink.as_ref(), password);
         }
         let ask = self.ask.unwrap_or_else(|| match self.settings.input {
-            Input::Allowed => Arc::new(Terminal::default()),
+            Input::Allowed => Arc::new(Terminal),
             Input::Refused => Arc::new(NoInput),
         });
         let stop = run.as_ref().map(|run| run.stop().clone()).unwrap_or_default();

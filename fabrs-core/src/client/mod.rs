@@ -195,8 +195,8 @@ impl Client {
 
     /// Keeps a secret out of all that this client shows, also where no command was given it: one that a host prints, say.
     ///
-    /// What is given to a command, and what a person has typed in secret, is kept out of sight already. A secret of fewer than
-    /// six bytes is not redacted. The first one of a run causes a warning.
+    /// Secrets that a command receives, and answers to secret prompts, are redacted already. A secret of fewer than six
+    /// bytes is not redacted. The first short secret of a run causes a warning.
     pub fn redact(&self, secret: &Secret) {
         add_secret(&self.inner.redactor, self.inner.sink.as_ref(), secret);
     }

@@ -55,7 +55,7 @@ impl Drop for OwnedGroup {
 mod tests {
     use std::process::Stdio;
 
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::process::Command;
 
     use super::*;
@@ -63,7 +63,7 @@ mod tests {
     /// Starts a line in a process group of its own.
     fn start(line: &str) -> Child {
         let mut command = Command::new("sh");
-        command.args(["-c", line]).process_group(0).stdout(Stdio::piped()).kill_on_drop(true);
+        command.args(["-c", line]).process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         command.spawn().expect("there is a shell")
     }
 
@@ -82,14 +82,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_group_of_another_program_with_the_same_id_is_left_alone() {
-        let mut shell = start("setsid sh -c 'echo $$; exec sleep 1000' & wait");
+        let mut shell = start("exec 3<&0; setsid sh -c 'echo $$; read line; echo alive' <&3 & wait");
+        let (mut stdin, mut stdout) = (shell.stdin.take().expect("a pipe"), shell.stdout.take().expect("a pipe"));
         let mut text = [0; 16];
-        let stdout = shell.stdout.as_mut().expect("it is a pipe");
         let length = stdout.read(&mut text).await.expect("it is a pipe");
         let id = std::str::from_utf8(&text[..length]).expect("digits").trim().parse().expect("a number");
-        let stranger = Pid::from_raw(id).expect("no zero");
-        ProcessGroup(Some(stranger)).signal(Signal::KILL);
-        assert_eq!(test_kill_process(stranger), Ok(()));
-        rustix::process::kill_process(stranger, Signal::KILL).expect("it is ours to end");
+        ProcessGroup(Pid::from_raw(id)).signal(Signal::KILL);
+        stdin.write_all(b"\n").await.expect("it is a pipe");
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).await.expect("it is a pipe");
+        assert_eq!(text, "alive\n");
     }
 }

@@ -1,4 +1,4 @@
-//! Reading of small regular files: never blocked by a FIFO, never filled by a device or an endless file.
+//! Reading of small regular files. A FIFO never blocks the reader, and an endless file never fills the memory.
 
 use std::fs::{self, File, FileType, Metadata};
 use std::io::{self, Read};

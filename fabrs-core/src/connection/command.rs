@@ -236,7 +236,7 @@ impl Command {
         self.client.clone_from(&spec.connection.client);
         self.state = match (spec.again, spec.under) {
             (Some(again), _) => State::Attempts(repeat(spec, again).boxed()),
-            (None, _) if spec.wants_seat() => State::Attempts(seated(spec).boxed()),
+            (None, _) if spec.needs_terminal() => State::Attempts(on_terminal(spec).boxed()),
             (None, Under::Login) => State::Started(Box::new(start(spec)?)),
             (None, Under::Sudo | Under::Validation) => State::Attempts(elevate(spec).boxed()),
         };
@@ -245,8 +245,8 @@ impl Command {
 }
 
 /// Runs an interactive command as soon as it has the terminal.
-async fn seated(mut spec: Box<Spec>) -> Result<Output> {
-    spec.take_seat().await?;
+async fn on_terminal(mut spec: Box<Spec>) -> Result<Output> {
+    spec.take_terminal().await?;
     Command::from(*spec).await
 }
 

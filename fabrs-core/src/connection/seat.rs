@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{Termios, tcgetwinsize};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -16,7 +16,7 @@ use crate::client::Client;
 use crate::config::Variables;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Held, Passthrough, Sink, Spool, Style};
-use crate::transport::{Pty, Size};
+use crate::transport::{Pty, Size, TerminalModes, Unread};
 
 /// Whether some command has it: whichever client it belongs to, the terminal is one.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -26,8 +26,7 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 ///
 /// Dropped, the terminal is as it was.
 pub(super) struct Seat {
-    terminal: File,
-    before: Termios,
+    modes: Option<TerminalModes>,
     screen: Arc<dyn Sink>,
     /// What others tell meanwhile comes when the terminal is as it was.
     others: Option<Held>,
@@ -61,20 +60,17 @@ impl Seat {
     fn make_raw(client: &Client, others: Held) -> Result<(Self, Pty)> {
         let refused = |source| Error::new(ErrorKind::Local, "could not use this terminal").caused_by(source);
         let terminal = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(refused)?;
-        let before = tcgetattr(&terminal).map_err(|source| refused(source.into()))?;
         let mut changes = signal(SignalKind::window_change()).map_err(refused)?;
         let (told, size) = watch::channel(size_of(&terminal));
         let looked_at = terminal.try_clone().map_err(refused)?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        tcsetattr(&terminal, OptionalActions::Now, &raw).map_err(|source| refused(source.into()))?;
+        let modes = TerminalModes::change(terminal, Unread::Keep, Termios::make_raw).map_err(refused)?;
         let resizes = client
             .tasks()
             .spawn(async move { while changes.recv().await.is_some() && told.send(size_of(&looked_at)).is_ok() {} });
         let screen = Arc::new(Passthrough::new(Arc::new(Spool::stdio(|| {})), Style::Plain));
         let term = Variables::look_up("TERM").unwrap_or_else(|| "xterm".to_owned()).into();
         Ok((
-            Self { terminal, before, screen, others: Some(others), resizes: resizes.abort_handle() },
+            Self { modes: Some(modes), screen, others: Some(others), resizes: resizes.abort_handle() },
             Pty { term, size },
         ))
     }
@@ -96,8 +92,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.resizes.abort();
         self.screen.finish();
-        // A terminal that is gone needs nothing.
-        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+        drop(self.modes.take());
         drop(self.others.take());
         TAKEN.store(false, Ordering::Release);
     }

@@ -145,7 +145,7 @@ impl Spec {
     }
 
     /// Returns true for an interactive command that has yet to take the terminal.
-    pub(super) fn wants_seat(&self) -> bool {
+    pub(super) fn needs_terminal(&self) -> bool {
         self.interactive && self.seat.is_none() && self.connection.permission() == Permission::Make
     }
 
@@ -154,7 +154,7 @@ impl Spec {
     /// # Errors
     ///
     /// As [`Seat::take`].
-    pub(super) async fn take_seat(&mut self) -> Result<()> {
+    pub(super) async fn take_terminal(&mut self) -> Result<()> {
         let (_, client) = bound(&self.connection, self.location)?;
         let taken = Seat::take(client).await;
         let (seat, pty) = taken.map_err(|error| error.or_on(self.connection.host()).at(self.location))?;

@@ -139,19 +139,20 @@ impl Connection {
     /// this run is replaced, that is warned of. Folders are made where they are not there. Symlinks in a folder are kept as they are; one that is asked
     /// for itself is followed.
     ///
-    /// A host can't choose a path outside of `to`. Symlinks in `to` before the first field are followed. Behind it, and
-    /// below a target directory, a symlink in the place of a directory is an error: a host could have sent it. A symlink in
-    /// the place of a file is replaced.
+    /// A host can't choose a path outside of `to`. Symlinks in the part of `to` before the first field are
+    /// followed. After the first field, and below a target directory, a symlink at the path of a directory is an error:
+    /// a host could have sent it. A symlink at the path of a file is replaced.
     ///
-    /// Each file lands whole or not at all. A new file has the mode of the host, without the bits that the umask removes;
-    /// [`mode`](super::Get::mode) sets an exact mode. Whatever fails, an old file is as it was. A content that is here already is not sent, unless the host gives no shell: by SFTP it comes to be compared, and what
-    /// is here is not touched. A dry run compares, and writes nothing.
+    /// Each file is written atomically: after a failure, the old file is unchanged. A new file has its mode on the
+    /// host, without the bits that the umask removes. [`mode`](super::Get::mode) sets an exact mode. Equal files are
+    /// not sent. If the host has no shell, SFTP sends them for comparison, and the local file is not touched. A dry run
+    /// compares, and writes nothing.
     ///
     /// # Limits
     ///
-    /// - A listing takes at most 32 MiB of memory: about 200,000 paths of usual length. For larger trees, get the directories one
-    ///   by one, or use [`rsync`](Self::rsync).
-    /// - A host that sends more than it was asked for is an error. So is one that prints without an end.
+    /// - A listing takes at most 32 MiB of memory: about 200,000 paths of 70 bytes. For larger trees, get the
+    ///   directories one by one, or use [`rsync`](Self::rsync).
+    /// - A host that sends more data than requested, or prints without an end, causes an error.
     /// - Silence has no limit of its own. The timeout of commands (`fab -T`) applies to the command of a transfer. If the whole host
     ///   is silent, the keepalives end the session (`ServerAliveInterval`).
     ///

@@ -21,8 +21,8 @@ pub trait Sink: Send + Sync + fmt::Debug {
         Granularity { lines: true, bytes: false }
     }
 
-    /// Waits until all earlier events are written, or until nothing is being written if the sink is held. Called before a
-    /// prompt or a command uses the terminal.
+    /// Waits until all earlier events are written. If the sink is held, waits only for a write in progress. Called
+    /// before a prompt or a command uses the terminal.
     ///
     /// # Cancel safety
     ///
@@ -31,8 +31,8 @@ pub trait Sink: Send + Sync + fmt::Debug {
         ready(()).boxed()
     }
 
-    /// Keeps later events until [`release`](Self::release) was called as often: a prompt or a command uses the terminal.
-    /// Returns at once; [`flush`](Self::flush) waits for a write in progress.
+    /// Holds back later events while a prompt or a command uses the terminal. Each call needs a call of
+    /// [`release`](Self::release). Returns at once. [`flush`](Self::flush) waits for a write in progress.
     fn hold(&self) {}
 
     /// Writes the kept events.

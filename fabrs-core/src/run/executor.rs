@@ -73,6 +73,8 @@ impl Executor {
                     let body = |connection| task.spawn(connection);
                     let done = spread(hosts, stage.strategy, stop, body).await;
                     if let Some(lock) = lock {
+                        // A body that was given up may still change its host.
+                        task.ended().await;
                         lock.release().await;
                     }
                     done.into_iter().collect()

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
 
 use crate::client::Client;
 use crate::connection::Connection;
@@ -14,6 +15,7 @@ use crate::group::{Outcome, Strategy, gone_again};
 use crate::host::Host;
 use crate::plan::{Hosts, Stage};
 use crate::task::{Call, catch_future};
+use crate::transport::Level;
 
 /// A call of a task, with all that its runs on single hosts need.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(super) struct HostTask {
     client: Client,
     /// Whether the task runs on hosts, and not as a `local` task.
     has_hosts: bool,
+    /// The bodies that still exist, also those that were given up.
+    bodies: TaskTracker,
     /// The hosts whose end was reported.
     reported: Mutex<HashSet<Host>>,
 }
@@ -34,11 +38,13 @@ impl HostTask {
             strategy: stage.strategy,
             client: client.clone(),
             has_hosts: stage.hosts != Hosts::Here,
+            bodies: TaskTracker::new(),
             reported: Mutex::default(),
         }
     }
 
-    /// Starts the task on one host, in an async task of its own: a body that blocks its thread delays no other host.
+    /// Starts the task on one host, in an async task of its own: a body that blocks its thread delays no other host, as long as
+    /// the runtime has a free thread.
     ///
     /// # Cancel safety
     ///
@@ -48,18 +54,28 @@ impl HostTask {
         connection: Connection,
     ) -> impl Future<Output = Result<(), TaskError>> + use<> {
         let this = Arc::clone(self);
+        let task = self.call.task().shown_name();
+        // Here, so that the hosts begin in the order of the plan.
+        self.client.sink().event(&Event::TaskStarted { task: &task, host: connection.host() });
         let mut running = JoinSet::new();
-        running.spawn(async move { this.run(connection).await });
+        running.spawn(self.bodies.track_future(async move { this.run(connection).await }));
         async move {
             let ended = running.join_next().await;
             ended.unwrap_or(Ok(Ok(()))).unwrap_or_else(|error| Err(error.into()))
         }
     }
 
+    /// Waits until no body exists any more, or until the run is to be killed. A body that was given up ends at its next `await`.
+    pub(super) async fn ended(&self) {
+        self.bodies.close();
+        tokio::select! {
+            () = self.bodies.wait() => {}
+            _ = self.client.stop().above(Level::Stop) => {}
+        }
+    }
+
     async fn run(&self, connection: Connection) -> Result<(), TaskError> {
         let host = connection.host().cloned();
-        let task = self.call.task().shown_name();
-        self.client.sink().event(&Event::TaskStarted { task: &task, host: host.as_ref() });
         let began = Instant::now();
         // A panic on one host must not end the other hosts. State that it leaves half changed is the task's own.
         let fresh = connection.fresh();

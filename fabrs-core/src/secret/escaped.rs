@@ -75,7 +75,7 @@ fn for_html(text: &str) -> Vec<String> {
         ("&quot;", "&apos;", "/"),
     ];
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    // Escapes of the apostrophe and the quote have no slash, and no quote, in them.
+    // In this order, no replacement changes the escapes of an earlier one.
     let form = |(quote, apostrophe, slash)| text.replace('/', slash).replace('"', quote).replace('\'', apostrophe);
     styles.into_iter().map(form).collect()
 }
@@ -105,7 +105,7 @@ const PATH: &AsciiSet = &CONTROLS
 const USERINFO: &AsciiSet =
     &PATH.add(b'/').add(b':').add(b';').add(b'=').add(b'@').add(b'[').add(b'\\').add(b']').add(b'|');
 
-/// Returns the percent-encoded forms. In a form of HTML, a blank is `+`.
+/// Returns the percent-encoded forms. HTML form data encodes a space as `+`.
 fn for_urls(text: &str) -> Vec<String> {
     let encode = |set| percent_encode(text.as_bytes(), set).to_string();
     let plain = [NON_ALPHANUMERIC, RESERVED, RESERVED_IN_PATHS, COMPONENT, PATH, USERINFO].map(encode);

@@ -24,10 +24,10 @@ impl Finder {
         Some(Self { automaton, forms: forms.iter().cloned().collect(), longest })
     }
 
-    /// Redacts the bytes before `end`, and returns them. Later bytes only tell where the last secret ends.
+    /// Redacts and returns the bytes before `end`. Later bytes only show where the last secret ends.
     ///
-    /// `open` is the number of bytes that belong to a secret of the text before, which is redacted already. It is set to the
-    /// same number for the bytes from `end` on.
+    /// `open` is the number of bytes at the start that continue a secret of the previous piece, which is redacted
+    /// already. On return, `open` is that number for the bytes from `end` on.
     pub(super) fn redact<'a>(&self, bytes: Cow<'a, [u8]>, end: usize, open: &mut usize) -> Cow<'a, [u8]> {
         let secrets = self.secrets(&bytes, *open);
         if secrets.is_empty() && end == bytes.len() {

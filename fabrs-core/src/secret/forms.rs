@@ -17,8 +17,11 @@ pub(super) fn forms(secret: &str) -> BTreeSet<Vec<u8>> {
     for text in texts {
         forms.extend(escaped(text).into_iter().map(String::into_bytes));
     }
-    if secret.len() >= SHORTEST {
-        forms.extend(encoded(secret.as_bytes()));
+    // A secret that was read from a file may end with a newline, which a program strips before it encodes the secret.
+    for text in [secret, secret.trim_end_matches(['\r', '\n'])] {
+        if text.len() >= SHORTEST {
+            forms.extend(encoded(text.as_bytes()));
+        }
     }
     forms.retain(|form| form.len() >= SHORTEST);
     forms
@@ -53,6 +56,12 @@ mod tests {
         let forms = forms(secret);
         let text = text.as_bytes();
         assert!(forms.iter().any(|form| memchr::memmem::find(text, form).is_some()), "{forms:?}");
+    }
+
+    #[test]
+    fn a_secret_with_a_newline_at_its_end_is_found_encoded_without_it() {
+        found("s3cret-token\n", &BASE64.encode(b"s3cret-token"));
+        found("s3cret-token\n", &HEXLOWER.encode(b"s3cret-token"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::forms::{SHORTEST, forms};
 
 /// The secrets of a run, and their removal from output. Clones share the secrets.
 ///
-/// A program that prints text of its own beside a run gives the same redactor to [`ClientBuilder::redactor`].
+/// To redact text that it prints itself, a program passes the same redactor to [`ClientBuilder::redactor`].
 ///
 /// [`ClientBuilder::redactor`]: crate::ClientBuilder::redactor
 ///
@@ -49,7 +49,7 @@ struct Known {
 /// The result of adding a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Added {
-    /// The secret is redacted from now on, or is one of several that are too short.
+    /// The secret needs no warning: it is redacted, empty, already known, or not the first short secret.
     Quietly,
     /// The secret is the first that is too short to be redacted.
     FirstTooShort,
@@ -59,13 +59,13 @@ impl Redactor {
     /// Adds a secret.
     pub(crate) fn add(&self, secret: &Secret) -> Added {
         let text = secret.expose();
-        if !self.known().secrets.insert(text.into()) {
+        // Locked until the secret can be found: a second caller with the same secret must not go on before.
+        let mut known = self.known();
+        if !known.secrets.insert(text.into()) {
             return Added::Quietly;
         }
-        let forms = forms(text);
-        let mut known = self.known();
         let before = known.forms.len();
-        known.forms.extend(forms);
+        known.forms.extend(forms(text));
         if known.forms.len() > before {
             // Beyond the limits of the search, the secrets so far are still found.
             if let Some(finder) = Finder::new(&known.forms) {
@@ -115,6 +115,20 @@ impl fmt::Debug for Redactor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_of_several_threads_is_redacted_as_soon_as_it_is_added() {
+        let redactor = Redactor::default();
+        let secret: String = (0..40).map(|line| format!("line {line} of a \"key\" & more\n")).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    redactor.add(&Secret::new(secret.clone()));
+                    assert_eq!(redactor.text(&secret), "[redacted]");
+                });
+            }
+        });
+    }
 
     #[test]
     fn what_is_known_is_taken_out_wherever_it_stands() {

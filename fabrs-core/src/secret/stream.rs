@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Redactor;
 
-/// The redaction of one stream. A secret is found in whatever pieces it arrives.
+/// A redactor for one stream. It finds secrets that are split across pieces.
 #[derive(Debug, Default)]
 pub struct RedactedStream {
     /// The last bytes, if they could be the beginning of a secret.
@@ -78,7 +78,8 @@ mod tests {
         assert_eq!(&*stream.push(&redactor, b" goes on"), b"hunter goes on");
     }
 
-    /// Returns the text with each run of bytes that secrets cover replaced, two secrets that only touch by two.
+    /// Returns the text with one `[redacted]` for each group of overlapping secrets. Adjacent secrets are separate
+    /// groups.
     fn expected(secrets: &[String], text: &str) -> String {
         let (mut starts, mut joined) = (vec![false; text.len()], vec![false; text.len()]);
         let mut covered = joined.clone();

@@ -15,10 +15,11 @@ thread_local! {
     static LINE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Returns whether a panic becomes the error of a task, and gives its line to that error.
+/// Returns true if a panic becomes the error of a task, and records the line of the panic for that error.
 ///
-/// For the panic hook of a program: the run reports such a panic, so the hook does not have to. A second panic, while the
-/// first one unwinds, ends the process and is not reported. A panic that the task catches itself has no message at all.
+/// For the panic hook of a program: the run reports such a panic, so the hook prints nothing. A second panic during
+/// unwinding ends the process, so the result is false, and the hook has to print it. A panic that the task itself
+/// catches is not printed.
 pub fn is_reported(panic: &PanicHookInfo<'_>) -> bool {
     let line = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
     IS_CAUGHT.get() && LINE.with_borrow_mut(|last| std::mem::replace(last, line)).is_none()

@@ -1,15 +1,16 @@
 //! Prompts: questions to a person, at the terminal.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, IsTerminal as _};
 use std::sync::{Condvar, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt};
-use rustix::termios::{InputModes, LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{InputModes, LocalModes, OutputModes};
 use tokio::sync::Mutex;
 
 use super::terminal_line;
+use super::terminal_modes::{TerminalModes, Unread};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
@@ -63,10 +64,11 @@ impl Ask for NoInput {
 
 /// Prompts at the terminal of this process (`/dev/tty`). If standard input is no terminal, every question is an error: there
 /// is nobody to answer. Standard input itself is never read.
-#[derive(Debug, Default)]
-pub struct Terminal {
-    turn: Mutex<()>,
-}
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terminal;
+
+/// One question at a time, of all clients: the terminal is one.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Whether the terminal shows what is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,12 +89,14 @@ impl Terminal {
                 refused
             });
         }
-        let _turn = self.turn.lock().await;
-        let _asking = Asking::begin(echo);
-        terminal_line::read(question).await.map_err(|source| {
-            let text = format!("there was no answer: {}", question.trim_end());
+        let _turn = TURN.lock().await;
+        let asking = Asking::begin(echo);
+        let answer = terminal_line::read(question).await.map_err(|source| {
+            let text = format!("there was no answer to: {}", question.trim_end());
             Error::new(ErrorKind::Prompt, text).caused_by(source)
-        })
+        })?;
+        asking.answered();
+        Ok(answer)
     }
 }
 
@@ -110,11 +114,11 @@ impl Ask for Terminal {
     }
 }
 
-/// A terminal in the modes of a question: it takes lines. Dropping it restores the modes from before, also if the question is
-/// withdrawn.
+/// A terminal in the modes of a question: it takes lines. Dropping it restores the modes from before. Without an answer, it also
+/// discards what was typed so far.
 ///
 /// A program on a host may have the terminal in raw mode (`interactive`) while sudo prompts for a password.
-struct Asking(Option<(File, Termios)>);
+struct Asking(Option<TerminalModes>);
 
 /// The number of open questions, and a signal for its changes.
 static ASKED: (std::sync::Mutex<usize>, Condvar) = (std::sync::Mutex::new(0), Condvar::new());
@@ -133,30 +137,33 @@ pub(crate) fn wait_for_answers() -> bool {
 impl Asking {
     fn begin(echo: Echo) -> Self {
         *ASKED.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        let open = OpenOptions::new().read(true).write(true).open("/dev/tty").ok();
-        let asking = Self(open.and_then(|tty| tcgetattr(&tty).ok().map(|state| (tty, state))));
-        if let Some((tty, state)) = &asking.0 {
-            let mut lines = state.clone();
-            lines.local_modes |= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG | LocalModes::IEXTEN;
-            if echo == Echo::Off {
-                // The end of the line is still shown: the next output begins in a line of its own.
-                lines.local_modes = (lines.local_modes - LocalModes::ECHO) | LocalModes::ECHONL;
-            }
-            lines.input_modes |= InputModes::ICRNL;
-            lines.output_modes |= OutputModes::OPOST | OutputModes::ONLCR;
-            // A terminal without modes still takes lines.
-            let _ = tcsetattr(tty, OptionalActions::Now, &lines);
+        let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
+        let modes = terminal.and_then(|terminal| {
+            TerminalModes::change(terminal, Unread::Discard, |modes| {
+                modes.local_modes |= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG | LocalModes::IEXTEN;
+                if echo == Echo::Off {
+                    // The end of the line is still shown: the next output begins in a line of its own.
+                    modes.local_modes = (modes.local_modes - LocalModes::ECHO) | LocalModes::ECHONL;
+                }
+                modes.input_modes |= InputModes::ICRNL;
+                modes.output_modes |= OutputModes::OPOST | OutputModes::ONLCR;
+            })
+        });
+        // A terminal without modes still takes lines.
+        Self(modes.ok())
+    }
+
+    /// Ends the question: text behind the answer is for the next reader.
+    fn answered(mut self) {
+        if let Some(modes) = &mut self.0 {
+            modes.set_unread(Unread::Keep);
         }
-        asking
     }
 }
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        if let Some((tty, state)) = &self.0 {
-            // A terminal that is gone needs nothing.
-            let _ = tcsetattr(tty, OptionalActions::Now, state);
-        }
+        drop(self.0.take());
         *ASKED.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
         ASKED.1.notify_all();
     }

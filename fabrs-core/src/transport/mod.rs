@@ -20,6 +20,7 @@ mod signals;
 pub mod ssh;
 mod stop;
 mod terminal_line;
+mod terminal_modes;
 mod unapproved;
 
 use std::fmt;
@@ -45,6 +46,8 @@ pub use request::{Answer, Effect, Invocation, Program, Receive, Request, Stdin};
 pub use running::{End, How, Running};
 pub use signals::Signals;
 pub use stop::{Hold, Level, RunStop};
+pub use terminal_modes::restore_terminal;
+pub(crate) use terminal_modes::{TerminalModes, Unread};
 pub(crate) use unapproved::Approved;
 
 /// What the input of a shell of ours begins with, which every other reader is to choke on rather than wait for more: an

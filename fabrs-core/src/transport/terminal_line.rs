@@ -39,7 +39,7 @@ pub(super) async fn read(question: &str) -> io::Result<String> {
 
 fn ask(question: &str, cancelled: &PipeReader) -> io::Result<String> {
     OpenOptions::new().write(true).open("/dev/tty")?.write_all(question.as_bytes())?;
-    // Another reader may be faster. A read must not block then: only `poll` sees the end of the question.
+    // Another reader may take the input first. The read must not block then: only `poll` notices a withdrawn question.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let tty = OpenOptions::new().read(true).custom_flags(flags).open("/dev/tty")?;
     let mut line = vec![0; MAX_LINE];

@@ -1,6 +1,6 @@
 //! A login that answers scripts in bad faith, to be started by `ForceCommand`: `fabrs-hostile-shell WAY`.
 //!
-//! It greets as a shell would, unless the way says otherwise. The ways:
+//! It prints the greeting of a script first, except with `noise`, `sudo` and `silence`. The ways:
 //!
 //! - `noise`: text without a greeting and without an end.
 //! - `text`: text without an end after the greeting.

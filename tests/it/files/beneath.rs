@@ -59,7 +59,7 @@ fn assert_refused(text: &str, path: &str, link: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_symlink_of_one_host_leads_no_file_of_another_out() -> Result {
+async fn a_symlink_from_one_host_does_not_redirect_a_file_of_another() -> Result {
     // The first comes as a stream. The other comes alone, after its directory is made.
     for (program, names) in [("tar", &["sub/authorized_keys", "sub/b"][..]), ("wc", &["sub/authorized_keys"])] {
         let outside = tempfile::tempdir()?;
@@ -115,7 +115,7 @@ async fn symlinks_directories_and_comparisons_stay_beneath_the_target() -> Resul
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_symlink_leads_no_file_out_that_comes_by_sftp() -> Result {
+async fn a_symlink_does_not_redirect_a_file_that_arrives_by_sftp() -> Result {
     let outside = tempfile::tempdir()?;
     let (program, path): (TempDir, PathBuf) = probe::hostile_sftp();
     let gate = Gate::new(program.path().join("gate"));

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
 impl Inventory {
-    /// Allows that `vagrant ssh-config` is run in `folder`, where the hosts of the environment come from it. It is run
+    /// Allows that `vagrant ssh-config` is run in `folder`, where the hosts of the environment come from it. It runs
     /// once, when a host is needed.
     ///
     /// The Vagrantfile is searched for in `folder` and the folders above, as Vagrant does. Vagrant runs the code in it.
@@ -21,8 +21,8 @@ impl Inventory {
         self.with_checked_vagrant(folder, |_| Ok(()))
     }
 
-    /// Like [`with_vagrant`](Self::with_vagrant). `check` receives the path of the Vagrantfile before Vagrant runs it, and
-    /// can refuse it by an error.
+    /// Like [`with_vagrant`](Self::with_vagrant). `check` receives the path of the Vagrantfile before Vagrant starts.
+    /// If `check` returns an error, Vagrant does not start.
     pub fn with_checked_vagrant(
         mut self,
         folder: impl Into<PathBuf>,
@@ -31,6 +31,11 @@ impl Inventory {
         let machines = self.environment.as_ref().and_then(Environment::vagrant);
         self.vagrant = machines.map(|machines| Arc::new(Vagrant::new(folder.into(), machines, Arc::new(check))));
         self
+    }
+
+    /// Returns the token that ends programs of this machine.
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.stop
     }
 
     /// Ends a running `vagrant ssh-config` when the token is cancelled.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fabrs_openssh::config::SshConfig;
 use tokio_util::sync::CancellationToken;
 
-use crate::blocking::block;
+use crate::blocking::wait;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
@@ -68,16 +68,11 @@ impl Vagrant {
         if let Some(machines) = self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             return Ok(machines);
         }
-        // A runtime of its own, on a thread of its own: within another runtime none can be waited for.
-        let asking = || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime
-                .map_err(|source| Error::new(ErrorKind::Internal, "could not start the runtime").caused_by(source))?;
-            let stopped = || Error::new(ErrorKind::Cancelled, format!("`{}` was stopped", ask::COMMAND));
-            runtime.block_on(stop.run_until_cancelled(self.machines())).unwrap_or_else(|| Err(stopped()))
-        };
-        let asked = block(|| std::thread::scope(|scope| scope.spawn(asking).join()));
-        asked.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "asking Vagrant panicked")))
+        let asked = wait(stop.run_until_cancelled(self.machines()));
+        let asked =
+            asked.map_err(|source| Error::new(ErrorKind::Internal, "could not ask Vagrant").caused_by(source))?;
+        let stopped = || Error::new(ErrorKind::Cancelled, format!("`{}` was stopped", ask::COMMAND));
+        asked.unwrap_or_else(|| Err(stopped()))
     }
 }
 

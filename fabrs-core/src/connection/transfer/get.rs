@@ -67,8 +67,8 @@ impl Get {
         Self(Lazy::Made(Box::new(Spec { place, path, to, mode: None })))
     }
 
-    /// Sets the mode of the files: `0o600`. By default each file has the mode of the host, without the bits that the umask
-    /// removes.
+    /// Sets the exact mode of the files, such as `0o600`. The default is the mode on the host, without the bits that
+    /// the umask removes.
     pub fn mode(self, mode: u32) -> Self {
         Self(self.0.changed(|spec| spec.mode = Some(mode)))
     }

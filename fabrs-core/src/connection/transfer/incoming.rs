@@ -35,7 +35,7 @@ struct State {
     failure: Option<io::Error>,
     overflow: Option<Overflow>,
     gauge: Option<Arc<Gauge>>,
-    /// Whether the reader has gone. Further output is counted and not kept.
+    /// The reader was dropped. Further output is counted and not kept.
     is_abandoned: bool,
 }
 

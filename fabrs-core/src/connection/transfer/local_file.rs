@@ -126,7 +126,7 @@ struct TemporaryName {
     folder: OwnedFd,
     temporary: String,
     target: OsString,
-    is_there: bool,
+    exists: bool,
 }
 
 impl TemporaryName {
@@ -136,7 +136,7 @@ impl TemporaryName {
         let temporary = on_its_way::name()?;
         let (folder, target) = path.make_parent().map_err(failed)?;
         // Removed also if the creation fails half way.
-        let name = Self { folder, temporary, target: target.to_owned(), is_there: true };
+        let name = Self { folder, temporary, target: target.to_owned(), exists: true };
         let created = create(&name.folder, &name.temporary).map_err(failed)?;
         Ok((name, created))
     }
@@ -144,14 +144,14 @@ impl TemporaryName {
     /// Renames to the target, and replaces the file there.
     fn rename(mut self) -> io::Result<()> {
         renameat(&self.folder, &self.temporary, &self.folder, &self.target)?;
-        self.is_there = false;
+        self.exists = false;
         Ok(())
     }
 }
 
 impl Drop for TemporaryName {
     fn drop(&mut self) {
-        if self.is_there {
+        if self.exists {
             // An error has no receiver here.
             let _removed = unlinkat(&self.folder, &self.temporary, AtFlags::empty());
         }

@@ -1,4 +1,4 @@
-//! Local paths that a host has a say in: each access stays beneath a root and follows no symlink there.
+//! Local paths that a host influences: each access stays beneath a root and follows no symlink below it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -13,11 +13,11 @@ use rustix::io::Errno;
 use super::sum::{Sum, Summing};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A path of this machine: a root that the user names, and a part below that a host has a say in.
+/// A path of this machine: a root that the user names, and a part below the root that a host influences.
 ///
 /// The root is opened as any path, with the symlinks that the user has in it. The part below is opened directory by
-/// directory, and a symlink there is an error. A check beforehand would not do: another host may plant a symlink between
-/// the check and the access.
+/// directory, and a symlink there is an error. A check beforehand is not enough: another host may send a symlink
+/// between the check and the access.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct LocalPath {
     root: PathBuf,
@@ -67,7 +67,7 @@ impl LocalPath {
         &self.root
     }
 
-    /// Checks that no directory of the path is a symlink. A missing directory is none.
+    /// Checks that no directory of the path is a symlink. A missing directory passes.
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ impl LocalPath {
         open_regular(self.folder(Missing::Fails)?, self.name()?)
     }
 
-    /// Reads the file and returns its checksum, as long as that `is_wanted`.
+    /// Reads the file and returns its checksum. Reading stops when `is_wanted` returns false.
     ///
     /// # Errors
     ///
@@ -143,7 +143,7 @@ impl LocalPath {
         if is_symlink(&source) {
             return error
                 .caused_by(source)
-                .hint("remove the symlink, or use the directory that it leads to as the target");
+                .hint("remove the symlink, or set the target to the directory that the symlink points to");
         }
         error.caused_by(source)
     }

@@ -94,7 +94,8 @@ impl<'a> Places<'a> {
         self.give(&folder.join(below), &named, below)
     }
 
-    /// Returns the place of an entry, once. A symlink on the way is an error before anything is sent; each write looks again.
+    /// Returns the local path of an entry. A second entry with the same path is an error, and so is a symlink in the
+    /// path. Each write checks for symlinks again.
     fn give(&self, path: &Path, named: &Path, below: &Path) -> Result<LocalPath> {
         let place = self.local(named, Some(below))?;
         let whole = place.path();
@@ -112,16 +113,17 @@ impl<'a> Places<'a> {
         Err(Error::new(ErrorKind::Usage, text).hint("`{path}` tells them apart"))
     }
 
-    /// Returns the place of a file at `path` below the source; `below` is its path in a folder, if it is one of several.
+    /// Returns the local path of the file at `path` below the source. `below` is the path of the file in a folder, if
+    /// `get` writes several files.
     ///
-    /// The root is what the user has written before the first field. A field can have a value of a host's choice.
+    /// The root is the part of the target before its first field. A host can choose the value of a field.
     fn local(&self, path: &Path, below: Option<&Path>) -> Result<LocalPath> {
         let (root, filled) = match self.filled(path) {
             Some(filled) => filled,
             None => (at_home(Path::new(self.to)), PathBuf::new()),
         };
         let has_a_place = ["{path}", "{basename}"].iter().any(|field| self.to.contains(field));
-        // A folder comes to the same place the second time; a file goes into a folder that is there.
+        // A repeated `get` of a folder writes to the same paths. A single file goes into an existing folder.
         let is_folder = self.to.ends_with('/') || below.is_none() && root.join(&filled).is_dir();
         let (root, below) = match below {
             _ if has_a_place => (root, filled),
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_a_host_is_neither_a_home_nor_a_way_out() {
+    fn a_path_from_a_host_is_never_a_home_and_never_leaves_the_root() {
         for to in ["{path}", "{dirname}/{basename}"] {
             assert_eq!(entry(to, ".", "~/a"), Some(("".into(), "~/a".into())), "{to}");
         }

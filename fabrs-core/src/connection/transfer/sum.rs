@@ -56,8 +56,8 @@ impl Summing {
         Self { size: 0, digest: Context::new(&SHA256) }
     }
 
-    /// Reads a content to its end, as much at a time as goes into the `buffer`, and returns its checksum. If the content is
-    /// not wanted any more, reading stops.
+    /// Reads a content to its end in pieces of the size of `buffer`, and returns its checksum. Reading stops when
+    /// `is_wanted` returns false: the checksum is then that of a part.
     ///
     /// # Errors
     ///

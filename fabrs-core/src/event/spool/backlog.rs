@@ -64,6 +64,18 @@ pub(super) struct Gap {
     pub(super) cause: io::Error,
 }
 
+impl Waiting {
+    /// Returns the number of bytes that were pushed to it.
+    pub(super) fn bytes(&self) -> u64 {
+        let lengths = match self {
+            Self::Memory(block) => block.lengths(),
+            Self::Stored(stored) => stored.lengths,
+            Self::Gap(gap) => gap.bytes,
+        };
+        lengths.all()
+    }
+}
+
 impl Backlog {
     /// Makes an empty backlog.
     pub(super) fn new(make_file: MakeFile) -> Self {

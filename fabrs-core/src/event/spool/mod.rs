@@ -65,8 +65,8 @@ pub struct Spool {
 struct Shared {
     queue: Mutex<Queue>,
     filled: Condvar,
-    /// Notified when the writer has nothing more to write.
-    drained: Notify,
+    /// Notified when the writer has written a block, or has nothing to write.
+    progress: Notify,
     /// Held by the writer as long as it lives.
     destinations: Mutex<Destinations>,
     health: Arc<Health>,
@@ -81,12 +81,15 @@ struct Queue {
     /// How often it is held: then nothing is written.
     held: usize,
     closed: bool,
+    /// The number of bytes that were accepted, and that the writer has taken and written or given up.
+    accepted: u64,
+    written: u64,
 }
 
 impl Queue {
-    /// Returns true if the writer writes nothing.
-    fn is_idle(&self) -> bool {
-        self.asleep || self.closed
+    /// Returns true if the writer has written the first `bytes`, or writes nothing since it is held.
+    fn has_written(&self, bytes: u64) -> bool {
+        self.written >= bytes || self.closed || (self.held > 0 && self.asleep)
     }
 }
 
@@ -132,11 +135,13 @@ impl Spool {
             asleep: false,
             held: 0,
             closed: false,
+            accepted: 0,
+            written: 0,
         };
         let shared = Arc::new(Shared {
             queue: Mutex::new(queue),
             filled: Condvar::new(),
-            drained: Notify::new(),
+            progress: Notify::new(),
             destinations: Mutex::new(Destinations::new(stdout, stderr, on_broken, Arc::clone(&health))),
             health,
         });
@@ -157,25 +162,31 @@ impl Spool {
         }
     }
 
-    /// Waits until all earlier pieces are written, or until nothing is being written if it is held.
+    /// Waits until all earlier pieces are written. If the spool is held, waits only for a write in progress.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future changes nothing.
     pub async fn flush(&self) {
+        let accepted = lock(&self.shared.queue).accepted;
         loop {
-            let mut drained = pin!(self.shared.drained.notified());
+            let mut progress = pin!(self.shared.progress.notified());
             // Before the look at the queue, or a notification in between would be lost.
-            drained.as_mut().enable();
-            if lock(&self.shared.queue).is_idle() {
+            progress.as_mut().enable();
+            if lock(&self.shared.queue).has_written(accepted) {
                 return;
             }
-            drained.await;
+            progress.await;
         }
     }
 
-    /// Writes nothing more until [`release`](Self::release) was called as often. Returns at once; [`flush`](Self::flush) waits
-    /// for a write in progress.
+    /// Returns the number of bytes that were written or given up so far.
+    pub fn written(&self) -> u64 {
+        lock(&self.shared.queue).written
+    }
+
+    /// Stops writing. Each call needs a call of [`release`](Self::release). Returns at once. [`flush`](Self::flush)
+    /// waits for a write in progress.
     pub fn hold(&self) {
         lock(&self.shared.queue).held += 1;
     }
@@ -253,6 +264,7 @@ impl Shared {
         if queue.closed {
             return false;
         }
+        queue.accepted += bytes.len() as u64;
         let Queue { filling, backlog, .. } = &mut *queue;
         // What is short stays in one block, so that no line is torn where a block has to be dropped.
         if filling.room() < bytes.len() && bytes.len() <= SHORT {
@@ -277,14 +289,15 @@ impl Shared {
     fn close(&self) {
         lock(&self.queue).closed = true;
         self.filled.notify_one();
-        self.drained.notify_waiters();
+        self.progress.notify_waiters();
     }
 
     /// Writes until the queue is closed and empty: the life of the thread.
     fn write(&self) {
         let mut destinations = lock(&self.destinations);
-        let mut block = Block::default();
-        while let Some(waiting) = self.next(block) {
+        let (mut block, mut bytes) = (Block::default(), 0);
+        while let Some(waiting) = self.next(block, bytes) {
+            bytes = waiting.bytes();
             block = match waiting {
                 Waiting::Memory(block) => block,
                 Waiting::Stored(stored) => {
@@ -305,10 +318,12 @@ impl Shared {
         }
     }
 
-    /// Gives back the block that was written and waits for the next.
-    fn next(&self, written: Block) -> Option<Waiting> {
+    /// Gives back the block that was written, counts its `bytes`, and waits for the next block.
+    fn next(&self, written: Block, bytes: u64) -> Option<Waiting> {
         let mut queue = lock(&self.queue);
         queue.backlog.recycle(written);
+        queue.written += bytes;
+        self.progress.notify_waiters();
         loop {
             // At the end all is written, whoever holds it.
             if queue.held == 0 || queue.closed {
@@ -325,7 +340,7 @@ impl Shared {
                 return None;
             }
             queue.asleep = true;
-            self.drained.notify_waiters();
+            self.progress.notify_waiters();
             queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }

@@ -71,7 +71,8 @@ impl Proxy {
         &self.line
     }
 
-    /// Starts the command, and returns the stream to the host of this purpose and how to learn of its end.
+    /// Starts the command. Returns the stream to the host, and the [`Ending`] of the command. `purpose` sets the buffer
+    /// of the stream.
     ///
     /// # Cancel safety
     ///

@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::transport::drive::SecretWithheld;
 
 /// How long a goodbye may take.
-const GOODBYE: Duration = Duration::from_millis(250);
+const GOODBYE: Duration = Duration::from_millis(200);
 
 /// A connection to one host, logged in.
 pub(super) struct Session {
@@ -316,10 +316,11 @@ impl Session {
         let goodbye = async {
             drop(self.handle.disconnect(Disconnect::ByApplication, "", "").await);
             self.gone.happened().await;
+            self.tasks.close();
+            self.tasks.wait().await;
         };
+        // One limit for all: a host that hangs answers nothing, and a stopped run must not wait for it.
         drop(tokio::time::timeout(GOODBYE, goodbye).await);
-        self.tasks.close();
-        drop(tokio::time::timeout(GOODBYE, self.tasks.wait()).await);
     }
 }
 

@@ -3,18 +3,19 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use fabrs_openssh::config::{ConfigFiles, HostConfig, Query, SshConfig};
 use fabrs_openssh::known_hosts::KnownHosts;
+use tokio::process::Command;
 
 use super::descriptors::Descriptors;
 use super::host_key::KnownHostsFiles;
 use super::keys::Keyring;
 use super::revoked::RevokedKeysFiles;
-use crate::blocking::block;
+use crate::blocking::wait;
 use crate::config::{Choice, Gateway, Inventory, Mode, Settings, SshConfigFrom, Variables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Sink};
@@ -188,7 +189,11 @@ impl SshSettings {
         let mut process = Command::new(shell);
         process.arg("-c").arg(format!("exec {command}")).env_remove(Variables::SUDO_PASSWORD);
         process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let status = block(|| process.status())?;
+        process.kill_on_drop(true);
+        let stop = self.inventory.stop();
+        let ended = wait(stop.run_until_cancelled(async { process.status().await }))?;
+        let stopped = || io::Error::new(io::ErrorKind::Interrupted, "the run was stopped");
+        let status = ended.unwrap_or_else(|| Err(stopped()))?;
         executed().insert(command.to_owned(), status.success());
         Ok(status.success())
     }

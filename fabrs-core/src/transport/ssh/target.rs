@@ -180,7 +180,8 @@ fn route(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSetti
     let by_argument = of_run.and_then(|gateway| gateway.argument.as_ref());
     let by_file = of_run.and_then(|_| settings.gateway_for(host));
     match (by_argument, by_file) {
-        // A gateway that is worked on as well is reached directly. `ssh -J gw gw` refuses that, but a run has several hosts.
+        // A gateway that is also a host of the run is reached directly. `ssh -J gw gw` is an error, but a run has
+        // several hosts.
         (Some(gateway), _) => {
             let gateway = gateway.host().filter(|gateway| *gateway != host);
             return Ok(Route::Gateways(gateway.into_iter().cloned().collect()));

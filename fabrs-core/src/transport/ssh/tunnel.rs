@@ -27,31 +27,38 @@ pub(super) fn stream(
 ) -> Near {
     let (near, far) = pipe(purpose);
     tasks.spawn(async move {
-        carry(channel, far).await;
+        carry(channel, far, purpose).await;
         drop(session);
     });
     near
 }
 
-async fn carry(channel: Channel<Msg>, Far { from_session, to_session }: Far) {
+async fn carry(channel: Channel<Msg>, Far { from_session, to_session }: Far, purpose: Purpose) {
     let (from_host, to_host) = channel.split();
     // The end of either way is the end of both: a writer that waits for window is not woken when its channel ends.
     tokio::select! {
-        () = inwards(from_host, to_session) => {}
+        () = inwards(from_host, to_session, purpose) => {}
         () = outwards(from_session, &to_host) => {}
     }
     drop(to_host.close().await);
 }
 
-/// Writes to the inner session without waiting. An honest host finds room, since it keeps to the windows of its channels. For
-/// another, all hosts behind the gateway would wait.
-async fn inwards(mut from_host: ChannelReadHalf, mut to_session: DuplexStream) {
+/// Writes to the inner session without waiting. An honest host fits, since it stays within the windows of its channels.
+/// The stream of any other host is closed: waiting for it would stall all hosts behind the gateway.
+async fn inwards(mut from_host: ChannelReadHalf, mut to_session: DuplexStream, purpose: Purpose) {
     while let Some(message) = from_host.wait().await {
         match message {
-            ChannelMsg::Data { data } => match unconstrained(to_session.write_all(&data)).now_or_never() {
-                Some(Ok(())) => {}
-                Some(Err(_)) | None => return,
-            },
+            ChannelMsg::Data { data } => {
+                let write = to_session.write_all(&data);
+                let written = match purpose {
+                    Purpose::Work => unconstrained(write).now_or_never(),
+                    // The windows of its tunnels, together, have no limit.
+                    Purpose::Gateway => Some(write.await),
+                };
+                if !matches!(written, Some(Ok(()))) {
+                    return;
+                }
+            }
             ChannelMsg::Eof | ChannelMsg::Close => return,
             _ => {}
         }

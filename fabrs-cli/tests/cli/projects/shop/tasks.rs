@@ -477,19 +477,19 @@ async fn flooded(file: PathBuf) -> Result {
     for _ in 0..8 {
         println!("{line}");
     }
-    run(cmd!("touch {file}")).await?;
+    std::fs::write(file, "")?;
     confirm("Go on?").await?;
     Ok(())
 }
 
-/// Withdraws its first question before the second.
+/// Withdraws its first question when a file is there, before the second.
 #[task]
-async fn withdrawn() -> Result {
+async fn withdrawn(gate: String) -> Result {
     let first = async { prompt("First: ").secret().await };
     tokio::select! {
         biased;
         _ = first => bail!("nobody was to answer"),
-        asked = run("sleep 0.2") => asked?,
+        open = run(cmd!("while [ ! -e {gate} ]; do sleep 0.05; done")) => open?,
     };
     let second = prompt("Second: ").secret().await?;
     run("wc -c | sed 's/$/ letters/'").stdin(&second).await?;

@@ -50,8 +50,8 @@ impl From<Error> for Broken {
 impl Script<'_> {
     /// Runs a script and the talk with it.
     ///
-    /// After a failed talk, the script's input has ended. A script that does not end soon after that is ended, since a hostile host
-    /// would stall the run.
+    /// After a failed talk, the input of the script has ended, and the script has [`CLEANUP`] to exit. Then it is
+    /// stopped, since a hostile host would stall the run.
     pub(super) async fn run_with<T>(
         &self,
         command: Command,

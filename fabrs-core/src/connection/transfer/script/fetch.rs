@@ -30,7 +30,7 @@ impl Fetch {
     ///
     /// # Errors
     ///
-    /// [`Excess`] if the line has no end, or does not come.
+    /// [`Excess`] if the line is too long, or is missing after [`MAX_MESSAGES`].
     fn find_head(&mut self, bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, Excess> {
         self.noise = self.noise.saturating_add(bytes.len());
         self.head.extend_from_slice(bytes);

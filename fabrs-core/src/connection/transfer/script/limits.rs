@@ -18,7 +18,7 @@ pub(super) const MAX_RECORD: usize = 64 << 10;
 pub(super) const MAX_UNREAD: usize = 24 << 20;
 /// The maximum size of messages on one stream, in bytes: the text that a login prints, and stderr.
 pub(super) const MAX_MESSAGES: usize = 16 << 20;
-/// The maximum size of a listing in memory, in bytes: about 250,000 entries.
+/// The maximum size of a listing in memory, in bytes: about 200,000 entries with paths of 70 bytes.
 const MAX_LISTING: usize = 32 << 20;
 /// The memory of an entry without its path, in bytes.
 const ENTRY_OVERHEAD: usize = 96;
@@ -28,6 +28,8 @@ const ANSWER_OVERHEAD: usize = 4 * ENTRY_OVERHEAD;
 const MAX_PATH: usize = 4096;
 /// The maximum length of the line before a content, in bytes: a mode and a size.
 pub(super) const MAX_HEAD: usize = 128;
+/// The maximum size of the tar headers before one file, in bytes: a long name takes three blocks and itself.
+pub(super) const MAX_HEADERS: u64 = 1 << 20;
 /// The size of a tar stream in addition to twice its files, in bytes: a file may grow while it is read, and long names take blocks.
 const STREAM_SLACK: u64 = 64 << 20;
 
@@ -41,12 +43,14 @@ pub(super) enum Excess {
     #[error("the listing of the host is larger than {} MiB", MAX_LISTING >> 20)]
     Listing,
     #[error("the host listed a path longer than {MAX_PATH} bytes")]
-    Depth,
+    PathLength,
     #[error("the host sent no size before the content, within {MAX_HEAD} bytes")]
     Head,
+    #[error("the host sent a file name longer than {} MiB", MAX_HEADERS >> 20)]
+    Headers,
     #[error("the host sent more than twice the size of the files that it listed")]
     Stream,
-    #[error("the host sent {} MiB more than it was asked for", MAX_UNREAD >> 20)]
+    #[error("more than {} MiB from the host wait to be read", MAX_UNREAD >> 20)]
     Unread,
 }
 
@@ -70,7 +74,7 @@ impl Excess {
         let error = error.caused_by(self);
         match self {
             Self::Listing => error.hint("transfer its directories one by one, or use `.rsync(..)`"),
-            Self::Messages => error.hint("does a profile of the login print without an end?"),
+            Self::Messages => error.hint("check the shell profile of the login: it may print without an end"),
             _ => error,
         }
     }
@@ -113,9 +117,9 @@ impl Allowance {
 ///
 /// # Errors
 ///
-/// [`Excess::Depth`] if no program of the host could have found it.
-pub(super) fn check_depth(path: &Path) -> Result<(), Excess> {
-    if path.as_os_str().as_bytes().len() > MAX_PATH { Err(Excess::Depth) } else { Ok(()) }
+/// [`Excess::PathLength`] if no program of the host could have found it.
+pub(super) fn check_path_length(path: &Path) -> Result<(), Excess> {
+    if path.as_os_str().as_bytes().len() > MAX_PATH { Err(Excess::PathLength) } else { Ok(()) }
 }
 
 /// Returns the maximum size of a tar stream of files that have `size` bytes with their headers.

@@ -126,7 +126,8 @@ impl Talk {
         }
     }
 
-    /// Writes all further output to a file, up to a `limit` in bytes, and counts it with a gauge. No question may be unanswered.
+    /// Writes all further output to a file, up to a `limit` in bytes, and counts it with a gauge. All
+    /// earlier requests must have been answered.
     pub(super) fn divert(&self, file: File, limit: u64, gauge: Arc<Gauge>) {
         self.hear.get_ref().0.divert(file, limit, gauge);
     }
@@ -146,7 +147,7 @@ impl Talk {
         Ok(records)
     }
 
-    /// Gives each record of an answer to `take`. All of them together may take as much memory as the host is `allowed`.
+    /// Passes each record of an answer to `take`. The memory of all records is limited by `allowed`.
     pub(super) async fn each_record(
         &mut self,
         mut allowed: Allowance,

@@ -66,11 +66,18 @@ async fn named(session: &Session, pattern: &str) -> Result<Vec<String>, Fault> {
     let mut found = vec![root.to_owned()];
     for part in rest.split('/') {
         let pattern = pattern_of(part);
-        let mut next = Vec::new();
+        let (mut next, mut size): (Vec<String>, _) = (Vec::new(), 0);
         for folder in found {
             match &pattern {
                 None => next.push(join(&folder, part)),
-                Some(pattern) => next.extend(in_folder(session, &folder, pattern).await?),
+                Some(pattern) => {
+                    let found = in_folder(session, &folder, pattern).await?;
+                    size += found.iter().map(|path| NAME_OVERHEAD + path.len()).sum::<usize>();
+                    if size > MAX_LISTING {
+                        return Err(too_large(&folder));
+                    }
+                    next.extend(found);
+                }
             }
         }
         found = next;
@@ -131,7 +138,12 @@ pub(super) async fn all_in(session: &Session, root: &str) -> Result<Vec<Entry>, 
                 Some(FileKind::File) => EntryKind::File,
                 Some(FileKind::Symlink) => {
                     let link = session.ask(session.raw().readlink(path.as_str())).await?;
-                    EntryKind::Link(link.files.into_iter().next().map(|link| link.filename).unwrap_or_default().into())
+                    let link = link.files.into_iter().next().map(|link| link.filename).unwrap_or_default();
+                    size += link.len();
+                    if size > MAX_LISTING {
+                        return Err(too_large(root));
+                    }
+                    EntryKind::Link(link.into())
                 }
                 Some(FileKind::Other) => EntryKind::Other,
                 None => continue,

@@ -11,7 +11,7 @@ use crate::secret::Secret;
 
 /// How many rounds of questions a server may have in one attempt.
 const MAX_ROUNDS: usize = 32;
-/// How many texts without a question are shown in a login.
+/// The maximum number of texts without a question that a login shows.
 const MAX_NOTICES: usize = 3;
 
 impl LoginAttempt<'_> {
@@ -107,8 +107,8 @@ impl LoginAttempt<'_> {
         }
     }
 
-    /// Returns the server's prompts as they are shown. A text without a prompt is shown at once, since it may be what the person
-    /// has to do elsewhere. The same text is shown once.
+    /// Returns the server's prompts as they are shown. A text without a prompt is a warning at once, since it may be an
+    /// instruction to act elsewhere. Each text is shown once, and at most [`MAX_NOTICES`] texts.
     fn questions(&mut self, name: &str, instructions: &str, prompts: &[String]) -> Vec<String> {
         let said = [name, instructions].map(str::trim).into_iter().filter(|text| !text.is_empty());
         let said = said.collect::<Vec<_>>().join("\n");

@@ -114,7 +114,7 @@ impl server::Handler for TwoFactors {
     }
 }
 
-/// What came of a login: its result, the questions that were asked, the answers that the server got, and what was told.
+/// A finished login: its result, the questions, the answers that the server received, and the warnings.
 struct Came {
     result: Result<()>,
     asked: Vec<String>,
@@ -182,7 +182,7 @@ async fn what_a_server_says_without_a_question_is_told_and_answered_by_nothing()
 }
 
 #[tokio::test]
-async fn a_server_that_asks_nothing_without_an_end_is_refused_with_one_warning() {
+async fn endless_rounds_without_a_question_end_the_login_after_one_warning() {
     let came = came_of(vec![("", "Wait for the other factor.", vec![]); 1_000]).await;
     let error = came.result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Auth);

@@ -1,11 +1,13 @@
 //! A tree of the host: what is in it is listed, and all files that differ from those here come as one stream.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Seek;
+use std::io::{Read, Seek};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tar::Archive;
@@ -20,8 +22,8 @@ use super::super::super::local_path::LocalPath;
 use super::super::super::place::Place;
 use super::super::super::sum::Sha256;
 use super::super::super::{blocking, blocking_while, temporary};
-use super::super::broken::{Broken, Over};
-use super::super::limits::{Allowance, check_depth, max_stream};
+use super::super::broken::Broken;
+use super::super::limits::{Allowance, Excess, MAX_HEADERS, check_path_length, max_stream};
 use super::super::talk::{END, Talk};
 use super::super::{Script, Undone};
 use super::listing::{self, Status, Statuses, Sums};
@@ -69,7 +71,7 @@ async fn converse(
     talk.each_record(Allowance::listing(), |record| statuses.take(record)).await?;
     for (below, status) in statuses.0 {
         let below = PathBuf::from(below);
-        check_depth(&below)?;
+        check_path_length(&below)?;
         if below.as_os_str().is_empty() {
             continue;
         }
@@ -91,7 +93,9 @@ async fn converse(
     let mut links = listing::links(&links);
     for found in &mut found {
         if let EntryKind::Link(content) = &mut found.entry.kind {
-            *content = links.remove(found.entry.below.as_os_str()).ok_or(Over)?;
+            let left_out =
+                || Broken::InTheWay(format!("the host left out the symlink {}", found.entry.below.display()));
+            *content = links.remove(found.entry.below.as_os_str()).ok_or_else(left_out)?;
         }
     }
     compare(&mut talk, &mut found).await?;
@@ -195,20 +199,46 @@ fn unpack(mut spool: File, wanted: &HashMap<OsString, (usize, LocalPath, NewMode
         return Ok(Vec::new());
     }
     let mut done = Vec::new();
-    let mut archive = Archive::new(spool);
-    for entry in archive.entries().map_err(unreadable)? {
+    let budget = Rc::new(Cell::new(MAX_HEADERS));
+    let mut archive = Archive::new(Budgeted { spool, left: Rc::clone(&budget) });
+    let mut entries = archive.entries().map_err(unreadable)?;
+    loop {
+        budget.set(MAX_HEADERS);
+        let Some(entry) = entries.next() else { break };
         let mut entry = entry.map_err(unreadable)?;
+        budget.set(u64::MAX);
         let path = super::super::talk::path(&entry.path_bytes()).to_owned();
         // Nothing else was asked for, whatever the host sends.
-        let Some((n, to, mode)) = wanted.get(path.as_os_str()) else { continue };
-        if !entry.header().entry_type().is_file() {
-            continue;
+        if let Some((n, to, mode)) = wanted.get(path.as_os_str())
+            && entry.header().entry_type().is_file()
+        {
+            let mut file = LocalFile::create(to, *mode)?;
+            file.write_all_of(&mut entry)?;
+            done.push((*n, file.place()?));
         }
-        let mut file = LocalFile::create(to, *mode)?;
-        file.write_all_of(&mut entry)?;
-        done.push((*n, file.place()?));
+        // What is left of the entry is not a part of the next headers.
+        std::io::copy(&mut entry, &mut std::io::sink()).map_err(unreadable)?;
     }
     Ok(done)
+}
+
+/// A stream that is read up to a limit. `tar` reads a long name into memory, however long it is.
+struct Budgeted {
+    spool: File,
+    left: Rc<Cell<u64>>,
+}
+
+impl Read for Budgeted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let left = self.left.get();
+        if left == 0 {
+            return Err(std::io::Error::other(Excess::Headers));
+        }
+        let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let count = self.spool.read(buffer.get_mut(..most).unwrap_or_default())?;
+        self.left.set(left - count as u64);
+        Ok(count)
+    }
 }
 
 /// Tells whether a stream ends as it does when all has been read there.
