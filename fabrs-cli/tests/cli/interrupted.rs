@@ -206,6 +206,7 @@ fn three_signals_restore_the_terminal_of_an_interactive_command() {
     let sshd = fleet();
     let proxy = Proxy::to(sshd.addr());
     let config = fs::read_to_string(sshd.ssh_config()).expect("it is there");
+    let config = config.replace("StrictHostKeyChecking yes", "StrictHostKeyChecking no");
     let (from, to) = (format!("Port {}", sshd.port()), format!("Port {}", proxy.port()));
     assert!(config.contains(&from), "{config}");
     let text = r#""$FAB" -S "$CONFIG" -H web1 sit; echo "code $?"; stty -a | tr ' ' '\n' | grep -e 'icanon$'"#;

@@ -109,7 +109,7 @@ fn an_input_that_a_build_script_names_need_not_exist() {
 
 #[test]
 fn a_cargo_configuration_of_another_user_is_refused_before_cargo_starts() {
-    for name in [".cargo/config.toml", "shop/.cargo/config", "cache/.cargo/config.toml", "rust-toolchain.toml"] {
+    for name in [".cargo/config.toml", "shop/.cargo/config"] {
         let place = Place::new();
         let project = place.project("shop", "fabrs::task!(\"x\");");
         place.write(name, "[net]\nretry = 1\n");
@@ -118,4 +118,18 @@ fn a_cargo_configuration_of_another_user_is_refused_before_cargo_starts() {
         assert_eq!(text, format!("`{name}` belongs to another user (uid 54321)"));
         assert!(!heard.compiling());
     }
+}
+
+#[test]
+fn settings_of_another_user_above_the_cache_have_no_effect() {
+    let place = Place::new();
+    let project = place.project("shop", "fabrs::task!(\"x\");");
+    for (name, text) in [
+        ("cache/.cargo/config.toml", "[build]\nrustc = \"/no such compiler\"\n"),
+        ("rust-toolchain.toml", "[toolchain]\npath = \"/no such toolchain\"\n"),
+    ] {
+        place.write(name, text);
+        give(&place, name);
+    }
+    assert!(accepted(&place, &project).compiling());
 }
