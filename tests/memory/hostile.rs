@@ -10,7 +10,7 @@ const LIMIT: u64 = 64 << 20;
 /// The transfers, and the ways in which the host answers them.
 const FLOODS: [(&str, &[&str]); 4] = [
     ("get a file", &["head", "text", "noise", "messages"]),
-    ("get a directory", &["tree", "links", "deep", "record", "noise", "messages", "stream"]),
+    ("get a directory", &["tree", "links", "deep", "record", "noise", "messages", "stream", "long-name"]),
     ("put", &["noise", "record", "messages", "tree"]),
     ("sync", &["sync", "record"]),
 ];

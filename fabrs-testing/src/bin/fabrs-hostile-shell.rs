@@ -12,6 +12,7 @@
 //! - `sync`: a listing without an end for a `sync`.
 //! - `links`: a short listing, and targets of symlinks without an end.
 //! - `stream`: a short listing, and a tar stream without an end.
+//! - `long-name`: a short listing, and a tar stream with a name of 60 MiB.
 //! - `sudo`: messages of `sudo` without an end.
 //! - `outside`: a listing with a path that leads out of its directory, and then silence.
 //! - `silence`: nothing.
@@ -21,6 +22,9 @@ use std::process::ExitCode;
 
 /// The size of a write, in bytes: whole entries, so that the flood is not slower than an honest one.
 const PIECE: usize = 64 << 10;
+
+/// The length of a name that no file system takes.
+const LONG_NAME: usize = 60 << 20;
 
 fn main() -> ExitCode {
     let way = std::env::args().nth(1).unwrap_or_default();
@@ -74,6 +78,14 @@ fn answer(way: &str, out: &mut impl Write) -> io::Result<()> {
             hear_question()?;
             flood(out, |_| "x".to_owned())
         }
+        "long-name" => {
+            list(out, &[entry('a', "one"), entry('a', "two")])?;
+            hear_question()?;
+            out.write_all(&long_name_header())?;
+            (0..LONG_NAME / PIECE).try_for_each(|_| out.write_all(&vec![b'x'; PIECE]))?;
+            out.write_all(b"fabrs-end")?;
+            out.flush()
+        }
         "outside" => {
             list(out, &[entry('a', "../evil")])?;
             wait()
@@ -96,6 +108,19 @@ fn entry(kind: char, path: &str) -> String {
 fn list(out: &mut impl Write, entries: &[String]) -> io::Result<()> {
     write!(out, "\0{}fabrs-end\0", entries.concat())?;
     out.flush()
+}
+
+/// Returns the header of GNU tar for a long name: the name, the size, the checksum and the type `L` (tar(5)).
+fn long_name_header() -> [u8; 512] {
+    let mut header = [0; 512];
+    for (at, text) in
+        [(0, "././@LongLink"), (124, &*format!("{LONG_NAME:011o}")), (148, "        "), (156, "L"), (257, "ustar  ")]
+    {
+        header[at..at + text.len()].copy_from_slice(text.as_bytes());
+    }
+    let sum: u32 = header.iter().copied().map(u32::from).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    header
 }
 
 /// Reads the first question. One line comes before it, which every script reads.

@@ -43,7 +43,7 @@ async fn a_get_of_a_file_without_an_end_is_an_error() {
 async fn a_get_of_a_directory_without_an_end_is_an_error() {
     // A busy machine notices a flood before it has read the listing.
     let listing: &[&str] = &["the listing of the host is larger than 32 MiB", "24 MiB from the host wait to be read"];
-    let cases: [(_, &[&str]); 7] = [
+    let cases: [(_, &[&str]); 8] = [
         ("tree", listing),
         ("links", listing),
         ("deep", &["the host listed a path longer than 4096 bytes"]),
@@ -51,6 +51,7 @@ async fn a_get_of_a_directory_without_an_end_is_an_error() {
         ("noise", &["the host sent an answer longer than 64 KiB"]),
         ("messages", &["the host sent more than 16 MiB of text besides its answers"]),
         ("stream", &["the host sent more than twice the size of the files that it listed"]),
+        ("long-name", &["the host sent a file name longer than 1 MiB"]),
     ];
     join_all(cases.map(async |(way, reasons)| {
         let (lab, _program) = lab(way);

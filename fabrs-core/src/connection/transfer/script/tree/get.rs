@@ -184,7 +184,12 @@ async fn stream(
     let asked = found.iter().filter(|found| is_for_stream(found)).map(|found| found.entry.below.as_path());
     talk.request(text::GIVE, asked).await?;
     talk.diverted().await.map_err(&not_kept)?;
-    for (n, is_new) in blocking(move || unpack(spool, &wanted)).await? {
+    let unpacked = blocking(move || unpack(spool, &wanted)).await;
+    let unpacked = unpacked.map_err(|error| match Excess::of(&error) {
+        Some(excess) => Broken::Excess(excess),
+        None => Broken::Failed(error),
+    })?;
+    for (n, is_new) in unpacked {
         if let Some(found) = found.get_mut(n) {
             found.entry.done = Some(is_new);
         }
@@ -205,7 +210,11 @@ fn unpack(mut spool: File, wanted: &HashMap<OsString, (usize, LocalPath, NewMode
     loop {
         budget.set(MAX_HEADERS);
         let Some(entry) = entries.next() else { break };
-        let mut entry = entry.map_err(unreadable)?;
+        let mut entry = match entry {
+            Ok(entry) => entry,
+            Err(_) if budget.get() == 0 => return Err(Excess::Headers.into_error()),
+            Err(source) => return Err(unreadable(source)),
+        };
         budget.set(u64::MAX);
         let path = super::super::talk::path(&entry.path_bytes()).to_owned();
         // Nothing else was asked for, whatever the host sends.
@@ -232,7 +241,7 @@ impl Read for Budgeted {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let left = self.left.get();
         if left == 0 {
-            return Err(std::io::Error::other(Excess::Headers));
+            return Err(std::io::Error::other("the limit of the headers is reached"));
         }
         let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let count = self.spool.read(buffer.get_mut(..most).unwrap_or_default())?;
