@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{HostFailures, Outcome, Outcomes};
 use crate::config::{OnFailure, Settings, Unreachable};
@@ -61,6 +61,9 @@ impl Default for Strategy {
         Self::of(&Settings::default())
     }
 }
+
+/// How long the outcome of a body that was held may take to arrive from its async task.
+const OUTCOME_WAIT: Duration = Duration::from_millis(500);
 
 /// Runs `body` on each host, and returns what came of each, in their order. A host comes with the connection to it, or
 /// with why there is none.
@@ -132,7 +135,13 @@ async fn given_up(deadline: Option<Instant>, stop: &RunStop) {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
-    stop.let_go().await;
+    if stop.is_held() {
+        stop.let_go().await;
+        tokio::select! {
+            () = sleep(OUTCOME_WAIT) => {}
+            _ = stop.above(Level::Stop) => {}
+        }
+    }
 }
 
 /// Gives a host without an outcome the one it has: never begun, or given up when the run was stopped.

@@ -115,6 +115,11 @@ impl RunStop {
         Hold { _token: self.holds.token() }
     }
 
+    /// Returns true if something is held.
+    pub(crate) fn is_held(&self) -> bool {
+        !self.holds.is_empty()
+    }
+
     /// Waits until nothing is held any more, or until everything is to be killed.
     pub(crate) async fn let_go(&self) {
         tokio::select! {
