@@ -124,8 +124,9 @@ impl Interrupts {
                         continue;
                     }
                     let Some((level, text)) = steps.next() else { return (None, first) };
-                    client.stop().raise(level);
+                    // Before the stop: its effects are told by other threads.
                     say(text);
+                    client.stop().raise(level);
                 }
             }
         }

@@ -173,9 +173,10 @@ async fn stream(
         return Ok(());
     }
     // It is taken down as it comes, and unpacked when all of it has.
-    let folder = wanted.values().find_map(|(_, to, _)| to.root().ancestors().find(|folder| folder.is_dir()));
     // On the disk where it is to be, whatever room there is elsewhere.
-    let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let folder = wanted.values().find_map(|(_, to, _)| to.root().ancestors().find(|folder| folder.is_dir()));
+    // Without a slash at the end.
+    let folder: PathBuf = folder.unwrap_or(Path::new(".")).components().collect();
     let directory = folder.clone();
     let not_kept = move |source| temporary::unwritable_in(&directory, source);
     let is_made = not_kept.clone();
