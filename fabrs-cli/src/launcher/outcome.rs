@@ -1,4 +1,4 @@
-//! What came of a run of cargo, put together line by line.
+//! The result of a run of cargo, read line by line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +12,7 @@ use super::messages::{Artifact, Diagnostic, Message, Status, shorten};
 use super::progress::{Note, Progress};
 use super::room::Room;
 
-/// Words by which cargo's explanation shows that it wanted the network and did not get it.
+/// Words in the errors of cargo without a network.
 const NETWORK: [&str; 6] = [
     "could not resolve host",
     "download of ",
@@ -22,33 +22,33 @@ const NETWORK: [&str; 6] = [
     "unable to update registry",
 ];
 
-/// What cargo has said so far.
+/// The output of cargo so far.
 #[derive(Debug)]
 pub(super) struct Outcome<'a> {
     room: &'a Room,
     environment: &'a Environment,
-    /// Packages that are compiled.
+    /// The number of compiled packages.
     done: BTreeSet<String>,
-    /// About how many packages there are.
+    /// The approximate number of all packages.
     total: usize,
     executable: Option<PathBuf>,
     manifests: BTreeSet<PathBuf>,
     dep_infos: Vec<PathBuf>,
-    /// Whether the compiler has explained why it failed.
+    /// True after an error message of the compiler.
     explained: bool,
     no_linker: bool,
     broken: Option<String>,
     text: Vec<String>,
 }
 
-/// What a successful build made.
+/// The files of a successful build.
 #[derive(Debug)]
 pub(super) struct Built {
     /// The program.
     pub(super) executable: PathBuf,
-    /// The manifests of all packages that are no download.
+    /// The manifests of all local packages.
     pub(super) manifests: BTreeSet<PathBuf>,
-    /// Where the compiler wrote down what their libraries were made from.
+    /// The dep-info files of their libraries.
     pub(super) dep_infos: Vec<PathBuf>,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    /// Takes a line of cargo's stdout.
+    /// Reads a line of cargo's stdout.
     pub(super) fn message(&mut self, line: &str, progress: &mut dyn Progress) {
         match Message::parse(line) {
             Some(Message::Artifact(artifact)) => self.artifact(artifact),
@@ -78,12 +78,12 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    /// Takes a line of cargo's stderr.
+    /// Reads a line of cargo's stderr.
     pub(super) fn status(&mut self, line: &str, progress: &mut dyn Progress) {
         match Status::parse(line) {
             Some(Status::Compiling(name)) => {
                 if self.total == 0 {
-                    // Before it compiles the first one, cargo has written down which there are.
+                    // Cargo writes the lock file before it compiles the first package.
                     self.total = packages(&fs::read_to_string(self.room.dependency_lock()).unwrap_or_default());
                 }
                 let name = if name == self.room.name { "tasks.rs" } else { name };
@@ -110,7 +110,7 @@ impl<'a> Outcome<'a> {
     }
 
     fn diagnostic(&mut self, diagnostic: &Diagnostic, progress: &mut dyn Progress) {
-        // Warnings about what is not in the user's file are for its authors.
+        // Warnings about other files are for the authors of those files.
         let ours = diagnostic.package.contains(&self.room.name);
         if diagnostic.fatal {
             self.explained = true;
@@ -122,7 +122,7 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    /// Returns what a build that succeeded has made.
+    /// Returns the files of a successful build.
     pub(super) fn built(self) -> Result<Built, Error> {
         let Self { executable, manifests, dep_infos, .. } = self;
         let executable = executable
@@ -130,18 +130,18 @@ impl<'a> Outcome<'a> {
         Ok(Built { executable, manifests, dep_infos })
     }
 
-    /// Tells whether the compiler has said why a build failed.
+    /// Returns true if the compiler has explained the failure.
     pub(super) fn is_explained(&self) -> bool {
         self.explained
     }
 
-    /// Tells whether a build that failed wanted the network, and can be tried without.
+    /// Returns true if the build failed without a network, and can be tried offline.
     pub(super) fn wants_network(&self) -> bool {
         let text = self.text.join("\n").to_lowercase();
         !self.explained && NETWORK.iter().any(|words| text.contains(words))
     }
 
-    /// Returns why a build failed, `shown` being the file's path for a person.
+    /// Returns the error of a failed build. `shown` is the path of the file for messages.
     pub(super) fn failure(&self, shown: &str) -> Error {
         let what = match &self.broken {
             Some(name) if *name != self.room.name => format!("could not compile `{name}`, which `{shown}` needs"),
@@ -160,7 +160,7 @@ impl<'a> Outcome<'a> {
         error
     }
 
-    /// Returns cargo's own explanation, in which the generated package goes by the name of the file.
+    /// Returns the error message of cargo, with the name of the file in place of the generated package.
     fn explanation(&self) -> String {
         let folder = self.room.folder.canonicalize().unwrap_or_else(|_| self.room.folder.clone());
         let name = &self.room.name;

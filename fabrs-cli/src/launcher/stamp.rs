@@ -1,4 +1,4 @@
-//! What a tool was made from, and whether all of it is still the same.
+//! The inputs of a compiled tool, and the check for changes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 
-/// The first line; another layout gets another number.
+/// The first line. A new layout gets a new number.
 const HEAD: &str = "fabrs-stamp 2";
-/// The last line, by which a stamp is known to be whole.
+/// The last line. A stamp without it is incomplete.
 const END: &str = "end";
 
 /// Everything that a tool depends on.
@@ -18,28 +18,28 @@ const END: &str = "end";
 /// On disk it is one line each, `KIND DETAILS NAME`, so that reading it takes no parser.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Stamp {
-    /// Which cargo compiled it.
+    /// The cargo program.
     pub(super) cargo: PathBuf,
     /// The trust under which the files were accepted, as [`Environment::trust_text`] writes it.
     pub(super) trust: String,
-    /// Variables with what they were, shown as text; `None` if they were not set.
+    /// Environment variables with their values, or `None` if unset.
     pub(super) variables: BTreeMap<String, Option<String>>,
-    /// Files with what they looked like.
+    /// Files with their metadata.
     pub(super) files: BTreeMap<PathBuf, Input>,
 }
 
 /// A file that a tool depends on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Input {
-    /// Whether its text is compiled in; else it is a manifest, a compiler or the tool itself.
+    /// True for a source file. Other inputs are manifests, the compiler and the tool itself.
     pub(super) source: bool,
-    /// What it looked like; `None` if it changed while it was read, so that what was compiled is not known.
+    /// The metadata, or `None` if the file changed during the build: the compiled version is unknown then.
     pub(super) mark: Option<Mark>,
 }
 
-/// What a file looks like from outside.
+/// The metadata of a file.
 ///
-/// The time of its last change is what a copy that keeps modification times can't forge.
+/// A copy that keeps modification times still changes the time of the last status change (ctime).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Mark {
     size: u64,
@@ -48,7 +48,7 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    /// Looks at a file.
+    /// Reads the metadata of a file.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
@@ -59,14 +59,14 @@ impl Mark {
         })
     }
 
-    /// Tells whether the file was last written before a moment, given in nanoseconds since 1970.
+    /// Returns true if the file was last written before a time in nanoseconds since 1970.
     pub(super) fn is_before(self, moment: i128) -> bool {
         self.modified < moment && self.changed < moment
     }
 }
 
 impl Stamp {
-    /// Reads a stamp; one that can't be read is none.
+    /// Reads a stamp. Returns `None` for an unreadable stamp.
     pub(super) fn read(path: &Path) -> Option<Self> {
         Self::parse(&fs::read_to_string(path).ok()?)
     }
@@ -109,7 +109,7 @@ impl Stamp {
         Some(stamp)
     }
 
-    /// Returns the text that [`read`](Self::read) reads.
+    /// Returns the text for [`read`](Self::read).
     pub(super) fn text(&self) -> String {
         let mut text = format!("{HEAD}\ncargo {}\ntrust {}\n", self.cargo.display(), self.trust);
         for (name, value) in &self.variables {
@@ -134,19 +134,19 @@ impl Stamp {
         text
     }
 
-    /// Returns the files whose text is compiled in.
+    /// Returns the source files.
     pub(super) fn sources(&self) -> impl Iterator<Item = &PathBuf> {
         self.files.iter().filter(|(_, input)| input.source).map(|(path, _)| path)
     }
 
-    /// Remembers a variable as it is now.
+    /// Records the current value of a variable.
     pub(super) fn add_variable(&mut self, name: &str, environment: &Environment) {
         self.variables.insert(name.to_owned(), environment.shown(name));
     }
 
-    /// Tells whether everything is as it was. Costs a `stat` a file.
+    /// Returns true if no input has changed. Calls `stat` once for each file.
     ///
-    /// Where there is no cargo any more, what it once made is as good as it gets.
+    /// Without cargo on this machine, the existing tool is used.
     pub(super) fn is_fresh(&self, environment: &Environment) -> bool {
         environment.cargo().is_none_or(|cargo| cargo == self.cargo)
             && self.variables.iter().all(|(name, value)| environment.shown(name) == *value)

@@ -1,4 +1,4 @@
-//! The terminal of this program, handed over to a command on a host.
+//! The terminal of this program, in use by a command on a host.
 
 use std::fmt;
 use std::fs::File;
@@ -18,17 +18,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Held, Passthrough, Sink, Spool, Style};
 use crate::transport::{Pty, Size, TerminalModes, Unread};
 
-/// Whether some command has it: whichever client it belongs to, the terminal is one.
+/// True while a command has the terminal. All clients of the process share one terminal.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// A person before this program's terminal, who works on a host: what is typed goes there as it is, and the screen is the
-/// command's.
+/// The terminal in raw mode, for an interactive command: input goes to the command unchanged, and the command writes the screen.
 ///
-/// Dropped, the terminal is as it was.
+/// Dropping it restores the terminal.
 pub(super) struct Seat {
     modes: Option<TerminalModes>,
     screen: Arc<dyn Sink>,
-    /// What others tell meanwhile comes when the terminal is as it was.
+    /// Holds back other output until the terminal is restored.
     others: Option<Held>,
     resizes: AbortHandle,
 }
@@ -75,7 +74,7 @@ impl Seat {
         ))
     }
 
-    /// Returns who writes on the screen.
+    /// Returns the sink for the screen.
     pub(super) fn screen(&self) -> Arc<dyn Sink> {
         Arc::clone(&self.screen)
     }

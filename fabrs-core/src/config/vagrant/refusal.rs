@@ -1,4 +1,4 @@
-//! What Vagrant means when it refuses: in our words, with an exit code and one thing to try.
+//! Errors of Vagrant, translated: a message, an exit code and a hint.
 
 use std::path::Path;
 use std::process::ExitStatus;
@@ -8,10 +8,10 @@ use fabrs_openssh::config::SshConfig;
 use super::ask::{COMMAND, shown};
 use crate::error::{Error, ErrorKind};
 
-/// How much of what it says is shown.
+/// The maximum length of the shown text.
 const LINES: usize = 8;
 
-/// Makes an error of a run that failed. Vagrant ends with the same status whatever is wrong, and speaks English only.
+/// Returns the error of a failed run. Vagrant has one status for all errors, and its messages are always English.
 pub(super) fn refusal(status: ExitStatus, stdout: &str, stderr: &str, machines: &[String], folder: &Path) -> Error {
     let said = words(stderr);
     let folder = shown(folder);
@@ -35,15 +35,15 @@ pub(super) fn refusal(status: ExitStatus, stdout: &str, stderr: &str, machines: 
     if stderr.trim().is_empty() { error } else { error.caused_by(Said(first_lines(stderr))) }
 }
 
-/// Returns the first machine that was asked for and not told of: Vagrant stops at one that does not run. Where all were
-/// asked for, nobody knows its name.
+/// Returns the first requested machine without an answer: Vagrant stops at a machine that does not run. Returns `None` if all
+/// machines were requested, since their names are unknown.
 fn missing<'m>(stdout: &str, machines: &'m [String]) -> Option<&'m str> {
     let told = SshConfig::parse(stdout, COMMAND).unwrap_or_default();
     let told = told.host_names();
     machines.iter().map(String::as_str).find(|machine| !told.contains(machine))
 }
 
-/// Joins the lines that Vagrant has broken.
+/// Joins the wrapped lines of Vagrant.
 fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -57,7 +57,7 @@ fn first_lines(text: &str) -> String {
     lines.join("\n")
 }
 
-/// What Vagrant said.
+/// The message of Vagrant.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Said(String);

@@ -1,4 +1,4 @@
-//! What comes out of a channel, between the task that empties it and who reads it.
+//! The output of a channel, between the task that empties the channel and the reader.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -14,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 use super::gauge::Gauge;
 use crate::transport::How;
 
-/// What has come and was not read yet; and how it ended.
+/// Output that waits for its reader, and the end of the channel.
 #[derive(Debug, Clone)]
 pub(super) struct Incoming {
     /// The maximum number of bytes that wait to be read. A host answers only what it is asked.
     max_waiting: usize,
     state: Arc<Mutex<State>>,
-    /// Raised when no more can come.
+    /// Cancelled at the end of the channel.
     over: CancellationToken,
 }
 
@@ -30,7 +30,7 @@ struct State {
     size: usize,
     how: Option<How>,
     reader: Option<Waker>,
-    /// Where what comes goes in the place of the pieces.
+    /// The file that receives the output, in place of the pieces.
     file: Option<Diverted>,
     failure: Option<io::Error>,
     overflow: Option<Overflow>,
@@ -39,11 +39,11 @@ struct State {
     is_abandoned: bool,
 }
 
-/// A file that gets all further output.
+/// A file that receives all further output.
 #[derive(Debug)]
 struct Diverted {
     file: File,
-    /// The number of bytes that may still come.
+    /// The number of bytes up to the limit.
     left: u64,
 }
 
@@ -65,7 +65,7 @@ impl Incoming {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds what has come; false where it is more than was ever asked for, or than there is room for.
+    /// Adds output. Returns false if it exceeds a limit.
     pub(super) fn push(&self, bytes: &[u8]) -> bool {
         let mut state = self.state();
         if let Some(Diverted { file, left }) = &mut state.file {
@@ -74,8 +74,7 @@ impl Incoming {
                 return false;
             };
             *left = less;
-            // While the channel is emptied, as the spool of a slow terminal is written: what waits for the disk is in the
-            // system's memory.
+            // A short write blocks the task, as in the spool of a slow terminal: the page cache takes the data.
             let written = file.write_all(bytes);
             if let Some(gauge) = &state.gauge {
                 gauge.add(bytes.len());
@@ -102,19 +101,19 @@ impl Incoming {
         (state.file, state.gauge) = (Some(Diverted { file, left: limit }), Some(gauge));
     }
 
-    /// Returns why not all of what was diverted is in its file.
+    /// Returns the error of the file, if a write has failed.
     pub(super) fn diverted(&self) -> Option<io::Error> {
         let mut state = self.state();
         state.gauge = None;
         state.failure.take()
     }
 
-    /// Returns why output was refused, if any was.
+    /// Returns the reason for refused output.
     pub(super) fn overflow(&self) -> Option<Overflow> {
         self.state().overflow
     }
 
-    /// Notes that no more will come; `how` the channel ended, where its reader has to know.
+    /// Records the end of the channel, with its result for a reader that needs it.
     pub(super) fn end(&self, how: Option<How>) {
         let mut state = self.state();
         state.how = how;
@@ -122,14 +121,14 @@ impl Incoming {
         state.reader.take().into_iter().for_each(Waker::wake);
     }
 
-    /// Waits until the channel has ended, and returns how.
+    /// Waits for the end of the channel, and returns its result.
     pub(super) async fn ended(&self) -> Option<How> {
         self.over.cancelled().await;
         self.state().how.clone()
     }
 }
 
-/// What has come, for who reads it.
+/// The reader of the output.
 #[derive(Debug)]
 pub(super) struct Heard(pub(super) Incoming);
 

@@ -1,7 +1,7 @@
-//! Files by scripts: one command a file or a tree, wherever the host gives a POSIX shell.
+//! The script back end of transfers: one command for a file or a tree, on hosts with a POSIX shell.
 //!
-//! A script looks at what is there first, and takes or gives the content only where it differs. It works under sudo and on
-//! this machine as it does on a host, and is ended as every command is.
+//! A script compares first, and transfers the content only if it differs. It works under sudo, on this machine and on hosts. It
+//! ends as every command does.
 
 mod blocks;
 mod broken;
@@ -37,20 +37,20 @@ use crate::output::{Output, last_lines};
 use crate::shell::{ShellLine, ShellLineError};
 use crate::transport::{Effect, Refused};
 
-/// How much is kept of what a script prints, for who asks what it said last.
+/// The number of bytes that are kept of the output of a script, for error messages.
 const KEPT: usize = 4096;
 
-/// Why a script has not done its work.
+/// The reason why a script did not finish.
 #[derive(Debug)]
 pub(super) enum Undone {
-    /// The host gives no shell to run it, and this is what it did instead.
+    /// The host has no shell. The error has the output of the other program.
     NoShell(Error),
-    /// It failed.
+    /// The script failed.
     Failed(Error),
 }
 
 impl Undone {
-    /// Says of a tree how many of its files have landed all the same.
+    /// Adds the number of files of a tree that were written before the failure.
     pub(super) fn in_part(self, landed: usize) -> Self {
         let count = match landed {
             0 => return self,
@@ -76,23 +76,23 @@ impl From<Error> for Undone {
 struct Script<'a> {
     place: &'a Place,
     effect: Effect,
-    /// Says in words what it does.
+    /// The description.
     what: &'a str,
 }
 
 impl Script<'_> {
-    /// Makes the command of a script that answers in a few words; `path` is what the line is about.
+    /// Creates the command of a script with a short answer. `path` is the subject of the line.
     fn command(&self, line: Result<String, ShellLineError>, path: &str) -> Result<Command> {
         Ok(self.command_with_content(line, path)?.watched_by(MessageLimit::of(Stream::Stdout)))
     }
 
-    /// Makes the command of a script whose output is read by a watcher with limits of its own.
+    /// Creates the command of a script whose output is read by a watcher with limits of its own.
     fn command_with_content(&self, line: Result<String, ShellLineError>, path: &str) -> Result<Command> {
         let line = line.map_err(|source| {
             self.place.error(Error::new(ErrorKind::Usage, format!("`{path}` can't be sent")).caused_by(source))
         })?;
         let connection = self.place.connection.only_placed();
-        // Where it is set, `cd` goes elsewhere, and says so.
+        // With `CDPATH`, `cd` may enter another directory and print its path.
         let line = format!("unset CDPATH\n{line}");
         let command = connection.command(ShellLine::raw(line), self.effect, self.place.location);
         let command = command.posix().called(self.what).hide(Hide::Both);
@@ -102,13 +102,13 @@ impl Script<'_> {
         Ok(if self.place.elevated { command.sudo() } else { command })
     }
 
-    /// Makes the command of one that is talked with, and who talks.
+    /// Creates the command of a script with a dialogue, and the dialogue.
     fn talk(&self, line: Result<String, ShellLineError>, path: &str) -> Result<(Talk, Command)> {
         let (talk, ear, said) = Talk::new();
         Ok((talk, self.command_with_content(line, path)?.watched_by(ear).fed_by(said).keeping(KEPT)))
     }
 
-    /// Runs it, and tells a host that gives no shell from a script that failed.
+    /// Runs the script. The error distinguishes a host without a shell from a failed script.
     async fn run(&self, command: Command) -> Result<Output, Undone> {
         let greeting = Greeting::default();
         let result = command.greeted(&greeting).await;
@@ -123,7 +123,7 @@ impl Script<'_> {
         }
     }
 
-    /// Makes the error of a host that ran something else in the place of the script: what that said last is the cause.
+    /// Creates the error of a host that ran another program in place of the script. The cause is the last output.
     fn no_shell(&self, output: Option<&Output>) -> Error {
         let last = |output: &Output, bytes: &[u8]| {
             let said = last_lines(&output.record.redactor.bytes(bytes), 1).trim().to_owned();
@@ -136,7 +136,7 @@ impl Script<'_> {
         self.place.could_not(self.what).caused_by(Said(said))
     }
 
-    /// Makes the error of a script that failed: what it or its tools said last is the cause.
+    /// Creates the error of a failed script. The cause is the last message of the script or its tools.
     fn failed(&self, error: &Error) -> Error {
         if let Some(excess) = Excess::of(error) {
             return excess.explain(self.place.could_not(self.what));
@@ -146,7 +146,7 @@ impl Script<'_> {
         };
         let told = output.record.redactor.bytes(&output.record.stderr.bytes);
         let said = match memmem::rfind(&told, text::SAYS.as_bytes()) {
-            // A name in it may have lines of its own.
+            // A file name in the message may have line breaks.
             Some(at) => String::from_utf8_lossy(told.get(at + text::SAYS.len()..).unwrap_or_default()).into_owned(),
             None => without_line(&last_lines(&told, 1)).to_owned(),
         };
@@ -166,7 +166,7 @@ impl Script<'_> {
     }
 }
 
-/// Returns a message of a shell without the line of the script, which is none of the user's: `bash: line 17: cd: /x: …`,
+/// Returns a message of a shell without the line number of the script: `bash: line 17: cd: /x: …`,
 /// `sh: 3: eval: cannot open …`.
 fn without_line(said: &str) -> &str {
     let is_shell = |name: &str| name.rsplit('/').next().is_some_and(|name| name.ends_with("sh"));
@@ -178,7 +178,7 @@ fn without_line(said: &str) -> &str {
     if is_line { what.strip_prefix("eval: ").unwrap_or(what) } else { said }
 }
 
-/// Tells whether a command may have failed because it never reached a shell.
+/// Returns true if a command may have failed for lack of a shell.
 fn may_be_no_shell(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Exit | ErrorKind::Sudo) || Refused::caused(error)
 }

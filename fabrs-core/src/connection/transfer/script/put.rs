@@ -1,4 +1,4 @@
-//! Putting one entry by a script, and removing one.
+//! Scripts for one entry: upload and removal.
 
 use super::super::gauge::Gauge;
 use super::super::job::{FileJob, Job, Replaces};
@@ -15,12 +15,12 @@ use crate::error::Result;
 use crate::shell::ShellLineError;
 use crate::transport::{Effect, word_by_chance};
 
-/// How many folders are made by one command.
+/// The maximum number of directories that one command creates.
 const FOLDERS_AT_ONCE: usize = 200;
-/// Up to here a file is summed up before the host is asked for its own, which saves a round trip.
+/// The maximum size in bytes of a file whose checksum is part of the script. This saves a round trip.
 pub(super) const SMALL: u64 = 4 << 20;
 
-/// Puts one entry, and returns its path with whether it was written.
+/// Uploads one entry. Returns its path, and true if it was written.
 pub(in super::super) async fn put(place: &Place, job: &Job) -> Result<Written, Undone> {
     match (&job.item.content, job.as_file()) {
         (_, Some(file)) => put_file(place, file).await,
@@ -29,10 +29,10 @@ pub(in super::super) async fn put(place: &Place, job: &Job) -> Result<Written, U
     }
 }
 
-/// Makes folders, with all above them.
+/// Creates directories with their parents.
 pub(in super::super) async fn folders(place: &Place, folders: &[String], what: &str) -> Result<(), Undone> {
     let script = Script { place, effect: Effect::Changes, what };
-    // One argument of a program has a limit, and the line is one.
+    // The line is one argument of a program, and its length has a limit.
     for some in folders.chunks(FOLDERS_AT_ONCE) {
         let path = some.first().map(String::as_str).unwrap_or_default();
         script.run(script.command(text::folders(some), path)?).await?;
@@ -40,7 +40,7 @@ pub(in super::super) async fn folders(place: &Place, folders: &[String], what: &
     Ok(())
 }
 
-/// Removes what is at a path, and tells whether anything was.
+/// Removes the entry at a path. Returns false if there was none.
 pub(in super::super) async fn remove(
     place: &Place,
     path: &str,
@@ -115,7 +115,7 @@ async fn converse(mut talk: Talk, place: &Place, file: FileJob<'_>) -> Result<Wr
     }
 }
 
-/// Returns the sums of what is to arrive, which may be `known`, and of what that is to replace, each as far as it is wanted.
+/// Returns the checksums of the new content, which may be `known`, and of the old content, as far as the job needs them.
 async fn sums(file: FileJob<'_>, known: Option<Sha256>) -> Result<String> {
     const NOT_WANTED: &str = "-";
     let landing = &file.job.landing;
@@ -135,7 +135,7 @@ pub(super) async fn sum(file: FileJob<'_>) -> Result<String> {
     Ok(file.content.sum().await?.sha256.to_string())
 }
 
-/// Runs a script that makes one entry, and says whether it was there.
+/// Runs a script that creates one entry. Returns the path, and true if the script changed anything.
 async fn said_of(place: &Place, job: &Job, line: Result<String, ShellLineError>) -> Result<Written, Undone> {
     let what = job.what(place);
     let script = Script { place, effect: Effect::Changes, what: &what };

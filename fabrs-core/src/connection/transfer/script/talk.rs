@@ -1,4 +1,4 @@
-//! Talking with a script that runs: it answers what it is asked, until it is told what to do.
+//! The dialogue with a running script: requests, answers, and a last request with the content.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -19,47 +19,47 @@ use crate::error::Error;
 use crate::event::Stream;
 use crate::transport::{Answer, OPENING};
 
-/// How many pieces may wait for the network.
+/// The maximum number of pieces that wait for the network.
 const WAITING: usize = 4;
 /// Ends each answer of a script.
 pub(super) const END: &str = "fabrs-end";
 
-/// One side of a talk; dropped, the other side's input ends.
+/// Our side of the dialogue. Dropping it ends the input of the script.
 #[derive(Debug)]
 pub(super) struct Talk {
-    /// Nothing when nothing more is said.
+    /// `None` after the last request.
     say: Option<mpsc::Sender<Bytes>>,
     hear: BufReader<Heard>,
 }
 
-/// Hands what a script says to who talks with it.
+/// Passes the output of a script to the dialogue.
 #[derive(Debug)]
 pub(super) struct Ear(Incoming);
 
 impl Talk {
-    /// Makes both ends: who talks, who is to hear the script, and what is said to it.
+    /// Creates the dialogue, the receiver of the output, and the stream of the input.
     pub(super) fn new() -> (Self, Ear, mpsc::Receiver<Bytes>) {
         let (say, said) = mpsc::channel(WAITING);
         let incoming = Incoming::new(MAX_UNREAD);
         (Self { say: Some(say), hear: BufReader::new(Heard(incoming.clone())) }, Ear(incoming), said)
     }
 
-    /// Says the first line, at which whoever is there in the place of a shell ends.
+    /// Sends the first line. A program in place of a shell ends at this line.
     pub(super) async fn begin(&self) -> Result<(), Over> {
         self.say(Bytes::from_static(OPENING.as_bytes())).await
     }
 
-    /// Reads over what a login prints before the script has begun.
+    /// Skips the output of the login before the script.
     pub(super) async fn noise(&mut self) -> Result<(), Broken> {
         self.record().await.map(drop)
     }
 
-    /// Returns where more is said, as a stream.
+    /// Returns the input of the script as a stream.
     pub(super) fn sender(&self) -> Option<mpsc::Sender<Bytes>> {
         self.say.clone()
     }
 
-    /// Gives away where the last is said, after which the script's input ends.
+    /// Takes the input for the last request. The input ends when the returned value is dropped.
     pub(super) fn hush(&mut self) -> Option<mpsc::Sender<Bytes>> {
         self.say.take()
     }
@@ -71,7 +71,7 @@ impl Talk {
         }
     }
 
-    /// Does what takes its time, as long as the script waits for it.
+    /// Runs slow work as long as the script waits.
     pub(super) async fn unless_over<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Broken> {
         let incoming = self.hear.get_ref().0.clone();
         tokio::select! {
@@ -81,7 +81,7 @@ impl Talk {
         }
     }
 
-    /// Asks something of several paths. Returns the allowance of the answer, or nothing if there are no paths.
+    /// Sends a request about several paths. Returns the allowance of the answer, or nothing if there are no paths.
     pub(super) async fn request<'a>(
         &self,
         verb: &str,
@@ -102,7 +102,7 @@ impl Talk {
         self.say(request.into()).await.map(|()| Some(allowed))
     }
 
-    /// Asks something of several paths, and returns the answer's records.
+    /// Sends a request about several paths, and returns the records of the answer.
     pub(super) async fn ask<'a>(
         &mut self,
         verb: &str,
@@ -113,7 +113,7 @@ impl Talk {
         Ok(records)
     }
 
-    /// Asks something of several paths, and gives each record of the answer to `take`: there may be thousands.
+    /// Sends a request about several paths, and passes each record of the answer to `take`: there may be thousands.
     pub(super) async fn ask_each<'a>(
         &mut self,
         verb: &str,
@@ -132,7 +132,7 @@ impl Talk {
         self.hear.get_ref().0.divert(file, limit, gauge);
     }
 
-    /// Waits until all has come that is diverted.
+    /// Waits for the end of the output to the file.
     pub(super) async fn diverted(&mut self) -> std::io::Result<()> {
         self.hush();
         let incoming = self.hear.get_ref().0.clone();
@@ -184,18 +184,18 @@ impl Talk {
     }
 }
 
-/// Returns bytes of the host as what they are here.
+/// Returns bytes of the host as a name of this machine.
 pub(super) fn raw(bytes: &[u8]) -> &OsStr {
     OsStr::from_bytes(bytes)
 }
 
-/// Returns a path that the script has named.
+/// Returns a path from the output of the script.
 pub(super) fn path(named: &[u8]) -> &Path {
     Path::new(raw(named.strip_prefix(b"./").unwrap_or(named)))
 }
 
 impl Drop for Ear {
-    /// Also where the script was never started.
+    /// Runs also for a script that never started.
     fn drop(&mut self) {
         self.0.end(None);
     }

@@ -1,7 +1,7 @@
-//! A tree by one script: it says what is there, and takes all that differs as one tar stream.
+//! The upload of a tree by one script: the script lists the host's files, and receives the changed ones as one tar stream.
 //!
-//! What the stream can't carry as a single put would have it is left to such puts: large files, secrets, names that
-//! can't be read back, and places that are reached through a symlink or on another file system.
+//! Some entries are uploaded one by one: large files, secrets, unreadable names, and paths through a symlink or on another file
+//! system.
 
 mod get;
 mod items;
@@ -39,26 +39,26 @@ use pack::Cargo;
 use plan::{Fate, Survey, new_folders};
 use text::Asked;
 
-/// Why a tree can't be made equal to another.
+/// The reason against a sync.
 const NO_STREAM: &str = "the host has no `tar`, or the folder can not be written to";
 
-/// What came of a tree.
+/// The result of an upload of a tree.
 #[derive(Debug)]
 pub(in super::super) struct Done {
-    /// Of each entry whether it was written; nothing where it is left to a put of its own.
+    /// For each entry, true if it was written. `None` for an entry that needs an upload of its own.
     pub(in super::super) entries: Vec<Option<bool>>,
-    /// What was removed, by its path below the root.
+    /// The removed paths, relative to the root.
     pub(in super::super) removed: Vec<PathBuf>,
 }
 
 impl Done {
-    /// Returns that nothing of a tree has been done.
+    /// Returns the result without any written entry.
     pub(in super::super) fn nothing(tree: &Tree) -> Self {
         Self { entries: vec![None; tree.jobs.len()], removed: Vec::new() }
     }
 }
 
-/// Puts a tree, as far as it goes by one stream.
+/// Uploads the entries of a tree that fit into one stream.
 pub(in super::super) async fn put_tree(place: &Place, tree: &Arc<Tree>) -> Result<Done, Undone> {
     let mut landed = 0;
     let Opened { script, command, talk, to_ask } = open(place, tree, Effect::Changes)?;
@@ -66,14 +66,14 @@ pub(in super::super) async fn put_tree(place: &Place, tree: &Arc<Tree>) -> Resul
     put.map_err(|undone| undone.in_part(landed))
 }
 
-/// Says what putting a tree would do, a line for each entry that is another, as `rsync --itemize-changes` has them.
+/// Returns the changes of an upload, one line for each entry, in the format of `rsync --itemize-changes`.
 pub(in super::super) async fn itemize(place: &Place, tree: &Arc<Tree>) -> Result<Vec<String>, Undone> {
     let Opened { script, command, talk, to_ask } = open(place, tree, Effect::Reads)?;
     script.run_with(command, look(talk, tree, to_ask)).await
 }
 
-/// Returns the entries that putting a tree would write, and the paths that it would remove. Of entries with a put of their
-/// own it knows nothing.
+/// Returns the entries that an upload would write, and the paths that it would remove. Entries with an upload of their own are
+/// not compared.
 pub(in super::super) async fn plan_tree(place: &Place, tree: &Arc<Tree>) -> Result<Done, Undone> {
     let Opened { script, command, mut talk, to_ask } = open(place, tree, Effect::Reads)?;
     let planned = async {
@@ -89,12 +89,12 @@ pub(in super::super) async fn plan_tree(place: &Place, tree: &Arc<Tree>) -> Resu
     script.run_with(command, planned).await
 }
 
-/// A script about a tree, and who talks with it.
+/// The script of a tree, and the dialogue with it.
 struct Opened<'a> {
     script: Script<'a>,
     command: Command,
     talk: Talk,
-    /// What is not asked in its line.
+    /// The paths that are not part of its line.
     to_ask: Vec<&'a Path>,
 }
 
@@ -160,8 +160,8 @@ async fn put(
     Ok(Done { entries, removed })
 }
 
-/// Hears what is there, `to_ask` being what was not asked in the line, and sums up here what may be the same; nothing where
-/// the host can't say it.
+/// Reads the state of the host, and computes the local checksums of files that may be equal. `to_ask` has the paths that are
+/// not part of the line. Returns `None` if the host has no programs for it.
 async fn survey(
     talk: &mut Talk,
     tree: &Arc<Tree>,
@@ -207,14 +207,14 @@ async fn survey(
     Ok(Some((survey, here)))
 }
 
-/// Returns the places of all entries, with the folders above them, each once.
+/// Returns the paths of all entries and of their parent directories, without duplicates.
 fn places(tree: &Tree) -> Vec<&Path> {
     let mut folders = HashSet::new();
     let mut places = Vec::new();
     for below in tree.jobs.iter().filter_map(|job| job.item.below.as_deref()) {
         places.push(below);
         for folder in below.ancestors().skip(1) {
-            // Those above it have come with it.
+            // Its parents are in the set already.
             if !folders.insert(folder.as_os_str()) {
                 break;
             }
@@ -226,14 +226,14 @@ fn places(tree: &Tree) -> Vec<&Path> {
     places
 }
 
-/// Reads as whom a script runs, and whether it can take a stream.
+/// Reads the user and group of a script, and its support for streams.
 fn able_as(record: &[u8]) -> Option<((u32, u32), bool)> {
     let mut fields = std::str::from_utf8(record).ok()?.split(' ');
     let me = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
     Some((me, fields.next()? == "0"))
 }
 
-/// Sums contents up, as long as that `is_wanted`.
+/// Computes the checksums of contents. Stops when `is_wanted` returns false.
 fn sums_here<'a>(
     contents: impl Iterator<Item = (usize, &'a Blob)>,
     is_wanted: &dyn Fn() -> bool,
