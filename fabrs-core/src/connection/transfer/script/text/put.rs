@@ -1,4 +1,4 @@
-//! The scripts that put one entry, and that remove one.
+//! The scripts that upload one entry, and that remove one.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -13,19 +13,18 @@ use super::{
 };
 use crate::shell::{ShellLineError, quote, quote_path};
 
-/// Stands where a program ends a line.
+/// The end of a line in the output of a program.
 const NEWLINE: &str = "\n";
-/// Finds the folder `d` of the target `t`, and where that is, `o`. What programs print has a sign behind it, so that a shell leaves
-/// the line ends that a name has.
+/// Sets `d` to the directory of the target `t`, and `o` to the absolute path. Programs print an `x` after each path, since a shell
+/// strips line breaks at the end.
 const FIND: &str = "\
 case $t in */*) d=${t%/*} ;; *) d=. ;; esac; [ -n \"$d\" ] || d=/
 [ -d \"$d\" ] || { [ ! -e \"$d\" ] || fail \"$d is no folder\"; fail \"there is no folder $d\"; }
 d=$(cd -- \"$d\" && pwd && echo x) || exit 1; d=${d%?x}; o=${d%/}/${t##*/}
 ";
-/// Works in a temporary folder in `p`, beside the target, with the name `w` that nobody could know before, which nobody else
-/// may look into and which is gone afterwards. Whoever owns the folder around it can't swap what is in it, since that is
-/// only named from inside. It is removed more than once where another script has still been writing into it, and a signal
-/// that comes while it is removed ends neither that nor `rm`.
+/// Enters a private temporary directory in `p`, beside the target, with the secret name `w`. It is removed at the end. The owner of
+/// `p` cannot swap its files, since the script names them only from inside. The removal repeats while another script still writes
+/// into the directory, and signals do not interrupt it.
 const ENTER: &str = "\
 p=$(cd -- \"$p\" && pwd -P && echo x) || exit 1; p=${p%?x}; w=${p%/}/.fabrs.$w
 sweep \"$p\"; i=0
@@ -34,7 +33,7 @@ trap 'clean; exit 1' HUP INT PIPE TERM; trap clean EXIT
 e=$(umask 077; mkdir -- \"$w\" 2>&1) || fail \"the folder $p can not be written to: ${e##*: }\"
 cd -- \"$w\" && [ -O . ] && [ \"$(pwd -P)\" = \"$w\" ] && shut || fail \"$w was taken away\"
 ";
-/// Prints the SHA-256 of each MiB of a file, as far as the host has a program for that.
+/// Prints the SHA-256 of each MiB of a file, if the host has Python or Perl.
 ///
 /// Time of an upload of 64 MiB with one changed block, as a ratio to sending all (medians, 2026-12-01): 0.40 at 100 Mbit/s,
 /// 0.81 at 20 ms without a limit. On loopback, where nothing limits, it is 1.4 for 256 MiB.
@@ -43,40 +42,39 @@ with open(sys.argv[1], "rb") as f:
     for b in iter(lambda: f.read(1 << 20), b""): sys.stdout.write(hashlib.sha256(b).hexdigest() + "\0")' "$1" ||
 perl -MDigest::SHA=sha256_hex -e 'open F, "<", $ARGV[0] or exit 1; binmode F; while (read F, $b, 1 << 20) { print sha256_hex($b), "\0" }' "$1"; } 2>/dev/null; }
 "#;
-/// Takes parts of a file down, each announced by a line: from which MiB on, how many MiB, and how many bytes behind them.
+/// Receives parts of a file. A line announces each part: the first MiB, the number of MiB, and the number of further bytes.
 const PARTS: &str = "\
 parts() { while read -r at count rest && [ \"$at\" != done ]; do [ -f f ] || exit 1
 [ \"$count\" = 0 ] || dd bs=1048576 seek=\"$at\" count=\"$count\" conv=notrunc iflag=fullblock status=none of=f || exit 1
 [ \"$rest\" = 0 ] || { dd bs=1048576 seek=$((at + count)) count=0 status=none && head -c \"$rest\"; } 1<>f || exit 1
 printf 'fabrs-part\\0'; done; [ \"$at\" = done ]; }
 ";
-/// Reads over the line that begins the input, before more of it is read: it comes a round trip after the script, which need not
-/// wait for it to look at what is there.
+/// Skips the first line of the input. It arrives a round trip after the script, which compares meanwhile.
 pub(super) const HEAR: &str = "heard=; hear() { [ -n \"$heard\" ] || read -r fabrs; heard=1; }\n";
-/// Compares what has arrived with the sum that was said.
+/// Compares the received content with the announced checksum.
 const VERIFY: &str = "\
 s=$(sum <f); [ -n \"$s\" ] || fail 'the host has no program for SHA-256, so that nothing can be verified'
 [ \"$s\" = \"$v\" ] || fail 'what has arrived is not what was sent'
 ";
-/// Has it be on the disk.
+/// Flushes the file to disk.
 const FLUSH: &str = "sync f 2>/dev/null || sync || exit 1\n";
-/// Who may do what with what is there.
+/// Prints the mode and the owner of the target.
 const STATE: &str = "state() { ls -ldn -- \"$o\" 2>/dev/null | awk 'NR == 1 { print $1, $3, $4 }'; }\n";
 
 /// Returns the script that takes a file on its standard input, unless the target has the same content.
 ///
-/// It ends with a rename: the target has the old content or the new one. A target that is a symlink keeps it, and what it
-/// leads to is replaced. What was there keeps its mode and, as far as whoever runs this may say so, its owner.
+/// It ends with a rename: the target has the old content or the new one. For a symlink, the file that it leads to is replaced. The
+/// new file keeps the mode of the old file, and its owner if the user may set it.
 ///
-/// Where its sum is not `known` beforehand, the host tells its own and is told whether that is it. Of a secret no sum
-/// is in the script, where others could read it and guess: it is compared when it has arrived. Nor is that of what is
-/// edited: the sums of what arrives and of what it is to replace come with it.
+/// If the checksum is not `known`, the host sends its own and receives the result of the comparison. The script never contains
+/// the checksum of a secret, from which other users could guess the secret: the content is compared after its arrival. For an
+/// edit, the checksums of the new and the old content are sent with the content.
 pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) -> Result<String, ShellLineError> {
     let (job, size) = (file.job, file.stamp.size);
     let change = change(&job.attributes, "\"$o\"")?;
     let verify = match job.landing.verifies {
         true => VERIFY.to_owned(),
-        // What was kept may not be any more what it was when it was summed up.
+        // Kept blocks may have changed since their checksums were computed.
         false if file.stamp.size >= LARGE => format!("if [ -n \"$keep\" ]; then {VERIFY}fi\n"),
         false => String::new(),
     };
@@ -109,7 +107,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
             )
         },
         compare = compare(file, known),
-        // Where the file stays, its folder need not be writable.
+        // For an upload in place, the directory of the file need not be writable.
         beside = if job.landing.in_place { "${TMPDIR:-/tmp}" } else { "$d" },
         arrive = arrive(file),
         unless_changed = unless_changed(file),
@@ -119,7 +117,7 @@ pub(in super::super) fn put(file: FileJob<'_>, known: Option<&str>, name: &str) 
     ))
 }
 
-/// Ends the script where the content is there already.
+/// Ends the script if the target has the content already.
 fn compare(file: FileJob<'_>, known: Option<&str>) -> String {
     let has_the_size = format!("[ -n \"$old\" ] && [ \"$(wc -c <\"$o\" 2>/dev/null)\" -eq {} ]", file.stamp.size);
     match (file.content.secret(), known) {
@@ -133,7 +131,7 @@ fn compare(file: FileJob<'_>, known: Option<&str>) -> String {
             if file.stamp.size < LARGE || file.job.landing.replaces != Replaces::Anything {
                 return by_sum;
             }
-            // A file that is there is sooner known as a whole; one that is not may be there in parts.
+            // One checksum detects an equal file. A different file may have equal blocks.
             format!(
                 "{by_sum}{BLOCK_SUMS}if [ -n \"$old\" ] && [ -n \"$(sum </dev/null)\" ]\n\
                  then printf '{BLOCKS}\\0'; blocks \"$o\"; printf '{END}\\0'; hear; read -r h; [ \"$h\" != some ] || keep=1; fi\n"
@@ -142,7 +140,7 @@ fn compare(file: FileJob<'_>, known: Option<&str>) -> String {
     }
 }
 
-/// Takes the content down, as a whole or in parts, and the sum that it is to have.
+/// Receives the content, as a whole or in parts, and its checksum.
 fn arrive(file: FileJob<'_>) -> String {
     let landing = &file.job.landing;
     let expects = if landing.expects_sums() { "read -r v u; " } else { "" };
@@ -159,7 +157,7 @@ fn arrive(file: FileJob<'_>) -> String {
     )
 }
 
-/// Fails where what is there is not what the content was made out of.
+/// Fails if the target is not the file from which the content was made.
 fn unless_changed(file: FileJob<'_>) -> String {
     match &file.job.landing.replaces {
         Replaces::Anything | Replaces::Link => String::new(),
@@ -172,21 +170,21 @@ fn unless_changed(file: FileJob<'_>) -> String {
     }
 }
 
-/// Fails where a line of the user's finds something wrong with what has arrived: with what it said last.
+/// Fails if the validation line of the user fails, with the last line of its output.
 fn validate(file: FileJob<'_>) -> Result<String, ShellLineError> {
     let Some(line) = &file.job.landing.validation else { return Ok(String::new()) };
     let shown = quote(line.as_str())?;
     // The job was checked: the line has a path, outside of quotes.
     let line = with_argument(line.check()?).unwrap_or_else(|_| "false".to_owned());
     Ok(format!(
-        // Under its own name, since some look at what that ends with.
+        // Under its own name, since some programs look at the suffix.
         "b=${{o##*/}}; [ \"$b\" = f ] || ln f \"./$b\" 2>/dev/null || cp -p f \"./$b\" || exit 1\n\
          u2=$({{ cd /; set -- \"$w/$b\"; {line}\n}} 2>&1 </dev/null) || {{ i=$?; fail 'it is not valid: `'{shown}'` ended with' \"$i: $(printf '%s' \"$u2\" | tail -n 1)\"; }}\n\
          [ \"$b\" = f ] || rm -f -- \"./$b\"\n"
     ))
 }
 
-/// Keeps a copy of the old file, which lands in one step too.
+/// Writes a backup of the old file, atomically.
 fn back_up(file: FileJob<'_>) -> Result<String, ShellLineError> {
     let Some(suffix) = &file.job.landing.backup else { return Ok(String::new()) };
     let suffix = quote(suffix)?;
@@ -195,7 +193,7 @@ fn back_up(file: FileJob<'_>) -> Result<String, ShellLineError> {
     ))
 }
 
-/// Puts what has arrived into its place, with the attributes that it is to have or that the old one had.
+/// Moves the new file to its target, with the requested attributes or those of the old file.
 fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
     let attributes = &file.job.attributes;
     if file.job.landing.in_place {
@@ -205,7 +203,7 @@ fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
         Some(owner) => format!("chown {owner} f || exit 1\n"),
         None => "if [ -n \"$old\" ]; then chown \"$3:$4\" f 2>/dev/null || :; fi\n".to_owned(),
     };
-    // Once, and last: until here nobody else may read it, and a change of the owner takes setuid away.
+    // Last: no other user may read the file before, and a change of the owner clears the set-user-ID bit.
     let mode = match attributes.mode {
         Some(mode) => format!("chmod {mode:o} f"),
         None => format!(
@@ -216,7 +214,7 @@ fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
     };
     let time = touch(attributes, "f");
     let flush = if file.job.landing.flushes { "sync \"$d\" 2>/dev/null || :\n" } else { "" };
-    // Into the folder, where a symlink to another would be taken for that.
+    // Into the directory: `mv` would follow a symlink to another directory.
     let land = if file.job.landing.over_links {
         "b=${o##*/}; [ \"$b\" = f ] || mv -f -- f \"./$b\" && mv -f -- \"./$b\" .. || exit 1\n"
     } else {
@@ -228,8 +226,8 @@ fn land(file: FileJob<'_>, change: &str) -> Result<String, ShellLineError> {
     ))
 }
 
-/// Looks at what is replaced: `$1` is who may do what, `names` how many it has, `$3` and `$4` whom it belongs to. An ACL is
-/// copied, where the host has the programs, and one that comes of the folder is taken away: the old file had none.
+/// Reads the old file: `$1` is the mode, `names` the number of hard links, `$3` and `$4` the owner and the group. An ACL is copied
+/// if the host has the programs. An ACL that the new file inherits from the directory is removed, since the old file had none.
 fn old() -> String {
     format!(
         "if [ -n \"$old\" ]; then l=$(ls -ldn -- \"$o\"); set -f; set -- $l; set +f\n\
@@ -239,7 +237,7 @@ fn old() -> String {
     )
 }
 
-/// Gives a file that is there the attributes that it is to have.
+/// Sets the requested attributes of an existing file.
 fn change(attributes: &Attributes, name: &str) -> Result<String, ShellLineError> {
     let owner = owner_words(attributes)?.map(|owner| format!("chown {owner} {name} || exit 1\n"));
     let mode = attributes.mode.map(|mode| format!("chmod {mode:o} {name} || exit 1\n"));
@@ -251,7 +249,7 @@ fn touch(attributes: &Attributes, name: &str) -> String {
     attributes.modified.map(touch).unwrap_or_default()
 }
 
-/// Returns the script that takes parts of the file in the folder of another script.
+/// Returns the script that receives parts of a file in the directory of another script.
 pub(in super::super) fn help(folder: &str) -> Result<String, ShellLineError> {
     Ok(format!(
         "{PARTS}w={}\ncd -- \"$w\" && [ -O . ] && [ \"$(pwd -P)\" = \"$w\" ] && [ ! -L f ] || exit 1\nprintf '\\0'; read -r fabrs; parts || :",
@@ -259,7 +257,7 @@ pub(in super::super) fn help(folder: &str) -> Result<String, ShellLineError> {
     ))
 }
 
-/// Returns the script that makes a symlink, in one step where another is there.
+/// Returns the script that creates a symlink, or replaces one atomically.
 pub(in super::super) fn link(job: &Job, to: &Path, name: &str) -> Result<String, ShellLineError> {
     let (target, attributes) = (job.target.as_os_str(), &job.attributes);
     let unless_other = match job.landing.replaces {
@@ -271,7 +269,7 @@ pub(in super::super) fn link(job: &Job, to: &Path, name: &str) -> Result<String,
         Some(owner) => format!("chown -h {owner} \"{name}\" || exit 1\n"),
         None => String::new(),
     };
-    // Into the folder, since a link to another folder would be taken for that.
+    // Into the directory: `mv` would follow a symlink to another directory.
     Ok(format!(
         "{FAIL}{SWEEP}{SHUT}{STATE}w={name}; t={target}; l={to}; n=${{t##*/}}; o=$t\n\
          if [ -L \"$t\" ] && [ \"$(readlink -- \"$t\" && echo x)\" = \"$l{NEWLINE}x\" ]; then\n\
@@ -287,7 +285,7 @@ pub(in super::super) fn link(job: &Job, to: &Path, name: &str) -> Result<String,
     ))
 }
 
-/// Returns the script that makes a folder.
+/// Returns the script that creates a directory.
 pub(in super::super) fn folder(target: &OsStr, attributes: &Attributes) -> Result<String, ShellLineError> {
     Ok(format!(
         "{FAIL}{STATE}umask 022\nt={target}; o=$t; before=$(state)\n\
@@ -298,8 +296,8 @@ pub(in super::super) fn folder(target: &OsStr, attributes: &Attributes) -> Resul
     ))
 }
 
-/// Returns the script that removes what is at a path. That nothing is there is known by what a program says, since what may
-/// not be seen looks the same to a shell.
+/// Returns the script that removes a path. The message of `ls` tells a missing path from one that the user may not see. Both
+/// look the same to the tests of a shell.
 pub(in super::super) fn remove(path: &str, is_recursive: bool) -> Result<String, ShellLineError> {
     let refuse = format!("[ ! -d \"$t\" ] || [ -L \"$t\" ] || fail \"$t{IS_A_FOLDER}\"\n");
     let (remove, refuse) = if is_recursive { ("remove", "") } else { ("rm -f --", refuse.as_str()) };
