@@ -10,12 +10,12 @@ use fabrs_cli::launcher::{Environment, Note, Progress, Project, find, prepare};
 use fabrs_core::Error;
 use tempfile::TempDir;
 
-/// A folder that is gone with the test.
+/// A temporary folder, removed at the end of the test.
 pub(crate) struct Place {
     folder: TempDir,
 }
 
-/// What was told while a tool was prepared.
+/// The notes of one preparation of a tool.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     /// Each note, as `Debug` shows it.
@@ -38,12 +38,12 @@ impl Progress for Heard {
 }
 
 impl Heard {
-    /// Tells whether anything was compiled.
+    /// Returns true if cargo compiled anything.
     pub(crate) fn compiling(&self) -> bool {
         self.notes.iter().any(|note| note.starts_with("Compiling"))
     }
 
-    /// Tells whether a crate was.
+    /// Returns true if cargo compiled a crate.
     pub(crate) fn crate_compiled(&self, name: &str) -> bool {
         self.notes.iter().any(|note| note.starts_with("Crate") && note.contains(&format!("{name:?}")))
     }
@@ -83,23 +83,23 @@ impl Place {
         find(&self.path(folder)).expect("it was just written")
     }
 
-    /// Returns this process's environment with the place's cache and what is changed, for somebody in the place.
+    /// Returns the environment of this process with the cache of the place and the given changes.
     pub(crate) fn environment(&self, changes: &[(&str, &str)]) -> Environment {
         let changes = changes.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let cache = (OsString::from("FABRS_CACHE"), self.path("cache").into_os_string());
-        // Temporary folders may lie anywhere.
+        // The temporary folder may lie below a folder of another user.
         let trusted = (OsString::from("FABRS_TRUST"), self.path("").into_os_string());
         Environment::new(env::vars_os().chain([cache, trusted]).chain(changes), self.path(""))
     }
 
-    /// Prepares a tool, and returns it with what was heard.
+    /// Prepares a tool, and returns it with the notes.
     pub(crate) fn try_prepare(&self, project: &Project, changes: &[(&str, &str)]) -> (Result<PathBuf, Error>, Heard) {
         let mut heard = Heard::default();
         let prepared = prepare(project, &self.environment(changes), &mut heard);
         (prepared, heard)
     }
 
-    /// Prepares a tool which must compile, and returns what it prints with what was heard.
+    /// Prepares a tool, which must succeed, and returns its output with the notes.
     #[track_caller]
     pub(crate) fn run(&self, project: &Project) -> (String, Heard) {
         let (prepared, heard) = self.try_prepare(project, &[]);
@@ -113,7 +113,7 @@ impl Place {
     }
 }
 
-/// Runs a tool and returns what it prints.
+/// Runs a tool and returns its output.
 pub(crate) fn output(tool: &Path) -> String {
     let output = Command::new(tool).output().expect("the tool starts");
     String::from_utf8(output.stdout).expect("it prints text")
