@@ -1,18 +1,16 @@
 //! The accounts that the servers let in, and what can not be tested without root.
 
-use std::env;
-use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::net::TcpListener;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use data_encoding::HEXLOWER;
 
-use crate::login_shell;
+/// The variable that every process of a server's sessions carries.
+pub(crate) const MARK: &str = "FABRS_TEST_SSHD";
 
 /// Where root keeps the lock, the password and the marks of finished accounts; empty after each boot.
 const STATE: &str = "/run/fabrs-testing";
@@ -112,8 +110,8 @@ impl Account {
         }
     }
 
-    /// Makes it, unless it is there; `mark` is the variable that must survive sudo.
-    pub(crate) fn make(self, mark: &str) {
+    /// Makes it, unless it is there; [`MARK`] must survive sudo.
+    pub(crate) fn make(self) {
         if self == Self::Root {
             return;
         }
@@ -134,81 +132,14 @@ impl Account {
         }
         if let Some((rule, defaults)) = self.sudoers() {
             let name = self.name();
-            let text = format!("Defaults:{name} {defaults}, env_keep += \"{mark}\"\n{name} {rule}\n");
+            let text = format!("Defaults:{name} {defaults}, env_keep += \"{MARK}\"\n{name} {rule}\n");
             write_sudoers(name, &text);
         }
         if let Some((options, limits)) = self.doas() {
-            allow_doas(&format!("permit {options} setenv {{ {mark} }} {}{limits}", self.name()));
+            allow_doas(&format!("permit {options} setenv {{ {MARK} }} {}{limits}", self.name()));
         }
         fs::write(done, "").expect("root may write its own state");
     }
-}
-
-/// Something that can be tested on some machines only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Capability {
-    /// Login with a password: sshd must read the shadow file.
-    Password,
-    /// Accounts other than the one that runs the test.
-    Accounts,
-    /// Commands under sudo.
-    Sudo,
-    /// Commands under doas.
-    Doas,
-    /// The address `::1`.
-    Ipv6,
-    /// Servers whose accounts have another login shell: mount namespaces.
-    LoginShells,
-    /// Terminals on the server: a plain user's sshd can not make the group of one right.
-    Terminal,
-    /// Vagrant itself; its machines are not needed.
-    Vagrant,
-    /// Virtualenvs made by uv.
-    Uv,
-}
-
-impl Capability {
-    /// Whether this machine and user have it.
-    pub(crate) fn is_here(self) -> bool {
-        match self {
-            Self::Password | Self::Accounts => is_root(),
-            Self::Sudo => is_root() && Path::new("/usr/bin/sudo").exists(),
-            Self::Doas => is_root() && Path::new("/usr/bin/doas").exists(),
-            Self::LoginShells => is_root() && login_shell::is_possible(),
-            Self::Ipv6 => TcpListener::bind("[::1]:0").is_ok(),
-            Self::Terminal => is_root() || terminals_have_a_group(),
-            Self::Vagrant => Path::new("/usr/bin/vagrant").exists(),
-            Self::Uv => uv().is_some(),
-        }
-    }
-}
-
-impl fmt::Display for Capability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Password => "login with a password (run as root)",
-            Self::Accounts => "several accounts (run as root)",
-            Self::Sudo => "sudo (run as root, `apt-get install sudo`)",
-            Self::Doas => "doas (run as root, `apt-get install opendoas`)",
-            Self::LoginShells => "other login shells (run as root, where `unshare --mount true` works)",
-            Self::Ipv6 => "IPv6 (`::1` is not configured)",
-            Self::Terminal => "terminals on the server (run as root; `/dev/pts` is mounted without `gid=`)",
-            Self::Uv => "virtualenvs of uv (`pip install uv`, or run `scripts/test`)",
-            Self::Vagrant => "what the real Vagrant prints (`apt-get install vagrant`)",
-        })
-    }
-}
-
-/// Returns where uv is, if it is in the `PATH`.
-pub fn uv() -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join("uv")).find(|program| program.is_file())
-}
-
-/// Whether the system gives new terminals the group that sshd wants for them.
-fn terminals_have_a_group() -> bool {
-    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
-    mounts.lines().any(|line| line.starts_with("devpts ") && line.contains("gid="))
 }
 
 /// Whether the test runs as root.

@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::accounts::{Account, MARK};
+use crate::capability::Capability;
+use crate::keys::{Key, KeyType};
 use crate::login_shell::LoginShell;
-use crate::process::family;
-use crate::sshd::MARK;
+use crate::process::{Process, family};
+use crate::sshd::Sshd;
 use crate::wait::poll;
-use crate::{Account, Capability, Key, KeyType, Process, Sshd};
 
 /// It is found by its whole path, since a user's search path lacks it.
 const PROGRAM: &str = "/usr/sbin/dropbear";
@@ -62,7 +64,7 @@ impl Builder {
             Path::new(PROGRAM).exists(),
             "`{PROGRAM}` is missing: `apt-get install dropbear-bin`, or run `scripts/test`"
         );
-        self.account.make(MARK);
+        self.account.make();
         let dir = tempfile::Builder::new().prefix("fabrs-dropbear-").tempdir().expect("a temporary directory");
         let identity = Key::generate(dir.path().join("identity"), KeyType::Ed25519, "");
         let shell = self.login_shell.as_deref();

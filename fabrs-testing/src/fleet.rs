@@ -7,7 +7,10 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::{Account, Capability, Sshd, marker};
+use crate::accounts::Account;
+use crate::capability::Capability;
+use crate::process::marker;
+use crate::sshd::Sshd;
 
 /// Three servers, each with a user of its own, in whose home is the site of one test. The sites go when this is dropped.
 #[derive(Debug)]

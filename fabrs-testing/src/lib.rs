@@ -19,6 +19,7 @@
 //! readable by root only); as a plain user they serve that user, and [`Capability`] says what can not be tested.
 
 mod accounts;
+mod capability;
 mod disk;
 mod dropbear;
 mod fab;
@@ -35,7 +36,8 @@ pub mod receivers;
 mod sshd;
 mod wait;
 
-pub use accounts::{Account, Capability, uv};
+pub use accounts::Account;
+pub use capability::{Capability, uv};
 pub use disk::{BindMount, Quota, SmallDisk};
 pub use dropbear::{Builder as DropbearBuilder, Dropbear};
 pub use fab::{Fab, Ran, Running, trusted_folders};

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::{Account, accounts};
+use crate::accounts::{self, Account};
 
 /// Covers the machine's `/etc` with the copy at `$0`, then becomes the server.
 ///

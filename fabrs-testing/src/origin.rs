@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::wait_until;
+use crate::wait::wait_until;
 
 /// A repository with a work tree here, and what it is pushed to, which `git daemon` serves until this is dropped.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What a run is expected to leave, and how it differs.
 
-use super::Ran;
+use super::ran::Ran;
 
 /// One expectation.
 #[derive(Debug, Clone)]

@@ -9,24 +9,13 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use super::checks::{Check, Stream};
-use super::{Ran, Running, environment};
-use crate::{Pty, Sshd};
-
-/// What the program finds as its stdin.
-#[derive(Debug, Clone)]
-pub(super) enum Stdin {
-    /// The end of input at once.
-    Null,
-    /// These bytes, then the end of input.
-    Bytes(Vec<u8>),
-    /// A pipe into which nobody writes.
-    Open,
-    /// No descriptor 0 at all, as some service managers have it.
-    Closed,
-}
+use super::environment;
+use super::ran::Ran;
+use super::running::Running;
+use super::settings::{Settings, Stdin};
+use crate::pty::Pty;
+use crate::sshd::Sshd;
 
 /// One run of `fab` in a project of its own, and what it is expected to leave.
 ///
@@ -35,10 +24,7 @@ pub(super) enum Stdin {
 #[derive(Debug)]
 #[must_use = "nothing runs until `.run()` or `.spawn()`"]
 pub struct Fab {
-    pub(super) checks: Vec<Check>,
-    pub(super) dir: Arc<TempDir>,
-    pub(super) limit: Duration,
-    pub(super) stdin: Stdin,
+    settings: Settings,
     arguments: Vec<OsString>,
     env: BTreeMap<OsString, OsString>,
     own_session: bool,
@@ -60,11 +46,13 @@ impl Fab {
         fs::create_dir(&home).and_then(|()| fs::create_dir(&project)).expect("the directory is ours");
         let cache = program.parent().unwrap_or(Path::new("/")).join("fab-test-cache");
         Self {
-            checks: Vec::new(),
+            settings: Settings {
+                checks: Vec::new(),
+                dir: Arc::new(dir),
+                limit: Duration::from_mins(10),
+                stdin: Stdin::Null,
+            },
             env: environment::clean(&home, &cache),
-            dir: Arc::new(dir),
-            limit: Duration::from_mins(10),
-            stdin: Stdin::Null,
             arguments: Vec::new(),
             own_session: false,
             program,
@@ -88,7 +76,7 @@ impl Fab {
 
     /// Returns the directory of the project.
     pub fn dir(&self) -> PathBuf {
-        self.dir.path().join("project")
+        self.settings.project()
     }
 
     /// Starts in a folder of the project, or in any other if the path is absolute. Defaults to the project's root.
@@ -139,25 +127,25 @@ impl Fab {
 
     /// Gives it these bytes as stdin, then the end of input.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = Stdin::Bytes(bytes.into());
+        self.settings.stdin = Stdin::Bytes(bytes.into());
         self
     }
 
     /// Gives it an empty stdin, `/dev/null`. This is the default.
     pub fn no_stdin(mut self) -> Self {
-        self.stdin = Stdin::Null;
+        self.settings.stdin = Stdin::Null;
         self
     }
 
     /// Gives it a stdin that is open and never has anything, as under some CI servers.
     pub fn open_stdin(mut self) -> Self {
-        self.stdin = Stdin::Open;
+        self.settings.stdin = Stdin::Open;
         self
     }
 
     /// Gives it no descriptor 0 at all.
     pub fn closed_stdin(mut self) -> Self {
-        self.stdin = Stdin::Closed;
+        self.settings.stdin = Stdin::Closed;
         self
     }
 
@@ -169,7 +157,7 @@ impl Fab {
 
     /// Sets when a run counts as hung. Defaults to ten minutes, as the first one compiles.
     pub fn limit(mut self, limit: Duration) -> Self {
-        self.limit = limit;
+        self.settings.limit = limit;
         self
     }
 
@@ -214,7 +202,7 @@ impl Fab {
     }
 
     fn check(mut self, check: Check) -> Self {
-        self.checks.push(check);
+        self.settings.checks.push(check);
         self
     }
 
@@ -246,13 +234,13 @@ impl Fab {
             command.args(&words[1..]).process_group(0);
             command
         };
-        let stdin = match self.stdin {
+        let stdin = match self.settings.stdin {
             Stdin::Null | Stdin::Closed => Stdio::null(),
             Stdin::Bytes(_) | Stdin::Open => Stdio::piped(),
         };
         let mut command = self.surrounded(command);
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Running::start(self, command)
+        Running::start(self.settings, command)
     }
 
     /// Starts it on a terminal; what it is expected to leave is not compared.
@@ -266,14 +254,14 @@ impl Fab {
         let words = self.words();
         let mut command = Pty::command(&words[0]);
         command.args(&words[1..]);
-        Pty::spawn(self.surrounded(command)).keeping(self.dir)
+        Pty::spawn(self.surrounded(command)).keeping(self.settings.dir)
     }
 
     /// Returns the program and its arguments.
     fn words(&self) -> Vec<OsString> {
         // std always gives a child a descriptor 0; a shell can take it away.
         let without_stdin = ["/bin/sh", "-c", r#"exec "$0" "$@" <&-"#].map(OsString::from);
-        let mut words = if matches!(self.stdin, Stdin::Closed) { without_stdin.to_vec() } else { Vec::new() };
+        let mut words = if matches!(self.settings.stdin, Stdin::Closed) { without_stdin.to_vec() } else { Vec::new() };
         words.push(self.program.clone().into());
         words.extend(self.arguments.iter().cloned());
         words

@@ -8,36 +8,21 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tempfile::TempDir;
 
-use super::Fab;
 use super::checks::differences;
-use super::runner::Stdin;
+use super::ran::Ran;
+use super::settings::{Settings, Stdin};
 use crate::pty::code;
 use crate::wait::{poll, wait_until};
 
 /// How long a stream may stay open after the program has ended.
 const STREAM_LIMIT: Duration = Duration::from_secs(10);
 
-/// What a run left.
-#[derive(Debug, Clone)]
-pub struct Ran {
-    /// The exit code; 128+n where signal n ended it, as a shell shows it.
-    pub code: i32,
-    /// What it wrote to stdout.
-    pub stdout: String,
-    /// What it wrote to stderr.
-    pub stderr: String,
-    /// The directory of the project; it is removed with this value.
-    pub dir: PathBuf,
-    pub(super) _keep: Arc<TempDir>,
-}
-
 /// A run that has started; it is killed, with its process group, when dropped.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    fab: Fab,
+    settings: Settings,
     open_stdin: Option<ChildStdin>,
     stderr: Collector,
     stdout: Collector,
@@ -45,13 +30,13 @@ pub struct Running {
 
 impl Running {
     #[track_caller]
-    pub(super) fn start(fab: Fab, mut command: Command) -> Self {
+    pub(super) fn start(settings: Settings, mut command: Command) -> Self {
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) => panic!("`{}` does not start: {error}", command.get_program().display()),
         };
         let mut open_stdin = child.stdin.take();
-        if let Stdin::Bytes(bytes) = &fab.stdin
+        if let Stdin::Bytes(bytes) = &settings.stdin
             && let Some(mut pipe) = open_stdin.take()
         {
             let bytes = bytes.clone();
@@ -60,7 +45,7 @@ impl Running {
         }
         let stdout = Collector::start(child.stdout.take());
         let stderr = Collector::start(child.stderr.take());
-        Self { child, fab, open_stdin, stderr, stdout }
+        Self { child, settings, open_stdin, stderr, stdout }
     }
 
     /// Returns the process number, which is also that of its group.
@@ -70,7 +55,7 @@ impl Running {
 
     /// Returns the directory of the project.
     pub fn dir(&self) -> PathBuf {
-        self.fab.dir()
+        self.settings.project()
     }
 
     /// Returns what it has written to stdout so far.
@@ -131,8 +116,8 @@ impl Running {
     /// on at the limit; if something it started still holds a stream open after it has ended.
     #[track_caller]
     pub fn wait(mut self) -> Ran {
-        let Some(status) = poll(self.fab.limit, || self.child.try_wait().expect("it is our child")) else {
-            let (limit, stdout, stderr) = (self.fab.limit, self.stdout(), self.stderr());
+        let Some(status) = poll(self.settings.limit, || self.child.try_wait().expect("it is our child")) else {
+            let (limit, stdout, stderr) = (self.settings.limit, self.stdout(), self.stderr());
             panic!("still runs after {limit:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}\n---");
         };
         drop(self.open_stdin.take());
@@ -147,9 +132,9 @@ impl Running {
             stdout: self.stdout(),
             stderr: self.stderr(),
             dir: self.dir(),
-            _keep: Arc::clone(&self.fab.dir),
+            _keep: Arc::clone(&self.settings.dir),
         };
-        if let Some(shown) = differences(&self.fab.checks, &ran) {
+        if let Some(shown) = differences(&self.settings.checks, &ran) {
             panic!("{shown}");
         }
         ran

@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use super::Sshd;
-use crate::{Account, Key, KeyType};
+use crate::accounts::Account;
+use crate::keys::{Key, KeyType};
 
-/// The settings of an [`Sshd`]; made by [`Sshd::builder`].
+/// The settings of an [`Sshd`](crate::Sshd); made by [`Sshd::builder`](crate::Sshd::builder).
 #[derive(Debug, Clone)]
 #[must_use = "no server runs until `.start()`"]
 pub struct Builder {
@@ -48,7 +48,7 @@ impl Builder {
         }
     }
 
-    /// Sets the names under which [`Sshd::ssh_config`] knows the server. Defaults to `host`.
+    /// Sets the names under which [`Sshd::ssh_config`](crate::Sshd::ssh_config) knows the server. Defaults to `host`.
     ///
     /// The first stands for the first address that is listened on, and so on, from the start again
     /// when there are more names than addresses.
@@ -148,7 +148,7 @@ impl Builder {
         self
     }
 
-    /// Allows login with [`Sshd::password`], beside the key.
+    /// Allows login with [`Sshd::password`](crate::Sshd::password), beside the key.
     ///
     /// Works where [`Capability::Password`](crate::Capability::Password) is.
     pub fn password_login(mut self) -> Self {
@@ -156,17 +156,7 @@ impl Builder {
         self
     }
 
-    /// Starts the server and waits until it answers.
-    ///
-    /// # Panics
-    ///
-    /// If OpenSSH is missing, or the server does not start: with its log.
-    #[track_caller]
-    pub fn start(self) -> Sshd {
-        Sshd::start_with(self)
-    }
-
-    /// Sets the accounts that exist; the first is [`Sshd::user`]. Defaults to [`Account::Plain`].
+    /// Sets the accounts that exist; the first is [`Sshd::user`](crate::Sshd::user). Defaults to [`Account::Plain`].
     ///
     /// Without root it says nothing: the server then knows the user who runs the test.
     pub fn users(mut self, accounts: impl IntoIterator<Item = Account>) -> Self {

@@ -3,13 +3,10 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::process::Command;
-use std::sync::OnceLock;
 
-use super::Builder;
-
-/// The variable that every process of a server's sessions carries.
-pub(crate) const MARK: &str = "FABRS_TEST_SSHD";
+use super::builder::Builder;
+use super::program;
+use crate::accounts::MARK;
 
 /// Returns the `sshd_config` of a server whose files are in `dir`.
 pub(super) fn sshd_config(settings: &Builder, dir: &Path, port: u16, host_keys: &[&Path], mark: &str) -> String {
@@ -52,7 +49,7 @@ pub(super) fn sshd_config(settings: &Builder, dir: &Path, port: u16, host_keys: 
     if !settings.options.iter().any(|(keyword, _)| keyword.eq_ignore_ascii_case("Subsystem")) {
         line(&mut text, "Subsystem", "sftp internal-sftp");
     }
-    if knows_penalties() {
+    if program::knows_penalties() {
         // COMPAT(openssh 9.8): after a refused login it would not talk to loopback for a while.
         line(&mut text, "PerSourcePenalties", "no");
     }
@@ -102,18 +99,6 @@ fn line(text: &mut String, keyword: &str, value: &str) {
 
 fn quoted(path: &Path) -> String {
     format!("\"{}\"", path.display())
-}
-
-/// Whether the installed sshd has `PerSourcePenalties`: an unknown keyword would keep it from starting.
-fn knows_penalties() -> bool {
-    static KNOWN: OnceLock<bool> = OnceLock::new();
-    *KNOWN.get_or_init(|| {
-        // Without host keys `-t` fails anyway, and so the words count, not the status.
-        let test = Command::new(super::launch::PROGRAM)
-            .args(["-t", "-f", "/dev/null", "-o", "PerSourcePenalties=no"])
-            .output();
-        test.is_ok_and(|test| !String::from_utf8_lossy(&test.stderr).contains("PerSourcePenalties"))
-    })
 }
 
 #[cfg(test)]

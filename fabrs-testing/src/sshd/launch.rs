@@ -9,13 +9,15 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::{Builder, Sshd, config};
+use super::builder::Builder;
+use super::config;
+use super::program::PROGRAM;
+use super::server::Sshd;
+use crate::accounts;
+use crate::keys::{Key, KeyType};
 use crate::login_shell::LoginShell;
 use crate::wait::poll;
-use crate::{Key, KeyType, accounts};
 
-/// sshd demands to be called by its whole path.
-pub(super) const PROGRAM: &str = "/usr/sbin/sshd";
 /// How long the server may take for its first word, on a machine that is busy compiling.
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// How often another port is tried after somebody else took the one that was free.
@@ -29,9 +31,21 @@ enum Failure {
     Refused(String),
 }
 
+impl Builder {
+    /// Starts the server and waits until it answers.
+    ///
+    /// # Panics
+    ///
+    /// If OpenSSH is missing, or the server does not start: with its log.
+    #[track_caller]
+    pub fn start(self) -> Sshd {
+        Sshd::start_with(self)
+    }
+}
+
 impl Sshd {
     #[track_caller]
-    pub(super) fn start_with(settings: Builder) -> Self {
+    fn start_with(settings: Builder) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         assert!(
             Path::new(PROGRAM).exists(),
@@ -192,7 +206,7 @@ fn prepare_accounts(settings: &Builder) -> String {
     // A service manager would make it; sshd chroots there before login and does not start without.
     fs::create_dir_all("/run/sshd").expect("root may write below /run");
     for account in &settings.accounts {
-        account.make(config::MARK);
+        account.make();
     }
     settings.accounts.first().expect("a server has at least one account").name().to_owned()
 }

@@ -3,9 +3,9 @@
 mod builder;
 mod config;
 mod launch;
+mod program;
 mod server;
 mod sessions;
 
 pub use builder::Builder;
-pub(crate) use config::MARK;
 pub use server::Sshd;

@@ -8,9 +8,13 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{Builder, config};
+use super::builder::Builder;
+use super::config;
+use crate::accounts;
+use crate::capability::Capability;
+use crate::keys::Key;
 use crate::login_shell::LoginShell;
-use crate::{Capability, Key, accounts, probe};
+use crate::probe;
 
 /// A real OpenSSH server on loopback; it and its sessions end when this is dropped.
 ///

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::{Sshd, config};
-use crate::process::family;
+use super::server::Sshd;
+use crate::accounts::MARK;
+use crate::capability::Capability;
+use crate::process::{Process, family};
 use crate::wait::poll;
-use crate::{Capability, Process};
 
 /// How long what was killed may take to be gone.
 const END_LIMIT: Duration = Duration::from_secs(10);
@@ -53,7 +54,7 @@ impl Sshd {
 
     fn processes_with(&self, known: &HashSet<i32>) -> Vec<Process> {
         let all = Process::all();
-        let entry = format!("{}={}", config::MARK, self.mark);
+        let entry = format!("{}={}", MARK, self.mark);
         let own = i32::try_from(std::process::id()).ok().and_then(Process::find);
         let listener = self.pid();
         family(&all, own.map_or(0, |own| own.sid), |process| {
