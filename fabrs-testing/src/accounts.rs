@@ -29,21 +29,21 @@ pub enum Account {
     /// May do all under sudo after its password, which is asked for each time.
     Sudo,
     /// May do all under sudo without a password.
-    SudoFree,
-    /// Like [`Account::SudoFree`], with `Defaults use_pty`, the default from sudo 1.9.14 on.
+    SudoNopasswd,
+    /// Like [`Account::SudoNopasswd`], with `Defaults use_pty`, the default from sudo 1.9.14 on.
     SudoPty,
     /// May do only `/usr/bin/id -un` under sudo, without a password.
     SudoLimited,
     /// May do only `/usr/bin/id -un` under sudo, after its password, which is asked for each time.
-    SudoLimitedAsk,
+    SudoLimitedPasswd,
     /// May do all under sudo after its password, which is asked for once.
     SudoTicket,
     /// May do all under sudo without a password, but only on a terminal (`Defaults requiretty`).
-    SudoTerminal,
+    SudoRequiretty,
     /// Like [`Account::Sudo`], with a password that has expired.
     SudoExpired,
     /// May do all under doas without a password.
-    DoasFree,
+    DoasNopass,
     /// May do all under doas after its password, which is asked for each time.
     Doas,
     /// May do only `id -un` under doas, without a password.
@@ -60,14 +60,14 @@ impl Account {
             Self::Dash => "fabrs-dash",
             Self::NoShell => "fabrs-no-shell",
             Self::Sudo => "fabrs-sudo",
-            Self::SudoFree => "fabrs-sudo-free",
+            Self::SudoNopasswd => "fabrs-sudo-free",
             Self::SudoPty => "fabrs-sudo-pty",
             Self::SudoLimited => "fabrs-sudo-limited",
-            Self::SudoLimitedAsk => "fabrs-sudo-limited-ask",
+            Self::SudoLimitedPasswd => "fabrs-sudo-limited-ask",
             Self::SudoTicket => "fabrs-sudo-ticket",
-            Self::SudoTerminal => "fabrs-sudo-terminal",
+            Self::SudoRequiretty => "fabrs-sudo-terminal",
             Self::SudoExpired => "fabrs-sudo-expired",
-            Self::DoasFree => "fabrs-doas-free",
+            Self::DoasNopass => "fabrs-doas-free",
             Self::Doas => "fabrs-doas",
             Self::DoasLimited => "fabrs-doas-limited",
             Self::Root => "root",
@@ -85,25 +85,29 @@ impl Account {
     /// Returns what it may do, and what else its `Defaults` say.
     fn sudoers(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Plain | Self::Dash | Self::NoShell | Self::Root | Self::DoasFree | Self::Doas | Self::DoasLimited => {
-                None
-            }
+            Self::Plain
+            | Self::Dash
+            | Self::NoShell
+            | Self::Root
+            | Self::DoasNopass
+            | Self::Doas
+            | Self::DoasLimited => None,
             // A ticket would make the second test that asks find no prompt.
             Self::Sudo | Self::SudoExpired => Some(("ALL=(ALL:ALL) ALL", "timestamp_timeout=0")),
-            Self::SudoFree => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "!use_pty")),
+            Self::SudoNopasswd => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "!use_pty")),
             Self::SudoPty => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "use_pty")),
             Self::SudoLimited => Some(("ALL=(ALL:ALL) NOPASSWD: /usr/bin/id -un", "!use_pty")),
-            Self::SudoLimitedAsk => Some(("ALL=(ALL:ALL) /usr/bin/id -un", "timestamp_timeout=0")),
+            Self::SudoLimitedPasswd => Some(("ALL=(ALL:ALL) /usr/bin/id -un", "timestamp_timeout=0")),
             // Without a terminal a ticket is otherwise that of the parent process alone.
             Self::SudoTicket => Some(("ALL=(ALL:ALL) ALL", "timestamp_timeout=60, timestamp_type=global")),
-            Self::SudoTerminal => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "requiretty")),
+            Self::SudoRequiretty => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "requiretty")),
         }
     }
 
     /// Returns its rule for doas, up to its name and behind it.
     fn doas(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::DoasFree => Some(("nopass", "")),
+            Self::DoasNopass => Some(("nopass", "")),
             Self::Doas => Some(("", "")),
             Self::DoasLimited => Some(("nopass", " as root cmd id args -un")),
             _ => None,

@@ -3,6 +3,7 @@
 use std::env;
 use std::fmt;
 use std::fs;
+use std::io::{self, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
@@ -33,8 +34,17 @@ pub enum Capability {
 }
 
 impl Capability {
+    /// Whether it can be tested here; if not, prints so to stderr.
+    pub fn is_available(self) -> bool {
+        let is_present = self.is_present();
+        if !is_present {
+            let _lost = writeln!(io::stderr(), "NOT TESTED HERE: {self}");
+        }
+        is_present
+    }
+
     /// Whether this machine and user have it.
-    pub(crate) fn is_here(self) -> bool {
+    pub(crate) fn is_present(self) -> bool {
         match self {
             Self::Password | Self::Accounts => accounts::is_root(),
             Self::Sudo => accounts::is_root() && Path::new("/usr/bin/sudo").exists(),

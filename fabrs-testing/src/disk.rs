@@ -31,12 +31,12 @@ impl Drop for SmallDisk {
 
 /// A folder that everybody may write to, up to a quota of one MiB; it is gone when this is dropped.
 #[derive(Debug)]
-pub struct Quota {
+pub struct QuotaDir {
     mounted: PathBuf,
     folder: PathBuf,
 }
 
-impl Quota {
+impl QuotaDir {
     /// How much has to fit on a btrfs at least.
     const DISK: u64 = 128 << 20;
 
@@ -74,7 +74,7 @@ impl Quota {
     }
 }
 
-impl Drop for Quota {
+impl Drop for QuotaDir {
     fn drop(&mut self) {
         let _gone = Command::new("umount").arg("--lazy").arg(&self.mounted).stderr(Stdio::null()).status();
     }

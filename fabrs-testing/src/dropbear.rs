@@ -16,7 +16,6 @@ use crate::capability::Capability;
 use crate::keys::{Key, KeyType};
 use crate::login_shell::LoginShell;
 use crate::process::{Process, family};
-use crate::sshd::Sshd;
 use crate::wait::poll;
 
 /// It is found by its whole path, since a user's search path lacks it.
@@ -31,12 +30,12 @@ const END_LIMIT: Duration = Duration::from_secs(10);
 /// The settings of a [`Dropbear`]; made by [`Dropbear::builder`].
 #[derive(Debug, Clone)]
 #[must_use = "no server runs until `.start()`"]
-pub struct Builder {
+pub struct DropbearBuilder {
     account: Account,
     login_shell: Option<PathBuf>,
 }
 
-impl Builder {
+impl DropbearBuilder {
     /// Sets the account that logs in. Defaults to [`Account::Plain`].
     pub fn user(mut self, account: Account) -> Self {
         self.account = account;
@@ -59,7 +58,7 @@ impl Builder {
     #[track_caller]
     pub fn start(self) -> Dropbear {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        assert!(Capability::Accounts.is_here(), "dropbear needs {}", Capability::Accounts);
+        assert!(Capability::Accounts.is_present(), "dropbear needs {}", Capability::Accounts);
         assert!(
             Path::new(PROGRAM).exists(),
             "`{PROGRAM}` is missing: `apt-get install dropbear-bin`, or run `scripts/test`"
@@ -122,8 +121,8 @@ pub struct Dropbear {
 
 impl Dropbear {
     /// Returns the settings of a server, to be changed and started.
-    pub fn builder() -> Builder {
-        Builder { account: Account::Plain, login_shell: None }
+    pub fn builder() -> DropbearBuilder {
+        DropbearBuilder { account: Account::Plain, login_shell: None }
     }
 
     /// Starts one with the defaults, unless the user that runs the test can have none, which is printed.
@@ -133,7 +132,7 @@ impl Dropbear {
     /// If dropbear is not installed, or does not start.
     #[track_caller]
     pub fn start() -> Option<Self> {
-        Sshd::can(Capability::Accounts).then(|| Self::builder().start())
+        Capability::Accounts.is_available().then(|| Self::builder().start())
     }
 
     /// Returns the lines for `ssh -F` that reach it as `host`.

@@ -3,14 +3,14 @@
 //! Nothing here knows fabrs itself, so that a test never asks the code under test whether it was right:
 //!
 //! * [`Sshd`]: a real OpenSSH server on loopback with keys and accounts of its own;
-//! * [`Fleet`] and [`Origin`]: three of them, with a site in the home of each, and the git repository that it comes from;
+//! * [`SiteHosts`] and [`GitServer`]: three of them, with a site in the home of each, and the git repository that it comes from;
 //! * [`Dropbear`]: a real server that is not OpenSSH's;
 //! * [`faults`]: a network that cuts, stalls, delays, or never answers;
 //! * [`Fab`]: runs the `fab` binary in a clean environment and compares all that it leaves;
 //! * [`Pty`]: a program on a real terminal, for prompts;
-//! * [`SmallDisk`], [`Quota`], [`BindMount`]: file systems for a test;
+//! * [`SmallDisk`], [`QuotaDir`], [`BindMount`]: file systems for a test;
 //! * [`Process`], [`processes_matching`], [`processes_carrying`]: what runs on the machine, for "nothing is left";
-//! * [`Gate`]: a point at which a program of a host waits, for a test that acts between two steps;
+//! * [`Breakpoint`]: a point at which a program of a host waits, for a test that acts between two steps;
 //! * [`receivers`]: servers that take down the mails, requests and packets that they are sent;
 //! * [`wait_until`]: the only pause that a test needs;
 //! * [`probe`]: a program that says in JSON what reached it.
@@ -19,33 +19,33 @@
 //! readable by root only); as a plain user they serve that user, and [`Capability`] says what can not be tested.
 
 mod accounts;
+mod breakpoint;
 mod capability;
 mod disk;
 mod dropbear;
 mod fab;
 pub mod faults;
-mod fleet;
-mod gate;
+mod git_server;
 mod keys;
 mod login_shell;
-mod origin;
 pub mod probe;
 mod process;
 mod pty;
 pub mod receivers;
+mod site_hosts;
 mod sshd;
 mod wait;
 
 pub use accounts::Account;
+pub use breakpoint::{Breakpoint, PausedProgram};
 pub use capability::{Capability, uv};
-pub use disk::{BindMount, Quota, SmallDisk};
-pub use dropbear::{Builder as DropbearBuilder, Dropbear};
-pub use fab::{Fab, Ran, Running, trusted_folders};
-pub use fleet::Fleet;
-pub use gate::{Gate, Waiting};
+pub use disk::{BindMount, QuotaDir, SmallDisk};
+pub use dropbear::{Dropbear, DropbearBuilder};
+pub use fab::{Fab, FabOutput, RunningFab, trusted_folders};
+pub use git_server::GitServer;
 pub use keys::{Key, KeyType};
-pub use origin::Origin;
 pub use process::{Process, marker, processes_carrying, processes_matching};
 pub use pty::Pty;
-pub use sshd::{Builder as SshdBuilder, Sshd};
+pub use site_hosts::SiteHosts;
+pub use sshd::{Sshd, SshdBuilder};
 pub use wait::{poll, wait_for, wait_until};

@@ -11,12 +11,12 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// A server that serves each connection on a thread of its own, and gives out what each has brought.
 #[derive(Debug)]
-pub struct Server<T> {
+pub struct RecordingServer<T> {
     addr: SocketAddr,
     came: Receiver<T>,
 }
 
-impl<T: Send + 'static> Server<T> {
+impl<T: Send + 'static> RecordingServer<T> {
     fn start(serve: impl Fn(TcpStream) -> Option<T> + Clone + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let addr = listener.local_addr().expect("it listens");
@@ -41,19 +41,19 @@ impl<T: Send + 'static> Server<T> {
     ///
     /// If nothing comes for half a minute.
     #[track_caller]
-    pub fn next(&self) -> T {
+    pub fn receive(&self) -> T {
         self.came.recv_timeout(LIMIT).expect("something comes")
     }
 
     /// Tells whether nothing has come.
-    pub fn is_silent(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.came.try_recv().is_err()
     }
 }
 
 /// A request, as an HTTP server saw it.
 #[derive(Debug)]
-pub struct Request {
+pub struct HttpRequest {
     /// The path that was asked for.
     pub path: String,
     /// Its headers, a line each.
@@ -63,8 +63,8 @@ pub struct Request {
 }
 
 /// Starts a server that answers each request with a status.
-pub fn http(status: &'static str) -> Server<Request> {
-    Server::start(move |stream| {
+pub fn http(status: &'static str) -> RecordingServer<HttpRequest> {
+    RecordingServer::start(move |stream| {
         let mut reader = BufReader::new(stream);
         let (mut first, mut headers) = (String::new(), String::new());
         reader.read_line(&mut first).ok()?;
@@ -80,13 +80,13 @@ pub fn http(status: &'static str) -> Server<Request> {
         reader.read_exact(&mut body).ok()?;
         write!(reader.get_mut(), "HTTP/1.1 {status}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}").ok()?;
         let path = first.split_whitespace().nth(1)?.to_owned();
-        Some(Request { path, headers, body: serde_json::from_slice(&body).ok()? })
+        Some(HttpRequest { path, headers, body: serde_json::from_slice(&body).ok()? })
     })
 }
 
 /// Starts a server that takes mails.
-pub fn smtp() -> Server<String> {
-    Server::start(|stream| {
+pub fn smtp() -> RecordingServer<String> {
+    RecordingServer::start(|stream| {
         let mut reader = BufReader::new(stream);
         let mut mail = String::new();
         let mut in_data = false;
@@ -126,8 +126,8 @@ pub fn smtp() -> Server<String> {
 }
 
 /// Starts a server that takes down whatever it is sent.
-pub fn tcp() -> Server<String> {
-    Server::start(|mut stream| {
+pub fn tcp() -> RecordingServer<String> {
+    RecordingServer::start(|mut stream| {
         let mut text = String::new();
         stream.read_to_string(&mut text).ok()?;
         Some(text)
@@ -151,7 +151,7 @@ pub fn udp() -> UdpSocket {
 ///
 /// If none comes for half a minute.
 #[track_caller]
-pub fn packet(socket: &UdpSocket) -> String {
+pub fn receive_packet(socket: &UdpSocket) -> String {
     let mut bytes = [0; 2048];
     let length = socket.recv(&mut bytes).expect("a packet comes");
     String::from_utf8_lossy(&bytes[..length]).into_owned()

@@ -97,7 +97,7 @@ async fn what_a_program_sees_is_what_was_meant_in_every_combination() -> Result 
     let folder = folder();
     let place = folder.path().display().to_string();
     let mut wrong = String::new();
-    for account in [Account::SudoFree, Account::Sudo] {
+    for account in [Account::SudoNopasswd, Account::Sudo] {
         let Some(lab) = Lab::with_password(account) else { return Ok(()) };
         let probe = lab.sshd.probe().display().to_string();
         for shell in SHELLS {
@@ -122,7 +122,7 @@ async fn what_a_program_sees_is_what_was_meant_in_every_combination() -> Result 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_the_login_shell_is_dash_too() -> Result {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     let sshd = Sshd::builder().users([Account::Dash]).start();
@@ -146,7 +146,7 @@ async fn on_this_machine_too() -> Result {
     let program = probe::path().display().to_string();
     for shell in SHELLS {
         let host = shell.map_or_else(|| host.clone(), |shell| host.with_shell(shell));
-        for way in WAYS.iter().filter(|way| way.uid.is_none() || Sshd::can(Capability::Sudo)) {
+        for way in WAYS.iter().filter(|way| way.uid.is_none() || Capability::Sudo.is_available()) {
             for around in AROUND {
                 let told = differs(&host, way, &place, &program, around).await?;
                 assert_eq!(told, None, "{shell:?}, {}, (pty, prefix) {around:?}", way.name);

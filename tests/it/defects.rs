@@ -14,7 +14,7 @@ use crate::support::{LIMIT, block, capture, client_of, connect, refused, told};
 /// The second half of a line ran as the login user.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_03_all_of_a_line_under_sudo_runs_as_the_user() -> Result {
-    let Some(lab) = Lab::with_password(Account::SudoFree) else { return Ok(()) };
+    let Some(lab) = Lab::with_password(Account::SudoNopasswd) else { return Ok(()) };
     assert_eq!(lab.host().sudo("id -un && id -un").user("nobody").await?.lines()?, ["nobody", "nobody"]);
     lab.client.close().await;
     Ok(())
@@ -23,7 +23,7 @@ async fn defect_03_all_of_a_line_under_sudo_runs_as_the_user() -> Result {
 /// It was `sudo: cd: command not found`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn defect_04_a_command_under_sudo_runs_in_its_directory() -> Result {
-    let Some(lab) = Lab::with_password(Account::SudoFree) else { return Ok(()) };
+    let Some(lab) = Lab::with_password(Account::SudoNopasswd) else { return Ok(()) };
     assert_eq!(lab.host().cd("/tmp").sudo("pwd").await?.line()?, "/tmp");
     assert_eq!(lab.host().cd("/tmp").sudo("pwd").user("nobody").await?.line()?, "/tmp");
     lab.client.close().await;

@@ -9,7 +9,7 @@ use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer};
 use fabrs::{ClientBuilder, Error, ExitCode, Report};
 use fabrs_testing::Sshd;
-use fabrs_testing::faults::{Proxy, Refused};
+use fabrs_testing::faults::{Proxy, RefusedPort};
 use serde_json::Value;
 
 use crate::support::{capture, carry_out, refused, scripted, settings, soon, ssh_config, through, told, words};
@@ -74,7 +74,7 @@ async fn a_host_that_is_only_changed_is_never_connected_to() -> Result {
 
 #[tokio::test]
 async fn a_change_of_an_unreachable_host_is_planned_and_a_read_fails() -> Result {
-    let port = Refused::port();
+    let port = RefusedPort::reserve();
     let client = Client::builder().settings(dry()).build();
     let host = client.connect(format!("someone@127.0.0.1:{}", port.addr().port()))?;
     soon(host.run("reboot")).await?;

@@ -4,7 +4,7 @@ use fabrs::config::{Choice, Config, Inventory, Settings};
 use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer};
 use fabrs::{ErrorKind, Plan};
-use fabrs_testing::faults::Refused;
+use fabrs_testing::faults::RefusedPort;
 use fabrs_testing::{Account, Capability, Sshd};
 use serde::Deserialize;
 
@@ -27,7 +27,7 @@ fn neither_user_nor_port(sshd: &Sshd) -> std::path::PathBuf {
 #[tokio::test]
 async fn a_hosts_own_port_is_above_the_environments_and_below_ssh_config_and_arguments() -> fabrs::Result<()> {
     let sshd = Sshd::builder().aliases(["web1", "web2"]).start();
-    let refusing = Refused::port().addr().port();
+    let refusing = RefusedPort::reserve().addr().port();
     let text = format!(
         "[env.live]\nhosts = ['web[1-2]']\nuser = '{}'\nport = {refusing}\nhost.web1.port = {}",
         sshd.user(),
@@ -51,7 +51,7 @@ async fn a_hosts_own_port_is_above_the_environments_and_below_ssh_config_and_arg
 
 #[tokio::test]
 async fn a_hosts_own_user_is_above_the_environments() -> fabrs::Result<()> {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     let [plain, dash] = [Account::Plain, Account::Dash].map(Account::name);
@@ -71,7 +71,7 @@ async fn a_hosts_own_user_is_above_the_environments() -> fabrs::Result<()> {
 #[tokio::test]
 async fn a_host_with_a_gateway_of_its_own_goes_through_it_and_the_others_do_not() -> fabrs::Result<()> {
     let sshd = Sshd::builder().aliases(["web1", "web2"]).start();
-    let gone = Refused::port().addr();
+    let gone = RefusedPort::reserve().addr();
     let text = format!("[env.live]\nhosts = ['web1', 'web2']\n[env.live.host.web2]\ngateway = '{gone}'");
     let client = client_of(&sshd, "").inventory(live(&text)).build();
     soon(client.connect("web1")?.run("true")).await?;

@@ -74,10 +74,10 @@ fn repository(folder: &Path) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_site_is_moved_to_one_tag_on_all_hosts_and_a_second_time_nothing_changes() -> Result {
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return Ok(());
     }
-    let accounts = [Account::Sudo, Account::SudoTicket, Account::SudoFree];
+    let accounts = [Account::Sudo, Account::SudoTicket, Account::SudoNopasswd];
     let sshd = Sshd::builder().users(accounts).start();
     let etc = tempfile::tempdir()?;
     fs::set_permissions(etc.path(), fs::Permissions::from_mode(0o755))?;

@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use fabrs::config::{Choice, Gateway};
 use fabrs::prelude::*;
 use fabrs::{Client, Group, IntoHost, Result};
-use fabrs_testing::faults::{Cut, Proxy, Refused};
+use fabrs_testing::faults::{Cut, Proxy, RefusedPort};
 use fabrs_testing::{Sshd, wait_until};
 
 use crate::support::{LIMIT, also_known, block, client_of, refused, settings, ssh_config};
 
 /// A gateway that lets in the server's key and forwards only to `to`.
 fn gateway(server: &Sshd, to: SocketAddr) -> Sshd {
-    Sshd::builder().authorized(server.identity_key()).option("PermitOpen", to.to_string()).start()
+    Sshd::builder().authorize(server.identity_key()).option("PermitOpen", to.to_string()).start()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -130,7 +130,7 @@ async fn the_gateway_of_a_run_may_be_one_of_its_hosts() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_is_down_is_named() -> Result<()> {
     let server = Sshd::start();
-    let down = Refused::port();
+    let down = RefusedPort::reserve();
     let config =
         format!("Host jump\n    HostName 127.0.0.1\n    Port {}\nHost host\n    ProxyJump jump\n", down.addr().port());
     let error = refused(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::Connect);
@@ -144,7 +144,7 @@ async fn a_gateway_that_is_down_is_named() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_the_gateway_can_not_reach_is_told_apart_from_the_gateway() -> Result<()> {
     let server = Sshd::start();
-    let jump = gateway(&server, Refused::port().addr());
+    let jump = gateway(&server, RefusedPort::reserve().addr());
     let config = also_known("jump", &jump) + "Host host\n    ProxyJump jump\n";
     let error = refused(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::Connect);
     let text = block(&error);

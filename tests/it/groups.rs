@@ -8,7 +8,7 @@ use fabrs::event::{Capture, Word};
 use fabrs::group::HostFailures;
 use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer, Level};
-use fabrs_testing::faults::Refused;
+use fabrs_testing::faults::RefusedPort;
 use fabrs_testing::{Sshd, wait_until};
 use tokio::sync::{Barrier, Notify};
 
@@ -268,7 +268,7 @@ async fn when_the_run_is_stopped_nobody_new_begins() -> Result {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_port_and_a_refused_login_are_unreachable_and_the_rest_is_done() -> Result {
     let sshd = Sshd::builder().aliases(["web1", "gone", "locked", "web2"]).start();
-    let refused = Refused::port();
+    let refused = RefusedPort::reserve();
     let first = format!("Host gone\n    Port {}\nHost locked\n    User nobody-of-this-name\n", refused.addr().port());
     let client = client_of(&sshd, &first).build();
     let outcomes = soon(Group::of(&client, ["gone", "web1", "locked", "web2"])?.run("true")).await;

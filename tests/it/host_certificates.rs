@@ -24,7 +24,7 @@ impl Authority {
 
     /// A server with a certificate of this authority, made as arguments of `ssh-keygen` say.
     fn server(&self, arguments: &[&str]) -> Sshd {
-        Sshd::builder().host_ca(&self.key).host_certificate(arguments.iter().copied()).start()
+        Sshd::builder().host_ca(&self.key).host_certificate_args(arguments.iter().copied()).start()
     }
 
     /// The line that trusts it for these hosts.

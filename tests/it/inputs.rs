@@ -50,7 +50,7 @@ async fn a_file_and_a_reader_are_read_whole_and_end() -> Result {
         Ok(())
     })
     .await?;
-    for account in [Account::SudoFree, Account::Sudo] {
+    for account in [Account::SudoNopasswd, Account::Sudo] {
         let Some(lab) = crate::sudo::Lab::with_password(account) else { return Ok(()) };
         assert_eq!(lab.host().sudo("id -un; wc -c").stdin_file(file.path()).lines().await?, ["root", "3145728"]);
         lab.client.close().await;
@@ -60,7 +60,7 @@ async fn a_file_and_a_reader_are_read_whole_and_end() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_pty_too_a_command_reads_what_it_was_given_and_its_end() -> Result {
-    if !Sshd::can(Capability::Terminal) {
+    if !Capability::Terminal.is_available() {
         return Ok(());
     }
     everywhere(async |place: &str, host: Connection| {

@@ -308,7 +308,7 @@ async fn one_that_hands_a_socket_over_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_wins_over_a_gateway_of_fabrs_toml_and_gives_way_to_one_that_was_typed() -> Result<()> {
     let server = Sshd::start();
-    let jump = Sshd::builder().authorized(server.identity_key()).start();
+    let jump = Sshd::builder().authorize(server.identity_key()).start();
     let relay = Relay::to_host(&server);
     let config = ssh_config(&server, &(also_known("jump", &jump) + &relay.leads_to("host")));
     let jump_host: Gateway = "jump".parse().expect("this is a host");
@@ -326,7 +326,7 @@ async fn a_command_wins_over_a_gateway_of_fabrs_toml_and_gives_way_to_one_that_w
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_may_be_reached_by_a_command() -> Result<()> {
     let server = Sshd::builder().aliases(["web1", "web2"]).start();
-    let [a, b] = [(); 2].map(|()| Sshd::builder().authorized(server.identity_key()).start());
+    let [a, b] = [(); 2].map(|()| Sshd::builder().authorize(server.identity_key()).start());
     let relay = Relay::to_host(&server);
     // The second of a chain is reached through the first, whatever is said of it, as by `ssh -J`.
     let ways = relay.leads_to("a") + "Host b\n    ProxyCommand false\nHost web1 web2\n    ProxyJump a,b\n";

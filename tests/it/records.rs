@@ -73,7 +73,7 @@ async fn the_record_of_the_system_is_never_written_to() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_servers_that_claim_one_new_name_at_once_one_is_accepted() -> Result<()> {
     let server = Sshd::start();
-    let other = Sshd::builder().authorized(server.identity_key()).start();
+    let other = Sshd::builder().authorize(server.identity_key()).start();
     let record = server.dir().join("recorded");
     let trust =
         format!("HostKeyAlias shop\nUserKnownHostsFile {}\nStrictHostKeyChecking accept-new\n", record.display());

@@ -59,7 +59,7 @@ async fn it_is_read_by_every_way_to_run_a_command() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_arrives_where_the_shell_is_dash_and_under_sudo() -> Result {
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return Ok(());
     }
     let several = "one\n two \n\n";
@@ -67,7 +67,7 @@ async fn it_arrives_where_the_shell_is_dash_and_under_sudo() -> Result {
     let host = connect(&sshd).env("TOKEN", Secret::new(several));
     assert_eq!(host.run("printf %s \"$TOKEN\"").hide(Hide::Both).await?.stdout()?, several);
     host.close().await;
-    for account in [Account::SudoFree, Account::Sudo, Account::SudoPty] {
+    for account in [Account::SudoNopasswd, Account::Sudo, Account::SudoPty] {
         let Some(lab) = crate::sudo::Lab::with_password(account) else { return Ok(()) };
         let host = lab.host().env("TOKEN", Secret::new(several));
         for command in [host.sudo("printf %s \"$TOKEN\"; cat"), host.sudo("printf %s \"$TOKEN\"; cat").user("nobody")] {

@@ -64,7 +64,7 @@ async fn one_that_is_missing_or_was_not_named_says_what_to_do() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn as_another_user_it_is_the_same_virtualenv() -> Result {
-    let Some(lab) = Lab::with_password(Account::SudoFree) else { return Ok(()) };
+    let Some(lab) = Lab::with_password(Account::SudoNopasswd) else { return Ok(()) };
     let venv = lab.sshd.scratch().join("of both").display().to_string();
     lab.host().run(cmd!("/usr/bin/python3 -m venv --without-pip {venv}")).await?;
     let host = lab.host().venv(&venv);
@@ -78,7 +78,7 @@ async fn as_another_user_it_is_the_same_virtualenv() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_uv_has_made_is_one() -> Result {
-    if !Sshd::can(Capability::Uv) {
+    if !Capability::Uv.is_available() {
         return Ok(());
     }
     let sshd = Sshd::start();

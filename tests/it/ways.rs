@@ -10,7 +10,7 @@ use crate::support::{LIMIT, also_known, block, client_of, refused, settings, ssh
 
 /// A gateway that lets in the server's key.
 fn gateway(server: &Sshd) -> Sshd {
-    Sshd::builder().authorized(server.identity_key()).start()
+    Sshd::builder().authorize(server.identity_key()).start()
 }
 
 /// The choice of a gateway that was typed.
@@ -66,7 +66,7 @@ async fn the_port_that_was_typed_is_not_that_of_the_gateway() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_user_that_was_typed_is_not_that_of_the_gateway() -> Result<()> {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     let server = Sshd::builder().users([Account::Plain, Account::Dash]).start();
@@ -120,7 +120,7 @@ async fn a_gateway_that_never_answers_is_named_and_waited_for_once() -> Result<(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_forwards_nothing_is_named_with_its_reason() -> Result<()> {
     let server = Sshd::start();
-    let jump = Sshd::builder().authorized(server.identity_key()).option("AllowTcpForwarding", "no").start();
+    let jump = Sshd::builder().authorize(server.identity_key()).option("AllowTcpForwarding", "no").start();
     let config = also_known("jump", &jump) + "Host host\n    ProxyJump jump\n";
     let error = refused(client_of(&server, &config).build().connect("host")?.run("true").await, ErrorKind::Connect);
     let text = block(&error);

@@ -18,7 +18,7 @@ const DELAY: Duration = Duration::from_millis(150);
 
 pub(crate) fn check() -> Result<(), String> {
     let server = Sshd::builder().aliases(HOSTS).start();
-    let gateway = Sshd::builder().authorized(server.identity_key()).start();
+    let gateway = Sshd::builder().authorize(server.identity_key()).start();
     let proxy = Proxy::to(gateway.addr()).delay_both(DELAY);
     let harness = std::fs::read_to_string(server.ssh_config()).expect("the harness wrote it");
     let config = format!(

@@ -30,7 +30,7 @@ impl Server {
 
     fn account(self) -> Account {
         match self {
-            Self::OpensshUser | Self::DropbearUser => Account::SudoFree,
+            Self::OpensshUser | Self::DropbearUser => Account::SudoNopasswd,
             Self::OpensshRoot | Self::DropbearRoot => Account::Root,
         }
     }

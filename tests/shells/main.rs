@@ -27,7 +27,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use fabrs_testing::{Capability, Sshd, marker};
+use fabrs_testing::{Capability, marker};
 use tempfile::TempDir;
 
 use machine::Server;
@@ -44,7 +44,7 @@ fn every_cell_is_right_or_a_clear_error() {
         Ok("all") => true,
         Ok(other) => panic!("FABRS_SHELLS is `all` or not set, but not `{other}`"),
     };
-    if !Sshd::can(Capability::LoginShells) {
+    if !Capability::LoginShells.is_available() {
         assert!(!all, "FABRS_SHELLS=all needs root and mount namespaces");
         return;
     }
@@ -91,7 +91,7 @@ fn sabotaged(script: &str, operations: &[Operation]) -> BTreeMap<Operation, Verd
 
 #[test]
 fn success_without_the_work_is_wrong_in_every_cell() {
-    if !Sshd::can(Capability::LoginShells) {
+    if !Capability::LoginShells.is_available() {
         return;
     }
     for (operation, verdict) in sabotaged("#!/bin/sh\nexit 0\n", &Operation::ALL) {
@@ -101,7 +101,7 @@ fn success_without_the_work_is_wrong_in_every_cell() {
 
 #[test]
 fn a_value_that_arrives_changed_is_wrong() {
-    if !Sshd::can(Capability::LoginShells) {
+    if !Capability::LoginShells.is_available() {
         return;
     }
     // As a shell that expands `!x` would, in each form in which the value is sent.
@@ -114,7 +114,7 @@ fn a_value_that_arrives_changed_is_wrong() {
 
 #[test]
 fn a_process_that_a_cell_leaves_is_found_and_ended() {
-    if !Sshd::can(Capability::LoginShells) {
+    if !Capability::LoginShells.is_available() {
         return;
     }
     let mark = marker();

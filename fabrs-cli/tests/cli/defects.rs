@@ -61,7 +61,7 @@ fn defect_12_answers_need_no_input_of_fab_itself() {
 
 #[test]
 fn defect_12_nor_does_the_password_of_sudo() {
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return;
     }
     let sshd = Sshd::builder().users([Account::Sudo]).aliases(["web1"]).start();

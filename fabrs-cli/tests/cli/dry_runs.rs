@@ -6,8 +6,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use fabrs_testing::faults::Refused;
-use fabrs_testing::{Account, Capability, Fab, Ran, Sshd};
+use fabrs_testing::faults::RefusedPort;
+use fabrs_testing::{Account, Capability, Fab, FabOutput, Sshd};
 use tempfile::TempDir;
 
 use crate::place::{fab, project, sorted, told};
@@ -83,19 +83,19 @@ impl Recorder {
 
     /// Plans a task, and checks that it changes nothing.
     #[track_caller]
-    fn plan(&self, words: &[&str], code: i32) -> Ran {
+    fn plan(&self, words: &[&str], code: i32) -> FabOutput {
         self.plan_with(self.fab(&["-n", "live"]).args(words), code)
     }
 
     /// Plans a task in a run, and checks that it changes nothing.
     #[track_caller]
-    fn plan_with(&self, run: Fab, code: i32) -> Ran {
+    fn plan_with(&self, run: Fab, code: i32) -> FabOutput {
         self.plan_in(plans(), run, code)
     }
 
     /// Plans a task of a project, and checks that it changes nothing.
     #[track_caller]
-    pub(crate) fn plan_in(&self, project: &Path, run: Fab, code: i32) -> Ran {
+    pub(crate) fn plan_in(&self, project: &Path, run: Fab, code: i32) -> FabOutput {
         let scratch = self.sshd.scratch();
         let before = (state(&scratch), state(project));
         let ran = run.code(code).run();
@@ -166,10 +166,10 @@ fn planned(stderr: &str) -> BTreeSet<String> {
 
 /// Plans tasks that only run commands, which changes nothing; then runs them, which makes all that was planned.
 fn plan_and_run(words: &[&str]) {
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return;
     }
-    let hosts = Recorder::start([Account::SudoFree]);
+    let hosts = Recorder::start([Account::SudoNopasswd]);
     let (scratch, config) = (hosts.scratch(), hosts.sshd.ssh_config().display().to_string());
     let fill = |word: &&str| word.replace("DIR", &scratch).replace("CONFIG", &config);
     let words: Vec<String> = words.iter().map(fill).collect();
@@ -212,10 +212,10 @@ fn a_command_that_needs_a_terminal_is_planned_without_one() {
 
 #[test]
 fn a_transfer_or_edit_of_each_kind_is_planned_whole() {
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return;
     }
-    let hosts = Recorder::start([Account::SudoFree]);
+    let hosts = Recorder::start([Account::SudoNopasswd]);
     let scratch = hosts.scratch();
     let ran = hosts.plan(&["files", &scratch, "got"], 0);
     assert!(ran.stderr.contains("files: 2 ok\n"), "{}", ran.stderr);
@@ -266,7 +266,7 @@ fn a_line_that_differs_plans_the_reload_and_an_equal_one_does_not() {
 #[test]
 fn an_unreachable_host_has_its_transfers_planned_and_does_not_hinder_the_next() {
     let hosts = Recorder::start([Account::Plain]);
-    let refused = Refused::port();
+    let refused = RefusedPort::reserve();
     let known = fs::read_to_string(hosts.sshd.ssh_config()).expect("the harness wrote it");
     let config = hosts.dir.path().join("ssh_config");
     let down = format!("Host web1\n    HostName 127.0.0.1\n    Port {}\n", refused.addr().port());
@@ -292,11 +292,11 @@ fn a_file_that_a_planned_command_makes_is_planned_to_be_fetched() {
 
 #[test]
 fn a_missing_file_to_fetch_is_the_error_of_the_real_run() {
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return;
     }
-    let hosts = Recorder::start([Account::SudoFree]);
-    let errors = |ran: &Ran| -> Vec<String> {
+    let hosts = Recorder::start([Account::SudoNopasswd]);
+    let errors = |ran: &FabOutput| -> Vec<String> {
         ran.stderr
             .lines()
             .filter(|line| line.starts_with("error:") || line.starts_with("  "))
@@ -314,7 +314,7 @@ fn a_missing_file_to_fetch_is_the_error_of_the_real_run() {
 
 #[test]
 fn the_options_of_a_run_are_those_of_the_hosts_that_its_tasks_name() {
-    if !Sshd::can(Capability::Sudo) || !Sshd::can(Capability::Password) {
+    if !Capability::Sudo.is_available() || !Capability::Password.is_available() {
         return;
     }
     let hosts = Recorder::start([Account::Plain, Account::Sudo]);

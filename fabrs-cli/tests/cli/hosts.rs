@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fabrs_testing::faults::Refused;
+use fabrs_testing::faults::RefusedPort;
 
 use crate::place::{fab, fleet, knowing, sorted};
 
@@ -79,7 +79,7 @@ fn equal_failures_are_one_block_with_their_hosts_and_the_others_are_done() {
 #[test]
 fn a_failure_outweighs_a_host_that_was_not_reached() {
     let sshd = fleet();
-    let refused = Refused::port();
+    let refused = RefusedPort::reserve();
     let hosts = format!("{},web1,web2", refused.addr());
     let ran = knowing(fab(), &sshd).args(["-H", &hosts, "--", "echo up; exit 3"]).code(1).run();
     assert_eq!(sorted(&ran.stdout), ["[web1] up", "[web2] up"]);
@@ -123,7 +123,7 @@ fn two_at_a_time_are_two_and_not_three() {
 #[test]
 fn a_line_on_several_hosts_ends_with_a_summary_whose_hosts_can_be_pasted() {
     let sshd = fleet();
-    let refused = Refused::port();
+    let refused = RefusedPort::reserve();
     let line = "case $SSH_CONNECTION in *) echo up; test \"$(hostname)\" = nobody-has-this-name; esac";
     let hosts = format!("web1,{},web2", refused.addr());
     let ran = knowing(fab(), &sshd).args(["-H", &hosts, "--", line]).code(1).run();

@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use fabrs_testing::faults::{Proxy, Refused};
-use fabrs_testing::{Fab, Process, Running, marker, processes_matching, wait_until};
+use fabrs_testing::faults::{Proxy, RefusedPort};
+use fabrs_testing::{Fab, Process, RunningFab, marker, processes_matching, wait_until};
 
 use crate::groups::{COMPILING, groups};
 use crate::place::{LIMIT, fleet, knowing, shop};
@@ -88,7 +88,7 @@ fn what_does_not_listen_is_killed_after_a_while_anyway() {
 #[test]
 fn a_service_manager_and_a_terminal_that_is_closed_stop_it_too() {
     let sshd = fleet();
-    let case = |code: i32, send: fn(&Running)| {
+    let case = |code: i32, send: fn(&RunningFab)| {
         let nap = marker();
         let running = knowing(shop(), &sshd).args(["-H", "web1", "nap", &nap]).code(code).spawn();
         running.wait_for_stdout("[web1] napping\n", LIMIT);
@@ -96,8 +96,8 @@ fn a_service_manager_and_a_terminal_that_is_closed_stop_it_too() {
         running.wait();
         gone(&nap);
     };
-    case(128 + 15, Running::terminate);
-    case(128 + 1, Running::hang_up);
+    case(128 + 15, RunningFab::terminate);
+    case(128 + 1, RunningFab::hang_up);
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn six_hundred_plain_tasks(port: u16) -> Fab {
 
 #[test]
 fn six_hundred_plain_tasks_leave_name_lookups_their_threads() {
-    let refused = Refused::port();
+    let refused = RefusedPort::reserve();
     let ran = six_hundred_plain_tasks(refused.addr().port()).arg("--keep-going").code(4).run();
     assert!(ran.stderr.contains("plain: 600 unreachable"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("timed out"), "{}", ran.stderr);

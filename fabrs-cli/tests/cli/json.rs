@@ -1,6 +1,6 @@
 //! `--json`: each line of stdout is an event.
 
-use fabrs_testing::faults::Refused;
+use fabrs_testing::faults::RefusedPort;
 use serde_json::Value;
 
 use crate::place::{fab, fleet, knowing, marker_file, shop};
@@ -66,7 +66,7 @@ fn text_that_a_task_prints_is_not_among_the_events() {
 #[test]
 fn several_hosts_share_stdout_and_the_blocks_of_errors_go_to_stderr() {
     let sshd = fleet();
-    let refused = Refused::port();
+    let refused = RefusedPort::reserve();
     let hosts = format!("web1,{},web2", refused.addr());
     let ran = knowing(fab(), &sshd).args(["--json", "-H", &hosts, "--", "echo up"]).code(4).run();
     let events = events(&ran.stdout);
@@ -99,7 +99,7 @@ fn a_dry_run_is_planned_events() {
 
 #[test]
 fn an_unreachable_host_has_its_reason_in_plain_fields() {
-    let refused = Refused::port();
+    let refused = RefusedPort::reserve();
     let (host, port) = (refused.addr().to_string(), refused.addr().port());
     let ran = fab().args(["--json", "-H", &host, "--", "true"]).code(4).run();
     let events = events(&ran.stdout);
@@ -116,7 +116,7 @@ fn an_unreachable_host_has_its_reason_in_plain_fields() {
 #[test]
 fn the_last_event_has_the_counts_and_the_exit_code() {
     let sshd = fleet();
-    let refused = Refused::port();
+    let refused = RefusedPort::reserve();
     let hosts = format!("web1,{},web2", refused.addr());
     let line = "test -e /nonexistent";
     let ran = knowing(fab(), &sshd).args(["--json", "-H", &hosts, "--", line]).code(1).run();

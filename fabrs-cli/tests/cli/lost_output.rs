@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fabrs_testing::{Fab, Ran, SmallDisk, Sshd};
+use fabrs_testing::{Fab, FabOutput, SmallDisk, Sshd};
 
 use crate::place::{fleet, marker_file, shell, shop_folder};
 
@@ -13,7 +13,7 @@ fn script(sshd: &Sshd, text: &str) -> Fab {
 
 /// Checks that a run ended with one error, which is the last text on stderr, and returns the number of lost bytes.
 #[track_caller]
-fn lost(ran: &Ran, stream: &str, cause: &str) -> u64 {
+fn lost(ran: &FabOutput, stream: &str, cause: &str) -> u64 {
     assert_eq!(ran.stderr.matches("error:").count(), 1, "{}", ran.stderr);
     let block = ran.stderr.split("error: output was lost: ").nth(1).expect("the error is shown");
     let (bytes, rest) = block.split_once(&format!(" bytes of {stream}\n")).expect("bytes and stream are named");

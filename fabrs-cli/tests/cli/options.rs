@@ -119,10 +119,10 @@ fn a_line_whose_only_host_is_skipped_has_not_succeeded() {
 
 #[test]
 fn the_user_is_the_one_of_the_host_else_the_one_that_was_typed() {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return;
     }
-    let sshd = Sshd::builder().users([Account::Plain, Account::Dash, Account::SudoFree]).start();
+    let sshd = Sshd::builder().users([Account::Plain, Account::Dash, Account::SudoNopasswd]).start();
     let run = || fab().arg("-S").arg(sshd.ssh_config());
     run().args(["-H", "host", "--", "id -un"]).stdout("fabrs-test\n").run();
     for user in ["-u", "--user"] {

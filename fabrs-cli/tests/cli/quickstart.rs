@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use fabrs_testing::{Account, Capability, Fab, Process, Ran, Sshd};
+use fabrs_testing::{Account, Capability, Fab, FabOutput, Process, Sshd};
 
 use crate::place::sorted;
 use crate::workshop::Workshop;
@@ -25,7 +25,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 }
 
 /// Counts the files and folders that were put with this result.
-fn puts(ran: &Ran, result: &str) -> usize {
+fn puts(ran: &FabOutput, result: &str) -> usize {
     ran.stderr.lines().filter(|line| line.contains("] put ") && line.ends_with(result)).count()
 }
 
@@ -39,7 +39,7 @@ struct Quickstart {
 impl Quickstart {
     fn start() -> Self {
         let workshop = Workshop::open("quickstart");
-        let sshd = Sshd::builder().users([Account::SudoFree]).aliases(HOSTS).start();
+        let sshd = Sshd::builder().users([Account::SudoNopasswd]).aliases(HOSTS).start();
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart"), &workshop.path(""));
         let this = Self { workshop, sshd };
         let roots = HOSTS.map(|host| format!("host.{host}.vars.root = '{}'\n", this.root(host).display()));
@@ -55,7 +55,7 @@ impl Quickstart {
 
     /// Runs tasks, where there is no terminal.
     #[track_caller]
-    fn fab(&self, tasks: &[&str]) -> Ran {
+    fn fab(&self, tasks: &[&str]) -> FabOutput {
         let fab: Fab = self.workshop.fab("").arg("-S").arg(self.sshd.ssh_config()).arg("live").args(tasks);
         fab.own_session().run()
     }
@@ -106,7 +106,7 @@ impl Quickstart {
 
 #[test]
 fn a_site_is_put_up_once_changed_and_taken_back_on_hosts_that_are_real() {
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return;
     }
     let project = Quickstart::start();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use fabrs_testing::{Account, Capability, Origin, Ran, Sshd};
+use fabrs_testing::{Account, Capability, FabOutput, GitServer};
 
 use crate::dry_runs::Recorder;
 use crate::quickstart::copy;
@@ -24,17 +24,17 @@ fn block(text: &str) -> String {
 struct Readme {
     workshop: Workshop,
     hosts: Recorder,
-    origin: Origin,
+    origin: GitServer,
 }
 
 impl Readme {
     fn start() -> Self {
         let workshop = Workshop::open("readme");
-        let hosts = Recorder::start([Account::SudoFree]);
+        let hosts = Recorder::start([Account::SudoNopasswd]);
         let scratch = hosts.sshd.scratch();
         let served = scratch.join("git");
         fs::create_dir(&served).expect("the folder is ours");
-        let origin = Origin::start(&served);
+        let origin = GitServer::start(&served);
         origin.build("deployable-314", &[("manage.py", "\n"), ("requirements.txt", "\n")]);
 
         let on_hosts = |block: String| {
@@ -80,14 +80,14 @@ impl Readme {
             fs::create_dir_all(path.parent().expect("it is in the folder")).expect("the folder is ours");
             fs::write(path, text).expect("the folder is ours");
         }
-        Origin::git(&scratch, &["clone", "--quiet", &self.origin.url(), "srv/shop"]);
+        GitServer::git(&scratch, &["clone", "--quiet", &self.origin.url(), "srv/shop"]);
         let owned = Command::new("chown").arg("-R").arg(self.hosts.sshd.user()).arg(scratch.join("srv")).status();
         assert!(owned.is_ok_and(|status| status.success()), "root can give files away");
     }
 
     /// Plans a task, which changes nothing.
     #[track_caller]
-    fn plan(&self, words: &[&str]) -> Ran {
+    fn plan(&self, words: &[&str]) -> FabOutput {
         let fab = self.workshop.fab("").arg("-S").arg(self.hosts.sshd.ssh_config()).arg("-n");
         // The project stands in a clone of fabrs, whose commits are of no concern to it.
         let fab = fab.env("GIT_CEILING_DIRECTORIES", self.workshop.path("..").canonicalize().expect("it is there"));
@@ -99,7 +99,7 @@ impl Readme {
 
 #[test]
 fn each_task_of_the_readme_can_be_planned_whole() {
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return;
     }
     let readme = Readme::start();
@@ -141,7 +141,7 @@ fn the_setup_and_the_deploy_of_the_shop_can_be_planned_on_new_hosts() {
     let workshop = Workshop::open("django-shop");
     fs::create_dir_all(workshop.path("")).expect("the folder is ours");
     let hosts = Recorder::start([Account::Plain]);
-    let origin = Origin::start(&workshop.path(""));
+    let origin = GitServer::start(&workshop.path(""));
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/django-shop"), &origin.tree());
     let root = hosts.sshd.scratch().join("shop");
     let toml = format!(

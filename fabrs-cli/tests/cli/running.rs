@@ -1,6 +1,6 @@
 //! Tasks on hosts: what is told, in which order, and what a failure does to the rest.
 
-use fabrs_testing::faults::Refused;
+use fabrs_testing::faults::RefusedPort;
 use fabrs_testing::{marker, processes_matching, wait_until};
 
 use crate::json::{events, of};
@@ -101,7 +101,7 @@ fn one_invocation_is_one_connection_a_host() {
 #[test]
 fn a_host_that_is_not_reached_hides_no_other() {
     let sshd = fleet();
-    let refused = Refused::port();
+    let refused = RefusedPort::reserve();
     let hosts = format!("web1,{},web2", refused.addr());
     let run = || knowing(shop(), &sshd).args(["-H", &hosts, "--keep-going", "hello"]);
     let ran = run().code(4).run();
@@ -118,7 +118,7 @@ fn a_host_that_is_not_reached_hides_no_other() {
 #[test]
 fn hosts_that_are_left_out_stop_nobody() {
     let sshd = fleet();
-    let refused = Refused::port();
+    let refused = RefusedPort::reserve();
     let hosts = format!("web1,{},web2", refused.addr());
     let run = knowing(shop(), &sshd).args(["-H", &hosts, "--serial", "--skip-bad-hosts", "hello", "hi"]);
     let ran = run.stdout("[web1] hello\n[web2] hello\n".repeat(2)).run();
@@ -130,7 +130,7 @@ fn hosts_that_are_left_out_stop_nobody() {
 
 #[test]
 fn a_dry_run_shows_the_plan_and_connects_to_nothing() {
-    let refused = Refused::port();
+    let refused = RefusedPort::reserve();
     let host = refused.addr().to_string();
     let ran = shop().args(["-n", "-H", &format!("{host},nowhere.invalid"), "--serial", "deploy", "it's"]).run();
     assert_eq!(ran.stdout, "");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use fabrs_testing::{Fab, Ran, Sshd};
+use fabrs_testing::{Fab, FabOutput, Sshd};
 
 use crate::place::{FAB, fab, fleet, knowing, project, shell};
 
@@ -24,7 +24,7 @@ fn telling(sshd: &Sshd) -> Fab {
 
 /// Checks that a run shows no secret, and a text once.
 #[track_caller]
-fn shows_once(ran: &Ran, text: &str) {
+fn shows_once(ran: &FabOutput, text: &str) {
     let all = format!("{}{}", ran.stdout, ran.stderr);
     assert!(!all.contains("t0ken"), "{all}");
     assert_eq!(all.matches(text).count(), 1, "`{text}` in {all}");

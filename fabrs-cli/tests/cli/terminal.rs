@@ -41,7 +41,7 @@ fn an_unknown_host_key_is_asked_about_and_the_answer_is_kept() {
 
 #[test]
 fn a_password_is_asked_for_hidden_and_again_where_it_was_wrong() {
-    if !Sshd::can(Capability::Password) {
+    if !Capability::Password.is_available() {
         return;
     }
     let sshd = Sshd::builder().password_login().start();
@@ -143,7 +143,7 @@ fn ctrl_c_at_a_question_ends_it_and_gives_the_terminal_back() {
 
 #[test]
 fn a_shell_on_a_host_has_the_terminal_until_it_ends_and_gives_it_back() {
-    if !Sshd::can(Capability::Terminal) {
+    if !Capability::Terminal.is_available() {
         return;
     }
     let sshd = fleet();
@@ -168,7 +168,7 @@ fn a_shell_on_a_host_has_the_terminal_until_it_ends_and_gives_it_back() {
 
 #[test]
 fn a_terminal_that_was_handed_over_is_as_it_was_when_fab_is_told_to_end() {
-    if !Sshd::can(Capability::Terminal) {
+    if !Capability::Terminal.is_available() {
         return;
     }
     let sshd = fleet();
@@ -189,7 +189,7 @@ fn a_terminal_that_was_handed_over_is_as_it_was_when_fab_is_told_to_end() {
 
 #[test]
 fn a_terminal_that_was_handed_over_is_as_it_was_when_a_task_panics() {
-    if !Sshd::can(Capability::Terminal) {
+    if !Capability::Terminal.is_available() {
         return;
     }
     let sshd = fleet();
@@ -227,7 +227,7 @@ fn while_somebody_is_asked_nothing_else_is_shown() {
 
 #[test]
 fn a_password_of_sudo_is_asked_for_before_the_terminal_is_handed_over() {
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return;
     }
     let sshd = Sshd::builder().users([Account::Sudo]).aliases(["web1"]).start();
@@ -242,7 +242,7 @@ fn a_password_of_sudo_is_asked_for_before_the_terminal_is_handed_over() {
 
 #[test]
 fn a_program_of_the_host_may_have_the_terminal_too() {
-    if !Sshd::can(Capability::Terminal) {
+    if !Capability::Terminal.is_available() {
         return;
     }
     let sshd = fleet();
@@ -262,7 +262,7 @@ fn without_a_terminal_nobody_works_there() {
 
 #[test]
 fn of_two_shells_one_has_the_terminal_and_the_other_says_so() {
-    if !Sshd::can(Capability::Terminal) {
+    if !Capability::Terminal.is_available() {
         return;
     }
     let sshd = fleet();

@@ -2,13 +2,13 @@
 
 use std::fs;
 
-use fabrs_testing::{Account, Capability, Fab, Key, KeyType, Ran, Sshd};
+use fabrs_testing::{Account, Capability, Fab, FabOutput, Key, KeyType, Sshd};
 
 use crate::place::{Marker, fab, marker_file};
 
 /// Runs a line that would leave a file, expects that it does not, and returns what is told instead.
 #[track_caller]
-fn refused(run: Fab, sshd: &Sshd) -> Ran {
+fn refused(run: Fab, sshd: &Sshd) -> FabOutput {
     let marker: Marker = marker_file(sshd);
     let ran = run.args(["--", &marker.line()]).code(5).stdout("").own_session().run();
     assert!(!marker.exists(), "{}", ran.stderr);
@@ -130,7 +130,7 @@ fn a_key_that_is_missing_or_no_key_is_named() {
 
 #[test]
 fn where_only_a_password_would_help_and_nobody_can_be_asked() {
-    if !Sshd::can(Capability::Password) {
+    if !Capability::Password.is_available() {
         return;
     }
     let sshd = Sshd::builder().password_login().start();
@@ -148,10 +148,10 @@ fn where_only_a_password_would_help_and_nobody_can_be_asked() {
 
 #[test]
 fn one_host_that_is_refused_hides_no_other() {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return;
     }
-    let sshd = Sshd::builder().users([Account::Plain]).last_lines("DenyUsers fabrs-dash\n").start();
+    let sshd = Sshd::builder().users([Account::Plain]).append_config("DenyUsers fabrs-dash\n").start();
     let ran = fab()
         .arg("-S")
         .arg(sshd.ssh_config())

@@ -1,6 +1,6 @@
 //! Hosts that can not be reached, or are lost on the way: exit code 4, and never a word of success.
 
-use fabrs_testing::faults::{Cut, Direction, Proxy, Refused};
+use fabrs_testing::faults::{Cut, Direction, Proxy, RefusedPort};
 use fabrs_testing::{Fab, Sshd, marker};
 
 use crate::place::{LIMIT, fab, marker_file, shop};
@@ -38,7 +38,7 @@ fn a_name_that_does_not_resolve() {
 
 #[test]
 fn a_port_that_refuses() {
-    let refused = Refused::port();
+    let refused = RefusedPort::reserve();
     let (host, port) = (refused.addr(), refused.addr().port());
     fab()
         .args(["-H", &host.to_string(), "--", "true"])
@@ -137,7 +137,7 @@ fn wherever_a_connection_is_cut_success_is_only_told_when_it_is_one() {
 #[test]
 fn a_gateway_that_can_not_reach_the_host() {
     let sshd = Sshd::start();
-    let refused = Refused::port();
+    let refused = RefusedPort::reserve();
     let marker = marker_file(&sshd);
     let ran = fab()
         .arg("-S")

@@ -33,7 +33,7 @@ fn as_plain_user(path: &str) -> (TempDir, Program) {
 fn as_plain_user_by(before: &[&str], path: &str) -> (TempDir, Program) {
     let (folder, program) = public();
     let program: Vec<&OsStr> = before.iter().map(OsStr::new).chain([program.as_os_str()]).collect();
-    let mut command = if Sshd::can(Capability::Accounts) {
+    let mut command = if Capability::Accounts.is_available() {
         // Started, a server makes its accounts.
         drop(Sshd::builder().users([Account::Plain]).start());
         let name = Account::Plain.name();
@@ -79,7 +79,7 @@ fn a_plain_user_with_ids_of_his_own_has_all_users() {
 
 #[test]
 fn nobody_inside_is_anybody_outside() {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return;
     }
     let program = started(Command::new(PROGRAM));

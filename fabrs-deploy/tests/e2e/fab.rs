@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use fabrs_testing::{Fab, Fleet, Origin};
+use fabrs_testing::{Fab, GitServer, SiteHosts};
 
 /// A folder for a project and its repository; a second run beside this one waits.
 #[derive(Debug)]
@@ -24,13 +24,13 @@ impl Place {
     }
 
     /// Serves its repository.
-    pub(crate) fn serve(&self) -> Origin {
-        Origin::start(&self.folder)
+    pub(crate) fn serve(&self) -> GitServer {
+        GitServer::start(&self.folder)
     }
 }
 
 /// Returns a run of `fab staging` in a work tree, for the hosts of a fleet, where there is no terminal.
-pub(crate) fn fab(origin: &Origin, fleet: &Fleet, words: &[&str]) -> Fab {
+pub(crate) fn fab(origin: &GitServer, fleet: &SiteHosts, words: &[&str]) -> Fab {
     let test = std::env::current_exe().expect("a process knows its own program");
     let profile = test.ancestors().nth(2).expect("target/debug/deps/e2e");
     let fab = Fab::new(profile.join("fab")).current_dir(origin.tree());

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use fabrs_testing::{Fleet, Origin, Process, Running, wait_until};
+use fabrs_testing::{GitServer, Process, RunningFab, SiteHosts, wait_until};
 
 use crate::fab::{Place, fab};
 
@@ -41,15 +41,15 @@ async fn deploy() -> Result {
 "#;
 
 struct Ground {
-    origin: Origin,
-    fleet: Fleet,
+    origin: GitServer,
+    fleet: SiteHosts,
     _place: Place,
 }
 
 impl Ground {
     /// Deploys a first time, and makes the next build.
     fn start() -> Option<Self> {
-        let fleet = Fleet::start()?;
+        let fleet = SiteHosts::start()?;
         let place = Place::open("killed");
         let ground = Self { origin: place.serve(), fleet, _place: place };
         let toml = format!(
@@ -64,7 +64,7 @@ impl Ground {
     }
 
     /// Starts a deploy, and waits until it is held in a phase, on one host or on all.
-    fn held_in(&self, phase: &str, hosts: &[usize]) -> Running {
+    fn held_in(&self, phase: &str, hosts: &[usize]) -> RunningFab {
         for host in 0..3 {
             self.fleet.write(host, &format!("hold-{phase}"), "");
         }

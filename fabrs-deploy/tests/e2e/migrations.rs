@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use fabrs_testing::{Fleet, Ran};
+use fabrs_testing::{FabOutput, SiteHosts};
 
 use crate::database::PASSWORD;
 use crate::project::Build;
@@ -43,7 +43,7 @@ fn deployed() -> Option<(World, String)> {
     let world = World::new()?;
     world.build(Build::First);
     world.fab(&["setup"], 0);
-    for host in 0..Fleet::HOSTS.len() {
+    for host in 0..SiteHosts::HOSTS.len() {
         let settings = format!(
             "SECRET_KEY=abcdefghijklmnopqrstuvwxyz-0123456789-abcdefghijklmnopqrstuvwxyz\nDATABASE_URL={}\nALLOWED_HOSTS=localhost\n",
             world.database.url()
@@ -51,10 +51,10 @@ fn deployed() -> Option<(World, String)> {
         world.fleet.write(host, "shared/.env", &settings);
     }
     world.fab(&["deploy"], 0);
-    world.mailbox.next();
+    world.mailbox.receive();
     world.origin.build("deployable-2", &[("note", "the same code")]);
     world.fab(&["deploy"], 0);
-    world.mailbox.next();
+    world.mailbox.receive();
     let live = world.fleet.current()[0].clone();
     Some((world, live))
 }
@@ -100,7 +100,7 @@ fn decoded(mail: &str) -> String {
     mail.replace('\r', "").replace("=\n", "").replace("=3D", "=")
 }
 
-fn refused(ran: &Ran, migration: &str) {
+fn refused(ran: &FabOutput, migration: &str) {
     let text = &ran.stderr;
     assert!(text.contains("the database has migrations unknown to ") && text.contains(migration), "{text}");
     assert!(text.contains("restore the database (snapshot: "), "{text}");
@@ -125,7 +125,7 @@ fn a_deploy_that_is_reverted_after_its_migration_is_told_of_everywhere_and_guard
     let failed = world.fab(&["deploy"], 1);
     let restore = restores(&failed.stderr, &live, "orders.0002_seat");
     assert!(failed.stderr.find("orders.Order.seat NOT NULL") < failed.stderr.find("building "), "it is approved first");
-    assert_eq!(restores(&decoded(&world.mailbox.next()), &live, "orders.0002_seat"), restore);
+    assert_eq!(restores(&decoded(&world.mailbox.receive()), &live, "orders.0002_seat"), restore);
     assert_eq!(restores(&world.fab(&["status"], 0).stdout, &live, "orders.0002_seat"), restore);
     assert_eq!(restores(&world.fab(&["releases"], 0).stdout, &live, "orders.0002_seat"), restore);
     assert_eq!(world.fleet.current(), [0, 1, 2].map(|_| live.clone()));
@@ -141,7 +141,7 @@ fn a_deploy_that_is_reverted_after_its_migration_is_told_of_everywhere_and_guard
     assert_eq!(order(addr), "302");
     assert!(!world.fab(&["status"], 0).stdout.contains("unknown to"));
     world.fab(&["deploy"], 0);
-    world.mailbox.next();
+    world.mailbox.receive();
 
     // A migration that fails after another one has succeeded.
     let live = world.fleet.current()[0].clone();
@@ -150,10 +150,10 @@ fn a_deploy_that_is_reverted_after_its_migration_is_told_of_everywhere_and_guard
     let failed = world.fab(&["deploy"], 1);
     restores(&failed.stderr, &live, "orders.0002_row");
     assert!(failed.stderr.contains("division by zero"), "{}", failed.stderr);
-    restores(&decoded(&world.mailbox.next()), &live, "orders.0002_row");
+    restores(&decoded(&world.mailbox.receive()), &live, "orders.0002_row");
     refused(&world.fab(&["rollback"], 1), "orders.0002_row");
     world.fab(&["rollback", "--even-if-ahead"], 0);
-    let mail = decoded(&world.mailbox.next());
+    let mail = decoded(&world.mailbox.receive());
     assert!(mail.contains("unknown to ") && mail.contains(": orders.0002_row"), "{mail}");
     assert_eq!(order(addr), "302");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fabrs_testing::{Fleet, wait_until};
+use fabrs_testing::{SiteHosts, wait_until};
 
 use crate::project::Build;
 use crate::shoppers::{Shoppers, browse};
@@ -27,7 +27,7 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
     // A new host has no settings yet: nothing is begun.
     world.fab(&["setup"], 0);
     let refused = world.fab(&["deploy"], 1);
-    for (host, name) in Fleet::HOSTS.iter().enumerate() {
+    for (host, name) in SiteHosts::HOSTS.iter().enumerate() {
         let missing = format!("{name}: `{}/shared/.env` is missing", world.fleet.root(host).display());
         assert!(refused.stderr.contains(&missing), "{}", refused.stderr);
         let settings = format!(
@@ -47,7 +47,7 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
     let page = browse(world.balancer.addr());
     assert!(page.contains("The shop") && page.contains(&first[0]), "{page}");
 
-    let mail = world.mailbox.next();
+    let mail = world.mailbox.receive();
     assert!(mail.contains("Subject: deploy live: deployable-1 (") && mail.contains("web3  on "), "{mail}");
 
     let shoppers = Shoppers::at(world.balancer.addr());
@@ -75,7 +75,7 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
     let expanded = world.fab(&["deploy"], 0);
     assert!(expanded.stderr.contains("orders.0002_comment"), "{}", expanded.stderr);
     assert_eq!(world.database.says(COLUMNS).as_deref(), Some("id article notes shipped comment"));
-    let mail = world.mailbox.next();
+    let mail = world.mailbox.receive();
     assert!(mail.contains("commits since deployable-1") && mail.contains(" deployable-2 (Ann)"), "{mail}");
     let second = world.fleet.current();
     assert!(second.iter().all(|release| *release > first[0]), "{second:?}");
@@ -88,7 +88,7 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
     let failed = world.fab(&["deploy"], 1);
     assert!(failed.stderr.contains("web2") && failed.stderr.contains("back on"), "{}", failed.stderr);
     assert_eq!(world.fleet.current(), second);
-    let mail = world.mailbox.next();
+    let mail = world.mailbox.receive();
     assert!(mail.contains("Subject: deploy failed: deployable-3 (") && mail.contains("web1  back on "), "{mail}");
     let status = world.fab(&["status"], 0);
     assert_eq!(status.stdout.matches(&second[0]).count(), 3, "{}", status.stdout);
@@ -98,7 +98,7 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
     assert!(refused.stderr.contains("orders.0002_comment"), "{}", refused.stderr);
     world.fab(&["rollback", "--even-if-ahead"], 0);
     assert_eq!(world.fleet.current(), first);
-    assert!(world.mailbox.next().contains("Subject: rollback live: deployable-1 ("));
+    assert!(world.mailbox.receive().contains("Subject: rollback live: deployable-1 ("));
     assert!(browse(world.balancer.addr()).contains(&first[0]));
 
     world.fab(&["deploy", "--revision", "deployable-2"], 0);

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use fabrs_testing::receivers::{Server, smtp};
-use fabrs_testing::{Account, Fleet, Origin, Ran, wait_until};
+use fabrs_testing::receivers::{RecordingServer, smtp};
+use fabrs_testing::{Account, FabOutput, GitServer, SiteHosts, wait_until};
 
 use crate::balancer::Balancer;
 use crate::database::{Database, PASSWORD};
@@ -17,16 +17,16 @@ use crate::project::Build;
 pub(crate) struct World {
     pub(crate) balancer: Balancer,
     pub(crate) database: Database,
-    pub(crate) mailbox: Server<String>,
-    pub(crate) origin: Origin,
-    pub(crate) fleet: Fleet,
+    pub(crate) mailbox: RecordingServer<String>,
+    pub(crate) origin: GitServer,
+    pub(crate) fleet: SiteHosts,
     _place: Place,
 }
 
 impl World {
     /// Makes it; nothing where there can't be several accounts.
     pub(crate) fn new() -> Option<Self> {
-        let fleet = Fleet::start()?;
+        let fleet = SiteHosts::start()?;
         let place = Place::open("django-shop");
         let roots = [0, 1, 2].map(|host| fleet.root(host));
         let world = Self {
@@ -55,7 +55,7 @@ impl World {
 
     /// Runs `fab staging` with these words, shows what it shows, and expects this exit code.
     #[track_caller]
-    pub(crate) fn fab(&self, words: &[&str], code: i32) -> Ran {
+    pub(crate) fn fab(&self, words: &[&str], code: i32) -> FabOutput {
         println!("\n$ fab staging {}", words.join(" "));
         let ran = fab(&self.origin, &self.fleet, words).code(code).run();
         println!("{}{}", ran.stdout, ran.stderr);

@@ -5,7 +5,7 @@ use std::fs;
 use fabrs::prelude::*;
 use fabrs_deploy::{App, Git};
 
-use fabrs_testing::Origin;
+use fabrs_testing::GitServer;
 
 use crate::ground::{Ground, all, is_on};
 
@@ -151,8 +151,8 @@ async fn what_is_not_committed_or_not_pushed_here_is_refused_unless_it_is_allowe
     fs::write(tree.join("conf"), "new")?;
     let error = site.deploy(all(&client)).await.expect_err("it is dirty").into_error();
     assert!(error.to_string().contains("`conf`") && error.kind() == ErrorKind::Usage, "{error}");
-    Origin::git(&tree, &["add", "conf"]);
-    Origin::git(&tree, &["commit", "--quiet", "--message", "conf"]);
+    GitServer::git(&tree, &["add", "conf"]);
+    GitServer::git(&tree, &["commit", "--quiet", "--message", "conf"]);
     let error = site.deploy(all(&client)).await.expect_err("it is not pushed").into_error();
     assert!(error.to_string().contains("not pushed"), "{error}");
     ground.site().source(Git::carried_from(&folder).allow_dirty(true)).deploy(all(&client)).await?;

@@ -11,7 +11,7 @@ use fabrs::config::{Mode, Settings};
 use fabrs::event::{Plain, Prefix, Sink, Spool, Style};
 use fabrs::prelude::*;
 use fabrs_deploy::{Git, Site};
-use fabrs_testing::{Origin, marker, wait_for};
+use fabrs_testing::{GitServer, marker, wait_for};
 
 use crate::ground::{Ground, all};
 
@@ -67,9 +67,9 @@ async fn forged_subjects_authors_and_manifests_are_spelled_out_on_a_terminal() -
     ground.origin.build("deployable-2", &[("version", "two")]);
     let amend =
         ["-c", "user.name=Mallory\u{1b}[8m", "commit", "--quiet", "--amend", "--reset-author", "--message", FORGED];
-    Origin::git(&tree, &amend);
-    Origin::git(&tree, &["tag", "--force", "--annotate", "--message", "x", "deployable-2"]);
-    Origin::git(&tree, &["push", "--quiet", "--force", "--tags", "origin", "HEAD:refs/heads/main"]);
+    GitServer::git(&tree, &amend);
+    GitServer::git(&tree, &["tag", "--force", "--annotate", "--message", "x", "deployable-2"]);
+    GitServer::git(&tree, &["push", "--quiet", "--force", "--tags", "origin", "HEAD:refs/heads/main"]);
     let live = ground.current()[0].clone();
     let manifest = ground.root(0).join("releases").join(live).join(".fabrs-release.json");
     let text = fs::read_to_string(&manifest)?;

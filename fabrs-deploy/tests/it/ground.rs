@@ -7,24 +7,24 @@ use fabrs::config::{Input, Settings, SshConfigFrom};
 use fabrs::event::{Capture, Sink};
 use fabrs::{Client, ClientBuilder, Group};
 use fabrs_deploy::{App, Git, Site};
-use fabrs_testing::{Fleet, Origin};
+use fabrs_testing::{GitServer, SiteHosts};
 
 /// Three hosts, the repository that they fetch from, and the site that a test deploys to them.
 pub(crate) struct Ground {
-    pub(crate) origin: Origin,
-    fleet: Fleet,
+    pub(crate) origin: GitServer,
+    fleet: SiteHosts,
 }
 
 impl Deref for Ground {
-    type Target = Fleet;
+    type Target = SiteHosts;
 
-    fn deref(&self) -> &Fleet {
+    fn deref(&self) -> &SiteHosts {
         &self.fleet
     }
 }
 
 impl DerefMut for Ground {
-    fn deref_mut(&mut self) -> &mut Fleet {
+    fn deref_mut(&mut self) -> &mut SiteHosts {
         &mut self.fleet
     }
 }
@@ -32,8 +32,8 @@ impl DerefMut for Ground {
 impl Ground {
     /// Starts all of it; nothing where there can't be several accounts.
     pub(crate) fn start() -> Option<Self> {
-        let fleet = Fleet::start()?;
-        Some(Self { origin: Origin::start(fleet.dir()), fleet })
+        let fleet = SiteHosts::start()?;
+        Some(Self { origin: GitServer::start(fleet.dir()), fleet })
     }
 
     /// Returns a client for the hosts; what it tells is kept.
@@ -70,7 +70,7 @@ impl Ground {
 
 /// Returns the hosts as a group of a client.
 pub(crate) fn all(client: &Client) -> Group {
-    Group::of(client, Fleet::HOSTS).expect("the names are hosts")
+    Group::of(client, SiteHosts::HOSTS).expect("the names are hosts")
 }
 
 /// Tells whether a step runs on a host.

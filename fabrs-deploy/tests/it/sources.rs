@@ -3,7 +3,7 @@
 use fabrs::prelude::*;
 use fabrs::{Connection, Error};
 use fabrs_deploy::{Git, Site};
-use fabrs_testing::Origin;
+use fabrs_testing::GitServer;
 
 use crate::ground::{Ground, all};
 
@@ -13,9 +13,9 @@ async fn a_tag_named_as_the_branch_is_not_deployed_in_its_place() -> Result {
     let (client, _) = ground.client();
     let reviewed = ground.origin.build("deployable-1", &[("version", "reviewed")]);
     let tree = ground.origin.tree();
-    Origin::git(&tree, &["commit", "--quiet", "--allow-empty", "--message", "unreviewed"]);
-    Origin::git(&tree, &["tag", "main"]);
-    Origin::git(&tree, &["push", "--quiet", "origin", "refs/tags/main"]);
+    GitServer::git(&tree, &["commit", "--quiet", "--allow-empty", "--message", "unreviewed"]);
+    GitServer::git(&tree, &["tag", "main"]);
+    GitServer::git(&tree, &["push", "--quiet", "origin", "refs/tags/main"]);
     let site = Site::new(ground.site_folder()).source(Git::at(ground.origin.url()).branch("main").allow_dirty(true));
     assert_eq!(site.deploy(all(&client)).await?.revision.commit, reviewed);
     let error = site.deploy(all(&client)).revision("main".to_owned()).await.expect_err("it is two things").into_error();

@@ -4,7 +4,7 @@ use fabrs::config::{Config, Inventory, Mode, Settings};
 use fabrs::event::Capture;
 use fabrs::prelude::*;
 use fabrs_deploy::{Graphite, Mail, NewRelic, Sentry, Site, Statsd, Webhook};
-use fabrs_testing::receivers::{http, packet, smtp, tcp, udp};
+use fabrs_testing::receivers::{http, receive_packet, smtp, tcp, udp};
 
 use crate::ground::{Ground, all};
 
@@ -30,7 +30,7 @@ async fn people_are_told_which_host_stands_where_and_what_it_brought() -> Result
         .tell(Webhook::post(format!("http://{}/hooks/T0K3N", hook.addr())));
     site.deploy(all(&client)).await?;
 
-    let mail = mails.next();
+    let mail = mails.receive();
     for part in [
         "MAIL FROM:<deploy@example.com>",
         "RCPT TO:<dev@example.com>",
@@ -41,7 +41,7 @@ async fn people_are_told_which_host_stands_where_and_what_it_brought() -> Result
     ] {
         assert!(mail.contains(part), "{part}: {mail}");
     }
-    let hooked = hook.next();
+    let hooked = hook.receive();
     assert_eq!(hooked.path, "/hooks/T0K3N");
     assert_eq!((&hooked.body["event"], &hooked.body["outcome"]), (&"deploy".into(), &"live".into()));
     assert_eq!(hooked.body["revision"]["commit"], new);
@@ -67,14 +67,14 @@ async fn graphs_have_a_line_where_a_deploy_was() -> Result {
         .tell(Graphite::event(format!("http://{}/events/", events.addr()), ["shop"]));
     site.deploy(all(&client)).await?;
 
-    assert_eq!(packet(&stats), "shop.deploy.live:1|c");
-    let time = packet(&stats);
+    assert_eq!(receive_packet(&stats), "shop.deploy.live:1|c");
+    let time = receive_packet(&stats);
     assert!(time.starts_with("shop.deploy.time:") && time.ends_with("|ms"), "{time}");
-    let point = carbon.next();
+    let point = carbon.receive();
     let mut words = point.split_whitespace();
     assert_eq!((words.next(), words.next()), (Some("shop.deploy.live"), Some("1")), "{point}");
     assert!(words.next().is_some_and(|time| time.parse::<u64>().is_ok()) && point.ends_with('\n'), "{point}");
-    let event = events.next();
+    let event = events.receive();
     assert_eq!(event.body["tags"], serde_json::json!(["shop", "deploy", "live", "staging"]));
     assert!(event.body["what"].is_string() && event.body["data"].is_string() && event.body["when"].is_u64());
     assert_eq!(told.of("warning"), Vec::<serde_json::Value>::new());
@@ -97,7 +97,7 @@ async fn sentry_and_new_relic_know_the_release_by_its_commits() -> Result {
         .tell(NewRelic::entity("MXxBUE18", &key).url(format!("http://{}/graphql", relic.addr())));
     let deployed = site.deploy(all(&client)).await?;
 
-    let (release, deploy) = (sentry.next(), sentry.next());
+    let (release, deploy) = (sentry.receive(), sentry.receive());
     assert_eq!(release.path, "/api/0/organizations/acme/releases/");
     assert!(release.headers.to_lowercase().contains("authorization: bearer sntrys_0123456789"), "{}", release.headers);
     assert_eq!(release.body["version"], new);
@@ -107,7 +107,7 @@ async fn sentry_and_new_relic_know_the_release_by_its_commits() -> Result {
     assert_eq!(deploy.body["environment"], "staging");
     assert_eq!(deploy.body["name"], deployed.release.to_string());
 
-    let marker = relic.next();
+    let marker = relic.receive();
     assert!(marker.headers.to_lowercase().contains("api-key: nrak-0123456789"), "{}", marker.headers);
     let query = marker.body["query"].as_str().unwrap_or_default();
     assert!(query.contains("changeTrackingCreateDeployment(deployment: $deployment)"), "{query}");
@@ -123,7 +123,7 @@ async fn sentry_and_new_relic_know_the_release_by_its_commits() -> Result {
 async fn of_what_fails_it_is_told_which_host_stands_where_and_a_dead_receiver_fails_nothing() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, told) = client(&ground, Mode::Run);
-    let (hook, sentry, broken) = (http("200 OK"), http("200 OK"), http("500 Internal Server Error"));
+    let (hook, sentry, broken) = (http("200 OK"), http("200 OK"), http("500 Internal RecordingServer Error"));
     let dead = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let tell = |site: Site| {
         site.tell(Webhook::post(format!("http://{}/", hook.addr())))
@@ -134,8 +134,8 @@ async fn of_what_fails_it_is_told_which_host_stands_where_and_a_dead_receiver_fa
     };
     ground.origin.build("deployable-1", &[("version", "one")]);
     tell(ground.site()).deploy(all(&client)).await?;
-    assert_eq!(hook.next().body["outcome"], "live");
-    assert!(sentry.next().path.ends_with("/releases/") && sentry.next().path.ends_with("/deploys/"));
+    assert_eq!(hook.receive().body["outcome"], "live");
+    assert!(sentry.receive().path.ends_with("/releases/") && sentry.receive().path.ends_with("/deploys/"));
     let warned: Vec<String> = told.of("warning").iter().map(|warning| warning["text"].to_string()).collect();
     assert_eq!(warned.len(), 3, "{warned:?}");
     for part in ["could not be told: mail to dev@example.com", "Graphite at 127.0.0.1:", "webhook at 127.0.0.1:", "500"]
@@ -147,17 +147,17 @@ async fn of_what_fails_it_is_told_which_host_stands_where_and_a_dead_receiver_fa
     ground.origin.build("deployable-2", &[("version", "two")]);
     let broken_site = ground.site().verify(|_| run("grep one version"));
     tell(broken_site).deploy(all(&client)).await.expect_err("it does not work");
-    let news = hook.next().body;
+    let news = hook.receive().body;
     assert_eq!((&news["event"], &news["outcome"]), (&"deploy".into(), &"failed".into()));
     assert!(news["error"].as_str().is_some_and(|error| error.contains("grep one version")), "{news}");
     assert!(news["hosts"][2]["stands"].as_str().is_some_and(|stands| stands.starts_with("back on 2")), "{news}");
-    assert!(sentry.is_silent(), "what is not live is no deploy");
+    assert!(sentry.is_empty(), "what is not live is no deploy");
 
     ground.origin.build("deployable-3", &[("version", "three")]);
     tell(ground.site()).deploy(all(&client)).await?;
-    assert_eq!(hook.next().body["outcome"], "live");
+    assert_eq!(hook.receive().body["outcome"], "live");
     tell(ground.site()).rollback(all(&client)).await?;
-    let news = hook.next().body;
+    let news = hook.receive().body;
     assert_eq!((&news["event"], &news["outcome"]), (&"rollback".into(), &"live".into()));
     assert_eq!(news["changes"][0]["going"].as_array().map(Vec::len), Some(2), "{news}");
     client.close().await;
@@ -182,7 +182,7 @@ async fn a_dry_run_says_whom_it_would_tell_and_tells_nobody() -> Result {
     for part in ["mail to dev@example.com", "webhook at 127.0.0.1", "statsd at 127.0.0.1"] {
         assert!(planned.iter().any(|what| what.contains(part)), "{part}: {planned:?}");
     }
-    assert!(mails.is_silent() && hook.is_silent());
+    assert!(mails.is_empty() && hook.is_empty());
     assert!(stats.recv(&mut [0; 16]).is_err());
     Ok(())
 }
@@ -196,7 +196,7 @@ async fn a_mail_has_the_output_of_a_failed_step_also_if_it_was_shown() -> Result
     ground.origin.build("deployable-1", &[("version", "one")]);
     let site = ground.site().tell(mail).build(|_| run("echo 'no module named waffel' >&2; exit 1").named("check"));
     site.deploy(all(&client)).await.expect_err("the build fails");
-    let mail = mailbox.next();
+    let mail = mailbox.receive();
     assert_eq!(mail.matches("no module named waffel").count(), 1, "{mail}");
     assert!(mail.contains("output of web1:"), "{mail}");
     client.close().await;

@@ -1,6 +1,6 @@
 //! What a run is expected to leave, and how it differs.
 
-use super::ran::Ran;
+use super::output::FabOutput;
 
 /// One expectation.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ impl Stream {
         }
     }
 
-    fn of(self, ran: &Ran) -> &str {
+    fn of(self, ran: &FabOutput) -> &str {
         match self {
             Self::Out => &ran.stdout,
             Self::Err => &ran.stderr,
@@ -44,7 +44,7 @@ impl Stream {
 
 impl Check {
     /// Returns how the run differs from it, if it does.
-    fn difference(&self, ran: &Ran) -> Option<String> {
+    fn difference(&self, ran: &FabOutput) -> Option<String> {
         match self {
             Self::AnyCode => None,
             Self::Code(code) => (ran.code != *code).then(|| format!("exit code: {} instead of {code}", ran.code)),
@@ -62,7 +62,7 @@ impl Check {
 }
 
 /// Returns every difference, and what the run left, or nothing if there is none.
-pub(super) fn differences(checks: &[Check], ran: &Ran) -> Option<String> {
+pub(super) fn differences(checks: &[Check], ran: &FabOutput) -> Option<String> {
     let mut found: Vec<String> = checks.iter().filter_map(|check| check.difference(ran)).collect();
     // Who says nothing about the code wants a run that went well.
     if !checks.iter().any(|check| matches!(check, Check::AnyCode | Check::Code(_))) {
@@ -82,9 +82,9 @@ mod tests {
 
     use super::*;
 
-    fn ran() -> Ran {
+    fn ran() -> FabOutput {
         let keep = Arc::new(tempfile::tempdir().expect("a temporary directory"));
-        Ran { code: 3, stdout: "a\n".to_owned(), stderr: "b\n".to_owned(), dir: PathBuf::new(), _keep: keep }
+        FabOutput { code: 3, stdout: "a\n".to_owned(), stderr: "b\n".to_owned(), dir: PathBuf::new(), _keep: keep }
     }
 
     #[test]

@@ -20,7 +20,7 @@ const PASSED: &[&str] = &[
     "https_proxy",
     "no_proxy",
 ];
-/// Settings of cargo that are passed on; the rest of `CARGO_` is about the test's own package.
+/// RunSetup of cargo that are passed on; the rest of `CARGO_` is about the test's own package.
 const PASSED_STARTS: &[&str] = &["CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_SOURCE_"];
 
 /// Returns the variables of a run whose home is `home` and whose builds are kept in `cache`.

@@ -2,12 +2,12 @@
 
 mod checks;
 mod environment;
-mod ran;
+mod output;
 mod runner;
 mod running;
-mod settings;
+mod setup;
 
 pub use environment::trusted_folders;
-pub use ran::Ran;
+pub use output::FabOutput;
 pub use runner::Fab;
-pub use running::Running;
+pub use running::RunningFab;

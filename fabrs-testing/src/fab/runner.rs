@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use super::checks::{Check, Stream};
 use super::environment;
-use super::ran::Ran;
-use super::running::Running;
-use super::settings::{Settings, Stdin};
+use super::output::FabOutput;
+use super::running::RunningFab;
+use super::setup::{RunSetup, Stdin};
 use crate::pty::Pty;
 use crate::sshd::Sshd;
 
@@ -24,7 +24,7 @@ use crate::sshd::Sshd;
 #[derive(Debug)]
 #[must_use = "nothing runs until `.run()` or `.spawn()`"]
 pub struct Fab {
-    settings: Settings,
+    setup: RunSetup,
     arguments: Vec<OsString>,
     env: BTreeMap<OsString, OsString>,
     own_session: bool,
@@ -46,7 +46,7 @@ impl Fab {
         fs::create_dir(&home).and_then(|()| fs::create_dir(&project)).expect("the directory is ours");
         let cache = program.parent().unwrap_or(Path::new("/")).join("fab-test-cache");
         Self {
-            settings: Settings {
+            setup: RunSetup {
                 checks: Vec::new(),
                 dir: Arc::new(dir),
                 limit: Duration::from_mins(10),
@@ -76,7 +76,7 @@ impl Fab {
 
     /// Returns the directory of the project.
     pub fn dir(&self) -> PathBuf {
-        self.settings.project()
+        self.setup.project()
     }
 
     /// Starts in a folder of the project, or in any other if the path is absolute. Defaults to the project's root.
@@ -127,25 +127,25 @@ impl Fab {
 
     /// Gives it these bytes as stdin, then the end of input.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.settings.stdin = Stdin::Bytes(bytes.into());
+        self.setup.stdin = Stdin::Bytes(bytes.into());
         self
     }
 
     /// Gives it an empty stdin, `/dev/null`. This is the default.
     pub fn no_stdin(mut self) -> Self {
-        self.settings.stdin = Stdin::Null;
+        self.setup.stdin = Stdin::Null;
         self
     }
 
     /// Gives it a stdin that is open and never has anything, as under some CI servers.
     pub fn open_stdin(mut self) -> Self {
-        self.settings.stdin = Stdin::Open;
+        self.setup.stdin = Stdin::Open;
         self
     }
 
     /// Gives it no descriptor 0 at all.
     pub fn closed_stdin(mut self) -> Self {
-        self.settings.stdin = Stdin::Closed;
+        self.setup.stdin = Stdin::Closed;
         self
     }
 
@@ -157,7 +157,7 @@ impl Fab {
 
     /// Sets when a run counts as hung. Defaults to ten minutes, as the first one compiles.
     pub fn limit(mut self, limit: Duration) -> Self {
-        self.settings.limit = limit;
+        self.setup.limit = limit;
         self
     }
 
@@ -202,7 +202,7 @@ impl Fab {
     }
 
     fn check(mut self, check: Check) -> Self {
-        self.settings.checks.push(check);
+        self.setup.checks.push(check);
         self
     }
 
@@ -212,7 +212,7 @@ impl Fab {
     ///
     /// With every difference and both streams, if it left something else than expected.
     #[track_caller]
-    pub fn run(self) -> Ran {
+    pub fn run(self) -> FabOutput {
         self.spawn().wait()
     }
 
@@ -222,7 +222,7 @@ impl Fab {
     ///
     /// If it does not start.
     #[track_caller]
-    pub fn spawn(self) -> Running {
+    pub fn spawn(self) -> RunningFab {
         let words = self.words();
         let command = if self.own_session {
             // Not being the leader of a group, `setsid` does not fork: the process number stays.
@@ -234,13 +234,13 @@ impl Fab {
             command.args(&words[1..]).process_group(0);
             command
         };
-        let stdin = match self.settings.stdin {
+        let stdin = match self.setup.stdin {
             Stdin::Null | Stdin::Closed => Stdio::null(),
             Stdin::Bytes(_) | Stdin::Open => Stdio::piped(),
         };
         let mut command = self.surrounded(command);
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Running::start(self.settings, command)
+        RunningFab::start(self.setup, command)
     }
 
     /// Starts it on a terminal; what it is expected to leave is not compared.
@@ -254,14 +254,14 @@ impl Fab {
         let words = self.words();
         let mut command = Pty::command(&words[0]);
         command.args(&words[1..]);
-        Pty::spawn(self.surrounded(command)).keeping(self.settings.dir)
+        Pty::spawn(self.surrounded(command)).keeping(self.setup.dir)
     }
 
     /// Returns the program and its arguments.
     fn words(&self) -> Vec<OsString> {
         // std always gives a child a descriptor 0; a shell can take it away.
         let without_stdin = ["/bin/sh", "-c", r#"exec "$0" "$@" <&-"#].map(OsString::from);
-        let mut words = if matches!(self.settings.stdin, Stdin::Closed) { without_stdin.to_vec() } else { Vec::new() };
+        let mut words = if matches!(self.setup.stdin, Stdin::Closed) { without_stdin.to_vec() } else { Vec::new() };
         words.push(self.program.clone().into());
         words.extend(self.arguments.iter().cloned());
         words

@@ -10,8 +10,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::checks::differences;
-use super::ran::Ran;
-use super::settings::{Settings, Stdin};
+use super::output::FabOutput;
+use super::setup::{RunSetup, Stdin};
 use crate::pty::code;
 use crate::wait::{poll, wait_until};
 
@@ -20,23 +20,23 @@ const STREAM_LIMIT: Duration = Duration::from_secs(10);
 
 /// A run that has started; it is killed, with its process group, when dropped.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningFab {
     child: Child,
-    settings: Settings,
+    setup: RunSetup,
     open_stdin: Option<ChildStdin>,
     stderr: Collector,
     stdout: Collector,
 }
 
-impl Running {
+impl RunningFab {
     #[track_caller]
-    pub(super) fn start(settings: Settings, mut command: Command) -> Self {
+    pub(super) fn start(setup: RunSetup, mut command: Command) -> Self {
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) => panic!("`{}` does not start: {error}", command.get_program().display()),
         };
         let mut open_stdin = child.stdin.take();
-        if let Stdin::Bytes(bytes) = &settings.stdin
+        if let Stdin::Bytes(bytes) = &setup.stdin
             && let Some(mut pipe) = open_stdin.take()
         {
             let bytes = bytes.clone();
@@ -45,7 +45,7 @@ impl Running {
         }
         let stdout = Collector::start(child.stdout.take());
         let stderr = Collector::start(child.stderr.take());
-        Self { child, settings, open_stdin, stderr, stdout }
+        Self { child, setup, open_stdin, stderr, stdout }
     }
 
     /// Returns the process number, which is also that of its group.
@@ -55,7 +55,7 @@ impl Running {
 
     /// Returns the directory of the project.
     pub fn dir(&self) -> PathBuf {
-        self.settings.project()
+        self.setup.project()
     }
 
     /// Returns what it has written to stdout so far.
@@ -115,9 +115,9 @@ impl Running {
     /// With every difference and both streams, if it left something else than expected; if it runs
     /// on at the limit; if something it started still holds a stream open after it has ended.
     #[track_caller]
-    pub fn wait(mut self) -> Ran {
-        let Some(status) = poll(self.settings.limit, || self.child.try_wait().expect("it is our child")) else {
-            let (limit, stdout, stderr) = (self.settings.limit, self.stdout(), self.stderr());
+    pub fn wait(mut self) -> FabOutput {
+        let Some(status) = poll(self.setup.limit, || self.child.try_wait().expect("it is our child")) else {
+            let (limit, stdout, stderr) = (self.setup.limit, self.stdout(), self.stderr());
             panic!("still runs after {limit:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}\n---");
         };
         drop(self.open_stdin.take());
@@ -127,14 +127,14 @@ impl Running {
                 "the program has ended, but something it started still holds its {name} open"
             );
         }
-        let ran = Ran {
+        let ran = FabOutput {
             code: code(status),
             stdout: self.stdout(),
             stderr: self.stderr(),
             dir: self.dir(),
-            _keep: Arc::clone(&self.settings.dir),
+            _keep: Arc::clone(&self.setup.dir),
         };
-        if let Some(shown) = differences(&self.settings.checks, &ran) {
+        if let Some(shown) = differences(&self.setup.checks, &ran) {
             panic!("{shown}");
         }
         ran
@@ -147,7 +147,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningFab {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             self.kill();

@@ -118,8 +118,8 @@ impl Proxy {
     }
 
     /// Returns how often the client spoke after the server had: with a delay, its round trips.
-    pub fn turns(&self) -> usize {
-        self.shared.look().turns
+    pub fn round_trips(&self) -> usize {
+        self.shared.look().round_trips
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) struct State {
     pub(super) stalled: bool,
     pub(super) to_client: Way,
     pub(super) to_server: Way,
-    pub(super) turns: usize,
+    pub(super) round_trips: usize,
 }
 
 impl State {
@@ -66,7 +66,7 @@ impl State {
     /// Notes that something arrived.
     pub(super) fn arrived(&mut self, direction: Direction) {
         if direction == Direction::ToServer && self.last != Some(direction) {
-            self.turns += 1;
+            self.round_trips += 1;
         }
         self.last = Some(direction);
         self.way(direction).traffic.segments += 1;

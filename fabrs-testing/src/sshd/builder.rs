@@ -9,16 +9,16 @@ use crate::keys::{Key, KeyType};
 /// The settings of an [`Sshd`](crate::Sshd); made by [`Sshd::builder`](crate::Sshd::builder).
 #[derive(Debug, Clone)]
 #[must_use = "no server runs until `.start()`"]
-pub struct Builder {
+pub struct SshdBuilder {
     pub(super) accounts: Vec<Account>,
     pub(super) aliases: Vec<String>,
     pub(super) authorized: Vec<String>,
     pub(super) host_ca: Option<Key>,
-    pub(super) host_certificate: Vec<String>,
+    pub(super) certificate_args: Vec<String>,
     pub(super) host_keys: Vec<KeyType>,
-    pub(super) identity: KeyType,
+    pub(super) identity_type: KeyType,
     pub(super) key_options: String,
-    pub(super) last_lines: String,
+    pub(super) config_end: String,
     pub(super) listen: Vec<IpAddr>,
     pub(super) login_shell: Option<PathBuf>,
     pub(super) options: Vec<(String, String)>,
@@ -27,18 +27,18 @@ pub struct Builder {
     pub(super) set_env: Vec<String>,
 }
 
-impl Builder {
+impl SshdBuilder {
     pub(super) fn new() -> Self {
         Self {
             accounts: vec![Account::Plain],
             aliases: vec!["host".to_owned()],
             authorized: Vec::new(),
             host_ca: None,
-            host_certificate: Vec::new(),
+            certificate_args: Vec::new(),
             host_keys: vec![KeyType::Ed25519],
-            identity: KeyType::Ed25519,
+            identity_type: KeyType::Ed25519,
             key_options: String::new(),
-            last_lines: String::new(),
+            config_end: String::new(),
             listen: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             login_shell: None,
             options: Vec::new(),
@@ -58,12 +58,12 @@ impl Builder {
     }
 
     /// Lets another key in, beside the server's own identity.
-    pub fn authorized(self, key: &Key) -> Self {
-        self.authorized_line(key.public())
+    pub fn authorize(self, key: &Key) -> Self {
+        self.authorized_keys_line(key.public())
     }
 
     /// Adds a line to `authorized_keys`: options, key, `cert-authority`.
-    pub fn authorized_line(mut self, line: impl Into<String>) -> Self {
+    pub fn authorized_keys_line(mut self, line: impl Into<String>) -> Self {
         self.authorized.push(line.into());
         self
     }
@@ -74,10 +74,10 @@ impl Builder {
         self
     }
 
-    /// Makes the certificate that [`Builder::host_ca`] asks for with these arguments of `ssh-keygen`, rather than as one
+    /// Makes the certificate that [`SshdBuilder::host_ca`] asks for with these arguments of `ssh-keygen`, rather than as one
     /// of a host for its addresses: `-h -n NAME -V FROM:UNTIL -O OPTION`.
-    pub fn host_certificate<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
-        self.host_certificate = arguments.into_iter().map(str::to_owned).collect();
+    pub fn host_certificate_args<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        self.certificate_args = arguments.into_iter().map(str::to_owned).collect();
         self
     }
 
@@ -88,8 +88,8 @@ impl Builder {
     }
 
     /// Sets the kind of the user's key. Defaults to Ed25519.
-    pub fn identity(mut self, kind: KeyType) -> Self {
-        self.identity = kind;
+    pub fn identity_type(mut self, kind: KeyType) -> Self {
+        self.identity_type = kind;
         self
     }
 
@@ -100,8 +100,8 @@ impl Builder {
     }
 
     /// Adds text to the end of `sshd_config`: the place for `Match` blocks.
-    pub fn last_lines(mut self, text: &str) -> Self {
-        self.last_lines.push_str(text);
+    pub fn append_config(mut self, text: &str) -> Self {
+        self.config_end.push_str(text);
         self
     }
 

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use super::builder::Builder;
+use super::builder::SshdBuilder;
 use super::program;
 use crate::accounts::MARK;
 
 /// Returns the `sshd_config` of a server whose files are in `dir`.
-pub(super) fn sshd_config(settings: &Builder, dir: &Path, port: u16, host_keys: &[&Path], mark: &str) -> String {
+pub(super) fn sshd_config(settings: &SshdBuilder, dir: &Path, port: u16, host_keys: &[&Path], mark: &str) -> String {
     let mut text = String::new();
     // sshd obeys the first line of a keyword: the test's words come before ours.
     for (keyword, value) in &settings.options {
@@ -53,11 +53,11 @@ pub(super) fn sshd_config(settings: &Builder, dir: &Path, port: u16, host_keys: 
         // COMPAT(openssh 9.8): after a refused login it would not talk to loopback for a while.
         line(&mut text, "PerSourcePenalties", "no");
     }
-    text + &settings.last_lines
+    text + &settings.config_end
 }
 
 /// Returns the `known_hosts` in which the server is trusted.
-pub(super) fn known_hosts(settings: &Builder, port: u16, public_keys: &[String]) -> String {
+pub(super) fn known_hosts(settings: &SshdBuilder, port: u16, public_keys: &[String]) -> String {
     let names: Vec<String> = settings.listen.iter().map(|address| format!("[{address}]:{port}")).collect();
     let names = names.join(",");
     match &settings.host_ca {
@@ -67,7 +67,7 @@ pub(super) fn known_hosts(settings: &Builder, port: u16, public_keys: &[String])
 }
 
 /// Returns the `ssh_config` with which `ssh` reaches the server under each of its aliases.
-pub(super) fn ssh_config(settings: &Builder, dir: &Path, port: u16, user: &str) -> String {
+pub(super) fn ssh_config(settings: &SshdBuilder, dir: &Path, port: u16, user: &str) -> String {
     let mut text = String::new();
     for (alias, address) in settings.aliases.iter().zip(settings.listen.iter().cycle()) {
         line(&mut text, "Host", alias);
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_words_of_a_test_come_before_those_of_the_harness() {
-        let settings = Builder::new().option("UsePAM", "yes").option("SetEnv", "A=1");
+        let settings = SshdBuilder::new().option("UsePAM", "yes").option("SetEnv", "A=1");
         let text = sshd_config(&settings, Path::new("/d"), 22, &[Path::new("/d/key")], "7");
         assert!(text.find("UsePAM yes") < text.find("UsePAM no"), "{text}");
         assert!(text.contains("SetEnv FABRS_TEST_SSHD=7 A=1\n"), "{text}");
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn aliases_take_the_addresses_in_turn() {
-        let settings = Builder::new()
+        let settings = SshdBuilder::new()
             .aliases(["a", "b", "c"])
             .listen(["127.0.0.2", "::1"].map(|text| text.parse().expect("an address")));
         let text = ssh_config(&settings, Path::new("/d"), 22, "me");

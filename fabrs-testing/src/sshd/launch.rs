@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::builder::Builder;
+use super::builder::SshdBuilder;
 use super::config;
 use super::program::PROGRAM;
 use super::server::Sshd;
@@ -31,7 +31,7 @@ enum Failure {
     Refused(String),
 }
 
-impl Builder {
+impl SshdBuilder {
     /// Starts the server and waits until it answers.
     ///
     /// # Panics
@@ -45,7 +45,7 @@ impl Builder {
 
 impl Sshd {
     #[track_caller]
-    fn start_with(settings: Builder) -> Self {
+    fn start_with(settings: SshdBuilder) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         assert!(
             Path::new(PROGRAM).exists(),
@@ -55,7 +55,7 @@ impl Sshd {
         let user = prepare_accounts(&settings);
         let mut dir = tempfile::Builder::new().prefix("fabrs-sshd-").tempdir().expect("a temporary directory");
         dir.disable_cleanup(std::env::var_os("FABRS_TEST_KEEP").is_some());
-        let identity = Key::generate(dir.path().join("identity"), settings.identity, &settings.passphrase);
+        let identity = Key::generate(dir.path().join("identity"), settings.identity_type, &settings.passphrase);
         let mark = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut sshd = Self {
             settings,
@@ -128,7 +128,7 @@ impl Sshd {
         if let Some(authority) = &self.settings.host_ca {
             let names: Vec<String> = self.settings.listen.iter().map(ToString::to_string).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let arguments: Vec<&str> = self.settings.host_certificate.iter().map(String::as_str).collect();
+            let arguments: Vec<&str> = self.settings.certificate_args.iter().map(String::as_str).collect();
             for key in &self.host_keys {
                 if arguments.is_empty() {
                     key.certify_host(authority, &names);
@@ -199,7 +199,7 @@ impl Sshd {
 }
 
 /// Makes what the machine must have before a server can start; returns the user to log in as.
-fn prepare_accounts(settings: &Builder) -> String {
+fn prepare_accounts(settings: &SshdBuilder) -> String {
     if !accounts::is_root() {
         return accounts::current_user();
     }

@@ -7,5 +7,5 @@ mod program;
 mod server;
 mod sessions;
 
-pub use builder::Builder;
+pub use builder::SshdBuilder;
 pub use server::Sshd;

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::builder::Builder;
+use super::builder::SshdBuilder;
 use super::config;
 use crate::accounts;
 use crate::capability::Capability;
@@ -22,7 +22,7 @@ use crate::probe;
 /// environment its files stay, and their directory is printed.
 #[derive(Debug)]
 pub struct Sshd {
-    pub(super) settings: Builder,
+    pub(super) settings: SshdBuilder,
     pub(super) child: Option<Child>,
     pub(super) mark: String,
     /// How many times it was given host keys.
@@ -38,27 +38,18 @@ pub struct Sshd {
 
 impl Sshd {
     /// Returns the settings of a server, to be changed and started.
-    pub fn builder() -> Builder {
-        Builder::new()
+    pub fn builder() -> SshdBuilder {
+        SshdBuilder::new()
     }
 
     /// Starts a server with the defaults.
     ///
     /// # Panics
     ///
-    /// As [`Builder::start`].
+    /// As [`SshdBuilder::start`].
     #[track_caller]
     pub fn start() -> Self {
         Self::builder().start()
-    }
-
-    /// Whether something can be tested here; where it can not, says so on stderr.
-    pub fn can(capability: Capability) -> bool {
-        let can = capability.is_here();
-        if !can {
-            let _lost = writeln!(io::stderr(), "NOT TESTED HERE: {capability}");
-        }
-        can
     }
 
     /// Returns the first address it listens on.
@@ -91,7 +82,7 @@ impl Sshd {
     ///
     /// Without [`Capability::Password`].
     pub fn account_password() -> &'static str {
-        assert!(Capability::Password.is_here(), "can not be tested: {}", Capability::Password);
+        assert!(Capability::Password.is_present(), "can not be tested: {}", Capability::Password);
         accounts::password()
     }
 
@@ -105,7 +96,7 @@ impl Sshd {
         &self.identity
     }
 
-    /// Returns the host keys, in the order of [`Builder::host_keys`].
+    /// Returns the host keys, in the order of [`SshdBuilder::host_keys`].
     pub fn host_keys(&self) -> &[Key] {
         &self.host_keys
     }

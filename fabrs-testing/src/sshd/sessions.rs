@@ -85,7 +85,7 @@ impl Sshd {
             known.is_empty().then_some(())
         });
         // Without root, what sudo started is not ours to end; a panic here would hide the test's own.
-        if ended.is_none() && Self::can(Capability::Accounts) {
+        if ended.is_none() && Capability::Accounts.is_available() {
             let _lost = writeln!(io::stderr(), "could not be ended: {known:?}");
         }
     }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fabrs_testing::faults::{Cut, Direction, Proxy, Refused};
+use fabrs_testing::faults::{Cut, Direction, Proxy, RefusedPort};
 use fabrs_testing::{Sshd, wait_until};
 
 use crate::{LIMIT, output};
@@ -118,7 +118,7 @@ fn a_delay_holds_each_byte_but_not_the_next() {
     }
     // A lower bound only: how much longer it takes is up to the machine.
     assert!(start.elapsed() >= delay * 6);
-    assert_eq!(proxy.turns(), 3);
+    assert_eq!(proxy.round_trips(), 3);
     assert_eq!(proxy.traffic(Direction::ToServer).segments, 3);
 }
 
@@ -144,7 +144,7 @@ fn a_silent_server_accepts_and_says_nothing() {
 
 #[test]
 fn a_refused_port_stays_refused() {
-    let refused = Refused::port();
+    let refused = RefusedPort::reserve();
     let error = TcpStream::connect(refused.addr()).expect_err("nobody listens");
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     assert!(TcpListener::bind(refused.addr()).is_err(), "nobody else can take it");

@@ -53,7 +53,7 @@ fn what_does_not_come_is_shown_with_the_screen() {
 
 #[test]
 fn ssh_brings_the_terminal_to_the_other_side() {
-    if !Sshd::can(Capability::Terminal) {
+    if !Capability::Terminal.is_available() {
         return;
     }
     let sshd = Sshd::start();

@@ -78,10 +78,10 @@ fn what_a_closed_connection_left_behind_is_seen_and_ends_with_the_server() {
 
 #[test]
 fn an_orphan_below_sudo_is_seen_and_ends_with_the_server() {
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return;
     }
-    for account in [Account::SudoFree, Account::SudoPty] {
+    for account in [Account::SudoNopasswd, Account::SudoPty] {
         let sshd = Sshd::builder().users([account]).start();
         let mark = marker();
         let line = format!("sudo -n sh -c 'setsid sleep {mark} & sleep {mark}'");

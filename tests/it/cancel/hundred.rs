@@ -20,10 +20,10 @@ fn plain(n: usize, host: &Connection, mark: &str) -> Vec<Command> {
 /// Returns `n` commands, all kinds in turn.
 fn commands(n: usize, host: &Connection, mark: &str) -> Vec<Command> {
     let mut kinds = vec![Kind::Single, Kind::Pipeline, Kind::Background];
-    if Sshd::can(Capability::Terminal) {
+    if Capability::Terminal.is_available() {
         kinds.push(Kind::OnAPty);
     }
-    if Sshd::can(Capability::Sudo) {
+    if Capability::Sudo.is_available() {
         kinds.extend([Kind::UnderSudo, Kind::PipelineUnderSudo]);
     }
     kinds.iter().cycle().take(n).map(|kind| kind.command(host, mark)).collect()
@@ -31,8 +31,8 @@ fn commands(n: usize, host: &Connection, mark: &str) -> Vec<Command> {
 
 async fn two_hundred(max_sessions: usize) -> Result<()> {
     let server = Sshd::builder().max_sessions(max_sessions);
-    let may_sudo = Sshd::can(Capability::Sudo);
-    let server = if may_sudo { server.users([Account::SudoFree]) } else { server };
+    let may_sudo = Capability::Sudo.is_available();
+    let server = if may_sudo { server.users([Account::SudoNopasswd]) } else { server };
     let lab = Lab::of(server.start(), |builder| builder);
     let host = lab.host();
 

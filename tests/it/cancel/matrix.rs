@@ -10,7 +10,7 @@ use crate::support::{LIMIT, capture, refused};
 
 /// Ends one command; then ten more run at once on what must be free again, and the server has no session left.
 async fn ended_on_the_server(kind: Kind, way: Way, max_sessions: usize) -> Result<()> {
-    if matches!(kind, Kind::OnAPty) && !Sshd::can(Capability::Terminal) {
+    if matches!(kind, Kind::OnAPty) && !Capability::Terminal.is_available() {
         return Ok(());
     }
     let lab = Lab::new(max_sessions);
@@ -82,7 +82,7 @@ async fn ended_here(kind: Kind, way: Way) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_login_shell_that_is_dash_ends_its_children_too() -> Result<()> {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     let lab = Lab::of(Sshd::builder().users([Account::Dash]).start(), |builder| builder);

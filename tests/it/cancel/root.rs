@@ -14,7 +14,7 @@ fn lab() -> Lab {
 }
 
 async fn ends(kind: Kind) {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return;
     }
     let lab = lab();
@@ -52,7 +52,7 @@ async fn a_command_of_root_that_heeds_no_term_is_killed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn root_gets_status_output_and_an_empty_input_as_everybody() -> fabrs::Result<()> {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     let lab = lab();
@@ -68,7 +68,7 @@ async fn root_gets_status_output_and_an_empty_input_as_everybody() -> fabrs::Res
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_of_root_ends_when_its_connection_is_gone() -> fabrs::Result<()> {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     let proxied = lab();
@@ -101,7 +101,7 @@ impl Input {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_root_runs_with_an_input_of_its_own_ends_however_it_is_ended() -> fabrs::Result<()> {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     for way in [Way::Timeout, Way::CtrlC, Way::Drop] {
@@ -122,7 +122,7 @@ async fn what_root_runs_with_an_input_of_its_own_ends_however_it_is_ended() -> f
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_what_root_writes_nothing_is_lost_or_added() -> fabrs::Result<()> {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     let lab = lab();
@@ -138,7 +138,7 @@ async fn of_what_root_writes_nothing_is_lost_or_added() -> fabrs::Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signal_of_the_users_own_reaches_what_root_runs_and_ends_nothing_else() -> fabrs::Result<()> {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     let lab = lab();
@@ -161,7 +161,7 @@ async fn a_signal_of_the_users_own_reaches_what_root_runs_and_ends_nothing_else(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_reached_over_another_channel_is_named() -> fabrs::Result<()> {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     let lab = Lab::of(Sshd::builder().users([Account::Root]).max_sessions(1).start(), |builder| builder);

@@ -34,7 +34,7 @@ pub(super) fn sshd() -> Place {
 /// A real server that is reached through another.
 pub(super) fn behind_a_gateway() -> Place {
     let server = Sshd::start();
-    let gateway = Sshd::builder().authorized(server.identity_key()).start();
+    let gateway = Sshd::builder().authorize(server.identity_key()).start();
     let way = also_known("jump", &gateway) + "Host host\n    ProxyJump jump\n";
     on_server(server, &way, vec![gateway])
 }

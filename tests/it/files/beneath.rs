@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use fabrs::prelude::*;
-use fabrs_testing::{Gate, Sshd, probe};
+use fabrs_testing::{Breakpoint, Sshd, probe};
 use tempfile::TempDir;
 
 use super::trees::which;
@@ -13,11 +13,11 @@ use super::{Lab, mode, text, walk};
 use crate::support::{LIMIT, block, soon};
 
 /// Returns a host on which this program waits at a gate the first time that it runs.
-fn gated(program: &str) -> (Lab, Gate) {
+fn gated(program: &str) -> (Lab, Breakpoint) {
     let place = tempfile::tempdir().expect("a temporary directory").keep();
     fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).expect("it is ours");
-    let gate = Gate::new(place.join("gate"));
-    gate.guard(&place.join(program), &which(program));
+    let gate = Breakpoint::new(place.join("gate"));
+    gate.wrap_program(&place.join(program), &which(program));
     let path = format!("PATH={}:/usr/bin:/bin", place.display());
     (Lab { programs: Some(place), ..Lab::of(Sshd::builder().option("SetEnv", path).start()) }, gate)
 }
@@ -38,14 +38,14 @@ fn tree(lab: &Lab, names: &[&str]) {
 
 /// Runs `meanwhile` as soon as the `get` waits at the gate, and returns the error of the `get`.
 async fn refused_at(
-    gate: Gate,
+    gate: Breakpoint,
     get: impl Future<Output = Result<Changes, fabrs::Error>>,
     meanwhile: impl AsyncFnOnce(),
 ) -> String {
     let planted = async {
-        let waiting = tokio::task::spawn_blocking(move || gate.reached(LIMIT)).await.expect("it arrives");
+        let waiting = tokio::task::spawn_blocking(move || gate.wait_until_hit(LIMIT)).await.expect("it arrives");
         meanwhile().await;
-        waiting.open();
+        waiting.resume();
     };
     let (got, ()) = futures::join!(soon(get), planted);
     block(&got.expect_err("a symlink leads out"))
@@ -118,7 +118,7 @@ async fn symlinks_directories_and_comparisons_stay_beneath_the_target() -> Resul
 async fn a_symlink_does_not_redirect_a_file_that_arrives_by_sftp() -> Result {
     let outside = tempfile::tempdir()?;
     let (program, path): (TempDir, PathBuf) = probe::hostile_sftp();
-    let gate = Gate::new(program.path().join("gate"));
+    let gate = Breakpoint::new(program.path().join("gate"));
     let lab = Lab::of(Sshd::builder().option("ForceCommand", format!("{} gated", path.display())).start());
     let link = lab.here.path().join("x/sub");
     let plant = async || {

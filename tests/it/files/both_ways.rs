@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use fabrs::prelude::*;
-use fabrs_testing::{Capability, Quota, SmallDisk, Sshd};
+use fabrs_testing::{Capability, QuotaDir, SmallDisk};
 
 use super::{Lab, mode, text, walk};
 use crate::support::{block, refused, soon};
@@ -63,7 +63,7 @@ async fn large_and_empty_and_odd_files_are_got_as_they_are(lab: Lab) -> Result {
 }
 
 async fn a_disk_that_is_full_is_told_and_the_old_file_stays(lab: Lab) -> Result {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     let small = lab.there("small");
@@ -79,11 +79,11 @@ async fn a_disk_that_is_full_is_told_and_the_old_file_stays(lab: Lab) -> Result 
 }
 
 async fn a_quota_that_is_used_up_is_told_and_the_old_file_stays(lab: Lab) -> Result {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     let place = super::open_folder(&lab.sshd);
-    let Some(disk) = Quota::mount(&place) else { return Ok(()) };
+    let Some(disk) = QuotaDir::mount(&place) else { return Ok(()) };
     let shown = no_room(&lab, disk.folder()).await?;
     // SFTP has no number for it.
     assert!(shown.contains("quota exceeded") || shown.contains("caused by: the SFTP server"), "{shown}");

@@ -211,7 +211,7 @@ pub(super) fn root_of_a_part() -> std::io::Result<TempDir> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn trees_by_chance_come_back_from_a_part_of_a_host() -> Result {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     let root = root_of_a_part()?;

@@ -190,7 +190,7 @@ async fn what_not_everybody_may_read_is_shown_only_where_all_is_asked_for() -> R
 async fn what_cannot_be_read_yet_or_at_all_keeps_no_put_from_its_way() -> Result {
     use std::os::unix::fs::PermissionsExt;
 
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     // In a plan the folder is still to come.

@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use fabrs::connection::FileKind;
 use fabrs::prelude::*;
-use fabrs_testing::{Account, Capability, Sshd};
+use fabrs_testing::{Account, Capability};
 
 use super::{Lab, mode, text};
 use crate::support::{block, capture, refused, soon};
@@ -52,7 +52,7 @@ async fn what_is_at_a_path_is_known() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_can_not_be_looked_into_is_an_error_and_not_nothing() -> Result {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     for lab in both() {

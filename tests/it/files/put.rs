@@ -144,7 +144,7 @@ async fn what_can_not_be_put_says_why_and_leaves_the_old_file() -> Result {
 
     // The server's user may not write there.
     fs::set_permissions(lab.there("folder"), fs::Permissions::from_mode(0o755))?;
-    if fabrs_testing::Sshd::can(fabrs_testing::Capability::Accounts) {
+    if fabrs_testing::Capability::Accounts.is_available() {
         let denied = refused(put(target.display().to_string()).await, ErrorKind::File);
         let shown = block(&denied);
         assert!(shown.contains("Permission denied") && shown.contains("hint: `.sudo()`"), "{shown}");

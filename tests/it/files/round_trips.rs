@@ -32,12 +32,12 @@ async fn case(
         fs::set_permissions(&there, fs::Permissions::from_mode(0o777)).expect("the directory is ours");
         let host = client_of(&sshd, &through(&proxy, &sshd)).build().connect("host")?;
         transfer(&host, here.path(), &there, TIMES).await?;
-        let before = proxy.turns();
+        let before = proxy.round_trips();
         for number in 0..TIMES {
             transfer(&host, here.path(), &there, number).await?;
         }
         // Where the machine stands still for longer than the delay, two flights look like one: that was no measurement.
-        let turns = proxy.turns() - before;
+        let turns = proxy.round_trips() - before;
         if turns >= expected * TIMES {
             least = least.min(turns);
         }

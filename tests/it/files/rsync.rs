@@ -58,7 +58,7 @@ async fn more_than_a_program_takes_at_once_comes_whole() -> Result {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_goes_through_gateways_and_by_sudo() -> Result {
     let gateway = Sshd::start();
-    let lab = Lab::of(Sshd::builder().authorized(gateway.identity_key()).start());
+    let lab = Lab::of(Sshd::builder().authorize(gateway.identity_key()).start());
     let first = format!("Host host\n    ProxyJump bastion\n{}", also_known("bastion", &gateway));
     let gateway_key = format!("Host bastion\n    IdentityFile {}\n", gateway.identity().display());
     let host = client_of(&lab.sshd, &format!("{gateway_key}{first}")).build().connect("host")?;

@@ -11,7 +11,7 @@ use crate::support::{block, refused};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_of_root_s_is_put_with_and_without_a_password_and_keeps_owner_and_mode() -> Result {
-    for account in [Account::SudoFree, Account::Sudo, Account::SudoPty] {
+    for account in [Account::SudoNopasswd, Account::Sudo, Account::SudoPty] {
         let Some(lab) = crate::sudo::Lab::with_password(account) else { return Ok(()) };
         let folder = tempfile::tempdir()?;
         let target = folder.path().join("x");

@@ -343,7 +343,7 @@ async fn in_place_a_file_stays_the_same_to_its_links_and_needs_no_folder_to_writ
     fs::set_permissions(folder.join("x"), fs::Permissions::from_mode(0o666))?;
     fs::hard_link(folder.join("x"), folder.join("y"))?;
     let put = || lab.host.put(b"new".to_vec(), folder.join("x").display().to_string());
-    if fs::metadata(&folder)?.uid() == 0 && Sshd::can(fabrs_testing::Capability::Accounts) {
+    if fs::metadata(&folder)?.uid() == 0 && fabrs_testing::Capability::Accounts.is_available() {
         refused(soon(put()).await, ErrorKind::File);
     }
     assert!(soon(put().in_place()).await?.any()?);

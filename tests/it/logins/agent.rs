@@ -13,7 +13,7 @@ use crate::support::{block, client_of, refused};
 
 /// A server that lets in a key of ours and whose own identity is not at hand.
 fn server_for(key: &Key) -> Sshd {
-    let sshd = Sshd::builder().authorized(key).start();
+    let sshd = Sshd::builder().authorize(key).start();
     fs::remove_file(sshd.identity()).expect("the directory is ours");
     sshd
 }

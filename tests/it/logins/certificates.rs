@@ -113,7 +113,7 @@ async fn a_certificate_that_is_named_logs_in_with_the_key_that_it_is_for() -> Re
 async fn an_authority_in_authorized_keys_lets_in_by_its_principals() -> Result<()> {
     let (authority, dir) = authority(KeyType::Ed25519);
     let line = format!("cert-authority,principals=\"deployers\" {}", authority.public());
-    let place = Place::without_identity(Sshd::builder().authorized_line(line).start(), authority, dir);
+    let place = Place::without_identity(Sshd::builder().authorized_keys_line(line).start(), authority, dir);
     let key = place.key(KeyType::Ed25519);
     key.certify(&place.authority, &["-n", "deployers"]);
     place.log_in(&identity(&key)).await

@@ -18,7 +18,7 @@ fn named(keys: &[Key]) -> String {
 #[tokio::test]
 async fn every_kind_of_key_logs_in() -> Result<()> {
     for kind in [KeyType::Ed25519, KeyType::Ecdsa, KeyType::Rsa] {
-        let sshd = Sshd::builder().identity(kind).start();
+        let sshd = Sshd::builder().identity_type(kind).start();
         connect(&sshd).run("true").await?;
         assert!(sshd.log().contains(&sshd.identity_key().fingerprint()), "{kind:?}: {}", sshd.log());
     }

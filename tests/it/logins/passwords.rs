@@ -10,7 +10,7 @@ use crate::support::{block, client_of, refused};
 const NO_KEYS: &str = "PubkeyAuthentication no\n";
 
 fn server() -> Option<Sshd> {
-    Sshd::can(Capability::Password).then(|| Sshd::builder().password_login().start())
+    Capability::Password.is_available().then(|| Sshd::builder().password_login().start())
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use fabrs::config::{Choice, Settings};
 use fabrs::prelude::*;
 use fabrs::{Client, Result};
-use fabrs_testing::faults::Refused;
+use fabrs_testing::faults::RefusedPort;
 use fabrs_testing::{Account, Capability, Sshd};
 
 use crate::support::{client_of, refused, settings, ssh_config};
@@ -15,10 +15,10 @@ async fn user(settings: Settings, host: &str) -> Result<String> {
 
 #[tokio::test]
 async fn a_user_in_the_host_wins_over_an_argument_over_ssh_config_over_fabrs_toml() -> Result<()> {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
-    let accounts = [Account::Plain, Account::Dash, Account::Root, Account::SudoFree];
+    let accounts = [Account::Plain, Account::Dash, Account::Root, Account::SudoNopasswd];
     let [plain, dash, root, sudo] = accounts.map(Account::name);
     let sshd = Sshd::builder().users(accounts).start();
     let config = ssh_config(&sshd, "");
@@ -40,7 +40,7 @@ async fn a_user_in_the_host_wins_over_an_argument_over_ssh_config_over_fabrs_tom
 async fn a_port_in_the_host_wins_over_an_argument_over_ssh_config_over_fabrs_toml() -> Result<()> {
     let sshd = Sshd::start();
     let alias = format!("HostKeyAlias [127.0.0.1]:{}\n", sshd.port());
-    let (refusing, config) = (Refused::port().addr().port(), ssh_config(&sshd, &alias));
+    let (refusing, config) = (RefusedPort::reserve().addr().port(), ssh_config(&sshd, &alias));
     let connect = async |run: &Settings, host: &str| {
         Client::builder().settings(run.clone()).build().connect(host)?.run("true").await
     };
@@ -72,7 +72,7 @@ async fn a_host_is_shown_by_its_name_and_reached_by_its_address() -> Result<()> 
 
 #[tokio::test]
 async fn an_ipv6_address_is_reached_with_and_without_a_port() -> Result<()> {
-    if !Sshd::can(Capability::Ipv6) {
+    if !Capability::Ipv6.is_available() {
         return Ok(());
     }
     let sshd = Sshd::builder().listen(["::1".parse().expect("an address")]).start();

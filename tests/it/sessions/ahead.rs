@@ -18,11 +18,11 @@ async fn turns(ahead: bool, max_sessions: usize) -> Result<usize> {
     let proxy = Proxy::to(sshd.addr()).delay_both(Duration::from_millis(30));
     let host = client_of(&sshd, &through(&proxy, &sshd)).ahead(ahead).build().connect("host")?;
     host.run("true").await?;
-    let before = proxy.turns();
+    let before = proxy.round_trips();
     for _ in 0..COMMANDS {
         host.run("true").await?;
     }
-    Ok(proxy.turns() - before)
+    Ok(proxy.round_trips() - before)
 }
 
 /// Returns the least of a few counts: a busy machine can only add to them.
@@ -52,11 +52,11 @@ async fn of_a_sequence_the_first_command_costs_two_and_each_further_one_costs_on
     for _ in 0..3 {
         let host = client_of(&sshd, &through(&proxy, &sshd)).build().connect("host")?;
         host.connect().await?;
-        let before = proxy.turns();
+        let before = proxy.round_trips();
         for _ in 0..=COMMANDS {
             host.run("true").await?;
         }
-        least = least.min(proxy.turns() - before);
+        least = least.min(proxy.round_trips() - before);
         host.close().await;
     }
     // The last is the CLOSE of the last channel, for which nobody waits.

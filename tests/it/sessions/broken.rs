@@ -3,7 +3,7 @@
 use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer};
 use fabrs::{Group, Result};
-use fabrs_testing::faults::{Cut, Direction, Proxy, Refused};
+use fabrs_testing::faults::{Cut, Direction, Proxy, RefusedPort};
 use fabrs_testing::{Process, Sshd, wait_for, wait_until};
 use futures::future::join_all;
 
@@ -103,7 +103,7 @@ async fn a_silent_server_does_not_keep_a_timeout_waiting() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_refuses_or_never_answers_could_not_be_reached() -> Result<()> {
     let sshd = Sshd::start();
-    let (refusing, silent) = (Refused::port(), Proxy::silent());
+    let (refusing, silent) = (RefusedPort::reserve(), Proxy::silent());
     let config = format!(
         "ConnectTimeout 1\nHost refusing\n    HostName 127.0.0.1\n    Port {}\nHost silent\n    HostName 127.0.0.1\n    Port {}\nHost unknown\n    HostName no-such-name.invalid\n",
         refusing.addr().port(),

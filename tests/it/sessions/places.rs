@@ -92,7 +92,7 @@ async fn a_command_that_needs_a_pty_does_not_run_without() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pty_is_a_terminal_that_merges_the_streams() -> Result<()> {
-    if !Sshd::can(Capability::Terminal) {
+    if !Capability::Terminal.is_available() {
         return Ok(());
     }
     let sshd = Sshd::start();
@@ -104,7 +104,7 @@ async fn a_pty_is_a_terminal_that_merges_the_streams() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_pty_the_end_of_stdin_is_read_at_once_too() -> Result<()> {
-    if !Sshd::can(Capability::Terminal) {
+    if !Capability::Terminal.is_available() {
         return Ok(());
     }
     let sshd = Sshd::start();

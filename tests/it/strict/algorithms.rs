@@ -87,17 +87,17 @@ async fn a_list_without_a_common_algorithm_is_refused() {
 
 #[tokio::test]
 async fn keys_sign_only_by_accepted_algorithms() -> Result<()> {
-    let sshd = Sshd::builder().identity(KeyType::Ed25519).start();
+    let sshd = Sshd::builder().identity_type(KeyType::Ed25519).start();
     refusal(&sshd, "PubkeyAcceptedAlgorithms rsa-*\n", ErrorKind::Auth).await;
     as_ssh(&sshd, "PubkeyAcceptedAlgorithms ssh-ed25519\n").await?;
-    let sshd = Sshd::builder().identity(KeyType::Rsa).option("LogLevel", "DEBUG").start();
+    let sshd = Sshd::builder().identity_type(KeyType::Rsa).option("LogLevel", "DEBUG").start();
     refusal(&sshd, "PubkeyAcceptedAlgorithms ssh-ed25519\n", ErrorKind::Auth).await;
     as_ssh(&sshd, "PubkeyAcceptedAlgorithms rsa-sha2-256\n").await?;
     // This server announces SHA-512 all the same.
-    let sshd = Sshd::builder().identity(KeyType::Rsa).option("PubkeyAcceptedAlgorithms", "rsa-sha2-256").start();
+    let sshd = Sshd::builder().identity_type(KeyType::Rsa).option("PubkeyAcceptedAlgorithms", "rsa-sha2-256").start();
     refusal(&sshd, "", ErrorKind::Auth).await;
     as_ssh(&sshd, "PubkeyAcceptedAlgorithms -rsa-sha2-512\n").await?;
-    let sshd = Sshd::builder().identity(KeyType::Rsa).option("PubkeyAcceptedAlgorithms", "ssh-rsa").start();
+    let sshd = Sshd::builder().identity_type(KeyType::Rsa).option("PubkeyAcceptedAlgorithms", "ssh-rsa").start();
     refusal(&sshd, "", ErrorKind::Auth).await;
     as_ssh(&sshd, "PubkeyAcceptedAlgorithms ssh-rsa\n").await
 }
@@ -109,7 +109,7 @@ async fn rsa_keys_below_the_required_size_are_refused() -> Result<()> {
     let text = block(&refusal(&sshd, "RequiredRSASize 2049\n", ErrorKind::HostKey).await);
     assert!(text.contains("the host's RSA key is too small"), "{text}");
     assert!(text.contains("it has 2048 bits, and `RequiredRSASize` is 2049"), "{text}");
-    let sshd = Sshd::builder().identity(KeyType::Rsa).start();
+    let sshd = Sshd::builder().identity_type(KeyType::Rsa).start();
     let text = block(&refusal(&sshd, "RequiredRSASize 3072\n", ErrorKind::Auth).await);
     assert!(text.contains("(2048 bits, and `RequiredRSASize` is 3072)"), "{text}");
     Ok(())

@@ -41,7 +41,7 @@ async fn encrypted_pem_and_pkcs8_keys_ask_for_their_passphrase() -> Result<()> {
     for kind in [KeyType::Rsa, KeyType::Ecdsa] {
         for format in ["PEM", "PKCS8"] {
             for has_public in [true, false] {
-                let sshd = Sshd::builder().identity(kind).start();
+                let sshd = Sshd::builder().identity_type(kind).start();
                 in_pem(sshd.identity_key(), format, "let me in");
                 let text = fs::read_to_string(sshd.identity()).expect("the file is ours");
                 assert!(text.contains("ENCRYPTED"), "{text}");
@@ -61,7 +61,7 @@ async fn encrypted_pem_and_pkcs8_keys_ask_for_their_passphrase() -> Result<()> {
 
 #[tokio::test]
 async fn an_unsupported_pem_cipher_is_an_error_with_a_fix() {
-    let sshd = Sshd::builder().identity(KeyType::Rsa).start();
+    let sshd = Sshd::builder().identity_type(KeyType::Rsa).start();
     let text = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-EDE3-CBC,0011223344556677\n\n\
                 AAAA\n-----END RSA PRIVATE KEY-----\n";
     fs::write(sshd.identity(), text).expect("the file is ours");
@@ -75,7 +75,7 @@ async fn an_unsupported_pem_cipher_is_an_error_with_a_fix() {
 
 /// A server that wants these methods, one after the other.
 fn wants(methods: &str) -> Option<Sshd> {
-    let can = Sshd::can(Capability::Password);
+    let can = Capability::Password.is_available();
     can.then(|| Sshd::builder().password_login().option("AuthenticationMethods", methods).start())
 }
 
@@ -109,7 +109,7 @@ async fn a_password_after_a_key_logs_in() -> Result<()> {
 
 #[tokio::test]
 async fn preferred_methods_come_first_and_others_are_left_out() -> Result<()> {
-    if !Sshd::can(Capability::Password) {
+    if !Capability::Password.is_available() {
         return Ok(());
     }
     let sshd = Sshd::builder().password_login().option("MaxAuthTries", "2").start();
@@ -131,7 +131,7 @@ async fn preferred_methods_come_first_and_others_are_left_out() -> Result<()> {
 
 #[tokio::test]
 async fn a_password_is_asked_for_as_often_as_the_config_says() -> Result<()> {
-    if !Sshd::can(Capability::Password) {
+    if !Capability::Password.is_available() {
         return Ok(());
     }
     let sshd = Sshd::builder().password_login().start();

@@ -56,10 +56,10 @@ async fn a_host_with_another_key_runs_commands_and_gets_no_secret() -> Result<()
 
 #[tokio::test]
 async fn a_host_with_another_key_gets_no_sudo_password() -> Result<()> {
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return Ok(());
     }
-    for account in [Account::Sudo, Account::SudoFree] {
+    for account in [Account::Sudo, Account::SudoNopasswd] {
         let sshd = Sshd::builder().users([account]).start();
         let host = client(&sshd, &Sshd::start()).connect("host")?;
         for line in ["id -un", "id -un; true"] {

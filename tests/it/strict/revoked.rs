@@ -77,7 +77,7 @@ async fn a_certificate_is_refused_by_its_key_its_authority_its_serial_and_its_id
         let sshd = Sshd::builder()
             .host_keys([kind])
             .host_ca(&authority)
-            .host_certificate(["-h", "-n", "127.0.0.1", "-z", "77"])
+            .host_certificate_args(["-h", "-n", "127.0.0.1", "-z", "77"])
             .start();
         let key = &sshd.host_keys()[0];
         let record = Record::of(&sshd, "yes", &format!("@cert-authority * {}\n", authority.public()));

@@ -9,7 +9,7 @@ use super::Lab;
 use crate::support::{LIMIT, refused};
 
 /// Where sudo lets one in without a question, after the password, and with a terminal of its own.
-const ACCOUNTS: [Account; 3] = [Account::SudoFree, Account::Sudo, Account::SudoPty];
+const ACCOUNTS: [Account; 3] = [Account::SudoNopasswd, Account::Sudo, Account::SudoPty];
 
 /// Every shape of a command that sleeps; the mark is how its processes are found.
 fn shapes(host: &Connection, mark: &str) -> Vec<(&'static str, Command)> {
@@ -27,7 +27,8 @@ fn shapes(host: &Connection, mark: &str) -> Vec<(&'static str, Command)> {
 }
 
 async fn ends_in(way: impl AsyncFn(Command, &str)) -> Result {
-    for (account, max_sessions) in ACCOUNTS.into_iter().map(|account| (account, 10)).chain([(Account::SudoFree, 1)]) {
+    for (account, max_sessions) in ACCOUNTS.into_iter().map(|account| (account, 10)).chain([(Account::SudoNopasswd, 1)])
+    {
         let Some(lab) = Lab::with_sessions(account, max_sessions) else { return Ok(()) };
         let host = lab.host();
         host.sudo("true; true").await?;

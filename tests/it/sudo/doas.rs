@@ -13,7 +13,7 @@ use crate::support::{LIMIT, block, capture, client_of, refused, soon};
 
 /// Starts a server with one account that may do something under doas, unless this machine has none.
 fn lab(account: Account) -> Option<Lab> {
-    if !Sshd::can(Capability::Doas) {
+    if !Capability::Doas.is_available() {
         return None;
     }
     let sshd = Sshd::builder().users([account]).start();
@@ -34,7 +34,7 @@ fn why(error: &fabrs::Error) -> SudoRefusal {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_of_a_line_runs_as_the_user_where_and_with_what_it_should() -> Result {
-    let Some(lab) = lab(Account::DoasFree) else { return Ok(()) };
+    let Some(lab) = lab(Account::DoasNopass) else { return Ok(()) };
     let host = host(&lab);
     assert_eq!(host.sudo("id -un && id -un").user("nobody").await?.lines()?, ["nobody", "nobody"]);
     assert_eq!(host.sudo("id -un").await?.line()?, "root", "plain words too");
@@ -59,7 +59,7 @@ async fn all_of_a_line_runs_as_the_user_where_and_with_what_it_should() -> Resul
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_is_put_by_it_too() -> Result {
-    let Some(lab) = lab(Account::DoasFree) else { return Ok(()) };
+    let Some(lab) = lab(Account::DoasNopass) else { return Ok(()) };
     let host = host(&lab);
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("of root");
@@ -138,7 +138,7 @@ async fn what_doas_does_not_know_is_refused_before_anything_is_sent() -> Result 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fabrs_toml_says_which_hosts_have_it() -> Result {
-    let Some(lab) = lab(Account::DoasFree) else { return Ok(()) };
+    let Some(lab) = lab(Account::DoasNopass) else { return Ok(()) };
     let text = format!("[env.production]\nhosts = ['{0}', 'other']\nhost.{0}.sudo = 'doas'\n", lab.sshd.alias());
     let config = Config::parse(&text, "fabrs.toml".as_ref())?;
     let inventory = Inventory::new(&config, Some("production"))?;
@@ -151,7 +151,7 @@ async fn fabrs_toml_says_which_hosts_have_it() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_under_doas_outlives_its_timeout() -> Result {
-    let Some(lab) = lab(Account::DoasFree) else { return Ok(()) };
+    let Some(lab) = lab(Account::DoasNopass) else { return Ok(()) };
     let host = host(&lab);
     let stubborn = "trap '' TERM; sleep MARK; sleep MARK";
     for line in ["sleep MARK; true", "sleep MARK | cat", "sleep MARK & wait", stubborn] {

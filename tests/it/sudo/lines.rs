@@ -7,7 +7,7 @@ use super::Lab;
 use crate::support::{LIMIT, soon};
 
 /// Where sudo lets one in without a question, after the password, and with a terminal of its own.
-const ACCOUNTS: [Account; 3] = [Account::SudoFree, Account::Sudo, Account::SudoPty];
+const ACCOUNTS: [Account; 3] = [Account::SudoNopasswd, Account::Sudo, Account::SudoPty];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_of_a_line_runs_as_the_user_and_not_only_its_first_command() -> Result {
@@ -83,7 +83,7 @@ async fn streams_and_statuses_are_the_command_s_own() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_login_begins_at_the_user_s_home() -> Result {
-    let Some(lab) = Lab::of(Account::SudoFree, |builder| builder) else { return Ok(()) };
+    let Some(lab) = Lab::of(Account::SudoNopasswd, |builder| builder) else { return Ok(()) };
     assert_eq!(lab.host().sudo("pwd; echo $HOME").login().await?.lines()?, ["/root", "/root"]);
     assert_eq!(lab.host().cd("/tmp").sudo("pwd").login().await?.line()?, "/tmp", "what was said is stronger");
     Ok(())
@@ -91,7 +91,7 @@ async fn a_login_begins_at_the_user_s_home() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_pty_the_command_has_a_terminal_and_the_prompt_is_not_in_its_output() -> Result {
-    for account in [Account::SudoTerminal, Account::SudoFree, Account::Sudo, Account::SudoPty] {
+    for account in [Account::SudoRequiretty, Account::SudoNopasswd, Account::Sudo, Account::SudoPty] {
         let Some(lab) = Lab::with_password(account) else { return Ok(()) };
         let host = lab.host();
         assert_eq!(host.sudo("test -t 1 && id -un").pty().await?.lines()?, ["root"], "{account:?}");
@@ -103,7 +103,7 @@ async fn on_a_pty_the_command_has_a_terminal_and_the_prompt_is_not_in_its_output
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rule_for_just_one_command_is_enough_for_it() -> Result {
-    for account in [Account::SudoLimited, Account::SudoLimitedAsk] {
+    for account in [Account::SudoLimited, Account::SudoLimitedPasswd] {
         let Some(lab) = Lab::with_password(account) else { return Ok(()) };
         assert_eq!(lab.host().sudo("/usr/bin/id -un").await?.line()?, "root");
         assert_eq!(lab.host().sudo("/usr/bin/id -un").await?.line()?, "root", "and again");
@@ -155,7 +155,7 @@ async fn a_dry_run_shows_what_would_run_and_as_whom() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn numbers_are_ids_and_the_environment_is_kept_where_that_is_asked_for() -> Result {
-    let Some(lab) = Lab::with_password(Account::SudoFree) else { return Ok(()) };
+    let Some(lab) = Lab::with_password(Account::SudoNopasswd) else { return Ok(()) };
     let host = lab.host();
     let gid = host.run("getent group daemon | cut -d: -f3").line().await?;
     assert_eq!(host.sudo("id -g").group(&gid).await?.line()?, gid);
@@ -188,7 +188,7 @@ async fn what_a_command_prints_is_never_answered_with_the_password() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_runs_under_sudo_heeds_an_interrupt_and_can_be_ended_after_one() -> Result {
-    for account in [Account::SudoFree, Account::SudoPty] {
+    for account in [Account::SudoNopasswd, Account::SudoPty] {
         let Some(lab) = Lab::with_password(account) else { return Ok(()) };
         let host = lab.host();
         let ignored = "grep SigIgn /proc/self/status; true";
@@ -223,7 +223,7 @@ async fn what_runs_under_sudo_heeds_an_interrupt_and_can_be_ended_after_one() ->
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_that_is_no_shell_is_the_commands_failure_and_none_of_sudo() -> Result {
-    let Some(lab) = Lab::with_password(Account::SudoFree) else { return Ok(()) };
+    let Some(lab) = Lab::with_password(Account::SudoNopasswd) else { return Ok(()) };
     let output = lab.host().sudo("if true; then").warn().hide(Hide::Both).await?;
     assert_ne!(output.status()?.shell_code(), 0);
     assert!(!output.stderr()?.contains('}'), "no word about what was not written: {}", output.stderr()?);

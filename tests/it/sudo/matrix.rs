@@ -35,14 +35,14 @@ enum Given {
 
 const ACCOUNTS: [(Account, Given, Expected); 10] = [
     (Account::Sudo, Given::Right, Expected::Done),
-    (Account::SudoFree, Given::Right, Expected::Done),
+    (Account::SudoNopasswd, Given::Right, Expected::Done),
     (Account::SudoTicket, Given::Ticket, Expected::Done),
     (Account::SudoLimited, Given::Right, Expected::Rule),
-    (Account::SudoLimitedAsk, Given::Right, Expected::Rule),
+    (Account::SudoLimitedPasswd, Given::Right, Expected::Rule),
     (Account::Plain, Given::Right, Expected::Refused("sudoers")),
     (Account::Sudo, Given::Wrong, Expected::Refused("the password is wrong")),
     (Account::SudoExpired, Given::Right, Expected::Refused("expired")),
-    (Account::SudoTerminal, Given::Right, Expected::Refused("it wants a terminal")),
+    (Account::SudoRequiretty, Given::Right, Expected::Refused("it wants a terminal")),
     (Account::SudoPty, Given::Right, Expected::Done),
 ];
 

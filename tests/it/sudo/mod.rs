@@ -26,7 +26,7 @@ pub(super) struct Lab {
 impl Lab {
     /// Starts it, unless this machine has no accounts to spare.
     pub(super) fn of(account: Account, change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Option<Self> {
-        if !Sshd::can(Capability::Sudo) {
+        if !Capability::Sudo.is_available() {
             return None;
         }
         let sshd = Sshd::builder().users([account]).start();
@@ -42,7 +42,7 @@ impl Lab {
 
     /// The same, on a server that takes so many sessions at once.
     pub(super) fn with_sessions(account: Account, max_sessions: usize) -> Option<Self> {
-        if !Sshd::can(Capability::Sudo) {
+        if !Capability::Sudo.is_available() {
             return None;
         }
         let sshd = Sshd::builder().users([account]).max_sessions(max_sessions).start();

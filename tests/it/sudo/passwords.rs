@@ -15,7 +15,7 @@ use crate::support::{LIMIT, block, capture, client_of, refused, settings, soon, 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_is_asked_once_for_all_hosts_and_commands() -> Result {
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return Ok(());
     }
     let sshd = Sshd::builder().users([Account::Sudo]).aliases(["web1", "web2", "web3"]).start();
@@ -60,7 +60,7 @@ async fn a_person_who_does_not_know_it_is_asked_three_times() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_sudo_wanting_one_nobody_is_asked() -> Result {
-    for account in [Account::SudoFree, Account::SudoPty, Account::SudoLimited] {
+    for account in [Account::SudoNopasswd, Account::SudoPty, Account::SudoLimited] {
         let answers = Answers::new([]);
         let theirs = answers.clone();
         let Some(lab) = Lab::of(account, |builder| builder.ask(theirs)) else { return Ok(()) };
@@ -96,7 +96,7 @@ async fn with(settings_of: impl FnOnce(Settings) -> Settings) -> Result<Option<L
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_password_comes_from_a_file_that_only_its_owner_should_read() -> Result {
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return Ok(());
     }
     let file = tempfile::NamedTempFile::new()?;
@@ -112,7 +112,7 @@ async fn a_password_comes_from_a_file_that_only_its_owner_should_read() -> Resul
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_password_comes_from_a_command_of_this_machine() -> Result {
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return Ok(());
     }
     let file = tempfile::NamedTempFile::new()?;
@@ -183,7 +183,7 @@ async fn what_was_spawned_while_a_person_thinks_holds_up_nobody() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slip_of_a_finger_is_tried_on_one_host_and_the_next_answer_is_for_all() -> Result {
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return Ok(());
     }
     let sshd = Sshd::builder().users([Account::Sudo]).aliases(["web1", "web2", "web3"]).start();
@@ -208,7 +208,7 @@ async fn what_a_command_is_to_read_is_never_taken_for_the_password() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_password_is_in_no_argument_environment_output_event_or_debug_form() -> Result {
-    for account in [Account::Sudo, Account::SudoLimitedAsk] {
+    for account in [Account::Sudo, Account::SudoLimitedPasswd] {
         let Some(lab) = Lab::with_password(account) else { return Ok(()) };
         let (host, secret) = (lab.host(), password());
         // Everything that root sees of all processes, sudo's among them, while the command runs.
@@ -236,7 +236,7 @@ async fn a_password_is_in_no_argument_environment_output_event_or_debug_form() -
 async fn a_host_has_a_command_of_its_own_for_its_password_where_the_program_may_run_it() -> Result {
     use fabrs::config::{Config, Inventory};
 
-    if !Sshd::can(Capability::Sudo) {
+    if !Capability::Sudo.is_available() {
         return Ok(());
     }
     let sshd = Sshd::builder().users([Account::Sudo]).aliases(["web1", "web2"]).start();

@@ -50,7 +50,7 @@ async fn who_may_do_nothing_under_sudo_is_told_so_once_the_password_is_right() -
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_that_no_rule_allows_is_refused_in_both_forms() -> Result {
-    for account in [Account::SudoLimited, Account::SudoLimitedAsk] {
+    for account in [Account::SudoLimited, Account::SudoLimitedPasswd] {
         let Some(lab) = Lab::with_password(account) else { return Ok(()) };
         for (refusal, error) in refusals(&lab.host()).await {
             let SudoRefusal::NotAllowed(why) = refusal else { panic!("{error:?}") };
@@ -62,7 +62,7 @@ async fn a_command_that_no_rule_allows_is_refused_in_both_forms() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_terminal_that_sudo_wants_is_named() -> Result {
-    let Some(lab) = Lab::of(Account::SudoTerminal, |builder| builder) else { return Ok(()) };
+    let Some(lab) = Lab::of(Account::SudoRequiretty, |builder| builder) else { return Ok(()) };
     for (refusal, error) in refusals(&lab.host()).await {
         assert_eq!(refusal, SudoRefusal::NoTerminal);
         assert!(block(&error).contains("`.pty()`"), "{error:?}");
@@ -81,7 +81,7 @@ async fn a_password_that_has_expired_is_told_in_sudo_s_words() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_user_is_told_in_sudo_s_words() -> Result {
-    let Some(lab) = Lab::of(Account::SudoFree, |builder| builder) else { return Ok(()) };
+    let Some(lab) = Lab::of(Account::SudoNopasswd, |builder| builder) else { return Ok(()) };
     for line in ["id; true", "id -un"] {
         let error = refused(lab.host().sudo(line).user("no-such-user").await, ErrorKind::Sudo);
         assert!(block(&error).contains("unknown user no-such-user"), "{error:?}");
@@ -96,7 +96,7 @@ async fn a_host_without_sudo_is_told_apart_from_a_command_that_is_missing() -> R
     let error = refused(client.connect("web1")?.sudo("id").await, ErrorKind::Sudo);
     assert!(block(&error).contains("caused by: the host has no such program"), "{error:?}");
 
-    let Some(lab) = Lab::of(Account::SudoFree, |builder| builder) else { return Ok(()) };
+    let Some(lab) = Lab::of(Account::SudoNopasswd, |builder| builder) else { return Ok(()) };
     let output = lab.host().sudo("no-such-program").warn().await?;
     assert_ne!(output.status()?.shell_code(), 0, "sudo ran, and found no such program");
     let error =

@@ -26,7 +26,7 @@ async fn installs(c: Connection) -> Result {
 /// Returns a server where `web1` may use sudo with a password and `web2` logs in as one who may not.
 fn server() -> Option<Sshd> {
     let users = [Account::Sudo, Account::Plain];
-    Sshd::can(Capability::Sudo).then(|| Sshd::builder().users(users).aliases(["web1", "web2"]).start())
+    Capability::Sudo.is_available().then(|| Sshd::builder().users(users).aliases(["web1", "web2"]).start())
 }
 
 fn client(sshd: &Sshd, change: impl FnOnce(Settings) -> Settings) -> ClientBuilder {
@@ -95,7 +95,9 @@ async fn the_password_is_asked_for_before_the_first_command_and_once() -> Result
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_may_do_anything_under_sudo_passes() -> Result {
-    for account in [Account::SudoFree, Account::SudoPty, Account::SudoLimited, Account::SudoLimitedAsk, Account::Root] {
+    for account in
+        [Account::SudoNopasswd, Account::SudoPty, Account::SudoLimited, Account::SudoLimitedPasswd, Account::Root]
+    {
         let Some(lab) = Lab::with_password(account) else { return Ok(()) };
         lab.host().validate_sudo().await?;
         lab.host().validate_sudo().user("root").await?;
@@ -109,7 +111,7 @@ async fn whoever_may_do_nothing_is_told_why() -> Result {
     for (account, words) in [
         (Account::Plain, "may not run sudo"),
         (Account::SudoExpired, "expired"),
-        (Account::SudoTerminal, "it wants a terminal"),
+        (Account::SudoRequiretty, "it wants a terminal"),
     ] {
         let Some(lab) = Lab::with_password(account) else { return Ok(()) };
         let error = refused(lab.host().validate_sudo().await, ErrorKind::Sudo);

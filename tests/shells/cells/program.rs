@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fabrs_testing::{Fab, Process, Ran, wait_until};
+use fabrs_testing::{Fab, FabOutput, Process, wait_until};
 
 use super::Cell;
 use super::stops::sleeps;
@@ -66,7 +66,7 @@ impl Cell<'_> {
     }
 
     /// Adds a run that was to be ended after its line had begun.
-    fn add_ended(&self, findings: &mut Findings, ran: &Ran, status: i32, words: &str, begun: &Path) {
+    fn add_ended(&self, findings: &mut Findings, ran: &FabOutput, status: i32, words: &str, begun: &Path) {
         let has_begun = begun.exists();
         // nologin prints its message to stdout.
         let message = format!("{}{}", ran.stdout, ran.stderr);
@@ -85,6 +85,6 @@ impl Cell<'_> {
     }
 }
 
-fn code(ran: &Ran) -> u32 {
+fn code(ran: &FabOutput) -> u32 {
     u32::try_from(ran.code).unwrap_or(u32::MAX)
 }

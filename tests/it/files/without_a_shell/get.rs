@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use fabrs::prelude::*;
-use fabrs_testing::{Account, Capability, Sshd};
+use fabrs_testing::{Account, Capability};
 
 use super::super::{Lab, mode, text, walk};
 use super::{kinds, lab, program_only};
@@ -35,7 +35,7 @@ async fn a_file_arrives_with_its_mode_and_is_not_replaced_by_the_same() -> Resul
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_login_that_takes_no_signals_is_not_waited_for() -> Result {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     // A command of root's is started beside a watcher, whose input does not end.
@@ -81,7 +81,7 @@ async fn a_file_that_can_not_be_had_leaves_none_here_and_an_old_one_as_it_was() 
     assert!(!lab.here.path().join("new").exists(), "no folder either");
     let old = lab.file("old", "old");
     refused(get("none", old.display().to_string()).await, ErrorKind::File);
-    if Sshd::can(Capability::Accounts) {
+    if Capability::Accounts.is_available() {
         fs::write(lab.there("secret"), "s")?;
         fs::set_permissions(lab.there("secret"), fs::Permissions::from_mode(0o600))?;
         let error = refused(get("secret", old.display().to_string()).await, ErrorKind::File);

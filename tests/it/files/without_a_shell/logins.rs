@@ -29,7 +29,7 @@ async fn that_there_is_no_shell_is_found_out_once() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_login_that_sees_a_part_of_the_host_alone_has_its_files_there() -> Result {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     let root = super::super::chance::root_of_a_part()?;
@@ -71,7 +71,7 @@ async fn sudo_needs_a_shell_and_says_so() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_login_that_has_neither_says_what_its_shell_said() -> Result {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     // A program for SFTP is started by the login's shell.

@@ -25,7 +25,7 @@ fn program_only() -> SshdBuilder {
 /// Returns the ways in which a host has files and no shell.
 pub(super) fn kinds() -> Vec<(&'static str, SshdBuilder)> {
     let mut kinds = vec![("internal-sftp", files_only()), ("sftp-server", program_only())];
-    if Sshd::can(Capability::Accounts) {
+    if Capability::Accounts.is_available() {
         kinds.push(("nologin", Sshd::builder().users([Account::NoShell])));
     }
     kinds

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use fabrs::prelude::*;
-use fabrs_testing::{Account, Capability, Sshd};
+use fabrs_testing::{Account, Capability};
 
 use super::super::{Lab, mode, text, walk};
 use super::{files_only, kinds, lab};
@@ -118,7 +118,7 @@ async fn what_can_not_be_put_says_why_and_leaves_the_old_file() -> Result {
 
     // The server's user may not write there.
     fs::set_permissions(lab.there("folder"), fs::Permissions::from_mode(0o755))?;
-    if Sshd::can(Capability::Accounts) {
+    if Capability::Accounts.is_available() {
         let denied = refused(put(target.display().to_string()).await, ErrorKind::File);
         assert!(block(&denied).contains("caused by: Permission denied"), "{denied:?}");
         let made = lab.host.put(lab.here.path().to_owned(), lab.there("folder/new").display().to_string()).await;
@@ -133,7 +133,7 @@ async fn what_can_not_be_put_says_why_and_leaves_the_old_file() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn owners_are_given_by_number_and_kept() -> Result {
-    if !Sshd::can(Capability::Accounts) {
+    if !Capability::Accounts.is_available() {
         return Ok(());
     }
     let lab = Lab::of(files_only().users([Account::Root]).start());

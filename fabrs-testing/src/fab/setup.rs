@@ -23,14 +23,14 @@ pub(super) enum Stdin {
 
 /// The part of a run's setup that is needed until its end.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(super) struct RunSetup {
     pub(super) checks: Vec<Check>,
     pub(super) dir: Arc<TempDir>,
     pub(super) limit: Duration,
     pub(super) stdin: Stdin,
 }
 
-impl Settings {
+impl RunSetup {
     /// Returns the directory of the project.
     pub(super) fn project(&self) -> PathBuf {
         self.dir.path().join("project")

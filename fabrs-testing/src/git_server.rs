@@ -10,13 +10,13 @@ use crate::wait::wait_until;
 
 /// A repository with a work tree here, and what it is pushed to, which `git daemon` serves until this is dropped.
 #[derive(Debug)]
-pub struct Origin {
+pub struct GitServer {
     folder: PathBuf,
     daemon: Child,
     port: u16,
 }
 
-impl Origin {
+impl GitServer {
     /// Serves an empty repository from an empty folder, which stays.
     ///
     /// # Panics
@@ -100,7 +100,7 @@ impl Origin {
     }
 }
 
-impl Drop for Origin {
+impl Drop for GitServer {
     fn drop(&mut self) {
         let _gone = self.daemon.kill();
         let _status = self.daemon.wait();

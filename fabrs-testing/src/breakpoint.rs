@@ -9,19 +9,19 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
 use crate::wait::wait_for;
 
-/// A named pipe that the first program to read it waits at, until the test [opens](Waiting::open) it.
+/// A named pipe that the first program to read it waits at, until the test [opens](PausedProgram::resume) it.
 #[derive(Debug)]
-pub struct Gate(PathBuf);
+pub struct Breakpoint(PathBuf);
 
-/// A program that waits at a [`Gate`].
+/// A program that waits at a [`Breakpoint`].
 #[derive(Debug)]
-pub struct Waiting {
+pub struct PausedProgram {
     gate: PathBuf,
     /// The program reads until the end of the pipe.
     pipe: File,
 }
 
-impl Gate {
+impl Breakpoint {
     /// Creates a gate at a path. Every account can read it.
     ///
     /// # Panics
@@ -39,7 +39,7 @@ impl Gate {
     /// # Panics
     ///
     /// If the file can't be written.
-    pub fn guard(&self, path: &Path, program: &Path) {
+    pub fn wrap_program(&self, path: &Path, program: &Path) {
         let (gate, program) = (self.0.display(), program.display());
         let text = format!("#!/bin/sh\n/bin/cat '{gate}' >/dev/null 2>&1\nexec '{program}' \"$@\"\n");
         std::fs::write(path, text).expect("the directory is ours");
@@ -52,22 +52,22 @@ impl Gate {
     ///
     /// If no program has arrived at the limit.
     #[track_caller]
-    pub fn reached(self, limit: Duration) -> Waiting {
+    pub fn wait_until_hit(self, limit: Duration) -> PausedProgram {
         let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).expect("a small number");
         // Fails until another process reads the pipe.
         let open = || OpenOptions::new().write(true).custom_flags(nonblocking).open(&self.0).ok();
         let pipe = wait_for("a program is at the gate", limit, open);
-        Waiting { gate: self.0, pipe }
+        PausedProgram { gate: self.0, pipe }
     }
 }
 
-impl Waiting {
+impl PausedProgram {
     /// Lets the program go on. Later programs find no gate.
     ///
     /// # Panics
     ///
     /// If the pipe can't be removed.
-    pub fn open(self) {
+    pub fn resume(self) {
         std::fs::remove_file(self.gate).expect("the pipe is ours");
         drop(self.pipe);
     }

@@ -14,14 +14,14 @@ use crate::sshd::Sshd;
 
 /// Three servers, each with a user of its own, in whose home is the site of one test. The sites go when this is dropped.
 #[derive(Debug)]
-pub struct Fleet {
+pub struct SiteHosts {
     /// The servers, in the order of their names.
     pub hosts: [Sshd; 3],
     folder: String,
     dir: TempDir,
 }
 
-impl Fleet {
+impl SiteHosts {
     /// The names under which the hosts are known.
     pub const HOSTS: [&'static str; 3] = ["web1", "web2", "web3"];
 
@@ -32,10 +32,10 @@ impl Fleet {
     /// As [`SshdBuilder::start`](crate::SshdBuilder::start).
     #[track_caller]
     pub fn start() -> Option<Self> {
-        if !Sshd::can(Capability::Accounts) {
+        if !Capability::Accounts.is_available() {
             return None;
         }
-        let accounts = [Account::Plain, Account::Dash, Account::SudoFree];
+        let accounts = [Account::Plain, Account::Dash, Account::SudoNopasswd];
         let hosts = [0, 1, 2].map(|n| {
             let sshd = Sshd::builder().users([accounts[n]]).aliases([Self::HOSTS[n]]);
             passed_on().fold(sshd, |sshd, variable| sshd.option("SetEnv", variable)).start()
@@ -126,7 +126,7 @@ fn block(sshd: &Sshd) -> String {
     )
 }
 
-impl Drop for Fleet {
+impl Drop for SiteHosts {
     fn drop(&mut self) {
         for host in 0..3 {
             let _gone = fs::remove_dir_all(self.root(host));

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 /// What a run left.
 #[derive(Debug, Clone)]
-pub struct Ran {
+pub struct FabOutput {
     /// The exit code; 128+n where signal n ended it, as a shell shows it.
     pub code: i32,
     /// What it wrote to stdout.
