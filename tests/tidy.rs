@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules of `fabrs-core` by layer: each imports only from the lines above its own.
 const LAYERS: [&[&str]; 10] = [
-    &["host", "secret", "shell", "controls", "open_files", "blocking"],
+    &["host", "secret", "shell", "controls", "open_files", "mutex", "blocking"],
     &["output", "error"],
     &["event", "config"],
     &["transport"],

@@ -1,10 +1,12 @@
 //! Work that blocks a thread: the derivation of a key, or a program of this machine.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::{io, thread};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
+
+use crate::mutex::lock;
 
 /// Does the work on this thread. The other async tasks of the thread continue on another one, if the runtime has several
 /// threads.
@@ -61,5 +63,5 @@ pub(crate) async fn on_own_thread<T: Send + 'static>(
 }
 
 fn take<T>(value: &Mutex<Option<T>>) -> Option<T> {
-    value.lock().unwrap_or_else(PoisonError::into_inner).take()
+    lock(value).take()
 }

@@ -5,7 +5,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 | [`host`], [`secret`], [`shell`], `controls`, `open_files` |
+//! | 0 | [`host`], [`secret`], [`shell`], `controls`, `open_files`, `mutex` |
 //! | 1 | [`output`], [`error`] |
 //! | 2 | [`event`], [`config`] |
 //! | 3 | [`transport`] |
@@ -26,6 +26,7 @@ pub mod event;
 pub mod group;
 pub mod host;
 pub mod lock;
+mod mutex;
 mod open_files;
 pub mod output;
 pub mod plan;

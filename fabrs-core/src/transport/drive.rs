@@ -7,103 +7,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::time::{Instant as Deadline, sleep_until};
 use tokio_util::task::TaskTracker;
 
-use super::inlet::Unread;
-use super::request::{Answer, Invocation, Receive, Request};
-use super::running::{Carrier, End, How};
-use super::signals::Signals;
-use super::stop::{Level, RunStop};
 use crate::error::{Error, ErrorKind};
-use crate::event::Stream;
 use crate::host::Host;
 use crate::output::{ExitStatus, Signal};
-
-/// How long a command has between TERM and KILL. With [`LAST_WAIT`] it keeps every cancel below two seconds.
-const GRACE: Duration = Duration::from_secs(1);
-/// How long the end of a killed command is waited for.
-const LAST_WAIT: Duration = Duration::from_millis(700);
-
-/// What arrives from a command.
-#[derive(Debug)]
-pub(crate) enum Message {
-    /// A piece of output.
-    Data(Stream, Bytes),
-    /// All output has come.
-    Whole,
-    /// How it ended. Output may still follow (RFC 4254 §6.10 orders nothing).
-    Exit(ExitStatus),
-    /// The server would not start it.
-    Refused,
-    /// Nothing will follow: the channel was closed by the other side.
-    Closed,
-    /// Nothing will follow: the connection is gone.
-    Lost(Error),
-}
-
-/// One command's channel, opened and started.
-pub(crate) trait Wire: Send {
-    /// Returns what arrives next, and meanwhile feeds the command its input. Cancel safe.
-    fn next(&mut self) -> impl Future<Output = Message> + Send;
-    /// Adds to the command's input, which [`next`](Self::next) feeds.
-    ///
-    /// # Errors
-    ///
-    /// If the command can't be given the answer, and has to end.
-    fn answer(&mut self, answer: Answer) -> Result<(), Error>;
-    /// Sends a signal to the command's process group.
-    fn signal(&mut self, signal: Signal) -> impl Future<Output = ()> + Send;
-    /// Tells whether a signal reaches every process of the command.
-    fn reaches_all(&self) -> bool {
-        true
-    }
-    /// Closes the channel; nothing is awaited.
-    fn close(&mut self) -> impl Future<Output = ()> + Send;
-}
-
-/// Why a command is made to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Why {
-    TimedOut,
-    Stopped,
-}
-
-impl Why {
-    fn how(self, gone: bool) -> How {
-        match self {
-            Self::TimedOut => How::TimedOut { gone },
-            Self::Stopped => How::Stopped { gone },
-        }
-    }
-}
-
-/// How far up the ladder a command is.
-#[derive(Debug, Clone, Copy)]
-enum Ladder {
-    Running,
-    Terminated { why: Why, kill_at: Deadline },
-    Killed { why: Why, give_up_at: Deadline },
-}
-
-impl Ladder {
-    fn why(self) -> Option<Why> {
-        match self {
-            Self::Running => None,
-            Self::Terminated { why, .. } | Self::Killed { why, .. } => Some(why),
-        }
-    }
-
-    /// Returns the level of stopping that has been answered already.
-    fn answered(self) -> Level {
-        match self {
-            Self::Running => Level::Run,
-            Self::Terminated { .. } => Level::Stop,
-            Self::Killed { .. } => Level::Kill,
-        }
-    }
-}
+use crate::transport::command_channel::{Message, Refused, Wire};
+use crate::transport::request::{Answer, Invocation, Receive, Request};
+use crate::transport::running::{Carrier, End, How};
+use crate::transport::signals::Signals;
+use crate::transport::termination::escalation::{Ladder, Why, climb, kill, terminate};
+use crate::transport::termination::stop_signal::{Level, RunStop};
 
 /// What is still needed of a request when its command runs.
 struct Command {
@@ -214,24 +129,6 @@ async fn sleep_or_never(deadline: Option<Deadline>) {
     }
 }
 
-async fn climb<W: Wire>(wire: &mut W, last_signal: &Signal, ladder: Ladder, level: Level) -> Ladder {
-    let why = ladder.why().unwrap_or(Why::Stopped);
-    match level {
-        Level::Kill => kill(wire, last_signal, why).await,
-        Level::Run | Level::Stop => terminate(wire, why).await,
-    }
-}
-
-async fn terminate<W: Wire>(wire: &mut W, why: Why) -> Ladder {
-    wire.signal(Signal::new("TERM")).await;
-    Ladder::Terminated { why, kill_at: Deadline::now() + GRACE }
-}
-
-async fn kill<W: Wire>(wire: &mut W, last_signal: &Signal, why: Why) -> Ladder {
-    wire.signal(last_signal.clone()).await;
-    Ladder::Killed { why, give_up_at: Deadline::now() + LAST_WAIT }
-}
-
 fn closed(command: &Command, ladder: Ladder, status: Option<ExitStatus>, is_whole: bool) -> How {
     match (ladder.why(), status) {
         (None, Some(status)) => How::Exited(status),
@@ -254,35 +151,6 @@ fn lost(ladder: Ladder, status: Option<ExitStatus>, whole: bool, error: Error) -
         (None, Some(status)) => How::Cut(status, error),
         (None, None) => How::Failed(error),
         (Some(why), _) => why.how(false),
-    }
-}
-
-/// Makes the error of a command that does not read its answers.
-pub(crate) fn unread(source: Unread) -> Error {
-    Error::new(ErrorKind::Channel, "a command that is answered by a watcher was ended").caused_by(source)
-}
-
-/// A secret was not sent: the host was reached, and its key is another one.
-#[derive(Debug, thiserror::Error)]
-#[error("the host key differs from the one in known_hosts")]
-pub(crate) struct SecretWithheld;
-
-impl SecretWithheld {
-    /// Returns whether a secret was not sent.
-    pub(crate) fn caused(error: &Error) -> bool {
-        std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Self>)
-    }
-}
-
-/// The server does not start such a program for this login.
-#[derive(Debug, thiserror::Error)]
-#[error("it starts no such program for this login")]
-pub(crate) struct Refused;
-
-impl Refused {
-    /// Tells whether this is what an error is about.
-    pub(crate) fn caused(error: &Error) -> bool {
-        std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Self>)
     }
 }
 

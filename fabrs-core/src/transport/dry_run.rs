@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 
-use super::{Dial, Effect, End, How, Permission, Request, Running, Transport};
 use crate::error::Result;
 use crate::event::{Event, Sink};
 use crate::host::Host;
+use crate::transport::request::{Effect, Request};
+use crate::transport::running::{End, How, Running};
+use crate::transport::traits::{Dial, Permission, Transport};
 
 /// Makes transports that tell their changes to a sink instead of making them; what only reads is run.
 ///

@@ -1,18 +1,22 @@
 //! A scripted host, for testing tasks without any.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 use tokio_util::task::TaskTracker;
 
-use super::drive::{Message, Wire, carry, drain};
-use super::{Answer, Dial, Request, Running, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Stream;
 use crate::host::Host;
+use crate::mutex::lock;
 use crate::output::{ExitStatus, Signal};
+use crate::transport::command_channel::{Message, Wire};
+use crate::transport::drive::{carry, drain};
+use crate::transport::request::{Answer, Request};
+use crate::transport::running::Running;
+use crate::transport::traits::{Dial, Transport};
 
 /// Hosts that answer as they were told, and fail loudly at any command they were not told about.
 ///
@@ -122,7 +126,7 @@ impl Fake {
     }
 
     fn script(&self) -> std::sync::MutexGuard<'_, Script> {
-        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.script)
     }
 
     fn answer(&self, request: &Request) -> Result<FakeWire> {

@@ -6,20 +6,23 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use futures::future::select_all;
 use memchr::memmem;
 use tokio::sync::watch;
 
-use super::guarded::{Guard, refuse};
-use super::{Answer, End, How, Program, Receive, Request, Running, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Stream;
 use crate::host::Host;
+use crate::mutex::lock;
 use crate::output::ExitStatus;
 use crate::shell::{ShellLineError, quote, quote_path, sh_call};
+use crate::transport::guarded::{Guard, refuse};
+use crate::transport::request::{Answer, Program, Receive, Request};
+use crate::transport::running::{End, How, Running};
+use crate::transport::traits::Transport;
 
 /// The status of a command that a fence has refused on the host.
 const REFUSED: u32 = 223;
@@ -198,7 +201,7 @@ impl Fences {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Host, Vec<Arc<Fence>>>> {
-        self.0.by_host.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.by_host)
     }
 }
 

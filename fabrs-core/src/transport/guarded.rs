@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::{Dial, Effect, End, How, Permission, Request, Running, Transport};
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::transport::request::{Effect, Request};
+use crate::transport::running::{End, How, Running};
+use crate::transport::traits::{Dial, Permission, Transport};
 
 /// A condition for the changes of a run. Clones share their state.
 pub(crate) trait Guard: fmt::Debug + Clone + Send + Sync + 'static {

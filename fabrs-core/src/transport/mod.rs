@@ -4,131 +4,43 @@
 //! run by a [`Request`] and answers with a [`Running`] at once: connecting, running and, when it is dropped, ending the
 //! command belong to the transport, so a dropped future can leave nothing behind. Nothing here knows tasks or groups.
 
-mod ask;
-mod chance;
+mod approval_guard;
+mod command_channel;
 mod drive;
 mod dry_run;
 mod fake;
 mod fence;
 mod guarded;
-mod inlet;
 mod local;
+mod prompter;
 mod pty;
+mod random;
 mod request;
 mod running;
 mod signals;
 pub mod ssh;
-mod stop;
+mod stdin_queue;
 mod terminal_line;
 mod terminal_modes;
-mod unapproved;
+mod termination;
+mod traits;
 
-use std::fmt;
-use std::sync::Arc;
-
-use futures::future::{BoxFuture, FutureExt};
-
-use crate::error::Result;
-use crate::host::Host;
-
-pub(crate) use drive::{Refused, SecretWithheld};
-
-pub(crate) use ask::wait_for_answers;
-pub use ask::{Ask, NoInput, Terminal};
-pub(crate) use chance::{bytes_by_chance, word_by_chance};
+pub(crate) use approval_guard::Approved;
+pub(crate) use command_channel::{Refused, SecretWithheld};
 pub use dry_run::DryRun;
 pub use fake::{Fake, FakeAnswer};
 pub(crate) use fence::{Fence, FenceGuard, Fences, Heartbeat, boot_time};
 pub(crate) use guarded::Guarded;
 pub use local::Local;
+pub(crate) use prompter::wait_for_answers;
+pub use prompter::{Ask, NoInput, Terminal};
 pub use pty::{Pty, Size};
+pub(crate) use random::word_by_chance;
 pub use request::{Answer, Effect, Invocation, Program, Receive, Request, Stdin};
 pub use running::{End, How, Running};
 pub use signals::Signals;
-pub use stop::{Hold, Level, RunStop};
+pub(crate) use stdin_queue::OPENING;
 pub use terminal_modes::restore_terminal;
 pub(crate) use terminal_modes::{TerminalModes, Unread};
-pub(crate) use unapproved::Approved;
-
-/// What the input of a shell of ours begins with, which every other reader is to choke on rather than wait for more: an
-/// SFTP server takes its first four bytes for a length that no packet has (OpenSSH's when a fifth has come).
-pub(crate) const OPENING: &str = "fabrs\n";
-
-/// Runs commands on one host.
-pub trait Transport: Send + Sync + fmt::Debug {
-    /// Starts a command and returns at once; a connection is opened where there is none.
-    ///
-    /// Whatever goes wrong, also while connecting, is told by the [`Running`]. Must be called within a tokio runtime.
-    fn start(&self, request: Request) -> Running;
-
-    /// Says whether a command with this effect is run. A dry run tells changes instead.
-    fn permission(&self, effect: Effect) -> Permission {
-        let _ = effect;
-        Permission::Make
-    }
-
-    /// Reports a change of this host that is more than one command. Only a dry run has changes to report.
-    fn plan_change(&self, host: &Host, what: &str) {
-        let _ = (host, what);
-    }
-
-    /// Returns how many changes of the host were planned, and not made: none outside a dry run.
-    fn planned(&self) -> usize {
-        0
-    }
-
-    /// Connects now, rather than with the first command.
-    ///
-    /// # Errors
-    ///
-    /// [`Connect`](crate::ErrorKind::Connect), [`HostKey`](crate::ErrorKind::HostKey) or
-    /// [`Auth`](crate::ErrorKind::Auth).
-    fn open(&self) -> BoxFuture<'_, Result<()>>;
-
-    /// Waits for what is still running, and closes the connection. A later [`start`](Self::start) opens it again.
-    fn close(&self) -> BoxFuture<'_, ()>;
-}
-
-/// Makes the transport for a host.
-pub trait Dial: Send + Sync + fmt::Debug {
-    /// Returns a transport for `host`; nothing is connected yet.
-    ///
-    /// # Errors
-    ///
-    /// [`Usage`](crate::ErrorKind::Usage) or [`Config`](crate::ErrorKind::Config) where there is none for such a host.
-    fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>>;
-
-    /// Says whether a change that is no command (a mail, a marker) is to be made. A dry run tells it instead.
-    ///
-    /// # Errors
-    ///
-    /// That it must not be made yet.
-    fn effect(&self, name: &str) -> Result<Permission> {
-        let _ = name;
-        Ok(Permission::Make)
-    }
-
-    /// Returns how a host is reached, as far as that is known without a connection: address, user, port and gateways. The text
-    /// is for comparison.
-    ///
-    /// # Errors
-    ///
-    /// As [`dial`](Self::dial).
-    fn route(&self, host: &Host) -> Result<String> {
-        Ok(host.to_string())
-    }
-
-    /// Closes what all its transports share, after they are closed themselves: the gateways.
-    fn close(&self) -> BoxFuture<'_, ()> {
-        async {}.boxed()
-    }
-}
-
-/// Whether something is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Permission {
-    /// It is.
-    Make,
-    /// It was told, and is not.
-    Planned,
-}
+pub use termination::{Hold, Level, RunStop};
+pub use traits::{Dial, Permission, Transport};

@@ -7,13 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::pty::Pty;
-use super::running::End;
-use super::signals::Signals;
-use super::stop::RunStop;
 use crate::event::Stream;
 use crate::host::Host;
 use crate::output::Signal;
+use crate::transport::pty::Pty;
+use crate::transport::running::End;
+use crate::transport::signals::Signals;
+use crate::transport::termination::stop_signal::RunStop;
 
 /// Whether a request changes anything on its host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

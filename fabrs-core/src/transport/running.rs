@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::stop::{Level, RunStop};
 use crate::error::{Error, ErrorKind};
 use crate::output::ExitStatus;
+use crate::transport::termination::stop_signal::{Level, RunStop};
 
 /// How a command ended, and how long it took.
 #[derive(Debug, Clone)]

@@ -3,9 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+
+use crate::mutex::lock;
 
 /// All changes in effect, the oldest first: the terminal is one for all clients of the program.
 static CHANGES: Mutex<Vec<Change>> = Mutex::new(Vec::new());
@@ -89,5 +91,5 @@ fn set(terminal: &File, unread: Unread, modes: &Termios) {
 }
 
 fn changes() -> MutexGuard<'static, Vec<Change>> {
-    CHANGES.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&CHANGES)
 }

@@ -8,9 +8,9 @@ use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelId, ChannelOpenFailure};
 use tokio::sync::watch;
 
-use super::foreign;
-use super::host_key::HostKeys;
 use crate::error::Error;
+use crate::transport::ssh::host_key::HostKeys;
+use crate::transport::ssh::untrusted_text;
 
 /// Reacts to a server: checks its key, notes its end, and lets it open nothing.
 pub(super) struct Handler {
@@ -95,7 +95,9 @@ impl client::Handler for Handler {
 
     async fn disconnected(&mut self, reason: DisconnectReason<Ended>) -> Result<(), Ended> {
         let text = match &reason {
-            DisconnectReason::ReceivedDisconnect(info) => format!("the server said: {}", foreign::line(&info.message)),
+            DisconnectReason::ReceivedDisconnect(info) => {
+                format!("the server said: {}", untrusted_text::line(&info.message))
+            }
             DisconnectReason::Error(Ended::Protocol(russh::Error::KeepaliveTimeout)) => {
                 format!("the server did not answer {} keepalives in a row", self.keepalives)
             }

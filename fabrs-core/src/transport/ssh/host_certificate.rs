@@ -8,7 +8,7 @@ use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{Certificate, HashAlg};
 
-use super::target::Trust;
+use crate::transport::ssh::target::Trust;
 
 /// What becomes of a certificate.
 #[derive(Debug)]

@@ -1,52 +1,23 @@
 //! Whether the key a server shows is the one on record.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use fabrs_openssh::config::StrictHostKeyChecking;
 use fabrs_openssh::known_hosts::{self, HostKey, KnownHosts, SALT_LEN, Verdict};
 use russh::keys::PublicKeyOrCertificate;
 
-use super::host_certificate::{self, Aside, Credit};
-use super::revoked::Shown;
-use super::settings::SshSettings;
-use super::ssh_command::ssh_command;
-use super::target::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::shell::quote;
-use crate::transport::bytes_by_chance;
-
-/// The known-hosts files that were read, so that a hundred hosts read them once.
-#[derive(Debug, Default)]
-pub(super) struct KnownHostsFiles {
-    read: Mutex<HashMap<Vec<PathBuf>, Arc<KnownHosts>>>,
-    /// Held while a question is asked, so that the answer to one host's is known to the next: a yes by the record, a no by
-    /// the name and the fingerprint that are kept here.
-    asking: tokio::sync::Mutex<HashSet<(String, String)>>,
-}
-
-impl KnownHostsFiles {
-    /// Returns what the files hold.
-    pub(super) fn load(&self, files: &[PathBuf]) -> Result<Arc<KnownHosts>> {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = read.get(files) {
-            return Ok(Arc::clone(known));
-        }
-        let known = KnownHosts::load(files)
-            .map_err(|source| Error::new(ErrorKind::HostKey, "could not read the known hosts").caused_by(source))?;
-        let known = Arc::new(known);
-        read.insert(files.to_vec(), Arc::clone(&known));
-        Ok(known)
-    }
-
-    fn forget(&self) {
-        self.read.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-}
+use crate::transport::random::bytes_by_chance;
+use crate::transport::ssh::host_certificate::{self, Aside, Credit};
+use crate::transport::ssh::revoked_keys::Shown;
+use crate::transport::ssh::settings::SshSettings;
+use crate::transport::ssh::ssh_command::ssh_command;
+use crate::transport::ssh::target::Target;
 
 /// How the check of one server's key stands.
 #[derive(Debug, Default)]

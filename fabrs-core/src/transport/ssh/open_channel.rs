@@ -10,9 +10,10 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use super::slots::Slot;
 use crate::shell::sh_command;
-use crate::transport::{Program, Pty, Size};
+use crate::transport::pty::{Pty, Size};
+use crate::transport::request::Program;
+use crate::transport::ssh::channel_slots::Slot;
 
 /// How many channels are tried before it is said that a server starts nothing.
 pub(super) const STARTS: usize = 20;

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use russh::keys::{PrivateKey, PublicKey, decode_secret_key};
 
-use super::pem::{EncryptedPem, PemError};
 use crate::open_files;
+use crate::transport::ssh::pem::{EncryptedPem, PemError};
 
 /// The content of a key file.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fabrs_openssh::config::ProxyCommand;
@@ -14,17 +14,18 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::pipe::{Far, Near, pipe};
-use super::settings::SshSettings;
-use super::stderr::{Said, Stderr};
-use super::target::{Purpose, Target};
-use super::tunnel::PIECE;
 use crate::config::{OwnedGroup, Variables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::Host;
+use crate::mutex::lock;
 use crate::output::ExitStatus;
 use crate::transport::drive::drain;
+use crate::transport::ssh::proxy_stderr::{Said, Stderr};
+use crate::transport::ssh::relay::{Far, Near, pipe};
+use crate::transport::ssh::settings::SshSettings;
+use crate::transport::ssh::target::{Purpose, Target};
+use crate::transport::ssh::tunnel::PIECE;
 
 /// How long a command has to end by itself, first when it has nothing more to say, then when it was told to.
 const GRACE: Duration = Duration::from_secs(1);
@@ -96,7 +97,7 @@ impl Proxy {
             child,
             stderr,
         };
-        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let over = lock(&self.over).clone();
         let line = Arc::clone(&self.line);
         self.runs.spawn(async move {
             let ended = run.carry(far, &over, move |status, said| {
@@ -110,7 +111,7 @@ impl Proxy {
 
     /// Ends the command wherever it still runs, and waits for that. It can be started anew.
     pub(super) async fn end(&self) {
-        mem::take(&mut *self.over.lock().unwrap_or_else(PoisonError::into_inner)).cancel();
+        mem::take(&mut *lock(&self.over)).cancel();
         drain(&self.runs).await;
     }
 }

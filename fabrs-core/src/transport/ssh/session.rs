@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use russh::Disconnect;
@@ -10,17 +10,18 @@ use russh::client::Handle;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
-use super::handler::{Gone, Handler};
-use super::host_key::changed_key_hint;
-use super::open_channel::{OpenChannel, Reply};
-use super::outflow::Outflow;
-use super::pipe::Near;
-use super::server::{Identification, Server};
-use super::slots::{Refusal, Slot, Slots};
-use super::target::{Purpose, Target};
-use super::tunnel;
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::drive::SecretWithheld;
+use crate::mutex::lock;
+use crate::transport::command_channel::SecretWithheld;
+use crate::transport::ssh::channel_slots::{Refusal, Slot, Slots};
+use crate::transport::ssh::handler::{Gone, Handler};
+use crate::transport::ssh::host_key::changed_key_hint;
+use crate::transport::ssh::open_channel::{OpenChannel, Reply};
+use crate::transport::ssh::relay::Near;
+use crate::transport::ssh::send_budget::Outflow;
+use crate::transport::ssh::server_id::{Identification, Server};
+use crate::transport::ssh::target::{Purpose, Target};
+use crate::transport::ssh::tunnel;
 
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(200);
@@ -164,7 +165,7 @@ impl Session {
         if !self.ahead.load(Ordering::Relaxed) {
             return;
         }
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spare = lock(&self.spare);
         if spare.is_some() {
             return;
         }
@@ -182,7 +183,7 @@ impl Session {
 
     /// Returns the channel that was opened ahead, where there is one, or will be in a moment.
     async fn spare(&self) -> Option<OpenChannel> {
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let spare = lock(&self.spare).take();
         // A server may close a channel that is long unused; the command must not be sent into it.
         let mut open = spare?.await.ok()?;
         if open.has_ended() {
@@ -312,7 +313,7 @@ impl Session {
 
     /// Says goodbye and waits, not for long, until it is sent.
     pub(super) async fn close(&self) {
-        drop(self.spare.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(lock(&self.spare).take());
         let goodbye = async {
             drop(self.handle.disconnect(Disconnect::ByApplication, "", "").await);
             self.gone.happened().await;

@@ -4,24 +4,25 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use fabrs_openssh::config::{ConfigFiles, HostConfig, Query, SshConfig};
 use fabrs_openssh::known_hosts::KnownHosts;
 use tokio::process::Command;
 
-use super::descriptors::Descriptors;
-use super::host_key::KnownHostsFiles;
-use super::keys::Keyring;
-use super::revoked::RevokedKeysFiles;
 use crate::blocking::wait;
 use crate::config::{Choice, Gateway, Inventory, Mode, Settings, SshConfigFrom, Variables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Sink};
 use crate::host::Host;
+use crate::mutex::lock;
 use crate::secret::Secret;
-use crate::transport::Ask;
+use crate::transport::prompter::Ask;
+use crate::transport::ssh::descriptor_budget::Descriptors;
+use crate::transport::ssh::keys::Keyring;
+use crate::transport::ssh::known_hosts::KnownHostsFiles;
+use crate::transport::ssh::revoked_keys::RevokedKeysFiles;
 
 /// The state shared by all SSH connections of a client: sources of settings, prompts, and files already read.
 #[derive(Debug)]
@@ -181,7 +182,7 @@ impl SshSettings {
             let text = "local programs are disabled: enable them with `ClientBuilder::local_programs`";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
-        let executed = || self.executed.lock().unwrap_or_else(PoisonError::into_inner);
+        let executed = || lock(&self.executed);
         if let Some(&succeeded) = executed().get(command) {
             return Ok(succeeded);
         }
@@ -207,7 +208,7 @@ impl SshSettings {
 
     /// Emits a warning about the ssh config or a file, once for all hosts.
     pub(super) fn warn_once(&self, text: &str) {
-        if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned()) {
+        if lock(&self.warned).insert(text.to_owned()) {
             self.sink.event(&Event::Warning { host: None, text });
         }
     }

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::settings::SshSettings;
-use super::target::{Purpose, Target};
 use crate::config::SshConfigFrom;
 use crate::shell::quote;
+use crate::transport::ssh::settings::SshSettings;
+use crate::transport::ssh::target::{Purpose, Target};
 
 /// Returns the command line of `ssh` for a host, with the options that `fab` was given and `fabrs.toml` has: config file, keys,
 /// gateway, port and user. It can be pasted into a shell.

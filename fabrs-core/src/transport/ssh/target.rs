@@ -7,12 +7,12 @@ use fabrs_openssh::config::{HostConfig, IdentityAgent, Jump, ProxyCommand, Stric
 use fabrs_openssh::known_hosts::HostName;
 use russh::MethodKind;
 
-use super::algorithms::Algorithms;
-use super::settings::SshSettings;
-use super::unsupported;
 use crate::config::{Gateway, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::transport::ssh::algorithms::Algorithms;
+use crate::transport::ssh::settings::SshSettings;
+use crate::transport::ssh::unsupported_keywords;
 
 /// How often an idle server is asked whether it is there (`ServerAliveInterval`), where nothing else is configured.
 const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -147,7 +147,7 @@ pub(super) fn resolve(host: &Host, purpose: Purpose, settings: &SshSettings) -> 
     };
     let config = settings.config_for(host)?;
     config.warnings.iter().for_each(|warning| settings.warn_once(&warning.to_string()));
-    unsupported::check(host, &config, settings)?;
+    unsupported_keywords::check(host, &config, settings)?;
     let user = host.user().map(str::to_owned).or_else(|| config.user.clone()).or(user);
     let user = user.unwrap_or_else(|| settings.local_user().to_owned());
     let port = host.port().or(config.port).or(port).unwrap_or(Settings::PORT);

@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::unconstrained;
 use tokio_util::task::TaskTracker;
 
-use super::pipe::{Far, Near, pipe};
-use super::target::Purpose;
+use crate::transport::ssh::relay::{Far, Near, pipe};
+use crate::transport::ssh::target::Purpose;
 
 /// How much is passed on at a time.
 pub(super) const PIECE: usize = 32 << 10;

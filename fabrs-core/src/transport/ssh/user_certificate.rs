@@ -9,7 +9,7 @@ use fabrs_openssh::certificate::Flaw;
 use russh::keys::Certificate;
 use russh::keys::ssh_key::certificate::CertType;
 
-use super::host_certificate::{now, validity};
+use crate::transport::ssh::host_certificate::{now, validity};
 
 /// Why a file gives no certificate.
 #[derive(Debug, thiserror::Error)]

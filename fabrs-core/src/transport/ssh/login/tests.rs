@@ -10,16 +10,16 @@ use russh::server::{self, Auth, Response};
 use russh::{MethodKind, MethodSet, client};
 use tokio::task::JoinSet;
 
-use super::super::handler::Handler;
-use super::super::host_key::{HostKeys, KeyCheck};
-use super::super::settings::SshSettings;
-use super::super::target::{self, Purpose};
-use super::log_in;
 use crate::config::{Settings, SshConfigFrom, Variables};
 use crate::error::{ErrorKind, Result};
 use crate::event::Capture;
 use crate::secret::Secret;
-use crate::transport::Ask;
+use crate::transport::prompter::Ask;
+use crate::transport::ssh::handler::Handler;
+use crate::transport::ssh::host_key::{HostKeys, KeyCheck};
+use crate::transport::ssh::login::log_in::log_in;
+use crate::transport::ssh::settings::SshSettings;
+use crate::transport::ssh::target::{self, Purpose};
 
 /// A round of questions: a name, instructions, and prompts, each with whether its answer is shown.
 type Round = (&'static str, &'static str, Vec<(&'static str, bool)>);

@@ -9,10 +9,11 @@ use futures::future::{BoxFuture, FutureExt};
 use rustix::termios::{InputModes, LocalModes, OutputModes};
 use tokio::sync::Mutex;
 
-use super::terminal_line;
-use super::terminal_modes::{TerminalModes, Unread};
 use crate::error::{Error, ErrorKind, Result};
+use crate::mutex::lock;
 use crate::secret::Secret;
+use crate::transport::terminal_line;
+use crate::transport::terminal_modes::{TerminalModes, Unread};
 
 /// Asks a person, one question at a time.
 pub trait Ask: Send + Sync + fmt::Debug {
@@ -126,7 +127,7 @@ static ASKED: (std::sync::Mutex<usize>, Condvar) = (std::sync::Mutex::new(0), Co
 /// Blocks until no question is open, and returns true if there was one: input from that time is an answer.
 pub(crate) fn wait_for_answers() -> bool {
     let (asked, ended) = &ASKED;
-    let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut asked = lock(asked);
     let waits = *asked > 0;
     while *asked > 0 {
         asked = ended.wait(asked).unwrap_or_else(PoisonError::into_inner);
@@ -136,7 +137,7 @@ pub(crate) fn wait_for_answers() -> bool {
 
 impl Asking {
     fn begin(echo: Echo) -> Self {
-        *ASKED.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        *lock(&ASKED.0) += 1;
         let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
         let modes = terminal.and_then(|terminal| {
             TerminalModes::change(terminal, Unread::Discard, |modes| {
@@ -164,7 +165,7 @@ impl Asking {
 impl Drop for Asking {
     fn drop(&mut self) {
         drop(self.0.take());
-        *ASKED.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        *lock(&ASKED.0) -= 1;
         ASKED.1.notify_all();
     }
 }

@@ -7,14 +7,14 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-use super::{PIECE, exited, number};
 use crate::config::{ProcessGroup, Variables};
 use crate::error::Error;
 use crate::event::Stream;
 use crate::output::Signal;
-use crate::transport::drive::{Message, Wire, unread};
-use crate::transport::inlet::Inlet;
-use crate::transport::{Answer, Stdin};
+use crate::transport::command_channel::{Message, Wire, unread};
+use crate::transport::local::process::{PIECE, exited, number};
+use crate::transport::request::{Answer, Stdin};
+use crate::transport::stdin_queue::Inlet;
 
 /// A child process as a channel.
 #[derive(Debug)]

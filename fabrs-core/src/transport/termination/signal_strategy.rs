@@ -4,24 +4,25 @@
 //! command's process group. Such a command is started beside a watcher in the same group. The watcher reads the names of
 //! signals from the channel's input. When the connection breaks, it reads the end of file and ends the group too. The
 //! command itself reads an empty input. A command with an input of its own is ended over another channel
-//! ([`Group`](super::group::Group)).
+//! ([`Group`](super::process_group::Group)).
 
 use bytes::Bytes;
 
 use crate::output::Signal;
 use crate::shell::quote;
-use crate::transport::{Invocation, OPENING, Program, Stdin};
+use crate::transport::request::{Invocation, Program, Stdin};
+use crate::transport::stdin_queue::OPENING;
 
 /// What a terminal takes for an interrupt and for a quit (`stty intr`, `stty quit`), unless a program has changed it.
 const INTERRUPT: &[u8] = &[3];
 const QUIT: &[u8] = &[28];
 
-/// The signals that a command may be sent for another reason than its end: the shell and the watcher beside it stay.
-const OTHERS: &str = "HUP INT QUIT ALRM USR1 USR2";
+/// The script of the guard process. It expects the program as the shell function `run`.
+const GUARD_SCRIPT: &str = include_str!("guard_process.sh");
 
 /// How a command can be told to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(crate) enum Ending {
     /// By the `signal` request of RFC 4254 §6.9.
     Signal,
     /// By a word to the watcher beside it.
@@ -36,7 +37,7 @@ pub(super) enum Ending {
 
 impl Ending {
     /// Returns how a command can be told to end.
-    pub(super) fn of(passes_signals: bool, invocation: &Invocation) -> Self {
+    pub(crate) fn of(passes_signals: bool, invocation: &Invocation) -> Self {
         match (&invocation.program, invocation.pty.is_some(), &invocation.stdin) {
             // sshd takes no signals for a subsystem, whoever has logged in.
             (Program::Subsystem(_), ..) => Self::Input,
@@ -57,31 +58,18 @@ impl Ending {
     /// Without process groups and without `setsid`, only the direct child can be ended. The shell then waits for the watcher.
     /// The open channel makes fabrs report the command as possibly left over. Messages of the shell itself ("Terminated")
     /// are discarded.
-    pub(super) fn script(self, program: &Program) -> Option<String> {
+    pub(crate) fn script(self, program: &Program) -> Option<String> {
         let run = body(program)?;
-        (self == Self::Watcher).then(|| {
-            format!(
-                "exec 3<&0; t=; run() {{ {run}\n}}\n\
-                 if kill -0 -$$ 2>/dev/null; then \
-                 {{ trap '' TERM {OTHERS}; while read -r s; do case $s in fabrs) continue ;; TERM) trap '' VTALRM ;; esac; \
-                 kill -$s 0; done; trap '' VTALRM; kill -TERM 0; sleep 1; kill -KILL 0; }} <&3 >/dev/null 2>&1 & w=$!; \
-                 trap t=1 TERM; trap : {OTHERS}; exec 4>&2 2>/dev/null; (run) </dev/null 2>&4 3<&- 4>&-; s=$?; exec 3<&-; kill -VTALRM $w; \
-                 if [ \"$t$s\" = 1143 ]; then trap - TERM; kill -TERM $$; fi; exit $s; fi\n\
-                 {{ trap - INT QUIT; run; }} </dev/null 3<&- & p=$!; \
-                 {{ while read -r s; do case $s in fabrs) continue ;; TERM) trap '' VTALRM ;; esac; kill -$s $p; done; kill -KILL $p; }} \
-                 <&3 >/dev/null 2>&1 & w=$!; \
-                 exec 3<&- 2>/dev/null; wait $p; s=$?; kill -VTALRM $w; wait $w; exit $s"
-            )
-        })
+        (self == Self::Watcher).then(|| format!("run() {{ {run}\n}}\n{}", without_comments(GUARD_SCRIPT)))
     }
 
     /// Returns what the input begins with: nobody but a watcher is to wait for the rest of it.
-    pub(super) fn opening(self) -> Option<Bytes> {
+    pub(crate) fn opening(self) -> Option<Bytes> {
         (self == Self::Watcher).then(|| Bytes::from_static(OPENING.as_bytes()))
     }
 
     /// Returns what is written for a signal; nothing where it goes another way, or the input is ended.
-    pub(super) fn words(self, signal: &Signal) -> Option<Bytes> {
+    pub(crate) fn words(self, signal: &Signal) -> Option<Bytes> {
         // What passes a signal on takes HUP for KILL, which nobody can pass on.
         let kills = matches!(signal.name(), "KILL" | "HUP");
         match (self, signal.name()) {
@@ -96,10 +84,16 @@ impl Ending {
     }
 }
 
+/// Returns a script without its comments and indentation: the script is sent with each command.
+fn without_comments(script: &str) -> String {
+    let lines = script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Returns the shell code that runs a program; nothing for a subsystem.
 ///
 /// A line is run by the login shell, of which the server leaves the path in `SHELL`.
-pub(super) fn body(program: &Program) -> Option<String> {
+pub(crate) fn body(program: &Program) -> Option<String> {
     match program {
         Program::Line(line) => Some(format!("exec \"${{SHELL:-/bin/sh}}\" -c {}", quote(line).ok()?)),
         Program::Script(script) => Some(script.to_string()),

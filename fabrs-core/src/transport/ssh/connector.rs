@@ -1,18 +1,19 @@
 //! How a stream to a host is made: over TCP, through a gateway, or by a command of this machine.
 
+use std::fmt;
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
 use russh::ChannelOpenFailure::AdministrativelyProhibited;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::link::Link;
-use super::pipe;
-use super::proxy::{Ending, Proxy};
-use super::session::Session;
-use super::target::Target;
-use super::tcp;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+use crate::transport::ssh::proxy::{Ending, Proxy};
+use crate::transport::ssh::relay;
+use crate::transport::ssh::session::Session;
+use crate::transport::ssh::target::Target;
+use crate::transport::ssh::tcp;
 
 /// The window of a channel over TCP, in bytes: at 20 ms it takes 16 MiB for 800 MB/s. What comes is always drained, so that it
 /// costs no memory.
@@ -24,9 +25,18 @@ pub(super) enum Way {
     /// To its address and port.
     Tcp,
     /// Through the session of another host.
-    Gateway(Arc<Link>),
+    Gateway(Arc<dyn GatewaySession>),
     /// By its `ProxyCommand`.
     Proxy(Proxy),
+}
+
+/// The session of a gateway, connected when it is needed.
+pub(super) trait GatewaySession: fmt::Debug + Send + Sync {
+    /// Returns the gateway.
+    fn host(&self) -> &Host;
+
+    /// Returns the session, connecting where there is none.
+    fn session(self: Arc<Self>) -> BoxFuture<'static, Result<Arc<Session>>>;
 }
 
 /// What a session speaks over.
@@ -53,7 +63,7 @@ impl Way {
     pub(super) fn window(&self) -> u32 {
         match self {
             Self::Tcp => WINDOW,
-            Self::Gateway(_) | Self::Proxy(_) => pipe::WINDOW,
+            Self::Gateway(_) | Self::Proxy(_) => relay::WINDOW,
         }
     }
 
@@ -87,7 +97,7 @@ impl Way {
             Self::Gateway(gateway) => {
                 let session = reach(gateway, target).await?;
                 let opened = session.tunnel(address, *port, *purpose).await;
-                let stream = opened.map_err(|source| not_passed_on(gateway, target, source))?;
+                let stream = opened.map_err(|source| not_passed_on(&**gateway, target, source))?;
                 Ok(Opened { stream: Box::new(stream), ending: None })
             }
             Self::Proxy(proxy) => {
@@ -116,9 +126,9 @@ impl Way {
 }
 
 /// Returns the session of the gateway. Boxed, since a gateway may have a gateway.
-fn reach<'a>(gateway: &'a Arc<Link>, target: &'a Target) -> BoxFuture<'a, Result<Arc<Session>>> {
+fn reach<'a>(gateway: &'a Arc<dyn GatewaySession>, target: &'a Target) -> BoxFuture<'a, Result<Arc<Session>>> {
     async move {
-        gateway.session().await.map_err(|source| {
+        Arc::clone(gateway).session().await.map_err(|source| {
             let text = format!("could not get through its gateway {}", gateway.host());
             Error::new(source.kind(), text).on(&target.host).caused_by(source)
         })
@@ -126,7 +136,7 @@ fn reach<'a>(gateway: &'a Arc<Link>, target: &'a Target) -> BoxFuture<'a, Result
     .boxed()
 }
 
-fn not_passed_on(gateway: &Link, target: &Target, source: russh::Error) -> Error {
+fn not_passed_on(gateway: &dyn GatewaySession, target: &Target, source: russh::Error) -> Error {
     let Target { host, address, port, .. } = target;
     let prohibited = matches!(source, russh::Error::ChannelOpenFailure(AdministrativelyProhibited));
     let text = format!("the gateway {} could not connect to {address} port {port}", gateway.host());

@@ -5,54 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use russh::MethodKind;
-use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
 use russh::keys::ssh_key::public::KeyData;
-use russh::keys::{Certificate, PublicKey};
 use tokio::net::UnixStream;
 
-use super::super::keys::{Availability, KeyFile};
-use super::super::user_certificate::{self, Unusable};
-use super::offer::{Holder, Offer};
-use super::{Answer, LoginAttempt, innermost};
 use crate::error::{Error, ErrorKind, Result};
 use crate::open_files;
 use crate::shell::quote;
-
-/// The keys and certificates to offer, in order, and the agent that signs for some.
-#[derive(Default)]
-pub(super) struct Offers {
-    agent: Option<AgentClient<UnixStream>>,
-    /// The identities of the agent that no file has named so far.
-    held: Vec<AgentIdentity>,
-    found: Vec<Candidate>,
-}
-
-/// One key to offer.
-enum Candidate {
-    Ready(Box<Offer>),
-    /// A file whose public key is known only after it is unlocked.
-    Sealed {
-        name: String,
-        file: Arc<KeyFile>,
-    },
-    /// It is not offered again: the server has accepted it and required another method, or it can't be unlocked.
-    Settled,
-}
-
-impl Candidate {
-    /// Returns the place of its class in the order of ssh.
-    fn rank(&self) -> u8 {
-        match self {
-            Self::Ready(offer) if offer.certificate.is_some() => 0,
-            Self::Ready(offer) => match offer.holder {
-                Holder::Agent(_) => 1,
-                Holder::File(_) => 2,
-            },
-            Self::Sealed { .. } | Self::Settled => 2,
-        }
-    }
-}
+use crate::transport::ssh::keys::Availability;
+use crate::transport::ssh::login::attempt::{Answer, LoginAttempt, innermost};
+use crate::transport::ssh::login::candidates::{Candidate, Holder, Offer, Offers};
+use crate::transport::ssh::user_certificate::{self, Unusable};
 
 impl LoginAttempt<'_> {
     /// Offers keys and certificates, except those that the server has already accepted.
@@ -251,63 +214,4 @@ impl LoginAttempt<'_> {
             Err(problem) => self.unusable.push(format!("`{}` ({problem})", path.display())),
         }
     }
-}
-
-impl Offers {
-    /// Adds a certificate, once.
-    fn add_certificate(&mut self, path: &Path, certificate: Certificate, holder: Holder) {
-        let is_same = |candidate: &Candidate| match candidate {
-            Candidate::Ready(offer) => offer.certificate.as_ref().is_some_and(|known| same(known, &certificate)),
-            Candidate::Sealed { .. } | Candidate::Settled => false,
-        };
-        if !self.found.iter().any(is_same) {
-            let (name, key) = (path.display().to_string(), PublicKey::from(certificate.public_key().clone()));
-            self.found.push(Candidate::Ready(Box::new(Offer { name, certificate: Some(certificate), key, holder })));
-        }
-    }
-
-    /// Returns the identity by which the agent can sign for a certificate: the very certificate, or its plain key.
-    fn agent_for(&mut self, certificate: &Certificate) -> Option<AgentIdentity> {
-        let is_it = |identity: &AgentIdentity| match identity {
-            AgentIdentity::Certificate { certificate: held, .. } => same(held, certificate),
-            AgentIdentity::PublicKey { .. } => false,
-        };
-        if let Some(at) = self.held.iter().position(is_it) {
-            return Some(self.held.remove(at));
-        }
-        let is_its_key = |identity: &&AgentIdentity| is_key(identity, certificate.public_key());
-        self.held.iter().find(is_its_key).cloned()
-    }
-
-    /// Takes a plain key out of the identities of the agent.
-    fn take_key(&mut self, key: &KeyData) -> Option<AgentIdentity> {
-        let at = self.held.iter().position(|identity| is_key(identity, key))?;
-        Some(self.held.remove(at))
-    }
-
-    /// Adds the identities of the agent that no file has named.
-    fn add_rest(&mut self) {
-        for identity in std::mem::take(&mut self.held) {
-            let (name, certificate) = match &identity {
-                AgentIdentity::PublicKey { comment, .. } => (comment.clone(), None),
-                AgentIdentity::Certificate { comment, certificate } => (comment.clone(), Some(certificate.clone())),
-            };
-            let key = identity.public_key().into_owned();
-            self.found.push(Candidate::Ready(Box::new(Offer {
-                name,
-                certificate,
-                key,
-                holder: Holder::Agent(Box::new(identity)),
-            })));
-        }
-    }
-}
-
-fn is_key(identity: &AgentIdentity, key: &KeyData) -> bool {
-    matches!(identity, AgentIdentity::PublicKey { key: held, .. } if held.key_data() == key)
-}
-
-/// Compares two certificates but for what their files say beside them.
-fn same(one: &Certificate, other: &Certificate) -> bool {
-    one.signature() == other.signature() && one.nonce() == other.nonce() && one.public_key() == other.public_key()
 }

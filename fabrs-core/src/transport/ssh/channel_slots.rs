@@ -1,10 +1,12 @@
 //! How many channels a connection may have open: sshd's `MaxSessions`, which a client can only find out.
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+
+use crate::mutex::lock;
 
 /// What OpenSSH allows when nothing else is configured.
 pub(super) const MAX_SESSIONS: usize = 10;
@@ -80,7 +82,7 @@ impl Slots {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::guarded::{Guard, refuse};
-use super::{Request, Running, Transport};
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::guarded::{Guard, refuse};
+use crate::transport::request::Request;
+use crate::transport::running::Running;
+use crate::transport::traits::Transport;
 
 /// Whether a run is approved; cheap to clone.
 #[derive(Debug, Clone, Default)]

@@ -3,9 +3,9 @@
 
 use fabrs_openssh::config::{ForwardAgent, HostConfig, RawValue};
 
-use super::settings::SshSettings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::transport::ssh::settings::SshSettings;
 
 /// Keywords that a user would miss, with the values that change nothing. Others, such as `SendEnv`, `ControlMaster`,
 /// `GSSAPIAuthentication` and `LogLevel`, do not matter for commands and files.

@@ -8,16 +8,13 @@ use futures::future::{BoxFuture, FutureExt};
 use russh::ChannelWriteHalf;
 use russh::client::Msg;
 
-use super::lifeline::Ending;
-use super::outflow::Outflow;
-use crate::transport::inlet::{Inlet, Unread};
-use crate::transport::{Answer, Stdin};
+use crate::transport::request::{Answer, Stdin};
+use crate::transport::ssh::send_budget::{Outflow, PACKET};
+use crate::transport::stdin_queue::{Inlet, Unread};
+use crate::transport::termination::signal_strategy::Ending;
 
 /// What a terminal takes for the end of file (`stty eof`), unless a program has changed it.
 const END_OF_TRANSMISSION: u8 = 4;
-
-/// How much is handed to the session at a time: a packet, so that one whose window is closed holds up no others.
-pub(super) const PACKET: usize = 32 << 10;
 
 /// The input of one command.
 pub(super) struct Feed {

@@ -10,14 +10,14 @@ use tokio::sync::mpsc;
 
 use crate::error::Result;
 use crate::output::Signal;
-use crate::transport::word_by_chance;
+use crate::transport::random::word_by_chance;
 
 /// How long the mark is looked for: what a login prints before it is not longer.
 const LONGEST: usize = 64 << 10;
 
 /// The process group of one command.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(crate) struct Group {
     mark: String,
     target: Target,
     /// Signals that were to be sent before that was known.
@@ -45,14 +45,14 @@ impl Group {
     /// # Errors
     ///
     /// As [`word_by_chance`].
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let mark = format!("fabrs-{}", word_by_chance()?);
         Ok(Self { mark, target: Target::Awaited(Vec::new(), 0), waiting: Vec::new(), sender: None })
     }
 
     /// Returns the script that reports the group and then runs `body`. The shell that runs it leads the group, where the
     /// server or `setsid` has made one.
-    pub(super) fn script(&self, body: &str) -> String {
+    pub(crate) fn script(&self, body: &str) -> String {
         // In two parts: a shell that traces shows this line before it runs it, and that is no mark.
         let (one, other) = self.mark.split_at(self.mark.len() / 2);
         let tell = |sign| format!("printf '%s%s%s%s\\n' {one} {other} '{sign}' $$ >&2");
@@ -60,12 +60,12 @@ impl Group {
     }
 
     /// Tells whether a signal reaches every process of the command, as far as the host has reported.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         matches!(self.target, Target::Group(_) | Target::Awaited(..))
     }
 
     /// Takes the mark out of what the command writes to stderr, and returns what is left of it.
-    pub(super) fn heard(&mut self, data: Bytes) -> Bytes {
+    pub(crate) fn heard(&mut self, data: Bytes) -> Bytes {
         let Target::Awaited(held, before) = &mut self.target else { return data };
         let before = *before + data.len();
         let mut text = std::mem::take(held);
@@ -97,7 +97,7 @@ impl Group {
     }
 
     /// Gives out what was held back, when nothing follows it any more.
-    pub(super) fn rest(&mut self) -> Option<Bytes> {
+    pub(crate) fn rest(&mut self) -> Option<Bytes> {
         match &mut self.target {
             Target::Awaited(held, _) if !held.is_empty() => Some(std::mem::take(held).into()),
             Target::Awaited(..) | Target::Group(_) | Target::Shell(_) | Target::Nobody => None,
@@ -105,26 +105,26 @@ impl Group {
     }
 
     /// Notes that the shell that ran the line has ended: its number may be another's soon.
-    pub(super) fn shell_ended(&mut self) {
+    pub(crate) fn shell_ended(&mut self) {
         if let Target::Shell(_) = self.target {
             self.target = Target::Nobody;
         }
     }
 
     /// Tells whether it is known to whom signals go.
-    pub(super) fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         matches!(self.target, Target::Group(_) | Target::Shell(_))
     }
 
     /// Notes a signal that is to be sent.
-    pub(super) fn wants(&mut self, signal: Signal) {
+    pub(crate) fn wants(&mut self, signal: Signal) {
         if signal.is_plain() {
             self.waiting.push(signal);
         }
     }
 
     /// Sends the signals that are to be sent, when it is known to whom: by what `start` makes of a line.
-    pub(super) fn send(&mut self, start: impl FnOnce(String) -> mpsc::Sender<Bytes>) {
+    pub(crate) fn send(&mut self, start: impl FnOnce(String) -> mpsc::Sender<Bytes>) {
         let to = match self.target {
             Target::Group(number) => format!("-{number}"),
             Target::Shell(number) => number.to_string(),

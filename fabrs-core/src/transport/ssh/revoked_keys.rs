@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use fabrs_openssh::certificate::HostCertificate;
 use fabrs_openssh::known_hosts::HostKey;
 use fabrs_openssh::revoked::RevokedKeys;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::mutex::lock;
 
 /// The files of revoked keys, each read once for all hosts.
 #[derive(Debug, Default)]
@@ -40,7 +41,7 @@ impl RevokedKeysFiles {
     }
 
     fn load(&self, file: &Path) -> Result<Arc<RevokedKeys>> {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = lock(&self.read);
         let load = || {
             RevokedKeys::load(file).map(Arc::new).map_err(|source| {
                 Error::new(ErrorKind::HostKey, "could not read the revoked host keys (`RevokedHostKeys`)")

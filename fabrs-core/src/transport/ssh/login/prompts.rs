@@ -2,12 +2,12 @@
 
 use russh::client::{AuthResult, KeyboardInteractiveAuthResponse};
 
-use super::super::foreign;
-use super::super::target::Method;
-use super::{Answer, LoginAttempt, Refused};
 use crate::error::Result;
 use crate::event::Event;
 use crate::secret::Secret;
+use crate::transport::ssh::login::attempt::{Answer, LoginAttempt, Refused};
+use crate::transport::ssh::target::Method;
+use crate::transport::ssh::untrusted_text;
 
 /// How many rounds of questions a server may have in one attempt.
 const MAX_ROUNDS: usize = 32;
@@ -113,7 +113,7 @@ impl LoginAttempt<'_> {
         let said = [name, instructions].map(str::trim).into_iter().filter(|text| !text.is_empty());
         let said = said.collect::<Vec<_>>().join("\n");
         if prompts.is_empty() && !said.is_empty() {
-            let text = foreign::escape_controls(&said);
+            let text = untrusted_text::escape_controls(&said);
             if self.notices.len() < MAX_NOTICES && !self.notices.contains(&text) {
                 self.settings.sink.event(&Event::Warning { host: Some(&self.target.host), text: &text });
                 self.notices.push(text);
@@ -125,8 +125,8 @@ impl LoginAttempt<'_> {
 
 /// Returns the text of each question: the host, and the prompt; before the first, what the server says besides.
 fn questions(host: &str, said: &str, prompts: &[String]) -> Vec<String> {
-    let mut before = if said.is_empty() { String::new() } else { foreign::from(host, said) + "\n" };
-    prompts.iter().map(|prompt| std::mem::take(&mut before) + &foreign::from(host, prompt)).collect()
+    let mut before = if said.is_empty() { String::new() } else { untrusted_text::from(host, said) + "\n" };
+    prompts.iter().map(|prompt| std::mem::take(&mut before) + &untrusted_text::from(host, prompt)).collect()
 }
 
 #[cfg(test)]

@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-use super::feed::PACKET;
-use super::slots::MAX_SESSIONS;
+use crate::transport::ssh::channel_slots::MAX_SESSIONS;
+
+/// How much is handed to the session at a time: a packet, so that one whose window is closed holds up no others.
+pub(super) const PACKET: usize = 32 << 10;
 
 /// From here on nothing more is handed over until something has been written. What waits for the windows of all channels, a
 /// packet each, is less, and holds up nobody.

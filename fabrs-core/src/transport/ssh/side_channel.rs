@@ -8,9 +8,9 @@ use russh::ChannelMsg;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::open_channel::{NotStarted, STARTS};
-use super::session::Session;
-use crate::transport::Program;
+use crate::transport::request::Program;
+use crate::transport::ssh::open_channel::{NotStarted, STARTS};
+use crate::transport::ssh::session::Session;
 
 /// How many messages it may have to read.
 const INPUT: usize = 64;

@@ -1,21 +1,25 @@
 //! Transports to hosts over SSH: which link a host gets, and how its commands start.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use futures::future::{BoxFuture, FutureExt, join_all};
 use tokio_util::task::TaskTracker;
 
-use super::link::Link;
-use super::proxy::Proxy;
-use super::settings::SshSettings;
-use super::target::{self, Purpose, Route};
-use super::way::Way;
-use super::wire::ChannelWire;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::mutex::lock;
 use crate::transport::drive::{carry, drain};
-use crate::transport::{Dial, Invocation, Local, Request, Running, Transport};
+use crate::transport::local::local_transport::Local;
+use crate::transport::request::{Invocation, Request};
+use crate::transport::running::Running;
+use crate::transport::ssh::connector::Way;
+use crate::transport::ssh::proxy::Proxy;
+use crate::transport::ssh::settings::SshSettings;
+use crate::transport::ssh::shared_session::Link;
+use crate::transport::ssh::ssh_channel::ChannelWire;
+use crate::transport::ssh::target::{self, Purpose, Route};
+use crate::transport::traits::{Dial, Transport};
 
 /// Makes the transports that `ssh` would reach: over SSH to hosts, and to this machine for `@local`.
 #[derive(Debug)]
@@ -54,14 +58,14 @@ impl OpenSsh {
             }
             before = Some(self.gateway(gateway, &gateways[..at], before, passed)?);
         }
-        Ok(before.map_or(Way::Tcp, Way::Gateway))
+        Ok(before.map_or(Way::Tcp, |gateway| Way::Gateway(gateway)))
     }
 
     /// Returns the link to a gateway. The first of a chain is reached as its own configuration says, each other through
     /// the one before it, to which `way` leads.
     fn gateway(&self, gateway: &Host, way: &[Host], before: Option<Arc<Link>>, passed: &[Host]) -> Result<Arc<Link>> {
         let way: Vec<Host> = way.iter().chain([gateway]).cloned().collect();
-        if let Some(link) = self.gateways.lock().unwrap_or_else(PoisonError::into_inner).get(&way) {
+        if let Some(link) = lock(&self.gateways).get(&way) {
             return Ok(Arc::clone(link));
         }
         let link = match before {
@@ -71,7 +75,7 @@ impl OpenSsh {
                 Arc::new(Link::new(target, Way::Gateway(before), Arc::clone(&self.settings)))
             }
         };
-        self.gateways.lock().unwrap_or_else(PoisonError::into_inner).insert(way, Arc::clone(&link));
+        lock(&self.gateways).insert(way, Arc::clone(&link));
         Ok(link)
     }
 }
@@ -106,7 +110,7 @@ impl Dial for OpenSsh {
         async {
             // They stay known: a host that is used again goes through them again.
             let gateways: Vec<_> = {
-                let gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
+                let gateways = lock(&self.gateways);
                 gateways.values().cloned().collect()
             };
             join_all(gateways.iter().map(|link| link.close())).await;

@@ -1,60 +1,19 @@
 //! One thing that is offered to log in: a key, perhaps with a certificate, and who signs with it.
 
-use std::sync::Arc;
-
 use russh::Signer;
 use russh::client::{AuthResult, Handle};
+use russh::keys::HashAlg;
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
-use russh::keys::{Certificate, HashAlg, PublicKey};
 use tokio::net::UnixStream;
 
-use super::super::algorithms::{LoginSignature, RsaHash};
-use super::super::answer_clock::{AnswerClock, Silent};
-use super::super::foreign;
-use super::super::handler::Handler;
-use super::super::keys::{FileSigner, KeyFile, SignError};
-use super::super::user_certificate::doubt;
-use super::{Answer, LoginAttempt};
 use crate::error::{Error, ErrorKind, Result};
-
-/// The best hash for RSA that a server has announced, or that it announces none.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct AnnouncedRsa(Option<RsaHash>);
-
-/// A key to offer.
-pub(super) struct Offer {
-    /// The file that names it, or what the agent calls it.
-    pub(super) name: String,
-    /// What vouches for it, where something does.
-    pub(super) certificate: Option<Certificate>,
-    pub(super) key: PublicKey,
-    pub(super) holder: Holder,
-}
-
-/// Who has the private half.
-#[derive(Clone)]
-pub(super) enum Holder {
-    File(Arc<KeyFile>),
-    /// The agent, under this identity.
-    Agent(Box<AgentIdentity>),
-}
-
-impl Offer {
-    /// Returns it in words, with what a server may dislike about its certificate.
-    fn in_words(&self, user: &str) -> String {
-        let name = foreign::line(&self.name);
-        let of = match &self.holder {
-            Holder::File(_) => "",
-            Holder::Agent(_) => " of the agent",
-        };
-        match self.certificate.as_ref().map(|certificate| doubt(certificate, user)) {
-            None => format!("`{name}`{of}"),
-            Some(None) => format!("the certificate `{name}`{of}"),
-            Some(Some(flaw)) => format!("the certificate `{name}`{of} ({flaw})"),
-        }
-    }
-}
+use crate::transport::ssh::algorithms::{LoginSignature, RsaHash};
+use crate::transport::ssh::handler::Handler;
+use crate::transport::ssh::login::answer_clock::{AnswerClock, Silent};
+use crate::transport::ssh::login::attempt::{AnnouncedRsa, Answer, LoginAttempt};
+use crate::transport::ssh::login::candidates::{Holder, Offer};
+use crate::transport::ssh::login::file_signer::{FileSigner, SignError};
 
 impl LoginAttempt<'_> {
     /// Offers one key or certificate. One that can't be used is noted, and counts as refused.

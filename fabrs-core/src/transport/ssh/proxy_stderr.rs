@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::process::ChildStderr;
 
-use super::foreign;
 use crate::event::{Event, Sink};
 use crate::host::Host;
+use crate::transport::ssh::untrusted_text;
 
 /// How much is read at a time, and how long a line may be before it is told without its end.
 const PIECE: usize = 4 << 10;
@@ -81,7 +81,7 @@ impl Stderr {
 
     fn tell(&mut self) {
         let line = std::mem::take(&mut self.line);
-        let text = foreign::line(String::from_utf8_lossy(&line).trim_end());
+        let text = untrusted_text::line(String::from_utf8_lossy(&line).trim_end());
         if !text.is_empty() {
             self.sink.event(&Event::Warning { host: Some(&self.host), text: &format!("ProxyCommand: {text}") });
             self.said.turned_away |= TURNED_AWAY.iter().any(|start| text.starts_with(start));

@@ -13,19 +13,19 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 use tokio_util::io::{InspectReader, InspectWriter};
 
-use super::descriptors::{CloseIdle, Reservation};
-use super::handler::{Ended, Gone, Handler};
-use super::host_key::{HostKeys, KeyCheck};
-use super::login::log_in;
-use super::outflow::Outflow;
-use super::proxy::Ending;
-use super::server::{self, Server};
-use super::session::Session;
-use super::settings::SshSettings;
-use super::target::Target;
-use super::way::{Opened, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::transport::ssh::connector::{GatewaySession, Opened, Way};
+use crate::transport::ssh::descriptor_budget::{CloseIdle, Reservation};
+use crate::transport::ssh::handler::{Ended, Gone, Handler};
+use crate::transport::ssh::host_key::{HostKeys, KeyCheck};
+use crate::transport::ssh::login::log_in::log_in;
+use crate::transport::ssh::proxy::Ending;
+use crate::transport::ssh::send_budget::Outflow;
+use crate::transport::ssh::server_id::{self, Server};
+use crate::transport::ssh::session::Session;
+use crate::transport::ssh::settings::SshSettings;
+use crate::transport::ssh::target::Target;
 
 /// How many packets of one channel may wait for its pump; the pump always empties it, so few are enough.
 const QUEUE: usize = 32;
@@ -65,10 +65,6 @@ struct LastAttempt {
 impl Link {
     pub(super) fn new(target: Target, way: Way, settings: Arc<SshSettings>) -> Self {
         Self { target: Arc::new(target), way, settings, last: Mutex::default(), failures: AtomicU64::new(0) }
-    }
-
-    pub(super) fn host(&self) -> &Host {
-        &self.target.host
     }
 
     /// Returns the session, connecting where there is none; others that ask meanwhile wait for the same.
@@ -170,7 +166,7 @@ impl Link {
         let handler = Handler::new(host_keys, Arc::clone(&notes.gone), self.target.keepalive_max);
         let config = Arc::new(self.protocol().map_err(Greeting::Failed)?);
         let Opened { stream, ending } = self.way.open(&self.target).await.map_err(Greeting::Failed)?;
-        let stream = InspectReader::new(stream, server::listener(Arc::clone(&notes.server)));
+        let stream = InspectReader::new(stream, server_id::listener(Arc::clone(&notes.server)));
         let outflow = Arc::clone(&notes.outflow);
         let stream = InspectWriter::new(stream, move |_: &[u8]| outflow.note_written());
         match client::connect_stream(config, stream, handler).await {
@@ -226,6 +222,16 @@ impl Link {
 
     fn error(&self, kind: ErrorKind, text: String) -> Error {
         Error::new(kind, text).on(&self.target.host).address_of(&self.target.address)
+    }
+}
+
+impl GatewaySession for Link {
+    fn host(&self) -> &Host {
+        &self.target.host
+    }
+
+    fn session(self: Arc<Self>) -> BoxFuture<'static, Result<Arc<Session>>> {
+        async move { Self::session(&self).await }.boxed()
     }
 }
 

@@ -6,8 +6,8 @@
 
 use tokio::io::{DuplexStream, Join, duplex, join};
 
-use super::slots::MAX_SESSIONS;
-use super::target::Purpose;
+use crate::transport::ssh::channel_slots::MAX_SESSIONS;
+use crate::transport::ssh::target::Purpose;
 
 /// The window of a channel of such a session, in bytes: four times that of OpenSSH. With 16 MiB, a get over a fast network takes
 /// twice the time, since so much is copied in the stream.

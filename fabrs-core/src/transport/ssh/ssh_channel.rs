@@ -7,19 +7,20 @@ use std::time::Duration;
 use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 
-use super::aside;
-use super::feed::Feed;
-use super::group::Group;
-use super::lifeline::{Ending, body};
-use super::open_channel::{NotStarted, STARTS, Started};
-use super::session::Session;
-use super::slots::Slot;
 use crate::error::Result;
 use crate::event::Stream;
 use crate::output::{ExitStatus, Signal};
 use crate::shell::sh_command_in_session;
-use crate::transport::drive::{Message, Wire, unread};
-use crate::transport::{Answer, Invocation, Program, Pty, Size};
+use crate::transport::command_channel::{Message, Wire, unread};
+use crate::transport::pty::{Pty, Size};
+use crate::transport::request::{Answer, Invocation, Program};
+use crate::transport::ssh::channel_slots::Slot;
+use crate::transport::ssh::channel_stdin::Feed;
+use crate::transport::ssh::open_channel::{NotStarted, STARTS, Started};
+use crate::transport::ssh::session::Session;
+use crate::transport::ssh::side_channel;
+use crate::transport::termination::process_group::Group;
+use crate::transport::termination::signal_strategy::{Ending, body};
 
 /// How long a signal may wait for its place in the session's queue: a session whose network stalls must not keep a
 /// cancel from climbing on.
@@ -122,7 +123,7 @@ impl ChannelWire {
     /// Sends what is to be sent to the process group, in order.
     fn signal_group(&mut self) {
         if let Some(group) = &mut self.group {
-            group.send(|line| aside::begin(&self.session, line));
+            group.send(|line| side_channel::begin(&self.session, line));
         }
     }
 }

@@ -5,7 +5,11 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::request::{Answer, Stdin};
+use crate::transport::request::{Answer, Stdin};
+
+/// What the input of a shell of ours begins with, which every other reader is to choke on rather than wait for more: an
+/// SFTP server takes its first four bytes for a length that no packet has (OpenSSH's when a fifth has come).
+pub(crate) const OPENING: &str = "fabrs\n";
 
 /// The maximum size of the answers that wait for a command, in bytes. A command could ask again and again, and never read.
 const MAX_WAITING: usize = 16 << 20;

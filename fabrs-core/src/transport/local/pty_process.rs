@@ -12,14 +12,15 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 
-use super::{PIECE, exited, number};
 use crate::config::{ProcessGroup, Variables};
 use crate::error::Error;
 use crate::event::Stream;
 use crate::output::Signal;
-use crate::transport::drive::{Message, Wire, unread};
-use crate::transport::inlet::Inlet;
-use crate::transport::{Answer, Pty, Size, Stdin};
+use crate::transport::command_channel::{Message, Wire, unread};
+use crate::transport::local::process::{PIECE, exited, number};
+use crate::transport::pty::{Pty, Size};
+use crate::transport::request::{Answer, Stdin};
+use crate::transport::stdin_queue::Inlet;
 
 /// What makes a command the leader of a session whose terminal is its input: util-linux's, and busybox's.
 const SETSID: &str = "setsid";

@@ -1,9 +1,11 @@
 //! Time limits of a login: how long the server and the agent may take to answer. Prompts have no limit.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+
+use crate::mutex::lock;
 
 /// How long a person has to confirm a login elsewhere: sshd's own `LoginGraceTime`.
 pub(super) const CONFIRMATION: Duration = Duration::from_mins(2);
@@ -120,11 +122,11 @@ impl AnswerClock {
     }
 
     fn start(&self, side: Side) {
-        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = (side, Instant::now());
+        *lock(&self.waiting) = (side, Instant::now());
     }
 
     fn waiting(&self) -> (Side, Instant) {
-        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.waiting)
     }
 }
 

@@ -5,10 +5,11 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use futures::future::BoxFuture;
 
+use crate::mutex::lock;
 use crate::open_files;
 
 /// The descriptors for everything but hosts. `fab` has 18 while tasks run: standard streams and their redirection, the
@@ -118,7 +119,7 @@ impl Descriptors {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
