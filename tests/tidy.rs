@@ -51,8 +51,10 @@ fn sources() -> Vec<(PathBuf, String)> {
         "fabrs-cli/src",
         "fabrs-demo/src",
         "fabrs-deploy/src",
+        "fabrs-launcher/src",
         "fabrs-macros/src",
         "fabrs-openssh/src",
+        "fabrs-project/src",
         "fabrs-testing/src",
     ];
     folders.into_iter().flat_map(|folder| files(folder, ".rs")).collect()
@@ -118,7 +120,8 @@ fn the_scan_of_imports_sees_every_way_to_name_a_module() {
 fn russh_is_named_only_where_ssh_is_spoken() {
     for (path, text) in sources() {
         let speaks = ["fabrs-core/src/transport/ssh", "fabrs-demo/src/serve", "fabrs-demo/src/sftp"];
-        let speaks = speaks.iter().any(|place| path.starts_with(place)) || path.ends_with("launcher/profile.rs");
+        let speaks =
+            speaks.iter().any(|place| path.starts_with(place)) || path.ends_with("fabrs-launcher/src/profile.rs");
         // The protocol for files is its own, and is spoken over a channel that any transport has carried.
         let speaks_sftp = path.starts_with("fabrs-core/src/connection/transfer/sftp");
         let is_named = |line: &str| line.contains("russh::") || line.contains("use russh");
@@ -160,6 +163,7 @@ fn nothing_is_left_open_switched_off_or_silenced() {
         "fabrs-cli/tests",
         "fabrs-demo/tests",
         "fabrs-deploy/tests",
+        "fabrs-launcher/tests",
         "fabrs-openssh/tests",
         "fabrs-testing/tests",
     ];
@@ -187,9 +191,17 @@ fn versions_are_said_once() {
     let minimum = value(&manifest, "rust-version");
     let readme = fs::read_to_string(root().join("README.md")).expect("the README");
     assert!(readme.contains(&format!("{minimum} or newer")), "the README names another Rust than {minimum}");
-    for krate in
-        ["fabrs-core", "fabrs-cli", "fabrs-demo", "fabrs-deploy", "fabrs-macros", "fabrs-openssh", "fabrs-testing"]
-    {
+    for krate in [
+        "fabrs-core",
+        "fabrs-cli",
+        "fabrs-demo",
+        "fabrs-deploy",
+        "fabrs-launcher",
+        "fabrs-macros",
+        "fabrs-openssh",
+        "fabrs-project",
+        "fabrs-testing",
+    ] {
         let text = fs::read_to_string(root().join(krate).join("Cargo.toml")).expect("a manifest");
         assert!(text.contains("version.workspace = true"), "{krate} has a version of its own");
         assert!(text.contains("rust-version.workspace = true"), "{krate} names a Rust of its own");

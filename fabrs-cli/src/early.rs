@@ -6,8 +6,8 @@ use std::path::Path;
 
 use fabrs_core::config::{Config, Environment, near, read_text};
 use fabrs_core::{Registry, Result};
+use fabrs_project::Project;
 
-use crate::launcher::Project;
 use crate::typed::unknown_word;
 
 /// Checks fabrs.toml, and whether the first word is a misspelt environment.
@@ -19,7 +19,9 @@ pub(crate) fn check(project: &Project, words: &[String]) -> Result<()> {
     let config = Config::find(&project.root)?;
     let names: Vec<&str> = config.environments().iter().map(Environment::name).collect();
     match words.first() {
-        Some(word) if is_misspelt(word, &names, &project.tasks) => Err(unknown_word(word, &Registry::new(), &names)),
+        Some(word) if is_misspelt(word, &names, &project.tasks_file) => {
+            Err(unknown_word(word, &Registry::new(), &names))
+        }
         _ => Ok(()),
     }
 }

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use fabrs_core::config::Config;
 use fabrs_core::shell::quote;
 use fabrs_core::{Error, ErrorKind, Registry, Result};
+use fabrs_launcher::ProcessEnvironment;
+use fabrs_project::{Project, check_project};
 
 use crate::core_dumps;
 use crate::demo;
 use crate::early;
 use crate::help;
-use crate::launcher::{self, Environment};
 use crate::show::print;
 use crate::tool::{finish, run, version, words};
 use crate::typed::Typed;
@@ -37,12 +38,13 @@ fn start() -> Result<ExitCode> {
         print(&help::page())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let environment = Environment::of_process();
-    let project = launcher::find(Path::new("."));
+    let environment = ProcessEnvironment::from_env();
+    let trust = environment.file_trust();
+    let project = Project::find(Path::new("."));
     // Before anything of a project is read: whoever can write there decides what runs here and on the hosts.
     match &project {
-        Some(project) => launcher::check_project(project, &environment)?,
-        None => drop(environment.trust().check_config(Path::new(""))?),
+        Some(project) => check_project(project, &trust, environment.cwd())?,
+        None => drop(trust.check_config(Path::new(""))?),
     }
     let root = project.as_ref().map(|project| project.root.as_path());
     if typed.line.is_some() && is_only_a_line(&words, root)? {
@@ -51,10 +53,10 @@ fn start() -> Result<ExitCode> {
     let Some(project) = project else { return Err(no_tasks(&typed, &words, &options)) };
     // A mistake in fabrs.toml is told in milliseconds, and not after minutes of compiling.
     early::check(&project, &words)?;
-    let mut progress = launcher::on_stderr(&environment);
-    let tool = launcher::prepare(&project, &environment, &mut *progress)?;
+    let mut progress = fabrs_launcher::stderr_progress(&environment);
+    let tool = fabrs_launcher::ensure_compiled(&project, &environment, &mut *progress)?;
     drop(progress);
-    Err(launcher::exec(&tool, &project, std::env::args_os().skip(1)))
+    Err(fabrs_launcher::exec(&tool, &project, std::env::args_os().skip(1)))
 }
 
 /// Tells whether only a shell line is to be run: nothing stands before it but an environment, and options.

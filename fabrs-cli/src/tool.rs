@@ -8,13 +8,13 @@ use fabrs_core::config::{
 };
 use fabrs_core::event::{Event, json_line};
 use fabrs_core::{Error, ErrorKind, Registry, Result};
+use fabrs_project::{FileTrust, check_identity, check_vagrantfile};
 use tokio::runtime::Builder;
 
 use crate::core_dumps;
 use crate::demo::{self, Asked};
 use crate::help;
 use crate::interrupt::Interrupts;
-use crate::launcher;
 use crate::open_files;
 use crate::run::Run;
 use crate::show::print;
@@ -27,7 +27,7 @@ pub fn main(project: &str) -> ExitCode {
     if let Some(code) = demo::arrive() {
         return code;
     }
-    let asked = launcher::arrive(project, &launcher::Environment::of_process());
+    let asked = check_identity(project);
     finish(asked.and_then(|tasks| run(&Registry::linked(), tasks.as_deref().and_then(Path::parent))))
 }
 
@@ -72,7 +72,7 @@ fn is_json() -> bool {
 pub(crate) fn run(registry: &Registry, root: Option<&Path>) -> Result<ExitCode> {
     let root = root.map_or_else(PathBuf::new, Path::to_path_buf);
     // The launcher has checked a project already; a program that is started otherwise may stand in any folder.
-    let has_config = launcher::Environment::of_process().trust().check_config(&root)?;
+    let has_config = FileTrust::from_env().check_config(&root)?;
     let config = if has_config { Config::find(&root)? } else { Config::default() };
     let names: Vec<&str> = config.environments().iter().map(Environment::name).collect();
     registry.check(names.iter().copied())?;
@@ -132,7 +132,7 @@ fn work(mut typed: Typed, registry: &Registry, config: &Config, root: &Path) -> 
     core_dumps::disable();
     let variables = Variables::from_env();
     let inventory = Inventory::new(config, typed.environment.as_deref())?;
-    let inventory = inventory.with_checked_vagrant(root, launcher::check_vagrantfile);
+    let inventory = inventory.with_checked_vagrant(root, check_vagrantfile);
     let mut settings = typed.globals.settings().or_variables(&variables);
     if let Some(environment) = inventory.environment() {
         settings = settings.or_environment(environment);

@@ -1,0 +1,108 @@
+//! Files of the cache that are there whole or not at all.
+//!
+//! Only who holds a room's lock writes there, so that the name beside a file can be the same each time; what a killed
+//! process left under it is overwritten.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use fabrs_core::Error;
+
+use crate::project_cache::unwritable;
+
+/// Writes a file; one that says the same already keeps its time.
+pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
+    if fs::read(path).is_ok_and(|old| old == content) {
+        return Ok(());
+    }
+    replace(path, |file| file.write_all(content))
+}
+
+/// Copies a file with its permissions.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    replace(to, |file| {
+        io::copy(&mut File::open(from)?, file)?;
+        file.set_permissions(fs::metadata(from)?.permissions())
+    })
+}
+
+/// Fills a file beside the one meant, and puts it in its place when it is whole.
+fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), Error> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+
+    let filled = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)
+        .and_then(|mut file| fill(&mut file))
+        .and_then(|()| fs::rename(&beside, path));
+    filled.map_err(|error| {
+        // What went wrong is told; a rest that can't be removed is in nobody's way.
+        let _ = fs::remove_file(&beside);
+        unwritable(path, error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_written_whole_leaves_the_old_one_and_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        write(&file, b"old").unwrap();
+        let full = replace(&file, |file| {
+            file.write_all(b"ne")?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert!(full.unwrap_err().to_string().contains("could not write"));
+        assert_eq!(fs::read(&file).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        fs::write(folder.path().join("a.new"), "a longer rest").unwrap();
+        write(&file, b"new").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn a_file_that_says_the_same_keeps_its_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        write(&file, b"same").unwrap();
+        File::options().write(true).open(&file).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        write(&file, b"same").unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), std::time::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn a_copy_can_be_run_if_the_original_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::write(&from, "#!/bin/sh").unwrap();
+        fs::set_permissions(&from, fs::Permissions::from_mode(0o755)).unwrap();
+        copy(&from, &to).unwrap();
+        assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o755);
+    }
+}

@@ -1,0 +1,148 @@
+//! Cargo as a child process.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use fabrs_core::config::Variables;
+use fabrs_core::{Error, ErrorKind};
+
+use crate::environment::ProcessEnvironment;
+use crate::outcome::Outcome;
+use crate::progress::BuildProgress;
+use crate::project_cache::ProjectCache;
+
+/// The cargo program that builds the package of one room.
+#[derive(Debug)]
+pub(crate) struct Cargo<'a> {
+    program: PathBuf,
+    room: &'a ProjectCache,
+    environment: &'a ProcessEnvironment,
+}
+
+/// The number of cargo's output lines that may be queued.
+const LINES: usize = 64;
+
+enum Line {
+    Stdout(String),
+    Stderr(String),
+}
+
+impl<'a> Cargo<'a> {
+    /// Finds the cargo program.
+    pub(crate) fn find(room: &'a ProjectCache, environment: &'a ProcessEnvironment) -> Result<Self, Error> {
+        let program = environment.cargo().ok_or_else(|| {
+            Error::new(ErrorKind::Local, "could not find `cargo`, which compiles tasks.rs")
+                .hint("install Rust as https://rustup.rs says, or add the folder of `cargo` to PATH")
+        })?;
+        Ok(Self { program, room, environment })
+    }
+
+    /// Returns the path of the cargo program.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Builds the package. Returns whether the build succeeded, and cargo's messages.
+    pub(crate) fn build(&self, offline: bool, progress: &mut dyn BuildProgress) -> Result<(bool, Outcome<'a>), Error> {
+        let mut command = self.command(&self.program);
+        command.arg("build").arg(if progress.allow_colour() {
+            "--message-format=json,json-diagnostic-rendered-ansi"
+        } else {
+            "--message-format=json"
+        });
+        command.arg("--manifest-path").arg(self.room.manifest());
+        command.arg("--config").arg(self.room.cargo_config());
+        if offline {
+            command.arg("--offline");
+        }
+        let mut outcome = Outcome::new(self.room, self.environment);
+        let status = converse(command, &mut outcome, progress).map_err(|error| {
+            Error::new(ErrorKind::Local, format!("could not run `{}`", self.program.display())).caused_by(error)
+        })?;
+        Ok((status.success(), outcome))
+    }
+
+    /// Returns the path of the real compiler. The `rustc` on PATH is often a rustup proxy, and the proxy does not change
+    /// when the compiler is replaced.
+    pub(crate) fn compiler(&self) -> Option<PathBuf> {
+        let output = self.command(self.environment.rustc()).args(["--print", "sysroot"]).stderr(Stdio::null()).output();
+        let sysroot = String::from_utf8(output.ok()?.stdout).ok()?;
+        Some(Path::new(sysroot.trim_end()).join("bin/rustc")).filter(|rustc| rustc.is_file())
+    }
+
+    /// Prepares a toolchain program to run without the project's own cargo settings.
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            // Cargo and rustup read settings of all folders above. Nobody but root can add some here.
+            .current_dir("/")
+            .env_clear()
+            .envs(self.environment.for_cargo(&self.program))
+            .env("CARGO_TARGET_DIR", &self.room.target)
+            // A dependency's build script could read the password.
+            .env_remove(Variables::SUDO_PASSWORD)
+            // We parse the output, so its format must not depend on the user's settings.
+            .env("CARGO_TERM_COLOR", "never")
+            .env("CARGO_TERM_PROGRESS_WHEN", "never")
+            .env("CARGO_TERM_QUIET", "false")
+            .env("CARGO_TERM_VERBOSE", "false")
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+/// Runs a command and passes on its output line by line.
+fn converse(
+    mut command: Command,
+    outcome: &mut Outcome<'_>,
+    progress: &mut dyn BuildProgress,
+) -> io::Result<ExitStatus> {
+    let mut child = Ended(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+    let (sender, lines) = sync_channel(LINES);
+    let streams = (child.0.stdout.take(), child.0.stderr.take());
+    thread::scope(|scope| {
+        if let (Some(stdout), Some(stderr)) = streams {
+            let other = sender.clone();
+            scope.spawn(move || read(stdout, Line::Stdout, &sender));
+            scope.spawn(move || read(stderr, Line::Stderr, &other));
+        }
+        tell(&lines, outcome, progress);
+    });
+    child.0.wait()
+}
+
+/// A child process that is killed when this value is dropped.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // Both calls do nothing if the child has already been waited for.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn read(stream: impl Read, kind: fn(String) -> Line, lines: &SyncSender<Line>) {
+    let mut stream = BufReader::new(stream);
+    let mut line = Vec::new();
+    // A read error ends the stream. The exit status reports a failed build.
+    while stream.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+        if lines.send(kind(String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned())).is_err() {
+            return;
+        }
+        line.clear();
+    }
+}
+
+/// Passes on lines until both streams have ended.
+fn tell(lines: &Receiver<Line>, outcome: &mut Outcome<'_>, progress: &mut dyn BuildProgress) {
+    for line in lines {
+        match line {
+            Line::Stdout(line) => outcome.message(&line, progress),
+            Line::Stderr(line) => outcome.status(&line, progress),
+        }
+    }
+}

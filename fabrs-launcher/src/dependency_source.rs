@@ -1,0 +1,99 @@
+//! Where the crates of fabrs come from that a tool is made of: `fabrs` itself, and the deploy kit where it is asked for.
+//!
+//! What the manifest block says wins; else it is the checkout that this `fab` was built from, as long as that is of
+//! the same version; else the registry, in exactly this version.
+
+use std::fs;
+use std::path::Path;
+
+use toml::{Table, Value};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Keys by one of which a dependency says where it comes from.
+const SOURCES: [&str; 4] = ["git", "path", "registry", "version"];
+
+/// The crates, each with its folder in a checkout.
+const CRATES: [(&str, &str); 2] = [("fabrs", ""), ("fabrs-deploy", "fabrs-deploy")];
+
+/// Says of each crate of fabrs among the dependencies of a block where it comes from, where the block says nothing or only its
+/// features (`fabrs-deploy = {}`).
+pub(crate) fn settle(dependencies: &mut Table) {
+    for (name, folder) in CRATES {
+        // Every tool is made of the first; the others only of those that it names.
+        let asked = dependencies.remove(name);
+        if name == "fabrs" || asked.is_some() {
+            dependencies.insert(name.to_owned(), dependency(asked, folder));
+        }
+    }
+}
+
+/// Returns a dependency, given what the block says of it: nothing, all of it, or only its features.
+fn dependency(asked: Option<Value>, folder: &str) -> Value {
+    let mut dependency = match asked {
+        None => Table::new(),
+        Some(Value::Table(table)) if !SOURCES.iter().any(|key| table.contains_key(*key)) => table,
+        Some(other) => return other,
+    };
+    let (key, value) = match checkout() {
+        Some(checkout) => ("path", Path::new(checkout).join(folder).to_string_lossy().into_owned()),
+        None => ("version", format!("={VERSION}")),
+    };
+    dependency.insert(key.to_owned(), value.into());
+    Value::Table(dependency)
+}
+
+/// Returns the checkout that this program was built from, if it is still there.
+fn checkout() -> Option<&'static str> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
+    let manifest: Table = toml::from_str(&fs::read_to_string(folder.join("Cargo.toml")).ok()?).ok()?;
+    let package = manifest.get("package")?;
+    let version = match package.get("version")? {
+        Value::String(version) => version.as_str(),
+        _ => manifest.get("workspace")?.get("package")?.get("version")?.as_str()?,
+    };
+    let same = package.get("name")?.as_str()? == "fabrs" && version == VERSION;
+    folder.to_str().filter(|_| same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn value(toml: &str) -> Value {
+        toml::from_str::<Table>(&format!("fabrs = {toml}")).unwrap()["fabrs"].clone()
+    }
+
+    #[test]
+    fn without_a_word_it_is_the_checkout_of_this_version() {
+        let mut dependencies = Table::new();
+        settle(&mut dependencies);
+        let path = dependencies["fabrs"].get("path").and_then(Value::as_str).unwrap();
+        assert!(Path::new(path).join("fabrs-cli/Cargo.toml").is_file(), "{path}");
+        assert!(!dependencies.contains_key("fabrs-deploy"), "nobody has asked for it");
+    }
+
+    #[test]
+    fn the_deploy_kit_comes_from_where_fabrs_does() {
+        let mut dependencies: Table = toml::from_str("fabrs-deploy = {}\nserde = '1'").unwrap();
+        settle(&mut dependencies);
+        let path = dependencies["fabrs-deploy"].get("path").and_then(Value::as_str).unwrap();
+        assert!(path.ends_with("/fabrs-deploy") && Path::new(path).join("Cargo.toml").is_file(), "{path}");
+        assert_eq!(dependencies["serde"].as_str(), Some("1"));
+    }
+
+    #[test]
+    fn features_alone_do_not_say_where_it_comes_from() {
+        let fabrs = dependency(Some(value("{ features = ['a'] }")), "");
+        assert_eq!(fabrs["features"], value("['a']"));
+        assert!(fabrs.get("path").or(fabrs.get("version")).is_some());
+    }
+
+    #[test]
+    fn the_block_has_the_last_word() {
+        for asked in ["'1.2'", "{ path = '/x' }", "{ git = 'https://example.com/fabrs' }", "{ version = '1' }"] {
+            assert_eq!(dependency(Some(value(asked)), ""), value(asked));
+        }
+    }
+}

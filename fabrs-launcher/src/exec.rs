@@ -1,0 +1,22 @@
+//! Replaces the process of `fab` by the compiled tool (`execve`).
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use fabrs_core::{Error, ErrorKind};
+use fabrs_project::Project;
+
+/// Replaces this process by a tool, and returns only if that fails.
+pub fn exec(binary: &Path, project: &Project, args: impl Iterator<Item = OsString>) -> Error {
+    let failure = Command::new(binary).arg0("fab").args(args).envs(project.identity()).exec();
+    let error = Error::new(ErrorKind::Local, format!("could not start `{}`", binary.display()));
+    let error = match failure.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            error.hint("if programs can't be run from that folder, `FABRS_CACHE=FOLDER` names another")
+        }
+        _ => error,
+    };
+    error.caused_by(failure)
+}

@@ -1,0 +1,142 @@
+//! How a tool is compiled: soon ready, and quick where it encrypts.
+
+use toml::{Table, Value};
+
+/// Crates that encrypt, hash or copy. At level 0 a handshake takes several times as long and transfers crawl. Among them are
+/// some only for their copy of `Vec<u8>::resize`: up to level 1 a crate uses whatever copy there is in one below it, and
+/// russh calls it for each packet.
+///
+/// The workspace's own manifest has the same list; a test compares them.
+const HOT: [&str; 63] = [
+    "aead",
+    "aes",
+    "aes-gcm",
+    "aho-corasick",
+    "base64ct",
+    "bcrypt-pbkdf",
+    "block-buffer",
+    "blowfish",
+    "bytes",
+    "cbc",
+    "chacha20",
+    "cipher",
+    "cmov",
+    "crypto-bigint",
+    "ctr",
+    "ctutils",
+    "curve25519-dalek",
+    "data-encoding",
+    "digest",
+    "ecdsa",
+    "ed25519-dalek",
+    "elliptic-curve",
+    "fiat-crypto",
+    "flate2",
+    "ghash",
+    "hmac",
+    "hybrid-array",
+    "inout",
+    "keccak",
+    "memchr",
+    "miniz_oxide",
+    "ml-kem",
+    "module-lattice",
+    "num-integer",
+    "num-traits",
+    "p256",
+    "p384",
+    "p521",
+    "pbkdf2",
+    "pkcs1",
+    "pkcs8",
+    "poly1305",
+    "polyval",
+    "primefield",
+    "primeorder",
+    "rfc6979",
+    "ring",
+    "rsa",
+    "russh",
+    "russh-cryptovec",
+    "rustix",
+    "sec1",
+    "sha1",
+    "sha2",
+    "sha3",
+    "ssh-cipher",
+    "ssh-encoding",
+    "ssh-key",
+    "subtle",
+    "tokio",
+    "universal-hash",
+    "wnaf",
+    "zeroize",
+];
+
+/// Big-integer arithmetic for Diffie-Hellman: level 3 halves its time.
+const HOTTEST: [&str; 1] = ["num-bigint"];
+
+/// Returns the `dev` profile of a generated package, with what its block changes.
+pub(crate) fn dev(changes: Table) -> Table {
+    let mut packages = Table::new();
+    // Nobody steps through a dependency of a tool: without its lines and its assertions it compiles and links faster, and less
+    // of it has to be in memory.
+    packages.insert("*".to_owned(), Table::from_iter(["debug", "debug-assertions"].map(off)).into());
+    packages.extend(HOT.map(|name| (name.to_owned(), one("opt-level", 1))));
+    packages.extend(HOTTEST.map(|name| (name.to_owned(), one("opt-level", 3))));
+
+    let mut dev = Table::new();
+    dev.insert("debug".to_owned(), "line-tables-only".into());
+    dev.insert("incremental".to_owned(), true.into());
+    dev.insert("package".to_owned(), packages.into());
+    merge(&mut dev, changes);
+    dev
+}
+
+fn off(key: &str) -> (String, Value) {
+    (key.to_owned(), false.into())
+}
+
+fn one(key: &str, value: impl Into<Value>) -> Value {
+    Value::Table(Table::from_iter([(key.to_owned(), value.into())]))
+}
+
+/// Puts one table over another: tables are joined, all else is replaced.
+fn merge(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(base)), Value::Table(over)) => merge(base, over),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hot_crates_are_those_of_the_workspace() {
+        let manifest = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).unwrap();
+        let manifest: Table = toml::from_str(&manifest).unwrap();
+        let listed = |level| -> Vec<&str> {
+            let packages = manifest["profile"]["dev"]["package"].as_table().unwrap().iter();
+            let of_level = packages.filter(|(_, settings)| settings.get("opt-level") == Some(&Value::Integer(level)));
+            of_level.map(|(name, _)| name.as_str()).collect()
+        };
+        assert_eq!(listed(1), HOT);
+        assert_eq!(listed(3), HOTTEST);
+    }
+
+    #[test]
+    fn a_block_changes_single_settings() {
+        let changes = "opt-level = 1\npackage.russh.debug = true\npackage.mine.opt-level = 3";
+        let dev = dev(toml::from_str(changes).unwrap());
+        assert_eq!(dev["opt-level"].as_integer(), Some(1));
+        assert_eq!(dev["incremental"].as_bool(), Some(true));
+        assert_eq!(dev["package"]["russh"], toml::from_str("opt-level = 1\ndebug = true").unwrap());
+        assert_eq!(dev["package"]["mine"]["opt-level"].as_integer(), Some(3));
+    }
+}

@@ -1,0 +1,121 @@
+//! A temporary place with a cache, projects, and the stand-in for fabrs.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fabrs_core::Error;
+use fabrs_launcher::{BuildEvent, BuildProgress, ProcessEnvironment, ensure_compiled};
+use fabrs_project::Project;
+use tempfile::TempDir;
+
+/// A temporary folder, removed at the end of the test.
+pub(crate) struct Place {
+    folder: TempDir,
+}
+
+/// The notes of one preparation of a tool.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    /// Each note, as `Debug` shows it.
+    pub(crate) notes: Vec<String>,
+    /// The compiler's messages.
+    pub(crate) diagnostics: String,
+}
+
+impl BuildProgress for Heard {
+    fn allow_colour(&self) -> bool {
+        false
+    }
+
+    fn report(&mut self, event: BuildEvent<'_>) {
+        self.notes.push(format!("{event:?}"));
+        if let BuildEvent::Diagnostic(text) = event {
+            self.diagnostics.push_str(text);
+        }
+    }
+}
+
+impl Heard {
+    /// Returns true if cargo compiled anything.
+    pub(crate) fn compiling(&self) -> bool {
+        self.notes.iter().any(|note| note.starts_with("Compiling"))
+    }
+
+    /// Returns true if cargo compiled a crate.
+    pub(crate) fn crate_compiled(&self, name: &str) -> bool {
+        self.notes.iter().any(|note| note.starts_with("Crate") && note.contains(&format!("{name:?}")))
+    }
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let place = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        place.write("fabrs/Cargo.toml", "[package]\nname = 'fabrs'\nversion = '0.0.0'\nedition = '2024'\n");
+        place.write("fabrs/src/lib.rs", include_str!("fabrs_stub.rs"));
+        place
+    }
+
+    /// Returns a path in the place.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().canonicalize().expect("the folder is there").join(name)
+    }
+
+    /// Writes a file, making its folders.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let file = self.path(name);
+        fs::create_dir_all(file.parent().expect("files lie in folders")).expect("folders can be made");
+        fs::write(file, text).expect("files can be written");
+    }
+
+    /// Writes a `tasks.rs` of the stand-in into a folder.
+    pub(crate) fn project(&self, folder: &str, code: &str) -> Project {
+        self.project_with(folder, "", code)
+    }
+
+    /// Like [`project`](Self::project), with more lines in the manifest block.
+    pub(crate) fn project_with(&self, folder: &str, block: &str, code: &str) -> Project {
+        let fabrs = self.path("fabrs");
+        let block = format!("[dependencies]\nfabrs.path = {:?}\n{block}", fabrs.display().to_string());
+        let block = block.trim_end().replace('\n', "\n//! ");
+        self.write(&format!("{folder}/tasks.rs"), &format!("//! ```cargo\n//! {block}\n//! ```\n{code}\n"));
+        Project::find(&self.path(folder)).expect("it was just written")
+    }
+
+    /// Returns the environment of this process with the cache of the place and the given changes.
+    pub(crate) fn environment(&self, changes: &[(&str, &str)]) -> ProcessEnvironment {
+        let changes = changes.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let cache = (OsString::from("FABRS_CACHE"), self.path("cache").into_os_string());
+        // The temporary folder may lie below a folder of another user.
+        let trusted = (OsString::from("FABRS_TRUST"), self.path("").into_os_string());
+        ProcessEnvironment::new(env::vars_os().chain([cache, trusted]).chain(changes), self.path(""))
+    }
+
+    /// Prepares a tool, and returns it with the notes.
+    pub(crate) fn try_prepare(&self, project: &Project, changes: &[(&str, &str)]) -> (Result<PathBuf, Error>, Heard) {
+        let mut heard = Heard::default();
+        let prepared = ensure_compiled(project, &self.environment(changes), &mut heard);
+        (prepared, heard)
+    }
+
+    /// Prepares a tool, which must succeed, and returns its output with the notes.
+    #[track_caller]
+    pub(crate) fn run(&self, project: &Project) -> (String, Heard) {
+        let (prepared, heard) = self.try_prepare(project, &[]);
+        let tool = prepared.unwrap_or_else(|error| panic!("{error:?}\n{}", heard.diagnostics));
+        (output(&tool), heard)
+    }
+
+    /// Returns the project's own folder in the cache.
+    pub(crate) fn room(&self, project: &Project) -> PathBuf {
+        self.path("cache/fabrs/projects").join(project.hash())
+    }
+}
+
+/// Runs a tool and returns its output.
+pub(crate) fn output(tool: &Path) -> String {
+    let output = Command::new(tool).output().expect("the tool starts");
+    String::from_utf8(output.stdout).expect("it prints text")
+}

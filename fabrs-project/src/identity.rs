@@ -1,0 +1,83 @@
+//! The identity of a project: `fab` passes it to the compiled tool, and the tool compares it with its own.
+//!
+//! Two projects must never run each other's tasks, also if a file of the cache was exchanged. So the tool has the hash of
+//! its project compiled in, and refuses to run for another project.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::process;
+
+use fabrs_core::{Error, ErrorKind};
+
+use crate::find::Project;
+
+/// The variable with the project that `fab` runs, and the process: `PID:HASH`.
+///
+/// The process id stays the same when the tool replaces `fab` (`execve`). Programs that the tool starts inherit the
+/// variable, but have another process id, and so ignore the variable.
+const PROJECT: &str = "FABRS_PROJECT";
+/// The variable with the path of the project's `tasks.rs`.
+const TASKS: &str = "FABRS_TASKS";
+
+impl Project {
+    /// Returns the environment variables that name this project to the tool that replaces this process.
+    pub fn identity(&self) -> [(&'static str, OsString); 2] {
+        let project = format!("{}:{}", process::id(), self.hash());
+        [(PROJECT, project.into()), (TASKS, self.tasks_file.clone().into())]
+    }
+}
+
+/// Checks, in a tool with the hash `embedded`, that `fab` meant the project of this tool.
+///
+/// Returns the path of its `tasks.rs`, or `None` if the tool was not started by `fab`.
+///
+/// # Errors
+///
+/// [`ErrorKind::Internal`] if `fab` meant another project.
+pub fn check_identity(embedded: &str) -> Result<Option<PathBuf>, Error> {
+    compare(embedded, |name| env::var_os(name).filter(|value| !value.is_empty()))
+}
+
+fn compare(embedded: &str, variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<PathBuf>, Error> {
+    let project = variable(PROJECT);
+    let Some(project) = project.as_deref().and_then(OsStr::to_str) else { return Ok(None) };
+    let Some(hash) = project.strip_prefix(&format!("{}:", process::id())) else { return Ok(None) };
+    if hash == embedded {
+        return Ok(variable(TASKS).map(PathBuf::from));
+    }
+    let this = env::current_exe().unwrap_or_default();
+    Err(Error::new(ErrorKind::Internal, format!("`{}` holds the tasks of another project", this.display()))
+        .hint(format!("remove it, and it is compiled anew: `rm '{}'`", this.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn started_with(project: String) -> impl Fn(&str) -> Option<OsString> {
+        move |name| Some(if name == PROJECT { project.clone().into() } else { "/shop/tasks.rs".into() })
+    }
+
+    #[test]
+    fn a_tool_accepts_the_identity_of_its_own_project() {
+        let project = Project::of(Path::new("/shop/tasks.rs")).unwrap();
+        let identity = project.identity();
+        let variable = |name: &str| identity.iter().find(|(other, _)| *other == name).map(|(_, value)| value.clone());
+        assert_eq!(compare(&project.hash(), variable).unwrap(), Some(project.tasks_file));
+    }
+
+    #[test]
+    fn a_tool_of_another_project_does_not_start() {
+        let variable = started_with(format!("{}:other", process::id()));
+        assert_eq!(compare("mine", variable).unwrap_err().kind(), ErrorKind::Internal);
+    }
+
+    #[test]
+    fn the_identity_passed_to_another_process_is_ignored() {
+        assert_eq!(compare("mine", started_with(format!("1{}:other", process::id()))).unwrap(), None);
+        assert_eq!(compare("mine", |_| None).unwrap(), None);
+    }
+}

@@ -1,0 +1,68 @@
+//! Private groups: a group that has the owner of a file as its only member.
+//!
+//! Many systems give each user such a group and the umask 002, so that files are writable by their group.
+
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::unistd::{Gid, Group, Uid, User};
+
+/// The file with the local accounts, `NAME:PASSWORD:UID:GID:..`.
+const ACCOUNTS: &str = "/etc/passwd";
+
+/// Tells whether the group of a file has no member besides the owner, and no access list adds writers.
+pub(crate) fn is_private(path: &Path, found: &Metadata) -> bool {
+    let (Ok(Some(owner)), Ok(Some(group))) =
+        (User::from_uid(Uid::from_raw(found.uid())), Group::from_gid(Gid::from_raw(found.gid())))
+    else {
+        return false;
+    };
+    // A directory service does not list the users of a primary group such as "domain users". So the group must have the
+    // name of its user.
+    owner.gid == group.gid
+        && owner.name == group.name
+        && group.mem.iter().all(|member| *member == owner.name)
+        && fs::read_to_string(ACCOUNTS).is_ok_and(|accounts| !has_other(&accounts, found.uid(), found.gid()))
+        && !has_access_list(path)
+}
+
+/// Tells whether an account with another user id has this primary group.
+fn has_other(accounts: &str, uid: u32, gid: u32) -> bool {
+    accounts.lines().any(|line| {
+        let mut fields = line.split(':').skip(2).map(str::parse::<u32>);
+        matches!((fields.next(), fields.next()), (Some(Ok(user)), Some(Ok(group))) if group == gid && user != uid)
+    })
+}
+
+/// Tells whether a file has an access list. With a list, the group bits of its mode are the mask of the list.
+fn has_access_list(path: &Path) -> bool {
+    rustix::fs::lgetxattr_query(path, "system.posix_acl_access").is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_account_with_the_same_primary_group_shares_it() {
+        let accounts = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:\n\nbroken\nbob:x:1001:1001::/:\n";
+        assert!(!has_other(accounts, 1000, 1000));
+        assert!(has_other(accounts, 1000, 1001));
+        assert!(has_other(&format!("{accounts}eve:x:1002:1000::/:"), 1000, 1000));
+    }
+
+    #[test]
+    fn the_group_root_is_private_to_root_and_a_system_group_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "").unwrap();
+        let is_private = |owner, group| {
+            std::os::unix::fs::chown(&path, Some(owner), Some(group)).unwrap();
+            is_private(&path, &fs::metadata(&path).unwrap())
+        };
+        assert!(is_private(0, 0));
+        assert!(!is_private(0, 1), "a group of another user");
+        assert!(!is_private(54321, 54321), "no account");
+    }
+}

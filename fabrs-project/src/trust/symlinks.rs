@@ -1,0 +1,94 @@
+//! Resolution of a path, with each symlink that it leads over.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+/// The number of symlinks that the kernel follows in one path.
+const MAX_LINKS: usize = 40;
+
+/// One component that is still to be resolved.
+enum Part {
+    Root,
+    Parent,
+    Name(OsString),
+}
+
+/// Returns the symlinks that an absolute path leads over, in order, and then the path that it ends at.
+///
+/// All of them are physical paths: only the last component of one can be a symlink.
+pub(crate) fn steps(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut steps = Vec::new();
+    let mut here = PathBuf::from("/");
+    let mut rest: VecDeque<Part> = parts(path).collect();
+    while let Some(part) = rest.pop_front() {
+        match part {
+            Part::Root => here = PathBuf::from("/"),
+            Part::Parent => {
+                here.pop();
+            }
+            Part::Name(name) => {
+                let entry = here.join(name);
+                if !fs::symlink_metadata(&entry)?.is_symlink() {
+                    here = entry;
+                    continue;
+                }
+                if steps.len() == MAX_LINKS {
+                    return Err(io::Error::new(io::ErrorKind::InvalidInput, "too many levels of symbolic links"));
+                }
+                for part in parts(&fs::read_link(&entry)?).rev() {
+                    rest.push_front(part);
+                }
+                steps.push(entry);
+            }
+        }
+    }
+    steps.push(here);
+    Ok(steps)
+}
+
+fn parts(path: &Path) -> impl DoubleEndedIterator<Item = Part> {
+    path.components().filter_map(|component| match component {
+        Component::RootDir => Some(Part::Root),
+        Component::ParentDir => Some(Part::Parent),
+        Component::Normal(name) => Some(Part::Name(name.to_owned())),
+        Component::CurDir | Component::Prefix(_) => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn each_symlink_on_the_way_is_a_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        fs::write(root.join("a/b/file"), "").unwrap();
+        symlink("a/b", root.join("relative")).unwrap();
+        symlink(root.join("relative/../b"), root.join("absolute")).unwrap();
+        symlink("../../absolute/file", root.join("a/b/link")).unwrap();
+        assert_eq!(steps(&root.join("a/./b/file")).unwrap(), [root.join("a/b/file")]);
+        assert_eq!(
+            steps(&root.join("relative/link")).unwrap(),
+            ["relative", "a/b/link", "absolute", "relative", "a/b/file"].map(|path| root.join(path))
+        );
+        assert_eq!(steps(Path::new("/")).unwrap(), [Path::new("/")]);
+    }
+
+    #[test]
+    fn a_loop_and_a_missing_target_are_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("loop");
+        symlink("loop", &path).unwrap();
+        assert_eq!(steps(&path).unwrap_err().to_string(), "too many levels of symbolic links");
+        let path = folder.path().join("dangling");
+        symlink("gone", &path).unwrap();
+        assert_eq!(steps(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}
