@@ -54,9 +54,9 @@
 mod database;
 mod deploy;
 mod django;
-mod good;
 mod hosts;
 mod maintenance;
+mod notify;
 mod overview;
 mod part;
 mod per_host;
@@ -64,27 +64,27 @@ mod precheck;
 mod python;
 mod release;
 mod scope;
-mod serve;
+mod services;
 mod site;
 mod source;
 mod step;
-mod tell;
+mod tag;
 mod who;
 
 pub use database::{Snapshot, UnknownMigrations};
 pub use deploy::{Deploy, Deployed, Rollback};
 pub use django::{Django, manage};
+#[cfg(feature = "mail")]
+pub use notify::Mail;
+pub use notify::{Graphite, Happened, News, Receiver, Since, Stands, Statsd, ToldFuture, Went};
+#[cfg(feature = "http")]
+pub use notify::{NewRelic, Sentry, Webhook};
 pub use part::Part;
 pub use python::Python;
 pub use release::{Bad, Manifest, ReleaseId};
 pub use scope::Subset;
-pub use serve::{Gunicorn, Health, Supervisor, Systemd};
+pub use services::{Gunicorn, Health, Supervisor, Systemd};
 pub use site::Site;
 pub use source::{Changes, Commit, Git, Revision};
 pub use step::{App, Step, StepFuture};
-#[cfg(feature = "mail")]
-pub use tell::Mail;
-pub use tell::{Graphite, Happened, News, Receiver, Since, Stands, Statsd, ToldFuture, Went};
-#[cfg(feature = "http")]
-pub use tell::{NewRelic, Sentry, Webhook};
 pub use who::{RunId, Who};

@@ -10,6 +10,7 @@ use fabrs::{Connection, Error, ErrorKind, Group};
 use crate::database::Database;
 use crate::deploy::{Deploy, Fleet, Rollback};
 use crate::hosts::all_ok;
+use crate::notify::{Receiver, Receivers};
 use crate::part::Part;
 use crate::per_host::PerHost;
 use crate::precheck::Precheck;
@@ -17,7 +18,6 @@ use crate::release::Kind;
 use crate::scope::{Scope, Subset};
 use crate::source::Git;
 use crate::step::{Step, Steps};
-use crate::tell::{Receiver, Receivers};
 
 /// A site, as it is deployed: a value that says all there is to know of it, and does nothing by itself.
 ///

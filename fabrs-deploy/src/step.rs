@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fabrs::task::TaskReturn;
 use fabrs::{Connection, Error, TaskError};
 
-use crate::database::Snapshot;
-use crate::release::ReleaseId;
+use crate::database::snapshot::Snapshot;
+use crate::release::id::ReleaseId;
 use crate::scope::Scope;
 
 /// The application on one host, in one of its releases: what a step works on.

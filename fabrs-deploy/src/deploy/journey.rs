@@ -8,7 +8,7 @@ use super::begin::Coming;
 use super::fleet::Fleet;
 use super::locked::{LockWait, locked};
 use super::{Deployed, news, state, take_back};
-use crate::tell::Happened;
+use crate::notify::Happened;
 
 /// Decides on the release under the lock, makes the changes, and notifies all receivers of the outcome.
 ///

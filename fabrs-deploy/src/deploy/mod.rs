@@ -22,10 +22,10 @@ use std::time::Duration;
 
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
 
+use crate::notify::Happened;
 use crate::release::{Kind, ReleaseId};
 use crate::site::Site;
 use crate::source::{Git, Revision};
-use crate::tell::Happened;
 
 use begin::Coming;
 use journey::journey;

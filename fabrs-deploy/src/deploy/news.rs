@@ -10,9 +10,9 @@ use fabrs::{Connection, Error};
 use super::begin::Coming;
 use super::fleet::Fleet;
 use crate::database::UnknownMigrations;
+use crate::notify::{Happened, News, Since, Stands, Went};
 use crate::release::Survey;
 use crate::source::Revision;
-use crate::tell::{Happened, News, Since, Stands, Went};
 
 /// When something began.
 #[derive(Debug, Clone, Copy)]

@@ -13,12 +13,12 @@ use super::journey::journey;
 use super::locked::LockWait;
 use super::state::{MigrationGuard, guard_release};
 use super::{Deployed, back, precheck, publish};
+use crate::notify::Happened;
 use crate::overview::{table, text};
 use crate::release::{Kind, ReleaseId, Survey};
 use crate::site::Site;
 use crate::source::Revision;
 use crate::step::Live;
-use crate::tell::Happened;
 use crate::who::{RunId, Who};
 
 /// A rollback that begins when it is awaited: it switches all hosts to one release that they all have, has their services

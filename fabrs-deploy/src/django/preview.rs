@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use fabrs::{Connection, Error, Hide, cmd};
 use serde::Deserialize;
 
-use super::migrations::{Known, LiveCode, Migration, Migrations, known_there, read};
-use crate::database::{Build, MigrationPlan};
+use super::plan::{LiveCode, Migrations};
+use super::state::{Known, Migration, known_there, read};
+use crate::database::inspector::{Build, MigrationPlan};
 use crate::source::SourceFile;
 use crate::step::App;
 

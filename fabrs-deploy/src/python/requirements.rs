@@ -2,6 +2,9 @@
 
 use fabrs::{Error, ErrorKind, Output};
 
+/// What the script says of requirement files.
+pub(super) const LOOK: &str = include_str!("requirements.py");
+
 /// What there is to know of the requirements of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Requirements {
@@ -51,7 +54,7 @@ mod tests {
             fs::write(dir.path().join(name), text).unwrap();
         }
         let ran = Command::new("python3")
-            .args(["-c", super::super::LOOK, "--no-index", files[0].0])
+            .args(["-c", super::LOOK, "--no-index", files[0].0])
             .current_dir(dir.path())
             .output();
         let ran = ran.unwrap();

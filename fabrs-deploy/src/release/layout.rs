@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use fabrs::{Connection, Error, ErrorKind, Host};
 
-use super::ReleaseId;
+use super::id::ReleaseId;
 
 /// The name of the manifest in a release.
 pub(crate) const MANIFEST: &str = ".fabrs-release.json";

@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::ReleaseId;
-use crate::source::Revision;
+use super::id::ReleaseId;
+use crate::source::revision::Revision;
 use crate::who::{RunId, Who};
 
 /// What a release is: in its folder as `.fabrs-release.json`, from when all of it is there.

@@ -6,10 +6,12 @@ use fabrs::event::escape_controls;
 use fabrs::lock::{LockHolder, ManualLock};
 use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine, cmd};
 
+use super::id::ReleaseId;
 use super::layout::{ACCEPTED, BAD, Kind, Layout, MANIFEST, MANUAL_LOCK, UNFINISHED, WORKS};
-use super::{Bad, Manifest, ReleaseId, foreign};
-use crate::database::Migrated;
-use crate::source::Revision;
+use super::manifest::{Bad, Manifest};
+use super::untrusted_json;
+use crate::database::migration_log::Migrated;
+use crate::source::revision::Revision;
 use crate::who::{RunId, Who};
 
 /// What there is of a site on one host.
@@ -114,7 +116,8 @@ impl Survey {
                 "no-link" => survey.current = Current::NoLink,
                 "kept" => survey.manual_lock = Some(ManualLock::read(rest)),
                 "holder" => {
-                    survey.holder = foreign::read(text).ok().map(|holder| (holder, escape_controls(name).into_owned()));
+                    survey.holder =
+                        untrusted_json::read(text).ok().map(|holder| (holder, escape_controls(name).into_owned()));
                 }
                 // Of the work tree: it comes before the head.
                 "tree-accepted" => accepted_in_place = rest.split_whitespace().map(str::to_owned).collect(),
@@ -127,19 +130,19 @@ impl Survey {
                 }
                 "unfinished" => {
                     let found = survey.releases.entry(name.parse()?).or_default();
-                    (found.is_unfinished, found.begun) = (true, foreign::read(text).ok());
+                    (found.is_unfinished, found.begun) = (true, untrusted_json::read(text).ok());
                 }
                 "accepted" => {
                     let found = survey.releases.entry(name.parse()?).or_default();
                     found.accepted = text.split_whitespace().map(str::to_owned).collect();
                 }
                 // A line that was cut off is none.
-                "migrated" => survey.migrated.extend(foreign::read::<Migrated>(rest)),
+                "migrated" => survey.migrated.extend(untrusted_json::read::<Migrated>(rest)),
                 "works" => survey.releases.entry(name.parse()?).or_default().works = true,
                 "bad" => {
                     // Whoever marked it by hand need not write JSON.
                     let why = || Bad { by: Who::unknown(), at: String::new(), why: text.to_owned() };
-                    let bad = foreign::read(text).unwrap_or_else(|_| why());
+                    let bad = untrusted_json::read(text).unwrap_or_else(|_| why());
                     survey.releases.entry(name.parse()?).or_default().bad = Some(bad);
                 }
                 _ => {}
@@ -200,7 +203,7 @@ fn json<T: serde::de::DeserializeOwned>(text: &str, release: &str, file: &str) -
     if text.is_empty() {
         return Ok(None);
     }
-    foreign::read(text).map(Some).map_err(|source| {
+    untrusted_json::read(text).map(Some).map_err(|source| {
         let error = Error::new(ErrorKind::File, format!("could not read `{file}` of the release {release}"));
         error.caused_by(source).hint("remove that release, or what another program has written there")
     })

@@ -4,10 +4,13 @@ use std::collections::HashSet;
 
 use fabrs::{Connection, Error, ErrorKind, Group, Hide, Secret, cmd};
 
+use super::changes::Changes;
+use super::commit_files::{self, SourceFile};
 use super::refs::Refs;
-use super::{Changes, Revision, SourceFile, carried, files};
+use super::revision::Revision;
+use super::upload;
 use crate::hosts::all_ok;
-use crate::release::Layout;
+use crate::release::layout::Layout;
 
 /// A git repository that releases are made from.
 ///
@@ -261,14 +264,14 @@ impl Git {
         commit: &str,
     ) -> Result<Option<Vec<SourceFile>>, Error> {
         let here = self.local_clone(host)?;
-        if let Some(files) = files::migrations(&here, commit).await? {
+        if let Some(files) = commit_files::migrations(&here, commit).await? {
             return Ok(Some(files));
         }
-        if let Some(files) = files::migrations(&host.env("GIT_DIR", layout.repo()), commit).await? {
+        if let Some(files) = commit_files::migrations(&host.env("GIT_DIR", layout.repo()), commit).await? {
             return Ok(Some(files));
         }
         match &self.way {
-            Way::Fetched => files::fetched(&quiet(host), &self.url, commit).await,
+            Way::Fetched => commit_files::fetched(&quiet(host), &self.url, commit).await,
             Way::Carried(_) => Ok(None),
         }
     }
@@ -292,7 +295,7 @@ impl Git {
                 .hide(Hide::Both)
                 .await?;
             }
-            Way::Carried(_) => carried::bring(&self.asked_on(&host)?, &host, repo, commit).await?,
+            Way::Carried(_) => upload::bring(&self.asked_on(&host)?, &host, repo, commit).await?,
         }
         let has = host.run(cmd!("git --git-dir {repo} cat-file -e {commit}^{{commit}}"));
         let has = has.named(format!("look for {revision}")).warn().hide(Hide::Both).await?;

@@ -1,14 +1,14 @@
 //! Where releases come from: which commit is chosen, and how it gets to the hosts.
 
-mod carried;
-mod changes;
-mod files;
-mod git;
+pub(crate) mod changes;
+pub(crate) mod commit_files;
+pub(crate) mod git;
 mod refs;
-mod revision;
+pub(crate) mod revision;
+mod upload;
 
 pub use changes::{Changes, Commit};
 pub use git::Git;
 pub use revision::Revision;
 
-pub(crate) use files::SourceFile;
+pub(crate) use commit_files::SourceFile;

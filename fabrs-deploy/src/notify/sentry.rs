@@ -5,7 +5,9 @@ use std::sync::Arc;
 use fabrs::Secret;
 use serde_json::{Value, json};
 
-use super::{News, Receiver, ToldFuture, Went, http, waiting};
+use super::http;
+use super::notifier::{Receiver, ToldFuture, waiting};
+use super::report::{News, Went};
 
 /// A Sentry: the release, with its commits, and that it was deployed to the environment, so that errors are known by the deploy
 /// that brought them. What is not live it is not told.

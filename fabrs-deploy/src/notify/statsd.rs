@@ -6,7 +6,8 @@ use std::sync::Arc;
 use cadence::prelude::*;
 use cadence::{MetricError, StatsdClient, UdpMetricSink};
 
-use super::{News, Receiver, ToldFuture, waiting};
+use super::notifier::{Receiver, ToldFuture, waiting};
+use super::report::News;
 
 /// A statsd: a counter `PREFIX.deploy.live` or `PREFIX.deploy.failed`, and a timer `PREFIX.deploy.time`; for a rollback,
 /// `PREFIX.rollback.…`.

@@ -1,18 +1,4 @@
-//! Telling others what came of a deploy: by mail, webhook, statsd, Graphite, Sentry and New Relic.
-
-mod graphite;
-#[cfg(feature = "http")]
-mod http;
-#[cfg(feature = "mail")]
-mod mail;
-#[cfg(feature = "http")]
-mod new_relic;
-mod news;
-#[cfg(feature = "http")]
-mod sentry;
-mod statsd;
-#[cfg(feature = "http")]
-mod webhook;
+//! Those who are told what came of a deploy.
 
 use std::fmt;
 use std::pin::Pin;
@@ -25,17 +11,7 @@ use fabrs::{Client, Error, ErrorKind, Secret, TaskError};
 use futures::future::join_all;
 use tokio::time::timeout;
 
-pub use graphite::Graphite;
-#[cfg(feature = "mail")]
-pub use mail::Mail;
-#[cfg(feature = "http")]
-pub use new_relic::NewRelic;
-pub use news::{Happened, News, Since, Stands, Went};
-#[cfg(feature = "http")]
-pub use sentry::Sentry;
-pub use statsd::Statsd;
-#[cfg(feature = "http")]
-pub use webhook::Webhook;
+use super::report::News;
 
 /// How long a receiver may take, before it counts as dead.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -118,12 +94,12 @@ fn reason(error: &Error) -> String {
 }
 
 /// Makes the error of a receiver that could not be told.
-fn failed(source: impl std::error::Error + Send + Sync + 'static) -> TaskError {
+pub(super) fn failed(source: impl std::error::Error + Send + Sync + 'static) -> TaskError {
     Error::new(ErrorKind::Task, "could not be told").caused_by(source).into()
 }
 
 /// Does what waits on a thread that may.
-fn waiting<E>(work: impl FnOnce() -> Result<(), E> + Send + 'static) -> ToldFuture
+pub(super) fn waiting<E>(work: impl FnOnce() -> Result<(), E> + Send + 'static) -> ToldFuture
 where
     E: std::error::Error + Send + Sync + 'static,
 {

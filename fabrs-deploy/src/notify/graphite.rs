@@ -5,7 +5,8 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{News, Receiver, ToldFuture, waiting};
+use super::notifier::{Receiver, ToldFuture, waiting};
+use super::report::News;
 
 /// How long the connection is waited for.
 const CONNECT: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use fabrs::Secret;
 use serde_json::Value;
 use ureq::Agent;
 
-use super::{ToldFuture, waiting};
+use super::notifier::{ToldFuture, waiting};
 
 /// How long the whole of it may take.
 const LIMIT: Duration = Duration::from_secs(15);

@@ -1,89 +1,15 @@
-//! The database as a part of the state of a site: which migrations it has, and how it was before them.
+//! The log of migrations on a host, and the migrations that a release does not know.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::time::SystemTime;
 
-use fabrs::{Client, Connection, Error};
-use futures::future::BoxFuture;
+use fabrs::Client;
 use serde::{Deserialize, Serialize};
 
-use crate::release::{Layout, ReleaseId};
-use crate::source::Git;
-use crate::step::App;
+use super::snapshot::Snapshot;
+use crate::release::id::ReleaseId;
 use crate::who::Who;
-
-/// Asks the code of releases about the database.
-pub(crate) trait Database: fmt::Debug + Send + Sync {
-    /// Returns the migrations in the database that a release does not know; nothing, if the release can't tell.
-    fn unknown_to(&self, app: App, place: Place) -> BoxFuture<'static, Result<Option<Vec<String>>, Error>>;
-
-    /// Returns the migrations that a build would bring to the database, before it is there.
-    fn plan<'a>(&'a self, live: Option<App>, build: Build<'a>) -> BoxFuture<'a, Result<MigrationPlan, Error>>;
-}
-
-/// Where a release is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// It is made by this run: in a dry run it is not there.
-    New,
-    /// It is on the host.
-    There,
-}
-
-/// A build that is not on the hosts yet.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Build<'a> {
-    pub(crate) source: &'a Git,
-    pub(crate) host: &'a Connection,
-    pub(crate) layout: &'a Layout,
-    pub(crate) commit: &'a str,
-}
-
-/// The migrations that a build would bring, as far as that is known before it is built.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct MigrationPlan {
-    /// The plan for people, with warnings.
-    pub(crate) text: String,
-    /// The full names; nothing, if they are not known.
-    pub(crate) names: Option<Vec<String>>,
-    /// The migrations in the database that the build does not know.
-    pub(crate) unknown: Vec<String>,
-}
-
-/// A copy of the database, made before a migration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Snapshot {
-    /// The file on the host that ran the migrations.
-    pub file: String,
-    /// The shell command that restores the snapshot.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restore_command: Option<String>,
-}
-
-impl Snapshot {
-    /// Creates the record of a snapshot in `file`.
-    pub fn new(file: impl Into<String>) -> Self {
-        Self { file: file.into(), restore_command: None }
-    }
-
-    /// Sets the shell command that restores the snapshot. Reports show this command; fabrs never runs it.
-    pub fn restore_command(mut self, line: impl Into<String>) -> Self {
-        self.restore_command = Some(line.into());
-        self
-    }
-}
-
-impl fmt::Display for Snapshot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "snapshot: {}", self.file)?;
-        match &self.restore_command {
-            Some(line) => write!(f, "\nrestore: {line}"),
-            None => Ok(()),
-        }
-    }
-}
 
 /// An entry of the log of migrations on a host: written before they begin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use fabrs::Secret;
 
-use super::{News, Receiver, ToldFuture, http};
+use super::http;
+use super::notifier::{Receiver, ToldFuture};
+use super::report::News;
 
 /// An address that is posted the [`News`] as JSON, with a `text` besides, which is what chat servers show.
 ///

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use fabrs::Secret;
 use serde_json::json;
 
-use super::{News, Receiver, ToldFuture, Went, http};
+use super::http;
+use super::notifier::{Receiver, ToldFuture};
+use super::report::{News, Went};
 
 /// Change tracking, by `NerdGraph`: <https://docs.newrelic.com/docs/change-tracking/change-tracking-graphql/>.
 const MUTATION: &str = "mutation($deployment: ChangeTrackingDeploymentInput!) \

@@ -7,7 +7,8 @@ use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 
-use super::{News, Receiver, ToldFuture, failed};
+use super::notifier::{Receiver, ToldFuture, failed};
+use super::report::News;
 
 /// A mail, by SMTP: the subject says what came of it, the text which host stands where, and which commits it brought.
 ///

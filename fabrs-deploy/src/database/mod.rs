@@ -1,0 +1,11 @@
+//! The database as a part of the state of a site.
+
+pub(crate) mod inspector;
+pub(crate) mod migration_log;
+pub(crate) mod snapshot;
+
+pub use migration_log::UnknownMigrations;
+pub use snapshot::Snapshot;
+
+pub(crate) use inspector::{Build, Database, MigrationPlan, Place};
+pub(crate) use migration_log::Migrated;
