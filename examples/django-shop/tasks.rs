@@ -2,12 +2,12 @@
 //!
 //! ```cargo
 //! [dependencies]
-//! fabrs-deploy = {}
+//! fabrs-deploy = { features = ["notify-mail"] }
 //! serde = { version = "1", features = ["derive"] }
 //! ```
 
 use fabrs::prelude::*;
-use fabrs_deploy::{App, Django, Git, Health, Mail, Python, ReleaseId, Site, Snapshot, Supervisor, manage};
+use fabrs_deploy::{App, Django, Git, HealthCheck, Mail, Python, ReleaseId, Site, Snapshot, Supervisor, manage};
 
 /// What fabrs.toml says in `[vars]`.
 #[derive(serde::Deserialize)]
@@ -29,10 +29,10 @@ fn shop() -> Result<Site> {
         .batch(1)
         .with(Python::new().requirements("requirements.txt"))
         .with(Django::new().share_static_files("static").snapshot(save_database))
-        .with(Supervisor::reload("web").control(control))
-        .with(Supervisor::restart("worker").control(control))
-        .verify(Health::get("http://localhost/health/").socket("../../shared/shop.sock").says_release())
-        .tell(Mail::from("deploys@example.com").to("shop@example.com").in_the_clear("localhost", smtp_port)))
+        .with(Supervisor::reload("web").supervisorctl(control))
+        .with(Supervisor::restart("worker").supervisorctl(control))
+        .verify(HealthCheck::get("http://localhost/health/").unix_socket("../../shared/shop.sock").shows_release())
+        .notify(Mail::from("deploys@example.com").to("shop@example.com").plaintext("localhost", smtp_port)))
 }
 
 /// Saves the database before a migration, and records how to restore it.

@@ -2,11 +2,11 @@
 //!
 //! A [`Site`] is a value that says all there is to know of what is deployed: the folder on its hosts, the repository ([`Git`]), and
 //! what is done in each phase ([`Step`]s, or parts that the kit knows: [`Python`], [`Django`], [`Systemd`], [`Supervisor`],
-//! [`Gunicorn`], [`Health`]). [`Site::deploy`] puts a build live on a group of hosts, [`Site::rollback`] goes back.
+//! [`Gunicorn`], [`HealthCheck`]). [`Site::deploy`] puts a build live on a group of hosts, [`Site::rollback`] goes back.
 //!
 //! ```
 //! use fabrs::prelude::*;
-//! use fabrs_deploy::{Git, Health, ReleaseId, Site, Systemd};
+//! use fabrs_deploy::{Git, HealthCheck, ReleaseId, Site, Systemd};
 //!
 //! fn shop() -> Site {
 //!     Site::new("/srv/shop")
@@ -14,7 +14,7 @@
 //!         .link_files([".env"])
 //!         .build(|_| run("make"))
 //!         .with(Systemd::reload("shop"))
-//!         .verify(Health::get("http://127.0.0.1:8000/health"))
+//!         .verify(HealthCheck::get("http://127.0.0.1:8000/health"))
 //! }
 //!
 //! /// Puts a build live: the last good one, or what you name.
@@ -44,7 +44,7 @@
 //! | take up | batch by batch | the steps of [`Site::reload`], then those of [`Site::verify`] |
 //! | afterwards | the host of `once` | the steps of [`Site::afterwards`]: what the old release could not have borne |
 //! | clean up | all hosts | old releases, and what only they needed; the tag of the deploy |
-//! | tell | here | everybody of [`Site::tell`], also of what failed |
+//! | notify | here | the notifiers of [`Site::notify`], also of failures |
 //!
 //! What fails before the switch leaves every host as it was; what fails after it, up to `take up`, is taken back on every host.
 //! A host on which the lock is lost is left alone, and named.
@@ -74,17 +74,21 @@ mod who;
 pub use database::{Snapshot, UnknownMigrations};
 pub use deploy::{Deploy, Deployed, Rollback};
 pub use django::{Django, manage};
-#[cfg(feature = "mail")]
+#[cfg(feature = "notify-mail")]
 pub use notify::Mail;
-pub use notify::{Graphite, Happened, News, Receiver, Since, Stands, Statsd, ToldFuture, Went};
-#[cfg(feature = "http")]
+#[cfg(feature = "notify-statsd")]
+pub use notify::Statsd;
+pub use notify::{
+    ChangesSince, DeployAction, DeployOutcome, DeployReport, Graphite, HostReport, Notifier, NotifyFuture,
+};
+#[cfg(feature = "notify-http")]
 pub use notify::{NewRelic, Sentry, Webhook};
 pub use part::Part;
 pub use python::Python;
-pub use release::{Bad, Manifest, ReleaseId};
+pub use release::{BadMark, Manifest, ReleaseId};
 pub use scope::Subset;
-pub use services::{Gunicorn, Health, Supervisor, Systemd};
+pub use services::{Gunicorn, HealthCheck, Supervisor, Systemd};
 pub use site::Site;
-pub use source::{Changes, Commit, Git, Revision};
+pub use source::{Commit, CommitChanges, Git, Revision};
 pub use step::{App, Step, StepFuture};
 pub use who::{RunId, Who};

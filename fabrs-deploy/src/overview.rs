@@ -7,7 +7,7 @@ use fabrs::{Connection, Error, Group, Host};
 
 use crate::deploy::{self, Surveys};
 use crate::hosts::all_ok;
-use crate::release::{Current, Manifest, ReleaseId, Survey};
+use crate::release::{CurrentLink, Manifest, ReleaseId, Survey};
 use crate::site::Site;
 
 impl Site {
@@ -79,20 +79,20 @@ fn status(hosts: &[&Host], surveys: &Surveys) -> String {
     }
     for (host, survey) in known {
         let mut remarks: Vec<String> = survey.manual_lock.iter().map(ToString::to_string).collect();
-        remarks.extend(survey.holder.iter().map(|(holder, phase)| format!("locked by {holder}, phase `{phase}`")));
+        remarks.extend(survey.lock_holder.iter().map(|(holder, phase)| format!("locked by {holder}, phase `{phase}`")));
         if survey.live() != common {
             remarks.push("out of step".to_owned());
         }
         match &survey.current {
-            Current::Foreign(to) => remarks.push(format!("`current` leads to `{to}`")),
-            Current::NoLink => remarks.push("`current` is no symlink".to_owned()),
-            Current::Nothing | Current::Release(_) => {}
+            CurrentLink::Foreign(to) => remarks.push(format!("`current` leads to `{to}`")),
+            CurrentLink::NotALink => remarks.push("`current` is no symlink".to_owned()),
+            CurrentLink::Missing | CurrentLink::Release(_) => {}
         }
         let found = survey.live().and_then(|live| survey.releases.get(live));
         if let Some(bad) = found.and_then(|found| found.bad.as_ref()) {
-            remarks.push(format!("bad: {}", first_line(&bad.why)));
+            remarks.push(format!("bad: {}", first_line(&bad.reason)));
         }
-        if found.is_some_and(|found| found.manifest.is_some() && !found.works) {
+        if found.is_some_and(|found| found.manifest.is_some() && !found.is_verified) {
             remarks.push("its services may not have taken it up".to_owned());
         }
         remarks.extend(survey.dirty.iter().map(|file| format!("`{file}` is changed")));
@@ -128,13 +128,13 @@ fn releases(hosts: &[&Host], surveys: &Surveys) -> String {
             remarks.push("unfinished".to_owned());
         }
         match found().find_map(|found| found.bad.as_ref()) {
-            Some(bad) => remarks.push(format!("bad: {}", first_line(&bad.why))),
-            None if found().any(|found| found.manifest.is_some() && !found.works) => {
+            Some(bad) => remarks.push(format!("bad: {}", first_line(&bad.reason))),
+            None if found().any(|found| found.manifest.is_some() && !found.is_verified) => {
                 remarks.push("was not seen to work everywhere".to_owned());
             }
             None => {}
         }
-        let [from, by, at] = of(found().find_map(|found| found.manifest.as_ref().or(found.begun.as_ref())));
+        let [from, by, at] = of(found().find_map(|found| found.manifest.as_ref().or(found.planned_manifest.as_ref())));
         let on = names(&with.iter().map(|(host, _)| *host).collect::<Vec<_>>(), hosts.len());
         rows.add_row([id.to_string(), from, by, at, on, remarks.join(", ")]);
     }
@@ -164,7 +164,7 @@ fn first_line(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::{Bad, Found};
+    use crate::release::{BadMark, FoundRelease};
     use crate::source::Revision;
     use crate::who::{RunId, Who};
 
@@ -181,10 +181,10 @@ mod tests {
                 RunId::default(),
             );
             manifest.at = format!("2026-11-03T14:02:{last:02}Z");
-            let bad = (*last == 9).then(|| Bad::new(Who::unknown(), "web2: 502\nand more"));
-            (id(*last), Found { manifest: Some(manifest), works: true, bad, ..Found::default() })
+            let bad = (*last == 9).then(|| BadMark::new(Who::unknown(), "web2: 502\nand more"));
+            (id(*last), FoundRelease { manifest: Some(manifest), is_verified: true, bad, ..FoundRelease::default() })
         };
-        let current = live.map_or(Current::Nothing, |live| Current::Release(id(live)));
+        let current = live.map_or(CurrentLink::Missing, |live| CurrentLink::Release(id(live)));
         Survey { current, releases: releases.iter().map(found).collect(), ..Survey::default() }
     }
 

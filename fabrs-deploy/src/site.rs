@@ -7,14 +7,14 @@ use std::time::Duration;
 use fabrs::lock::LockRequest;
 use fabrs::{Connection, Error, ErrorKind, Group};
 
-use crate::database::Database;
+use crate::database::MigrationInspector;
 use crate::deploy::{Deploy, Fleet, Rollback};
 use crate::hosts::all_ok;
-use crate::notify::{Receiver, Receivers};
+use crate::notify::{Notifier, Notifiers};
 use crate::part::Part;
 use crate::per_host::PerHost;
 use crate::precheck::Precheck;
-use crate::release::Kind;
+use crate::release::SiteKind;
 use crate::scope::{Scope, Subset};
 use crate::source::Git;
 use crate::step::{Step, Steps};
@@ -42,7 +42,7 @@ use crate::step::{Step, Steps};
 pub struct Site {
     pub(crate) root: String,
     pub(crate) roots: PerHost,
-    pub(crate) kind: Kind,
+    pub(crate) kind: SiteKind,
     pub(crate) source: Option<Git>,
     pub(crate) linked_files: Vec<String>,
     pub(crate) linked_dirs: Vec<String>,
@@ -57,8 +57,8 @@ pub struct Site {
     pub(crate) cleanup: Steps,
     pub(crate) guard: Steps,
     /// The database, with the hosts that it can be asked from.
-    pub(crate) database: Option<(Scope, Arc<dyn Database>)>,
-    pub(crate) receivers: Receivers,
+    pub(crate) database: Option<(Scope, Arc<dyn MigrationInspector>)>,
+    pub(crate) notifiers: Notifiers,
     /// The hosts of the steps that are added now.
     pub(crate) scope: Scope,
     /// The hosts of each part of the site that is not for all.
@@ -79,7 +79,7 @@ impl Site {
         Self {
             roots: PerHost::Same(root.clone()),
             root,
-            kind: Kind::Releases,
+            kind: SiteKind::Releases,
             source: None,
             linked_files: Vec::new(),
             linked_dirs: Vec::new(),
@@ -94,7 +94,7 @@ impl Site {
             cleanup: Steps::default(),
             guard: Steps::default(),
             database: None,
-            receivers: Receivers::default(),
+            notifiers: Notifiers::default(),
             scope: Scope::default(),
             scopes: Vec::new(),
             once_hosts: Scope::default(),
@@ -128,7 +128,7 @@ impl Site {
     /// are no linked ones; files that it knows and that somebody has changed on a host are a reason to refuse, and so are those that
     /// it does not know and the new commit has.
     pub fn in_place(mut self) -> Self {
-        self.kind = Kind::InPlace;
+        self.kind = SiteKind::InPlace;
         self
     }
 
@@ -180,13 +180,13 @@ impl Site {
     ///
     /// ```
     /// use fabrs::prelude::*;
-    /// use fabrs_deploy::{Health, Site, Systemd};
+    /// use fabrs_deploy::{HealthCheck, Site, Systemd};
     ///
     /// let site = Site::new("/srv/shop")
     ///     .on(role("web"), |site| {
     ///         site.build(|_| run("make assets"))
     ///             .with(Systemd::reload("shop"))
-    ///             .verify(Health::get("http://127.0.0.1:8000/health"))
+    ///             .verify(HealthCheck::get("http://127.0.0.1:8000/health"))
     ///     })
     ///     .on(role("worker"), |site| site.with(Systemd::restart("shop-worker")))
     ///     .once_on(role("worker"));
@@ -280,8 +280,8 @@ impl Site {
 
     /// Adds somebody who is told what came of each deploy and rollback: [`Mail`](crate::Mail), [`Sentry`](crate::Sentry),
     /// [`Statsd`](crate::Statsd).
-    pub fn tell(mut self, receiver: impl Receiver) -> Self {
-        self.receivers.push(receiver);
+    pub fn notify(mut self, notifier: impl Notifier) -> Self {
+        self.notifiers.push(notifier);
         self
     }
 

@@ -45,7 +45,7 @@ impl Site {
         }
         let (host, tag) = (fleet.first()?, source.good_tag(name));
         for commit in live.into_keys() {
-            source.tag(host, fleet.layouts.of(host)?, commit, &tag).await?;
+            source.push_tag(host, fleet.layouts.of(host)?, commit, &tag).await?;
         }
         Ok(tag)
     }

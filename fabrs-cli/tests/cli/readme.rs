@@ -53,7 +53,7 @@ impl Readme {
         workshop.write("embedding.rs", &(on_hosts(block("async fn restart()")) + embedded));
         workshop.write(
             "tasks.rs",
-            "//! ```cargo\n//! [dependencies]\n//! fabrs-deploy = {}\n//! ```\n\nmod embedding;\nmod files;\nmod first;\nmod kit;\n",
+            "//! ```cargo\n//! [dependencies]\n//! fabrs-deploy = { features = [\"notify-mail\"] }\n//! ```\n\nmod embedding;\nmod files;\nmod first;\nmod kit;\n",
         );
         workshop.write("fabrs.toml", "[env.production]\nprotected = true\nroles.web = ['web1', 'web2']\n");
         workshop.write("conf/gunicorn.py", "workers = 4\n");

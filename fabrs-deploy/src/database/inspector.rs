@@ -10,26 +10,26 @@ use crate::source::git::Git;
 use crate::step::App;
 
 /// Asks the code of releases about the database.
-pub(crate) trait Database: fmt::Debug + Send + Sync {
+pub(crate) trait MigrationInspector: fmt::Debug + Send + Sync {
     /// Returns the migrations in the database that a release does not know; nothing, if the release can't tell.
-    fn unknown_to(&self, app: App, place: Place) -> BoxFuture<'static, Result<Option<Vec<String>>, Error>>;
+    fn unknown_to(&self, app: App, age: ReleaseAge) -> BoxFuture<'static, Result<Option<Vec<String>>, Error>>;
 
     /// Returns the migrations that a build would bring to the database, before it is there.
-    fn plan<'a>(&'a self, live: Option<App>, build: Build<'a>) -> BoxFuture<'a, Result<MigrationPlan, Error>>;
+    fn plan<'a>(&'a self, live: Option<App>, build: BuildSource<'a>) -> BoxFuture<'a, Result<MigrationPlan, Error>>;
 }
 
 /// Where a release is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum ReleaseAge {
     /// It is made by this run: in a dry run it is not there.
     New,
     /// It is on the host.
-    There,
+    Existing,
 }
 
 /// A build that is not on the hosts yet.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Build<'a> {
+pub(crate) struct BuildSource<'a> {
     pub(crate) source: &'a Git,
     pub(crate) host: &'a Connection,
     pub(crate) layout: &'a Layout,

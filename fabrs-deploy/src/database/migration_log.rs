@@ -13,7 +13,7 @@ use crate::who::Who;
 
 /// An entry of the log of migrations on a host: written before they begin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Migrated {
+pub(crate) struct MigrationLogEntry {
     release: ReleaseId,
     by: Who,
     at: String,
@@ -21,14 +21,14 @@ pub(crate) struct Migrated {
     snapshot: Option<Snapshot>,
 }
 
-impl Migrated {
+impl MigrationLogEntry {
     pub(crate) fn new(release: &ReleaseId, migrations: Vec<String>, snapshot: Option<Snapshot>) -> Self {
         let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         Self { release: release.clone(), by: Who::here(), at, migrations, snapshot }
     }
 
     /// Returns when they began, such that texts sort as times do.
-    pub(crate) fn at(&self) -> &str {
+    pub(crate) fn started_at(&self) -> &str {
         &self.at
     }
 
@@ -57,14 +57,14 @@ impl UnknownMigrations {
         release: &ReleaseId,
         unknown: Vec<String>,
         accepted: &HashSet<&str>,
-        log: &[Migrated],
+        log: &[MigrationLogEntry],
     ) -> Option<Self> {
         let migrations: Vec<String> =
             unknown.into_iter().filter(|migration| !accepted.contains(migration.as_str())).collect();
         if migrations.is_empty() {
             return None;
         }
-        let snapshot = Migrated::snapshot_before(log, &migrations).cloned();
+        let snapshot = MigrationLogEntry::snapshot_before(log, &migrations).cloned();
         Some(Self { release: release.clone(), migrations, snapshot })
     }
 
@@ -98,12 +98,12 @@ mod tests {
         let id = |last: u32| format!("202611031402{last:02}").parse().unwrap();
         let entry = |last, migrations: &[&str], file: &str| {
             let migrations = migrations.iter().map(ToString::to_string).collect();
-            Migrated::new(&id(last), migrations, Some(Snapshot::new(file)))
+            MigrationLogEntry::new(&id(last), migrations, Some(Snapshot::new(file)))
         };
         let log = [entry(1, &["a.1"], "one"), entry(2, &["a.2"], "two"), entry(3, &["a.3"], "three")];
         let before = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-            Migrated::snapshot_before(&log, &names).map(|snapshot| snapshot.file.as_str())
+            MigrationLogEntry::snapshot_before(&log, &names).map(|snapshot| snapshot.file.as_str())
         };
         assert_eq!(before(&["a.3", "a.2"]), Some("two"));
         assert_eq!(before(&["a.3"]), Some("three"));

@@ -7,5 +7,5 @@ pub(crate) mod snapshot;
 pub use migration_log::UnknownMigrations;
 pub use snapshot::Snapshot;
 
-pub(crate) use inspector::{Build, Database, MigrationPlan, Place};
-pub(crate) use migration_log::Migrated;
+pub(crate) use inspector::{BuildSource, MigrationInspector, MigrationPlan, ReleaseAge};
+pub(crate) use migration_log::MigrationLogEntry;

@@ -6,7 +6,7 @@ use super::begin::{Coming, Made};
 use super::fleet::Fleet;
 use super::publish::{switch, take_up};
 use super::standing::Place;
-use crate::release::{BAD, Bad, ReleaseId};
+use crate::release::{BAD_FILE, BadMark, ReleaseId};
 
 /// Removes a release from hosts on which it is not live, where it was made for this deploy.
 async fn remove_from(fleet: &Fleet, coming: &Coming, hosts: &Group) {
@@ -87,10 +87,10 @@ pub(super) fn warn_of_stuck(fleet: &Fleet, back: &Outcomes<()>) {
 
 /// Says in the release that it is bad, so that nobody rolls back to it.
 async fn mark(fleet: &Fleet, coming: &Coming, error: &Error) {
-    let bad = Bad::new(coming.by.clone(), fleet.client().redacted(&reason(error)));
+    let bad = BadMark::new(coming.by.clone(), fleet.client().redacted(&reason(error)));
     let hosts = fleet.aside(|_| true);
     let marked = hosts.each(|host| {
-        let bad = bad.line();
+        let bad = bad.to_json_line();
         async move { mark_one(fleet, &host, &coming.release, &bad).await }
     });
     warn_of_unmarked(fleet, &marked.await);
@@ -106,9 +106,9 @@ fn reason(error: &Error) -> String {
 
 /// Says in the releases that a rollback has left that they are bad: each host may have had another.
 pub(super) async fn mark_left(fleet: &Fleet, coming: &Coming) {
-    let bad = Bad::new(coming.by.clone(), format!("rolled back to {}", coming.release));
+    let bad = BadMark::new(coming.by.clone(), format!("rolled back to {}", coming.release));
     let marked = fleet.hosts.each(|host| {
-        let bad = bad.line();
+        let bad = bad.to_json_line();
         async move {
             match coming.live(&host).filter(|left| **left > coming.release) {
                 Some(left) => mark_one(fleet, &host, left, &bad).await,
@@ -121,7 +121,7 @@ pub(super) async fn mark_left(fleet: &Fleet, coming: &Coming) {
 
 async fn mark_one(fleet: &Fleet, host: &Connection, release: &ReleaseId, bad: &str) -> Result<(), Error> {
     let folder = fleet.layouts.of(host)?.release(release);
-    host.run(cmd!("if [ -d {folder} ]; then printf '%s\\n' {bad} > {folder}/{BAD}; fi")).await?;
+    host.run(cmd!("if [ -d {folder} ]; then printf '%s\\n' {bad} > {folder}/{BAD_FILE}; fi")).await?;
     Ok(())
 }
 

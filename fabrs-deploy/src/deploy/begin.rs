@@ -7,7 +7,7 @@ use fabrs::event::Event;
 use fabrs::{Error, ErrorKind, Host, TaskError};
 
 use super::fleet::{Fleet, Surveys};
-use crate::release::{Current, Manifest, ReleaseId, Survey};
+use crate::release::{CurrentLink, Manifest, ReleaseId, Survey};
 use crate::source::{Git, Revision};
 use crate::who::{RunId, Who};
 
@@ -77,8 +77,8 @@ pub(super) async fn choose(
         fleet.client().redact(&secret);
     }
     let host = fleet.first()?;
-    source.check_tree(host).await?;
-    let revision = source.choose(&fleet.hosts, asked, &bad_commits(surveys)).await?;
+    source.check_work_tree(host).await?;
+    let revision = source.resolve(&fleet.hosts, asked, &bad_commits(surveys)).await?;
     // A run may contain several deploys, so `once` can't hold this value.
     let value = serde_json::Value::String(revision.to_string());
     fleet.client().sink().event(&Event::Once { name: "revision", value: &value });
@@ -114,9 +114,9 @@ pub(super) fn check(fleet: &Fleet, surveys: &Surveys) -> Result<(), Error> {
         wrong.extend(survey.dirty.iter().map(|file| (host, format!("`{file}` was changed there, and would be lost"))));
         let (current, shared) = (survey.layout.current(), survey.layout.shared());
         match &survey.current {
-            Current::NoLink => wrong.push((host, format!("`{current}` is no symlink, so it can't be switched"))),
-            Current::Foreign(to) => wrong.push((host, format!("`{current}` leads to `{to}`, which is no release"))),
-            Current::Nothing | Current::Release(_) => {}
+            CurrentLink::NotALink => wrong.push((host, format!("`{current}` is no symlink, so it can't be switched"))),
+            CurrentLink::Foreign(to) => wrong.push((host, format!("`{current}` leads to `{to}`, which is no release"))),
+            CurrentLink::Missing | CurrentLink::Release(_) => {}
         }
         wrong.extend(survey.missing.iter().map(|file| (host, format!("`{shared}/{file}` is missing"))));
     }

@@ -5,7 +5,7 @@ use fabrs::{Connection, Error, Hide, TaskError, cmd};
 use super::begin::Coming;
 use super::fleet::Fleet;
 use crate::hosts::all_ok;
-use crate::release::{Layout, MANIFEST, Manifest, UNFINISHED};
+use crate::release::{Layout, MANIFEST_FILE, Manifest, UNFINISHED_FILE};
 use crate::source::Git;
 
 /// The tree of the commit, while it is unpacked. Not by a pipe: of that only the second status counts, and tar takes a tree that
@@ -33,12 +33,12 @@ async fn on(fleet: &Fleet, coming: &Coming, source: &Git, host: Connection) -> R
     // To be said again it is safe, and so is what follows: a clone that was killed would leave half a repository.
     let make = host.run(cmd!("mkdir -p {root}/releases {shared} {folders...} && git init --quiet --bare {repo}"));
     make.named("make the folders of the site").hide(Hide::Both).await?;
-    source.fetch(&host, &repo, &coming.revision).await?;
+    source.deliver(&host, &repo, &coming.revision).await?;
 
-    let manifest = coming.manifest(&host).line();
+    let manifest = coming.manifest(&host).to_json_line();
     // First of all it says that it is ours: should this run die here, the next one may remove it.
     host.run(cmd!(
-        "mkdir {folder} && printf '%s\\n' {manifest} > {folder}/{UNFINISHED} && \
+        "mkdir {folder} && printf '%s\\n' {manifest} > {folder}/{UNFINISHED_FILE} && \
          git --git-dir {repo} archive --output={folder}/{TREE} {commit} && tar -x -f {folder}/{TREE} -C {folder} && \
          rm {folder}/{TREE} && printf '%s\\n' {commit} > {folder}/REVISION"
     ))
@@ -50,8 +50,8 @@ async fn on(fleet: &Fleet, coming: &Coming, source: &Git, host: Connection) -> R
 
     let app = fleet.app(&host, &coming.release)?;
     fleet.site.build.run(&app).await?;
-    let manifest = Manifest { migrations: app.brought(), ..coming.manifest(&host) }.line();
-    host.run(cmd!("printf '%s\\n' {manifest} > {folder}/{UNFINISHED} && mv {folder}/{UNFINISHED} {folder}/{MANIFEST}"))
+    let manifest = Manifest { migrations: app.brought(), ..coming.manifest(&host) }.to_json_line();
+    host.run(cmd!("printf '%s\\n' {manifest} > {folder}/{UNFINISHED_FILE} && mv {folder}/{UNFINISHED_FILE} {folder}/{MANIFEST_FILE}"))
         .named(format!("finish release {}", coming.release))
         .await?;
     Ok(())

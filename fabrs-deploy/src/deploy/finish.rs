@@ -4,7 +4,7 @@ use fabrs::{Connection, Error, TaskError, cmd};
 
 use super::begin::Coming;
 use super::fleet::Fleet;
-use crate::release::{BAD, Found, ReleaseId, Survey};
+use crate::release::{BAD_FILE, FoundRelease, ReleaseId, Survey};
 use crate::source::Git;
 use crate::step::Live;
 
@@ -33,7 +33,7 @@ async fn tag(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), Error> 
     let environment = fleet.client().inventory().environment().map(fabrs::config::Environment::name);
     let Some(tag) = source.deployed_tag(environment, coming.release.as_str()) else { return Ok(()) };
     let host = fleet.first()?;
-    source.tag(host, fleet.layouts.of(host)?, &coming.revision.commit, &tag).await
+    source.push_tag(host, fleet.layouts.of(host)?, &coming.revision.commit, &tag).await
 }
 
 async fn clean(fleet: &Fleet, coming: &Coming, host: Connection) -> Result<(), TaskError> {
@@ -49,12 +49,13 @@ async fn clean(fleet: &Fleet, coming: &Coming, host: Connection) -> Result<(), T
     }
     // A build that works is not bad, whatever an earlier release of it was.
     let commit = &coming.revision.commit;
-    let is_same = |found: &Found| found.manifest.as_ref().is_some_and(|manifest| manifest.revision.commit == *commit);
+    let is_same =
+        |found: &FoundRelease| found.manifest.as_ref().is_some_and(|manifest| manifest.revision.commit == *commit);
     let unmarked: Vec<String> = survey
         .releases
         .iter()
         .filter(|(id, found)| found.bad.is_some() && is_same(found) && !old.contains(id))
-        .map(|(id, _)| format!("{}/{BAD}", survey.layout.release(id)))
+        .map(|(id, _)| format!("{}/{BAD_FILE}", survey.layout.release(id)))
         .collect();
     if !unmarked.is_empty() {
         host.run(cmd!("rm -f {unmarked...}")).named("clear the bad mark of this build").await?;
@@ -85,7 +86,7 @@ fn superfluous(survey: &Survey, keep: usize) -> Vec<&ReleaseId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::{Current, Manifest};
+    use crate::release::{CurrentLink, Manifest};
     use crate::source::Revision;
     use crate::who::{RunId, Who};
 
@@ -95,17 +96,19 @@ mod tests {
 
     /// A host with releases; `whole` are ours, `live` is what `current` leads to.
     fn host(whole: &[u32], unfinished: &[u32], foreign: &[u32], live: Option<u32>) -> Survey {
-        let mut survey =
-            Survey { current: live.map_or(Current::Nothing, |live| Current::Release(id(live))), ..Survey::default() };
+        let mut survey = Survey {
+            current: live.map_or(CurrentLink::Missing, |live| CurrentLink::Release(id(live))),
+            ..Survey::default()
+        };
         for last in whole {
             let manifest = Manifest::new(id(*last), Revision::new("c", "t"), Who::unknown(), RunId::default());
-            survey.releases.insert(id(*last), Found { manifest: Some(manifest), ..Found::default() });
+            survey.releases.insert(id(*last), FoundRelease { manifest: Some(manifest), ..FoundRelease::default() });
         }
         for last in unfinished {
-            survey.releases.insert(id(*last), Found { is_unfinished: true, ..Found::default() });
+            survey.releases.insert(id(*last), FoundRelease { is_unfinished: true, ..FoundRelease::default() });
         }
         for last in foreign {
-            survey.releases.insert(id(*last), Found::default());
+            survey.releases.insert(id(*last), FoundRelease::default());
         }
         survey
     }
@@ -141,7 +144,7 @@ mod tests {
         let mut survey = host(&[1, 2, 3, 4, 5, 6], &[], &[], Some(2));
         for last in [3, 4, 5, 6] {
             if let Some(found) = survey.releases.get_mut(&id(last)) {
-                found.bad = Some(crate::release::Bad::new(Who::unknown(), "it was slow"));
+                found.bad = Some(crate::release::BadMark::new(Who::unknown(), "it was slow"));
             }
         }
         goes(&survey, 3, &[3, 4, 5]);

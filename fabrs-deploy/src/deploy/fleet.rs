@@ -9,10 +9,10 @@ use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcomes, ShellLi
 
 use super::begin::Coming;
 use super::standing::Standing;
-use crate::database::{Database, MigrationPlan};
+use crate::database::{MigrationInspector, MigrationPlan};
 use crate::hosts::{all_ok, label};
 use crate::per_host::PerHost;
-use crate::release::{Kind, LOCK, Layouts, ReleaseId, Survey};
+use crate::release::{LOCK_NAME, Layouts, ReleaseId, SiteKind, Survey};
 use crate::scope::Scope;
 use crate::site::Site;
 use crate::step::{App, Approved, Live, Steps};
@@ -97,10 +97,10 @@ impl Fleet {
     ///
     /// [`ErrorKind::Internal`] for a host that nobody has looked at.
     pub(crate) fn locking(&self) -> Result<LockRequest, Error> {
-        let mut locking = self.hosts.lock(LOCK).lease(self.site.lock_lease);
+        let mut locking = self.hosts.lock(LOCK_NAME).lease(self.site.lock_lease);
         for host in self.hosts.connections() {
             if let Some(name) = host.host() {
-                locking = locking.dir(name, self.layouts.of(host)?.own());
+                locking = locking.dir(name, self.layouts.of(host)?.private_dir());
             }
         }
         Ok(locking)
@@ -184,8 +184,8 @@ impl Fleet {
     pub(super) fn say_live(&self, coming: &Coming) {
         if self.client.settings().mode == Mode::Run {
             let name = match self.site.kind {
-                Kind::Releases => format!(" as {}", coming.release),
-                Kind::InPlace => String::new(),
+                SiteKind::Releases => format!(" as {}", coming.release),
+                SiteKind::InPlace => String::new(),
             };
             self.client.note(None, format!("live: {}{name} on {}", coming.revision, self.label()));
         }
@@ -212,7 +212,7 @@ impl Fleet {
     /// # Errors
     ///
     /// As [`first_of`](Self::first_of).
-    pub(super) fn database(&self) -> Result<Option<(&Connection, &dyn Database)>, Error> {
+    pub(super) fn database(&self) -> Result<Option<(&Connection, &dyn MigrationInspector)>, Error> {
         let Some((scope, database)) = &self.site.database else { return Ok(None) };
         Ok(Some((self.first_of(scope.or(&self.site.once_hosts))?, &**database)))
     }
@@ -275,8 +275,8 @@ pub(crate) async fn look(site: &Site, hosts: &Group) -> Outcomes<Survey> {
         let root = site.roots.on(&host)?;
         check_root(&root)?;
         match site.kind {
-            Kind::Releases => Survey::of(&host, &root, &site.linked_files).await,
-            Kind::InPlace => Survey::in_place(&host, &root).await,
+            SiteKind::Releases => Survey::probe(&host, &root, &site.linked_files).await,
+            SiteKind::InPlace => Survey::probe_in_place(&host, &root).await,
         }
     };
     hosts.each(look).await
@@ -295,7 +295,7 @@ fn check_root(root: &str) -> Result<(), Error> {
 fn refuse_one_folder_twice(surveys: &Surveys) -> Result<(), Error> {
     let mut known: HashMap<&str, &Host> = HashMap::new();
     for (host, survey) in surveys {
-        let Some(place) = &survey.place else { continue };
+        let Some(place) = &survey.folder_identity else { continue };
         if let Some(other) = known.insert(place, host) {
             let mut names = [host.label().to_string(), other.label().to_string()];
             names.sort();

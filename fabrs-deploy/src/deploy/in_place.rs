@@ -29,7 +29,7 @@ pub(super) async fn changes(
         let layout = fleet.layouts.of(&host)?;
         let root = layout.root();
         host.run(cmd!("git init --quiet {root}")).await?;
-        source.fetch(&host, &layout.repo(), &coming.revision).await?;
+        source.deliver(&host, &layout.repo(), &coming.revision).await?;
         refuse_to_overwrite(&host, root, &coming.revision.commit).await
     });
     all_ok(fetched.await)?;
@@ -80,7 +80,7 @@ async fn moved(fleet: &Fleet, coming: &Coming, if_ahead: MigrationGuard) -> Resu
 /// Moves the work tree of a host to a commit, and notes that in the log.
 async fn reset(fleet: &Fleet, host: &Connection, commit: &str, line: &str) -> Result<(), Error> {
     let layout = fleet.layouts.of(host)?;
-    let (root, log) = (layout.root(), layout.log());
+    let (root, log) = (layout.root(), layout.revision_log());
     let reset = cmd!("git -C {root} reset --quiet --hard {commit} || exit; printf '%s\\n' {line} >> {log} || :");
     host.run(fleet.atomic(host, reset)?).await?;
     Ok(())

@@ -8,7 +8,7 @@ use super::begin::Coming;
 use super::fleet::Fleet;
 use super::locked::{LockWait, locked};
 use super::{Deployed, news, state, take_back};
-use crate::notify::Happened;
+use crate::notify::DeployAction;
 
 /// Decides on the release under the lock, makes the changes, and notifies all receivers of the outcome.
 ///
@@ -17,7 +17,7 @@ use crate::notify::Happened;
 /// The errors of `decide`, before any change; the errors of `changes`; as [`locked`].
 pub(super) async fn journey(
     fleet: &Fleet,
-    event: Happened,
+    event: DeployAction,
     what: &str,
     lock_wait: LockWait,
     decide: impl Future<Output = Result<Coming, TaskError>>,

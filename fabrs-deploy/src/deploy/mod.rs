@@ -22,8 +22,8 @@ use std::time::Duration;
 
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
 
-use crate::notify::Happened;
-use crate::release::{Kind, ReleaseId};
+use crate::notify::DeployAction;
+use crate::release::{ReleaseId, SiteKind};
 use crate::site::Site;
 use crate::source::{Git, Revision};
 
@@ -127,7 +127,7 @@ impl Deploy {
         let what = format!("deploy of {revision}");
         let decide = begin::decide(&fleet, &shown, revision);
         let changes = async |coming: &Coming| changes(&fleet, coming, &source, if_ahead).await;
-        journey(&fleet, Happened::Deploy, &what, lock_wait, decide, changes).await
+        journey(&fleet, DeployAction::Deploy, &what, lock_wait, decide, changes).await
     }
 }
 
@@ -142,8 +142,8 @@ fn here(hosts: &Group) -> Result<Connection, Error> {
 /// Makes all changes, in their order, or takes back those that were made.
 async fn changes(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: MigrationGuard) -> Result<(), TaskError> {
     match fleet.site.kind {
-        Kind::Releases => released(fleet, coming, source, if_ahead).await?,
-        Kind::InPlace => in_place::changes(fleet, coming, source, if_ahead).await?,
+        SiteKind::Releases => released(fleet, coming, source, if_ahead).await?,
+        SiteKind::InPlace => in_place::changes(fleet, coming, source, if_ahead).await?,
     }
     fleet.standing.settle();
     fleet.say_live(coming);
@@ -166,8 +166,8 @@ async fn released(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: Migrat
 /// Takes back what was made of a deploy that was cut off, wherever it stands.
 async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> Error {
     match fleet.site.kind {
-        Kind::Releases => back::take_back(fleet, coming, error).await,
-        Kind::InPlace => in_place::take_back(fleet, coming, error).await,
+        SiteKind::Releases => back::take_back(fleet, coming, error).await,
+        SiteKind::InPlace => in_place::take_back(fleet, coming, error).await,
     }
 }
 

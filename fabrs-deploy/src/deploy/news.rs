@@ -10,7 +10,7 @@ use fabrs::{Connection, Error};
 use super::begin::Coming;
 use super::fleet::Fleet;
 use crate::database::UnknownMigrations;
-use crate::notify::{Happened, News, Since, Stands, Went};
+use crate::notify::{ChangesSince, DeployAction, DeployOutcome, DeployReport, HostReport};
 use crate::release::Survey;
 use crate::source::Revision;
 
@@ -31,21 +31,21 @@ impl Began {
 pub(super) async fn tell(
     fleet: &Fleet,
     coming: &Coming,
-    event: Happened,
+    action: DeployAction,
     began: Began,
     came: &Result<(), Error>,
     unknown_migrations: Option<UnknownMigrations>,
 ) {
-    if fleet.site.receivers.is_empty() {
+    if fleet.site.notifiers.is_empty() {
         return;
     }
-    let hosts = fleet.hosts.connections().iter().map(|host| Stands {
+    let hosts = fleet.hosts.connections().iter().map(|host| HostReport {
         host: host.host().map_or_else(String::new, |host| host.label().to_string()),
-        stands: fleet.standing.says(host),
+        state: fleet.standing.says(host),
     });
-    let news = News {
-        event,
-        outcome: if came.is_ok() { Went::Live } else { Went::Failed },
+    let report = DeployReport {
+        action,
+        outcome: if came.is_ok() { DeployOutcome::Live } else { DeployOutcome::Failed },
         error: came.as_ref().err().map(|error| fleet.client().redacted(&text_of(error))),
         site: fleet.site.root.clone(),
         environment: fleet.client().inventory().environment().map(Environment::name).map(str::to_owned),
@@ -61,11 +61,11 @@ pub(super) async fn tell(
         elapsed: began.clock.elapsed(),
         at: SystemTime::now(),
     };
-    fleet.site.receivers.tell(fleet.client(), news).await;
+    fleet.site.notifiers.notify(fleet.client(), report).await;
 }
 
 /// Returns what it brought, since each of the revisions that were live: as far as the repositories know.
-async fn changes(fleet: &Fleet, coming: &Coming) -> Vec<Since> {
+async fn changes(fleet: &Fleet, coming: &Coming) -> Vec<ChangesSince> {
     let aside = fleet.aside(|_| true);
     let (Some(source), Some(host)) = (&fleet.site.source, aside.connections().first()) else { return Vec::new() };
     let Ok(layout) = fleet.layouts.of(host) else { return Vec::new() };
@@ -78,7 +78,7 @@ async fn changes(fleet: &Fleet, coming: &Coming) -> Vec<Since> {
     for since in live.into_values() {
         // That they are not known is no reason to tell nobody.
         if let Ok(Some(changes)) = source.changes(host, layout, &since.commit, &coming.revision.commit).await {
-            all.push(Since { since: since.clone(), changes });
+            all.push(ChangesSince { since: since.clone(), changes });
         }
     }
     all

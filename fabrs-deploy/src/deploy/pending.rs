@@ -6,8 +6,8 @@ use fabrs::Error;
 
 use super::fleet::{Fleet, Surveys};
 use crate::overview::{table, text};
-use crate::release::Found;
-use crate::source::{Changes, Git, Revision};
+use crate::release::FoundRelease;
+use crate::source::{CommitChanges, Git, Revision};
 
 /// Returns the pending changes as text: the live and the new revision of each host, then the commits between them. It only
 /// reads. Equal changes have equal texts.
@@ -36,13 +36,14 @@ pub(super) async fn pending(
         }
         rows.add_row([fleet.label_with_root(host), is, revision.to_string()]);
     }
-    let mut shown = format!("{} from {}\n{}", fleet.site.root, source.address(), text(&rows));
-    let same =
-        |found: &&Found| found.manifest.as_ref().is_some_and(|manifest| manifest.revision.commit == revision.commit);
+    let mut shown = format!("{} from {}\n{}", fleet.site.root, source.location(), text(&rows));
+    let same = |found: &&FoundRelease| {
+        found.manifest.as_ref().is_some_and(|manifest| manifest.revision.commit == revision.commit)
+    };
     // Of several releases of the commit on a host, the last counts.
     let last = surveys.values().filter_map(|survey| survey.releases.values().rfind(same));
     if let Some(bad) = last.into_iter().find_map(|found| found.bad.as_ref()) {
-        shown = format!("{shown}it was deployed before, and marked as bad at {}: {}\n", bad.at, bad.why);
+        shown = format!("{shown}it was deployed before, and marked as bad at {}: {}\n", bad.at, bad.reason);
     }
     let host = fleet.first()?;
     for (commit, old) in live {
@@ -56,7 +57,7 @@ pub(super) async fn pending(
     Ok(shown)
 }
 
-fn since(old: &Revision, changes: Option<&Changes>) -> String {
+fn since(old: &Revision, changes: Option<&CommitChanges>) -> String {
     let Some(changes) = changes else {
         return format!("commits since {old}: not known here; a clone of the repository that has them shows them\n");
     };

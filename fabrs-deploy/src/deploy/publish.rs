@@ -8,7 +8,7 @@ use super::begin::Coming;
 use super::fleet::Fleet;
 use super::standing::Place;
 use crate::hosts::{all_ok, label};
-use crate::release::{Kind, ReleaseId, WORKS};
+use crate::release::{ReleaseId, SiteKind, VERIFIED_FILE};
 
 /// Puts the release live on all hosts.
 ///
@@ -54,7 +54,7 @@ pub(super) async fn take_up_in_batches(fleet: &Fleet, release: &ReleaseId, name:
 /// Has `current` lead to a release, in one step, and notes that in the log.
 pub(super) async fn switch(fleet: &Fleet, host: &Connection, release: &ReleaseId, line: &str) -> Result<(), Error> {
     let layout = fleet.layouts.of(host)?;
-    let (root, log) = (layout.root(), layout.log());
+    let (root, log) = (layout.root(), layout.revision_log());
     let switch = cmd!(
         "cd {root} && ln -sfn releases/{release} .current-{release} && mv -T .current-{release} current || exit; \
          printf '%s\\n' {line} >> {log} || :"
@@ -69,9 +69,9 @@ pub(super) async fn take_up(fleet: &Fleet, host: &Connection, release: &ReleaseI
     let app = fleet.app(host, release)?;
     fleet.site.reload.run(&app).await?;
     fleet.site.verify.run(&app).await?;
-    if fleet.site.kind == Kind::Releases {
+    if fleet.site.kind == SiteKind::Releases {
         let folder = app.folder();
-        host.run(cmd!("touch {folder}/{WORKS}")).named(format!("mark {release} as working")).await?;
+        host.run(cmd!("touch {folder}/{VERIFIED_FILE}")).named(format!("mark {release} as working")).await?;
     }
     Ok(())
 }

@@ -13,9 +13,9 @@ use super::journey::journey;
 use super::locked::LockWait;
 use super::state::{MigrationGuard, guard_release};
 use super::{Deployed, back, precheck, publish};
-use crate::notify::Happened;
+use crate::notify::DeployAction;
 use crate::overview::{table, text};
-use crate::release::{Kind, ReleaseId, Survey};
+use crate::release::{ReleaseId, SiteKind, Survey};
 use crate::site::Site;
 use crate::source::Revision;
 use crate::step::Live;
@@ -81,7 +81,7 @@ impl Rollback {
 
     async fn carry_out(self) -> Result<Deployed, TaskError> {
         let Self { site, hosts, asked, lock_wait, if_ahead } = self;
-        if site.kind == Kind::InPlace {
+        if site.kind == SiteKind::InPlace {
             let error = Error::new(ErrorKind::Usage, "there are no releases of a site that is deployed in place");
             return Err(error.hint("deploy the build of before by its tag").into());
         }
@@ -106,7 +106,7 @@ impl Rollback {
             let revision = revision(&before, &release);
             Ok(Coming { release, revision, made: Made::Before, by: Who::here(), run: RunId::new(), before })
         };
-        journey(&fleet, Happened::Rollback, &what, lock_wait, decide, async |coming| changes(&fleet, coming).await)
+        journey(&fleet, DeployAction::Rollback, &what, lock_wait, decide, async |coming| changes(&fleet, coming).await)
             .await
     }
 }
@@ -140,7 +140,7 @@ fn pending(fleet: &Fleet, surveys: &Surveys, release: &ReleaseId) -> String {
         rows.add_row([fleet.label_with_root(host), live, format!("{release} {}", revision(surveys, release))]);
     }
     let bad = surveys.values().find_map(|survey| survey.releases.get(release)?.bad.as_ref());
-    let bad = bad.map(|bad| format!("{release} is marked as bad: {}\n", bad.why)).unwrap_or_default();
+    let bad = bad.map(|bad| format!("{release} is marked as bad: {}\n", bad.reason)).unwrap_or_default();
     text(&rows) + &bad
 }
 
@@ -171,7 +171,7 @@ fn choose(fleet: &Fleet, surveys: &Surveys, asked: Option<ReleaseId>) -> Result<
     let all: BTreeSet<&ReleaseId> = surveys.values().flat_map(|survey| survey.releases.keys()).collect();
     let is_good = |id: &ReleaseId| {
         surveys.values().all(|survey| {
-            has(survey, id) && survey.releases.get(id).is_some_and(|found| found.bad.is_none() && found.works)
+            has(survey, id) && survey.releases.get(id).is_some_and(|found| found.bad.is_none() && found.is_verified)
         })
     };
     // The same build again would be no way back.
@@ -186,7 +186,7 @@ fn choose(fleet: &Fleet, surveys: &Surveys, asked: Option<ReleaseId>) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::{Bad, Current, Found, Manifest};
+    use crate::release::{BadMark, CurrentLink, FoundRelease, Manifest};
     use fabrs::{Client, transport::Fake};
 
     fn id(last: u32) -> ReleaseId {
@@ -197,11 +197,11 @@ mod tests {
         let found = |last: &u32| {
             let manifest =
                 Manifest::new(id(*last), Revision::new(last.to_string(), "t"), Who::unknown(), RunId::default());
-            let bad = bad.contains(last).then(|| Bad::new(Who::unknown(), "it was slow"));
-            (id(*last), Found { manifest: Some(manifest), bad, works: true, ..Found::default() })
+            let bad = bad.contains(last).then(|| BadMark::new(Who::unknown(), "it was slow"));
+            (id(*last), FoundRelease { manifest: Some(manifest), bad, is_verified: true, ..FoundRelease::default() })
         };
         Survey {
-            current: Current::Release(id(live)),
+            current: CurrentLink::Release(id(live)),
             releases: releases.iter().map(found).collect(),
             ..Survey::default()
         }

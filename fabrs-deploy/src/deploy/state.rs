@@ -7,9 +7,9 @@ use fabrs::{Connection, Error, ErrorKind, TaskError, cmd};
 
 use super::begin::Coming;
 use super::fleet::{Fleet, Surveys};
-use crate::database::{Build, Migrated, MigrationPlan, Place, UnknownMigrations};
+use crate::database::{BuildSource, MigrationLogEntry, MigrationPlan, ReleaseAge, UnknownMigrations};
 use crate::hosts::all_ok;
-use crate::release::{ACCEPTED, Kind, ReleaseId, Survey};
+use crate::release::{ACCEPTED_FILE, ReleaseId, SiteKind, Survey};
 use crate::site::Site;
 use crate::source::{Git, Revision};
 use crate::step::{App, Live};
@@ -44,7 +44,7 @@ pub(super) async fn plan(
         Live::Release(app) => Some(*app),
         Live::Nothing | Live::Gone => None,
     };
-    let build = Build { source, host, layout: fleet.layouts.of(host)?, commit: &revision.commit };
+    let build = BuildSource { source, host, layout: fleet.layouts.of(host)?, commit: &revision.commit };
     let mut plan = database.plan(live, build).await?;
     let accepted = accepted(surveys);
     plan.unknown.retain(|migration| !accepted.contains(migration.as_str()));
@@ -79,7 +79,7 @@ pub(super) fn check_plan(
 pub(super) async fn guard_build(fleet: &Fleet, coming: &Coming, if_ahead: MigrationGuard) -> Result<(), TaskError> {
     let Some((host, database)) = fleet.database()? else { return Ok(()) };
     let app = fleet.app(host, &coming.release)?;
-    let Some(unknown) = database.unknown_to(app, Place::New).await? else { return Ok(()) };
+    let Some(unknown) = database.unknown_to(app, ReleaseAge::New).await? else { return Ok(()) };
     if unknown.is_empty() {
         return Ok(());
     }
@@ -100,10 +100,10 @@ pub(super) async fn guard_build(fleet: &Fleet, coming: &Coming, if_ahead: Migrat
         async move {
             let layout = fleet.layouts.of(&host)?;
             let folder = match fleet.site.kind {
-                Kind::Releases => layout.release(&coming.release),
-                Kind::InPlace => layout.own(),
+                SiteKind::Releases => layout.release(&coming.release),
+                SiteKind::InPlace => layout.private_dir(),
             };
-            host.run(cmd!("printf '%s\\n' {unknown} > {folder}/{ACCEPTED}"))
+            host.run(cmd!("printf '%s\\n' {unknown} > {folder}/{ACCEPTED_FILE}"))
                 .named("record the unknown migrations")
                 .await
         }
@@ -120,7 +120,7 @@ pub(super) async fn guard_build(fleet: &Fleet, coming: &Coming, if_ahead: Migrat
 pub(super) async fn guard_release(fleet: &Fleet, surveys: &Surveys, release: &ReleaseId) -> Result<(), Error> {
     let Some((host, database)) = fleet.database()? else { return Ok(()) };
     let app = fleet.app(host, release)?;
-    let Some(unknown) = database.unknown_to(app, Place::There).await? else {
+    let Some(unknown) = database.unknown_to(app, ReleaseAge::Existing).await? else {
         let error = Error::new(ErrorKind::Task, format!("could not check the migrations of release {release}"));
         return Err(
             error.hint("check the release on the host, or roll back without this check: `.even_if_ahead(true)`")
@@ -146,7 +146,7 @@ pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, is_live: bool) -> Opti
         Some((host, release?))
     })?;
     let unknown = match fleet.app(host, release) {
-        Ok(app) => database.unknown_to(app, Place::There).await,
+        Ok(app) => database.unknown_to(app, ReleaseAge::Existing).await,
         Err(error) => Err(error),
     };
     let why = match unknown {
@@ -170,7 +170,7 @@ pub(crate) async fn ahead_of_live(site: &Site, hosts: &[Connection], surveys: &S
         let Some(survey) = host.host().and_then(|name| surveys.get(name)) else { continue };
         let Some(live) = survey.live().filter(|live| asked.insert(*live)) else { continue };
         let app = App::new(host, survey.layout.root(), survey.layout.release(live), live.clone());
-        let why = match database.unknown_to(app, Place::There).await {
+        let why = match database.unknown_to(app, ReleaseAge::Existing).await {
             Ok(Some(unknown)) => {
                 let accepted = survey.accepted_by_live().iter().map(String::as_str).collect();
                 let ahead = UnknownMigrations::of(live, unknown, &accepted, &log(surveys));
@@ -193,7 +193,7 @@ fn accepted(surveys: &Surveys) -> HashSet<&str> {
 /// Returns the migrations that a release did not know when it went live.
 fn accepted_by<'a>(surveys: &'a Surveys, release: &ReleaseId) -> HashSet<&'a str> {
     let found = surveys.values().filter_map(|survey| survey.releases.get(release));
-    found.flat_map(|found| &found.accepted).map(String::as_str).collect()
+    found.flat_map(|found| &found.accepted_migrations).map(String::as_str).collect()
 }
 
 /// Returns hosts such that those from which the database can be asked come first.
@@ -207,16 +207,16 @@ fn in_scope_first<'a>(site: &Site, hosts: &'a [Connection]) -> Vec<&'a Connectio
 }
 
 /// Returns the log of migrations: the entries of all hosts in their order, as another host may have migrated before.
-fn log(surveys: &Surveys) -> Vec<Migrated> {
-    let mut log: Vec<Migrated> = surveys.values().flat_map(|survey| &survey.migrated).cloned().collect();
-    log.sort_by(|one, other| one.at().cmp(other.at()));
+fn log(surveys: &Surveys) -> Vec<MigrationLogEntry> {
+    let mut log: Vec<MigrationLogEntry> = surveys.values().flat_map(|survey| &survey.migration_log).cloned().collect();
+    log.sort_by(|one, other| one.started_at().cmp(other.started_at()));
     log
 }
 
-fn refused(code: &str, migrations: &[String], log: &[Migrated]) -> Error {
+fn refused(code: &str, migrations: &[String], log: &[MigrationLogEntry]) -> Error {
     let text = format!("the database has migrations unknown to {code}: {}", migrations.join(", "));
     let error = Error::new(ErrorKind::Task, text);
-    let snapshot = Migrated::snapshot_before(log, migrations);
+    let snapshot = MigrationLogEntry::snapshot_before(log, migrations);
     let restore = snapshot.map_or_else(String::new, |snapshot| format!("restore the database ({snapshot}), "));
     let restore = restore.replace('\n', ", ");
     error.hint(format!("{restore}unapply them with a release that has them, or allow them: `.even_if_ahead(true)`"))

@@ -11,7 +11,7 @@ use super::state::{Column, Migration, Models};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum LiveCode {
     /// There is none.
-    Nothing,
+    Absent,
     /// It has these models.
     Models(Models),
     /// It can't be asked: it may use everything.
@@ -30,13 +30,13 @@ pub(super) struct Migrations {
 
 impl Migrations {
     /// Compares pending migrations with the models of the live code.
-    pub(super) fn of(pending: Vec<Migration>, live: &LiveCode) -> Self {
+    pub(super) fn compare(pending: Vec<Migration>, live: &LiveCode) -> Self {
         let name = |(app, model, field, _): &Column| match field {
             None => format!("{app}.{model}"),
             Some(field) => format!("{app}.{model}.{field}"),
         };
         let has = |(app, model, ..): &Column, field: Option<&String>| match live {
-            LiveCode::Nothing => false,
+            LiveCode::Absent => false,
             LiveCode::Unknown => true,
             LiveCode::Models(models) => models
                 .get(app)
@@ -67,7 +67,7 @@ impl Migrations {
 
     /// Returns how many of them are done before the switch: all, up to the first removal of something that the live release
     /// uses, if only removals follow.
-    fn bearable(&self) -> usize {
+    fn count_before_switch(&self) -> usize {
         let first = self.still_used.iter().position(|used| !used.is_empty()).unwrap_or(self.pending.len());
         // What the new release needs can't wait behind what the old one still uses.
         let only_removals = self.pending.iter().skip(first).all(|migration| migration.is_removal);
@@ -77,7 +77,7 @@ impl Migrations {
     /// Returns the columns that must be allowed to be empty from the switch to their removal: the new release does not fill
     /// them in. As JSON, for the script.
     pub(super) fn columns_to_relax(&self) -> Option<String> {
-        let waiting = self.pending.iter().skip(self.bearable());
+        let waiting = self.pending.iter().skip(self.count_before_switch());
         let strict = waiting
             .flat_map(|migration| &migration.drops)
             .filter(|(_, _, field, is_strict)| field.is_some() && *is_strict);
@@ -90,10 +90,10 @@ impl Migrations {
         if self.pending.is_empty() {
             return "migrations: none".to_owned();
         }
-        let bearable = self.bearable();
+        let count_before_switch = self.count_before_switch();
         let mut lines = vec!["migrations:".to_owned()];
         for (n, migration) in self.pending.iter().enumerate() {
-            let when = if n < bearable { "" } else { " (when the new release is live)" };
+            let when = if n < count_before_switch { "" } else { " (when the new release is live)" };
             lines.push(format!("  {}.{}{when}", migration.app, migration.name));
             lines.extend(migration.does.iter().map(|does| format!("    {does}")));
         }
@@ -102,7 +102,7 @@ impl Migrations {
 
     /// Returns the warnings, each with advice.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let bearable = self.bearable();
+        let count_before_switch = self.count_before_switch();
         let mut warnings = Vec::new();
         for (n, migration) in self.pending.iter().enumerate() {
             let name = migration.full_name();
@@ -116,7 +116,7 @@ impl Migrations {
             let Some(used) = of(&self.still_used) else { continue };
             let verb = if migration.drops.is_empty() { "renames" } else { "drops" };
             let met = format!("{name} {verb} {used}, used by the live release");
-            warnings.push(if n < bearable {
+            warnings.push(if n < count_before_switch {
                 format!("{met}: requests to that release fail until the switch; first deploy code that no longer uses {used}")
             } else {
                 format!(
@@ -129,14 +129,14 @@ impl Migrations {
     }
 
     /// Returns the lines that migrate as far as the live release can bear.
-    pub(super) fn before_the_switch(&self) -> Vec<ShellLine> {
-        let bearable = self.bearable();
-        if bearable == self.pending.len() {
+    pub(super) fn commands_before_switch(&self) -> Vec<ShellLine> {
+        let count_before_switch = self.count_before_switch();
+        if count_before_switch == self.pending.len() {
             return vec![ShellLine::raw("python manage.py migrate --noinput")];
         }
         // For each application as far as it goes; in the order of the plan, so that what one needs of another is there.
         let mut last: BTreeMap<&str, usize> = BTreeMap::new();
-        for (n, migration) in self.pending.iter().take(bearable).enumerate() {
+        for (n, migration) in self.pending.iter().take(count_before_switch).enumerate() {
             last.insert(&migration.app, n);
         }
         let mut ends: Vec<usize> = last.into_values().collect();
@@ -170,11 +170,11 @@ mod tests {
     /// Compares with a live release that has `shop.order` with `id` and `notes`.
     fn compared(pending: Vec<Migration>) -> Migrations {
         let order = HashMap::from([("order".to_owned(), vec!["id".to_owned(), "notes".to_owned()])]);
-        Migrations::of(pending, &LiveCode::Models(HashMap::from([("shop".to_owned(), order)])))
+        Migrations::compare(pending, &LiveCode::Models(HashMap::from([("shop".to_owned(), order)])))
     }
 
     fn lines(migrations: &Migrations) -> Vec<String> {
-        migrations.before_the_switch().iter().map(|line| line.as_str().to_owned()).collect()
+        migrations.commands_before_switch().iter().map(|line| line.as_str().to_owned()).collect()
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unused_column_is_dropped_before_the_switch() {
+    fn an_unused_column_is_dropped_commands_before_switch() {
         let migrations =
             compared(vec![migration("shop", "0003_drop", &["Order.old"]), migration("shop", "0004", &["Cart"])]);
         assert_eq!(lines(&migrations), ["python manage.py migrate --noinput"]);
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_drop_waits_if_the_live_code_can_not_be_asked() {
-        let migrations = Migrations::of(vec![migration("shop", "0003", &["Order.old"])], &LiveCode::Unknown);
+        let migrations = Migrations::compare(vec![migration("shop", "0003", &["Order.old"])], &LiveCode::Unknown);
         assert_eq!(lines(&migrations), Vec::<String>::new());
         assert_eq!(migrations.warnings().len(), 1);
     }

@@ -6,17 +6,17 @@ use fabrs::{Connection, Error, Hide, cmd};
 use serde::Deserialize;
 
 use super::plan::{LiveCode, Migrations};
-use super::state::{Known, Migration, known_there, read};
-use crate::database::inspector::{Build, MigrationPlan};
-use crate::source::SourceFile;
+use super::state::{self, Migration, MigrationState, parse_json_line};
+use crate::database::inspector::{BuildSource, MigrationPlan};
+use crate::source::CommitFile;
 use crate::step::App;
 
 /// Reads migrations without running them.
-const READ: &str = include_str!("preview.py");
+const PREVIEW_SCRIPT: &str = include_str!("preview.py");
 
 /// What a migration does, by its source.
 #[derive(Debug, Deserialize)]
-struct Summary {
+struct MigrationSummary {
     does: Vec<String>,
     /// Model and field, or all of a model.
     drops: Vec<(String, Option<String>)>,
@@ -28,7 +28,7 @@ struct Summary {
 }
 
 /// Makes the plan of migrations that can't be known before the build.
-fn after_the_build(why: &str) -> MigrationPlan {
+fn unknown_plan(why: &str) -> MigrationPlan {
     let text = format!(
         "migrations: unknown until the build ({why}); in a protected environment they need a second approval\n"
     );
@@ -40,33 +40,33 @@ fn after_the_build(why: &str) -> MigrationPlan {
 /// # Errors
 ///
 /// As any command.
-pub(super) async fn plan(live: Option<App>, build: Build<'_>) -> Result<MigrationPlan, Error> {
+pub(super) async fn plan(live: Option<App>, build: BuildSource<'_>) -> Result<MigrationPlan, Error> {
     let known = match &live {
         None => None,
-        Some(app) => match known_there(app.connection()).await? {
+        Some(app) => match state::probe(app.connection()).await? {
             Some(known) => Some(known),
-            None => return Ok(after_the_build("the live release can't be loaded")),
+            None => return Ok(unknown_plan("the live release can't be loaded")),
         },
     };
     let Some(files) = build.source.migration_files(build.host, build.layout, build.commit).await? else {
-        return Ok(after_the_build("the commit is in no repository that can be read"));
+        return Ok(unknown_plan("the commit is in no repository that can be read"));
     };
     let python = live.as_ref().map_or_else(|| build.host.clone(), |app| app.connection().clone());
     planned(known.as_ref(), &files, &python, live.is_some()).await
 }
 
 async fn planned(
-    known: Option<&Known>,
-    files: &[SourceFile],
+    known: Option<&MigrationState>,
+    files: &[CommitFile],
     python: &Connection,
     has_live: bool,
 ) -> Result<MigrationPlan, Error> {
     let no_folders = HashMap::new();
     let folders = known.map_or(&no_folders, |known| &known.folders);
-    let named: Vec<(&SourceFile, String, String)> = files
+    let named: Vec<(&CommitFile, String, String)> = files
         .iter()
         .filter_map(|file| {
-            let (app, name) = label(&file.path, folders)?;
+            let (app, name) = migration_label(&file.path, folders)?;
             Some((file, app, name))
         })
         .collect();
@@ -82,22 +82,25 @@ async fn planned(
     unknown.sort();
 
     let sources: Vec<(&str, &str)> = new.iter().map(|(file, ..)| (file.path.as_str(), file.text.as_str())).collect();
-    let summaries: Vec<Summary> = if sources.is_empty() {
+    let summaries: Vec<MigrationSummary> = if sources.is_empty() {
         Vec::new()
     } else {
         let input = serde_json::to_string(&sources).unwrap_or_default();
-        let line =
-            if has_live { python.v_run(cmd!("python -c {READ}")) } else { python.run(cmd!("python3 -c {READ}")) };
+        let line = if has_live {
+            python.v_run(cmd!("python -c {PREVIEW_SCRIPT}"))
+        } else {
+            python.run(cmd!("python3 -c {PREVIEW_SCRIPT}"))
+        };
         let said = line.probe().named("read the migrations").stdin(input).warn().hide(Hide::Both).capture_all().await?;
         if !said.ok()? {
-            return Ok(after_the_build("the host has no Python that can read them"));
+            return Ok(unknown_plan("the host has no Python that can read them"));
         }
-        read(&said)?
+        parse_json_line(&said)?
     };
     let pending =
-        new.iter().zip(summaries).map(|((_, app, name), summary)| migration(app, name, summary, known)).collect();
-    let live = known.map_or(LiveCode::Nothing, |known| LiveCode::Models(known.models.clone()));
-    let migrations = Migrations::of(pending, &live);
+        new.iter().zip(summaries).map(|((_, app, name), summary)| build_migration(app, name, summary, known)).collect();
+    let live = known.map_or(LiveCode::Absent, |known| LiveCode::Models(known.models.clone()));
+    let migrations = Migrations::compare(pending, &live);
     let mut text = migrations.plan() + "\n";
     text.extend(migrations.warnings().iter().map(|warning| format!("warning: {warning}\n")));
     if !unknown.is_empty() {
@@ -106,7 +109,7 @@ async fn planned(
     Ok(MigrationPlan { text, names: Some(migrations.names()), unknown })
 }
 
-fn migration(app: &str, name: &str, mut summary: Summary, known: Option<&Known>) -> Migration {
+fn build_migration(app: &str, name: &str, mut summary: MigrationSummary, known: Option<&MigrationState>) -> Migration {
     // Of a field that the database lets be empty now.
     let is_new = |(model, field): &(String, Option<String>)| {
         let name = format!("{app}.{}.{}", model.to_lowercase(), field.as_deref().unwrap_or_default());
@@ -127,7 +130,7 @@ fn migration(app: &str, name: &str, mut summary: Summary, known: Option<&Known>)
 }
 
 /// Returns the application and the name of a migration by its path; nothing, where a file is none.
-fn label(path: &str, folders: &HashMap<String, String>) -> Option<(String, String)> {
+fn migration_label(path: &str, folders: &HashMap<String, String>) -> Option<(String, String)> {
     let (folder, file) = path.rsplit_once('/')?;
     let app = folder.strip_suffix("/migrations").or_else(|| (folder == "migrations").then_some(""))?;
     let name = file.strip_suffix(".py").filter(|name| !name.starts_with(['_', '~']))?;
@@ -144,7 +147,7 @@ mod tests {
         let folders = HashMap::from([("apps/tickets".to_owned(), "events".to_owned())]);
         let case = |path, expected: Option<(&str, &str)>| {
             let expected = expected.map(|(app, name)| (app.to_owned(), name.to_owned()));
-            assert_eq!(label(path, &folders), expected, "{path}");
+            assert_eq!(migration_label(path, &folders), expected, "{path}");
         };
         case("apps/tickets/migrations/0001_initial.py", Some(("events", "0001_initial")));
         case("orders/migrations/0002_x.py", Some(("orders", "0002_x")));
@@ -159,12 +162,12 @@ mod tests {
             migrations.AddField('Booking', 'seat', models.CharField(default='')),\n\
             migrations.AddField(model_name='Booking', name='row', field=models.IntegerField(null=True)),\n\
             migrations.RemoveField('Booking', 'note'),\n migrations.RunPython(forwards)]\n";
-        let files = [SourceFile { path: "events/migrations/0003_seat.py".to_owned(), text: source.to_owned() }];
+        let files = [CommitFile { path: "events/migrations/0003_seat.py".to_owned(), text: source.to_owned() }];
         let fields = vec!["id".to_owned(), "note".to_owned()];
-        let known = Known {
+        let known = MigrationState {
             applied: HashSet::from(["events.0002".to_owned(), "auth.0001".to_owned()]),
             models: HashMap::from([("events".to_owned(), HashMap::from([("booking".to_owned(), fields)]))]),
-            ..Known::default()
+            ..MigrationState::default()
         };
         let here = fabrs::Client::builder().build().local().unwrap();
         let plan = planned(Some(&known), &files, &here, false).await.unwrap();

@@ -7,10 +7,10 @@ use fabrs::{Client, Error, Hide, TaskError, cmd};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::database::inspector::{Build, Database, MigrationPlan, Place};
-use crate::database::migration_log::Migrated;
+use crate::database::inspector::{BuildSource, MigrationInspector, MigrationPlan, ReleaseAge};
+use crate::database::migration_log::MigrationLogEntry;
 use crate::part::Part;
-use crate::release::layout::MIGRATION_LOG;
+use crate::release::layout::MIGRATION_LOG_FILE;
 use crate::scope::Scope;
 use crate::site::Site;
 use crate::step::{App, Live, Step, Steps};
@@ -43,25 +43,25 @@ use super::{preview, state};
 #[must_use = "it does nothing until a site has it"]
 pub struct Django {
     snapshot: Steps,
-    statics: Statics,
+    static_files: StaticFiles,
     /// What `check` has found so far: each is told once, and not for every host.
-    found: Arc<Mutex<HashSet<String>>>,
+    reported_warnings: Arc<Mutex<HashSet<String>>>,
 }
 
 /// What becomes of static files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Statics {
+enum StaticFiles {
     /// They are collected into the release.
-    Collected,
+    Collect,
     /// And those of this folder are copied to `shared` as well.
-    Shared(String),
-    Left,
+    CollectAndShare(String),
+    Skip,
 }
 
 impl Django {
     /// Takes the project whose `manage.py` is in the folder of the release.
     pub fn new() -> Self {
-        Self { snapshot: Steps::default(), statics: Statics::Collected, found: Arc::default() }
+        Self { snapshot: Steps::default(), static_files: StaticFiles::Collect, reported_warnings: Arc::default() }
     }
 
     /// Adds what saves the database, once, on the host that migrates: it must succeed before a migration begins, and is not done
@@ -78,13 +78,13 @@ impl Django {
     /// A folder that is linked to `shared` and collected into is not the same: `collectstatic` removes what it replaces, and for
     /// a moment it is not there.
     pub fn share_static_files(mut self, folder: impl Into<String>) -> Self {
-        self.statics = Statics::Shared(folder.into());
+        self.static_files = StaticFiles::CollectAndShare(folder.into());
         self
     }
 
     /// Leaves out `collectstatic`.
     pub fn without_static_files(mut self) -> Self {
-        self.statics = Statics::Left;
+        self.static_files = StaticFiles::Skip;
         self
     }
 
@@ -92,10 +92,10 @@ impl Django {
         // A repository may hold what Python has compiled from sources that are gone.
         let stale = app.connection().run("find . -name '*.pyc' -not -path './env/*' -delete");
         stale.named("remove *.pyc").await?;
-        if self.statics != Statics::Left {
+        if self.static_files != StaticFiles::Skip {
             manage("collectstatic --noinput --verbosity 0").await?;
         }
-        if let Statics::Shared(folder) = &self.statics {
+        if let StaticFiles::CollectAndShare(folder) = &self.static_files {
             let shared = format!("{}/shared/{folder}", app.root());
             // Each under another name first: one that is half there would stay so.
             let copy = "for file; do [ -e \"$0/$file\" ] || { mkdir -p \"$0/${file%/*}\" && cp \"$file\" \"$0/$file.fabrs\" && \
@@ -106,10 +106,13 @@ impl Django {
                 .await?;
         }
         self.check(&app).await?;
-        let loaded =
-            manage("shell --verbosity 0").stdin(LOADS).named("load the WSGI application").hide(Hide::Stdout).await?;
+        let loaded = manage("shell --verbosity 0")
+            .stdin(LOAD_WSGI_SCRIPT)
+            .named("load the WSGI application")
+            .hide(Hide::Stdout)
+            .await?;
         if loaded.was_run() {
-            app.brings(state::heads(&loaded)?);
+            app.brings(state::parse_heads(&loaded)?);
         }
         Ok(())
     }
@@ -119,7 +122,7 @@ impl Django {
         let said = manage("check --deploy --fail-level ERROR").hide(Hide::Both).await?;
         let (Some(client), true) = (app.connection().client(), said.was_run()) else { return Ok(()) };
         for line in said.stderr()?.lines().filter(|line| line.contains(".W")) {
-            if self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(line.to_owned()) {
+            if self.reported_warnings.lock().unwrap_or_else(PoisonError::into_inner).insert(line.to_owned()) {
                 client.warn(app.connection().host(), format!("check: {}", line.trim_start_matches("?: ")));
             }
         }
@@ -128,16 +131,16 @@ impl Django {
 
     /// Shows the plan for the database, saves it, and migrates as far as the live release can bear.
     async fn migrate(self: Arc<Self>, app: App) -> Result<(), TaskError> {
-        let Some(known) = state::known(app.connection()).await? else {
+        let Some(known) = state::read(app.connection()).await? else {
             // In a dry run the new release is not there.
             self.snapshot.run(&app).await?;
             manage("migrate --noinput").await?;
             return Ok(());
         };
-        let live = if known.pending.is_empty() { LiveCode::Nothing } else { live_code(&app).await? };
-        let migrations = Migrations::of(known.pending, &live);
+        let live = if known.pending.is_empty() { LiveCode::Absent } else { live_code(&app).await? };
+        let migrations = Migrations::compare(known.pending, &live);
         if let Some(client) = app.connection().client() {
-            approve(client, &app, &migrations).await?;
+            approve_plan(client, &app, &migrations).await?;
         }
         if migrations.is_empty() {
             return Ok(());
@@ -147,19 +150,19 @@ impl Django {
             .await
             .map_err(|error| error.context("the database is not saved, so it is not migrated"))?;
         // Before they begin: also of a run that is killed the log must say what it did.
-        let entry = Migrated::new(app.release(), migrations.names(), app.snapshot());
+        let entry = MigrationLogEntry::new(app.release(), migrations.names(), app.snapshot());
         let entry = serde_json::to_string(&entry).unwrap_or_default();
         // A restore command may have a password.
         let entry = app.connection().client().map_or_else(|| entry.clone(), |client| client.redacted(&entry));
-        let (folder, log) = (log_folder(&app), MIGRATION_LOG);
+        let (folder, log) = (migration_log_dir(&app), MIGRATION_LOG_FILE);
         let record = app.connection().run(cmd!("umask 077; cat >> {folder}/{log}")).stdin(entry + "\n");
         record.named("record the migrations").await?;
-        for line in migrations.before_the_switch() {
+        for line in migrations.commands_before_switch() {
             let name = line.as_str().trim_start_matches("python ").to_owned();
             app.connection().v_run(line).named(name).await?;
         }
         if let Some(columns) = migrations.columns_to_relax() {
-            let script = format!("COLUMNS = {}\n{RELAX}", serde_json::Value::String(columns));
+            let script = format!("COLUMNS = {}\n{RELAX_COLUMNS_SCRIPT}", serde_json::Value::String(columns));
             manage("shell --verbosity 0")
                 .stdin(script)
                 .named("make columns nullable until they are dropped")
@@ -171,7 +174,7 @@ impl Django {
 }
 
 /// Shows the plan, and has the part of it approved that was not known before the build.
-async fn approve(client: &Client, app: &App, migrations: &Migrations) -> Result<(), Error> {
+async fn approve_plan(client: &Client, app: &App, migrations: &Migrations) -> Result<(), Error> {
     let (names, warnings) = (migrations.names(), migrations.warnings());
     let mut shown = migrations.plan();
     shown.extend(warnings.iter().map(|warning| format!("\nwarning: {warning}")));
@@ -191,9 +194,9 @@ async fn approve(client: &Client, app: &App, migrations: &Migrations) -> Result<
 /// Asks the live release for its models.
 async fn live_code(app: &App) -> Result<LiveCode, Error> {
     Ok(match app.live() {
-        Live::Nothing => LiveCode::Nothing,
+        Live::Nothing => LiveCode::Absent,
         Live::Gone => LiveCode::Unknown,
-        Live::Release(live) => match state::known_there(live.connection()).await? {
+        Live::Release(live) => match state::probe(live.connection()).await? {
             Some(known) => LiveCode::Models(known.models),
             None => LiveCode::Unknown,
         },
@@ -201,32 +204,32 @@ async fn live_code(app: &App) -> Result<LiveCode, Error> {
 }
 
 /// Returns the folder of the site for the kit's own files: in a work tree that of git.
-fn log_folder(app: &App) -> String {
+fn migration_log_dir(app: &App) -> String {
     if app.folder() == app.root() { format!("{}/.git", app.root()) } else { app.root().to_owned() }
 }
 
 /// Lets columns be empty whose removal waits.
-const RELAX: &str = include_str!("relax_columns.py");
+const RELAX_COLUMNS_SCRIPT: &str = include_str!("relax_columns.py");
 
-impl Database for Django {
-    fn unknown_to(&self, app: App, place: Place) -> BoxFuture<'static, Result<Option<Vec<String>>, Error>> {
+impl MigrationInspector for Django {
+    fn unknown_to(&self, app: App, age: ReleaseAge) -> BoxFuture<'static, Result<Option<Vec<String>>, Error>> {
         async move {
-            let known = match place {
-                Place::New => state::known(app.connection()).await?,
-                Place::There => state::known_there(app.connection()).await?,
+            let known = match age {
+                ReleaseAge::New => state::read(app.connection()).await?,
+                ReleaseAge::Existing => state::probe(app.connection()).await?,
             };
             Ok(known.map(|known| known.unknown))
         }
         .boxed()
     }
 
-    fn plan<'a>(&'a self, live: Option<App>, build: Build<'a>) -> BoxFuture<'a, Result<MigrationPlan, Error>> {
+    fn plan<'a>(&'a self, live: Option<App>, build: BuildSource<'a>) -> BoxFuture<'a, Result<MigrationPlan, Error>> {
         preview::plan(live, build).boxed()
     }
 }
 
 /// Fails where the application can't be loaded: a server that is told to take it up would end. Says its last migrations.
-const LOADS: &str = include_str!("load_wsgi.py");
+const LOAD_WSGI_SCRIPT: &str = include_str!("load_wsgi.py");
 
 impl Default for Django {
     fn default() -> Self {
@@ -241,14 +244,14 @@ impl Part for Django {
         let site = site
             .build(move |app| Arc::clone(&build).build(app))
             .once(move |app| Arc::clone(&migrate).migrate(app))
-            .afterwards(contract);
+            .afterwards(run_deferred_migrations);
         Site { database: Some((site.scope.clone(), django)), ..site }
     }
 }
 
 /// Migrates what had to wait until no release is live that still uses what it drops.
-async fn contract(app: App) -> Result<(), TaskError> {
-    if state::known(app.connection()).await?.is_some_and(|known| !known.pending.is_empty()) {
+async fn run_deferred_migrations(app: App) -> Result<(), TaskError> {
+    if state::read(app.connection()).await?.is_some_and(|known| !known.pending.is_empty()) {
         manage("migrate --noinput").await?;
     }
     Ok(())

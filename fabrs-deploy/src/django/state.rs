@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// What a release says of the database.
-const LOOK: &str = include_str!("migration_state.py");
+const STATE_SCRIPT: &str = include_str!("migration_state.py");
 
 /// What a release knows of the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub(super) struct Known {
+pub(super) struct MigrationState {
     /// What it would do, in order.
     pub(super) pending: Vec<Migration>,
     /// What was done that it does not know.
@@ -66,9 +66,9 @@ impl Migration {
 /// # Errors
 ///
 /// As any command: where the database can't be reached.
-pub(super) async fn known(release: &Connection) -> Result<Option<Known>, Error> {
-    let said = look(release).await?;
-    if said.was_run() { Ok(Some(read(&said)?)) } else { Ok(None) }
+pub(super) async fn read(release: &Connection) -> Result<Option<MigrationState>, Error> {
+    let said = state_command(release).await?;
+    if said.was_run() { Ok(Some(parse_json_line(&said)?)) } else { Ok(None) }
 }
 
 /// Asks a release that is there, in a dry run too; nothing, where it can't even be loaded.
@@ -76,14 +76,14 @@ pub(super) async fn known(release: &Connection) -> Result<Option<Known>, Error> 
 /// # Errors
 ///
 /// As any command, except for its status.
-pub(super) async fn known_there(release: &Connection) -> Result<Option<Known>, Error> {
-    let said = look(release).probe().warn().hide(Hide::Both).capture_all().await?;
-    if said.ok()? { Ok(Some(read(&said)?)) } else { Ok(None) }
+pub(super) async fn probe(release: &Connection) -> Result<Option<MigrationState>, Error> {
+    let said = state_command(release).probe().warn().hide(Hide::Both).capture_all().await?;
+    if said.ok()? { Ok(Some(parse_json_line(&said)?)) } else { Ok(None) }
 }
 
 /// Makes the question; a change as far as a dry run goes, where that release is not there.
-fn look(release: &Connection) -> fabrs::Command {
-    let look = release.v_run("python manage.py shell --verbosity 0").stdin(LOOK);
+fn state_command(release: &Connection) -> fabrs::Command {
+    let look = release.v_run("python manage.py shell --verbosity 0").stdin(STATE_SCRIPT);
     look.named("read the state of the migrations").hide(Hide::Stdout)
 }
 
@@ -92,12 +92,12 @@ fn look(release: &Connection) -> fabrs::Command {
 /// # Errors
 ///
 /// [`ErrorKind::Task`] where Django did not say so.
-pub(super) fn heads(said: &Output) -> Result<Vec<String>, Error> {
-    read(said)
+pub(super) fn parse_heads(said: &Output) -> Result<Vec<String>, Error> {
+    parse_json_line(said)
 }
 
 /// Reads the line that is for us: whatever else a project prints while it is loaded is not.
-pub(super) fn read<T: DeserializeOwned>(said: &Output) -> Result<T, Error> {
+pub(super) fn parse_json_line<T: DeserializeOwned>(said: &Output) -> Result<T, Error> {
     let text = said.stdout()?;
     let line = text.lines().find_map(|line| line.strip_prefix("fabrs:"));
     let known = line.and_then(|line| serde_json::from_str(line).ok());

@@ -5,11 +5,11 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::notifier::{Receiver, ToldFuture, waiting};
-use super::report::News;
+use super::notifier::{Notifier, NotifyFuture, run_blocking};
+use super::report::DeployReport;
 
 /// How long the connection is waited for.
-const CONNECT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A Graphite: a point of the series `PREFIX.deploy.live` or `PREFIX.deploy.failed`, by the plaintext protocol; drawn as
 /// infinite it is a line in every graph. With [`event`](Self::event), an event with its text.
@@ -17,21 +17,21 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// ```
 /// use fabrs_deploy::{Graphite, Site};
 ///
-/// let site = Site::new("/srv/shop").tell(Graphite::carbon("graphite.example.com:2003", "shop"));
+/// let site = Site::new("/srv/shop").notify(Graphite::carbon("graphite.example.com:2003", "shop"));
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Graphite {
-    way: Way,
+    endpoint: Endpoint,
 }
 
 #[derive(Debug, Clone)]
-enum Way {
+enum Endpoint {
     Carbon {
         address: String,
         prefix: String,
     },
-    #[cfg(feature = "http")]
+    #[cfg(feature = "notify-http")]
     Event {
         url: String,
         tags: Vec<String>,
@@ -41,38 +41,38 @@ enum Way {
 impl Graphite {
     /// Sends a point to a carbon at this host and port, in a series whose name begins so.
     pub fn carbon(address: impl Into<String>, prefix: impl Into<String>) -> Self {
-        Self { way: Way::Carbon { address: address.into(), prefix: prefix.into() } }
+        Self { endpoint: Endpoint::Carbon { address: address.into(), prefix: prefix.into() } }
     }
 
     /// Posts an event to Graphite's own page for them, `https://graphite.example.com/events/`, with these tags and `deploy` or
     /// `rollback`.
-    #[cfg(feature = "http")]
+    #[cfg(feature = "notify-http")]
     pub fn event<S: Into<String>>(url: impl Into<String>, tags: impl IntoIterator<Item = S>) -> Self {
-        Self { way: Way::Event { url: url.into(), tags: tags.into_iter().map(Into::into).collect() } }
+        Self { endpoint: Endpoint::Event { url: url.into(), tags: tags.into_iter().map(Into::into).collect() } }
     }
 }
 
-impl Receiver for Graphite {
+impl Notifier for Graphite {
     fn name(&self) -> String {
-        match &self.way {
-            Way::Carbon { address, .. } => format!("Graphite at {address}"),
-            #[cfg(feature = "http")]
-            Way::Event { url, .. } => format!("Graphite event at {url}"),
+        match &self.endpoint {
+            Endpoint::Carbon { address, .. } => format!("Graphite at {address}"),
+            #[cfg(feature = "notify-http")]
+            Endpoint::Event { url, .. } => format!("Graphite event at {url}"),
         }
     }
 
-    fn tell(&self, news: Arc<News>) -> ToldFuture {
-        match self.way.clone() {
-            Way::Carbon { address, prefix } => waiting(move || point(&address, &prefix, &news)),
-            #[cfg(feature = "http")]
-            Way::Event { url, mut tags } => {
-                tags.extend([news.event.as_str().to_owned(), news.outcome.as_str().to_owned()]);
-                tags.extend(news.environment.clone());
+    fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
+        match self.endpoint.clone() {
+            Endpoint::Carbon { address, prefix } => run_blocking(move || send_point(&address, &prefix, &report)),
+            #[cfg(feature = "notify-http")]
+            Endpoint::Event { url, mut tags } => {
+                tags.extend([report.action.as_str().to_owned(), report.outcome.as_str().to_owned()]);
+                tags.extend(report.environment.clone());
                 let event = serde_json::json!({
-                    "what": news.subject(),
+                    "what": report.subject(),
                     "tags": tags,
-                    "when": news.unix_time(),
-                    "data": news.text(),
+                    "when": report.unix_time(),
+                    "data": report.text(),
                 });
                 super::http::post(url, Vec::new(), event)
             }
@@ -80,10 +80,10 @@ impl Receiver for Graphite {
     }
 }
 
-fn point(address: &str, prefix: &str, news: &News) -> io::Result<()> {
+fn send_point(address: &str, prefix: &str, report: &DeployReport) -> io::Result<()> {
     let none = || io::Error::new(io::ErrorKind::NotFound, "there is no such address");
     let to = address.to_socket_addrs()?.next().ok_or_else(none)?;
-    let mut carbon = TcpStream::connect_timeout(&to, CONNECT)?;
-    let (event, outcome) = (news.event.as_str(), news.outcome.as_str());
-    writeln!(carbon, "{prefix}.{event}.{outcome} 1 {}", news.unix_time())
+    let mut carbon = TcpStream::connect_timeout(&to, CONNECT_TIMEOUT)?;
+    let (event, outcome) = (report.action.as_str(), report.outcome.as_str());
+    writeln!(carbon, "{prefix}.{event}.{outcome} 1 {}", report.unix_time())
 }

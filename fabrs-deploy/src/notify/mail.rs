@@ -7,8 +7,8 @@ use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 
-use super::notifier::{Receiver, ToldFuture, failed};
-use super::report::News;
+use super::notifier::{Notifier, NotifyFuture, notify_error};
+use super::report::DeployReport;
 
 /// A mail, by SMTP: the subject says what came of it, the text which host stands where, and which commits it brought.
 ///
@@ -16,7 +16,7 @@ use super::report::News;
 /// use fabrs_deploy::{Mail, Site};
 ///
 /// let mail = Mail::from("deploy@example.com").to("dev@example.com").to("ops@example.com");
-/// let site = Site::new("/srv/shop").tell(mail.by("smtp.example.com"));
+/// let site = Site::new("/srv/shop").notify(mail.smtp("smtp.example.com"));
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
@@ -36,13 +36,13 @@ enum Server {
     /// One that begins in the clear and must change to TLS.
     StartTls(String, u16),
     /// One that is spoken to in the clear: on this machine, or behind a tunnel.
-    Clear(String, u16),
+    Plaintext(String, u16),
 }
 
 impl Mail {
     /// Sends mails from this address, which may have a name before it: `Deploys <deploy@example.com>`.
     pub fn from(address: impl Into<String>) -> Self {
-        let server = Server::Clear("localhost".to_owned(), 25);
+        let server = Server::Plaintext("localhost".to_owned(), 25);
         Self { from: address.into(), to: Vec::new(), server, login: None }
     }
 
@@ -53,20 +53,20 @@ impl Mail {
     }
 
     /// Gives them to this server, by TLS on port 465. Without a word it is the one of this machine, in the clear on port 25.
-    pub fn by(mut self, server: impl Into<String>) -> Self {
+    pub fn smtp(mut self, server: impl Into<String>) -> Self {
         self.server = Server::Tls(server.into());
         self
     }
 
     /// Gives them to this server, which has to change to TLS before anything is said (`STARTTLS`); usually on port 587.
-    pub fn by_starttls(mut self, server: impl Into<String>, port: u16) -> Self {
+    pub fn starttls(mut self, server: impl Into<String>, port: u16) -> Self {
         self.server = Server::StartTls(server.into(), port);
         self
     }
 
     /// Gives them to this server in the clear: anybody on the way can read, and change, them.
-    pub fn in_the_clear(mut self, server: impl Into<String>, port: u16) -> Self {
-        self.server = Server::Clear(server.into(), port);
+    pub fn plaintext(mut self, server: impl Into<String>, port: u16) -> Self {
+        self.server = Server::Plaintext(server.into(), port);
         self
     }
 
@@ -76,25 +76,25 @@ impl Mail {
         self
     }
 
-    fn message(&self, news: &News) -> Result<Message, TaskError> {
+    fn message(&self, report: &DeployReport) -> Result<Message, TaskError> {
         let mailbox = |address: &str| {
             address.parse::<Mailbox>().map_err(|source| {
                 Error::new(ErrorKind::Usage, format!("`{address}` is no address of a mail")).caused_by(source)
             })
         };
-        let mut message = Message::builder().from(mailbox(&self.from)?).subject(news.subject());
+        let mut message = Message::builder().from(mailbox(&self.from)?).subject(report.subject());
         for address in &self.to {
             message = message.to(mailbox(address)?);
         }
-        message.body(news.text()).map_err(failed)
+        message.body(report.text()).map_err(notify_error)
     }
 
     fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, TaskError> {
         type Smtp = AsyncSmtpTransport<Tokio1Executor>;
         let builder = match &self.server {
-            Server::Tls(server) => Smtp::relay(server).map_err(failed)?,
-            Server::StartTls(server, port) => Smtp::starttls_relay(server).map_err(failed)?.port(*port),
-            Server::Clear(server, port) => Smtp::builder_dangerous(server).port(*port),
+            Server::Tls(server) => Smtp::relay(server).map_err(notify_error)?,
+            Server::StartTls(server, port) => Smtp::starttls_relay(server).map_err(notify_error)?.port(*port),
+            Server::Plaintext(server, port) => Smtp::builder_dangerous(server).port(*port),
         };
         Ok(match &self.login {
             Some((user, password)) => {
@@ -105,7 +105,7 @@ impl Mail {
     }
 }
 
-impl Receiver for Mail {
+impl Notifier for Mail {
     fn name(&self) -> String {
         format!("mail to {}", self.to.join(", "))
     }
@@ -114,11 +114,11 @@ impl Receiver for Mail {
         self.login.iter().map(|(_, password)| password.clone()).collect()
     }
 
-    fn tell(&self, news: Arc<News>) -> ToldFuture {
+    fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
         let mail = self.clone();
         Box::pin(async move {
-            let message = mail.message(&news)?;
-            mail.transport()?.send(message).await.map_err(failed)?;
+            let message = mail.message(&report)?;
+            mail.transport()?.send(message).await.map_err(notify_error)?;
             Ok(())
         })
     }

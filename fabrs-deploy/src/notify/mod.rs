@@ -1,31 +1,33 @@
 //! Telling others what came of a deploy: by mail, webhook, statsd, Graphite, Sentry and New Relic.
 
 mod graphite;
-#[cfg(feature = "http")]
+#[cfg(feature = "notify-http")]
 mod http;
-#[cfg(feature = "mail")]
+#[cfg(feature = "notify-mail")]
 mod mail;
-#[cfg(feature = "http")]
+#[cfg(feature = "notify-http")]
 mod new_relic;
 mod notifier;
 mod report;
-#[cfg(feature = "http")]
+#[cfg(feature = "notify-http")]
 mod sentry;
+#[cfg(feature = "notify-statsd")]
 mod statsd;
-#[cfg(feature = "http")]
+#[cfg(feature = "notify-http")]
 mod webhook;
 
 pub use graphite::Graphite;
-#[cfg(feature = "mail")]
+#[cfg(feature = "notify-mail")]
 pub use mail::Mail;
-#[cfg(feature = "http")]
+#[cfg(feature = "notify-http")]
 pub use new_relic::NewRelic;
-pub use notifier::{Receiver, ToldFuture};
-pub use report::{Happened, News, Since, Stands, Went};
-#[cfg(feature = "http")]
+pub use notifier::{Notifier, NotifyFuture};
+pub use report::{ChangesSince, DeployAction, DeployOutcome, DeployReport, HostReport};
+#[cfg(feature = "notify-http")]
 pub use sentry::Sentry;
+#[cfg(feature = "notify-statsd")]
 pub use statsd::Statsd;
-#[cfg(feature = "http")]
+#[cfg(feature = "notify-http")]
 pub use webhook::Webhook;
 
-pub(crate) use notifier::Receivers;
+pub(crate) use notifier::Notifiers;

@@ -6,8 +6,8 @@ use fabrs::Secret;
 use serde_json::json;
 
 use super::http;
-use super::notifier::{Receiver, ToldFuture};
-use super::report::{News, Went};
+use super::notifier::{Notifier, NotifyFuture};
+use super::report::{DeployOutcome, DeployReport};
 
 /// Change tracking, by `NerdGraph`: <https://docs.newrelic.com/docs/change-tracking/change-tracking-graphql/>.
 const MUTATION: &str = "mutation($deployment: ChangeTrackingDeploymentInput!) \
@@ -20,7 +20,7 @@ const MUTATION: &str = "mutation($deployment: ChangeTrackingDeploymentInput!) \
 /// use fabrs_deploy::{NewRelic, Site};
 ///
 /// let key = Secret::new("NRAK-...");
-/// let site = Site::new("/srv/shop").tell(NewRelic::entity("MXxBUE18QVBQTElDQVRJT058MQ", &key));
+/// let site = Site::new("/srv/shop").notify(NewRelic::entity("MXxBUE18QVBQTElDQVRJT058MQ", &key));
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ impl NewRelic {
     }
 }
 
-impl Receiver for NewRelic {
+impl Notifier for NewRelic {
     fn name(&self) -> String {
         format!("New Relic marker of {}", self.entity)
     }
@@ -52,20 +52,20 @@ impl Receiver for NewRelic {
         vec![self.key.clone()]
     }
 
-    fn tell(&self, news: Arc<News>) -> ToldFuture {
-        if news.outcome != Went::Live {
+    fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
+        if report.outcome != DeployOutcome::Live {
             return Box::pin(async { Ok(()) });
         }
-        let changelog = news.changes.iter().flat_map(|since| since.changes.lines()).collect::<Vec<_>>().join("\n");
+        let changelog = report.changes.iter().flat_map(|since| since.changes.lines()).collect::<Vec<_>>().join("\n");
         let deployment = json!({
-            "version": news.revision.name,
-            "commit": news.revision.commit,
+            "version": report.revision.name,
+            "commit": report.revision.commit,
             "entityGuid": self.entity,
-            "description": news.subject(),
+            "description": report.subject(),
             "changelog": changelog,
-            "user": news.by.to_string(),
+            "user": report.by.to_string(),
             "deploymentType": "BASIC",
-            "timestamp": news.unix_time() * 1000,
+            "timestamp": report.unix_time() * 1000,
         });
         let body = json!({ "query": MUTATION, "variables": { "deployment": deployment } });
         http::post(self.url.clone(), vec![("API-Key", self.key.clone())], body)

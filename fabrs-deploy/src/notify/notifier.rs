@@ -11,18 +11,18 @@ use fabrs::{Client, Error, ErrorKind, Secret, TaskError};
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use super::report::News;
+use super::report::DeployReport;
 
-/// How long a receiver may take, before it counts as dead.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a notifier may take, before it counts as dead.
+const NOTIFY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What telling a receiver comes to.
-pub type ToldFuture = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Send>>;
+/// What telling a notifier comes to.
+pub type NotifyFuture = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Send>>;
 
 /// Somebody who is told what came of each deploy and rollback, also of those that fail.
 ///
-/// A dry run says whom it would tell. A receiver that fails, or takes longer than 20 seconds, is warned of and fails nothing.
-pub trait Receiver: Send + Sync + 'static {
+/// A dry run says whom it would tell. A notifier that fails, or takes longer than 20 seconds, is warned of and fails nothing.
+pub trait Notifier: Send + Sync + 'static {
     /// Returns who it is, for people: `mail to dev@example.com`.
     fn name(&self) -> String;
 
@@ -32,16 +32,16 @@ pub trait Receiver: Send + Sync + 'static {
     }
 
     /// Tells it.
-    fn tell(&self, news: Arc<News>) -> ToldFuture;
+    fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture;
 }
 
 /// Everybody who is told.
 #[derive(Clone, Default)]
-pub(crate) struct Receivers(Vec<Arc<dyn Receiver>>);
+pub(crate) struct Notifiers(Vec<Arc<dyn Notifier>>);
 
-impl Receivers {
-    pub(crate) fn push(&mut self, receiver: impl Receiver) {
-        self.0.push(Arc::new(receiver));
+impl Notifiers {
+    pub(crate) fn push(&mut self, notifier: impl Notifier) {
+        self.0.push(Arc::new(notifier));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -49,15 +49,15 @@ impl Receivers {
     }
 
     /// Tells all of them at once; who could not be told is warned of.
-    pub(crate) async fn tell(&self, client: &Client, news: News) {
-        let news = Arc::new(news);
-        for secret in self.0.iter().flat_map(|receiver| receiver.secrets()) {
+    pub(crate) async fn notify(&self, client: &Client, report: DeployReport) {
+        let report = Arc::new(report);
+        for secret in self.0.iter().flat_map(|notifier| notifier.secrets()) {
             client.redact(&secret);
         }
-        let all = self.0.iter().map(|receiver| {
-            let (name, told) = (receiver.name(), receiver.tell(Arc::clone(&news)));
+        let all = self.0.iter().map(|notifier| {
+            let (name, told) = (notifier.name(), notifier.notify(Arc::clone(&report)));
             async move {
-                if let Err(error) = effect(&name, in_time(told)).await {
+                if let Err(error) = effect(&name, with_timeout(told)).await {
                     client.warn(None, format!("could not be told: {name}: {}", reason(&error)));
                 }
             }
@@ -69,20 +69,20 @@ impl Receivers {
     }
 }
 
-impl fmt::Debug for Receivers {
+impl fmt::Debug for Notifiers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|receiver| receiver.name())).finish()
+        f.debug_list().entries(self.0.iter().map(|notifier| notifier.name())).finish()
     }
 }
 
-async fn in_time(told: ToldFuture) -> Result<(), TaskError> {
-    match timeout(PATIENCE, told).await {
+async fn with_timeout(told: NotifyFuture) -> Result<(), TaskError> {
+    match timeout(NOTIFY_TIMEOUT, told).await {
         Ok(told) => told,
-        Err(_) => Err(TaskError::msg(format!("no answer within {} seconds", PATIENCE.as_secs()))),
+        Err(_) => Err(TaskError::msg(format!("no answer within {} seconds", NOTIFY_TIMEOUT.as_secs()))),
     }
 }
 
-/// Returns all of why it failed, in a line.
+/// Returns all of why it notify_error, in a line.
 fn reason(error: &Error) -> String {
     let mut causes = Vec::new();
     let mut cause = std::error::Error::source(error);
@@ -93,15 +93,15 @@ fn reason(error: &Error) -> String {
     if causes.is_empty() { error.doing().to_owned() } else { causes.join(": ") }
 }
 
-/// Makes the error of a receiver that could not be told.
-pub(super) fn failed(source: impl std::error::Error + Send + Sync + 'static) -> TaskError {
+/// Makes the error of a notifier that could not be told.
+pub(super) fn notify_error(source: impl std::error::Error + Send + Sync + 'static) -> TaskError {
     Error::new(ErrorKind::Task, "could not be told").caused_by(source).into()
 }
 
 /// Does what waits on a thread that may.
-pub(super) fn waiting<E>(work: impl FnOnce() -> Result<(), E> + Send + 'static) -> ToldFuture
+pub(super) fn run_blocking<E>(work: impl FnOnce() -> Result<(), E> + Send + 'static) -> NotifyFuture
 where
     E: std::error::Error + Send + Sync + 'static,
 {
-    Box::pin(async move { tokio::task::spawn_blocking(work).await.map_err(failed)?.map_err(failed) })
+    Box::pin(async move { tokio::task::spawn_blocking(work).await.map_err(notify_error)?.map_err(notify_error) })
 }

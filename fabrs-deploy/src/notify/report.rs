@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::database::UnknownMigrations;
 use crate::release::ReleaseId;
-use crate::source::{Changes, Revision};
+use crate::source::{CommitChanges, Revision};
 use crate::who::{RunId, Who};
 
 /// The report of a deploy or a rollback after its end.
@@ -15,11 +15,11 @@ use crate::who::{RunId, Who};
 /// A [`Webhook`](super::Webhook) sends it as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct News {
+pub struct DeployReport {
     /// The operation: a deploy or a rollback.
-    pub event: Happened,
+    pub action: DeployAction,
     /// The outcome.
-    pub outcome: Went,
+    pub outcome: DeployOutcome,
     /// The error of a failed deploy.
     pub error: Option<String>,
     /// The folder of the site.
@@ -41,9 +41,9 @@ pub struct News {
     /// The end time, in the same format.
     pub finished: String,
     /// The state of each host.
-    pub hosts: Vec<Stands>,
+    pub hosts: Vec<HostReport>,
     /// The commits since each revision that was live before.
-    pub changes: Vec<Since>,
+    pub changes: Vec<ChangesSince>,
     /// The duration.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub elapsed: Duration,
@@ -54,14 +54,15 @@ pub struct News {
 /// An operation on a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Happened {
+#[non_exhaustive]
+pub enum DeployAction {
     /// A deploy.
     Deploy,
     /// A rollback.
     Rollback,
 }
 
-impl Happened {
+impl DeployAction {
     /// Returns the word for the operation.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -74,14 +75,15 @@ impl Happened {
 /// The outcome of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Went {
+#[non_exhaustive]
+pub enum DeployOutcome {
     /// The release is live on all hosts.
     Live,
     /// The operation failed. The state of each host is part of the report.
     Failed,
 }
 
-impl Went {
+impl DeployOutcome {
     /// Returns the word for the outcome.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -94,29 +96,29 @@ impl Went {
 /// The state of a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Stands {
+pub struct HostReport {
     /// The host.
     pub host: String,
     /// The state, as text for people.
-    pub stands: String,
+    pub state: String,
 }
 
 /// The commits between a revision that was live before and the new one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Since {
+pub struct ChangesSince {
     /// The revision that was live.
     pub since: Revision,
     /// The commits.
     #[serde(flatten)]
-    pub changes: Changes,
+    pub changes: CommitChanges,
 }
 
-impl News {
+impl DeployReport {
     /// Returns the report as one line: `deploy live: deployable-314 (1a2b3c4d5e) on production`.
     pub fn subject(&self) -> String {
         let place = self.environment.as_deref().unwrap_or(&self.site);
-        format!("{} {}: {} on {place}", self.event.as_str(), self.outcome.as_str(), self.revision)
+        format!("{} {}: {} on {place}", self.action.as_str(), self.outcome.as_str(), self.revision)
     }
 
     /// Returns the report as text: the line, the error, the hosts, and the commits.
@@ -125,9 +127,9 @@ impl News {
         lines.extend(self.error.iter().map(|error| format!("\n{error}")));
         lines.push(String::new());
         let width = self.hosts.iter().map(|host| host.host.len()).max().unwrap_or(0);
-        lines.extend(self.hosts.iter().map(|host| format!("{:width$}  {}", host.host, host.stands)));
+        lines.extend(self.hosts.iter().map(|host| format!("{:width$}  {}", host.host, host.state)));
         lines.extend(self.unknown_migrations.iter().map(|ahead| format!("\n{ahead}")));
-        for Since { since, changes } in &self.changes {
+        for ChangesSince { since, changes } in &self.changes {
             lines.push(format!("\ncommits since {since}:"));
             lines.extend(if changes.is_empty() { vec!["  none".to_owned()] } else { changes.lines() });
         }

@@ -6,8 +6,8 @@ use fabrs::Secret;
 use serde_json::{Value, json};
 
 use super::http;
-use super::notifier::{Receiver, ToldFuture, waiting};
-use super::report::{News, Went};
+use super::notifier::{Notifier, NotifyFuture, run_blocking};
+use super::report::{DeployOutcome, DeployReport};
 
 /// A Sentry: the release, with its commits, and that it was deployed to the environment, so that errors are known by the deploy
 /// that brought them. What is not live it is not told.
@@ -17,7 +17,7 @@ use super::report::{News, Went};
 /// use fabrs_deploy::{Sentry, Site};
 ///
 /// let token = Secret::new("...");
-/// let site = Site::new("/srv/shop").tell(Sentry::at("acme", "shop", &token));
+/// let site = Site::new("/srv/shop").notify(Sentry::project("acme", "shop", &token));
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ pub struct Sentry {
 
 impl Sentry {
     /// Tells the project of an organization at sentry.io; the token needs `project:releases`.
-    pub fn at(organization: impl Into<String>, project: impl Into<String>, token: &Secret) -> Self {
+    pub fn project(organization: impl Into<String>, project: impl Into<String>, token: &Secret) -> Self {
         Self {
             url: "https://sentry.io".to_owned(),
             organization: organization.into(),
@@ -45,21 +45,21 @@ impl Sentry {
         self
     }
 
-    fn release(&self, news: &News) -> Value {
-        let commits = news.changes.iter().flat_map(|since| &since.changes.coming);
+    fn release(&self, report: &DeployReport) -> Value {
+        let commits = report.changes.iter().flat_map(|since| &since.changes.added);
         let commits: Vec<Value> = commits
             .map(|commit| json!({ "id": commit.id, "author_name": commit.author, "message": commit.subject }))
             .collect();
         json!({
-            "version": news.revision.commit,
+            "version": report.revision.commit,
             "projects": [self.project],
-            "dateReleased": news.finished,
+            "dateReleased": report.finished,
             "commits": commits,
         })
     }
 }
 
-impl Receiver for Sentry {
+impl Notifier for Sentry {
     fn name(&self) -> String {
         format!("Sentry {}/{}", self.organization, self.project)
     }
@@ -68,22 +68,22 @@ impl Receiver for Sentry {
         vec![self.token.clone()]
     }
 
-    fn tell(&self, news: Arc<News>) -> ToldFuture {
-        if news.outcome != Went::Live {
+    fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
+        if report.outcome != DeployOutcome::Live {
             return Box::pin(async { Ok(()) });
         }
         let releases =
             format!("{}/api/0/organizations/{}/releases/", self.url.trim_end_matches('/'), self.organization);
-        let deploys = format!("{releases}{}/deploys/", news.revision.commit);
-        let release = self.release(&news);
+        let deploys = format!("{releases}{}/deploys/", report.revision.commit);
+        let release = self.release(&report);
         let deploy = json!({
-            "environment": news.environment.as_deref().unwrap_or("production"),
-            "name": news.release,
-            "dateStarted": news.started,
-            "dateFinished": news.finished,
+            "environment": report.environment.as_deref().unwrap_or("production"),
+            "name": report.release,
+            "dateStarted": report.started,
+            "dateFinished": report.finished,
         });
         let headers = [("Authorization", Secret::new(format!("Bearer {}", self.token.expose())))];
-        waiting(move || {
+        run_blocking(move || {
             http::send(&releases, &headers, &release)?;
             http::send(&deploys, &headers, &deploy)
         })

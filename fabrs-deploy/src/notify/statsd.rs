@@ -6,8 +6,8 @@ use std::sync::Arc;
 use cadence::prelude::*;
 use cadence::{MetricError, StatsdClient, UdpMetricSink};
 
-use super::notifier::{Receiver, ToldFuture, waiting};
-use super::report::News;
+use super::notifier::{Notifier, NotifyFuture, run_blocking};
+use super::report::DeployReport;
 
 /// A statsd: a counter `PREFIX.deploy.live` or `PREFIX.deploy.failed`, and a timer `PREFIX.deploy.time`; for a rollback,
 /// `PREFIX.rollback.…`.
@@ -15,7 +15,7 @@ use super::report::News;
 /// ```
 /// use fabrs_deploy::{Site, Statsd};
 ///
-/// let site = Site::new("/srv/shop").tell(Statsd::at("stats.example.com:8125", "shop"));
+/// let site = Site::new("/srv/shop").notify(Statsd::at("stats.example.com:8125", "shop"));
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
@@ -31,19 +31,19 @@ impl Statsd {
     }
 }
 
-impl Receiver for Statsd {
+impl Notifier for Statsd {
     fn name(&self) -> String {
         format!("statsd at {}", self.address)
     }
 
-    fn tell(&self, news: Arc<News>) -> ToldFuture {
+    fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
         let Self { address, prefix } = self.clone();
-        waiting(move || {
+        run_blocking(move || {
             let sink = UdpMetricSink::from(&address, UdpSocket::bind("0.0.0.0:0").map_err(MetricError::from)?)?;
             let client = StatsdClient::from_sink(&prefix, sink);
-            let event = news.event.as_str();
-            client.count(&format!("{event}.{}", news.outcome.as_str()), 1)?;
-            client.time(&format!("{event}.time"), news.elapsed)?;
+            let event = report.action.as_str();
+            client.count(&format!("{event}.{}", report.outcome.as_str()), 1)?;
+            client.time(&format!("{event}.time"), report.elapsed)?;
             Ok::<_, MetricError>(())
         })
     }

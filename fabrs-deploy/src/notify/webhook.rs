@@ -1,19 +1,19 @@
-//! An address that is sent the news as JSON.
+//! An address that is sent the report as JSON.
 
 use std::sync::Arc;
 
 use fabrs::Secret;
 
 use super::http;
-use super::notifier::{Receiver, ToldFuture};
-use super::report::News;
+use super::notifier::{Notifier, NotifyFuture};
+use super::report::DeployReport;
 
-/// An address that is posted the [`News`] as JSON, with a `text` besides, which is what chat servers show.
+/// An address that is posted the [`DeployReport`] as JSON, with a `text` besides, which is what chat servers show.
 ///
 /// ```
 /// use fabrs_deploy::{Site, Webhook};
 ///
-/// let site = Site::new("/srv/shop").tell(Webhook::post("https://chat.example.com/hooks/shop"));
+/// let site = Site::new("/srv/shop").notify(Webhook::post("https://chat.example.com/hooks/shop"));
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ impl Webhook {
     }
 }
 
-impl Receiver for Webhook {
+impl Notifier for Webhook {
     fn name(&self) -> String {
         self.name.clone()
     }
@@ -49,10 +49,10 @@ impl Receiver for Webhook {
         url.chain(self.headers.iter().map(|(_, value)| value.clone())).collect()
     }
 
-    fn tell(&self, news: Arc<News>) -> ToldFuture {
-        let mut body = serde_json::to_value(&*news).unwrap_or_default();
+    fn notify(&self, report: Arc<DeployReport>) -> NotifyFuture {
+        let mut body = serde_json::to_value(&*report).unwrap_or_default();
         if let Some(fields) = body.as_object_mut() {
-            fields.insert("text".to_owned(), news.text().into());
+            fields.insert("text".to_owned(), report.text().into());
         }
         http::post(self.url.expose().to_owned(), self.headers.clone(), body)
     }

@@ -3,7 +3,7 @@
 use fabrs::{Error, ErrorKind, Output};
 
 /// What the script says of requirement files.
-pub(super) const LOOK: &str = include_str!("requirements.py");
+pub(super) const REQUIREMENTS_SCRIPT: &str = include_str!("requirements.py");
 
 /// What there is to know of the requirements of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Requirements {
     /// # Errors
     ///
     /// [`ErrorKind::Task`] where it has not come to its end.
-    pub(super) fn read(said: &Output) -> Result<Self, Error> {
+    pub(super) fn parse(said: &Output) -> Result<Self, Error> {
         let lines = said.lines()?;
         let unpinned = lines.iter().filter_map(|line| line.strip_prefix("unpinned ")).map(str::to_owned).collect();
         let key = lines.iter().find_map(|line| line.strip_prefix("key "));
@@ -36,7 +36,7 @@ impl Requirements {
     }
 
     /// Returns what stands in a plan for what nobody knows yet.
-    pub(super) fn planned() -> Self {
+    pub(super) fn placeholder() -> Self {
         Self { key: "KEY-OF-THE-REQUIREMENTS".to_owned(), unpinned: Vec::new(), is_local: false }
     }
 }
@@ -47,14 +47,14 @@ mod tests {
     use std::process::Command;
 
     /// Runs the script on files, of which the first is asked about, and returns its lines.
-    fn says(files: &[(&str, &str)]) -> Vec<String> {
+    fn run_script(files: &[(&str, &str)]) -> Vec<String> {
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in files {
             fs::create_dir_all(dir.path().join(name).parent().unwrap()).unwrap();
             fs::write(dir.path().join(name), text).unwrap();
         }
         let ran = Command::new("python3")
-            .args(["-c", super::LOOK, "--no-index", files[0].0])
+            .args(["-c", super::REQUIREMENTS_SCRIPT, "--no-index", files[0].0])
             .current_dir(dir.path())
             .output();
         let ran = ran.unwrap();
@@ -63,7 +63,7 @@ mod tests {
     }
 
     fn unpinned(text: &str) -> Vec<String> {
-        let lines = says(&[("requirements.txt", text)]);
+        let lines = run_script(&[("requirements.txt", text)]);
         lines.iter().filter_map(|line| line.strip_prefix("unpinned ").map(str::to_owned)).collect()
     }
 
@@ -77,7 +77,11 @@ mod tests {
     #[test]
     fn files_that_are_named_count_too_and_those_of_constraints_pin_nothing() {
         let with = |more: &str| {
-            says(&[("req/base.txt", "-r more.txt\n-c limits.txt\n"), ("req/more.txt", more), ("req/limits.txt", "z<3")])
+            run_script(&[
+                ("req/base.txt", "-r more.txt\n-c limits.txt\n"),
+                ("req/more.txt", more),
+                ("req/limits.txt", "z<3"),
+            ])
         };
         assert_eq!(with("a>1")[0], "unpinned a>1");
         assert_ne!(with("a==1"), with("a==2"));
@@ -95,10 +99,13 @@ mod tests {
             "file:lib",
             "-e git+https://example.com/x",
         ] {
-            assert!(says(&[("requirements.txt", local)]).iter().any(|line| line.starts_with("local ")), "{local}");
+            assert!(
+                run_script(&[("requirements.txt", local)]).iter().any(|line| line.starts_with("local ")),
+                "{local}"
+            );
         }
         assert!(
-            !says(&[("requirements.txt", "a==1\nb @ https://example.com/b.zip")])
+            !run_script(&[("requirements.txt", "a==1\nb @ https://example.com/b.zip")])
                 .iter()
                 .any(|line| line.starts_with("local"))
         );

@@ -2,7 +2,7 @@
 
 use fabrs::{Error, Hide, TaskError, cmd};
 
-use super::requirements::{LOOK, Requirements};
+use super::requirements::{REQUIREMENTS_SCRIPT, Requirements};
 use crate::part::Part;
 use crate::site::Site;
 use crate::step::{App, Step, StepFuture};
@@ -23,20 +23,20 @@ use crate::step::{App, Step, StepFuture};
 #[derive(Debug, Clone)]
 #[must_use = "it does nothing until a site has it"]
 pub struct Python {
-    program: String,
+    interpreter: String,
     files: Vec<String>,
-    options: Vec<String>,
+    pip_options: Vec<String>,
 }
 
 impl Python {
     /// Takes the `python3` of the host, and no requirements.
     pub fn new() -> Self {
-        Self { program: "python3".to_owned(), files: Vec::new(), options: Vec::new() }
+        Self { interpreter: "python3".to_owned(), files: Vec::new(), pip_options: Vec::new() }
     }
 
     /// Makes the virtualenv with this Python of the host: `python3.12`, `/opt/python/bin/python3`.
-    pub fn program(mut self, program: impl Into<String>) -> Self {
-        self.program = program.into();
+    pub fn interpreter(mut self, interpreter: impl Into<String>) -> Self {
+        self.interpreter = interpreter.into();
         self
     }
 
@@ -48,20 +48,20 @@ impl Python {
     }
 
     /// Gives an option to `pip install`, or `uv pip install`: `--no-index`.
-    pub fn option(mut self, option: impl Into<String>) -> Self {
-        self.options.push(option.into());
+    pub fn pip_option(mut self, option: impl Into<String>) -> Self {
+        self.pip_options.push(option.into());
         self
     }
 
-    async fn make(self, app: App) -> Result<(), TaskError> {
+    async fn build(self, app: App) -> Result<(), TaskError> {
         let host = app.connection();
-        let (program, files) = (&self.program, &self.files);
+        let (program, files) = (&self.interpreter, &self.files);
         // A change as far as a dry run goes: the files are those of a release that is not there then.
-        let options = self.options.join(" ");
-        let look = host.run(cmd!("{program} - {options} {files...}")).stdin(LOOK);
+        let options = self.pip_options.join(" ");
+        let look = host.run(cmd!("{program} - {options} {files...}")).stdin(REQUIREMENTS_SCRIPT);
         let look = look.named("read the requirements").hide(Hide::Stdout);
         let said = look.await?;
-        let requirements = if said.was_run() { Requirements::read(&said)? } else { Requirements::planned() };
+        let requirements = if said.was_run() { Requirements::parse(&said)? } else { Requirements::placeholder() };
         for unpinned in &requirements.unpinned {
             if let (Some(client), Some(first)) = (host.client(), host.host()) {
                 client.warn(Some(first), format!("not pinned to a version: `{unpinned}`"));
@@ -78,7 +78,7 @@ impl Python {
         let (known, release) = (format!("{}/venvs/{key}", app.root()), app.release());
         // In a folder of its own for each try: of a run that was killed the installer may still be at work in another.
         let venv = format!("{known}-{release}");
-        let (program, options) = (&self.program, &self.options);
+        let (program, options) = (&self.interpreter, &self.pip_options);
         let files: Vec<String> =
             self.files.iter().flat_map(|file| ["--requirement".to_owned(), file.clone()]).collect();
         let make = if files.is_empty() {
@@ -111,7 +111,7 @@ impl Default for Python {
 
 impl Step for Python {
     fn run(&self, app: App) -> StepFuture {
-        Box::pin(self.clone().make(app))
+        Box::pin(self.clone().build(app))
     }
 }
 

@@ -10,7 +10,7 @@ use fabrs::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 
 /// How many digits a name has.
-const DIGITS: usize = 14;
+const ID_DIGITS: usize = 14;
 
 /// The name of a release, the same on all hosts: when it was begun (UTC), as Capistrano writes it, `20261103140211`.
 ///
@@ -37,7 +37,7 @@ impl ReleaseId {
     /// Returns the name that follows: not always a time that there is, but one of as many digits.
     fn next(&self) -> Self {
         let number: u64 = self.0.parse().unwrap_or_default();
-        Self(format!("{:0DIGITS$}", number + 1))
+        Self(format!("{:0ID_DIGITS$}", number + 1))
     }
 
     /// Returns the name as text.
@@ -49,7 +49,7 @@ impl ReleaseId {
 /// The name of what is live where there are no releases.
 impl Default for ReleaseId {
     fn default() -> Self {
-        Self("0".repeat(DIGITS))
+        Self("0".repeat(ID_DIGITS))
     }
 }
 
@@ -57,7 +57,7 @@ impl FromStr for ReleaseId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        if text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        if text.len() == ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(Self(text.to_owned()));
         }
         let error = Error::new(ErrorKind::Usage, format!("`{text}` is no name of a release"));

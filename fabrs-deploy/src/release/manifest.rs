@@ -37,7 +37,7 @@ impl Manifest {
     }
 
     /// Returns it as a line of JSON.
-    pub(crate) fn line(&self) -> String {
+    pub(crate) fn to_json_line(&self) -> String {
         // Its fields are texts, which JSON can always hold.
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -46,23 +46,23 @@ impl Manifest {
 /// What is said of a release that turned out bad.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Bad {
+pub struct BadMark {
     /// Who said so.
     pub by: Who,
     /// When: RFC 3339, UTC.
     pub at: String,
     /// Why.
-    pub why: String,
+    pub reason: String,
 }
 
-impl Bad {
-    pub(crate) fn new(by: Who, why: impl Into<String>) -> Self {
+impl BadMark {
+    pub(crate) fn new(by: Who, reason: impl Into<String>) -> Self {
         let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        Self { by, at, why: why.into() }
+        Self { by, at, reason: reason.into() }
     }
 
     /// Returns it as a line of JSON.
-    pub(crate) fn line(&self) -> String {
+    pub(crate) fn to_json_line(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }

@@ -7,7 +7,9 @@ pub(crate) mod survey;
 mod untrusted_json;
 
 pub use id::ReleaseId;
-pub use manifest::{Bad, Manifest};
+pub use manifest::{BadMark, Manifest};
 
-pub(crate) use layout::{ACCEPTED, BAD, Kind, LOCK, Layout, Layouts, MANIFEST, UNFINISHED, WORKS};
-pub(crate) use survey::{Current, Found, Survey};
+pub(crate) use layout::{
+    ACCEPTED_FILE, BAD_FILE, LOCK_NAME, Layout, Layouts, MANIFEST_FILE, SiteKind, UNFINISHED_FILE, VERIFIED_FILE,
+};
+pub(crate) use survey::{CurrentLink, FoundRelease, Survey};

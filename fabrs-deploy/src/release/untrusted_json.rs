@@ -10,7 +10,7 @@ use serde_json::Value;
 /// # Errors
 ///
 /// As [`serde_json::from_str`].
-pub(crate) fn read<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
     serde_json::from_value(escape_all_controls(serde_json::from_str(text)?))
 }
 
@@ -29,7 +29,7 @@ mod tests {
 
     #[test]
     fn a_value_is_one_line_without_controls() {
-        let value: Vec<String> = read(r#"["a\nb\tc\u001b[2K\u009b"]"#).unwrap();
+        let value: Vec<String> = parse(r#"["a\nb\tc\u001b[2K\u009b"]"#).unwrap();
         assert_eq!(value, [r"a\nb\tc\u{1b}[2K\u{9b}"]);
     }
 }

@@ -13,32 +13,32 @@ use crate::step::{App, Step, StepFuture};
 /// It needs `curl`, `wget` or `python3` there.
 ///
 /// ```
-/// use fabrs_deploy::{Health, Site};
+/// use fabrs_deploy::{HealthCheck, Site};
 ///
-/// let site = Site::new("/srv/shop").verify(Health::get("http://127.0.0.1:8000/health/").says_release());
+/// let site = Site::new("/srv/shop").verify(HealthCheck::get("http://127.0.0.1:8000/health/").shows_release());
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "nothing is asked until a site has it"]
-pub struct Health {
+pub struct HealthCheck {
     url: PerHost,
-    host: Option<String>,
-    socket: Option<String>,
-    says: Vec<String>,
-    release: Release,
-    tries: u32,
+    host_header: Option<String>,
+    unix_socket: Option<String>,
+    texts: Vec<String>,
+    release_text: ReleaseText,
+    attempts: u32,
     pause: Duration,
 }
 
 /// Whether the answer must name the release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Release {
-    Any,
-    Said,
+enum ReleaseText {
+    Optional,
+    Required,
 }
 
 /// Asks for a page by what the host has.
-const ASK: &str = "\
+const REQUEST: &str = "\
 ask() { url=$1; host=$2; socket=$3
 if [ \"$socket\" ] || command -v curl > /dev/null; then
 curl --fail --silent --show-error --location --max-time 10 \
@@ -48,22 +48,30 @@ else python3 -c 'import sys, urllib.request as r
 q = r.Request(sys.argv[1], headers={\"Host\": sys.argv[2]} if sys.argv[2] else {})
 sys.stdout.buffer.write(r.urlopen(q, timeout=10).read())' \"$url\" \"$host\"; fi; }";
 
-impl Health {
+impl HealthCheck {
     /// Asks for this page, 20 times at most, with half a second between.
     pub fn get(url: impl Into<String>) -> Self {
-        let (tries, pause) = (20, Duration::from_millis(500));
+        let (attempts, pause) = (20, Duration::from_millis(500));
         let url = PerHost::Same(url.into());
-        Self { url, host: None, socket: None, says: Vec::new(), release: Release::Any, tries, pause }
+        Self {
+            url,
+            host_header: None,
+            unix_socket: None,
+            texts: Vec::new(),
+            release_text: ReleaseText::Optional,
+            attempts,
+            pause,
+        }
     }
 
     /// Requests a URL that depends on the host, otherwise like [`get`](Self::get).
     ///
     /// ```
-    /// # use fabrs_deploy::Health;
+    /// # use fabrs_deploy::HealthCheck;
     /// #[derive(serde::Deserialize)]
     /// struct Vars { address: String }
     ///
-    /// let health = Health::url_for_host(|host| Ok(format!("http://{}:8000/health", host.vars::<Vars>()?.address)));
+    /// let health = HealthCheck::url_for_host(|host| Ok(format!("http://{}:8000/health", host.vars::<Vars>()?.address)));
     /// # drop(health);
     /// ```
     pub fn url_for_host(url: impl Fn(&Connection) -> Result<String, Error> + Send + Sync + 'static) -> Self {
@@ -71,41 +79,41 @@ impl Health {
     }
 
     /// Asks as for this name (the header `Host`), which the server may choose a site by.
-    pub fn host(mut self, name: impl Into<String>) -> Self {
-        self.host = Some(name.into());
+    pub fn host_header(mut self, name: impl Into<String>) -> Self {
+        self.host_header = Some(name.into());
         self
     }
 
     /// Asks over a socket of the host's file system, by a path from the folder of the release, or from the root. The host then
     /// needs `curl`.
-    pub fn socket(mut self, path: impl Into<String>) -> Self {
-        self.socket = Some(path.into());
+    pub fn unix_socket(mut self, path: impl Into<String>) -> Self {
+        self.unix_socket = Some(path.into());
         self
     }
 
     /// Takes only an answer with this text in it.
-    pub fn says(mut self, text: impl Into<String>) -> Self {
-        self.says.push(text.into());
+    pub fn shows(mut self, text: impl Into<String>) -> Self {
+        self.texts.push(text.into());
         self
     }
 
     /// Takes only an answer with the name of the release in it: while a server takes up a release, the old one may still answer.
-    pub fn says_release(mut self) -> Self {
-        self.release = Release::Said;
+    pub fn shows_release(mut self) -> Self {
+        self.release_text = ReleaseText::Required;
         self
     }
 
     /// Sets how often it is tried, at least once, and how long after a try that failed.
-    pub fn tries(mut self, times: u32, pause: Duration) -> Self {
-        (self.tries, self.pause) = (times.max(1), pause);
+    pub fn attempts(mut self, attempts: u32, pause: Duration) -> Self {
+        (self.attempts, self.pause) = (attempts.max(1), pause);
         self
     }
 
-    async fn ask(self, app: App) -> Result<(), TaskError> {
-        let [host, socket] = [&self.host, &self.socket].map(|said| said.as_deref().unwrap_or_default());
-        let (url, tries, pause) = (&self.url.on(app.connection())?, self.tries, self.pause.as_secs_f64());
-        let mut says = self.says;
-        if self.release == Release::Said {
+    async fn check_app(self, app: App) -> Result<(), TaskError> {
+        let [host, socket] = [&self.host_header, &self.unix_socket].map(|said| said.as_deref().unwrap_or_default());
+        let (url, tries, pause) = (&self.url.on(app.connection())?, self.attempts, self.pause.as_secs_f64());
+        let mut says = self.texts;
+        if self.release_text == ReleaseText::Required {
             says.push(app.release().to_string());
         }
         let wait = cmd!(
@@ -113,7 +121,7 @@ impl Health {
              *) answer=\"it does not say $text\"; return 1 ;; esac; done; }}\n\
              n=1; until works; do if [ $n -ge {tries} ]; then printf '%s\\n' \"$answer\"; exit 1; fi; n=$((n+1)); sleep {pause}; done"
         );
-        let line = ShellLine::raw(format!("{ASK}\n{}", wait.as_str()));
+        let line = ShellLine::raw(format!("{REQUEST}\n{}", wait.as_str()));
         // Whether it works is not to be seen before the change, so a dry run only plans it.
         let asked = app.connection().run(line).named(format!("check {url}")).warn().hide(Hide::Both).await?;
         if !asked.was_run() || asked.ok()? {
@@ -125,9 +133,9 @@ impl Health {
     }
 }
 
-impl Step for Health {
+impl Step for HealthCheck {
     fn run(&self, app: App) -> StepFuture {
-        Box::pin(self.clone().ask(app))
+        Box::pin(self.clone().check_app(app))
     }
 
     fn check(&self, host: &Connection) -> Result<(), Error> {

@@ -6,6 +6,6 @@ mod supervisor;
 mod systemd;
 
 pub use gunicorn::Gunicorn;
-pub use health::Health;
+pub use health::HealthCheck;
 pub use supervisor::Supervisor;
 pub use systemd::Systemd;

@@ -18,14 +18,14 @@ use crate::step::App;
 #[derive(Debug, Clone)]
 #[must_use = "it does nothing until a site has it"]
 pub struct Supervisor {
-    how: How,
+    mode: ReloadMode,
     program: String,
-    control: String,
+    supervisorctl: String,
 }
 
-/// How a program takes up a release.
+/// ReloadMode a program takes up a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum How {
+enum ReloadMode {
     Reload,
     Restart,
 }
@@ -33,26 +33,26 @@ enum How {
 impl Supervisor {
     /// Sends a program HUP, at which servers like gunicorn take up another release without a request lost.
     pub fn reload(program: impl Into<String>) -> Self {
-        Self { how: How::Reload, program: program.into(), control: "supervisorctl".to_owned() }
+        Self { mode: ReloadMode::Reload, program: program.into(), supervisorctl: "supervisorctl".to_owned() }
     }
 
     /// Restarts a program: a worker, which has its `stopwaitsecs` to end what it is at.
     pub fn restart(program: impl Into<String>) -> Self {
-        Self { how: How::Restart, ..Self::reload(program) }
+        Self { mode: ReloadMode::Restart, ..Self::reload(program) }
     }
 
     /// Takes this program, with these options, in the place of `supervisorctl`: a line for the shell, in the folder of the release.
-    pub fn control(mut self, line: impl Into<String>) -> Self {
-        self.control = line.into();
+    pub fn supervisorctl(mut self, line: impl Into<String>) -> Self {
+        self.supervisorctl = line.into();
         self
     }
 
-    fn take_up(&self, host: &Connection) -> Command {
+    fn reload_or_start(&self, host: &Connection) -> Command {
         let program = &self.program;
-        let control = &self.control;
-        let words = match self.how {
-            How::Reload => cmd!("signal HUP {program}"),
-            How::Restart => cmd!("restart {program}"),
+        let control = &self.supervisorctl;
+        let words = match self.mode {
+            ReloadMode::Reload => cmd!("signal HUP {program}"),
+            ReloadMode::Restart => cmd!("restart {program}"),
         };
         let (status, start) = (cmd!("status {program}"), cmd!("start {program}"));
         let (words, status, start) = (words.as_str(), status.as_str(), start.as_str());
@@ -61,8 +61,8 @@ impl Supervisor {
         host.run(ShellLine::raw(line)).named(format!("supervisorctl {words}"))
     }
 
-    fn is_running(&self, host: &Connection) -> Command {
-        let (program, control) = (&self.program, &self.control);
+    fn check_running(&self, host: &Connection) -> Command {
+        let (program, control) = (&self.program, &self.supervisorctl);
         let status = cmd!("status {program}");
         let line = format!("{control} {} | tee /dev/stderr | grep -qw RUNNING", status.as_str());
         let look = host.run(ShellLine::raw(line)).named(format!("supervisorctl {}", status.as_str()));
@@ -73,7 +73,7 @@ impl Supervisor {
 impl Part for Supervisor {
     fn onto(self, site: Site) -> Site {
         let (reload, verify) = (self.clone(), self);
-        site.reload(move |app: App| reload.take_up(app.connection()))
-            .verify(move |app: App| verify.is_running(app.connection()))
+        site.reload(move |app: App| reload.reload_or_start(app.connection()))
+            .verify(move |app: App| verify.check_running(app.connection()))
     }
 }

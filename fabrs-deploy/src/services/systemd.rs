@@ -23,12 +23,12 @@ use crate::step::App;
 pub struct Systemd {
     verb: &'static str,
     service: String,
-    owner: Owner,
+    manager: ServiceManager,
 }
 
 /// Whose service it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Owner {
+enum ServiceManager {
     System,
     User,
 }
@@ -36,34 +36,34 @@ enum Owner {
 impl Systemd {
     /// Reloads a service (`systemctl reload-or-restart`): its own way to take up another release, without a request lost.
     pub fn reload(service: impl Into<String>) -> Self {
-        Self { verb: "reload-or-restart", service: service.into(), owner: Owner::System }
+        Self { verb: "reload-or-restart", service: service.into(), manager: ServiceManager::System }
     }
 
     /// Restarts a service: a worker, which has its `TimeoutStopSec` to end what it is at.
     pub fn restart(service: impl Into<String>) -> Self {
-        Self { verb: "restart", service: service.into(), owner: Owner::System }
+        Self { verb: "restart", service: service.into(), manager: ServiceManager::System }
     }
 
     /// Takes it for a service of the login's own (`systemctl --user`).
-    pub fn of_user(mut self) -> Self {
-        self.owner = Owner::User;
+    pub fn user_service(mut self) -> Self {
+        self.manager = ServiceManager::User;
         self
     }
 
     /// Checks that sudo lets a host be asked for the service.
     async fn check(self, host: Connection) -> Result<(), Error> {
-        match self.owner {
+        match self.manager {
             // What it says of a service that is not there yet is no failure; that sudo refuses is one.
-            Owner::System => self.command(&host, "is-active").warn().hide(Hide::Both).await.map(drop),
-            Owner::User => Ok(()),
+            ServiceManager::System => self.command(&host, "is-active").warn().hide(Hide::Both).await.map(drop),
+            ServiceManager::User => Ok(()),
         }
     }
 
     fn command(&self, host: &Connection, verb: &str) -> Command {
         let service = &self.service;
-        match self.owner {
-            Owner::System => host.sudo(cmd!("systemctl {verb} {service}")),
-            Owner::User => host.run(cmd!("systemctl --user {verb} {service}")),
+        match self.manager {
+            ServiceManager::System => host.sudo(cmd!("systemctl {verb} {service}")),
+            ServiceManager::User => host.run(cmd!("systemctl --user {verb} {service}")),
         }
     }
 }
@@ -94,7 +94,7 @@ mod tests {
             .on("systemctl --user is-active shop", quiet())
             .on("systemctl --user is-active worker", FakeAnswer::code(3));
         let host = Client::builder().dial(fake).build().connect("web1").unwrap();
-        let (shop, worker) = (Systemd::reload("shop").of_user(), Systemd::restart("worker").of_user());
+        let (shop, worker) = (Systemd::reload("shop").user_service(), Systemd::restart("worker").user_service());
         shop.command(&host, shop.verb).await.unwrap();
         worker.command(&host, worker.verb).await.unwrap();
         shop.command(&host, "is-active").await.unwrap();

@@ -4,7 +4,7 @@ use fabrs::{Connection, Error, Hide, cmd};
 use serde::Serialize;
 
 /// How many commits are listed; of more, the number is told.
-const MOST: usize = 200;
+const MAX_LISTED_COMMITS: usize = 200;
 
 /// A commit, as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,33 +21,33 @@ pub struct Commit {
 /// What lies between two commits.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Changes {
+pub struct CommitChanges {
     /// The commits that come, the latest first.
-    pub coming: Vec<Commit>,
+    pub added: Vec<Commit>,
     /// The commits that go again, where it is an older one, or another branch.
-    pub going: Vec<Commit>,
+    pub removed: Vec<Commit>,
     /// The files that come with it whose folder is called `migrations`.
     pub migrations: Vec<String>,
 }
 
-impl Changes {
+impl CommitChanges {
     /// Asks the repository that `connection` stands in, which may be a bare one; nothing where it does not have both commits.
     ///
     /// # Errors
     ///
     /// As any command.
     pub(super) async fn between(connection: &Connection, old: &str, new: &str) -> Result<Option<Self>, Error> {
-        let (range, most) = (format!("{old}...{new}"), format!("--max-count={MOST}"));
+        let (range, most) = (format!("{old}...{new}"), format!("--max-count={MAX_LISTED_COMMITS}"));
         let look = cmd!(
             "git cat-file -e {old}^{{commit}} 2> /dev/null && git cat-file -e {new}^{{commit}} 2> /dev/null || exit 0; echo known; \
              git log --left-right {most} --format='%m%x09%H%x09%an%x09%s' {range}; \
              git diff --name-only --diff-filter=A {old} {new} | sed -n 's/^/file\t/p'"
         );
         let said = connection.probe(look).hide(Hide::Both).capture_all().await?;
-        Ok(Self::read(&said.stdout()?))
+        Ok(Self::parse(&said.stdout()?))
     }
 
-    fn read(said: &str) -> Option<Self> {
+    fn parse(said: &str) -> Option<Self> {
         let mut lines = said.lines();
         if lines.next() != Some("known") {
             return None;
@@ -61,7 +61,7 @@ impl Changes {
                 }
                 (Some(side), Some(id), Some(author), Some(subject)) => {
                     let [id, author, subject] = [id, author, subject].map(str::to_owned);
-                    let commits = if side == ">" { &mut changes.coming } else { &mut changes.going };
+                    let commits = if side == ">" { &mut changes.added } else { &mut changes.removed };
                     commits.push(Commit { id, author, subject });
                 }
                 _ => {}
@@ -72,7 +72,7 @@ impl Changes {
 
     /// Tells whether both commits have the same content, as far as commits go.
     pub fn is_empty(&self) -> bool {
-        self.coming.is_empty() && self.going.is_empty()
+        self.added.is_empty() && self.removed.is_empty()
     }
 
     /// Returns them as lines for people.
@@ -82,11 +82,11 @@ impl Changes {
                 let id = commit.id.get(..10).unwrap_or(&commit.id);
                 format!("  {sign} {id} {} ({})", commit.subject, commit.author)
             });
-            let more = (commits.len() >= MOST).then(|| format!("  {sign} and more"));
+            let more = (commits.len() >= MAX_LISTED_COMMITS).then(|| format!("  {sign} and more"));
             lines.chain(more).collect()
         };
-        let mut lines = list("+", &self.coming);
-        lines.extend(list("-", &self.going));
+        let mut lines = list("+", &self.added);
+        lines.extend(list("-", &self.removed));
         lines
     }
 }
@@ -105,14 +105,14 @@ mod tests {
     fn what_comes_and_what_goes_is_told_apart() {
         let said = "known\n>\taaaaaaaaaaaaaaaa\tAnn\tFix: the\tbasket\n<\tbbbbbbbbbbbbbbbb\tBob\tTry\n\
                     file\torders/migrations/0002_comment.py\nfile\torders/migrations/__init__.py\nfile\tREADME.md\n";
-        let changes = Changes::read(said).unwrap();
+        let changes = CommitChanges::parse(said).unwrap();
         assert_eq!(changes.lines(), ["  + aaaaaaaaaa Fix: the\tbasket (Ann)", "  - bbbbbbbbbb Try (Bob)"]);
         assert_eq!(changes.migrations, ["orders/migrations/0002_comment.py"]);
     }
 
     #[test]
     fn a_repository_that_does_not_know_both_says_nothing() {
-        assert_eq!(Changes::read(""), None);
-        assert!(Changes::read("known\n").unwrap().is_empty());
+        assert_eq!(CommitChanges::parse(""), None);
+        assert!(CommitChanges::parse("known\n").unwrap().is_empty());
     }
 }

@@ -7,8 +7,8 @@ mod refs;
 pub(crate) mod revision;
 mod upload;
 
-pub use changes::{Changes, Commit};
+pub use changes::{Commit, CommitChanges};
 pub use git::Git;
 pub use revision::Revision;
 
-pub(crate) use commit_files::SourceFile;
+pub(crate) use commit_files::CommitFile;

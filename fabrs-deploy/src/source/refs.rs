@@ -13,7 +13,7 @@ impl Refs {
     /// # Errors
     ///
     /// [`ErrorKind::Format`] for an id that is not hexadecimal: a host that lies must not choose the text of a command.
-    pub(super) fn read(said: &str) -> Result<Self, Error> {
+    pub(super) fn parse(said: &str) -> Result<Self, Error> {
         let mut refs: Vec<(String, String)> = Vec::new();
         for line in said.lines() {
             let Some((id, name)) = line.split_once('\t') else { continue };
@@ -61,7 +61,7 @@ impl Refs {
     /// # Errors
     ///
     /// [`ErrorKind::Usage`] where there is none, or more than one.
-    pub(super) fn find(&self, asked: &str) -> Result<String, Error> {
+    pub(super) fn resolve(&self, asked: &str) -> Result<String, Error> {
         let (tag, branch) = (self.get(&format!("refs/tags/{asked}")), self.get(&format!("refs/heads/{asked}")));
         if let (Some(tag), Some(branch)) = (tag, branch)
             && tag != branch
@@ -115,7 +115,7 @@ pub(super) fn is_commit(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    const SAID: &str = "\
+    const LS_REMOTE: &str = "\
 1111111111111111111111111111111111111111\tHEAD
 1111111111111111111111111111111111111111\trefs/heads/main
 2222222222222222222222222222222222222222\trefs/heads/feature/x
@@ -127,7 +127,7 @@ mod tests {
 
     #[track_caller]
     fn finds(asked: &str, digit: char) {
-        assert_eq!(Refs::read(SAID).unwrap().find(asked).unwrap(), digit.to_string().repeat(40), "{asked}");
+        assert_eq!(Refs::parse(LS_REMOTE).unwrap().resolve(asked).unwrap(), digit.to_string().repeat(40), "{asked}");
     }
 
     #[test]
@@ -142,16 +142,16 @@ mod tests {
 
     #[test]
     fn the_latest_tag_is_that_of_the_highest_version() {
-        let refs = Refs::read(SAID).unwrap();
+        let refs = Refs::parse(LS_REMOTE).unwrap();
         assert_eq!(refs.tags("deployable-").next(), Some(("deployable-10", "1".repeat(40).as_str())));
         assert_eq!(refs.tags("deployed-").next(), None);
     }
 
     #[test]
     fn a_tag_with_the_name_of_a_branch_replaces_it_nowhere() {
-        let refs = Refs::read(SAID).unwrap();
+        let refs = Refs::parse(LS_REMOTE).unwrap();
         assert_eq!(refs.branch("main").unwrap(), "1".repeat(40));
-        let error = refs.find("main").unwrap_err();
+        let error = refs.resolve("main").unwrap_err();
         assert!(error.block().to_string().contains("`refs/tags/main` or `refs/heads/main`"), "{}", error.block());
         assert!(refs.branch("deployable-10").is_err());
     }
@@ -159,12 +159,12 @@ mod tests {
     #[test]
     fn a_tag_named_as_a_commit_does_not_replace_it() {
         let (commit, other) = ("1".repeat(40), "2".repeat(40));
-        let refs = Refs::read(&format!(
+        let refs = Refs::parse(&format!(
             "{commit}\trefs/heads/main\n{other}\trefs/tags/{commit}\n{other}\trefs/tags/1111111\n"
         ));
         let refs = refs.unwrap();
         for asked in [commit.as_str(), "1111111"] {
-            let error = refs.find(asked).unwrap_err();
+            let error = refs.resolve(asked).unwrap_err();
             assert!(error.to_string().starts_with("ambiguous name"), "{asked}: {error}");
         }
     }
@@ -172,14 +172,14 @@ mod tests {
     #[test]
     fn an_id_that_is_not_hexadecimal_is_refused() {
         for id in ["$(touch x)", "1111111", &"g".repeat(40)] {
-            assert!(Refs::read(&format!("{id}\trefs/heads/main")).is_err(), "{id}");
+            assert!(Refs::parse(&format!("{id}\trefs/heads/main")).is_err(), "{id}");
         }
     }
 
     #[test]
     fn what_is_not_there_is_an_error_that_says_so() {
         for (asked, part) in [("nope", "no tag or branch"), ("abcdef0", "all 40"), ("refs/x", "no tag or branch")] {
-            let error = Refs::read(SAID).unwrap().find(asked).unwrap_err();
+            let error = Refs::parse(LS_REMOTE).unwrap().resolve(asked).unwrap_err();
             assert!(error.block().to_string().contains(part), "{asked}: {}", error.block());
         }
     }

@@ -75,7 +75,7 @@ async fn a_person_sees_what_comes_to_which_host_and_types_the_name() -> Result {
 
     ground.origin.build("deployable-2", &[("version", "two"), ("shop/migrations/0002_notes.py", "")]);
     let tree = ground.origin.tree().to_string_lossy().into_owned();
-    let carried = ground.site().source(fabrs_deploy::Git::carried_from(tree).allow_dirty(true));
+    let carried = ground.site().source(fabrs_deploy::Git::from_local(tree).allow_dirty(true));
     let (dry, told) = client(&ground, Mode::DryRun, Consent::Asked, Person::default());
     carried.deploy(all(&dry)).await?;
     let shown = notes(&told);

@@ -127,7 +127,7 @@ async fn commits_are_carried_to_hosts_that_can_not_reach_their_repository() -> R
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     let tree = ground.origin.tree().to_string_lossy().into_owned();
-    let site = ground.site().source(Git::carried_from(tree).allow_dirty(true));
+    let site = ground.site().source(Git::from_local(tree).allow_dirty(true));
     ground.origin.build("deployable-1", &[("version", "one"), ("large", &"x".repeat(100_000))]);
     site.deploy(all(&client)).await?;
     ground.origin.build("deployable-2", &[("version", "two")]);
@@ -145,7 +145,7 @@ async fn what_is_not_committed_or_not_pushed_here_is_refused_unless_it_is_allowe
     ground.origin.build("deployable-1", &[("version", "one")]);
     let tree = ground.origin.tree();
     let folder = tree.to_string_lossy().into_owned();
-    let site = ground.site().source(Git::carried_from(&folder));
+    let site = ground.site().source(Git::from_local(&folder));
     site.deploy(all(&client)).await?;
 
     fs::write(tree.join("conf"), "new")?;
@@ -155,7 +155,7 @@ async fn what_is_not_committed_or_not_pushed_here_is_refused_unless_it_is_allowe
     GitServer::git(&tree, &["commit", "--quiet", "--message", "conf"]);
     let error = site.deploy(all(&client)).await.expect_err("it is not pushed").into_error();
     assert!(error.to_string().contains("not pushed"), "{error}");
-    ground.site().source(Git::carried_from(&folder).allow_dirty(true)).deploy(all(&client)).await?;
+    ground.site().source(Git::from_local(&folder).allow_dirty(true)).deploy(all(&client)).await?;
     client.close().await;
     Ok(())
 }
@@ -186,7 +186,7 @@ async fn a_work_tree_is_moved_in_place_and_moved_back_and_refused_where_somebody
     let error = site.deploy(all(&client)).await.expect_err("a customer's file would be lost").into_error();
     assert!(error.block().to_string().contains("`uploaded` is there"), "{}", error.block());
     assert_eq!(fs::read_to_string(ground.root(1).join("uploaded"))?, "by a customer");
-    let site = site.source(Git::at(ground.origin.url()).allow_dirty(true).good_tags("deployable-2"));
+    let site = site.source(Git::at(ground.origin.url()).allow_dirty(true).good_tag_prefix("deployable-2"));
 
     ground.write(2, "version", "by hand");
     let error = site.deploy(all(&client)).await.expect_err("it would be lost").into_error();

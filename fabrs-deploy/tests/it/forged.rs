@@ -58,7 +58,7 @@ fn screen(folder: &Path, text: &[u8]) -> String {
 async fn forged_subjects_authors_and_manifests_are_spelled_out_on_a_terminal() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let tree = ground.origin.tree();
-    let site = Site::new(ground.site_folder()).source(Git::carried_from(tree.display().to_string()).allow_dirty(true));
+    let site = Site::new(ground.site_folder()).source(Git::from_local(tree.display().to_string()).allow_dirty(true));
     ground.origin.build("deployable-1", &[("version", "one")]);
     let (client, _) = ground.client();
     site.deploy(all(&client)).await?;

@@ -7,8 +7,9 @@ mod ground;
 mod interrupted;
 mod limits;
 mod locks;
+#[cfg(all(feature = "notify-http", feature = "notify-mail", feature = "notify-statsd"))]
+mod notifications;
 mod parts;
 mod rollbacks;
 mod scopes;
 mod sources;
-mod told;

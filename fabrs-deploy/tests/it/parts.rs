@@ -24,7 +24,7 @@ async fn a_virtualenv_is_made_for_each_set_of_requirements_and_is_back_after_a_r
     let site = ground
         .site()
         .build(|_| run(cmd!("python3 -c {WHEEL} 1.0 && python3 -c {WHEEL} 2.0")))
-        .with(Python::new().requirements("requirements.txt").option("--no-index").option("--find-links=."))
+        .with(Python::new().requirements("requirements.txt").pip_option("--no-index").pip_option("--find-links=."))
         .reload(|_| run("current=../../current; $current/env/bin/python -c 'import greeting; print(greeting.VERSION)' > ../../greeting"));
     let env = |host: usize| -> PathBuf { fs::read_link(ground.root(host).join("current/env")).unwrap_or_default() };
     let says = || [0, 1, 2].map(|host| fs::read_to_string(ground.root(host).join("greeting")).unwrap_or_default());
@@ -104,7 +104,7 @@ async fn the_virtualenv_of_a_work_tree_is_not_removed_under_it() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("requirements.txt", ""), ("version", "one")]);
-    let site = ground.site().in_place().with(Python::new().requirements("requirements.txt").option("--no-index"));
+    let site = ground.site().in_place().with(Python::new().requirements("requirements.txt").pip_option("--no-index"));
     site.deploy(all(&client)).await?;
     for host in 0..3 {
         assert!(ground.root(host).join("env/bin/python").exists(), "{:?}", ground.names(host, ""));
@@ -151,7 +151,7 @@ async fn a_failed_installation_leaves_no_virtualenv() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("requirements.txt", "there-is-no-such-package==1.0\n")]);
-    let site = ground.site().with(Python::new().requirements("requirements.txt").option("--no-index"));
+    let site = ground.site().with(Python::new().requirements("requirements.txt").pip_option("--no-index"));
     site.deploy(all(&client)).await.expect_err("it can't be installed");
     for host in 0..3 {
         assert_eq!(ground.names(host, "venvs"), Vec::<String>::new());

@@ -3,7 +3,7 @@
 use fabrs::config::{Config, Inventory};
 use fabrs::prelude::*;
 use fabrs::{Error, ErrorKind, Group};
-use fabrs_deploy::{Health, Systemd};
+use fabrs_deploy::{HealthCheck, Systemd};
 
 use crate::ground::{Ground, all};
 
@@ -113,7 +113,7 @@ async fn hosts_may_have_roots_and_health_addresses_of_their_own() -> Result {
     let folder = ground.site_folder();
     let name = |host: &Connection| host.host().map(ToString::to_string).unwrap_or_default();
     let site = ground.site().root_for_host(move |host| Ok(format!("{folder}/of-{}", name(host)))).verify(
-        Health::url_for_host(move |host| {
+        HealthCheck::url_for_host(move |host| {
             Ok(format!("file:///etc/{}", if name(host) == "web3" { "web3" } else { "passwd" }))
         }),
     );
@@ -134,7 +134,7 @@ async fn hosts_may_have_roots_and_health_addresses_of_their_own() -> Result {
     }
     let error = ground.site().root_for_host(|_| Ok("shop".to_owned())).deploy(all(&client)).await;
     assert_eq!(error.expect_err("it begins nowhere").into_error().kind(), ErrorKind::Usage);
-    let broken = ground.site().verify(Health::url_for_host(|_| Err(Error::new(ErrorKind::Usage, "no address"))));
+    let broken = ground.site().verify(HealthCheck::url_for_host(|_| Err(Error::new(ErrorKind::Usage, "no address"))));
     let error = broken.deploy(all(&client)).await.expect_err("there is no address").into_error();
     assert!(error.to_string().contains("no address"), "{error}");
     assert_eq!(ground.names(0, "."), ["of-web1"], "nothing was changed");

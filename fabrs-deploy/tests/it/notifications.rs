@@ -26,8 +26,8 @@ async fn people_are_told_which_host_stands_where_and_what_it_brought() -> Result
     let mail = Mail::from("Deploys <deploy@example.com>").to("dev@example.com");
     let site = ground
         .site()
-        .tell(mail.in_the_clear("127.0.0.1", mails.addr().port()))
-        .tell(Webhook::post(format!("http://{}/hooks/T0K3N", hook.addr())));
+        .notify(mail.plaintext("127.0.0.1", mails.addr().port()))
+        .notify(Webhook::post(format!("http://{}/hooks/T0K3N", hook.addr())));
     site.deploy(all(&client)).await?;
 
     let mail = mails.receive();
@@ -43,7 +43,7 @@ async fn people_are_told_which_host_stands_where_and_what_it_brought() -> Result
     }
     let hooked = hook.receive();
     assert_eq!(hooked.path, "/hooks/T0K3N");
-    assert_eq!((&hooked.body["event"], &hooked.body["outcome"]), (&"deploy".into(), &"live".into()));
+    assert_eq!((&hooked.body["action"], &hooked.body["outcome"]), (&"deploy".into(), &"live".into()));
     assert_eq!(hooked.body["revision"]["commit"], new);
     assert_eq!(hooked.body["environment"], "staging");
     assert_eq!(hooked.body["hosts"].as_array().map(Vec::len), Some(3));
@@ -62,9 +62,9 @@ async fn graphs_have_a_line_where_a_deploy_was() -> Result {
     ground.origin.build("deployable-1", &[("version", "one")]);
     let site = ground
         .site()
-        .tell(Statsd::at(stats.local_addr()?.to_string(), "shop"))
-        .tell(Graphite::carbon(carbon.addr().to_string(), "shop"))
-        .tell(Graphite::event(format!("http://{}/events/", events.addr()), ["shop"]));
+        .notify(Statsd::at(stats.local_addr()?.to_string(), "shop"))
+        .notify(Graphite::carbon(carbon.addr().to_string(), "shop"))
+        .notify(Graphite::event(format!("http://{}/events/", events.addr()), ["shop"]));
     site.deploy(all(&client)).await?;
 
     assert_eq!(receive_packet(&stats), "shop.deploy.live:1|c");
@@ -93,8 +93,8 @@ async fn sentry_and_new_relic_know_the_release_by_its_commits() -> Result {
     let (token, key) = (Secret::new("sntrys_0123456789"), Secret::new("NRAK-0123456789"));
     let site = ground
         .site()
-        .tell(Sentry::at("acme", "shop", &token).url(format!("http://{}", sentry.addr())))
-        .tell(NewRelic::entity("MXxBUE18", &key).url(format!("http://{}/graphql", relic.addr())));
+        .notify(Sentry::project("acme", "shop", &token).url(format!("http://{}", sentry.addr())))
+        .notify(NewRelic::entity("MXxBUE18", &key).url(format!("http://{}/graphql", relic.addr())));
     let deployed = site.deploy(all(&client)).await?;
 
     let (release, deploy) = (sentry.receive(), sentry.receive());
@@ -126,11 +126,11 @@ async fn of_what_fails_it_is_told_which_host_stands_where_and_a_dead_receiver_fa
     let (hook, sentry, broken) = (http("200 OK"), http("200 OK"), http("500 Internal RecordingServer Error"));
     let dead = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let tell = |site: Site| {
-        site.tell(Webhook::post(format!("http://{}/", hook.addr())))
-            .tell(Webhook::post(format!("http://{}/broken-T0K3N", broken.addr())))
-            .tell(Sentry::at("acme", "shop", &Secret::new("a token")).url(format!("http://{}", sentry.addr())))
-            .tell(Mail::from("deploy@example.com").to("dev@example.com").in_the_clear("127.0.0.1", dead.port()))
-            .tell(Graphite::carbon(dead.to_string(), "shop"))
+        site.notify(Webhook::post(format!("http://{}/", hook.addr())))
+            .notify(Webhook::post(format!("http://{}/broken-T0K3N", broken.addr())))
+            .notify(Sentry::project("acme", "shop", &Secret::new("a token")).url(format!("http://{}", sentry.addr())))
+            .notify(Mail::from("deploy@example.com").to("dev@example.com").plaintext("127.0.0.1", dead.port()))
+            .notify(Graphite::carbon(dead.to_string(), "shop"))
     };
     ground.origin.build("deployable-1", &[("version", "one")]);
     tell(ground.site()).deploy(all(&client)).await?;
@@ -148,9 +148,9 @@ async fn of_what_fails_it_is_told_which_host_stands_where_and_a_dead_receiver_fa
     let broken_site = ground.site().verify(|_| run("grep one version"));
     tell(broken_site).deploy(all(&client)).await.expect_err("it does not work");
     let news = hook.receive().body;
-    assert_eq!((&news["event"], &news["outcome"]), (&"deploy".into(), &"failed".into()));
+    assert_eq!((&news["action"], &news["outcome"]), (&"deploy".into(), &"failed".into()));
     assert!(news["error"].as_str().is_some_and(|error| error.contains("grep one version")), "{news}");
-    assert!(news["hosts"][2]["stands"].as_str().is_some_and(|stands| stands.starts_with("back on 2")), "{news}");
+    assert!(news["hosts"][2]["state"].as_str().is_some_and(|stands| stands.starts_with("back on 2")), "{news}");
     assert!(sentry.is_empty(), "what is not live is no deploy");
 
     ground.origin.build("deployable-3", &[("version", "three")]);
@@ -158,8 +158,8 @@ async fn of_what_fails_it_is_told_which_host_stands_where_and_a_dead_receiver_fa
     assert_eq!(hook.receive().body["outcome"], "live");
     tell(ground.site()).rollback(all(&client)).await?;
     let news = hook.receive().body;
-    assert_eq!((&news["event"], &news["outcome"]), (&"rollback".into(), &"live".into()));
-    assert_eq!(news["changes"][0]["going"].as_array().map(Vec::len), Some(2), "{news}");
+    assert_eq!((&news["action"], &news["outcome"]), (&"rollback".into(), &"live".into()));
+    assert_eq!(news["changes"][0]["removed"].as_array().map(Vec::len), Some(2), "{news}");
     client.close().await;
     Ok(())
 }
@@ -173,9 +173,9 @@ async fn a_dry_run_says_whom_it_would_tell_and_tells_nobody() -> Result {
     ground.origin.build("deployable-1", &[("version", "one")]);
     let site = ground
         .site()
-        .tell(Mail::from("deploy@example.com").to("dev@example.com").in_the_clear("127.0.0.1", mails.addr().port()))
-        .tell(Webhook::post(format!("http://{}/", hook.addr())))
-        .tell(Statsd::at(stats.local_addr()?.to_string(), "shop"));
+        .notify(Mail::from("deploy@example.com").to("dev@example.com").plaintext("127.0.0.1", mails.addr().port()))
+        .notify(Webhook::post(format!("http://{}/", hook.addr())))
+        .notify(Statsd::at(stats.local_addr()?.to_string(), "shop"));
     site.deploy(all(&client)).await?;
     client.close().await;
     let planned: Vec<String> = told.of("planned").iter().map(|planned| planned["what"].to_string()).collect();
@@ -191,10 +191,9 @@ async fn a_dry_run_says_whom_it_would_tell_and_tells_nobody() -> Result {
 async fn a_mail_has_the_output_of_a_failed_step_also_if_it_was_shown() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, mailbox) = (client(&ground, Mode::Run).0, smtp());
-    let mail =
-        Mail::from("deploys@example.com").to("team@example.com").in_the_clear("localhost", mailbox.addr().port());
+    let mail = Mail::from("deploys@example.com").to("team@example.com").plaintext("localhost", mailbox.addr().port());
     ground.origin.build("deployable-1", &[("version", "one")]);
-    let site = ground.site().tell(mail).build(|_| run("echo 'no module named waffel' >&2; exit 1").named("check"));
+    let site = ground.site().notify(mail).build(|_| run("echo 'no module named waffel' >&2; exit 1").named("check"));
     site.deploy(all(&client)).await.expect_err("the build fails");
     let mail = mailbox.receive();
     assert_eq!(mail.matches("no module named waffel").count(), 1, "{mail}");
