@@ -10,22 +10,22 @@ use fabrs_core::{ClientBuilder, Host, Result};
 use fabrs_demo::{Demo, DemoDial};
 
 /// Plays a part of a demo where this process was started for one.
-pub(crate) fn arrive() -> Option<ExitCode> {
+pub(crate) fn helper_main() -> Option<ExitCode> {
     fabrs_demo::arrive()
 }
 
 /// Returns the hosts that `@NAME` means, where it is a name of a demo.
-pub(crate) fn named(name: &str) -> Option<Result<Vec<Host>>> {
+pub(crate) fn hosts_of(name: &str) -> Option<Result<Vec<Host>>> {
     fabrs_demo::hosts(name)
 }
 
 /// The demo hosts that were asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Asked {
+pub(crate) struct RequestedHosts {
     names: RefCell<Vec<String>>,
 }
 
-impl Asked {
+impl RequestedHosts {
     /// Returns the hosts that `@NAME` means, and remembers them; `None` where it is no name of a demo.
     pub(crate) fn hosts(&self, name: &str) -> Option<Result<Vec<Host>>> {
         let hosts = fabrs_demo::hosts(name)?;
@@ -48,26 +48,31 @@ impl Asked {
     /// # Errors
     ///
     /// [`Usage`](fabrs_core::ErrorKind::Usage) where this machine does not let them be contained.
-    pub(crate) fn start(self, settings: &Settings) -> Result<Option<Running>> {
+    pub(crate) fn start(self, settings: &Settings) -> Result<Option<DemoHosts>> {
         let names = self.names.into_inner();
         if names.is_empty() {
             return Ok(None);
         }
-        // Who was typed is who logs in, as on any host.
+        // Who was command_line is who logs in, as on any host.
         let demo = Demo::of(names).account(settings.user.argument.as_deref()).start()?;
-        Ok(Some(Running { demo: Arc::new(demo) }))
+        Ok(Some(DemoHosts { demo: Arc::new(demo) }))
     }
 }
 
 /// Demo hosts that run; they end when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct DemoHosts {
     demo: Arc<Demo>,
 }
 
-impl Running {
+impl DemoHosts {
     /// Has a client reach them by their own keys and ports, and all others as before.
-    pub(crate) fn reached_by(&self, client: ClientBuilder, settings: &Settings, sink: &Arc<dyn Sink>) -> ClientBuilder {
+    pub(crate) fn dial_through(
+        &self,
+        client: ClientBuilder,
+        settings: &Settings,
+        sink: &Arc<dyn Sink>,
+    ) -> ClientBuilder {
         let (demo, settings, sink) = (Arc::clone(&self.demo), settings.clone(), Arc::clone(sink));
         client.dial_around(move |inner| Arc::new(DemoDial::new(inner, demo, &settings, sink)))
     }

@@ -9,33 +9,34 @@ use fabrs_core::{Error, ErrorKind, Registry, Result};
 use fabrs_launcher::ProcessEnvironment;
 use fabrs_project::{Project, check_project};
 
+use crate::arguments::{CommandLine, process_arguments};
 use crate::core_dumps;
 use crate::demo;
-use crate::early;
+use crate::display::print;
+use crate::exit::exit_code_of;
 use crate::help;
-use crate::show::print;
-use crate::tool::{finish, run, version, words};
-use crate::typed::Typed;
+use crate::precompile_check;
+use crate::tool::run_command_line;
 
 /// Runs `fab` with the arguments of this process.
-pub fn fab() -> ExitCode {
-    if let Some(code) = demo::arrive() {
+pub fn fab_main() -> ExitCode {
+    if let Some(code) = demo::helper_main() {
         return code;
     }
-    finish(start())
+    exit_code_of(run_fab())
 }
 
-fn start() -> Result<ExitCode> {
+fn run_fab() -> Result<ExitCode> {
     core_dumps::disable();
-    let all = words()?;
-    let (typed, words) = Typed::options_only(all.clone())?;
-    let options = options_before(&all, &words);
-    if typed.globals.version {
-        print(&version())?;
+    let arguments = process_arguments()?;
+    let (command_line, words) = CommandLine::parse_leading_options(arguments.clone())?;
+    let options = leading_options(&arguments, &words);
+    if command_line.options.version {
+        print(&help::version_line())?;
         return Ok(ExitCode::SUCCESS);
     }
-    if typed.globals.help && words.is_empty() {
-        print(&help::page())?;
+    if command_line.options.help && words.is_empty() {
+        print(&help::general_page())?;
         return Ok(ExitCode::SUCCESS);
     }
     let environment = ProcessEnvironment::from_env();
@@ -47,12 +48,12 @@ fn start() -> Result<ExitCode> {
         None => drop(trust.check_config(Path::new(""))?),
     }
     let root = project.as_ref().map(|project| project.root.as_path());
-    if typed.line.is_some() && is_only_a_line(&words, root)? {
-        return run(&Registry::new(), root);
+    if command_line.shell_line.is_some() && needs_no_tasks(&words, root)? {
+        return run_command_line(&Registry::new(), root);
     }
-    let Some(project) = project else { return Err(no_tasks(&typed, &words, &options)) };
+    let Some(project) = project else { return Err(missing_tasks_error(&command_line, &words, &options)) };
     // A mistake in fabrs.toml is told in milliseconds, and not after minutes of compiling.
-    early::check(&project, &words)?;
+    precompile_check::check(&project, &words)?;
     let mut progress = fabrs_launcher::stderr_progress(&environment);
     let tool = fabrs_launcher::ensure_compiled(&project, &environment, &mut *progress)?;
     drop(progress);
@@ -60,35 +61,35 @@ fn start() -> Result<ExitCode> {
 }
 
 /// Tells whether only a shell line is to be run: nothing stands before it but an environment, and options.
-fn is_only_a_line(words: &[String], root: Option<&Path>) -> Result<bool> {
+fn needs_no_tasks(words: &[String], root: Option<&Path>) -> Result<bool> {
     let Some((first, rest)) = words.split_first() else { return Ok(true) };
     if Config::find(root.unwrap_or(Path::new("")))?.environment(first).is_err() {
         return Ok(false);
     }
-    let (_, tasks) = Typed::options_only(rest.to_vec())?;
+    let (_, tasks) = CommandLine::parse_leading_options(rest.to_vec())?;
     Ok(tasks.is_empty())
 }
 
 /// Returns the options before the first word that is none, quoted for a shell, each with a blank behind it.
-fn options_before(all: &[String], words: &[String]) -> String {
-    let before_line = all.iter().position(|word| word == "--").unwrap_or(all.len());
-    let options = all.get(..before_line.saturating_sub(words.len())).unwrap_or_default();
+fn leading_options(arguments: &[String], words: &[String]) -> String {
+    let before_line = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
+    let options = arguments.get(..before_line.saturating_sub(words.len())).unwrap_or_default();
     let quoted = options.iter().map(|option| quote(option).unwrap_or_default().into_owned() + " ");
     quoted.collect()
 }
 
-/// Says that there are no tasks, and what works without. `options` are those that were typed.
-fn no_tasks(typed: &Typed, words: &[String], options: &str) -> Error {
+/// Says that there are no tasks, and what works without. `options` are those that were command_line.
+fn missing_tasks_error(command_line: &CommandLine, words: &[String], options: &str) -> Error {
     let error = Error::new(ErrorKind::Usage, "there is no tasks.rs here or in a folder above");
     let Some(first) = words.first() else { return error.hint("`fab --help` shows what works without one") };
     let config = match Config::find(Path::new("")) {
         Ok(config) => config,
         Err(error) => return error,
     };
-    match (config.environment(first), &typed.line) {
+    match (config.environment(first), &command_line.shell_line) {
         (Ok(_), _) => error.hint(format!("a shell line needs none: `fab {options}{first} -- uname -a`")),
         (Err(unknown), Some(_)) => unknown,
-        (Err(_), None) if typed.globals.hosts.is_empty() => {
+        (Err(_), None) if command_line.options.hosts.is_empty() => {
             error.hint(format!("to run a shell line instead: `fab {options}-H HOST -- {first}`"))
         }
         (Err(_), None) => error.hint(format!("to run a shell line instead: `fab {options}-- {}`", words.join(" "))),

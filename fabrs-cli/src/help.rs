@@ -7,16 +7,16 @@ use fabrs_core::task::{Param, ParamKind, Task};
 use fabrs_core::{ExitCode, Registry};
 use serde_json::{Value, json};
 
-use crate::typed::{command, task_command};
+use crate::arguments::{global_command, task_command};
 
 /// Returns the help page of `fab`.
-pub(crate) fn page() -> String {
+pub(crate) fn general_page() -> String {
     let mut text = String::from(
         "Runs tasks of a tasks.rs, or a shell line, on hosts over SSH.\n\n\
          Usage: fab [OPTIONS] [ENVIRONMENT] TASK [ARGUMENTS] [TASK [ARGUMENTS]]...\n       \
          fab [OPTIONS] -H HOSTS -- SHELL LINE\n\n",
     );
-    text.push_str(&options(command()));
+    text.push_str(&options_table(global_command()));
     text.push_str("\nExit codes:\n");
     for (code, meaning) in ExitCode::ALL {
         let _ = writeln!(text, "  {:>3}    {meaning}", code.code());
@@ -28,6 +28,11 @@ pub(crate) fn page() -> String {
     text
 }
 
+/// Returns the line that `--version` prints.
+pub(crate) fn version_line() -> String {
+    format!("fab {}\n", env!("CARGO_PKG_VERSION"))
+}
+
 /// Returns the help page of a task.
 pub(crate) fn task_page(task: &'static Task) -> String {
     let mut text = String::new();
@@ -35,8 +40,8 @@ pub(crate) fn task_page(task: &'static Task) -> String {
         text.push_str(task.docs);
         text.push_str("\n\n");
     }
-    let _ = writeln!(text, "Usage: fab [OPTIONS] {}", usage(task));
-    let own = options(task_command(task));
+    let _ = writeln!(text, "Usage: fab [OPTIONS] {}", usage_line(task));
+    let own = options_table(task_command(task));
     if !own.is_empty() {
         text.push('\n');
         text.push_str(&own);
@@ -62,7 +67,7 @@ pub(crate) fn task_page(task: &'static Task) -> String {
 }
 
 /// Returns how a task is called: `deploy SERVICE [--tag TAG]`.
-fn usage(task: &Task) -> String {
+fn usage_line(task: &Task) -> String {
     let mut text = task.shown_name();
     for param in task.params {
         let (name, value) = (param.shown_name(), param.name.to_uppercase());
@@ -78,16 +83,16 @@ fn usage(task: &Task) -> String {
 }
 
 /// Returns the table of options that clap draws.
-fn options(command: clap::Command) -> String {
+fn options_table(command: clap::Command) -> String {
     let text = command.help_template("{all-args}").render_help().to_string();
     let text = text.trim_end();
     if text.is_empty() { String::new() } else { format!("{text}\n") }
 }
 
 /// Returns the list of tasks, with the environments they can run in.
-pub(crate) fn list(registry: &Registry, config: &Config) -> String {
+pub(crate) fn task_list(registry: &Registry, config: &Config) -> String {
     let mut text = String::new();
-    let names: Vec<(String, String)> = registry.tasks().iter().map(|task| row(task)).collect();
+    let names: Vec<(String, String)> = registry.tasks().iter().map(|task| task_row(task)).collect();
     let width = names.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     if names.is_empty() {
         text.push_str("No tasks: mark functions of tasks.rs with `#[task]`.\n");
@@ -114,7 +119,7 @@ pub(crate) fn list(registry: &Registry, config: &Config) -> String {
 }
 
 /// Returns the list of tasks and environments as one line of JSON.
-pub(crate) fn json_list(registry: &Registry, config: &Config) -> String {
+pub(crate) fn json_task_list(registry: &Registry, config: &Config) -> String {
     let parameters = |task: &Task| -> Vec<Value> {
         let parameter = |param: &Param| {
             json!({
@@ -147,7 +152,7 @@ pub(crate) fn json_list(registry: &Registry, config: &Config) -> String {
     format!("{}\n", json!({ "tasks": tasks, "environments": environments }))
 }
 
-fn row(task: &Task) -> (String, String) {
+fn task_row(task: &Task) -> (String, String) {
     let mut name = task.shown_name();
     if !task.aliases.is_empty() {
         let _ = write!(name, " ({})", task.aliases.join(", "));
@@ -167,7 +172,7 @@ mod tests {
                     [env.live]\nhosts = ['web[1-2]']\n";
         let config = Config::parse(text, "fabrs.toml".as_ref()).unwrap();
         assert_eq!(
-            list(&Registry::new(), &config),
+            task_list(&Registry::new(), &config),
             "No tasks: mark functions of tasks.rs with `#[task]`.\n\nEnvironments:\n  \
              vagrant  a, the machines of Vagrant\n  named    web, db\n  live     web1, web2\n"
         );

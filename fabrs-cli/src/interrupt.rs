@@ -13,14 +13,14 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// The signals that ask for an end: from the keyboard, from a service manager, and from a terminal that is closed.
-const ASKING: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+const STOP_SIGNALS: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
 
 /// The maximum time without progress of the last output of an interrupted run.
-const LAST_OUTPUT: Duration = Duration::from_millis(300);
+const UNREAD_OUTPUT_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Listens for signals that ask for the end of a run.
 #[derive(Debug)]
-pub(crate) struct Interrupts {
+pub(crate) struct SignalListener {
     signals: Vec<(SignalKind, Signal)>,
     first: FirstSignal,
 }
@@ -39,38 +39,38 @@ impl FirstSignal {
     }
 }
 
-/// How a run was interrupted, so that `fab` can say so by its exit code.
+/// How a run was interrupted, so that `fab` can announce so by its exit code.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Interrupted(SignalKind);
+pub(crate) struct Interruption(SignalKind);
 
-impl Interrupted {
+impl Interruption {
     /// Returns the exit code of a run that was ended by the signal: 128 and its number.
     pub(crate) fn exit_code(self) -> ExitCode {
-        ExitCode::from(self.number())
+        ExitCode::from(self.code())
     }
 
     /// Returns the number of that exit code.
-    pub(crate) fn number(self) -> u8 {
+    pub(crate) fn code(self) -> u8 {
         128 + u8::try_from(self.0.as_raw_value()).unwrap_or(2)
     }
 }
 
-impl Interrupts {
+impl SignalListener {
     /// Begins to listen. Before this, a signal ends the process as the system does.
     pub(crate) fn new() -> io::Result<Self> {
-        let ignored = ignored();
-        // Who started us with a signal ignored (`nohup`, a job in the background) wants it to stay so.
-        let heard = ASKING.into_iter().filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0);
-        let signals = heard.map(|kind| Ok((kind, signal(kind)?))).collect::<io::Result<_>>()?;
+        let ignored_signals = ignored_signals();
+        // Who started us with a signal ignored_signals (`nohup`, a job in the background) wants it to stay so.
+        let listened = STOP_SIGNALS.into_iter().filter(|kind| ignored_signals & (1 << (kind.as_raw_value() - 1)) == 0);
+        let signals = listened.map(|kind| Ok((kind, signal(kind)?))).collect::<io::Result<_>>()?;
         Ok(Self { signals, first: FirstSignal::default() })
     }
 
-    /// Returns the first signal, which [`guard`](Self::guard) notes.
+    /// Returns the first signal, which [`supervise`](Self::supervise) notes.
     pub(crate) fn first(&self) -> FirstSignal {
         self.first.clone()
     }
 
-    async fn next(&mut self) -> SignalKind {
+    async fn next_signal(&mut self) -> SignalKind {
         if self.signals.is_empty() {
             return std::future::pending().await;
         }
@@ -85,29 +85,29 @@ impl Interrupts {
     }
 
     /// Awaits `work`, unless a signal comes before it is done; it is dropped then.
-    pub(crate) async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+    pub(crate) async fn run_until_signal<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Interruption> {
         tokio::select! {
             done = work => Ok(done),
-            kind = self.next() => Err(Interrupted(kind)),
+            kind = self.next_signal() => Err(Interruption(kind)),
         }
     }
 
     /// Awaits the work of a run. The first signal stops the commands of `client`, the second kills them, the third ends the
-    /// wait. After a signal, output that is left when `ended` is cancelled has [`LAST_OUTPUT`] to be written: its
+    /// wait. After a signal, output that is left when `ended` is cancelled has [`UNREAD_OUTPUT_TIMEOUT`] to be written: its
     /// reader may have stopped.
     ///
     /// Returns the result of the work and the first signal.
-    pub(crate) async fn guard<T>(
+    pub(crate) async fn supervise<T>(
         mut self,
         client: &Client,
-        say: impl Fn(&str),
+        announce: impl Fn(&str),
         ended: &CancellationToken,
         written: impl Fn() -> u64,
         work: impl Future<Output = T>,
-    ) -> (Option<T>, Option<Interrupted>) {
+    ) -> (Option<T>, Option<Interruption>) {
         let mut work = std::pin::pin!(work);
         let mut first = None;
-        let mut steps = [
+        let mut escalation = [
             (Level::Stop, "stopping: Ctrl-C again kills what is left"),
             (Level::Kill, "killing: Ctrl-C again ends fab at once"),
         ]
@@ -115,17 +115,17 @@ impl Interrupts {
         loop {
             tokio::select! {
                 done = &mut work => return (Some(done), first),
-                () = left_unread(ended, &written), if first.is_some() => return (None, first),
-                kind = self.next() => {
-                    first = first.or(Some(Interrupted(kind)));
+                () = output_stalled(ended, &written), if first.is_some() => return (None, first),
+                kind = self.next_signal() => {
+                    first = first.or(Some(Interruption(kind)));
                     let number = kind.as_raw_value();
                     let _ = self.first.0.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
                     if ended.is_cancelled() {
                         continue;
                     }
-                    let Some((level, text)) = steps.next() else { return (None, first) };
+                    let Some((level, text)) = escalation.next() else { return (None, first) };
                     // Before the stop: its effects are told by other threads.
-                    say(text);
+                    announce(text);
                     client.stop().raise(level);
                 }
             }
@@ -134,21 +134,21 @@ impl Interrupts {
 }
 
 /// Waits for the end of a run, and then until its output is not read any more.
-async fn left_unread(ended: &CancellationToken, written: impl Fn() -> u64) {
+async fn output_stalled(ended: &CancellationToken, written: impl Fn() -> u64) {
     ended.cancelled().await;
     loop {
         let before = written();
-        sleep(LAST_OUTPUT).await;
+        sleep(UNREAD_OUTPUT_TIMEOUT).await;
         if written() == before {
             return;
         }
     }
 }
 
-/// Returns the signals that this process was started with as ignored, one bit each.
+/// Returns the signals that this process was started with as ignored_signals, one bit each.
 ///
-/// Only Linux tells without asking in a way that changes it; elsewhere none is taken for ignored.
-fn ignored() -> u64 {
+/// Only Linux tells without asking in a way that changes it; elsewhere none is taken for ignored_signals.
+fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)

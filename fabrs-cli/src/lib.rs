@@ -1,30 +1,30 @@
 //! The command line of fabrs: what `fab` and every compiled `tasks.rs` understand.
 //!
-//! `fab` reads its arguments (`typed`), finds the project's `tasks.rs`, checks that nobody else could have written it
+//! `fab` reads its arguments (`arguments`), finds the project's `tasks.rs`, checks that nobody else could have written it
 //! (`fabrs-project`), compiles it (`fabrs-launcher`) and becomes that tool. The tool reads the same arguments against its tasks
-//! (`tool`), plans, runs (`run`) and shows what happens (`show`).
+//! (`tool`), plans, runs (`run`) and shows what happens (`display`).
 
-mod basis;
-
+mod arguments;
 mod core_dumps;
 #[cfg(all(feature = "demo", target_os = "linux"))]
 mod demo;
 #[cfg(not(all(feature = "demo", target_os = "linux")))]
-#[path = "no_demo.rs"]
+#[path = "demo_disabled.rs"]
 mod demo;
-#[cfg(feature = "launcher")]
-mod early;
+mod display;
+mod exit;
 #[cfg(feature = "launcher")]
 mod fab;
+mod fingerprint;
 mod help;
 mod interrupt;
 mod open_files;
-mod panics;
+mod panic_hook;
+#[cfg(feature = "launcher")]
+mod precompile_check;
 mod run;
-mod show;
 mod tool;
-mod typed;
 
 #[cfg(feature = "launcher")]
-pub use fab::fab;
+pub use fab::fab_main;
 pub use tool::{main, main_with};

@@ -1,5 +1,5 @@
 //! The `fab` command.
 
 fn main() -> std::process::ExitCode {
-    fabrs_cli::fab()
+    fabrs_cli::fab_main()
 }

@@ -17,60 +17,62 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::basis;
-use crate::demo::Running;
-use crate::interrupt::{FirstSignal, Interrupts};
-use crate::panics;
-use crate::show::Screen;
-use crate::typed::Typed;
+use crate::arguments::CommandLine;
+use crate::demo::DemoHosts;
+use crate::display::Reporter;
+use crate::fingerprint;
+use crate::interrupt::{FirstSignal, SignalListener};
+use crate::panic_hook;
 
 /// How long the work of a run that was given up may take to be dropped.
-const DROPPING: Duration = Duration::from_millis(100);
+const ABORT_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// One run: what was typed, and what it means here.
+/// One run: what was command_line, and what it means here.
 pub(crate) struct Run {
-    pub(crate) typed: Typed,
+    pub(crate) command_line: CommandLine,
     pub(crate) settings: Settings,
     pub(crate) inventory: Inventory,
     pub(crate) variables: Variables,
-    pub(crate) demo: Option<Running>,
+    pub(crate) demo: Option<DemoHosts>,
     /// The folder of the project.
     pub(crate) root: PathBuf,
     /// Whether all that is to be done is a shell line on one host, which then passes through as it is.
-    pub(crate) one_line_on_one_host: bool,
+    pub(crate) is_passthrough: bool,
 }
 
 impl Run {
     /// Runs everything, and returns the exit code when all output is written and all connections are closed.
     ///
     /// The work is on `runtime`. The signals are on the runtime of the caller.
-    pub(crate) async fn finish(self, interrupts: Interrupts, runtime: &Handle) -> Result<process::ExitCode> {
-        let broken = RunStop::default();
-        let sign = broken.clone();
-        let screen = Screen::new(&self.typed.globals, self.one_line_on_one_host, &self.variables, move || {
-            sign.raise(Level::Stop);
+    pub(crate) async fn execute(self, signals: SignalListener, runtime: &Handle) -> Result<process::ExitCode> {
+        let stdout_closed = RunStop::default();
+        let on_closed = stdout_closed.clone();
+        let reporter = Reporter::new(&self.command_line.options, self.is_passthrough, &self.variables, move || {
+            on_closed.raise(Level::Stop);
         });
         let redactor = Redactor::default();
         // A line runs no code of this machine that could print.
-        let screen = if self.typed.calls.is_empty() { screen } else { screen.capturing(redactor.clone()) };
-        let screen = Arc::new(screen);
-        panics::report(screen.late_notes(), redactor.clone());
-        let client = self.client(&screen.sink, redactor);
+        let reporter =
+            if self.command_line.calls.is_empty() { reporter } else { reporter.with_capture(redactor.clone()) };
+        let reporter = Arc::new(reporter);
+        panic_hook::install(reporter.note_function(), redactor.clone());
+        let client = self.client(&reporter.sink, redactor);
         client.install_global();
-        let say = |text: &str| screen.note(&format!("{text}\n"));
+        let announce = |text: &str| reporter.print_note(&format!("{text}\n"));
         let ended = CancellationToken::new();
         let mut work = JoinSet::new();
-        let all = self.work(client.clone(), Arc::clone(&screen), broken, interrupts.first(), ended.clone());
+        let all =
+            self.run_and_report(client.clone(), Arc::clone(&reporter), stdout_closed, signals.first(), ended.clone());
         work.spawn_on(all, runtime);
-        let written = || screen.spool.written();
-        match interrupts.guard(&client, say, &ended, written, work.join_next()).await {
-            (Some(_), Some(interrupted)) => Ok(interrupted.exit_code()),
-            (None, Some(interrupted)) => {
+        let written = || reporter.output.written();
+        match signals.supervise(&client, announce, &ended, written, work.join_next()).await {
+            (Some(_), Some(interruption)) => Ok(interruption.exit_code()),
+            (None, Some(interruption)) => {
                 // The work has a moment to be dropped. What then still has the terminal leaves it as it was.
                 work.abort_all();
-                drop(timeout(DROPPING, work.join_next()).await);
+                drop(timeout(ABORT_TIMEOUT, work.join_next()).await);
                 restore_terminal();
-                Ok(interrupted.exit_code())
+                Ok(interruption.exit_code())
             }
             // The panic hook has shown the message, without secrets.
             (Some(Some(Err(_))), None) => Err(Error::new(ErrorKind::Internal, "the run panicked")),
@@ -80,47 +82,47 @@ impl Run {
     }
 
     /// Runs everything to its end. Cancels `ended` when only output is left.
-    async fn work(
+    async fn run_and_report(
         self,
         client: Client,
-        screen: Arc<Screen>,
-        broken: RunStop,
+        reporter: Arc<Reporter>,
+        stdout_closed: RunStop,
         signal: FirstSignal,
         ended: CancellationToken,
     ) -> process::ExitCode {
         let mut outcomes = Vec::new();
-        let result = self.until_nobody_listens(&client, &screen, &broken, &mut outcomes).await;
+        let result = self.run_until_stdout_closes(&client, &reporter, &stdout_closed, &mut outcomes).await;
         client.close().await;
         ended.cancel();
         if let Err(error) = &result {
-            screen.error(error);
+            reporter.print_error(error);
         }
         let code = result.as_ref().map_or_else(|error| error.exit_code().code(), |code| *code);
         // A signal decides the exit code, whatever the outcomes are.
         let exit_code = signal.exit_code().unwrap_or(code);
         client.sink().event(&Event::RunEnded { exit_code, outcomes: &outcomes, error: result.as_ref().err() });
-        let sink = Arc::clone(&screen.sink);
+        let sink = Arc::clone(&reporter.sink);
         // The writer may wait for a terminal; the thread of the runtime must not.
         drop(tokio::task::spawn_blocking(move || sink.finish()).await);
-        screen.end(process::ExitCode::from(code))
+        reporter.exit_code(process::ExitCode::from(code))
     }
 
     /// Does everything, unless it is a single line whose reader has gone.
-    async fn until_nobody_listens(
+    async fn run_until_stdout_closes(
         &self,
         client: &Client,
-        screen: &Screen,
-        broken: &RunStop,
+        reporter: &Reporter,
+        stdout_closed: &RunStop,
         outcomes: &mut Vec<(Host, Word)>,
     ) -> Result<u8> {
         tokio::select! {
-            result = self.steps(client, screen, outcomes) => result,
+            result = self.run_all(client, reporter, outcomes) => result,
             // Nobody reads a single line's output any more, so it ends as it would in a pipe of the shell. Tasks go on:
             // a deploy must not be half done because the reader of its log went away.
-            _ = broken.above(Level::Run), if self.typed.calls.is_empty() => {
+            _ = stdout_closed.above(Level::Run), if self.command_line.calls.is_empty() => {
                 client.stop().raise(Level::Stop);
                 // A disk that is full is a failure, and is told as one.
-                Ok(if screen.spool.is_unread() { 128 + 13 } else { ExitCode::Failed.code() })
+                Ok(if reporter.output.is_unread() { 128 + 13 } else { ExitCode::Failed.code() })
             }
         }
     }
@@ -129,48 +131,51 @@ impl Run {
         let builder = Client::builder()
             .settings(self.settings.clone())
             .inventory(self.inventory.clone())
-            .ahead(!self.typed.calls.is_empty())
+            .ahead(!self.command_line.calls.is_empty())
             .local_programs()
             .redactor(redactor)
             .sink(Arc::clone(sink));
-        let builder = if self.waits_for_a_task() { builder.approved_by_a_task() } else { builder };
+        let builder = if self.defers_approval() { builder.approved_by_a_task() } else { builder };
         let builder = match &self.demo {
-            Some(demo) => demo.reached_by(builder, &self.settings, sink),
+            Some(demo) => demo.dial_through(builder, &self.settings, sink),
             None => builder,
         };
-        if self.typed.globals.echo { builder.echo().build() } else { builder.build() }
+        if self.command_line.options.echo { builder.echo().build() } else { builder.build() }
     }
 
     /// Makes all that decides what the run does a part of its approval, where a fingerprint is shown or given: reading the
     /// program and the project takes a moment.
-    fn cover(&self, client: &Client) -> Result<()> {
+    fn add_fingerprint_inputs(&self, client: &Client) -> Result<()> {
         match (&self.settings.consent, self.settings.mode) {
-            (Consent::To(_), _) | (_, Mode::DryRun) => basis::cover(client, &self.typed, &self.settings, &self.root),
+            (Consent::To(_), _) | (_, Mode::DryRun) => {
+                fingerprint::add_inputs(client, &self.command_line, &self.settings, &self.root)
+            }
             (Consent::Asked | Consent::Given, Mode::Run) => Ok(()),
         }
     }
 
     /// Runs the tasks, then the line.
-    async fn steps(&self, client: &Client, screen: &Screen, outcomes: &mut Vec<(Host, Word)>) -> Result<u8> {
+    async fn run_all(&self, client: &Client, reporter: &Reporter, outcomes: &mut Vec<(Host, Word)>) -> Result<u8> {
         // Everything that can be known to be wrong is said before anything is asked.
-        let plan = Plan::new(self.typed.calls.clone(), client)?;
-        self.warn_of_exclusions(client.sink().as_ref())?;
-        self.cover(client)?;
+        let plan = Plan::new(self.command_line.calls.clone(), client)?;
+        self.warn_unused_exclusions(client.sink().as_ref())?;
+        self.add_fingerprint_inputs(client)?;
         tokio::select! {
             approved = self.approve(client) => approved?,
             _ = client.stop().above(Level::Run) => {
                 return Err(Error::new(ErrorKind::Cancelled, "the run was stopped, nothing was run"));
             }
         }
-        let tasks = if self.typed.calls.is_empty() { None } else { Some(tasks(&plan, client, outcomes).await) };
+        let tasks =
+            if self.command_line.calls.is_empty() { None } else { Some(run_tasks(&plan, client, outcomes).await) };
         // An incomplete plan of the tasks says nothing of the line.
-        let goes_on = matches!(tasks, None | Some(ExitCode::Ok | ExitCode::PlanIncomplete));
-        let line = match &self.typed.line {
-            Some(line) if goes_on => Some(self.line(line, client, screen, outcomes).await?),
+        let continues = matches!(tasks, None | Some(ExitCode::Ok | ExitCode::PlanIncomplete));
+        let line = match &self.command_line.shell_line {
+            Some(line) if continues => Some(self.run_shell_line(line, client, reporter, outcomes).await?),
             _ => None,
         };
-        if !self.one_line_on_one_host {
-            self.say_nothing_was_changed(screen, tasks == Some(ExitCode::PlanIncomplete));
+        if !self.is_passthrough {
+            self.note_dry_run(reporter, tasks == Some(ExitCode::PlanIncomplete));
         }
         let status = line.as_ref().and_then(|line| line.status);
         let codes = tasks.into_iter().chain(line.into_iter().flat_map(|line| line.codes));
@@ -178,8 +183,8 @@ impl Run {
     }
 
     /// Says which hosts of `-x` were not selected in the first place: probably they are misspelt.
-    fn warn_of_exclusions(&self, sink: &dyn Sink) -> Result<()> {
-        let selections = self.typed.selections();
+    fn warn_unused_exclusions(&self, sink: &dyn Sink) -> Result<()> {
+        let selections = self.command_line.selections();
         // Which hosts a task reaches that runs here is known only when it does.
         if selections.contains(&Selection::Local) {
             return Ok(());
@@ -193,41 +198,41 @@ impl Run {
 
     /// Has the run approved before anything is changed, unless one of its tasks does so when it knows what is pending.
     async fn approve(&self, client: &Client) -> Result<()> {
-        if self.typed.calls.iter().any(|call| call.task().asks) { Ok(()) } else { client.approve("").await }
+        if self.command_line.calls.iter().any(|call| call.task().asks) { Ok(()) } else { client.approve("").await }
     }
 
     /// Tells whether nothing may be changed before a task has had that approved.
-    fn waits_for_a_task(&self) -> bool {
+    fn defers_approval(&self) -> bool {
         let is_protected = self.inventory.environment().is_some_and(Environment::is_protected);
         let is_asked = match &self.settings.consent {
             Consent::Asked => is_protected,
             Consent::To(_) => true,
             Consent::Given => false,
         };
-        is_asked && self.typed.calls.iter().any(|call| call.task().asks)
+        is_asked && self.command_line.calls.iter().any(|call| call.task().asks)
     }
 
     /// Says that a dry run has changed nothing, and whether its plan is incomplete.
-    fn say_nothing_was_changed(&self, screen: &Screen, is_incomplete: bool) {
-        if self.settings.mode == Mode::DryRun && !self.typed.globals.json {
+    fn note_dry_run(&self, reporter: &Reporter, is_incomplete: bool) {
+        if self.settings.mode == Mode::DryRun && !self.command_line.options.json {
             let incomplete = if is_incomplete { "; the plan is incomplete" } else { "" };
-            screen.note(&format!("dry run: nothing was changed{incomplete}\n"));
+            reporter.print_note(&format!("dry run: nothing was changed{incomplete}\n"));
         }
     }
 
     /// Runs the line after `--` on every host.
-    async fn line(
+    async fn run_shell_line(
         &self,
         text: &str,
         client: &Client,
-        screen: &Screen,
+        reporter: &Reporter,
         all: &mut Vec<(Host, Word)>,
-    ) -> Result<LineResult> {
+    ) -> Result<ShellLineResult> {
         let hosts = client.inventory().hosts_for(Selection::Inherit)?;
         let group = Group::of(client, &hosts)?;
         let line = ShellLine::raw(text);
         let outcomes = group.each(|host| host.run(&line)).await;
-        let mut result = LineResult { is_alone: self.one_line_on_one_host, ..LineResult::default() };
+        let mut result = ShellLineResult { is_only_host: self.is_passthrough, ..ShellLineResult::default() };
         for (host, outcome) in &outcomes {
             // The location is a line of this file.
             let error = outcome.error().map(|error| error.clone().without_location());
@@ -240,7 +245,7 @@ impl Run {
             all.push((host.clone(), word));
         }
         for block in result.errors.blocks(1) {
-            screen.block(&block);
+            reporter.print_block(&block);
         }
         if let Some(error) = outcomes.iter().find_map(|(_, outcome)| outcome.error())
             && outcomes.iter().all(|(_, outcome)| outcome.word() == Word::Skipped)
@@ -256,15 +261,15 @@ impl Run {
 
 /// The errors and the exit code of a line.
 #[derive(Debug, Default)]
-struct LineResult {
+struct ShellLineResult {
     /// Whether there is one host only: then the exit code is the status of the line.
-    is_alone: bool,
+    is_only_host: bool,
     errors: GroupedErrors,
     codes: Vec<ExitCode>,
     status: Option<u8>,
 }
 
-impl LineResult {
+impl ShellLineResult {
     fn add(&mut self, host: &Host, word: Word, error: Option<&Error>) -> Result<()> {
         self.codes.push(match (word, error) {
             (Word::Ok | Word::Skipped, _) => ExitCode::Ok,
@@ -272,10 +277,10 @@ impl LineResult {
             (_, None) => ExitCode::Failed,
         });
         let Some(error) = error else { return Ok(()) };
-        if let (true, ErrorKind::Exit, Some(output)) = (self.is_alone, error.kind(), error.output()) {
+        if let (true, ErrorKind::Exit, Some(output)) = (self.is_only_host, error.kind(), error.output()) {
             // The status of the line is the exit code and needs no word.
             self.status = Some(u8::try_from(output.status()?.shell_code()).unwrap_or(u8::MAX));
-        } else if self.is_alone || word != Word::Cancelled {
+        } else if self.is_only_host || word != Word::Cancelled {
             // Of several hosts, the summary names those that were stopped.
             self.errors.add(host, error);
         }
@@ -284,7 +289,7 @@ impl LineResult {
 }
 
 /// Runs all tasks, and returns the exit code of their report.
-async fn tasks(plan: &Plan, client: &Client, outcomes: &mut Vec<(Host, Word)>) -> ExitCode {
+async fn run_tasks(plan: &Plan, client: &Client, outcomes: &mut Vec<(Host, Word)>) -> ExitCode {
     let report = Executor::new(client.clone()).run(plan).await;
     for stage in report.stages() {
         let of_stage: Vec<_> = stage.outcomes.iter().map(|(host, outcome)| (host.clone(), outcome.word())).collect();

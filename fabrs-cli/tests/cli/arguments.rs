@@ -1,6 +1,6 @@
 //! What a task takes from the command line, its help page, and the list of all tasks.
 
-use crate::place::{fab, place_of, shop};
+use crate::fixtures::{fab, place_of, shop};
 
 /// What `tell` prints of what it was given.
 #[track_caller]

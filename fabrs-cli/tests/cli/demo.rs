@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use fabrs_testing::{Process, marker, processes_matching, wait_until};
 
-use crate::place::{fab, shell, shop, shop_folder, sorted, told};
+use crate::fixtures::{fab, shell, shop, shop_folder, sorted, told};
 use crate::quickstart::copy;
-use crate::workshop::Workshop;
+use crate::scratch_project::Workshop;
 
 const LIMIT: Duration = Duration::from_secs(30);
 

@@ -10,7 +10,7 @@ use fabrs_testing::faults::RefusedPort;
 use fabrs_testing::{Account, Capability, Fab, FabOutput, Sshd};
 use tempfile::TempDir;
 
-use crate::place::{fab, project, sorted, told};
+use crate::fixtures::{fab, project, sorted, told};
 
 const HOSTS: [&str; 3] = ["web1", "web2", "db1"];
 
@@ -122,7 +122,7 @@ fn plans() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = project("plans");
-        let compiled = || Fab::new(crate::place::FAB).current_dir(&folder).arg("--list").run().stderr.is_empty();
+        let compiled = || Fab::new(crate::fixtures::FAB).current_dir(&folder).arg("--list").run().stderr.is_empty();
         assert!((0..5).any(|_| compiled()), "it is compiled anew each time");
         folder
     })

@@ -4,7 +4,7 @@ use std::fs;
 
 use fabrs_testing::{Fab, Sshd};
 
-use crate::place::{fab, fleet, knowing};
+use crate::fixtures::{fab, fleet, knowing};
 
 const TASKS: &str = "use fabrs::prelude::*;\n\n#[task(asks)]\nasync fn up() -> Result {\n    let flavour = env_var(\"FLAVOUR\").unwrap_or_default();\n    \
     current().client().expect(\"a task has one\").approve(&flavour).await?;\n    put(\"conf.txt\", \"/tmp/fabrs-test-of-fingerprints\").await?;\n    Ok(())\n}\n";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fabrs_testing::Fab;
 
-use crate::place::{fab, fleet, knowing, project};
+use crate::fixtures::{fab, fleet, knowing, project};
 
 /// How long a run may take that compiles the project first.
 pub(crate) const COMPILING: Duration = Duration::from_mins(10);

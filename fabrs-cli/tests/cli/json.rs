@@ -3,7 +3,7 @@
 use fabrs_testing::faults::RefusedPort;
 use serde_json::Value;
 
-use crate::place::{fab, fleet, knowing, marker_file, shop};
+use crate::fixtures::{fab, fleet, knowing, marker_file, shop};
 
 /// Reads the events of a run: every line is one.
 #[track_caller]

@@ -4,7 +4,7 @@ use std::fs;
 
 use fabrs_testing::{Fab, FabOutput, SmallDisk, Sshd};
 
-use crate::place::{fleet, marker_file, shell, shop_folder};
+use crate::fixtures::{fleet, marker_file, shell, shop_folder};
 
 /// Returns a script that runs in the shop and finds a server's hosts by `$CONFIG`.
 fn script(sshd: &Sshd, text: &str) -> Fab {

@@ -4,7 +4,7 @@ use std::fs;
 
 use fabrs_testing::{Fab, Sshd, marker, processes_matching, wait_until};
 
-use crate::place::{LIMIT, fleet, knowing, marker_file, shell, shop, shop_folder, sorted};
+use crate::fixtures::{LIMIT, fleet, knowing, marker_file, shell, shop, shop_folder, sorted};
 
 /// Returns a script that runs in the shop and finds a server's hosts by `$CONFIG`.
 fn script(sshd: &Sshd, text: &str) -> Fab {

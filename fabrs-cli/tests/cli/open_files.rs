@@ -8,7 +8,7 @@ use std::thread;
 
 use fabrs_testing::{Fab, Sshd};
 
-use crate::place::{LIMIT, shell, shop_folder};
+use crate::fixtures::{LIMIT, shell, shop_folder};
 
 /// Numbers of hosts, each with the open file limit that has no room for their connections.
 const CASES: [(usize, usize); 1] = [(100, 64)];

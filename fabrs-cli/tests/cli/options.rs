@@ -5,7 +5,7 @@ use std::fs;
 use fabrs_testing::faults::Proxy;
 use fabrs_testing::{Account, Capability, Sshd};
 
-use crate::place::{fab, fleet, knowing, marker_file, shop, sorted};
+use crate::fixtures::{fab, fleet, knowing, marker_file, shop, sorted};
 
 #[test]
 fn differences_are_of_files_that_everybody_may_read_or_of_all() {

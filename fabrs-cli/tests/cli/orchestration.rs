@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::place::{fleet, knowing, place_of, shop, sorted, told};
+use crate::fixtures::{fleet, knowing, place_of, shop, sorted, told};
 
 #[test]
 fn once_is_once_for_all_hosts() {

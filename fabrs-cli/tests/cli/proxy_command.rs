@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use fabrs_testing::{Fab, Process, Sshd, marker, processes_matching, wait_until};
 
-use crate::place::{LIMIT, fab};
+use crate::fixtures::{LIMIT, fab};
 
 /// Returns a run on a host that this command leads to.
 fn by(sshd: &Sshd, command: &str) -> Fab {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use fabrs_testing::{Account, Capability, Fab, FabOutput, Process, Sshd};
 
-use crate::place::sorted;
-use crate::workshop::Workshop;
+use crate::fixtures::sorted;
+use crate::scratch_project::Workshop;
 
 const HOSTS: [&str; 3] = ["web1", "web2", "web3"];
 

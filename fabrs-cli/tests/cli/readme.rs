@@ -8,7 +8,7 @@ use fabrs_testing::{Account, Capability, FabOutput, GitServer};
 
 use crate::dry_runs::Recorder;
 use crate::quickstart::copy;
-use crate::workshop::Workshop;
+use crate::scratch_project::Workshop;
 
 /// Returns the block of Rust in README.md that contains a text.
 fn block(text: &str) -> String {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use fabrs_testing::{Fab, FabOutput, Sshd};
 
-use crate::place::{FAB, fab, fleet, knowing, project, shell};
+use crate::fixtures::{FAB, fab, fleet, knowing, project, shell};
 
 /// Returns the folder of the project whose tasks show a secret, after compiling it once.
 fn folder() -> &'static Path {

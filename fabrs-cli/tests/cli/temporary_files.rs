@@ -4,7 +4,7 @@ use std::fs;
 
 use fabrs_testing::{Fab, SmallDisk};
 
-use crate::place::{fleet, knowing, shop};
+use crate::fixtures::{fleet, knowing, shop};
 
 const FULL: &str = "caused by: No space left on device (os error 28)";
 

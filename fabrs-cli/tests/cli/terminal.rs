@@ -4,7 +4,7 @@ use std::fs;
 
 use fabrs_testing::{Account, Capability, Process, Sshd, marker, processes_matching};
 
-use crate::place::{LIMIT, fab, fleet, knowing, shop};
+use crate::fixtures::{LIMIT, fab, fleet, knowing, shop};
 
 /// Returns a server's `ssh_config` in which something is replaced.
 fn config(sshd: &Sshd, from: &str, to: &str) -> String {
@@ -172,8 +172,8 @@ fn a_terminal_that_was_handed_over_is_as_it_was_when_fab_is_told_to_end() {
         return;
     }
     let sshd = fleet();
-    let mut shell = crate::place::shell("stty -g; \"$FAB\" -S \"$CONFIG\" -H web1 sit; stty -g; echo all is over");
-    shell = shell.current_dir(crate::place::shop_folder()).env("CONFIG", sshd.ssh_config());
+    let mut shell = crate::fixtures::shell("stty -g; \"$FAB\" -S \"$CONFIG\" -H web1 sit; stty -g; echo all is over");
+    shell = shell.current_dir(crate::fixtures::shop_folder()).env("CONFIG", sshd.ssh_config());
     let mut script = shell.spawn_on_terminal();
     let before = script.expect("\r\n", LIMIT);
     script.expect("task sit\r\n", LIMIT);
@@ -193,10 +193,11 @@ fn a_terminal_that_was_handed_over_is_as_it_was_when_a_task_panics() {
         return;
     }
     let sshd = fleet();
-    let file = crate::place::marker_file(&sshd);
-    let mut shell =
-        crate::place::shell("stty -g; \"$FAB\" -S \"$CONFIG\" -H web1 sit-badly \"$FILE\"; stty -g; echo all is over");
-    shell = shell.current_dir(crate::place::shop_folder()).env("CONFIG", sshd.ssh_config()).env("FILE", file.path());
+    let file = crate::fixtures::marker_file(&sshd);
+    let mut shell = crate::fixtures::shell(
+        "stty -g; \"$FAB\" -S \"$CONFIG\" -H web1 sit-badly \"$FILE\"; stty -g; echo all is over",
+    );
+    shell = shell.current_dir(crate::fixtures::shop_folder()).env("CONFIG", sshd.ssh_config()).env("FILE", file.path());
     let mut script = shell.spawn_on_terminal();
     let before = script.expect("\r\n", LIMIT);
     script.expect("task sit-badly\r\n", LIMIT);
@@ -212,7 +213,7 @@ fn a_terminal_that_was_handed_over_is_as_it_was_when_a_task_panics() {
 #[test]
 fn while_somebody_is_asked_nothing_else_is_shown() {
     let sshd = fleet();
-    let done = crate::place::marker_file(&sshd);
+    let done = crate::fixtures::marker_file(&sshd);
     let run = knowing(shop(), &sshd).args(["-H", "web1,web2", "asks"]).arg(done.path());
     let mut fab = run.spawn_on_terminal();
     fab.expect("web1: Go on? [y/n] ", LIMIT);

@@ -9,7 +9,7 @@ use std::process::Command;
 use fabrs_testing::Fab;
 use tempfile::TempDir;
 
-use crate::place::fab;
+use crate::fixtures::fab;
 
 /// A user id and a group id without an account.
 const STRANGER: u32 = 54_321;
@@ -196,7 +196,7 @@ fn the_hint_of_a_refusal_trusts_the_project() {
     };
     let pasted = |hint: &str, before: Option<&str>| {
         let run = Fab::new("/bin/sh").current_dir(shared.path("my shop"));
-        let run = run.args(["-c", &format!("{hint}; exec \"$FAB\" prod -- echo ran")]).env("FAB", crate::place::FAB);
+        let run = run.args(["-c", &format!("{hint}; exec \"$FAB\" prod -- echo ran")]).env("FAB", crate::fixtures::FAB);
         let run = match before {
             Some(list) => run.env("FABRS_TRUST", list),
             None => run.env_remove("FABRS_TRUST"),
@@ -308,7 +308,7 @@ fn the_cache_is_for_its_user_alone_whatever_the_umask() {
         let run = Fab::new("/bin/sh").strict_trust().current_dir(shared.path("mine")).cache(&shared.path("mine/cache"));
         let path = format!("{}:/usr/bin:/bin", shared.path("mine/bin").display());
         let script = format!("umask {umask}; exec \"$FAB\" --list");
-        run.args(["-c", &script]).env("FAB", crate::place::FAB).env("PATH", path).any_code().run()
+        run.args(["-c", &script]).env("FAB", crate::fixtures::FAB).env("PATH", path).any_code().run()
     };
     let modes = || {
         let fabrs = shared.path("mine/cache/fabrs");

@@ -3,7 +3,7 @@
 use fabrs_testing::faults::{Cut, Direction, Proxy, RefusedPort};
 use fabrs_testing::{Fab, Sshd, marker};
 
-use crate::place::{LIMIT, fab, marker_file, shop};
+use crate::fixtures::{LIMIT, fab, marker_file, shop};
 
 /// Lets a run reach a server through a proxy, under the name `host`.
 fn through(run: Fab, proxy: &Proxy, sshd: &Sshd) -> Fab {

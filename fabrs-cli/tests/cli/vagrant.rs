@@ -6,7 +6,7 @@ use std::path::Path;
 
 use fabrs_testing::{Capability, Fab, Process, Sshd, marker, processes_matching, wait_until};
 
-use crate::place::{LIMIT, fab, sorted};
+use crate::fixtures::{LIMIT, fab, sorted};
 
 const ALL: &str = "[env.vagrant]\nvagrant = true\n";
 

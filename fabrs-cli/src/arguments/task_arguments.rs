@@ -4,22 +4,23 @@ use clap::{Arg, ArgAction, Command};
 use fabrs_core::Result;
 use fabrs_core::task::{Param, ParamKind, RawArgs, Task};
 
-use super::globals::{self, Globals, bare, usage};
+use super::options::{GlobalOptions, bare_command, global_arguments};
+use super::usage_error::usage_error;
 
-/// Returns the command that reads a task's arguments, and the options of `fab` that it leaves free.
+/// Returns the command that reads a task's arguments, and the options of `fab` that it leaves global.
 pub(crate) fn task_command(task: &'static Task) -> Command {
-    let own: Vec<Arg> = task.params.iter().flat_map(arguments).collect();
-    let free = globals::arguments().into_iter().filter_map(|global| {
-        let long = own.iter().any(|arg| arg.get_long() == global.get_long());
-        let short = own.iter().any(|arg| arg.get_short().is_some() && arg.get_short() == global.get_short());
-        (!long).then(|| if short { global.short(None) } else { global }.hide(true))
+    let own: Vec<Arg> = task.params.iter().flat_map(parameter_arguments).collect();
+    let global = global_arguments().into_iter().filter_map(|argument| {
+        let long = own.iter().any(|arg| arg.get_long() == argument.get_long());
+        let short = own.iter().any(|arg| arg.get_short().is_some() && arg.get_short() == argument.get_short());
+        (!long).then(|| if short { argument.short(None) } else { argument }.hide(true))
     });
-    let free: Vec<Arg> = free.collect();
-    bare(task.shown_name()).args(own).args(free)
+    let global: Vec<Arg> = global.collect();
+    bare_command(task.shown_name()).args(own).args(global)
 }
 
 /// Returns a parameter's options: one, two for a switch that is on by default.
-fn arguments(param: &'static Param) -> Vec<Arg> {
+fn parameter_arguments(param: &'static Param) -> Vec<Arg> {
     let name = param.shown_name();
     let help = param.docs.lines().collect::<Vec<_>>().join(" ");
     let option = Arg::new(param.name).long(name.clone()).help(help.clone());
@@ -30,8 +31,8 @@ fn arguments(param: &'static Param) -> Vec<Arg> {
     let value_name = param.name.to_uppercase();
     match param.kind {
         ParamKind::Flag if param.is_on_by_default() => {
-            let off = Arg::new(off_id(param)).long(format!("no-{name}")).help(help).action(ArgAction::SetTrue);
-            let on = option.action(ArgAction::SetTrue).hide(true).overrides_with(off_id(param));
+            let off = Arg::new(negated_id(param)).long(format!("no-{name}")).help(help).action(ArgAction::SetTrue);
+            let on = option.action(ArgAction::SetTrue).hide(true).overrides_with(negated_id(param));
             vec![on, off]
         }
         ParamKind::Flag => vec![option.action(ArgAction::SetTrue)],
@@ -49,20 +50,20 @@ fn arguments(param: &'static Param) -> Vec<Arg> {
     }
 }
 
-fn off_id(param: &Param) -> String {
+fn negated_id(param: &Param) -> String {
     format!("no-{}", param.name)
 }
 
-/// Reads what was typed for a task: `options` by clap, `positionals` in the order of the parameters that need a value.
-pub(super) fn read(
+/// Reads what was command_line for a task: `options` by clap, `positionals` in the order of the parameters that need a value.
+pub(super) fn parse_task_arguments(
     task: &'static Task,
     options: &[String],
     positionals: &[(&'static Param, String)],
-    globals: &mut Globals,
+    global_options: &mut GlobalOptions,
 ) -> Result<RawArgs> {
     let hint = format!("`fab --help {}` shows what it takes", task.shown_name());
-    let matches = task_command(task).try_get_matches_from(options).map_err(|error| usage(&error, &hint))?;
-    globals.absorb(&matches);
+    let matches = task_command(task).try_get_matches_from(options).map_err(|error| usage_error(&error, &hint))?;
+    global_options.merge(&matches);
     let mut args = RawArgs::new(task);
     for (param, value) in positionals {
         args.push(param, value.as_str());
@@ -70,7 +71,7 @@ pub(super) fn read(
     for param in task.params {
         match param.kind {
             ParamKind::Flag if matches.get_flag(param.name) => args.push(param, "true"),
-            ParamKind::Flag if param.is_on_by_default() && matches.get_flag(&off_id(param)) => {
+            ParamKind::Flag if param.is_on_by_default() && matches.get_flag(&negated_id(param)) => {
                 args.push(param, "false");
             }
             ParamKind::Flag => {}

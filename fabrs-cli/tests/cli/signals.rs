@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use fabrs_testing::faults::{Proxy, RefusedPort};
 use fabrs_testing::{Fab, Process, RunningFab, marker, processes_matching, wait_until};
 
+use crate::fixtures::{LIMIT, fleet, knowing, shop};
 use crate::groups::{COMPILING, groups};
-use crate::place::{LIMIT, fleet, knowing, shop};
 
 /// Checks that nothing on this machine, which plays the hosts, has the mark in its command line.
 #[track_caller]
@@ -113,10 +113,10 @@ fn a_login_that_is_not_answered_is_given_up() {
 #[test]
 fn an_unread_stdout_delays_neither_the_hosts_nor_the_end_of_a_stopped_run() {
     let sshd = fleet();
-    let (mark, done) = (marker(), crate::place::marker_file(&sshd));
+    let (mark, done) = (marker(), crate::fixtures::marker_file(&sshd));
     let line = format!("yes | head -c 20000000; touch '{}'; sleep {mark}", done.path().display());
     let text = r#"{ "$FAB" -S "$CONFIG" -H web1,web2 -- "$LINE"; echo "code $?" >&2; } | { read -r first; cat <"$GATE" >/dev/null; }"#;
-    let run = crate::place::shell(text).current_dir(crate::place::shop_folder());
+    let run = crate::fixtures::shell(text).current_dir(crate::fixtures::shop_folder());
     let gate = run.dir().join("gate");
     let fifo = std::process::Command::new("mkfifo").arg(&gate).status().expect("`mkfifo` is everywhere");
     assert!(fifo.success());
@@ -139,11 +139,11 @@ fn an_unread_stdout_delays_neither_the_hosts_nor_the_end_of_a_stopped_run() {
 #[test]
 fn a_prompt_behind_an_unread_stdout_is_ended_by_ctrl_c() {
     let sshd = fleet();
-    let done = crate::place::marker_file(&sshd);
+    let done = crate::fixtures::marker_file(&sshd);
     // The reader ignores the Ctrl-C of its terminal.
     let text = r#"{ "$FAB" -S "$CONFIG" -H web1 flooded "$DONE"; echo "code $?" >&2; } |
         { trap '' INT; read -r first; cat <"$GATE" >/dev/null; }"#;
-    let run = crate::place::shell(text).current_dir(crate::place::shop_folder());
+    let run = crate::fixtures::shell(text).current_dir(crate::fixtures::shop_folder());
     let gate = run.dir().join("gate");
     let fifo = std::process::Command::new("mkfifo").arg(&gate).status().expect("`mkfifo` is everywhere");
     assert!(fifo.success());
@@ -171,7 +171,7 @@ fn an_open_prompt_is_ended_by_ctrl_c() {
 #[test]
 fn a_withdrawn_prompt_leaves_the_next_line_to_the_next_prompt_and_echo_off() {
     let sshd = fleet();
-    let gate = crate::place::marker_file(&sshd);
+    let gate = crate::fixtures::marker_file(&sshd);
     let path = gate.path().display().to_string();
     let mut fab = knowing(shop(), &sshd).args(["-H", "web1", "withdrawn", &path]).spawn_on_terminal();
     fab.expect("First: ", LIMIT);
@@ -210,10 +210,10 @@ fn three_signals_restore_the_terminal_of_an_interactive_command() {
     let (from, to) = (format!("Port {}", sshd.port()), format!("Port {}", proxy.port()));
     assert!(config.contains(&from), "{config}");
     let text = r#""$FAB" -S "$CONFIG" -H web1 sit; echo "code $?"; stty -a | tr ' ' '\n' | grep -e 'icanon$'"#;
-    let run = crate::place::shell(text).project(&[("config", &config.replace(&from, &to))]);
+    let run = crate::fixtures::shell(text).project(&[("config", &config.replace(&from, &to))]);
     let path = run.dir().join("config");
     let mark = path.display().to_string();
-    let run = run.env("CONFIG", path).current_dir(crate::place::shop_folder());
+    let run = run.env("CONFIG", path).current_dir(crate::fixtures::shop_folder());
     let mut shell = run.spawn_on_terminal();
     shell.send("echo sit-$((1 + 1))ing\n");
     shell.expect("sit-2ing", LIMIT);

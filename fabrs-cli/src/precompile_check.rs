@@ -8,7 +8,7 @@ use fabrs_core::config::{Config, Environment, near, read_text};
 use fabrs_core::{Registry, Result};
 use fabrs_project::Project;
 
-use crate::typed::unknown_word;
+use crate::arguments::unknown_task_error;
 
 /// Checks fabrs.toml, and whether the first word is a misspelt environment.
 ///
@@ -19,23 +19,23 @@ pub(crate) fn check(project: &Project, words: &[String]) -> Result<()> {
     let config = Config::find(&project.root)?;
     let names: Vec<&str> = config.environments().iter().map(Environment::name).collect();
     match words.first() {
-        Some(word) if is_misspelt(word, &names, &project.tasks_file) => {
-            Err(unknown_word(word, &Registry::new(), &names))
+        Some(word) if is_misspelled_environment(word, &names, &project.tasks_file) => {
+            Err(unknown_task_error(word, &Registry::new(), &names))
         }
         _ => Ok(()),
     }
 }
 
 /// Tells whether a word is near the name of an environment and can't be the name of a task.
-fn is_misspelt(word: &str, environments: &[&str], tasks: &Path) -> bool {
+fn is_misspelled_environment(word: &str, environments: &[&str], tasks: &Path) -> bool {
     !environments.contains(&word)
         && near(&word.replace('_', "-"), environments.iter().copied()).is_some()
-        && read_text(tasks).is_ok_and(|source| is_no_task(word, &source))
+        && read_text(tasks).is_ok_and(|source| lacks_task(word, &source))
 }
 
 /// Tells whether the tasks of a project surely have none of this name: all of them are in one file, and the file does not
 /// contain the word. Tasks may also be in modules and in other crates.
-fn is_no_task(word: &str, source: &str) -> bool {
+fn lacks_task(word: &str, source: &str) -> bool {
     let has_modules = ["mod ", "include", "```", "macro_rules"].iter().any(|other| source.contains(other));
     let spellings = [word.to_owned(), word.replace('-', "_"), word.replace('_', "-")];
     !has_modules && !spellings.iter().any(|spelling| source.contains(spelling.as_str()))
@@ -48,10 +48,10 @@ mod tests {
     #[test]
     fn a_word_is_no_task_only_if_the_whole_source_is_known() {
         let source = "use fabrs::prelude::*;\n#[task(alias = \"up-now\")] async fn db_backup() -> Result { Ok(()) }";
-        assert!(is_no_task("stagin", source));
-        assert!(!is_no_task("db-backup", source) && !is_no_task("up_now", source));
+        assert!(lacks_task("stagin", source));
+        assert!(!lacks_task("db-backup", source) && !lacks_task("up_now", source));
         for other in ["mod db;", "//! ```cargo", "include!(\"x.rs\");"] {
-            assert!(!is_no_task("stagin", &format!("{source}\n{other}")), "{other}");
+            assert!(!lacks_task("stagin", &format!("{source}\n{other}")), "{other}");
         }
     }
 }

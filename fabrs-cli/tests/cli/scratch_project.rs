@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fabrs_testing::Fab;
 
-use crate::place::FAB;
+use crate::fixtures::FAB;
 
 /// How long compiling may take on a machine that does much else.
 const COMPILING: Duration = Duration::from_mins(10);

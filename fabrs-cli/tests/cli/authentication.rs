@@ -4,7 +4,7 @@ use std::fs;
 
 use fabrs_testing::{Account, Capability, Fab, FabOutput, Key, KeyType, Sshd};
 
-use crate::place::{Marker, fab, marker_file};
+use crate::fixtures::{Marker, fab, marker_file};
 
 /// Runs a line that would leave a file, expects that it does not, and returns what is told instead.
 #[track_caller]

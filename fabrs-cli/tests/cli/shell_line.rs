@@ -4,7 +4,7 @@ use std::fs;
 
 use fabrs_testing::{Capability, Process, Sshd, marker, processes_matching};
 
-use crate::place::{fab, knowing, shell};
+use crate::fixtures::{fab, knowing, shell};
 
 #[test]
 fn each_stream_passes_to_its_own_and_no_word_is_added() {

@@ -5,23 +5,24 @@ use fabrs_core::config::{Selection, near};
 use fabrs_core::task::{Param, ParamKind, Task};
 use fabrs_core::{Call, Error, ErrorKind, Registry, Result};
 
-use super::globals::{Globals, command, usage};
-use super::task_args::{read, task_command};
+use super::options::{GlobalOptions, global_command};
+use super::task_arguments::{parse_task_arguments, task_command};
+use super::usage_error::usage_error;
 
-/// What was typed.
+/// What was command_line.
 #[derive(Debug, Default)]
-pub(crate) struct Typed {
-    pub(crate) globals: Globals,
+pub(crate) struct CommandLine {
+    pub(crate) options: GlobalOptions,
     pub(crate) environment: Option<String>,
     pub(crate) calls: Vec<Call>,
     /// What `--help` is asked about, where it is a task.
-    pub(crate) topic: Option<&'static Task>,
+    pub(crate) help_task: Option<&'static Task>,
     /// The one shell line after `--`.
-    pub(crate) line: Option<String>,
+    pub(crate) shell_line: Option<String>,
 }
 
-/// Splits off what follows the first `--`, as one shell line: its words with blanks between them, as `ssh` does.
-fn line_after_dashes(mut words: Vec<String>) -> (Vec<String>, Option<String>) {
+/// Splits off what follows the first `--`, as one shell shell_line: its words with blanks between them, as `ssh` does.
+fn split_shell_line(mut words: Vec<String>) -> (Vec<String>, Option<String>) {
     match words.iter().position(|word| word == "--") {
         Some(at) => {
             let rest = words.split_off(at);
@@ -31,14 +32,14 @@ fn line_after_dashes(mut words: Vec<String>) -> (Vec<String>, Option<String>) {
     }
 }
 
-impl Typed {
+impl CommandLine {
     /// Takes apart what stands before the first word that is no option: all that `fab` itself needs to know.
-    pub(crate) fn options_only(words: Vec<String>) -> Result<(Self, Vec<String>)> {
-        let (words, line) = line_after_dashes(words);
-        let mut reader = Reader { words: words.into_iter().peekable() };
-        let mut typed = Self { line, ..Self::default() };
-        typed.globals(&mut reader)?;
-        Ok((typed, reader.words.collect()))
+    pub(crate) fn parse_leading_options(words: Vec<String>) -> Result<(Self, Vec<String>)> {
+        let (words, shell_line) = split_shell_line(words);
+        let mut reader = ArgumentReader { words: words.into_iter().peekable() };
+        let mut command_line = Self { shell_line, ..Self::default() };
+        command_line.read_options(&mut reader)?;
+        Ok((command_line, reader.words.collect()))
     }
 
     /// Takes everything apart; each task and argument is checked before anything runs.
@@ -47,50 +48,53 @@ impl Typed {
     ///
     /// [`ErrorKind::Usage`] for an unknown option, task or argument, and for a value of the wrong type.
     pub(crate) fn parse(words: Vec<String>, registry: &Registry, environments: &[&str]) -> Result<Self> {
-        let (mut typed, rest) = Self::options_only(words)?;
-        let mut reader = Reader { words: rest.into_iter().peekable() };
+        let (mut command_line, rest) = Self::parse_leading_options(words)?;
+        let mut reader = ArgumentReader { words: rest.into_iter().peekable() };
         if let Some(name) = reader.words.next_if(|word| environments.contains(&word.as_str())) {
-            typed.environment = Some(name);
-            typed.globals(&mut reader)?;
+            command_line.environment = Some(name);
+            command_line.read_options(&mut reader)?;
         }
         while let Some(word) = reader.words.next() {
-            let Some(task) = registry.find(&word) else { return Err(unknown(&word, registry, environments)) };
-            if typed.globals.help {
-                typed.topic = Some(task);
-                return Ok(typed);
+            let Some(task) = registry.find(&word) else {
+                return Err(unknown_task_error(&word, registry, environments));
+            };
+            if command_line.options.help {
+                command_line.help_task = Some(task);
+                return Ok(command_line);
             }
-            typed.task(task, &mut reader)?;
+            command_line.read_task(task, &mut reader)?;
         }
-        Ok(typed)
+        Ok(command_line)
     }
 
     /// Returns where all of it runs.
     pub(crate) fn selections(&self) -> Vec<Selection<'static>> {
-        let line = self.line.iter().map(|_| Selection::Inherit);
+        let line = self.shell_line.iter().map(|_| Selection::Inherit);
         self.calls.iter().map(|call| call.task().selection).chain(line).collect()
     }
 
     /// Reads options of `fab`, up to the first word that is none.
-    fn globals(&mut self, reader: &mut Reader) -> Result<()> {
-        let command = command();
+    fn read_options(&mut self, reader: &mut ArgumentReader) -> Result<()> {
+        let command = global_command();
         let mut options = Vec::new();
-        while let Some(option) = reader.option() {
+        while let Some(option) = reader.next_option() {
             options.extend(reader.with_value(&command, option));
         }
-        let matches =
-            command.try_get_matches_from(options).map_err(|error| usage(&error, "`fab --help` lists the options"))?;
-        self.globals.absorb(&matches);
+        let matches = command
+            .try_get_matches_from(options)
+            .map_err(|error| usage_error(&error, "`fab --help` lists the options"))?;
+        self.options.merge(&matches);
         Ok(())
     }
 
     /// Reads one task's arguments, up to the word that is the next task.
-    fn task(&mut self, task: &'static Task, reader: &mut Reader) -> Result<()> {
+    fn read_task(&mut self, task: &'static Task, reader: &mut ArgumentReader) -> Result<()> {
         let command = task_command(task);
         let mut needed: Vec<&'static Param> =
             task.params.iter().filter(|param| param.kind == ParamKind::Required).collect();
         let (mut options, mut positionals) = (Vec::new(), Vec::new());
         loop {
-            if let Some(option) = reader.option() {
+            if let Some(option) = reader.next_option() {
                 needed.retain(|param| !is_option_of(param, &option));
                 options.extend(reader.with_value(&command, option));
             } else if !needed.is_empty()
@@ -101,9 +105,9 @@ impl Typed {
                 break;
             }
         }
-        let args = read(task, &options, &positionals, &mut self.globals)?;
-        if self.globals.help {
-            self.topic = Some(task);
+        let args = parse_task_arguments(task, &options, &positionals, &mut self.options)?;
+        if self.options.help {
+            self.help_task = Some(task);
             return Ok(());
         }
         let missing: Vec<&str> = needed.iter().map(|param| param.name).collect();
@@ -113,6 +117,16 @@ impl Typed {
         self.calls.push((task.bind)(&args)?);
         Ok(())
     }
+}
+
+/// Returns the arguments of this process.
+pub(crate) fn process_arguments() -> Result<Vec<String>> {
+    let word = |word: std::ffi::OsString| {
+        word.into_string().map_err(|bad| {
+            Error::new(ErrorKind::Usage, format!("an argument is not UTF-8: `{}`", bad.to_string_lossy()))
+        })
+    };
+    std::env::args_os().skip(1).map(word).collect()
 }
 
 fn is_option_of(param: &Param, option: &str) -> bool {
@@ -125,13 +139,13 @@ fn is_option_of(param: &Param, option: &str) -> bool {
 }
 
 /// The words of a command line, from the front.
-struct Reader {
+struct ArgumentReader {
     words: std::iter::Peekable<std::vec::IntoIter<String>>,
 }
 
-impl Reader {
+impl ArgumentReader {
     /// Takes the next word, if it is an option and not a negative number.
-    fn option(&mut self) -> Option<String> {
+    fn next_option(&mut self) -> Option<String> {
         self.words.next_if(|word| {
             word.strip_prefix('-')
                 .is_some_and(|rest| !rest.is_empty() && !rest.starts_with(|c: char| c.is_ascii_digit()))
@@ -140,14 +154,14 @@ impl Reader {
 
     /// Returns an option with its value, where it takes one that is not part of the same word.
     fn with_value(&mut self, command: &Command, option: String) -> Vec<String> {
-        let option = dashed(command, option);
-        let value = if takes_next(command, &option) { self.words.next() } else { None };
+        let option = with_dashes(command, option);
+        let value = if takes_next_word(command, &option) { self.words.next() } else { None };
         std::iter::once(option).chain(value).collect()
     }
 }
 
 /// Returns an option with `-` for each `_` of its name, if the command has that option: `--dry_run` is `--dry-run`.
-fn dashed(command: &Command, option: String) -> String {
+fn with_dashes(command: &Command, option: String) -> String {
     let Some(long) = option.strip_prefix("--") else { return option };
     let (name, value) = long.split_at(long.find('=').unwrap_or(long.len()));
     let name = name.replace('_', "-");
@@ -156,7 +170,7 @@ fn dashed(command: &Command, option: String) -> String {
 }
 
 /// Tells whether the value of an option is the next word. In `-wH` it is that of the last letter.
-fn takes_next(command: &Command, option: &str) -> bool {
+fn takes_next_word(command: &Command, option: &str) -> bool {
     let takes = |arg: &clap::Arg| {
         matches!(arg.get_action(), ArgAction::Set | ArgAction::Append) && !arg.is_require_equals_set()
     };
@@ -173,7 +187,7 @@ fn takes_next(command: &Command, option: &str) -> bool {
 }
 
 /// Makes the error of a word that is neither a task nor an environment.
-pub(crate) fn unknown(word: &str, registry: &Registry, environments: &[&str]) -> Error {
+pub(crate) fn unknown_task_error(word: &str, registry: &Registry, environments: &[&str]) -> Error {
     let tasks: Vec<String> = registry.tasks().iter().map(|task| task.shown_name()).collect();
     if environments.contains(&word) {
         let text = format!("`{word}` is an environment, and does not stand first");

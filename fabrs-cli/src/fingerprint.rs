@@ -1,4 +1,4 @@
-//! The basis of an approval: everything that decides what a run does, known before it begins. In a canonical form: the same
+//! The fingerprint of an approval: everything that decides what a run does, known before it begins. In a canonical form: the same
 //! parts are the same text in every version.
 
 use std::fs::{self, File, Metadata};
@@ -12,23 +12,23 @@ use ignore::{DirEntry, WalkBuilder};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::typed::Typed;
+use crate::arguments::CommandLine;
 
 /// How many bytes of the project's files are read. Of more, only sizes and times count.
-const MAX_READ: u64 = 256 << 20;
+const MAX_HASHED_BYTES: u64 = 256 << 20;
 
 /// Makes all that is known of a run a part of its approval.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Local`] if the program, or a file of the project, can't be read; as resolving the hosts of a task.
-pub(crate) fn cover(client: &Client, typed: &Typed, settings: &Settings, root: &Path) -> Result<()> {
+pub(crate) fn add_inputs(client: &Client, command_line: &CommandLine, settings: &Settings, root: &Path) -> Result<()> {
     let inventory = client.inventory();
-    client.approval_covers(format!("program {}", program(std::env::current_exe().and_then(File::open))?));
-    client.approval_covers(format!("options {}", options(settings)));
-    client.approval_covers(format!("environment {}", environment(inventory)));
+    client.approval_covers(format!("program {}", program_digest(std::env::current_exe().and_then(File::open))?));
+    client.approval_covers(format!("options {}", options_text(settings)));
+    client.approval_covers(format!("environment {}", environment_text(inventory)));
     let mut hosts = hosts_of_environment(inventory);
-    for call in &typed.calls {
+    for call in &command_line.calls {
         let own = match call.task().selection {
             Selection::Local => Vec::new(),
             selection => inventory.hosts_for(selection)?,
@@ -38,7 +38,7 @@ pub(crate) fn cover(client: &Client, typed: &Typed, settings: &Settings, root: &
         client.approval_covers(format!("call {call}"));
         hosts.extend(own);
     }
-    if let Some(line) = &typed.line {
+    if let Some(line) = &command_line.shell_line {
         client.approval_covers(format!("line {line}"));
         hosts.extend(inventory.hosts_for(Selection::Inherit)?);
     }
@@ -47,10 +47,10 @@ pub(crate) fn cover(client: &Client, typed: &Typed, settings: &Settings, root: &
     for host in &hosts {
         // A host that can't be resolved is an error when it is used.
         let route = client.route(host).unwrap_or_else(|error| error.to_string());
-        client.approval_covers(format!("host {host}: {route}, {}", of_host(inventory, Some(host))));
+        client.approval_covers(format!("host {host}: {route}, {}", host_text(inventory, Some(host))));
     }
-    if !typed.calls.is_empty() {
-        client.approval_covers(format!("files {}", files(root)?));
+    if !command_line.calls.is_empty() {
+        client.approval_covers(format!("files {}", files_digest(root)?));
     }
     Ok(())
 }
@@ -62,10 +62,10 @@ fn hosts_of_environment(inventory: &Inventory) -> Vec<Host> {
 }
 
 /// Returns the digest of the program of this run.
-fn program(file: io::Result<File>) -> Result<String> {
+fn program_digest(file: io::Result<File>) -> Result<String> {
     let read = file.and_then(|mut file| {
         let mut digest = Sha256::new();
-        add(&mut digest, &mut file)?;
+        hash_file(&mut digest, &mut file)?;
         Ok(digest)
     });
     let digest = read.map_err(|source| {
@@ -75,7 +75,7 @@ fn program(file: io::Result<File>) -> Result<String> {
     Ok(hex(&digest.finalize()))
 }
 
-fn options(settings: &Settings) -> String {
+fn options_text(settings: &Settings) -> String {
     let argument = |choice: &Choice<_>| choice.argument.clone();
     let ssh_config = match &settings.ssh_config {
         SshConfigFrom::Default => "default".to_owned(),
@@ -99,8 +99,8 @@ fn options(settings: &Settings) -> String {
     .to_string()
 }
 
-fn environment(inventory: &Inventory) -> String {
-    let Some(environment) = inventory.environment() else { return format!("none, {}", of_host(inventory, None)) };
+fn environment_text(inventory: &Inventory) -> String {
+    let Some(environment) = inventory.environment() else { return format!("none, {}", host_text(inventory, None)) };
     let role = |role: &str| {
         let hosts = inventory.hosts_for(Selection::Role(role));
         let hosts = hosts.map(|hosts| hosts.iter().map(Host::to_string).collect::<Vec<_>>());
@@ -108,11 +108,11 @@ fn environment(inventory: &Inventory) -> String {
     };
     let roles: Vec<_> = environment.roles().map(role).collect();
     let known = json!({ "name": environment.name(), "protected": environment.is_protected(), "roles": roles });
-    format!("{known}, {}", of_host(inventory, None))
+    format!("{known}, {}", host_text(inventory, None))
 }
 
 /// Returns the variables of a host, and how commands run there; without a host, the variables of the environment.
-fn of_host(inventory: &Inventory, host: Option<&Host>) -> String {
+fn host_text(inventory: &Inventory, host: Option<&Host>) -> String {
     let vars = inventory.vars_for(host).read::<toml::Table>();
     let vars = vars.map_or_else(|error| error.to_string(), |vars| json!(vars).to_string());
     let Some(host) = host else { return vars };
@@ -126,17 +126,17 @@ fn of_host(inventory: &Inventory, host: Option<&Host>) -> String {
 }
 
 /// Folders with what programs make, and no task puts on a host.
-const MADE: [&str; 5] = [".git", "target", "node_modules", "__pycache__", ".venv"];
+const GENERATED_DIRS: [&str; 5] = [".git", "target", "node_modules", "__pycache__", ".venv"];
 
 /// Returns a digest of the files of a project, which its tasks may put on hosts.
-fn files(root: &Path) -> Result<String> {
+fn files_digest(root: &Path) -> Result<String> {
     let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
     let failed = |source: io::Error| {
         Error::new(ErrorKind::Local, "could not read the files of the project, which an approval is for")
             .caused_by(source)
     };
     let (mut digest, mut read) = (Sha256::new(), 0);
-    let is_part = |entry: &DirEntry| !MADE.iter().any(|made| entry.file_name() == *made);
+    let is_part = |entry: &DirEntry| !GENERATED_DIRS.iter().any(|name| entry.file_name() == *name);
     let walk = WalkBuilder::new(root).standard_filters(false).filter_entry(is_part).sort_by_file_path(Ord::cmp).build();
     for entry in walk {
         let entry = match entry {
@@ -153,14 +153,14 @@ fn files(root: &Path) -> Result<String> {
         if metadata.is_symlink() {
             digest.update(fs::read_link(entry.path()).map_err(failed)?.display().to_string());
         } else if metadata.is_file() {
-            let content = (read + metadata.len() <= MAX_READ).then(|| File::open(entry.path()).ok()).flatten();
+            let content = (read + metadata.len() <= MAX_HASHED_BYTES).then(|| File::open(entry.path()).ok()).flatten();
             match content {
                 Some(mut file) => {
                     read += metadata.len();
-                    add(&mut digest, &mut file).map_err(failed)?;
+                    hash_file(&mut digest, &mut file).map_err(failed)?;
                 }
                 // Of a file that is too large, or unreadable, its time counts.
-                None => digest.update(changed(&metadata).to_le_bytes()),
+                None => digest.update(modified_nanos(&metadata).to_le_bytes()),
             }
         }
     }
@@ -168,13 +168,13 @@ fn files(root: &Path) -> Result<String> {
 }
 
 /// Returns when a file was changed, in nanoseconds since 1970.
-fn changed(metadata: &Metadata) -> u128 {
+fn modified_nanos(metadata: &Metadata) -> u128 {
     let time = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     time.unwrap_or_default().as_nanos()
 }
 
 /// Adds the content of a file to a digest.
-fn add(digest: &mut Sha256, file: &mut File) -> io::Result<()> {
+fn hash_file(digest: &mut Sha256, file: &mut File) -> io::Result<()> {
     let mut buffer = vec![0; 64 << 10];
     loop {
         match file.read(&mut buffer)? {
@@ -194,9 +194,9 @@ mod tests {
 
     #[test]
     fn a_program_that_can_not_be_read_is_an_error() {
-        let error = program(File::open("/there/is/no/program")).unwrap_err();
+        let error = program_digest(File::open("/there/is/no/program")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Local);
-        let read = program(std::env::current_exe().and_then(File::open)).unwrap();
+        let read = program_digest(std::env::current_exe().and_then(File::open)).unwrap();
         assert!(read.len() == 64 && read.bytes().all(|byte| byte.is_ascii_hexdigit()), "{read}");
     }
 }

@@ -2,7 +2,7 @@
 
 use fabrs_testing::{Fab, Sshd};
 
-use crate::place::{LIMIT, fleet, knowing, shop};
+use crate::fixtures::{LIMIT, fleet, knowing, shop};
 
 /// Returns a run of a task on one host, without a terminal.
 fn asks(sshd: &Sshd, arguments: &[&str]) -> Fab {

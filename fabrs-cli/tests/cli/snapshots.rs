@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::place::FAB;
+use crate::fixtures::FAB;
 
 /// Runs the cases of `tests/cmd`; after a change of the texts, `TRYCMD=overwrite` writes them anew.
 #[test]

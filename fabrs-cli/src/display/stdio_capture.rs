@@ -1,7 +1,7 @@
-//! [`Captured`]: output of tasks that no event carries, as of `println!` and of programs that inherit stdout.
+//! [`StdioCapture`]: output of tasks that no event carries, as of `println!` and of programs that inherit stdout.
 //!
 //! `println!` panics if it can't write, and a deploy would end half way because a pager was closed or a disk is full. So
-//! descriptors 1 and 2 of the process become pipes that a thread always empties into the spool. A terminal stays in its
+//! descriptors 1 and 2 of the process become pipes that a thread always empties into the output. A terminal stays in its
 //! place, since programs ask for its colours and its width; only when it is closed, `/dev/null` takes its place.
 //!
 //! Secrets of the run are redacted in the pipes. On a terminal they are not: nothing is between a task and the terminal.
@@ -22,53 +22,53 @@ use rustix::event::{PollFd, PollFlags, poll};
 const PIPE_SIZE: usize = 64 << 10;
 
 /// How many reads follow the end of a run at most: a program that outlives it may write for ever.
-const LAST_READS: usize = 16;
+const MAX_FINAL_READS: usize = 16;
 
 /// How long the last flush of std may take.
-const LAST_FLUSH: Duration = Duration::from_millis(200);
+const FINAL_FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A sink that first forwards what was printed before an event, so that both keep their order.
-pub(super) struct Captured {
+pub(super) struct StdioCapture {
     inner: Arc<dyn Sink>,
-    pipes: Arc<Pipes>,
-    running: Mutex<Option<Running>>,
+    pipes: Arc<CapturePipes>,
+    thread: Mutex<Option<CaptureThread>>,
 }
 
-/// The pipes, and the spool that they are emptied into.
-struct Pipes {
-    spool: Arc<Spool>,
+/// The pipes, and the output that they are emptied into.
+struct CapturePipes {
+    output: Arc<Spool>,
     redactor: Redactor,
-    all: Vec<Pipe>,
+    pipes: Vec<CapturePipe>,
 }
 
 /// One pipe in the place of a stream, or of both where they are one file.
-struct Pipe {
+struct CapturePipe {
     stream: Stream,
     reader: PipeReader,
-    pending: Mutex<Pending>,
+    pending: Mutex<UnforwardedBytes>,
 }
 
-/// Bytes of a pipe on their way to the spool.
-struct Pending {
+/// Bytes of a pipe on their way to the output.
+struct UnforwardedBytes {
     buffer: Vec<u8>,
     /// The length of an unfinished line at the start of the buffer.
-    kept: usize,
+    partial_len: usize,
     redacted: RedactedStream,
 }
 
 /// The thread, and what ends it.
-struct Running {
+struct CaptureThread {
     stop: PipeWriter,
     thread: JoinHandle<()>,
     originals: Vec<(Stream, OwnedFd)>,
 }
 
-impl Captured {
-    /// Begins to capture; until [`finish`](Sink::finish), all that is printed goes to `spool`: text for stdout to `stdout`
+impl StdioCapture {
+    /// Begins to capture; until [`finish`](Sink::finish), all that is printed goes to `output`: text for stdout to `stdout`
     /// of it, without the secrets of `redactor`.
     pub(super) fn start(
         inner: Arc<dyn Sink>,
-        spool: &Arc<Spool>,
+        output: &Arc<Spool>,
         stdout: Stream,
         redactor: Redactor,
     ) -> io::Result<Self> {
@@ -84,20 +84,24 @@ impl Captured {
             }
             let (reader, writer) = io::pipe()?;
             rustix::io::ioctl_fionbio(&reader, true)?;
-            let pending = Pending { buffer: vec![0; 2 * PIPE_SIZE], kept: 0, redacted: RedactedStream::default() };
+            let pending = UnforwardedBytes {
+                buffer: vec![0; 2 * PIPE_SIZE],
+                partial_len: 0,
+                redacted: RedactedStream::default(),
+            };
             let pending = Mutex::new(pending);
             let shown_on = if *stream == Stream::Stdout { stdout } else { *stream };
-            pipes.push(Pipe { stream: shown_on, reader, pending });
+            pipes.push(CapturePipe { stream: shown_on, reader, pending });
             replaced.push((*stream, writer));
         }
-        let pipes = Arc::new(Pipes { spool: Arc::clone(spool), redactor, all: pipes });
+        let pipes = Arc::new(CapturePipes { output: Arc::clone(output), redactor, pipes });
         let (stopped, stop) = io::pipe()?;
-        let theirs = Arc::clone(&pipes);
+        let of_thread = Arc::clone(&pipes);
         let thread = thread::Builder::new().name("fabrs-prints".to_owned());
-        let thread = thread.spawn(move || theirs.forward_until(&stopped, terminals))?;
-        let running = Mutex::new(Some(Running { stop, thread, originals: files }));
+        let thread = thread.spawn(move || of_thread.forward_until(&stopped, terminals))?;
+        let thread = Mutex::new(Some(CaptureThread { stop, thread, originals: files }));
         // From here on a failure drops this, which restores both streams.
-        let captured = Self { inner, pipes, running };
+        let captured = Self { inner, pipes, thread };
         for (stream, writer) in &replaced {
             replace(*stream, writer)?;
         }
@@ -110,26 +114,26 @@ impl Captured {
     }
 
     /// Gives both streams back, and forwards the rest.
-    fn end(&self) {
-        let Some(running) = lock(&self.running).take() else { return };
+    fn stop(&self) {
+        let Some(thread) = lock(&self.thread).take() else { return };
         flush_std();
-        for (stream, original) in &running.originals {
+        for (stream, original) in &thread.originals {
             // It was there before, so nothing is in its way.
             let _ = replace(*stream, original);
         }
-        drop(running.stop);
+        drop(thread.stop);
         // A thread that panicked has already said so.
-        drop(running.thread.join());
-        for pipe in &self.pipes.all {
-            let _reads = (0..LAST_READS).take_while(|_| pipe.forward(&self.pipes)).count();
+        drop(thread.thread.join());
+        for pipe in &self.pipes.pipes {
+            let _reads = (0..MAX_FINAL_READS).take_while(|_| pipe.forward(&self.pipes)).count();
             pipe.forward_unfinished(&self.pipes);
         }
     }
 }
 
-impl Pipes {
+impl CapturePipes {
     fn forward(&self) {
-        for pipe in &self.all {
+        for pipe in &self.pipes {
             pipe.forward(self);
         }
     }
@@ -138,7 +142,7 @@ impl Pipes {
     fn forward_until(&self, stopped: &PipeReader, mut terminals: Vec<(Stream, OwnedFd)>) {
         loop {
             let mut waited = vec![PollFd::new(stopped, PollFlags::IN)];
-            waited.extend(self.all.iter().map(|pipe| PollFd::new(&pipe.reader, PollFlags::IN)));
+            waited.extend(self.pipes.iter().map(|pipe| PollFd::new(&pipe.reader, PollFlags::IN)));
             // Of a terminal only its end is wanted, which is always reported.
             waited.extend(terminals.iter().map(|(_, terminal)| PollFd::new(terminal, PollFlags::empty())));
             match poll(&mut waited, None) {
@@ -150,7 +154,7 @@ impl Pipes {
                 return;
             }
             let ended: Vec<bool> =
-                waited.iter().skip(1 + self.all.len()).map(|terminal| !terminal.revents().is_empty()).collect();
+                waited.iter().skip(1 + self.pipes.len()).map(|terminal| !terminal.revents().is_empty()).collect();
             drop(waited);
             self.forward();
             let mut ended = ended.into_iter();
@@ -165,36 +169,36 @@ impl Pipes {
     }
 }
 
-impl Pipe {
+impl CapturePipe {
     /// Forwards what is in the pipe, and tells whether there may be more.
-    fn forward(&self, to: &Pipes) -> bool {
+    fn forward(&self, to: &CapturePipes) -> bool {
         let mut pending = lock(&self.pending);
-        let Pending { buffer, kept, redacted } = &mut *pending;
-        let room = buffer.get_mut(*kept..*kept + PIPE_SIZE).unwrap_or_default();
+        let UnforwardedBytes { buffer, partial_len, redacted } = &mut *pending;
+        let room = buffer.get_mut(*partial_len..*partial_len + PIPE_SIZE).unwrap_or_default();
         let Ok(count @ 1..) = (&self.reader).read(room) else { return false };
-        let all = *kept + count;
+        let all = *partial_len + count;
         // A pipe that was full ends somewhere in a line, which no line of a host may tear apart.
         let end = match buffer.get(..all).and_then(|text| text.iter().rposition(|byte| *byte == b'\n')) {
             Some(last) if count == PIPE_SIZE && all - (last + 1) <= PIPE_SIZE => last + 1,
             _ => all,
         };
-        to.spool.push(self.stream, &redacted.push(&to.redactor, buffer.get(..end).unwrap_or_default()));
+        to.output.push(self.stream, &redacted.push(&to.redactor, buffer.get(..end).unwrap_or_default()));
         buffer.copy_within(end..all, 0);
-        *kept = all - end;
+        *partial_len = all - end;
         true
     }
 
     /// Forwards a line that has no end, and the bytes that could have been the beginning of a secret.
-    fn forward_unfinished(&self, to: &Pipes) {
+    fn forward_unfinished(&self, to: &CapturePipes) {
         let mut pending = lock(&self.pending);
-        let Pending { buffer, kept, redacted } = &mut *pending;
-        let rest = buffer.get(..std::mem::take(kept)).unwrap_or_default();
-        to.spool.push(self.stream, &redacted.push(&to.redactor, rest));
-        to.spool.push(self.stream, &redacted.finish(&to.redactor));
+        let UnforwardedBytes { buffer, partial_len, redacted } = &mut *pending;
+        let rest = buffer.get(..std::mem::take(partial_len)).unwrap_or_default();
+        to.output.push(self.stream, &redacted.push(&to.redactor, rest));
+        to.output.push(self.stream, &redacted.finish(&to.redactor));
     }
 }
 
-impl Sink for Captured {
+impl Sink for StdioCapture {
     fn event(&self, event: &Event<'_>) {
         // Each look into the pipes is a system call, and a task has two of these events for every command.
         if !matches!(event, Event::CommandStarted { echo: false, .. } | Event::CommandEnded { .. }) {
@@ -222,20 +226,20 @@ impl Sink for Captured {
     }
 
     fn finish(&self) {
-        self.end();
+        self.stop();
         self.inner.finish();
     }
 }
 
-impl Drop for Captured {
+impl Drop for StdioCapture {
     fn drop(&mut self) {
-        self.end();
+        self.stop();
     }
 }
 
-impl fmt::Debug for Captured {
+impl fmt::Debug for StdioCapture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Captured").field("inner", &self.inner).finish_non_exhaustive()
+        f.debug_struct("StdioCapture").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 
@@ -249,7 +253,7 @@ fn flush_std() {
     // A task that was left behind may hold the lock of stdout for ever.
     let flush = move || done.send(io::stdout().flush().is_ok());
     if thread::Builder::new().spawn(flush).is_ok() {
-        let _ = is_done.recv_timeout(LAST_FLUSH);
+        let _ = is_done.recv_timeout(FINAL_FLUSH_TIMEOUT);
     }
 }
 

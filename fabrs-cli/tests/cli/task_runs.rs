@@ -3,8 +3,8 @@
 use fabrs_testing::faults::RefusedPort;
 use fabrs_testing::{marker, processes_matching, wait_until};
 
+use crate::fixtures::{LIMIT, fleet, knowing, marker_file, place_of, shop, sorted, told};
 use crate::json::{events, of};
-use crate::place::{LIMIT, fleet, knowing, marker_file, place_of, shop, sorted, told};
 
 #[test]
 fn the_default_task_runs_where_none_is_named() {

@@ -5,7 +5,7 @@ use std::fs;
 
 use fabrs_testing::{Account, Capability, Sshd};
 
-use crate::place::{fab, fleet, knowing, place_of, shell, shop, shop_folder};
+use crate::fixtures::{fab, fleet, knowing, place_of, shell, shop, shop_folder};
 
 /// A failing command whose output was shown left nothing but an exit code.
 #[test]

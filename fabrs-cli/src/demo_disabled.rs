@@ -8,12 +8,12 @@ use fabrs_core::event::Sink;
 use fabrs_core::{ClientBuilder, Error, ErrorKind, Host, Result};
 
 /// Plays no part: there are none.
-pub(crate) fn arrive() -> Option<ExitCode> {
+pub(crate) fn helper_main() -> Option<ExitCode> {
     None
 }
 
 /// Says that `@demo` is not there; `None` where it is no name of a demo.
-pub(crate) fn named(name: &str) -> Option<Result<Vec<Host>>> {
+pub(crate) fn hosts_of(name: &str) -> Option<Result<Vec<Host>>> {
     let is_demo = name.split(':').next() == Some("demo");
     let error = || Error::new(ErrorKind::Usage, "this tool was built without `@demo`");
     is_demo.then(|| Err(error().hint("a file of that name is `@./demo`; this machine is `@local`")))
@@ -21,13 +21,13 @@ pub(crate) fn named(name: &str) -> Option<Result<Vec<Host>>> {
 
 /// The demo hosts that were asked for: an error.
 #[derive(Debug, Default)]
-pub(crate) struct Asked {}
+pub(crate) struct RequestedHosts {}
 
-impl Asked {
+impl RequestedHosts {
     /// Says that `@demo` is not there; `None` where it is no name of a demo.
     #[expect(clippy::unused_self, reason = "it stands for what remembers them")]
     pub(crate) fn hosts(&self, name: &str) -> Option<Result<Vec<Host>>> {
-        named(name)
+        hosts_of(name)
     }
 
     /// Returns the names of the hosts so far: there are none.
@@ -38,17 +38,17 @@ impl Asked {
 
     /// Starts nothing.
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "it stands for what can fail")]
-    pub(crate) fn start(self, _: &Settings) -> Result<Option<Running>> {
+    pub(crate) fn start(self, _: &Settings) -> Result<Option<DemoHosts>> {
         Ok(None)
     }
 }
 
 /// Demo hosts that run: none ever do.
 #[derive(Debug)]
-pub(crate) enum Running {}
+pub(crate) enum DemoHosts {}
 
-impl Running {
-    pub(crate) fn reached_by(&self, _: ClientBuilder, _: &Settings, _: &Arc<dyn Sink>) -> ClientBuilder {
+impl DemoHosts {
+    pub(crate) fn dial_through(&self, _: ClientBuilder, _: &Settings, _: &Arc<dyn Sink>) -> ClientBuilder {
         match *self {}
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use fabrs_testing::faults::RefusedPort;
 
-use crate::place::{fab, fleet, knowing, sorted};
+use crate::fixtures::{fab, fleet, knowing, sorted};
 
 #[test]
 fn every_line_has_its_host_in_front() {
@@ -161,9 +161,9 @@ fn thirty_unknown_host_keys_are_one_block_with_every_host_and_one_hint() {
 fn equal_errors_of_a_task_are_one_block_at_its_end() {
     let sshd = fleet();
     let run =
-        knowing(crate::place::shop(), &sshd).args(["-H", "web1,web2,web3", "--serial", "--keep-going", "fail", "3"]);
+        knowing(crate::fixtures::shop(), &sshd).args(["-H", "web1,web2,web3", "--serial", "--keep-going", "fail", "3"]);
     let ran = run.code(1).run();
-    let at = format!("  at {}", crate::place::place_of("exit {status}"));
+    let at = format!("  at {}", crate::fixtures::place_of("exit {status}"));
     let expected = [
         "[web1] task fail",
         "error: web1: `echo trying; exit 3` ended with exit status 3",

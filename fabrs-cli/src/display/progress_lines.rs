@@ -9,16 +9,16 @@ use fabrs_core::Host;
 use fabrs_core::event::{Event, Granularity, Prefix, Sink, Spool, Stream, Style};
 use indicatif::{BinaryBytes, HumanDuration};
 
-use super::transfers::{Amount, Transfers};
+use super::transfer_progress::{ByteProgress, TransferProgress};
 
 /// When the first line is written.
-const FIRST: Duration = Duration::from_secs(5);
+const FIRST_LINE_DELAY: Duration = Duration::from_secs(5);
 /// How often more are.
-const EVERY: Duration = Duration::from_secs(10);
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Writes a line for a host every few seconds, as long as something is on its way to it or from it, and one for all of them.
-pub(super) struct Lines {
-    spool: Arc<Spool>,
+pub(super) struct ProgressLines {
+    output: Arc<Spool>,
     style: Style,
     /// How long the run has lasted.
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
@@ -27,45 +27,46 @@ pub(super) struct Lines {
 
 #[derive(Debug, Default)]
 struct State {
-    transfers: Transfers,
+    transfers: TransferProgress,
     /// Of each host, and of all, which has no name: since when something is on its way, and when the next line is due.
-    paces: HashMap<Option<Host>, Pace>,
+    schedules: HashMap<Option<Host>, LineSchedule>,
 }
 
 #[derive(Debug)]
-struct Pace {
+struct LineSchedule {
     since: Duration,
     due: Duration,
 }
 
-impl Lines {
-    pub(super) fn new(spool: Arc<Spool>, style: Style) -> Self {
-        let begun = Instant::now();
-        Self { spool, style, clock: Box::new(move || begun.elapsed()), state: Mutex::default() }
+impl ProgressLines {
+    pub(super) fn new(output: Arc<Spool>, style: Style) -> Self {
+        let started = Instant::now();
+        Self { output, style, clock: Box::new(move || started.elapsed()), state: Mutex::default() }
     }
 }
 
-impl Sink for Lines {
+impl Sink for ProgressLines {
     fn event(&self, event: &Event<'_>) {
         let Event::Progress { host, elapsed, .. } = event else { return };
         let now = (self.clock)();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { transfers, paces } = &mut *state;
-        transfers.note(event);
+        let State { transfers, schedules } = &mut *state;
+        transfers.record(event);
         let of_host =
-            transfers.of(host).map(|(what, amount)| (Prefix::Host.of(Some(host), self.style) + &what, amount));
-        let of_all = transfers.of_all().map(|(hosts, amount)| (format!("{hosts} hosts"), amount));
-        for (whose, told) in [(Some((*host).clone()), of_host), (None, of_all)] {
+            transfers.of_host(host).map(|(what, amount)| (Prefix::Host.of(Some(host), self.style) + &what, amount));
+        let of_all = transfers.of_all_hosts().map(|(hosts, amount)| (format!("{hosts} hosts"), amount));
+        for (host, told) in [(Some((*host).clone()), of_host), (None, of_all)] {
             let Some((what, amount)) = told else {
-                paces.remove(&whose);
+                schedules.remove(&host);
                 continue;
             };
             let since = now.saturating_sub(*elapsed);
-            let pace = paces.entry(whose).or_insert_with(|| Pace { since, due: since + FIRST });
-            if now >= pace.due {
-                pace.due = now + EVERY;
-                let line = format!("{what}: {}\n", said(amount, now.saturating_sub(pace.since)));
-                self.spool.push(Stream::Stderr, line.as_bytes());
+            let schedule =
+                schedules.entry(host).or_insert_with(|| LineSchedule { since, due: since + FIRST_LINE_DELAY });
+            if now >= schedule.due {
+                schedule.due = now + LINE_INTERVAL;
+                let line = format!("{what}: {}\n", progress_text(amount, now.saturating_sub(schedule.since)));
+                self.output.push(Stream::Stderr, line.as_bytes());
             }
         }
     }
@@ -75,14 +76,14 @@ impl Sink for Lines {
     }
 }
 
-impl fmt::Debug for Lines {
+impl fmt::Debug for ProgressLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lines").field("style", &self.style).finish_non_exhaustive()
+        f.debug_struct("ProgressLines").field("style", &self.style).finish_non_exhaustive()
     }
 }
 
 /// Says how much has gone, how fast, and how long the rest will take: `45 % of 2.0 GiB, 117.0 MiB/s, 8 seconds left`.
-fn said(Amount { done, total }: Amount, elapsed: Duration) -> String {
+fn progress_text(ByteProgress { done, total }: ByteProgress, elapsed: Duration) -> String {
     let percent = done.saturating_mul(100).checked_div(total).unwrap_or(100).min(100);
     let rate = u64::try_from(u128::from(done) * 1000 / elapsed.as_millis().max(1)).unwrap_or(u64::MAX);
     let left = Duration::from_secs(total.saturating_sub(done) / rate.max(1));
@@ -96,26 +97,26 @@ mod tests {
 
     use super::*;
 
-    /// One that something is told of: which transfer, of which host, begun when, told when, how many MiB of 1000 have gone.
-    type Told = (u64, &'static str, u64, u64, u64);
+    /// One that something is told of: which transfer, of which host, started when, told when, how many MiB of 1000 have gone.
+    type ProgressUpdate = (u64, &'static str, u64, u64, u64);
 
     /// Tells of events, and returns what is written to stderr.
-    fn written(events: &[Told], is_last: bool) -> String {
+    fn written(events: &[ProgressUpdate], is_last: bool) -> String {
         let (mut reader, stderr) = std::io::pipe().unwrap();
-        let spool = Arc::new(Spool::new(std::io::sink(), stderr, || {}));
+        let output = Arc::new(Spool::new(std::io::sink(), stderr, || {}));
         let now = Arc::new(AtomicU64::new(0));
         let seconds = Arc::clone(&now);
         let clock = Box::new(move || Duration::from_secs(seconds.load(Ordering::Relaxed)));
-        let lines = Lines { clock, ..Lines::new(Arc::clone(&spool), Style::Plain) };
-        for (number, host, begun, told, done) in events {
+        let lines = ProgressLines { clock, ..ProgressLines::new(Arc::clone(&output), Style::Plain) };
+        for (number, host, started, told, done) in events {
             let host: Host = host.parse().unwrap();
             now.store(*told, Ordering::Relaxed);
-            let (elapsed, done, total) = (Duration::from_secs(told - begun), done << 20, 1000 << 20);
+            let (elapsed, done, total) = (Duration::from_secs(told - started), done << 20, 1000 << 20);
             let what = "put a -> /b";
             lines.event(&Event::Progress { number: *number, host: &host, what, done, total, elapsed, over: is_last });
         }
-        spool.finish();
-        drop((lines, spool));
+        output.finish();
+        drop((lines, output));
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         text
@@ -133,10 +134,10 @@ mod tests {
 
     #[test]
     fn of_several_hosts_there_is_a_line_for_all_as_often_whenever_each_began() {
-        let events: Vec<Told> =
+        let events: Vec<ProgressUpdate> =
             (21..60).flat_map(|now| [(1, "web1", 0, now, now * 10), (2, "web2", 20, now, (now - 20) * 10)]).collect();
         let text = written(&events, false);
-        let of = |whose: &str| text.lines().filter(|line| line.starts_with(whose)).count();
+        let of = |host: &str| text.lines().filter(|line| line.starts_with(host)).count();
         assert_eq!((of("[web1]"), of("[web2]"), of("2 hosts")), (4, 4, 4), "{text}");
     }
 }

@@ -1,6 +1,6 @@
 //! A `tasks.rs` that can not be used: what is wrong with it, and where.
 
-use crate::place::{cache, fab, project};
+use crate::fixtures::{cache, fab, project};
 
 #[test]
 fn a_compile_error_shows_the_users_file_and_line_and_teaches() {

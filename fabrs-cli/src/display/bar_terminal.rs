@@ -6,59 +6,59 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use indicatif::TermLike;
 
 /// How wide it is where it does not say.
-const COLUMNS: u16 = 80;
+const DEFAULT_COLUMNS: u16 = 80;
 
 /// How many columns stay empty: a `^C` that the terminal shows must not make another line.
-const MARGIN: u16 = 3;
+const MARGIN_COLUMNS: u16 = 3;
 
 /// A terminal that is a little wider than it says.
 #[derive(Debug, Default)]
-pub(super) struct Terminal(Line);
+pub(super) struct BarTerminal(CursorColumn);
 
 /// How many columns of a line are taken.
 ///
 /// Who draws fills a line up and goes on with the next, which is there only where the terminal wraps: at the width that it
 /// was told, and so here.
 #[derive(Debug, Default)]
-struct Line(AtomicUsize);
+struct CursorColumn(AtomicUsize);
 
-impl Line {
+impl CursorColumn {
     /// Takes a text down, and tells whether that begins the next line.
-    fn wraps_before(&self, text: &str, width: usize) -> bool {
-        let taken = if text.starts_with('\r') { 0 } else { self.0.load(Ordering::Relaxed) };
+    fn advance(&self, text: &str, width: usize) -> bool {
+        let column = if text.starts_with('\r') { 0 } else { self.0.load(Ordering::Relaxed) };
         let added = console::measure_text_width(text.trim_start_matches('\r'));
-        let wraps = taken >= width && added > 0;
-        self.0.store(if wraps { added } else { taken + added }, Ordering::Relaxed);
+        let wraps = column >= width && added > 0;
+        self.0.store(if wraps { added } else { column + added }, Ordering::Relaxed);
         wraps
     }
 
-    fn begin(&self) {
+    fn reset(&self) {
         self.0.store(0, Ordering::Relaxed);
     }
 }
 
-impl Terminal {
+impl BarTerminal {
     /// Returns how many columns it has.
     pub(super) fn columns() -> u16 {
         let size = rustix::termios::tcgetwinsize(io::stderr()).ok();
-        size.map(|size| size.ws_col).filter(|columns| *columns > 0).unwrap_or(COLUMNS)
+        size.map(|size| size.ws_col).filter(|columns| *columns > 0).unwrap_or(DEFAULT_COLUMNS)
     }
 
     fn control(count: usize, letter: char) {
         if count > 0 {
-            Self::put(&format!("\u{1b}[{count}{letter}"));
+            Self::write(&format!("\u{1b}[{count}{letter}"));
         }
     }
 
-    fn put(text: &str) {
+    fn write(text: &str) {
         // A terminal that is gone is nobody's to tell.
         let _ = io::stderr().write_all(text.as_bytes());
     }
 }
 
-impl TermLike for Terminal {
+impl TermLike for BarTerminal {
     fn width(&self) -> u16 {
-        Self::columns().saturating_sub(MARGIN)
+        Self::columns().saturating_sub(MARGIN_COLUMNS)
     }
 
     fn move_cursor_up(&self, count: usize) -> io::Result<()> {
@@ -83,22 +83,22 @@ impl TermLike for Terminal {
 
     fn write_line(&self, text: &str) -> io::Result<()> {
         self.write_str(text)?;
-        self.0.begin();
-        Self::put("\n");
+        self.0.reset();
+        Self::write("\n");
         Ok(())
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        if self.0.wraps_before(text, self.width().into()) {
-            Self::put("\r\n");
+        if self.0.advance(text, self.width().into()) {
+            Self::write("\r\n");
         }
-        Self::put(text);
+        Self::write(text);
         Ok(())
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        self.0.begin();
-        Self::put("\r\u{1b}[2K");
+        self.0.reset();
+        Self::write("\r\u{1b}[2K");
         Ok(())
     }
 
@@ -113,8 +113,8 @@ mod tests {
 
     #[test]
     fn the_next_line_begins_where_one_was_filled_up_to_the_width_that_was_told() {
-        let line = Line::default();
-        let wraps = |text| line.wraps_before(text, 10);
+        let line = CursorColumn::default();
+        let wraps = |text| line.advance(text, 10);
         assert!(!wraps("\r") && !wraps("\u{1b}[36mone\u{1b}[0m") && !wraps("       "), "the first is filled");
         assert!(wraps("the second") && !wraps(""), "and the second, by itself");
         assert!(wraps("the third"));

@@ -2,7 +2,7 @@
 
 use fabrs_testing::Fab;
 
-use crate::workshop::Workshop;
+use crate::scratch_project::Workshop;
 
 /// Returns such a run without any cargo: nothing can be compiled.
 fn without_cargo(run: Fab) -> Fab {

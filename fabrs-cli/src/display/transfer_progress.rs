@@ -6,14 +6,14 @@ use std::ops::Add;
 use fabrs_core::Host;
 use fabrs_core::event::{Event, escape_controls};
 
-/// How much has gone of how much there is, in bytes.
+/// How much has finished of how much there is, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Amount {
+pub(super) struct ByteProgress {
     pub(super) done: u64,
     pub(super) total: u64,
 }
 
-impl Add for Amount {
+impl Add for ByteProgress {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
@@ -23,27 +23,27 @@ impl Add for Amount {
 
 /// All transfers that are on their way.
 #[derive(Debug, Default)]
-pub(super) struct Transfers {
-    hosts: HashMap<Host, BTreeMap<u64, (String, Amount)>>,
+pub(super) struct TransferProgress {
+    hosts: HashMap<Host, BTreeMap<u64, (String, ByteProgress)>>,
     /// Of hosts that have theirs, while others have not.
-    gone: HashMap<Host, Amount>,
+    finished: HashMap<Host, ByteProgress>,
 }
 
-impl Transfers {
+impl TransferProgress {
     /// Takes note of how far one has come.
-    pub(super) fn note(&mut self, event: &Event<'_>) {
+    pub(super) fn record(&mut self, event: &Event<'_>) {
         let Event::Progress { number, host, what, done, total, over, .. } = *event else { return };
         let of_host = self.hosts.entry(host.clone()).or_default();
         if over {
             of_host.remove(&number);
-            let gone = self.gone.entry(host.clone()).or_default();
-            *gone = *gone + Amount { done, total: done };
+            let finished = self.finished.entry(host.clone()).or_default();
+            *finished = *finished + ByteProgress { done, total: done };
         } else {
-            of_host.insert(number, (escape_controls(what).into_owned(), Amount { done, total }));
+            of_host.insert(number, (escape_controls(what).into_owned(), ByteProgress { done, total }));
         }
         self.hosts.retain(|_, of_host| !of_host.is_empty());
         if self.hosts.is_empty() {
-            self.gone.clear();
+            self.finished.clear();
         }
     }
 
@@ -55,22 +55,23 @@ impl Transfers {
     }
 
     /// Returns what is on its way to a host or from it, and how far that has come.
-    pub(super) fn of(&self, host: &Host) -> Option<(String, Amount)> {
-        let of_host = self.hosts.get(host)?;
-        let amount = of_host.values().map(|(_, amount)| *amount).fold(Amount::default(), Amount::add);
-        let what = match of_host.values().next()? {
-            (only, _) if of_host.len() == 1 => only.clone(),
-            _ => format!("{} files", of_host.len()),
+    pub(super) fn of_host(&self, host: &Host) -> Option<(String, ByteProgress)> {
+        let transfers = self.hosts.get(host)?;
+        let amount = transfers.values().map(|(_, amount)| *amount).fold(ByteProgress::default(), ByteProgress::add);
+        let what = match transfers.values().next()? {
+            (only, _) if transfers.len() == 1 => only.clone(),
+            _ => format!("{} files", transfers.len()),
         };
         Some((what, amount))
     }
 
     /// Returns how many hosts there are, where there are several, and how far all has come.
-    pub(super) fn of_all(&self) -> Option<(usize, Amount)> {
+    pub(super) fn of_all_hosts(&self) -> Option<(usize, ByteProgress)> {
         let waits = |host: &&Host| !self.hosts.contains_key(*host);
-        let hosts = self.hosts.len() + self.gone.keys().filter(waits).count();
+        let hosts = self.hosts.len() + self.finished.keys().filter(waits).count();
         let on_their_way = self.hosts.values().flat_map(BTreeMap::values).map(|(_, amount)| amount);
-        let amount = on_their_way.chain(self.gone.values()).copied().fold(Amount::default(), Amount::add);
+        let amount =
+            on_their_way.chain(self.finished.values()).copied().fold(ByteProgress::default(), ByteProgress::add);
         (hosts > 1).then_some((hosts, amount))
     }
 }
@@ -84,13 +85,13 @@ mod tests {
     #[test]
     fn what_has_gone_counts_until_all_has() {
         let (web1, web2): (Host, Host) = ("web1".parse().unwrap(), "web2".parse().unwrap());
-        let mut transfers = Transfers::default();
+        let mut transfers = TransferProgress::default();
         let mut note = |number, host, done, over| {
             let (elapsed, what) = (Duration::ZERO, ["a", "b"][usize::from(number == 2)]);
-            transfers.note(&Event::Progress { number, host, what, done, total: 100, elapsed, over });
-            (transfers.of(host), transfers.of_all())
+            transfers.record(&Event::Progress { number, host, what, done, total: 100, elapsed, over });
+            (transfers.of_host(host), transfers.of_all_hosts())
         };
-        let amount = |done, total| Amount { done, total };
+        let amount = |done, total| ByteProgress { done, total };
         assert_eq!(note(1, &web1, 10, false), (Some(("a".to_owned(), amount(10, 100))), None));
         assert_eq!(note(2, &web1, 10, false).0, Some(("2 files".to_owned(), amount(20, 200))));
         assert_eq!(note(3, &web2, 50, false).1, Some((2, amount(70, 300))));

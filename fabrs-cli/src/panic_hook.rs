@@ -10,7 +10,7 @@ use fabrs_core::task;
 /// Replaces the panic hook of std. It passes messages to `note`, without the secrets of `redactor`.
 ///
 /// A panic of a task is an error of the run, so it has no message of its own unless `RUST_BACKTRACE` asks for one.
-pub(crate) fn report(note: impl Fn(&str) + Send + Sync + 'static, redactor: Redactor) {
+pub(crate) fn install(note: impl Fn(&str) + Send + Sync + 'static, redactor: Redactor) {
     panic::set_hook(Box::new(move |panic| {
         let backtrace = Backtrace::capture();
         if !task::is_reported(panic) || backtrace.status() == BacktraceStatus::Captured {

@@ -4,16 +4,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::error::ContextKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use fabrs_core::config::{
     Choice, Consent, Diffs, Gateway, Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable,
 };
-use fabrs_core::{Error, ErrorKind};
 
-/// The options of `fab` itself, as they were typed.
+/// The options of `fab` itself, as they were command_line.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Globals {
+pub(crate) struct GlobalOptions {
     pub(crate) hosts: Vec<String>,
     pub(crate) excluded: Vec<String>,
     pub(crate) json: bool,
@@ -43,18 +41,21 @@ pub(crate) struct Globals {
 }
 
 /// What a `--yes` without a fingerprint stands for: nobody types it.
-const WHATEVER: &str = "\0";
+const ANY_FINGERPRINT: &str = "\0";
 
-const CONNECTING: &str = "Connecting";
-const RUNNING: &str = "Running";
-const SHOWING: &str = "Showing";
+const CONNECTION_HEADING: &str = "Connecting";
+const EXECUTION_HEADING: &str = "Running";
+const OUTPUT_HEADING: &str = "Showing";
 
 /// Returns the options of `fab` as arguments; whoever has an option of the same name or letter keeps it.
-pub(crate) fn arguments() -> Vec<Arg> {
+pub(crate) fn global_arguments() -> Vec<Arg> {
     let group = |heading: &'static str, arguments: Vec<Arg>| {
         arguments.into_iter().map(move |argument| argument.help_heading(heading))
     };
-    group(CONNECTING, connecting()).chain(group(RUNNING, running())).chain(group(SHOWING, showing())).collect()
+    group(CONNECTION_HEADING, connection_arguments())
+        .chain(group(EXECUTION_HEADING, execution_arguments()))
+        .chain(group(OUTPUT_HEADING, output_arguments()))
+        .collect()
 }
 
 fn value(id: &'static str, name: &'static str, help: &'static str) -> Arg {
@@ -65,7 +66,7 @@ fn switch(id: &'static str, help: &'static str) -> Arg {
     Arg::new(id).long(id).help(help).action(ArgAction::SetTrue)
 }
 
-fn connecting() -> Vec<Arg> {
+fn connection_arguments() -> Vec<Arg> {
     vec![
         value("hosts", "HOSTS", "Run on these hosts: `web1,web[2-4]`, `@FILE`, `@local`, `@demo`; may be repeated")
             .short('H')
@@ -91,7 +92,7 @@ fn connecting() -> Vec<Arg> {
     ]
 }
 
-fn running() -> Vec<Arg> {
+fn execution_arguments() -> Vec<Arg> {
     vec![
         value("command-timeout", "SECONDS", "End a command that runs longer").short('T').value_parser(seconds),
         value("parallel", "N", "Work on at most N hosts at a time [default: 64]")
@@ -107,9 +108,9 @@ fn running() -> Vec<Arg> {
             .short('y')
             .num_args(0..=1)
             .require_equals(true)
-            .default_missing_value(WHATEVER)
+            .default_missing_value(ANY_FINGERPRINT)
             .value_parser(|text: &str| match text {
-                WHATEVER => Ok(Consent::Given),
+                ANY_FINGERPRINT => Ok(Consent::Given),
                 _ if text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
                     Ok(Consent::To(text.to_ascii_lowercase()))
                 }
@@ -122,7 +123,7 @@ fn running() -> Vec<Arg> {
     ]
 }
 
-fn showing() -> Vec<Arg> {
+fn output_arguments() -> Vec<Arg> {
     vec![
         switch("list", "List the tasks").short('l'),
         switch("echo", "Show each command before it runs").short('e'),
@@ -142,12 +143,12 @@ fn showing() -> Vec<Arg> {
 }
 
 /// Returns an empty command that understands the options of `fab` and nothing else.
-pub(crate) fn command() -> Command {
-    bare("fab").args(arguments())
+pub(crate) fn global_command() -> Command {
+    bare_command("fab").args(global_arguments())
 }
 
 /// Returns a command without the options that clap would add by itself.
-pub(super) fn bare(name: impl Into<clap::builder::Str>) -> Command {
+pub(super) fn bare_command(name: impl Into<clap::builder::Str>) -> Command {
     Command::new(name).no_binary_name(true).disable_help_flag(true).disable_version_flag(true).args_override_self(true)
 }
 
@@ -156,28 +157,28 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
     duration.filter(|duration| !duration.is_zero()).ok_or("a number of seconds above 0 is needed")
 }
 
-impl Globals {
+impl GlobalOptions {
     /// Takes the options out of what clap read; those that the command does not have are left alone.
-    pub(super) fn absorb(&mut self, matches: &ArgMatches) {
+    pub(super) fn merge(&mut self, matches: &ArgMatches) {
         let flag = |id: &str| matches.try_get_one::<bool>(id).ok().flatten().is_some_and(|set| *set);
-        self.hosts.extend(many::<String>(matches, "hosts"));
-        self.excluded.extend(many::<String>(matches, "exclude-hosts"));
-        self.identities.extend(many::<PathBuf>(matches, "identity"));
-        take(&mut self.user, matches, "user");
-        take(&mut self.port, matches, "port");
-        take(&mut self.gateway, matches, "gateway");
-        take(&mut self.ssh_config, matches, "ssh-config");
-        take(&mut self.connect_timeout, matches, "connect-timeout");
-        take(&mut self.command_timeout, matches, "command-timeout");
-        take(&mut self.parallel, matches, "parallel");
-        take(&mut self.password_file, matches, "password-file");
-        take(&mut self.password_command, matches, "password-command");
+        self.hosts.extend(all_values::<String>(matches, "hosts"));
+        self.excluded.extend(all_values::<String>(matches, "exclude-hosts"));
+        self.identities.extend(all_values::<PathBuf>(matches, "identity"));
+        set_if_given(&mut self.user, matches, "user");
+        set_if_given(&mut self.port, matches, "port");
+        set_if_given(&mut self.gateway, matches, "gateway");
+        set_if_given(&mut self.ssh_config, matches, "ssh-config");
+        set_if_given(&mut self.connect_timeout, matches, "connect-timeout");
+        set_if_given(&mut self.command_timeout, matches, "command-timeout");
+        set_if_given(&mut self.parallel, matches, "parallel");
+        set_if_given(&mut self.password_file, matches, "password-file");
+        set_if_given(&mut self.password_command, matches, "password-command");
         self.json |= flag("json");
         self.list |= flag("list");
         self.help |= flag("help");
         self.version |= flag("version");
         self.echo |= flag("echo");
-        take(&mut self.diff, matches, "diff");
+        set_if_given(&mut self.diff, matches, "diff");
         self.serial |= flag("serial");
         self.keep_going |= flag("keep-going");
         self.skip_bad_hosts |= flag("skip-bad-hosts");
@@ -185,7 +186,7 @@ impl Globals {
         self.wait |= flag("wait");
         self.no_input |= flag("no-input");
         self.dry_run |= flag("dry-run");
-        take(&mut self.yes, matches, "yes");
+        set_if_given(&mut self.yes, matches, "yes");
     }
 
     /// Returns the settings they make, before `fabrs.toml` and the environment have their say.
@@ -217,31 +218,12 @@ impl Globals {
     }
 }
 
-fn many<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, id: &str) -> Vec<T> {
+fn all_values<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, id: &str) -> Vec<T> {
     matches.try_get_many::<T>(id).ok().flatten().into_iter().flatten().cloned().collect()
 }
 
-fn take<T: Clone + Send + Sync + 'static>(into: &mut Option<T>, matches: &ArgMatches, id: &str) {
+fn set_if_given<T: Clone + Send + Sync + 'static>(into: &mut Option<T>, matches: &ArgMatches, id: &str) {
     if let Some(value) = matches.try_get_one::<T>(id).ok().flatten() {
         *into = Some(value.clone());
     }
-}
-
-/// Makes one of our errors out of one of clap's: what is wrong, and what was probably meant as the hint.
-pub(super) fn usage(error: &clap::Error, try_this: &str) -> Error {
-    let context = |kind| error.get(kind).map(ToString::to_string);
-    let why = std::error::Error::source(error).map(ToString::to_string);
-    let what = match (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue), why) {
-        (Some(option), None, _) if error.kind() == clap::error::ErrorKind::UnknownArgument => {
-            format!("there is no option `{option}`")
-        }
-        (Some(option), Some(value), Some(why)) => format!("invalid value `{value}` for `{option}`: {why}"),
-        _ => {
-            let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default();
-            first.strip_prefix("error: ").unwrap_or(first).replace('\'', "`")
-        }
-    };
-    let meant = context(ContextKind::SuggestedArg).map(|option| format!("did you mean `{option}`?"));
-    Error::new(ErrorKind::Usage, what).hint(meant.unwrap_or_else(|| try_this.to_owned()))
 }

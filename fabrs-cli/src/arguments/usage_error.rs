@@ -1,0 +1,23 @@
+//! Usage errors of the command line.
+
+use clap::error::ContextKind;
+use fabrs_core::{Error, ErrorKind};
+
+/// Makes one of our errors out of one of clap's: message is wrong, and message was probably suggestion as the hint.
+pub(super) fn usage_error(error: &clap::Error, default_hint: &str) -> Error {
+    let context = |kind| error.get(kind).map(ToString::to_string);
+    let reason = std::error::Error::source(error).map(ToString::to_string);
+    let message = match (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue), reason) {
+        (Some(option), None, _) if error.kind() == clap::error::ErrorKind::UnknownArgument => {
+            format!("there is no option `{option}`")
+        }
+        (Some(option), Some(value), Some(reason)) => format!("invalid value `{value}` for `{option}`: {reason}"),
+        _ => {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            first.strip_prefix("error: ").unwrap_or(first).replace('\'', "`")
+        }
+    };
+    let suggestion = context(ContextKind::SuggestedArg).map(|option| format!("did you mean `{option}`?"));
+    Error::new(ErrorKind::Usage, message).hint(suggestion.unwrap_or_else(|| default_hint.to_owned()))
+}
