@@ -1,4 +1,4 @@
-//! `-H @demo`: contained hosts for this run alone.
+//! Demo hosts (`-H @demo`): contained hosts that exist only during one run.
 
 use std::cell::RefCell;
 use std::process::ExitCode;
@@ -9,24 +9,26 @@ use fabrs_core::event::Sink;
 use fabrs_core::{ClientBuilder, Host, Result};
 use fabrs_demo::{Demo, DemoDial};
 
-/// Plays a part of a demo where this process was started for one.
+/// Runs this process as a helper of a demo host, if the parent process started it for this
+/// purpose. Returns `None` in a normal start of the program.
 pub(crate) fn helper_main() -> Option<ExitCode> {
     fabrs_demo::arrive()
 }
 
-/// Returns the hosts that `@NAME` means, where it is a name of a demo.
+/// Returns the hosts for `@NAME`, or `None` if `NAME` is not the name of a demo.
 pub(crate) fn hosts_of(name: &str) -> Option<Result<Vec<Host>>> {
     fabrs_demo::hosts(name)
 }
 
-/// The demo hosts that were asked for.
+/// The demo hosts requested on the command line.
 #[derive(Debug, Default)]
 pub(crate) struct RequestedHosts {
     names: RefCell<Vec<String>>,
 }
 
 impl RequestedHosts {
-    /// Returns the hosts that `@NAME` means, and remembers them; `None` where it is no name of a demo.
+    /// Returns the hosts for `@NAME` and adds them to this set. Returns `None` if `NAME` is not
+    /// the name of a demo.
     pub(crate) fn hosts(&self, name: &str) -> Option<Result<Vec<Host>>> {
         let hosts = fabrs_demo::hosts(name)?;
         let mut names = self.names.borrow_mut();
@@ -38,35 +40,37 @@ impl RequestedHosts {
         Some(hosts)
     }
 
-    /// Returns the names of the hosts so far.
+    /// Returns the names of all hosts requested so far.
     pub(crate) fn names(&self) -> Vec<String> {
         self.names.borrow().clone()
     }
 
-    /// Starts them, where there are any.
+    /// Starts the requested hosts. Returns `None` if there are none.
     ///
     /// # Errors
     ///
-    /// [`Usage`](fabrs_core::ErrorKind::Usage) where this machine does not let them be contained.
+    /// [`Usage`](fabrs_core::ErrorKind::Usage) if this machine does not allow the namespaces that
+    /// contain a demo host.
     pub(crate) fn start(self, settings: &Settings) -> Result<Option<DemoHosts>> {
         let names = self.names.into_inner();
         if names.is_empty() {
             return Ok(None);
         }
-        // Who was command_line is who logs in, as on any host.
+        // As on any host, `-u` selects the login user.
         let demo = Demo::of(names).account(settings.user.argument.as_deref()).start()?;
         Ok(Some(DemoHosts { demo: Arc::new(demo) }))
     }
 }
 
-/// Demo hosts that run; they end when this is dropped.
+/// Running demo hosts. Dropping this value stops them.
 #[derive(Debug)]
 pub(crate) struct DemoHosts {
     demo: Arc<Demo>,
 }
 
 impl DemoHosts {
-    /// Has a client reach them by their own keys and ports, and all others as before.
+    /// Makes a client connect to these hosts with their own keys and ports. Connections to other
+    /// hosts are unchanged.
     pub(crate) fn dial_through(
         &self,
         client: ClientBuilder,

@@ -1,4 +1,4 @@
-//! The end of the process: its last error and its exit code.
+//! Exit code of the process, and the report of an error that ended a run early.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use fabrs_core::{Error, Result};
 
 use crate::display::print;
 
-/// Ends a program: an error that nobody has shown is shown, and its code returned.
+/// Returns the exit code for a result, and reports its error.
 pub(crate) fn exit_code_of(result: Result<ExitCode>) -> ExitCode {
     match result {
         Ok(code) => code,
@@ -19,11 +19,13 @@ pub(crate) fn exit_code_of(result: Result<ExitCode>) -> ExitCode {
     }
 }
 
-/// Shows the error of a run that ended before it had hosts. With `--json`, it is the last event as well.
+/// Prints an error on stderr. With `--json`, also prints the `run_ended` event on stdout.
+///
+/// For runs that end before they have a [`Reporter`](crate::display::Reporter).
 pub(crate) fn report_error(error: &Error, exit_code: u8) {
     use std::io::Write;
 
-    // Where stderr is closed there is nobody to tell; the exit code still does.
+    // If stderr is closed, the exit code is the only report.
     let _ = writeln!(std::io::stderr(), "{}", error.block());
     if has_json_flag() {
         let event = Event::RunEnded { exit_code, outcomes: &[], error: Some(error) };
@@ -31,7 +33,7 @@ pub(crate) fn report_error(error: &Error, exit_code: u8) {
     }
 }
 
-/// Tells whether `--json` was command_line, also where the command line can't be read as a whole.
+/// Returns `true` if `--json` is among the arguments. Also works for an invalid command line.
 fn has_json_flag() -> bool {
     std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json")
 }

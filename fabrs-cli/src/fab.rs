@@ -1,4 +1,5 @@
-//! The `fab` command: a shell line needs nothing else; for tasks it becomes the project's tool.
+//! Entry point of the `fab` command: runs a shell line itself, and replaces itself by the compiled
+//! tool of the project to run tasks.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,7 +19,9 @@ use crate::help;
 use crate::precompile_check;
 use crate::tool::run_command_line;
 
-/// Runs `fab` with the arguments of this process.
+/// Runs the `fab` command with the arguments of this process, and returns its exit code.
+///
+/// For tasks, this function does not return: `execve` replaces the process by the compiled tool.
 pub fn fab_main() -> ExitCode {
     if let Some(code) = demo::helper_main() {
         return code;
@@ -42,7 +45,8 @@ fn run_fab() -> Result<ExitCode> {
     let environment = ProcessEnvironment::from_env();
     let trust = environment.file_trust();
     let project = Project::find(Path::new("."));
-    // Before anything of a project is read: whoever can write there decides what runs here and on the hosts.
+    // Must precede every read of a project file. Users with write access to the project can run
+    // code here and on the hosts.
     match &project {
         Some(project) => check_project(project, &trust, environment.cwd())?,
         None => drop(trust.check_config(Path::new(""))?),
@@ -52,7 +56,7 @@ fn run_fab() -> Result<ExitCode> {
         return run_command_line(&Registry::new(), root);
     }
     let Some(project) = project else { return Err(missing_tasks_error(&command_line, &words, &options)) };
-    // A mistake in fabrs.toml is told in milliseconds, and not after minutes of compiling.
+    // Reports a mistake in fabrs.toml within milliseconds instead of after minutes of compiling.
     precompile_check::check(&project, &words)?;
     let mut progress = fabrs_launcher::stderr_progress(&environment);
     let tool = fabrs_launcher::ensure_compiled(&project, &environment, &mut *progress)?;
@@ -60,7 +64,7 @@ fn run_fab() -> Result<ExitCode> {
     Err(fabrs_launcher::exec(&tool, &project, std::env::args_os().skip(1)))
 }
 
-/// Tells whether only a shell line is to be run: nothing stands before it but an environment, and options.
+/// Returns `true` if the command line has only options, an environment and a shell line.
 fn needs_no_tasks(words: &[String], root: Option<&Path>) -> Result<bool> {
     let Some((first, rest)) = words.split_first() else { return Ok(true) };
     if Config::find(root.unwrap_or(Path::new("")))?.environment(first).is_err() {
@@ -70,7 +74,8 @@ fn needs_no_tasks(words: &[String], root: Option<&Path>) -> Result<bool> {
     Ok(tasks.is_empty())
 }
 
-/// Returns the options before the first word that is none, quoted for a shell, each with a blank behind it.
+/// Returns the options before the first other argument, quoted for a shell. Each is followed by a
+/// space.
 fn leading_options(arguments: &[String], words: &[String]) -> String {
     let before_line = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
     let options = arguments.get(..before_line.saturating_sub(words.len())).unwrap_or_default();
@@ -78,7 +83,8 @@ fn leading_options(arguments: &[String], words: &[String]) -> String {
     quoted.collect()
 }
 
-/// Says that there are no tasks, and what works without. `options` are those that were command_line.
+/// Returns the error for a missing `tasks.rs`, with a hint to run a shell line instead. `options`
+/// are the options of the command line, quoted for a shell.
 fn missing_tasks_error(command_line: &CommandLine, words: &[String], options: &str) -> Error {
     let error = Error::new(ErrorKind::Usage, "there is no tasks.rs here or in a folder above");
     let Some(first) = words.first() else { return error.hint("`fab --help` shows what works without one") };

@@ -1,5 +1,7 @@
-//! The fingerprint of an approval: everything that decides what a run does, known before it begins. In a canonical form: the same
-//! parts are the same text in every version.
+//! Inputs of the fingerprint in `--yes=FINGERPRINT`: everything that determines the effect of a
+//! run and is known before the run starts.
+//!
+//! Each input has a canonical text, equal in every version of fabrs.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
@@ -14,14 +16,17 @@ use sha2::{Digest, Sha256};
 
 use crate::arguments::CommandLine;
 
-/// How many bytes of the project's files are read. Of more, only sizes and times count.
+/// Maximum number of bytes of project files to hash. Files beyond this limit are represented by
+/// their size and modification time.
 const MAX_HASHED_BYTES: u64 = 256 << 20;
 
-/// Makes all that is known of a run a part of its approval.
+/// Adds all known facts about a run to the approval of `client`: the program, options,
+/// environment, calls, hosts and project files.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Local`] if the program, or a file of the project, can't be read; as resolving the hosts of a task.
+/// - [`ErrorKind::Local`] if the program or a file of the project can't be read.
+/// - The errors of [`Inventory::hosts_for`] for the hosts of each task.
 pub(crate) fn add_inputs(client: &Client, command_line: &CommandLine, settings: &Settings, root: &Path) -> Result<()> {
     let inventory = client.inventory();
     client.approval_covers(format!("program {}", program_digest(std::env::current_exe().and_then(File::open))?));
@@ -45,7 +50,7 @@ pub(crate) fn add_inputs(client: &Client, command_line: &CommandLine, settings: 
     hosts.sort_by_key(ToString::to_string);
     hosts.dedup();
     for host in &hosts {
-        // A host that can't be resolved is an error when it is used.
+        // An unresolvable host is an error later, at its first use.
         let route = client.route(host).unwrap_or_else(|error| error.to_string());
         client.approval_covers(format!("host {host}: {route}, {}", host_text(inventory, Some(host))));
     }
@@ -55,13 +60,13 @@ pub(crate) fn add_inputs(client: &Client, command_line: &CommandLine, settings: 
     Ok(())
 }
 
-/// Returns the hosts of all roles of the environment, and those of tasks without a role.
+/// Returns the hosts of all roles of the environment, and the hosts for tasks without a role.
 fn hosts_of_environment(inventory: &Inventory) -> Vec<Host> {
     let roles = inventory.environment().into_iter().flat_map(|environment| environment.roles().map(Selection::Role));
     roles.chain([Selection::Inherit]).flat_map(|hosts| inventory.hosts_for(hosts).unwrap_or_default()).collect()
 }
 
-/// Returns the digest of the program of this run.
+/// Returns the SHA-256 digest of a program.
 fn program_digest(file: io::Result<File>) -> Result<String> {
     let read = file.and_then(|mut file| {
         let mut digest = Sha256::new();
@@ -111,7 +116,8 @@ fn environment_text(inventory: &Inventory) -> String {
     format!("{known}, {}", host_text(inventory, None))
 }
 
-/// Returns the variables of a host, and how commands run there; without a host, the variables of the environment.
+/// Returns the variables of a host and its settings for commands. Without a host, returns the
+/// variables of the environment.
 fn host_text(inventory: &Inventory, host: Option<&Host>) -> String {
     let vars = inventory.vars_for(host).read::<toml::Table>();
     let vars = vars.map_or_else(|error| error.to_string(), |vars| json!(vars).to_string());
@@ -125,10 +131,10 @@ fn host_text(inventory: &Inventory, host: Option<&Host>) -> String {
     format!("{vars} {shell}")
 }
 
-/// Folders with what programs make, and no task puts on a host.
+/// Names of directories with generated files. Tasks do not upload these directories.
 const GENERATED_DIRS: [&str; 5] = [".git", "target", "node_modules", "__pycache__", ".venv"];
 
-/// Returns a digest of the files of a project, which its tasks may put on hosts.
+/// Returns the SHA-256 digest of all files in the project, because tasks may upload them.
 fn files_digest(root: &Path) -> Result<String> {
     let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
     let failed = |source: io::Error| {
@@ -141,7 +147,7 @@ fn files_digest(root: &Path) -> Result<String> {
     for entry in walk {
         let entry = match entry {
             Ok(entry) => entry,
-            // A folder that can't be read can't be put on a host either.
+            // An unreadable directory can't be uploaded either.
             Err(error) => {
                 digest.update(error.to_string());
                 continue;
@@ -159,7 +165,7 @@ fn files_digest(root: &Path) -> Result<String> {
                     read += metadata.len();
                     hash_file(&mut digest, &mut file).map_err(failed)?;
                 }
-                // Of a file that is too large, or unreadable, its time counts.
+                // The modification time represents a file that is unreadable or beyond the limit.
                 None => digest.update(modified_nanos(&metadata).to_le_bytes()),
             }
         }
@@ -167,7 +173,7 @@ fn files_digest(root: &Path) -> Result<String> {
     Ok(hex(&digest.finalize()))
 }
 
-/// Returns when a file was changed, in nanoseconds since 1970.
+/// Returns the modification time of a file in nanoseconds since 1970.
 fn modified_nanos(metadata: &Metadata) -> u128 {
     let time = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     time.unwrap_or_default().as_nanos()

@@ -1,4 +1,4 @@
-//! Help pages and the list of tasks.
+//! Pages printed on stdout: `--help`, `--version`, and `--list` as text and as JSON.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{global_command, task_command};
 
-/// Returns the help page of `fab`.
+/// Returns the general help page of `fab`.
 pub(crate) fn general_page() -> String {
     let mut text = String::from(
         "Runs tasks of a tasks.rs, or a shell line, on hosts over SSH.\n\n\
@@ -28,12 +28,12 @@ pub(crate) fn general_page() -> String {
     text
 }
 
-/// Returns the line that `--version` prints.
+/// Returns the line printed by `--version`.
 pub(crate) fn version_line() -> String {
     format!("fab {}\n", env!("CARGO_PKG_VERSION"))
 }
 
-/// Returns the help page of a task.
+/// Returns the help page of a task: its documentation, usage, options, hosts and source location.
 pub(crate) fn task_page(task: &'static Task) -> String {
     let mut text = String::new();
     if !task.docs.is_empty() {
@@ -66,7 +66,7 @@ pub(crate) fn task_page(task: &'static Task) -> String {
     text
 }
 
-/// Returns how a task is called: `deploy SERVICE [--tag TAG]`.
+/// Returns the usage of a task: `deploy SERVICE [--tag TAG]`.
 fn usage_line(task: &Task) -> String {
     let mut text = task.shown_name();
     for param in task.params {
@@ -82,14 +82,14 @@ fn usage_line(task: &Task) -> String {
     text
 }
 
-/// Returns the table of options that clap draws.
+/// Returns the table of options, formatted by clap.
 fn options_table(command: clap::Command) -> String {
     let text = command.help_template("{all-args}").render_help().to_string();
     let text = text.trim_end();
     if text.is_empty() { String::new() } else { format!("{text}\n") }
 }
 
-/// Returns the list of tasks, with the environments they can run in.
+/// Returns the list of tasks, followed by the environments and their hosts.
 pub(crate) fn task_list(registry: &Registry, config: &Config) -> String {
     let mut text = String::new();
     let names: Vec<(String, String)> = registry.tasks().iter().map(|task| task_row(task)).collect();
@@ -118,7 +118,7 @@ pub(crate) fn task_list(registry: &Registry, config: &Config) -> String {
     text
 }
 
-/// Returns the list of tasks and environments as one line of JSON.
+/// Returns the tasks and environments as one line of JSON.
 pub(crate) fn json_task_list(registry: &Registry, config: &Config) -> String {
     let parameters = |task: &Task| -> Vec<Value> {
         let parameter = |param: &Param| {

@@ -1,4 +1,5 @@
-//! Ctrl-C: the first stops and reports, the second kills, the third ends `fab` itself.
+//! Signal handling: the first Ctrl-C stops the commands of a run, the second kills them, the third
+//! ends `fab` at once.
 
 use std::io;
 use std::process::ExitCode;
@@ -12,25 +13,26 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// The signals that ask for an end: from the keyboard, from a service manager, and from a terminal that is closed.
+/// The signals that stop a run: sent by the keyboard, by a service manager, and by a terminal that
+/// is closed.
 const STOP_SIGNALS: [SignalKind; 3] = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
 
-/// The maximum time without progress of the last output of an interrupted run.
+/// Maximum time without progress in writing the last output of an interrupted run.
 const UNREAD_OUTPUT_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// Listens for signals that ask for the end of a run.
+/// Listens for the signals that stop a run.
 #[derive(Debug)]
 pub(crate) struct SignalListener {
     signals: Vec<(SignalKind, Signal)>,
     first: FirstSignal,
 }
 
-/// The first signal of a run, if there was one.
+/// The first signal received during a run. Clones share the signal.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FirstSignal(Arc<AtomicI32>);
 
 impl FirstSignal {
-    /// Returns the exit code that it makes: 128 and its number.
+    /// Returns the exit code for the signal, 128 plus its number, or `None` without a signal.
     pub(crate) fn exit_code(&self) -> Option<u8> {
         match self.0.load(Ordering::Relaxed) {
             0 => None,
@@ -39,33 +41,33 @@ impl FirstSignal {
     }
 }
 
-/// How a run was interrupted, so that `fab` can announce so by its exit code.
+/// The signal that interrupted a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Interruption(SignalKind);
 
 impl Interruption {
-    /// Returns the exit code of a run that was ended by the signal: 128 and its number.
+    /// Returns the exit code of the interrupted run: 128 plus the signal number.
     pub(crate) fn exit_code(self) -> ExitCode {
         ExitCode::from(self.code())
     }
 
-    /// Returns the number of that exit code.
+    /// Returns the exit code as a number.
     pub(crate) fn code(self) -> u8 {
         128 + u8::try_from(self.0.as_raw_value()).unwrap_or(2)
     }
 }
 
 impl SignalListener {
-    /// Begins to listen. Before this, a signal ends the process as the system does.
+    /// Starts listening. Before this call, each signal has the default effect of the system.
     pub(crate) fn new() -> io::Result<Self> {
         let ignored_signals = ignored_signals();
-        // Who started us with a signal ignored_signals (`nohup`, a job in the background) wants it to stay so.
+        // A parent that ignores a signal (`nohup`, a background job) expects children to ignore it.
         let listened = STOP_SIGNALS.into_iter().filter(|kind| ignored_signals & (1 << (kind.as_raw_value() - 1)) == 0);
         let signals = listened.map(|kind| Ok((kind, signal(kind)?))).collect::<io::Result<_>>()?;
         Ok(Self { signals, first: FirstSignal::default() })
     }
 
-    /// Returns the first signal, which [`supervise`](Self::supervise) notes.
+    /// Returns a handle to the first signal. [`supervise`](Self::supervise) sets the signal.
     pub(crate) fn first(&self) -> FirstSignal {
         self.first.clone()
     }
@@ -84,7 +86,7 @@ impl SignalListener {
         futures::future::select_all(waiting).await.0
     }
 
-    /// Awaits `work`, unless a signal comes before it is done; it is dropped then.
+    /// Awaits `work` until a signal arrives. A signal drops `work` and is returned as the error.
     pub(crate) async fn run_until_signal<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Interruption> {
         tokio::select! {
             done = work => Ok(done),
@@ -92,11 +94,14 @@ impl SignalListener {
         }
     }
 
-    /// Awaits the work of a run. The first signal stops the commands of `client`, the second kills them, the third ends the
-    /// wait. After a signal, output that is left when `ended` is cancelled has [`UNREAD_OUTPUT_TIMEOUT`] to be written: its
-    /// reader may have stopped.
+    /// Awaits the work of a run and handles signals. The first signal stops the commands of
+    /// `client`, the second kills them, and the third ends the wait.
     ///
-    /// Returns the result of the work and the first signal.
+    /// After a signal, the remaining output has a limited time once `ended` is cancelled: the wait
+    /// ends after [`UNREAD_OUTPUT_TIMEOUT`] without progress in `written`, because the reader of
+    /// the output may have stopped.
+    ///
+    /// Returns the result of the work, `None` if the wait ended early, and the first signal.
     pub(crate) async fn supervise<T>(
         mut self,
         client: &Client,
@@ -124,7 +129,7 @@ impl SignalListener {
                         continue;
                     }
                     let Some((level, text)) = escalation.next() else { return (None, first) };
-                    // Before the stop: its effects are told by other threads.
+                    // Announce the stop first, because other threads report its effects.
                     announce(text);
                     client.stop().raise(level);
                 }
@@ -133,7 +138,7 @@ impl SignalListener {
     }
 }
 
-/// Waits for the end of a run, and then until its output is not read any more.
+/// Waits for the end of a run, and then until the number of written bytes stops growing.
 async fn output_stalled(ended: &CancellationToken, written: impl Fn() -> u64) {
     ended.cancelled().await;
     loop {
@@ -145,9 +150,10 @@ async fn output_stalled(ended: &CancellationToken, written: impl Fn() -> u64) {
     }
 }
 
-/// Returns the signals that this process was started with as ignored_signals, one bit each.
+/// Returns the signals that this process has ignored since its start, as a bit mask.
 ///
-/// Only Linux tells without asking in a way that changes it; elsewhere none is taken for ignored_signals.
+/// Only Linux offers a query without a change of the signal handler. On other systems, the mask is
+/// empty.
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

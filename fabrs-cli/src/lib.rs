@@ -1,8 +1,9 @@
-//! The command line of fabrs: what `fab` and every compiled `tasks.rs` understand.
+//! The command line of fabrs, shared by `fab` and every compiled `tasks.rs`.
 //!
-//! `fab` reads its arguments (`arguments`), finds the project's `tasks.rs`, checks that nobody else could have written it
-//! (`fabrs-project`), compiles it (`fabrs-launcher`) and becomes that tool. The tool reads the same arguments against its tasks
-//! (`tool`), plans, runs (`run`) and shows what happens (`display`).
+//! `fab` parses its arguments (`arguments`) and finds the project's `tasks.rs`. It checks that no
+//! other user can write to the project (`fabrs-project`), compiles the tasks (`fabrs-launcher`) and
+//! replaces itself by the compiled tool. The tool parses the same arguments with its tasks
+//! (`tool`), plans and runs them (`run`), and displays the events of the run (`display`).
 
 mod arguments;
 mod core_dumps;

@@ -1,4 +1,4 @@
-//! Messages of panics: redacted, in the order of the output, and once.
+//! Panic hook of a run: redacts panic messages and prints each once, in order with other output.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
@@ -7,9 +7,11 @@ use std::thread;
 use fabrs_core::secret::Redactor;
 use fabrs_core::task;
 
-/// Replaces the panic hook of std. It passes messages to `note`, without the secrets of `redactor`.
+/// Replaces the panic hook of std. The new hook passes each message to `note`, with the secrets of
+/// `redactor` masked.
 ///
-/// A panic of a task is an error of the run, so it has no message of its own unless `RUST_BACKTRACE` asks for one.
+/// A panic of a task is reported as an error of the run. Its message is passed to `note` only if
+/// `RUST_BACKTRACE` enables backtraces.
 pub(crate) fn install(note: impl Fn(&str) + Send + Sync + 'static, redactor: Redactor) {
     panic::set_hook(Box::new(move |panic| {
         let backtrace = Backtrace::capture();
@@ -19,7 +21,7 @@ pub(crate) fn install(note: impl Fn(&str) + Send + Sync + 'static, redactor: Red
     }));
 }
 
-/// Returns the message in the format of std.
+/// Returns the panic message in the format of std.
 fn message(panic: &PanicHookInfo<'_>, backtrace: &Backtrace) -> String {
     let thread = thread::current();
     let name = thread.name().unwrap_or("<unnamed>");

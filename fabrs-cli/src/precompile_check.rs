@@ -1,6 +1,6 @@
-//! Checks of fabrs.toml and the command line before tasks.rs is compiled.
+//! Checks of `fabrs.toml` and the command line before `tasks.rs` is compiled.
 //!
-//! The compiled tool makes all of these checks again, with the tasks at hand.
+//! The compiled tool repeats these checks with knowledge of its tasks.
 
 use std::path::Path;
 
@@ -10,11 +10,12 @@ use fabrs_project::Project;
 
 use crate::arguments::unknown_task_error;
 
-/// Checks fabrs.toml, and whether the first word is a misspelt environment.
+/// Checks `fabrs.toml`, and the first argument for a misspelled environment.
 ///
 /// # Errors
 ///
-/// As [`Config::find`], and [`ErrorKind::Usage`](fabrs_core::ErrorKind::Usage) for an environment that does not exist.
+/// - The errors of [`Config::find`].
+/// - [`ErrorKind::Usage`](fabrs_core::ErrorKind::Usage) for a misspelled environment.
 pub(crate) fn check(project: &Project, words: &[String]) -> Result<()> {
     let config = Config::find(&project.root)?;
     let names: Vec<&str> = config.environments().iter().map(Environment::name).collect();
@@ -26,15 +27,15 @@ pub(crate) fn check(project: &Project, words: &[String]) -> Result<()> {
     }
 }
 
-/// Tells whether a word is near the name of an environment and can't be the name of a task.
+/// Returns `true` if a word resembles the name of an environment and can't be the name of a task.
 fn is_misspelled_environment(word: &str, environments: &[&str], tasks: &Path) -> bool {
     !environments.contains(&word)
         && near(&word.replace('_', "-"), environments.iter().copied()).is_some()
         && read_text(tasks).is_ok_and(|source| lacks_task(word, &source))
 }
 
-/// Tells whether the tasks of a project surely have none of this name: all of them are in one file, and the file does not
-/// contain the word. Tasks may also be in modules and in other crates.
+/// Returns `true` if no task can have this name: all tasks are in one file, and the file does not
+/// contain the word. Tasks in modules and in other crates are unknown before compilation.
 fn lacks_task(word: &str, source: &str) -> bool {
     let has_modules = ["mod ", "include", "```", "macro_rules"].iter().any(|other| source.contains(other));
     let spellings = [word.to_owned(), word.replace('-', "_"), word.replace('_', "-")];

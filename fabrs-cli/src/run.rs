@@ -1,4 +1,4 @@
-//! One run of the tool, from the first connection to the exit code.
+//! One run of the tool: from the client and its connections to the exit code.
 
 use std::path::PathBuf;
 use std::process;
@@ -24,26 +24,28 @@ use crate::fingerprint;
 use crate::interrupt::{FirstSignal, SignalListener};
 use crate::panic_hook;
 
-/// How long the work of a run that was given up may take to be dropped.
+/// Maximum time to drop the work of an aborted run.
 const ABORT_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// One run: what was command_line, and what it means here.
+/// One run: the parsed command line, and the settings and hosts resolved from it.
 pub(crate) struct Run {
     pub(crate) command_line: CommandLine,
     pub(crate) settings: Settings,
     pub(crate) inventory: Inventory,
     pub(crate) variables: Variables,
     pub(crate) demo: Option<DemoHosts>,
-    /// The folder of the project.
+    /// The directory of the project.
     pub(crate) root: PathBuf,
-    /// Whether all that is to be done is a shell line on one host, which then passes through as it is.
+    /// The run is one shell line on one host. Its output passes through unchanged, and its exit
+    /// status is the exit code of `fab`.
     pub(crate) is_passthrough: bool,
 }
 
 impl Run {
-    /// Runs everything, and returns the exit code when all output is written and all connections are closed.
+    /// Runs the tasks and the shell line. Returns the exit code when all output is written and all
+    /// connections are closed.
     ///
-    /// The work is on `runtime`. The signals are on the runtime of the caller.
+    /// The work runs on `runtime`, the signal handler on the runtime of the caller.
     pub(crate) async fn execute(self, signals: SignalListener, runtime: &Handle) -> Result<process::ExitCode> {
         let stdout_closed = RunStop::default();
         let on_closed = stdout_closed.clone();
@@ -51,7 +53,7 @@ impl Run {
             on_closed.raise(Level::Stop);
         });
         let redactor = Redactor::default();
-        // A line runs no code of this machine that could print.
+        // A shell line runs no local code that could print to stdout or stderr.
         let reporter =
             if self.command_line.calls.is_empty() { reporter } else { reporter.with_capture(redactor.clone()) };
         let reporter = Arc::new(reporter);
@@ -68,20 +70,22 @@ impl Run {
         match signals.supervise(&client, announce, &ended, written, work.join_next()).await {
             (Some(_), Some(interruption)) => Ok(interruption.exit_code()),
             (None, Some(interruption)) => {
-                // The work has a moment to be dropped. What then still has the terminal leaves it as it was.
+                // Wait briefly until the work is dropped. A command that still holds the terminal
+                // after that has its terminal settings restored.
                 work.abort_all();
                 drop(timeout(ABORT_TIMEOUT, work.join_next()).await);
                 restore_terminal();
                 Ok(interruption.exit_code())
             }
-            // The panic hook has shown the message, without secrets.
+            // The panic hook has already printed the redacted message.
             (Some(Some(Err(_))), None) => Err(Error::new(ErrorKind::Internal, "the run panicked")),
             (Some(Some(Ok(code))), None) => Ok(code),
             (Some(None) | None, None) => Ok(process::ExitCode::FAILURE),
         }
     }
 
-    /// Runs everything to its end. Cancels `ended` when only output is left.
+    /// Runs everything and reports the result. Cancels `ended` when only output remains to be
+    /// written.
     async fn run_and_report(
         self,
         client: Client,
@@ -98,16 +102,16 @@ impl Run {
             reporter.print_error(error);
         }
         let code = result.as_ref().map_or_else(|error| error.exit_code().code(), |code| *code);
-        // A signal decides the exit code, whatever the outcomes are.
+        // A signal overrides the exit code of the outcomes.
         let exit_code = signal.exit_code().unwrap_or(code);
         client.sink().event(&Event::RunEnded { exit_code, outcomes: &outcomes, error: result.as_ref().err() });
         let sink = Arc::clone(&reporter.sink);
-        // The writer may wait for a terminal; the thread of the runtime must not.
+        // `finish` blocks while a terminal accepts no output, so it needs a blocking thread.
         drop(tokio::task::spawn_blocking(move || sink.finish()).await);
         reporter.exit_code(process::ExitCode::from(code))
     }
 
-    /// Does everything, unless it is a single line whose reader has gone.
+    /// Runs everything. A run without tasks ends early if its stdout is closed.
     async fn run_until_stdout_closes(
         &self,
         client: &Client,
@@ -117,11 +121,11 @@ impl Run {
     ) -> Result<u8> {
         tokio::select! {
             result = self.run_all(client, reporter, outcomes) => result,
-            // Nobody reads a single line's output any more, so it ends as it would in a pipe of the shell. Tasks go on:
-            // a deploy must not be half done because the reader of its log went away.
+            // A shell line without a reader of its output ends as in a pipe of the shell. Tasks
+            // continue: a deploy must not stop halfway because the reader of its log has exited.
             _ = stdout_closed.above(Level::Run), if self.command_line.calls.is_empty() => {
                 client.stop().raise(Level::Stop);
-                // A disk that is full is a failure, and is told as one.
+                // A full disk is a failure; a closed pipe has the exit code of SIGPIPE.
                 Ok(if reporter.output.is_unread() { 128 + 13 } else { ExitCode::Failed.code() })
             }
         }
@@ -143,8 +147,9 @@ impl Run {
         if self.command_line.options.echo { builder.echo().build() } else { builder.build() }
     }
 
-    /// Makes all that decides what the run does a part of its approval, where a fingerprint is shown or given: reading the
-    /// program and the project takes a moment.
+    /// Adds everything that determines the effect of the run to its approval. Does nothing if the
+    /// run neither shows nor accepts a fingerprint, because reading the program and the project
+    /// takes time.
     fn add_fingerprint_inputs(&self, client: &Client) -> Result<()> {
         match (&self.settings.consent, self.settings.mode) {
             (Consent::To(_), _) | (_, Mode::DryRun) => {
@@ -154,9 +159,9 @@ impl Run {
         }
     }
 
-    /// Runs the tasks, then the line.
+    /// Runs the tasks, then the shell line.
     async fn run_all(&self, client: &Client, reporter: &Reporter, outcomes: &mut Vec<(Host, Word)>) -> Result<u8> {
-        // Everything that can be known to be wrong is said before anything is asked.
+        // Report all errors of the plan before the first question.
         let plan = Plan::new(self.command_line.calls.clone(), client)?;
         self.warn_unused_exclusions(client.sink().as_ref())?;
         self.add_fingerprint_inputs(client)?;
@@ -168,7 +173,7 @@ impl Run {
         }
         let tasks =
             if self.command_line.calls.is_empty() { None } else { Some(run_tasks(&plan, client, outcomes).await) };
-        // An incomplete plan of the tasks says nothing of the line.
+        // The shell line does not depend on a complete plan of the tasks.
         let continues = matches!(tasks, None | Some(ExitCode::Ok | ExitCode::PlanIncomplete));
         let line = match &self.command_line.shell_line {
             Some(line) if continues => Some(self.run_shell_line(line, client, reporter, outcomes).await?),
@@ -182,10 +187,10 @@ impl Run {
         Ok(status.unwrap_or_else(|| ExitCode::worst(codes).code()))
     }
 
-    /// Says which hosts of `-x` were not selected in the first place: probably they are misspelt.
+    /// Warns about hosts of `-x` that were not selected. They are probably misspelled.
     fn warn_unused_exclusions(&self, sink: &dyn Sink) -> Result<()> {
         let selections = self.command_line.selections();
-        // Which hosts a task reaches that runs here is known only when it does.
+        // A task with `#[task(local)]` selects its hosts only when it runs.
         if selections.contains(&Selection::Local) {
             return Ok(());
         }
@@ -196,12 +201,13 @@ impl Run {
         Ok(())
     }
 
-    /// Has the run approved before anything is changed, unless one of its tasks does so when it knows what is pending.
+    /// Asks for approval of the run before the first change. A task that asks for its own approval
+    /// replaces this question.
     async fn approve(&self, client: &Client) -> Result<()> {
         if self.command_line.calls.iter().any(|call| call.task().asks) { Ok(()) } else { client.approve("").await }
     }
 
-    /// Tells whether nothing may be changed before a task has had that approved.
+    /// Returns `true` if a task must obtain the approval before the first change.
     fn defers_approval(&self) -> bool {
         let is_protected = self.inventory.environment().is_some_and(Environment::is_protected);
         let is_asked = match &self.settings.consent {
@@ -212,7 +218,7 @@ impl Run {
         is_asked && self.command_line.calls.iter().any(|call| call.task().asks)
     }
 
-    /// Says that a dry run has changed nothing, and whether its plan is incomplete.
+    /// Prints a note that the dry run changed nothing, and if the plan is incomplete.
     fn note_dry_run(&self, reporter: &Reporter, is_incomplete: bool) {
         if self.settings.mode == Mode::DryRun && !self.command_line.options.json {
             let incomplete = if is_incomplete { "; the plan is incomplete" } else { "" };
@@ -220,7 +226,7 @@ impl Run {
         }
     }
 
-    /// Runs the line after `--` on every host.
+    /// Runs the shell line after `--` on every host.
     async fn run_shell_line(
         &self,
         text: &str,
@@ -234,11 +240,11 @@ impl Run {
         let outcomes = group.each(|host| host.run(&line)).await;
         let mut result = ShellLineResult { is_only_host: self.is_passthrough, ..ShellLineResult::default() };
         for (host, outcome) in &outcomes {
-            // The location is a line of this file.
+            // The location would be a line of this file, meaningless to the user.
             let error = outcome.error().map(|error| error.clone().without_location());
             let (word, error) = (outcome.word(), error.as_ref());
             client.sink().event(&Event::LineEnded { line: text, host, outcome: word, error });
-            // The group has warned of a host that it skipped.
+            // The group has already printed a warning for a skipped host.
             if word != Word::Skipped {
                 result.add(host, word, error)?;
             }
@@ -250,7 +256,7 @@ impl Run {
         if let Some(error) = outcomes.iter().find_map(|(_, outcome)| outcome.error())
             && outcomes.iter().all(|(_, outcome)| outcome.word() == Word::Skipped)
         {
-            // No host is left that could have run the line.
+            // All hosts were skipped, so the shell line ran nowhere.
             result.codes.push(error.exit_code());
         }
         let of_line = all.get(all.len() - outcomes.len()..).unwrap_or_default();
@@ -259,10 +265,10 @@ impl Run {
     }
 }
 
-/// The errors and the exit code of a line.
+/// The errors and exit codes of a shell line.
 #[derive(Debug, Default)]
 struct ShellLineResult {
-    /// Whether there is one host only: then the exit code is the status of the line.
+    /// The run has one host. Its exit status is the exit code of `fab`.
     is_only_host: bool,
     errors: GroupedErrors,
     codes: Vec<ExitCode>,
@@ -278,17 +284,17 @@ impl ShellLineResult {
         });
         let Some(error) = error else { return Ok(()) };
         if let (true, ErrorKind::Exit, Some(output)) = (self.is_only_host, error.kind(), error.output()) {
-            // The status of the line is the exit code and needs no word.
+            // The exit code of `fab` reports the status, so no message is needed.
             self.status = Some(u8::try_from(output.status()?.shell_code()).unwrap_or(u8::MAX));
         } else if self.is_only_host || word != Word::Cancelled {
-            // Of several hosts, the summary names those that were stopped.
+            // With several hosts, the summary lists the cancelled hosts.
             self.errors.add(host, error);
         }
         Ok(())
     }
 }
 
-/// Runs all tasks, and returns the exit code of their report.
+/// Runs all tasks, emits their summaries, and returns the exit code of the report.
 async fn run_tasks(plan: &Plan, client: &Client, outcomes: &mut Vec<(Host, Word)>) -> ExitCode {
     let report = Executor::new(client.clone()).run(plan).await;
     for stage in report.stages() {

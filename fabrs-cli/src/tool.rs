@@ -1,4 +1,5 @@
-//! The tool that a `tasks.rs` becomes: reads its arguments, plans, runs, and says what came of it.
+//! Entry point of the tool compiled from a `tasks.rs`: parses its arguments, resolves settings and
+//! hosts, and starts the run.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,9 +21,10 @@ use crate::interrupt::SignalListener;
 use crate::open_files;
 use crate::run::Run;
 
-/// Runs the tasks that are linked into this program by its command line: the whole of a generated `main`.
+/// Runs the linked tasks as requested by the command line of this process.
 ///
-/// `project` is the hash that the launcher compiled in, so that one project's tool is never taken for another's.
+/// A generated `main` function contains only this call. `project` is the hash of the project,
+/// compiled in by the launcher, so that the tool of another project is never run by mistake.
 pub fn main(project: &str) -> ExitCode {
     if let Some(code) = demo::helper_main() {
         return code;
@@ -31,7 +33,9 @@ pub fn main(project: &str) -> ExitCode {
     exit_code_of(tasks.and_then(|tasks| run_command_line(&Registry::linked(), tasks.as_deref().and_then(Path::parent))))
 }
 
-/// Runs the tasks of a registry by this program's command line, for a program that names its tasks itself.
+/// Runs the tasks of `registry` as requested by the command line of this process.
+///
+/// For programs that register their tasks explicitly.
 pub fn main_with(registry: &Registry) -> ExitCode {
     if let Some(code) = demo::helper_main() {
         return code;
@@ -39,10 +43,12 @@ pub fn main_with(registry: &Registry) -> ExitCode {
     exit_code_of(run_command_line(registry, None))
 }
 
-/// Runs a command line against tasks; `root` is the project's folder, the current one where there is none.
+/// Runs the command line of this process with the tasks of `registry`. `root` is the directory of
+/// the project; `None` stands for the current directory.
 pub(crate) fn run_command_line(registry: &Registry, root: Option<&Path>) -> Result<ExitCode> {
     let root = root.map_or_else(PathBuf::new, Path::to_path_buf);
-    // The launcher has checked a project already; a program that is started otherwise may stand in any folder.
+    // The launcher has already checked the project. A tool that is started directly may run in
+    // any directory, so check again.
     let has_config = FileTrust::from_env().check_config(&root)?;
     let config = if has_config { Config::find(&root)? } else { Config::default() };
     let names: Vec<&str> = config.environments().iter().map(Environment::name).collect();
@@ -62,12 +68,13 @@ pub(crate) fn run_command_line(registry: &Registry, root: Option<&Path>) -> Resu
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the list of tasks, for people or for programs.
+/// Returns the list of tasks as text, or as JSON with `--json`.
 fn list_page(command_line: &CommandLine, registry: &Registry, config: &Config) -> String {
     if command_line.options.json { help::json_task_list(registry, config) } else { help::task_list(registry, config) }
 }
 
-/// Checks that the files are there that were named, and not in the middle of a deploy.
+/// Checks files named by options now, because a missing file must not fail in the middle of a
+/// deploy.
 fn check_option_files(settings: &Settings) -> Result<()> {
     if let Some(path) = settings.identities.iter().find(|path| !path.exists()) {
         let error = Error::new(ErrorKind::Usage, format!("there is no private key `{}`", path.display()));
@@ -82,9 +89,9 @@ fn check_option_files(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// Does what was asked for: tasks, a line, or both in that order.
+/// Prepares and starts a run: tasks, a shell line, or both in this order.
 fn start_run(mut command_line: CommandLine, registry: &Registry, config: &Config, root: &Path) -> Result<ExitCode> {
-    // Before the first secret is read. A program that embeds the core decides for itself.
+    // Must precede the first secret. A program that embeds the core makes its own choice.
     core_dumps::disable();
     let variables = Variables::from_env();
     let inventory = Inventory::new(config, command_line.environment.as_deref())?;
@@ -113,17 +120,18 @@ fn start_run(mut command_line: CommandLine, registry: &Registry, config: &Config
         let error = Error::new(ErrorKind::Usage, "there is no line after `--`");
         return Err(error.hint("`fab -H HOST -- uname -a` runs one"));
     }
-    // Before another program is asked for hosts: a mistake in a role is told at once.
+    // Must precede the query of Vagrant, to report a wrong role at once.
     let selections = command_line.selections();
     inventory.check_roles(&selections.iter().filter_map(|selection| selection.role()).collect::<Vec<_>>())?;
-    // After cargo has compiled the tasks: it keeps the limit of the user.
+    // Only the tool raises the limit; cargo has compiled the tasks under the limit of the user.
     open_files::raise_limit();
     let demo = requested.start(&settings)?;
     let start = |mut runtime: Builder| {
         let runtime = runtime.enable_all().build();
         runtime.map_err(|source| Error::new(ErrorKind::Internal, "could not start the runtime").caused_by(source))
     };
-    // Signals have a runtime of their own: tasks that block all threads of the other one do not delay them.
+    // Signals have their own runtime: tasks that block all threads of the other runtime must not
+    // delay them.
     let (guard, runtime) = (start(Builder::new_current_thread())?, start(Builder::new_multi_thread())?);
     let mut signals = guard
         .block_on(async { SignalListener::new() })
@@ -143,10 +151,10 @@ fn start_run(mut command_line: CommandLine, registry: &Registry, config: &Config
     let is_passthrough = command_line.calls.is_empty() && line_hosts == 1;
     let root = root.to_owned();
     let run = Run { command_line, settings, inventory, variables, demo, root, is_passthrough };
-    // The work of the run is on a worker, not on this thread: what a command's future, its carrier and its session say to
-    // each other then stays on one thread, which halves the time of a short command.
+    // The work runs on a worker thread instead of this thread. Then the future of a command, its
+    // driver and its session run on one thread, which halves the time of a short command.
     let code = guard.block_on(run.execute(signals, runtime.handle()));
-    // A thread that still waits for an answer, or for a plain task, must not keep a run that was ended.
+    // Do not wait for a thread that is still blocked in a prompt or a plain task.
     runtime.shutdown_background();
     code
 }

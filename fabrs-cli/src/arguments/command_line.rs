@@ -1,4 +1,5 @@
-//! Taking a command line apart: options of `fab`, an environment, tasks with their arguments, and what follows `--`.
+//! Parser of the command line: options of `fab`, an environment, tasks with their arguments, and a
+//! shell line after `--`.
 
 use clap::{ArgAction, Command};
 use fabrs_core::config::{Selection, near};
@@ -9,19 +10,19 @@ use super::options::{GlobalOptions, global_command};
 use super::task_arguments::{parse_task_arguments, task_command};
 use super::usage_error::usage_error;
 
-/// What was command_line.
+/// The parsed command line.
 #[derive(Debug, Default)]
 pub(crate) struct CommandLine {
     pub(crate) options: GlobalOptions,
     pub(crate) environment: Option<String>,
     pub(crate) calls: Vec<Call>,
-    /// What `--help` is asked about, where it is a task.
+    /// The task whose help page was requested.
     pub(crate) help_task: Option<&'static Task>,
-    /// The one shell line after `--`.
+    /// The shell line after `--`.
     pub(crate) shell_line: Option<String>,
 }
 
-/// Splits off what follows the first `--`, as one shell shell_line: its words with blanks between them, as `ssh` does.
+/// Splits off the arguments after the first `--`, joined by spaces to one shell line, as in `ssh`.
 fn split_shell_line(mut words: Vec<String>) -> (Vec<String>, Option<String>) {
     match words.iter().position(|word| word == "--") {
         Some(at) => {
@@ -33,7 +34,10 @@ fn split_shell_line(mut words: Vec<String>) -> (Vec<String>, Option<String>) {
 }
 
 impl CommandLine {
-    /// Takes apart what stands before the first word that is no option: all that `fab` itself needs to know.
+    /// Parses the options before the first other argument, and the shell line. Returns the
+    /// unparsed arguments too.
+    ///
+    /// `fab` needs no more than these before it compiles the tasks.
     pub(crate) fn parse_leading_options(words: Vec<String>) -> Result<(Self, Vec<String>)> {
         let (words, shell_line) = split_shell_line(words);
         let mut reader = ArgumentReader { words: words.into_iter().peekable() };
@@ -42,11 +46,12 @@ impl CommandLine {
         Ok((command_line, reader.words.collect()))
     }
 
-    /// Takes everything apart; each task and argument is checked before anything runs.
+    /// Parses the whole command line. Every task and argument is checked before anything runs.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] for an unknown option, task or argument, and for a value of the wrong type.
+    /// [`ErrorKind::Usage`] for an unknown option, task or argument, and for a value of the wrong
+    /// type.
     pub(crate) fn parse(words: Vec<String>, registry: &Registry, environments: &[&str]) -> Result<Self> {
         let (mut command_line, rest) = Self::parse_leading_options(words)?;
         let mut reader = ArgumentReader { words: rest.into_iter().peekable() };
@@ -67,13 +72,13 @@ impl CommandLine {
         Ok(command_line)
     }
 
-    /// Returns where all of it runs.
+    /// Returns the host selections of all tasks and the shell line.
     pub(crate) fn selections(&self) -> Vec<Selection<'static>> {
         let line = self.shell_line.iter().map(|_| Selection::Inherit);
         self.calls.iter().map(|call| call.task().selection).chain(line).collect()
     }
 
-    /// Reads options of `fab`, up to the first word that is none.
+    /// Reads options of `fab` up to the first other argument.
     fn read_options(&mut self, reader: &mut ArgumentReader) -> Result<()> {
         let command = global_command();
         let mut options = Vec::new();
@@ -87,7 +92,7 @@ impl CommandLine {
         Ok(())
     }
 
-    /// Reads one task's arguments, up to the word that is the next task.
+    /// Reads the arguments of one task up to the next task.
     fn read_task(&mut self, task: &'static Task, reader: &mut ArgumentReader) -> Result<()> {
         let command = task_command(task);
         let mut needed: Vec<&'static Param> =
@@ -120,6 +125,10 @@ impl CommandLine {
 }
 
 /// Returns the arguments of this process.
+///
+/// # Errors
+///
+/// [`ErrorKind::Usage`] for an argument that is not UTF-8.
 pub(crate) fn process_arguments() -> Result<Vec<String>> {
     let word = |word: std::ffi::OsString| {
         word.into_string().map_err(|bad| {
@@ -138,13 +147,13 @@ fn is_option_of(param: &Param, option: &str) -> bool {
     long || short
 }
 
-/// The words of a command line, from the front.
+/// Reads the arguments of a command line in order.
 struct ArgumentReader {
     words: std::iter::Peekable<std::vec::IntoIter<String>>,
 }
 
 impl ArgumentReader {
-    /// Takes the next word, if it is an option and not a negative number.
+    /// Takes the next argument if it is an option. A negative number is not an option.
     fn next_option(&mut self) -> Option<String> {
         self.words.next_if(|word| {
             word.strip_prefix('-')
@@ -152,7 +161,7 @@ impl ArgumentReader {
         })
     }
 
-    /// Returns an option with its value, where it takes one that is not part of the same word.
+    /// Returns an option, followed by its value if the value is the next argument.
     fn with_value(&mut self, command: &Command, option: String) -> Vec<String> {
         let option = with_dashes(command, option);
         let value = if takes_next_word(command, &option) { self.words.next() } else { None };
@@ -160,7 +169,7 @@ impl ArgumentReader {
     }
 }
 
-/// Returns an option with `-` for each `_` of its name, if the command has that option: `--dry_run` is `--dry-run`.
+/// Replaces `_` by `-` in the name of a known option: `--dry_run` is `--dry-run`.
 fn with_dashes(command: &Command, option: String) -> String {
     let Some(long) = option.strip_prefix("--") else { return option };
     let (name, value) = long.split_at(long.find('=').unwrap_or(long.len()));
@@ -169,7 +178,8 @@ fn with_dashes(command: &Command, option: String) -> String {
     if is_known { format!("--{name}{value}") } else { option }
 }
 
-/// Tells whether the value of an option is the next word. In `-wH` it is that of the last letter.
+/// Returns `true` if the value of an option is the next argument. In `-wH`, the value belongs to
+/// the last letter.
 fn takes_next_word(command: &Command, option: &str) -> bool {
     let takes = |arg: &clap::Arg| {
         matches!(arg.get_action(), ArgAction::Set | ArgAction::Append) && !arg.is_require_equals_set()
@@ -186,7 +196,7 @@ fn takes_next_word(command: &Command, option: &str) -> bool {
     false
 }
 
-/// Makes the error of a word that is neither a task nor an environment.
+/// Returns the error for an argument that is neither a task nor an environment.
 pub(crate) fn unknown_task_error(word: &str, registry: &Registry, environments: &[&str]) -> Error {
     let tasks: Vec<String> = registry.tasks().iter().map(|task| task.shown_name()).collect();
     if environments.contains(&word) {

@@ -1,4 +1,4 @@
-//! Arguments as they were command_line: exactly that, before anything is looked up or resolved.
+//! Parsed command line arguments, before hosts and settings are resolved.
 
 mod command_line;
 mod options;

@@ -1,4 +1,4 @@
-//! The options of `fab` itself: declared once, for parsing and for the help page.
+//! The options of `fab` itself, declared once for the parser and the help page.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use fabrs_core::config::{
     Choice, Consent, Diffs, Gateway, Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable,
 };
 
-/// The options of `fab` itself, as they were command_line.
+/// The parsed options of `fab` itself.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct GlobalOptions {
     pub(crate) hosts: Vec<String>,
@@ -40,14 +40,14 @@ pub(crate) struct GlobalOptions {
     yes: Option<Consent>,
 }
 
-/// What a `--yes` without a fingerprint stands for: nobody types it.
+/// Internal value of a `--yes` without a fingerprint. A NUL byte can't be part of an argument.
 const ANY_FINGERPRINT: &str = "\0";
 
 const CONNECTION_HEADING: &str = "Connecting";
 const EXECUTION_HEADING: &str = "Running";
 const OUTPUT_HEADING: &str = "Showing";
 
-/// Returns the options of `fab` as arguments; whoever has an option of the same name or letter keeps it.
+/// Returns the options of `fab` itself. A task may redefine an option or a letter for itself.
 pub(crate) fn global_arguments() -> Vec<Arg> {
     let group = |heading: &'static str, arguments: Vec<Arg>| {
         arguments.into_iter().map(move |argument| argument.help_heading(heading))
@@ -142,12 +142,12 @@ fn output_arguments() -> Vec<Arg> {
     ]
 }
 
-/// Returns an empty command that understands the options of `fab` and nothing else.
+/// Returns a command that parses only the options of `fab`.
 pub(crate) fn global_command() -> Command {
     bare_command("fab").args(global_arguments())
 }
 
-/// Returns a command without the options that clap would add by itself.
+/// Returns a command without the default options of clap.
 pub(super) fn bare_command(name: impl Into<clap::builder::Str>) -> Command {
     Command::new(name).no_binary_name(true).disable_help_flag(true).disable_version_flag(true).args_override_self(true)
 }
@@ -158,7 +158,8 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
 }
 
 impl GlobalOptions {
-    /// Takes the options out of what clap read; those that the command does not have are left alone.
+    /// Adds the options in `matches` to this value. Options unknown to the command of `matches` are
+    /// unchanged.
     pub(super) fn merge(&mut self, matches: &ArgMatches) {
         let flag = |id: &str| matches.try_get_one::<bool>(id).ok().flatten().is_some_and(|set| *set);
         self.hosts.extend(all_values::<String>(matches, "hosts"));
@@ -189,7 +190,7 @@ impl GlobalOptions {
         set_if_given(&mut self.yes, matches, "yes");
     }
 
-    /// Returns the settings they make, before `fabrs.toml` and the environment have their say.
+    /// Returns the settings made by these options. Variables and `fabrs.toml` are applied later.
     pub(crate) fn settings(&self) -> Settings {
         Settings {
             user: Choice { argument: self.user.clone(), config: None },

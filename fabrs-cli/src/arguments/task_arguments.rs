@@ -1,4 +1,4 @@
-//! The arguments of one task: what clap is told of them, and what it read.
+//! Arguments of one task: the parser built from its parameters, and the parsed values.
 
 use clap::{Arg, ArgAction, Command};
 use fabrs_core::Result;
@@ -7,7 +7,8 @@ use fabrs_core::task::{Param, ParamKind, RawArgs, Task};
 use super::options::{GlobalOptions, bare_command, global_arguments};
 use super::usage_error::usage_error;
 
-/// Returns the command that reads a task's arguments, and the options of `fab` that it leaves global.
+/// Returns the parser of a task's options. It also accepts the options of `fab`, except those that
+/// the task redefines.
 pub(crate) fn task_command(task: &'static Task) -> Command {
     let own: Vec<Arg> = task.params.iter().flat_map(parameter_arguments).collect();
     let global = global_arguments().into_iter().filter_map(|argument| {
@@ -19,7 +20,8 @@ pub(crate) fn task_command(task: &'static Task) -> Command {
     bare_command(task.shown_name()).args(own).args(global)
 }
 
-/// Returns a parameter's options: one, two for a switch that is on by default.
+/// Returns the options of a parameter. A flag with the default `true` has two: `--NAME` and
+/// `--no-NAME`.
 fn parameter_arguments(param: &'static Param) -> Vec<Arg> {
     let name = param.shown_name();
     let help = param.docs.lines().collect::<Vec<_>>().join(" ");
@@ -54,7 +56,10 @@ fn negated_id(param: &Param) -> String {
     format!("no-{}", param.name)
 }
 
-/// Reads what was command_line for a task: `options` by clap, `positionals` in the order of the parameters that need a value.
+/// Parses the arguments of a task.
+///
+/// `positionals` are the values of required parameters, in the order of the parameters. Options of
+/// `fab` among `options` are added to `global_options`.
 pub(super) fn parse_task_arguments(
     task: &'static Task,
     options: &[String],

@@ -1,9 +1,9 @@
-//! Usage errors of the command line.
+//! Conversion of clap errors to usage errors of fabrs.
 
 use clap::error::ContextKind;
 use fabrs_core::{Error, ErrorKind};
 
-/// Makes one of our errors out of one of clap's: message is wrong, and message was probably suggestion as the hint.
+/// Converts an error of clap. The hint is the suggestion of clap, or else `default_hint`.
 pub(super) fn usage_error(error: &clap::Error, default_hint: &str) -> Error {
     let context = |kind| error.get(kind).map(ToString::to_string);
     let reason = std::error::Error::source(error).map(ToString::to_string);

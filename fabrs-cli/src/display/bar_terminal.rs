@@ -1,29 +1,30 @@
-//! The terminal behind stderr, for who draws on it: what it does not take is not drawn, and no failure.
+//! Terminal adapter for progress bars: writes to stderr and ignores write errors.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indicatif::TermLike;
 
-/// How wide it is where it does not say.
+/// Assumed width of a terminal that reports no width.
 const DEFAULT_COLUMNS: u16 = 80;
 
-/// How many columns stay empty: a `^C` that the terminal shows must not make another line.
+/// Columns kept empty at the right edge. A `^C` echoed by the terminal must not wrap the line.
 const MARGIN_COLUMNS: u16 = 3;
 
-/// A terminal that is a little wider than it says.
+/// The terminal behind stderr. It reports a width smaller than its real width by
+/// [`MARGIN_COLUMNS`].
 #[derive(Debug, Default)]
 pub(super) struct BarTerminal(CursorColumn);
 
-/// How many columns of a line are taken.
+/// The column of the cursor.
 ///
-/// Who draws fills a line up and goes on with the next, which is there only where the terminal wraps: at the width that it
-/// was told, and so here.
+/// indicatif fills a line up to the reported width and expects the terminal to wrap there. The
+/// real terminal is wider, so [`BarTerminal`] emits the line break itself.
 #[derive(Debug, Default)]
 struct CursorColumn(AtomicUsize);
 
 impl CursorColumn {
-    /// Takes a text down, and tells whether that begins the next line.
+    /// Advances the cursor by a text. Returns `true` if the text starts on the next line.
     fn advance(&self, text: &str, width: usize) -> bool {
         let column = if text.starts_with('\r') { 0 } else { self.0.load(Ordering::Relaxed) };
         let added = console::measure_text_width(text.trim_start_matches('\r'));
@@ -38,7 +39,7 @@ impl CursorColumn {
 }
 
 impl BarTerminal {
-    /// Returns how many columns it has.
+    /// Returns the real width of the terminal, or [`DEFAULT_COLUMNS`].
     pub(super) fn columns() -> u16 {
         let size = rustix::termios::tcgetwinsize(io::stderr()).ok();
         size.map(|size| size.ws_col).filter(|columns| *columns > 0).unwrap_or(DEFAULT_COLUMNS)
@@ -51,7 +52,7 @@ impl BarTerminal {
     }
 
     fn write(text: &str) {
-        // A terminal that is gone is nobody's to tell.
+        // A closed terminal has no reader to inform.
         let _ = io::stderr().write_all(text.as_bytes());
     }
 }

@@ -1,4 +1,4 @@
-//! Output of a run: the sink, progress bars and pages.
+//! Output of `fab`: the reporter of a run, progress of transfers, and pages on stdout.
 
 mod bar_terminal;
 mod progress_bars;

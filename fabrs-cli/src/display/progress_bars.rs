@@ -1,6 +1,6 @@
-//! How far transfers have come, as bars at the area of a terminal.
+//! Progress bars for transfers, drawn at the bottom of a terminal.
 //!
-//! They are drawn by a thread of their own, so that a terminal which takes nothing keeps nobody else waiting.
+//! A separate thread draws the bars, so that a blocked terminal does not delay the run.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,15 +18,15 @@ use tokio::sync::Notify;
 use super::bar_terminal::BarTerminal;
 use super::transfer_progress::{ByteProgress, TransferProgress};
 
-/// What a bar says, and where there is little room.
+/// Template of a bar on a wide terminal, and on a narrow one.
 const WIDE_TEMPLATE: &str = "{prefix}{wide_msg} {bar:20} {percent:>3} % {binary_bytes_per_sec:>12} {eta:>4} left";
 const NARROW_TEMPLATE: &str = "{prefix}{wide_msg} {percent:>3} % {eta:>4} left";
-/// From how many columns on there is room.
+/// Minimum number of columns for the wide template.
 const WIDE_COLUMNS: u16 = 90;
-/// How often they are drawn.
+/// Minimum time between two redraws.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A bar for each host to which something is on its way, or from it, and one for all of them.
+/// A sink that shows a bar for each host with a running transfer, and a bar for all hosts.
 pub(super) struct ProgressBars {
     shared: Arc<BarDrawer>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -43,17 +43,17 @@ struct BarDrawer {
 #[derive(Default)]
 struct State {
     transfers: TransferProgress,
-    /// How often they are held: then none is drawn.
+    /// Number of current holds. Bars are hidden while this is not 0.
     held: usize,
     is_finished: bool,
     is_drawn: bool,
 }
 
-/// The area of the terminal, where bars are drawn.
+/// The lines of the terminal used by the bars.
 #[derive(Clone)]
 pub(super) struct BarArea {
     multi: MultiProgress,
-    /// Whether any bar is there.
+    /// Any bar exists.
     is_used: Arc<AtomicBool>,
 }
 
@@ -63,7 +63,7 @@ impl BarArea {
         Self { multi: MultiProgress::with_draw_target(target), is_used: Arc::default() }
     }
 
-    /// Takes the bars away while something is written above them.
+    /// Hides the bars during `write`.
     pub(super) fn suspend(&self, write: &mut dyn FnMut()) {
         if self.is_used.load(Ordering::Acquire) { self.multi.suspend(write) } else { write() }
     }
@@ -75,12 +75,12 @@ impl ProgressBars {
         Self { shared: Arc::new(BarDrawer { area, style, state, changed, cleared }), thread: Mutex::default() }
     }
 
-    /// Has the thread begin when there is something to draw.
+    /// Starts the thread at the first progress event.
     fn start(&self) {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if thread.is_none() {
             let shared = Arc::clone(&self.shared);
-            // A process that may have no more threads shows no bars.
+            // Without permission for another thread, the run has no bars.
             *thread = thread::Builder::new().name("fabrs-bars".to_owned()).spawn(move || shared.draw()).ok();
         }
     }
@@ -120,7 +120,7 @@ impl Sink for ProgressBars {
         self.shared.changed.notify_one();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            // One that panicked has said so.
+            // The panic hook has already reported a panic of the thread.
             drop(thread.join());
         }
     }
@@ -147,7 +147,7 @@ impl BarDrawer {
         }
     }
 
-    /// Draws until it is over: the life of the thread.
+    /// Redraws the bars until the end of the run. The thread runs this function.
     fn draw(&self) {
         let mut bars = DrawnBars::default();
         loop {
@@ -155,7 +155,8 @@ impl BarDrawer {
             let is_shown = state.held == 0 && !state.is_finished;
             let wanted = if is_shown { self.wanted(&state.transfers) } else { Vec::new() };
             let is_finished = state.is_finished;
-            // Set before they are drawn: a hold in between has to wait for the next turn.
+            // Set before the bars are drawn: a hold in between must wait until the next redraw
+            // erases them.
             state.is_drawn |= !wanted.is_empty();
             drop(state);
             bars.show(&self.area, wanted);
@@ -168,7 +169,7 @@ impl BarDrawer {
                 return;
             }
             if state.is_drawn {
-                // At most so often, whatever comes meanwhile; a hold waits no longer than that.
+                // Limits the rate of redraws. A hold ends the wait at once.
                 drop(
                     self.changed
                         .wait_timeout_while(state, REDRAW_INTERVAL, |state| state.held == 0 && !state.is_finished),
@@ -179,7 +180,7 @@ impl BarDrawer {
         }
     }
 
-    /// Returns the bars that are to be there, in their order: what stands before each, what it is about, and how far that has come.
+    /// Returns the prefix, label and progress of each bar to show, in order.
     fn wanted(&self, transfers: &TransferProgress) -> Vec<(String, String, ByteProgress)> {
         let of_host = |host| {
             transfers.of_host(host).map(|(what, amount)| (Prefix::Host.of(Some(host), self.style), what, amount))
@@ -190,7 +191,7 @@ impl BarDrawer {
     }
 }
 
-/// The bars that are there, by what stands before them.
+/// The drawn bars by prefix.
 #[derive(Default)]
 struct DrawnBars(BTreeMap<String, ProgressBar>);
 
@@ -198,7 +199,7 @@ impl DrawnBars {
     fn show(&mut self, area: &BarArea, wanted: Vec<(String, String, ByteProgress)>) {
         let is_wanted = |prefix: &String| wanted.iter().any(|(wanted, ..)| wanted == prefix);
         if !self.0.keys().all(is_wanted) {
-            // All lines first: what stays is drawn again.
+            // Clear all lines first. The remaining bars are drawn again.
             let _ = area.multi.clear();
             self.0.retain(|prefix, bar| {
                 if !is_wanted(prefix) {
@@ -217,7 +218,7 @@ impl DrawnBars {
             bar.set_position(done);
             bar.set_message(what);
             if is_new {
-                // What had gone before is no part of its speed.
+                // Bytes transferred before the first drawing must not count towards the speed.
                 bar.reset_eta();
             }
         }

@@ -1,4 +1,4 @@
-//! How far transfers have come, in plain lines: for a log, where nothing can be written over.
+//! Progress of transfers as plain lines, for logs and pipes.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,16 +11,17 @@ use indicatif::{BinaryBytes, HumanDuration};
 
 use super::transfer_progress::{ByteProgress, TransferProgress};
 
-/// When the first line is written.
+/// Time from the start of a transfer to its first line.
 const FIRST_LINE_DELAY: Duration = Duration::from_secs(5);
-/// How often more are.
+/// Time between two lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Writes a line for a host every few seconds, as long as something is on its way to it or from it, and one for all of them.
+/// A sink that prints a line every few seconds for each host with a running transfer, and a line
+/// for all hosts.
 pub(super) struct ProgressLines {
     output: Arc<Spool>,
     style: Style,
-    /// How long the run has lasted.
+    /// Returns the time since the start of the run.
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
     state: Mutex<State>,
 }
@@ -28,7 +29,7 @@ pub(super) struct ProgressLines {
 #[derive(Debug, Default)]
 struct State {
     transfers: TransferProgress,
-    /// Of each host, and of all, which has no name: since when something is on its way, and when the next line is due.
+    /// The schedule of each host. The key `None` stands for the line about all hosts.
     schedules: HashMap<Option<Host>, LineSchedule>,
 }
 
@@ -82,7 +83,8 @@ impl fmt::Debug for ProgressLines {
     }
 }
 
-/// Says how much has gone, how fast, and how long the rest will take: `45 % of 2.0 GiB, 117.0 MiB/s, 8 seconds left`.
+/// Returns the progress, speed and remaining time of a transfer:
+/// `45 % of 2.0 GiB, 117.0 MiB/s, 8 seconds left`.
 fn progress_text(ByteProgress { done, total }: ByteProgress, elapsed: Duration) -> String {
     let percent = done.saturating_mul(100).checked_div(total).unwrap_or(100).min(100);
     let rate = u64::try_from(u128::from(done) * 1000 / elapsed.as_millis().max(1)).unwrap_or(u64::MAX);
@@ -97,10 +99,11 @@ mod tests {
 
     use super::*;
 
-    /// One that something is told of: which transfer, of which host, started when, told when, how many MiB of 1000 have gone.
+    /// A progress event: number of the transfer, host, start and time of the event in seconds, and
+    /// transferred MiB of 1000.
     type ProgressUpdate = (u64, &'static str, u64, u64, u64);
 
-    /// Tells of events, and returns what is written to stderr.
+    /// Sends events to a sink and returns the lines written to stderr.
     fn written(events: &[ProgressUpdate], is_last: bool) -> String {
         let (mut reader, stderr) = std::io::pipe().unwrap();
         let output = Arc::new(Spool::new(std::io::sink(), stderr, || {}));

@@ -1,4 +1,4 @@
-//! Choosing the sink of a run.
+//! Output of one run: selects its event sink, captures prints of tasks, and prints errors.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -14,21 +14,24 @@ use super::progress_lines::ProgressLines;
 use super::stdio_capture::StdioCapture;
 use crate::arguments::GlobalOptions;
 
-/// Where everything that is shown goes through, and the sink that writes to it.
+/// The event sink of a run, and the queue for its output.
 #[derive(Debug)]
 pub(crate) struct Reporter {
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) output: Arc<Spool>,
     style: Style,
-    /// The stream for text that tasks print to stdout: stdout of `--json` is for events alone.
+    /// The stream for text printed by tasks to stdout. With `--json`, stdout is only for events.
     task_stdout: Stream,
-    /// Captures what tasks print.
+    /// The capture of text printed by tasks.
     capture: Option<Arc<StdioCapture>>,
 }
 
 impl Reporter {
-    /// Makes the screen of a run: JSON where that is asked for, bytes as they come for one line on one host, prefixed
-    /// lines otherwise. `on_stdout_closed` is called when the reader of our stdout has gone.
+    /// Creates the reporter of a run.
+    ///
+    /// `--json` selects the JSON sink. `is_passthrough` selects unchanged output, for one shell
+    /// line on one host. All other runs print lines prefixed by their host. `on_stdout_closed` is
+    /// called when the reader of stdout has exited.
     pub(crate) fn new(
         options: &GlobalOptions,
         is_passthrough: bool,
@@ -50,16 +53,16 @@ impl Reporter {
                 Some(bar_area) => Arc::new(ProgressBars::new(bar_area, style)),
                 None => Arc::new(ProgressLines::new(Arc::clone(&output), style)),
             };
-            // The bars first: they are gone before the last lines are written.
+            // The bars come first, to be erased before the last lines are written.
             Arc::new(Broadcast::new(vec![progress, Arc::new(Plain::new(Arc::clone(&output), Prefix::Host, style))]))
         };
         let task_stdout = if options.json { Stream::Stderr } else { Stream::Stdout };
         Self { sink, output, style, task_stdout, capture: None }
     }
 
-    /// Captures what tasks print by themselves, so that no failure to write it ends them, and redacts it.
+    /// Captures and redacts text printed by tasks. A failed write of this text does not end a task.
     pub(crate) fn with_capture(mut self, redactor: Redactor) -> Self {
-        // A process that may have no more descriptors prints as it did before.
+        // Fails at the limit of open files. Then the text is printed directly.
         if let Ok(capture) = StdioCapture::start(Arc::clone(&self.sink), &self.output, self.task_stdout, redactor) {
             let capture = Arc::new(capture);
             self.sink = Arc::clone(&capture) as Arc<dyn Sink>;
@@ -71,42 +74,43 @@ impl Reporter {
         self
     }
 
-    /// Shows the block of an error on stderr.
+    /// Prints an error on stderr.
     pub(crate) fn print_error(&self, error: &Error) {
         self.print_block(&error.block().to_string());
     }
 
-    /// Shows the block of errors of several hosts on stderr.
+    /// Prints the text of an error on stderr. It may concern several hosts.
     pub(crate) fn print_block(&self, block: &str) {
         self.print_note(&colour_labels(block, self.style));
     }
 
-    /// Returns the exit code of a run that would end with `code`: another one if output was lost, which an error names.
+    /// Returns the exit code of the run. If output was lost, prints an error and replaces `code` by
+    /// that of a failure.
     ///
-    /// To be called when all output is written.
+    /// Call this function after all output is written.
     pub(crate) fn exit_code(&self, code: ExitCode) -> ExitCode {
         let Some(error) = self.output.loss() else { return code };
         self.print_error(&error.without_location());
         if code == ExitCode::from(fabrs_core::ExitCode::Internal.code()) { code } else { ExitCode::FAILURE }
     }
 
-    /// Shows lines on stderr.
+    /// Prints lines on stderr.
     pub(crate) fn print_note(&self, text: &str) {
         push_note(self.capture.as_deref(), &self.output, text);
     }
 
-    /// Returns a function that shows lines on stderr, also after the run.
+    /// Returns a function that prints lines on stderr, usable after the end of the run too.
     pub(crate) fn note_function(&self) -> impl Fn(&str) + Send + Sync + 'static {
         let (output, capture) = (Arc::downgrade(&self.output), self.capture.as_ref().map(Arc::downgrade));
         move |text| match output.upgrade() {
             Some(output) => push_note(capture.as_ref().and_then(Weak::upgrade).as_deref(), &output, text),
-            // A process without a stderr has no reader of the text.
+            // Write errors are ignored: without a stderr, the text has no reader.
             None => drop(io::stderr().write_all(text.as_bytes())),
         }
     }
 }
 
-/// Shows lines on stderr, behind everything that was task_stdout before.
+/// Prints lines on stderr, after all text printed earlier by tasks.
 fn push_note(capture: Option<&StdioCapture>, output: &Spool, text: &str) {
     if let Some(capture) = capture {
         capture.forward();
@@ -114,13 +118,14 @@ fn push_note(capture: Option<&StdioCapture>, output: &Spool, text: &str) {
     output.push(Stream::Stderr, text.as_bytes());
 }
 
-/// Colour is used on a terminal that has it, unless `NO_COLOR` is set; `CLICOLOR_FORCE` uses it anyway.
+/// Returns the style of the output. Colours require a terminal with colours and no `NO_COLOR`, or
+/// `CLICOLOR_FORCE`.
 pub(crate) fn style(variables: &Variables) -> Style {
     let is_terminal = io::stdout().is_terminal() && io::stderr().is_terminal() && variables.has_capable_term();
     if variables.force_color || (is_terminal && !variables.no_color) { Style::Colour } else { Style::Plain }
 }
 
-/// Paints the words `error:` and `hint:` that open a line.
+/// Colours the labels `error:` and `hint:` at the start of a line.
 fn colour_labels(block: &str, style: Style) -> String {
     let mut text = String::with_capacity(block.len() + 32);
     for line in block.lines() {

@@ -1,10 +1,13 @@
-//! [`StdioCapture`]: output of tasks that no event carries, as of `println!` and of programs that inherit stdout.
+//! [`StdioCapture`]: captures text printed directly to stdout and stderr by tasks, as with
+//! `println!`, and by programs that inherit the streams.
 //!
-//! `println!` panics if it can't write, and a deploy would end half way because a pager was closed or a disk is full. So
-//! descriptors 1 and 2 of the process become pipes that a thread always empties into the output. A terminal stays in its
-//! place, since programs ask for its colours and its width; only when it is closed, `/dev/null` takes its place.
+//! `println!` panics on a write error, so a closed pager or a full disk would end a deploy halfway.
+//! Therefore descriptors 1 and 2 of the process become pipes. A thread always empties these pipes
+//! into the output queue. A terminal is not replaced, because programs query its colours and width.
+//! Only when the terminal is closed, `/dev/null` replaces it.
 //!
-//! Secrets of the run are redacted in the pipes. On a terminal they are not: nothing is between a task and the terminal.
+//! Secrets of the run are redacted in the pipes. Text printed to a terminal is not redacted,
+//! because it does not pass through `fab`.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, PipeReader, PipeWriter, Read as _, Write as _};
@@ -18,45 +21,46 @@ use fabrs_core::secret::{RedactedStream, Redactor};
 use futures::future::BoxFuture;
 use rustix::event::{PollFd, PollFlags, poll};
 
-/// The capacity of a pipe: one read of so many bytes takes all that was written before it.
+/// The capacity of a pipe in bytes. One read of this size returns everything written before.
 const PIPE_SIZE: usize = 64 << 10;
 
-/// How many reads follow the end of a run at most: a program that outlives it may write for ever.
+/// Maximum number of reads after the end of a run. A program that outlives the run may write
+/// forever.
 const MAX_FINAL_READS: usize = 16;
 
-/// How long the last flush of std may take.
+/// Maximum time of the last flush of std's stdout.
 const FINAL_FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A sink that first forwards what was printed before an event, so that both keep their order.
+/// A sink that forwards printed text before each event, so that text and events keep their order.
 pub(super) struct StdioCapture {
     inner: Arc<dyn Sink>,
     pipes: Arc<CapturePipes>,
     thread: Mutex<Option<CaptureThread>>,
 }
 
-/// The pipes, and the output that they are emptied into.
+/// The pipes, and the queue for their content.
 struct CapturePipes {
     output: Arc<Spool>,
     redactor: Redactor,
     pipes: Vec<CapturePipe>,
 }
 
-/// One pipe in the place of a stream, or of both where they are one file.
+/// A pipe that replaces one stream, or both streams if they are the same file.
 struct CapturePipe {
     stream: Stream,
     reader: PipeReader,
     pending: Mutex<UnforwardedBytes>,
 }
 
-/// Bytes of a pipe on their way to the output.
+/// Bytes read from a pipe and not yet forwarded.
 struct UnforwardedBytes {
     buffer: Vec<u8>,
-    /// The length of an unfinished line at the start of the buffer.
+    /// Length of an unfinished line at the start of the buffer.
     partial_len: usize,
     redacted: RedactedStream,
 }
 
-/// The thread, and what ends it.
+/// The thread that empties the pipes, and the original streams.
 struct CaptureThread {
     stop: PipeWriter,
     thread: JoinHandle<()>,
@@ -64,8 +68,10 @@ struct CaptureThread {
 }
 
 impl StdioCapture {
-    /// Begins to capture; until [`finish`](Sink::finish), all that is printed goes to `output`: text for stdout to `stdout`
-    /// of it, without the secrets of `redactor`.
+    /// Starts the capture, until [`finish`](Sink::finish) is called or this value is dropped.
+    ///
+    /// Captured text is redacted with `redactor` and pushed to `output`. Text for stdout is pushed
+    /// to the stream `stdout`.
     pub(super) fn start(
         inner: Arc<dyn Sink>,
         output: &Arc<Spool>,
@@ -100,7 +106,7 @@ impl StdioCapture {
         let thread = thread::Builder::new().name("fabrs-prints".to_owned());
         let thread = thread.spawn(move || of_thread.forward_until(&stopped, terminals))?;
         let thread = Mutex::new(Some(CaptureThread { stop, thread, originals: files }));
-        // From here on a failure drops this, which restores both streams.
+        // From here on, a failure drops this value, which restores both streams.
         let captured = Self { inner, pipes, thread };
         for (stream, writer) in &replaced {
             replace(*stream, writer)?;
@@ -108,21 +114,21 @@ impl StdioCapture {
         Ok(captured)
     }
 
-    /// Forwards all that was printed so far.
+    /// Forwards all text printed so far.
     pub(super) fn forward(&self) {
         self.pipes.forward();
     }
 
-    /// Gives both streams back, and forwards the rest.
+    /// Restores both streams and forwards the remaining text.
     fn stop(&self) {
         let Some(thread) = lock(&self.thread).take() else { return };
         flush_std();
         for (stream, original) in &thread.originals {
-            // It was there before, so nothing is in its way.
+            // Can't fail: the original descriptor is still open.
             let _ = replace(*stream, original);
         }
         drop(thread.stop);
-        // A thread that panicked has already said so.
+        // The panic hook has already reported a panic of the thread.
         drop(thread.thread.join());
         for pipe in &self.pipes.pipes {
             let _reads = (0..MAX_FINAL_READS).take_while(|_| pipe.forward(&self.pipes)).count();
@@ -138,12 +144,12 @@ impl CapturePipes {
         }
     }
 
-    /// Forwards whenever something is printed: the life of the thread.
+    /// Forwards text as soon as it is printed. The thread runs this function.
     fn forward_until(&self, stopped: &PipeReader, mut terminals: Vec<(Stream, OwnedFd)>) {
         loop {
             let mut waited = vec![PollFd::new(stopped, PollFlags::IN)];
             waited.extend(self.pipes.iter().map(|pipe| PollFd::new(&pipe.reader, PollFlags::IN)));
-            // Of a terminal only its end is wanted, which is always reported.
+            // Without requested events, `poll` still reports that a terminal was closed.
             waited.extend(terminals.iter().map(|(_, terminal)| PollFd::new(terminal, PollFlags::empty())));
             match poll(&mut waited, None) {
                 Err(rustix::io::Errno::INTR) => continue,
@@ -170,14 +176,15 @@ impl CapturePipes {
 }
 
 impl CapturePipe {
-    /// Forwards what is in the pipe, and tells whether there may be more.
+    /// Forwards the content of the pipe. Returns `true` if the pipe may have more.
     fn forward(&self, to: &CapturePipes) -> bool {
         let mut pending = lock(&self.pending);
         let UnforwardedBytes { buffer, partial_len, redacted } = &mut *pending;
         let room = buffer.get_mut(*partial_len..*partial_len + PIPE_SIZE).unwrap_or_default();
         let Ok(count @ 1..) = (&self.reader).read(room) else { return false };
         let all = *partial_len + count;
-        // A pipe that was full ends somewhere in a line, which no line of a host may tear apart.
+        // A full pipe ends in the middle of a line. Keep this part, so that no line of a host is
+        // printed in between.
         let end = match buffer.get(..all).and_then(|text| text.iter().rposition(|byte| *byte == b'\n')) {
             Some(last) if count == PIPE_SIZE && all - (last + 1) <= PIPE_SIZE => last + 1,
             _ => all,
@@ -188,7 +195,7 @@ impl CapturePipe {
         true
     }
 
-    /// Forwards a line that has no end, and the bytes that could have been the beginning of a secret.
+    /// Forwards an unfinished line, and bytes that could have been the start of a secret.
     fn forward_unfinished(&self, to: &CapturePipes) {
         let mut pending = lock(&self.pending);
         let UnforwardedBytes { buffer, partial_len, redacted } = &mut *pending;
@@ -200,7 +207,7 @@ impl CapturePipe {
 
 impl Sink for StdioCapture {
     fn event(&self, event: &Event<'_>) {
-        // Each look into the pipes is a system call, and a task has two of these events for every command.
+        // Each check of the pipes is a system call, and every command has two of these events.
         if !matches!(event, Event::CommandStarted { echo: false, .. } | Event::CommandEnded { .. }) {
             self.forward();
         }
@@ -247,23 +254,23 @@ fn duplicate(stream: &impl AsFd) -> io::Result<OwnedFd> {
     stream.as_fd().try_clone_to_owned()
 }
 
-/// Has std write a line without its end, which is still in its buffer.
+/// Makes std write an unfinished line from its buffer.
 fn flush_std() {
     let (done, is_done) = mpsc::channel();
-    // A task that was left behind may hold the lock of stdout for ever.
+    // An abandoned task may hold the lock of stdout forever.
     let flush = move || done.send(io::stdout().flush().is_ok());
     if thread::Builder::new().spawn(flush).is_ok() {
         let _ = is_done.recv_timeout(FINAL_FLUSH_TIMEOUT);
     }
 }
 
-/// Tells whether two descriptors are of one file, as with `2>&1`.
+/// Returns `true` if two descriptors refer to the same file, as with `2>&1`.
 fn is_one_file(one: &OwnedFd, other: &OwnedFd) -> io::Result<bool> {
     let (one, other) = (rustix::fs::fstat(one)?, rustix::fs::fstat(other)?);
     Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
 }
 
-/// Puts a descriptor in the place of a stream of this process.
+/// Replaces a stream of this process.
 fn replace(stream: Stream, with: &impl AsFd) -> io::Result<()> {
     match stream {
         Stream::Stdout => rustix::stdio::dup2_stdout(with)?,
@@ -272,10 +279,10 @@ fn replace(stream: Stream, with: &impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Puts `/dev/null` in the place of a stream.
+/// Replaces a stream of this process by `/dev/null`.
 fn discard(stream: Stream) {
     if let Ok(null) = std::fs::OpenOptions::new().write(true).open("/dev/null") {
-        // Where it can't be replaced, the terminal stays as it is.
+        // If this fails, the closed terminal remains.
         let _ = replace(stream, &null);
     }
 }

@@ -1,10 +1,14 @@
-//! Prints pages to stdout.
+//! Prints a page to stdout, as for `--help` and `--list`.
 
 use std::io::{self, Write};
 
 use fabrs_core::{Error, ErrorKind, Result};
 
-/// Prints a page to stdout. A reader that went away (`| head -1`) is no error.
+/// Prints a page to stdout. A closed pipe (`| head -1`) is not an error.
+///
+/// # Errors
+///
+/// [`ErrorKind::Local`] for every other write error.
 pub(crate) fn print(page: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(page.as_bytes()).and_then(|()| stdout.flush()) {

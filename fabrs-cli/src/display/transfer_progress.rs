@@ -1,4 +1,4 @@
-//! What is on its way at present, host by host.
+//! State of all running transfers, by host.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Add;
@@ -6,7 +6,7 @@ use std::ops::Add;
 use fabrs_core::Host;
 use fabrs_core::event::{Event, escape_controls};
 
-/// How much has finished of how much there is, in bytes.
+/// Transferred and total bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct ByteProgress {
     pub(super) done: u64,
@@ -21,16 +21,16 @@ impl Add for ByteProgress {
     }
 }
 
-/// All transfers that are on their way.
+/// The progress of all running transfers.
 #[derive(Debug, Default)]
 pub(super) struct TransferProgress {
     hosts: HashMap<Host, BTreeMap<u64, (String, ByteProgress)>>,
-    /// Of hosts that have theirs, while others have not.
+    /// Bytes of finished transfers. They count until the last transfer of all hosts has finished.
     finished: HashMap<Host, ByteProgress>,
 }
 
 impl TransferProgress {
-    /// Takes note of how far one has come.
+    /// Records a progress event.
     pub(super) fn record(&mut self, event: &Event<'_>) {
         let Event::Progress { number, host, what, done, total, over, .. } = *event else { return };
         let of_host = self.hosts.entry(host.clone()).or_default();
@@ -47,14 +47,14 @@ impl TransferProgress {
         }
     }
 
-    /// Returns the hosts, in the order of their names.
+    /// Returns the hosts with running transfers, sorted by name.
     pub(super) fn hosts(&self) -> Vec<&Host> {
         let mut hosts: Vec<_> = self.hosts.keys().collect();
         hosts.sort_by_key(|host| host.label().to_string());
         hosts
     }
 
-    /// Returns what is on its way to a host or from it, and how far that has come.
+    /// Returns the label and progress of a host's running transfers.
     pub(super) fn of_host(&self, host: &Host) -> Option<(String, ByteProgress)> {
         let transfers = self.hosts.get(host)?;
         let amount = transfers.values().map(|(_, amount)| *amount).fold(ByteProgress::default(), ByteProgress::add);
@@ -65,7 +65,7 @@ impl TransferProgress {
         Some((what, amount))
     }
 
-    /// Returns how many hosts there are, where there are several, and how far all has come.
+    /// Returns the number of hosts and their total progress, or `None` for a single host.
     pub(super) fn of_all_hosts(&self) -> Option<(usize, ByteProgress)> {
         let waits = |host: &&Host| !self.hosts.contains_key(*host);
         let hosts = self.hosts.len() + self.finished.keys().filter(waits).count();
