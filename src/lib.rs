@@ -36,13 +36,14 @@
 #[cfg(feature = "template")]
 pub use fabrs_core::Template;
 pub use fabrs_core::config::SudoProgram;
-pub use fabrs_core::connection::{Changes, Responder, Source, SudoRefusal, Watch};
+pub use fabrs_core::connection::{Responder, SudoRefusal, Watch};
+pub use fabrs_core::files::{Changes, Source};
 pub use fabrs_core::run::env_var;
 pub use fabrs_core::{
     Call, Client, ClientBuilder, Command, Connection, Context, Error, ErrorKind, Executor, ExitCode, ExitStatus, Group,
     Hide, Host, HostError, IntoHost, IntoShellLine, Outcome, Outcomes, Output, Plan, Registry, Report, Result, Secret,
-    ShellLine, Signal, Spawned, Task, TaskError, bail, client, config, connection, ensure, error, event, group, host,
-    lock, output, plan, run, secret, shell, task, transport,
+    ShellLine, Signal, Spawned, Task, TaskError, bail, client, config, connection, ensure, error, event, files, group,
+    host, lock, output, plan, run, secret, shell, task, transport,
 };
 pub use fabrs_macros::{cmd, task};
 
@@ -55,9 +56,9 @@ pub mod prelude {
     pub use fabrs_core::Template;
     pub use fabrs_core::config::SudoProgram;
     pub use fabrs_core::connection::{
-        Changes, Responder, Source, SudoRefusal, cd, confirm, current, env, get, local, prefix, probe, prompt, put,
-        run, secs, sudo, sync, v_run,
+        Responder, SudoRefusal, cd, confirm, current, env, local, prefix, probe, prompt, run, secs, sudo, v_run,
     };
+    pub use fabrs_core::files::{Changes, Source, get, put, sync};
     pub use fabrs_core::group::{on, role};
     pub use fabrs_core::run::{effect, env_var, once};
     pub use fabrs_core::{

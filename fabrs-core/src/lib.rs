@@ -9,12 +9,15 @@
 //! | 1 | [`output`], [`error`] |
 //! | 2 | [`event`], [`config`] |
 //! | 3 | [`transport`] |
-//! | 4 | [`client`], [`connection`] |
-//! | 5 | [`group`] |
-//! | 6 | [`lock`] |
-//! | 7 | [`task`] |
-//! | 8 | [`plan`] |
-//! | 9 | [`run`] |
+//! | 4 | `state` |
+//! | 5 | [`connection`] |
+//! | 6 | [`files`] |
+//! | 7 | [`client`] |
+//! | 8 | [`group`] |
+//! | 9 | [`lock`] |
+//! | 10 | [`task`] |
+//! | 11 | [`plan`] |
+//! | 12 | [`run`] |
 
 mod blocking;
 pub mod client;
@@ -23,6 +26,7 @@ pub mod connection;
 mod controls;
 pub mod error;
 pub mod event;
+pub mod files;
 pub mod group;
 pub mod host;
 pub mod lock;
@@ -33,14 +37,15 @@ pub mod plan;
 pub mod run;
 pub mod secret;
 pub mod shell;
+mod state;
 pub mod task;
 pub mod transport;
 
 pub use client::{Client, ClientBuilder, IntoHost};
-#[cfg(feature = "template")]
-pub use connection::Template;
 pub use connection::{Command, Connection, Hide, Spawned};
 pub use error::{Context, Error, ErrorKind, ExitCode, Result, TaskError};
+#[cfg(feature = "template")]
+pub use files::Template;
 pub use group::{Group, Outcome, Outcomes};
 pub use host::{Host, HostError};
 pub use output::{ExitStatus, Output, Signal};

@@ -1,6 +1,6 @@
 //! A page that stands in for the site while it can't be used.
 
-use fabrs::connection::Source;
+use fabrs::files::Source;
 use fabrs::{Connection, Error, Group};
 
 use crate::deploy::Fleet;

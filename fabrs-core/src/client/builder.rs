@@ -1,17 +1,13 @@
 //! Making a [`Client`].
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 
-use tokio_util::task::TaskTracker;
-
-use super::approval::Approval;
-use super::current_run::ChangePolicy;
-use super::remember::Remember;
-use super::{Aside, Client, CommandDefaults, Inner, add_secret};
+use super::handle::Client;
 use crate::config::{Input, Inventory, Mode, Settings, Variables};
 use crate::event::{NoSink, Redacting, Sink};
 use crate::secret::{Redactor, Secret};
+use crate::state::{Approval, ChangePolicy, CommandDefaults, PromptGate, RunParts, RunState, add_secret};
 use crate::transport::ssh::{OpenSsh, SshSettings};
 use crate::transport::{Ask, Dial, Fences, Guarded, NoInput, Terminal};
 
@@ -49,7 +45,7 @@ enum WhoApproves {
 
 impl ClientBuilder {
     pub(super) fn new() -> Self {
-        let defaults = CommandDefaults { ahead: true, ..CommandDefaults::default() };
+        let defaults = CommandDefaults { prefetch_channel: true, ..CommandDefaults::default() };
         // A program that embeds this crate is not asked at its terminal unless it says so.
         let settings = Settings { input: Input::Refused, ..Settings::default() };
         Self { settings, defaults, ..Self::default() }
@@ -66,7 +62,7 @@ impl ClientBuilder {
     /// Says whether a channel is opened ahead for the next command, as is right where several follow each other. Done by
     /// default.
     pub fn ahead(mut self, ahead: bool) -> Self {
-        self.defaults.ahead = ahead;
+        self.defaults.prefetch_channel = ahead;
         self
     }
 
@@ -156,14 +152,15 @@ impl ClientBuilder {
     /// events go to the run's sink unless it has one of its own.
     pub fn build(mut self) -> Client {
         let run = Client::current_run();
-        if run.as_ref().is_some_and(|run| matches!(run.inner.policy, ChangePolicy::Plan)) {
+        let run = run.as_ref().map(Client::state);
+        if run.is_some_and(|run| matches!(run.policy(), ChangePolicy::Plan)) {
             self.settings.mode = Mode::DryRun;
         }
         // Clones share their secrets: those of the run are kept out of the client's output, and the reverse.
-        let redactor = run.as_ref().map_or(self.redactor, |run| run.redactor().clone());
+        let redactor = run.map_or(self.redactor, |run| run.redactor().clone());
         let sink: Arc<dyn Sink> = match self.sink {
             Some(sink) => Arc::new(Redacting::new(sink, redactor.clone())),
-            None => run.as_ref().map_or_else(|| Arc::new(NoSink) as Arc<dyn Sink>, |run| Arc::clone(run.sink())),
+            None => run.map_or_else(|| Arc::new(NoSink) as Arc<dyn Sink>, |run| Arc::clone(run.sink())),
         };
         for password in self.password.iter().chain(&self.sudo_password) {
             add_secret(&redactor, sink.as_ref(), password);
@@ -172,8 +169,8 @@ impl ClientBuilder {
             Input::Allowed => Arc::new(Terminal),
             Input::Refused => Arc::new(NoInput),
         });
-        let stop = run.as_ref().map(|run| run.stop().clone()).unwrap_or_default();
-        let ask: Arc<dyn Ask> = Arc::new(Remember::new(ask, redactor.clone(), Arc::clone(&sink), stop.clone()));
+        let stop = run.map(|run| run.stop().clone()).unwrap_or_default();
+        let ask: Arc<dyn Ask> = Arc::new(PromptGate::new(ask, redactor.clone(), Arc::clone(&sink), stop.clone()));
         let inventory = self.inventory.with_settings(&self.settings).stopped_by(stop.token());
         let dial = self.dial.unwrap_or_else(|| {
             let ssh = SshSettings::new(&self.settings, Variables::from_env(), Arc::clone(&ask), Arc::clone(&sink));
@@ -186,45 +183,39 @@ impl ClientBuilder {
         };
         let fences = Fences::default();
         let dial: Arc<dyn Dial> = Arc::new(Guarded::new(dial, fences.clone()));
-        let approval = Approval::of(self.basis, (self.settings.mode, self.approval) == (Mode::Run, WhoApproves::Task));
-        let policy = match (self.settings.mode, self.approval, &run) {
+        let approval = Approval::new(self.basis, (self.settings.mode, self.approval) == (Mode::Run, WhoApproves::Task));
+        let policy = match (self.settings.mode, self.approval, run) {
             (Mode::DryRun, ..) => ChangePolicy::Plan,
-            (Mode::Run, WhoApproves::Task, _) => ChangePolicy::AwaitApproval(approval.approved.clone()),
-            (Mode::Run, WhoApproves::Caller, Some(run)) => run.inner.policy.clone(),
+            (Mode::Run, WhoApproves::Task, _) => ChangePolicy::AwaitApproval(approval.flag()),
+            (Mode::Run, WhoApproves::Caller, Some(run)) => run.policy().clone(),
             (Mode::Run, WhoApproves::Caller, None) => ChangePolicy::Apply,
         };
         let dial = policy.wrap(dial, &sink);
         // An approval of the client's own tasks does not replace that of the run.
-        let dial = match run.as_ref().map(|run| &run.inner.policy) {
+        let dial = match run.map(RunState::policy) {
             Some(outer @ ChangePolicy::AwaitApproval(_)) if self.approval == WhoApproves::Task => {
                 outer.wrap(dial, &sink)
             }
             _ => dial,
         };
         // Numbers tell the commands of one sink apart.
-        let commands = run.as_ref().map(|run| Arc::clone(&run.inner.commands)).unwrap_or_default();
-        Client {
-            inner: Arc::new(Inner {
-                dial,
-                sink,
-                ask,
-                sudo_password: self.sudo_password,
-                local_programs: self.local_programs,
-                redactor,
-                inventory,
-                settings: self.settings,
-                defaults: self.defaults,
-                stop,
-                commands,
-                tasks: TaskTracker::new(),
-                pool: Mutex::default(),
-                shared: Arc::default(),
-                approval: Arc::new(approval),
-                policy,
-                fences,
-                aside: Aside::Other(OnceLock::new()),
-            }),
-        }
+        let commands = run.map(RunState::command_counter).unwrap_or_default();
+        Client::from_state(RunState::new(RunParts {
+            dial,
+            sink,
+            ask,
+            sudo_password: self.sudo_password,
+            allow_local_programs: self.local_programs,
+            redactor,
+            inventory,
+            settings: self.settings,
+            defaults: self.defaults,
+            stop,
+            commands,
+            approval: Arc::new(approval),
+            policy,
+            fences,
+        }))
     }
 }
 

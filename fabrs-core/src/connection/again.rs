@@ -169,10 +169,10 @@ fn reason(error: &Error) -> String {
 
 /// Waits, unless the run is stopped.
 async fn wait(spec: &Spec, pause: Duration) -> Result<()> {
-    let Some(client) = &spec.connection.client else { return Ok(()) };
+    let Some(run) = &spec.connection.state else { return Ok(()) };
     tokio::select! {
         () = sleep(pause) => Ok(()),
-        _ = client.stop().above(Level::Run) => {
+        _ = run.stop().above(Level::Run) => {
             let text = format!("`{}` was stopped before it was tried again", spec.line);
             Err(Error::new(ErrorKind::Cancelled, text).or_on(spec.connection.host()).at(spec.location))
         }

@@ -1,7 +1,9 @@
 //! What stands around commands: those of a connection, of which each change makes another one, and a single one.
 
+use super::command::Command;
+use super::given::EnvValue;
+use super::handle::Connection;
 use super::spec::Under;
-use super::{Command, Connection, EnvValue};
 use crate::config::SudoProgram;
 use crate::shell::IntoShellLine;
 

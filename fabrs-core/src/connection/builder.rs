@@ -9,12 +9,14 @@ use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
 
 use super::again::Again;
+use super::command::Command;
 use super::frame::{Inside, Language};
+use super::given::StdinBytes;
 use super::greeting::Greeting;
+use super::hide::Hide;
 use super::input::Input;
 use super::spec::Accepts;
 use super::watch::Watch;
-use super::{Command, Hide, StdinBytes};
 use crate::transport::{Effect, Pty};
 
 impl Command {
@@ -160,7 +162,7 @@ impl Command {
     }
 
     /// Runs the command inside the connection's virtualenv.
-    pub(super) fn in_venv(self) -> Self {
+    pub(crate) fn in_venv(self) -> Self {
         self.changed(|spec| spec.inside = Inside::Venv)
     }
 
@@ -177,22 +179,22 @@ impl Command {
     }
 
     /// Calls the command so in messages, events and plans.
-    pub(super) fn called(self, shown: &str) -> Self {
+    pub(crate) fn called(self, shown: &str) -> Self {
         self.changed(|spec| spec.shown = Some(shown.into()))
     }
 
     /// Gives the command what comes here as its input.
-    pub(super) fn fed_by(self, input: mpsc::Receiver<Bytes>) -> Self {
+    pub(crate) fn fed_by(self, input: mpsc::Receiver<Bytes>) -> Self {
         self.changed(|spec| spec.input = Input::Pieces(input))
     }
 
     /// Marks the command as a check of fabrs itself: the comparison of a transfer, or a try of sudo.
-    pub(super) fn checking(self) -> Self {
+    pub(crate) fn checking(self) -> Self {
         self.changed(|spec| spec.is_check = true)
     }
 
     /// Marks the command of a transfer that sends a secret.
-    pub(super) fn carrying_secret(self) -> Self {
+    pub(crate) fn carrying_secret(self) -> Self {
         self.changed(|spec| spec.carries_secret = true)
     }
 
@@ -202,17 +204,17 @@ impl Command {
     }
 
     /// Prints a greeting first. If `greeting` does not hear it, the host has no shell.
-    pub(super) fn greeted(self, greeting: &Greeting) -> Self {
+    pub(crate) fn greeted(self, greeting: &Greeting) -> Self {
         self.watched_by(greeting.clone()).changed(|spec| spec.greets = true)
     }
 
     /// Lets `watch` hear the output, without an answer.
-    pub(super) fn watched_by(self, watch: impl Watch + 'static) -> Self {
+    pub(crate) fn watched_by(self, watch: impl Watch + 'static) -> Self {
         self.changed(|spec| spec.watchers.add(Box::new(watch)))
     }
 
     /// Keeps this many bytes of the end of stdout in memory.
-    pub(super) fn keeping(self, bytes: usize) -> Self {
+    pub(crate) fn keeping(self, bytes: usize) -> Self {
         self.changed(|spec| spec.bound = bytes)
     }
 }

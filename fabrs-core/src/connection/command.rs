@@ -15,6 +15,8 @@ use super::again::repeat;
 use super::finish::finish;
 use super::frame::Form;
 use super::greeting::greeted;
+use super::handle::{Connection, Target};
+use super::hide::Hide;
 use super::line_stream::{Cut, LineStream, SharedQueue};
 use super::recorder::{Recorder, SharedCapture, take};
 use super::seat::Seat;
@@ -22,13 +24,12 @@ use super::spawned::Spawned;
 use super::spec::{Spec, Under};
 use super::sudo::elevate;
 use super::tee::Tee;
-use super::{Connection, Hide, Target};
-use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
 use crate::output::{Output, Signal};
 use crate::shell::ShellLine;
+use crate::state::RunState;
 use crate::transport::{Effect, Invocation, Permission, Receive, Request, Running, Signals, Stdin};
 
 /// A command for one host: a builder, and the future of its [`Output`].
@@ -44,7 +45,7 @@ use crate::transport::{Effect, Invocation, Permission, Receive, Request, Running
 pub struct Command {
     state: State,
     /// Once it has started: whose tasks carry its attempts.
-    client: Option<Client>,
+    run: Option<RunState>,
 }
 
 enum State {
@@ -78,7 +79,7 @@ struct Started {
 
 impl From<Spec> for Command {
     fn from(spec: Spec) -> Self {
-        Self { state: State::Made(Box::new(spec)), client: None }
+        Self { state: State::Made(Box::new(spec)), run: None }
     }
 }
 
@@ -209,10 +210,10 @@ impl Command {
 
     /// Has the attempts of a command go on by themselves, in a task of the client.
     fn drive(&mut self) {
-        let (State::Attempts(_), Some(client)) = (&self.state, self.client.clone()) else { return };
+        let (State::Attempts(_), Some(run)) = (&self.state, self.run.clone()) else { return };
         let State::Attempts(attempts) = std::mem::replace(&mut self.state, State::Done) else { return };
         let (mut sender, receiver) = oneshot::channel();
-        client.tasks().spawn(async move {
+        run.tasks().spawn(async move {
             tokio::select! {
                 // Whoever drops the handle drops the attempts, which ends them.
                 () = sender.closed() => {}
@@ -233,7 +234,7 @@ impl Command {
             }
         };
         spec.check_start()?;
-        self.client.clone_from(&spec.connection.client);
+        self.run.clone_from(&spec.connection.state);
         self.state = match (spec.again, spec.under) {
             (Some(again), _) => State::Attempts(repeat(spec, again).boxed()),
             (None, _) if spec.needs_terminal() => State::Attempts(on_terminal(spec).boxed()),
@@ -301,14 +302,17 @@ fn start(mut spec: Box<Spec>) -> Result<Started> {
 }
 
 /// Returns the host of a connection and its client, or why there is none, or why the plan of its task has ended.
-pub(super) fn bound<'a>(connection: &'a Connection, at: &'static Location<'static>) -> Result<(&'a Host, &'a Client)> {
+pub(crate) fn bound<'a>(
+    connection: &'a Connection,
+    at: &'static Location<'static>,
+) -> Result<(&'a Host, &'a RunState)> {
     if let Some(ended) = connection.plan.get() {
         return Err(ended.clone());
     }
-    match (&connection.target, &connection.client) {
-        (Target::Host { host, .. }, Some(client)) => Ok((host, client)),
+    match (&connection.target, &connection.state) {
+        (Target::Host { host, .. }, Some(run)) => Ok((host, run)),
         (Target::Nowhere(error), _) => Err(error.clone().at(error.location().unwrap_or(at))),
-        (Target::Host { .. }, None) => Err(Error::new(ErrorKind::Internal, "a connection without a client")),
+        (Target::Host { .. }, None) => Err(Error::new(ErrorKind::Internal, "a connection without a run")),
     }
 }
 
@@ -326,7 +330,7 @@ pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapt
     let echo = runs
         && !is_quiet
         && spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
-    let number = spec.connection.client.as_ref().map_or(0, Client::next_number);
+    let number = spec.connection.state.as_ref().map_or(0, RunState::next_number);
     sink.event(&Event::CommandStarted { number, host: &host, command: shown, echo });
     let (recorder, captured) = Recorder::new(number, host, shown.into(), sink, spec.hide, spec.bound);
     let recorder = recorder.with_watchers(spec.watchers.clone()).with_redactor(spec.connection.redactor());
@@ -335,15 +339,15 @@ pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapt
 
 /// Hands one attempt at a command to its transport.
 pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn Receive>) -> Result<Running> {
-    let (host, client) = bound(&spec.connection, spec.location)?;
+    let (host, run) = bound(&spec.connection, spec.location)?;
     let Target::Host { transport, .. } = &spec.connection.target else {
         return Err(Error::new(ErrorKind::Internal, "a host without a transport").on(host));
     };
-    let defaults = client.defaults();
+    let defaults = run.defaults();
     let Attempt { line, shown, stdin, last_signal } = attempt;
     let (line, stdin) = if spec.greets { greeted(&line, stdin) } else { (line, stdin) };
     // A line may have a known secret without a mark, such as the password in the URL of a repository.
-    let is_known = |text: &[u8]| matches!(client.redactor().bytes(text), Cow::Owned(_));
+    let is_known = |text: &[u8]| matches!(run.redactor().bytes(text), Cow::Owned(_));
     let has_secret = spec.has_secret() || is_known(line.as_bytes()) || stdin.known().is_some_and(is_known);
     let program = spec.program(line);
     Ok(transport.start(Request {
@@ -352,10 +356,10 @@ pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn Receive>) 
         effect: spec.effect,
         is_check: spec.is_check,
         timeout: spec.timeout.or(defaults.timeout),
-        ahead: defaults.ahead,
+        ahead: defaults.prefetch_channel,
         signals: spec.signals.clone(),
         receiver,
-        stop: client.stop().clone(),
+        stop: run.stop().clone(),
     }))
 }
 

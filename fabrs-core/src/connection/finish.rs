@@ -192,7 +192,7 @@ fn ran_too_long(spec: &Spec, gone: bool) -> String {
 }
 
 /// Returns a duration as people say it: `1 second`, `2.5 seconds`.
-pub(super) fn seconds(duration: Duration) -> String {
+pub(crate) fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if (seconds - 1.0).abs() < f64::EPSILON { "1 second".to_owned() } else { format!("{seconds} seconds") }
 }

@@ -22,7 +22,7 @@ const RESULT: &str = "fabrs-result\n";
 
 /// Hears whether a shell has greeted.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Greeting {
+pub(crate) struct Greeting {
     heard: Arc<AtomicBool>,
     /// The end of what came, since the greeting may come in pieces.
     last: Vec<u8>,
@@ -30,18 +30,18 @@ pub(super) struct Greeting {
 
 impl Greeting {
     /// Tells whether a shell has run the line, or has begun to.
-    pub(super) fn was_heard(&self) -> bool {
+    pub(crate) fn was_heard(&self) -> bool {
         self.heard.load(Ordering::Relaxed)
     }
 }
 
 /// Returns a script that marks where its result begins, for [`result_of`].
-pub(super) fn with_marked_result(script: &str) -> String {
+pub(crate) fn with_marked_result(script: &str) -> String {
     format!("printf '{}'\n{script}", RESULT.escape_default())
 }
 
 /// Returns the result in the output of a script, without the text that a login or the profile of a shell prints.
-pub(super) fn result_of(output: &[u8]) -> &[u8] {
+pub(crate) fn result_of(output: &[u8]) -> &[u8] {
     let at = memmem::find(output, RESULT.as_bytes()).map_or(0, |at| at + RESULT.len());
     output.get(at..).unwrap_or_default()
 }
@@ -60,7 +60,7 @@ impl Watch for Greeting {
 }
 
 /// Returns a script with its input, such that the shell prints the greeting before all else.
-pub(super) fn greeted(script: &str, stdin: Stdin) -> (Arc<str>, Stdin) {
+pub(crate) fn greeted(script: &str, stdin: Stdin) -> (Arc<str>, Stdin) {
     let greet = format!("printf '{}'; {script}", HERE.escape_default());
     match stdin {
         Stdin::Answers(first) => {

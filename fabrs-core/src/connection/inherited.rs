@@ -9,8 +9,8 @@ use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
+use crate::state::RunState;
 use crate::transport::wait_for_answers;
 
 /// How much is read at a time.
@@ -24,18 +24,18 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 ///
 /// It is not made non-blocking, since it is shared with the shell that started this program: it is read when there is
 /// something to read, or its end.
-pub(super) fn pieces(room: usize, client: &Client) -> Result<mpsc::Receiver<io::Result<Bytes>>> {
+pub(super) fn pieces(room: usize, run: &RunState) -> Result<mpsc::Receiver<io::Result<Bytes>>> {
     if TAKEN.swap(true, Ordering::AcqRel) {
         let error = Error::new(ErrorKind::Usage, "another command reads this program's input, which is for one alone");
         return Err(error.hint("`--serial` takes one host after the other"));
     }
-    read_by_thread(room, client).map_err(|source| {
+    read_by_thread(room, run).map_err(|source| {
         TAKEN.store(false, Ordering::Release);
         Error::new(ErrorKind::Local, "could not read the input of this program").caused_by(source)
     })
 }
 
-fn read_by_thread(room: usize, client: &Client) -> io::Result<mpsc::Receiver<io::Result<Bytes>>> {
+fn read_by_thread(room: usize, run: &RunState) -> io::Result<mpsc::Receiver<io::Result<Bytes>>> {
     let own = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let (over, is_wanted) = rustix::pipe::pipe()?;
     let (sender, pieces) = mpsc::channel(room);
@@ -46,7 +46,7 @@ fn read_by_thread(room: usize, client: &Client) -> io::Result<mpsc::Receiver<io:
         TAKEN.store(false, Ordering::Release);
         drop(reads);
     })?;
-    client.tasks().spawn(async move {
+    run.tasks().spawn(async move {
         tokio::select! {
             () = taken.closed() => {}
             _ = ended => {}

@@ -14,10 +14,10 @@ use tokio_util::io::ReaderStream;
 
 use super::inherited;
 use super::watch::{Watch, Watchers};
-use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event;
 use crate::output::Signal;
+use crate::state::RunState;
 use crate::transport::{Answer, Signals, Stdin};
 
 /// How much is read at a time.
@@ -73,9 +73,9 @@ impl Input {
     }
 
     /// Lets it go where nothing is run: what is written to it is taken, and nothing is read or has to be there.
-    pub(super) fn discard(self, client: &Client) {
+    pub(super) fn discard(self, run: &RunState) {
         if let Self::Pieces(mut pieces) = self {
-            client.tasks().spawn(async move { while pieces.recv().await.is_some() {} });
+            run.tasks().spawn(async move { while pieces.recv().await.is_some() {} });
         }
     }
 
@@ -99,7 +99,7 @@ impl Input {
                 let reader = reader.into_inner().unwrap_or_else(PoisonError::into_inner);
                 feeder.feed(ReaderStream::with_capacity(reader, PIECE), first)
             }
-            Self::Inherited => feeder.feed(received(inherited::pieces(WAITING, feeder.client)?), first),
+            Self::Inherited => feeder.feed(received(inherited::pieces(WAITING, feeder.run)?), first),
             Self::Open => {
                 let text = "an open input is written by the handle of a command that is spawned";
                 return Err(
@@ -114,7 +114,7 @@ impl Input {
 
 /// What a command is fed by, while it runs.
 pub(super) struct Feeder<'a> {
-    pub(super) client: &'a Client,
+    pub(super) run: &'a RunState,
     pub(super) signals: &'a Signals,
     pub(super) watchers: &'a Watchers,
 }
@@ -125,7 +125,7 @@ impl Feeder<'_> {
         let (sender, pieces) = mpsc::channel(WAITING);
         let (signals, unread) = (self.signals.clone(), Unread::default());
         self.watchers.add(Box::new(unread.clone()));
-        self.client.tasks().spawn(async move {
+        self.run.tasks().spawn(async move {
             let mut next = (!first.is_empty()).then_some(Ok(first));
             loop {
                 let sent = match next {

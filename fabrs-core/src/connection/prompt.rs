@@ -6,13 +6,14 @@ use std::str::FromStr;
 
 use futures::future::{BoxFuture, FutureExt};
 
-use super::ambient::is_for_all;
-use super::{Connection, current};
-use crate::client::Client;
+use super::handle::Connection;
+use super::task_scope::current;
+use super::task_scope::is_for_all;
 use crate::config::{Consent, Mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::secret::Secret;
+use crate::state::RunState;
 use crate::transport::Permission;
 
 /// How often a person may give an answer that makes no sense.
@@ -94,16 +95,16 @@ impl Confirm {
     }
 
     async fn ask(self) -> Result<bool> {
-        let client = client(&self.here, self.location)?;
-        let settings = client.settings();
+        let run = run(&self.here, self.location)?;
+        let settings = run.settings();
         let is_approved = settings.consent != Consent::Asked;
-        let ignores_default = settings.mode == Mode::DryRun || client.ask().available();
+        let ignores_default = settings.mode == Mode::DryRun || run.ask().available();
         if let Some(default) = self.default.filter(|_| !is_approved && !ignores_default) {
             let note = if default { "yes (default)" } else { "no (default)" };
-            client.note(own_host(&self.here), format!("confirm \"{}\": {note}", self.question.trim_end()));
+            run.note(own_host(&self.here), format!("confirm \"{}\": {note}", self.question.trim_end()));
             return Ok(default);
         }
-        if client.dial().effect(&format!("ask {}", of_host(&self.here, &self.question)))? == Permission::Planned {
+        if run.dial().effect(&format!("ask {}", of_host(&self.here, &self.question)))? == Permission::Planned {
             return Ok(true);
         }
         if is_approved {
@@ -117,7 +118,7 @@ impl Confirm {
         let asked = about(&self.here, &self.question);
         let mut question = format!("{asked} {choice} ");
         for _ in 0..TRIES {
-            let answer = client.ask().line(&question).await;
+            let answer = run.ask().line(&question).await;
             let answer =
                 answer.map_err(|error| error.or_on(self.here.host()).at(self.location).hint("`-y` says yes to it"))?;
             match (answer.trim().to_lowercase().as_str(), self.default) {
@@ -162,14 +163,14 @@ impl Prompt {
     ///
     /// [`ErrorKind::Prompt`] without a terminal.
     pub async fn secret(self) -> Result<Secret> {
-        let client = client(&self.here, self.location)?;
+        let run = run(&self.here, self.location)?;
         let question = format!("{} ", about(&self.here, &self.question));
         for _ in 0..TRIES {
-            let answer = client
+            let answer = run
                 .ask()
                 .secret(&question)
                 .await
-                .map_err(|error| refused(error, client, "or read the secret from a file or a variable"))
+                .map_err(|error| refused(error, run, "or read the secret from a file or a variable"))
                 .map_err(|error| error.or_on(self.here.host()).at(self.location))?;
             if !answer.expose().is_empty() {
                 return Ok(answer);
@@ -179,25 +180,25 @@ impl Prompt {
     }
 
     async fn ask<T>(self, read: impl Fn(&str) -> std::result::Result<T, String>) -> Result<T> {
-        let client = client(&self.here, self.location)?;
-        if let Some(default) = self.default.as_ref().filter(|_| is_answered_by_default(client)) {
+        let run = run(&self.here, self.location)?;
+        if let Some(default) = self.default.as_ref().filter(|_| is_answered_by_default(run)) {
             let question = self.question.trim_end();
             let value = read(default).map_err(|why| {
                 let text = format!("invalid default of the prompt \"{question}\": `{default}`: {why}");
                 Error::new(ErrorKind::Usage, text).at(self.location)
             })?;
-            client.note(own_host(&self.here), format!("prompt \"{question}\": {default} (default)"));
+            run.note(own_host(&self.here), format!("prompt \"{question}\": {default} (default)"));
             return Ok(value);
         }
         let shown = self.default.as_ref().map(|default| format!(" [{default}]")).unwrap_or_default();
         let asked = format!("{}{shown} ", about(&self.here, &self.question));
         let mut question = asked.clone();
         for _ in 0..TRIES {
-            let answer = client
+            let answer = run
                 .ask()
                 .line(&question)
                 .await
-                .map_err(|error| refused(error, client, "or give the prompt a default: `.default(\"..\")`"))
+                .map_err(|error| refused(error, run, "or give the prompt a default: `.default(\"..\")`"))
                 .map_err(|error| error.or_on(self.here.host()).at(self.location))?;
             let answer = match (answer.trim(), &self.default) {
                 ("", Some(default)) => default.as_str(),
@@ -214,20 +215,20 @@ impl Prompt {
 }
 
 /// Tells whether a question with a default is answered by it: in a dry run, with `-y`, or without a terminal.
-fn is_answered_by_default(client: &Client) -> bool {
-    let settings = client.settings();
-    settings.mode == Mode::DryRun || settings.consent != Consent::Asked || !client.ask().available()
+fn is_answered_by_default(run: &RunState) -> bool {
+    let settings = run.settings();
+    settings.mode == Mode::DryRun || settings.consent != Consent::Asked || !run.ask().available()
 }
 
 /// Adds the hint of a prompt that needs a terminal, if there is none.
-fn refused(error: Error, client: &Client, or: &str) -> Error {
-    if client.ask().available() { error } else { error.hint(format!("run it at a terminal, {or}")) }
+fn refused(error: Error, run: &RunState, or: &str) -> Error {
+    if run.ask().available() { error } else { error.hint(format!("run it at a terminal, {or}")) }
 }
 
 /// Puts the host in front of a question that is asked for it alone.
 fn about(here: &Connection, question: &str) -> String {
     // Where nobody is asked, the error has the host already.
-    if here.client().is_some_and(|client| client.ask().available()) {
+    if here.state().is_some_and(|run| run.ask().available()) {
         of_host(here, question)
     } else {
         question.trim_end().to_owned()
@@ -246,8 +247,8 @@ fn own_host(here: &Connection) -> Option<&Host> {
     here.host().filter(|host| !host.is_local() && !is_for_all())
 }
 
-fn client<'a>(here: &'a Connection, location: &'static Location<'static>) -> Result<&'a Client> {
-    here.client().ok_or_else(|| Error::new(ErrorKind::Usage, "a question was asked outside a task").at(location))
+fn run<'a>(here: &'a Connection, location: &'static Location<'static>) -> Result<&'a RunState> {
+    here.state().ok_or_else(|| Error::new(ErrorKind::Usage, "a question was asked outside a task").at(location))
 }
 
 fn unanswered(question: &str, location: &'static Location<'static>) -> Error {

@@ -12,10 +12,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use crate::client::Client;
 use crate::config::Variables;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Held, Passthrough, Sink, Spool, Style};
+use crate::state::RunState;
 use crate::transport::{Pty, Size, TerminalModes, Unread};
 
 /// True while a command has the terminal. All clients of the process share one terminal.
@@ -38,32 +38,32 @@ impl Seat {
     /// # Cancel safety
     ///
     /// Dropping the future leaves the terminal as it was.
-    pub(super) async fn take(client: &Client) -> Result<(Self, Pty)> {
+    pub(super) async fn take(run: &RunState) -> Result<(Self, Pty)> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             let error = Error::new(ErrorKind::Usage, "there is no terminal here to work at");
             return Err(error.hint("run it from a terminal; a command without a person takes `run(..)` alone"));
         }
-        let others = Held::of(client.sink()).await;
+        let others = Held::of(run.sink()).await;
         if TAKEN.swap(true, Ordering::AcqRel) {
             let error =
                 Error::new(ErrorKind::Usage, "another command has the terminal, and what is typed is for one alone");
             return Err(error.hint("`--serial` takes one host after the other"));
         }
-        let result = Self::make_raw(client, others);
+        let result = Self::make_raw(run, others);
         if result.is_err() {
             TAKEN.store(false, Ordering::Release);
         }
         result
     }
 
-    fn make_raw(client: &Client, others: Held) -> Result<(Self, Pty)> {
+    fn make_raw(run: &RunState, others: Held) -> Result<(Self, Pty)> {
         let refused = |source| Error::new(ErrorKind::Local, "could not use this terminal").caused_by(source);
         let terminal = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(refused)?;
         let mut changes = signal(SignalKind::window_change()).map_err(refused)?;
         let (told, size) = watch::channel(size_of(&terminal));
         let looked_at = terminal.try_clone().map_err(refused)?;
         let modes = TerminalModes::change(terminal, Unread::Keep, Termios::make_raw).map_err(refused)?;
-        let resizes = client
+        let resizes = run
             .tasks()
             .spawn(async move { while changes.recv().await.is_some() && told.send(size_of(&looked_at)).is_ok() {} });
         let screen = Arc::new(Passthrough::new(Arc::new(Spool::stdio(|| {})), Style::Plain));

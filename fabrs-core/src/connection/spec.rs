@@ -8,10 +8,11 @@ use std::time::Duration;
 use super::again::Again;
 use super::command::bound;
 use super::frame::{Form, Frame, FrameError, Inside, Language, detached};
+use super::handle::Connection;
+use super::hide::Hide;
 use super::input::{Feeder, Input};
 use super::seat::Seat;
 use super::watch::Watchers;
-use super::{Connection, Hide};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::output::{ExitStatus, Tail};
@@ -155,8 +156,8 @@ impl Spec {
     ///
     /// As [`Seat::take`].
     pub(super) async fn take_terminal(&mut self) -> Result<()> {
-        let (_, client) = bound(&self.connection, self.location)?;
-        let taken = Seat::take(client).await;
+        let (_, run) = bound(&self.connection, self.location)?;
+        let taken = Seat::take(run).await;
         let (seat, pty) = taken.map_err(|error| error.or_on(self.connection.host()).at(self.location))?;
         (self.seat, self.pty) = (Some(seat), Some(pty));
         Ok(())
@@ -164,10 +165,10 @@ impl Spec {
 
     /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
     pub(super) fn take_stdin(&mut self) -> Result<Stdin> {
-        let (_, client) = bound(&self.connection, self.location)?;
+        let (_, run) = bound(&self.connection, self.location)?;
         let frame = &self.connection.frame;
         for secret in frame.secrets().chain(&self.secrets) {
-            client.redact(secret);
+            run.add_secret(secret);
         }
         if self.pty.is_some() && self.seat.is_none() && frame.secrets().next().is_some() {
             let text = "a command on a pty can't be given a secret variable: what is typed there is shown";
@@ -175,10 +176,10 @@ impl Spec {
             return Err(error.hint("leave `.pty()` out, or give it by `.watch(Responder::new(..))`"));
         }
         if self.effect == Effect::Changes && self.connection.permission() == Permission::Planned {
-            std::mem::take(&mut self.input).discard(client);
+            std::mem::take(&mut self.input).discard(run);
             return Ok(Stdin::Empty);
         }
-        let feeder = Feeder { client, signals: &self.signals, watchers: &self.watchers };
+        let feeder = Feeder { run, signals: &self.signals, watchers: &self.watchers };
         let first = frame.input();
         if self.detached && !(first.is_empty() && self.input.is_nothing()) {
             let text =

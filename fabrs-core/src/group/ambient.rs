@@ -106,6 +106,6 @@ pub fn on(targets: impl Targets) -> Result<Group> {
     let Some(client) = here.client() else {
         return Err(Error::new(ErrorKind::Usage, "`on(..)` was called outside a task").at(location));
     };
-    let hosts = targets.hosts(client).map_err(|error| error.at(location))?;
-    Group::of(client, hosts)
+    let hosts = targets.hosts(&client).map_err(|error| error.at(location))?;
+    Group::of(&client, hosts)
 }

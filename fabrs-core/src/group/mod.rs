@@ -15,6 +15,7 @@ use crate::error::{Result, TaskError};
 use crate::host::Host;
 use crate::output::Output;
 use crate::shell::{IntoShellLine, ShellLine};
+use crate::state::RunState;
 use crate::transport::Effect;
 
 pub use ambient::{Role, Targets, on, role};
@@ -60,7 +61,7 @@ impl Group {
 
     /// Makes a group of connections, each with what it carries.
     pub fn new(connections: Vec<Connection>) -> Self {
-        let settings = connections.first().and_then(Connection::client).map(Client::settings);
+        let settings = connections.first().and_then(Connection::state).map(RunState::settings);
         let strategy = settings.map_or_else(Strategy::default, Strategy::of);
         Self { connections, strategy: Strategy { on_failure: OnFailure::Continue, ..strategy } }
     }
@@ -68,7 +69,7 @@ impl Group {
     /// Works on at most `n` hosts at a time; at least on one. A smaller limit of the command line (`-P`, `--serial`) wins.
     pub fn limit(mut self, n: usize) -> Self {
         let wanted = NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
-        let settings = self.connections.first().and_then(Connection::client).map(Client::settings);
+        let settings = self.connections.first().and_then(Connection::state).map(RunState::settings);
         self.strategy.limit = settings.map_or(wanted, |settings| settings.at_most(wanted));
         self
     }
@@ -150,7 +151,7 @@ impl Group {
         let parts: Vec<Connection> = self.connections.iter().map(Connection::part).collect();
         let host = |connection: &Connection| connection.host().cloned().unwrap_or_else(Host::local);
         let hosts = parts.iter().map(|connection| (host(connection), Ok(connection.clone()))).collect();
-        let stop = self.connections.first().and_then(Connection::client).map(|client| client.stop().clone());
+        let stop = self.connections.first().and_then(Connection::state).map(|run| run.stop().clone());
         let outcomes = spread(hosts, self.strategy, stop.unwrap_or_default(), |connection| {
             // What `body` makes before its future is polled belongs to this host as well.
             let future = connection.enter_sync(|| body(connection.clone()).into_future());

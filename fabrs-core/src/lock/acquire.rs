@@ -25,14 +25,14 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Acquires a lock. A dry run reports it, and locks nothing.
 pub(super) async fn acquire(locking: LockRequest) -> Result<Lock> {
-    let Some(client) = locking.hosts().first().and_then(Connection::client).cloned() else {
+    let Some(client) = locking.hosts().first().and_then(Connection::client) else {
         return Err(Error::new(ErrorKind::Usage, "there is no host to lock"));
     };
     for host in locking.hosts() {
         locking.dir_on(host)?;
     }
     let what = format!("lock `{}` on {}", locking.name(), label(locking.hosts()));
-    if client.dial().effect(&what)? == Permission::Planned {
+    if client.state().dial().effect(&what)? == Permission::Planned {
         return Ok(Lock::planned());
     }
     let started = Instant::now();
@@ -164,8 +164,8 @@ async fn try_one(
         heartbeat,
         loss: watch::Sender::new(None),
     });
-    let guard = client.fences().put(&fence);
-    Ok(Keeper { lines, fence, lease, lost }.start(client, guard))
+    let guard = client.state().fences().put(&fence);
+    Ok(Keeper { lines, fence, lease, lost }.start(client.state(), guard))
 }
 
 fn on(host: &Connection, text: String) -> Error {

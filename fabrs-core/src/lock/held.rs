@@ -9,11 +9,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use super::script::{BYE, alive};
-use crate::client::Client;
 use crate::connection::LineStream;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::shell::ShellLine;
+use crate::state::RunState;
 use crate::transport::{Fence, FenceGuard, boot_time};
 
 /// A lock that is held on hosts. Dropping it releases the hosts in the background.
@@ -175,12 +175,12 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Starts to confirm, in a task of its own: a step that takes long must not lose the lock.
-    pub(super) fn start(mut self, client: &Client, fence: FenceGuard) -> HostLock {
+    pub(super) fn start(mut self, run: &RunState, fence: FenceGuard) -> HostLock {
         let (work, mut changes) = watch::channel(Work::default());
         let (end, mut is_over) = oneshot::channel();
         let (done, ended) = oneshot::channel();
-        let mut closing = client.fences().closing();
-        client.tasks().spawn(async move {
+        let mut closing = run.fences().closing();
+        run.tasks().spawn(async move {
             tokio::select! {
                 why = self.confirm(&mut changes) => {
                     let lost = self.fence.lost(why);

@@ -43,8 +43,8 @@ pub(crate) async fn for_task(name: &str, purpose: &str, hosts: &[Connection]) ->
             (None, Some(client)) => client.local()?,
             _ => host.clone(),
         };
-        let is_held = match (host.host(), host.client()) {
-            (Some(name_of), Some(client)) => client.fences().has(name_of, name),
+        let is_held = match (host.host(), host.state()) {
+            (Some(name_of), Some(run)) => run.fences().has(name_of, name),
             _ => true,
         };
         if !is_held {

@@ -72,7 +72,7 @@ where
         if let Some(ended) = here.plan().get() {
             return Err(ended.clone());
         }
-        let value = match client.dial().effect(&name).map_err(|error| error.at(location))? {
+        let value = match client.state().dial().effect(&name).map_err(|error| error.at(location))? {
             Permission::Make => Some(future.await.map_err(|error| error.into().into_error())?),
             Permission::Planned => None,
         };

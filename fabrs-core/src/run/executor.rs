@@ -52,7 +52,7 @@ impl Executor {
         let mut is_tried = false;
         for stage in plan.stages() {
             // Sudo is tried before anything begins; of a run that its first task has approved, when that is done.
-            if !is_tried && self.client.may_change() {
+            if !is_tried && self.client.state().may_change() {
                 is_tried = true;
                 refused = super::rights::check(plan, &self.client).await;
                 dropped.extend(refused.keys().map(|host| (host.clone(), Outcome::NotStarted)));
@@ -124,7 +124,7 @@ impl Executor {
     /// Returns where a task runs and the connections there, without the hosts that earlier tasks dropped.
     fn hosts(&self, stage: &Stage, dropped: &HashMap<Host, Outcome<()>>) -> Vec<(Host, Result<Connection>)> {
         let hosts = match &stage.hosts {
-            Hosts::Here => return vec![(Host::local(), Ok(Connection::orchestrating(self.client.clone())))],
+            Hosts::Here => return vec![(Host::local(), Ok(Connection::orchestrating(self.client.state().clone())))],
             Hosts::Named(hosts) => hosts,
         };
         let left = hosts.iter().filter(|host| !dropped.contains_key(host));

@@ -88,7 +88,7 @@ impl HostTask {
         // The error of a `bail!` has no host yet.
         let result = result.map_err(|error| {
             let error = gone_again(error.into_error().or_on(host.as_ref()), &fresh);
-            error.redacted(self.client.redactor()).into()
+            error.redacted(self.client.state().redactor()).into()
         });
         let here = host.unwrap_or_else(Host::local);
         let outcome = self.strategy.judge(&here, Outcome::of(result));

@@ -32,7 +32,7 @@ struct Settled {
 
 /// Forgets what an earlier run with the same client has settled.
 pub(super) fn begin(client: &Client) {
-    client.shared::<Settled>().values.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    client.state().extension::<Settled>().values.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
 /// Evaluates `future` once for the whole run, under `name`: the first host to come here does, all others get its value
@@ -73,7 +73,7 @@ where
         if let Some(ended) = here.plan().get() {
             return Err(ended.clone());
         }
-        let settled = client.shared::<Settled>();
+        let settled = client.state().extension::<Settled>();
         let cell = {
             let mut values = settled.values.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(values.entry(name.clone()).or_default())
@@ -81,7 +81,7 @@ where
         let evaluated = || {
             let future = INSIDE.scope(name.clone(), for_all(future.into_future()));
             // Boxed: else each level of futures holds it several times.
-            Box::pin(evaluate(client, here.host(), &name, future))
+            Box::pin(evaluate(&client, here.host(), &name, future))
         };
         let value = cell.get_or_try_init(evaluated).await?.clone();
         let value = value.inspect_err(|error| {
@@ -113,7 +113,7 @@ where
         Err(error) => return Ok(Err(error)),
     };
     let shown = serde_json::to_value(&value).unwrap_or_default();
-    client.settled(name, &shown);
+    client.state().approval().add_once_value(name, &shown);
     client.sink().event(&Event::Once { name, value: &shown });
     Ok(Ok(Arc::new(value)))
 }

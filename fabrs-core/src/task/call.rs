@@ -128,17 +128,17 @@ impl<T: Send + 'static> Call<T> {
             return Err(usage(text).hint(format!("await it: `{}::call(..).await?`", self.task.name)));
         }
         let hosts = client.inventory().hosts_within(self.task.selection)?;
-        Ok(Group::of(client, hosts)?.with_strategy(self.task.strategy(client.settings())))
+        Ok(Group::of(&client, hosts)?.with_strategy(self.task.strategy(client.settings())))
     }
 
     /// Returns the connection on which the task runs when a task awaits it.
     fn place(&self, here: &Connection) -> Result<Connection, Error> {
         // Without a run, each command of the body has an error of its own.
-        let Some(client) = here.client() else { return Ok(here.clone()) };
+        let Some(run) = here.state() else { return Ok(here.clone()) };
         let (declared, name) = (self.task.selection, self.task.name);
         let shown = self.task.shown_name();
         match (declared, here.host()) {
-            (Selection::Local, _) => Ok(here.without_host(client.clone())),
+            (Selection::Local, _) => Ok(here.without_host(run.clone())),
             (_, None) => {
                 let text = format!("task `{shown}` runs on hosts, and the task that calls it has none");
                 let hint = format!("run it on all of its hosts: `{name}::call(..).all().await?.all_ok()?`");
@@ -148,7 +148,7 @@ impl<T: Send + 'static> Call<T> {
             (Selection::Inherit, Some(_)) => Ok(here.clone()),
             (declared, Some(_)) if here.declared() == Some(declared) => Ok(here.clone()),
             (declared, Some(host)) => {
-                if client.inventory().is_within(host, declared)? {
+                if run.inventory().is_within(host, declared)? {
                     return Ok(here.clone());
                 }
                 let on = match declared.role() {
@@ -175,8 +175,8 @@ impl<T: Send + 'static> Call<T> {
 
 /// Waits until the run loses a lock on the host of a connection.
 async fn lost(connection: &Connection) -> Error {
-    match (connection.client(), connection.host()) {
-        (Some(client), Some(host)) => client.fences().lost(host).await,
+    match (connection.state(), connection.host()) {
+        (Some(run), Some(host)) => run.fences().lost(host).await,
         _ => std::future::pending().await,
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::time::UNIX_EPOCH;
 
-use fabrs::connection::FileKind;
+use fabrs::files::FileKind;
 use fabrs::prelude::*;
 use fabrs_testing::{Account, Capability};
 

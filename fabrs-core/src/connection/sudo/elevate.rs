@@ -38,9 +38,9 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
     let line = compose(&spec, &ready)?;
     let input = Fed::from(spec.take_stdin()?);
     let line = line.without(&spec.connection.redactor());
-    let (host, client) = bound(&spec.connection, spec.location)?;
-    let (host, client) = (host.clone(), client.clone());
-    let passwords = client.shared::<Passwords>();
+    let (host, run) = bound(&spec.connection, spec.location)?;
+    let (host, run) = (host.clone(), run.clone());
+    let passwords = run.extension::<Passwords>();
     let (mut recorder, captured) = announce(&spec, &line.shown)?;
     let program = spec.connection.frame.sudo().program;
     let wanted = Wanted { program, host: &host, command: &line.shown, starts: line.starts };
@@ -74,7 +74,7 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
         if !refusal.is_about_the_password() || !can_answer {
             return Err(refused(refusal.into_error(program, &host, &line.shown)));
         }
-        candidate = Some(passwords.next(&client, wanted, candidate.take(), refusal).await.map_err(refused)?);
+        candidate = Some(passwords.next(&run, wanted, candidate.take(), refusal).await.map_err(refused)?);
         let Some(again) = unfinished.into_recorder() else {
             return Err(Error::new(ErrorKind::Internal, "a command under sudo lost its recorder").on(&host));
         };

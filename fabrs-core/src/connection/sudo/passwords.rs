@@ -8,11 +8,11 @@ use tokio::sync::{OnceCell, OwnedMutexGuard};
 use super::line::Starts;
 use super::refusal::SudoRefusal;
 use super::source::{configured, given};
-use crate::client::Client;
 use crate::config::SudoProgram;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::secret::Secret;
+use crate::state::RunState;
 
 /// How often a person is asked on behalf of one host.
 const TRIES: usize = 3;
@@ -98,14 +98,14 @@ impl Passwords {
     /// Returns the password to try next, after sudo wanted one or found `wrong` to be so.
     pub(super) async fn next(
         &self,
-        client: &Client,
+        run: &RunState,
         wanted: Wanted<'_>,
         wrong: Option<Candidate>,
         refusal: SudoRefusal,
     ) -> Result<Candidate> {
         let Wanted { host, command, .. } = wanted;
         self.note(wanted, wrong);
-        self.configure(client, host).await?;
+        self.configure(run, host).await?;
         if let Some(candidate) = self.untried(host).await {
             return Ok(candidate);
         }
@@ -120,16 +120,16 @@ impl Passwords {
         };
         // What was given before is wrong here, even where this command found only that it needs one.
         let refusal = if tries > 0 { SudoRefusal::PasswordWrong } else { refusal };
-        if is_first && let Some(password) = given(client).await? {
+        if is_first && let Some(password) = given(run).await? {
             self.known().share(wanted.user(), &password);
             return Ok(Candidate { password, turn: Some(turn) });
         }
         let mut question = question(wanted.program, host, tries);
-        for _ in tries..if client.ask().available() { TRIES } else { 0 } {
+        for _ in tries..if run.ask().available() { TRIES } else { 0 } {
             if let Some(error) = &self.known().gave_up {
                 return Err(error.clone());
             }
-            let asked = client.ask().secret(&question).await;
+            let asked = run.ask().secret(&question).await;
             let password = asked.inspect_err(|error| self.known().gave_up = Some(error.clone()))?;
             let mut known = self.known();
             if !known.is_wrong(host, &password) {
@@ -144,13 +144,13 @@ impl Passwords {
     }
 
     /// Takes the password that is configured for a host alone, once.
-    async fn configure(&self, client: &Client, host: &Host) -> Result<()> {
+    async fn configure(&self, run: &RunState, host: &Host) -> Result<()> {
         let cell = {
             let mut all = self.configured.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(all.entry(host.clone()).or_default())
         };
         let look = async {
-            if let Some(password) = configured(client, host).await? {
+            if let Some(password) = configured(run, host).await? {
                 self.known().own.insert(host.clone(), password);
             }
             Ok(())

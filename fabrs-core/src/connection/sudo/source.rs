@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use crate::client::Client;
 use crate::config::{OwnedGroup, PasswordFrom, Variables};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -16,6 +15,7 @@ use crate::host::Host;
 use crate::output::last_lines;
 use crate::secret::Secret;
 use crate::shell::quote;
+use crate::state::RunState;
 use crate::transport::Level;
 
 /// The time limit of a password command. The command may prompt.
@@ -25,19 +25,19 @@ const LIMIT: Duration = Duration::from_mins(2);
 const LONGEST: u64 = 64 << 10;
 
 /// Returns the password given to the run, if any, and redacts it from output.
-pub(super) async fn given(client: &Client) -> Result<Option<Secret>> {
-    let password = unless_stopped(client, look(client)).await?;
+pub(super) async fn given(run: &RunState) -> Result<Option<Secret>> {
+    let password = unless_stopped(run, look(run)).await?;
     if let Some(password) = &password {
-        client.redact(password);
+        run.add_secret(password);
     }
     Ok(password)
 }
 
 /// Returns the password of this host from its command in `fabrs.toml`, unless the run has a password.
-pub(super) async fn configured(client: &Client, host: &Host) -> Result<Option<Secret>> {
-    let is_given = client.sudo_password().is_some() || client.settings().sudo_password != PasswordFrom::Person;
-    let Some(line) = client.inventory().sudo_password_command_for(host).filter(|_| !is_given) else { return Ok(None) };
-    if !client.may_run_local_programs() {
+pub(super) async fn configured(run: &RunState, host: &Host) -> Result<Option<Secret>> {
+    let is_given = run.sudo_password().is_some() || run.settings().sudo_password != PasswordFrom::Person;
+    let Some(line) = run.inventory().sudo_password_command_for(host).filter(|_| !is_given) else { return Ok(None) };
+    if !run.allows_local_programs() {
         let error = Error::new(ErrorKind::Config, format!("this program may not run `{line}` for the sudo password"));
         return Err(error.on(host).hint("`ClientBuilder::local_programs` allows it"));
     }
@@ -45,36 +45,35 @@ pub(super) async fn configured(client: &Client, host: &Host) -> Result<Option<Se
     let quoted =
         quote(&name).map_err(|source| Error::new(ErrorKind::Config, "no command can name it").caused_by(source))?;
     let line = line.replace("{host}", &quoted);
-    let password =
-        unless_stopped(client, from_command(client, &line)).await.map_err(|error| error.or_on(Some(host)))?;
-    client.redact(&password);
+    let password = unless_stopped(run, from_command(run, &line)).await.map_err(|error| error.or_on(Some(host)))?;
+    run.add_secret(&password);
     Ok(Some(password))
 }
 
 /// Waits for a password until the run is stopped. A program may wait for a person, and a pipe for a writer.
-async fn unless_stopped<T>(client: &Client, look: impl Future<Output = Result<T>>) -> Result<T> {
+async fn unless_stopped<T>(run: &RunState, look: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         biased;
-        _ = client.stop().above(Level::Run) => {
+        _ = run.stop().above(Level::Run) => {
             Err(Error::new(ErrorKind::Cancelled, "the run was stopped while the sudo password was looked for"))
         }
         looked = look => looked,
     }
 }
 
-async fn look(client: &Client) -> Result<Option<Secret>> {
-    if let Some(password) = client.sudo_password() {
+async fn look(run: &RunState) -> Result<Option<Secret>> {
+    if let Some(password) = run.sudo_password() {
         return Ok(Some(password.clone()));
     }
-    match &client.settings().sudo_password {
+    match &run.settings().sudo_password {
         PasswordFrom::Person => Ok(None),
         PasswordFrom::Variable(name) => Ok(Variables::look_up(name).map(Secret::new)),
-        PasswordFrom::File(path) => from_file(client, path).await.map(Some),
-        PasswordFrom::Command(line) => from_command(client, line).await.map(Some),
+        PasswordFrom::File(path) => from_file(run, path).await.map(Some),
+        PasswordFrom::Command(line) => from_command(run, line).await.map(Some),
     }
 }
 
-async fn from_file(client: &Client, path: &Path) -> Result<Secret> {
+async fn from_file(run: &RunState, path: &Path) -> Result<Secret> {
     let shown = path.display().to_string();
     let read = async {
         let file = tokio::fs::File::open(path).await?;
@@ -87,12 +86,12 @@ async fn from_file(client: &Client, path: &Path) -> Result<Secret> {
     })?;
     if mode & 0o077 != 0 {
         let text = format!("others can read the sudo password in `{shown}`: `chmod 600` it");
-        client.sink().event(&Event::Warning { host: None, text: &text });
+        run.sink().event(&Event::Warning { host: None, text: &text });
     }
     first_line(&text, &shown)
 }
 
-async fn from_command(client: &Client, line: &str) -> Result<Secret> {
+async fn from_command(run: &RunState, line: &str) -> Result<Secret> {
     let mut command = tokio::process::Command::new("sh");
     command
         .arg("-c")
@@ -103,7 +102,7 @@ async fn from_command(client: &Client, line: &str) -> Result<Secret> {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     // A command in a process group of its own could not prompt at the terminal. Without a terminal, Ctrl-C must not reach it.
-    let is_alone = !client.ask().available();
+    let is_alone = !run.ask().available();
     if is_alone {
         command.process_group(0);
     }

@@ -1,0 +1,183 @@
+//! Having a run approved: what is pending is shown, and a person says yes to it, or has done so beforehand.
+
+use super::handle::Client;
+use crate::config::{Consent, Environment, Mode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+use crate::transport::Level;
+
+impl Client {
+    /// Shows what is pending, and has it approved: by whoever runs this, at the terminal, where the run's environment is
+    /// protected, or beforehand, by `--yes` or the fingerprint of just this. Once a person has approved a run it stays so.
+    ///
+    /// A dry run shows it with its fingerprint, and asks nobody.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Prompt`] where it is not approved: then nothing more may be changed. [`ErrorKind::Usage`] where there is
+    /// nobody to ask.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while somebody is asked, it is not approved.
+    pub async fn approve(&self, pending: &str) -> Result<()> {
+        let approval = self.state().approval();
+        if !pending.is_empty() {
+            self.note(None, pending);
+        }
+        let settings = self.settings();
+        let protected = self.inventory().environment().filter(|environment| environment.is_protected());
+        let fingerprint = || approval.fingerprint(pending);
+        match (&settings.consent, protected) {
+            _ if settings.mode == Mode::DryRun => {
+                if protected.is_some() || !pending.is_empty() {
+                    self.note(None, format!("`--yes={}` approves just this", fingerprint()));
+                }
+            }
+            // Each time that something is shown: of two tasks the one must not be approved by what the other shows.
+            (Consent::To(expected), _) => {
+                let now = fingerprint();
+                if *expected != now {
+                    let text = format!("what is pending is not what was approved: its fingerprint is {now}");
+                    let error = Error::new(ErrorKind::Prompt, text);
+                    return Err(error.hint("look at it again: a dry run (`-n`) shows it with its fingerprint"));
+                }
+            }
+            _ if approval.is_approved() => {}
+            (Consent::Asked, Some(environment)) => self.ask_for(environment).await?,
+            (Consent::Given, _) | (Consent::Asked, None) => {}
+        }
+        approval.approve();
+        Ok(())
+    }
+
+    /// Shows changes that became known only during the run, and asks for their approval.
+    ///
+    /// In a protected environment a person confirms at the terminal, or `--yes` did beforehand. `--yes=FINGERPRINT` is not
+    /// enough, since its fingerprint does not cover these changes. A dry run only shows them.
+    ///
+    /// # Errors
+    ///
+    /// As [`approve`](Self::approve).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`approve`](Self::approve).
+    pub async fn approve_late_changes(&self, pending: &str) -> Result<()> {
+        self.note(None, pending);
+        let protected = self.inventory().environment().filter(|environment| environment.is_protected());
+        match (&self.settings().consent, protected) {
+            _ if self.settings().mode == Mode::DryRun => Ok(()),
+            (Consent::To(_), _) => {
+                let error =
+                    Error::new(ErrorKind::Prompt, "`--yes=FINGERPRINT` does not cover changes found during the run");
+                Err(error.hint("check the changes above, then run again with `-y`, or without `--yes` at a terminal"))
+            }
+            (Consent::Asked, Some(environment)) => self.ask_for(environment).await,
+            (Consent::Given, _) | (Consent::Asked, None) => Ok(()),
+        }
+    }
+
+    /// Asks for the name of an environment.
+    async fn ask_for(&self, environment: &Environment) -> Result<()> {
+        let name = environment.name();
+        let question = format!("`{name}` is protected; type its name to go on: ");
+        let asked = tokio::select! {
+            asked = self.ask().line(&question) => asked,
+            _ = self.stop().above(Level::Run) => {
+                return Err(Error::new(ErrorKind::Cancelled, "the run was stopped before it was approved"));
+            }
+        };
+        let answer = asked.map_err(|error| match error.kind() {
+            // Nobody can be asked: that is for who typed this to mend, and nothing was run.
+            ErrorKind::Prompt => {
+                let text = format!("`{name}` is protected, and there is nobody to ask for its name");
+                let hint =
+                    "`-y` answers for you; `-n` shows what is pending, and `--yes=FINGERPRINT` approves just that";
+                Error::new(ErrorKind::Usage, text).hint(hint)
+            }
+            _ => error,
+        })?;
+        if answer.trim() == name {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Prompt, format!("`{name}` was not confirmed, nothing was run")))
+    }
+
+    /// Tells whether a fingerprint has approved the run already: what is known later is not covered by it.
+    pub(crate) fn is_approved_by_fingerprint(&self) -> bool {
+        matches!(self.settings().consent, Consent::To(_)) && self.state().approval().is_approved()
+    }
+
+    /// Makes a text a part of what is approved: the fingerprint of another text is another one.
+    pub fn approval_covers(&self, part: impl Into<String>) {
+        self.state().approval().add_part(part.into());
+    }
+
+    /// Returns how a host is reached: address, user, port and gateways, as a text for comparison. Nothing is connected.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub fn route(&self, host: &Host) -> Result<String> {
+        self.state().dial().route(host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Input, Inventory, Settings};
+    use crate::transport::{Fake, FakeAnswer};
+
+    fn client(consent: Consent, mode: Mode, pending_first: bool) -> Client {
+        let config = Config::parse("[env.live]\nprotected = true\nhosts = ['web1']", "fabrs.toml".as_ref()).unwrap();
+        let settings = Settings { consent, mode, input: Input::Refused, ..Settings::default() };
+        let hosts = Fake::new().on("uname", FakeAnswer::stdout("Linux")).on("touch x", FakeAnswer::stdout(""));
+        let builder = Client::builder()
+            .settings(settings)
+            .inventory(Inventory::new(&config, Some("live")).unwrap())
+            .basis(["deploy".to_owned()])
+            .dial(hosts);
+        if pending_first { builder.approved_by_a_task().build() } else { builder.build() }
+    }
+
+    #[tokio::test]
+    async fn what_was_not_approved_changes_nothing_and_may_look() {
+        let client = client(Consent::Given, Mode::Run, true);
+        let host = client.connect("web1").unwrap();
+        assert_eq!(host.probe("uname").line().await.unwrap(), "Linux");
+        let error = host.run("touch x").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Prompt);
+        assert_eq!(client.state().dial().effect("a mail").unwrap_err().kind(), ErrorKind::Prompt);
+        client.approve("x").await.unwrap();
+        host.run("touch x").await.unwrap();
+        assert!(client.state().dial().effect("a mail").is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_fingerprint_approves_just_what_it_was_made_of() {
+        let fingerprint = client(Consent::Asked, Mode::DryRun, false).state().approval().fingerprint("web1: v1 -> v2");
+        assert_eq!(fingerprint.len(), 16);
+        client(Consent::To(fingerprint.clone()), Mode::Run, true).approve("web1: v1 -> v2").await.unwrap();
+        let other = client(Consent::To(fingerprint.clone()), Mode::Run, true);
+        let error = other.approve("web1: v1 -> v3").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Prompt);
+        assert!(error.to_string().contains("its fingerprint is"), "{error}");
+
+        let twice = client(Consent::To(fingerprint.clone()), Mode::Run, true);
+        twice.approve("web1: v1 -> v2").await.unwrap();
+        assert!(twice.approve("db1: v1 -> v2").await.is_err(), "a second task shows something else");
+
+        let settled = client(Consent::To(fingerprint), Mode::Run, true);
+        settled.state().approval().add_once_value("tag", &serde_json::json!("v2"));
+        assert!(settled.approve("web1: v1 -> v2").await.is_err(), "another value was settled");
+    }
+
+    #[tokio::test]
+    async fn without_anybody_to_ask_nothing_is_approved() {
+        let error = client(Consent::Asked, Mode::Run, true).approve("x").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        client(Consent::Asked, Mode::DryRun, true).approve("x").await.unwrap();
+    }
+}

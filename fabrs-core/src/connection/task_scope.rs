@@ -1,0 +1,89 @@
+//! The connection of the running task, kept in a task-local.
+
+use std::panic::Location;
+
+use super::handle::{Connection, Target};
+use super::used_hosts::UsedHosts;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+use crate::state::RunState;
+
+tokio::task_local! {
+    static CURRENT: Connection;
+    /// Set while a value is computed once for all hosts of a run.
+    static FOR_ALL: ();
+}
+
+impl Connection {
+    /// Makes a connection to `host` that belongs to the run of `state`.
+    pub(crate) fn in_run(state: &RunState, host: Host) -> Result<Self> {
+        let transport = state.transport(&host)?;
+        let used = state.extension::<UsedHosts>().flag(&host);
+        // A task may make further connections. Their planned changes belong to the plan of the task.
+        let plan = CURRENT.try_with(|connection| connection.plan.clone()).unwrap_or_default();
+        Ok(Self::from_parts(state.clone(), host, transport, used, plan))
+    }
+
+    /// Returns a connection to the same host that a stop of the run does not end, over a session of its own:
+    /// [`Client::aside`]. It carries all that this one does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`].
+    pub fn aside(&self) -> Result<Self> {
+        let (Some(state), Target::Host { host, .. }) = (&self.state, &self.target) else { return Ok(self.clone()) };
+        let aside = Self::in_run(&state.uncancellable(), host.clone())?;
+        Ok(Self { state: aside.state, target: aside.target, ..self.clone() })
+    }
+
+    /// Returns a connection to this machine for the same task, without the settings of this connection's commands.
+    pub(crate) fn to_this_machine(&self) -> Self {
+        let here = match &self.state {
+            Some(state) => {
+                Self::in_run(state, Host::local()).unwrap_or_else(|error| Self::nowhere(Some(state.clone()), error))
+            }
+            None => self.clone(),
+        };
+        // Commands here and on the host are one task's plan.
+        Self { plan: self.plan.clone(), ..here }
+    }
+
+    /// Runs a future with this connection as the one that the free functions (`run(..)`, `cd(..)`) mean.
+    pub async fn enter<F: Future>(&self, future: F) -> F::Output {
+        CURRENT.scope(self.clone(), future).await
+    }
+
+    /// Runs a plain function with this connection as the one that the free functions mean.
+    pub fn enter_sync<T>(&self, function: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self.clone(), function)
+    }
+}
+
+/// Runs a future whose result is shared by all hosts of a run.
+pub(crate) async fn for_all<F: Future>(future: F) -> F::Output {
+    FOR_ALL.scope((), future).await
+}
+
+/// Returns whether the running code computes a value for all hosts of the run.
+pub(super) fn is_for_all() -> bool {
+    FOR_ALL.try_with(|()| ()).is_ok()
+}
+
+/// Returns the run of the calling task.
+pub(crate) fn task_state() -> Option<RunState> {
+    CURRENT.try_with(|connection| connection.state.clone()).ok().flatten()
+}
+
+/// Returns the connection of the task that calls it.
+///
+/// Outside a task it is one whose commands fail with an error that names the calling line: nothing panics.
+#[track_caller]
+pub fn current() -> Connection {
+    let location = Location::caller();
+    CURRENT.try_with(Connection::clone).unwrap_or_else(|_| {
+        let error = Error::new(ErrorKind::Usage, "there is no host here: this was called outside a task")
+            .at(location)
+            .hint("use a connection, as in `c.run(..)`, or carry one along with `c.enter(future)`");
+        Connection::nowhere(None, error)
+    })
+}

@@ -1,0 +1,298 @@
+//! [`Put`]: files on their way to a host.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::panic::Location;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::by::By;
+use super::changes::Made;
+use super::job::{Attributes, Job, Landing, Manner, Tree, all_of, check_mode};
+use super::known::Known;
+use super::lazy::{Lazy, awaited};
+use super::place::Place;
+use super::planning::Side;
+use super::script::Undone;
+use super::source::Source;
+use super::walk::{Content, Item, Selection};
+use super::way::Way;
+use super::{Changes, Written, blocking, difference, has_no_folder, planning, tell, tree};
+use crate::config::Diffs;
+use crate::connection::Connection;
+use crate::connection::bound;
+use crate::error::{Error, ErrorKind, Result};
+use crate::shell::IntoShellLine;
+use crate::transport::Effect;
+
+/// Files on their way to a host: a builder, and the future of what it [`Changes`].
+///
+/// Each file lands whole or not at all, and is not sent where its content is there already. See [`Connection::put`].
+///
+/// # Cancel safety
+///
+/// Dropped, what has started is ended and leaves the old file and no other.
+#[must_use = "nothing is put until it is awaited"]
+#[derive(Debug)]
+pub struct Put(Lazy<Spec, Changes>);
+
+struct Spec {
+    place: Place,
+    source: Source,
+    target: String,
+    attributes: Attributes,
+    landing: Arc<Landing>,
+    preserves_mode: bool,
+    selection: Selection,
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} -> {}", self.source, self.target)
+    }
+}
+
+impl Put {
+    pub(super) fn new(
+        connection: Connection,
+        source: Source,
+        target: String,
+        location: &'static Location<'static>,
+    ) -> Self {
+        // Nothing said is the directory of the connection, or the home.
+        let target = if target.is_empty() { "./".to_owned() } else { target };
+        let has_secret = source.secrets().next().is_some();
+        let place = Place { has_secret, ..Place::of_transfer(connection, location) };
+        Self(Lazy::Made(Box::new(Spec {
+            place,
+            source,
+            target,
+            attributes: Attributes::default(),
+            landing: Arc::default(),
+            preserves_mode: false,
+            selection: Selection::default(),
+        })))
+    }
+
+    /// Gives the files this mode: `0o644`. By default one that is replaced keeps its own, and a new one has `0o644`, or `0o755`
+    /// where it can be run here; of a secret `0o600`.
+    pub fn mode(self, mode: u32) -> Self {
+        Self(self.0.changed(|spec| spec.attributes.mode = Some(mode)))
+    }
+
+    /// Gives each file the mode that it has here.
+    pub fn preserve_mode(self) -> Self {
+        Self(self.0.changed(|spec| spec.preserves_mode = true))
+    }
+
+    /// Gives the files to this user, by name or number: for who may do that.
+    pub fn owner(self, user: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.attributes.owner = Some(Arc::from(user.into()))))
+    }
+
+    /// Gives the files to this group, by name or number.
+    pub fn group(self, group: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.attributes.group = Some(Arc::from(group.into()))))
+    }
+
+    /// Reads each file back on the host and compares its SHA-256, before it takes its place.
+    ///
+    /// That a connection changes nothing is what SSH is for; this finds what a disk or a memory does.
+    pub fn verify(self) -> Self {
+        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).verifies = true))
+    }
+
+    /// Has each file be on the host's disk before it takes its place: so it is there, old or new, also when the host loses its
+    /// power (`fsync(2)`).
+    pub fn fsync(self) -> Self {
+        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).flushes = true))
+    }
+
+    /// Writes into the file that is there, rather than putting another into its place: it stays the same file to its hard
+    /// links, its ACL and whoever has mounted it, and its folder need not be writable.
+    ///
+    /// This takes more than one step: who reads meanwhile sees half of it, and a host that fails then leaves that.
+    pub fn in_place(self) -> Self {
+        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).in_place = true))
+    }
+
+    /// Validates each file on the host before it replaces the old one: `.validate("visudo -cf %s")`.
+    ///
+    /// `%s` is the path of the new file, in another folder and under its own name. The path is an argument of the shell, so it
+    /// needs no quotes. If the line fails, the old file stays, and the error has the last line of the output.
+    ///
+    /// A line without `%s`, or with `%s` within quotes, is an [`ErrorKind::Usage`](crate::ErrorKind::Usage).
+    pub fn validate(self, line: impl IntoShellLine) -> Self {
+        let line = line.into_shell_line();
+        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).validation = Some(line)))
+    }
+
+    /// Keeps a copy of each file that is replaced, under its name and this: `.backup(".bak")`.
+    pub fn backup(self, suffix: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).backup = Some(suffix.into())))
+    }
+
+    /// Leaves out what matches this pattern: by its name, or, with a `/` in the pattern, by its path below the source.
+    ///
+    /// `put("src", "app").exclude("*.pyc").exclude("tests/data/**")`
+    pub fn exclude(self, pattern: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.selection.excludes.push(pattern.into())))
+    }
+
+    /// Leaves out what the `.gitignore` and `.ignore` files say that are in the source and above it.
+    pub fn ignore_files(self) -> Self {
+        Self(self.0.changed(|spec| spec.selection.honours_ignore_files = true))
+    }
+
+    /// Writes them as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    pub fn sudo(self) -> Self {
+        Self(self.0.changed(|spec| spec.place.elevated = true))
+    }
+}
+
+awaited!(Put => Changes, by put);
+
+async fn put(spec: Arc<Spec>) -> Result<Changes> {
+    let (_, run) = bound(&spec.place.connection, spec.place.location)?;
+    spec.source.secrets().for_each(|secret| run.add_secret(secret));
+    tree::connect_meanwhile(&spec.place.connection, run);
+    let described = Arc::clone(&spec);
+    let jobs = blocking(move || described.jobs()).await.map_err(|error| spec.place.error(error));
+    let connection = &spec.place.connection;
+    let host = bound(connection, spec.place.location)?.0;
+    let what = format!("put {:?} -> {}", spec.source, spec.target);
+    if planning::is_planned(&spec.place) {
+        let words = spec.in_words();
+        let compared = async {
+            let jobs = jobs?;
+            if connection.diffs() != Diffs::None {
+                difference::tell(&spec.place, &what, &jobs).await?;
+            }
+            let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
+            let work = Work::new(&spec, jobs);
+            way.go(|by| work.plan_by(&spec.place, by)).await
+        };
+        let state = planning::plan(&spec.place, Side::Host, &words, compared).await?;
+        return Ok(Changes::new(&spec.place, host.clone(), what, state));
+    }
+    let jobs = jobs?;
+    if connection.diffs() != Diffs::None {
+        difference::tell(&spec.place, &what, &jobs).await?;
+    }
+    let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };
+    let work = Work::new(&spec, jobs);
+    let files = way.go(|by| work.put_by(&spec.place, by)).await?;
+    tell(connection, host, &what, &files, 0);
+    Ok(Changes::new(&spec.place, host.clone(), what, files))
+}
+
+/// What there is to put.
+enum Work {
+    /// One file, to a place of its own or into a folder.
+    File(Box<Job>),
+    /// All that goes below a folder.
+    Tree(Arc<Tree>),
+}
+
+impl Work {
+    fn new(spec: &Spec, mut jobs: Vec<Job>) -> Self {
+        match (jobs.pop(), jobs.is_empty()) {
+            (Some(only), true) if only.item.below.is_none() => Self::File(Box::new(only)),
+            (last, _) => {
+                jobs.extend(last);
+                let what = format!("put {:?} -> {}", spec.source, spec.target);
+                let attributes = spec.attributes.clone();
+                Self::Tree(Arc::new(Tree {
+                    root: spec.root(),
+                    jobs,
+                    attributes,
+                    landing: spec.landing.clone(),
+                    manner: Manner::Put,
+                    what,
+                }))
+            }
+        }
+    }
+
+    async fn plan_by(&self, place: &Place, by: By) -> Result<Made, Undone> {
+        match self {
+            Self::File(job) => match by.plan(place, job).await {
+                Err(Undone::Failed(error)) if has_no_folder(&error) => {
+                    if place.connection.planned() == 0 {
+                        let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                        place.warn(&format!("{}: {why}, and no change planned before makes it", job.what(place)));
+                    }
+                    Ok(vec![(job.shown(), true)].into())
+                }
+                planned => Ok(vec![planned?].into()),
+            },
+            Self::Tree(tree) => tree::plan(place, tree, by).await,
+        }
+    }
+
+    async fn put_by(&self, place: &Place, by: By) -> Result<Vec<Written>, Undone> {
+        match self {
+            Self::File(job) => Ok(vec![by.put(place, job).await?]),
+            Self::Tree(tree) => Ok(tree::put(place, tree, by).await?.files),
+        }
+    }
+}
+
+impl Spec {
+    /// Returns the folder that is given to the target.
+    fn root(&self) -> String {
+        match self.target.trim_end_matches('/') {
+            "" => "/".to_owned(),
+            root => root.to_owned(),
+        }
+    }
+
+    /// Looks at all that is to be put, on a blocking thread.
+    fn jobs(&self) -> Result<Vec<Job>> {
+        self.landing.check()?;
+        check_mode(self.attributes.mode)?;
+        let items = self.selection.items(&self.source, &self.known()?)?;
+        all_of(items, |item| self.job(item))
+    }
+
+    /// Returns what a template may know of its host.
+    fn known(&self) -> Result<Known> {
+        let connection = &self.place.connection;
+        let vars: BTreeMap<String, serde_json::Value> = connection.vars()?;
+        let host = connection.host().map(|host| host.label().to_string()).unwrap_or_default();
+        let of_file = vars.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        Ok(Known::new([("host", host.into())].into_iter().chain(of_file)))
+    }
+
+    /// Returns what has to be done with one entry.
+    fn job(&self, item: Item) -> Result<Job> {
+        let stamp = match &item.content {
+            Content::File(content) => Some(content.stamp()?),
+            Content::Folder | Content::Link(_) => None,
+        };
+        let target: OsString = match &item.below {
+            Some(below) => Path::new(&self.root()).join(below).into(),
+            None => self.target.clone().into(),
+        };
+        if item.below.is_none() && item.name().is_empty() && self.target.ends_with('/') {
+            let error = Error::new(ErrorKind::Usage, format!("bytes have no name of their own for `{}`", self.target));
+            return Err(error.hint("name the file"));
+        }
+        let mut attributes = self.attributes.clone();
+        if stamp.is_none() {
+            // What is said of files is not said of folders, which could not be looked into any more.
+            attributes.mode = None;
+        }
+        if self.preserves_mode {
+            attributes.mode = stamp.as_ref().and_then(|stamp| stamp.mode).or(attributes.mode);
+        }
+        Ok(Job { item, stamp, target, attributes, landing: self.landing.clone(), called: None })
+    }
+
+    /// Says in words what is done with all files.
+    fn in_words(&self) -> String {
+        let preserved = self.preserves_mode.then(|| "with its own mode".to_owned());
+        self.attributes.described(&format!("{:?}", self.source), &self.target, [preserved], self.place.elevated)
+    }
+}

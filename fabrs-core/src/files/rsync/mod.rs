@@ -1,0 +1,218 @@
+//! [`Rsync`]: the program of that name on both sides, over the connection that there is.
+//!
+//! The program on this machine is started with a shell script in the place of `ssh`, which hands on what it would say to the
+//! other side (`bridge`); that is started as every command is, so that gateways, sudo and the login are those of the connection.
+
+mod bridge;
+mod stash;
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::changes::{Made, State};
+use super::lazy::{Lazy, awaited};
+use super::place::Place;
+use super::{Changes, Said, blocking, planning, tell, temporary};
+use crate::connection::Connection;
+use crate::connection::Hide;
+use crate::connection::bound;
+use crate::error::{Error, ErrorKind, Result};
+use crate::output::{ExitStatus, Output};
+use crate::shell::ShellLine;
+use crate::transport::Effect;
+use bridge::{Bridge, Ends};
+use stash::Stash;
+
+/// A run of `rsync`: a builder, and the future of what it [`Changes`].
+///
+/// See [`Connection::rsync`].
+///
+/// # Cancel safety
+///
+/// Dropped, both sides are ended, as when `rsync` is interrupted.
+#[must_use = "nothing is transferred until it is awaited"]
+#[derive(Debug)]
+pub struct Rsync(Lazy<Spec, Changes>);
+
+struct Spec {
+    place: Place,
+    here: String,
+    there: String,
+    is_download: bool,
+    options: Vec<String>,
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_words())
+    }
+}
+
+impl Rsync {
+    pub(in crate::files) fn new(
+        connection: Connection,
+        here: String,
+        there: String,
+        location: &'static Location<'static>,
+    ) -> Self {
+        let place = Place::of_transfer(connection, location);
+        Self(Lazy::Made(Box::new(Spec { place, here, there, is_download: false, options: Vec::new() })))
+    }
+
+    /// Has files come from the host, rather than go there.
+    pub fn download(self) -> Self {
+        Self(self.0.changed(|spec| spec.is_download = true))
+    }
+
+    /// Removes on the side that is written to what is not on the other (`--delete`).
+    pub fn delete(self) -> Self {
+        self.option("--delete")
+    }
+
+    /// Leaves out what matches this pattern of rsync's (`--exclude`).
+    pub fn exclude(self, pattern: impl Into<String>) -> Self {
+        self.option(format!("--exclude={}", pattern.into()))
+    }
+
+    /// Gives it one more option: `--compress`, `--bwlimit=1000`. It has `--archive` always.
+    pub fn option(self, option: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.options.push(option.into())))
+    }
+
+    /// Runs the side of the host as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    pub fn sudo(self) -> Self {
+        Self(self.0.changed(|spec| spec.place.elevated = true))
+    }
+}
+
+awaited!(Rsync => Changes, by rsync);
+
+async fn rsync(spec: Arc<Spec>) -> Result<Changes> {
+    let (place, connection) = (&spec.place, &spec.place.connection);
+    let host = bound(connection, place.location)?.0;
+    let what = spec.in_words();
+    if planning::is_planned(place) {
+        // rsync itself knows the difference, and both sides need the program: it is planned whole.
+        connection.plan_change(&what);
+        let why = Error::new(ErrorKind::NotRun, "rsync was not run").on(host);
+        return Ok(Changes::new(place, host.clone(), what, State::Unknown(why)));
+    }
+    let made = spec.run(&what).await?;
+    tell(connection, host, &what, &made.files, made.removed.len());
+    Ok(Changes::new(place, host.clone(), what, made))
+}
+
+impl Spec {
+    fn in_words(&self) -> String {
+        let (from, to) = if self.is_download { (&self.there, &self.here) } else { (&self.here, &self.there) };
+        let program = [&["rsync".to_owned()], self.options.as_slice()].concat().join(" ");
+        let by = self.place.by();
+        format!("{program} {from} -> {to}{by}")
+    }
+
+    async fn run(&self, what: &str) -> Result<Made> {
+        let made = blocking(|| {
+            let made = Bridge::new()?;
+            Ok((made, Stash::new(temporary::file()?)))
+        });
+        let ((bridge, ends), stash) = made.await.map_err(|error| self.place.error(error))?;
+        let here = self.place.connection.to_this_machine();
+        let here = here.run(self.line(&bridge)?).hide(Hide::Both).capture_all().warn();
+        let mut here = std::pin::pin!(here.into_future());
+        let has_begun = AtomicBool::new(false);
+        let there = async {
+            let Ends { line, said, hears } = ends;
+            let line = line.said().await?;
+            has_begun.store(true, Ordering::Relaxed);
+            let connection = self.place.connection.only_placed().without_shell();
+            let command = connection.command(ShellLine::raw(line), Effect::Changes, self.place.location).posix();
+            let command = command.called(what).hide(Hide::Both).stdin_reader(said).watched_by(stash.clone()).warn();
+            let command = if self.place.elevated { command.sudo() } else { command };
+            let (output, ()) = tokio::join!(command.into_future(), stash.drain_to(hears));
+            output
+        };
+        let mut there = std::pin::pin!(there);
+        let (here, there) = tokio::select! {
+            here = &mut here => {
+                let there = if has_begun.load(Ordering::Relaxed) { Some(there.await) } else { None };
+                (here, there)
+            }
+            there = &mut there => (here.await, Some(there)),
+        };
+        let there = there.transpose().map_err(|error| self.place.error(error))?;
+        let here = here?;
+        // What only the side of the host has found fault with, this one does not know.
+        let is_well = |output: &Output| Ok::<_, Error>(output.status()?.success());
+        if is_well(&here)? && there.as_ref().map_or(Ok(true), is_well)? {
+            return Ok(self.made(&here.stdout()?));
+        }
+        Err(self.failed(what, &here, there.as_ref()))
+    }
+
+    /// Returns the line for this machine.
+    fn line(&self, bridge: &Bridge) -> Result<ShellLine> {
+        let there = format!("host:{}", self.there);
+        // What stands in the place of `ssh` can't write to what takes no more at times.
+        let mut words = vec!["rsync", "--archive", "--blocking-io", "--8-bit-output", "--out-format=%i %n"];
+        words.extend(self.options.iter().map(String::as_str));
+        let shell = bridge.shell();
+        words.extend(["-e", &shell, "--"]);
+        words.extend(if self.is_download { [there.as_str(), &self.here] } else { [&self.here, there.as_str()] });
+        let line = shlex::try_join(words).map_err(|source| {
+            self.place
+                .error(Error::new(ErrorKind::Usage, format!("`{}` can't be sent", self.in_words())).caused_by(source))
+        })?;
+        Ok(ShellLine::raw(format!("LC_ALL=C exec {line}")))
+    }
+
+    /// Reads what `--itemize-changes` has said.
+    fn made(&self, told: &str) -> Made {
+        let root = if self.is_download { &self.here } else { &self.there };
+        let placed = |name: &str| format!("{}/{name}", root.trim_end_matches('/'));
+        let mut made = Made::default();
+        for line in told.lines() {
+            match line.split_once(' ') {
+                Some(("*deleting", name)) => made.removed.push(placed(name.trim_start())),
+                // A folder that is there is nothing to tell of, and its root neither.
+                Some((signs, name)) if is_itemized(signs) && !signs.starts_with(".d") && name != "./" => {
+                    made.files.push((placed(name), true));
+                }
+                _ => {}
+            }
+        }
+        made
+    }
+
+    /// Makes the error of a run that failed: the first that either side said of it is the cause.
+    fn failed(&self, what: &str, here: &Output, there: Option<&Output>) -> Error {
+        let said = |output: &Output| {
+            let told = output.record.redactor.bytes(&output.record.stderr.bytes);
+            let text = String::from_utf8_lossy(&told).into_owned();
+            text.lines().find(|line| !line.trim().is_empty()).map(str::to_owned)
+        };
+        let has_no_program = |output: &Output| output.status().is_ok_and(|status| *status == NOT_FOUND);
+        let error = self.place.could_not(what);
+        match there {
+            Some(there) if has_no_program(there) => {
+                error.caused_by(Said("the host has no `rsync`".to_owned())).hint("`sync` needs none")
+            }
+            _ if has_no_program(here) => {
+                error.caused_by(Said("this machine has no `rsync`".to_owned())).hint("`sync` needs none")
+            }
+            there => {
+                let said = there.and_then(said).or_else(|| said(here));
+                error.caused_by(Said(said.unwrap_or_else(|| "it did not say why".to_owned())))
+            }
+        }
+    }
+}
+
+/// Tells what is said of a file from what else is told: an update, its kind, and nine attributes.
+fn is_itemized(signs: &str) -> bool {
+    signs.len() == 11 && signs.starts_with(['<', '>', 'c', 'h', '.'])
+}
+
+/// The status of a shell that does not find a program.
+const NOT_FOUND: ExitStatus = ExitStatus::Code(127);

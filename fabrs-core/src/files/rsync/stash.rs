@@ -1,0 +1,103 @@
+//! What comes from the host faster than a program of this machine takes it: in a file without a name, however much it is.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::unix::pipe::Sender;
+use tokio::sync::Notify;
+
+use crate::connection::Watch;
+use crate::error::Error;
+use crate::event::Stream;
+use crate::files::temporary;
+use crate::transport::Answer;
+
+/// How much is handed on at a time.
+const PIECE: usize = 64 << 10;
+
+/// What has come and was not taken yet.
+#[derive(Debug, Clone)]
+pub(super) struct Stash(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    file: File,
+    state: Mutex<State>,
+    news: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Up to where it was written, and taken; both begin again where nothing waits.
+    written: u64,
+    taken: u64,
+    is_over: bool,
+    failure: Option<Error>,
+}
+
+impl Stash {
+    pub(super) fn new(file: File) -> Self {
+        Self(Arc::new(Shared { file, state: Mutex::default(), news: Notify::new() }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands all that comes on, to its end, or until nobody takes it.
+    pub(super) async fn drain_to(&self, mut to: Sender) {
+        let mut piece = vec![0; PIECE];
+        loop {
+            let news = self.0.news.notified();
+            match self.take(&mut piece) {
+                Some(0) => news.await,
+                Some(count) if to.write_all(piece.get(..count).unwrap_or_default()).await.is_ok() => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Takes what waits; none at the end.
+    fn take(&self, piece: &mut [u8]) -> Option<usize> {
+        let mut state = self.state();
+        let waiting = usize::try_from(state.written - state.taken).unwrap_or(usize::MAX).min(piece.len());
+        if waiting == 0 {
+            (state.written, state.taken) = (0, 0);
+            return (!state.is_over).then_some(0);
+        }
+        // What was written is in the system's memory, or at least on a disk.
+        self.0.file.read_exact_at(piece.get_mut(..waiting)?, state.taken).ok()?;
+        state.taken += waiting as u64;
+        Some(waiting)
+    }
+}
+
+impl Watch for Stash {
+    fn heard(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+        if stream == Stream::Stderr {
+            return;
+        }
+        let mut state = self.state();
+        match self.0.file.write_all_at(bytes, state.written) {
+            Ok(()) => state.written += bytes.len() as u64,
+            Err(source) => {
+                state.failure = Some(temporary::unwritable(source));
+                state.is_over = true;
+                answer.stop();
+            }
+        }
+        drop(state);
+        self.0.news.notify_one();
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.state().failure.clone()
+    }
+
+    fn ended(&mut self) {
+        self.state().is_over = true;
+        self.0.news.notify_one();
+    }
+}

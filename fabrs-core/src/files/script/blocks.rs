@@ -1,0 +1,66 @@
+//! Which blocks of a large file the host has already, in the file that is replaced.
+
+use std::io::Read;
+
+use crate::error::Result;
+use crate::files::blob::Blob;
+use crate::files::blocking_while;
+use crate::files::parts::BLOCK;
+use crate::files::sum::{Sha256, Sum, Summing};
+
+/// What of a content is in the file that it replaces, block by block.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Blocks {
+    /// Of each block of the content whether the same is at its place there.
+    pub(super) kept: Vec<bool>,
+    pub(super) sum: Sum,
+}
+
+/// Compares a content with the SHA-256 of the blocks that are `there`.
+pub(super) async fn compare(content: &Blob, there: Vec<Vec<u8>>) -> Result<Blocks> {
+    let content = content.clone();
+    blocking_while(move |is_wanted| {
+        let mut reader = content.reader()?;
+        let mut block = Vec::new();
+        let (mut kept, mut whole) = (Vec::new(), Summing::new());
+        while is_wanted() {
+            block.clear();
+            let read = (&mut reader).take(BLOCK).read_to_end(&mut block);
+            if read.map_err(|source| content.unreadable(source))? == 0 {
+                break;
+            }
+            whole.update(&block);
+            let known = there.get(kept.len());
+            kept.push(known.and_then(|known| Sha256::of_digits(known)) == Some(Sum::of(&block).sha256));
+        }
+        Ok(Blocks { kept, sum: whole.finish() })
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// Compares blocks that are told apart by their letters; of the last there are only some bytes.
+    async fn compared(here: &str, there: &str) -> Blocks {
+        let block = |letter: char, length| vec![letter as u8; length];
+        let content = |letters: &str| {
+            let lengths = (0..letters.len()).rev().map(|left| if left == 0 { 5 } else { 1 << 20 });
+            letters.chars().zip(lengths).map(|(letter, length)| block(letter, length)).collect::<Vec<_>>()
+        };
+        let sums = content(there).iter().map(|block| Sum::of(block).sha256.to_string().into_bytes()).collect();
+        compare(&Blob::Bytes(Bytes::from(content(here).concat())), sums).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_at_its_place_is_kept() {
+        assert_eq!(compared("abcd", "axcd").await.kept, [true, false, true, true]);
+        assert_eq!(compared("abcd", "abcd").await.kept, [true; 4]);
+        assert_eq!(compared("abc", "abcd").await.kept, [true, true, false], "its last block has another length");
+        assert_eq!(compared("abcd", "abc").await.kept, [true, true, false, false]);
+        assert_eq!(compared("ab", "").await.kept, [false, false]);
+    }
+}

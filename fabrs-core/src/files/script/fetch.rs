@@ -1,0 +1,81 @@
+//! Taking down a file that a script prints.
+
+use memchr::memmem;
+
+use super::limits::{Excess, MAX_HEAD, MAX_MESSAGES};
+use super::text::CONTENT;
+use crate::connection::Watch;
+use crate::error::{Error, Result};
+use crate::event::Stream;
+use crate::files::arrival::Arrival;
+use crate::transport::Answer;
+
+/// Looks for the content in the output of the script, and hands it to its arrival.
+#[derive(Debug)]
+pub(super) struct Fetch {
+    arrival: Arrival,
+    /// What came before the content.
+    head: Vec<u8>,
+    /// The number of bytes before the content.
+    noise: usize,
+    failure: Option<Error>,
+}
+
+impl Fetch {
+    pub(super) fn new(arrival: &Arrival) -> Self {
+        Self { arrival: arrival.clone(), head: Vec::new(), noise: 0, failure: None }
+    }
+
+    /// Looks for the line that says what comes, behind what a login may print; returns what is behind it.
+    ///
+    /// # Errors
+    ///
+    /// [`Excess`] if the line is too long, or is missing after [`MAX_MESSAGES`].
+    fn find_head(&mut self, bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, Excess> {
+        self.noise = self.noise.saturating_add(bytes.len());
+        self.head.extend_from_slice(bytes);
+        let Some(start) = memmem::find(&self.head, CONTENT.as_bytes()) else {
+            // What is kept is enough for a mark that comes in pieces.
+            self.head.drain(..self.head.len().saturating_sub(CONTENT.len()));
+            return if self.noise > MAX_MESSAGES { Err(Excess::Messages) } else { Ok(None) };
+        };
+        let line = self.head.get(start + CONTENT.len()..).unwrap_or_default();
+        let Some(end) = memchr::memchr(b'\n', line) else {
+            return if line.len() > MAX_HEAD { Err(Excess::Head) } else { Ok(None) };
+        };
+        let (line, rest) = line.split_at(end);
+        let found = (String::from_utf8_lossy(line).into_owned(), rest.get(1..).unwrap_or_default().to_vec());
+        self.head = Vec::new();
+        Ok(Some(found))
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.arrival.has_begun() {
+            return self.arrival.write(bytes);
+        }
+        let Some((line, rest)) = self.find_head(bytes).map_err(Excess::into_error)? else { return Ok(()) };
+        let (mode, size) = line.split_once(' ').unwrap_or_default();
+        let size = size.trim().parse().map_err(|_| Excess::Head.into_error())?;
+        self.arrival.begin(u32::from_str_radix(mode, 8).ok(), size)?;
+        self.arrival.write(&rest)
+    }
+}
+
+impl Watch for Fetch {
+    /// Writes to a file while the channel is emptied, as the spool of a slow terminal does: what waits for it is in the
+    /// system's memory and not in ours.
+    fn heard(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+        if stream == Stream::Stdout
+            && self.failure.is_none()
+            && let Err(error) = self.take(bytes)
+        {
+            self.failure = Some(error);
+            self.arrival.give_up();
+            answer.stop();
+        }
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.failure.clone()
+    }
+}

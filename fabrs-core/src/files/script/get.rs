@@ -1,0 +1,50 @@
+//! Getting a file by a script, and finding out what a pattern means.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::fetch::Fetch;
+use super::limits::Allowance;
+use super::{KEPT, Script, Undone, text};
+use crate::connection::{result_of, with_marked_result};
+use crate::files::arrival::Arrival;
+use crate::files::place::Place;
+use crate::files::sum::Sum;
+use crate::transport::Effect;
+
+/// Lets one file arrive, unless the one that is `known` here is the same; tells whether it has arrived.
+pub(in super::super) async fn get(
+    place: &Place,
+    path: &Path,
+    known: Option<&Sum>,
+    arrival: &Arrival,
+    what: &str,
+) -> Result<bool, Undone> {
+    let script = Script { place, effect: Effect::Reads, what };
+    let command = script.command_with_content(text::get(path, known), &path.to_string_lossy())?;
+    let output = script.run(command.watched_by(Fetch::new(arrival)).keeping(KEPT)).await;
+    let output = output.inspect_err(|_| arrival.give_up())?;
+    Ok(arrival.has_begun() || output.tail(1)?.trim_end() != text::SAME.trim_end())
+}
+
+/// Returns what a pattern means, each with whether it is a folder.
+pub(in super::super) async fn matches(
+    place: &Place,
+    pattern: &str,
+    what: &str,
+) -> Result<Vec<(PathBuf, bool)>, Undone> {
+    let listing = format!("list {pattern}");
+    let script = Script { place, effect: Effect::Reads, what: &listing };
+    let line = text::matches(pattern).map(|line| with_marked_result(&line));
+    let command = script.command(line, pattern)?.capture_all();
+    let output = Script { what, ..script }.run(command).await?;
+    let listed = output.stdout_bytes()?;
+    let mut records = result_of(listed).split(|byte| *byte == 0);
+    let (mut matches, mut allowed) = (Vec::new(), Allowance::listing());
+    while let (Some(kind), Some(path)) = (records.next(), records.next()) {
+        allowed.admit(path).map_err(|excess| excess.explain(place.could_not(what)))?;
+        matches.push((PathBuf::from(OsStr::from_bytes(path)), kind == b"d"));
+    }
+    Ok(matches)
+}

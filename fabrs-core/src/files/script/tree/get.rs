@@ -1,0 +1,261 @@
+//! A tree of the host: what is in it is listed, and all files that differ from those here come as one stream.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tar::Archive;
+
+use super::listing::{self, Status, Statuses, Sums};
+use super::plan::is_odd;
+use super::text;
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::blob::PIECE;
+use crate::files::by::{Arrivals, PlaceOf};
+use crate::files::entry::{Entry, EntryKind};
+use crate::files::gauge::Gauge;
+use crate::files::job::LARGE;
+use crate::files::local_file::{LocalFile, NewMode};
+use crate::files::local_path::LocalPath;
+use crate::files::place::Place;
+use crate::files::script::broken::Broken;
+use crate::files::script::limits::{Allowance, Excess, MAX_HEADERS, check_path_length, max_stream};
+use crate::files::script::talk::{END, Talk};
+use crate::files::script::{Script, Undone};
+use crate::files::sum::Sha256;
+use crate::files::{blocking, blocking_while, temporary};
+use crate::transport::Effect;
+
+/// A stream consists of these: each file has one for its name.
+const BLOCK: u64 = 512;
+
+/// An entry of the host with what is to know of it.
+struct Found {
+    entry: Entry,
+    /// Its place here.
+    to: LocalPath,
+    status: Status,
+}
+
+/// Lists all that is in a folder, and gets its files as far as they go by one stream.
+pub(in crate::files) async fn get_tree(
+    place: &Place,
+    folder: &Path,
+    place_of: PlaceOf<'_>,
+    arrivals: Arrivals,
+    what: &str,
+) -> Result<Vec<(Entry, LocalPath)>, Undone> {
+    let script = Script { place, effect: Effect::Reads, what };
+    let (talk, command) = script.talk(text::give(folder), &folder.to_string_lossy())?;
+    let found = script.run_with(command, converse(talk, place, place_of, arrivals, what)).await?;
+    Ok(found.into_iter().map(|found| (found.entry, found.to)).collect())
+}
+
+async fn converse(
+    mut talk: Talk,
+    place: &Place,
+    place_of: PlaceOf<'_>,
+    arrivals: Arrivals,
+    what: &str,
+) -> Result<Vec<Found>, Broken> {
+    talk.begin().await?;
+    talk.noise().await?;
+    let mut found = Vec::new();
+    let mut statuses = Statuses::default();
+    talk.each_record(Allowance::listing(), |record| statuses.take(record)).await?;
+    for (below, status) in statuses.0 {
+        let below = PathBuf::from(below);
+        check_path_length(&below)?;
+        if below.as_os_str().is_empty() {
+            continue;
+        }
+        let kind = match &status {
+            status if status.is_folder() => EntryKind::Folder,
+            status if status.is_link() => EntryKind::Link(PathBuf::new()),
+            status if status.is_file() => EntryKind::File,
+            // What has no content can't be got.
+            _ => continue,
+        };
+        let entry = Entry { below, kind, done: None };
+        if let Some(to) = place_of(&entry)? {
+            found.push(Found { entry, to, status });
+        }
+    }
+    found.sort_by(|one, other| one.entry.below.cmp(&other.entry.below));
+    let is_link = |found: &&Found| matches!(found.entry.kind, EntryKind::Link(_));
+    let links = talk.ask(text::LINKS, found.iter().filter(is_link).map(|found| found.entry.below.as_path())).await?;
+    let mut links = listing::links(&links);
+    for found in &mut found {
+        if let EntryKind::Link(content) = &mut found.entry.kind {
+            let left_out =
+                || Broken::InTheWay(format!("the host left out the symlink {}", found.entry.below.display()));
+            *content = links.remove(found.entry.below.as_os_str()).ok_or_else(left_out)?;
+        }
+    }
+    compare(&mut talk, &mut found).await?;
+    let mode = match arrivals {
+        Arrivals::Written(mode) => mode,
+        Arrivals::Compared => {
+            for found in found.iter_mut().filter(|found| is_for_stream(found)) {
+                found.entry.done = Some(true);
+            }
+            return Ok(found);
+        }
+    };
+    let in_stream = |found: &Found| BLOCK + found.status.size.next_multiple_of(BLOCK);
+    let size = found.iter().filter(|found| is_for_stream(found)).map(in_stream).sum();
+    stream(talk, &mut found, mode, max_stream(size), Gauge::new(place, what, size)).await?;
+    Ok(found)
+}
+
+/// Tells of an entry whether it may come in a stream.
+fn is_for_stream(found: &Found) -> bool {
+    found.entry.kind == EntryKind::File
+        && found.entry.done.is_none()
+        && found.status.size < LARGE
+        && !is_odd(&found.entry.below)
+}
+
+/// Finds out which files are here already.
+async fn compare(talk: &mut Talk, found: &mut [Found]) -> Result<(), Broken> {
+    let has_its_size = |found: &Found| {
+        found.to.open_file().and_then(|file| file.metadata()).is_ok_and(|here| here.len() == found.status.size)
+    };
+    let alike: Vec<_> =
+        found.iter().enumerate().filter(|(_, found)| is_for_stream(found) && has_its_size(found)).collect();
+    let files: Vec<_> = alike.iter().map(|(n, found)| (*n, found.to.clone())).collect();
+    let paths = alike.iter().map(|(_, found)| found.entry.below.as_path());
+    let mut sums = Sums::default();
+    let there = talk.ask_each(text::SUMS, paths, |record| sums.take(record));
+    let here = async { Ok(blocking_while(move |is_wanted| Ok(sums_here(&files, is_wanted))).await?) };
+    let ((), here) = tokio::try_join!(there, here)?;
+    for (n, sum) in here {
+        if let Some(found) = found.get_mut(n)
+            && sums.of(&found.entry.below) == Some(sum)
+        {
+            found.entry.done = Some(false);
+        }
+    }
+    Ok(())
+}
+
+/// Returns the checksums of local files, without those that can't be read.
+fn sums_here(files: &[(usize, LocalPath)], is_wanted: &dyn Fn() -> bool) -> Vec<(usize, Sha256)> {
+    let mut buffer = vec![0; PIECE];
+    let wanted = files.iter().take_while(|_| is_wanted());
+    wanted.filter_map(|(n, file)| Some((*n, file.sum(&mut buffer, is_wanted).ok()?.sha256))).collect()
+}
+
+/// Gets the files that differ, where the host can give them as a stream.
+async fn stream(
+    mut talk: Talk,
+    found: &mut [Found],
+    mode: Option<u32>,
+    limit: u64,
+    gauge: Arc<Gauge>,
+) -> Result<(), Broken> {
+    let wanted: HashMap<OsString, (usize, LocalPath, NewMode)> = found
+        .iter()
+        .enumerate()
+        .filter(|(_, found)| is_for_stream(found))
+        .map(|(n, found)| {
+            let mode = mode.map_or(NewMode::OfHost(found.status.mode()), NewMode::Exact);
+            (found.entry.below.clone().into(), (n, found.to.clone(), mode))
+        })
+        .collect();
+    if wanted.len() < 2 {
+        return Ok(());
+    }
+    // It is taken down as it comes, and unpacked when all of it has.
+    // On the disk where it is to be, whatever room there is elsewhere.
+    let folder = wanted.values().find_map(|(_, to, _)| to.root().ancestors().find(|folder| folder.is_dir()));
+    // Without a slash at the end.
+    let folder: PathBuf = folder.unwrap_or(Path::new(".")).components().collect();
+    let directory = folder.clone();
+    let not_kept = move |source| temporary::unwritable_in(&directory, source);
+    let is_made = not_kept.clone();
+    let spool = blocking(move || tempfile::tempfile_in(folder).map_err(is_made)).await?;
+    talk.divert(spool.try_clone().map_err(&not_kept)?, limit, gauge);
+    let asked = found.iter().filter(|found| is_for_stream(found)).map(|found| found.entry.below.as_path());
+    talk.request(text::GIVE, asked).await?;
+    talk.diverted().await.map_err(&not_kept)?;
+    let unpacked = blocking(move || unpack(spool, &wanted)).await;
+    let unpacked = unpacked.map_err(|error| match Excess::of(&error) {
+        Some(excess) => Broken::Excess(excess),
+        None => Broken::Failed(error),
+    })?;
+    for (n, is_new) in unpacked {
+        if let Some(found) = found.get_mut(n) {
+            found.entry.done = Some(is_new);
+        }
+    }
+    Ok(())
+}
+
+/// Puts each file of a stream into its place, and returns which they were, and whether they are new; none of a stream that has no end.
+fn unpack(mut spool: File, wanted: &HashMap<OsString, (usize, LocalPath, NewMode)>) -> Result<Vec<(usize, bool)>> {
+    let unreadable = |source| Error::new(ErrorKind::Local, "could not read a temporary file").caused_by(source);
+    if !is_whole(&mut spool).map_err(unreadable)? {
+        return Ok(Vec::new());
+    }
+    let mut done = Vec::new();
+    let budget = Rc::new(Cell::new(MAX_HEADERS));
+    let mut archive = Archive::new(Budgeted { spool, left: Rc::clone(&budget) });
+    let mut entries = archive.entries().map_err(unreadable)?;
+    loop {
+        budget.set(MAX_HEADERS);
+        let Some(entry) = entries.next() else { break };
+        let mut entry = match entry {
+            Ok(entry) => entry,
+            Err(_) if budget.get() == 0 => return Err(Excess::Headers.into_error()),
+            Err(source) => return Err(unreadable(source)),
+        };
+        budget.set(u64::MAX);
+        let path = crate::files::script::talk::path(&entry.path_bytes()).to_owned();
+        // Nothing else was asked for, whatever the host sends.
+        if let Some((n, to, mode)) = wanted.get(path.as_os_str())
+            && entry.header().entry_type().is_file()
+        {
+            let mut file = LocalFile::create(to, *mode)?;
+            file.write_all_of(&mut entry)?;
+            done.push((*n, file.place()?));
+        }
+        // What is left of the entry is not a part of the next headers.
+        std::io::copy(&mut entry, &mut std::io::sink()).map_err(unreadable)?;
+    }
+    Ok(done)
+}
+
+/// A stream that is read up to a limit. `tar` reads a long name into memory, however long it is.
+struct Budgeted {
+    spool: File,
+    left: Rc<Cell<u64>>,
+}
+
+impl Read for Budgeted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let left = self.left.get();
+        if left == 0 {
+            return Err(std::io::Error::other("the limit of the headers is reached"));
+        }
+        let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let count = self.spool.read(buffer.get_mut(..most).unwrap_or_default())?;
+        self.left.set(left - count as u64);
+        Ok(count)
+    }
+}
+
+/// Tells whether a stream ends as it does when all has been read there.
+fn is_whole(spool: &mut File) -> std::io::Result<bool> {
+    let mut end = [0; END.len()];
+    let Some(start) = spool.metadata()?.len().checked_sub(end.len() as u64) else { return Ok(false) };
+    spool.read_exact_at(&mut end, start)?;
+    spool.rewind()?;
+    Ok(end == END.as_bytes())
+}

@@ -1,0 +1,159 @@
+//! What a host says of paths, as the value that it is.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::files::entry::FileKind;
+use crate::files::script::talk;
+use crate::files::sum::Sha256;
+
+/// What is at a path of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct Status {
+    /// Its kind, and who may do what.
+    mode: u32,
+    pub(in super::super) owner: (u32, u32),
+    pub(in super::super) size: u64,
+    pub(in super::super) modified: i64,
+    pub(super) device: u64,
+    /// How many names it has.
+    pub(super) names: u64,
+}
+
+impl Status {
+    pub(in super::super) fn kind(&self) -> FileKind {
+        FileKind::of_mode(self.mode)
+    }
+
+    pub(in super::super) fn is_folder(&self) -> bool {
+        self.kind() == FileKind::Folder
+    }
+
+    pub(in super::super) fn is_file(&self) -> bool {
+        self.kind() == FileKind::File
+    }
+
+    pub(in super::super) fn is_link(&self) -> bool {
+        self.kind() == FileKind::Symlink
+    }
+
+    pub(in super::super) fn mode(&self) -> u32 {
+        self.mode & 0o7777
+    }
+}
+
+/// What is said of paths, in its order.
+#[derive(Debug, Default)]
+pub(super) struct Statuses(pub(super) Vec<(OsString, Status)>);
+
+impl Statuses {
+    /// Takes one record down.
+    ///
+    /// Where a program ends each with a line end, a name may have some of its own: what is no record is more of the last name.
+    pub(super) fn take(&mut self, record: &[u8]) {
+        match (status(record), self.0.last_mut()) {
+            (Some(found), _) => self.0.push(found),
+            (None, Some((path, _))) => {
+                path.push("\n");
+                path.push(talk::raw(record));
+            }
+            // What says nothing of any path says nothing.
+            (None, None) => {}
+        }
+    }
+}
+
+/// Reads one record: `x81a4 0 0 12 1700000000 65024 1 ./path`, the mode in hexadecimal or, behind an `o`, in octal.
+pub(in super::super) fn status(record: &[u8]) -> Option<(OsString, Status)> {
+    let mut fields = record.splitn(8, |byte| *byte == b' ');
+    let mut text = || std::str::from_utf8(fields.next()?).ok();
+    let mode = text()?;
+    let mode = match mode.split_at_checked(1)? {
+        ("x", digits) => u32::from_str_radix(digits, 16).ok()?,
+        ("o", digits) => u32::from_str_radix(digits, 8).ok()?,
+        _ => return None,
+    };
+    let owner = (text()?.parse().ok()?, text()?.parse().ok()?);
+    let (size, modified) = (text()?.parse().ok()?, text()?.parse().ok()?);
+    let (device, names) = (text()?.parse().ok()?, text()?.parse().ok()?);
+    Some((talk::path(fields.next()?).into(), Status { mode, owner, size, modified, device, names }))
+}
+
+/// The checksums of paths: nothing of what was said twice.
+#[derive(Debug, Default)]
+pub(super) struct Sums(HashMap<OsString, Option<Sha256>>);
+
+impl Sums {
+    /// Takes one record down, as `sha256sum` and its kin print them.
+    pub(super) fn take(&mut self, record: &[u8]) {
+        let Some((sum, rest)) = record.split_at_checked(Sha256::DIGITS) else { return };
+        let (Some(sum), Some(path)) = (Sha256::of_digits(sum), rest.get(2..)) else { return };
+        self.0.entry(talk::path(path).into()).and_modify(|known| *known = None).or_insert(Some(sum));
+    }
+
+    pub(super) fn of(&self, path: &Path) -> Option<Sha256> {
+        *self.0.get(path.as_os_str())?
+    }
+}
+
+/// Reads pairs of a symlink and what is in it.
+pub(super) fn links(records: &[Vec<u8>]) -> HashMap<OsString, PathBuf> {
+    let pairs = records.chunks_exact(2).filter_map(|pair| match pair {
+        [path, to] => Some((talk::path(path).into(), talk::raw(to).into())),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_at_a_path_is_read_as_each_stat_prints_it() {
+        let gnu = status(b"x81a4 33 34 12 1700000000 65024 1 ./a b\n'c").unwrap();
+        assert_eq!(gnu.0, "a b\n'c");
+        assert!(gnu.1.is_file() && gnu.1.mode() == 0o644 && gnu.1.owner == (33, 34) && gnu.1.size == 12);
+        assert!(status(b"o40755 0 0 64 1700000000 7 2 ./d").unwrap().1.is_folder());
+        assert!(status(b"xa1ff 0 0 1 1700000000 7 1 ./l").unwrap().1.is_link());
+        assert_eq!(status(b"stat: no such file"), None);
+        assert_eq!(status(b"x81a4 0 0 12"), None);
+    }
+
+    #[test]
+    fn a_name_may_have_lines_of_its_own() {
+        let records =
+            ["x81a4 0 0 1 2 3 1 ./a", "", "b", "x81a4 0 0 1 2 3 1 ./c"].map(|record| record.as_bytes().to_vec());
+        let mut statuses = Statuses::default();
+        for record in &records {
+            statuses.take(record);
+        }
+        let names: Vec<_> = statuses.0.into_iter().map(|(path, _)| path).collect();
+        assert_eq!(names, ["a\n\nb", "c"]);
+    }
+
+    #[test]
+    fn of_what_is_said_twice_no_checksum_is_known() {
+        let line = |digit: &str, path: &str| format!("{}  ./{path}", digit.repeat(64)).into_bytes();
+        let mut known = Sums::default();
+        let records = [line("a", "x"), line("B", "y"), line("c", "x"), b"sha256sum: y: no".to_vec()];
+        for record in &records {
+            known.take(record);
+        }
+        assert_eq!(known.of(Path::new("y")).map(|sum| sum.to_string()), Some("b".repeat(64)));
+        assert_eq!(known.of(Path::new("x")), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_answer_of_a_host_is_the_end_of_us(records in proptest::collection::vec(proptest::collection::vec(0_u8.., 0..100), 0..8)) {
+            let (mut statuses, mut sums) = (Statuses::default(), Sums::default());
+            for record in &records {
+                statuses.take(record);
+                sums.take(record);
+            }
+            let _ = links(&records);
+        }
+    }
+}

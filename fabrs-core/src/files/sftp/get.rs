@@ -1,0 +1,85 @@
+//! Getting a file by SFTP.
+
+use std::path::Path;
+
+use futures::stream::TryStreamExt;
+use russh_sftp::protocol::FileAttributes;
+
+use super::content;
+use super::fault::Fault;
+use super::path::text;
+use super::session::Session;
+use super::target::{MODE, kind_of};
+use crate::error::Result;
+use crate::files::arrival::Arrival;
+use crate::files::entry::FileKind;
+use crate::files::sum::{Sum, Summing};
+use crate::files::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
+
+/// Lets one file arrive, and tells whether it has: one that is the same as that which is `known` here has to come to be
+/// compared, and is given up.
+pub(in super::super) async fn get(
+    session: &Session,
+    path: &Path,
+    known: Option<&Sum>,
+    arrival: &Arrival,
+    what: &str,
+) -> Result<bool> {
+    let got = try_get(session, path, known, arrival).await;
+    got.map_err(|fault| {
+        arrival.give_up();
+        fault.into_error(&session.place, what)
+    })
+}
+
+/// Tells whether a file of the host differs from the content that is `known` here; nothing is written.
+pub(in super::super) async fn is_new(session: &Session, path: &Path, known: Option<&Sum>, what: &str) -> Result<bool> {
+    let compared = async {
+        let (path, there) = found(session, path).await?;
+        match known {
+            Some(known) if there.size == Some(known.size) => Ok(!content::is(session, &path, known).await?),
+            _ => Ok(true),
+        }
+    };
+    compared.await.map_err(|fault: Fault| fault.into_error(&session.place, what))
+}
+
+/// Returns the path of a regular file for the server, with its attributes.
+async fn found(session: &Session, path: &Path) -> Result<(String, FileAttributes), Fault> {
+    let shown = session.expanded(text(path.as_os_str())?).await?;
+    let path = session.path(&shown);
+    // Looked at first: a pipe would keep the server waiting for who writes to it.
+    let there = session.stat(&path).await?.ok_or_else(|| Fault::said(format!("{NO_FILE}{shown}")))?;
+    match kind_of(&there) {
+        FileKind::File => Ok((path, there)),
+        FileKind::Folder => Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
+        FileKind::Symlink | FileKind::Other => Err(Fault::said(format!("{shown}{NO_REGULAR}"))),
+    }
+}
+
+async fn try_get(session: &Session, path: &Path, known: Option<&Sum>, arrival: &Arrival) -> Result<bool, Fault> {
+    let shown = path.display().to_string();
+    let (path, there) = found(session, path).await?;
+    let size = there.size.ok_or_else(|| Fault::said("the SFTP server does not say how large it is"))?;
+    let handle = content::open(session, &path).await?;
+    if size == 0 && content::has_any(session, &handle).await? {
+        return Err(Fault::said(format!("{shown} has no size, as what the system makes up, and can't be got whole")));
+    }
+    arrival.begin(there.permissions.map(|mode| mode & MODE), size)?;
+    let mut there = Summing::new();
+    let is_compared = known.is_some_and(|known| known.size == size);
+    // Written while others come, as the spool of a slow terminal is: what waits for the disk is in the system's memory.
+    let taken = content::read(session, &handle, size).try_for_each(|chunk| {
+        if is_compared {
+            there.update(&chunk);
+        }
+        std::future::ready(arrival.write(&chunk).map_err(Fault::from))
+    });
+    taken.await?;
+    session.ask(session.raw().close(handle)).await?;
+    if is_compared && known == Some(&there.finish()) {
+        arrival.give_up();
+        return Ok(false);
+    }
+    Ok(true)
+}

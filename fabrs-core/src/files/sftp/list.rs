@@ -1,0 +1,213 @@
+//! Listing by SFTP what a path means: a file, all in a folder, or all that match a pattern.
+
+use std::path::{Path, PathBuf};
+
+use glob::{MatchOptions, Pattern};
+
+use super::fault::Fault;
+use super::path::{join, text};
+use super::session::Session;
+use super::target::kind_of;
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::entry::{Entry, EntryKind, FileKind};
+use crate::files::{IS_NO_FOLDER, NO_FILE};
+
+/// The maximum size of a listing in memory, in bytes. A server could list names without an end.
+const MAX_LISTING: usize = 32 << 20;
+/// The memory of an entry without its name, in bytes.
+const NAME_OVERHEAD: usize = 128;
+/// The maximum length of a path, as on Linux.
+const MAX_PATH: usize = 4096;
+
+/// How names match in a shell.
+const AS_IN_A_SHELL: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
+/// Returns what a pattern means, each with whether it is a folder.
+pub(in super::super) async fn matches(session: &Session, path: &str, what: &str) -> Result<Vec<(PathBuf, bool)>> {
+    try_matches(session, path).await.map_err(|fault| fault.into_error(&session.place, what))
+}
+
+async fn try_matches(session: &Session, path: &str) -> Result<Vec<(PathBuf, bool)>, Fault> {
+    let shown = session.expanded(path).await?;
+    let mut paths = named(session, &shown).await?;
+    if paths.is_empty() {
+        // As in a shell, a pattern that nothing matches is a name.
+        paths.push(shown);
+    }
+    let mut found = Vec::new();
+    for path in paths {
+        if let Some(there) = session.stat(&session.path(&path)).await? {
+            found.push((path.into(), kind_of(&there) == FileKind::Folder));
+        }
+    }
+    if found.is_empty() { Err(Fault::said(format!("{NO_FILE}{path}"))) } else { Ok(found) }
+}
+
+/// Returns all that is in a folder and in those below it.
+pub(in super::super) async fn entries(session: &Session, folder: &Path, what: &str) -> Result<Vec<Entry>> {
+    let entries = async {
+        let shown = session.expanded(text(folder.as_os_str())?).await?;
+        match session.stat(&session.path(&shown)).await? {
+            Some(there) if kind_of(&there) == FileKind::Folder => all_in(session, &shown).await,
+            Some(_) => Err(Fault::said(format!("{shown}{IS_NO_FOLDER}"))),
+            None => Err(Fault::said(format!("{NO_FILE}{shown}"))),
+        }
+    };
+    entries.await.map_err(|fault| fault.into_error(&session.place, what))
+}
+
+/// Returns the paths that match a pattern, name by name.
+async fn named(session: &Session, pattern: &str) -> Result<Vec<String>, Fault> {
+    let (root, rest) = match pattern.strip_prefix('/') {
+        Some(rest) => ("/", rest),
+        None => ("", pattern),
+    };
+    let mut found = vec![root.to_owned()];
+    for part in rest.split('/') {
+        let pattern = pattern_of(part);
+        let (mut next, mut size): (Vec<String>, _) = (Vec::new(), 0);
+        for folder in found {
+            match &pattern {
+                None => next.push(join(&folder, part)),
+                Some(pattern) => {
+                    let found = in_folder(session, &folder, pattern).await?;
+                    size += found.iter().map(|path| NAME_OVERHEAD + path.len()).sum::<usize>();
+                    if size > MAX_LISTING {
+                        return Err(too_large(&folder));
+                    }
+                    next.extend(found);
+                }
+            }
+        }
+        found = next;
+    }
+    Ok(found)
+}
+
+/// Returns a name as a pattern, where it is one.
+fn pattern_of(name: &str) -> Option<Pattern> {
+    if !name.contains(['*', '?', '[']) {
+        return None;
+    }
+    // To a shell two stars are one; the crate has another meaning for them.
+    let mut pattern = String::new();
+    for c in name.chars().filter(|c| *c != '\0') {
+        if c != '*' || !pattern.ends_with('*') {
+            pattern.push(c);
+        }
+    }
+    Pattern::new(&pattern).ok()
+}
+
+async fn in_folder(session: &Session, folder: &str, pattern: &Pattern) -> Result<Vec<String>, Fault> {
+    let names = match names(session, &session.path(folder)).await {
+        Ok(names) => names,
+        // What is no folder, or can't be read, has nothing that matches.
+        Err(Fault::Refused(_)) => return Ok(Vec::new()),
+        Err(fault) => return Err(fault),
+    };
+    let names = names.into_iter().map(|(name, _)| name);
+    Ok(names.filter(|name| pattern.matches_with(name, AS_IN_A_SHELL)).map(|name| join(folder, &name)).collect())
+}
+
+pub(super) async fn all_in(session: &Session, root: &str) -> Result<Vec<Entry>, Fault> {
+    let (mut entries, mut size) = (Vec::new(), 0);
+    let mut folders = vec![String::new()];
+    while let Some(below) = folders.pop() {
+        let path = session.path(&if below.is_empty() { root.to_owned() } else { join(root, &below) });
+        if path.len() > MAX_PATH {
+            return Err(Fault::said("the SFTP server has directories in each other without an end"));
+        }
+        for (name, kind) in names(session, &path).await? {
+            size += NAME_OVERHEAD + below.len() + name.len();
+            if size > MAX_LISTING {
+                return Err(too_large(root));
+            }
+            let name = name_of(session, &path, name)?;
+            let (below, path) = (join(&below, &name), join(&path, &name));
+            let kind = match kind {
+                Some(kind) => Some(kind),
+                None => session.lstat(&path).await?.map(|there| kind_of(&there)),
+            };
+            let kind = match kind {
+                Some(FileKind::Folder) => {
+                    folders.push(below.clone());
+                    EntryKind::Folder
+                }
+                Some(FileKind::File) => EntryKind::File,
+                Some(FileKind::Symlink) => {
+                    let link = session.ask(session.raw().readlink(path.as_str())).await?;
+                    let link = link.files.into_iter().next().map(|link| link.filename).unwrap_or_default();
+                    size += link.len();
+                    if size > MAX_LISTING {
+                        return Err(too_large(root));
+                    }
+                    EntryKind::Link(link.into())
+                }
+                Some(FileKind::Other) => EntryKind::Other,
+                None => continue,
+            };
+            entries.push(Entry { below: below.into(), kind, done: None });
+        }
+    }
+    entries.sort_by(|one, other| one.below.cmp(&other.below));
+    Ok(entries)
+}
+
+fn too_large(path: &str) -> Fault {
+    Fault::said(format!("the listing of `{path}` is larger than {} MiB", MAX_LISTING >> 20))
+}
+
+/// Returns the names in a folder, in their order, and of what kind they are where the server says so.
+async fn names(session: &Session, path: &str) -> Result<Vec<(String, Option<FileKind>)>, Fault> {
+    let handle = session.ask(session.raw().opendir(path)).await?.handle;
+    let (mut names, mut size) = (Vec::new(), 0);
+    loop {
+        match session.ask(session.raw().readdir(handle.as_str())).await {
+            Ok(some) if some.files.is_empty() => {
+                return Err(Fault::said("the SFTP server sent no names and no end of a directory"));
+            }
+            Ok(some) => {
+                size += some.files.iter().map(|file| NAME_OVERHEAD + file.filename.len()).sum::<usize>();
+                if size > MAX_LISTING {
+                    return Err(too_large(path));
+                }
+                names.extend(some.files.into_iter().map(|file| {
+                    let kind = file.attrs.permissions.map(|_| kind_of(&file.attrs));
+                    (file.filename, kind)
+                }));
+            }
+            Err(fault) if fault.is_end() => break,
+            Err(fault) => return Err(fault),
+        }
+    }
+    session.ask(session.raw().close(handle)).await?;
+    names.retain(|(name, _)| name != "." && name != "..");
+    names.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(names)
+}
+
+/// Returns a name, unless it came out of bytes that are none.
+fn name_of(session: &Session, folder: &str, name: String) -> Result<String, Fault> {
+    if name.contains(char::REPLACEMENT_CHARACTER) {
+        let text = format!("a file in `{folder}` has a name that is not UTF-8");
+        return Err(session.place.error(Error::new(ErrorKind::File, text)).into());
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_matches_as_in_a_shell() {
+        let is_match = |pattern: &str, name: &str| {
+            pattern_of(pattern).is_some_and(|pattern| pattern.matches_with(name, AS_IN_A_SHELL))
+        };
+        assert!(is_match("*.log", "a.log") && is_match("a**g", "a.log") && is_match("[ab]?", "b1"));
+        assert!(!is_match("*.log", ".hidden.log") && !is_match("[!a]*", "abc"));
+        assert!(pattern_of("plain").is_none() && pattern_of("[").is_none());
+    }
+}

@@ -1,0 +1,104 @@
+//! A large file in parts by several sessions, each of which writes into the file that one of them has made.
+
+use std::sync::Arc;
+
+use russh_sftp::protocol::{FileAttributes, OpenFlags};
+use tokio::sync::mpsc;
+
+use super::content::{self, WAITING};
+use super::fault::Fault;
+use super::path::parent;
+use super::session::Session;
+use crate::files::gauge::Gauge;
+use crate::files::job::FileJob;
+use crate::files::parts::{Part, Parts, Taken, holes};
+use crate::files::sending;
+use crate::transport::Effect;
+
+/// Writes a file in parts, by this session's `handle` and by others beside it, which open it at its `path`; each write was
+/// acknowledged, and of the others also the end.
+///
+/// Where others can put a symlink in the place of the file, which SFTP would follow, there is only this session.
+pub(super) async fn carry(
+    session: &Arc<Session>,
+    handle: &str,
+    path: &str,
+    file: FileJob<'_>,
+    gauge: &Arc<Gauge>,
+) -> Result<(), Fault> {
+    let holes = holes(file.content).await?;
+    if holes.contains(&true) {
+        let size = FileAttributes { size: Some(file.stamp.size), ..FileAttributes::empty() };
+        session.ask(session.raw().fsetstat(handle, size)).await?;
+    }
+    let parts = Parts::of(file.stamp.size, &holes);
+    let first = async {
+        while let Some(taken) = parts.take_until_all_arrived().await {
+            write_one(taken.part, session, handle, file, gauge).await?;
+            taken.arrived();
+        }
+        Ok::<_, Fault>(())
+    };
+    let is_safe = nobody_can_swap(session, handle, path).await?;
+    let help = || async {
+        if is_safe {
+            // Where there is no room for it, others do what it would have done.
+            let _left_to_others = help(session, path, file, &parts, gauge).await;
+        }
+    };
+    parts.carry(first, help).await?;
+    Ok(file.content.expect_unchanged(file.stamp).await?)
+}
+
+async fn help(
+    session: &Arc<Session>,
+    path: &str,
+    file: FileJob<'_>,
+    parts: &Parts,
+    gauge: &Arc<Gauge>,
+) -> Result<(), Fault> {
+    let what = format!("{} (a part)", file.job.what(&session.place));
+    let session = Session::open(&session.place, Effect::Changes, &what).await?;
+    let opened = session.ask(session.raw().open(path, OpenFlags::WRITE, FileAttributes::empty())).await?;
+    let mut written = Vec::new();
+    while let Some(taken) = parts.take() {
+        write_one(taken.part, &session, &opened.handle, file, gauge).await?;
+        written.push(taken);
+    }
+    // Some servers find only here that there is no room.
+    session.ask(session.raw().close(opened.handle)).await?;
+    written.into_iter().for_each(Taken::arrived);
+    Ok(())
+}
+
+/// Tells whether only its owner and root can put another into the place of a file: the folder is theirs, and nobody else may
+/// write to it, or only to what is their own (`S_ISVTX`, see inode(7)).
+async fn nobody_can_swap(session: &Session, handle: &str, path: &str) -> Result<bool, Fault> {
+    const BY_OTHERS: u32 = 0o022;
+    const OWN_ONLY: u32 = 0o1000;
+    const ROOT: u32 = 0;
+    let file = session.ask(session.raw().fstat(handle)).await?.attrs;
+    let folder = session.stat(parent(path)).await?.unwrap_or_else(FileAttributes::empty);
+    let is_shut = folder.permissions.is_some_and(|mode| mode & BY_OTHERS == 0 || mode & OWN_ONLY != 0);
+    Ok(is_shut && folder.uid.is_some_and(|uid| uid == ROOT || Some(uid) == file.uid))
+}
+
+async fn write_one(
+    part: Part,
+    session: &Session,
+    handle: &str,
+    file: FileJob<'_>,
+    gauge: &Arc<Gauge>,
+) -> Result<(), Fault> {
+    let Part { start, length } = part;
+    let (to, pieces) = mpsc::channel(WAITING);
+    let (content, gauge) = (file.content.clone(), Arc::clone(gauge));
+    let sent = sending(move || content.send_part(start, length, &to, &gauge));
+    let (written, sent) = tokio::join!(content::write(session, handle, start, pieces), sent);
+    // That it is too short says less than why.
+    if written? != length {
+        sent?;
+        return Err(Fault::said("not all of it arrived"));
+    }
+    Ok(())
+}

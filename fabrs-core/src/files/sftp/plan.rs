@@ -1,0 +1,61 @@
+//! Comparing one entry with what is on the host by SFTP, for a dry run.
+
+use std::sync::Arc;
+
+use super::fault::Fault;
+use super::path::text;
+use super::put::{Ids, check_write, is_same, plan_link};
+use super::session::Session;
+use super::target::{MODE, kind_of};
+use crate::error::Result;
+use crate::files::entry::FileKind;
+use crate::files::job::{FileJob, Job};
+use crate::files::walk::Content;
+use crate::files::{IS_NO_FOLDER, Written};
+
+/// Returns the path of an entry, with whether a put would write it.
+pub(in super::super) async fn plan(session: &Arc<Session>, job: &Job) -> Result<Written> {
+    let plan = async {
+        let target = text(&job.target)?;
+        match (&job.item.content, job.as_file()) {
+            (_, Some(file)) => plan_file(session, file, target).await,
+            (Content::Link(to), _) => plan_link(session, job, target, to).await,
+            _ => plan_folder(session, job, target).await,
+        }
+    };
+    plan.await.map_err(|fault| fault.into_error(&session.place, &format!("compare {}", job.shown())))
+}
+
+async fn plan_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Result<Written, Fault> {
+    let FileJob { job, content, stamp } = file;
+    let ids = Ids::of(&job.attributes)?;
+    let target = match session.target(target, text(&job.item.name())?).await {
+        // The folders of a tree are made with it.
+        Err(fault) if job.item.below.is_some() && fault.has_no_folder() => {
+            return Ok((session.expanded(target).await?, true));
+        }
+        target => target?,
+    };
+    let Some(old) = &target.old else {
+        check_write(session, job, &target)?;
+        return Ok((target.shown, true));
+    };
+    let is_alike = old.size == Some(stamp.size) && kind_of(old) == FileKind::File;
+    if !is_alike || !is_same(session, &target.path, content).await? {
+        check_write(session, job, &target)?;
+        return Ok((target.shown, true));
+    }
+    let has_mode = job.attributes.mode.is_none_or(|mode| old.permissions.map(|old| old & MODE) == Some(mode));
+    Ok((target.shown, !(has_mode && ids.are_those_of(old))))
+}
+
+async fn plan_folder(session: &Session, job: &Job, target: &str) -> Result<Written, Fault> {
+    let ids = Ids::of(&job.attributes)?;
+    let shown = session.expanded(target).await?;
+    let Some(there) = session.stat(&session.path(&shown)).await? else { return Ok((shown, true)) };
+    if kind_of(&there) != FileKind::Folder {
+        return Err(Fault::said(format!("{shown}{IS_NO_FOLDER}")));
+    }
+    let has_mode = job.attributes.mode.is_none_or(|mode| there.permissions.map(|old| old & MODE) == Some(mode));
+    Ok((shown, !(has_mode && ids.are_those_of(&there))))
+}

@@ -1,0 +1,353 @@
+//! Uploads by SFTP.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::stream::{self, StreamExt};
+use russh_sftp::protocol::FileAttributes;
+use tokio::sync::mpsc;
+
+use super::content::{self, WAITING};
+use super::fault::Fault;
+use super::parts;
+use super::path::{parent, text};
+use super::session::Session;
+use super::sweep::sweep;
+use super::target::{MODE, Target, kind_of};
+use super::temporary::Temporary;
+use crate::error::Result;
+use crate::files::blob::Blob;
+use crate::files::entry::FileKind;
+use crate::files::gauge::Gauge;
+use crate::files::job::{Attributes, FileJob, Job, LARGE, NEW_FOLDER, Replaces, Tree};
+use crate::files::walk::Content;
+use crate::files::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, Written, sending};
+
+/// The maximum number of concurrent lookups of targets.
+const LOOKS_AT_ONCE: usize = 64;
+
+/// Uploads one entry, and returns its path and a flag for a change.
+pub(in super::super) async fn put(session: &Arc<Session>, job: &Job) -> Result<Written> {
+    let put = async {
+        let target = text(&job.target)?;
+        match (&job.item.content, job.as_file()) {
+            (_, Some(file)) => put_file(session, file, target).await,
+            (Content::Link(to), _) => put_link(session, job, target, to).await,
+            _ => put_folder(session, job, target).await,
+        }
+    };
+    put.await.map_err(|fault| fault.into_error(&session.place, &job.what(&session.place)))
+}
+
+/// Checks all targets of a tree before the upload, so that an obstacle leaves the tree unchanged.
+pub(in super::super) async fn look_over(session: &Arc<Session>, tree: &Tree) -> Result<()> {
+    let looks: Vec<_> = tree.jobs.iter().map(|job| look_at(session, job).boxed()).collect();
+    let mut looks = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
+    while let Some(looked) = looks.next().await {
+        looked.map_err(|fault| fault.into_error(&session.place, &tree.what))?;
+    }
+    Ok(())
+}
+
+async fn look_at(session: &Session, job: &Job) -> Result<(), Fault> {
+    let shown = session.expanded(text(&job.target)?).await?;
+    let there = match session.ask(session.raw().lstat(session.path(&shown))).await {
+        Ok(found) => kind_of(&found.attrs),
+        // A missing target is no obstacle. The upload reports an unreadable one.
+        Err(Fault::Refused(_)) => return Ok(()),
+        Err(fault) => return Err(fault),
+    };
+    match (job.is_folder(), there) {
+        (false, FileKind::Folder) => Err(Fault::said(format!("{shown}{IS_A_FOLDER}"))),
+        (true, FileKind::File | FileKind::Other) => Err(Fault::said(format!("{shown}{IS_NO_FOLDER}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Creates directories with their parents.
+pub(in super::super) async fn folders(session: &Session, folders: &[String], what: &str) -> Result<()> {
+    for folder in folders {
+        let made = make_folder(session, folder).await;
+        made.map_err(|fault| fault.into_error(&session.place, what))?;
+    }
+    Ok(())
+}
+
+async fn put_file(session: &Arc<Session>, file: FileJob<'_>, target: &str) -> Result<Written, Fault> {
+    let shared = file.shared(&session.place);
+    let file = FileJob { content: shared.as_ref().unwrap_or(file.content), ..file };
+    let FileJob { job, content, stamp } = file;
+    let ids = Ids::of(&job.attributes)?;
+    let target = session.target(target, text(&job.item.name())?).await?;
+    if let Some(old) = &target.old
+        && old.size == Some(stamp.size)
+        && kind_of(old) == FileKind::File
+        && is_same(session, &target.path, content).await?
+    {
+        let changed = change(session, &target.path, old, ids, job.attributes.mode).await?;
+        return Ok((target.shown, changed));
+    }
+    check_write(session, job, &target)?;
+    let folder = parent(&target.path);
+    let mut temporary = Temporary::create(session, folder).await?;
+    let handle = temporary.handle().to_owned();
+    let (filled, ()) = tokio::join!(fill(session, &mut temporary, file, &target, ids), sweep(session, folder, &handle));
+    match filled {
+        Ok(()) => temporary.land(&target.path).await?,
+        Err(fault) => {
+            let fault = explained(session, fault, &target, stamp.size).await;
+            temporary.discard().await;
+            return Err(fault);
+        }
+    }
+    Ok((target.shown, true))
+}
+
+/// Refuses options of a job that SFTP does not support.
+pub(super) fn check_write(session: &Session, job: &Job, target: &Target) -> Result<(), Fault> {
+    if target.old.is_some() && !session.replaces {
+        return Err(Fault::said("the SFTP server can't replace a file in one step"));
+    }
+    if job.landing.in_place || job.landing.validation.is_some() || job.landing.backup.is_some() {
+        let text = "to write in place, to validate and to keep a copy need a shell, and the host gives none";
+        return Err(Fault::said(text));
+    }
+    Ok(())
+}
+
+/// Returns true for an entry that may be replaced.
+async fn may_replace(session: &Session, target: &Target, replaces: &Replaces) -> Result<bool, Fault> {
+    match (&target.old, replaces) {
+        (_, Replaces::Anything | Replaces::Link) | (None, Replaces::Nothing) => Ok(true),
+        (Some(old), Replaces::This(before)) => {
+            Ok(old.size == Some(before.size) && content::is(session, &target.path, before).await?)
+        }
+        (Some(_), Replaces::Nothing) | (None, Replaces::This(_)) => Ok(false),
+    }
+}
+
+/// Returns true for an equal content. An unreadable file counts as different.
+pub(super) async fn is_same(session: &Session, path: &str, content: &Blob) -> Result<bool, Fault> {
+    match content::is(session, path, &content.sum().await?).await {
+        Err(Fault::Refused(_)) => Ok(false),
+        result => result,
+    }
+}
+
+/// Sets the owner and the mode of a file, and returns true if they have changed.
+async fn change(
+    session: &Session,
+    path: &str,
+    old: &FileAttributes,
+    ids: Ids,
+    mode: Option<u32>,
+) -> Result<bool, Fault> {
+    let owner = ids.over(old).filter(|owner| (owner.uid, owner.gid) != (old.uid, old.gid));
+    let mode = mode.filter(|mode| old.permissions.map(|old| old & MODE) != Some(*mode));
+    let mode = mode.map(|mode| FileAttributes { permissions: Some(mode), ..FileAttributes::empty() });
+    let mut changed = false;
+    // A change of the owner clears bits of the mode.
+    for wanted in [owner, mode].into_iter().flatten() {
+        session.ask(session.raw().setstat(path, wanted)).await?;
+        changed = true;
+    }
+    Ok(changed)
+}
+
+/// Writes the content to a temporary file, and renames it to the target.
+async fn fill(
+    session: &Arc<Session>,
+    temporary: &mut Temporary,
+    file: FileJob<'_>,
+    target: &Target,
+    ids: Ids,
+) -> Result<(), Fault> {
+    let gauge = Gauge::new(&session.place, &file.job.what(&session.place), file.stamp.size);
+    let handle = temporary.handle();
+    if file.stamp.size < LARGE {
+        write(session, handle, file, &gauge).await?;
+    } else {
+        parts::carry(session, handle, temporary.path(), file, &gauge).await?;
+    }
+    let there = session.ask(session.raw().fstat(handle)).await?.attrs;
+    if there.size.is_some_and(|size| size != file.stamp.size) {
+        return Err(Fault::said("not all of it arrived"));
+    }
+    let landing = &file.job.landing;
+    if landing.flushes {
+        if !session.flushes {
+            return Err(Fault::said("the SFTP server can't say when a file is on its disk"));
+        }
+        session.ask(session.raw().fsync(handle)).await?;
+    }
+    if landing.verifies && !is_same(session, temporary.path(), file.content).await? {
+        return Err(Fault::said("what has arrived is not what was sent"));
+    }
+    if !may_replace(session, target, &landing.replaces).await? {
+        return Err(Fault::said(format!("{}{CHANGED_MEANWHILE}", target.shown)));
+    }
+    set_owner(session, handle, &there, target.old.as_ref(), ids).await?;
+    let kept = target.old.as_ref().and_then(|old| old.permissions);
+    let mode = file.job.attributes.mode.or(kept).unwrap_or(file.new_mode()) & MODE;
+    let mode = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
+    // Last, so that no other user can read the file before.
+    session.ask(session.raw().fsetstat(handle, mode)).await?;
+    temporary.close().await
+}
+
+/// Writes the content in one piece.
+async fn write(session: &Session, handle: &str, file: FileJob<'_>, gauge: &Arc<Gauge>) -> Result<(), Fault> {
+    let (sender, pieces) = mpsc::channel(WAITING);
+    let (source, stamp, gauge) = (file.content.clone(), file.stamp.clone(), Arc::clone(gauge));
+    let sent = sending(move || source.send(&stamp, &sender, &gauge));
+    let (written, sent) = tokio::join!(content::write(session, handle, 0, pieces), sent);
+    let written = written?;
+    // The write error has more information than a short file.
+    sent?;
+    if written == file.stamp.size { Ok(()) } else { Err(Fault::said("not all of it arrived")) }
+}
+
+/// Sets the owner of a new file: the requested one, or that of the replaced file if the login may set it.
+async fn set_owner(
+    session: &Session,
+    handle: &str,
+    new: &FileAttributes,
+    old: Option<&FileAttributes>,
+    ids: Ids,
+) -> Result<(), Fault> {
+    let is_asked_for = ids.are_given();
+    let wanted = if is_asked_for { ids.over(new) } else { old.and_then(|old| Ids::default().over(old)) };
+    let Some(wanted) = wanted.filter(|wanted| (wanted.uid, wanted.gid) != (new.uid, new.gid)) else { return Ok(()) };
+    match session.ask(session.raw().fsetstat(handle, wanted)).await {
+        Err(Fault::Refused(_)) if !is_asked_for => Ok(()),
+        result => result.map(drop),
+    }
+}
+
+/// Adds "no space left" to an error without a reason, if the server has no free space.
+async fn explained(session: &Session, fault: Fault, target: &Target, size: u64) -> Fault {
+    if !fault.is_unexplained() || !session.tells_room {
+        return fault;
+    }
+    match session.ask(session.raw().statvfs(parent(&target.path))).await {
+        Ok(room) if room.blocks_avail.saturating_mul(room.fragment_size) < size => {
+            Fault::said("No space left on device")
+        }
+        _ => fault,
+    }
+}
+
+/// Creates a symlink, and replaces an existing one atomically.
+async fn put_link(session: &Arc<Session>, job: &Job, target: &str, to: &Path) -> Result<Written, Fault> {
+    let (target, is_written) = plan_link(session, job, target, to).await?;
+    if is_written {
+        let path = session.path(&target);
+        Temporary::link(session, parent(&path), text(to.as_os_str())?).await?.land(&path).await?;
+    }
+    Ok((target, is_written))
+}
+
+/// Returns the path of a symlink and a flag for a pending change, or the reason against an upload.
+pub(super) async fn plan_link(session: &Session, job: &Job, target: &str, to: &Path) -> Result<Written, Fault> {
+    let (target, to) = (session.expanded(target).await?, text(to.as_os_str())?);
+    let path = session.path(&target);
+    let there = session.lstat(&path).await?.map(|there| kind_of(&there));
+    match there {
+        Some(FileKind::Folder) => return Err(Fault::said(format!("{target}{IS_A_FOLDER}"))),
+        Some(FileKind::Symlink) => {
+            let link = session.ask(session.raw().readlink(path.as_str())).await?;
+            if link.files.first().is_some_and(|link| link.filename == to) {
+                return Ok((target, false));
+            }
+        }
+        Some(_) if job.landing.replaces == Replaces::Link => {
+            return Err(Fault::said(format!("{target}{IS_NO_LINK}")));
+        }
+        Some(_) if !session.replaces => {
+            return Err(Fault::said("the SFTP server can't replace a file in one step"));
+        }
+        Some(_) | None => {}
+    }
+    if job.attributes.gives_owner() {
+        return Err(Fault::said("SFTP gives a symlink to nobody"));
+    }
+    Ok((target, true))
+}
+
+/// Creates a directory with its attributes.
+async fn put_folder(session: &Session, job: &Job, target: &str) -> Result<Written, Fault> {
+    let ids = Ids::of(&job.attributes)?;
+    let is_new = make_folder(session, target).await?;
+    let path = session.path(&session.expanded(target).await?);
+    let is_changed = match session.stat(&path).await? {
+        Some(there) => change(session, &path, &there, ids, job.attributes.mode).await?,
+        None => false,
+    };
+    Ok((target.to_owned(), is_new || is_changed))
+}
+
+/// Creates a directory with its parents, and returns true if it was missing.
+async fn make_folder(session: &Session, folder: &str) -> Result<bool, Fault> {
+    let mut missing = Vec::new();
+    let folder = session.path(folder);
+    let mut above = folder.as_str();
+    loop {
+        match session.stat(above).await? {
+            Some(there) if kind_of(&there) == FileKind::Folder => break,
+            Some(_) => return Err(Fault::said(format!("{above}{IS_NO_FOLDER}"))),
+            None => missing.push(above),
+        }
+        if above == parent(above) {
+            break;
+        }
+        above = parent(above);
+    }
+    let is_new = !missing.is_empty();
+    for path in missing.into_iter().rev() {
+        let attributes = FileAttributes { permissions: Some(NEW_FOLDER), ..FileAttributes::empty() };
+        let made = session.ask(session.raw().mkdir(path, attributes)).await;
+        if let Err(fault) = made
+            // Another process may have created it.
+            && session.stat(path).await?.is_none()
+        {
+            return Err(fault);
+        }
+    }
+    Ok(is_new)
+}
+
+/// The new owner and group of a file, as numbers: SFTP has no names.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ids {
+    user: Option<u32>,
+    group: Option<u32>,
+}
+
+impl Ids {
+    pub(super) fn of(attributes: &Attributes) -> Result<Self, Fault> {
+        let id = |name: &Option<Arc<str>>| match name.as_deref().map(|name| (name, name.parse())) {
+            None => Ok(None),
+            Some((_, Ok(id))) => Ok(Some(id)),
+            Some((name, Err(_))) => {
+                Err(Fault::said(format!("users and groups have no names over SFTP: give the number of `{name}`")))
+            }
+        };
+        Ok(Self { user: id(&attributes.owner)?, group: id(&attributes.group)? })
+    }
+
+    /// Returns true if a file has this owner and group.
+    pub(super) fn are_those_of(self, file: &FileAttributes) -> bool {
+        self.over(file).is_none_or(|ids| (ids.uid, ids.gid) == (file.uid, file.gid))
+    }
+
+    fn are_given(self) -> bool {
+        self.user.is_some() || self.group.is_some()
+    }
+
+    /// Returns both numbers, filled up from a file, since SFTP sets them together only.
+    fn over(self, file: &FileAttributes) -> Option<FileAttributes> {
+        let (user, group) = (self.user.or(file.uid)?, self.group.or(file.gid)?);
+        Some(FileAttributes { uid: Some(user), gid: Some(group), ..FileAttributes::empty() })
+    }
+}

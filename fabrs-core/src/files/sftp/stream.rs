@@ -1,0 +1,150 @@
+//! The channel of a subsystem as a byte stream, between the transport and a protocol client.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::mpsc;
+use tokio_util::sync::PollSender;
+
+use crate::event::{Event, Sink, Stream};
+use crate::files::incoming::{Heard, Incoming};
+use crate::host::Host;
+use crate::transport::{Answer, End, How, Receive};
+
+/// The maximum number of packets queued for the network.
+const WAITING: usize = 4;
+/// The maximum number of bytes that wait to be read: twice as many as the reads of all files at once can return.
+const MAX_UNREAD: usize = 32 << 20;
+
+/// Both ends of a channel.
+pub(super) struct Channel {
+    /// The end of the protocol client.
+    pub(super) stream: ChannelStream,
+    /// The end of the transport: it sends bytes from here.
+    pub(super) pieces: mpsc::Receiver<Bytes>,
+    /// Receives the bytes that the transport reads.
+    pub(super) incoming: Incoming,
+}
+
+impl Channel {
+    pub(super) fn new() -> Self {
+        let (sender, pieces) = mpsc::channel(WAITING);
+        let incoming = Incoming::new(MAX_UNREAD);
+        let stream = ChannelStream { heard: Heard(incoming.clone()), outgoing: PollSender::new(sender) };
+        Self { stream, pieces, incoming }
+    }
+}
+
+/// The channel for a protocol client. Dropping it ends the input.
+pub(super) struct ChannelStream {
+    heard: Heard,
+    outgoing: PollSender<Bytes>,
+}
+
+impl fmt::Debug for ChannelStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelStream").finish_non_exhaustive()
+    }
+}
+
+impl AsyncRead for ChannelStream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.heard).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for ChannelStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+        ready!(self.outgoing.poll_reserve(cx)).map_err(gone)?;
+        self.outgoing.send_item(Bytes::copy_from_slice(bytes)).map_err(gone)?;
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.outgoing.close();
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Forwards bytes of a channel to its stream, and reports the end of the channel as the end of a command.
+pub(super) struct Receiver {
+    pub(super) incoming: Incoming,
+    pub(super) number: u64,
+    pub(super) host: Host,
+    pub(super) shown: Arc<str>,
+    pub(super) sink: Arc<dyn Sink>,
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("shown", &self.shown).finish_non_exhaustive()
+    }
+}
+
+impl Receive for Receiver {
+    fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+        if stream == Stream::Stdout && !self.incoming.push(bytes) {
+            answer.stop();
+        }
+    }
+
+    fn ended(&mut self, end: &End) {
+        let (host, command) = (&self.host, &*self.shown);
+        let status = match &end.how {
+            How::Exited(status) | How::Cut(status, _) => Some(status),
+            _ => None,
+        };
+        if !matches!(end.how, How::Planned) {
+            let (number, elapsed) = (self.number, end.elapsed);
+            let error = end.how.error().map(|error| error.or_on(Some(host)));
+            let error = error.as_ref();
+            self.sink.event(&Event::CommandEnded { number, host, command, status, error, elapsed });
+        }
+        self.incoming.end(Some(end.how.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::output::ExitStatus;
+
+    #[tokio::test]
+    async fn what_comes_is_read_in_its_order_and_then_the_end() {
+        let Channel { mut stream, incoming, .. } = Channel::new();
+        let reads = async {
+            let mut all = Vec::new();
+            stream.read_to_end(&mut all).await.map(|_| all)
+        };
+        let comes = async {
+            for piece in [&b"one "[..], b"two ", b"three"] {
+                assert!(incoming.push(piece));
+                tokio::task::yield_now().await;
+            }
+            incoming.end(Some(How::Exited(ExitStatus::Code(0))));
+        };
+        let (read, ()) = tokio::join!(reads, comes);
+        assert_eq!(read.expect("it ends"), b"one two three");
+    }
+
+    #[tokio::test]
+    async fn what_is_written_comes_to_the_transport_and_then_the_end() {
+        let Channel { mut stream, mut pieces, .. } = Channel::new();
+        stream.write_all(b"packet").await.expect("somebody reads");
+        stream.shutdown().await.expect("it can be ended");
+        assert_eq!(pieces.recv().await.as_deref(), Some(&b"packet"[..]));
+        assert_eq!(pieces.recv().await, None);
+    }
+}

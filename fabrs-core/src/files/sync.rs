@@ -1,0 +1,237 @@
+//! [`Sync`]: a tree of a host that becomes the equal of one here.
+
+use std::fmt;
+use std::os::unix::fs::MetadataExt;
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::home::at_home;
+use super::job::{Attributes, Job, Landing, Manner, Rules, Tree, all_of};
+use super::known::Known;
+use super::lazy::{Lazy, awaited};
+use super::patterns::Patterns;
+use super::place::Place;
+use super::planning::Side;
+use super::source::Source;
+use super::walk::{Content, Item, Selection};
+use super::way::Way;
+use super::{Changes, blocking, planning, tell, tree};
+use crate::config::Diffs;
+use crate::connection::Connection;
+use crate::connection::bound;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Difference, Event};
+use crate::transport::Effect;
+
+/// A tree of a host that is to become the equal of one here: a builder, and the future of what it [`Changes`].
+///
+/// See [`Connection::sync`].
+///
+/// # Cancel safety
+///
+/// Dropped, what has started is ended; each file is the old one or the new one, and no other is left.
+#[must_use = "nothing is made equal until it is awaited"]
+#[derive(Debug)]
+pub struct Sync(Lazy<Spec, Changes>);
+
+struct Spec {
+    place: Place,
+    from: PathBuf,
+    to: String,
+    selection: Selection,
+    protects: Vec<String>,
+    attributes: Attributes,
+    landing: Arc<Landing>,
+    deletes: bool,
+    by_checksum: bool,
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_words())
+    }
+}
+
+impl Sync {
+    pub(super) fn new(connection: Connection, from: PathBuf, to: String, location: &'static Location<'static>) -> Self {
+        let place = Place::of_transfer(connection, location);
+        Self(Lazy::Made(Box::new(Spec {
+            place,
+            from,
+            to,
+            selection: Selection::default(),
+            protects: Vec::new(),
+            attributes: Attributes::default(),
+            landing: Arc::new(Landing { over_links: true, ..Landing::default() }),
+            deletes: false,
+            by_checksum: false,
+        })))
+    }
+
+    /// Removes on the host what is not here, but what is [protected](Self::protect) or [excluded](Self::exclude).
+    pub fn delete(self) -> Self {
+        Self(self.0.changed(|spec| spec.deletes = true))
+    }
+
+    /// Keeps [`delete`](Self::delete) from removing what matches this pattern, and all that is in it: by its name, or, with a
+    /// `/` in the pattern, by its path below the folder.
+    ///
+    /// `sync("site", "/srv/site").delete().protect("uploads")`
+    pub fn protect(self, pattern: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.protects.push(pattern.into())))
+    }
+
+    /// Leaves out, here and there, what matches this pattern: it is neither put nor removed.
+    pub fn exclude(self, pattern: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.selection.excludes.push(pattern.into())))
+    }
+
+    /// Leaves out what the `.gitignore` and `.ignore` files say that are in the folder and above it; with
+    /// [`delete`](Self::delete) it is removed there.
+    pub fn ignore_files(self) -> Self {
+        Self(self.0.changed(|spec| spec.selection.honours_ignore_files = true))
+    }
+
+    /// Compares the contents of all files of the same size, also where the time of their last change is the same.
+    pub fn checksum(self) -> Self {
+        Self(self.0.changed(|spec| spec.by_checksum = true))
+    }
+
+    /// Reads each file that was sent back on the host and compares its SHA-256, before any takes its place.
+    pub fn verify(self) -> Self {
+        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).verifies = true))
+    }
+
+    /// Has all files be on the host's disk before they take their places (`sync(1)`).
+    pub fn fsync(self) -> Self {
+        Self(self.0.changed(|spec| Arc::make_mut(&mut spec.landing).flushes = true))
+    }
+
+    /// Gives all of it to this user, by name or number: for who may do that.
+    pub fn owner(self, user: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.attributes.owner = Some(Arc::from(user.into()))))
+    }
+
+    /// Gives all of it to this group, by name or number.
+    pub fn group(self, group: impl Into<String>) -> Self {
+        Self(self.0.changed(|spec| spec.attributes.group = Some(Arc::from(group.into()))))
+    }
+
+    /// Writes as root, or as the connection's [`sudo_user`](Connection::sudo_user).
+    pub fn sudo(self) -> Self {
+        Self(self.0.changed(|spec| spec.place.elevated = true))
+    }
+}
+
+awaited!(Sync => Changes, by sync);
+
+async fn sync(spec: Arc<Spec>) -> Result<Changes> {
+    let connection = &spec.place.connection;
+    let (host, run) = bound(connection, spec.place.location)?;
+    tree::connect_meanwhile(connection, run);
+    let described = Arc::clone(&spec);
+    let tree = blocking(move || described.tree()).await.map_err(|error| spec.place.error(error));
+    let what = spec.in_words();
+    if planning::is_planned(&spec.place) {
+        let compared = async {
+            let tree = Arc::new(tree?);
+            itemize(&spec, &tree, &what).await?;
+            let (place, wanted) = (&spec.place, &tree);
+            let way = Way { place, effect: Effect::Reads, what: &what };
+            way.go(|by| tree::plan(place, wanted, by)).await
+        };
+        let state = planning::plan(&spec.place, Side::Host, &what, compared).await?;
+        return Ok(Changes::new(&spec.place, host.clone(), what, state));
+    }
+    let tree = Arc::new(tree?);
+    itemize(&spec, &tree, &what).await?;
+    let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };
+    let made = way.go(|by| tree::put(&spec.place, &tree, by)).await?;
+    tell(connection, host, &what, &made.files, made.removed.len());
+    Ok(Changes::new(&spec.place, host.clone(), what, made))
+}
+
+/// Shows each entry that differs, where that was asked for.
+async fn itemize(spec: &Spec, tree: &Arc<Tree>, what: &str) -> Result<()> {
+    let connection = &spec.place.connection;
+    if connection.diffs() == Diffs::None {
+        return Ok(());
+    }
+    let host = bound(connection, spec.place.location)?.0;
+    let way = Way { place: &spec.place, effect: Effect::Reads, what };
+    let place = &spec.place;
+    let entries = way.go(|by| async move { by.itemize(place, tree).await }).await?;
+    let difference = Difference::Entries(entries);
+    connection.sink().event(&Event::Difference { host, what, path: &spec.to, difference: &difference });
+    Ok(())
+}
+
+impl Spec {
+    fn in_words(&self) -> String {
+        let with = if self.deletes { " (and remove what is not there)" } else { "" };
+        let by = self.place.by();
+        format!("sync {} -> {}{with}{by}", self.from.display(), self.to)
+    }
+
+    /// Looks at all that is to be there, on a blocking thread.
+    fn tree(&self) -> Result<Tree> {
+        let from = at_home(&self.from);
+        if !from.is_dir() {
+            let error = Error::new(ErrorKind::Local, format!("`{}` is no folder of this machine", self.from.display()));
+            return Err(if from.exists() { error.hint("a file is put by `put`") } else { error });
+        }
+        let root = self.root()?;
+        let items = self.selection.items(&Source::Path(from.clone()), &Known::default())?;
+        if self.deletes && items.is_empty() {
+            let text =
+                format!("nothing is in `{}`, so that all in `{}` would be removed", self.from.display(), self.to);
+            return Err(
+                Error::new(ErrorKind::Usage, text).hint("remove it by a command of its own where that is meant")
+            );
+        }
+        let kept = Patterns::new(self.protects.iter().chain(&self.selection.excludes), "protected")?;
+        let jobs = all_of(items, |item| self.job(&from, &root, item))?;
+        let manner = Manner::Sync(Rules { deletes: self.deletes, kept, by_checksum: self.by_checksum });
+        Ok(Tree {
+            root,
+            jobs,
+            attributes: self.attributes.clone(),
+            landing: self.landing.clone(),
+            manner,
+            what: self.in_words(),
+        })
+    }
+
+    /// Returns the folder on the host, which is not one of which everything else is a part.
+    fn root(&self) -> Result<String> {
+        let root = match self.to.trim_end_matches('/') {
+            "" if self.to.starts_with('/') => "/",
+            "" => ".",
+            root => root,
+        };
+        let is_home = ["~", "."].contains(&root) && self.place.connection.directory().is_none();
+        if self.deletes && (root == "/" || is_home) {
+            let text = format!("`{}` is no folder in which all that is not here could be removed", self.to);
+            return Err(Error::new(ErrorKind::Usage, text).hint("name a folder of its own"));
+        }
+        Ok(root.to_owned())
+    }
+
+    fn job(&self, from: &Path, root: &str, item: Item) -> Result<Job> {
+        let below = item.below.clone().unwrap_or_default();
+        let (stamp, mode) = match &item.content {
+            Content::File(content) => {
+                let stamp = content.stamp()?;
+                let mode = stamp.mode;
+                (Some(stamp), mode)
+            }
+            Content::Folder => (None, std::fs::metadata(from.join(&below)).ok().map(|meta| meta.mode() & 0o777)),
+            Content::Link(_) => (None, None),
+        };
+        let modified = stamp.as_ref().and_then(super::stamp::Stamp::modified);
+        let attributes = Attributes { mode, modified, ..self.attributes.clone() };
+        let target = Path::new(root).join(below).into();
+        Ok(Job { item, stamp, target, attributes, landing: self.landing.clone(), called: None })
+    }
+}

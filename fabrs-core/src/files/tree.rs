@@ -1,0 +1,82 @@
+//! A tree on its way to a host: as far as it goes at once, and the rest one by one.
+
+use std::sync::Arc;
+
+use futures::future::FutureExt;
+use futures::stream::{StreamExt, TryStreamExt};
+
+use super::by::By;
+use super::changes::Made;
+use super::job::{Job, Tree};
+use super::place::Place;
+use super::script::{Done, Undone};
+use super::{AT_ONCE, Written};
+use crate::connection::Connection;
+use crate::state::RunState;
+use crate::transport::Level;
+
+/// Connects while the local files are read; the transfer itself reports a failure.
+pub(super) fn connect_meanwhile(connection: &Connection, run: &RunState) {
+    let (connection, stop) = (connection.clone(), run.stop().clone());
+    run.tasks().spawn(async move {
+        tokio::select! {
+            _ = stop.above(Level::Run) => {}
+            _ = connection.connect() => {}
+        }
+    });
+}
+
+/// Puts a tree, and returns what was made of it.
+pub(super) async fn put(place: &Place, tree: &Arc<Tree>, by: By) -> Result<Made, Undone> {
+    let done = by.put_tree(place, tree).await?;
+    let left = tree.jobs.iter().zip(&done.entries).filter(|(_, done)| done.is_none()).map(|(job, _)| job);
+    let written = put_each(place, tree, &by, left).await?;
+    Ok(made(tree, done, written))
+}
+
+/// Returns the changes that putting a tree would make.
+pub(super) async fn plan(place: &Place, tree: &Arc<Tree>, by: By) -> Result<Made, Undone> {
+    let done = by.plan_tree(place, tree).await?;
+    let left = tree.jobs.iter().zip(&done.entries).filter(|(_, done)| done.is_none()).map(|(job, _)| job);
+    let each: Vec<_> = left.map(|job| by.plan(place, job).boxed()).collect();
+    let written = futures::stream::iter(each).buffered(AT_ONCE).try_collect().await?;
+    Ok(made(tree, done, written))
+}
+
+/// Returns the changes of a tree: those made at once, and those of the entries that were written one by one.
+fn made(tree: &Tree, done: Done, written: Vec<Written>) -> Made {
+    let mut written = written.into_iter();
+    let all = tree.jobs.iter().zip(done.entries).filter_map(|(job, done)| match done {
+        Some(done) => Some((job.shown(), done)),
+        None => written.next(),
+    });
+    // A folder that is there as it was is nothing to tell of, and one with a file in it neither.
+    let is_told = |job: &Job, done: bool| !job.is_folder() || done && tree.is_empty(job);
+    let files = tree.jobs.iter().zip(all).filter(|(job, (_, done))| is_told(job, *done));
+    let removed = done.removed.iter().map(|below| format!("{}/{}", tree.root.trim_end_matches('/'), below.display()));
+    Made { files: files.map(|(_, written)| written).collect(), removed: removed.collect() }
+}
+
+/// Puts entries one by one, some at a time: the folders first.
+async fn put_each<'a>(
+    place: &Place,
+    tree: &Tree,
+    by: &By,
+    jobs: impl Iterator<Item = &'a Job>,
+) -> Result<Vec<Written>, Undone> {
+    let jobs: Vec<_> = jobs.collect();
+    by.make_folders(place, &tree.folders(&jobs), &format!("make the folder {}", tree.root)).await?;
+    let mut written = vec![None; jobs.len()];
+    // They come in the order of their names, and so does what is in a folder after it.
+    for (job, place_of) in jobs.iter().zip(&mut written).filter(|(job, _)| job.is_folder()) {
+        *place_of = Some(by.put(place, job).await?);
+    }
+    let others = jobs.iter().zip(&mut written).filter(|(job, _)| !job.is_folder());
+    let each: Vec<_> = others
+        .map(|(job, place_of)| async { by.put(place, job).await.map(|put| *place_of = Some(put)) }.boxed())
+        .collect();
+    let put = futures::stream::iter(each).buffer_unordered(AT_ONCE).try_collect::<()>().await;
+    let written: Vec<_> = written.into_iter().flatten().collect();
+    let landed = written.iter().filter(|(_, is_changed)| *is_changed).count();
+    put.map(|()| written).map_err(|undone| undone.in_part(landed))
+}

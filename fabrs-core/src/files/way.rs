@@ -1,0 +1,112 @@
+//! Which way files go: by scripts where the host gives a shell, by SFTP where it gives none.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::Said;
+use super::by::By;
+use super::place::Place;
+use super::script::Undone;
+use super::sftp::Session;
+use crate::connection::bound;
+use crate::connection::seconds;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+use crate::transport::{Effect, Level};
+
+/// The hosts of a run that give no shell: the second file does not try again.
+#[derive(Debug, Default)]
+struct Shells {
+    none: Mutex<HashSet<Host>>,
+}
+
+impl Shells {
+    fn none(&self) -> MutexGuard<'_, HashSet<Host>> {
+        self.none.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A transfer that goes one way or the other.
+pub(super) struct Way<'a> {
+    pub(super) place: &'a Place,
+    pub(super) effect: Effect,
+    /// Says in words what is done.
+    pub(super) what: &'a str,
+}
+
+impl Way<'_> {
+    /// Goes by scripts, or by SFTP where the host gives no shell; neither where that is needed.
+    pub(super) async fn go<T, F>(&self, work: impl Fn(By) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T, Undone>>,
+    {
+        let (host, run) = bound(&self.place.connection, self.place.location)?;
+        let shells = run.extension::<Shells>();
+        let is_known = shells.none().contains(host);
+        let no_shell = if is_known {
+            None
+        } else {
+            match work(By::Script).await {
+                Err(Undone::NoShell(error)) => Some(error),
+                Err(Undone::Failed(error)) => return Err(error),
+                Ok(done) => return Ok(done),
+            }
+        };
+        if self.place.elevated {
+            let error = self.place.could_not(self.what).caused_by(Said(NO_SUDO.to_owned()));
+            return Err(error);
+        }
+        let by_sftp = async {
+            let session = match (Session::open(self.place, self.effect, self.what).await, no_shell) {
+                (Ok(session), _) => session,
+                // It has neither: what its other answer was says why.
+                (Err(error), Some(no_shell)) if is_about_sftp(&error) => return Err(no_shell.hint(NEITHER)),
+                (Err(error), _) => return Err(error),
+            };
+            shells.none().insert(host.clone());
+            work(By::Sftp(session)).await.map_err(|undone| match undone {
+                Undone::NoShell(error) | Undone::Failed(error) => error,
+            })
+        };
+        self.unless_stopped(by_sftp).await
+    }
+
+    /// Does work that is not one command, until the run is stopped or as long as a command may run: what stops it stops
+    /// here, and not in its session, by which it still has to clean up.
+    async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let (_, run) = bound(&self.place.connection, self.place.location)?;
+        let limit = run.defaults().timeout;
+        tokio::select! {
+            biased;
+            _ = run.stop().above(Level::Run) => {
+                Err(self.place.error(Error::new(ErrorKind::Cancelled, format!("`{}` was stopped", self.what))))
+            }
+            limit = expired(limit) => {
+                let text = format!("`{}` ran longer than {} and was ended", self.what, seconds(limit));
+                Err(self.place.error(Error::new(ErrorKind::Timeout, text)))
+            }
+            result = work => result,
+        }
+    }
+}
+
+/// Why there is no other way under sudo.
+const NO_SUDO: &str = "the host gives no shell, and sudo needs one";
+/// What there is to know of a host that offers neither way.
+const NEITHER: &str = "the host gives this login neither a shell nor SFTP";
+
+/// Tells whether it is the server that gives no SFTP, and not the way to it that was lost or stopped.
+fn is_about_sftp(error: &Error) -> bool {
+    error.kind() == ErrorKind::File
+}
+
+async fn expired(limit: Option<Duration>) -> Duration {
+    match limit {
+        Some(limit) => {
+            tokio::time::sleep(limit).await;
+            limit
+        }
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,59 @@
+//! [`PromptGate`]: prompts of a run appear after earlier output, end when the run stops, and keep typed secrets redacted.
+
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt};
+
+use super::run_state::add_secret;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Held, Sink};
+use crate::secret::{Redactor, Secret};
+use crate::transport::{Ask, Level, RunStop};
+
+/// Wraps the prompter of a run: orders prompts and output, cancels a prompt when the run stops, and adds typed secrets to
+/// the redacted values.
+#[derive(Debug)]
+pub(crate) struct PromptGate {
+    ask: Arc<dyn Ask>,
+    redactor: Redactor,
+    sink: Arc<dyn Sink>,
+    stop: RunStop,
+}
+
+impl PromptGate {
+    pub(crate) fn new(ask: Arc<dyn Ask>, redactor: Redactor, sink: Arc<dyn Sink>, stop: RunStop) -> Self {
+        Self { ask, redactor, sink, stop }
+    }
+
+    /// Waits for an answer until the run stops. An answer after the stop is discarded.
+    async fn answer<T>(&self, question: &str, answer: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let answer = async {
+            // Earlier output appears before the question, and later output after the answer.
+            let _held = Held::of(&self.sink).await;
+            answer.await
+        };
+        tokio::select! {
+            biased;
+            _ = self.stop.above(Level::Run) => {
+                Err(Error::new(ErrorKind::Cancelled, format!("not answered: {}", question.trim_end())))
+            }
+            answer = answer => answer,
+        }
+    }
+}
+
+impl Ask for PromptGate {
+    fn line<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<String>> {
+        self.answer(question, self.ask.line(question)).boxed()
+    }
+
+    fn secret<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Result<Secret>> {
+        let add = |secret: &Secret| add_secret(&self.redactor, self.sink.as_ref(), secret);
+        let answer = async move { self.ask.secret(question).await.inspect(add) };
+        self.answer(question, answer).boxed()
+    }
+
+    fn available(&self) -> bool {
+        self.ask.available()
+    }
+}

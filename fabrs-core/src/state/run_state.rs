@@ -1,0 +1,254 @@
+//! [`RunState`]: the state shared by all connections of one run.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio_util::task::TaskTracker;
+
+use super::approval::Approval;
+use super::change_policy::ChangePolicy;
+use crate::config::{Inventory, Settings};
+use crate::error::Result;
+use crate::event::{Event, Sink, Stream};
+use crate::host::Host;
+use crate::secret::{Added, Redactor, SHORTEST, Secret};
+use crate::transport::{Ask, Dial, Fences, RunStop, Transport};
+
+/// The state shared by all connections of one run: the connection pool (one transport a host), the settings, the event
+/// sink and the stop signal. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct RunState {
+    pub(super) inner: Arc<Inner>,
+}
+
+/// The shared allocation of a [`RunState`].
+pub(super) struct Inner {
+    parts: RunParts,
+    /// Background work, awaited when the client closes.
+    tasks: TaskTracker,
+    pool: Mutex<HashMap<Host, Arc<dyn Transport>>>,
+    extensions: Extensions,
+    uncancellable: Uncancellable,
+}
+
+/// The configurable parts of a [`RunState`].
+#[derive(Clone)]
+pub(crate) struct RunParts {
+    pub(crate) dial: Arc<dyn Dial>,
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) ask: Arc<dyn Ask>,
+    pub(crate) sudo_password: Option<Secret>,
+    /// Whether programs of this machine may run that only a file names.
+    pub(crate) allow_local_programs: bool,
+    pub(crate) redactor: Redactor,
+    pub(crate) inventory: Inventory,
+    pub(crate) settings: Settings,
+    pub(crate) defaults: CommandDefaults,
+    pub(crate) stop: RunStop,
+    /// The number of commands started so far.
+    pub(crate) commands: Arc<AtomicU64>,
+    pub(crate) approval: Arc<Approval>,
+    pub(crate) policy: ChangePolicy,
+    /// The locks that guard changes of locked hosts.
+    pub(crate) fences: Fences,
+}
+
+/// Values of higher layers, one of each type.
+type Extensions = Arc<Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>;
+
+/// The state of the same run whose commands a stop does not cancel.
+enum Uncancellable {
+    /// Created on first use.
+    Sibling(OnceLock<RunState>),
+    /// This state itself.
+    Itself,
+}
+
+/// The settings of commands without settings of their own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CommandDefaults {
+    /// The longest duration of a command. Unlimited by default.
+    pub(crate) timeout: Option<Duration>,
+    /// Whether a status other than 0 counts as success.
+    pub(crate) warn: bool,
+    /// Whether the command line is shown before it runs.
+    pub(crate) echo: bool,
+    /// Whether a spare channel is opened for the next command: useful in tasks, wasteful for a single line.
+    pub(crate) prefetch_channel: bool,
+}
+
+impl RunState {
+    pub(crate) fn new(parts: RunParts) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                parts,
+                tasks: TaskTracker::new(),
+                pool: Mutex::default(),
+                extensions: Arc::default(),
+                uncancellable: Uncancellable::Sibling(OnceLock::new()),
+            }),
+        }
+    }
+
+    /// Returns the transport to `host`, shared by all connections of the run to this host.
+    pub(crate) fn transport(&self, host: &Host) -> Result<Arc<dyn Transport>> {
+        if let Some(transport) = lock(&self.inner.pool).get(host) {
+            return Ok(Arc::clone(transport));
+        }
+        // Without the lock, since ssh_config may run a program. Of two concurrent calls, the first transport remains.
+        let transport = self.inner.parts.dial.dial(host)?;
+        Ok(Arc::clone(lock(&self.inner.pool).entry(host.clone()).or_insert(transport)))
+    }
+
+    /// Waits for background work and closes all connections. A connection opens again on its next use.
+    pub(crate) async fn close(&self) {
+        // Locks end with the run. Their heartbeats could start commands, so they close first.
+        self.fences().close();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.inner.tasks.reopen();
+        self.fences().reopen();
+        if let Uncancellable::Sibling(sibling) = &self.inner.uncancellable
+            && let Some(sibling) = sibling.get()
+        {
+            sibling.close_transports().await;
+        }
+        self.close_transports().await;
+        self.dial().close().await;
+    }
+
+    async fn close_transports(&self) {
+        let all: Vec<_> = lock(&self.inner.pool).values().cloned().collect();
+        join_all(all.iter().map(|transport| transport.close())).await;
+    }
+
+    /// Returns the state of the same run whose commands a stop does not cancel, with connections of its own. Only a kill
+    /// ends its commands.
+    pub(crate) fn uncancellable(&self) -> Self {
+        let Uncancellable::Sibling(sibling) = &self.inner.uncancellable else { return self.clone() };
+        let make = || Self {
+            inner: Arc::new(Inner {
+                parts: RunParts { stop: self.stop().until_killed(), ..self.inner.parts.clone() },
+                tasks: self.inner.tasks.clone(),
+                pool: Mutex::default(),
+                extensions: Arc::clone(&self.inner.extensions),
+                uncancellable: Uncancellable::Itself,
+            }),
+        };
+        sibling.get_or_init(make).clone()
+    }
+
+    /// Returns the value of type `T` that belongs to the run, created on first use.
+    ///
+    /// Higher layers keep the shared values of a run here, so that this layer need not import their types.
+    pub(crate) fn extension<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut extensions = lock(&self.inner.extensions);
+        let value = extensions.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        Arc::downcast(Arc::clone(value)).unwrap_or_default()
+    }
+
+    /// Prints a line on stderr, with the name of `host` in front.
+    pub(crate) fn note(&self, host: Option<&Host>, text: impl AsRef<str>) {
+        self.sink().event(&Event::Said { host, stream: Stream::Stderr, text: text.as_ref() });
+    }
+
+    /// Adds a secret to the redacted values of the run.
+    pub(crate) fn add_secret(&self, secret: &Secret) {
+        add_secret(self.redactor(), self.sink().as_ref(), secret);
+    }
+
+    /// Returns the number of the next command, counted from 1.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.inner.parts.commands.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Returns whether changes are allowed: the run is approved, or needs no approval.
+    pub(crate) fn may_change(&self) -> bool {
+        self.approval().allows_changes()
+    }
+
+    pub(crate) fn sink(&self) -> &Arc<dyn Sink> {
+        &self.inner.parts.sink
+    }
+
+    pub(crate) fn ask(&self) -> &Arc<dyn Ask> {
+        &self.inner.parts.ask
+    }
+
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.inner.parts.redactor
+    }
+
+    pub(crate) fn sudo_password(&self) -> Option<&Secret> {
+        self.inner.parts.sudo_password.as_ref()
+    }
+
+    pub(crate) fn allows_local_programs(&self) -> bool {
+        self.inner.parts.allow_local_programs
+    }
+
+    pub(crate) fn stop(&self) -> &RunStop {
+        &self.inner.parts.stop
+    }
+
+    pub(crate) fn inventory(&self) -> &Inventory {
+        &self.inner.parts.inventory
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.inner.parts.settings
+    }
+
+    pub(crate) fn defaults(&self) -> &CommandDefaults {
+        &self.inner.parts.defaults
+    }
+
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.inner.tasks
+    }
+
+    pub(crate) fn fences(&self) -> &Fences {
+        &self.inner.parts.fences
+    }
+
+    pub(crate) fn dial(&self) -> &Arc<dyn Dial> {
+        &self.inner.parts.dial
+    }
+
+    pub(crate) fn approval(&self) -> &Approval {
+        &self.inner.parts.approval
+    }
+
+    pub(crate) fn policy(&self) -> &ChangePolicy {
+        &self.inner.parts.policy
+    }
+
+    /// Returns the counter of commands, for a client that a task of this run makes.
+    pub(crate) fn command_counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.inner.parts.commands)
+    }
+}
+
+impl fmt::Debug for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunState").field("hosts", &lock(&self.inner.pool).keys()).finish_non_exhaustive()
+    }
+}
+
+/// Adds a secret to `redactor`. The first secret of a run that is too short for redaction causes a warning.
+pub(crate) fn add_secret(redactor: &Redactor, sink: &dyn Sink, secret: &Secret) {
+    if redactor.add(secret) == Added::FirstTooShort {
+        let text =
+            format!("a secret or password has fewer than {SHORTEST} bytes: such values are not redacted in output");
+        sink.event(&Event::Warning { host: None, text: &text });
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
