@@ -24,14 +24,14 @@ fn shop() -> Result<Site> {
     let control = "../../supervisor/bin/supervisorctl -c ../../shared/supervisord.conf";
     Ok(Site::new(root)
         .source(Git::at(repository))
-        .link_files([".env"])
-        .link_dirs(["log"])
-        .batch(1)
+        .linked_files([".env"])
+        .linked_dirs(["log"])
+        .rolling(1)
         .with(Python::new().requirements("requirements.txt"))
         .with(Django::new().share_static_files("static").snapshot(save_database))
         .with(Supervisor::reload("web").supervisorctl(control))
         .with(Supervisor::restart("worker").supervisorctl(control))
-        .verify(HealthCheck::get("http://localhost/health/").unix_socket("../../shared/shop.sock").shows_release())
+        .health(HealthCheck::get("http://localhost/health/").unix_socket("../../shared/shop.sock").shows_release())
         .notify(Mail::from("deploys@example.com").to("shop@example.com").plaintext("localhost", smtp_port)))
 }
 
@@ -51,9 +51,9 @@ async fn deploy(
     /// What to deploy.
     revision: Option<String>,
     /// Deploy even if the database has migrations unknown to the build.
-    even_if_ahead: bool,
+    allow_unknown_migrations: bool,
 ) -> Result {
-    shop()?.deploy(on(role("web"))?).revision(revision).even_if_ahead(even_if_ahead).await?;
+    shop()?.deploy(on(role("web"))?).revision(revision).allow_unknown_migrations(allow_unknown_migrations).await?;
     Ok(())
 }
 
@@ -63,9 +63,9 @@ async fn rollback(
     /// The release, as `fab releases` lists it.
     release: Option<ReleaseId>,
     /// Go back also where the database has moved on.
-    even_if_ahead: bool,
+    allow_unknown_migrations: bool,
 ) -> Result {
-    shop()?.rollback(on(role("web"))?).to(release).even_if_ahead(even_if_ahead).await?;
+    shop()?.rollback(on(role("web"))?).to(release).allow_unknown_migrations(allow_unknown_migrations).await?;
     Ok(())
 }
 

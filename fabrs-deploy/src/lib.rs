@@ -1,7 +1,7 @@
 //! The deploy kit of fabrs: what makes a deploy one that a person trusts.
 //!
 //! A [`Site`] is a value that says all there is to know of what is deployed: the folder on its hosts, the repository ([`Git`]), and
-//! what is done in each phase ([`Step`]s, or parts that the kit knows: [`Python`], [`Django`], [`Systemd`], [`Supervisor`],
+//! what is done in each phase ([`DeployStep`]s, or parts that the kit knows: [`Python`], [`Django`], [`Systemd`], [`Supervisor`],
 //! [`Gunicorn`], [`HealthCheck`]). [`Site::deploy`] puts a build live on a group of hosts, [`Site::rollback`] goes back.
 //!
 //! ```
@@ -11,10 +11,10 @@
 //! fn shop() -> Site {
 //!     Site::new("/srv/shop")
 //!         .source(Git::at("https://git.example.com/shop.git"))
-//!         .link_files([".env"])
+//!         .linked_files([".env"])
 //!         .build(|_| run("make"))
 //!         .with(Systemd::reload("shop"))
-//!         .verify(HealthCheck::get("http://127.0.0.1:8000/health"))
+//!         .health(HealthCheck::get("http://127.0.0.1:8000/health"))
 //! }
 //!
 //! /// Puts a build live: the last good one, or what you name.
@@ -41,8 +41,8 @@
 //! | build | all hosts | fetch, a folder for the release, its links, the steps of [`Site::build`] |
 //! | once | the first host, or the first of [`Site::once_on`] | the steps of [`Site::once`]: migrations |
 //! | switch | all hosts at once | `current` leads to the release |
-//! | take up | batch by batch | the steps of [`Site::reload`], then those of [`Site::verify`] |
-//! | afterwards | the host of `once` | the steps of [`Site::afterwards`]: what the old release could not have borne |
+//! | take up | batch by batch | the steps of [`Site::restart`], then those of [`Site::health`] |
+//! | afterwards | the host of `once` | the steps of [`Site::post_deploy`]: what the old release could not have borne |
 //! | clean up | all hosts | old releases, and what only they needed; the tag of the deploy |
 //! | notify | here | the notifiers of [`Site::notify`], also of failures |
 //!
@@ -54,25 +54,25 @@
 mod database;
 mod deploy;
 mod django;
-mod hosts;
+mod host_check;
 mod maintenance;
 mod notify;
+mod outcomes;
 mod overview;
-mod part;
 mod per_host;
-mod precheck;
+mod plugin;
 mod python;
 mod release;
+mod run_id;
 mod scope;
 mod services;
 mod site;
 mod source;
 mod step;
 mod tag;
-mod who;
 
 pub use database::{Snapshot, UnknownMigrations};
-pub use deploy::{Deploy, Deployed, Rollback};
+pub use deploy::{Deploy, LiveRelease, Rollback};
 pub use django::{Django, manage};
 #[cfg(feature = "notify-mail")]
 pub use notify::Mail;
@@ -83,12 +83,12 @@ pub use notify::{
 };
 #[cfg(feature = "notify-http")]
 pub use notify::{NewRelic, Sentry, Webhook};
-pub use part::Part;
+pub use plugin::Plugin;
 pub use python::Python;
 pub use release::{BadMark, Manifest, ReleaseId};
-pub use scope::Subset;
+pub use run_id::{RunId, Who};
+pub use scope::HostSubset;
 pub use services::{Gunicorn, HealthCheck, Supervisor, Systemd};
 pub use site::Site;
 pub use source::{Commit, CommitChanges, Git, Revision};
-pub use step::{App, Step, StepFuture};
-pub use who::{RunId, Who};
+pub use step::{App, DeployStep, StepFuture};

@@ -3,8 +3,8 @@
 use fabrs::files::Source;
 use fabrs::{Connection, Error, Group};
 
-use crate::deploy::Fleet;
-use crate::hosts::all_ok;
+use crate::deploy::SiteHosts;
+use crate::outcomes::all_ok;
 use crate::site::Site;
 
 /// The name of the page in `shared`.
@@ -25,7 +25,7 @@ impl Site {
     /// As [`Connection::put`](fabrs::Connection::put).
     pub async fn maintenance_on(&self, hosts: Group, page: impl Into<Source>) -> Result<(), Error> {
         let page = page.into();
-        let (fleet, _) = Fleet::meet(self.clone(), hosts).await?;
+        let (fleet, _) = SiteHosts::connect(self.clone(), hosts).await?;
         let (fleet, page) = (&fleet, &page);
         let put = |host: Connection| async move {
             let shared = fleet.layouts.of(&host)?.shared();
@@ -41,7 +41,7 @@ impl Site {
     ///
     /// As any command.
     pub async fn maintenance_off(&self, hosts: Group) -> Result<(), Error> {
-        let (fleet, _) = Fleet::meet(self.clone(), hosts).await?;
+        let (fleet, _) = SiteHosts::connect(self.clone(), hosts).await?;
         let fleet = &fleet;
         let remove = |host: Connection| async move {
             let shared = fleet.layouts.of(&host)?.shared();

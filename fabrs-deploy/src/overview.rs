@@ -6,7 +6,7 @@ use comfy_table::{Table, presets};
 use fabrs::{Connection, Error, Group, Host};
 
 use crate::deploy::{self, Surveys};
-use crate::hosts::all_ok;
+use crate::outcomes::all_ok;
 use crate::release::{CurrentLink, Manifest, ReleaseId, Survey};
 use crate::site::Site;
 
@@ -165,8 +165,8 @@ fn first_line(text: &str) -> &str {
 mod tests {
     use super::*;
     use crate::release::{BadMark, FoundRelease};
+    use crate::run_id::{RunId, Who};
     use crate::source::Revision;
-    use crate::who::{RunId, Who};
 
     fn id(last: u32) -> ReleaseId {
         format!("202611031402{last:02}").parse().unwrap()

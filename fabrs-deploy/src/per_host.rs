@@ -11,8 +11,8 @@ type Make = dyn Fn(&Connection) -> Result<String, Error> + Send + Sync;
 /// A text that is the same on all hosts, or depends on the host.
 #[derive(Clone)]
 pub(crate) enum PerHost {
-    Same(String),
-    By(Arc<Make>),
+    Fixed(String),
+    Computed(Arc<Make>),
 }
 
 impl PerHost {
@@ -23,8 +23,8 @@ impl PerHost {
     /// That of the function, with the host.
     pub(crate) fn on(&self, host: &Connection) -> Result<String, Error> {
         match self {
-            Self::Same(text) => Ok(text.clone()),
-            Self::By(make) => make(host).map_err(|error| match (error.host(), host.host()) {
+            Self::Fixed(text) => Ok(text.clone()),
+            Self::Computed(make) => make(host).map_err(|error| match (error.host(), host.host()) {
                 (None, Some(host)) => error.on(host),
                 _ => error,
             }),
@@ -35,8 +35,8 @@ impl PerHost {
 impl fmt::Debug for PerHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Same(text) => write!(f, "{text:?}"),
-            Self::By(_) => f.write_str("by host"),
+            Self::Fixed(text) => write!(f, "{text:?}"),
+            Self::Computed(_) => f.write_str("by host"),
         }
     }
 }

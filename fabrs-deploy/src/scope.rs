@@ -10,14 +10,14 @@ use fabrs::{Connection, Error};
 /// of this name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Subset {
+pub enum HostSubset {
     /// The hosts of a role.
     Role(Role),
     /// Hosts by name.
     Hosts(Vec<String>),
 }
 
-impl Subset {
+impl HostSubset {
     fn has(&self, host: &Connection) -> Result<bool, Error> {
         let (Some(client), Some(host)) = (host.client(), host.host()) else { return Ok(true) };
         match self {
@@ -41,19 +41,19 @@ impl Subset {
     }
 }
 
-impl From<Role> for Subset {
+impl From<Role> for HostSubset {
     fn from(role: Role) -> Self {
         Self::Role(role)
     }
 }
 
-impl<S: Into<String>, const N: usize> From<[S; N]> for Subset {
+impl<S: Into<String>, const N: usize> From<[S; N]> for HostSubset {
     fn from(names: [S; N]) -> Self {
         Self::Hosts(names.into_iter().map(Into::into).collect())
     }
 }
 
-impl<S: Into<String>> From<Vec<S>> for Subset {
+impl<S: Into<String>> From<Vec<S>> for HostSubset {
     fn from(names: Vec<S>) -> Self {
         Self::Hosts(names.into_iter().map(Into::into).collect())
     }
@@ -61,11 +61,11 @@ impl<S: Into<String>> From<Vec<S>> for Subset {
 
 /// The hosts that a step runs on: those in all of some subsets, by default all.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Scope(Vec<Subset>);
+pub(crate) struct Scope(Vec<HostSubset>);
 
 impl Scope {
     /// Returns the intersection with a subset.
-    pub(crate) fn and(&self, hosts: impl Into<Subset>) -> Self {
+    pub(crate) fn and(&self, hosts: impl Into<HostSubset>) -> Self {
         Self(self.0.iter().cloned().chain([hosts.into()]).collect())
     }
 
@@ -90,7 +90,7 @@ impl Scope {
 
     /// Returns its subsets in words.
     pub(crate) fn label(&self) -> String {
-        self.0.iter().map(Subset::label).collect::<Vec<_>>().join(" and ")
+        self.0.iter().map(HostSubset::label).collect::<Vec<_>>().join(" and ")
     }
 }
 

@@ -8,16 +8,16 @@ use fabrs::lock::LockRequest;
 use fabrs::{Connection, Error, ErrorKind, Group};
 
 use crate::database::MigrationInspector;
-use crate::deploy::{Deploy, Fleet, Rollback};
-use crate::hosts::all_ok;
+use crate::deploy::{Deploy, Rollback, SiteHosts};
+use crate::host_check::HostCheck;
 use crate::notify::{Notifier, Notifiers};
-use crate::part::Part;
+use crate::outcomes::all_ok;
 use crate::per_host::PerHost;
-use crate::precheck::Precheck;
+use crate::plugin::Plugin;
 use crate::release::SiteKind;
-use crate::scope::{Scope, Subset};
+use crate::scope::{HostSubset, Scope};
 use crate::source::Git;
-use crate::step::{Step, Steps};
+use crate::step::{DeployStep, Steps};
 
 /// A site, as it is deployed: a value that says all there is to know of it, and does nothing by itself.
 ///
@@ -30,11 +30,11 @@ use crate::step::{Step, Steps};
 ///
 /// let site = Site::new("/srv/shop")
 ///     .source(Git::at("https://git.example.com/shop.git"))
-///     .link_files([".env"])
-///     .link_dirs(["media"])
+///     .linked_files([".env"])
+///     .linked_dirs(["media"])
 ///     .build(|_| run("make"))
-///     .reload(|_| sudo("systemctl reload shop"))
-///     .verify(|_| probe("curl -fsS http://127.0.0.1:8000/health").retry(10, secs(1)));
+///     .restart(|_| sudo("systemctl reload shop"))
+///     .health(|_| probe("curl -fsS http://127.0.0.1:8000/health").retry(10, secs(1)));
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
@@ -46,16 +46,16 @@ pub struct Site {
     pub(crate) source: Option<Git>,
     pub(crate) linked_files: Vec<String>,
     pub(crate) linked_dirs: Vec<String>,
-    pub(crate) keep: NonZeroUsize,
-    pub(crate) batch: Option<NonZeroUsize>,
+    pub(crate) keep_releases: NonZeroUsize,
+    pub(crate) batch_size: Option<NonZeroUsize>,
     pub(crate) lock_lease: Duration,
     pub(crate) build: Steps,
     pub(crate) once: Steps,
-    pub(crate) reload: Steps,
-    pub(crate) verify: Steps,
-    pub(crate) afterwards: Steps,
+    pub(crate) restart: Steps,
+    pub(crate) health: Steps,
+    pub(crate) post_deploy: Steps,
     pub(crate) cleanup: Steps,
-    pub(crate) guard: Steps,
+    pub(crate) rollback_checks: Steps,
     /// The database, with the hosts that it can be asked from.
     pub(crate) database: Option<(Scope, Arc<dyn MigrationInspector>)>,
     pub(crate) notifiers: Notifiers,
@@ -65,40 +65,40 @@ pub struct Site {
     pub(crate) scopes: Vec<Scope>,
     /// The hosts of which the first runs what runs once.
     pub(crate) once_hosts: Scope,
-    pub(crate) prechecks: Vec<(Scope, Precheck)>,
+    pub(crate) host_checks: Vec<(Scope, HostCheck)>,
 }
 
 impl Site {
     /// How many releases stay on a host where nothing is said, as with Capistrano.
-    const KEEP: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
+    const KEEP_RELEASES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
 
     /// Names the folder of the site on its hosts, from their root or, with `~/`, from the home of the login; it is made where it
     /// is not there yet.
     pub fn new(root: impl Into<String>) -> Self {
         let root = root.into();
         Self {
-            roots: PerHost::Same(root.clone()),
+            roots: PerHost::Fixed(root.clone()),
             root,
             kind: SiteKind::Releases,
             source: None,
             linked_files: Vec::new(),
             linked_dirs: Vec::new(),
-            keep: Self::KEEP,
-            batch: None,
+            keep_releases: Self::KEEP_RELEASES,
+            batch_size: None,
             lock_lease: LockRequest::LEASE,
             build: Steps::default(),
             once: Steps::default(),
-            reload: Steps::default(),
-            verify: Steps::default(),
-            afterwards: Steps::default(),
+            restart: Steps::default(),
+            health: Steps::default(),
+            post_deploy: Steps::default(),
             cleanup: Steps::default(),
-            guard: Steps::default(),
+            rollback_checks: Steps::default(),
             database: None,
             notifiers: Notifiers::default(),
             scope: Scope::default(),
             scopes: Vec::new(),
             once_hosts: Scope::default(),
-            prechecks: Vec::new(),
+            host_checks: Vec::new(),
         }
     }
 
@@ -117,7 +117,7 @@ impl Site {
         mut self,
         root: impl Fn(&Connection) -> Result<String, Error> + Send + Sync + 'static,
     ) -> Self {
-        self.roots = PerHost::By(Arc::new(root));
+        self.roots = PerHost::Computed(Arc::new(root));
         self
     }
 
@@ -140,28 +140,28 @@ impl Site {
 
     /// Names files of `shared` that each release has as symlinks, by their paths in the release: settings and secrets of the
     /// host. A deploy refuses to begin where one of them is missing.
-    pub fn link_files<S: Into<String>>(mut self, files: impl IntoIterator<Item = S>) -> Self {
+    pub fn linked_files<S: Into<String>>(mut self, files: impl IntoIterator<Item = S>) -> Self {
         self.linked_files.extend(files.into_iter().map(Into::into));
         self
     }
 
     /// Names folders of `shared` that each release has as symlinks, by their paths in the release: uploads, logs. They are made
     /// where they are not there yet.
-    pub fn link_dirs<S: Into<String>>(mut self, folders: impl IntoIterator<Item = S>) -> Self {
+    pub fn linked_dirs<S: Into<String>>(mut self, folders: impl IntoIterator<Item = S>) -> Self {
         self.linked_dirs.extend(folders.into_iter().map(Into::into));
         self
     }
 
     /// Sets how many good releases stay on a host; at least one. Defaults to 5. The one that is live, and the one before it,
     /// always stay, and of those that are marked as bad the last; folders of other names are nobody's business.
-    pub fn keep(mut self, releases: usize) -> Self {
-        self.keep = NonZeroUsize::new(releases).unwrap_or(NonZeroUsize::MIN);
+    pub fn keep_releases(mut self, releases: usize) -> Self {
+        self.keep_releases = NonZeroUsize::new(releases).unwrap_or(NonZeroUsize::MIN);
         self
     }
 
     /// Sets on how many hosts at a time the new release is taken up (`reload` and `verify`). Defaults to all.
-    pub fn batch(mut self, hosts: usize) -> Self {
-        self.batch = NonZeroUsize::new(hosts);
+    pub fn rolling(mut self, hosts: usize) -> Self {
+        self.batch_size = NonZeroUsize::new(hosts);
         self
     }
 
@@ -176,7 +176,7 @@ impl Site {
     ///
     /// Every host of the deploy still receives the release, so the group of the deploy must contain all of these roles. If no
     /// host of the subset is deployed, its steps are skipped with a warning; steps of [`once`](Self::once) and
-    /// [`afterwards`](Self::afterwards) cause an error. A role that the environment does not have is an error.
+    /// [`post_deploy`](Self::post_deploy) cause an error. A role that the environment does not have is an error.
     ///
     /// ```
     /// use fabrs::prelude::*;
@@ -186,13 +186,13 @@ impl Site {
     ///     .on(role("web"), |site| {
     ///         site.build(|_| run("make assets"))
     ///             .with(Systemd::reload("shop"))
-    ///             .verify(HealthCheck::get("http://127.0.0.1:8000/health"))
+    ///             .health(HealthCheck::get("http://127.0.0.1:8000/health"))
     ///     })
     ///     .on(role("worker"), |site| site.with(Systemd::restart("shop-worker")))
     ///     .once_on(role("worker"));
     /// # drop(site);
     /// ```
-    pub fn on(mut self, hosts: impl Into<Subset>, steps: impl FnOnce(Self) -> Self) -> Self {
+    pub fn on(mut self, hosts: impl Into<HostSubset>, steps: impl FnOnce(Self) -> Self) -> Self {
         let scope = self.scope.and(hosts);
         self.scopes.push(scope.clone());
         let outer = std::mem::replace(&mut self.scope, scope);
@@ -201,10 +201,10 @@ impl Site {
         site
     }
 
-    /// Selects the host for work that runs once: steps of [`once`](Self::once), [`afterwards`](Self::afterwards) and
-    /// [`guard`](Self::guard), migrations, and the tag of the deploy. The first deployed host of the subset is used; without
+    /// Selects the host for work that runs once: steps of [`once`](Self::once), [`post_deploy`](Self::post_deploy) and
+    /// [`rollback_check`](Self::rollback_check), migrations, and the tag of the deploy. The first deployed host of the subset is used; without
     /// one, a deploy is refused. Steps added within [`on`](Self::on) use the first host of their own subset instead.
-    pub fn once_on(mut self, hosts: impl Into<Subset>) -> Self {
+    pub fn once_on(mut self, hosts: impl Into<HostSubset>) -> Self {
         self.once_hosts = Scope::default().and(hosts);
         self
     }
@@ -215,30 +215,30 @@ impl Site {
     /// Within [`on`](Self::on), sudo is validated on the subset only. [`Systemd`](crate::Systemd) does not need this: it tries
     /// its own `sudo systemctl is-active`.
     pub fn validate_sudo(self) -> Self {
-        self.precheck(|host| async move {
+        self.host_check(|host| async move {
             host.validate_sudo().await?;
             Ok(())
         })
     }
 
     /// Adds a check that runs on a host after the approval, and before any change.
-    pub(crate) fn precheck<F>(mut self, check: impl Fn(Connection) -> F + Send + Sync + 'static) -> Self
+    pub(crate) fn host_check<F>(mut self, check: impl Fn(Connection) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
-        self.prechecks.push((self.scope.clone(), Precheck::new(check)));
+        self.host_checks.push((self.scope.clone(), HostCheck::new(check)));
         self
     }
 
     /// Adds what makes a release whole, on each host, while the old one is live: nothing of it may be seen from outside.
-    pub fn build(mut self, step: impl Step) -> Self {
+    pub fn build(mut self, step: impl DeployStep) -> Self {
         self.build.push(self.scope.clone(), step);
         self
     }
 
     /// Adds a step that runs once, when the release is built on all hosts and not live yet: on the first host, or on the first of
     /// [`once_on`](Self::once_on).
-    pub fn once(mut self, step: impl Step) -> Self {
+    pub fn once(mut self, step: impl DeployStep) -> Self {
         self.once.push(self.scope.clone(), step);
         self
     }
@@ -247,34 +247,34 @@ impl Site {
     ///
     /// A service that is started by the step itself, and not by a service manager, must let go of the step's output, or the step
     /// waits for it: `setsid env/bin/python app.py < /dev/null > ../../shared/app.log 2>&1 &`.
-    pub fn reload(mut self, step: impl Step) -> Self {
-        self.reload.push(self.scope.clone(), step);
+    pub fn restart(mut self, step: impl DeployStep) -> Self {
+        self.restart.push(self.scope.clone(), step);
         self
     }
 
     /// Adds what tells whether a host works with the release that is live: where it fails, all hosts go back.
-    pub fn verify(mut self, step: impl Step) -> Self {
-        self.verify.push(self.scope.clone(), step);
+    pub fn health(mut self, step: impl DeployStep) -> Self {
+        self.health.push(self.scope.clone(), step);
         self
     }
 
     /// Adds a step that runs once, when the release is live and works on all hosts: what the old release could not bear. It runs
     /// on the same host as [`once`](Self::once). If it fails, nothing is reverted.
-    pub fn afterwards(mut self, step: impl Step) -> Self {
-        self.afterwards.push(self.scope.clone(), step);
+    pub fn post_deploy(mut self, step: impl DeployStep) -> Self {
+        self.post_deploy.push(self.scope.clone(), step);
         self
     }
 
     /// Adds what removes, on each host, what only releases needed that are gone. Where it fails, that is a warning.
-    pub fn cleanup(mut self, step: impl Step) -> Self {
+    pub fn cleanup(mut self, step: impl DeployStep) -> Self {
         self.cleanup.push(self.scope.clone(), step);
         self
     }
 
     /// Adds a step that can refuse a rollback. It runs once, in the release to go back to, on the same host as
     /// [`once`](Self::once).
-    pub fn guard(mut self, step: impl Step) -> Self {
-        self.guard.push(self.scope.clone(), step);
+    pub fn rollback_check(mut self, step: impl DeployStep) -> Self {
+        self.rollback_checks.push(self.scope.clone(), step);
         self
     }
 
@@ -286,8 +286,8 @@ impl Site {
     }
 
     /// Adds a part that the kit knows: [`Python`](crate::Python), [`Django`](crate::Django), [`Systemd`](crate::Systemd).
-    pub fn with(self, part: impl Part) -> Self {
-        part.onto(self)
+    pub fn with(self, part: impl Plugin) -> Self {
+        part.add_to(self)
     }
 
     /// Puts a release live on the hosts of a group: a future that does so when it is awaited.
@@ -311,7 +311,7 @@ impl Site {
             let error = Error::new(ErrorKind::Usage, "a lock wants a reason");
             return Err(error.hint("whoever meets it will want to know: `--reason 'the database moves'`"));
         }
-        let (fleet, _) = Fleet::meet(self.clone(), hosts).await?;
+        let (fleet, _) = SiteHosts::connect(self.clone(), hosts).await?;
         all_ok(fleet.locking()?.lock_manually(reason).await)?;
         fleet.client().note(None, format!("locked: {} on {}", fleet.site.root, fleet.label()));
         Ok(())
@@ -323,7 +323,7 @@ impl Site {
     ///
     /// As any command.
     pub async fn unlock(&self, hosts: Group) -> Result<(), Error> {
-        let (fleet, _) = Fleet::meet(self.clone(), hosts).await?;
+        let (fleet, _) = SiteHosts::connect(self.clone(), hosts).await?;
         let unlocked = fleet.locking()?.remove_manual_lock().await?;
         for (host, manual) in unlocked.iter().filter_map(|(host, manual)| Some((host, manual.as_ref()?))) {
             fleet.client().note(Some(host), format!("was {manual}"));

@@ -27,14 +27,14 @@ pub struct App {
     migrations: Arc<Mutex<Vec<String>>>,
     snapshot: Arc<Mutex<Option<Snapshot>>>,
     /// The migrations that were approved before the build, where they were known.
-    approved: Option<Arc<Approved>>,
+    approved: Option<Arc<ApprovedMigrations>>,
     /// The live release of the site, for a step that is done once for all hosts.
-    live: Live,
+    live: LiveApp,
 }
 
 /// The migrations that were approved before the build.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Approved {
+pub(crate) struct ApprovedMigrations {
     /// Their full names.
     pub(crate) names: Vec<String>,
     /// The text that was shown, with warnings.
@@ -43,14 +43,14 @@ pub(crate) struct Approved {
 
 /// The live release of a site.
 #[derive(Debug, Clone, Default)]
-pub(crate) enum Live {
+pub(crate) enum LiveApp {
     /// Nothing is live.
     #[default]
-    Nothing,
+    None,
     /// This release, on a host.
     Release(Box<App>),
     /// Code that can't be asked any more: a work tree was replaced.
-    Gone,
+    Replaced,
 }
 
 impl App {
@@ -66,7 +66,7 @@ impl App {
             migrations,
             snapshot,
             approved: None,
-            live: Live::Nothing,
+            live: LiveApp::None,
         }
     }
 
@@ -86,7 +86,7 @@ impl App {
     }
 
     /// Returns the folder of the release.
-    pub fn folder(&self) -> &str {
+    pub fn release_dir(&self) -> &str {
         &self.folder
     }
 
@@ -120,7 +120,7 @@ impl App {
     }
 
     /// Sets the migrations that were approved before the build.
-    pub(crate) fn with_approved(self, approved: Option<Arc<Approved>>) -> Self {
+    pub(crate) fn with_approved(self, approved: Option<Arc<ApprovedMigrations>>) -> Self {
         Self { approved, ..self }
     }
 
@@ -130,27 +130,27 @@ impl App {
     }
 
     /// Sets the live release of the site.
-    pub(crate) fn with_live(self, live: Live) -> Self {
+    pub(crate) fn with_live(self, live: LiveApp) -> Self {
         Self { live, ..self }
     }
 
     /// Returns the live release of the site.
-    pub(crate) fn live(&self) -> &Live {
+    pub(crate) fn live(&self) -> &LiveApp {
         &self.live
     }
 
     /// Returns the migrations that were approved before the build; nothing, where they were not known then.
-    pub(crate) fn approved(&self) -> Option<&Approved> {
+    pub(crate) fn approved(&self) -> Option<&ApprovedMigrations> {
         self.approved.as_deref()
     }
 
     /// Takes down, while the release is built, the last migration of each application that it brings: for its manifest.
-    pub(crate) fn brings(&self, migrations: Vec<String>) {
+    pub(crate) fn set_migrations(&self, migrations: Vec<String>) {
         *self.migrations.lock().unwrap_or_else(PoisonError::into_inner) = migrations;
     }
 
     /// Returns what was taken down of migrations.
-    pub(crate) fn brought(&self) -> Vec<String> {
+    pub(crate) fn migrations(&self) -> Vec<String> {
         self.migrations.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -169,10 +169,10 @@ pub type StepFuture = Pin<Box<dyn Future<Output = Result<(), TaskError>> + Send>
 ///         let release = app.release().clone();
 ///         run(cmd!("make VERSION={release}"))
 ///     })
-///     .reload(|_| sudo("systemctl reload shop"));
+///     .restart(|_| sudo("systemctl reload shop"));
 /// # drop(site);
 /// ```
-pub trait Step: Send + Sync + 'static {
+pub trait DeployStep: Send + Sync + 'static {
     /// Does it.
     fn run(&self, app: App) -> StepFuture;
 
@@ -187,7 +187,7 @@ pub trait Step: Send + Sync + 'static {
     }
 }
 
-impl<F, Fut> Step for F
+impl<F, Fut> DeployStep for F
 where
     F: Fn(App) -> Fut + Send + Sync + 'static,
     Fut: IntoFuture,
@@ -204,10 +204,10 @@ where
 
 /// The steps of one phase, in their order, each with the hosts that it is for.
 #[derive(Clone, Default)]
-pub(crate) struct Steps(Vec<(Scope, Arc<dyn Step>)>);
+pub(crate) struct Steps(Vec<(Scope, Arc<dyn DeployStep>)>);
 
 impl Steps {
-    pub(crate) fn push(&mut self, scope: Scope, step: impl Step) {
+    pub(crate) fn push(&mut self, scope: Scope, step: impl DeployStep) {
         self.0.push((scope, Arc::new(step)));
     }
 
@@ -222,7 +222,7 @@ impl Steps {
     }
 
     /// Returns all of them.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Scope, &dyn Step)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Scope, &dyn DeployStep)> {
         self.0.iter().map(|(scope, step)| (scope, &**step))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fabrs::{Connection, Error, ErrorKind, Group};
 
-use crate::deploy::Fleet;
+use crate::deploy::SiteHosts;
 use crate::site::Site;
 use crate::source::Revision;
 
@@ -30,7 +30,7 @@ impl Site {
     /// as any command: where the host, or this machine, may not push.
     pub async fn mark_good(&self, hosts: Group, name: &str) -> Result<String, Error> {
         let Some(source) = &self.source else { return Err(Error::new(ErrorKind::Usage, "the site has no source")) };
-        let (fleet, surveys) = Fleet::meet(self.clone(), hosts).await?;
+        let (fleet, surveys) = SiteHosts::connect(self.clone(), hosts).await?;
         let mut live: BTreeMap<&str, &Revision> = BTreeMap::new();
         for host in fleet.hosts.connections().iter().filter_map(Connection::host) {
             let manifest = surveys.get(host).and_then(|survey| survey.live_manifest());

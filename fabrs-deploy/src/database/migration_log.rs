@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::snapshot::Snapshot;
 use crate::release::id::ReleaseId;
-use crate::who::Who;
+use crate::run_id::Who;
 
 /// An entry of the log of migrations on a host: written before they begin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

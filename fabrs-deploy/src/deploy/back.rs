@@ -3,13 +3,13 @@
 use fabrs::{Connection, Error, ErrorKind, Group, Outcomes, TaskError, cmd};
 
 use super::begin::{Coming, Made};
-use super::fleet::Fleet;
 use super::publish::{switch, take_up};
+use super::site_hosts::SiteHosts;
 use super::standing::Place;
 use crate::release::{BAD_FILE, BadMark, ReleaseId};
 
 /// Removes a release from hosts on which it is not live, where it was made for this deploy.
-async fn remove_from(fleet: &Fleet, coming: &Coming, hosts: &Group) {
+async fn remove_from(fleet: &SiteHosts, coming: &Coming, hosts: &Group) {
     if coming.made == Made::Before {
         return;
     }
@@ -30,12 +30,12 @@ async fn remove_from(fleet: &Fleet, coming: &Coming, hosts: &Group) {
 }
 
 /// Removes a release that never went live.
-pub(super) async fn remove(fleet: &Fleet, coming: &Coming) {
+pub(super) async fn remove(fleet: &SiteHosts, coming: &Coming) {
     remove_from(fleet, coming, &fleet.aside(|_| true)).await;
 }
 
 /// Puts every host back on the release that it had, and returns the error with where all of them stand.
-pub(super) async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> Error {
+pub(super) async fn take_back(fleet: &SiteHosts, coming: &Coming, error: Error) -> Error {
     let changed = fleet.aside(|host| fleet.standing.is_changed(host));
     if changed.connections().is_empty() && !fleet.hosts.connections().iter().any(|host| fleet.standing.is_changed(host))
     {
@@ -78,7 +78,7 @@ pub(super) async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> E
 }
 
 /// Warns of hosts that could not be taken back.
-pub(super) fn warn_of_stuck(fleet: &Fleet, back: &Outcomes<()>) {
+pub(super) fn warn_of_stuck(fleet: &SiteHosts, back: &Outcomes<()>) {
     for (host, outcome) in back.failed() {
         let why = outcome.error().map_or_else(|| outcome.word().as_str().to_owned(), |error| error.block().to_string());
         fleet.client().warn(Some(host), format!("could not be taken back: {why}"));
@@ -86,7 +86,7 @@ pub(super) fn warn_of_stuck(fleet: &Fleet, back: &Outcomes<()>) {
 }
 
 /// Says in the release that it is bad, so that nobody rolls back to it.
-async fn mark(fleet: &Fleet, coming: &Coming, error: &Error) {
+async fn mark(fleet: &SiteHosts, coming: &Coming, error: &Error) {
     let bad = BadMark::new(coming.by.clone(), fleet.client().redacted(&reason(error)));
     let hosts = fleet.aside(|_| true);
     let marked = hosts.each(|host| {
@@ -105,7 +105,7 @@ fn reason(error: &Error) -> String {
 }
 
 /// Says in the releases that a rollback has left that they are bad: each host may have had another.
-pub(super) async fn mark_left(fleet: &Fleet, coming: &Coming) {
+pub(super) async fn mark_left(fleet: &SiteHosts, coming: &Coming) {
     let bad = BadMark::new(coming.by.clone(), format!("rolled back to {}", coming.release));
     let marked = fleet.hosts.each(|host| {
         let bad = bad.to_json_line();
@@ -119,13 +119,13 @@ pub(super) async fn mark_left(fleet: &Fleet, coming: &Coming) {
     warn_of_unmarked(fleet, &marked.await);
 }
 
-async fn mark_one(fleet: &Fleet, host: &Connection, release: &ReleaseId, bad: &str) -> Result<(), Error> {
+async fn mark_one(fleet: &SiteHosts, host: &Connection, release: &ReleaseId, bad: &str) -> Result<(), Error> {
     let folder = fleet.layouts.of(host)?.release(release);
     host.run(cmd!("if [ -d {folder} ]; then printf '%s\\n' {bad} > {folder}/{BAD_FILE}; fi")).await?;
     Ok(())
 }
 
-fn warn_of_unmarked(fleet: &Fleet, marked: &Outcomes<()>) {
+fn warn_of_unmarked(fleet: &SiteHosts, marked: &Outcomes<()>) {
     for (host, outcome) in marked {
         if let Some(error) = outcome.error() {
             fleet.client().warn(Some(host), format!("could not mark the release as bad: {}", error.doing()));

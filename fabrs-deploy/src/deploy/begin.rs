@@ -6,10 +6,10 @@ use fabrs::config::{Consent, Environment};
 use fabrs::event::Event;
 use fabrs::{Error, ErrorKind, Host, TaskError};
 
-use super::fleet::{Fleet, Surveys};
+use super::site_hosts::{SiteHosts, Surveys};
 use crate::release::{CurrentLink, Manifest, ReleaseId, Survey};
+use crate::run_id::{RunId, Who};
 use crate::source::{Git, Revision};
-use crate::who::{RunId, Who};
 
 /// A release before it is live, with the state of its hosts.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Coming {
 /// [`ErrorKind::Usage`] if the site has no source, the repository has no such revision, or the work tree has uncommitted
 /// changes.
 pub(super) async fn choose(
-    fleet: &Fleet,
+    fleet: &SiteHosts,
     surveys: &Surveys,
     asked: Option<&str>,
 ) -> Result<(Git, Revision), TaskError> {
@@ -106,7 +106,7 @@ fn bad_commits(surveys: &Surveys) -> HashSet<&str> {
 /// # Errors
 ///
 /// [`ErrorKind::Task`] with every unready host and the reason.
-pub(super) fn check(fleet: &Fleet, surveys: &Surveys) -> Result<(), Error> {
+pub(super) fn check(fleet: &SiteHosts, surveys: &Surveys) -> Result<(), Error> {
     let mut wrong = Vec::new();
     for host in fleet.hosts.connections().iter().filter_map(fabrs::Connection::host) {
         let Some(survey) = surveys.get(host) else { continue };
@@ -135,7 +135,7 @@ pub(super) fn check(fleet: &Fleet, surveys: &Surveys) -> Result<(), Error> {
 /// # Errors
 ///
 /// [`ErrorKind::Prompt`] with the first host whose state has changed.
-pub(super) async fn look_again(fleet: &Fleet, shown: &Surveys) -> Result<Surveys, Error> {
+pub(super) async fn look_again(fleet: &SiteHosts, shown: &Surveys) -> Result<Surveys, Error> {
     let before = fleet.look().await?;
     let client = fleet.client();
     let is_protected = client.inventory().environment().is_some_and(Environment::is_protected);
@@ -159,7 +159,7 @@ pub(super) async fn look_again(fleet: &Fleet, shown: &Surveys) -> Result<Surveys
 /// # Errors
 ///
 /// As [`look_again`] and [`check`].
-pub(super) async fn decide(fleet: &Fleet, shown: &Surveys, revision: Revision) -> Result<Coming, TaskError> {
+pub(super) async fn decide(fleet: &SiteHosts, shown: &Surveys, revision: Revision) -> Result<Coming, TaskError> {
     let before = look_again(fleet, shown).await?;
     check(fleet, &before)?;
     let release = ReleaseId::after(before.values().flat_map(|survey| survey.releases.keys()));

@@ -3,8 +3,8 @@
 use fabrs::{Connection, Error, Hide, TaskError, cmd};
 
 use super::begin::Coming;
-use super::fleet::Fleet;
-use crate::hosts::all_ok;
+use super::site_hosts::SiteHosts;
+use crate::outcomes::all_ok;
 use crate::release::{Layout, MANIFEST_FILE, Manifest, UNFINISHED_FILE};
 use crate::source::Git;
 
@@ -17,7 +17,7 @@ const TREE: &str = ".fabrs-tree.tar";
 /// # Errors
 ///
 /// As [`Outcomes::all_ok`](fabrs::Outcomes::all_ok): what failed on which host.
-pub(super) async fn build(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
+pub(super) async fn build(fleet: &SiteHosts, coming: &Coming, source: &Git) -> Result<(), TaskError> {
     fleet.client().note(None, format!("building {} on {}", coming.release, fleet.label()));
     fleet.phase("build");
     let built = fleet.hosts.each(|host| on(fleet, coming, source, host)).await;
@@ -25,7 +25,7 @@ pub(super) async fn build(fleet: &Fleet, coming: &Coming, source: &Git) -> Resul
     Ok(())
 }
 
-async fn on(fleet: &Fleet, coming: &Coming, source: &Git, host: Connection) -> Result<(), TaskError> {
+async fn on(fleet: &SiteHosts, coming: &Coming, source: &Git, host: Connection) -> Result<(), TaskError> {
     let layout = fleet.layouts.of(&host)?;
     let (root, shared) = (layout.root(), layout.shared());
     let folders: Vec<String> = fleet.site.linked_dirs.iter().map(|folder| format!("{shared}/{folder}")).collect();
@@ -50,7 +50,7 @@ async fn on(fleet: &Fleet, coming: &Coming, source: &Git, host: Connection) -> R
 
     let app = fleet.app(&host, &coming.release)?;
     fleet.site.build.run(&app).await?;
-    let manifest = Manifest { migrations: app.brought(), ..coming.manifest(&host) }.to_json_line();
+    let manifest = Manifest { migrations: app.migrations(), ..coming.manifest(&host) }.to_json_line();
     host.run(cmd!("printf '%s\\n' {manifest} > {folder}/{UNFINISHED_FILE} && mv {folder}/{UNFINISHED_FILE} {folder}/{MANIFEST_FILE}"))
         .named(format!("finish release {}", coming.release))
         .await?;
@@ -58,7 +58,7 @@ async fn on(fleet: &Fleet, coming: &Coming, source: &Git, host: Connection) -> R
 }
 
 /// Gives the release its symlinks into `shared`, in the place of what the repository may have there.
-async fn link(fleet: &Fleet, layout: &Layout, folder: &str, host: &Connection) -> Result<(), Error> {
+async fn link(fleet: &SiteHosts, layout: &Layout, folder: &str, host: &Connection) -> Result<(), Error> {
     let shared = layout.shared();
     let links: Vec<&String> = fleet.site.linked_files.iter().chain(&fleet.site.linked_dirs).collect();
     if links.is_empty() {

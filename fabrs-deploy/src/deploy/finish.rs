@@ -3,19 +3,19 @@
 use fabrs::{Connection, Error, TaskError, cmd};
 
 use super::begin::Coming;
-use super::fleet::Fleet;
+use super::site_hosts::SiteHosts;
 use crate::release::{BAD_FILE, FoundRelease, ReleaseId, Survey};
 use crate::source::Git;
-use crate::step::Live;
+use crate::step::LiveApp;
 
 /// Does what had to wait for the release, removes old ones, and leaves the tag of the deploy.
 ///
 /// # Errors
 ///
 /// Those of what had to wait: the release stays live. What else fails is warned of.
-pub(super) async fn finish(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), TaskError> {
+pub(super) async fn finish(fleet: &SiteHosts, coming: &Coming, source: &Git) -> Result<(), TaskError> {
     fleet.phase("finish");
-    let waited = fleet.run_once(&fleet.site.afterwards, &coming.release, Live::Nothing).await;
+    let waited = fleet.run_once(&fleet.site.post_deploy, &coming.release, LiveApp::None).await;
     waited.map_err(|error| error.context(format!("{} is live, and stays, but is not finished", coming.release)))?;
     let cleaned = fleet.hosts.each(|host| clean(fleet, coming, host)).await;
     for (host, outcome) in &cleaned {
@@ -29,16 +29,16 @@ pub(super) async fn finish(fleet: &Fleet, coming: &Coming, source: &Git) -> Resu
     Ok(())
 }
 
-async fn tag(fleet: &Fleet, coming: &Coming, source: &Git) -> Result<(), Error> {
+async fn tag(fleet: &SiteHosts, coming: &Coming, source: &Git) -> Result<(), Error> {
     let environment = fleet.client().inventory().environment().map(fabrs::config::Environment::name);
     let Some(tag) = source.deployed_tag(environment, coming.release.as_str()) else { return Ok(()) };
     let host = fleet.first()?;
     source.push_tag(host, fleet.layouts.of(host)?, &coming.revision.commit, &tag).await
 }
 
-async fn clean(fleet: &Fleet, coming: &Coming, host: Connection) -> Result<(), TaskError> {
+async fn clean(fleet: &SiteHosts, coming: &Coming, host: Connection) -> Result<(), TaskError> {
     let Some(survey) = coming.before(&host) else { return Ok(()) };
-    let old = superfluous(survey, fleet.site.keep.get());
+    let old = superfluous(survey, fleet.site.keep_releases.get());
     if !old.is_empty() {
         let root = survey.layout.root();
         host.run(cmd!(
@@ -87,8 +87,8 @@ fn superfluous(survey: &Survey, keep: usize) -> Vec<&ReleaseId> {
 mod tests {
     use super::*;
     use crate::release::{CurrentLink, Manifest};
+    use crate::run_id::{RunId, Who};
     use crate::source::Revision;
-    use crate::who::{RunId, Who};
 
     fn id(last: u32) -> ReleaseId {
         format!("202611031402{last:02}").parse().unwrap()

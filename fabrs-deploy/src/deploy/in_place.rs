@@ -4,13 +4,13 @@ use fabrs::{Connection, Error, ErrorKind, Hide, TaskError, cmd};
 
 use super::back::warn_of_stuck;
 use super::begin::Coming;
-use super::fleet::Fleet;
 use super::publish::{take_up, take_up_in_batches};
+use super::site_hosts::SiteHosts;
 use super::standing::Place;
 use super::state::{MigrationGuard, guard_build};
-use crate::hosts::all_ok;
+use crate::outcomes::all_ok;
 use crate::source::Git;
-use crate::step::Live;
+use crate::step::LiveApp;
 
 /// Makes all changes, in their order, or takes back those that were made.
 ///
@@ -18,7 +18,7 @@ use crate::step::Live;
 ///
 /// What failed on which host; where all of them stand is in the standing of the fleet.
 pub(super) async fn changes(
-    fleet: &Fleet,
+    fleet: &SiteHosts,
     coming: &Coming,
     source: &Git,
     if_ahead: MigrationGuard,
@@ -60,7 +60,7 @@ async fn refuse_to_overwrite(host: &Connection, root: &str, commit: &str) -> Res
     }
 }
 
-async fn moved(fleet: &Fleet, coming: &Coming, if_ahead: MigrationGuard) -> Result<(), TaskError> {
+async fn moved(fleet: &SiteHosts, coming: &Coming, if_ahead: MigrationGuard) -> Result<(), TaskError> {
     let (to, entry) = (&coming.revision.to_string(), &coming.log_line());
     fleet.client().note(None, format!("moving {} to {to}", fleet.label()));
     fleet.phase("switch");
@@ -72,13 +72,14 @@ async fn moved(fleet: &Fleet, coming: &Coming, if_ahead: MigrationGuard) -> Resu
     });
     all_ok(moved.await)?;
     guard_build(fleet, coming, if_ahead).await?;
-    let live = if coming.before.values().any(|survey| survey.live().is_some()) { Live::Gone } else { Live::Nothing };
+    let live =
+        if coming.before.values().any(|survey| survey.live().is_some()) { LiveApp::Replaced } else { LiveApp::None };
     fleet.run_once(&fleet.site.once, &coming.release, live).await?;
     take_up_in_batches(fleet, &coming.release, to).await
 }
 
 /// Moves the work tree of a host to a commit, and notes that in the log.
-async fn reset(fleet: &Fleet, host: &Connection, commit: &str, line: &str) -> Result<(), Error> {
+async fn reset(fleet: &SiteHosts, host: &Connection, commit: &str, line: &str) -> Result<(), Error> {
     let layout = fleet.layouts.of(host)?;
     let (root, log) = (layout.root(), layout.revision_log());
     let reset = cmd!("git -C {root} reset --quiet --hard {commit} || exit; printf '%s\\n' {line} >> {log} || :");
@@ -87,7 +88,7 @@ async fn reset(fleet: &Fleet, host: &Connection, commit: &str, line: &str) -> Re
 }
 
 /// Moves every host back to the commit that it had, and returns the error; where there was none, it stays.
-pub(super) async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> Error {
+pub(super) async fn take_back(fleet: &SiteHosts, coming: &Coming, error: Error) -> Error {
     let changed = fleet.aside(|host| fleet.standing.is_changed(host));
     fleet.client().note(None, format!("taking back {}: {}", coming.revision, error.doing()));
     fleet.phase("revert");

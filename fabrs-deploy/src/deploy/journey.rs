@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 use fabrs::{Error, ErrorKind, TaskError};
 
 use super::begin::Coming;
-use super::fleet::Fleet;
 use super::locked::{LockWait, locked};
-use super::{Deployed, news, state, take_back};
+use super::site_hosts::SiteHosts;
+use super::{LiveRelease, news, state, take_back};
 use crate::notify::DeployAction;
 
 /// Decides on the release under the lock, makes the changes, and notifies all receivers of the outcome.
@@ -16,13 +16,13 @@ use crate::notify::DeployAction;
 ///
 /// The errors of `decide`, before any change; the errors of `changes`; as [`locked`].
 pub(super) async fn journey(
-    fleet: &Fleet,
+    fleet: &SiteHosts,
     event: DeployAction,
     what: &str,
     lock_wait: LockWait,
     decide: impl Future<Output = Result<Coming, TaskError>>,
     changes: impl AsyncFnOnce(&Coming) -> Result<(), TaskError>,
-) -> Result<Deployed, TaskError> {
+) -> Result<LiveRelease, TaskError> {
     // From here on, a stop counts as a failure: partial changes must be reverted.
     let _hold = fleet.client().stop().hold();
     let (began, coming) = (news::Began::now(), OnceLock::new());
@@ -45,7 +45,7 @@ pub(super) async fn journey(
     came?;
     let none = || Error::new(ErrorKind::Internal, "it went well, and never began");
     let Coming { release, revision, .. } = coming.into_inner().ok_or_else(none)?;
-    Ok(Deployed { release, revision })
+    Ok(LiveRelease { release, revision })
 }
 
 /// Removes the location of an error if it is a line of the kit, since users can't act on it.

@@ -7,7 +7,7 @@ use fabrs::{Error, TaskError};
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use super::fleet::Fleet;
+use super::site_hosts::SiteHosts;
 
 /// How long what was told to end is waited for: longer than the ladder from TERM to KILL.
 const ENDS: Duration = Duration::from_secs(3);
@@ -50,7 +50,7 @@ impl LockWait {
 ///
 /// As a [`LockRequest`]; what the work returned; that the lock was lost.
 pub(super) async fn locked<T, U>(
-    fleet: &Fleet,
+    fleet: &SiteHosts,
     what: &str,
     lock_wait: LockWait,
     work: impl Future<Output = Result<T, TaskError>>,
@@ -71,7 +71,7 @@ where
 
 /// Takes back what was done, on the hosts on which the site is still locked, and returns the error; again, without it, where one
 /// more is lost meanwhile.
-async fn undone<U>(fleet: &Fleet, lock: &mut Lock, mut lost: Error, undo: impl Fn(Error) -> U) -> Error
+async fn undone<U>(fleet: &SiteHosts, lock: &mut Lock, mut lost: Error, undo: impl Fn(Error) -> U) -> Error
 where
     U: Future<Output = Error>,
 {

@@ -4,7 +4,6 @@ mod back;
 mod begin;
 mod build;
 mod finish;
-mod fleet;
 mod in_place;
 mod journey;
 mod locked;
@@ -13,6 +12,7 @@ mod pending;
 mod precheck;
 mod publish;
 mod rollback;
+mod site_hosts;
 mod standing;
 mod state;
 
@@ -34,7 +34,7 @@ use state::MigrationGuard;
 
 pub use rollback::Rollback;
 
-pub(crate) use fleet::{Fleet, Surveys, look};
+pub(crate) use site_hosts::{SiteHosts, Surveys, look};
 pub(crate) use state::ahead_of_live;
 
 /// A deploy that begins when it is awaited.
@@ -66,7 +66,7 @@ pub struct Deploy {
 /// What is live after a deploy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Deployed {
+pub struct LiveRelease {
     /// The release.
     pub release: ReleaseId,
     /// What it was made from.
@@ -98,22 +98,22 @@ impl Deploy {
 
     /// Allows a deploy although the database has migrations unknown to the build. Off by default: the build may not work with
     /// this database.
-    pub fn even_if_ahead(mut self, goes_on: bool) -> Self {
+    pub fn allow_unknown_migrations(mut self, goes_on: bool) -> Self {
         self.if_ahead = MigrationGuard::of(goes_on);
         self
     }
 
-    async fn run(self) -> Result<Deployed, TaskError> {
+    async fn run(self) -> Result<LiveRelease, TaskError> {
         let here = here(&self.hosts)?;
         here.enter(Box::pin(self.carry_out())).await
     }
 
     /// Does everything, with this machine as the one that the free functions mean.
-    async fn carry_out(self) -> Result<Deployed, TaskError> {
+    async fn carry_out(self) -> Result<LiveRelease, TaskError> {
         let Self { site, hosts, asked, lock_wait, if_ahead } = self;
-        let (fleet, shown) = Fleet::meet(site, hosts).await?;
+        let (fleet, shown) = SiteHosts::connect(site, hosts).await?;
         begin::check(&fleet, &shown)?;
-        precheck::check_steps(&fleet, &[&fleet.site.once, &fleet.site.afterwards])?;
+        precheck::check_steps(&fleet, &[&fleet.site.once, &fleet.site.post_deploy])?;
         let (source, revision) = begin::choose(&fleet, &shown, asked.as_deref()).await?;
         let mut pending = pending::pending(&fleet, &shown, &source, &revision).await?;
         let plan = state::plan(&fleet, &shown, &source, &revision).await?;
@@ -140,7 +140,7 @@ fn here(hosts: &Group) -> Result<Connection, Error> {
 }
 
 /// Makes all changes, in their order, or takes back those that were made.
-async fn changes(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: MigrationGuard) -> Result<(), TaskError> {
+async fn changes(fleet: &SiteHosts, coming: &Coming, source: &Git, if_ahead: MigrationGuard) -> Result<(), TaskError> {
     match fleet.site.kind {
         SiteKind::Releases => released(fleet, coming, source, if_ahead).await?,
         SiteKind::InPlace => in_place::changes(fleet, coming, source, if_ahead).await?,
@@ -151,7 +151,7 @@ async fn changes(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: Migrati
 }
 
 /// Makes a release and puts it live on all hosts.
-async fn released(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: MigrationGuard) -> Result<(), TaskError> {
+async fn released(fleet: &SiteHosts, coming: &Coming, source: &Git, if_ahead: MigrationGuard) -> Result<(), TaskError> {
     if let Err(error) = made(fleet, coming, source, if_ahead).await {
         back::remove(fleet, coming).await;
         fleet.client().note(None, "no host was switched to the new release");
@@ -164,7 +164,7 @@ async fn released(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: Migrat
 }
 
 /// Takes back what was made of a deploy that was cut off, wherever it stands.
-async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> Error {
+async fn take_back(fleet: &SiteHosts, coming: &Coming, error: Error) -> Error {
     match fleet.site.kind {
         SiteKind::Releases => back::take_back(fleet, coming, error).await,
         SiteKind::InPlace => in_place::take_back(fleet, coming, error).await,
@@ -172,7 +172,7 @@ async fn take_back(fleet: &Fleet, coming: &Coming, error: Error) -> Error {
 }
 
 /// Builds the release everywhere, then does what is done once before it goes live.
-async fn made(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: MigrationGuard) -> Result<(), TaskError> {
+async fn made(fleet: &SiteHosts, coming: &Coming, source: &Git, if_ahead: MigrationGuard) -> Result<(), TaskError> {
     build::build(fleet, coming, source).await?;
     state::guard_build(fleet, coming, if_ahead).await?;
     fleet.phase("once");
@@ -180,7 +180,7 @@ async fn made(fleet: &Fleet, coming: &Coming, source: &Git, if_ahead: MigrationG
 }
 
 impl IntoFuture for Deploy {
-    type Output = Result<Deployed, TaskError>;
+    type Output = Result<LiveRelease, TaskError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {

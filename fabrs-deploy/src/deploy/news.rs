@@ -8,7 +8,7 @@ use fabrs::group::HostFailures;
 use fabrs::{Connection, Error};
 
 use super::begin::Coming;
-use super::fleet::Fleet;
+use super::site_hosts::SiteHosts;
 use crate::database::UnknownMigrations;
 use crate::notify::{ChangesSince, DeployAction, DeployOutcome, DeployReport, HostReport};
 use crate::release::Survey;
@@ -29,7 +29,7 @@ impl Began {
 
 /// Tells everybody, also when the run is stopped; that somebody could not be told is a warning.
 pub(super) async fn tell(
-    fleet: &Fleet,
+    fleet: &SiteHosts,
     coming: &Coming,
     action: DeployAction,
     began: Began,
@@ -65,7 +65,7 @@ pub(super) async fn tell(
 }
 
 /// Returns what it brought, since each of the revisions that were live: as far as the repositories know.
-async fn changes(fleet: &Fleet, coming: &Coming) -> Vec<ChangesSince> {
+async fn changes(fleet: &SiteHosts, coming: &Coming) -> Vec<ChangesSince> {
     let aside = fleet.aside(|_| true);
     let (Some(source), Some(host)) = (&fleet.site.source, aside.connections().first()) else { return Vec::new() };
     let Ok(layout) = fleet.layouts.of(host) else { return Vec::new() };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fabrs::Error;
 
-use super::fleet::{Fleet, Surveys};
+use super::site_hosts::{SiteHosts, Surveys};
 use crate::overview::{table, text};
 use crate::release::FoundRelease;
 use crate::source::{CommitChanges, Git, Revision};
@@ -16,7 +16,7 @@ use crate::source::{CommitChanges, Git, Revision};
 ///
 /// As any command.
 pub(super) async fn pending(
-    fleet: &Fleet,
+    fleet: &SiteHosts,
     surveys: &Surveys,
     source: &Git,
     revision: &Revision,

@@ -2,8 +2,8 @@
 
 use fabrs::{Error, ErrorKind};
 
-use super::fleet::Fleet;
-use crate::hosts::all_ok;
+use super::site_hosts::SiteHosts;
+use crate::outcomes::all_ok;
 use crate::step::Steps;
 
 /// Checks that steps which run once have a host, and that all steps are complete for their hosts. It connects to nothing.
@@ -12,7 +12,7 @@ use crate::step::Steps;
 ///
 /// [`ErrorKind::NoHost`] if a step that runs once has no host; [`ErrorKind::Usage`] if the environment has no such role; those of
 /// the steps.
-pub(super) fn check_steps(fleet: &Fleet, once: &[&Steps]) -> Result<(), Error> {
+pub(super) fn check_steps(fleet: &SiteHosts, once: &[&Steps]) -> Result<(), Error> {
     let site = &fleet.site;
     if !once.is_empty() {
         fleet.first_of(&site.once_hosts)?;
@@ -30,7 +30,7 @@ pub(super) fn check_steps(fleet: &Fleet, once: &[&Steps]) -> Result<(), Error> {
             Err(error) => return Err(error),
         }
     }
-    for (scope, step) in [&site.build, &site.reload, &site.verify].into_iter().flat_map(Steps::iter) {
+    for (scope, step) in [&site.build, &site.restart, &site.health].into_iter().flat_map(Steps::iter) {
         for host in fleet.hosts.connections() {
             if scope.has(host)? {
                 step.check(host)?;
@@ -45,8 +45,8 @@ pub(super) fn check_steps(fleet: &Fleet, once: &[&Steps]) -> Result<(), Error> {
 /// # Errors
 ///
 /// As any command.
-pub(super) async fn check_hosts(fleet: &Fleet) -> Result<(), Error> {
-    let prechecks = &fleet.site.prechecks;
+pub(super) async fn check_hosts(fleet: &SiteHosts) -> Result<(), Error> {
+    let prechecks = &fleet.site.host_checks;
     if prechecks.is_empty() {
         return Ok(());
     }

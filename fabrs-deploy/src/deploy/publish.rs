@@ -5,9 +5,9 @@ use std::num::NonZeroUsize;
 use fabrs::{Connection, Error, TaskError, cmd};
 
 use super::begin::Coming;
-use super::fleet::Fleet;
+use super::site_hosts::SiteHosts;
 use super::standing::Place;
-use crate::hosts::{all_ok, label};
+use crate::outcomes::{all_ok, label};
 use crate::release::{ReleaseId, SiteKind, VERIFIED_FILE};
 
 /// Puts the release live on all hosts.
@@ -15,7 +15,7 @@ use crate::release::{ReleaseId, SiteKind, VERIFIED_FILE};
 /// # Errors
 ///
 /// What failed on which host; where all of them stand is in the standing of the fleet.
-pub(super) async fn publish(fleet: &Fleet, coming: &Coming) -> Result<(), TaskError> {
+pub(super) async fn publish(fleet: &SiteHosts, coming: &Coming) -> Result<(), TaskError> {
     let release = &coming.release;
     let line = &coming.log_line();
     fleet.client().note(None, format!("switching {} to {release}", fleet.label()));
@@ -37,9 +37,9 @@ pub(super) async fn publish(fleet: &Fleet, coming: &Coming) -> Result<(), TaskEr
 /// # Errors
 ///
 /// What failed on which host.
-pub(super) async fn take_up_in_batches(fleet: &Fleet, release: &ReleaseId, name: &str) -> Result<(), TaskError> {
+pub(super) async fn take_up_in_batches(fleet: &SiteHosts, release: &ReleaseId, name: &str) -> Result<(), TaskError> {
     fleet.phase("reload");
-    for batch in fleet.hosts.batches(fleet.site.batch.unwrap_or(NonZeroUsize::MAX)) {
+    for batch in fleet.hosts.batches(fleet.site.batch_size.unwrap_or(NonZeroUsize::MAX)) {
         fleet.client().note(None, format!("reloading services on {}", label(batch.connections())));
         let taken_up = batch.each(|host| async move {
             take_up(fleet, &host, release).await?;
@@ -52,7 +52,7 @@ pub(super) async fn take_up_in_batches(fleet: &Fleet, release: &ReleaseId, name:
 }
 
 /// Has `current` lead to a release, in one step, and notes that in the log.
-pub(super) async fn switch(fleet: &Fleet, host: &Connection, release: &ReleaseId, line: &str) -> Result<(), Error> {
+pub(super) async fn switch(fleet: &SiteHosts, host: &Connection, release: &ReleaseId, line: &str) -> Result<(), Error> {
     let layout = fleet.layouts.of(host)?;
     let (root, log) = (layout.root(), layout.revision_log());
     let switch = cmd!(
@@ -65,12 +65,12 @@ pub(super) async fn switch(fleet: &Fleet, host: &Connection, release: &ReleaseId
 }
 
 /// Has the services of a host take up a release, and sees that they work.
-pub(super) async fn take_up(fleet: &Fleet, host: &Connection, release: &ReleaseId) -> Result<(), TaskError> {
+pub(super) async fn take_up(fleet: &SiteHosts, host: &Connection, release: &ReleaseId) -> Result<(), TaskError> {
     let app = fleet.app(host, release)?;
-    fleet.site.reload.run(&app).await?;
-    fleet.site.verify.run(&app).await?;
+    fleet.site.restart.run(&app).await?;
+    fleet.site.health.run(&app).await?;
     if fleet.site.kind == SiteKind::Releases {
-        let folder = app.folder();
+        let folder = app.release_dir();
         host.run(cmd!("touch {folder}/{VERIFIED_FILE}")).named(format!("mark {release} as working")).await?;
     }
     Ok(())

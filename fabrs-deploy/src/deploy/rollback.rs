@@ -8,18 +8,18 @@ use std::time::Duration;
 use fabrs::{Connection, Error, ErrorKind, Group, TaskError};
 
 use super::begin::{self, Coming, Made};
-use super::fleet::{Fleet, Surveys};
 use super::journey::journey;
 use super::locked::LockWait;
+use super::site_hosts::{SiteHosts, Surveys};
 use super::state::{MigrationGuard, guard_release};
-use super::{Deployed, back, precheck, publish};
+use super::{LiveRelease, back, precheck, publish};
 use crate::notify::DeployAction;
 use crate::overview::{table, text};
 use crate::release::{ReleaseId, SiteKind, Survey};
+use crate::run_id::{RunId, Who};
 use crate::site::Site;
 use crate::source::Revision;
-use crate::step::Live;
-use crate::who::{RunId, Who};
+use crate::step::LiveApp;
 
 /// A rollback that begins when it is awaited: it switches all hosts to one release that they all have, has their services
 /// take it up, and marks what was live as bad.
@@ -56,8 +56,8 @@ impl Rollback {
     }
 
     /// Allows a rollback although the database has migrations unknown to the older release. Also skips the steps of
-    /// [`Site::guard`]. Off by default.
-    pub fn even_if_ahead(mut self, goes_on: bool) -> Self {
+    /// [`Site::rollback_check`]. Off by default.
+    pub fn allow_unknown_migrations(mut self, goes_on: bool) -> Self {
         self.if_ahead = MigrationGuard::of(goes_on);
         self
     }
@@ -74,20 +74,20 @@ impl Rollback {
         self
     }
 
-    async fn run(self) -> Result<Deployed, TaskError> {
+    async fn run(self) -> Result<LiveRelease, TaskError> {
         let here = super::here(&self.hosts)?;
         here.enter(Box::pin(self.carry_out())).await
     }
 
-    async fn carry_out(self) -> Result<Deployed, TaskError> {
+    async fn carry_out(self) -> Result<LiveRelease, TaskError> {
         let Self { site, hosts, asked, lock_wait, if_ahead } = self;
         if site.kind == SiteKind::InPlace {
             let error = Error::new(ErrorKind::Usage, "there are no releases of a site that is deployed in place");
             return Err(error.hint("deploy the build of before by its tag").into());
         }
-        let (fleet, shown) = Fleet::meet(site, hosts).await?;
+        let (fleet, shown) = SiteHosts::connect(site, hosts).await?;
         begin::check(&fleet, &shown)?;
-        let guarded = if if_ahead == MigrationGuard::Refuse { vec![&fleet.site.guard] } else { Vec::new() };
+        let guarded = if if_ahead == MigrationGuard::Refuse { vec![&fleet.site.rollback_checks] } else { Vec::new() };
         precheck::check_steps(&fleet, &guarded)?;
         let release = choose(&fleet, &shown, asked.clone())?;
         fleet.client().approve(&pending(&fleet, &shown, &release)).await?;
@@ -101,7 +101,7 @@ impl Rollback {
             }
             if if_ahead == MigrationGuard::Refuse {
                 guard_release(&fleet, &before, &release).await?;
-                fleet.run_once(&fleet.site.guard, &release, Live::Nothing).await?;
+                fleet.run_once(&fleet.site.rollback_checks, &release, LiveApp::None).await?;
             }
             let revision = revision(&before, &release);
             Ok(Coming { release, revision, made: Made::Before, by: Who::here(), run: RunId::new(), before })
@@ -112,7 +112,7 @@ impl Rollback {
 }
 
 /// Makes all changes, in their order, or takes back those that were made.
-async fn changes(fleet: &Fleet, coming: &Coming) -> Result<(), TaskError> {
+async fn changes(fleet: &SiteHosts, coming: &Coming) -> Result<(), TaskError> {
     if let Err(error) = publish::publish(fleet, coming).await {
         return Err(back::take_back(fleet, coming, error.into_error()).await.into());
     }
@@ -123,7 +123,7 @@ async fn changes(fleet: &Fleet, coming: &Coming) -> Result<(), TaskError> {
 }
 
 impl IntoFuture for Rollback {
-    type Output = Result<Deployed, TaskError>;
+    type Output = Result<LiveRelease, TaskError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
@@ -132,7 +132,7 @@ impl IntoFuture for Rollback {
 }
 
 /// Returns what a rollback would change, as a person is shown it before it is approved.
-fn pending(fleet: &Fleet, surveys: &Surveys, release: &ReleaseId) -> String {
+fn pending(fleet: &SiteHosts, surveys: &Surveys, release: &ReleaseId) -> String {
     let mut rows = table(["host", "live", "going back to"]);
     for host in fleet.hosts.connections().iter().filter_map(Connection::host) {
         let live = surveys.get(host).and_then(Survey::live);
@@ -152,7 +152,7 @@ fn revision(surveys: &Surveys, release: &ReleaseId) -> Revision {
 }
 
 /// Chooses the release to go back to: the one that was asked for, or the last before what is live that all hosts have.
-fn choose(fleet: &Fleet, surveys: &Surveys, asked: Option<ReleaseId>) -> Result<ReleaseId, Error> {
+fn choose(fleet: &SiteHosts, surveys: &Surveys, asked: Option<ReleaseId>) -> Result<ReleaseId, Error> {
     let has = |survey: &Survey, id: &ReleaseId| survey.releases.get(id).is_some_and(|found| !found.is_unfinished);
     if let Some(asked) = asked {
         let without = fleet.hosts.connections().iter().filter_map(Connection::host);
@@ -212,7 +212,7 @@ mod tests {
         let client = Client::builder().dial(Fake::new()).build();
         let hosts = Group::of(&client, ["web1", "web2"]).unwrap();
         let names: Vec<_> = hosts.connections().iter().map(|host| host.host().unwrap().clone()).collect();
-        let fleet = Fleet::of(Site::new("/srv/shop"), hosts, client);
+        let fleet = SiteHosts::of(Site::new("/srv/shop"), hosts, client);
         choose(&fleet, &names.into_iter().zip([one, other]).collect(), asked.map(id))
     }
 

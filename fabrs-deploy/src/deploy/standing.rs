@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use fabrs::{Connection, Host};
 
-use super::fleet::Fleet;
+use super::site_hosts::SiteHosts;
 
 /// Where a host stands: what it goes to, or comes from, is named for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Standing {
     }
 
     /// Returns a line for each host.
-    pub(super) fn table(&self, fleet: &Fleet) -> String {
+    pub(super) fn table(&self, fleet: &SiteHosts) -> String {
         let names = |host: &Connection| host.host().map_or_else(String::new, |host| host.label().to_string());
         let width = fleet.hosts.connections().iter().map(|host| names(host).len()).max().unwrap_or(0);
         let lines =

@@ -6,13 +6,13 @@ use fabrs::config::Mode;
 use fabrs::{Connection, Error, ErrorKind, TaskError, cmd};
 
 use super::begin::Coming;
-use super::fleet::{Fleet, Surveys};
+use super::site_hosts::{SiteHosts, Surveys};
 use crate::database::{BuildSource, MigrationLogEntry, MigrationPlan, ReleaseAge, UnknownMigrations};
-use crate::hosts::all_ok;
+use crate::outcomes::all_ok;
 use crate::release::{ACCEPTED_FILE, ReleaseId, SiteKind, Survey};
 use crate::site::Site;
 use crate::source::{Git, Revision};
-use crate::step::{App, Live};
+use crate::step::{App, LiveApp};
 
 /// What is done if the database has migrations that the code does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,15 +34,15 @@ impl MigrationGuard {
 ///
 /// As any command.
 pub(super) async fn plan(
-    fleet: &Fleet,
+    fleet: &SiteHosts,
     surveys: &Surveys,
     source: &Git,
     revision: &Revision,
 ) -> Result<Option<MigrationPlan>, Error> {
     let Some((host, database)) = fleet.database()? else { return Ok(None) };
     let live = match fleet.live(surveys)? {
-        Live::Release(app) => Some(*app),
-        Live::Nothing | Live::Gone => None,
+        LiveApp::Release(app) => Some(*app),
+        LiveApp::None | LiveApp::Replaced => None,
     };
     let build = BuildSource { source, host, layout: fleet.layouts.of(host)?, commit: &revision.commit };
     let mut plan = database.plan(live, build).await?;
@@ -76,7 +76,7 @@ pub(super) fn check_plan(
 /// # Errors
 ///
 /// [`ErrorKind::Task`] with the migrations and the snapshot; as any command.
-pub(super) async fn guard_build(fleet: &Fleet, coming: &Coming, if_ahead: MigrationGuard) -> Result<(), TaskError> {
+pub(super) async fn guard_build(fleet: &SiteHosts, coming: &Coming, if_ahead: MigrationGuard) -> Result<(), TaskError> {
     let Some((host, database)) = fleet.database()? else { return Ok(()) };
     let app = fleet.app(host, &coming.release)?;
     let Some(unknown) = database.unknown_to(app, ReleaseAge::New).await? else { return Ok(()) };
@@ -117,14 +117,14 @@ pub(super) async fn guard_build(fleet: &Fleet, coming: &Coming, if_ahead: Migrat
 /// # Errors
 ///
 /// [`ErrorKind::Task`] with the migrations and the snapshot, and if the release can't tell; as any command.
-pub(super) async fn guard_release(fleet: &Fleet, surveys: &Surveys, release: &ReleaseId) -> Result<(), Error> {
+pub(super) async fn guard_release(fleet: &SiteHosts, surveys: &Surveys, release: &ReleaseId) -> Result<(), Error> {
     let Some((host, database)) = fleet.database()? else { return Ok(()) };
     let app = fleet.app(host, release)?;
     let Some(unknown) = database.unknown_to(app, ReleaseAge::Existing).await? else {
         let error = Error::new(ErrorKind::Task, format!("could not check the migrations of release {release}"));
-        return Err(
-            error.hint("check the release on the host, or roll back without this check: `.even_if_ahead(true)`")
-        );
+        return Err(error.hint(
+            "check the release on the host, or roll back without this check: `.allow_unknown_migrations(true)`",
+        ));
     };
     let log = log(surveys);
     match UnknownMigrations::of(release, unknown, &accepted_by(surveys, release), &log) {
@@ -134,7 +134,7 @@ pub(super) async fn guard_release(fleet: &Fleet, surveys: &Surveys, release: &Re
 }
 
 /// Returns the migrations in the database that are unknown to the live release, after a deploy or a rollback.
-pub(super) async fn ahead(fleet: &Fleet, coming: &Coming, is_live: bool) -> Option<UnknownMigrations> {
+pub(super) async fn ahead(fleet: &SiteHosts, coming: &Coming, is_live: bool) -> Option<UnknownMigrations> {
     let (_, database) = fleet.site.database.as_ref()?;
     if fleet.client().settings().mode == Mode::DryRun {
         return None;
@@ -219,5 +219,7 @@ fn refused(code: &str, migrations: &[String], log: &[MigrationLogEntry]) -> Erro
     let snapshot = MigrationLogEntry::snapshot_before(log, migrations);
     let restore = snapshot.map_or_else(String::new, |snapshot| format!("restore the database ({snapshot}), "));
     let restore = restore.replace('\n', ", ");
-    error.hint(format!("{restore}unapply them with a release that has them, or allow them: `.even_if_ahead(true)`"))
+    error.hint(format!(
+        "{restore}unapply them with a release that has them, or allow them: `.allow_unknown_migrations(true)`"
+    ))
 }

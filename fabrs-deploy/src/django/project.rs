@@ -9,11 +9,11 @@ use futures::future::BoxFuture;
 
 use crate::database::inspector::{BuildSource, MigrationInspector, MigrationPlan, ReleaseAge};
 use crate::database::migration_log::MigrationLogEntry;
-use crate::part::Part;
+use crate::plugin::Plugin;
 use crate::release::layout::MIGRATION_LOG_FILE;
 use crate::scope::Scope;
 use crate::site::Site;
-use crate::step::{App, Live, Step, Steps};
+use crate::step::{App, DeployStep, LiveApp, Steps};
 
 use super::manage::manage;
 use super::plan::{LiveCode, Migrations};
@@ -66,7 +66,7 @@ impl Django {
 
     /// Adds what saves the database, once, on the host that migrates: it must succeed before a migration begins, and is not done
     /// where there is none.
-    pub fn snapshot(mut self, step: impl Step) -> Self {
+    pub fn snapshot(mut self, step: impl DeployStep) -> Self {
         self.snapshot.push(Scope::default(), step);
         self
     }
@@ -112,7 +112,7 @@ impl Django {
             .hide(Hide::Stdout)
             .await?;
         if loaded.was_run() {
-            app.brings(state::parse_heads(&loaded)?);
+            app.set_migrations(state::parse_heads(&loaded)?);
         }
         Ok(())
     }
@@ -194,9 +194,9 @@ async fn approve_plan(client: &Client, app: &App, migrations: &Migrations) -> Re
 /// Asks the live release for its models.
 async fn live_code(app: &App) -> Result<LiveCode, Error> {
     Ok(match app.live() {
-        Live::Nothing => LiveCode::Absent,
-        Live::Gone => LiveCode::Unknown,
-        Live::Release(live) => match state::probe(live.connection()).await? {
+        LiveApp::None => LiveCode::Absent,
+        LiveApp::Replaced => LiveCode::Unknown,
+        LiveApp::Release(live) => match state::probe(live.connection()).await? {
             Some(known) => LiveCode::Models(known.models),
             None => LiveCode::Unknown,
         },
@@ -205,7 +205,7 @@ async fn live_code(app: &App) -> Result<LiveCode, Error> {
 
 /// Returns the folder of the site for the kit's own files: in a work tree that of git.
 fn migration_log_dir(app: &App) -> String {
-    if app.folder() == app.root() { format!("{}/.git", app.root()) } else { app.root().to_owned() }
+    if app.release_dir() == app.root() { format!("{}/.git", app.root()) } else { app.root().to_owned() }
 }
 
 /// Lets columns be empty whose removal waits.
@@ -237,14 +237,14 @@ impl Default for Django {
     }
 }
 
-impl Part for Django {
-    fn onto(self, site: Site) -> Site {
+impl Plugin for Django {
+    fn add_to(self, site: Site) -> Site {
         let django = Arc::new(self);
         let (build, migrate) = (Arc::clone(&django), Arc::clone(&django));
         let site = site
             .build(move |app| Arc::clone(&build).build(app))
             .once(move |app| Arc::clone(&migrate).migrate(app))
-            .afterwards(run_deferred_migrations);
+            .post_deploy(run_deferred_migrations);
         Site { database: Some((site.scope.clone(), django)), ..site }
     }
 }

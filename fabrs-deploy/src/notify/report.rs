@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::database::UnknownMigrations;
 use crate::release::ReleaseId;
+use crate::run_id::{RunId, Who};
 use crate::source::{CommitChanges, Revision};
-use crate::who::{RunId, Who};
 
 /// The report of a deploy or a rollback after its end.
 ///

@@ -3,9 +3,9 @@
 use fabrs::{Error, Hide, TaskError, cmd};
 
 use super::requirements::{REQUIREMENTS_SCRIPT, Requirements};
-use crate::part::Part;
+use crate::plugin::Plugin;
 use crate::site::Site;
-use crate::step::{App, Step, StepFuture};
+use crate::step::{App, DeployStep, StepFuture};
 
 /// Python, and what is installed for the application.
 ///
@@ -109,14 +109,14 @@ impl Default for Python {
     }
 }
 
-impl Step for Python {
+impl DeployStep for Python {
     fn run(&self, app: App) -> StepFuture {
         Box::pin(self.clone().build(app))
     }
 }
 
-impl Part for Python {
-    fn onto(self, site: Site) -> Site {
+impl Plugin for Python {
+    fn add_to(self, site: Site) -> Site {
         site.build(self).cleanup(|app: App| remove_unused(&app))
     }
 }

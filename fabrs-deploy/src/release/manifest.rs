@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::id::ReleaseId;
+use crate::run_id::{RunId, Who};
 use crate::source::revision::Revision;
-use crate::who::{RunId, Who};
 
 /// What a release is: in its folder as `.fabrs-release.json`, from when all of it is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

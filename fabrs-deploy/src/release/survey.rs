@@ -13,8 +13,8 @@ use super::layout::{
 use super::manifest::{BadMark, Manifest};
 use super::untrusted_json;
 use crate::database::migration_log::MigrationLogEntry;
+use crate::run_id::{RunId, Who};
 use crate::source::revision::Revision;
-use crate::who::{RunId, Who};
 
 /// What there is of a site on one host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

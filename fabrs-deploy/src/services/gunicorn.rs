@@ -2,7 +2,7 @@
 
 use fabrs::{Command, ShellLine, cmd};
 
-use crate::part::Part;
+use crate::plugin::Plugin;
 use crate::site::Site;
 use crate::step::App;
 
@@ -51,8 +51,8 @@ impl Gunicorn {
     }
 }
 
-impl Part for Gunicorn {
-    fn onto(self, site: Site) -> Site {
-        site.reload(move |app: App| self.reload(&app))
+impl Plugin for Gunicorn {
+    fn add_to(self, site: Site) -> Site {
+        site.restart(move |app: App| self.reload(&app))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fabrs::{Connection, Error, ErrorKind, Hide, ShellLine, TaskError, cmd};
 
 use crate::per_host::PerHost;
-use crate::step::{App, Step, StepFuture};
+use crate::step::{App, DeployStep, StepFuture};
 
 /// A page that is asked for on each host, from that host, until it answers with a status below 400.
 ///
@@ -15,7 +15,7 @@ use crate::step::{App, Step, StepFuture};
 /// ```
 /// use fabrs_deploy::{HealthCheck, Site};
 ///
-/// let site = Site::new("/srv/shop").verify(HealthCheck::get("http://127.0.0.1:8000/health/").shows_release());
+/// let site = Site::new("/srv/shop").health(HealthCheck::get("http://127.0.0.1:8000/health/").shows_release());
 /// # drop(site);
 /// ```
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ impl HealthCheck {
     /// Asks for this page, 20 times at most, with half a second between.
     pub fn get(url: impl Into<String>) -> Self {
         let (attempts, pause) = (20, Duration::from_millis(500));
-        let url = PerHost::Same(url.into());
+        let url = PerHost::Fixed(url.into());
         Self {
             url,
             host_header: None,
@@ -75,7 +75,7 @@ impl HealthCheck {
     /// # drop(health);
     /// ```
     pub fn url_for_host(url: impl Fn(&Connection) -> Result<String, Error> + Send + Sync + 'static) -> Self {
-        Self { url: PerHost::By(Arc::new(url)), ..Self::get("") }
+        Self { url: PerHost::Computed(Arc::new(url)), ..Self::get("") }
     }
 
     /// Asks as for this name (the header `Host`), which the server may choose a site by.
@@ -133,7 +133,7 @@ impl HealthCheck {
     }
 }
 
-impl Step for HealthCheck {
+impl DeployStep for HealthCheck {
     fn run(&self, app: App) -> StepFuture {
         Box::pin(self.clone().check_app(app))
     }

@@ -3,7 +3,7 @@
 use fabrs::prelude::secs;
 use fabrs::{Command, Connection, ShellLine, cmd};
 
-use crate::part::Part;
+use crate::plugin::Plugin;
 use crate::site::Site;
 use crate::step::App;
 
@@ -70,10 +70,10 @@ impl Supervisor {
     }
 }
 
-impl Part for Supervisor {
-    fn onto(self, site: Site) -> Site {
+impl Plugin for Supervisor {
+    fn add_to(self, site: Site) -> Site {
         let (reload, verify) = (self.clone(), self);
-        site.reload(move |app: App| reload.reload_or_start(app.connection()))
-            .verify(move |app: App| verify.check_running(app.connection()))
+        site.restart(move |app: App| reload.reload_or_start(app.connection()))
+            .health(move |app: App| verify.check_running(app.connection()))
     }
 }

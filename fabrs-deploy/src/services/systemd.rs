@@ -2,7 +2,7 @@
 
 use fabrs::{Command, Connection, Error, Hide, cmd};
 
-use crate::part::Part;
+use crate::plugin::Plugin;
 use crate::site::Site;
 use crate::step::App;
 
@@ -68,12 +68,12 @@ impl Systemd {
     }
 }
 
-impl Part for Systemd {
-    fn onto(self, site: Site) -> Site {
+impl Plugin for Systemd {
+    fn add_to(self, site: Site) -> Site {
         let (check, reload, verify) = (self.clone(), self.clone(), self);
-        site.precheck(move |host| check.clone().check(host))
-            .reload(move |app: App| reload.command(app.host(), reload.verb))
-            .verify(move |app: App| verify.command(app.host(), "is-active"))
+        site.host_check(move |host| check.clone().check(host))
+            .restart(move |app: App| reload.command(app.host(), reload.verb))
+            .health(move |app: App| verify.command(app.host(), "is-active"))
     }
 }
 

@@ -9,7 +9,7 @@ use super::commit_files::{self, CommitFile};
 use super::refs::Refs;
 use super::revision::Revision;
 use super::upload;
-use crate::hosts::all_ok;
+use crate::outcomes::all_ok;
 use crate::release::layout::Layout;
 
 /// A git repository that releases are made from.

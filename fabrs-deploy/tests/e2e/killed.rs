@@ -34,7 +34,7 @@ async fn deploy() -> Result {
         .source(Git::at(repository).allow_dirty(true))
         .build(|_| held("build"))
         .once(|_| held("once"))
-        .reload(|_| async { run("cp version ../../live").await?; held("reload").await });
+        .restart(|_| async { run("cp version ../../live").await?; held("reload").await });
     site.deploy(on(role("web"))?).await?;
     Ok(())
 }

@@ -152,7 +152,7 @@ fn a_deploy_that_is_reverted_after_its_migration_is_told_of_everywhere_and_guard
     assert!(failed.stderr.contains("division by zero"), "{}", failed.stderr);
     restores(&decoded(&world.mailbox.receive()), &live, "orders.0002_row");
     refused(&world.fab(&["rollback"], 1), "orders.0002_row");
-    world.fab(&["rollback", "--even-if-ahead"], 0);
+    world.fab(&["rollback", "--allow-unknown-migrations"], 0);
     let mail = decoded(&world.mailbox.receive());
     assert!(mail.contains("unknown to ") && mail.contains(": orders.0002_row"), "{mail}");
     assert_eq!(order(addr), "302");

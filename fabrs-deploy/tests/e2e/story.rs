@@ -96,7 +96,7 @@ fn a_shop_is_deployed_for_months_and_nobody_is_turned_away() {
 
     let refused = world.fab(&["rollback"], 1);
     assert!(refused.stderr.contains("orders.0002_comment"), "{}", refused.stderr);
-    world.fab(&["rollback", "--even-if-ahead"], 0);
+    world.fab(&["rollback", "--allow-unknown-migrations"], 0);
     assert_eq!(world.fleet.current(), first);
     assert!(world.mailbox.receive().contains("Subject: rollback live: deployable-1 ("));
     assert!(browse(world.balancer.addr()).contains(&first[0]));

@@ -41,14 +41,14 @@ async fn where_one_host_does_not_work_with_it_all_go_back() -> Result {
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "good")]);
     // What each host's services have taken up.
-    let site = ground.site().reload(|app: App| {
+    let site = ground.site().restart(|app: App| {
         let live = format!("{}/live", app.root());
         run(cmd!("cp version {live}"))
     });
     let first = site.deploy(all(&client)).await?;
 
     ground.origin.build("deployable-2", &[("version", "bad")]);
-    let verified = site.clone().verify(|app: App| async move {
+    let verified = site.clone().health(|app: App| async move {
         ensure!(
             !is_on(&app, "web2") || !probe("cat version").line().await?.contains("bad"),
             "the shop does not answer"
@@ -72,7 +72,7 @@ async fn a_linked_file_that_is_missing_is_told_of_every_host_before_anything_cha
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one"), ("conf/.keep", ""), ("media/of-the-repository", "")]);
-    let site = ground.site().link_files(["conf/.env"]).link_dirs(["media", "var/log"]);
+    let site = ground.site().linked_files(["conf/.env"]).linked_dirs(["media", "var/log"]);
     ground.write(0, "shared/conf/.env", "SECRET");
 
     let error = site.deploy(all(&client)).await.expect_err("it is missing").into_error();
@@ -165,14 +165,14 @@ async fn a_work_tree_is_moved_in_place_and_moved_back_and_refused_where_somebody
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, told) = ground.client();
     let versions = || [0, 1, 2].map(|host| fs::read_to_string(ground.root(host).join("version")).unwrap_or_default());
-    let site = ground.site().in_place().batch(1).build(|_| run("cp version built"));
+    let site = ground.site().in_place().rolling(1).build(|_| run("cp version built"));
     ground.origin.build("deployable-1", &[("version", "one")]);
     site.deploy(all(&client)).await?;
     assert_eq!(versions(), ["one"; 3]);
     ground.write(1, "uploaded", "by a customer");
 
     ground.origin.build("deployable-2", &[("version", "two")]);
-    let broken = site.clone().verify(|app: App| async move {
+    let broken = site.clone().health(|app: App| async move {
         ensure!(!is_on(&app, "web2") || probe("cat version").line().await? == "one", "it does not answer");
         Ok::<(), TaskError>(())
     });
@@ -212,14 +212,14 @@ async fn a_link_never_leads_to_the_removal_of_what_is_shared() -> Result {
     for host in 0..3 {
         ground.write(host, "shared/media/thumbs/kettle.png", "a picture");
     }
-    let nested = ground.site().link_dirs(["media", "media/thumbs"]);
+    let nested = ground.site().linked_dirs(["media", "media/thumbs"]);
     let error = nested.deploy(all(&client)).await.expect_err("one is in the other").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage);
 
     // A symlink of the repository leads there too.
     std::os::unix::fs::symlink("../../shared/media", ground.origin.tree().join("media"))?;
     ground.origin.build("deployable-2", &[]);
-    let within = ground.site().link_dirs(["media/thumbs"]);
+    let within = ground.site().linked_dirs(["media/thumbs"]);
     let error = within.deploy(all(&client)).await.expect_err("it leads out of the release").into_error();
     assert!(error.block().to_string().contains("leads out of the release"), "{}", error.block());
     for host in 0..3 {
@@ -234,13 +234,13 @@ async fn a_log_that_can_not_be_written_keeps_no_host_on_a_bad_release() -> Resul
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one")]);
-    let site = ground.site().reload(|_| run("cp version ../../live"));
+    let site = ground.site().restart(|_| run("cp version ../../live"));
     let first = site.deploy(all(&client)).await?;
     let log = ground.root(1).join("revisions.log");
     fs::remove_file(&log)?;
     fs::create_dir(&log)?;
     ground.origin.build("deployable-2", &[("version", "two")]);
-    site.clone().verify(|_| run("grep one version")).deploy(all(&client)).await.expect_err("it does not work");
+    site.clone().health(|_| run("grep one version")).deploy(all(&client)).await.expect_err("it does not work");
     assert_eq!(ground.current(), [0, 1, 2].map(|_| first.release.to_string()));
     for host in 0..3 {
         assert_eq!(fs::read_to_string(ground.root(host).join("live"))?, "one");

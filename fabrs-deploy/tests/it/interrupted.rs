@@ -14,7 +14,7 @@ use crate::ground::{Ground, all, is_on};
 /// Deploys once, so that there is something to go back to; what a host's services have taken up stands in `live`.
 async fn deployed(ground: &Ground, client: &Client) -> Result<String> {
     ground.origin.build("deployable-1", &[("version", "one")]);
-    let release = ground.site().reload(|app: App| take_up(&app)).deploy(all(client)).await?.release;
+    let release = ground.site().restart(|app: App| take_up(&app)).deploy(all(client)).await?.release;
     ground.origin.build("deployable-2", &[("version", "two")]);
     Ok(release.to_string())
 }
@@ -45,7 +45,7 @@ async fn one_that_is_stopped_while_it_builds_leaves_nothing_and_lets_go() -> Res
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     let first = deployed(&ground, &client).await?;
-    let stopped = ground.site().reload(|app: App| take_up(&app)).build(|app: App| async move {
+    let stopped = ground.site().restart(|app: App| take_up(&app)).build(|app: App| async move {
         if is_on(&app, "web2") {
             current().client().context("there is one")?.stop().raise(Level::Stop);
         }
@@ -58,7 +58,7 @@ async fn one_that_is_stopped_while_it_builds_leaves_nothing_and_lets_go() -> Res
     assert_all_are_on(&ground, &first, "one", 1);
 
     let (client, _) = ground.client();
-    let second = ground.site().reload(|app: App| take_up(&app)).deploy(all(&client)).await?;
+    let second = ground.site().restart(|app: App| take_up(&app)).deploy(all(&client)).await?;
     assert_all_are_on(&ground, second.release.as_str(), "two", 2);
     client.close().await;
     Ok(())
@@ -69,7 +69,7 @@ async fn one_that_is_stopped_after_the_switch_goes_back_everywhere() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client();
     let first = deployed(&ground, &client).await?;
-    let stopped = ground.site().batch(1).reload(|app: App| async move {
+    let stopped = ground.site().rolling(1).restart(|app: App| async move {
         let is_new = probe("cat version").line().await? == "two";
         take_up(&app).await?;
         if is_new && is_on(&app, "web2") {
@@ -95,7 +95,7 @@ async fn a_host_that_is_dead_before_ends_it_before_anything_changes_or_is_left_o
     let (client, _) = ground.client();
     let error = ground
         .site()
-        .reload(|app: App| take_up(&app))
+        .restart(|app: App| take_up(&app))
         .deploy(all(&client))
         .await
         .expect_err("web3 is dead")
@@ -106,7 +106,7 @@ async fn a_host_that_is_dead_before_ends_it_before_anything_changes_or_is_left_o
     client.close().await;
 
     let (client, told) = ground.client_with(|settings| Settings { unreachable: Unreachable::Skip, ..settings });
-    let second = ground.site().reload(|app: App| take_up(&app)).deploy(all(&client)).await?.release.to_string();
+    let second = ground.site().restart(|app: App| take_up(&app)).deploy(all(&client)).await?.release.to_string();
     assert_eq!(ground.current(), [second.clone(), second, first]);
     let warnings = told.of("warning");
     assert_eq!(warnings.iter().filter(|warning| warning["host"] == "web3").count(), 1, "{warnings:?}");
@@ -120,9 +120,9 @@ async fn a_host_that_dies_on_the_way_is_named_with_where_it_stands_and_the_other
     let (client, told) = ground.client();
     let first = deployed(&ground, &client).await?;
     let ground = Arc::new(Mutex::new(ground));
-    let site = ground.lock().unwrap().site().batch(1);
+    let site = ground.lock().unwrap().site().rolling(1);
     let dying = Arc::clone(&ground);
-    let site = site.reload(move |app: App| {
+    let site = site.restart(move |app: App| {
         let dying = Arc::clone(&dying);
         async move {
             take_up(&app).await?;
@@ -150,7 +150,7 @@ async fn a_host_that_dies_on_the_way_is_named_with_where_it_stands_and_the_other
     let mut ground = Arc::into_inner(ground).context("the deploy is over")?.into_inner()?;
     ground.hosts[2].restart();
     let (client, _) = ground.client();
-    let second = ground.site().reload(|app: App| take_up(&app)).deploy(all(&client)).await?;
+    let second = ground.site().restart(|app: App| take_up(&app)).deploy(all(&client)).await?;
     assert_eq!(ground.current(), [0, 1, 2].map(|_| second.release.to_string()));
     assert_eq!(ground.live("version"), ["two"; 3]);
     client.close().await;
@@ -185,7 +185,7 @@ async fn a_dry_run_goes_to_the_end_and_changes_nothing() -> Result {
     let tags = ground.origin.tags();
 
     let (client, told) = ground.client_with(|settings| Settings { mode: Mode::DryRun, ..settings });
-    let site = ground.site().reload(|app: App| take_up(&app)).verify(|_| run("true"));
+    let site = ground.site().restart(|app: App| take_up(&app)).health(|_| run("true"));
     site.deploy(all(&client)).await?;
     client.close().await;
     let planned: Vec<String> = told.of("planned").iter().map(|planned| planned["what"].to_string()).collect();

@@ -40,11 +40,11 @@ async fn reloads_of_a_deploy_a_rollback_and_a_failed_deploy_obey_the_limits_of_t
     let (counted, verified) = (Arc::clone(&overlap), Arc::clone(&works));
     let site = ground
         .site()
-        .reload(move |_: App| {
+        .restart(move |_: App| {
             let counted = Arc::clone(&counted);
             async move { counted.reload().await }
         })
-        .verify(move |app: App| {
+        .health(move |app: App| {
             let works = verified.load(Ordering::SeqCst) || !is_on(&app, "web3");
             async move {
                 ensure!(works, "the shop does not answer");
@@ -92,7 +92,7 @@ async fn a_batch_bounds_the_reloads_and_a_smaller_limit_of_the_run_stays() -> Re
     let Some(ground) = Ground::start() else { return Ok(()) };
     let overlap = Arc::new(Overlap::default());
     let counted = Arc::clone(&overlap);
-    let site = ground.site().batch(2).reload(move |_: App| {
+    let site = ground.site().rolling(2).restart(move |_: App| {
         let counted = Arc::clone(&counted);
         async move { counted.reload().await }
     });
@@ -114,14 +114,14 @@ async fn a_revert_visits_every_host_also_in_a_group_that_stops_at_a_failure() ->
     let (fails, reverting) = (Arc::clone(&reverts), Arc::clone(&reverts));
     let site = ground
         .site()
-        .reload(move |app: App| {
+        .restart(move |app: App| {
             let fails = fails.load(Ordering::SeqCst) && is_on(&app, "web1");
             async move {
                 ensure!(!fails, "the service does not start");
                 Ok::<(), TaskError>(())
             }
         })
-        .verify(move |app: App| {
+        .health(move |app: App| {
             let is_bad = app.connection().host().is_some_and(|host| host.name() == "web3");
             let reverting = Arc::clone(&reverting);
             async move {

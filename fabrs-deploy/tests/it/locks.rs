@@ -187,7 +187,7 @@ async fn what_is_live_everywhere_stays_where_the_lock_is_lost_afterwards() -> Re
     ground.site().deploy(all(&client)).await?;
     ground.origin.build("deployable-2", &[("version", "two")]);
     let lock = ground.root(0).join("deploy.lock").to_string_lossy().into_owned();
-    let late = ground.site().afterwards(move |_| {
+    let late = ground.site().post_deploy(move |_| {
         let lock = lock.clone();
         async move {
             let holders = cmd!("for fd in /proc/[0-9]*/fd/9; do [ \"$(readlink $fd)\" = {lock} ] && p=${fd%/fd/9} && kill -KILL ${p#/proc/}; done; true");

@@ -145,7 +145,7 @@ async fn of_what_fails_it_is_told_which_host_stands_where_and_a_dead_receiver_fa
     assert!(!warned.iter().any(|warning| warning.contains("T0K3N")), "who knows the address may post: {warned:?}");
 
     ground.origin.build("deployable-2", &[("version", "two")]);
-    let broken_site = ground.site().verify(|_| run("grep one version"));
+    let broken_site = ground.site().health(|_| run("grep one version"));
     tell(broken_site).deploy(all(&client)).await.expect_err("it does not work");
     let news = hook.receive().body;
     assert_eq!((&news["action"], &news["outcome"]), (&"deploy".into(), &"failed".into()));

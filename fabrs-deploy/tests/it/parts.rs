@@ -25,7 +25,7 @@ async fn a_virtualenv_is_made_for_each_set_of_requirements_and_is_back_after_a_r
         .site()
         .build(|_| run(cmd!("python3 -c {WHEEL} 1.0 && python3 -c {WHEEL} 2.0")))
         .with(Python::new().requirements("requirements.txt").pip_option("--no-index").pip_option("--find-links=."))
-        .reload(|_| run("current=../../current; $current/env/bin/python -c 'import greeting; print(greeting.VERSION)' > ../../greeting"));
+        .restart(|_| run("current=../../current; $current/env/bin/python -c 'import greeting; print(greeting.VERSION)' > ../../greeting"));
     let env = |host: usize| -> PathBuf { fs::read_link(ground.root(host).join("current/env")).unwrap_or_default() };
     let says = || [0, 1, 2].map(|host| fs::read_to_string(ground.root(host).join("greeting")).unwrap_or_default());
 
@@ -55,7 +55,7 @@ async fn a_virtualenv_is_made_for_each_set_of_requirements_and_is_back_after_a_r
 
     site.rollback(all(&client)).await?;
     assert_eq!((env(0), says()), (first.clone(), ["1.0\n"; 3].map(str::to_owned)));
-    let narrow = site.keep(1);
+    let narrow = site.keep_releases(1);
     for build in ["deployable-4", "deployable-5"] {
         ground.origin.build(build, &[("version", build)]);
         narrow.deploy(all(&client)).revision(build.to_owned()).await?;

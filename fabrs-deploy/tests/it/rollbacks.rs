@@ -43,7 +43,7 @@ async fn a_rollback_goes_to_the_last_good_release_that_all_hosts_have_and_then_f
 async fn a_host_that_is_out_of_step_is_said_to_be_and_the_next_deploy_mends_it() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, told) = ground.client();
-    let site = ground.site().keep(2);
+    let site = ground.site().keep_releases(2);
     for version in ["one", "two", "three"] {
         ground.origin.build(&format!("deployable-{version}"), &[("version", version)]);
         site.deploy(all(&client)).revision(format!("deployable-{version}")).await?;

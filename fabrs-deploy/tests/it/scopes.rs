@@ -20,10 +20,10 @@ async fn scoped_steps_run_on_their_hosts_only() -> Result {
         .site()
         .on(["web1", "web2"], |site| {
             site.build(|_| run("touch ../../built"))
-                .on(["web2", "web3"], |site| site.reload(|_| run("touch ../../inner")))
+                .on(["web2", "web3"], |site| site.restart(|_| run("touch ../../inner")))
         })
-        .on(["web3"], |site| site.once(|_| run("touch ../../moved")).afterwards(|_| run("touch ../../finished")))
-        .reload(|_| run("touch ../../reloaded"))
+        .on(["web3"], |site| site.once(|_| run("touch ../../moved")).post_deploy(|_| run("touch ../../finished")))
+        .restart(|_| run("touch ../../reloaded"))
         .once(|_| run("touch ../../once"))
         .once_on(["web2"]);
     ground.origin.build("deployable-1", &[("version", "one")]);
@@ -48,9 +48,11 @@ async fn scoped_steps_run_on_their_hosts_only() -> Result {
 async fn a_role_of_a_site_is_that_of_the_environment_and_a_failure_reverts_each_host_by_its_own_steps() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, _) = ground.client_of(|settings| settings, |builder| builder.inventory(roles()));
-    let site =
-        ground.site().on(role("web"), |site| site.reload(|_| run("cp version ../../web"))).on(role("worker"), |site| {
-            site.reload(|_| run("cp version ../../worker")).verify(|_| run("! grep -q bad version"))
+    let site = ground
+        .site()
+        .on(role("web"), |site| site.restart(|_| run("cp version ../../web")))
+        .on(role("worker"), |site| {
+            site.restart(|_| run("cp version ../../worker")).health(|_| run("! grep -q bad version"))
         });
     ground.origin.build("deployable-1", &[("version", "good")]);
     site.deploy(all(&client)).await?;
@@ -61,7 +63,7 @@ async fn a_role_of_a_site_is_that_of_the_environment_and_a_failure_reverts_each_
     assert_eq!(reads("web"), ["good", "good", ""]);
     assert_eq!(reads("worker"), ["", "", "good"]);
     site.once_on(role("worker")).rollback(Group::of(&client, ["web1"])?).await.expect_err("nothing to go back to");
-    let wrong = ground.site().on(role("wroker"), |site| site.reload(|_| run("true")));
+    let wrong = ground.site().on(role("wroker"), |site| site.restart(|_| run("true")));
     let error = wrong.deploy(all(&client)).await.expect_err("there is no such role").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage);
     client.close().await;
@@ -80,7 +82,7 @@ async fn a_subset_without_a_deployed_host_is_skipped_with_a_warning() -> Result 
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (client, told) = ground.client_of(|settings| settings, |builder| builder.inventory(roles()));
     ground.origin.build("deployable-1", &[("version", "one")]);
-    let site = ground.site().on(role("worker"), |site| site.reload(|_| run("touch ../../worker")));
+    let site = ground.site().on(role("worker"), |site| site.restart(|_| run("touch ../../worker")));
     site.deploy(Group::of(&client, ["web1", "web2"])?).await?;
     assert_eq!(has(&ground, "worker"), [false; 3]);
     let warned = told.of("warning");
@@ -112,7 +114,7 @@ async fn hosts_may_have_roots_and_health_addresses_of_their_own() -> Result {
     let (client, told) = ground.client();
     let folder = ground.site_folder();
     let name = |host: &Connection| host.host().map(ToString::to_string).unwrap_or_default();
-    let site = ground.site().root_for_host(move |host| Ok(format!("{folder}/of-{}", name(host)))).verify(
+    let site = ground.site().root_for_host(move |host| Ok(format!("{folder}/of-{}", name(host)))).health(
         HealthCheck::url_for_host(move |host| {
             Ok(format!("file:///etc/{}", if name(host) == "web3" { "web3" } else { "passwd" }))
         }),
@@ -134,7 +136,7 @@ async fn hosts_may_have_roots_and_health_addresses_of_their_own() -> Result {
     }
     let error = ground.site().root_for_host(|_| Ok("shop".to_owned())).deploy(all(&client)).await;
     assert_eq!(error.expect_err("it begins nowhere").into_error().kind(), ErrorKind::Usage);
-    let broken = ground.site().verify(HealthCheck::url_for_host(|_| Err(Error::new(ErrorKind::Usage, "no address"))));
+    let broken = ground.site().health(HealthCheck::url_for_host(|_| Err(Error::new(ErrorKind::Usage, "no address"))));
     let error = broken.deploy(all(&client)).await.expect_err("there is no address").into_error();
     assert!(error.to_string().contains("no address"), "{error}");
     assert_eq!(ground.names(0, "."), ["of-web1"], "nothing was changed");
@@ -155,7 +157,7 @@ async fn a_sudo_refusal_stops_the_deploy_before_any_change() -> Result {
         assert!(["web1", "web2"].iter().all(|host| text.contains(host)) && !text.contains("web3"), "{text}");
         assert_eq!(has(&ground, "releases"), [false; 3], "nothing was changed");
     }
-    let site = ground.site().on(["web3"], |site| site.validate_sudo().reload(|_| sudo("true")));
+    let site = ground.site().on(["web3"], |site| site.validate_sudo().restart(|_| sudo("true")));
     site.deploy(all(&client)).await?;
     assert_eq!(ground.live("version"), ["one"; 3]);
     client.close().await;

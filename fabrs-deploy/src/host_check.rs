@@ -8,9 +8,9 @@ use futures::future::BoxFuture;
 
 /// A check of one host that only reads.
 #[derive(Clone)]
-pub(crate) struct Precheck(Arc<dyn Fn(Connection) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>);
+pub(crate) struct HostCheck(Arc<dyn Fn(Connection) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>);
 
-impl Precheck {
+impl HostCheck {
     pub(crate) fn new<F>(check: impl Fn(Connection) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
@@ -24,8 +24,8 @@ impl Precheck {
     }
 }
 
-impl fmt::Debug for Precheck {
+impl fmt::Debug for HostCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Precheck")
+        f.write_str("HostCheck")
     }
 }

@@ -10,16 +10,16 @@ use fabrs::{Client, Connection, Error, ErrorKind, Group, Host, Outcomes, ShellLi
 use super::begin::Coming;
 use super::standing::Standing;
 use crate::database::{MigrationInspector, MigrationPlan};
-use crate::hosts::{all_ok, label};
+use crate::outcomes::{all_ok, label};
 use crate::per_host::PerHost;
 use crate::release::{LOCK_NAME, Layouts, ReleaseId, SiteKind, Survey};
 use crate::scope::Scope;
 use crate::site::Site;
-use crate::step::{App, Approved, Live, Steps};
+use crate::step::{App, ApprovedMigrations, LiveApp, Steps};
 
 /// The hosts of a deploy.
 #[derive(Debug)]
-pub(crate) struct Fleet {
+pub(crate) struct SiteHosts {
     pub(crate) site: Site,
     pub(crate) hosts: Group,
     /// The same hosts, for what is done also when the run is stopped.
@@ -29,7 +29,7 @@ pub(crate) struct Fleet {
     pub(crate) standing: Standing,
     pub(crate) layouts: Layouts,
     /// The migrations that were approved before the build, where they were known.
-    approved: OnceLock<Arc<Approved>>,
+    approved: OnceLock<Arc<ApprovedMigrations>>,
     /// The lock of the site, while it is held.
     lock: OnceLock<LockHandle>,
     client: Client,
@@ -38,15 +38,15 @@ pub(crate) struct Fleet {
 /// What there was of the site on each host.
 pub(crate) type Surveys = HashMap<Host, Survey>;
 
-impl Fleet {
+impl SiteHosts {
     /// Looks at all hosts. One that can't be reached is an error, or is left out where the settings say so.
     ///
     /// # Errors
     ///
     /// As [`Outcomes::all_ok`](fabrs::Outcomes::all_ok); [`ErrorKind::NoHost`] where no host is left; [`ErrorKind::Usage`] where
     /// the site has no folder.
-    pub(crate) async fn meet(site: Site, hosts: Group) -> Result<(Self, Surveys), Error> {
-        if let PerHost::Same(root) = &site.roots {
+    pub(crate) async fn connect(site: Site, hosts: Group) -> Result<(Self, Surveys), Error> {
+        if let PerHost::Fixed(root) = &site.roots {
             check_root(root)?;
         }
         let links: Vec<&String> = site.linked_files.iter().chain(&site.linked_dirs).collect();
@@ -86,7 +86,7 @@ impl Fleet {
     ///
     /// # Errors
     ///
-    /// As [`meet`](Self::meet).
+    /// As [`connect`](Self::connect).
     pub(crate) async fn look(&self) -> Result<Surveys, Error> {
         Ok(all_ok(look(&self.site, &self.hosts).await)?.into_iter().collect())
     }
@@ -142,7 +142,7 @@ impl Fleet {
     pub(super) fn set_approved(&self, plan: MigrationPlan) {
         if let Some(names) = plan.names {
             // A fleet is approved once.
-            let _ = self.approved.set(Arc::new(Approved { names, text: plan.text }));
+            let _ = self.approved.set(Arc::new(ApprovedMigrations { names, text: plan.text }));
         }
     }
 
@@ -151,15 +151,15 @@ impl Fleet {
     /// # Errors
     ///
     /// [`ErrorKind::Internal`] for a host that nobody has looked at.
-    pub(super) fn live(&self, surveys: &Surveys) -> Result<Live, Error> {
+    pub(super) fn live(&self, surveys: &Surveys) -> Result<LiveApp, Error> {
         let migrates = self.database()?.map(|(host, _)| host);
         for host in migrates.into_iter().chain(self.hosts.connections()) {
             let Some(survey) = host.host().and_then(|name| surveys.get(name)) else { continue };
             if let Some(live) = survey.live() {
-                return Ok(Live::Release(Box::new(self.app(host, live)?)));
+                return Ok(LiveApp::Release(Box::new(self.app(host, live)?)));
             }
         }
-        Ok(Live::Nothing)
+        Ok(LiveApp::None)
     }
 
     /// Looks at some hosts again; one that can't be reached is left out.
@@ -238,7 +238,7 @@ impl Fleet {
     }
 
     /// Runs steps once for all hosts: each on the first host that it is for.
-    pub(super) async fn run_once(&self, steps: &Steps, release: &ReleaseId, live: Live) -> Result<(), TaskError> {
+    pub(super) async fn run_once(&self, steps: &Steps, release: &ReleaseId, live: LiveApp) -> Result<(), TaskError> {
         let app = self.app(self.first()?, release)?.with_live(live);
         for (scope, step) in steps.iter() {
             let host = self.first_of(scope.or(&self.site.once_hosts))?;
@@ -251,7 +251,7 @@ impl Fleet {
     /// Returns the label of a host, with the root of the site if that depends on the host.
     pub(super) fn label_with_root(&self, host: &Host) -> String {
         match (&self.site.roots, self.layouts.get(host)) {
-            (PerHost::By(_), Some(layout)) => format!("{}:{}", host.label(), layout.root()),
+            (PerHost::Computed(_), Some(layout)) => format!("{}:{}", host.label(), layout.root()),
             _ => host.label().to_string(),
         }
     }
