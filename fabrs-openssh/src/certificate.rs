@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::known_hosts::HostKey;
+use crate::host_key::HostKey;
 use crate::pattern;
 
 /// The last second that has a date with a year of four digits.

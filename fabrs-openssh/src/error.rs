@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::Location;
+use crate::location::Location;
 
 /// A file that could not be read or written, or a line in it that `ssh` would refuse as well.
 #[derive(Debug, thiserror::Error)]

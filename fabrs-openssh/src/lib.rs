@@ -22,6 +22,7 @@ pub mod known_hosts;
 pub mod revoked;
 
 mod error;
+mod host_key;
 mod location;
 mod pattern;
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::{Location, pattern};
+use crate::location::Location;
+use crate::pattern;
 
 use super::algorithm_names::{CA_SIGNATURES, KEYS, Known, SIGNATURES};
 use super::value::Problem;
@@ -124,10 +125,10 @@ pub(super) fn ca_signatures(text: &str, at: &Location) -> Result<Vec<String>, Pr
 mod tests {
     use std::path::Path;
 
-    use crate::Location;
+    use crate::location::Location;
 
-    use super::super::algorithm_names::{CIPHERS, KEX, MACS};
     use super::{AlgorithmList, CA_SIGNATURES, KEYS, Known, ca_signatures};
+    use crate::config::algorithm_names::{CIPHERS, KEX, MACS};
 
     fn at() -> Location {
         Location { file: Path::new("config").into(), line: 1 }

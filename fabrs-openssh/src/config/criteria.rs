@@ -1,6 +1,7 @@
 //! The criteria of a `Match` line.
 
-use crate::{Error, pattern};
+use crate::error::Error;
+use crate::pattern;
 
 use super::value::Problem;
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::Location;
+use crate::location::Location;
 
 use super::algorithm_names::{CIPHERS, KEX, KEYS, MACS};
 use super::algorithms::{self, AlgorithmList};
@@ -190,9 +190,9 @@ fn files(arguments: Vec<String>) -> Result<Vec<String>, Problem> {
 mod tests {
     use std::path::Path;
 
-    use crate::Location;
     use crate::config::keyword;
     use crate::config::line;
+    use crate::location::Location;
 
     use super::parse;
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::Error;
+use crate::error::Error;
 
 use super::expand::{self, Tokens};
 use super::host_config::{ForwardAgent, HostConfig, IdentityAgent, RawValue};

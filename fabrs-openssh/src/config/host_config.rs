@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::{Location, Warning};
+use crate::location::{Location, Warning};
 
 use super::algorithm_names::CA_SIGNATURES;
 use super::algorithms::AlgorithmList;

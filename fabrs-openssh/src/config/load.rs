@@ -5,8 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{Error, Location};
+use crate::error::Error;
+use crate::location::Location;
 
+use super::criteria::Criterion;
 use super::directive::{self, Directive, HostPattern, Setting};
 use super::{keyword, line};
 
@@ -63,7 +65,7 @@ pub(super) struct ParsedLine {
 #[derive(Clone, Debug)]
 pub(super) enum Content {
     Host(Vec<HostPattern>),
-    Match(Vec<super::criteria::Criterion>),
+    Match(Vec<Criterion>),
     Included(Vec<ParsedFile>),
     Set(Setting),
     /// A keyword that is not known; only `IgnoreUnknown` can say whether that matters.

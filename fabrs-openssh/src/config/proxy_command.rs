@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::{Error, Location};
+use crate::error::Error;
+use crate::location::Location;
 
 use super::expand;
 use super::value::Problem;

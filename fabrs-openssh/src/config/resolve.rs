@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::{Error, Location, Warning, pattern};
+use crate::error::Error;
+use crate::location::{Location, Warning};
+use crate::pattern;
 
 use super::criteria::{self, Criterion, Subject};
 use super::directive::HostPattern;

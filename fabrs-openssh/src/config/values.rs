@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::Location;
+use crate::location::Location;
 
 use super::algorithms::AlgorithmList;
 use super::directive::Setting;

@@ -4,12 +4,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use crate::Error;
+use crate::error::Error;
 
-use super::SALT_LEN;
-use super::host_key::HostKey;
 use super::host_name::HostName;
-use super::hosts;
+use super::hosts::{self, SALT_LEN};
+use crate::host_key::HostKey;
 
 /// Makes the line that records a host's key, without a line end.
 ///

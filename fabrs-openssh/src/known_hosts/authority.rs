@@ -1,12 +1,12 @@
 //! Who may vouch for a host by a certificate, and whether one that it shows counts.
 
-use crate::Location;
 use crate::certificate::{Flaw, HostCertificate};
+use crate::location::Location;
 
 use super::entry::{Entry, Marker};
-use super::host_key::HostKey;
 use super::host_name::HostName;
 use super::lookup::KnownHosts;
+use crate::host_key::HostKey;
 
 /// What the files say about a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,18 +77,6 @@ impl KnownHosts {
             None => Judgement::Vouched { at },
             Some(flaw) => Judgement::Flawed { at, flaw },
         }
-    }
-
-    /// Returns the line that withdraws a key of a host.
-    pub(super) fn revoked(&self, name: &HostName, key: &HostKey) -> Option<&Entry> {
-        self.marked(Marker::Revoked, name).find(|entry| entry.key == *key)
-    }
-
-    /// Lists the entries with a marker that are about a host. There are few with one, and to compare names may be dear,
-    /// where they are hashed.
-    fn marked(&self, marker: Marker, name: &HostName) -> impl Iterator<Item = &Entry> {
-        let name = name.to_string();
-        self.entries().filter(move |entry| entry.marker == Some(marker) && entry.hosts.matches(&name))
     }
 }
 

@@ -2,11 +2,11 @@
 
 use data_encoding::BASE64;
 
-use crate::Location;
+use crate::location::Location;
 
-use super::host_key::HostKey;
 use super::host_name::HostName;
 use super::hosts::Hosts;
+use crate::host_key::HostKey;
 
 /// A line that could be read: hosts, a key, and what the key is good for.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ fn field(line: &str) -> (&str, &str) {
 mod tests {
     use std::path::Path;
 
-    use crate::Location;
+    use crate::location::Location;
 
     use super::{Entry, Marker};
 

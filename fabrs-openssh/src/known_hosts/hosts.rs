@@ -6,7 +6,8 @@ use sha1::Sha1;
 
 use crate::pattern;
 
-use super::SALT_LEN;
+/// How many bytes a salt has: as many as SHA-1 gives, which is what `ssh` expects.
+pub const SALT_LEN: usize = 20;
 
 /// Which hosts a line is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

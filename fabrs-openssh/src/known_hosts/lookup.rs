@@ -5,12 +5,13 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::{Error, Location, Warning};
+use crate::error::Error;
+use crate::location::{Location, Warning};
 
-use super::entry::Entry;
-use super::host_key::HostKey;
+use super::entry::{Entry, Marker};
 use super::host_name::HostName;
 use super::verdict::Verdict;
+use crate::host_key::HostKey;
 
 /// What is on record about hosts, in the order in which it was read.
 #[derive(Clone, Debug, Default)]
@@ -126,13 +127,25 @@ impl KnownHosts {
         }
         algorithms
     }
+
+    /// Returns the line that withdraws a key of a host.
+    pub(super) fn revoked(&self, name: &HostName, key: &HostKey) -> Option<&Entry> {
+        self.marked(Marker::Revoked, name).find(|entry| entry.key == *key)
+    }
+
+    /// Lists the entries with a marker that are about a host. There are few with one, and to compare names may be dear,
+    /// where they are hashed.
+    pub(super) fn marked(&self, marker: Marker, name: &HostName) -> impl Iterator<Item = &Entry> {
+        let name = name.to_string();
+        self.entries().filter(move |entry| entry.marker == Some(marker) && entry.hosts.matches(&name))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use crate::Location;
+    use crate::location::Location;
 
     use super::{HostKey, HostName, KnownHosts, Verdict};
 

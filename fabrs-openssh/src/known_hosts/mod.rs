@@ -9,19 +9,16 @@
 mod append;
 mod authority;
 mod entry;
-mod host_key;
 mod host_name;
 mod hosts;
 mod lookup;
 mod verdict;
 
+pub use crate::host_key::{HostKey, fingerprint_sha256};
 pub use append::{append, entry_line};
 pub use authority::Judgement;
 pub use entry::{Entry, Marker};
-pub use host_key::{HostKey, fingerprint_sha256};
 pub use host_name::HostName;
+pub use hosts::SALT_LEN;
 pub use lookup::KnownHosts;
 pub use verdict::Verdict;
-
-/// How many bytes a salt has: as many as SHA-1 gives, which is what `ssh` expects.
-pub const SALT_LEN: usize = 20;

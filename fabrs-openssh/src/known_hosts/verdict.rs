@@ -1,6 +1,6 @@
 //! What the files say about a key.
 
-use crate::Location;
+use crate::location::Location;
 
 /// What the files say about the key that a host shows.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use crate::certificate::HostCertificate;
-use crate::known_hosts::HostKey;
+use crate::error::Error;
+use crate::host_key::HostKey;
 
 use super::extension::read_extension;
 use super::plain_key::{is_certificate_type, plain_key};
@@ -76,7 +77,7 @@ fn read_authority(blob: &[u8]) -> Result<Option<HostKey>, String> {
     if blob.is_empty() {
         return Ok(None);
     }
-    let bad = |error: crate::Error| format!("invalid authority key: {error}");
+    let bad = |error: Error| format!("invalid authority key: {error}");
     let key = HostKey::from_blob(blob).map_err(bad)?;
     let plain = plain_key(&key).map_err(bad)?;
     // To `ssh` such a section is about nothing, so that the certificates that it lists would not be revoked.

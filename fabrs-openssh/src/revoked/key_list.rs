@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use data_encoding::BASE64;
 
-use crate::known_hosts::HostKey;
-use crate::{Error, Location};
+use crate::error::Error;
+use crate::host_key::HostKey;
+use crate::location::Location;
 
 use super::plain_key::{is_key_type, plain_key};
 

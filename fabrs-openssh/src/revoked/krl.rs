@@ -6,7 +6,7 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 use crate::certificate::HostCertificate;
-use crate::known_hosts::HostKey;
+use crate::host_key::HostKey;
 
 use super::certificates::RevokedCertificates;
 use super::extension::read_extension;

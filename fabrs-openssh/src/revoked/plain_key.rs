@@ -1,7 +1,7 @@
 //! The plain key in a public key or certificate, in the one encoding by which keys are compared.
 
-use crate::Error;
-use crate::known_hosts::HostKey;
+use crate::error::Error;
+use crate::host_key::HostKey;
 
 use super::reader::Reader;
 

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::Error;
 use crate::certificate::HostCertificate;
-use crate::known_hosts::HostKey;
+use crate::error::Error;
+use crate::host_key::HostKey;
 
 use super::key_list::KeyList;
 use super::krl::{self, Krl};

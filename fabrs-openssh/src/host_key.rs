@@ -5,7 +5,7 @@ use std::fmt;
 use data_encoding::{BASE64, BASE64_NOPAD};
 use sha2::{Digest as _, Sha256};
 
-use crate::Error;
+use crate::error::Error;
 
 /// A public key in SSH wire format, with the name of its type.
 ///
