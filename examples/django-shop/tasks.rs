@@ -46,7 +46,7 @@ async fn save_database(app: App) -> Result {
 }
 
 /// Puts a build live: the last good one, or the tag, branch or commit you name.
-#[task(local, asks)]
+#[task(local, defer_approval)]
 async fn deploy(
     /// What to deploy.
     revision: Option<String>,
@@ -58,7 +58,7 @@ async fn deploy(
 }
 
 /// Goes back to the release before, or to the one you name.
-#[task(local, asks)]
+#[task(local, defer_approval)]
 async fn rollback(
     /// The release, as `fab releases` lists it.
     release: Option<ReleaseId>,
@@ -70,13 +70,13 @@ async fn rollback(
 }
 
 /// Says what is live on each host.
-#[task(local, asks)]
+#[task(local, defer_approval)]
 async fn status() -> Result {
     Ok(shop()?.status(on(role("web"))?).await?)
 }
 
 /// Lists the releases.
-#[task(local, asks)]
+#[task(local, defer_approval)]
 async fn releases() -> Result {
     Ok(shop()?.releases(on(role("web"))?).await?)
 }

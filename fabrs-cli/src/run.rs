@@ -204,7 +204,11 @@ impl Run {
     /// Asks for approval of the run before the first change. A task that asks for its own approval
     /// replaces this question.
     async fn approve(&self, client: &Client) -> Result<()> {
-        if self.command_line.calls.iter().any(|call| call.task().asks) { Ok(()) } else { client.approve("").await }
+        if self.command_line.calls.iter().any(|call| call.task().defer_approval) {
+            Ok(())
+        } else {
+            client.approve("").await
+        }
     }
 
     /// Returns `true` if a task must obtain the approval before the first change.
@@ -215,7 +219,7 @@ impl Run {
             Consent::To(_) => true,
             Consent::Given => false,
         };
-        is_asked && self.command_line.calls.iter().any(|call| call.task().asks)
+        is_asked && self.command_line.calls.iter().any(|call| call.task().defer_approval)
     }
 
     /// Prints a note that the dry run changed nothing, and if the plan is incomplete.

@@ -18,14 +18,14 @@
 //! }
 //!
 //! /// Puts a build live: the last good one, or what you name.
-//! #[task(local, asks)]
+//! #[task(local, defer_approval)]
 //! async fn deploy(revision: Option<String>) -> Result {
 //!     shop().deploy(on(role("web"))?).revision(revision).await?;
 //!     Ok(())
 //! }
 //!
 //! /// Goes back to the release before, or to the one you name.
-//! #[task(local, asks)]
+//! #[task(local, defer_approval)]
 //! async fn rollback(release: Option<ReleaseId>) -> Result {
 //!     shop().rollback(on(role("web"))?).to(release).await?;
 //!     Ok(())

@@ -17,13 +17,13 @@ impl Errors {
     pub(crate) fn push(&mut self, error: Error) {
         match &mut self.0 {
             Some(errors) => errors.combine(error),
-            none => *none = Some(error),
+            slot => *slot = Some(error),
         }
     }
 
     /// Takes what was made, or `None` and the mistake.
-    pub(crate) fn ok<T>(&mut self, made: syn::Result<T>) -> Option<T> {
-        made.map_err(|error| self.push(error)).ok()
+    pub(crate) fn record<T>(&mut self, result: syn::Result<T>) -> Option<T> {
+        result.map_err(|error| self.push(error)).ok()
     }
 
     /// Returns the compile errors: nothing where there was no mistake.
@@ -32,7 +32,7 @@ impl Errors {
     }
 
     #[cfg(test)]
-    pub(crate) fn texts(self) -> Vec<String> {
+    pub(crate) fn messages(self) -> Vec<String> {
         self.0.into_iter().flatten().map(|error| error.to_string()).collect()
     }
 }

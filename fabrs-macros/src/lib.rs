@@ -7,8 +7,8 @@
 //! themselves in the same way.
 
 mod cmd;
+mod did_you_mean;
 mod errors;
-mod near;
 mod task;
 
 use proc_macro::TokenStream;
@@ -74,7 +74,7 @@ use proc_macro::TokenStream;
 /// | `local` | runs once, on this machine, with no host of its own: for tasks that work on groups (`on(..)`, `call.all()`) |
 /// | `rolling = 1` | on at most this number of hosts at a time; a smaller `-P` wins |
 /// | `sudo` | it uses sudo, which is tried on all its hosts before anything begins |
-/// | `asks` | in a protected environment it is not asked before it begins: it has what is pending approved itself (`Client::approve`) before it changes anything, or only reads |
+/// | `defer_approval` | in a protected environment it is not asked before it begins: it has what is pending approved itself (`Client::approve`) before it changes anything, or only reads |
 /// | `lock = "deploy"` | acquires the lock `deploy` on all its hosts before it runs; if another run holds the lock, the task fails, or waits with `--wait` |
 /// | `default` | runs when no task is named |
 /// | `name = "build-docs"` | is typed under another name than the function's |

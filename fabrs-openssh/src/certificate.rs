@@ -1,7 +1,7 @@
 //! What a certificate says, as far as it has to be judged, and what may be wrong with it.
 //!
 //! The bytes are read, and signatures checked, by whoever speaks the protocol. [`HostCertificate`] takes what was read;
-//! [`KnownHosts::judge`](crate::known_hosts::KnownHosts::judge) says whether it counts.
+//! [`KnownHosts::check_certificate`](crate::known_hosts::KnownHosts::check_certificate) says whether it counts.
 
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,9 +10,9 @@ use crate::host_key::HostKey;
 use crate::pattern;
 
 /// The last second that has a date with a year of four digits.
-const LAST_DATE: u64 = 253_402_300_799;
+const MAX_DATE_SECONDS: u64 = 253_402_300_799;
 /// How many names of a certificate are shown.
-const NAMES_SHOWN: usize = 8;
+const MAX_NAMES_SHOWN: usize = 8;
 
 /// The certificate of a host. It is worth nothing until its signature was checked and it was judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct HostCertificate {
     /// Whether it was made for a host, and not for a user.
     pub is_for_host: bool,
     /// The hosts that it is for; `*` and `?` are wildcards.
-    pub names: Vec<String>,
+    pub principals: Vec<String>,
     /// When it is valid.
     pub validity: Validity,
     /// The names of its critical options. None is known for hosts.
@@ -49,9 +49,9 @@ pub struct Validity {
 /// What keeps a certificate from counting, shown as the end of a sentence about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Flaw {
+pub enum CertificateProblem {
     /// It was made for a user.
-    NotForHosts,
+    UserCertificate,
     /// It is not valid yet.
     NotYetValid {
         /// When it will be.
@@ -63,11 +63,11 @@ pub enum Flaw {
         since: u64,
     },
     /// It is for no host at all. `ssh` before 10.3 took this for every host.
-    NoNames,
+    NoPrincipals,
     /// It is for other hosts.
-    OtherNames {
+    OtherPrincipals {
         /// The hosts that it is for.
-        names: Vec<String>,
+        principals: Vec<String>,
     },
     /// It has critical options, which nobody may accept without knowing them.
     CriticalOptions {
@@ -83,11 +83,11 @@ pub enum Flaw {
 
 impl Validity {
     /// Says what is wrong with a certificate at a time.
-    pub fn flaw_at(self, now: u64) -> Option<Flaw> {
+    pub fn problem_at(self, now: u64) -> Option<CertificateProblem> {
         if now < self.from {
-            return Some(Flaw::NotYetValid { from: self.from });
+            return Some(CertificateProblem::NotYetValid { from: self.from });
         }
-        (now >= self.until).then_some(Flaw::Expired { since: self.until })
+        (now >= self.until).then_some(CertificateProblem::Expired { since: self.until })
     }
 }
 
@@ -95,51 +95,55 @@ impl HostCertificate {
     /// Says what keeps the certificate from counting for a host, whoever has signed it.
     ///
     /// `host` is its name in lower case, without a port. `accepted` are the algorithms by which an authority may sign.
-    pub fn flaw(&self, host: &str, now: u64, accepted: &[String]) -> Option<Flaw> {
+    pub fn problem_for(&self, host: &str, now: u64, accepted: &[String]) -> Option<CertificateProblem> {
         if !self.is_for_host {
-            return Some(Flaw::NotForHosts);
+            return Some(CertificateProblem::UserCertificate);
         }
-        if let Some(flaw) = self.validity.flaw_at(now) {
-            return Some(flaw);
+        if let Some(problem) = self.validity.problem_at(now) {
+            return Some(problem);
         }
-        if self.names.is_empty() {
-            return Some(Flaw::NoNames);
+        if self.principals.is_empty() {
+            return Some(CertificateProblem::NoPrincipals);
         }
-        if !self.names.iter().any(|name| pattern::matches(host, name)) {
-            return Some(Flaw::OtherNames { names: self.names.clone() });
+        if !self.principals.iter().any(|name| pattern::matches(host, name)) {
+            return Some(CertificateProblem::OtherPrincipals { principals: self.principals.clone() });
         }
         if !self.critical_options.is_empty() {
-            return Some(Flaw::CriticalOptions { names: self.critical_options.clone() });
+            return Some(CertificateProblem::CriticalOptions { names: self.critical_options.clone() });
         }
         let name = &self.signature_algorithm;
-        (!accepted.contains(name)).then(|| Flaw::SignatureAlgorithm { name: name.clone() })
+        (!accepted.contains(name)).then(|| CertificateProblem::SignatureAlgorithm { name: name.clone() })
     }
 }
 
-impl fmt::Display for Flaw {
+impl fmt::Display for CertificateProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotForHosts => f.write_str("it is a user's, and no host's"),
-            Self::NotYetValid { from } => write!(f, "it is not valid before {}", Time(*from)),
-            Self::Expired { since } => write!(f, "it expired at {}", Time(*since)),
-            Self::NoNames => f.write_str("it names no host"),
-            Self::OtherNames { names } => write!(f, "it is for {}", Names(names)),
+            Self::UserCertificate => f.write_str("it is a user's, and no host's"),
+            Self::NotYetValid { from } => write!(f, "it is not valid before {}", Timestamp(*from)),
+            Self::Expired { since } => write!(f, "it expired at {}", Timestamp(*since)),
+            Self::NoPrincipals => f.write_str("it names no host"),
+            Self::OtherPrincipals { principals } => write!(f, "it is for {}", NameList(principals)),
             Self::CriticalOptions { names } => {
-                write!(f, "it has critical options that are not known: {}", Names(names))
+                write!(f, "it has critical options that are not known: {}", NameList(names))
             }
             Self::SignatureAlgorithm { name } => {
-                write!(f, "its authority has signed it by {}, which is not accepted", Names(std::slice::from_ref(name)))
+                write!(
+                    f,
+                    "its authority has signed it by {}, which is not accepted",
+                    NameList(std::slice::from_ref(name))
+                )
             }
         }
     }
 }
 
 /// Displays a point in time, also where it is beyond all dates.
-struct Time(u64);
+struct Timestamp(u64);
 
-impl fmt::Display for Time {
+impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 > LAST_DATE {
+        if self.0 > MAX_DATE_SECONDS {
             return f.write_str("the end of time");
         }
         humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(self.0)).fmt(f)
@@ -147,15 +151,15 @@ impl fmt::Display for Time {
 }
 
 /// Displays the first of names that a stranger wrote, which may hold anything.
-struct Names<'a>(&'a [String]);
+struct NameList<'a>(&'a [String]);
 
-impl fmt::Display for Names<'_> {
+impl fmt::Display for NameList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, name) in self.0.iter().take(NAMES_SHOWN).enumerate() {
+        for (n, name) in self.0.iter().take(MAX_NAMES_SHOWN).enumerate() {
             let lead = if n == 0 { "" } else { ", " };
             write!(f, "{lead}`{}`", name.escape_debug())?;
         }
-        match self.0.len().checked_sub(NAMES_SHOWN) {
+        match self.0.len().checked_sub(MAX_NAMES_SHOWN) {
             None | Some(0) => Ok(()),
             Some(more) => write!(f, " and {more} more"),
         }
@@ -164,7 +168,7 @@ impl fmt::Display for Names<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Flaw, HostCertificate, HostKey, Validity};
+    use super::{CertificateProblem, HostCertificate, HostKey, Validity};
 
     const ACCEPTED: &str = "ssh-ed25519";
 
@@ -176,7 +180,7 @@ mod tests {
             serial: 1,
             key_id: "web1".to_owned(),
             is_for_host: true,
-            names: vec!["web1".to_owned(), "*.example.com".to_owned()],
+            principals: vec!["web1".to_owned(), "*.example.com".to_owned()],
             validity: Validity { from: 100, until: 200 },
             critical_options: Vec::new(),
             signature_algorithm: ACCEPTED.to_owned(),
@@ -185,8 +189,8 @@ mod tests {
 
     #[track_caller]
     fn case(certificate: &HostCertificate, host: &str, now: u64, expected: Option<&str>) {
-        let flaw = certificate.flaw(host, now, &[ACCEPTED.to_owned()]);
-        assert_eq!(flaw.map(|flaw| flaw.to_string()).as_deref(), expected, "{host} at {now}");
+        let problem = certificate.problem_for(host, now, &[ACCEPTED.to_owned()]);
+        assert_eq!(problem.map(|problem| problem.to_string()).as_deref(), expected, "{host} at {now}");
     }
 
     #[test]
@@ -202,7 +206,7 @@ mod tests {
     #[test]
     fn what_a_certificate_may_not_be_or_have_is_named() {
         case(&HostCertificate { is_for_host: false, ..good() }, "web1", 100, Some("it is a user's, and no host's"));
-        case(&HostCertificate { names: Vec::new(), ..good() }, "web1", 100, Some("it names no host"));
+        case(&HostCertificate { principals: Vec::new(), ..good() }, "web1", 100, Some("it names no host"));
         let critical_options = vec!["force-command".to_owned()];
         let text = "it has critical options that are not known: `force-command`";
         case(&HostCertificate { critical_options, ..good() }, "web1", 100, Some(text));
@@ -213,16 +217,16 @@ mod tests {
 
     #[test]
     fn strangers_names_are_shown_without_what_a_terminal_would_obey_and_not_all() {
-        let names = (0..20).map(|n| format!("\x1b[2J{n}")).collect();
-        let text = Flaw::OtherNames { names }.to_string();
+        let principals = (0..20).map(|n| format!("\x1b[2J{n}")).collect();
+        let text = CertificateProblem::OtherPrincipals { principals }.to_string();
         assert!(text.starts_with("it is for `\\u{1b}[2J0`, ") && text.ends_with("`\\u{1b}[2J7` and 12 more"), "{text}");
     }
 
     #[test]
     fn times_beyond_all_dates_are_shown() {
-        let flaw = |from| Validity { from, until: u64::MAX }.flaw_at(0).expect("it is not valid yet").to_string();
-        assert_eq!(flaw(u64::MAX), "it is not valid before the end of time");
-        assert_eq!(flaw(253_402_300_799), "it is not valid before 9999-12-31T23:59:59Z");
-        assert_eq!(flaw(253_402_300_800), "it is not valid before the end of time");
+        let problem = |from| Validity { from, until: u64::MAX }.problem_at(0).expect("it is not valid yet").to_string();
+        assert_eq!(problem(u64::MAX), "it is not valid before the end of time");
+        assert_eq!(problem(253_402_300_799), "it is not valid before 9999-12-31T23:59:59Z");
+        assert_eq!(problem(253_402_300_800), "it is not valid before the end of time");
     }
 }

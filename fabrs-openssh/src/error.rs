@@ -28,18 +28,18 @@ pub enum Error {
         problem: String,
     },
     /// A keyword that `ssh` does not know, where `IgnoreUnknown` does not allow it.
-    #[error("{at}: unknown keyword `{keyword}`{}", similar.as_ref().map(|name| format!(": did you mean `{name}`?")).unwrap_or_default())]
+    #[error("{at}: unknown keyword `{keyword}`{}", suggestion.as_ref().map(|name| format!(": did you mean `{name}`?")).unwrap_or_default())]
     UnknownKeyword {
         /// The line.
         at: Location,
         /// The keyword, in lower case.
         keyword: String,
         /// A known keyword with a similar name.
-        similar: Option<&'static str>,
+        suggestion: Option<&'static str>,
     },
     /// A command of `Match exec` that could not be run.
     #[error("{at}: `Match exec` could not run `{command}`")]
-    Exec {
+    MatchExec {
         /// The line.
         at: Location,
         /// The command with its tokens expanded.
@@ -49,7 +49,7 @@ pub enum Error {
     },
     /// A text that names no jump host.
     #[error("bad jump host `{text}`: `[user@]host[:port]` is needed")]
-    Jump {
+    JumpHost {
         /// The text.
         text: String,
     },
@@ -85,7 +85,7 @@ pub enum Error {
     },
     /// A name or line that must not stand in a `known_hosts` file, because it would mean something else there.
     #[error("`{text}` cannot be recorded as a known host: {problem}")]
-    Entry {
+    KnownHostsEntry {
         /// The name or line.
         text: String,
         /// What would go wrong.
@@ -101,7 +101,7 @@ pub enum Error {
     },
     /// Bytes that are not a public key in SSH wire format.
     #[error("not a public key: {problem}")]
-    Key {
+    PublicKey {
         /// What is wrong with the bytes.
         problem: &'static str,
     },

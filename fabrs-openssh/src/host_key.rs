@@ -22,17 +22,17 @@ impl HostKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Key`] if the bytes do not begin with the name of a type, or end after it.
+    /// [`Error::PublicKey`] if the bytes do not begin with the name of a type, or end after it.
     pub fn from_blob(blob: impl Into<Vec<u8>>) -> Result<Self, Error> {
         let blob = blob.into();
-        let (length, rest) = blob.split_first_chunk().ok_or(Error::Key { problem: "it ends too early" })?;
+        let (length, rest) = blob.split_first_chunk().ok_or(Error::PublicKey { problem: "it ends too early" })?;
         let name = usize::try_from(u32::from_be_bytes(*length))
             .ok()
             .and_then(|length| rest.get(..length))
             .filter(|name| name.len() < rest.len())
-            .ok_or(Error::Key { problem: "it ends too early" })?;
+            .ok_or(Error::PublicKey { problem: "it ends too early" })?;
         if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
-            return Err(Error::Key { problem: "it does not begin with the name of a key type" });
+            return Err(Error::PublicKey { problem: "it does not begin with the name of a key type" });
         }
         let algorithm = String::from_utf8_lossy(name).into_owned();
         Ok(Self { algorithm, blob })

@@ -6,7 +6,7 @@ use fabrs_testing::{Fab, Sshd};
 
 use crate::fixtures::{fab, fleet, knowing};
 
-const TASKS: &str = "use fabrs::prelude::*;\n\n#[task(asks)]\nasync fn up() -> Result {\n    let flavour = env_var(\"FLAVOUR\").unwrap_or_default();\n    \
+const TASKS: &str = "use fabrs::prelude::*;\n\n#[task(defer_approval)]\nasync fn up() -> Result {\n    let flavour = env_var(\"FLAVOUR\").unwrap_or_default();\n    \
     current().client().expect(\"a task has one\").approve(&flavour).await?;\n    put(\"conf.txt\", \"/tmp/fabrs-test-of-fingerprints\").await?;\n    Ok(())\n}\n";
 
 const TOML: &str = "[env.guarded]\nhosts = [\"web1\"]\nprotected = true\n[env.guarded.vars]\nworkers = 4\n";

@@ -31,7 +31,7 @@ pub fn env_var(name: &str) -> Result<String> {
                 format!("the environment variable `{name}` was read after the run was approved by its fingerprint");
             let error = Error::new(ErrorKind::Prompt, text).at(location);
             return Err(
-                error.hint("read it in a task that `asks`, before it is approved, or approve the run with `-y`")
+                error.hint("read it in a task with `defer_approval` before the approval, or approve the run with `-y`")
             );
         }
         let shown = value.as_deref().map_or_else(ToString::to_string, |value| format!("is {value}"));

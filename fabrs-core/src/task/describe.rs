@@ -33,7 +33,7 @@ pub struct Task {
     /// Whether it shows what is pending and has that approved before it changes anything ([`Client::approve`]).
     ///
     /// [`Client::approve`]: crate::Client::approve
-    pub asks: bool,
+    pub defer_approval: bool,
     /// The name of the lock that it needs on all its hosts.
     pub lock: Option<&'static str>,
     /// Whether it runs when no task is named.

@@ -5,70 +5,70 @@ use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::{Lit, LitStr, Token};
 
-use super::placeholder::{Form, Placeholder};
-use super::scan::{Part, scan};
+use super::placeholder::{Placeholder, PlaceholderKind};
+use super::scan::{LinePart, scan};
 
 /// Expands `cmd!("…")`, or says what is wrong with it.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
-    match syn::parse2::<Line>(input).and_then(|line| line.expand()) {
+    match syn::parse2::<CmdInput>(input).and_then(|line| line.expand()) {
         Ok(expanded) => expanded,
         Err(error) => error.into_compile_error(),
     }
 }
 
 /// The one argument of `cmd!`.
-struct Line {
+struct CmdInput {
     literal: LitStr,
 }
 
-impl Parse for Line {
+impl Parse for CmdInput {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let literal = match input.parse() {
             Ok(Lit::Str(literal)) => literal,
-            Ok(other) => return Err(syn::Error::new_spanned(other, NO_LITERAL)),
-            Err(error) => return Err(syn::Error::new(error.span(), NO_LITERAL)),
+            Ok(other) => return Err(syn::Error::new_spanned(other, EXPECTED_LITERAL)),
+            Err(error) => return Err(syn::Error::new(error.span(), EXPECTED_LITERAL)),
         };
         input.parse::<Option<Token![,]>>()?;
-        if input.is_empty() { Ok(Self { literal }) } else { Err(input.error(EXTRA)) }
+        if input.is_empty() { Ok(Self { literal }) } else { Err(input.error(EXTRA_ARGUMENT)) }
     }
 }
 
-const NO_LITERAL: &str = "cmd! takes one string literal: `cmd!(\"git checkout {tag}\")`";
-const EXTRA: &str =
+const EXPECTED_LITERAL: &str = "cmd! takes one string literal: `cmd!(\"git checkout {tag}\")`";
+const EXTRA_ARGUMENT: &str =
     "cmd! takes one string literal and nothing else: name values in it, as in `cmd!(\"git checkout {tag}\")`";
 
-impl Line {
+impl CmdInput {
     fn expand(&self) -> syn::Result<TokenStream> {
         let line = self.literal.value();
-        let parts = scan(&line).map_err(|fault| syn::Error::new(self.literal.span(), fault.message(&line)))?;
-        let pieces = parts.iter().map(|part| piece(part, self.literal.span()));
+        let parts = scan(&line).map_err(|error| syn::Error::new(self.literal.span(), error.message(&line)))?;
+        let pieces = parts.iter().map(|part| expand_part(part, self.literal.span()));
         // In a block of its own, because the pieces borrow values that need not be `Sync`: without it they would live
         // until the end of `run(cmd!("…")).await`, and no task with such a line could be moved between threads.
-        let made = Ident::new("line", Span::mixed_site());
-        Ok(quote! { { let #made = ::fabrs::__private::line(&[#(#pieces),*]); #made } })
+        let variable = Ident::new("line", Span::mixed_site());
+        Ok(quote! { { let #variable = ::fabrs::__private::line(&[#(#pieces),*]); #variable } })
     }
 }
 
-fn piece(part: &Part, span: Span) -> TokenStream {
+fn expand_part(part: &LinePart, span: Span) -> TokenStream {
     let value = match part {
-        Part::Text(text) => return quote! { ::fabrs::__private::Piece::Text(#text) },
-        Part::Value(value) => value,
+        LinePart::Text(text) => return quote! { ::fabrs::__private::Piece::Text(#text) },
+        LinePart::Value(value) => value,
     };
-    let path = path(value, span);
-    match &value.form {
-        Form::Word => quote_spanned! {span=> ::fabrs::__private::Piece::Value(&#path) },
-        Form::List => quote_spanned! {span=> ::fabrs::__private::Piece::List(&#path) },
-        Form::Formatted(spec) => {
+    let expression = value_expression(value, span);
+    match &value.kind {
+        PlaceholderKind::Word => quote_spanned! {span=> ::fabrs::__private::Piece::Value(&#expression) },
+        PlaceholderKind::List => quote_spanned! {span=> ::fabrs::__private::Piece::List(&#expression) },
+        PlaceholderKind::Formatted(spec) => {
             let mut format = Literal::string(&format!("{{:{spec}}}"));
             // `format!` looks up the names in a specification (`{n:>width$}`) where its literal stands.
             format.set_span(span);
-            quote! { ::fabrs::__private::Piece::Value(&::std::format!(#format, #path)) }
+            quote! { ::fabrs::__private::Piece::Value(&::std::format!(#format, #expression)) }
         }
     }
 }
 
 /// Makes the value's expression. It has the span of the literal, so that rustc points there if there is no such name.
-fn path(value: &Placeholder, span: Span) -> TokenStream {
+fn value_expression(value: &Placeholder, span: Span) -> TokenStream {
     let segments = value.path.iter().map(|segment| -> TokenStream {
         if let Some(raw) = segment.strip_prefix("r#") {
             let name = Ident::new_raw(raw, span);

@@ -4,7 +4,7 @@
 //! holds every mistake with its text, [`expand`] turns the parts into Rust. Only [`expand`] knows tokens.
 
 mod expand;
-mod fault;
+mod literal_error;
 mod placeholder;
 mod scan;
 

@@ -5,12 +5,12 @@
 pub(super) struct Placeholder {
     /// The name and the fields after it: `self`, `tag`.
     pub(super) path: Vec<String>,
-    pub(super) form: Form,
+    pub(super) kind: PlaceholderKind,
 }
 
 /// How the value enters the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum PlaceholderKind {
     /// `{name}`: one quoted word.
     Word,
     /// `{name...}`: a quoted word for each item.
@@ -21,7 +21,7 @@ pub(super) enum Form {
 
 /// Says why the text between two braces names no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Misuse {
+pub(super) enum PlaceholderError {
     /// `{}`
     Empty,
     /// `{0}`
@@ -29,12 +29,12 @@ pub(super) enum Misuse {
     /// `{name...:03}`
     FormattedList,
     /// `{print $1}`, `{a,b}`, `{name.len()}`
-    NoName,
+    NotAName,
 }
 
 impl Placeholder {
     /// Reads the text between two braces.
-    pub(super) fn parse(inside: &str) -> Result<Self, Misuse> {
+    pub(super) fn parse(inside: &str) -> Result<Self, PlaceholderError> {
         let (name, spec) = match inside.split_once(':') {
             Some((name, spec)) => (name, Some(spec)),
             None => (inside, None),
@@ -44,23 +44,23 @@ impl Placeholder {
             None => (name, false),
         };
         if inside.is_empty() {
-            return Err(Misuse::Empty);
+            return Err(PlaceholderError::Empty);
         }
         if !name.is_empty() && name.chars().all(|c| c.is_ascii_digit()) {
-            return Err(Misuse::Positional);
+            return Err(PlaceholderError::Positional);
         }
         let path: Vec<String> = name.split('.').map(str::to_owned).collect();
-        if !is_path(&path) || spec.is_some_and(is_no_spec) {
-            return Err(Misuse::NoName);
+        if !is_path(&path) || spec.is_some_and(is_not_format_spec) {
+            return Err(PlaceholderError::NotAName);
         }
-        let form = match (is_list, spec) {
-            (true, Some(_)) => return Err(Misuse::FormattedList),
-            (false, Some(spec)) if spec.ends_with("...") => return Err(Misuse::FormattedList),
-            (false, Some(spec)) => Form::Formatted(spec.to_owned()),
-            (true, None) => Form::List,
-            (false, None) => Form::Word,
+        let kind = match (is_list, spec) {
+            (true, Some(_)) => return Err(PlaceholderError::FormattedList),
+            (false, Some(spec)) if spec.ends_with("...") => return Err(PlaceholderError::FormattedList),
+            (false, Some(spec)) => PlaceholderKind::Formatted(spec.to_owned()),
+            (true, None) => PlaceholderKind::List,
+            (false, None) => PlaceholderKind::Word,
         };
-        Ok(Self { path, form })
+        Ok(Self { path, kind })
     }
 }
 
@@ -72,7 +72,7 @@ fn is_path(path: &[String]) -> bool {
 }
 
 /// Tells a Rust path (`{module::NAME}`) and nested braces from what `format!` takes after the colon.
-fn is_no_spec(spec: &str) -> bool {
+fn is_not_format_spec(spec: &str) -> bool {
     let is_path = spec.strip_prefix(':').is_some_and(|rest| rest.starts_with(|c: char| c.is_alphabetic()));
     is_path || spec.contains('{')
 }
@@ -82,42 +82,42 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn case(inside: &str, path: &[&str], form: Form) {
+    fn assert_placeholder(inside: &str, path: &[&str], kind: PlaceholderKind) {
         let path = path.iter().map(ToString::to_string).collect();
-        assert_eq!(Placeholder::parse(inside), Ok(Placeholder { path, form }), "{{{inside}}}");
+        assert_eq!(Placeholder::parse(inside), Ok(Placeholder { path, kind }), "{{{inside}}}");
     }
 
     #[track_caller]
-    fn misuse(inside: &str, expected: Misuse) {
+    fn assert_error(inside: &str, expected: PlaceholderError) {
         assert_eq!(Placeholder::parse(inside), Err(expected), "{{{inside}}}");
     }
 
     #[test]
     fn names_and_fields_are_values() {
-        case("tag", &["tag"], Form::Word);
-        case("TAG", &["TAG"], Form::Word);
-        case("größe", &["größe"], Form::Word);
-        case("r#type", &["r#type"], Form::Word);
-        case("self.tag", &["self", "tag"], Form::Word);
-        case("app.release.0", &["app", "release", "0"], Form::Word);
-        case("files...", &["files"], Form::List);
-        case("self.files...", &["self", "files"], Form::List);
-        case("n:03", &["n"], Form::Formatted("03".to_owned()));
-        case("n:>width$", &["n"], Form::Formatted(">width$".to_owned()));
-        case("at::>5", &["at"], Form::Formatted(":>5".to_owned()));
+        assert_placeholder("tag", &["tag"], PlaceholderKind::Word);
+        assert_placeholder("TAG", &["TAG"], PlaceholderKind::Word);
+        assert_placeholder("größe", &["größe"], PlaceholderKind::Word);
+        assert_placeholder("r#type", &["r#type"], PlaceholderKind::Word);
+        assert_placeholder("self.tag", &["self", "tag"], PlaceholderKind::Word);
+        assert_placeholder("app.release.0", &["app", "release", "0"], PlaceholderKind::Word);
+        assert_placeholder("files...", &["files"], PlaceholderKind::List);
+        assert_placeholder("self.files...", &["self", "files"], PlaceholderKind::List);
+        assert_placeholder("n:03", &["n"], PlaceholderKind::Formatted("03".to_owned()));
+        assert_placeholder("n:>width$", &["n"], PlaceholderKind::Formatted(">width$".to_owned()));
+        assert_placeholder("at::>5", &["at"], PlaceholderKind::Formatted(":>5".to_owned()));
     }
 
     #[test]
     fn everything_else_between_braces_is_a_misuse() {
-        misuse("", Misuse::Empty);
-        misuse("0", Misuse::Positional);
-        misuse("0:03", Misuse::Positional);
-        misuse("files...:03", Misuse::FormattedList);
-        misuse("files:03...", Misuse::FormattedList);
+        assert_error("", PlaceholderError::Empty);
+        assert_error("0", PlaceholderError::Positional);
+        assert_error("0:03", PlaceholderError::Positional);
+        assert_error("files...:03", PlaceholderError::FormattedList);
+        assert_error("files:03...", PlaceholderError::FormattedList);
         for inside in [
             "print $1", "a,b", "1..3", " x ", "x ", "x.len()", "x + 1", "type", "_", "...", ".x", "x.", "a::B", "n:{w}",
         ] {
-            misuse(inside, Misuse::NoName);
+            assert_error(inside, PlaceholderError::NotAName);
         }
     }
 }

@@ -3,19 +3,19 @@
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, Token};
 
-use super::attr::key;
+use super::attr::key_name;
+use crate::did_you_mean;
 use crate::errors::Errors;
-use crate::near;
 
 /// What stands in `#[arg(…)]`.
 #[derive(Default)]
 pub(super) struct ArgAttr {
-    pub(super) short: Option<Short>,
+    pub(super) short: Option<ShortOption>,
     pub(super) default: Option<Expr>,
 }
 
 /// The short form: `short`, or `short = 'v'`.
-pub(super) struct Short {
+pub(super) struct ShortOption {
     pub(super) key: Meta,
     pub(super) letter: Option<char>,
 }
@@ -37,30 +37,30 @@ impl ArgAttr {
                 continue;
             };
             let metas = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
-            for meta in errors.ok(metas).into_iter().flatten() {
-                errors.ok(arg.take(meta));
+            for meta in errors.record(metas).into_iter().flatten() {
+                errors.record(arg.read_key(meta));
             }
         }
         arg
     }
 
-    fn take(&mut self, meta: Meta) -> syn::Result<()> {
-        let key = key(meta.path());
-        let twice = (key == "short" && self.short.is_some()) || (key == "default" && self.default.is_some());
+    fn read_key(&mut self, meta: Meta) -> syn::Result<()> {
+        let key = key_name(meta.path());
+        let is_repeated = (key == "short" && self.short.is_some()) || (key == "default" && self.default.is_some());
         match (key.as_str(), &meta) {
-            _ if twice => return Err(syn::Error::new_spanned(meta.path(), format!("`{key}` is given twice"))),
-            ("short", Meta::Path(_)) => self.short = Some(Short { key: meta, letter: None }),
+            _ if is_repeated => return Err(syn::Error::new_spanned(meta.path(), format!("`{key}` is given twice"))),
+            ("short", Meta::Path(_)) => self.short = Some(ShortOption { key: meta, letter: None }),
             ("short", Meta::NameValue(pair)) => {
                 let Some(letter) = letter(&pair.value) else {
                     return Err(syn::Error::new_spanned(&pair.value, "write one letter or digit: `short = 'v'`"));
                 };
-                self.short = Some(Short { key: meta, letter: Some(letter) });
+                self.short = Some(ShortOption { key: meta, letter: Some(letter) });
             }
             ("short", _) => return Err(syn::Error::new_spanned(meta, "write `short` or `short = 'v'`")),
             ("default", Meta::NameValue(pair)) => self.default = Some(pair.value.clone()),
             ("default", _) => return Err(syn::Error::new_spanned(meta, "write `default = …`, with any expression")),
             (unknown, _) => {
-                let text = format!("unknown key `{unknown}` in `#[arg(…)]`: {}", near::hint(unknown, &KEYS));
+                let text = format!("unknown key `{unknown}` in `#[arg(…)]`: {}", did_you_mean::hint(unknown, &KEYS));
                 return Err(syn::Error::new_spanned(meta.path(), text));
             }
         }
@@ -84,7 +84,7 @@ mod tests {
     fn read(attr: Attribute) -> (ArgAttr, Vec<String>) {
         let mut errors = Errors::default();
         let arg = ArgAttr::read(&[attr], &mut errors);
-        (arg, errors.texts())
+        (arg, errors.messages())
     }
 
     #[test]
@@ -99,20 +99,23 @@ mod tests {
     }
 
     #[track_caller]
-    fn refused(attr: Attribute, expected: &str) {
+    fn assert_error(attr: Attribute, expected: &str) {
         let (_, errors) = read(attr);
         assert!(errors.len() == 1 && errors[0].starts_with(expected), "{errors:?}");
     }
 
     #[test]
     fn a_wrong_key_or_value_says_what_to_write() {
-        refused(parse_quote! { #[arg] }, "write `#[arg(short)]` or");
-        refused(parse_quote! { #[arg(shrt)] }, "unknown key `shrt` in `#[arg(…)]`: did you mean `short`?");
-        refused(parse_quote! { #[arg(help = "x")] }, "unknown key `help` in `#[arg(…)]`: known are `short`, `default`");
-        refused(parse_quote! { #[arg(short = "v")] }, "write one letter or digit");
-        refused(parse_quote! { #[arg(short = '-')] }, "write one letter or digit");
-        refused(parse_quote! { #[arg(short('v'))] }, "write `short` or");
-        refused(parse_quote! { #[arg(default)] }, "write `default = …`");
-        refused(parse_quote! { #[arg(short, short = 'v')] }, "`short` is given twice");
+        assert_error(parse_quote! { #[arg] }, "write `#[arg(short)]` or");
+        assert_error(parse_quote! { #[arg(shrt)] }, "unknown key `shrt` in `#[arg(…)]`: did you mean `short`?");
+        assert_error(
+            parse_quote! { #[arg(help = "x")] },
+            "unknown key `help` in `#[arg(…)]`: known are `short`, `default`",
+        );
+        assert_error(parse_quote! { #[arg(short = "v")] }, "write one letter or digit");
+        assert_error(parse_quote! { #[arg(short = '-')] }, "write one letter or digit");
+        assert_error(parse_quote! { #[arg(short('v'))] }, "write `short` or");
+        assert_error(parse_quote! { #[arg(default)] }, "write `default = …`");
+        assert_error(parse_quote! { #[arg(short, short = 'v')] }, "`short` is given twice");
     }
 }

@@ -5,8 +5,8 @@ use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Lit, LitInt, LitStr, Meta, Path, Token};
 
+use crate::did_you_mean;
 use crate::errors::Errors;
-use crate::near;
 
 /// What stands in `#[task(…)]`.
 #[derive(Default)]
@@ -17,13 +17,14 @@ pub(super) struct TaskAttr {
     pub(super) role: Option<(Path, LitStr)>,
     pub(super) rolling: Option<(Path, usize)>,
     pub(super) sudo: Option<Path>,
-    pub(super) asks: bool,
+    pub(super) defer_approval: bool,
     pub(super) lock: Option<LitStr>,
     pub(super) name: Option<LitStr>,
     pub(super) aliases: Vec<LitStr>,
 }
 
-const KEYS: [&str; 10] = ["default", "local", "hosts", "role", "rolling", "sudo", "asks", "lock", "name", "alias"];
+const KEYS: [&str; 10] =
+    ["default", "local", "hosts", "role", "rolling", "sudo", "defer_approval", "lock", "name", "alias"];
 
 impl TaskAttr {
     /// Reads the keys, and leaves out those that are wrong.
@@ -34,45 +35,45 @@ impl TaskAttr {
             syn::Error::new(error.span(), text)
         });
         let mut seen: Vec<String> = Vec::new();
-        for meta in errors.ok(metas).into_iter().flatten() {
-            let key = key(meta.path());
+        for meta in errors.record(metas).into_iter().flatten() {
+            let key = key_name(meta.path());
             if key != "alias" && seen.contains(&key) {
                 errors.add(meta.path(), format!("`{key}` is given twice"));
                 continue;
             }
-            errors.ok(attr.take(&key, &meta));
+            errors.record(attr.read_key(&key, &meta));
             seen.push(key);
         }
         attr
     }
 
-    fn take(&mut self, key: &str, meta: &Meta) -> syn::Result<()> {
+    fn read_key(&mut self, key: &str, meta: &Meta) -> syn::Result<()> {
         let path = meta.path().clone();
         match key {
             "default" => {
-                switch(meta)?;
+                check_flag(meta)?;
                 self.default = true;
             }
             "local" => {
-                switch(meta)?;
+                check_flag(meta)?;
                 self.local = Some(path);
             }
-            "hosts" => self.hosts = Some((path, hosts(meta)?)),
-            "role" => self.role = Some((path, text(meta, "role = \"web\"")?)),
-            "rolling" => self.rolling = Some((path, rolling(meta)?)),
+            "hosts" => self.hosts = Some((path, host_list(meta)?)),
+            "role" => self.role = Some((path, string_value(meta, "role = \"web\"")?)),
+            "rolling" => self.rolling = Some((path, rolling_limit(meta)?)),
             "sudo" => {
-                switch(meta)?;
+                check_flag(meta)?;
                 self.sudo = Some(path);
             }
-            "asks" => {
-                switch(meta)?;
-                self.asks = true;
+            "defer_approval" => {
+                check_flag(meta)?;
+                self.defer_approval = true;
             }
-            "lock" => self.lock = Some(lock(meta)?),
-            "name" => self.name = Some(name(meta, "name = \"build-docs\"")?),
-            "alias" => self.aliases.push(name(meta, "alias = \"d\"")?),
+            "lock" => self.lock = Some(lock_name(meta)?),
+            "name" => self.name = Some(task_name(meta, "name = \"build-docs\"")?),
+            "alias" => self.aliases.push(task_name(meta, "alias = \"d\"")?),
             unknown => {
-                let text = format!("unknown key `{unknown}` in `#[task(…)]`: {}", near::hint(unknown, &KEYS));
+                let text = format!("unknown key `{unknown}` in `#[task(…)]`: {}", did_you_mean::hint(unknown, &KEYS));
                 return Err(syn::Error::new_spanned(path, text));
             }
         }
@@ -81,32 +82,32 @@ impl TaskAttr {
 }
 
 /// Returns a key as it is written.
-pub(super) fn key(path: &Path) -> String {
+pub(super) fn key_name(path: &Path) -> String {
     let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
     segments.join("::")
 }
 
 /// Checks a key that takes no value.
-fn switch(meta: &Meta) -> syn::Result<()> {
+fn check_flag(meta: &Meta) -> syn::Result<()> {
     match meta {
         Meta::Path(_) => Ok(()),
-        _ => Err(wrong(meta, &key(meta.path()))),
+        _ => Err(expected_syntax(meta, &key_name(meta.path()))),
     }
 }
 
-fn text(meta: &Meta, example: &str) -> syn::Result<LitStr> {
+fn string_value(meta: &Meta, example: &str) -> syn::Result<LitStr> {
     match meta {
         Meta::NameValue(pair) => match &pair.value {
             Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if !text.value().trim().is_empty() => Ok(text.clone()),
-            _ => Err(wrong(meta, example)),
+            _ => Err(expected_syntax(meta, example)),
         },
-        _ => Err(wrong(meta, example)),
+        _ => Err(expected_syntax(meta, example)),
     }
 }
 
 /// Reads a name that can be typed as one word and is not taken for an option.
-fn name(meta: &Meta, example: &str) -> syn::Result<LitStr> {
-    let name = text(meta, example)?;
+fn task_name(meta: &Meta, example: &str) -> syn::Result<LitStr> {
+    let name = string_value(meta, example)?;
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
     if name.value().starts_with(char::is_alphabetic) && name.value().chars().all(is_part) {
         Ok(name)
@@ -121,8 +122,8 @@ fn name(meta: &Meta, example: &str) -> syn::Result<LitStr> {
 }
 
 /// Reads the name of a lock, which is part of a file name.
-fn lock(meta: &Meta) -> syn::Result<LitStr> {
-    let lock = text(meta, "lock = \"deploy\"")?;
+fn lock_name(meta: &Meta) -> syn::Result<LitStr> {
+    let lock = string_value(meta, "lock = \"deploy\"")?;
     if lock.value().contains(|c: char| c == '/' || c.is_control()) {
         let text = format!(
             "invalid lock name `{}`: it is part of a file name, so `/` and control characters are not allowed",
@@ -133,21 +134,23 @@ fn lock(meta: &Meta) -> syn::Result<LitStr> {
     Ok(lock)
 }
 
-fn hosts(meta: &Meta) -> syn::Result<Vec<LitStr>> {
+fn host_list(meta: &Meta) -> syn::Result<Vec<LitStr>> {
     const EXAMPLE: &str = "hosts(\"web1\", \"deploy@web2\")";
-    let Meta::List(list) = meta else { return Err(wrong(meta, EXAMPLE)) };
+    let Meta::List(list) = meta else { return Err(expected_syntax(meta, EXAMPLE)) };
     let parse = Punctuated::<LitStr, Token![,]>::parse_terminated;
-    let hosts = list.parse_args_with(parse).map_err(|_| wrong(meta, EXAMPLE))?;
+    let hosts = list.parse_args_with(parse).map_err(|_| expected_syntax(meta, EXAMPLE))?;
     if hosts.is_empty() || hosts.iter().any(|host| host.value().trim().is_empty()) {
-        return Err(wrong(meta, EXAMPLE));
+        return Err(expected_syntax(meta, EXAMPLE));
     }
     Ok(hosts.into_iter().collect())
 }
 
-fn rolling(meta: &Meta) -> syn::Result<usize> {
+fn rolling_limit(meta: &Meta) -> syn::Result<usize> {
     const EXAMPLE: &str = "rolling = 1";
-    let Meta::NameValue(pair) = meta else { return Err(wrong(meta, EXAMPLE)) };
-    let Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) = &pair.value else { return Err(wrong(meta, EXAMPLE)) };
+    let Meta::NameValue(pair) = meta else { return Err(expected_syntax(meta, EXAMPLE)) };
+    let Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) = &pair.value else {
+        return Err(expected_syntax(meta, EXAMPLE));
+    };
     match LitInt::base10_parse::<usize>(number)? {
         0 => {
             let text = "`rolling = 0` would never begin: it is on how many hosts at a time the task runs, at least 1";
@@ -157,7 +160,7 @@ fn rolling(meta: &Meta) -> syn::Result<usize> {
     }
 }
 
-fn wrong(meta: &Meta, example: &str) -> syn::Error {
+fn expected_syntax(meta: &Meta, example: &str) -> syn::Error {
     syn::Error::new_spanned(meta, format!("write `{example}`"))
 }
 
@@ -170,7 +173,7 @@ mod tests {
     fn read(arguments: TokenStream) -> (TaskAttr, Vec<String>) {
         let mut errors = Errors::default();
         let attr = TaskAttr::read(arguments, &mut errors);
-        (attr, errors.texts())
+        (attr, errors.messages())
     }
 
     #[test]
@@ -193,31 +196,31 @@ mod tests {
     }
 
     #[track_caller]
-    fn refused(arguments: TokenStream, expected: &str) {
+    fn assert_error(arguments: TokenStream, expected: &str) {
         let (_, errors) = read(arguments);
         assert!(errors.len() == 1 && errors[0].starts_with(expected), "{errors:?}");
     }
 
     #[test]
     fn a_wrong_key_or_value_says_what_to_write() {
-        refused(quote! { roles = "web" }, "unknown key `roles` in `#[task(…)]`: did you mean `role`?");
-        refused(quote! { parallel }, "unknown key `parallel` in `#[task(…)]`: known are `default`, `local`");
-        refused(quote! { role("web") }, "write `role = \"web\"`");
-        refused(quote! { role = web }, "write `role = \"web\"`");
-        refused(quote! { role = "" }, "write `role = \"web\"`");
-        refused(quote! { hosts = "a" }, "write `hosts(\"web1\", \"deploy@web2\")`");
-        refused(quote! { hosts() }, "write `hosts(");
-        refused(quote! { local = true }, "write `local`");
-        refused(quote! { sudo = "root" }, "write `sudo`");
-        refused(quote! { lock }, "write `lock = \"deploy\"`");
-        refused(quote! { lock = "a/b" }, "invalid lock name `a/b`");
-        refused(quote! { rolling }, "write `rolling = 1`");
-        refused(quote! { rolling = "1" }, "write `rolling = 1`");
-        refused(quote! { rolling = 0 }, "`rolling = 0` would never begin");
-        refused(quote! { name = "-x" }, "`-x` cannot be typed as a task's name");
-        refused(quote! { alias = "a b" }, "`a b` cannot be typed");
-        refused(quote! { "web" }, "expected identifier: write keys, as in `#[task(role");
-        refused(quote! { default, default }, "`default` is given twice");
+        assert_error(quote! { roles = "web" }, "unknown key `roles` in `#[task(…)]`: did you mean `role`?");
+        assert_error(quote! { parallel }, "unknown key `parallel` in `#[task(…)]`: known are `default`, `local`");
+        assert_error(quote! { role("web") }, "write `role = \"web\"`");
+        assert_error(quote! { role = web }, "write `role = \"web\"`");
+        assert_error(quote! { role = "" }, "write `role = \"web\"`");
+        assert_error(quote! { hosts = "a" }, "write `hosts(\"web1\", \"deploy@web2\")`");
+        assert_error(quote! { hosts() }, "write `hosts(");
+        assert_error(quote! { local = true }, "write `local`");
+        assert_error(quote! { sudo = "root" }, "write `sudo`");
+        assert_error(quote! { lock }, "write `lock = \"deploy\"`");
+        assert_error(quote! { lock = "a/b" }, "invalid lock name `a/b`");
+        assert_error(quote! { rolling }, "write `rolling = 1`");
+        assert_error(quote! { rolling = "1" }, "write `rolling = 1`");
+        assert_error(quote! { rolling = 0 }, "`rolling = 0` would never begin");
+        assert_error(quote! { name = "-x" }, "`-x` cannot be typed as a task's name");
+        assert_error(quote! { alias = "a b" }, "`a b` cannot be typed");
+        assert_error(quote! { "web" }, "expected identifier: write keys, as in `#[task(role");
+        assert_error(quote! { default, default }, "`default` is given twice");
     }
 
     #[test]

@@ -9,13 +9,13 @@ use super::params::Params;
 use crate::errors::Errors;
 
 /// The functions of the prelude: a task of the same name would stand in front of them, and call itself.
-const PRELUDE: [&str; 21] = [
+const PRELUDE_FUNCTIONS: [&str; 21] = [
     "cd", "cmd", "confirm", "current", "effect", "env", "get", "local", "on", "once", "prefix", "probe", "prompt",
     "put", "role", "run", "secs", "step", "sudo", "sync", "v_run",
 ];
 
 /// Explains what `#[task]` stands on, where that is no function; `error` is why it could not be read as one.
-pub(super) fn no_function(item: &TokenStream, error: syn::Error) -> syn::Error {
+pub(super) fn not_a_function(item: &TokenStream, error: syn::Error) -> syn::Error {
     let words: Vec<String> = item
         .clone()
         .into_iter()
@@ -34,7 +34,7 @@ pub(super) fn no_function(item: &TokenStream, error: syn::Error) -> syn::Error {
 }
 
 /// Checks all but the parameters, and tells whether a call of the function can be written at all.
-pub(super) fn function(function: &ItemFn, errors: &mut Errors) -> bool {
+pub(super) fn check_function(function: &ItemFn, errors: &mut Errors) -> bool {
     check_name(&function.sig.ident, errors);
     let signature = &function.sig;
     // One after the other, so that each is told, whatever the others say.
@@ -47,7 +47,7 @@ pub(super) fn function(function: &ItemFn, errors: &mut Errors) -> bool {
 
 fn check_name(name: &Ident, errors: &mut Errors) {
     let text = name.unraw().to_string();
-    if PRELUDE.contains(&text.as_str()) {
+    if PRELUDE_FUNCTIONS.contains(&text.as_str()) {
         errors.add(
             name,
             format!(
@@ -78,39 +78,39 @@ fn check_generics(signature: &Signature, errors: &mut Errors) -> bool {
 }
 
 fn check_qualifiers(signature: &Signature, errors: &mut Errors) -> bool {
-    let mut sound = true;
-    let mut refuse = |at: &dyn quote::ToTokens, word: &str, why: &str| {
+    let mut is_valid = true;
+    let mut reject = |at: &dyn quote::ToTokens, word: &str, why: &str| {
         errors.add(at, format!("a task cannot be {word}: {why}"));
-        sound = false;
+        is_valid = false;
     };
     if let Some(constness) = &signature.constness {
-        refuse(constness, "`const`", "it runs when `fab` calls it");
+        reject(constness, "`const`", "it runs when `fab` calls it");
     }
     match &signature.safety {
-        Safety::Unsafe(token) => refuse(token, "`unsafe`", "anyone may call it from the command line"),
-        Safety::Safe(token) => refuse(token, "`safe`", "write `fn` alone"),
+        Safety::Unsafe(token) => reject(token, "`unsafe`", "anyone may call it from the command line"),
+        Safety::Safe(token) => reject(token, "`safe`", "write `fn` alone"),
         Safety::Default => {}
     }
     if let Some(abi) = &signature.abi {
-        refuse(abi, "`extern`", "`fab` calls it from Rust");
+        reject(abi, "`extern`", "`fab` calls it from Rust");
     }
     if let Some(variadic) = &signature.variadic {
-        refuse(variadic, "variadic", "write `Vec<T>` for an argument that can be given several times");
+        reject(variadic, "variadic", "write `Vec<T>` for an argument that can be given several times");
     }
-    sound
+    is_valid
 }
 
 fn check_output(signature: &Signature, errors: &mut Errors) -> bool {
     let ReturnType::Type(_, output) = &signature.output else { return true };
-    let sound = !matches!(**output, Type::ImplTrait(_) | Type::Never(_));
-    if !sound {
+    let is_valid = !matches!(**output, Type::ImplTrait(_) | Type::Never(_));
+    if !is_valid {
         errors.add(output, "a task returns `Result`, or nothing");
     }
-    sound
+    is_valid
 }
 
 /// Checks the keys of `#[task(…)]` against each other and against the parameters.
-pub(super) fn keys(attr: &TaskAttr, params: &Params, errors: &mut Errors) {
+pub(super) fn check_keys(attr: &TaskAttr, params: &Params, errors: &mut Errors) {
     check_local(attr, errors);
     check_local_connection(attr, params, errors);
 }

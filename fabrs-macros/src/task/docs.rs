@@ -4,8 +4,8 @@ use syn::{Attribute, Expr, Lit, Meta};
 
 /// Returns the doc comment of an item, its lines joined, without the indentation they share.
 pub(super) fn docs(attrs: &[Attribute]) -> String {
-    let comments = attrs.iter().filter_map(comment);
-    let lines: Vec<String> = comments.flat_map(|text| comment_lines(&text)).collect();
+    let comments = attrs.iter().filter_map(doc_text);
+    let lines: Vec<String> = comments.flat_map(|text| doc_lines(&text)).collect();
     let indent = lines.iter().filter(|line| !line.trim().is_empty()).map(|line| indentation(line)).min().unwrap_or(0);
     let dedented: Vec<&str> = lines.iter().map(|line| line.get(indent..).unwrap_or_default().trim_end()).collect();
     dedented.join("\n").trim_matches('\n').to_owned()
@@ -16,7 +16,7 @@ pub(super) fn is_doc(attr: &Attribute) -> bool {
     attr.path().is_ident("doc")
 }
 
-fn comment(attr: &Attribute) -> Option<String> {
+fn doc_text(attr: &Attribute) -> Option<String> {
     match &attr.meta {
         Meta::NameValue(doc) if is_doc(attr) => match &doc.value {
             Expr::Lit(value) => match &value.lit {
@@ -30,7 +30,7 @@ fn comment(attr: &Attribute) -> Option<String> {
 }
 
 /// Returns the lines of one comment; those of `/** … */` come as one text, often with stars in front.
-fn comment_lines(text: &str) -> Vec<String> {
+fn doc_lines(text: &str) -> Vec<String> {
     let has_stars = text.contains('\n')
         && text.lines().skip(1).all(|line| line.trim_start().starts_with('*') || line.trim().is_empty());
     let without_star = |line: &str| line.trim_start().strip_prefix('*').unwrap_or(line).to_owned();

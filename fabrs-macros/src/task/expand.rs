@@ -9,10 +9,10 @@ use syn::{Expr, ExprLit, FnArg, ItemFn, Lit, ReturnType};
 use super::arg::is_arg;
 use super::attr::TaskAttr;
 use super::docs::{docs, is_doc};
-use super::params::{Param, Params, Shape, written};
+use super::params::{ArgKind, Param, Params, type_source};
 
 /// Returns the function as it was written, without the attributes of parameters that only `#[task]` understands.
-pub(super) fn own_function(function: &ItemFn) -> TokenStream {
+pub(super) fn function_item(function: &ItemFn) -> TokenStream {
     let mut function = function.clone();
     for input in &mut function.sig.inputs {
         if let FnArg::Typed(input) = input {
@@ -28,13 +28,13 @@ pub(super) fn own_function(function: &ItemFn) -> TokenStream {
 /// Writes what stands beside the function: a type of its name with `call` and `task`, and its registration.
 ///
 /// The function uses its name among the values only, so a type may have it, too. It has no values of its own.
-pub(super) fn beside(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
+pub(super) fn companion_items(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
     let name = &function.sig.ident;
     let vis = &function.vis;
     let doc = format!("The task `{0}` as a value: `{0}::call(..)` binds its arguments.", name.unraw());
-    let task = task(function, attr, params);
-    let call = call(function, params);
-    let argument = argument(params);
+    let task = task_value(function, attr, params);
+    let call = call_method(function, params);
+    let argument = argument_helper(params);
     quote! {
         #[doc = #doc]
         #[allow(non_camel_case_types)]
@@ -60,7 +60,7 @@ pub(super) fn beside(function: &ItemFn, attr: &TaskAttr, params: &Params) -> Tok
     }
 }
 
-fn task(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
+fn task_value(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
     let ident = &function.sig.ident;
     // `build-docs` and `build_docs` are one name, and this is how it is kept.
     let name = attr.name.as_ref().map_or_else(|| ident.unraw().to_string(), |name| name.value().replace('-', "_"));
@@ -68,13 +68,13 @@ fn task(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
     let (file, line) =
         (quote_spanned! {ident.span()=> ::std::file!() }, quote_spanned! {ident.span()=> ::std::line!() });
     let docs = docs(&function.attrs);
-    let described = params.arguments.iter().map(param);
-    let selection = selection(attr);
-    let rolling = option(attr.rolling.as_ref().map(|(_, hosts)| hosts));
+    let described = params.arguments.iter().map(param_value);
+    let selection = selection_value(attr);
+    let rolling = option_tokens(attr.rolling.as_ref().map(|(_, hosts)| hosts));
     let sudo = attr.sudo.is_some();
-    let lock = option(attr.lock.as_ref());
-    let TaskAttr { asks, default, aliases, .. } = attr;
-    let bind = bind(function, params);
+    let lock = option_tokens(attr.lock.as_ref());
+    let TaskAttr { defer_approval, default, aliases, .. } = attr;
+    let bind = bind_closure(function, params);
     quote! {
         ::fabrs::__private::Task {
             name: #name,
@@ -86,7 +86,7 @@ fn task(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
             selection: ::fabrs::__private::Selection::#selection,
             rolling: #rolling,
             sudo: #sudo,
-            asks: #asks,
+            defer_approval: #defer_approval,
             lock: #lock,
             default: #default,
             aliases: &[#(#aliases),*],
@@ -95,7 +95,7 @@ fn task(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
     }
 }
 
-fn selection(attr: &TaskAttr) -> TokenStream {
+fn selection_value(attr: &TaskAttr) -> TokenStream {
     match attr {
         TaskAttr { local: Some(_), .. } => quote! { Local },
         TaskAttr { hosts: Some((_, hosts)), role: Some((_, role)), .. } => {
@@ -107,24 +107,24 @@ fn selection(attr: &TaskAttr) -> TokenStream {
     }
 }
 
-fn param(param: &Param) -> TokenStream {
+fn param_value(param: &Param) -> TokenStream {
     let Param { name, docs, .. } = param;
-    let type_name = written(&param.ty);
-    let short = option(param.short.as_ref().map(|(letter, _)| letter));
-    let (kind, default) = match &param.shape {
-        Shape::Flag { on } => (quote! { Flag }, on.then(|| "true".to_owned())),
-        Shape::Required => (quote! { Required }, None),
-        Shape::Defaulted(default) => (quote! { Optional }, Some(default_text(default))),
-        Shape::Optional(_) => (quote! { Optional }, None),
-        Shape::List(_) => (quote! { List }, None),
+    let type_name = type_source(&param.ty);
+    let short = option_tokens(param.short.as_ref().map(|(letter, _)| letter));
+    let (param_kind, default) = match &param.kind {
+        ArgKind::Flag { on } => (quote! { Flag }, on.then(|| "true".to_owned())),
+        ArgKind::Required => (quote! { Required }, None),
+        ArgKind::Defaulted(default) => (quote! { Optional }, Some(default_text(default))),
+        ArgKind::Optional(_) => (quote! { Optional }, None),
+        ArgKind::List(_) => (quote! { List }, None),
     };
-    let default = option(default);
+    let default = option_tokens(default);
     quote! {
         ::fabrs::__private::Param {
             name: #name,
             short: #short,
             docs: #docs,
-            kind: ::fabrs::__private::ParamKind::#kind,
+            kind: ::fabrs::__private::ParamKind::#param_kind,
             type_name: #type_name,
             default: #default,
         }
@@ -141,20 +141,20 @@ fn default_text(default: &Expr) -> String {
 }
 
 /// Writes the function that reads the arguments as they were typed.
-fn bind(function: &ItemFn, params: &Params) -> TokenStream {
+fn bind_closure(function: &ItemFn, params: &Params) -> TokenStream {
     let name = &function.sig.ident;
-    let args = own("args");
-    let values: Vec<Ident> = numbered("value", params);
+    let args = hygienic_ident("args");
+    let values: Vec<Ident> = numbered_idents("value", params);
     let read = params.arguments.iter().map(|param| {
-        let Param { ty, name, shape, .. } = param;
-        match shape {
-            Shape::Flag { on } => quote! { #args.flag(#name)?.unwrap_or(#on) },
-            Shape::Required => quote_spanned! {ty.span()=> #args.required::<#ty>(#name)? },
-            Shape::Optional(inner) => quote_spanned! {inner.span()=> #args.optional::<#inner>(#name)? },
-            Shape::List(inner) => quote_spanned! {inner.span()=> #args.list::<#inner>(#name)? },
-            Shape::Defaulted(default) => {
+        let Param { ty, name, kind, .. } = param;
+        match kind {
+            ArgKind::Flag { on } => quote! { #args.flag(#name)?.unwrap_or(#on) },
+            ArgKind::Required => quote_spanned! {ty.span()=> #args.required::<#ty>(#name)? },
+            ArgKind::Optional(inner) => quote_spanned! {inner.span()=> #args.optional::<#inner>(#name)? },
+            ArgKind::List(inner) => quote_spanned! {inner.span()=> #args.list::<#inner>(#name)? },
+            ArgKind::Defaulted(default) => {
                 let given = quote_spanned! {ty.span()=> #args.optional::<#ty>(#name)? };
-                let (default, value) = (default_value(param, default), own("value"));
+                let (default, value) = (default_value(param, default), hygienic_ident("value"));
                 quote! {
                     match #given {
                         ::std::option::Option::Some(#value) => #value,
@@ -167,8 +167,8 @@ fn bind(function: &ItemFn, params: &Params) -> TokenStream {
             }
         }
     });
-    let span = output(function).span();
-    let task = at(name, name.span().located_at(span));
+    let span = output_type(function).span();
+    let task = with_span(name, name.span().located_at(span));
     let call = quote_spanned! {span=> ::std::result::Result::Ok(#task::call(#(#values),*).erased()) };
     quote! {
         |#args| {
@@ -190,28 +190,31 @@ fn default_value(param: &Param, default: &Expr) -> TokenStream {
 }
 
 /// Writes `call`, which takes what the function takes, and runs it with a copy of that on each host.
-fn call(function: &ItemFn, params: &Params) -> TokenStream {
+fn call_method(function: &ItemFn, params: &Params) -> TokenStream {
     let (name, vis) = (&function.sig.ident, &function.vis);
     let doc = format!("Binds the arguments of the task `{}`.", name.unraw());
-    let output = output(function);
+    let output = output_type(function);
     // All of it at the type: rustc tells the same mistake at the same place once.
     let bound_type = quote_spanned! {output.span()=>
         ::fabrs::__private::Call<<#output as ::fabrs::__private::TaskReturn>::Value>
     };
     let into_result = quote_spanned! {output.span()=> <#output as ::fabrs::__private::TaskReturn>::into_result };
-    let connection = own("connection");
+    let connection = hygienic_ident("connection");
     let first = params.connection.as_ref().map(|_| quote! { #connection, });
     let taken = first.as_ref().map_or_else(|| quote! { _ }, |_| connection.to_token_stream());
-    let (texts, copies, values) = (numbered("text", params), numbered("copy", params), numbered("value", params));
+    let (texts, copies, values) =
+        (numbered_idents("text", params), numbered_idents("copy", params), numbered_idents("value", params));
     let types = params.arguments.iter().map(|param| &param.ty);
     let names = params.arguments.iter().map(|param| &param.name);
     // Named as the function's, but not seen by the user's own expressions, nor in front of a task of the same name.
-    let idents =
-        params.arguments.iter().map(|param| at(&param.ident, param.ident.span().resolved_at(Span::mixed_site())));
+    let idents = params
+        .arguments
+        .iter()
+        .map(|param| with_span(&param.ident, param.ident.span().resolved_at(Span::mixed_site())));
     let idents: Vec<Ident> = idents.collect();
     let arguments = params.arguments.iter().zip(&idents).map(|(Param { ty, .. }, ident)| {
         // At the type, which is what lacks something if this does not compile.
-        let ident = at(ident, ident.span().located_at(ty.span()));
+        let ident = with_span(ident, ident.span().located_at(ty.span()));
         quote_spanned! {ty.span()=> __fabrs_argument::<#ty>(#ident) }
     });
     let run = if function.sig.asyncness.is_some() {
@@ -242,7 +245,7 @@ fn call(function: &ItemFn, params: &Params) -> TokenStream {
 }
 
 /// Returns the type that the function returns; one that is not written stands where the name does.
-fn output(function: &ItemFn) -> TokenStream {
+fn output_type(function: &ItemFn) -> TokenStream {
     match &function.sig.output {
         ReturnType::Default => quote_spanned! {function.sig.ident.span()=> () },
         ReturnType::Type(_, output) => output.to_token_stream(),
@@ -250,7 +253,7 @@ fn output(function: &ItemFn) -> TokenStream {
 }
 
 /// Writes the one function that needs something of the types of arguments, so that what is missing is told once.
-fn argument(params: &Params) -> TokenStream {
+fn argument_helper(params: &Params) -> TokenStream {
     if params.arguments.is_empty() {
         return TokenStream::new();
     }
@@ -270,21 +273,21 @@ fn argument(params: &Params) -> TokenStream {
 }
 
 /// Makes a name that no expression of the user's can mean.
-fn own(name: &str) -> Ident {
+fn hygienic_ident(name: &str) -> Ident {
     Ident::new(&format!("__{name}"), Span::mixed_site())
 }
 
-fn numbered(name: &str, params: &Params) -> Vec<Ident> {
-    (0..params.arguments.len()).map(|n| own(&format!("{name}{n}"))).collect()
+fn numbered_idents(name: &str, params: &Params) -> Vec<Ident> {
+    (0..params.arguments.len()).map(|n| hygienic_ident(&format!("{name}{n}"))).collect()
 }
 
-fn at(ident: &Ident, span: Span) -> Ident {
+fn with_span(ident: &Ident, span: Span) -> Ident {
     let mut ident = ident.clone();
     ident.set_span(span);
     ident
 }
 
-fn option(value: Option<impl ToTokens>) -> TokenStream {
+fn option_tokens(value: Option<impl ToTokens>) -> TokenStream {
     match value {
         Some(value) => quote! { ::std::option::Option::Some(#value) },
         None => quote! { ::std::option::Option::None },

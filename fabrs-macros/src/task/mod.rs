@@ -27,18 +27,19 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
     let function = match syn::parse2::<ItemFn>(item.clone()) {
         Ok(function) => function,
         Err(error) => {
-            errors.push(check::no_function(item, error));
+            errors.push(check::not_a_function(item, error));
             let errors = errors.into_tokens();
             return quote! { #item #errors };
         }
     };
     let attr = TaskAttr::read(arguments, &mut errors);
-    let is_sound = check::function(&function, &mut errors);
+    let is_callable = check::check_function(&function, &mut errors);
     let params = Params::read(&function, &mut errors);
-    check::keys(&attr, &params, &mut errors);
-    let own = expand::own_function(&function);
+    check::check_keys(&attr, &params, &mut errors);
+    let function_item = expand::function_item(&function);
     // A dummy of the rest keeps other code, which calls `deploy::call(..)`, from failing for the same mistake.
-    let rest = (is_sound && params.is_complete).then(|| expand::beside(&function, &attr, &params));
+    let companion_items =
+        (is_callable && params.is_complete).then(|| expand::companion_items(&function, &attr, &params));
     let errors = errors.into_tokens();
-    quote! { #own #rest #errors }
+    quote! { #function_item #companion_items #errors }
 }

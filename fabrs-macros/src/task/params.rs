@@ -28,11 +28,11 @@ pub(super) struct Param {
     pub(super) docs: String,
     /// The letter, and where it is asked for.
     pub(super) short: Option<(char, Meta)>,
-    pub(super) shape: Shape,
+    pub(super) kind: ArgKind,
 }
 
 /// How a parameter is given.
-pub(super) enum Shape {
+pub(super) enum ArgKind {
     /// `bool`: a switch, which is on or off by default.
     Flag { on: bool },
     /// `T`: needed.
@@ -75,7 +75,7 @@ impl Param {
         let arg = ArgAttr::read(&input.attrs, errors);
         let written = ident.unraw().to_string();
         let name = written.trim_start_matches('_').to_owned();
-        let shape = shape(&input.ty, arg.default, errors);
+        let kind = arg_kind(&input.ty, arg.default, errors);
         let short = arg.short.and_then(|short| {
             let letter = short.letter.or_else(|| name.chars().next().filter(char::is_ascii_alphanumeric));
             if letter.is_none() {
@@ -83,25 +83,25 @@ impl Param {
             }
             letter.map(|letter| (letter, short.key))
         });
-        Some(Self { ident: ident.clone(), ty: (*input.ty).clone(), name, docs: docs(&input.attrs), short, shape })
+        Some(Self { ident: ident.clone(), ty: (*input.ty).clone(), name, docs: docs(&input.attrs), short, kind })
     }
 }
 
-fn shape(ty: &Type, default: Option<Expr>, errors: &mut Errors) -> Shape {
+fn arg_kind(ty: &Type, default: Option<Expr>, errors: &mut Errors) -> ArgKind {
     if is_named(ty, "bool") {
-        return Shape::Flag { on: default.is_some_and(|default| check_switch_default(&default, errors)) };
+        return ArgKind::Flag { on: default.is_some_and(|default| check_switch_default(&default, errors)) };
     }
     if let Some(inner) = argument_of(ty, "Option") {
         check_no_default(default, "an `Option` that is left out is `None`: take the type without `Option`", errors);
-        return Shape::Optional(inner.clone());
+        return ArgKind::Optional(inner.clone());
     }
     if let Some(inner) = argument_of(ty, "Vec") {
         check_no_default(default, "a `Vec` that is left out is empty: put its default into the task", errors);
-        return Shape::List(inner.clone());
+        return ArgKind::List(inner.clone());
     }
     match default {
-        Some(default) if check_text_default(ty, &default, errors) => Shape::Defaulted(default),
-        _ => Shape::Required,
+        Some(default) if check_text_default(ty, &default, errors) => ArgKind::Defaulted(default),
+        _ => ArgKind::Required,
     }
 }
 
@@ -140,8 +140,8 @@ fn check_reference(ty: &Type, errors: &mut Errors) -> bool {
         Type::Reference(reference) => match &*reference.elem {
             elem if is_named(elem, "str") => "a task keeps its arguments: take `String`".to_owned(),
             elem if is_named(elem, "Path") => "a task keeps its arguments: take `PathBuf`".to_owned(),
-            Type::Slice(slice) => format!("a task keeps its arguments: take `Vec<{}>`", written(&slice.elem)),
-            elem => format!("a task keeps its arguments: take `{}`", written(elem)),
+            Type::Slice(slice) => format!("a task keeps its arguments: take `Vec<{}>`", type_source(&slice.elem)),
+            elem => format!("a task keeps its arguments: take `{}`", type_source(elem)),
         },
         Type::ImplTrait(_) => "a task's arguments are read from the command line: name a type".to_owned(),
         _ => return true,
@@ -203,6 +203,6 @@ fn check_shorts(params: &[Param], errors: &mut Errors) {
 }
 
 /// Returns a type as a person writes it.
-pub(super) fn written(ty: &Type) -> String {
+pub(super) fn type_source(ty: &Type) -> String {
     ty.to_token_stream().to_string().replace(' ', "").replace(',', ", ")
 }

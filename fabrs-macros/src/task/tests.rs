@@ -14,15 +14,15 @@ fn expanded(arguments: TokenStream, item: &TokenStream) -> (String, Vec<String>)
 }
 
 #[track_caller]
-fn refused(arguments: TokenStream, item: &TokenStream, expected: &str) {
+fn assert_error(arguments: TokenStream, item: &TokenStream, expected: &str) {
     let (_, errors) = expanded(arguments, item);
     assert!(errors.len() == 1 && errors[0].starts_with(expected), "{errors:?}");
 }
 
 /// As an item without keys.
 #[track_caller]
-fn refused_function(item: &TokenStream, expected: &str) {
-    refused(quote! {}, item, expected);
+fn assert_function_error(item: &TokenStream, expected: &str) {
+    assert_error(quote! {}, item, expected);
 }
 
 #[test]
@@ -44,26 +44,27 @@ fn the_function_stays_as_it_was_but_for_what_only_the_macro_understands() {
 
 #[test]
 fn whatever_is_wrong_with_a_function_is_told_once() {
-    refused_function(&quote! { struct Deploy; }, "`#[task]` stands on a function");
-    refused_function(&quote! { impl App { async fn deploy() {} } }, "`#[task]` stands on a function");
-    refused_function(&quote! { async fn deploy(&self) {} }, "a task is a function, not a method");
-    refused_function(&quote! { async fn deploy<T>(tag: u8) {} }, "a task cannot be generic");
-    refused_function(&quote! { async fn deploy<'a>(tag: u8) {} }, "a task cannot be generic");
-    refused_function(&quote! { fn deploy() where u8: Copy {} }, "a task cannot have a `where` clause");
-    refused_function(&quote! { const fn deploy() {} }, "a task cannot be `const`");
-    refused_function(&quote! { unsafe fn deploy() {} }, "a task cannot be `unsafe`");
-    refused_function(&quote! { extern "C" fn deploy() {} }, "a task cannot be `extern`");
-    refused_function(&quote! { fn deploy() -> impl Sized {} }, "a task returns `Result`, or nothing");
-    refused_function(&quote! { fn deploy() -> ! {} }, "a task returns `Result`, or nothing");
+    assert_function_error(&quote! { struct Deploy; }, "`#[task]` stands on a function");
+    assert_function_error(&quote! { impl App { async fn deploy() {} } }, "`#[task]` stands on a function");
+    assert_function_error(&quote! { async fn deploy(&self) {} }, "a task is a function, not a method");
+    assert_function_error(&quote! { async fn deploy<T>(tag: u8) {} }, "a task cannot be generic");
+    assert_function_error(&quote! { async fn deploy<'a>(tag: u8) {} }, "a task cannot be generic");
+    assert_function_error(&quote! { fn deploy() where u8: Copy {} }, "a task cannot have a `where` clause");
+    assert_function_error(&quote! { const fn deploy() {} }, "a task cannot be `const`");
+    assert_function_error(&quote! { unsafe fn deploy() {} }, "a task cannot be `unsafe`");
+    assert_function_error(&quote! { extern "C" fn deploy() {} }, "a task cannot be `extern`");
+    assert_function_error(&quote! { fn deploy() -> impl Sized {} }, "a task returns `Result`, or nothing");
+    assert_function_error(&quote! { fn deploy() -> ! {} }, "a task returns `Result`, or nothing");
     for name in ["run", "put", "cd", "r#env"] {
         let name: syn::Ident = syn::parse_str(name).unwrap();
-        refused_function(&quote! { async fn #name() {} }, "a task cannot be called `");
+        assert_function_error(&quote! { async fn #name() {} }, "a task cannot be called `");
     }
 }
 
 #[test]
 fn whatever_is_wrong_with_a_parameter_is_told_once() {
-    let arguments = |inputs: TokenStream, expected: &str| refused_function(&quote! { fn deploy(#inputs) {} }, expected);
+    let arguments =
+        |inputs: TokenStream, expected: &str| assert_function_error(&quote! { fn deploy(#inputs) {} }, expected);
     arguments(quote! { tag: u8, c: Connection }, "the connection comes first");
     arguments(quote! { tag: u8, c: fabrs::Connection }, "the connection comes first");
     arguments(quote! { c: &Connection }, "a task keeps its arguments: take `Connection`");
@@ -88,11 +89,11 @@ fn whatever_is_wrong_with_a_parameter_is_told_once() {
 #[test]
 fn keys_are_checked_against_each_other_and_against_the_parameters() {
     let function = quote! { fn deploy() {} };
-    refused(quote! { local, hosts("a") }, &function, "`local` and `hosts` do not go together");
-    refused(quote! { local, role = "a" }, &function, "`local` and `role` do not go together");
-    refused(quote! { local, rolling = 1 }, &function, "`local` and `rolling` do not go together");
-    refused(quote! { local, sudo }, &function, "`local` and `sudo` do not go together");
-    refused(quote! { local }, &quote! { fn deploy(c: Connection) {} }, "a `local` task has no host");
+    assert_error(quote! { local, hosts("a") }, &function, "`local` and `hosts` do not go together");
+    assert_error(quote! { local, role = "a" }, &function, "`local` and `role` do not go together");
+    assert_error(quote! { local, rolling = 1 }, &function, "`local` and `rolling` do not go together");
+    assert_error(quote! { local, sudo }, &function, "`local` and `sudo` do not go together");
+    assert_error(quote! { local }, &quote! { fn deploy(c: Connection) {} }, "a `local` task has no host");
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use crate::location::Location;
 
-use super::algorithm_names::{CIPHERS, KEX, KEYS, MACS};
-use super::algorithms::{self, AlgorithmList};
+use super::algorithm_list::{self, AlgorithmList};
 use super::criteria::{self, Criterion};
-use super::jump::{self, Jump};
+use super::jump_host::{self, JumpHost};
 use super::keyword::Keyword;
+use super::known_algorithms::{CIPHERS, KEX_ALGORITHMS, KEY_ALGORITHMS, MACS};
 use super::line;
 use super::value::{self, Problem, StrictHostKeyChecking};
 
@@ -26,7 +26,7 @@ pub(super) enum Directive {
 /// One pattern of a `Host` line.
 #[derive(Clone, Debug)]
 pub(super) struct HostPattern {
-    pub(super) negated: bool,
+    pub(super) is_negated: bool,
     pub(super) pattern: String,
 }
 
@@ -57,7 +57,7 @@ pub(super) enum Setting {
     Port(u16),
     PreferredAuthentications(Vec<String>),
     ProxyCommand(String),
-    ProxyJump(Vec<Jump>),
+    ProxyJump(Vec<JumpHost>),
     PubkeyAcceptedAlgorithms(AlgorithmList),
     PubkeyAuthentication(bool),
     RequiredRsaSize(u32),
@@ -77,64 +77,69 @@ pub(super) fn parse(keyword: Keyword, name: &str, rest: &str, at: &Location) -> 
     if rest.is_empty() {
         return Err(format!("no argument after `{name}`"));
     }
-    let arguments = line::arguments(rest).ok_or_else(|| format!("`{name}`: a quote is not closed"))?;
-    let read = match keyword {
-        Keyword::Host => {
-            several(arguments).map(|words| Directive::Host(words.iter().map(|word| host_pattern(word)).collect()))
-        }
+    let arguments = line::split_arguments(rest).ok_or_else(|| format!("`{name}`: a quote is not closed"))?;
+    let directive = match keyword {
+        Keyword::Host => non_empty_arguments(arguments)
+            .map(|words| Directive::Host(words.iter().map(|word| host_pattern(word)).collect())),
         Keyword::Match => criteria::parse(arguments).map(Directive::Match),
-        Keyword::Include => several(arguments).map(Directive::Include),
+        Keyword::Include => non_empty_arguments(arguments).map(Directive::Include),
         Keyword::UserKnownHostsFile => {
-            files(arguments).map(|files| Directive::Set(Setting::UserKnownHostsFiles(files)))
+            file_list(arguments).map(|files| Directive::Set(Setting::UserKnownHostsFiles(files)))
         }
         Keyword::GlobalKnownHostsFile => {
-            files(arguments).map(|files| Directive::Set(Setting::GlobalKnownHostsFiles(files)))
+            file_list(arguments).map(|files| Directive::Set(Setting::GlobalKnownHostsFiles(files)))
         }
         // These take the rest of the line as it is, quotes and all.
-        Keyword::ProxyCommand => Ok(Directive::Set(Setting::ProxyCommand(whole(rest).to_owned()))),
-        Keyword::ProxyJump => jump::chain(whole(rest)).map(|chain| Directive::Set(Setting::ProxyJump(chain))),
+        Keyword::ProxyCommand => Ok(Directive::Set(Setting::ProxyCommand(raw_value(rest).to_owned()))),
+        Keyword::ProxyJump => {
+            jump_host::parse_chain(raw_value(rest)).map(|chain| Directive::Set(Setting::ProxyJump(chain)))
+        }
         Keyword::Other => Ok(Directive::Set(Setting::Other(name.to_owned(), rest.to_owned()))),
-        _ => one(arguments).and_then(|word| single(keyword, word, at)).map(Directive::Set),
+        _ => single_argument(arguments).and_then(|word| parse_setting(keyword, word, at)).map(Directive::Set),
     };
-    read.map_err(|problem| format!("`{name}`: {problem}"))
+    directive.map_err(|problem| format!("`{name}`: {problem}"))
 }
 
 /// Reads the value of a keyword that takes exactly one.
-fn single(keyword: Keyword, word: String, at: &Location) -> Result<Setting, Problem> {
+fn parse_setting(keyword: Keyword, word: String, at: &Location) -> Result<Setting, Problem> {
     let list = |known| AlgorithmList::parse(&word, known, at);
     Ok(match keyword {
-        Keyword::BatchMode => Setting::BatchMode(value::flag(&word)?),
-        Keyword::CaSignatureAlgorithms => Setting::CaSignatureAlgorithms(algorithms::ca_signatures(&word, at)?),
+        Keyword::BatchMode => Setting::BatchMode(value::parse_bool(&word)?),
+        Keyword::CaSignatureAlgorithms => {
+            Setting::CaSignatureAlgorithms(algorithm_list::parse_ca_signatures(&word, at)?)
+        }
         Keyword::CertificateFile => Setting::CertificateFile(word),
         Keyword::Ciphers => Setting::Ciphers(list(CIPHERS)?),
-        Keyword::ConnectTimeout => Setting::ConnectTimeout(value::time(&word)?),
+        Keyword::ConnectTimeout => Setting::ConnectTimeout(value::parse_time(&word)?),
         // What is neither `yes` nor `no` is the path of a socket.
-        Keyword::ForwardAgent => value::flag(&word).map_or(Setting::ForwardAgentSocket(word), Setting::ForwardAgent),
-        Keyword::HashKnownHosts => Setting::HashKnownHosts(value::flag(&word)?),
-        Keyword::HostKeyAlgorithms => Setting::HostKeyAlgorithms(list(KEYS)?),
+        Keyword::ForwardAgent => {
+            value::parse_bool(&word).map_or(Setting::ForwardAgentSocket(word), Setting::ForwardAgent)
+        }
+        Keyword::HashKnownHosts => Setting::HashKnownHosts(value::parse_bool(&word)?),
+        Keyword::HostKeyAlgorithms => Setting::HostKeyAlgorithms(list(KEY_ALGORITHMS)?),
         Keyword::HostKeyAlias => Setting::HostKeyAlias(word),
         Keyword::Hostname => Setting::Hostname(word),
-        Keyword::IdentitiesOnly => Setting::IdentitiesOnly(value::flag(&word)?),
+        Keyword::IdentitiesOnly => Setting::IdentitiesOnly(value::parse_bool(&word)?),
         Keyword::IdentityAgent => Setting::IdentityAgent(word),
         Keyword::IdentityFile => Setting::IdentityFile(word),
         Keyword::IgnoreUnknown => Setting::IgnoreUnknown(word),
-        Keyword::KbdInteractiveAuthentication => Setting::KbdInteractiveAuthentication(value::flag(&word)?),
-        Keyword::KexAlgorithms => Setting::KexAlgorithms(list(KEX)?),
+        Keyword::KbdInteractiveAuthentication => Setting::KbdInteractiveAuthentication(value::parse_bool(&word)?),
+        Keyword::KexAlgorithms => Setting::KexAlgorithms(list(KEX_ALGORITHMS)?),
         Keyword::Macs => Setting::Macs(list(MACS)?),
-        Keyword::NumberOfPasswordPrompts => Setting::NumberOfPasswordPrompts(value::number(&word)?),
-        Keyword::PasswordAuthentication => Setting::PasswordAuthentication(value::flag(&word)?),
-        Keyword::Port => Setting::Port(value::port(&word)?),
+        Keyword::NumberOfPasswordPrompts => Setting::NumberOfPasswordPrompts(value::parse_number(&word)?),
+        Keyword::PasswordAuthentication => Setting::PasswordAuthentication(value::parse_bool(&word)?),
+        Keyword::Port => Setting::Port(value::parse_port(&word)?),
         Keyword::PreferredAuthentications => {
             Setting::PreferredAuthentications(word.split(',').map(str::to_owned).collect())
         }
-        Keyword::PubkeyAcceptedAlgorithms => Setting::PubkeyAcceptedAlgorithms(list(KEYS)?),
-        Keyword::PubkeyAuthentication => Setting::PubkeyAuthentication(value::pubkey_flag(&word)?),
-        Keyword::RequiredRsaSize => Setting::RequiredRsaSize(value::number(&word)?),
+        Keyword::PubkeyAcceptedAlgorithms => Setting::PubkeyAcceptedAlgorithms(list(KEY_ALGORITHMS)?),
+        Keyword::PubkeyAuthentication => Setting::PubkeyAuthentication(value::parse_pubkey_authentication(&word)?),
+        Keyword::RequiredRsaSize => Setting::RequiredRsaSize(value::parse_number(&word)?),
         Keyword::RevokedHostKeys => Setting::RevokedHostKeys(word),
-        Keyword::ServerAliveCountMax => Setting::ServerAliveCountMax(value::number(&word)?),
-        Keyword::ServerAliveInterval => Setting::ServerAliveInterval(value::time(&word)?),
-        Keyword::StrictHostKeyChecking => Setting::StrictHostKeyChecking(value::strict(&word)?),
-        Keyword::TcpKeepAlive => Setting::TcpKeepAlive(value::flag(&word)?),
+        Keyword::ServerAliveCountMax => Setting::ServerAliveCountMax(value::parse_number(&word)?),
+        Keyword::ServerAliveInterval => Setting::ServerAliveInterval(value::parse_time(&word)?),
+        Keyword::StrictHostKeyChecking => Setting::StrictHostKeyChecking(value::parse_strict_host_key_checking(&word)?),
+        Keyword::TcpKeepAlive => Setting::TcpKeepAlive(value::parse_bool(&word)?),
         Keyword::User => Setting::User(word),
         Keyword::GlobalKnownHostsFile
         | Keyword::Host
@@ -149,16 +154,16 @@ fn single(keyword: Keyword, word: String, at: &Location) -> Result<Setting, Prob
 
 fn host_pattern(word: &str) -> HostPattern {
     match word.strip_prefix('!') {
-        Some(pattern) => HostPattern { negated: true, pattern: pattern.to_owned() },
-        None => HostPattern { negated: false, pattern: word.to_owned() },
+        Some(pattern) => HostPattern { is_negated: true, pattern: pattern.to_owned() },
+        None => HostPattern { is_negated: false, pattern: word.to_owned() },
     }
 }
 
-fn whole(rest: &str) -> &str {
+fn raw_value(rest: &str) -> &str {
     rest.trim_start_matches([' ', '\t', '='])
 }
 
-fn one(arguments: Vec<String>) -> Result<String, Problem> {
+fn single_argument(arguments: Vec<String>) -> Result<String, Problem> {
     let mut words = arguments.into_iter();
     let first = words.next().filter(|word| !word.is_empty()).ok_or("the argument is missing")?;
     match words.next() {
@@ -167,7 +172,7 @@ fn one(arguments: Vec<String>) -> Result<String, Problem> {
     }
 }
 
-fn several(arguments: Vec<String>) -> Result<Vec<String>, Problem> {
+fn non_empty_arguments(arguments: Vec<String>) -> Result<Vec<String>, Problem> {
     if arguments.iter().any(String::is_empty) {
         return Err("an argument is empty".to_owned());
     }
@@ -175,8 +180,8 @@ fn several(arguments: Vec<String>) -> Result<Vec<String>, Problem> {
 }
 
 /// Reads a list of files; `none`, which must stand alone, is the empty list.
-fn files(arguments: Vec<String>) -> Result<Vec<String>, Problem> {
-    let files = several(arguments)?;
+fn file_list(arguments: Vec<String>) -> Result<Vec<String>, Problem> {
+    let files = non_empty_arguments(arguments)?;
     let none = files.iter().any(|file| file.eq_ignore_ascii_case("none"));
     match (none, files.len()) {
         (true, 1) => Ok(Vec::new()),
@@ -200,7 +205,7 @@ mod tests {
     fn values_without_sense_are_refused_whatever_block_they_are_in() {
         #[track_caller]
         fn case(text: &str, problem: &str) {
-            let (name, rest) = line::split(text).expect("the line is not blank");
+            let (name, rest) = line::split_keyword(text).expect("the line is not blank");
             let keyword = keyword::find(&name).expect("the keyword is known");
             let at = Location { file: Path::new("config").into(), line: 1 };
             let error = parse(keyword, &name, rest, &at).expect_err("the value is bad");

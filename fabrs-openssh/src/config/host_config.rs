@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::location::{Location, Warning};
 
-use super::algorithm_names::CA_SIGNATURES;
-use super::algorithms::AlgorithmList;
-use super::jump::Jump;
+use super::algorithm_list::AlgorithmList;
+use super::jump_host::JumpHost;
+use super::known_algorithms::DEFAULT_CA_SIGNATURES;
 use super::line;
 use super::proxy_command::ProxyCommand;
 use super::value::StrictHostKeyChecking;
@@ -52,7 +52,7 @@ pub struct HostConfig {
     /// The key exchanges.
     pub kex_algorithms: Option<AlgorithmList>,
     /// The signature algorithms of the host's key. `ssh` prefers the types on record, unless a list replaces its default
-    /// or changes its front ([`AlgorithmList::keeps_order`]).
+    /// or changes its front ([`AlgorithmList::keeps_default_order`]).
     pub host_key_algorithms: Option<AlgorithmList>,
     /// The signature algorithms to log in with.
     pub pubkey_accepted_algorithms: Option<AlgorithmList>,
@@ -70,7 +70,7 @@ pub struct HostConfig {
     /// through the one before. Under `Host *` the chain would then apply to its own hosts, which `ssh` refuses
     /// (`jumphost loop`) or never comes to the end of. Here it is left empty, with a warning, for every host that the
     /// chain itself names, so resolving jump by jump always ends.
-    pub proxy_jump: Option<Vec<Jump>>,
+    pub proxy_jump: Option<Vec<JumpHost>>,
     /// The command that makes the connection.
     pub proxy_command: Option<ProxyCommand>,
     /// How long to wait for the connection; zero for as long as the system does, which is what `ssh` takes.
@@ -124,7 +124,7 @@ impl RawValue {
     /// ```
     pub fn arguments(&self) -> Vec<String> {
         // Lines with an open quote are refused when they are read.
-        line::arguments(&self.text).unwrap_or_default()
+        line::split_arguments(&self.text).unwrap_or_default()
     }
 }
 
@@ -159,7 +159,7 @@ impl HostConfig {
 
     /// Lists the algorithms that `ssh` accepts where no `CASignatureAlgorithms` is set.
     pub fn default_ca_signature_algorithms() -> Vec<String> {
-        CA_SIGNATURES.iter().copied().map(str::to_owned).collect()
+        DEFAULT_CA_SIGNATURES.iter().copied().map(str::to_owned).collect()
     }
 
     /// Lists the files that `ssh` reads where no `UserKnownHostsFile` is set.

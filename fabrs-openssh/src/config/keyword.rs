@@ -88,12 +88,12 @@ pub(super) fn find(name: &str) -> Option<Keyword> {
         "tcpkeepalive" | "keepalive" => Keyword::TcpKeepAlive,
         "user" => Keyword::User,
         "userknownhostsfile" => Keyword::UserKnownHostsFile,
-        _ => return OTHER.binary_search(&name).is_ok().then_some(Keyword::Other),
+        _ => return OTHER_KEYWORDS.binary_search(&name).is_ok().then_some(Keyword::Other),
     })
 }
 
 /// Keywords to suggest for a misspelt one, as the manual writes them. On a tie, the first is suggested.
-const COMMON: &[&str] = &[
+const SUGGESTED_KEYWORDS: &[&str] = &[
     "Host",
     "Match",
     "HostName",
@@ -138,14 +138,15 @@ const COMMON: &[&str] = &[
 ];
 
 /// Returns the keyword that was probably meant.
-pub(super) fn similar(name: &str) -> Option<&'static str> {
+pub(super) fn did_you_mean(name: &str) -> Option<&'static str> {
     let distance = |known: &str| strsim::damerau_levenshtein(name, &known.to_ascii_lowercase());
-    let nearest = COMMON.iter().map(|&known| (distance(known), known)).min_by_key(|(distance, _)| *distance)?;
+    let nearest =
+        SUGGESTED_KEYWORDS.iter().map(|&known| (distance(known), known)).min_by_key(|(distance, _)| *distance)?;
     (nearest.0 <= 2 && nearest.0 < name.chars().count() / 2).then_some(nearest.1)
 }
 
 /// The other keywords of `ssh` up to 10.5, deprecated ones and `UseKeychain` of macOS included, in order.
-const OTHER: &[&str] = &[
+const OTHER_KEYWORDS: &[&str] = &[
     "addkeystoagent",
     "addressfamily",
     "afstokenpassing",
@@ -243,12 +244,12 @@ const OTHER: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{Keyword, OTHER, find, similar};
+    use super::{Keyword, OTHER_KEYWORDS, did_you_mean, find};
 
     #[test]
     fn the_list_is_in_order_so_that_it_can_be_searched() {
-        assert!(OTHER.is_sorted());
-        assert!(OTHER.iter().all(|name| find(name) == Some(Keyword::Other)));
+        assert!(OTHER_KEYWORDS.is_sorted());
+        assert!(OTHER_KEYWORDS.iter().all(|name| find(name) == Some(Keyword::Other)));
     }
 
     #[test]
@@ -263,8 +264,8 @@ mod tests {
     fn a_misspelt_keyword_is_recognized() {
         let cases = [("hsot", "Host"), ("mach", "Match"), ("identitiyfile", "IdentityFile"), ("prot", "Port")];
         for (name, expected) in cases {
-            assert_eq!(similar(name), Some(expected), "{name}");
+            assert_eq!(did_you_mean(name), Some(expected), "{name}");
         }
-        assert_eq!(similar("flavour"), None);
+        assert_eq!(did_you_mean("flavour"), None);
     }
 }

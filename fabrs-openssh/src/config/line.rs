@@ -5,7 +5,7 @@ const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 /// Splits a line into its keyword, in lower case, and what follows it; `None` for a blank line or a comment.
 ///
 /// Between the two stands white space, or one `=` with or without white space around it.
-pub(super) fn split(line: &str) -> Option<(String, &str)> {
+pub(super) fn split_keyword(line: &str) -> Option<(String, &str)> {
     let line = line.trim_start_matches(BLANKS).trim_end_matches(|c| c == '\u{c}' || BLANKS.contains(&c));
     if line.is_empty() || line.starts_with('#') {
         return None;
@@ -21,7 +21,7 @@ pub(super) fn split(line: &str) -> Option<(String, &str)> {
 ///
 /// Both kinds of quote group; a backslash escapes a quote, a backslash and, outside quotes, a space; a `#` at the
 /// start of an argument begins a comment.
-pub(super) fn arguments(rest: &str) -> Option<Vec<String>> {
+pub(super) fn split_arguments(rest: &str) -> Option<Vec<String>> {
     let mut arguments = Vec::new();
     let mut chars = rest.chars().peekable();
     loop {
@@ -54,13 +54,13 @@ pub(super) fn arguments(rest: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{arguments, split};
+    use super::{split_arguments, split_keyword};
 
     #[test]
     fn keywords_end_at_blanks_or_one_equals_sign() {
         #[track_caller]
         fn case(line: &str, expected: Option<(&str, &str)>) {
-            let split = split(line);
+            let split = split_keyword(line);
             assert_eq!(split.as_ref().map(|(keyword, rest)| (keyword.as_str(), *rest)), expected, "{line:?}");
         }
         case("", None);
@@ -80,7 +80,7 @@ mod tests {
     fn quotes_and_escapes_are_taken_off() {
         #[track_caller]
         fn case(rest: &str, expected: Option<&[&str]>) {
-            let arguments = arguments(rest);
+            let arguments = split_arguments(rest);
             let arguments: Option<Vec<&str>> = arguments.as_ref().map(|a| a.iter().map(String::as_str).collect());
             assert_eq!(arguments.as_deref(), expected, "{rest:?}");
         }

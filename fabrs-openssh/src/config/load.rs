@@ -18,7 +18,7 @@ pub struct ConfigFiles {
     home: PathBuf,
     user: Option<PathBuf>,
     system: Option<PathBuf>,
-    explicit: bool,
+    is_explicit: bool,
 }
 
 impl ConfigFiles {
@@ -28,12 +28,12 @@ impl ConfigFiles {
     pub fn standard(home: impl Into<PathBuf>) -> Self {
         let home = home.into();
         let user = home.join(".ssh/config");
-        Self { home, user: Some(user), system: Some(PathBuf::from("/etc/ssh/ssh_config")), explicit: false }
+        Self { home, user: Some(user), system: Some(PathBuf::from("/etc/ssh/ssh_config")), is_explicit: false }
     }
 
     /// One file instead of the standard ones (`ssh -F`). It must exist.
     pub fn only(path: impl Into<PathBuf>, home: impl Into<PathBuf>) -> Self {
-        Self { home: home.into(), user: Some(path.into()), system: None, explicit: true }
+        Self { home: home.into(), user: Some(path.into()), system: None, is_explicit: true }
     }
 
     /// Replaces the system-wide file. Relative `Include`s in it start in its directory.
@@ -44,7 +44,7 @@ impl ConfigFiles {
     }
 }
 
-/// The client configuration: files in the order in which they count, read and checked, for no host in particular.
+/// The client configuration: files in the order in which they count, read and must_be_private, for no host in particular.
 #[derive(Clone, Debug, Default)]
 pub struct SshConfig {
     pub(super) files: Vec<ParsedFile>,
@@ -71,7 +71,7 @@ pub(super) enum Content {
     /// A keyword that is not known; only `IgnoreUnknown` can say whether that matters.
     Unknown(String),
     /// Something that is passed over for every host.
-    PassedOver(String),
+    Ignored(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub(super) enum Origin {
 }
 
 /// As `ssh` has it.
-const MAX_DEPTH: usize = 16;
+const MAX_INCLUDE_DEPTH: usize = 16;
 
 impl SshConfig {
     /// Reads the files and everything they include.
@@ -93,14 +93,14 @@ impl SshConfig {
     /// read.
     pub fn load(files: &ConfigFiles) -> Result<Self, Error> {
         let mut config = Self::default();
-        let standard = !files.explicit;
-        let of_user = files.user.iter().map(|path| (path, Origin::User, standard));
+        let are_standard = !files.is_explicit;
+        let of_user = files.user.iter().map(|path| (path, Origin::User, are_standard));
         let of_system = files.system.iter().map(|path| (path, Origin::System, false));
-        for (path, origin, checked) in of_user.chain(of_system) {
-            let reader = Reader { files, origin };
-            match read(path, checked) {
+        for (path, origin, must_be_private) in of_user.chain(of_system) {
+            let reader = FileReader { files, origin };
+            match read_file(path, must_be_private) {
                 Ok(text) => config.files.push(reader.parse(&text, path, 0)?),
-                Err(Error::Read { source, .. }) if standard && source.kind() == io::ErrorKind::NotFound => {}
+                Err(Error::Read { source, .. }) if are_standard && source.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
@@ -116,7 +116,7 @@ impl SshConfig {
     /// [`Error::Syntax`] for a line that `ssh` would refuse.
     pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, Error> {
         let file = parse_lines(text, path.as_ref(), Origin::User, &mut |_, _| {
-            Ok(Content::PassedOver("`Include` is passed over: this configuration did not come from a file".to_owned()))
+            Ok(Content::Ignored("`Include` is passed over: this configuration did not come from a file".to_owned()))
         })?;
         Ok(Self { files: vec![file] })
     }
@@ -127,9 +127,9 @@ impl SshConfig {
     /// # Errors
     ///
     /// As [`SshConfig::load`].
-    pub fn printed(text: &str, name: impl AsRef<Path>, home: impl Into<PathBuf>) -> Result<Self, Error> {
+    pub fn parse_with_includes(text: &str, name: impl AsRef<Path>, home: impl Into<PathBuf>) -> Result<Self, Error> {
         let files = ConfigFiles::only(name.as_ref(), home);
-        let reader = Reader { files: &files, origin: Origin::User };
+        let reader = FileReader { files: &files, origin: Origin::User };
         Ok(Self { files: vec![reader.parse(text, name.as_ref(), 0)?] })
     }
 
@@ -146,8 +146,8 @@ impl SshConfig {
         let mut names = Vec::new();
         for line in self.files.iter().flat_map(|file| &file.lines) {
             let Content::Host(patterns) = &line.content else { continue };
-            for HostPattern { negated, pattern } in patterns {
-                if !negated && !pattern.contains(['*', '?']) && !names.contains(&pattern.as_str()) {
+            for HostPattern { is_negated, pattern } in patterns {
+                if !is_negated && !pattern.contains(['*', '?']) && !names.contains(&pattern.as_str()) {
                     names.push(pattern.as_str());
                 }
             }
@@ -156,34 +156,34 @@ impl SshConfig {
     }
 }
 
-struct Reader<'a> {
+struct FileReader<'a> {
     files: &'a ConfigFiles,
     origin: Origin,
 }
 
-impl Reader<'_> {
+impl FileReader<'_> {
     fn parse(&self, text: &str, path: &Path, depth: usize) -> Result<ParsedFile, Error> {
         parse_lines(text, path, self.origin, &mut |patterns, at| self.include(patterns, at, depth + 1))
     }
 
     fn include(&self, patterns: &[String], at: &Location, depth: usize) -> Result<Content, Error> {
-        if depth > MAX_DEPTH {
-            return Err(Error::IncludeDepth { at: at.clone(), limit: MAX_DEPTH });
+        if depth > MAX_INCLUDE_DEPTH {
+            return Err(Error::IncludeDepth { at: at.clone(), limit: MAX_INCLUDE_DEPTH });
         }
         let mut included = Vec::new();
         for pattern in patterns {
             if pattern.contains("${") || pattern.contains('%') {
                 let text = format!("`Include {pattern}` is ignored: tokens are not expanded");
-                let lines = vec![ParsedLine { at: at.clone(), content: Content::PassedOver(text) }];
+                let lines = vec![ParsedLine { at: at.clone(), content: Content::Ignored(text) }];
                 included.push(ParsedFile { origin: self.origin, lines });
                 continue;
             }
             let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
-            let paths = glob::glob_with(&self.anchored(pattern, at)?, options)
+            let paths = glob::glob_with(&self.absolute_pattern(pattern, at)?, options)
                 .map_err(|error| Error::syntax(at, format!("`Include {pattern}`: {error}")))?;
             // A directory that cannot be listed has nothing that matches, as for `ssh`.
             for path in paths.flatten() {
-                match read(&path, true) {
+                match read_file(&path, true) {
                     Ok(text) => included.push(self.parse(&text, &path, depth)?),
                     // A link that leads nowhere, or a directory: `ssh` reads nothing from either.
                     Err(Error::Read { .. }) if !path.is_file() => {}
@@ -195,7 +195,7 @@ impl Reader<'_> {
     }
 
     /// Makes a pattern absolute; the directory that it is put in stands for itself, whatever characters it has.
-    fn anchored(&self, pattern: &str, at: &Location) -> Result<String, Error> {
+    fn absolute_pattern(&self, pattern: &str, at: &Location) -> Result<String, Error> {
         let literal = |directory: &Path| glob::Pattern::escape(&directory.to_string_lossy());
         match (pattern.strip_prefix('~'), self.origin) {
             (Some(_), Origin::System) => {
@@ -227,7 +227,7 @@ fn parse_lines(text: &str, path: &Path, origin: Origin, include: &mut OnInclude<
         return Err(Error::syntax(&at, "the file starts with a byte order mark (BOM): save it as UTF-8 without a BOM"));
     }
     for (index, text) in text.split('\n').enumerate() {
-        let Some((name, rest)) = line::split(text) else { continue };
+        let Some((name, rest)) = line::split_keyword(text) else { continue };
         let at = Location { file: Arc::clone(&file), line: index + 1 };
         let content = match keyword::find(&name) {
             None => Content::Unknown(name),
@@ -245,9 +245,9 @@ fn parse_lines(text: &str, path: &Path, origin: Origin, include: &mut OnInclude<
     Ok(ParsedFile { origin, lines })
 }
 
-fn read(path: &Path, checked: bool) -> Result<String, Error> {
+fn read_file(path: &Path, must_be_private: bool) -> Result<String, Error> {
     let bytes = fs::read(path).map_err(|source| Error::read(path, source))?;
-    if checked && !is_private(path)? {
+    if must_be_private && !has_safe_permissions(path)? {
         return Err(Error::Permissions { path: path.to_owned() });
     }
     // Names that are not UTF-8 cannot be matched by any host; the rest of such a file is still good.
@@ -256,7 +256,7 @@ fn read(path: &Path, checked: bool) -> Result<String, Error> {
 
 /// Says whether only the user, or root, may write to a file: what stands in it can run commands.
 #[cfg(unix)]
-fn is_private(path: &Path) -> Result<bool, Error> {
+fn has_safe_permissions(path: &Path) -> Result<bool, Error> {
     use std::os::unix::fs::MetadataExt as _;
 
     let metadata = fs::metadata(path).map_err(|source| Error::read(path, source))?;
@@ -266,6 +266,6 @@ fn is_private(path: &Path) -> Result<bool, Error> {
 
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "the question can fail where there are modes")]
-fn is_private(_path: &Path) -> Result<bool, Error> {
+fn has_safe_permissions(_path: &Path) -> Result<bool, Error> {
     Ok(true)
 }

@@ -14,26 +14,26 @@
 //! Keywords of newer versions, and `UseKeychain` of macOS, are known. An unknown keyword is an error, as in `ssh`, unless
 //! `IgnoreUnknown` allows it.
 
-mod algorithm_names;
-mod algorithms;
+mod algorithm_list;
 mod criteria;
 mod directive;
-mod expand;
-mod expanded;
+mod expand_values;
 mod host_config;
-mod jump;
+mod jump_host;
 mod keyword;
+mod known_algorithms;
 mod line;
 mod load;
 mod proxy_command;
 mod query;
 mod resolve;
+mod tokens;
+mod unexpanded_values;
 mod value;
-mod values;
 
-pub use algorithms::AlgorithmList;
+pub use algorithm_list::AlgorithmList;
 pub use host_config::{ForwardAgent, HostConfig, IdentityAgent, RawValue};
-pub use jump::Jump;
+pub use jump_host::JumpHost;
 pub use load::{ConfigFiles, SshConfig};
 pub use proxy_command::ProxyCommand;
 pub use query::Query;

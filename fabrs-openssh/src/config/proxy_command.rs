@@ -5,7 +5,7 @@ use std::fmt;
 use crate::error::Error;
 use crate::location::Location;
 
-use super::expand;
+use super::tokens;
 use super::value::Problem;
 
 /// The command that makes the connection to a host: `ProxyCommand`.
@@ -17,12 +17,12 @@ pub struct ProxyCommand {
     pub(super) at: Location,
     pub(super) host: String,
     pub(super) hostname: String,
-    pub(super) key_name: String,
-    pub(super) passes_socket: bool,
+    pub(super) host_key_alias: String,
+    pub(super) uses_fdpass: bool,
 }
 
 /// What a shell may act on. `ssh` refuses most of it in names that are typed; `sh` would run what is behind it.
-const ACTIVE: &str = "'\"`$\\;&<>|(){}*?[]!#~";
+const SHELL_METACHARACTERS: &str = "'\"`$\\;&<>|(){}*?[]!#~";
 
 impl ProxyCommand {
     /// Returns the command as it stands in the file.
@@ -32,8 +32,8 @@ impl ProxyCommand {
 
     /// Tells whether the command makes a socket and hands it over, rather than carrying what is said:
     /// `ProxyUseFdpass`.
-    pub fn passes_socket(&self) -> bool {
-        self.passes_socket
+    pub fn uses_fdpass(&self) -> bool {
+        self.uses_fdpass
     }
 
     /// Returns the command for a shell, `%%`, `%h`, `%k`, `%n`, `%p` and `%r` expanded, with the user and the port that
@@ -43,16 +43,16 @@ impl ProxyCommand {
     ///
     /// [`Error::Expand`] if there is another token, or one stands for a name that a shell would not take as one word,
     /// which `ssh` passes on where its version is older than 9.6.
-    pub fn line(&self, user: &str, port: u16) -> Result<String, Error> {
+    pub fn expand(&self, user: &str, port: u16) -> Result<String, Error> {
         let token = |token| match token {
-            'h' => word(&self.hostname),
-            'k' => word(&self.key_name),
-            'n' => word(&self.host),
+            'h' => shell_word(&self.hostname),
+            'k' => shell_word(&self.host_key_alias),
+            'n' => shell_word(&self.host),
             'p' => Ok(port.to_string()),
-            'r' => word(user),
+            'r' => shell_word(user),
             _ => Err(format!("`%{token}` is not known here")),
         };
-        expand::tokens(&self.text, &token).map_err(|problem| Error::expand(&self.at, &self.text, problem))
+        tokens::expand_tokens(&self.text, &token).map_err(|problem| Error::expand(&self.at, &self.text, problem))
     }
 }
 
@@ -63,9 +63,9 @@ impl fmt::Display for ProxyCommand {
 }
 
 /// Returns a name that is one plain word, and no option, to any shell.
-fn word(name: &str) -> Result<String, Problem> {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || ACTIVE.contains(c);
-    if name.is_empty() || name.starts_with('-') || name.contains(odd) {
+fn shell_word(name: &str) -> Result<String, Problem> {
+    let is_special = |c: char| c.is_whitespace() || c.is_control() || SHELL_METACHARACTERS.contains(c);
+    if name.is_empty() || name.starts_with('-') || name.contains(is_special) {
         return Err(format!("`{}` is no plain word to a shell", name.escape_debug()));
     }
     Ok(name.to_owned())

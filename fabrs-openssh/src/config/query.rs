@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where `${NAME}` is looked up.
-pub(super) type Env<'a> = dyn Fn(&str) -> Option<String> + 'a;
+pub(super) type LookUpVariable<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Runs a command of `Match exec`.
-pub(super) type Run<'a> = dyn Fn(&str) -> io::Result<bool> + 'a;
+pub(super) type RunCommand<'a> = dyn Fn(&str) -> io::Result<bool> + 'a;
 
 /// A question to the configuration: a host, and what is known about the user who wants to go there.
 #[derive(Clone)]
@@ -20,8 +20,8 @@ pub struct Query<'a> {
     pub(super) home: PathBuf,
     pub(super) local_hostname: Option<String>,
     pub(super) uid: Option<u32>,
-    pub(super) env: &'a Env<'a>,
-    pub(super) exec: Option<&'a Run<'a>>,
+    pub(super) env: &'a LookUpVariable<'a>,
+    pub(super) exec: Option<&'a RunCommand<'a>>,
 }
 
 impl<'a> Query<'a> {

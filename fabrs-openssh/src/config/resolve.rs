@@ -6,17 +6,17 @@ use crate::error::Error;
 use crate::location::{Location, Warning};
 use crate::pattern;
 
-use super::criteria::{self, Criterion, Subject};
+use super::criteria::{self, Criterion, MatchContext};
 use super::directive::HostPattern;
-use super::expand::{self, Tokens};
-use super::expanded::{expanded, is_yes, named};
+use super::expand_values::{expand_values, is_yes, unless_none};
 use super::host_config::{HostConfig, RawValue};
-use super::jump::Jump;
+use super::jump_host::JumpHost;
 use super::keyword;
 use super::load::{Content, ParsedFile, SshConfig};
 use super::proxy_command::ProxyCommand;
-use super::query::{Query, Run};
-use super::values::{Raw, Values};
+use super::query::{Query, RunCommand};
+use super::tokens::{self, Tokens};
+use super::unexpanded_values::{UnexpandedValue, UnexpandedValues};
 
 impl SshConfig {
     /// Says what the configuration has for one host.
@@ -25,97 +25,97 @@ impl SshConfig {
     ///
     /// [`Error::Expand`] if a value that holds for this host cannot be expanded.
     pub fn resolve(&self, query: &Query<'_>) -> Result<HostConfig, Error> {
-        let values = Values { user: query.user.clone(), port: query.port, ..Values::default() };
-        let mut pass = Pass { query, values, warnings: Vec::new(), again: false, final_host: None };
-        pass.run_all(&self.files)?;
-        if pass.again {
-            pass.final_host = Some(settled(pass.host()?));
-            pass.run_all(&self.files)?;
+        let values = UnexpandedValues { user: query.user.clone(), port: query.port, ..UnexpandedValues::default() };
+        let mut resolver = Resolver { query, values, warnings: Vec::new(), needs_second_pass: false, final_host: None };
+        resolver.read_files(&self.files)?;
+        if resolver.needs_second_pass {
+            resolver.final_host = Some(normalize_host(resolver.current_host()?));
+            resolver.read_files(&self.files)?;
         }
-        pass.finish()
+        resolver.finish()
     }
 }
 
-/// One reading of all lines. A second one keeps the values of the first and sees the host as it was settled there.
-struct Pass<'q> {
+/// One reading of all lines. A second one keeps the values of the first and sees the host as it was normalize_host there.
+struct Resolver<'q> {
     query: &'q Query<'q>,
-    values: Values,
+    values: UnexpandedValues,
     warnings: Vec<Warning>,
     /// A `Match final` was met, so there is to be a second reading.
-    again: bool,
+    needs_second_pass: bool,
     final_host: Option<String>,
 }
 
-impl Pass<'_> {
-    fn run_all(&mut self, files: &[ParsedFile]) -> Result<(), Error> {
+impl Resolver<'_> {
+    fn read_files(&mut self, files: &[ParsedFile]) -> Result<(), Error> {
         for file in files {
-            self.run(file, true)?;
+            self.read_file(file, true)?;
         }
         Ok(())
     }
 
-    /// Reads one file. What is included from a block that does not hold is not `reachable`: none of it holds, whatever
+    /// Reads one file. What is included from a block that does not hold is not `is_reachable`: none of it holds, whatever
     /// blocks it has, though its keywords are still looked at.
-    fn run(&mut self, file: &ParsedFile, reachable: bool) -> Result<(), Error> {
-        let mut active = reachable;
+    fn read_file(&mut self, file: &ParsedFile, is_reachable: bool) -> Result<(), Error> {
+        let mut is_active = is_reachable;
         for line in &file.lines {
             match &line.content {
                 Content::Host(patterns) => {
                     let host = self.final_host.as_ref().unwrap_or(&self.query.host);
-                    active = reachable && host_matches(host, patterns);
+                    is_active = is_reachable && host_matches(host, patterns);
                 }
-                Content::Match(criteria) => active = self.matches(criteria, &line.at, reachable)? && reachable,
+                Content::Match(criteria) => is_active = self.matches(criteria, &line.at, is_reachable)? && is_reachable,
                 // The blocks of an included file end with that file.
                 Content::Included(files) => {
                     for file in files {
-                        self.run(file, active)?;
+                        self.read_file(file, is_active)?;
                     }
                 }
-                Content::Set(setting) if active => self.values.set(setting, &line.at, file.origin),
+                Content::Set(setting) if is_active => self.values.set(setting, &line.at, file.origin),
                 Content::Set(_) => {}
                 Content::Unknown(name) => {
                     let ignored = self.values.ignore_unknown.as_ref();
                     if !ignored.is_some_and(|list| pattern::list_matches(name, &list.to_ascii_lowercase())) {
-                        let similar = keyword::similar(name);
-                        return Err(Error::UnknownKeyword { at: line.at.clone(), keyword: name.clone(), similar });
+                        let suggestion = keyword::did_you_mean(name);
+                        return Err(Error::UnknownKeyword { at: line.at.clone(), keyword: name.clone(), suggestion });
                     }
                 }
-                Content::PassedOver(text) => self.warn(&line.at, text.clone()),
+                Content::Ignored(text) => self.warn(&line.at, text.clone()),
             }
         }
         Ok(())
     }
 
-    fn matches(&mut self, criteria: &[Criterion], at: &Location, reachable: bool) -> Result<bool, Error> {
-        let host = self.host()?;
+    fn matches(&mut self, criteria: &[Criterion], at: &Location, is_reachable: bool) -> Result<bool, Error> {
+        let host = self.current_host()?;
         let tag = self.values.other.get("tag").and_then(|tag| tag.arguments().into_iter().next()).unwrap_or_default();
-        let subject = Subject {
+        let context = MatchContext {
             host: &host,
             original_host: &self.query.host,
             user: self.values.user.as_ref().unwrap_or(&self.query.local_user),
             local_user: &self.query.local_user,
             tag: &tag,
-            second_pass: self.final_host.is_some(),
+            is_second_pass: self.final_host.is_some(),
         };
         let values = &self.values;
-        let mut exec = |command: &str| match self.query.exec.filter(|_| reachable) {
-            Some(run) => exec(command, at, &host, values, self.query, run).map(Some),
+        let mut exec = |command: &str| match self.query.exec.filter(|_| is_reachable) {
+            Some(run) => run_exec(command, at, &host, values, self.query, run).map(Some),
             None => Ok(None),
         };
-        let verdict = criteria::evaluate(criteria, &subject, &mut exec)?;
-        self.again |= verdict.wants_second_pass;
-        if let Some(criterion) = verdict.unsupported.filter(|_| reachable) {
+        let result = criteria::evaluate(criteria, &context, &mut exec)?;
+        self.needs_second_pass |= result.requests_second_pass;
+        if let Some(criterion) = result.unsupported.filter(|_| is_reachable) {
             self.warn(at, format!("`Match {criterion}` is not evaluated: the block is taken not to match"));
         }
-        Ok(verdict.matched)
+        Ok(result.is_match)
     }
 
     /// The host to connect to, by what has been read so far.
-    fn host(&self) -> Result<String, Error> {
+    fn current_host(&self) -> Result<String, Error> {
         match (&self.final_host, &self.values.hostname) {
             (Some(host), _) => Ok(host.clone()),
-            (None, Some(Raw { value, at })) => {
-                expand::hostname(value, &self.query.host).map_err(|problem| Error::expand(at, value, problem))
+            (None, Some(UnexpandedValue { value, at })) => {
+                tokens::expand_hostname(value, &self.query.host).map_err(|problem| Error::expand(at, value, problem))
             }
             (None, None) => Ok(self.query.host.clone()),
         }
@@ -130,7 +130,7 @@ impl Pass<'_> {
     }
 
     fn finish(mut self) -> Result<HostConfig, Error> {
-        let hostname = settled(self.host()?);
+        let hostname = normalize_host(self.current_host()?);
         if let Some(RawValue { text, at }) = self.values.other.get("canonicalizehostname").cloned()
             && !matches!(text.to_ascii_lowercase().as_str(), "no" | "false" | "none")
         {
@@ -138,12 +138,12 @@ impl Pass<'_> {
         }
         let proxy_jump = match self.values.proxy_jump.take() {
             Some((chain, at)) => {
-                let chain = self.with_tokens(chain, &at, &hostname)?;
-                Some(self.without_loop(chain, &at, &hostname))
+                let chain = self.expand_jump_hosts(chain, &at, &hostname)?;
+                Some(self.remove_jump_loop(chain, &at, &hostname))
             }
             None => None,
         };
-        let proxy_command = named(self.values.proxy_command.as_ref()).cloned();
+        let proxy_command = unless_none(self.values.proxy_command.as_ref()).cloned();
         let host_key_alias = self.values.host_key_alias.take().map(|alias| alias.to_ascii_lowercase());
         let tokens = Tokens {
             query: self.query,
@@ -153,16 +153,16 @@ impl Pass<'_> {
             host_key_alias: host_key_alias.as_deref(),
             last_jump: proxy_jump.as_ref().and_then(|chain| chain.last()).map_or("", |jump| jump.host.as_str()),
         };
-        let mut config = expanded(&self.values, &tokens)?;
+        let mut config = expand_values(&self.values, &tokens)?;
         config.host_key_alias = host_key_alias;
         config.proxy_jump = proxy_jump;
-        config.proxy_command = proxy_command.map(|Raw { value, at }| ProxyCommand {
+        config.proxy_command = proxy_command.map(|UnexpandedValue { value, at }| ProxyCommand {
             text: value,
             at,
             host: self.query.host.clone(),
             hostname: hostname.clone(),
-            key_name: config.host_key_alias.clone().unwrap_or_else(|| self.query.host.clone()),
-            passes_socket: config.other.get("proxyusefdpass").is_some_and(is_yes),
+            host_key_alias: config.host_key_alias.clone().unwrap_or_else(|| self.query.host.clone()),
+            uses_fdpass: config.other.get("proxyusefdpass").is_some_and(is_yes),
         });
         config.hostname = hostname;
         config.warnings = self.warnings;
@@ -170,7 +170,7 @@ impl Pass<'_> {
     }
 
     /// Expands the tokens of a `ProxyJump` chain. `ssh` turns the chain into a `ProxyCommand`, so the same tokens apply.
-    fn with_tokens(&self, chain: Vec<Jump>, at: &Location, hostname: &str) -> Result<Vec<Jump>, Error> {
+    fn expand_jump_hosts(&self, chain: Vec<JumpHost>, at: &Location, hostname: &str) -> Result<Vec<JumpHost>, Error> {
         let token = |token| match token {
             'h' => Ok(hostname.to_owned()),
             'n' => Ok(self.query.host.clone()),
@@ -178,19 +178,20 @@ impl Pass<'_> {
             'r' => Ok(self.values.user.as_ref().unwrap_or(&self.query.local_user).clone()),
             _ => Err(format!("`%{token}` is not known here")),
         };
-        let expanded = |text: &str| expand::tokens(text, &token).map_err(|problem| Error::expand(at, text, problem));
-        let expand = |jump: Jump| {
+        let expanded =
+            |text: &str| tokens::expand_tokens(text, &token).map_err(|problem| Error::expand(at, text, problem));
+        let expand = |jump: JumpHost| {
             let user = jump.user.as_deref().map(expanded).transpose()?;
-            Ok(Jump { user, host: expanded(&jump.host)?, port: jump.port })
+            Ok(JumpHost { user, host: expanded(&jump.host)?, port: jump.port })
         };
         chain.into_iter().map(expand).collect()
     }
 
     /// Empties a chain that leads through the very host that it is for.
-    fn without_loop(&mut self, chain: Vec<Jump>, at: &Location, hostname: &str) -> Vec<Jump> {
+    fn remove_jump_loop(&mut self, chain: Vec<JumpHost>, at: &Location, hostname: &str) -> Vec<JumpHost> {
         let user = self.values.user.as_ref().unwrap_or(&self.query.local_user);
         let port = self.values.port.unwrap_or(22);
-        let is_this_host = |jump: &Jump| {
+        let is_this_host = |jump: &JumpHost| {
             // A jump host with the same name shares this host's configuration, including the port. A jump host with the
             // same address may be another server on another port, such as a virtual machine behind its gateway.
             let is_same_name = jump.host.eq_ignore_ascii_case(&self.query.host);
@@ -208,13 +209,13 @@ impl Pass<'_> {
 }
 
 /// Runs the command of a `Match exec`, with its tokens expanded by the values read so far.
-fn exec(
+fn run_exec(
     command: &str,
     at: &Location,
     host: &str,
-    values: &Values,
+    values: &UnexpandedValues,
     query: &Query<'_>,
-    run: &Run<'_>,
+    run: &RunCommand<'_>,
 ) -> Result<bool, Error> {
     let tokens = Tokens {
         query,
@@ -224,15 +225,15 @@ fn exec(
         host_key_alias: Some(values.host_key_alias.as_deref().unwrap_or(host)),
         last_jump: "",
     };
-    let command = tokens.text(command).map_err(|problem| Error::expand(at, command, problem))?;
-    run(&command).map_err(|source| Error::Exec { at: at.clone(), command, source })
+    let command = tokens.expand_text(command).map_err(|problem| Error::expand(at, command, problem))?;
+    run(&command).map_err(|source| Error::MatchExec { at: at.clone(), command, source })
 }
 
 fn host_matches(host: &str, patterns: &[HostPattern]) -> bool {
     let mut found = false;
-    for HostPattern { negated, pattern } in patterns {
+    for HostPattern { is_negated, pattern } in patterns {
         if pattern::matches(host, pattern) {
-            if *negated {
+            if *is_negated {
                 return false;
             }
             found = true;
@@ -242,7 +243,7 @@ fn host_matches(host: &str, patterns: &[HostPattern]) -> bool {
 }
 
 /// Names are compared in lower case from here on, and addresses in their shortest form.
-fn settled(host: String) -> String {
+fn normalize_host(host: String) -> String {
     match host.parse::<IpAddr>() {
         Ok(address) => address.to_string(),
         // A colon makes an address with a zone, and interfaces have names with capital letters.

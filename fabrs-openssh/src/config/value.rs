@@ -18,7 +18,7 @@ pub enum StrictHostKeyChecking {
 /// What is wrong with a value, without its place.
 pub(super) type Problem = String;
 
-pub(super) fn flag(word: &str) -> Result<bool, Problem> {
+pub(super) fn parse_bool(word: &str) -> Result<bool, Problem> {
     match word.to_ascii_lowercase().as_str() {
         "yes" | "true" => Ok(true),
         "no" | "false" => Ok(false),
@@ -27,14 +27,14 @@ pub(super) fn flag(word: &str) -> Result<bool, Problem> {
 }
 
 /// `unbound` and `host-bound` are about the agent protocol; for the method itself they mean `yes`.
-pub(super) fn pubkey_flag(word: &str) -> Result<bool, Problem> {
+pub(super) fn parse_pubkey_authentication(word: &str) -> Result<bool, Problem> {
     match word.to_ascii_lowercase().as_str() {
         "unbound" | "host-bound" => Ok(true),
-        _ => flag(word),
+        _ => parse_bool(word),
     }
 }
 
-pub(super) fn strict(word: &str) -> Result<StrictHostKeyChecking, Problem> {
+pub(super) fn parse_strict_host_key_checking(word: &str) -> Result<StrictHostKeyChecking, Problem> {
     match word.to_ascii_lowercase().as_str() {
         "yes" | "true" => Ok(StrictHostKeyChecking::Yes),
         "no" | "false" | "off" => Ok(StrictHostKeyChecking::No),
@@ -44,14 +44,14 @@ pub(super) fn strict(word: &str) -> Result<StrictHostKeyChecking, Problem> {
     }
 }
 
-pub(super) fn port(word: &str) -> Result<u16, Problem> {
+pub(super) fn parse_port(word: &str) -> Result<u16, Problem> {
     match word.parse() {
         Ok(0) | Err(_) => Err(format!("bad port `{word}`: a number from 1 to 65535 is needed")),
         Ok(port) => Ok(port),
     }
 }
 
-pub(super) fn number(word: &str) -> Result<u32, Problem> {
+pub(super) fn parse_number(word: &str) -> Result<u32, Problem> {
     word.parse::<u32>()
         .ok()
         .filter(|&number| i32::try_from(number).is_ok())
@@ -59,16 +59,16 @@ pub(super) fn number(word: &str) -> Result<u32, Problem> {
 }
 
 /// Reads a time such as `90`, `1h30m` or `2w`; `none` leaves it unset, as in `ssh`.
-pub(super) fn time(word: &str) -> Result<Option<Duration>, Problem> {
+pub(super) fn parse_time(word: &str) -> Result<Option<Duration>, Problem> {
     if word == "none" {
         return Ok(None);
     }
-    seconds(word)
+    parse_seconds(word)
         .map(|seconds| Some(Duration::from_secs(u64::from(seconds))))
         .ok_or_else(|| format!("bad time `{word}`: seconds, or numbers with `s`, `m`, `h`, `d` or `w`"))
 }
 
-fn seconds(word: &str) -> Option<u32> {
+fn parse_seconds(word: &str) -> Option<u32> {
     let mut total: u32 = 0;
     let mut rest = word;
     loop {
@@ -94,13 +94,16 @@ fn seconds(word: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{StrictHostKeyChecking, flag, number, port, pubkey_flag, seconds, strict, time};
+    use super::{
+        StrictHostKeyChecking, parse_bool, parse_number, parse_port, parse_pubkey_authentication, parse_seconds,
+        parse_strict_host_key_checking, parse_time,
+    };
 
     #[test]
     fn times_add_up() {
         #[track_caller]
         fn case(word: &str, expected: Option<u32>) {
-            assert_eq!(seconds(word), expected, "{word:?}");
+            assert_eq!(parse_seconds(word), expected, "{word:?}");
         }
         case("0", Some(0));
         case("90", Some(90));
@@ -116,28 +119,28 @@ mod tests {
         case("2147483647", Some(2_147_483_647));
         case("2147483648", None);
         case("99999999999999999999", None);
-        assert_eq!(time("none"), Ok(None));
+        assert_eq!(parse_time("none"), Ok(None));
     }
 
     #[test]
     fn words_have_no_case_and_others_are_refused() {
-        assert_eq!(flag("YES"), Ok(true));
-        assert_eq!(flag("false"), Ok(false));
-        assert!(flag("maybe").is_err());
-        assert_eq!(pubkey_flag("host-bound"), Ok(true));
-        assert_eq!(strict("Accept-New"), Ok(StrictHostKeyChecking::AcceptNew));
-        assert_eq!(strict("off"), Ok(StrictHostKeyChecking::No));
-        assert!(strict("maybe").is_err());
+        assert_eq!(parse_bool("YES"), Ok(true));
+        assert_eq!(parse_bool("false"), Ok(false));
+        assert!(parse_bool("maybe").is_err());
+        assert_eq!(parse_pubkey_authentication("host-bound"), Ok(true));
+        assert_eq!(parse_strict_host_key_checking("Accept-New"), Ok(StrictHostKeyChecking::AcceptNew));
+        assert_eq!(parse_strict_host_key_checking("off"), Ok(StrictHostKeyChecking::No));
+        assert!(parse_strict_host_key_checking("maybe").is_err());
     }
 
     #[test]
     fn numbers_stay_in_range() {
-        assert_eq!(port("65535"), Ok(65_535));
-        assert!(port("0").is_err());
-        assert!(port("65536").is_err());
-        assert!(port("abc").is_err());
-        assert_eq!(number("3"), Ok(3));
-        assert!(number("-1").is_err());
-        assert!(number("2147483648").is_err());
+        assert_eq!(parse_port("65535"), Ok(65_535));
+        assert!(parse_port("0").is_err());
+        assert!(parse_port("65536").is_err());
+        assert!(parse_port("abc").is_err());
+        assert_eq!(parse_number("3"), Ok(3));
+        assert!(parse_number("-1").is_err());
+        assert!(parse_number("2147483648").is_err());
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::error::Error;
 
+use super::host_matcher::{self, SALT_LEN};
 use super::host_name::HostName;
-use super::hosts::{self, SALT_LEN};
 use crate::host_key::HostKey;
 
 /// Makes the line that records a host's key, without a line end.
@@ -17,16 +17,16 @@ use crate::host_key::HostKey;
 ///
 /// # Errors
 ///
-/// [`Error::Entry`] for a name that would mean something else in the file, such as one with a `*` or a comma.
-pub fn entry_line(name: &HostName, key: &HostKey, salt: Option<&[u8; SALT_LEN]>) -> Result<String, Error> {
+/// [`Error::KnownHostsEntry`] for a name that would mean something else in the file, such as one with a `*` or a comma.
+pub fn format_entry(name: &HostName, key: &HostKey, salt: Option<&[u8; SALT_LEN]>) -> Result<String, Error> {
     let host = name.host();
     let special = |c: char| c.is_whitespace() || c.is_control() || "@?*#[]|'\"\\,!".contains(c);
     if host.is_empty() || host.contains(special) {
         let problem = "a host name has neither blanks nor any of `@ ? * # [ ] | ' \" \\ , !`";
-        return Err(Error::Entry { text: name.to_string(), problem });
+        return Err(Error::KnownHostsEntry { text: name.to_string(), problem });
     }
     let name = name.to_string();
-    let name = salt.map_or_else(|| name.clone(), |salt| hosts::hide(&name, salt));
+    let name = salt.map_or_else(|| name.clone(), |salt| host_matcher::hash_name(&name, salt));
     Ok(format!("{name} {key}"))
 }
 
@@ -38,11 +38,11 @@ pub fn entry_line(name: &HostName, key: &HostKey, salt: Option<&[u8; SALT_LEN]>)
 ///
 /// # Errors
 ///
-/// [`Error::Entry`] for a line that is more than one, [`Error::Write`] if the file cannot be written to.
-pub fn append(path: impl AsRef<Path>, line: &str) -> Result<(), Error> {
+/// [`Error::KnownHostsEntry`] for a line that is more than one, [`Error::Write`] if the file cannot be written to.
+pub fn append_entry(path: impl AsRef<Path>, line: &str) -> Result<(), Error> {
     let path = path.as_ref();
     if line.is_empty() || line.contains(['\n', '\r', '\0']) {
-        return Err(Error::Entry { text: line.escape_debug().to_string(), problem: "it must be one line" });
+        return Err(Error::KnownHostsEntry { text: line.escape_debug().to_string(), problem: "it must be one line" });
     }
     append_locked(path, line).map_err(|source| Error::write(path, source))
 }
@@ -51,7 +51,7 @@ fn append_locked(path: &Path, line: &str) -> io::Result<()> {
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         create_directory(directory)?;
     }
-    let mut file = open(path)?;
+    let mut file = open_for_append(path)?;
     match file.lock() {
         // Some network file systems have no locks; one write at the end of the file is then all there is.
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
@@ -91,7 +91,7 @@ fn create_directory(directory: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)
 }
 
-fn open(path: &Path) -> io::Result<File> {
+fn open_for_append(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]
@@ -105,7 +105,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HostKey, HostName, append, entry_line};
+    use super::{HostKey, HostName, append_entry, format_entry};
 
     fn key() -> HostKey {
         HostKey::from_blob(*b"\0\0\0\x0bssh-ed25519\0\0\0\x01x").expect("the key is well formed")
@@ -115,7 +115,7 @@ mod tests {
     fn lines_have_the_name_as_it_is_looked_up() {
         #[track_caller]
         fn case(name: &HostName, expected: &str) {
-            let line = entry_line(name, &key(), None).expect("the name can be recorded");
+            let line = format_entry(name, &key(), None).expect("the name can be recorded");
             assert_eq!(line, format!("{expected} ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAXg="));
         }
         case(&HostName::new("Web1", 22), "web1");
@@ -128,14 +128,14 @@ mod tests {
     fn names_that_mean_something_else_are_not_recorded() {
         for host in ["", "*", "web?", "!web1", "web1,web2", "web 1", "|1|a|b", "#web1", "@revoked", "[web1]:22", "a\nb"]
         {
-            assert!(entry_line(&HostName::new(host, 22), &key(), Some(&[1; 20])).is_err(), "{host:?}");
+            assert!(format_entry(&HostName::new(host, 22), &key(), Some(&[1; 20])).is_err(), "{host:?}");
         }
     }
 
     #[test]
     fn only_single_lines_are_appended() {
         for line in ["", "a\nb", "a\r", "a\0"] {
-            assert!(append("/nonexistent/known_hosts", line).is_err(), "{line:?}");
+            assert!(append_entry("/nonexistent/known_hosts", line).is_err(), "{line:?}");
         }
     }
 }

@@ -4,8 +4,8 @@ use data_encoding::BASE64;
 
 use crate::location::Location;
 
+use super::host_matcher::HostMatcher;
 use super::host_name::HostName;
-use super::hosts::Hosts;
 use crate::host_key::HostKey;
 
 /// A line that could be read: hosts, a key, and what the key is good for.
@@ -13,7 +13,7 @@ use crate::host_key::HostKey;
 pub struct Entry {
     pub(super) at: Location,
     pub(super) marker: Option<Marker>,
-    pub(super) hosts: Hosts,
+    pub(super) hosts: HostMatcher,
     pub(super) key: HostKey,
 }
 
@@ -28,7 +28,7 @@ pub enum Marker {
 
 impl Entry {
     /// The line.
-    pub fn at(&self) -> &Location {
+    pub fn location(&self) -> &Location {
         &self.at
     }
 
@@ -53,15 +53,15 @@ impl Entry {
         if line.is_empty() || line.starts_with('#') {
             return None;
         }
-        Some(Self::fields(line, at))
+        Some(Self::parse_fields(line, at))
     }
 
-    fn fields(line: &str, at: &Location) -> Result<Self, String> {
+    fn parse_fields(line: &str, at: &Location) -> Result<Self, String> {
         let (marker, line) = match line.strip_prefix('@') {
             None => (None, line),
             // After a marker `ssh` wants a space, and passes a line with a tab over; a revoked key must not get by so.
             Some(rest) => {
-                let (word, rest) = field(rest);
+                let (word, rest) = split_field(rest);
                 let marker = match word {
                     "cert-authority" => Marker::CertAuthority,
                     "revoked" => Marker::Revoked,
@@ -70,16 +70,16 @@ impl Entry {
                 (Some(marker), rest)
             }
         };
-        let (hosts, rest) = field(line);
-        let (algorithm, rest) = field(rest);
-        let (key, _comment) = field(rest);
+        let (hosts, rest) = split_field(line);
+        let (algorithm, rest) = split_field(rest);
+        let (key, _comment) = split_field(rest);
         if key.is_empty() {
             return Err("the line ends before its key".to_owned());
         }
         if hosts.starts_with('@') {
             return Err("a line has one marker".to_owned());
         }
-        let hosts = Hosts::parse(hosts)?;
+        let hosts = HostMatcher::parse(hosts)?;
         let blob = BASE64.decode(key.as_bytes()).map_err(|_| "the key is not in base64")?;
         let key = HostKey::from_blob(blob).map_err(|error| error.to_string())?;
         if key.algorithm() != algorithm {
@@ -90,7 +90,7 @@ impl Entry {
 }
 
 /// Takes the first field off a line.
-fn field(line: &str) -> (&str, &str) {
+fn split_field(line: &str) -> (&str, &str) {
     match line.split_once([' ', '\t']) {
         Some((field, rest)) => (field, rest.trim_start_matches([' ', '\t'])),
         None => (line, ""),

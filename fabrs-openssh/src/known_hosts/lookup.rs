@@ -9,15 +9,15 @@ use crate::error::Error;
 use crate::location::{Location, Warning};
 
 use super::entry::{Entry, Marker};
+use super::host_key_status::HostKeyStatus;
 use super::host_name::HostName;
-use super::verdict::Verdict;
 use crate::host_key::HostKey;
 
 /// What is on record about hosts, in the order in which it was read.
 #[derive(Clone, Debug, Default)]
 pub struct KnownHosts {
     entries: Vec<Entry>,
-    broken: Vec<Warning>,
+    warnings: Vec<Warning>,
 }
 
 impl KnownHosts {
@@ -54,14 +54,14 @@ impl KnownHosts {
             match Entry::parse(line, &at) {
                 None => {}
                 Some(Ok(entry)) => self.entries.push(entry),
-                Some(Err(text)) => self.broken.push(Warning { at, text }),
+                Some(Err(text)) => self.warnings.push(Warning { at, text }),
             }
         }
     }
 
     /// The lines that mean nothing. They are passed over, as by `ssh`.
-    pub fn broken(&self) -> &[Warning] {
-        &self.broken
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     /// All entries, in order.
@@ -81,35 +81,37 @@ impl KnownHosts {
     /// other than 22 goes by `[host]:port`; where nothing is on record for that, a key that is on record for `host`
     /// is known as well, and one that was withdrawn for `host` is revoked (of that `ssh` only warns).
     ///
-    /// A certificate is judged by [`Self::judge`]; one that does not count leaves the key that it is about, which is
+    /// A certificate is judged by [`Self::check_certificate`]; one that does not count leaves the key that it is about, which is
     /// then looked up here.
-    pub fn lookup(&self, name: &HostName, key: &HostKey) -> Verdict {
+    pub fn lookup(&self, name: &HostName, key: &HostKey) -> HostKeyStatus {
         match (self.lookup_exactly(name, key), name.without_port()) {
-            (Verdict::Unknown, Some(name)) => match self.lookup_exactly(&name, key) {
-                found @ (Verdict::Known { .. } | Verdict::Revoked { .. }) => found,
+            (HostKeyStatus::Unknown, Some(name)) => match self.lookup_exactly(&name, key) {
+                found @ (HostKeyStatus::Known { .. } | HostKeyStatus::Revoked { .. }) => found,
                 // Other keys of the same machine on port 22 say nothing about this port.
-                Verdict::Unknown | Verdict::OtherType { .. } | Verdict::Changed { .. } => Verdict::Unknown,
+                HostKeyStatus::Unknown | HostKeyStatus::OtherType { .. } | HostKeyStatus::Changed { .. } => {
+                    HostKeyStatus::Unknown
+                }
             },
             (verdict, _) => verdict,
         }
     }
 
-    fn lookup_exactly(&self, name: &HostName, key: &HostKey) -> Verdict {
+    fn lookup_exactly(&self, name: &HostName, key: &HostKey) -> HostKeyStatus {
         let plain: Vec<&Entry> = self.entries_for(name).filter(|entry| entry.marker.is_none()).collect();
         if let Some(entry) = self.revoked(name, key) {
-            return Verdict::Revoked { at: entry.at.clone() };
+            return HostKeyStatus::Revoked { at: entry.at.clone() };
         }
         if let Some(entry) = plain.iter().find(|entry| entry.key == *key) {
-            return Verdict::Known { at: entry.at.clone() };
+            return HostKeyStatus::Known { at: entry.at.clone() };
         }
         if let Some(entry) = plain.iter().rfind(|entry| entry.key.algorithm() == key.algorithm()) {
-            return Verdict::Changed { at: entry.at.clone(), algorithm: key.algorithm().to_owned() };
+            return HostKeyStatus::Changed { at: entry.at.clone(), algorithm: key.algorithm().to_owned() };
         }
         if plain.is_empty() {
-            return Verdict::Unknown;
+            return HostKeyStatus::Unknown;
         }
         let recorded = plain.iter().map(|entry| (entry.key.algorithm().to_owned(), entry.at.clone())).collect();
-        Verdict::OtherType { recorded }
+        HostKeyStatus::OtherType { recorded }
     }
 
     /// Lists the types of the keys on record for a host, each once, in order; revoked keys do not count.
@@ -147,7 +149,7 @@ mod tests {
 
     use crate::location::Location;
 
-    use super::{HostKey, HostName, KnownHosts, Verdict};
+    use super::{HostKey, HostKeyStatus, HostName, KnownHosts};
 
     fn key(algorithm: &str, id: u8) -> HostKey {
         let length = u32::try_from(algorithm.len()).expect("the name is short");
@@ -179,62 +181,62 @@ mod tests {
     }
 
     #[track_caller]
-    fn case(lines: &[&str], name: &HostName, expected: &Verdict) {
+    fn case(lines: &[&str], name: &HostName, expected: &HostKeyStatus) {
         assert_eq!(known(lines).lookup(name, &ed25519(1)), *expected, "{name}: {lines:?}");
     }
 
     #[test]
     fn any_key_on_record_is_known() {
         let web = HostName::new("WEB", 22);
-        case(&[], &web, &Verdict::Unknown);
-        case(&["db ed1"], &web, &Verdict::Unknown);
-        case(&["web ed1"], &web, &Verdict::Known { at: at(1) });
-        case(&["web ed2", "# web", "web rsa1", "web ed1"], &web, &Verdict::Known { at: at(4) });
-        case(&["web ed1", "*b ed1"], &web, &Verdict::Known { at: at(1) });
+        case(&[], &web, &HostKeyStatus::Unknown);
+        case(&["db ed1"], &web, &HostKeyStatus::Unknown);
+        case(&["web ed1"], &web, &HostKeyStatus::Known { at: at(1) });
+        case(&["web ed2", "# web", "web rsa1", "web ed1"], &web, &HostKeyStatus::Known { at: at(4) });
+        case(&["web ed1", "*b ed1"], &web, &HostKeyStatus::Known { at: at(1) });
     }
 
     #[test]
     fn another_key_of_the_type_is_a_change_and_other_types_are_told() {
         let web = HostName::new("web", 22);
-        let changed = |line| Verdict::Changed { at: at(line), algorithm: "ssh-ed25519".to_owned() };
+        let changed = |line| HostKeyStatus::Changed { at: at(line), algorithm: "ssh-ed25519".to_owned() };
         case(&["web ed2"], &web, &changed(1));
         case(&["web ed2", "web ed3", "web rsa1"], &web, &changed(2));
-        case(&["web,!web ed2"], &web, &Verdict::Unknown);
+        case(&["web,!web ed2"], &web, &HostKeyStatus::Unknown);
         let recorded = vec![("ssh-rsa".to_owned(), at(2))];
-        case(&["db ed1", "web rsa1"], &web, &Verdict::OtherType { recorded });
+        case(&["db ed1", "web rsa1"], &web, &HostKeyStatus::OtherType { recorded });
     }
 
     #[test]
     fn a_revoked_key_is_never_known() {
         let web = HostName::new("web", 22);
-        case(&["web ed1", "@revoked * ed1"], &web, &Verdict::Revoked { at: at(2) });
-        case(&["web ed1", "@revoked * ed2"], &web, &Verdict::Known { at: at(1) });
-        case(&["web ed1", "@revoked db ed1"], &web, &Verdict::Known { at: at(1) });
-        case(&["@revoked web ed2"], &web, &Verdict::Unknown);
-        case(&["@revoked web ed1"], &HostName::new("web", 2222), &Verdict::Revoked { at: at(1) });
+        case(&["web ed1", "@revoked * ed1"], &web, &HostKeyStatus::Revoked { at: at(2) });
+        case(&["web ed1", "@revoked * ed2"], &web, &HostKeyStatus::Known { at: at(1) });
+        case(&["web ed1", "@revoked db ed1"], &web, &HostKeyStatus::Known { at: at(1) });
+        case(&["@revoked web ed2"], &web, &HostKeyStatus::Unknown);
+        case(&["@revoked web ed1"], &HostName::new("web", 2222), &HostKeyStatus::Revoked { at: at(1) });
     }
 
     #[test]
     fn an_authority_is_no_host_key() {
-        case(&["@cert-authority web ed1"], &HostName::new("web", 22), &Verdict::Unknown);
-        case(&["@cert-authority web ed2"], &HostName::new("web", 22), &Verdict::Unknown);
+        case(&["@cert-authority web ed1"], &HostName::new("web", 22), &HostKeyStatus::Unknown);
+        case(&["@cert-authority web ed2"], &HostName::new("web", 22), &HostKeyStatus::Unknown);
     }
 
     #[test]
     fn a_port_has_its_own_record_and_falls_back_only_to_the_same_key() {
         let port = HostName::new("web", 2222);
-        case(&["[web]:2222 ed1", "web ed2"], &port, &Verdict::Known { at: at(1) });
-        case(&["web ed1"], &port, &Verdict::Known { at: at(1) });
-        case(&["web ed2"], &port, &Verdict::Unknown);
-        case(&["[web]:2223 ed1"], &port, &Verdict::Unknown);
+        case(&["[web]:2222 ed1", "web ed2"], &port, &HostKeyStatus::Known { at: at(1) });
+        case(&["web ed1"], &port, &HostKeyStatus::Known { at: at(1) });
+        case(&["web ed2"], &port, &HostKeyStatus::Unknown);
+        case(&["[web]:2223 ed1"], &port, &HostKeyStatus::Unknown);
         case(
             &["[web]:2222 ed2", "web ed1"],
             &port,
-            &Verdict::Changed { at: at(1), algorithm: "ssh-ed25519".to_owned() },
+            &HostKeyStatus::Changed { at: at(1), algorithm: "ssh-ed25519".to_owned() },
         );
-        case(&["[web]:22 ed1"], &HostName::new("web", 22), &Verdict::Unknown);
-        case(&["[shop]:2222 ed1"], &HostName::alias("shop"), &Verdict::Unknown);
-        case(&["shop ed1"], &HostName::alias("Shop"), &Verdict::Known { at: at(1) });
+        case(&["[web]:22 ed1"], &HostName::new("web", 22), &HostKeyStatus::Unknown);
+        case(&["[shop]:2222 ed1"], &HostName::alias("shop"), &HostKeyStatus::Unknown);
+        case(&["shop ed1"], &HostName::alias("Shop"), &HostKeyStatus::Known { at: at(1) });
     }
 
     #[test]
@@ -247,8 +249,8 @@ mod tests {
     #[test]
     fn broken_lines_are_named_and_hide_nothing() {
         let known = known(&["web", "web ssh-ed25519 !", "web ed1"]);
-        let lines: Vec<String> = known.broken().iter().map(|warning| warning.at.to_string()).collect();
+        let lines: Vec<String> = known.warnings().iter().map(|warning| warning.at.to_string()).collect();
         assert_eq!(lines, ["known_hosts:1", "known_hosts:2"]);
-        assert_eq!(known.lookup(&HostName::new("web", 22), &ed25519(1)), Verdict::Known { at: at(3) });
+        assert_eq!(known.lookup(&HostName::new("web", 22), &ed25519(1)), HostKeyStatus::Known { at: at(3) });
     }
 }

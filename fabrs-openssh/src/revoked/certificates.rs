@@ -8,9 +8,9 @@ use crate::host_key::HostKey;
 
 use super::extension::read_extension;
 use super::plain_key::{is_certificate_type, plain_key};
-use super::reader::Reader;
 use super::revocation::Revocation;
-use super::serials::Serials;
+use super::serials::RevokedSerials;
+use super::wire_reader::WireReader;
 
 // The types of sections within the section.
 const SERIAL_LIST: u8 = 0x20;
@@ -24,20 +24,20 @@ const EXTENSION: u8 = 0x39;
 pub(super) struct RevokedCertificates {
     /// The key of their authority; `None` for any authority.
     authority: Option<HostKey>,
-    serials: Serials,
+    serials: RevokedSerials,
     key_ids: HashSet<Vec<u8>>,
 }
 
 impl RevokedCertificates {
     /// Reads the section. The error is a phrase that says what is wrong with it.
-    pub(super) fn read(section: &mut Reader<'_>) -> Result<Self, String> {
+    pub(super) fn read(section: &mut WireReader<'_>) -> Result<Self, String> {
         let authority = read_authority(section.string()?)?;
         let _reserved = section.string()?;
-        let mut serials = Serials::default();
+        let mut serials = RevokedSerials::default();
         let mut key_ids = HashSet::new();
         while !section.is_empty() {
             let kind = section.byte()?;
-            let mut part = Reader::new(section.string()?);
+            let mut part = WireReader::new(section.string()?);
             match kind {
                 SERIAL_LIST => serials.read_list(&mut part)?,
                 SERIAL_RANGE => serials.read_range(&mut part)?,

@@ -1,9 +1,9 @@
 //! Extensions of a KRL: named data of later versions of the format.
 
-use super::reader::Reader;
+use super::wire_reader::WireReader;
 
 /// Reads an extension. None is supported, and only a critical one has to be.
-pub(super) fn read_extension(section: &mut Reader<'_>) -> Result<(), String> {
+pub(super) fn read_extension(section: &mut WireReader<'_>) -> Result<(), String> {
     let name = section.text()?;
     let is_critical = section.byte()? != 0;
     let _contents = section.string()?;

@@ -47,8 +47,8 @@ fn read_line(line: &[u8]) -> Result<HostKey, String> {
     if line.contains(&0) {
         return Err("the line has a NUL byte".to_owned());
     }
-    let (name, rest) = field(line);
-    let (base64, _comment) = field(rest);
+    let (name, rest) = split_field(line);
+    let (base64, _comment) = split_field(rest);
     let name = String::from_utf8_lossy(name);
     if !is_key_type(&name) {
         return Err(format!("`{}` is not a key type", name.escape_debug()));
@@ -68,7 +68,7 @@ fn read_line(line: &[u8]) -> Result<HostKey, String> {
 }
 
 /// Splits off the first field of a line.
-fn field(line: &[u8]) -> (&[u8], &[u8]) {
+fn split_field(line: &[u8]) -> (&[u8], &[u8]) {
     let end = line.iter().position(|byte| is_blank(*byte)).unwrap_or(line.len());
     (&line[..end], trim_start(&line[end..]))
 }

@@ -10,8 +10,8 @@ use crate::host_key::HostKey;
 
 use super::certificates::RevokedCertificates;
 use super::extension::read_extension;
-use super::reader::Reader;
 use super::revocation::Revocation;
+use super::wire_reader::WireReader;
 
 /// The bytes that a list begins with.
 pub(super) const MAGIC: &[u8] = b"SSHKRL\n\0";
@@ -39,7 +39,7 @@ pub(super) struct Krl {
 impl Krl {
     /// Reads a list. The error is a phrase that says what is wrong with it.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let mut file = Reader::new(bytes.strip_prefix(MAGIC).ok_or("unknown format")?);
+        let mut file = WireReader::new(bytes.strip_prefix(MAGIC).ok_or("unknown format")?);
         let version = file.u32()?;
         if version != FORMAT_VERSION {
             return Err(format!("its format version {version} is not supported"));
@@ -50,7 +50,7 @@ impl Krl {
         let mut krl = Self::default();
         while !file.is_empty() {
             let kind = file.byte()?;
-            let mut section = Reader::new(file.string()?);
+            let mut section = WireReader::new(file.string()?);
             if kind == SIGNATURE {
                 // The signature follows the section with its key. `ssh` has ignored both since 9.4.
                 file.string()?;
@@ -62,7 +62,7 @@ impl Krl {
         Ok(krl)
     }
 
-    fn read_section(&mut self, kind: u8, section: &mut Reader<'_>) -> Result<(), String> {
+    fn read_section(&mut self, kind: u8, section: &mut WireReader<'_>) -> Result<(), String> {
         match kind {
             CERTIFICATES => {
                 let certificates = RevokedCertificates::read(section)?;
@@ -98,7 +98,7 @@ impl Krl {
 }
 
 fn read_fingerprints<const N: usize>(
-    section: &mut Reader<'_>,
+    section: &mut WireReader<'_>,
     fingerprints: &mut HashSet<[u8; N]>,
 ) -> Result<(), &'static str> {
     while !section.is_empty() {
@@ -149,7 +149,7 @@ mod tests {
             serial,
             key_id: key_id.to_owned(),
             is_for_host: true,
-            names: Vec::new(),
+            principals: Vec::new(),
             validity: Validity { from: 0, until: 1 },
             critical_options: Vec::new(),
             signature_algorithm: "ssh-ed25519".to_owned(),

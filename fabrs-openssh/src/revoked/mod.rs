@@ -11,10 +11,10 @@ mod extension;
 mod key_list;
 mod krl;
 mod plain_key;
-mod reader;
 mod revocation;
 mod revoked_keys;
 mod serials;
+mod wire_reader;
 
 pub use revocation::Revocation;
 pub use revoked_keys::RevokedKeys;

@@ -3,14 +3,14 @@
 use crate::error::Error;
 use crate::host_key::HostKey;
 
-use super::reader::Reader;
+use super::wire_reader::WireReader;
 
 const CERTIFICATE_SUFFIX: &str = "-cert-v01@openssh.com";
 const OPENSSH_SUFFIX: &str = "@openssh.com";
 
-/// A part of a public key.
+/// A field of a public key.
 #[derive(Clone, Copy)]
-enum Part {
+enum KeyField {
     Integer,
     /// The name of a curve.
     Curve(&'static str),
@@ -22,10 +22,10 @@ enum Part {
     Application,
 }
 
-use Part::{Application, Bytes, Curve, Integer, Point};
+use KeyField::{Application, Bytes, Curve, Integer, Point};
 
-/// The key types of `OpenSSH` and their parts.
-const KEY_TYPES: [(&str, &[Part]); 9] = [
+/// The key types of `OpenSSH` and their fields.
+const KEY_TYPES: [(&str, &[KeyField]); 9] = [
     ("ssh-ed25519", &[Bytes(32)]),
     ("ssh-rsa", &[Integer, Integer]),
     ("ecdsa-sha2-nistp256", &[Curve("nistp256"), Point(65)]),
@@ -52,11 +52,11 @@ pub(super) fn is_certificate_type(name: &str) -> bool {
 ///
 /// The signature of a certificate is not checked. Points are not checked to be on their curve.
 pub(super) fn plain_key(key: &HostKey) -> Result<HostKey, Error> {
-    let blob = encode(key).map_err(|problem| Error::Key { problem })?;
+    let blob = encode(key).map_err(|problem| Error::PublicKey { problem })?;
     HostKey::from_blob(blob)
 }
 
-fn key_type(name: &str) -> Option<(&'static str, &'static [Part])> {
+fn key_type(name: &str) -> Option<(&'static str, &'static [KeyField])> {
     let mut types = KEY_TYPES.into_iter();
     let Some(stem) = name.strip_suffix(CERTIFICATE_SUFFIX) else {
         return types.find(|(plain, _)| *plain == name);
@@ -65,22 +65,22 @@ fn key_type(name: &str) -> Option<(&'static str, &'static [Part])> {
 }
 
 fn encode(key: &HostKey) -> Result<Vec<u8>, &'static str> {
-    let (name, parts) = key_type(key.algorithm()).ok_or("its type is not supported")?;
+    let (name, fields) = key_type(key.algorithm()).ok_or("its type is not supported")?;
     let is_certificate = is_certificate_type(key.algorithm());
-    let mut reader = Reader::new(key.blob());
+    let mut reader = WireReader::new(key.blob());
     reader.string()?;
     if is_certificate {
         let _nonce = reader.string()?;
     }
     let mut blob = Vec::with_capacity(key.blob().len());
-    put_string(&mut blob, name.as_bytes());
-    for part in parts {
-        match *part {
-            Integer => put_integer(&mut blob, reader.integer()?),
-            Curve(curve) => put_string(&mut blob, expect(reader.text()?, |text| text == curve.as_bytes())?),
-            Point(length) => put_string(&mut blob, expect(reader.string()?, |p| p.len() == length && p[0] == 4)?),
-            Bytes(length) => put_string(&mut blob, expect(reader.string()?, |bytes| bytes.len() == length)?),
-            Application => put_string(&mut blob, reader.text()?),
+    push_string(&mut blob, name.as_bytes());
+    for field in fields {
+        match *field {
+            Integer => push_integer(&mut blob, reader.integer()?),
+            Curve(curve) => push_string(&mut blob, check_field(reader.text()?, |text| text == curve.as_bytes())?),
+            Point(length) => push_string(&mut blob, check_field(reader.string()?, |p| p.len() == length && p[0] == 4)?),
+            Bytes(length) => push_string(&mut blob, check_field(reader.string()?, |bytes| bytes.len() == length)?),
+            Application => push_string(&mut blob, reader.text()?),
         }
     }
     if is_certificate {
@@ -90,12 +90,12 @@ fn encode(key: &HostKey) -> Result<Vec<u8>, &'static str> {
     Ok(blob)
 }
 
-fn expect(part: &[u8], is_good: impl Fn(&[u8]) -> bool) -> Result<&[u8], &'static str> {
-    if is_good(part) { Ok(part) } else { Err("the key data does not match the key type") }
+fn check_field(field: &[u8], is_good: impl Fn(&[u8]) -> bool) -> Result<&[u8], &'static str> {
+    if is_good(field) { Ok(field) } else { Err("the key data does not match the key type") }
 }
 
-/// Reads the parts of a certificate that follow the key.
-fn skip_certificate(reader: &mut Reader<'_>) -> Result<(), &'static str> {
+/// Reads the fields of a certificate that follow the key.
+fn skip_certificate(reader: &mut WireReader<'_>) -> Result<(), &'static str> {
     let _serial = reader.u64()?;
     let _kind = reader.u32()?;
     let _key_id = reader.text()?;
@@ -107,19 +107,19 @@ fn skip_certificate(reader: &mut Reader<'_>) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn put_string(blob: &mut Vec<u8>, string: &[u8]) {
-    put_length(blob, string.len());
+fn push_string(blob: &mut Vec<u8>, string: &[u8]) {
+    push_length(blob, string.len());
     blob.extend_from_slice(string);
 }
 
-fn put_integer(blob: &mut Vec<u8>, integer: &[u8]) {
+fn push_integer(blob: &mut Vec<u8>, integer: &[u8]) {
     let needs_zero = integer.first().is_some_and(|first| first & 0x80 != 0);
-    put_length(blob, integer.len() + usize::from(needs_zero));
+    push_length(blob, integer.len() + usize::from(needs_zero));
     blob.extend(needs_zero.then_some(0));
     blob.extend_from_slice(integer);
 }
 
-fn put_length(blob: &mut Vec<u8>, length: usize) {
+fn push_length(blob: &mut Vec<u8>, length: usize) {
     let length = u32::try_from(length).expect("the reader's strings have lengths of 32 bits");
     blob.extend_from_slice(&length.to_be_bytes());
 }

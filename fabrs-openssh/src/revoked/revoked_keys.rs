@@ -20,11 +20,11 @@ const MAX_FILE_SIZE: u64 = 128 << 20;
 #[derive(Clone, Debug)]
 pub struct RevokedKeys {
     path: PathBuf,
-    list: List,
+    list: RevocationList,
 }
 
 #[derive(Clone, Debug)]
-enum List {
+enum RevocationList {
     Krl(Krl),
     Keys(KeyList),
 }
@@ -51,7 +51,7 @@ impl RevokedKeys {
     /// - [`Error::Syntax`] for a line of a text list that is not a public key.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = read(path).map_err(|error| Error::read(path, error))?;
+        let bytes = read_limited(path).map_err(|error| Error::read(path, error))?;
         Self::parse(&bytes, path)
     }
 
@@ -81,11 +81,11 @@ impl RevokedKeys {
         let path = path.as_ref().to_owned();
         let list = if bytes.starts_with(krl::MAGIC) {
             match Krl::parse(bytes) {
-                Ok(krl) => List::Krl(krl),
+                Ok(krl) => RevocationList::Krl(krl),
                 Err(problem) => return Err(Error::RevocationList { path, problem }),
             }
         } else {
-            List::Keys(KeyList::parse(bytes, &path)?)
+            RevocationList::Keys(KeyList::parse(bytes, &path)?)
         };
         Ok(Self { path, list })
     }
@@ -110,7 +110,7 @@ impl RevokedKeys {
     /// # Ok::<(), fabrs_openssh::Error>(())
     /// ```
     pub fn lookup_key(&self, key: &HostKey) -> Option<Revocation> {
-        self.contains(&plain(key)).then_some(Revocation::Key)
+        self.contains(&plain_key_or_self(key)).then_some(Revocation::Key)
     }
 
     /// Looks up the certificate that a host shows.
@@ -131,7 +131,7 @@ impl RevokedKeys {
     ///     serial: 7,
     ///     key_id: "web1".to_owned(),
     ///     is_for_host: true,
-    ///     names: vec!["web1".to_owned()],
+    ///     principals: vec!["web1".to_owned()],
     ///     validity: Validity { from: 0, until: u64::MAX },
     ///     critical_options: Vec::new(),
     ///     signature_algorithm: "ssh-ed25519".to_owned(),
@@ -141,11 +141,11 @@ impl RevokedKeys {
     /// # Ok::<(), fabrs_openssh::Error>(())
     /// ```
     pub fn lookup_certificate(&self, certificate: &HostCertificate) -> Option<Revocation> {
-        let authority = plain(&certificate.authority);
-        if self.contains(&plain(&certificate.key)) {
+        let authority = plain_key_or_self(&certificate.authority);
+        if self.contains(&plain_key_or_self(&certificate.key)) {
             return Some(Revocation::Key);
         }
-        if let List::Krl(krl) = &self.list
+        if let RevocationList::Krl(krl) = &self.list
             && let Some(revocation) = krl.lookup(certificate, &authority)
         {
             return Some(revocation);
@@ -155,18 +155,18 @@ impl RevokedKeys {
 
     fn contains(&self, plain: &HostKey) -> bool {
         match &self.list {
-            List::Krl(krl) => krl.contains(plain),
-            List::Keys(keys) => keys.contains(plain),
+            RevocationList::Krl(krl) => krl.contains(plain),
+            RevocationList::Keys(keys) => keys.contains(plain),
         }
     }
 }
 
 /// Returns a key in the encoding of the lists. A key of an unknown form is compared as it is.
-fn plain(key: &HostKey) -> HostKey {
+fn plain_key_or_self(key: &HostKey) -> HostKey {
     plain_key(key).unwrap_or_else(|_| key.clone())
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE_SIZE {

@@ -1,24 +1,24 @@
 //! The serial numbers of revoked certificates: ranges and bitmaps, kept as compact as in the file.
 
-use super::reader::Reader;
+use super::wire_reader::WireReader;
 
 /// The serial numbers of one authority's revoked certificates. Zero is never among them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Serials {
+pub(super) struct RevokedSerials {
     /// First and last serial of each range.
     ranges: Vec<(u64, u64)>,
-    bitmaps: Vec<Bitmap>,
+    bitmaps: Vec<SerialBitmap>,
 }
 
 /// A bit for each serial from `first` on.
 #[derive(Clone, Debug)]
-struct Bitmap {
+struct SerialBitmap {
     first: u64,
     /// The last byte has the bits of the lowest serials.
     bytes: Vec<u8>,
 }
 
-impl Serials {
+impl RevokedSerials {
     pub(super) fn is_empty(&self) -> bool {
         self.ranges.is_empty() && self.bitmaps.is_empty()
     }
@@ -29,7 +29,7 @@ impl Serials {
     }
 
     /// Reads a list of serials.
-    pub(super) fn read_list(&mut self, section: &mut Reader<'_>) -> Result<(), &'static str> {
+    pub(super) fn read_list(&mut self, section: &mut WireReader<'_>) -> Result<(), &'static str> {
         while !section.is_empty() {
             let serial = section.u64()?;
             self.add_range(serial, serial)?;
@@ -38,13 +38,13 @@ impl Serials {
     }
 
     /// Reads the first and the last serial of a range.
-    pub(super) fn read_range(&mut self, section: &mut Reader<'_>) -> Result<(), &'static str> {
+    pub(super) fn read_range(&mut self, section: &mut WireReader<'_>) -> Result<(), &'static str> {
         let (first, last) = (section.u64()?, section.u64()?);
         self.add_range(first, last)
     }
 
     /// Reads a bitmap and the serial of its lowest bit.
-    pub(super) fn read_bitmap(&mut self, section: &mut Reader<'_>) -> Result<(), &'static str> {
+    pub(super) fn read_bitmap(&mut self, section: &mut WireReader<'_>) -> Result<(), &'static str> {
         let first = section.u64()?;
         let bytes = section.integer()?;
         let Some(highest) = bytes.first() else {
@@ -55,7 +55,7 @@ impl Serials {
         if last.is_none() {
             return Err("a bitmap exceeds the highest serial number");
         }
-        let bitmap = Bitmap { first, bytes: bytes.to_vec() };
+        let bitmap = SerialBitmap { first, bytes: bytes.to_vec() };
         if bitmap.contains(0) {
             return Err("serial number 0 is not allowed");
         }
@@ -79,7 +79,7 @@ impl Serials {
     }
 }
 
-impl Bitmap {
+impl SerialBitmap {
     fn contains(&self, serial: u64) -> bool {
         let bit = serial.checked_sub(self.first).and_then(|offset| usize::try_from(offset).ok());
         let byte = bit.and_then(|bit| self.bytes.iter().nth_back(bit / 8).map(|byte| (byte, bit % 8)));
@@ -89,20 +89,20 @@ impl Bitmap {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reader, Serials};
+    use super::{RevokedSerials, WireReader};
 
-    fn bitmap(first: u64, bytes: &[u8]) -> Result<Serials, &'static str> {
+    fn bitmap(first: u64, bytes: &[u8]) -> Result<RevokedSerials, &'static str> {
         let length = u32::try_from(bytes.len()).expect("a short bitmap").to_be_bytes();
         let section = [&first.to_be_bytes(), &length[..], bytes].concat();
-        let mut serials = Serials::default();
-        serials.read_bitmap(&mut Reader::new(&section)).map(|()| serials)
+        let mut serials = RevokedSerials::default();
+        serials.read_bitmap(&mut WireReader::new(&section)).map(|()| serials)
     }
 
-    fn ranges(ranges: &[(u64, u64)]) -> Result<Serials, &'static str> {
-        let mut serials = Serials::default();
+    fn ranges(ranges: &[(u64, u64)]) -> Result<RevokedSerials, &'static str> {
+        let mut serials = RevokedSerials::default();
         for (first, last) in ranges {
             let section = [first.to_be_bytes(), last.to_be_bytes()].concat();
-            serials.read_range(&mut Reader::new(&section))?;
+            serials.read_range(&mut WireReader::new(&section))?;
         }
         Ok(serials)
     }

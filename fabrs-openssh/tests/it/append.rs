@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 
 use fabrs_openssh::Error;
-use fabrs_openssh::known_hosts::append;
+use fabrs_openssh::known_hosts::append_entry;
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("the file is there").permissions().mode() & 0o777
@@ -16,8 +16,8 @@ fn mode(path: &Path) -> u32 {
 fn the_file_and_its_directory_are_made_for_the_user_alone() {
     let directory = tempfile::tempdir().expect("a directory for the test");
     let path = directory.path().join("home/.ssh/known_hosts");
-    append(&path, "web1 key").expect("the file can be made");
-    append(&path, "web2 key").expect("the file can be appended to");
+    append_entry(&path, "web1 key").expect("the file can be made");
+    append_entry(&path, "web2 key").expect("the file can be appended to");
     assert_eq!(fs::read_to_string(&path).expect("the file can be read"), "web1 key\nweb2 key\n");
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(path.parent().expect("the file is in a directory")), 0o700);
@@ -29,7 +29,7 @@ fn a_last_line_without_an_end_gets_one_and_modes_stay() {
     let path = directory.path().join("known_hosts");
     fs::write(&path, "web1 key").expect("the test writes its file");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("the test sets modes");
-    append(&path, "web2 key").expect("the file can be appended to");
+    append_entry(&path, "web2 key").expect("the file can be appended to");
     assert_eq!(fs::read_to_string(&path).expect("the file can be read"), "web1 key\nweb2 key\n");
     assert_eq!(mode(&path), 0o644);
 }
@@ -44,7 +44,7 @@ fn lines_appended_at_once_do_not_mix() {
             let path = &path;
             scope.spawn(move || {
                 for line in 0..25 {
-                    append(path, &format!("host-{writer}-{line} key")).expect("the file can be appended to");
+                    append_entry(path, &format!("host-{writer}-{line} key")).expect("the file can be appended to");
                 }
             });
         }
@@ -60,7 +60,7 @@ fn lines_appended_at_once_do_not_mix() {
 
 #[test]
 fn a_place_that_cannot_be_written_to_is_an_error_with_its_name() {
-    let error = append("/dev/null/known_hosts", "web1 key").expect_err("a device has no files in it");
+    let error = append_entry("/dev/null/known_hosts", "web1 key").expect_err("a device has no files in it");
     assert!(matches!(error, Error::Write { .. }), "{error}");
     assert_eq!(error.to_string(), "/dev/null/known_hosts: cannot be written");
 }

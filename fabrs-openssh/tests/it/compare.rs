@@ -1,15 +1,15 @@
-//! Our answer and that of `ssh -G`, brought into one form.
+//! Our settings and that of `ssh -G`, brought into one form.
 
 use std::path::{Path, PathBuf};
 
 use fabrs_openssh::config::{
-    ConfigFiles, ForwardAgent, HostConfig, IdentityAgent, Jump, Query, SshConfig, StrictHostKeyChecking,
+    ConfigFiles, ForwardAgent, HostConfig, IdentityAgent, JumpHost, Query, SshConfig, StrictHostKeyChecking,
 };
 
-use crate::openssh::{Answer, Me, run, ssh_q};
+use crate::openssh::{LocalUser, Settings, run, ssh_q};
 
 /// Says in `ssh -G`'s own words what a configuration amounts to, its defaults filled in.
-pub(crate) fn in_words_of_ssh(config: &HostConfig, me: &Me) -> Answer {
+pub(crate) fn as_ssh_output(config: &HostConfig, me: &LocalUser) -> Settings {
     let paths = |files: &[PathBuf]| match files {
         [] => "none".to_owned(),
         files => files.iter().map(|file| file.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" "),
@@ -65,22 +65,23 @@ pub(crate) fn in_words_of_ssh(config: &HostConfig, me: &Me) -> Answer {
     words.extend(config.preferred_authentications.as_ref().map(|names| ("preferredauthentications", names.join(","))));
     let revoked = config.revoked_host_keys.as_ref();
     words.extend(revoked.map(|file| ("revokedhostkeys", file.to_string_lossy().into_owned())));
-    let mut answer = Answer::new();
+    let mut settings = Settings::new();
     for (keyword, value) in words {
-        answer.insert(keyword.to_owned(), vec![value]);
+        settings.insert(keyword.to_owned(), vec![value]);
     }
     let keys = config.identity_files.clone().unwrap_or_else(|| HostConfig::default_identity_files(&me.home));
     let signatures = config.ca_signature_algorithms.clone();
     let signatures = signatures.unwrap_or_else(HostConfig::default_ca_signature_algorithms);
-    answer.insert("casignaturealgorithms".to_owned(), vec![signatures.join(",")]);
+    settings.insert("casignaturealgorithms".to_owned(), vec![signatures.join(",")]);
     let certificates = config.certificate_files.iter().flatten();
-    answer.insert("certificatefile".to_owned(), certificates.map(|file| file.to_string_lossy().into_owned()).collect());
-    answer.insert("identityfile".to_owned(), keys.iter().map(|key| key.to_string_lossy().into_owned()).collect());
-    answer
+    settings
+        .insert("certificatefile".to_owned(), certificates.map(|file| file.to_string_lossy().into_owned()).collect());
+    settings.insert("identityfile".to_owned(), keys.iter().map(|key| key.to_string_lossy().into_owned()).collect());
+    settings
 }
 
 /// Resolves the lists that are set against the defaults of this `ssh`, and the algorithms that it has.
-fn lists_of_algorithms(config: &HostConfig, me: &Me) -> Vec<(&'static str, String)> {
+fn lists_of_algorithms(config: &HostConfig, me: &LocalUser) -> Vec<(&'static str, String)> {
     let lists = [
         ("ciphers", "cipher", &config.ciphers),
         ("macs", "mac", &config.macs),
@@ -100,39 +101,39 @@ fn lists_of_algorithms(config: &HostConfig, me: &Me) -> Vec<(&'static str, Strin
     words
 }
 
-fn shown(chain: &[Jump]) -> String {
+fn shown(chain: &[JumpHost]) -> String {
     chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// Brings `ssh`'s words into one form: it leaves `~` in some, prints `none` keys, and brackets the last jump host.
-pub(crate) fn evened_out(mut answer: Answer, ours: &Answer, me: &Me) -> Answer {
+pub(crate) fn normalized(mut settings: Settings, ours: &Settings, me: &LocalUser) -> Settings {
     let home = me.home.to_string_lossy();
     // Without a value of ours these two are `ssh`'s defaults, which differ between its builds.
     let is_ours = |keyword: &str| ours.contains_key(keyword);
     for keyword in ["serveraliveinterval", "identityagent"] {
         if !is_ours(keyword) {
-            answer.remove(keyword);
+            settings.remove(keyword);
         }
     }
-    for value in answer.values_mut().flatten() {
+    for value in settings.values_mut().flatten() {
         *value = value.replace("~/", &format!("{home}/"));
     }
-    for value in answer.get_mut("proxyjump").into_iter().flatten() {
-        let chain: Vec<Jump> = value.split(',').map(|jump| jump.parse().expect("ssh prints jump hosts")).collect();
+    for value in settings.get_mut("proxyjump").into_iter().flatten() {
+        let chain: Vec<JumpHost> = value.split(',').map(|jump| jump.parse().expect("ssh prints jump hosts")).collect();
         *value = shown(&chain);
     }
     for keyword in ["certificatefile", "identityfile"] {
-        answer.entry(keyword.to_owned()).or_default().retain(|file| file != "none");
+        settings.entry(keyword.to_owned()).or_default().retain(|file| file != "none");
     }
     let unset = ["hostkeyalias", "preferredauthentications", "proxycommand", "proxyjump", "revokedhostkeys"];
-    answer.retain(|keyword, _| is_ours(keyword) || unset.contains(&&**keyword));
-    answer
+    settings.retain(|keyword, _| is_ours(keyword) || unset.contains(&&**keyword));
+    settings
 }
 
 /// Asks us what `ssh -F` would be asked.
 pub(crate) fn resolve(
     path: &Path,
-    me: &Me,
+    me: &LocalUser,
     host: &str,
     user: Option<&str>,
 ) -> Result<HostConfig, fabrs_openssh::Error> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fabrs_openssh::Error;
 use fabrs_openssh::config::{ConfigFiles, HostConfig, Query, SshConfig};
 
-use crate::openssh::{Me, ssh_g};
+use crate::openssh::{LocalUser, ssh_g};
 
 /// A home directory and a system directory of the test's own.
 struct Files {
@@ -45,14 +45,16 @@ impl Files {
 fn what_a_program_printed_may_include_files() {
     let files = Files::new(&[("home/.ssh/more", "User ann\nHost other\n"), ("home/.ssh/config", "Port 1\n")]);
     let text = "Host default\n  Include more\n  Port 2222\n";
-    let config = SshConfig::printed(text, "vagrant ssh-config", files.path("home")).expect("it is a good one");
+    let config =
+        SshConfig::parse_with_includes(text, "vagrant ssh-config", files.path("home")).expect("it is a good one");
     assert_eq!(config.host_names(), ["default"]);
     let query = |host| Query::new(host, "alice", files.path("home"));
     let default = config.resolve(&query("default")).expect("nothing is to be expanded");
     assert_eq!((default.user.as_deref(), default.port, default.warnings.len()), (Some("ann"), Some(2222), 0));
     let other = config.resolve(&query("other")).expect("nothing is to be expanded");
     assert_eq!((other.user, other.port), (None, None), "the user's own file is not read");
-    let error = SshConfig::printed("Port none\n", "vagrant ssh-config", files.path("home")).expect_err("it is bad");
+    let error =
+        SshConfig::parse_with_includes("Port none\n", "vagrant ssh-config", files.path("home")).expect_err("it is bad");
     assert!(error.to_string().starts_with("vagrant ssh-config:1: "), "{error}");
 }
 
@@ -95,7 +97,7 @@ fn an_include_holds_where_its_block_does_and_ends_with_its_file() {
     let include = files.path("home/in");
     let config = files.path("home/.ssh/config");
     fs::write(&config, format!("Host web\n Include {}\n HostKeyAlias a\n", include.display())).expect("written");
-    let me = Me::known();
+    let me = LocalUser::get();
     for host in ["web", "db"] {
         let ours = files.resolve(host);
         let theirs = ssh_g(&config, &[], host).expect("the files are good ones");

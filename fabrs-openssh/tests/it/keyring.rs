@@ -93,7 +93,7 @@ impl Keyring {
             serial,
             key_id: key_id.to_owned(),
             is_for_host: host,
-            names: vec!["web".to_owned()],
+            principals: vec!["web".to_owned()],
             validity: Validity { from: 0, until: u64::MAX },
             critical_options: Vec::new(),
             signature_algorithm: authority.key.algorithm().to_owned(),
@@ -120,11 +120,11 @@ pub(crate) fn revoked_by_ssh_keygen(krl: &Path, subjects: &[Subject]) -> Option<
     let mut arguments = vec!["-Q", "-f", text(krl)];
     arguments.extend(subjects.iter().map(|subject| text(&subject.path)));
     let output = run("ssh-keygen", &arguments);
-    let answer = String::from_utf8_lossy(&output.stdout).into_owned();
-    let verdicts: Vec<bool> = answer.lines().map(|line| line.ends_with(": REVOKED")).collect();
-    let is_whole = verdicts.len() == subjects.len() && matches!(output.status.code(), Some(0 | 1));
-    assert!(is_whole || verdicts.is_empty(), "{answer}");
-    is_whole.then_some(verdicts)
+    let settings = String::from_utf8_lossy(&output.stdout).into_owned();
+    let revoked: Vec<bool> = settings.lines().map(|line| line.ends_with(": REVOKED")).collect();
+    let is_complete = revoked.len() == subjects.len() && matches!(output.status.code(), Some(0 | 1));
+    assert!(is_complete || revoked.is_empty(), "{settings}");
+    is_complete.then_some(revoked)
 }
 
 /// Signs a file by a key or certificate, and asks `ssh-keygen` whether it accepts the signature in spite of a

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fabrs_openssh::known_hosts::{HostKey, HostName, KnownHosts, Verdict, entry_line};
+use fabrs_openssh::known_hosts::{HostKey, HostKeyStatus, HostName, KnownHosts, format_entry};
 
 use crate::openssh::{run, stdout};
 
@@ -79,7 +79,7 @@ fn the_same_lines_are_found() {
         ],
     );
     let known = KnownHosts::load([&file]).expect("the file can be read");
-    assert_eq!(known.broken().iter().map(|warning| warning.at.line).collect::<Vec<_>>(), [8, 9]);
+    assert_eq!(known.warnings().iter().map(|warning| warning.at.line).collect::<Vec<_>>(), [8, 9]);
     for (host, port) in [
         ("web1", 22),
         ("web2", 22),
@@ -95,7 +95,7 @@ fn the_same_lines_are_found() {
         ("::1", 22),
     ] {
         let name = HostName::new(host, port);
-        let ours: Vec<usize> = known.entries_for(&name).map(|entry| entry.at().line).collect();
+        let ours: Vec<usize> = known.entries_for(&name).map(|entry| entry.location().line).collect();
         // `ssh-keygen` also shows a line whose key is broken; nobody could use it.
         let theirs: Vec<usize> = lines_found(&file, &name.to_string()).into_iter().filter(|line| *line != 9).collect();
         assert_eq!(ours, theirs, "{name}");
@@ -111,10 +111,10 @@ fn names_hashed_by_ssh_keygen_are_found() {
     assert!(!fs::read_to_string(&file).expect("the file can be read").contains("web1"));
     let known = KnownHosts::load([&file]).expect("the file can be read");
     for name in [HostName::new("web1", 22), HostName::new("WEB2", 22), HostName::new("db1", 2222)] {
-        assert!(matches!(known.lookup(&name, &key(&ed25519)), Verdict::Known { .. }), "{name}");
+        assert!(matches!(known.lookup(&name, &key(&ed25519)), HostKeyStatus::Known { .. }), "{name}");
         assert_eq!(known.algorithms_for(&name), ["ssh-ed25519"]);
     }
-    assert_eq!(known.lookup(&HostName::new("db1", 22), &key(&ed25519)), Verdict::Unknown);
+    assert_eq!(known.lookup(&HostName::new("db1", 22), &key(&ed25519)), HostKeyStatus::Unknown);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn lines_made_here_are_found_by_ssh_keygen() {
         [HostName::new("Web1", 22), HostName::new("web1", 2222), HostName::new("::1", 22), HostName::alias("shop")];
     for salt in [None, Some([0xa5; 20])] {
         let lines: Vec<String> =
-            names.iter().map(|name| entry_line(name, &ed25519, salt.as_ref()).expect("a plain name")).collect();
+            names.iter().map(|name| format_entry(name, &ed25519, salt.as_ref()).expect("a plain name")).collect();
         let file = keys.write("known_hosts", &lines);
         for (index, name) in names.iter().enumerate() {
             assert_eq!(lines_found(&file, &name.to_string()), [index + 1], "{name}");
@@ -157,7 +157,7 @@ fn several_files_are_one_record_and_missing_ones_are_none() {
     let second = keys.write("second", &[String::new(), format!("@revoked web1 {ed25519}")]);
     let known = KnownHosts::load([first, keys.path("missing"), second.clone()]).expect("the files can be read");
     match known.lookup(&HostName::new("web1", 22), &key(&ed25519)) {
-        Verdict::Revoked { at } => assert_eq!(at.to_string(), format!("{}:2", second.display())),
+        HostKeyStatus::Revoked { at } => assert_eq!(at.to_string(), format!("{}:2", second.display())),
         verdict => panic!("the key was withdrawn: {verdict:?}"),
     }
     assert!(KnownHosts::load([keys.directory.path()]).is_err(), "a directory is no record");

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
 /// What `ssh -G` says: the values of each keyword, in order.
-pub(crate) type Answer = BTreeMap<String, Vec<String>>;
+pub(crate) type Settings = BTreeMap<String, Vec<String>>;
 
 /// Runs a program of `OpenSSH` to its end.
 pub(crate) fn run<I: IntoIterator<Item: AsRef<std::ffi::OsStr>>>(program: &str, arguments: I) -> Output {
@@ -24,26 +24,26 @@ pub(crate) fn stdout(output: &Output) -> Option<String> {
 }
 
 /// Asks `ssh -G` about a host; the error is what it complains of.
-pub(crate) fn ssh_g(config: &Path, arguments: &[&str], host: &str) -> Result<Answer, String> {
+pub(crate) fn ssh_g(config: &Path, arguments: &[&str], host: &str) -> Result<Settings, String> {
     let config = config.to_str().expect("test directories have plain names");
     let output = run("ssh", ["-G", "-F", config].iter().chain(arguments).chain(&[host]));
     let text = stdout(&output).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
-    let mut answer = Answer::new();
+    let mut settings = Settings::new();
     for line in text.lines() {
         let (keyword, value) = line.split_once(' ').unwrap_or((line, ""));
-        answer.entry(keyword.to_owned()).or_default().push(value.to_owned());
+        settings.entry(keyword.to_owned()).or_default().push(value.to_owned());
     }
-    Ok(answer)
+    Ok(settings)
 }
 
 /// Who `ssh` takes us for. It asks the user database, not the environment.
-pub(crate) struct Me {
+pub(crate) struct LocalUser {
     pub(crate) user: String,
     pub(crate) home: PathBuf,
     pub(crate) uid: u32,
     pub(crate) hostname: String,
     /// The values of an empty configuration.
-    pub(crate) defaults: Answer,
+    pub(crate) defaults: Settings,
 }
 
 /// Asks `ssh -Q` for the names of a kind of algorithm.
@@ -52,19 +52,19 @@ pub(crate) fn ssh_q(kind: &str) -> Vec<String> {
     stdout(&output).expect("ssh lists its algorithms").lines().map(str::to_owned).collect()
 }
 
-impl Me {
+impl LocalUser {
     /// Asks once, for all tests.
-    pub(crate) fn known() -> &'static Self {
-        static ME: LazyLock<Me> = LazyLock::new(Me::ask);
-        &ME
+    pub(crate) fn get() -> &'static Self {
+        static LOCAL_USER: LazyLock<LocalUser> = LazyLock::new(LocalUser::query);
+        &LOCAL_USER
     }
 
-    fn ask() -> Self {
-        let answer = ssh_g(Path::new("/dev/null"), &[], "localhost").expect("an empty configuration is a good one");
-        let known_hosts = answer["userknownhostsfile"][0].clone();
+    fn query() -> Self {
+        let settings = ssh_g(Path::new("/dev/null"), &[], "localhost").expect("an empty configuration is a good one");
+        let known_hosts = settings["userknownhostsfile"][0].clone();
         let home = known_hosts.split("/.ssh/").next().expect("splitting gives at least one part");
         let uid = stdout(&run("id", ["-u"])).expect("`id` ends well").trim().parse().expect("it prints a number");
         let hostname = stdout(&run("uname", ["-n"])).expect("`uname` ends well").trim().to_owned();
-        Self { user: answer["user"][0].clone(), home: PathBuf::from(home), uid, hostname, defaults: answer }
+        Self { user: settings["user"][0].clone(), home: PathBuf::from(home), uid, hostname, defaults: settings }
     }
 }

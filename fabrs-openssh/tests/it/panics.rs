@@ -1,8 +1,8 @@
 //! No text, however odd, makes a parser panic.
 
 use fabrs_openssh::certificate::{HostCertificate, Validity};
-use fabrs_openssh::config::{Jump, Query, SshConfig};
-use fabrs_openssh::known_hosts::{HostKey, HostName, Judgement, KnownHosts, entry_line};
+use fabrs_openssh::config::{JumpHost, Query, SshConfig};
+use fabrs_openssh::known_hosts::{CertificateStatus, HostKey, HostName, KnownHosts, format_entry};
 use fabrs_openssh::revoked::RevokedKeys;
 use proptest::prelude::*;
 
@@ -71,7 +71,7 @@ proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in any::<String>()) {
         let _ = SshConfig::parse(&text, "config");
-        let _ = text.parse::<Jump>();
+        let _ = text.parse::<JumpHost>();
     }
 
     #[test]
@@ -107,7 +107,7 @@ proptest! {
 
     #[test]
     fn any_certificate_is_judged(
-        names in prop::collection::vec(any::<String>(), 0..12),
+        principals in prop::collection::vec(any::<String>(), 0..12),
         host in any::<String>(),
         (from, until, now) in any::<(u64, u64, u64)>(),
         is_for_host in any::<bool>(),
@@ -119,11 +119,11 @@ proptest! {
         let known = KnownHosts::parse(&format!("@cert-authority * {key}"), "known_hosts");
         let validity = Validity { from, until };
         let shown = HostCertificate {
-            authority: key.clone(), key, serial: 1, key_id: host.clone(), is_for_host, names, validity, critical_options, signature_algorithm,
+            authority: key.clone(), key, serial: 1, key_id: host.clone(), is_for_host, principals, validity, critical_options, signature_algorithm,
         };
-        let judgement = known.judge(&HostName::new(host, 22), &shown, now, std::slice::from_ref(&shown.signature_algorithm));
-        if let Judgement::Flawed { flaw, .. } = judgement {
-            prop_assert!(!flaw.to_string().contains(char::is_control));
+        let status = known.check_certificate(&HostName::new(host, 22), &shown, now, std::slice::from_ref(&shown.signature_algorithm));
+        if let CertificateStatus::Invalid { problem, .. } = status {
+            prop_assert!(!problem.to_string().contains(char::is_control));
         }
         let _ = SshConfig::parse(&format!("CASignatureAlgorithms {lists}"), "config");
     }
@@ -132,7 +132,7 @@ proptest! {
     fn what_is_recorded_is_found_again(host in "\\PC{1,20}", port in 1..u16::MAX, id: u8, salt: Option<[u8; 20]>) {
         let key = HostKey::from_blob([b"\0\0\0\x0bssh-ed25519\0\0\0\x01".as_slice(), &[id]].concat()).expect("a key");
         let name = HostName::new(host, port);
-        if let Ok(line) = entry_line(&name, &key, salt.as_ref()) {
+        if let Ok(line) = format_entry(&name, &key, salt.as_ref()) {
             let known = KnownHosts::parse(&line, "known_hosts");
             prop_assert_eq!(known.algorithms_for(&name), vec!["ssh-ed25519"]);
         }

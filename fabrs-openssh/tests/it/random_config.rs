@@ -4,8 +4,8 @@ use std::fs;
 
 use proptest::prelude::*;
 
-use crate::compare::{evened_out, in_words_of_ssh, resolve};
-use crate::openssh::{Me, ssh_g};
+use crate::compare::{as_ssh_output, normalized, resolve};
+use crate::openssh::{LocalUser, ssh_g};
 
 /// Lines that mean something together, or are broken in a way that `ssh` notices as well. Left out is
 /// what differs between its versions: `ProxyJump none` beside a `ProxyCommand`, and `%C` behind a jump host.
@@ -79,13 +79,13 @@ proptest! {
         let directory = tempfile::tempdir().expect("a directory for the test");
         let path = directory.path().join("config");
         fs::write(&path, lines.join("\n")).expect("the test writes its configuration");
-        let me = Me::known();
+        let me = LocalUser::get();
         let theirs = ssh_g(&path, &[], host);
         match resolve(&path, me, host, None) {
             Ok(ours) => {
-                let ours = in_words_of_ssh(&ours, me);
+                let ours = as_ssh_output(&ours, me);
                 let theirs = theirs.map_err(TestCaseError::fail)?;
-                prop_assert_eq!(&ours, &evened_out(theirs, &ours, me));
+                prop_assert_eq!(&ours, &normalized(theirs, &ours, me));
             }
             Err(error) => prop_assert!(theirs.is_err(), "ssh takes it: {}", error),
         }

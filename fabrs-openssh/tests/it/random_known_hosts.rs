@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use fabrs_openssh::known_hosts::{HostKey, HostName, KnownHosts, Verdict, entry_line};
+use fabrs_openssh::known_hosts::{HostKey, HostKeyStatus, HostName, KnownHosts, format_entry};
 use proptest::prelude::*;
 
 use crate::openssh::run;
@@ -47,7 +47,7 @@ fn line() -> impl Strategy<Value = String> {
         "",
     ]);
     let hashed = (0..asked().len(), any::<[u8; 20]>()).prop_map(|(n, salt)| {
-        let line = entry_line(&asked()[n], &key(0), Some(&salt)).expect("a plain name");
+        let line = format_entry(&asked()[n], &key(0), Some(&salt)).expect("a plain name");
         line.split(' ').next().expect("splitting gives at least one part").to_owned()
     });
     let hosts = prop_oneof![
@@ -97,9 +97,9 @@ proptest! {
         fs::write(&file, lines.join("\n") + if ended { "\n" } else { "" }).expect("the test writes its file");
         let known = KnownHosts::load([&file]).expect("the file can be read");
         // A line that is broken behind its hosts is shown by `ssh-keygen`, and used by nobody.
-        let broken: Vec<usize> = known.broken().iter().map(|warning| warning.at.line).collect();
+        let broken: Vec<usize> = known.warnings().iter().map(|warning| warning.at.line).collect();
         for name in asked() {
-            let ours: Vec<usize> = known.entries_for(&name).map(|entry| entry.at().line).collect();
+            let ours: Vec<usize> = known.entries_for(&name).map(|entry| entry.location().line).collect();
             let mut theirs = found(&file, &name);
             theirs.retain(|line| !broken.contains(line));
             prop_assert_eq!(&ours, &theirs, "{} in {:?}", name, lines);
@@ -113,7 +113,7 @@ proptest! {
         // It refuses a file with a broken line, and stops at an empty pattern.
         let is_good = |line: &String| {
             let hosts = line.split([' ', '\t']).find(|word| word.contains(',')).unwrap_or_default();
-            KnownHosts::parse(line, "line").broken().is_empty() && !hosts.split(',').any(str::is_empty)
+            KnownHosts::parse(line, "line").warnings().is_empty() && !hosts.split(',').any(str::is_empty)
         };
         let good: Vec<String> = lines.into_iter().filter(is_good).collect();
         fs::write(&file, good.join("\n") + "\n").expect("the test writes its file");
@@ -151,13 +151,13 @@ proptest! {
 #[test]
 fn a_hashed_name_stands_for_itself_alone() {
     for name in asked() {
-        let line = entry_line(&name, &key(1), Some(&[9; 20])).expect("a plain name");
+        let line = format_entry(&name, &key(1), Some(&[9; 20])).expect("a plain name");
         let known = KnownHosts::parse(&line, "known_hosts");
         for other in asked() {
             let verdict = known.lookup(&other, &key(1));
             // `WEB1` is `web1`, and a port falls back to the name without it.
             let same = other == name || (other.to_string() == format!("[{name}]:2222"));
-            assert_eq!(matches!(verdict, Verdict::Known { .. }), same, "{other} in {line}");
+            assert_eq!(matches!(verdict, HostKeyStatus::Known { .. }), same, "{other} in {line}");
         }
     }
 }

@@ -146,7 +146,7 @@ fn a_proxy_command_is_expanded_for_the_user_and_port_in_the_end() {
     fn case(text: &str, user: &str, expected: Result<&str, &str>) {
         let config = SshConfig::parse(text, "config").expect("the configuration is a good one");
         let web = config.resolve(&query("web")).expect("nothing else is to be expanded");
-        let line = web.proxy_command.expect("there is one").line(user, 2222).map_err(|error| error.to_string());
+        let line = web.proxy_command.expect("there is one").expand(user, 2222).map_err(|error| error.to_string());
         assert_eq!(line.as_deref().map_err(String::as_str), expected, "{text}");
     }
     case("ProxyCommand nc %h %p", "ann", Ok("nc web 2222"));
@@ -167,7 +167,7 @@ fn a_proxy_command_is_expanded_for_the_user_and_port_in_the_end() {
 fn a_proxy_command_that_hands_a_socket_over_is_known() {
     let passes = |text: &str| {
         let web = resolved(&format!("ProxyCommand nc\n{text}"), "web");
-        web.proxy_command.is_some_and(|command| command.passes_socket())
+        web.proxy_command.is_some_and(|command| command.uses_fdpass())
     };
     assert!(passes("ProxyUseFdpass yes") && passes("ProxyUseFdpass \"true\" # it does"));
     assert!(!passes("") && !passes("ProxyUseFdpass no\nProxyUseFdpass yes"));

@@ -2,21 +2,21 @@
 
 use std::fs;
 
-use crate::compare::{evened_out, in_words_of_ssh, resolve};
-use crate::openssh::{Me, run, ssh_g};
+use crate::compare::{as_ssh_output, normalized, resolve};
+use crate::openssh::{LocalUser, run, ssh_g};
 
 #[track_caller]
 fn agree(text: &str, hosts: &[&str]) {
     let directory = tempfile::tempdir().expect("a directory for the test");
     let path = directory.path().join("config");
     fs::write(&path, text).expect("the test writes its configuration");
-    let me = Me::known();
+    let me = LocalUser::get();
     for (host, user) in hosts.iter().flat_map(|host| [(host, None), (host, Some("root"))]) {
         let ours = resolve(&path, me, host, user).expect("the configuration is a good one");
-        let ours = in_words_of_ssh(&ours, me);
+        let ours = as_ssh_output(&ours, me);
         let arguments = user.map_or(Vec::new(), |user| vec!["-l", user]);
         let theirs = ssh_g(&path, &arguments, host).expect("the configuration is a good one");
-        assert_eq!(ours, evened_out(theirs, &ours, me), "{host}, user {user:?}, in\n{text}");
+        assert_eq!(ours, normalized(theirs, &ours, me), "{host}, user {user:?}, in\n{text}");
     }
 }
 
@@ -172,7 +172,7 @@ fn every_keyword_expands_the_same_tokens_as_ssh() {
         let config = path.to_str().expect("test directories have plain names");
         let said = run("ssh", ["-v", "-F", config, "-o", "BatchMode=yes", "web1", "true"]);
         let said = String::from_utf8_lossy(&said.stderr).into_owned();
-        let ours = resolve(&path, Me::known(), "web1", None).expect("the configuration is a good one");
+        let ours = resolve(&path, LocalUser::get(), "web1", None).expect("the configuration is a good one");
         let files = if keyword == "IdentityFile" { ours.identity_files } else { ours.certificate_files };
         let file = files.expect("it is set")[0].to_string_lossy().into_owned();
         assert!(said.contains(&file), "{file} is not in\n{said}");
@@ -214,12 +214,12 @@ fn a_jump_host_has_the_tokens_of_a_proxy_command() {
     let path = directory.path().join("config");
     let text = "Host web1\n HostName %h.example.com\n ProxyJump %r@gw.%n,gw-%p.%h\n";
     fs::write(&path, text).expect("the test writes its configuration");
-    let ours = resolve(&path, Me::known(), "web1", Some("ann")).expect("the configuration is a good one");
+    let ours = resolve(&path, LocalUser::get(), "web1", Some("ann")).expect("the configuration is a good one");
     let chain: Vec<String> = ours.proxy_jump.expect("it is set").iter().map(ToString::to_string).collect();
     assert_eq!(chain, ["ann@gw.web1", "gw-22.web1.example.com"]);
     for unknown in ["%u", "%k", "%"] {
         fs::write(&path, format!("ProxyJump gw{unknown}\n")).expect("the test writes its configuration");
-        assert!(resolve(&path, Me::known(), "web1", None).is_err(), "{unknown}");
+        assert!(resolve(&path, LocalUser::get(), "web1", None).is_err(), "{unknown}");
     }
 }
 
@@ -257,13 +257,13 @@ fn the_tokens_of_a_proxy_command_are_those_of_ssh() {
         fs::write(&script, format!("printf '%s\\n' \"$@\" > '{}'", seen.display())).expect("the directory is ours");
         let command = format!("sh '{}' {tokens}", script.display());
         fs::write(&path, format!("{more}\nProxyCommand {command}\n")).expect("the directory is ours");
-        let me = Me::known();
+        let me = LocalUser::get();
         let config = path.to_str().expect("test directories have plain names");
         run("ssh", ["-F", config, "-p", "2222", "-o", "BatchMode=yes", "-l", "ann", "web", "true"]);
         let theirs = fs::read_to_string(&seen).ok();
         drop(fs::remove_file(&seen));
         let ours = resolve(&path, me, "web", Some("ann")).expect("the configuration is a good one");
-        let line = ours.proxy_command.expect("there is one").line("ann", 2222);
+        let line = ours.proxy_command.expect("there is one").expand("ann", 2222);
         let ours = line.ok().and_then(|line| {
             run("sh", ["-c", &format!("exec {line}")]);
             fs::read_to_string(&seen).ok()
@@ -285,7 +285,7 @@ fn a_jump_host_that_is_its_own_is_refused_by_ssh_and_reached_directly_here() {
     fs::write(&path, "Host *\n ProxyJump jump\n").expect("the test writes its configuration");
     let refusal = ssh_g(&path, &[], "jump").expect_err("ssh sees the loop");
     assert!(refusal.contains("jumphost loop"), "{refusal}");
-    let me = Me::known();
+    let me = LocalUser::get();
     let ours = resolve(&path, me, "jump", None).expect("the configuration is a good one");
     assert_eq!(ours.proxy_jump, Some(Vec::new()));
     assert!(
@@ -299,7 +299,7 @@ fn a_jump_host_that_is_its_own_is_refused_by_ssh_and_reached_directly_here() {
 fn lines_that_ssh_refuses_are_errors_with_file_and_line() {
     let directory = tempfile::tempdir().expect("a directory for the test");
     let path = directory.path().join("config");
-    let me = Me::known();
+    let me = LocalUser::get();
     for line in [
         "Port abc",
         "Port 0",

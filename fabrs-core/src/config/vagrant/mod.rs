@@ -80,7 +80,7 @@ impl Machines {
     /// Reads what `vagrant ssh-config` printed, as `ssh` would.
     fn read(text: &str) -> Result<Self> {
         let home = dirs::home_dir().unwrap_or_else(|| PathBuf::from("/"));
-        let config = SshConfig::printed(text, ask::COMMAND, home).map_err(|source| {
+        let config = SshConfig::parse_with_includes(text, ask::COMMAND, home).map_err(|source| {
             Error::new(ErrorKind::Config, format!("could not read what `{}` printed", ask::COMMAND)).caused_by(source)
         })?;
         let host = |name: &str| {

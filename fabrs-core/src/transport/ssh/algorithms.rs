@@ -185,7 +185,7 @@ impl Algorithms {
             Some(list) => list.select(&defaults, &all),
             None => defaults.iter().map(|&name| name.to_owned()).collect(),
         };
-        if list.is_none_or(AlgorithmList::keeps_order) {
+        if list.is_none_or(AlgorithmList::keeps_default_order) {
             names.retain(|name| certificates || !name.ends_with(CERTIFICATE));
             let is_recorded = |name: &str| {
                 recorded.iter().any(|known| known == name || (known == SHA1 && name.starts_with("rsa-sha2-")))
@@ -286,7 +286,7 @@ fn selected<T>(
 }
 
 fn none_left(keyword: &str, list: Option<&AlgorithmList>, all: &[&str]) -> Error {
-    let list = list.map(|list| format!(" {list}` ({})", list.at())).unwrap_or_default();
+    let list = list.map(|list| format!(" {list}` ({})", list.location())).unwrap_or_default();
     let text = format!("no algorithm of `{keyword}{list} is supported");
     Error::new(ErrorKind::Config, text).hint(format!("supported are {}", all.join(", ")))
 }

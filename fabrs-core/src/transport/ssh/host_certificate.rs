@@ -2,8 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use fabrs_openssh::certificate::{Flaw, HostCertificate, Validity};
-use fabrs_openssh::known_hosts::{HostKey, Judgement, KnownHosts};
+use fabrs_openssh::certificate::{CertificateProblem, HostCertificate, Validity};
+use fabrs_openssh::known_hosts::{CertificateStatus, HostKey, KnownHosts};
 use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{Certificate, HashAlg};
@@ -32,8 +32,8 @@ pub(super) struct Aside {
 /// Checks a certificate against `known_hosts`. `certificate` is the result of [`read`].
 pub(super) fn judge(shown: &Certificate, certificate: &HostCertificate, known: &KnownHosts, trust: &Trust) -> Credit {
     let now = now();
-    match known.judge(&trust.name, certificate, now, &trust.ca_signatures) {
-        Judgement::Vouched { at } => {
+    match known.check_certificate(&trust.name, certificate, now, &trust.ca_signatures) {
+        CertificateStatus::Trusted { at } => {
             let authority = shown.signature_key().fingerprint(HashAlg::Sha256);
             match shown.validate_at(now, [&authority]) {
                 Ok(()) => Credit::Vouched,
@@ -43,22 +43,22 @@ pub(super) fn judge(shown: &Certificate, certificate: &HostCertificate, known: &
                 },
             }
         }
-        Judgement::Flawed { at, flaw } => Credit::Aside(Aside {
-            text: format!("is signed by the authority in {at}, but {flaw}"),
-            hint: Some(hint(&flaw)),
+        CertificateStatus::Invalid { at, problem } => Credit::Aside(Aside {
+            text: format!("is signed by the authority in {at}, but {problem}"),
+            hint: Some(hint(&problem)),
         }),
-        Judgement::Unvouched => Credit::Aside(Aside {
+        CertificateStatus::UnknownAuthority => Credit::Aside(Aside {
             text: format!(
                 "is signed by {}, which is no authority on record for it",
                 certificate.authority.fingerprint()
             ),
             hint: None,
         }),
-        Judgement::Revoked { at, authority: true } => Credit::Refused {
+        CertificateStatus::Revoked { at, is_authority: true } => Credit::Refused {
             what: "the authority that signed the host's certificate is revoked",
             cause: format!("revoked in {at}; the certificate is signed by {}", certificate.authority.fingerprint()),
         },
-        Judgement::Revoked { at, authority: false } => Credit::Refused {
+        CertificateStatus::Revoked { at, is_authority: false } => Credit::Refused {
             what: "the key in the host's certificate is revoked",
             cause: format!("revoked in {at}; the host shows {}", certificate.key.fingerprint()),
         },
@@ -83,7 +83,7 @@ pub(super) fn read(shown: &Certificate) -> Result<HostCertificate, String> {
         serial: shown.serial(),
         key_id: shown.key_id().to_owned(),
         is_for_host: shown.cert_type() == CertType::Host,
-        names: shown.valid_principals().to_vec(),
+        principals: shown.valid_principals().to_vec(),
         validity: validity(shown),
         critical_options: shown.critical_options().keys().cloned().collect(),
         signature_algorithm: shown.signature().algorithm().as_str().to_owned(),
@@ -95,12 +95,14 @@ fn key(key: &KeyData) -> Result<HostKey, String> {
     HostKey::from_blob(blob).map_err(|error| error.to_string())
 }
 
-fn hint(flaw: &Flaw) -> &'static str {
+fn hint(flaw: &CertificateProblem) -> &'static str {
     match flaw {
-        Flaw::Expired { .. } => "it has to be renewed: by `ssh-keygen -s` with the authority's key",
-        Flaw::NotYetValid { .. } => "is the clock of this machine right?",
-        Flaw::OtherNames { .. } => "name the host as the certificate does: by `HostName` or `HostKeyAlias`",
-        Flaw::SignatureAlgorithm { .. } => {
+        CertificateProblem::Expired { .. } => "it has to be renewed: by `ssh-keygen -s` with the authority's key",
+        CertificateProblem::NotYetValid { .. } => "is the clock of this machine right?",
+        CertificateProblem::OtherPrincipals { .. } => {
+            "name the host as the certificate does: by `HostName` or `HostKeyAlias`"
+        }
+        CertificateProblem::SignatureAlgorithm { .. } => {
             "it has to be signed anew, or the algorithm be allowed by `CASignatureAlgorithms`"
         }
         _ => "it has to be made anew: by `ssh-keygen -h -s` with the authority's key",

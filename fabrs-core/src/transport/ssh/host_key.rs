@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fabrs_openssh::config::StrictHostKeyChecking;
-use fabrs_openssh::known_hosts::{self, HostKey, KnownHosts, SALT_LEN, Verdict};
+use fabrs_openssh::known_hosts::{self, HostKey, HostKeyStatus, KnownHosts, SALT_LEN};
 use russh::keys::PublicKeyOrCertificate;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -112,14 +112,16 @@ impl HostKeys {
     fn is_accepted(&self, key: &HostKey, aside: Option<&Aside>) -> Result<bool> {
         let trust = &self.target.trust;
         match self.known()?.lookup(&trust.name, key) {
-            Verdict::Known { .. } => Ok(true),
-            Verdict::Unknown => Ok(false),
-            Verdict::Revoked { at } => Err(self
+            HostKeyStatus::Known { .. } => Ok(true),
+            HostKeyStatus::Unknown => Ok(false),
+            HostKeyStatus::Revoked { at } => Err(self
                 .refuse(format!("the host's {} key is revoked", key.algorithm()))
                 .caused_by(Cause(format!("revoked in {at}; the host shows {}", key.fingerprint())))),
-            Verdict::Changed { at, algorithm } => self.changed(key, aside, &at.to_string(), &algorithm).map(|()| true),
+            HostKeyStatus::Changed { at, algorithm } => {
+                self.changed(key, aside, &at.to_string(), &algorithm).map(|()| true)
+            }
             // As for ssh: we asked for the types on record first, so a server that shows another has none of them.
-            Verdict::OtherType { recorded } => {
+            HostKeyStatus::OtherType { recorded } => {
                 let types: Vec<String> = recorded.iter().map(|(name, at)| format!("{at} ({name})")).collect();
                 self.changed(key, aside, &types.join(", "), key.algorithm()).map(|()| true)
             }
@@ -215,8 +217,8 @@ impl HostKeys {
         let Some(file) = trust.record.as_ref().filter(|_| self.settings.records_host_keys) else { return Ok(()) };
         let salt =
             trust.hash.then(bytes_by_chance::<SALT_LEN>).transpose().map_err(|error| error.on(&self.target.host))?;
-        let written =
-            known_hosts::entry_line(&trust.name, key, salt.as_ref()).and_then(|line| known_hosts::append(file, &line));
+        let written = known_hosts::format_entry(&trust.name, key, salt.as_ref())
+            .and_then(|line| known_hosts::append_entry(file, &line));
         let text = match written {
             Ok(()) => format!("recorded its {} key {} in {}", key.algorithm(), key.fingerprint(), file.display()),
             // As for ssh, a file that can't be written is no reason to refuse a key that was accepted.

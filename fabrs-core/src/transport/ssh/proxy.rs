@@ -47,7 +47,7 @@ impl Proxy {
     /// Takes the `ProxyCommand` of a host, where this program may run it.
     pub(super) fn new(command: &ProxyCommand, target: &Target, settings: &SshSettings) -> Result<Self> {
         let refused = |text: String| Error::new(ErrorKind::Config, text).on(&target.host);
-        if command.passes_socket() {
+        if command.uses_fdpass() {
             let error = refused(format!("`ProxyUseFdpass yes` of `ProxyCommand {command}` is not supported"));
             return Err(error.hint("without it, the command has to pass on what is said"));
         }
@@ -55,7 +55,7 @@ impl Proxy {
             let error = refused(format!("this program may not run `ProxyCommand {command}`"));
             return Err(error.hint("`ClientBuilder::local_programs` allows it"));
         }
-        let line = command.line(&target.user, target.port);
+        let line = command.expand(&target.user, target.port);
         let line = line.map_err(|source| refused("its `ProxyCommand` can't be run".to_owned()).caused_by(source))?;
         Ok(Self {
             host: target.host.clone(),

@@ -202,7 +202,7 @@ impl SshSettings {
     /// Returns the known hosts of these files, read once. Invalid lines cause a warning.
     pub(super) fn known_hosts(&self, files: &[PathBuf]) -> Result<Arc<KnownHosts>> {
         let known = self.known_hosts.load(files)?;
-        known.broken().iter().for_each(|warning| self.warn_once(&warning.to_string()));
+        known.warnings().iter().for_each(|warning| self.warn_once(&warning.to_string()));
         Ok(known)
     }
 

@@ -207,7 +207,7 @@ impl Link {
         let name = &self.target.trust.name;
         let known = self.settings.known_hosts(&self.target.trust.files);
         let known = known.map_err(|error| error.on(&self.target.host))?;
-        let preferred = self.target.algorithms.preferred(&known.algorithms_for(name), known.may_vouch(name));
+        let preferred = self.target.algorithms.preferred(&known.algorithms_for(name), known.has_marked_entries(name));
         Ok(client::Config {
             window_size: self.way.window(),
             channel_buffer_size: QUEUE,

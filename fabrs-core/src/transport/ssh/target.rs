@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fabrs_openssh::config::{HostConfig, IdentityAgent, Jump, ProxyCommand, StrictHostKeyChecking};
+use fabrs_openssh::config::{HostConfig, IdentityAgent, JumpHost, ProxyCommand, StrictHostKeyChecking};
 use fabrs_openssh::known_hosts::HostName;
 use russh::MethodKind;
 
@@ -193,7 +193,7 @@ fn route(host: &Host, purpose: Purpose, config: &HostConfig, settings: &SshSetti
         return Ok(Route::Command(command.clone()));
     }
     if let Some(chain) = &config.proxy_jump {
-        let parse = |jump: &Jump| {
+        let parse = |jump: &JumpHost| {
             jump.to_string().parse().map_err(|source| {
                 Error::new(ErrorKind::Config, format!("`ProxyJump {jump}` names no host")).on(host).caused_by(source)
             })

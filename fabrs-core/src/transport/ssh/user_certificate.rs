@@ -5,7 +5,7 @@
 use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
 
-use fabrs_openssh::certificate::Flaw;
+use fabrs_openssh::certificate::CertificateProblem;
 use russh::keys::Certificate;
 use russh::keys::ssh_key::certificate::CertType;
 
@@ -49,11 +49,11 @@ fn parse(text: &str) -> Result<Certificate, Unusable> {
 }
 
 /// Says why a server might not take a certificate. It decides by rules of its own, so this only explains a refusal.
-pub(super) fn doubt(certificate: &Certificate, user: &str) -> Option<Flaw> {
+pub(super) fn doubt(certificate: &Certificate, user: &str) -> Option<CertificateProblem> {
     let names = certificate.valid_principals();
-    let others = || Flaw::OtherNames { names: names.to_vec() };
+    let others = || CertificateProblem::OtherPrincipals { principals: names.to_vec() };
     validity(certificate)
-        .flaw_at(now())
+        .problem_at(now())
         .or_else(|| (!names.is_empty() && !names.iter().any(|name| name == user)).then(others))
 }
 

@@ -1,18 +1,20 @@
 //! Braces: `{{`, `}}`, and the values between `{` and `}`.
 
-use super::dollar::is_name;
-use super::{Before, Fault, FaultKind, Part, Place, Placeholder, Scanned, Scanner, is_blank};
-use crate::cmd::placeholder::Form;
+use super::dollar::is_name_char;
+use super::{
+    LinePart, LiteralError, LiteralErrorKind, Placeholder, Preceding, QuoteContext, ScanResult, Scanner, is_separator,
+};
+use crate::cmd::placeholder::PlaceholderKind;
 
 /// A value, and where its `}` stands.
-pub(super) struct Found {
+pub(super) struct LocatedPlaceholder {
     placeholder: Placeholder,
     pub(super) end: usize,
 }
 
 impl Scanner {
     /// Reads `{{`, `}}` or a value.
-    pub(super) fn brace(&mut self, place: Place) -> Scanned {
+    pub(super) fn scan_brace(&mut self, context: QuoteContext) -> ScanResult {
         let at = self.at;
         match (self.peek(0), self.peek(1)) {
             (Some('{'), Some('{')) | (Some('}'), Some('}')) => {
@@ -20,54 +22,54 @@ impl Scanner {
                 self.take();
                 return Ok(());
             }
-            (Some('}'), _) => return Err(self.fault(FaultKind::LoneBrace, at, at)),
+            (Some('}'), _) => return Err(self.error(LiteralErrorKind::UnmatchedBrace, at, at)),
             _ => {}
         }
-        let Found { placeholder, end } = self.placeholder(at)?;
-        let refused = match place {
-            Place::Plain => self.check_neighbours(&placeholder, end),
-            Place::Single => Some(FaultKind::Quoted('\'')),
-            Place::Double => Some(FaultKind::Quoted('"')),
-            Place::Backticks => Some(FaultKind::InBackticks),
-            Place::Comment => Some(FaultKind::InComment),
-            Place::HereDocument => Some(FaultKind::InHereDocument),
-            Place::Arithmetic => Some(FaultKind::InArithmetic),
+        let LocatedPlaceholder { placeholder, end } = self.parse_placeholder(at)?;
+        let error_kind = match context {
+            QuoteContext::Unquoted => self.adjacent_error(&placeholder, end),
+            QuoteContext::SingleQuotes => Some(LiteralErrorKind::InQuotes('\'')),
+            QuoteContext::DoubleQuotes => Some(LiteralErrorKind::InQuotes('"')),
+            QuoteContext::Backticks => Some(LiteralErrorKind::InBackticks),
+            QuoteContext::Comment => Some(LiteralErrorKind::InComment),
+            QuoteContext::HereDocument => Some(LiteralErrorKind::InHereDocument),
+            QuoteContext::Arithmetic => Some(LiteralErrorKind::InArithmetic),
         };
-        if let Some(kind) = refused {
-            return Err(self.fault(kind, at, end));
+        if let Some(kind) = error_kind {
+            return Err(self.error(kind, at, end));
         }
-        self.flush();
-        self.parts.push(Part::Value(placeholder));
+        self.flush_text();
+        self.parts.push(LinePart::Value(placeholder));
         self.at = end + 1;
-        self.before = Before::Word;
+        self.preceding = Preceding::Word;
         Ok(())
     }
 
     /// Says what is wrong with what stands right beside a value.
-    fn check_neighbours(&self, value: &Placeholder, end: usize) -> Option<FaultKind> {
+    fn adjacent_error(&self, value: &Placeholder, end: usize) -> Option<LiteralErrorKind> {
         let after = self.chars.get(end + 1).copied();
-        if let Before::Variable(start) = self.before {
+        if let Preceding::Variable(start) = self.preceding {
             let name = self.chars.get(start..self.at).unwrap_or_default();
-            return Some(FaultKind::AfterVariable(name.iter().filter(|c| is_name(**c)).collect()));
+            return Some(LiteralErrorKind::AfterVariable(name.iter().filter(|c| is_name_char(**c)).collect()));
         }
         if matches!(after, Some('<' | '>')) {
-            return Some(FaultKind::BeforeRedirect);
+            return Some(LiteralErrorKind::BeforeRedirect);
         }
-        let is_glued = self.before != Before::Blank || after.is_some_and(|c| !is_blank(c));
-        (value.form == Form::List && is_glued).then_some(FaultKind::GluedList)
+        let is_adjacent = self.preceding != Preceding::Separator || after.is_some_and(|c| !is_separator(c));
+        (value.kind == PlaceholderKind::List && is_adjacent).then_some(LiteralErrorKind::ListNotSeparated)
     }
 
     /// Reads the value whose `{` stands at a position.
-    pub(super) fn placeholder(&self, at: usize) -> Result<Found, Fault> {
+    pub(super) fn parse_placeholder(&self, at: usize) -> Result<LocatedPlaceholder, LiteralError> {
         let rest = self.chars.get(at + 1..).unwrap_or_default();
         let Some(length) = rest.iter().position(|&c| c == '}') else {
-            return Err(self.fault(FaultKind::UnclosedBrace, at, at));
+            return Err(self.error(LiteralErrorKind::UnclosedBrace, at, at));
         };
         let inside: String = rest.iter().take(length).collect();
         let end = at + 1 + length;
         match Placeholder::parse(&inside) {
-            Ok(placeholder) => Ok(Found { placeholder, end }),
-            Err(misuse) => Err(self.fault(FaultKind::Braces(misuse), at, end)),
+            Ok(placeholder) => Ok(LocatedPlaceholder { placeholder, end }),
+            Err(error) => Err(self.error(LiteralErrorKind::InvalidPlaceholder(error), at, end)),
         }
     }
 }

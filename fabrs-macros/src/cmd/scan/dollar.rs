@@ -1,23 +1,23 @@
 //! What a `$` begins: variables, `${…}`, and `$(…)` inside double quotes.
 
-use super::{Before, FaultKind, Place, Scanned, Scanner};
+use super::{LiteralErrorKind, Preceding, QuoteContext, ScanResult, Scanner};
 
 impl Scanner {
     /// Reads a `$` and what belongs to it; outside of quotes, `(` is read as any other parenthesis.
-    pub(super) fn dollar(&mut self, place: Place) -> Scanned {
+    pub(super) fn scan_dollar(&mut self, context: QuoteContext) -> ScanResult {
         let opened = self.at;
         self.take();
         match self.peek(0) {
-            Some('{') => self.expansion(opened, place)?,
-            Some('(') if place == Place::Double => self.substitution(opened)?,
-            Some('[') => return Err(self.fault(FaultKind::OldArithmetic, opened, opened + 1)),
-            Some('\'') if place == Place::Plain => self.ansi_quote()?,
-            Some(c) if is_name(c) && !c.is_ascii_digit() => {
+            Some('{') => self.scan_parameter_expansion(opened, context)?,
+            Some('(') if context == QuoteContext::DoubleQuotes => self.scan_substitution(opened)?,
+            Some('[') => return Err(self.error(LiteralErrorKind::OldArithmetic, opened, opened + 1)),
+            Some('\'') if context == QuoteContext::Unquoted => self.scan_ansi_quotes()?,
+            Some(c) if is_name_char(c) && !c.is_ascii_digit() => {
                 let start = self.at;
-                while self.peek(0).is_some_and(is_name) {
+                while self.peek(0).is_some_and(is_name_char) {
                     self.take();
                 }
-                self.before = Before::Variable(start);
+                self.preceding = Preceding::Variable(start);
             }
             // Taken here, so that the `{` in `$${x}` is not that of a second `${`, and `$#` begins no comment.
             Some(c) if "$#?!*@-0123456789".contains(c) => self.take(),
@@ -27,16 +27,16 @@ impl Scanner {
     }
 
     /// Reads `$(…)` to its own end, wherever it stands.
-    fn substitution(&mut self, opened: usize) -> Scanned {
+    fn scan_substitution(&mut self, opened: usize) -> ScanResult {
         if self.peek(1) == Some('(') {
-            return self.arithmetic(opened);
+            return self.scan_arithmetic(opened);
         }
-        self.take_as(Before::Blank);
-        self.plain(Some(opened))
+        self.take_as(Preceding::Separator);
+        self.scan_unquoted(Some(opened))
     }
 
     /// Reads `((…))`, whose text shells read as if it stood in double quotes, or not, each in its own way.
-    pub(super) fn arithmetic(&mut self, opened: usize) -> Scanned {
+    pub(super) fn scan_arithmetic(&mut self, opened: usize) -> ScanResult {
         let mut depth = 0_usize;
         self.take();
         self.take();
@@ -44,13 +44,15 @@ impl Scanner {
             match c {
                 ')' if depth == 0 && self.peek(1) == Some(')') => {
                     self.take();
-                    self.take_as(Before::Parenthesis);
+                    self.take_as(Preceding::ClosingParenthesis);
                     return Ok(());
                 }
-                '\'' | '"' | '`' | '\\' => return Err(self.fault(FaultKind::UnclearArithmetic, self.at, self.at)),
-                ')' if depth == 0 => return Err(self.fault(FaultKind::UnclearArithmetic, self.at, self.at)),
+                '\'' | '"' | '`' | '\\' => {
+                    return Err(self.error(LiteralErrorKind::AmbiguousArithmetic, self.at, self.at));
+                }
+                ')' if depth == 0 => return Err(self.error(LiteralErrorKind::AmbiguousArithmetic, self.at, self.at)),
                 '\n' if !self.here_documents.is_empty() => {
-                    return Err(self.fault(FaultKind::UnclearArithmetic, opened, self.at - 1));
+                    return Err(self.error(LiteralErrorKind::AmbiguousArithmetic, opened, self.at - 1));
                 }
                 ')' => {
                     depth -= 1;
@@ -60,16 +62,16 @@ impl Scanner {
                     depth += 1;
                     self.take();
                 }
-                '$' => self.dollar(Place::Double)?,
-                '{' | '}' => self.brace(Place::Arithmetic)?,
+                '$' => self.scan_dollar(QuoteContext::DoubleQuotes)?,
+                '{' | '}' => self.scan_brace(QuoteContext::Arithmetic)?,
                 _ => self.take(),
             }
         }
-        Err(self.fault(FaultKind::Unclosed, opened, opened + 1))
+        Err(self.error(LiteralErrorKind::Unclosed, opened, opened + 1))
     }
 
     /// Reads `${…}`, which belongs to the shell.
-    fn expansion(&mut self, opened: usize, place: Place) -> Scanned {
+    fn scan_parameter_expansion(&mut self, opened: usize, context: QuoteContext) -> ScanResult {
         self.take();
         while let Some(c) = self.peek(0) {
             match c {
@@ -77,36 +79,36 @@ impl Scanner {
                     self.take();
                     return Ok(());
                 }
-                '\'' | '"' if place == Place::Double => {
-                    return Err(self.fault(FaultKind::QuoteInExpansion, self.at, self.at));
+                '\'' | '"' if context == QuoteContext::DoubleQuotes => {
+                    return Err(self.error(LiteralErrorKind::QuoteInParameterExpansion, self.at, self.at));
                 }
-                '\'' => self.foreign_quote()?,
-                '"' => self.double()?,
-                '`' => self.backticks()?,
-                '\\' => self.escape(),
+                '\'' => self.take_single_quotes()?,
+                '"' => self.scan_double_quotes()?,
+                '`' => self.scan_backticks()?,
+                '\\' => self.take_escape(),
                 // A substitution is followed to its own end, also outside of quotes: a `}` in there does not end this.
                 '$' if self.peek(1) == Some('(') => {
                     let opened = self.at;
                     self.take();
-                    self.substitution(opened)?;
+                    self.scan_substitution(opened)?;
                 }
-                '$' => self.dollar(place)?,
+                '$' => self.scan_dollar(context)?,
                 '{' => {
                     let end = self.find('}').unwrap_or(self.at);
-                    return Err(self.fault(FaultKind::InExpansion, self.at, end));
+                    return Err(self.error(LiteralErrorKind::InParameterExpansion, self.at, end));
                 }
                 _ => self.take(),
             }
         }
-        Err(self.fault(FaultKind::Unclosed, opened, opened + 1))
+        Err(self.error(LiteralErrorKind::Unclosed, opened, opened + 1))
     }
 
     /// Takes a single quote inside `${…}`: the braces in it, too, belong to the shell.
-    fn foreign_quote(&mut self) -> Scanned {
+    fn take_single_quotes(&mut self) -> ScanResult {
         let opened = self.at;
         self.take();
         let Some(end) = self.find('\'') else {
-            return Err(self.fault(FaultKind::Unclosed, opened, opened));
+            return Err(self.error(LiteralErrorKind::Unclosed, opened, opened));
         };
         while self.at <= end {
             self.take();
@@ -115,12 +117,12 @@ impl Scanner {
     }
 
     /// Takes a `${…}` that this shell does not look into, with the braces inside it, but not past `end`.
-    pub(super) fn foreign_braces(&mut self, end: char, escapes: Escapes) {
+    pub(super) fn take_parameter_expansion(&mut self, end: char, backslash: BackslashMode) {
         let mut depth = 0_usize;
         while let Some(c) = self.peek(0).filter(|&c| c != end) {
             self.take();
             match c {
-                '\\' if escapes == Escapes::Known => self.take(),
+                '\\' if backslash == BackslashMode::Escape => self.take(),
                 '{' => depth += 1,
                 '}' if depth == 1 => break,
                 '}' => depth -= 1,
@@ -132,11 +134,11 @@ impl Scanner {
 
 /// Whether a backslash means anything where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Escapes {
-    Known,
-    Unknown,
+pub(super) enum BackslashMode {
+    Escape,
+    Literal,
 }
 
-pub(super) fn is_name(c: char) -> bool {
+pub(super) fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }

@@ -11,13 +11,13 @@ mod quotes;
 #[cfg(test)]
 mod tests;
 
-use super::fault::{Fault, FaultKind};
+use super::literal_error::{LiteralError, LiteralErrorKind};
 use super::placeholder::Placeholder;
 use here_document::HereDocument;
 
 /// A piece of the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum LinePart {
     /// Text for the shell, with `{{` and `}}` already made single.
     Text(String),
     /// What a value is put in for.
@@ -25,55 +25,55 @@ pub(super) enum Part {
 }
 
 /// Cuts a literal into text and values.
-pub(super) fn scan(line: &str) -> Result<Vec<Part>, Fault> {
+pub(super) fn scan(line: &str) -> Result<Vec<LinePart>, LiteralError> {
     let mut scanner = Scanner {
         chars: line.chars().collect(),
         at: 0,
         text: String::new(),
         parts: Vec::new(),
-        before: Before::Blank,
+        preceding: Preceding::Separator,
         here_documents: Vec::new(),
     };
     if let Some(at) = scanner.chars.iter().position(|&c| c == '\0') {
-        return Err(scanner.fault(FaultKind::Nul, at, at));
+        return Err(scanner.error(LiteralErrorKind::Nul, at, at));
     }
-    scanner.plain(None)?;
-    scanner.flush();
+    scanner.scan_unquoted(None)?;
+    scanner.flush_text();
     Ok(scanner.parts)
 }
 
-type Scanned = Result<(), Fault>;
+type ScanResult = Result<(), LiteralError>;
 
 struct Scanner {
     chars: Vec<char>,
     at: usize,
     /// What was read since the last value.
     text: String,
-    parts: Vec<Part>,
-    before: Before,
+    parts: Vec<LinePart>,
+    preceding: Preceding,
     /// Those whose text begins after the next line break.
     here_documents: Vec<HereDocument>,
 }
 
 /// What stands right before the next character outside of quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Before {
+enum Preceding {
     /// A blank, an operator, or nothing: a word, a list or a comment can begin.
-    Blank,
-    /// Part of a word.
+    Separator,
+    /// LinePart of a word.
     Word,
     /// A `)`: the word goes on after that of `$(…)`, and ends at that of a subshell.
-    Parenthesis,
+    ClosingParenthesis,
     /// The `$name` of a variable; its name starts there.
     Variable(usize),
 }
 
 /// Where a brace or a `$` stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Plain,
-    Single,
-    Double,
+enum QuoteContext {
+    Unquoted,
+    SingleQuotes,
+    DoubleQuotes,
     Backticks,
     Comment,
     HereDocument,
@@ -83,56 +83,56 @@ enum Place {
 impl Scanner {
     /// Reads what is outside of quotes: to the end of the literal, or to the `)` of a substitution that begins at
     /// `inside`.
-    fn plain(&mut self, inside: Option<usize>) -> Scanned {
+    fn scan_unquoted(&mut self, inside: Option<usize>) -> ScanResult {
         let mut depth = 0_usize;
         while let Some(c) = self.peek(0) {
             match c {
-                '\'' => self.single()?,
-                '"' => self.double()?,
-                '`' => self.backticks()?,
-                '\\' => self.backslash(Place::Plain)?,
-                '$' => self.dollar(Place::Plain)?,
-                '{' | '}' => self.brace(Place::Plain)?,
-                '#' => self.hash()?,
-                '\n' => self.line_break()?,
-                '<' if self.peek(1) == Some('<') => self.here_operator()?,
-                '(' if self.peek(1) == Some('(') => self.arithmetic(self.at)?,
+                '\'' => self.scan_single_quotes()?,
+                '"' => self.scan_double_quotes()?,
+                '`' => self.scan_backticks()?,
+                '\\' => self.scan_backslash(QuoteContext::Unquoted)?,
+                '$' => self.scan_dollar(QuoteContext::Unquoted)?,
+                '{' | '}' => self.scan_brace(QuoteContext::Unquoted)?,
+                '#' => self.scan_hash()?,
+                '\n' => self.scan_line_break()?,
+                '<' if self.peek(1) == Some('<') => self.scan_here_document_operator()?,
+                '(' if self.peek(1) == Some('(') => self.scan_arithmetic(self.at)?,
                 '(' => {
                     depth += 1;
-                    self.take_as(Before::Blank);
+                    self.take_as(Preceding::Separator);
                 }
                 ')' => {
-                    self.take_as(Before::Parenthesis);
+                    self.take_as(Preceding::ClosingParenthesis);
                     if depth == 0 && inside.is_some() {
                         return Ok(());
                     }
                     // At the top, those of `case x in a)` have no `(`.
                     depth = depth.saturating_sub(1);
                 }
-                _ if inside.is_some() && self.stands_word("case") => {
-                    return Err(self.fault(FaultKind::CaseInSubstitution, self.at, self.at + 3));
+                _ if inside.is_some() && self.starts_word("case") => {
+                    return Err(self.error(LiteralErrorKind::CaseInSubstitution, self.at, self.at + 3));
                 }
-                c => self.take_as(if is_blank(c) { Before::Blank } else { Before::Word }),
+                c => self.take_as(if is_separator(c) { Preceding::Separator } else { Preceding::Word }),
             }
         }
         match inside {
             None => Ok(()),
-            Some(opened) => Err(self.fault(FaultKind::Unclosed, opened, opened + 1)),
+            Some(opened) => Err(self.error(LiteralErrorKind::Unclosed, opened, opened + 1)),
         }
     }
 
-    fn line_break(&mut self) -> Scanned {
+    fn scan_line_break(&mut self) -> ScanResult {
         self.take();
-        self.here_texts()?;
-        self.before = Before::Blank;
+        self.scan_here_documents()?;
+        self.preceding = Preceding::Separator;
         Ok(())
     }
 
     /// Tells whether a word of its own stands here.
-    fn stands_word(&self, word: &str) -> bool {
+    fn starts_word(&self, word: &str) -> bool {
         let rest = self.chars.get(self.at..).unwrap_or_default();
         let is_word = rest.iter().copied().take(word.len()).eq(word.chars());
-        is_word && self.before != Before::Word && rest.get(word.len()).copied().is_none_or(is_blank)
+        is_word && self.preceding != Preceding::Word && rest.get(word.len()).copied().is_none_or(is_separator)
     }
 
     fn peek(&self, ahead: usize) -> Option<char> {
@@ -146,29 +146,29 @@ impl Scanner {
 
     /// Takes a character over into the text, as part of a word.
     fn take(&mut self) {
-        self.take_as(Before::Word);
+        self.take_as(Preceding::Word);
     }
 
-    fn take_as(&mut self, before: Before) {
+    fn take_as(&mut self, preceding: Preceding) {
         self.text.extend(self.peek(0));
         self.at += 1;
-        self.before = before;
+        self.preceding = preceding;
     }
 
-    fn flush(&mut self) {
+    fn flush_text(&mut self) {
         if !self.text.is_empty() {
-            self.parts.push(Part::Text(std::mem::take(&mut self.text)));
+            self.parts.push(LinePart::Text(std::mem::take(&mut self.text)));
         }
     }
 
     /// Makes a fault about the characters from `at` to `to`.
-    fn fault(&self, kind: FaultKind, at: usize, to: usize) -> Fault {
-        let piece = self.chars.get(at..=to).unwrap_or_default().iter().collect();
-        Fault { kind, at, piece }
+    fn error(&self, kind: LiteralErrorKind, at: usize, to: usize) -> LiteralError {
+        let snippet = self.chars.get(at..=to).unwrap_or_default().iter().collect();
+        LiteralError { kind, at, snippet }
     }
 }
 
 /// Tells what ends a word of the shell.
-fn is_blank(c: char) -> bool {
+fn is_separator(c: char) -> bool {
     " \t\n;&|()<>".contains(c)
 }

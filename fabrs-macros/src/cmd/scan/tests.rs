@@ -5,147 +5,150 @@ use std::process::{Command, Stdio};
 use proptest::prelude::*;
 
 use super::*;
-use crate::cmd::placeholder::Form;
+use crate::cmd::placeholder::PlaceholderKind;
 
 /// Renders the parts as the line would be with each value as `<name>`, each list as `<name...>`.
 fn rendered(line: &str) -> Result<String, String> {
-    let parts = scan(line).map_err(|fault| fault.message(line))?;
-    let render = |part: &Part| match part {
-        Part::Text(text) => text.clone(),
-        Part::Value(value) => match &value.form {
-            Form::Word => format!("<{}>", value.path.join(".")),
-            Form::List => format!("<{}...>", value.path.join(".")),
-            Form::Formatted(spec) => format!("<{}:{spec}>", value.path.join(".")),
+    let parts = scan(line).map_err(|error| error.message(line))?;
+    let render = |part: &LinePart| match part {
+        LinePart::Text(text) => text.clone(),
+        LinePart::Value(value) => match &value.kind {
+            PlaceholderKind::Word => format!("<{}>", value.path.join(".")),
+            PlaceholderKind::List => format!("<{}...>", value.path.join(".")),
+            PlaceholderKind::Formatted(spec) => format!("<{}:{spec}>", value.path.join(".")),
         },
     };
     Ok(parts.iter().map(render).collect())
 }
 
 #[track_caller]
-fn taken(line: &str, expected: &str) {
+fn assert_scanned(line: &str, expected: &str) {
     assert_eq!(rendered(line).as_deref(), Ok(expected), "{line}");
 }
 
 #[track_caller]
-fn refused(line: &str, expected: &str) {
+fn assert_error(line: &str, expected: &str) {
     let message = rendered(line).expect_err(line);
     assert!(message.starts_with(expected), "{line}\n  said: {message}\n  not:  {expected}");
 }
 
 #[test]
 fn values_stand_wherever_their_quoting_holds() {
-    taken("git reset --hard {tag}", "git reset --hard <tag>");
-    taken("cp {from} /srv/{app.name}/{n:03}.log", "cp <from> /srv/<app.name>/<n:03>.log");
-    taken("rm -- {files...}", "rm -- <files...>");
-    taken("({list...})|wc", "(<list...>)|wc");
-    taken("echo 'a'{x}\"b\"", "echo 'a'<x>\"b\"");
-    taken("a={x} b >{log} 2>&1", "a=<x> b ><log> 2>&1");
-    taken("echo \"$(basename {path})\" {x}", "echo \"$(basename <path>)\" <x>");
-    taken("echo \"$(a \"$(b {x})\" (c) )\" '{{'", "echo \"$(a \"$(b <x>)\" (c) )\" '{'");
-    taken("echo ${x:-$(a {v})}", "echo ${x:-$(a <v>)}");
-    taken("kill $${x} $1{x}", "kill $$<x> $1<x>");
-    taken("case $x in a) echo {v};; esac", "case $x in a) echo <v>;; esac");
-    taken("(a) && ( (b {v}) )", "(a) && ( (b <v>) )");
-    taken("echo $(($x * (2 + $(a {v})))){v}", "echo $(($x * (2 + $(a <v>))))<v>");
+    assert_scanned("git reset --hard {tag}", "git reset --hard <tag>");
+    assert_scanned("cp {from} /srv/{app.name}/{n:03}.log", "cp <from> /srv/<app.name>/<n:03>.log");
+    assert_scanned("rm -- {files...}", "rm -- <files...>");
+    assert_scanned("({list...})|wc", "(<list...>)|wc");
+    assert_scanned("echo 'a'{x}\"b\"", "echo 'a'<x>\"b\"");
+    assert_scanned("a={x} b >{log} 2>&1", "a=<x> b ><log> 2>&1");
+    assert_scanned("echo \"$(basename {path})\" {x}", "echo \"$(basename <path>)\" <x>");
+    assert_scanned("echo \"$(a \"$(b {x})\" (c) )\" '{{'", "echo \"$(a \"$(b <x>)\" (c) )\" '{'");
+    assert_scanned("echo ${x:-$(a {v})}", "echo ${x:-$(a <v>)}");
+    assert_scanned("kill $${x} $1{x}", "kill $$<x> $1<x>");
+    assert_scanned("case $x in a) echo {v};; esac", "case $x in a) echo <v>;; esac");
+    assert_scanned("(a) && ( (b {v}) )", "(a) && ( (b <v>) )");
+    assert_scanned("echo $(($x * (2 + $(a {v})))){v}", "echo $(($x * (2 + $(a <v>))))<v>");
 }
 
 #[test]
 fn braces_are_doubled_and_those_behind_a_dollar_belong_to_the_shell() {
-    taken("awk '{{print $1}}' {f}", "awk '{print $1}' <f>");
-    taken("mkdir {{a,b}} {{{x}}}", "mkdir {a,b} {<x>}");
-    taken("echo ${HOME} ${x:-'}'} \"${y:-z}\" ${a:-${b}}", "echo ${HOME} ${x:-'}'} \"${y:-z}\" ${a:-${b}}");
-    taken("sh -c 'echo ${a:-${b}}'", "sh -c 'echo ${a:-${b}}'");
-    taken("find . -exec rm {{}} \\;", "find . -exec rm {} \\;");
-    taken("echo \\{{x}}", "echo \\{x}");
-    taken("f() {{ ls; }}", "f() { ls; }");
+    assert_scanned("awk '{{print $1}}' {f}", "awk '{print $1}' <f>");
+    assert_scanned("mkdir {{a,b}} {{{x}}}", "mkdir {a,b} {<x>}");
+    assert_scanned("echo ${HOME} ${x:-'}'} \"${y:-z}\" ${a:-${b}}", "echo ${HOME} ${x:-'}'} \"${y:-z}\" ${a:-${b}}");
+    assert_scanned("sh -c 'echo ${a:-${b}}'", "sh -c 'echo ${a:-${b}}'");
+    assert_scanned("find . -exec rm {{}} \\;", "find . -exec rm {} \\;");
+    assert_scanned("echo \\{{x}}", "echo \\{x}");
+    assert_scanned("f() {{ ls; }}", "f() { ls; }");
 }
 
 #[test]
 fn a_value_inside_quotes_is_refused() {
-    refused("echo '-- {x}'", "`{x}` at column 10 stands inside '…': values are quoted by cmd! itself");
-    refused("echo \"-- {x}\"", "`{x}` at column 10 stands inside \"…\": values are quoted by cmd! itself");
-    refused("echo \"$(a \"{x}\")\"", "`{x}` at column 12 stands inside \"…\"");
-    refused("echo $'{x}'", "`{x}` at column 8 stands inside '…'");
-    refused("echo it's {x}", "`{x}` at column 11 stands inside '…'");
-    refused("echo \"\\{x}\"", "`{x}` at column 8 stands inside \"…\"");
+    assert_error("echo '-- {x}'", "`{x}` at column 10 stands inside '…': values are quoted by cmd! itself");
+    assert_error("echo \"-- {x}\"", "`{x}` at column 10 stands inside \"…\": values are quoted by cmd! itself");
+    assert_error("echo \"$(a \"{x}\")\"", "`{x}` at column 12 stands inside \"…\"");
+    assert_error("echo $'{x}'", "`{x}` at column 8 stands inside '…'");
+    assert_error("echo it's {x}", "`{x}` at column 11 stands inside '…'");
+    assert_error("echo \"\\{x}\"", "`{x}` at column 8 stands inside \"…\"");
 }
 
 #[test]
 fn a_value_where_no_quoting_holds_is_refused() {
-    refused("echo `a {x}`", "`{x}` at column 9 stands inside backticks");
-    refused("echo \"`a {x}`\"", "`{x}` at column 10 stands inside backticks");
-    refused("ls # {x}", "`{x}` at column 6 stands in a comment");
-    refused("echo $((1 + {n}))", "`{n}` at column 13 stands inside `((…))`");
-    refused("echo \"$((1 + {n}))\"", "`{n}` at column 14 stands inside `((…))`");
-    refused("((x = {n}))", "`{n}` at column 7 stands inside `((…))`");
-    refused("echo $[{n}]", "`$[` at column 6 is arithmetic in some shells");
-    refused("cat <<E\n{x}\nE", "`{x}` at line 2, column 1 stands in a here-document");
-    refused("cat <<'E' >f\na\n{x}\nE", "`{x}` at line 3, column 1 stands in a here-document");
-    refused("cat <<E\n$(a {x})\nE", "`$` at line 2, column 1 stands in a here-document, where it may hold no value");
-    refused("cat <<{x}\nE", "`<<{x}` at line 1, column 5: a here-document needs a plain name");
-    refused("echo ${x:-{y}}", "`{y}` at column 11 stands inside `${…}`, which belongs to the shell");
-    refused("echo \\{x}", "`{x}` at column 7 stands behind a backslash");
-    refused(
+    assert_error("echo `a {x}`", "`{x}` at column 9 stands inside backticks");
+    assert_error("echo \"`a {x}`\"", "`{x}` at column 10 stands inside backticks");
+    assert_error("ls # {x}", "`{x}` at column 6 stands in a comment");
+    assert_error("echo $((1 + {n}))", "`{n}` at column 13 stands inside `((…))`");
+    assert_error("echo \"$((1 + {n}))\"", "`{n}` at column 14 stands inside `((…))`");
+    assert_error("((x = {n}))", "`{n}` at column 7 stands inside `((…))`");
+    assert_error("echo $[{n}]", "`$[` at column 6 is arithmetic in some shells");
+    assert_error("cat <<E\n{x}\nE", "`{x}` at line 2, column 1 stands in a here-document");
+    assert_error("cat <<'E' >f\na\n{x}\nE", "`{x}` at line 3, column 1 stands in a here-document");
+    assert_error(
+        "cat <<E\n$(a {x})\nE",
+        "`$` at line 2, column 1 stands in a here-document, where it may hold no value",
+    );
+    assert_error("cat <<{x}\nE", "`<<{x}` at line 1, column 5: a here-document needs a plain name");
+    assert_error("echo ${x:-{y}}", "`{y}` at column 11 stands inside `${…}`, which belongs to the shell");
+    assert_error("echo \\{x}", "`{x}` at column 7 stands behind a backslash");
+    assert_error(
         "echo $HOME{x}",
         "`{x}` at column 11 stands right behind `$HOME` and would become part of that name: write `${HOME}`",
     );
-    refused("echo {n}>log", "`{n}` at column 6 stands right before a redirection");
-    refused("cp --to={dirs...}", "`{dirs...}` at column 9 becomes several words");
-    refused("cp {a...}{b}", "`{a...}` at column 4 becomes several words");
+    assert_error("echo {n}>log", "`{n}` at column 6 stands right before a redirection");
+    assert_error("cp --to={dirs...}", "`{dirs...}` at column 9 becomes several words");
+    assert_error("cp {a...}{b}", "`{a...}` at column 4 becomes several words");
 }
 
 #[test]
 fn what_shells_read_differently_is_refused() {
-    refused("echo $'it\\'s'", "`\\'` at column 10 stands inside $'…'");
-    refused("echo \"${x:-'y'}\"", "`'` at column 12 is a quote inside a `${…}` inside \"…\"");
-    refused("echo \"$(case a in a) b;; esac)\"", "`case` at column 9 stands in a `$(…)` inside \"…\"");
-    refused(
+    assert_error("echo $'it\\'s'", "`\\'` at column 10 stands inside $'…'");
+    assert_error("echo \"${x:-'y'}\"", "`'` at column 12 is a quote inside a `${…}` inside \"…\"");
+    assert_error("echo \"$(case a in a) b;; esac)\"", "`case` at column 9 stands in a `$(…)` inside \"…\"");
+    assert_error(
         "cat <<E\n$(a\nE\n)\nE",
         "`$` at line 2, column 1 stands in a here-document, where it may hold no value and go",
     );
-    refused("cat <<E\n`a\nE\n`\nE", "`` ` `` at line 2, column 1 stands in a here-document");
-    refused("((a \"b\") | c)", "`\"` at column 5 stands inside `((…))`, which shells read differently");
-    refused("echo $((a) | b)", "`)` at column 10 stands inside `((…))`, which shells read differently");
-    refused("echo $(a)#'", "`#` at column 10 stands right behind a `)`");
-    refused("echo \"$\\\n(a)\"", "`$` at line 1, column 7 is parted from what follows by a line break");
+    assert_error("cat <<E\n`a\nE\n`\nE", "`` ` `` at line 2, column 1 stands in a here-document");
+    assert_error("((a \"b\") | c)", "`\"` at column 5 stands inside `((…))`, which shells read differently");
+    assert_error("echo $((a) | b)", "`)` at column 10 stands inside `((…))`, which shells read differently");
+    assert_error("echo $(a)#'", "`#` at column 10 stands right behind a `)`");
+    assert_error("echo \"$\\\n(a)\"", "`$` at line 1, column 7 is parted from what follows by a line break");
 }
 
 #[test]
 fn what_is_opened_and_not_closed_is_refused() {
-    refused("echo it's", "`'` at column 8 is never closed");
-    refused("echo \"a", "`\"` at column 6 is never closed");
-    refused("echo `a", "`` ` `` at column 6 is never closed");
-    refused("echo \"$(a\"", "`\"` at column 10 is never closed");
-    refused("echo \"$(a", "`$(` at column 7 is never closed");
-    refused("echo ${a", "`${` at column 6 is never closed");
-    refused("cat <<E\na", "`<<` at line 1, column 5 is never closed");
-    refused("echo \\", "`\\` at column 6 is the last character");
-    refused("echo {x", "`{` at column 6 is never closed: write `{{`");
-    refused("echo x}", "`}` at column 7 closes nothing: write `}}`");
-    refused("echo \0", "NUL byte at column 6: no shell can be given one");
+    assert_error("echo it's", "`'` at column 8 is never closed");
+    assert_error("echo \"a", "`\"` at column 6 is never closed");
+    assert_error("echo `a", "`` ` `` at column 6 is never closed");
+    assert_error("echo \"$(a\"", "`\"` at column 10 is never closed");
+    assert_error("echo \"$(a", "`$(` at column 7 is never closed");
+    assert_error("echo ${a", "`${` at column 6 is never closed");
+    assert_error("cat <<E\na", "`<<` at line 1, column 5 is never closed");
+    assert_error("echo \\", "`\\` at column 6 is the last character");
+    assert_error("echo {x", "`{` at column 6 is never closed: write `{{`");
+    assert_error("echo x}", "`}` at column 7 closes nothing: write `}}`");
+    assert_error("echo \0", "NUL byte at column 6: no shell can be given one");
 }
 
 #[test]
 fn braces_without_a_name_say_what_to_write() {
-    refused("awk '{print $1}'", "`{print $1}` at column 6 is no name: values are `{name}`, ");
+    assert_error("awk '{print $1}'", "`{print $1}` at column 6 is no name: values are `{name}`, ");
     assert!(rendered("mkdir {a,b}").unwrap_err().ends_with("braces of the shell are `{{a,b}}`"));
-    refused("sh -c '{a\nb}'", "`{a\\nb}` at line 1, column 8 is no name");
+    assert_error("sh -c '{a\nb}'", "`{a\\nb}` at line 1, column 8 is no name");
     assert!(rendered("echo '{\"a\": {\"b\": 1}}'").unwrap_err().ends_with("braces of the shell are `{{` and `}}`"));
-    refused("ls {}", "`{}` at column 4 names no value: write `{name}`, or `{{}}` for braces of the shell");
-    refused("ls {0}", "`{0}` at column 4: values go by name: write `{name}`, or `{{0}}` for braces");
-    refused("ls {l...:03}", "`{l...:03}` at column 4: a list cannot be formatted: write `{name...}`");
+    assert_error("ls {}", "`{}` at column 4 names no value: write `{name}`, or `{{}}` for braces of the shell");
+    assert_error("ls {0}", "`{0}` at column 4: values go by name: write `{name}`, or `{{0}}` for braces");
+    assert_error("ls {l...:03}", "`{l...:03}` at column 4: a list cannot be formatted: write `{name...}`");
 }
 
 #[test]
 fn quotes_in_comments_and_here_documents_open_nothing() {
-    taken("ls # don't\nrm {x}", "ls # don't\nrm <x>");
-    taken("echo a#'b' {x} $# 'c'", "echo a#'b' <x> $# 'c'");
-    taken("cat >{f} <<'E'\nit's\nE\nrm {x}", "cat ><f> <<'E'\nit's\nE\nrm <x>");
-    taken("cat <<A <<-B\na\"\nA\n\t'\n\tB\n", "cat <<A <<-B\na\"\nA\n\t'\n\tB\n");
-    taken("cat <<E\na\\\nE\n'\nE\nrm {x}", "cat <<E\na\\\nE\n'\nE\nrm <x>");
-    taken("cat <<E\n$(date +\"%F\") ${x} `a`\nE\nrm {x}", "cat <<E\n$(date +\"%F\") ${x} `a`\nE\nrm <x>");
-    taken("cat <<'E'\n$(date\n`\nE\nrm {x}", "cat <<'E'\n$(date\n`\nE\nrm <x>");
-    taken("cat <<<{x} $((1<<2))\n", "cat <<<<x> $((1<<2))\n");
+    assert_scanned("ls # don't\nrm {x}", "ls # don't\nrm <x>");
+    assert_scanned("echo a#'b' {x} $# 'c'", "echo a#'b' <x> $# 'c'");
+    assert_scanned("cat >{f} <<'E'\nit's\nE\nrm {x}", "cat ><f> <<'E'\nit's\nE\nrm <x>");
+    assert_scanned("cat <<A <<-B\na\"\nA\n\t'\n\tB\n", "cat <<A <<-B\na\"\nA\n\t'\n\tB\n");
+    assert_scanned("cat <<E\na\\\nE\n'\nE\nrm {x}", "cat <<E\na\\\nE\n'\nE\nrm <x>");
+    assert_scanned("cat <<E\n$(date +\"%F\") ${x} `a`\nE\nrm {x}", "cat <<E\n$(date +\"%F\") ${x} `a`\nE\nrm <x>");
+    assert_scanned("cat <<'E'\n$(date\n`\nE\nrm {x}", "cat <<'E'\n$(date\n`\nE\nrm <x>");
+    assert_scanned("cat <<<{x} $((1<<2))\n", "cat <<<<x> $((1<<2))\n");
 }
 
 /// What the lines of the next test are made of: everything that opens, closes or hides a quote.
@@ -209,11 +212,11 @@ proptest! {
     ) {
         let line = fragments.concat();
         let parts = scan(&line);
-        prop_assume!(parts.as_ref().is_ok_and(|parts| parts.iter().any(|part| matches!(part, Part::Value(_)))));
+        prop_assume!(parts.as_ref().is_ok_and(|parts| parts.iter().any(|part| matches!(part, LinePart::Value(_)))));
         let quoted = shlex::try_quote(hostile).expect("the value holds no NUL");
         let script: String = parts.iter().flatten().map(|part| match part {
-            Part::Text(text) => text.as_str(),
-            Part::Value(_) => &quoted,
+            LinePart::Text(text) => text.as_str(),
+            LinePart::Value(_) => &quoted,
         }).collect();
         for shell in ["sh", "bash"] {
             prop_assert!(!executes(shell, &script), "{shell} executed the value in {line:?}: {script}");

@@ -4,7 +4,7 @@ use crate::location::Location;
 
 /// What the files say about the key that a host shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum HostKeyStatus {
     /// The key is on record for the host.
     Known {
         /// The first line that has it.

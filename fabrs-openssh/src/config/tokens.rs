@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 use sha1::{Digest as _, Sha1};
 
-use super::query::{Env, Query};
+use super::query::{LookUpVariable, Query};
 use super::value::Problem;
 
 /// What the tokens stand for, once everything about the host is settled.
@@ -21,9 +21,9 @@ pub(super) struct Tokens<'a> {
 
 impl Tokens<'_> {
     /// Expands `~`, tokens and variables, as in `IdentityFile` and `UserKnownHostsFile`.
-    pub(super) fn path(&self, value: &str) -> Result<PathBuf, Problem> {
+    pub(super) fn expand_path(&self, value: &str) -> Result<PathBuf, Problem> {
         let (home, rest) = split_home(value, &self.query.home)?;
-        let rest = expand(rest, &|token| self.token(token), Some(self.query.env))?;
+        let rest = expand(rest, &|token| self.value_of(token), Some(self.query.env))?;
         Ok(match home {
             Some(home) => home.join(rest),
             None => PathBuf::from(rest),
@@ -31,11 +31,11 @@ impl Tokens<'_> {
     }
 
     /// Expands tokens, as in `Match exec`, which leaves variables to the shell.
-    pub(super) fn text(&self, value: &str) -> Result<String, Problem> {
-        expand(value, &|token| self.token(token), None)
+    pub(super) fn expand_text(&self, value: &str) -> Result<String, Problem> {
+        expand(value, &|token| self.value_of(token), None)
     }
 
-    fn token(&self, token: char) -> Result<String, Problem> {
+    fn value_of(&self, token: char) -> Result<String, Problem> {
         let local_hostname =
             || self.query.local_hostname.as_deref().ok_or_else(|| "the name of this machine is not known".to_owned());
         Ok(match token {
@@ -60,7 +60,7 @@ impl Tokens<'_> {
 }
 
 /// Expands the tokens of `HostName`: `%h` is the name as typed.
-pub(super) fn hostname(value: &str, typed: &str) -> Result<String, Problem> {
+pub(super) fn expand_hostname(value: &str, typed: &str) -> Result<String, Problem> {
     let token = |token| match token {
         'h' => Ok(typed.to_owned()),
         _ => Err(format!("`%{token}` is not known here")),
@@ -69,12 +69,12 @@ pub(super) fn hostname(value: &str, typed: &str) -> Result<String, Problem> {
 }
 
 /// Expands only these tokens, as in `ProxyCommand`, which leaves all else to the shell.
-pub(super) fn tokens(value: &str, token: &dyn Fn(char) -> Result<String, Problem>) -> Result<String, Problem> {
+pub(super) fn expand_tokens(value: &str, token: &dyn Fn(char) -> Result<String, Problem>) -> Result<String, Problem> {
     expand(value, token, None)
 }
 
 /// Expands only `~`, as in `GlobalKnownHostsFile`.
-pub(super) fn tilde(value: &str, home: &Path) -> Result<PathBuf, Problem> {
+pub(super) fn expand_tilde(value: &str, home: &Path) -> Result<PathBuf, Problem> {
     let (home, rest) = split_home(value, home)?;
     Ok(home.map_or_else(|| PathBuf::from(rest), |home| home.join(rest)))
 }
@@ -91,7 +91,7 @@ fn split_home<'a, 'h>(value: &'a str, home: &'h Path) -> Result<(Option<&'h Path
 fn expand(
     value: &str,
     token: &dyn Fn(char) -> Result<String, Problem>,
-    env: Option<&Env<'_>>,
+    env: Option<&LookUpVariable<'_>>,
 ) -> Result<String, Problem> {
     let mut expanded = String::with_capacity(value.len());
     let mut rest = value;
@@ -123,7 +123,7 @@ fn expand(
 mod tests {
     use std::path::Path;
 
-    use super::{Query, Tokens, hostname, tilde};
+    use super::{Query, Tokens, expand_hostname, expand_tilde};
 
     fn env(name: &str) -> Option<String> {
         (name == "KEYS").then(|| "/keys/%h".to_owned())
@@ -140,7 +140,7 @@ mod tests {
             host_key_alias: None,
             last_jump: "",
         };
-        tokens.path(value).map(|path| path.to_string_lossy().into_owned())
+        tokens.expand_path(value).map(|path| path.to_string_lossy().into_owned())
     }
 
     #[test]
@@ -174,14 +174,14 @@ mod tests {
 
     #[test]
     fn host_names_know_one_token() {
-        assert_eq!(hostname("%h.example.com", "web").as_deref(), Ok("web.example.com"));
-        assert_eq!(hostname("100%%", "web").as_deref(), Ok("100%"));
-        assert_eq!(hostname("${KEYS}", "web").as_deref(), Ok("${KEYS}"));
-        assert!(hostname("%n", "web").is_err());
+        assert_eq!(expand_hostname("%h.example.com", "web").as_deref(), Ok("web.example.com"));
+        assert_eq!(expand_hostname("100%%", "web").as_deref(), Ok("100%"));
+        assert_eq!(expand_hostname("${KEYS}", "web").as_deref(), Ok("${KEYS}"));
+        assert!(expand_hostname("%n", "web").is_err());
     }
 
     #[test]
     fn global_files_expand_nothing_but_the_home() {
-        assert_eq!(tilde("~/%h", Path::new("/home/a")).as_deref(), Ok(Path::new("/home/a/%h")));
+        assert_eq!(expand_tilde("~/%h", Path::new("/home/a")).as_deref(), Ok(Path::new("/home/a/%h")));
     }
 }

@@ -4,9 +4,9 @@
 const MAX_INTEGER_LEN: usize = 16_384 / 8;
 
 /// The bytes that are left to read. Errors are phrases such as `it ends too early`.
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(super) struct WireReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> WireReader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -74,11 +74,11 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::Reader;
+    use super::WireReader;
 
     #[test]
     fn values_are_read_in_order() {
-        let mut reader = Reader::new(b"\x07\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\x03abc");
+        let mut reader = WireReader::new(b"\x07\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\x03abc");
         assert_eq!((reader.byte(), reader.u32(), reader.u64()), (Ok(7), Ok(1), Ok(2)));
         assert!(reader.finish().is_err());
         assert_eq!(reader.string(), Ok(&b"abc"[..]));
@@ -88,24 +88,24 @@ mod tests {
     #[test]
     fn a_length_beyond_the_input_is_an_error() {
         for bytes in [&b""[..], b"\0\0\0", b"\0\0\0\x01", b"\xff\xff\xff\xffabc"] {
-            assert_eq!(Reader::new(bytes).string(), Err("it ends too early"), "{bytes:?}");
+            assert_eq!(WireReader::new(bytes).string(), Err("it ends too early"), "{bytes:?}");
         }
     }
 
     #[test]
     fn text_may_end_with_one_nul_byte() {
-        assert_eq!(Reader::new(b"\0\0\0\x03ab\0").text(), Ok(&b"ab"[..]));
-        assert!(Reader::new(b"\0\0\0\x03a\0b").text().is_err());
-        assert!(Reader::new(b"\0\0\0\x03a\0\0").text().is_err());
+        assert_eq!(WireReader::new(b"\0\0\0\x03ab\0").text(), Ok(&b"ab"[..]));
+        assert!(WireReader::new(b"\0\0\0\x03a\0b").text().is_err());
+        assert!(WireReader::new(b"\0\0\0\x03a\0\0").text().is_err());
     }
 
     #[test]
     fn integers_are_positive_and_short() {
-        assert_eq!(Reader::new(b"\0\0\0\x03\0\0\x80").integer(), Ok(&b"\x80"[..]));
-        assert_eq!(Reader::new(b"\0\0\0\0").integer(), Ok(&b""[..]));
-        assert!(Reader::new(b"\0\0\0\x01\x80").integer().is_err());
+        assert_eq!(WireReader::new(b"\0\0\0\x03\0\0\x80").integer(), Ok(&b"\x80"[..]));
+        assert_eq!(WireReader::new(b"\0\0\0\0").integer(), Ok(&b""[..]));
+        assert!(WireReader::new(b"\0\0\0\x01\x80").integer().is_err());
         let integer = |first: &[u8]| [b"\0\0\x08\x01", first, &[1; 2048]].concat();
-        assert!(Reader::new(&integer(b"\0")).integer().is_ok());
-        assert!(Reader::new(&integer(b"\x01")).integer().is_err());
+        assert!(WireReader::new(&integer(b"\0")).integer().is_ok());
+        assert!(WireReader::new(&integer(b"\x01")).integer().is_err());
     }
 }

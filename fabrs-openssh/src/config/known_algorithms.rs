@@ -2,15 +2,15 @@
 
 /// The algorithms that one keyword accepts.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known {
+pub(super) struct KnownAlgorithms {
     pub(super) names: &'static [&'static str],
     /// Whether patterns are allowed. Lists with `-` always allow them.
-    pub(super) patterns: bool,
+    pub(super) allows_patterns: bool,
 }
 
 /// The ciphers of OpenSSH up to 10.
-pub(super) const CIPHERS: Known = Known {
-    patterns: false,
+pub(super) const CIPHERS: KnownAlgorithms = KnownAlgorithms {
+    allows_patterns: false,
     names: &[
         "3des-cbc",
         "aes128-cbc",
@@ -27,8 +27,8 @@ pub(super) const CIPHERS: Known = Known {
 };
 
 /// The message authentication codes of OpenSSH up to 10.
-pub(super) const MACS: Known = Known {
-    patterns: false,
+pub(super) const MACS: KnownAlgorithms = KnownAlgorithms {
+    allows_patterns: false,
     names: &[
         "hmac-sha1",
         "hmac-sha1-96",
@@ -50,8 +50,8 @@ pub(super) const MACS: Known = Known {
 };
 
 /// The key exchanges of OpenSSH up to 10, and those of RFC 8268 that other servers have.
-pub(super) const KEX: Known = Known {
-    patterns: false,
+pub(super) const KEX_ALGORITHMS: KnownAlgorithms = KnownAlgorithms {
+    allows_patterns: false,
     names: &[
         "diffie-hellman-group1-sha1",
         "diffie-hellman-group14-sha1",
@@ -74,8 +74,8 @@ pub(super) const KEX: Known = Known {
 };
 
 /// The key types and signatures of OpenSSH up to 10, for `HostKeyAlgorithms` and `PubkeyAcceptedAlgorithms`.
-pub(super) const KEYS: Known = Known {
-    patterns: true,
+pub(super) const KEY_ALGORITHMS: KnownAlgorithms = KnownAlgorithms {
+    allows_patterns: true,
     names: &[
         "ssh-ed25519",
         "ssh-ed25519-cert-v01@openssh.com",
@@ -107,7 +107,7 @@ pub(super) const KEYS: Known = Known {
 };
 
 /// The signatures of an authority that `ssh` accepts by default. SHA-1 (`ssh-rsa`) is not among them.
-pub(super) const CA_SIGNATURES: [&str; 8] = [
+pub(super) const DEFAULT_CA_SIGNATURES: [&str; 8] = [
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
     "ecdsa-sha2-nistp384",
@@ -119,7 +119,7 @@ pub(super) const CA_SIGNATURES: [&str; 8] = [
 ];
 
 /// All signatures of an authority, in `ssh`'s order.
-pub(super) const SIGNATURES: [&str; 11] = [
+pub(super) const ALL_CA_SIGNATURES: [&str; 11] = [
     "ssh-ed25519",
     "sk-ssh-ed25519@openssh.com",
     "ecdsa-sha2-nistp256",

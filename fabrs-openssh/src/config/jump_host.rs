@@ -9,7 +9,7 @@ use super::value::{self, Problem};
 
 /// One host of a `ProxyJump` chain, shown as `user@host:port`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Jump {
+pub struct JumpHost {
     /// The user to log in as; the jump host's own configuration decides when it is not named.
     pub user: Option<String>,
     /// The host, without the brackets of an IPv6 address.
@@ -19,7 +19,7 @@ pub struct Jump {
 }
 
 /// Reads a chain: hosts between commas, in the order in which they are visited; nothing for `none`.
-pub(super) fn chain(text: &str) -> Result<Vec<Jump>, Problem> {
+pub(super) fn parse_chain(text: &str) -> Result<Vec<JumpHost>, Problem> {
     let text = text.split('#').next().unwrap_or_default().trim_end();
     if text.eq_ignore_ascii_case("none") {
         return Ok(Vec::new());
@@ -27,11 +27,11 @@ pub(super) fn chain(text: &str) -> Result<Vec<Jump>, Problem> {
     text.split(',').map(|jump| jump.parse().map_err(|error: Error| error.to_string())).collect()
 }
 
-impl FromStr for Jump {
+impl FromStr for JumpHost {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || Error::Jump { text: text.to_owned() };
+        let bad = || Error::JumpHost { text: text.to_owned() };
         let is_uri = text.starts_with("ssh://");
         let address = text.strip_prefix("ssh://").unwrap_or(text);
         let (user, address) = match if is_uri { address.split_once('@') } else { address.rsplit_once('@') } {
@@ -57,12 +57,12 @@ impl FromStr for Jump {
         if blank(host) || host.contains('/') || user.is_some_and(blank) {
             return Err(bad());
         }
-        let port = port.filter(|port| !port.is_empty()).map(value::port).transpose().map_err(|_| bad())?;
+        let port = port.filter(|port| !port.is_empty()).map(value::parse_port).transpose().map_err(|_| bad())?;
         Ok(Self { user: user.map(str::to_owned), host: host.to_owned(), port })
     }
 }
 
-impl fmt::Display for Jump {
+impl fmt::Display for JumpHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(user) = &self.user {
             write!(f, "{user}@")?;
@@ -81,14 +81,14 @@ impl fmt::Display for Jump {
 
 #[cfg(test)]
 mod tests {
-    use super::chain;
+    use super::parse_chain;
 
     #[test]
     fn chains_are_read_in_order() {
         #[track_caller]
         fn case(text: &str, expected: &[&str]) {
             let shown: Vec<String> =
-                chain(text).expect("the chain is well formed").iter().map(ToString::to_string).collect();
+                parse_chain(text).expect("the chain is well formed").iter().map(ToString::to_string).collect();
             assert_eq!(shown, expected, "{text:?}");
         }
         case("none", &[]);
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn what_is_no_host_is_refused() {
         for text in ["", "a,,b", "@jump", "jump:0", "jump:abc", "[::1", "[::1]22", "ssh://jump/path", "a b"] {
-            assert!(chain(text).is_err(), "{text:?}");
+            assert!(parse_chain(text).is_err(), "{text:?}");
         }
     }
 }

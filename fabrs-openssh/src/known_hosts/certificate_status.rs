@@ -1,38 +1,37 @@
 //! Who may vouch for a host by a certificate, and whether one that it shows counts.
 
-use crate::certificate::{Flaw, HostCertificate};
+use crate::certificate::{CertificateProblem, HostCertificate};
 use crate::location::Location;
 
 use super::entry::{Entry, Marker};
 use super::host_name::HostName;
 use super::lookup::KnownHosts;
-use crate::host_key::HostKey;
 
 /// What the files say about a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Judgement {
+pub enum CertificateStatus {
     /// An authority on record for the host has signed it, and nothing is wrong with it. **Its signature is yet to be
     /// checked.**
-    Vouched {
+    Trusted {
         /// The line of the authority.
         at: Location,
     },
     /// An authority on record for the host has signed it, and it does not count. `ssh` then looks the key up that it is
     /// about, as if there were no certificate.
-    Flawed {
+    Invalid {
         /// The line of the authority.
         at: Location,
         /// What is wrong with it.
-        flaw: Flaw,
+        problem: CertificateProblem,
     },
     /// No authority on record for the host has signed it. As above, the key is what counts then.
-    Unvouched,
+    UnknownAuthority,
     /// Its key or its authority was withdrawn: no key of the host may be accepted.
     Revoked {
         /// The line that says so.
         at: Location,
         /// Whether it is the authority that was withdrawn, and not the host's key.
-        authority: bool,
+        is_authority: bool,
     },
 }
 
@@ -42,7 +41,7 @@ impl KnownHosts {
     /// As for plain keys, a host on a port other than 22 goes by `[host]:port`, and by `host` as well.
     pub fn authorities_for(&self, name: &HostName) -> Vec<&Entry> {
         let mut found = Vec::new();
-        for name in names(name) {
+        for name in record_names(name) {
             let authorities = self.marked(Marker::CertAuthority, &name);
             found.extend(authorities.filter(|entry| self.revoked(&name, entry.key()).is_none()));
         }
@@ -51,8 +50,8 @@ impl KnownHosts {
 
     /// Says whether a host should be asked for a certificate: an authority is on record for it, or a key was revoked,
     /// which may be an authority's.
-    pub fn may_vouch(&self, name: &HostName) -> bool {
-        let any = |marker| names(name).iter().any(|name| self.marked(marker, name).next().is_some());
+    pub fn has_marked_entries(&self, name: &HostName) -> bool {
+        let any = |marker| record_names(name).iter().any(|name| self.marked(marker, name).next().is_some());
         any(Marker::CertAuthority) || any(Marker::Revoked)
     }
 
@@ -60,35 +59,42 @@ impl KnownHosts {
     ///
     /// `accepted` are the algorithms by which an authority may sign (`CASignatureAlgorithms`). The signature is not
     /// checked here.
-    pub fn judge(&self, name: &HostName, shown: &HostCertificate, now: u64, accepted: &[String]) -> Judgement {
-        for name in names(name) {
-            for (key, authority) in [(&shown.key, false), (&shown.authority, true)] {
+    pub fn check_certificate(
+        &self,
+        name: &HostName,
+        shown: &HostCertificate,
+        now: u64,
+        accepted: &[String],
+    ) -> CertificateStatus {
+        for name in record_names(name) {
+            for (key, is_authority) in [(&shown.key, false), (&shown.authority, true)] {
                 if let Some(entry) = self.revoked(&name, key) {
-                    return Judgement::Revoked { at: entry.at.clone(), authority };
+                    return CertificateStatus::Revoked { at: entry.at.clone(), is_authority };
                 }
             }
         }
         let authorities = self.authorities_for(name);
         let Some(authority) = authorities.iter().find(|entry| entry.key == shown.authority) else {
-            return Judgement::Unvouched;
+            return CertificateStatus::UnknownAuthority;
         };
         let at = authority.at.clone();
-        match shown.flaw(name.host(), now, accepted) {
-            None => Judgement::Vouched { at },
-            Some(flaw) => Judgement::Flawed { at, flaw },
+        match shown.problem_for(name.host(), now, accepted) {
+            None => CertificateStatus::Trusted { at },
+            Some(problem) => CertificateStatus::Invalid { at, problem },
         }
     }
 }
 
 /// The names that a host goes by.
-fn names(name: &HostName) -> Vec<HostName> {
+fn record_names(name: &HostName) -> Vec<HostName> {
     [Some(name.clone()), name.without_port()].into_iter().flatten().collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{HostCertificate, HostKey, HostName, Judgement, KnownHosts};
+    use super::{CertificateStatus, HostCertificate, HostName, KnownHosts};
     use crate::certificate::Validity;
+    use crate::host_key::HostKey;
 
     fn key(id: u8) -> HostKey {
         HostKey::from_blob([&b"\0\0\0\x0bssh-ed25519\0\0\0\x01"[..], &[id]].concat()).expect("the key is well formed")
@@ -114,23 +120,23 @@ mod tests {
             serial: 1,
             key_id: "web".to_owned(),
             is_for_host: true,
-            names: vec!["web".to_owned()],
+            principals: vec!["web".to_owned()],
             validity: Validity { from: 0, until: 100 },
             critical_options: Vec::new(),
             signature_algorithm: "ssh-ed25519".to_owned(),
         }
     }
 
-    /// Judges it at second 50, and tells the judgement in a word with its line.
+    /// Judges it at second 50, and tells the status in a word with its line.
     #[track_caller]
     fn case(lines: &[&str], name: &HostName, expected: &str) {
-        let judgement = known(lines).judge(name, &shown(), 50, &["ssh-ed25519".to_owned()]);
-        let told = match &judgement {
-            Judgement::Vouched { at } => format!("vouched by {}", at.line),
-            Judgement::Flawed { at, .. } => format!("flawed, by {}", at.line),
-            Judgement::Unvouched => "unvouched".to_owned(),
-            Judgement::Revoked { at, authority: true } => format!("authority revoked by {}", at.line),
-            Judgement::Revoked { at, authority: false } => format!("key revoked by {}", at.line),
+        let status = known(lines).check_certificate(name, &shown(), 50, &["ssh-ed25519".to_owned()]);
+        let told = match &status {
+            CertificateStatus::Trusted { at } => format!("vouched by {}", at.line),
+            CertificateStatus::Invalid { at, .. } => format!("flawed, by {}", at.line),
+            CertificateStatus::UnknownAuthority => "unvouched".to_owned(),
+            CertificateStatus::Revoked { at, is_authority: true } => format!("authority revoked by {}", at.line),
+            CertificateStatus::Revoked { at, is_authority: false } => format!("key revoked by {}", at.line),
         };
         assert_eq!(told, expected, "{name}: {lines:?}");
     }
@@ -173,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_host_is_asked_for_a_certificate_where_something_is_on_record_about_one() {
-        let asked = |lines: &[&str], port| known(lines).may_vouch(&HostName::new("web", port));
+        let asked = |lines: &[&str], port| known(lines).has_marked_entries(&HostName::new("web", port));
         assert!(asked(&["@cert-authority w* ed9"], 22) && asked(&["@cert-authority web ed9"], 2222));
         assert!(asked(&["@revoked * ed9"], 22));
         assert!(!asked(&["@cert-authority db ed9", "web ed1"], 22));
@@ -188,7 +194,7 @@ mod tests {
             "@cert-authority [web.example.com]:2222 ed3",
         ]);
         let lines = |name: &HostName| -> Vec<usize> {
-            known.authorities_for(name).iter().map(|entry| entry.at().line).collect()
+            known.authorities_for(name).iter().map(|entry| entry.location().line).collect()
         };
         assert_eq!(lines(&HostName::new("web.example.com", 22)), [1]);
         assert_eq!(lines(&HostName::new("web.example.com", 2222)), [4, 1]);

@@ -1,16 +1,16 @@
-//! Lists of algorithms, such as the value of `Ciphers`: names and patterns that replace a default list or change it.
+//! Lists of algorithms, such as the value of `Ciphers`: names and patterns that replace a default list or operation it.
 
 use std::fmt;
 
 use crate::location::Location;
 use crate::pattern;
 
-use super::algorithm_names::{CA_SIGNATURES, KEYS, Known, SIGNATURES};
+use super::known_algorithms::{ALL_CA_SIGNATURES, DEFAULT_CA_SIGNATURES, KEY_ALGORITHMS, KnownAlgorithms};
 use super::value::Problem;
 
 /// A list of algorithms: `Ciphers`, `MACs`, `KexAlgorithms`, `HostKeyAlgorithms`, `PubkeyAcceptedAlgorithms`.
 ///
-/// The list replaces the default list, or changes it: `+` appends to it, `-` removes from it, `^` moves to its front.
+/// The list replaces the default list, or operations it: `+` appends to it, `-` removes from it, `^` moves to its front.
 /// Displays as written in the file.
 ///
 /// ```
@@ -26,14 +26,14 @@ use super::value::Problem;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlgorithmList {
-    change: Change,
+    operation: ListOperation,
     patterns: String,
     at: Location,
 }
 
 /// The effect of a list on the default list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Change {
+enum ListOperation {
     Replace,
     Append,
     Prepend,
@@ -42,18 +42,20 @@ enum Change {
 
 impl AlgorithmList {
     /// Reads a list of known names.
-    pub(super) fn parse(text: &str, known: Known, at: &Location) -> Result<Self, Problem> {
-        let changes = [('+', Change::Append), ('-', Change::Remove), ('^', Change::Prepend)];
-        let change = changes.iter().find(|(sign, _)| text.starts_with(*sign));
-        let (change, patterns) = change.map_or((Change::Replace, text), |(_, change)| (*change, &text[1..]));
+    pub(super) fn parse(text: &str, known: KnownAlgorithms, at: &Location) -> Result<Self, Problem> {
+        let operations = [('+', ListOperation::Append), ('-', ListOperation::Remove), ('^', ListOperation::Prepend)];
+        let operation = operations.iter().find(|(sign, _)| text.starts_with(*sign));
+        let (operation, patterns) =
+            operation.map_or((ListOperation::Replace, text), |(_, operation)| (*operation, &text[1..]));
         let is_known = |name: &str| {
             let matches = |known: &&str| pattern::matches(known, name);
-            known.names.contains(&name) || (known.patterns && is_pattern(name) && known.names.iter().any(matches))
+            known.names.contains(&name)
+                || (known.allows_patterns && is_pattern(name) && known.names.iter().any(matches))
         };
-        let list = Self { change, patterns: patterns.to_owned(), at: at.clone() };
+        let list = Self { operation, patterns: patterns.to_owned(), at: at.clone() };
         let problem = match (list.names().find(|name| !is_known(name)), list.names().next()) {
             // As in `ssh`, names to remove are not checked.
-            _ if change == Change::Remove => None,
+            _ if operation == ListOperation::Remove => None,
             (Some(unknown), _) => Some(format!("unknown algorithm `{unknown}`")),
             (None, None) => Some(format!("no algorithm in `{text}`")),
             (None, Some(_)) => None,
@@ -65,16 +67,17 @@ impl AlgorithmList {
     ///
     /// A name in the list is used only if it is in `supported`. The result may be empty.
     pub fn select(&self, defaults: &[&str], supported: &[&str]) -> Vec<String> {
-        if self.change == Change::Remove {
+        if self.operation == ListOperation::Remove {
             let kept = defaults.iter().filter(|name| !pattern::list_matches(name, &self.patterns));
             return kept.map(|&name| name.to_owned()).collect();
         }
-        let wanted = self.names().flat_map(|wanted| supported.iter().filter(|name| pattern::matches(name, wanted)));
+        let requested =
+            self.names().flat_map(|requested| supported.iter().filter(|name| pattern::matches(name, requested)));
         let defaults = defaults.iter();
-        let all: Vec<&&str> = match self.change {
-            Change::Append => defaults.chain(wanted).collect(),
-            Change::Prepend => wanted.chain(defaults).collect(),
-            Change::Replace | Change::Remove => wanted.collect(),
+        let all: Vec<&&str> = match self.operation {
+            ListOperation::Append => defaults.chain(requested).collect(),
+            ListOperation::Prepend => requested.chain(defaults).collect(),
+            ListOperation::Replace | ListOperation::Remove => requested.collect(),
         };
         let mut selected: Vec<String> = Vec::new();
         for name in all {
@@ -86,12 +89,12 @@ impl AlgorithmList {
     }
 
     /// Returns whether the list keeps the default order: `+` and `-` do.
-    pub fn keeps_order(&self) -> bool {
-        matches!(self.change, Change::Append | Change::Remove)
+    pub fn keeps_default_order(&self) -> bool {
+        matches!(self.operation, ListOperation::Append | ListOperation::Remove)
     }
 
     /// Returns the location of the list in the file.
-    pub fn at(&self) -> &Location {
+    pub fn location(&self) -> &Location {
         &self.at
     }
 
@@ -102,11 +105,11 @@ impl AlgorithmList {
 
 impl fmt::Display for AlgorithmList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = match self.change {
-            Change::Replace => "",
-            Change::Append => "+",
-            Change::Prepend => "^",
-            Change::Remove => "-",
+        let sign = match self.operation {
+            ListOperation::Replace => "",
+            ListOperation::Append => "+",
+            ListOperation::Prepend => "^",
+            ListOperation::Remove => "-",
         };
         write!(f, "{sign}{}", self.patterns)
     }
@@ -117,8 +120,8 @@ fn is_pattern(name: &str) -> bool {
 }
 
 /// Reads a `CASignatureAlgorithms` list into names, each once.
-pub(super) fn ca_signatures(text: &str, at: &Location) -> Result<Vec<String>, Problem> {
-    Ok(AlgorithmList::parse(text, KEYS, at)?.select(&CA_SIGNATURES, &SIGNATURES))
+pub(super) fn parse_ca_signatures(text: &str, at: &Location) -> Result<Vec<String>, Problem> {
+    Ok(AlgorithmList::parse(text, KEY_ALGORITHMS, at)?.select(&DEFAULT_CA_SIGNATURES, &ALL_CA_SIGNATURES))
 }
 
 #[cfg(test)]
@@ -127,8 +130,8 @@ mod tests {
 
     use crate::location::Location;
 
-    use super::{AlgorithmList, CA_SIGNATURES, KEYS, Known, ca_signatures};
-    use crate::config::algorithm_names::{CIPHERS, KEX, MACS};
+    use super::{AlgorithmList, DEFAULT_CA_SIGNATURES, KEY_ALGORITHMS, KnownAlgorithms, parse_ca_signatures};
+    use crate::config::known_algorithms::{CIPHERS, KEX_ALGORITHMS, MACS};
 
     fn at() -> Location {
         Location { file: Path::new("config").into(), line: 1 }
@@ -138,33 +141,36 @@ mod tests {
     fn a_list_replaces_the_default_or_changes_it() {
         #[track_caller]
         fn case(text: &str, expected: &[&str]) {
-            assert_eq!(ca_signatures(text, &at()).expect("a good list"), expected, "{text}");
+            assert_eq!(parse_ca_signatures(text, &at()).expect("a good list"), expected, "{text}");
         }
-        let with = |name| [&CA_SIGNATURES[..], &[name]].concat();
+        let with = |name| [&DEFAULT_CA_SIGNATURES[..], &[name]].concat();
         case("ssh-ed25519", &["ssh-ed25519"]);
         case("rsa-sha2-*,ssh-ed25519,rsa-sha2-256", &["rsa-sha2-256", "rsa-sha2-512", "ssh-ed25519"]);
         case("+ssh-rsa,ssh-ed25519", &with("ssh-rsa"));
-        case("-none", &CA_SIGNATURES);
+        case("-none", &DEFAULT_CA_SIGNATURES);
         case("-*-nistp*,rsa*,sk*", &["ssh-ed25519"]);
         case("-*", &[]);
-        assert_eq!(ca_signatures("^ssh-rsa", &at()).expect("a good list")[..2], ["ssh-rsa", "ssh-ed25519"]);
-        assert_eq!(ca_signatures("^rsa-sha2-256", &at()).expect("a good list").len(), CA_SIGNATURES.len());
+        assert_eq!(parse_ca_signatures("^ssh-rsa", &at()).expect("a good list")[..2], ["ssh-rsa", "ssh-ed25519"]);
+        assert_eq!(
+            parse_ca_signatures("^rsa-sha2-256", &at()).expect("a good list").len(),
+            DEFAULT_CA_SIGNATURES.len()
+        );
     }
 
     #[test]
     fn unknown_names_are_refused() {
         #[track_caller]
-        fn case(known: Known, text: &str, is_good: bool) {
+        fn case(known: KnownAlgorithms, text: &str, is_good: bool) {
             assert_eq!(AlgorithmList::parse(text, known, &at()).is_ok(), is_good, "{text:?}");
         }
         for text in ["", ",", "+", "^", "foo", "ssh-ed25519,foo", "+foo", "Ssh-ed25519", "foo*"] {
-            case(KEYS, text, false);
+            case(KEY_ALGORITHMS, text, false);
         }
         for text in ["ssh-*", "-foo", "+ssh-rsa", "rsa-sha2-512-cert-v01@openssh.com"] {
-            case(KEYS, text, true);
+            case(KEY_ALGORITHMS, text, true);
         }
         // Of these, `ssh` takes patterns only to remove.
-        for (known, name) in [(CIPHERS, "aes128-ctr"), (MACS, "hmac-sha2-256"), (KEX, "curve25519-sha256")] {
+        for (known, name) in [(CIPHERS, "aes128-ctr"), (MACS, "hmac-sha2-256"), (KEX_ALGORITHMS, "curve25519-sha256")] {
             case(known, name, true);
             case(known, &format!("^{name},,"), true);
             case(known, "-*sha*", true);

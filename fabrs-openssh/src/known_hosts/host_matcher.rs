@@ -11,14 +11,14 @@ pub const SALT_LEN: usize = 20;
 
 /// Which hosts a line is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Hosts {
+pub(super) enum HostMatcher {
     /// A comma list of patterns, in lower case.
     Patterns(String),
     /// One name that only shows itself to those who already know it.
     Hashed { salt: [u8; SALT_LEN], hash: Vec<u8> },
 }
 
-impl Hosts {
+impl HostMatcher {
     /// Reads the field. The error says what is wrong with a hashed name.
     pub(super) fn parse(field: &str) -> Result<Self, &'static str> {
         let Some(hashed) = field.strip_prefix('|') else {
@@ -43,7 +43,7 @@ impl Hosts {
 }
 
 /// Hides a name, which is in lower case, as `ssh` does with `HashKnownHosts`.
-pub(super) fn hide(name: &str, salt: &[u8; SALT_LEN]) -> String {
+pub(super) fn hash_name(name: &str, salt: &[u8; SALT_LEN]) -> String {
     format!("|1|{}|{}", BASE64.encode(salt), BASE64.encode(&digest(name, salt)))
 }
 
@@ -55,13 +55,13 @@ fn digest(name: &str, salt: &[u8; SALT_LEN]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Hosts, hide};
+    use super::{HostMatcher, hash_name};
 
     #[test]
     fn patterns_cover_lists_wildcards_and_ports() {
         #[track_caller]
         fn case(field: &str, name: &str, expected: bool) {
-            let hosts = Hosts::parse(field).expect("the field is well formed");
+            let hosts = HostMatcher::parse(field).expect("the field is well formed");
             assert_eq!(hosts.matches(name), expected, "`{field}` against `{name}`");
         }
         case("web1,10.0.0.1", "10.0.0.1", true);
@@ -76,8 +76,8 @@ mod tests {
 
     #[test]
     fn hidden_names_are_found_again() {
-        let hidden = hide("web1", &[7; 20]);
-        let hosts = Hosts::parse(&hidden).expect("the field is well formed");
+        let hidden = hash_name("web1", &[7; 20]);
+        let hosts = HostMatcher::parse(&hidden).expect("the field is well formed");
         assert!(hosts.matches("web1"));
         assert!(!hosts.matches("web2"));
     }
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn broken_hashes_are_named() {
         for field in ["|", "|1|", "|2|AAAA|AAAA", "|1|AAAA|AAAA", "|1|!|!", "|1|AAAA"] {
-            assert!(Hosts::parse(field).is_err(), "{field}");
+            assert!(HostMatcher::parse(field).is_err(), "{field}");
         }
     }
 }

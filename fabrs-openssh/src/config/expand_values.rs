@@ -4,34 +4,38 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 
-use super::expand::{self, Tokens};
 use super::host_config::{ForwardAgent, HostConfig, IdentityAgent, RawValue};
 use super::load::Origin;
+use super::tokens::{self, Tokens};
+use super::unexpanded_values::{UnexpandedValue, UnexpandedValues};
 use super::value;
-use super::values::{Raw, Values};
 
 /// Expands the values that hold for a host.
 ///
 /// # Errors
 ///
 /// [`Error::Expand`] for a value that cannot be expanded.
-pub(super) fn expanded(values: &Values, tokens: &Tokens<'_>) -> Result<HostConfig, Error> {
-    let path = |raw: &Raw| tokens.path(&raw.value).map_err(|problem| Error::expand(&raw.at, &raw.value, problem));
-    let home = |raw: &Raw| {
-        expand::tilde(&raw.value, &tokens.query.home).map_err(|problem| Error::expand(&raw.at, &raw.value, problem))
+pub(super) fn expand_values(values: &UnexpandedValues, tokens: &Tokens<'_>) -> Result<HostConfig, Error> {
+    let path = |raw: &UnexpandedValue| {
+        tokens.expand_path(&raw.value).map_err(|problem| Error::expand(&raw.at, &raw.value, problem))
     };
-    let all = |files: &Option<Vec<Raw>>, expand: &dyn Fn(&Raw) -> Result<PathBuf, Error>| {
+    let home = |raw: &UnexpandedValue| {
+        tokens::expand_tilde(&raw.value, &tokens.query.home)
+            .map_err(|problem| Error::expand(&raw.at, &raw.value, problem))
+    };
+    let file_list = |files: &Option<Vec<UnexpandedValue>>,
+                     expand: &dyn Fn(&UnexpandedValue) -> Result<PathBuf, Error>| {
         files.as_ref().map(|files| files.iter().map(expand).collect::<Result<Vec<_>, _>>()).transpose()
     };
-    let accumulated = |files: &[(Raw, Origin)]| {
-        let paths = files.iter().filter_map(|(raw, _)| named(Some(raw))).map(path).collect::<Result<Vec<_>, _>>();
+    let paths_of = |files: &[(UnexpandedValue, Origin)]| {
+        let paths = files.iter().filter_map(|(raw, _)| unless_none(Some(raw))).map(path).collect::<Result<Vec<_>, _>>();
         paths.map(|paths| (!files.is_empty()).then_some(paths))
     };
     let forward_agent = match (values.forward_agent, &values.forward_agent_socket) {
         (None, _) => None,
         (Some(false), _) => Some(ForwardAgent::No),
         (Some(true), None) => Some(ForwardAgent::Yes),
-        (Some(true), Some(raw)) => Some(match socket(raw, tokens)? {
+        (Some(true), Some(raw)) => Some(match socket_path(raw, tokens)? {
             Some(path) => ForwardAgent::Socket(path),
             None => ForwardAgent::No,
         }),
@@ -39,12 +43,12 @@ pub(super) fn expanded(values: &Values, tokens: &Tokens<'_>) -> Result<HostConfi
     Ok(HostConfig {
         user: values.user.clone(),
         port: values.port,
-        certificate_files: accumulated(&values.certificate_files)?,
-        identity_files: accumulated(&values.identity_files)?,
+        certificate_files: paths_of(&values.certificate_files)?,
+        identity_files: paths_of(&values.identity_files)?,
         identities_only: values.identities_only,
         identity_agent: values.identity_agent.as_ref().map(|raw| identity_agent(raw, tokens)).transpose()?,
-        user_known_hosts_files: all(&values.user_known_hosts_files, &path)?,
-        global_known_hosts_files: all(&values.global_known_hosts_files, &home)?,
+        user_known_hosts_files: file_list(&values.user_known_hosts_files, &path)?,
+        global_known_hosts_files: file_list(&values.global_known_hosts_files, &home)?,
         strict_host_key_checking: values.strict_host_key_checking,
         ca_signature_algorithms: values.ca_signature_algorithms.clone(),
         hash_known_hosts: values.hash_known_hosts,
@@ -63,7 +67,7 @@ pub(super) fn expanded(values: &Values, tokens: &Tokens<'_>) -> Result<HostConfi
         host_key_algorithms: values.host_key_algorithms.clone(),
         pubkey_accepted_algorithms: values.pubkey_accepted_algorithms.clone(),
         required_rsa_size: values.required_rsa_size,
-        revoked_host_keys: named(values.revoked_host_keys.as_ref()).map(path).transpose()?,
+        revoked_host_keys: unless_none(values.revoked_host_keys.as_ref()).map(path).transpose()?,
         preferred_authentications: values.preferred_authentications.clone(),
         number_of_password_prompts: values.number_of_password_prompts,
         other: values.other.clone(),
@@ -72,27 +76,27 @@ pub(super) fn expanded(values: &Values, tokens: &Tokens<'_>) -> Result<HostConfi
 }
 
 /// Returns a value unless it is `none`.
-pub(super) fn named(raw: Option<&Raw>) -> Option<&Raw> {
+pub(super) fn unless_none(raw: Option<&UnexpandedValue>) -> Option<&UnexpandedValue> {
     raw.filter(|raw| !raw.value.eq_ignore_ascii_case("none"))
 }
 
 /// Tells whether the first argument of a value is `yes`.
 pub(super) fn is_yes(value: &RawValue) -> bool {
-    value.arguments().first().is_some_and(|word| value::flag(word) == Ok(true))
+    value.arguments().first().is_some_and(|word| value::parse_bool(word) == Ok(true))
 }
 
-fn identity_agent(raw: &Raw, tokens: &Tokens<'_>) -> Result<IdentityAgent, Error> {
+fn identity_agent(raw: &UnexpandedValue, tokens: &Tokens<'_>) -> Result<IdentityAgent, Error> {
     Ok(match raw.value.as_str() {
         "none" => IdentityAgent::None,
         "SSH_AUTH_SOCK" => IdentityAgent::Environment,
-        _ => socket(raw, tokens)?.map_or(IdentityAgent::None, IdentityAgent::Socket),
+        _ => socket_path(raw, tokens)?.map_or(IdentityAgent::None, IdentityAgent::Socket),
     })
 }
 
 /// Finds the socket that a path or, in the old way of writing it, a `$NAME` stands for.
-fn socket(raw: &Raw, tokens: &Tokens<'_>) -> Result<Option<PathBuf>, Error> {
+fn socket_path(raw: &UnexpandedValue, tokens: &Tokens<'_>) -> Result<Option<PathBuf>, Error> {
     match raw.value.strip_prefix('$') {
         Some(name) if !name.starts_with('{') => Ok((tokens.query.env)(name).map(PathBuf::from)),
-        _ => tokens.path(&raw.value).map(Some).map_err(|problem| Error::expand(&raw.at, &raw.value, problem)),
+        _ => tokens.expand_path(&raw.value).map(Some).map_err(|problem| Error::expand(&raw.at, &raw.value, problem)),
     }
 }
