@@ -1,11 +1,11 @@
-//! "Did you mean": the known word that is did_you_mean to what was written.
+//! "Did you mean" suggestions for unknown keys.
 
-/// Returns what to say behind an unknown word: the did_you_mean known one if it is near, and all of them.
+/// Returns a hint for an unknown word: the most similar known word, if any, and all known words.
 pub(crate) fn hint(written: &str, known: &[&str]) -> String {
     let all = known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
     match did_you_mean(written, known) {
-        Some(word) => format!("did you mean `{word}`? Known are {all}"),
-        None => format!("known are {all}"),
+        Some(word) => format!("did you mean `{word}`? (known keys: {all})"),
+        None => format!("known keys: {all}"),
     }
 }
 
@@ -22,7 +22,7 @@ mod tests {
     const KNOWN: [&str; 4] = ["default", "hosts", "role", "rolling"];
 
     #[test]
-    fn a_slip_of_the_pen_is_recognised_and_a_strange_word_is_not() {
+    fn a_typo_has_a_suggestion_and_an_unrelated_word_has_none() {
         assert_eq!(did_you_mean("roel", &KNOWN), Some("role"));
         assert_eq!(did_you_mean("roles", &KNOWN), Some("role"));
         assert_eq!(did_you_mean("host", &KNOWN), Some("hosts"));

@@ -1,15 +1,15 @@
-//! Collects every mistake of one macro call, so that they are all told at once.
+//! Collects all errors of a macro call, to report them together.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::Error;
 
-/// The mistakes that were met so far.
+/// The errors of a macro call.
 #[derive(Debug, Default)]
 pub(crate) struct Errors(Option<Error>);
 
 impl Errors {
-    /// Adds a mistake, told at the tokens that are wrong.
+    /// Adds an error at the span of the given tokens.
     pub(crate) fn add(&mut self, at: impl ToTokens, text: impl std::fmt::Display) {
         self.push(Error::new_spanned(at, text));
     }
@@ -21,12 +21,12 @@ impl Errors {
         }
     }
 
-    /// Takes what was made, or `None` and the mistake.
+    /// Returns the value of `result`, or records its error and returns `None`.
     pub(crate) fn record<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
 
-    /// Returns the compile errors: nothing where there was no mistake.
+    /// Converts the errors to `compile_error!` calls. Empty without errors.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.0.map(Error::into_compile_error).unwrap_or_default()
     }

@@ -1,10 +1,10 @@
-//! The macros of fabrs: [`task`](macro@task), which makes a function a task, and [`cmd!`](macro@cmd), which makes a
-//! line for a shell. The facade `fabrs` re-exports both; what they write names that crate, so it must be a dependency under
-//! this name.
+//! The macros of fabrs: [`task`](macro@task) turns a function into a task, and [`cmd!`](macro@cmd)
+//! builds a shell line with quoted values. The facade `fabrs` re-exports both. The generated code
+//! refers to the crate `fabrs`, so a project must depend on `fabrs` under this name.
 //!
-//! Every mistake that can be seen here is a compile error that says what to write instead, and is told once: whatever
-//! else can be made is made beside it. The types that take part (`FromArg`, `TaskReturn`, `ShellValue`) explain
-//! themselves in the same way.
+//! Each mistake is reported once, as a compile error with the correct syntax. Everything else is
+//! still generated, to avoid follow-up errors. The traits `FromArg`, `TaskReturn` and `ShellValue`
+//! have diagnostics of the same form.
 
 mod cmd;
 mod did_you_mean;
@@ -13,23 +13,23 @@ mod task;
 
 use proc_macro::TokenStream;
 
-/// Makes a function a task: something that `fab` lists, explains, and runs on hosts.
+/// Turns a function into a task. `fab` lists the task, shows its help, and runs it on hosts.
 ///
-/// The function stays what it is. Beside it comes a type of the same name, with `call`, which takes the function's
-/// arguments and gives a `Call` of it, and `task`, the description; and the task is registered with the program that
-/// links it.
+/// The function itself is unchanged. The macro adds a type of the same name: `call` takes the
+/// arguments of the function and returns a `Call`, and `task` returns the description. The task is
+/// registered with the program that links it.
 ///
 /// ```
 /// use fabrs::prelude::*;
 ///
-/// /// Puts a build live: the last good one, or the tag you name.
+/// /// Deploys the last good build, or the given tag.
 /// #[task(role = "web", rolling = 1)]
 /// async fn deploy(
 ///     /// The tag to deploy.
 ///     #[arg(short)]
 ///     tag: Option<String>,
 ///     #[arg(default = "main")] branch: String,
-///     /// Migrate, too.
+///     /// Migrate the database too.
 ///     #[arg(default = true)]
 ///     migrate: bool,
 /// ) -> Result {
@@ -42,7 +42,7 @@ use proc_macro::TokenStream;
 /// }
 ///
 /// let task = deploy::task();
-/// assert_eq!(task.docs, "Puts a build live: the last good one, or the tag you name.");
+/// assert_eq!(task.docs, "Deploys the last good build, or the given tag.");
 /// assert_eq!(task.params[0].docs, "The tag to deploy.");
 /// let call: Call = deploy::call(Some("v1".to_owned()), "main".to_owned(), false);
 /// assert_eq!(call.arguments()[0], ("tag", "Some(\"v1\")".to_owned()));
@@ -50,47 +50,60 @@ use proc_macro::TokenStream;
 ///
 /// # The function
 ///
-/// An `async fn`, or a plain `fn`, which runs on a thread where it may block. It returns nothing or a `Result`. A first
-/// parameter of the type `Connection` is the host's; all others are arguments, and each host gets a copy of them.
+/// A task is an `async fn`, or a plain `fn` that runs on a blocking thread. It returns nothing or a
+/// `Result`. A first parameter of type `Connection` receives the connection to the host. All other
+/// parameters are arguments. Each host receives a copy of them.
 ///
 /// | type of the argument | on the command line |
 /// |---|---|
-/// | `bool` | a switch, `--name`; with `#[arg(default = true)]` on, and turned off by `--no-name` |
-/// | `Option<T>` | may be left out: `--name VALUE` |
-/// | `Vec<T>` | any number of times: `--name A --name B` |
-/// | any other `T` | needed, or with `#[arg(default = …)]` one that may be left out |
+/// | `bool` | a switch, off by default: `--name` |
+/// | `Option<T>` | optional: `--name VALUE` |
+/// | `Vec<T>` | repeatable: `--name A --name B` |
+/// | any other `T` | required, or optional with `#[arg(default = …)]` |
 ///
-/// `T` is read by `FromStr`, and is `Clone`, `Debug`, `Send` and `Sync`. Types are known by their last word, as macros
-/// see words: `std::option::Option<T>` is one, an alias of it is not.
+/// With `#[arg(default = true)]`, a switch is on by default, and `--no-name` turns it off.
 ///
-/// Doc comments on the function and on its parameters are what help shows.
+/// `T` implements `FromStr`, `Clone`, `Debug`, `Send` and `Sync`. The macro identifies a type by
+/// the last segment of its path: `std::option::Option<T>` is an `Option`, an alias is not.
+///
+/// The help shows the doc comments of the function and of its parameters.
 ///
 /// # `#[task(…)]`
 ///
 /// | key | meaning |
 /// |---|---|
-/// | `role = "web"` | runs on the hosts of this role; on other hosts only if `-H` names them on the command line |
-/// | `hosts("web1", "deploy@web2")` | runs on these hosts; with a role besides, on them and then on those of the role |
-/// | `local` | runs once, on this machine, with no host of its own: for tasks that work on groups (`on(..)`, `call.all()`) |
-/// | `rolling = 1` | on at most this number of hosts at a time; a smaller `-P` wins |
-/// | `sudo` | it uses sudo, which is tried on all its hosts before anything begins |
-/// | `defer_approval` | in a protected environment it is not asked before it begins: it has what is pending approved itself (`Client::approve`) before it changes anything, or only reads |
-/// | `lock = "deploy"` | acquires the lock `deploy` on all its hosts before it runs; if another run holds the lock, the task fails, or waits with `--wait` |
-/// | `default` | runs when no task is named |
-/// | `name = "build-docs"` | is typed under another name than the function's |
-/// | `alias = "d"` | is typed under this name, too; may be given several times |
+/// | `role = "web"` | runs on the hosts of this role; on other hosts only if selected with `-H` |
+/// | `hosts("web1", "deploy@web2")` | runs on these hosts, and then on the hosts of `role` |
+/// | `local` | runs once on this machine, without a host |
+/// | `rolling = 1` | the maximum number of hosts at a time; a smaller `-P` wins |
+/// | `sudo` | uses sudo; `fab` validates sudo on all hosts of the task before the run starts |
+/// | `defer_approval` | starts without a prompt in a protected environment |
+/// | `lock = "deploy"` | acquires the lock `deploy` on all hosts before the task runs |
+/// | `default` | runs if the command line names no task |
+/// | `name = "build-docs"` | the name on the command line; defaults to the name of the function |
+/// | `alias = "d"` | another name on the command line; repeatable |
 ///
-/// A task without `role`, `hosts` and `local` runs on all hosts of the environment.
+/// A task without `role`, `hosts` and `local` runs on all hosts of the environment. A `local` task
+/// uses groups of hosts instead of a connection: `on(..)`, `call.all()`.
+///
+/// In a protected environment, `fab` prompts before a task starts. A task with `defer_approval`
+/// starts without this prompt. The task must call `Client::approve` before its first change, or
+/// only read.
+///
+/// If another run holds the lock, the task fails. With `--wait`, the task waits for the lock.
 ///
 /// # Calls
 ///
-/// `deploy::call(tag)` binds the arguments. In another task:
+/// `deploy::call(tag)` binds the arguments. Another task can run the call:
 ///
 /// | call | runs |
 /// |---|---|
-/// | `deploy::call(tag).await?` | on the caller's host; an error if `deploy` declares other hosts |
-/// | `deploy::call(tag).all().await?` | in a `local` task: on all hosts that `deploy` declares, narrowed by `-H`; returns the outcome of each |
-/// | `deploy::call(tag).on(&c).await?` | on this connection, whichever hosts `deploy` declares |
+/// | `deploy::call(tag).await?` | on the host of the caller |
+/// | `deploy::call(tag).all().await?` | on all hosts declared by `deploy`, narrowed by `-H` |
+/// | `deploy::call(tag).on(&c).await?` | on the connection `c` |
+///
+/// The first form fails if `deploy` declares other hosts. `all()` requires a `local` task, and
+/// returns the outcome of each host. `on(&c)` ignores the hosts declared by `deploy`.
 ///
 /// ```
 /// use fabrs::prelude::*;
@@ -114,19 +127,20 @@ use proc_macro::TokenStream;
 ///
 /// | key | meaning |
 /// |---|---|
-/// | `short`, `short = 'v'` | has a short form, of its first letter or this one |
-/// | `default = …` | what it is when it is left out; text (`"main"`) becomes whatever the type makes `From` it |
+/// | `short`, `short = 'v'` | adds a short option: the first letter of the name, or this letter |
+/// | `default = …` | the value of an omitted argument; a string is converted with `From` |
 ///
 /// # Names
 ///
-/// A task can't be named as a function of the prelude: `run(..)` in its file would call the task. And since the task is
-/// a type, too, its module can't have another type or `mod` of the name, which rustc says itself.
+/// A task cannot have the name of a prelude function, because `run(..)` in the same file would call
+/// the task. A task is also a type. Its module cannot contain another type or a `mod` of the same
+/// name, and rustc reports the conflict.
 #[proc_macro_attribute]
 pub fn task(arguments: TokenStream, item: TokenStream) -> TokenStream {
     task::expand(arguments.into(), &item.into()).into()
 }
 
-/// Makes a line for a shell from a literal, in which every value is quoted.
+/// Builds a shell line from a literal, and quotes every value.
 ///
 /// ```
 /// use fabrs::cmd;
@@ -136,29 +150,36 @@ pub fn task(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// assert_eq!(cmd!("rm -- {files...} ${TMP}").as_str(), "rm -- 'a b' c ${TMP}");
 /// ```
 ///
-/// | in the literal | is |
+/// | in the literal | meaning |
 /// |---|---|
-/// | `{name}`, `{app.release.tag}` | a value, as one quoted word, or as a quoted part of one: `/srv/{name}/log` |
-/// | `{name...}` | a list, as a quoted word for each item, with blanks between them |
-/// | `{n:03}` | a value formatted as `format!` does, then quoted |
-/// | `${HOME}` | the shell's, up to its closing brace |
+/// | `{name}`, `{app.release.tag}` | a value, as a quoted word or part: `/srv/{name}/log` |
+/// | `{name...}` | a list, as a quoted word for each item, separated by blanks |
+/// | `{n:03}` | a value formatted as by `format!`, then quoted |
+/// | `${HOME}` | an expansion of the shell, up to its closing brace |
 /// | `{{` and `}}` | a brace of the shell: `awk '{{print $1}}'` |
 ///
-/// Anything else in braces is a compile error: bind it by `let` first.
+/// Other text in braces is a compile error. Bind other expressions with `let` first.
 ///
-/// # Where a value may stand
+/// # Positions of values
 ///
-/// Only where its quoting holds. The literal is followed as a POSIX shell would read its quotes, and a value is refused
-/// inside quotes (it has its own), in backticks, comments, here-documents and `((…))`, right behind a backslash or the
-/// name of a variable, and right before a redirection. Inside double quotes, `$(…)` begins anew, so
-/// `"$(basename {path})"` is right. Quotes must be balanced. What shells read differently is refused, and so is the
-/// little that would need a parser (`case` in a `$(…)` in double quotes); `ShellLine::raw(..)` takes any text.
+/// A value is accepted only in a position with reliable quoting. The macro tracks quotes like a
+/// POSIX shell. It rejects a value:
 ///
-/// The quoting makes a value one word; what the command does with this word is its own. `sh -c {x}` and `eval {x}`
-/// execute it, and one that begins with `-` is an option unless a `--` stands before it.
+/// - in quotes, because the value has its own quotes;
+/// - in backticks, comments, here-documents and `((…))`;
+/// - directly after a backslash or the name of a variable;
+/// - directly before a redirection.
 ///
-/// A mistake is told with the piece and its place, counted in characters of the literal's content (an escape such as
-/// `\"` is one): stable Rust can't point into a literal.
+/// `$(…)` in double quotes starts a new context, so `"$(basename {path})"` is valid. Quotes must be
+/// balanced. Syntax with different meanings in different shells is rejected, and so is `case` in a
+/// `$(…)` in double quotes. `ShellLine::raw(..)` accepts any text.
+///
+/// Quoting turns a value into a single word. The command decides how to use the word: `sh -c {x}`
+/// and `eval {x}` execute the word. A value with a leading `-` is an option, unless a `--` precedes
+/// the value.
+///
+/// An error names the part of the literal and its position, in characters of the content. An escape
+/// such as `\"` counts as one character. Stable Rust cannot point into a literal.
 #[proc_macro]
 pub fn cmd(input: TokenStream) -> TokenStream {
     cmd::expand(input.into()).into()

@@ -1,7 +1,9 @@
-//! What a certificate says, as far as it has to be judged, and what may be wrong with it.
+//! Host certificates, and the checks of their content.
 //!
-//! The bytes are read, and signatures checked, by whoever speaks the protocol. [`HostCertificate`] takes what was read;
-//! [`KnownHosts::check_certificate`](crate::known_hosts::KnownHosts::check_certificate) says whether it counts.
+//! The caller parses the certificate and verifies its signature. [`HostCertificate`] holds the
+//! parsed fields.
+//! [`KnownHosts::check_certificate`](crate::known_hosts::KnownHosts::check_certificate) decides if
+//! a certificate is trusted.
 
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
@@ -9,72 +11,73 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::host_key::HostKey;
 use crate::pattern;
 
-/// The last second that has a date with a year of four digits.
+/// The last second with a four-digit year. `humantime` cannot format later times.
 const MAX_DATE_SECONDS: u64 = 253_402_300_799;
-/// How many names of a certificate are shown.
+/// The maximum number of names displayed in one problem.
 const MAX_NAMES_SHOWN: usize = 8;
 
-/// The certificate of a host. It is worth nothing until its signature was checked and it was judged.
+/// A certificate of a host. Trust a certificate only after a check of its content and its
+/// signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostCertificate {
-    /// The key that it is about.
+    /// The certified key.
     pub key: HostKey,
-    /// The key that has signed it.
+    /// The key of the signing authority.
     pub authority: HostKey,
-    /// The serial number; 0 if the authority gave none.
+    /// The serial number. 0 means that the authority assigned no number.
     pub serial: u64,
     /// The key ID: free text of the authority, used in revocation lists and logs.
     pub key_id: String,
-    /// Whether it was made for a host, and not for a user.
+    /// True for a host certificate, false for a user certificate.
     pub is_for_host: bool,
-    /// The hosts that it is for; `*` and `?` are wildcards.
+    /// The patterns of valid host names. `*` and `?` are wildcards.
     pub principals: Vec<String>,
-    /// When it is valid.
+    /// The validity period.
     pub validity: Validity,
-    /// The names of its critical options. None is known for hosts.
+    /// The names of the critical options. OpenSSH defines no critical options for hosts.
     pub critical_options: Vec<String>,
-    /// The algorithm of its signature, such as `rsa-sha2-512`.
+    /// The signature algorithm, such as `rsa-sha2-512`.
     pub signature_algorithm: String,
 }
 
-/// When a certificate is valid, in seconds since 1970.
+/// A validity period in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
-    /// The first second of it.
+    /// The first valid second.
     pub from: u64,
-    /// The first second after it; the greatest number for no end.
+    /// The first second after the period. `u64::MAX` means no end.
     pub until: u64,
 }
 
-/// What keeps a certificate from counting, shown as the end of a sentence about it.
+/// The reason to reject a certificate. Displays as a clause with "it" for the certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CertificateProblem {
-    /// It was made for a user.
+    /// The certificate is a user certificate.
     UserCertificate,
-    /// It is not valid yet.
+    /// The validity period has not started.
     NotYetValid {
-        /// When it will be.
+        /// The start of the period.
         from: u64,
     },
-    /// It is not valid any more.
+    /// The validity period has ended.
     Expired {
-        /// Since when it is not.
+        /// The end of the period.
         since: u64,
     },
-    /// It is for no host at all. `ssh` before 10.3 took this for every host.
+    /// The certificate lists no host. `ssh` before 10.3 accepted such a certificate for every host.
     NoPrincipals,
-    /// It is for other hosts.
+    /// The certificate lists only other hosts.
     OtherPrincipals {
-        /// The hosts that it is for.
+        /// The host patterns in the certificate.
         principals: Vec<String>,
     },
-    /// It has critical options, which nobody may accept without knowing them.
+    /// The certificate has unknown critical options. A client must reject them.
     CriticalOptions {
-        /// Their names.
+        /// The names of the options.
         names: Vec<String>,
     },
-    /// Its authority has signed it by an algorithm that is not accepted.
+    /// The authority signed with an algorithm outside the accepted list.
     SignatureAlgorithm {
         /// The algorithm.
         name: String,
@@ -82,7 +85,7 @@ pub enum CertificateProblem {
 }
 
 impl Validity {
-    /// Says what is wrong with a certificate at a time.
+    /// Returns the problem with the period at the time `now`, or `None` within the period.
     pub fn problem_at(self, now: u64) -> Option<CertificateProblem> {
         if now < self.from {
             return Some(CertificateProblem::NotYetValid { from: self.from });
@@ -92,9 +95,10 @@ impl Validity {
 }
 
 impl HostCertificate {
-    /// Says what keeps the certificate from counting for a host, whoever has signed it.
+    /// Returns the first problem of the certificate for `host`, regardless of the authority.
     ///
-    /// `host` is its name in lower case, without a port. `accepted` are the algorithms by which an authority may sign.
+    /// `host` is a host name in lower case, without a port. `now` is in seconds since 1970.
+    /// `accepted` lists the allowed signature algorithms of an authority (`CASignatureAlgorithms`).
     pub fn problem_for(&self, host: &str, now: u64, accepted: &[String]) -> Option<CertificateProblem> {
         if !self.is_for_host {
             return Some(CertificateProblem::UserCertificate);
@@ -119,38 +123,34 @@ impl HostCertificate {
 impl fmt::Display for CertificateProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UserCertificate => f.write_str("it is a user's, and no host's"),
+            Self::UserCertificate => f.write_str("it is a user certificate, not a host certificate"),
             Self::NotYetValid { from } => write!(f, "it is not valid before {}", Timestamp(*from)),
             Self::Expired { since } => write!(f, "it expired at {}", Timestamp(*since)),
-            Self::NoPrincipals => f.write_str("it names no host"),
+            Self::NoPrincipals => f.write_str("it lists no host"),
             Self::OtherPrincipals { principals } => write!(f, "it is for {}", NameList(principals)),
             Self::CriticalOptions { names } => {
-                write!(f, "it has critical options that are not known: {}", NameList(names))
+                write!(f, "it has unknown critical options: {}", NameList(names))
             }
             Self::SignatureAlgorithm { name } => {
-                write!(
-                    f,
-                    "its authority has signed it by {}, which is not accepted",
-                    NameList(std::slice::from_ref(name))
-                )
+                write!(f, "its signature algorithm {} is not accepted", NameList(std::slice::from_ref(name)))
             }
         }
     }
 }
 
-/// Displays a point in time, also where it is beyond all dates.
+/// Displays a time in seconds since 1970. Times after the year 9999 display as `the year 10000`.
 struct Timestamp(u64);
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 > MAX_DATE_SECONDS {
-            return f.write_str("the end of time");
+            return f.write_str("the year 10000");
         }
         humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(self.0)).fmt(f)
     }
 }
 
-/// Displays the first of names that a stranger wrote, which may hold anything.
+/// Displays the first names of an untrusted list, with control characters escaped.
 struct NameList<'a>(&'a [String]);
 
 impl fmt::Display for NameList<'_> {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_counts_for_its_hosts_while_it_is_valid() {
+    fn a_certificate_is_valid_for_its_hosts_within_its_period() {
         case(&good(), "web1", 100, None);
         case(&good(), "a.example.com", 199, None);
         case(&good(), "web1", 99, Some("it is not valid before 1970-01-01T00:01:40Z"));
@@ -204,29 +204,34 @@ mod tests {
     }
 
     #[test]
-    fn what_a_certificate_may_not_be_or_have_is_named() {
-        case(&HostCertificate { is_for_host: false, ..good() }, "web1", 100, Some("it is a user's, and no host's"));
-        case(&HostCertificate { principals: Vec::new(), ..good() }, "web1", 100, Some("it names no host"));
+    fn every_problem_has_a_message() {
+        case(
+            &HostCertificate { is_for_host: false, ..good() },
+            "web1",
+            100,
+            Some("it is a user certificate, not a host certificate"),
+        );
+        case(&HostCertificate { principals: Vec::new(), ..good() }, "web1", 100, Some("it lists no host"));
         let critical_options = vec!["force-command".to_owned()];
-        let text = "it has critical options that are not known: `force-command`";
+        let text = "it has unknown critical options: `force-command`";
         case(&HostCertificate { critical_options, ..good() }, "web1", 100, Some(text));
         let signature_algorithm = "ssh-rsa".to_owned();
-        let text = "its authority has signed it by `ssh-rsa`, which is not accepted";
+        let text = "its signature algorithm `ssh-rsa` is not accepted";
         case(&HostCertificate { signature_algorithm, ..good() }, "web1", 100, Some(text));
     }
 
     #[test]
-    fn strangers_names_are_shown_without_what_a_terminal_would_obey_and_not_all() {
+    fn untrusted_names_are_shortened_and_have_no_control_characters() {
         let principals = (0..20).map(|n| format!("\x1b[2J{n}")).collect();
         let text = CertificateProblem::OtherPrincipals { principals }.to_string();
         assert!(text.starts_with("it is for `\\u{1b}[2J0`, ") && text.ends_with("`\\u{1b}[2J7` and 12 more"), "{text}");
     }
 
     #[test]
-    fn times_beyond_all_dates_are_shown() {
+    fn times_after_the_year_9999_are_displayed() {
         let problem = |from| Validity { from, until: u64::MAX }.problem_at(0).expect("it is not valid yet").to_string();
-        assert_eq!(problem(u64::MAX), "it is not valid before the end of time");
+        assert_eq!(problem(u64::MAX), "it is not valid before the year 10000");
         assert_eq!(problem(253_402_300_799), "it is not valid before 9999-12-31T23:59:59Z");
-        assert_eq!(problem(253_402_300_800), "it is not valid before the end of time");
+        assert_eq!(problem(253_402_300_800), "it is not valid before the year 10000");
     }
 }

@@ -1,33 +1,33 @@
-//! What can go wrong while files are read, resolved or appended to.
+//! The [`Error`] type of all parsers and lookups in this crate.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::location::Location;
 
-/// A file that could not be read or written, or a line in it that `ssh` would refuse as well.
+/// An unreadable file, or a line rejected by `ssh` as well.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A line that means nothing: a bad value, a missing argument, unbalanced quotes.
+    /// A malformed line: a bad value, a missing argument, unbalanced quotes.
     #[error("{at}: {problem}")]
     Syntax {
         /// The line.
         at: Location,
-        /// What is wrong with it.
+        /// The reason.
         problem: String,
     },
-    /// A value that cannot be expanded for this host: an unknown token, an unset variable, another user's home.
-    #[error("{at}: `{value}` cannot be expanded: {problem}")]
+    /// A failed expansion: an unknown token, an unset variable, or the home of another user.
+    #[error("{at}: cannot expand `{value}`: {problem}")]
     Expand {
-        /// The line that the value stands in.
+        /// The line with the value.
         at: Location,
-        /// The value as it stands in the file.
+        /// The value as written in the file.
         value: String,
-        /// What could not be expanded.
+        /// The reason.
         problem: String,
     },
-    /// A keyword that `ssh` does not know, where `IgnoreUnknown` does not allow it.
+    /// A keyword unknown to `ssh` and not listed in `IgnoreUnknown`.
     #[error("{at}: unknown keyword `{keyword}`{}", suggestion.as_ref().map(|name| format!(": did you mean `{name}`?")).unwrap_or_default())]
     UnknownKeyword {
         /// The line.
@@ -37,7 +37,7 @@ pub enum Error {
         /// A known keyword with a similar name.
         suggestion: Option<&'static str>,
     },
-    /// A command of `Match exec` that could not be run.
+    /// A command of `Match exec` that could not be started.
     #[error("{at}: `Match exec` could not run `{command}`")]
     MatchExec {
         /// The line.
@@ -47,62 +47,62 @@ pub enum Error {
         /// The reason.
         source: io::Error,
     },
-    /// A text that names no jump host.
-    #[error("bad jump host `{text}`: `[user@]host[:port]` is needed")]
+    /// An invalid jump host.
+    #[error("invalid jump host `{text}`: expected `[user@]host[:port]`")]
     JumpHost {
-        /// The text.
+        /// The text as written.
         text: String,
     },
-    /// An `Include` that is nested too deeply, which nearly always means that a file includes itself.
-    #[error("{at}: files are included more than {limit} deep: does one include itself?")]
+    /// An `Include` nested too deeply. The usual cause is a file that includes itself.
+    #[error("{at}: `Include` is nested more than {limit} levels deep: look for a file that includes itself")]
     IncludeDepth {
-        /// The line with the `Include` that went too far.
+        /// The line of the deepest `Include`.
         at: Location,
-        /// How deep files may be nested.
+        /// The maximum depth.
         limit: usize,
     },
-    /// A configuration file that someone else may write to.
-    #[error("{}: bad owner or permissions: only its owner may write to it", path.display())]
+    /// A configuration file writable by other users.
+    #[error("{}: bad owner or permissions: the owner must be you or root, and only the owner may write to it", path.display())]
     Permissions {
         /// The file.
         path: PathBuf,
     },
-    /// A file that exists and cannot be read.
+    /// A file that exists but cannot be read.
     #[error("{}: cannot be read", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// A file that cannot be appended to.
+    /// A `known_hosts` file that cannot be written.
     #[error("{}: cannot be written", path.display())]
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// A name or line that must not stand in a `known_hosts` file, because it would mean something else there.
+    /// A name or line with a different meaning in a `known_hosts` file, such as a pattern.
     #[error("`{text}` cannot be recorded as a known host: {problem}")]
     KnownHostsEntry {
         /// The name or line.
         text: String,
-        /// What would go wrong.
+        /// The reason.
         problem: &'static str,
     },
-    /// A key revocation list (KRL) that is damaged, or has a part that is not supported.
+    /// A damaged or unsupported key revocation list (KRL).
     #[error("{}: invalid key revocation list: {problem}", path.display())]
     RevocationList {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         problem: String,
     },
     /// Bytes that are not a public key in SSH wire format.
     #[error("not a public key: {problem}")]
     PublicKey {
-        /// What is wrong with the bytes.
+        /// The reason.
         problem: &'static str,
     },
 }

@@ -1,10 +1,15 @@
-//! `OpenSSH` client files, read as `ssh` reads them: `ssh_config`, `known_hosts` and key revocation lists.
+//! Parsers for `OpenSSH` client files: `ssh_config`, `known_hosts` and key revocation lists.
 //!
-//! Programs that speak SSH themselves ask this crate what `ssh` would do with a name: which address, user and keys
-//! ([`config`]), and whether the key that a server shows is the one on record ([`known_hosts`]). It opens files and
-//! nothing else: no network, no processes, no environment. The home directory, the user's name and the environment
-//! come in with the [`config::Query`], so that every answer can be had again in a test. [`revoked`] reads the
-//! revocation lists of `RevokedHostKeys`.
+//! Programs with their own SSH implementation use this crate to behave like `ssh`:
+//!
+//! - [`config`] resolves the address, user, keys and other settings of a host name.
+//! - [`known_hosts`] compares the key of a server with the recorded keys.
+//! - [`revoked`] reads the revocation lists of `RevokedHostKeys`.
+//! - [`certificate`] checks the content of host certificates.
+//!
+//! The crate only opens files. It uses no network, starts no processes and reads no environment
+//! variables. The caller passes the home directory, the user name and the environment in
+//! [`config::Query`], so tests can reproduce every result.
 //!
 //! ```
 //! use fabrs_openssh::config::{Query, SshConfig};

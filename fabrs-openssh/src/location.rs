@@ -1,15 +1,15 @@
-//! Where something stands, and what there is to say about it.
+//! Positions in configuration files, and warnings about ignored lines.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A line in a file, shown as `file:line`.
+/// A line of a file. Displays as `file:line`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Location {
-    /// The file, as it was named when it was read.
+    /// The path of the file, as passed by the caller.
     pub file: Arc<Path>,
-    /// The line in it, counted from 1.
+    /// The line number, counted from 1.
     pub line: usize,
 }
 
@@ -19,14 +19,15 @@ impl fmt::Display for Location {
     }
 }
 
-/// Something in a file that was passed over, shown as `file:line: text`.
+/// A warning about an ignored line. Displays as `file:line: text`.
 ///
-/// The same line gives the same warning for every host, so a caller with many hosts can keep them in a set.
+/// A line causes equal warnings for all hosts. A caller with many hosts can deduplicate them in a
+/// set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Warning {
     /// The line.
     pub at: Location,
-    /// What was passed over, and what that means.
+    /// The ignored part, and the effect.
     pub text: String,
 }
 

@@ -1,10 +1,11 @@
-//! The wildcard patterns that both kinds of file share: `*`, `?` and, in lists, `!`.
+//! Wildcard patterns of `ssh_config` and `known_hosts`: `*`, `?`, and `!` in lists.
 
-/// Says whether `pattern` matches the whole of `text`; `*` stands for any bytes, `?` for one.
+/// Returns true if `pattern` matches all of `text`. `*` matches any bytes, `?` matches one byte.
 pub(crate) fn matches(text: &str, pattern: &str) -> bool {
     let (text, pattern) = (text.as_bytes(), pattern.as_bytes());
     let (mut t, mut p) = (0, 0);
-    // Only the last `*` is ever returned to: what an earlier one could take more of, a later one can take as well.
+    // Backtracking to the last `*` is enough: a later `*` can match everything an earlier `*`
+    // could.
     let mut last_star: Option<(usize, usize)> = None;
     while t < text.len() {
         match pattern.get(p) {
@@ -27,7 +28,7 @@ pub(crate) fn matches(text: &str, pattern: &str) -> bool {
     pattern[p..].iter().all(|&byte| byte == b'*')
 }
 
-/// Says whether a comma list of patterns matches: one of them does, and none of those that start with `!`.
+/// Returns true if `text` matches a pattern of a comma-separated list, and no pattern with `!`.
 pub(crate) fn list_matches(text: &str, list: &str) -> bool {
     let mut found = false;
     for pattern in list.split(',') {
@@ -40,7 +41,7 @@ pub(crate) fn list_matches(text: &str, list: &str) -> bool {
     found
 }
 
-/// Like [`list_matches`], but without regard to case, as host names are compared.
+/// Matches like [`list_matches`], but ignores ASCII case, as for host names.
 pub(crate) fn hostname_matches(host: &str, list: &str) -> bool {
     list_matches(&host.to_ascii_lowercase(), &list.to_ascii_lowercase())
 }
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_pattern_wins_over_every_other() {
+    fn a_negated_pattern_overrides_all_others() {
         #[track_caller]
         fn case(list: &str, expected: bool) {
             assert_eq!(list_matches("host3", list), expected, "`{list}`");
@@ -86,12 +87,12 @@ mod tests {
     }
 
     #[test]
-    fn host_names_have_no_case() {
+    fn host_names_are_compared_without_case() {
         assert!(hostname_matches("WEB1.Example.com", "*.EXAMPLE.COM"));
     }
 
     #[test]
-    fn many_stars_end_in_time() {
+    fn many_stars_match_in_bounded_time() {
         assert!(!matches(&"a".repeat(2_000), &"a*".repeat(500).replace("a*a*", "a*b*")));
     }
 }

@@ -134,7 +134,7 @@ async fn a_user_that_a_shell_would_run_is_refused() -> Result<()> {
     let error = refused(client.connect("$(id)@host"), ErrorKind::Config);
     let text = block(&error);
     assert!(text.starts_with("error: host: its `ProxyCommand` can't be run\n"), "{text}");
-    assert!(text.contains("`$(id)` is no plain word to a shell"), "{text}");
+    assert!(text.contains("`$(id)` contains special characters of a shell"), "{text}");
     Ok(())
 }
 

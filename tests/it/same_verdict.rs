@@ -156,8 +156,8 @@ async fn a_line_without_effect_causes_one_warning_for_all_hosts() -> Result<()> 
     }
     let warnings = told(&heard, "warning", "text");
     let about = |text: &str| warnings.iter().filter(|warning| warning.contains(text)).count();
-    assert_eq!(about(&format!("{}:2: the line ends before its key", record.file.display())), 1, "{warnings:?}");
-    assert_eq!(about(&format!("{}:3: `@odd` is no marker", record.file.display())), 1, "{warnings:?}");
+    assert_eq!(about(&format!("{}:2: the key is missing", record.file.display())), 1, "{warnings:?}");
+    assert_eq!(about(&format!("{}:3: unknown marker `@odd`", record.file.display())), 1, "{warnings:?}");
     assert_eq!(about(":1: `SetEnv` has no effect"), 1, "{warnings:?}");
     assert_eq!(about("recorded its ssh-ed25519 key"), 1, "{warnings:?}");
     assert_eq!(warnings.len(), 4, "{warnings:?}");

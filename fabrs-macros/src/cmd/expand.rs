@@ -1,4 +1,4 @@
-//! From the parts of a literal to a call that makes the line.
+//! Expands `cmd!` to a call that builds a shell line.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -8,7 +8,7 @@ use syn::{Lit, LitStr, Token};
 use super::placeholder::{Placeholder, PlaceholderKind};
 use super::scan::{LinePart, scan};
 
-/// Expands `cmd!("…")`, or says what is wrong with it.
+/// Expands `cmd!("…")`, or returns a compile error.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     match syn::parse2::<CmdInput>(input).and_then(|line| line.expand()) {
         Ok(expanded) => expanded,
@@ -16,7 +16,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     }
 }
 
-/// The one argument of `cmd!`.
+/// The argument of `cmd!`.
 struct CmdInput {
     literal: LitStr,
 }
@@ -42,8 +42,8 @@ impl CmdInput {
         let line = self.literal.value();
         let parts = scan(&line).map_err(|error| syn::Error::new(self.literal.span(), error.message(&line)))?;
         let pieces = parts.iter().map(|part| expand_part(part, self.literal.span()));
-        // In a block of its own, because the pieces borrow values that need not be `Sync`: without it they would live
-        // until the end of `run(cmd!("…")).await`, and no task with such a line could be moved between threads.
+        // The parts borrow values that may not be `Sync`. Without a block, the borrows would live
+        // until the end of `run(cmd!("…")).await`, and the future of the task would not be `Send`.
         let variable = Ident::new("line", Span::mixed_site());
         Ok(quote! { { let #variable = ::fabrs::__private::line(&[#(#pieces),*]); #variable } })
     }
@@ -60,14 +60,16 @@ fn expand_part(part: &LinePart, span: Span) -> TokenStream {
         PlaceholderKind::List => quote_spanned! {span=> ::fabrs::__private::Piece::List(&#expression) },
         PlaceholderKind::Formatted(spec) => {
             let mut format = Literal::string(&format!("{{:{spec}}}"));
-            // `format!` looks up the names in a specification (`{n:>width$}`) where its literal stands.
+            // With this span, `format!` resolves names in the format spec (`{n:>width$}`) at the
+            // call of `cmd!`.
             format.set_span(span);
             quote! { ::fabrs::__private::Piece::Value(&::std::format!(#format, #expression)) }
         }
     }
 }
 
-/// Makes the value's expression. It has the span of the literal, so that rustc points there if there is no such name.
+/// Returns the expression of a value. It has the span of the literal, so rustc reports an unknown
+/// name at the literal.
 fn value_expression(value: &Placeholder, span: Span) -> TokenStream {
     let segments = value.path.iter().map(|segment| -> TokenStream {
         if let Some(raw) = segment.strip_prefix("r#") {
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_its_pieces_in_order() {
+    fn a_line_has_its_parts_in_order() {
         case(
             quote! { "git reset {tag} {self.files...}" },
             &quote! {
@@ -122,12 +124,12 @@ mod tests {
     }
 
     #[test]
-    fn a_specification_is_given_to_format() {
+    fn a_format_spec_is_passed_to_format() {
         case(quote! { "{n:03}" }, &quote! { ::fabrs::__private::Piece::Value(&::std::format!("{:03}", n)) });
     }
 
     #[test]
-    fn anything_but_one_string_literal_is_refused() {
+    fn other_arguments_than_a_string_literal_are_rejected() {
         let refused = |input: TokenStream, text: &str| {
             let error = expand(input).to_string();
             assert!(error.contains("compile_error") && error.contains(text), "{error}");

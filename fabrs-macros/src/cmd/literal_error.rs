@@ -1,138 +1,152 @@
-//! Every mistake in a literal of `cmd!`, and the text that says what to write instead.
+//! The errors in a literal of `cmd!`, and their messages.
 
 use super::placeholder::PlaceholderError;
 
-/// A mistake, and where it stands.
+/// An error in the literal, with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LiteralError {
     pub(super) kind: LiteralErrorKind,
-    /// The position of `snippet` in the characters of the literal.
+    /// The index of the first character of `snippet` in the literal.
     pub(super) at: usize,
-    /// The part of the literal that is wrong, as it is written there.
+    /// The invalid part of the literal.
     pub(super) snippet: String,
 }
 
-/// What is wrong.
+/// The kind of an error in the literal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum LiteralErrorKind {
     /// A NUL byte.
     Nul,
-    /// A value inside quotes of this sort.
+    /// A value in single or double quotes.
     InQuotes(char),
-    /// A value inside backticks: there even quoted text is looked through for backslashes and backticks.
+    /// A value in backticks. Even in quotes, a shell interprets backslashes and backticks there.
     InBackticks,
-    /// A value in a comment: its first line break would end the comment.
+    /// A value in a comment. A line break in the value would end the comment.
     InComment,
-    /// A `#` right behind a `)`: a comment after a subshell, part of a word after `$(…)`.
+    /// A `#` directly after a `)`: a comment after a subshell, part of a word after `$(…)`.
     AmbiguousComment,
-    /// A value in a here-document: quotes are plain text there.
+    /// A value in a here-document. Quotes are plain text there.
     InHereDocument,
-    /// A `$(…)` in a here-document that goes over several lines, or holds a value.
+    /// A `$(…)` in a here-document with a line break or a value.
     SubstitutionInHereDocument,
-    /// The name that ends a here-document is none, or needs the shell to be read.
+    /// The end marker of a here-document is missing, or requires expansion by the shell.
     HereDocumentName,
-    /// A value in `((…))`: bash reads it as if in double quotes, so single quotes do not hold there.
+    /// A value in `((…))`. Bash reads the text as in double quotes, so single quotes do not quote
+    /// there.
     InArithmetic,
-    /// A quote or a `)` in `((…))` by which shells tell calculating from a shell in a shell, each in its own way.
+    /// A quote or a `)` in `((…))`. Shells use these to distinguish arithmetic from a nested
+    /// subshell, each by different rules.
     AmbiguousArithmetic,
-    /// `$[…]`, the arithmetic of old bash.
+    /// `$[…]`, the old arithmetic syntax of bash.
     OldArithmetic,
-    /// A brace inside `${…}`.
+    /// A brace in `${…}`.
     InParameterExpansion,
-    /// A quote inside a `${…}` inside double quotes: shells disagree on what it ends.
+    /// A quote in a `${…}` in double quotes. Shells disagree about the end of such a quote.
     QuoteInParameterExpansion,
-    /// `\'` inside `$'…'`: bash goes on, other shells end the quote.
+    /// `\'` in `$'…'`. In bash the quote continues, in other shells the quote ends.
     EscapeInAnsiQuote,
-    /// `case` inside a `$(…)` inside double quotes: its `)` cannot be told from the end without a parser.
+    /// `case` in a `$(…)` in double quotes. Only a parser could distinguish its `)` from the end.
     CaseInSubstitution,
-    /// A backslash and a line break in the middle of `$(`, `((` or `<<`.
+    /// A backslash and a line break within `$(`, `((` or `<<`.
     SplitToken,
-    /// A value behind a backslash, which would take away the quote.
+    /// A value after a backslash. The backslash would escape the opening quote.
     AfterBackslash,
-    /// A value behind the `$name` of a variable: a bare word would become part of the name.
+    /// A value directly after the `$name` of a variable. An unquoted word would become part of the
+    /// name.
     AfterVariable(String),
-    /// A value in front of `<` or `>`: a number would become a file descriptor.
+    /// A value directly before `<` or `>`. A number would become a file descriptor.
     BeforeRedirect,
-    /// A list with something that is no blank beside it.
+    /// A list without a separator on each side.
     ListNotSeparated,
-    /// Something that is opened and never closed.
+    /// An unclosed quote, substitution or here-document.
     Unclosed,
-    /// A backslash at the end of the line.
+    /// A backslash at the end of the literal.
     TrailingBackslash,
-    /// A `{` without its `}`.
+    /// A `{` without a `}`.
     UnclosedBrace,
-    /// A `}` without its `{`.
+    /// A `}` without a `{`.
     UnmatchedBrace,
-    /// Braces with something else than a name in them.
+    /// A placeholder that does not name a value.
     InvalidPlaceholder(PlaceholderError),
 }
 
 impl LiteralError {
-    /// Returns the text of the compile error; `line` is the whole literal, for the column.
+    /// Returns the message of the compile error. `line` is the complete literal, for the line and
+    /// column.
     pub(super) fn message(&self, line: &str) -> String {
         use LiteralErrorKind as Kind;
         let snippet = in_backticks(&self.snippet);
         let at = format_position(line, self.at);
         match &self.kind {
-            Kind::Nul => format!("NUL byte {at}: no shell can be given one"),
-            Kind::InQuotes(q) => format!("{snippet} {at} stands inside {q}…{q}: values are quoted by cmd! itself"),
+            Kind::Nul => format!("NUL byte {at}: a shell line cannot contain NUL bytes"),
+            Kind::InQuotes(q) => {
+                format!("{snippet} {at} is inside {q}…{q}: cmd! quotes values itself, so remove the quotes")
+            }
             Kind::InBackticks => format!(
-                "{snippet} {at} stands inside backticks, where no quoting holds: write `$(…)` instead of the backticks"
+                "{snippet} {at} is inside backticks, where quoting is unreliable: write `$(…)` instead of the backticks"
             ),
-            Kind::InComment => format!("{snippet} {at} stands in a comment, which a line break in the value would end"),
+            Kind::InComment => {
+                format!("{snippet} {at} is in a comment, and a line break in the value would end the comment")
+            }
             Kind::AmbiguousComment => {
-                format!("{snippet} {at} stands right behind a `)`: put a blank between them for a comment, or quote it")
+                format!(
+                    "{snippet} {at} directly follows a `)`: for a comment, add a blank between them; otherwise quote the `#`"
+                )
             }
             Kind::InHereDocument => format!(
-                "{snippet} {at} stands in a here-document, where no quoting holds: give the command its text by \
+                "{snippet} {at} is in a here-document, where quotes have no effect: pass the text with \
                  `.stdin(..)`"
             ),
             Kind::SubstitutionInHereDocument => format!(
-                "{snippet} {at} stands in a here-document, where it may hold no value and go over one line only: give \
-                 the command its text by `.stdin(..)`"
+                "{snippet} {at} is in a here-document, where an expansion must be on one line and without values: \
+                 pass the text with `.stdin(..)`"
             ),
-            Kind::HereDocumentName => format!("{snippet} {at}: a here-document needs a plain name to end it"),
+            Kind::HereDocumentName => format!("{snippet} {at}: a here-document needs a plain end marker"),
             Kind::InArithmetic => format!(
-                "{snippet} {at} stands inside `((…))`, where no quoting holds: calculate it in Rust, or write `( (` \
-                 for a shell in a shell"
+                "{snippet} {at} is inside `((…))`, where quoting is unreliable: calculate in Rust, or write `( (` \
+                 for nested subshells"
             ),
             Kind::AmbiguousArithmetic => format!(
-                "{snippet} {at} stands inside `((…))`, which shells read differently: write `( (` for a shell in a shell"
+                "{snippet} {at} is inside `((…))`, and shells disagree about its meaning: write `( (` for nested subshells"
             ),
             Kind::OldArithmetic => {
                 format!("{snippet} {at} is arithmetic in some shells and text in others: write `$((…))`")
             }
-            Kind::InParameterExpansion => format!(
-                "{snippet} {at} stands inside `${{…}}`, which belongs to the shell: no value and no brace can stand there"
-            ),
+            Kind::InParameterExpansion => {
+                format!("{snippet} {at} is inside `${{…}}`: values and braces are not allowed there")
+            }
             Kind::QuoteInParameterExpansion => format!(
-                "{snippet} {at} is a quote inside a `${{…}}` inside \"…\", which shells read differently: take the \
-                 `${{…}}` out of the quotes"
+                "{snippet} {at} is a quote inside a `${{…}}` inside \"…\", and shells disagree about its meaning: move \
+                 the `${{…}}` out of the quotes"
             ),
             Kind::EscapeInAnsiQuote => {
-                format!("{snippet} {at} stands inside $'…', which shells read differently: write `\"'\"` for a quote")
+                format!(
+                    "{snippet} {at} is inside $'…', and shells disagree about its meaning: write `\"'\"` for a quote"
+                )
             }
             Kind::CaseInSubstitution => format!(
-                "{snippet} {at} stands in a `$(…)` inside \"…\", where cmd! cannot follow it: take the `$(…)` out of \
+                "{snippet} {at} is in a `$(…)` inside \"…\", and cmd! cannot find the end: move the `$(…)` out of \
                  the quotes"
             ),
-            Kind::SplitToken => format!("{snippet} {at} is parted from what follows by a line break: join the lines"),
+            Kind::SplitToken => format!("{snippet} {at} is split by a backslash and a line break: join the lines"),
             Kind::AfterBackslash => format!(
-                "{snippet} {at} stands behind a backslash, which would take its quote away: write `{{{{` and `}}}}` \
+                "{snippet} {at} follows a backslash, which would escape the quotes of the value: write `{{{{` and `}}}}` \
                  for braces of the shell"
             ),
             Kind::AfterVariable(name) => format!(
-                "{snippet} {at} stands right behind `${name}` and would become part of that name: write `${{{name}}}`"
+                "{snippet} {at} directly follows `${name}` and would become part of the name: write `${{{name}}}`"
             ),
             Kind::BeforeRedirect => format!(
-                "{snippet} {at} stands right before a redirection, where a number would be a file descriptor: put a \
+                "{snippet} {at} directly precedes a redirection, where a number would be a file descriptor: add a \
                  blank between them"
             ),
-            Kind::ListNotSeparated => format!("{snippet} {at} becomes several words: put blanks around it"),
-            Kind::Unclosed => format!("{snippet} {at} is never closed"),
-            Kind::TrailingBackslash => format!("{snippet} {at} is the last character, and there is nothing to escape"),
-            Kind::UnclosedBrace => format!("{snippet} {at} is never closed: write `{{{{` for a brace of the shell"),
-            Kind::UnmatchedBrace => format!("{snippet} {at} closes nothing: write `}}}}` for a brace of the shell"),
+            Kind::ListNotSeparated => format!("{snippet} {at} expands to several words: add a blank on each side"),
+            Kind::Unclosed => format!("{snippet} {at} is not closed"),
+            Kind::TrailingBackslash => format!("{snippet} {at} is the last character and escapes nothing"),
+            Kind::UnclosedBrace => format!("{snippet} {at} is not closed: write `{{{{` for a brace of the shell"),
+            Kind::UnmatchedBrace => {
+                format!("{snippet} {at} has no matching `{{`: write `}}}}` for a brace of the shell")
+            }
             Kind::InvalidPlaceholder(error) => placeholder_message(&self.snippet, &at, *error),
         }
     }
@@ -143,37 +157,38 @@ fn placeholder_message(snippet: &str, at: &str, error: PlaceholderError) -> Stri
     let snippet = in_backticks(snippet);
     match error {
         PlaceholderError::Empty => {
-            format!("{snippet} {at} names no value: write `{{name}}`, or {doubled} for braces of the shell")
+            format!("{snippet} {at} has no name: write `{{name}}`, or {doubled} for braces of the shell")
         }
         PlaceholderError::Positional => {
-            format!("{snippet} {at}: values go by name: write `{{name}}`, or {doubled} for braces of the shell")
+            format!("{snippet} {at} is positional: write `{{name}}`, or {doubled} for braces of the shell")
         }
         PlaceholderError::FormattedList => format!("{snippet} {at}: a list cannot be formatted: write `{{name...}}`"),
         PlaceholderError::NotAName => format!(
-            "{snippet} {at} is no name: values are `{{name}}`, `{{name.field}}` or `{{name...}}` (bind anything else by \
-             `let` first), braces of the shell are {doubled}"
+            "{snippet} {at} is not a name: values are `{{name}}`, `{{name.field}}` or `{{name...}}` (bind other expressions with \
+             `let`), braces of the shell are {doubled}"
         ),
     }
 }
 
-/// Returns how braces are written that belong to the shell.
+/// Returns the escaped form of the braces, for braces meant for the shell.
 fn doubled_braces(braces: &str) -> String {
-    // Where others stand inside them, each has to be doubled for itself.
+    // Each nested brace must be doubled separately.
     if braces.matches('{').count() > 1 { "`{{` and `}}`".to_owned() } else { in_backticks(&format!("{{{braces}}}")) }
 }
 
-/// Puts a snippet of the literal in backticks, on one line, and cut where it is long.
+/// Formats a snippet in backticks, on one line, and shortened if long.
 fn in_backticks(snippet: &str) -> String {
     const MAX_SNIPPET_CHARS: usize = 50;
     let mut text: String = snippet.replace('\n', "\\n");
     if text.chars().count() > MAX_SNIPPET_CHARS {
         text = text.chars().take(MAX_SNIPPET_CHARS).chain(['…']).collect();
     }
-    // As Markdown does, so that it can be told from what is around it.
+    // As in Markdown, use double backticks around a backtick.
     if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }
 
-/// Names a position as a person counts: from one, and with the line where there are several.
+/// Formats a position as a column, counted from 1, with the line number in a literal of several
+/// lines.
 fn format_position(line: &str, at: usize) -> String {
     let before: String = line.chars().take(at).collect();
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -190,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_position_counts_characters_from_one_and_names_the_line_where_there_are_several() {
+    fn a_position_has_a_column_and_in_several_lines_a_line_number() {
         assert_eq!(format_position("echo '{x}'", 6), "at column 7");
         assert_eq!(format_position("ä '{x}'", 3), "at column 4");
         assert_eq!(format_position("a\nbc {x", 5), "at line 2, column 4");

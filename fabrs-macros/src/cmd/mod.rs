@@ -1,7 +1,9 @@
-//! `cmd!`: from a literal with placeholders to the pieces of a shell line.
+//! The `cmd!` macro: from a literal with placeholders to a shell line with quoted values.
 //!
-//! [`scan`] follows the quotes of the shell through the literal, [`placeholder`] reads what stands in braces, [`fault`]
-//! holds every mistake with its text, [`expand`] turns the parts into Rust. Only [`expand`] knows tokens.
+//! - [`scan`] splits the literal into text and placeholders, and tracks the quotes of the shell.
+//! - [`placeholder`] parses the text between braces.
+//! - [`literal_error`] defines all errors in the literal, with their messages.
+//! - [`expand`] generates the Rust code. Only this module uses tokens.
 
 mod expand;
 mod literal_error;

@@ -1,39 +1,39 @@
-//! What may stand between braces: a name or a field, as one word, as a list, or formatted.
+//! Parses placeholders: a name or a field, as a word, as a list, or formatted.
 
-/// A value that the literal names.
+/// A parsed placeholder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Placeholder {
-    /// The name and the fields after it: `self`, `tag`.
+    /// The name and its fields, such as `self` and `tag`.
     pub(super) path: Vec<String>,
     pub(super) kind: PlaceholderKind,
 }
 
-/// How the value enters the line.
+/// The conversion of the value to words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PlaceholderKind {
-    /// `{name}`: one quoted word.
+    /// `{name}`: a quoted word.
     Word,
     /// `{name...}`: a quoted word for each item.
     List,
-    /// `{name:spec}`: formatted as `format!` does, then one quoted word.
+    /// `{name:spec}`: formatted as by `format!`, as a quoted word.
     Formatted(String),
 }
 
-/// Says why the text between two braces names no value.
+/// The reason why the text between braces is not a placeholder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PlaceholderError {
-    /// `{}`
+    /// `{}`: no name.
     Empty,
-    /// `{0}`
+    /// `{0}`: a positional argument.
     Positional,
-    /// `{name...:03}`
+    /// `{name...:03}`: a formatted list.
     FormattedList,
-    /// `{print $1}`, `{a,b}`, `{name.len()}`
+    /// Other text, such as `{print $1}`, `{a,b}` or `{name.len()}`.
     NotAName,
 }
 
 impl Placeholder {
-    /// Reads the text between two braces.
+    /// Parses the text between two braces.
     pub(super) fn parse(inside: &str) -> Result<Self, PlaceholderError> {
         let (name, spec) = match inside.split_once(':') {
             Some((name, spec)) => (name, Some(spec)),
@@ -71,7 +71,8 @@ fn is_path(path: &[String]) -> bool {
     (first == "self" || is_ident(first)) && fields.iter().all(|field| is_field(field))
 }
 
-/// Tells a Rust path (`{module::NAME}`) and nested braces from what `format!` takes after the colon.
+/// Returns true for text after a colon that is not a format spec: a path (`{module::NAME}`) or a
+/// nested brace.
 fn is_not_format_spec(spec: &str) -> bool {
     let is_path = spec.strip_prefix(':').is_some_and(|rest| rest.starts_with(|c: char| c.is_alphabetic()));
     is_path || spec.contains('{')
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_between_braces_is_a_misuse() {
+    fn other_text_between_braces_is_an_error() {
         assert_error("", PlaceholderError::Empty);
         assert_error("0", PlaceholderError::Positional);
         assert_error("0:03", PlaceholderError::Positional);

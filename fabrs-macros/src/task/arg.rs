@@ -1,4 +1,4 @@
-//! `#[arg(…)]`: the short form and the default of a parameter.
+//! The `#[arg(…)]` attribute: the short option and the default of a parameter.
 
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, Token};
@@ -7,14 +7,14 @@ use super::attr::key_name;
 use crate::did_you_mean;
 use crate::errors::Errors;
 
-/// What stands in `#[arg(…)]`.
+/// The parsed `#[arg(…)]` attribute.
 #[derive(Default)]
 pub(super) struct ArgAttr {
     pub(super) short: Option<ShortOption>,
     pub(super) default: Option<Expr>,
 }
 
-/// The short form: `short`, or `short = 'v'`.
+/// The short option: `short`, or `short = 'v'`.
 pub(super) struct ShortOption {
     pub(super) key: Meta,
     pub(super) letter: Option<char>,
@@ -22,13 +22,13 @@ pub(super) struct ShortOption {
 
 const KEYS: [&str; 2] = ["short", "default"];
 
-/// Tells whether an attribute is ours.
+/// Returns true for an `#[arg]` attribute.
 pub(super) fn is_arg(attr: &Attribute) -> bool {
     attr.path().is_ident("arg")
 }
 
 impl ArgAttr {
-    /// Reads the keys, and leaves out those that are wrong.
+    /// Parses the keys. Records an error for each invalid key and skips it.
     pub(super) fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
         let mut arg = Self::default();
         for attr in attrs.iter().filter(|attr| is_arg(attr)) {
@@ -48,7 +48,7 @@ impl ArgAttr {
         let key = key_name(meta.path());
         let is_repeated = (key == "short" && self.short.is_some()) || (key == "default" && self.default.is_some());
         match (key.as_str(), &meta) {
-            _ if is_repeated => return Err(syn::Error::new_spanned(meta.path(), format!("`{key}` is given twice"))),
+            _ if is_repeated => return Err(syn::Error::new_spanned(meta.path(), format!("duplicate key `{key}`"))),
             ("short", Meta::Path(_)) => self.short = Some(ShortOption { key: meta, letter: None }),
             ("short", Meta::NameValue(pair)) => {
                 let Some(letter) = letter(&pair.value) else {
@@ -105,17 +105,17 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_key_or_value_says_what_to_write() {
+    fn an_invalid_key_or_value_has_a_message_with_the_syntax() {
         assert_error(parse_quote! { #[arg] }, "write `#[arg(short)]` or");
         assert_error(parse_quote! { #[arg(shrt)] }, "unknown key `shrt` in `#[arg(…)]`: did you mean `short`?");
         assert_error(
             parse_quote! { #[arg(help = "x")] },
-            "unknown key `help` in `#[arg(…)]`: known are `short`, `default`",
+            "unknown key `help` in `#[arg(…)]`: known keys: `short`, `default`",
         );
         assert_error(parse_quote! { #[arg(short = "v")] }, "write one letter or digit");
         assert_error(parse_quote! { #[arg(short = '-')] }, "write one letter or digit");
         assert_error(parse_quote! { #[arg(short('v'))] }, "write `short` or");
         assert_error(parse_quote! { #[arg(default)] }, "write `default = …`");
-        assert_error(parse_quote! { #[arg(short, short = 'v')] }, "`short` is given twice");
+        assert_error(parse_quote! { #[arg(short, short = 'v')] }, "duplicate key `short`");
     }
 }

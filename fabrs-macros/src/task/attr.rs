@@ -1,4 +1,4 @@
-//! `#[task(…)]`: where a task runs, and under which names.
+//! The `#[task(…)]` attribute: the hosts, the name and the options of a task.
 
 use proc_macro2::TokenStream;
 use syn::parse::Parser;
@@ -8,7 +8,7 @@ use syn::{Expr, ExprLit, Lit, LitInt, LitStr, Meta, Path, Token};
 use crate::did_you_mean;
 use crate::errors::Errors;
 
-/// What stands in `#[task(…)]`.
+/// The parsed `#[task(…)]` attribute.
 #[derive(Default)]
 pub(super) struct TaskAttr {
     pub(super) default: bool,
@@ -27,7 +27,7 @@ const KEYS: [&str; 10] =
     ["default", "local", "hosts", "role", "rolling", "sudo", "defer_approval", "lock", "name", "alias"];
 
 impl TaskAttr {
-    /// Reads the keys, and leaves out those that are wrong.
+    /// Parses the keys. Records an error for each invalid key and skips it.
     pub(super) fn read(arguments: TokenStream, errors: &mut Errors) -> Self {
         let mut attr = Self::default();
         let metas = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(arguments).map_err(|error| {
@@ -38,7 +38,7 @@ impl TaskAttr {
         for meta in errors.record(metas).into_iter().flatten() {
             let key = key_name(meta.path());
             if key != "alias" && seen.contains(&key) {
-                errors.add(meta.path(), format!("`{key}` is given twice"));
+                errors.add(meta.path(), format!("duplicate key `{key}`"));
                 continue;
             }
             errors.record(attr.read_key(&key, &meta));
@@ -81,13 +81,13 @@ impl TaskAttr {
     }
 }
 
-/// Returns a key as it is written.
+/// Returns the path of a key as text.
 pub(super) fn key_name(path: &Path) -> String {
     let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
     segments.join("::")
 }
 
-/// Checks a key that takes no value.
+/// Checks that a key has no value.
 fn check_flag(meta: &Meta) -> syn::Result<()> {
     match meta {
         Meta::Path(_) => Ok(()),
@@ -105,7 +105,7 @@ fn string_value(meta: &Meta, example: &str) -> syn::Result<LitStr> {
     }
 }
 
-/// Reads a name that can be typed as one word and is not taken for an option.
+/// Parses the name of a task: a single word on the command line that does not look like an option.
 fn task_name(meta: &Meta, example: &str) -> syn::Result<LitStr> {
     let name = string_value(meta, example)?;
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -113,7 +113,7 @@ fn task_name(meta: &Meta, example: &str) -> syn::Result<LitStr> {
         Ok(name)
     } else {
         let text = format!(
-            "`{}` cannot be typed as a task's name: it begins with a letter, and holds letters, \
+            "invalid task name `{}`: start with a letter, and use only letters, \
              digits, `-`, `_` and `.`",
             name.value()
         );
@@ -121,7 +121,7 @@ fn task_name(meta: &Meta, example: &str) -> syn::Result<LitStr> {
     }
 }
 
-/// Reads the name of a lock, which is part of a file name.
+/// Parses the name of a lock, a part of a file name.
 fn lock_name(meta: &Meta) -> syn::Result<LitStr> {
     let lock = string_value(meta, "lock = \"deploy\"")?;
     if lock.value().contains(|c: char| c == '/' || c.is_control()) {
@@ -153,7 +153,7 @@ fn rolling_limit(meta: &Meta) -> syn::Result<usize> {
     };
     match LitInt::base10_parse::<usize>(number)? {
         0 => {
-            let text = "`rolling = 0` would never begin: it is on how many hosts at a time the task runs, at least 1";
+            let text = "`rolling = 0` runs on no host: write the maximum number of hosts at a time, at least 1";
             Err(syn::Error::new_spanned(number, text))
         }
         hosts => Ok(hosts),
@@ -202,9 +202,9 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_key_or_value_says_what_to_write() {
+    fn an_invalid_key_or_value_has_a_message_with_the_syntax() {
         assert_error(quote! { roles = "web" }, "unknown key `roles` in `#[task(…)]`: did you mean `role`?");
-        assert_error(quote! { parallel }, "unknown key `parallel` in `#[task(…)]`: known are `default`, `local`");
+        assert_error(quote! { parallel }, "unknown key `parallel` in `#[task(…)]`: known keys: `default`, `local`");
         assert_error(quote! { role("web") }, "write `role = \"web\"`");
         assert_error(quote! { role = web }, "write `role = \"web\"`");
         assert_error(quote! { role = "" }, "write `role = \"web\"`");
@@ -216,15 +216,15 @@ mod tests {
         assert_error(quote! { lock = "a/b" }, "invalid lock name `a/b`");
         assert_error(quote! { rolling }, "write `rolling = 1`");
         assert_error(quote! { rolling = "1" }, "write `rolling = 1`");
-        assert_error(quote! { rolling = 0 }, "`rolling = 0` would never begin");
-        assert_error(quote! { name = "-x" }, "`-x` cannot be typed as a task's name");
-        assert_error(quote! { alias = "a b" }, "`a b` cannot be typed");
+        assert_error(quote! { rolling = 0 }, "`rolling = 0` runs on no host");
+        assert_error(quote! { name = "-x" }, "invalid task name `-x`");
+        assert_error(quote! { alias = "a b" }, "invalid task name `a b`");
         assert_error(quote! { "web" }, "expected identifier: write keys, as in `#[task(role");
-        assert_error(quote! { default, default }, "`default` is given twice");
+        assert_error(quote! { default, default }, "duplicate key `default`");
     }
 
     #[test]
-    fn what_is_right_beside_a_mistake_is_kept() {
+    fn valid_keys_next_to_an_error_are_kept() {
         let (attr, errors) = read(quote! { role = "web", rolling = 0, colour, default });
         assert_eq!(errors.len(), 2);
         assert!(attr.default && attr.role.is_some() && attr.rolling.is_none());

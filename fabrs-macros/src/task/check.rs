@@ -1,4 +1,4 @@
-//! What a task's function may not be, and why.
+//! Checks of the function and the keys of a task.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -8,13 +8,14 @@ use super::attr::TaskAttr;
 use super::params::Params;
 use crate::errors::Errors;
 
-/// The functions of the prelude: a task of the same name would stand in front of them, and call itself.
+/// The functions of the prelude. A task with such a name would shadow the function, and call
+/// itself.
 const PRELUDE_FUNCTIONS: [&str; 21] = [
     "cd", "cmd", "confirm", "current", "effect", "env", "get", "local", "on", "once", "prefix", "probe", "prompt",
     "put", "role", "run", "secs", "step", "sudo", "sync", "v_run",
 ];
 
-/// Explains what `#[task]` stands on, where that is no function; `error` is why it could not be read as one.
+/// Returns the error for an item that is not a function. `error` is the original parse error.
 pub(super) fn not_a_function(item: &TokenStream, error: syn::Error) -> syn::Error {
     let words: Vec<String> = item
         .clone()
@@ -27,17 +28,17 @@ pub(super) fn not_a_function(item: &TokenStream, error: syn::Error) -> syn::Erro
         .collect();
     let other = ["struct", "enum", "union", "trait", "impl", "mod", "type", "static", "use"];
     if words.iter().any(|word| other.contains(&word.as_str())) {
-        syn::Error::new_spanned(item, "`#[task]` stands on a function: `#[task] async fn deploy() -> Result { … }`")
+        syn::Error::new_spanned(item, "`#[task]` requires a function: `#[task] async fn deploy() -> Result { … }`")
     } else {
         error
     }
 }
 
-/// Checks all but the parameters, and tells whether a call of the function can be written at all.
+/// Checks the function except for its parameters. Returns true if `call` can be generated.
 pub(super) fn check_function(function: &ItemFn, errors: &mut Errors) -> bool {
     check_name(&function.sig.ident, errors);
     let signature = &function.sig;
-    // One after the other, so that each is told, whatever the others say.
+    // Run every check before the results are combined, to report all errors.
     let receiver = check_receiver(signature, errors);
     let generics = check_generics(signature, errors);
     let qualifiers = check_qualifiers(signature, errors);
@@ -51,8 +52,8 @@ fn check_name(name: &Ident, errors: &mut Errors) {
         errors.add(
             name,
             format!(
-                "a task cannot be called `{text}`: that is a function of the prelude, and `{text}(..)` in this file \
-                 would call the task instead (`#[task(name = \"{text}\")]` on a function of another name is fine)"
+                "a task function cannot be named `{text}`: `{text}(..)` in this file would call the task instead of the \
+                 prelude function; rename the function and add `#[task(name = \"{text}\")]`"
             ),
         );
     }
@@ -60,7 +61,7 @@ fn check_name(name: &Ident, errors: &mut Errors) {
 
 fn check_receiver(signature: &Signature, errors: &mut Errors) -> bool {
     if let Some(receiver) = signature.receiver() {
-        errors.add(receiver, "a task is a function, not a method: `fab` has no value to call it on");
+        errors.add(receiver, "a task must be a function, not a method: `fab` has no `self` value");
     }
     signature.receiver().is_none()
 }
@@ -68,11 +69,10 @@ fn check_receiver(signature: &Signature, errors: &mut Errors) -> bool {
 fn check_generics(signature: &Signature, errors: &mut Errors) -> bool {
     let generics = &signature.generics;
     if !generics.params.is_empty() {
-        let text =
-            "a task cannot be generic: its arguments are read from the command line, so their types must be known";
+        let text = "a task cannot be generic: its arguments are read from the command line, so write concrete types";
         errors.add(&generics.params, text);
     } else if let Some(clause) = &generics.where_clause {
-        errors.add(clause, "a task cannot have a `where` clause: its types must be known");
+        errors.add(clause, "a task cannot have a `where` clause: write concrete types");
     }
     generics.params.is_empty() && generics.where_clause.is_none()
 }
@@ -84,11 +84,11 @@ fn check_qualifiers(signature: &Signature, errors: &mut Errors) -> bool {
         is_valid = false;
     };
     if let Some(constness) = &signature.constness {
-        reject(constness, "`const`", "it runs when `fab` calls it");
+        reject(constness, "`const`", "`fab` calls it at run time");
     }
     match &signature.safety {
-        Safety::Unsafe(token) => reject(token, "`unsafe`", "anyone may call it from the command line"),
-        Safety::Safe(token) => reject(token, "`safe`", "write `fn` alone"),
+        Safety::Unsafe(token) => reject(token, "`unsafe`", "every user of the command line can call it"),
+        Safety::Safe(token) => reject(token, "`safe`", "write `fn` without a qualifier"),
         Safety::Default => {}
     }
     if let Some(abi) = &signature.abi {
@@ -104,7 +104,7 @@ fn check_output(signature: &Signature, errors: &mut Errors) -> bool {
     let ReturnType::Type(_, output) = &signature.output else { return true };
     let is_valid = !matches!(**output, Type::ImplTrait(_) | Type::Never(_));
     if !is_valid {
-        errors.add(output, "a task returns `Result`, or nothing");
+        errors.add(output, "a task must return `Result` or nothing");
     }
     is_valid
 }
@@ -127,16 +127,15 @@ fn check_local(attr: &TaskAttr, errors: &mut Errors) {
     errors.add(
         local,
         format!(
-            "`local` and `{other}` do not go together: a `local` task runs once, here, and \
-             reaches hosts by `on(role(..))`"
+            "`local` and `{other}` cannot be combined: a `local` task runs once on this machine, and \
+             reaches hosts with `on(role(..))`"
         ),
     );
 }
 
 fn check_local_connection(attr: &TaskAttr, params: &Params, errors: &mut Errors) {
     if let (Some(_), Some(connection)) = (&attr.local, &params.connection) {
-        let text =
-            "a `local` task has no host, so there is no connection to take: write `local(..)`, or `on(role(..))`";
+        let text = "a `local` task has no host and no connection: use `local(..)` or `on(role(..))`";
         errors.add(connection, text);
     }
 }

@@ -1,8 +1,8 @@
-//! Doc comments as help texts.
+//! Converts doc comments to help text.
 
 use syn::{Attribute, Expr, Lit, Meta};
 
-/// Returns the doc comment of an item, its lines joined, without the indentation they share.
+/// Returns the doc comment of an item: the joined lines without their common indentation.
 pub(super) fn docs(attrs: &[Attribute]) -> String {
     let comments = attrs.iter().filter_map(doc_text);
     let lines: Vec<String> = comments.flat_map(|text| doc_lines(&text)).collect();
@@ -11,7 +11,7 @@ pub(super) fn docs(attrs: &[Attribute]) -> String {
     dedented.join("\n").trim_matches('\n').to_owned()
 }
 
-/// Tells whether an attribute is a line of a doc comment.
+/// Returns true for a `#[doc]` attribute.
 pub(super) fn is_doc(attr: &Attribute) -> bool {
     attr.path().is_ident("doc")
 }
@@ -29,7 +29,8 @@ fn doc_text(attr: &Attribute) -> Option<String> {
     }
 }
 
-/// Returns the lines of one comment; those of `/** … */` come as one text, often with stars in front.
+/// Returns the lines of a doc comment. A `/** … */` comment is one text, often with a star on each
+/// line.
 fn doc_lines(text: &str) -> Vec<String> {
     let has_stars = text.contains('\n')
         && text.lines().skip(1).all(|line| line.trim_start().starts_with('*') || line.trim().is_empty());
@@ -53,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_is_its_lines_without_what_indents_them_all() {
+    fn a_doc_comment_loses_its_common_indentation() {
         case(
             &parse_quote! {
                 /// Puts a build live.

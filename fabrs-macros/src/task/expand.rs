@@ -1,4 +1,4 @@
-//! What a task's function becomes: itself, its description, and a typed call.
+//! Generates the output of `#[task]`: the function, its description, and a typed call.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -11,7 +11,7 @@ use super::attr::TaskAttr;
 use super::docs::{docs, is_doc};
 use super::params::{ArgKind, Param, Params, type_source};
 
-/// Returns the function as it was written, without the attributes of parameters that only `#[task]` understands.
+/// Returns the function without the parameter attributes of `#[task]`.
 pub(super) fn function_item(function: &ItemFn) -> TokenStream {
     let mut function = function.clone();
     for input in &mut function.sig.inputs {
@@ -19,15 +19,17 @@ pub(super) fn function_item(function: &ItemFn) -> TokenStream {
             input.attrs.retain(|attr| !is_doc(attr) && !is_arg(attr));
         }
     }
-    // Clippy would advise what a task may not do: to take its arguments by reference.
+    // Clippy would suggest arguments by reference, but a task must own its arguments.
     let by_value = quote! { #[allow(clippy::needless_pass_by_value)] };
     let by_value = (!function.sig.inputs.is_empty()).then_some(by_value);
     quote! { #by_value #function }
 }
 
-/// Writes what stands beside the function: a type of its name with `call` and `task`, and its registration.
+/// Generates the items next to the function: a type of the same name with `call` and `task`, and
+/// the registration.
 ///
-/// The function uses its name among the values only, so a type may have it, too. It has no values of its own.
+/// A function name is only in the value namespace, so a type can have the same name. The type is an
+/// empty enum and has no values.
 pub(super) fn companion_items(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
     let name = &function.sig.ident;
     let vis = &function.vis;
@@ -62,9 +64,10 @@ pub(super) fn companion_items(function: &ItemFn, attr: &TaskAttr, params: &Param
 
 fn task_value(function: &ItemFn, attr: &TaskAttr, params: &Params) -> TokenStream {
     let ident = &function.sig.ident;
-    // `build-docs` and `build_docs` are one name, and this is how it is kept.
+    // `build-docs` and `build_docs` are the same name. The description has the form with
+    // underscores.
     let name = attr.name.as_ref().map_or_else(|| ident.unraw().to_string(), |name| name.value().replace('-', "_"));
-    // With the span of the name, so that it is the line of the function and not that of `#[task]`.
+    // With the span of the name, the line is the line of the function, not of `#[task]`.
     let (file, line) =
         (quote_spanned! {ident.span()=> ::std::file!() }, quote_spanned! {ident.span()=> ::std::line!() });
     let docs = docs(&function.attrs);
@@ -131,7 +134,8 @@ fn param_value(param: &Param) -> TokenStream {
     }
 }
 
-/// Returns a default as help shows it: text without quotes, all else as it is written.
+/// Returns a default as displayed in the help: a string without quotes, other expressions as
+/// written.
 fn default_text(default: &Expr) -> String {
     match default {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => text.value(),
@@ -140,7 +144,7 @@ fn default_text(default: &Expr) -> String {
     }
 }
 
-/// Writes the function that reads the arguments as they were typed.
+/// Generates the function that parses the arguments of the command line.
 fn bind_closure(function: &ItemFn, params: &Params) -> TokenStream {
     let name = &function.sig.ident;
     let args = hygienic_ident("args");
@@ -178,7 +182,8 @@ fn bind_closure(function: &ItemFn, params: &Params) -> TokenStream {
     }
 }
 
-/// Returns a default's expression; text becomes whatever the parameter is, so that a `String` needs no `.to_owned()`.
+/// Returns the expression of a default. A string is converted with `From`, so a `String` needs no
+/// `.to_owned()`.
 fn default_value(param: &Param, default: &Expr) -> TokenStream {
     let ty = &param.ty;
     match default {
@@ -189,12 +194,12 @@ fn default_value(param: &Param, default: &Expr) -> TokenStream {
     }
 }
 
-/// Writes `call`, which takes what the function takes, and runs it with a copy of that on each host.
+/// Generates `call`: it binds the arguments and runs the function with a copy of them on each host.
 fn call_method(function: &ItemFn, params: &Params) -> TokenStream {
     let (name, vis) = (&function.sig.ident, &function.vis);
     let doc = format!("Binds the arguments of the task `{}`.", name.unraw());
     let output = output_type(function);
-    // All of it at the type: rustc tells the same mistake at the same place once.
+    // With a single span, rustc reports the same error once.
     let bound_type = quote_spanned! {output.span()=>
         ::fabrs::__private::Call<<#output as ::fabrs::__private::TaskReturn>::Value>
     };
@@ -206,14 +211,15 @@ fn call_method(function: &ItemFn, params: &Params) -> TokenStream {
         (numbered_idents("text", params), numbered_idents("copy", params), numbered_idents("value", params));
     let types = params.arguments.iter().map(|param| &param.ty);
     let names = params.arguments.iter().map(|param| &param.name);
-    // Named as the function's, but not seen by the user's own expressions, nor in front of a task of the same name.
+    // Named like the parameters, but invisible to expressions of the user, and without shadowing a
+    // task of the same name.
     let idents = params
         .arguments
         .iter()
         .map(|param| with_span(&param.ident, param.ident.span().resolved_at(Span::mixed_site())));
     let idents: Vec<Ident> = idents.collect();
     let arguments = params.arguments.iter().zip(&idents).map(|(Param { ty, .. }, ident)| {
-        // At the type, which is what lacks something if this does not compile.
+        // With the span of the type, rustc reports a missing trait at the type.
         let ident = with_span(ident, ident.span().located_at(ty.span()));
         quote_spanned! {ty.span()=> __fabrs_argument::<#ty>(#ident) }
     });
@@ -244,7 +250,7 @@ fn call_method(function: &ItemFn, params: &Params) -> TokenStream {
     }
 }
 
-/// Returns the type that the function returns; one that is not written stands where the name does.
+/// Returns the return type. Without a written type, `()` has the span of the function name.
 fn output_type(function: &ItemFn) -> TokenStream {
     match &function.sig.output {
         ReturnType::Default => quote_spanned! {function.sig.ident.span()=> () },
@@ -252,7 +258,7 @@ fn output_type(function: &ItemFn) -> TokenStream {
     }
 }
 
-/// Writes the one function that needs something of the types of arguments, so that what is missing is told once.
+/// Generates the helper with the trait bounds of arguments, so rustc reports a missing trait once.
 fn argument_helper(params: &Params) -> TokenStream {
     if params.arguments.is_empty() {
         return TokenStream::new();
@@ -272,7 +278,7 @@ fn argument_helper(params: &Params) -> TokenStream {
     }
 }
 
-/// Makes a name that no expression of the user's can mean.
+/// Creates an identifier that does not collide with names of the user.
 fn hygienic_ident(name: &str) -> Ident {
     Ident::new(&format!("__{name}"), Span::mixed_site())
 }

@@ -1,8 +1,12 @@
-//! `#[task]`: from a function to the function, its description, and a typed call of it.
+//! The `#[task]` macro: generates the description of a task and a typed call next to the function.
 //!
-//! [`attr`] reads `#[task(…)]`, [`params`] the parameters, [`arg`] their `#[arg(…)]`, [`docs`] doc comments; [`check`]
-//! holds what a task's function may not be; [`expand`] writes the result. Reading goes on after a mistake, and as much as can
-//! be made is made beside the compile errors, so that one mistake is one error.
+//! - [`attr`] parses `#[task(…)]`, [`params`] the parameters, and [`arg`] their `#[arg(…)]`.
+//! - [`docs`] converts doc comments to help text.
+//! - [`check`] rejects invalid functions and keys.
+//! - [`expand`] generates the code.
+//!
+//! Parsing continues after an error. The expansion contains as much valid code as possible next to
+//! the compile errors, so a single mistake causes a single error.
 
 mod arg;
 mod attr;
@@ -37,7 +41,7 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
     let params = Params::read(&function, &mut errors);
     check::check_keys(&attr, &params, &mut errors);
     let function_item = expand::function_item(&function);
-    // A dummy of the rest keeps other code, which calls `deploy::call(..)`, from failing for the same mistake.
+    // With a working `call`, code such as `deploy::call(..)` does not fail for the same mistake.
     let companion_items =
         (is_callable && params.is_complete).then(|| expand::companion_items(&function, &attr, &params));
     let errors = errors.into_tokens();

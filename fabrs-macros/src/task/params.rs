@@ -1,4 +1,4 @@
-//! The parameters of a task: what each takes from the command line.
+//! The parameters of a task, and their form on the command line.
 
 use proc_macro2::Ident;
 use quote::ToTokens;
@@ -11,46 +11,46 @@ use crate::errors::Errors;
 
 /// The parameters of a task.
 pub(super) struct Params {
-    /// The `c: Connection` in front, where there is one.
+    /// The first parameter `c: Connection`, if any.
     pub(super) connection: Option<PatType>,
-    /// All others.
+    /// The other parameters.
     pub(super) arguments: Vec<Param>,
-    /// Whether every parameter is here, if only without what was wrong about it.
+    /// True if no parameter was skipped because of an error.
     pub(super) is_complete: bool,
 }
 
-/// A parameter that takes something from the command line.
+/// A parameter with a value from the command line.
 pub(super) struct Param {
     pub(super) ident: Ident,
     pub(super) ty: Type,
-    /// The name as `fab` shows it: without `r#`, and without the `_` of an unused one.
+    /// The name displayed by `fab`: without `r#`, and without the `_` of an unused parameter.
     pub(super) name: String,
     pub(super) docs: String,
-    /// The letter, and where it is asked for.
+    /// The letter of the short option, and its key in `#[arg(…)]`.
     pub(super) short: Option<(char, Meta)>,
     pub(super) kind: ArgKind,
 }
 
-/// How a parameter is given.
+/// The form of a parameter on the command line.
 pub(super) enum ArgKind {
-    /// `bool`: a switch, which is on or off by default.
+    /// `bool`: a switch, on or off by default.
     Flag { on: bool },
-    /// `T`: needed.
+    /// `T`: required.
     Required,
     /// `T` with `#[arg(default = …)]`.
     Defaulted(Expr),
-    /// `Option<T>`: may be left out.
+    /// `Option<T>`: optional.
     Optional(Type),
-    /// `Vec<T>`: any number of times.
+    /// `Vec<T>`: repeatable.
     List(Type),
 }
 
 impl Params {
-    /// Reads the parameters, and leaves out those that can be none.
+    /// Parses the parameters. Records an error for each invalid parameter and skips it.
     pub(super) fn read(function: &ItemFn, errors: &mut Errors) -> Self {
         let mut read = Self { connection: None, arguments: Vec::new(), is_complete: true };
         for (position, input) in function.sig.inputs.iter().enumerate() {
-            // A receiver is told by `check`.
+            // `check` reports a receiver.
             let FnArg::Typed(input) = input else { continue };
             if is_named(&input.ty, "Connection") {
                 if check_connection(input, position == 0, errors) {
@@ -79,7 +79,10 @@ impl Param {
         let short = arg.short.and_then(|short| {
             let letter = short.letter.or_else(|| name.chars().next().filter(char::is_ascii_alphanumeric));
             if letter.is_none() {
-                errors.add(&short.key, format!("`{name}` does not begin with a letter to take: write `short = 'v'`"));
+                errors.add(
+                    &short.key,
+                    format!("`{name}` does not start with an ASCII letter or digit: write `short = 'v'`"),
+                );
             }
             letter.map(|letter| (letter, short.key))
         });
@@ -92,11 +95,15 @@ fn arg_kind(ty: &Type, default: Option<Expr>, errors: &mut Errors) -> ArgKind {
         return ArgKind::Flag { on: default.is_some_and(|default| check_switch_default(&default, errors)) };
     }
     if let Some(inner) = argument_of(ty, "Option") {
-        check_no_default(default, "an `Option` that is left out is `None`: take the type without `Option`", errors);
+        check_no_default(
+            default,
+            "an omitted `Option` is `None`: for a default, use the type without `Option`",
+            errors,
+        );
         return ArgKind::Optional(inner.clone());
     }
     if let Some(inner) = argument_of(ty, "Vec") {
-        check_no_default(default, "a `Vec` that is left out is empty: put its default into the task", errors);
+        check_no_default(default, "an omitted `Vec` is empty: set a default in the body of the task", errors);
         return ArgKind::List(inner.clone());
     }
     match default {
@@ -105,7 +112,7 @@ fn arg_kind(ty: &Type, default: Option<Expr>, errors: &mut Errors) -> ArgKind {
     }
 }
 
-/// Tells whether a type's last word is `name`: macros see words, not types.
+/// Returns true if the last segment of a type is `name`. A macro sees tokens, not resolved types.
 fn is_named(ty: &Type, name: &str) -> bool {
     let Type::Path(path) = ty else { return false };
     path.qself.is_none() && path.path.segments.last().is_some_and(|last| last.ident == name)
@@ -122,10 +129,10 @@ fn argument_of<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     }
 }
 
-/// Tells whether this is the one connection a task may take: the first parameter.
+/// Returns true if the connection is the first parameter. Otherwise records an error.
 fn check_connection(input: &PatType, is_first: bool, errors: &mut Errors) -> bool {
     if !is_first {
-        errors.add(input, "the connection comes first: `async fn deploy(c: Connection, …)`");
+        errors.add(input, "the connection must be the first parameter: `async fn deploy(c: Connection, …)`");
     }
     is_first
 }
@@ -138,12 +145,12 @@ fn check_type(input: &PatType, errors: &mut Errors) -> bool {
 fn check_reference(ty: &Type, errors: &mut Errors) -> bool {
     let text = match ty {
         Type::Reference(reference) => match &*reference.elem {
-            elem if is_named(elem, "str") => "a task keeps its arguments: take `String`".to_owned(),
-            elem if is_named(elem, "Path") => "a task keeps its arguments: take `PathBuf`".to_owned(),
-            Type::Slice(slice) => format!("a task keeps its arguments: take `Vec<{}>`", type_source(&slice.elem)),
-            elem => format!("a task keeps its arguments: take `{}`", type_source(elem)),
+            elem if is_named(elem, "str") => "a task must own its arguments: use `String`".to_owned(),
+            elem if is_named(elem, "Path") => "a task must own its arguments: use `PathBuf`".to_owned(),
+            Type::Slice(slice) => format!("a task must own its arguments: use `Vec<{}>`", type_source(&slice.elem)),
+            elem => format!("a task must own its arguments: use `{}`", type_source(elem)),
         },
-        Type::ImplTrait(_) => "a task's arguments are read from the command line: name a type".to_owned(),
+        Type::ImplTrait(_) => "`impl Trait` cannot be read from the command line: write a concrete type".to_owned(),
         _ => return true,
     };
     errors.add(ty, text);
@@ -160,7 +167,7 @@ fn check_pattern<'a>(input: &'a PatType, errors: &mut Errors) -> Option<&'a Iden
         }
         _ => {}
     }
-    errors.add(&input.pat, "a task's argument needs a plain name, which is typed as `--name`");
+    errors.add(&input.pat, "a task's argument needs a plain name for the option `--name`");
     None
 }
 
@@ -168,18 +175,18 @@ fn check_switch_default(default: &Expr, errors: &mut Errors) -> bool {
     if let Expr::Lit(ExprLit { lit: Lit::Bool(value), .. }) = default {
         return value.value;
     }
-    errors.add(default, "the default of a switch is `true` (`--no-name` turns it off) or `false`");
+    errors.add(default, "the default of a switch must be `true` (turned off by `--no-name`) or `false`");
     false
 }
 
-/// Checks that a number's default is one: text stands for whatever can be made from text, which a number cannot.
+/// Rejects a string as the default of a number, because numbers have no `From<&str>`.
 fn check_text_default(ty: &Type, default: &Expr, errors: &mut Errors) -> bool {
     const NUMBERS: [&str; 14] =
         ["u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64"];
     let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = default else { return true };
     let is_number = NUMBERS.iter().any(|number| is_named(ty, number));
     if is_number {
-        errors.add(default, format!("the default of a number is one: `default = {}`", text.value()));
+        errors.add(default, format!("the default of a number must be a number: write `default = {}`", text.value()));
     }
     !is_number
 }
@@ -196,13 +203,18 @@ fn check_shorts(params: &[Param], errors: &mut Errors) {
         let others = params.iter().take(position);
         let same = |other: &&Param| other.short.as_ref().is_some_and(|(other, _)| other == letter);
         if let Some(other) = others.into_iter().find(same) {
-            errors
-                .add(key, format!("`-{letter}` is taken by `{}`: write `short = '…'` with another letter", other.name));
+            errors.add(
+                key,
+                format!(
+                    "`-{letter}` is already the short option of `{}`: write `short = '…'` with another letter",
+                    other.name
+                ),
+            );
         }
     }
 }
 
-/// Returns a type as a person writes it.
+/// Formats a type as in source code.
 pub(super) fn type_source(ty: &Type) -> String {
     ty.to_token_stream().to_string().replace(' ', "").replace(',', ", ")
 }

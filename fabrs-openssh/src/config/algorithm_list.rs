@@ -1,4 +1,5 @@
-//! Lists of algorithms, such as the value of `Ciphers`: names and patterns that replace a default list or operation it.
+//! Algorithm lists such as the value of `Ciphers`: names and patterns that replace or modify a
+//! default.
 
 use std::fmt;
 
@@ -8,10 +9,12 @@ use crate::pattern;
 use super::known_algorithms::{ALL_CA_SIGNATURES, DEFAULT_CA_SIGNATURES, KEY_ALGORITHMS, KnownAlgorithms};
 use super::value::Problem;
 
-/// A list of algorithms: `Ciphers`, `MACs`, `KexAlgorithms`, `HostKeyAlgorithms`, `PubkeyAcceptedAlgorithms`.
+/// A list of algorithms: `Ciphers`, `MACs`, `KexAlgorithms`, `HostKeyAlgorithms`,
+/// `PubkeyAcceptedAlgorithms`.
 ///
-/// The list replaces the default list, or operations it: `+` appends to it, `-` removes from it, `^` moves to its front.
-/// Displays as written in the file.
+/// The list replaces the default list. With `+`, it appends to the default list. With `-`, it
+/// removes algorithms, and with `^`, it moves algorithms to the front. Displays as written in the
+/// file.
 ///
 /// ```
 /// use fabrs_openssh::config::{Query, SshConfig};
@@ -41,7 +44,7 @@ enum ListOperation {
 }
 
 impl AlgorithmList {
-    /// Reads a list of known names.
+    /// Parses a list of known algorithm names.
     pub(super) fn parse(text: &str, known: KnownAlgorithms, at: &Location) -> Result<Self, Problem> {
         let operations = [('+', ListOperation::Append), ('-', ListOperation::Remove), ('^', ListOperation::Prepend)];
         let operation = operations.iter().find(|(sign, _)| text.starts_with(*sign));
@@ -54,7 +57,7 @@ impl AlgorithmList {
         };
         let list = Self { operation, patterns: patterns.to_owned(), at: at.clone() };
         let problem = match (list.names().find(|name| !is_known(name)), list.names().next()) {
-            // As in `ssh`, names to remove are not checked.
+            // Like `ssh`, accept unknown names in a list of algorithms to remove.
             _ if operation == ListOperation::Remove => None,
             (Some(unknown), _) => Some(format!("unknown algorithm `{unknown}`")),
             (None, None) => Some(format!("no algorithm in `{text}`")),
@@ -65,7 +68,7 @@ impl AlgorithmList {
 
     /// Applies the list to `defaults` and returns the algorithms to use, in order of preference.
     ///
-    /// A name in the list is used only if it is in `supported`. The result may be empty.
+    /// A name in the list is used only if `supported` contains the name. The result may be empty.
     pub fn select(&self, defaults: &[&str], supported: &[&str]) -> Vec<String> {
         if self.operation == ListOperation::Remove {
             let kept = defaults.iter().filter(|name| !pattern::list_matches(name, &self.patterns));
@@ -88,7 +91,7 @@ impl AlgorithmList {
         selected
     }
 
-    /// Returns whether the list keeps the default order: `+` and `-` do.
+    /// Returns true if the list keeps the order of the default list, as `+` and `-` do.
     pub fn keeps_default_order(&self) -> bool {
         matches!(self.operation, ListOperation::Append | ListOperation::Remove)
     }
@@ -119,7 +122,7 @@ fn is_pattern(name: &str) -> bool {
     name.contains(['*', '?', '!'])
 }
 
-/// Reads a `CASignatureAlgorithms` list into names, each once.
+/// Parses a `CASignatureAlgorithms` list and returns the resulting names without duplicates.
 pub(super) fn parse_ca_signatures(text: &str, at: &Location) -> Result<Vec<String>, Problem> {
     Ok(AlgorithmList::parse(text, KEY_ALGORITHMS, at)?.select(&DEFAULT_CA_SIGNATURES, &ALL_CA_SIGNATURES))
 }
@@ -141,7 +144,7 @@ mod tests {
     fn a_list_replaces_the_default_or_changes_it() {
         #[track_caller]
         fn case(text: &str, expected: &[&str]) {
-            assert_eq!(parse_ca_signatures(text, &at()).expect("a good list"), expected, "{text}");
+            assert_eq!(parse_ca_signatures(text, &at()).expect("the list is valid"), expected, "{text}");
         }
         let with = |name| [&DEFAULT_CA_SIGNATURES[..], &[name]].concat();
         case("ssh-ed25519", &["ssh-ed25519"]);
@@ -150,15 +153,15 @@ mod tests {
         case("-none", &DEFAULT_CA_SIGNATURES);
         case("-*-nistp*,rsa*,sk*", &["ssh-ed25519"]);
         case("-*", &[]);
-        assert_eq!(parse_ca_signatures("^ssh-rsa", &at()).expect("a good list")[..2], ["ssh-rsa", "ssh-ed25519"]);
+        assert_eq!(parse_ca_signatures("^ssh-rsa", &at()).expect("the list is valid")[..2], ["ssh-rsa", "ssh-ed25519"]);
         assert_eq!(
-            parse_ca_signatures("^rsa-sha2-256", &at()).expect("a good list").len(),
+            parse_ca_signatures("^rsa-sha2-256", &at()).expect("the list is valid").len(),
             DEFAULT_CA_SIGNATURES.len()
         );
     }
 
     #[test]
-    fn unknown_names_are_refused() {
+    fn unknown_names_are_rejected() {
         #[track_caller]
         fn case(known: KnownAlgorithms, text: &str, is_good: bool) {
             assert_eq!(AlgorithmList::parse(text, known, &at()).is_ok(), is_good, "{text:?}");
@@ -169,7 +172,7 @@ mod tests {
         for text in ["ssh-*", "-foo", "+ssh-rsa", "rsa-sha2-512-cert-v01@openssh.com"] {
             case(KEY_ALGORITHMS, text, true);
         }
-        // Of these, `ssh` takes patterns only to remove.
+        // For these keywords, `ssh` accepts patterns only in lists with `-`.
         for (known, name) in [(CIPHERS, "aes128-ctr"), (MACS, "hmac-sha2-256"), (KEX_ALGORITHMS, "curve25519-sha256")] {
             case(known, name, true);
             case(known, &format!("^{name},,"), true);

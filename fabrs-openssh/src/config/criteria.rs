@@ -1,11 +1,11 @@
-//! The criteria of a `Match` line.
+//! The criteria of a `Match` line: parser and evaluation.
 
 use crate::error::Error;
 use crate::pattern;
 
 use super::value::Problem;
 
-/// One criterion, with or without a `!` before it.
+/// A criterion, optionally negated with `!`.
 #[derive(Clone, Debug)]
 pub(super) struct Criterion {
     is_negated: bool,
@@ -15,7 +15,7 @@ pub(super) struct Criterion {
 #[derive(Clone, Debug)]
 enum Condition {
     All,
-    /// `final` and `canonical`: true in the second pass only.
+    /// `final` and `canonical`: true only in the second pass.
     SecondPass {
         requests_it: bool,
     },
@@ -23,22 +23,22 @@ enum Condition {
     OriginalHost(String),
     User(String),
     LocalUser(String),
-    /// The command, with its tokens.
+    /// The command, with unexpanded tokens.
     Exec(String),
     Tagged(String),
-    /// Known to `ssh`, and not evaluated here.
+    /// A criterion of `ssh` that this crate does not evaluate.
     Unsupported(&'static str),
 }
 
-/// What the criteria are held against.
+/// The values compared with the criteria.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MatchContext<'a> {
-    /// The host as it would be connected to, by what has been read so far.
+    /// The host to connect to, according to the lines above.
     pub(super) host: &'a str,
     pub(super) original_host: &'a str,
     pub(super) user: &'a str,
     pub(super) local_user: &'a str,
-    /// The value of `Tag` so far.
+    /// The value of `Tag`, according to the lines above.
     pub(super) tag: &'a str,
     pub(super) is_second_pass: bool,
 }
@@ -47,16 +47,17 @@ pub(super) struct MatchContext<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct MatchResult {
     pub(super) is_match: bool,
-    /// The line has `final`, so all files are read a second time.
+    /// True if the line contains `final`. All files are then read again.
     pub(super) requests_second_pass: bool,
-    /// The criterion without an evaluation, if it alone kept the line from matching.
+    /// The unsupported criterion, if all other criteria match.
     pub(super) unsupported: Option<&'static str>,
 }
 
-/// Runs the command of `Match exec`, and returns whether it succeeded; `None` if commands are not run.
+/// Runs the command of `Match exec`. Returns true on success, and `None` if commands are not
+/// allowed.
 pub(super) type RunExec<'a> = dyn FnMut(&str) -> Result<Option<bool>, Error> + 'a;
 
-/// Criteria of `ssh` that need the network or a command line.
+/// Criteria of `ssh` that require the network or the command line.
 const UNSUPPORTED: [&str; 4] = ["localnetwork", "version", "command", "sessiontype"];
 
 pub(super) fn parse(arguments: Vec<String>) -> Result<Vec<Criterion>, Problem> {
@@ -76,7 +77,7 @@ pub(super) fn parse(arguments: Vec<String>) -> Result<Vec<Criterion>, Problem> {
                 return Err("`all` cannot be combined with other criteria of `Match`".to_owned());
             }
             "all" => Condition::All,
-            // Negated as well: it asks whether there is one.
+            // `!final` starts a second pass too.
             "final" => Condition::SecondPass { requests_it: true },
             "canonical" => Condition::SecondPass { requests_it: false },
             _ => condition_with_value(&name, || attached.or_else(|| arguments.next()))?,
@@ -100,7 +101,7 @@ fn condition_with_value(name: &str, value: impl FnOnce() -> Option<String>) -> R
         // An empty list matches a host without a tag.
         "tagged" => Condition::Tagged(value().unwrap_or_default()),
         _ => match UNSUPPORTED.iter().find(|known| **known == name) {
-            // The value may be empty, and it does not matter here what it is.
+            // `ssh` accepts an empty value here. The value is not used.
             Some(known) if name == "command" => {
                 let _ = value();
                 Condition::Unsupported(known)
@@ -109,13 +110,14 @@ fn condition_with_value(name: &str, value: impl FnOnce() -> Option<String>) -> R
                 value()?;
                 Condition::Unsupported(known)
             }
-            None => return Err(format!("`{name}` is no criterion of `Match`")),
+            None => return Err(format!("unknown criterion `{name}` of `Match`")),
         },
     })
 }
 
-/// Evaluates all criteria for `context`: a `final` counts even if another criterion fails. As in `ssh`, a command runs only
-/// if the criteria before it match.
+/// Evaluates all criteria. A `final` starts a second pass even if another criterion does not match.
+///
+/// Like `ssh`, the function runs a command only if the criteria before the command match.
 ///
 /// # Errors
 ///
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn final_asks_for_a_second_pass_and_holds_in_it() {
+    fn final_starts_a_second_pass_and_matches_in_the_second_pass() {
         let first = result("host nowhere final", false).expect("the line is well formed");
         assert!(first.requests_second_pass && !first.is_match);
         assert!(result("final all", true).expect("the line is well formed").is_match);
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_runs_only_after_criteria_that_match() {
+    fn a_command_runs_only_after_matching_criteria() {
         #[track_caller]
         fn case(words: &str, is_match: bool, expected: &[&str]) {
             let context = MatchContext {
@@ -245,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_evaluated_never_matches_and_is_named_only_when_it_decides() {
+    fn unsupported_criteria_never_match_and_are_reported_only_if_decisive() {
         #[track_caller]
         fn case(words: &str, named: Option<&str>) {
             let result = result(words, false).expect("the line is well formed");
@@ -260,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_without_sense_are_refused() {
+    fn malformed_criteria_are_rejected() {
         for words in ["host", "user ", "flavour sweet", "all host web1", "host web1 user root all"] {
             assert!(result(words, false).is_err(), "{words}");
         }

@@ -1,5 +1,6 @@
-//! A line of `ssh_config` once it is understood. Values are checked here, so that a bad one is found whether or not
-//! the block that it stands in ever applies, as in `ssh`.
+//! A parsed line of `ssh_config`.
+//!
+//! Like `ssh`, the parser checks each value, even in a block that matches no host.
 
 use std::time::Duration;
 
@@ -13,24 +14,24 @@ use super::known_algorithms::{CIPHERS, KEX_ALGORITHMS, KEY_ALGORITHMS, MACS};
 use super::line;
 use super::value::{self, Problem, StrictHostKeyChecking};
 
-/// What a line says.
+/// A parsed line.
 #[derive(Clone, Debug)]
 pub(super) enum Directive {
     Host(Vec<HostPattern>),
     Match(Vec<Criterion>),
-    /// The patterns of an `Include`; reading the files is up to whoever loads.
+    /// The patterns of an `Include` line. The loader reads the files.
     Include(Vec<String>),
     Set(Setting),
 }
 
-/// One pattern of a `Host` line.
+/// A pattern of a `Host` line.
 #[derive(Clone, Debug)]
 pub(super) struct HostPattern {
     pub(super) is_negated: bool,
     pub(super) pattern: String,
 }
 
-/// A value, as it stands in the file: nothing is expanded.
+/// A keyword with its unexpanded value.
 #[derive(Clone, Debug)]
 pub(super) enum Setting {
     BatchMode(bool),
@@ -68,11 +69,11 @@ pub(super) enum Setting {
     TcpKeepAlive(bool),
     User(String),
     UserKnownHostsFiles(Vec<String>),
-    /// A keyword that is known and not acted on, with its text.
+    /// A known keyword without an effect in this crate, with its text.
     Other(String, String),
 }
 
-/// Reads what follows a keyword. `name` is the keyword as it was written, in lower case.
+/// Parses the arguments of a keyword. `name` is the keyword as written, in lower case.
 pub(super) fn parse(keyword: Keyword, name: &str, rest: &str, at: &Location) -> Result<Directive, Problem> {
     if rest.is_empty() {
         return Err(format!("no argument after `{name}`"));
@@ -89,7 +90,7 @@ pub(super) fn parse(keyword: Keyword, name: &str, rest: &str, at: &Location) -> 
         Keyword::GlobalKnownHostsFile => {
             file_list(arguments).map(|files| Directive::Set(Setting::GlobalKnownHostsFiles(files)))
         }
-        // These take the rest of the line as it is, quotes and all.
+        // The values of these keywords are the rest of the line, including quotes.
         Keyword::ProxyCommand => Ok(Directive::Set(Setting::ProxyCommand(raw_value(rest).to_owned()))),
         Keyword::ProxyJump => {
             jump_host::parse_chain(raw_value(rest)).map(|chain| Directive::Set(Setting::ProxyJump(chain)))
@@ -100,7 +101,7 @@ pub(super) fn parse(keyword: Keyword, name: &str, rest: &str, at: &Location) -> 
     directive.map_err(|problem| format!("`{name}`: {problem}"))
 }
 
-/// Reads the value of a keyword that takes exactly one.
+/// Parses the value of a keyword with exactly one argument.
 fn parse_setting(keyword: Keyword, word: String, at: &Location) -> Result<Setting, Problem> {
     let list = |known| AlgorithmList::parse(&word, known, at);
     Ok(match keyword {
@@ -111,7 +112,7 @@ fn parse_setting(keyword: Keyword, word: String, at: &Location) -> Result<Settin
         Keyword::CertificateFile => Setting::CertificateFile(word),
         Keyword::Ciphers => Setting::Ciphers(list(CIPHERS)?),
         Keyword::ConnectTimeout => Setting::ConnectTimeout(value::parse_time(&word)?),
-        // What is neither `yes` nor `no` is the path of a socket.
+        // A value other than `yes` and `no` is the path of a socket.
         Keyword::ForwardAgent => {
             value::parse_bool(&word).map_or(Setting::ForwardAgentSocket(word), Setting::ForwardAgent)
         }
@@ -179,13 +180,13 @@ fn non_empty_arguments(arguments: Vec<String>) -> Result<Vec<String>, Problem> {
     Ok(arguments)
 }
 
-/// Reads a list of files; `none`, which must stand alone, is the empty list.
+/// Parses a list of files. `none` is the empty list, and must be the only argument.
 fn file_list(arguments: Vec<String>) -> Result<Vec<String>, Problem> {
     let files = non_empty_arguments(arguments)?;
     let none = files.iter().any(|file| file.eq_ignore_ascii_case("none"));
     match (none, files.len()) {
         (true, 1) => Ok(Vec::new()),
-        (true, _) => Err("`none` must stand alone".to_owned()),
+        (true, _) => Err("`none` must be the only file".to_owned()),
         (false, 0) => Err("the argument is missing".to_owned()),
         (false, _) => Ok(files),
     }
@@ -202,7 +203,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn values_without_sense_are_refused_whatever_block_they_are_in() {
+    fn invalid_values_are_rejected_in_every_block() {
         #[track_caller]
         fn case(text: &str, problem: &str) {
             let (name, rest) = line::split_keyword(text).expect("the line is not blank");
@@ -212,25 +213,25 @@ mod tests {
             assert!(error.contains(problem), "{text:?}: {error}");
         }
         case("Port", "no argument");
-        case("Port abc", "bad port");
+        case("Port abc", "invalid port");
         case("Port 22 23", "extra argument `23`");
         case("Port \"\"", "missing");
         case("User \"open", "not closed");
         case("Host a \"\"", "empty");
-        case("BatchMode perhaps", "neither");
-        case("StrictHostKeyChecking maybe", "none of");
-        case("ConnectTimeout soon", "bad time");
-        case("ProxyJump a,,b", "bad jump host");
-        case("UserKnownHostsFile none other", "stand alone");
+        case("BatchMode perhaps", "expected `yes` or `no`");
+        case("StrictHostKeyChecking maybe", "expected `yes`, `accept-new`");
+        case("ConnectTimeout soon", "invalid time");
+        case("ProxyJump a,,b", "invalid jump host");
+        case("UserKnownHostsFile none other", "only file");
         case("UserKnownHostsFile # all", "missing");
-        case("Match flavour sweet", "no criterion");
+        case("Match flavour sweet", "unknown criterion");
         case("Ciphers aes*", "unknown algorithm `aes*`");
         case("MACs +x", "unknown algorithm `x`");
         case("KexAlgorithms ,", "no algorithm");
         case("HostKeyAlgorithms ssh-foo", "unknown algorithm `ssh-foo`");
         case("PubkeyAcceptedKeyTypes foo", "`pubkeyacceptedkeytypes`: unknown algorithm");
-        case("RequiredRSASize -1", "bad number");
-        case("NumberOfPasswordPrompts many", "bad number");
+        case("RequiredRSASize -1", "invalid number");
+        case("NumberOfPasswordPrompts many", "invalid number");
         case("RevokedHostKeys a b", "extra argument");
     }
 }

@@ -1,4 +1,4 @@
-//! The values that hold for a host, expanded into a [`HostConfig`].
+//! Expansion of the values of a host into a [`HostConfig`].
 
 use std::path::PathBuf;
 
@@ -10,11 +10,11 @@ use super::tokens::{self, Tokens};
 use super::unexpanded_values::{UnexpandedValue, UnexpandedValues};
 use super::value;
 
-/// Expands the values that hold for a host.
+/// Expands the values of a host.
 ///
 /// # Errors
 ///
-/// [`Error::Expand`] for a value that cannot be expanded.
+/// [`Error::Expand`] if a value cannot be expanded.
 pub(super) fn expand_values(values: &UnexpandedValues, tokens: &Tokens<'_>) -> Result<HostConfig, Error> {
     let path = |raw: &UnexpandedValue| {
         tokens.expand_path(&raw.value).map_err(|problem| Error::expand(&raw.at, &raw.value, problem))
@@ -75,12 +75,12 @@ pub(super) fn expand_values(values: &UnexpandedValues, tokens: &Tokens<'_>) -> R
     })
 }
 
-/// Returns a value unless it is `none`.
+/// Returns the value, or `None` for the value `none`.
 pub(super) fn unless_none(raw: Option<&UnexpandedValue>) -> Option<&UnexpandedValue> {
     raw.filter(|raw| !raw.value.eq_ignore_ascii_case("none"))
 }
 
-/// Tells whether the first argument of a value is `yes`.
+/// Returns true if the first argument of the value is `yes`.
 pub(super) fn is_yes(value: &RawValue) -> bool {
     value.arguments().first().is_some_and(|word| value::parse_bool(word) == Ok(true))
 }
@@ -93,7 +93,7 @@ fn identity_agent(raw: &UnexpandedValue, tokens: &Tokens<'_>) -> Result<Identity
     })
 }
 
-/// Finds the socket that a path or, in the old way of writing it, a `$NAME` stands for.
+/// Returns the socket for a path, or for a variable in the old syntax `$NAME`.
 fn socket_path(raw: &UnexpandedValue, tokens: &Tokens<'_>) -> Result<Option<PathBuf>, Error> {
     match raw.value.strip_prefix('$') {
         Some(name) if !name.starts_with('{') => Ok((tokens.query.env)(name).map(PathBuf::from)),

@@ -1,4 +1,4 @@
-//! What the configuration says about one host.
+//! The resolved settings of a host.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,106 +13,115 @@ use super::line;
 use super::proxy_command::ProxyCommand;
 use super::value::StrictHostKeyChecking;
 
-/// What the configuration says about one host, expanded and ready for use.
+/// The resolved settings of a host, with all values expanded.
 ///
-/// `None` means that no line said anything, so that the caller's own default holds; `ssh`'s defaults are given with
-/// each field, and for files by the functions below.
+/// `None` means that no line sets the keyword. The caller then uses a default. Each field documents
+/// the default of `ssh`. Functions such as [`Self::default_identity_files`] return the default file
+/// lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HostConfig {
-    /// The name or address to connect to, in lower case: `HostName`, or else the host as it was typed.
+    /// The name or address to connect to, in lower case: the `HostName`, or the host as typed.
     pub hostname: String,
-    /// The user to log in as. `ssh` takes the local user's name.
+    /// The user to log in as. `ssh` defaults to the local user.
     pub user: Option<String>,
-    /// The port. `ssh` takes 22.
+    /// The port. `ssh` defaults to 22.
     pub port: Option<u16>,
-    /// The keys to offer, in order; empty after `IdentityFile none`. See [`Self::default_identity_files`].
+    /// The keys to offer, in order. Empty after `IdentityFile none`. See
+    /// [`Self::default_identity_files`].
     pub identity_files: Option<Vec<PathBuf>>,
-    /// The certificates to log in with, in order. Where none is set, `ssh` looks for one beside each key, with
-    /// `-cert.pub` at the end of its name.
+    /// The certificates to log in with, in order. By default, `ssh` looks for a certificate next to
+    /// each key, with the suffix `-cert.pub`.
     pub certificate_files: Option<Vec<PathBuf>>,
-    /// Whether only `identity_files` are offered, and not whatever else the agent holds. `ssh` takes no.
+    /// True to offer only `identity_files`, and no other keys of the agent. `ssh` defaults to `no`.
     pub identities_only: Option<bool>,
-    /// Which agent to ask. `ssh` takes [`IdentityAgent::Environment`].
+    /// The agent that holds the keys. `ssh` defaults to [`IdentityAgent::Environment`].
     pub identity_agent: Option<IdentityAgent>,
-    /// The user's records of host keys; new ones go to the first. Empty after `none`. See
-    /// [`Self::default_user_known_hosts_files`].
+    /// The `known_hosts` files of the user. The first file receives new keys. Empty after `none`.
+    /// See [`Self::default_user_known_hosts_files`].
     pub user_known_hosts_files: Option<Vec<PathBuf>>,
-    /// The system's records of host keys; empty after `none`. See [`Self::default_global_known_hosts_files`].
+    /// The `known_hosts` files of the system. Empty after `none`. See
+    /// [`Self::default_global_known_hosts_files`].
     pub global_known_hosts_files: Option<Vec<PathBuf>>,
-    /// What to do with a host key that is not on record. `ssh` asks.
+    /// The handling of host keys without a record. `ssh` defaults to `ask`.
     pub strict_host_key_checking: Option<StrictHostKeyChecking>,
-    /// The algorithms by which an authority may sign a host's certificate. See
+    /// The signature algorithms accepted in host certificates. See
     /// [`Self::default_ca_signature_algorithms`].
     pub ca_signature_algorithms: Option<Vec<String>>,
     /// The ciphers.
     pub ciphers: Option<AlgorithmList>,
-    /// The message authentication codes.
+    /// The message authentication codes (MACs).
     pub macs: Option<AlgorithmList>,
-    /// The key exchanges.
+    /// The key exchange algorithms.
     pub kex_algorithms: Option<AlgorithmList>,
-    /// The signature algorithms of the host's key. `ssh` prefers the types on record, unless a list replaces its default
-    /// or changes its front ([`AlgorithmList::keeps_default_order`]).
+    /// The signature algorithms for host keys. `ssh` prefers the types of recorded keys, unless a
+    /// list changes the order of the default list ([`AlgorithmList::keeps_default_order`]).
     pub host_key_algorithms: Option<AlgorithmList>,
-    /// The signature algorithms to log in with.
+    /// The signature algorithms for public key authentication.
     pub pubkey_accepted_algorithms: Option<AlgorithmList>,
     /// The minimum size in bits of RSA host keys and RSA login keys. `ssh` defaults to 1024.
     pub required_rsa_size: Option<u32>,
-    /// The file of revoked host keys: a key revocation list or a text list. `ssh` refuses all hosts if it is unreadable.
+    /// The file of revoked host keys: a key revocation list or a text list. If the file is
+    /// unreadable, `ssh` rejects all hosts.
     pub revoked_host_keys: Option<PathBuf>,
-    /// The name, in lower case, under which the host's key is recorded, whatever its address and port.
+    /// The name for the recorded host key, in lower case, independent of the address and port.
     pub host_key_alias: Option<String>,
-    /// Whether names are hashed when they are recorded. `ssh` takes no.
+    /// True to hash the host names of new `known_hosts` lines. `ssh` defaults to `no`.
     pub hash_known_hosts: Option<bool>,
-    /// The hosts to go through, in order; empty where it is said that there are none (`none`).
+    /// The jump hosts, in order. Empty after `ProxyJump none`.
     ///
-    /// `ssh` reaches the first of them by that host's own configuration, a `ProxyJump` included, and the others
-    /// through the one before. Under `Host *` the chain would then apply to its own hosts, which `ssh` refuses
-    /// (`jumphost loop`) or never comes to the end of. Here it is left empty, with a warning, for every host that the
-    /// chain itself names, so resolving jump by jump always ends.
+    /// `ssh` connects to the first jump host by the settings of that host, including its own
+    /// `ProxyJump`. Each following jump host is reached through the previous jump host.
+    ///
+    /// Under `Host *`, the chain would also apply to its own jump hosts. `ssh` rejects such a loop
+    /// (`jumphost loop`) or recurses without end. Here, the chain is empty for a host that is one
+    /// of its own jump hosts, and a warning is added. Resolving the jump hosts one by one therefore
+    /// always ends.
     pub proxy_jump: Option<Vec<JumpHost>>,
-    /// The command that makes the connection.
+    /// The command that connects to the host.
     pub proxy_command: Option<ProxyCommand>,
-    /// How long to wait for the connection; zero for as long as the system does, which is what `ssh` takes.
+    /// The timeout of the connection attempt. Zero, the default of `ssh`, means the timeout of the
+    /// system.
     pub connect_timeout: Option<Duration>,
-    /// How long to wait before asking a silent server whether it is there; zero for never, which is what `ssh` takes.
+    /// The interval between keepalive requests to a silent server. Zero, the default of `ssh`,
+    /// means no requests.
     pub server_alive_interval: Option<Duration>,
-    /// How many such questions may go unanswered. `ssh` takes 3.
+    /// The maximum number of unanswered keepalive requests. `ssh` defaults to 3.
     pub server_alive_count_max: Option<u32>,
-    /// Whether the user is asked nothing. `ssh` takes no.
+    /// True to disable all prompts. `ssh` defaults to `no`.
     pub batch_mode: Option<bool>,
-    /// Whether passwords are tried. `ssh` takes yes.
+    /// True to allow password authentication. `ssh` defaults to `yes`.
     pub password_authentication: Option<bool>,
-    /// Whether keys are tried. `ssh` takes yes.
+    /// True to allow public key authentication. `ssh` defaults to `yes`.
     pub pubkey_authentication: Option<bool>,
-    /// Whether the server's questions are answered. `ssh` takes yes.
+    /// True to allow keyboard-interactive authentication. `ssh` defaults to `yes`.
     pub kbd_interactive_authentication: Option<bool>,
-    /// The names of the authentication methods to use, in order. `ssh` takes `gssapi-with-mic`, `hostbased`, `publickey`,
-    /// `keyboard-interactive`, `password`.
+    /// The names of the authentication methods, in order. `ssh` defaults to `gssapi-with-mic`,
+    /// `hostbased`, `publickey`, `keyboard-interactive`, `password`.
     pub preferred_authentications: Option<Vec<String>>,
     /// The number of password prompts. `ssh` defaults to 3.
     pub number_of_password_prompts: Option<u32>,
-    /// Whether the host may use the agent, and which. `ssh` takes no.
+    /// The agent to forward to the host. `ssh` defaults to `no`.
     pub forward_agent: Option<ForwardAgent>,
-    /// Whether TCP keepalives are sent. `ssh` takes yes.
+    /// True to send TCP keepalives. `ssh` defaults to `yes`.
     pub tcp_keep_alive: Option<bool>,
-    /// The first value of each other keyword that `ssh` knows, by its name in lower case.
+    /// The first value of each other keyword known to `ssh`, by its name in lower case.
     pub other: BTreeMap<String, RawValue>,
-    /// What was passed over on the way here.
+    /// Warnings about ignored lines.
     pub warnings: Vec<Warning>,
 }
 
 /// A value as written in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawValue {
-    /// The rest of the line after the keyword, quotes and comment included.
+    /// The rest of the line after the keyword, including quotes and a comment.
     pub text: String,
     /// The line.
     pub at: Location,
 }
 
 impl RawValue {
-    /// Returns the arguments, unquoted and without a comment.
+    /// Returns the arguments without quotes and without a comment.
     ///
     /// ```
     /// use fabrs_openssh::config::{Query, SshConfig};
@@ -123,51 +132,51 @@ impl RawValue {
     /// # Ok::<(), fabrs_openssh::Error>(())
     /// ```
     pub fn arguments(&self) -> Vec<String> {
-        // Lines with an open quote are refused when they are read.
+        // The parser has rejected lines with an unclosed quote.
         line::split_arguments(&self.text).unwrap_or_default()
     }
 }
 
-/// Which agent to ask for keys.
+/// The agent that holds the keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentityAgent {
-    /// No agent (`none`, or a variable that is not set).
+    /// No agent, for `none` or an unset variable.
     None,
-    /// The one that `SSH_AUTH_SOCK` names.
+    /// The agent at the socket in `SSH_AUTH_SOCK`.
     Environment,
-    /// The one that listens here.
+    /// The agent at this socket.
     Socket(PathBuf),
 }
 
-/// Whether the host may use an agent of this machine.
+/// The agent to forward to the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ForwardAgent {
-    /// It may not.
+    /// No agent.
     No,
-    /// It may use the one that is asked for keys.
+    /// The agent that holds the keys.
     Yes,
-    /// It may use the one that listens here.
+    /// The agent at this socket.
     Socket(PathBuf),
 }
 
 impl HostConfig {
-    /// Lists the keys that `ssh` offers where no `IdentityFile` is set, in its order.
+    /// Returns the key files that `ssh` offers without `IdentityFile`, in order.
     pub fn default_identity_files(home: impl AsRef<Path>) -> Vec<PathBuf> {
         let names = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_xmss", "id_dsa"];
         names.iter().map(|name| home.as_ref().join(".ssh").join(name)).collect()
     }
 
-    /// Lists the algorithms that `ssh` accepts where no `CASignatureAlgorithms` is set.
+    /// Returns the algorithms that `ssh` accepts without `CASignatureAlgorithms`.
     pub fn default_ca_signature_algorithms() -> Vec<String> {
         DEFAULT_CA_SIGNATURES.iter().copied().map(str::to_owned).collect()
     }
 
-    /// Lists the files that `ssh` reads where no `UserKnownHostsFile` is set.
+    /// Returns the files that `ssh` reads without `UserKnownHostsFile`.
     pub fn default_user_known_hosts_files(home: impl AsRef<Path>) -> Vec<PathBuf> {
         ["known_hosts", "known_hosts2"].iter().map(|name| home.as_ref().join(".ssh").join(name)).collect()
     }
 
-    /// Lists the files that `ssh` reads where no `GlobalKnownHostsFile` is set.
+    /// Returns the files that `ssh` reads without `GlobalKnownHostsFile`.
     pub fn default_global_known_hosts_files() -> Vec<PathBuf> {
         ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"].iter().map(PathBuf::from).collect()
     }

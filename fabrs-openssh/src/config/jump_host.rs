@@ -1,4 +1,4 @@
-//! A jump host, as `ProxyJump` names it.
+//! Jump hosts, as written in `ProxyJump`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,18 +7,18 @@ use crate::error::Error;
 
 use super::value::{self, Problem};
 
-/// One host of a `ProxyJump` chain, shown as `user@host:port`.
+/// A host of a `ProxyJump` chain. Displays as `user@host:port`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JumpHost {
-    /// The user to log in as; the jump host's own configuration decides when it is not named.
+    /// The user. If `None`, the settings of the jump host apply.
     pub user: Option<String>,
     /// The host, without the brackets of an IPv6 address.
     pub host: String,
-    /// The port; the jump host's own configuration decides when it is not named.
+    /// The port. If `None`, the settings of the jump host apply.
     pub port: Option<u16>,
 }
 
-/// Reads a chain: hosts between commas, in the order in which they are visited; nothing for `none`.
+/// Parses a comma-separated chain, in connection order. `none` is the empty chain.
 pub(super) fn parse_chain(text: &str) -> Result<Vec<JumpHost>, Problem> {
     let text = text.split('#').next().unwrap_or_default().trim_end();
     if text.eq_ignore_ascii_case("none") {
@@ -35,7 +35,8 @@ impl FromStr for JumpHost {
         let is_uri = text.starts_with("ssh://");
         let address = text.strip_prefix("ssh://").unwrap_or(text);
         let (user, address) = match if is_uri { address.split_once('@') } else { address.rsplit_once('@') } {
-            // What follows a semicolon in a URI's user are connection parameters, which nobody uses.
+            // In a URI, connection parameters may follow the user after a semicolon. They are
+            // ignored.
             Some((user, rest)) if is_uri => (Some(user.split(';').next().unwrap_or_default()), rest),
             Some((user, rest)) => (Some(user), rest),
             None => (None, address),
@@ -47,7 +48,7 @@ impl FromStr for JumpHost {
                 (host, if rest.is_empty() { None } else { Some(rest.strip_prefix(':').ok_or_else(bad)?) })
             }
             None => match address.split_once(':') {
-                // More than one colon without brackets is an IPv6 address and no port.
+                // Without brackets, several colons are part of an IPv6 address without a port.
                 Some((_, port)) if port.contains(':') => (address, None),
                 Some((host, port)) => (host, Some(port)),
                 None => (address, None),
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_refused() {
+    fn invalid_jump_hosts_are_rejected() {
         for text in ["", "a,,b", "@jump", "jump:0", "jump:abc", "[::1", "[::1]22", "ssh://jump/path", "a b"] {
             assert!(parse_chain(text).is_err(), "{text:?}");
         }

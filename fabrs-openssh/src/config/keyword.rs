@@ -1,6 +1,6 @@
-//! The keywords of `ssh_config`: those that are acted on, and those that are only known.
+//! The keywords of `ssh_config`, and suggestions for misspelt keywords.
 
-/// A keyword that is acted on.
+/// A keyword with an effect in this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keyword {
     BatchMode,
@@ -40,11 +40,12 @@ pub(super) enum Keyword {
     TcpKeepAlive,
     User,
     UserKnownHostsFile,
-    /// Known to `ssh`, and kept as text for the caller.
+    /// A keyword known to `ssh`. The caller gets the value as text.
     Other,
 }
 
-/// Finds a keyword by its name in lower case, old names included; `None` if no `ssh` knows it.
+/// Finds a keyword by its current or old name, in lower case. Returns `None` if `ssh` has no such
+/// keyword.
 pub(super) fn find(name: &str) -> Option<Keyword> {
     Some(match name {
         "batchmode" => Keyword::BatchMode,
@@ -79,7 +80,7 @@ pub(super) fn find(name: &str) -> Option<Keyword> {
         "proxyjump" => Keyword::ProxyJump,
         "pubkeyacceptedalgorithms" | "pubkeyacceptedkeytypes" => Keyword::PubkeyAcceptedAlgorithms,
         "pubkeyauthentication" | "dsaauthentication" => Keyword::PubkeyAuthentication,
-        // The second name is that of RHEL and its kin.
+        // `RSAMinSize` is the name in RHEL and its derivatives.
         "requiredrsasize" | "rsaminsize" => Keyword::RequiredRsaSize,
         "revokedhostkeys" => Keyword::RevokedHostKeys,
         "serveralivecountmax" => Keyword::ServerAliveCountMax,
@@ -92,7 +93,7 @@ pub(super) fn find(name: &str) -> Option<Keyword> {
     })
 }
 
-/// Keywords to suggest for a misspelt one, as the manual writes them. On a tie, the first is suggested.
+/// Suggestions for misspelt keywords, spelled as in the manual. On a tie, the first keyword wins.
 const SUGGESTED_KEYWORDS: &[&str] = &[
     "Host",
     "Match",
@@ -137,7 +138,7 @@ const SUGGESTED_KEYWORDS: &[&str] = &[
     "IgnoreUnknown",
 ];
 
-/// Returns the keyword that was probably meant.
+/// Returns the known keyword most similar to `name`, or `None` if no keyword is similar.
 pub(super) fn did_you_mean(name: &str) -> Option<&'static str> {
     let distance = |known: &str| strsim::damerau_levenshtein(name, &known.to_ascii_lowercase());
     let nearest =
@@ -145,7 +146,8 @@ pub(super) fn did_you_mean(name: &str) -> Option<&'static str> {
     (nearest.0 <= 2 && nearest.0 < name.chars().count() / 2).then_some(nearest.1)
 }
 
-/// The other keywords of `ssh` up to 10.5, deprecated ones and `UseKeychain` of macOS included, in order.
+/// The other keywords of `ssh` up to 10.5, sorted. The list includes deprecated keywords, and
+/// `UseKeychain` of macOS.
 const OTHER_KEYWORDS: &[&str] = &[
     "addkeystoagent",
     "addressfamily",
@@ -247,13 +249,13 @@ mod tests {
     use super::{Keyword, OTHER_KEYWORDS, did_you_mean, find};
 
     #[test]
-    fn the_list_is_in_order_so_that_it_can_be_searched() {
+    fn the_keyword_list_is_sorted() {
         assert!(OTHER_KEYWORDS.is_sorted());
         assert!(OTHER_KEYWORDS.iter().all(|name| find(name) == Some(Keyword::Other)));
     }
 
     #[test]
-    fn old_names_mean_what_they_became() {
+    fn old_names_map_to_current_keywords() {
         assert_eq!(find("challengeresponseauthentication"), Some(Keyword::KbdInteractiveAuthentication));
         assert_eq!(find("keepalive"), Some(Keyword::TcpKeepAlive));
         assert_eq!(find("usekeychain"), Some(Keyword::Other));
@@ -261,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_keyword_is_recognized() {
+    fn a_misspelt_keyword_has_a_suggestion() {
         let cases = [("hsot", "Host"), ("mach", "Match"), ("identitiyfile", "IdentityFile"), ("prot", "Port")];
         for (name, expected) in cases {
             assert_eq!(did_you_mean(name), Some(expected), "{name}");

@@ -1,10 +1,10 @@
-//! The names of algorithms that keywords of `ssh_config` accept.
+//! The algorithm names accepted by the keywords of `ssh_config`.
 
-/// The algorithms that one keyword accepts.
+/// The algorithm names accepted by a keyword.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KnownAlgorithms {
     pub(super) names: &'static [&'static str],
-    /// Whether patterns are allowed. Lists with `-` always allow them.
+    /// True if patterns are allowed. In lists with `-`, patterns are always allowed.
     pub(super) allows_patterns: bool,
 }
 
@@ -49,7 +49,7 @@ pub(super) const MACS: KnownAlgorithms = KnownAlgorithms {
     ],
 };
 
-/// The key exchanges of OpenSSH up to 10, and those of RFC 8268 that other servers have.
+/// The key exchange algorithms of OpenSSH up to 10, and algorithms of RFC 8268 in other servers.
 pub(super) const KEX_ALGORITHMS: KnownAlgorithms = KnownAlgorithms {
     allows_patterns: false,
     names: &[
@@ -73,7 +73,8 @@ pub(super) const KEX_ALGORITHMS: KnownAlgorithms = KnownAlgorithms {
     ],
 };
 
-/// The key types and signatures of OpenSSH up to 10, for `HostKeyAlgorithms` and `PubkeyAcceptedAlgorithms`.
+/// The key and signature algorithms of OpenSSH up to 10, for `HostKeyAlgorithms` and
+/// `PubkeyAcceptedAlgorithms`.
 pub(super) const KEY_ALGORITHMS: KnownAlgorithms = KnownAlgorithms {
     allows_patterns: true,
     names: &[
@@ -106,7 +107,7 @@ pub(super) const KEY_ALGORITHMS: KnownAlgorithms = KnownAlgorithms {
     ],
 };
 
-/// The signatures of an authority that `ssh` accepts by default. SHA-1 (`ssh-rsa`) is not among them.
+/// The CA signature algorithms accepted by `ssh` by default. SHA-1 (`ssh-rsa`) is not included.
 pub(super) const DEFAULT_CA_SIGNATURES: [&str; 8] = [
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -118,7 +119,7 @@ pub(super) const DEFAULT_CA_SIGNATURES: [&str; 8] = [
     "rsa-sha2-256",
 ];
 
-/// All signatures of an authority, in `ssh`'s order.
+/// All CA signature algorithms, in the order of `ssh`.
 pub(super) const ALL_CA_SIGNATURES: [&str; 11] = [
     "ssh-ed25519",
     "sk-ssh-ed25519@openssh.com",

@@ -1,10 +1,12 @@
-//! One line of `ssh_config`: its keyword, and its arguments with the quotes taken off.
+//! Splits a line of `ssh_config` into its keyword and unquoted arguments.
 
 const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 
-/// Splits a line into its keyword, in lower case, and what follows it; `None` for a blank line or a comment.
+/// Splits a line into its keyword in lower case and the rest. Returns `None` for a blank line or a
+/// comment.
 ///
-/// Between the two stands white space, or one `=` with or without white space around it.
+/// White space or a single `=` separates the keyword and the rest. White space around the `=` is
+/// allowed.
 pub(super) fn split_keyword(line: &str) -> Option<(String, &str)> {
     let line = line.trim_start_matches(BLANKS).trim_end_matches(|c| c == '\u{c}' || BLANKS.contains(&c));
     if line.is_empty() || line.starts_with('#') {
@@ -17,10 +19,10 @@ pub(super) fn split_keyword(line: &str) -> Option<(String, &str)> {
     Some((keyword.to_ascii_lowercase(), rest))
 }
 
-/// Splits `rest` into arguments as `ssh` does; `None` where a quote is not closed.
+/// Splits the rest of a line into arguments like `ssh`. Returns `None` for an unclosed quote.
 ///
-/// Both kinds of quote group; a backslash escapes a quote, a backslash and, outside quotes, a space; a `#` at the
-/// start of an argument begins a comment.
+/// Single and double quotes group words. A backslash escapes a quote and a backslash, and outside
+/// of quotes also a space. A `#` at the start of an argument starts a comment.
 pub(super) fn split_arguments(rest: &str) -> Option<Vec<String>> {
     let mut arguments = Vec::new();
     let mut chars = rest.chars().peekable();
@@ -77,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_and_escapes_are_taken_off() {
+    fn quotes_and_escapes_are_removed() {
         #[track_caller]
         fn case(rest: &str, expected: Option<&[&str]>) {
             let arguments = split_arguments(rest);

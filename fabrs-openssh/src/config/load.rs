@@ -1,4 +1,4 @@
-//! Reading the files: which there are, in which order, and what they include.
+//! Reads `ssh_config` files and their `Include`s.
 
 use std::fs;
 use std::io;
@@ -12,7 +12,7 @@ use super::criteria::Criterion;
 use super::directive::{self, Directive, HostPattern, Setting};
 use super::{keyword, line};
 
-/// Which files to read, and where `~` and relative `Include`s lead.
+/// The files to read, and the base directories for `~` and relative `Include`s.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigFiles {
     home: PathBuf,
@@ -22,21 +22,21 @@ pub struct ConfigFiles {
 }
 
 impl ConfigFiles {
-    /// The files that `ssh` reads: `.ssh/config` in the home directory, then `/etc/ssh/ssh_config`.
+    /// Selects the files of `ssh`: `.ssh/config` in the home directory, then `/etc/ssh/ssh_config`.
     ///
-    /// Either may be missing. The user's file must not be writable by others.
+    /// Either file may be missing. Other users must not be able to write to the file of the user.
     pub fn standard(home: impl Into<PathBuf>) -> Self {
         let home = home.into();
         let user = home.join(".ssh/config");
         Self { home, user: Some(user), system: Some(PathBuf::from("/etc/ssh/ssh_config")), is_explicit: false }
     }
 
-    /// One file instead of the standard ones (`ssh -F`). It must exist.
+    /// Selects a single file instead of the standard files (`ssh -F`). The file must exist.
     pub fn only(path: impl Into<PathBuf>, home: impl Into<PathBuf>) -> Self {
         Self { home: home.into(), user: Some(path.into()), system: None, is_explicit: true }
     }
 
-    /// Replaces the system-wide file. Relative `Include`s in it start in its directory.
+    /// Replaces the system-wide file. Its directory is the base of its relative `Include`s.
     #[must_use = "returns the changed list"]
     pub fn system(mut self, path: impl Into<PathBuf>) -> Self {
         self.system = Some(path.into());
@@ -44,7 +44,7 @@ impl ConfigFiles {
     }
 }
 
-/// The client configuration: files in the order in which they count, read and must_be_private, for no host in particular.
+/// The parsed client configuration, independent of a host. Earlier files take precedence.
 #[derive(Clone, Debug, Default)]
 pub struct SshConfig {
     pub(super) files: Vec<ParsedFile>,
@@ -68,9 +68,9 @@ pub(super) enum Content {
     Match(Vec<Criterion>),
     Included(Vec<ParsedFile>),
     Set(Setting),
-    /// A keyword that is not known; only `IgnoreUnknown` can say whether that matters.
+    /// An unknown keyword. For each host, the effect depends on `IgnoreUnknown`.
     Unknown(String),
-    /// Something that is passed over for every host.
+    /// A line ignored for every host, with the text of the warning.
     Ignored(String),
 }
 
@@ -80,17 +80,18 @@ pub(super) enum Origin {
     System,
 }
 
-/// As `ssh` has it.
+/// The limit of `ssh`.
 const MAX_INCLUDE_DEPTH: usize = 16;
 
 impl SshConfig {
-    /// Reads the files and everything they include.
+    /// Reads the files and all included files.
     ///
     /// # Errors
     ///
-    /// [`Error::Syntax`] for a line that `ssh` would refuse, [`Error::IncludeDepth`] for files that include each
-    /// other, [`Error::Permissions`] for a file that others may write to, [`Error::Read`] for one that cannot be
-    /// read.
+    /// - [`Error::Syntax`] for a malformed line, as in `ssh`.
+    /// - [`Error::IncludeDepth`] for files that include each other.
+    /// - [`Error::Permissions`] if other users can write to the file.
+    /// - [`Error::Read`] if a file cannot be read.
     pub fn load(files: &ConfigFiles) -> Result<Self, Error> {
         let mut config = Self::default();
         let are_standard = !files.is_explicit;
@@ -107,22 +108,26 @@ impl SshConfig {
         Ok(config)
     }
 
-    /// Reads a configuration from memory, as if it were the user's. `path` is what errors and warnings call it.
+    /// Parses the text of a configuration, as if read from the file of the user. `path` is the file
+    /// name in errors and warnings.
     ///
-    /// No file is opened: an `Include` is passed over with a warning.
+    /// This function opens no files. An `Include` is ignored with a warning.
     ///
     /// # Errors
     ///
-    /// [`Error::Syntax`] for a line that `ssh` would refuse.
+    /// [`Error::Syntax`] for a malformed line, as in `ssh`.
     pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, Error> {
         let file = parse_lines(text, path.as_ref(), Origin::User, &mut |_, _| {
-            Ok(Content::Ignored("`Include` is passed over: this configuration did not come from a file".to_owned()))
+            Ok(Content::Ignored("`Include` is ignored: the configuration was not read from a file".to_owned()))
         })?;
         Ok(Self { files: vec![file] })
     }
 
-    /// Reads a configuration that another program printed, as if it were the only file (`ssh -F`). `name` is what errors
-    /// and warnings call it; what it includes is read, relative names from `.ssh` in the home directory.
+    /// Parses a configuration printed by another program, such as `vagrant ssh-config`, and reads
+    /// its included files.
+    ///
+    /// The text is the only configuration, as with `ssh -F`. `name` is the file name in errors and
+    /// warnings. Relative `Include`s start in `.ssh` in the home directory.
     ///
     /// # Errors
     ///
@@ -133,7 +138,7 @@ impl SshConfig {
         Ok(Self { files: vec![reader.parse(text, name.as_ref(), 0)?] })
     }
 
-    /// Lists the names that `Host` lines have, in order and each once, without patterns and without included files.
+    /// Returns the names in `Host` lines in order, without duplicates, patterns and included files.
     ///
     /// ```
     /// use fabrs_openssh::config::SshConfig;
@@ -181,11 +186,11 @@ impl FileReader<'_> {
             let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
             let paths = glob::glob_with(&self.absolute_pattern(pattern, at)?, options)
                 .map_err(|error| Error::syntax(at, format!("`Include {pattern}`: {error}")))?;
-            // A directory that cannot be listed has nothing that matches, as for `ssh`.
+            // Like `ssh`, treat a directory that cannot be listed as empty.
             for path in paths.flatten() {
                 match read_file(&path, true) {
                     Ok(text) => included.push(self.parse(&text, &path, depth)?),
-                    // A link that leads nowhere, or a directory: `ssh` reads nothing from either.
+                    // Like `ssh`, read nothing from a dangling symlink or a directory.
                     Err(Error::Read { .. }) if !path.is_file() => {}
                     Err(error) => return Err(error),
                 }
@@ -194,19 +199,20 @@ impl FileReader<'_> {
         Ok(Content::Included(included))
     }
 
-    /// Makes a pattern absolute; the directory that it is put in stands for itself, whatever characters it has.
+    /// Makes a pattern absolute. Wildcard characters in the base directory are escaped.
     fn absolute_pattern(&self, pattern: &str, at: &Location) -> Result<String, Error> {
         let literal = |directory: &Path| glob::Pattern::escape(&directory.to_string_lossy());
         match (pattern.strip_prefix('~'), self.origin) {
             (Some(_), Origin::System) => {
-                Err(Error::syntax(at, format!("`Include {pattern}`: `~` has no place in the system-wide file")))
+                Err(Error::syntax(at, format!("`Include {pattern}`: `~` is not allowed in the system-wide file")))
             }
             (Some(rest), Origin::User) if rest.is_empty() || rest.starts_with('/') => {
                 Ok(format!("{}{rest}", literal(&self.files.home)))
             }
-            (Some(_), Origin::User) => {
-                Err(Error::syntax(at, format!("`Include {pattern}`: the home of another user is not looked up")))
-            }
+            (Some(_), Origin::User) => Err(Error::syntax(
+                at,
+                format!("`Include {pattern}`: the home directory of another user is not supported"),
+            )),
             (None, _) if pattern.starts_with('/') => Ok(pattern.to_owned()),
             (None, Origin::User) => Ok(format!("{}/{pattern}", literal(&self.files.home.join(".ssh")))),
             (None, Origin::System) => {
@@ -250,11 +256,11 @@ fn read_file(path: &Path, must_be_private: bool) -> Result<String, Error> {
     if must_be_private && !has_safe_permissions(path)? {
         return Err(Error::Permissions { path: path.to_owned() });
     }
-    // Names that are not UTF-8 cannot be matched by any host; the rest of such a file is still good.
+    // A name that is not UTF-8 matches no host. The rest of the file is still valid.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Says whether only the user, or root, may write to a file: what stands in it can run commands.
+/// Returns true if only the user and root can write to the file. A configuration can run commands.
 #[cfg(unix)]
 fn has_safe_permissions(path: &Path) -> Result<bool, Error> {
     use std::os::unix::fs::MetadataExt as _;
@@ -265,7 +271,7 @@ fn has_safe_permissions(path: &Path) -> Result<bool, Error> {
 }
 
 #[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the question can fail where there are modes")]
+#[expect(clippy::unnecessary_wraps, reason = "the Unix version can fail")]
 fn has_safe_permissions(_path: &Path) -> Result<bool, Error> {
     Ok(true)
 }

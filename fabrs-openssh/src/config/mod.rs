@@ -1,18 +1,23 @@
-//! `ssh_config`: the settings of `ssh` for a host name.
+//! `ssh_config` files: the settings of `ssh` for a host.
 //!
-//! A connection calls [`SshConfig::resolve`] for each host and gets a [`HostConfig`]. The rules are those of
-//! `ssh_config(5)`: the first value of a keyword wins, `IdentityFile` accumulates, `Host` and `Match` decide which
-//! lines count, and lines are read in order, so that a `Match user` sees the `User` that was set above it.
+//! [`SshConfig::resolve`] returns the [`HostConfig`] of a host, by the rules of `ssh_config(5)`:
 //!
-//! Differences from `ssh`, always with a [`Warning`](crate::Warning) in [`HostConfig::warnings`]:
+//! - The first value of a keyword wins. `IdentityFile` and `CertificateFile` accumulate.
+//! - `Host` and `Match` blocks select the lines for a host.
+//! - Lines are read in order. A `Match user` block depends on a `User` line above.
 //!
-//! - `Match exec` needs [`Query::exec`]. Without it, and for the criteria `localnetwork`, `version`, `command` and
-//!   `sessiontype`, a `Match` line never matches, negated or not.
-//! - Names are not canonicalized (`CanonicalizeHostname`), since that needs a name server.
-//! - A jump host is never reached through itself, see [`HostConfig::proxy_jump`].
+//! The following differences from `ssh` add a [`Warning`](crate::Warning) to
+//! [`HostConfig::warnings`]:
 //!
-//! Keywords of newer versions, and `UseKeychain` of macOS, are known. An unknown keyword is an error, as in `ssh`, unless
-//! `IgnoreUnknown` allows it.
+//! - `Match exec` requires [`Query::exec`]. Without this function, a `Match exec` block never
+//!   matches, negated or not. The same applies to the criteria `localnetwork`, `version`, `command`
+//!   and `sessiontype`.
+//! - Host names are not canonicalized (`CanonicalizeHostname`), because this requires a name
+//!   server.
+//! - The connection to a jump host never uses the jump host itself, see [`HostConfig::proxy_jump`].
+//!
+//! Keywords of newer versions of `ssh` are known, and so is `UseKeychain` of macOS. Like `ssh`,
+//! this module reports an error for an unknown keyword, unless `IgnoreUnknown` lists the keyword.
 
 mod algorithm_list;
 mod criteria;

@@ -1,4 +1,4 @@
-//! The command that makes the connection to a host, and what its tokens stand for.
+//! The `ProxyCommand` of a host, and the expansion of its tokens.
 
 use std::fmt;
 
@@ -8,9 +8,9 @@ use crate::location::Location;
 use super::tokens;
 use super::value::Problem;
 
-/// The command that makes the connection to a host: `ProxyCommand`.
+/// The command that connects to a host (`ProxyCommand`).
 ///
-/// Displays as it stands in the file, tokens unexpanded.
+/// Displays as written in the file, with unexpanded tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyCommand {
     pub(super) text: String,
@@ -21,28 +21,31 @@ pub struct ProxyCommand {
     pub(super) uses_fdpass: bool,
 }
 
-/// What a shell may act on. `ssh` refuses most of it in names that are typed; `sh` would run what is behind it.
+/// Characters with a meaning to a shell. `ssh` rejects most of them in typed names, because `sh`
+/// would execute the text after them.
 const SHELL_METACHARACTERS: &str = "'\"`$\\;&<>|(){}*?[]!#~";
 
 impl ProxyCommand {
-    /// Returns the command as it stands in the file.
+    /// Returns the command as written in the file.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Tells whether the command makes a socket and hands it over, rather than carrying what is said:
-    /// `ProxyUseFdpass`.
+    /// Returns true if the command passes a connected socket to `ssh` (`ProxyUseFdpass`). Otherwise
+    /// the command relays the data of the connection.
     pub fn uses_fdpass(&self) -> bool {
         self.uses_fdpass
     }
 
-    /// Returns the command for a shell, `%%`, `%h`, `%k`, `%n`, `%p` and `%r` expanded, with the user and the port that
-    /// the connection is for in the end. `ssh` puts `exec` before it.
+    /// Expands the tokens of the command for a shell. `ssh` runs the result with `exec` in front.
+    ///
+    /// `user` and `port` are the values used for the connection. The tokens are `%%`, `%h`, `%k`,
+    /// `%n`, `%p` and `%r`.
     ///
     /// # Errors
     ///
-    /// [`Error::Expand`] if there is another token, or one stands for a name that a shell would not take as one word,
-    /// which `ssh` passes on where its version is older than 9.6.
+    /// [`Error::Expand`] for an unknown token, or for a name with special characters of a shell.
+    /// `ssh` before 9.6 passes such names to the shell.
     pub fn expand(&self, user: &str, port: u16) -> Result<String, Error> {
         let token = |token| match token {
             'h' => shell_word(&self.hostname),
@@ -50,7 +53,7 @@ impl ProxyCommand {
             'n' => shell_word(&self.host),
             'p' => Ok(port.to_string()),
             'r' => shell_word(user),
-            _ => Err(format!("`%{token}` is not known here")),
+            _ => Err(format!("unknown token `%{token}`")),
         };
         tokens::expand_tokens(&self.text, &token).map_err(|problem| Error::expand(&self.at, &self.text, problem))
     }
@@ -62,11 +65,11 @@ impl fmt::Display for ProxyCommand {
     }
 }
 
-/// Returns a name that is one plain word, and no option, to any shell.
+/// Returns the name if every shell reads it as one word, and no command as an option.
 fn shell_word(name: &str) -> Result<String, Problem> {
     let is_special = |c: char| c.is_whitespace() || c.is_control() || SHELL_METACHARACTERS.contains(c);
     if name.is_empty() || name.starts_with('-') || name.contains(is_special) {
-        return Err(format!("`{}` is no plain word to a shell", name.escape_debug()));
+        return Err(format!("`{}` contains special characters of a shell, or starts with `-`", name.escape_debug()));
     }
     Ok(name.to_owned())
 }

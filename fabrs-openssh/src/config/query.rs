@@ -1,16 +1,16 @@
-//! What is asked, and by whom.
+//! The input of a lookup: a host, and facts about the local user.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where `${NAME}` is looked up.
+/// Returns the value of a variable in `${NAME}`.
 pub(super) type LookUpVariable<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
-/// Runs a command of `Match exec`.
+/// Runs a command of `Match exec`. Returns true on success.
 pub(super) type RunCommand<'a> = dyn Fn(&str) -> io::Result<bool> + 'a;
 
-/// A question to the configuration: a host, and what is known about the user who wants to go there.
+/// The input of [`SshConfig::resolve`](super::SshConfig::resolve): a host and the local user.
 #[derive(Clone)]
 pub struct Query<'a> {
     pub(super) host: String,
@@ -25,7 +25,7 @@ pub struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    /// Asks for `host`, as it was typed, without user and port. The environment is empty.
+    /// Creates a query for `host`, as typed, without user and port. The environment is empty.
     pub fn new(host: impl Into<String>, local_user: impl Into<String>, home: impl AsRef<Path>) -> Self {
         Self {
             host: host.into(),
@@ -40,21 +40,22 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Sets the user who was named with the host (`ssh -l`). It wins over every `User`.
+    /// Sets the user typed with the host (`ssh -l`). Overrides every `User` line.
     #[must_use = "returns the changed query"]
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
         self
     }
 
-    /// Sets the port that was named with the host (`ssh -p`). It wins over every `Port`.
+    /// Sets the port typed with the host (`ssh -p`). Overrides every `Port` line.
     #[must_use = "returns the changed query"]
     pub fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
         self
     }
 
-    /// Sets where `${NAME}` is looked up.
+    /// Sets the function that returns the value of a variable in `${NAME}`. By default, no variable
+    /// is set.
     #[must_use = "returns the changed query"]
     pub fn env(mut self, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
         self.env = env;
@@ -63,23 +64,23 @@ impl<'a> Query<'a> {
 
     /// Sets the function that runs the command of `Match exec`.
     ///
-    /// The function receives the command with its tokens expanded and returns whether the command succeeded. `ssh` runs it as
-    /// `$SHELL -c "exec COMMAND"`, without input and output. Without this function, `Match exec` never matches and a warning is
-    /// added.
+    /// The function receives the command with its tokens expanded, and returns true if the command
+    /// succeeded. `ssh` runs the command as `$SHELL -c "exec COMMAND"`, without input and output.
+    /// By default, `Match exec` never matches, and a warning is added.
     #[must_use = "returns the changed query"]
     pub fn exec(mut self, run: &'a dyn Fn(&str) -> io::Result<bool>) -> Self {
         self.exec = Some(run);
         self
     }
 
-    /// Sets the name of this machine, for the tokens `%l`, `%L` and `%C`.
+    /// Sets the host name of this machine, for the tokens `%l`, `%L` and `%C`.
     #[must_use = "returns the changed query"]
     pub fn local_hostname(mut self, name: impl Into<String>) -> Self {
         self.local_hostname = Some(name.into());
         self
     }
 
-    /// Sets the number of the local user, for the token `%i`.
+    /// Sets the ID of the local user, for the token `%i`.
     #[must_use = "returns the changed query"]
     pub fn uid(mut self, uid: u32) -> Self {
         self.uid = Some(uid);
@@ -89,7 +90,7 @@ impl<'a> Query<'a> {
 
 impl fmt::Debug for Query<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The environment is left out: it is a function, and what it returns may be secret.
+        // The environment function is omitted. The variables may contain secrets.
         f.debug_struct("Query")
             .field("host", &self.host)
             .field("user", &self.user)

@@ -1,4 +1,4 @@
-//! Reading the lines in order for one host, and expanding what came of it.
+//! Resolves the settings of a host: evaluates the lines in order and expands the values.
 
 use std::net::IpAddr;
 
@@ -19,11 +19,14 @@ use super::tokens::{self, Tokens};
 use super::unexpanded_values::{UnexpandedValue, UnexpandedValues};
 
 impl SshConfig {
-    /// Says what the configuration has for one host.
+    /// Returns the settings of a host.
     ///
     /// # Errors
     ///
-    /// [`Error::Expand`] if a value that holds for this host cannot be expanded.
+    /// - [`Error::Expand`] if a value for this host cannot be expanded.
+    /// - [`Error::UnknownKeyword`] for a keyword unknown to `ssh` and not listed in
+    ///   `IgnoreUnknown`.
+    /// - [`Error::MatchExec`] if the command of a `Match exec` cannot be started.
     pub fn resolve(&self, query: &Query<'_>) -> Result<HostConfig, Error> {
         let values = UnexpandedValues { user: query.user.clone(), port: query.port, ..UnexpandedValues::default() };
         let mut resolver = Resolver { query, values, warnings: Vec::new(), needs_second_pass: false, final_host: None };
@@ -36,12 +39,13 @@ impl SshConfig {
     }
 }
 
-/// One reading of all lines. A second one keeps the values of the first and sees the host as it was normalize_host there.
+/// The state of a resolution. A second pass keeps the values of the first pass, and matches the
+/// final host name.
 struct Resolver<'q> {
     query: &'q Query<'q>,
     values: UnexpandedValues,
     warnings: Vec<Warning>,
-    /// A `Match final` was met, so there is to be a second reading.
+    /// True after a `Match final`. All lines are then read a second time.
     needs_second_pass: bool,
     final_host: Option<String>,
 }
@@ -54,8 +58,8 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// Reads one file. What is included from a block that does not hold is not `is_reachable`: none of it holds, whatever
-    /// blocks it has, though its keywords are still looked at.
+    /// Reads a file. `is_reachable` is false in a file included from a block that does not match.
+    /// No line of such a file applies, but its keywords are still checked.
     fn read_file(&mut self, file: &ParsedFile, is_reachable: bool) -> Result<(), Error> {
         let mut is_active = is_reachable;
         for line in &file.lines {
@@ -65,7 +69,7 @@ impl Resolver<'_> {
                     is_active = is_reachable && host_matches(host, patterns);
                 }
                 Content::Match(criteria) => is_active = self.matches(criteria, &line.at, is_reachable)? && is_reachable,
-                // The blocks of an included file end with that file.
+                // The blocks of an included file end with the file.
                 Content::Included(files) => {
                     for file in files {
                         self.read_file(file, is_active)?;
@@ -105,12 +109,12 @@ impl Resolver<'_> {
         let result = criteria::evaluate(criteria, &context, &mut exec)?;
         self.needs_second_pass |= result.requests_second_pass;
         if let Some(criterion) = result.unsupported.filter(|_| is_reachable) {
-            self.warn(at, format!("`Match {criterion}` is not evaluated: the block is taken not to match"));
+            self.warn(at, format!("`Match {criterion}` is not supported: the block is ignored"));
         }
         Ok(result.is_match)
     }
 
-    /// The host to connect to, by what has been read so far.
+    /// Returns the host to connect to, according to the lines above.
     fn current_host(&self) -> Result<String, Error> {
         match (&self.final_host, &self.values.hostname) {
             (Some(host), _) => Ok(host.clone()),
@@ -121,7 +125,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Both passes come by every line, and say the same of most.
+    /// Adds a warning once. Both passes read every line and cause mostly equal warnings.
     fn warn(&mut self, at: &Location, text: String) {
         let warning = Warning { at: at.clone(), text };
         if !self.warnings.contains(&warning) {
@@ -134,7 +138,7 @@ impl Resolver<'_> {
         if let Some(RawValue { text, at }) = self.values.other.get("canonicalizehostname").cloned()
             && !matches!(text.to_ascii_lowercase().as_str(), "no" | "false" | "none")
         {
-            self.warn(&at, "`CanonicalizeHostname` is ignored: names are used as they are".to_owned());
+            self.warn(&at, "`CanonicalizeHostname` is ignored: host names are not canonicalized".to_owned());
         }
         let proxy_jump = match self.values.proxy_jump.take() {
             Some((chain, at)) => {
@@ -169,14 +173,15 @@ impl Resolver<'_> {
         Ok(config)
     }
 
-    /// Expands the tokens of a `ProxyJump` chain. `ssh` turns the chain into a `ProxyCommand`, so the same tokens apply.
+    /// Expands the tokens of a `ProxyJump` chain. `ssh` converts the chain to a `ProxyCommand`, so
+    /// the same tokens apply.
     fn expand_jump_hosts(&self, chain: Vec<JumpHost>, at: &Location, hostname: &str) -> Result<Vec<JumpHost>, Error> {
         let token = |token| match token {
             'h' => Ok(hostname.to_owned()),
             'n' => Ok(self.query.host.clone()),
             'p' => Ok(self.values.port.unwrap_or(22).to_string()),
             'r' => Ok(self.values.user.as_ref().unwrap_or(&self.query.local_user).clone()),
-            _ => Err(format!("`%{token}` is not known here")),
+            _ => Err(format!("unknown token `%{token}`")),
         };
         let expanded =
             |text: &str| tokens::expand_tokens(text, &token).map_err(|problem| Error::expand(at, text, problem));
@@ -187,13 +192,14 @@ impl Resolver<'_> {
         chain.into_iter().map(expand).collect()
     }
 
-    /// Empties a chain that leads through the very host that it is for.
+    /// Returns an empty chain if the host is one of its own jump hosts.
     fn remove_jump_loop(&mut self, chain: Vec<JumpHost>, at: &Location, hostname: &str) -> Vec<JumpHost> {
         let user = self.values.user.as_ref().unwrap_or(&self.query.local_user);
         let port = self.values.port.unwrap_or(22);
         let is_this_host = |jump: &JumpHost| {
-            // A jump host with the same name shares this host's configuration, including the port. A jump host with the
-            // same address may be another server on another port, such as a virtual machine behind its gateway.
+            // A jump host with the same name shares this host's configuration, including the port.
+            // A jump host with the same address may be another server on another port, such as a
+            // virtual machine behind its gateway.
             let is_same_name = jump.host.eq_ignore_ascii_case(&self.query.host);
             let is_same_address = jump.host.eq_ignore_ascii_case(hostname);
             let jump_port = jump.port.unwrap_or(if is_same_name { port } else { 22 });
@@ -203,12 +209,12 @@ impl Resolver<'_> {
             return chain;
         }
         let host = &self.query.host;
-        self.warn(at, format!("`ProxyJump` is passed over for `{host}`, which is one of its jump hosts"));
+        self.warn(at, format!("`ProxyJump` is ignored for `{host}`: the host is one of its own jump hosts"));
         Vec::new()
     }
 }
 
-/// Runs the command of a `Match exec`, with its tokens expanded by the values read so far.
+/// Runs the command of a `Match exec`. Its tokens have the values of the lines above.
 fn run_exec(
     command: &str,
     at: &Location,
@@ -242,11 +248,12 @@ fn host_matches(host: &str, patterns: &[HostPattern]) -> bool {
     found
 }
 
-/// Names are compared in lower case from here on, and addresses in their shortest form.
+/// Converts a host name to lower case, and an address to its shortest form.
 fn normalize_host(host: String) -> String {
     match host.parse::<IpAddr>() {
         Ok(address) => address.to_string(),
-        // A colon makes an address with a zone, and interfaces have names with capital letters.
+        // A host with a colon is an address with a zone. Names of interfaces may have capital
+        // letters.
         Err(_) if host.contains(':') => host,
         Err(_) => host.to_ascii_lowercase(),
     }

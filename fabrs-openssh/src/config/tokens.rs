@@ -8,7 +8,7 @@ use sha1::{Digest as _, Sha1};
 use super::query::{LookUpVariable, Query};
 use super::value::Problem;
 
-/// What the tokens stand for, once everything about the host is settled.
+/// The values of the tokens for a host.
 #[derive(Debug)]
 pub(super) struct Tokens<'a> {
     pub(super) query: &'a Query<'a>,
@@ -30,14 +30,15 @@ impl Tokens<'_> {
         })
     }
 
-    /// Expands tokens, as in `Match exec`, which leaves variables to the shell.
+    /// Expands tokens only, as in `Match exec`. The shell expands the variables.
     pub(super) fn expand_text(&self, value: &str) -> Result<String, Problem> {
         expand(value, &|token| self.value_of(token), None)
     }
 
     fn value_of(&self, token: char) -> Result<String, Problem> {
-        let local_hostname =
-            || self.query.local_hostname.as_deref().ok_or_else(|| "the name of this machine is not known".to_owned());
+        let local_hostname = || {
+            self.query.local_hostname.as_deref().ok_or_else(|| "the host name of this machine is unknown".to_owned())
+        };
         Ok(match token {
             'C' => {
                 let text = format!("{}{}{}{}", local_hostname()?, self.hostname, self.port, self.user);
@@ -45,7 +46,7 @@ impl Tokens<'_> {
             }
             'd' => self.query.home.to_string_lossy().into_owned(),
             'h' => self.hostname.to_owned(),
-            'i' => self.query.uid.ok_or("the number of the local user is not known")?.to_string(),
+            'i' => self.query.uid.ok_or("the ID of the local user is unknown")?.to_string(),
             'j' => self.last_jump.to_owned(),
             'k' => self.host_key_alias.unwrap_or(&self.query.host).to_owned(),
             'L' => local_hostname()?.split('.').next().unwrap_or_default().to_owned(),
@@ -54,37 +55,37 @@ impl Tokens<'_> {
             'p' => self.port.to_string(),
             'r' => self.user.to_owned(),
             'u' => self.query.local_user.clone(),
-            _ => return Err(format!("`%{token}` is not known here")),
+            _ => return Err(format!("unknown token `%{token}`")),
         })
     }
 }
 
-/// Expands the tokens of `HostName`: `%h` is the name as typed.
+/// Expands the tokens of `HostName`. `%h` is the host as typed.
 pub(super) fn expand_hostname(value: &str, typed: &str) -> Result<String, Problem> {
     let token = |token| match token {
         'h' => Ok(typed.to_owned()),
-        _ => Err(format!("`%{token}` is not known here")),
+        _ => Err(format!("unknown token `%{token}`")),
     };
     expand(value, &token, None)
 }
 
-/// Expands only these tokens, as in `ProxyCommand`, which leaves all else to the shell.
+/// Expands the given tokens only, as in `ProxyCommand`. The shell expands the rest.
 pub(super) fn expand_tokens(value: &str, token: &dyn Fn(char) -> Result<String, Problem>) -> Result<String, Problem> {
     expand(value, token, None)
 }
 
-/// Expands only `~`, as in `GlobalKnownHostsFile`.
+/// Expands `~` only, as in `GlobalKnownHostsFile`.
 pub(super) fn expand_tilde(value: &str, home: &Path) -> Result<PathBuf, Problem> {
     let (home, rest) = split_home(value, home)?;
     Ok(home.map_or_else(|| PathBuf::from(rest), |home| home.join(rest)))
 }
 
-/// Takes `~/` off, so that nothing in the home directory's own name is ever expanded.
+/// Splits off `~/`. A `%` or `$` in the path of the home directory must not be expanded.
 fn split_home<'a, 'h>(value: &'a str, home: &'h Path) -> Result<(Option<&'h Path>, &'a str), Problem> {
     match value.strip_prefix('~') {
         None => Ok((None, value)),
         Some(rest) if rest.is_empty() || rest.starts_with('/') => Ok((Some(home), rest.trim_start_matches('/'))),
-        Some(_) => Err("the home of another user is not looked up".to_owned()),
+        Some(_) => Err("the home directory of another user is not supported".to_owned()),
     }
 }
 
@@ -103,7 +104,7 @@ fn expand(
             expanded.push_str(&env(name).ok_or_else(|| format!("`${{{name}}}` is not set"))?);
             rest = after;
         } else if let Some(after) = rest.strip_prefix('%') {
-            let name = after.chars().next().ok_or("a `%` at the end stands for nothing")?;
+            let name = after.chars().next().ok_or("`%` at the end of the value")?;
             if name == '%' {
                 expanded.push('%');
             } else {
@@ -161,19 +162,20 @@ mod tests {
         case("${KEYS}/id", "/keys/%h/id");
         case("$KEYS/$", "$KEYS/$");
         case("a~", "a~");
-        // printf %s here.example.comweb.example.com2222deploy | sha1sum
+        // The expected value is from `printf %s here.example.comweb.example.com2222deploy |
+        // sha1sum`.
         case("%C", "1b0f5ee132bd1ccfc3ca5ca2eebe87c76036d1cb");
     }
 
     #[test]
-    fn what_means_nothing_is_refused() {
+    fn invalid_expansions_are_rejected() {
         for value in ["%", "%x", "a%ü", "${KEYS", "${NONE}", "${}", "~bob/id"] {
             assert!(expanded(value).is_err(), "{value}");
         }
     }
 
     #[test]
-    fn host_names_know_one_token() {
+    fn host_names_have_a_single_token() {
         assert_eq!(expand_hostname("%h.example.com", "web").as_deref(), Ok("web.example.com"));
         assert_eq!(expand_hostname("100%%", "web").as_deref(), Ok("100%"));
         assert_eq!(expand_hostname("${KEYS}", "web").as_deref(), Ok("${KEYS}"));

@@ -1,4 +1,4 @@
-//! The values that hold so far, while lines are read in order: the first one of each keyword.
+//! The first value of each keyword for a host, before the expansion.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::jump_host::JumpHost;
 use super::load::Origin;
 use super::value::StrictHostKeyChecking;
 
-/// A value that is yet to be expanded, with its line, so that an error can name it.
+/// An unexpanded value with its location, for the error of a failed expansion.
 #[derive(Clone, Debug)]
 pub(super) struct UnexpandedValue {
     pub(super) value: String,
@@ -61,7 +61,7 @@ pub(super) struct UnexpandedValues {
 }
 
 impl UnexpandedValues {
-    /// Takes a line into account, unless an earlier one has already settled the matter.
+    /// Sets the value of a line, unless an earlier line has set the value.
     pub(super) fn set(&mut self, setting: &Setting, at: &Location, origin: Origin) {
         let raw = |value: &String| UnexpandedValue { value: value.clone(), at: at.clone() };
         match setting {
@@ -69,11 +69,11 @@ impl UnexpandedValues {
             Setting::CaSignatureAlgorithms(names) => set_once(&mut self.ca_signature_algorithms, names),
             Setting::CertificateFile(file) => add_file(&mut self.certificate_files, raw(file), origin),
             Setting::Ciphers(list) => set_once(&mut self.ciphers, list),
-            // `none` leaves a time unset, so that a later line can still set it.
+            // `none` leaves a time unset. A later line can still set the time.
             Setting::ConnectTimeout(time) => self.connect_timeout = self.connect_timeout.or(*time),
             Setting::ServerAliveInterval(time) => self.server_alive_interval = self.server_alive_interval.or(*time),
             Setting::ForwardAgent(flag) => set_once(&mut self.forward_agent, flag),
-            // A path also says `yes`; after a `yes` a path still counts, as it does for `ssh`.
+            // A path implies `yes`. Like `ssh`, accept a path after a `yes`.
             Setting::ForwardAgentSocket(path) => {
                 set_once(&mut self.forward_agent, &true);
                 set_once(&mut self.forward_agent_socket, &raw(path));
@@ -115,8 +115,8 @@ impl UnexpandedValues {
         }
     }
 
-    /// A chain and a `ProxyCommand` compete, and whichever comes first shuts the other out; `ProxyJump none` only
-    /// shuts out later chains.
+    /// Sets the `ProxyJump` chain. Only the first of `ProxyJump` and `ProxyCommand` applies.
+    /// `ProxyJump none` disables later chains, but not a `ProxyCommand`.
     fn set_proxy_jump(&mut self, chain: &[JumpHost], at: &Location) {
         if chain.is_empty() || self.proxy_command.is_none() {
             set_once(&mut self.proxy_jump, &(chain.to_vec(), at.clone()));
@@ -127,7 +127,7 @@ impl UnexpandedValues {
     }
 }
 
-/// Adds a file to those that accumulate, each once.
+/// Adds a file to an accumulated list, without duplicates.
 fn add_file(files: &mut Vec<(UnexpandedValue, Origin)>, file: UnexpandedValue, origin: Origin) {
     let known = |(other, from): &(UnexpandedValue, Origin)| other.value == file.value && *from == origin;
     if !files.iter().any(known) {

@@ -1,32 +1,32 @@
-//! The values that a keyword takes: flags, words, numbers and times.
+//! Parsers for the values of keywords: flags, words, numbers and times.
 
 use std::time::Duration;
 
-/// What to do with a host key that is not on record (`StrictHostKeyChecking`).
+/// The handling of host keys without a record (`StrictHostKeyChecking`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StrictHostKeyChecking {
-    /// Only keys on record are taken.
+    /// Accepts only recorded keys.
     Yes,
-    /// A new host's key is taken and recorded; a changed one is refused.
+    /// Accepts and records the key of a new host. Rejects a changed key.
     AcceptNew,
-    /// The user is asked; `ssh`'s default.
+    /// Prompts the user. The default of `ssh`.
     Ask,
-    /// Any key is taken, and recorded if the host is new (`no` or `off`).
+    /// Accepts every key, and records the key of a new host (`no` or `off`).
     No,
 }
 
-/// What is wrong with a value, without its place.
+/// The reason why a value is invalid, without the location.
 pub(super) type Problem = String;
 
 pub(super) fn parse_bool(word: &str) -> Result<bool, Problem> {
     match word.to_ascii_lowercase().as_str() {
         "yes" | "true" => Ok(true),
         "no" | "false" => Ok(false),
-        _ => Err(format!("`{word}` is neither `yes` nor `no`")),
+        _ => Err(format!("invalid value `{word}`: expected `yes` or `no`")),
     }
 }
 
-/// `unbound` and `host-bound` are about the agent protocol; for the method itself they mean `yes`.
+/// `unbound` and `host-bound` only affect the agent protocol. For the method, both mean `yes`.
 pub(super) fn parse_pubkey_authentication(word: &str) -> Result<bool, Problem> {
     match word.to_ascii_lowercase().as_str() {
         "unbound" | "host-bound" => Ok(true),
@@ -40,13 +40,13 @@ pub(super) fn parse_strict_host_key_checking(word: &str) -> Result<StrictHostKey
         "no" | "false" | "off" => Ok(StrictHostKeyChecking::No),
         "ask" => Ok(StrictHostKeyChecking::Ask),
         "accept-new" => Ok(StrictHostKeyChecking::AcceptNew),
-        _ => Err(format!("`{word}` is none of `yes`, `accept-new`, `ask`, `no`, `off`")),
+        _ => Err(format!("invalid value `{word}`: expected `yes`, `accept-new`, `ask`, `no` or `off`")),
     }
 }
 
 pub(super) fn parse_port(word: &str) -> Result<u16, Problem> {
     match word.parse() {
-        Ok(0) | Err(_) => Err(format!("bad port `{word}`: a number from 1 to 65535 is needed")),
+        Ok(0) | Err(_) => Err(format!("invalid port `{word}`: expected a number from 1 to 65535")),
         Ok(port) => Ok(port),
     }
 }
@@ -55,17 +55,17 @@ pub(super) fn parse_number(word: &str) -> Result<u32, Problem> {
     word.parse::<u32>()
         .ok()
         .filter(|&number| i32::try_from(number).is_ok())
-        .ok_or_else(|| format!("bad number `{word}`"))
+        .ok_or_else(|| format!("invalid number `{word}`"))
 }
 
-/// Reads a time such as `90`, `1h30m` or `2w`; `none` leaves it unset, as in `ssh`.
+/// Parses a time such as `90`, `1h30m` or `2w`. Like in `ssh`, `none` leaves the time unset.
 pub(super) fn parse_time(word: &str) -> Result<Option<Duration>, Problem> {
     if word == "none" {
         return Ok(None);
     }
-    parse_seconds(word)
-        .map(|seconds| Some(Duration::from_secs(u64::from(seconds))))
-        .ok_or_else(|| format!("bad time `{word}`: seconds, or numbers with `s`, `m`, `h`, `d` or `w`"))
+    parse_seconds(word).map(|seconds| Some(Duration::from_secs(u64::from(seconds)))).ok_or_else(|| {
+        format!("invalid time `{word}`: expected seconds, or numbers with the unit `s`, `m`, `h`, `d` or `w`")
+    })
 }
 
 fn parse_seconds(word: &str) -> Option<u32> {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn words_have_no_case_and_others_are_refused() {
+    fn words_are_case_insensitive_and_other_words_are_rejected() {
         assert_eq!(parse_bool("YES"), Ok(true));
         assert_eq!(parse_bool("false"), Ok(false));
         assert!(parse_bool("maybe").is_err());

@@ -1,4 +1,4 @@
-//! Recording a host's key.
+//! Formats `known_hosts` lines and appends them to a file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -10,19 +10,19 @@ use super::host_matcher::{self, SALT_LEN};
 use super::host_name::HostName;
 use crate::host_key::HostKey;
 
-/// Makes the line that records a host's key, without a line end.
+/// Formats the `known_hosts` line for a host and its key, without a line end.
 ///
-/// With a salt, the name is hashed (`HashKnownHosts`). The salt must come from a good source of random bytes, and be
-/// another one for every line.
+/// With a salt, the name is hashed (`HashKnownHosts`). Use a new salt from a cryptographic random
+/// generator for each line.
 ///
 /// # Errors
 ///
-/// [`Error::KnownHostsEntry`] for a name that would mean something else in the file, such as one with a `*` or a comma.
+/// [`Error::KnownHostsEntry`] for a name with a special character, such as `*` or a comma.
 pub fn format_entry(name: &HostName, key: &HostKey, salt: Option<&[u8; SALT_LEN]>) -> Result<String, Error> {
     let host = name.host();
     let special = |c: char| c.is_whitespace() || c.is_control() || "@?*#[]|'\"\\,!".contains(c);
     if host.is_empty() || host.contains(special) {
-        let problem = "a host name has neither blanks nor any of `@ ? * # [ ] | ' \" \\ , !`";
+        let problem = "a host name must not contain blanks or any of `@ ? * # [ ] | ' \" \\ , !`";
         return Err(Error::KnownHostsEntry { text: name.to_string(), problem });
     }
     let name = name.to_string();
@@ -30,19 +30,23 @@ pub fn format_entry(name: &HostName, key: &HostKey, salt: Option<&[u8; SALT_LEN]
     Ok(format!("{name} {key}"))
 }
 
-/// Appends a line to a `known_hosts` file, whole or not at all.
+/// Appends a line to a `known_hosts` file. The file gets the complete line or no change.
 ///
-/// The file is locked meanwhile, so that programs which record keys at the same time do not mix their lines. If it
-/// does not exist it is made with mode 0600, and its directory with mode 0700. If it does not end with a line end, it
-/// gets one first.
+/// An exclusive lock keeps lines of concurrent writers apart. A missing file is created with mode
+/// 0600, its directory with mode 0700. If the last line of the file has no line end, `append_entry`
+/// adds one.
 ///
 /// # Errors
 ///
-/// [`Error::KnownHostsEntry`] for a line that is more than one, [`Error::Write`] if the file cannot be written to.
+/// - [`Error::KnownHostsEntry`] if `line` is empty or has more than one line.
+/// - [`Error::Write`] if the file cannot be written.
 pub fn append_entry(path: impl AsRef<Path>, line: &str) -> Result<(), Error> {
     let path = path.as_ref();
     if line.is_empty() || line.contains(['\n', '\r', '\0']) {
-        return Err(Error::KnownHostsEntry { text: line.escape_debug().to_string(), problem: "it must be one line" });
+        return Err(Error::KnownHostsEntry {
+            text: line.escape_debug().to_string(),
+            problem: "expected a single line",
+        });
     }
     append_locked(path, line).map_err(|source| Error::write(path, source))
 }
@@ -53,7 +57,7 @@ fn append_locked(path: &Path, line: &str) -> io::Result<()> {
     }
     let mut file = open_for_append(path)?;
     match file.lock() {
-        // Some network file systems have no locks; one write at the end of the file is then all there is.
+        // Some network file systems have no locks. There, a single append is the only protection.
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
         locked => locked?,
     }
@@ -72,7 +76,7 @@ fn append_locked(path: &Path, line: &str) -> io::Result<()> {
     match file.write_all(text.as_bytes()) {
         Ok(()) => Ok(()),
         Err(error) => {
-            // Half a line would be taken for a broken one, or for a key that nobody has.
+            // Half a line would be malformed, or would record a key that does not exist.
             file.set_len(end)?;
             Err(error)
         }
@@ -112,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_have_the_name_as_it_is_looked_up() {
+    fn lines_contain_the_lookup_name() {
         #[track_caller]
         fn case(name: &HostName, expected: &str) {
             let line = format_entry(name, &key(), None).expect("the name can be recorded");
@@ -125,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_mean_something_else_are_not_recorded() {
+    fn names_with_special_characters_are_not_recorded() {
         for host in ["", "*", "web?", "!web1", "web1,web2", "web 1", "|1|a|b", "#web1", "@revoked", "[web1]:22", "a\nb"]
         {
             assert!(format_entry(&HostName::new(host, 22), &key(), Some(&[1; 20])).is_err(), "{host:?}");

@@ -1,4 +1,4 @@
-//! Who may vouch for a host by a certificate, and whether one that it shows counts.
+//! Checks host certificates against the `@cert-authority` and `@revoked` lines.
 
 use crate::certificate::{CertificateProblem, HostCertificate};
 use crate::location::Location;
@@ -7,38 +7,40 @@ use super::entry::{Entry, Marker};
 use super::host_name::HostName;
 use super::lookup::KnownHosts;
 
-/// What the files say about a certificate.
+/// The result of a check of a host certificate against `known_hosts`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CertificateStatus {
-    /// An authority on record for the host has signed it, and nothing is wrong with it. **Its signature is yet to be
-    /// checked.**
+    /// A recorded authority of the host signed the certificate, and its content is valid. **The
+    /// caller must still verify the signature.**
     Trusted {
         /// The line of the authority.
         at: Location,
     },
-    /// An authority on record for the host has signed it, and it does not count. `ssh` then looks the key up that it is
-    /// about, as if there were no certificate.
+    /// A recorded authority of the host signed the certificate, but its content is invalid. `ssh`
+    /// then looks up the certified key, as without a certificate.
     Invalid {
         /// The line of the authority.
         at: Location,
-        /// What is wrong with it.
+        /// The reason.
         problem: CertificateProblem,
     },
-    /// No authority on record for the host has signed it. As above, the key is what counts then.
+    /// No recorded authority of the host signed the certificate. `ssh` then looks up the certified
+    /// key.
     UnknownAuthority,
-    /// Its key or its authority was withdrawn: no key of the host may be accepted.
+    /// The certified key or the authority is revoked. Reject all keys of the host.
     Revoked {
-        /// The line that says so.
+        /// The `@revoked` line.
         at: Location,
-        /// Whether it is the authority that was withdrawn, and not the host's key.
+        /// True if the authority is revoked, false if the certified key is revoked.
         is_authority: bool,
     },
 }
 
 impl KnownHosts {
-    /// Lists the lines of the authorities that may vouch for a host; revoked keys do not count.
+    /// Returns the `@cert-authority` lines for a host, without revoked authorities.
     ///
-    /// As for plain keys, a host on a port other than 22 goes by `[host]:port`, and by `host` as well.
+    /// A host on a port other than 22 is looked up as `[host]:port` and as `host`, like a plain
+    /// key.
     pub fn authorities_for(&self, name: &HostName) -> Vec<&Entry> {
         let mut found = Vec::new();
         for name in record_names(name) {
@@ -48,17 +50,19 @@ impl KnownHosts {
         found
     }
 
-    /// Says whether a host should be asked for a certificate: an authority is on record for it, or a key was revoked,
-    /// which may be an authority's.
+    /// Returns true if an `@cert-authority` or `@revoked` line matches a host.
+    ///
+    /// A client then offers certificate algorithms to the server first. A revoked key may be the
+    /// key of an authority, so `@revoked` lines count too.
     pub fn has_marked_entries(&self, name: &HostName) -> bool {
         let any = |marker| record_names(name).iter().any(|name| self.marked(marker, name).next().is_some());
         any(Marker::CertAuthority) || any(Marker::Revoked)
     }
 
-    /// Says whether the certificate that a host shows counts, at a time in seconds since 1970.
+    /// Checks a certificate against the recorded authorities and revoked keys of a host.
     ///
-    /// `accepted` are the algorithms by which an authority may sign (`CASignatureAlgorithms`). The signature is not
-    /// checked here.
+    /// `now` is in seconds since 1970. `accepted` lists the allowed signature algorithms of an
+    /// authority (`CASignatureAlgorithms`). This method does not verify the signature.
     pub fn check_certificate(
         &self,
         name: &HostName,
@@ -85,7 +89,7 @@ impl KnownHosts {
     }
 }
 
-/// The names that a host goes by.
+/// Returns the names of a host in `known_hosts`, the name with a port first.
 fn record_names(name: &HostName) -> Vec<HostName> {
     [Some(name.clone()), name.without_port()].into_iter().flatten().collect()
 }
@@ -100,7 +104,7 @@ mod tests {
         HostKey::from_blob([&b"\0\0\0\x0bssh-ed25519\0\0\0\x01"[..], &[id]].concat()).expect("the key is well formed")
     }
 
-    /// Reads lines in which `ed1` stands for the key of that number.
+    /// Parses lines with a placeholder for each key: `ed1` is key 1.
     fn known(lines: &[&str]) -> KnownHosts {
         let spelled = |line: &&str| {
             let words = line.split(' ').map(|word| match word.strip_prefix("ed") {
@@ -112,7 +116,7 @@ mod tests {
         KnownHosts::parse(&lines.iter().map(spelled).collect::<Vec<_>>().join("\n"), "known_hosts")
     }
 
-    /// A certificate of key 1 for `web`, signed by key 9.
+    /// Returns a certificate of key 1 for `web`, signed by key 9.
     fn shown() -> HostCertificate {
         HostCertificate {
             key: key(1),
@@ -127,7 +131,7 @@ mod tests {
         }
     }
 
-    /// Judges it at second 50, and tells the status in a word with its line.
+    /// Checks the certificate at second 50, and compares the status and its line number.
     #[track_caller]
     fn case(lines: &[&str], name: &HostName, expected: &str) {
         let status = known(lines).check_certificate(name, &shown(), 50, &["ssh-ed25519".to_owned()]);
@@ -142,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_authority_has_to_be_on_record_for_the_host() {
+    fn the_authority_must_be_recorded_for_the_host() {
         let web = HostName::new("web", 22);
         case(&["@cert-authority db,w* ed9"], &web, "vouched by 1");
         case(&["@cert-authority web ed8", "@cert-authority web ed9"], &web, "vouched by 2");
@@ -153,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_withdrawn_counts_first() {
+    fn revocations_take_precedence() {
         let web = HostName::new("web", 22);
         case(&["@cert-authority web ed9", "@revoked * ed9"], &web, "authority revoked by 2");
         case(&["@cert-authority web ed9", "@revoked * ed1"], &web, "key revoked by 2");
@@ -167,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn names_have_no_port_in_a_certificate_and_one_on_record() {
+    fn ports_are_part_of_recorded_names_but_not_of_principals() {
         let port = HostName::new("web", 2222);
         case(&["@cert-authority [web]:2222 ed9"], &port, "vouched by 1");
         case(&["@cert-authority [web]:2222 ed8", "@cert-authority web ed9"], &port, "vouched by 2");
@@ -178,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_asked_for_a_certificate_where_something_is_on_record_about_one() {
+    fn certificates_are_requested_from_hosts_with_marked_entries() {
         let asked = |lines: &[&str], port| known(lines).has_marked_entries(&HostName::new("web", port));
         assert!(asked(&["@cert-authority w* ed9"], 22) && asked(&["@cert-authority web ed9"], 2222));
         assert!(asked(&["@revoked * ed9"], 22));

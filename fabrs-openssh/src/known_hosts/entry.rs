@@ -1,4 +1,4 @@
-//! One line of a `known_hosts` file.
+//! A single line of a `known_hosts` file.
 
 use data_encoding::BASE64;
 
@@ -8,7 +8,7 @@ use super::host_matcher::HostMatcher;
 use super::host_name::HostName;
 use crate::host_key::HostKey;
 
-/// A line that could be read: hosts, a key, and what the key is good for.
+/// A parsed line: the matched hosts, a key, and an optional marker.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub(super) at: Location,
@@ -17,37 +17,37 @@ pub struct Entry {
     pub(super) key: HostKey,
 }
 
-/// What the `@` word before a line makes of its key.
+/// The `@` marker at the start of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Marker {
-    /// The key signs the certificates of these hosts (`@cert-authority`).
+    /// The key signs the certificates of the matched hosts (`@cert-authority`).
     CertAuthority,
-    /// The key must never be accepted from these hosts (`@revoked`).
+    /// The key is revoked for the matched hosts (`@revoked`).
     Revoked,
 }
 
 impl Entry {
-    /// The line.
+    /// Returns the location of the line.
     pub fn location(&self) -> &Location {
         &self.at
     }
 
-    /// What the key is good for, if it is not simply that of the hosts.
+    /// Returns the marker, or `None` for a plain host key.
     pub fn marker(&self) -> Option<Marker> {
         self.marker
     }
 
-    /// The key.
+    /// Returns the key.
     pub fn key(&self) -> &HostKey {
         &self.key
     }
 
-    /// Says whether the line is about `name`.
+    /// Returns true if the line matches `name`.
     pub fn matches(&self, name: &HostName) -> bool {
         self.hosts.matches(&name.to_string())
     }
 
-    /// Reads a line; `None` if it is blank or a comment. The error says what is wrong with it.
+    /// Parses a line. Returns `None` for a blank line or a comment. The error is the reason.
     pub(super) fn parse(line: &str, at: &Location) -> Option<Result<Self, String>> {
         let line = line.trim_matches([' ', '\t', '\r']);
         if line.is_empty() || line.starts_with('#') {
@@ -59,13 +59,14 @@ impl Entry {
     fn parse_fields(line: &str, at: &Location) -> Result<Self, String> {
         let (marker, line) = match line.strip_prefix('@') {
             None => (None, line),
-            // After a marker `ssh` wants a space, and passes a line with a tab over; a revoked key must not get by so.
+            // `ssh` requires a space after a marker and ignores lines with a tab. This parser
+            // accepts a tab, because an ignored `@revoked` line would permit a revoked key.
             Some(rest) => {
                 let (word, rest) = split_field(rest);
                 let marker = match word {
                     "cert-authority" => Marker::CertAuthority,
                     "revoked" => Marker::Revoked,
-                    _ => return Err(format!("`@{word}` is no marker")),
+                    _ => return Err(format!("unknown marker `@{word}`")),
                 };
                 (Some(marker), rest)
             }
@@ -74,22 +75,22 @@ impl Entry {
         let (algorithm, rest) = split_field(rest);
         let (key, _comment) = split_field(rest);
         if key.is_empty() {
-            return Err("the line ends before its key".to_owned());
+            return Err("the key is missing".to_owned());
         }
         if hosts.starts_with('@') {
-            return Err("a line has one marker".to_owned());
+            return Err("the line has more than one marker".to_owned());
         }
         let hosts = HostMatcher::parse(hosts)?;
-        let blob = BASE64.decode(key.as_bytes()).map_err(|_| "the key is not in base64")?;
+        let blob = BASE64.decode(key.as_bytes()).map_err(|_| "the key is not valid base64")?;
         let key = HostKey::from_blob(blob).map_err(|error| error.to_string())?;
         if key.algorithm() != algorithm {
-            return Err(format!("the line says `{algorithm}`, and its key is of type `{}`", key.algorithm()));
+            return Err(format!("the line has the type `{algorithm}`, but its key has the type `{}`", key.algorithm()));
         }
         Ok(Self { at: at.clone(), marker, hosts, key })
     }
 }
 
-/// Takes the first field off a line.
+/// Splits a line into its first field and the rest.
 fn split_field(line: &str) -> (&str, &str) {
     match line.split_once([' ', '\t']) {
         Some((field, rest)) => (field, rest.trim_start_matches([' ', '\t'])),
@@ -126,27 +127,27 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_and_comments_are_no_entries() {
+    fn blank_lines_and_comments_are_not_entries() {
         for line in ["", "  \t", "# web1", "  # web1", "\r"] {
             assert!(parse(line).is_none(), "{line:?}");
         }
     }
 
     #[test]
-    fn broken_lines_say_what_is_wrong() {
+    fn malformed_lines_have_a_reason() {
         #[track_caller]
         fn case(line: &str, problem: &str) {
             let error = parse(line).expect("the line is not blank").expect_err("the line is broken");
             assert!(error.contains(problem), "{line}: {error}");
         }
-        case("web1", "ends before");
-        case("web1 ssh-ed25519", "ends before");
+        case("web1", "the key is missing");
+        case("web1 ssh-ed25519", "the key is missing");
         case("web1 1024 35 1234567890", "base64");
         case("web1 ssh-ed25519 !!!!", "base64");
         case("web1 ssh-ed25519 AAAA", "not a public key");
-        case(&format!("@trusted web1 {KEY}"), "no marker");
-        case(&format!("@revoked @revoked web1 {KEY}"), "one marker");
+        case(&format!("@trusted web1 {KEY}"), "unknown marker");
+        case(&format!("@revoked @revoked web1 {KEY}"), "more than one marker");
         case(&format!("|1|x|y {KEY}"), "hashed name");
-        case("web1 ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAAXg=", "of type `ssh-ed25519`");
+        case("web1 ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAAXg=", "has the type `ssh-ed25519`");
     }
 }

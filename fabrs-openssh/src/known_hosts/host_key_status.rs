@@ -1,33 +1,34 @@
-//! What the files say about a key.
+//! The result of a host key lookup.
 
 use crate::location::Location;
 
-/// What the files say about the key that a host shows.
+/// The result of a host key lookup in `known_hosts`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostKeyStatus {
-    /// The key is on record for the host.
+    /// The key is recorded for the host.
     Known {
-        /// The first line that has it.
+        /// The first line with the key.
         at: Location,
     },
-    /// Nothing is on record for the host. `accept-new` may take the key, and `ask` asks.
+    /// No key is recorded for the host. `accept-new` may accept the key, and `ask` prompts.
     Unknown,
-    /// Only keys of other types are on record. **To `ssh` this is a changed key**, since whoever stands between could
-    /// simply offer another type: with `accept-new` and with `ask`, too, it refuses.
+    /// Only keys of other types are recorded. **`ssh` treats this as a changed key**, because an
+    /// attacker in the middle could offer another key type. `ssh` rejects the key with `accept-new`
+    /// and `ask` too.
     OtherType {
-        /// The type and line of each key on record.
+        /// The type and the line of each recorded key.
         recorded: Vec<(String, Location)>,
     },
-    /// Another key of this type is on record.
+    /// A different key of the same type is recorded.
     Changed {
-        /// The last line that has one.
+        /// The last line with a key of the type.
         at: Location,
         /// The type of the key.
         algorithm: String,
     },
-    /// The key was withdrawn, wherever else it may be on record.
+    /// The key is revoked, even if another line records the key.
     Revoked {
-        /// The line that says so.
+        /// The `@revoked` line.
         at: Location,
     },
 }

@@ -1,4 +1,4 @@
-//! The first field of a line: which hosts it is about.
+//! The host field of a `known_hosts` line: patterns or a hashed name.
 
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -6,20 +6,20 @@ use sha1::Sha1;
 
 use crate::pattern;
 
-/// How many bytes a salt has: as many as SHA-1 gives, which is what `ssh` expects.
+/// The length of a salt in bytes: the length of a SHA-1 digest, as required by `ssh`.
 pub const SALT_LEN: usize = 20;
 
-/// Which hosts a line is about.
+/// The host field of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum HostMatcher {
-    /// A comma list of patterns, in lower case.
+    /// A comma-separated list of patterns, in lower case.
     Patterns(String),
-    /// One name that only shows itself to those who already know it.
+    /// A single name, as a salted hash. Only a known name can be compared.
     Hashed { salt: [u8; SALT_LEN], hash: Vec<u8> },
 }
 
 impl HostMatcher {
-    /// Reads the field. The error says what is wrong with a hashed name.
+    /// Parses the field. The error describes a malformed hash.
     pub(super) fn parse(field: &str) -> Result<Self, &'static str> {
         let Some(hashed) = field.strip_prefix('|') else {
             return Ok(Self::Patterns(field.to_ascii_lowercase()));
@@ -27,13 +27,13 @@ impl HostMatcher {
         let (salt, hash) = hashed
             .strip_prefix("1|")
             .and_then(|rest| rest.split_once('|'))
-            .ok_or("a hashed name has the form `|1|salt|hash`")?;
-        let decode = |text: &str| BASE64.decode(text.as_bytes()).map_err(|_| "the hashed name is not in base64");
-        let salt = decode(salt)?.try_into().map_err(|_| "the salt of a hashed name has 20 bytes")?;
+            .ok_or("a hashed name must have the form `|1|salt|hash`")?;
+        let decode = |text: &str| BASE64.decode(text.as_bytes()).map_err(|_| "the hashed name is not valid base64");
+        let salt = decode(salt)?.try_into().map_err(|_| "the salt of a hashed name must have 20 bytes")?;
         Ok(Self::Hashed { salt, hash: decode(hash)? })
     }
 
-    /// Says whether the line is about `name`, which is in lower case.
+    /// Returns true if the field matches `name`, a name in lower case.
     pub(super) fn matches(&self, name: &str) -> bool {
         match self {
             Self::Patterns(list) => pattern::list_matches(name, list),
@@ -42,7 +42,7 @@ impl HostMatcher {
     }
 }
 
-/// Hides a name, which is in lower case, as `ssh` does with `HashKnownHosts`.
+/// Hashes a name in lower case, as `ssh` does with `HashKnownHosts`.
 pub(super) fn hash_name(name: &str, salt: &[u8; SALT_LEN]) -> String {
     format!("|1|{}|{}", BASE64.encode(salt), BASE64.encode(&digest(name, salt)))
 }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_names_are_found_again() {
+    fn hashed_names_match_the_original_name() {
         let hidden = hash_name("web1", &[7; 20]);
         let hosts = HostMatcher::parse(&hidden).expect("the field is well formed");
         assert!(hosts.matches("web1"));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_hashes_are_named() {
+    fn malformed_hashes_are_errors() {
         for field in ["|", "|1|", "|2|AAAA|AAAA", "|1|AAAA|AAAA", "|1|!|!", "|1|AAAA"] {
             assert!(HostMatcher::parse(field).is_err(), "{field}");
         }

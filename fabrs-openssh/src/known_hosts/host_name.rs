@@ -1,8 +1,9 @@
-//! The name under which a host's key is recorded.
+//! The name of a host in `known_hosts`.
 
 use std::fmt;
 
-/// What a host is called in `known_hosts`, shown as it stands there: `host`, or `[host]:port` for a port other than 22.
+/// The name of a host in `known_hosts`. Displays as `host`, or `[host]:port` for a port other than
+/// 22.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostName {
     host: String,
@@ -10,19 +11,20 @@ pub struct HostName {
 }
 
 impl HostName {
-    /// Names a host by its address and port. Names have no case here.
+    /// Creates the name of a host from its address and port. The name is converted to lower case.
     pub fn new(host: impl AsRef<str>, port: u16) -> Self {
         Self { host: host.as_ref().to_ascii_lowercase(), port: Some(port) }
     }
 
-    /// Names a host by its `HostKeyAlias`, which stands for every port.
+    /// Creates the name of a host from its `HostKeyAlias`, valid for every port.
     pub fn alias(alias: impl AsRef<str>) -> Self {
         Self { host: alias.as_ref().to_ascii_lowercase(), port: None }
     }
 
-    /// The second name under which a key may be found: that of the same host on port 22.
+    /// Returns the fallback name of a host on a port other than 22: the same host on port 22.
     ///
-    /// `ssh` tries it too, for files from before ports were recorded, but only to find the very key.
+    /// `ssh` tries the fallback for files from before ports were recorded, but only to find an
+    /// equal key.
     pub(super) fn without_port(&self) -> Option<Self> {
         match self.port {
             None | Some(22) => None,

@@ -1,4 +1,4 @@
-//! The files as one list, and what they say about a host and its key.
+//! [`KnownHosts`]: the parsed `known_hosts` files, and lookups of host keys.
 
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ use super::host_key_status::HostKeyStatus;
 use super::host_name::HostName;
 use crate::host_key::HostKey;
 
-/// What is on record about hosts, in the order in which it was read.
+/// The entries of one or more `known_hosts` files, in file order.
 #[derive(Clone, Debug, Default)]
 pub struct KnownHosts {
     entries: Vec<Entry>,
@@ -21,17 +21,17 @@ pub struct KnownHosts {
 }
 
 impl KnownHosts {
-    /// Reads files one after the other. Those that do not exist are passed over.
+    /// Reads the files in order. Missing files are skipped.
     ///
     /// # Errors
     ///
-    /// [`Error::Read`] for a file that exists and cannot be read.
+    /// [`Error::Read`] if a file exists but cannot be read.
     pub fn load<P: AsRef<Path>>(files: impl IntoIterator<Item = P>) -> Result<Self, Error> {
         let mut known = Self::default();
         for file in files {
             let file = file.as_ref();
             match fs::read(file) {
-                // A line that is not UTF-8 names no host, and must not hide the others.
+                // A line that is not UTF-8 matches no host, and must not hide the other lines.
                 Ok(bytes) => known.add(&String::from_utf8_lossy(&bytes), file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(Error::read(file, error)),
@@ -40,7 +40,7 @@ impl KnownHosts {
         Ok(known)
     }
 
-    /// Reads one file from memory. `path` is what it is called in a [`Location`].
+    /// Parses the text of a single file. `path` is the file name in each [`Location`].
     pub fn parse(text: &str, path: impl AsRef<Path>) -> Self {
         let mut known = Self::default();
         known.add(text, path.as_ref());
@@ -59,35 +59,37 @@ impl KnownHosts {
         }
     }
 
-    /// The lines that mean nothing. They are passed over, as by `ssh`.
+    /// Returns a warning for each malformed line. Like `ssh`, lookups ignore malformed lines.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 
-    /// All entries, in order.
+    /// Returns all entries, in order.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter()
     }
 
-    /// All entries about a host, markers included, in order.
+    /// Returns all entries for a host, in order, including entries with a marker.
     pub fn entries_for(&self, name: &HostName) -> impl Iterator<Item = &Entry> {
         let name = name.to_string();
         self.entries.iter().filter(move |entry| entry.hosts.matches(&name))
     }
 
-    /// Says whether `key` is the one on record for a host.
+    /// Compares `key` with the recorded keys of a host.
     ///
-    /// Several keys may be on record, of one type or of several, and each of them is the host's. A host on a port
-    /// other than 22 goes by `[host]:port`; where nothing is on record for that, a key that is on record for `host`
-    /// is known as well, and one that was withdrawn for `host` is revoked (of that `ssh` only warns).
+    /// A host may have several recorded keys, also of the same type. Each recorded key is valid.
     ///
-    /// A certificate is judged by [`Self::check_certificate`]; one that does not count leaves the key that it is about, which is
-    /// then looked up here.
+    /// A host on a port other than 22 is recorded as `[host]:port`. If no such line matches, a key
+    /// recorded for `host` counts as known, and a key revoked for `host` counts as revoked. For
+    /// such a revoked key, `ssh` only prints a warning.
+    ///
+    /// [`Self::check_certificate`] checks certificates. If a certificate is not trusted, look up
+    /// the certified key with this method.
     pub fn lookup(&self, name: &HostName, key: &HostKey) -> HostKeyStatus {
         match (self.lookup_exactly(name, key), name.without_port()) {
             (HostKeyStatus::Unknown, Some(name)) => match self.lookup_exactly(&name, key) {
                 found @ (HostKeyStatus::Known { .. } | HostKeyStatus::Revoked { .. }) => found,
-                // Other keys of the same machine on port 22 say nothing about this port.
+                // Other keys of the host on port 22 are no evidence for this port.
                 HostKeyStatus::Unknown | HostKeyStatus::OtherType { .. } | HostKeyStatus::Changed { .. } => {
                     HostKeyStatus::Unknown
                 }
@@ -114,10 +116,11 @@ impl KnownHosts {
         HostKeyStatus::OtherType { recorded }
     }
 
-    /// Lists the types of the keys on record for a host, each once, in order; revoked keys do not count.
+    /// Returns the types of the recorded keys of a host, without duplicates and revoked keys.
     ///
-    /// A client asks the server for these first, or it would be shown a key of a type that it cannot compare. The
-    /// types are those of keys: for `ssh-rsa` the algorithms to ask for are `rsa-sha2-512` and `rsa-sha2-256`.
+    /// A client offers these types to the server first. Otherwise the server may send a key of a
+    /// type that has no recorded key. The values are key types: for `ssh-rsa`, offer the algorithms
+    /// `rsa-sha2-512` and `rsa-sha2-256`.
     pub fn algorithms_for(&self, name: &HostName) -> Vec<String> {
         let mut algorithms: Vec<String> = Vec::new();
         for entry in self.entries_for(name).filter(|entry| entry.marker.is_none()) {
@@ -130,13 +133,13 @@ impl KnownHosts {
         algorithms
     }
 
-    /// Returns the line that withdraws a key of a host.
+    /// Returns the `@revoked` line for a key of a host.
     pub(super) fn revoked(&self, name: &HostName, key: &HostKey) -> Option<&Entry> {
         self.marked(Marker::Revoked, name).find(|entry| entry.key == *key)
     }
 
-    /// Lists the entries with a marker that are about a host. There are few with one, and to compare names may be dear,
-    /// where they are hashed.
+    /// Returns the entries for a host with the given marker. The marker is compared first: few
+    /// lines have a marker, and a comparison with a hashed name is expensive.
     pub(super) fn marked(&self, marker: Marker, name: &HostName) -> impl Iterator<Item = &Entry> {
         let name = name.to_string();
         self.entries().filter(move |entry| entry.marker == Some(marker) && entry.hosts.matches(&name))
@@ -165,7 +168,8 @@ mod tests {
         Location { file: Path::new("known_hosts").into(), line }
     }
 
-    /// Reads lines in which `ed1` or `rsa2` stands for the key of that type and number.
+    /// Parses lines with a placeholder for each key: `ed1` or `rsa2` is the key of the type and
+    /// number.
     fn known(lines: &[&str]) -> KnownHosts {
         let spelled = |line: &&str| {
             line.split(' ')
@@ -186,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn any_key_on_record_is_known() {
+    fn every_recorded_key_is_known() {
         let web = HostName::new("WEB", 22);
         case(&[], &web, &HostKeyStatus::Unknown);
         case(&["db ed1"], &web, &HostKeyStatus::Unknown);
@@ -196,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn another_key_of_the_type_is_a_change_and_other_types_are_told() {
+    fn a_different_key_of_the_type_is_a_change_and_other_types_are_listed() {
         let web = HostName::new("web", 22);
         let changed = |line| HostKeyStatus::Changed { at: at(line), algorithm: "ssh-ed25519".to_owned() };
         case(&["web ed2"], &web, &changed(1));
@@ -217,13 +221,13 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_is_no_host_key() {
+    fn an_authority_is_not_a_host_key() {
         case(&["@cert-authority web ed1"], &HostName::new("web", 22), &HostKeyStatus::Unknown);
         case(&["@cert-authority web ed2"], &HostName::new("web", 22), &HostKeyStatus::Unknown);
     }
 
     #[test]
-    fn a_port_has_its_own_record_and_falls_back_only_to_the_same_key() {
+    fn a_port_has_its_own_entries_and_falls_back_only_to_an_equal_key() {
         let port = HostName::new("web", 2222);
         case(&["[web]:2222 ed1", "web ed2"], &port, &HostKeyStatus::Known { at: at(1) });
         case(&["web ed1"], &port, &HostKeyStatus::Known { at: at(1) });
@@ -240,14 +244,14 @@ mod tests {
     }
 
     #[test]
-    fn recorded_types_come_in_order_without_what_is_revoked() {
+    fn recorded_types_are_in_order_without_revoked_keys() {
         let known = known(&["web rsa1", "web ed1", "web rsa2", "web ed2", "db ed1", "@cert-authority web ed3"]);
         assert_eq!(known.algorithms_for(&HostName::new("web", 22)), ["ssh-rsa", "ssh-ed25519"]);
         assert!(known.algorithms_for(&HostName::new("web", 2222)).is_empty());
     }
 
     #[test]
-    fn broken_lines_are_named_and_hide_nothing() {
+    fn malformed_lines_cause_warnings_and_hide_no_other_lines() {
         let known = known(&["web", "web ssh-ed25519 !", "web ed1"]);
         let lines: Vec<String> = known.warnings().iter().map(|warning| warning.at.to_string()).collect();
         assert_eq!(lines, ["known_hosts:1", "known_hosts:2"]);

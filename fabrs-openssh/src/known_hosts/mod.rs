@@ -1,10 +1,15 @@
-//! `known_hosts`: whether the key that a server shows is the one on record.
+//! `known_hosts` files: lookups of host keys and certificates, and new entries.
 //!
-//! A connection reads the files into [`KnownHosts`], asks [`KnownHosts::algorithms_for`] which kinds of key to ask
-//! the server for, and holds the key that it is shown against [`KnownHosts::lookup`]. What the user or a setting then
-//! accepts is recorded with [`format_entry`] and [`append_entry`]. Where [`KnownHosts::has_marked_entries`] says so it asks for
-//! certificates first, and holds the one that it is shown against [`KnownHosts::check_certificate`]. What a [`HostKeyStatus`] leads to is the caller's decision;
-//! nothing here accepts a key.
+//! A client uses the module in these steps:
+//!
+//! - [`KnownHosts::load`] reads the files.
+//! - [`KnownHosts::has_marked_entries`] tells the client to offer certificate algorithms first.
+//! - [`KnownHosts::algorithms_for`] returns the preferred key types for the key exchange.
+//! - [`KnownHosts::check_certificate`] checks the certificate of the server.
+//! - [`KnownHosts::lookup`] compares the key of the server with the recorded keys.
+//! - [`format_entry`] and [`append_entry`] record an accepted key.
+//!
+//! The caller acts on the [`HostKeyStatus`]. This module never accepts a key.
 
 mod append;
 mod certificate_status;

@@ -1,4 +1,4 @@
-//! The section of a KRL about the certificates of one authority, or of all.
+//! The certificate section of a KRL, for one authority or for all authorities.
 
 use std::collections::HashSet;
 
@@ -12,24 +12,24 @@ use super::revocation::Revocation;
 use super::serials::RevokedSerials;
 use super::wire_reader::WireReader;
 
-// The types of sections within the section.
+// Subsection types.
 const SERIAL_LIST: u8 = 0x20;
 const SERIAL_RANGE: u8 = 0x21;
 const SERIAL_BITMAP: u8 = 0x22;
 const KEY_IDS: u8 = 0x23;
 const EXTENSION: u8 = 0x39;
 
-/// Revoked certificates.
+/// The revoked certificates in one section.
 #[derive(Clone, Debug)]
 pub(super) struct RevokedCertificates {
-    /// The key of their authority; `None` for any authority.
+    /// The key of the authority, or `None` for all authorities.
     authority: Option<HostKey>,
     serials: RevokedSerials,
     key_ids: HashSet<Vec<u8>>,
 }
 
 impl RevokedCertificates {
-    /// Reads the section. The error is a phrase that says what is wrong with it.
+    /// Parses the section. The error is the reason, as a clause.
     pub(super) fn read(section: &mut WireReader<'_>) -> Result<Self, String> {
         let authority = read_authority(section.string()?)?;
         let _reserved = section.string()?;
@@ -48,7 +48,7 @@ impl RevokedCertificates {
                     }
                 }
                 EXTENSION => read_extension(&mut part)?,
-                _ => return Err(format!("its certificate section type {kind:#x} is not supported")),
+                _ => return Err(format!("unsupported certificate section type {kind:#x}")),
             }
             part.finish()?;
         }
@@ -65,7 +65,7 @@ impl RevokedCertificates {
             return None;
         }
         let key_id = certificate.key_id.as_bytes();
-        // As in the file, `ssh` does not count a NUL byte at the end of a certificate's key ID.
+        // Like `ssh`, ignore a NUL byte at the end of the key ID.
         if self.key_ids.contains(key_id.strip_suffix(b"\0").unwrap_or(key_id)) {
             return Some(Revocation::KeyId(certificate.key_id.clone()));
         }
@@ -80,7 +80,8 @@ fn read_authority(blob: &[u8]) -> Result<Option<HostKey>, String> {
     let bad = |error: Error| format!("invalid authority key: {error}");
     let key = HostKey::from_blob(blob).map_err(bad)?;
     let plain = plain_key(&key).map_err(bad)?;
-    // To `ssh` such a section is about nothing, so that the certificates that it lists would not be revoked.
+    // `ssh` accepts such a section, but the section matches no certificate. The listed certificates
+    // would not be revoked.
     if is_certificate_type(key.algorithm()) {
         return Err("an authority key is a certificate".to_owned());
     }

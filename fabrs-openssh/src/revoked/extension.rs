@@ -1,8 +1,8 @@
-//! Extensions of a KRL: named data of later versions of the format.
+//! Extensions of a KRL: named data for later versions of the format.
 
 use super::wire_reader::WireReader;
 
-/// Reads an extension. None is supported, and only a critical one has to be.
+/// Reads an extension. No extension is supported, so a critical extension is an error.
 pub(super) fn read_extension(section: &mut WireReader<'_>) -> Result<(), String> {
     let name = section.text()?;
     let is_critical = section.byte()? != 0;

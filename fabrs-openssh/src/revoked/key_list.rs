@@ -1,4 +1,4 @@
-//! The text form of a revocation list: one public key a line.
+//! The text form of a revocation list: a public key on each line.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -12,14 +12,15 @@ use crate::location::Location;
 
 use super::plain_key::{is_key_type, plain_key};
 
-/// A list of plain keys.
+/// A set of revoked plain keys.
 #[derive(Clone, Debug)]
 pub(super) struct KeyList {
     keys: HashSet<HostKey>,
 }
 
 impl KeyList {
-    /// Reads lines of a type, a key in base64 and an optional comment. Comments may have any bytes.
+    /// Parses lines of a type, a key in base64 and an optional comment. Comments may contain any
+    /// bytes.
     pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Self, Error> {
         let file: Arc<Path> = Arc::from(path);
         let mut keys = HashSet::new();
@@ -35,17 +36,18 @@ impl KeyList {
         Ok(Self { keys })
     }
 
-    /// Checks for a plain key.
+    /// Returns true if the list contains a plain key.
     pub(super) fn contains(&self, key: &HostKey) -> bool {
         self.keys.contains(key)
     }
 }
 
-/// Reads a line that begins with the type of a key. A certificate counts as its key.
+/// Parses a line that starts with a key type. A certificate is converted to its plain key.
 fn read_line(line: &[u8]) -> Result<HostKey, String> {
-    // `ssh` reads a line only up to a NUL byte, and so passes over the keys in a file that lost some of its blocks.
+    // `ssh` reads a line up to a NUL byte. In a file with lost blocks, `ssh` would skip the
+    // remaining keys.
     if line.contains(&0) {
-        return Err("the line has a NUL byte".to_owned());
+        return Err("the line contains a NUL byte".to_owned());
     }
     let (name, rest) = split_field(line);
     let (base64, _comment) = split_field(rest);
@@ -53,13 +55,14 @@ fn read_line(line: &[u8]) -> Result<HostKey, String> {
     if !is_key_type(&name) {
         return Err(format!("`{}` is not a key type", name.escape_debug()));
     }
-    // Without a comment, the end of a line written on Windows belongs to the key; `ssh` skips it too.
+    // In a file with Windows line ends, a key without a comment ends with `\r`. `ssh` skips the
+    // `\r` too.
     let is_base64 = |byte: &u8| !matches!(byte, b'\r' | b'\x0b' | b'\x0c');
     let base64: Vec<u8> = base64.iter().copied().filter(is_base64).collect();
     if base64.is_empty() {
-        return Err("the line ends before its key".to_owned());
+        return Err("the key is missing".to_owned());
     }
-    let blob = BASE64.decode(&base64).map_err(|_| "the key is not in base64")?;
+    let blob = BASE64.decode(&base64).map_err(|_| "the key is not valid base64")?;
     let key = HostKey::from_blob(blob).map_err(|error| error.to_string())?;
     if key.algorithm() != name {
         return Err(format!("the line has the type `{name}`, but its key has the type `{}`", key.algorithm()));
@@ -67,7 +70,7 @@ fn read_line(line: &[u8]) -> Result<HostKey, String> {
     plain_key(&key).map_err(|error| error.to_string())
 }
 
-/// Splits off the first field of a line.
+/// Splits a line into its first field and the rest.
 fn split_field(line: &[u8]) -> (&[u8], &[u8]) {
     let end = line.iter().position(|byte| is_blank(*byte)).unwrap_or(line.len());
     (&line[..end], trim_start(&line[end..]))
@@ -128,11 +131,11 @@ mod tests {
         let short = BASE64.encode(&key(1).blob()[..50]);
         bad("web1", "1: `web1` is not a key type");
         bad(&format!("\n{}\nno-pty {}", key(1), key(2)), "3: `no-pty` is not a key type");
-        bad("ssh-ed25519", "1: the line ends before its key");
-        bad("ssh-ed25519 \t\r", "1: the line ends before its key");
-        bad("ssh-ed25519 !", "1: the key is not in base64");
-        bad(&format!("ssh-ed25519 {short}"), "1: not a public key: it ends too early");
-        bad(&format!("{}\0", key(1)), "1: the line has a NUL byte");
+        bad("ssh-ed25519", "1: the key is missing");
+        bad("ssh-ed25519 \t\r", "1: the key is missing");
+        bad("ssh-ed25519 !", "1: the key is not valid base64");
+        bad(&format!("ssh-ed25519 {short}"), "1: not a public key: unexpected end of data");
+        bad(&format!("{}\0", key(1)), "1: the line contains a NUL byte");
         bad("\r\n", "1: `\\r` is not a key type");
         let other = key(1).to_string().replace("ssh-ed25519 ", "ssh-rsa ");
         bad(&other, "1: the line has the type `ssh-rsa`, but its key has the type `ssh-ed25519`");

@@ -13,12 +13,12 @@ use super::extension::read_extension;
 use super::revocation::Revocation;
 use super::wire_reader::WireReader;
 
-/// The bytes that a list begins with.
+/// The first bytes of a KRL.
 pub(super) const MAGIC: &[u8] = b"SSHKRL\n\0";
 
 const FORMAT_VERSION: u32 = 1;
 
-// The types of sections.
+// Section types.
 const CERTIFICATES: u8 = 1;
 const EXPLICIT_KEYS: u8 = 2;
 const SHA1_FINGERPRINTS: u8 = 3;
@@ -37,12 +37,12 @@ pub(super) struct Krl {
 }
 
 impl Krl {
-    /// Reads a list. The error is a phrase that says what is wrong with it.
+    /// Parses a KRL. The error is the reason, as a clause.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let mut file = WireReader::new(bytes.strip_prefix(MAGIC).ok_or("unknown format")?);
         let version = file.u32()?;
         if version != FORMAT_VERSION {
-            return Err(format!("its format version {version} is not supported"));
+            return Err(format!("unsupported format version {version}"));
         }
         let _version_date_flags = (file.u64()?, file.u64()?, file.u64()?);
         let _reserved = file.string()?;
@@ -78,12 +78,12 @@ impl Krl {
             SHA1_FINGERPRINTS => read_fingerprints(section, &mut self.sha1_fingerprints)?,
             SHA256_FINGERPRINTS => read_fingerprints(section, &mut self.sha256_fingerprints)?,
             EXTENSION => read_extension(section)?,
-            _ => return Err(format!("its section type {kind} is not supported")),
+            _ => return Err(format!("unsupported section type {kind}")),
         }
         Ok(())
     }
 
-    /// Checks for a plain key.
+    /// Returns true if the list contains a plain key or its fingerprint.
     pub(super) fn contains(&self, key: &HostKey) -> bool {
         let blob = key.blob();
         self.keys.contains(blob)
@@ -91,7 +91,8 @@ impl Krl {
             || self.sha256_fingerprints.contains(&<[u8; 32]>::from(Sha256::digest(blob)))
     }
 
-    /// Looks up the serial number and the key ID of a certificate, under its plain authority and under any authority.
+    /// Looks up the serial number and the key ID of a certificate, for its authority and for all
+    /// authorities.
     pub(super) fn lookup(&self, certificate: &HostCertificate, authority: &HostKey) -> Option<Revocation> {
         self.certificates.iter().find_map(|revoked| revoked.lookup(certificate, authority))
     }
@@ -127,7 +128,7 @@ mod tests {
         HostKey::from_blob([string(b"ssh-ed25519"), string(&[id; 32])].concat()).expect("the key is well formed")
     }
 
-    /// Makes the section of an authority's certificates.
+    /// Returns the section with the certificates of an authority.
     fn certificates(authority: &[u8], parts: &[Vec<u8>]) -> Vec<u8> {
         section(1, &[string(authority), string(b"reserved"), parts.concat()].concat())
     }
@@ -141,7 +142,7 @@ mod tests {
         assert_eq!(parse(sections).map(|_| ()), Err(expected.to_owned()));
     }
 
-    /// Looks up a certificate that key 9 has signed.
+    /// Looks up a certificate signed by key 9.
     fn lookup(krl: &Krl, serial: u64, key_id: &str) -> Option<Revocation> {
         let certificate = HostCertificate {
             key: key(1),
@@ -176,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_section_without_an_authority_is_for_all() {
-        let krl = parse(&[certificates(b"", &[section(0x20, &7u64.to_be_bytes())])]).expect("a good list");
+        let krl = parse(&[certificates(b"", &[section(0x20, &7u64.to_be_bytes())])]).expect("the list is valid");
         assert_eq!(lookup(&krl, 7, ""), Some(Revocation::Serial(7)));
     }
 
@@ -185,7 +186,7 @@ mod tests {
         let signature = [section(4, b"a key"), string(b"a signature")].concat();
         let krl = parse(&[signature, section(2, &string(key(1).blob()))]).expect("the list is well formed");
         assert!(krl.contains(&key(1)) && !krl.contains(&key(2)));
-        bad(&[section(4, b"a key")], "it ends too early");
+        bad(&[section(4, b"a key")], "unexpected end of data");
     }
 
     #[test]
@@ -200,16 +201,16 @@ mod tests {
 
     #[test]
     fn unknown_and_damaged_sections_are_errors() {
-        bad(&[section(6, b"")], "its section type 6 is not supported");
-        bad(&[certificates(b"", &[section(0x24, b"")])], "its certificate section type 0x24 is not supported");
+        bad(&[section(6, b"")], "unsupported section type 6");
+        bad(&[certificates(b"", &[section(0x24, b"")])], "unsupported certificate section type 0x24");
         bad(&[section(3, &string(&[0; 32]))], "a fingerprint has the wrong length");
         bad(&[section(5, &string(&[0; 20]))], "a fingerprint has the wrong length");
-        bad(&[section(2, b"\0\0\0\x09short")], "it ends too early");
+        bad(&[section(2, b"\0\0\0\x09short")], "unexpected end of data");
         bad(&[certificates(b"", &[section(0x21, &[1; 17])])], "unexpected trailing bytes");
         bad(&[certificates(b"", &[section(0x20, &[0; 8])])], "serial number 0 is not allowed");
-        bad(&[certificates(b"x", &[])], "invalid authority key: not a public key: it ends too early");
+        bad(&[certificates(b"x", &[])], "invalid authority key: not a public key: unexpected end of data");
         let certificate = string(b"ssh-ed25519-cert-v01@openssh.com");
-        bad(&[certificates(&certificate, &[])], "invalid authority key: not a public key: it ends too early");
+        bad(&[certificates(&certificate, &[])], "invalid authority key: not a public key: unexpected end of data");
     }
 
     #[test]
@@ -220,6 +221,6 @@ mod tests {
             assert_eq!(Krl::parse(&bytes[..length]).is_ok(), length == no_sections, "{length} bytes");
         }
         let version = [&bytes[..8], b"\0\0\0\x02", &bytes[12..]].concat();
-        assert_eq!(Krl::parse(&version).map(|_| ()), Err("its format version 2 is not supported".to_owned()));
+        assert_eq!(Krl::parse(&version).map(|_| ()), Err("unsupported format version 2".to_owned()));
     }
 }

@@ -1,10 +1,10 @@
-//! Revoked host keys: the file of `RevokedHostKeys`, as `ssh` evaluates it.
+//! Revoked host keys: the file of `RevokedHostKeys`, as evaluated by `ssh`.
 //!
-//! The file is a binary key revocation list (KRL, made by `ssh-keygen -k`) or a text list of public keys.
-//! [`RevokedKeys::load`] reads either form. [`RevokedKeys::lookup_key`] and [`RevokedKeys::lookup_certificate`] return
-//! a [`Revocation`] for a key or certificate that must not be accepted.
+//! The file is a binary key revocation list (KRL, made by `ssh-keygen -k`) or a text list of public
+//! keys. [`RevokedKeys::load`] reads either form. [`RevokedKeys::lookup_key`] and
+//! [`RevokedKeys::lookup_certificate`] return a [`Revocation`] for a revoked key or certificate.
 //!
-//! `ssh` refuses every host if it cannot read the file. A caller has to do the same on an error.
+//! If the file cannot be read, `ssh` rejects every host. On an error, a caller must do the same.
 
 mod certificates;
 mod extension;

@@ -1,4 +1,4 @@
-//! The plain key in a public key or certificate, in the one encoding by which keys are compared.
+//! Extracts the plain key of a public key or certificate, in a canonical encoding for comparisons.
 
 use crate::error::Error;
 use crate::host_key::HostKey;
@@ -34,23 +34,24 @@ const KEY_TYPES: [(&str, &[KeyField]); 9] = [
     ("sk-ssh-ed25519@openssh.com", &[Bytes(32), Application]),
     ("sk-ecdsa-sha2-nistp256@openssh.com", &[Curve("nistp256"), Point(65), Application]),
     ("ssh-mldsa44-ed25519@openssh.com", &[Bytes(1344)]),
-    // `ssh` has read these until 10.0; lists may still name them.
+    // `ssh` supported DSA keys until 10.0, and revocation lists may still contain them.
     ("ssh-dss", &[Integer, Integer, Integer, Integer]),
 ];
 
-/// Checks for the name of a key type, or of a certificate type.
+/// Returns true for the name of a key type or certificate type.
 pub(super) fn is_key_type(name: &str) -> bool {
     key_type(name).is_some()
 }
 
-/// Checks for the name of a certificate type.
+/// Returns true for the name of a certificate type.
 pub(super) fn is_certificate_type(name: &str) -> bool {
     name.ends_with(CERTIFICATE_SUFFIX)
 }
 
-/// Returns the plain key of a key or certificate, encoded as `ssh` would encode it.
+/// Returns the plain key of a key or certificate, in the encoding of `ssh`.
 ///
-/// The signature of a certificate is not checked. Points are not checked to be on their curve.
+/// The function does not verify the signature of a certificate. It accepts points outside of the
+/// curve.
 pub(super) fn plain_key(key: &HostKey) -> Result<HostKey, Error> {
     let blob = encode(key).map_err(|problem| Error::PublicKey { problem })?;
     HostKey::from_blob(blob)
@@ -65,7 +66,7 @@ fn key_type(name: &str) -> Option<(&'static str, &'static [KeyField])> {
 }
 
 fn encode(key: &HostKey) -> Result<Vec<u8>, &'static str> {
-    let (name, fields) = key_type(key.algorithm()).ok_or("its type is not supported")?;
+    let (name, fields) = key_type(key.algorithm()).ok_or("unsupported key type")?;
     let is_certificate = is_certificate_type(key.algorithm());
     let mut reader = WireReader::new(key.blob());
     reader.string()?;
@@ -94,7 +95,7 @@ fn check_field(field: &[u8], is_good: impl Fn(&[u8]) -> bool) -> Result<&[u8], &
     if is_good(field) { Ok(field) } else { Err("the key data does not match the key type") }
 }
 
-/// Reads the fields of a certificate that follow the key.
+/// Skips the fields of a certificate after the key.
 fn skip_certificate(reader: &mut WireReader<'_>) -> Result<(), &'static str> {
     let _serial = reader.u64()?;
     let _kind = reader.u32()?;
@@ -128,7 +129,7 @@ fn push_length(blob: &mut Vec<u8>, length: usize) {
 mod tests {
     use super::{HostKey, is_key_type, plain_key};
 
-    /// Joins strings into a key.
+    /// Encodes a key with the given strings.
     fn key(strings: &[&[u8]]) -> HostKey {
         let string = |s: &&[u8]| [&u32::try_from(s.len()).expect("a short string").to_be_bytes(), *s].concat();
         HostKey::from_blob(strings.iter().flat_map(string).collect::<Vec<u8>>()).expect("the key has a type")
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_has_the_key_that_it_certifies() {
+    fn a_certificate_contains_its_plain_key() {
         let rest: [&[u8]; 2] = [&[0; 8], b"\0\0\0\x02"];
         let mut blob = key(&[b"ssh-ed25519-cert-v01@openssh.com", b"nonce", &[7; 32]]).blob().to_vec();
         blob.extend(rest.concat());
@@ -174,12 +175,12 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_another_form_are_refused() {
-        problem(&[b"ssh-unknown", b"x"], "its type is not supported");
+    fn keys_of_another_form_are_rejected() {
+        problem(&[b"ssh-unknown", b"x"], "unsupported key type");
         problem(&[b"ssh-ed25519", &[7; 31]], "the key data does not match the key type");
         problem(&[b"ssh-ed25519", &[7; 32], b""], "unexpected trailing bytes");
-        problem(&[b"ssh-rsa", b"\x03"], "it ends too early");
-        problem(&[b"ssh-rsa", b"\x03", b"\x80"], "it has a negative integer");
+        problem(&[b"ssh-rsa", b"\x03"], "unexpected end of data");
+        problem(&[b"ssh-rsa", b"\x03", b"\x80"], "negative integer");
         problem(&[b"ecdsa-sha2-nistp256", b"nistp384", &[4; 65]], "the key data does not match the key type");
         problem(&[b"ecdsa-sha2-nistp256", b"nistp256", &[2; 65]], "the key data does not match the key type");
         problem(&[b"ecdsa-sha2-nistp256", b"nistp256", b""], "the key data does not match the key type");

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// The part of a key or certificate that is revoked. It is displayed as a sentence without a full stop.
+/// The revoked part of a key or certificate. Displays as a sentence without a full stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Revocation {
-    /// The host's key, itself or in a certificate.
+    /// The host's key, alone or in a certificate.
     Key,
-    /// The key of the authority that signed the certificate.
+    /// The key of the authority.
     Authority,
     /// The serial number of the certificate.
     Serial(u64),

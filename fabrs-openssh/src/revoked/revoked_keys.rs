@@ -13,7 +13,7 @@ use super::krl::{self, Krl};
 use super::plain_key::plain_key;
 use super::revocation::Revocation;
 
-/// The most bytes of a file that `ssh` reads.
+/// The maximum file size in bytes, as in `ssh`.
 const MAX_FILE_SIZE: u64 = 128 << 20;
 
 /// A list of revoked keys and certificates, read from a file.
@@ -30,7 +30,7 @@ enum RevocationList {
 }
 
 impl RevokedKeys {
-    /// Reads a file.
+    /// Reads a revocation list from a file.
     ///
     /// ```
     /// use fabrs_openssh::revoked::RevokedKeys;
@@ -45,27 +45,33 @@ impl RevokedKeys {
     ///
     /// # Errors
     ///
-    /// - [`Error::Read`] if the file is missing or cannot be read, or has more than 128 MiB.
-    /// - [`Error::RevocationList`] for a KRL that is damaged, or has a section, a critical extension or a format
-    ///   version that is not supported.
-    /// - [`Error::Syntax`] for a line of a text list that is not a public key.
+    /// - [`Error::Read`] if the file is missing, unreadable, or larger than 128 MiB.
+    /// - [`Error::RevocationList`] if a KRL is damaged, or has an unsupported section, critical
+    ///   extension or format version.
+    /// - [`Error::Syntax`] if a line of a text list is not a public key.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let bytes = read_limited(path).map_err(|error| Error::read(path, error))?;
         Self::parse(&bytes, path)
     }
 
-    /// Reads a list from memory. `path` is the name of the file in errors.
+    /// Parses a revocation list. `path` is the file name in errors.
     ///
-    /// A KRL begins with the bytes `SSHKRL\n\0`. All else is a text list. Its lines have the form
-    /// `type base64 [comment]`; blank lines and lines that begin with `#` are skipped. Options before the type, as in
-    /// `authorized_keys`, are an error. A certificate in a text list revokes the key that it certifies.
+    /// A KRL starts with the bytes `SSHKRL\n\0`. Other files are text lists. Each line of a text
+    /// list has the form `type base64 [comment]`. Blank lines, and lines that start with `#`, are
+    /// skipped. Options before the type, as in `authorized_keys`, are an error. A certificate in a
+    /// text list revokes the certified key.
     ///
-    /// Signatures in a KRL are not checked, as in `ssh` since 9.4. Extensions that are not critical are ignored.
+    /// Like `ssh` since 9.4, this function does not verify signatures in a KRL. It ignores
+    /// extensions that are not critical.
     ///
-    /// Some lists are stricter here than in `ssh`. A NUL byte in a text list is an error, as is a KRL with a certificate
-    /// as an authority: `ssh` accepts both, but the keys concerned are not revoked. RSA keys of less than 1024 bits
-    /// are revoked like others, where `ssh` skips them in a text list because it never accepts them.
+    /// Some lists are treated more strictly than in `ssh`:
+    ///
+    /// - A NUL byte in a text list is an error. `ssh` accepts the list, but skips keys.
+    /// - A KRL with a certificate as an authority is an error. `ssh` accepts the list, but revokes
+    ///   nothing.
+    /// - RSA keys of less than 1024 bits are revoked. `ssh` skips them in a text list, because
+    ///   `ssh` never accepts them.
     ///
     /// ```
     /// use fabrs_openssh::revoked::RevokedKeys;
@@ -90,14 +96,14 @@ impl RevokedKeys {
         Ok(Self { path, list })
     }
 
-    /// Returns the path of the file, as it was named when it was read.
+    /// Returns the path of the file, as passed to [`load`](Self::load) or [`parse`](Self::parse).
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Looks up the key that a host shows without a certificate.
+    /// Looks up the plain key of a host.
     ///
-    /// A KRL may list the key itself, or its SHA-1 or SHA-256 fingerprint.
+    /// A KRL lists the key, or its SHA-1 or SHA-256 fingerprint.
     ///
     /// ```
     /// use fabrs_openssh::known_hosts::HostKey;
@@ -113,11 +119,12 @@ impl RevokedKeys {
         self.contains(&plain_key_or_self(key)).then_some(Revocation::Key)
     }
 
-    /// Looks up the certificate that a host shows.
+    /// Looks up the certificate of a host.
     ///
-    /// A certificate is revoked if its key or the key of its authority is. A KRL may also list its key ID or its
-    /// serial number, under its authority or under any authority. The serial number 0 is never revoked, because
-    /// certificates without a number have it.
+    /// A certificate is revoked if its key or its authority is revoked. A KRL can also revoke a
+    /// certificate by its key ID or serial number, for one authority or for all authorities. The
+    /// serial number 0 is never revoked, because certificates without a number have the serial
+    /// number 0.
     ///
     /// ```
     /// use fabrs_openssh::certificate::{HostCertificate, Validity};
@@ -161,7 +168,7 @@ impl RevokedKeys {
     }
 }
 
-/// Returns a key in the encoding of the lists. A key of an unknown form is compared as it is.
+/// Returns the plain key for comparisons, or the key itself if its type is unknown.
 fn plain_key_or_self(key: &HostKey) -> HostKey {
     plain_key(key).unwrap_or_else(|_| key.clone())
 }

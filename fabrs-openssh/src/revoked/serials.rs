@@ -1,20 +1,20 @@
-//! The serial numbers of revoked certificates: ranges and bitmaps, kept as compact as in the file.
+//! Sets of revoked serial numbers: ranges and bitmaps, as compact as in the file.
 
 use super::wire_reader::WireReader;
 
-/// The serial numbers of one authority's revoked certificates. Zero is never among them.
+/// The revoked serial numbers of an authority. The set never contains 0.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RevokedSerials {
-    /// First and last serial of each range.
+    /// The first and last serial of each range.
     ranges: Vec<(u64, u64)>,
     bitmaps: Vec<SerialBitmap>,
 }
 
-/// A bit for each serial from `first` on.
+/// A bit for each serial, starting at `first`.
 #[derive(Clone, Debug)]
 struct SerialBitmap {
     first: u64,
-    /// The last byte has the bits of the lowest serials.
+    /// The bits of the lowest serials are in the last byte.
     bytes: Vec<u8>,
 }
 
@@ -43,7 +43,7 @@ impl RevokedSerials {
         self.add_range(first, last)
     }
 
-    /// Reads a bitmap and the serial of its lowest bit.
+    /// Reads the serial of the lowest bit, and a bitmap.
     pub(super) fn read_bitmap(&mut self, section: &mut WireReader<'_>) -> Result<(), &'static str> {
         let first = section.u64()?;
         let bytes = section.integer()?;
@@ -68,9 +68,9 @@ impl RevokedSerials {
             return Err("serial number 0 is not allowed");
         }
         if first > last {
-            return Err("it has a range of serial numbers that ends before it begins");
+            return Err("a range of serial numbers ends before its start");
         }
-        // `ssh-keygen` writes serials in order, so that a long list becomes few ranges.
+        // `ssh-keygen` writes serials in ascending order, so a long list becomes few ranges.
         match self.ranges.last_mut() {
             Some((_, end)) if end.checked_add(1) == Some(first) => *end = last,
             _ => self.ranges.push((first, last)),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_and_bad_ends_are_refused() {
+    fn zero_and_invalid_ranges_are_rejected() {
         for bad in [bitmap(0, b"\x01"), bitmap(u64::MAX, b"\x02"), ranges(&[(0, 9)]), ranges(&[(9, 8)])] {
             assert!(bad.is_err(), "{bad:?}");
         }

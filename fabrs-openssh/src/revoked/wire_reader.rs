@@ -1,9 +1,10 @@
-//! A reader of the SSH wire format (RFC 4251, section 5) that borrows from the input and never allocates.
+//! A reader for the SSH wire format (RFC 4251, section 5). It borrows from the input without
+//! allocations.
 
-/// The most bytes of an integer that `ssh` accepts.
+/// The maximum length of an integer in bytes, as in `ssh`.
 const MAX_INTEGER_LEN: usize = 16_384 / 8;
 
-/// The bytes that are left to read. Errors are phrases such as `it ends too early`.
+/// The unread bytes. Errors are clauses such as `unexpected end of data`.
 pub(super) struct WireReader<'a>(&'a [u8]);
 
 impl<'a> WireReader<'a> {
@@ -15,12 +16,12 @@ impl<'a> WireReader<'a> {
         self.0.is_empty()
     }
 
-    /// Checks that all bytes were read.
+    /// Returns an error if bytes remain.
     pub(super) fn finish(&self) -> Result<(), &'static str> {
         if self.is_empty() { Ok(()) } else { Err("unexpected trailing bytes") }
     }
 
-    /// Reads a single byte.
+    /// Reads a byte.
     pub(super) fn byte(&mut self) -> Result<u8, &'static str> {
         self.array().map(|[byte]| byte)
     }
@@ -39,34 +40,34 @@ impl<'a> WireReader<'a> {
         let (string, rest) = usize::try_from(length)
             .ok()
             .and_then(|length| self.0.split_at_checked(length))
-            .ok_or("it ends too early")?;
+            .ok_or("unexpected end of data")?;
         self.0 = rest;
         Ok(string)
     }
 
-    /// Reads a string of text. As in `ssh`, one NUL byte at its end does not belong to the text.
+    /// Reads a string of text. Like in `ssh`, a NUL byte at the end is not part of the text.
     pub(super) fn text(&mut self) -> Result<&'a [u8], &'static str> {
         let string = self.string()?;
         let text = string.strip_suffix(b"\0").unwrap_or(string);
         if text.contains(&0) { Err("a string contains a NUL byte") } else { Ok(text) }
     }
 
-    /// Reads an integer that is not negative. Returns its bytes, the highest first, without leading zeros.
+    /// Reads a non-negative integer. Returns its bytes in big-endian order, without leading zeros.
     pub(super) fn integer(&mut self) -> Result<&'a [u8], &'static str> {
         let integer = self.string()?;
         if integer.first().is_some_and(|first| first & 0x80 != 0) {
-            return Err("it has a negative integer");
+            return Err("negative integer");
         }
-        // A zero byte in front keeps the highest bit from being the sign.
+        // A leading zero byte keeps the highest bit from being the sign.
         if integer.strip_prefix(b"\0").unwrap_or(integer).len() > MAX_INTEGER_LEN {
-            return Err("it has an integer of more than 16384 bits");
+            return Err("integer of more than 16384 bits");
         }
         let zeros = integer.iter().take_while(|byte| **byte == 0).count();
         Ok(&integer[zeros..])
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
-        let (array, rest) = self.0.split_first_chunk().ok_or("it ends too early")?;
+        let (array, rest) = self.0.split_first_chunk().ok_or("unexpected end of data")?;
         self.0 = rest;
         Ok(*array)
     }
@@ -88,7 +89,7 @@ mod tests {
     #[test]
     fn a_length_beyond_the_input_is_an_error() {
         for bytes in [&b""[..], b"\0\0\0", b"\0\0\0\x01", b"\xff\xff\xff\xffabc"] {
-            assert_eq!(WireReader::new(bytes).string(), Err("it ends too early"), "{bytes:?}");
+            assert_eq!(WireReader::new(bytes).string(), Err("unexpected end of data"), "{bytes:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Appending to `known_hosts`.
+//! Tests of appending to `known_hosts` files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +13,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn the_file_and_its_directory_are_made_for_the_user_alone() {
+fn new_files_and_directories_are_private() {
     let directory = tempfile::tempdir().expect("a directory for the test");
     let path = directory.path().join("home/.ssh/known_hosts");
     append_entry(&path, "web1 key").expect("the file can be made");
@@ -24,7 +24,7 @@ fn the_file_and_its_directory_are_made_for_the_user_alone() {
 }
 
 #[test]
-fn a_last_line_without_an_end_gets_one_and_modes_stay() {
+fn an_unterminated_last_line_is_completed_and_modes_stay() {
     let directory = tempfile::tempdir().expect("a directory for the test");
     let path = directory.path().join("known_hosts");
     fs::write(&path, "web1 key").expect("the test writes its file");
@@ -59,7 +59,7 @@ fn lines_appended_at_once_do_not_mix() {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_to_is_an_error_with_its_name() {
+fn an_unwritable_path_is_an_error_with_the_path() {
     let error = append_entry("/dev/null/known_hosts", "web1 key").expect_err("a device has no files in it");
     assert!(matches!(error, Error::Write { .. }), "{error}");
     assert_eq!(error.to_string(), "/dev/null/known_hosts: cannot be written");

@@ -1,4 +1,4 @@
-//! Our settings and that of `ssh -G`, brought into one form.
+//! Converts settings of this crate and of `ssh -G` to a common form.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use fabrs_openssh::config::{
 
 use crate::openssh::{LocalUser, Settings, run, ssh_q};
 
-/// Says in `ssh -G`'s own words what a configuration amounts to, its defaults filled in.
+/// Formats a configuration like `ssh -G`, with all defaults.
 pub(crate) fn as_ssh_output(config: &HostConfig, me: &LocalUser) -> Settings {
     let paths = |files: &[PathBuf]| match files {
         [] => "none".to_owned(),
@@ -80,7 +80,7 @@ pub(crate) fn as_ssh_output(config: &HostConfig, me: &LocalUser) -> Settings {
     settings
 }
 
-/// Resolves the lists that are set against the defaults of this `ssh`, and the algorithms that it has.
+/// Applies the configured lists to the default and supported algorithms of the installed `ssh`.
 fn lists_of_algorithms(config: &HostConfig, me: &LocalUser) -> Vec<(&'static str, String)> {
     let lists = [
         ("ciphers", "cipher", &config.ciphers),
@@ -105,10 +105,11 @@ fn shown(chain: &[JumpHost]) -> String {
     chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// Brings `ssh`'s words into one form: it leaves `~` in some, prints `none` keys, and brackets the last jump host.
+/// Normalizes the output of `ssh -G`: `~` in paths, keys named `none`, and brackets around the last
+/// jump host.
 pub(crate) fn normalized(mut settings: Settings, ours: &Settings, me: &LocalUser) -> Settings {
     let home = me.home.to_string_lossy();
-    // Without a value of ours these two are `ssh`'s defaults, which differ between its builds.
+    // If unset, these keywords have the defaults of the installed build of `ssh`.
     let is_ours = |keyword: &str| ours.contains_key(keyword);
     for keyword in ["serveraliveinterval", "identityagent"] {
         if !is_ours(keyword) {
@@ -130,7 +131,7 @@ pub(crate) fn normalized(mut settings: Settings, ours: &Settings, me: &LocalUser
     settings
 }
 
-/// Asks us what `ssh -F` would be asked.
+/// Resolves a host like `ssh -F`.
 pub(crate) fn resolve(
     path: &Path,
     me: &LocalUser,

@@ -1,4 +1,4 @@
-//! Reading configuration files: which, in which order, and what they include.
+//! Tests of the configuration files: their order and their includes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,7 +9,7 @@ use fabrs_openssh::config::{ConfigFiles, HostConfig, Query, SshConfig};
 
 use crate::openssh::{LocalUser, ssh_g};
 
-/// A home directory and a system directory of the test's own.
+/// A temporary directory with a home directory and a system directory.
 struct Files {
     directory: tempfile::TempDir,
 }
@@ -42,7 +42,7 @@ impl Files {
 }
 
 #[test]
-fn what_a_program_printed_may_include_files() {
+fn printed_configurations_can_include_files() {
     let files = Files::new(&[("home/.ssh/more", "User ann\nHost other\n"), ("home/.ssh/config", "Port 1\n")]);
     let text = "Host default\n  Include more\n  Port 2222\n";
     let config =
@@ -59,7 +59,7 @@ fn what_a_program_printed_may_include_files() {
 }
 
 #[test]
-fn the_users_file_counts_before_the_systems() {
+fn the_user_file_takes_precedence_over_the_system_file() {
     let files = Files::new(&[("home/.ssh/config", "Host web\n Port 1\n"), ("etc/ssh_config", "Port 2\nUser sys\n")]);
     let web = files.resolve("web");
     assert_eq!((web.port, web.user.as_deref()), (Some(1), Some("sys")));
@@ -67,7 +67,7 @@ fn the_users_file_counts_before_the_systems() {
 }
 
 #[test]
-fn standard_files_may_be_missing_and_a_named_one_may_not() {
+fn missing_standard_files_are_skipped_and_a_missing_named_file_is_an_error() {
     let files = Files::new(&[]);
     assert_eq!(files.resolve("web").hostname, "web");
     let error = SshConfig::load(&ConfigFiles::only(files.path("nowhere"), files.path("home")));
@@ -75,7 +75,7 @@ fn standard_files_may_be_missing_and_a_named_one_may_not() {
 }
 
 #[test]
-fn relative_includes_start_beside_the_file_that_counts() {
+fn relative_includes_start_in_the_base_directory_of_the_file() {
     let files = Files::new(&[
         ("home/.ssh/config", "Include conf.d/*.conf ~/more none-such\nPort 9\n"),
         ("home/.ssh/conf.d/20.conf", "Port 2\n"),
@@ -92,7 +92,7 @@ fn relative_includes_start_beside_the_file_that_counts() {
 }
 
 #[test]
-fn an_include_holds_where_its_block_does_and_ends_with_its_file() {
+fn an_include_applies_with_its_block_and_ends_with_its_file() {
     let files = Files::new(&[("home/.ssh/config", ""), ("home/in", "Port 1\nHost db\n User x\n")]);
     let include = files.path("home/in");
     let config = files.path("home/.ssh/config");
@@ -115,14 +115,14 @@ fn warnings_name_the_included_file() {
 }
 
 #[test]
-fn a_file_that_includes_itself_is_refused() {
+fn a_file_including_itself_is_an_error() {
     let files = Files::new(&[("home/.ssh/config", "Include config\n")]);
     let error = files.load().expect_err("the file has no end");
     assert!(matches!(error, Error::IncludeDepth { limit: 16, .. }), "{error}");
 }
 
 #[test]
-fn fifteen_files_deep_is_not_too_deep() {
+fn fifteen_nested_includes_are_allowed() {
     let named: Vec<(String, String)> = (0..16)
         .map(|depth| {
             (format!("home/.ssh/{depth}"), if depth == 15 { "Port 1".into() } else { format!("Include {}", depth + 1) })
@@ -134,7 +134,7 @@ fn fifteen_files_deep_is_not_too_deep() {
 }
 
 #[test]
-fn files_that_others_may_write_to_are_refused() {
+fn files_writable_by_others_are_rejected() {
     let files = Files::new(&[("home/.ssh/config", "Include in\n"), ("home/.ssh/in", "Port 1\n")]);
     for name in ["home/.ssh/in", "home/.ssh/config"] {
         fs::set_permissions(files.path(name), fs::Permissions::from_mode(0o620)).expect("the test sets modes");
@@ -152,7 +152,7 @@ fn home_directories_may_have_any_name() {
 }
 
 #[test]
-fn the_systems_file_has_no_home() {
+fn the_system_file_has_no_home() {
     let files = Files::new(&[("etc/ssh_config", "Include ~/x\n")]);
     let error = files.load().expect_err("`~` is nobody's");
     assert!(

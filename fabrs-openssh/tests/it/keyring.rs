@@ -1,4 +1,4 @@
-//! Keys, certificates and revocation lists, made and judged by `ssh-keygen`.
+//! Keys, certificates and revocation lists made by `ssh-keygen`, and its own results.
 
 use std::cell::Cell;
 use std::fs;
@@ -17,7 +17,7 @@ pub(crate) struct Keyring {
     certificates: Cell<usize>,
 }
 
-/// A public key or certificate in a file.
+/// A file with a public key or certificate.
 #[derive(Debug)]
 pub(crate) struct Subject {
     pub(crate) path: PathBuf,
@@ -26,7 +26,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Looks the key or certificate up in a list.
+    /// Looks up the key or certificate in a list.
     pub(crate) fn lookup(&self, revoked: &RevokedKeys) -> Option<Revocation> {
         match &self.certificate {
             Some(certificate) => revoked.lookup_certificate(certificate),
@@ -34,7 +34,7 @@ impl Subject {
         }
     }
 
-    /// The line of the file, without a comment.
+    /// Returns the line of the file, without a comment.
     pub(crate) fn line(&self) -> String {
         let text = fs::read_to_string(&self.path).expect("ssh-keygen wrote the file");
         text.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
@@ -57,12 +57,12 @@ impl Keyring {
         path
     }
 
-    /// Makes a key of a type that every `ssh-keygen` knows.
+    /// Creates a key of a type supported by every `ssh-keygen`.
     pub(crate) fn key(&self, name: &str, kind: &[&str]) -> Subject {
         self.try_key(name, kind).expect("ssh-keygen makes a key")
     }
 
-    /// Makes a key, or returns `None` if `ssh-keygen` does not know its type.
+    /// Creates a key, or returns `None` if `ssh-keygen` does not support the type.
     pub(crate) fn try_key(&self, name: &str, kind: &[&str]) -> Option<Subject> {
         let path = self.path(name);
         let arguments = ["-q", "-N", "", "-C", "test", "-f", text(&path), "-t"];
@@ -70,12 +70,12 @@ impl Keyring {
         is_made.then(|| subject(self.path(&format!("{name}.pub"))))
     }
 
-    /// Writes a public key that has no private one.
+    /// Writes a public key without a private key.
     pub(crate) fn public_key(&self, name: &str, key: &HostKey) -> Subject {
         subject(self.write(&format!("{name}.pub"), format!("{key} test\n")))
     }
 
-    /// Certifies a key for the host `web`, or for a user of that name.
+    /// Creates a certificate for the host `web`, or for a user of the same name.
     pub(crate) fn certify(&self, key: &Subject, authority: &Subject, serial: u64, key_id: &str, host: bool) -> Subject {
         let number = self.certificates.replace(self.certificates.get() + 1);
         let name = key.path.file_stem().and_then(|stem| stem.to_str()).expect("keys have plain names");
@@ -102,7 +102,7 @@ impl Keyring {
         Subject { path, key: key.key.clone(), certificate: Some(certificate) }
     }
 
-    /// Makes a KRL of a specification, or adds to the one that there is.
+    /// Creates a KRL from a specification, or updates the existing KRL.
     pub(crate) fn krl(&self, name: &str, authority: Option<&str>, specification: &str, update: bool) -> PathBuf {
         let krl = self.path(name);
         let specification = self.write("specification", specification);
@@ -115,7 +115,7 @@ impl Keyring {
     }
 }
 
-/// Asks `ssh-keygen` which of the subjects a KRL revokes; `None` if it refuses the KRL.
+/// Returns the keys revoked according to `ssh-keygen`, or `None` if `ssh-keygen` rejects the KRL.
 pub(crate) fn revoked_by_ssh_keygen(krl: &Path, subjects: &[Subject]) -> Option<Vec<bool>> {
     let mut arguments = vec!["-Q", "-f", text(krl)];
     arguments.extend(subjects.iter().map(|subject| text(&subject.path)));
@@ -127,8 +127,8 @@ pub(crate) fn revoked_by_ssh_keygen(krl: &Path, subjects: &[Subject]) -> Option<
     is_complete.then_some(revoked)
 }
 
-/// Signs a file by a key or certificate, and asks `ssh-keygen` whether it accepts the signature in spite of a
-/// revocation list. It reads the list by the same function as `ssh`, in either form.
+/// A signed file, and a check by `ssh-keygen` if the signature is accepted with a revocation list.
+/// `ssh-keygen` reads lists of both forms with the same function as `ssh`.
 pub(crate) struct Signature<'a> {
     keyring: &'a Keyring,
     file: PathBuf,
@@ -136,10 +136,10 @@ pub(crate) struct Signature<'a> {
 }
 
 impl<'a> Signature<'a> {
-    /// Signs with a key that has a private one beside it, or with a certificate for it.
+    /// Signs a file with a key next to its private key, or with a certificate for the key.
     pub(crate) fn new(keyring: &'a Keyring, name: &str, private: &Path, subject: &Subject) -> Self {
         let message = keyring.write(name, "message\n");
-        // `ssh-keygen` looks for the private key beside the certificate.
+        // `ssh-keygen` expects the private key next to the certificate.
         let copy = keyring.path(&format!("{name}-key"));
         fs::copy(private, &copy).expect("the test copies a key");
         let suffix = if subject.certificate.is_some() { "-cert.pub" } else { ".pub" };
@@ -169,7 +169,7 @@ impl<'a> Signature<'a> {
     }
 }
 
-/// Makes the lines of a specification that revoke serials.
+/// Formats lines of a specification that revoke serial numbers.
 pub(crate) fn serials(serials: impl Iterator<Item = u64>) -> String {
     serials.map(|serial| format!("serial: {serial}")).collect::<Vec<_>>().join("\n")
 }

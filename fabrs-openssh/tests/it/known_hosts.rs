@@ -1,4 +1,4 @@
-//! `known_hosts`, held against `ssh-keygen`.
+//! Comparisons of `known_hosts` lookups with `ssh-keygen`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ impl Keys {
         self.directory.path().join(name)
     }
 
-    /// Makes a key and returns it as it stands in a file: its type and itself in base64.
+    /// Creates a key and returns its type and its base64 text, as in a `known_hosts` file.
     fn make(&self, name: &str, kind: &[&str]) -> String {
         let path = self.path(name);
         let arguments = ["-q", "-N", "", "-C", "test", "-f", text(&path)];
@@ -47,7 +47,7 @@ fn key(public: &str) -> HostKey {
     entry.key().clone()
 }
 
-/// The lines that `ssh-keygen -F` finds.
+/// Returns the numbers of the lines found by `ssh-keygen -F`.
 fn lines_found(file: &Path, name: &str) -> Vec<usize> {
     let output = run("ssh-keygen", ["-F", name, "-f", text(file)]);
     let found = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -96,7 +96,7 @@ fn the_same_lines_are_found() {
     ] {
         let name = HostName::new(host, port);
         let ours: Vec<usize> = known.entries_for(&name).map(|entry| entry.location().line).collect();
-        // `ssh-keygen` also shows a line whose key is broken; nobody could use it.
+        // `ssh-keygen` also prints a line with a malformed key, but no client can use the line.
         let theirs: Vec<usize> = lines_found(&file, &name.to_string()).into_iter().filter(|line| *line != 9).collect();
         assert_eq!(ours, theirs, "{name}");
     }
@@ -118,7 +118,7 @@ fn names_hashed_by_ssh_keygen_are_found() {
 }
 
 #[test]
-fn lines_made_here_are_found_by_ssh_keygen() {
+fn formatted_lines_are_found_by_ssh_keygen() {
     let keys = Keys::new();
     let ed25519 = key(&keys.make("ed25519", &["-t", "ed25519"]));
     let names =
@@ -150,7 +150,7 @@ fn fingerprints_are_those_of_ssh_keygen() {
 }
 
 #[test]
-fn several_files_are_one_record_and_missing_ones_are_none() {
+fn several_files_form_a_single_list_and_missing_files_are_skipped() {
     let keys = Keys::new();
     let ed25519 = keys.make("ed25519", &["-t", "ed25519"]);
     let first = keys.write("first", &[format!("web1 {ed25519}")]);

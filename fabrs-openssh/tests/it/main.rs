@@ -1,4 +1,4 @@
-//! The promises of the crate, held against the real `ssh` and `ssh-keygen` where they speak of them.
+//! Integration tests of the crate, mostly comparisons with the real `ssh` and `ssh-keygen`.
 
 mod append;
 mod compare;

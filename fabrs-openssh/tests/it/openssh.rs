@@ -1,14 +1,14 @@
-//! The real programs, asked for their opinion.
+//! Runs the installed programs of `OpenSSH`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
-/// What `ssh -G` says: the values of each keyword, in order.
+/// The output of `ssh -G`: the values of each keyword, in order.
 pub(crate) type Settings = BTreeMap<String, Vec<String>>;
 
-/// Runs a program of `OpenSSH` to its end.
+/// Runs a program of `OpenSSH` and waits for its end.
 pub(crate) fn run<I: IntoIterator<Item: AsRef<std::ffi::OsStr>>>(program: &str, arguments: I) -> Output {
     Command::new(program)
         .args(arguments)
@@ -18,12 +18,12 @@ pub(crate) fn run<I: IntoIterator<Item: AsRef<std::ffi::OsStr>>>(program: &str, 
         .expect("ssh and ssh-keygen must be there: install `openssh-client`")
 }
 
-/// What a program wrote, if it ended well.
+/// Returns the stdout of a successful program.
 pub(crate) fn stdout(output: &Output) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Asks `ssh -G` about a host; the error is what it complains of.
+/// Runs `ssh -G` for a host. The error is the stderr of `ssh`.
 pub(crate) fn ssh_g(config: &Path, arguments: &[&str], host: &str) -> Result<Settings, String> {
     let config = config.to_str().expect("test directories have plain names");
     let output = run("ssh", ["-G", "-F", config].iter().chain(arguments).chain(&[host]));
@@ -36,24 +36,24 @@ pub(crate) fn ssh_g(config: &Path, arguments: &[&str], host: &str) -> Result<Set
     Ok(settings)
 }
 
-/// Who `ssh` takes us for. It asks the user database, not the environment.
+/// The local user according to `ssh`, from the user database instead of the environment.
 pub(crate) struct LocalUser {
     pub(crate) user: String,
     pub(crate) home: PathBuf,
     pub(crate) uid: u32,
     pub(crate) hostname: String,
-    /// The values of an empty configuration.
+    /// The settings of an empty configuration.
     pub(crate) defaults: Settings,
 }
 
-/// Asks `ssh -Q` for the names of a kind of algorithm.
+/// Runs `ssh -Q` and returns the names of the algorithms.
 pub(crate) fn ssh_q(kind: &str) -> Vec<String> {
     let output = run("ssh", ["-Q", kind]);
     stdout(&output).expect("ssh lists its algorithms").lines().map(str::to_owned).collect()
 }
 
 impl LocalUser {
-    /// Asks once, for all tests.
+    /// Returns the local user. The programs run once for all tests.
     pub(crate) fn get() -> &'static Self {
         static LOCAL_USER: LazyLock<LocalUser> = LazyLock::new(LocalUser::query);
         &LOCAL_USER

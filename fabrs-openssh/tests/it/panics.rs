@@ -1,4 +1,4 @@
-//! No text, however odd, makes a parser panic.
+//! Property tests: no input makes a parser panic.
 
 use fabrs_openssh::certificate::{HostCertificate, Validity};
 use fabrs_openssh::config::{JumpHost, Query, SshConfig};
@@ -6,7 +6,7 @@ use fabrs_openssh::known_hosts::{CertificateStatus, HostKey, HostName, KnownHost
 use fabrs_openssh::revoked::RevokedKeys;
 use proptest::prelude::*;
 
-/// Text that looks like a configuration often enough to get past the first check.
+/// Generates text similar to a configuration, to get past the first checks of the parser.
 fn configuration() -> impl Strategy<Value = String> {
     let word = prop::sample::select(vec![
         "Host",
@@ -61,7 +61,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_configuration_is_read_or_refused(text in configuration(), host in "\\PC{0,12}") {
+    fn any_configuration_is_read_or_rejected(text in configuration(), host in "\\PC{0,12}") {
         let env = |name: &str| (name == "A").then(|| "%h".to_owned());
         if let Ok(config) = SshConfig::parse(&text, "config") {
             let _ = config.resolve(&Query::new(host, "alice", "/home/alice").env(&env));
@@ -69,13 +69,13 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_read_or_refused(text in any::<String>()) {
+    fn any_text_is_read_or_rejected(text in any::<String>()) {
         let _ = SshConfig::parse(&text, "config");
         let _ = text.parse::<JumpHost>();
     }
 
     #[test]
-    fn any_revocation_list_is_read_or_refused(bytes: Vec<u8>, sections: Vec<(u8, Vec<u8>)>, blob: Vec<u8>) {
+    fn any_revocation_list_is_read_or_rejected(bytes: Vec<u8>, sections: Vec<(u8, Vec<u8>)>, blob: Vec<u8>) {
         let mut krl = [&b"SSHKRL\n\0\0\0\0\x01"[..], &[0; 32]].concat();
         for (kind, section) in sections {
             krl.push(kind % 6);
@@ -91,7 +91,7 @@ proptest! {
     }
 
     #[test]
-    fn any_record_is_read(
+    fn any_known_hosts_text_is_read(
         text in "([@|*?!,# \t\n\\[\\]:=a-z0-9]|ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAXg=|@revoked |\\|1\\||\\PC){0,60}",
         host in any::<String>(),
         port: u16,
@@ -106,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn any_certificate_is_judged(
+    fn any_certificate_has_a_status(
         principals in prop::collection::vec(any::<String>(), 0..12),
         host in any::<String>(),
         (from, until, now) in any::<(u64, u64, u64)>(),
@@ -129,7 +129,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_recorded_is_found_again(host in "\\PC{1,20}", port in 1..u16::MAX, id: u8, salt: Option<[u8; 20]>) {
+    fn a_recorded_key_is_found_again(host in "\\PC{1,20}", port in 1..u16::MAX, id: u8, salt: Option<[u8; 20]>) {
         let key = HostKey::from_blob([b"\0\0\0\x0bssh-ed25519\0\0\0\x01".as_slice(), &[id]].concat()).expect("a key");
         let name = HostName::new(host, port);
         if let Ok(line) = format_entry(&name, &key, salt.as_ref()) {

@@ -1,4 +1,4 @@
-//! `ssh_config`, held against `ssh -G`: files made up at random.
+//! Comparisons of random `ssh_config` files with `ssh -G`.
 
 use std::fs;
 
@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use crate::compare::{as_ssh_output, normalized, resolve};
 use crate::openssh::{LocalUser, ssh_g};
 
-/// Lines that mean something together, or are broken in a way that `ssh` notices as well. Left out is
-/// what differs between its versions: `ProxyJump none` beside a `ProxyCommand`, and `%C` behind a jump host.
+/// Generates meaningful lines, and malformed lines rejected by `ssh` as well. Excluded are lines
+/// whose meaning depends on the version of `ssh`: `ProxyJump none` next to a `ProxyCommand`, and
+/// `%C` behind a jump host.
 fn line() -> impl Strategy<Value = String> {
     let hosts = || prop::sample::select(vec!["web1", "web*", "db?", "*", "!web1", "*.example.com", "Web1", "x.y"]);
     let files = || prop::sample::select(vec!["/k/a", "/k/b", "none", "\"/k/c d\"", "/k/e\\ f"]);
@@ -61,7 +62,7 @@ fn line() -> impl Strategy<Value = String> {
         15 => prop::collection::vec(criterion, 1..3).prop_map(|criteria| format!("Match {}", criteria.join(" "))),
         40 => (setting, blank).prop_map(|((name, value), blank)| format!("  {name}{blank}{value}")),
         6 => prop::sample::select(vec!["", "# Port 1", "Match all", "Host web1 # Port 1"]).prop_map(str::to_owned),
-        // Once in a while a line that makes the whole file a bad one.
+        // A malformed line, at a low rate, makes the whole file invalid.
         1 => prop::sample::select(vec!["Port x", "User a b", "Match user", "HostKeyAlias \"\"", "ConnectTimeout 1x",
             "Hsot web1", "Ciphers aes*"])
             .prop_map(str::to_owned),
@@ -72,7 +73,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn random_files_mean_the_same_to_ssh(
+    fn random_files_resolve_like_in_ssh(
         lines in prop::collection::vec(line(), 0..12),
         host in prop::sample::select(vec!["web1", "db1", "web1.example.com", "Web1"]),
     ) {

@@ -1,4 +1,4 @@
-//! `known_hosts`, held against `ssh-keygen`: files made up at random.
+//! Comparisons of random `known_hosts` files with `ssh-keygen`.
 
 use std::fs;
 use std::path::Path;
@@ -8,13 +8,13 @@ use proptest::prelude::*;
 
 use crate::openssh::run;
 
-/// An Ed25519 key: any 32 bytes are one.
+/// Generates an Ed25519 key. Any 32 bytes are a valid key.
 fn key(id: u8) -> HostKey {
     let blob = [&b"\0\0\0\x0bssh-ed25519\0\0\0\x20"[..], &[id; 32]].concat();
     HostKey::from_blob(blob).expect("the key is well formed")
 }
 
-/// The names that are looked up.
+/// The names to look up.
 fn asked() -> Vec<HostName> {
     let named =
         [("web1", 22), ("WEB1", 22), ("web2", 2222), ("web1", 2222), ("bad.example.com", 22), ("a.example.com", 22)];
@@ -22,8 +22,8 @@ fn asked() -> Vec<HostName> {
     named.iter().chain(&addresses).map(|(host, port)| HostName::new(host, *port)).collect()
 }
 
-/// Lines as people and programs write them, and some that mean nothing. Left out is what `ssh-keygen` takes for
-/// another thing than `ssh` does: a tab after a marker.
+/// Generates typical lines and malformed lines. Excluded are lines with a different meaning for
+/// `ssh-keygen` and `ssh`: a tab after a marker.
 fn line() -> impl Strategy<Value = String> {
     let pattern = prop::sample::select(vec![
         "web1",
@@ -78,7 +78,7 @@ fn line() -> impl Strategy<Value = String> {
     prop_oneof![8 => good, 1 => odd.prop_map(str::to_owned)]
 }
 
-/// The lines that `ssh-keygen -F` finds.
+/// Returns the numbers of the lines found by `ssh-keygen -F`.
 fn found(file: &Path, name: &HostName) -> Vec<usize> {
     let file = file.to_str().expect("test directories have plain names");
     let output = run("ssh-keygen", ["-F", &name.to_string(), "-f", file]);
@@ -96,7 +96,8 @@ proptest! {
         let file = directory.path().join("known_hosts");
         fs::write(&file, lines.join("\n") + if ended { "\n" } else { "" }).expect("the test writes its file");
         let known = KnownHosts::load([&file]).expect("the file can be read");
-        // A line that is broken behind its hosts is shown by `ssh-keygen`, and used by nobody.
+        // `ssh-keygen` prints a line with valid hosts and a malformed key, but no client can use
+        // the line.
         let broken: Vec<usize> = known.warnings().iter().map(|warning| warning.at.line).collect();
         for name in asked() {
             let ours: Vec<usize> = known.entries_for(&name).map(|entry| entry.location().line).collect();
@@ -107,10 +108,10 @@ proptest! {
     }
 
     #[test]
-    fn random_files_mean_the_same_when_ssh_keygen_has_hashed_them(lines in prop::collection::vec(line(), 0..8)) {
+    fn random_files_match_after_hashing_by_ssh_keygen(lines in prop::collection::vec(line(), 0..8)) {
         let directory = tempfile::tempdir().expect("a directory for the test");
         let file = directory.path().join("known_hosts");
-        // It refuses a file with a broken line, and stops at an empty pattern.
+        // `ssh-keygen` rejects a file with a malformed line, and stops at an empty pattern.
         let is_good = |line: &String| {
             let hosts = line.split([' ', '\t']).find(|word| word.contains(',')).unwrap_or_default();
             KnownHosts::parse(line, "line").warnings().is_empty() && !hosts.split(',').any(str::is_empty)
@@ -134,7 +135,7 @@ proptest! {
     fn random_files_show_the_same_fingerprints(lines in prop::collection::vec(line(), 1..8)) {
         let directory = tempfile::tempdir().expect("a directory for the test");
         let file = directory.path().join("known_hosts");
-        // It wants no marker, a host, and single blanks.
+        // `ssh-keygen` requires a line without a marker, with a host, and with single blanks.
         let single = |line: String| line.split_whitespace().collect::<Vec<_>>().join(" ");
         let plain = lines.into_iter().filter(|line| !line.contains('@')).map(single);
         let plain: Vec<String> = plain.filter(|line| !line.starts_with("ssh-")).collect();
@@ -149,13 +150,13 @@ proptest! {
 }
 
 #[test]
-fn a_hashed_name_stands_for_itself_alone() {
+fn a_hashed_name_matches_only_itself() {
     for name in asked() {
         let line = format_entry(&name, &key(1), Some(&[9; 20])).expect("a plain name");
         let known = KnownHosts::parse(&line, "known_hosts");
         for other in asked() {
             let verdict = known.lookup(&other, &key(1));
-            // `WEB1` is `web1`, and a port falls back to the name without it.
+            // `WEB1` equals `web1`, and a name with a port falls back to the name without the port.
             let same = other == name || (other.to_string() == format!("[{name}]:2222"));
             assert_eq!(matches!(verdict, HostKeyStatus::Known { .. }), same, "{other} in {line}");
         }

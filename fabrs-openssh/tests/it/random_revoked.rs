@@ -1,4 +1,4 @@
-//! Revocation lists made up at random, compared with `ssh-keygen`.
+//! Comparisons of random revocation lists with `ssh-keygen`.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ fn runner(cases: u32) -> TestRunner {
     TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() })
 }
 
-/// Two authorities, a key, and its certificates by both.
+/// Two authorities, a key, and certificates of the key by both authorities.
 struct Certified {
     keyring: Keyring,
     authorities: [Subject; 2],
@@ -36,18 +36,18 @@ impl Certified {
         Self { keyring, authorities, subjects }
     }
 
-    /// The option `-s` of `ssh-keygen`: an authority, or none.
+    /// Returns the argument of `ssh-keygen -s`: an authority, or `none`.
     fn authority(&self, number: usize) -> &str {
         self.authorities.get(number).map_or("none", |authority| text(&authority.path))
     }
 
-    /// Looks all subjects up; `None` if the list is refused.
+    /// Looks up all subjects. Returns `None` if the list was rejected.
     fn lookup(&self, revoked: Option<&RevokedKeys>) -> Option<Vec<bool>> {
         revoked.map(|revoked| self.subjects.iter().map(|subject| subject.lookup(revoked).is_some()).collect())
     }
 }
 
-/// Lines of a specification about certificates.
+/// Generates lines of a specification for certificates.
 fn specification() -> impl Strategy<Value = String> {
     let serial = prop_oneof![6 => 1u64..50, 2 => 1u64..2000, 1 => (u64::MAX - 70)..=u64::MAX];
     let range = (1u64..60, 1u64..400).prop_map(|(first, length)| format!("serial: {first}-{}", first + length));
@@ -78,7 +78,7 @@ fn random_specifications_revoke_the_same_certificates() {
     result.expect("both agree");
 }
 
-/// Makes a KRL with all sections that `ssh-keygen` writes.
+/// Creates a KRL with all section types of `ssh-keygen`.
 fn whole_krl(certified: &Certified) -> Vec<u8> {
     let odd = serials((1..150).step_by(2));
     let line = certified.authorities[1].line();
@@ -88,7 +88,7 @@ fn whole_krl(certified: &Certified) -> Vec<u8> {
     fs::read(path).expect("ssh-keygen wrote the KRL")
 }
 
-/// A change to bytes, at a place in them.
+/// A change of bytes at an index.
 #[derive(Clone, Debug)]
 enum Change {
     Replace(Index, u8),
@@ -123,12 +123,13 @@ fn apply(bytes: &mut Vec<u8>, change: &Change) {
 }
 
 #[test]
-fn a_krl_with_a_changed_byte_means_the_same_or_is_refused_by_both() {
+fn a_krl_with_a_changed_byte_has_the_same_result_in_ssh_keygen() {
     let mut certified = Certified::new();
     let whole = whole_krl(&certified);
-    // `ssh-keygen` checks the signature of each certificate, which takes time.
+    // `ssh-keygen` verifies the signature of each certificate, so fewer subjects save time.
     certified.subjects.drain(4..28);
-    // Signatures and extensions depend on the version of `ssh-keygen`: their section types are left out.
+    // Signatures and extensions depend on the version of `ssh-keygen`, so their section types are
+    // excluded.
     let byte = any::<u8>().prop_filter("section types", |byte| ![4, 0x39, 255].contains(byte));
     let result = runner(100).run(&(8..whole.len(), byte), |(at, byte)| {
         let mut bytes = whole.clone();
@@ -143,7 +144,7 @@ fn a_krl_with_a_changed_byte_means_the_same_or_is_refused_by_both() {
 }
 
 #[test]
-fn a_changed_krl_is_read_or_refused() {
+fn a_changed_krl_is_read_or_rejected() {
     let certified = Certified::new();
     let whole = whole_krl(&certified);
     let result = runner(5000).run(&prop::collection::vec(change(), 1..6), |changes| {

@@ -1,4 +1,4 @@
-//! What a configuration says about a host, where `ssh -G` cannot be asked.
+//! Tests of resolved settings without a comparison with `ssh -G`.
 
 use std::path::{Path, PathBuf};
 
@@ -35,17 +35,17 @@ fn paths_are_expanded() {
 }
 
 #[test]
-fn what_cannot_be_expanded_is_an_error_only_where_it_holds() {
+fn a_failed_expansion_is_an_error_only_for_matching_hosts() {
     let text = "Host web\n IdentityFile ${NOT_SET}/id\nHost db\n IdentityFile ~bob/id\n";
     let config = SshConfig::parse(text, "config").expect("the configuration is a good one");
     let error = |host| config.resolve(&query(host)).expect_err("the value cannot be expanded").to_string();
-    assert_eq!(error("web"), "config:2: `${NOT_SET}/id` cannot be expanded: `${NOT_SET}` is not set");
-    assert_eq!(error("db"), "config:4: `~bob/id` cannot be expanded: the home of another user is not looked up");
+    assert_eq!(error("web"), "config:2: cannot expand `${NOT_SET}/id`: `${NOT_SET}` is not set");
+    assert_eq!(error("db"), "config:4: cannot expand `~bob/id`: the home directory of another user is not supported");
     assert!(config.resolve(&query("other")).is_ok());
 }
 
 #[test]
-fn an_agent_named_by_a_variable_is_none_without_it() {
+fn an_agent_in_an_unset_variable_is_no_agent() {
     assert_eq!(resolved("IdentityAgent $KEYS", "web").identity_agent, Some(IdentityAgent::Socket("/keys".into())));
     assert_eq!(resolved("IdentityAgent $NOT_SET", "web").identity_agent, Some(IdentityAgent::None));
     assert_eq!(resolved("ForwardAgent $NOT_SET", "web").forward_agent, Some(ForwardAgent::No));
@@ -53,7 +53,7 @@ fn an_agent_named_by_a_variable_is_none_without_it() {
 }
 
 #[test]
-fn what_was_named_with_the_host_wins_and_counts_in_match() {
+fn the_typed_user_and_port_win_and_affect_match() {
     let text = "User file\nPort 1\nMatch user typed\n HostKeyAlias Shop\n";
     let config = SshConfig::parse(text, "config").expect("the configuration is a good one");
     let web = config.resolve(&query("web").user("typed").port(2)).expect("the values can be expanded");
@@ -61,7 +61,7 @@ fn what_was_named_with_the_host_wins_and_counts_in_match() {
 }
 
 #[test]
-fn nothing_said_is_none() {
+fn unset_keywords_are_none() {
     let web = resolved("", "Web");
     assert_eq!(web.hostname, "web");
     assert_eq!(web, resolved("# nothing", "web"));
@@ -71,22 +71,22 @@ fn nothing_said_is_none() {
 }
 
 #[test]
-fn an_unknown_keyword_is_an_error_unless_it_is_to_be_ignored() {
+fn an_unknown_keyword_is_an_error_unless_ignored() {
     let error = |text: &str, host: &str| {
         let config = SshConfig::parse(text, "config").expect("the values are good ones");
         config.resolve(&query(host)).expect_err("a keyword is unknown").to_string()
     };
     let text = "UseKeychain yes\nIgnoreUnknown Col*,Taste\nColour red\nHost web\n Taste sweet\n Prot 22\n";
     assert_eq!(error(text, "web"), "config:6: unknown keyword `prot`: did you mean `Port`?");
-    // `ssh` checks the words of a block whether or not it holds.
+    // `ssh` checks the keywords of all blocks, also of blocks that do not match.
     assert_eq!(error(text, "db"), error(text, "web"));
-    // The list holds from its line on, and only where its block does.
+    // `IgnoreUnknown` applies to the lines below, and only if its block matches.
     assert_eq!(error("Colour red\nIgnoreUnknown Colour\n", "web"), "config:1: unknown keyword `colour`");
     assert_eq!(error("Host db\n IgnoreUnknown *\nHost *\n Colour red\n", "web"), "config:4: unknown keyword `colour`");
 }
 
 #[test]
-fn an_unsupported_criterion_warns_once_and_only_if_it_decides() {
+fn an_unsupported_criterion_warns_once_and_only_if_decisive() {
     let text = "Match host web exec \"true\"\n Port 1\nMatch final\n User x\nCanonicalizeHostname yes\nInclude other\n";
     let web = resolved(text, "web");
     assert_eq!(web.port, None);
@@ -96,7 +96,7 @@ fn an_unsupported_criterion_warns_once_and_only_if_it_decides() {
 }
 
 #[test]
-fn a_command_of_match_exec_that_does_not_run_is_an_error() {
+fn a_failed_start_of_a_match_exec_command_is_an_error() {
     let config = SshConfig::parse("Match exec \"on-vpn %h\"\n Port 1\n", "config").expect("the configuration is good");
     let refused = |_: &str| Err(std::io::Error::other("no programs here"));
     let error = config.resolve(&query("web").exec(&refused)).expect_err("the command does not run");
@@ -112,12 +112,12 @@ fn other_keywords_are_kept_with_their_line() {
 }
 
 #[test]
-fn no_host_of_a_chain_is_reached_through_the_chain() {
+fn a_jump_host_is_not_reached_through_its_own_chain() {
     let text = "Host b\n HostName 10.0.0.2\nHost *\n ProxyJump a,me@b:2222\n";
     let hops = |host: &str| resolved(text, host).proxy_jump.map(|chain| chain.len());
     assert_eq!(hops("web"), Some(2));
     assert_eq!(hops("a"), Some(0));
-    // `b` on another port, or for another user, is another host to `ssh` as well.
+    // To `ssh` too, `b` on another port or for another user is another host.
     assert_eq!(hops("b"), Some(2));
     let config = SshConfig::parse(text, "config").expect("the configuration is a good one");
     let jump = config.resolve(&query("b").user("me").port(2222)).expect("the values can be expanded");
@@ -125,7 +125,7 @@ fn no_host_of_a_chain_is_reached_through_the_chain() {
 }
 
 #[test]
-fn no_jump_host_leaves_room_for_a_command() {
+fn proxy_jump_none_allows_a_proxy_command() {
     #[track_caller]
     fn case(text: &str, hops: usize, command: Option<&str>) {
         let web = resolved(text, "web");
@@ -141,7 +141,7 @@ fn no_jump_host_leaves_room_for_a_command() {
 }
 
 #[test]
-fn a_proxy_command_is_expanded_for_the_user_and_port_in_the_end() {
+fn a_proxy_command_is_expanded_with_the_final_user_and_port() {
     #[track_caller]
     fn case(text: &str, user: &str, expected: Result<&str, &str>) {
         let config = SshConfig::parse(text, "config").expect("the configuration is a good one");
@@ -152,19 +152,21 @@ fn a_proxy_command_is_expanded_for_the_user_and_port_in_the_end() {
     case("ProxyCommand nc %h %p", "ann", Ok("nc web 2222"));
     case("HostName %h.example.com\nProxyCommand %n:%h:%k:%r:%%", "ann", Ok("web:web.example.com:web:ann:%"));
     case("HostKeyAlias Shop\nProxyCommand %k", "ann", Ok("shop"));
-    // The shell is to see the rest.
+    // The shell expands the rest.
     case("ProxyCommand ~/x ${HOME} \"$A\" '%h'", "ann", Ok("~/x ${HOME} \"$A\" 'web'"));
-    case("ProxyCommand x %d", "ann", Err("config:1: `x %d` cannot be expanded: `%d` is not known here"));
+    case("ProxyCommand x %d", "ann", Err("config:1: cannot expand `x %d`: unknown token `%d`"));
     case("ProxyCommand x", "a;b", Ok("x"));
     for user in ["a;b", "-oX", "a b", "$(id)", "a\nb", ""] {
         let shown = user.escape_debug();
-        let problem = format!("config:1: `x %r` cannot be expanded: `{shown}` is no plain word to a shell");
+        let problem = format!(
+            "config:1: cannot expand `x %r`: `{shown}` contains special characters of a shell, or starts with `-`"
+        );
         case("ProxyCommand x %r", user, Err(&problem));
     }
 }
 
 #[test]
-fn a_proxy_command_that_hands_a_socket_over_is_known() {
+fn proxy_use_fdpass_is_recognized() {
     let passes = |text: &str| {
         let web = resolved(&format!("ProxyCommand nc\n{text}"), "web");
         web.proxy_command.is_some_and(|command| command.uses_fdpass())

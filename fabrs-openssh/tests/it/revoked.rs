@@ -1,4 +1,4 @@
-//! Revocation lists, compared with `ssh-keygen`.
+//! Comparisons of revocation lists with `ssh-keygen`.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use fabrs_openssh::revoked::{Revocation, RevokedKeys};
 use crate::keyring::{Keyring, Subject, revoked_by_ssh_keygen, serials, text};
 use crate::openssh::run;
 
-/// The types of keys that some `ssh-keygen` makes, and whether each does.
+/// Key types, and true for types supported by every `ssh-keygen`.
 const KINDS: [(&str, &[&str], bool); 7] = [
     ("ed25519", &["ed25519"], true),
     ("ecdsa256", &["ecdsa", "-b", "256"], true),
@@ -21,13 +21,13 @@ const KINDS: [(&str, &[&str], bool); 7] = [
     ("mldsa", &["mldsa44-ed25519"], false),
 ];
 
-// The types of sections in a KRL.
+// Section types of a KRL.
 const SERIAL_LIST: u8 = 0x20;
 const SERIAL_RANGE: u8 = 0x21;
 const SERIAL_BITMAP: u8 = 0x22;
 const KEY_IDS: u8 = 0x23;
 
-/// Makes a key of each type; those of security keys without the security key.
+/// Creates a key of each type. Keys of security keys are made up, without the device.
 fn keys_of_all_types(keyring: &Keyring) -> Vec<Subject> {
     let mut keys: Vec<Subject> = KINDS
         .iter()
@@ -48,7 +48,8 @@ fn keys_of_all_types(keyring: &Keyring) -> Vec<Subject> {
     keys
 }
 
-/// Checks that a KRL revokes the same subjects here and in `ssh-keygen`, and returns how many.
+/// Asserts that a KRL revokes the same subjects in this crate and in `ssh-keygen`, and returns
+/// their number.
 #[track_caller]
 fn agree(krl: &Path, subjects: &[Subject]) -> usize {
     let theirs = revoked_by_ssh_keygen(krl, subjects).expect("ssh-keygen reads its own KRL");
@@ -60,7 +61,7 @@ fn agree(krl: &Path, subjects: &[Subject]) -> usize {
     theirs.iter().filter(|is_revoked| **is_revoked).count()
 }
 
-/// Lists the types of the sections about certificates in a KRL.
+/// Returns the subsection types in the certificate sections of a KRL.
 fn certificate_sections(krl: &Path) -> Vec<u8> {
     let bytes = fs::read(krl).expect("ssh-keygen wrote the KRL");
     let string = |at: &mut usize| {
@@ -165,7 +166,8 @@ fn a_certificate_in_a_specification_revokes_its_serial_or_else_its_key_id() {
     }
 }
 
-/// Makes certificates of one key by one authority, with serials that lists are likely to get wrong.
+/// Creates certificates of a key by one authority, with serial numbers at the limits of ranges and
+/// bitmaps.
 fn certificates(keyring: &Keyring, key: &Subject, authority: &Subject) -> Vec<Subject> {
     let serials = (0..=17).chain([63, 64, 65, 255, 256, 257, 999, 1000, 1001, 1 << 32, u64::MAX - 1, u64::MAX]);
     serials.map(|serial| keyring.certify(key, authority, serial, &format!("web{}", serial % 5), true)).collect()
@@ -235,12 +237,12 @@ fn revoking_serials_of_an_authority_does_not_revoke_its_key() {
 }
 
 #[test]
-fn an_authority_that_is_a_certificate_is_an_error() {
+fn a_certificate_as_an_authority_is_an_error() {
     let keyring = Keyring::new();
     let authority = keyring.key("ca", &["ed25519"]);
     let certificate = keyring.certify(&authority, &authority, 7, "self", false);
     let krl = keyring.krl("krl", Some(text(&certificate.path)), "serial: 7", false);
-    // `ssh-keygen` reads the list, but finds none of the certificates in it.
+    // `ssh-keygen` accepts the list, but matches no certificate.
     assert_eq!(revoked_by_ssh_keygen(&krl, &[certificate]), Some(vec![false]));
     let error = RevokedKeys::load(&krl).expect_err("the list would not have an effect");
     assert!(error.to_string().ends_with("invalid key revocation list: an authority key is a certificate"), "{error}");

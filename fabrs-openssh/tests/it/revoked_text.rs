@@ -1,4 +1,4 @@
-//! Revocation lists in text form, held against `ssh-keygen -Y verify -r`.
+//! Comparisons of text revocation lists with `ssh-keygen -Y verify -r`.
 
 use fabrs_openssh::revoked::{Revocation, RevokedKeys};
 use proptest::prelude::*;

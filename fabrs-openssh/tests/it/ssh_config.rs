@@ -1,4 +1,4 @@
-//! `ssh_config`, held against `ssh -G`: a corpus of files.
+//! Comparisons of a corpus of `ssh_config` files with `ssh -G`.
 
 use std::fs;
 
@@ -34,7 +34,7 @@ fn the_first_value_wins_and_keys_accumulate() {
 }
 
 #[test]
-fn what_vagrant_prints_is_read_alike() {
+fn vagrant_output_resolves_like_in_ssh() {
     let machine = |name: &str, key: &str, more: &str| {
         format!(
             "Host {name}\n  HostName 127.0.0.1\n  User vagrant\n  Port 2222\n  UserKnownHostsFile /dev/null\n  \
@@ -52,14 +52,14 @@ fn what_vagrant_prints_is_read_alike() {
 }
 
 #[test]
-fn patterns_choose_hosts() {
+fn patterns_select_hosts() {
     let text = "Host *.example.com !bad.example.com\n Port 1\nHost web?\n Port 2\nHost Web1 \"a b\"\n Port 3\nHost !*\n \
                 Port 4\nHost 10.*\n Port 5\n";
     agree(text, &["a.example.com", "bad.example.com", "web1", "Web1", "web10", "WEB1", "10.1.2.3", "example.com"]);
 }
 
 #[test]
-fn lines_are_split_alike() {
+fn lines_are_split_like_in_ssh() {
     agree(
         "\t HOST=web1\n\tport = 2222\nuser=\"alice smith\" # who\n  HostName\t'10.0.0.1'\n# Port 1\nIdentityFile \
          \"/k/a b\"\nIdentityFile /k/a\\ c\nIdentityFile=/k/\"d\"e\nHostKeyAlias \"Shop\"\r\n\n",
@@ -70,7 +70,7 @@ fn lines_are_split_alike() {
 }
 
 #[test]
-fn host_names_are_expanded_and_put_in_lower_case() {
+fn host_names_are_expanded_and_converted_to_lower_case() {
     agree("Host web*\n HostName %h.Example.com\nHost odd\n HostName a%%b\n", &["web1", "WEB1", "odd"]);
 }
 
@@ -86,7 +86,7 @@ fn match_criteria_are_evaluated_in_order() {
 }
 
 #[test]
-fn final_reads_everything_twice() {
+fn final_reads_all_lines_twice() {
     let text = "Match final host *.example.com\n Port 1\nMatch canonical\n User x\nHost web1\n HostName \
                 Web1.Example.com\n IdentityFile /k/a\nHost web1.example.com\n IdentityFile /k/b\nMatch !final\n \
                 IdentitiesOnly yes\n";
@@ -162,7 +162,7 @@ fn every_keyword_expands_the_same_tokens_as_ssh() {
          IdentityAgent /run/{tokens}\n UserKnownHostsFile /k/{tokens} /l/%i\n"
     );
     agree(&text, &["web1", "db1", "10.0.0.1"]);
-    // `ssh -G` prints these as they are written, and expands them when it connects.
+    // `ssh -G` prints these values unexpanded. `ssh` expands them when it connects.
     for keyword in ["CertificateFile", "IdentityFile"] {
         let directory = tempfile::tempdir().expect("a directory for the test");
         let path = directory.path().join("config");
@@ -193,7 +193,7 @@ fn match_exec_runs_the_same_command() {
     agree(&text, &["web1", "web2"]);
     let lines = fs::read_to_string(&log).expect("the commands wrote it");
     let lines: Vec<&str> = lines.lines().collect();
-    // Two hosts, each for two users, in two passes, by us and by ssh.
+    // Two hosts, each for two users, in two passes, by this crate and by `ssh`.
     assert_eq!(lines.len(), 16, "{lines:#?}");
     for (ours, theirs) in [(0..2, 2..4), (4..6, 6..8), (8..10, 10..12), (12..14, 14..16)] {
         assert_eq!(lines[ours], lines[theirs]);
@@ -246,14 +246,14 @@ fn jump_hosts_and_proxy_commands_compete() {
     agree("ProxyJump jump # the bastion\n", &["web1"]);
 }
 
-/// What `ssh` hands to the shell is seen by running it: `ssh -G` prints the tokens as they are.
+/// `ssh -G` prints unexpanded tokens, so the test runs the command and compares its arguments.
 #[test]
-fn the_tokens_of_a_proxy_command_are_those_of_ssh() {
+fn the_tokens_of_a_proxy_command_match_ssh() {
     #[track_caller]
     fn agree(tokens: &str, more: &str) {
         let directory = tempfile::tempdir().expect("a directory for the test");
         let [path, script, seen] = ["config", "script", "seen"].map(|name| directory.path().join(name));
-        // It ends by itself: `ssh` does not see it end before all is written.
+        // The script exits by itself, because `ssh` only notices its end after all data is written.
         fs::write(&script, format!("printf '%s\\n' \"$@\" > '{}'", seen.display())).expect("the directory is ours");
         let command = format!("sh '{}' {tokens}", script.display());
         fs::write(&path, format!("{more}\nProxyCommand {command}\n")).expect("the directory is ours");
@@ -279,7 +279,7 @@ fn the_tokens_of_a_proxy_command_are_those_of_ssh() {
 }
 
 #[test]
-fn a_jump_host_that_is_its_own_is_refused_by_ssh_and_reached_directly_here() {
+fn a_jump_loop_is_an_error_in_ssh_and_a_direct_connection_here() {
     let directory = tempfile::tempdir().expect("a directory for the test");
     let path = directory.path().join("config");
     fs::write(&path, "Host *\n ProxyJump jump\n").expect("the test writes its configuration");
@@ -291,12 +291,12 @@ fn a_jump_host_that_is_its_own_is_refused_by_ssh_and_reached_directly_here() {
     assert!(
         ours.warnings[0]
             .to_string()
-            .ends_with("config:2: `ProxyJump` is passed over for `jump`, which is one of its jump hosts")
+            .ends_with("config:2: `ProxyJump` is ignored for `jump`: the host is one of its own jump hosts")
     );
 }
 
 #[test]
-fn lines_that_ssh_refuses_are_errors_with_file_and_line() {
+fn lines_rejected_by_ssh_are_errors_with_file_and_line() {
     let directory = tempfile::tempdir().expect("a directory for the test");
     let path = directory.path().join("config");
     let me = LocalUser::get();

@@ -1,4 +1,4 @@
-//! The default of a number stands without quotes.
+//! The default of a number is written without quotes.
 #![allow(unused)]
 
 use fabrs::prelude::*;

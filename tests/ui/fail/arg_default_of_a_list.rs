@@ -1,4 +1,4 @@
-//! A list's default is empty.
+//! The default of a list is always empty.
 #![allow(unused)]
 
 use fabrs::prelude::*;

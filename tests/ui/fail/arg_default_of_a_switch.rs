@@ -1,4 +1,4 @@
-//! A switch is on or off.
+//! The default of a switch is `true` or `false`.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! An option's default is `None`.
+//! The default of an `Option` is always `None`.
 #![allow(unused)]
 
 use fabrs::prelude::*;

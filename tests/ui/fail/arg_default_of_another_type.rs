@@ -1,4 +1,4 @@
-//! A default is of the argument's type.
+//! A default has the type of the argument.
 #![allow(unused)]
 
 use fabrs::prelude::*;

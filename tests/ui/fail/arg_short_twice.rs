@@ -1,4 +1,4 @@
-//! A letter stands for one argument.
+//! Two arguments cannot share a short option.
 #![allow(unused)]
 
 use fabrs::prelude::*;

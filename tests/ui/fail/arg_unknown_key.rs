@@ -1,4 +1,4 @@
-//! A key that is none is told with the nearest.
+//! The error of an unknown key suggests the most similar key.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! A call on all hosts is a future.
+//! A call on all hosts must be awaited.
 #![allow(unused)]
 
 use fabrs::prelude::*;

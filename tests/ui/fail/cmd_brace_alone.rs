@@ -1,4 +1,4 @@
-//! A brace of the shell is doubled.
+//! A brace of the shell must be doubled.
 
 use fabrs::prelude::*;
 

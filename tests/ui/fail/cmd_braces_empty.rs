@@ -1,4 +1,4 @@
-//! Values have names.
+//! A placeholder needs a name.
 
 use fabrs::prelude::*;
 

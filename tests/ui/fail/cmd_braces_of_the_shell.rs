@@ -1,4 +1,4 @@
-//! Braces of the shell are doubled.
+//! Braces of the shell must be doubled.
 
 use fabrs::prelude::*;
 

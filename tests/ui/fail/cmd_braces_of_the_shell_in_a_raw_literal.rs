@@ -1,4 +1,4 @@
-//! A position is told with its line where there are several.
+//! A position in a literal of several lines has a line number.
 
 use fabrs::prelude::*;
 

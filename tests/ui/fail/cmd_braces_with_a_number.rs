@@ -1,4 +1,4 @@
-//! Values have names.
+//! Positional placeholders are not supported.
 
 use fabrs::prelude::*;
 

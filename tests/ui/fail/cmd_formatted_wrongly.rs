@@ -1,4 +1,4 @@
-//! A specification is that of `format!`.
+//! A format spec follows the rules of `format!`.
 
 use fabrs::prelude::*;
 

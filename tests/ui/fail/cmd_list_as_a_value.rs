@@ -1,4 +1,4 @@
-//! A list is written as one.
+//! A list needs `...` in its placeholder.
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A list is words of its own.
+//! A list cannot be part of a word.
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,4 @@
-//! No shell can be given a NUL byte.
+//! A shell line cannot contain a NUL byte.
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Quotes are balanced.
+//! Quotes must be balanced.
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A secret is in no line.
+//! A secret cannot be part of a shell line.
 
 use fabrs::prelude::*;
 

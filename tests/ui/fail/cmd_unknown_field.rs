@@ -1,4 +1,4 @@
-//! A field that is none is told at the literal.
+//! The error of an unknown field points to the literal.
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A name that is none is told at the literal.
+//! The error of an unknown name points to the literal.
 
 use fabrs::prelude::*;
 

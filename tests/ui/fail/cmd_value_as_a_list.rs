@@ -1,4 +1,4 @@
-//! One value is no list.
+//! A single value cannot be used as a list.
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A value could become a file descriptor.
+//! A number before a redirection would be a file descriptor.
 
 use fabrs::prelude::*;
 

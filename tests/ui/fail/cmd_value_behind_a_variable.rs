@@ -1,4 +1,4 @@
-//! A value would become part of a variable's name.
+//! A value would become part of the name of a variable.
 
 use fabrs::prelude::*;
 

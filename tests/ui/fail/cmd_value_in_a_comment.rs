@@ -1,4 +1,4 @@
-//! A value could end a comment.
+//! A line break in the value could end the comment.
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,4 @@
-//! No quoting holds in a here-document.
+//! Quotes have no effect in a here-document.
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,4 @@
-//! No quoting holds in arithmetic.
+//! Quoting is unreliable in arithmetic.
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,4 @@
-//! No quoting holds in backticks.
+//! Quoting is unreliable in backticks.
 
 use fabrs::prelude::*;
 

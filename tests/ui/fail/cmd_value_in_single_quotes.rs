@@ -1,4 +1,4 @@
-//! A value is quoted by cmd! itself.
+//! `cmd!` quotes values itself.
 
 use fabrs::prelude::*;
 

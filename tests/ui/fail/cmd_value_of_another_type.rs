@@ -1,4 +1,4 @@
-//! A value is one word.
+//! A value must convert to a single word.
 
 use fabrs::prelude::*;
 

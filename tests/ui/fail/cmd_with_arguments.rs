@@ -1,4 +1,4 @@
-//! Values stand in the literal.
+//! Values are named in the literal, not passed as arguments.
 
 use fabrs::prelude::*;
 

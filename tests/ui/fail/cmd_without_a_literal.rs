@@ -1,4 +1,4 @@
-//! The line is a literal.
+//! `cmd!` requires a literal.
 
 use fabrs::prelude::*;
 

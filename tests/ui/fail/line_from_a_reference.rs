@@ -1,4 +1,4 @@
-//! Text from elsewhere could be executed.
+//! A shell could execute text from another source.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! Only literals are `'static`, so nothing else is a line.
+//! Only `'static` text converts to a shell line.
 #![allow(unused)]
 
 use fabrs::prelude::*;

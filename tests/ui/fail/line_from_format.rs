@@ -1,4 +1,4 @@
-//! Text that was put together could be executed.
+//! A shell could execute the content of formatted text.
 #![allow(unused)]
 
 use fabrs::prelude::*;

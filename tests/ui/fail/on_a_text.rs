@@ -1,4 +1,4 @@
-//! A text could be a role or a host.
+//! Plain text is ambiguous: a role or a host.
 #![allow(unused)]
 
 use fabrs::prelude::*;

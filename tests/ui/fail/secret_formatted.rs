@@ -1,4 +1,4 @@
-//! A secret is in no text.
+//! A secret cannot be formatted.
 
 use fabrs::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A task's name is taken among the types, too.
+//! The name of a task is also the name of a type.
 #![allow(unused)]
 
 use fabrs::prelude::*;

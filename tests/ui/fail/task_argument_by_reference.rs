@@ -1,4 +1,4 @@
-//! Arguments are taken by value.
+//! A task owns its arguments.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! Arguments are taken by value, also where they may be left out.
+//! A task owns its arguments, also in an `Option`.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! The types of a task's arguments must be known.
+//! The types of task arguments are concrete.
 #![allow(unused)]
 
 use fabrs::prelude::*;

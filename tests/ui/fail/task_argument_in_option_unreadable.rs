@@ -1,4 +1,4 @@
-//! An argument that may be left out can be read from text.
+//! The type in an `Option` must implement `FromStr`.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! Each host gets a copy of the arguments.
+//! Each host receives a copy of the arguments.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! The arguments are shown in the plan.
+//! The plan shows the arguments.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! An argument has a name, which is what is typed.
+//! An argument needs a name for the command line.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! An argument can be read from text.
+//! The type of an argument must implement `FromStr`.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! A call is checked against the task.
+//! The arguments of a call have the types of the task.
 #![allow(unused)]
 
 use fabrs::prelude::*;

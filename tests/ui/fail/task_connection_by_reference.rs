@@ -1,4 +1,4 @@
-//! The connection is taken by value.
+//! A task receives the connection by value.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! The connection is the first parameter.
+//! The connection must be the first parameter.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! A task runs when it is called.
+//! A task runs at run time.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! A task is a function of Rust.
+//! A task is a Rust function.
 #![allow(unused)]
 
 use fabrs::prelude::*;

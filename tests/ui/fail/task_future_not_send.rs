@@ -1,4 +1,4 @@
-//! A task moves between threads.
+//! The future of a task must be `Send`.
 #![allow(unused)]
 
 use fabrs::prelude::*;

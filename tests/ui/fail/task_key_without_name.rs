@@ -1,4 +1,4 @@
-//! What stands in the brackets has a name.
+//! Each item in the parentheses must be a key.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! A wrong value is told with a right one.
+//! The error of a malformed key shows the correct form.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! A local task has no hosts to go through.
+//! A local task has no hosts to limit.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! A task that shadows the prelude would call itself.
+//! A task named like a prelude function would call itself.
 #![allow(unused)]
 
 use fabrs::prelude::*;

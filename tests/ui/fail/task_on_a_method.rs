@@ -1,4 +1,4 @@
-//! A task is no method.
+//! A method cannot be a task.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! A task is a function.
+//! Only a function can be a task.
 #![allow(unused)]
 
 use fabrs::prelude::*;

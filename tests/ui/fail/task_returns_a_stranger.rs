@@ -1,4 +1,4 @@
-//! The error of a task's result is an error.
+//! The error type of the result must be an error.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! A task's value has a name.
+//! The return type of a task is concrete.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! Rolling over no hosts would never begin.
+//! A limit of zero hosts runs nothing.
 #![allow(unused)]
 
 use fabrs::prelude::*;
@@ -8,7 +8,7 @@ async fn deploy() -> Result {
     Ok(())
 }
 
-// Other code that knows the task has no further error.
+// Code with a call of the task causes no further error.
 fn bound() -> Call {
     deploy::call()
 }

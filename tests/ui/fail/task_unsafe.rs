@@ -1,4 +1,4 @@
-//! A task is safe to call.
+//! A task must be safe to call.
 #![allow(unused)]
 
 use fabrs::prelude::*;

@@ -1,4 +1,4 @@
-//! A mistake in the body is one error, the user's own.
+//! A type error in the body causes only the error of rustc.
 #![allow(unused)]
 
 use fabrs::prelude::*;

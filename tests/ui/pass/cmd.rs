@@ -1,4 +1,4 @@
-//! What `cmd!` takes, and the line that comes of it.
+//! Literals accepted by `cmd!`, and the resulting shell lines.
 #![deny(warnings, unused, unused_qualifications)]
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Names of the user's own do not get in the way of what the macros write.
+//! Names defined by the user do not conflict with the generated code.
 #![allow(dead_code, unused)]
 
 use fabrs::{cmd, task};
@@ -45,7 +45,7 @@ fn task_(task_: ::std::vec::Vec<String>, #[arg(default = true)] argument: bool, 
 #[task]
 async fn argument(c: ::fabrs::Connection, argument: String) {}
 
-/// In a function, where no path leads to it.
+/// A task in a function has no path.
 fn main() {
     #[task]
     async fn inner(inner: String) -> Result {

@@ -1,4 +1,4 @@
-//! Every shape of a task compiles, describes itself, and binds what was typed; no lint objects to what is generated.
+//! Tasks of every form compile without lints, and have a description and parsed arguments.
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs, missing_debug_implementations, rust_2018_idioms, unused, nonstandard_style)]
 #![deny(unreachable_pub, unused_qualifications, let_underscore_drop, single_use_lifetimes, unused_lifetimes)]
@@ -62,7 +62,7 @@ pub mod shared {
     pub(crate) async fn nearly() {}
 }
 
-/// Everything that a task may hold over an await.
+/// A task may hold these values across an await.
 #[task]
 async fn talks(c: Connection) -> Result {
     let mut child = c.run("cat").stdin_open().spawn()?;

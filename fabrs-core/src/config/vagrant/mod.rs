@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(
             error.block().to_string(),
             "error: could not read what `vagrant ssh-config` printed\n  caused by: \
-             vagrant ssh-config:2: `port`: bad port `none`: a number from 1 to 65535 is needed"
+             vagrant ssh-config:2: `port`: invalid port `none`: expected a number from 1 to 65535"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Braces: `{{`, `}}`, and the values between `{` and `}`.
+//! Braces: the escapes `{{` and `}}`, and placeholders.
 
 use super::dollar::is_name_char;
 use super::{
@@ -6,14 +6,14 @@ use super::{
 };
 use crate::cmd::placeholder::PlaceholderKind;
 
-/// A value, and where its `}` stands.
+/// A placeholder with the index of its `}`.
 pub(super) struct LocatedPlaceholder {
     placeholder: Placeholder,
     pub(super) end: usize,
 }
 
 impl Scanner {
-    /// Reads `{{`, `}}` or a value.
+    /// Scans `{{`, `}}` or a placeholder.
     pub(super) fn scan_brace(&mut self, context: QuoteContext) -> ScanResult {
         let at = self.at;
         match (self.peek(0), self.peek(1)) {
@@ -45,7 +45,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Says what is wrong with what stands right beside a value.
+    /// Returns the error of an invalid character directly before or after a value.
     fn adjacent_error(&self, value: &Placeholder, end: usize) -> Option<LiteralErrorKind> {
         let after = self.chars.get(end + 1).copied();
         if let Preceding::Variable(start) = self.preceding {
@@ -59,7 +59,7 @@ impl Scanner {
         (value.kind == PlaceholderKind::List && is_adjacent).then_some(LiteralErrorKind::ListNotSeparated)
     }
 
-    /// Reads the value whose `{` stands at a position.
+    /// Parses the placeholder whose `{` is at index `at`.
     pub(super) fn parse_placeholder(&self, at: usize) -> Result<LocatedPlaceholder, LiteralError> {
         let rest = self.chars.get(at + 1..).unwrap_or_default();
         let Some(length) = rest.iter().position(|&c| c == '}') else {

@@ -1,9 +1,10 @@
-//! What a `$` begins: variables, `${…}`, and `$(…)` inside double quotes.
+//! Expansions: variables, `${…}`, `$(…)` in double quotes, and `((…))`.
 
 use super::{LiteralErrorKind, Preceding, QuoteContext, ScanResult, Scanner};
 
 impl Scanner {
-    /// Reads a `$` and what belongs to it; outside of quotes, `(` is read as any other parenthesis.
+    /// Scans a `$` and the expansion after it. Outside of quotes, the caller scans `$(…)` as
+    /// parentheses.
     pub(super) fn scan_dollar(&mut self, context: QuoteContext) -> ScanResult {
         let opened = self.at;
         self.take();
@@ -19,14 +20,14 @@ impl Scanner {
                 }
                 self.preceding = Preceding::Variable(start);
             }
-            // Taken here, so that the `{` in `$${x}` is not that of a second `${`, and `$#` begins no comment.
+            // Taken here, so the `{` in `$${x}` starts no second `${`, and `$#` starts no comment.
             Some(c) if "$#?!*@-0123456789".contains(c) => self.take(),
             _ => {}
         }
         Ok(())
     }
 
-    /// Reads `$(…)` to its own end, wherever it stands.
+    /// Scans `$(…)` up to the matching parenthesis.
     fn scan_substitution(&mut self, opened: usize) -> ScanResult {
         if self.peek(1) == Some('(') {
             return self.scan_arithmetic(opened);
@@ -35,7 +36,7 @@ impl Scanner {
         self.scan_unquoted(Some(opened))
     }
 
-    /// Reads `((…))`, whose text shells read as if it stood in double quotes, or not, each in its own way.
+    /// Scans `((…))`. Shells disagree about quotes in the text, so quotes are rejected.
     pub(super) fn scan_arithmetic(&mut self, opened: usize) -> ScanResult {
         let mut depth = 0_usize;
         self.take();
@@ -70,7 +71,7 @@ impl Scanner {
         Err(self.error(LiteralErrorKind::Unclosed, opened, opened + 1))
     }
 
-    /// Reads `${…}`, which belongs to the shell.
+    /// Scans `${…}`. Its braces are not placeholders.
     fn scan_parameter_expansion(&mut self, opened: usize, context: QuoteContext) -> ScanResult {
         self.take();
         while let Some(c) = self.peek(0) {
@@ -86,7 +87,8 @@ impl Scanner {
                 '"' => self.scan_double_quotes()?,
                 '`' => self.scan_backticks()?,
                 '\\' => self.take_escape(),
-                // A substitution is followed to its own end, also outside of quotes: a `}` in there does not end this.
+                // Scan a substitution up to its end, also outside of quotes. A `}` in the
+                // substitution does not end the expansion.
                 '$' if self.peek(1) == Some('(') => {
                     let opened = self.at;
                     self.take();
@@ -103,7 +105,7 @@ impl Scanner {
         Err(self.error(LiteralErrorKind::Unclosed, opened, opened + 1))
     }
 
-    /// Takes a single quote inside `${…}`: the braces in it, too, belong to the shell.
+    /// Takes a text in single quotes within `${…}`. Its braces are not placeholders.
     fn take_single_quotes(&mut self) -> ScanResult {
         let opened = self.at;
         self.take();
@@ -116,7 +118,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Takes a `${…}` that this shell does not look into, with the braces inside it, but not past `end`.
+    /// Takes a `${…}` for another shell, with nested braces, but not past the character `end`.
     pub(super) fn take_parameter_expansion(&mut self, end: char, backslash: BackslashMode) {
         let mut depth = 0_usize;
         while let Some(c) = self.peek(0).filter(|&c| c != end) {
@@ -132,7 +134,7 @@ impl Scanner {
     }
 }
 
-/// Whether a backslash means anything where it stands.
+/// The meaning of a backslash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BackslashMode {
     Escape,

@@ -1,20 +1,20 @@
-//! Here-documents: `<<END`, and the lines up to the one that is `END`.
+//! Here-documents: `<<END`, and the text up to the line `END`.
 
 use super::dollar::BackslashMode;
 use super::{LiteralErrorKind, Preceding, QuoteContext, ScanResult, Scanner, is_separator};
 
-/// A here-document whose text has not begun.
+/// A here-document with its text after the next line break.
 pub(super) struct HereDocument {
     end_marker: String,
-    /// `<<-`: tabs in front of the end are no part of it.
+    /// True for `<<-`: tabs before the end marker are ignored.
     strips_tabs: bool,
-    /// The name stands in quotes, in which case a backslash in the text does not join two lines.
+    /// `Literal` if the end marker was quoted. A backslash in the text then does not join lines.
     backslash: BackslashMode,
     opened: usize,
 }
 
 impl Scanner {
-    /// Reads `<<` and the name that ends the text; `<<<` is an operator before a plain word.
+    /// Scans `<<` and the end marker. `<<<` is an operator before a normal word.
     pub(super) fn scan_here_document_operator(&mut self) -> ScanResult {
         let opened = self.at;
         self.take();
@@ -45,7 +45,7 @@ impl Scanner {
         }
     }
 
-    /// Reads the texts of the here-documents that the line before has opened.
+    /// Scans the text of each here-document opened on the previous line.
     pub(super) fn scan_here_documents(&mut self) -> ScanResult {
         for document in std::mem::take(&mut self.here_documents) {
             while !self.take_end_marker(&document) {
@@ -58,7 +58,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Takes the line that ends the document, with its line break, if it stands here.
+    /// Takes the line with the end marker and its line break, if the next line is the end marker.
     fn take_end_marker(&mut self, document: &HereDocument) -> bool {
         let to = self.find('\n').unwrap_or(self.chars.len());
         let line: String = self.chars.get(self.at..to).unwrap_or_default().iter().collect();
@@ -86,10 +86,11 @@ impl Scanner {
         Ok(())
     }
 
-    /// Reads `$…` or backticks in a text that the shell looks into.
+    /// Scans a `$…` or backticks in a text with expansions.
     ///
-    /// To dash, a line inside is none of the text, to bash it is, so that the one may miss the end that the other sees.
-    /// And a value inside could bring such a line along.
+    /// In a substitution of several lines, bash recognizes the end marker, but dash does not. The
+    /// shells then disagree about the end of the here-document. A value in the substitution could
+    /// contain the marker.
     fn scan_here_document_substitution(&mut self, first: char) -> ScanResult {
         let (opened, values) = (self.at, self.parts.len());
         if first == '$' {
@@ -105,7 +106,7 @@ impl Scanner {
     }
 }
 
-/// Returns a name without the quotes around it, if it is one that needs no shell to be read.
+/// Returns the end marker without quotes, or `None` if the marker requires expansion by the shell.
 fn unquoted(name: &str) -> Option<&str> {
     let between = |quote: char| name.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
     let plain = between('\'').or_else(|| between('"')).or_else(|| name.strip_prefix('\\')).unwrap_or(name);

@@ -1,8 +1,10 @@
-//! Follows the quotes of a POSIX shell through a literal, so that a value only stands where its quoting holds.
+//! Splits a literal into text and placeholders, and tracks the quotes of a POSIX shell.
 //!
-//! This is no parser of shell programs. It knows what can change the meaning of a quote: `'…'`, `"…"`, `$'…'`, `\x`,
-//! `$(…)` inside double quotes, `${…}`, backticks, comments, here-documents and `((…))`. Where shells disagree, or
-//! where only a parser could tell, it refuses instead of guessing: a wrong guess would let a value be executed.
+//! A value is accepted only in a position with reliable quoting. The scanner is not a parser of
+//! shell programs. It recognizes the syntax that affects quotes: `'…'`, `"…"`, `$'…'`, `\x`, `$(…)`
+//! in double quotes, `${…}`, backticks, comments, here-documents and `((…))`. If shells disagree,
+//! or if a parser would be required, the scanner returns an error. A wrong guess would execute a
+//! value.
 
 mod braces;
 mod dollar;
@@ -15,16 +17,16 @@ use super::literal_error::{LiteralError, LiteralErrorKind};
 use super::placeholder::Placeholder;
 use here_document::HereDocument;
 
-/// A piece of the line.
+/// A part of the shell line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum LinePart {
-    /// Text for the shell, with `{{` and `}}` already made single.
+    /// Text for the shell. `{{` and `}}` are already replaced by single braces.
     Text(String),
-    /// What a value is put in for.
+    /// A placeholder.
     Value(Placeholder),
 }
 
-/// Cuts a literal into text and values.
+/// Splits a literal into text and placeholders.
 pub(super) fn scan(line: &str) -> Result<Vec<LinePart>, LiteralError> {
     let mut scanner = Scanner {
         chars: line.chars().collect(),
@@ -47,28 +49,28 @@ type ScanResult = Result<(), LiteralError>;
 struct Scanner {
     chars: Vec<char>,
     at: usize,
-    /// What was read since the last value.
+    /// The text since the last placeholder.
     text: String,
     parts: Vec<LinePart>,
     preceding: Preceding,
-    /// Those whose text begins after the next line break.
+    /// Here-documents with their text after the next line break.
     here_documents: Vec<HereDocument>,
 }
 
-/// What stands right before the next character outside of quotes.
+/// The characters directly before the next character outside of quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Preceding {
-    /// A blank, an operator, or nothing: a word, a list or a comment can begin.
+    /// A blank, an operator, or the start of the literal. A word, a list or a comment can start.
     Separator,
-    /// LinePart of a word.
+    /// Part of a word.
     Word,
-    /// A `)`: the word goes on after that of `$(…)`, and ends at that of a subshell.
+    /// A `)`. After `$(…)` the word continues, after a subshell the word has ended.
     ClosingParenthesis,
-    /// The `$name` of a variable; its name starts there.
+    /// The `$name` of a variable, with the index of the name.
     Variable(usize),
 }
 
-/// Where a brace or a `$` stands.
+/// The quotes around a brace or a `$`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum QuoteContext {
     Unquoted,
@@ -81,8 +83,8 @@ enum QuoteContext {
 }
 
 impl Scanner {
-    /// Reads what is outside of quotes: to the end of the literal, or to the `)` of a substitution that begins at
-    /// `inside`.
+    /// Scans unquoted text up to the end of the literal. With `inside`, scans up to the `)` of the
+    /// substitution at this index.
     fn scan_unquoted(&mut self, inside: Option<usize>) -> ScanResult {
         let mut depth = 0_usize;
         while let Some(c) = self.peek(0) {
@@ -106,7 +108,7 @@ impl Scanner {
                     if depth == 0 && inside.is_some() {
                         return Ok(());
                     }
-                    // At the top, those of `case x in a)` have no `(`.
+                    // At the top level, the `)` of `case x in a)` has no matching `(`.
                     depth = depth.saturating_sub(1);
                 }
                 _ if inside.is_some() && self.starts_word("case") => {
@@ -128,7 +130,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Tells whether a word of its own stands here.
+    /// Returns true if the next word equals `word`.
     fn starts_word(&self, word: &str) -> bool {
         let rest = self.chars.get(self.at..).unwrap_or_default();
         let is_word = rest.iter().copied().take(word.len()).eq(word.chars());
@@ -144,7 +146,7 @@ impl Scanner {
         rest.iter().position(|&c| c == wanted).map(|offset| self.at + offset)
     }
 
-    /// Takes a character over into the text, as part of a word.
+    /// Adds the next character to the text, as part of a word.
     fn take(&mut self) {
         self.take_as(Preceding::Word);
     }
@@ -161,14 +163,14 @@ impl Scanner {
         }
     }
 
-    /// Makes a fault about the characters from `at` to `to`.
+    /// Creates an error for the characters from `at` to `to`, inclusive.
     fn error(&self, kind: LiteralErrorKind, at: usize, to: usize) -> LiteralError {
         let snippet = self.chars.get(at..=to).unwrap_or_default().iter().collect();
         LiteralError { kind, at, snippet }
     }
 }
 
-/// Tells what ends a word of the shell.
+/// Returns true for a character that ends a word of the shell.
 fn is_separator(c: char) -> bool {
     " \t\n;&|()<>".contains(c)
 }

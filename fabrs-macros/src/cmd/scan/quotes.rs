@@ -1,4 +1,4 @@
-//! What hides a value from the shell, or the shell from a value: quotes, backticks, backslashes, comments.
+//! Quotes, backticks, backslashes and comments.
 
 use super::dollar::BackslashMode;
 use super::{LiteralErrorKind, Preceding, QuoteContext, ScanResult, Scanner};
@@ -21,8 +21,9 @@ impl Scanner {
         Err(self.error(LiteralErrorKind::Unclosed, opened, opened))
     }
 
-    /// Reads `$'…'`: to bash, and by the latest POSIX, a quote with backslash in it, to other shells a `$` before a plain
-    /// quote. Both end it at the same context unless there is a `\'` inside.
+    /// Scans `$'…'`. In bash and the latest POSIX standard, this is a quoted string with escapes.
+    /// In other shells, it is a `$` before single quotes. Both end at the same character, except
+    /// after a `\'`.
     pub(super) fn scan_ansi_quotes(&mut self) -> ScanResult {
         let opened = self.at;
         self.take();
@@ -62,7 +63,8 @@ impl Scanner {
         Err(self.error(LiteralErrorKind::Unclosed, opened, opened))
     }
 
-    /// Reads to the next backtick that has no backslash: quotes inside do not hide one from the shell.
+    /// Scans up to the next backtick without a backslash. Quotes do not hide a backtick from the
+    /// shell.
     pub(super) fn scan_backticks(&mut self) -> ScanResult {
         let opened = self.at;
         self.take();
@@ -103,7 +105,7 @@ impl Scanner {
         let at = self.at;
         match (self.peek(1), self.peek(2)) {
             (None, _) => return Err(self.error(LiteralErrorKind::TrailingBackslash, at, at)),
-            // A brace is ours before it is the shell's: `\{{` is a `{` that the shell gets escaped.
+            // An escaped brace of `cmd!` comes first: `\{{` is an escaped `{` for the shell.
             (Some('{'), Some('{')) | (Some('}'), Some('}')) => {
                 self.take();
                 self.scan_brace(context)?;
@@ -117,7 +119,7 @@ impl Scanner {
                 if previous.is_some_and(|c| matches!(c, '$' | '(' | '<')) {
                     return Err(self.error(LiteralErrorKind::SplitToken, at - 1, at - 1));
                 }
-                // The shell removes both, so what stood before stands before what follows.
+                // The shell removes both characters. The preceding characters stay the same.
                 let preceding = self.preceding;
                 self.take();
                 self.take_as(preceding);
@@ -127,7 +129,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Takes a backslash, and what it backslash unless that is a brace, which is ours to look at.
+    /// Takes a backslash and the escaped character. A brace is left for the placeholder scan.
     pub(super) fn take_escape(&mut self) {
         self.take();
         if !matches!(self.peek(0), Some('{' | '}')) {

@@ -1,4 +1,4 @@
-//! What the scanner takes, what it refuses, and that no shell disagrees with it.
+//! Tests of the scanner: accepted and rejected lines, and a comparison with real shells.
 
 use std::process::{Command, Stdio};
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::cmd::placeholder::PlaceholderKind;
 
-/// Renders the parts as the line would be with each value as `<name>`, each list as `<name...>`.
+/// Formats the parts with each value as `<name>` and each list as `<name...>`.
 fn rendered(line: &str) -> Result<String, String> {
     let parts = scan(line).map_err(|error| error.message(line))?;
     let render = |part: &LinePart| match part {
@@ -33,7 +33,7 @@ fn assert_error(line: &str, expected: &str) {
 }
 
 #[test]
-fn values_stand_wherever_their_quoting_holds() {
+fn values_are_accepted_with_reliable_quoting() {
     assert_scanned("git reset --hard {tag}", "git reset --hard <tag>");
     assert_scanned("cp {from} /srv/{app.name}/{n:03}.log", "cp <from> /srv/<app.name>/<n:03>.log");
     assert_scanned("rm -- {files...}", "rm -- <files...>");
@@ -50,7 +50,7 @@ fn values_stand_wherever_their_quoting_holds() {
 }
 
 #[test]
-fn braces_are_doubled_and_those_behind_a_dollar_belong_to_the_shell() {
+fn doubled_braces_and_braces_after_a_dollar_are_for_the_shell() {
     assert_scanned("awk '{{print $1}}' {f}", "awk '{print $1}' <f>");
     assert_scanned("mkdir {{a,b}} {{{x}}}", "mkdir {a,b} {<x>}");
     assert_scanned("echo ${HOME} ${x:-'}'} \"${y:-z}\" ${a:-${b}}", "echo ${HOME} ${x:-'}'} \"${y:-z}\" ${a:-${b}}");
@@ -61,86 +61,89 @@ fn braces_are_doubled_and_those_behind_a_dollar_belong_to_the_shell() {
 }
 
 #[test]
-fn a_value_inside_quotes_is_refused() {
-    assert_error("echo '-- {x}'", "`{x}` at column 10 stands inside '…': values are quoted by cmd! itself");
-    assert_error("echo \"-- {x}\"", "`{x}` at column 10 stands inside \"…\": values are quoted by cmd! itself");
-    assert_error("echo \"$(a \"{x}\")\"", "`{x}` at column 12 stands inside \"…\"");
-    assert_error("echo $'{x}'", "`{x}` at column 8 stands inside '…'");
-    assert_error("echo it's {x}", "`{x}` at column 11 stands inside '…'");
-    assert_error("echo \"\\{x}\"", "`{x}` at column 8 stands inside \"…\"");
+fn a_value_inside_quotes_is_rejected() {
+    assert_error("echo '-- {x}'", "`{x}` at column 10 is inside '…': cmd! quotes values itself, so remove the quotes");
+    assert_error(
+        "echo \"-- {x}\"",
+        "`{x}` at column 10 is inside \"…\": cmd! quotes values itself, so remove the quotes",
+    );
+    assert_error("echo \"$(a \"{x}\")\"", "`{x}` at column 12 is inside \"…\"");
+    assert_error("echo $'{x}'", "`{x}` at column 8 is inside '…'");
+    assert_error("echo it's {x}", "`{x}` at column 11 is inside '…'");
+    assert_error("echo \"\\{x}\"", "`{x}` at column 8 is inside \"…\"");
 }
 
 #[test]
-fn a_value_where_no_quoting_holds_is_refused() {
-    assert_error("echo `a {x}`", "`{x}` at column 9 stands inside backticks");
-    assert_error("echo \"`a {x}`\"", "`{x}` at column 10 stands inside backticks");
-    assert_error("ls # {x}", "`{x}` at column 6 stands in a comment");
-    assert_error("echo $((1 + {n}))", "`{n}` at column 13 stands inside `((…))`");
-    assert_error("echo \"$((1 + {n}))\"", "`{n}` at column 14 stands inside `((…))`");
-    assert_error("((x = {n}))", "`{n}` at column 7 stands inside `((…))`");
+fn a_value_without_reliable_quoting_is_rejected() {
+    assert_error("echo `a {x}`", "`{x}` at column 9 is inside backticks");
+    assert_error("echo \"`a {x}`\"", "`{x}` at column 10 is inside backticks");
+    assert_error("ls # {x}", "`{x}` at column 6 is in a comment");
+    assert_error("echo $((1 + {n}))", "`{n}` at column 13 is inside `((…))`");
+    assert_error("echo \"$((1 + {n}))\"", "`{n}` at column 14 is inside `((…))`");
+    assert_error("((x = {n}))", "`{n}` at column 7 is inside `((…))`");
     assert_error("echo $[{n}]", "`$[` at column 6 is arithmetic in some shells");
-    assert_error("cat <<E\n{x}\nE", "`{x}` at line 2, column 1 stands in a here-document");
-    assert_error("cat <<'E' >f\na\n{x}\nE", "`{x}` at line 3, column 1 stands in a here-document");
+    assert_error("cat <<E\n{x}\nE", "`{x}` at line 2, column 1 is in a here-document");
+    assert_error("cat <<'E' >f\na\n{x}\nE", "`{x}` at line 3, column 1 is in a here-document");
     assert_error(
         "cat <<E\n$(a {x})\nE",
-        "`$` at line 2, column 1 stands in a here-document, where it may hold no value",
+        "`$` at line 2, column 1 is in a here-document, where an expansion must be on one line",
     );
-    assert_error("cat <<{x}\nE", "`<<{x}` at line 1, column 5: a here-document needs a plain name");
-    assert_error("echo ${x:-{y}}", "`{y}` at column 11 stands inside `${…}`, which belongs to the shell");
-    assert_error("echo \\{x}", "`{x}` at column 7 stands behind a backslash");
+    assert_error("cat <<{x}\nE", "`<<{x}` at line 1, column 5: a here-document needs a plain end marker");
+    assert_error("echo ${x:-{y}}", "`{y}` at column 11 is inside `${…}`");
+    assert_error("echo \\{x}", "`{x}` at column 7 follows a backslash");
     assert_error(
         "echo $HOME{x}",
-        "`{x}` at column 11 stands right behind `$HOME` and would become part of that name: write `${HOME}`",
+        "`{x}` at column 11 directly follows `$HOME` and would become part of the name: write `${HOME}`",
     );
-    assert_error("echo {n}>log", "`{n}` at column 6 stands right before a redirection");
-    assert_error("cp --to={dirs...}", "`{dirs...}` at column 9 becomes several words");
-    assert_error("cp {a...}{b}", "`{a...}` at column 4 becomes several words");
+    assert_error("echo {n}>log", "`{n}` at column 6 directly precedes a redirection");
+    assert_error("cp --to={dirs...}", "`{dirs...}` at column 9 expands to several words");
+    assert_error("cp {a...}{b}", "`{a...}` at column 4 expands to several words");
 }
 
 #[test]
-fn what_shells_read_differently_is_refused() {
-    assert_error("echo $'it\\'s'", "`\\'` at column 10 stands inside $'…'");
+fn ambiguous_shell_syntax_is_rejected() {
+    assert_error("echo $'it\\'s'", "`\\'` at column 10 is inside $'…'");
     assert_error("echo \"${x:-'y'}\"", "`'` at column 12 is a quote inside a `${…}` inside \"…\"");
-    assert_error("echo \"$(case a in a) b;; esac)\"", "`case` at column 9 stands in a `$(…)` inside \"…\"");
+    assert_error("echo \"$(case a in a) b;; esac)\"", "`case` at column 9 is in a `$(…)` inside \"…\"");
     assert_error(
         "cat <<E\n$(a\nE\n)\nE",
-        "`$` at line 2, column 1 stands in a here-document, where it may hold no value and go",
+        "`$` at line 2, column 1 is in a here-document, where an expansion must be on one line",
     );
-    assert_error("cat <<E\n`a\nE\n`\nE", "`` ` `` at line 2, column 1 stands in a here-document");
-    assert_error("((a \"b\") | c)", "`\"` at column 5 stands inside `((…))`, which shells read differently");
-    assert_error("echo $((a) | b)", "`)` at column 10 stands inside `((…))`, which shells read differently");
-    assert_error("echo $(a)#'", "`#` at column 10 stands right behind a `)`");
-    assert_error("echo \"$\\\n(a)\"", "`$` at line 1, column 7 is parted from what follows by a line break");
+    assert_error("cat <<E\n`a\nE\n`\nE", "`` ` `` at line 2, column 1 is in a here-document");
+    assert_error("((a \"b\") | c)", "`\"` at column 5 is inside `((…))`, and shells disagree about its meaning");
+    assert_error("echo $((a) | b)", "`)` at column 10 is inside `((…))`, and shells disagree about its meaning");
+    assert_error("echo $(a)#'", "`#` at column 10 directly follows a `)`");
+    assert_error("echo \"$\\\n(a)\"", "`$` at line 1, column 7 is split by a backslash and a line break");
 }
 
 #[test]
-fn what_is_opened_and_not_closed_is_refused() {
-    assert_error("echo it's", "`'` at column 8 is never closed");
-    assert_error("echo \"a", "`\"` at column 6 is never closed");
-    assert_error("echo `a", "`` ` `` at column 6 is never closed");
-    assert_error("echo \"$(a\"", "`\"` at column 10 is never closed");
-    assert_error("echo \"$(a", "`$(` at column 7 is never closed");
-    assert_error("echo ${a", "`${` at column 6 is never closed");
-    assert_error("cat <<E\na", "`<<` at line 1, column 5 is never closed");
+fn unclosed_syntax_is_rejected() {
+    assert_error("echo it's", "`'` at column 8 is not closed");
+    assert_error("echo \"a", "`\"` at column 6 is not closed");
+    assert_error("echo `a", "`` ` `` at column 6 is not closed");
+    assert_error("echo \"$(a\"", "`\"` at column 10 is not closed");
+    assert_error("echo \"$(a", "`$(` at column 7 is not closed");
+    assert_error("echo ${a", "`${` at column 6 is not closed");
+    assert_error("cat <<E\na", "`<<` at line 1, column 5 is not closed");
     assert_error("echo \\", "`\\` at column 6 is the last character");
-    assert_error("echo {x", "`{` at column 6 is never closed: write `{{`");
-    assert_error("echo x}", "`}` at column 7 closes nothing: write `}}`");
-    assert_error("echo \0", "NUL byte at column 6: no shell can be given one");
+    assert_error("echo {x", "`{` at column 6 is not closed: write `{{`");
+    assert_error("echo x}", "`}` at column 7 has no matching `{`: write `}}`");
+    assert_error("echo \0", "NUL byte at column 6: a shell line cannot contain NUL bytes");
 }
 
 #[test]
-fn braces_without_a_name_say_what_to_write() {
-    assert_error("awk '{print $1}'", "`{print $1}` at column 6 is no name: values are `{name}`, ");
+fn braces_without_a_name_have_a_message_with_the_syntax() {
+    assert_error("awk '{print $1}'", "`{print $1}` at column 6 is not a name: values are `{name}`, ");
     assert!(rendered("mkdir {a,b}").unwrap_err().ends_with("braces of the shell are `{{a,b}}`"));
-    assert_error("sh -c '{a\nb}'", "`{a\\nb}` at line 1, column 8 is no name");
+    assert_error("sh -c '{a\nb}'", "`{a\\nb}` at line 1, column 8 is not a name");
     assert!(rendered("echo '{\"a\": {\"b\": 1}}'").unwrap_err().ends_with("braces of the shell are `{{` and `}}`"));
-    assert_error("ls {}", "`{}` at column 4 names no value: write `{name}`, or `{{}}` for braces of the shell");
-    assert_error("ls {0}", "`{0}` at column 4: values go by name: write `{name}`, or `{{0}}` for braces");
+    assert_error("ls {}", "`{}` at column 4 has no name: write `{name}`, or `{{}}` for braces of the shell");
+    assert_error("ls {0}", "`{0}` at column 4 is positional: write `{name}`, or `{{0}}` for braces");
     assert_error("ls {l...:03}", "`{l...:03}` at column 4: a list cannot be formatted: write `{name...}`");
 }
 
 #[test]
-fn quotes_in_comments_and_here_documents_open_nothing() {
+fn quotes_in_comments_and_here_documents_are_plain_text() {
     assert_scanned("ls # don't\nrm {x}", "ls # don't\nrm <x>");
     assert_scanned("echo a#'b' {x} $# 'c'", "echo a#'b' <x> $# 'c'");
     assert_scanned("cat >{f} <<'E'\nit's\nE\nrm {x}", "cat ><f> <<'E'\nit's\nE\nrm <x>");
@@ -151,7 +154,7 @@ fn quotes_in_comments_and_here_documents_open_nothing() {
     assert_scanned("cat <<<{x} $((1<<2))\n", "cat <<<<x> $((1<<2))\n");
 }
 
-/// What the lines of the next test are made of: everything that opens, closes or hides a quote.
+/// Fragments of random lines: all tokens that open, close or hide a quote.
 const FRAGMENTS: [&str; 32] = [
     "{v}",
     "{v}",
@@ -187,7 +190,7 @@ const FRAGMENTS: [&str; 32] = [
     ";;esac",
 ];
 
-/// Adds two numbers where a shell executes it, and nowhere else.
+/// Values that perform an addition if a shell executes them.
 const HOSTILE: [&str; 6] = [
     "$(echo $((40000000+2))>&2)",
     "`echo $((40000000+2))>&2`",
@@ -206,7 +209,7 @@ proptest! {
     })]
 
     #[test]
-    fn no_shell_executes_a_value_in_a_line_that_was_taken(
+    fn no_shell_executes_a_value_in_an_accepted_line(
         fragments in proptest::collection::vec(proptest::sample::select(&FRAGMENTS[..]), 1..12),
         hostile in proptest::sample::select(&HOSTILE[..]),
     ) {
@@ -224,9 +227,9 @@ proptest! {
     }
 }
 
-/// Tells whether a shell reaches the addition; a shell that is not there executes nothing.
+/// Returns true if the shell performs the addition. A missing shell returns false.
 fn executes(shell: &str, script: &str) -> bool {
-    // Nothing can be found by an empty PATH, so that only what is built in runs.
+    // With this `PATH`, the shell finds no programs and runs only built-in commands.
     let output = Command::new(format!("/bin/{shell}"))
         .args(["-c", script])
         .env("PATH", "/nonexistent")
