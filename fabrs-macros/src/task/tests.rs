@@ -1,8 +1,9 @@
 //! Tests of `#[task]`: accepted and rejected items, and the expansion next to an error.
 
+use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::*;
+use super::expand;
 
 /// Returns the expansion, and the messages of its compile errors.
 fn expanded(arguments: TokenStream, item: &TokenStream) -> (String, Vec<String>) {

@@ -1,10 +1,8 @@
 //! Braces: the escapes `{{` and `}}`, and placeholders.
 
-use super::dollar::is_name_char;
-use super::{
-    LinePart, LiteralError, LiteralErrorKind, Placeholder, Preceding, QuoteContext, ScanResult, Scanner, is_separator,
-};
-use crate::cmd::placeholder::PlaceholderKind;
+use super::scanner::{LinePart, Preceding, QuoteContext, ScanResult, Scanner, is_name_char, is_separator};
+use crate::cmd::literal_error::{LiteralError, LiteralErrorKind};
+use crate::cmd::placeholder::{Placeholder, PlaceholderKind};
 
 /// A placeholder with the index of its `}`.
 pub(super) struct LocatedPlaceholder {

@@ -1,6 +1,7 @@
 //! Expansions: variables, `${…}`, `$(…)` in double quotes, and `((…))`.
 
-use super::{LiteralErrorKind, Preceding, QuoteContext, ScanResult, Scanner};
+use super::scanner::{BackslashMode, Preceding, QuoteContext, ScanResult, Scanner, is_name_char};
+use crate::cmd::literal_error::LiteralErrorKind;
 
 impl Scanner {
     /// Scans a `$` and the expansion after it. Outside of quotes, the caller scans `$(…)` as
@@ -132,15 +133,4 @@ impl Scanner {
             }
         }
     }
-}
-
-/// The meaning of a backslash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BackslashMode {
-    Escape,
-    Literal,
-}
-
-pub(super) fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
 }

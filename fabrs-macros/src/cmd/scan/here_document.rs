@@ -1,17 +1,7 @@
 //! Here-documents: `<<END`, and the text up to the line `END`.
 
-use super::dollar::BackslashMode;
-use super::{LiteralErrorKind, Preceding, QuoteContext, ScanResult, Scanner, is_separator};
-
-/// A here-document with its text after the next line break.
-pub(super) struct HereDocument {
-    end_marker: String,
-    /// True for `<<-`: tabs before the end marker are ignored.
-    strips_tabs: bool,
-    /// `Literal` if the end marker was quoted. A backslash in the text then does not join lines.
-    backslash: BackslashMode,
-    opened: usize,
-}
+use super::scanner::{BackslashMode, HereDocument, Preceding, QuoteContext, ScanResult, Scanner, is_separator};
+use crate::cmd::literal_error::LiteralErrorKind;
 
 impl Scanner {
     /// Scans `<<` and the end marker. `<<<` is an operator before a normal word.

@@ -1,7 +1,7 @@
 //! Quotes, backticks, backslashes and comments.
 
-use super::dollar::BackslashMode;
-use super::{LiteralErrorKind, Preceding, QuoteContext, ScanResult, Scanner};
+use super::scanner::{BackslashMode, Preceding, QuoteContext, ScanResult, Scanner};
+use crate::cmd::literal_error::LiteralErrorKind;
 
 impl Scanner {
     pub(super) fn scan_single_quotes(&mut self) -> ScanResult {
