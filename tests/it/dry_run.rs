@@ -204,7 +204,7 @@ async fn looks_at_other_hosts_and_swallows() -> Result {
 
 #[task]
 async fn looks_through_a_connection_of_its_own() -> Result {
-    let client = current().client().cloned().context("a task has a client")?;
+    let client = current().client().context("a task has a client")?;
     drop(client.connect("db1")?.run("change").await?.ok());
     drop(run("later").await);
     Ok(())

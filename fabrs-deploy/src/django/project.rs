@@ -140,7 +140,7 @@ impl Django {
         let live = if known.pending.is_empty() { LiveCode::Absent } else { live_code(&app).await? };
         let migrations = Migrations::compare(known.pending, &live);
         if let Some(client) = app.connection().client() {
-            approve_plan(client, &app, &migrations).await?;
+            approve_plan(&client, &app, &migrations).await?;
         }
         if migrations.is_empty() {
             return Ok(());

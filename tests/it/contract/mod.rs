@@ -45,7 +45,7 @@ kept_by_all_that_run! {
     json_is_read_from_stdout
     no_character_is_torn_between_chunks
     hidden_streams_are_captured_and_not_shown
-    connections_to_one_host_are_equal
+    connections_to_one_host_have_equal_hosts
     stdin_arrives_whole_and_ends
     without_stdin_the_end_is_read_at_once
     a_spawned_command_runs_while_something_else_is_done
@@ -72,5 +72,5 @@ kept_by!(fake:
     json_is_read_from_stdout
     no_character_is_torn_between_chunks
     hidden_streams_are_captured_and_not_shown
-    connections_to_one_host_are_equal
+    connections_to_one_host_have_equal_hosts
 );
