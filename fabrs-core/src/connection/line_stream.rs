@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::Bytes;
 use futures::stream::{FusedStream, Stream};
 
-use super::Spawned;
+use super::spawned::Spawned;
 use super::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event;

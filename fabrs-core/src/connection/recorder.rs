@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Hide;
+use super::hide::Hide;
 use super::tee::Tee;
 use super::watch::Watchers;
 use crate::event::{Event, Granularity, Sink, Stream};

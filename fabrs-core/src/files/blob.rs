@@ -10,12 +10,12 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
+use super::disk_work::{blocking, blocking_while};
 use super::gauge::Gauge;
 use super::shared::SharedFile;
 use super::source::in_bytes;
 use super::stamp::Stamp;
 use super::sum::{Sum, Summing};
-use super::{blocking, blocking_while};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 

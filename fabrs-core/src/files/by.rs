@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::arrival::Arrival;
 use super::entry::{Entry, Found};
+use super::file_error::Said;
 use super::job::{Job, Manner, Tree};
 use super::local_path::LocalPath;
 use super::place::Place;
 use super::script::{self, Done, Undone};
 use super::sftp::{self, Session};
 use super::sum::Sum;
-use super::{Said, Written};
+use super::transfer_report::Written;
 use crate::error::Result;
 
 /// Says where an entry of a folder goes on this machine, if it does.

@@ -2,8 +2,8 @@
 
 use std::panic::Location;
 
-use super::Written;
 use super::place::Place;
+use super::transfer_report::Written;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::output::PlanEnd;

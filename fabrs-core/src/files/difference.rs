@@ -9,12 +9,14 @@ use similar::TextDiff;
 
 use super::arrival::Arrival;
 use super::by::By;
+use super::disk_work::{AT_ONCE, blocking};
+use super::file_error::said;
+use super::file_error::{IS_A_FOLDER, is_missing};
 use super::job::{FileJob, Job};
 use super::place::Place;
 use super::script::Undone;
 use super::sum::Sum;
 use super::way::Way;
-use super::{AT_ONCE, IS_A_FOLDER, blocking, is_missing, said};
 use crate::config::Diffs;
 use crate::error::{ErrorKind, Result};
 use crate::event::{Difference, Event};

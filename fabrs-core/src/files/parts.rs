@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::blob::Blob;
-use super::blocking;
+use super::disk_work::blocking;
 use crate::error::Result;
 
 /// How many channels carry parts of one file.

@@ -7,10 +7,11 @@ use futures::stream::{StreamExt, TryStreamExt};
 
 use super::by::By;
 use super::changes::Made;
+use super::disk_work::AT_ONCE;
 use super::job::{Job, Tree};
 use super::place::Place;
 use super::script::{Done, Undone};
-use super::{AT_ONCE, Written};
+use super::transfer_report::Written;
 use crate::connection::Connection;
 use crate::state::RunState;
 use crate::transport::Level;

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Said;
 use super::by::By;
+use super::file_error::Said;
 use super::place::Place;
 use super::script::Undone;
 use super::sftp::Session;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Outcome;
+use super::outcome::Outcome;
 use crate::error::{Error, ErrorKind, GroupedErrors, Result};
 use crate::event::Word;
 use crate::host::Host;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{HostFailures, Outcome, Outcomes};
+use super::outcome::Outcome;
+use super::outcomes::{HostFailures, Outcomes};
 use crate::config::{OnFailure, Settings, Unreachable};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, TaskError};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
 
-use super::Task;
+use super::describe::Task;
 use crate::config::Selection;
 use crate::connection::{Connection, current};
 use crate::error::{Error, ErrorKind, TaskError};

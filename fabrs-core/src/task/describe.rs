@@ -3,7 +3,8 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 
-use super::{Call, RawArgs};
+use super::args::RawArgs;
+use super::call::Call;
 use crate::config::{Selection, Settings};
 use crate::error::Error;
 use crate::group::Strategy;

@@ -10,13 +10,15 @@ use futures::future::TryFutureExt;
 use crate::connection::Connection;
 use crate::connection::bound;
 use crate::error::Result;
+use crate::files::changes::Changes;
 use crate::files::job::{Attributes, Job, Landing, Replaces, check_mode};
 use crate::files::lazy::{Lazy, awaited};
 use crate::files::place::Place;
+use crate::files::planning;
 use crate::files::planning::Side;
+use crate::files::transfer_report::tell;
 use crate::files::walk::{Content, Item};
 use crate::files::way::Way;
-use crate::files::{Changes, planning, tell};
 use crate::transport::Effect;
 
 /// A folder or a symlink that is to be there: a builder, and the future of what it [`Changes`].

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use crate::connection::Connection;
 use crate::connection::bound;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::changes::Changes;
 use crate::files::changes::Made;
 use crate::files::entry::FileKind;
+use crate::files::file_error::{IS_A_FOLDER, Said, is_a_folder};
 use crate::files::lazy::{Lazy, awaited};
 use crate::files::place::Place;
+use crate::files::planning;
 use crate::files::planning::Side;
+use crate::files::transfer_report::tell;
 use crate::files::way::Way;
-use crate::files::{Changes, IS_A_FOLDER, Said, is_a_folder, planning, tell};
 use crate::transport::Effect;
 
 /// What is to be there no more: a builder, and the future of what it [`Changes`].

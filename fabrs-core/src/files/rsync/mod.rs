@@ -11,10 +11,14 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::changes::Changes;
 use super::changes::{Made, State};
+use super::disk_work::blocking;
+use super::file_error::Said;
 use super::lazy::{Lazy, awaited};
 use super::place::Place;
-use super::{Changes, Said, blocking, planning, tell, temporary};
+use super::transfer_report::tell;
+use super::{planning, temporary};
 use crate::connection::Connection;
 use crate::connection::Hide;
 use crate::connection::bound;

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use crate::error::Result;
 use crate::files::blob::Blob;
-use crate::files::blocking_while;
+use crate::files::disk_work::blocking_while;
 use crate::files::parts::BLOCK;
 use crate::files::sum::{Sha256, Sum, Summing};
 

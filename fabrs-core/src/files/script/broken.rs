@@ -7,7 +7,7 @@ use super::limits::Excess;
 use super::{Script, Undone};
 use crate::connection::Command;
 use crate::error::{Error, Result};
-use crate::files::Said;
+use crate::files::file_error::Said;
 
 /// The time that a script has to clean up after a failed talk. Honest scripts remove their temporary files then.
 const CLEANUP: Duration = Duration::from_secs(5);

@@ -27,7 +27,7 @@ use memchr::memmem;
 
 use self::limits::{Excess, MessageLimit};
 use self::talk::Talk;
-use super::Said;
+use super::file_error::Said;
 use super::place::Place;
 use crate::connection::Greeting;
 use crate::connection::{Command, Hide};
@@ -157,7 +157,7 @@ impl Script<'_> {
         let made = self.place.could_not(self.what);
         let made = if said.ends_with("Permission denied") && !self.place.elevated {
             made.hint("`.sudo()` does it as root")
-        } else if said.starts_with(super::NO_FOLDER) {
+        } else if said.starts_with(crate::files::file_error::NO_FOLDER) {
             made.hint("`.ensure_dir(path)` makes it")
         } else {
             made

@@ -6,11 +6,11 @@ use super::broken::{Broken, Over};
 use super::talk::Talk;
 use super::{Script, Undone, text};
 use crate::error::Result;
+use crate::files::disk_work::sending;
 use crate::files::gauge::Gauge;
 use crate::files::job::FileJob;
 use crate::files::parts::{BLOCK, Part, Parts, Taken};
 use crate::files::place::Place;
-use crate::files::sending;
 use crate::transport::Effect;
 
 /// Carries a file in parts, by the script of `talk` and others beside it, which work in its `folder`.

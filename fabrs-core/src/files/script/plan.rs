@@ -4,11 +4,12 @@ use super::broken::{Broken, Over};
 use super::put::{SMALL, sum};
 use super::talk::Talk;
 use super::{Script, Undone, text};
+use crate::files::disk_work::sending;
 use crate::files::gauge::Gauge;
 use crate::files::job::{FileJob, Job};
 use crate::files::place::Place;
+use crate::files::transfer_report::Written;
 use crate::files::walk::Content;
-use crate::files::{Written, sending};
 use crate::transport::Effect;
 
 /// Returns the path of an entry, with whether a put would write it.

@@ -5,13 +5,14 @@ use super::broken::{Broken, Over};
 use super::talk::Talk;
 use super::{Script, Undone, losses, parts, text};
 use crate::error::Result;
+use crate::files::disk_work::sending;
 use crate::files::gauge::Gauge;
 use crate::files::job::{FileJob, Job, Replaces};
 use crate::files::parts::holes;
 use crate::files::place::Place;
 use crate::files::sum::Sha256;
+use crate::files::transfer_report::Written;
 use crate::files::walk::Content;
-use crate::files::{Written, sending};
 use crate::shell::ShellLineError;
 use crate::transport::{Effect, word_by_chance};
 

@@ -3,8 +3,8 @@
 use russh_sftp::protocol::{Status, StatusCode};
 
 use crate::error::Error;
+use crate::files::file_error::{NO_FOLDER, Said};
 use crate::files::place::Place;
-use crate::files::{NO_FOLDER, Said};
 
 /// Why a request came to nothing.
 #[derive(Debug)]

@@ -13,8 +13,8 @@ use super::target::{MODE, kind_of};
 use crate::error::Result;
 use crate::files::arrival::Arrival;
 use crate::files::entry::FileKind;
+use crate::files::file_error::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 use crate::files::sum::{Sum, Summing};
-use crate::files::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 
 /// Lets one file arrive, and tells whether it has: one that is the same as that which is `known` here has to come to be
 /// compared, and is given up.

@@ -10,7 +10,7 @@ use super::session::Session;
 use super::target::kind_of;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::entry::{Entry, EntryKind, FileKind};
-use crate::files::{IS_NO_FOLDER, NO_FILE};
+use crate::files::file_error::{IS_NO_FOLDER, NO_FILE};
 
 /// The maximum size of a listing in memory, in bytes. A server could list names without an end.
 const MAX_LISTING: usize = 32 << 20;

@@ -9,10 +9,10 @@ use super::content::{self, WAITING};
 use super::fault::Fault;
 use super::path::parent;
 use super::session::Session;
+use crate::files::disk_work::sending;
 use crate::files::gauge::Gauge;
 use crate::files::job::FileJob;
 use crate::files::parts::{Part, Parts, Taken, holes};
-use crate::files::sending;
 use crate::transport::Effect;
 
 /// Writes a file in parts, by this session's `handle` and by others beside it, which open it at its `path`; each write was

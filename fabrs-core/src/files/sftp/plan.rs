@@ -9,9 +9,10 @@ use super::session::Session;
 use super::target::{MODE, kind_of};
 use crate::error::Result;
 use crate::files::entry::FileKind;
+use crate::files::file_error::IS_NO_FOLDER;
 use crate::files::job::{FileJob, Job};
+use crate::files::transfer_report::Written;
 use crate::files::walk::Content;
-use crate::files::{IS_NO_FOLDER, Written};
 
 /// Returns the path of an entry, with whether a put would write it.
 pub(in super::super) async fn plan(session: &Arc<Session>, job: &Job) -> Result<Written> {

@@ -18,11 +18,13 @@ use super::target::{MODE, Target, kind_of};
 use super::temporary::Temporary;
 use crate::error::Result;
 use crate::files::blob::Blob;
+use crate::files::disk_work::sending;
 use crate::files::entry::FileKind;
+use crate::files::file_error::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK};
 use crate::files::gauge::Gauge;
 use crate::files::job::{Attributes, FileJob, Job, LARGE, NEW_FOLDER, Replaces, Tree};
+use crate::files::transfer_report::Written;
 use crate::files::walk::Content;
-use crate::files::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, Written, sending};
 
 /// The maximum number of concurrent lookups of targets.
 const LOOKS_AT_ONCE: usize = 64;

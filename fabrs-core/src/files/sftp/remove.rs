@@ -6,8 +6,8 @@ use super::path::join;
 use super::session::Session;
 use super::target::kind_of;
 use crate::error::Result;
-use crate::files::IS_A_FOLDER;
 use crate::files::entry::{EntryKind, FileKind};
+use crate::files::file_error::IS_A_FOLDER;
 
 /// Removes what is at a path, and tells whether anything was.
 pub(in super::super) async fn remove(session: &Session, path: &str, is_recursive: bool, what: &str) -> Result<bool> {

@@ -16,7 +16,7 @@ use super::stream::{Channel, Receiver};
 use crate::connection::bound;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
-use crate::files::Said;
+use crate::files::file_error::Said;
 use crate::files::incoming::Incoming;
 use crate::files::place::Place;
 use crate::output::Signal;

@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::path::{join, parent};
 use super::session::Session;
 use crate::files::entry::FileKind;
-use crate::files::{IS_A_FOLDER, NO_FOLDER};
+use crate::files::file_error::{IS_A_FOLDER, NO_FOLDER};
 
 /// The bits of a mode that can be changed.
 pub(super) const MODE: u32 = 0o7777;

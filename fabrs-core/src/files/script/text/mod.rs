@@ -9,9 +9,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
+use crate::files::file_error::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 use crate::files::job::Attributes;
 use crate::files::sum::Sum;
-use crate::files::{IS_A_FOLDER, NO_FILE, NO_REGULAR};
 use crate::shell::{ShellLineError, quote, quote_path};
 
 pub(super) use plan::{plan, plan_folder, plan_link};

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::put::HEAR;
 use super::{FAIL, SEND, SUM, SUM_IS, belongs, path_word, word};
+use crate::files::file_error::{IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, NO_FOLDER};
 use crate::files::job::{Attributes, FileJob, Job, Replaces};
-use crate::files::{IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK, NO_FOLDER};
 use crate::shell::ShellLineError;
 
 /// Prints that the entry would change, or that it is the same, and ends.

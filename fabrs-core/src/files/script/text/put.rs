@@ -7,10 +7,10 @@ use super::{
     ACL, BLOCKS, DONE, FAIL, NAMES, REMOVE, SAME, SEND, SEND_PARTS, SHUT, SUM, SUM_IS, SWEEP, owner_words, path_word,
     touch_time, word,
 };
+use crate::files::file_error::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK};
 use crate::files::job::{Attributes, FileJob, Job, LARGE, Replaces};
 use crate::files::script::talk::END;
 use crate::files::validation::with_argument;
-use crate::files::{CHANGED_MEANWHILE, IS_A_FOLDER, IS_NO_FOLDER, IS_NO_LINK};
 use crate::shell::{ShellLineError, quote, quote_path};
 
 /// The end of a line in the output of a program.

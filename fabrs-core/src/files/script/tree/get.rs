@@ -18,6 +18,7 @@ use super::text;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::blob::PIECE;
 use crate::files::by::{Arrivals, PlaceOf};
+use crate::files::disk_work::{blocking, blocking_while};
 use crate::files::entry::{Entry, EntryKind};
 use crate::files::gauge::Gauge;
 use crate::files::job::LARGE;
@@ -29,7 +30,7 @@ use crate::files::script::limits::{Allowance, Excess, MAX_HEADERS, check_path_le
 use crate::files::script::talk::{END, Talk};
 use crate::files::script::{Script, Undone};
 use crate::files::sum::Sha256;
-use crate::files::{blocking, blocking_while, temporary};
+use crate::files::temporary;
 use crate::transport::Effect;
 
 /// A stream consists of these: each file has one for its name.

@@ -7,11 +7,11 @@ use std::path::{Component, Path, PathBuf};
 
 use super::lines::Reach;
 use super::listing::{Status, Sums};
+use crate::files::file_error::{IS_A_FOLDER, IS_NO_FOLDER};
 use crate::files::job::{Job, LARGE, Manner, NEW_FOLDER, Tree};
 use crate::files::script::broken::Broken;
 use crate::files::sum::Sha256;
 use crate::files::walk::Content;
-use crate::files::{IS_A_FOLDER, IS_NO_FOLDER};
 
 /// The bit that gives new files the group of their folder.
 pub(super) const SET_GROUP: u32 = 0o2000;

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use super::listing::Status;
 use super::plan::{Altered, Fate, LINK, Sent, Survey};
+use crate::files::file_error::{IS_A_FOLDER, IS_NO_FOLDER};
 use crate::files::job::{Job, Manner, NEW_FOLDER, Rules, Tree};
 use crate::files::on_its_way;
 use crate::files::script::broken::Broken;
 use crate::files::sum::Sha256;
 use crate::files::walk::Content;
-use crate::files::{IS_A_FOLDER, IS_NO_FOLDER};
 
 impl Survey {
     pub(super) fn fate_in_sync(

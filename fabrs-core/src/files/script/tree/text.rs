@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
+use crate::files::file_error::{IS_NO_FOLDER, NO_FILE};
 use crate::files::job::{Manner, Tree};
 use crate::files::script::talk::END;
 use crate::files::script::text::{FAIL, REMOVE, SHUT, SWEEP, belongs, owner_words, path_word};
-use crate::files::{IS_NO_FOLDER, NO_FILE};
 use crate::shell::{ShellLineError, quote, quote_path};
 use crate::transport::Effect;
 

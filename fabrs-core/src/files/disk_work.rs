@@ -1,0 +1,33 @@
+//! Runs blocking disk work outside the async runtime.
+
+use std::sync::Arc;
+
+use crate::blocking::on_own_thread;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The number of files that one transfer sends at a time.
+pub(super) const AT_ONCE: usize = 4;
+/// Runs blocking disk work on a thread for it.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(source) => Err(Error::new(ErrorKind::Internal, "reading a file panicked").caused_by(source)),
+    }
+}
+
+/// Runs work that reads files and waits for the network, on a thread of its own.
+pub(super) async fn sending<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let failed = |source| Error::new(ErrorKind::Local, "could not run a thread for a transfer").caused_by(source);
+    on_own_thread("fabrs-transfer", work).await.map_err(failed)?
+}
+
+/// Runs blocking disk work. The work can check whether its result is still awaited.
+pub(super) async fn blocking_while<T: Send + 'static>(
+    work: impl FnOnce(&dyn Fn() -> bool) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let wanted = Arc::new(());
+    let known = Arc::downgrade(&wanted);
+    let result = blocking(move || work(&|| known.strong_count() > 0)).await;
+    drop(wanted);
+    result
+}

@@ -1,0 +1,14 @@
+//! Reports of transfers: the files written and removed.
+
+use crate::connection::Connection;
+use crate::event::Event;
+use crate::host::Host;
+
+/// The path of a file, with whether it was written.
+pub(super) type Written = (String, bool);
+
+/// Emits the number of files written and removed.
+pub(super) fn tell(connection: &Connection, host: &Host, what: &str, files: &[Written], removed: usize) {
+    let changed = files.iter().filter(|(_, changed)| *changed).count();
+    connection.sink().event(&Event::Transferred { host, what, changed, files: files.len(), removed });
+}
