@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use fabrs_core::{Error, ErrorKind, Host, Result};
 
-use crate::accounts;
-use crate::memory::MemoryFile;
-use crate::serve;
-use crate::stage;
-use crate::start::{Started, Starting};
-use crate::words::{Failure, Setup, Users};
+use crate::helper::process;
+use crate::host::{Started, Starting};
+use crate::memory_file::MemoryFile;
+use crate::passwd;
+use crate::protocol::{Setup, Users};
+use crate::serve::keys;
+use crate::step_error::Failure;
 
 /// Who one logs in as where nobody says.
 const ACCOUNT: &str = "demo";
@@ -57,7 +58,7 @@ impl DemoBuilder {
     /// then. [`ErrorKind::Internal`] where the program does not call [`arrive`](crate::arrive).
     pub fn start(self) -> Result<Demo> {
         let account = self.account.as_deref().unwrap_or(ACCOUNT);
-        if !accounts::is_name(account) {
+        if !passwd::is_name(account) {
             return Err(Error::new(
                 ErrorKind::Usage,
                 format!("`{account}` can't be the name of an account on `@demo`"),
@@ -66,7 +67,7 @@ impl DemoBuilder {
         let program = match self.program {
             Some(program) => program,
             // Started again it would do all of its work again.
-            None if !stage::has_arrived() => {
+            None if !process::has_arrived() => {
                 let error = Error::new(ErrorKind::Internal, "this program would not know that it is a demo's");
                 return Err(error.hint("call `fabrs_demo::arrive()` first in `main`"));
             }
@@ -77,7 +78,7 @@ impl DemoBuilder {
 }
 
 fn start(names: &[String], account: &str, program: &std::path::Path) -> Result<Demo, Failure> {
-    let key = serve::new_key()?;
+    let key = keys::new_key()?;
     let client_key = key.public_key().to_openssh().map_err(|why| Failure::new("write a key", why))?;
     // All at once: each waits mostly for the kernel.
     let starting: Result<Vec<_>, _> = names
@@ -94,7 +95,7 @@ fn start(names: &[String], account: &str, program: &std::path::Path) -> Result<D
     let file = |name: &str, text: &str| {
         MemoryFile::new(name, text).map_err(|why| Failure::new("keep its keys in memory", why))
     };
-    let identity = file("identity", &serve::private_text(&key)?)?;
+    let identity = file("identity", &keys::private_text(&key)?)?;
     let known: Vec<String> = hosts.iter().map(|host| format!("{} {}\n", host.name(), host.host_key())).collect();
     let known_hosts = file("known_hosts", &known.concat())?;
     let config = hosts.iter().map(|host| host.ssh_config(account, &identity, &known_hosts)).collect::<String>();
@@ -104,7 +105,7 @@ fn start(names: &[String], account: &str, program: &std::path::Path) -> Result<D
 
 /// Says that a demo is not run uncontained.
 fn refused(failure: Failure) -> Error {
-    let user = accounts::Account::own().map_or_else(|| "you".to_owned(), |account| account.name);
+    let user = passwd::Account::own().map_or_else(|| "you".to_owned(), |account| account.name);
     let text = format!("`@demo` was not started: uncontained, its commands would run on this machine as {user}");
     let hint = "`unshare -Urm true` shows whether namespaces are allowed here; in most containers they are not";
     Error::new(ErrorKind::Usage, text).caused_by(failure).hint(hint)

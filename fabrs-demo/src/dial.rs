@@ -11,7 +11,7 @@ use fabrs_core::transport::ssh::{OpenSsh, SshSettings};
 use fabrs_core::transport::{Dial, NoInput, Permission, Transport};
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::Demo;
+use crate::demo::Demo;
 
 /// Makes the transports to demo hosts by their own ssh config, and leaves all others to another.
 ///

@@ -30,20 +30,21 @@
 
 #![cfg(target_os = "linux")]
 
-mod accounts;
 mod demo;
 mod dial;
-mod memory;
-mod names;
+mod helper;
+mod host;
+mod host_names;
+mod memory_file;
+mod passwd;
+mod protocol;
 mod root;
 mod serve;
 mod sftp;
-mod stage;
-mod start;
-mod users;
-mod words;
+mod step_error;
+mod user_mapping;
 
 pub use demo::{Demo, DemoBuilder};
 pub use dial::DemoDial;
-pub use names::hosts;
-pub use stage::arrive;
+pub use helper::arrive;
+pub use host_names::hosts;

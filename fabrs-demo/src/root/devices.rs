@@ -4,8 +4,8 @@ use std::fs;
 
 use rustix::mount::MountFlags;
 
-use super::Tree;
-use crate::words::{Failure, While};
+use super::new_root::Tree;
+use crate::step_error::{Failure, While};
 
 /// The devices that are the machine's: none of them changes anything.
 const SHOWN: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];

@@ -4,9 +4,10 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::Path;
 
-use super::{BIN, Tree};
-use crate::accounts::Files;
-use crate::words::{Setup, Users};
+use super::new_root::Tree;
+use super::paths::BIN;
+use crate::passwd::Files;
+use crate::protocol::Setup;
 
 /// A file of more bytes is a database of the machine's hardware and no setting.
 const LARGEST: u64 = 4 << 20;
@@ -85,12 +86,5 @@ fn copy_file(from: &Path, to: &Path) {
     if fs::metadata(from).is_ok_and(|file| file.is_file() && file.len() <= LARGEST) {
         // One that may not be read is left out.
         drop(fs::copy(from, to));
-    }
-}
-
-impl Setup {
-    /// Returns the number of the account where it is one of its own, and not root under another name.
-    pub(super) fn own_uid(&self) -> Option<u32> {
-        (self.users == Users::Many && self.account != "root").then_some(crate::accounts::UID)
     }
 }

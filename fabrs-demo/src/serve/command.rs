@@ -8,11 +8,13 @@ use std::process::Stdio;
 use rustix::process::Pid;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-use super::connection::About;
-use super::may_sudo;
+use super::context::About;
 use super::pty::Pty;
-use crate::root::{BIN, PROGRAM};
-use crate::stage::{self, Login};
+use crate::helper::login::Login;
+use crate::helper::process;
+use crate::passwd::UID;
+use crate::protocol::Users;
+use crate::root::paths::{BIN, PROGRAM};
 
 /// What a session has asked for so far.
 #[derive(Debug, Default)]
@@ -63,7 +65,7 @@ impl Wanted {
             pty: pty.is_some(),
             may_sudo: may_sudo(about.users, account.uid),
         };
-        let mut command = Command::from(stage::part(PROGRAM, "login", &login)?);
+        let mut command = Command::from(process::part(PROGRAM, "login", &login)?);
         command.args(self.words(about)).env_clear().envs(environment(about));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         match pty {
@@ -78,7 +80,7 @@ impl Wanted {
         let name = shell.rsplit('/').next().unwrap_or_default();
         match &self.line {
             _ if self.sftp => {
-                [PROGRAM, "sftp-server"].into_iter().chain(stage::words("sftp")).map(Into::into).collect()
+                [PROGRAM, "sftp-server"].into_iter().chain(process::words("sftp")).map(Into::into).collect()
             }
             Some(line) => vec![shell.into(), name.into(), "-c".into(), OsString::from_vec(line.clone())],
             None => vec![shell.into(), format!("-{name}").into()],
@@ -129,4 +131,9 @@ fn on_terminal(mut command: Command, pty: Pty, about: &About) -> io::Result<Proc
 
 fn pid(child: &Child) -> Option<Pid> {
     child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+}
+
+/// Whether `sudo` does anything for the account that one logs in as.
+fn may_sudo(users: Users, uid: u32) -> bool {
+    users == Users::Many && uid == UID
 }

@@ -9,9 +9,10 @@ use russh::{Channel, ChannelOpenFailure};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use super::context::About;
 use super::session;
-use crate::accounts::Account;
-use crate::words::Users;
+use crate::passwd::Account;
+use crate::protocol::Users;
 
 /// How many sessions there may be in one connection, as in sshd where nothing else is said.
 const MAX_SESSIONS: usize = 10;
@@ -26,15 +27,6 @@ pub(super) struct Connection {
     account: Option<Account>,
     places: Arc<Semaphore>,
     tasks: TaskTracker,
-}
-
-/// What every session of a connection knows.
-#[derive(Debug, Clone)]
-pub(super) struct About {
-    pub(super) account: Account,
-    pub(super) users: Users,
-    /// As in `SSH_CONNECTION`: the client's address and port, ours and our port.
-    pub(super) ends: String,
 }
 
 impl Connection {

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::command::{Process, Wanted};
-use super::connection::About;
+use super::context::About;
 use super::pty::Pty;
 use super::signals;
 

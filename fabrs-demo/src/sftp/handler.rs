@@ -16,7 +16,7 @@ use russh_sftp::server::StatusReply;
 use tokio::sync::oneshot;
 
 use super::attributes::{MODE, of, set, set_open};
-use super::open::{Open, Opens};
+use super::handles::{Open, Opens};
 
 /// The rename that replaces what is there, in one step.
 const POSIX_RENAME: &str = "posix-rename@openssh.com";

@@ -4,10 +4,11 @@ use std::io::BufReader;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use crate::memory::MemoryFile;
-use crate::stage;
-use crate::users;
-use crate::words::{Failure, Setup, Told, Users, While, hear, say};
+use crate::helper::process;
+use crate::memory_file::MemoryFile;
+use crate::protocol::{Setup, Told, Users, hear, say};
+use crate::step_error::{Failure, While};
+use crate::user_mapping as users;
 
 /// A host that is being started.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl Starting {
     /// Starts the process that will contain it.
     pub(crate) fn spawn(program: &Path, setup: Setup) -> Result<Self, Failure> {
         let mut child = Command::new(program)
-            .args(stage::words("contain"))
+            .args(process::words("contain"))
             // What this program was told, tokens too, is not for the host.
             .env_clear()
             .current_dir("/")

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use fabrs_core::config::Variables;
 
-use crate::words::Users;
+use crate::passwd::UID;
+use crate::protocol::Users;
 
 /// As many ids as a usual system has.
 const MANY: u32 = 65536;
@@ -73,7 +74,7 @@ fn block(map: &str) -> Option<(u32, u32)> {
     let end = if (first..end).contains(&END) { END } else { end };
     let count = end.saturating_sub(first).min(MANY);
     // Fewer could not hold the account that one logs in as.
-    (count > crate::accounts::UID).then_some((end - count, count))
+    (count > UID).then_some((end - count, count))
 }
 
 /// Maps by the programs that may, with the ids that this user was given; `None` where there is neither.
@@ -118,7 +119,7 @@ fn range(given: &str, names: &[String]) -> Option<(u32, u32)> {
         let (name, ids) = line.split_once(':')?;
         let (first, count) = ids.split_once(':')?;
         let (first, count) = (first.trim().parse().ok()?, count.trim().parse().ok()?);
-        (names.iter().any(|known| known == name) && count > crate::accounts::UID).then_some((first, count))
+        (names.iter().any(|known| known == name) && count > UID).then_some((first, count))
     })
 }
 

@@ -11,8 +11,9 @@ use nix::sched::{CloneFlags, unshare};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Gid, Uid};
 
-use super::part;
-use crate::words::{Failure, Setup, Told, Users, While, hear, say};
+use super::process::part;
+use crate::protocol::{Setup, Told, Users, hear, say};
+use crate::step_error::{Failure, While};
 
 /// Contains what follows, and returns when all of it is gone.
 pub(super) fn contain() -> ExitCode {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::words::Users;
+use crate::protocol::{Setup, Users};
 
 /// The user id of the account that one logs in as, and its group's.
 pub(crate) const UID: u32 = 1000;
@@ -127,6 +127,11 @@ pub(crate) fn is_name(name: &str) -> bool {
     let starts = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
     let goes_on = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
     starts && name.len() <= 32 && name.chars().all(goes_on)
+}
+
+/// Returns the number of the account where it is one of its own, and not root under another name.
+pub(crate) fn own_uid(setup: &Setup) -> Option<u32> {
+    (setup.users == Users::Many && setup.account != "root").then_some(UID)
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use std::path::Path;
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::mount::MountFlags;
 
-use super::Tree;
-use crate::words::{Failure, While};
+use super::new_root::Tree;
+use crate::step_error::{Failure, While};
 
 /// The folders of programs and what they need; `/nix` and `/gnu` are all of it on some systems.
 const SYSTEM: [&str; 10] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "opt", "nix", "gnu"];

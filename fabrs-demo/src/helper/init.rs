@@ -8,9 +8,11 @@ use std::thread;
 use rustix::fs::Mode;
 use rustix::process::{Signal, WaitOptions};
 
-use super::{part, told};
-use crate::root;
-use crate::words::{Failure, Setup, Told, While, say};
+use super::process::{part, told};
+use crate::protocol::{Setup, Told, say};
+use crate::root::build::build;
+use crate::root::paths::PROGRAM;
+use crate::step_error::{Failure, While};
 
 /// Runs a host to its end.
 pub(super) fn init(mut arguments: Vec<OsString>) -> ExitCode {
@@ -28,9 +30,9 @@ fn start(argument: Option<OsString>) -> Result<ExitCode, Failure> {
     thread::spawn(end_with_the_program);
     let setup: Setup = told(argument).when("read what to be")?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
-    root::build(&setup)?;
+    build(&setup)?;
     rustix::system::sethostname(setup.name.as_bytes()).when("take its name")?;
-    let server = part(root::PROGRAM, "serve", &setup)
+    let server = part(PROGRAM, "serve", &setup)
         .when("write what to be")?
         .env_clear()
         .stdin(Stdio::null())

@@ -9,8 +9,8 @@ use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use serde::{Deserialize, Serialize};
 
-use super::told;
-use crate::words::{Failure, While};
+use super::process::told;
+use crate::step_error::{Failure, While};
 
 /// Who a command is run as.
 #[derive(Debug, Serialize, Deserialize)]

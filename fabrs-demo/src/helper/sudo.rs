@@ -13,8 +13,8 @@ use clap::{Arg, ArgAction, ArgMatches};
 use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
-use crate::accounts::{Account, group_id};
-use crate::root::BIN;
+use crate::passwd::{Account, group_id};
+use crate::root::paths::BIN;
 
 /// Where programs are looked for, as in the `secure_path` of Debian.
 const SECURE_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

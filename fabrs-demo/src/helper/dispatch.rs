@@ -1,0 +1,46 @@
+//! The entry of a part.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+
+use super::contain;
+use super::init;
+use super::login;
+use super::process::{ARRIVED, MARK};
+use super::sudo;
+use crate::root::paths::PROGRAM;
+use crate::serve::server;
+use crate::sftp;
+
+/// Plays a part of a demo where this process was started for one, and returns with what code it ends.
+///
+/// A program that starts a [`Demo`](crate::Demo) calls this before anything else in its `main`, and returns the code
+/// where there is one.
+pub fn arrive() -> Option<ExitCode> {
+    ARRIVED.store(true, Ordering::Relaxed);
+    if is_sudo() {
+        return Some(sudo::sudo(std::env::args_os().skip(1).collect()));
+    }
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next()? != MARK {
+        return None;
+    }
+    let part = arguments.next().unwrap_or_default();
+    let rest: Vec<OsString> = arguments.collect();
+    Some(match part.to_str() {
+        Some("contain") => contain::contain(),
+        Some("init") => init::init(rest),
+        Some("serve") => server::serve(rest),
+        Some("login") => login::login(rest),
+        Some("sftp") => sftp::server::sftp(),
+        _ => ExitCode::FAILURE,
+    })
+}
+
+/// Tells whether this program stands where `sudo` is, inside a host.
+fn is_sudo() -> bool {
+    let own = std::env::current_exe();
+    own.is_ok_and(|own| own.file_name().is_some_and(|name| name == "sudo")) && Path::new(PROGRAM).exists()
+}
