@@ -12,12 +12,12 @@ use fabrs_demo::{Demo, DemoDial};
 /// Runs this process as a helper of a demo host, if the parent process started it for this
 /// purpose. Returns `None` in a normal start of the program.
 pub(crate) fn helper_main() -> Option<ExitCode> {
-    fabrs_demo::arrive()
+    fabrs_demo::run_helper()
 }
 
 /// Returns the hosts for `@NAME`, or `None` if `NAME` is not the name of a demo.
 pub(crate) fn hosts_of(name: &str) -> Option<Result<Vec<Host>>> {
-    fabrs_demo::hosts(name)
+    fabrs_demo::parse_hosts(name)
 }
 
 /// The demo hosts requested on the command line.
@@ -30,7 +30,7 @@ impl RequestedHosts {
     /// Returns the hosts for `@NAME` and adds them to this set. Returns `None` if `NAME` is not
     /// the name of a demo.
     pub(crate) fn hosts(&self, name: &str) -> Option<Result<Vec<Host>>> {
-        let hosts = fabrs_demo::hosts(name)?;
+        let hosts = fabrs_demo::parse_hosts(name)?;
         let mut names = self.names.borrow_mut();
         for host in hosts.iter().flatten().map(Host::name) {
             if !names.iter().any(|known| known == host) {
@@ -57,7 +57,7 @@ impl RequestedHosts {
             return Ok(None);
         }
         // As on any host, `-u` selects the login user.
-        let demo = Demo::of(names).account(settings.user.argument.as_deref()).start()?;
+        let demo = Demo::builder(names).account(settings.user.argument.as_deref()).start()?;
         Ok(Some(DemoHosts { demo: Arc::new(demo) }))
     }
 }

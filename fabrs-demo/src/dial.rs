@@ -40,7 +40,7 @@ impl DemoDial {
 
 impl Dial for DemoDial {
     fn dial(&self, host: &Host) -> Result<Arc<dyn Transport>> {
-        if self.demo.has(host) { self.ssh.dial(&portless(host)) } else { self.inner.dial(host) }
+        if self.demo.contains(host) { self.ssh.dial(&without_port(host)) } else { self.inner.dial(host) }
     }
 
     fn effect(&self, name: &str) -> Result<Permission> {
@@ -48,7 +48,7 @@ impl Dial for DemoDial {
     }
 
     fn route(&self, host: &Host) -> Result<String> {
-        if self.demo.has(host) { Ok(format!("demo {host}")) } else { self.inner.route(host) }
+        if self.demo.contains(host) { Ok(format!("demo {host}")) } else { self.inner.route(host) }
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -57,7 +57,7 @@ impl Dial for DemoDial {
 }
 
 /// Returns the host without a port: it has its own.
-fn portless(host: &Host) -> Host {
+fn without_port(host: &Host) -> Host {
     let plain = host.name().parse::<Host>();
     plain.map_or_else(|_| host.clone(), |plain| plain.or_user(host.user()))
 }

@@ -1,4 +1,4 @@
-//! Starting one host, from outside.
+//! StartingHost one host, from outside.
 
 use std::io::BufReader;
 use std::path::Path;
@@ -6,41 +6,41 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::helper::process;
 use crate::memory_file::MemoryFile;
-use crate::protocol::{Setup, Told, Users, hear, say};
-use crate::step_error::{Failure, While};
-use crate::user_mapping as users;
+use crate::protocol::{HostSettings, StartupMessage, UserMapping, receive, send};
+use crate::step_error::{Context, StepError};
+use crate::user_mapping::map_users;
 
 /// A host that is being started.
 #[derive(Debug)]
-pub(crate) struct Starting {
-    process: Contained,
-    setup: Setup,
-    told: BufReader<ChildStdout>,
+pub(crate) struct StartingHost {
+    process: HostProcess,
+    settings: HostSettings,
+    messages: BufReader<ChildStdout>,
 }
 
 /// A host that listens.
 #[derive(Debug)]
-pub(crate) struct Started {
-    _process: Contained,
+pub(crate) struct RunningHost {
+    _process: HostProcess,
     name: String,
-    users: Users,
+    users: UserMapping,
     port: u16,
     host_key: String,
 }
 
 /// The process that contains a host; the host ends with it.
 #[derive(Debug)]
-struct Contained {
+struct HostProcess {
     child: Child,
     /// The host lives as long as this end is held: until it is dropped, or this program ends in any way.
     lifeline: Option<ChildStdin>,
 }
 
-impl Starting {
+impl StartingHost {
     /// Starts the process that will contain it.
-    pub(crate) fn spawn(program: &Path, setup: Setup) -> Result<Self, Failure> {
+    pub(crate) fn spawn(program: &Path, settings: HostSettings) -> Result<Self, StepError> {
         let mut child = Command::new(program)
-            .args(process::words("contain"))
+            .args(process::helper_args("contain"))
             // What this program was told, tokens too, is not for the host.
             .env_clear()
             .current_dir("/")
@@ -48,51 +48,53 @@ impl Starting {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .when("start its process")?;
+            .context("start its process")?;
         let lifeline = child.stdin.take();
-        let told = child.stdout.take();
-        let process = Contained { child, lifeline };
-        let told = BufReader::new(told.ok_or("a pipe is missing").when("hear from it")?);
-        Ok(Self { process, setup, told })
+        let stdout = child.stdout.take();
+        let process = HostProcess { child, lifeline };
+        let messages = BufReader::new(stdout.ok_or("a pipe is missing").context("hear from it")?);
+        Ok(Self { process, settings, messages })
     }
 
     /// Waits until it has namespaces, and says which users are in them.
-    pub(crate) fn map_users(mut self) -> Result<Self, Failure> {
-        match self.hear()? {
-            Told::Apart => {}
+    pub(crate) fn finish_mapping(mut self) -> Result<Self, StepError> {
+        match self.next_message()? {
+            StartupMessage::NamespacesReady => {}
             other => return Err(unexpected(other)),
         }
-        self.setup.users = users::map(self.process.child.id()).when("map its users")?;
+        self.settings.users = map_users(self.process.child.id()).context("map its users")?;
         if let Some(lifeline) = &self.process.lifeline {
-            say(lifeline, &self.setup).when("say what it is to be")?;
+            send(lifeline, &self.settings).context("say what it is to be")?;
         }
         Ok(self)
     }
 
     /// Waits until it listens.
-    pub(crate) fn ready(mut self) -> Result<Started, Failure> {
-        match self.hear()? {
-            Told::Ready { port, host_key } => {
-                let (name, users) = (self.setup.name, self.setup.users);
-                Ok(Started { _process: self.process, name, users, port, host_key })
+    pub(crate) fn wait_until_listening(mut self) -> Result<RunningHost, StepError> {
+        match self.next_message()? {
+            StartupMessage::Listening { port, host_key } => {
+                let (name, users) = (self.settings.name, self.settings.users);
+                Ok(RunningHost { _process: self.process, name, users, port, host_key })
             }
             other => Err(unexpected(other)),
         }
     }
 
-    fn hear(&mut self) -> Result<Told, Failure> {
-        hear(&mut self.told).when("hear from it")
+    fn next_message(&mut self) -> Result<StartupMessage, StepError> {
+        receive(&mut self.messages).context("hear from it")
     }
 }
 
-fn unexpected(told: Told) -> Failure {
-    match told {
-        Told::Failed { what, why } => Failure { what, why },
-        Told::Apart | Told::Ready { .. } => Failure::new("start it", "it speaks out of turn"),
+fn unexpected(message: StartupMessage) -> StepError {
+    match message {
+        StartupMessage::Failed { step, reason } => StepError { step, reason },
+        StartupMessage::NamespacesReady | StartupMessage::Listening { .. } => {
+            StepError::new("start it", "it speaks out of turn")
+        }
     }
 }
 
-impl Started {
+impl RunningHost {
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -105,8 +107,8 @@ impl Started {
     pub(crate) fn ssh_config(&self, account: &str, identity: &MemoryFile, known_hosts: &MemoryFile) -> String {
         let Self { name, port, .. } = self;
         let user = match self.users {
-            Users::Many => account,
-            Users::RootOnly => "root",
+            UserMapping::Range => account,
+            UserMapping::RootOnly => "root",
         };
         let (identity, known_hosts) = (identity.path(), known_hosts.path());
         let (identity, known_hosts) = (identity.display(), known_hosts.display());
@@ -119,7 +121,7 @@ impl Started {
     }
 }
 
-impl Drop for Contained {
+impl Drop for HostProcess {
     fn drop(&mut self) {
         drop(self.lifeline.take());
         // It returns when everything inside has gone.

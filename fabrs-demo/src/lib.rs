@@ -5,10 +5,10 @@
 //!
 //! fn main() -> std::process::ExitCode {
 //!     // First of all: this program is started again for each part of a demo.
-//!     if let Some(code) = fabrs_demo::arrive() {
+//!     if let Some(code) = fabrs_demo::run_helper() {
 //!         return code;
 //!     }
-//!     let demo = Demo::of(["demo"]).start().expect("namespaces are allowed here");
+//!     let demo = Demo::builder(["demo"]).start().expect("namespaces are allowed here");
 //!     println!("ssh -F {} demo", demo.ssh_config().display());
 //!     // …
 //!     std::process::ExitCode::SUCCESS
@@ -46,5 +46,5 @@ mod user_mapping;
 
 pub use demo::{Demo, DemoBuilder};
 pub use dial::DemoDial;
-pub use helper::arrive;
-pub use host_names::hosts;
+pub use helper::run_helper;
+pub use host_names::parse_hosts;

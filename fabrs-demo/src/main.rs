@@ -5,17 +5,17 @@
 use std::io::{self, Write, stderr, stdin, stdout};
 use std::process::ExitCode;
 
-use fabrs_demo::{Demo, arrive};
+use fabrs_demo::{Demo, run_helper};
 
 fn main() -> ExitCode {
-    if let Some(code) = arrive() {
+    if let Some(code) = run_helper() {
         return code;
     }
     let mut names: Vec<String> = std::env::args().skip(1).collect();
     if names.is_empty() {
         names.push("demo".to_owned());
     }
-    let demo = match Demo::of(names).start() {
+    let demo = match Demo::builder(names).start() {
         Ok(demo) => demo,
         Err(error) => {
             let _ = writeln!(stderr(), "{}", error.block());

@@ -1,4 +1,4 @@
-//! Files that no folder knows: they are gone with the program, however it ends.
+//! AccountFiles that no folder knows: they are gone with the program, however it ends.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write};

@@ -2,26 +2,26 @@
 
 /// A step that could not be done.
 #[derive(Debug, thiserror::Error)]
-#[error("could not {what}: {why}")]
-pub(crate) struct Failure {
-    pub(crate) what: String,
-    pub(crate) why: String,
+#[error("could not {step}: {reason}")]
+pub(crate) struct StepError {
+    pub(crate) step: String,
+    pub(crate) reason: String,
 }
 
-impl Failure {
-    pub(crate) fn new(what: impl Into<String>, why: impl std::fmt::Display) -> Self {
-        Self { what: what.into(), why: why.to_string() }
+impl StepError {
+    pub(crate) fn new(step: impl Into<String>, reason: impl std::fmt::Display) -> Self {
+        Self { step: step.into(), reason: reason.to_string() }
     }
 }
 
 /// Says what was being done when the system refused.
-pub(crate) trait While<T> {
+pub(crate) trait Context<T> {
     /// Names the step: "could not {what}".
-    fn when(self, what: impl Into<String>) -> Result<T, Failure>;
+    fn context(self, step: impl Into<String>) -> Result<T, StepError>;
 }
 
-impl<T, E: std::fmt::Display> While<T> for Result<T, E> {
-    fn when(self, what: impl Into<String>) -> Result<T, Failure> {
-        self.map_err(|why| Failure::new(what, why))
+impl<T, E: std::fmt::Display> Context<T> for Result<T, E> {
+    fn context(self, step: impl Into<String>) -> Result<T, StepError> {
+        self.map_err(|reason| StepError::new(step, reason))
     }
 }

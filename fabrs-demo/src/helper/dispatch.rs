@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use super::contain;
 use super::init;
 use super::login;
-use super::process::{ARRIVED, MARK};
+use super::process::{DISPATCHED, HELPER_ARGUMENT};
 use super::sudo;
 use crate::root::paths::PROGRAM;
 use crate::serve::server;
@@ -18,23 +18,23 @@ use crate::sftp;
 ///
 /// A program that starts a [`Demo`](crate::Demo) calls this before anything else in its `main`, and returns the code
 /// where there is one.
-pub fn arrive() -> Option<ExitCode> {
-    ARRIVED.store(true, Ordering::Relaxed);
+pub fn run_helper() -> Option<ExitCode> {
+    DISPATCHED.store(true, Ordering::Relaxed);
     if is_sudo() {
         return Some(sudo::sudo(std::env::args_os().skip(1).collect()));
     }
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next()? != MARK {
+    if arguments.next()? != HELPER_ARGUMENT {
         return None;
     }
-    let part = arguments.next().unwrap_or_default();
+    let helper = arguments.next().unwrap_or_default();
     let rest: Vec<OsString> = arguments.collect();
-    Some(match part.to_str() {
+    Some(match helper.to_str() {
         Some("contain") => contain::contain(),
         Some("init") => init::init(rest),
-        Some("serve") => server::serve(rest),
+        Some("serve") => server::run_server(rest),
         Some("login") => login::login(rest),
-        Some("sftp") => sftp::server::sftp(),
+        Some("sftp") => sftp::server::run_sftp_server(),
         _ => ExitCode::FAILURE,
     })
 }

@@ -8,38 +8,38 @@ use std::thread;
 use rustix::fs::Mode;
 use rustix::process::{Signal, WaitOptions};
 
-use super::process::{part, told};
-use crate::protocol::{Setup, Told, say};
-use crate::root::build::build;
+use super::process::{helper_command, parse_argument};
+use crate::protocol::{HostSettings, StartupMessage, send};
+use crate::root::build::build_root;
 use crate::root::paths::PROGRAM;
-use crate::step_error::{Failure, While};
+use crate::step_error::{Context, StepError};
 
 /// Runs a host to its end.
 pub(super) fn init(mut arguments: Vec<OsString>) -> ExitCode {
     match start(arguments.pop()) {
         Ok(code) => code,
-        Err(Failure { what, why }) => {
-            let _ = say(stdout(), &Told::Failed { what, why });
+        Err(StepError { step, reason }) => {
+            let _ = send(stdout(), &StartupMessage::Failed { step, reason });
             ExitCode::FAILURE
         }
     }
 }
 
-fn start(argument: Option<OsString>) -> Result<ExitCode, Failure> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).when("follow its parent")?;
-    thread::spawn(end_with_the_program);
-    let setup: Setup = told(argument).when("read what to be")?;
+fn start(argument: Option<OsString>) -> Result<ExitCode, StepError> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).context("follow its parent")?;
+    thread::spawn(exit_on_stdin_eof);
+    let settings: HostSettings = parse_argument(argument).context("read what to be")?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
-    build(&setup)?;
-    rustix::system::sethostname(setup.name.as_bytes()).when("take its name")?;
-    let server = part(PROGRAM, "serve", &setup)
-        .when("write what to be")?
+    build_root(&settings)?;
+    rustix::system::sethostname(settings.name.as_bytes()).context("take its name")?;
+    let server = helper_command(PROGRAM, "serve", &settings)
+        .context("write what to be")?
         .env_clear()
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .when("start the server")?;
-    Ok(reap_until(server.id()))
+        .context("start the server")?;
+    Ok(reap_until_exit(server.id()))
 }
 
 /// Ends this process, and with it all of its namespace, when the other end of its input is gone: the program has ended,
@@ -49,14 +49,14 @@ fn start(argument: Option<OsString>) -> Result<ExitCode, Failure> {
     clippy::exit,
     reason = "the main thread waits for processes, and there is nothing to give back"
 )]
-fn end_with_the_program() {
+fn exit_on_stdin_eof() {
     // Nothing is ever said here; an error is an end too.
     let _ = io::copy(&mut stdin().lock().by_ref(), &mut io::sink());
     std::process::exit(0);
 }
 
 /// Reaps what ends, orphans too, until the server does.
-fn reap_until(server: u32) -> ExitCode {
+fn reap_until_exit(server: u32) -> ExitCode {
     loop {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(Some((pid, _))) if u32::try_from(pid.as_raw_nonzero().get()) == Ok(server) => return ExitCode::SUCCESS,

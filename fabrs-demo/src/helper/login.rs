@@ -9,8 +9,8 @@ use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use serde::{Deserialize, Serialize};
 
-use super::process::told;
-use crate::step_error::{Failure, While};
+use super::process::parse_argument;
+use crate::step_error::{Context, StepError};
 
 /// Who a command is run as.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub(crate) struct Login {
 /// What one needs to become root: inherited by what the user runs, and used by our `sudo` alone.
 ///
 /// A program with the set-user-id bit would be the usual way, but would have to be copied into each host.
-const BECOME_ANYBODY: CapabilitySet = CapabilitySet::SETUID.union(CapabilitySet::SETGID);
+const CHANGE_USER_CAPABILITIES: CapabilitySet = CapabilitySet::SETUID.union(CapabilitySet::SETGID);
 
 /// Becomes a user's command: the words after [`Login`] are the program, its own name for itself, and its arguments.
 pub(super) fn login(arguments: Vec<OsString>) -> ExitCode {
@@ -37,22 +37,22 @@ pub(super) fn login(arguments: Vec<OsString>) -> ExitCode {
     ExitCode::from(255)
 }
 
-fn start(arguments: Vec<OsString>) -> Result<std::convert::Infallible, Failure> {
+fn start(arguments: Vec<OsString>) -> Result<std::convert::Infallible, StepError> {
     let mut arguments = arguments.into_iter();
-    let login: Login = told(arguments.next()).when("read who logs in")?;
+    let login: Login = parse_argument(arguments.next()).context("read who logs in")?;
     let program = arguments.next().unwrap_or_default();
     let name = arguments.next().unwrap_or_default();
-    rustix::process::setsid().when("start a session")?;
+    rustix::process::setsid().context("start a session")?;
     if login.pty {
-        rustix::process::ioctl_tiocsctty(stdin()).when("take the terminal")?;
+        rustix::process::ioctl_tiocsctty(stdin()).context("take the terminal")?;
     }
-    become_user(&login).when("become the user")?;
+    become_user(&login).context("become the user")?;
     // As sshd has it: one without a home stands in the root.
     if rustix::process::chdir(&login.home).is_err() {
-        rustix::process::chdir("/").when("stand in the root")?;
+        rustix::process::chdir("/").context("stand in the root")?;
     }
     let failure = Command::new(&program).arg0(name).args(arguments).exec();
-    Err(failure).when(format!("start `{}`", program.to_string_lossy()))
+    Err(failure).context(format!("start `{}`", program.to_string_lossy()))
 }
 
 fn become_user(login: &Login) -> rustix::io::Result<()> {
@@ -67,9 +67,13 @@ fn become_user(login: &Login) -> rustix::io::Result<()> {
     rustix::thread::set_keep_capabilities(login.may_sudo)?;
     rustix::thread::set_thread_res_uid(uid, uid, uid)?;
     if login.may_sudo {
-        let sets = CapabilitySets { effective: BECOME_ANYBODY, permitted: BECOME_ANYBODY, inheritable: BECOME_ANYBODY };
+        let sets = CapabilitySets {
+            effective: CHANGE_USER_CAPABILITIES,
+            permitted: CHANGE_USER_CAPABILITIES,
+            inheritable: CHANGE_USER_CAPABILITIES,
+        };
         rustix::thread::set_capabilities(None, sets)?;
-        for capability in BECOME_ANYBODY.iter() {
+        for capability in CHANGE_USER_CAPABILITIES.iter() {
             rustix::thread::configure_capability_in_ambient_set(capability, true)?;
         }
     }

@@ -16,4 +16,4 @@ pub(crate) mod login;
 pub(crate) mod process;
 mod sudo;
 
-pub use dispatch::arrive;
+pub use dispatch::run_helper;

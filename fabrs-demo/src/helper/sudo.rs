@@ -13,33 +13,33 @@ use clap::{Arg, ArgAction, ArgMatches};
 use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
-use crate::passwd::{Account, group_id};
+use crate::passwd::{PasswdEntry, find_group_id};
 use crate::root::paths::BIN;
 
 /// Where programs are looked for, as in the `secure_path` of Debian.
 const SECURE_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What of the caller's environment stays.
-const KEPT: [&str; 9] =
+const KEPT_VARIABLES: [&str; 9] =
     ["TERM", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LC_TIME", "COLORTERM", "DISPLAY"];
 
 /// Runs a command as somebody else, and returns only if it can't.
 pub(super) fn sudo(arguments: Vec<OsString>) -> ExitCode {
-    let matches = match command().try_get_matches_from(arguments) {
+    let matches = match options().try_get_matches_from(arguments) {
         Ok(matches) => matches,
-        Err(error) => return refuse(error.to_string().trim_end()),
+        Err(error) => return print_error(error.to_string().trim_end()),
     };
-    match become_command(&matches) {
+    match exec_command(&matches) {
         Ok(code) => code,
-        Err(text) => refuse(&format!("sudo: {text}")),
+        Err(text) => print_error(&format!("sudo: {text}")),
     }
 }
 
-fn refuse(text: &str) -> ExitCode {
+fn print_error(text: &str) -> ExitCode {
     let _ = writeln!(stderr(), "{text}");
     ExitCode::FAILURE
 }
 
-fn command() -> clap::Command {
+fn options() -> clap::Command {
     let switch = |letter: char, long: &'static str| Arg::new(long).short(letter).long(long).action(ArgAction::SetTrue);
     let value = |letter: char, long: &'static str| Arg::new(long).short(letter).long(long).action(ArgAction::Set);
     clap::Command::new("sudo")
@@ -74,20 +74,20 @@ fn command() -> clap::Command {
         .arg(Arg::new("words").num_args(0..).trailing_var_arg(true).value_parser(clap::value_parser!(OsString)))
 }
 
-fn become_command(matches: &ArgMatches) -> Result<ExitCode, String> {
+fn exec_command(matches: &ArgMatches) -> Result<ExitCode, String> {
     let one = |id: &str| matches.get_one::<String>(id).map(String::as_str);
     let name = one("user").unwrap_or("root");
-    let target = Account::find(name).ok_or_else(|| format!("unknown user {name}"))?;
+    let target = PasswdEntry::find(name).ok_or_else(|| format!("unknown user {name}"))?;
     let gid = match one("group") {
-        Some(group) => group_id(group).ok_or_else(|| format!("unknown group {group}"))?,
+        Some(group) => find_group_id(group).ok_or_else(|| format!("unknown group {group}"))?,
         None => target.gid,
     };
-    let caller = Account::own();
+    let caller = PasswdEntry::current();
     let caller = caller.as_ref().map_or("", |caller| caller.name.as_str());
     let flag = |id: &str| matches.get_flag(id);
     let words: Vec<OsString> = matches.get_many("words").into_iter().flatten().cloned().collect();
     let shown = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
-    let (variables, words) = variables(words);
+    let (variables, words) = split_assignments(words);
     if flag("list") {
         let _ = writeln!(stdout(), "User {caller} may run the following commands:\n    (ALL : ALL) NOPASSWD: ALL");
         return Ok(ExitCode::SUCCESS);
@@ -100,7 +100,7 @@ fn become_command(matches: &ArgMatches) -> Result<ExitCode, String> {
 
     let environment = environment(matches, &target, caller, &shown);
     become_user(&target, gid).map_err(|_| format!("{caller} is not in the sudoers file"))?;
-    let mut command = if is_shell { shell(&target, &words, flag("login"))? } else { plain(&words)? };
+    let mut command = if is_shell { shell_command(&target, &words, flag("login"))? } else { program_command(&words)? };
     command.env_clear().envs(environment).envs(variables);
     let folder = if flag("login") { Some(target.home.as_str()) } else { one("chdir") };
     if let Some(folder) = folder {
@@ -111,7 +111,7 @@ fn become_command(matches: &ArgMatches) -> Result<ExitCode, String> {
 }
 
 /// Splits off what stands before the command: `NAME=value`.
-fn variables(words: Vec<OsString>) -> (Vec<(OsString, OsString)>, Vec<OsString>) {
+fn split_assignments(words: Vec<OsString>) -> (Vec<(OsString, OsString)>, Vec<OsString>) {
     let pair = |word: &OsString| {
         let (name, value) = word.to_str()?.split_once('=')?;
         let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -122,13 +122,13 @@ fn variables(words: Vec<OsString>) -> (Vec<(OsString, OsString)>, Vec<OsString>)
     (set, rest)
 }
 
-fn environment(matches: &ArgMatches, target: &Account, caller: &str, shown: &str) -> Vec<(OsString, OsString)> {
+fn environment(matches: &ArgMatches, target: &PasswdEntry, caller: &str, shown: &str) -> Vec<(OsString, OsString)> {
     let listed = matches.get_one::<String>("preserve-env").map(String::as_str);
     let all = matches.get_flag("preserve-environment") || listed == Some("");
     let listed: Vec<&str> = listed.unwrap_or_default().split(',').collect();
     let is_kept = |name: &OsString| {
         let name = name.to_string_lossy();
-        all || KEPT.contains(&&*name) || listed.contains(&&*name)
+        all || KEPT_VARIABLES.contains(&&*name) || listed.contains(&&*name)
     };
     let mut kept: Vec<(OsString, OsString)> = std::env::vars_os().filter(|(name, _)| is_kept(name)).collect();
     let keeps_home = all && !matches.get_flag("set-home") && !matches.get_flag("login");
@@ -147,7 +147,7 @@ fn environment(matches: &ArgMatches, target: &Account, caller: &str, shown: &str
     kept
 }
 
-fn become_user(target: &Account, gid: u32) -> rustix::io::Result<()> {
+fn become_user(target: &PasswdEntry, gid: u32) -> rustix::io::Result<()> {
     let (uid, gid) = (Uid::from_raw(target.uid), Gid::from_raw(gid));
     if rustix::process::geteuid() != uid || rustix::process::getegid() != gid {
         let groups: Vec<Gid> = target.groups().into_iter().map(Gid::from_raw).collect();
@@ -164,7 +164,7 @@ fn become_user(target: &Account, gid: u32) -> rustix::io::Result<()> {
     Ok(())
 }
 
-fn plain(words: &[OsString]) -> Result<Command, String> {
+fn program_command(words: &[OsString]) -> Result<Command, String> {
     let Some((program, arguments)) = words.split_first() else { return Err("a command is needed".to_owned()) };
     let shown = program.to_string_lossy();
     let is_path = shown.contains('/');
@@ -183,7 +183,7 @@ fn plain(words: &[OsString]) -> Result<Command, String> {
 }
 
 /// Returns the target's shell, with the words as one line in which each stays the word it was.
-fn shell(target: &Account, words: &[OsString], login: bool) -> Result<Command, String> {
+fn shell_command(target: &PasswdEntry, words: &[OsString], login: bool) -> Result<Command, String> {
     let name = target.shell.rsplit('/').next().unwrap_or_default();
     let mut command = Command::new(&target.shell);
     command.arg0(if login { format!("-{name}") } else { name.to_owned() });

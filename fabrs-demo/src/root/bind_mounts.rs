@@ -7,47 +7,47 @@ use std::path::Path;
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::mount::MountFlags;
 
-use super::new_root::Tree;
-use crate::step_error::{Failure, While};
+use super::new_root::NewRoot;
+use crate::step_error::{Context, StepError};
 
 /// The folders of programs and what they need; `/nix` and `/gnu` are all of it on some systems.
-const SYSTEM: [&str; 10] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "opt", "nix", "gnu"];
+const SYSTEM_DIRS: [&str; 10] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "opt", "nix", "gnu"];
 
 /// Shows the machine's programs, and its `/sys`.
-pub(super) fn system(tree: &Tree) -> Result<(), Failure> {
-    for name in SYSTEM {
+pub(super) fn mount_system(root: &NewRoot) -> Result<(), StepError> {
+    for name in SYSTEM_DIRS {
         let path = Path::new("/").join(name);
         let Ok(found) = fs::symlink_metadata(&path) else { continue };
         if found.is_symlink() {
-            let target = fs::read_link(&path).when(format!("read /{name}"))?;
-            tree.link(target, &path).when(format!("make /{name}"))?;
+            let target = fs::read_link(&path).context(format!("read /{name}"))?;
+            root.symlink(target, &path).context(format!("make /{name}"))?;
         } else if found.is_dir() {
-            let place = tree.folder(&format!("/{name}"), 0o755).when(format!("make /{name}"))?;
-            rustix::mount::mount_bind_recursive(&path, &place).when(format!("show /{name}"))?;
+            let place = root.create_dir(&format!("/{name}"), 0o755).context(format!("make /{name}"))?;
+            rustix::mount::mount_bind_recursive(&path, &place).context(format!("show /{name}"))?;
         }
     }
     // Few programs look there, and a machine may hide it.
-    let _ = rustix::mount::mount_bind_recursive("/sys", tree.at("/sys"));
-    all_read_only(tree)
+    let _ = rustix::mount::mount_bind_recursive("/sys", root.path("/sys"));
+    remount_all_read_only(root)
 }
 
-/// Makes everything that is mounted in the tree read-only, what was mounted below it on the machine too.
-fn all_read_only(tree: &Tree) -> Result<(), Failure> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").when("read what is mounted")?;
-    let base = tree.at("/");
+/// Makes everything that is mounted in the root read-only, what was mounted below it on the machine too.
+fn remount_all_read_only(root: &NewRoot) -> Result<(), StepError> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").context("read what is mounted")?;
+    let base = root.path("/");
     let inside = mounts.lines().filter_map(mount_point).filter(|place| Path::new(place).starts_with(&base));
-    // What the machine has mounted where the tree stands now is hidden below it, and nobody can come there.
+    // What the machine has mounted where the root stands now is hidden below it, and nobody can come there.
     let is_hidden = |place: &str| fs::symlink_metadata(place).is_err_and(|error| error.kind() == ErrorKind::NotFound);
     for place in inside.filter(|place| Path::new(place) != base && !is_hidden(place)) {
-        read_only(Path::new(&place))?;
+        remount_read_only(Path::new(&place))?;
     }
     Ok(())
 }
 
 /// Makes one mount read-only. What else was forbidden on it stays so, as the kernel demands.
-pub(super) fn read_only(place: &Path) -> Result<(), Failure> {
+pub(super) fn remount_read_only(place: &Path) -> Result<(), StepError> {
     let what = || format!("make {} read-only", place.display());
-    let now = statvfs(place).when(what())?.f_flag;
+    let now = statvfs(place).context(what())?.f_flag;
     let kept = [
         (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
         (StatVfsMountFlags::NODEV, MountFlags::NODEV),
@@ -58,7 +58,7 @@ pub(super) fn read_only(place: &Path) -> Result<(), Failure> {
     ];
     let kept = kept.into_iter().filter(|(flag, _)| now.contains(*flag)).map(|(_, flag)| flag);
     let flags = kept.fold(MountFlags::BIND | MountFlags::RDONLY, |all, flag| all | flag);
-    rustix::mount::mount_remount(place, flags, "").when(what())
+    rustix::mount::mount_remount(place, flags, "").context(what())
 }
 
 /// Returns where something is mounted, from its line in `mountinfo` (see proc(5)).

@@ -8,40 +8,40 @@ use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use super::bind_mounts;
 use super::devices;
 use super::etc;
-use super::new_root::Tree;
+use super::new_root::NewRoot;
 use super::paths::{BIN, PROGRAM};
 use crate::passwd;
-use crate::protocol::Setup;
-use crate::step_error::{Failure, While};
+use crate::protocol::HostSettings;
+use crate::step_error::{Context, StepError};
 
 /// Where the root is put together: any folder that every machine has; only this process sees it.
 const BASE: &str = "/tmp";
 
 /// Makes the root of a host and moves into it.
-pub(crate) fn build(setup: &Setup) -> Result<(), Failure> {
+pub(crate) fn build_root(settings: &HostSettings) -> Result<(), StepError> {
     // Nothing that is mounted from here on shows outside.
-    let apart = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    rustix::mount::mount_change("/", apart).when("keep mounts to itself")?;
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    rustix::mount::mount_change("/", private).context("keep mounts to itself")?;
     let shell = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };
-    rustix::mount::mount("tmpfs", BASE, "tmpfs", MountFlags::empty(), Some(c"mode=755")).when("mount a root")?;
-    let tree = Tree::new(BASE);
-    folders(&tree, setup).when("make the folders of the root")?;
-    bind_mounts::system(&tree)?;
-    devices::make(&tree)?;
-    rustix::mount::mount("proc", tree.at("/proc"), "proc", MountFlags::NOSUID | MountFlags::NODEV, None)
-        .when("mount its processes")?;
-    etc::make(&tree, setup, shell).when("make its /etc")?;
-    program(&tree)?;
+    rustix::mount::mount("tmpfs", BASE, "tmpfs", MountFlags::empty(), Some(c"mode=755")).context("mount a root")?;
+    let root = NewRoot::new(BASE);
+    create_dirs(&root, settings).context("make the folders of the root")?;
+    bind_mounts::mount_system(&root)?;
+    devices::create_devices(&root)?;
+    rustix::mount::mount("proc", root.path("/proc"), "proc", MountFlags::NOSUID | MountFlags::NODEV, None)
+        .context("mount its processes")?;
+    etc::write_etc(&root, settings, shell).context("make its /etc")?;
+    install_program(&root)?;
     // In place of the old root, which is then below the new one and let go.
-    rustix::process::chdir(BASE).when("go to the root")?;
-    rustix::process::pivot_root(".", ".").when("take the root")?;
-    rustix::mount::unmount(".", UnmountFlags::DETACH).when("let the machine's root go")?;
-    rustix::process::chdir("/").when("go to the root")
+    rustix::process::chdir(BASE).context("go to the root")?;
+    rustix::process::pivot_root(".", ".").context("take the root")?;
+    rustix::mount::unmount(".", UnmountFlags::DETACH).context("let the machine's root go")?;
+    rustix::process::chdir("/").context("go to the root")
 }
 
 /// Makes the folders that are a host's own.
-fn folders(tree: &Tree, setup: &Setup) -> std::io::Result<()> {
-    const OWN: [&str; 19] = [
+fn create_dirs(root: &NewRoot, settings: &HostSettings) -> std::io::Result<()> {
+    const FRESH: [&str; 19] = [
         "/boot",
         "/dev",
         "/etc",
@@ -62,39 +62,39 @@ fn folders(tree: &Tree, setup: &Setup) -> std::io::Result<()> {
         "/var/spool",
         "/var/www",
     ];
-    for folder in OWN {
-        tree.folder(folder, 0o755)?;
+    for folder in FRESH {
+        root.create_dir(folder, 0o755)?;
     }
     for folder in ["/tmp", "/var/tmp", "/run/lock"] {
-        tree.folder(folder, 0o1777)?;
+        root.create_dir(folder, 0o1777)?;
     }
-    tree.folder("/root", 0o700)?;
-    tree.link("/run", "/var/run")?;
-    tree.link("/run/lock", "/var/lock")?;
-    if let Some(uid) = passwd::own_uid(setup) {
-        let home = tree.folder(&format!("/home/{}", setup.account), 0o755)?;
+    root.create_dir("/root", 0o700)?;
+    root.symlink("/run", "/var/run")?;
+    root.symlink("/run/lock", "/var/lock")?;
+    if let Some(uid) = passwd::account_uid(settings) {
+        let home = root.create_dir(&format!("/home/{}", settings.account), 0o755)?;
         std::os::unix::fs::chown(home, Some(uid), Some(uid))?;
     }
     Ok(())
 }
 
 /// Puts this program into the root, and `sudo`, which is a part of it.
-fn program(tree: &Tree) -> Result<(), Failure> {
-    let program = tree.file(PROGRAM, "", 0o755).when("make a place for its program")?;
+fn install_program(root: &NewRoot) -> Result<(), StepError> {
+    let program = root.write_file(PROGRAM, "", 0o755).context("make a place for its program")?;
     // A copy in memory, as of a program that is for its owner alone, is in no mount that could be shown.
     match rustix::mount::mount_bind("/proc/self/exe", &program) {
-        Ok(()) => bind_mounts::read_only(&program)?,
-        Err(_) => fs::copy("/proc/self/exe", &program).when("put its program in place").map(drop)?,
+        Ok(()) => bind_mounts::remount_read_only(&program)?,
+        Err(_) => fs::copy("/proc/self/exe", &program).context("put its program in place").map(drop)?,
     }
-    let sudo = tree.file(&format!("{BIN}/sudo"), "", 0o755).when("make a place for `sudo`")?;
-    show(&program, &sudo)?;
+    let sudo = root.write_file(&format!("{BIN}/sudo"), "", 0o755).context("make a place for `sudo`")?;
+    bind_sudo(&program, &sudo)?;
     // One that is called by its path has to be ours too: the machine's can do nothing inside.
-    let usual = tree.at("/usr/bin/sudo");
-    if fs::exists(&usual).unwrap_or(false) { show(&program, &usual) } else { Ok(()) }
+    let usual = root.path("/usr/bin/sudo");
+    if fs::exists(&usual).unwrap_or(false) { bind_sudo(&program, &usual) } else { Ok(()) }
 }
 
 /// Shows this program at another place, where it is `sudo` by its name.
-fn show(program: &Path, place: &Path) -> Result<(), Failure> {
-    rustix::mount::mount_bind(program, place).when("put `sudo` in place")?;
-    bind_mounts::read_only(place)
+fn bind_sudo(program: &Path, place: &Path) -> Result<(), StepError> {
+    rustix::mount::mount_bind(program, place).context("put `sudo` in place")?;
+    bind_mounts::remount_read_only(place)
 }

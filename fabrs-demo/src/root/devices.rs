@@ -4,26 +4,26 @@ use std::fs;
 
 use rustix::mount::MountFlags;
 
-use super::new_root::Tree;
-use crate::step_error::{Failure, While};
+use super::new_root::NewRoot;
+use crate::step_error::{Context, StepError};
 
 /// The devices that are the machine's: none of them changes anything.
-const SHOWN: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+const BOUND_DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// Fills `/dev`.
-pub(super) fn make(tree: &Tree) -> Result<(), Failure> {
-    for name in SHOWN {
+pub(super) fn create_devices(root: &NewRoot) -> Result<(), StepError> {
+    for name in BOUND_DEVICES {
         let path = format!("/dev/{name}");
         if fs::exists(&path).unwrap_or(false) {
-            let place = tree.file(&path, "", 0o666).when(format!("make {path}"))?;
-            rustix::mount::mount_bind(&path, &place).when(format!("show {path}"))?;
+            let place = root.write_file(&path, "", 0o666).context(format!("make {path}"))?;
+            rustix::mount::mount_bind(&path, &place).context(format!("show {path}"))?;
         }
     }
-    let terminals = tree.folder("/dev/pts", 0o755).when("make /dev/pts")?;
-    let how = c"newinstance,ptmxmode=0666,mode=620";
+    let terminals = root.create_dir("/dev/pts", 0o755).context("make /dev/pts")?;
+    let options = c"newinstance,ptmxmode=0666,mode=620";
     let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
-    rustix::mount::mount("devpts", terminals, "devpts", flags, Some(how)).when("mount terminals of its own")?;
-    tree.folder("/dev/shm", 0o1777).when("make /dev/shm")?;
+    rustix::mount::mount("devpts", terminals, "devpts", flags, Some(options)).context("mount terminals of its own")?;
+    root.create_dir("/dev/shm", 0o1777).context("make /dev/shm")?;
     let links = [
         ("pts/ptmx", "/dev/ptmx"),
         ("/proc/self/fd", "/dev/fd"),
@@ -32,7 +32,7 @@ pub(super) fn make(tree: &Tree) -> Result<(), Failure> {
         ("/proc/self/fd/2", "/dev/stderr"),
     ];
     for (to, path) in links {
-        tree.link(to, path).when(format!("make {path}"))?;
+        root.symlink(to, path).context(format!("make {path}"))?;
     }
     Ok(())
 }

@@ -4,13 +4,13 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::Path;
 
-use super::new_root::Tree;
+use super::new_root::NewRoot;
 use super::paths::BIN;
-use crate::passwd::Files;
-use crate::protocol::Setup;
+use crate::passwd::AccountFiles;
+use crate::protocol::HostSettings;
 
 /// A file of more bytes is a database of the machine's hardware and no setting.
-const LARGEST: u64 = 4 << 20;
+const MAX_FILE_LEN: u64 = 4 << 20;
 /// What says who is there and what the machine is called: made anew, or left out.
 const NOT_COPIED: [&str; 14] = [
     "group",
@@ -30,37 +30,37 @@ const NOT_COPIED: [&str; 14] = [
 ];
 
 /// Makes `/etc`.
-pub(super) fn make(tree: &Tree, setup: &Setup, shell: &str) -> io::Result<()> {
-    copy(Path::new("/etc"), &tree.at("/etc"), &NOT_COPIED)?;
+pub(super) fn write_etc(root: &NewRoot, settings: &HostSettings, shell: &str) -> io::Result<()> {
+    copy_dir(Path::new("/etc"), &root.path("/etc"), &NOT_COPIED)?;
     let read = |path| fs::read_to_string(path).unwrap_or_default();
-    let files = Files::new(&read("/etc/passwd"), &read("/etc/group"), &setup.account, setup.users, shell);
-    tree.file("/etc/passwd", &files.passwd, 0o644)?;
-    tree.file("/etc/group", &files.group, 0o644)?;
-    tree.file("/etc/shadow", &files.shadow, 0o600)?;
-    let account = &setup.account;
-    tree.file("/etc/sudoers", &format!("{account} ALL=(ALL:ALL) NOPASSWD: ALL\n"), 0o440)?;
-    let name = &setup.name;
-    tree.file("/etc/hostname", &format!("{name}\n"), 0o644)?;
+    let files = AccountFiles::new(&read("/etc/passwd"), &read("/etc/group"), &settings.account, settings.users, shell);
+    root.write_file("/etc/passwd", &files.passwd, 0o644)?;
+    root.write_file("/etc/group", &files.group, 0o644)?;
+    root.write_file("/etc/shadow", &files.shadow, 0o600)?;
+    let account = &settings.account;
+    root.write_file("/etc/sudoers", &format!("{account} ALL=(ALL:ALL) NOPASSWD: ALL\n"), 0o440)?;
+    let name = &settings.name;
+    root.write_file("/etc/hostname", &format!("{name}\n"), 0o644)?;
     let hosts = read("/etc/hosts");
     let own = format!("127.0.0.1 localhost {name}\n::1 localhost ip6-localhost ip6-loopback\n");
     let others = hosts.lines().filter(|line| !line.contains("localhost")).map(|line| format!("{line}\n"));
-    tree.file("/etc/hosts", &(own + &others.collect::<String>()), 0o644)?;
-    tree.link("/proc/self/mounts", "/etc/mtab")?;
+    root.write_file("/etc/hosts", &(own + &others.collect::<String>()), 0o644)?;
+    root.symlink("/proc/self/mounts", "/etc/mtab")?;
     // A login shell makes its own `PATH`.
-    tree.folder("/etc/profile.d", 0o755)?;
-    tree.file("/etc/profile.d/fabrs-demo.sh", &format!("PATH={BIN}:$PATH\n"), 0o644)?;
+    root.create_dir("/etc/profile.d", 0o755)?;
+    root.write_file("/etc/profile.d/fabrs-demo.sh", &format!("PATH={BIN}:$PATH\n"), 0o644)?;
     Ok(())
 }
 
 /// Copies a folder as far as it may be read: what may not, no command of the host needs.
-fn copy(from: &Path, to: &Path, left_out: &[&str]) -> io::Result<()> {
+fn copy_dir(from: &Path, to: &Path, left_out: &[&str]) -> io::Result<()> {
     let Ok(entries) = fs::read_dir(from) else { return Ok(()) };
     for entry in entries.flatten().filter(|entry| !left_out.contains(&&*entry.file_name().to_string_lossy())) {
         let to = to.join(entry.file_name());
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() {
             fs::create_dir_all(&to)?;
-            copy(&entry.path(), &to, &[])?;
+            copy_dir(&entry.path(), &to, &[])?;
         } else if kind.is_symlink() {
             copy_link(&entry, &to)?;
         } else if kind.is_file() {
@@ -83,7 +83,7 @@ fn copy_link(entry: &DirEntry, to: &Path) -> io::Result<()> {
 }
 
 fn copy_file(from: &Path, to: &Path) {
-    if fs::metadata(from).is_ok_and(|file| file.is_file() && file.len() <= LARGEST) {
+    if fs::metadata(from).is_ok_and(|file| file.is_file() && file.len() <= MAX_FILE_LEN) {
         // One that may not be read is left out.
         drop(fs::copy(from, to));
     }

@@ -7,39 +7,39 @@ use std::path::{Path, PathBuf};
 
 /// A folder that is to become a root.
 #[derive(Debug)]
-pub(super) struct Tree {
+pub(super) struct NewRoot {
     base: PathBuf,
 }
 
-impl Tree {
+impl NewRoot {
     pub(super) fn new(base: impl Into<PathBuf>) -> Self {
         Self { base: base.into() }
     }
 
     /// Returns where a path of the root is for now.
-    pub(super) fn at(&self, path: impl AsRef<Path>) -> PathBuf {
+    pub(super) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         self.base.join(path.strip_prefix("/").unwrap_or(path))
     }
 
     /// Makes a folder, and those above it.
-    pub(super) fn folder(&self, path: &str, mode: u32) -> io::Result<PathBuf> {
-        let place = self.at(path);
+    pub(super) fn create_dir(&self, path: &str, mode: u32) -> io::Result<PathBuf> {
+        let place = self.path(path);
         fs::create_dir_all(&place)?;
         fs::set_permissions(&place, Permissions::from_mode(mode))?;
         Ok(place)
     }
 
     /// Makes a file.
-    pub(super) fn file(&self, path: &str, text: &str, mode: u32) -> io::Result<PathBuf> {
-        let place = self.at(path);
+    pub(super) fn write_file(&self, path: &str, text: &str, mode: u32) -> io::Result<PathBuf> {
+        let place = self.path(path);
         fs::write(&place, text)?;
         fs::set_permissions(&place, Permissions::from_mode(mode))?;
         Ok(place)
     }
 
     /// Makes a symbolic link.
-    pub(super) fn link(&self, to: impl AsRef<Path>, path: impl AsRef<Path>) -> io::Result<()> {
-        symlink(to, self.at(path))
+    pub(super) fn symlink(&self, to: impl AsRef<Path>, path: impl AsRef<Path>) -> io::Result<()> {
+        symlink(to, self.path(path))
     }
 }

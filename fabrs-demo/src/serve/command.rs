@@ -8,17 +8,17 @@ use std::process::Stdio;
 use rustix::process::Pid;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-use super::context::About;
+use super::context::SessionContext;
 use super::pty::Pty;
 use crate::helper::login::Login;
 use crate::helper::process;
-use crate::passwd::UID;
-use crate::protocol::Users;
+use crate::passwd::ACCOUNT_UID;
+use crate::protocol::UserMapping;
 use crate::root::paths::{BIN, PROGRAM};
 
 /// What a session has asked for so far.
 #[derive(Debug, Default)]
-pub(super) struct Wanted {
+pub(super) struct SessionRequest {
     /// The line for the shell; a login shell without one.
     pub(super) line: Option<Vec<u8>>,
     pub(super) sftp: bool,
@@ -27,16 +27,16 @@ pub(super) struct Wanted {
 }
 
 /// A command that runs, the leader of a session and a process group.
-pub(super) enum Process {
+pub(super) enum RunningCommand {
     /// With a pipe for each stream.
     Piped { child: Child, group: Pid, stdin: ChildStdin, stdout: ChildStdout, stderr: ChildStderr },
     /// On a terminal.
     OnTerminal { child: Child, group: Pid, pty: Pty },
 }
 
-impl Wanted {
+impl SessionRequest {
     /// Makes a terminal of this kind and size.
-    pub(super) fn pty(&mut self, term: &str, columns: u32, rows: u32) -> io::Result<()> {
+    pub(super) fn request_pty(&mut self, term: &str, columns: u32, rows: u32) -> io::Result<()> {
         let pty = Pty::open()?;
         pty.resize(columns, rows)?;
         self.pty = Some(pty);
@@ -45,17 +45,17 @@ impl Wanted {
     }
 
     /// Takes a variable, where it is one that sshd takes on Debian and elsewhere.
-    pub(super) fn variable(&mut self, name: String, value: String) -> bool {
-        let taken = name == "LANG" || name.starts_with("LC_");
-        if taken {
+    pub(super) fn set_variable(&mut self, name: String, value: String) -> bool {
+        let is_accepted = name == "LANG" || name.starts_with("LC_");
+        if is_accepted {
             self.variables.push((name, value));
         }
-        taken
+        is_accepted
     }
 
     /// Starts it.
-    pub(super) fn start(&mut self, about: &About) -> io::Result<Process> {
-        let account = &about.account;
+    pub(super) fn start(&mut self, context: &SessionContext) -> io::Result<RunningCommand> {
+        let account = &context.account;
         let pty = self.pty.take();
         let login = Login {
             uid: account.uid,
@@ -63,24 +63,24 @@ impl Wanted {
             groups: account.groups(),
             home: account.home.clone(),
             pty: pty.is_some(),
-            may_sudo: may_sudo(about.users, account.uid),
+            may_sudo: may_sudo(context.user_mapping, account.uid),
         };
-        let mut command = Command::from(process::part(PROGRAM, "login", &login)?);
-        command.args(self.words(about)).env_clear().envs(environment(about));
+        let mut command = Command::from(process::helper_command(PROGRAM, "login", &login)?);
+        command.args(self.command_line(context)).env_clear().envs(environment(context));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         match pty {
-            None => piped(command),
-            Some(pty) => on_terminal(command, pty, about),
+            None => spawn_piped(command),
+            Some(pty) => spawn_on_terminal(command, pty, context),
         }
     }
 
     /// Returns the program, what it is called, and its arguments.
-    fn words(&self, about: &About) -> Vec<OsString> {
-        let shell = &about.account.shell;
+    fn command_line(&self, context: &SessionContext) -> Vec<OsString> {
+        let shell = &context.account.shell;
         let name = shell.rsplit('/').next().unwrap_or_default();
         match &self.line {
             _ if self.sftp => {
-                [PROGRAM, "sftp-server"].into_iter().chain(process::words("sftp")).map(Into::into).collect()
+                [PROGRAM, "sftp-server"].into_iter().chain(process::helper_args("sftp")).map(Into::into).collect()
             }
             Some(line) => vec![shell.into(), name.into(), "-c".into(), OsString::from_vec(line.clone())],
             None => vec![shell.into(), format!("-{name}").into()],
@@ -89,13 +89,13 @@ impl Wanted {
 }
 
 /// Returns the variables that every command has.
-fn environment(about: &About) -> Vec<(&'static str, String)> {
-    let account = &about.account;
+fn environment(context: &SessionContext) -> Vec<(&'static str, String)> {
+    let account = &context.account;
     let path = match account.uid {
         0 => "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         _ => "/usr/local/bin:/usr/bin:/bin:/usr/games",
     };
-    let client: Vec<&str> = about.ends.split(' ').collect();
+    let ends: Vec<&str> = context.ssh_connection.split(' ').collect();
     vec![
         ("USER", account.name.clone()),
         ("LOGNAME", account.name.clone()),
@@ -103,22 +103,22 @@ fn environment(about: &About) -> Vec<(&'static str, String)> {
         ("SHELL", account.shell.clone()),
         ("PATH", format!("{BIN}:{path}")),
         ("LANG", "C.UTF-8".to_owned()),
-        ("SSH_CONNECTION", about.ends.clone()),
-        ("SSH_CLIENT", [client[0], client[1], client[3]].join(" ")),
+        ("SSH_CONNECTION", context.ssh_connection.clone()),
+        ("SSH_CLIENT", [ends[0], ends[1], ends[3]].join(" ")),
     ]
 }
 
-fn piped(mut command: Command) -> io::Result<Process> {
+fn spawn_piped(mut command: Command) -> io::Result<RunningCommand> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(stdin), Some(stdout), Some(stderr), Some(group)) = (streams.0, streams.1, streams.2, pid(&child)) else {
         return Err(io::Error::other("a stream is missing"));
     };
-    Ok(Process::Piped { child, group, stdin, stdout, stderr })
+    Ok(RunningCommand::Piped { child, group, stdin, stdout, stderr })
 }
 
-fn on_terminal(mut command: Command, pty: Pty, about: &About) -> io::Result<Process> {
-    let terminal = pty.terminal(about.account.uid)?;
+fn spawn_on_terminal(mut command: Command, pty: Pty, context: &SessionContext) -> io::Result<RunningCommand> {
+    let terminal = pty.open_terminal(context.account.uid)?;
     let child = command
         .env("SSH_TTY", pty.name())
         .stdin(terminal.try_clone()?)
@@ -126,7 +126,7 @@ fn on_terminal(mut command: Command, pty: Pty, about: &About) -> io::Result<Proc
         .stderr(terminal)
         .spawn()?;
     let group = pid(&child).ok_or_else(|| io::Error::other("it has no number"))?;
-    Ok(Process::OnTerminal { child, group, pty })
+    Ok(RunningCommand::OnTerminal { child, group, pty })
 }
 
 fn pid(child: &Child) -> Option<Pid> {
@@ -134,6 +134,6 @@ fn pid(child: &Child) -> Option<Pid> {
 }
 
 /// Whether `sudo` does anything for the account that one logs in as.
-fn may_sudo(users: Users, uid: u32) -> bool {
-    users == Users::Many && uid == UID
+fn may_sudo(user_mapping: UserMapping, uid: u32) -> bool {
+    user_mapping == UserMapping::Range && uid == ACCOUNT_UID
 }

@@ -1,13 +1,13 @@
 //! The login of a connection.
 
-use crate::passwd::Account;
-use crate::protocol::Users;
+use crate::passwd::PasswdEntry;
+use crate::protocol::UserMapping;
 
 /// What every session of a connection knows.
 #[derive(Debug, Clone)]
-pub(super) struct About {
-    pub(super) account: Account,
-    pub(super) users: Users,
+pub(super) struct SessionContext {
+    pub(super) account: PasswdEntry,
+    pub(super) user_mapping: UserMapping,
     /// As in `SSH_CONNECTION`: the client's address and port, ours and our port.
-    pub(super) ends: String,
+    pub(super) ssh_connection: String,
 }

@@ -14,23 +14,23 @@ use tokio::io::unix::AsyncFd;
 /// The server's end of a terminal.
 #[derive(Debug)]
 pub(super) struct Pty {
-    end: AsyncFd<OwnedFd>,
+    master: AsyncFd<OwnedFd>,
     name: String,
 }
 
 impl Pty {
     /// Makes a terminal.
     pub(super) fn open() -> io::Result<Self> {
-        let end = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-        rustix::pty::unlockpt(&end)?;
-        let name = rustix::pty::ptsname(&end, Vec::new())?.to_string_lossy().into_owned();
-        rustix::fs::fcntl_setfl(&end, rustix::fs::fcntl_getfl(&end)? | OFlags::NONBLOCK)?;
+        let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        rustix::pty::unlockpt(&master)?;
+        let name = rustix::pty::ptsname(&master, Vec::new())?.to_string_lossy().into_owned();
+        rustix::fs::fcntl_setfl(&master, rustix::fs::fcntl_getfl(&master)? | OFlags::NONBLOCK)?;
         #[expect(
             deprecated,
             reason = "its successor is `unsafe` for what holds here: the end is owned and never replaced"
         )]
-        let end = AsyncFd::new(end)?;
-        Ok(Self { end, name })
+        let master = AsyncFd::new(master)?;
+        Ok(Self { master, name })
     }
 
     /// Returns its name, `/dev/pts/N`.
@@ -39,7 +39,7 @@ impl Pty {
     }
 
     /// Opens the command's end, which belongs to a user.
-    pub(super) fn terminal(&self, uid: u32) -> io::Result<File> {
+    pub(super) fn open_terminal(&self, uid: u32) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let terminal = File::from(rustix::fs::open(self.name.as_str(), flags, Mode::empty())?);
         if uid != rustix::process::geteuid().as_raw() {
@@ -52,27 +52,28 @@ impl Pty {
     pub(super) fn resize(&self, columns: u32, rows: u32) -> io::Result<()> {
         let cut = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
         let size = Winsize { ws_row: cut(rows), ws_col: cut(columns), ws_xpixel: 0, ws_ypixel: 0 };
-        Ok(rustix::termios::tcsetwinsize(self.end.as_fd(), size)?)
+        Ok(rustix::termios::tcsetwinsize(self.master.as_fd(), size)?)
     }
 
     /// Waits for what is printed; `None` when no command holds the terminal any more.
-    pub(super) async fn read(&self, most: usize) -> Option<Bytes> {
-        let mut buffer = vec![0; most];
-        let read = self.end.async_io(Interest::READABLE, |end| Ok(rustix::io::read(end, &mut buffer)?)).await;
-        piece(read, &buffer)
+    pub(super) async fn read(&self, max_len: usize) -> Option<Bytes> {
+        let mut buffer = vec![0; max_len];
+        let read = self.master.async_io(Interest::READABLE, |master| Ok(rustix::io::read(master, &mut buffer)?)).await;
+        to_bytes(read, &buffer)
     }
 
     /// Returns what was printed already.
-    pub(super) fn try_read(&self, most: usize) -> Option<Bytes> {
-        let mut buffer = vec![0; most];
-        let read = rustix::io::read(self.end.as_fd(), &mut buffer).map_err(io::Error::from);
-        piece(read, &buffer)
+    pub(super) fn try_read(&self, max_len: usize) -> Option<Bytes> {
+        let mut buffer = vec![0; max_len];
+        let read = rustix::io::read(self.master.as_fd(), &mut buffer).map_err(io::Error::from);
+        to_bytes(read, &buffer)
     }
 
     /// Types something.
     pub(super) async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let count = self.end.async_io(Interest::WRITABLE, |end| Ok(rustix::io::write(end, bytes)?)).await?;
+            let count =
+                self.master.async_io(Interest::WRITABLE, |master| Ok(rustix::io::write(master, bytes)?)).await?;
             bytes = bytes.get(count..).unwrap_or_default();
         }
         Ok(())
@@ -80,7 +81,7 @@ impl Pty {
 }
 
 /// When no command holds the other end, reading fails with EIO.
-fn piece(read: io::Result<usize>, buffer: &[u8]) -> Option<Bytes> {
+fn to_bytes(read: io::Result<usize>, buffer: &[u8]) -> Option<Bytes> {
     let count = read.ok().filter(|count| *count > 0)?;
     Some(Bytes::copy_from_slice(buffer.get(..count)?))
 }

@@ -13,26 +13,26 @@ use tokio_util::task::TaskTracker;
 
 use super::connection::Connection;
 use super::keys;
-use crate::helper::process::told;
-use crate::protocol::{Setup, Told, say};
-use crate::step_error::{Failure, While};
+use crate::helper::process::parse_argument;
+use crate::protocol::{HostSettings, StartupMessage, send};
+use crate::step_error::{Context, StepError};
 
 /// Serves until the host ends.
-pub(crate) fn serve(mut arguments: Vec<OsString>) -> ExitCode {
-    let Err(Failure { what, why }) = start(arguments.pop());
-    let _ = say(stdout(), &Told::Failed { what, why });
+pub(crate) fn run_server(mut arguments: Vec<OsString>) -> ExitCode {
+    let Err(StepError { step, reason }) = start(arguments.pop());
+    let _ = send(stdout(), &StartupMessage::Failed { step, reason });
     ExitCode::FAILURE
 }
 
-fn start(argument: Option<OsString>) -> Result<std::convert::Infallible, Failure> {
-    let setup: Setup = told(argument).when("read what to be")?;
-    let client_key = PublicKey::from_openssh(&setup.client_key).when("read the client's key")?;
-    let host_key = keys::new_key()?;
-    let public = host_key.public_key().to_openssh().when("write the host's key")?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).when("listen on loopback")?;
-    let port = listener.local_addr().when("know its port")?.port();
-    listener.set_nonblocking(true).when("listen on loopback")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().when("start its runtime")?;
+fn start(argument: Option<OsString>) -> Result<std::convert::Infallible, StepError> {
+    let settings: HostSettings = parse_argument(argument).context("read what to be")?;
+    let client_key = PublicKey::from_openssh(&settings.client_key).context("read the client's key")?;
+    let host_key = keys::generate()?;
+    let public = host_key.public_key().to_openssh().context("write the host's key")?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen on loopback")?;
+    let port = listener.local_addr().context("know its port")?.port();
+    listener.set_nonblocking(true).context("listen on loopback")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start its runtime")?;
     let config = Arc::new(server::Config {
         server_id: SshId::Standard(concat!("SSH-2.0-fabrs_", env!("CARGO_PKG_VERSION")).into()),
         methods: MethodSet::from(&[MethodKind::PublicKey][..]),
@@ -43,15 +43,15 @@ fn start(argument: Option<OsString>) -> Result<std::convert::Infallible, Failure
         nodelay: true,
         ..server::Config::default()
     });
-    say(stdout(), &Told::Ready { port, host_key: public }).when("say that it is ready")?;
+    send(stdout(), &StartupMessage::Listening { port, host_key: public }).context("say that it is ready")?;
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener).when("listen on loopback")?;
+        let listener = tokio::net::TcpListener::from_std(listener).context("listen on loopback")?;
         let tasks = TaskTracker::new();
         loop {
             // A connection that could not be taken is the client's to try again.
             let Ok((stream, peer)) = listener.accept().await else { continue };
             let _ = stream.set_nodelay(true);
-            let connection = Connection::new(client_key.clone(), setup.users, peer, port, tasks.clone());
+            let connection = Connection::new(client_key.clone(), settings.users, peer, port, tasks.clone());
             let config = Arc::clone(&config);
             tasks.spawn(async move {
                 if let Ok(running) = server::run_stream(config, stream, connection).await {

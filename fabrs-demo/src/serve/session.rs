@@ -16,54 +16,59 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::command::{Process, Wanted};
-use super::context::About;
+use super::command::{RunningCommand, SessionRequest};
+use super::context::SessionContext;
 use super::pty::Pty;
 use super::signals;
 
 /// How much is read from a command at a time.
-const PIECE: usize = 32 << 10;
+const READ_SIZE: usize = 32 << 10;
 /// How many packets may wait for a command that does not read; the client's next one then waits itself.
-const WAITING: usize = 512;
+const MAX_QUEUED_PACKETS: usize = 512;
 /// The kind of extended data that stderr is (RFC 4254 §5.2).
-const STDERR: u32 = 1;
+const EXTENDED_DATA_STDERR: u32 = 1;
 
 /// Serves a session until its channel is closed.
-pub(super) async fn run(channel: Channel<Msg>, handle: Handle, about: About) {
+pub(super) async fn run(channel: Channel<Msg>, handle: Handle, context: SessionContext) {
     let id = channel.id();
     let (mut read, write) = channel.split();
-    if let Some(process) = start(&mut read, &handle, id, &about).await {
-        carry(process, read, &write, &handle).await;
+    if let Some(process) = start(&mut read, &handle, id, &context).await {
+        relay(process, read, &write, &handle).await;
     }
     // Where the client has closed it, there is nobody to tell.
     let _ = write.close().await;
 }
 
 /// Takes requests until one of them starts a command; `None` where the channel was closed before.
-async fn start(read: &mut ChannelReadHalf, handle: &Handle, id: ChannelId, about: &About) -> Option<Process> {
-    let mut wanted = Wanted::default();
+async fn start(
+    read: &mut ChannelReadHalf,
+    handle: &Handle,
+    id: ChannelId,
+    context: &SessionContext,
+) -> Option<RunningCommand> {
+    let mut request = SessionRequest::default();
     loop {
         let (granted, starts) = match read.wait().await? {
             ChannelMsg::RequestPty { term, col_width, row_height, .. } => {
-                (wanted.pty(&term, col_width, row_height).is_ok(), false)
+                (request.request_pty(&term, col_width, row_height).is_ok(), false)
             }
             ChannelMsg::SetEnv { variable_name, variable_value, .. } => {
-                (wanted.variable(variable_name, variable_value), false)
+                (request.set_variable(variable_name, variable_value), false)
             }
             ChannelMsg::RequestShell { .. } => (true, true),
             ChannelMsg::Exec { command, .. } => {
-                wanted.line = Some(command);
+                request.line = Some(command);
                 (true, true)
             }
             ChannelMsg::RequestSubsystem { name, .. } => {
-                wanted.sftp = name == "sftp";
-                (wanted.sftp, wanted.sftp)
+                request.sftp = name == "sftp";
+                (request.sftp, request.sftp)
             }
             ChannelMsg::AgentForward { .. } | ChannelMsg::RequestX11 { .. } => (false, false),
             ChannelMsg::Close => return None,
             _ => continue,
         };
-        let process = if granted && starts { wanted.start(about).ok() } else { None };
+        let process = if granted && starts { request.start(context).ok() } else { None };
         // An answer fails when the connection is gone, which is read next.
         if granted && (process.is_some() || !starts) {
             let _ = handle.channel_success(id).await;
@@ -77,27 +82,27 @@ async fn start(read: &mut ChannelReadHalf, handle: &Handle, id: ChannelId, about
 }
 
 /// Passes everything on, until the command has ended and all it wrote is sent, or the client has closed the channel: as
-/// with sshd, that by itself ends no command.
-async fn carry(process: Process, read: ChannelReadHalf, write: &ChannelWriteHalf<Msg>, handle: &Handle) {
-    let (queue, input) = mpsc::channel(WAITING);
+/// with sshd, that by itself ssh_connection no command.
+async fn relay(process: RunningCommand, read: ChannelReadHalf, write: &ChannelWriteHalf<Msg>, handle: &Handle) {
+    let (queue, input) = mpsc::channel(MAX_QUEUED_PACKETS);
     let exited = CancellationToken::new();
     match process {
-        Process::Piped { mut child, group, stdin, stdout, stderr } => {
+        RunningCommand::Piped { mut child, group, stdin, stdout, stderr } => {
             let output = async {
                 tokio::join!(
                     pump(stdout, |bytes| write.data_bytes(bytes)),
-                    pump(stderr, |bytes| write.extended_data_bytes(STDERR, bytes)),
+                    pump(stderr, |bytes| write.extended_data_bytes(EXTENDED_DATA_STDERR, bytes)),
                     async {
                         let status = child.wait().await;
                         exited.cancel();
-                        tell(handle, write.id(), status).await;
+                        send_exit(handle, write.id(), status).await;
                     },
                 );
             };
-            let listener = Listener { queue: Some(queue), group, exited: &exited, pty: None };
-            until_either(output, listener.listen(read), feed(input, stdin)).await;
+            let client = ClientInput { queue: Some(queue), group, exited: &exited, pty: None };
+            run_until_done(output, client.forward(read), write_stdin(input, stdin)).await;
         }
-        Process::OnTerminal { mut child, group, pty } => {
+        RunningCommand::OnTerminal { mut child, group, pty } => {
             let output = async {
                 let (status, ()) = tokio::join!(
                     async {
@@ -107,43 +112,43 @@ async fn carry(process: Process, read: ChannelReadHalf, write: &ChannelWriteHalf
                     },
                     pump_terminal(&pty, &exited, |bytes| write.data_bytes(bytes)),
                 );
-                tell(handle, write.id(), status).await;
+                send_exit(handle, write.id(), status).await;
             };
-            let listener = Listener { queue: Some(queue), group, exited: &exited, pty: Some(&pty) };
-            until_either(output, listener.listen(read), feed_terminal(input, &pty)).await;
+            let client = ClientInput { queue: Some(queue), group, exited: &exited, pty: Some(&pty) };
+            run_until_done(output, client.forward(read), write_terminal(input, &pty)).await;
         }
     }
     let _ = write.eof().await;
 }
 
-/// Waits until all is told or the client has gone, while the input is fed.
-async fn until_either(
+/// Waits until all is told or the client has gone, while the input is input.
+async fn run_until_done(
     output: impl Future<Output = ()>,
     client: impl Future<Output = ()>,
-    fed: impl Future<Output = ()>,
+    input: impl Future<Output = ()>,
 ) {
-    let fed = async {
-        fed.await;
+    let input = async {
+        input.await;
         std::future::pending::<()>().await;
     };
     tokio::select! {
         () = output => {}
         () = client => {}
-        () = fed => {}
+        () = input => {}
     }
 }
 
 /// What the client can still say to a command that runs.
-struct Listener<'a> {
+struct ClientInput<'a> {
     queue: Option<mpsc::Sender<Bytes>>,
     group: Pid,
     exited: &'a CancellationToken,
     pty: Option<&'a Pty>,
 }
 
-impl Listener<'_> {
+impl ClientInput<'_> {
     /// Does what the client says, until the channel is closed or the connection gone.
-    async fn listen(mut self, mut read: ChannelReadHalf) {
+    async fn forward(mut self, mut read: ChannelReadHalf) {
         while let Some(message) = read.wait().await {
             match message {
                 ChannelMsg::Data { data } => {
@@ -179,15 +184,15 @@ impl Listener<'_> {
     }
 }
 
-/// Sends what comes, until it ends or nobody takes it.
+/// Sends what comes, until it ssh_connection or nobody takes it.
 async fn pump<F: Future<Output = Result<(), russh::Error>>>(
     mut from: impl AsyncRead + Unpin,
     send: impl Fn(Bytes) -> F,
 ) {
-    let mut buffer = vec![0; PIECE];
+    let mut buffer = vec![0; READ_SIZE];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        let piece = Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default());
-        if send(piece).await.is_err() {
+        let chunk = Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default());
+        if send(chunk).await.is_err() {
             return;
         }
     }
@@ -201,36 +206,36 @@ async fn pump_terminal<F: Future<Output = Result<(), russh::Error>>>(
     send: impl Fn(Bytes) -> F,
 ) {
     loop {
-        let piece = tokio::select! {
+        let chunk = tokio::select! {
             biased;
-            piece = pty.read(PIECE) => piece,
-            () = exited.cancelled() => pty.try_read(PIECE),
+            chunk = pty.read(READ_SIZE) => chunk,
+            () = exited.cancelled() => pty.try_read(READ_SIZE),
         };
-        let Some(piece) = piece else { return };
-        if send(piece).await.is_err() {
+        let Some(chunk) = chunk else { return };
+        if send(chunk).await.is_err() {
             return;
         }
     }
 }
 
-async fn feed(mut input: mpsc::Receiver<Bytes>, mut stdin: impl AsyncWrite + Unpin) {
-    while let Some(piece) = input.recv().await {
-        if stdin.write_all(&piece).await.is_err() {
+async fn write_stdin(mut input: mpsc::Receiver<Bytes>, mut stdin: impl AsyncWrite + Unpin) {
+    while let Some(chunk) = input.recv().await {
+        if stdin.write_all(&chunk).await.is_err() {
             return;
         }
     }
 }
 
-async fn feed_terminal(mut input: mpsc::Receiver<Bytes>, pty: &Pty) {
-    while let Some(piece) = input.recv().await {
-        if pty.write(&piece).await.is_err() {
+async fn write_terminal(mut input: mpsc::Receiver<Bytes>, pty: &Pty) {
+    while let Some(chunk) = input.recv().await {
+        if pty.write(&chunk).await.is_err() {
             return;
         }
     }
 }
 
 /// Tells how a command ended.
-async fn tell(handle: &Handle, id: ChannelId, status: io::Result<ExitStatus>) {
+async fn send_exit(handle: &Handle, id: ChannelId, status: io::Result<ExitStatus>) {
     let Ok(status) = status else { return };
     // They fail when the connection is gone.
     match (status.code(), status.signal().map(signals::to_russh)) {

@@ -4,7 +4,7 @@ use russh::Sig;
 use rustix::process::Signal;
 
 /// Returns both forms of each signal that has a name.
-fn table() -> [(Sig, Signal); 14] {
+fn signal_names() -> [(Sig, Signal); 14] {
     let custom = |name: &str| Sig::Custom(name.to_owned());
     [
         (Sig::ABRT, Signal::ABORT),
@@ -26,17 +26,17 @@ fn table() -> [(Sig, Signal); 14] {
 
 /// Returns the signal that a client named, where there is such a one.
 pub(super) fn from_russh(named: &Sig) -> Option<Signal> {
-    table().into_iter().find(|(sig, _)| same(sig, named)).map(|(_, signal)| signal)
+    signal_names().into_iter().find(|(sig, _)| is_same_name(sig, named)).map(|(_, signal)| signal)
 }
 
 /// Returns what a client is told of the signal that ended a command. One that has no name is told by its number, so that
 /// it is not taken for a lost channel.
 pub(super) fn to_russh(number: i32) -> Sig {
-    let known = table().into_iter().find(|(_, signal)| signal.as_raw() == number);
+    let known = signal_names().into_iter().find(|(_, signal)| signal.as_raw() == number);
     known.map_or_else(|| Sig::Custom(format!("{number}@fabrs-demo")), |(sig, _)| sig)
 }
 
-fn same(one: &Sig, other: &Sig) -> bool {
+fn is_same_name(one: &Sig, other: &Sig) -> bool {
     match (one, other) {
         (Sig::Custom(one), Sig::Custom(other)) => one == other,
         _ => std::mem::discriminant(one) == std::mem::discriminant(other),
@@ -49,9 +49,9 @@ mod tests {
 
     #[test]
     fn every_named_signal_is_the_same_both_ways() {
-        for (sig, signal) in table() {
+        for (sig, signal) in signal_names() {
             assert_eq!(from_russh(&sig), Some(signal));
-            assert!(same(&to_russh(signal.as_raw()), &sig));
+            assert!(is_same_name(&to_russh(signal.as_raw()), &sig));
         }
     }
 

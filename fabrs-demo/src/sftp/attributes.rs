@@ -9,10 +9,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use russh_sftp::protocol::FileAttributes;
 
 /// The bits of a mode that can be changed.
-pub(super) const MODE: u32 = 0o7777;
+pub(super) const MODE_BITS: u32 = 0o7777;
 
 /// Returns what is said of a file.
-pub(super) fn of(metadata: &Metadata) -> FileAttributes {
+pub(super) fn from_metadata(metadata: &Metadata) -> FileAttributes {
     FileAttributes {
         size: Some(metadata.len()),
         uid: Some(metadata.uid()),
@@ -25,7 +25,7 @@ pub(super) fn of(metadata: &Metadata) -> FileAttributes {
 }
 
 /// Changes a file as far as something is said.
-pub(super) fn set(path: &Path, wanted: &FileAttributes) -> io::Result<()> {
+pub(super) fn apply(path: &Path, wanted: &FileAttributes) -> io::Result<()> {
     if let Some(size) = wanted.size {
         File::options().write(true).open(path)?.set_len(size)?;
     }
@@ -34,7 +34,7 @@ pub(super) fn set(path: &Path, wanted: &FileAttributes) -> io::Result<()> {
         chown(path, wanted.uid, wanted.gid)?;
     }
     if let Some(mode) = wanted.permissions {
-        fs::set_permissions(path, Permissions::from_mode(mode & MODE))?;
+        fs::set_permissions(path, Permissions::from_mode(mode & MODE_BITS))?;
     }
     match times(wanted) {
         Some(times) => File::open(path)?.set_times(times),
@@ -43,7 +43,7 @@ pub(super) fn set(path: &Path, wanted: &FileAttributes) -> io::Result<()> {
 }
 
 /// Changes an open file as far as something is said.
-pub(super) fn set_open(file: &File, wanted: &FileAttributes) -> io::Result<()> {
+pub(super) fn apply_to_open_file(file: &File, wanted: &FileAttributes) -> io::Result<()> {
     if let Some(size) = wanted.size {
         file.set_len(size)?;
     }
@@ -51,7 +51,7 @@ pub(super) fn set_open(file: &File, wanted: &FileAttributes) -> io::Result<()> {
         std::os::unix::fs::fchown(file, wanted.uid, wanted.gid)?;
     }
     if let Some(mode) = wanted.permissions {
-        file.set_permissions(Permissions::from_mode(mode & MODE))?;
+        file.set_permissions(Permissions::from_mode(mode & MODE_BITS))?;
     }
     match times(wanted) {
         Some(times) => file.set_times(times),

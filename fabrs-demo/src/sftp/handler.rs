@@ -15,35 +15,35 @@ use russh_sftp::protocol::{
 use russh_sftp::server::StatusReply;
 use tokio::sync::oneshot;
 
-use super::attributes::{MODE, of, set, set_open};
-use super::handles::{Open, Opens};
+use super::attributes::{MODE_BITS, apply, apply_to_open_file, from_metadata};
+use super::handles::{HandleTable, OpenHandle};
 
 /// The rename that replaces what is there, in one step.
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
 /// How many names one answer holds.
-const NAMES: usize = 100;
+const MAX_NAMES_PER_REPLY: usize = 100;
 /// How much one answer holds, as in OpenSSH's server.
-const MOST: u32 = 255 << 10;
+const MAX_READ_LEN: u32 = 255 << 10;
 
 /// Answers a client.
 #[derive(Debug)]
-pub(super) struct Handler {
-    opens: Opens,
+pub(super) struct SftpHandler {
+    handles: HandleTable,
     /// Dropped with it, which tells that the client has gone.
     _done: oneshot::Sender<()>,
 }
 
-impl Handler {
+impl SftpHandler {
     pub(super) fn new(done: oneshot::Sender<()>) -> Self {
-        Self { opens: Opens::default(), _done: done }
+        Self { handles: HandleTable::default(), _done: done }
     }
 
     fn file(&self, handle: &str) -> Result<&File, StatusReply> {
-        self.opens.file(handle).ok_or_else(|| StatusCode::Failure.with_message("this is no open file"))
+        self.handles.file(handle).ok_or_else(|| StatusCode::Failure.with_message("this is no open file"))
     }
 
-    fn keep(&mut self, id: u32, open: Open) -> Result<Handle, StatusReply> {
-        let handle = self.opens.add(open);
+    fn register(&mut self, id: u32, open: OpenHandle) -> Result<Handle, StatusReply> {
+        let handle = self.handles.add(open);
         let handle = handle.ok_or_else(|| StatusCode::Failure.with_message("too much is open"))?;
         Ok(Handle { id, handle })
     }
@@ -51,7 +51,7 @@ impl Handler {
 
 /// Returns the answer to something that failed.
 #[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
-fn failed(error: io::Error) -> StatusReply {
+fn to_status(error: io::Error) -> StatusReply {
     let code = match error.kind() {
         io::ErrorKind::NotFound => StatusCode::NoSuchFile,
         io::ErrorKind::PermissionDenied => StatusCode::PermissionDenied,
@@ -61,12 +61,12 @@ fn failed(error: io::Error) -> StatusReply {
     code.with_message(error.to_string())
 }
 
-fn done(id: u32, result: io::Result<()>) -> Result<Status, StatusReply> {
-    result.map_err(failed)?;
+fn status_reply(id: u32, result: io::Result<()>) -> Result<Status, StatusReply> {
+    result.map_err(to_status)?;
     Ok(Status { id, status_code: StatusCode::Ok, error_message: "Success".to_owned(), language_tag: String::new() })
 }
 
-fn one_name(id: u32, path: &Path) -> Name {
+fn name_reply(id: u32, path: &Path) -> Name {
     Name { id, files: vec![Named::dummy(path.to_string_lossy())] }
 }
 
@@ -93,7 +93,7 @@ fn real_path(path: &str) -> io::Result<PathBuf> {
     }
 }
 
-impl russh_sftp::server::Handler for Handler {
+impl russh_sftp::server::Handler for SftpHandler {
     type Error = StatusReply;
 
     fn unimplemented(&self) -> StatusReply {
@@ -114,19 +114,19 @@ impl russh_sftp::server::Handler for Handler {
     ) -> Result<Handle, StatusReply> {
         let mut options = OpenOptions::from(flags);
         if let Some(mode) = attributes.permissions {
-            options.mode(mode & MODE);
+            options.mode(mode & MODE_BITS);
         }
-        let file = options.open(filename).map_err(failed)?;
-        self.keep(id, Open::File(file))
+        let file = options.open(filename).map_err(to_status)?;
+        self.register(id, OpenHandle::File(file))
     }
 
     async fn close(&mut self, id: u32, handle: String) -> Result<Status, StatusReply> {
-        if self.opens.close(&handle) { done(id, Ok(())) } else { Err(StatusCode::Failure.into()) }
+        if self.handles.close(&handle) { status_reply(id, Ok(())) } else { Err(StatusCode::Failure.into()) }
     }
 
     async fn read(&mut self, id: u32, handle: String, offset: u64, len: u32) -> Result<Data, StatusReply> {
-        let mut data = vec![0; len.min(MOST) as usize];
-        let count = self.file(&handle)?.read_at(&mut data, offset).map_err(failed)?;
+        let mut data = vec![0; len.min(MAX_READ_LEN) as usize];
+        let count = self.file(&handle)?.read_at(&mut data, offset).map_err(to_status)?;
         if count == 0 && len > 0 {
             return Err(StatusCode::Eof.into());
         }
@@ -135,73 +135,73 @@ impl russh_sftp::server::Handler for Handler {
     }
 
     async fn write(&mut self, id: u32, handle: String, offset: u64, data: Vec<u8>) -> Result<Status, StatusReply> {
-        done(id, self.file(&handle)?.write_all_at(&data, offset))
+        status_reply(id, self.file(&handle)?.write_all_at(&data, offset))
     }
 
     async fn lstat(&mut self, id: u32, path: String) -> Result<Attrs, StatusReply> {
-        Ok(Attrs { id, attrs: of(&fs::symlink_metadata(path).map_err(failed)?) })
+        Ok(Attrs { id, attrs: from_metadata(&fs::symlink_metadata(path).map_err(to_status)?) })
     }
 
     async fn stat(&mut self, id: u32, path: String) -> Result<Attrs, StatusReply> {
-        Ok(Attrs { id, attrs: of(&fs::metadata(path).map_err(failed)?) })
+        Ok(Attrs { id, attrs: from_metadata(&fs::metadata(path).map_err(to_status)?) })
     }
 
     async fn fstat(&mut self, id: u32, handle: String) -> Result<Attrs, StatusReply> {
-        Ok(Attrs { id, attrs: of(&self.file(&handle)?.metadata().map_err(failed)?) })
+        Ok(Attrs { id, attrs: from_metadata(&self.file(&handle)?.metadata().map_err(to_status)?) })
     }
 
     async fn setstat(&mut self, id: u32, path: String, wanted: FileAttributes) -> Result<Status, StatusReply> {
-        done(id, set(Path::new(&path), &wanted))
+        status_reply(id, apply(Path::new(&path), &wanted))
     }
 
     async fn fsetstat(&mut self, id: u32, handle: String, wanted: FileAttributes) -> Result<Status, StatusReply> {
-        done(id, set_open(self.file(&handle)?, &wanted))
+        status_reply(id, apply_to_open_file(self.file(&handle)?, &wanted))
     }
 
     async fn opendir(&mut self, id: u32, path: String) -> Result<Handle, StatusReply> {
-        let folder = fs::read_dir(path).map_err(failed)?;
-        self.keep(id, Open::Folder(folder))
+        let directory = fs::read_dir(path).map_err(to_status)?;
+        self.register(id, OpenHandle::Directory(directory))
     }
 
     async fn readdir(&mut self, id: u32, handle: String) -> Result<Name, StatusReply> {
-        let Some(folder) = self.opens.folder(&handle) else { return Err(StatusCode::Failure.into()) };
+        let Some(directory) = self.handles.directory(&handle) else { return Err(StatusCode::Failure.into()) };
         let named = |entry: fs::DirEntry| {
             // One that is gone meanwhile is not there.
-            let attributes = of(&entry.metadata().ok()?);
+            let attributes = from_metadata(&entry.metadata().ok()?);
             Some(Named::new(entry.file_name().to_string_lossy(), attributes))
         };
-        let files: Vec<Named> = folder.flatten().filter_map(named).take(NAMES).collect();
+        let files: Vec<Named> = directory.flatten().filter_map(named).take(MAX_NAMES_PER_REPLY).collect();
         if files.is_empty() { Err(StatusCode::Eof.into()) } else { Ok(Name { id, files }) }
     }
 
     async fn remove(&mut self, id: u32, filename: String) -> Result<Status, StatusReply> {
-        done(id, fs::remove_file(filename))
+        status_reply(id, fs::remove_file(filename))
     }
 
     async fn mkdir(&mut self, id: u32, path: String, attributes: FileAttributes) -> Result<Status, StatusReply> {
-        let mode = attributes.permissions.map_or(0o777, |mode| mode & MODE);
-        done(id, fs::DirBuilder::new().mode(mode).create(path))
+        let mode = attributes.permissions.map_or(0o777, |mode| mode & MODE_BITS);
+        status_reply(id, fs::DirBuilder::new().mode(mode).create(path))
     }
 
     async fn rmdir(&mut self, id: u32, path: String) -> Result<Status, StatusReply> {
-        done(id, fs::remove_dir(path))
+        status_reply(id, fs::remove_dir(path))
     }
 
     async fn realpath(&mut self, id: u32, path: String) -> Result<Name, StatusReply> {
-        Ok(one_name(id, &real_path(&path).map_err(failed)?))
+        Ok(name_reply(id, &real_path(&path).map_err(to_status)?))
     }
 
     async fn rename(&mut self, id: u32, from: String, to: String) -> Result<Status, StatusReply> {
-        done(id, rename(&from, &to))
+        status_reply(id, rename(&from, &to))
     }
 
     async fn readlink(&mut self, id: u32, path: String) -> Result<Name, StatusReply> {
-        Ok(one_name(id, &fs::read_link(path).map_err(failed)?))
+        Ok(name_reply(id, &fs::read_link(path).map_err(to_status)?))
     }
 
     /// OpenSSH has the two paths the other way round than the draft says, and so has every client.
     async fn symlink(&mut self, id: u32, target: String, link: String) -> Result<Status, StatusReply> {
-        done(id, symlink(target, link))
+        status_reply(id, symlink(target, link))
     }
 
     async fn extended(&mut self, id: u32, request: String, data: Vec<u8>) -> Result<Packet, StatusReply> {
@@ -218,11 +218,11 @@ impl russh_sftp::server::Handler for Handler {
                 fs::hard_link(paths.oldpath, paths.newpath)
             }
             FSYNC => {
-                let asked: FsyncExtension = from_bytes(&mut data).map_err(bad)?;
-                self.file(&asked.handle)?.sync_all()
+                let request: FsyncExtension = from_bytes(&mut data).map_err(bad)?;
+                self.file(&request.handle)?.sync_all()
             }
             _ => return Err(StatusCode::OpUnsupported.into()),
         };
-        done(id, result).map(Packet::Status)
+        status_reply(id, result).map(Packet::Status)
     }
 }

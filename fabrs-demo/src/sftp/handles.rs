@@ -4,26 +4,26 @@ use std::collections::HashMap;
 use std::fs::{File, ReadDir};
 
 /// How much may be open at a time, as in OpenSSH's server.
-const MOST: usize = 1000;
+const MAX_HANDLES: usize = 1000;
 
 /// Something that is open.
 #[derive(Debug)]
-pub(super) enum Open {
+pub(super) enum OpenHandle {
     File(File),
-    Folder(ReadDir),
+    Directory(ReadDir),
 }
 
 /// All that is open.
 #[derive(Debug, Default)]
-pub(super) struct Opens {
-    all: HashMap<String, Open>,
+pub(super) struct HandleTable {
+    all: HashMap<String, OpenHandle>,
     last: u64,
 }
 
-impl Opens {
+impl HandleTable {
     /// Keeps something and names it; `None` where too much is open already.
-    pub(super) fn add(&mut self, open: Open) -> Option<String> {
-        if self.all.len() >= MOST {
+    pub(super) fn add(&mut self, open: OpenHandle) -> Option<String> {
+        if self.all.len() >= MAX_HANDLES {
             return None;
         }
         self.last += 1;
@@ -35,16 +35,16 @@ impl Opens {
     /// Returns an open file.
     pub(super) fn file(&self, name: &str) -> Option<&File> {
         match self.all.get(name)? {
-            Open::File(file) => Some(file),
-            Open::Folder(_) => None,
+            OpenHandle::File(file) => Some(file),
+            OpenHandle::Directory(_) => None,
         }
     }
 
     /// Returns an open folder.
-    pub(super) fn folder(&mut self, name: &str) -> Option<&mut ReadDir> {
+    pub(super) fn directory(&mut self, name: &str) -> Option<&mut ReadDir> {
         match self.all.get_mut(name)? {
-            Open::Folder(folder) => Some(folder),
-            Open::File(_) => None,
+            OpenHandle::Directory(directory) => Some(directory),
+            OpenHandle::File(_) => None,
         }
     }
 

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use russh_sftp::server;
 use tokio::sync::oneshot;
 
-use super::handler::Handler;
+use super::handler::SftpHandler;
 
 /// Serves files until the input ends.
-pub(crate) fn sftp() -> ExitCode {
+pub(crate) fn run_sftp_server() -> ExitCode {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return ExitCode::FAILURE;
     };
@@ -18,7 +18,7 @@ pub(crate) fn sftp() -> ExitCode {
         let (done, ended) = oneshot::channel::<()>();
         let stream = tokio::io::join(tokio::io::stdin(), tokio::io::stdout());
         // It serves in a task of its own, which drops the handler at its end.
-        server::run(stream, Handler::new(done)).await;
+        server::run(stream, SftpHandler::new(done)).await;
         drop(ended.await);
     });
     // A thread may still wait for more input.

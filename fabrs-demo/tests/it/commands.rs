@@ -7,7 +7,7 @@ use std::time::Duration;
 use fabrs_core::{ErrorKind, ExitStatus, ShellLine, Signal};
 use fabrs_testing::{Process, marker, processes_matching, wait_until};
 
-use crate::place::{connection, demo, run, ssh, text, told};
+use crate::fixtures::{connection, demo, run, ssh, stdout_of, text};
 
 #[test]
 fn each_stream_is_its_own_and_the_status_is_that_of_the_line() {
@@ -34,7 +34,7 @@ fn input_arrives_and_ends() {
 #[test]
 fn a_line_reads_an_empty_input_at_once_where_none_was_given() {
     let demo = demo(&["demo"]);
-    assert_eq!(told(&demo, "demo", "wc -c"), "0\n");
+    assert_eq!(stdout_of(&demo, "demo", "wc -c"), "0\n");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn what_is_left_in_the_background_on_a_terminal_does_not_keep_the_client() {
 #[test]
 fn a_command_leads_a_session_of_its_own() {
     let demo = demo(&["demo"]);
-    let ids = told(&demo, "demo", "ps -o pid=,pgid=,sid= $$");
+    let ids = stdout_of(&demo, "demo", "ps -o pid=,pgid=,sid= $$");
     let ids: Vec<&str> = ids.split_whitespace().collect();
     assert!(ids.len() == 3 && ids.iter().all(|id| *id == ids[0]), "{ids:?}");
 }
@@ -135,7 +135,7 @@ fn a_command_leads_a_session_of_its_own() {
 #[test]
 fn orphans_are_reaped() {
     let demo = demo(&["demo"]);
-    told(
+    stdout_of(
         &demo,
         "demo",
         "for i in 1 2 3; do (true &); done; timeout 20 sh -c 'while ps -e -o stat= | grep -q Z; do :; done'",

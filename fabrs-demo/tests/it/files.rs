@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use fabrs_demo::Demo;
 
-use crate::place::{demo, text, told};
+use crate::fixtures::{demo, stdout_of, text};
 
 fn sftp(demo: &Demo, batch: &str) -> Output {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -36,7 +36,7 @@ fn a_file_comes_back_as_it_went() {
     let [sent, got] = ["sent", "got"].map(|name| fs::metadata(at(name)).expect("it is there"));
     assert_eq!((got.mode(), got.mtime()), (sent.mode(), sent.mtime()));
     // It belongs to who logged in, and stands in his home.
-    assert_eq!(told(&demo, "demo", "stat -c '%U %a %s' ~/there"), "demo 640 5000000\n");
+    assert_eq!(stdout_of(&demo, "demo", "stat -c '%U %a %s' ~/there"), "demo 640 5000000\n");
 }
 
 #[test]
@@ -46,16 +46,16 @@ fn folders_links_names_and_modes_can_be_changed() {
                  chmod 600 a/two\nput /etc/hostname a/b/gone\nrm a/b/gone\nrmdir a/b\n";
     done(&sftp(&demo, batch));
     let line = "cd a; ls; readlink link; stat -c '%a %h' two";
-    assert_eq!(told(&demo, "demo", line), "hard\nlink\ntwo\ntwo\n600 2\n");
+    assert_eq!(stdout_of(&demo, "demo", line), "hard\nlink\ntwo\ntwo\n600 2\n");
     // A name that is taken is taken over, as OpenSSH's server offers it.
     done(&sftp(&demo, "put /etc/hostname x\nput /etc/hostname y\nrename x y\n"));
-    assert_eq!(told(&demo, "demo", "ls ~ | tr '\\n' ' '"), "a y ");
+    assert_eq!(stdout_of(&demo, "demo", "ls ~ | tr '\\n' ' '"), "a y ");
 }
 
 #[test]
 fn a_listing_names_everything() {
     let demo = demo(&["demo"]);
-    told(&demo, "demo", "mkdir many; cd many; touch $(seq 250)");
+    stdout_of(&demo, "demo", "mkdir many; cd many; touch $(seq 250)");
     let output = sftp(&demo, "ls -1 many\n");
     let listed = text(&output.stdout).lines().filter(|line| line.starts_with("many/")).count();
     assert_eq!(listed, 250, "{output:?}");

@@ -1,11 +1,11 @@
 //! Demo hosts as any SSH client meets them: OpenSSH's own, and fabrs'.
 
+mod access;
 mod commands;
-mod contained;
-mod doors;
 mod files;
-mod gone;
-mod place;
-mod refused;
+mod fixtures;
+mod isolation;
+mod refusals;
+mod shutdown;
 mod sudo;
 mod users;

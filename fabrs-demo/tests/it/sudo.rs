@@ -5,16 +5,16 @@ use std::time::Duration;
 use fabrs_core::{Command, ErrorKind, ShellLine};
 use fabrs_testing::{Process, marker, processes_matching};
 
-use crate::place::{connection, demo, run, text, told};
+use crate::fixtures::{connection, demo, run, stdout_of, text};
 
 #[test]
 fn one_logs_in_as_a_plain_user_and_sudo_makes_root_of_him() {
     let demo = demo(&["demo"]);
-    assert_eq!(told(&demo, "demo", "id -un; id -u"), "demo\n1000\n");
-    assert_eq!(told(&demo, "demo", "sudo id -un; sudo -n id -u"), "root\n0\n");
+    assert_eq!(stdout_of(&demo, "demo", "id -un; id -u"), "demo\n1000\n");
+    assert_eq!(stdout_of(&demo, "demo", "sudo id -un; sudo -n id -u"), "root\n0\n");
     let refused = run(&demo, "demo", "touch /etc/x");
     assert!(text(&refused.stderr).contains("Permission denied"), "{refused:?}");
-    assert_eq!(told(&demo, "demo", "sudo touch /etc/x; stat -c %U /etc/x"), "root\n");
+    assert_eq!(stdout_of(&demo, "demo", "sudo touch /etc/x; stat -c %U /etc/x"), "root\n");
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn it_is_found_wherever_one_looks() {
     let demo = demo(&["demo"]);
     let usual = if std::path::Path::new("/usr/bin/sudo").exists() { "/usr/bin/sudo id -un;" } else { "echo root;" };
     let line = format!("{usual} bash -lc 'sudo id -un'; sudo sudo id -un; env -i /run/fabrs-demo/bin/sudo id -un");
-    assert_eq!(told(&demo, "demo", &line), "root\nroot\nroot\nroot\n");
+    assert_eq!(stdout_of(&demo, "demo", &line), "root\nroot\nroot\nroot\n");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn options_mean_what_they_mean_elsewhere() {
         ("sudo echo -u x -n", "-u x -n"),
     ];
     for (line, expected) in lines {
-        assert_eq!(told(&demo, "demo", line).trim_end(), expected, "{line}");
+        assert_eq!(stdout_of(&demo, "demo", line).trim_end(), expected, "{line}");
     }
 }
 

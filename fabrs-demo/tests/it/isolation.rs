@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use fabrs_testing::{Account, Capability, Sshd, marker};
 
-use crate::place::{demo, program, run, started, text, told};
+use crate::fixtures::{demo, demo_program, run, start_program, stdout_of, text};
 
 /// What the machine is made of, as far as a task would change it: each file with its size, owner, mode and time.
 fn machine() -> BTreeMap<PathBuf, (u64, u32, u32, i64, i64)> {
@@ -44,7 +44,7 @@ fn a_task_that_writes_everywhere_leaves_the_machine_as_it_was() {
          sudo rm -rf /etc/hosts /etc/ssl /home /root; sudo chmod 777 /etc; ls /etc/x.{name}",
         home.display()
     );
-    assert!(told(&demo, "demo", &line).ends_with(&format!("/etc/x.{name}\n")));
+    assert!(stdout_of(&demo, "demo", &line).ends_with(&format!("/etc/x.{name}\n")));
     // These can't be done at all.
     run(&demo, "demo", "sudo rm -rf --no-preserve-root /usr/bin /usr/local /opt; sudo touch /usr/bin/x /opt/x");
     assert_eq!(machine(), before);
@@ -67,8 +67,8 @@ fn programs_can_be_run_and_not_be_changed() {
 #[test]
 fn two_hosts_have_different_names_files_and_processes() {
     let demo = demo(&["demo1", "demo2"]);
-    told(&demo, "demo1", "echo one > /tmp/which; setsid sleep 1000 > /dev/null 2>&1 < /dev/null &");
-    assert_eq!(told(&demo, "demo1", "cat /tmp/which; hostname; pgrep -c sleep"), "one\ndemo1\n1\n");
+    stdout_of(&demo, "demo1", "echo one > /tmp/which; setsid sleep 1000 > /dev/null 2>&1 < /dev/null &");
+    assert_eq!(stdout_of(&demo, "demo1", "cat /tmp/which; hostname; pgrep -c sleep"), "one\ndemo1\n1\n");
     let second = run(&demo, "demo2", "hostname; cat /tmp/which || pgrep -c sleep");
     assert_eq!(text(&second.stdout), "demo2\n0\n");
 }
@@ -79,8 +79,8 @@ fn files_of_people_are_not_there() {
     let demo = demo(&["demo"]);
     let tests = env!("CARGO_MANIFEST_DIR");
     let line = format!("ls '{}' '{tests}' 2>&1 | grep -c 'No such file'", here.path().display());
-    assert_eq!(told(&demo, "demo", &line), "2\n");
-    assert_eq!(told(&demo, "demo", "ls /home; sudo ls -A /root"), "demo\n");
+    assert_eq!(stdout_of(&demo, "demo", &line), "2\n");
+    assert_eq!(stdout_of(&demo, "demo", "ls /home; sudo ls -A /root"), "demo\n");
 }
 
 #[test]
@@ -89,16 +89,16 @@ fn processes_of_the_machine_are_not_there_and_can_not_be_ended() {
     let own = std::process::id();
     let output = run(&demo, "demo", &format!("sudo kill -0 {own} && ps ax | wc -l"));
     assert!(text(&output.stderr).contains("No such process"), "{output:?}");
-    let count: u32 = told(&demo, "demo", "ps -e -o pid= | wc -l").trim().parse().expect("a number");
+    let count: u32 = stdout_of(&demo, "demo", "ps -e -o pid= | wc -l").trim().parse().expect("a number");
     assert!(count < 10, "{count}");
 }
 
 #[test]
 fn what_the_program_was_told_is_not_told_to_the_host() {
     let secret = format!("token-{}", marker());
-    let mut command = program();
+    let mut command = demo_program();
     command.env("API_TOKEN", &secret);
-    let program = started(command);
+    let program = start_program(command);
     let found = program.run(&format!("env; sudo sh -c 'cat /proc/[0-9]*/environ' | grep -a -c '[t]{}'", &secret[1..]));
     assert!(!text(&found.stdout).contains(&secret), "{found:?}");
     assert!(text(&found.stdout).ends_with("\n0\n"), "{found:?}");
@@ -108,7 +108,7 @@ fn what_the_program_was_told_is_not_told_to_the_host() {
 fn settings_of_the_kernel_can_be_read_and_not_be_changed() {
     let demo = demo(&["demo"]);
     let before = fs::read_to_string("/proc/sys/kernel/core_pattern").expect("it is there");
-    assert_eq!(told(&demo, "demo", "cat /proc/sys/kernel/core_pattern"), before);
+    assert_eq!(stdout_of(&demo, "demo", "cat /proc/sys/kernel/core_pattern"), before);
     for path in ["/proc/sys/kernel/core_pattern", "/proc/sys/vm/swappiness", "/proc/sysrq-trigger"] {
         let output = run(&demo, "demo", &format!("sudo sh -c 'echo x > {path}'"));
         assert!(!output.status.success(), "{path}: {output:?}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fabrs_testing::{Process, marker, processes_matching, wait_until};
 
-use crate::place::{demo, program, run, started};
+use crate::fixtures::{demo, demo_program, run, start_program};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -22,11 +22,11 @@ fn mounts() -> String {
 fn a_program_that_is_killed_leaves_no_process_no_mount_and_no_file() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let before = mounts();
-    let mut command = program();
+    let mut command = demo_program();
     command.env("TMPDIR", folder.path());
-    let mut program = started(command);
+    let mut program = start_program(command);
     let nap = marker();
-    program.told(&daemon(&nap));
+    program.stdout_of(&daemon(&nap));
     let parts: Vec<Process> = children(i32::try_from(program.child.id()).expect("it is small"));
     assert!(processes_matching(&nap).len() >= 2 && parts.len() >= 3, "{parts:?}");
 
@@ -52,9 +52,9 @@ fn when_a_demo_is_dropped_all_of_it_has_gone() {
 
 #[test]
 fn a_part_that_is_killed_takes_the_host_with_it() {
-    let program = started(program());
+    let program = start_program(demo_program());
     let nap = marker();
-    program.told(&daemon(&nap));
+    program.stdout_of(&daemon(&nap));
     let contain = children(i32::try_from(program.child.id()).expect("it is small"));
     contain.iter().find(|part| part.cmdline.contains("contain")).expect("it runs").kill();
     wait_until("all has gone", LIMIT, || processes_matching(&nap).is_empty());
@@ -68,7 +68,7 @@ fn a_host_can_end_itself_and_nothing_else() {
     assert_eq!(run(&demo, "demo1", "true").status.code(), Some(255));
 }
 
-/// Returns what a process started, and what that started.
+/// Returns what a process start_program, and what that started.
 fn children(pid: i32) -> Vec<Process> {
     let all = Process::all();
     let mut pids = vec![pid];

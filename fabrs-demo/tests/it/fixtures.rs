@@ -14,7 +14,7 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_fabrs-demo");
 /// Starts hosts that end with the test.
 #[track_caller]
 pub(crate) fn demo(names: &[&str]) -> Demo {
-    match Demo::of(names.iter().copied()).program(PROGRAM).start() {
+    match Demo::builder(names.iter().copied()).program(PROGRAM).start() {
         Ok(demo) => demo,
         Err(error) => panic!("{}", error.block()),
     }
@@ -35,7 +35,7 @@ pub(crate) fn run(demo: &Demo, host: &str, line: &str) -> Output {
 
 /// Runs a line that ends well and writes nothing to stderr, and returns what it wrote.
 #[track_caller]
-pub(crate) fn told(demo: &Demo, host: &str, line: &str) -> String {
+pub(crate) fn stdout_of(demo: &Demo, host: &str, line: &str) -> String {
     let output = run(demo, host, line);
     assert!(output.status.success() && output.stderr.is_empty(), "`{line}`: {output:?}");
     text(&output.stdout)
@@ -54,7 +54,7 @@ pub(crate) fn connection(demo: &Demo, host: &str) -> (Client, Connection) {
 }
 
 /// Hosts of a program of their own.
-pub(crate) struct Program {
+pub(crate) struct DemoProgram {
     pub(crate) child: Child,
     /// It ends when this is closed.
     _input: ChildStdin,
@@ -63,22 +63,22 @@ pub(crate) struct Program {
 }
 
 /// Returns the program that starts a host called `demo`.
-pub(crate) fn program() -> Command {
+pub(crate) fn demo_program() -> Command {
     Command::new(PROGRAM)
 }
 
 /// Starts it, and waits until the host listens.
 #[track_caller]
-pub(crate) fn started(mut command: Command) -> Program {
+pub(crate) fn start_program(mut command: Command) -> DemoProgram {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it is a program");
     let input = child.stdin.take().expect("it is a pipe");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("it is a pipe")).read_line(&mut line).expect("it is text");
     let config = line.split_whitespace().nth(2).unwrap_or_else(|| panic!("it says no `ssh -F FILE`: {line}")).into();
-    Program { child, _input: input, config }
+    DemoProgram { child, _input: input, config }
 }
 
-impl Program {
+impl DemoProgram {
     /// Runs a line on its host.
     #[track_caller]
     pub(crate) fn run(&self, line: &str) -> Output {
@@ -87,14 +87,14 @@ impl Program {
 
     /// Runs a line on its host, and returns what it wrote.
     #[track_caller]
-    pub(crate) fn told(&self, line: &str) -> String {
+    pub(crate) fn stdout_of(&self, line: &str) -> String {
         let output = self.run(line);
         assert!(output.status.success(), "`{line}`: {output:?}");
         text(&output.stdout)
     }
 }
 
-impl Drop for Program {
+impl Drop for DemoProgram {
     fn drop(&mut self) {
         // It may have ended already.
         let _gone = self.child.kill();

@@ -5,10 +5,10 @@ use std::process::Stdio;
 
 use fabrs_testing::{Key, KeyType};
 
-use crate::place::{demo, run, ssh, text, told};
+use crate::fixtures::{demo, run, ssh, stdout_of, text};
 
 /// Returns what the configuration says of something.
-fn said(demo: &fabrs_demo::Demo, keyword: &str) -> String {
+fn config_value(demo: &fabrs_demo::Demo, keyword: &str) -> String {
     let config = fs::read_to_string(demo.ssh_config()).expect("it is ours");
     let value = config.lines().find_map(|line| line.trim().strip_prefix(keyword));
     value.expect("it is said").trim().to_owned()
@@ -18,7 +18,7 @@ fn said(demo: &fabrs_demo::Demo, keyword: &str) -> String {
 fn each_demo_has_keys_of_its_own() {
     let (first, second) = (demo(&["demo"]), demo(&["demo"]));
     for file in ["IdentityFile", "UserKnownHostsFile"] {
-        let [first, second] = [&first, &second].map(|demo| fs::read(said(demo, file)).expect("it is ours"));
+        let [first, second] = [&first, &second].map(|demo| fs::read(config_value(demo, file)).expect("it is ours"));
         assert_ne!(first, second, "{file}");
     }
 }
@@ -26,7 +26,7 @@ fn each_demo_has_keys_of_its_own() {
 #[test]
 fn hosts_of_one_demo_have_host_keys_of_their_own() {
     let demo = demo(&["demo1", "demo2"]);
-    let known = fs::read_to_string(said(&demo, "UserKnownHostsFile")).expect("it is ours");
+    let known = fs::read_to_string(config_value(&demo, "UserKnownHostsFile")).expect("it is ours");
     let keys: Vec<&str> = known.lines().filter_map(|line| line.split(' ').nth(2)).collect();
     assert!(keys.len() == 2 && keys[0] != keys[1], "{known}");
 }
@@ -36,24 +36,24 @@ fn another_key_and_a_password_are_refused() {
     let demo = demo(&["demo"]);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let key = Key::generate(folder.path().join("other"), KeyType::Ed25519, "");
-    let attempt = |identity: &std::path::Path, ways: &str| {
+    let attempt = |identity: &std::path::Path, methods: &str| {
         let mut command = std::process::Command::new("ssh");
         command
             .args(["-F", "/dev/null", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"])
             .args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"])
-            .args(["-o", &format!("PreferredAuthentications={ways}"), "-p", &said(&demo, "Port"), "-i"])
+            .args(["-o", &format!("PreferredAuthentications={methods}"), "-p", &config_value(&demo, "Port"), "-i"])
             .arg(identity)
             .args(["demo@127.0.0.1", "echo in"])
             .stdin(Stdio::null());
         command.output().expect("`ssh` is installed")
     };
-    for ways in ["publickey", "password", "keyboard-interactive", "none"] {
-        let output = attempt(key.path(), ways);
-        assert!(text(&output.stderr).contains("Permission denied (publickey)"), "{ways}: {output:?}");
+    for methods in ["publickey", "password", "keyboard-interactive", "none"] {
+        let output = attempt(key.path(), methods);
+        assert!(text(&output.stderr).contains("Permission denied (publickey)"), "{methods}: {output:?}");
         assert!(output.stdout.is_empty(), "{output:?}");
     }
     // The same way with the right key leads in.
-    assert_eq!(text(&attempt(said(&demo, "IdentityFile").as_ref(), "publickey").stdout), "in\n");
+    assert_eq!(text(&attempt(config_value(&demo, "IdentityFile").as_ref(), "publickey").stdout), "in\n");
 }
 
 #[test]
@@ -66,14 +66,14 @@ fn a_user_whom_the_host_does_not_know_is_refused() {
     assert_eq!(as_user("root"), ("root\n".to_owned(), Some(0)));
     assert_eq!(as_user("eve"), (String::new(), Some(255)));
     // One that is made there may come in as on any host.
-    told(&demo, "demo", "echo 'eve:x:1001:1001::/tmp:/bin/sh' | sudo tee -a /etc/passwd");
+    stdout_of(&demo, "demo", "echo 'eve:x:1001:1001::/tmp:/bin/sh' | sudo tee -a /etc/passwd");
     assert_eq!(as_user("eve"), ("eve\n".to_owned(), Some(0)));
 }
 
 #[test]
 fn it_listens_on_loopback_alone() {
     let demo = demo(&["demo"]);
-    let port: u16 = said(&demo, "Port").parse().expect("a number");
+    let port: u16 = config_value(&demo, "Port").parse().expect("a number");
     let listening = |file: &str| {
         let sockets = fs::read_to_string(file).unwrap_or_default();
         let local = sockets.lines().filter_map(|line| {
@@ -91,7 +91,7 @@ fn it_listens_on_loopback_alone() {
 #[test]
 fn nothing_is_forwarded() {
     let demo = demo(&["demo"]);
-    let port = said(&demo, "Port");
+    let port = config_value(&demo, "Port");
     let output =
         ssh(demo.ssh_config(), "demo").args(["-W", &format!("127.0.0.1:{port}")]).output().expect("`ssh` is installed");
     assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
