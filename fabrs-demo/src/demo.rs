@@ -1,4 +1,4 @@
-//! Demo hosts as the program that starts them sees them.
+//! Demo hosts: the builder and the handle for the program that starts them.
 
 use std::path::PathBuf;
 
@@ -12,14 +12,19 @@ use crate::protocol::{HostSettings, UserMapping};
 use crate::serve::keys;
 use crate::step_error::StepError;
 
-/// Who one logs in as where nobody says.
+/// The default login account.
 const DEFAULT_ACCOUNT: &str = "demo";
 
-/// Hosts that live as long as this value, or as this program however it ends.
+/// Running demo hosts. They end when this value is dropped, or when the program ends.
 ///
-/// Each has a root of its own in memory, with the machine's programs read-only; processes, terminals and users of its
-/// own; an SSH server on loopback with a host key of its own; and lets in one key, which was made for all of them and
-/// is in no folder. Only the network is the machine's.
+/// Each host has:
+///
+/// - a root file system in memory, with read-only access to the programs of this machine
+/// - its own processes, terminals and users
+/// - an SSH server on loopback with its own host key
+///
+/// All hosts accept the same client key. The key is generated at the start and kept in memory. The
+/// hosts share the network of this machine.
 #[derive(Debug)]
 pub struct Demo {
     hosts: Vec<RunningHost>,
@@ -28,7 +33,7 @@ pub struct Demo {
     _known_hosts: MemoryFile,
 }
 
-/// Says how demo hosts are to be.
+/// The settings of demo hosts. Made by [`Demo::builder`].
 #[derive(Debug, Default)]
 #[must_use = "nothing starts until `start`"]
 pub struct DemoBuilder {
@@ -38,38 +43,37 @@ pub struct DemoBuilder {
 }
 
 impl DemoBuilder {
-    /// Names the account that one logs in as, rather than `demo`. It may be `root`.
+    /// Sets the login account. `root` is allowed. Defaults to `demo`.
     pub fn account(mut self, name: Option<&str>) -> Self {
         self.account = name.map(str::to_owned);
         self
     }
 
-    /// Starts another program than this one again: one whose `main` calls [`arrive`](crate::arrive).
+    /// Sets the program that runs the helper processes. Its `main` must call
+    /// [`run_helper`](crate::run_helper). Defaults to the running program.
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = Some(program.into());
         self
     }
 
-    /// Starts the hosts and waits until they listen: tens of milliseconds.
+    /// Starts the hosts and waits until all of them listen. A start takes tens of milliseconds.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] where this machine lets nobody contain them, or the account has no name; nothing has run
-    /// then. [`ErrorKind::Internal`] where the program does not call [`arrive`](crate::arrive).
+    /// - [`ErrorKind::Usage`] if this machine does not allow the namespaces, or the account name is
+    ///   invalid. No command has run in these cases.
+    /// - [`ErrorKind::Internal`] if the program does not call [`run_helper`](crate::run_helper).
     pub fn start(self) -> Result<Demo> {
         let account = self.account.as_deref().unwrap_or(DEFAULT_ACCOUNT);
         if !passwd::is_account_name(account) {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                format!("`{account}` can't be the name of an account on `@demo`"),
-            ));
+            return Err(Error::new(ErrorKind::Usage, format!("`{account}` is not a valid account name for `@demo`")));
         }
         let program = match self.program {
             Some(program) => program,
-            // RunningHost again it would do all of its work again.
+            // Without the dispatch, the new process would repeat all work of this program.
             None if !process::is_dispatched() => {
-                let error = Error::new(ErrorKind::Internal, "this program would not know that it is a demo's");
-                return Err(error.hint("call `fabrs_demo::arrive()` first in `main`"));
+                let error = Error::new(ErrorKind::Internal, "this program cannot run the helper processes of a demo");
+                return Err(error.hint("call `fabrs_demo::run_helper()` first in `main`"));
             }
             None => PathBuf::from("/proc/self/exe"),
         };
@@ -79,8 +83,9 @@ impl DemoBuilder {
 
 fn start_hosts(names: &[String], account: &str, program: &std::path::Path) -> Result<Demo, StepError> {
     let key = keys::generate()?;
-    let client_key = key.public_key().to_openssh().map_err(|error| StepError::new("write a key", error))?;
-    // All at once: each waits mostly for the kernel.
+    let client_key =
+        key.public_key().to_openssh().map_err(|error| StepError::new("serialize the client key", error))?;
+    // All hosts start in parallel, because a start mostly waits for the kernel.
     let starting: Result<Vec<_>, _> = names
         .iter()
         .map(|name| {
@@ -93,7 +98,7 @@ fn start_hosts(names: &[String], account: &str, program: &std::path::Path) -> Re
     let hosts = hosts?;
 
     let memory_file = |name: &str, text: &str| {
-        MemoryFile::new(name, text).map_err(|error| StepError::new("keep its keys in memory", error))
+        MemoryFile::new(name, text).map_err(|error| StepError::new("write the keys to memory", error))
     };
     let identity = memory_file("identity", &keys::to_openssh(&key)?)?;
     let known: Vec<String> = hosts.iter().map(|host| format!("{} {}\n", host.name(), host.host_key())).collect();
@@ -103,31 +108,34 @@ fn start_hosts(names: &[String], account: &str, program: &std::path::Path) -> Re
     Ok(Demo { hosts, ssh_config, _identity: identity, _known_hosts: known_hosts })
 }
 
-/// Says that a demo is not run uncontained.
+/// Reports a failed start. A demo never runs without containment.
 fn containment_error(failure: StepError) -> Error {
     let user = passwd::PasswdEntry::current().map_or_else(|| "you".to_owned(), |account| account.name);
-    let text = format!("`@demo` was not started: uncontained, its commands would run on this machine as {user}");
-    let hint = "`unshare -Urm true` shows whether namespaces are allowed here; in most containers they are not";
+    let text =
+        format!("`@demo` was not started: without containment, its commands would run on this machine as {user}");
+    let hint = "run `unshare -Urm true` to test if namespaces are allowed; most containers forbid them";
     Error::new(ErrorKind::Usage, text).caused_by(failure).hint(hint)
 }
 
 impl Demo {
-    /// Returns a builder of hosts with these names.
+    /// Returns a builder for hosts with the given names.
     pub fn builder<S: Into<String>>(names: impl IntoIterator<Item = S>) -> DemoBuilder {
         DemoBuilder { names: names.into_iter().map(Into::into).collect(), ..DemoBuilder::default() }
     }
 
-    /// Returns the names of the hosts.
+    /// Returns the names of the hosts, in the order of the builder.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.hosts.iter().map(RunningHost::name)
     }
 
-    /// Tells whether a host is one of these, whatever user and port were named.
+    /// Returns `true` if `host` has the name of a demo host. User and port are ignored.
     pub fn contains(&self, host: &Host) -> bool {
         self.names().any(|name| name == host.name())
     }
 
-    /// Returns a file for `ssh -F`, by which this program and others of the same user reach the hosts by their names.
+    /// Returns the path of an `ssh_config` for `ssh -F` that lists the hosts under their names.
+    ///
+    /// Only processes of the same user can read the file. The file lives as long as this value.
     pub fn ssh_config(&self) -> PathBuf {
         self.ssh_config.path()
     }

@@ -1,4 +1,4 @@
-//! Connections to demo hosts beside those to all others.
+//! Transports to demo hosts, in front of the transports to all other hosts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,9 +13,10 @@ use futures::future::{BoxFuture, FutureExt};
 
 use crate::demo::Demo;
 
-/// Makes the transports to demo hosts by their own ssh config, and leaves all others to another.
+/// Opens demo hosts by the `ssh_config` of the demo, and passes all other hosts to another
+/// [`Dial`].
 ///
-/// What was said of the run's hosts, a user, a port, a gateway, keys, says nothing of these.
+/// The run's settings for user, port, gateway and keys do not apply to demo hosts.
 pub struct DemoDial {
     inner: Arc<dyn Dial>,
     ssh: OpenSsh,
@@ -23,7 +24,7 @@ pub struct DemoDial {
 }
 
 impl DemoDial {
-    /// Wraps what makes the transports to all other hosts.
+    /// Wraps `inner`, the [`Dial`] for all other hosts.
     pub fn new(inner: Arc<dyn Dial>, demo: Arc<Demo>, settings: &Settings, sink: Arc<dyn Sink>) -> Self {
         let settings = Settings {
             user: Choice::default(),
@@ -56,7 +57,7 @@ impl Dial for DemoDial {
     }
 }
 
-/// Returns the host without a port: it has its own.
+/// Returns `host` without a port, because the `ssh_config` of the demo sets the port.
 fn without_port(host: &Host) -> Host {
     let plain = host.name().parse::<Host>();
     plain.map_or_else(|_| host.clone(), |plain| plain.or_user(host.user()))

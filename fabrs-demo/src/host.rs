@@ -1,4 +1,4 @@
-//! StartingHost one host, from outside.
+//! One demo host, as a process of the program.
 
 use std::io::BufReader;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::protocol::{HostSettings, StartupMessage, UserMapping, receive, send};
 use crate::step_error::{Context, StepError};
 use crate::user_mapping::map_users;
 
-/// A host that is being started.
+/// A host during its start.
 #[derive(Debug)]
 pub(crate) struct StartingHost {
     process: HostProcess,
@@ -18,7 +18,7 @@ pub(crate) struct StartingHost {
     messages: BufReader<ChildStdout>,
 }
 
-/// A host that listens.
+/// A host with a listening SSH server.
 #[derive(Debug)]
 pub(crate) struct RunningHost {
     _process: HostProcess,
@@ -28,48 +28,49 @@ pub(crate) struct RunningHost {
     host_key: String,
 }
 
-/// The process that contains a host; the host ends with it.
+/// The helper process `contain`. The host ends with this process.
 #[derive(Debug)]
 struct HostProcess {
     child: Child,
-    /// The host lives as long as this end is held: until it is dropped, or this program ends in any way.
+    /// Write end of the stdin pipe. The host ends when the pipe is closed, explicitly or by the end
+    /// of the program.
     lifeline: Option<ChildStdin>,
 }
 
 impl StartingHost {
-    /// Starts the process that will contain it.
+    /// Starts the helper process.
     pub(crate) fn spawn(program: &Path, settings: HostSettings) -> Result<Self, StepError> {
         let mut child = Command::new(program)
             .args(process::helper_args("contain"))
-            // What this program was told, tokens too, is not for the host.
+            // The environment of the program may hold tokens, so the host gets an empty one.
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .context("start its process")?;
+            .context("start the helper process")?;
         let lifeline = child.stdin.take();
         let stdout = child.stdout.take();
         let process = HostProcess { child, lifeline };
-        let messages = BufReader::new(stdout.ok_or("a pipe is missing").context("hear from it")?);
+        let messages = BufReader::new(stdout.ok_or("a pipe is missing").context("read from the host")?);
         Ok(Self { process, settings, messages })
     }
 
-    /// Waits until it has namespaces, and says which users are in them.
+    /// Waits for the namespaces, maps the users and sends the settings.
     pub(crate) fn finish_mapping(mut self) -> Result<Self, StepError> {
         match self.next_message()? {
             StartupMessage::NamespacesReady => {}
             other => return Err(unexpected(other)),
         }
-        self.settings.users = map_users(self.process.child.id()).context("map its users")?;
+        self.settings.users = map_users(self.process.child.id()).context("map the users")?;
         if let Some(lifeline) = &self.process.lifeline {
-            send(lifeline, &self.settings).context("say what it is to be")?;
+            send(lifeline, &self.settings).context("send the host settings")?;
         }
         Ok(self)
     }
 
-    /// Waits until it listens.
+    /// Waits until the SSH server listens.
     pub(crate) fn wait_until_listening(mut self) -> Result<RunningHost, StepError> {
         match self.next_message()? {
             StartupMessage::Listening { port, host_key } => {
@@ -81,7 +82,7 @@ impl StartingHost {
     }
 
     fn next_message(&mut self) -> Result<StartupMessage, StepError> {
-        receive(&mut self.messages).context("hear from it")
+        receive(&mut self.messages).context("read from the host")
     }
 }
 
@@ -89,7 +90,7 @@ fn unexpected(message: StartupMessage) -> StepError {
     match message {
         StartupMessage::Failed { step, reason } => StepError { step, reason },
         StartupMessage::NamespacesReady | StartupMessage::Listening { .. } => {
-            StepError::new("start it", "it speaks out of turn")
+            StepError::new("start the host", "unexpected message from the helper process")
         }
     }
 }
@@ -103,7 +104,7 @@ impl RunningHost {
         &self.host_key
     }
 
-    /// Returns its part of an ssh config: nothing but its own keys is offered or believed.
+    /// Returns the host's block for an `ssh_config`. The block allows only the keys of the demo.
     pub(crate) fn ssh_config(&self, account: &str, identity: &MemoryFile, known_hosts: &MemoryFile) -> String {
         let Self { name, port, .. } = self;
         let user = match self.users {
@@ -124,7 +125,7 @@ impl RunningHost {
 impl Drop for HostProcess {
     fn drop(&mut self) {
         drop(self.lifeline.take());
-        // It returns when everything inside has gone.
+        // `contain` ends after all processes of the host.
         let _ = self.child.wait();
     }
 }

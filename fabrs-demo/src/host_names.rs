@@ -1,16 +1,27 @@
-//! The names of demo hosts, and what `@demo` and `@demo:3` mean.
+//! Names of demo hosts: parses `@demo` and `@demo:3`.
 
 use fabrs_core::{Error, ErrorKind, Host, Result};
 
-/// As many hosts as one may ask for: each is a few processes and some memory.
+/// The maximum number of hosts. Each host needs several processes and some memory.
 pub(crate) const MAX_HOSTS: usize = 32;
 
-/// Returns the hosts that a name after `@` stands for: `demo` for one of that name, `demo:3` for `demo1` to `demo3`;
-/// `None` where it is none of ours.
+/// Parses the name after `@`: `demo` is one host, `demo:3` the hosts `demo1` to `demo3`.
+///
+/// Returns `None` if `name` is not the name of a demo.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`] where there is no such number of hosts.
+/// [`ErrorKind::Usage`] if the number of hosts is not between 1 and 32.
+///
+/// # Examples
+///
+/// ```
+/// let hosts = fabrs_demo::parse_hosts("demo:2").expect("a demo")?;
+/// assert_eq!(hosts.len(), 2);
+/// assert_eq!(hosts[1].name(), "demo2");
+/// assert!(fabrs_demo::parse_hosts("hosts.txt").is_none());
+/// # Ok::<(), fabrs_core::Error>(())
+/// ```
 pub fn parse_hosts(name: &str) -> Option<Result<Vec<Host>>> {
     let count = match name.strip_prefix("demo")? {
         "" => return Some(to_hosts(&["demo".to_owned()])),
@@ -19,8 +30,8 @@ pub fn parse_hosts(name: &str) -> Option<Result<Vec<Host>>> {
     match count.parse() {
         Ok(count @ 1..=MAX_HOSTS) => Some(to_hosts(&(1..=count).map(|n| format!("demo{n}")).collect::<Vec<_>>())),
         _ => {
-            let error = Error::new(ErrorKind::Usage, format!("`@{name}` is no number of hosts"));
-            Some(Err(error.hint(format!("`@demo:3` starts three; there can be {MAX_HOSTS}"))))
+            let error = Error::new(ErrorKind::Usage, format!("invalid number of hosts in `@{name}`"));
+            Some(Err(error.hint(format!("use `@demo:N` with N from 1 to {MAX_HOSTS}"))))
         }
     }
 }
@@ -28,7 +39,9 @@ pub fn parse_hosts(name: &str) -> Option<Result<Vec<Host>>> {
 fn to_hosts(names: &[String]) -> Result<Vec<Host>> {
     let host = |name: &String| {
         let name = name.parse();
-        name.map_err(|source| Error::new(ErrorKind::Internal, "a demo host has no name").caused_by(source))
+        name.map_err(|source| {
+            Error::new(ErrorKind::Internal, "internal error: invalid name of a demo host").caused_by(source)
+        })
     };
     names.iter().map(host).collect()
 }
@@ -44,25 +57,25 @@ mod tests {
     }
 
     #[test]
-    fn one_has_the_bare_name_and_several_are_numbered() {
+    fn a_single_host_has_the_bare_name_and_several_are_numbered() {
         case("demo", &["demo"]);
         case("demo:1", &["demo1"]);
         case("demo:3", &["demo1", "demo2", "demo3"]);
     }
 
     #[test]
-    fn what_is_not_a_demo_is_left_to_others() {
+    fn other_names_are_not_demo_hosts() {
         for name in ["hosts.txt", "demos", "demo.txt", "./demo", "/demo"] {
             assert!(parse_hosts(name).is_none(), "{name}");
         }
     }
 
     #[test]
-    fn a_number_that_can_not_be_is_named() {
+    fn an_invalid_number_of_hosts_is_an_error() {
         for name in ["demo:", "demo:0", "demo:x", "demo:-1", "demo:33"] {
             let error = parse_hosts(name).unwrap().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Usage);
-            assert_eq!(error.doing(), format!("`@{name}` is no number of hosts"));
+            assert_eq!(error.doing(), format!("invalid number of hosts in `@{name}`"));
         }
     }
 }

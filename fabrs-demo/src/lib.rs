@@ -1,10 +1,10 @@
-//! The contained SSH host behind `-H @demo`: somebody's first try with no host at all.
+//! Contained SSH hosts for `-H @demo`: a first try of fabrs without a real host.
 //!
 //! ```no_run
 //! use fabrs_demo::Demo;
 //!
 //! fn main() -> std::process::ExitCode {
-//!     // First of all: this program is started again for each part of a demo.
+//!     // First of all: the program is started again for each helper process of a demo.
 //!     if let Some(code) = fabrs_demo::run_helper() {
 //!         return code;
 //!     }
@@ -15,18 +15,26 @@
 //! }
 //! ```
 //!
-//! # What a host is
+//! # Containment
 //!
-//! A few processes in namespaces of their own (user, mount, process, IPC, name), which Linux gives to plain users too.
-//! Its root is made in memory: the machine's programs are there **read-only** (so nothing can be installed into `/usr`),
-//! `/etc` is a copy, all else is fresh. Nothing that runs there is anybody outside: its root is a user id that the
-//! machine gives to nobody, where the machine has such ids for the user (to root always, to others by `newuidmap`);
-//! elsewhere its only user is root, who is the one who started it outside. `sudo` is a stand-in that lets the account do
-//! everything and asks for nothing. **Its network is the machine's**: what listens on loopback can be reached, ports
-//! below 1024 can't be taken. No service manager runs there, and nothing is forwarded.
+//! A host is a group of processes in their own user, mount, PID, IPC and UTS namespaces. Linux
+//! offers these namespaces to plain users, too. If the machine refuses namespaces, the start of a
+//! demo fails. A demo never runs without containment.
 //!
-//! A host ends with the [`Demo`], or with the program however it ends: nothing is left, and there is nothing to clean up.
-//! Where a machine refuses namespaces, a demo refuses to start: it never runs uncontained.
+//! - **Files.** The root is in memory. The programs of the machine are **read-only**, so `/usr`
+//!   accepts no installation. `/etc` is a copy, and all other directories are fresh.
+//! - **Users.** Root of a host has an unused user ID outside. Root of the machine always has such
+//!   IDs, a plain user gets them by `newuidmap`. Without such IDs, the only user of the host is
+//!   root, mapped to the user who started the demo.
+//! - **sudo.** A replacement of `sudo` allows all commands to the account without a password.
+//! - **Network.** **The network is shared with the machine.** Commands can reach services on
+//!   loopback, but cannot listen on ports below 1024. The server rejects forwarding.
+//! - **Services.** A host has no service manager.
+//!
+//! # End of a host
+//!
+//! A host ends with its [`Demo`], or with the program, even after `SIGKILL`. No process, mount or
+//! file is left.
 
 #![cfg(target_os = "linux")]
 

@@ -1,4 +1,5 @@
-//! Demo hosts for any SSH client: `fabrs-demo [NAME...]` starts them, says how to reach them, and ends them with its input.
+//! `fabrs-demo [NAME...]`: starts demo hosts, prints an `ssh` command for each, and ends on stdin
+//! EOF.
 
 #![cfg(target_os = "linux")]
 
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
         }
     };
     for name in demo.names() {
-        // Who closed the output knows the way already.
+        // A closed stdout is fine: the reader already has the command.
         let _ = writeln!(stdout(), "ssh -F {} {name}", demo.ssh_config().display());
     }
     let _ = io::copy(&mut stdin().lock(), &mut io::sink());

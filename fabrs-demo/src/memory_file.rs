@@ -1,4 +1,4 @@
-//! AccountFiles that no folder knows: they are gone with the program, however it ends.
+//! Files in memory, without a directory entry. They vanish with the program.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
@@ -8,14 +8,14 @@ use std::path::PathBuf;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 
-/// A file in memory, which this program and others of the same user can open by its path.
+/// A file in memory. Processes of the same user can open it by path.
 #[derive(Debug)]
 pub(crate) struct MemoryFile {
     file: File,
 }
 
 impl MemoryFile {
-    /// Makes a file that holds a text and that nobody else may read.
+    /// Creates a file with mode `0600`.
     pub(crate) fn new(name: &str, text: &str) -> io::Result<Self> {
         let mut file = File::from(memfd_create(name, MemfdFlags::CLOEXEC)?);
         file.set_permissions(Permissions::from_mode(0o600))?;
@@ -23,7 +23,7 @@ impl MemoryFile {
         Ok(Self { file })
     }
 
-    /// Returns the path that leads to it as long as it is kept.
+    /// Returns a path below `/proc`, valid during the lifetime of this value.
     pub(crate) fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), self.file.as_raw_fd()))
     }

@@ -1,17 +1,19 @@
-//! The accounts of a host: made from the machine's, and looked up as they are at each login.
+//! Account files of a host: `passwd`, `group` and `shadow`.
+//!
+//! The files are derived from those of the machine. Each login reads them again.
 
 use std::fs;
 
 use crate::protocol::{HostSettings, UserMapping};
 
-/// The user id of the account that one logs in as, and its group's.
+/// The user ID and group ID of the login account.
 pub(crate) const ACCOUNT_UID: u32 = 1000;
-/// The first id that is a person's and no part of the system.
+/// The first ID of regular users. Lower IDs belong to the system.
 const FIRST_REGULAR_ID: u32 = 1000;
-/// The id of `nobody`, which is part of the system all the same.
+/// The ID of `nobody`. The account belongs to the system.
 const NOBODY_ID: u32 = 65534;
 
-/// One line of `passwd`.
+/// An entry of `/etc/passwd`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PasswdEntry {
     pub(crate) name: String,
@@ -22,7 +24,7 @@ pub(crate) struct PasswdEntry {
 }
 
 impl PasswdEntry {
-    /// Finds an account by its name, or by `#` and its number as sudo has it.
+    /// Finds an account by name, or by `#` and user ID as in `sudo -u '#33'`.
     pub(crate) fn find(name: &str) -> Option<Self> {
         let text = fs::read_to_string("/etc/passwd").ok()?;
         match name.strip_prefix('#') {
@@ -31,13 +33,13 @@ impl PasswdEntry {
         }
     }
 
-    /// Finds the account of the user who runs this process.
+    /// Finds the account of the current user.
     pub(crate) fn current() -> Option<Self> {
         let text = fs::read_to_string("/etc/passwd").ok()?;
         Self::with_uid(&text, rustix::process::getuid().as_raw())
     }
 
-    /// Returns the ids of all groups that it is in.
+    /// Returns the IDs of the account's groups, sorted and including the primary group.
     pub(crate) fn groups(&self) -> Vec<u32> {
         let text = fs::read_to_string("/etc/group").unwrap_or_default();
         let joined =
@@ -61,7 +63,7 @@ impl PasswdEntry {
     }
 }
 
-/// Finds a group's id by its name, or by `#` and its number.
+/// Finds a group ID by group name, or by `#` and group ID.
 pub(crate) fn find_group_id(name: &str) -> Option<u32> {
     if let Some(number) = name.strip_prefix('#') {
         return number.parse().ok();
@@ -84,7 +86,7 @@ impl<'a> GroupEntry<'a> {
     }
 }
 
-/// The files that say who is there.
+/// The contents of the account files.
 #[derive(Debug)]
 pub(crate) struct AccountFiles {
     pub(crate) passwd: String,
@@ -93,7 +95,8 @@ pub(crate) struct AccountFiles {
 }
 
 impl AccountFiles {
-    /// Makes them from the machine's: root, what belongs to the system, and the account; the machine's people stay out.
+    /// Derives the files from the machine's `passwd` and `group`. They contain root, the system
+    /// accounts and `account`, but no regular users of the machine.
     pub(crate) fn new(passwd: &str, group: &str, account: &str, users: UserMapping, shell: &str) -> Self {
         let is_system = |name: &str, id: u32| {
             name != account && id != 0 && (id < FIRST_REGULAR_ID || id == NOBODY_ID) && users == UserMapping::Range
@@ -106,7 +109,7 @@ impl AccountFiles {
                 lines.push(format!("{account}:x:{ACCOUNT_UID}:{ACCOUNT_UID}:{account}:/home/{account}:{shell}"));
                 groups.push(format!("{account}:x:{ACCOUNT_UID}:"));
             }
-            // Another name for the only user there is.
+            // A second name of root, the only user.
             UserMapping::RootOnly => lines.push(format!("{account}:x:0:0:root:/root:{shell}")),
         }
         lines.extend(passwd.lines().filter_map(|line| {
@@ -123,14 +126,14 @@ impl AccountFiles {
     }
 }
 
-/// Tells whether a name can be that of an account: as `useradd` has it, so that no file of names is torn by it.
+/// Returns `true` for names accepted by `useradd`. Such names cannot break the account files.
 pub(crate) fn is_account_name(name: &str) -> bool {
     let has_valid_start = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
     let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
     has_valid_start && name.len() <= 32 && name.chars().all(is_allowed)
 }
 
-/// Returns the number of the account where it is one of its own, and not root under another name.
+/// Returns the user ID of the login account, or `None` if root is the login account.
 pub(crate) fn account_uid(setup: &HostSettings) -> Option<u32> {
     (setup.users == UserMapping::Range && setup.account != "root").then_some(ACCOUNT_UID)
 }
@@ -144,7 +147,7 @@ mod tests {
     const GROUP: &str = "root:x:0:\nadm:x:4:ann\nann:x:1000:\n";
 
     #[test]
-    fn the_people_of_the_machine_are_not_there_and_its_system_is() {
+    fn system_accounts_are_kept_and_regular_users_omitted() {
         let files = AccountFiles::new(PASSWD, GROUP, "demo", UserMapping::Range, "/bin/bash");
         let names: Vec<String> =
             files.passwd.lines().filter_map(PasswdEntry::parse).map(|account| account.name).collect();
@@ -154,14 +157,14 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_only_root_another_name_means_root() {
+    fn with_root_only_the_account_is_a_name_of_root() {
         let files = AccountFiles::new(PASSWD, GROUP, "deploy", UserMapping::RootOnly, "/bin/sh");
         assert_eq!(files.passwd, "root:x:0:0:root:/root:/bin/sh\ndeploy:x:0:0:root:/root:/bin/sh\n");
         assert_eq!(files.group, "root:x:0:\n");
     }
 
     #[test]
-    fn a_name_can_not_tear_the_files() {
+    fn account_names_cannot_break_the_files() {
         for good in ["demo", "_x", "a-b_9"] {
             assert!(is_account_name(good), "{good}");
         }

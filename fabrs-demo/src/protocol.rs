@@ -1,57 +1,57 @@
-//! What a demo host and the program that started it say to each other, a line of JSON each.
+//! Messages between the program and a starting host: one line of JSON each.
 
 use std::io::{self, BufRead, Read, Write};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// The longest line, in bytes.
+/// The maximum length of a line, in bytes.
 const MAX_LINE_LEN: u64 = 1 << 16;
 
-/// What a host is to be.
+/// The settings of a host.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct HostSettings {
-    /// Its name.
+    /// The host name.
     pub(crate) name: String,
-    /// The account that one logs in as.
+    /// The login account.
     pub(crate) account: String,
-    /// The only key that is let in, in the form of `authorized_keys`.
+    /// The only accepted client key, in the format of `authorized_keys`.
     pub(crate) client_key: String,
-    /// Which users it has.
+    /// The users of the host.
     pub(crate) users: UserMapping,
 }
 
-/// Which users a host has: what the machine lets be mapped into its namespace.
+/// The users of a host, limited by the user IDs available on the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum UserMapping {
-    /// All of a usual system's, none of whom is anybody outside.
+    /// All users of a typical system. None of them is a user outside.
     Range,
-    /// Root alone, who is the user that started it outside.
+    /// Root only, mapped to the user who started the demo.
     RootOnly,
 }
 
-/// What a host tells while it starts.
+/// A message of a host during its start.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum StartupMessage {
-    /// It has namespaces, and waits for its users to be mapped and for its [`HostSettings`].
+    /// The namespaces exist. The host waits for the user mapping and its [`HostSettings`].
     NamespacesReady,
-    /// It listens.
+    /// The SSH server listens.
     Listening {
-        /// On which port of loopback.
+        /// The port on loopback.
         port: u16,
-        /// Its host key, in the form of `known_hosts`.
+        /// The host key, in the format of `known_hosts`.
         host_key: String,
     },
-    /// It can't start.
+    /// The start failed.
     Failed {
-        /// What could not be done: "could not …".
+        /// The failed step, to complete "could not …".
         step: String,
-        /// What the system said.
+        /// The error text of the system.
         reason: String,
     },
 }
 
-/// Writes one line.
+/// Writes a message.
 pub(crate) fn send(mut writer: impl Write, message: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
@@ -59,10 +59,10 @@ pub(crate) fn send(mut writer: impl Write, message: &impl Serialize) -> io::Resu
     writer.flush()
 }
 
-/// Reads one line.
+/// Reads a message.
 pub(crate) fn receive<T: DeserializeOwned>(reader: &mut impl BufRead) -> io::Result<T> {
     let mut line = String::new();
-    // No line of ours is longer; a program that is none of ours does not fill the memory.
+    // All messages are shorter. The limit protects the memory from output of a foreign program.
     if reader.take(MAX_LINE_LEN).read_line(&mut line)? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }

@@ -1,6 +1,6 @@
-//! Errors of the steps by which a host starts.
+//! Errors of the steps that start a host.
 
-/// A step that could not be done.
+/// A failed step.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {step}: {reason}")]
 pub(crate) struct StepError {
@@ -14,9 +14,9 @@ impl StepError {
     }
 }
 
-/// Says what was being done when the system refused.
+/// Adds the failed step to an error.
 pub(crate) trait Context<T> {
-    /// Names the step: "could not {what}".
+    /// Converts an error to a [`StepError`]. `step` completes "could not …".
     fn context(self, step: impl Into<String>) -> Result<T, StepError>;
 }
 

@@ -1,4 +1,4 @@
-//! Which users a host has, mapped into its namespace from outside.
+//! User mapping of a host, written from outside its user namespace.
 
 use std::fs;
 use std::io;
@@ -9,15 +9,16 @@ use fabrs_core::config::Variables;
 use crate::passwd::ACCOUNT_UID;
 use crate::protocol::UserMapping;
 
-/// As many ids as a usual system has.
+/// The number of IDs of a typical system.
 const MAX_MAPPED_IDS: u32 = 65536;
-/// Where systemd keeps ids for containers ends; no account has one of the last of them.
+/// The end of systemd's ID range for containers. No account has one of the last IDs of the range.
 const CONTAINER_IDS_END: u32 = 0x7000_0000;
 
-/// Maps users into the namespace of a process of ours that waits for it.
+/// Maps users into the namespace of a waiting child process.
 ///
-/// They are nobody outside, wherever that can be: as root, and with `newuidmap` for a plain user who was subordinate ids for
-/// it. Root inside is *not* root outside, who could do much by being root alone, without any capability.
+/// The mapped IDs are unused outside, if possible. Root has such IDs, and a plain user with
+/// subordinate IDs gets them by `newuidmap`. Root inside is never mapped to root outside: user ID 0
+/// alone has many rights, even without capabilities.
 pub(crate) fn map_users(pid: u32) -> io::Result<UserMapping> {
     if rustix::process::geteuid().is_root() {
         return map_as_root(pid);
@@ -38,16 +39,16 @@ fn map_as_root(pid: u32) -> io::Result<UserMapping> {
             }
             Ok(UserMapping::Range)
         }
-        // Within a namespace such as ours, root may be somebody who is nothing outside.
+        // Inside a user namespace, root may be a plain user outside.
         _ if !is_root_outside(&uids) => map_root_only(pid),
         _ => {
-            let text = "there are no ids but root's to be given away";
+            let text = "no user IDs besides root's are available";
             Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
         }
     }
 }
 
-/// Makes root inside of whoever this is.
+/// Maps only root, to the current user.
 fn map_root_only(pid: u32) -> io::Result<UserMapping> {
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     write_proc(pid, "setgroups", "deny")?;
@@ -56,14 +57,15 @@ fn map_root_only(pid: u32) -> io::Result<UserMapping> {
     Ok(UserMapping::RootOnly)
 }
 
-/// Tells whether root of this namespace may be root of the one around it.
+/// Returns `true` if root of this namespace may be root of the parent namespace.
 fn is_root_outside(map: &str) -> bool {
     let root =
         map.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|line| line.first() == Some(&"0"));
     root.is_none_or(|line| line.get(1) == Some(&"0"))
 }
 
-/// Returns the ids that are subordinate away: 65,536 that are nobody's, or as many as there are besides root's, in a container.
+/// Returns the first ID and the number of IDs to map: 65,536 unused IDs, or in a container all IDs
+/// but root's.
 fn free_ids(map: &str) -> Option<(u32, u32)> {
     let extents = map.lines().filter_map(|line| {
         let numbers: Vec<u32> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
@@ -73,11 +75,12 @@ fn free_ids(map: &str) -> Option<(u32, u32)> {
     let (first, end) = extents.max_by_key(|(first, end)| end.saturating_sub(*first))?;
     let end = if (first..end).contains(&CONTAINER_IDS_END) { CONTAINER_IDS_END } else { end };
     let count = end.saturating_sub(first).min(MAX_MAPPED_IDS);
-    // Fewer could not hold the account that one logs in as.
+    // A smaller range could not hold the login account.
     (count > ACCOUNT_UID).then_some((end - count, count))
 }
 
-/// Maps by the programs that may, with the ids that this user was subordinate; `None` where there is neither.
+/// Maps the subordinate IDs of the user with `newgidmap` and `newuidmap`. Returns `None` if the
+/// programs or the IDs are missing.
 fn map_with_newuidmap(pid: u32) -> io::Result<Option<()>> {
     let names = user_names();
     for (helper, file) in [("newgidmap", "/etc/subgid"), ("newuidmap", "/etc/subuid")] {
@@ -96,15 +99,15 @@ fn map_with_newuidmap(pid: u32) -> io::Result<Option<()>> {
         });
         match (mapped, helper) {
             (true, _) => {}
-            // Nothing is mapped yet, and the one user that needs no help still can be.
+            // No ID is mapped yet, so the caller can still map root only.
             (false, "newgidmap") => return Ok(None),
-            (false, _) => return Err(io::Error::other("`newuidmap` failed where `newgidmap` did not")),
+            (false, _) => return Err(io::Error::other("`newuidmap` failed after `newgidmap` succeeded")),
         }
     }
     Ok(Some(()))
 }
 
-/// Returns under what names this user is listed: his number, and those that the number has.
+/// Returns the names of the current user in `/etc/subuid`: the user ID and all its account names.
 fn user_names() -> Vec<String> {
     let uid = rustix::process::geteuid().as_raw().to_string();
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -113,7 +116,7 @@ fn user_names() -> Vec<String> {
     [vec![uid], named].concat()
 }
 
-/// Returns the first ids that a file such as `/etc/subuid` gives to one of these names, enough for a system's users.
+/// Returns the first large enough range of subordinate IDs for one of `names`.
 fn subordinate_ids(subordinate: &str, names: &[String]) -> Option<(u32, u32)> {
     subordinate.lines().find_map(|line| {
         let (name, ids) = line.split_once(':')?;
@@ -132,24 +135,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_given_away_that_are_nobodys() {
+    fn mapped_ids_are_unused_outside() {
         assert_eq!(free_ids("         0          0 4294967295\n"), Some((0x6fff_0000, 65536)));
     }
 
     #[test]
-    fn in_a_container_they_are_what_there_is_besides_root() {
+    fn in_a_container_all_ids_but_root_are_mapped() {
         assert_eq!(free_ids("0 1000 1\n1 100000 65536\n"), Some((1, 65536)));
         assert_eq!(free_ids("0 100000 65536\n"), Some((1, 65535)));
     }
 
     #[test]
-    fn where_there_is_only_root_there_are_none() {
+    fn with_root_only_no_ids_are_free() {
         assert_eq!(free_ids("0 1000 1\n"), None);
         assert_eq!(free_ids(""), None);
     }
 
     #[test]
-    fn root_of_a_namespace_is_told_from_root() {
+    fn root_of_a_namespace_is_distinguished_from_root_outside() {
         assert!(is_root_outside("0 0 4294967295\n"));
         assert!(is_root_outside("0 0 1\n"));
         assert!(is_root_outside(""));
@@ -157,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_listed_by_name_or_number() {
+    fn subordinate_ids_are_listed_by_name_or_user_id() {
         let subordinate = "ann:100000:65536\n1001:165536:65536\nbob:1:10\n";
         let of = |name: &str| subordinate_ids(subordinate, &[name.to_owned()]);
         assert_eq!(of("ann"), Some((100_000, 65536)));

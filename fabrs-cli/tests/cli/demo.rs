@@ -121,7 +121,7 @@ fn a_killed_fab_leaves_nothing() {
 
 #[test]
 fn a_number_that_can_not_be_and_a_file_of_that_name_are_told_apart() {
-    let block = "error: `@demo:0` is no number of hosts\nhint: `@demo:3` starts three; there can be 32\n";
+    let block = "error: invalid number of hosts in `@demo:0`\nhint: use `@demo:N` with N from 1 to 32\n";
     fab().args(["-H", "@demo:0", "--", "true"]).code(2).stderr(block).run();
     let fab = fab().project(&[("demo", "@local\n")]);
     fab.args(["-H", "@./demo", "--", "echo x"]).stdout("x\n").run();
@@ -141,9 +141,9 @@ fn where_namespaces_are_refused_nothing_runs_whatever_is_answered() {
             .code(2)
             .stdout("")
             .stderr(
-                "error: `@demo` was not started: uncontained, its commands would run on this machine as root\n  \
-                 caused by: could not make namespaces: No space left on device (os error 28)\nhint: `unshare -Urm true` \
-                 shows whether namespaces are allowed here; in most containers they are not\n",
+                "error: `@demo` was not started: without containment, its commands would run on this machine as root\n  \
+                 caused by: could not create namespaces: No space left on device (os error 28)\nhint: run `unshare -Urm true` \
+                 to test if namespaces are allowed; most containers forbid them\n",
             )
             .run();
         assert!(!folder.exists());

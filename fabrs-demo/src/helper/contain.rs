@@ -1,4 +1,4 @@
-//! The first part: takes namespaces of its own and starts the host in them.
+//! Helper `contain`: creates the namespaces of a host and starts `init` in them.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, stdin, stdout};
@@ -15,12 +15,12 @@ use super::process::helper_command;
 use crate::protocol::{HostSettings, StartupMessage, UserMapping, receive, send};
 use crate::step_error::{Context, StepError};
 
-/// Contains what follows, and returns when all of it is gone.
+/// Creates the namespaces and returns after all processes in them have ended.
 pub(super) fn contain() -> ExitCode {
     match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(StepError { step, reason }) => {
-            // Where nobody listens any more, nobody waits for it either.
+            // The write fails if the program has ended. The message is then lost on purpose.
             let _ = send(stdout(), &StartupMessage::Failed { step, reason });
             ExitCode::FAILURE
         }
@@ -28,32 +28,36 @@ pub(super) fn contain() -> ExitCode {
 }
 
 fn start() -> Result<(), StepError> {
-    // Away from the terminal: its keys are not for the host, and `/dev/tty` inside must not be it.
+    // A new session detaches the host from the terminal: Ctrl-C must not reach the host, and
+    // `/dev/tty` inside the host must not be the terminal of the program.
     rustix::process::setsid().context("start a session")?;
     let namespaces = CloneFlags::CLONE_NEWUSER
         | CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWPID
         | CloneFlags::CLONE_NEWIPC
         | CloneFlags::CLONE_NEWUTS;
-    unshare(namespaces).map_err(io::Error::from).context("make namespaces")?;
-    send(stdout(), &StartupMessage::NamespacesReady).context("say so")?;
-    let settings: HostSettings = receive(&mut stdin().lock()).context("hear what to be")?;
-    // Opened before it may no longer be found, and from within the new mounts, so that it can be shown inside.
-    let program = open_program().context("open its own program")?;
+    unshare(namespaces).map_err(io::Error::from).context("create namespaces")?;
+    send(stdout(), &StartupMessage::NamespacesReady).context("report the namespaces")?;
+    let settings: HostSettings = receive(&mut stdin().lock()).context("read the host settings")?;
+    // Opened now, because the file may be gone later. Opened through the new mount namespace,
+    // because only mounts of this namespace can be bind-mounted inside.
+    let program = open_program().context("open the program file")?;
     if settings.users == UserMapping::Range {
-        switch_to_root().context("become root inside")?;
+        switch_to_root().context("switch to root of the namespace")?;
     }
-    // Process 1 of the new namespace is the next that is started.
+    // The next child becomes process 1 of the new PID namespace.
     let path = format!("/proc/self/fd/{}", program.as_raw_fd());
-    let mut init = helper_command(&path, "init", &settings).context("write what to be")?;
+    let mut init = helper_command(&path, "init", &settings).context("serialize the host settings")?;
     init.arg0("fabrs-demo").stderr(Stdio::null()).status().context("start the host").map(drop)
 }
 
-/// Opens this program so that everybody may run it: one that is for its owner alone is copied, in memory.
+/// Opens this program for execution by any user. If only the owner may execute the file, opens a
+/// copy in memory.
 fn open_program() -> io::Result<File> {
     const READ_AND_EXECUTE: u32 = 0o005;
     let own = "/proc/self/exe";
-    // The link leads to the mounts of the machine; its name is found in those of the host. It may be gone by now.
+    // `/proc/self/exe` resolves to the mounts of the machine, the path to those of the namespace.
+    // The fallback is for a program file deleted after the start.
     let mut file = File::open(fs::read_link(own)?).or_else(|_| File::open(own))?;
     if file.metadata()?.mode() & READ_AND_EXECUTE == READ_AND_EXECUTE {
         return Ok(file);
@@ -61,14 +65,14 @@ fn open_program() -> io::Result<File> {
     let mut copy = File::from(memfd_create("fabrs-demo", MemfdFlags::CLOEXEC)?);
     io::copy(&mut file, &mut copy)?;
     copy.set_permissions(Permissions::from_mode(0o755))?;
-    // What is open for writing can't be run.
+    // The kernel refuses to execute a file that is open for writing, so the copy is reopened.
     File::open(format!("/proc/self/fd/{}", copy.as_raw_fd()))
 }
 
-/// Leaves the user who started this behind: nothing of his is needed any more.
+/// Switches to root of the namespace. The rights of the starting user are no longer needed.
 fn switch_to_root() -> rustix::io::Result<()> {
     rustix::thread::set_thread_groups(&[])?;
     rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
-    // There is one thread.
+    // Changes one thread only. The process is single-threaded here.
     rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)
 }

@@ -1,4 +1,4 @@
-//! The entry of a part.
+//! Entry point of helper processes: [`run_helper`].
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -14,10 +14,10 @@ use crate::root::paths::PROGRAM;
 use crate::serve::server;
 use crate::sftp;
 
-/// Plays a part of a demo where this process was started for one, and returns with what code it ends.
+/// Runs a helper process of a demo, if this process was started as a helper.
 ///
-/// A program that starts a [`Demo`](crate::Demo) calls this before anything else in its `main`, and returns the code
-/// where there is one.
+/// Returns the exit code of the helper, or `None` in a normal start. A program that starts a
+/// [`Demo`](crate::Demo) calls this function first in `main` and returns the exit code, if any.
 pub fn run_helper() -> Option<ExitCode> {
     DISPATCHED.store(true, Ordering::Relaxed);
     if is_sudo() {
@@ -39,7 +39,7 @@ pub fn run_helper() -> Option<ExitCode> {
     })
 }
 
-/// Tells whether this program stands where `sudo` is, inside a host.
+/// Returns `true` if this program was called as `sudo` inside a host.
 fn is_sudo() -> bool {
     let own = std::env::current_exe();
     own.is_ok_and(|own| own.file_name().is_some_and(|name| name == "sudo")) && Path::new(PROGRAM).exists()

@@ -1,4 +1,4 @@
-//! Process 1 of the host: makes the root, starts the server, reaps, and ends everything when the program is gone.
+//! Helper `init`: process 1 of a host. Builds the root, starts the SSH server and reaps orphans.
 
 use std::ffi::OsString;
 use std::io::{self, Read, stdin, stdout};
@@ -14,7 +14,7 @@ use crate::root::build::build_root;
 use crate::root::paths::PROGRAM;
 use crate::step_error::{Context, StepError};
 
-/// Runs a host to its end.
+/// Runs a host until the server or the program ends.
 pub(super) fn init(mut arguments: Vec<OsString>) -> ExitCode {
     match start(arguments.pop()) {
         Ok(code) => code,
@@ -26,36 +26,37 @@ pub(super) fn init(mut arguments: Vec<OsString>) -> ExitCode {
 }
 
 fn start(argument: Option<OsString>) -> Result<ExitCode, StepError> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).context("follow its parent")?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).context("set the parent death signal")?;
     thread::spawn(exit_on_stdin_eof);
-    let settings: HostSettings = parse_argument(argument).context("read what to be")?;
+    let settings: HostSettings = parse_argument(argument).context("read the host settings")?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     build_root(&settings)?;
-    rustix::system::sethostname(settings.name.as_bytes()).context("take its name")?;
+    rustix::system::sethostname(settings.name.as_bytes()).context("set the host name")?;
     let server = helper_command(PROGRAM, "serve", &settings)
-        .context("write what to be")?
+        .context("serialize the host settings")?
         .env_clear()
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .context("start the server")?;
+        .context("start the SSH server")?;
     Ok(reap_until_exit(server.id()))
 }
 
-/// Ends this process, and with it all of its namespace, when the other end of its input is gone: the program has ended,
-/// however it did.
+/// Exits on the end of stdin. The end of process 1 kills all processes of the namespace.
+///
+/// The program holds the other end of the pipe, so the kernel closes it on any end of the program.
 #[expect(
     clippy::disallowed_methods,
     clippy::exit,
-    reason = "the main thread waits for processes, and there is nothing to give back"
+    reason = "the main thread waits for processes, and holds nothing to release"
 )]
 fn exit_on_stdin_eof() {
-    // Nothing is ever said here; an error is an end too.
+    // The program never writes to this pipe. A read error has the same meaning as the end.
     let _ = io::copy(&mut stdin().lock().by_ref(), &mut io::sink());
     std::process::exit(0);
 }
 
-/// Reaps what ends, orphans too, until the server does.
+/// Reaps ended processes, including orphans, until the server has ended.
 fn reap_until_exit(server: u32) -> ExitCode {
     loop {
         match rustix::process::wait(WaitOptions::empty()) {

@@ -1,4 +1,4 @@
-//! One command's first moments: a session of its own, the user, then the command itself.
+//! Helper `login`: starts a session, switches to the user and executes the command.
 
 use std::ffi::OsString;
 use std::io::{Write, stderr, stdin};
@@ -12,25 +12,27 @@ use serde::{Deserialize, Serialize};
 use super::process::parse_argument;
 use crate::step_error::{Context, StepError};
 
-/// Who a command is run as.
+/// The user and the session of a command.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Login {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     pub(crate) groups: Vec<u32>,
     pub(crate) home: String,
-    /// Whether its stdin is a pty that becomes its terminal.
+    /// `true` if stdin is a pseudo-terminal, to become the controlling terminal.
     pub(crate) pty: bool,
-    /// Whether `sudo` is open to it.
+    /// `true` if the user may use `sudo`.
     pub(crate) may_sudo: bool,
 }
 
-/// What one needs to become root: inherited by what the user runs, and used by our `sudo` alone.
+/// The capabilities for changing the user. Commands of the user inherit them, for use by `sudo`.
 ///
-/// A program with the set-user-id bit would be the usual way, but would have to be copied into each host.
+/// A set-user-ID program would be the usual solution, but needs a copy of the program in each host.
 const CHANGE_USER_CAPABILITIES: CapabilitySet = CapabilitySet::SETUID.union(CapabilitySet::SETGID);
 
-/// Becomes a user's command: the words after [`Login`] are the program, its own name for itself, and its arguments.
+/// Executes a command as a user.
+///
+/// `arguments` are a serialized [`Login`], the program, its `argv[0]`, and its arguments.
 pub(super) fn login(arguments: Vec<OsString>) -> ExitCode {
     let Err(failure) = start(arguments);
     let _ = writeln!(stderr(), "{failure}");
@@ -39,17 +41,17 @@ pub(super) fn login(arguments: Vec<OsString>) -> ExitCode {
 
 fn start(arguments: Vec<OsString>) -> Result<std::convert::Infallible, StepError> {
     let mut arguments = arguments.into_iter();
-    let login: Login = parse_argument(arguments.next()).context("read who logs in")?;
+    let login: Login = parse_argument(arguments.next()).context("read the login")?;
     let program = arguments.next().unwrap_or_default();
     let name = arguments.next().unwrap_or_default();
     rustix::process::setsid().context("start a session")?;
     if login.pty {
-        rustix::process::ioctl_tiocsctty(stdin()).context("take the terminal")?;
+        rustix::process::ioctl_tiocsctty(stdin()).context("set the controlling terminal")?;
     }
-    become_user(&login).context("become the user")?;
-    // As sshd has it: one without a home stands in the root.
+    become_user(&login).context("switch to the user")?;
+    // As in sshd: a user without a home starts in `/`.
     if rustix::process::chdir(&login.home).is_err() {
-        rustix::process::chdir("/").context("stand in the root")?;
+        rustix::process::chdir("/").context("change to the directory `/`")?;
     }
     let failure = Command::new(&program).arg0(name).args(arguments).exec();
     Err(failure).context(format!("start `{}`", program.to_string_lossy()))
@@ -57,7 +59,7 @@ fn start(arguments: Vec<OsString>) -> Result<std::convert::Infallible, StepError
 
 fn become_user(login: &Login) -> rustix::io::Result<()> {
     let (uid, gid) = (Uid::from_raw(login.uid), Gid::from_raw(login.gid));
-    // Where there is no user but root, there is nothing to become, and the kernel takes no groups.
+    // A namespace with root alone has no other user, and the kernel rejects `setgroups` there.
     if rustix::process::geteuid() == uid {
         return Ok(());
     }

@@ -1,12 +1,12 @@
-//! The parts that this very program plays in a demo: it is started again with a first argument that nobody types.
+//! Helper processes of a demo. The program starts itself again with an internal first argument.
 //!
 //! ```text
-//! the program ──► contain      takes namespaces, and waits for the users to be mapped into them
-//!                   └─► init     process 1 inside: makes the root, reaps orphans, ends when the program is gone
+//! the program ──► contain      creates the namespaces, waits for the user mapping
+//!                   └─► init     process 1: builds the root, reaps orphans, ends with the program
 //!                         └─► serve   the SSH server
-//!                               └─► login   one command: becomes the user, then that command
-//!                                     ├─► sudo    what `sudo` is inside
-//!                                     └─► sftp    what the subsystem `sftp` is
+//!                               └─► login   one command: switches to the user, then executes
+//!                                     ├─► sudo    the replacement of `sudo`
+//!                                     └─► sftp    the subsystem `sftp`
 //! ```
 
 mod contain;

@@ -1,7 +1,7 @@
-//! `sudo` inside a host: the options that deploys and people use, no password, and everything allowed to the account.
+//! Helper `sudo`: a replacement of `sudo` with its common options. Never prompts for a password.
 //!
-//! A real one can do nothing there, since the file's owner is nobody. It becomes the command rather than waiting for
-//! it, so that whatever ends the command's group ends it too.
+//! The real `sudo` cannot work inside a host, because its owner has no user ID there. The helper
+//! executes the command in its own process, so a signal to the process group ends the command.
 
 use std::ffi::OsString;
 use std::io::{Write, stderr, stdout};
@@ -16,13 +16,13 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 use crate::passwd::{PasswdEntry, find_group_id};
 use crate::root::paths::BIN;
 
-/// Where programs are looked for, as in the `secure_path` of Debian.
+/// The search path for commands, as in `secure_path` of Debian.
 const SECURE_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// What of the caller's environment stays.
+/// The variables of the caller passed to the command.
 const KEPT_VARIABLES: [&str; 9] =
     ["TERM", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LC_TIME", "COLORTERM", "DISPLAY"];
 
-/// Runs a command as somebody else, and returns only if it can't.
+/// Executes a command as another user. Returns only on failure.
 pub(super) fn sudo(arguments: Vec<OsString>) -> ExitCode {
     let matches = match options().try_get_matches_from(arguments) {
         Ok(matches) => matches,
@@ -46,7 +46,7 @@ fn options() -> clap::Command {
         .no_binary_name(true)
         .args_override_self(true)
         .args([
-            // Nothing is ever asked, so these say nothing.
+            // Options about prompts have no effect, because there is no prompt.
             switch('n', "non-interactive"),
             switch('S', "stdin"),
             switch('A', "askpass"),
@@ -110,7 +110,7 @@ fn exec_command(matches: &ArgMatches) -> Result<ExitCode, String> {
     Err(format!("unable to execute {}: {failure}", command.get_program().to_string_lossy()))
 }
 
-/// Splits off what stands before the command: `NAME=value`.
+/// Splits the leading assignments `NAME=value` from the command.
 fn split_assignments(words: Vec<OsString>) -> (Vec<(OsString, OsString)>, Vec<OsString>) {
     let pair = |word: &OsString| {
         let (name, value) = word.to_str()?.split_once('=')?;
@@ -155,7 +155,7 @@ fn become_user(target: &PasswdEntry, gid: u32) -> rustix::io::Result<()> {
         rustix::thread::set_thread_res_gid(gid, gid, gid)?;
         rustix::thread::set_thread_res_uid(uid, uid, uid)?;
     }
-    // Nobody else gets on from here to root.
+    // Only root keeps the capabilities for changing the user.
     if !uid.is_root() {
         rustix::thread::clear_ambient_capability_set()?;
         let none = CapabilitySet::empty();
@@ -172,7 +172,7 @@ fn program_command(words: &[OsString]) -> Result<Command, String> {
     let own = Path::new(BIN).join(program);
     let path = match found {
         _ if is_path => program.into(),
-        // The machine's own may hang over the same name, or not be there at all.
+        // The `sudo` of the machine may be mounted over, or be missing.
         _ if own.is_file() => own,
         Some(path) => path,
         None => return Err(format!("{shown}: command not found")),
@@ -182,7 +182,7 @@ fn program_command(words: &[OsString]) -> Result<Command, String> {
     Ok(command)
 }
 
-/// Returns the target's shell, with the words as one line in which each stays the word it was.
+/// Returns the target user's shell, with `words` quoted into one command line.
 fn shell_command(target: &PasswdEntry, words: &[OsString], login: bool) -> Result<Command, String> {
     let name = target.shell.rsplit('/').next().unwrap_or_default();
     let mut command = Command::new(&target.shell);

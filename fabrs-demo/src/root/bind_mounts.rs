@@ -1,4 +1,4 @@
-//! What a host has of the machine, read-only.
+//! Read-only bind mounts of the machine's directories.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,33 +10,34 @@ use rustix::mount::MountFlags;
 use super::new_root::NewRoot;
 use crate::step_error::{Context, StepError};
 
-/// The folders of programs and what they need; `/nix` and `/gnu` are all of it on some systems.
+/// Directories of programs and libraries. `/nix` and `/gnu` hold all programs on NixOS and Guix.
 const SYSTEM_DIRS: [&str; 10] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "opt", "nix", "gnu"];
 
-/// Shows the machine's programs, and its `/sys`.
+/// Mounts the machine's programs and `/sys`.
 pub(super) fn mount_system(root: &NewRoot) -> Result<(), StepError> {
     for name in SYSTEM_DIRS {
         let path = Path::new("/").join(name);
         let Ok(found) = fs::symlink_metadata(&path) else { continue };
         if found.is_symlink() {
             let target = fs::read_link(&path).context(format!("read /{name}"))?;
-            root.symlink(target, &path).context(format!("make /{name}"))?;
+            root.symlink(target, &path).context(format!("create /{name}"))?;
         } else if found.is_dir() {
-            let place = root.create_dir(&format!("/{name}"), 0o755).context(format!("make /{name}"))?;
-            rustix::mount::mount_bind_recursive(&path, &place).context(format!("show /{name}"))?;
+            let place = root.create_dir(&format!("/{name}"), 0o755).context(format!("create /{name}"))?;
+            rustix::mount::mount_bind_recursive(&path, &place).context(format!("mount /{name}"))?;
         }
     }
-    // Few programs look there, and a machine may hide it.
+    // A failure is ignored: few programs need `/sys`, and a container may hide it.
     let _ = rustix::mount::mount_bind_recursive("/sys", root.path("/sys"));
     remount_all_read_only(root)
 }
 
-/// Makes everything that is mounted in the root read-only, what was mounted below it on the machine too.
+/// Remounts everything below `root` read-only, including mounts nested in bind-mounted directories.
 fn remount_all_read_only(root: &NewRoot) -> Result<(), StepError> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").context("read what is mounted")?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo").context("read the mounts")?;
     let base = root.path("/");
     let inside = mounts.lines().filter_map(mount_point).filter(|place| Path::new(place).starts_with(&base));
-    // What the machine has mounted where the root stands now is hidden below it, and nobody can come there.
+    // A mount of the machine below the path of the new root is covered by the new root. No process
+    // can reach the covered mount.
     let is_hidden = |place: &str| fs::symlink_metadata(place).is_err_and(|error| error.kind() == ErrorKind::NotFound);
     for place in inside.filter(|place| Path::new(place) != base && !is_hidden(place)) {
         remount_read_only(Path::new(&place))?;
@@ -44,9 +45,10 @@ fn remount_all_read_only(root: &NewRoot) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Makes one mount read-only. What else was forbidden on it stays so, as the kernel demands.
+/// Remounts one mount read-only. Keeps its other flags, because the kernel rejects a mount without
+/// them.
 pub(super) fn remount_read_only(place: &Path) -> Result<(), StepError> {
-    let what = || format!("make {} read-only", place.display());
+    let what = || format!("remount {} read-only", place.display());
     let now = statvfs(place).context(what())?.f_flag;
     let kept = [
         (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
@@ -61,12 +63,12 @@ pub(super) fn remount_read_only(place: &Path) -> Result<(), StepError> {
     rustix::mount::mount_remount(place, flags, "").context(what())
 }
 
-/// Returns where something is mounted, from its line in `mountinfo` (see proc(5)).
+/// Returns the mount point of a line of `mountinfo` (proc(5)).
 fn mount_point(line: &str) -> Option<String> {
     let field = line.split(' ').nth(4)?;
     let mut parts = field.split('\\');
     let mut place = parts.next()?.to_owned();
-    // Blanks, tabs, line ends and backslashes are three octal digits after a backslash.
+    // Spaces, tabs, newlines and backslashes are escaped as `\` and three octal digits.
     for part in parts {
         let (digits, rest) = part.split_at_checked(3)?;
         place.push(char::from(u8::from_str_radix(digits, 8).ok()?));
@@ -80,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mount_point_is_read_with_what_is_odd_in_it() {
+    fn escapes_in_a_mount_point_are_decoded() {
         let line = |place: &str| format!("36 35 98:0 /mnt1 {place} rw,noatime master:1 - ext3 /dev/root rw");
         assert_eq!(mount_point(&line("/usr/local")).as_deref(), Some("/usr/local"));
         assert_eq!(mount_point(&line(r"/a\040b\134c")).as_deref(), Some(r"/a b\c"));

@@ -1,4 +1,4 @@
-//! Building the root of a host.
+//! Builds the root file system of a host and switches to it.
 
 use std::fs;
 use std::path::Path;
@@ -14,32 +14,33 @@ use crate::passwd;
 use crate::protocol::HostSettings;
 use crate::step_error::{Context, StepError};
 
-/// Where the root is put together: any folder that every machine has; only this process sees it.
+/// The mount point of the new root. Every machine has this directory, and the mount is private.
 const BASE: &str = "/tmp";
 
-/// Makes the root of a host and moves into it.
+/// Builds the root of a host and makes it the root of this process.
 pub(crate) fn build_root(settings: &HostSettings) -> Result<(), StepError> {
-    // Nothing that is mounted from here on shows outside.
+    // Private propagation keeps all following mounts inside the namespace.
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    rustix::mount::mount_change("/", private).context("keep mounts to itself")?;
+    rustix::mount::mount_change("/", private).context("make mounts private")?;
     let shell = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };
     rustix::mount::mount("tmpfs", BASE, "tmpfs", MountFlags::empty(), Some(c"mode=755")).context("mount a root")?;
     let root = NewRoot::new(BASE);
-    create_dirs(&root, settings).context("make the folders of the root")?;
+    create_dirs(&root, settings).context("create the directories of the root")?;
     bind_mounts::mount_system(&root)?;
     devices::create_devices(&root)?;
     rustix::mount::mount("proc", root.path("/proc"), "proc", MountFlags::NOSUID | MountFlags::NODEV, None)
-        .context("mount its processes")?;
-    etc::write_etc(&root, settings, shell).context("make its /etc")?;
+        .context("mount /proc")?;
+    etc::write_etc(&root, settings, shell).context("write /etc")?;
     install_program(&root)?;
-    // In place of the old root, which is then below the new one and let go.
-    rustix::process::chdir(BASE).context("go to the root")?;
-    rustix::process::pivot_root(".", ".").context("take the root")?;
-    rustix::mount::unmount(".", UnmountFlags::DETACH).context("let the machine's root go")?;
-    rustix::process::chdir("/").context("go to the root")
+    // `pivot_root(".", ".")` stacks the old root on the new root, and the unmount detaches it
+    // (pivot_root(2)).
+    rustix::process::chdir(BASE).context("change to the root")?;
+    rustix::process::pivot_root(".", ".").context("switch the root")?;
+    rustix::mount::unmount(".", UnmountFlags::DETACH).context("unmount the old root")?;
+    rustix::process::chdir("/").context("change to the root")
 }
 
-/// Makes the folders that are a host's own.
+/// Creates the fresh directories of a host.
 fn create_dirs(root: &NewRoot, settings: &HostSettings) -> std::io::Result<()> {
     const FRESH: [&str; 19] = [
         "/boot",
@@ -78,23 +79,23 @@ fn create_dirs(root: &NewRoot, settings: &HostSettings) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Puts this program into the root, and `sudo`, which is a part of it.
+/// Installs this program, also under the name `sudo`.
 fn install_program(root: &NewRoot) -> Result<(), StepError> {
-    let program = root.write_file(PROGRAM, "", 0o755).context("make a place for its program")?;
-    // A copy in memory, as of a program that is for its owner alone, is in no mount that could be shown.
+    let program = root.write_file(PROGRAM, "", 0o755).context("create the file for the program")?;
+    // A program in memory is in no mount and cannot be bind-mounted. See `contain::open_program`.
     match rustix::mount::mount_bind("/proc/self/exe", &program) {
         Ok(()) => bind_mounts::remount_read_only(&program)?,
-        Err(_) => fs::copy("/proc/self/exe", &program).context("put its program in place").map(drop)?,
+        Err(_) => fs::copy("/proc/self/exe", &program).context("install the program").map(drop)?,
     }
-    let sudo = root.write_file(&format!("{BIN}/sudo"), "", 0o755).context("make a place for `sudo`")?;
+    let sudo = root.write_file(&format!("{BIN}/sudo"), "", 0o755).context("create the file for `sudo`")?;
     bind_sudo(&program, &sudo)?;
-    // One that is called by its path has to be ours too: the machine's can do nothing inside.
+    // `/usr/bin/sudo` by its full path must be the replacement, too. The real one fails inside.
     let usual = root.path("/usr/bin/sudo");
     if fs::exists(&usual).unwrap_or(false) { bind_sudo(&program, &usual) } else { Ok(()) }
 }
 
-/// Shows this program at another place, where it is `sudo` by its name.
+/// Mounts this program at `place`. The file name selects the helper `sudo`.
 fn bind_sudo(program: &Path, place: &Path) -> Result<(), StepError> {
-    rustix::mount::mount_bind(program, place).context("put `sudo` in place")?;
+    rustix::mount::mount_bind(program, place).context("install `sudo`")?;
     bind_mounts::remount_read_only(place)
 }

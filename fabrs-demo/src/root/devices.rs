@@ -1,4 +1,4 @@
-//! The devices of a host: those that do nothing, and terminals of its own.
+//! `/dev` of a host: harmless devices of the machine and a private `devpts`.
 
 use std::fs;
 
@@ -7,23 +7,23 @@ use rustix::mount::MountFlags;
 use super::new_root::NewRoot;
 use crate::step_error::{Context, StepError};
 
-/// The devices that are the machine's: none of them changes anything.
+/// Devices of the machine without side effects.
 const BOUND_DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
-/// Fills `/dev`.
+/// Creates the contents of `/dev`.
 pub(super) fn create_devices(root: &NewRoot) -> Result<(), StepError> {
     for name in BOUND_DEVICES {
         let path = format!("/dev/{name}");
         if fs::exists(&path).unwrap_or(false) {
-            let place = root.write_file(&path, "", 0o666).context(format!("make {path}"))?;
-            rustix::mount::mount_bind(&path, &place).context(format!("show {path}"))?;
+            let place = root.write_file(&path, "", 0o666).context(format!("create {path}"))?;
+            rustix::mount::mount_bind(&path, &place).context(format!("mount {path}"))?;
         }
     }
-    let terminals = root.create_dir("/dev/pts", 0o755).context("make /dev/pts")?;
+    let terminals = root.create_dir("/dev/pts", 0o755).context("create /dev/pts")?;
     let options = c"newinstance,ptmxmode=0666,mode=620";
     let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
-    rustix::mount::mount("devpts", terminals, "devpts", flags, Some(options)).context("mount terminals of its own")?;
-    root.create_dir("/dev/shm", 0o1777).context("make /dev/shm")?;
+    rustix::mount::mount("devpts", terminals, "devpts", flags, Some(options)).context("mount /dev/pts")?;
+    root.create_dir("/dev/shm", 0o1777).context("create /dev/shm")?;
     let links = [
         ("pts/ptmx", "/dev/ptmx"),
         ("/proc/self/fd", "/dev/fd"),
@@ -32,7 +32,7 @@ pub(super) fn create_devices(root: &NewRoot) -> Result<(), StepError> {
         ("/proc/self/fd/2", "/dev/stderr"),
     ];
     for (to, path) in links {
-        root.symlink(to, path).context(format!("make {path}"))?;
+        root.symlink(to, path).context(format!("create {path}"))?;
     }
     Ok(())
 }

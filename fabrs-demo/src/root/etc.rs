@@ -1,4 +1,4 @@
-//! The host's own `/etc`: a copy of the machine's, with other people in it.
+//! `/etc` of a host: a copy of the machine's files with new accounts and host names.
 
 use std::fs::{self, DirEntry};
 use std::io;
@@ -9,9 +9,9 @@ use super::paths::BIN;
 use crate::passwd::AccountFiles;
 use crate::protocol::HostSettings;
 
-/// A file of more bytes is a database of the machine's hardware and no setting.
+/// The maximum size of a copied file, in bytes. Larger files are hardware databases, not settings.
 const MAX_FILE_LEN: u64 = 4 << 20;
-/// What says who is there and what the machine is called: made anew, or left out.
+/// Files about accounts and host names, and secrets. They are generated or omitted.
 const NOT_COPIED: [&str; 14] = [
     "group",
     "group-",
@@ -29,7 +29,7 @@ const NOT_COPIED: [&str; 14] = [
     "ssh",
 ];
 
-/// Makes `/etc`.
+/// Writes `/etc`.
 pub(super) fn write_etc(root: &NewRoot, settings: &HostSettings, shell: &str) -> io::Result<()> {
     copy_dir(Path::new("/etc"), &root.path("/etc"), &NOT_COPIED)?;
     let read = |path| fs::read_to_string(path).unwrap_or_default();
@@ -46,13 +46,13 @@ pub(super) fn write_etc(root: &NewRoot, settings: &HostSettings, shell: &str) ->
     let others = hosts.lines().filter(|line| !line.contains("localhost")).map(|line| format!("{line}\n"));
     root.write_file("/etc/hosts", &(own + &others.collect::<String>()), 0o644)?;
     root.symlink("/proc/self/mounts", "/etc/mtab")?;
-    // A login shell makes its own `PATH`.
+    // Login shells reset `PATH`.
     root.create_dir("/etc/profile.d", 0o755)?;
     root.write_file("/etc/profile.d/fabrs-demo.sh", &format!("PATH={BIN}:$PATH\n"), 0o644)?;
     Ok(())
 }
 
-/// Copies a folder as far as it may be read: what may not, no command of the host needs.
+/// Copies the readable files of a directory. Commands of a host need no unreadable files.
 fn copy_dir(from: &Path, to: &Path, left_out: &[&str]) -> io::Result<()> {
     let Ok(entries) = fs::read_dir(from) else { return Ok(()) };
     for entry in entries.flatten().filter(|entry| !left_out.contains(&&*entry.file_name().to_string_lossy())) {
@@ -70,7 +70,8 @@ fn copy_dir(from: &Path, to: &Path, left_out: &[&str]) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies a link, or what it leads to where that will not be there: `/etc/resolv.conf` often leads into `/run`.
+/// Copies a symlink, or its target if the host lacks the target's directory. For example,
+/// `/etc/resolv.conf` often links to a file below `/run`.
 fn copy_link(entry: &DirEntry, to: &Path) -> io::Result<()> {
     let path = entry.path();
     let leads_out = fs::canonicalize(&path)
@@ -84,7 +85,7 @@ fn copy_link(entry: &DirEntry, to: &Path) -> io::Result<()> {
 
 fn copy_file(from: &Path, to: &Path) {
     if fs::metadata(from).is_ok_and(|file| file.is_file() && file.len() <= MAX_FILE_LEN) {
-        // One that may not be read is left out.
+        // Unreadable files are omitted.
         drop(fs::copy(from, to));
     }
 }

@@ -1,15 +1,16 @@
-//! The root of a host: the machine's programs, read-only, and everything else its own and in memory.
+//! Root file system of a host: read-only programs of the machine, and fresh files in memory.
 //!
 //! ```text
 //! /usr /bin /sbin /lib* /opt …   the machine's, read-only
-//! /etc                           a copy of what of it everybody may read; who is there is said anew
+//! /etc                           a copy of the readable files, with new account files
 //! /home /root /run /srv /tmp /var  fresh
-//! /dev /proc                     fresh: the harmless devices, terminals and processes of this host alone
+//! /dev /proc                     fresh: harmless devices, terminals and processes of the host
 //! /sys                           the machine's, read-only
 //! ```
 //!
-//! One way that works with every kernel: an overlay, through which `/usr` could be written to, takes no change to a file
-//! whose owner is nobody inside, and inside the machine's root is nobody.
+//! Bind mounts work with every kernel. An overlay would make `/usr` writable, but only in part: the
+//! owner of the machine's files has no user ID inside, and an overlay rejects changes to such
+//! files.
 
 mod bind_mounts;
 pub(crate) mod build;

@@ -1,11 +1,11 @@
-//! A root that is being made, somewhere below the real one.
+//! A root file system under construction.
 
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-/// A folder that is to become a root.
+/// A directory, to become the root.
 #[derive(Debug)]
 pub(super) struct NewRoot {
     base: PathBuf,
@@ -16,13 +16,13 @@ impl NewRoot {
         Self { base: base.into() }
     }
 
-    /// Returns where a path of the root is for now.
+    /// Returns the current location of a path of the new root.
     pub(super) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         self.base.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// Makes a folder, and those above it.
+    /// Creates a directory and its parents. Returns the current location.
     pub(super) fn create_dir(&self, path: &str, mode: u32) -> io::Result<PathBuf> {
         let place = self.path(path);
         fs::create_dir_all(&place)?;
@@ -30,7 +30,7 @@ impl NewRoot {
         Ok(place)
     }
 
-    /// Makes a file.
+    /// Writes a file. Returns the current location.
     pub(super) fn write_file(&self, path: &str, text: &str, mode: u32) -> io::Result<PathBuf> {
         let place = self.path(path);
         fs::write(&place, text)?;
@@ -38,7 +38,7 @@ impl NewRoot {
         Ok(place)
     }
 
-    /// Makes a symbolic link.
+    /// Creates a symbolic link at `path` with the target `to`.
     pub(super) fn symlink(&self, to: impl AsRef<Path>, path: impl AsRef<Path>) -> io::Result<()> {
         symlink(to, self.path(path))
     }

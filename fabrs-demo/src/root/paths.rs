@@ -1,6 +1,7 @@
-//! Paths inside a host.
+//! Paths of the helper program inside a host.
 
-/// This program, inside a host.
+/// The helper program.
 pub(crate) const PROGRAM: &str = "/run/fabrs-demo/host";
-/// The folder of `sudo`, first in every `PATH`: where the machine has none, there is no place for one in `/usr/bin`.
+/// The directory of the `sudo` replacement, first in each `PATH`. A machine without `sudo` has no
+/// file `/usr/bin/sudo` to mount over.
 pub(crate) const BIN: &str = "/run/fabrs-demo/bin";

@@ -1,4 +1,4 @@
-//! Starting what a session asks for: a line in the user's shell, a login shell, or the subsystem `sftp`.
+//! Commands of a session: a command line, a login shell, or the subsystem `sftp`.
 
 use std::ffi::OsString;
 use std::io;
@@ -16,26 +16,26 @@ use crate::passwd::ACCOUNT_UID;
 use crate::protocol::UserMapping;
 use crate::root::paths::{BIN, PROGRAM};
 
-/// What a session has asked for so far.
+/// The requests of a session up to the start of the command.
 #[derive(Debug, Default)]
 pub(super) struct SessionRequest {
-    /// The line for the shell; a login shell without one.
+    /// The command line for the user's shell. `None` starts a login shell.
     pub(super) line: Option<Vec<u8>>,
     pub(super) sftp: bool,
     variables: Vec<(String, String)>,
     pty: Option<Pty>,
 }
 
-/// A command that runs, the leader of a session and a process group.
+/// A running command. Its process leads a session and a process group.
 pub(super) enum RunningCommand {
-    /// With a pipe for each stream.
+    /// Each stream is a pipe.
     Piped { child: Child, group: Pid, stdin: ChildStdin, stdout: ChildStdout, stderr: ChildStderr },
-    /// On a terminal.
+    /// All streams are a pseudo-terminal.
     OnTerminal { child: Child, group: Pid, pty: Pty },
 }
 
 impl SessionRequest {
-    /// Makes a terminal of this kind and size.
+    /// Opens a pseudo-terminal of the given type and size.
     pub(super) fn request_pty(&mut self, term: &str, columns: u32, rows: u32) -> io::Result<()> {
         let pty = Pty::open()?;
         pty.resize(columns, rows)?;
@@ -44,7 +44,8 @@ impl SessionRequest {
         Ok(())
     }
 
-    /// Takes a variable, where it is one that sshd takes on Debian and elsewhere.
+    /// Sets an environment variable. Returns `false` for a name not accepted by the `AcceptEnv` of
+    /// Debian's sshd.
     pub(super) fn set_variable(&mut self, name: String, value: String) -> bool {
         let is_accepted = name == "LANG" || name.starts_with("LC_");
         if is_accepted {
@@ -53,7 +54,7 @@ impl SessionRequest {
         is_accepted
     }
 
-    /// Starts it.
+    /// Starts the command.
     pub(super) fn start(&mut self, context: &SessionContext) -> io::Result<RunningCommand> {
         let account = &context.account;
         let pty = self.pty.take();
@@ -74,7 +75,7 @@ impl SessionRequest {
         }
     }
 
-    /// Returns the program, what it is called, and its arguments.
+    /// Returns the program, its `argv[0]`, and its arguments.
     fn command_line(&self, context: &SessionContext) -> Vec<OsString> {
         let shell = &context.account.shell;
         let name = shell.rsplit('/').next().unwrap_or_default();
@@ -88,7 +89,7 @@ impl SessionRequest {
     }
 }
 
-/// Returns the variables that every command has.
+/// Returns the default environment of commands.
 fn environment(context: &SessionContext) -> Vec<(&'static str, String)> {
     let account = &context.account;
     let path = match account.uid {
@@ -125,7 +126,7 @@ fn spawn_on_terminal(mut command: Command, pty: Pty, context: &SessionContext) -
         .stdout(terminal.try_clone()?)
         .stderr(terminal)
         .spawn()?;
-    let group = pid(&child).ok_or_else(|| io::Error::other("it has no number"))?;
+    let group = pid(&child).ok_or_else(|| io::Error::other("the process has no ID"))?;
     Ok(RunningCommand::OnTerminal { child, group, pty })
 }
 
@@ -133,7 +134,7 @@ fn pid(child: &Child) -> Option<Pid> {
     child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
 }
 
-/// Whether `sudo` does anything for the account that one logs in as.
+/// Returns `true` if `uid` is the login account and the host has a user besides root.
 fn may_sudo(user_mapping: UserMapping, uid: u32) -> bool {
     user_mapping == UserMapping::Range && uid == ACCOUNT_UID
 }

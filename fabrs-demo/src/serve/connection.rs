@@ -1,4 +1,4 @@
-//! One connection: who is let in, and what may be opened.
+//! SSH connections: authentication and channel requests.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use super::session;
 use crate::passwd::PasswdEntry;
 use crate::protocol::UserMapping;
 
-/// How many sessions there may be in one connection, as in sshd where nothing else is said.
+/// The maximum number of sessions of a connection, as in the default `MaxSessions` of sshd.
 const MAX_SESSIONS: usize = 10;
 
-/// One client's connection.
+/// A connection of a client.
 pub(super) struct Connection {
     client_key: PublicKey,
     user_mapping: UserMapping,
     peer: SocketAddr,
     port: u16,
-    /// Who has logged in.
+    /// The account, after the login.
     account: Option<PasswdEntry>,
     session_slots: Arc<Semaphore>,
     tasks: TaskTracker,

@@ -1,13 +1,13 @@
-//! The login of a connection.
+//! Data shared by the sessions of a connection.
 
 use crate::passwd::PasswdEntry;
 use crate::protocol::UserMapping;
 
-/// What every session of a connection knows.
+/// The account and the addresses of a connection.
 #[derive(Debug, Clone)]
 pub(super) struct SessionContext {
     pub(super) account: PasswdEntry,
     pub(super) user_mapping: UserMapping,
-    /// As in `SSH_CONNECTION`: the client's address and port, ours and our port.
+    /// The value of `SSH_CONNECTION`: client address, client port, server address, server port.
     pub(super) ssh_connection: String,
 }

@@ -1,4 +1,4 @@
-//! The SSH server of a host.
+//! SSH server of a host.
 
 mod command;
 mod connection;

@@ -1,4 +1,4 @@
-//! A pseudo-terminal of the host's own.
+//! Pseudo-terminals.
 
 use std::fs::File;
 use std::io;
@@ -11,7 +11,7 @@ use rustix::termios::Winsize;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// The server's end of a terminal.
+/// The master side of a pseudo-terminal.
 #[derive(Debug)]
 pub(super) struct Pty {
     master: AsyncFd<OwnedFd>,
@@ -19,26 +19,23 @@ pub(super) struct Pty {
 }
 
 impl Pty {
-    /// Makes a terminal.
+    /// Opens a pseudo-terminal.
     pub(super) fn open() -> io::Result<Self> {
         let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         rustix::pty::unlockpt(&master)?;
         let name = rustix::pty::ptsname(&master, Vec::new())?.to_string_lossy().into_owned();
         rustix::fs::fcntl_setfl(&master, rustix::fs::fcntl_getfl(&master)? | OFlags::NONBLOCK)?;
-        #[expect(
-            deprecated,
-            reason = "its successor is `unsafe` for what holds here: the end is owned and never replaced"
-        )]
+        #[expect(deprecated, reason = "the replacement is `unsafe`, and this descriptor is owned and never replaced")]
         let master = AsyncFd::new(master)?;
         Ok(Self { master, name })
     }
 
-    /// Returns its name, `/dev/pts/N`.
+    /// Returns the path of the terminal, `/dev/pts/N`.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Opens the command's end, which belongs to a user.
+    /// Opens the terminal for a command and gives it to the user `uid`.
     pub(super) fn open_terminal(&self, uid: u32) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let terminal = File::from(rustix::fs::open(self.name.as_str(), flags, Mode::empty())?);
@@ -48,28 +45,28 @@ impl Pty {
         Ok(terminal)
     }
 
-    /// Sets its size, in characters.
+    /// Sets the size in characters.
     pub(super) fn resize(&self, columns: u32, rows: u32) -> io::Result<()> {
         let cut = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
         let size = Winsize { ws_row: cut(rows), ws_col: cut(columns), ws_xpixel: 0, ws_ypixel: 0 };
         Ok(rustix::termios::tcsetwinsize(self.master.as_fd(), size)?)
     }
 
-    /// Waits for what is printed; `None` when no command holds the terminal any more.
+    /// Waits for output. Returns `None` after all processes have closed the terminal.
     pub(super) async fn read(&self, max_len: usize) -> Option<Bytes> {
         let mut buffer = vec![0; max_len];
         let read = self.master.async_io(Interest::READABLE, |master| Ok(rustix::io::read(master, &mut buffer)?)).await;
         to_bytes(read, &buffer)
     }
 
-    /// Returns what was printed already.
+    /// Returns output without waiting, or `None` if there is none.
     pub(super) fn try_read(&self, max_len: usize) -> Option<Bytes> {
         let mut buffer = vec![0; max_len];
         let read = rustix::io::read(self.master.as_fd(), &mut buffer).map_err(io::Error::from);
         to_bytes(read, &buffer)
     }
 
-    /// Types something.
+    /// Writes input.
     pub(super) async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let count =
@@ -80,7 +77,7 @@ impl Pty {
     }
 }
 
-/// When no command holds the other end, reading fails with EIO.
+/// Converts a read. The read fails with `EIO` after all processes have closed the terminal.
 fn to_bytes(read: io::Result<usize>, buffer: &[u8]) -> Option<Bytes> {
     let count = read.ok().filter(|count| *count > 0)?;
     Some(Bytes::copy_from_slice(buffer.get(..count)?))

@@ -1,4 +1,4 @@
-//! The SSH server of a host: on loopback, with a key of its own, for one key alone.
+//! SSH server on loopback with one host key and one accepted client key.
 
 use std::ffi::OsString;
 use std::io::stdout;
@@ -17,7 +17,7 @@ use crate::helper::process::parse_argument;
 use crate::protocol::{HostSettings, StartupMessage, send};
 use crate::step_error::{Context, StepError};
 
-/// Serves until the host ends.
+/// Serves connections until the host ends.
 pub(crate) fn run_server(mut arguments: Vec<OsString>) -> ExitCode {
     let Err(StepError { step, reason }) = start(arguments.pop());
     let _ = send(stdout(), &StartupMessage::Failed { step, reason });
@@ -25,37 +25,38 @@ pub(crate) fn run_server(mut arguments: Vec<OsString>) -> ExitCode {
 }
 
 fn start(argument: Option<OsString>) -> Result<std::convert::Infallible, StepError> {
-    let settings: HostSettings = parse_argument(argument).context("read what to be")?;
+    let settings: HostSettings = parse_argument(argument).context("read the host settings")?;
     let client_key = PublicKey::from_openssh(&settings.client_key).context("read the client's key")?;
     let host_key = keys::generate()?;
-    let public = host_key.public_key().to_openssh().context("write the host's key")?;
+    let public = host_key.public_key().to_openssh().context("serialize the host key")?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen on loopback")?;
-    let port = listener.local_addr().context("know its port")?.port();
+    let port = listener.local_addr().context("read the port")?.port();
     listener.set_nonblocking(true).context("listen on loopback")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start its runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the async runtime")?;
     let config = Arc::new(server::Config {
         server_id: SshId::Standard(concat!("SSH-2.0-fabrs_", env!("CARGO_PKG_VERSION")).into()),
         methods: MethodSet::from(&[MethodKind::PublicKey][..]),
         keys: vec![host_key],
-        // Whoever is on this machine may try; there is one key, and guessing it takes longer than the host lives.
+        // Failed logins need no delay. Guessing an Ed25519 key takes longer than the host lives.
         auth_rejection_time: Duration::ZERO,
         inactivity_timeout: None,
         nodelay: true,
         ..server::Config::default()
     });
-    send(stdout(), &StartupMessage::Listening { port, host_key: public }).context("say that it is ready")?;
+    send(stdout(), &StartupMessage::Listening { port, host_key: public }).context("report the start")?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).context("listen on loopback")?;
         let tasks = TaskTracker::new();
         loop {
-            // A connection that could not be taken is the client's to try again.
+            // A failed accept affects one client, and the client can retry.
             let Ok((stream, peer)) = listener.accept().await else { continue };
             let _ = stream.set_nodelay(true);
             let connection = Connection::new(client_key.clone(), settings.users, peer, port, tasks.clone());
             let config = Arc::clone(&config);
             tasks.spawn(async move {
                 if let Ok(running) = server::run_stream(config, stream, connection).await {
-                    // How a connection ended is for the client to tell.
+                    // The client reports the reason of a lost connection.
                     drop(running.await);
                 }
             });

@@ -1,7 +1,7 @@
-//! One session: its requests, then the command and what passes between it and the client.
+//! SSH sessions: the requests, then the command and its streams.
 //!
-//! russh stalls a whole connection behind one channel that nobody empties, so the channel is read in a loop of its own
-//! that waits for nothing but a full input, and the output has others.
+//! In russh, one unread channel stalls the whole connection. So a loop of its own reads the channel
+//! and waits only for a full input queue. Other loops send the output.
 
 use std::future::Future;
 use std::io;
@@ -21,25 +21,27 @@ use super::context::SessionContext;
 use super::pty::Pty;
 use super::signals;
 
-/// How much is read from a command at a time.
+/// The size of a read from a command, in bytes.
 const READ_SIZE: usize = 32 << 10;
-/// How many packets may wait for a command that does not read; the client's next one then waits itself.
+/// The number of packets queued for a command that does not read. The loop waits when the queue is
+/// full.
 const MAX_QUEUED_PACKETS: usize = 512;
-/// The kind of extended data that stderr is (RFC 4254 §5.2).
+/// The extended data type of stderr (RFC 4254 §5.2).
 const EXTENDED_DATA_STDERR: u32 = 1;
 
-/// Serves a session until its channel is closed.
+/// Serves a session until the channel is closed.
 pub(super) async fn run(channel: Channel<Msg>, handle: Handle, context: SessionContext) {
     let id = channel.id();
     let (mut read, write) = channel.split();
     if let Some(process) = start(&mut read, &handle, id, &context).await {
         relay(process, read, &write, &handle).await;
     }
-    // Where the client has closed it, there is nobody to tell.
+    // Fails if the client has closed the channel already.
     let _ = write.close().await;
 }
 
-/// Takes requests until one of them starts a command; `None` where the channel was closed before.
+/// Handles requests until one of them starts a command. Returns `None` if the channel is closed
+/// first.
 async fn start(
     read: &mut ChannelReadHalf,
     handle: &Handle,
@@ -69,7 +71,7 @@ async fn start(
             _ => continue,
         };
         let process = if granted && starts { request.start(context).ok() } else { None };
-        // An answer fails when the connection is gone, which is read next.
+        // A reply fails if the connection is lost. The next read detects the loss.
         if granted && (process.is_some() || !starts) {
             let _ = handle.channel_success(id).await;
         } else {
@@ -81,8 +83,8 @@ async fn start(
     }
 }
 
-/// Passes everything on, until the command has ended and all it wrote is sent, or the client has closed the channel: as
-/// with sshd, that by itself ssh_connection no command.
+/// Relays all streams until the command has ended and its output is sent, or the channel is closed.
+/// As in sshd, closing the channel ends no command.
 async fn relay(process: RunningCommand, read: ChannelReadHalf, write: &ChannelWriteHalf<Msg>, handle: &Handle) {
     let (queue, input) = mpsc::channel(MAX_QUEUED_PACKETS);
     let exited = CancellationToken::new();
@@ -121,7 +123,7 @@ async fn relay(process: RunningCommand, read: ChannelReadHalf, write: &ChannelWr
     let _ = write.eof().await;
 }
 
-/// Waits until all is told or the client has gone, while the input is input.
+/// Runs `input` until `output` is complete or the client has closed the channel.
 async fn run_until_done(
     output: impl Future<Output = ()>,
     client: impl Future<Output = ()>,
@@ -138,7 +140,7 @@ async fn run_until_done(
     }
 }
 
-/// What the client can still say to a command that runs.
+/// Handles messages of the client to a running command.
 struct ClientInput<'a> {
     queue: Option<mpsc::Sender<Bytes>>,
     group: Pid,
@@ -147,12 +149,12 @@ struct ClientInput<'a> {
 }
 
 impl ClientInput<'_> {
-    /// Does what the client says, until the channel is closed or the connection gone.
+    /// Handles messages until the channel is closed or the connection is lost.
     async fn forward(mut self, mut read: ChannelReadHalf) {
         while let Some(message) = read.wait().await {
             match message {
                 ChannelMsg::Data { data } => {
-                    // A command that has closed its input does not miss it.
+                    // Fails if the command has closed stdin. The data is then dropped.
                     if let Some(queue) = &self.queue {
                         let _ = queue.send(data).await;
                     }
@@ -161,7 +163,7 @@ impl ClientInput<'_> {
                 ChannelMsg::Signal { signal } => self.signal(&signal),
                 ChannelMsg::WindowChange { col_width, row_height, .. } => {
                     if let Some(pty) = self.pty {
-                        // A terminal that is gone has no size.
+                        // Fails if the terminal is closed already.
                         let _ = pty.resize(col_width, row_height);
                     }
                 }
@@ -173,18 +175,18 @@ impl ClientInput<'_> {
 
     fn signal(&self, signal: &russh::Sig) {
         let Some(signal) = signals::from_russh(signal) else { return };
-        // Its number may be another's after it was waited for.
+        // After the wait, the PID may belong to another process.
         if self.exited.is_cancelled() {
             return;
         }
-        // In its first moment it has no group of its own yet.
+        // Before `setsid`, the new process has no process group of its own.
         if kill_process_group(self.group, signal).is_err() {
             let _ = kill_process(self.group, signal);
         }
     }
 }
 
-/// Sends what comes, until it ssh_connection or nobody takes it.
+/// Sends output until the stream ends or the channel fails.
 async fn pump<F: Future<Output = Result<(), russh::Error>>>(
     mut from: impl AsyncRead + Unpin,
     send: impl Fn(Bytes) -> F,
@@ -198,8 +200,8 @@ async fn pump<F: Future<Output = Result<(), russh::Error>>>(
     }
 }
 
-/// As [`pump`], for a terminal: what the command left in the background may hold it, so that after its end only what is
-/// there already is sent.
+/// Like [`pump`], for a terminal. Background processes may keep the terminal open, so after the
+/// exit of the command only output already written is sent.
 async fn pump_terminal<F: Future<Output = Result<(), russh::Error>>>(
     pty: &Pty,
     exited: &CancellationToken,
@@ -234,10 +236,10 @@ async fn write_terminal(mut input: mpsc::Receiver<Bytes>, pty: &Pty) {
     }
 }
 
-/// Tells how a command ended.
+/// Sends the exit status or the signal of a command.
 async fn send_exit(handle: &Handle, id: ChannelId, status: io::Result<ExitStatus>) {
     let Ok(status) = status else { return };
-    // They fail when the connection is gone.
+    // Both requests fail if the connection is lost.
     match (status.code(), status.signal().map(signals::to_russh)) {
         (Some(code), _) => {
             let _ = handle.exit_status_request(id, u32::try_from(code).unwrap_or(255)).await;

@@ -1,9 +1,9 @@
-//! Signals by the names that RFC 4254 §6.10 gives them, and those that sshd passes on besides.
+//! Signal names of RFC 4254 §6.10, and the extra names accepted by sshd.
 
 use russh::Sig;
 use rustix::process::Signal;
 
-/// Returns both forms of each signal that has a name.
+/// Returns all named signals as russh and system values.
 fn signal_names() -> [(Sig, Signal); 14] {
     let custom = |name: &str| Sig::Custom(name.to_owned());
     [
@@ -24,13 +24,13 @@ fn signal_names() -> [(Sig, Signal); 14] {
     ]
 }
 
-/// Returns the signal that a client named, where there is such a one.
+/// Returns the system signal for a name of the client, or `None` for an unknown name.
 pub(super) fn from_russh(named: &Sig) -> Option<Signal> {
     signal_names().into_iter().find(|(sig, _)| is_same_name(sig, named)).map(|(_, signal)| signal)
 }
 
-/// Returns what a client is told of the signal that ended a command. One that has no name is told by its number, so that
-/// it is not taken for a lost channel.
+/// Returns the name of a signal for the client. An unnamed signal is sent by its number. Without a
+/// name, the client would report a lost channel.
 pub(super) fn to_russh(number: i32) -> Sig {
     let known = signal_names().into_iter().find(|(_, signal)| signal.as_raw() == number);
     known.map_or_else(|| Sig::Custom(format!("{number}@fabrs-demo")), |(sig, _)| sig)
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_named_signal_is_the_same_both_ways() {
+    fn every_named_signal_converts_in_both_directions() {
         for (sig, signal) in signal_names() {
             assert_eq!(from_russh(&sig), Some(signal));
             assert!(is_same_name(&to_russh(signal.as_raw()), &sig));
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_without_a_name_is_passed_on_by_nobody() {
+    fn an_unknown_signal_name_is_ignored() {
         assert_eq!(from_russh(&Sig::Custom("WINCH".to_owned())), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What SFTP says of a file, from and to the file system.
+//! Conversion between SFTP attributes and file metadata.
 
 use std::fs::{self, File, FileTimes, Metadata, Permissions};
 use std::io;
@@ -8,10 +8,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use russh_sftp::protocol::FileAttributes;
 
-/// The bits of a mode that can be changed.
+/// The changeable bits of a mode.
 pub(super) const MODE_BITS: u32 = 0o7777;
 
-/// Returns what is said of a file.
+/// Returns the SFTP attributes of a file.
 pub(super) fn from_metadata(metadata: &Metadata) -> FileAttributes {
     FileAttributes {
         size: Some(metadata.len()),
@@ -24,12 +24,13 @@ pub(super) fn from_metadata(metadata: &Metadata) -> FileAttributes {
     }
 }
 
-/// Changes a file as far as something is said.
+/// Applies all given attributes to a file.
 pub(super) fn apply(path: &Path, wanted: &FileAttributes) -> io::Result<()> {
     if let Some(size) = wanted.size {
         File::options().write(true).open(path)?.set_len(size)?;
     }
-    // Before the mode: a change of owner takes its special bits away.
+    // The owner comes before the mode, because `chown` clears the set-user-ID and set-group-ID
+    // bits.
     if wanted.uid.is_some() || wanted.gid.is_some() {
         chown(path, wanted.uid, wanted.gid)?;
     }
@@ -42,7 +43,7 @@ pub(super) fn apply(path: &Path, wanted: &FileAttributes) -> io::Result<()> {
     }
 }
 
-/// Changes an open file as far as something is said.
+/// Applies all given attributes to an open file.
 pub(super) fn apply_to_open_file(file: &File, wanted: &FileAttributes) -> io::Result<()> {
     if let Some(size) = wanted.size {
         file.set_len(size)?;

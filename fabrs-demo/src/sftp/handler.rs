@@ -1,4 +1,4 @@
-//! Requests of SFTP version 3, answered one after the other as OpenSSH's server answers them.
+//! Handler for requests of SFTP version 3. Requests are answered in order, as in OpenSSH.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -18,18 +18,18 @@ use tokio::sync::oneshot;
 use super::attributes::{MODE_BITS, apply, apply_to_open_file, from_metadata};
 use super::handles::{HandleTable, OpenHandle};
 
-/// The rename that replaces what is there, in one step.
+/// The extension for an atomic rename over an existing file.
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
-/// How many names one answer holds.
+/// The maximum number of names in one reply.
 const MAX_NAMES_PER_REPLY: usize = 100;
-/// How much one answer holds, as in OpenSSH's server.
+/// The maximum length of one read, in bytes, as in OpenSSH.
 const MAX_READ_LEN: u32 = 255 << 10;
 
-/// Answers a client.
+/// Handles the requests of one client.
 #[derive(Debug)]
 pub(super) struct SftpHandler {
     handles: HandleTable,
-    /// Dropped with it, which tells that the client has gone.
+    /// Dropped with the handler, to signal the end of the stream.
     _done: oneshot::Sender<()>,
 }
 
@@ -39,18 +39,18 @@ impl SftpHandler {
     }
 
     fn file(&self, handle: &str) -> Result<&File, StatusReply> {
-        self.handles.file(handle).ok_or_else(|| StatusCode::Failure.with_message("this is no open file"))
+        self.handles.file(handle).ok_or_else(|| StatusCode::Failure.with_message("unknown handle of a file"))
     }
 
     fn register(&mut self, id: u32, open: OpenHandle) -> Result<Handle, StatusReply> {
         let handle = self.handles.add(open);
-        let handle = handle.ok_or_else(|| StatusCode::Failure.with_message("too much is open"))?;
+        let handle = handle.ok_or_else(|| StatusCode::Failure.with_message("too many open handles"))?;
         Ok(Handle { id, handle })
     }
 }
 
-/// Returns the answer to something that failed.
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+/// Converts an I/O error to an SFTP status.
+#[expect(clippy::needless_pass_by_value, reason = "passed to `map_err`")]
 fn to_status(error: io::Error) -> StatusReply {
     let code = match error.kind() {
         io::ErrorKind::NotFound => StatusCode::NoSuchFile,
@@ -70,7 +70,7 @@ fn name_reply(id: u32, path: &Path) -> Name {
     Name { id, files: vec![Named::dummy(path.to_string_lossy())] }
 }
 
-/// Renames where nothing is in the way, as SFTP has it.
+/// Renames a file. As in SFTP version 3, an existing target is an error.
 fn rename(from: &str, to: &str) -> io::Result<()> {
     if fs::symlink_metadata(to).is_ok() {
         return Err(io::ErrorKind::AlreadyExists.into());
@@ -78,7 +78,7 @@ fn rename(from: &str, to: &str) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Returns the absolute path without links, where its last part need not be there.
+/// Returns the canonical path. The last component may be missing.
 fn real_path(path: &str) -> io::Result<PathBuf> {
     let path = if path.is_empty() { "." } else { path };
     match fs::canonicalize(path) {
@@ -166,7 +166,7 @@ impl russh_sftp::server::Handler for SftpHandler {
     async fn readdir(&mut self, id: u32, handle: String) -> Result<Name, StatusReply> {
         let Some(directory) = self.handles.directory(&handle) else { return Err(StatusCode::Failure.into()) };
         let named = |entry: fs::DirEntry| {
-            // One that is gone meanwhile is not there.
+            // An entry removed during the listing is skipped.
             let attributes = from_metadata(&entry.metadata().ok()?);
             Some(Named::new(entry.file_name().to_string_lossy(), attributes))
         };
@@ -199,7 +199,7 @@ impl russh_sftp::server::Handler for SftpHandler {
         Ok(name_reply(id, &fs::read_link(path).map_err(to_status)?))
     }
 
-    /// OpenSSH has the two paths the other way round than the draft says, and so has every client.
+    /// COMPAT(openssh): OpenSSH swaps the two paths of the draft, and all clients follow OpenSSH.
     async fn symlink(&mut self, id: u32, target: String, link: String) -> Result<Status, StatusReply> {
         status_reply(id, symlink(target, link))
     }
@@ -209,7 +209,7 @@ impl russh_sftp::server::Handler for SftpHandler {
         let bad = |_| StatusReply::from(StatusCode::BadMessage);
         let result = match request.as_str() {
             POSIX_RENAME => {
-                // Two paths, as for a hard link.
+                // The request has the same layout as the hard link extension: two paths.
                 let paths: HardlinkExtension = from_bytes(&mut data).map_err(bad)?;
                 fs::rename(paths.oldpath, paths.newpath)
             }

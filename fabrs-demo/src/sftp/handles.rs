@@ -1,19 +1,19 @@
-//! What a client has open, by the names it was given for it.
+//! Open files and directories of a client, by handle.
 
 use std::collections::HashMap;
 use std::fs::{File, ReadDir};
 
-/// How much may be open at a time, as in OpenSSH's server.
+/// The maximum number of open handles, as in OpenSSH.
 const MAX_HANDLES: usize = 1000;
 
-/// Something that is open.
+/// An open file or directory.
 #[derive(Debug)]
 pub(super) enum OpenHandle {
     File(File),
     Directory(ReadDir),
 }
 
-/// All that is open.
+/// The table of open handles.
 #[derive(Debug, Default)]
 pub(super) struct HandleTable {
     all: HashMap<String, OpenHandle>,
@@ -21,7 +21,7 @@ pub(super) struct HandleTable {
 }
 
 impl HandleTable {
-    /// Keeps something and names it; `None` where too much is open already.
+    /// Adds a file or directory and returns its handle, or `None` if the table is full.
     pub(super) fn add(&mut self, open: OpenHandle) -> Option<String> {
         if self.all.len() >= MAX_HANDLES {
             return None;
@@ -32,7 +32,7 @@ impl HandleTable {
         Some(name)
     }
 
-    /// Returns an open file.
+    /// Returns the open file of a handle.
     pub(super) fn file(&self, name: &str) -> Option<&File> {
         match self.all.get(name)? {
             OpenHandle::File(file) => Some(file),
@@ -40,7 +40,7 @@ impl HandleTable {
         }
     }
 
-    /// Returns an open folder.
+    /// Returns the open directory of a handle.
     pub(super) fn directory(&mut self, name: &str) -> Option<&mut ReadDir> {
         match self.all.get_mut(name)? {
             OpenHandle::Directory(directory) => Some(directory),
@@ -48,7 +48,7 @@ impl HandleTable {
         }
     }
 
-    /// Closes something, and tells whether it was open.
+    /// Closes a handle. Returns `false` if the handle is unknown.
     pub(super) fn close(&mut self, name: &str) -> bool {
         self.all.remove(name).is_some()
     }

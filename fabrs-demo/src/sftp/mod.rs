@@ -1,4 +1,4 @@
-//! The subsystem `sftp`.
+//! SFTP subsystem of a host.
 
 mod attributes;
 mod handler;

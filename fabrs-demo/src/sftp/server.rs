@@ -1,6 +1,6 @@
-//! The subsystem `sftp`: a command like any other, on its input and output, as the user who logged in.
+//! Helper `sftp`: serves SFTP on stdin and stdout as the logged-in user.
 //!
-//! It stands in the user's home, so that relative paths mean what they do on any server.
+//! The working directory is the user's home, so relative paths resolve as on any server.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::handler::SftpHandler;
 
-/// Serves files until the input ends.
+/// Serves requests until stdin ends.
 pub(crate) fn run_sftp_server() -> ExitCode {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return ExitCode::FAILURE;
@@ -17,11 +17,11 @@ pub(crate) fn run_sftp_server() -> ExitCode {
     runtime.block_on(async {
         let (done, ended) = oneshot::channel::<()>();
         let stream = tokio::io::join(tokio::io::stdin(), tokio::io::stdout());
-        // It serves in a task of its own, which drops the handler at its end.
+        // `run` spawns a task. The task drops the handler at its end, and `ended` resolves.
         server::run(stream, SftpHandler::new(done)).await;
         drop(ended.await);
     });
-    // A thread may still wait for more input.
+    // A blocked read of stdin would delay a normal shutdown.
     runtime.shutdown_background();
     ExitCode::SUCCESS
 }

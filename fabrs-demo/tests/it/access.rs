@@ -1,4 +1,4 @@
-//! Who is let in, where, and by what key.
+//! Access to a demo host: keys, users, addresses and forwarding.
 
 use std::fs;
 use std::process::Stdio;
@@ -7,26 +7,27 @@ use fabrs_testing::{Key, KeyType};
 
 use crate::fixtures::{demo, run, ssh, stdout_of, text};
 
-/// Returns what the configuration says of something.
+/// Returns the value of a keyword in the `ssh_config` of a demo.
 fn config_value(demo: &fabrs_demo::Demo, keyword: &str) -> String {
-    let config = fs::read_to_string(demo.ssh_config()).expect("it is ours");
+    let config = fs::read_to_string(demo.ssh_config()).expect("the file is ours");
     let value = config.lines().find_map(|line| line.trim().strip_prefix(keyword));
-    value.expect("it is said").trim().to_owned()
+    value.expect("the keyword is set").trim().to_owned()
 }
 
 #[test]
-fn each_demo_has_keys_of_its_own() {
+fn two_demos_have_different_keys() {
     let (first, second) = (demo(&["demo"]), demo(&["demo"]));
     for file in ["IdentityFile", "UserKnownHostsFile"] {
-        let [first, second] = [&first, &second].map(|demo| fs::read(config_value(demo, file)).expect("it is ours"));
+        let [first, second] =
+            [&first, &second].map(|demo| fs::read(config_value(demo, file)).expect("the file is ours"));
         assert_ne!(first, second, "{file}");
     }
 }
 
 #[test]
-fn hosts_of_one_demo_have_host_keys_of_their_own() {
+fn hosts_of_a_demo_have_different_host_keys() {
     let demo = demo(&["demo1", "demo2"]);
-    let known = fs::read_to_string(config_value(&demo, "UserKnownHostsFile")).expect("it is ours");
+    let known = fs::read_to_string(config_value(&demo, "UserKnownHostsFile")).expect("the file is ours");
     let keys: Vec<&str> = known.lines().filter_map(|line| line.split(' ').nth(2)).collect();
     assert!(keys.len() == 2 && keys[0] != keys[1], "{known}");
 }
@@ -34,8 +35,8 @@ fn hosts_of_one_demo_have_host_keys_of_their_own() {
 #[test]
 fn another_key_and_a_password_are_refused() {
     let demo = demo(&["demo"]);
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let key = Key::generate(folder.path().join("other"), KeyType::Ed25519, "");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let key = Key::generate(dir.path().join("other"), KeyType::Ed25519, "");
     let attempt = |identity: &std::path::Path, methods: &str| {
         let mut command = std::process::Command::new("ssh");
         command
@@ -52,12 +53,12 @@ fn another_key_and_a_password_are_refused() {
         assert!(text(&output.stderr).contains("Permission denied (publickey)"), "{methods}: {output:?}");
         assert!(output.stdout.is_empty(), "{output:?}");
     }
-    // The same way with the right key leads in.
+    // With the right key, the same command line succeeds.
     assert_eq!(text(&attempt(config_value(&demo, "IdentityFile").as_ref(), "publickey").stdout), "in\n");
 }
 
 #[test]
-fn a_user_whom_the_host_does_not_know_is_refused() {
+fn an_unknown_user_is_refused() {
     let demo = demo(&["demo"]);
     let as_user = |user: &str| {
         let output = ssh(demo.ssh_config(), "demo").args(["-l", user, "id -un"]).output().expect("`ssh` is installed");
@@ -65,20 +66,20 @@ fn a_user_whom_the_host_does_not_know_is_refused() {
     };
     assert_eq!(as_user("root"), ("root\n".to_owned(), Some(0)));
     assert_eq!(as_user("eve"), (String::new(), Some(255)));
-    // One that is made there may come in as on any host.
+    // The server reads `/etc/passwd` at each login, so a new account can log in.
     stdout_of(&demo, "demo", "echo 'eve:x:1001:1001::/tmp:/bin/sh' | sudo tee -a /etc/passwd");
     assert_eq!(as_user("eve"), ("eve\n".to_owned(), Some(0)));
 }
 
 #[test]
-fn it_listens_on_loopback_alone() {
+fn the_server_listens_on_loopback_only() {
     let demo = demo(&["demo"]);
     let port: u16 = config_value(&demo, "Port").parse().expect("a number");
     let listening = |file: &str| {
         let sockets = fs::read_to_string(file).unwrap_or_default();
         let local = sockets.lines().filter_map(|line| {
             let fields: Vec<&str> = line.split_whitespace().collect();
-            // 0A is the state of what listens.
+            // State 0A is LISTEN.
             (fields.get(3) == Some(&"0A")).then(|| fields[1].to_owned())
         });
         local.filter(|local| local.ends_with(&format!(":{port:04X}"))).collect::<Vec<_>>()
@@ -89,7 +90,7 @@ fn it_listens_on_loopback_alone() {
 }
 
 #[test]
-fn nothing_is_forwarded() {
+fn port_and_agent_forwarding_are_refused() {
     let demo = demo(&["demo"]);
     let port = config_value(&demo, "Port");
     let output =

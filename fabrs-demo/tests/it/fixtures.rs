@@ -1,4 +1,4 @@
-//! Where the tests stand: hosts of this process, hosts of another that can be killed, and clients for them.
+//! Fixtures: demo hosts of the test process or of a separate program, and clients for them.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use fabrs_core::config::{Settings, SshConfigFrom};
 use fabrs_core::{Client, Connection};
 use fabrs_demo::Demo;
 
-/// The program that plays the parts.
+/// The program that runs the helper processes.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_fabrs-demo");
 
 /// Starts hosts that end with the test.
@@ -20,20 +20,20 @@ pub(crate) fn demo(names: &[&str]) -> Demo {
     }
 }
 
-/// Returns OpenSSH's client for a host, to which the line is to be added.
+/// Returns an `ssh` command for a host, without a command line.
 pub(crate) fn ssh(config: impl Into<PathBuf>, host: &str) -> Command {
     let mut command = Command::new("ssh");
     command.arg("-F").arg(config.into()).arg(host).stdin(Stdio::null());
     command
 }
 
-/// Runs a line by OpenSSH's client, and returns what it left.
+/// Runs a command line with `ssh` and returns its output.
 #[track_caller]
 pub(crate) fn run(demo: &Demo, host: &str, line: &str) -> Output {
     ssh(demo.ssh_config(), host).arg(line).output().expect("`ssh` is installed")
 }
 
-/// Runs a line that ends well and writes nothing to stderr, and returns what it wrote.
+/// Runs a command line and returns its stdout. Panics on failure or on output to stderr.
 #[track_caller]
 pub(crate) fn stdout_of(demo: &Demo, host: &str, line: &str) -> String {
     let output = run(demo, host, line);
@@ -42,50 +42,50 @@ pub(crate) fn stdout_of(demo: &Demo, host: &str, line: &str) -> String {
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("it is UTF-8")
+    String::from_utf8(bytes.to_vec()).expect("UTF-8 output")
 }
 
-/// Returns a connection of fabrs.
+/// Returns a fabrs client and its connection to a host.
 pub(crate) fn connection(demo: &Demo, host: &str) -> (Client, Connection) {
     let settings = Settings { ssh_config: SshConfigFrom::File(demo.ssh_config()), ..Settings::default() };
     let client = Client::builder().settings(settings).build();
-    let connection = client.connect(host).expect("it is a host");
+    let connection = client.connect(host).expect("a valid host name");
     (client, connection)
 }
 
-/// Hosts of a program of their own.
+/// A separate program with a demo host.
 pub(crate) struct DemoProgram {
     pub(crate) child: Child,
-    /// It ends when this is closed.
+    /// The program ends when this pipe is closed.
     _input: ChildStdin,
-    /// What it says of each host: a command that reaches it.
+    /// The path printed by the program in its line `ssh -F FILE HOST`.
     pub(crate) config: PathBuf,
 }
 
-/// Returns the program that starts a host called `demo`.
+/// Returns the command of a program with one host named `demo`.
 pub(crate) fn demo_program() -> Command {
     Command::new(PROGRAM)
 }
 
-/// Starts it, and waits until the host listens.
+/// Starts a program and waits until its host listens.
 #[track_caller]
 pub(crate) fn start_program(mut command: Command) -> DemoProgram {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it is a program");
-    let input = child.stdin.take().expect("it is a pipe");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
+    let input = child.stdin.take().expect("a pipe");
     let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("it is a pipe")).read_line(&mut line).expect("it is text");
-    let config = line.split_whitespace().nth(2).unwrap_or_else(|| panic!("it says no `ssh -F FILE`: {line}")).into();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("UTF-8 output");
+    let config = line.split_whitespace().nth(2).unwrap_or_else(|| panic!("expected `ssh -F FILE HOST`: {line}")).into();
     DemoProgram { child, _input: input, config }
 }
 
 impl DemoProgram {
-    /// Runs a line on its host.
+    /// Runs a command line on the host.
     #[track_caller]
     pub(crate) fn run(&self, line: &str) -> Output {
         ssh(&self.config, "demo").arg(line).output().expect("`ssh` is installed")
     }
 
-    /// Runs a line on its host, and returns what it wrote.
+    /// Runs a command line on the host and returns its stdout. Panics on failure.
     #[track_caller]
     pub(crate) fn stdout_of(&self, line: &str) -> String {
         let output = self.run(line);
@@ -96,7 +96,7 @@ impl DemoProgram {
 
 impl Drop for DemoProgram {
     fn drop(&mut self) {
-        // It may have ended already.
+        // Fails if the program has ended already.
         let _gone = self.child.kill();
         let _gone = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! Nothing of the machine is changed, and nothing of what is private to it is seen.
+//! Isolation: a demo changes nothing on the machine and sees no private data of the machine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use fabrs_testing::{Account, Capability, Sshd, marker};
 
 use crate::fixtures::{demo, demo_program, run, start_program, stdout_of, text};
 
-/// What the machine is made of, as far as a task would change it: each file with its size, owner, mode and time.
+/// Returns all files that a task might change, with size, owner, mode and modification time.
 fn machine() -> BTreeMap<PathBuf, (u64, u32, u32, i64, i64)> {
     let mut found = BTreeMap::new();
     let mut folders: Vec<PathBuf> =
@@ -24,19 +24,20 @@ fn machine() -> BTreeMap<PathBuf, (u64, u32, u32, i64, i64)> {
             found.insert(entry.path(), is);
         }
     }
-    assert!(found.contains_key(Path::new("/etc/passwd")), "the machine was looked at");
+    assert!(found.contains_key(Path::new("/etc/passwd")), "the scan covers /etc");
     found
 }
 
 #[test]
-fn a_task_that_writes_everywhere_leaves_the_machine_as_it_was() {
+fn writes_on_a_host_leave_the_machine_unchanged() {
     if Capability::Accounts.is_available() {
-        // Tests beside this one want an account of the harness, which is made once: before the machine is looked at.
+        // Parallel tests create this account once. Creating it now keeps `before` and the final
+        // state of `/etc` equal.
         drop(Sshd::builder().users([Account::Plain]).start());
     }
     let before = machine();
     let name = marker();
-    let home = std::env::home_dir().expect("there is one");
+    let home = std::env::home_dir().expect("the user has a home");
     let demo = demo(&["demo"]);
     let line = format!(
         "set -e; sudo touch /etc/x.{name} /srv/x.{name} /x.{name}; echo x > $HOME/x.{name}; echo x > /tmp/x.{name}; \
@@ -45,7 +46,7 @@ fn a_task_that_writes_everywhere_leaves_the_machine_as_it_was() {
         home.display()
     );
     assert!(stdout_of(&demo, "demo", &line).ends_with(&format!("/etc/x.{name}\n")));
-    // These can't be done at all.
+    // These changes fail.
     run(&demo, "demo", "sudo rm -rf --no-preserve-root /usr/bin /usr/local /opt; sudo touch /usr/bin/x /opt/x");
     assert_eq!(machine(), before);
     for folder in ["/etc", "/srv", "/", "/tmp", &home.to_string_lossy()] {
@@ -55,11 +56,11 @@ fn a_task_that_writes_everywhere_leaves_the_machine_as_it_was() {
 }
 
 #[test]
-fn programs_can_be_run_and_not_be_changed() {
+fn programs_of_the_machine_are_read_only() {
     let demo = demo(&["demo"]);
     let output = run(&demo, "demo", "sudo touch /usr/bin/x");
     assert!(text(&output.stderr).contains("Read-only file system"), "{output:?}");
-    // Also not by making the folder writable again: whoever is root inside owns nothing of it.
+    // A writable remount must fail as well: root inside owns none of the mounts.
     let remount = run(&demo, "demo", "sudo mount -o remount,bind,rw /usr && sudo touch /usr/bin/x");
     assert!(!remount.status.success() && !Path::new("/usr/bin/x").exists(), "{remount:?}");
 }
@@ -74,7 +75,7 @@ fn two_hosts_have_different_names_files_and_processes() {
 }
 
 #[test]
-fn files_of_people_are_not_there() {
+fn private_files_of_the_machine_are_hidden() {
     let here = tempfile::NamedTempFile::new().expect("a temporary file");
     let demo = demo(&["demo"]);
     let tests = env!("CARGO_MANIFEST_DIR");
@@ -84,7 +85,7 @@ fn files_of_people_are_not_there() {
 }
 
 #[test]
-fn processes_of_the_machine_are_not_there_and_can_not_be_ended() {
+fn processes_of_the_machine_are_hidden() {
     let demo = demo(&["demo"]);
     let own = std::process::id();
     let output = run(&demo, "demo", &format!("sudo kill -0 {own} && ps ax | wc -l"));
@@ -94,7 +95,7 @@ fn processes_of_the_machine_are_not_there_and_can_not_be_ended() {
 }
 
 #[test]
-fn what_the_program_was_told_is_not_told_to_the_host() {
+fn the_environment_of_the_program_is_hidden() {
     let secret = format!("token-{}", marker());
     let mut command = demo_program();
     command.env("API_TOKEN", &secret);
@@ -105,13 +106,13 @@ fn what_the_program_was_told_is_not_told_to_the_host() {
 }
 
 #[test]
-fn settings_of_the_kernel_can_be_read_and_not_be_changed() {
+fn kernel_settings_are_read_only() {
     let demo = demo(&["demo"]);
-    let before = fs::read_to_string("/proc/sys/kernel/core_pattern").expect("it is there");
+    let before = fs::read_to_string("/proc/sys/kernel/core_pattern").expect("the file exists");
     assert_eq!(stdout_of(&demo, "demo", "cat /proc/sys/kernel/core_pattern"), before);
     for path in ["/proc/sys/kernel/core_pattern", "/proc/sys/vm/swappiness", "/proc/sysrq-trigger"] {
         let output = run(&demo, "demo", &format!("sudo sh -c 'echo x > {path}'"));
         assert!(!output.status.success(), "{path}: {output:?}");
     }
-    assert_eq!(fs::read_to_string("/proc/sys/kernel/core_pattern").expect("it is there"), before);
+    assert_eq!(fs::read_to_string("/proc/sys/kernel/core_pattern").expect("the file exists"), before);
 }

@@ -1,4 +1,4 @@
-//! Demo hosts as any SSH client meets them: OpenSSH's own, and fabrs'.
+//! Demo hosts, tested with the SSH clients of OpenSSH and fabrs.
 
 mod access;
 mod commands;

@@ -1,4 +1,4 @@
-//! Where a machine refuses namespaces, nothing is run.
+//! Refused starts: on a machine without namespaces, no command runs.
 
 use std::process::{Command, Output, Stdio};
 
@@ -7,7 +7,7 @@ use fabrs_demo::Demo;
 
 use crate::fixtures::{PROGRAM, text};
 
-/// Runs the program where the kernel gives no more namespaces of a kind: in one whose limit is zero.
+/// Runs the program in a namespace that forbids further namespaces of a kind.
 fn without(kind: &str) -> Output {
     let script = format!("echo 0 > /proc/sys/user/max_{kind}_namespaces && exec \"$0\"");
     let mut command = Command::new("unshare");
@@ -21,41 +21,44 @@ fn is_refused(output: &Output) {
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(2), ""), "{output:?}");
     let stderr = text(&output.stderr);
     let lines: Vec<&str> = stderr.lines().collect();
-    assert_eq!(lines[0], "error: `@demo` was not started: uncontained, its commands would run on this machine as root");
-    assert_eq!(lines[1], "  caused by: could not make namespaces: No space left on device (os error 28)");
-    assert!(lines[2].starts_with("hint: `unshare -Urm true` shows"), "{stderr}");
+    assert_eq!(
+        lines[0],
+        "error: `@demo` was not started: without containment, its commands would run on this machine as root"
+    );
+    assert_eq!(lines[1], "  caused by: could not create namespaces: No space left on device (os error 28)");
+    assert!(lines[2].starts_with("hint: run `unshare -Urm true` to test"), "{stderr}");
     assert_eq!(lines.len(), 3, "{stderr}");
 }
 
 #[test]
-fn a_kernel_without_namespaces_for_users_is_refused() {
+fn a_kernel_without_user_namespaces_is_refused() {
     is_refused(&without("user"));
 }
 
 #[test]
-fn a_kernel_without_namespaces_for_mounts_is_refused() {
+fn a_kernel_without_mount_namespaces_is_refused() {
     is_refused(&without("mnt"));
 }
 
 #[test]
-fn an_account_whose_name_is_none_is_refused_before_anything_starts() {
+fn an_invalid_account_name_is_refused_before_the_start() {
     for name in ["", "a:b", "Eve", "a\nroot::0:0::/:/bin/sh"] {
-        let error = Demo::builder(["demo"]).program(PROGRAM).account(Some(name)).start().expect_err("it is no name");
+        let error = Demo::builder(["demo"]).program(PROGRAM).account(Some(name)).start().expect_err("an invalid name");
         assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
     }
 }
 
 #[test]
-fn a_program_that_would_not_know_its_part_is_not_started_again() {
-    let error = Demo::builder(["demo"]).start().expect_err("this is a test");
+fn a_program_without_helper_dispatch_is_not_restarted() {
+    let error = Demo::builder(["demo"]).start().expect_err("a test has no helper dispatch");
     assert_eq!(error.kind(), ErrorKind::Internal);
     assert_eq!(error.advice(), Some("call `fabrs_demo::run_helper()` first in `main`"));
 }
 
 #[test]
-fn a_program_that_is_none_of_ours_is_an_error_and_no_hang() {
+fn a_foreign_program_is_an_error_without_a_hang() {
     for program in ["/bin/true", "/bin/cat", "/no/such/program"] {
-        let error = Demo::builder(["demo"]).program(program).start().expect_err("it plays no part");
+        let error = Demo::builder(["demo"]).program(program).start().expect_err("a foreign program");
         assert_eq!(error.kind(), ErrorKind::Usage, "{program}");
     }
 }

@@ -1,4 +1,4 @@
-//! A demo ends with its program, however that ends, and leaves nothing.
+//! Shutdown: a demo ends with its program and leaves nothing behind.
 
 use std::fs;
 use std::time::Duration;
@@ -9,37 +9,39 @@ use crate::fixtures::{demo, demo_program, run, start_program};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Starts something on a host that outlives its login, and is a daemon of root's.
+/// Returns a command line for two daemons that outlive the login, one of them owned by root.
 fn daemon(nap: &str) -> String {
     format!("sudo setsid -f sleep {nap} > /dev/null 2>&1 < /dev/null; setsid -f sleep {nap} > /dev/null 2>&1")
 }
 
 fn mounts() -> String {
-    fs::read_to_string("/proc/self/mountinfo").expect("it is there")
+    fs::read_to_string("/proc/self/mountinfo").expect("the file exists")
 }
 
 #[test]
-fn a_program_that_is_killed_leaves_no_process_no_mount_and_no_file() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+fn a_killed_program_leaves_no_process_mount_or_file() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let before = mounts();
     let mut command = demo_program();
-    command.env("TMPDIR", folder.path());
+    command.env("TMPDIR", dir.path());
     let mut program = start_program(command);
     let nap = marker();
     program.stdout_of(&daemon(&nap));
-    let parts: Vec<Process> = children(i32::try_from(program.child.id()).expect("it is small"));
-    assert!(processes_matching(&nap).len() >= 2 && parts.len() >= 3, "{parts:?}");
+    let helpers: Vec<Process> = children(i32::try_from(program.child.id()).expect("a PID fits in i32"));
+    assert!(processes_matching(&nap).len() >= 2 && helpers.len() >= 3, "{helpers:?}");
 
-    program.child.kill().expect("it runs");
-    program.child.wait().expect("it was ours");
-    wait_until("all has gone", LIMIT, || processes_matching(&nap).is_empty() && !parts.iter().any(Process::is_alive));
+    program.child.kill().expect("the process runs");
+    program.child.wait().expect("our child");
+    wait_until("all processes have ended", LIMIT, || {
+        processes_matching(&nap).is_empty() && !helpers.iter().any(Process::is_alive)
+    });
     assert_eq!(mounts(), before);
-    assert_eq!(fs::read_dir(folder.path()).expect("it is ours").count(), 0);
+    assert_eq!(fs::read_dir(dir.path()).expect("the file is ours").count(), 0);
     assert!(!program.config.exists());
 }
 
 #[test]
-fn when_a_demo_is_dropped_all_of_it_has_gone() {
+fn a_dropped_demo_leaves_no_process() {
     let demo = demo(&["demo1", "demo2"]);
     let nap = marker();
     for host in ["demo1", "demo2"] {
@@ -51,24 +53,24 @@ fn when_a_demo_is_dropped_all_of_it_has_gone() {
 }
 
 #[test]
-fn a_part_that_is_killed_takes_the_host_with_it() {
+fn a_killed_helper_ends_the_host() {
     let program = start_program(demo_program());
     let nap = marker();
     program.stdout_of(&daemon(&nap));
-    let contain = children(i32::try_from(program.child.id()).expect("it is small"));
-    contain.iter().find(|part| part.cmdline.contains("contain")).expect("it runs").kill();
-    wait_until("all has gone", LIMIT, || processes_matching(&nap).is_empty());
+    let contain = children(i32::try_from(program.child.id()).expect("a PID fits in i32"));
+    contain.iter().find(|helper| helper.cmdline.contains("contain")).expect("the process runs").kill();
+    wait_until("all processes have ended", LIMIT, || processes_matching(&nap).is_empty());
 }
 
 #[test]
-fn a_host_can_end_itself_and_nothing_else() {
+fn a_host_cannot_end_another_host() {
     let demo = demo(&["demo1", "demo2"]);
     run(&demo, "demo1", "sudo kill -9 -1");
     assert!(run(&demo, "demo2", "true").status.success());
     assert_eq!(run(&demo, "demo1", "true").status.code(), Some(255));
 }
 
-/// Returns what a process start_program, and what that started.
+/// Returns all descendants of a process.
 fn children(pid: i32) -> Vec<Process> {
     let all = Process::all();
     let mut pids = vec![pid];

@@ -1,4 +1,4 @@
-//! `sudo` on a demo host: as deploys and people use it.
+//! `sudo` on a demo host, with the options common in deploys.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use fabrs_testing::{Process, marker, processes_matching};
 use crate::fixtures::{connection, demo, run, stdout_of, text};
 
 #[test]
-fn one_logs_in_as_a_plain_user_and_sudo_makes_root_of_him() {
+fn the_login_is_a_plain_user_with_sudo_rights() {
     let demo = demo(&["demo"]);
     assert_eq!(stdout_of(&demo, "demo", "id -un; id -u"), "demo\n1000\n");
     assert_eq!(stdout_of(&demo, "demo", "sudo id -un; sudo -n id -u"), "root\n0\n");
@@ -18,7 +18,7 @@ fn one_logs_in_as_a_plain_user_and_sudo_makes_root_of_him() {
 }
 
 #[test]
-fn it_is_found_wherever_one_looks() {
+fn sudo_is_found_in_every_path() {
     let demo = demo(&["demo"]);
     let usual = if std::path::Path::new("/usr/bin/sudo").exists() { "/usr/bin/sudo id -un;" } else { "echo root;" };
     let line = format!("{usual} bash -lc 'sudo id -un'; sudo sudo id -un; env -i /run/fabrs-demo/bin/sudo id -un");
@@ -26,7 +26,7 @@ fn it_is_found_wherever_one_looks() {
 }
 
 #[test]
-fn options_mean_what_they_mean_elsewhere() {
+fn options_work_as_in_sudo() {
     let demo = demo(&["demo"]);
     let lines = [
         ("sudo -S -p 'password: ' id -un < /dev/null", "root"),
@@ -58,7 +58,7 @@ fn options_mean_what_they_mean_elsewhere() {
 }
 
 #[test]
-fn what_can_not_be_done_is_said_as_sudo_says_it() {
+fn error_messages_are_those_of_sudo() {
     let demo = demo(&["demo"]);
     let lines = [
         ("sudo no-such-program", "sudo: no-such-program: command not found\n"),
@@ -74,7 +74,7 @@ fn what_can_not_be_done_is_said_as_sudo_says_it() {
 }
 
 #[test]
-fn nobody_gets_to_root_in_another_way() {
+fn other_users_cannot_become_root() {
     let demo = demo(&["demo"]);
     let lines = [
         "sudo -u www-data setpriv --reuid=0 id -u",
@@ -86,29 +86,29 @@ fn nobody_gets_to_root_in_another_way() {
 }
 
 #[tokio::test]
-async fn commands_of_fabrs_under_sudo_run_as_on_any_host() {
+async fn fabrs_commands_run_under_sudo() {
     let demo = demo(&["demo"]);
     let (client, host) = connection(&demo, "demo");
-    let line = |command: Command| async move { command.await.expect("it ran").line().expect("it is one") };
+    let line = |command: Command| async move { command.await.expect("the command ran").line().expect("one line") };
     assert_eq!(line(host.sudo("id -un")).await, "root");
     assert_eq!(line(host.sudo("id -un").user("www-data")).await, "www-data");
     assert_eq!(line(host.sudo("id -gn").user("demo").group("www-data")).await, "www-data");
     assert_eq!(line(host.sudo("pwd").login()).await, "/root");
     assert_eq!(line(host.cd("/srv").env("X", "a 'b'").sudo("echo $X in $PWD > x; cat x")).await, "a 'b' in /srv");
     assert_eq!(line(host.sudo("cat").stdin("given")).await, "given");
-    let error = host.sudo("exit 3; true").await.expect_err("it fails");
+    let error = host.sudo("exit 3; true").await.expect_err("exit status 3");
     assert_eq!(error.kind(), ErrorKind::Exit);
     client.close().await;
 }
 
 #[tokio::test]
-async fn commands_of_fabrs_under_sudo_are_ended_with_all_they_started() {
+async fn a_timeout_kills_fabrs_commands_under_sudo() {
     let demo = demo(&["demo"]);
     let (client, host) = connection(&demo, "demo");
     for shape in ["sleep NAP", "sleep NAP | cat", "trap '' TERM; sleep NAP; true", "sleep NAP & sleep NAP; wait"] {
         let nap = marker();
         let command = host.sudo(ShellLine::raw(shape.replace("NAP", &nap)));
-        let error = command.timeout(Duration::from_millis(300)).await.expect_err("it takes too long");
+        let error = command.timeout(Duration::from_millis(300)).await.expect_err("the timeout ends the command");
         assert_eq!(error.kind(), ErrorKind::Timeout, "{shape}");
         assert_eq!(processes_matching(&nap), Vec::<Process>::new(), "{shape}");
     }
