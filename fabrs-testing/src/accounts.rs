@@ -1,4 +1,4 @@
-//! The accounts that the servers let in, and what can not be tested without root.
+//! Accounts for logins: created on the machine by root, with fixed rights under sudo and doas.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
@@ -9,51 +9,51 @@ use std::sync::OnceLock;
 
 use data_encoding::HEXLOWER;
 
-/// The variable that every process of a server's sessions carries.
+/// The environment variable of all processes below a server. Its value names the server.
 pub(crate) const MARK: &str = "FABRS_TEST_SSHD";
 
-/// Where root keeps the lock, the password and the marks of finished accounts; empty after each boot.
+/// The directory for the lock, the password and the markers of complete accounts. Empty after boot.
 const STATE: &str = "/run/fabrs-testing";
 
-/// An account that tests log in as, made on the machine when root first asks for it.
+/// A login account. Root creates the account on the machine at its first use.
 ///
-/// Each has one behaviour under sudo that never changes, so that tests in parallel processes do not disturb another.
+/// The rights under sudo are fixed for each account, so parallel test processes do not interfere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Account {
-    /// A user without any right under sudo.
+    /// A user without rights under sudo.
     Plain,
-    /// Like [`Account::Plain`], with `/bin/dash` as its login shell.
+    /// Like [`Account::Plain`], with the login shell `/bin/dash`.
     Dash,
-    /// Like [`Account::Plain`], but without a shell: its login shell says no and ends.
+    /// Like [`Account::Plain`], with the login shell `nologin`, which prints a refusal and exits.
     NoShell,
-    /// May do all under sudo after its password, which is asked for each time.
+    /// All commands under sudo, with a password prompt each time.
     Sudo,
-    /// May do all under sudo without a password.
+    /// All commands under sudo without a password (`NOPASSWD`).
     SudoNopasswd,
-    /// Like [`Account::SudoNopasswd`], with `Defaults use_pty`, the default from sudo 1.9.14 on.
+    /// Like [`Account::SudoNopasswd`], with `Defaults use_pty`, the default since sudo 1.9.14.
     SudoPty,
-    /// May do only `/usr/bin/id -un` under sudo, without a password.
+    /// Only `/usr/bin/id -un` under sudo, without a password.
     SudoLimited,
-    /// May do only `/usr/bin/id -un` under sudo, after its password, which is asked for each time.
+    /// Only `/usr/bin/id -un` under sudo, with a password prompt each time.
     SudoLimitedPasswd,
-    /// May do all under sudo after its password, which is asked for once.
+    /// All commands under sudo, with one password prompt. sudo then caches the credentials.
     SudoTicket,
-    /// May do all under sudo without a password, but only on a terminal (`Defaults requiretty`).
+    /// All commands under sudo without a password, but only on a terminal (`Defaults requiretty`).
     SudoRequiretty,
-    /// Like [`Account::Sudo`], with a password that has expired.
+    /// Like [`Account::Sudo`], with an expired password.
     SudoExpired,
-    /// May do all under doas without a password.
+    /// All commands under doas without a password (`nopass`).
     DoasNopass,
-    /// May do all under doas after its password, which is asked for each time.
+    /// All commands under doas, with a password prompt each time.
     Doas,
-    /// May do only `id -un` under doas, without a password.
+    /// Only `id -un` under doas, without a password.
     DoasLimited,
     /// The superuser.
     Root,
 }
 
 impl Account {
-    /// Returns its login name.
+    /// Returns the login name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "fabrs-test",
@@ -82,7 +82,7 @@ impl Account {
         }
     }
 
-    /// Returns what it may do, and what else its `Defaults` say.
+    /// Returns the sudoers rule and the settings for `Defaults`.
     fn sudoers(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Plain
@@ -92,19 +92,20 @@ impl Account {
             | Self::DoasNopass
             | Self::Doas
             | Self::DoasLimited => None,
-            // A ticket would make the second test that asks find no prompt.
+            // With cached credentials, the next test would see no prompt.
             Self::Sudo | Self::SudoExpired => Some(("ALL=(ALL:ALL) ALL", "timestamp_timeout=0")),
             Self::SudoNopasswd => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "!use_pty")),
             Self::SudoPty => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "use_pty")),
             Self::SudoLimited => Some(("ALL=(ALL:ALL) NOPASSWD: /usr/bin/id -un", "!use_pty")),
             Self::SudoLimitedPasswd => Some(("ALL=(ALL:ALL) /usr/bin/id -un", "timestamp_timeout=0")),
-            // Without a terminal a ticket is otherwise that of the parent process alone.
+            // `global`: by default, credentials without a terminal apply to one parent process
+            // only.
             Self::SudoTicket => Some(("ALL=(ALL:ALL) ALL", "timestamp_timeout=60, timestamp_type=global")),
             Self::SudoRequiretty => Some(("ALL=(ALL:ALL) NOPASSWD: ALL", "requiretty")),
         }
     }
 
-    /// Returns its rule for doas, up to its name and behind it.
+    /// Returns the doas rule: the options before the name and the limits after the name.
     fn doas(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::DoasNopass => Some(("nopass", "")),
@@ -114,7 +115,7 @@ impl Account {
         }
     }
 
-    /// Makes it, unless it is there; [`MARK`] must survive sudo.
+    /// Creates the account, unless it exists. sudo and doas keep the variable [`MARK`].
     pub(crate) fn make(self) {
         if self == Self::Root {
             return;
@@ -129,7 +130,7 @@ impl Account {
         if !known {
             must("useradd", &["--create-home", "--shell", self.shell(), self.name()], None);
         }
-        // Without a password the account is locked, and sshd then refuses keys too.
+        // An account without a password is locked, and sshd rejects all logins to a locked account.
         must("chpasswd", &[], Some(&format!("{}:{}\n", self.name(), password_under_lock())));
         if self == Self::SudoExpired {
             must("chage", &["-d", "0", self.name()], None);
@@ -146,17 +147,17 @@ impl Account {
     }
 }
 
-/// Whether the test runs as root.
+/// Returns `true` if the test runs as root.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Returns the name of the user that runs the test.
+/// Returns the name of the current user.
 pub(crate) fn current_user() -> String {
     run("id", &["-un"], None).expect("`id` is in every base system").trim().to_owned()
 }
 
-/// Returns the password of all accounts, made at random once after each boot.
+/// Returns the password of all accounts. The password is random and changes with each boot.
 pub(crate) fn password() -> &'static str {
     static PASSWORD: OnceLock<String> = OnceLock::new();
     PASSWORD.get_or_init(|| {
@@ -166,21 +167,22 @@ pub(crate) fn password() -> &'static str {
 }
 
 fn password_under_lock() -> String {
-    // These accounts stay, some with sudo: a password written in the source would open the machine to everybody.
+    // The accounts stay on the machine, some with sudo rights. A password in the source code would
+    // open the machine to every reader.
     let path = format!("{STATE}/password");
     if let Ok(known) = fs::read_to_string(&path) {
         return known;
     }
     let mut bytes = [0; 12];
     File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).expect("/dev/urandom can be read");
-    // The marks are there to be quoted wrongly.
+    // Quotes and `$` detect wrong quoting.
     let password = format!("it's $a \"{}", HEXLOWER.encode(&bytes));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     file.and_then(|mut file| file.write_all(password.as_bytes())).expect("root may write its own state");
     password
 }
 
-/// Keeps other test processes from making accounts until it is dropped.
+/// Locks the creation of accounts against other test processes until the file is dropped.
 pub(crate) fn lock() -> File {
     fs::create_dir_all(STATE).expect("root may write below /run");
     let file = OpenOptions::new().create(true).append(true).open(format!("{STATE}/lock"));
@@ -191,7 +193,7 @@ pub(crate) fn lock() -> File {
 
 fn write_sudoers(name: &str, text: &str) {
     assert!(Path::new("/etc/sudoers.d").is_dir(), "sudo is missing: `apt-get install sudo`, or run `scripts/test`");
-    // sudo skips names with a dot, so that it never reads the half of a file.
+    // sudo skips file names with a dot, so a partial file is never read.
     let draft = format!("/etc/sudoers.d/fabrs-testing-{name}.new");
     let write = || -> io::Result<()> {
         fs::write(&draft, text)?;
@@ -201,7 +203,7 @@ fn write_sudoers(name: &str, text: &str) {
     write().expect("root may write to /etc/sudoers.d");
 }
 
-/// Adds a rule to those of doas, which has one file for all.
+/// Adds a rule to `/etc/doas.conf`. doas has no directory for rules.
 fn allow_doas(rule: &str) {
     const RULES: &str = "/etc/doas.conf";
     let known = fs::read_to_string(RULES).unwrap_or_default();

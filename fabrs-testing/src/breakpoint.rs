@@ -1,4 +1,4 @@
-//! A gate: a named pipe at which a program of a test host waits, so that a test can act between two of its steps.
+//! Breakpoint: a named pipe that pauses a program of a host, so a test can act between two steps.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -9,24 +9,24 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
 use crate::wait::wait_for;
 
-/// A named pipe that the first program to read it waits at, until the test [opens](PausedProgram::resume) it.
+/// A named pipe. The first program to read the pipe waits until [`PausedProgram::resume`].
 #[derive(Debug)]
 pub struct Breakpoint(PathBuf);
 
-/// A program that waits at a [`Breakpoint`].
+/// A program paused at a [`Breakpoint`].
 #[derive(Debug)]
 pub struct PausedProgram {
     gate: PathBuf,
-    /// The program reads until the end of the pipe.
+    /// Write end of the pipe. The program reads until this end is closed.
     pipe: File,
 }
 
 impl Breakpoint {
-    /// Creates a gate at a path. Every account can read it.
+    /// Creates a breakpoint at a path. Every account can read the pipe.
     ///
     /// # Panics
     ///
-    /// If the path exists, or its directory does not.
+    /// If the path exists, or its directory does not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("the directory is ours");
@@ -34,11 +34,11 @@ impl Breakpoint {
         Self(path)
     }
 
-    /// Writes a program to `path` that waits at the gate and then runs `program` with its own arguments.
+    /// Writes a program to `path` that waits at the breakpoint and then executes `program`.
     ///
     /// # Panics
     ///
-    /// If the file can't be written.
+    /// If the file cannot be written.
     pub fn wrap_program(&self, path: &Path, program: &Path) {
         let (gate, program) = (self.0.display(), program.display());
         let text = format!("#!/bin/sh\n/bin/cat '{gate}' >/dev/null 2>&1\nexec '{program}' \"$@\"\n");
@@ -46,15 +46,15 @@ impl Breakpoint {
         std::fs::set_permissions(path, Permissions::from_mode(0o755)).expect("the file is ours");
     }
 
-    /// Waits until a program has arrived at the gate.
+    /// Waits until a program reads the pipe.
     ///
     /// # Panics
     ///
-    /// If no program has arrived at the limit.
+    /// If no program has read the pipe within `limit`.
     #[track_caller]
     pub fn wait_until_hit(self, limit: Duration) -> PausedProgram {
         let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).expect("a small number");
-        // Fails until another process reads the pipe.
+        // A nonblocking open for writing fails until another process reads the pipe (fifo(7)).
         let open = || OpenOptions::new().write(true).custom_flags(nonblocking).open(&self.0).ok();
         let pipe = wait_for("a program is at the gate", limit, open);
         PausedProgram { gate: self.0, pipe }
@@ -62,11 +62,11 @@ impl Breakpoint {
 }
 
 impl PausedProgram {
-    /// Lets the program go on. Later programs find no gate.
+    /// Resumes the program and removes the breakpoint.
     ///
     /// # Panics
     ///
-    /// If the pipe can't be removed.
+    /// If the pipe cannot be removed.
     pub fn resume(self) {
         std::fs::remove_file(self.gate).expect("the pipe is ours");
         drop(self.pipe);

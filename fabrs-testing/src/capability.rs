@@ -1,4 +1,4 @@
-//! What can not be tested on every machine.
+//! Capabilities of the machine: features testable on some machines only.
 
 use std::env;
 use std::fmt;
@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use crate::accounts;
 use crate::login_shell;
 
-/// Something that can be tested on some machines only.
+/// A feature testable on some machines only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Capability {
-    /// Login with a password: sshd must read the shadow file.
+    /// Password logins. sshd must be able to read `/etc/shadow`.
     Password,
-    /// Accounts other than the one that runs the test.
+    /// Accounts besides the current user.
     Accounts,
     /// Commands under sudo.
     Sudo,
@@ -23,18 +23,19 @@ pub enum Capability {
     Doas,
     /// The address `::1`.
     Ipv6,
-    /// Servers whose accounts have another login shell: mount namespaces.
+    /// Servers with another login shell for their accounts. Needs mount namespaces.
     LoginShells,
-    /// Terminals on the server: a plain user's sshd can not make the group of one right.
+    /// Terminals on the server. The sshd of a plain user cannot set the group of a terminal.
     Terminal,
-    /// Vagrant itself; its machines are not needed.
+    /// The `vagrant` program. Its virtual machines are not needed.
     Vagrant,
-    /// Virtualenvs made by uv.
+    /// Virtualenvs created by uv.
     Uv,
 }
 
 impl Capability {
-    /// Whether it can be tested here; if not, prints so to stderr.
+    /// Returns `true` if this machine and user have the capability. Otherwise prints a note to
+    /// stderr, so the test can return early.
     pub fn is_available(self) -> bool {
         let is_present = self.is_present();
         if !is_present {
@@ -43,7 +44,7 @@ impl Capability {
         is_present
     }
 
-    /// Whether this machine and user have it.
+    /// Returns `true` if this machine and user have the capability. Prints nothing.
     pub(crate) fn is_present(self) -> bool {
         match self {
             Self::Password | Self::Accounts => accounts::is_root(),
@@ -74,13 +75,13 @@ impl fmt::Display for Capability {
     }
 }
 
-/// Returns where uv is, if it is in the `PATH`.
+/// Returns the path of `uv`, if `PATH` contains it.
 pub fn uv() -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join("uv")).find(|program| program.is_file())
 }
 
-/// Whether the system gives new terminals the group that sshd wants for them.
+/// Returns `true` if new terminals get the group expected by sshd.
 fn terminals_have_a_group() -> bool {
     let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
     mounts.lines().any(|line| line.starts_with("devpts ") && line.contains("gid="))

@@ -1,16 +1,16 @@
-//! File systems for a test: a disk that is soon full, a folder with a quota, a folder in two places.
+//! File systems for tests: a small disk, a quota and a bind mount. All need root.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A disk of one MiB that everybody may write to; it is gone when this is dropped.
+/// A world-writable file system of 1 MiB. Unmounted on drop.
 #[derive(Debug)]
 pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// Mounts it over a folder, unless this machine lets nobody, which is told.
+    /// Mounts the file system over `folder`. Prints a note and returns `None` if mounting fails.
     pub fn mount(folder: &Path) -> Option<Self> {
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=1m,mode=0777", "none"]).arg(folder).stderr(Stdio::null());
@@ -24,12 +24,12 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Whoever still has a file of it open keeps nobody from it.
+        // `--lazy` also unmounts a file system with open files.
         let _gone = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }
 
-/// A folder that everybody may write to, up to a quota of one MiB; it is gone when this is dropped.
+/// A world-writable directory with a quota of 1 MiB. Unmounted on drop.
 #[derive(Debug)]
 pub struct QuotaDir {
     mounted: PathBuf,
@@ -37,10 +37,10 @@ pub struct QuotaDir {
 }
 
 impl QuotaDir {
-    /// How much has to fit on a btrfs at least.
+    /// The minimum size of a btrfs file system, in bytes.
     const DISK: u64 = 128 << 20;
 
-    /// Makes it in a folder, unless this machine lets nobody, which is told.
+    /// Creates the directory below `folder`. Prints a note and returns `None` if mounting fails.
     pub fn mount(folder: &Path) -> Option<Self> {
         let image = folder.join("image");
         let made = Self { mounted: folder.join("disk"), folder: folder.join("disk/limited") };
@@ -68,7 +68,7 @@ impl QuotaDir {
         None
     }
 
-    /// Returns the folder.
+    /// Returns the path of the directory.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -80,12 +80,12 @@ impl Drop for QuotaDir {
     }
 }
 
-/// A folder that is another one's too; it is gone from there when this is dropped.
+/// A bind mount. Unmounted on drop.
 #[derive(Debug)]
 pub struct BindMount(PathBuf);
 
 impl BindMount {
-    /// Mounts a folder over another, unless this machine lets nobody, which is told.
+    /// Mounts `folder` at `over`. Prints a note and returns `None` if mounting fails.
     pub fn mount(folder: &Path, over: &Path) -> Option<Self> {
         let mut mount = Command::new("mount");
         mount.arg("--bind").arg(folder).arg(over).stderr(Stdio::null());
@@ -98,7 +98,7 @@ impl BindMount {
 }
 
 impl BindMount {
-    /// Lets nobody write to a folder, unless this machine does not let us, which is told.
+    /// Mounts `folder` over itself, read-only. Returns `None` if mounting fails.
     pub fn read_only(folder: &Path) -> Option<Self> {
         let mount = Self::mount(folder, folder)?;
         let mut remount = Command::new("mount");

@@ -1,4 +1,4 @@
-//! A real server that is not OpenSSH's: dropbear, as routers and small systems have it.
+//! Dropbear server: a real SSH server besides OpenSSH, common on routers.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -18,16 +18,16 @@ use crate::login_shell::LoginShell;
 use crate::process::{Process, family};
 use crate::wait::poll;
 
-/// It is found by its whole path, since a user's search path lacks it.
+/// The full path, because the search path of a plain user lacks `/usr/sbin`.
 const PROGRAM: &str = "/usr/sbin/dropbear";
 /// The search path of the server.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
-/// How long it may take to listen.
+/// The time limit for the start.
 const START_LIMIT: Duration = Duration::from_secs(30);
-/// How long killed processes may take to be gone.
+/// The time limit for the end of killed processes.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
-/// The settings of a [`Dropbear`]; made by [`Dropbear::builder`].
+/// The settings of a [`Dropbear`]. Made by [`Dropbear::builder`].
 #[derive(Debug, Clone)]
 #[must_use = "no server runs until `.start()`"]
 pub struct DropbearBuilder {
@@ -36,15 +36,16 @@ pub struct DropbearBuilder {
 }
 
 impl DropbearBuilder {
-    /// Sets the account that logs in. Defaults to [`Account::Plain`].
+    /// Sets the login account. Defaults to [`Account::Plain`].
     pub fn user(mut self, account: Account) -> Self {
         self.account = account;
         self
     }
 
-    /// Gives the account another login shell, and an empty home: `login_shell("/usr/bin/fish")`.
+    /// Sets another login shell and an empty home for the account: `login_shell("/usr/bin/fish")`.
     ///
-    /// The login is then by key, and the machine's own account stays as it is. Needs [`Capability::LoginShells`].
+    /// The account then logs in by key. The machine's own account does not change. Needs
+    /// [`Capability::LoginShells`].
     pub fn login_shell(mut self, shell: impl Into<PathBuf>) -> Self {
         self.login_shell = Some(shell.into());
         self
@@ -54,7 +55,7 @@ impl DropbearBuilder {
     ///
     /// # Panics
     ///
-    /// If the test does not run as root, dropbear is not installed, or it does not start.
+    /// If the test does not run as root, dropbear is not installed, or the start fails.
     #[track_caller]
     pub fn start(self) -> Dropbear {
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -86,7 +87,7 @@ impl DropbearBuilder {
         let mut command = shell.as_ref().map_or_else(|| Command::new(PROGRAM), |shell| shell.command(PROGRAM));
         let mark = format!("dropbear-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let child = command
-            // `-e` passes the environment on to commands: the mark, and nothing of the test's own.
+            // `-e` passes the environment to commands, so the environment holds the mark only.
             .env_clear()
             .env("PATH", PATH)
             .env(MARK, &mark)
@@ -106,9 +107,10 @@ impl DropbearBuilder {
     }
 }
 
-/// A dropbear on loopback that lets one account in; it and its sessions end when this is dropped.
+/// A dropbear server on loopback with one login account. The server and its sessions end on drop.
 ///
-/// The account logs in with [`Sshd::account_password`], or, with a login shell of the test's choice, by a key.
+/// The account logs in with [`Sshd::account_password`](crate::Sshd::account_password). With
+/// [`DropbearBuilder::login_shell`], the account logs in by key.
 #[derive(Debug)]
 pub struct Dropbear {
     account: Account,
@@ -120,22 +122,22 @@ pub struct Dropbear {
 }
 
 impl Dropbear {
-    /// Returns the settings of a server, to be changed and started.
+    /// Returns a builder with the default settings.
     pub fn builder() -> DropbearBuilder {
         DropbearBuilder { account: Account::Plain, login_shell: None }
     }
 
-    /// Starts one with the defaults, unless the user that runs the test can have none, which is printed.
+    /// Starts a server with the default settings. Prints a note and returns `None` without root.
     ///
     /// # Panics
     ///
-    /// If dropbear is not installed, or does not start.
+    /// If dropbear is not installed, or the start fails.
     #[track_caller]
     pub fn start() -> Option<Self> {
         Capability::Accounts.is_available().then(|| Self::builder().start())
     }
 
-    /// Returns the lines for `ssh -F` that reach it as `host`.
+    /// Returns the text of an `ssh_config` with the server under the alias `host`.
     pub fn ssh_config(&self) -> String {
         let path = |name: &str| self.dir.path().join(name).display().to_string();
         let identity = if self.has_key { path("identity") } else { "none".to_owned() };
@@ -149,12 +151,12 @@ impl Dropbear {
         )
     }
 
-    /// Returns a folder that everybody may write to.
+    /// Returns a world-writable directory, removed with the server.
     pub fn scratch(&self) -> PathBuf {
         self.dir.path().join("scratch")
     }
 
-    /// Returns the processes that commands started: everything that is there because of this server, but dropbear itself.
+    /// Returns all processes below the server, without dropbear's own.
     pub fn session_processes(&self) -> Vec<Process> {
         self.processes().into_iter().filter(|process| !process.cmdline.starts_with(PROGRAM)).collect()
     }
@@ -171,7 +173,7 @@ impl Drop for Dropbear {
         let ended = poll(END_LIMIT, || {
             let left = self.processes();
             left.iter().for_each(Process::kill);
-            // An ended child that nobody has waited for keeps its number from others.
+            // The child is reaped only after the loop, so no other process gets its PID.
             left.is_empty().then_some(())
         });
         let _gone = self.child.kill();

@@ -1,4 +1,4 @@
-//! A git repository that is served on loopback, as the one that a team shares.
+//! Git repository served on loopback, as the shared repository of a team.
 
 use std::fs;
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::wait::wait_until;
 
-/// A repository with a work tree here, and what it is pushed to, which `git daemon` serves until this is dropped.
+/// A work tree and its bare remote repository. `git daemon` serves the remote until drop.
 #[derive(Debug)]
 pub struct GitServer {
     folder: PathBuf,
@@ -17,19 +17,20 @@ pub struct GitServer {
 }
 
 impl GitServer {
-    /// Serves an empty repository from an empty folder, which stays.
+    /// Creates an empty repository in an empty directory and serves it. The directory stays on
+    /// drop.
     ///
     /// # Panics
     ///
-    /// If git is missing, or does not serve it.
+    /// If git is not installed, or the daemon does not start.
     #[track_caller]
     pub fn start(folder: &Path) -> Self {
         let served = folder.join("served");
         Self::git(folder, &["init", "--quiet", "--bare", "served/shop.git"]);
         Self::git(folder, &["init", "--quiet", "tree"]);
-        // The port is free when it is asked for, and may be another's when git wants it.
+        // The port may be taken by another process before the daemon binds.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("loopback").port();
-        // Not by way of `git`, which would leave it behind when it is killed itself.
+        // Started directly: a killed `git` would leave `git-daemon` behind.
         let daemon = Command::new(Path::new(&Self::git(folder, &["--exec-path"])).join("git-daemon"))
             .args(["--reuseaddr", "--export-all", "--enable=receive-pack", "--listen=127.0.0.1"])
             .arg(format!("--port={port}"))
@@ -49,22 +50,21 @@ impl GitServer {
         origin
     }
 
-    /// Returns the address that all hosts can fetch from and push to.
+    /// Returns the URL for fetches and pushes from all hosts.
     pub fn url(&self) -> String {
         format!("git://127.0.0.1:{}/shop.git", self.port)
     }
 
-    /// Returns the folder with the work tree.
+    /// Returns the path of the work tree.
     pub fn tree(&self) -> PathBuf {
         self.folder.join("tree")
     }
 
-    /// Writes files with these texts, commits all that is in the work tree under the name of a tag, tags it, pushes, and
-    /// returns the commit.
+    /// Writes files, commits the work tree, tags the commit and pushes. Returns the commit.
     ///
     /// # Panics
     ///
-    /// If any of it fails.
+    /// If a git command fails.
     #[track_caller]
     pub fn build(&self, tag: &str, files: &[(&str, &str)]) -> String {
         let tree = self.tree();
@@ -80,17 +80,17 @@ impl GitServer {
         Self::git(&tree, &["rev-parse", "HEAD"])
     }
 
-    /// Returns the tags of what is served.
+    /// Returns the tags of the remote repository.
     pub fn tags(&self) -> Vec<String> {
         let served = self.folder.join("served/shop.git");
         Self::git(&served, &["tag", "--list"]).lines().map(str::to_owned).collect()
     }
 
-    /// Runs git in a folder, as Ann, and returns what it prints.
+    /// Runs git in a directory as the author Ann and returns its stdout.
     ///
     /// # Panics
     ///
-    /// If it fails: with what it says.
+    /// If git fails. The message has its stderr.
     #[track_caller]
     pub fn git(folder: &Path, arguments: &[&str]) -> String {
         let name = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "init.defaultBranch=main"];

@@ -1,22 +1,25 @@
-//! What the tests of fabrs stand on: real servers, faults in the network, terminals, and a runner for `fab`.
+//! Test harness of fabrs: real servers, network faults, terminals, and a runner for `fab`.
 //!
-//! Nothing here knows fabrs itself, so that a test never asks the code under test whether it was right:
+//! The harness does not use fabrs, so no test relies on the tested code for its expectations.
 //!
-//! * [`Sshd`]: a real OpenSSH server on loopback with keys and accounts of its own;
-//! * [`SiteHosts`] and [`GitServer`]: three of them, with a site in the home of each, and the git repository that it comes from;
-//! * [`Dropbear`]: a real server that is not OpenSSH's;
-//! * [`faults`]: a network that cuts, stalls, delays, or never answers;
-//! * [`Fab`]: runs the `fab` binary in a clean environment and compares all that it leaves;
-//! * [`Pty`]: a program on a real terminal, for prompts;
-//! * [`SmallDisk`], [`QuotaDir`], [`BindMount`]: file systems for a test;
-//! * [`Process`], [`processes_matching`], [`processes_carrying`]: what runs on the machine, for "nothing is left";
-//! * [`Breakpoint`]: a point at which a program of a host waits, for a test that acts between two steps;
-//! * [`receivers`]: servers that take down the mails, requests and packets that they are sent;
-//! * [`wait_until`]: the only pause that a test needs;
-//! * [`probe`]: a program that says in JSON what reached it.
+//! | item | purpose |
+//! |---|---|
+//! | [`Sshd`] | a real OpenSSH server on loopback with its own keys and accounts |
+//! | [`SiteHosts`], [`GitServer`] | three servers with a deploy site each, and a git repository |
+//! | [`Dropbear`] | a real server besides OpenSSH |
+//! | [`faults`] | a network that cuts, stalls, delays or never answers |
+//! | [`Fab`] | runs the `fab` binary in a clean environment and checks its complete output |
+//! | [`Pty`] | a program on a real terminal, for prompts |
+//! | [`SmallDisk`], [`QuotaDir`], [`BindMount`] | file systems for tests |
+//! | [`Process`], [`processes_matching`], [`processes_carrying`] | processes of the machine |
+//! | [`Breakpoint`] | pauses a program of a host, for an action between two steps |
+//! | [`receivers`] | servers that record mails, HTTP requests and packets |
+//! | [`wait_until`] | waits for a condition, the only sleep in tests |
+//! | [`probe`] | a program that reports its arguments and environment as JSON |
 //!
-//! As root the servers get [accounts](Account) of their own, which stay on the machine (their password is random and
-//! readable by root only); as a plain user they serve that user, and [`Capability`] says what can not be tested.
+//! Servers started by root use their own [accounts](Account). The accounts stay on the machine,
+//! with a random password readable by root only. Servers started by a plain user serve this user.
+//! For such a user, some features are not testable, see [`Capability`].
 
 mod accounts;
 mod breakpoint;

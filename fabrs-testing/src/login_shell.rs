@@ -1,4 +1,4 @@
-//! Another login shell for the accounts of one server: an `/etc` that this server alone sees.
+//! Login shells for the accounts of one server, by a private copy of `/etc`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -7,29 +7,29 @@ use std::process::{Command, Stdio};
 
 use crate::accounts::{self, Account};
 
-/// Covers the machine's `/etc` with the copy at `$0`, then becomes the server.
+/// Mounts the copy `$0` over `/etc` and executes the server.
 ///
-/// All of `/etc`, and not `/etc/passwd` alone: `useradd` replaces that file by a rename, which takes the mounts on it away
-/// in every namespace.
+/// A mount over `/etc/passwd` alone would not last. `useradd` replaces the file by a rename, and
+/// the rename removes all mounts on the file in every namespace.
 const ENTER: &str = r#"mount --bind "$0" /etc && exec "$@""#;
-/// How often `/etc` is copied until no file of it vanishes meanwhile.
+/// The number of attempts to copy `/etc`. An attempt fails if a file vanishes during the copy.
 const COPY_TRIES: usize = 5;
 
-/// A copy of `/etc` for a server that runs in a mount namespace of its own.
+/// A copy of `/etc` for a server in its own mount namespace.
 ///
-/// In `passwd` of the copy every account of the server has the given login shell and an empty home, and `shells` lists that
-/// shell. The machine's own files, and all other servers, stay as they are.
+/// In the copy, `passwd` has the given login shell and an empty home for every account of the
+/// server, and `shells` lists the shell. Files of the machine and of other servers do not change.
 #[derive(Debug)]
 pub(crate) struct LoginShell {
     etc: PathBuf,
 }
 
 impl LoginShell {
-    /// Writes the copy and the homes below `dir`, and lets the key in at each home.
+    /// Writes the copy and the homes below `dir`, and authorizes the key for each account.
     ///
     /// # Panics
     ///
-    /// If an account does not exist, or a file can not be written.
+    /// If an account does not exist, or a file cannot be written.
     pub(crate) fn write(dir: &Path, accounts: &[Account], shell: &Path, public_key: &str) -> Self {
         let etc = dir.join("etc");
         copy_etc(&etc);
@@ -47,7 +47,7 @@ impl LoginShell {
             *line = fields.join(":");
         }
         let shells = fs::read_to_string(etc.join("shells")).unwrap_or_default();
-        // dropbear refuses a login whose shell is not listed.
+        // dropbear rejects logins with an unlisted shell.
         let shells = format!("{}\n{}\n", shells.trim_end(), shell.display());
         for (name, text) in [("passwd", lines.join("\n") + "\n"), ("shells", shells)] {
             fs::write(etc.join(name), text).expect("the directory is ours");
@@ -55,8 +55,8 @@ impl LoginShell {
         Self { etc }
     }
 
-    /// Returns a command that runs `program` where the copy covers the machine's `/etc`; its process number is the
-    /// program's.
+    /// Returns a command for `program` with the copy mounted over `/etc`. The command keeps its
+    /// PID.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c", ENTER]).arg(&self.etc).arg(program);
@@ -64,9 +64,9 @@ impl LoginShell {
     }
 }
 
-/// Copies `/etc` with all owners and modes.
+/// Copies `/etc` with owners and modes.
 fn copy_etc(to: &Path) {
-    // Other tests make accounts at the same time.
+    // Other tests create accounts in parallel.
     let _lock = accounts::lock();
     for _ in 0..COPY_TRIES {
         let copied = Command::new("cp").args(["--archive", "/etc"]).arg(to).stderr(Stdio::null()).status();
@@ -78,7 +78,7 @@ fn copy_etc(to: &Path) {
     panic!("`/etc` can not be copied: it changed {COPY_TRIES} times meanwhile");
 }
 
-/// Makes the home of one account, with `authorized_keys` for a server that looks for the file there.
+/// Creates the home of an account with `authorized_keys`, as read by dropbear.
 fn make_home(dir: &Path, name: &str, public_key: &str, (uid, gid): (u32, u32)) -> PathBuf {
     let home = dir.join("home").join(name);
     let ssh = home.join(".ssh");
@@ -92,7 +92,7 @@ fn make_home(dir: &Path, name: &str, public_key: &str, (uid, gid): (u32, u32)) -
     home
 }
 
-/// Whether this user may make mount namespaces.
+/// Returns `true` if the user may create mount namespaces.
 pub(crate) fn is_possible() -> bool {
     let mut command = Command::new("unshare");
     command.args(["--mount", "true"]).stdin(Stdio::null()).stderr(Stdio::null());

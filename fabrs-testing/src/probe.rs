@@ -1,6 +1,6 @@
-//! Where `fabrs-probe` is: the program that says in JSON what reached it.
+//! Paths of the test programs, and the parser for reports of `fabrs-probe`.
 //!
-//! What it can do stands at the top of `src/bin/fabrs-probe.rs`.
+//! The head of `src/bin/fabrs-probe.rs` lists the modes of the probe.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -9,26 +9,26 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// Returns the probe's path, after building it if the tests of another package run alone.
+/// Returns the path of `fabrs-probe`. Builds the program first if only another package is tested.
 ///
 /// # Panics
 ///
-/// If it is not there and can not be built.
+/// If the program is missing and cannot be built.
 pub fn path() -> PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| program("fabrs-probe")).clone()
 }
 
-/// Copies the SFTP server that answers in bad faith to a folder of its own, where every account may run it.
+/// Copies the hostile SFTP server to a temporary directory, executable by every account.
 ///
 /// # Panics
 ///
-/// If it is not there and can not be built or copied.
+/// If the program cannot be built or copied.
 pub fn hostile_sftp() -> (tempfile::TempDir, PathBuf) {
     copied("fabrs-hostile-sftp")
 }
 
-/// Copies the shell that answers in bad faith, as [`hostile_sftp`].
+/// Copies the hostile login shell to a temporary directory, executable by every account.
 ///
 /// # Panics
 ///
@@ -48,7 +48,7 @@ fn copied(name: &str) -> (tempfile::TempDir, PathBuf) {
 
 fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a process knows its own program");
-    // target/debug/deps/test-1234, or target/debug/program.
+    // The path is target/debug/deps/test-1234 or target/debug/program.
     let profile = test.ancestors().skip(1).find(|dir| !dir.ends_with("deps"));
     let path = profile.expect("a program is in a directory").join(name);
     if !path.exists() {
@@ -57,11 +57,11 @@ fn program(name: &str) -> PathBuf {
     path
 }
 
-/// Reads a report of the probe.
+/// Parses a report of the probe.
 ///
 /// # Panics
 ///
-/// With the text, if it is no JSON.
+/// If the report is not valid JSON. The message has the report.
 #[track_caller]
 pub fn parse(report: impl AsRef<[u8]>) -> Value {
     let report = report.as_ref();

@@ -1,4 +1,4 @@
-//! What runs on this machine, read from `/proc`.
+//! Processes of the machine, read from `/proc`.
 
 use std::collections::HashSet;
 use std::fs;
@@ -6,31 +6,31 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// One process, as it was when it was looked at.
+/// A snapshot of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// Its number.
+    /// The process ID.
     pub pid: i32,
-    /// The number of its parent; 1 (or a reaper) for an orphan.
+    /// The parent process ID. For an orphan, 1 or a reaper.
     pub ppid: i32,
-    /// Its process group.
+    /// The process group ID.
     pub pgid: i32,
-    /// Its session.
+    /// The session ID.
     pub sid: i32,
-    /// The real user it runs as.
+    /// The real user ID.
     pub uid: u32,
-    /// Its arguments, joined by blanks.
+    /// The arguments, joined by spaces.
     pub cmdline: String,
-    /// When it started, in ticks since boot: tells it from a later process of the same number.
+    /// The start time in clock ticks since boot, to detect a reused process ID.
     started: u64,
 }
 
 impl Process {
-    /// Returns every process of the machine that is alive; one that is dead and not yet waited for is not.
+    /// Returns all live processes of the machine. Zombies are excluded.
     ///
     /// # Panics
     ///
-    /// If `/proc` can not be read.
+    /// If `/proc` cannot be read.
     pub fn all() -> Vec<Self> {
         fs::read_dir("/proc")
             .expect("/proc is there on Linux")
@@ -39,10 +39,10 @@ impl Process {
             .collect()
     }
 
-    /// Returns the process of this number if it is alive.
+    /// Returns the live process with an ID.
     pub fn find(pid: i32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name stands in brackets and may hold blanks and brackets itself: count from the last one.
+        // The name is in parentheses and may contain spaces and parentheses.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         let number = |index: usize| fields.get(index)?.parse::<i32>().ok();
         if matches!(*fields.first()?, "Z" | "X") {
@@ -64,22 +64,22 @@ impl Process {
         })
     }
 
-    /// Whether this very process, not a later one of its number, is alive.
+    /// Returns `true` if the process is alive. A reused process ID does not count.
     pub fn is_alive(&self) -> bool {
         Self::find(self.pid).is_some_and(|now| now.started == self.started)
     }
 
-    /// Ends this very process with `SIGKILL`; one that is gone already, or not ours, is left alone.
+    /// Sends `SIGKILL`. A process that has ended or belongs to another user is skipped.
     pub fn kill(&self) {
         self.signal(Signal::KILL);
     }
 
-    /// Asks this very process to end, by `SIGTERM`.
+    /// Sends `SIGTERM`, under the same conditions as [`Process::kill`].
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
-    /// Interrupts this very process, by `SIGINT`.
+    /// Sends `SIGINT`, under the same conditions as [`Process::kill`].
     pub fn interrupt(&self) {
         self.signal(Signal::INT);
     }
@@ -88,47 +88,50 @@ impl Process {
         if let Some(pid) = Pid::from_raw(self.pid)
             && self.is_alive()
         {
-            // It may end between the look and the signal, which is what was wanted.
+            // Fails if the process ends between the check and the signal.
             let _gone = kill_process(pid, signal);
         }
     }
 
-    /// Whether its environment, as it was at its start, contains `text` in a name or a value.
+    /// Returns `true` if the environment at the start of the process contains `text`.
     fn env_contains(&self, text: &str) -> bool {
         fs::read(format!("/proc/{}/environ", self.pid)).is_ok_and(|env| String::from_utf8_lossy(&env).contains(text))
     }
 
-    /// Whether its environment, as it was at its start, holds `entry` (`NAME=value`).
+    /// Returns `true` if the environment at the start of the process has the entry `NAME=value`.
     pub(crate) fn has_env(&self, entry: &str) -> bool {
         fs::read(format!("/proc/{}/environ", self.pid))
             .is_ok_and(|env| env.split(|byte| *byte == 0).any(|found| found == entry.as_bytes()))
     }
 }
 
-/// Returns every process whose command line contains `text`, of whatever user.
+/// Returns all processes with `text` in the command line, of all users.
 ///
-/// This machine plays both sides: a local `ssh host 'sleep 7005.1'` is found beside the `sleep` it started.
+/// Client and server share the machine. For `ssh host 'sleep 7005.1'`, the result has both the
+/// `ssh` process and the `sleep` process.
 pub fn processes_matching(text: &str) -> Vec<Process> {
     Process::all().into_iter().filter(|process| process.cmdline.contains(text)).collect()
 }
 
-/// Returns every process whose command line or environment contains `text`, of whatever user.
+/// Returns all processes with `text` in the command line or the environment, of all users.
 ///
-/// The environment is that of the process's start. Without root, only that of the user's own processes can be read.
+/// The environment is the one at the start of the process. Without root, only environments of the
+/// current user's processes are readable.
 pub fn processes_carrying(text: &str) -> Vec<Process> {
     Process::all().into_iter().filter(|process| process.cmdline.contains(text) || process.env_contains(text)).collect()
 }
 
-/// Returns a number of seconds that no other test uses: `sleep` it, then find it with [`processes_matching`].
+/// Returns a unique number of seconds for `sleep`, to be found by [`processes_matching`].
 pub fn marker() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("7005.{:07}{:04}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Returns those of `all` that `is_root` picks, what they started, and what shares a session with one of these.
+/// Returns the processes selected by `is_root`, their descendants, and all processes of the same
+/// sessions.
 ///
-/// Sharing a session is what still ties an orphan to its shell's descendants. `foreign_sid` is the session that
-/// proves nothing: the one in which the test itself runs.
+/// An orphan still shares the session of its shell. `foreign_sid` is the session of the test
+/// itself, and does not connect processes.
 pub(crate) fn family(all: &[Process], foreign_sid: i32, is_root: impl Fn(&Process) -> bool) -> Vec<Process> {
     let mut pids: HashSet<i32> = all.iter().filter(|process| is_root(process)).map(|process| process.pid).collect();
     loop {

@@ -1,4 +1,4 @@
-//! A program on a real terminal.
+//! Program on a pseudo-terminal.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -19,12 +19,12 @@ use tempfile::TempDir;
 
 use crate::wait::poll;
 
-/// What runs a program as the leader of a session whose terminal is its stdin.
+/// The program that makes its stdin the controlling terminal of a new session.
 const SETSID: &str = "setsid";
 
-/// A program whose stdin, stdout and stderr are one terminal of 80 × 24, and the hand and eye before it.
+/// A program with a terminal of 80 × 24 characters as stdin, stdout and stderr.
 ///
-/// It is killed, with its process group, when this is dropped.
+/// The program is killed on drop, with its process group.
 #[derive(Debug)]
 pub struct Pty {
     child: Child,
@@ -34,7 +34,7 @@ pub struct Pty {
     reader: Option<JoinHandle<()>>,
 }
 
-/// All that was written to the terminal, and how much of it was expected already.
+/// The output on the terminal, and the length of the part matched by [`Pty::expect`].
 #[derive(Debug, Default)]
 struct Screen {
     bytes: Vec<u8>,
@@ -42,10 +42,10 @@ struct Screen {
 }
 
 impl Pty {
-    /// Returns a command for [`Pty::spawn`], to which arguments and the environment are to be added.
+    /// Returns a command for [`Pty::spawn`]. Add arguments and environment to the command.
     ///
-    /// It goes through util-linux's `setsid`, because a process can not be given a controlling
-    /// terminal from the outside, and std has no safe way to do it from the inside.
+    /// The command runs `setsid` of util-linux: only a process itself can set its controlling
+    /// terminal, and std has no safe function to do so in a child.
     pub fn command(program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(SETSID);
         command.args(["--ctty", "--wait"]).arg(program);
@@ -56,7 +56,7 @@ impl Pty {
     ///
     /// # Panics
     ///
-    /// If the command was not made by [`Pty::command`], or does not start.
+    /// If `command` was not created by [`Pty::command`], or does not start.
     #[track_caller]
     pub fn spawn(mut command: Command) -> Self {
         assert_eq!(command.get_program(), SETSID, "`Pty::spawn` wants a command of `Pty::command`");
@@ -67,7 +67,7 @@ impl Pty {
         let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&master, size).expect("a terminal has a size");
         let name = ptsname(&master, Vec::new()).expect("it has another side");
-        // Without NOCTTY it would become the terminal of the test.
+        // Without NOCTTY, the terminal would become the controlling terminal of the test.
         let mut open = OpenOptions::new();
         open.read(true).write(true).custom_flags(OFlags::NOCTTY.bits().cast_signed());
         let slave = open.open(OsStr::from_bytes(name.to_bytes())).expect("it was unlocked");
@@ -81,11 +81,11 @@ impl Pty {
         Self { child, keep: None, keyboard: master, screen, reader: Some(reader) }
     }
 
-    /// Waits until `text` stands after what was expected before, and returns all up to its end.
+    /// Waits for `text` after the previous match. Returns the output up to the end of `text`.
     ///
     /// # Panics
     ///
-    /// With all that is on the screen, if it does not come until the limit, or the program is gone.
+    /// If `text` is not printed within `limit`, or the program ends. The message has all output.
     #[track_caller]
     pub fn expect(&self, text: &str, limit: Duration) -> String {
         let found = poll(limit, || {
@@ -100,52 +100,53 @@ impl Pty {
         }
     }
 
-    /// Types: a line ends with `\n`, `\x03` is Ctrl-C, `\x04` the end of input.
+    /// Types text: `\n` ends a line, `\x03` is Ctrl-C, `\x04` is the end of input.
     ///
     /// # Panics
     ///
-    /// If the terminal is gone.
+    /// If the terminal is closed.
     #[track_caller]
     pub fn send(&mut self, text: &str) {
         self.keyboard.write_all(text.as_bytes()).expect("the terminal is open as long as its master");
     }
 
-    /// Gives the terminal another size; the program gets `SIGWINCH`.
+    /// Changes the size of the terminal. The program receives `SIGWINCH`.
     ///
     /// # Panics
     ///
-    /// If the terminal is gone.
+    /// If the terminal is closed.
     pub fn resize(&self, columns: u16, rows: u16) {
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&self.keyboard, size).expect("a terminal has a size");
     }
 
-    /// Returns all that was written to the terminal so far, with its `\r\n`.
+    /// Returns all output so far, with lines ended by `\r\n`.
     pub fn screen(&self) -> String {
         self.look(|screen| String::from_utf8_lossy(&screen.bytes).into_owned())
     }
 
-    /// Returns the program's process number.
+    /// Returns the process ID of the program.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits for the end of the program, and returns its exit code: 128+n where signal n ended it.
+    /// Waits for the end of the program. Returns its exit code, or 128+n after signal n.
     ///
     /// # Panics
     ///
-    /// With all that is on the screen, if it runs on at the limit.
+    /// If the program exceeds `limit`. The message has all output.
     #[track_caller]
     pub fn wait(&mut self, limit: Duration) -> i32 {
         let Some(status) = poll(limit, || self.child.try_wait().expect("it is our child")) else {
             panic!("still runs after {limit:?}; the screen: {:?}", self.screen());
         };
-        // What it wrote last may still be on its way; a daemon of it may hold the terminal for ever.
+        // Waits for the last output. The wait is limited, because a daemon may keep the terminal
+        // open.
         poll(limit, || self.reader.as_ref().is_none_or(JoinHandle::is_finished).then_some(()));
         code(status)
     }
 
-    /// Lets a directory live as long as the program.
+    /// Keeps a directory until the program ends.
     pub(crate) fn keeping(mut self, dir: Arc<TempDir>) -> Self {
         self.keep = Some(dir);
         self
@@ -160,7 +161,7 @@ impl Drop for Pty {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-            // It leads its own group once `setsid` has done its work, and is alone before.
+            // The process leads a group after `setsid` has run, and is alone before.
             let _gone = pid.map(|pid| kill_process_group(pid, Signal::KILL));
             let _gone = self.child.kill();
             let _status = self.child.wait();
@@ -179,7 +180,7 @@ impl Screen {
     }
 }
 
-/// Reads until nobody holds the terminal any more, which Linux tells by an error.
+/// Reads until all processes have closed the terminal. Linux then reports `EIO`.
 fn read(mut eye: File, screen: &Mutex<Screen>) {
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = eye.read(&mut buffer) {
@@ -187,7 +188,7 @@ fn read(mut eye: File, screen: &Mutex<Screen>) {
     }
 }
 
-/// Returns the exit code as a shell shows it.
+/// Returns the exit code, or 128+n after signal n.
 pub(crate) fn code(status: ExitStatus) -> i32 {
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).expect("it ended one way or the other")
 }

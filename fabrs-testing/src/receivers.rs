@@ -1,4 +1,4 @@
-//! Servers on loopback that take down what they are sent.
+//! Recording servers on loopback: HTTP, SMTP, TCP and UDP.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -6,10 +6,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-/// How long a letter may be on its way.
+/// The time limit for one message.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A server that serves each connection on a thread of its own, and gives out what each has brought.
+/// A server that records each connection on a separate thread.
 #[derive(Debug)]
 pub struct RecordingServer<T> {
     addr: SocketAddr,
@@ -30,39 +30,39 @@ impl<T: Send + 'static> RecordingServer<T> {
         Self { addr, came }
     }
 
-    /// Returns where it listens.
+    /// Returns the address of the server.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Returns what comes next.
+    /// Waits for the next message.
     ///
     /// # Panics
     ///
-    /// If nothing comes for half a minute.
+    /// If no message is received within 30 seconds.
     #[track_caller]
     pub fn receive(&self) -> T {
         self.came.recv_timeout(LIMIT).expect("something comes")
     }
 
-    /// Tells whether nothing has come.
+    /// Returns `true` if no message is waiting.
     pub fn is_empty(&self) -> bool {
         self.came.try_recv().is_err()
     }
 }
 
-/// A request, as an HTTP server saw it.
+/// A received HTTP request.
 #[derive(Debug)]
 pub struct HttpRequest {
-    /// The path that was asked for.
+    /// The path of the request.
     pub path: String,
-    /// Its headers, a line each.
+    /// The headers, as text lines.
     pub headers: String,
-    /// Its body.
+    /// The body, parsed as JSON.
     pub body: serde_json::Value,
 }
 
-/// Starts a server that answers each request with a status.
+/// Starts an HTTP server that answers each request with `status`.
 pub fn http(status: &'static str) -> RecordingServer<HttpRequest> {
     RecordingServer::start(move |stream| {
         let mut reader = BufReader::new(stream);
@@ -84,7 +84,7 @@ pub fn http(status: &'static str) -> RecordingServer<HttpRequest> {
     })
 }
 
-/// Starts a server that takes mails.
+/// Starts an SMTP server.
 pub fn smtp() -> RecordingServer<String> {
     RecordingServer::start(|stream| {
         let mut reader = BufReader::new(stream);
@@ -125,7 +125,7 @@ pub fn smtp() -> RecordingServer<String> {
     })
 }
 
-/// Starts a server that takes down whatever it is sent.
+/// Starts a TCP server that records all received text.
 pub fn tcp() -> RecordingServer<String> {
     RecordingServer::start(|mut stream| {
         let mut text = String::new();
@@ -134,22 +134,22 @@ pub fn tcp() -> RecordingServer<String> {
     })
 }
 
-/// Opens a socket that takes packets.
+/// Opens a UDP socket with a receive timeout of 30 seconds.
 ///
 /// # Panics
 ///
-/// If there is no loopback.
+/// If loopback is not available.
 pub fn udp() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
     socket.set_read_timeout(Some(LIMIT)).expect("a socket has one");
     socket
 }
 
-/// Returns the next packet.
+/// Waits for the next packet.
 ///
 /// # Panics
 ///
-/// If none comes for half a minute.
+/// If no packet is received within 30 seconds.
 #[track_caller]
 pub fn receive_packet(socket: &UdpSocket) -> String {
     let mut bytes = [0; 2048];

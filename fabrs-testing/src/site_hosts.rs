@@ -1,4 +1,4 @@
-//! Several hosts with a site in the home of each one's user.
+//! Three SSH hosts for deploy tests.
 
 use std::env;
 use std::fs;
@@ -12,20 +12,20 @@ use crate::capability::Capability;
 use crate::process::marker;
 use crate::sshd::Sshd;
 
-/// Three servers, each with a user of its own, in whose home is the site of one test. The sites go when this is dropped.
+/// Three servers with one user each. A deploy site is in the home of each user, until drop.
 #[derive(Debug)]
 pub struct SiteHosts {
-    /// The servers, in the order of their names.
+    /// The servers, in the order of [`SiteHosts::HOSTS`].
     pub hosts: [Sshd; 3],
     folder: String,
     dir: TempDir,
 }
 
 impl SiteHosts {
-    /// The names under which the hosts are known.
+    /// The host names.
     pub const HOSTS: [&'static str; 3] = ["web1", "web2", "web3"];
 
-    /// Starts it; nothing where there can't be several accounts.
+    /// Starts the servers. Prints a note and returns `None` without root.
     ///
     /// # Panics
     ///
@@ -46,31 +46,31 @@ impl SiteHosts {
         Some(Self { hosts, folder: format!("site-{}", marker()), dir })
     }
 
-    /// Returns a folder for what else belongs to the test.
+    /// Returns a temporary directory for files of the test.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// Returns a configuration for `ssh -F` that reaches the hosts under their names.
+    /// Returns the path of an `ssh_config` with all hosts under their names.
     pub fn ssh_config(&self) -> PathBuf {
         self.dir.path().join("ssh_config")
     }
 
-    /// Returns the folder of the site, as the hosts are told: from their homes.
+    /// Returns the site root as configured on the hosts, relative to the home.
     pub fn site(&self) -> String {
         format!("~/{}", self.folder)
     }
 
-    /// Returns the folder of the site on a host, as this machine sees it.
+    /// Returns the site root of a host as an absolute path.
     pub fn root(&self, host: usize) -> PathBuf {
         PathBuf::from("/home").join(self.hosts[host].user()).join(&self.folder)
     }
 
-    /// Writes a file of the site on a host, as its user would.
+    /// Writes a file below the site root of a host, as the user of the host.
     ///
     /// # Panics
     ///
-    /// If that user may not.
+    /// If the user cannot write the file.
     #[track_caller]
     pub fn write(&self, host: usize, path: &str, text: &str) {
         let root = self.root(host);
@@ -80,12 +80,12 @@ impl SiteHosts {
         assert!(ran.is_ok_and(|status| status.success()), "{user} can write {path}");
     }
 
-    /// Returns the text of a file of the release that is live on each host; nothing where there is none.
+    /// Returns the text of a file in the live release of each host. Empty without a release.
     pub fn live(&self, file: &str) -> [String; 3] {
         [0, 1, 2].map(|n| fs::read_to_string(self.root(n).join("current").join(file)).unwrap_or_default())
     }
 
-    /// Returns the release that is live on each host; nothing where there is none.
+    /// Returns the name of the live release of each host. Empty without a release.
     pub fn current(&self) -> [String; 3] {
         [0, 1, 2].map(|n| {
             let link = fs::read_link(self.root(n).join("current")).unwrap_or_default();
@@ -93,7 +93,7 @@ impl SiteHosts {
         })
     }
 
-    /// Returns the names in a folder of the site on a host, in their order.
+    /// Returns the sorted file names in a directory of the site on a host.
     pub fn names(&self, host: usize, folder: &str) -> Vec<String> {
         let entries = fs::read_dir(self.root(host).join(folder)).into_iter().flatten().flatten();
         let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -102,18 +102,19 @@ impl SiteHosts {
     }
 }
 
-/// Returns the variables by which pip and uv reach their registry here: the hosts are this machine, and reach it as we do.
+/// Returns the registry settings of pip and uv. The hosts run on this machine and use the same
+/// registry.
 fn passed_on() -> impl Iterator<Item = String> {
     let starts = ["PIP_", "UV_", "SSL_CERT_", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"];
     let all = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let ours = all.filter(move |(name, value)| {
-        // What sshd's configuration would have to quote is left out.
+        // Values that need quoting in `sshd_config` are omitted.
         starts.iter().any(|start| name.starts_with(start)) && !value.contains(|c: char| c.is_whitespace() || c == '"')
     });
     ours.map(|(name, value)| format!("{name}={value}"))
 }
 
-/// Returns what a config for ssh says of one of several hosts.
+/// Returns the `ssh_config` block of a host.
 fn block(sshd: &Sshd) -> String {
     format!(
         "Host {}\n    HostName 127.0.0.1\n    Port {}\n    User {}\n    IdentityFile {}\n    IdentitiesOnly yes\n    \

@@ -1,28 +1,28 @@
-//! Waiting for something to become true: the only place with a pause.
+//! Waiting for a condition. The only module with a sleep.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long to pause between two looks.
+/// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Waits until `done` says so.
+/// Waits until `done` returns `true`.
 ///
-/// The limit is there to end a broken test, not to measure anything: make it generous.
+/// The limit only ends a broken test and measures nothing. Choose a generous limit.
 ///
 /// # Panics
 ///
-/// With `what` as its words, if `done` is still false at the limit.
+/// If `done` is still `false` after `limit`. The message has `what`.
 #[track_caller]
 pub fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
     wait_for(what, limit, || done().then_some(()));
 }
 
-/// Waits until `look` finds something, and returns it.
+/// Waits until `look` returns a value, and returns the value.
 ///
 /// # Panics
 ///
-/// With `what` as its words, if nothing was found until the limit.
+/// If `look` still returns `None` after `limit`. The message has `what`.
 #[track_caller]
 pub fn wait_for<T>(what: &str, limit: Duration, look: impl FnMut() -> Option<T>) -> T {
     match poll(limit, look) {
@@ -31,7 +31,7 @@ pub fn wait_for<T>(what: &str, limit: Duration, look: impl FnMut() -> Option<T>)
     }
 }
 
-/// Looks again and again until something is found or the limit is reached; looks at least once.
+/// Calls `look` repeatedly, at least once, until it returns a value or `limit` is reached.
 #[expect(clippy::disallowed_methods, reason = "there is no event to wait for in what other programs do")]
 pub fn poll<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + limit;

@@ -1,13 +1,14 @@
-//! An SFTP server that answers in bad faith, to be started by `ForceCommand`: `fabrs-hostile-sftp WAY`.
+//! Hostile SFTP server for `ForceCommand`: `fabrs-hostile-sftp MODE`.
 //!
-//! Paths with `file` in their last part are files of 1,000 bytes, all others are directories. The ways:
+//! A path with `file` in its last component is a file of 1,000 bytes. All other paths are
+//! directories. Modes:
 //!
-//! - `empty-data`: a read returns no byte and no end.
-//! - `empty-names`: a listing returns no name and no end.
-//! - `endless-names`: a listing has no end.
-//! - `deep`: each directory has a directory.
-//! - `gated`: a directory has the directory `sub`, which has the file `file`. A file is opened when the pipe `gate` beside
-//!   the program has ended.
+//! - `empty-data`: a read returns no data and no end of file.
+//! - `empty-names`: a listing returns no names and no end of file.
+//! - `endless-names`: a listing never ends.
+//! - `deep`: each directory contains a directory.
+//! - `gated`: a directory contains the directory `sub` with the file `file`. Opening a file waits
+//!   for the end of the pipe `gate` in the program's directory.
 
 use std::collections::HashSet;
 use std::io::{self, Read, Write};
@@ -35,7 +36,7 @@ const UNSUPPORTED: u32 = 8;
 
 fn main() -> io::Result<ExitCode> {
     let way = std::env::args().nth(1).unwrap_or_default();
-    // It gives no shell.
+    // The server rejects shells.
     if !std::env::var("SSH_ORIGINAL_COMMAND").is_ok_and(|command| command.contains("sftp")) {
         return Ok(ExitCode::FAILURE);
     }
@@ -63,7 +64,7 @@ fn main() -> io::Result<ExitCode> {
     }
 }
 
-/// Answers a request; `count` makes names that are all different.
+/// Answers a request. `count` makes all names different.
 fn answer(way: &str, kind: u8, rest: &[u8], count: u64) -> Vec<u8> {
     let (id, rest) = rest.split_at(rest.len().min(4));
     let path = text(rest);
@@ -86,7 +87,7 @@ fn answer(way: &str, kind: u8, rest: &[u8], count: u64) -> Vec<u8> {
     [&[kind], id, &body[..]].concat()
 }
 
-/// Answers a request for a handle or a content, where handles are paths; `listed` has the directories that were listed.
+/// Answers requests of mode `gated`. Handles are paths, and `listed` holds the listed directories.
 fn gated(kind: u8, rest: &[u8], listed: &mut HashSet<String>) -> Option<Vec<u8>> {
     let (id, rest) = rest.split_at(rest.len().min(4));
     let path = text(rest);
@@ -95,7 +96,7 @@ fn gated(kind: u8, rest: &[u8], listed: &mut HashSet<String>) -> Option<Vec<u8>>
     let (kind, body) = match kind {
         OPEN => {
             let gate = std::env::current_exe().ok()?.with_file_name("gate");
-            // Without the pipe nobody waits.
+            // Without the pipe, the read fails at once.
             let _end = std::fs::read(gate);
             (HANDLE, string(&path))
         }

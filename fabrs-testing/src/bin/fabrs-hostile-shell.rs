@@ -1,34 +1,34 @@
-//! A login that answers scripts in bad faith, to be started by `ForceCommand`: `fabrs-hostile-shell WAY`.
+//! Hostile login shell for `ForceCommand`: `fabrs-hostile-shell MODE`.
 //!
-//! It prints the greeting of a script first, except with `noise`, `sudo` and `silence`. The ways:
+//! All modes except `noise`, `sudo` and `silence` first print the greeting of a script. Modes:
 //!
-//! - `noise`: text without a greeting and without an end.
-//! - `text`: text without an end after the greeting.
-//! - `messages`: text without an end on stderr.
-//! - `record`: an answer without an end.
-//! - `head`: a content whose first line has no end.
-//! - `tree`: a listing without an end.
-//! - `deep`: a directory in each directory, without an end.
-//! - `sync`: a listing without an end for a `sync`.
-//! - `links`: a short listing, and targets of symlinks without an end.
-//! - `stream`: a short listing, and a tar stream without an end.
-//! - `long-name`: a short listing, and a tar stream with a name of 60 MiB.
-//! - `sudo`: messages of `sudo` without an end.
-//! - `outside`: a listing with a path that leads out of its directory, and then silence.
-//! - `silence`: nothing.
+//! - `noise`: endless text without a greeting.
+//! - `text`: endless text after the greeting.
+//! - `messages`: endless text on stderr.
+//! - `record`: an endless answer.
+//! - `head`: content with an endless first line.
+//! - `tree`: an endless listing.
+//! - `deep`: an endless chain of nested directories.
+//! - `sync`: an endless listing for `sync`.
+//! - `links`: a short listing and endless symlink targets.
+//! - `stream`: a short listing and an endless tar stream.
+//! - `long-name`: a short listing and a tar stream with a name of 60 MiB.
+//! - `sudo`: endless messages of `sudo`.
+//! - `outside`: a listing with a path outside its directory, then silence.
+//! - `silence`: no output.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-/// The size of a write, in bytes: whole entries, so that the flood is not slower than an honest one.
+/// The size of a write, in bytes. Writing whole buffers makes the flood as fast as a normal answer.
 const PIECE: usize = 64 << 10;
 
-/// The length of a name that no file system takes.
+/// The length of the name in mode `long-name`, in bytes. No file system accepts such a name.
 const LONG_NAME: usize = 60 << 20;
 
 fn main() -> ExitCode {
     let way = std::env::args().nth(1).unwrap_or_default();
-    // The reader has enough at some time, and closes the channel.
+    // The write fails after the client has closed the channel.
     let _closed = answer(&way, &mut io::stdout().lock());
     ExitCode::FAILURE
 }
@@ -104,13 +104,13 @@ fn entry(kind: char, path: &str) -> String {
     format!("{mode} 0 0 12 1700000000 65024 1 ./{path}\0")
 }
 
-/// Writes a short listing, as the script for a directory does.
+/// Writes a short listing in the format of the directory script.
 fn list(out: &mut impl Write, entries: &[String]) -> io::Result<()> {
     write!(out, "\0{}fabrs-end\0", entries.concat())?;
     out.flush()
 }
 
-/// Returns the header of GNU tar for a long name: the name, the size, the checksum and the type `L` (tar(5)).
+/// Returns the GNU tar header for a long name: name, size, checksum and type `L` (tar(5)).
 fn long_name_header() -> [u8; 512] {
     let mut header = [0; 512];
     for (at, text) in
@@ -123,12 +123,12 @@ fn long_name_header() -> [u8; 512] {
     header
 }
 
-/// Reads the first question. One line comes before it, which every script reads.
+/// Reads the first request, after the start line of every script.
 fn hear_question() -> io::Result<()> {
     io::stdin().lines().take(2).try_for_each(|line| line.map(drop))
 }
 
-/// Writes pieces until the reader closes the channel.
+/// Writes data until the client closes the channel.
 fn flood(out: &mut impl Write, piece: impl Fn(u64) -> String) -> io::Result<()> {
     let mut count = 0;
     loop {
@@ -141,7 +141,7 @@ fn flood(out: &mut impl Write, piece: impl Fn(u64) -> String) -> io::Result<()> 
     }
 }
 
-/// Waits for a signal. The end of the input does not end it.
+/// Waits for a signal, even after the end of stdin.
 fn wait() -> io::Result<()> {
     io::stdout().flush()?;
     io::copy(&mut io::stdin().lock().by_ref(), &mut io::sink())?;

@@ -1,12 +1,12 @@
-//! Says what reached it, or writes what a test wants to receive.
+//! Test program: reports its arguments and environment as JSON, or writes generated output.
 //!
 //! ```text
 //! fabrs-probe report [ARG]...   a JSON object: argv, env, cwd, tty, pid, ppid, pgid, sid, uid
-//! fabrs-probe stdin [ARG]...    the same, after stdin was read to its end: stdin.{bytes,sha256,text}
-//! fabrs-probe bytes N           N bytes that repeat only after 251, so that a hole or a swap shows
-//! fabrs-probe lines N           N lines `line 1`, `line 2`, ...
-//! fabrs-probe chunks TEXT       TEXT in pieces of 1, 2, ... 7 bytes, each written alone
-//! fabrs-probe both N            N lines `out i` on stdout and `err i` on stderr, in turn
+//! fabrs-probe stdin [ARG]...    the same, after reading all of stdin: stdin.{bytes,sha256,text}
+//! fabrs-probe bytes N           N bytes with a period of 251, to detect lost or swapped blocks
+//! fabrs-probe lines N           N lines `line 1`, `line 2`, ... fabrs-probe chunks TEXT       TEXT
+//! in separate writes of 1, 2, ... 7 bytes fabrs-probe both N            N lines `out i` on stdout
+//! and `err i` on stderr, alternating
 //! ```
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use rustix::process::getuid;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// How much of stdin is shown as text; the count and the sum are of the whole.
+/// The maximum length of stdin in the report, in bytes. Count and checksum cover all of stdin.
 const TEXT_LIMIT: usize = 64 * 1024;
 
 fn main() -> ExitCode {
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
             let _lost = writeln!(io::stderr(), "usage: fabrs-probe report|stdin|bytes|lines|chunks|both [ARG]...");
             ExitCode::from(2)
         }
-        // The reader went away: a test may want just that.
+        // The reader has closed the pipe. A separate code lets a test check for this case.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(3),
         Err(error) => {
             let _lost = writeln!(io::stderr(), "fabrs-probe: {error}");
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does what `mode` says; false if there is no such mode, or its argument is not right.
+/// Runs a mode. Returns `false` for an unknown mode or an invalid argument.
 fn answer(mode: &str, arguments: &[OsString]) -> io::Result<bool> {
     let mut stdout = io::stdout().lock();
     let count = || arguments.first()?.to_str()?.parse::<usize>().ok();
@@ -91,13 +91,13 @@ fn report(arguments: &[OsString], stdin: &Value) -> io::Result<Value> {
     }))
 }
 
-/// Returns the numbers of the parent, the process group and the session (proc(5), `/proc/pid/stat`).
+/// Returns the parent, the process group and the session (proc(5), `/proc/pid/stat`).
 ///
-/// Not by `getsid` and the like: each is 0 where it stands outside of this process's PID namespace, as in a container
-/// whose first process made no session, and rustix takes that for impossible.
+/// `getsid` and similar calls return 0 if the session leader is outside the PID namespace, as in a
+/// container whose first process created no session. rustix treats 0 as impossible.
 fn family() -> io::Result<[u32; 3]> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
-    // The name of the program stands in brackets and may hold anything.
+    // The program name is in parentheses and may contain any character.
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let mut numbers = after_name.split_whitespace().skip(1).map(|number| number.parse().unwrap_or(0));
     Ok(std::array::from_fn(|_| numbers.next().unwrap_or(0)))

@@ -1,23 +1,23 @@
-//! What a run is expected to leave, and how it differs.
+//! Expectations for a run of `fab`, and the differences from them.
 
 use super::output::FabOutput;
 
-/// One expectation.
+/// An expectation for a run.
 #[derive(Debug, Clone)]
 pub(super) enum Check {
-    /// The exit code is for the test to judge.
+    /// Any exit code is accepted.
     AnyCode,
-    /// The exit code is this.
+    /// The exit code is equal to this number.
     Code(i32),
-    /// The stream is exactly this.
+    /// The stream is equal to this text.
     Exact(Stream, String),
-    /// This stands somewhere in the stream.
+    /// The stream contains this text.
     Contains(Stream, String),
-    /// This stands nowhere in the stream.
+    /// The stream does not contain this text.
     Lacks(Stream, String),
 }
 
-/// One of the two streams.
+/// An output stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
     /// Standard output.
@@ -43,7 +43,7 @@ impl Stream {
 }
 
 impl Check {
-    /// Returns how the run differs from it, if it does.
+    /// Returns the difference, or `None` if the run meets the expectation.
     fn difference(&self, ran: &FabOutput) -> Option<String> {
         match self {
             Self::AnyCode => None,
@@ -61,10 +61,10 @@ impl Check {
     }
 }
 
-/// Returns every difference, and what the run left, or nothing if there is none.
+/// Returns all differences and both streams, or `None` if the run meets all expectations.
 pub(super) fn differences(checks: &[Check], ran: &FabOutput) -> Option<String> {
     let mut found: Vec<String> = checks.iter().filter_map(|check| check.difference(ran)).collect();
-    // Who says nothing about the code wants a run that went well.
+    // Without an expectation for the exit code, the run must succeed.
     if !checks.iter().any(|check| matches!(check, Check::AnyCode | Check::Code(_))) {
         found.extend(Check::Code(0).difference(ran));
     }

@@ -1,10 +1,10 @@
-//! The environment in which `fab` runs: clean, but able to compile.
+//! Environment of `fab` runs: clean, but with access to the compiler and the registry.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// What is passed on: how to find programs, and how cargo reaches its registry.
+/// Variables passed to the run: search path, proxies and certificates.
 const PASSED: &[&str] = &[
     "ALL_PROXY",
     "HTTPS_PROXY",
@@ -20,17 +20,18 @@ const PASSED: &[&str] = &[
     "https_proxy",
     "no_proxy",
 ];
-/// RunSetup of cargo that are passed on; the rest of `CARGO_` is about the test's own package.
+/// Prefixes of cargo settings passed to the run. Other `CARGO_` variables describe the test
+/// package.
 const PASSED_STARTS: &[&str] = &["CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_SOURCE_"];
 
-/// Returns the variables of a run whose home is `home` and whose builds are kept in `cache`.
+/// Returns the environment of a run with the given home and build cache.
 pub(super) fn clean(home: &Path, cache: &Path) -> BTreeMap<OsString, OsString> {
     let is_passed = |name: &OsStr| {
         let name = name.to_string_lossy();
         PASSED.contains(&&*name) || PASSED_STARTS.iter().any(|start| name.starts_with(start))
     };
     let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().filter(|(name, _)| is_passed(name)).collect();
-    // With another home, the tool chain would be looked for, or downloaded, there.
+    // Without these variables, the tool chain would be searched or downloaded in the new home.
     for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
         let own = std::env::home_dir().map(|own| own.join(folder)).filter(|path| path.is_dir());
         if let Some(path) = std::env::var_os(name).map(PathBuf::from).or(own) {
@@ -43,31 +44,32 @@ pub(super) fn clean(home: &Path, cache: &Path) -> BTreeMap<OsString, OsString> {
     }
     env.insert("HOME".into(), home.into());
     env.insert("FABRS_TRUST".into(), trusted_folders());
-    // Projects share what they compile, or each test would compile every dependency again.
+    // A shared cache compiles each dependency once for all tests.
     env.insert("FABRS_CACHE".into(), cache.into());
     env
 }
 
-/// Returns the value of `FABRS_TRUST` for tests: the checkout of fabrs, cargo's target folder, and the temporary folder.
+/// Returns the value of `FABRS_TRUST` for tests: the checkout of fabrs, cargo's target directory
+/// and the temporary directory.
 ///
 /// # Panics
 ///
-/// If the name of one contains `:`.
+/// If a path contains `:`.
 pub fn trusted_folders() -> OsString {
     trusted(&[&checkout(), &target(), &std::env::temp_dir()])
 }
 
-/// Returns the value of `FABRS_TRUST` for some folders.
+/// Returns a value of `FABRS_TRUST`.
 pub(super) fn trusted(folders: &[&Path]) -> OsString {
     std::env::join_paths(folders).expect("the folders of tests have no `:` in their names")
 }
 
-/// Returns the checkout of fabrs. On a CI machine it may belong to anybody.
+/// Returns the checkout of fabrs. On a CI machine, any user may own the checkout.
 pub(super) fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a crate of the checkout").to_owned()
 }
 
-/// Returns the target folder of cargo, in which this test was built.
+/// Returns cargo's target directory, derived from the path of the running test.
 pub(super) fn target() -> PathBuf {
     let test = std::env::current_exe().expect("a process knows its own program");
     test.ancestors().nth(3).expect("target/debug/deps/NAME").to_owned()

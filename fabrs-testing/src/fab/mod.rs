@@ -1,4 +1,4 @@
-//! A runner for the `fab` binary.
+//! Runner for the `fab` binary.
 
 mod checks;
 mod environment;

@@ -1,20 +1,20 @@
-//! A run that has ended.
+//! Output of a finished run.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tempfile::TempDir;
 
-/// What a run left.
+/// Exit code and output of a finished run.
 #[derive(Debug, Clone)]
 pub struct FabOutput {
-    /// The exit code; 128+n where signal n ended it, as a shell shows it.
+    /// The exit code, or 128+n after signal n, as in a shell.
     pub code: i32,
-    /// What it wrote to stdout.
+    /// The complete stdout.
     pub stdout: String,
-    /// What it wrote to stderr.
+    /// The complete stderr.
     pub stderr: String,
-    /// The directory of the project; it is removed with this value.
+    /// The project directory. Removed with this value.
     pub dir: PathBuf,
     pub(super) _keep: Arc<TempDir>,
 }

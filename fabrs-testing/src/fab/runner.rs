@@ -1,4 +1,4 @@
-//! Setting up a run.
+//! Builder for runs of `fab`: [`Fab`].
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -17,10 +17,19 @@ use super::setup::{RunSetup, Stdin};
 use crate::pty::Pty;
 use crate::sshd::Sshd;
 
-/// One run of `fab` in a project of its own, and what it is expected to leave.
+/// A run of `fab` in its own project, with the expected result.
 ///
-/// It has a clean environment and a home without anything in it, runs in a process group of its
-/// own with an empty stdin, and is expected to exit with 0 if nothing else is said.
+/// The run has a clean environment, an empty home, its own process group and an empty stdin. The
+/// expected exit code is 0 by default.
+///
+/// # Examples
+///
+/// ```
+/// use fabrs_testing::Fab;
+///
+/// let output = Fab::new("/bin/cat").arg("greeting").project(&[("greeting", "hello\n")]).run();
+/// assert_eq!(output.stdout, "hello\n");
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing runs until `.run()` or `.spawn()`"]
 pub struct Fab {
@@ -33,11 +42,11 @@ pub struct Fab {
 }
 
 impl Fab {
-    /// Prepares a run of this program: `Fab::new(env!("CARGO_BIN_EXE_fab"))`.
+    /// Creates a run of a program: `Fab::new(env!("CARGO_BIN_EXE_fab"))`.
     ///
     /// # Panics
     ///
-    /// If no temporary directory can be made.
+    /// If no temporary directory can be created.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         let program = program.into();
         let mut dir = tempfile::Builder::new().prefix("fabrs-fab-").tempdir().expect("a temporary directory");
@@ -60,11 +69,11 @@ impl Fab {
         }
     }
 
-    /// Writes files, by path and text, to the directory in which the run starts.
+    /// Writes files to the project directory. Each pair is a relative path and a text.
     ///
     /// # Panics
     ///
-    /// If one can not be written.
+    /// If a file cannot be written.
     pub fn project(self, files: &[(&str, &str)]) -> Self {
         for (path, text) in files {
             let path = self.dir().join(path);
@@ -74,29 +83,30 @@ impl Fab {
         self
     }
 
-    /// Returns the directory of the project.
+    /// Returns the project directory.
     pub fn dir(&self) -> PathBuf {
         self.setup.project()
     }
 
-    /// Starts in a folder of the project, or in any other if the path is absolute. Defaults to the project's root.
+    /// Sets the working directory. A relative path starts at the project directory, the default.
     pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.working_dir = self.dir().join(folder);
         self
     }
 
-    /// Keeps compiled projects in another place than beside the program.
+    /// Sets the directory for compiled projects. Defaults to a directory beside the program.
     pub fn cache(self, path: &Path) -> Self {
         self.env("FABRS_CACHE", path)
     }
 
-    /// Trusts nothing but the checkout of fabrs and cargo's target folder. Projects in temporary folders are checked.
+    /// Trusts only the checkout of fabrs and cargo's target directory. By default, the temporary
+    /// directory is trusted as well.
     pub fn strict_trust(self) -> Self {
         let trusted = environment::trusted(&[&environment::checkout(), &environment::target()]);
         self.env("FABRS_TRUST", trusted)
     }
 
-    /// Adds one argument.
+    /// Adds an argument.
     pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
         self
@@ -108,95 +118,95 @@ impl Fab {
         self
     }
 
-    /// Adds `-S` and `-H` for this server, under the first alias of its `ssh_config`.
+    /// Adds `-S` and `-H` for a server, with the first alias of its `ssh_config`.
     pub fn on(self, sshd: &Sshd) -> Self {
         self.arg("-S").arg(sshd.ssh_config()).args(["-H", sshd.alias()])
     }
 
-    /// Sets a variable.
+    /// Sets an environment variable.
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.insert(name.into(), value.into());
         self
     }
 
-    /// Removes a variable.
+    /// Removes an environment variable.
     pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
         self.env.remove(name.as_ref());
         self
     }
 
-    /// Gives it these bytes as stdin, then the end of input.
+    /// Sets the content of stdin.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.setup.stdin = Stdin::Bytes(bytes.into());
         self
     }
 
-    /// Gives it an empty stdin, `/dev/null`. This is the default.
+    /// Sets stdin to `/dev/null`. This is the default.
     pub fn no_stdin(mut self) -> Self {
         self.setup.stdin = Stdin::Null;
         self
     }
 
-    /// Gives it a stdin that is open and never has anything, as under some CI servers.
+    /// Sets stdin to an open pipe without data, as on some CI servers.
     pub fn open_stdin(mut self) -> Self {
         self.setup.stdin = Stdin::Open;
         self
     }
 
-    /// Gives it no descriptor 0 at all.
+    /// Closes descriptor 0.
     pub fn closed_stdin(mut self) -> Self {
         self.setup.stdin = Stdin::Closed;
         self
     }
 
-    /// Runs it in a session of its own, where `/dev/tty` can not be opened: no terminal anywhere.
+    /// Runs the program in a new session without a terminal. Opening `/dev/tty` fails.
     pub fn own_session(mut self) -> Self {
         self.own_session = true;
         self
     }
 
-    /// Sets when a run counts as hung. Defaults to ten minutes, as the first one compiles.
+    /// Sets the time limit of the run. Defaults to ten minutes, because the first run compiles.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.setup.limit = limit;
         self
     }
 
-    /// Expects this exit code; 128+n where signal n ended it. Defaults to 0.
+    /// Expects an exit code, or 128+n for signal n. Defaults to 0.
     pub fn code(self, code: i32) -> Self {
         self.check(Check::Code(code))
     }
 
-    /// Expects any exit code at all: for runs that race with what is done to them.
+    /// Accepts any exit code. For runs in a race with a signal or a fault.
     pub fn any_code(self) -> Self {
         self.check(Check::AnyCode)
     }
 
-    /// Expects exactly this on stdout.
+    /// Expects stdout to be equal to `text`.
     pub fn stdout(self, text: impl Into<String>) -> Self {
         self.check(Check::Exact(Stream::Out, text.into()))
     }
 
-    /// Expects exactly this on stderr.
+    /// Expects stderr to be equal to `text`.
     pub fn stderr(self, text: impl Into<String>) -> Self {
         self.check(Check::Exact(Stream::Err, text.into()))
     }
 
-    /// Expects this somewhere on stdout.
+    /// Expects stdout to contain `text`.
     pub fn stdout_contains(self, text: impl Into<String>) -> Self {
         self.check(Check::Contains(Stream::Out, text.into()))
     }
 
-    /// Expects this somewhere on stderr.
+    /// Expects stderr to contain `text`.
     pub fn stderr_contains(self, text: impl Into<String>) -> Self {
         self.check(Check::Contains(Stream::Err, text.into()))
     }
 
-    /// Expects this nowhere on stdout.
+    /// Expects stdout not to contain `text`.
     pub fn stdout_lacks(self, text: impl Into<String>) -> Self {
         self.check(Check::Lacks(Stream::Out, text.into()))
     }
 
-    /// Expects this nowhere on stderr.
+    /// Expects stderr not to contain `text`.
     pub fn stderr_lacks(self, text: impl Into<String>) -> Self {
         self.check(Check::Lacks(Stream::Err, text.into()))
     }
@@ -206,26 +216,26 @@ impl Fab {
         self
     }
 
-    /// Runs it to its end and compares.
+    /// Runs the program to its end and checks all expectations.
     ///
     /// # Panics
     ///
-    /// With every difference and both streams, if it left something else than expected.
+    /// If an expectation is not met. The message has all differences and both streams.
     #[track_caller]
     pub fn run(self) -> FabOutput {
         self.spawn().wait()
     }
 
-    /// Starts it.
+    /// Starts the program.
     ///
     /// # Panics
     ///
-    /// If it does not start.
+    /// If the program does not start.
     #[track_caller]
     pub fn spawn(self) -> RunningFab {
         let words = self.words();
         let command = if self.own_session {
-            // Not being the leader of a group, `setsid` does not fork: the process number stays.
+            // `setsid` forks only as a process group leader, so the PID does not change here.
             let mut command = Command::new("setsid");
             command.args(words);
             command
@@ -243,11 +253,11 @@ impl Fab {
         RunningFab::start(self.setup, command)
     }
 
-    /// Starts it on a terminal; what it is expected to leave is not compared.
+    /// Starts the program on a terminal. Expectations are not checked.
     ///
     /// # Panics
     ///
-    /// If it does not start.
+    /// If the program does not start.
     #[track_caller]
     pub fn spawn_on_terminal(mut self) -> Pty {
         self.env.entry("TERM".into()).or_insert_with(|| "xterm".into());
@@ -259,7 +269,7 @@ impl Fab {
 
     /// Returns the program and its arguments.
     fn words(&self) -> Vec<OsString> {
-        // std always gives a child a descriptor 0; a shell can take it away.
+        // std always opens descriptor 0 for a child, so a shell closes the descriptor.
         let without_stdin = ["/bin/sh", "-c", r#"exec "$0" "$@" <&-"#].map(OsString::from);
         let mut words = if matches!(self.setup.stdin, Stdin::Closed) { without_stdin.to_vec() } else { Vec::new() };
         words.push(self.program.clone().into());
@@ -267,7 +277,7 @@ impl Fab {
         words
     }
 
-    /// Puts the command into its directory and environment.
+    /// Sets the environment and the working directory.
     fn surrounded(&self, mut command: Command) -> Command {
         command.env_clear().envs(&self.env).current_dir(&self.working_dir);
         command

@@ -1,4 +1,4 @@
-//! A run that has started, and one that has ended.
+//! Handle of a running `fab`.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use super::setup::{RunSetup, Stdin};
 use crate::pty::code;
 use crate::wait::{poll, wait_until};
 
-/// How long a stream may stay open after the program has ended.
+/// The time limit for the end of a stream after the exit of the program.
 const STREAM_LIMIT: Duration = Duration::from_secs(10);
 
-/// A run that has started; it is killed, with its process group, when dropped.
+/// A running program. Killed on drop, with its process group.
 #[derive(Debug)]
 pub struct RunningFab {
     child: Child,
@@ -40,7 +40,7 @@ impl RunningFab {
             && let Some(mut pipe) = open_stdin.take()
         {
             let bytes = bytes.clone();
-            // A program that does not read its input breaks the pipe, and may.
+            // The write fails if the program does not read stdin. A test may do so on purpose.
             thread::spawn(move || pipe.write_all(&bytes));
         }
         let stdout = Collector::start(child.stdout.take());
@@ -48,72 +48,73 @@ impl RunningFab {
         Self { child, setup, open_stdin, stderr, stdout }
     }
 
-    /// Returns the process number, which is also that of its group.
+    /// Returns the process ID, also the ID of the process group.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Returns the directory of the project.
+    /// Returns the project directory.
     pub fn dir(&self) -> PathBuf {
         self.setup.project()
     }
 
-    /// Returns what it has written to stdout so far.
+    /// Returns the current content of stdout.
     pub fn stdout(&self) -> String {
         self.stdout.text()
     }
 
-    /// Returns what it has written to stderr so far.
+    /// Returns the current content of stderr.
     pub fn stderr(&self) -> String {
         self.stderr.text()
     }
 
-    /// Waits until this stands on stdout.
+    /// Waits until stdout contains `text`.
     ///
     /// # Panics
     ///
-    /// If it does not until the limit.
+    /// If stdout does not contain `text` within `limit`.
     #[track_caller]
     pub fn wait_for_stdout(&self, text: &str, limit: Duration) {
         wait_until(&format!("stdout has `{text}`"), limit, || self.stdout().contains(text));
     }
 
-    /// Waits until this stands on stderr.
+    /// Waits until stderr contains `text`.
     ///
     /// # Panics
     ///
-    /// If it does not until the limit.
+    /// If stderr does not contain `text` within `limit`.
     #[track_caller]
     pub fn wait_for_stderr(&self, text: &str, limit: Duration) {
         wait_until(&format!("stderr has `{text}`"), limit, || self.stderr().contains(text));
     }
 
-    /// Sends `SIGINT` to its process group, as Ctrl-C does.
+    /// Sends `SIGINT` to the process group, like Ctrl-C.
     pub fn interrupt(&self) {
         self.signal(Signal::INT);
     }
 
-    /// Sends `SIGTERM` to its process group.
+    /// Sends `SIGTERM` to the process group.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
-    /// Sends `SIGHUP` to its process group, as a terminal does that is closed.
+    /// Sends `SIGHUP` to the process group, like a closed terminal.
     pub fn hang_up(&self) {
         self.signal(Signal::HUP);
     }
 
-    /// Sends `SIGKILL` to its process group.
+    /// Sends `SIGKILL` to the process group.
     pub fn kill(&self) {
         self.signal(Signal::KILL);
     }
 
-    /// Waits for the end and compares.
+    /// Waits for the end of the program and checks all expectations.
     ///
     /// # Panics
     ///
-    /// With every difference and both streams, if it left something else than expected; if it runs
-    /// on at the limit; if something it started still holds a stream open after it has ended.
+    /// - If an expectation is not met. The message has all differences and both streams.
+    /// - If the program exceeds the time limit.
+    /// - If a child of the program keeps a stream open after the exit.
     #[track_caller]
     pub fn wait(mut self) -> FabOutput {
         let Some(status) = poll(self.setup.limit, || self.child.try_wait().expect("it is our child")) else {
@@ -141,7 +142,7 @@ impl RunningFab {
     }
 
     fn signal(&self, signal: Signal) {
-        // A program that has ended before the signal is for the expectations to tell.
+        // Fails if the program has ended already. The expectations then detect the early end.
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         let _gone = pid.map(|pid| kill_process_group(pid, signal));
     }
@@ -151,14 +152,14 @@ impl Drop for RunningFab {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             self.kill();
-            // In the moment before `setsid` has made the group, only the process is there.
+            // `setsid` may not have created the process group yet.
             let _gone = self.child.kill();
             let _status = self.child.wait();
         }
     }
 }
 
-/// A thread that keeps what comes through a pipe.
+/// A thread that collects the data of a pipe.
 #[derive(Debug)]
 struct Collector {
     bytes: Arc<Mutex<Vec<u8>>>,

@@ -1,4 +1,4 @@
-//! What a run needs until its end.
+//! Settings needed until the end of a run.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,20 +8,20 @@ use tempfile::TempDir;
 
 use super::checks::Check;
 
-/// What the program finds as its stdin.
+/// The stdin of the program.
 #[derive(Debug, Clone)]
 pub(super) enum Stdin {
-    /// The end of input at once.
+    /// `/dev/null`.
     Null,
-    /// These bytes, then the end of input.
+    /// A pipe with this content.
     Bytes(Vec<u8>),
-    /// A pipe into which nobody writes.
+    /// An open pipe without data.
     Open,
-    /// No descriptor 0 at all, as some service managers have it.
+    /// No descriptor 0, as under some service managers.
     Closed,
 }
 
-/// The part of a run's setup that is needed until its end.
+/// The settings needed until the end of a run.
 #[derive(Debug)]
 pub(super) struct RunSetup {
     pub(super) checks: Vec<Check>,
@@ -31,7 +31,7 @@ pub(super) struct RunSetup {
 }
 
 impl RunSetup {
-    /// Returns the directory of the project.
+    /// Returns the project directory.
     pub(super) fn project(&self) -> PathBuf {
         self.dir.path().join("project")
     }

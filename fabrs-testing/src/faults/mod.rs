@@ -1,7 +1,8 @@
-//! A network that misbehaves as told.
+//! Network faults.
 //!
-//! [`Proxy`] stands between a client and a server and cuts, stalls, delays or chops what passes;
-//! [`Proxy::silent`] accepts and never answers; [`RefusedPort`] is an address where nobody listens.
+//! - [`Proxy`] cuts, stalls, delays or splits the traffic between a client and a server.
+//! - [`Proxy::silent`] accepts connections and never answers.
+//! - [`RefusedPort`] is an address without a listener.
 
 mod proxy;
 mod pump;

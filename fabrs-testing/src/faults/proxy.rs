@@ -1,4 +1,4 @@
-//! The proxy as a test sees it.
+//! TCP proxy with faults.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -9,9 +9,9 @@ use std::time::Duration;
 use super::pump;
 use super::state::{Cut, Direction, Link, Shared, Traffic};
 
-/// A TCP proxy on loopback; it ends, with every connection through it, when dropped.
+/// A TCP proxy on loopback. The proxy and all its connections end on drop.
 ///
-/// The chained methods may be used before the first connection; those on `&self` at any time.
+/// Call the builder methods before the first connection. Methods on `&self` work at any time.
 #[derive(Debug)]
 pub struct Proxy {
     addr: SocketAddr,
@@ -20,16 +20,16 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy that passes on to `server`.
+    /// Starts a proxy in front of `server`.
     ///
     /// # Panics
     ///
-    /// If no port of loopback can be had.
+    /// If loopback has no free port.
     pub fn to(server: SocketAddr) -> Self {
         Self::start(Some(server))
     }
 
-    /// Starts a server that accepts connections and never says a word.
+    /// Starts a server that accepts connections and never sends data.
     ///
     /// # Panics
     ///
@@ -47,77 +47,75 @@ impl Proxy {
         Self { addr, shared, acceptor: Some(acceptor) }
     }
 
-    /// Cuts the next connection that passes so many bytes in this direction, right after them.
-    ///
-    /// It happens once: connections after that one pass whole.
+    /// Cuts one connection after `bytes` bytes in a direction. Later connections are not affected.
     pub fn cut_after(self, direction: Direction, bytes: u64, how: Cut) -> Self {
         self.shared.change(|state| state.way(direction).cut_after = Some((bytes, how)));
         self
     }
 
-    /// Lets every byte of one direction arrive so much later; the throughput stays.
+    /// Delays all bytes of one direction. The throughput does not change.
     pub fn delay(self, direction: Direction, delay: Duration) -> Self {
         self.shared.change(|state| state.way(direction).delay = delay);
         self
     }
 
-    /// Lets every byte of both directions arrive so much later: a round trip takes twice that.
+    /// Delays all bytes of both directions. A round trip takes twice the delay.
     pub fn delay_both(self, delay: Duration) -> Self {
         self.delay(Direction::ToServer, delay).delay(Direction::ToClient, delay)
     }
 
-    /// Passes on at most so many bytes in one segment.
+    /// Limits the size of a segment, in bytes.
     ///
     /// # Panics
     ///
-    /// If it is zero.
+    /// If `bytes` is zero.
     pub fn chunks_of(self, bytes: usize) -> Self {
         assert!(bytes > 0, "a segment has at least one byte");
         self.shared.change(|state| state.chunk = Some(bytes));
         self
     }
 
-    /// Ends every connection there is now.
+    /// Cuts all open connections.
     pub fn cut_now(&self, how: Cut) {
         let links = self.shared.change(|state| std::mem::take(&mut state.links));
         links.iter().filter_map(std::sync::Weak::upgrade).for_each(|link| link.cut(how));
-        // Those that wait for a delay or the end of a stall look again.
+        // Wakes the threads waiting for a delay or for the end of a stall.
         self.shared.change(|_| ());
     }
 
-    /// Lets nothing pass any more, in either direction, on old connections and new ones.
+    /// Stops all traffic in both directions, on open and on new connections.
     ///
-    /// As when the other machine vanished: nobody closes anything, and what is sent is not refused.
+    /// The effect is like a vanished peer: connections stay open, and writes do not fail.
     pub fn stall(&self) {
         self.shared.change(|state| state.stalled = true);
     }
 
-    /// Lets pass again, first what was held back.
+    /// Ends a stall. Held data is sent first.
     pub fn resume(&self) {
         self.shared.change(|state| state.stalled = false);
     }
 
-    /// Returns where to connect to.
+    /// Returns the address of the proxy.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Returns the port to connect to.
+    /// Returns the port of the proxy.
     pub fn port(&self) -> u16 {
         self.addr.port()
     }
 
-    /// Returns how many connections were accepted so far.
+    /// Returns the number of accepted connections.
     pub fn accepted(&self) -> usize {
         self.shared.look().accepted
     }
 
-    /// Returns what has passed in one direction.
+    /// Returns the traffic of one direction.
     pub fn traffic(&self, direction: Direction) -> Traffic {
         self.shared.look().way(direction).traffic
     }
 
-    /// Returns how often the client spoke after the server had: with a delay, its round trips.
+    /// Returns the number of round trips: client data after server data. Exact only with a delay.
     pub fn round_trips(&self) -> usize {
         self.shared.look().round_trips
     }
@@ -127,19 +125,19 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.change(|state| state.closing = true);
         self.cut_now(Cut::Fin);
-        // One more connection wakes the thread that accepts.
+        // One more connection wakes the accepting thread.
         let _woken = TcpStream::connect(self.addr);
         if let Some(acceptor) = self.acceptor.take() {
-            // If it panicked, the test has failed for that reason already.
+            // A panic of the thread has failed the test already.
             let _ended = acceptor.join();
         }
     }
 }
 
-/// Accepts until the proxy is dropped.
+/// Accepts connections until the proxy is dropped.
 fn accept(listener: &TcpListener, shared: &Arc<Shared>, server: Option<SocketAddr>) {
     let mut pumps: Vec<JoinHandle<()>> = Vec::new();
-    // Never read from, and open until the end.
+    // Connections of a silent server: never read, and open until the end.
     let mut ignored = Vec::new();
     while let Ok((client, _)) = listener.accept() {
         if shared.change(|state| {
@@ -152,14 +150,14 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>, server: Option<SocketAdd
             ignored.push(client);
             continue;
         };
-        // A server that refuses is passed on as a connection that ends at once.
+        // If the server refuses, the client sees the end of its connection.
         if let Ok(new) = connect(shared, client, server) {
             pumps.extend(new);
         }
         pumps.retain(|pump| !pump.is_finished());
     }
     for pump in pumps {
-        // As in `drop`.
+        // A panic of the thread has failed the test already.
         let _ended = pump.join();
     }
 }

@@ -1,4 +1,4 @@
-//! The threads that carry bytes one way: one reads, one waits until they are due and writes.
+//! Threads of one direction: a reader, and a writer that applies the faults.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 
 use super::state::{Cut, Direction, Link, Shared};
 
-/// How many reads may be under way in one direction: what a slow line holds.
+/// The number of reads queued in one direction. A delayed connection holds this much data.
 const QUEUE: usize = 256;
-/// How long a write may block before the thread looks whether the connection was cut.
+/// The timeout of a blocked write, after which the thread checks for a cut.
 const WRITE_PATIENCE: Duration = Duration::from_millis(20);
 
-/// Some bytes, and when they arrived.
+/// Data and its arrival time.
 type Parcel = (Instant, Vec<u8>);
 
 /// Starts the two threads of one direction.
 pub(super) fn start(shared: &Arc<Shared>, link: &Arc<Link>, direction: Direction) -> [JoinHandle<()>; 2] {
     let (sender, receiver) = sync_channel(QUEUE);
     let (_, to) = ends(link, direction);
-    // Both may fail only on a socket that is gone, which the first read or write tells.
+    // Both calls fail only on a closed socket. The first read or write reports the error.
     let _gone = to.set_nodelay(true).and_then(|()| to.set_write_timeout(Some(WRITE_PATIENCE)));
     let reading = (Arc::clone(shared), Arc::clone(link));
     let writing = (Arc::clone(shared), Arc::clone(link));
@@ -51,7 +51,7 @@ fn read(shared: &Shared, link: &Link, direction: Direction, parcels: &SyncSender
                 }
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // A reset on one side is a reset for the other.
+            // A reset on one side is passed to the other side.
             Err(_) => return link.cut(Cut::Reset),
         }
     }
@@ -63,7 +63,7 @@ fn write(shared: &Shared, link: &Link, direction: Direction, parcels: Receiver<P
         if !wait_until_due(shared, link, direction, arrived) {
             return;
         }
-        // How much may pass before the cut, if this connection is the one to be cut.
+        // The number of bytes before the cut, if the cut applies to this connection.
         let (limit, chunk) = {
             let mut state = shared.look();
             let chunk = state.chunk.unwrap_or(usize::MAX);
@@ -77,7 +77,7 @@ fn write(shared: &Shared, link: &Link, direction: Direction, parcels: Receiver<P
         let allowed = limit
             .map_or(bytes.len(), |(limit, _)| usize::try_from(limit.saturating_sub(passed)).unwrap_or(bytes.len()));
         for piece in bytes[..allowed].chunks(chunk) {
-            // Before the write: who has read the bytes must find them counted.
+            // Counted before the write: a reader of the bytes must see them in the count.
             shared.change(|state| state.way(direction).traffic.bytes += piece.len() as u64);
             if write_piece(link, direction, piece).is_err() {
                 return link.cut(Cut::Reset);
@@ -88,13 +88,13 @@ fn write(shared: &Shared, link: &Link, direction: Direction, parcels: Receiver<P
             return link.cut(how);
         }
     }
-    // The sender has ended; what it sent before has all been passed on.
+    // The sender has closed its side, and all its data is sent.
     if !link.is_cut() {
         let _gone = ends(link, direction).1.shutdown(Shutdown::Write);
     }
 }
 
-/// Waits for the delay, and for the end of a stall; false if the connection was cut meanwhile.
+/// Waits for the delay and the end of a stall. Returns `false` if the connection was cut.
 fn wait_until_due(shared: &Shared, link: &Link, direction: Direction, arrived: Instant) -> bool {
     let mut state = shared.look();
     loop {
@@ -112,7 +112,7 @@ fn wait_until_due(shared: &Shared, link: &Link, direction: Direction, arrived: I
     }
 }
 
-/// Writes all of it, however long the other side takes, unless the connection is cut.
+/// Writes all data, without a time limit. Fails if the connection is cut.
 fn write_piece(link: &Link, direction: Direction, mut piece: &[u8]) -> io::Result<()> {
     let (_, mut to) = ends(link, direction);
     while !piece.is_empty() {

@@ -1,13 +1,13 @@
-//! An address where nobody listens.
+//! Port without a listener.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
 
-/// A port of loopback that refuses connections, and that nobody else can take while this lives.
+/// A port on loopback that refuses connections.
 ///
-/// A port that merely was free a moment ago may belong to another test by the time it is used.
+/// The port stays bound until drop. A port that is merely free could be taken by another test.
 #[derive(Debug)]
 pub struct RefusedPort {
     addr: SocketAddr,
@@ -19,7 +19,7 @@ impl RefusedPort {
     ///
     /// # Panics
     ///
-    /// If no port of loopback can be had.
+    /// If loopback has no free port.
     pub fn reserve() -> Self {
         let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket can be made");
         bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("loopback has a free port");
@@ -27,7 +27,7 @@ impl RefusedPort {
         Self { addr, _socket: socket }
     }
 
-    /// Returns the address that refuses.
+    /// Returns the refusing address.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }

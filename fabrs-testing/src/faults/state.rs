@@ -1,11 +1,11 @@
-//! What a proxy was told to do, and what it has seen: shared by its threads.
+//! Shared state of a proxy: the requested faults and the traffic.
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-/// One of the two ways through a proxy.
+/// A direction through the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From the client to the server.
@@ -14,34 +14,34 @@ pub enum Direction {
     ToClient,
 }
 
-/// How a connection ends.
+/// The end of a cut connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// Both ends read an end of file, as when a program closes its socket.
+    /// Both ends read an end of file, as after a normal close.
     Fin,
-    /// Both ends get "connection reset by peer", as when a firewall forgets a connection.
+    /// Both ends get "connection reset by peer", as after a firewall has dropped its state.
     Reset,
 }
 
-/// What has passed in one direction, over all connections.
+/// The traffic of one direction over all connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// The bytes that were passed on.
+    /// The number of bytes sent.
     pub bytes: u64,
-    /// How many reads they came in: at most the segments on the wire, fewer if the proxy was late.
+    /// The number of reads. At most the number of segments, and less if the proxy was slow.
     pub segments: u64,
 }
 
-/// What one direction was told and has seen.
+/// The faults and the traffic of one direction.
 #[derive(Debug, Default)]
 pub(super) struct Way {
     pub(super) delay: Duration,
     pub(super) traffic: Traffic,
-    /// After how many bytes of a connection it is cut, and how; once only.
+    /// The number of bytes before a cut, and its kind. Applies to one connection.
     pub(super) cut_after: Option<(u64, Cut)>,
 }
 
-/// All that the threads of a proxy share.
+/// The data shared by the threads of a proxy.
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) accepted: usize,
@@ -63,7 +63,7 @@ impl State {
         }
     }
 
-    /// Notes that something arrived.
+    /// Records a read.
     pub(super) fn arrived(&mut self, direction: Direction) {
         if direction == Direction::ToServer && self.last != Some(direction) {
             self.round_trips += 1;
@@ -73,7 +73,7 @@ impl State {
     }
 }
 
-/// The state, and the bell that is rung whenever it changes.
+/// The state with a condition variable for changes.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     state: Mutex<State>,
@@ -82,7 +82,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn look(&self) -> MutexGuard<'_, State> {
-        // Each change is one assignment: a thread that panicked left nothing half done.
+        // Each change is a single assignment, so a panicked thread leaves a valid state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -92,7 +92,7 @@ impl Shared {
         value
     }
 
-    /// Sleeps until the state changes, or for this long.
+    /// Waits for a change of the state, with an optional time limit.
     pub(super) fn wait<'a>(&self, state: MutexGuard<'a, State>, limit: Option<Duration>) -> MutexGuard<'a, State> {
         match limit {
             None => self.bell.wait(state).unwrap_or_else(PoisonError::into_inner),
@@ -104,7 +104,7 @@ impl Shared {
     }
 }
 
-/// The two sockets of one connection through the proxy.
+/// The two sockets of a connection through the proxy.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) client: TcpStream,
@@ -121,18 +121,18 @@ impl Link {
         self.cut.load(Ordering::Acquire)
     }
 
-    /// Ends it; the threads that hold it notice and let go.
+    /// Cuts the connection. The threads of the connection detect the cut and end.
     pub(super) fn cut(&self, how: Cut) {
         if self.cut.swap(true, Ordering::AcqRel) {
             return;
         }
         for socket in [&self.client, &self.server] {
-            // Errors mean that this side has gone by itself.
+            // Fails if the peer has closed the socket already.
             let _gone = match how {
                 Cut::Fin => socket.shutdown(Shutdown::Both),
                 Cut::Reset => {
-                    // Closing with a linger of zero sends the reset; shutting down only our reading
-                    // wakes the thread that reads, and sends nothing.
+                    // With a linger time of zero, the close sends a reset (socket(7)). Shutting
+                    // down the read side wakes the reading thread and sends no packet.
                     let _set = rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO));
                     socket.shutdown(Shutdown::Read)
                 }

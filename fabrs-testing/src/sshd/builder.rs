@@ -1,4 +1,4 @@
-//! What a test may say about its server before it starts.
+//! Settings of an OpenSSH server: [`SshdBuilder`].
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::accounts::Account;
 use crate::keys::{Key, KeyType};
 
-/// The settings of an [`Sshd`](crate::Sshd); made by [`Sshd::builder`](crate::Sshd::builder).
+/// The settings of an [`Sshd`](crate::Sshd). Made by [`Sshd::builder`](crate::Sshd::builder).
 #[derive(Debug, Clone)]
 #[must_use = "no server runs until `.start()`"]
 pub struct SshdBuilder {
@@ -48,68 +48,70 @@ impl SshdBuilder {
         }
     }
 
-    /// Sets the names under which [`Sshd::ssh_config`](crate::Sshd::ssh_config) knows the server. Defaults to `host`.
+    /// Sets the aliases of the server in [`Sshd::ssh_config`](crate::Sshd::ssh_config). Defaults to
+    /// `host`.
     ///
-    /// The first stands for the first address that is listened on, and so on, from the start again
-    /// when there are more names than addresses.
+    /// The first alias has the first address of [`SshdBuilder::listen`], and so on. If there are
+    /// more aliases than addresses, the addresses repeat.
     pub fn aliases<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.aliases = names.into_iter().map(str::to_owned).collect();
         self
     }
 
-    /// Lets another key in, beside the server's own identity.
+    /// Authorizes a key besides the identity of the server.
     pub fn authorize(self, key: &Key) -> Self {
         self.authorized_keys_line(key.public())
     }
 
-    /// Adds a line to `authorized_keys`: options, key, `cert-authority`.
+    /// Adds a line to `authorized_keys`, for example with options or `cert-authority`.
     pub fn authorized_keys_line(mut self, line: impl Into<String>) -> Self {
         self.authorized.push(line.into());
         self
     }
 
-    /// Signs the host key with this authority; `known_hosts` then trusts only the authority.
+    /// Signs the host keys with an authority. `known_hosts` then trusts only the authority.
     pub fn host_ca(mut self, authority: &Key) -> Self {
         self.host_ca = Some(authority.clone());
         self
     }
 
-    /// Makes the certificate that [`SshdBuilder::host_ca`] asks for with these arguments of `ssh-keygen`, rather than as one
-    /// of a host for its addresses: `-h -n NAME -V FROM:UNTIL -O OPTION`.
+    /// Sets the `ssh-keygen` arguments for the certificate of [`SshdBuilder::host_ca`], for example
+    /// `-h -n NAME -V FROM:UNTIL -O OPTION`. Defaults to a host certificate for the addresses.
     pub fn host_certificate_args<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
         self.certificate_args = arguments.into_iter().map(str::to_owned).collect();
         self
     }
 
-    /// Sets the kinds of host keys. Defaults to one Ed25519 key.
+    /// Sets the types of the host keys. Defaults to one Ed25519 key.
     pub fn host_keys(mut self, kinds: impl IntoIterator<Item = KeyType>) -> Self {
         self.host_keys = kinds.into_iter().collect();
         self
     }
 
-    /// Sets the kind of the user's key. Defaults to Ed25519.
+    /// Sets the type of the user's key. Defaults to Ed25519.
     pub fn identity_type(mut self, kind: KeyType) -> Self {
         self.identity_type = kind;
         self
     }
 
-    /// Sets the options that `authorized_keys` has for the user's key, such as `command="true"`.
+    /// Sets the options of the user's key in `authorized_keys`, for example `command="true"`.
     pub fn key_options(mut self, options: impl Into<String>) -> Self {
         self.key_options = options.into();
         self
     }
 
-    /// Adds text to the end of `sshd_config`: the place for `Match` blocks.
+    /// Appends text to `sshd_config`, for example `Match` blocks.
     pub fn append_config(mut self, text: &str) -> Self {
         self.config_end.push_str(text);
         self
     }
 
-    /// Sets the addresses to listen on, all at one port. Defaults to 127.0.0.1.
+    /// Sets the addresses of the server. All have the same port. Defaults to 127.0.0.1.
     ///
     /// # Panics
     ///
-    /// If there is none, or one is not of loopback: a test offers nothing to the network.
+    /// If the list is empty or has an address outside loopback. Tests must not be reachable by the
+    /// network.
     pub fn listen(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         self.listen = addresses.into_iter().collect();
         assert!(!self.listen.is_empty(), "a server listens on at least one address");
@@ -117,23 +119,24 @@ impl SshdBuilder {
         self
     }
 
-    /// Gives all accounts of this server another login shell, and an empty home: `login_shell("/usr/bin/fish")`.
+    /// Sets another login shell and an empty home for all accounts of the server:
+    /// `login_shell("/usr/bin/fish")`.
     ///
-    /// The server runs in a mount namespace with an `/etc` of its own, so the machine's accounts, root among them,
-    /// stay as they are. Needs [`Capability::LoginShells`](crate::Capability::LoginShells).
+    /// The server runs in a mount namespace with its own `/etc`, so the machine's accounts do not
+    /// change. Needs [`Capability::LoginShells`](crate::Capability::LoginShells).
     pub fn login_shell(mut self, shell: impl Into<PathBuf>) -> Self {
         self.login_shell = Some(shell.into());
         self
     }
 
-    /// Sets how many sessions one connection may have (`MaxSessions`).
+    /// Sets the maximum number of sessions of a connection (`MaxSessions`).
     pub fn max_sessions(self, count: usize) -> Self {
         self.option("MaxSessions", count.to_string())
     }
 
-    /// Sets a keyword of `sshd_config`, before the harness's own line for it, and so instead of it.
+    /// Sets a keyword of `sshd_config`. Overrides the default of the harness.
     pub fn option(mut self, keyword: &str, value: impl Into<String>) -> Self {
-        // sshd obeys only the first SetEnv line, and the harness needs one for itself.
+        // sshd reads only the first SetEnv line, and the harness adds a variable to this line.
         if keyword.eq_ignore_ascii_case("SetEnv") {
             self.set_env.push(value.into());
         } else {
@@ -142,23 +145,24 @@ impl SshdBuilder {
         self
     }
 
-    /// Protects the user's key with a passphrase.
+    /// Encrypts the user's key with a passphrase.
     pub fn passphrase(mut self, passphrase: &str) -> Self {
         passphrase.clone_into(&mut self.passphrase);
         self
     }
 
-    /// Allows login with [`Sshd::password`](crate::Sshd::password), beside the key.
+    /// Allows password logins with [`Sshd::password`](crate::Sshd::password), besides the key.
     ///
-    /// Works where [`Capability::Password`](crate::Capability::Password) is.
+    /// Needs [`Capability::Password`](crate::Capability::Password).
     pub fn password_login(mut self) -> Self {
         self.password_login = true;
         self
     }
 
-    /// Sets the accounts that exist; the first is [`Sshd::user`](crate::Sshd::user). Defaults to [`Account::Plain`].
+    /// Sets the accounts. The first is [`Sshd::user`](crate::Sshd::user). Defaults to
+    /// [`Account::Plain`].
     ///
-    /// Without root it says nothing: the server then knows the user who runs the test.
+    /// Without root, the setting has no effect: the only account is the current user.
     pub fn users(mut self, accounts: impl IntoIterator<Item = Account>) -> Self {
         self.accounts = accounts.into_iter().collect();
         self

@@ -1,4 +1,4 @@
-//! The texts of `sshd_config`, `known_hosts` and `ssh_config`.
+//! Contents of `sshd_config`, `known_hosts` and `ssh_config`.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
@@ -8,10 +8,10 @@ use super::builder::SshdBuilder;
 use super::program;
 use crate::accounts::MARK;
 
-/// Returns the `sshd_config` of a server whose files are in `dir`.
+/// Returns the `sshd_config` of a server with its files in `dir`.
 pub(super) fn sshd_config(settings: &SshdBuilder, dir: &Path, port: u16, host_keys: &[&Path], mark: &str) -> String {
     let mut text = String::new();
-    // sshd obeys the first line of a keyword: the test's words come before ours.
+    // sshd uses the first value of a keyword, so options of the test come first.
     for (keyword, value) in &settings.options {
         line(&mut text, keyword, value);
     }
@@ -45,18 +45,18 @@ pub(super) fn sshd_config(settings: &SshdBuilder, dir: &Path, port: u16, host_ke
     ] {
         line(&mut text, keyword, value);
     }
-    // Of this one it obeys no first line, but refuses a second.
+    // Exception: sshd rejects a second `Subsystem sftp` line.
     if !settings.options.iter().any(|(keyword, _)| keyword.eq_ignore_ascii_case("Subsystem")) {
         line(&mut text, "Subsystem", "sftp internal-sftp");
     }
     if program::knows_penalties() {
-        // COMPAT(openssh 9.8): after a refused login it would not talk to loopback for a while.
+        // COMPAT(openssh 9.8): by default, sshd rejects loopback for a while after a failed login.
         line(&mut text, "PerSourcePenalties", "no");
     }
     text + &settings.config_end
 }
 
-/// Returns the `known_hosts` in which the server is trusted.
+/// Returns a `known_hosts` file that trusts the server.
 pub(super) fn known_hosts(settings: &SshdBuilder, port: u16, public_keys: &[String]) -> String {
     let names: Vec<String> = settings.listen.iter().map(|address| format!("[{address}]:{port}")).collect();
     let names = names.join(",");
@@ -66,7 +66,7 @@ pub(super) fn known_hosts(settings: &SshdBuilder, port: u16, public_keys: &[Stri
     }
 }
 
-/// Returns the `ssh_config` with which `ssh` reaches the server under each of its aliases.
+/// Returns an `ssh_config` with all aliases of the server.
 pub(super) fn ssh_config(settings: &SshdBuilder, dir: &Path, port: u16, user: &str) -> String {
     let mut text = String::new();
     for (alias, address) in settings.aliases.iter().zip(settings.listen.iter().cycle()) {
@@ -88,7 +88,7 @@ pub(super) fn ssh_config(settings: &SshdBuilder, dir: &Path, port: u16, user: &s
     text
 }
 
-/// Returns `user@address:port` as fabrs and `ssh://` write it.
+/// Returns `user@address:port` in the format of fabrs and `ssh://` URLs.
 pub(super) fn host_string(user: &str, address: IpAddr, port: u16) -> String {
     format!("{user}@{}", SocketAddr::new(address, port))
 }

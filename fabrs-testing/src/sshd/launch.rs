@@ -1,4 +1,4 @@
-//! Starting the server, and starting it again.
+//! Start and restart of an OpenSSH server.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read};
@@ -18,25 +18,25 @@ use crate::keys::{Key, KeyType};
 use crate::login_shell::LoginShell;
 use crate::wait::poll;
 
-/// How long the server may take for its first word, on a machine that is busy compiling.
+/// The time limit for the SSH banner, long enough for a machine busy with compiling.
 const START_LIMIT: Duration = Duration::from_secs(30);
-/// How often another port is tried after somebody else took the one that was free.
+/// The number of ports tried. Another process may take a free port before sshd binds.
 const PORT_TRIES: usize = 10;
 
-/// Why a start failed.
+/// The reason of a failed start.
 enum Failure {
     /// Another process has the port.
     PortTaken,
-    /// Anything else, with the server's words.
+    /// Another failure, with the log of the server.
     Refused(String),
 }
 
 impl SshdBuilder {
-    /// Starts the server and waits until it answers.
+    /// Starts the server and waits for its banner.
     ///
     /// # Panics
     ///
-    /// If OpenSSH is missing, or the server does not start: with its log.
+    /// If OpenSSH is not installed, or the start fails. The message has the log of the server.
     #[track_caller]
     pub fn start(self) -> Sshd {
         Sshd::start_with(self)
@@ -89,11 +89,11 @@ impl Sshd {
         panic!("sshd does not start: {PORT_TRIES} free ports were taken by others in the meantime")
     }
 
-    /// Ends the server if it runs, with all its sessions, and starts it again on the same port.
+    /// Stops the server and all its sessions, and starts the server again on the same port.
     ///
     /// # Panics
     ///
-    /// If it does not start.
+    /// If the start fails.
     #[track_caller]
     pub fn restart(&mut self) {
         self.end();
@@ -104,7 +104,7 @@ impl Sshd {
         }
     }
 
-    /// Gives the server other host keys and restarts it; `known_hosts` keeps the old ones.
+    /// Restarts the server with new host keys. `known_hosts` keeps the old keys.
     ///
     /// # Panics
     ///
@@ -116,7 +116,7 @@ impl Sshd {
     }
 
     fn make_host_keys(&mut self) {
-        // Under a new name, so that a certificate of the old key is not taken for one of the new.
+        // A new file name prevents a match with the certificate of the old key.
         self.generation += 1;
         let name = |kind: KeyType| format!("host_{}_{}", kind.name(), self.generation);
         self.host_keys = self
@@ -145,14 +145,14 @@ impl Sshd {
             lines = lines + line + "\n";
         }
         self.write("authorized_keys", lines.trim_start());
-        // sshd reads authorized_keys as the user who logs in.
+        // sshd reads authorized_keys with the rights of the login account.
         let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
         fs::create_dir(self.scratch()).expect("the directory is ours");
         open(self.dir.path(), 0o755).expect("the directory is ours");
         open(&self.scratch(), 0o1777).expect("the directory is ours");
     }
 
-    /// Makes one attempt at the present port.
+    /// Tries to start the server on the current port.
     fn launch(&mut self) -> Result<(), Failure> {
         let keys: Vec<&Path> = self.host_keys.iter().map(Key::path).collect();
         let text = config::sshd_config(&self.settings, self.dir.path(), self.port, &keys, &self.mark);
@@ -177,7 +177,7 @@ impl Sshd {
         let answered = poll(START_LIMIT, || {
             let words = self.whole_log().split_off(before);
             let gone = self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
-            // It goes on with the addresses that were free, and only says so.
+            // sshd logs the address in use and continues with its other addresses.
             if words.contains("Address already in use") {
                 Some(Err(Failure::PortTaken))
             } else if gone {
@@ -191,19 +191,19 @@ impl Sshd {
             self.end();
             return outcome;
         }
-        // What asked for the greeting is no connection of the test's.
+        // Connections of the banner check must not count as connections of the test.
         poll(START_LIMIT, || (self.connections() == 0).then_some(()));
         self.log_start = self.whole_log().len();
         Ok(())
     }
 }
 
-/// Makes what the machine must have before a server can start; returns the user to log in as.
+/// Creates the accounts and returns the login account.
 fn prepare_accounts(settings: &SshdBuilder) -> String {
     if !accounts::is_root() {
         return accounts::current_user();
     }
-    // A service manager would make it; sshd chroots there before login and does not start without.
+    // sshd needs this directory for privilege separation. A service manager would create it.
     fs::create_dir_all("/run/sshd").expect("root may write below /run");
     for account in &settings.accounts {
         account.make();
@@ -211,7 +211,7 @@ fn prepare_accounts(settings: &SshdBuilder) -> String {
     settings.accounts.first().expect("a server has at least one account").name().to_owned()
 }
 
-/// Returns a port that was free a moment ago on all these addresses.
+/// Returns a port that is free on all addresses at the time of the call.
 fn free_port(listen: &[IpAddr]) -> u16 {
     let free = |address: &IpAddr, port| TcpListener::bind((*address, port));
     loop {
@@ -225,7 +225,7 @@ fn free_port(listen: &[IpAddr]) -> u16 {
     }
 }
 
-/// Whether an SSH server says its first words there.
+/// Returns `true` if an SSH server sends its banner.
 fn greets(address: &SocketAddr) -> bool {
     let greeting = || -> io::Result<bool> {
         let mut stream = TcpStream::connect(address)?;

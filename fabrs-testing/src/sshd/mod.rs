@@ -1,4 +1,4 @@
-//! A real OpenSSH server on loopback, for one test.
+//! OpenSSH server on loopback.
 
 mod builder;
 mod config;

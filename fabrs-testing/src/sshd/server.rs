@@ -1,4 +1,4 @@
-//! The server as a test sees it.
+//! Handle of a running OpenSSH server: [`Sshd`].
 
 use std::fs;
 use std::io::{self, Write};
@@ -16,16 +16,26 @@ use crate::keys::Key;
 use crate::login_shell::LoginShell;
 use crate::probe;
 
-/// A real OpenSSH server on loopback; it and its sessions end when this is dropped.
+/// A real OpenSSH server on loopback. The server and its sessions end on drop.
 ///
-/// Keep it in the test, not in a `static`: those are never dropped. With `FABRS_TEST_KEEP=1` in the
-/// environment its files stay, and their directory is printed.
+/// Keep the value in the test. A `static` is never dropped. With `FABRS_TEST_KEEP=1` in the
+/// environment, the files of the server are kept and their directory is printed.
+///
+/// # Examples
+///
+/// ```
+/// use fabrs_testing::Sshd;
+///
+/// let sshd = Sshd::start();
+/// let output = sshd.ssh().args(["host", "echo hello"]).output().expect("`ssh` is installed");
+/// assert_eq!(output.stdout, b"hello\n");
+/// ```
 #[derive(Debug)]
 pub struct Sshd {
     pub(super) settings: SshdBuilder,
     pub(super) child: Option<Child>,
     pub(super) mark: String,
-    /// How many times it was given host keys.
+    /// The number of host key generations, part of the key file names.
     pub(super) generation: u32,
     pub(super) dir: TempDir,
     pub(super) host_keys: Vec<Key>,
@@ -37,12 +47,12 @@ pub struct Sshd {
 }
 
 impl Sshd {
-    /// Returns the settings of a server, to be changed and started.
+    /// Returns a builder with the default settings.
     pub fn builder() -> SshdBuilder {
         SshdBuilder::new()
     }
 
-    /// Starts a server with the defaults.
+    /// Starts a server with the default settings.
     ///
     /// # Panics
     ///
@@ -52,22 +62,22 @@ impl Sshd {
         Self::builder().start()
     }
 
-    /// Returns the first address it listens on.
+    /// Returns the first address of the server.
     pub fn addr(&self) -> SocketAddr {
         SocketAddr::new(self.settings.listen[0], self.port)
     }
 
-    /// Returns the port, the same on all its addresses.
+    /// Returns the port, the same on all addresses.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Returns the first account: the one that its `ssh_config` and host string name.
+    /// Returns the first account, also the user in `ssh_config` and in the host string.
     pub fn user(&self) -> &str {
         &self.user
     }
 
-    /// Returns the password of every account.
+    /// Returns the password of all accounts.
     ///
     /// # Panics
     ///
@@ -76,7 +86,7 @@ impl Sshd {
         Self::account_password()
     }
 
-    /// Returns the password of every account of the harness.
+    /// Returns the password of all accounts. Needs no running server.
     ///
     /// # Panics
     ///
@@ -86,12 +96,12 @@ impl Sshd {
         accounts::password()
     }
 
-    /// Returns the file with the user's private key.
+    /// Returns the path of the user's private key.
     pub fn identity(&self) -> &Path {
         self.identity.path()
     }
 
-    /// Returns the user's key.
+    /// Returns the user's key pair.
     pub fn identity_key(&self) -> &Key {
         &self.identity
     }
@@ -101,17 +111,17 @@ impl Sshd {
         &self.host_keys
     }
 
-    /// Returns the `known_hosts` file in which the server is trusted.
+    /// Returns the path of a `known_hosts` file that trusts the server.
     pub fn known_hosts(&self) -> PathBuf {
         self.dir.path().join("known_hosts")
     }
 
-    /// Returns a configuration for `ssh -F` that reaches the server under its aliases.
+    /// Returns the path of an `ssh_config` with all aliases of the server.
     pub fn ssh_config(&self) -> PathBuf {
         self.dir.path().join("ssh_config")
     }
 
-    /// Returns the name under which its `ssh_config` knows it: the first alias.
+    /// Returns the first alias of the server.
     pub fn alias(&self) -> &str {
         &self.settings.aliases[0]
     }
@@ -121,33 +131,33 @@ impl Sshd {
         config::host_string(&self.user, self.settings.listen[0], self.port)
     }
 
-    /// Returns a command `ssh -F CONFIG`, which never asks and reads no stdin, to which the alias
-    /// and the remote line are to be added.
+    /// Returns the command `ssh -F CONFIG` in batch mode, with an empty stdin. Add an alias and a
+    /// command line.
     pub fn ssh(&self) -> Command {
         let mut command = Command::new("ssh");
         command.arg("-F").arg(self.ssh_config()).args(["-o", "BatchMode=yes"]).stdin(Stdio::null());
         command
     }
 
-    /// Returns the directory of this server's files.
+    /// Returns the directory with the files of the server.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// Returns a directory that every account may write to, and that ends with the server.
+    /// Returns a world-writable directory, removed with the server.
     pub fn scratch(&self) -> PathBuf {
         self.dir.path().join("scratch")
     }
 
-    /// Returns a copy of the [`probe`](crate::probe) that every account may run.
+    /// Returns a copy of the [`probe`](crate::probe) that is executable by every account.
     ///
     /// # Panics
     ///
-    /// If it can not be built or copied.
+    /// If the probe cannot be built or copied.
     pub fn probe(&self) -> PathBuf {
         let copy = self.dir.path().join("fabrs-probe");
         if !copy.exists() {
-            // Not copied in place: a parallel caller may be running it already.
+            // Renamed into place, because a parallel caller may already execute the copy.
             let draft = tempfile::NamedTempFile::new_in(self.dir.path()).expect("the directory is ours");
             fs::copy(probe::path(), draft.path()).expect("the probe can be read");
             draft.persist(&copy).expect("a rename within one directory");
@@ -155,22 +165,22 @@ impl Sshd {
         copy
     }
 
-    /// Returns what the server has logged since it last started.
+    /// Returns the log of the server since its last start.
     pub fn log(&self) -> String {
         let log = self.whole_log();
         log.get(self.log_start..).unwrap_or_default().to_owned()
     }
 
-    /// Ends the server and all its sessions; nobody listens on the port then.
+    /// Stops the server and all its sessions. The port then refuses connections.
     pub fn stop(&mut self) {
         self.end();
     }
 
-    /// Writes the present host keys to `known_hosts`, and only these.
+    /// Replaces the content of `known_hosts` by the current host keys.
     ///
     /// # Panics
     ///
-    /// If the file can not be written.
+    /// If the file cannot be written.
     pub fn trust_host_key(&self) {
         let keys: Vec<String> = self.host_keys.iter().map(Key::public).collect();
         self.write("known_hosts", &config::known_hosts(&self.settings, self.port, &keys));

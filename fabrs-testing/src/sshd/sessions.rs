@@ -1,4 +1,4 @@
-//! What runs because of a server: its connections, their sessions, and what these left behind.
+//! Processes below an OpenSSH server: connections, sessions and orphans.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -10,42 +10,42 @@ use crate::capability::Capability;
 use crate::process::{Process, family};
 use crate::wait::poll;
 
-/// How long what was killed may take to be gone.
+/// The time limit for the end of killed processes.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
 impl Sshd {
-    /// Returns the number of the process that listens, while there is one.
+    /// Returns the process ID of the listener, while the server runs.
     pub fn pid(&self) -> Option<i32> {
         self.child.as_ref().and_then(|child| i32::try_from(child.id()).ok())
     }
 
-    /// Returns every process that is there because of this server, itself included.
+    /// Returns all processes below the server, including the listener.
     ///
-    /// That is what it started, what carries the mark it gives to its sessions (sudo keeps it for
-    /// the accounts of the harness), what these started, and what shares a session with any of
-    /// them, as orphans do. Only what drops its environment *and* leaves its session is missed:
-    /// find that with [`processes_matching`](crate::processes_matching).
+    /// A process belongs to the server if it is a descendant of the listener, has the server's mark
+    /// in its environment (sudo keeps the mark for the accounts of the harness), or shares a
+    /// session with such a process, like an orphan. A process without the mark in a new session is
+    /// missed. Use [`processes_matching`](crate::processes_matching) to find such a process.
     pub fn processes(&self) -> Vec<Process> {
         self.processes_with(&HashSet::new())
     }
 
-    /// Returns the processes that commands started: [`Sshd::processes`] without sshd's own.
+    /// Returns the processes started by commands: [`Sshd::processes`] without sshd's own.
     pub fn session_processes(&self) -> Vec<Process> {
         self.processes().into_iter().filter(|process| !self.is_sshd(process)).collect()
     }
 
-    /// Returns how many connections are open, logged in or not.
+    /// Returns the number of open connections, including those before the login.
     pub fn connections(&self) -> usize {
         let listener = self.pid();
         self.processes().iter().filter(|process| Some(process.ppid) == listener).count()
     }
 
-    /// Returns how many sessions (commands, shells, subsystems) are open, over all connections.
+    /// Returns the number of open sessions (commands, shells, subsystems) over all connections.
     pub fn open_sessions(&self) -> usize {
         let all = self.processes();
         let listener = self.pid();
-        // sshd makes each the leader of a session of its own; so is each connection's process,
-        // which is the listener's child.
+        // sshd makes the process of each session a session leader. The process of each connection
+        // is a session leader, too, but a child of the listener.
         all.iter()
             .filter(|process| process.pid == process.sid && Some(process.ppid) != listener)
             .filter(|process| all.iter().any(|p| p.pid == process.ppid && self.is_sshd(p)))
@@ -62,17 +62,17 @@ impl Sshd {
         })
     }
 
-    /// Whether it is a process of sshd, which names itself `sshd: user [priv]`, `sshd-session: …`.
+    /// Returns `true` for a process of sshd, titled `sshd: user [priv]` or `sshd-session: …`.
     fn is_sshd(&self, process: &Process) -> bool {
         Some(process.pid) == self.pid()
             || ["sshd: ", "sshd-session: ", "sshd-auth: "].iter().any(|name| process.cmdline.starts_with(name))
     }
 
-    /// Ends the listener and all that is there because of it.
+    /// Kills the listener and all processes below the server.
     pub(super) fn end(&mut self) {
         let mut known = self.processes();
         if let Some(mut child) = self.child.take() {
-            // It may have ended by itself, which the wait tells as well.
+            // Fails if the listener has ended already. The wait works in both cases.
             let _gone = child.kill();
             let _status = child.wait();
         }
@@ -84,7 +84,8 @@ impl Sshd {
             known.iter().for_each(Process::kill);
             known.is_empty().then_some(())
         });
-        // Without root, what sudo started is not ours to end; a panic here would hide the test's own.
+        // Without root, processes under sudo cannot be killed. A panic here would hide the panic of
+        // the test.
         if ended.is_none() && Capability::Accounts.is_available() {
             let _lost = writeln!(io::stderr(), "could not be ended: {known:?}");
         }
