@@ -13,7 +13,7 @@ use data_encoding::HEXLOWER;
 pub(crate) const MARK: &str = "FABRS_TEST_SSHD";
 
 /// The directory for the lock, the password and the markers of complete accounts. Empty after boot.
-const STATE: &str = "/run/fabrs-testing";
+const STATE_DIR: &str = "/run/fabrs-testing";
 
 /// A login account. Root creates the account on the machine at its first use.
 ///
@@ -116,24 +116,24 @@ impl Account {
     }
 
     /// Creates the account, unless it exists. sudo and doas keep the variable [`MARK`].
-    pub(crate) fn make(self) {
+    pub(crate) fn create(self) {
         if self == Self::Root {
             return;
         }
-        let _lock = lock();
-        let done = format!("{STATE}/{}", self.name());
-        let known = run("id", &["-u", self.name()], None).is_ok();
-        if known && Path::new(&done).exists() {
+        let _lock = lock_accounts();
+        let marker = format!("{STATE_DIR}/{}", self.name());
+        let exists = run("id", &["-u", self.name()], None).is_ok();
+        if exists && Path::new(&marker).exists() {
             return;
         }
 
-        if !known {
-            must("useradd", &["--create-home", "--shell", self.shell(), self.name()], None);
+        if !exists {
+            run_or_panic("useradd", &["--create-home", "--shell", self.shell(), self.name()], None);
         }
         // An account without a password is locked, and sshd rejects all logins to a locked account.
-        must("chpasswd", &[], Some(&format!("{}:{}\n", self.name(), password_under_lock())));
+        run_or_panic("chpasswd", &[], Some(&format!("{}:{}\n", self.name(), read_or_create_password())));
         if self == Self::SudoExpired {
-            must("chage", &["-d", "0", self.name()], None);
+            run_or_panic("chage", &["-d", "0", self.name()], None);
         }
         if let Some((rule, defaults)) = self.sudoers() {
             let name = self.name();
@@ -141,9 +141,9 @@ impl Account {
             write_sudoers(name, &text);
         }
         if let Some((options, limits)) = self.doas() {
-            allow_doas(&format!("permit {options} setenv {{ {MARK} }} {}{limits}", self.name()));
+            add_doas_rule(&format!("permit {options} setenv {{ {MARK} }} {}{limits}", self.name()));
         }
-        fs::write(done, "").expect("root may write its own state");
+        fs::write(marker, "").expect("root can write to the state directory");
     }
 }
 
@@ -154,74 +154,74 @@ pub(crate) fn is_root() -> bool {
 
 /// Returns the name of the current user.
 pub(crate) fn current_user() -> String {
-    run("id", &["-un"], None).expect("`id` is in every base system").trim().to_owned()
+    run("id", &["-un"], None).expect("`id` is installed").trim().to_owned()
 }
 
 /// Returns the password of all accounts. The password is random and changes with each boot.
 pub(crate) fn password() -> &'static str {
     static PASSWORD: OnceLock<String> = OnceLock::new();
     PASSWORD.get_or_init(|| {
-        let _lock = lock();
-        password_under_lock()
+        let _lock = lock_accounts();
+        read_or_create_password()
     })
 }
 
-fn password_under_lock() -> String {
+fn read_or_create_password() -> String {
     // The accounts stay on the machine, some with sudo rights. A password in the source code would
     // open the machine to every reader.
-    let path = format!("{STATE}/password");
-    if let Ok(known) = fs::read_to_string(&path) {
-        return known;
+    let path = format!("{STATE_DIR}/password");
+    if let Ok(password) = fs::read_to_string(&path) {
+        return password;
     }
     let mut bytes = [0; 12];
-    File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).expect("/dev/urandom can be read");
+    File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).expect("/dev/urandom is readable");
     // Quotes and `$` detect wrong quoting.
     let password = format!("it's $a \"{}", HEXLOWER.encode(&bytes));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    file.and_then(|mut file| file.write_all(password.as_bytes())).expect("root may write its own state");
+    file.and_then(|mut file| file.write_all(password.as_bytes())).expect("root can write to the state directory");
     password
 }
 
 /// Locks the creation of accounts against other test processes until the file is dropped.
-pub(crate) fn lock() -> File {
-    fs::create_dir_all(STATE).expect("root may write below /run");
-    let file = OpenOptions::new().create(true).append(true).open(format!("{STATE}/lock"));
-    let file = file.expect("root may write its own state");
-    file.lock().expect("a local file can be locked");
+pub(crate) fn lock_accounts() -> File {
+    fs::create_dir_all(STATE_DIR).expect("root can write below /run");
+    let file = OpenOptions::new().create(true).append(true).open(format!("{STATE_DIR}/lock"));
+    let file = file.expect("root can write to the state directory");
+    file.lock().expect("the file can be locked");
     file
 }
 
 fn write_sudoers(name: &str, text: &str) {
     assert!(Path::new("/etc/sudoers.d").is_dir(), "sudo is missing: `apt-get install sudo`, or run `scripts/test`");
     // sudo skips file names with a dot, so a partial file is never read.
-    let draft = format!("/etc/sudoers.d/fabrs-testing-{name}.new");
+    let temp = format!("/etc/sudoers.d/fabrs-testing-{name}.new");
     let write = || -> io::Result<()> {
-        fs::write(&draft, text)?;
-        fs::set_permissions(&draft, Permissions::from_mode(0o440))?;
-        fs::rename(&draft, format!("/etc/sudoers.d/fabrs-testing-{name}"))
+        fs::write(&temp, text)?;
+        fs::set_permissions(&temp, Permissions::from_mode(0o440))?;
+        fs::rename(&temp, format!("/etc/sudoers.d/fabrs-testing-{name}"))
     };
-    write().expect("root may write to /etc/sudoers.d");
+    write().expect("root can write to /etc/sudoers.d");
 }
 
 /// Adds a rule to `/etc/doas.conf`. doas has no directory for rules.
-fn allow_doas(rule: &str) {
+fn add_doas_rule(rule: &str) {
     const RULES: &str = "/etc/doas.conf";
     let known = fs::read_to_string(RULES).unwrap_or_default();
     if known.lines().any(|line| line == rule) {
         return;
     }
     let write = || -> io::Result<()> {
-        let draft = format!("{RULES}.fabrs-testing.new");
-        fs::write(&draft, format!("{known}{rule}\n"))?;
-        fs::set_permissions(&draft, Permissions::from_mode(0o400))?;
-        fs::rename(&draft, RULES)
+        let temp = format!("{RULES}.fabrs-testing.new");
+        fs::write(&temp, format!("{known}{rule}\n"))?;
+        fs::set_permissions(&temp, Permissions::from_mode(0o400))?;
+        fs::rename(&temp, RULES)
     };
-    write().expect("root may write to /etc");
+    write().expect("root can write to /etc");
 }
 
-fn must(program: &str, arguments: &[&str], input: Option<&str>) {
-    if let Err(words) = run(program, arguments, input) {
-        panic!("`{program}` failed: {words}");
+fn run_or_panic(program: &str, arguments: &[&str], input: Option<&str>) {
+    if let Err(error) = run(program, arguments, input) {
+        panic!("`{program}` failed: {error}");
     }
 }
 

@@ -29,8 +29,8 @@ impl Breakpoint {
     /// If the path exists, or its directory does not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("the directory is ours");
-        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("the pipe is ours");
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a writable directory");
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("a writable directory");
         Self(path)
     }
 
@@ -42,8 +42,8 @@ impl Breakpoint {
     pub fn wrap_program(&self, path: &Path, program: &Path) {
         let (gate, program) = (self.0.display(), program.display());
         let text = format!("#!/bin/sh\n/bin/cat '{gate}' >/dev/null 2>&1\nexec '{program}' \"$@\"\n");
-        std::fs::write(path, text).expect("the directory is ours");
-        std::fs::set_permissions(path, Permissions::from_mode(0o755)).expect("the file is ours");
+        std::fs::write(path, text).expect("a writable directory");
+        std::fs::set_permissions(path, Permissions::from_mode(0o755)).expect("a writable file");
     }
 
     /// Waits until a program reads the pipe.
@@ -53,10 +53,10 @@ impl Breakpoint {
     /// If no program has read the pipe within `limit`.
     #[track_caller]
     pub fn wait_until_hit(self, limit: Duration) -> PausedProgram {
-        let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).expect("a small number");
+        let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).expect("the flag fits in i32");
         // A nonblocking open for writing fails until another process reads the pipe (fifo(7)).
         let open = || OpenOptions::new().write(true).custom_flags(nonblocking).open(&self.0).ok();
-        let pipe = wait_for("a program is at the gate", limit, open);
+        let pipe = wait_for("a program reads the pipe", limit, open);
         PausedProgram { gate: self.0, pipe }
     }
 }
@@ -68,7 +68,7 @@ impl PausedProgram {
     ///
     /// If the pipe cannot be removed.
     pub fn resume(self) {
-        std::fs::remove_file(self.gate).expect("the pipe is ours");
+        std::fs::remove_file(self.gate).expect("a writable directory");
         drop(self.pipe);
     }
 }

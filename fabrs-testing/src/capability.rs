@@ -50,7 +50,7 @@ impl Capability {
             Self::Password | Self::Accounts => accounts::is_root(),
             Self::Sudo => accounts::is_root() && Path::new("/usr/bin/sudo").exists(),
             Self::Doas => accounts::is_root() && Path::new("/usr/bin/doas").exists(),
-            Self::LoginShells => accounts::is_root() && login_shell::is_possible(),
+            Self::LoginShells => accounts::is_root() && login_shell::has_mount_namespaces(),
             Self::Ipv6 => TcpListener::bind("[::1]:0").is_ok(),
             Self::Terminal => accounts::is_root() || terminals_have_a_group(),
             Self::Vagrant => Path::new("/usr/bin/vagrant").exists(),
@@ -66,11 +66,11 @@ impl fmt::Display for Capability {
             Self::Accounts => "several accounts (run as root)",
             Self::Sudo => "sudo (run as root, `apt-get install sudo`)",
             Self::Doas => "doas (run as root, `apt-get install opendoas`)",
-            Self::LoginShells => "other login shells (run as root, where `unshare --mount true` works)",
+            Self::LoginShells => "other login shells (run as root; `unshare --mount true` must work)",
             Self::Ipv6 => "IPv6 (`::1` is not configured)",
             Self::Terminal => "terminals on the server (run as root; `/dev/pts` is mounted without `gid=`)",
             Self::Uv => "virtualenvs of uv (`pip install uv`, or run `scripts/test`)",
-            Self::Vagrant => "what the real Vagrant prints (`apt-get install vagrant`)",
+            Self::Vagrant => "output of the real Vagrant (`apt-get install vagrant`)",
         })
     }
 }

@@ -10,14 +10,14 @@ use std::process::{Command, Stdio};
 pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// Mounts the file system over `folder`. Prints a note and returns `None` if mounting fails.
-    pub fn mount(folder: &Path) -> Option<Self> {
+    /// Mounts the file system over `dir`. Prints a note and returns `None` if mounting fails.
+    pub fn mount(dir: &Path) -> Option<Self> {
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=1m,mode=0777", "none"]).arg(folder).stderr(Stdio::null());
+        mount.args(["-t", "tmpfs", "-o", "size=1m,mode=0777", "none"]).arg(dir).stderr(Stdio::null());
         if mount.status().is_ok_and(|status| status.success()) {
-            return Some(Self(folder.to_owned()));
+            return Some(Self(dir.to_owned()));
         }
-        let _lost = writeln!(io::stderr(), "NOT TESTED HERE: a small disk (no file system can be mounted)");
+        let _lost = writeln!(io::stderr(), "NOT TESTED HERE: small disks (mounting a tmpfs failed)");
         None
     }
 }
@@ -32,51 +32,51 @@ impl Drop for SmallDisk {
 /// A world-writable directory with a quota of 1 MiB. Unmounted on drop.
 #[derive(Debug)]
 pub struct QuotaDir {
-    mounted: PathBuf,
-    folder: PathBuf,
+    mount_point: PathBuf,
+    dir: PathBuf,
 }
 
 impl QuotaDir {
     /// The minimum size of a btrfs file system, in bytes.
-    const DISK: u64 = 128 << 20;
+    const MIN_DISK_SIZE: u64 = 128 << 20;
 
-    /// Creates the directory below `folder`. Prints a note and returns `None` if mounting fails.
-    pub fn mount(folder: &Path) -> Option<Self> {
-        let image = folder.join("image");
-        let made = Self { mounted: folder.join("disk"), folder: folder.join("disk/limited") };
+    /// Creates the directory below `dir`. Prints a note and returns `None` if mounting fails.
+    pub fn mount(dir: &Path) -> Option<Self> {
+        let image = dir.join("image");
+        let quota = Self { mount_point: dir.join("disk"), dir: dir.join("disk/limited") };
         let run = |program: &str, arguments: &[&str], path: &Path| {
             let mut command = Command::new(program);
             command.args(arguments).arg(path).stdout(Stdio::null()).stderr(Stdio::null());
             command.status().is_ok_and(|status| status.success())
         };
-        let is_made = || {
-            std::fs::create_dir(&made.mounted).ok()?;
-            File::create(&image).and_then(|image| image.set_len(Self::DISK)).ok()?;
+        let create = || {
+            std::fs::create_dir(&quota.mount_point).ok()?;
+            File::create(&image).and_then(|image| image.set_len(Self::MIN_DISK_SIZE)).ok()?;
             let image = image.to_str()?;
             let is_mounted = run("mkfs.btrfs", &["-q"], Path::new(image))
-                && run("mount", &["-o", "loop", image], &made.mounted)
-                && run("btrfs", &["quota", "enable"], &made.mounted)
-                && run("btrfs", &["subvolume", "create"], &made.folder)
-                && run("btrfs", &["qgroup", "limit", "1M"], &made.folder)
-                && run("chmod", &["0777"], &made.folder);
+                && run("mount", &["-o", "loop", image], &quota.mount_point)
+                && run("btrfs", &["quota", "enable"], &quota.mount_point)
+                && run("btrfs", &["subvolume", "create"], &quota.dir)
+                && run("btrfs", &["qgroup", "limit", "1M"], &quota.dir)
+                && run("chmod", &["0777"], &quota.dir);
             is_mounted.then_some(())
         };
-        if is_made().is_some() {
-            return Some(made);
+        if create().is_some() {
+            return Some(quota);
         }
-        let _lost = writeln!(io::stderr(), "NOT TESTED HERE: a quota (no btrfs can be made and mounted)");
+        let _lost = writeln!(io::stderr(), "NOT TESTED HERE: quotas (creating or mounting a btrfs failed)");
         None
     }
 
     /// Returns the path of the directory.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    pub fn path(&self) -> &Path {
+        &self.dir
     }
 }
 
 impl Drop for QuotaDir {
     fn drop(&mut self) {
-        let _gone = Command::new("umount").arg("--lazy").arg(&self.mounted).stderr(Stdio::null()).status();
+        let _gone = Command::new("umount").arg("--lazy").arg(&self.mount_point).stderr(Stdio::null()).status();
     }
 }
 
@@ -85,24 +85,24 @@ impl Drop for QuotaDir {
 pub struct BindMount(PathBuf);
 
 impl BindMount {
-    /// Mounts `folder` at `over`. Prints a note and returns `None` if mounting fails.
-    pub fn mount(folder: &Path, over: &Path) -> Option<Self> {
+    /// Mounts `dir` at `over`. Prints a note and returns `None` if mounting fails.
+    pub fn mount(dir: &Path, over: &Path) -> Option<Self> {
         let mut mount = Command::new("mount");
-        mount.arg("--bind").arg(folder).arg(over).stderr(Stdio::null());
+        mount.arg("--bind").arg(dir).arg(over).stderr(Stdio::null());
         if mount.status().is_ok_and(|status| status.success()) {
             return Some(Self(over.to_owned()));
         }
-        let _lost = writeln!(io::stderr(), "NOT TESTED HERE: a bind mount (no file system can be mounted)");
+        let _lost = writeln!(io::stderr(), "NOT TESTED HERE: bind mounts (mounting failed)");
         None
     }
 }
 
 impl BindMount {
-    /// Mounts `folder` over itself, read-only. Returns `None` if mounting fails.
-    pub fn read_only(folder: &Path) -> Option<Self> {
-        let mount = Self::mount(folder, folder)?;
+    /// Mounts `dir` over itself, read-only. Returns `None` if mounting fails.
+    pub fn read_only(dir: &Path) -> Option<Self> {
+        let mount = Self::mount(dir, dir)?;
         let mut remount = Command::new("mount");
-        remount.args(["-o", "remount,bind,ro"]).arg(folder).stderr(Stdio::null());
+        remount.args(["-o", "remount,bind,ro"]).arg(dir).stderr(Stdio::null());
         remount.status().is_ok_and(|status| status.success()).then_some(mount)
     }
 }

@@ -15,7 +15,7 @@ use crate::accounts::{Account, MARK};
 use crate::capability::Capability;
 use crate::keys::{Key, KeyType};
 use crate::login_shell::LoginShell;
-use crate::process::{Process, family};
+use crate::process::{Process, related_processes};
 use crate::wait::poll;
 
 /// The full path, because the search path of a plain user lacks `/usr/sbin`.
@@ -64,26 +64,26 @@ impl DropbearBuilder {
             Path::new(PROGRAM).exists(),
             "`{PROGRAM}` is missing: `apt-get install dropbear-bin`, or run `scripts/test`"
         );
-        self.account.make();
+        self.account.create();
         let dir = tempfile::Builder::new().prefix("fabrs-dropbear-").tempdir().expect("a temporary directory");
         let identity = Key::generate(dir.path().join("identity"), KeyType::Ed25519, "");
         let shell = self.login_shell.as_deref();
         let shell = shell.map(|shell| LoginShell::write(dir.path(), &[self.account], shell, &identity.public()));
         let scratch = dir.path().join("scratch");
-        fs::create_dir(&scratch).expect("the directory is ours");
+        fs::create_dir(&scratch).expect("a writable directory");
         for (path, mode) in [(dir.path(), 0o755), (&scratch, 0o1777)] {
-            fs::set_permissions(path, Permissions::from_mode(mode)).expect("the directory is ours");
+            fs::set_permissions(path, Permissions::from_mode(mode)).expect("a writable directory");
         }
         let key = dir.path().join("host_key");
         let made = Command::new("dropbearkey").args(["-t", "ed25519", "-f"]).arg(&key).output();
-        let public = String::from_utf8_lossy(&made.expect("dropbearkey comes with it").stdout).into_owned();
-        let public = public.lines().find(|line| line.starts_with("ssh-ed25519 ")).expect("it prints the key");
+        let public = String::from_utf8_lossy(&made.expect("`dropbearkey` is installed").stdout).into_owned();
+        let public = public.lines().find(|line| line.starts_with("ssh-ed25519 ")).expect("dropbearkey prints the key");
 
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-        let port = free.local_addr().expect("it is bound").port();
+        let port = free.local_addr().expect("the socket is bound").port();
         drop(free);
         let known_hosts = format!("[127.0.0.1]:{port} {public}\n");
-        fs::write(dir.path().join("known_hosts"), known_hosts).expect("the directory is ours");
+        fs::write(dir.path().join("known_hosts"), known_hosts).expect("a writable directory");
         let mut command = shell.as_ref().map_or_else(|| Command::new(PROGRAM), |shell| shell.command(PROGRAM));
         let mark = format!("dropbear-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let child = command
@@ -164,7 +164,7 @@ impl Dropbear {
     fn processes(&self) -> Vec<Process> {
         let own = i32::try_from(std::process::id()).ok().and_then(Process::find);
         let entry = format!("{MARK}={}", self.mark);
-        family(&Process::all(), own.map_or(0, |own| own.sid), |process| process.has_env(&entry))
+        related_processes(&Process::all(), own.map_or(0, |own| own.sid), |process| process.has_env(&entry))
     }
 }
 
@@ -179,7 +179,7 @@ impl Drop for Dropbear {
         let _gone = self.child.kill();
         let _status = self.child.wait();
         if ended.is_none() {
-            let _lost = writeln!(io::stderr(), "could not be ended: {:?}", self.processes());
+            let _lost = writeln!(io::stderr(), "processes could not be killed: {:?}", self.processes());
         }
     }
 }

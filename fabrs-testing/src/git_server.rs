@@ -11,7 +11,7 @@ use crate::wait::wait_until;
 /// A work tree and its bare remote repository. `git daemon` serves the remote until drop.
 #[derive(Debug)]
 pub struct GitServer {
-    folder: PathBuf,
+    dir: PathBuf,
     daemon: Child,
     port: u16,
 }
@@ -24,14 +24,15 @@ impl GitServer {
     ///
     /// If git is not installed, or the daemon does not start.
     #[track_caller]
-    pub fn start(folder: &Path) -> Self {
-        let served = folder.join("served");
-        Self::git(folder, &["init", "--quiet", "--bare", "served/shop.git"]);
-        Self::git(folder, &["init", "--quiet", "tree"]);
+    pub fn start(dir: &Path) -> Self {
+        let served = dir.join("served");
+        Self::git(dir, &["init", "--quiet", "--bare", "served/shop.git"]);
+        Self::git(dir, &["init", "--quiet", "tree"]);
         // The port may be taken by another process before the daemon binds.
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("loopback").port();
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("loopback is available").port();
         // Started directly: a killed `git` would leave `git-daemon` behind.
-        let daemon = Command::new(Path::new(&Self::git(folder, &["--exec-path"])).join("git-daemon"))
+        let daemon = Command::new(Path::new(&Self::git(dir, &["--exec-path"])).join("git-daemon"))
             .args(["--reuseaddr", "--export-all", "--enable=receive-pack", "--listen=127.0.0.1"])
             .arg(format!("--port={port}"))
             .arg(format!("--base-path={}", served.display()))
@@ -40,12 +41,12 @@ impl GitServer {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("git is there");
-        let origin = Self { folder: folder.to_owned(), daemon, port };
+            .expect("`git` is installed");
+        let origin = Self { dir: dir.to_owned(), daemon, port };
         Self::git(&origin.tree(), &["remote", "add", "origin", &origin.url()]);
-        wait_until("git answers", Duration::from_secs(30), || {
-            let ran = Command::new("git").args(["ls-remote", "--quiet", &origin.url()]).output();
-            ran.is_ok_and(|ran| ran.status.success())
+        wait_until("git daemon answers", Duration::from_secs(30), || {
+            let output = Command::new("git").args(["ls-remote", "--quiet", &origin.url()]).output();
+            output.is_ok_and(|output| output.status.success())
         });
         origin
     }
@@ -57,7 +58,7 @@ impl GitServer {
 
     /// Returns the path of the work tree.
     pub fn tree(&self) -> PathBuf {
-        self.folder.join("tree")
+        self.dir.join("tree")
     }
 
     /// Writes files, commits the work tree, tags the commit and pushes. Returns the commit.
@@ -70,8 +71,8 @@ impl GitServer {
         let tree = self.tree();
         for (path, text) in files {
             let path = tree.join(path);
-            fs::create_dir_all(path.parent().expect("it is in the tree")).expect("the folder is ours");
-            fs::write(path, text).expect("the folder is ours");
+            fs::create_dir_all(path.parent().expect("a relative path")).expect("a writable directory");
+            fs::write(path, text).expect("a writable directory");
         }
         Self::git(&tree, &["add", "--all"]);
         Self::git(&tree, &["commit", "--quiet", "--allow-empty", "--message", tag]);
@@ -82,7 +83,7 @@ impl GitServer {
 
     /// Returns the tags of the remote repository.
     pub fn tags(&self) -> Vec<String> {
-        let served = self.folder.join("served/shop.git");
+        let served = self.dir.join("served/shop.git");
         Self::git(&served, &["tag", "--list"]).lines().map(str::to_owned).collect()
     }
 
@@ -92,11 +93,12 @@ impl GitServer {
     ///
     /// If git fails. The message has its stderr.
     #[track_caller]
-    pub fn git(folder: &Path, arguments: &[&str]) -> String {
+    pub fn git(dir: &Path, arguments: &[&str]) -> String {
         let name = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "init.defaultBranch=main"];
-        let ran = Command::new("git").arg("-C").arg(folder).args(name).args(arguments).output().expect("git is there");
-        assert!(ran.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
-        String::from_utf8_lossy(&ran.stdout).trim_end().to_owned()
+        let output =
+            Command::new("git").arg("-C").arg(dir).args(name).args(arguments).output().expect("`git` is installed");
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 }
 

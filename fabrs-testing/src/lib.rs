@@ -11,7 +11,7 @@
 //! | [`Fab`] | runs the `fab` binary in a clean environment and checks its complete output |
 //! | [`Pty`] | a program on a real terminal, for prompts |
 //! | [`SmallDisk`], [`QuotaDir`], [`BindMount`] | file systems for tests |
-//! | [`Process`], [`processes_matching`], [`processes_carrying`] | processes of the machine |
+//! | [`Process`], [`processes_matching`], [`processes_marked_with`] | processes of the machine |
 //! | [`Breakpoint`] | pauses a program of a host, for an action between two steps |
 //! | [`receivers`] | servers that record mails, HTTP requests and packets |
 //! | [`wait_until`] | waits for a condition, the only sleep in tests |
@@ -47,7 +47,7 @@ pub use dropbear::{Dropbear, DropbearBuilder};
 pub use fab::{Fab, FabOutput, RunningFab, trusted_folders};
 pub use git_server::GitServer;
 pub use keys::{Key, KeyType};
-pub use process::{Process, marker, processes_carrying, processes_matching};
+pub use process::{Process, marker, processes_marked_with, processes_matching};
 pub use pty::Pty;
 pub use site_hosts::SiteHosts;
 pub use sshd::{Sshd, SshdBuilder};

@@ -11,9 +11,9 @@ use crate::accounts::{self, Account};
 ///
 /// A mount over `/etc/passwd` alone would not last. `useradd` replaces the file by a rename, and
 /// the rename removes all mounts on the file in every namespace.
-const ENTER: &str = r#"mount --bind "$0" /etc && exec "$@""#;
+const MOUNT_SCRIPT: &str = r#"mount --bind "$0" /etc && exec "$@""#;
 /// The number of attempts to copy `/etc`. An attempt fails if a file vanishes during the copy.
-const COPY_TRIES: usize = 5;
+const MAX_COPY_ATTEMPTS: usize = 5;
 
 /// A copy of `/etc` for a server in its own mount namespace.
 ///
@@ -33,12 +33,12 @@ impl LoginShell {
     pub(crate) fn write(dir: &Path, accounts: &[Account], shell: &Path, public_key: &str) -> Self {
         let etc = dir.join("etc");
         copy_etc(&etc);
-        let passwd = fs::read_to_string(etc.join("passwd")).expect("every Linux has /etc/passwd");
+        let passwd = fs::read_to_string(etc.join("passwd")).expect("/etc/passwd is readable");
         let mut lines: Vec<String> = passwd.lines().map(str::to_owned).collect();
         for account in accounts {
             let name = account.name();
             let line = lines.iter_mut().find(|line| line.split(':').next() == Some(name));
-            let line = line.expect("the account was made before");
+            let line = line.expect("the account exists");
             let mut fields: Vec<String> = line.split(':').map(str::to_owned).collect();
             let id = |field: usize| fields[field].parse().expect("a user or group number");
             let home = make_home(dir, name, public_key, (id(2), id(3)));
@@ -50,7 +50,7 @@ impl LoginShell {
         // dropbear rejects logins with an unlisted shell.
         let shells = format!("{}\n{}\n", shells.trim_end(), shell.display());
         for (name, text) in [("passwd", lines.join("\n") + "\n"), ("shells", shells)] {
-            fs::write(etc.join(name), text).expect("the directory is ours");
+            fs::write(etc.join(name), text).expect("a writable directory");
         }
         Self { etc }
     }
@@ -59,7 +59,7 @@ impl LoginShell {
     /// PID.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", ENTER]).arg(&self.etc).arg(program);
+        command.args(["--mount", "sh", "-c", MOUNT_SCRIPT]).arg(&self.etc).arg(program);
         command
     }
 }
@@ -67,15 +67,15 @@ impl LoginShell {
 /// Copies `/etc` with owners and modes.
 fn copy_etc(to: &Path) {
     // Other tests create accounts in parallel.
-    let _lock = accounts::lock();
-    for _ in 0..COPY_TRIES {
+    let _lock = accounts::lock_accounts();
+    for _ in 0..MAX_COPY_ATTEMPTS {
         let copied = Command::new("cp").args(["--archive", "/etc"]).arg(to).stderr(Stdio::null()).status();
-        if copied.expect("`cp` is in every base system").success() {
+        if copied.expect("`cp` is installed").success() {
             return;
         }
-        fs::remove_dir_all(to).expect("the directory is ours");
+        fs::remove_dir_all(to).expect("a writable directory");
     }
-    panic!("`/etc` can not be copied: it changed {COPY_TRIES} times meanwhile");
+    panic!("`/etc` changed during each of {MAX_COPY_ATTEMPTS} copies");
 }
 
 /// Creates the home of an account with `authorized_keys`, as read by dropbear.
@@ -83,17 +83,17 @@ fn make_home(dir: &Path, name: &str, public_key: &str, (uid, gid): (u32, u32)) -
     let home = dir.join("home").join(name);
     let ssh = home.join(".ssh");
     let keys = ssh.join("authorized_keys");
-    fs::create_dir_all(&ssh).expect("the directory is ours");
-    fs::write(&keys, format!("{public_key}\n")).expect("the directory is ours");
+    fs::create_dir_all(&ssh).expect("a writable directory");
+    fs::write(&keys, format!("{public_key}\n")).expect("a writable directory");
     for (path, mode) in [(&keys, 0o600), (&ssh, 0o700), (&home, 0o755)] {
-        fs::set_permissions(path, Permissions::from_mode(mode)).expect("the directory is ours");
-        chown(path, Some(uid), Some(gid)).expect("root may give files away");
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("a writable directory");
+        chown(path, Some(uid), Some(gid)).expect("root can change owners");
     }
     home
 }
 
 /// Returns `true` if the user may create mount namespaces.
-pub(crate) fn is_possible() -> bool {
+pub(crate) fn has_mount_namespaces() -> bool {
     let mut command = Command::new("unshare");
     command.args(["--mount", "true"]).stdin(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())

@@ -38,19 +38,19 @@ pub fn hostile_shell() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn copied(name: &str) -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let path = folder.path().join(name);
-    std::fs::copy(program(name), &path).expect("it can be read");
+    std::fs::copy(program(name), &path).expect("a readable program");
     let all = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(folder.path(), all).expect("the folder is ours");
+    std::fs::set_permissions(folder.path(), all).expect("a writable directory");
     (folder, path)
 }
 
 fn program(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a process knows its own program");
+    let test = std::env::current_exe().expect("the path of the running test");
     // The path is target/debug/deps/test-1234 or target/debug/program.
     let profile = test.ancestors().skip(1).find(|dir| !dir.ends_with("deps"));
-    let path = profile.expect("a program is in a directory").join(name);
+    let path = profile.expect("the program is in a directory").join(name);
     if !path.exists() {
         build(name, &path);
     }
@@ -67,7 +67,7 @@ pub fn parse(report: impl AsRef<[u8]>) -> Value {
     let report = report.as_ref();
     match serde_json::from_slice(report) {
         Ok(value) => value,
-        Err(error) => panic!("no report of the probe ({error}): {}", String::from_utf8_lossy(report)),
+        Err(error) => panic!("invalid report of the probe ({error}): {}", String::from_utf8_lossy(report)),
     }
 }
 
@@ -80,10 +80,10 @@ fn build(name: &str, path: &std::path::Path) {
         .arg("--target-dir")
         .arg(target)
         .output()
-        .expect("cargo runs the tests and is there");
+        .expect("`cargo` is installed");
     assert!(
         output.status.success() && path.exists(),
-        "`{name}` can not be built: {}",
+        "`{name}` cannot be built: {}",
         String::from_utf8_lossy(&output.stderr)
     );
 }

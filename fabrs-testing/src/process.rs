@@ -33,7 +33,7 @@ impl Process {
     /// If `/proc` cannot be read.
     pub fn all() -> Vec<Self> {
         fs::read_dir("/proc")
-            .expect("/proc is there on Linux")
+            .expect("/proc is mounted")
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
             .filter_map(Self::find)
             .collect()
@@ -117,7 +117,7 @@ pub fn processes_matching(text: &str) -> Vec<Process> {
 ///
 /// The environment is the one at the start of the process. Without root, only environments of the
 /// current user's processes are readable.
-pub fn processes_carrying(text: &str) -> Vec<Process> {
+pub fn processes_marked_with(text: &str) -> Vec<Process> {
     Process::all().into_iter().filter(|process| process.cmdline.contains(text) || process.env_contains(text)).collect()
 }
 
@@ -132,7 +132,7 @@ pub fn marker() -> String {
 ///
 /// An orphan still shares the session of its shell. `foreign_sid` is the session of the test
 /// itself, and does not connect processes.
-pub(crate) fn family(all: &[Process], foreign_sid: i32, is_root: impl Fn(&Process) -> bool) -> Vec<Process> {
+pub(crate) fn related_processes(all: &[Process], foreign_sid: i32, is_root: impl Fn(&Process) -> bool) -> Vec<Process> {
     let mut pids: HashSet<i32> = all.iter().filter(|process| is_root(process)).map(|process| process.pid).collect();
     loop {
         let sids: HashSet<i32> =
@@ -162,27 +162,27 @@ mod tests {
     }
 
     #[test]
-    fn an_orphan_is_found_by_the_session_it_shares() {
+    fn an_orphan_is_found_by_its_session() {
         let all = [process(10, 1, 5), process(20, 10, 20), process(31, 1, 20), process(40, 1, 40)];
-        assert_eq!(pids(&family(&all, 5, |p| p.pid == 10)), [10, 20, 31]);
+        assert_eq!(pids(&related_processes(&all, 5, |p| p.pid == 10)), [10, 20, 31]);
     }
 
     #[test]
-    fn the_session_of_the_test_proves_nothing() {
+    fn the_session_of_the_test_does_not_connect_processes() {
         let all = [process(10, 2, 5), process(2, 1, 5), process(11, 10, 5)];
-        assert_eq!(pids(&family(&all, 5, |p| p.pid == 10)), [10, 11]);
+        assert_eq!(pids(&related_processes(&all, 5, |p| p.pid == 10)), [10, 11]);
     }
 
     #[test]
-    fn this_process_is_alive_and_found() {
-        let own = i32::try_from(std::process::id()).expect("process numbers are small");
+    fn the_current_process_is_alive_and_listed() {
+        let own = i32::try_from(std::process::id()).expect("a PID fits in i32");
         let found = Process::find(own).expect("this process runs");
         assert!(found.is_alive());
         assert!(Process::all().iter().any(|process| process.pid == own));
     }
 
     #[test]
-    fn no_two_markers_are_equal() {
+    fn markers_are_unique() {
         assert_ne!(marker(), marker());
     }
 }

@@ -28,7 +28,7 @@ const SETSID: &str = "setsid";
 #[derive(Debug)]
 pub struct Pty {
     child: Child,
-    keep: Option<Arc<TempDir>>,
+    dir: Option<Arc<TempDir>>,
     keyboard: File,
     screen: Arc<Mutex<Screen>>,
     reader: Option<JoinHandle<()>>,
@@ -38,7 +38,7 @@ pub struct Pty {
 #[derive(Debug, Default)]
 struct Screen {
     bytes: Vec<u8>,
-    seen: usize,
+    matched: usize,
 }
 
 impl Pty {
@@ -59,26 +59,26 @@ impl Pty {
     /// If `command` was not created by [`Pty::command`], or does not start.
     #[track_caller]
     pub fn spawn(mut command: Command) -> Self {
-        assert_eq!(command.get_program(), SETSID, "`Pty::spawn` wants a command of `Pty::command`");
+        assert_eq!(command.get_program(), SETSID, "`Pty::spawn` needs a command of `Pty::command`");
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
-        let master = File::from(master.expect("the machine has terminals"));
-        grantpt(&master).expect("it is ours");
-        unlockpt(&master).expect("it is ours");
+        let master = File::from(master.expect("/dev/ptmx can be opened"));
+        grantpt(&master).expect("our own terminal");
+        unlockpt(&master).expect("our own terminal");
         let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&master, size).expect("a terminal has a size");
-        let name = ptsname(&master, Vec::new()).expect("it has another side");
+        tcsetwinsize(&master, size).expect("the size can be set");
+        let name = ptsname(&master, Vec::new()).expect("the terminal has a name");
         // Without NOCTTY, the terminal would become the controlling terminal of the test.
         let mut open = OpenOptions::new();
         open.read(true).write(true).custom_flags(OFlags::NOCTTY.bits().cast_signed());
-        let slave = open.open(OsStr::from_bytes(name.to_bytes())).expect("it was unlocked");
-        let end = || Stdio::from(slave.try_clone().expect("one more descriptor"));
-        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().expect("`setsid` of util-linux starts");
+        let slave = open.open(OsStr::from_bytes(name.to_bytes())).expect("the terminal is unlocked");
+        let end = || Stdio::from(slave.try_clone().expect("a descriptor can be duplicated"));
+        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().expect("`setsid` is installed");
 
         let screen = Arc::new(Mutex::new(Screen::default()));
-        let theirs = Arc::clone(&screen);
-        let eye = master.try_clone().expect("one more descriptor");
-        let reader = thread::spawn(move || read(eye, &theirs));
-        Self { child, keep: None, keyboard: master, screen, reader: Some(reader) }
+        let shared = Arc::clone(&screen);
+        let output = master.try_clone().expect("a descriptor can be duplicated");
+        let reader = thread::spawn(move || read(output, &shared));
+        Self { child, dir: None, keyboard: master, screen, reader: Some(reader) }
     }
 
     /// Waits for `text` after the previous match. Returns the output up to the end of `text`.
@@ -89,14 +89,14 @@ impl Pty {
     #[track_caller]
     pub fn expect(&self, text: &str, limit: Duration) -> String {
         let found = poll(limit, || {
-            let over = self.reader.as_ref().is_none_or(JoinHandle::is_finished);
-            let found = self.look(|screen| screen.take(text.as_bytes()));
-            found.map(Some).or_else(|| over.then_some(None))
+            let has_ended = self.reader.as_ref().is_none_or(JoinHandle::is_finished);
+            let found = self.with_screen(|screen| screen.take_match(text.as_bytes()));
+            found.map(Some).or_else(|| has_ended.then_some(None))
         });
         match found {
             Some(Some(found)) => found,
-            Some(None) => panic!("the program ended without `{text}`; the screen: {:?}", self.screen()),
-            None => panic!("waited {limit:?} in vain for `{text}`; the screen: {:?}", self.screen()),
+            Some(None) => panic!("the program ended before `{text}` was printed; output: {:?}", self.screen()),
+            None => panic!("timed out after {limit:?} waiting for `{text}`; output: {:?}", self.screen()),
         }
     }
 
@@ -107,7 +107,7 @@ impl Pty {
     /// If the terminal is closed.
     #[track_caller]
     pub fn send(&mut self, text: &str) {
-        self.keyboard.write_all(text.as_bytes()).expect("the terminal is open as long as its master");
+        self.keyboard.write_all(text.as_bytes()).expect("the terminal is open");
     }
 
     /// Changes the size of the terminal. The program receives `SIGWINCH`.
@@ -117,12 +117,12 @@ impl Pty {
     /// If the terminal is closed.
     pub fn resize(&self, columns: u16, rows: u16) {
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&self.keyboard, size).expect("a terminal has a size");
+        tcsetwinsize(&self.keyboard, size).expect("the size can be set");
     }
 
     /// Returns all output so far, with lines ended by `\r\n`.
     pub fn screen(&self) -> String {
-        self.look(|screen| String::from_utf8_lossy(&screen.bytes).into_owned())
+        self.with_screen(|screen| String::from_utf8_lossy(&screen.bytes).into_owned())
     }
 
     /// Returns the process ID of the program.
@@ -137,23 +137,23 @@ impl Pty {
     /// If the program exceeds `limit`. The message has all output.
     #[track_caller]
     pub fn wait(&mut self, limit: Duration) -> i32 {
-        let Some(status) = poll(limit, || self.child.try_wait().expect("it is our child")) else {
-            panic!("still runs after {limit:?}; the screen: {:?}", self.screen());
+        let Some(status) = poll(limit, || self.child.try_wait().expect("our own child")) else {
+            panic!("still runs after {limit:?}; output: {:?}", self.screen());
         };
         // Waits for the last output. The wait is limited, because a daemon may keep the terminal
         // open.
         poll(limit, || self.reader.as_ref().is_none_or(JoinHandle::is_finished).then_some(()));
-        code(status)
+        exit_code(status)
     }
 
     /// Keeps a directory until the program ends.
-    pub(crate) fn keeping(mut self, dir: Arc<TempDir>) -> Self {
-        self.keep = Some(dir);
+    pub(crate) fn keep_dir(mut self, dir: Arc<TempDir>) -> Self {
+        self.dir = Some(dir);
         self
     }
 
-    fn look<T>(&self, look: impl FnOnce(&mut Screen) -> T) -> T {
-        look(&mut self.screen.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with_screen<T>(&self, action: impl FnOnce(&mut Screen) -> T) -> T {
+        action(&mut self.screen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -166,29 +166,29 @@ impl Drop for Pty {
             let _gone = self.child.kill();
             let _status = self.child.wait();
         }
-        drop(self.keep.take());
+        drop(self.dir.take());
     }
 }
 
 impl Screen {
-    fn take(&mut self, text: &[u8]) -> Option<String> {
-        let new = &self.bytes[self.seen..];
-        let end = new.windows(text.len().max(1)).position(|part| part == text)? + text.len();
-        let taken = String::from_utf8_lossy(&new[..end]).into_owned();
-        self.seen += end;
-        Some(taken)
+    fn take_match(&mut self, pattern: &[u8]) -> Option<String> {
+        let new = &self.bytes[self.matched..];
+        let end = new.windows(pattern.len().max(1)).position(|part| part == pattern)? + pattern.len();
+        let text = String::from_utf8_lossy(&new[..end]).into_owned();
+        self.matched += end;
+        Some(text)
     }
 }
 
 /// Reads until all processes have closed the terminal. Linux then reports `EIO`.
-fn read(mut eye: File, screen: &Mutex<Screen>) {
+fn read(mut output: File, screen: &Mutex<Screen>) {
     let mut buffer = [0; 4096];
-    while let Ok(count @ 1..) = eye.read(&mut buffer) {
+    while let Ok(count @ 1..) = output.read(&mut buffer) {
         screen.lock().unwrap_or_else(PoisonError::into_inner).bytes.extend_from_slice(&buffer[..count]);
     }
 }
 
 /// Returns the exit code, or 128+n after signal n.
-pub(crate) fn code(status: ExitStatus) -> i32 {
-    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).expect("it ended one way or the other")
+pub(crate) fn exit_code(status: ExitStatus) -> i32 {
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).expect("the process has ended")
 }

@@ -7,27 +7,27 @@ use std::thread;
 use std::time::Duration;
 
 /// The time limit for one message.
-const LIMIT: Duration = Duration::from_secs(30);
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A server that records each connection on a separate thread.
 #[derive(Debug)]
 pub struct RecordingServer<T> {
     addr: SocketAddr,
-    came: Receiver<T>,
+    messages: Receiver<T>,
 }
 
 impl<T: Send + 'static> RecordingServer<T> {
     fn start(serve: impl Fn(TcpStream) -> Option<T> + Clone + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-        let addr = listener.local_addr().expect("it listens");
-        let (sender, came) = channel();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is available");
+        let addr = listener.local_addr().expect("the socket listens");
+        let (sender, messages) = channel();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (serve, sender) = (serve.clone(), sender.clone());
-                thread::spawn(move || serve(stream).map(|came| sender.send(came)));
+                thread::spawn(move || serve(stream).map(|message| sender.send(message)));
             }
         });
-        Self { addr, came }
+        Self { addr, messages }
     }
 
     /// Returns the address of the server.
@@ -42,12 +42,12 @@ impl<T: Send + 'static> RecordingServer<T> {
     /// If no message is received within 30 seconds.
     #[track_caller]
     pub fn receive(&self) -> T {
-        self.came.recv_timeout(LIMIT).expect("something comes")
+        self.messages.recv_timeout(RECEIVE_TIMEOUT).expect("a message is received")
     }
 
     /// Returns `true` if no message is waiting.
     pub fn is_empty(&self) -> bool {
-        self.came.try_recv().is_err()
+        self.messages.try_recv().is_err()
     }
 }
 
@@ -140,8 +140,8 @@ pub fn tcp() -> RecordingServer<String> {
 ///
 /// If loopback is not available.
 pub fn udp() -> UdpSocket {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
-    socket.set_read_timeout(Some(LIMIT)).expect("a socket has one");
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback is available");
+    socket.set_read_timeout(Some(RECEIVE_TIMEOUT)).expect("a valid timeout");
     socket
 }
 
@@ -153,6 +153,6 @@ pub fn udp() -> UdpSocket {
 #[track_caller]
 pub fn receive_packet(socket: &UdpSocket) -> String {
     let mut bytes = [0; 2048];
-    let length = socket.recv(&mut bytes).expect("a packet comes");
+    let length = socket.recv(&mut bytes).expect("a packet is received");
     String::from_utf8_lossy(&bytes[..length]).into_owned()
 }

@@ -17,7 +17,7 @@ use crate::sshd::Sshd;
 pub struct SiteHosts {
     /// The servers, in the order of [`SiteHosts::HOSTS`].
     pub hosts: [Sshd; 3],
-    folder: String,
+    site_name: String,
     dir: TempDir,
 }
 
@@ -38,12 +38,12 @@ impl SiteHosts {
         let accounts = [Account::Plain, Account::Dash, Account::SudoNopasswd];
         let hosts = [0, 1, 2].map(|n| {
             let sshd = Sshd::builder().users([accounts[n]]).aliases([Self::HOSTS[n]]);
-            passed_on().fold(sshd, |sshd, variable| sshd.option("SetEnv", variable)).start()
+            registry_variables().fold(sshd, |sshd, variable| sshd.option("SetEnv", variable)).start()
         });
-        let dir = tempfile::Builder::new().prefix("fabrs-fleet-").tempdir().expect("a temporary directory");
-        let all: String = hosts.iter().map(block).collect();
-        fs::write(dir.path().join("ssh_config"), all).expect("the directory is ours");
-        Some(Self { hosts, folder: format!("site-{}", marker()), dir })
+        let dir = tempfile::Builder::new().prefix("fabrs-site-hosts-").tempdir().expect("a temporary directory");
+        let all: String = hosts.iter().map(ssh_config_block).collect();
+        fs::write(dir.path().join("ssh_config"), all).expect("a writable directory");
+        Some(Self { hosts, site_name: format!("site-{}", marker()), dir })
     }
 
     /// Returns a temporary directory for files of the test.
@@ -58,12 +58,12 @@ impl SiteHosts {
 
     /// Returns the site root as configured on the hosts, relative to the home.
     pub fn site(&self) -> String {
-        format!("~/{}", self.folder)
+        format!("~/{}", self.site_name)
     }
 
     /// Returns the site root of a host as an absolute path.
     pub fn root(&self, host: usize) -> PathBuf {
-        PathBuf::from("/home").join(self.hosts[host].user()).join(&self.folder)
+        PathBuf::from("/home").join(self.hosts[host].user()).join(&self.site_name)
     }
 
     /// Writes a file below the site root of a host, as the user of the host.
@@ -94,8 +94,8 @@ impl SiteHosts {
     }
 
     /// Returns the sorted file names in a directory of the site on a host.
-    pub fn names(&self, host: usize, folder: &str) -> Vec<String> {
-        let entries = fs::read_dir(self.root(host).join(folder)).into_iter().flatten().flatten();
+    pub fn names(&self, host: usize, dir: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.root(host).join(dir)).into_iter().flatten().flatten();
         let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
@@ -104,18 +104,19 @@ impl SiteHosts {
 
 /// Returns the registry settings of pip and uv. The hosts run on this machine and use the same
 /// registry.
-fn passed_on() -> impl Iterator<Item = String> {
-    let starts = ["PIP_", "UV_", "SSL_CERT_", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"];
+fn registry_variables() -> impl Iterator<Item = String> {
+    let prefixes = ["PIP_", "UV_", "SSL_CERT_", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"];
     let all = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let ours = all.filter(move |(name, value)| {
         // Values that need quoting in `sshd_config` are omitted.
-        starts.iter().any(|start| name.starts_with(start)) && !value.contains(|c: char| c.is_whitespace() || c == '"')
+        prefixes.iter().any(|prefix| name.starts_with(prefix))
+            && !value.contains(|c: char| c.is_whitespace() || c == '"')
     });
     ours.map(|(name, value)| format!("{name}={value}"))
 }
 
 /// Returns the `ssh_config` block of a host.
-fn block(sshd: &Sshd) -> String {
+fn ssh_config_block(sshd: &Sshd) -> String {
     format!(
         "Host {}\n    HostName 127.0.0.1\n    Port {}\n    User {}\n    IdentityFile {}\n    IdentitiesOnly yes\n    \
          UserKnownHostsFile {}\n",

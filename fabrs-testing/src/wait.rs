@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The pause between two checks.
-const PAUSE: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Waits until `done` returns `true`.
 ///
@@ -27,12 +27,12 @@ pub fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
 pub fn wait_for<T>(what: &str, limit: Duration, look: impl FnMut() -> Option<T>) -> T {
     match poll(limit, look) {
         Some(found) => found,
-        None => panic!("waited {limit:?} in vain until {what}"),
+        None => panic!("timed out after {limit:?} waiting until {what}"),
     }
 }
 
 /// Calls `look` repeatedly, at least once, until it returns a value or `limit` is reached.
-#[expect(clippy::disallowed_methods, reason = "there is no event to wait for in what other programs do")]
+#[expect(clippy::disallowed_methods, reason = "other programs send no event to wait for")]
 pub fn poll<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + limit;
     loop {
@@ -42,7 +42,7 @@ pub fn poll<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T
         if Instant::now() >= end {
             return None;
         }
-        thread::sleep(PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -51,13 +51,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn looks_once_even_without_time() {
-        assert_eq!(wait_for("it is there", Duration::ZERO, || Some(7)), 7);
+    fn a_limit_of_zero_still_checks_once() {
+        assert_eq!(wait_for("the file exists", Duration::ZERO, || Some(7)), 7);
     }
 
     #[test]
-    #[should_panic(expected = "in vain until the cows come home")]
-    fn names_what_was_waited_for() {
-        wait_until("the cows come home", Duration::ZERO, || false);
+    #[should_panic(expected = "waiting until the file exists")]
+    fn a_timeout_names_the_condition() {
+        wait_until("the file exists", Duration::ZERO, || false);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fabrs_testing::{Process, poll, processes_carrying};
+use fabrs_testing::{Process, poll, processes_marked_with};
 use tokio::task::block_in_place;
 
 use crate::machine::Machine;
@@ -56,7 +56,7 @@ impl Search<'_> {
 
     fn find(&self) -> Vec<Process> {
         let mut found = self.machine.session_processes();
-        found.extend(processes_carrying(self.token));
+        found.extend(processes_marked_with(self.token));
         found.sort_by_key(|process| process.pid);
         found.dedup_by_key(|process| process.pid);
         found

@@ -35,7 +35,7 @@ const END_OF_FILE: u32 = 1;
 const UNSUPPORTED: u32 = 8;
 
 fn main() -> io::Result<ExitCode> {
-    let way = std::env::args().nth(1).unwrap_or_default();
+    let mode = std::env::args().nth(1).unwrap_or_default();
     // The server rejects shells.
     if !std::env::var("SSH_ORIGINAL_COMMAND").is_ok_and(|command| command.contains("sftp")) {
         return Ok(ExitCode::FAILURE);
@@ -53,10 +53,10 @@ fn main() -> io::Result<ExitCode> {
         count += 1;
         let answer = if *kind == INIT {
             [&[VERSION][..], &3_u32.to_be_bytes()].concat()
-        } else if way == "gated" {
-            gated(*kind, rest, &mut listed).unwrap_or_else(|| answer(&way, *kind, rest, count))
+        } else if mode == "gated" {
+            gated(*kind, rest, &mut listed).unwrap_or_else(|| answer(&mode, *kind, rest, count))
         } else {
-            answer(&way, *kind, rest, count)
+            answer(&mode, *kind, rest, count)
         };
         stdout.write_all(&u32::try_from(answer.len()).unwrap_or_default().to_be_bytes())?;
         stdout.write_all(&answer)?;
@@ -65,11 +65,11 @@ fn main() -> io::Result<ExitCode> {
 }
 
 /// Answers a request. `count` makes all names different.
-fn answer(way: &str, kind: u8, rest: &[u8], count: u64) -> Vec<u8> {
+fn answer(mode: &str, kind: u8, rest: &[u8], count: u64) -> Vec<u8> {
     let (id, rest) = rest.split_at(rest.len().min(4));
     let path = text(rest);
     let is_file = path.rsplit('/').next().is_some_and(|name| name.contains("file"));
-    let (kind, body) = match (kind, way) {
+    let (kind, body) = match (kind, mode) {
         (OPEN | OPENDIR, _) => (HANDLE, string(if is_file { "file" } else { "directory" })),
         (CLOSE, _) => (STATUS, status(0)),
         (LSTAT | STAT | FSTAT, _) => (ATTRS, attributes(is_file)),
@@ -125,13 +125,13 @@ fn string(text: &str) -> Vec<u8> {
 }
 
 fn status(code: u32) -> Vec<u8> {
-    [&code.to_be_bytes()[..], &string("as asked"), &string("")].concat()
+    [&code.to_be_bytes()[..], &string("requested"), &string("")].concat()
 }
 
 /// Returns attributes with a size and a mode.
 fn attributes(is_file: bool) -> Vec<u8> {
-    let (size, mode): (u64, u32) = if is_file { (1_000, 0o100_644) } else { (4_096, 0o040_755) };
-    [&0x5_u32.to_be_bytes()[..], &size.to_be_bytes(), &mode.to_be_bytes()].concat()
+    let (size, mode_bits): (u64, u32) = if is_file { (1_000, 0o100_644) } else { (4_096, 0o040_755) };
+    [&0x5_u32.to_be_bytes()[..], &size.to_be_bytes(), &mode_bits.to_be_bytes()].concat()
 }
 
 fn names(names: &[String], are_files: bool) -> Vec<u8> {

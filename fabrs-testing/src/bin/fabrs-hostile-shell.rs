@@ -21,26 +21,26 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 /// The size of a write, in bytes. Writing whole buffers makes the flood as fast as a normal answer.
-const PIECE: usize = 64 << 10;
+const BUFFER_SIZE: usize = 64 << 10;
 
 /// The length of the name in mode `long-name`, in bytes. No file system accepts such a name.
-const LONG_NAME: usize = 60 << 20;
+const LONG_NAME_LEN: usize = 60 << 20;
 
 fn main() -> ExitCode {
-    let way = std::env::args().nth(1).unwrap_or_default();
+    let mode = std::env::args().nth(1).unwrap_or_default();
     // The write fails after the client has closed the channel.
-    let _closed = answer(&way, &mut io::stdout().lock());
+    let _closed = answer(&mode, &mut io::stdout().lock());
     ExitCode::FAILURE
 }
 
-fn answer(way: &str, out: &mut impl Write) -> io::Result<()> {
-    match way {
+fn answer(mode: &str, out: &mut impl Write) -> io::Result<()> {
+    match mode {
         "noise" => return flood(out, |_| "x".to_owned()),
         "sudo" => return flood(&mut io::stderr().lock(), |_| "sudo: x\n".to_owned()),
         "silence" => return wait(),
         _ => out.write_all(b"fabrs-here\n")?,
     }
-    match way {
+    match mode {
         "text" => flood(out, |_| "x".to_owned()),
         "messages" => flood(&mut io::stderr().lock(), |_| "x\n".to_owned()),
         "record" => {
@@ -70,19 +70,19 @@ fn answer(way: &str, out: &mut impl Write) -> io::Result<()> {
         }
         "links" => {
             list(out, &[entry('l', "link")])?;
-            hear_question()?;
+            read_request()?;
             flood(out, |n| format!("./link-{n}\0{}\0", "target/".repeat(40)))
         }
         "stream" => {
             list(out, &[entry('a', "one"), entry('a', "two")])?;
-            hear_question()?;
+            read_request()?;
             flood(out, |_| "x".to_owned())
         }
         "long-name" => {
             list(out, &[entry('a', "one"), entry('a', "two")])?;
-            hear_question()?;
+            read_request()?;
             out.write_all(&long_name_header())?;
-            (0..LONG_NAME / PIECE).try_for_each(|_| out.write_all(&vec![b'x'; PIECE]))?;
+            (0..LONG_NAME_LEN / BUFFER_SIZE).try_for_each(|_| out.write_all(&vec![b'x'; BUFFER_SIZE]))?;
             out.write_all(b"fabrs-end")?;
             out.flush()
         }
@@ -96,12 +96,12 @@ fn answer(way: &str, out: &mut impl Write) -> io::Result<()> {
 
 /// Returns the record of an entry: `a` for a file, `d` for a directory and `l` for a symlink.
 fn entry(kind: char, path: &str) -> String {
-    let mode = match kind {
+    let mode_bits = match kind {
         'd' => "x41ed",
         'l' => "xa1ff",
         _ => "x81a4",
     };
-    format!("{mode} 0 0 12 1700000000 65024 1 ./{path}\0")
+    format!("{mode_bits} 0 0 12 1700000000 65024 1 ./{path}\0")
 }
 
 /// Writes a short listing in the format of the directory script.
@@ -113,9 +113,13 @@ fn list(out: &mut impl Write, entries: &[String]) -> io::Result<()> {
 /// Returns the GNU tar header for a long name: name, size, checksum and type `L` (tar(5)).
 fn long_name_header() -> [u8; 512] {
     let mut header = [0; 512];
-    for (at, text) in
-        [(0, "././@LongLink"), (124, &*format!("{LONG_NAME:011o}")), (148, "        "), (156, "L"), (257, "ustar  ")]
-    {
+    for (at, text) in [
+        (0, "././@LongLink"),
+        (124, &*format!("{LONG_NAME_LEN:011o}")),
+        (148, "        "),
+        (156, "L"),
+        (257, "ustar  "),
+    ] {
         header[at..at + text.len()].copy_from_slice(text.as_bytes());
     }
     let sum: u32 = header.iter().copied().map(u32::from).sum();
@@ -124,20 +128,20 @@ fn long_name_header() -> [u8; 512] {
 }
 
 /// Reads the first request, after the start line of every script.
-fn hear_question() -> io::Result<()> {
+fn read_request() -> io::Result<()> {
     io::stdin().lines().take(2).try_for_each(|line| line.map(drop))
 }
 
 /// Writes data until the client closes the channel.
-fn flood(out: &mut impl Write, piece: impl Fn(u64) -> String) -> io::Result<()> {
+fn flood(out: &mut impl Write, record: impl Fn(u64) -> String) -> io::Result<()> {
     let mut count = 0;
     loop {
-        let mut pieces = String::new();
-        while pieces.len() < PIECE {
-            pieces.push_str(&piece(count));
+        let mut buffer = String::new();
+        while buffer.len() < BUFFER_SIZE {
+            buffer.push_str(&record(count));
             count += 1;
         }
-        out.write_all(pieces.as_bytes())?;
+        out.write_all(buffer.as_bytes())?;
     }
 }
 

@@ -21,13 +21,13 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// The maximum length of stdin in the report, in bytes. Count and checksum cover all of stdin.
-const TEXT_LIMIT: usize = 64 * 1024;
+const MAX_TEXT_LEN: usize = 64 * 1024;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let mode = arguments.next().unwrap_or_default();
     let rest: Vec<OsString> = arguments.collect();
-    match answer(&mode.to_string_lossy(), &rest) {
+    match run_mode(&mode.to_string_lossy(), &rest) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
             let _lost = writeln!(io::stderr(), "usage: fabrs-probe report|stdin|bytes|lines|chunks|both [ARG]...");
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs a mode. Returns `false` for an unknown mode or an invalid argument.
-fn answer(mode: &str, arguments: &[OsString]) -> io::Result<bool> {
+fn run_mode(mode: &str, arguments: &[OsString]) -> io::Result<bool> {
     let mut stdout = io::stdout().lock();
     let count = || arguments.first()?.to_str()?.parse::<usize>().ok();
     match (mode, count(), arguments.first()) {
@@ -76,7 +76,7 @@ fn report(arguments: &[OsString], stdin: &Value) -> io::Result<Value> {
     let text = |value: OsString| value.to_string_lossy().into_owned();
     let env: BTreeMap<String, String> = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
     let argv: Vec<String> = arguments.iter().cloned().map(text).collect();
-    let [parent, group, session] = family()?;
+    let [parent, group, session] = process_ids()?;
     Ok(json!({
         "argv": argv,
         "env": env,
@@ -95,7 +95,7 @@ fn report(arguments: &[OsString], stdin: &Value) -> io::Result<Value> {
 ///
 /// `getsid` and similar calls return 0 if the session leader is outside the PID namespace, as in a
 /// container whose first process created no session. rustix treats 0 as impossible.
-fn family() -> io::Result<[u32; 3]> {
+fn process_ids() -> io::Result<[u32; 3]> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     // The program name is in parentheses and may contain any character.
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
@@ -115,7 +115,7 @@ fn read_stdin() -> io::Result<Value> {
         }
         sum.update(&buffer[..count]);
         bytes += count;
-        let room = TEXT_LIMIT.saturating_sub(text.len()).min(count);
+        let room = MAX_TEXT_LEN.saturating_sub(text.len()).min(count);
         text.extend_from_slice(&buffer[..room]);
     }
     let sum = HEXLOWER.encode(&sum.finalize());
@@ -126,9 +126,9 @@ fn write_bytes(stdout: &mut impl Write, count: usize) -> io::Result<()> {
     let pattern: Vec<u8> = (0..=250).cycle().take(251 * 256).collect();
     let mut left = count;
     while left > 0 {
-        let piece = left.min(pattern.len());
-        stdout.write_all(&pattern[..piece])?;
-        left -= piece;
+        let chunk = left.min(pattern.len());
+        stdout.write_all(&pattern[..chunk])?;
+        left -= chunk;
     }
     Ok(())
 }
@@ -138,8 +138,8 @@ fn write_chunks(stdout: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
         if text.is_empty() {
             break;
         }
-        let (piece, rest) = text.split_at(size.min(text.len()));
-        stdout.write_all(piece)?;
+        let (chunk, rest) = text.split_at(size.min(text.len()));
+        stdout.write_all(chunk)?;
         stdout.flush()?;
         text = rest;
     }

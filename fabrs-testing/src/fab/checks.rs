@@ -4,75 +4,75 @@ use super::output::FabOutput;
 
 /// An expectation for a run.
 #[derive(Debug, Clone)]
-pub(super) enum Check {
+pub(super) enum Expectation {
     /// Any exit code is accepted.
     AnyCode,
     /// The exit code is equal to this number.
     Code(i32),
     /// The stream is equal to this text.
-    Exact(Stream, String),
+    Exact(OutputStream, String),
     /// The stream contains this text.
-    Contains(Stream, String),
+    Contains(OutputStream, String),
     /// The stream does not contain this text.
-    Lacks(Stream, String),
+    Lacks(OutputStream, String),
 }
 
 /// An output stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stream {
+pub(super) enum OutputStream {
     /// Standard output.
-    Out,
+    Stdout,
     /// Standard error.
-    Err,
+    Stderr,
 }
 
-impl Stream {
+impl OutputStream {
     fn name(self) -> &'static str {
         match self {
-            Self::Out => "stdout",
-            Self::Err => "stderr",
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
         }
     }
 
-    fn of(self, ran: &FabOutput) -> &str {
+    fn text(self, output: &FabOutput) -> &str {
         match self {
-            Self::Out => &ran.stdout,
-            Self::Err => &ran.stderr,
+            Self::Stdout => &output.stdout,
+            Self::Stderr => &output.stderr,
         }
     }
 }
 
-impl Check {
+impl Expectation {
     /// Returns the difference, or `None` if the run meets the expectation.
-    fn difference(&self, ran: &FabOutput) -> Option<String> {
+    fn difference(&self, output: &FabOutput) -> Option<String> {
         match self {
             Self::AnyCode => None,
-            Self::Code(code) => (ran.code != *code).then(|| format!("exit code: {} instead of {code}", ran.code)),
+            Self::Code(code) => (output.code != *code).then(|| format!("exit code: {} instead of {code}", output.code)),
             Self::Exact(stream, text) => {
-                (stream.of(ran) != text).then(|| format!("{} is not: {text:?}", stream.name()))
+                (stream.text(output) != text).then(|| format!("{} is not: {text:?}", stream.name()))
             }
             Self::Contains(stream, text) => {
-                (!stream.of(ran).contains(text)).then(|| format!("{} lacks: {text:?}", stream.name()))
+                (!stream.text(output).contains(text)).then(|| format!("{} lacks: {text:?}", stream.name()))
             }
             Self::Lacks(stream, text) => {
-                stream.of(ran).contains(text).then(|| format!("{} contains: {text:?}", stream.name()))
+                stream.text(output).contains(text).then(|| format!("{} contains: {text:?}", stream.name()))
             }
         }
     }
 }
 
 /// Returns all differences and both streams, or `None` if the run meets all expectations.
-pub(super) fn differences(checks: &[Check], ran: &FabOutput) -> Option<String> {
-    let mut found: Vec<String> = checks.iter().filter_map(|check| check.difference(ran)).collect();
+pub(super) fn differences(expectations: &[Expectation], output: &FabOutput) -> Option<String> {
+    let mut found: Vec<String> = expectations.iter().filter_map(|expectation| expectation.difference(output)).collect();
     // Without an expectation for the exit code, the run must succeed.
-    if !checks.iter().any(|check| matches!(check, Check::AnyCode | Check::Code(_))) {
-        found.extend(Check::Code(0).difference(ran));
+    if !expectations.iter().any(|expectation| matches!(expectation, Expectation::AnyCode | Expectation::Code(_))) {
+        found.extend(Expectation::Code(0).difference(output));
     }
     if found.is_empty() {
         return None;
     }
     let found = found.join("\n");
-    Some(format!("{found}\n--- stdout\n{}\n--- stderr\n{}\n---", ran.stdout, ran.stderr))
+    Some(format!("{found}\n--- stdout\n{}\n--- stderr\n{}\n---", output.stdout, output.stderr))
 }
 
 #[cfg(test)]
@@ -82,22 +82,25 @@ mod tests {
 
     use super::*;
 
-    fn ran() -> FabOutput {
+    fn output() -> FabOutput {
         let keep = Arc::new(tempfile::tempdir().expect("a temporary directory"));
         FabOutput { code: 3, stdout: "a\n".to_owned(), stderr: "b\n".to_owned(), dir: PathBuf::new(), _keep: keep }
     }
 
     #[test]
-    fn all_differences_are_shown_at_once() {
-        let checks = [Check::Exact(Stream::Out, "x".to_owned()), Check::Lacks(Stream::Err, "b".to_owned())];
-        let shown = differences(&checks, &ran()).expect("it differs");
+    fn all_differences_are_shown_together() {
+        let expectations = [
+            Expectation::Exact(OutputStream::Stdout, "x".to_owned()),
+            Expectation::Lacks(OutputStream::Stderr, "b".to_owned()),
+        ];
+        let shown = differences(&expectations, &output()).expect("a difference");
         assert!(shown.starts_with("stdout is not: \"x\"\nstderr contains: \"b\"\nexit code: 3 instead of 0\n"));
         assert!(shown.contains("--- stdout\na\n"), "{shown}");
     }
 
     #[test]
-    fn a_run_as_expected_has_no_difference() {
-        let checks = [Check::Code(3), Check::Contains(Stream::Err, "b".to_owned())];
-        assert_eq!(differences(&checks, &ran()), None);
+    fn a_run_that_meets_all_expectations_has_no_difference() {
+        let expectations = [Expectation::Code(3), Expectation::Contains(OutputStream::Stderr, "b".to_owned())];
+        assert_eq!(differences(&expectations, &output()), None);
     }
 }

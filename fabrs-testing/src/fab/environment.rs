@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// Variables passed to the run: search path, proxies and certificates.
-const PASSED: &[&str] = &[
+const PASSED_VARIABLES: &[&str] = &[
     "ALL_PROXY",
     "HTTPS_PROXY",
     "HTTP_PROXY",
@@ -22,13 +22,13 @@ const PASSED: &[&str] = &[
 ];
 /// Prefixes of cargo settings passed to the run. Other `CARGO_` variables describe the test
 /// package.
-const PASSED_STARTS: &[&str] = &["CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_SOURCE_"];
+const PASSED_PREFIXES: &[&str] = &["CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_SOURCE_"];
 
 /// Returns the environment of a run with the given home and build cache.
-pub(super) fn clean(home: &Path, cache: &Path) -> BTreeMap<OsString, OsString> {
+pub(super) fn clean_environment(home: &Path, cache: &Path) -> BTreeMap<OsString, OsString> {
     let is_passed = |name: &OsStr| {
         let name = name.to_string_lossy();
-        PASSED.contains(&&*name) || PASSED_STARTS.iter().any(|start| name.starts_with(start))
+        PASSED_VARIABLES.contains(&&*name) || PASSED_PREFIXES.iter().any(|start| name.starts_with(start))
     };
     let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().filter(|(name, _)| is_passed(name)).collect();
     // Without these variables, the tool chain would be searched or downloaded in the new home.
@@ -56,21 +56,21 @@ pub(super) fn clean(home: &Path, cache: &Path) -> BTreeMap<OsString, OsString> {
 ///
 /// If a path contains `:`.
 pub fn trusted_folders() -> OsString {
-    trusted(&[&checkout(), &target(), &std::env::temp_dir()])
+    join_trusted(&[&checkout_dir(), &target_dir(), &std::env::temp_dir()])
 }
 
 /// Returns a value of `FABRS_TRUST`.
-pub(super) fn trusted(folders: &[&Path]) -> OsString {
-    std::env::join_paths(folders).expect("the folders of tests have no `:` in their names")
+pub(super) fn join_trusted(folders: &[&Path]) -> OsString {
+    std::env::join_paths(folders).expect("paths of tests contain no `:`")
 }
 
 /// Returns the checkout of fabrs. On a CI machine, any user may own the checkout.
-pub(super) fn checkout() -> PathBuf {
+pub(super) fn checkout_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a crate of the checkout").to_owned()
 }
 
 /// Returns cargo's target directory, derived from the path of the running test.
-pub(super) fn target() -> PathBuf {
-    let test = std::env::current_exe().expect("a process knows its own program");
+pub(super) fn target_dir() -> PathBuf {
+    let test = std::env::current_exe().expect("the path of the running test");
     test.ancestors().nth(3).expect("target/debug/deps/NAME").to_owned()
 }

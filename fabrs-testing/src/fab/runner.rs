@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::checks::{Check, Stream};
+use super::checks::{Expectation, OutputStream};
 use super::environment;
 use super::output::FabOutput;
 use super::running::RunningFab;
@@ -52,16 +52,16 @@ impl Fab {
         let mut dir = tempfile::Builder::new().prefix("fabrs-fab-").tempdir().expect("a temporary directory");
         dir.disable_cleanup(std::env::var_os("FABRS_TEST_KEEP").is_some());
         let (home, project) = (dir.path().join("home"), dir.path().join("project"));
-        fs::create_dir(&home).and_then(|()| fs::create_dir(&project)).expect("the directory is ours");
+        fs::create_dir(&home).and_then(|()| fs::create_dir(&project)).expect("a writable directory");
         let cache = program.parent().unwrap_or(Path::new("/")).join("fab-test-cache");
         Self {
             setup: RunSetup {
-                checks: Vec::new(),
+                expectations: Vec::new(),
                 dir: Arc::new(dir),
                 limit: Duration::from_mins(10),
                 stdin: Stdin::Null,
             },
-            env: environment::clean(&home, &cache),
+            env: environment::clean_environment(&home, &cache),
             arguments: Vec::new(),
             own_session: false,
             program,
@@ -77,15 +77,15 @@ impl Fab {
     pub fn project(self, files: &[(&str, &str)]) -> Self {
         for (path, text) in files {
             let path = self.dir().join(path);
-            fs::create_dir_all(path.parent().expect("it is in the project")).expect("the directory is ours");
-            fs::write(path, text).expect("the directory is ours");
+            fs::create_dir_all(path.parent().expect("a relative path")).expect("a writable directory");
+            fs::write(path, text).expect("a writable directory");
         }
         self
     }
 
     /// Returns the project directory.
     pub fn dir(&self) -> PathBuf {
-        self.setup.project()
+        self.setup.project_dir()
     }
 
     /// Sets the working directory. A relative path starts at the project directory, the default.
@@ -102,7 +102,7 @@ impl Fab {
     /// Trusts only the checkout of fabrs and cargo's target directory. By default, the temporary
     /// directory is trusted as well.
     pub fn strict_trust(self) -> Self {
-        let trusted = environment::trusted(&[&environment::checkout(), &environment::target()]);
+        let trusted = environment::join_trusted(&[&environment::checkout_dir(), &environment::target_dir()]);
         self.env("FABRS_TRUST", trusted)
     }
 
@@ -173,46 +173,46 @@ impl Fab {
 
     /// Expects an exit code, or 128+n for signal n. Defaults to 0.
     pub fn code(self, code: i32) -> Self {
-        self.check(Check::Code(code))
+        self.expect(Expectation::Code(code))
     }
 
     /// Accepts any exit code. For runs in a race with a signal or a fault.
     pub fn any_code(self) -> Self {
-        self.check(Check::AnyCode)
+        self.expect(Expectation::AnyCode)
     }
 
     /// Expects stdout to be equal to `text`.
     pub fn stdout(self, text: impl Into<String>) -> Self {
-        self.check(Check::Exact(Stream::Out, text.into()))
+        self.expect(Expectation::Exact(OutputStream::Stdout, text.into()))
     }
 
     /// Expects stderr to be equal to `text`.
     pub fn stderr(self, text: impl Into<String>) -> Self {
-        self.check(Check::Exact(Stream::Err, text.into()))
+        self.expect(Expectation::Exact(OutputStream::Stderr, text.into()))
     }
 
     /// Expects stdout to contain `text`.
     pub fn stdout_contains(self, text: impl Into<String>) -> Self {
-        self.check(Check::Contains(Stream::Out, text.into()))
+        self.expect(Expectation::Contains(OutputStream::Stdout, text.into()))
     }
 
     /// Expects stderr to contain `text`.
     pub fn stderr_contains(self, text: impl Into<String>) -> Self {
-        self.check(Check::Contains(Stream::Err, text.into()))
+        self.expect(Expectation::Contains(OutputStream::Stderr, text.into()))
     }
 
     /// Expects stdout not to contain `text`.
     pub fn stdout_lacks(self, text: impl Into<String>) -> Self {
-        self.check(Check::Lacks(Stream::Out, text.into()))
+        self.expect(Expectation::Lacks(OutputStream::Stdout, text.into()))
     }
 
     /// Expects stderr not to contain `text`.
     pub fn stderr_lacks(self, text: impl Into<String>) -> Self {
-        self.check(Check::Lacks(Stream::Err, text.into()))
+        self.expect(Expectation::Lacks(OutputStream::Stderr, text.into()))
     }
 
-    fn check(mut self, check: Check) -> Self {
-        self.setup.checks.push(check);
+    fn expect(mut self, expectation: Expectation) -> Self {
+        self.setup.expectations.push(expectation);
         self
     }
 
@@ -233,7 +233,7 @@ impl Fab {
     /// If the program does not start.
     #[track_caller]
     pub fn spawn(self) -> RunningFab {
-        let words = self.words();
+        let words = self.command_line();
         let command = if self.own_session {
             // `setsid` forks only as a process group leader, so the PID does not change here.
             let mut command = Command::new("setsid");
@@ -248,7 +248,7 @@ impl Fab {
             Stdin::Null | Stdin::Closed => Stdio::null(),
             Stdin::Bytes(_) | Stdin::Open => Stdio::piped(),
         };
-        let mut command = self.surrounded(command);
+        let mut command = self.in_project(command);
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         RunningFab::start(self.setup, command)
     }
@@ -261,14 +261,14 @@ impl Fab {
     #[track_caller]
     pub fn spawn_on_terminal(mut self) -> Pty {
         self.env.entry("TERM".into()).or_insert_with(|| "xterm".into());
-        let words = self.words();
+        let words = self.command_line();
         let mut command = Pty::command(&words[0]);
         command.args(&words[1..]);
-        Pty::spawn(self.surrounded(command)).keeping(self.setup.dir)
+        Pty::spawn(self.in_project(command)).keep_dir(self.setup.dir)
     }
 
     /// Returns the program and its arguments.
-    fn words(&self) -> Vec<OsString> {
+    fn command_line(&self) -> Vec<OsString> {
         // std always opens descriptor 0 for a child, so a shell closes the descriptor.
         let without_stdin = ["/bin/sh", "-c", r#"exec "$0" "$@" <&-"#].map(OsString::from);
         let mut words = if matches!(self.setup.stdin, Stdin::Closed) { without_stdin.to_vec() } else { Vec::new() };
@@ -278,7 +278,7 @@ impl Fab {
     }
 
     /// Sets the environment and the working directory.
-    fn surrounded(&self, mut command: Command) -> Command {
+    fn in_project(&self, mut command: Command) -> Command {
         command.env_clear().envs(&self.env).current_dir(&self.working_dir);
         command
     }

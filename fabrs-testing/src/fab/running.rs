@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::checks::differences;
 use super::output::FabOutput;
 use super::setup::{RunSetup, Stdin};
-use crate::pty::code;
+use crate::pty::exit_code;
 use crate::wait::{poll, wait_until};
 
 /// The time limit for the end of a stream after the exit of the program.
@@ -24,8 +24,8 @@ pub struct RunningFab {
     child: Child,
     setup: RunSetup,
     open_stdin: Option<ChildStdin>,
-    stderr: Collector,
-    stdout: Collector,
+    stderr: PipeReader,
+    stdout: PipeReader,
 }
 
 impl RunningFab {
@@ -43,8 +43,8 @@ impl RunningFab {
             // The write fails if the program does not read stdin. A test may do so on purpose.
             thread::spawn(move || pipe.write_all(&bytes));
         }
-        let stdout = Collector::start(child.stdout.take());
-        let stderr = Collector::start(child.stderr.take());
+        let stdout = PipeReader::start(child.stdout.take());
+        let stderr = PipeReader::start(child.stderr.take());
         Self { child, setup, open_stdin, stderr, stdout }
     }
 
@@ -55,7 +55,7 @@ impl RunningFab {
 
     /// Returns the project directory.
     pub fn dir(&self) -> PathBuf {
-        self.setup.project()
+        self.setup.project_dir()
     }
 
     /// Returns the current content of stdout.
@@ -117,28 +117,28 @@ impl RunningFab {
     /// - If a child of the program keeps a stream open after the exit.
     #[track_caller]
     pub fn wait(mut self) -> FabOutput {
-        let Some(status) = poll(self.setup.limit, || self.child.try_wait().expect("it is our child")) else {
+        let Some(status) = poll(self.setup.limit, || self.child.try_wait().expect("our own child")) else {
             let (limit, stdout, stderr) = (self.setup.limit, self.stdout(), self.stderr());
             panic!("still runs after {limit:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}\n---");
         };
         drop(self.open_stdin.take());
         for (name, stream) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             assert!(
-                poll(STREAM_LIMIT, || stream.is_over().then_some(())).is_some(),
-                "the program has ended, but something it started still holds its {name} open"
+                poll(STREAM_LIMIT, || stream.is_finished().then_some(())).is_some(),
+                "the program has ended, but a child keeps its {name} open"
             );
         }
-        let ran = FabOutput {
-            code: code(status),
+        let output = FabOutput {
+            code: exit_code(status),
             stdout: self.stdout(),
             stderr: self.stderr(),
             dir: self.dir(),
             _keep: Arc::clone(&self.setup.dir),
         };
-        if let Some(shown) = differences(&self.setup.checks, &ran) {
+        if let Some(shown) = differences(&self.setup.expectations, &output) {
             panic!("{shown}");
         }
-        ran
+        output
     }
 
     fn signal(&self, signal: Signal) {
@@ -161,20 +161,20 @@ impl Drop for RunningFab {
 
 /// A thread that collects the data of a pipe.
 #[derive(Debug)]
-struct Collector {
+struct PipeReader {
     bytes: Arc<Mutex<Vec<u8>>>,
     thread: JoinHandle<()>,
 }
 
-impl Collector {
+impl PipeReader {
     fn start(pipe: Option<impl Read + Send + 'static>) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
-        let theirs = Arc::clone(&bytes);
+        let shared = Arc::clone(&bytes);
         let thread = thread::spawn(move || {
             let mut buffer = vec![0; 64 * 1024];
-            let mut pipe = pipe.expect("the command was given a pipe");
+            let mut pipe = pipe.expect("stdout and stderr are pipes");
             while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-                theirs.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..count]);
+                shared.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..count]);
             }
         });
         Self { bytes, thread }
@@ -184,7 +184,7 @@ impl Collector {
         String::from_utf8_lossy(&self.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
-    fn is_over(&self) -> bool {
+    fn is_finished(&self) -> bool {
         self.thread.is_finished()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::checks::Check;
+use super::checks::Expectation;
 
 /// The stdin of the program.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub(super) enum Stdin {
 /// The settings needed until the end of a run.
 #[derive(Debug)]
 pub(super) struct RunSetup {
-    pub(super) checks: Vec<Check>,
+    pub(super) expectations: Vec<Expectation>,
     pub(super) dir: Arc<TempDir>,
     pub(super) limit: Duration,
     pub(super) stdin: Stdin,
@@ -32,7 +32,7 @@ pub(super) struct RunSetup {
 
 impl RunSetup {
     /// Returns the project directory.
-    pub(super) fn project(&self) -> PathBuf {
+    pub(super) fn project_dir(&self) -> PathBuf {
         self.dir.path().join("project")
     }
 }

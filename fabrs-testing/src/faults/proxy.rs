@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::pump;
-use super::state::{Cut, Direction, Link, Shared, Traffic};
+use super::state::{Cut, Direction, ProxiedConnection, SharedState, Traffic};
 
 /// A TCP proxy on loopback. The proxy and all its connections end on drop.
 ///
@@ -15,7 +15,7 @@ use super::state::{Cut, Direction, Link, Shared, Traffic};
 #[derive(Debug)]
 pub struct Proxy {
     addr: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     acceptor: Option<JoinHandle<()>>,
 }
 
@@ -40,22 +40,22 @@ impl Proxy {
 
     fn start(server: Option<SocketAddr>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-        let addr = listener.local_addr().expect("it is bound");
-        let shared = Arc::new(Shared::default());
-        let theirs = Arc::clone(&shared);
-        let acceptor = thread::spawn(move || accept(&listener, &theirs, server));
+        let addr = listener.local_addr().expect("the socket is bound");
+        let shared = Arc::new(SharedState::default());
+        let for_thread = Arc::clone(&shared);
+        let acceptor = thread::spawn(move || accept(&listener, &for_thread, server));
         Self { addr, shared, acceptor: Some(acceptor) }
     }
 
     /// Cuts one connection after `bytes` bytes in a direction. Later connections are not affected.
-    pub fn cut_after(self, direction: Direction, bytes: u64, how: Cut) -> Self {
-        self.shared.change(|state| state.way(direction).cut_after = Some((bytes, how)));
+    pub fn cut_after(self, direction: Direction, bytes: u64, cut: Cut) -> Self {
+        self.shared.update(|state| state.direction(direction).cut_after = Some((bytes, cut)));
         self
     }
 
     /// Delays all bytes of one direction. The throughput does not change.
     pub fn delay(self, direction: Direction, delay: Duration) -> Self {
-        self.shared.change(|state| state.way(direction).delay = delay);
+        self.shared.update(|state| state.direction(direction).delay = delay);
         self
     }
 
@@ -71,28 +71,28 @@ impl Proxy {
     /// If `bytes` is zero.
     pub fn chunks_of(self, bytes: usize) -> Self {
         assert!(bytes > 0, "a segment has at least one byte");
-        self.shared.change(|state| state.chunk = Some(bytes));
+        self.shared.update(|state| state.chunk = Some(bytes));
         self
     }
 
     /// Cuts all open connections.
-    pub fn cut_now(&self, how: Cut) {
-        let links = self.shared.change(|state| std::mem::take(&mut state.links));
-        links.iter().filter_map(std::sync::Weak::upgrade).for_each(|link| link.cut(how));
+    pub fn cut_now(&self, cut: Cut) {
+        let connections = self.shared.update(|state| std::mem::take(&mut state.connections));
+        connections.iter().filter_map(std::sync::Weak::upgrade).for_each(|connection| connection.cut(cut));
         // Wakes the threads waiting for a delay or for the end of a stall.
-        self.shared.change(|_| ());
+        self.shared.update(|_| ());
     }
 
     /// Stops all traffic in both directions, on open and on new connections.
     ///
     /// The effect is like a vanished peer: connections stay open, and writes do not fail.
     pub fn stall(&self) {
-        self.shared.change(|state| state.stalled = true);
+        self.shared.update(|state| state.stalled = true);
     }
 
     /// Ends a stall. Held data is sent first.
     pub fn resume(&self) {
-        self.shared.change(|state| state.stalled = false);
+        self.shared.update(|state| state.stalled = false);
     }
 
     /// Returns the address of the proxy.
@@ -107,23 +107,23 @@ impl Proxy {
 
     /// Returns the number of accepted connections.
     pub fn accepted(&self) -> usize {
-        self.shared.look().accepted
+        self.shared.lock().accepted
     }
 
     /// Returns the traffic of one direction.
     pub fn traffic(&self, direction: Direction) -> Traffic {
-        self.shared.look().way(direction).traffic
+        self.shared.lock().direction(direction).traffic
     }
 
     /// Returns the number of round trips: client data after server data. Exact only with a delay.
     pub fn round_trips(&self) -> usize {
-        self.shared.look().round_trips
+        self.shared.lock().round_trips
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.shared.change(|state| state.closing = true);
+        self.shared.update(|state| state.closing = true);
         self.cut_now(Cut::Fin);
         // One more connection wakes the accepting thread.
         let _woken = TcpStream::connect(self.addr);
@@ -135,12 +135,12 @@ impl Drop for Proxy {
 }
 
 /// Accepts connections until the proxy is dropped.
-fn accept(listener: &TcpListener, shared: &Arc<Shared>, server: Option<SocketAddr>) {
+fn accept(listener: &TcpListener, shared: &Arc<SharedState>, server: Option<SocketAddr>) {
     let mut pumps: Vec<JoinHandle<()>> = Vec::new();
     // Connections of a silent server: never read, and open until the end.
     let mut ignored = Vec::new();
     while let Ok((client, _)) = listener.accept() {
-        if shared.change(|state| {
+        if shared.update(|state| {
             state.accepted += usize::from(!state.closing);
             state.closing
         }) {
@@ -162,16 +162,16 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>, server: Option<SocketAdd
     }
 }
 
-fn connect(shared: &Arc<Shared>, client: TcpStream, server: SocketAddr) -> io::Result<Vec<JoinHandle<()>>> {
+fn connect(shared: &Arc<SharedState>, client: TcpStream, server: SocketAddr) -> io::Result<Vec<JoinHandle<()>>> {
     let server = TcpStream::connect(server)?;
-    let link = Arc::new(Link::new(client, server));
-    let closing = shared.change(|state| {
-        state.links.push(Arc::downgrade(&link));
+    let connection = Arc::new(ProxiedConnection::new(client, server));
+    let closing = shared.update(|state| {
+        state.connections.push(Arc::downgrade(&connection));
         state.closing
     });
     if closing {
-        link.cut(Cut::Fin);
+        connection.cut(Cut::Fin);
     }
-    let ways = [Direction::ToServer, Direction::ToClient];
-    Ok(ways.iter().flat_map(|way| pump::start(shared, &link, *way)).collect())
+    let directions = [Direction::ToServer, Direction::ToClient];
+    Ok(directions.iter().flat_map(|direction| pump::start(shared, &connection, *direction)).collect())
 }

@@ -7,101 +7,110 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::state::{Cut, Direction, Link, Shared};
+use super::state::{Cut, Direction, ProxiedConnection, SharedState};
 
 /// The number of reads queued in one direction. A delayed connection holds this much data.
-const QUEUE: usize = 256;
+const MAX_QUEUED_READS: usize = 256;
 /// The timeout of a blocked write, after which the thread checks for a cut.
-const WRITE_PATIENCE: Duration = Duration::from_millis(20);
+const WRITE_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// Data and its arrival time.
-type Parcel = (Instant, Vec<u8>);
+type TimedChunk = (Instant, Vec<u8>);
 
 /// Starts the two threads of one direction.
-pub(super) fn start(shared: &Arc<Shared>, link: &Arc<Link>, direction: Direction) -> [JoinHandle<()>; 2] {
-    let (sender, receiver) = sync_channel(QUEUE);
-    let (_, to) = ends(link, direction);
+pub(super) fn start(
+    shared: &Arc<SharedState>,
+    connection: &Arc<ProxiedConnection>,
+    direction: Direction,
+) -> [JoinHandle<()>; 2] {
+    let (sender, receiver) = sync_channel(MAX_QUEUED_READS);
+    let (_, to) = ends(connection, direction);
     // Both calls fail only on a closed socket. The first read or write reports the error.
-    let _gone = to.set_nodelay(true).and_then(|()| to.set_write_timeout(Some(WRITE_PATIENCE)));
-    let reading = (Arc::clone(shared), Arc::clone(link));
-    let writing = (Arc::clone(shared), Arc::clone(link));
+    let _gone = to.set_nodelay(true).and_then(|()| to.set_write_timeout(Some(WRITE_TIMEOUT)));
+    let reading = (Arc::clone(shared), Arc::clone(connection));
+    let writing = (Arc::clone(shared), Arc::clone(connection));
     [
         thread::spawn(move || read(&reading.0, &reading.1, direction, &sender)),
         thread::spawn(move || write(&writing.0, &writing.1, direction, receiver)),
     ]
 }
 
-fn ends(link: &Link, direction: Direction) -> (&TcpStream, &TcpStream) {
+fn ends(connection: &ProxiedConnection, direction: Direction) -> (&TcpStream, &TcpStream) {
     match direction {
-        Direction::ToServer => (&link.client, &link.server),
-        Direction::ToClient => (&link.server, &link.client),
+        Direction::ToServer => (&connection.client, &connection.server),
+        Direction::ToClient => (&connection.server, &connection.client),
     }
 }
 
-fn read(shared: &Shared, link: &Link, direction: Direction, parcels: &SyncSender<Parcel>) {
-    let (mut from, _) = ends(link, direction);
+fn read(shared: &SharedState, connection: &ProxiedConnection, direction: Direction, chunks: &SyncSender<TimedChunk>) {
+    let (mut from, _) = ends(connection, direction);
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match from.read(&mut buffer) {
             Ok(0) => return,
             Ok(count) => {
-                shared.change(|state| state.arrived(direction));
-                if parcels.send((Instant::now(), buffer[..count].to_vec())).is_err() {
+                shared.update(|state| state.record_read(direction));
+                if chunks.send((Instant::now(), buffer[..count].to_vec())).is_err() {
                     return;
                 }
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // A reset on one side is passed to the other side.
-            Err(_) => return link.cut(Cut::Reset),
+            Err(_) => return connection.cut(Cut::Reset),
         }
     }
 }
 
-fn write(shared: &Shared, link: &Link, direction: Direction, parcels: Receiver<Parcel>) {
+fn write(shared: &SharedState, connection: &ProxiedConnection, direction: Direction, chunks: Receiver<TimedChunk>) {
     let mut passed = 0;
-    for (arrived, bytes) in parcels {
-        if !wait_until_due(shared, link, direction, arrived) {
+    for (arrived, bytes) in chunks {
+        if !wait_until_due(shared, connection, direction, arrived) {
             return;
         }
         // The number of bytes before the cut, if the cut applies to this connection.
         let (limit, chunk) = {
-            let mut state = shared.look();
+            let mut state = shared.lock();
             let chunk = state.chunk.unwrap_or(usize::MAX);
-            let way = state.way(direction);
-            let limit = way.cut_after.filter(|(limit, _)| passed + bytes.len() as u64 >= *limit);
+            let direction_state = state.direction(direction);
+            let limit = direction_state.cut_after.filter(|(limit, _)| passed + bytes.len() as u64 >= *limit);
             if limit.is_some() {
-                way.cut_after = None;
+                direction_state.cut_after = None;
             }
             (limit, chunk)
         };
         let allowed = limit
             .map_or(bytes.len(), |(limit, _)| usize::try_from(limit.saturating_sub(passed)).unwrap_or(bytes.len()));
-        for piece in bytes[..allowed].chunks(chunk) {
+        for chunk in bytes[..allowed].chunks(chunk) {
             // Counted before the write: a reader of the bytes must see them in the count.
-            shared.change(|state| state.way(direction).traffic.bytes += piece.len() as u64);
-            if write_piece(link, direction, piece).is_err() {
-                return link.cut(Cut::Reset);
+            shared.update(|state| state.direction(direction).traffic.bytes += chunk.len() as u64);
+            if write_chunk(connection, direction, chunk).is_err() {
+                return connection.cut(Cut::Reset);
             }
-            passed += piece.len() as u64;
+            passed += chunk.len() as u64;
         }
-        if let Some((_, how)) = limit {
-            return link.cut(how);
+        if let Some((_, cut)) = limit {
+            return connection.cut(cut);
         }
     }
     // The sender has closed its side, and all its data is sent.
-    if !link.is_cut() {
-        let _gone = ends(link, direction).1.shutdown(Shutdown::Write);
+    if !connection.is_cut() {
+        let _gone = ends(connection, direction).1.shutdown(Shutdown::Write);
     }
 }
 
 /// Waits for the delay and the end of a stall. Returns `false` if the connection was cut.
-fn wait_until_due(shared: &Shared, link: &Link, direction: Direction, arrived: Instant) -> bool {
-    let mut state = shared.look();
+fn wait_until_due(
+    shared: &SharedState,
+    connection: &ProxiedConnection,
+    direction: Direction,
+    arrived: Instant,
+) -> bool {
+    let mut state = shared.lock();
     loop {
-        if link.is_cut() || state.closing {
+        if connection.is_cut() || state.closing {
             return false;
         }
-        let left = (arrived + state.way(direction).delay).saturating_duration_since(Instant::now());
+        let left = (arrived + state.direction(direction).delay).saturating_duration_since(Instant::now());
         if state.stalled {
             state = shared.wait(state, None);
         } else if left.is_zero() {
@@ -113,14 +122,14 @@ fn wait_until_due(shared: &Shared, link: &Link, direction: Direction, arrived: I
 }
 
 /// Writes all data, without a time limit. Fails if the connection is cut.
-fn write_piece(link: &Link, direction: Direction, mut piece: &[u8]) -> io::Result<()> {
-    let (_, mut to) = ends(link, direction);
-    while !piece.is_empty() {
-        if link.is_cut() {
+fn write_chunk(connection: &ProxiedConnection, direction: Direction, mut chunk: &[u8]) -> io::Result<()> {
+    let (_, mut to) = ends(connection, direction);
+    while !chunk.is_empty() {
+        if connection.is_cut() {
             return Err(ErrorKind::ConnectionAborted.into());
         }
-        match to.write(piece) {
-            Ok(count) => piece = &piece[count..],
+        match to.write(chunk) {
+            Ok(count) => chunk = &chunk[count..],
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
             Err(error) => return Err(error),

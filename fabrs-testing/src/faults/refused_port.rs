@@ -23,7 +23,8 @@ impl RefusedPort {
     pub fn reserve() -> Self {
         let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket can be made");
         bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("loopback has a free port");
-        let addr = getsockname(&socket).ok().and_then(|addr| addr.try_into().ok()).expect("it is bound to IPv4");
+        let addr =
+            getsockname(&socket).ok().and_then(|addr| addr.try_into().ok()).expect("the socket is bound to IPv4");
         Self { addr, _socket: socket }
     }
 

@@ -34,7 +34,7 @@ pub struct Traffic {
 
 /// The faults and the traffic of one direction.
 #[derive(Debug, Default)]
-pub(super) struct Way {
+pub(super) struct DirectionState {
     pub(super) delay: Duration,
     pub(super) traffic: Traffic,
     /// The number of bytes before a cut, and its kind. Applies to one connection.
@@ -48,15 +48,15 @@ pub(super) struct State {
     pub(super) chunk: Option<usize>,
     pub(super) closing: bool,
     pub(super) last: Option<Direction>,
-    pub(super) links: Vec<Weak<Link>>,
+    pub(super) connections: Vec<Weak<ProxiedConnection>>,
     pub(super) stalled: bool,
-    pub(super) to_client: Way,
-    pub(super) to_server: Way,
+    pub(super) to_client: DirectionState,
+    pub(super) to_server: DirectionState,
     pub(super) round_trips: usize,
 }
 
 impl State {
-    pub(super) fn way(&mut self, direction: Direction) -> &mut Way {
+    pub(super) fn direction(&mut self, direction: Direction) -> &mut DirectionState {
         match direction {
             Direction::ToServer => &mut self.to_server,
             Direction::ToClient => &mut self.to_client,
@@ -64,40 +64,40 @@ impl State {
     }
 
     /// Records a read.
-    pub(super) fn arrived(&mut self, direction: Direction) {
+    pub(super) fn record_read(&mut self, direction: Direction) {
         if direction == Direction::ToServer && self.last != Some(direction) {
             self.round_trips += 1;
         }
         self.last = Some(direction);
-        self.way(direction).traffic.segments += 1;
+        self.direction(direction).traffic.segments += 1;
     }
 }
 
 /// The state with a condition variable for changes.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(super) struct SharedState {
     state: Mutex<State>,
-    bell: Condvar,
+    changed: Condvar,
 }
 
-impl Shared {
-    pub(super) fn look(&self) -> MutexGuard<'_, State> {
+impl SharedState {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // Each change is a single assignment, so a panicked thread leaves a valid state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let value = change(&mut self.look());
-        self.bell.notify_all();
+    pub(super) fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let value = change(&mut self.lock());
+        self.changed.notify_all();
         value
     }
 
     /// Waits for a change of the state, with an optional time limit.
     pub(super) fn wait<'a>(&self, state: MutexGuard<'a, State>, limit: Option<Duration>) -> MutexGuard<'a, State> {
         match limit {
-            None => self.bell.wait(state).unwrap_or_else(PoisonError::into_inner),
+            None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(limit) => {
-                let woken = self.bell.wait_timeout(state, limit);
+                let woken = self.changed.wait_timeout(state, limit);
                 woken.unwrap_or_else(PoisonError::into_inner).0
             }
         }
@@ -106,13 +106,13 @@ impl Shared {
 
 /// The two sockets of a connection through the proxy.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct ProxiedConnection {
     pub(super) client: TcpStream,
     pub(super) server: TcpStream,
     cut: AtomicBool,
 }
 
-impl Link {
+impl ProxiedConnection {
     pub(super) fn new(client: TcpStream, server: TcpStream) -> Self {
         Self { client, server, cut: AtomicBool::new(false) }
     }
@@ -122,13 +122,13 @@ impl Link {
     }
 
     /// Cuts the connection. The threads of the connection detect the cut and end.
-    pub(super) fn cut(&self, how: Cut) {
+    pub(super) fn cut(&self, cut: Cut) {
         if self.cut.swap(true, Ordering::AcqRel) {
             return;
         }
         for socket in [&self.client, &self.server] {
             // Fails if the peer has closed the socket already.
-            let _gone = match how {
+            let _gone = match cut {
                 Cut::Fin => socket.shutdown(Shutdown::Both),
                 Cut::Reset => {
                     // With a linger time of zero, the close sends a reset (socket(7)). Shutting

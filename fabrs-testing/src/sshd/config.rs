@@ -49,7 +49,7 @@ pub(super) fn sshd_config(settings: &SshdBuilder, dir: &Path, port: u16, host_ke
     if !settings.options.iter().any(|(keyword, _)| keyword.eq_ignore_ascii_case("Subsystem")) {
         line(&mut text, "Subsystem", "sftp internal-sftp");
     }
-    if program::knows_penalties() {
+    if program::has_per_source_penalties() {
         // COMPAT(openssh 9.8): by default, sshd rejects loopback for a while after a failed login.
         line(&mut text, "PerSourcePenalties", "no");
     }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_a_test_come_before_those_of_the_harness() {
+    fn options_of_a_test_precede_those_of_the_harness() {
         let settings = SshdBuilder::new().option("UsePAM", "yes").option("SetEnv", "A=1");
         let text = sshd_config(&settings, Path::new("/d"), 22, &[Path::new("/d/key")], "7");
         assert!(text.find("UsePAM yes") < text.find("UsePAM no"), "{text}");
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn aliases_take_the_addresses_in_turn() {
+    fn aliases_use_the_addresses_in_order() {
         let settings = SshdBuilder::new()
             .aliases(["a", "b", "c"])
             .listen(["127.0.0.2", "::1"].map(|text| text.parse().expect("an address")));

@@ -21,14 +21,14 @@ use crate::wait::poll;
 /// The time limit for the SSH banner, long enough for a machine busy with compiling.
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// The number of ports tried. Another process may take a free port before sshd binds.
-const PORT_TRIES: usize = 10;
+const MAX_PORT_ATTEMPTS: usize = 10;
 
 /// The reason of a failed start.
-enum Failure {
+enum StartError {
     /// Another process has the port.
-    PortTaken,
+    PortInUse,
     /// Another failure, with the log of the server.
-    Refused(String),
+    Exited(String),
 }
 
 impl SshdBuilder {
@@ -75,18 +75,18 @@ impl Sshd {
         let shell = sshd.settings.login_shell.as_deref();
         sshd.login_shell = shell
             .map(|shell| LoginShell::write(sshd.dir.path(), &sshd.settings.accounts, shell, &sshd.identity.public()));
-        for _ in 0..PORT_TRIES {
+        for _ in 0..MAX_PORT_ATTEMPTS {
             sshd.port = free_port(&sshd.settings.listen);
             match sshd.launch() {
                 Ok(()) => {
                     sshd.trust_host_key();
                     return sshd;
                 }
-                Err(Failure::PortTaken) => {}
-                Err(Failure::Refused(words)) => panic!("sshd does not start: {words}"),
+                Err(StartError::PortInUse) => {}
+                Err(StartError::Exited(log_text)) => panic!("sshd does not start: {log_text}"),
             }
         }
-        panic!("sshd does not start: {PORT_TRIES} free ports were taken by others in the meantime")
+        panic!("sshd does not start: other processes took {MAX_PORT_ATTEMPTS} free ports")
     }
 
     /// Stops the server and all its sessions, and starts the server again on the same port.
@@ -96,11 +96,11 @@ impl Sshd {
     /// If the start fails.
     #[track_caller]
     pub fn restart(&mut self) {
-        self.end();
+        self.kill_all();
         match self.launch() {
             Ok(()) => {}
-            Err(Failure::PortTaken) => panic!("another process took the port meanwhile"),
-            Err(Failure::Refused(words)) => panic!("sshd does not start again: {words}"),
+            Err(StartError::PortInUse) => panic!("another process has taken the port"),
+            Err(StartError::Exited(log_text)) => panic!("sshd does not restart: {log_text}"),
         }
     }
 
@@ -147,13 +147,13 @@ impl Sshd {
         self.write("authorized_keys", lines.trim_start());
         // sshd reads authorized_keys with the rights of the login account.
         let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
-        fs::create_dir(self.scratch()).expect("the directory is ours");
-        open(self.dir.path(), 0o755).expect("the directory is ours");
-        open(&self.scratch(), 0o1777).expect("the directory is ours");
+        fs::create_dir(self.scratch()).expect("a writable directory");
+        open(self.dir.path(), 0o755).expect("a writable directory");
+        open(&self.scratch(), 0o1777).expect("a writable directory");
     }
 
     /// Tries to start the server on the current port.
-    fn launch(&mut self) -> Result<(), Failure> {
+    fn launch(&mut self) -> Result<(), StartError> {
         let keys: Vec<&Path> = self.host_keys.iter().map(Key::path).collect();
         let text = config::sshd_config(&self.settings, self.dir.path(), self.port, &keys, &self.mark);
         self.write("sshd_config", &text);
@@ -167,7 +167,7 @@ impl Sshd {
             .arg(self.dir.path().join("sshd_config"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log.expect("the directory is ours"))
+            .stderr(log.expect("a writable directory"))
             .spawn()
             .expect("sshd is executable");
         self.child = Some(child);
@@ -175,20 +175,20 @@ impl Sshd {
         let addresses: Vec<SocketAddr> =
             self.settings.listen.iter().map(|address| SocketAddr::new(*address, self.port)).collect();
         let answered = poll(START_LIMIT, || {
-            let words = self.whole_log().split_off(before);
-            let gone = self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
+            let log_text = self.whole_log().split_off(before);
+            let has_exited = self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
             // sshd logs the address in use and continues with its other addresses.
-            if words.contains("Address already in use") {
-                Some(Err(Failure::PortTaken))
-            } else if gone {
-                Some(Err(Failure::Refused(words)))
+            if log_text.contains("Address already in use") {
+                Some(Err(StartError::PortInUse))
+            } else if has_exited {
+                Some(Err(StartError::Exited(log_text)))
             } else {
-                addresses.iter().all(greets).then_some(Ok(()))
+                addresses.iter().all(sends_banner).then_some(Ok(()))
             }
         });
-        let outcome = answered.unwrap_or_else(|| Err(Failure::Refused(self.whole_log())));
+        let outcome = answered.unwrap_or_else(|| Err(StartError::Exited(self.whole_log())));
         if outcome.is_err() {
-            self.end();
+            self.kill_all();
             return outcome;
         }
         // Connections of the banner check must not count as connections of the test.
@@ -204,11 +204,11 @@ fn prepare_accounts(settings: &SshdBuilder) -> String {
         return accounts::current_user();
     }
     // sshd needs this directory for privilege separation. A service manager would create it.
-    fs::create_dir_all("/run/sshd").expect("root may write below /run");
+    fs::create_dir_all("/run/sshd").expect("root can write below /run");
     for account in &settings.accounts {
-        account.make();
+        account.create();
     }
-    settings.accounts.first().expect("a server has at least one account").name().to_owned()
+    settings.accounts.first().expect("a server needs at least one account").name().to_owned()
 }
 
 /// Returns a port that is free on all addresses at the time of the call.
@@ -216,23 +216,23 @@ fn free_port(listen: &[IpAddr]) -> u16 {
     let free = |address: &IpAddr, port| TcpListener::bind((*address, port));
     loop {
         let first = free(&listen[0], 0).expect("loopback has a free port");
-        let port = first.local_addr().expect("it is bound").port();
+        let port = first.local_addr().expect("the socket is bound").port();
         match listen[1..].iter().find_map(|address| free(address, port).err()) {
             None => return port,
             Some(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-            Some(error) => panic!("can not listen on {listen:?}: {error}"),
+            Some(error) => panic!("cannot listen on {listen:?}: {error}"),
         }
     }
 }
 
 /// Returns `true` if an SSH server sends its banner.
-fn greets(address: &SocketAddr) -> bool {
-    let greeting = || -> io::Result<bool> {
+fn sends_banner(address: &SocketAddr) -> bool {
+    let banner = || -> io::Result<bool> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(START_LIMIT))?;
         let mut start = [0; 4];
         stream.read_exact(&mut start)?;
         Ok(&start == b"SSH-")
     };
-    greeting().unwrap_or(false)
+    banner().unwrap_or(false)
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 pub(super) const PROGRAM: &str = "/usr/sbin/sshd";
 
 /// Returns `true` if sshd knows `PerSourcePenalties`. sshd does not start with an unknown keyword.
-pub(super) fn knows_penalties() -> bool {
+pub(super) fn has_per_source_penalties() -> bool {
     static KNOWN: OnceLock<bool> = OnceLock::new();
     *KNOWN.get_or_init(|| {
         // `-t` fails anyway without host keys, so the message is checked instead of the status.

@@ -92,7 +92,7 @@ impl Sshd {
     ///
     /// Without [`Capability::Password`].
     pub fn account_password() -> &'static str {
-        assert!(Capability::Password.is_present(), "can not be tested: {}", Capability::Password);
+        assert!(Capability::Password.is_present(), "not testable on this machine: {}", Capability::Password);
         accounts::password()
     }
 
@@ -158,8 +158,8 @@ impl Sshd {
         let copy = self.dir.path().join("fabrs-probe");
         if !copy.exists() {
             // Renamed into place, because a parallel caller may already execute the copy.
-            let draft = tempfile::NamedTempFile::new_in(self.dir.path()).expect("the directory is ours");
-            fs::copy(probe::path(), draft.path()).expect("the probe can be read");
+            let draft = tempfile::NamedTempFile::new_in(self.dir.path()).expect("a writable directory");
+            fs::copy(probe::path(), draft.path()).expect("a readable probe");
             draft.persist(&copy).expect("a rename within one directory");
         }
         copy
@@ -173,7 +173,7 @@ impl Sshd {
 
     /// Stops the server and all its sessions. The port then refuses connections.
     pub fn stop(&mut self) {
-        self.end();
+        self.kill_all();
     }
 
     /// Replaces the content of `known_hosts` by the current host keys.
@@ -187,7 +187,7 @@ impl Sshd {
     }
 
     pub(super) fn write(&self, name: &str, text: &str) {
-        fs::write(self.dir.path().join(name), text).expect("the directory is ours");
+        fs::write(self.dir.path().join(name), text).expect("a writable directory");
     }
 
     pub(super) fn whole_log(&self) -> String {
@@ -198,7 +198,7 @@ impl Sshd {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        self.end();
+        self.kill_all();
         if std::env::var_os("FABRS_TEST_KEEP").is_some() {
             let _lost = writeln!(io::stderr(), "the files of sshd are kept in {}", self.dir.path().display());
         }

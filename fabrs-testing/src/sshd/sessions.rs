@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::server::Sshd;
 use crate::accounts::MARK;
 use crate::capability::Capability;
-use crate::process::{Process, family};
+use crate::process::{Process, related_processes};
 use crate::wait::poll;
 
 /// The time limit for the end of killed processes.
@@ -57,7 +57,7 @@ impl Sshd {
         let entry = format!("{}={}", MARK, self.mark);
         let own = i32::try_from(std::process::id()).ok().and_then(Process::find);
         let listener = self.pid();
-        family(&all, own.map_or(0, |own| own.sid), |process| {
+        related_processes(&all, own.map_or(0, |own| own.sid), |process| {
             Some(process.pid) == listener || known.contains(&process.pid) || process.has_env(&entry)
         })
     }
@@ -69,7 +69,7 @@ impl Sshd {
     }
 
     /// Kills the listener and all processes below the server.
-    pub(super) fn end(&mut self) {
+    pub(super) fn kill_all(&mut self) {
         let mut known = self.processes();
         if let Some(mut child) = self.child.take() {
             // Fails if the listener has ended already. The wait works in both cases.
@@ -87,7 +87,7 @@ impl Sshd {
         // Without root, processes under sudo cannot be killed. A panic here would hide the panic of
         // the test.
         if ended.is_none() && Capability::Accounts.is_available() {
-            let _lost = writeln!(io::stderr(), "could not be ended: {known:?}");
+            let _lost = writeln!(io::stderr(), "processes could not be killed: {known:?}");
         }
     }
 }

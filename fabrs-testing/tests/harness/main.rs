@@ -1,4 +1,4 @@
-//! Proves the harness itself against the real `ssh` client: what tests of fabrs stand on must not give way.
+//! Tests of the test harness itself, with the real `ssh` client.
 
 mod fab;
 mod faults;
@@ -11,7 +11,7 @@ mod sshd;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-/// Ends a broken test; no test waits for it otherwise.
+/// The time limit that ends a broken test. No correct test reaches the limit.
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// Runs a command to its end and returns its exit code, stdout and stderr.

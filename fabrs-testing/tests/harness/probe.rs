@@ -1,4 +1,4 @@
-//! The probe says what reached it.
+//! Tests of `fabrs-probe`.
 
 use std::process::{Command, Stdio};
 
@@ -13,7 +13,7 @@ fn run(arguments: &[&str]) -> (String, String) {
 }
 
 #[test]
-fn arguments_arrive_as_they_are_on_the_other_side() {
+fn arguments_are_reported_unchanged() {
     let sshd = Sshd::start();
     let line = format!("cd /tmp && COLOUR='a\"b' {} report 'one two' \"it's\" ''", sshd.probe().display());
     let (code, stdout, stderr) = output(sshd.ssh().args(["host", &line]));
@@ -27,12 +27,12 @@ fn arguments_arrive_as_they_are_on_the_other_side() {
 }
 
 #[test]
-fn it_reports_also_where_its_session_is_outside_of_the_container() {
+fn the_probe_works_with_a_session_outside_the_container() {
     let mut command = Command::new("unshare");
     command.args(["--map-root-user", "--pid", "--mount-proc", "--fork"]).arg(probe::path()).arg("report");
     let (code, stdout, stderr) = output(command.stdin(Stdio::null()));
     if code != Some(0) && stderr.contains("unshare failed") {
-        eprintln!("NOT TESTED HERE: namespaces of one's own ({})", stderr.trim_end());
+        eprintln!("NOT TESTED HERE: namespaces ({})", stderr.trim_end());
         return;
     }
     assert_eq!(code, Some(0), "{stderr}");
@@ -41,7 +41,7 @@ fn it_reports_also_where_its_session_is_outside_of_the_container() {
 }
 
 #[test]
-fn stdin_is_counted_and_summed() {
+fn stdin_is_reported_with_length_and_checksum() {
     let sshd = Sshd::start();
     let line = format!("printf abc | {} stdin", sshd.probe().display());
     let stdin = probe::parse(output(sshd.ssh().args(["host", &line])).1)["stdin"].clone();
@@ -50,18 +50,18 @@ fn stdin_is_counted_and_summed() {
 }
 
 #[test]
-fn chunks_are_the_text() {
+fn chunks_form_the_complete_text() {
     let text = "grüße, 世界: one long line of several pieces";
     assert_eq!(run(&["chunks", text]).0, text);
 }
 
 #[test]
-fn both_streams_have_their_own_lines() {
+fn both_streams_have_separate_lines() {
     assert_eq!(run(&["both", "2"]), ("out 1\nout 2\n".to_owned(), "err 1\nerr 2\n".to_owned()));
 }
 
 #[test]
-fn so_many_bytes_are_written() {
+fn bytes_writes_the_given_number_of_bytes() {
     let bytes = Command::new(probe::path()).args(["bytes", "100000"]).output().expect("the probe starts").stdout;
     assert_eq!(bytes.len(), 100_000);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! A terminal is a terminal.
+//! Tests of `Pty`.
 
 use fabrs_testing::{Capability, Pty, Sshd};
 
@@ -11,7 +11,7 @@ fn shell(line: &str) -> Pty {
 }
 
 #[test]
-fn a_prompt_is_answered_and_the_answer_read() {
+fn a_prompt_can_be_answered() {
     let mut pty = shell("printf 'name? '; read name; echo \"hello, $name\"; exit 3");
     pty.expect("name? ", LIMIT);
     pty.send("you\n");
@@ -28,7 +28,7 @@ fn the_program_has_a_controlling_terminal_of_80_by_24() {
 }
 
 #[test]
-fn ctrl_c_on_the_keyboard_is_a_signal() {
+fn ctrl_c_sends_a_signal() {
     let mut pty = shell("trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 0.01; done");
     pty.expect("ready", LIMIT);
     pty.send("\x03");
@@ -37,7 +37,7 @@ fn ctrl_c_on_the_keyboard_is_a_signal() {
 }
 
 #[test]
-fn a_new_size_reaches_the_program() {
+fn a_resize_is_visible_to_the_program() {
     let mut pty = shell("echo ready; read go; stty size");
     pty.expect("ready", LIMIT);
     pty.resize(132, 50);
@@ -46,13 +46,13 @@ fn a_new_size_reaches_the_program() {
 }
 
 #[test]
-#[should_panic(expected = "the program ended without `never`; the screen: \"bye\\r\\n\"")]
-fn what_does_not_come_is_shown_with_the_screen() {
+#[should_panic(expected = "the program ended before `never` was printed; output: \"bye\\r\\n\"")]
+fn a_missing_text_panics_with_the_output() {
     shell("echo bye").expect("never", LIMIT);
 }
 
 #[test]
-fn ssh_brings_the_terminal_to_the_other_side() {
+fn ssh_opens_a_terminal_on_the_server() {
     if !Capability::Terminal.is_available() {
         return;
     }

@@ -1,4 +1,4 @@
-//! What runs because of a server is seen, and ends with it.
+//! Tests of `Sshd`: connections, sessions and processes below a server.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -7,44 +7,44 @@ use fabrs_testing::{Account, Capability, Sshd, marker, processes_matching, wait_
 
 use crate::{LIMIT, output};
 
-/// A child that is killed when the test ends, however it ends.
-struct Kept(Child);
+/// A child process, killed on drop.
+struct ChildGuard(Child);
 
-impl Kept {
+impl ChildGuard {
     fn start(command: &mut Command) -> Self {
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program is installed"))
     }
 
     fn kill(&mut self) {
-        self.0.kill().and_then(|()| self.0.wait()).expect("it is our child");
+        self.0.kill().and_then(|()| self.0.wait()).expect("our own child");
     }
 }
 
-impl Drop for Kept {
+impl Drop for ChildGuard {
     fn drop(&mut self) {
         let _ended = self.0.kill().and_then(|()| self.0.wait());
     }
 }
 
-/// The processes of the server that sleep for the marked time.
+/// Returns the command lines of the server's `sleep` processes with a marker.
 fn sleepers(sshd: &Sshd, mark: &str) -> Vec<String> {
     let found = sshd.session_processes().into_iter().map(|process| process.cmdline);
     found.filter(|line| line.starts_with("sleep ") && line.contains(mark)).collect()
 }
 
-/// A connection that stays open, for more sessions than one.
-fn master(sshd: &Sshd, socket: &Path) -> Kept {
-    let master = Kept::start(sshd.ssh().args(["-N", "-M", "-S"]).arg(socket).arg("host"));
+/// Opens a shared connection for several sessions (`ControlMaster`).
+fn master(sshd: &Sshd, socket: &Path) -> ChildGuard {
+    let master = ChildGuard::start(sshd.ssh().args(["-N", "-M", "-S"]).arg(socket).arg("host"));
     wait_until("the connection is open", LIMIT, || socket.exists());
     master
 }
 
 #[test]
-fn a_session_over_max_sessions_is_refused() {
+fn a_session_above_max_sessions_is_refused() {
     let sshd = Sshd::builder().max_sessions(1).start();
     let socket = sshd.dir().join("socket");
     let _master = master(&sshd, &socket);
-    // `false`: ssh may not fall back to a connection of its own.
+    // `ProxyCommand=false` keeps ssh from opening a connection of its own.
     let second = |line: &str| {
         let mut ssh = sshd.ssh();
         ssh.arg("-S").arg(&socket).args(["-o", "ProxyCommand=false", "host", line]);
@@ -52,7 +52,7 @@ fn a_session_over_max_sessions_is_refused() {
     };
 
     let mark = marker();
-    let mut first = Kept::start(&mut second(&format!("sleep {mark}")));
+    let mut first = ChildGuard::start(&mut second(&format!("sleep {mark}")));
     wait_until("the first session runs", LIMIT, || !sleepers(&sshd, &mark).is_empty());
     assert_eq!((sshd.connections(), sshd.open_sessions()), (1, 1));
     let (code, _, stderr) = output(&mut second("true"));
@@ -62,10 +62,10 @@ fn a_session_over_max_sessions_is_refused() {
 }
 
 #[test]
-fn what_a_closed_connection_left_behind_is_seen_and_ends_with_the_server() {
+fn orphans_of_a_closed_connection_are_listed_and_end_with_the_server() {
     let sshd = Sshd::start();
     let mark = marker();
-    let mut ssh = Kept::start(sshd.ssh().args(["host", &format!("sleep {mark} | cat")]));
+    let mut ssh = ChildGuard::start(sshd.ssh().args(["host", &format!("sleep {mark} | cat")]));
     wait_until("the command runs", LIMIT, || !sleepers(&sshd, &mark).is_empty());
     ssh.kill();
     wait_until("the connection is gone", LIMIT, || sshd.connections() == 0);
@@ -77,7 +77,7 @@ fn what_a_closed_connection_left_behind_is_seen_and_ends_with_the_server() {
 }
 
 #[test]
-fn an_orphan_below_sudo_is_seen_and_ends_with_the_server() {
+fn orphans_under_sudo_are_listed_and_end_with_the_server() {
     if !Capability::Sudo.is_available() {
         return;
     }
@@ -85,7 +85,7 @@ fn an_orphan_below_sudo_is_seen_and_ends_with_the_server() {
         let sshd = Sshd::builder().users([account]).start();
         let mark = marker();
         let line = format!("sudo -n sh -c 'setsid sleep {mark} & sleep {mark}'");
-        let mut ssh = Kept::start(sshd.ssh().args(["host", &line]));
+        let mut ssh = ChildGuard::start(sshd.ssh().args(["host", &line]));
         wait_until("both commands run", LIMIT, || sleepers(&sshd, &mark).len() == 2);
         assert!(sshd.session_processes().iter().any(|process| process.uid == 0));
         ssh.kill();
@@ -98,24 +98,24 @@ fn an_orphan_below_sudo_is_seen_and_ends_with_the_server() {
 }
 
 #[test]
-fn servers_do_not_count_each_others_processes() {
+fn processes_of_other_servers_are_not_listed() {
     let (one, other) = (Sshd::start(), Sshd::start());
     let mark = marker();
-    let _ssh = Kept::start(one.ssh().args(["host", &format!("sleep {mark}")]));
+    let _ssh = ChildGuard::start(one.ssh().args(["host", &format!("sleep {mark}")]));
     wait_until("the command runs", LIMIT, || !sleepers(&one, &mark).is_empty());
     assert_eq!(other.session_processes(), []);
     assert_eq!((other.connections(), other.open_sessions()), (0, 0));
     drop(other);
-    assert_eq!(sleepers(&one, &mark).len(), 1, "the end of one server is not that of another");
+    assert_eq!(sleepers(&one, &mark).len(), 1, "stopping one server keeps the other server");
 }
 
 #[test]
 fn an_sftp_session_counts_as_one() {
     let sshd = Sshd::start();
-    // Its stdin stays open: sftp waits for a command.
+    // With an open stdin, sftp waits for a command.
     let mut sftp = Command::new("sftp");
     sftp.arg("-F").arg(sshd.ssh_config()).args(["-q", "host"]).stdin(Stdio::piped());
-    let _sftp = Kept::start(&mut sftp);
-    wait_until("the subsystem is there", LIMIT, || sshd.open_sessions() == 1);
+    let _sftp = ChildGuard::start(&mut sftp);
+    wait_until("the subsystem runs", LIMIT, || sshd.open_sessions() == 1);
     assert_eq!(sshd.session_processes(), [], "internal-sftp is sshd itself");
 }

@@ -1,4 +1,4 @@
-//! A server lets in who it should, and nobody else.
+//! Tests of `Sshd`: logins, host keys and accounts.
 
 use std::fs;
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use fabrs_testing::{Account, Capability, Key, KeyType, Pty, Sshd};
 use crate::{LIMIT, output};
 
 #[test]
-fn ssh_runs_a_command_by_the_written_config() {
+fn ssh_runs_a_command_with_the_generated_config() {
     let sshd = Sshd::start();
     let (code, stdout, stderr) = output(sshd.ssh().args(["host", "id -un; exit 7"]));
     assert_eq!((code, stdout.trim(), stderr.as_str()), (Some(7), sshd.user(), ""));
@@ -21,17 +21,17 @@ fn ssh_runs_a_command_by_the_written_config() {
 fn a_wrong_key_is_refused() {
     let sshd = Sshd::start();
     let wrong = Key::generate(sshd.dir().join("wrong"), KeyType::Ed25519, "");
-    // A config's IdentityFile adds to the option instead of giving way to it.
-    let config = fs::read_to_string(sshd.ssh_config()).expect("it was written");
+    // The IdentityFile of the config would be offered in addition to `-i`.
+    let config = fs::read_to_string(sshd.ssh_config()).expect("the file was written");
     let config = config.replace(&sshd.identity().display().to_string(), &wrong.path().display().to_string());
-    fs::write(sshd.ssh_config(), config).expect("the directory is ours");
+    fs::write(sshd.ssh_config(), config).expect("a writable directory");
     let (code, _, stderr) = output(sshd.ssh().args(["host", "true"]));
     assert_eq!(code, Some(255));
     assert!(stderr.contains("Permission denied (publickey)"), "{stderr}");
 }
 
 #[test]
-fn another_authorized_key_is_let_in() {
+fn an_additional_authorized_key_is_accepted() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     for kind in [KeyType::Ecdsa, KeyType::Rsa] {
         let key = Key::generate(dir.path().join(format!("{kind:?}")), kind, "");
@@ -58,11 +58,11 @@ fn a_changed_host_key_is_refused_until_it_is_trusted() {
 }
 
 #[test]
-fn a_certified_host_key_is_trusted_by_its_authority_alone() {
+fn a_certified_host_key_is_trusted_by_its_authority_only() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let authority = Key::generate(dir.path().join("ca"), KeyType::Ed25519, "");
     let mut sshd = Sshd::builder().host_ca(&authority).start();
-    let known = fs::read_to_string(sshd.known_hosts()).expect("it was written");
+    let known = fs::read_to_string(sshd.known_hosts()).expect("the file was written");
     assert!(known.starts_with("@cert-authority ") && known.lines().count() == 1, "{known}");
     assert_eq!(output(sshd.ssh().args(["host", "true"])).0, Some(0));
     sshd.rotate_host_key();
@@ -70,7 +70,7 @@ fn a_certified_host_key_is_trusted_by_its_authority_alone() {
 }
 
 #[test]
-fn a_stopped_server_refuses_and_a_restarted_one_answers() {
+fn a_stopped_server_refuses_and_a_restarted_server_answers() {
     let mut sshd = Sshd::start();
     sshd.stop();
     assert!(TcpStream::connect(sshd.addr()).is_err());
@@ -79,7 +79,7 @@ fn a_stopped_server_refuses_and_a_restarted_one_answers() {
 }
 
 #[test]
-fn one_server_answers_on_several_addresses() {
+fn a_server_answers_on_several_addresses() {
     let mut addresses = vec!["127.0.0.1", "127.0.0.2"];
     if Capability::Ipv6.is_available() {
         addresses.push("::1");
@@ -95,7 +95,7 @@ fn one_server_answers_on_several_addresses() {
 }
 
 #[test]
-fn a_password_is_asked_for_and_lets_in() {
+fn a_password_login_prompts_and_succeeds() {
     if !Capability::Password.is_available() {
         return;
     }
@@ -113,9 +113,9 @@ fn a_password_is_asked_for_and_lets_in() {
 }
 
 #[test]
-fn a_passphrase_is_asked_for() {
+fn an_encrypted_key_prompts_for_its_passphrase() {
     let sshd = Sshd::builder().passphrase("let me in").start();
-    assert_eq!(output(sshd.ssh().args(["host", "true"])).0, Some(255), "nobody could be asked");
+    assert_eq!(output(sshd.ssh().args(["host", "true"])).0, Some(255), "no terminal for a prompt");
     let mut ssh = Pty::command("ssh");
     ssh.arg("-F").arg(sshd.ssh_config()).args(["host", "echo got $((6 * 7))"]);
     let mut pty = Pty::spawn(ssh);
@@ -125,29 +125,29 @@ fn a_passphrase_is_asked_for() {
 }
 
 #[test]
-fn servers_that_start_at_once_do_not_disturb_each_other() {
+fn servers_can_start_in_parallel() {
     let starts: Vec<_> = (0..4).map(|_| thread::spawn(Sshd::start)).collect();
-    let sshds: Vec<Sshd> = starts.into_iter().map(|start| start.join().expect("it starts")).collect();
+    let sshds: Vec<Sshd> = starts.into_iter().map(|start| start.join().expect("the server starts")).collect();
     for sshd in &sshds {
         assert_eq!(output(sshd.ssh().args(["host", "true"])).0, Some(0));
     }
 }
 
 #[test]
-fn a_forced_command_runs_instead_of_the_one_asked_for() {
+fn a_forced_command_replaces_the_requested_command() {
     let sshd = Sshd::builder().key_options(r#"command="echo forced: $SSH_ORIGINAL_COMMAND""#).start();
     assert_eq!(output(sshd.ssh().args(["host", "date"])).1, "forced: date\n");
 }
 
 #[test]
-fn an_option_of_a_test_wins_over_the_default() {
+fn an_option_overrides_the_default() {
     let sshd = Sshd::builder().option("PermitTTY", "no").option("SetEnv", "COLOUR=blue").start();
     assert_eq!(output(sshd.ssh().args(["host", "echo $COLOUR"])).1, "blue\n");
 }
 
 #[test]
 #[should_panic(expected = "Bad configuration option: NoSuchKeyword")]
-fn a_server_that_does_not_start_says_why() {
+fn a_failed_start_panics_with_the_log() {
     drop(Sshd::builder().option("NoSuchKeyword", "yes").start());
 }
 
@@ -168,7 +168,7 @@ fn accounts_differ_in_shell_and_rights() {
 }
 
 #[test]
-fn each_account_has_its_own_way_with_sudo() {
+fn each_account_has_its_own_sudo_rights() {
     if !Capability::Sudo.is_available() {
         return;
     }

@@ -84,7 +84,7 @@ async fn a_quota_that_is_used_up_is_told_and_the_old_file_stays(lab: Lab) -> Res
     }
     let place = super::open_folder(&lab.sshd);
     let Some(disk) = QuotaDir::mount(&place) else { return Ok(()) };
-    let shown = no_room(&lab, disk.folder()).await?;
+    let shown = no_room(&lab, disk.path()).await?;
     // SFTP has no number for it.
     assert!(shown.contains("quota exceeded") || shown.contains("caused by: the SFTP server"), "{shown}");
     lab.host.close().await;
