@@ -13,6 +13,9 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Keys by one of which a dependency says where it comes from.
 const SOURCES: [&str; 4] = ["git", "path", "registry", "version"];
 
+/// The feature of `fabrs` with the hosts of `-H @demo`.
+const DEMO: &str = "demo";
+
 /// The crates, each with its folder in a checkout.
 const CRATES: [(&str, &str); 2] = [("fabrs", ""), ("fabrs-deploy", "fabrs-deploy")];
 
@@ -22,7 +25,9 @@ pub(crate) fn settle(dependencies: &mut Table) {
     for (name, folder) in CRATES {
         // Every tool is made of the first; the others only of those that it names.
         let asked = dependencies.remove(name);
-        if name == "fabrs" || asked.is_some() {
+        if name == "fabrs" {
+            dependencies.insert(name.to_owned(), with_demo(dependency(asked, folder)));
+        } else if asked.is_some() {
             dependencies.insert(name.to_owned(), dependency(asked, folder));
         }
     }
@@ -41,6 +46,23 @@ fn dependency(asked: Option<Value>, folder: &str) -> Value {
     };
     dependency.insert(key.to_owned(), value.into());
     Value::Table(dependency)
+}
+
+/// Adds the feature `demo` to a dependency on `fabrs`, so that every tool has `-H @demo`. A block that disables the default
+/// features of `fabrs` names all features itself.
+fn with_demo(dependency: Value) -> Value {
+    let mut table = match dependency {
+        Value::Table(table) => table,
+        version => Table::from_iter([("version".to_owned(), version)]),
+    };
+    let has_defaults = table.get("default-features").and_then(Value::as_bool).unwrap_or(true);
+    let features = table.entry("features").or_insert_with(|| Value::Array(Vec::new()));
+    if let (true, Value::Array(features)) = (has_defaults, &mut *features)
+        && !features.iter().any(|feature| feature.as_str() == Some(DEMO))
+    {
+        features.push(DEMO.into());
+    }
+    Value::Table(table)
 }
 
 /// Returns the checkout that this program was built from, if it is still there.
@@ -88,6 +110,19 @@ mod tests {
         let fabrs = dependency(Some(value("{ features = ['a'] }")), "");
         assert_eq!(fabrs["features"], value("['a']"));
         assert!(fabrs.get("path").or(fabrs.get("version")).is_some());
+    }
+
+    #[test]
+    fn a_tool_has_demo_hosts_unless_the_block_disables_default_features() {
+        let features = |toml: &str| with_demo(value(toml)).get("features").cloned();
+        for toml in ["'1.2'", "{ path = '/x' }", "{ version = '1', default-features = true }"] {
+            assert_eq!(features(toml), Some(value("['demo']")), "{toml}");
+        }
+        assert_eq!(features("{ path = '/x', features = ['a'] }"), Some(value("['a', 'demo']")));
+        assert_eq!(features("{ path = '/x', features = ['demo'] }"), Some(value("['demo']")));
+        let own = "{ path = '/x', default-features = false, features = ['cli'] }";
+        assert_eq!(features(own), Some(value("['cli']")));
+        assert_eq!(with_demo(value("'1.2'"))["version"].as_str(), Some("1.2"));
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Heard {
 impl Place {
     pub(crate) fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().expect("a temporary folder") };
-        place.write("fabrs/Cargo.toml", "[package]\nname = 'fabrs'\nversion = '0.0.0'\nedition = '2024'\n");
+        place.write("fabrs/Cargo.toml", "[package]\nname = 'fabrs'\nversion = '0.0.0'\nedition = '2024'\n[features]\ndemo = []\n");
         place.write("fabrs/src/lib.rs", include_str!("fabrs_stub.rs"));
         place
     }
