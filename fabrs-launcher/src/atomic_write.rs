@@ -1,6 +1,6 @@
 //! Files of the cache that are there whole or not at all.
 //!
-//! Only who holds a room's lock writes there, so that the name beside a file can be the same each time; what a killed
+//! Only who holds a cache's lock writes there, so that the name beside a file can be the same each time; what a killed
 //! process left under it is overwritten.
 
 use std::fs::{self, File, OpenOptions};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use fabrs_core::Error;
 
-use crate::project_cache::unwritable;
+use crate::cache_error::write_error;
 
 /// Writes a file; one that says the same already keeps its time.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
@@ -30,22 +30,22 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
 
 /// Fills a file beside the one meant, and puts it in its place when it is whole.
 fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), Error> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
+    let mut temp_file = path.as_os_str().to_owned();
+    temp_file.push(".new");
+    let temp_file = PathBuf::from(temp_file);
 
     let filled = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(&beside)
+        .open(&temp_file)
         .and_then(|mut file| fill(&mut file))
-        .and_then(|()| fs::rename(&beside, path));
+        .and_then(|()| fs::rename(&temp_file, path));
     filled.map_err(|error| {
         // What went wrong is told; a rest that can't be removed is in nobody's way.
-        let _ = fs::remove_file(&beside);
-        unwritable(path, error)
+        let _ = fs::remove_file(&temp_file);
+        write_error(path, error)
     })
 }
 

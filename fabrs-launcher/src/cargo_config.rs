@@ -14,10 +14,10 @@ use toml::{Table, Value};
 use fabrs_project::FileTrust;
 
 /// The tables that say where crates come from and how they are fetched.
-const TAKEN: [&str; 5] = ["http", "net", "registries", "registry", "source"];
+const COPIED_TABLES: [&str; 5] = ["http", "net", "registries", "registry", "source"];
 
 /// The keys of a source that name a folder of this machine.
-const FOLDERS: [&str; 2] = ["directory", "local-registry"];
+const FOLDER_KEYS: [&str; 2] = ["directory", "local-registry"];
 
 /// The settings of a project that cargo is given.
 #[derive(Debug, Default, PartialEq)]
@@ -49,9 +49,9 @@ impl CargoConfig {
                     Err(error) => return Err(unreadable().caused_by(error)),
                 };
                 let table = toml::from_str(&text).map_err(|error| unreadable().caused_by(error))?;
-                let table = taken(table, folder);
-                check_vendored(trust, &table)?;
-                join(&mut config.settings, table);
+                let table = copied_settings(table, folder);
+                check_vendor_folders(trust, &table)?;
+                merge_missing(&mut config.settings, table);
                 config.files.push(file);
                 break;
             }
@@ -61,11 +61,11 @@ impl CargoConfig {
 }
 
 /// Keeps what is to be taken of a file in the `.cargo` of a folder, with its paths made absolute.
-fn taken(mut table: Table, folder: &Path) -> Table {
-    table.retain(|key, _| TAKEN.contains(&key));
+fn copied_settings(mut table: Table, folder: &Path) -> Table {
+    table.retain(|key, _| COPIED_TABLES.contains(&key));
     let sources = table.get_mut("source").and_then(Value::as_table_mut);
     for (_, source) in sources.into_iter().flat_map(Table::iter_mut) {
-        for key in FOLDERS {
+        for key in FOLDER_KEYS {
             make_absolute(source, key, folder);
         }
     }
@@ -76,10 +76,10 @@ fn taken(mut table: Table, folder: &Path) -> Table {
 }
 
 /// Checks the folders on this machine that crates come from: build scripts in them run while cargo compiles.
-fn check_vendored(trust: &FileTrust, settings: &Table) -> Result<(), Error> {
+fn check_vendor_folders(trust: &FileTrust, settings: &Table) -> Result<(), Error> {
     let sources = settings.get("source").and_then(Value::as_table);
     for source in sources.into_iter().flat_map(Table::values) {
-        for key in FOLDERS {
+        for key in FOLDER_KEYS {
             if let Some(folder) = source.get(key).and_then(Value::as_str).map(Path::new) {
                 trust.check_existing(folder, folder)?;
             }
@@ -95,10 +95,10 @@ fn make_absolute(table: &mut Value, key: &str, folder: &Path) {
 }
 
 /// Adds what a file further up says: single values only where nothing was said yet, lists before those nearer.
-fn join(near: &mut Table, far: Table) {
+fn merge_missing(near: &mut Table, far: Table) {
     for (key, far) in far {
         match (near.get_mut(&key), far) {
-            (Some(Value::Table(near)), Value::Table(far)) => join(near, far),
+            (Some(Value::Table(near)), Value::Table(far)) => merge_missing(near, far),
             (Some(Value::Array(near)), Value::Array(far)) => {
                 near.splice(0..0, far);
             }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn only_where_crates_come_from_is_taken() {
+    fn only_where_crates_come_from_is_copied() {
         let root = tempfile::tempdir().unwrap();
         config(
             root.path(),

@@ -11,36 +11,36 @@ use toml::{Table, Value};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Keys by one of which a dependency says where it comes from.
-const SOURCES: [&str; 4] = ["git", "path", "registry", "version"];
+const SOURCE_KEYS: [&str; 4] = ["git", "path", "registry", "version"];
 
 /// The feature of `fabrs` with the hosts of `-H @demo`.
-const DEMO: &str = "demo";
+const DEMO_FEATURE: &str = "demo";
 
 /// The crates, each with its folder in a checkout.
-const CRATES: [(&str, &str); 2] = [("fabrs", ""), ("fabrs-deploy", "fabrs-deploy")];
+const FABRS_CRATES: [(&str, &str); 2] = [("fabrs", ""), ("fabrs-deploy", "fabrs-deploy")];
 
 /// Says of each crate of fabrs among the dependencies of a block where it comes from, where the block says nothing or only its
 /// features (`fabrs-deploy = {}`).
-pub(crate) fn settle(dependencies: &mut Table) {
-    for (name, folder) in CRATES {
+pub(crate) fn add_sources(dependencies: &mut Table) {
+    for (name, folder) in FABRS_CRATES {
         // Every tool is made of the first; the others only of those that it names.
-        let asked = dependencies.remove(name);
+        let requested = dependencies.remove(name);
         if name == "fabrs" {
-            dependencies.insert(name.to_owned(), with_demo(dependency(asked, folder)));
-        } else if asked.is_some() {
-            dependencies.insert(name.to_owned(), dependency(asked, folder));
+            dependencies.insert(name.to_owned(), with_demo(dependency(requested, folder)));
+        } else if requested.is_some() {
+            dependencies.insert(name.to_owned(), dependency(requested, folder));
         }
     }
 }
 
 /// Returns a dependency, given what the block says of it: nothing, all of it, or only its features.
-fn dependency(asked: Option<Value>, folder: &str) -> Value {
-    let mut dependency = match asked {
+fn dependency(requested: Option<Value>, folder: &str) -> Value {
+    let mut dependency = match requested {
         None => Table::new(),
-        Some(Value::Table(table)) if !SOURCES.iter().any(|key| table.contains_key(*key)) => table,
+        Some(Value::Table(table)) if !SOURCE_KEYS.iter().any(|key| table.contains_key(*key)) => table,
         Some(other) => return other,
     };
-    let (key, value) = match checkout() {
+    let (key, value) = match checkout_folder() {
         Some(checkout) => ("path", Path::new(checkout).join(folder).to_string_lossy().into_owned()),
         None => ("version", format!("={VERSION}")),
     };
@@ -58,15 +58,15 @@ fn with_demo(dependency: Value) -> Value {
     let has_defaults = table.get("default-features").and_then(Value::as_bool).unwrap_or(true);
     let features = table.entry("features").or_insert_with(|| Value::Array(Vec::new()));
     if let (true, Value::Array(features)) = (has_defaults, &mut *features)
-        && !features.iter().any(|feature| feature.as_str() == Some(DEMO))
+        && !features.iter().any(|feature| feature.as_str() == Some(DEMO_FEATURE))
     {
-        features.push(DEMO.into());
+        features.push(DEMO_FEATURE.into());
     }
     Value::Table(table)
 }
 
 /// Returns the checkout that this program was built from, if it is still there.
-fn checkout() -> Option<&'static str> {
+fn checkout_folder() -> Option<&'static str> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
     let manifest: Table = toml::from_str(&fs::read_to_string(folder.join("Cargo.toml")).ok()?).ok()?;
     let package = manifest.get("package")?;
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn without_a_word_it_is_the_checkout_of_this_version() {
         let mut dependencies = Table::new();
-        settle(&mut dependencies);
+        add_sources(&mut dependencies);
         let path = dependencies["fabrs"].get("path").and_then(Value::as_str).unwrap();
         assert!(Path::new(path).join("fabrs-cli/Cargo.toml").is_file(), "{path}");
         assert!(!dependencies.contains_key("fabrs-deploy"), "nobody has asked for it");
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn the_deploy_kit_comes_from_where_fabrs_does() {
         let mut dependencies: Table = toml::from_str("fabrs-deploy = {}\nserde = '1'").unwrap();
-        settle(&mut dependencies);
+        add_sources(&mut dependencies);
         let path = dependencies["fabrs-deploy"].get("path").and_then(Value::as_str).unwrap();
         assert!(path.ends_with("/fabrs-deploy") && Path::new(path).join("Cargo.toml").is_file(), "{path}");
         assert_eq!(dependencies["serde"].as_str(), Some("1"));
@@ -127,8 +127,8 @@ mod tests {
 
     #[test]
     fn the_block_has_the_last_word() {
-        for asked in ["'1.2'", "{ path = '/x' }", "{ git = 'https://example.com/fabrs' }", "{ version = '1' }"] {
-            assert_eq!(dependency(Some(value(asked)), ""), value(asked));
+        for requested in ["'1.2'", "{ path = '/x' }", "{ git = 'https://example.com/fabrs' }", "{ version = '1' }"] {
+            assert_eq!(dependency(Some(value(requested)), ""), value(requested));
         }
     }
 }

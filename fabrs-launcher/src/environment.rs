@@ -12,7 +12,7 @@ use fabrs_project::FileTrust;
 /// Variables that cargo must not see: they would move the binary, or compile all dependencies in another way.
 ///
 /// `RUSTC_WORKSPACE_WRAPPER` is set where `fab` is started by `cargo clippy`.
-const KEPT_FROM_CARGO: [&str; 9] = [
+const HIDDEN_FROM_CARGO: [&str; 9] = [
     "CARGO_BUILD_BUILD_DIR",
     "CARGO_BUILD_DEP_INFO_BASEDIR",
     "CARGO_BUILD_RUSTFLAGS",
@@ -25,7 +25,7 @@ const KEPT_FROM_CARGO: [&str; 9] = [
 ];
 
 /// Variables that choose the compiler.
-const CHOOSE_COMPILER: [&str; 4] = ["CARGO_BUILD_RUSTC", "RUSTC", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+const COMPILER_VARIABLES: [&str; 4] = ["CARGO_BUILD_RUSTC", "RUSTC", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
 
 /// What of the process's environment matters to the launcher.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ impl ProcessEnvironment {
     }
 
     /// Returns the folder of caches: `FABRS_CACHE`, or the user's.
-    pub(crate) fn cache(&self) -> Option<PathBuf> {
+    pub(crate) fn cache_folder(&self) -> Option<PathBuf> {
         self.get("FABRS_CACHE").map(|folder| self.cwd.join(folder)).or_else(|| self.cache.clone())
     }
 
@@ -76,31 +76,31 @@ impl ProcessEnvironment {
     }
 
     /// Returns the variables that decide whom [`trust`](Self::trust) trusts, on one line.
-    pub(crate) fn trust_text(&self) -> String {
-        format!("{:?} {:?}", self.shown(FileTrust::VARIABLE), self.shown(FileTrust::SUDO_UID))
+    pub(crate) fn trust_key(&self) -> String {
+        format!("{:?} {:?}", self.escaped(FileTrust::VARIABLE), self.escaped(FileTrust::SUDO_UID))
     }
 
     /// Returns a variable's value on one line.
-    pub(crate) fn shown(&self, name: &str) -> Option<String> {
+    pub(crate) fn escaped(&self, name: &str) -> Option<String> {
         self.get(name).map(|value| value.as_bytes().escape_ascii().to_string())
     }
 
     /// Returns cargo's own folder, whose configuration cargo reads by itself.
     pub(crate) fn cargo_home(&self) -> Option<PathBuf> {
-        self.folder("CARGO_HOME", ".cargo")
+        self.variable_or_home("CARGO_HOME", ".cargo")
     }
 
     /// Returns the file in which rustup keeps which toolchain is the default.
     pub(crate) fn rustup_settings(&self) -> Option<PathBuf> {
-        Some(self.folder("RUSTUP_HOME", ".rustup")?.join("settings.toml"))
+        Some(self.variable_or_home("RUSTUP_HOME", ".rustup")?.join("settings.toml"))
     }
 
-    fn folder(&self, variable: &str, in_home: &str) -> Option<PathBuf> {
+    fn variable_or_home(&self, variable: &str, in_home: &str) -> Option<PathBuf> {
         self.get(variable).map(PathBuf::from).or_else(|| Some(self.home.as_ref()?.join(in_home)))
     }
 
     /// Finds cargo on the path, or else where its installer puts it: cron's path is short.
-    pub(crate) fn cargo(&self) -> Option<PathBuf> {
+    pub(crate) fn find_cargo(&self) -> Option<PathBuf> {
         let path = self.get("PATH").unwrap_or_default();
         let usual = self.cargo_home().map(|home| home.join("bin"));
         env::split_paths(path).chain(usual).map(|folder| folder.join("cargo")).find(|file| is_program(file))
@@ -112,14 +112,14 @@ impl ProcessEnvironment {
     }
 
     /// Returns the names of the variables that choose the compiler.
-    pub(crate) fn choose_compiler() -> impl Iterator<Item = &'static str> {
-        CHOOSE_COMPILER.into_iter()
+    pub(crate) fn compiler_variables() -> impl Iterator<Item = &'static str> {
+        COMPILER_VARIABLES.into_iter()
     }
 
     /// Returns the variables that a given cargo, and what it starts, may see.
-    pub(crate) fn for_cargo(&self, cargo: &Path) -> BTreeMap<OsString, OsString> {
+    pub(crate) fn variables_for_cargo(&self, cargo: &Path) -> BTreeMap<OsString, OsString> {
         let mut variables = self.variables.clone();
-        variables.retain(|name, _| !name.to_str().is_some_and(is_kept_from_cargo));
+        variables.retain(|name, _| !name.to_str().is_some_and(is_hidden_from_cargo));
 
         // A cargo that was found beside the path looks for rustc on the path.
         let path = self.get("PATH").unwrap_or_default();
@@ -133,13 +133,13 @@ impl ProcessEnvironment {
     }
 
     /// Tells whether colours are welcome on a terminal.
-    pub(crate) fn wants_colour(&self) -> bool {
+    pub(crate) fn allow_colour(&self) -> bool {
         self.get("NO_COLOR").is_none() && self.get("TERM").is_some_and(|term| term != "dumb")
     }
 }
 
-fn is_kept_from_cargo(name: &str) -> bool {
-    KEPT_FROM_CARGO.contains(&name)
+fn is_hidden_from_cargo(name: &str) -> bool {
+    HIDDEN_FROM_CARGO.contains(&name)
         || name.starts_with("CARGO_PROFILE_")
         || name.starts_with("CARGO_TARGET_") && name.ends_with("_RUSTFLAGS")
 }
@@ -167,28 +167,28 @@ mod tests {
             ("CARGO_HTTP_PROXY", "proxy"),
             ("PATH", "/usr/bin"),
         ])
-        .for_cargo(Path::new("/usr/bin/cargo"));
+        .variables_for_cargo(Path::new("/usr/bin/cargo"));
         let names: Vec<_> = seen.keys().filter_map(|name| name.to_str()).collect();
         assert_eq!(names, ["CARGO_HTTP_PROXY", "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "PATH"]);
     }
 
     #[test]
     fn a_cargo_from_beside_the_path_is_put_on_it() {
-        let seen = environment(&[("PATH", "/bin")]).for_cargo(Path::new("/home/a/.cargo/bin/cargo"));
+        let seen = environment(&[("PATH", "/bin")]).variables_for_cargo(Path::new("/home/a/.cargo/bin/cargo"));
         assert_eq!(seen[OsStr::new("PATH")], "/bin:/home/a/.cargo/bin");
     }
 
     #[test]
     fn a_relative_cache_is_below_the_working_folder() {
-        assert_eq!(environment(&[("FABRS_CACHE", "c")]).cache(), Some(PathBuf::from("/here/c")));
-        assert_eq!(environment(&[("FABRS_CACHE", "")]).cache(), None);
+        assert_eq!(environment(&[("FABRS_CACHE", "c")]).cache_folder(), Some(PathBuf::from("/here/c")));
+        assert_eq!(environment(&[("FABRS_CACHE", "")]).cache_folder(), None);
     }
 
     #[test]
     fn no_colour_without_a_capable_terminal() {
-        assert!(environment(&[("TERM", "xterm")]).wants_colour());
-        assert!(!environment(&[("TERM", "dumb")]).wants_colour());
-        assert!(!environment(&[]).wants_colour());
-        assert!(!environment(&[("TERM", "xterm"), ("NO_COLOR", "1")]).wants_colour());
+        assert!(environment(&[("TERM", "xterm")]).allow_colour());
+        assert!(!environment(&[("TERM", "dumb")]).allow_colour());
+        assert!(!environment(&[]).allow_colour());
+        assert!(!environment(&[("TERM", "xterm"), ("NO_COLOR", "1")]).allow_colour());
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! <cache>/fabrs/target/                 what cargo compiled, for all projects: dependencies compile once
-//! <cache>/fabrs/projects/<hash>/        the room of one project, named by a hash of its path
+//! <cache>/fabrs/projects/<hash>/        the cache of one project, named by a hash of its path
 //!     Cargo.toml  Cargo.lock  src/main.rs   the package around tasks.rs, which is its library target
 //!     config.toml                           what cargo is told of the project's own cargo configuration
 //!     bin/tasks-<hash>                      the tool, copied out of the target folder
@@ -19,25 +19,26 @@
 //! projects with equal names in one target folder would be given each other's tool.
 
 mod atomic_write;
-mod block;
-mod cargo;
+mod build_record;
+mod cache_error;
+mod cargo_command;
 mod cargo_config;
+mod cargo_messages;
+mod cargo_output;
+mod cargo_profile;
+mod compile;
 mod dep_info;
 mod dependency_source;
 mod environment;
 mod exec;
-mod inputs;
-mod manifest;
-mod messages;
-mod outcome;
-mod prepare;
+mod generated_package;
+mod input_checks;
+mod manifest_block;
 mod private_dir;
-mod profile;
 mod progress;
 mod project_cache;
-mod stamp;
 
+pub use compile::ensure_compiled;
 pub use environment::ProcessEnvironment;
 pub use exec::exec;
-pub use prepare::ensure_compiled;
 pub use progress::{BuildEvent, BuildProgress, stderr_progress};

@@ -8,10 +8,10 @@ use std::path::Path;
 use fabrs_core::{Error, ErrorKind};
 use rustix::fs::OFlags;
 
-use crate::project_cache::unwritable;
+use crate::cache_error::write_error;
 
 /// The permissions of a private folder.
-const PRIVATE: u32 = 0o700;
+const PRIVATE_MODE: u32 = 0o700;
 /// Write permission for anybody else.
 const OTHERS_WRITE: u32 = 0o022;
 
@@ -21,8 +21,8 @@ const OTHERS_WRITE: u32 = 0o022;
 ///
 /// [`ErrorKind::Local`] if it can't be made, and as [`check`].
 pub(crate) fn create(folder: &Path) -> Result<(), Error> {
-    match DirBuilder::new().mode(PRIVATE).create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(unwritable(folder, error)),
+    match DirBuilder::new().mode(PRIVATE_MODE).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(write_error(folder, error)),
         _ => check(folder),
     }
 }
@@ -36,7 +36,7 @@ pub(crate) fn check(folder: &Path) -> Result<(), Error> {
     let found = match fs::symlink_metadata(folder) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(unwritable(folder, error)),
+        Err(error) => return Err(write_error(folder, error)),
     };
     let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
     if !is_ours || found.mode() & OTHERS_WRITE != 0 {
@@ -44,17 +44,17 @@ pub(crate) fn check(folder: &Path) -> Result<(), Error> {
         let hint = "remove the folder, or set `FABRS_CACHE` to a folder that only you can write to";
         return Err(Error::new(ErrorKind::Local, text).hint(hint));
     }
-    if found.mode() & 0o777 == PRIVATE {
+    if found.mode() & 0o777 == PRIVATE_MODE {
         return Ok(());
     }
-    narrow(folder).map_err(|error| unwritable(folder, error))
+    restrict_mode(folder).map_err(|error| write_error(folder, error))
 }
 
 /// Sets the permissions by a descriptor, so that nobody can put a symlink in the folder's place meanwhile.
-fn narrow(folder: &Path) -> io::Result<()> {
+fn restrict_mode(folder: &Path) -> io::Result<()> {
     let flags = (OFlags::DIRECTORY | OFlags::NOFOLLOW).bits().cast_signed();
     let folder: File = OpenOptions::new().read(true).custom_flags(flags).open(folder)?;
-    folder.set_permissions(Permissions::from_mode(PRIVATE))
+    folder.set_permissions(Permissions::from_mode(PRIVATE_MODE))
 }
 
 #[cfg(test)]

@@ -47,18 +47,18 @@ pub trait BuildProgress {
 /// Returns what suits this process's stderr: a line that changes on a terminal, else plain lines.
 pub fn stderr_progress(environment: &ProcessEnvironment) -> Box<dyn BuildProgress> {
     if io::stderr().is_terminal() {
-        Box::new(Bar::new(environment.wants_colour()))
+        Box::new(TerminalProgress::new(environment.allow_colour()))
     } else {
-        Box::new(Lines { out: io::stderr() })
+        Box::new(PlainProgress { out: io::stderr() })
     }
 }
 
 /// Plain lines: one when compiling begins.
-struct Lines<W> {
+struct PlainProgress<W> {
     out: W,
 }
 
-impl<W: io::Write> BuildProgress for Lines<W> {
+impl<W: io::Write> BuildProgress for PlainProgress<W> {
     fn allow_colour(&self) -> bool {
         false
     }
@@ -78,30 +78,30 @@ impl<W: io::Write> BuildProgress for Lines<W> {
 }
 
 /// One line on a terminal that says what is being done, and is gone afterwards.
-struct Bar {
+struct TerminalProgress {
     line: ProgressBar,
-    doing: &'static str,
+    activity: &'static str,
     colour: bool,
 }
 
-impl Bar {
+impl TerminalProgress {
     fn new(colour: bool) -> Self {
-        Self { line: ProgressBar::hidden(), doing: "", colour }
+        Self { line: ProgressBar::hidden(), activity: "", colour }
     }
 
-    fn show(&mut self, doing: &'static str) {
-        self.doing = doing;
+    fn show(&mut self, activity: &'static str) {
+        self.activity = activity;
         if self.line.is_hidden() {
             let style =
                 ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
             self.line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style);
             self.line.enable_steady_tick(Duration::from_millis(100));
         }
-        self.line.set_message(doing);
+        self.line.set_message(activity);
     }
 }
 
-impl BuildProgress for Bar {
+impl BuildProgress for TerminalProgress {
     fn allow_colour(&self) -> bool {
         self.colour
     }
@@ -112,11 +112,11 @@ impl BuildProgress for Bar {
             BuildEvent::Compiling { first: true } => self.show("compiling tasks.rs for the first time"),
             BuildEvent::Compiling { first: false } => self.show("compiling tasks.rs"),
             // The last one needs no count, and alone, as after most changes, it is nothing but what is said anyway.
-            BuildEvent::Crate { name: "tasks.rs", .. } => self.line.set_message(self.doing),
+            BuildEvent::Crate { name: "tasks.rs", .. } => self.line.set_message(self.activity),
             BuildEvent::Crate { done, total, name } => {
-                self.line.set_message(format!("{}: {done}/{total} {name}", self.doing));
+                self.line.set_message(format!("{}: {done}/{total} {name}", self.activity));
             }
-            BuildEvent::Cargo(text) => self.line.set_message(format!("{}: {text}", self.doing)),
+            BuildEvent::Cargo(text) => self.line.set_message(format!("{}: {text}", self.activity)),
             BuildEvent::Diagnostic(text) => self.line.suspend(|| {
                 // As for plain lines.
                 let _ = write!(io::stderr(), "{text}");
@@ -126,7 +126,7 @@ impl BuildProgress for Bar {
     }
 }
 
-impl Drop for Bar {
+impl Drop for TerminalProgress {
     fn drop(&mut self) {
         self.line.finish_and_clear();
     }
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn without_a_terminal_one_line_is_written_and_the_compilers_messages_as_they_are() {
-        let mut lines = Lines { out: Vec::new() };
+        let mut lines = PlainProgress { out: Vec::new() };
         assert!(!lines.allow_colour());
         lines.report(BuildEvent::Compiling { first: true });
         lines.report(BuildEvent::Crate { done: 1, total: 9, name: "russh" });

@@ -3,10 +3,11 @@
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use fabrs_core::{Error, ErrorKind};
 
+use crate::cache_error::write_error;
 use crate::environment::ProcessEnvironment;
 use crate::private_dir;
 use crate::progress::{BuildEvent, BuildProgress};
@@ -17,66 +18,66 @@ use fabrs_project::Project;
 #[derive(Debug)]
 pub(crate) struct ProjectCache {
     /// Package and binary are called so.
-    pub(crate) name: String,
+    pub(crate) package_name: String,
     /// The folder that cargo runs in.
     pub(crate) folder: PathBuf,
     /// What cargo compiles into, shared by all projects.
-    pub(crate) target: PathBuf,
+    pub(crate) target_folder: PathBuf,
     /// The folder of caches, which may hold those of other programs too.
-    pub(crate) cache: PathBuf,
+    pub(crate) cache_folder: PathBuf,
 }
 
 impl ProjectCache {
-    /// Returns the room of a project, which may not exist yet.
-    pub(crate) fn of(project: &Project, environment: &ProcessEnvironment) -> Result<Self, Error> {
-        let cache = environment.cache().ok_or_else(|| {
+    /// Returns the cache of a project, which may not exist yet.
+    pub(crate) fn for_project(project: &Project, environment: &ProcessEnvironment) -> Result<Self, Error> {
+        let cache_folder = environment.cache_folder().ok_or_else(|| {
             Error::new(ErrorKind::Local, "could not find a folder for the compiled tasks.rs")
                 .hint("name one: `export FABRS_CACHE=$HOME/fabrs-cache`")
         })?;
-        for path in [&project.tasks_file, &cache] {
+        for path in [&project.tasks_file, &cache_folder] {
             // Neither a manifest nor cargo's messages can hold such a path.
             if path.to_str().is_none_or(|path| path.contains('\n')) {
                 let path = path.display();
                 return Err(Error::new(ErrorKind::Local, format!("the path {path:?} is not UTF-8 text on one line")));
             }
         }
-        let fabrs = cache.join("fabrs");
+        let fabrs = cache_folder.join("fabrs");
         let hash = project.hash();
-        let room = Self {
-            name: format!("tasks-{hash}"),
+        let cache = Self {
+            package_name: format!("tasks-{hash}"),
             folder: fabrs.join("projects").join(hash),
-            target: fabrs.join("target"),
-            cache,
+            target_folder: fabrs.join("target"),
+            cache_folder,
         };
-        environment.file_trust().check_existing(&room.cache, &room.cache)?;
-        for folder in room.folders() {
+        environment.file_trust().check_existing(&cache.cache_folder, &cache.cache_folder)?;
+        for folder in cache.folders() {
             private_dir::check(&folder)?;
         }
-        Ok(room)
+        Ok(cache)
     }
 
     /// Returns the private folders, each after its parent folder.
     fn folders(&self) -> [PathBuf; 6] {
-        let fabrs = self.cache.join("fabrs");
+        let fabrs = self.cache_folder.join("fabrs");
         let inside = |name| self.folder.join(name);
         let projects = fabrs.join("projects");
-        [fabrs, self.target.clone(), projects, self.folder.clone(), inside("src"), inside("bin")]
+        [fabrs, self.target_folder.clone(), projects, self.folder.clone(), inside("src"), inside("bin")]
     }
 
     pub(crate) fn manifest(&self) -> PathBuf {
         self.folder.join("Cargo.toml")
     }
 
-    pub(crate) fn dependency_lock(&self) -> PathBuf {
+    pub(crate) fn cargo_lock(&self) -> PathBuf {
         self.folder.join("Cargo.lock")
     }
 
     /// The digest of the lock file that this one started as.
-    pub(crate) fn seed(&self) -> PathBuf {
+    pub(crate) fn cargo_lock_digest(&self) -> PathBuf {
         self.folder.join("seed")
     }
 
-    pub(crate) fn main(&self) -> PathBuf {
+    pub(crate) fn main_rs(&self) -> PathBuf {
         self.folder.join("src/main.rs")
     }
 
@@ -84,20 +85,20 @@ impl ProjectCache {
         self.folder.join("config.toml")
     }
 
-    pub(crate) fn stamp(&self) -> PathBuf {
-        self.folder.join("stamp")
+    pub(crate) fn build_record(&self) -> PathBuf {
+        self.folder.join("build-record")
     }
 
     pub(crate) fn binary(&self) -> PathBuf {
-        self.folder.join("bin").join(&self.name)
+        self.folder.join("bin").join(&self.package_name)
     }
 
     /// Makes the folders, for this user only: what is in them is run, and may hold a registry's token.
     pub(crate) fn create(&self, trust: &FileTrust) -> Result<(), Error> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.cache);
-        made.map_err(|error| unwritable(&self.cache.join("fabrs"), error))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.cache_folder);
+        made.map_err(|error| write_error(&self.cache_folder.join("fabrs"), error))?;
         // Whoever owns a folder above could exchange the private ones.
-        trust.check(&self.cache, &self.cache)?;
+        trust.check(&self.cache_folder, &self.cache_folder)?;
         self.folders().iter().try_for_each(|folder| private_dir::create(folder))
     }
 
@@ -105,7 +106,7 @@ impl ProjectCache {
     /// by the kernel when the process ends in any way.
     pub(crate) fn lock(&self, progress: &mut dyn BuildProgress) -> Result<File, Error> {
         let path = self.folder.join("lock");
-        let failed = |error| unwritable(&path, error);
+        let failed = |error| write_error(&path, error);
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let file = file.map_err(failed)?;
         let locked = match file.try_lock() {
@@ -122,11 +123,4 @@ impl ProjectCache {
             _ => Ok(file),
         }
     }
-}
-
-/// Says that something in the cache could not be written.
-pub(crate) fn unwritable(path: &Path, error: io::Error) -> Error {
-    Error::new(ErrorKind::Local, format!("could not write `{}`", path.display()))
-        .caused_by(error)
-        .hint("`FABRS_CACHE=FOLDER` puts what `fab` compiles somewhere else")
 }

@@ -10,7 +10,7 @@ use std::process;
 
 use fabrs_core::{Error, ErrorKind};
 
-use crate::find::Project;
+use crate::project::Project;
 
 /// The variable with the project that `fab` runs, and the process: `PID:HASH`.
 ///
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_tool_accepts_the_identity_of_its_own_project() {
-        let project = Project::of(Path::new("/shop/tasks.rs")).unwrap();
+        let project = Project::from_tasks_file(Path::new("/shop/tasks.rs")).unwrap();
         let identity = project.identity();
         let variable = |name: &str| identity.iter().find(|(other, _)| *other == name).map(|(_, value)| value.clone());
         assert_eq!(compare(&project.hash(), variable).unwrap(), Some(project.tasks_file));

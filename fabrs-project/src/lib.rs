@@ -3,12 +3,12 @@
 //! Two programs use this crate. `fab` finds the project and checks its files before it compiles them. The compiled tool
 //! checks its identity and `fabrs.toml` when it starts.
 
-mod checks;
-mod find;
 mod identity;
+mod project;
+mod project_checks;
 mod trust;
 
-pub use checks::{check_project, check_vagrantfile};
-pub use find::Project;
 pub use identity::check_identity;
+pub use project::Project;
+pub use project_checks::{check_project, check_vagrantfile};
 pub use trust::check::FileTrust;

@@ -6,25 +6,25 @@ use std::thread;
 
 use fabrs_launcher::{BuildEvent, BuildProgress, ensure_compiled};
 
-use crate::test_dir::{Place, output};
+use crate::test_dir::{TestDir, output};
 
 #[test]
 fn two_at_once_compile_once() {
-    let place = Place::new();
-    let project = place.project("shop", "fabrs::task!(\"hello\");");
+    let dir = TestDir::new();
+    let project = dir.project("shop", "fabrs::task!(\"hello\");");
     let runs = thread::scope(|scope| {
-        let runs = [(), ()].map(|()| scope.spawn(|| place.try_prepare(&project, &[])));
+        let runs = [(), ()].map(|()| scope.spawn(|| dir.try_compile(&project, &[])));
         runs.map(|run| run.join().unwrap())
     });
-    assert_eq!(runs.iter().filter(|(_, heard)| heard.compiling()).count(), 1);
-    for (prepared, _) in runs {
-        assert!(output(&prepared.unwrap()).starts_with("hello"));
+    assert_eq!(runs.iter().filter(|(_, events)| events.is_compiling()).count(), 1);
+    for (compiled, _) in runs {
+        assert!(output(&compiled.unwrap()).starts_with("hello"));
     }
 }
 
-struct Waits(Sender<()>);
+struct WaitObserver(Sender<()>);
 
-impl BuildProgress for Waits {
+impl BuildProgress for WaitObserver {
     fn allow_colour(&self) -> bool {
         false
     }
@@ -38,20 +38,20 @@ impl BuildProgress for Waits {
 
 #[test]
 fn who_waits_for_another_says_so() {
-    let place = Place::new();
-    let project = place.project("shop", "");
-    place.run(&project);
+    let dir = TestDir::new();
+    let project = dir.project("shop", "");
+    dir.run(&project);
     // A changed file, so that the lock is wanted.
-    place.project("shop", "fabrs::task!(\"hello\");");
+    dir.project("shop", "fabrs::task!(\"hello\");");
 
-    let other = File::options().write(true).open(place.room(&project).join("lock")).unwrap();
+    let other = File::options().write(true).open(dir.cache_folder(&project).join("lock")).unwrap();
     other.lock().unwrap();
     let (sender, waits) = channel();
-    let prepared = thread::scope(|scope| {
-        let run = scope.spawn(|| ensure_compiled(&project, &place.environment(&[]), &mut Waits(sender)));
+    let compiled = thread::scope(|scope| {
+        let run = scope.spawn(|| ensure_compiled(&project, &dir.environment(&[]), &mut WaitObserver(sender)));
         waits.recv().unwrap();
         other.unlock().unwrap();
         run.join().unwrap()
     });
-    assert!(output(&prepared.unwrap()).starts_with("hello"));
+    assert!(output(&compiled.unwrap()).starts_with("hello"));
 }

@@ -1,4 +1,4 @@
-//! A temporary place with a cache, projects, and the stand-in for fabrs.
+//! A temporary dir with a cache, projects, and the stand-in for fabrs.
 
 use std::env;
 use std::ffi::OsString;
@@ -12,53 +12,56 @@ use fabrs_project::Project;
 use tempfile::TempDir;
 
 /// A temporary folder, removed at the end of the test.
-pub(crate) struct Place {
+pub(crate) struct TestDir {
     folder: TempDir,
 }
 
-/// The notes of one preparation of a tool.
+/// The events of one preparation of a tool.
 #[derive(Debug, Default)]
-pub(crate) struct Heard {
+pub(crate) struct RecordedEvents {
     /// Each note, as `Debug` shows it.
-    pub(crate) notes: Vec<String>,
+    pub(crate) events: Vec<String>,
     /// The compiler's messages.
     pub(crate) diagnostics: String,
 }
 
-impl BuildProgress for Heard {
+impl BuildProgress for RecordedEvents {
     fn allow_colour(&self) -> bool {
         false
     }
 
     fn report(&mut self, event: BuildEvent<'_>) {
-        self.notes.push(format!("{event:?}"));
+        self.events.push(format!("{event:?}"));
         if let BuildEvent::Diagnostic(text) = event {
             self.diagnostics.push_str(text);
         }
     }
 }
 
-impl Heard {
+impl RecordedEvents {
     /// Returns true if cargo compiled anything.
-    pub(crate) fn compiling(&self) -> bool {
-        self.notes.iter().any(|note| note.starts_with("Compiling"))
+    pub(crate) fn is_compiling(&self) -> bool {
+        self.events.iter().any(|note| note.starts_with("Compiling"))
     }
 
     /// Returns true if cargo compiled a crate.
-    pub(crate) fn crate_compiled(&self, name: &str) -> bool {
-        self.notes.iter().any(|note| note.starts_with("Crate") && note.contains(&format!("{name:?}")))
+    pub(crate) fn has_compiled(&self, name: &str) -> bool {
+        self.events.iter().any(|note| note.starts_with("Crate") && note.contains(&format!("{name:?}")))
     }
 }
 
-impl Place {
+impl TestDir {
     pub(crate) fn new() -> Self {
-        let place = Self { folder: tempfile::tempdir().expect("a temporary folder") };
-        place.write("fabrs/Cargo.toml", "[package]\nname = 'fabrs'\nversion = '0.0.0'\nedition = '2024'\n[features]\ndemo = []\n");
-        place.write("fabrs/src/lib.rs", include_str!("fabrs_stub.rs"));
-        place
+        let dir = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        dir.write(
+            "fabrs/Cargo.toml",
+            "[package]\nname = 'fabrs'\nversion = '0.0.0'\nedition = '2024'\n[features]\ndemo = []\n",
+        );
+        dir.write("fabrs/src/lib.rs", include_str!("fabrs_stub.rs"));
+        dir
     }
 
-    /// Returns a path in the place.
+    /// Returns a path in the dir.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().canonicalize().expect("the folder is there").join(name)
     }
@@ -84,7 +87,7 @@ impl Place {
         Project::find(&self.path(folder)).expect("it was just written")
     }
 
-    /// Returns the environment of this process with the cache of the place and the given changes.
+    /// Returns the environment of this process with the cache of the dir and the given changes.
     pub(crate) fn environment(&self, changes: &[(&str, &str)]) -> ProcessEnvironment {
         let changes = changes.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let cache = (OsString::from("FABRS_CACHE"), self.path("cache").into_os_string());
@@ -93,23 +96,27 @@ impl Place {
         ProcessEnvironment::new(env::vars_os().chain([cache, trusted]).chain(changes), self.path(""))
     }
 
-    /// Prepares a tool, and returns it with the notes.
-    pub(crate) fn try_prepare(&self, project: &Project, changes: &[(&str, &str)]) -> (Result<PathBuf, Error>, Heard) {
-        let mut heard = Heard::default();
-        let prepared = ensure_compiled(project, &self.environment(changes), &mut heard);
-        (prepared, heard)
+    /// Prepares a tool, and returns it with the events.
+    pub(crate) fn try_compile(
+        &self,
+        project: &Project,
+        changes: &[(&str, &str)],
+    ) -> (Result<PathBuf, Error>, RecordedEvents) {
+        let mut events = RecordedEvents::default();
+        let compiled = ensure_compiled(project, &self.environment(changes), &mut events);
+        (compiled, events)
     }
 
-    /// Prepares a tool, which must succeed, and returns its output with the notes.
+    /// Prepares a tool, which must succeed, and returns its output with the events.
     #[track_caller]
-    pub(crate) fn run(&self, project: &Project) -> (String, Heard) {
-        let (prepared, heard) = self.try_prepare(project, &[]);
-        let tool = prepared.unwrap_or_else(|error| panic!("{error:?}\n{}", heard.diagnostics));
-        (output(&tool), heard)
+    pub(crate) fn run(&self, project: &Project) -> (String, RecordedEvents) {
+        let (compiled, events) = self.try_compile(project, &[]);
+        let tool = compiled.unwrap_or_else(|error| panic!("{error:?}\n{}", events.diagnostics));
+        (output(&tool), events)
     }
 
     /// Returns the project's own folder in the cache.
-    pub(crate) fn room(&self, project: &Project) -> PathBuf {
+    pub(crate) fn cache_folder(&self, project: &Project) -> PathBuf {
         self.path("cache/fabrs/projects").join(project.hash())
     }
 }

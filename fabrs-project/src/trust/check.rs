@@ -23,7 +23,7 @@ use fabrs_core::config::Config;
 use fabrs_core::shell::quote;
 use fabrs_core::{Error, ErrorKind, Result};
 
-use crate::trust::users::Users;
+use crate::trust::users::TrustedUsers;
 use crate::trust::{private_group, symlinks};
 
 /// Write permission for the group.
@@ -38,13 +38,13 @@ const STICKY: u32 = 0o1000;
 /// It remembers the folders that passed, so that a check of many files costs little more than a `stat` each.
 #[derive(Debug)]
 pub struct FileTrust {
-    users: Users,
+    users: TrustedUsers,
     /// Folders without a check, as canonical paths.
-    exempt: Vec<PathBuf>,
+    exempt_folders: Vec<PathBuf>,
     /// `FABRS_TRUST` has a value, to which the hint of an error adds.
     has_list: bool,
     /// Folders that may stand above a trusted file.
-    passed: RefCell<HashSet<PathBuf>>,
+    trusted_folders: RefCell<HashSet<PathBuf>>,
 }
 
 impl FileTrust {
@@ -63,13 +63,13 @@ impl FileTrust {
     /// Makes the trust of this process, given the values of `FABRS_TRUST` and `SUDO_UID`.
     ///
     /// `FABRS_TRUST` is a `:`-separated list of absolute folders. Relative and missing ones have no effect.
-    pub fn new(exempt: Option<&OsStr>, sudo_uid: Option<&OsStr>) -> Self {
-        let folders = exempt.map(env::split_paths).into_iter().flatten().filter(|folder| folder.is_absolute());
+    pub fn new(exempt_folders: Option<&OsStr>, sudo_uid: Option<&OsStr>) -> Self {
+        let folders = exempt_folders.map(env::split_paths).into_iter().flatten().filter(|folder| folder.is_absolute());
         Self {
-            users: Users::of_process(sudo_uid),
-            exempt: folders.filter_map(|folder| folder.canonicalize().ok()).collect(),
-            has_list: exempt.is_some(),
-            passed: RefCell::default(),
+            users: TrustedUsers::of_process(sudo_uid),
+            exempt_folders: folders.filter_map(|folder| folder.canonicalize().ok()).collect(),
+            has_list: exempt_folders.is_some(),
+            trusted_folders: RefCell::default(),
         }
     }
 
@@ -100,7 +100,7 @@ impl FileTrust {
         let path = std::path::absolute(path).map_err(|source| unreadable(path, source))?;
         for step in self.steps(&path).map_err(|source| unreadable(&path, source))? {
             if !self.is_exempt(&step) {
-                self.check_step(&step).map_err(|problem| problem.error(&self.hint(project)))?;
+                self.check_resolved(&step).map_err(|untrusted| untrusted.error(&self.hint(project)))?;
             }
         }
         Ok(())
@@ -117,11 +117,11 @@ impl FileTrust {
 
     /// Returns the symlinks that a path leads over, and its end.
     fn steps(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
-        let known = path.parent().is_some_and(|parent| self.passed.borrow().contains(parent));
+        let known = path.parent().is_some_and(|parent| self.trusted_folders.borrow().contains(parent));
         if known && path.file_name().is_some() && !fs::symlink_metadata(path)?.is_symlink() {
             return Ok(vec![path.to_owned()]);
         }
-        symlinks::steps(path)
+        symlinks::resolve_steps(path)
     }
 
     /// Returns the line of a shell that adds a folder to the trusted ones. A folder that everybody can write to must not
@@ -138,34 +138,34 @@ impl FileTrust {
     }
 
     fn is_exempt(&self, path: &Path) -> bool {
-        self.exempt.iter().any(|folder| path.starts_with(folder))
+        self.exempt_folders.iter().any(|folder| path.starts_with(folder))
     }
 
     /// Checks a path without symlinks above its last component.
-    fn check_step(&self, path: &Path) -> Result<(), Problem> {
-        let found = look(path)?;
+    fn check_resolved(&self, path: &Path) -> Result<(), Untrusted> {
+        let found = stat(path)?;
         self.check_owner(path, &found)?;
         // The permissions of a symlink have no meaning.
         if !found.is_symlink() && is_writable_by_others(path, &found) {
-            return Err(Problem::Writable(path.to_owned(), found.mode()));
+            return Err(Untrusted::Writable(path.to_owned(), found.mode()));
         }
         for folder in path.ancestors().skip(1) {
-            if self.passed.borrow().contains(folder) {
+            if self.trusted_folders.borrow().contains(folder) {
                 break;
             }
-            let found = look(folder)?;
+            let found = stat(folder)?;
             self.check_owner(folder, &found)?;
             if found.mode() & STICKY == 0 && is_writable_by_others(folder, &found) {
-                return Err(Problem::Writable(folder.to_owned(), found.mode()));
+                return Err(Untrusted::Writable(folder.to_owned(), found.mode()));
             }
         }
         // Recorded only now: a folder is trusted only together with all folders above it.
-        self.passed.borrow_mut().extend(path.ancestors().skip(1).map(Path::to_owned));
+        self.trusted_folders.borrow_mut().extend(path.ancestors().skip(1).map(Path::to_owned));
         Ok(())
     }
 
-    fn check_owner(&self, path: &Path, found: &Metadata) -> Result<(), Problem> {
-        if self.users.contains(found.uid()) { Ok(()) } else { Err(Problem::Owner(path.to_owned(), found.uid())) }
+    fn check_owner(&self, path: &Path, found: &Metadata) -> Result<(), Untrusted> {
+        if self.users.contains(found.uid()) { Ok(()) } else { Err(Untrusted::Owner(path.to_owned(), found.uid())) }
     }
 }
 
@@ -184,19 +184,19 @@ fn unreadable(path: &Path, source: io::Error) -> Error {
     Error::new(ErrorKind::Usage, format!("could not check the owner of `{}`", path.display())).caused_by(source)
 }
 
-fn look(path: &Path) -> Result<Metadata, Problem> {
-    fs::symlink_metadata(path).map_err(|source| Problem::Unreadable(path.to_owned(), source))
+fn stat(path: &Path) -> Result<Metadata, Untrusted> {
+    fs::symlink_metadata(path).map_err(|source| Untrusted::Unreadable(path.to_owned(), source))
 }
 
 /// The reason why a path is not trusted.
 #[derive(Debug)]
-enum Problem {
+enum Untrusted {
     Owner(PathBuf, u32),
     Writable(PathBuf, u32),
     Unreadable(PathBuf, io::Error),
 }
 
-impl Problem {
+impl Untrusted {
     /// Makes the error, with a hint that ends with how to trust the path.
     fn error(self, trust: &str) -> Error {
         match self {
@@ -244,8 +244,8 @@ mod tests {
         chown(path, Some(12345), None).unwrap();
     }
 
-    fn trust(exempt: &[&Path]) -> FileTrust {
-        FileTrust::new(Some(&env::join_paths(exempt).unwrap()), None)
+    fn trust(exempt_folders: &[&Path]) -> FileTrust {
+        FileTrust::new(Some(&env::join_paths(exempt_folders).unwrap()), None)
     }
 
     #[test]

@@ -23,12 +23,12 @@ pub(crate) fn is_private(path: &Path, found: &Metadata) -> bool {
     owner.gid == group.gid
         && owner.name == group.name
         && group.mem.iter().all(|member| *member == owner.name)
-        && fs::read_to_string(ACCOUNTS).is_ok_and(|accounts| !has_other(&accounts, found.uid(), found.gid()))
+        && fs::read_to_string(ACCOUNTS).is_ok_and(|accounts| !has_other_account(&accounts, found.uid(), found.gid()))
         && !has_access_list(path)
 }
 
 /// Tells whether an account with another user id has this primary group.
-fn has_other(accounts: &str, uid: u32, gid: u32) -> bool {
+fn has_other_account(accounts: &str, uid: u32, gid: u32) -> bool {
     accounts.lines().any(|line| {
         let mut fields = line.split(':').skip(2).map(str::parse::<u32>);
         matches!((fields.next(), fields.next()), (Some(Ok(user)), Some(Ok(group))) if group == gid && user != uid)
@@ -47,9 +47,9 @@ mod tests {
     #[test]
     fn another_account_with_the_same_primary_group_shares_it() {
         let accounts = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:\n\nbroken\nbob:x:1001:1001::/:\n";
-        assert!(!has_other(accounts, 1000, 1000));
-        assert!(has_other(accounts, 1000, 1001));
-        assert!(has_other(&format!("{accounts}eve:x:1002:1000::/:"), 1000, 1000));
+        assert!(!has_other_account(accounts, 1000, 1000));
+        assert!(has_other_account(accounts, 1000, 1001));
+        assert!(has_other_account(&format!("{accounts}eve:x:1002:1000::/:"), 1000, 1000));
     }
 
     #[test]

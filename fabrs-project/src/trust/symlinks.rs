@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 const MAX_LINKS: usize = 40;
 
 /// One component that is still to be resolved.
-enum Part {
+enum PathPart {
     Root,
     Parent,
     Name(OsString),
@@ -19,17 +19,17 @@ enum Part {
 /// Returns the symlinks that an absolute path leads over, in order, and then the path that it ends at.
 ///
 /// All of them are physical paths: only the last component of one can be a symlink.
-pub(crate) fn steps(path: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn resolve_steps(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut steps = Vec::new();
     let mut here = PathBuf::from("/");
-    let mut rest: VecDeque<Part> = parts(path).collect();
+    let mut rest: VecDeque<PathPart> = parts(path).collect();
     while let Some(part) = rest.pop_front() {
         match part {
-            Part::Root => here = PathBuf::from("/"),
-            Part::Parent => {
+            PathPart::Root => here = PathBuf::from("/"),
+            PathPart::Parent => {
                 here.pop();
             }
-            Part::Name(name) => {
+            PathPart::Name(name) => {
                 let entry = here.join(name);
                 if !fs::symlink_metadata(&entry)?.is_symlink() {
                     here = entry;
@@ -49,11 +49,11 @@ pub(crate) fn steps(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(steps)
 }
 
-fn parts(path: &Path) -> impl DoubleEndedIterator<Item = Part> {
+fn parts(path: &Path) -> impl DoubleEndedIterator<Item = PathPart> {
     path.components().filter_map(|component| match component {
-        Component::RootDir => Some(Part::Root),
-        Component::ParentDir => Some(Part::Parent),
-        Component::Normal(name) => Some(Part::Name(name.to_owned())),
+        Component::RootDir => Some(PathPart::Root),
+        Component::ParentDir => Some(PathPart::Parent),
+        Component::Normal(name) => Some(PathPart::Name(name.to_owned())),
         Component::CurDir | Component::Prefix(_) => None,
     })
 }
@@ -73,12 +73,12 @@ mod tests {
         symlink("a/b", root.join("relative")).unwrap();
         symlink(root.join("relative/../b"), root.join("absolute")).unwrap();
         symlink("../../absolute/file", root.join("a/b/link")).unwrap();
-        assert_eq!(steps(&root.join("a/./b/file")).unwrap(), [root.join("a/b/file")]);
+        assert_eq!(resolve_steps(&root.join("a/./b/file")).unwrap(), [root.join("a/b/file")]);
         assert_eq!(
-            steps(&root.join("relative/link")).unwrap(),
+            resolve_steps(&root.join("relative/link")).unwrap(),
             ["relative", "a/b/link", "absolute", "relative", "a/b/file"].map(|path| root.join(path))
         );
-        assert_eq!(steps(Path::new("/")).unwrap(), [Path::new("/")]);
+        assert_eq!(resolve_steps(Path::new("/")).unwrap(), [Path::new("/")]);
     }
 
     #[test]
@@ -86,9 +86,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("loop");
         symlink("loop", &path).unwrap();
-        assert_eq!(steps(&path).unwrap_err().to_string(), "too many levels of symbolic links");
+        assert_eq!(resolve_steps(&path).unwrap_err().to_string(), "too many levels of symbolic links");
         let path = folder.path().join("dangling");
         symlink("gone", &path).unwrap();
-        assert_eq!(steps(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(resolve_steps(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 
 /// User ids.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Users(Vec<u32>);
+pub(crate) struct TrustedUsers(Vec<u32>);
 
-impl Users {
+impl TrustedUsers {
     /// Returns those that this process trusts, given the value of `SUDO_UID`.
     pub(crate) fn of_process(sudo_uid: Option<&OsStr>) -> Self {
         Self::of(rustix::process::geteuid().as_raw(), sudo_uid)
@@ -30,9 +30,9 @@ mod tests {
     #[test]
     fn the_caller_of_sudo_is_trusted_by_root_alone() {
         let sudo_uid = Some(OsStr::new("1000"));
-        assert_eq!(Users::of(0, sudo_uid), Users(vec![0, 0, 1000]));
-        assert_eq!(Users::of(1001, sudo_uid), Users(vec![0, 1001]));
-        assert_eq!(Users::of(0, Some(OsStr::new("ann"))), Users(vec![0, 0]));
-        assert_eq!(Users::of(0, None), Users(vec![0, 0]));
+        assert_eq!(TrustedUsers::of(0, sudo_uid), TrustedUsers(vec![0, 0, 1000]));
+        assert_eq!(TrustedUsers::of(1001, sudo_uid), TrustedUsers(vec![0, 1001]));
+        assert_eq!(TrustedUsers::of(0, Some(OsStr::new("ann"))), TrustedUsers(vec![0, 0]));
+        assert_eq!(TrustedUsers::of(0, None), TrustedUsers(vec![0, 0]));
     }
 }

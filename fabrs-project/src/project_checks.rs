@@ -6,7 +6,7 @@ use std::path::Path;
 use fabrs_core::config::check_regular;
 use fabrs_core::{Error, ErrorKind};
 
-use crate::find::Project;
+use crate::project::Project;
 use crate::trust::check::FileTrust;
 
 /// Checks the files of a project before anything is read from them: the folder, `tasks.rs` and `fabrs.toml`.
@@ -21,7 +21,7 @@ pub fn check_project(project: &Project, trust: &FileTrust, cwd: &Path) -> Result
     let root = &project.root;
     trust.check(&project.found_path, root)?;
     trust.check(root, root)?;
-    check_regular(&project.tasks_file).map_err(|source| project.unreadable(cwd, source))?;
+    check_regular(&project.tasks_file).map_err(|source| project.read_error(cwd, source))?;
     trust.check_config(root).map(drop)
 }
 
@@ -38,7 +38,7 @@ pub fn check_vagrantfile(file: &Path) -> Result<(), Error> {
 
 impl Project {
     /// Makes the error for a `tasks.rs` that can't be read, named relative to `cwd`.
-    pub fn unreadable(&self, cwd: &Path, source: io::Error) -> Error {
-        Error::new(ErrorKind::Config, format!("could not read `{}`", self.shown(cwd))).caused_by(source)
+    pub fn read_error(&self, cwd: &Path, source: io::Error) -> Error {
+        Error::new(ErrorKind::Config, format!("could not read `{}`", self.display_path(cwd))).caused_by(source)
     }
 }

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 /// russh calls it for each packet.
 ///
 /// The workspace's own manifest has the same list; a test compares them.
-const HOT: [&str; 63] = [
+const OPTIMIZED_CRATES: [&str; 63] = [
     "aead",
     "aes",
     "aes-gcm",
@@ -74,16 +74,16 @@ const HOT: [&str; 63] = [
 ];
 
 /// Big-integer arithmetic for Diffie-Hellman: level 3 halves its time.
-const HOTTEST: [&str; 1] = ["num-bigint"];
+const FULLY_OPTIMIZED_CRATES: [&str; 1] = ["num-bigint"];
 
 /// Returns the `dev` profile of a generated package, with what its block changes.
-pub(crate) fn dev(changes: Table) -> Table {
+pub(crate) fn dev_profile(changes: Table) -> Table {
     let mut packages = Table::new();
     // Nobody steps through a dependency of a tool: without its lines and its assertions it compiles and links faster, and less
     // of it has to be in memory.
     packages.insert("*".to_owned(), Table::from_iter(["debug", "debug-assertions"].map(off)).into());
-    packages.extend(HOT.map(|name| (name.to_owned(), one("opt-level", 1))));
-    packages.extend(HOTTEST.map(|name| (name.to_owned(), one("opt-level", 3))));
+    packages.extend(OPTIMIZED_CRATES.map(|name| (name.to_owned(), one("opt-level", 1))));
+    packages.extend(FULLY_OPTIMIZED_CRATES.map(|name| (name.to_owned(), one("opt-level", 3))));
 
     let mut dev = Table::new();
     dev.insert("debug".to_owned(), "line-tables-only".into());
@@ -126,14 +126,14 @@ mod tests {
             let of_level = packages.filter(|(_, settings)| settings.get("opt-level") == Some(&Value::Integer(level)));
             of_level.map(|(name, _)| name.as_str()).collect()
         };
-        assert_eq!(listed(1), HOT);
-        assert_eq!(listed(3), HOTTEST);
+        assert_eq!(listed(1), OPTIMIZED_CRATES);
+        assert_eq!(listed(3), FULLY_OPTIMIZED_CRATES);
     }
 
     #[test]
     fn a_block_changes_single_settings() {
         let changes = "opt-level = 1\npackage.russh.debug = true\npackage.mine.opt-level = 3";
-        let dev = dev(toml::from_str(changes).unwrap());
+        let dev = dev_profile(toml::from_str(changes).unwrap());
         assert_eq!(dev["opt-level"].as_integer(), Some(1));
         assert_eq!(dev["incremental"].as_bool(), Some(true));
         assert_eq!(dev["package"]["russh"], toml::from_str("opt-level = 1\ndebug = true").unwrap());

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 
 use fabrs_core::{Error, ErrorKind};
 
+use crate::cargo_messages::{Artifact, CargoMessage, Diagnostic, StatusLine, shorten_paths};
 use crate::dep_info;
 use crate::environment::ProcessEnvironment;
-use crate::messages::{Artifact, Diagnostic, Message, Status, shorten};
 use crate::progress::{BuildEvent, BuildProgress};
 use crate::project_cache::ProjectCache;
 
 /// Words in the errors of cargo without a network.
-const NETWORK: [&str; 6] = [
+const NETWORK_ERRORS: [&str; 6] = [
     "could not resolve host",
     "download of ",
     "failed to download",
@@ -24,8 +24,8 @@ const NETWORK: [&str; 6] = [
 
 /// The output of cargo so far.
 #[derive(Debug)]
-pub(crate) struct Outcome<'a> {
-    room: &'a ProjectCache,
+pub(crate) struct CargoOutput<'a> {
+    cache: &'a ProjectCache,
     environment: &'a ProcessEnvironment,
     /// The number of compiled packages.
     done: BTreeSet<String>,
@@ -35,15 +35,15 @@ pub(crate) struct Outcome<'a> {
     manifests: BTreeSet<PathBuf>,
     dep_infos: Vec<PathBuf>,
     /// True after an error message of the compiler.
-    explained: bool,
-    no_linker: bool,
-    broken: Option<String>,
+    has_compiler_error: bool,
+    is_linker_missing: bool,
+    failed_crate: Option<String>,
     text: Vec<String>,
 }
 
 /// The files of a successful build.
 #[derive(Debug)]
-pub(crate) struct Built {
+pub(crate) struct BuildArtifacts {
     /// The program.
     pub(crate) executable: PathBuf,
     /// The manifests of all local packages.
@@ -52,55 +52,55 @@ pub(crate) struct Built {
     pub(crate) dep_infos: Vec<PathBuf>,
 }
 
-impl<'a> Outcome<'a> {
-    pub(crate) fn new(room: &'a ProjectCache, environment: &'a ProcessEnvironment) -> Self {
+impl<'a> CargoOutput<'a> {
+    pub(crate) fn new(cache: &'a ProjectCache, environment: &'a ProcessEnvironment) -> Self {
         Self {
-            room,
+            cache,
             environment,
             done: BTreeSet::new(),
             total: 0,
             executable: None,
             manifests: BTreeSet::new(),
             dep_infos: Vec::new(),
-            explained: false,
-            no_linker: false,
-            broken: None,
+            has_compiler_error: false,
+            is_linker_missing: false,
+            failed_crate: None,
             text: Vec::new(),
         }
     }
 
     /// Reads a line of cargo's stdout.
     pub(crate) fn message(&mut self, line: &str, progress: &mut dyn BuildProgress) {
-        match Message::parse(line) {
-            Some(Message::Artifact(artifact)) => self.artifact(artifact),
-            Some(Message::Diagnostic(diagnostic)) => self.diagnostic(&diagnostic, progress),
+        match CargoMessage::parse(line) {
+            Some(CargoMessage::Artifact(artifact)) => self.artifact(artifact),
+            Some(CargoMessage::Diagnostic(diagnostic)) => self.diagnostic(&diagnostic, progress),
             None => {}
         }
     }
 
     /// Reads a line of cargo's stderr.
     pub(crate) fn status(&mut self, line: &str, progress: &mut dyn BuildProgress) {
-        match Status::parse(line) {
-            Some(Status::Compiling(name)) => {
+        match StatusLine::parse(line) {
+            Some(StatusLine::Compiling(name)) => {
                 if self.total == 0 {
                     // Cargo writes the lock file before it compiles the first package.
-                    self.total = packages(&fs::read_to_string(self.room.dependency_lock()).unwrap_or_default());
+                    self.total = count_packages(&fs::read_to_string(self.cache.cargo_lock()).unwrap_or_default());
                 }
-                let name = if name == self.room.name { "tasks.rs" } else { name };
+                let name = if name == self.cache.package_name { "tasks.rs" } else { name };
                 progress.report(BuildEvent::Crate { done: self.done.len(), total: self.total, name });
             }
-            Some(Status::Busy(what)) => progress.report(BuildEvent::Cargo(what)),
-            Some(Status::Broken(name)) => {
-                self.broken.get_or_insert_with(|| name.to_owned());
+            Some(StatusLine::Busy(activity)) => progress.report(BuildEvent::Cargo(activity)),
+            Some(StatusLine::Failed(name)) => {
+                self.failed_crate.get_or_insert_with(|| name.to_owned());
             }
-            Some(Status::Text(text)) => self.text.push(text.to_owned()),
+            Some(StatusLine::Text(text)) => self.text.push(text.to_owned()),
             None => {}
         }
     }
 
     fn artifact(&mut self, artifact: Artifact) {
         if artifact.is_local() {
-            self.dep_infos.extend(dep_info::of_library(&artifact.files));
+            self.dep_infos.extend(dep_info::library_dep_info(&artifact.files));
             self.manifests.insert(artifact.manifest);
         }
         if artifact.executable.is_some() {
@@ -111,59 +111,61 @@ impl<'a> Outcome<'a> {
 
     fn diagnostic(&mut self, diagnostic: &Diagnostic, progress: &mut dyn BuildProgress) {
         // Warnings about other files are for the authors of those files.
-        let ours = diagnostic.package.contains(&self.room.name);
-        if diagnostic.fatal {
-            self.explained = true;
-            self.no_linker |= diagnostic.text.contains("linker `") && diagnostic.text.contains("not found");
+        let ours = diagnostic.package.contains(&self.cache.package_name);
+        if diagnostic.is_error {
+            self.has_compiler_error = true;
+            self.is_linker_missing |= diagnostic.text.contains("linker `") && diagnostic.text.contains("not found");
         }
-        if ours || diagnostic.fatal {
+        if ours || diagnostic.is_error {
             let cwd = self.environment.cwd().to_string_lossy();
-            progress.report(BuildEvent::Diagnostic(&shorten(&diagnostic.text, &cwd)));
+            progress.report(BuildEvent::Diagnostic(&shorten_paths(&diagnostic.text, &cwd)));
         }
     }
 
     /// Returns the files of a successful build.
-    pub(crate) fn built(self) -> Result<Built, Error> {
+    pub(crate) fn into_artifacts(self) -> Result<BuildArtifacts, Error> {
         let Self { executable, manifests, dep_infos, .. } = self;
         let executable = executable
             .ok_or_else(|| Error::new(ErrorKind::Internal, "cargo did not say where it put the compiled tasks.rs"))?;
-        Ok(Built { executable, manifests, dep_infos })
+        Ok(BuildArtifacts { executable, manifests, dep_infos })
     }
 
-    /// Returns true if the compiler has explained the failure.
-    pub(crate) fn is_explained(&self) -> bool {
-        self.explained
+    /// Returns true if the compiler explained the failure.
+    pub(crate) fn has_compiler_error(&self) -> bool {
+        self.has_compiler_error
     }
 
     /// Returns true if the build failed without a network, and can be tried offline.
-    pub(crate) fn wants_network(&self) -> bool {
+    pub(crate) fn is_network_error(&self) -> bool {
         let text = self.text.join("\n").to_lowercase();
-        !self.explained && NETWORK.iter().any(|words| text.contains(words))
+        !self.has_compiler_error && NETWORK_ERRORS.iter().any(|words| text.contains(words))
     }
 
     /// Returns the error of a failed build. `shown` is the path of the file for messages.
-    pub(crate) fn failure(&self, shown: &str) -> Error {
-        let what = match &self.broken {
-            Some(name) if *name != self.room.name => format!("could not compile `{name}`, which `{shown}` needs"),
+    pub(crate) fn error(&self, shown: &str) -> Error {
+        let message = match &self.failed_crate {
+            Some(name) if *name != self.cache.package_name => {
+                format!("could not compile `{name}`, which `{shown}` needs")
+            }
             _ => format!("could not compile `{shown}`"),
         };
-        let mut error = Error::new(ErrorKind::Compile, what);
-        let text = self.explanation();
-        if !self.explained && !text.is_empty() {
+        let mut error = Error::new(ErrorKind::Compile, message);
+        let text = self.cargo_error();
+        if !self.has_compiler_error && !text.is_empty() {
             error = error.caused_by(std::io::Error::other(text));
         }
-        if self.wants_network() {
+        if self.is_network_error() {
             error = error.hint("the network is needed once for each crate that is new to this machine");
-        } else if self.no_linker {
+        } else if self.is_linker_missing {
             error = error.hint("Rust links with a C compiler: install one, for instance `apt install gcc`");
         }
         error
     }
 
     /// Returns the error message of cargo, with the name of the file in place of the generated package.
-    fn explanation(&self) -> String {
-        let folder = self.room.folder.canonicalize().unwrap_or_else(|_| self.room.folder.clone());
-        let name = &self.room.name;
+    fn cargo_error(&self) -> String {
+        let folder = self.cache.folder.canonicalize().unwrap_or_else(|_| self.cache.folder.clone());
+        let name = &self.cache.package_name;
         let names = BTreeMap::from([
             (format!("`{}`", folder.join("Cargo.toml").display()), "the manifest made for tasks.rs".to_owned()),
             (format!("`{name} v0.0.0 ({})`", folder.display()), "tasks.rs".to_owned()),
@@ -177,7 +179,7 @@ impl<'a> Outcome<'a> {
 }
 
 /// Counts the packages of a lock file.
-fn packages(lock: &str) -> usize {
+fn count_packages(lock: &str) -> usize {
     lock.lines().filter(|line| *line == "[[package]]").count()
 }
 
@@ -187,9 +189,9 @@ mod tests {
 
     use super::*;
 
-    struct Heard(Vec<String>);
+    struct RecordedEvents(Vec<String>);
 
-    impl BuildProgress for Heard {
+    impl BuildProgress for RecordedEvents {
         fn allow_colour(&self) -> bool {
             false
         }
@@ -199,12 +201,12 @@ mod tests {
         }
     }
 
-    fn room() -> ProjectCache {
+    fn cache() -> ProjectCache {
         ProjectCache {
-            name: "tasks-12".to_owned(),
+            package_name: "tasks-12".to_owned(),
             folder: "/c/12".into(),
-            target: "/c/target".into(),
-            cache: "/c".into(),
+            target_folder: "/c/target".into(),
+            cache_folder: "/c".into(),
         }
     }
 
@@ -216,61 +218,61 @@ mod tests {
 
     #[test]
     fn an_explanation_of_the_compiler_is_shown_and_not_repeated() {
-        let (room, environment, mut heard) = (room(), ProcessEnvironment::new([], "/"), Heard(Vec::new()));
-        let mut outcome = Outcome::new(&room, &environment);
-        outcome.message(&message("path+file:///c/12#tasks-12@0.0.0", "error"), &mut heard);
-        outcome.status("error: could not compile `tasks-12` (lib) due to 1 previous error", &mut heard);
-        assert_eq!(heard.0, [r#"Diagnostic("r\n")"#]);
-        let failure = outcome.failure("tasks.rs");
-        assert_eq!(failure.block().to_string(), "error: could not compile `tasks.rs`");
-        assert_eq!(failure.kind(), ErrorKind::Compile);
+        let (cache, environment, mut events) = (cache(), ProcessEnvironment::new([], "/"), RecordedEvents(Vec::new()));
+        let mut output = CargoOutput::new(&cache, &environment);
+        output.message(&message("path+file:///c/12#tasks-12@0.0.0", "error"), &mut events);
+        output.status("error: could not compile `tasks-12` (lib) due to 1 previous error", &mut events);
+        assert_eq!(events.0, [r#"Diagnostic("r\n")"#]);
+        let error = output.error("tasks.rs");
+        assert_eq!(error.block().to_string(), "error: could not compile `tasks.rs`");
+        assert_eq!(error.kind(), ErrorKind::Compile);
     }
 
     #[test]
     fn warnings_of_other_crates_are_not_shown_and_their_errors_name_them() {
-        let (room, environment, mut heard) = (room(), ProcessEnvironment::new([], "/"), Heard(Vec::new()));
-        let mut outcome = Outcome::new(&room, &environment);
-        outcome.message(&message("path+file:///fabrs#0.1.0", "warning"), &mut heard);
-        assert_eq!(heard.0, Vec::<String>::new());
-        outcome.message(&message("path+file:///shop#0.1.0", "error"), &mut heard);
-        outcome.status("error: could not compile `shop` (lib) due to 1 previous error", &mut heard);
-        assert_eq!(heard.0.len(), 1);
-        assert_eq!(outcome.failure("tasks.rs").to_string(), "could not compile `shop`, which `tasks.rs` needs");
+        let (cache, environment, mut events) = (cache(), ProcessEnvironment::new([], "/"), RecordedEvents(Vec::new()));
+        let mut output = CargoOutput::new(&cache, &environment);
+        output.message(&message("path+file:///fabrs#0.1.0", "warning"), &mut events);
+        assert_eq!(events.0, Vec::<String>::new());
+        output.message(&message("path+file:///shop#0.1.0", "error"), &mut events);
+        output.status("error: could not compile `shop` (lib) due to 1 previous error", &mut events);
+        assert_eq!(events.0.len(), 1);
+        assert_eq!(output.error("tasks.rs").to_string(), "could not compile `shop`, which `tasks.rs` needs");
     }
 
     #[test]
     fn an_explanation_of_cargo_names_the_file_and_not_the_generated_package() {
-        let (room, environment, mut heard) = (room(), ProcessEnvironment::new([], "/"), Heard(Vec::new()));
-        let mut outcome = Outcome::new(&room, &environment);
+        let (cache, environment, mut events) = (cache(), ProcessEnvironment::new([], "/"), RecordedEvents(Vec::new()));
+        let mut output = CargoOutput::new(&cache, &environment);
         for line in [
             "    Updating crates index",
             "error: no matching package named `shpo` found",
             "location searched: the registry",
             "required by package `tasks-12 v0.0.0 (/c/12)`",
         ] {
-            outcome.status(line, &mut heard);
+            output.status(line, &mut events);
         }
-        let failure = outcome.failure("tasks.rs");
-        assert_eq!(failure.to_string(), "could not compile `tasks.rs`");
+        let error = output.error("tasks.rs");
+        assert_eq!(error.to_string(), "could not compile `tasks.rs`");
         let cause =
             "no matching package named `shpo` found\nlocation searched: the registry\nrequired by package tasks.rs";
-        assert_eq!(failure.source().unwrap().to_string(), cause);
-        assert!(!outcome.wants_network());
+        assert_eq!(error.source().unwrap().to_string(), cause);
+        assert!(!output.is_network_error());
     }
 
     #[test]
     fn a_missing_network_is_known_by_cargos_words() {
-        let (room, environment, mut heard) = (room(), ProcessEnvironment::new([], "/"), Heard(Vec::new()));
-        let mut outcome = Outcome::new(&room, &environment);
-        outcome
-            .status("error: failed to get `semver` as a dependency of package `tasks-12 v0.0.0 (/c/12)`", &mut heard);
-        outcome.status("  [6] Could not resolve hostname (Could not resolve host: example.com)", &mut heard);
-        assert!(outcome.wants_network());
-        assert!(outcome.failure("tasks.rs").advice().is_some());
+        let (cache, environment, mut events) = (cache(), ProcessEnvironment::new([], "/"), RecordedEvents(Vec::new()));
+        let mut output = CargoOutput::new(&cache, &environment);
+        output
+            .status("error: failed to get `semver` as a dependency of package `tasks-12 v0.0.0 (/c/12)`", &mut events);
+        output.status("  [6] Could not resolve hostname (Could not resolve host: example.com)", &mut events);
+        assert!(output.is_network_error());
+        assert!(output.error("tasks.rs").advice().is_some());
     }
 
     #[test]
     fn the_packages_of_a_lock_file_are_counted() {
-        assert_eq!(packages("version = 4\n\n[[package]]\nname = 'a'\n\n[[package]]\nname = 'b'\n"), 2);
+        assert_eq!(count_packages("version = 4\n\n[[package]]\nname = 'a'\n\n[[package]]\nname = 'b'\n"), 2);
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// A line of cargo's stdout, as far as it matters.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Message {
+pub(crate) enum CargoMessage {
     /// A target is compiled, now or some time before.
     Artifact(Artifact),
     /// The compiler has something to say.
@@ -32,20 +32,20 @@ pub(crate) struct Diagnostic {
     /// The package that it compiled.
     pub(crate) package: String,
     /// Whether compiling fails for it.
-    pub(crate) fatal: bool,
+    pub(crate) is_error: bool,
     /// The message as a person is shown it.
     pub(crate) text: String,
 }
 
 /// A line of cargo's stderr.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Status<'a> {
+pub(crate) enum StatusLine<'a> {
     /// It begins to compile a crate.
     Compiling(&'a str),
     /// It does something that may take time.
     Busy(&'a str),
-    /// Compiling a crate failed, which the compiler has explained.
-    Broken(&'a str),
+    /// Compiling a crate failed, which the compiler explained.
+    Failed(&'a str),
     /// A line of an explanation.
     Text(&'a str),
 }
@@ -57,7 +57,7 @@ impl Artifact {
     }
 }
 
-impl Message {
+impl CargoMessage {
     /// Reads a line of JSON; of what doesn't matter there is none.
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let message: Value = serde_json::from_str(line).ok()?;
@@ -70,26 +70,26 @@ impl Message {
                 files: message["filenames"].as_array()?.iter().filter_map(Value::as_str).map(PathBuf::from).collect(),
                 executable: text("executable").map(PathBuf::from),
             })),
-            "compiler-message" => Diagnostic::of(package, &message["message"]).map(Self::Diagnostic),
+            "compiler-message" => Diagnostic::from_json(package, &message["message"]).map(Self::Diagnostic),
             _ => None,
         }
     }
 }
 
 impl Diagnostic {
-    fn of(package: String, message: &Value) -> Option<Self> {
+    fn from_json(package: String, message: &Value) -> Option<Self> {
         let what = message["message"].as_str()?;
         // Cargo's own display leaves these out as well: they only count what stands above them.
         let counts = what.starts_with("aborting due to ")
             || what.ends_with("warning emitted")
             || what.ends_with("warnings emitted");
-        let fatal = message["level"].as_str()?.starts_with("error");
+        let is_error = message["level"].as_str()?.starts_with("error");
         let text = message["rendered"].as_str()?.to_owned();
-        (!counts).then_some(Self { package, fatal, text })
+        (!counts).then_some(Self { package, is_error, text })
     }
 }
 
-impl<'a> Status<'a> {
+impl<'a> StatusLine<'a> {
     /// Reads a line; of mere chatter there is none.
     pub(crate) fn parse(line: &'a str) -> Option<Self> {
         let trimmed = line.trim();
@@ -102,7 +102,7 @@ impl<'a> Status<'a> {
             _ if is_status || trimmed.is_empty() => None,
             _ if trimmed.starts_with("warning: ") => None,
             _ => match trimmed.strip_prefix("error: could not compile `") {
-                Some(name) => Some(Self::Broken(name.split('`').next().unwrap_or(name))),
+                Some(name) => Some(Self::Failed(name.split('`').next().unwrap_or(name))),
                 None => Some(Self::Text(line.trim_end())),
             },
         }
@@ -110,7 +110,7 @@ impl<'a> Status<'a> {
 }
 
 /// Shortens the compiler's paths to what a person who stands in `cwd` would write.
-pub(crate) fn shorten(rendered: &str, cwd: &str) -> String {
+pub(crate) fn shorten_paths(rendered: &str, cwd: &str) -> String {
     let prefix = format!("{}/", cwd.trim_end_matches('/'));
     let shorten = |line: &str| {
         // With colours there is an escape sequence between the arrow and the path.
@@ -131,7 +131,7 @@ mod tests {
     fn a_program_is_an_artifact() {
         let line = r#"{"reason":"compiler-artifact","package_id":"path+file:///c#tasks-1@0.0.0","manifest_path":"/c/Cargo.toml",
             "target":{"name":"tasks-1"},"filenames":["/t/debug/tasks-1"],"executable":"/t/debug/tasks-1","fresh":false}"#;
-        let Some(Message::Artifact(artifact)) = Message::parse(line) else { panic!("no artifact") };
+        let Some(CargoMessage::Artifact(artifact)) = CargoMessage::parse(line) else { panic!("no artifact") };
         assert!(artifact.is_local());
         assert_eq!(artifact.executable, Some("/t/debug/tasks-1".into()));
     }
@@ -141,9 +141,9 @@ mod tests {
         let line = format!(
             r#"{{"reason":"compiler-message","package_id":"p","message":{{"level":"{level}","message":"{message}","rendered":"r"}}}}"#
         );
-        match Message::parse(&line)? {
-            Message::Diagnostic(diagnostic) => Some(diagnostic.fatal),
-            Message::Artifact(_) => panic!("an artifact"),
+        match CargoMessage::parse(&line)? {
+            CargoMessage::Diagnostic(diagnostic) => Some(diagnostic.is_error),
+            CargoMessage::Artifact(_) => panic!("an artifact"),
         }
     }
 
@@ -154,28 +154,28 @@ mod tests {
         assert_eq!(diagnostic("warning", "unused"), Some(false));
         assert_eq!(diagnostic("error", "aborting due to 2 previous errors"), None);
         assert_eq!(diagnostic("warning", "1 warning emitted"), None);
-        assert_eq!(Message::parse(r#"{"reason":"build-finished","success":true}"#), None);
-        assert_eq!(Message::parse("no json"), None);
+        assert_eq!(CargoMessage::parse(r#"{"reason":"build-finished","success":true}"#), None);
+        assert_eq!(CargoMessage::parse("no json"), None);
     }
 
     #[test]
     fn what_cargo_says_is_told_apart() {
-        assert_eq!(Status::parse("   Compiling russh v0.65.1"), Some(Status::Compiling("russh")));
+        assert_eq!(StatusLine::parse("   Compiling russh v0.65.1"), Some(StatusLine::Compiling("russh")));
         let blocking = "    Blocking waiting for file lock on build directory";
-        assert_eq!(Status::parse(blocking), Some(Status::Busy(blocking.trim())));
-        assert_eq!(Status::parse("    Finished `dev` profile in 0.1s"), None);
-        assert_eq!(Status::parse("warning: profile package spec `ring` did not match any packages"), None);
+        assert_eq!(StatusLine::parse(blocking), Some(StatusLine::Busy(blocking.trim())));
+        assert_eq!(StatusLine::parse("    Finished `dev` profile in 0.1s"), None);
+        assert_eq!(StatusLine::parse("warning: profile package spec `ring` did not match any packages"), None);
         let broken = "error: could not compile `tasks-1` (lib) due to 1 previous error";
-        assert_eq!(Status::parse(broken), Some(Status::Broken("tasks-1")));
-        assert_eq!(Status::parse("  failed to read `/x`"), Some(Status::Text("  failed to read `/x`")));
+        assert_eq!(StatusLine::parse(broken), Some(StatusLine::Failed("tasks-1")));
+        assert_eq!(StatusLine::parse("  failed to read `/x`"), Some(StatusLine::Text("  failed to read `/x`")));
     }
 
     #[test]
     fn paths_below_the_folder_are_shown_from_there() {
         let arrow = " --> /my shop/tasks.rs:3:5\n  |\n3 | x(\"/my shop/a\")\n";
-        assert_eq!(shorten(arrow, "/my shop"), " --> tasks.rs:3:5\n  |\n3 | x(\"/my shop/a\")\n");
-        assert_eq!(shorten(arrow, "/other"), arrow);
+        assert_eq!(shorten_paths(arrow, "/my shop"), " --> tasks.rs:3:5\n  |\n3 | x(\"/my shop/a\")\n");
+        assert_eq!(shorten_paths(arrow, "/other"), arrow);
         let coloured = "\u{1b}[34m--> \u{1b}[0m/shop/deploy/tasks.rs:3:5\n";
-        assert_eq!(shorten(coloured, "/shop/"), "\u{1b}[34m--> \u{1b}[0mdeploy/tasks.rs:3:5\n");
+        assert_eq!(shorten_paths(coloured, "/shop/"), "\u{1b}[34m--> \u{1b}[0mdeploy/tasks.rs:3:5\n");
     }
 }

@@ -9,11 +9,11 @@ use crate::project_cache::ProjectCache;
 use fabrs_project::FileTrust;
 use fabrs_project::Project;
 
-/// Files above the room by which cargo and rustup choose programs to run.
+/// Files above the cache by which cargo and rustup choose programs to run.
 const SETTINGS: [&str; 4] = [".cargo/config", ".cargo/config.toml", "rust-toolchain", "rust-toolchain.toml"];
 
 /// Checks the settings of cargo and rustup for the whole machine. Those in cargo's home are not checked.
-pub(crate) fn check_settings(trust: &FileTrust) -> Result<(), Error> {
+pub(crate) fn check_system_settings(trust: &FileTrust) -> Result<(), Error> {
     SETTINGS.iter().try_for_each(|name| {
         let file = Path::new("/").join(name);
         trust.check_existing(&file, &file)
@@ -45,11 +45,11 @@ fn check_tree(trust: &FileTrust, path: &Path, project: &Path) -> Result<(), Erro
 pub(crate) fn check_sources<'a>(
     trust: &FileTrust,
     project: &Project,
-    room: &ProjectCache,
+    cache: &ProjectCache,
     sources: impl IntoIterator<Item = &'a PathBuf>,
 ) -> Result<(), Error> {
     for source in sources {
-        if source.starts_with(&room.target) {
+        if source.starts_with(&cache.target_folder) {
             continue;
         }
         let in_project = source.starts_with(&project.root);

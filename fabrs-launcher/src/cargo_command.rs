@@ -9,35 +9,35 @@ use std::thread;
 use fabrs_core::config::Variables;
 use fabrs_core::{Error, ErrorKind};
 
+use crate::cargo_output::CargoOutput;
 use crate::environment::ProcessEnvironment;
-use crate::outcome::Outcome;
 use crate::progress::BuildProgress;
 use crate::project_cache::ProjectCache;
 
-/// The cargo program that builds the package of one room.
+/// The cargo program that builds the package of one cache.
 #[derive(Debug)]
-pub(crate) struct Cargo<'a> {
+pub(crate) struct CargoCommand<'a> {
     program: PathBuf,
-    room: &'a ProjectCache,
+    cache: &'a ProjectCache,
     environment: &'a ProcessEnvironment,
 }
 
 /// The number of cargo's output lines that may be queued.
-const LINES: usize = 64;
+const MAX_QUEUED_LINES: usize = 64;
 
-enum Line {
+enum OutputLine {
     Stdout(String),
     Stderr(String),
 }
 
-impl<'a> Cargo<'a> {
+impl<'a> CargoCommand<'a> {
     /// Finds the cargo program.
-    pub(crate) fn find(room: &'a ProjectCache, environment: &'a ProcessEnvironment) -> Result<Self, Error> {
-        let program = environment.cargo().ok_or_else(|| {
+    pub(crate) fn find(cache: &'a ProjectCache, environment: &'a ProcessEnvironment) -> Result<Self, Error> {
+        let program = environment.find_cargo().ok_or_else(|| {
             Error::new(ErrorKind::Local, "could not find `cargo`, which compiles tasks.rs")
                 .hint("install Rust as https://rustup.rs says, or add the folder of `cargo` to PATH")
         })?;
-        Ok(Self { program, room, environment })
+        Ok(Self { program, cache, environment })
     }
 
     /// Returns the path of the cargo program.
@@ -46,23 +46,27 @@ impl<'a> Cargo<'a> {
     }
 
     /// Builds the package. Returns whether the build succeeded, and cargo's messages.
-    pub(crate) fn build(&self, offline: bool, progress: &mut dyn BuildProgress) -> Result<(bool, Outcome<'a>), Error> {
+    pub(crate) fn build(
+        &self,
+        offline: bool,
+        progress: &mut dyn BuildProgress,
+    ) -> Result<(bool, CargoOutput<'a>), Error> {
         let mut command = self.command(&self.program);
         command.arg("build").arg(if progress.allow_colour() {
             "--message-format=json,json-diagnostic-rendered-ansi"
         } else {
             "--message-format=json"
         });
-        command.arg("--manifest-path").arg(self.room.manifest());
-        command.arg("--config").arg(self.room.cargo_config());
+        command.arg("--manifest-path").arg(self.cache.manifest());
+        command.arg("--config").arg(self.cache.cargo_config());
         if offline {
             command.arg("--offline");
         }
-        let mut outcome = Outcome::new(self.room, self.environment);
-        let status = converse(command, &mut outcome, progress).map_err(|error| {
+        let mut output = CargoOutput::new(self.cache, self.environment);
+        let status = run_and_parse(command, &mut output, progress).map_err(|error| {
             Error::new(ErrorKind::Local, format!("could not run `{}`", self.program.display())).caused_by(error)
         })?;
-        Ok((status.success(), outcome))
+        Ok((status.success(), output))
     }
 
     /// Returns the path of the real compiler. The `rustc` on PATH is often a rustup proxy, and the proxy does not change
@@ -80,8 +84,8 @@ impl<'a> Cargo<'a> {
             // Cargo and rustup read settings of all folders above. Nobody but root can add some here.
             .current_dir("/")
             .env_clear()
-            .envs(self.environment.for_cargo(&self.program))
-            .env("CARGO_TARGET_DIR", &self.room.target)
+            .envs(self.environment.variables_for_cargo(&self.program))
+            .env("CARGO_TARGET_DIR", &self.cache.target_folder)
             // A dependency's build script could read the password.
             .env_remove(Variables::SUDO_PASSWORD)
             // We parse the output, so its format must not depend on the user's settings.
@@ -95,29 +99,29 @@ impl<'a> Cargo<'a> {
 }
 
 /// Runs a command and passes on its output line by line.
-fn converse(
+fn run_and_parse(
     mut command: Command,
-    outcome: &mut Outcome<'_>,
+    output: &mut CargoOutput<'_>,
     progress: &mut dyn BuildProgress,
 ) -> io::Result<ExitStatus> {
-    let mut child = Ended(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
-    let (sender, lines) = sync_channel(LINES);
+    let mut child = KillOnDrop(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?);
+    let (sender, lines) = sync_channel(MAX_QUEUED_LINES);
     let streams = (child.0.stdout.take(), child.0.stderr.take());
     thread::scope(|scope| {
         if let (Some(stdout), Some(stderr)) = streams {
             let other = sender.clone();
-            scope.spawn(move || read(stdout, Line::Stdout, &sender));
-            scope.spawn(move || read(stderr, Line::Stderr, &other));
+            scope.spawn(move || read_lines(stdout, OutputLine::Stdout, &sender));
+            scope.spawn(move || read_lines(stderr, OutputLine::Stderr, &other));
         }
-        tell(&lines, outcome, progress);
+        forward_lines(&lines, output, progress);
     });
     child.0.wait()
 }
 
 /// A child process that is killed when this value is dropped.
-struct Ended(Child);
+struct KillOnDrop(Child);
 
-impl Drop for Ended {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         // Both calls do nothing if the child has already been waited for.
         let _ = self.0.kill();
@@ -125,7 +129,7 @@ impl Drop for Ended {
     }
 }
 
-fn read(stream: impl Read, kind: fn(String) -> Line, lines: &SyncSender<Line>) {
+fn read_lines(stream: impl Read, kind: fn(String) -> OutputLine, lines: &SyncSender<OutputLine>) {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     // A read error ends the stream. The exit status reports a failed build.
@@ -138,11 +142,11 @@ fn read(stream: impl Read, kind: fn(String) -> Line, lines: &SyncSender<Line>) {
 }
 
 /// Passes on lines until both streams have ended.
-fn tell(lines: &Receiver<Line>, outcome: &mut Outcome<'_>, progress: &mut dyn BuildProgress) {
+fn forward_lines(lines: &Receiver<OutputLine>, output: &mut CargoOutput<'_>, progress: &mut dyn BuildProgress) {
     for line in lines {
         match line {
-            Line::Stdout(line) => outcome.message(&line, progress),
-            Line::Stderr(line) => outcome.status(&line, progress),
+            OutputLine::Stdout(line) => output.message(&line, progress),
+            OutputLine::Stderr(line) => output.status(&line, progress),
         }
     }
 }

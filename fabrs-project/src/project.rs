@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 /// The name of the file that makes a folder a project.
-const FILE: &str = "tasks.rs";
+const TASKS_FILE: &str = "tasks.rs";
 
 /// A folder with a `tasks.rs` in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,13 +27,14 @@ impl Project {
     /// does not go on above a refused file.
     pub fn find(start: &Path) -> Option<Self> {
         let start = start.canonicalize().ok()?;
-        let found = start.ancestors().map(|folder| folder.join(FILE)).find(|file| file.symlink_metadata().is_ok())?;
+        let found =
+            start.ancestors().map(|folder| folder.join(TASKS_FILE)).find(|file| file.symlink_metadata().is_ok())?;
         // The name may be a link: modules are looked for beside the file that it leads to, and so is everything else.
-        Some(Self { found_path: found.clone(), ..Self::of(&found.canonicalize().ok()?)? })
+        Some(Self { found_path: found.clone(), ..Self::from_tasks_file(&found.canonicalize().ok()?)? })
     }
 
     /// Returns the project of a file, given by its canonical path.
-    pub fn of(tasks: &Path) -> Option<Self> {
+    pub fn from_tasks_file(tasks: &Path) -> Option<Self> {
         Some(Self { found_path: tasks.to_owned(), tasks_file: tasks.to_owned(), root: tasks.parent()?.to_owned() })
     }
 
@@ -50,7 +51,7 @@ impl Project {
     }
 
     /// Returns the file's path as a person standing in `cwd` would write it.
-    pub fn shown(&self, cwd: &Path) -> String {
+    pub fn display_path(&self, cwd: &Path) -> String {
         self.tasks_file.strip_prefix(cwd).unwrap_or(&self.tasks_file).display().to_string()
     }
 }
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn another_path_has_another_hash() {
-        let hash = |path| Project::of(Path::new(path)).unwrap().hash();
+        let hash = |path| Project::from_tasks_file(Path::new(path)).unwrap().hash();
         assert_eq!(hash("/a/tasks.rs"), hash("/a/tasks.rs"));
         assert_ne!(hash("/a/tasks.rs"), hash("/b/tasks.rs"));
         assert_eq!(hash("/a/tasks.rs").len(), 16);

@@ -4,37 +4,37 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use crate::block::Block;
-use crate::{dependency_source, profile};
+use crate::manifest_block::ManifestBlock;
+use crate::{cargo_profile, dependency_source};
 use fabrs_project::Project;
 
 /// The files of a generated package.
 #[derive(Debug)]
-pub(crate) struct Package {
+pub(crate) struct GeneratedPackage {
     /// Its `Cargo.toml`.
     pub(crate) manifest: String,
     /// Its `src/main.rs`.
-    pub(crate) main: String,
+    pub(crate) main_rs: String,
     /// The `Cargo.lock` that it starts with, so that all projects share the dependencies that were compiled once.
-    pub(crate) seed: Option<PathBuf>,
+    pub(crate) cargo_lock_seed: Option<PathBuf>,
     /// The folders of the crates that it names by their paths.
     pub(crate) crates: Vec<PathBuf>,
 }
 
-impl Package {
+impl GeneratedPackage {
     /// Makes the package called `name`, whose sources have a given digest.
     ///
     /// The digest stands in the manifest, as a feature that nobody asks for, because cargo takes a file for unchanged
     /// when it is older than what was made from it: a `tasks.rs` that came by `rsync -a` or `tar` is, and yesterday's
     /// tasks would run. A package that declares other features is compiled again, and its files keep their names.
-    pub(crate) fn new(project: &Project, name: &str, block: Block, digest: &str) -> Self {
+    pub(crate) fn new(project: &Project, name: &str, block: ManifestBlock, digest: &str) -> Self {
         let mut dependencies = block.dependencies;
         for dependency in dependencies.iter_mut().map(|(_, dependency)| dependency) {
             make_absolute(dependency, &project.root);
         }
-        dependency_source::settle(&mut dependencies);
+        dependency_source::add_sources(&mut dependencies);
         let fabrs = dependencies.get("fabrs").and_then(|fabrs| fabrs.get("path"));
-        let seed = fabrs.and_then(Value::as_str).map(|path| Path::new(path).join("Cargo.lock"));
+        let cargo_lock_seed = fabrs.and_then(Value::as_str).map(|path| Path::new(path).join("Cargo.lock"));
         let paths = dependencies.iter().filter_map(|(_, dependency)| dependency.get("path")?.as_str());
         let crates = paths.map(PathBuf::from).collect();
 
@@ -53,16 +53,21 @@ impl Package {
             ("features", table([(&format!("sources-{digest}"), Value::Array(Vec::new()))]).into()),
             // A command that nobody awaits does nothing, and a warning is only seen by who compiles.
             ("lints", table([("rust", table([("unused_must_use", "deny".into())]).into())]).into()),
-            ("profile", table([("dev", profile::dev(block.profile).into())]).into()),
+            ("profile", table([("dev", cargo_profile::dev_profile(block.profile).into())]).into()),
             // Its own root, whatever lies above the cache.
             ("workspace", table([("resolver", "3".into())]).into()),
         ]);
-        Self { manifest: manifest.to_string(), main: main(project), seed: seed.filter(|seed| seed.is_file()), crates }
+        Self {
+            manifest: manifest.to_string(),
+            main_rs: main_rs(project),
+            cargo_lock_seed: cargo_lock_seed.filter(|cargo_lock_seed| cargo_lock_seed.is_file()),
+            crates,
+        }
     }
 }
 
 /// Returns the program, which names the library only to have it linked: tasks register themselves.
-fn main(project: &Project) -> String {
+fn main_rs(project: &Project) -> String {
     let hash = project.hash();
     format!("use tasks as _;\n\nfn main() -> std::process::ExitCode {{\n    fabrs::main(\"{hash}\")\n}}\n")
 }
@@ -82,9 +87,9 @@ fn table<const N: usize>(entries: [(&str, Value); N]) -> Table {
 mod tests {
     use super::*;
 
-    fn package(source: &str) -> (Package, Table) {
-        let project = Project::of(Path::new("/my shop/tasks.rs")).unwrap();
-        let package = Package::new(&project, "tasks-0123", Block::read(source).unwrap(), "d1gest");
+    fn package(source: &str) -> (GeneratedPackage, Table) {
+        let project = Project::from_tasks_file(Path::new("/my shop/tasks.rs")).unwrap();
+        let package = GeneratedPackage::new(&project, "tasks-0123", ManifestBlock::read(source).unwrap(), "d1gest");
         let manifest = toml::from_str(&package.manifest).unwrap();
         (package, manifest)
     }
@@ -101,8 +106,8 @@ mod tests {
             Some("deny"),
             "a forgotten await is no warning"
         );
-        assert!(package.main.contains("use tasks as _;"));
-        assert!(package.seed.unwrap().ends_with("Cargo.lock"));
+        assert!(package.main_rs.contains("use tasks as _;"));
+        assert!(package.cargo_lock_seed.unwrap().ends_with("Cargo.lock"));
     }
 
     #[test]
@@ -120,8 +125,9 @@ mod tests {
 
     #[test]
     fn other_sources_make_another_manifest() {
-        let project = Project::of(Path::new("/shop/tasks.rs")).unwrap();
-        let manifest = |digest| Package::new(&project, "tasks-0123", Block::default(), digest).manifest;
+        let project = Project::from_tasks_file(Path::new("/shop/tasks.rs")).unwrap();
+        let manifest =
+            |digest| GeneratedPackage::new(&project, "tasks-0123", ManifestBlock::default(), digest).manifest;
         assert_ne!(manifest("one"), manifest("two"));
     }
 }

@@ -9,18 +9,18 @@ use std::path::{Path, PathBuf};
 use crate::environment::ProcessEnvironment;
 
 /// The first line. A new layout gets a new number.
-const HEAD: &str = "fabrs-stamp 2";
-/// The last line. A stamp without it is incomplete.
+const HEAD: &str = "fabrs-build-record 1";
+/// The last line. A record without it is incomplete.
 const END: &str = "end";
 
 /// Everything that a tool depends on.
 ///
 /// On disk it is one line each, `KIND DETAILS NAME`, so that reading it takes no parser.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Stamp {
+pub(crate) struct BuildRecord {
     /// The cargo program.
     pub(crate) cargo: PathBuf,
-    /// The trust under which the files were accepted, as [`ProcessEnvironment::trust_text`] writes it.
+    /// The trust under which the files were accepted, as [`ProcessEnvironment::trust_key`] writes it.
     pub(crate) trust: String,
     /// ProcessEnvironment variables with their values, or `None` if unset.
     pub(crate) variables: BTreeMap<String, Option<String>>,
@@ -32,24 +32,24 @@ pub(crate) struct Stamp {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Input {
     /// True for a source file. Other inputs are manifests, the compiler and the tool itself.
-    pub(crate) source: bool,
+    pub(crate) is_source: bool,
     /// The metadata, or `None` if the file changed during the build: the compiled version is unknown then.
-    pub(crate) mark: Option<Mark>,
+    pub(crate) stat: Option<FileStat>,
 }
 
 /// The metadata of a file.
 ///
 /// A copy that keeps modification times still changes the time of the last status change (ctime).
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Mark {
+pub(crate) struct FileStat {
     size: u64,
     modified: i128,
     changed: i128,
 }
 
-impl Mark {
+impl FileStat {
     /// Reads the metadata of a file.
-    pub(crate) fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn read(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
         Some(Self {
@@ -60,13 +60,13 @@ impl Mark {
     }
 
     /// Returns true if the file was last written before a time in nanoseconds since 1970.
-    pub(crate) fn is_before(self, moment: i128) -> bool {
-        self.modified < moment && self.changed < moment
+    pub(crate) fn is_before(self, time: i128) -> bool {
+        self.modified < time && self.changed < time
     }
 }
 
-impl Stamp {
-    /// Reads a stamp. Returns `None` for an unreadable stamp.
+impl BuildRecord {
+    /// Reads a record. Returns `None` for an unreadable record.
     pub(crate) fn read(path: &Path) -> Option<Self> {
         Self::parse(&fs::read_to_string(path).ok()?)
     }
@@ -76,41 +76,41 @@ impl Stamp {
         if lines.next()? != HEAD {
             return None;
         }
-        let mut stamp = Self::default();
+        let mut record = Self::default();
         for line in lines {
             let (kind, rest) = line.split_once(' ')?;
             match kind {
-                "cargo" => stamp.cargo = PathBuf::from(rest),
-                "trust" => rest.clone_into(&mut stamp.trust),
+                "cargo" => record.cargo = PathBuf::from(rest),
+                "trust" => rest.clone_into(&mut record.trust),
                 "set" => {
                     let (name, value) = rest.split_once(' ')?;
-                    stamp.variables.insert(name.to_owned(), Some(value.to_owned()));
+                    record.variables.insert(name.to_owned(), Some(value.to_owned()));
                 }
                 "unset" => {
-                    stamp.variables.insert(rest.to_owned(), None);
+                    record.variables.insert(rest.to_owned(), None);
                 }
                 "source" | "file" => {
                     let mut parts = rest.splitn(4, ' ');
                     let mut part = || parts.next();
                     let (size, modified, changed) = (part()?, part()?, part()?);
-                    let mark = match size {
+                    let stat = match size {
                         "-" => None,
-                        size => Some(Mark {
+                        size => Some(FileStat {
                             size: size.parse().ok()?,
                             modified: modified.parse().ok()?,
                             changed: changed.parse().ok()?,
                         }),
                     };
-                    stamp.files.insert(PathBuf::from(part()?), Input { source: kind == "source", mark });
+                    record.files.insert(PathBuf::from(part()?), Input { is_source: kind == "source", stat });
                 }
                 _ => return None,
             }
         }
-        Some(stamp)
+        Some(record)
     }
 
     /// Returns the text for [`read`](Self::read).
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let mut text = format!("{HEAD}\ncargo {}\ntrust {}\n", self.cargo.display(), self.trust);
         for (name, value) in &self.variables {
             // Writing into a string can't fail.
@@ -120,10 +120,10 @@ impl Stamp {
             };
         }
         for (path, input) in &self.files {
-            let kind = if input.source { "source" } else { "file" };
+            let kind = if input.is_source { "source" } else { "file" };
             let path = path.display();
-            let _ = match input.mark {
-                Some(Mark { size, modified, changed }) => {
+            let _ = match input.stat {
+                Some(FileStat { size, modified, changed }) => {
                     writeln!(text, "{kind} {size} {modified} {changed} {path}")
                 }
                 None => writeln!(text, "{kind} - - - {path}"),
@@ -136,21 +136,21 @@ impl Stamp {
 
     /// Returns the source files.
     pub(crate) fn sources(&self) -> impl Iterator<Item = &PathBuf> {
-        self.files.iter().filter(|(_, input)| input.source).map(|(path, _)| path)
+        self.files.iter().filter(|(_, input)| input.is_source).map(|(path, _)| path)
     }
 
     /// Records the current value of a variable.
     pub(crate) fn add_variable(&mut self, name: &str, environment: &ProcessEnvironment) {
-        self.variables.insert(name.to_owned(), environment.shown(name));
+        self.variables.insert(name.to_owned(), environment.escaped(name));
     }
 
     /// Returns true if no input has changed. Calls `stat` once for each file.
     ///
     /// Without cargo on this machine, the existing tool is used.
     pub(crate) fn is_fresh(&self, environment: &ProcessEnvironment) -> bool {
-        environment.cargo().is_none_or(|cargo| cargo == self.cargo)
-            && self.variables.iter().all(|(name, value)| environment.shown(name) == *value)
-            && self.files.iter().all(|(path, input)| input.mark.is_some() && Mark::of(path) == input.mark)
+        environment.find_cargo().is_none_or(|cargo| cargo == self.cargo)
+            && self.variables.iter().all(|(name, value)| environment.escaped(name) == *value)
+            && self.files.iter().all(|(path, input)| input.stat.is_some() && FileStat::read(path) == input.stat)
     }
 }
 
@@ -164,32 +164,32 @@ mod tests {
 
     #[test]
     fn a_stamp_is_read_as_it_was_written() {
-        let trust = environment(&[("FABRS_TRUST", "/a b:/c"), ("SUDO_UID", "1\n")]).trust_text();
-        let mut stamp = Stamp { cargo: "/opt/my tools/cargo".into(), trust, ..Stamp::default() };
-        stamp.add_variable("A", &environment(&[("A", "two\nlines \"and\" quotes")]));
-        stamp.add_variable("B", &environment(&[]));
-        let mark = Mark { size: 3, modified: 1_700_000_000_123_456_789, changed: -1 };
-        stamp.files.insert("/a b/täsks.rs".into(), Input { source: true, mark: Some(mark) });
-        stamp.files.insert("/c".into(), Input { source: false, mark: None });
-        assert_eq!(Stamp::parse(&stamp.text()), Some(stamp));
+        let trust = environment(&[("FABRS_TRUST", "/a b:/c"), ("SUDO_UID", "1\n")]).trust_key();
+        let mut record = BuildRecord { cargo: "/opt/my tools/cargo".into(), trust, ..BuildRecord::default() };
+        record.add_variable("A", &environment(&[("A", "two\nlines \"and\" quotes")]));
+        record.add_variable("B", &environment(&[]));
+        let stat = FileStat { size: 3, modified: 1_700_000_000_123_456_789, changed: -1 };
+        record.files.insert("/a b/täsks.rs".into(), Input { is_source: true, stat: Some(stat) });
+        record.files.insert("/c".into(), Input { is_source: false, stat: None });
+        assert_eq!(BuildRecord::parse(&record.to_text()), Some(record));
     }
 
     #[test]
     fn a_stamp_that_was_cut_or_is_of_another_layout_is_none() {
-        let text = Stamp { cargo: "/bin/cargo".into(), ..Stamp::default() }.text();
-        assert!(Stamp::parse(&text).is_some());
+        let text = BuildRecord { cargo: "/bin/cargo".into(), ..BuildRecord::default() }.to_text();
+        assert!(BuildRecord::parse(&text).is_some());
         for end in 0..text.len() {
-            assert_eq!(Stamp::parse(&text[..end]), None, "{end}");
+            assert_eq!(BuildRecord::parse(&text[..end]), None, "{end}");
         }
-        assert_eq!(Stamp::parse(&text.replace("stamp 2", "stamp 1")), None);
+        assert_eq!(BuildRecord::parse(&text.replace("record 1", "record 2")), None);
     }
 
     #[test]
     fn a_changed_variable_is_not_fresh() {
-        let mut stamp = Stamp::default();
-        stamp.add_variable("RUSTUP_TOOLCHAIN", &environment(&[]));
-        assert!(stamp.is_fresh(&environment(&[])));
-        assert!(!stamp.is_fresh(&environment(&[("RUSTUP_TOOLCHAIN", "nightly")])));
+        let mut record = BuildRecord::default();
+        record.add_variable("RUSTUP_TOOLCHAIN", &environment(&[]));
+        assert!(record.is_fresh(&environment(&[])));
+        assert!(!record.is_fresh(&environment(&[("RUSTUP_TOOLCHAIN", "nightly")])));
     }
 
     #[test]
@@ -197,17 +197,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tasks.rs");
         fs::write(&file, "one").unwrap();
-        let mut stamp = Stamp::default();
-        stamp.files.insert(file.clone(), Input { source: true, mark: Mark::of(&file) });
-        assert!(stamp.is_fresh(&environment(&[])));
+        let mut record = BuildRecord::default();
+        record.files.insert(file.clone(), Input { is_source: true, stat: FileStat::read(&file) });
+        assert!(record.is_fresh(&environment(&[])));
 
         fs::write(&file, "three").unwrap();
-        assert!(!stamp.is_fresh(&environment(&[])));
+        assert!(!record.is_fresh(&environment(&[])));
         fs::remove_file(&file).unwrap();
-        assert!(!stamp.is_fresh(&environment(&[])));
+        assert!(!record.is_fresh(&environment(&[])));
 
         fs::write(&file, "one").unwrap();
-        stamp.files.insert(file, Input { source: true, mark: None });
-        assert!(!stamp.is_fresh(&environment(&[])));
+        record.files.insert(file, Input { is_source: true, stat: None });
+        assert!(!record.is_fresh(&environment(&[])));
     }
 }
