@@ -1,7 +1,7 @@
-//! Files of the cache that are there whole or not at all.
+//! Atomic writes to files of the cache.
 //!
-//! Only who holds a cache's lock writes there, so that the name beside a file can be the same each time; what a killed
-//! process left under it is overwritten.
+//! Only the holder of the project's lock writes to the cache. So the temporary file can have the
+//! same name each time, and the file left by a killed process is overwritten.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -12,7 +12,7 @@ use fabrs_core::Error;
 
 use crate::cache_error::write_error;
 
-/// Writes a file; one that says the same already keeps its time.
+/// Writes a file atomically. A file with the same content keeps its modification time.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
     if fs::read(path).is_ok_and(|old| old == content) {
         return Ok(());
@@ -20,7 +20,7 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
     replace(path, |file| file.write_all(content))
 }
 
-/// Copies a file with its permissions.
+/// Copies a file atomically, with its permissions.
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
     replace(to, |file| {
         io::copy(&mut File::open(from)?, file)?;
@@ -28,7 +28,7 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
     })
 }
 
-/// Fills a file beside the one meant, and puts it in its place when it is whole.
+/// Fills a temporary file beside `path`, then renames the temporary file to `path`.
 fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), Error> {
     let mut temp_file = path.as_os_str().to_owned();
     temp_file.push(".new");
@@ -43,7 +43,7 @@ fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Resul
         .and_then(|mut file| fill(&mut file))
         .and_then(|()| fs::rename(&temp_file, path));
     filled.map_err(|error| {
-        // What went wrong is told; a rest that can't be removed is in nobody's way.
+        // The caller reports the failed write. A leftover file is overwritten by the next write.
         let _ = fs::remove_file(&temp_file);
         write_error(path, error)
     })
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_can_not_be_written_whole_leaves_the_old_one_and_nothing_beside_it() {
+    fn a_failed_write_keeps_the_old_file_and_removes_the_temporary_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a");
         write(&file, b"old").unwrap();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_left_is_overwritten() {
+    fn the_temporary_file_of_a_killed_process_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a");
         fs::write(folder.path().join("a.new"), "a longer rest").unwrap();
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_says_the_same_keeps_its_time() {
+    fn an_unchanged_file_keeps_its_modification_time() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a");
         write(&file, b"same").unwrap();
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_can_be_run_if_the_original_can() {
+    fn a_copy_keeps_the_permissions() {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         fs::write(&from, "#!/bin/sh").unwrap();

@@ -1,4 +1,4 @@
-//! The inputs of a compiled tool, and the check for changes.
+//! The build record: the inputs of a compiled tool, and the check for changed inputs.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,38 +8,41 @@ use std::path::{Path, PathBuf};
 
 use crate::environment::ProcessEnvironment;
 
-/// The first line. A new layout gets a new number.
+/// The first line, with the version of the format.
 const HEAD: &str = "fabrs-build-record 1";
-/// The last line. A record without it is incomplete.
+/// The last line. A record without this line is incomplete.
 const END: &str = "end";
 
-/// Everything that a tool depends on.
+/// All inputs of a compiled tool.
 ///
-/// On disk it is one line each, `KIND DETAILS NAME`, so that reading it takes no parser.
+/// The file has one line for each input: `KIND DETAILS NAME`. Reading the file needs no parser
+/// library, so an unchanged project starts fast.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct BuildRecord {
     /// The cargo program.
     pub(crate) cargo: PathBuf,
-    /// The trust under which the files were accepted, as [`ProcessEnvironment::trust_key`] writes it.
+    /// The trust settings during the check of the files, as written by
+    /// [`ProcessEnvironment::trust_key`].
     pub(crate) trust: String,
-    /// ProcessEnvironment variables with their values, or `None` if unset.
+    /// Environment variables with their values, or `None` for an unset variable.
     pub(crate) variables: BTreeMap<String, Option<String>>,
-    /// Files with their metadata.
+    /// Input files with their metadata.
     pub(crate) files: BTreeMap<PathBuf, Input>,
 }
 
-/// A file that a tool depends on.
+/// An input file of a tool.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Input {
-    /// True for a source file. Other inputs are manifests, the compiler and the tool itself.
+    /// True for a source file, false for a manifest, the compiler or the tool itself.
     pub(crate) is_source: bool,
-    /// The metadata, or `None` if the file changed during the build: the compiled version is unknown then.
+    /// The metadata, or `None` if the file changed during the build. Then the record can't tell
+    /// which version was compiled.
     pub(crate) stat: Option<FileStat>,
 }
 
-/// The metadata of a file.
+/// The size and times of a file.
 ///
-/// A copy that keeps modification times still changes the time of the last status change (ctime).
+/// The status change time (ctime) also changes if a copy preserves the modification time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct FileStat {
     size: u64,
@@ -48,7 +51,7 @@ pub(crate) struct FileStat {
 }
 
 impl FileStat {
-    /// Reads the metadata of a file.
+    /// Reads the metadata of a file. Returns `None` if the file can't be read.
     pub(crate) fn read(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
@@ -59,14 +62,14 @@ impl FileStat {
         })
     }
 
-    /// Returns true if the file was last written before a time in nanoseconds since 1970.
+    /// Returns true if the last change was before `time`, in nanoseconds since 1970.
     pub(crate) fn is_before(self, time: i128) -> bool {
         self.modified < time && self.changed < time
     }
 }
 
 impl BuildRecord {
-    /// Reads a record. Returns `None` for an unreadable record.
+    /// Reads a record. Returns `None` for a missing, incomplete or outdated record.
     pub(crate) fn read(path: &Path) -> Option<Self> {
         Self::parse(&fs::read_to_string(path).ok()?)
     }
@@ -109,11 +112,11 @@ impl BuildRecord {
         Some(record)
     }
 
-    /// Returns the text for [`read`](Self::read).
+    /// Returns the record as text, in the format of [`read`](Self::read).
     pub(crate) fn to_text(&self) -> String {
         let mut text = format!("{HEAD}\ncargo {}\ntrust {}\n", self.cargo.display(), self.trust);
         for (name, value) in &self.variables {
-            // Writing into a string can't fail.
+            // A write to a string can't fail.
             let _ = match value {
                 Some(value) => writeln!(text, "set {name} {value}"),
                 None => writeln!(text, "unset {name}"),
@@ -146,7 +149,7 @@ impl BuildRecord {
 
     /// Returns true if no input has changed. Calls `stat` once for each file.
     ///
-    /// Without cargo on this machine, the existing tool is used.
+    /// On a machine without cargo, the cached tool stays in use.
     pub(crate) fn is_fresh(&self, environment: &ProcessEnvironment) -> bool {
         environment.find_cargo().is_none_or(|cargo| cargo == self.cargo)
             && self.variables.iter().all(|(name, value)| environment.escaped(name) == *value)
@@ -163,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_is_read_as_it_was_written() {
+    fn a_record_survives_a_round_trip() {
         let trust = environment(&[("FABRS_TRUST", "/a b:/c"), ("SUDO_UID", "1\n")]).trust_key();
         let mut record = BuildRecord { cargo: "/opt/my tools/cargo".into(), trust, ..BuildRecord::default() };
         record.add_variable("A", &environment(&[("A", "two\nlines \"and\" quotes")]));
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_that_was_cut_or_is_of_another_layout_is_none() {
+    fn a_truncated_or_outdated_record_is_none() {
         let text = BuildRecord { cargo: "/bin/cargo".into(), ..BuildRecord::default() }.to_text();
         assert!(BuildRecord::parse(&text).is_some());
         for end in 0..text.len() {
@@ -193,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_changed_vanished_or_was_unsure_is_not_fresh() {
+    fn a_changed_missing_or_unrecorded_file_is_not_fresh() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tasks.rs");
         fs::write(&file, "one").unwrap();

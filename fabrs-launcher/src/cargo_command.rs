@@ -1,4 +1,4 @@
-//! Cargo as a child process.
+//! Runs cargo as a child process and reads its output.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::environment::ProcessEnvironment;
 use crate::progress::BuildProgress;
 use crate::project_cache::ProjectCache;
 
-/// The cargo program that builds the package of one cache.
+/// The cargo program and the package to build.
 #[derive(Debug)]
 pub(crate) struct CargoCommand<'a> {
     program: PathBuf,
@@ -22,7 +22,7 @@ pub(crate) struct CargoCommand<'a> {
     environment: &'a ProcessEnvironment,
 }
 
-/// The number of cargo's output lines that may be queued.
+/// The number of output lines that may be queued.
 const MAX_QUEUED_LINES: usize = 64;
 
 enum OutputLine {
@@ -34,8 +34,8 @@ impl<'a> CargoCommand<'a> {
     /// Finds the cargo program.
     pub(crate) fn find(cache: &'a ProjectCache, environment: &'a ProcessEnvironment) -> Result<Self, Error> {
         let program = environment.find_cargo().ok_or_else(|| {
-            Error::new(ErrorKind::Local, "could not find `cargo`, which compiles tasks.rs")
-                .hint("install Rust as https://rustup.rs says, or add the folder of `cargo` to PATH")
+            Error::new(ErrorKind::Local, "could not find `cargo` to compile tasks.rs")
+                .hint("install Rust from https://rustup.rs, or add the folder of `cargo` to PATH")
         })?;
         Ok(Self { program, cache, environment })
     }
@@ -45,7 +45,7 @@ impl<'a> CargoCommand<'a> {
         &self.program
     }
 
-    /// Builds the package. Returns whether the build succeeded, and cargo's messages.
+    /// Builds the package. Returns true if the build succeeded, and the parsed output of cargo.
     pub(crate) fn build(
         &self,
         offline: bool,
@@ -69,26 +69,28 @@ impl<'a> CargoCommand<'a> {
         Ok((status.success(), output))
     }
 
-    /// Returns the path of the real compiler. The `rustc` on PATH is often a rustup proxy, and the proxy does not change
-    /// when the compiler is replaced.
+    /// Returns the path of the real compiler.
+    ///
+    /// The `rustc` on PATH is often a proxy of rustup, and stays the same if rustup replaces the
+    /// compiler.
     pub(crate) fn compiler(&self) -> Option<PathBuf> {
         let output = self.command(self.environment.rustc()).args(["--print", "sysroot"]).stderr(Stdio::null()).output();
         let sysroot = String::from_utf8(output.ok()?.stdout).ok()?;
         Some(Path::new(sysroot.trim_end()).join("bin/rustc")).filter(|rustc| rustc.is_file())
     }
 
-    /// Prepares a toolchain program to run without the project's own cargo settings.
+    /// Prepares a toolchain program to run without the cargo settings of the project.
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command
-            // Cargo and rustup read settings of all folders above. Nobody but root can add some here.
+            // Cargo and rustup read settings of all parent folders. Only root can write to `/`.
             .current_dir("/")
             .env_clear()
             .envs(self.environment.variables_for_cargo(&self.program))
             .env("CARGO_TARGET_DIR", &self.cache.target_folder)
-            // A dependency's build script could read the password.
+            // The build script of a dependency could read the password.
             .env_remove(Variables::SUDO_PASSWORD)
-            // We parse the output, so its format must not depend on the user's settings.
+            // The launcher parses the output, so the user's settings must not change the format.
             .env("CARGO_TERM_COLOR", "never")
             .env("CARGO_TERM_PROGRESS_WHEN", "never")
             .env("CARGO_TERM_QUIET", "false")
@@ -98,7 +100,7 @@ impl<'a> CargoCommand<'a> {
     }
 }
 
-/// Runs a command and passes on its output line by line.
+/// Runs a command and passes each line of its output to `output`.
 fn run_and_parse(
     mut command: Command,
     output: &mut CargoOutput<'_>,
@@ -118,12 +120,12 @@ fn run_and_parse(
     child.0.wait()
 }
 
-/// A child process that is killed when this value is dropped.
+/// A child process, killed on drop.
 struct KillOnDrop(Child);
 
 impl Drop for KillOnDrop {
     fn drop(&mut self) {
-        // Both calls do nothing if the child has already been waited for.
+        // Both calls have no effect after the child has been waited for.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,8 +1,9 @@
-//! What of the project's own cargo configuration is right for its tool.
+//! Cargo settings of the project that also apply to its tool.
 //!
-//! Cargo runs in the cache, where a project's `.cargo/config.toml` does not apply: its target, flags and wrappers are
-//! meant for the project's program. Where crates come from does apply, or a tool could not be compiled behind a
-//! company's mirror.
+//! Cargo runs in the cache, out of reach of the project's `.cargo/config.toml`. This is intended
+//! for the target, the flags and the wrappers, since these settings are for the project's own
+//! program. The registries and sources must apply, or the tool could not be compiled behind the
+//! mirror of a company. So the launcher copies these settings.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,24 +14,26 @@ use toml::{Table, Value};
 
 use fabrs_project::FileTrust;
 
-/// The tables that say where crates come from and how they are fetched.
+/// The tables with registries, sources and network settings.
 const COPIED_TABLES: [&str; 5] = ["http", "net", "registries", "registry", "source"];
 
-/// The keys of a source that name a folder of this machine.
+/// The keys of a source that name a local folder.
 const FOLDER_KEYS: [&str; 2] = ["directory", "local-registry"];
 
-/// The settings of a project that cargo is given.
+/// The settings of a project for the build of its tool.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct CargoConfig {
-    /// They themselves.
+    /// The copied settings, with absolute paths.
     pub(crate) settings: Table,
-    /// The files they were read from.
+    /// The files of these settings.
     pub(crate) files: Vec<PathBuf>,
 }
 
 impl CargoConfig {
-    /// Reads the configuration that applies in a folder, nearest first, without that in cargo's home, which cargo
-    /// reads by itself. A file of somebody else is an error: it chooses the code of dependencies.
+    /// Reads the settings that apply in the folder `root`. The file nearest to `root` has priority.
+    ///
+    /// Skips the file in the home of cargo, because cargo reads that file anyway. A file of another
+    /// user is an error, because the settings select the code of dependencies.
     pub(crate) fn read(root: &Path, cargo_home: Option<&Path>, trust: &FileTrust) -> Result<Self, Error> {
         let mut config = Self::default();
         for folder in root.ancestors() {
@@ -38,7 +41,7 @@ impl CargoConfig {
             if cargo_home.is_some_and(|home| home == dot_cargo) {
                 continue;
             }
-            // Cargo prefers the old name where both are there.
+            // If both files exist, cargo reads only the file with the old name.
             for file in ["config", "config.toml"].map(|name| dot_cargo.join(name)) {
                 let unreadable = || Error::new(ErrorKind::Config, format!("could not read `{}`", file.display()));
                 trust.check_existing(&file, &dot_cargo)?;
@@ -60,7 +63,7 @@ impl CargoConfig {
     }
 }
 
-/// Keeps what is to be taken of a file in the `.cargo` of a folder, with its paths made absolute.
+/// Returns the copied tables of a settings file. Relative paths are resolved against `folder`.
 fn copied_settings(mut table: Table, folder: &Path) -> Table {
     table.retain(|key, _| COPIED_TABLES.contains(&key));
     let sources = table.get_mut("source").and_then(Value::as_table_mut);
@@ -75,7 +78,7 @@ fn copied_settings(mut table: Table, folder: &Path) -> Table {
     table
 }
 
-/// Checks the folders on this machine that crates come from: build scripts in them run while cargo compiles.
+/// Checks the local folders of crates. Build scripts in these folders run during the build.
 fn check_vendor_folders(trust: &FileTrust, settings: &Table) -> Result<(), Error> {
     let sources = settings.get("source").and_then(Value::as_table);
     for source in sources.into_iter().flat_map(Table::values) {
@@ -94,7 +97,8 @@ fn make_absolute(table: &mut Value, key: &str, folder: &Path) {
     }
 }
 
-/// Adds what a file further up says: single values only where nothing was said yet, lists before those nearer.
+/// Adds settings of a file further up, as cargo does: the nearer value wins, and the lists are
+/// joined with the nearer items last.
 fn merge_missing(near: &mut Table, far: Table) {
     for (key, far) in far {
         match (near.get_mut(&key), far) {
@@ -126,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn only_where_crates_come_from_is_copied() {
+    fn only_sources_and_network_settings_are_copied() {
         let root = tempfile::tempdir().unwrap();
         config(
             root.path(),
@@ -142,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_crates_that_others_can_write_to_is_refused() {
+    fn a_crate_folder_writable_by_others_is_refused() {
         use std::os::unix::fs::PermissionsExt;
 
         let root = tempfile::tempdir().unwrap();
@@ -156,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_file_wins_and_the_old_name_before_the_new() {
+    fn the_nearest_file_and_the_old_name_have_priority() {
         let outer = tempfile::tempdir().unwrap();
         let inner = outer.path().join("project");
         config(outer.path(), "config.toml", "[net]\nretry = 1\noffline = true");
@@ -169,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn cargos_home_is_left_to_cargo() {
+    fn the_file_in_the_home_of_cargo_is_skipped() {
         let home = tempfile::tempdir().unwrap();
         config(home.path(), "config.toml", "[net]\nretry = 1");
         let found = CargoConfig::read(home.path(), Some(&home.path().join(".cargo")), &trust()).unwrap();
@@ -177,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_toml_is_named() {
+    fn an_error_names_the_invalid_file() {
         let root = tempfile::tempdir().unwrap();
         config(root.path(), "config.toml", "[net");
         let error = CargoConfig::read(root.path(), None, &trust()).unwrap_err();

@@ -1,64 +1,64 @@
-//! What cargo says while it builds, one line at a time.
+//! Parsers for the output of `cargo build`: JSON messages on stdout, status lines on stderr.
 
 use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// A line of cargo's stdout, as far as it matters.
+/// A relevant JSON message on stdout.
 #[derive(Debug, PartialEq)]
 pub(crate) enum CargoMessage {
-    /// A target is compiled, now or some time before.
+    /// A compiled target, new or from an earlier build.
     Artifact(Artifact),
-    /// The compiler has something to say.
+    /// A message of the compiler.
     Diagnostic(Diagnostic),
 }
 
 /// A compiled target.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Artifact {
-    /// Its package, as cargo identifies it.
+    /// The package id.
     pub(crate) package: String,
-    /// Where its manifest is.
+    /// The path of the manifest.
     pub(crate) manifest: PathBuf,
-    /// What was made of it.
+    /// The compiled files.
     pub(crate) files: Vec<PathBuf>,
-    /// The program, if it is one.
+    /// The executable, if the target is a program.
     pub(crate) executable: Option<PathBuf>,
 }
 
 /// A message of the compiler.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Diagnostic {
-    /// The package that it compiled.
+    /// The id of the compiled package.
     pub(crate) package: String,
-    /// Whether compiling fails for it.
+    /// True for an error, false for a warning.
     pub(crate) is_error: bool,
-    /// The message as a person is shown it.
+    /// The message in the format for people.
     pub(crate) text: String,
 }
 
-/// A line of cargo's stderr.
+/// A relevant line of stderr.
 #[derive(Debug, PartialEq)]
 pub(crate) enum StatusLine<'a> {
-    /// It begins to compile a crate.
+    /// The start of the compilation of a crate.
     Compiling(&'a str),
-    /// It does something that may take time.
+    /// A step that may take time, such as a download.
     Busy(&'a str),
-    /// Compiling a crate failed, which the compiler explained.
+    /// A crate that failed to compile. The compiler has reported the reason on stdout.
     Failed(&'a str),
-    /// A line of an explanation.
+    /// A line of an error message of cargo.
     Text(&'a str),
 }
 
 impl Artifact {
-    /// Tells whether the package lies in a folder, so that its sources may change.
+    /// Returns true for a package in a local folder. Sources of such a package may change.
     pub(crate) fn is_local(&self) -> bool {
         self.package.starts_with("path+")
     }
 }
 
 impl CargoMessage {
-    /// Reads a line of JSON; of what doesn't matter there is none.
+    /// Parses a line of JSON. Returns `None` for an irrelevant message.
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let message: Value = serde_json::from_str(line).ok()?;
         let text = |key: &str| message[key].as_str();
@@ -79,7 +79,7 @@ impl CargoMessage {
 impl Diagnostic {
     fn from_json(package: String, message: &Value) -> Option<Self> {
         let what = message["message"].as_str()?;
-        // Cargo's own display leaves these out as well: they only count what stands above them.
+        // These messages only count the errors and warnings above. Cargo hides them as well.
         let counts = what.starts_with("aborting due to ")
             || what.ends_with("warning emitted")
             || what.ends_with("warnings emitted");
@@ -90,10 +90,11 @@ impl Diagnostic {
 }
 
 impl<'a> StatusLine<'a> {
-    /// Reads a line; of mere chatter there is none.
+    /// Parses a line. Returns `None` for an irrelevant line.
     pub(crate) fn parse(line: &'a str) -> Option<Self> {
         let trimmed = line.trim();
-        // What is further in is part of an explanation, whatever it begins with; a status is right-aligned to 12.
+        // Cargo aligns the first word of a status to the right, at column 12. A line with more
+        // indentation belongs to an error message.
         let (first, rest) = trimmed.split_once(' ').unwrap_or((trimmed, ""));
         let is_status = line.len() - line.trim_start().len() + first.len() == 12;
         match first {
@@ -109,11 +110,11 @@ impl<'a> StatusLine<'a> {
     }
 }
 
-/// Shortens the compiler's paths to what a person who stands in `cwd` would write.
+/// Makes the paths in a compiler message relative to the folder `cwd`.
 pub(crate) fn shorten_paths(rendered: &str, cwd: &str) -> String {
     let prefix = format!("{}/", cwd.trim_end_matches('/'));
     let shorten = |line: &str| {
-        // With colours there is an escape sequence between the arrow and the path.
+        // A coloured message has an escape sequence between the arrow and the path.
         let arrow = ["--> ", "::: "].into_iter().find_map(|arrow| line.find(arrow));
         match arrow {
             Some(at) => line[..at].to_owned() + &line[at..].replacen(&prefix, "", 1),
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_is_an_artifact() {
+    fn a_compiled_program_is_an_artifact() {
         let line = r#"{"reason":"compiler-artifact","package_id":"path+file:///c#tasks-1@0.0.0","manifest_path":"/c/Cargo.toml",
             "target":{"name":"tasks-1"},"filenames":["/t/debug/tasks-1"],"executable":"/t/debug/tasks-1","fresh":false}"#;
         let Some(CargoMessage::Artifact(artifact)) = CargoMessage::parse(line) else { panic!("no artifact") };
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_compilers_counts_are_left_out() {
+    fn error_counts_of_the_compiler_are_ignored() {
         assert_eq!(diagnostic("error", "cannot find value `x`"), Some(true));
         assert_eq!(diagnostic("error: internal compiler error", "oh"), Some(true));
         assert_eq!(diagnostic("warning", "unused"), Some(false));
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cargo_says_is_told_apart() {
+    fn each_kind_of_status_line_is_recognised() {
         assert_eq!(StatusLine::parse("   Compiling russh v0.65.1"), Some(StatusLine::Compiling("russh")));
         let blocking = "    Blocking waiting for file lock on build directory";
         assert_eq!(StatusLine::parse(blocking), Some(StatusLine::Busy(blocking.trim())));
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_below_the_folder_are_shown_from_there() {
+    fn paths_below_the_working_directory_are_relative() {
         let arrow = " --> /my shop/tasks.rs:3:5\n  |\n3 | x(\"/my shop/a\")\n";
         assert_eq!(shorten_paths(arrow, "/my shop"), " --> tasks.rs:3:5\n  |\n3 | x(\"/my shop/a\")\n");
         assert_eq!(shorten_paths(arrow, "/other"), arrow);

@@ -1,4 +1,4 @@
-//! The result of a run of cargo, read line by line.
+//! The parsed output of a `cargo build`: progress, artifacts and errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +12,7 @@ use crate::environment::ProcessEnvironment;
 use crate::progress::{BuildEvent, BuildProgress};
 use crate::project_cache::ProjectCache;
 
-/// Words in the errors of cargo without a network.
+/// Parts of the error messages of cargo without a network, in lower case.
 const NETWORK_ERRORS: [&str; 6] = [
     "could not resolve host",
     "download of ",
@@ -22,14 +22,14 @@ const NETWORK_ERRORS: [&str; 6] = [
     "unable to update registry",
 ];
 
-/// The output of cargo so far.
+/// The output of cargo up to now.
 #[derive(Debug)]
 pub(crate) struct CargoOutput<'a> {
     cache: &'a ProjectCache,
     environment: &'a ProcessEnvironment,
-    /// The number of compiled packages.
+    /// The ids of the compiled packages.
     done: BTreeSet<String>,
-    /// The approximate number of all packages.
+    /// The approximate number of all packages, or 0 before the first package.
     total: usize,
     executable: Option<PathBuf>,
     manifests: BTreeSet<PathBuf>,
@@ -44,11 +44,11 @@ pub(crate) struct CargoOutput<'a> {
 /// The files of a successful build.
 #[derive(Debug)]
 pub(crate) struct BuildArtifacts {
-    /// The program.
+    /// The compiled program.
     pub(crate) executable: PathBuf,
     /// The manifests of all local packages.
     pub(crate) manifests: BTreeSet<PathBuf>,
-    /// The dep-info files of their libraries.
+    /// The dep-info files of the libraries in these packages.
     pub(crate) dep_infos: Vec<PathBuf>,
 }
 
@@ -110,7 +110,7 @@ impl<'a> CargoOutput<'a> {
     }
 
     fn diagnostic(&mut self, diagnostic: &Diagnostic, progress: &mut dyn BuildProgress) {
-        // Warnings about other files are for the authors of those files.
+        // The user can't fix a warning in another crate, so only errors of other crates are shown.
         let ours = diagnostic.package.contains(&self.cache.package_name);
         if diagnostic.is_error {
             self.has_compiler_error = true;
@@ -125,27 +125,27 @@ impl<'a> CargoOutput<'a> {
     /// Returns the files of a successful build.
     pub(crate) fn into_artifacts(self) -> Result<BuildArtifacts, Error> {
         let Self { executable, manifests, dep_infos, .. } = self;
-        let executable = executable
-            .ok_or_else(|| Error::new(ErrorKind::Internal, "cargo did not say where it put the compiled tasks.rs"))?;
+        let executable =
+            executable.ok_or_else(|| Error::new(ErrorKind::Internal, "cargo reported no executable for tasks.rs"))?;
         Ok(BuildArtifacts { executable, manifests, dep_infos })
     }
 
-    /// Returns true if the compiler explained the failure.
+    /// Returns true if the compiler has reported the reason of a failure.
     pub(crate) fn has_compiler_error(&self) -> bool {
         self.has_compiler_error
     }
 
-    /// Returns true if the build failed without a network, and can be tried offline.
+    /// Returns true if cargo could not reach the network. A build with `--offline` may succeed.
     pub(crate) fn is_network_error(&self) -> bool {
         let text = self.text.join("\n").to_lowercase();
         !self.has_compiler_error && NETWORK_ERRORS.iter().any(|words| text.contains(words))
     }
 
-    /// Returns the error of a failed build. `shown` is the path of the file for messages.
+    /// Returns the error of a failed build. `shown` is the displayed path of `tasks.rs`.
     pub(crate) fn error(&self, shown: &str) -> Error {
         let message = match &self.failed_crate {
             Some(name) if *name != self.cache.package_name => {
-                format!("could not compile `{name}`, which `{shown}` needs")
+                format!("could not compile `{name}`, a dependency of `{shown}`")
             }
             _ => format!("could not compile `{shown}`"),
         };
@@ -155,19 +155,20 @@ impl<'a> CargoOutput<'a> {
             error = error.caused_by(std::io::Error::other(text));
         }
         if self.is_network_error() {
-            error = error.hint("the network is needed once for each crate that is new to this machine");
+            error = error.hint("connect this machine to the network: new crates must be downloaded once");
         } else if self.is_linker_missing {
-            error = error.hint("Rust links with a C compiler: install one, for instance `apt install gcc`");
+            error = error.hint("install a C compiler, the linker of Rust: `apt install gcc`");
         }
         error
     }
 
-    /// Returns the error message of cargo, with the name of the file in place of the generated package.
+    /// Returns the error message of cargo. The name of the generated package is replaced by
+    /// `tasks.rs`.
     fn cargo_error(&self) -> String {
         let folder = self.cache.folder.canonicalize().unwrap_or_else(|_| self.cache.folder.clone());
         let name = &self.cache.package_name;
         let names = BTreeMap::from([
-            (format!("`{}`", folder.join("Cargo.toml").display()), "the manifest made for tasks.rs".to_owned()),
+            (format!("`{}`", folder.join("Cargo.toml").display()), "the generated manifest of tasks.rs".to_owned()),
             (format!("`{name} v0.0.0 ({})`", folder.display()), "tasks.rs".to_owned()),
             (format!("`{name}`"), "tasks.rs".to_owned()),
         ]);
@@ -178,7 +179,7 @@ impl<'a> CargoOutput<'a> {
     }
 }
 
-/// Counts the packages of a lock file.
+/// Counts the packages in a lock file.
 fn count_packages(lock: &str) -> usize {
     lock.lines().filter(|line| *line == "[[package]]").count()
 }
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn an_explanation_of_the_compiler_is_shown_and_not_repeated() {
+    fn a_compiler_error_is_reported_once() {
         let (cache, environment, mut events) = (cache(), ProcessEnvironment::new([], "/"), RecordedEvents(Vec::new()));
         let mut output = CargoOutput::new(&cache, &environment);
         output.message(&message("path+file:///c/12#tasks-12@0.0.0", "error"), &mut events);
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn warnings_of_other_crates_are_not_shown_and_their_errors_name_them() {
+    fn an_error_in_a_dependency_names_the_crate_and_a_warning_is_hidden() {
         let (cache, environment, mut events) = (cache(), ProcessEnvironment::new([], "/"), RecordedEvents(Vec::new()));
         let mut output = CargoOutput::new(&cache, &environment);
         output.message(&message("path+file:///fabrs#0.1.0", "warning"), &mut events);
@@ -237,11 +238,11 @@ mod tests {
         output.message(&message("path+file:///shop#0.1.0", "error"), &mut events);
         output.status("error: could not compile `shop` (lib) due to 1 previous error", &mut events);
         assert_eq!(events.0.len(), 1);
-        assert_eq!(output.error("tasks.rs").to_string(), "could not compile `shop`, which `tasks.rs` needs");
+        assert_eq!(output.error("tasks.rs").to_string(), "could not compile `shop`, a dependency of `tasks.rs`");
     }
 
     #[test]
-    fn an_explanation_of_cargo_names_the_file_and_not_the_generated_package() {
+    fn a_cargo_error_names_tasks_rs_and_not_the_generated_package() {
         let (cache, environment, mut events) = (cache(), ProcessEnvironment::new([], "/"), RecordedEvents(Vec::new()));
         let mut output = CargoOutput::new(&cache, &environment);
         for line in [
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_network_is_known_by_cargos_words() {
+    fn a_network_error_of_cargo_has_a_hint() {
         let (cache, environment, mut events) = (cache(), ProcessEnvironment::new([], "/"), RecordedEvents(Vec::new()));
         let mut output = CargoOutput::new(&cache, &environment);
         output

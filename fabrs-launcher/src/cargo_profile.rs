@@ -1,12 +1,14 @@
-//! How a tool is compiled: soon ready, and quick where it encrypts.
+//! The cargo profile of a tool: short compile times, with optimised encryption.
 
 use toml::{Table, Value};
 
-/// Crates that encrypt, hash or copy. At level 0 a handshake takes several times as long and transfers crawl. Among them are
-/// some only for their copy of `Vec<u8>::resize`: up to level 1 a crate uses whatever copy there is in one below it, and
-/// russh calls it for each packet.
+/// Crates that encrypt, hash or copy.
 ///
-/// The workspace's own manifest has the same list; a test compares them.
+/// At level 0 a handshake takes several times as long and transfers crawl. Some crates are listed
+/// only for their copy of `Vec<u8>::resize`: russh calls this function for each packet, and up to
+/// level 1 a crate uses any copy compiled into one of its dependencies.
+///
+/// The manifest of the workspace has the same list. A test compares both lists.
 const OPTIMIZED_CRATES: [&str; 63] = [
     "aead",
     "aes",
@@ -73,14 +75,14 @@ const OPTIMIZED_CRATES: [&str; 63] = [
     "zeroize",
 ];
 
-/// Big-integer arithmetic for Diffie-Hellman: level 3 halves its time.
+/// The crate with the big integers for Diffie-Hellman. Level 3 halves its time.
 const FULLY_OPTIMIZED_CRATES: [&str; 1] = ["num-bigint"];
 
-/// Returns the `dev` profile of a generated package, with what its block changes.
+/// Returns the `dev` profile of a generated package, changed by the profile of the manifest block.
 pub(crate) fn dev_profile(changes: Table) -> Table {
     let mut packages = Table::new();
-    // Nobody steps through a dependency of a tool: without its lines and its assertions it compiles and links faster, and less
-    // of it has to be in memory.
+    // Users debug their tasks, not the dependencies. Without line tables and assertions, a
+    // dependency compiles and links faster, and the tool needs less memory.
     packages.insert("*".to_owned(), Table::from_iter(["debug", "debug-assertions"].map(off)).into());
     packages.extend(OPTIMIZED_CRATES.map(|name| (name.to_owned(), one("opt-level", 1))));
     packages.extend(FULLY_OPTIMIZED_CRATES.map(|name| (name.to_owned(), one("opt-level", 3))));
@@ -101,7 +103,7 @@ fn one(key: &str, value: impl Into<Value>) -> Value {
     Value::Table(Table::from_iter([(key.to_owned(), value.into())]))
 }
 
-/// Puts one table over another: tables are joined, all else is replaced.
+/// Merges the table `over` into `base`: tables are merged, other values are replaced.
 fn merge(base: &mut Table, over: Table) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {
@@ -118,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hot_crates_are_those_of_the_workspace() {
+    fn the_workspace_optimises_the_same_crates() {
         let manifest = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).unwrap();
         let manifest: Table = toml::from_str(&manifest).unwrap();
         let listed = |level| -> Vec<&str> {
@@ -131,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_changes_single_settings() {
+    fn a_manifest_block_changes_single_settings() {
         let changes = "opt-level = 1\npackage.russh.debug = true\npackage.mine.opt-level = 3";
         let dev = dev_profile(toml::from_str(changes).unwrap());
         assert_eq!(dev["opt-level"].as_integer(), Some(1));

@@ -1,4 +1,4 @@
-//! From a project to its up-to-date tool.
+//! Compiles the tool of a project if an input has changed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,18 +24,19 @@ use crate::manifest_block::ManifestBlock;
 use crate::progress::{BuildEvent, BuildProgress};
 use crate::project_cache::ProjectCache;
 
-/// Returns the path of a project's tool, compiled now if anything it was made from has changed.
+/// Returns the path of the project's tool, and compiles the tool first if an input has changed.
 ///
-/// When nothing has, nothing is told and no process is started. Two that prepare one project at once compile it once.
+/// If no input has changed, this function starts no process and reports no event. If two processes
+/// call this function for the same project, only one of them compiles.
 ///
 /// # Errors
 ///
-/// - [`ErrorKind::Compile`] if `tasks.rs` or something that it needs does not compile; what the compiler says was told
-///   as [`BuildEvent::Diagnostic`].
-/// - [`ErrorKind::Config`] if `tasks.rs` can't be read, or its manifest block or the project's cargo configuration is
-///   wrong.
-/// - [`ErrorKind::Local`] if there is no cargo, or the cache can't be written, or others can write to it.
-/// - [`ErrorKind::Usage`] if somebody else could have written `tasks.rs`, or another file that the tool is made of.
+/// - [`ErrorKind::Compile`] if `tasks.rs` or a dependency does not compile. The messages of the
+///   compiler were reported as [`BuildEvent::Diagnostic`].
+/// - [`ErrorKind::Config`] if `tasks.rs` can't be read, or if its manifest block or the project's
+///   cargo configuration is invalid.
+/// - [`ErrorKind::Local`] if cargo is missing, or if the cache can't be written or is not private.
+/// - [`ErrorKind::Usage`] if another user owns or can write to `tasks.rs` or another input.
 pub fn ensure_compiled(
     project: &Project,
     environment: &ProcessEnvironment,
@@ -46,7 +47,8 @@ pub fn ensure_compiled(
     let cache = ProjectCache::for_project(project, environment)?;
     let load_fresh = || BuildRecord::read(&cache.build_record()).filter(|record| record.is_fresh(environment));
     let check = |record: &BuildRecord| {
-        // The files were accepted under the same trust, and have not changed since: any write changes their stat.
+        // These files passed the check with the same trust settings. Each later write changes the
+        // recorded metadata.
         if record.trust == environment.trust_key() {
             return Ok(());
         }
@@ -58,7 +60,7 @@ pub fn ensure_compiled(
 
     cache.create(&environment.file_trust())?;
     let _lock = cache.lock(progress)?;
-    // Whoever had the lock may have done the work.
+    // Another process may have compiled the tool while this process waited for the lock.
     let result = match load_fresh() {
         Some(record) => check(&record),
         None => compile(project, &cache, environment, &trust, progress),
@@ -113,7 +115,7 @@ fn compile(
     for file in sources {
         initial_stats.add(&mut record, file, true);
     }
-    // These were written by cargo and by us, after the look at what was there before.
+    // Cargo and the launcher wrote these files after the initial metadata was read.
     for file in [cache.binary(), cache.cargo_lock()] {
         let stat = FileStat::read(&file);
         record.files.insert(file, Input { is_source: false, stat });
@@ -121,7 +123,7 @@ fn compile(
     atomic_write::write(&cache.build_record(), record.to_text().as_bytes())
 }
 
-/// Reads `tasks.rs` and makes the package around it.
+/// Reads `tasks.rs` and generates the package around it.
 fn generate_package(
     project: &Project,
     cache: &ProjectCache,
@@ -137,14 +139,15 @@ fn generate_package(
     for path in old.sources().chain([&project.tasks_file]) {
         digest.update(path.as_os_str().as_encoded_bytes());
         digest.update([0]);
-        // One that vanished is found missing by cargo. A FIFO in its place would never end.
+        // Cargo reports a missing file. The check also skips a FIFO: reading one never ends.
         let content = if path.is_file() { fs::read(path).unwrap_or_default() } else { Vec::new() };
         digest.update(Sha256::digest(content));
     }
     Ok(GeneratedPackage::new(project, &cache.package_name, block, &HEXLOWER.encode(&digest.finalize()[..16])))
 }
 
-/// Starts the cache's lock file as a copy of the one that `fabrs` has, again whenever that has changed.
+/// Copies the lock file of `fabrs` to the cache. Repeats the copy after each change of the
+/// original.
 fn seed_cargo_lock(cache: &ProjectCache, seed: &Path) -> Result<(), Error> {
     let unreadable =
         |error| Error::new(ErrorKind::Local, format!("could not read `{}`", seed.display())).caused_by(error);
@@ -158,7 +161,8 @@ fn seed_cargo_lock(cache: &ProjectCache, seed: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Builds, and once more without the network if that is what was missing: an index that was fetched before may do.
+/// Builds the package. After a network error, builds again with `--offline`: an index from an
+/// earlier download may be sufficient.
 fn build_or_retry_offline(
     cargo: &CargoCommand<'_>,
     shown_path: &str,
@@ -178,8 +182,8 @@ fn build_or_retry_offline(
     }
 }
 
-/// Returns the manifests that may change what is compiled: those of all packages that are no download, and those above
-/// them, from which they may inherit.
+/// Returns all manifests that can affect the build: the manifests of local packages, and manifests
+/// in the folders above. A package may inherit from the latter.
 fn local_manifests(built: &BuildArtifacts) -> Vec<PathBuf> {
     let above = |manifest: &PathBuf| -> Vec<_> {
         manifest.ancestors().skip(1).map(|folder| folder.join("Cargo.toml")).filter(|file| file.is_file()).collect()
@@ -187,7 +191,7 @@ fn local_manifests(built: &BuildArtifacts) -> Vec<PathBuf> {
     built.manifests.iter().flat_map(above).collect()
 }
 
-/// Returns all sources that cargo names.
+/// Returns all source files listed by cargo.
 fn source_files(built: &BuildArtifacts, cache: &ProjectCache) -> Result<Vec<PathBuf>, Error> {
     let dep_info = built.executable.with_file_name(format!("{}.d", cache.package_name));
     let text = fs::read_to_string(&dep_info).map_err(|error| {
@@ -196,10 +200,11 @@ fn source_files(built: &BuildArtifacts, cache: &ProjectCache) -> Result<Vec<Path
     Ok(dep_info::source_files(&text))
 }
 
-/// What the inputs looked like before cargo read them.
+/// Metadata of the inputs, read before cargo reads the files.
 ///
-/// A file that is edited while cargo runs must not be taken for compiled: for those that were known before, the look
-/// was taken before; others are left unsure if they changed since.
+/// A file edited during the build must not count as compiled. For an input of the last build, the
+/// metadata from before the build is recorded. A new input has no such metadata, so a change since
+/// the start of the build leaves its record empty.
 struct InitialStats {
     known: BTreeMap<PathBuf, Option<FileStat>>,
     captured_at: i128,

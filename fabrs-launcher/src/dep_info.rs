@@ -1,14 +1,15 @@
-//! What cargo and the compiler write down about the files that went into a build.
+//! Parsers for dep-info files, the lists of inputs written by cargo and rustc.
 
 use std::path::{Path, PathBuf};
 
-/// Returns the inputs that cargo's dep-info beside a binary names: all sources of all packages that are no download.
+/// Returns the inputs in the dep-info file of a binary: all sources of all local packages.
 pub(crate) fn source_files(text: &str) -> Vec<PathBuf> {
-    // One rule, `BINARY: INPUT INPUT …`; what ends the binary's name is the first colon before a blank.
+    // The file has one rule: `BINARY: INPUT INPUT ..`. The name of the binary ends at the first
+    // colon before a space.
     text.lines().filter_map(|rule| rule.split_once(": ")).flat_map(|(_, inputs)| split_unescaped(inputs)).collect()
 }
 
-/// Splits at blanks that have no backslash before them.
+/// Splits text at spaces without a backslash before them.
 fn split_unescaped(text: &str) -> Vec<PathBuf> {
     let mut words = Vec::new();
     let mut word = String::new();
@@ -25,9 +26,9 @@ fn split_unescaped(text: &str) -> Vec<PathBuf> {
     words.into_iter().filter(|word| !word.is_empty()).map(PathBuf::from).collect()
 }
 
-/// Returns the variables that `env!` and `option_env!` read, out of the compiler's own dep-info.
+/// Returns the variables of `env!` and `option_env!` in a dep-info file of rustc.
 ///
-/// Those that cargo sets are left out: they are made from what is compared anyway.
+/// Skips the variables set by cargo, because they are derived from inputs that are compared anyway.
 pub(crate) fn env_variables(text: &str) -> impl Iterator<Item = &str> {
     text.lines()
         .filter_map(|line| line.strip_prefix("# env-dep:"))
@@ -35,7 +36,7 @@ pub(crate) fn env_variables(text: &str) -> impl Iterator<Item = &str> {
         .filter(|name| !name.starts_with("CARGO") && *name != "OUT_DIR")
 }
 
-/// Returns where the compiler's dep-info of a library is, given the files that cargo made of it.
+/// Returns the path of the dep-info file of a library, given the compiled files of the library.
 pub(crate) fn library_dep_info(files: &[PathBuf]) -> Option<PathBuf> {
     let metadata = files.iter().find(|file| file.extension().is_some_and(|extension| extension == "rmeta"))?;
     let name = Path::new(metadata.file_name()?.to_str()?.strip_prefix("lib")?).with_extension("d");
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn inputs_are_found_also_with_blanks_in_their_paths() {
+    fn source_paths_may_contain_spaces() {
         let text = "/my\\ target/debug/tasks-1: /fabrs/src/lib.rs /my\\ shop\\ 2/täsks.rs /x:y/a.rs\n";
         let expected = ["/fabrs/src/lib.rs", "/my shop 2/täsks.rs", "/x:y/a.rs"].map(PathBuf::from);
         assert_eq!(source_files(text), expected);
@@ -55,13 +56,13 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_those_that_cargo_does_not_set() {
+    fn variables_set_by_cargo_are_skipped() {
         let text = "/a.d: /a.rs\n\n/a.rs:\n\n# env-dep:CARGO_PKG_NAME=x\n# env-dep:KEY=a=b\n# env-dep:UNSET\n";
         assert_eq!(env_variables(text).collect::<Vec<_>>(), ["KEY", "UNSET"]);
     }
 
     #[test]
-    fn a_library_has_its_dep_info_beside_its_metadata() {
+    fn the_dep_info_of_a_library_is_beside_its_metadata() {
         let files = ["/t/debug/libtasks.rlib", "/t/debug/deps/libtasks-12ab.rmeta"].map(PathBuf::from);
         assert_eq!(library_dep_info(&files), Some("/t/debug/deps/tasks-12ab.d".into()));
         assert_eq!(library_dep_info(&files[..1]), None);

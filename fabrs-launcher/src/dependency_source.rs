@@ -1,7 +1,11 @@
-//! Where the crates of fabrs come from that a tool is made of: `fabrs` itself, and the deploy kit where it is asked for.
+//! Sources of the `fabrs` crates in a generated package.
 //!
-//! What the manifest block says wins; else it is the checkout that this `fab` was built from, as long as that is of
-//! the same version; else the registry, in exactly this version.
+//! These crates are `fabrs`, and `fabrs-deploy` if the manifest block lists it. Their source is, in
+//! this order:
+//!
+//! 1. the source in the manifest block;
+//! 2. the checkout from which this `fab` was built, if the checkout still has the same version;
+//! 3. the registry, with exactly the version of this `fab`.
 
 use std::fs;
 use std::path::Path;
@@ -10,20 +14,20 @@ use toml::{Table, Value};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Keys by one of which a dependency says where it comes from.
+/// The keys of a dependency that set its source.
 const SOURCE_KEYS: [&str; 4] = ["git", "path", "registry", "version"];
 
-/// The feature of `fabrs` with the hosts of `-H @demo`.
+/// The feature of `fabrs` for the hosts of `-H @demo`.
 const DEMO_FEATURE: &str = "demo";
 
 /// The crates, each with its folder in a checkout.
 const FABRS_CRATES: [(&str, &str); 2] = [("fabrs", ""), ("fabrs-deploy", "fabrs-deploy")];
 
-/// Says of each crate of fabrs among the dependencies of a block where it comes from, where the block says nothing or only its
-/// features (`fabrs-deploy = {}`).
+/// Adds a source to each `fabrs` crate listed without a source, such as `fabrs-deploy = {}`. Also
+/// adds `fabrs` itself.
 pub(crate) fn add_sources(dependencies: &mut Table) {
     for (name, folder) in FABRS_CRATES {
-        // Every tool is made of the first; the others only of those that it names.
+        // Every tool needs `fabrs`. The other crates are optional.
         let requested = dependencies.remove(name);
         if name == "fabrs" {
             dependencies.insert(name.to_owned(), with_demo(dependency(requested, folder)));
@@ -33,7 +37,7 @@ pub(crate) fn add_sources(dependencies: &mut Table) {
     }
 }
 
-/// Returns a dependency, given what the block says of it: nothing, all of it, or only its features.
+/// Returns a dependency with a source. `requested` is the value in the manifest block, if any.
 fn dependency(requested: Option<Value>, folder: &str) -> Value {
     let mut dependency = match requested {
         None => Table::new(),
@@ -48,8 +52,9 @@ fn dependency(requested: Option<Value>, folder: &str) -> Value {
     Value::Table(dependency)
 }
 
-/// Adds the feature `demo` to a dependency on `fabrs`, so that every tool has `-H @demo`. A block that disables the default
-/// features of `fabrs` names all features itself.
+/// Adds the feature `demo` to a dependency on `fabrs`, so that every tool accepts `-H @demo`.
+///
+/// A manifest block with `default-features = false` selects all features explicitly.
 fn with_demo(dependency: Value) -> Value {
     let mut table = match dependency {
         Value::Table(table) => table,
@@ -65,7 +70,7 @@ fn with_demo(dependency: Value) -> Value {
     Value::Table(table)
 }
 
-/// Returns the checkout that this program was built from, if it is still there.
+/// Returns the checkout from which this program was built, if the checkout still exists.
 fn checkout_folder() -> Option<&'static str> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
     let manifest: Table = toml::from_str(&fs::read_to_string(folder.join("Cargo.toml")).ok()?).ok()?;
@@ -88,16 +93,16 @@ mod tests {
     }
 
     #[test]
-    fn without_a_word_it_is_the_checkout_of_this_version() {
+    fn the_default_source_is_the_checkout_of_this_version() {
         let mut dependencies = Table::new();
         add_sources(&mut dependencies);
         let path = dependencies["fabrs"].get("path").and_then(Value::as_str).unwrap();
         assert!(Path::new(path).join("fabrs-cli/Cargo.toml").is_file(), "{path}");
-        assert!(!dependencies.contains_key("fabrs-deploy"), "nobody has asked for it");
+        assert!(!dependencies.contains_key("fabrs-deploy"), "only listed crates are added");
     }
 
     #[test]
-    fn the_deploy_kit_comes_from_where_fabrs_does() {
+    fn fabrs_deploy_has_the_source_of_fabrs() {
         let mut dependencies: Table = toml::from_str("fabrs-deploy = {}\nserde = '1'").unwrap();
         add_sources(&mut dependencies);
         let path = dependencies["fabrs-deploy"].get("path").and_then(Value::as_str).unwrap();
@@ -106,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn features_alone_do_not_say_where_it_comes_from() {
+    fn a_dependency_with_features_only_gets_a_source() {
         let fabrs = dependency(Some(value("{ features = ['a'] }")), "");
         assert_eq!(fabrs["features"], value("['a']"));
         assert!(fabrs.get("path").or(fabrs.get("version")).is_some());
@@ -126,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_block_has_the_last_word() {
+    fn a_source_in_the_manifest_block_has_priority() {
         for requested in ["'1.2'", "{ path = '/x' }", "{ git = 'https://example.com/fabrs' }", "{ version = '1' }"] {
             assert_eq!(dependency(Some(value(requested)), ""), value(requested));
         }

@@ -1,4 +1,4 @@
-//! The one place of the launcher that looks at the process's environment.
+//! The environment variables and default folders used by the launcher.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use fabrs_project::FileTrust;
 
-/// Variables that cargo must not see: they would move the binary, or compile all dependencies in another way.
+/// Variables removed from the environment of cargo.
 ///
-/// `RUSTC_WORKSPACE_WRAPPER` is set where `fab` is started by `cargo clippy`.
+/// They would move the binary, or compile all dependencies with other flags.
+/// `RUSTC_WORKSPACE_WRAPPER` is set if `cargo clippy` runs `fab`.
 const HIDDEN_FROM_CARGO: [&str; 9] = [
     "CARGO_BUILD_BUILD_DIR",
     "CARGO_BUILD_DEP_INFO_BASEDIR",
@@ -24,10 +25,10 @@ const HIDDEN_FROM_CARGO: [&str; 9] = [
     "RUSTFLAGS",
 ];
 
-/// Variables that choose the compiler.
+/// Variables that select the compiler.
 const COMPILER_VARIABLES: [&str; 4] = ["CARGO_BUILD_RUSTC", "RUSTC", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
 
-/// What of the process's environment matters to the launcher.
+/// The environment of a process: variables, working directory, home, and cache folder.
 #[derive(Debug, Clone)]
 pub struct ProcessEnvironment {
     variables: BTreeMap<OsString, OsString>,
@@ -37,60 +38,62 @@ pub struct ProcessEnvironment {
 }
 
 impl ProcessEnvironment {
-    /// Takes that of this process.
+    /// Reads the environment of this process.
     pub fn from_env() -> Self {
         Self {
             variables: env::vars_os().collect(),
-            // Only used to shorten paths.
+            // The working directory only shortens displayed paths.
             cwd: env::current_dir().unwrap_or_default(),
             home: dirs::home_dir(),
             cache: dirs::cache_dir(),
         }
     }
 
-    /// Makes one out of given variables, among them `FABRS_CACHE`, for somebody who stands in `cwd`.
+    /// Creates an environment from variables and a working directory.
+    ///
+    /// The cache folder is `FABRS_CACHE`. Without this variable, there is no cache folder.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>, cwd: impl Into<PathBuf>) -> Self {
         let variables: BTreeMap<_, _> = variables.into_iter().collect();
         let home = variables.get(OsStr::new("HOME")).map(PathBuf::from);
         Self { variables, cwd: cwd.into(), home, cache: None }
     }
 
-    /// Returns a variable that is set to something.
+    /// Returns the value of a variable, or `None` if the variable is unset or empty.
     pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// Returns the folder that paths are shown relative to.
+    /// Returns the working directory. Messages show paths relative to this directory.
     pub fn cwd(&self) -> &Path {
         &self.cwd
     }
 
-    /// Returns the folder of caches: `FABRS_CACHE`, or the user's.
+    /// Returns the cache folder: `FABRS_CACHE`, or the user's default.
     pub(crate) fn cache_folder(&self) -> Option<PathBuf> {
         self.get("FABRS_CACHE").map(|folder| self.cwd.join(folder)).or_else(|| self.cache.clone())
     }
 
-    /// Returns the users and folders that are trusted.
+    /// Returns the trust settings, from `FABRS_TRUST` and `SUDO_UID`.
     pub fn file_trust(&self) -> FileTrust {
         FileTrust::new(self.get(FileTrust::VARIABLE), self.get(FileTrust::SUDO_UID))
     }
 
-    /// Returns the variables that decide whom [`trust`](Self::trust) trusts, on one line.
+    /// Returns the variables behind [`file_trust`](Self::file_trust), as one line of text.
     pub(crate) fn trust_key(&self) -> String {
         format!("{:?} {:?}", self.escaped(FileTrust::VARIABLE), self.escaped(FileTrust::SUDO_UID))
     }
 
-    /// Returns a variable's value on one line.
+    /// Returns the value of a variable, escaped to one line.
     pub(crate) fn escaped(&self, name: &str) -> Option<String> {
         self.get(name).map(|value| value.as_bytes().escape_ascii().to_string())
     }
 
-    /// Returns cargo's own folder, whose configuration cargo reads by itself.
+    /// Returns the home of cargo. Cargo reads the configuration in this folder without our help.
     pub(crate) fn cargo_home(&self) -> Option<PathBuf> {
         self.variable_or_home("CARGO_HOME", ".cargo")
     }
 
-    /// Returns the file in which rustup keeps which toolchain is the default.
+    /// Returns the settings file of rustup, with the default toolchain.
     pub(crate) fn rustup_settings(&self) -> Option<PathBuf> {
         Some(self.variable_or_home("RUSTUP_HOME", ".rustup")?.join("settings.toml"))
     }
@@ -99,40 +102,40 @@ impl ProcessEnvironment {
         self.get(variable).map(PathBuf::from).or_else(|| Some(self.home.as_ref()?.join(in_home)))
     }
 
-    /// Finds cargo on the path, or else where its installer puts it: cron's path is short.
+    /// Finds cargo on PATH, then in its default folder. The PATH of cron jobs is short.
     pub(crate) fn find_cargo(&self) -> Option<PathBuf> {
         let path = self.get("PATH").unwrap_or_default();
         let usual = self.cargo_home().map(|home| home.join("bin"));
         env::split_paths(path).chain(usual).map(|folder| folder.join("cargo")).find(|file| is_program(file))
     }
 
-    /// Returns the compiler that cargo will ask for.
+    /// Returns the compiler used by cargo.
     pub(crate) fn rustc(&self) -> &OsStr {
         self.get("RUSTC").or_else(|| self.get("CARGO_BUILD_RUSTC")).unwrap_or(OsStr::new("rustc"))
     }
 
-    /// Returns the names of the variables that choose the compiler.
+    /// Returns the names of the variables that select the compiler.
     pub(crate) fn compiler_variables() -> impl Iterator<Item = &'static str> {
         COMPILER_VARIABLES.into_iter()
     }
 
-    /// Returns the variables that a given cargo, and what it starts, may see.
+    /// Returns the environment for the cargo program `cargo` and its child processes.
     pub(crate) fn variables_for_cargo(&self, cargo: &Path) -> BTreeMap<OsString, OsString> {
         let mut variables = self.variables.clone();
         variables.retain(|name, _| !name.to_str().is_some_and(is_hidden_from_cargo));
 
-        // A cargo that was found beside the path looks for rustc on the path.
+        // Cargo searches PATH for rustc, so the folder of cargo must be on PATH.
         let path = self.get("PATH").unwrap_or_default();
         let beside = cargo.parent().filter(|folder| !env::split_paths(path).any(|known| known == *folder));
         let folders = env::split_paths(path).chain(beside.map(Path::to_owned));
-        // A folder with `:` in its name can't be on a path; then it stays as it is.
+        // PATH can't hold a folder with `:` in its name. In this case PATH stays unchanged.
         if let Ok(path) = env::join_paths(folders) {
             variables.insert("PATH".into(), path);
         }
         variables
     }
 
-    /// Tells whether colours are welcome on a terminal.
+    /// Returns true if output on a terminal may have colours (`NO_COLOR`, `TERM`).
     pub(crate) fn allow_colour(&self) -> bool {
         self.get("NO_COLOR").is_none() && self.get("TERM").is_some_and(|term| term != "dumb")
     }
@@ -157,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn cargo_does_not_see_what_moves_the_binary() {
+    fn variables_that_move_the_binary_are_hidden_from_cargo() {
         let seen = environment(&[
             ("RUSTFLAGS", "-D warnings"),
             ("CARGO_BUILD_TARGET", "wasm32-unknown-unknown"),
@@ -173,19 +176,19 @@ mod tests {
     }
 
     #[test]
-    fn a_cargo_from_beside_the_path_is_put_on_it() {
+    fn the_folder_of_cargo_is_added_to_path() {
         let seen = environment(&[("PATH", "/bin")]).variables_for_cargo(Path::new("/home/a/.cargo/bin/cargo"));
         assert_eq!(seen[OsStr::new("PATH")], "/bin:/home/a/.cargo/bin");
     }
 
     #[test]
-    fn a_relative_cache_is_below_the_working_folder() {
+    fn a_relative_cache_folder_is_resolved_against_the_working_directory() {
         assert_eq!(environment(&[("FABRS_CACHE", "c")]).cache_folder(), Some(PathBuf::from("/here/c")));
         assert_eq!(environment(&[("FABRS_CACHE", "")]).cache_folder(), None);
     }
 
     #[test]
-    fn no_colour_without_a_capable_terminal() {
+    fn colours_need_a_capable_terminal() {
         assert!(environment(&[("TERM", "xterm")]).allow_colour());
         assert!(!environment(&[("TERM", "dumb")]).allow_colour());
         assert!(!environment(&[]).allow_colour());

@@ -8,13 +8,15 @@ use std::process::Command;
 use fabrs_core::{Error, ErrorKind};
 use fabrs_project::Project;
 
-/// Replaces this process by a tool, and returns only if that fails.
+/// Replaces this process by the tool, with the arguments `args`. Returns only if that fails.
+///
+/// The tool receives the identity of the project in environment variables ([`Project::identity`]).
 pub fn exec(binary: &Path, project: &Project, args: impl Iterator<Item = OsString>) -> Error {
     let failure = Command::new(binary).arg0("fab").args(args).envs(project.identity()).exec();
     let error = Error::new(ErrorKind::Local, format!("could not start `{}`", binary.display()));
     let error = match failure.kind() {
         std::io::ErrorKind::PermissionDenied => {
-            error.hint("if programs can't be run from that folder, `FABRS_CACHE=FOLDER` names another")
+            error.hint("set `FABRS_CACHE` to a folder on a file system without `noexec`")
         }
         _ => error,
     };

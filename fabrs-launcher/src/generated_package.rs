@@ -1,4 +1,4 @@
-//! The package around a `tasks.rs`, which makes a tool of it.
+//! The generated cargo package around a `tasks.rs`.
 
 use std::path::{Path, PathBuf};
 
@@ -11,22 +11,24 @@ use fabrs_project::Project;
 /// The files of a generated package.
 #[derive(Debug)]
 pub(crate) struct GeneratedPackage {
-    /// Its `Cargo.toml`.
+    /// The content of `Cargo.toml`.
     pub(crate) manifest: String,
-    /// Its `src/main.rs`.
+    /// The content of `src/main.rs`.
     pub(crate) main_rs: String,
-    /// The `Cargo.lock` that it starts with, so that all projects share the dependencies that were compiled once.
+    /// The lock file to start with. With the same versions, all projects share their compiled
+    /// dependencies.
     pub(crate) cargo_lock_seed: Option<PathBuf>,
-    /// The folders of the crates that it names by their paths.
+    /// The folders of all path dependencies.
     pub(crate) crates: Vec<PathBuf>,
 }
 
 impl GeneratedPackage {
-    /// Makes the package called `name`, whose sources have a given digest.
+    /// Creates the package `name`. `digest` is a digest of the sources.
     ///
-    /// The digest stands in the manifest, as a feature that nobody asks for, because cargo takes a file for unchanged
-    /// when it is older than what was made from it: a `tasks.rs` that came by `rsync -a` or `tar` is, and yesterday's
-    /// tasks would run. A package that declares other features is compiled again, and its files keep their names.
+    /// The digest is the name of an unused feature. Cargo compares modification times, and treats a
+    /// file older than the compiled output as unchanged. `rsync -a` and `tar` create such files,
+    /// and then the tasks of yesterday would run. With another feature list, cargo compiles the
+    /// package again, and the names of the output files stay the same.
     pub(crate) fn new(project: &Project, name: &str, block: ManifestBlock, digest: &str) -> Self {
         let mut dependencies = block.dependencies;
         for dependency in dependencies.iter_mut().map(|(_, dependency)| dependency) {
@@ -47,14 +49,15 @@ impl GeneratedPackage {
         let tasks = project.tasks_file.to_string_lossy();
         let manifest = table([
             ("package", package.into()),
-            // A library, and no module of main.rs: `crate::` and inner attributes mean what they say.
+            // As the library target, `tasks.rs` supports `crate::` paths and inner attributes.
             ("lib", table([("name", "tasks".into()), ("path", tasks.as_ref().into())]).into()),
             ("dependencies", dependencies.into()),
             ("features", table([(&format!("sources-{digest}"), Value::Array(Vec::new()))]).into()),
-            // A command that nobody awaits does nothing, and a warning is only seen by who compiles.
+            // A command without `.await` does nothing. A warning would only be seen by the person
+            // who compiles.
             ("lints", table([("rust", table([("unused_must_use", "deny".into())]).into())]).into()),
             ("profile", table([("dev", cargo_profile::dev_profile(block.profile).into())]).into()),
-            // Its own root, whatever lies above the cache.
+            // An own workspace, so that a workspace above the cache has no effect.
             ("workspace", table([("resolver", "3".into())]).into()),
         ]);
         Self {
@@ -66,13 +69,13 @@ impl GeneratedPackage {
     }
 }
 
-/// Returns the program, which names the library only to have it linked: tasks register themselves.
+/// Returns the main program. `use tasks as _` links the library, and the tasks register themselves.
 fn main_rs(project: &Project) -> String {
     let hash = project.hash();
     format!("use tasks as _;\n\nfn main() -> std::process::ExitCode {{\n    fabrs::main(\"{hash}\")\n}}\n")
 }
 
-/// Makes a dependency's path mean the same in the cache as beside `tasks.rs`.
+/// Resolves the path of a dependency against the folder of `tasks.rs`.
 fn make_absolute(dependency: &mut Value, root: &Path) {
     if let Some(Value::String(path)) = dependency.get_mut("path") {
         *path = root.join(&*path).to_string_lossy().into_owned();
@@ -95,23 +98,19 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_the_library_of_a_package_of_its_own() {
+    fn tasks_rs_is_the_library_of_its_own_package() {
         let (package, manifest) = package("");
         assert_eq!(manifest["package"]["name"].as_str(), Some("tasks-0123"));
         assert_eq!(manifest["package"]["edition"].as_str(), Some("2024"));
         assert_eq!(manifest["lib"]["path"].as_str(), Some("/my shop/tasks.rs"));
         assert!(manifest["workspace"].is_table());
-        assert_eq!(
-            manifest["lints"]["rust"]["unused_must_use"].as_str(),
-            Some("deny"),
-            "a forgotten await is no warning"
-        );
+        assert_eq!(manifest["lints"]["rust"]["unused_must_use"].as_str(), Some("deny"), "a missing await is an error");
         assert!(package.main_rs.contains("use tasks as _;"));
         assert!(package.cargo_lock_seed.unwrap().ends_with("Cargo.lock"));
     }
 
     #[test]
-    fn paths_of_the_block_are_relative_to_the_file() {
+    fn dependency_paths_are_relative_to_tasks_rs() {
         let block = "//! ```cargo\n//! [package]\n//! edition = '2021'\n//! [dependencies]\n//! a.path = '../a'\n\
                      //! b = { version = '1', path = '/b' }\n//! c = '2'\n//! fabrs.path = 'vendor/fabrs'\n//! ```";
         let (package, manifest) = package(block);
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn other_sources_make_another_manifest() {
+    fn the_manifest_depends_on_the_sources() {
         let project = Project::from_tasks_file(Path::new("/shop/tasks.rs")).unwrap();
         let manifest =
             |digest| GeneratedPackage::new(&project, "tasks-0123", ManifestBlock::default(), digest).manifest;

@@ -1,4 +1,4 @@
-//! Trust in everything that a tool is made of: its crates, cargo's settings, and all sources.
+//! Owner checks of build inputs: crates, cargo settings and sources.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use crate::project_cache::ProjectCache;
 use fabrs_project::FileTrust;
 use fabrs_project::Project;
 
-/// Files above the cache by which cargo and rustup choose programs to run.
+/// Settings files in `/` by which cargo and rustup select programs to run.
 const SETTINGS: [&str; 4] = [".cargo/config", ".cargo/config.toml", "rust-toolchain", "rust-toolchain.toml"];
 
-/// Checks the settings of cargo and rustup for the whole machine. Those in cargo's home are not checked.
+/// Checks the cargo and rustup settings in `/`. Settings in the home of cargo are not checked.
 pub(crate) fn check_system_settings(trust: &FileTrust) -> Result<(), Error> {
     SETTINGS.iter().try_for_each(|name| {
         let file = Path::new("/").join(name);
@@ -20,8 +20,10 @@ pub(crate) fn check_system_settings(trust: &FileTrust) -> Result<(), Error> {
     })
 }
 
-/// Checks a crate that the manifest block names by its path. Its build script and its macros run in the compiler, before
-/// cargo has named all sources.
+/// Checks a path dependency before the build.
+///
+/// The build script and macros of the crate run during the build, before cargo has listed all
+/// sources.
 pub(crate) fn check_crate(trust: &FileTrust, folder: &Path) -> Result<(), Error> {
     trust.check_existing(folder, folder)?;
     for name in ["Cargo.toml", "build.rs"] {
@@ -32,16 +34,19 @@ pub(crate) fn check_crate(trust: &FileTrust, folder: &Path) -> Result<(), Error>
 
 fn check_tree(trust: &FileTrust, path: &Path, project: &Path) -> Result<(), Error> {
     trust.check_existing(path, project)?;
-    // Cargo reports a folder that can't be listed. Symlinks to folders are not followed: they could form a loop.
-    let is_folder = fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+    // Cargo reports an unreadable folder. Symlinks to folders could form a loop, so the walk does
+    // not follow them.
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
     for entry in fs::read_dir(path).into_iter().filter(|_| is_folder).flatten().flatten() {
         check_tree(trust, &entry.path(), project)?;
     }
     Ok(())
 }
 
-/// Checks the sources and manifests that cargo has named. Those that cargo generated in the cache are private already.
-/// A build script may name inputs that don't exist.
+/// Checks the sources and manifests listed by cargo.
+///
+/// Skips files generated in the target folder, because the cache is private. A missing file is
+/// accepted, because a build script may list inputs that don't exist.
 pub(crate) fn check_sources<'a>(
     trust: &FileTrust,
     project: &Project,

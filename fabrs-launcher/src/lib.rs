@@ -1,22 +1,32 @@
-//! Finds a project's `tasks.rs`, keeps a compiled tool of it in the cache, and becomes that tool.
+//! The launcher of `fab`: compiles a project's `tasks.rs`, caches the compiled tool, and replaces
+//! `fab` by the tool.
 //!
-//! Called by `fab` before anything else: [`find`], then [`check_project`], [`prepare`] and [`exec`]; the tool calls [`arrive`] when it
-//! starts. Nothing here knows what a task or a host is. If nothing has changed since the last run, `fab` only reads
-//! one small file, calls `stat` for each input of the tool, and checks the project's own files. All sources were
-//! checked when they were compiled. They are checked again if `FABRS_TRUST` or `SUDO_UID` has changed.
+//! `fab` finds the project and checks the owners of its files with the crate `fabrs-project`. Then
+//! `fab` calls [`ensure_compiled`] and [`exec`]. The launcher has no knowledge of tasks or hosts.
+//!
+//! # An unchanged project
+//!
+//! If no input has changed since the last run, [`ensure_compiled`] starts no process. It reads the
+//! build record, calls `stat` for each input, and checks the project's own files. The owners of all
+//! other sources were checked before their tool was accepted. These checks are repeated only if
+//! `FABRS_TRUST` or `SUDO_UID` has changed.
+//!
+//! # The cache
 //!
 //! ```text
-//! <cache>/fabrs/target/                 what cargo compiled, for all projects: dependencies compile once
-//! <cache>/fabrs/projects/<hash>/        the cache of one project, named by a hash of its path
-//!     Cargo.toml  Cargo.lock  src/main.rs   the package around tasks.rs, which is its library target
-//!     config.toml                           what cargo is told of the project's own cargo configuration
-//!     bin/tasks-<hash>                      the tool, copied out of the target folder
-//!     stamp                                 what it was made from
-//!     lock                                  held by the `fab` that compiles
+//! <cache>/fabrs/target/                 the target folder of cargo, shared by all projects
+//! <cache>/fabrs/projects/<hash>/        the files of one project, named by a hash of its path
+//!     Cargo.toml  Cargo.lock  src/main.rs   the generated package, with tasks.rs as its library
+//!     config.toml                           the cargo settings copied from the project
+//!     bin/tasks-<hash>                      the tool, copied from the target folder
+//!     build-record                          the inputs of the tool
+//!     seed                                  a digest of the first Cargo.lock
+//!     lock                                  held while `fab` compiles
 //! ```
 //!
-//! Package and binary carry the hash in their names: cargo tells members of different packages apart by name, and two
-//! projects with equal names in one target folder would be given each other's tool.
+//! Dependencies compile once for all projects, because the projects share one target folder. The
+//! package and the binary have the hash in their names. Cargo distinguishes the packages in a
+//! target folder by name, so two projects with equal names would receive each other's tool.
 
 mod atomic_write;
 mod build_record;

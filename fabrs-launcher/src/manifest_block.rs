@@ -1,4 +1,6 @@
-//! The manifest block: TOML between ```` ```cargo ```` and ```` ``` ```` in the documentation at the top of `tasks.rs`.
+//! The manifest block: a TOML section in the documentation at the top of `tasks.rs`.
+//!
+//! The section is a fenced code block with the language `cargo`:
 //!
 //! ````text
 //! //! Deploys the shop.
@@ -13,28 +15,28 @@
 use toml::de::DeTable;
 use toml::{Table, Value};
 
-/// What a manifest block may say.
+/// The settings of a manifest block.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct ManifestBlock {
-    /// The edition of `tasks.rs`.
+    /// The edition of `tasks.rs`, if set.
     pub(crate) edition: Option<String>,
-    /// Further crates, and where `fabrs` comes from, if it says so.
+    /// The dependencies. An entry for `fabrs` is optional.
     pub(crate) dependencies: Table,
-    /// What is changed in the profile that it is compiled with.
+    /// Changes to the `dev` profile.
     pub(crate) profile: Table,
 }
 
-/// Says what is wrong with a block, and in which line of the file.
+/// An invalid manifest block.
 #[derive(Debug, PartialEq)]
 pub(crate) struct ManifestBlockError {
-    /// The line, counted from 1.
+    /// The line in `tasks.rs`, counted from 1.
     pub(crate) line: usize,
-    /// What is wrong.
+    /// The description of the error.
     pub(crate) message: String,
 }
 
 impl ManifestBlock {
-    /// Reads the block of a file; without one, all is left to the defaults.
+    /// Reads the manifest block of a file. Without a block, all settings have their defaults.
     pub(crate) fn read(source: &str) -> Result<Self, ManifestBlockError> {
         let Some(lines) = fenced_lines(&inner_doc_lines(source))? else { return Ok(Self::default()) };
         Self::parse(&lines)
@@ -42,7 +44,7 @@ impl ManifestBlock {
 
     fn parse(lines: &[(usize, &str)]) -> Result<Self, ManifestBlockError> {
         let text = lines.iter().map(|(_, text)| *text).collect::<Vec<_>>().join("\n");
-        // Where a byte of the text stands in the file.
+        // Maps a byte offset in the block to a line of the file.
         let line = |at: usize| {
             let row = text[..at.min(text.len())].matches('\n').count();
             lines.get(row).map_or(1, |(number, _)| *number)
@@ -72,7 +74,7 @@ impl ManifestBlock {
     }
 }
 
-/// Finds the first key that has no business in a block, or a value of the wrong type.
+/// Finds the first unknown key, or the first value of the wrong type.
 fn first_invalid_key(table: &DeTable<'_>) -> Option<(usize, String)> {
     let mut invalid = Vec::new();
     for (key, value) in table {
@@ -106,13 +108,13 @@ fn first_invalid_key(table: &DeTable<'_>) -> Option<(usize, String)> {
 }
 
 fn unknown_key_message(key: &str) -> String {
-    format!("unknown key `{key}`: a cargo block takes `[dependencies]`, `[profile.dev]` and `package.edition`")
+    format!("unknown key `{key}`: a cargo block accepts `[dependencies]`, `[profile.dev]` and `package.edition`")
 }
 
-/// Returns the lines of the inner documentation at the top of a file, each with its number.
+/// Returns the lines of the inner documentation at the top of a file, with their line numbers.
 ///
-/// Between them may stand a `#!` line, blank lines, comments and inner attributes of one line; it ends with the first
-/// line of code.
+/// A `#!` line, blank lines, comments and one-line inner attributes may precede or interrupt the
+/// documentation. It ends at the first line of code.
 fn inner_doc_lines(source: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut in_comment = false;
@@ -149,11 +151,14 @@ fn fenced_lines<'a>(lines: &[(usize, &'a str)]) -> Result<Option<Lines<'a>>, Man
     let Some(end) = inside.iter().position(|(_, text)| text.trim() == ticks) else {
         return Err(ManifestBlockError {
             line: opened_at,
-            message: format!("the cargo block has no end: `{ticks}` is missing"),
+            message: format!("the cargo block is not closed: `{ticks}` is missing"),
         });
     };
     if let Some((line, _)) = inside[end..].iter().find(|(_, text)| is_start(text)) {
-        return Err(ManifestBlockError { line: *line, message: "a second cargo block: there can be one".to_owned() });
+        return Err(ManifestBlockError {
+            line: *line,
+            message: "a second cargo block: only one is allowed".to_owned(),
+        });
     }
     Ok(Some(inside[..end].to_vec()))
 }
@@ -190,13 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn a_block_below_code_or_of_another_language_is_text() {
+    fn a_block_below_code_or_in_another_language_is_ignored() {
         assert_dependencies("fn a() {}\n//! ```cargo\n//! nonsense\n//! ```", "");
         assert_dependencies("//! ```toml\n//! nonsense\n//! ```", "");
     }
 
     #[test]
-    fn edition_and_profile_are_taken() {
+    fn edition_and_profile_are_read() {
         let source = "//! ```cargo\n//! [package]\n//! edition = '2021'\n//! [profile.dev]\n//! opt-level = 1\n//! ```";
         let block = ManifestBlock::read(source).unwrap();
         assert_eq!(block.edition.as_deref(), Some("2021"));
@@ -204,8 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_line() {
-        assert_error("//! ```cargo\n//! [dependencies]\n", 1, "no end");
+    fn an_error_names_its_line() {
+        assert_error("//! ```cargo\n//! [dependencies]\n", 1, "not closed");
         assert_error("//! ```cargo\n//! ```\n//! ```cargo\n//! ```", 3, "second");
         assert_error("//!\n//! ```cargo\n//! [dependencies]\n//! a = = 1\n//! ```", 4, "");
         assert_error("//! ```cargo\n//! [dependencies]\n//! [features]\n//! x = []\n//! ```", 3, "`features`");

@@ -1,4 +1,4 @@
-//! Private folders of the cache: `fab` runs the programs in them without another check.
+//! Private folders of the cache. `fab` runs programs in these folders without further checks.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
@@ -10,16 +10,16 @@ use rustix::fs::OFlags;
 
 use crate::cache_error::write_error;
 
-/// The permissions of a private folder.
+/// The mode of a private folder.
 const PRIVATE_MODE: u32 = 0o700;
-/// Write permission for anybody else.
+/// The write permissions of the group and of others.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// Makes a folder for this user alone, whatever the umask, or checks the existing one.
+/// Creates a private folder, or checks the existing folder. The umask has no effect on the mode.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Local`] if it can't be made, and as [`check`].
+/// [`ErrorKind::Local`] if the folder can't be created, and the errors of [`check`].
 pub(crate) fn create(folder: &Path) -> Result<(), Error> {
     match DirBuilder::new().mode(PRIVATE_MODE).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(write_error(folder, error)),
@@ -27,30 +27,31 @@ pub(crate) fn create(folder: &Path) -> Result<(), Error> {
     }
 }
 
-/// Checks a folder that may not exist yet, and takes permissions of others from it.
+/// Checks a folder, if it exists, and removes the permissions of other users.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Local`] if it is not a folder of this user, or others could write to it: what they have written stays.
+/// [`ErrorKind::Local`] if the folder belongs to another user, or if other users can write to it. A
+/// repaired mode would keep files already written by other users.
 pub(crate) fn check(folder: &Path) -> Result<(), Error> {
-    let found = match fs::symlink_metadata(folder) {
-        Ok(found) => found,
+    let metadata = match fs::symlink_metadata(folder) {
+        Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(write_error(folder, error)),
     };
-    let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
-    if !is_ours || found.mode() & OTHERS_WRITE != 0 {
+    let is_ours = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
+    if !is_ours || metadata.mode() & OTHERS_WRITE != 0 {
         let text = format!("the cache folder `{}` is not private", folder.display());
         let hint = "remove the folder, or set `FABRS_CACHE` to a folder that only you can write to";
         return Err(Error::new(ErrorKind::Local, text).hint(hint));
     }
-    if found.mode() & 0o777 == PRIVATE_MODE {
+    if metadata.mode() & 0o777 == PRIVATE_MODE {
         return Ok(());
     }
     restrict_mode(folder).map_err(|error| write_error(folder, error))
 }
 
-/// Sets the permissions by a descriptor, so that nobody can put a symlink in the folder's place meanwhile.
+/// Sets the mode through a file descriptor. A path could be replaced by a symlink after the check.
 fn restrict_mode(folder: &Path) -> io::Result<()> {
     let flags = (OFlags::DIRECTORY | OFlags::NOFOLLOW).bits().cast_signed();
     let folder: File = OpenOptions::new().read(true).custom_flags(flags).open(folder)?;
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_others_can_read_is_narrowed() {
+    fn a_folder_readable_by_others_becomes_private() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("fabrs");
         check(&folder).unwrap();
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_others_could_write_to_is_not_used() {
+    fn a_folder_writable_by_others_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("fabrs");
         create(&folder).unwrap();
@@ -96,7 +97,7 @@ mod tests {
         set(&folder, 0o700);
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&folder, &link).unwrap();
-        assert!(check(&link).is_err(), "a link may be turned to another folder");
+        assert!(check(&link).is_err(), "a symlink could be changed to another folder");
         std::os::unix::fs::chown(&folder, Some(12345), None).unwrap();
         assert!(check(&folder).is_err(), "a folder of another user");
     }

@@ -1,4 +1,4 @@
-//! What is told while `tasks.rs` is compiled.
+//! Progress of a build, shown on a terminal or as plain lines.
 
 use std::io::{self, IsTerminal, Write as _};
 use std::time::Duration;
@@ -7,44 +7,44 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::environment::ProcessEnvironment;
 
-/// One thing that happens on the way to an up-to-date tool.
+/// An event during the build of a tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildEvent<'a> {
-    /// Another `fab` is compiling the same `tasks.rs`.
+    /// Another process compiles the same `tasks.rs`.
     Waiting,
-    /// Compiling starts.
+    /// The build starts.
     Compiling {
-        /// Nothing was compiled into this cache before, so that all of fabrs is.
+        /// True if the cache was empty, so that all dependencies must be compiled.
         first: bool,
     },
-    /// A crate is being compiled.
+    /// The compilation of a crate starts.
     Crate {
-        /// How many are done.
+        /// The number of compiled crates.
         done: usize,
-        /// About how many there are.
+        /// The approximate number of all crates.
         total: usize,
-        /// The one that was begun last; the user's own is called `tasks.rs`.
+        /// The name of the crate. The generated package has the name `tasks.rs`.
         name: &'a str,
     },
-    /// Cargo is at something else: its own words.
+    /// A status line of cargo, such as a download.
     Cargo(&'a str),
-    /// The compiler's message about the user's code, with colours if they were asked for.
+    /// A message of the compiler, with colours if allowed.
     Diagnostic(&'a str),
-    /// Compiling ended, well or not.
+    /// The build has ended, with or without success.
     Done,
 }
 
-/// Somebody who is told. Nothing is told when the tool is up to date.
+/// A receiver of build events. A build without changed inputs has no events.
 pub trait BuildProgress {
-    /// Tells whether the compiler's messages may carry colours.
+    /// Returns true if compiler messages may have colours.
     fn allow_colour(&self) -> bool;
 
-    /// Takes notice of one thing.
+    /// Receives an event.
     fn report(&mut self, event: BuildEvent<'_>);
 }
 
-/// Returns what suits this process's stderr: a line that changes on a terminal, else plain lines.
+/// Returns a progress display for stderr: a changing line on a terminal, otherwise plain lines.
 pub fn stderr_progress(environment: &ProcessEnvironment) -> Box<dyn BuildProgress> {
     if io::stderr().is_terminal() {
         Box::new(TerminalProgress::new(environment.allow_colour()))
@@ -53,7 +53,7 @@ pub fn stderr_progress(environment: &ProcessEnvironment) -> Box<dyn BuildProgres
     }
 }
 
-/// Plain lines: one when compiling begins.
+/// Plain lines: one line at the start, and the messages of the compiler.
 struct PlainProgress<W> {
     out: W,
 }
@@ -64,7 +64,7 @@ impl<W: io::Write> BuildProgress for PlainProgress<W> {
     }
 
     fn report(&mut self, event: BuildEvent<'_>) {
-        // With stderr closed there is nobody to tell, and the tasks run all the same.
+        // A closed stderr must not stop the tasks.
         let _ = match event {
             BuildEvent::Waiting => writeln!(self.out, "waiting for another fab to compile tasks.rs"),
             BuildEvent::Compiling { first: true } => {
@@ -77,7 +77,7 @@ impl<W: io::Write> BuildProgress for PlainProgress<W> {
     }
 }
 
-/// One line on a terminal that says what is being done, and is gone afterwards.
+/// A line on the terminal with the current activity. The line is removed at the end.
 struct TerminalProgress {
     line: ProgressBar,
     activity: &'static str,
@@ -111,14 +111,15 @@ impl BuildProgress for TerminalProgress {
             BuildEvent::Waiting => self.show("waiting for another fab to compile tasks.rs"),
             BuildEvent::Compiling { first: true } => self.show("compiling tasks.rs for the first time"),
             BuildEvent::Compiling { first: false } => self.show("compiling tasks.rs"),
-            // The last one needs no count, and alone, as after most changes, it is nothing but what is said anyway.
+            // After most changes, `tasks.rs` is the only crate to compile. A count would add no
+            // information.
             BuildEvent::Crate { name: "tasks.rs", .. } => self.line.set_message(self.activity),
             BuildEvent::Crate { done, total, name } => {
                 self.line.set_message(format!("{}: {done}/{total} {name}", self.activity));
             }
             BuildEvent::Cargo(text) => self.line.set_message(format!("{}: {text}", self.activity)),
             BuildEvent::Diagnostic(text) => self.line.suspend(|| {
-                // As for plain lines.
+                // A closed stderr must not stop the tasks.
                 let _ = write!(io::stderr(), "{text}");
             }),
             BuildEvent::Done => self.line.finish_and_clear(),
@@ -137,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_a_terminal_one_line_is_written_and_the_compilers_messages_as_they_are() {
+    fn plain_progress_has_one_line_and_the_compiler_messages() {
         let mut lines = PlainProgress { out: Vec::new() };
         assert!(!lines.allow_colour());
         lines.report(BuildEvent::Compiling { first: true });

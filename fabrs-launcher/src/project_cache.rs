@@ -1,4 +1,4 @@
-//! A project's own folder in the cache.
+//! The cache folder of a project: paths, permissions and the lock.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
@@ -17,25 +17,31 @@ use fabrs_project::Project;
 /// The paths of one project in the cache.
 #[derive(Debug)]
 pub(crate) struct ProjectCache {
-    /// Package and binary are called so.
+    /// The name of the package and of the binary.
     pub(crate) package_name: String,
-    /// The folder that cargo runs in.
+    /// The folder of the generated package.
     pub(crate) folder: PathBuf,
-    /// What cargo compiles into, shared by all projects.
+    /// The target folder of cargo, shared by all projects.
     pub(crate) target_folder: PathBuf,
-    /// The folder of caches, which may hold those of other programs too.
+    /// The folder of all caches. Other programs may use this folder too.
     pub(crate) cache_folder: PathBuf,
 }
 
 impl ProjectCache {
-    /// Returns the cache of a project, which may not exist yet.
+    /// Returns the cache of a project. The folders may not exist yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Local`] if there is no cache folder, if a path is not UTF-8 text on one line,
+    /// or if a folder is not private. [`ErrorKind::Usage`] if another user can write to the folder
+    /// of all caches.
     pub(crate) fn for_project(project: &Project, environment: &ProcessEnvironment) -> Result<Self, Error> {
         let cache_folder = environment.cache_folder().ok_or_else(|| {
-            Error::new(ErrorKind::Local, "could not find a folder for the compiled tasks.rs")
-                .hint("name one: `export FABRS_CACHE=$HOME/fabrs-cache`")
+            Error::new(ErrorKind::Local, "found no cache folder for the compiled tasks.rs")
+                .hint("set a folder: `export FABRS_CACHE=$HOME/fabrs-cache`")
         })?;
         for path in [&project.tasks_file, &cache_folder] {
-            // Neither a manifest nor cargo's messages can hold such a path.
+            // A manifest and the messages of cargo can't hold such a path.
             if path.to_str().is_none_or(|path| path.contains('\n')) {
                 let path = path.display();
                 return Err(Error::new(ErrorKind::Local, format!("the path {path:?} is not UTF-8 text on one line")));
@@ -56,7 +62,7 @@ impl ProjectCache {
         Ok(cache)
     }
 
-    /// Returns the private folders, each after its parent folder.
+    /// Returns the private folders. A parent folder precedes its children.
     fn folders(&self) -> [PathBuf; 6] {
         let fabrs = self.cache_folder.join("fabrs");
         let inside = |name| self.folder.join(name);
@@ -72,7 +78,7 @@ impl ProjectCache {
         self.folder.join("Cargo.lock")
     }
 
-    /// The digest of the lock file that this one started as.
+    /// Returns the path of the digest of the first lock file.
     pub(crate) fn cargo_lock_digest(&self) -> PathBuf {
         self.folder.join("seed")
     }
@@ -93,17 +99,20 @@ impl ProjectCache {
         self.folder.join("bin").join(&self.package_name)
     }
 
-    /// Makes the folders, for this user only: what is in them is run, and may hold a registry's token.
+    /// Creates the folders with mode 0700. Their programs are run, and their files may hold the
+    /// token of a registry.
     pub(crate) fn create(&self, trust: &FileTrust) -> Result<(), Error> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.cache_folder);
         made.map_err(|error| write_error(&self.cache_folder.join("fabrs"), error))?;
-        // Whoever owns a folder above could exchange the private ones.
+        // The owner of a parent folder could exchange the private folders.
         trust.check(&self.cache_folder, &self.cache_folder)?;
         self.folders().iter().try_for_each(|folder| private_dir::create(folder))
     }
 
-    /// Takes the project's lock, waiting while another `fab` has it; it is freed with the file that is returned, and
-    /// by the kernel when the process ends in any way.
+    /// Acquires the lock of the project, and waits while another process holds the lock.
+    ///
+    /// The lock is released when the returned file is dropped. The kernel releases the lock when
+    /// the process ends.
     pub(crate) fn lock(&self, progress: &mut dyn BuildProgress) -> Result<File, Error> {
         let path = self.folder.join("lock");
         let failed = |error| write_error(&path, error);
@@ -118,7 +127,7 @@ impl ProjectCache {
             Ok(()) => Ok(()),
         };
         match locked {
-            // Some network file systems have no locks; cargo's own way of doing without is to go on.
+            // Some network file systems don't support locks. Like cargo, continue without a lock.
             Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(failed(error)),
             _ => Ok(file),
         }

@@ -1,7 +1,8 @@
-//! The identity of a project: `fab` passes it to the compiled tool, and the tool compares it with its own.
+//! The identity of a project: `fab` passes it to the compiled tool, and the tool compares the value
+//! with its own.
 //!
-//! Two projects must never run each other's tasks, also if a file of the cache was exchanged. So the tool has the hash of
-//! its project compiled in, and refuses to run for another project.
+//! Two projects must never run each other's tasks, even after files of the cache were exchanged.
+//! Each tool contains the hash of its project, and refuses to run for another project.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -12,29 +13,32 @@ use fabrs_core::{Error, ErrorKind};
 
 use crate::project::Project;
 
-/// The variable with the project that `fab` runs, and the process: `PID:HASH`.
+/// The variable with the process id of `fab` and the hash of the project: `PID:HASH`.
 ///
-/// The process id stays the same when the tool replaces `fab` (`execve`). Programs that the tool starts inherit the
-/// variable, but have another process id, and so ignore the variable.
+/// The process id stays the same when the tool replaces `fab` (`execve`). A program started by the
+/// tool inherits the variable, but has another process id, and ignores the variable.
 const PROJECT: &str = "FABRS_PROJECT";
-/// The variable with the path of the project's `tasks.rs`.
+/// The variable with the path of `tasks.rs`.
 const TASKS: &str = "FABRS_TASKS";
 
 impl Project {
-    /// Returns the environment variables that name this project to the tool that replaces this process.
+    /// Returns the environment variables that pass the identity of the project to its tool.
+    ///
+    /// The variables are valid only for a tool that replaces this process.
     pub fn identity(&self) -> [(&'static str, OsString); 2] {
         let project = format!("{}:{}", process::id(), self.hash());
         [(PROJECT, project.into()), (TASKS, self.tasks_file.clone().into())]
     }
 }
 
-/// Checks, in a tool with the hash `embedded`, that `fab` meant the project of this tool.
+/// Compares the project requested by `fab` with the project of this tool. `embedded` is the hash
+/// compiled into the tool.
 ///
-/// Returns the path of its `tasks.rs`, or `None` if the tool was not started by `fab`.
+/// Returns the path of `tasks.rs`, or `None` if `fab` did not start this process.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Internal`] if `fab` meant another project.
+/// [`ErrorKind::Internal`] if `fab` requested another project.
 pub fn check_identity(embedded: &str) -> Result<Option<PathBuf>, Error> {
     compare(embedded, |name| env::var_os(name).filter(|value| !value.is_empty()))
 }
@@ -48,7 +52,7 @@ fn compare(embedded: &str, variable: impl Fn(&str) -> Option<OsString>) -> Resul
     }
     let this = env::current_exe().unwrap_or_default();
     Err(Error::new(ErrorKind::Internal, format!("`{}` holds the tasks of another project", this.display()))
-        .hint(format!("remove it, and it is compiled anew: `rm '{}'`", this.display())))
+        .hint(format!("remove the file to compile it again: `rm '{}'`", this.display())))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The project of a `tasks.rs` on disk: its location, its identity, and the owners of its files.
 //!
-//! Two programs use this crate. `fab` finds the project and checks its files before it compiles them. The compiled tool
-//! checks its identity and `fabrs.toml` when it starts.
+//! Two programs use this crate. `fab` finds the project and checks the owners of its files before
+//! the launcher compiles them. The compiled tool checks its identity and `fabrs.toml` at startup.
 
 mod identity;
 mod project;
@@ -11,4 +11,4 @@ mod trust;
 pub use identity::check_identity;
 pub use project::Project;
 pub use project_checks::{check_project, check_vagrantfile};
-pub use trust::check::FileTrust;
+pub use trust::file_trust::FileTrust;

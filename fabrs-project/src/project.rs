@@ -1,4 +1,4 @@
-//! Where the project is.
+//! The [`Project`]: a folder with a `tasks.rs`.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -6,42 +6,57 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-/// The name of the file that makes a folder a project.
+/// The name of the file that marks the folder of a project.
 const TASKS_FILE: &str = "tasks.rs";
 
-/// A folder with a `tasks.rs` in it.
+/// A folder with a `tasks.rs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
-    /// The path under which the file was found. It may be a symlink.
+    /// The path at which the search found `tasks.rs`. The path may be a symlink.
     pub found_path: PathBuf,
-    /// The file, as a canonical path.
+    /// The canonical path of `tasks.rs`.
     pub tasks_file: PathBuf,
-    /// The folder it is in.
+    /// The folder of [`tasks_file`](Self::tasks_file).
     pub root: PathBuf,
 }
 
 impl Project {
-    /// Finds `tasks.rs` in a folder or in the nearest one above it.
+    /// Finds `tasks.rs` in a folder or in the nearest folder above.
     ///
-    /// The file may have any kind and any owner: [`check_project`](crate::check_project) refuses an unsafe file. The search
-    /// does not go on above a refused file.
+    /// The file may have any type and any owner, and the search ends at the first file. The caller
+    /// must call [`check_project`](crate::check_project), which rejects an unsafe file.
+    ///
+    /// Returns `None` if no folder has a `tasks.rs`, or if `start` does not exist.
+    ///
+    /// ```
+    /// use fabrs_project::Project;
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let shop = dir.path().canonicalize()?;
+    /// std::fs::create_dir(shop.join("conf"))?;
+    /// std::fs::write(shop.join("tasks.rs"), "")?;
+    /// let project = Project::find(&shop.join("conf")).unwrap();
+    /// assert_eq!(project.root, shop);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn find(start: &Path) -> Option<Self> {
         let start = start.canonicalize().ok()?;
         let found =
             start.ancestors().map(|folder| folder.join(TASKS_FILE)).find(|file| file.symlink_metadata().is_ok())?;
-        // The name may be a link: modules are looked for beside the file that it leads to, and so is everything else.
+        // For a symlink, the project is the folder of its target: rustc searches modules there.
         Some(Self { found_path: found.clone(), ..Self::from_tasks_file(&found.canonicalize().ok()?)? })
     }
 
-    /// Returns the project of a file, given by its canonical path.
+    /// Returns the project of a `tasks.rs`, given the canonical path of the file.
     pub fn from_tasks_file(tasks: &Path) -> Option<Self> {
         Some(Self { found_path: tasks.to_owned(), tasks_file: tasks.to_owned(), root: tasks.parent()?.to_owned() })
     }
 
-    /// Returns the name of the project in the cache: 16 hexadecimal digits that stand for its path and this version.
+    /// Returns the name of the project in the cache: 16 hexadecimal digits, derived from the path
+    /// of `tasks.rs` and the version of fabrs.
     ///
-    /// The compiler is no part of it: cargo keeps the work of two compilers apart by itself, and a `fab` that finds no
-    /// compiler must still find the tool.
+    /// The hash is independent of the compiler. Cargo separates the outputs of two compilers, and a
+    /// cached tool must be found on a machine without a compiler.
     pub fn hash(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(self.tasks_file.as_os_str().as_bytes());
@@ -50,7 +65,7 @@ impl Project {
         HEXLOWER.encode(&hash.finalize()[..8])
     }
 
-    /// Returns the file's path as a person standing in `cwd` would write it.
+    /// Returns the path of `tasks.rs` for messages, relative to the folder `cwd` if possible.
     pub fn display_path(&self, cwd: &Path) -> String {
         self.tasks_file.strip_prefix(cwd).unwrap_or(&self.tasks_file).display().to_string()
     }
@@ -63,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_file_is_found_from_below() {
+    fn the_nearest_tasks_rs_above_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         fs::create_dir_all(root.join("shop/conf/nginx")).unwrap();
@@ -75,11 +90,15 @@ mod tests {
         assert_eq!(Project::find(&root).unwrap().root, root);
         assert_eq!(Project::find(&root.join("gone")), None);
         fs::create_dir(root.join("shop/conf/tasks.rs")).unwrap();
-        assert_eq!(Project::find(&root.join("shop/conf/nginx")).unwrap().root, root.join("shop/conf"), "of any kind");
+        assert_eq!(
+            Project::find(&root.join("shop/conf/nginx")).unwrap().root,
+            root.join("shop/conf"),
+            "a folder also ends the search"
+        );
     }
 
     #[test]
-    fn a_link_leads_to_the_file() {
+    fn a_symlink_is_resolved_to_its_project() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         fs::create_dir(root.join("a")).unwrap();
@@ -93,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn another_path_has_another_hash() {
+    fn the_hash_depends_on_the_path() {
         let hash = |path| Project::from_tasks_file(Path::new(path)).unwrap().hash();
         assert_eq!(hash("/a/tasks.rs"), hash("/a/tasks.rs"));
         assert_ne!(hash("/a/tasks.rs"), hash("/b/tasks.rs"));

@@ -1,9 +1,9 @@
-//! What becomes of a `tasks.rs`.
+//! Compilation of a `tasks.rs`: projects, modules, dependencies and editions.
 
 use crate::test_dir::TestDir;
 
 #[test]
-fn projects_with_equal_contents_each_run_their_own() {
+fn projects_with_equal_contents_run_their_own_tools() {
     let dir = TestDir::new();
     let one = dir.project("one/shop", "fabrs::task!(\"{}\", file!());");
     let two = dir.project("two/shop", "fabrs::task!(\"{}\", file!());");
@@ -26,7 +26,7 @@ fn dependencies_are_compiled_once_for_all_projects() {
 }
 
 #[test]
-fn modules_crate_paths_included_files_and_own_crates_work_in_a_path_with_blanks() {
+fn modules_included_files_and_path_dependencies_work_below_a_path_with_spaces() {
     let dir = TestDir::new();
     dir.write("my shöp/of 2/db/mod.rs", "pub mod table;\npub fn name() -> &'static str { crate::db::table::NAME }");
     dir.write("my shöp/of 2/db/table.rs", "pub const NAME: &str = include_str!(\"name.txt\");");
@@ -41,7 +41,7 @@ fn modules_crate_paths_included_files_and_own_crates_work_in_a_path_with_blanks(
     let (printed, _) = dir.run(&project);
     assert_eq!(printed.lines().next(), Some("orders 42"));
 
-    // Each of them is an input, also of a tool that is up to date.
+    // Each of these files is an input of the tool.
     for (file, text, expected) in [
         ("my shöp/of 2/db/name.txt", "bills", "bills 42"),
         ("my shöp/price list/src/lib.rs", "pub const PRICE: u32 = 7;", "bills 7"),
@@ -54,9 +54,9 @@ fn modules_crate_paths_included_files_and_own_crates_work_in_a_path_with_blanks(
 }
 
 #[test]
-fn a_shebang_line_and_another_edition_are_fine() {
+fn a_shebang_line_and_another_edition_are_accepted() {
     let dir = TestDir::new();
-    // `gen` is a word of the language since 2024.
+    // `gen` is a keyword since the edition 2024.
     let code = "fn gen() -> u32 { 5 }\nfabrs::task!(\"{}\", gen());";
     let project = dir.project_with("shop", "[package]\nedition = '2021'", code);
     let text = std::fs::read_to_string(&project.tasks_file).unwrap();
@@ -65,7 +65,7 @@ fn a_shebang_line_and_another_edition_are_fine() {
 }
 
 #[test]
-fn settings_of_the_project_and_the_environment_for_programs_do_not_matter() {
+fn build_settings_of_the_project_and_the_environment_are_ignored() {
     let dir = TestDir::new();
     dir.write(
         "shop/.cargo/config.toml",

@@ -1,4 +1,4 @@
-//! Two at once.
+//! Concurrent compilations of the same project.
 
 use std::fs::File;
 use std::sync::mpsc::{Sender, channel};
@@ -9,7 +9,7 @@ use fabrs_launcher::{BuildEvent, BuildProgress, ensure_compiled};
 use crate::test_dir::{TestDir, output};
 
 #[test]
-fn two_at_once_compile_once() {
+fn two_processes_compile_once() {
     let dir = TestDir::new();
     let project = dir.project("shop", "fabrs::task!(\"hello\");");
     let runs = thread::scope(|scope| {
@@ -37,11 +37,11 @@ impl BuildProgress for WaitObserver {
 }
 
 #[test]
-fn who_waits_for_another_says_so() {
+fn waiting_for_another_process_is_reported() {
     let dir = TestDir::new();
     let project = dir.project("shop", "");
     dir.run(&project);
-    // A changed file, so that the lock is wanted.
+    // A changed file needs the lock.
     dir.project("shop", "fabrs::task!(\"hello\");");
 
     let other = File::options().write(true).open(dir.cache_folder(&project).join("lock")).unwrap();

@@ -1,12 +1,12 @@
-//! Stands in for fabrs, so that a tool compiles in no time: tasks are texts which are printed when the tool starts.
+//! A stub of fabrs. Tools compile fast with it, and print the texts of their tasks at startup.
 
-/// Prints whose tool this is.
+/// Prints the hash of the tool's project.
 pub fn main(project: &str) -> std::process::ExitCode {
     println!("tool of {project}");
     std::process::ExitCode::SUCCESS
 }
 
-/// Registers a text as real tasks are registered: by being linked.
+/// Registers a text like a real task, through a linker section.
 #[macro_export]
 macro_rules! task {
     ($($text:tt)*) => {

@@ -1,4 +1,4 @@
-//! The launcher with a real cargo and a stand-in for fabrs: what it compiles, when, and what it says.
+//! Tests of the launcher with the real cargo and a stub of fabrs.
 
 mod compiling;
 mod concurrent;

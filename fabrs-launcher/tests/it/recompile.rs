@@ -1,4 +1,4 @@
-//! When a tool is compiled again, and when not.
+//! Detection of changed inputs: a tool is compiled again only after a change.
 
 use std::fs::{self, File};
 use std::time::{Duration, UNIX_EPOCH};
@@ -9,19 +9,19 @@ use fabrs_project::Project;
 use crate::test_dir::{TestDir, output};
 
 #[test]
-fn without_a_change_nothing_is_started_and_nothing_said() {
+fn an_unchanged_project_starts_no_process_and_reports_no_event() {
     let dir = TestDir::new();
     let project = dir.project("shop", "fabrs::task!(\"hello\");");
     let (printed, _) = dir.run(&project);
 
-    // Here is no cargo, nor anything else that could be started.
+    // With an empty PATH no program can be started, not even cargo.
     let (compiled, events) = dir.try_compile(&project, &[("PATH", ""), ("CARGO_HOME", "/nowhere")]);
     assert_eq!(output(&compiled.unwrap()), printed);
     assert_eq!(events.events, Vec::<String>::new());
 }
 
 #[test]
-fn a_changed_file_is_compiled_also_if_it_is_older_than_what_it_replaces() {
+fn a_changed_file_with_an_older_time_is_compiled() {
     let dir = TestDir::new();
     let project = dir.project("shop", "mod a;\nfabrs::task!(\"{}\", a::TEXT);");
     dir.write("shop/a.rs", "pub const TEXT: &str = \"one\";");
@@ -29,7 +29,7 @@ fn a_changed_file_is_compiled_also_if_it_is_older_than_what_it_replaces() {
     dir.write("shop/a.rs", "pub const TEXT: &str = \"two\";");
     assert!(dir.run(&project).0.starts_with("two"));
 
-    // As `rsync -a` and `tar` leave it: cargo by itself would see nothing new.
+    // `rsync -a` and `tar` preserve old times. Cargo alone would not detect the change.
     dir.write("shop/a.rs", "pub const TEXT: &str = \"old\";");
     let file = File::options().write(true).open(dir.path("shop/a.rs")).unwrap();
     file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
@@ -37,7 +37,7 @@ fn a_changed_file_is_compiled_also_if_it_is_older_than_what_it_replaces() {
 }
 
 #[test]
-fn a_variable_that_is_compiled_in_is_an_input() {
+fn a_variable_read_at_compile_time_is_an_input() {
     let dir = TestDir::new();
     let project = dir.project("shop", "fabrs::task!(\"{:?}\", option_env!(\"SHOP_STAGE\"));");
     let run = |changes: &[(&str, &str)]| output(&dir.try_compile(&project, changes).0.unwrap());
@@ -47,7 +47,7 @@ fn a_variable_that_is_compiled_in_is_an_input() {
     assert!(run(&[]).starts_with("None"));
 }
 
-/// Changes a file once the compiler has begun.
+/// Edits a file as soon as the compilation of `tasks.rs` starts.
 struct EditDuringBuild<F> {
     edit: Option<F>,
 }
@@ -67,7 +67,7 @@ impl<F: FnOnce()> BuildProgress for EditDuringBuild<F> {
 }
 
 #[test]
-fn a_file_that_is_edited_while_it_is_compiled_is_compiled_again() {
+fn a_file_edited_during_the_build_is_compiled_again() {
     let dir = TestDir::new();
     let project = dir.project("shop", "mod a;\nfabrs::task!(\"{}\", a::TEXT);");
     dir.write("shop/a.rs", "pub const TEXT: &str = \"one\";");
@@ -78,7 +78,7 @@ fn a_file_that_is_edited_while_it_is_compiled_is_compiled_again() {
 }
 
 #[test]
-fn a_moved_folder_is_another_project() {
+fn a_moved_folder_is_a_new_project() {
     let dir = TestDir::new();
     let before = dir.project("shop", "fabrs::task!(\"{}\", file!());");
     dir.run(&before);
@@ -91,7 +91,7 @@ fn a_moved_folder_is_another_project() {
 }
 
 #[test]
-fn what_a_killed_fab_left_is_mended() {
+fn a_damaged_cache_is_repaired() {
     let dir = TestDir::new();
     let project = dir.project("shop", "fabrs::task!(\"hello\");");
     let (printed, _) = dir.run(&project);

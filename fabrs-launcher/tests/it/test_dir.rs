@@ -1,4 +1,4 @@
-//! A temporary dir with a cache, projects, and the stand-in for fabrs.
+//! A temporary folder with a cache, projects, and the stub of fabrs.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,15 +11,15 @@ use fabrs_launcher::{BuildEvent, BuildProgress, ProcessEnvironment, ensure_compi
 use fabrs_project::Project;
 use tempfile::TempDir;
 
-/// A temporary folder, removed at the end of the test.
+/// A temporary folder, removed on drop.
 pub(crate) struct TestDir {
     folder: TempDir,
 }
 
-/// The events of one preparation of a tool.
+/// The recorded events of one call of `ensure_compiled`.
 #[derive(Debug, Default)]
 pub(crate) struct RecordedEvents {
-    /// Each note, as `Debug` shows it.
+    /// The events in `Debug` format.
     pub(crate) events: Vec<String>,
     /// The compiler's messages.
     pub(crate) diagnostics: String,
@@ -39,14 +39,14 @@ impl BuildProgress for RecordedEvents {
 }
 
 impl RecordedEvents {
-    /// Returns true if cargo compiled anything.
+    /// Returns true if cargo was started to compile.
     pub(crate) fn is_compiling(&self) -> bool {
-        self.events.iter().any(|note| note.starts_with("Compiling"))
+        self.events.iter().any(|event| event.starts_with("Compiling"))
     }
 
     /// Returns true if cargo compiled a crate.
     pub(crate) fn has_compiled(&self, name: &str) -> bool {
-        self.events.iter().any(|note| note.starts_with("Crate") && note.contains(&format!("{name:?}")))
+        self.events.iter().any(|event| event.starts_with("Crate") && event.contains(&format!("{name:?}")))
     }
 }
 
@@ -61,42 +61,42 @@ impl TestDir {
         dir
     }
 
-    /// Returns a path in the dir.
+    /// Returns a path in the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().canonicalize().expect("the folder is there").join(name)
+        self.folder.path().canonicalize().expect("the folder exists").join(name)
     }
 
-    /// Writes a file, making its folders.
+    /// Writes a file, and creates its parent folders.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let file = self.path(name);
-        fs::create_dir_all(file.parent().expect("files lie in folders")).expect("folders can be made");
+        fs::create_dir_all(file.parent().expect("the file has a parent folder")).expect("folders can be made");
         fs::write(file, text).expect("files can be written");
     }
 
-    /// Writes a `tasks.rs` of the stand-in into a folder.
+    /// Creates a project with a `tasks.rs` that depends on the stub.
     pub(crate) fn project(&self, folder: &str, code: &str) -> Project {
         self.project_with(folder, "", code)
     }
 
-    /// Like [`project`](Self::project), with more lines in the manifest block.
+    /// Like [`project`](Self::project), with further lines in the manifest block.
     pub(crate) fn project_with(&self, folder: &str, block: &str, code: &str) -> Project {
         let fabrs = self.path("fabrs");
         let block = format!("[dependencies]\nfabrs.path = {:?}\n{block}", fabrs.display().to_string());
         let block = block.trim_end().replace('\n', "\n//! ");
         self.write(&format!("{folder}/tasks.rs"), &format!("//! ```cargo\n//! {block}\n//! ```\n{code}\n"));
-        Project::find(&self.path(folder)).expect("it was just written")
+        Project::find(&self.path(folder)).expect("the test has written tasks.rs")
     }
 
-    /// Returns the environment of this process with the cache of the dir and the given changes.
+    /// Returns the environment of this process with the cache of this folder and the given changes.
     pub(crate) fn environment(&self, changes: &[(&str, &str)]) -> ProcessEnvironment {
         let changes = changes.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let cache = (OsString::from("FABRS_CACHE"), self.path("cache").into_os_string());
-        // The temporary folder may lie below a folder of another user.
+        // The temporary folder may be below a folder of another user.
         let trusted = (OsString::from("FABRS_TRUST"), self.path("").into_os_string());
         ProcessEnvironment::new(env::vars_os().chain([cache, trusted]).chain(changes), self.path(""))
     }
 
-    /// Prepares a tool, and returns it with the events.
+    /// Compiles the tool of a project. Returns its path or the error, and the events.
     pub(crate) fn try_compile(
         &self,
         project: &Project,
@@ -107,7 +107,7 @@ impl TestDir {
         (compiled, events)
     }
 
-    /// Prepares a tool, which must succeed, and returns its output with the events.
+    /// Compiles and runs the tool of a project. Returns its output and the events.
     #[track_caller]
     pub(crate) fn run(&self, project: &Project) -> (String, RecordedEvents) {
         let (compiled, events) = self.try_compile(project, &[]);
@@ -115,7 +115,7 @@ impl TestDir {
         (output(&tool), events)
     }
 
-    /// Returns the project's own folder in the cache.
+    /// Returns the folder of a project in the cache.
     pub(crate) fn cache_folder(&self, project: &Project) -> PathBuf {
         self.path("cache/fabrs/projects").join(project.hash())
     }
@@ -124,5 +124,5 @@ impl TestDir {
 /// Runs a tool and returns its output.
 pub(crate) fn output(tool: &Path) -> String {
     let output = Command::new(tool).output().expect("the tool starts");
-    String::from_utf8(output.stdout).expect("it prints text")
+    String::from_utf8(output.stdout).expect("the output is UTF-8")
 }

@@ -1,4 +1,4 @@
-//! Inputs of a tool that another user could have written: refusal before they run.
+//! File trust: inputs writable by another user are refused before any of them runs.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -11,7 +11,7 @@ use crate::test_dir::{RecordedEvents, TestDir};
 /// A user id without an account.
 const STRANGER: u32 = 54_321;
 
-/// Prepares a tool where nothing is trusted but the owners of files, and returns the text of its refusal.
+/// Compiles a tool without trusted folders, and returns the text of the expected error.
 #[track_caller]
 fn refusal(dir: &TestDir, project: &Project) -> (String, RecordedEvents) {
     let (compiled, events) = dir.try_compile(project, &[("FABRS_TRUST", "")]);
@@ -29,11 +29,11 @@ fn accepted(dir: &TestDir, project: &Project) -> RecordedEvents {
 }
 
 fn chown_to_stranger(dir: &TestDir, name: &str) {
-    chown(dir.path(name), Some(STRANGER), None).expect("root can chown_to_stranger files away");
+    chown(dir.path(name), Some(STRANGER), None).expect("root can change the owner");
 }
 
 #[test]
-fn a_module_of_another_user_is_refused_before_it_runs_and_in_every_later_run() {
+fn a_module_of_another_user_is_refused_in_every_run() {
     let dir = TestDir::new();
     let project = dir.project("shop", "mod evil;\nfabrs::task!(\"{}\", evil::TEXT);");
     dir.write("shop/evil.rs", "pub const TEXT: &str = \"evil\";");
@@ -43,7 +43,7 @@ fn a_module_of_another_user_is_refused_before_it_runs_and_in_every_later_run() {
     assert_eq!(refusal(&dir, &project).0, expected);
     assert!(!dir.cache_folder(&project).join("build-record").exists());
 
-    // Compiled and recorded while it was trusted.
+    // The module is compiled and recorded while its folder is trusted.
     dir.run(&project);
     let (text, events) = refusal(&dir, &project);
     assert_eq!(text, expected);
@@ -56,7 +56,7 @@ fn a_module_of_another_user_is_refused_before_it_runs_and_in_every_later_run() {
 }
 
 #[test]
-fn a_folder_of_modules_that_others_can_write_to_is_refused() {
+fn a_module_folder_writable_by_others_is_refused() {
     let dir = TestDir::new();
     let project = dir.project("shop", "mod a;\nfabrs::task!(\"{}\", a::b::TEXT);");
     dir.write("shop/a/mod.rs", "pub mod b;");
@@ -68,7 +68,7 @@ fn a_folder_of_modules_that_others_can_write_to_is_refused() {
     set_mode(0o755);
     assert!(accepted(&dir, &project).is_compiling());
 
-    // The compiled tool is what was accepted. It is not used once somebody writes to a source.
+    // The compiled tool contains the accepted sources. After a change of a source it is not used.
     set_mode(0o777);
     assert!(!accepted(&dir, &project).is_compiling());
     dir.write("shop/a/b.rs", "pub const TEXT: &str = \"c\";");
@@ -80,7 +80,7 @@ fn a_folder_of_modules_that_others_can_write_to_is_refused() {
 }
 
 #[test]
-fn a_build_script_of_another_user_is_never_run() {
+fn a_build_script_of_another_user_never_runs() {
     for name in ["price/build.rs", "price/Cargo.toml", "price", "price/src/deep/x.rs"] {
         let dir = TestDir::new();
         let project = dir.project_with("shop", "price.path = '../price'", "fabrs::task!(\"x\");");
@@ -91,14 +91,14 @@ fn a_build_script_of_another_user_is_never_run() {
         dir.write("price/build.rs", &format!("fn main() {{ std::fs::write({ran:?}, \"\").unwrap(); }}"));
         chown_to_stranger(&dir, name);
         let (text, events) = refusal(&dir, &project);
-        // The path of the manifest block is named as it was written.
+        // The error shows the path as written in the manifest block.
         assert_eq!(text, format!("`{name}` belongs to another user (uid 54321)"));
         assert!(!events.is_compiling() && !ran.exists());
     }
 }
 
 #[test]
-fn an_input_that_a_build_script_names_need_not_exist() {
+fn a_missing_input_of_a_build_script_is_accepted() {
     let dir = TestDir::new();
     let project = dir.project_with("shop", "price.path = '../price'", "fabrs::task!(\"x\");");
     dir.write("price/Cargo.toml", "[package]\nname = 'price'\nversion = '0.0.0'\nedition = '2024'\n");
@@ -108,7 +108,7 @@ fn an_input_that_a_build_script_names_need_not_exist() {
 }
 
 #[test]
-fn a_cargo_configuration_of_another_user_is_refused_before_cargo_starts() {
+fn a_cargo_configuration_of_another_user_is_refused() {
     for name in [".cargo/config.toml", "shop/.cargo/config"] {
         let dir = TestDir::new();
         let project = dir.project("shop", "fabrs::task!(\"x\");");

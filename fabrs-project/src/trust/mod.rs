@@ -1,6 +1,6 @@
-//! Trust in files: owner and write permission.
+//! File trust: the checks of owners and write permissions.
 
-pub(crate) mod check;
+pub(crate) mod file_trust;
 mod private_group;
 mod symlinks;
 mod users;

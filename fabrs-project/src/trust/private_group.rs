@@ -1,6 +1,7 @@
-//! Private groups: a group that has the owner of a file as its only member.
+//! Detection of private groups: groups with the owner of a file as their only member.
 //!
-//! Many systems give each user such a group and the umask 002, so that files are writable by their group.
+//! Many systems create such a group for each user and set the umask 002. Files are then writable by
+//! their group.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -8,26 +9,27 @@ use std::path::Path;
 
 use nix::unistd::{Gid, Group, Uid, User};
 
-/// The file with the local accounts, `NAME:PASSWORD:UID:GID:..`.
+/// The file with the local accounts, one `NAME:PASSWORD:UID:GID:..` on each line.
 const ACCOUNTS: &str = "/etc/passwd";
 
-/// Tells whether the group of a file has no member besides the owner, and no access list adds writers.
-pub(crate) fn is_private(path: &Path, found: &Metadata) -> bool {
+/// Returns true if the owner of a file is the only member of its group, and the file has no ACL.
+pub(crate) fn is_private(path: &Path, metadata: &Metadata) -> bool {
     let (Ok(Some(owner)), Ok(Some(group))) =
-        (User::from_uid(Uid::from_raw(found.uid())), Group::from_gid(Gid::from_raw(found.gid())))
+        (User::from_uid(Uid::from_raw(metadata.uid())), Group::from_gid(Gid::from_raw(metadata.gid())))
     else {
         return false;
     };
-    // A directory service does not list the users of a primary group such as "domain users". So the group must have the
-    // name of its user.
+    // Directory services don't list the users of a primary group such as "domain users". So the
+    // group must also have the name of its user.
     owner.gid == group.gid
         && owner.name == group.name
         && group.mem.iter().all(|member| *member == owner.name)
-        && fs::read_to_string(ACCOUNTS).is_ok_and(|accounts| !has_other_account(&accounts, found.uid(), found.gid()))
+        && fs::read_to_string(ACCOUNTS)
+            .is_ok_and(|accounts| !has_other_account(&accounts, metadata.uid(), metadata.gid()))
         && !has_access_list(path)
 }
 
-/// Tells whether an account with another user id has this primary group.
+/// Returns true if an account with another user id has this primary group.
 fn has_other_account(accounts: &str, uid: u32, gid: u32) -> bool {
     accounts.lines().any(|line| {
         let mut fields = line.split(':').skip(2).map(str::parse::<u32>);
@@ -35,7 +37,7 @@ fn has_other_account(accounts: &str, uid: u32, gid: u32) -> bool {
     })
 }
 
-/// Tells whether a file has an access list. With a list, the group bits of its mode are the mask of the list.
+/// Returns true if a file has an ACL. The group bits of its mode are then the mask of the ACL.
 fn has_access_list(path: &Path) -> bool {
     rustix::fs::lgetxattr_query(path, "system.posix_acl_access").is_ok()
 }
@@ -45,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_account_with_the_same_primary_group_shares_it() {
+    fn another_account_with_the_same_primary_group_is_found() {
         let accounts = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:\n\nbroken\nbob:x:1001:1001::/:\n";
         assert!(!has_other_account(accounts, 1000, 1000));
         assert!(has_other_account(accounts, 1000, 1001));

@@ -1,4 +1,4 @@
-//! Resolution of a path, with each symlink that it leads over.
+//! Resolution of a path, step by step over all symlinks.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -6,19 +6,19 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-/// The number of symlinks that the kernel follows in one path.
+/// The maximum number of symlinks in one path, as in the Linux kernel.
 const MAX_LINKS: usize = 40;
 
-/// One component that is still to be resolved.
+/// A component of a path.
 enum PathPart {
     Root,
     Parent,
     Name(OsString),
 }
 
-/// Returns the symlinks that an absolute path leads over, in order, and then the path that it ends at.
+/// Returns the symlinks in an absolute path, in order, and then the path of the final target.
 ///
-/// All of them are physical paths: only the last component of one can be a symlink.
+/// In each returned path, only the last component can be a symlink.
 pub(crate) fn resolve_steps(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut steps = Vec::new();
     let mut here = PathBuf::from("/");
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_symlink_on_the_way_is_a_step() {
+    fn each_symlink_is_a_step() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         fs::create_dir_all(root.join("a/b")).unwrap();

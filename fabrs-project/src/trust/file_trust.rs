@@ -1,14 +1,17 @@
-//! Trust in files: owner and write permission of a file, of the folders above, and of the symlinks to it.
+//! File trust: checks the owners and write permissions of a file, its parent folders and symlinks.
 //!
-//! `fab` compiles and runs what it finds in a folder or above. In `/tmp/build` that can be the `/tmp/tasks.rs` of another
-//! user. The rule is that of git's `safe.directory` and of `StrictModes` in sshd. A path is trusted if
+//! `fab` compiles and runs a `tasks.rs` found in the working directory or above. In `/tmp/build`,
+//! this could be the `/tmp/tasks.rs` of another user. The check has the same rule as git
+//! (`safe.directory`) and sshd (`StrictModes`). A path is trusted if
 //!
-//! - its owner, and the owner of each folder above, is root or the user of this process, or under `sudo` the user who
-//!   called it; and
-//! - nobody else can write to it. A folder above may be sticky instead, as `/tmp` is, since nobody can replace the files
-//!   of others there. A group that has the owner as its only member may write.
+//! - the owner of the path and of each parent folder is root or the user of this process. Under
+//!   `sudo`, the owner may also be the caller of `sudo`.
+//! - no other user can write to the path or to a parent folder. A parent folder may be writable and
+//!   sticky, like `/tmp`, because users can't replace each other's files there. The group may have
+//!   write permission if the owner is its only member.
 //!
-//! `FABRS_TRUST` lists folders without this check, for unusual machines. A path that can't be looked at is refused.
+//! `FABRS_TRUST` lists folders to skip, for unusual machines. A path is rejected if its metadata
+//! can't be read.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -28,57 +31,61 @@ use crate::trust::{private_group, symlinks};
 
 /// Write permission for the group.
 const GROUP_WRITE: u32 = 0o020;
-/// Write permission for everybody.
+/// Write permission for all users.
 const WORLD_WRITE: u32 = 0o002;
-/// Only the owner of a file may rename or remove it.
+/// The sticky bit of a folder: only the owner of a file may rename or remove the file.
 const STICKY: u32 = 0o1000;
 
-/// The users and folders that this process trusts.
+/// The trusted users and folders of a process.
 ///
-/// It remembers the folders that passed, so that a check of many files costs little more than a `stat` each.
+/// A value caches the folders that passed a check. Checking many files then costs about one `stat`
+/// for each file.
 #[derive(Debug)]
 pub struct FileTrust {
     users: TrustedUsers,
-    /// Folders without a check, as canonical paths.
+    /// Folders listed in `FABRS_TRUST`, as canonical paths.
     exempt_folders: Vec<PathBuf>,
-    /// `FABRS_TRUST` has a value, to which the hint of an error adds.
+    /// True if `FABRS_TRUST` is set. The hint of an error then extends the list.
     has_list: bool,
-    /// Folders that may stand above a trusted file.
+    /// Folders that passed a check together with all folders above.
     trusted_folders: RefCell<HashSet<PathBuf>>,
 }
 
 impl FileTrust {
-    /// The variable that lists folders to use without a check.
+    /// The variable with folders to skip.
     pub const VARIABLE: &str = "FABRS_TRUST";
 
-    /// The variable in which sudo passes the user id of its caller.
+    /// The variable with the user id of the caller of sudo, set by sudo.
     pub const SUDO_UID: &str = "SUDO_UID";
 
-    /// Makes the trust of this process from its environment variables.
+    /// Reads `FABRS_TRUST` and `SUDO_UID` from the environment of this process.
     pub fn from_env() -> Self {
         let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
         Self::new(variable(Self::VARIABLE).as_deref(), variable(Self::SUDO_UID).as_deref())
     }
 
-    /// Makes the trust of this process, given the values of `FABRS_TRUST` and `SUDO_UID`.
+    /// Creates the trust settings from the values of `FABRS_TRUST` and `SUDO_UID`.
     ///
-    /// `FABRS_TRUST` is a `:`-separated list of absolute folders. Relative and missing ones have no effect.
+    /// `FABRS_TRUST` is a list of absolute folders, separated by `:`. Relative and missing folders
+    /// are ignored.
     pub fn new(exempt_folders: Option<&OsStr>, sudo_uid: Option<&OsStr>) -> Self {
         let folders = exempt_folders.map(env::split_paths).into_iter().flatten().filter(|folder| folder.is_absolute());
         Self {
-            users: TrustedUsers::of_process(sudo_uid),
+            users: TrustedUsers::for_process(sudo_uid),
             exempt_folders: folders.filter_map(|folder| folder.canonicalize().ok()).collect(),
             has_list: exempt_folders.is_some(),
             trusted_folders: RefCell::default(),
         }
     }
 
-    /// Checks the `fabrs.toml` of a folder, and the folder itself. Returns false if there is no such file: one that appears later
-    /// must not be read.
+    /// Checks the `fabrs.toml` of a folder, and the folder itself.
+    ///
+    /// Returns false if the file does not exist. The caller must then not read a file created
+    /// later.
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check).
+    /// The errors of [`check`](Self::check).
     pub fn check_config(&self, folder: &Path) -> Result<bool> {
         let file = folder.join(Config::FILE);
         if is_absent(&file) {
@@ -90,12 +97,14 @@ impl FileTrust {
         Ok(true)
     }
 
-    /// Checks a file or a folder, all folders above, and each symlink on the way. `project` is the folder that the hint
-    /// of an error names.
+    /// Checks a file or folder, all parent folders, and each symlink in the path.
+    ///
+    /// `project` is the folder named in the hint of an error.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Usage`] naming the path that somebody else owns or can write to, or that can't be looked at.
+    /// [`ErrorKind::Usage`] with the path, if another user owns or can write to the path, or if its
+    /// metadata can't be read.
     pub fn check(&self, path: &Path, project: &Path) -> Result<()> {
         let path = std::path::absolute(path).map_err(|source| unreadable(path, source))?;
         for step in self.steps(&path).map_err(|source| unreadable(&path, source))? {
@@ -106,16 +115,16 @@ impl FileTrust {
         Ok(())
     }
 
-    /// Checks a path as [`check`](Self::check) does, if it exists.
+    /// Checks a path as [`check`](Self::check) does, if the path exists.
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check).
+    /// The errors of [`check`](Self::check).
     pub fn check_existing(&self, path: &Path, project: &Path) -> Result<()> {
         if is_absent(path) { Ok(()) } else { self.check(path, project) }
     }
 
-    /// Returns the symlinks that a path leads over, and its end.
+    /// Returns the symlinks in a path, then the path of their target.
     fn steps(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         let known = path.parent().is_some_and(|parent| self.trusted_folders.borrow().contains(parent));
         if known && path.file_name().is_some() && !fs::symlink_metadata(path)?.is_symlink() {
@@ -124,10 +133,11 @@ impl FileTrust {
         symlinks::resolve_steps(path)
     }
 
-    /// Returns the line of a shell that adds a folder to the trusted ones. A folder that everybody can write to must not
-    /// become one.
+    /// Returns the hint to trust a folder, with a shell command. For a folder writable by all
+    /// users, the hint recommends another folder.
     fn hint(&self, project: &Path) -> String {
-        let is_shared = fs::metadata(project).is_ok_and(|found| found.is_dir() && found.mode() & WORLD_WRITE != 0);
+        let is_shared =
+            fs::metadata(project).is_ok_and(|metadata| metadata.is_dir() && metadata.mode() & WORLD_WRITE != 0);
         if is_shared {
             return format!("work in a folder outside of `{}`", project.display());
         }
@@ -141,37 +151,41 @@ impl FileTrust {
         self.exempt_folders.iter().any(|folder| path.starts_with(folder))
     }
 
-    /// Checks a path without symlinks above its last component.
+    /// Checks a path without symlinks before its last component.
     fn check_resolved(&self, path: &Path) -> Result<(), Untrusted> {
-        let found = stat(path)?;
-        self.check_owner(path, &found)?;
-        // The permissions of a symlink have no meaning.
-        if !found.is_symlink() && is_writable_by_others(path, &found) {
-            return Err(Untrusted::Writable(path.to_owned(), found.mode()));
+        let metadata = stat(path)?;
+        self.check_owner(path, &metadata)?;
+        // The mode of a symlink has no meaning.
+        if !metadata.is_symlink() && is_writable_by_others(path, &metadata) {
+            return Err(Untrusted::Writable(path.to_owned(), metadata.mode()));
         }
         for folder in path.ancestors().skip(1) {
             if self.trusted_folders.borrow().contains(folder) {
                 break;
             }
-            let found = stat(folder)?;
-            self.check_owner(folder, &found)?;
-            if found.mode() & STICKY == 0 && is_writable_by_others(folder, &found) {
-                return Err(Untrusted::Writable(folder.to_owned(), found.mode()));
+            let metadata = stat(folder)?;
+            self.check_owner(folder, &metadata)?;
+            if metadata.mode() & STICKY == 0 && is_writable_by_others(folder, &metadata) {
+                return Err(Untrusted::Writable(folder.to_owned(), metadata.mode()));
             }
         }
-        // Recorded only now: a folder is trusted only together with all folders above it.
+        // A folder is recorded only after all folders above have passed.
         self.trusted_folders.borrow_mut().extend(path.ancestors().skip(1).map(Path::to_owned));
         Ok(())
     }
 
-    fn check_owner(&self, path: &Path, found: &Metadata) -> Result<(), Untrusted> {
-        if self.users.contains(found.uid()) { Ok(()) } else { Err(Untrusted::Owner(path.to_owned(), found.uid())) }
+    fn check_owner(&self, path: &Path, metadata: &Metadata) -> Result<(), Untrusted> {
+        if self.users.contains(metadata.uid()) {
+            Ok(())
+        } else {
+            Err(Untrusted::Owner(path.to_owned(), metadata.uid()))
+        }
     }
 }
 
-fn is_writable_by_others(path: &Path, found: &Metadata) -> bool {
-    let mode = found.mode();
-    mode & WORLD_WRITE != 0 || mode & GROUP_WRITE != 0 && !private_group::is_private(path, found)
+fn is_writable_by_others(path: &Path, metadata: &Metadata) -> bool {
+    let mode = metadata.mode();
+    mode & WORLD_WRITE != 0 || mode & GROUP_WRITE != 0 && !private_group::is_private(path, metadata)
 }
 
 /// Returns true if a path certainly does not exist. [`FileTrust::check`] reports any other error.
@@ -188,7 +202,7 @@ fn stat(path: &Path) -> Result<Metadata, Untrusted> {
     fs::symlink_metadata(path).map_err(|source| Untrusted::Unreadable(path.to_owned(), source))
 }
 
-/// The reason why a path is not trusted.
+/// The reason for the rejection of a path.
 #[derive(Debug)]
 enum Untrusted {
     Owner(PathBuf, u32),
@@ -197,7 +211,7 @@ enum Untrusted {
 }
 
 impl Untrusted {
-    /// Makes the error, with a hint that ends with how to trust the path.
+    /// Converts the reason into an error. The hint ends with `trust`.
     fn error(self, trust: &str) -> Error {
         match self {
             Self::Owner(path, uid) => {
@@ -208,9 +222,9 @@ impl Untrusted {
                 let text = format!("other users can write to `{}` (mode {:04o})", path.display(), mode & 0o7777);
                 let shown = path.to_string_lossy();
                 let remedy = match quote(&shown) {
-                    // Everybody needs to write to a sticky folder.
+                    // All users need write permission for a sticky folder such as `/tmp`.
                     Ok(path) if mode & STICKY == 0 => format!("run `chmod go-w {path}`"),
-                    _ => "move the project to a folder of its own".to_owned(),
+                    _ => "move the project to a private folder".to_owned(),
                 };
                 Error::new(ErrorKind::Usage, text).hint(format!("{remedy}, or {trust}"))
             }
@@ -226,8 +240,8 @@ mod tests {
 
     use super::*;
 
-    /// A folder that everybody may write to, with `mine/file` in it.
-    fn place() -> (tempfile::TempDir, PathBuf) {
+    /// Creates a folder writable by all users, with `mine/file` inside.
+    fn shared_folder() -> (tempfile::TempDir, PathBuf) {
         let keep = tempfile::tempdir().unwrap();
         let shared = keep.path().canonicalize().unwrap().join("shared");
         fs::create_dir_all(shared.join("mine")).unwrap();
@@ -240,7 +254,7 @@ mod tests {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    fn give(path: &Path) {
+    fn chown_to_stranger(path: &Path) {
         chown(path, Some(12345), None).unwrap();
     }
 
@@ -249,8 +263,8 @@ mod tests {
     }
 
     #[test]
-    fn a_sticky_folder_may_stand_above_a_file_but_not_hold_a_project() {
-        let (_keep, shared) = place();
+    fn a_sticky_folder_is_accepted_above_a_project_and_refused_as_a_project() {
+        let (_keep, shared) = shared_folder();
         let trust = trust(&[]);
         trust.check(&shared.join("mine/file"), &shared).unwrap();
         trust.check(&shared.join("mine"), &shared).unwrap();
@@ -258,15 +272,15 @@ mod tests {
         assert_eq!(error.to_string(), format!("other users can write to `{}` (mode 1777)", shared.display()));
         let hint = error.advice().unwrap();
         let expected =
-            format!("move the project to a folder of its own, or work in a folder outside of `{}`", shared.display());
+            format!("move the project to a private folder, or work in a folder outside of `{}`", shared.display());
         assert_eq!(hint, expected);
     }
 
     #[test]
-    fn a_check_remembers_only_folders_that_passed_with_all_above() {
-        let (_keep, shared) = place();
+    fn a_folder_is_cached_only_after_all_folders_above_passed() {
+        let (_keep, shared) = shared_folder();
         fs::write(shared.join("mine/other"), "").unwrap();
-        give(&shared);
+        chown_to_stranger(&shared);
         let trust = trust(&[]);
         for name in ["mine/file", "mine/other", "mine/file"] {
             let error = trust.check(&shared.join(name), &shared).unwrap_err();
@@ -274,15 +288,15 @@ mod tests {
         }
         chown(&shared, Some(0), None).unwrap();
         trust.check(&shared.join("mine/file"), &shared).unwrap();
-        give(&shared.join("mine/other"));
+        chown_to_stranger(&shared.join("mine/other"));
         trust.check(&shared.join("mine/other"), &shared).unwrap_err();
     }
 
     #[test]
-    fn a_trusted_folder_exempts_what_lies_in_it_and_nothing_beside_it() {
-        let (_keep, shared) = place();
+    fn a_trusted_folder_exempts_its_content_and_no_sibling() {
+        let (_keep, shared) = shared_folder();
         let file = shared.join("mine/file");
-        give(&file);
+        chown_to_stranger(&file);
         set_mode(&shared, 0o777);
         for trusted in [&shared, &shared.join("mine"), &shared.join("./mine/../mine/")] {
             trust(&[Path::new("/no such folder"), trusted]).check(&file, &shared).unwrap();
@@ -292,7 +306,8 @@ mod tests {
         }
         let relative = FileTrust::new(Some(&OsString::from(":.:..:/..x")), None);
         relative.check(&file, &shared).unwrap_err();
-        // A symlink beside the trusted folder is not in it, and a symlink in it leads out.
+        // A trusted folder covers neither a symlink outside of the folder, nor the outside target of
+        // a symlink inside.
         symlink("mine/file", shared.join("link")).unwrap();
         trust(&[&shared.join("mine")]).check(&shared.join("link"), &shared).unwrap_err();
         fs::write(shared.join("file"), "").unwrap();
@@ -302,7 +317,7 @@ mod tests {
 
     #[test]
     fn an_unreadable_path_is_refused_and_a_missing_path_is_skipped() {
-        let (_keep, shared) = place();
+        let (_keep, shared) = shared_folder();
         let trust = trust(&[]);
         trust.check_existing(&shared.join("gone"), &shared).unwrap();
         trust.check_existing(&shared.join("mine/file/gone"), &shared).unwrap();
