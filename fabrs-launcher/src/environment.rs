@@ -34,7 +34,7 @@ pub struct ProcessEnvironment {
     variables: BTreeMap<OsString, OsString>,
     cwd: PathBuf,
     home: Option<PathBuf>,
-    cache: Option<PathBuf>,
+    default_cache: Option<PathBuf>,
 }
 
 impl ProcessEnvironment {
@@ -42,10 +42,10 @@ impl ProcessEnvironment {
     pub fn from_env() -> Self {
         Self {
             variables: env::vars_os().collect(),
-            // The working directory only shortens displayed paths.
+            // Shortens displayed paths, and resolves a relative `FABRS_CACHE`.
             cwd: env::current_dir().unwrap_or_default(),
             home: dirs::home_dir(),
-            cache: dirs::cache_dir(),
+            default_cache: dirs::cache_dir(),
         }
     }
 
@@ -55,7 +55,7 @@ impl ProcessEnvironment {
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>, cwd: impl Into<PathBuf>) -> Self {
         let variables: BTreeMap<_, _> = variables.into_iter().collect();
         let home = variables.get(OsStr::new("HOME")).map(PathBuf::from);
-        Self { variables, cwd: cwd.into(), home, cache: None }
+        Self { variables, cwd: cwd.into(), home, default_cache: None }
     }
 
     /// Returns the value of a variable, or `None` if the variable is unset or empty.
@@ -70,7 +70,7 @@ impl ProcessEnvironment {
 
     /// Returns the cache folder: `FABRS_CACHE`, or the user's default.
     pub(crate) fn cache_folder(&self) -> Option<PathBuf> {
-        self.get("FABRS_CACHE").map(|folder| self.cwd.join(folder)).or_else(|| self.cache.clone())
+        self.get("FABRS_CACHE").map(|folder| self.cwd.join(folder)).or_else(|| self.default_cache.clone())
     }
 
     /// Returns the trust settings, from `FABRS_TRUST` and `SUDO_UID`.
@@ -88,7 +88,7 @@ impl ProcessEnvironment {
         self.get(name).map(|value| value.as_bytes().escape_ascii().to_string())
     }
 
-    /// Returns the home of cargo. Cargo reads the configuration in this folder without our help.
+    /// Returns the home of cargo. Cargo always reads its configuration.
     pub(crate) fn cargo_home(&self) -> Option<PathBuf> {
         self.variable_or_home("CARGO_HOME", ".cargo")
     }

@@ -11,6 +11,7 @@ use fabrs_project::Project;
 /// Replaces this process by the tool, with the arguments `args`. Returns only if that fails.
 ///
 /// The tool receives the identity of the project in environment variables ([`Project::identity`]).
+/// The returned error has the kind [`ErrorKind::Local`].
 pub fn exec(binary: &Path, project: &Project, args: impl Iterator<Item = OsString>) -> Error {
     let failure = Command::new(binary).arg0("fab").args(args).envs(project.identity()).exec();
     let error = Error::new(ErrorKind::Local, format!("could not start `{}`", binary.display()));

@@ -11,6 +11,7 @@ const TASKS_FILE: &str = "tasks.rs";
 
 /// A folder with a `tasks.rs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Project {
     /// The path at which the search found `tasks.rs`. The path may be a symlink.
     pub found_path: PathBuf,
