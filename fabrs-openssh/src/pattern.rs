@@ -18,10 +18,10 @@ pub(crate) fn matches(text: &str, pattern: &str) -> bool {
                 t += 1;
             }
             _ => {
-                let Some((star, taken)) = last_star else { return false };
-                last_star = Some((star, taken + 1));
+                let Some((star, matched)) = last_star else { return false };
+                last_star = Some((star, matched + 1));
                 p = star + 1;
-                t = taken + 1;
+                t = matched + 1;
             }
         }
     }
@@ -33,7 +33,7 @@ pub(crate) fn list_matches(text: &str, list: &str) -> bool {
     let mut found = false;
     for pattern in list.split(',') {
         match pattern.strip_prefix('!') {
-            Some(refused) if matches(text, refused) => return false,
+            Some(negated) if matches(text, negated) => return false,
             Some(_) => {}
             None => found |= matches(text, pattern),
         }

@@ -130,15 +130,15 @@ mod tests {
 
     #[test]
     fn other_arguments_than_a_string_literal_are_rejected() {
-        let refused = |input: TokenStream, text: &str| {
+        let assert_error = |input: TokenStream, text: &str| {
             let error = expand(input).to_string();
             assert!(error.contains("compile_error") && error.contains(text), "{error}");
         };
-        refused(quote! {}, "takes one string literal:");
-        refused(quote! { tag }, "takes one string literal:");
-        refused(quote! { 1 }, "takes one string literal:");
-        refused(quote! { b"ls" }, "takes one string literal:");
-        refused(quote! { "ls {}", tag }, "and nothing else");
-        refused(quote! { "ls" "la" }, "and nothing else");
+        assert_error(quote! {}, "takes one string literal:");
+        assert_error(quote! { tag }, "takes one string literal:");
+        assert_error(quote! { 1 }, "takes one string literal:");
+        assert_error(quote! { b"ls" }, "takes one string literal:");
+        assert_error(quote! { "ls {}", tag }, "and nothing else");
+        assert_error(quote! { "ls" "la" }, "and nothing else");
     }
 }

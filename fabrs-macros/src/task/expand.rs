@@ -206,7 +206,7 @@ fn call_method(function: &ItemFn, params: &Params) -> TokenStream {
     let into_result = quote_spanned! {output.span()=> <#output as ::fabrs::__private::TaskReturn>::into_result };
     let connection = hygienic_ident("connection");
     let first = params.connection.as_ref().map(|_| quote! { #connection, });
-    let taken = first.as_ref().map_or_else(|| quote! { _ }, |_| connection.to_token_stream());
+    let closure_param = first.as_ref().map_or_else(|| quote! { _ }, |_| connection.to_token_stream());
     let (texts, copies, values) =
         (numbered_idents("text", params), numbered_idents("copy", params), numbered_idents("value", params));
     let types = params.arguments.iter().map(|param| &param.ty);
@@ -234,7 +234,7 @@ fn call_method(function: &ItemFn, params: &Params) -> TokenStream {
         ::fabrs::__private::Call::new(
             Self::task(),
             ::std::vec::Vec::from([#((#names, #texts)),*]),
-            move |#taken| {
+            move |#closure_param| {
                 #(let #values = #copies();)*
                 #run
             },

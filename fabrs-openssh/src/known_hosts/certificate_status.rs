@@ -135,25 +135,25 @@ mod tests {
     #[track_caller]
     fn case(lines: &[&str], name: &HostName, expected: &str) {
         let status = known(lines).check_certificate(name, &shown(), 50, &["ssh-ed25519".to_owned()]);
-        let told = match &status {
-            CertificateStatus::Trusted { at } => format!("vouched by {}", at.line),
-            CertificateStatus::Invalid { at, .. } => format!("flawed, by {}", at.line),
-            CertificateStatus::UnknownAuthority => "unvouched".to_owned(),
+        let actual = match &status {
+            CertificateStatus::Trusted { at } => format!("trusted by {}", at.line),
+            CertificateStatus::Invalid { at, .. } => format!("invalid, by {}", at.line),
+            CertificateStatus::UnknownAuthority => "unknown authority".to_owned(),
             CertificateStatus::Revoked { at, is_authority: true } => format!("authority revoked by {}", at.line),
             CertificateStatus::Revoked { at, is_authority: false } => format!("key revoked by {}", at.line),
         };
-        assert_eq!(told, expected, "{name}: {lines:?}");
+        assert_eq!(actual, expected, "{name}: {lines:?}");
     }
 
     #[test]
     fn the_authority_must_be_recorded_for_the_host() {
         let web = HostName::new("web", 22);
-        case(&["@cert-authority db,w* ed9"], &web, "vouched by 1");
-        case(&["@cert-authority web ed8", "@cert-authority web ed9"], &web, "vouched by 2");
-        case(&["@cert-authority web ed8"], &web, "unvouched");
-        case(&["@cert-authority *,!web ed9"], &web, "unvouched");
-        case(&["@cert-authority db ed9"], &web, "unvouched");
-        case(&["web ed9", "web ed1"], &web, "unvouched");
+        case(&["@cert-authority db,w* ed9"], &web, "trusted by 1");
+        case(&["@cert-authority web ed8", "@cert-authority web ed9"], &web, "trusted by 2");
+        case(&["@cert-authority web ed8"], &web, "unknown authority");
+        case(&["@cert-authority *,!web ed9"], &web, "unknown authority");
+        case(&["@cert-authority db ed9"], &web, "unknown authority");
+        case(&["web ed9", "web ed1"], &web, "unknown authority");
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
         let web = HostName::new("web", 22);
         case(&["@cert-authority web ed9", "@revoked * ed9"], &web, "authority revoked by 2");
         case(&["@cert-authority web ed9", "@revoked * ed1"], &web, "key revoked by 2");
-        case(&["@cert-authority web ed9", "@revoked db ed9", "@revoked * ed8"], &web, "vouched by 1");
+        case(&["@cert-authority web ed9", "@revoked db ed9", "@revoked * ed8"], &web, "trusted by 1");
         case(&["@revoked web ed9"], &web, "authority revoked by 1");
         case(
             &["@cert-authority [web]:2222 ed9", "@revoked web ed9"],
@@ -173,12 +173,12 @@ mod tests {
     #[test]
     fn ports_are_part_of_recorded_names_but_not_of_principals() {
         let port = HostName::new("web", 2222);
-        case(&["@cert-authority [web]:2222 ed9"], &port, "vouched by 1");
-        case(&["@cert-authority [web]:2222 ed8", "@cert-authority web ed9"], &port, "vouched by 2");
-        case(&["@cert-authority [web]:2223 ed9"], &port, "unvouched");
-        case(&["@cert-authority [web]:2222 ed9"], &HostName::new("web", 22), "unvouched");
-        case(&["@cert-authority * ed9"], &HostName::new("db", 22), "flawed, by 1");
-        case(&["@cert-authority web ed9"], &HostName::alias("Web"), "vouched by 1");
+        case(&["@cert-authority [web]:2222 ed9"], &port, "trusted by 1");
+        case(&["@cert-authority [web]:2222 ed8", "@cert-authority web ed9"], &port, "trusted by 2");
+        case(&["@cert-authority [web]:2223 ed9"], &port, "unknown authority");
+        case(&["@cert-authority [web]:2222 ed9"], &HostName::new("web", 22), "unknown authority");
+        case(&["@cert-authority * ed9"], &HostName::new("db", 22), "invalid, by 1");
+        case(&["@cert-authority web ed9"], &HostName::alias("Web"), "trusted by 1");
     }
 
     #[test]

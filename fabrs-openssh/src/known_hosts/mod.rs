@@ -3,7 +3,7 @@
 //! A client uses the module in these steps:
 //!
 //! - [`KnownHosts::load`] reads the files.
-//! - [`KnownHosts::has_marked_entries`] tells the client to offer certificate algorithms first.
+//! - [`KnownHosts::has_marked_entries`] decides if the client offers certificate algorithms first.
 //! - [`KnownHosts::algorithms_for`] returns the preferred key types for the key exchange.
 //! - [`KnownHosts::check_certificate`] checks the certificate of the server.
 //! - [`KnownHosts::lookup`] compares the key of the server with the recorded keys.

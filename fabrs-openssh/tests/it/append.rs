@@ -16,7 +16,7 @@ fn mode(path: &Path) -> u32 {
 fn new_files_and_directories_are_private() {
     let directory = tempfile::tempdir().expect("a directory for the test");
     let path = directory.path().join("home/.ssh/known_hosts");
-    append_entry(&path, "web1 key").expect("the file can be made");
+    append_entry(&path, "web1 key").expect("the file can be created");
     append_entry(&path, "web2 key").expect("the file can be appended to");
     assert_eq!(fs::read_to_string(&path).expect("the file can be read"), "web1 key\nweb2 key\n");
     assert_eq!(mode(&path), 0o600);

@@ -36,7 +36,7 @@ impl Files {
 
     #[track_caller]
     fn resolve(&self, host: &str) -> HostConfig {
-        let config = self.load().expect("the files are good ones");
+        let config = self.load().expect("the files are valid");
         config.resolve(&Query::new(host, "alice", self.path("home"))).expect("the values can be expanded")
     }
 }
@@ -45,16 +45,15 @@ impl Files {
 fn printed_configurations_can_include_files() {
     let files = Files::new(&[("home/.ssh/more", "User ann\nHost other\n"), ("home/.ssh/config", "Port 1\n")]);
     let text = "Host default\n  Include more\n  Port 2222\n";
-    let config =
-        SshConfig::parse_with_includes(text, "vagrant ssh-config", files.path("home")).expect("it is a good one");
+    let config = SshConfig::parse_with_includes(text, "vagrant ssh-config", files.path("home")).expect("it is valid");
     assert_eq!(config.host_names(), ["default"]);
     let query = |host| Query::new(host, "alice", files.path("home"));
     let default = config.resolve(&query("default")).expect("nothing is to be expanded");
     assert_eq!((default.user.as_deref(), default.port, default.warnings.len()), (Some("ann"), Some(2222), 0));
     let other = config.resolve(&query("other")).expect("nothing is to be expanded");
     assert_eq!((other.user, other.port), (None, None), "the user's own file is not read");
-    let error =
-        SshConfig::parse_with_includes("Port none\n", "vagrant ssh-config", files.path("home")).expect_err("it is bad");
+    let error = SshConfig::parse_with_includes("Port none\n", "vagrant ssh-config", files.path("home"))
+        .expect_err("the configuration is invalid");
     assert!(error.to_string().starts_with("vagrant ssh-config:1: "), "{error}");
 }
 
@@ -100,7 +99,7 @@ fn an_include_applies_with_its_block_and_ends_with_its_file() {
     let me = LocalUser::get();
     for host in ["web", "db"] {
         let ours = files.resolve(host);
-        let theirs = ssh_g(&config, &[], host).expect("the files are good ones");
+        let theirs = ssh_g(&config, &[], host).expect("the files are valid");
         assert_eq!(ours.port.unwrap_or(22).to_string(), theirs["port"][0], "{host}");
         assert_eq!(ours.user.unwrap_or_else(|| me.user.clone()), theirs["user"][0], "{host}");
         assert_eq!(ours.host_key_alias.as_ref(), theirs.get("hostkeyalias").map(|alias| &alias[0]), "{host}");
@@ -147,14 +146,15 @@ fn files_writable_by_others_are_rejected() {
 fn home_directories_may_have_any_name() {
     let files = Files::new(&[("ho[m]e*/.ssh/config", "Include in\n"), ("ho[m]e*/.ssh/in", "Port 1\n")]);
     let home = files.path("ho[m]e*");
-    let config = SshConfig::load(&ConfigFiles::standard(&home).system(files.path("none"))).expect("good files");
+    let config =
+        SshConfig::load(&ConfigFiles::standard(&home).system(files.path("none"))).expect("the files are valid");
     assert_eq!(config.resolve(&Query::new("web", "alice", &home)).expect("nothing to expand").port, Some(1));
 }
 
 #[test]
 fn the_system_file_has_no_home() {
     let files = Files::new(&[("etc/ssh_config", "Include ~/x\n")]);
-    let error = files.load().expect_err("`~` is nobody's");
+    let error = files.load().expect_err("`~` is not allowed");
     assert!(
         matches!(&error, Error::Syntax { at, .. } if *at.file == *Path::new(&files.path("etc/ssh_config"))),
         "{error}"

@@ -1,4 +1,4 @@
-//! Keys, certificates and revocation lists made by `ssh-keygen`, and its own results.
+//! Keys, certificates and revocation lists made by `ssh-keygen`, and the results of its checks.
 
 use std::cell::Cell;
 use std::fs;

@@ -60,11 +60,11 @@ impl LocalUser {
     }
 
     fn query() -> Self {
-        let settings = ssh_g(Path::new("/dev/null"), &[], "localhost").expect("an empty configuration is a good one");
+        let settings = ssh_g(Path::new("/dev/null"), &[], "localhost").expect("an empty configuration is valid");
         let known_hosts = settings["userknownhostsfile"][0].clone();
         let home = known_hosts.split("/.ssh/").next().expect("splitting gives at least one part");
-        let uid = stdout(&run("id", ["-u"])).expect("`id` ends well").trim().parse().expect("it prints a number");
-        let hostname = stdout(&run("uname", ["-n"])).expect("`uname` ends well").trim().to_owned();
+        let uid = stdout(&run("id", ["-u"])).expect("`id` succeeds").trim().parse().expect("it prints a number");
+        let hostname = stdout(&run("uname", ["-n"])).expect("`uname` succeeds").trim().to_owned();
         Self { user: settings["user"][0].clone(), home: PathBuf::from(home), uid, hostname, defaults: settings }
     }
 }

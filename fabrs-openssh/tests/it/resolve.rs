@@ -14,7 +14,7 @@ fn query(host: &str) -> Query<'static> {
 
 #[track_caller]
 fn resolved(text: &str, host: &str) -> HostConfig {
-    let config = SshConfig::parse(text, "config").expect("the configuration is a good one");
+    let config = SshConfig::parse(text, "config").expect("the configuration is valid");
     config.resolve(&query(host)).expect("the values can be expanded")
 }
 
@@ -37,7 +37,7 @@ fn paths_are_expanded() {
 #[test]
 fn a_failed_expansion_is_an_error_only_for_matching_hosts() {
     let text = "Host web\n IdentityFile ${NOT_SET}/id\nHost db\n IdentityFile ~bob/id\n";
-    let config = SshConfig::parse(text, "config").expect("the configuration is a good one");
+    let config = SshConfig::parse(text, "config").expect("the configuration is valid");
     let error = |host| config.resolve(&query(host)).expect_err("the value cannot be expanded").to_string();
     assert_eq!(error("web"), "config:2: cannot expand `${NOT_SET}/id`: `${NOT_SET}` is not set");
     assert_eq!(error("db"), "config:4: cannot expand `~bob/id`: the home directory of another user is not supported");
@@ -55,7 +55,7 @@ fn an_agent_in_an_unset_variable_is_no_agent() {
 #[test]
 fn the_typed_user_and_port_win_and_affect_match() {
     let text = "User file\nPort 1\nMatch user typed\n HostKeyAlias Shop\n";
-    let config = SshConfig::parse(text, "config").expect("the configuration is a good one");
+    let config = SshConfig::parse(text, "config").expect("the configuration is valid");
     let web = config.resolve(&query("web").user("typed").port(2)).expect("the values can be expanded");
     assert_eq!((web.user.as_deref(), web.port, web.host_key_alias.as_deref()), (Some("typed"), Some(2), Some("shop")));
 }
@@ -73,7 +73,7 @@ fn unset_keywords_are_none() {
 #[test]
 fn an_unknown_keyword_is_an_error_unless_ignored() {
     let error = |text: &str, host: &str| {
-        let config = SshConfig::parse(text, "config").expect("the values are good ones");
+        let config = SshConfig::parse(text, "config").expect("the values are valid");
         config.resolve(&query(host)).expect_err("a keyword is unknown").to_string()
     };
     let text = "UseKeychain yes\nIgnoreUnknown Col*,Taste\nColour red\nHost web\n Taste sweet\n Prot 22\n";
@@ -97,9 +97,9 @@ fn an_unsupported_criterion_warns_once_and_only_if_decisive() {
 
 #[test]
 fn a_failed_start_of_a_match_exec_command_is_an_error() {
-    let config = SshConfig::parse("Match exec \"on-vpn %h\"\n Port 1\n", "config").expect("the configuration is good");
-    let refused = |_: &str| Err(std::io::Error::other("no programs here"));
-    let error = config.resolve(&query("web").exec(&refused)).expect_err("the command does not run");
+    let config = SshConfig::parse("Match exec \"on-vpn %h\"\n Port 1\n", "config").expect("the configuration is valid");
+    let failing_exec = |_: &str| Err(std::io::Error::other("no programs here"));
+    let error = config.resolve(&query("web").exec(&failing_exec)).expect_err("the command does not run");
     assert_eq!(error.to_string(), "config:1: `Match exec` could not run `on-vpn web`");
 }
 
@@ -119,7 +119,7 @@ fn a_jump_host_is_not_reached_through_its_own_chain() {
     assert_eq!(hops("a"), Some(0));
     // To `ssh` too, `b` on another port or for another user is another host.
     assert_eq!(hops("b"), Some(2));
-    let config = SshConfig::parse(text, "config").expect("the configuration is a good one");
+    let config = SshConfig::parse(text, "config").expect("the configuration is valid");
     let jump = config.resolve(&query("b").user("me").port(2222)).expect("the values can be expanded");
     assert_eq!(jump.proxy_jump, Some(Vec::new()));
 }
@@ -144,9 +144,10 @@ fn proxy_jump_none_allows_a_proxy_command() {
 fn a_proxy_command_is_expanded_with_the_final_user_and_port() {
     #[track_caller]
     fn case(text: &str, user: &str, expected: Result<&str, &str>) {
-        let config = SshConfig::parse(text, "config").expect("the configuration is a good one");
+        let config = SshConfig::parse(text, "config").expect("the configuration is valid");
         let web = config.resolve(&query("web")).expect("nothing else is to be expanded");
-        let line = web.proxy_command.expect("there is one").expand(user, 2222).map_err(|error| error.to_string());
+        let line =
+            web.proxy_command.expect("a proxy command is set").expand(user, 2222).map_err(|error| error.to_string());
         assert_eq!(line.as_deref().map_err(String::as_str), expected, "{text}");
     }
     case("ProxyCommand nc %h %p", "ann", Ok("nc web 2222"));

@@ -12,10 +12,10 @@ fn agree(text: &str, hosts: &[&str]) {
     fs::write(&path, text).expect("the test writes its configuration");
     let me = LocalUser::get();
     for (host, user) in hosts.iter().flat_map(|host| [(host, None), (host, Some("root"))]) {
-        let ours = resolve(&path, me, host, user).expect("the configuration is a good one");
+        let ours = resolve(&path, me, host, user).expect("the configuration is valid");
         let ours = as_ssh_output(&ours, me);
         let arguments = user.map_or(Vec::new(), |user| vec!["-l", user]);
-        let theirs = ssh_g(&path, &arguments, host).expect("the configuration is a good one");
+        let theirs = ssh_g(&path, &arguments, host).expect("the configuration is valid");
         assert_eq!(ours, normalized(theirs, &ours, me), "{host}, user {user:?}, in\n{text}");
     }
 }
@@ -172,7 +172,7 @@ fn every_keyword_expands_the_same_tokens_as_ssh() {
         let config = path.to_str().expect("test directories have plain names");
         let said = run("ssh", ["-v", "-F", config, "-o", "BatchMode=yes", "web1", "true"]);
         let said = String::from_utf8_lossy(&said.stderr).into_owned();
-        let ours = resolve(&path, LocalUser::get(), "web1", None).expect("the configuration is a good one");
+        let ours = resolve(&path, LocalUser::get(), "web1", None).expect("the configuration is valid");
         let files = if keyword == "IdentityFile" { ours.identity_files } else { ours.certificate_files };
         let file = files.expect("it is set")[0].to_string_lossy().into_owned();
         assert!(said.contains(&file), "{file} is not in\n{said}");
@@ -214,7 +214,7 @@ fn a_jump_host_has_the_tokens_of_a_proxy_command() {
     let path = directory.path().join("config");
     let text = "Host web1\n HostName %h.example.com\n ProxyJump %r@gw.%n,gw-%p.%h\n";
     fs::write(&path, text).expect("the test writes its configuration");
-    let ours = resolve(&path, LocalUser::get(), "web1", Some("ann")).expect("the configuration is a good one");
+    let ours = resolve(&path, LocalUser::get(), "web1", Some("ann")).expect("the configuration is valid");
     let chain: Vec<String> = ours.proxy_jump.expect("it is set").iter().map(ToString::to_string).collect();
     assert_eq!(chain, ["ann@gw.web1", "gw-22.web1.example.com"]);
     for unknown in ["%u", "%k", "%"] {
@@ -262,8 +262,8 @@ fn the_tokens_of_a_proxy_command_match_ssh() {
         run("ssh", ["-F", config, "-p", "2222", "-o", "BatchMode=yes", "-l", "ann", "web", "true"]);
         let theirs = fs::read_to_string(&seen).ok();
         drop(fs::remove_file(&seen));
-        let ours = resolve(&path, me, "web", Some("ann")).expect("the configuration is a good one");
-        let line = ours.proxy_command.expect("there is one").expand("ann", 2222);
+        let ours = resolve(&path, me, "web", Some("ann")).expect("the configuration is valid");
+        let line = ours.proxy_command.expect("a proxy command is set").expand("ann", 2222);
         let ours = line.ok().and_then(|line| {
             run("sh", ["-c", &format!("exec {line}")]);
             fs::read_to_string(&seen).ok()
@@ -283,10 +283,10 @@ fn a_jump_loop_is_an_error_in_ssh_and_a_direct_connection_here() {
     let directory = tempfile::tempdir().expect("a directory for the test");
     let path = directory.path().join("config");
     fs::write(&path, "Host *\n ProxyJump jump\n").expect("the test writes its configuration");
-    let refusal = ssh_g(&path, &[], "jump").expect_err("ssh sees the loop");
-    assert!(refusal.contains("jumphost loop"), "{refusal}");
+    let stderr = ssh_g(&path, &[], "jump").expect_err("ssh sees the loop");
+    assert!(stderr.contains("jumphost loop"), "{stderr}");
     let me = LocalUser::get();
-    let ours = resolve(&path, me, "jump", None).expect("the configuration is a good one");
+    let ours = resolve(&path, me, "jump", None).expect("the configuration is valid");
     assert_eq!(ours.proxy_jump, Some(Vec::new()));
     assert!(
         ours.warnings[0]

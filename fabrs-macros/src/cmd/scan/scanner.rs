@@ -155,9 +155,9 @@ impl Scanner {
         self.chars.get(self.at + ahead).copied()
     }
 
-    pub(super) fn find(&self, wanted: char) -> Option<usize> {
+    pub(super) fn find(&self, target: char) -> Option<usize> {
         let rest = self.chars.get(self.at..)?;
-        rest.iter().position(|&c| c == wanted).map(|offset| self.at + offset)
+        rest.iter().position(|&c| c == target).map(|offset| self.at + offset)
     }
 
     /// Adds the next character to the text, as part of a word.
