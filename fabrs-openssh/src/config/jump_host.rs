@@ -8,6 +8,14 @@ use crate::error::Error;
 use super::value::{self, Problem};
 
 /// A host of a `ProxyJump` chain. Displays as `user@host:port`.
+///
+/// ```
+/// use fabrs_openssh::config::JumpHost;
+///
+/// let jump: JumpHost = "deploy@gateway:2222".parse()?;
+/// assert_eq!((jump.host.as_str(), jump.port), ("gateway", Some(2222)));
+/// # Ok::<(), fabrs_openssh::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JumpHost {
     /// The user. If `None`, the settings of the jump host apply.

@@ -32,11 +32,34 @@ impl ConfigFiles {
     }
 
     /// Selects a single file instead of the standard files (`ssh -F`). The file must exist.
+    ///
+    /// ```
+    /// use fabrs_openssh::config::{ConfigFiles, Query, SshConfig};
+    ///
+    /// let home = tempfile::tempdir()?;
+    /// let path = home.path().join("config");
+    /// std::fs::write(&path, "Port 2222\n")?;
+    /// let config = SshConfig::load(&ConfigFiles::only(&path, home.path()))?;
+    /// assert_eq!(config.resolve(&Query::new("web1", "alice", home.path()))?.port, Some(2222));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn only(path: impl Into<PathBuf>, home: impl Into<PathBuf>) -> Self {
         Self { home: home.into(), user: Some(path.into()), system: None, is_explicit: true }
     }
 
     /// Replaces the system-wide file. Its directory is the base of its relative `Include`s.
+    ///
+    /// ```
+    /// use fabrs_openssh::config::{ConfigFiles, Query, SshConfig};
+    ///
+    /// let home = tempfile::tempdir()?;
+    /// let path = home.path().join("ssh_config");
+    /// std::fs::write(&path, "Port 2222\n")?;
+    /// let files = ConfigFiles::standard(home.path()).system(&path);
+    /// let config = SshConfig::load(&files)?;
+    /// assert_eq!(config.resolve(&Query::new("web1", "alice", home.path()))?.port, Some(2222));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use = "returns the changed list"]
     pub fn system(mut self, path: impl Into<PathBuf>) -> Self {
         self.system = Some(path.into());
@@ -128,6 +151,14 @@ impl SshConfig {
     ///
     /// The text is the only configuration, as with `ssh -F`. `name` is the file name in errors and
     /// warnings. Relative `Include`s start in `.ssh` in the home directory.
+    ///
+    /// ```
+    /// use fabrs_openssh::config::{Query, SshConfig};
+    ///
+    /// let config = SshConfig::parse_with_includes("Port 2222\n", "vagrant ssh-config", "/home/alice")?;
+    /// assert_eq!(config.resolve(&Query::new("default", "alice", "/home/alice"))?.port, Some(2222));
+    /// # Ok::<(), fabrs_openssh::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

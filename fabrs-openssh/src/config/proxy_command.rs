@@ -42,6 +42,16 @@ impl ProxyCommand {
     /// `user` and `port` are the values used for the connection. The tokens are `%%`, `%h`, `%k`,
     /// `%n`, `%p` and `%r`.
     ///
+    /// ```
+    /// use fabrs_openssh::config::{Query, SshConfig};
+    ///
+    /// let config = SshConfig::parse("ProxyCommand nc %h %p\n", "config")?;
+    /// let web1 = config.resolve(&Query::new("web1", "alice", "/home/alice"))?;
+    /// let command = web1.proxy_command.expect("a proxy command is set");
+    /// assert_eq!(command.expand("deploy", 2222)?, "nc web1 2222");
+    /// # Ok::<(), fabrs_openssh::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Expand`] for an unknown token, or for a name with special characters of a shell.

@@ -41,6 +41,15 @@ impl<'a> Query<'a> {
     }
 
     /// Sets the user typed with the host (`ssh -l`). Overrides every `User` line.
+    ///
+    /// ```
+    /// use fabrs_openssh::config::{Query, SshConfig};
+    ///
+    /// let config = SshConfig::parse("User deploy\n", "config")?;
+    /// let web1 = config.resolve(&Query::new("web1", "alice", "/home/alice").user("root"))?;
+    /// assert_eq!(web1.user.as_deref(), Some("root"));
+    /// # Ok::<(), fabrs_openssh::Error>(())
+    /// ```
     #[must_use = "returns the changed query"]
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
@@ -48,6 +57,15 @@ impl<'a> Query<'a> {
     }
 
     /// Sets the port typed with the host (`ssh -p`). Overrides every `Port` line.
+    ///
+    /// ```
+    /// use fabrs_openssh::config::{Query, SshConfig};
+    ///
+    /// let config = SshConfig::parse("Port 22\n", "config")?;
+    /// let web1 = config.resolve(&Query::new("web1", "alice", "/home/alice").port(2222))?;
+    /// assert_eq!(web1.port, Some(2222));
+    /// # Ok::<(), fabrs_openssh::Error>(())
+    /// ```
     #[must_use = "returns the changed query"]
     pub fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
@@ -56,6 +74,16 @@ impl<'a> Query<'a> {
 
     /// Sets the function that returns the value of a variable in `${NAME}`. By default, no variable
     /// is set.
+    ///
+    /// ```
+    /// use fabrs_openssh::config::{Query, SshConfig};
+    ///
+    /// let config = SshConfig::parse("IdentityFile ${KEYS}/id\n", "config")?;
+    /// let env = |name: &str| (name == "KEYS").then(|| "/keys".to_owned());
+    /// let web1 = config.resolve(&Query::new("web1", "alice", "/home/alice").env(&env))?;
+    /// assert_eq!(web1.identity_files, Some(vec!["/keys/id".into()]));
+    /// # Ok::<(), fabrs_openssh::Error>(())
+    /// ```
     #[must_use = "returns the changed query"]
     pub fn env(mut self, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
         self.env = env;
@@ -67,6 +95,16 @@ impl<'a> Query<'a> {
     /// The function receives the command with its tokens expanded, and returns true if the command
     /// succeeded. `ssh` runs the command as `$SHELL -c "exec COMMAND"`, without input and output.
     /// By default, `Match exec` never matches, and a warning is added.
+    ///
+    /// ```
+    /// use fabrs_openssh::config::{Query, SshConfig};
+    ///
+    /// let config = SshConfig::parse("Match exec \"on-vpn %h\"\n  Port 2222\n", "config")?;
+    /// let exec = |command: &str| Ok(command == "on-vpn web1");
+    /// let web1 = config.resolve(&Query::new("web1", "alice", "/home/alice").exec(&exec))?;
+    /// assert_eq!(web1.port, Some(2222));
+    /// # Ok::<(), fabrs_openssh::Error>(())
+    /// ```
     #[must_use = "returns the changed query"]
     pub fn exec(mut self, run: &'a dyn Fn(&str) -> io::Result<bool>) -> Self {
         self.exec = Some(run);
@@ -74,6 +112,16 @@ impl<'a> Query<'a> {
     }
 
     /// Sets the host name of this machine, for the tokens `%l`, `%L` and `%C`.
+    ///
+    /// ```
+    /// use fabrs_openssh::config::{IdentityAgent, Query, SshConfig};
+    ///
+    /// let config = SshConfig::parse("IdentityAgent /run/%L\n", "config")?;
+    /// let query = Query::new("web1", "alice", "/home/alice").local_hostname("desk.example.com");
+    /// let agent = config.resolve(&query)?.identity_agent;
+    /// assert_eq!(agent, Some(IdentityAgent::Socket("/run/desk".into())));
+    /// # Ok::<(), fabrs_openssh::Error>(())
+    /// ```
     #[must_use = "returns the changed query"]
     pub fn local_hostname(mut self, name: impl Into<String>) -> Self {
         self.local_hostname = Some(name.into());
@@ -81,6 +129,16 @@ impl<'a> Query<'a> {
     }
 
     /// Sets the ID of the local user, for the token `%i`.
+    ///
+    /// ```
+    /// use fabrs_openssh::config::{IdentityAgent, Query, SshConfig};
+    ///
+    /// let config = SshConfig::parse("IdentityAgent /run/%i\n", "config")?;
+    /// let query = Query::new("web1", "alice", "/home/alice").uid(1000);
+    /// let agent = config.resolve(&query)?.identity_agent;
+    /// assert_eq!(agent, Some(IdentityAgent::Socket("/run/1000".into())));
+    /// # Ok::<(), fabrs_openssh::Error>(())
+    /// ```
     #[must_use = "returns the changed query"]
     pub fn uid(mut self, uid: u32) -> Self {
         self.uid = Some(uid);

@@ -15,6 +15,15 @@ use crate::host_key::HostKey;
 /// With a salt, the name is hashed (`HashKnownHosts`). Use a new salt from a cryptographic random
 /// generator for each line.
 ///
+/// ```
+/// use fabrs_openssh::known_hosts::{HostKey, HostName, format_entry};
+///
+/// let key = HostKey::from_blob(*b"\0\0\0\x0bssh-ed25519\0\0\0\x01x")?;
+/// let line = format_entry(&HostName::new("web1", 2222), &key, None)?;
+/// assert_eq!(line, "[web1]:2222 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAXg=");
+/// # Ok::<(), fabrs_openssh::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`Error::KnownHostsEntry`] for a name with a special character, such as `*` or a comma.
@@ -35,6 +44,17 @@ pub fn format_entry(name: &HostName, key: &HostKey, salt: Option<&[u8; SALT_LEN]
 /// An exclusive lock keeps lines of concurrent writers apart. A missing file is created with mode
 /// 0600, its directory with mode 0700. If the last line of the file has no line end, `append_entry`
 /// adds one.
+///
+/// ```
+/// use fabrs_openssh::known_hosts::append_entry;
+///
+/// let directory = tempfile::tempdir()?;
+/// let file = directory.path().join("known_hosts");
+/// append_entry(&file, "web1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAXg=")?;
+/// let text = std::fs::read_to_string(&file)?;
+/// assert_eq!(text, "web1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAXg=\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///

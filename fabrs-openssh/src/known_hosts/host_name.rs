@@ -12,11 +12,24 @@ pub struct HostName {
 
 impl HostName {
     /// Creates the name of a host from its address and port. The name is converted to lower case.
+    ///
+    /// ```
+    /// use fabrs_openssh::known_hosts::HostName;
+    ///
+    /// assert_eq!(HostName::new("Web1", 22).to_string(), "web1");
+    /// assert_eq!(HostName::new("Web1", 2222).to_string(), "[web1]:2222");
+    /// ```
     pub fn new(host: impl AsRef<str>, port: u16) -> Self {
         Self { host: host.as_ref().to_ascii_lowercase(), port: Some(port) }
     }
 
     /// Creates the name of a host from its `HostKeyAlias`, valid for every port.
+    ///
+    /// ```
+    /// use fabrs_openssh::known_hosts::HostName;
+    ///
+    /// assert_eq!(HostName::alias("Shop").to_string(), "shop");
+    /// ```
     pub fn alias(alias: impl AsRef<str>) -> Self {
         Self { host: alias.as_ref().to_ascii_lowercase(), port: None }
     }

@@ -85,6 +85,17 @@ impl KnownHosts {
     ///
     /// [`Self::check_certificate`] checks certificates. If a certificate is not trusted, look up
     /// the certified key with this method.
+    ///
+    /// ```
+    /// use fabrs_openssh::known_hosts::{HostKey, HostKeyStatus, HostName, KnownHosts};
+    ///
+    /// let key = HostKey::from_blob(*b"\0\0\0\x0bssh-ed25519\0\0\0\x01x")?;
+    /// let known = KnownHosts::parse(&format!("web1 {key}\n"), "known_hosts");
+    /// let status = known.lookup(&HostName::new("web1", 22), &key);
+    /// assert!(matches!(status, HostKeyStatus::Known { .. }));
+    /// assert_eq!(known.lookup(&HostName::new("web2", 22), &key), HostKeyStatus::Unknown);
+    /// # Ok::<(), fabrs_openssh::Error>(())
+    /// ```
     pub fn lookup(&self, name: &HostName, key: &HostKey) -> HostKeyStatus {
         match (self.lookup_exactly(name, key), name.without_port()) {
             (HostKeyStatus::Unknown, Some(name)) => match self.lookup_exactly(&name, key) {
