@@ -43,8 +43,15 @@ enum WhoApproves {
     Task,
 }
 
+impl Client {
+    /// Returns a builder with the settings that `ssh` would have: its config file, its agent, its known hosts.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+}
+
 impl ClientBuilder {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         let defaults = CommandDefaults { prefetch_channel: true, ..CommandDefaults::default() };
         // A program that embeds this crate is not asked at its terminal unless it says so.
         let settings = Settings { input: Input::Refused, ..Settings::default() };

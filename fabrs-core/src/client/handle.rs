@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::builder::ClientBuilder;
 use super::into_host::IntoHost;
 use crate::config::{Inventory, Settings};
 use crate::connection::Connection;
@@ -25,11 +24,6 @@ pub struct Client {
 }
 
 impl Client {
-    /// Returns a builder with the settings that `ssh` would have: its config file, its agent, its known hosts.
-    pub fn builder() -> ClientBuilder {
-        ClientBuilder::new()
-    }
-
     pub(crate) fn from_state(state: RunState) -> Self {
         Self { state }
     }

@@ -3,8 +3,8 @@
 use std::panic::Location;
 
 use super::command::Command;
-use super::given::EnvValue;
 use super::handle::Connection;
+use super::input_types::EnvValue;
 use super::task_scope::current;
 use crate::shell::IntoShellLine;
 use crate::transport::Effect;

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
 
-use super::again::Again;
 use super::command::Command;
-use super::frame::{Inside, Language};
-use super::given::StdinBytes;
-use super::greeting::Greeting;
+use super::context::{Inside, Language};
 use super::hide::Hide;
 use super::input::Input;
+use super::input_types::StdinBytes;
+use super::retry_policy::RetryPolicy;
+use super::shell_probe::ShellProbe;
 use super::spec::Accepts;
 use super::watch::Watch;
 use crate::transport::{Effect, Pty};
@@ -89,13 +89,13 @@ impl Command {
     /// pause each time. What has failed is a status that is no success, a time that was over, a host that could not be reached;
     /// where the connection was lost on the way, only a [`probe`](Self::probe) is run again, since all else may have happened.
     pub fn retry(self, times: u32, pause: Duration) -> Self {
-        self.changed(|spec| spec.again = Some(Again::Times(times, pause)))
+        self.changed(|spec| spec.retry = Some(RetryPolicy::Times(times, pause)))
     }
 
     /// Runs the command again, a second after each failure, until it succeeds: for what takes its time to come up. An error of
     /// kind [`Timeout`](crate::ErrorKind::Timeout) where it has not within `limit`.
     pub fn until(self, limit: Duration) -> Self {
-        self.changed(|spec| spec.again = Some(Again::Until(limit)))
+        self.changed(|spec| spec.retry = Some(RetryPolicy::Until(limit)))
     }
 
     /// Gives the command `bytes` to read, or a [`Secret`](crate::Secret), then the end of file. By default it sees the end of file at once
@@ -204,7 +204,7 @@ impl Command {
     }
 
     /// Prints a greeting first. If `greeting` does not hear it, the host has no shell.
-    pub(crate) fn greeted(self, greeting: &Greeting) -> Self {
+    pub(crate) fn greeted(self, greeting: &ShellProbe) -> Self {
         self.watched_by(greeting.clone()).changed(|spec| spec.greets = true)
     }
 

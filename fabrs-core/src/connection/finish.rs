@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::frame::NO_VENV;
+use super::context::NO_VENV;
 use super::recorder::Captured;
-use super::spec::{Accepts, Spec, Under};
+use super::spec::{Accepts, Privilege, Spec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Stream};
 use crate::host::Host;
@@ -170,7 +170,7 @@ fn unless_refused(spec: &Spec, output: Output, not_run: Error) -> Result<Output>
 /// Returns the hint for a login shell such as fish or csh that rejects the POSIX code around a line (`cd`, `env`, prefixes).
 fn login_shell_hint(spec: &Spec, output: &Output) -> Option<String> {
     let frame = &spec.connection.frame;
-    if frame.shell_program().is_some() || frame.is_bare(spec.inside) || spec.under != Under::Login {
+    if frame.shell_program().is_some() || frame.is_bare(spec.inside) || spec.under != Privilege::Login {
         return None;
     }
     let (stdout, stderr) = (&output.record.stdout.bytes, &output.record.stderr.bytes);

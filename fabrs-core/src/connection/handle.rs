@@ -1,13 +1,14 @@
 //! [`Connection`]: a host with the directory, environment and prefixes of its commands.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::frame::Frame;
+use super::context::CommandContext;
 use crate::config::{Diffs, Selection, Vars};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{NoSink, Sink};
@@ -25,7 +26,7 @@ use crate::transport::{Effect, Permission, Transport};
 pub struct Connection {
     pub(super) state: Option<RunState>,
     pub(super) target: Target,
-    pub(super) frame: Frame,
+    pub(super) frame: CommandContext,
     /// The plan of its task, in a dry run.
     pub(super) plan: PlanEnd,
     /// Whether a command of the client has run on the host, or may have.
@@ -42,7 +43,7 @@ pub(crate) enum Target {
         transport: Arc<dyn Transport>,
     },
     /// There is no host here, and why: each command fails with it.
-    Nowhere(Error),
+    Unavailable(Error),
 }
 
 impl Connection {
@@ -55,7 +56,7 @@ impl Connection {
     pub async fn connect(&self) -> Result<()> {
         match &self.target {
             Target::Host { transport, .. } => transport.open().await,
-            Target::Nowhere(error) => Err(error.clone()),
+            Target::Unavailable(error) => Err(error.clone()),
         }
     }
 
@@ -70,7 +71,7 @@ impl Connection {
     pub fn host(&self) -> Option<&Host> {
         match &self.target {
             Target::Host { host, .. } => Some(host),
-            Target::Nowhere(_) => None,
+            Target::Unavailable(_) => None,
         }
     }
 
@@ -78,13 +79,29 @@ impl Connection {
     pub(crate) fn transport(&self) -> Option<&Arc<dyn Transport>> {
         match &self.target {
             Target::Host { transport, .. } => Some(transport),
-            Target::Nowhere(_) => None,
+            Target::Unavailable(_) => None,
         }
     }
 
     /// Returns the working directory of commands, if one is set.
     pub(crate) fn directory(&self) -> Option<&str> {
         self.frame.cwd()
+    }
+
+    /// Returns the host and the run of this connection.
+    ///
+    /// # Errors
+    ///
+    /// The error of a connection without a host, with `at` as its location, or the error that ended the plan of the task.
+    pub(crate) fn host_and_run(&self, at: &'static Location<'static>) -> Result<(&Host, &RunState)> {
+        if let Some(ended) = self.plan.get() {
+            return Err(ended.clone());
+        }
+        match (&self.target, &self.state) {
+            (Target::Host { host, .. }, Some(run)) => Ok((host, run)),
+            (Target::Unavailable(error), _) => Err(error.clone().at(error.location().unwrap_or(at))),
+            (Target::Host { .. }, None) => Err(Error::new(ErrorKind::Internal, "a connection without a run")),
+        }
     }
 
     pub(crate) fn state(&self) -> Option<&RunState> {
@@ -119,7 +136,7 @@ impl Connection {
             (Some(state), _) => {
                 state.inventory().vars_for(self.host()).read().map_err(|error| error.or_on(self.host()))
             }
-            (None, Target::Nowhere(error)) => Err(error.clone()),
+            (None, Target::Unavailable(error)) => Err(error.clone()),
             (None, Target::Host { .. }) => Vars::default().read().map_err(|error| error.or_on(self.host())),
         }
     }
@@ -152,17 +169,17 @@ impl Connection {
         used: Arc<AtomicBool>,
         plan: PlanEnd,
     ) -> Self {
-        let frame = Frame::configured(state.inventory(), &host);
+        let frame = CommandContext::configured(state.inventory(), &host);
         let target = Target::Host { host, transport };
         Self { state: Some(state), target, frame, plan, used, declared: None }
     }
 
     /// Makes a connection whose commands fail with `error`.
-    pub(crate) fn nowhere(state: Option<RunState>, error: Error) -> Self {
+    pub(crate) fn unavailable(state: Option<RunState>, error: Error) -> Self {
         Self {
             state,
-            target: Target::Nowhere(error),
-            frame: Frame::default(),
+            target: Target::Unavailable(error),
+            frame: CommandContext::default(),
             plan: PlanEnd::default(),
             used: Arc::default(),
             declared: None,
@@ -173,7 +190,7 @@ impl Connection {
     pub(crate) fn orchestrating(state: RunState) -> Self {
         let error = Error::new(ErrorKind::Usage, "this task runs here and has no host of its own")
             .hint("say `local(..)` for this machine, or `on(role(..))` for hosts");
-        Self::nowhere(Some(state), error)
+        Self::unavailable(Some(state), error)
     }
 
     /// Returns the connection of the same task without its host, as for a task that orchestrates.
@@ -219,7 +236,7 @@ impl Connection {
     pub(crate) fn permission(&self) -> Permission {
         match &self.target {
             Target::Host { transport, .. } => transport.permission(Effect::Changes),
-            Target::Nowhere(_) => Permission::Make,
+            Target::Unavailable(_) => Permission::Make,
         }
     }
 
@@ -241,7 +258,7 @@ impl Connection {
     pub(crate) fn planned(&self) -> usize {
         match &self.target {
             Target::Host { transport, .. } => transport.planned(),
-            Target::Nowhere(_) => 0,
+            Target::Unavailable(_) => 0,
         }
     }
 
@@ -261,7 +278,7 @@ impl Connection {
         self.defaults().and_then(|defaults| defaults.timeout)
     }
 
-    pub(super) fn changed(&self, change: impl FnOnce(&mut Frame)) -> Self {
+    pub(super) fn changed(&self, change: impl FnOnce(&mut CommandContext)) -> Self {
         let mut copy = self.clone();
         change(&mut copy.frame);
         copy

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::io::ReaderStream;
 
-use super::inherited;
+use super::own_stdin;
 use super::watch::{Watch, Watchers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event;
@@ -99,7 +99,7 @@ impl Input {
                 let reader = reader.into_inner().unwrap_or_else(PoisonError::into_inner);
                 feeder.feed(ReaderStream::with_capacity(reader, PIECE), first)
             }
-            Self::Inherited => feeder.feed(received(inherited::pieces(WAITING, feeder.run)?), first),
+            Self::Inherited => feeder.feed(received(own_stdin::pieces(WAITING, feeder.run)?), first),
             Self::Open => {
                 let text = "an open input is written by the handle of a command that is spawned";
                 return Err(

@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use super::command::Command;
 use super::handle::Connection;
-use super::spec::Under;
+use super::spec::Privilege;
 use crate::config::SudoProgram;
 use crate::shell::{IntoShellLine, ShellLine};
 use crate::transport::Effect;
@@ -62,7 +62,7 @@ impl Connection {
     pub fn validate_sudo(&self) -> Command {
         let location = Location::caller();
         let command = self.command(ShellLine::raw(""), Effect::Changes, location);
-        let command = command.checking().changed(|spec| spec.under = Under::Validation);
+        let command = command.checking().changed(|spec| spec.under = Privilege::Validation);
         // Doas reads a password from a terminal alone.
         if self.frame.sudo().program == SudoProgram::Doas { command.pty() } else { command }
     }

@@ -62,7 +62,7 @@ impl Spawned {
     }
 
     /// Sends the command's process group a signal, as far as its host passes it on. sshd does so for all logins but root's,
-    /// where TERM and KILL alone get through. Under sudo TERM does, and HUP, which kills there.
+    /// where TERM and KILL alone get through. Privilege sudo TERM does, and HUP, which kills there.
     ///
     /// # Errors
     ///

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::again::Again;
-use super::command::bound;
-use super::frame::{Form, Frame, FrameError, Inside, Language, detached};
+use super::context::{CommandContext, ContextError, Inside, Language, Rendering, detached};
 use super::handle::Connection;
 use super::hide::Hide;
 use super::input::{Feeder, Input};
-use super::seat::Seat;
+use super::raw_terminal::RawTerminalGuard;
+use super::retry_policy::RetryPolicy;
 use super::watch::Watchers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -31,7 +30,7 @@ pub(super) struct Spec {
     /// Whether it is a check of fabrs itself: the comparison of a transfer, or a try of sudo.
     pub(super) is_check: bool,
     pub(super) inside: Inside,
-    pub(super) under: Under,
+    pub(super) under: Privilege,
     /// The name of a called method that only applies under sudo.
     pub(super) of_sudo: Option<&'static str>,
     pub(super) location: &'static Location<'static>,
@@ -44,7 +43,7 @@ pub(super) struct Spec {
     /// Whether the command takes over this program's terminal.
     pub(super) interactive: bool,
     /// The terminal, while the command has it.
-    pub(super) seat: Option<Seat>,
+    pub(super) seat: Option<RawTerminalGuard>,
     pub(super) timeout: Option<Duration>,
     pub(super) input: Input,
     /// The secrets in the input.
@@ -55,7 +54,7 @@ pub(super) struct Spec {
     /// Signals from the handle of the command.
     pub(super) signals: Signals,
     /// The retry policy.
-    pub(super) again: Option<Again>,
+    pub(super) retry: Option<RetryPolicy>,
     pub(super) bound: usize,
     /// The file for a copy of the output.
     pub(super) tee: Option<PathBuf>,
@@ -65,7 +64,7 @@ pub(super) struct Spec {
     pub(super) greets: bool,
     pub(super) language: Language,
     /// The host's settings of a `local` command. They do not apply on this machine.
-    pub(super) host_frame: Option<Box<Frame>>,
+    pub(super) host_frame: Option<Box<CommandContext>>,
 }
 
 impl Spec {
@@ -89,14 +88,14 @@ impl Spec {
             tee: self.tee.clone(),
             pty: self.pty.clone(),
             seat: None,
-            again: None,
+            retry: None,
             host_frame: None,
             ..*self
         })
     }
 
     /// Returns the line with its frame (directory, environment and others), without sudo.
-    pub(super) fn compose(&self, form: Form) -> std::result::Result<String, FrameError> {
+    pub(super) fn compose(&self, form: Rendering) -> std::result::Result<String, ContextError> {
         let line = self.connection.frame.compose(&self.line, self.inside, self.language, form)?;
         if self.detached { Ok(detached(&line, form)?) } else { Ok(line) }
     }
@@ -104,7 +103,7 @@ impl Spec {
     /// Returns the program that runs a composed line.
     pub(super) fn program(&self, line: Arc<str>) -> Program {
         // Lines of sudo and of `disown` are fabrs' own.
-        let is_ours = self.detached || self.under != Under::Login;
+        let is_ours = self.detached || self.under != Privilege::Login;
         self.connection.frame.program(line, if is_ours { Language::Posix } else { self.language })
     }
 
@@ -114,7 +113,7 @@ impl Spec {
     ///
     /// As [`bound`], and [`ErrorKind::Usage`] for a `v_run` without a virtualenv.
     pub(super) fn place(&self) -> Result<&Host> {
-        let (host, _) = bound(&self.connection, self.location)?;
+        let (host, _) = self.connection.host_and_run(self.location)?;
         if self.inside == Inside::Venv && !self.connection.frame.has_venv() {
             let error = Error::new(ErrorKind::Usage, "no virtualenv was named for `v_run`").on(host).at(self.location);
             return Err(error.hint("say `.venv(\"/srv/app/env\")`, or `virtualenv` in fabrs.toml"));
@@ -129,8 +128,9 @@ impl Spec {
     ///
     /// As [`bound`], and [`ErrorKind::Usage`] for a `local` with settings of its connection.
     pub(super) fn check_start(&self) -> Result<()> {
-        bound(&self.connection, self.location)?;
-        let lost = self.host_frame.as_ref().map(|frame| frame.settings(self.under != Under::Login)).unwrap_or_default();
+        self.connection.host_and_run(self.location)?;
+        let lost =
+            self.host_frame.as_ref().map(|frame| frame.settings(self.under != Privilege::Login)).unwrap_or_default();
         if lost.is_empty() {
             return Ok(());
         }
@@ -154,10 +154,10 @@ impl Spec {
     ///
     /// # Errors
     ///
-    /// As [`Seat::take`].
+    /// As [`RawTerminalGuard::take`].
     pub(super) async fn take_terminal(&mut self) -> Result<()> {
-        let (_, run) = bound(&self.connection, self.location)?;
-        let taken = Seat::take(run).await;
+        let (_, run) = self.connection.host_and_run(self.location)?;
+        let taken = RawTerminalGuard::take(run).await;
         let (seat, pty) = taken.map_err(|error| error.or_on(self.connection.host()).at(self.location))?;
         (self.seat, self.pty) = (Some(seat), Some(pty));
         Ok(())
@@ -165,7 +165,7 @@ impl Spec {
 
     /// Takes what the command reads, with what its line reads before it, and keeps the secrets of both out of what is shown.
     pub(super) fn take_stdin(&mut self) -> Result<Stdin> {
-        let (_, run) = bound(&self.connection, self.location)?;
+        let (_, run) = self.connection.host_and_run(self.location)?;
         let frame = &self.connection.frame;
         for secret in frame.secrets().chain(&self.secrets) {
             run.add_secret(secret);
@@ -227,7 +227,7 @@ impl Accepts {
 
 /// The rights of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Under {
+pub(super) enum Privilege {
     /// The rights of the login.
     #[default]
     Login,
@@ -256,7 +256,7 @@ impl Spec {
             effect,
             is_check: false,
             inside: Inside::default(),
-            under: Under::default(),
+            under: Privilege::default(),
             of_sudo: None,
             location,
             accepts: Accepts::default(),
@@ -272,7 +272,7 @@ impl Spec {
             carries_secret: false,
             watchers: Watchers::default(),
             signals: Signals::default(),
-            again: None,
+            retry: None,
             bound: Tail::DEFAULT_BOUND,
             tee: None,
             detached: false,

@@ -40,7 +40,7 @@ impl Connection {
     pub(crate) fn to_this_machine(&self) -> Self {
         let here = match &self.state {
             Some(state) => {
-                Self::in_run(state, Host::local()).unwrap_or_else(|error| Self::nowhere(Some(state.clone()), error))
+                Self::in_run(state, Host::local()).unwrap_or_else(|error| Self::unavailable(Some(state.clone()), error))
             }
             None => self.clone(),
         };
@@ -84,6 +84,6 @@ pub fn current() -> Connection {
         let error = Error::new(ErrorKind::Usage, "there is no host here: this was called outside a task")
             .at(location)
             .hint("use a connection, as in `c.run(..)`, or carry one along with `c.enter(future)`");
-        Connection::nowhere(None, error)
+        Connection::unavailable(None, error)
     })
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use memchr::memmem;
 
-use super::given::StdinBytes;
+use super::input_types::StdinBytes;
 use crate::error::{Error, ErrorKind};
 use crate::event::Stream;
 use crate::secret::Secret;

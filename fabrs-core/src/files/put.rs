@@ -25,7 +25,6 @@ use super::way::Way;
 use super::{difference, planning, tree};
 use crate::config::Diffs;
 use crate::connection::Connection;
-use crate::connection::bound;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shell::IntoShellLine;
 use crate::transport::Effect;
@@ -158,13 +157,13 @@ impl Put {
 awaited!(Put => Changes, by put);
 
 async fn put(spec: Arc<Spec>) -> Result<Changes> {
-    let (_, run) = bound(&spec.place.connection, spec.place.location)?;
+    let (_, run) = spec.place.connection.host_and_run(spec.place.location)?;
     spec.source.secrets().for_each(|secret| run.add_secret(secret));
     tree::connect_meanwhile(&spec.place.connection, run);
     let described = Arc::clone(&spec);
     let jobs = blocking(move || described.jobs()).await.map_err(|error| spec.place.error(error));
     let connection = &spec.place.connection;
-    let host = bound(connection, spec.place.location)?.0;
+    let host = connection.host_and_run(spec.place.location)?.0;
     let what = format!("put {:?} -> {}", spec.source, spec.target);
     if planning::is_planned(&spec.place) {
         let words = spec.in_words();

@@ -22,7 +22,6 @@ use super::way::Way;
 use super::{planning, tree};
 use crate::config::Diffs;
 use crate::connection::Connection;
-use crate::connection::bound;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Difference, Event};
 use crate::transport::Effect;
@@ -131,7 +130,7 @@ awaited!(Sync => Changes, by sync);
 
 async fn sync(spec: Arc<Spec>) -> Result<Changes> {
     let connection = &spec.place.connection;
-    let (host, run) = bound(connection, spec.place.location)?;
+    let (host, run) = connection.host_and_run(spec.place.location)?;
     tree::connect_meanwhile(connection, run);
     let described = Arc::clone(&spec);
     let tree = blocking(move || described.tree()).await.map_err(|error| spec.place.error(error));
@@ -161,7 +160,7 @@ async fn itemize(spec: &Spec, tree: &Arc<Tree>, what: &str) -> Result<()> {
     if connection.diffs() == Diffs::None {
         return Ok(());
     }
-    let host = bound(connection, spec.place.location)?.0;
+    let host = connection.host_and_run(spec.place.location)?.0;
     let way = Way { place: &spec.place, effect: Effect::Reads, what };
     let place = &spec.place;
     let entries = way.go(|by| async move { by.itemize(place, tree).await }).await?;

@@ -9,7 +9,6 @@ use super::file_error::Said;
 use super::place::Place;
 use super::script::Undone;
 use super::sftp::Session;
-use crate::connection::bound;
 use crate::connection::seconds;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -41,7 +40,7 @@ impl Way<'_> {
     where
         F: Future<Output = Result<T, Undone>>,
     {
-        let (host, run) = bound(&self.place.connection, self.place.location)?;
+        let (host, run) = self.place.connection.host_and_run(self.place.location)?;
         let shells = run.extension::<Shells>();
         let is_known = shells.none().contains(host);
         let no_shell = if is_known {
@@ -75,7 +74,7 @@ impl Way<'_> {
     /// Does work that is not one command, until the run is stopped or as long as a command may run: what stops it stops
     /// here, and not in its session, by which it still has to clean up.
     async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let (_, run) = bound(&self.place.connection, self.place.location)?;
+        let (_, run) = self.place.connection.host_and_run(self.place.location)?;
         let limit = run.defaults().timeout;
         tokio::select! {
             biased;

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::Group;
+use super::connection_group::Group;
 use crate::client::{Client, IntoHost};
 use crate::config::Selection;
 use crate::connection::current;

@@ -1,5 +1,6 @@
 //! Acquiring a lock on all hosts, or on none.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -177,5 +178,14 @@ fn label(hosts: &[Connection]) -> String {
     match hosts {
         [one] => one.host().map_or_else(String::new, |host| host.label().to_string()),
         several => format!("{} hosts", several.len()),
+    }
+}
+
+impl IntoFuture for LockRequest {
+    type Output = Result<Lock>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(acquire(self))
     }
 }

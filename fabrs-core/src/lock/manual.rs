@@ -5,8 +5,9 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::lock_json::parse_json;
 use super::request::LockRequest;
-use super::script::json;
+
 use crate::config::Who;
 use crate::connection::{Connection, Hide};
 use crate::controls::escape_all_controls;
@@ -35,7 +36,7 @@ impl ManualLock {
 
     /// Reads the content of the file of a manual lock. A text without an author is the reason.
     pub fn read(text: &str) -> Self {
-        json(text).unwrap_or_else(|| Self {
+        parse_json(text).unwrap_or_else(|| Self {
             by: Who::unknown(),
             since: "an unknown time".to_owned(),
             reason: escape_all_controls(text.trim()),

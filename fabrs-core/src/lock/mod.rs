@@ -17,6 +17,7 @@
 mod acquire;
 mod held;
 mod holder;
+mod lock_json;
 mod manual;
 mod request;
 mod script;

@@ -1,12 +1,8 @@
 //! The request for a lock.
 
 use std::collections::HashMap;
-use std::future::IntoFuture;
-use std::pin::Pin;
 use std::time::Duration;
 
-use super::acquire::acquire;
-use super::held::Lock;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -131,14 +127,5 @@ impl LockRequest {
         let no_host = || Error::new(ErrorKind::Usage, "there is no host to lock");
         let host = host.host().ok_or_else(no_host)?;
         Ok(self.folders.get(host).cloned().unwrap_or_else(|| Self::FOLDER.to_owned()))
-    }
-}
-
-impl IntoFuture for LockRequest {
-    type Output = Result<Lock>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(acquire(self))
     }
 }

@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-
 use super::holder::LockHolder;
+use super::lock_json::parse_json;
 use super::manual::ManualLock;
-use crate::controls::escape_all_controls;
 use crate::shell::{ShellLine, ShellLineError, quote, quote_path};
 
 /// The message that ends a lock in order.
@@ -33,25 +30,12 @@ impl Answer {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "locked" => Self::Locked,
-            "held" => Self::Held(json(rest)),
+            "held" => Self::Held(parse_json(rest)),
             "manual" => Self::Manual(ManualLock::read(rest)),
             "no-flock" => Self::NoFlock,
             _ => Self::Other,
         }
     }
-}
-
-/// Reads JSON of a host, with every character of its texts spelled out that a terminal would obey.
-pub(super) fn json<T: DeserializeOwned>(text: &str) -> Option<T> {
-    fn spelled(value: Value) -> Value {
-        match value {
-            Value::String(text) => escape_all_controls(&text).into(),
-            Value::Array(all) => all.into_iter().map(spelled).collect(),
-            Value::Object(all) => all.into_iter().map(|(name, value)| (name, spelled(value))).collect(),
-            Value::Null | Value::Bool(_) | Value::Number(_) => value,
-        }
-    }
-    serde_json::from_value(spelled(serde_json::from_str(text).ok()?)).ok()
 }
 
 /// The message that confirms a lock: the phase of the run, and the folder in which it is at work.

@@ -4,15 +4,8 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use super::describe::{Param, Task};
+use super::task_types::{Param, RawArgs, Task};
 use crate::error::{Error, ErrorKind, Result};
-
-/// The arguments of one call as they were typed: texts by parameter.
-#[derive(Debug, Clone)]
-pub struct RawArgs {
-    task: &'static Task,
-    values: HashMap<&'static str, Vec<String>>,
-}
 
 /// What can stand in a task's parameter list: anything that [`FromStr`] reads.
 #[diagnostic::on_unimplemented(

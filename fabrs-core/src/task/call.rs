@@ -7,27 +7,12 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
 
-use super::describe::Task;
+use super::task_types::{Body, Call, Task};
 use crate::config::Selection;
 use crate::connection::{Connection, current};
 use crate::error::{Error, ErrorKind, TaskError};
 use crate::group::{Group, Outcomes};
 use crate::lock::{self, Lock};
-
-type Body<T> = Arc<dyn Fn(Connection) -> BoxFuture<'static, Result<T, TaskError>> + Send + Sync>;
-
-/// A task with its arguments bound: a value that can be planned, shown, and run on any number of hosts.
-///
-/// `deploy::call(tag)` makes a typed one. Awaited in a task, it runs on the host of that task if the called task declares
-/// that host by its role or its hosts, and is an error of kind [`Usage`](ErrorKind::Usage) otherwise. A task that declares no
-/// hosts runs on any host. A `local` task runs on this machine. [`all`](Self::all) runs it on all hosts that it declares,
-/// [`on`](Self::on) on a connection of your choice.
-#[must_use = "a call does nothing until it is awaited or planned"]
-pub struct Call<T = ()> {
-    task: &'static Task,
-    shown: Vec<(&'static str, String)>,
-    body: Body<T>,
-}
 
 impl<T: Send + 'static> Call<T> {
     /// Binds arguments; `shown` are their names and texts, `body` makes the task's future for a connection.

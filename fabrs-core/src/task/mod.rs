@@ -2,16 +2,15 @@
 
 mod args;
 mod call;
-mod describe;
 mod panics;
 mod registry;
 mod returns;
+mod task_types;
 
-pub use args::{FromArg, RawArgs};
-pub use call::Call;
-pub use describe::{Param, ParamKind, Task};
+pub use args::FromArg;
 pub use panics::is_reported;
 pub use registry::{Registration, Registry};
 pub use returns::{TaskReturn, blocking};
+pub use task_types::{Call, Param, ParamKind, RawArgs, Task};
 
 pub(crate) use panics::catch_future;

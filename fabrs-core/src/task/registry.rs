@@ -1,6 +1,6 @@
 //! All tasks that are known.
 
-use super::describe::Task;
+use super::task_types::Task;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A task that `#[task]` wrote down for whoever links it.

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::command::{Attempt, announce, bound, launch};
+use super::super::attempt::{Attempt, announce, launch};
+use super::super::context::{ContextError, Rendering};
 use super::super::finish::finish;
-use super::super::frame::{Form, FrameError};
 use super::super::recorder::take;
-use super::super::spec::{Spec, Under};
+use super::super::spec::{Privilege, Spec};
+use super::dialog::{Marks, SharedDialog, SudoDialog};
 use super::line::{Ask, Elevated, Starts};
-use super::listener::{Fed, Listener};
+use super::listener::{CommandInput, SudoListener};
 use super::passwords::{Passwords, Wanted};
 use super::prompt::Prompt;
 use super::refusal::SudoRefusal;
-use super::talk::{Marks, SharedTalk, Talk};
 use crate::config::SudoProgram;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{Output, Signal};
@@ -36,9 +36,9 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
     spec.place()?;
     let ready = mark()?;
     let line = compose(&spec, &ready)?;
-    let input = Fed::from(spec.take_stdin()?);
+    let input = CommandInput::from(spec.take_stdin()?);
     let line = line.without(&spec.connection.redactor());
-    let (host, run) = bound(&spec.connection, spec.location)?;
+    let (host, run) = spec.connection.host_and_run(spec.location)?;
     let (host, run) = (host.clone(), run.clone());
     let passwords = run.extension::<Passwords>();
     let (mut recorder, captured) = announce(&spec, &line.shown)?;
@@ -53,11 +53,11 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
         let attempt = attempt(&line, &marks, candidate.is_some());
         let password = candidate.as_ref().map(|candidate| candidate.password.clone());
         let turn = candidate.as_mut().and_then(|candidate| candidate.turn.take());
-        let (listener, talk) = Listener::new(recorder, marks, password.clone());
+        let (listener, talk) = SudoListener::new(recorder, marks, password.clone());
         let listener = if spec.pty.is_some() { listener.on_pty() } else { listener };
         if let Some(password) = password {
             let (passwords, host) = (Arc::clone(&passwords), host.clone());
-            Talk::when_taken(&talk, move || {
+            SudoDialog::when_taken(&talk, move || {
                 passwords.proven(&host, &password);
                 drop(turn);
             });
@@ -67,7 +67,7 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
             end = running => end,
             refusal = unanswered(&talk) => return Err(refusal.into_error(program, &host, &line.shown).at(spec.location)),
         };
-        let Some((refusal, unfinished)) = Talk::refusal(&talk) else {
+        let Some((refusal, unfinished)) = SudoDialog::refusal(&talk) else {
             return finish(&spec, &line.shown.into(), take(&captured), end);
         };
         let refused = |error: Error| error.at(spec.location);
@@ -84,16 +84,16 @@ pub(in crate::connection) async fn elevate(mut spec: Box<Spec>) -> Result<Output
 
 /// Waits until a question has stood for a while that is not the one for the password; meanwhile takes a password for good
 /// that was not asked for again, since a command that sudo starts itself may be silent for long.
-async fn unanswered(talk: &SharedTalk) -> SudoRefusal {
+async fn unanswered(talk: &SharedDialog) -> SudoRefusal {
     let mut stood = None;
     let mut since_answer = 0;
     loop {
         tokio::time::sleep(PATIENCE / 2).await;
-        since_answer += u32::from(Talk::is_answered(talk));
+        since_answer += u32::from(SudoDialog::is_answered(talk));
         if since_answer == TICKS_TO_REFUSE {
-            Talk::taken(talk);
+            SudoDialog::taken(talk);
         }
-        match (Talk::question(talk), stood) {
+        match (SudoDialog::question(talk), stood) {
             (Some(now), Some(before)) if now == before => return now,
             (now, _) => stood = now,
         }
@@ -109,17 +109,17 @@ fn compose(spec: &Spec, ready: &str) -> Result<Elevated> {
         && spec.input.is_nothing()
         && (spec.pty.is_none() || spec.seat.is_some());
     let elevated = |form| {
-        if spec.under == Under::Validation {
+        if spec.under == Privilege::Validation {
             return Ok(frame.sudo().validate()?);
         }
         let line = spec.compose(form)?;
         Ok(frame.sudo().elevate(&line, bare, ready)?)
     };
-    let line = elevated(Form::Sent).and_then(|line| match &spec.shown {
+    let line = elevated(Rendering::Sent).and_then(|line| match &spec.shown {
         Some(shown) => Ok(line.called(shown)),
-        None => Ok(line.called(&elevated(Form::Shown)?.shown)),
+        None => Ok(line.called(&elevated(Rendering::Shown)?.shown)),
     });
-    line.map_err(|source: FrameError| {
+    line.map_err(|source: ContextError| {
         let error = Error::new(ErrorKind::Usage, format!("`{}` can't be sent", spec.line));
         error.or_on(connection.host()).at(spec.location).caused_by(source)
     })

@@ -11,7 +11,6 @@ use super::kinds::{Append, Change, Comment, IntoLines, Line, Replace, Uncomment}
 use super::read::{Contents, content};
 use crate::config::Diffs;
 use crate::connection::Connection;
-use crate::connection::bound;
 use crate::error::Result;
 use crate::event::Event;
 use crate::files::blob::Blob;
@@ -116,7 +115,7 @@ awaited!(Edit<C> => Changes, by edit, of C: Change);
 
 async fn edit<C: Change>(spec: Arc<Spec<C>>) -> Result<Changes> {
     let (place, connection) = (&spec.place, &spec.place.connection);
-    let host = bound(connection, place.location)?.0;
+    let host = connection.host_and_run(place.location)?.0;
     let by_sudo = place.by();
     let what = format!("{}{by_sudo}", spec.change.in_words(&spec.path));
     // What is wrong with it is said before anything is read.

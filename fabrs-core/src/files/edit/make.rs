@@ -8,7 +8,6 @@ use std::sync::Arc;
 use futures::future::TryFutureExt;
 
 use crate::connection::Connection;
-use crate::connection::bound;
 use crate::error::Result;
 use crate::files::changes::Changes;
 use crate::files::job::{Attributes, Job, Landing, Replaces, check_mode};
@@ -74,7 +73,7 @@ awaited!(Make => Changes, by make);
 
 async fn make(spec: Arc<Spec>) -> Result<Changes> {
     let (place, connection) = (&spec.place, &spec.place.connection);
-    let host = bound(connection, place.location)?.0;
+    let host = connection.host_and_run(place.location)?.0;
     let what = spec.in_words();
     check_mode(spec.attributes.mode).map_err(|error| place.error(error))?;
     let job = &spec.job(&what);

@@ -5,7 +5,6 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::connection::Connection;
-use crate::connection::bound;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::changes::Changes;
 use crate::files::changes::Made;
@@ -65,7 +64,7 @@ awaited!(Remove => Changes, by remove);
 async fn remove(spec: Arc<Spec>) -> Result<Changes> {
     let spec = &*spec;
     let (place, connection) = (&spec.place, &spec.place.connection);
-    let host = bound(connection, place.location)?.0;
+    let host = connection.host_and_run(place.location)?.0;
     let what = spec.in_words();
     spec.check().map_err(|error| place.error(error))?;
     let made = |was_there: bool| Made {

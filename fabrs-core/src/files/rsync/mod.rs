@@ -21,7 +21,6 @@ use super::transfer_report::tell;
 use super::{planning, temporary};
 use crate::connection::Connection;
 use crate::connection::Hide;
-use crate::connection::bound;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{ExitStatus, Output};
 use crate::shell::ShellLine;
@@ -95,7 +94,7 @@ awaited!(Rsync => Changes, by rsync);
 
 async fn rsync(spec: Arc<Spec>) -> Result<Changes> {
     let (place, connection) = (&spec.place, &spec.place.connection);
-    let host = bound(connection, place.location)?.0;
+    let host = connection.host_and_run(place.location)?.0;
     let what = spec.in_words();
     if planning::is_planned(place) {
         // rsync itself knows the difference, and both sides need the program: it is planned whole.

@@ -29,7 +29,7 @@ use self::limits::{Excess, MessageLimit};
 use self::talk::Talk;
 use super::file_error::Said;
 use super::place::Place;
-use crate::connection::Greeting;
+use crate::connection::ShellProbe;
 use crate::connection::{Command, Hide};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Stream;
@@ -110,7 +110,7 @@ impl Script<'_> {
 
     /// Runs the script. The error distinguishes a host without a shell from a failed script.
     async fn run(&self, command: Command) -> Result<Output, Undone> {
-        let greeting = Greeting::default();
+        let greeting = ShellProbe::default();
         let result = command.greeted(&greeting).await;
         match result {
             Ok(output) if greeting.was_heard() => Ok(output),

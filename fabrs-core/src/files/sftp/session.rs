@@ -13,7 +13,6 @@ use tokio::time::timeout;
 
 use super::fault::Fault;
 use super::stream::{Channel, Receiver};
-use crate::connection::bound;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::files::file_error::Said;
@@ -57,7 +56,7 @@ impl Session {
     ///
     /// [`ErrorKind::File`] where the host gives no SFTP, and as any command.
     pub(in super::super) async fn open(place: &Place, effect: Effect, what: &str) -> Result<Arc<Self>> {
-        let (host, run) = bound(&place.connection, place.location)?;
+        let (host, run) = place.connection.host_and_run(place.location)?;
         let Some(transport) = place.connection.transport() else {
             return Err(Error::new(ErrorKind::Internal, "a host without a transport").on(host));
         };

@@ -1,10 +1,19 @@
 //! What is heard of sudo, piece by piece.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::*;
-use crate::event::{Capture, Sink};
+use super::super::dialog::{Marks, SudoDialog};
+use super::super::prompt::Prompt;
+use super::super::refusal::SudoRefusal;
+use super::sudo_listener::{SudoListener, question};
+use crate::config::SudoProgram;
+use crate::connection::recorder::Recorder;
+use crate::event::{Capture, Sink, Stream};
 use crate::host::Host;
+use crate::output::ExitStatus;
+use crate::secret::Secret;
+use crate::transport::{Answer, End, How, Receive};
 
 const PROMPT: &str = "fabrs-prompt";
 const READY: &str = "fabrs-ready";
@@ -22,7 +31,7 @@ fn hear(in_shell: bool, password: Option<&str>, said: &str, cut: usize, code: u3
         prompt: Prompt::Mark(PROMPT.to_owned()),
         ready: in_shell.then(|| READY.to_owned()),
     };
-    let (mut listener, talk) = Listener::new(recorder, marks, password.map(|text| Secret::new(text.to_owned())));
+    let (mut listener, talk) = SudoListener::new(recorder, marks, password.map(|text| Secret::new(text.to_owned())));
     let mut answer = Answer::default();
     let (one, other) = said.as_bytes().split_at(cut.min(said.len()));
     for piece in [one, other] {
@@ -30,7 +39,7 @@ fn hear(in_shell: bool, password: Option<&str>, said: &str, cut: usize, code: u3
     }
     listener.ended(&End { how: How::Exited(ExitStatus::Code(code)), elapsed: Duration::ZERO });
     let shown = told.of("lines").iter().map(|event| event["text"].as_str().unwrap_or_default().to_owned()).collect();
-    (Talk::refusal(&talk).map(|(refusal, _)| refusal), shown, answer.told())
+    (SudoDialog::refusal(&talk).map(|(refusal, _)| refusal), shown, answer.told())
 }
 
 #[track_caller]

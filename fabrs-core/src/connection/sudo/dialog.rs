@@ -25,7 +25,7 @@ pub(super) struct Marks {
 
 /// What came of a talk.
 #[derive(Default)]
-pub(super) struct Talk {
+pub(super) struct SudoDialog {
     program: SudoProgram,
     pub(super) said: Vec<u8>,
     pub(super) asked: usize,
@@ -37,7 +37,7 @@ pub(super) struct Talk {
 }
 
 /// A talk that its listener fills and the command's future reads.
-pub(super) type SharedTalk = Arc<Mutex<Talk>>;
+pub(super) type SharedDialog = Arc<Mutex<SudoDialog>>;
 
 /// A command that sudo did not run: its recorder, for another attempt. Dropped, it is told as ended.
 #[derive(Debug)]
@@ -60,28 +60,28 @@ impl Drop for Unfinished {
     }
 }
 
-impl Talk {
+impl SudoDialog {
     pub(super) fn with(program: SudoProgram) -> Self {
         Self { program, ..Self::default() }
     }
 
     /// Returns what it means that something is asked and not answered.
-    pub(super) fn question(talk: &SharedTalk) -> Option<SudoRefusal> {
+    pub(super) fn question(talk: &SharedDialog) -> Option<SudoRefusal> {
         lock(talk).question.clone()
     }
 
     /// Tells whether the password was written, and not asked for again so far.
-    pub(super) fn is_answered(talk: &SharedTalk) -> bool {
+    pub(super) fn is_answered(talk: &SharedDialog) -> bool {
         lock(talk).asked == 1
     }
 
     /// Does this as soon as sudo is known to have taken the password.
-    pub(super) fn when_taken(talk: &SharedTalk, then: impl FnOnce() + Send + 'static) {
+    pub(super) fn when_taken(talk: &SharedDialog, then: impl FnOnce() + Send + 'static) {
         lock(talk).when_taken = Some(Box::new(then));
     }
 
     /// Notes that sudo has let the command begin, and so has taken the password, if it has asked for one.
-    pub(super) fn taken(talk: &SharedTalk) {
+    pub(super) fn taken(talk: &SharedDialog) {
         let (then, asked) = {
             let mut talk = lock(talk);
             (talk.when_taken.take(), talk.asked)
@@ -97,7 +97,7 @@ impl Talk {
     }
 
     /// Returns why sudo did not run the command, and what is left of the attempt; nothing where it did.
-    pub(super) fn refusal(talk: &SharedTalk) -> Option<(SudoRefusal, Unfinished)> {
+    pub(super) fn refusal(talk: &SharedDialog) -> Option<(SudoRefusal, Unfinished)> {
         let mut talk = lock(talk);
         let unfinished = talk.unfinished.take()?;
         talk.when_taken = None;
@@ -111,13 +111,13 @@ impl Talk {
 }
 
 /// Shows how far it is, and nothing of what was said.
-impl fmt::Debug for Talk {
+impl fmt::Debug for SudoDialog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Talk").field("asked", &self.asked).finish_non_exhaustive()
+        f.debug_struct("SudoDialog").field("asked", &self.asked).finish_non_exhaustive()
     }
 }
 
-pub(super) fn lock(talk: &SharedTalk) -> MutexGuard<'_, Talk> {
+pub(super) fn lock(talk: &SharedDialog) -> MutexGuard<'_, SudoDialog> {
     talk.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -130,12 +130,12 @@ mod tests {
     #[test]
     fn a_password_is_proven_only_where_it_was_asked_for() {
         for asked in [0, 1] {
-            let talk = Arc::new(Mutex::new(Talk::with(SudoProgram::Sudo)));
+            let talk = Arc::new(Mutex::new(SudoDialog::with(SudoProgram::Sudo)));
             let is_proven = Arc::new(AtomicBool::new(false));
             let proven = Arc::clone(&is_proven);
-            Talk::when_taken(&talk, move || proven.store(true, Ordering::Relaxed));
+            SudoDialog::when_taken(&talk, move || proven.store(true, Ordering::Relaxed));
             lock(&talk).asked = asked;
-            Talk::taken(&talk);
+            SudoDialog::taken(&talk);
             assert_eq!(is_proven.load(Ordering::Relaxed), asked == 1);
         }
     }

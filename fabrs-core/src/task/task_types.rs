@@ -1,12 +1,15 @@
 //! A task as data: its name, its parameters, where it runs.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
-use super::args::RawArgs;
-use super::call::Call;
+use futures::future::BoxFuture;
+
 use crate::config::{Selection, Settings};
-use crate::error::Error;
+use crate::connection::Connection;
+use crate::error::{Error, TaskError};
 use crate::group::Strategy;
 
 /// A task: plain data that `#[task]` writes down beside the function.
@@ -120,4 +123,26 @@ pub enum ParamKind {
     Optional,
     /// Any number of times: `--name A --name B`.
     List,
+}
+
+/// The arguments of one call as they were typed: texts by parameter.
+#[derive(Debug, Clone)]
+pub struct RawArgs {
+    pub(super) task: &'static Task,
+    pub(super) values: HashMap<&'static str, Vec<String>>,
+}
+
+pub(super) type Body<T> = Arc<dyn Fn(Connection) -> BoxFuture<'static, Result<T, TaskError>> + Send + Sync>;
+
+/// A task with its arguments bound: a value that can be planned, shown, and run on any number of hosts.
+///
+/// `deploy::call(tag)` makes a typed one. Awaited in a task, it runs on the host of that task if the called task declares
+/// that host by its role or its hosts, and is an error of kind [`Usage`](crate::ErrorKind::Usage) otherwise. A task that declares no
+/// hosts runs on any host. A `local` task runs on this machine. [`all`](Self::all) runs it on all hosts that it declares,
+/// [`on`](Self::on) on a connection of your choice.
+#[must_use = "a call does nothing until it is awaited or planned"]
+pub struct Call<T = ()> {
+    pub(super) task: &'static Task,
+    pub(super) shown: Vec<(&'static str, String)>,
+    pub(super) body: Body<T>,
 }

@@ -1,9 +1,9 @@
 //! What stands around commands: those of a connection, of which each change makes another one, and a single one.
 
 use super::command::Command;
-use super::given::EnvValue;
 use super::handle::Connection;
-use super::spec::Under;
+use super::input_types::EnvValue;
+use super::spec::Privilege;
 use crate::config::SudoProgram;
 use crate::shell::IntoShellLine;
 
@@ -122,7 +122,7 @@ impl Command {
 
     /// Runs the command under sudo, as [`Connection::sudo`] does: `v_run("..").sudo()` is inside the virtualenv too.
     pub fn sudo(self) -> Self {
-        self.changed(|spec| spec.under = Under::Sudo)
+        self.changed(|spec| spec.under = Privilege::Sudo)
     }
 
     /// Runs the command in this directory: [`Connection::cd`].

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::command::Command;
+use super::execution::execute;
 use super::finish::{finish, forgiven, seconds};
 use super::recorder::Captured;
+use super::retry_policy::RetryPolicy;
 use super::spec::Spec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -21,35 +22,26 @@ const BETWEEN: Duration = Duration::from_secs(1);
 /// How long an attempt may take at least, also where the time is nearly over.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// When a command is run again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Again {
-    /// So many times after failures, with this pause before the first and twice the last one before each further.
-    Times(u32, Duration),
-    /// Until it succeeds, for at most so long.
-    Until(Duration),
-}
-
 /// Runs a command as often as it was said.
 ///
 /// # Cancel safety
 ///
 /// Dropped, it ends the attempt that runs.
-pub(super) async fn repeat(spec: Box<Spec>, again: Again) -> Result<Output> {
+pub(super) async fn repeat(spec: Box<Spec>, again: RetryPolicy) -> Result<Output> {
     let began = Instant::now();
     let mut pause = match again {
-        Again::Times(_, pause) => pause,
-        Again::Until(_) => BETWEEN,
+        RetryPolicy::Times(_, pause) => pause,
+        RetryPolicy::Until(_) => BETWEEN,
     };
     let mut announced = Announced::default();
     for attempt in 0.. {
         let mut attempt_spec = spec.once_more()?;
         attempt_spec.accepts = spec.accepts.for_an_attempt();
-        if let Again::Until(limit) = again {
+        if let RetryPolicy::Until(limit) = again {
             let left = limit.saturating_sub(began.elapsed()).max(SHORTEST);
             attempt_spec.timeout = Some(attempt_spec.timeout.map_or(left, |own| own.min(left)));
         }
-        let attempted = Command::from(attempt_spec).await;
+        let attempted = execute(Box::new(attempt_spec))?.await;
         let error = match attempted {
             Err(error) if may_help(&error, spec.effect) => error,
             done => return done,
@@ -59,20 +51,20 @@ pub(super) async fn repeat(spec: Box<Spec>, again: Again) -> Result<Output> {
             return planned(&spec);
         }
         match again {
-            Again::Times(times, _) if attempt >= times => return forgiven(&spec, error),
-            Again::Times(times, _) => {
+            RetryPolicy::Times(times, _) if attempt >= times => return forgiven(&spec, error),
+            RetryPolicy::Times(times, _) => {
                 announced.announce(
                     &spec,
                     &error,
                     Next { attempt: attempt + 2, attempts: Some(times + 1), pause, left: None },
                 );
             }
-            Again::Until(limit) if began.elapsed() + pause > limit => {
+            RetryPolicy::Until(limit) if began.elapsed() + pause > limit => {
                 let text = format!("`{}` did not succeed within {}", spec.line, seconds(limit));
                 let gave_up = Error::new(ErrorKind::Timeout, text).or_on(spec.connection.host()).at(spec.location);
                 return Err(gave_up.caused_by(error));
             }
-            Again::Until(limit) => {
+            RetryPolicy::Until(limit) => {
                 let left = limit.saturating_sub(began.elapsed());
                 announced.announce(
                     &spec,
@@ -82,7 +74,7 @@ pub(super) async fn repeat(spec: Box<Spec>, again: Again) -> Result<Output> {
             }
         }
         wait(&spec, pause).await?;
-        if let Again::Times(..) = again {
+        if let RetryPolicy::Times(..) = again {
             pause *= 2;
         }
     }

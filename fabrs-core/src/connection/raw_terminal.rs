@@ -24,7 +24,7 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// The terminal in raw mode, for an interactive command: input goes to the command unchanged, and the command writes the screen.
 ///
 /// Dropping it restores the terminal.
-pub(super) struct Seat {
+pub(super) struct RawTerminalGuard {
     modes: Option<TerminalModes>,
     screen: Arc<dyn Sink>,
     /// Holds back other output until the terminal is restored.
@@ -32,7 +32,7 @@ pub(super) struct Seat {
     resizes: AbortHandle,
 }
 
-impl Seat {
+impl RawTerminalGuard {
     /// Hands the terminal over, after all earlier output is written.
     ///
     /// # Cancel safety
@@ -87,7 +87,7 @@ fn size_of(terminal: &File) -> Size {
     }
 }
 
-impl Drop for Seat {
+impl Drop for RawTerminalGuard {
     fn drop(&mut self) {
         self.resizes.abort();
         self.screen.finish();
@@ -97,8 +97,8 @@ impl Drop for Seat {
     }
 }
 
-impl fmt::Debug for Seat {
+impl fmt::Debug for RawTerminalGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seat").finish_non_exhaustive()
+        f.debug_struct("RawTerminalGuard").finish_non_exhaustive()
     }
 }

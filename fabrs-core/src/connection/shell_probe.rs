@@ -22,13 +22,13 @@ const RESULT: &str = "fabrs-result\n";
 
 /// Hears whether a shell has greeted.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Greeting {
+pub(crate) struct ShellProbe {
     heard: Arc<AtomicBool>,
     /// The end of what came, since the greeting may come in pieces.
     last: Vec<u8>,
 }
 
-impl Greeting {
+impl ShellProbe {
     /// Tells whether a shell has run the line, or has begun to.
     pub(crate) fn was_heard(&self) -> bool {
         self.heard.load(Ordering::Relaxed)
@@ -46,7 +46,7 @@ pub(crate) fn result_of(output: &[u8]) -> &[u8] {
     output.get(at..).unwrap_or_default()
 }
 
-impl Watch for Greeting {
+impl Watch for ShellProbe {
     fn heard(&mut self, stream: Stream, bytes: &[u8], _: &mut Answer) {
         if stream != Stream::Stdout || self.was_heard() {
             return;
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn a_greeting_is_heard_also_in_pieces_and_nothing_else_is_one() {
         let hear = |pieces: &[&str]| {
-            let mut greeting = Greeting::default();
+            let mut greeting = ShellProbe::default();
             for piece in pieces {
                 greeting.heard(Stream::Stdout, piece.as_bytes(), &mut Answer::default());
             }

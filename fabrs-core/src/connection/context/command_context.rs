@@ -1,25 +1,22 @@
 //! What stands around a command line: directory, environment, prefixes, in an order that is always the same.
 
-mod texts;
-
 use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
 
-use super::given::EnvValue;
-use super::sudo::{Sudo, SudoError};
+use super::super::input_types::EnvValue;
+use super::super::sudo::line::Sudo;
+use super::rendering::{ContextError, Inside, Language, Rendering};
+use super::shell_text::{CONDA, NO_PYTHON, NO_VENV, in_shell, is_variable, reading};
 use crate::config::Inventory;
 use crate::host::Host;
 use crate::secret::{REDACTED, Secret};
-use crate::shell::{ShellLine, ShellLineError, grouped, quote, quote_path, sh_command};
+use crate::shell::{ShellLine, grouped, quote, quote_path, sh_command};
 use crate::transport::Program;
-
-use texts::{CONDA, NO_PYTHON, in_shell, is_variable, reading};
-pub(super) use texts::{NO_VENV, detached};
 
 /// How the commands of a connection run. The fields stand in the order in which they wrap, outermost first.
 #[derive(Clone, Default)]
-pub(super) struct Frame {
+pub(in crate::connection) struct CommandContext {
     /// As whom commands under sudo run.
     sudo: Sudo,
     /// What runs the whole of it, where the shell of the login is not to: a program and its options.
@@ -34,40 +31,11 @@ pub(super) struct Frame {
     venv: Option<String>,
 }
 
-/// Where a line runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Inside {
-    /// In the shell of the login.
-    #[default]
-    Shell,
-    /// In the virtualenv of the connection.
-    Venv,
-}
-
-/// The language of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Language {
-    /// That of the login shell, or of the shell that is configured.
-    #[default]
-    Login,
-    /// POSIX: a script of fabrs.
-    Posix,
-}
-
-/// For whom a line is composed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// For the host's shell.
-    Sent,
-    /// For a person, to whom the way into a virtualenv says less than its name.
-    Shown,
-}
-
 /// Shows the names of variables and not their values.
-impl fmt::Debug for Frame {
+impl fmt::Debug for CommandContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.env.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("Frame")
+        f.debug_struct("CommandContext")
             .field("sudo", &self.sudo)
             .field("shell", &self.shell)
             .field("cwd", &self.cwd)
@@ -80,24 +48,9 @@ impl fmt::Debug for Frame {
     }
 }
 
-/// Says why a line can't be composed.
-#[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum FrameError {
-    #[error("`{0}` is not the name of an environment variable")]
-    Name(String),
-    #[error("the directory to run it in is empty")]
-    NoDirectory,
-    #[error("`{0}` is no shell: it takes a program with its options, as in `bash -l -c`")]
-    Shell(String),
-    #[error(transparent)]
-    Line(#[from] ShellLineError),
-    #[error(transparent)]
-    Sudo(#[from] SudoError),
-}
-
-impl Frame {
+impl CommandContext {
     /// Returns what `fabrs.toml` says of the commands on a host.
-    pub(super) fn configured(inventory: &Inventory, host: &Host) -> Self {
+    pub(in crate::connection) fn configured(inventory: &Inventory, host: &Host) -> Self {
         Self {
             sudo: Sudo { program: inventory.sudo_program_for(host).unwrap_or_default(), ..Sudo::default() },
             shell: inventory.shell_for(host).map(str::to_owned),
@@ -107,7 +60,7 @@ impl Frame {
     }
 
     /// A directory that is empty stays so, and is an error where it would be used: it would mean the home.
-    pub(super) fn cd(&mut self, directory: &str) {
+    pub(in crate::connection) fn cd(&mut self, directory: &str) {
         let absolute = directory.starts_with('/') || directory == "~" || directory.starts_with("~/");
         self.cwd = Some(match &self.cwd {
             Some(cwd) if !absolute && (cwd.is_empty() || directory.is_empty()) => String::new(),
@@ -116,44 +69,44 @@ impl Frame {
         });
     }
 
-    pub(super) fn env(&mut self, name: String, value: EnvValue) {
+    pub(in crate::connection) fn env(&mut self, name: String, value: EnvValue) {
         self.env.retain(|(known, _)| *known != name);
         self.env.push((name, value));
     }
 
     /// Looks in `folder` for programs before everywhere else.
-    pub(super) fn path(&mut self, folder: String) {
+    pub(in crate::connection) fn path(&mut self, folder: String) {
         self.paths.insert(0, folder);
     }
 
-    pub(super) fn umask(&mut self, mask: u32) {
+    pub(in crate::connection) fn umask(&mut self, mask: u32) {
         self.umask = Some(mask);
     }
 
-    pub(super) fn shell(&mut self, shell: String) {
+    pub(in crate::connection) fn shell(&mut self, shell: String) {
         self.shell = Some(shell);
     }
 
     /// Returns the program that is to run all lines, where it is not the shell of the login.
-    pub(super) fn shell_program(&self) -> Option<&str> {
+    pub(in crate::connection) fn shell_program(&self) -> Option<&str> {
         self.shell.as_deref()?.split_whitespace().next()
     }
 
-    pub(super) fn prefix(&mut self, line: ShellLine) {
+    pub(in crate::connection) fn prefix(&mut self, line: ShellLine) {
         self.prefixes.push(line);
     }
 
-    pub(super) fn sudo(&self) -> &Sudo {
+    pub(in crate::connection) fn sudo(&self) -> &Sudo {
         &self.sudo
     }
 
-    pub(super) fn sudo_mut(&mut self) -> &mut Sudo {
+    pub(in crate::connection) fn sudo_mut(&mut self) -> &mut Sudo {
         &mut self.sudo
     }
 
     /// A relative folder is taken from the directory so far, and that from the home: where a later `cd` leads has no part in
     /// it.
-    pub(super) fn venv(&mut self, folder: &str) {
+    pub(in crate::connection) fn venv(&mut self, folder: &str) {
         let is_absolute = |path: &str| path.starts_with('/') || path == "~" || path.starts_with("~/");
         let mut path = folder.to_owned();
         if !is_absolute(&path)
@@ -166,26 +119,26 @@ impl Frame {
 
     /// Returns the frame for a script of fabrs: its directory, its shell and its user, without the settings for the user's
     /// commands.
-    pub(super) fn only_placed(&self) -> Self {
+    pub(in crate::connection) fn only_placed(&self) -> Self {
         Self { sudo: self.sudo.clone(), shell: self.shell.clone(), cwd: self.cwd.clone(), ..Self::default() }
     }
 
     /// Returns the frame without the configured shell: the output of its profile would corrupt a binary protocol.
-    pub(super) fn without_shell(self) -> Self {
+    pub(in crate::connection) fn without_shell(self) -> Self {
         Self { shell: None, ..self }
     }
 
     /// Returns the directory, where one was named.
-    pub(super) fn cwd(&self) -> Option<&str> {
+    pub(in crate::connection) fn cwd(&self) -> Option<&str> {
         self.cwd.as_deref()
     }
 
-    pub(super) fn has_venv(&self) -> bool {
+    pub(in crate::connection) fn has_venv(&self) -> bool {
         self.venv.is_some()
     }
 
     /// Returns the secrets of its environment, in the order in which a composed line reads them.
-    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+    pub(in crate::connection) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         self.env.iter().filter_map(|(_, value)| match value {
             EnvValue::Secret(secret) => Some(secret),
             EnvValue::Text(_) => None,
@@ -193,14 +146,14 @@ impl Frame {
     }
 
     /// Returns what a composed line reads before its command does.
-    pub(super) fn input(&self) -> Bytes {
+    pub(in crate::connection) fn input(&self) -> Bytes {
         self.secrets().flat_map(|secret| [secret.expose(), "\n"]).collect::<String>().into()
     }
 
     /// Returns the methods that the code has called to change how commands run; those of sudo only for a command under sudo.
     ///
     /// A shell and a virtualenv may be settings of `fabrs.toml`, and a virtualenv is for `v_run` only.
-    pub(super) fn settings(&self, is_sudo: bool) -> Vec<&'static str> {
+    pub(in crate::connection) fn settings(&self, is_sudo: bool) -> Vec<&'static str> {
         let of_sudo = self.sudo.settings().into_iter().filter(|_| is_sudo);
         let settings = [
             ("cd", self.cwd.is_some()),
@@ -213,7 +166,7 @@ impl Frame {
     }
 
     /// Tells whether nothing stands around a line.
-    pub(super) fn is_bare(&self, inside: Inside) -> bool {
+    pub(in crate::connection) fn is_bare(&self, inside: Inside) -> bool {
         let nothing_set = self.shell.is_none() && self.cwd.is_none() && self.umask.is_none();
         nothing_set
             && self.env.is_empty()
@@ -223,14 +176,14 @@ impl Frame {
     }
 
     /// Wraps `line`: shell > directory > mask > environment > path > prefixes > virtualenv > the line itself, each only if the
-    /// one before it succeeded. Under sudo, sudo wraps the whole.
-    pub(super) fn compose(
+    /// one before it succeeded. Privilege sudo, sudo wraps the whole.
+    pub(in crate::connection) fn compose(
         &self,
         line: &ShellLine,
         inside: Inside,
         language: Language,
-        form: Form,
-    ) -> Result<String, FrameError> {
+        form: Rendering,
+    ) -> Result<String, ContextError> {
         let line = line.check()?;
         let mut text = String::new();
         self.add_cwd(&mut text)?;
@@ -247,15 +200,15 @@ impl Frame {
             text.push_str(&whole(line, form)?);
         }
         match (&self.shell, language) {
-            (Some(shell), Language::Login) if form == Form::Sent => in_shell(shell, &text),
+            (Some(shell), Language::Login) if form == Rendering::Sent => in_shell(shell, &text),
             // The configured shell may not be POSIX: it only starts `/bin/sh`.
-            (Some(shell), Language::Posix) if form == Form::Sent => in_shell(shell, &sh_command(&text)),
+            (Some(shell), Language::Posix) if form == Rendering::Sent => in_shell(shell, &sh_command(&text)),
             _ => Ok(text),
         }
     }
 
     /// Returns a composed line as the program that the transport starts.
-    pub(super) fn program(&self, line: impl Into<std::sync::Arc<str>>, language: Language) -> Program {
+    pub(in crate::connection) fn program(&self, line: impl Into<std::sync::Arc<str>>, language: Language) -> Program {
         match (&self.shell, language) {
             (None, Language::Login) => Program::Line(line.into()),
             // The quoted words of `in_shell` may contain line ends, which csh rejects.
@@ -263,10 +216,10 @@ impl Frame {
         }
     }
 
-    fn add_cwd(&self, text: &mut String) -> Result<(), FrameError> {
+    fn add_cwd(&self, text: &mut String) -> Result<(), ContextError> {
         if let Some(cwd) = &self.cwd {
             if cwd.is_empty() {
-                return Err(FrameError::NoDirectory);
+                return Err(ContextError::NoDirectory);
             }
             text.push_str("cd ");
             text.push_str(&quote_path(cwd)?);
@@ -275,15 +228,15 @@ impl Frame {
         Ok(())
     }
 
-    fn add_env(&self, text: &mut String, form: Form) -> Result<(), FrameError> {
+    fn add_env(&self, text: &mut String, form: Rendering) -> Result<(), ContextError> {
         for (name, value) in &self.env {
             if !is_variable(name) {
-                return Err(FrameError::Name(name.clone()));
+                return Err(ContextError::Name(name.clone()));
             }
             let _infallible = match (value, form) {
                 (EnvValue::Text(value), _) => write!(text, "export {name}={} && ", quote(value)?),
-                (EnvValue::Secret(_), Form::Shown) => write!(text, "export {name}='{REDACTED}' && "),
-                (EnvValue::Secret(secret), Form::Sent) => {
+                (EnvValue::Secret(_), Rendering::Shown) => write!(text, "export {name}='{REDACTED}' && "),
+                (EnvValue::Secret(secret), Rendering::Sent) => {
                     quote(secret.expose())?;
                     write!(text, "{}export {name} && ", reading(name, secret.expose().matches('\n').count()))
                 }
@@ -299,14 +252,14 @@ impl Frame {
     }
 
     /// Not by `export`, behind which not every shell knows a `~`.
-    fn add_paths(&self, text: &mut String) -> Result<(), FrameError> {
+    fn add_paths(&self, text: &mut String) -> Result<(), ContextError> {
         for folder in self.paths.iter().rev() {
             let _infallible = write!(text, "PATH={}:\"$PATH\" && export PATH && ", quote_path(folder)?);
         }
         Ok(())
     }
 
-    fn add_prefixes(&self, text: &mut String, form: Form) -> Result<(), FrameError> {
+    fn add_prefixes(&self, text: &mut String, form: Rendering) -> Result<(), ContextError> {
         for prefix in &self.prefixes {
             text.push_str(&whole(prefix.check()?, form)?);
             text.push_str(" && ");
@@ -315,10 +268,10 @@ impl Frame {
     }
 
     /// Puts the virtualenv's programs first, as its `activate` does; that one can't be sourced by every shell.
-    fn add_venv(&self, text: &mut String, form: Form) -> Result<(), FrameError> {
+    fn add_venv(&self, text: &mut String, form: Rendering) -> Result<(), ContextError> {
         let Some(folder) = &self.venv else { return Ok(()) };
         let folder = quote_path(folder)?;
-        if form == Form::Shown {
+        if form == Rendering::Shown {
             let _infallible = write!(text, ". {folder}/bin/activate && ");
             return Ok(());
         }
@@ -337,24 +290,27 @@ impl Frame {
 ///
 /// For the host it is a word of `eval`, which runs in the same shell. csh knows no `{ ..; }`: it would run what follows the
 /// first `;` even if `cd` has failed.
-fn whole(line: &str, form: Form) -> Result<String, FrameError> {
+fn whole(line: &str, form: Rendering) -> Result<String, ContextError> {
     let grouped = grouped(line);
-    Ok(if form == Form::Sent && grouped != line { format!("eval {}", quote(line)?) } else { grouped })
+    Ok(if form == Rendering::Sent && grouped != line { format!("eval {}", quote(line)?) } else { grouped })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn frame(change: impl FnOnce(&mut Frame)) -> Frame {
-        let mut frame = Frame::default();
+    fn frame(change: impl FnOnce(&mut CommandContext)) -> CommandContext {
+        let mut frame = CommandContext::default();
         change(&mut frame);
         frame
     }
 
     #[track_caller]
-    fn case(frame: &Frame, expected: &str) {
-        assert_eq!(frame.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Form::Sent).unwrap(), expected);
+    fn case(frame: &CommandContext, expected: &str) {
+        assert_eq!(
+            frame.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Rendering::Sent).unwrap(),
+            expected
+        );
     }
 
     #[test]
@@ -370,19 +326,19 @@ mod tests {
     #[test]
     fn an_empty_directory_is_refused_and_not_taken_for_the_home() {
         for change in [
-            |f: &mut Frame| f.cd(""),
-            |f: &mut Frame| {
+            |f: &mut CommandContext| f.cd(""),
+            |f: &mut CommandContext| {
                 f.cd("/x");
                 f.cd("");
             },
-            |f: &mut Frame| {
+            |f: &mut CommandContext| {
                 f.cd("");
                 f.cd("y");
             },
         ] {
             let refused =
-                frame(change).compose(&ShellLine::raw("rm -rf *"), Inside::Shell, Language::Login, Form::Sent);
-            assert!(matches!(refused, Err(FrameError::NoDirectory)), "{refused:?}");
+                frame(change).compose(&ShellLine::raw("rm -rf *"), Inside::Shell, Language::Login, Rendering::Sent);
+            assert!(matches!(refused, Err(ContextError::NoDirectory)), "{refused:?}");
         }
         case(
             &frame(|f| {
@@ -401,7 +357,7 @@ mod tests {
             f.prefix(ShellLine::raw("inner"));
             f.cd("/x");
         });
-        let line = all.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Form::Sent).unwrap();
+        let line = all.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Rendering::Sent).unwrap();
         let words = shlex::split(&line).unwrap();
         let value = "X=a$b \"c\" 'd' `e` ; f";
         assert_eq!(words, ["cd", "/x", "&&", "export", value, "&&", "outer", "&&", "inner", "&&", "ls"]);
@@ -411,13 +367,13 @@ mod tests {
     fn a_failed_cd_keeps_every_part_of_the_line_from_running() {
         let here = frame(|f| f.cd("/x"));
         let compose =
-            |line: &str| here.compose(&ShellLine::raw(line), Inside::Shell, Language::Login, Form::Sent).unwrap();
+            |line: &str| here.compose(&ShellLine::raw(line), Inside::Shell, Language::Login, Rendering::Sent).unwrap();
         assert_eq!(compose("a && b"), "cd /x && a && b");
         assert_eq!(compose("a | b"), "cd /x && a | b");
         assert_eq!(compose("a; b"), "cd /x && eval 'a; b'");
         assert_eq!(compose("a || b"), "cd /x && eval 'a || b'");
         assert_eq!(compose("a & b # c"), "cd /x && eval 'a & b # c'");
-        let shown = here.compose(&ShellLine::raw("a; b"), Inside::Shell, Language::Login, Form::Shown).unwrap();
+        let shown = here.compose(&ShellLine::raw("a; b"), Inside::Shell, Language::Login, Rendering::Shown).unwrap();
         assert_eq!(shown, "cd /x && { a; b; }");
     }
 
@@ -435,15 +391,15 @@ mod tests {
         });
         let shown = "cd /x && umask 027 && export X=1 && PATH=~/bin:\"$PATH\" && export PATH && \
                      PATH='/opt/a b':\"$PATH\" && export PATH && before && . /env/bin/activate && ls";
-        assert_eq!(all.compose(&ShellLine::raw("ls"), Inside::Venv, Language::Login, Form::Shown).unwrap(), shown);
-        let sent = all.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Form::Sent).unwrap();
+        assert_eq!(all.compose(&ShellLine::raw("ls"), Inside::Venv, Language::Login, Rendering::Shown).unwrap(), shown);
+        let sent = all.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Rendering::Sent).unwrap();
         let words = shlex::split(&sent).unwrap();
         assert_eq!(words[..4], ["exec", "bash", "-l", "-c"]);
         assert_eq!(words[4], shown.replace(". /env/bin/activate && ", ""));
         let none = frame(|f| f.shell(" ".into()));
         assert!(matches!(
-            none.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Form::Sent),
-            Err(FrameError::Shell(_))
+            none.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Rendering::Sent),
+            Err(ContextError::Shell(_))
         ));
     }
 
@@ -451,7 +407,7 @@ mod tests {
     fn a_bad_variable_name_is_refused() {
         let bad = frame(|f| f.env("A;B".into(), "".into()));
         assert!(
-            matches!(bad.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Form::Sent), Err(FrameError::Name(name)) if name == "A;B")
+            matches!(bad.compose(&ShellLine::raw("ls"), Inside::Shell, Language::Login, Rendering::Sent), Err(ContextError::Name(name)) if name == "A;B")
         );
     }
 }

@@ -1,4 +1,4 @@
-//! [`Fed`]: what a command reads once sudo has let it begin.
+//! [`CommandInput`]: what a command reads once sudo has let it begin.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,14 +9,14 @@ use crate::transport::Stdin;
 
 /// What a command reads, once sudo has let it begin.
 #[derive(Debug, Clone, Default)]
-pub(in super::super) struct Fed {
+pub(in crate::connection::sudo) struct CommandInput {
     pub(super) first: Bytes,
-    pub(super) rest: Rest,
+    pub(super) rest: RemainingInput,
 }
 
 /// What a command reads after that.
 #[derive(Debug, Clone, Default)]
-pub(super) enum Rest {
+pub(super) enum RemainingInput {
     /// The end of file.
     #[default]
     End,
@@ -26,13 +26,13 @@ pub(super) enum Rest {
     Pieces(Arc<Mutex<Option<mpsc::Receiver<Bytes>>>>),
 }
 
-impl From<Stdin> for Fed {
+impl From<Stdin> for CommandInput {
     fn from(stdin: Stdin) -> Self {
         let (first, rest) = match stdin {
-            Stdin::Empty => (Bytes::new(), Rest::End),
-            Stdin::Bytes(first) => (first, Rest::End),
-            Stdin::Answers(first) => (first, Rest::Answers),
-            Stdin::Pieces(pieces) => (Bytes::new(), Rest::Pieces(Arc::new(Mutex::new(Some(pieces))))),
+            Stdin::Empty => (Bytes::new(), RemainingInput::End),
+            Stdin::Bytes(first) => (first, RemainingInput::End),
+            Stdin::Answers(first) => (first, RemainingInput::Answers),
+            Stdin::Pieces(pieces) => (Bytes::new(), RemainingInput::Pieces(Arc::new(Mutex::new(Some(pieces))))),
         };
         Self { first, rest }
     }

@@ -1,0 +1,124 @@
+//! One attempt of a command: its line is composed and handed to the transport.
+
+use std::borrow::Cow;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::context::Rendering;
+use super::finish::finish;
+use super::raw_terminal::RawTerminalGuard;
+use super::recorder::{Recorder, SharedCapture, take};
+use super::shell_probe::greeted;
+use super::spec::Spec;
+use super::tee::Tee;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::host::Host;
+use crate::output::{Output, Signal};
+use crate::state::RunState;
+use crate::transport::{Effect, Invocation, Permission, Receive, Request, Running, Stdin};
+
+/// A command that was handed to its transport.
+#[derive(Debug)]
+pub(super) struct Started {
+    running: Running,
+    captured: SharedCapture,
+    spec: Box<Spec>,
+    shown: Arc<str>,
+}
+
+impl Future for Started {
+    type Output = Result<Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let end = ready!(Pin::new(&mut self.running).poll(cx));
+        Poll::Ready(finish(&self.spec, &self.shown, take(&self.captured), end))
+    }
+}
+
+/// One way to hand a command to its transport.
+pub(super) struct Attempt {
+    pub(super) line: Arc<str>,
+    pub(super) shown: Arc<str>,
+    pub(super) stdin: Stdin,
+    pub(super) last_signal: Signal,
+}
+
+/// Starts a command without sudo.
+pub(super) fn start(mut spec: Box<Spec>) -> Result<Started> {
+    let host = spec.place()?;
+    if let Some(method) = spec.of_sudo {
+        let text = format!("`.{method}(..)` says how sudo runs a command, and `{}` is not under sudo", spec.line);
+        let error = Error::new(ErrorKind::Usage, text).on(host).at(spec.location);
+        return Err(error.hint("say `sudo(..)`, or `.sudo()` on the command"));
+    }
+    let compose = |form| -> Result<Arc<str>> {
+        spec.compose(form).map(Arc::from).map_err(|source| {
+            let error = Error::new(ErrorKind::Usage, format!("`{}` can't be sent", spec.line));
+            error.on(host).at(spec.location).caused_by(source)
+        })
+    };
+    let command = compose(Rendering::Sent)?;
+    let shown = match &spec.shown {
+        Some(shown) => Arc::clone(shown),
+        None if !spec.detached && spec.connection.frame.is_bare(spec.inside) => Arc::clone(&command),
+        None => compose(Rendering::Shown)?,
+    };
+    let stdin = spec.take_stdin()?;
+    let shown = match spec.connection.redactor().text(&shown) {
+        Cow::Borrowed(_) => shown,
+        Cow::Owned(text) => text.into(),
+    };
+    let (recorder, captured) = announce(&spec, &shown)?;
+    let attempt = Attempt { line: command, shown: Arc::clone(&shown), stdin, last_signal: Signal::new("KILL") };
+    let running = launch(&spec, attempt, Box::new(recorder))?;
+    Ok(Started { running, captured, spec, shown })
+}
+
+/// Tells that a command begins, and makes its recorder and the capture that it fills.
+pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapture)> {
+    let host = spec.connection.host().cloned().unwrap_or_else(Host::local);
+    // Before anything is told, and not where the command is only planned: an old file would be emptied for nothing.
+    let makes_changes = spec.connection.permission() == Permission::Make;
+    let runs = spec.effect == Effect::Reads || makes_changes;
+    let tee = spec.tee.as_deref().filter(|_| makes_changes).map(Tee::create).transpose();
+    let tee = tee.map_err(|error| error.or_on(spec.connection.host()).at(spec.location))?;
+    let sink = spec.connection.sink();
+    // What is only planned is told by the plan. Transfers have a name, and hide the words of their scripts.
+    let is_quiet = spec.is_quiet && spec.shown.is_none();
+    let echo = runs
+        && !is_quiet
+        && spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
+    let number = spec.connection.state.as_ref().map_or(0, RunState::next_number);
+    sink.event(&Event::CommandStarted { number, host: &host, command: shown, echo });
+    let (recorder, captured) = Recorder::new(number, host, shown.into(), sink, spec.hide, spec.bound);
+    let recorder = recorder.with_watchers(spec.watchers.clone()).with_redactor(spec.connection.redactor());
+    Ok((recorder.with_tee(tee).with_screen(spec.seat.as_ref().map(RawTerminalGuard::screen)), captured))
+}
+
+/// Hands one attempt at a command to its transport.
+pub(super) fn launch(spec: &Spec, attempt: Attempt, receiver: Box<dyn Receive>) -> Result<Running> {
+    let (host, run) = spec.connection.host_and_run(spec.location)?;
+    let Some(transport) = spec.connection.transport() else {
+        return Err(Error::new(ErrorKind::Internal, "a host without a transport").on(host));
+    };
+    let defaults = run.defaults();
+    let Attempt { line, shown, stdin, last_signal } = attempt;
+    let (line, stdin) = if spec.greets { greeted(&line, stdin) } else { (line, stdin) };
+    // A line may have a known secret without a mark, such as the password in the URL of a repository.
+    let is_known = |text: &[u8]| matches!(run.redactor().bytes(text), Cow::Owned(_));
+    let has_secret = spec.has_secret() || is_known(line.as_bytes()) || stdin.known().is_some_and(is_known);
+    let program = spec.program(line);
+    Ok(transport.start(Request {
+        host: host.clone(),
+        invocation: Invocation { program, shown, pty: spec.pty.clone(), stdin, has_secret, last_signal },
+        effect: spec.effect,
+        is_check: spec.is_check,
+        timeout: spec.timeout.or(defaults.timeout),
+        ahead: defaults.prefetch_channel,
+        signals: spec.signals.clone(),
+        receiver,
+        stop: run.stop().clone(),
+    }))
+}

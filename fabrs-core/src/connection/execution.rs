@@ -1,0 +1,61 @@
+//! The execution of a command: direct, under sudo, or with the terminal of this program.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::future::{BoxFuture, FutureExt};
+
+use super::attempt::{Started, start};
+use super::spec::{Privilege, Spec};
+use super::sudo::elevate::elevate;
+use crate::error::Result;
+use crate::output::Output;
+
+/// A started command, as the future of its output.
+pub(super) enum Execution {
+    /// One attempt, handed to the transport.
+    Direct(Box<Started>),
+    /// Several attempts: under sudo, or a retry.
+    Attempts(BoxFuture<'static, Result<Output>>),
+}
+
+impl fmt::Debug for Execution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Direct(started) => f.debug_tuple("Direct").field(started).finish(),
+            Self::Attempts(_) => f.write_str("Attempts"),
+        }
+    }
+}
+
+/// Starts a command once, without its retry policy.
+///
+/// # Errors
+///
+/// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if the line cannot be sent.
+pub(super) fn execute(spec: Box<Spec>) -> Result<Execution> {
+    spec.check_start()?;
+    Ok(match spec.under {
+        _ if spec.needs_terminal() => Execution::Attempts(on_terminal(spec).boxed()),
+        Privilege::Login => Execution::Direct(Box::new(start(spec)?)),
+        Privilege::Sudo | Privilege::Validation => Execution::Attempts(elevate(spec).boxed()),
+    })
+}
+
+/// Runs an interactive command as soon as the terminal is free.
+async fn on_terminal(mut spec: Box<Spec>) -> Result<Output> {
+    spec.take_terminal().await?;
+    execute(spec)?.await
+}
+
+impl Future for Execution {
+    type Output = Result<Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::Direct(started) => Pin::new(started).poll(cx),
+            Self::Attempts(attempts) => attempts.as_mut().poll(cx),
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! Listening to sudo before a command begins: its prompt is answered, and none of its words reach the output.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::super::dialog::{LONGEST, Marks, SharedDialog, SudoDialog, Unfinished, lock};
+use super::super::prompt::Prompt;
+use super::super::refusal::SudoRefusal;
+use super::command_input::{CommandInput, RemainingInput};
+use crate::config::SudoProgram;
+use crate::connection::recorder::Recorder;
+use crate::controls::escape_all_controls;
+use crate::event::Stream;
+use crate::output::ExitStatus;
+use crate::secret::Secret;
+use crate::transport::{Answer, End, How, Receive};
+
+/// What sudo says between a wrong password and its next prompt, unless it was taught insults.
+const TRY_AGAIN: &[u8] = b"Sorry, try again.\n";
+
+/// The maximum size of the text before a command begins, in bytes: lectures and insults are shorter.
+const MAX_BEFORE: usize = 1 << 20;
+
+/// Where a talk is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing of the command can have come yet: what is heard is sudo's.
+    Before,
+    /// What is heard may be sudo's, as long as it is what sudo would say.
+    Perhaps,
+    /// The command runs, and what is heard is its own.
+    Runs,
+}
+
+/// Listens to a command under sudo, answers its prompt, and passes on what is the command's.
+pub(in crate::connection::sudo) struct SudoListener {
+    recorder: Option<Recorder>,
+    talk: SharedDialog,
+    /// Where sudo speaks.
+    stream: Stream,
+    marks: Marks,
+    password: Option<Secret>,
+    input: CommandInput,
+    phase: Phase,
+    held: Vec<u8>,
+    /// The number of bytes before the command began.
+    before: usize,
+    /// Whether the command has written to the other stream.
+    written: bool,
+}
+
+impl SudoListener {
+    /// Makes the listener of an attempt with or without a password, and the talk that it fills. On a pty sudo speaks on
+    /// stdout.
+    pub(in crate::connection::sudo) fn new(
+        recorder: Recorder,
+        marks: Marks,
+        password: Option<Secret>,
+    ) -> (Self, SharedDialog) {
+        let talk = Arc::new(Mutex::new(SudoDialog::with(marks.program)));
+        let phase = match (&marks.ready, &password) {
+            (None, None) => Phase::Perhaps,
+            _ => Phase::Before,
+        };
+        let listener = Self {
+            recorder: Some(recorder),
+            talk: Arc::clone(&talk),
+            stream: Stream::Stderr,
+            marks,
+            password,
+            input: CommandInput::default(),
+            phase,
+            held: Vec::new(),
+            before: 0,
+            written: false,
+        };
+        (listener, talk)
+    }
+
+    /// Listens where sudo speaks on a pty.
+    pub(in crate::connection::sudo) fn on_pty(mut self) -> Self {
+        self.stream = Stream::Stdout;
+        self
+    }
+
+    /// Gives the command this to read, once it runs.
+    pub(in crate::connection::sudo) fn with_input(mut self, input: CommandInput) -> Self {
+        self.input = input;
+        self
+    }
+
+    fn pass_on(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+        if let (Some(recorder), false) = (&mut self.recorder, bytes.is_empty()) {
+            recorder.receive(stream, bytes, answer);
+        }
+    }
+
+    /// Goes through what was heard before the command runs.
+    fn before(&mut self, answer: &mut Answer) {
+        loop {
+            let prompt = self.marks.prompt.find(&self.held);
+            let ready = self.marks.ready.as_ref().and_then(|ready| find(&self.held, ready.as_bytes()));
+            match (&prompt, ready) {
+                (_, Some(at)) if prompt.as_ref().is_none_or(|prompt| at < prompt.start) => {
+                    let length = self.marks.ready.as_ref().map_or(0, String::len);
+                    self.take_said(at..at + length);
+                    return self.begin(answer);
+                }
+                (Some(prompt), _) => {
+                    self.take_said(prompt.clone());
+                    if self.answer_prompt(answer) && self.marks.ready.is_none() {
+                        self.phase = Phase::Perhaps;
+                        return self.perhaps(answer);
+                    }
+                }
+                (None, _) => break,
+            }
+        }
+        // PAM may ask for more than the password: a code, or a new password for one that has expired.
+        let question = self.password.as_ref().and_then(|_| question(self.marks.program, &self.held));
+        let means = |question| match SudoRefusal::read(self.marks.program, &self.held) {
+            expired @ SudoRefusal::Expired(_) => expired,
+            _ => SudoRefusal::Other(format!("it asks `{question}`, and there is no answer to that")),
+        };
+        let question = question.map(means);
+        // A hostile host would print without an end.
+        let text = || format!("it printed more than {} MiB before the command began", MAX_BEFORE >> 20);
+        let endless = (self.before > MAX_BEFORE).then(|| SudoRefusal::Other(text()));
+        lock(&self.talk).question = endless.or(question);
+        let excess = self.held.len().saturating_sub(LONGEST);
+        self.held.drain(..excess);
+    }
+
+    /// Answers a prompt, true where there was an answer: the password once, and never a second time.
+    fn answer_prompt(&mut self, answer: &mut Answer) -> bool {
+        let asked = {
+            let mut talk = lock(&self.talk);
+            talk.asked += 1;
+            talk.asked
+        };
+        match &self.password {
+            Some(password) if asked == 1 => {
+                answer.write_secret([password.expose().as_bytes(), b"\n"].concat());
+                // A command that sudo starts itself gives no sign of its beginning, and has nothing to read.
+                if self.marks.ready.is_none() {
+                    answer.end();
+                }
+                true
+            }
+            _ => {
+                answer.end();
+                false
+            }
+        }
+    }
+
+    /// Goes through what sudo may have said where no shell of ours tells when the command begins.
+    fn perhaps(&mut self, answer: &mut Answer) {
+        let could_be_sudo = match (&self.password, &self.marks.prompt) {
+            (Some(_), Prompt::Mark(mark)) => {
+                let again = [TRY_AGAIN, mark.as_bytes()].concat();
+                again.starts_with(&self.held) || self.held.starts_with(&again)
+            }
+            _ => self.held.len() < LONGEST && only_it_speaks(self.marks.program, &self.held),
+        };
+        if could_be_sudo {
+            if self.marks.prompt.find(&self.held).is_some() {
+                lock(&self.talk).asked += 1;
+            }
+            return;
+        }
+        // Taught insults, sudo says something else of a wrong password: only time, or the end, proves this one.
+        self.phase = Phase::Runs;
+        let held = std::mem::take(&mut self.held);
+        self.runs(&held, answer);
+    }
+
+    /// Takes what the command writes where sudo spoke before.
+    fn runs(&mut self, bytes: &[u8], answer: &mut Answer) {
+        if self.marks.ready.is_none() {
+            let mut talk = lock(&self.talk);
+            talk.say(bytes);
+            // Taught insults, it says something else before it asks again.
+            if self.password.is_some() && self.marks.prompt.find(bytes).is_some() {
+                talk.asked += 1;
+            }
+        }
+        self.pass_on(self.stream, bytes, answer);
+    }
+
+    fn take_said(&mut self, mark: Range<usize>) {
+        let rest = self.held.split_off(mark.end);
+        self.held.truncate(mark.start);
+        lock(&self.talk).say(&self.held);
+        self.held = rest;
+    }
+
+    fn begin(&mut self, answer: &mut Answer) {
+        self.phase = Phase::Runs;
+        lock(&self.talk).question = None;
+        SudoDialog::taken(&self.talk);
+        let CommandInput { first, rest } = std::mem::take(&mut self.input);
+        if !first.is_empty() {
+            answer.write(first);
+        }
+        match rest {
+            RemainingInput::End => answer.end(),
+            RemainingInput::Answers => {}
+            RemainingInput::Pieces(pieces) => match pieces.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                Some(pieces) => answer.stream(pieces),
+                None => answer.end(),
+            },
+        }
+        let held = std::mem::take(&mut self.held);
+        self.pass_on(self.stream, &held, answer);
+    }
+
+    /// Tells whether the command ended without having run, as far as can be known.
+    fn was_refused(&self, end: &End) -> bool {
+        let How::Exited(status) = &end.how else { return false };
+        let talk = lock(&self.talk);
+        match (self.phase, &self.marks.ready) {
+            (Phase::Before, _) => true,
+            (Phase::Runs, Some(_)) => false,
+            // Only a command that wrote nothing else, and ended as sudo does, can be one that sudo ended.
+            (Phase::Perhaps | Phase::Runs, _) => {
+                let refusal = SudoRefusal::read(self.marks.program, &[talk.said.as_slice(), &self.held].concat());
+                match (status, refusal) {
+                    // To change a password it writes to both streams.
+                    (ExitStatus::Code(1), SudoRefusal::Expired(_)) => true,
+                    // All that was heard stands under its name, and it ended as it does. That it finds no such program is
+                    // for the one who named it, as of any shell.
+                    (ExitStatus::Code(1), SudoRefusal::Other(_)) => {
+                        let only_it = self.phase == Phase::Perhaps
+                            && self.held.starts_with(name(self.marks.program).as_bytes())
+                            && !self.held.ends_with(b": command not found\n");
+                        !self.written && (talk.asked > 1 || only_it)
+                    }
+                    (ExitStatus::Code(1), SudoRefusal::Missing) => false,
+                    (ExitStatus::Code(1), _) | (ExitStatus::Code(127), SudoRefusal::Missing) => !self.written,
+                    _ => false,
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for SudoListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SudoListener").field("phase", &self.phase).field("talk", &self.talk).finish_non_exhaustive()
+    }
+}
+
+impl Receive for SudoListener {
+    fn receive(&mut self, stream: Stream, bytes: &[u8], answer: &mut Answer) {
+        if stream != self.stream {
+            self.written = true;
+            return self.pass_on(stream, bytes, answer);
+        }
+        match self.phase {
+            Phase::Before => {
+                self.before = self.before.saturating_add(bytes.len());
+                self.held.extend_from_slice(bytes);
+                self.before(answer);
+            }
+            Phase::Perhaps => {
+                self.held.extend_from_slice(bytes);
+                self.perhaps(answer);
+            }
+            Phase::Runs => self.runs(bytes, answer),
+        }
+    }
+
+    fn ended(&mut self, end: &End) {
+        if self.was_refused(end) {
+            let mut talk = lock(&self.talk);
+            talk.say(&self.held);
+            let recorder = self.recorder.take();
+            talk.unfinished = Some(Unfinished { recorder, end: end.clone() });
+            return;
+        }
+        // One that was ended by us may have been so before sudo had looked at the password.
+        if matches!(end.how, How::Exited(_) | How::Cut(..)) {
+            SudoDialog::taken(&self.talk);
+        } else {
+            lock(&self.talk).when_taken = None;
+        }
+        let held = std::mem::take(&mut self.held);
+        if self.phase == Phase::Perhaps {
+            self.pass_on(self.stream, &held, &mut Answer::default());
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.ended(end);
+        }
+    }
+}
+
+/// Returns the question that a text ends in, where it waits for its answer: what sudo itself reports is none, and comes in
+/// pieces.
+pub(super) fn question(program: SudoProgram, text: &[u8]) -> Option<String> {
+    let last = text.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_one =
+        matches!(last.trim_ascii_end().last(), Some(b':' | b'?')) && !last.starts_with(program.name().as_bytes());
+    is_one.then(|| escape_all_controls(String::from_utf8_lossy(last).trim()))
+}
+
+/// Tells whether a text is only what a program reports, each line under its name; the last may not be whole yet.
+fn only_it_speaks(program: SudoProgram, text: &[u8]) -> bool {
+    let name = name(program);
+    let name = name.as_bytes();
+    text.split_inclusive(|byte| *byte == b'\n').all(|line| line.starts_with(name) || name.starts_with(line))
+}
+
+/// Returns what stands before what a program reports.
+fn name(program: SudoProgram) -> String {
+    format!("{}: ", program.name())
+}
+
+fn find(text: &[u8], mark: &[u8]) -> Option<usize> {
+    memchr::memmem::find(text, mark)
+}
