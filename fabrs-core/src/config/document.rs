@@ -6,12 +6,15 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{CauseText, Error, ErrorKind, Result};
 use crate::host::{Host, HostError};
 
-use super::gateway::Gateway;
-use super::near::meant;
-use super::sudo_program::SudoProgram;
+use crate::config::did_you_mean::meant;
+use crate::config::gateway::Gateway;
+use crate::config::sudo_program::SudoProgram;
+
+/// The name of the file of settings.
+pub(super) const FILE_NAME: &str = "fabrs.toml";
 
 /// The text of a file, and the name it is called by in errors.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +28,7 @@ impl<'d> Document<'d> {
     pub(super) fn parse(&self) -> Result<Spanned<DeTable<'d>>> {
         DeTable::parse(self.text).map_err(|cause| {
             // The cause's own text shows the line again, with a drawing; its message is what is new.
-            let said = Said(cause.message().to_owned());
+            let said = CauseText(cause.message().to_owned());
             self.error(cause.span(), "this is not TOML").caused_by(said)
         })
     }
@@ -49,11 +52,6 @@ impl<'d> Document<'d> {
         format!("{}:{line}", self.file.display())
     }
 }
-
-/// What the TOML reader said.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Said(String);
 
 /// One `key = value`, or one `[table]`.
 #[derive(Debug)]
@@ -244,8 +242,8 @@ impl<'t> Entry<'t> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Config;
     use super::*;
+    use crate::config::fabrs_toml::Config;
 
     fn parse(text: &str) -> Result<Config> {
         Config::parse(text, Path::new("fabrs.toml"))

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
-use super::document::Entry;
-use super::gateway::Gateway;
-use super::near::{listed, meant};
-use super::overrides::{Override, Overrides};
-use super::sudo_program::SudoProgram;
-use super::vars::Vars;
+use crate::config::did_you_mean::{listed, meant};
+use crate::config::document::Entry;
+use crate::config::gateway::Gateway;
+use crate::config::host_overrides::{Override, Overrides};
+use crate::config::sudo_program::SudoProgram;
+use crate::config::vars::Vars;
 
 /// The keys of an environment, as a hint lists them.
 pub(super) const KEYS: [&str; 13] = [
@@ -262,8 +262,8 @@ pub(super) fn each_once(hosts: impl IntoIterator<Item = Host>) -> Vec<Host> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Config;
     use super::*;
+    use crate::config::fabrs_toml::Config;
 
     fn environment(text: &str) -> Environment {
         let config = Config::parse(&format!("[env.live]\n{text}"), "fabrs.toml".as_ref()).unwrap();

@@ -3,37 +3,37 @@
 //! Called by the command line and by a client; it calls nothing but [`crate::host`] and [`crate::error`]. Files and the
 //! process environment are read here, so that everything above works on plain values.
 
-mod choice;
+mod did_you_mean;
 mod document;
 mod environment;
-mod file;
+mod fabrs_toml;
 mod gateway;
+mod host_arguments;
+mod host_overrides;
 mod inventory;
-mod near;
-mod overrides;
+mod layered;
+mod operator;
+mod process_env;
 mod process_group;
 mod regular_file;
 mod selection;
 mod settings;
 mod sudo_program;
-mod typed_hosts;
 mod vagrant;
-mod variables;
 mod vars;
-mod who;
 
-pub use choice::Choice;
+pub use did_you_mean::near;
 pub use environment::Environment;
-pub use file::Config;
+pub use fabrs_toml::Config;
 pub use gateway::Gateway;
+pub use host_arguments::{NamedHosts, excluded_hosts, typed_hosts, typed_hosts_with};
 pub use inventory::Inventory;
-pub use near::near;
+pub use layered::Choice;
+pub use operator::Who;
+pub use process_env::Variables;
 pub(crate) use process_group::{OwnedGroup, ProcessGroup};
 pub use regular_file::{check_regular, read_text};
 pub use selection::Selection;
 pub use settings::{Consent, Diffs, Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable};
 pub use sudo_program::SudoProgram;
-pub use typed_hosts::{NamedHosts, excluded_hosts, typed_hosts, typed_hosts_with};
-pub use variables::Variables;
 pub use vars::Vars;
-pub use who::Who;

@@ -4,10 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::choice::Choice;
-use super::environment::Environment;
-use super::gateway::Gateway;
-use super::variables::Variables;
+use crate::config::environment::Environment;
+use crate::config::gateway::Gateway;
+use crate::config::layered::Choice;
+use crate::config::process_env::Variables;
 
 /// How a run connects, in which order it works, and what it does when something fails.
 ///
@@ -215,8 +215,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Config;
     use super::*;
+    use crate::config::fabrs_toml::Config;
 
     fn environment(text: &str) -> Environment {
         let config = Config::parse(&format!("[env.live]\n{text}"), "fabrs.toml".as_ref()).unwrap();

@@ -7,10 +7,9 @@ use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use toml::de::ValueDeserializer;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{CauseText, Error, ErrorKind, Result};
 
-use super::document::Entry;
-use super::file::Config;
+use crate::config::document::{Entry, FILE_NAME};
 
 /// The user's own values, by name; an environment's stand over those of the file's top.
 ///
@@ -52,14 +51,14 @@ impl Vars {
         serde_path_to_error::deserialize(toml::Value::Table(self.table.clone())).map_err(|error| {
             let doing = format!("the vars do not fit `{}`", std::any::type_name::<T>());
             let path = error.path().to_string();
-            Error::new(ErrorKind::Config, doing).caused_by(Unfit(self.unfit(&path, error.inner().message())))
+            Error::new(ErrorKind::Config, doing).caused_by(CauseText(self.unfit(&path, error.inner().message())))
         })
     }
 
     /// Says what does not fit. The value itself stays out where it is a text: people do keep passwords in such files.
     fn unfit(&self, path: &str, message: &str) -> String {
         let top = path.split(['.', '[']).next().unwrap_or_default();
-        let Some(place) = self.places.get(top) else { return format!("{}: {message}", Config::FILE) };
+        let Some(place) = self.places.get(top) else { return format!("{}: {message}", FILE_NAME) };
         match (message.split_once(", expected "), self.at(path)) {
             (Some((said, expected)), Some(found)) if said.starts_with("invalid") => {
                 let shown = match found {
@@ -107,11 +106,6 @@ impl Vars {
     }
 }
 
-/// What does not fit, and where it stands.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Unfit(String);
-
 impl fmt::Debug for Vars {
     /// Shows the names only: people do keep passwords in such files.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,6 +116,7 @@ impl fmt::Debug for Vars {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::fabrs_toml::Config;
 
     fn vars(text: &str) -> Vars {
         let text = text.lines().map(|line| format!("vars.{line}\n")).collect::<Vec<_>>().concat();

@@ -31,7 +31,7 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
     let connection = &spec.connection;
     let host = connection.host().cloned().unwrap_or_else(Host::local);
     let (how, cut) = match end.how {
-        How::Cut(status, why) => (How::Exited(status), Some(why.at(spec.location))),
+        How::Cut(status, why) => (How::Exited(status), Some(Arc::new(why.at(spec.location)) as _)),
         how => (how, None),
     };
     let heard = !captured.stdout.is_empty() || !captured.stderr.is_empty();
@@ -54,7 +54,7 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
     };
     let failed = |kind, what: String| Error::new(kind, format!("`{shown}` {what}")).on(&host).at(spec.location);
     // What was printed goes with the error, and nobody can mistake it for the output of a command whose end is known.
-    let unknown = |error: &Error| Ended::Unknown(error.clone());
+    let unknown = |error: &Error| Ended::Unknown(Arc::new(error.clone()));
     connection.used.fetch_or(may_have_begun(&how), Ordering::Relaxed);
     if let (How::Exited(_) | How::Stopped { .. }, Some(failure)) = (&how, spec.watchers.failure()) {
         let error = failure.on(&host).at(spec.location);

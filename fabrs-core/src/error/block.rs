@@ -3,8 +3,8 @@
 use std::error::Error as _;
 use std::fmt;
 
-use super::Error;
 use crate::controls::escape_except_colours;
+use crate::error::error::Error;
 use crate::output::{Ended, Output, last_lines};
 
 /// How many of the last lines of a hidden stream are shown.
@@ -23,11 +23,14 @@ pub struct Block<'a> {
     error: &'a Error,
 }
 
-impl<'a> Block<'a> {
-    pub(super) fn new(error: &'a Error) -> Self {
-        Self { error }
+impl Error {
+    /// Returns the error as the block of lines that a person is shown: error, causes, at most one hint.
+    pub fn block(&self) -> Block<'_> {
+        Block { error: self }
     }
+}
 
+impl<'a> Block<'a> {
     /// Returns the hint that is shown. A context that was put around an error has no advice of its own; the error inside may.
     pub(crate) fn hint(self) -> Option<&'a str> {
         let mut inner = Some(self.error);

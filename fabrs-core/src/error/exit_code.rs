@@ -1,6 +1,6 @@
 //! What `fab` returns, in one place.
 
-use super::ErrorKind;
+use crate::error::kind::ErrorKind;
 
 /// The exit codes of `fab`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::masked::{HOST, Mask, masked};
-use super::{Error, ErrorKind};
 use crate::controls::escape_except_colours;
+use crate::error::block;
+use crate::error::error::Error;
+use crate::error::kind::ErrorKind;
+use crate::error::masked::{HOST, Mask, masked};
 use crate::host::Host;
 
 /// How many columns the names of hosts may take in the first line of a block.
@@ -133,7 +135,7 @@ impl Group {
             if names_causes {
                 let _ = write!(text, "\n  {}: {}", listed(hosts), causes.join(": ").replace('\n', "\n    "));
             } else {
-                text.extend(causes.iter().map(|cause| super::block::cause(cause)));
+                text.extend(causes.iter().map(|cause| block::cause(cause)));
             }
         }
         if self.key.hint.is_some() {

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Error, ErrorKind};
+use crate::error::error::Error;
+use crate::error::kind::ErrorKind;
 use crate::host::Host;
 
 /// The word for the name or the address of a host.

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 
-use super::{Error, ErrorKind};
+use crate::error::cause_text::{CauseText, chain};
+use crate::error::error::Error;
+use crate::error::kind::ErrorKind;
 
 /// What a task's body returns when it fails: any error, with the line where it was met.
 ///
@@ -77,25 +79,10 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for TaskError {
         let mut made = Error::new(ErrorKind::Task, text).at(location);
         // The text of the stranger is the line itself, so only what is behind it is a cause.
         if let Some(source) = stranger.source() {
-            made = made.caused_by(Told(chain(source)));
+            made = made.caused_by(CauseText(chain(source)));
         }
         Self { error: made }
     }
-}
-
-/// A chain of causes as text: they belong to an error that is gone.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Told(pub(super) String);
-
-pub(super) fn chain(mut source: &dyn std::error::Error) -> String {
-    let mut text = source.to_string();
-    while let Some(next) = source.source() {
-        text.push('\n');
-        text.push_str(&next.to_string());
-        source = next;
-    }
-    text
 }
 
 /// Says what was being done when something failed.

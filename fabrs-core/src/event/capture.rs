@@ -4,7 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::{Event, Sink};
+use crate::event::event::Event;
+use crate::event::sink::Sink;
 
 /// Keeps every event in its JSON form.
 ///

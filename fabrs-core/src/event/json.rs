@@ -6,8 +6,12 @@ use std::time::{Duration, Instant};
 use futures::future::{BoxFuture, FutureExt};
 use serde::Serialize;
 
-use super::notes::Notes;
-use super::{Event, Prefix, Sink, Spool, Stream, Style};
+use crate::event::event::Event;
+use crate::event::formatter::Notes;
+use crate::event::output_queue::queue::Spool;
+use crate::event::sink::Sink;
+use crate::event::stream::Stream;
+use crate::event::style::{Prefix, Style};
 
 /// Prints every event as one JSON object a line on stdout, and the blocks of errors on stderr.
 ///
@@ -126,10 +130,10 @@ fn line(since: Duration, event: &Event<'_>) -> serde_json::Result<Vec<u8>> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::printed::{printed, web1};
     use super::*;
     use crate::error::{Error, ErrorKind};
-    use crate::event::Word;
+    use crate::event::outcome_kind::Word;
+    use crate::event::testing::{printed, web1};
     use crate::output::{ExitStatus, Signal};
 
     /// Compares the line of an event with the fields that follow its name.
@@ -187,7 +191,7 @@ mod tests {
 
     #[test]
     fn every_event_is_documented() {
-        let source = include_str!("happening.rs");
+        let source = include_str!("event.rs");
         let variants = source.lines().filter_map(|line| line.strip_prefix("    ")?.strip_suffix(" {"));
         let variants: Vec<&str> = variants.filter(|line| line.chars().all(char::is_alphanumeric)).collect();
         assert!(variants.len() >= 19, "{variants:?}");

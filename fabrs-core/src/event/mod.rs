@@ -4,32 +4,36 @@
 //! shows or stores them, and a sink never makes its caller wait.
 
 mod capture;
-mod difference;
-mod failures;
-mod fields;
-mod happening;
+mod diff;
+mod event;
+mod format;
+mod formatter;
 mod json;
-mod notes;
+mod json_fields;
+mod map_texts;
+mod outcome_kind;
+mod output_queue;
 mod passthrough;
 mod plain;
-#[cfg(test)]
-mod printed;
 mod redacting;
+mod shown_errors;
 mod sink;
-mod spool;
+mod stream;
 mod style;
-mod texts;
-mod wording;
+#[cfg(test)]
+mod testing;
 
 pub use crate::controls::escape_controls;
 pub use capture::Capture;
-pub use difference::Difference;
-pub use happening::{Event, Stream, Word};
+pub use diff::Difference;
+pub use event::Event;
 pub use json::{Json, json_line};
+pub use outcome_kind::Word;
+pub use output_queue::Spool;
 pub use passthrough::Passthrough;
 pub use plain::Plain;
 pub(crate) use redacting::Redacting;
 pub(crate) use sink::Held;
 pub use sink::{Broadcast, Granularity, NoSink, Sink};
-pub use spool::Spool;
+pub use stream::Stream;
 pub use style::{Prefix, Style};

@@ -5,9 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::{BoxFuture, FutureExt};
 
-use super::notes::Notes;
-use super::{Event, Granularity, Prefix, Sink, Spool, Stream, Style};
 use crate::controls::escape_controls;
+use crate::event::event::Event;
+use crate::event::formatter::Notes;
+use crate::event::output_queue::queue::Spool;
+use crate::event::sink::{Granularity, Sink};
+use crate::event::stream::Stream;
+use crate::event::style::{Prefix, Style};
 
 /// Passes the output of a single command on byte by byte, each stream to its own, as `ssh host command` does.
 ///
@@ -84,10 +88,10 @@ impl Sink for Passthrough {
 mod tests {
     use std::time::Duration;
 
-    use super::super::printed::{printed, web1};
     use super::*;
     use crate::error::{Error, ErrorKind};
-    use crate::event::Word;
+    use crate::event::outcome_kind::Word;
+    use crate::event::testing::{printed, web1};
     use crate::host::Host;
 
     fn ended<'a>(host: &'a Host, outcome: Word, error: Option<&'a Error>) -> Event<'a> {

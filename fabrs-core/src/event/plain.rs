@@ -5,9 +5,13 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt};
 use memchr::{memchr, memrchr};
 
-use super::notes::Notes;
-use super::{Event, Prefix, Sink, Spool, Stream, Style};
 use crate::controls::{escape_controls, line_with_colours};
+use crate::event::event::Event;
+use crate::event::formatter::Notes;
+use crate::event::output_queue::queue::Spool;
+use crate::event::sink::Sink;
+use crate::event::stream::Stream;
+use crate::event::style::{Prefix, Style};
 
 /// Prints what commands print line by line as `[host] line`, each stream to its own; everything else goes to stderr.
 ///
@@ -97,8 +101,8 @@ fn visible(line: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::printed::{printed, web1};
     use super::*;
+    use crate::event::testing::{printed, web1};
 
     #[track_caller]
     fn case(prefix: Prefix, style: Style, text: &[u8], shown: &str) {

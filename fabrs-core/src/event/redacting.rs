@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use super::texts::with_texts;
-use super::{Event, Granularity, Sink};
 use crate::error::Error;
+use crate::event::event::Event;
+use crate::event::map_texts::with_texts;
+use crate::event::sink::{Granularity, Sink};
 use crate::secret::Redactor;
 
 /// Takes the secrets of a run out of the texts of its events.
@@ -82,7 +83,10 @@ mod tests {
 
     use super::*;
     use crate::error::ErrorKind;
-    use crate::event::{Capture, Difference, Stream, Word};
+    use crate::event::capture::Capture;
+    use crate::event::diff::Difference;
+    use crate::event::outcome_kind::Word;
+    use crate::event::stream::Stream;
     use crate::host::Host;
     use crate::secret::Secret;
 

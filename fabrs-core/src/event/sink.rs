@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt, join_all};
 
-use super::Event;
+use crate::event::event::Event;
 
 /// Receives everything that happens in a run.
 ///

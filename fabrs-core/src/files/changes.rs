@@ -110,7 +110,7 @@ impl Changes {
                     );
                     Error::new(ErrorKind::NotRun, text).on(&self.host).at(looked_at).caused_by(why.clone())
                 };
-                Err(self.plan.or_end(unknown).clone())
+                Err(self.plan.or_end(unknown))
             }
         }
     }

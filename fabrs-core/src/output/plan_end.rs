@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::error::Error;
+use crate::output::cause::Cause;
 
 /// Where the plan of a task ended, because it looked at what was not run.
 ///
@@ -13,7 +13,7 @@ pub(crate) struct PlanEnd(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    own: OnceLock<Error>,
+    own: OnceLock<Cause>,
     /// The plan that this one is a part of, and ends with.
     whole: Option<PlanEnd>,
 }
@@ -27,42 +27,21 @@ impl PlanEnd {
 
     /// Ends this plan where a part of it ended.
     pub(crate) fn end_with(&self, part: &Self) {
-        if let Some(error) = part.0.own.get() {
-            self.or_end(|| error.clone());
+        if let Some(cause) = part.0.own.get() {
+            self.cause_or_end(|| Arc::clone(cause));
         }
     }
 
     /// Returns why the plan ended, if it has.
-    pub(crate) fn get(&self) -> Option<&Error> {
-        self.0.own.get().or_else(|| self.0.whole.as_ref().and_then(Self::get))
+    pub(super) fn cause(&self) -> Option<&Cause> {
+        self.0.own.get().or_else(|| self.0.whole.as_ref().and_then(Self::cause))
     }
 
     /// Ends the plan, unless it has ended, and returns why.
-    pub(crate) fn or_end(&self, why: impl FnOnce() -> Error) -> &Error {
-        match self.get() {
-            Some(error) => error,
-            None => self.0.own.get_or_init(why),
+    pub(super) fn cause_or_end(&self, cause: impl FnOnce() -> Cause) -> &Cause {
+        match self.cause() {
+            Some(cause) => cause,
+            None => self.0.own.get_or_init(cause),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::ErrorKind;
-
-    fn why(text: &'static str) -> Error {
-        Error::new(ErrorKind::NotRun, text)
-    }
-
-    #[test]
-    fn a_part_ends_alone_and_the_whole_with_all_its_parts() {
-        let whole = PlanEnd::default();
-        let (one, other) = (whole.part(), whole.part());
-        one.or_end(|| why("one"));
-        assert!(other.get().is_none() && whole.get().is_none());
-        whole.end_with(&one);
-        assert_eq!(whole.get().map(Error::doing), Some("one"));
-        assert_eq!(other.or_end(|| why("other")).doing(), "one", "it ended before");
     }
 }

@@ -5,9 +5,10 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Error;
 use crate::host::Host;
-use crate::output::{ExitStatus, PlanEnd};
+use crate::output::cause::Cause;
+use crate::output::plan_end::PlanEnd;
+use crate::output::status::ExitStatus;
 use crate::secret::Redactor;
 
 /// What a command left: how it ended and what it printed.
@@ -31,7 +32,7 @@ pub(crate) struct Record {
     pub(crate) stdout: Kept,
     pub(crate) stderr: Kept,
     /// Why the end of the output has not come, where the command has ended all the same.
-    pub(crate) cut: Option<Error>,
+    pub(crate) cut: Option<Cause>,
     /// Whether stdout and stderr were shown while they came.
     pub(crate) shown: (bool, bool),
     pub(crate) pty: bool,
@@ -78,7 +79,7 @@ pub(crate) enum Ended {
     /// It was planned and not run; where the plan ends that looks at it.
     Planned(PlanEnd),
     /// It ran, or may have, and its own end is not known: why.
-    Unknown(Error),
+    Unknown(Cause),
 }
 
 impl Output {

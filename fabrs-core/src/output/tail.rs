@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Kept;
+use crate::output::record::Kept;
 
 /// Collects what a stream carries, and drops the oldest bytes beyond a bound.
 #[derive(Debug, Clone)]
@@ -44,6 +44,13 @@ impl Tail {
     pub(crate) fn into_kept(self) -> Kept {
         Kept { bytes: self.bytes.into(), dropped: self.dropped }
     }
+}
+
+/// Returns the last `n` lines of `bytes`, without the last line's end.
+pub(crate) fn last_lines(bytes: &[u8], n: usize) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines.get(lines.len().saturating_sub(n)..).unwrap_or_default().join("\n")
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl<T> Effected<T> {
             Error::new(ErrorKind::NotRun, text).at(looked)
         };
         // It is the task that looks whose plan ends: a value that was settled once belongs to many.
-        self.value.ok_or_else(|| current().plan().or_end(not_made).clone())
+        self.value.ok_or_else(|| current().plan().or_end(not_made))
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
 
-use super::REDACTED;
+use crate::secret::secret::REDACTED;
 
 /// Finds a fixed set of forms.
 pub(super) struct Finder {

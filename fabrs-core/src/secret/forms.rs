@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use data_encoding::{BASE32_NOPAD, BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, Encoding, HEXLOWER, HEXUPPER};
 
-use super::escaped::escaped;
+use crate::secret::escaped::escaped;
 
 /// The shortest text that is searched for, in bytes. A shorter one occurs by chance.
 pub(crate) const SHORTEST: usize = 6;

@@ -6,9 +6,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Secret;
-use super::finder::Finder;
-use super::forms::{SHORTEST, forms};
+use crate::secret::finder::Finder;
+use crate::secret::forms::{SHORTEST, forms};
+use crate::secret::secret::Secret;
 
 /// The secrets of a run, and their removal from output. Clones share the secrets.
 ///

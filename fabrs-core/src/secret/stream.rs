@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Redactor;
+use crate::secret::redactor::Redactor;
 
 /// A redactor for one stream. It finds secrets that are split across pieces.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! Lines put together into one, each whole: what ties its parts together is never torn apart.
 
-use super::line::{IntoShellLine, ShellLine};
+use crate::shell::line::{IntoShellLine, ShellLine};
 
 /// What binds less than `&&`, wherever it stands: also inside of quotes, where braces do no harm.
 const LESS_THAN_AND: [&str; 5] = ["||", ";", "&", "\n", "#"];

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::scan;
-use super::value::{ShellList, ShellValue, quote};
+use crate::shell::error::ShellLineError;
+use crate::shell::scan;
+use crate::shell::value::{ShellList, ShellValue, quote};
 
 /// A line for a POSIX shell in which every value is quoted.
 ///
@@ -15,21 +16,6 @@ use super::value::{ShellList, ShellValue, quote};
 pub struct ShellLine {
     text: String,
     fault: Option<ShellLineError>,
-}
-
-/// Says why a text can't be given to a shell.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum ShellLineError {
-    /// The text holds a NUL byte.
-    #[error("the line holds a NUL byte, which no shell can be given")]
-    Nul,
-    /// A value is not UTF-8.
-    #[error("a value in the line is not UTF-8")]
-    NotUtf8,
-    /// A literal holds a placeholder, and `cmd!` does not stand around it.
-    #[error("`{{{0}}}` would be sent as it is: `cmd!(…)` is missing around the line")]
-    ForgottenCmd(String),
 }
 
 /// A part of what `cmd!` was given.

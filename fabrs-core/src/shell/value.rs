@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::line::ShellLineError;
 use crate::host::Host;
+use crate::shell::error::ShellLineError;
 
 /// A value that `cmd!` turns into one word of a shell line, quoted so that the shell takes it as it is.
 ///

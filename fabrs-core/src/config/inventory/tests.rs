@@ -1,7 +1,21 @@
 //! Tests of the selection of hosts, and of its errors.
 
-use super::super::{Choice, excluded_hosts, typed_hosts};
 use super::*;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::environment::Environment;
+use crate::config::fabrs_toml::Config;
+use crate::config::host_arguments::{excluded_hosts, typed_hosts};
+use crate::config::inventory::inventory::Inventory;
+use crate::config::layered::Choice;
+use crate::config::selection::Selection;
+use crate::config::settings::Settings;
+use crate::config::vagrant::vagrant::Vagrant;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
 
 const FILE: &str = "
     [env.live]

@@ -5,8 +5,8 @@ use std::process::ExitStatus;
 
 use fabrs_openssh::config::SshConfig;
 
-use super::ask::{COMMAND, shown};
-use crate::error::{Error, ErrorKind};
+use crate::config::vagrant::messages::{COMMAND, shown};
+use crate::error::{CauseText, Error, ErrorKind};
 
 /// The maximum length of the shown text.
 const LINES: usize = 8;
@@ -32,7 +32,7 @@ pub(super) fn refusal(status: ExitStatus, stdout: &str, stderr: &str, machines: 
     let unknown = said.contains("was not found configured for this Vagrant environment");
     let error = Error::new(if unknown { ErrorKind::Config } else { ErrorKind::Local }, text);
     let error = error.hint("`vagrant status` shows the machines and how they are");
-    if stderr.trim().is_empty() { error } else { error.caused_by(Said(first_lines(stderr))) }
+    if stderr.trim().is_empty() { error } else { error.caused_by(CauseText(first_lines(stderr))) }
 }
 
 /// Returns the first requested machine without an answer: Vagrant stops at a machine that does not run. Returns `None` if all
@@ -56,11 +56,6 @@ fn first_lines(text: &str) -> String {
     }
     lines.join("\n")
 }
-
-/// The message of Vagrant.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Said(String);
 
 #[cfg(test)]
 mod tests {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 
-use super::super::regular_file::check_regular;
-use super::ask::shown;
+use crate::config::regular_file::check_regular;
+use crate::config::vagrant::messages::shown;
 
 /// The names that Vagrant looks for, in this order.
 const NAMES: [&str; 2] = ["Vagrantfile", "vagrantfile"];

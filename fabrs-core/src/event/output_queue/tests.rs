@@ -1,12 +1,16 @@
 //! What the spool promises as a whole.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 use proptest::prelude::*;
 
-use super::backlog::BLOCKS;
-use super::*;
+use crate::event::output_queue::block::Block;
+use crate::event::output_queue::block_queue::{BLOCKS, MakeFile};
+use crate::event::output_queue::queue::{Spool, lock};
+use crate::event::stream::Stream;
 
 /// What arrived at both streams, in the order of the writes.
 #[derive(Debug, Clone, Default)]

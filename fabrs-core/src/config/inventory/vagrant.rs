@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::super::environment::Environment;
-use super::super::selection::Selection;
-use super::super::vagrant::{Machines, Vagrant};
-use super::Inventory;
+use crate::config::environment::Environment;
+use crate::config::inventory::inventory::Inventory;
+use crate::config::selection::Selection;
+use crate::config::vagrant::vagrant::{Machines, Vagrant};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 

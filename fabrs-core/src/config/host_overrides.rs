@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
-use super::document::Entry;
-use super::gateway::Gateway;
-use super::sudo_program::SudoProgram;
-use super::vars::Vars;
+use crate::config::document::Entry;
+use crate::config::gateway::Gateway;
+use crate::config::sudo_program::SudoProgram;
+use crate::config::vars::Vars;
 
 /// The keys of a host, as a hint lists them.
 const KEYS: [&str; 8] = ["user", "port", "gateway", "virtualenv", "shell", "sudo", "sudo_password_command", "vars"];
@@ -116,7 +116,7 @@ impl Override {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Config;
+    use crate::config::fabrs_toml::Config;
 
     #[track_caller]
     fn refused(text: &str, block: &str) {

@@ -2,7 +2,7 @@
 //!
 //! The form in memory is the form in a file, so that a block moves there and back without being taken apart.
 
-use crate::event::Stream;
+use crate::event::stream::Stream;
 
 /// The width of what stands in front of each run: its length and its stream in one number.
 const HEADER: usize = size_of::<usize>();

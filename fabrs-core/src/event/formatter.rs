@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
-use super::failures::{Failure, Failures, Form};
-use super::fields::summed_up;
-use super::style::{Name, Prefix, Role, Style};
-use super::texts::with_texts;
-use super::wording::{below, command_end, duration, seconds, shortened, written};
-use super::{Event, Word};
 use crate::controls::{escape_controls, escape_except_colours};
 use crate::error::{Error, GroupedErrors};
+use crate::event::event::Event;
+use crate::event::format::summed_up;
+use crate::event::format::{below, command_end, duration, seconds, shortened, written};
+use crate::event::map_texts::with_texts;
+use crate::event::outcome_kind::Word;
+use crate::event::shown_errors::{Failure, Failures, Form};
+use crate::event::style::{Name, Prefix, Role, Style};
 use crate::host::Host;
 
 /// Writes events as lines for people; they belong on stderr.
@@ -195,9 +196,9 @@ mod tests {
 
     use serde_json::json;
 
-    use super::super::printed::web1;
     use super::*;
     use crate::error::ErrorKind;
+    use crate::event::testing::web1;
 
     #[track_caller]
     fn case(event: &Event<'_>, text: &str) {

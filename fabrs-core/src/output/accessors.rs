@@ -6,7 +6,10 @@ use std::panic::Location;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::output::{Ended, ExitStatus, Kept, Output};
+use crate::output::plan_error::error_of;
+use crate::output::record::{Ended, Kept, Output};
+use crate::output::status::ExitStatus;
+use crate::output::tail::last_lines;
 
 impl Output {
     /// Returns how the command ended.
@@ -25,7 +28,7 @@ impl Output {
         self.ran(location)?;
         match &self.record.ended {
             Ended::Status(status) => Ok(status),
-            Ended::Unknown(error) => Err(error.clone()),
+            Ended::Unknown(cause) => Err(error_of(cause)),
             Ended::Planned(_) => Err(self.not_run(location)),
         }
     }
@@ -34,7 +37,7 @@ impl Output {
     fn ran(&self, location: &'static Location<'static>) -> Result<()> {
         match &self.record.ended {
             Ended::Status(_) | Ended::Unknown(_) => Ok(()),
-            Ended::Planned(plan) => Err(plan.or_end(|| self.not_run(location)).clone()),
+            Ended::Planned(plan) => Err(plan.or_end(|| self.not_run(location))),
         }
     }
 
@@ -94,7 +97,7 @@ impl Output {
     fn whole<'a>(&self, kept: &'a Kept, at: &'static Location<'static>) -> Result<&'a [u8]> {
         self.ran(at)?;
         match &self.record.cut {
-            Some(why) => Err(self.cut(why, at)),
+            Some(cause) => Err(self.cut(error_of(cause), at)),
             None if kept.dropped > 0 => Err(self.truncated(at)),
             None => Ok(&kept.bytes),
         }
@@ -163,8 +166,8 @@ impl Output {
         Error::new(kind, format!("`{}` {what}", self.command())).on(self.host()).at(at)
     }
 
-    fn cut(&self, why: &Error, at: &'static Location<'static>) -> Error {
-        self.unreadable(ErrorKind::Truncated, "ended, but the end of its output was lost", at).caused_by(why.clone())
+    fn cut(&self, cause: Error, at: &'static Location<'static>) -> Error {
+        self.unreadable(ErrorKind::Truncated, "ended, but the end of its output was lost", at).caused_by(cause)
     }
 
     fn truncated(&self, at: &'static Location<'static>) -> Error {
@@ -181,11 +184,4 @@ impl Output {
         self.unreadable(ErrorKind::NotRun, &text, at)
             .hint("use `probe(..)` for a command that only reads: a dry run runs it too")
     }
-}
-
-/// Returns the last `n` lines of `bytes`, without the last line's end.
-pub(crate) fn last_lines(bytes: &[u8], n: usize) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let lines: Vec<&str> = text.lines().collect();
-    lines.get(lines.len().saturating_sub(n)..).unwrap_or_default().join("\n")
 }

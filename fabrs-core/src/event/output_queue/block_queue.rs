@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use super::block::{Block, Lengths};
+use crate::event::output_queue::block::{Block, Lengths};
 
 /// How many blocks wait in memory before a file is used. With the block being filled and the one being written that
 /// makes 4 MiB.

@@ -3,14 +3,6 @@
 //! Used by the sinks that print. A caller's piece is copied into the block being filled; full blocks wait in the
 //! backlog, first in memory and then in a file; the writer takes a block at a time.
 
-mod backlog;
-mod block;
-mod destinations;
-mod loss;
-mod stdio;
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 use std::io::Write;
 use std::pin::pin;
@@ -18,13 +10,14 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use backlog::{Backlog, MakeFile, Waiting};
-use block::Block;
-use destinations::{Destinations, Health};
 use tokio::sync::Notify;
 
-use super::Stream;
 use crate::error::Error;
+use crate::event::output_queue::block::Block;
+use crate::event::output_queue::block_queue::{Backlog, MakeFile, Waiting};
+use crate::event::output_queue::destinations::{Destinations, Health};
+use crate::event::output_queue::stdio;
+use crate::event::stream::Stream;
 
 /// How long a piece may be to stay in one block; at most an eighth of a block is left empty for that.
 const SHORT: usize = Block::SIZE / 8;
@@ -57,25 +50,25 @@ const SHORT: usize = Block::SIZE / 8;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Spool {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What the callers and the writer share.
-struct Shared {
-    queue: Mutex<Queue>,
+pub(super) struct Shared {
+    pub(super) queue: Mutex<Queue>,
     filled: Condvar,
     /// Notified when the writer has written a block, or has nothing to write.
     progress: Notify,
     /// Held by the writer as long as it lives.
-    destinations: Mutex<Destinations>,
+    pub(super) destinations: Mutex<Destinations>,
     health: Arc<Health>,
 }
 
 /// What waits to be written: first the backlog, then the block being filled.
-struct Queue {
+pub(super) struct Queue {
     filling: Block,
-    backlog: Backlog,
+    pub(super) backlog: Backlog,
     /// Whether the writer sleeps. A wakeup is a system call, which a writer that is busy does not need.
     asleep: bool,
     /// How often it is held: then nothing is written.
@@ -122,7 +115,7 @@ impl Spool {
         Self::start(Box::new(stdout), Box::new(stderr), Box::new(on_broken), tempfile::tempfile)
     }
 
-    fn start(
+    pub(super) fn start(
         stdout: Box<dyn Write + Send>,
         stderr: Box<dyn Write + Send>,
         on_broken: Box<dyn FnOnce() + Send>,
@@ -347,6 +340,6 @@ impl Shared {
 }
 
 /// Locks, also after a panic elsewhere: what is behind these locks is never left half changed.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,11 @@
-//! Numbers, durations and names in words, for [`Notes`](super::notes::Notes).
+//! Numbers, durations and names in words, for [`Notes`](super::formatter::Notes).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::controls::escape_all_controls;
+use crate::event::outcome_kind::Word;
+use crate::host::Host;
 
 /// Puts all lines but the first below it.
 pub(super) fn below(text: &str) -> String {
@@ -65,6 +68,22 @@ pub(super) fn command_end(value: &serde_json::Value) -> Option<String> {
         (None, None) => "planned".to_owned(),
     };
     Some(format!("{end} on {host}"))
+}
+
+/// Returns the hosts of each outcome, as people write them: `27 ok, 2 failed (web1, web2)`. The hosts are in a form that
+/// `-H` accepts.
+pub(super) fn summed_up(outcomes: &[(Host, Word)], local: bool) -> String {
+    let mut by_word: BTreeMap<usize, (Word, Vec<String>)> = BTreeMap::new();
+    for (host, word) in outcomes {
+        let rank = Word::ALL.iter().position(|known| known == word).unwrap_or(Word::ALL.len());
+        by_word.entry(rank).or_insert((*word, Vec::new())).1.push(host.label().to_string());
+    }
+    let parts = by_word.into_values().map(|(word, hosts)| match word {
+        _ if local => word.as_str().to_owned(),
+        Word::Ok => format!("{} ok", hosts.len()),
+        _ => format!("{} {} ({})", hosts.len(), word.as_str(), hosts.join(", ")),
+    });
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

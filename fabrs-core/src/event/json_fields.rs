@@ -1,13 +1,12 @@
 //! The JSON form of the fields of events.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::Word;
 use crate::error::{Error, ErrorKind};
+use crate::event::outcome_kind::Word;
 use crate::host::Host;
 
 pub(super) fn lossy<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
@@ -65,20 +64,4 @@ impl Serialize for ErrorKind {
         }
         serializer.serialize_str(&name)
     }
-}
-
-/// Returns the hosts of each outcome, as people write them: `27 ok, 2 failed (web1, web2)`. The hosts are in a form that
-/// `-H` accepts.
-pub(super) fn summed_up(outcomes: &[(Host, Word)], local: bool) -> String {
-    let mut by_word: BTreeMap<usize, (Word, Vec<String>)> = BTreeMap::new();
-    for (host, word) in outcomes {
-        let rank = Word::ALL.iter().position(|known| known == word).unwrap_or(Word::ALL.len());
-        by_word.entry(rank).or_insert((*word, Vec::new())).1.push(host.label().to_string());
-    }
-    let parts = by_word.into_values().map(|(word, hosts)| match word {
-        _ if local => word.as_str().to_owned(),
-        Word::Ok => format!("{} ok", hosts.len()),
-        _ => format!("{} {} ({})", hosts.len(), word.as_str(), hosts.join(", ")),
-    });
-    parts.collect::<Vec<_>>().join(", ")
 }

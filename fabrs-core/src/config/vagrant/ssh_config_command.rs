@@ -12,12 +12,12 @@ use tokio::process::Command;
 
 use crate::error::{Error, ErrorKind, Result};
 
-use super::super::{OwnedGroup, Variables};
-use super::refusal::refusal;
-use super::vagrantfile::{self, Chosen, Vagrantfile};
-
-/// What is run, as messages name it.
-pub(super) const COMMAND: &str = "vagrant ssh-config";
+use crate::config::process_env::Variables;
+use crate::config::process_group::OwnedGroup;
+use crate::config::vagrant::messages::{COMMAND, shown};
+use crate::config::vagrant::refusal::refusal;
+use crate::config::vagrant::vagrantfile;
+use crate::config::vagrant::vagrantfile::{Chosen, Vagrantfile};
 
 /// How long Vagrant may take. It asks the provider about each machine, which takes some seconds on a busy machine.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -111,12 +111,6 @@ impl Ask {
     fn shown_folder(&self) -> String {
         shown(&self.folder)
     }
-}
-
-/// Returns a folder as messages name it.
-pub(super) fn shown(folder: &Path) -> String {
-    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    format!("`{}`", whole.display())
 }
 
 /// Reads a stream to its end, or as far as is sensible.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::Event;
+use crate::event::event::Event;
 
 /// Passes an event on with each of its texts replaced, except for output, errors and differences.
 pub(super) fn with_texts<T>(

@@ -5,7 +5,7 @@ use std::fs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 
-use super::environment::each_once;
+use crate::config::environment::each_once;
 
 /// What `@NAME` means beyond this machine and files.
 pub type NamedHosts<'a> = dyn Fn(&str) -> Option<Result<Vec<Host>>> + 'a;

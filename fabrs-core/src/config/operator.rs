@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Variables;
+use crate::config::process_env::Variables;
 
 /// Variables in which CI servers say where a run can be seen: those of `GitLab`, Jenkins, Buildkite and `CircleCI`.
 const PAGES: [&str; 4] = ["CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL"];

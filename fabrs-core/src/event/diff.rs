@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::style::{Role, Style};
 use crate::controls::escape_all_controls;
+use crate::event::style::{Role, Style};
 use crate::secret::Redactor;
 
 /// What becomes another in a file.

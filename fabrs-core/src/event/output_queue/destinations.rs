@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::backlog::Gap;
-use super::block::Block;
-use super::loss::Losses;
-use crate::event::Stream;
+use crate::event::output_queue::block::Block;
+use crate::event::output_queue::block_queue::Gap;
+use crate::event::output_queue::lost_output::Losses;
+use crate::event::stream::Stream;
 
 /// Where stdout and stderr go.
 pub(super) struct Destinations {

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use super::backlog::Gap;
-use super::block::Lengths;
 use crate::error::{Error, ErrorKind};
-use crate::event::Stream;
+use crate::event::output_queue::block::Lengths;
+use crate::event::output_queue::block_queue::Gap;
+use crate::event::stream::Stream;
 
 /// Bytes that were lost for another reason than a reader that has gone.
 #[derive(Debug, Default)]

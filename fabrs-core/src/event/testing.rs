@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Event, Sink, Spool};
+use crate::event::event::Event;
+use crate::event::output_queue::queue::Spool;
+use crate::event::sink::Sink;
 use crate::host::Host;
 
 #[derive(Clone, Default)]

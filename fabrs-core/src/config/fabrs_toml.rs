@@ -5,11 +5,12 @@ use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 
-use super::document::Document;
-use super::environment::{self, Environment};
-use super::near::meant;
-use super::regular_file::read_text;
-use super::vars::Vars;
+use crate::config::did_you_mean::meant;
+use crate::config::document::{Document, FILE_NAME};
+use crate::config::environment;
+use crate::config::environment::Environment;
+use crate::config::regular_file::read_text;
+use crate::config::vars::Vars;
 
 /// The keys at the top of the file.
 const KEYS: [&str; 2] = ["vars", "env"];
@@ -33,7 +34,7 @@ pub struct Config {
 
 impl Config {
     /// The name of the file, which stands beside `tasks.rs`.
-    pub const FILE: &'static str = "fabrs.toml";
+    pub const FILE: &'static str = FILE_NAME;
 
     /// Reads the `fabrs.toml` of a folder.
     ///

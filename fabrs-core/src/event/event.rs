@@ -4,71 +4,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Difference;
-use super::fields::{by_outcome, counts, lossy, seconds, some_seconds};
 use crate::error::Error;
+use crate::event::diff::Difference;
+use crate::event::json_fields::{by_outcome, counts, lossy, seconds, some_seconds};
+use crate::event::outcome_kind::Word;
+use crate::event::stream::Stream;
 use crate::host::Host;
 use crate::output::ExitStatus;
-
-/// One of the two streams of a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stream {
-    /// Standard output; with a pty, everything.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-/// What came of a task on a host, as one word: the same in the summary, the JSON lines and the docs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Word {
-    /// Done.
-    Ok,
-    /// It failed, and how is known.
-    Failed,
-    /// The connection was lost: it may or may not have happened.
-    Lost,
-    /// The host could not be reached, or refused the login.
-    Unreachable,
-    /// It was left out on purpose.
-    Skipped,
-    /// The run ended before this host's turn. Nothing was started there.
-    NotStarted,
-    /// The run was stopped while it was on its way.
-    Cancelled,
-    /// A dry run planned it up to the line that needs the result of a command that was not run.
-    Incomplete,
-}
-
-impl Word {
-    /// All outcomes, in the order of a summary.
-    pub const ALL: [Self; 8] = [
-        Self::Ok,
-        Self::Failed,
-        Self::Lost,
-        Self::Unreachable,
-        Self::Cancelled,
-        Self::Skipped,
-        Self::NotStarted,
-        Self::Incomplete,
-    ];
-
-    /// Returns the word as it is written for people: `not started`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Failed => "failed",
-            Self::Lost => "lost",
-            Self::Unreachable => "unreachable",
-            Self::Skipped => "skipped",
-            Self::NotStarted => "not started",
-            Self::Cancelled => "cancelled",
-            Self::Incomplete => "incomplete",
-        }
-    }
-}
 
 /// Something that happened.
 ///

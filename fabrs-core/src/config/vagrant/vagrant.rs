@@ -1,0 +1,143 @@
+//! Hosts that come from Vagrant: asked for when one is needed, and remembered.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fabrs_openssh::config::SshConfig;
+use tokio_util::sync::CancellationToken;
+
+use crate::blocking::wait;
+use crate::config::vagrant::messages::COMMAND;
+use crate::config::vagrant::ssh_config_command::{Ask, Check};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+
+/// What `vagrant ssh-config` says in a project's folder, asked when it is needed.
+///
+/// A refusal is not remembered: a task may start the machines, and ask again.
+#[derive(Debug)]
+pub(crate) struct Vagrant {
+    ask: Ask,
+    answer: Mutex<Option<Arc<Machines>>>,
+}
+
+/// The machines of Vagrant, and how `ssh` reaches them.
+#[derive(Debug)]
+pub(crate) struct Machines {
+    hosts: Vec<Host>,
+    config: SshConfig,
+}
+
+impl Vagrant {
+    /// Asks in `folder` for these machines; for all where none is named. `check` has to accept the Vagrantfile first.
+    pub(crate) fn new(folder: PathBuf, machines: &[String], check: Check) -> Self {
+        Self { ask: Ask::new(folder, machines.to_vec(), check), answer: Mutex::default() }
+    }
+
+    /// Asks a script that stands in for Vagrant.
+    #[cfg(test)]
+    pub(crate) fn script(folder: &std::path::Path, script: &str) -> Self {
+        Self { ask: Ask::script(folder, script), answer: Mutex::default() }
+    }
+
+    /// Returns the machines; Vagrant is asked where it has not answered yet.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it ends `vagrant` and all that it started.
+    pub(crate) async fn machines(&self) -> Result<Arc<Machines>> {
+        if let Some(machines) = self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Ok(machines);
+        }
+        let machines = Arc::new(Machines::read(&self.ask.output().await?)?);
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&machines));
+        Ok(machines)
+    }
+
+    /// Does the same as [`machines`](Self::machines) and blocks the calling thread, for callers that cannot await.
+    ///
+    /// # Errors
+    ///
+    /// As [`machines`](Self::machines), and [`ErrorKind::Cancelled`] if the run is stopped. `vagrant` is ended then.
+    pub(crate) fn machines_now(&self, stop: &CancellationToken) -> Result<Arc<Machines>> {
+        if let Some(machines) = self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Ok(machines);
+        }
+        let asked = wait(stop.run_until_cancelled(self.machines()));
+        let asked =
+            asked.map_err(|source| Error::new(ErrorKind::Internal, "could not ask Vagrant").caused_by(source))?;
+        let stopped = || Error::new(ErrorKind::Cancelled, format!("`{}` was stopped", COMMAND));
+        asked.unwrap_or_else(|| Err(stopped()))
+    }
+}
+
+impl Machines {
+    /// Reads what `vagrant ssh-config` printed, as `ssh` would.
+    fn read(text: &str) -> Result<Self> {
+        let home = dirs::home_dir().unwrap_or_else(|| PathBuf::from("/"));
+        let config = SshConfig::parse_with_includes(text, COMMAND, home).map_err(|source| {
+            Error::new(ErrorKind::Config, format!("could not read what `{}` printed", COMMAND)).caused_by(source)
+        })?;
+        let host = |name: &str| {
+            name.parse().map_err(|source| {
+                Error::new(ErrorKind::Config, "a machine of Vagrant has no host's name").caused_by(source)
+            })
+        };
+        let hosts: Vec<Host> = config.host_names().into_iter().map(host).collect::<Result<_>>()?;
+        if hosts.is_empty() {
+            let error = Error::new(ErrorKind::NoHost, format!("`{}` named no machine", COMMAND));
+            return Err(error.hint("`vagrant status` shows the machines, and `vagrant up` starts them"));
+        }
+        Ok(Self { hosts, config })
+    }
+
+    /// Returns the machines as hosts, in Vagrant's order.
+    pub(crate) fn hosts(&self) -> &[Host] {
+        &self.hosts
+    }
+
+    /// Tells whether a host is one of the machines.
+    pub(crate) fn has(&self, host: &Host) -> bool {
+        self.hosts.iter().any(|machine| machine.name() == host.name())
+    }
+
+    /// Returns the configuration that `ssh` would reach them by: all that it knows of a machine.
+    pub(crate) fn ssh_config(&self) -> &SshConfig {
+        &self.config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines_are_read_in_their_order() {
+        let machines = Machines::read(include_str!("recorded/three.txt")).unwrap();
+        assert_eq!(machines.hosts().iter().map(Host::name).collect::<Vec<_>>(), ["web", "db", "queue"]);
+        assert!(machines.has(&"root@db:22".parse().unwrap()) && !machines.has(&"web1".parse().unwrap()));
+    }
+
+    #[test]
+    fn an_answer_without_a_machine_is_an_empty_selection() {
+        for text in ["", "\n", "# nothing\n"] {
+            let error = Machines::read(text).unwrap_err();
+            assert_eq!(error.exit_code().code(), 3);
+            assert_eq!(
+                error.block().to_string(),
+                "error: `vagrant ssh-config` named no machine\n\
+                 hint: `vagrant status` shows the machines, and `vagrant up` starts them"
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_that_ssh_would_refuse_is_told_with_its_line() {
+        let error = Machines::read("Host default\n  Port none\n").unwrap_err();
+        assert_eq!(
+            error.block().to_string(),
+            "error: could not read what `vagrant ssh-config` printed\n  caused by: \
+             vagrant ssh-config:2: `port`: invalid port `none`: expected a number from 1 to 65535"
+        );
+    }
+}

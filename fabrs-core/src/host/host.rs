@@ -1,0 +1,245 @@
+//! [`Host`]: the address of one machine.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+use crate::host::error::HostError;
+use crate::host::range::is_range;
+
+/// The address of one machine: a name, and a user and a port where they were given.
+///
+/// Two hosts are equal when all three are. The text form is what people type: `web1`, `deploy@web1:2222`,
+/// `[::1]:2222`. The user is what stands before the *last* `@`, so `me@corp.com@web1` logs in as `me@corp.com`.
+///
+/// ```
+/// use fabrs_core::Host;
+///
+/// let host: Host = "deploy@[2001:db8::1]:1222".parse()?;
+/// assert_eq!(host.user(), Some("deploy"));
+/// assert_eq!(host.name(), "2001:db8::1");
+/// assert_eq!(host.port(), Some(1222));
+/// # Ok::<(), fabrs_core::HostError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Host {
+    name: String,
+    user: Option<String>,
+    port: Option<u16>,
+}
+
+/// The name that stands for the machine `fab` itself runs on.
+const LOCAL: &str = "@local";
+
+impl Host {
+    /// Returns the machine this program runs on, written `@local`.
+    pub fn local() -> Self {
+        Self { name: LOCAL.to_owned(), user: None, port: None }
+    }
+
+    /// Returns the name or address, without brackets.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the user, where the address names one.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// Returns the port, where the address names one.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// Tells whether this is the machine the program runs on.
+    pub fn is_local(&self) -> bool {
+        self.name == LOCAL
+    }
+
+    /// Returns the host with `user` where the address named none.
+    pub fn or_user(mut self, user: Option<&str>) -> Self {
+        if self.user.is_none() && !self.is_local() {
+            self.user = user.map(str::to_owned);
+        }
+        self
+    }
+
+    /// Returns the host with `port` where the address named none.
+    pub fn or_port(mut self, port: Option<u16>) -> Self {
+        if !self.is_local() {
+            self.port = self.port.or(port);
+        }
+        self
+    }
+
+    /// Tells whether this names `other`: the names are equal, and user and port are where they are given here.
+    ///
+    /// So `web1` means `deploy@web1:2222` too, and `root@web1` does not.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.name == other.name
+            && (self.user.is_none() || self.user == other.user)
+            && (self.port.is_none() || self.port == other.port)
+    }
+
+    /// Returns the host that both address: the names are equal, and neither user nor port differs where both name one.
+    ///
+    /// So `web1` and `deploy@web1` are `deploy@web1`, and `root@web1` and `deploy@web1` are two.
+    pub(crate) fn in_common(&self, other: &Self) -> Option<Self> {
+        let common = self.clone().or_user(other.user()).or_port(other.port());
+        other.covers(&common).then_some(common)
+    }
+
+    /// Returns the short form that stands in front of output: the name, and the port where one was given.
+    pub fn label(&self) -> Label<'_> {
+        Label(self)
+    }
+}
+
+/// Displays a host without its user, as in front of a line of output.
+#[derive(Debug, Clone, Copy)]
+pub struct Label<'a>(&'a Host);
+
+impl fmt::Display for Label<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.port, self.0.name.contains(':')) {
+            (None, _) => f.write_str(&self.0.name),
+            (Some(port), true) => write!(f, "[{}]:{port}", self.0.name),
+            (Some(port), false) => write!(f, "{}:{port}", self.0.name),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(user) = &self.user {
+            write!(f, "{user}@")?;
+        }
+        self.label().fmt(f)
+    }
+}
+
+impl Serialize for Host {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl FromStr for Host {
+    type Err = HostError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        if text == LOCAL {
+            return Ok(Self::local());
+        }
+        let (user, address) = match text.rsplit_once('@') {
+            Some(("", _)) => return Err(HostError::User(text.to_owned())),
+            Some((user, address)) => (Some(user), address),
+            None => (None, text),
+        };
+        let (name, port) = split_port(text, address)?;
+        if name.is_empty() {
+            return Err(HostError::Empty(text.to_owned()));
+        }
+        // A leading `-` would be an option to any program that is given the name; blanks and the rest are never part
+        // of a name, and are usually a list that was not split.
+        let odd = |c: char| c.is_whitespace() || c.is_control() || ",;'\"`$\\|&<>(){}!*?[]/".contains(c);
+        // `.` and `..` are directories: `get` uses a name as one.
+        if name.starts_with('-') || name.contains(odd) || matches!(name, "." | "..") {
+            return Err(if is_range(text) {
+                HostError::Several(text.to_owned())
+            } else {
+                HostError::Name(name.to_owned())
+            });
+        }
+        Ok(Self { name: name.to_owned(), user: user.map(str::to_owned), port })
+    }
+}
+
+/// Splits `address` into the name and the port; a bare IPv6 address has no port.
+fn split_port<'a>(text: &str, address: &'a str) -> Result<(&'a str, Option<u16>), HostError> {
+    let parse = |port: &str| match port.parse::<u16>() {
+        Ok(number) if number > 0 => Ok(Some(number)),
+        _ => Err(HostError::Port { text: text.to_owned(), port: port.to_owned() }),
+    };
+    if let Some(rest) = address.strip_prefix('[') {
+        let (name, after) = rest.split_once(']').ok_or_else(|| HostError::Brackets(text.to_owned()))?;
+        return match after.strip_prefix(':') {
+            Some(port) => Ok((name, parse(port)?)),
+            None if after.is_empty() => Ok((name, None)),
+            None => Err(HostError::Brackets(text.to_owned())),
+        };
+    }
+    match address.split_once(':') {
+        Some((_, rest)) if rest.contains(':') => Ok((address, None)),
+        Some((name, port)) => Ok((name, parse(port)?)),
+        None => Ok((address, None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(text: &str, user: Option<&str>, name: &str, port: Option<u16>) {
+        let host: Host = text.parse().unwrap();
+        assert_eq!((host.user(), host.name(), host.port()), (user, name, port), "{text}");
+    }
+
+    #[test]
+    fn every_way_to_write_a_host_is_read() {
+        case("user@host:2222", Some("user"), "host", Some(2222));
+        case("host", None, "host", None);
+        case(" host:22 ", None, "host", Some(22));
+        case("a@b.c@host", Some("a@b.c"), "host", None);
+        case("::1", None, "::1", None);
+        case("[::1]:2222", None, "::1", Some(2222));
+        case("[::1]", None, "::1", None);
+        case("u@2001:db8::1", Some("u"), "2001:db8::1", None);
+        case("u@[2001:db8::1]:1222", Some("u"), "2001:db8::1", Some(1222));
+        case("fe80::1%eth0", None, "fe80::1%eth0", None);
+        case("@local", None, "@local", None);
+    }
+
+    #[test]
+    fn what_is_written_is_what_was_read() {
+        for text in ["web1", "deploy@web1:2222", "u@[2001:db8::1]:1222", "::1", "@local"] {
+            assert_eq!(text.parse::<Host>().unwrap().to_string(), text);
+        }
+    }
+
+    #[track_caller]
+    fn refused(text: &str, why: &str) {
+        assert_eq!(text.parse::<Host>().unwrap_err().to_string(), why);
+    }
+
+    #[test]
+    fn a_bad_host_says_what_is_wrong() {
+        refused("", "a host's name is empty in ``");
+        refused("u@", "a host's name is empty in `u@`");
+        refused("@host", "the user before `@` is empty in `@host`");
+        refused("web:0", "`0` is not a port (1 to 65535) in `web:0`");
+        refused("web:ssh", "`ssh` is not a port (1 to 65535) in `web:ssh`");
+        refused("[::1", "the brackets in `[::1` do not enclose an address: write `[::1]:22`");
+        refused("-oProxyCommand=x", "`-oProxyCommand=x` is not a host's name");
+        refused("a b", "`a b` is not a host's name");
+        refused("deploy@..", "`..` is not a host's name");
+        refused(".:22", "`.` is not a host's name");
+    }
+
+    #[test]
+    fn a_host_covers_what_it_leaves_open() {
+        let covers = |one: &str, other: &str| one.parse::<Host>().unwrap().covers(&other.parse().unwrap());
+        assert!(covers("web1", "web1") && covers("web1", "deploy@web1:22") && covers("deploy@web1", "deploy@web1:22"));
+        assert!(!covers("web1", "web2") && !covers("root@web1", "web1") && !covers("web1:22", "web1:2222"));
+    }
+
+    #[test]
+    fn the_label_leaves_the_user_out() {
+        let host: Host = "deploy@web1:2222".parse().unwrap();
+        assert_eq!(host.label().to_string(), "web1:2222");
+    }
+}

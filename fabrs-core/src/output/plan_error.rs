@@ -1,0 +1,48 @@
+//! The error of a plan that has ended.
+
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::output::cause::Cause;
+use crate::output::plan_end::PlanEnd;
+
+impl PlanEnd {
+    /// Returns why the plan ended, if it has.
+    pub(crate) fn get(&self) -> Option<Error> {
+        self.cause().map(error_of)
+    }
+
+    /// Ends the plan, unless it has ended, and returns why.
+    pub(crate) fn or_end(&self, error: impl FnOnce() -> Error) -> Error {
+        error_of(self.cause_or_end(|| Arc::new(error())))
+    }
+}
+
+/// Returns the error behind a cause. An output receives no other causes than errors of this crate.
+pub(super) fn error_of(cause: &Cause) -> Error {
+    match cause.downcast_ref::<Error>() {
+        Some(error) => error.clone(),
+        None => Error::new(crate::error::ErrorKind::Internal, cause.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    fn why(text: &'static str) -> Error {
+        Error::new(ErrorKind::NotRun, text)
+    }
+
+    #[test]
+    fn a_part_ends_alone_and_the_whole_with_all_its_parts() {
+        let whole = PlanEnd::default();
+        let (one, other) = (whole.part(), whole.part());
+        one.or_end(|| why("one"));
+        assert!(other.get().is_none() && whole.get().is_none());
+        whole.end_with(&one);
+        assert_eq!(whole.get().as_ref().map(Error::doing), Some("one"));
+        assert_eq!(other.or_end(|| why("other")).doing(), "one", "it ended before");
+    }
+}
