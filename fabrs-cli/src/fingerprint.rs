@@ -8,7 +8,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use fabrs_core::config::{Choice, Inventory, OnFailure, Order, Selection, Settings, SshConfigFrom, Unreachable};
+use fabrs_core::config::{Inventory, Layered, OnFailure, OnUnreachable, Order, Selection, Settings, SshConfigSource};
 use fabrs_core::{Client, Error, ErrorKind, Host, Result};
 use ignore::{DirEntry, WalkBuilder};
 use serde_json::json;
@@ -81,11 +81,11 @@ fn program_digest(file: io::Result<File>) -> Result<String> {
 }
 
 fn options_text(settings: &Settings) -> String {
-    let argument = |choice: &Choice<_>| choice.argument.clone();
+    let argument = |choice: &Layered<_>| choice.argument.clone();
     let ssh_config = match &settings.ssh_config {
-        SshConfigFrom::Default => "default".to_owned(),
-        SshConfigFrom::File(path) => format!("file {}", path.display()),
-        SshConfigFrom::None => "none".to_owned(),
+        SshConfigSource::Default => "default".to_owned(),
+        SshConfigSource::File(path) => format!("file {}", path.display()),
+        SshConfigSource::None => "none".to_owned(),
     };
     let identities: Vec<String> = settings.identities.iter().map(|path| path.display().to_string()).collect();
     json!({
@@ -98,7 +98,7 @@ fn options_text(settings: &Settings) -> String {
         "limit": settings.limit,
         "serial": settings.order == Order::Serial,
         "keep_going": settings.on_failure == OnFailure::Continue,
-        "skip_bad_hosts": settings.unreachable == Unreachable::Skip,
+        "skip_bad_hosts": settings.on_unreachable == OnUnreachable::Skip,
         "warn_only": settings.warn_only,
     })
     .to_string()

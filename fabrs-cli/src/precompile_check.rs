@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use fabrs_core::config::{Config, Environment, near, read_text};
+use fabrs_core::config::{Config, Environment, did_you_mean, read_text};
 use fabrs_core::{Registry, Result};
 use fabrs_project::Project;
 
@@ -30,7 +30,7 @@ pub(crate) fn check(project: &Project, words: &[String]) -> Result<()> {
 /// Returns `true` if a word resembles the name of an environment and can't be the name of a task.
 fn is_misspelled_environment(word: &str, environments: &[&str], tasks: &Path) -> bool {
     !environments.contains(&word)
-        && near(&word.replace('_', "-"), environments.iter().copied()).is_some()
+        && did_you_mean(&word.replace('_', "-"), environments.iter().copied()).is_some()
         && read_text(tasks).is_ok_and(|source| lacks_task(word, &source))
 }
 

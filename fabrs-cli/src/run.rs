@@ -5,9 +5,9 @@ use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fabrs_core::config::{Consent, Environment, Inventory, Mode, Selection, Settings, Variables};
+use fabrs_core::config::{Confirmation, Environment, Inventory, Mode, ProcessEnv, Selection, Settings};
 use fabrs_core::error::GroupedErrors;
-use fabrs_core::event::{Event, Sink, Word};
+use fabrs_core::event::{Event, OutcomeKind, Sink};
 use fabrs_core::group::Group;
 use fabrs_core::secret::Redactor;
 use fabrs_core::transport::{Level, RunStop, restore_terminal};
@@ -32,7 +32,7 @@ pub(crate) struct Run {
     pub(crate) command_line: CommandLine,
     pub(crate) settings: Settings,
     pub(crate) inventory: Inventory,
-    pub(crate) variables: Variables,
+    pub(crate) variables: ProcessEnv,
     pub(crate) demo: Option<DemoHosts>,
     /// The directory of the project.
     pub(crate) root: PathBuf,
@@ -66,7 +66,7 @@ impl Run {
         let all =
             self.run_and_report(client.clone(), Arc::clone(&reporter), stdout_closed, signals.first(), ended.clone());
         work.spawn_on(all, runtime);
-        let written = || reporter.output.written();
+        let written = || reporter.output.written_bytes();
         match signals.supervise(&client, announce, &ended, written, work.join_next()).await {
             (Some(_), Some(interruption)) => Ok(interruption.exit_code()),
             (None, Some(interruption)) => {
@@ -117,7 +117,7 @@ impl Run {
         client: &Client,
         reporter: &Reporter,
         stdout_closed: &RunStop,
-        outcomes: &mut Vec<(Host, Word)>,
+        outcomes: &mut Vec<(Host, OutcomeKind)>,
     ) -> Result<u8> {
         tokio::select! {
             result = self.run_all(client, reporter, outcomes) => result,
@@ -126,7 +126,7 @@ impl Run {
             _ = stdout_closed.above(Level::Run), if self.command_line.calls.is_empty() => {
                 client.stop().raise(Level::Stop);
                 // A full disk is a failure; a closed pipe has the exit code of SIGPIPE.
-                Ok(if reporter.output.is_unread() { 128 + 13 } else { ExitCode::Failed.code() })
+                Ok(if reporter.output.is_reader_gone() { 128 + 13 } else { ExitCode::Failed.code() })
             }
         }
     }
@@ -151,16 +151,21 @@ impl Run {
     /// run neither shows nor accepts a fingerprint, because reading the program and the project
     /// takes time.
     fn add_fingerprint_inputs(&self, client: &Client) -> Result<()> {
-        match (&self.settings.consent, self.settings.mode) {
-            (Consent::To(_), _) | (_, Mode::DryRun) => {
+        match (&self.settings.confirmation, self.settings.mode) {
+            (Confirmation::Fingerprint(_), _) | (_, Mode::DryRun) => {
                 fingerprint::add_inputs(client, &self.command_line, &self.settings, &self.root)
             }
-            (Consent::Asked | Consent::Given, Mode::Run) => Ok(()),
+            (Confirmation::Prompt | Confirmation::AssumeYes, Mode::Run) => Ok(()),
         }
     }
 
     /// Runs the tasks, then the shell line.
-    async fn run_all(&self, client: &Client, reporter: &Reporter, outcomes: &mut Vec<(Host, Word)>) -> Result<u8> {
+    async fn run_all(
+        &self,
+        client: &Client,
+        reporter: &Reporter,
+        outcomes: &mut Vec<(Host, OutcomeKind)>,
+    ) -> Result<u8> {
         // Report all errors of the plan before the first question.
         let plan = Plan::new(self.command_line.calls.clone(), client)?;
         self.warn_unused_exclusions(client.sink().as_ref())?;
@@ -194,7 +199,7 @@ impl Run {
         if selections.contains(&Selection::Local) {
             return Ok(());
         }
-        for host in self.inventory.unknown_exclusions(selections)? {
+        for host in self.inventory.unused_exclusions(selections)? {
             let text = format!("`-x {host}` leaves nothing out: no such host is selected");
             sink.event(&Event::Warning { host: None, text: &text });
         }
@@ -214,10 +219,10 @@ impl Run {
     /// Returns `true` if a task must obtain the approval before the first change.
     fn defers_approval(&self) -> bool {
         let is_protected = self.inventory.environment().is_some_and(Environment::is_protected);
-        let is_asked = match &self.settings.consent {
-            Consent::Asked => is_protected,
-            Consent::To(_) => true,
-            Consent::Given => false,
+        let is_asked = match &self.settings.confirmation {
+            Confirmation::Prompt => is_protected,
+            Confirmation::Fingerprint(_) => true,
+            Confirmation::AssumeYes => false,
         };
         is_asked && self.command_line.calls.iter().any(|call| call.task().defer_approval)
     }
@@ -236,7 +241,7 @@ impl Run {
         text: &str,
         client: &Client,
         reporter: &Reporter,
-        all: &mut Vec<(Host, Word)>,
+        all: &mut Vec<(Host, OutcomeKind)>,
     ) -> Result<ShellLineResult> {
         let hosts = client.inventory().hosts_for(Selection::Inherit)?;
         let group = Group::of(client, &hosts)?;
@@ -247,9 +252,9 @@ impl Run {
             // The location would be a line of this file, meaningless to the user.
             let error = outcome.error().map(|error| error.clone().without_location());
             let (word, error) = (outcome.word(), error.as_ref());
-            client.sink().event(&Event::LineEnded { line: text, host, outcome: word, error });
+            client.sink().event(&Event::ShellLineEnded { line: text, host, outcome: word, error });
             // The group has already printed a warning for a skipped host.
-            if word != Word::Skipped {
+            if word != OutcomeKind::Skipped {
                 result.add(host, word, error)?;
             }
             all.push((host.clone(), word));
@@ -258,13 +263,13 @@ impl Run {
             reporter.print_block(&block);
         }
         if let Some(error) = outcomes.iter().find_map(|(_, outcome)| outcome.error())
-            && outcomes.iter().all(|(_, outcome)| outcome.word() == Word::Skipped)
+            && outcomes.iter().all(|(_, outcome)| outcome.word() == OutcomeKind::Skipped)
         {
             // All hosts were skipped, so the shell line ran nowhere.
             result.codes.push(error.exit_code());
         }
         let of_line = all.get(all.len() - outcomes.len()..).unwrap_or_default();
-        client.sink().event(&Event::Summary { name: text, local: false, outcomes: of_line });
+        client.sink().event(&Event::Summary { name: text, is_local: false, outcomes: of_line });
         Ok(result)
     }
 }
@@ -280,9 +285,9 @@ struct ShellLineResult {
 }
 
 impl ShellLineResult {
-    fn add(&mut self, host: &Host, word: Word, error: Option<&Error>) -> Result<()> {
+    fn add(&mut self, host: &Host, word: OutcomeKind, error: Option<&Error>) -> Result<()> {
         self.codes.push(match (word, error) {
-            (Word::Ok | Word::Skipped, _) => ExitCode::Ok,
+            (OutcomeKind::Ok | OutcomeKind::Skipped, _) => ExitCode::Ok,
             (_, Some(error)) => error.exit_code(),
             (_, None) => ExitCode::Failed,
         });
@@ -290,7 +295,7 @@ impl ShellLineResult {
         if let (true, ErrorKind::Exit, Some(output)) = (self.is_only_host, error.kind(), error.output()) {
             // The exit code of `fab` reports the status, so no message is needed.
             self.status = Some(u8::try_from(output.status()?.shell_code()).unwrap_or(u8::MAX));
-        } else if self.is_only_host || word != Word::Cancelled {
+        } else if self.is_only_host || word != OutcomeKind::Cancelled {
             // With several hosts, the summary lists the cancelled hosts.
             self.errors.add(host, error);
         }
@@ -299,12 +304,12 @@ impl ShellLineResult {
 }
 
 /// Runs all tasks, emits their summaries, and returns the exit code of the report.
-async fn run_tasks(plan: &Plan, client: &Client, outcomes: &mut Vec<(Host, Word)>) -> ExitCode {
+async fn run_tasks(plan: &Plan, client: &Client, outcomes: &mut Vec<(Host, OutcomeKind)>) -> ExitCode {
     let report = Executor::new(client.clone()).run(plan).await;
     for stage in report.stages() {
         let of_stage: Vec<_> = stage.outcomes.iter().map(|(host, outcome)| (host.clone(), outcome.word())).collect();
         let (name, local) = (&stage.task.shown_name(), stage.here);
-        client.sink().event(&Event::Summary { name, local, outcomes: &of_stage });
+        client.sink().event(&Event::Summary { name, is_local: local, outcomes: &of_stage });
         outcomes.extend(of_stage);
     }
     report.exit_code()

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use fabrs_core::config::{
-    Config, Environment, Inventory, PasswordFrom, Selection, Settings, Variables, excluded_hosts, typed_hosts_with,
+    Config, Environment, Inventory, PasswordSource, ProcessEnv, Selection, Settings, parse_excluded_hosts,
+    parse_host_args_with,
 };
 use fabrs_core::{Error, ErrorKind, Registry, Result};
 use fabrs_project::{FileTrust, check_identity, check_vagrantfile};
@@ -80,7 +81,7 @@ fn check_option_files(settings: &Settings) -> Result<()> {
         let error = Error::new(ErrorKind::Usage, format!("there is no private key `{}`", path.display()));
         return Err(error.hint("`-i` takes the path of one"));
     }
-    if let PasswordFrom::File(path) = &settings.sudo_password {
+    if let PasswordSource::File(path) = &settings.sudo_password {
         std::fs::File::open(path).map_err(|source| {
             let text = format!("could not read the file with the sudo password, `{}`", path.display());
             Error::new(ErrorKind::Usage, text).caused_by(source)
@@ -93,19 +94,19 @@ fn check_option_files(settings: &Settings) -> Result<()> {
 fn start_run(mut command_line: CommandLine, registry: &Registry, config: &Config, root: &Path) -> Result<ExitCode> {
     // Must precede the first secret. A program that embeds the core makes its own choice.
     core_dumps::disable();
-    let variables = Variables::from_env();
+    let variables = ProcessEnv::from_env();
     let inventory = Inventory::new(config, command_line.environment.as_deref())?;
     let inventory = inventory.with_checked_vagrant(root, check_vagrantfile);
-    let mut settings = command_line.options.settings().or_variables(&variables);
+    let mut settings = command_line.options.settings().or_process_env(&variables);
     if let Some(environment) = inventory.environment() {
         settings = settings.or_environment(environment);
     }
     check_option_files(&settings)?;
     let requested = RequestedHosts::default();
     let inventory = inventory
-        .with_hosts(typed_hosts_with(&command_line.options.hosts, &|name| requested.hosts(name))?)
-        .standing_in(requested.names())
-        .without_hosts(excluded_hosts(&command_line.options.excluded, &demo::hosts_of)?)
+        .with_hosts(parse_host_args_with(&command_line.options.hosts, &|name| requested.hosts(name))?)
+        .in_every_role(requested.names())
+        .with_excluded(parse_excluded_hosts(&command_line.options.excluded, &demo::hosts_of)?)
         .with_settings(&settings);
     if command_line.calls.is_empty() && command_line.shell_line.is_none() {
         match registry.default_task() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fabrs_core::Host;
 use fabrs_core::Result;
-use fabrs_core::config::{Choice, Settings, SshConfigFrom, Variables};
+use fabrs_core::config::{Layered, ProcessEnv, Settings, SshConfigSource};
 use fabrs_core::event::Sink;
 use fabrs_core::transport::ssh::{OpenSsh, SshSettings};
 use fabrs_core::transport::{Dial, NoInput, Permission, Transport};
@@ -27,14 +27,14 @@ impl DemoDial {
     /// Wraps `inner`, the [`Dial`] for all other hosts.
     pub fn new(inner: Arc<dyn Dial>, demo: Arc<Demo>, settings: &Settings, sink: Arc<dyn Sink>) -> Self {
         let settings = Settings {
-            user: Choice::default(),
-            port: Choice::default(),
-            gateway: Choice::default(),
+            user: Layered::default(),
+            port: Layered::default(),
+            gateway: Layered::default(),
             identities: Vec::new(),
-            ssh_config: SshConfigFrom::File(demo.ssh_config()),
+            ssh_config: SshConfigSource::File(demo.ssh_config()),
             ..settings.clone()
         };
-        let ssh = SshSettings::new(&settings, Variables::from_env(), Arc::new(NoInput), sink);
+        let ssh = SshSettings::new(&settings, ProcessEnv::from_env(), Arc::new(NoInput), sink);
         Self { inner, ssh: OpenSsh::new(ssh), demo }
     }
 }

@@ -75,7 +75,7 @@ mod tests {
         for name in ["demo:", "demo:0", "demo:x", "demo:-1", "demo:33"] {
             let error = parse_hosts(name).unwrap().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Usage);
-            assert_eq!(error.doing(), format!("invalid number of hosts in `@{name}`"));
+            assert_eq!(error.message(), format!("invalid number of hosts in `@{name}`"));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::process::{Command, Stdio};
 
-use fabrs_core::config::Variables;
+use fabrs_core::config::ProcessEnv;
 
 use crate::passwd::ACCOUNT_UID;
 use crate::protocol::UserMapping;
@@ -91,7 +91,7 @@ fn map_with_newuidmap(pid: u32) -> io::Result<Option<()>> {
             let mut command = Command::new(helper);
             command
                 .args(words)
-                .env_remove(Variables::SUDO_PASSWORD)
+                .env_remove(ProcessEnv::SUDO_PASSWORD)
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null());

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use fabrs::config::Who;
+pub use fabrs::config::Operator as Who;
 
 /// The name of one run: of no meaning, but its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use fabrs_core::config::Variables;
+use fabrs_core::config::ProcessEnv;
 use fabrs_core::{Error, ErrorKind};
 
 use crate::cargo_output::CargoOutput;
@@ -89,7 +89,7 @@ impl<'a> CargoCommand<'a> {
             .envs(self.environment.variables_for_cargo(&self.program))
             .env("CARGO_TARGET_DIR", &self.cache.target_folder)
             // The build script of a dependency could read the password.
-            .env_remove(Variables::SUDO_PASSWORD)
+            .env_remove(ProcessEnv::SUDO_PASSWORD)
             // The launcher parses the output, so the user's settings must not change the format.
             .env("CARGO_TERM_COLOR", "never")
             .env("CARGO_TERM_PROGRESS_WHEN", "never")

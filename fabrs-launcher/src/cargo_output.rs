@@ -269,7 +269,7 @@ mod tests {
             .status("error: failed to get `semver` as a dependency of package `tasks-12 v0.0.0 (/c/12)`", &mut events);
         output.status("  [6] Could not resolve hostname (Could not resolve host: example.com)", &mut events);
         assert!(output.is_network_error());
-        assert!(output.error("tasks.rs").advice().is_some());
+        assert!(output.error("tasks.rs").hint_text().is_some());
     }
 
     #[test]

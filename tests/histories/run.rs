@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use fabrs::config::{Input, Settings, SshConfigFrom};
+use fabrs::config::{PromptPolicy, Settings, SshConfigSource};
 use fabrs::lock::LockHandle;
 use fabrs::prelude::*;
 
@@ -62,8 +62,8 @@ impl Run {
     }
 
     async fn work(&self) -> Result {
-        let ssh_config = SshConfigFrom::File(self.ssh_config.clone());
-        let settings = Settings { ssh_config, input: Input::Refused, ..Settings::default() };
+        let ssh_config = SshConfigSource::File(self.ssh_config.clone());
+        let settings = Settings { ssh_config, prompts: PromptPolicy::Refuse, ..Settings::default() };
         let client = Client::builder().settings(settings).build();
         let hosts = Group::of(&client, HOSTS)?;
         let mut locking = hosts.lock("deploy").lease(SILENCE).wait(true).purpose(&self.name);

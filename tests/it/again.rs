@@ -23,9 +23,9 @@ async fn a_failure_is_tried_again_so_often_and_each_time_is_told() -> Result {
     let output = host.run(third_time(&enough)).retry(2, Duration::ZERO).await?;
     assert_eq!(output.line()?, "3", "the last attempt's output");
     assert_eq!(told(&capture, "retry", "reason"), ["exit status 1", "exit status 1"]);
-    let retries = capture.of("retry");
+    let retries = capture.of_kind("retry");
     assert_eq!(retries.iter().map(|retry| &retry["attempt"]).collect::<Vec<_>>(), [2, 3]);
-    assert!(retries.iter().all(|retry| retry["attempts"] == 3 && retry["left"].is_null()), "{retries:?}");
+    assert!(retries.iter().all(|retry| retry["max_attempts"] == 3 && retry["time_left"].is_null()), "{retries:?}");
     let error = refused(host.run(third_time(&few)).retry(1, Duration::ZERO).await, ErrorKind::Exit);
     assert_eq!(error.output().expect("it ran").line()?, "2");
     host.close().await;
@@ -43,7 +43,7 @@ async fn what_takes_its_time_is_waited_for_and_no_longer_than_said() -> Result {
     assert_eq!(told(&capture, "retry", "reason"), ["exit status 1"]);
     assert_eq!(host.run(third_time(&sshd.scratch().join("shown"))).until(secs(30)).await?.line()?, "3");
     assert_eq!(told(&capture, "retry", "reason"), ["exit status 1"; 3]);
-    assert!(capture.of("retry").iter().all(|retry| retry["left"].as_f64().is_some_and(|left| left < 30.0)));
+    assert!(capture.of_kind("retry").iter().all(|retry| retry["time_left"].as_f64().is_some_and(|left| left < 30.0)));
     let error = refused(host.probe("exit 7").until(Duration::ZERO).await, ErrorKind::Timeout);
     let shown = block(&error);
     assert!(shown.contains("`exit 7` did not succeed within 0 seconds") && shown.contains("exit status 7"), "{shown}");
@@ -70,7 +70,7 @@ async fn what_was_refused_or_can_not_be_given_twice_is_not_tried_again() -> Resu
     let (capture, sink) = capture();
     let host = Client::builder().dial(Fake::new()).sink(sink).build().connect("web1")?;
     refused(host.run("unknown").retry(3, Duration::ZERO).await, ErrorKind::Usage);
-    assert!(capture.of("warning").is_empty());
+    assert!(capture.of_kind("warning").is_empty());
     let answered = host.run("x").watch(Responder::new("sure? ", "y\n")).retry(1, Duration::ZERO);
     let error = refused(answered.await, ErrorKind::Usage);
     assert!(block(&error).contains("is not there a second time"), "{}", block(&error));
@@ -86,7 +86,7 @@ async fn a_dry_run_looks_once_and_goes_on() -> Result {
     host.run("start").await?;
     let waited = crate::support::soon(host.probe("test -e /up").until(Duration::from_hours(1))).await?;
     host.run("after").await?;
-    assert_eq!(told(&capture, "planned", "what"), ["start", "test -e /up (again, until it succeeds)", "after"]);
+    assert_eq!(told(&capture, "planned", "operation"), ["start", "test -e /up (again, until it succeeds)", "after"]);
     assert_eq!(fake.commands().len(), 1);
     refused(waited.ok(), ErrorKind::NotRun);
     Ok(())
@@ -102,7 +102,7 @@ async fn what_may_still_run_is_not_run_a_second_time_beside_itself() -> Result {
     let line = ShellLine::raw(format!("(trap '' TERM; exec sleep {mark}) & exit 0"));
     refused(host.run(line).timeout(secs(1)).retry(3, Duration::ZERO).await, ErrorKind::Timeout);
     assert_eq!(fabrs_testing::processes_matching(&mark).len(), 1);
-    assert_eq!(capture.of("command_started").len(), 1);
+    assert_eq!(capture.of_kind("command_started").len(), 1);
     Ok(())
 }
 

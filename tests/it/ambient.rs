@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use fabrs::config::{Config, Inventory, excluded_hosts, typed_hosts};
+use fabrs::config::{Config, Inventory, parse_excluded_hosts, parse_host_args};
 use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer};
 use fabrs::{Error, TaskError};
@@ -285,9 +285,9 @@ async fn local_has_a_directory_of_its_own_and_settings_that_are_not_for_it_do_no
 #[tokio::test]
 async fn typed_hosts_narrow_a_role_and_not_the_hosts_that_a_task_names() -> Result {
     let config = Config::parse(FILE, "fabrs.toml".as_ref())?;
-    let inventory = Inventory::new(&config, Some("live"))?.with_hosts(typed_hosts(&["web2,db1"])?);
-    let excluded = excluded_hosts(&["gone"], &|_| None)?;
-    let client = Client::builder().dial(named()).inventory(inventory.without_hosts(excluded)).build();
+    let inventory = Inventory::new(&config, Some("live"))?.with_hosts(parse_host_args(&["web2,db1"])?);
+    let excluded = parse_excluded_hosts(&["gone"], &|_| None)?;
+    let client = Client::builder().dial(named()).inventory(inventory.with_excluded(excluded)).build();
     let hosts =
         |group: Group| group.connections().iter().filter_map(|c| c.host().map(ToString::to_string)).collect::<Vec<_>>();
     client
@@ -310,7 +310,7 @@ async fn typed_hosts_narrow_a_role_and_not_the_hosts_that_a_task_names() -> Resu
 #[tokio::test]
 async fn a_role_without_a_typed_host_is_an_error_with_its_line_that_names_both() -> Result {
     let config = Config::parse(FILE, "fabrs.toml".as_ref())?;
-    let inventory = Inventory::new(&config, Some("live"))?.with_hosts(typed_hosts(&["other"])?);
+    let inventory = Inventory::new(&config, Some("live"))?.with_hosts(parse_host_args(&["other"])?);
     let client = Client::builder().dial(named()).inventory(inventory).build();
     client
         .local()?

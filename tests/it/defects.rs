@@ -73,7 +73,7 @@ async fn defect_07_no_character_is_torn_in_pieces_of_any_size() -> Result {
         assert_eq!(output.stdout()?, text, "{size}");
     }
     host.close().await;
-    let shown = told(&seen, "lines", "text").concat();
+    let shown = told(&seen, "output_lines", "text").concat();
     assert_eq!(shown, text.repeat(7), "what is shown is whole too");
 
     // A network may put pieces together again; here they come as they are, in lines and in one that is shown in parts.
@@ -84,7 +84,7 @@ async fn defect_07_no_character_is_torn_in_pieces_of_any_size() -> Result {
             let (seen, sink) = capture();
             let client = Client::builder().dial(Fake::new().on("print", answer)).sink(sink).build();
             assert_eq!(client.connect("web1")?.run("print").await?.stdout()?, text, "{size}");
-            assert_eq!(told(&seen, "lines", "text").concat(), text, "{size}");
+            assert_eq!(told(&seen, "output_lines", "text").concat(), text, "{size}");
         }
     }
     Ok(())
@@ -200,6 +200,6 @@ async fn defect_19_a_file_is_one_command_whatever_its_path() -> Result {
         assert_eq!(fs::read_to_string(here.path().join("got"))?, name);
     }
     client.close().await;
-    assert_eq!(seen.of("command_started").len(), 2 * names.len());
+    assert_eq!(seen.of_kind("command_started").len(), 2 * names.len());
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fabrs::config::{Input, Mode, OnFailure, Settings};
-use fabrs::event::Capture;
+use fabrs::config::{Mode, OnFailure, PromptPolicy, Settings};
+use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer};
 use fabrs::{ClientBuilder, Error, ExitCode, Report};
@@ -15,7 +15,12 @@ use serde_json::Value;
 use crate::support::{capture, carry_out, refused, scripted, settings, soon, ssh_config, through, told, words};
 
 fn dry() -> Settings {
-    Settings { mode: Mode::DryRun, input: Input::Refused, on_failure: OnFailure::Continue, ..Settings::default() }
+    Settings {
+        mode: Mode::DryRun,
+        prompts: PromptPolicy::Refuse,
+        on_failure: OnFailure::Continue,
+        ..Settings::default()
+    }
 }
 
 /// Returns a client of scripted hosts that changes nothing.
@@ -24,9 +29,12 @@ fn planning(fake: &Fake, hosts: &str) -> ClientBuilder {
 }
 
 /// Returns the planned commands, as `host: line`.
-fn planned(seen: &Capture) -> Vec<String> {
+fn planned(seen: &CaptureSink) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or("here").to_owned();
-    seen.of("planned").iter().map(|event| format!("{}: {}", text(&event["host"]), text(&event["what"]))).collect()
+    seen.of_kind("planned")
+        .iter()
+        .map(|event| format!("{}: {}", text(&event["host"]), text(&event["operation"])))
+        .collect()
 }
 
 /// Plans one task on hosts that answer `now`, and returns the planned commands and the report.
@@ -63,7 +71,7 @@ async fn a_host_that_is_only_changed_is_never_connected_to() -> Result {
     host.connect().await?;
     host.cd("/srv").env("A", "b c").run("make install").timeout(secs(1)).pty().stdin("yes").await?;
     host.run("exit 3").spawn()?.await?;
-    assert_eq!(told(&seen, "planned", "what"), ["cd /srv && export A='b c' && make install", "exit 3"]);
+    assert_eq!(told(&seen, "planned", "operation"), ["cd /srv && export A='b c' && make install", "exit 3"]);
     assert_eq!(proxy.accepted(), 0);
 
     assert_eq!(host.probe("echo read").line().await?, "read");
@@ -91,13 +99,14 @@ async fn a_read_after_planned_changes_is_marked_on_that_host_only() -> Result {
     let client = planning(&Fake::new().on("now", FakeAnswer::stdout("1\n")), "").sink(sink).build();
     let (one, two) = (client.connect("web1")?, client.connect("web2")?);
     one.probe("now").await?;
-    assert!(seen.of("stale_read").is_empty());
+    assert!(seen.of_kind("stale_read").is_empty());
     one.run("change").await?;
     one.probe("now").await?;
     one.cd("/srv").run("change").await?;
     client.connect("web1")?.probe("now").await?;
     two.probe("now").await?;
-    let marks: Vec<_> = seen.of("stale_read").iter().map(|e| (e["host"].clone(), e["planned"].clone())).collect();
+    let marks: Vec<_> =
+        seen.of_kind("stale_read").iter().map(|e| (e["host"].clone(), e["planned_changes"].clone())).collect();
     assert_eq!(marks, [("web1".into(), 1.into()), ("web1".into(), 2.into())]);
     Ok(())
 }

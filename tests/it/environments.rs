@@ -1,6 +1,6 @@
 //! Environments of fabrs.toml: what a host has of its own, and the user's values in a task.
 
-use fabrs::config::{Choice, Config, Inventory, Settings};
+use fabrs::config::{Config, Inventory, Layered, Settings};
 use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer};
 use fabrs::{ErrorKind, Plan};
@@ -83,7 +83,7 @@ async fn a_host_with_a_gateway_of_its_own_goes_through_it_and_the_others_do_not(
 #[tokio::test]
 async fn a_user_that_was_typed_makes_hosts_one_however_they_are_written() -> fabrs::Result<()> {
     let fake = Fake::new().on("true", FakeAnswer::code(0));
-    let run = Settings { user: Choice::argument("root".to_owned()), ..Settings::default() };
+    let run = Settings { user: Layered::argument("root".to_owned()), ..Settings::default() };
     let client = Client::builder().dial(fake.clone()).settings(run).build();
     assert_eq!(client.connect("web1")?, client.connect("root@web1")?);
     assert_ne!(client.connect("web1")?, client.connect("ann@web1")?);

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command as Program;
 
-use fabrs::config::{Inventory, typed_hosts};
+use fabrs::config::{Inventory, parse_host_args};
 use fabrs::prelude::*;
 use fabrs_testing::{Account, Capability, Sshd};
 
@@ -88,7 +88,7 @@ async fn a_site_is_moved_to_one_tag_on_all_hosts_and_a_second_time_nothing_chang
     let trusted = "git config --global --replace-all safe.directory '*' && rm -rf shop 'shop env'";
 
     let hosts: Vec<String> = accounts.iter().map(|account| format!("{}@host", account.name())).collect();
-    let inventory = Inventory::default().with_hosts(typed_hosts(&hosts)?);
+    let inventory = Inventory::default().with_hosts(parse_host_args(&hosts)?);
     let client = client_of(&sshd, "").sudo_password(crate::sudo::password()).inventory(inventory).build();
     Group::of(&client, hosts.iter().map(String::as_str))?.run(trusted).await.all_ok()?;
 

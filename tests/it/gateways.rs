@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 
-use fabrs::config::{Choice, Gateway};
+use fabrs::config::{Gateway, Layered};
 use fabrs::prelude::*;
 use fabrs::{Client, Group, IntoHost, Result};
 use fabrs_testing::faults::{Cut, Proxy, RefusedPort};
@@ -53,7 +53,7 @@ async fn a_gateway_comes_from_the_settings_too() -> Result<()> {
     let jump = gateway(&server, server.addr());
     let config = ssh_config(&server, &also_known("jump", &jump));
     let by = || "jump".into_host().map(Gateway::from);
-    for gateway in [Choice::argument(by()?), Choice::config(by()?)] {
+    for gateway in [Layered::argument(by()?), Layered::config(by()?)] {
         let mut run = settings(&config);
         run.gateway = gateway;
         let client = Client::builder().settings(run).build();
@@ -71,7 +71,7 @@ async fn proxy_jump_none_wins_over_fabrs_toml_and_gives_way_to_an_argument() -> 
     let jump = gateway(&server, server.addr());
     let config = ssh_config(&server, &(also_known("jump", &jump) + "Host host\n    ProxyJump none\n"));
     let by = || "jump".into_host().map(Gateway::from);
-    for (gateway, connections) in [(Choice::config(by()?), 0), (Choice::argument(by()?), 1)] {
+    for (gateway, connections) in [(Layered::config(by()?), 0), (Layered::argument(by()?), 1)] {
         let mut run = settings(&config);
         run.gateway = gateway;
         let client = Client::builder().settings(run).build();
@@ -86,7 +86,7 @@ async fn without_a_gateway_one_of_ssh_config_is_not_passed() -> Result<()> {
     let server = Sshd::start();
     let jump = gateway(&server, server.addr());
     let config = ssh_config(&server, &(also_known("jump", &jump) + "Host host\n    ProxyJump jump\n"));
-    for gateway in [Choice::argument(Gateway::Direct), Choice::config(Gateway::Direct)] {
+    for gateway in [Layered::argument(Gateway::Direct), Layered::config(Gateway::Direct)] {
         let mut run = settings(&config);
         run.gateway = gateway;
         let client = Client::builder().settings(run).build();
@@ -120,7 +120,7 @@ async fn the_gateway_of_a_run_may_be_one_of_its_hosts() -> Result<()> {
     let jump = gateway(&server, server.addr());
     let config = ssh_config(&server, &also_known("jump", &jump));
     let mut run = settings(&config);
-    run.gateway = Choice::argument("jump".into_host().map(Gateway::from)?);
+    run.gateway = Layered::argument("jump".into_host().map(Gateway::from)?);
     let client = Client::builder().settings(run).build();
     Group::of(&client, ["host", "jump"])?.run("true").await.all_ok()?;
     assert_eq!((jump.connections(), server.connections()), (2, 1), "one to pass through, one to work on");

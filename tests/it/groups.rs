@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fabrs::config::{Order, Settings, Unreachable};
-use fabrs::event::{Capture, Word};
+use fabrs::config::{OnUnreachable, Order, Settings};
+use fabrs::event::{CaptureSink, OutcomeKind};
 use fabrs::group::HostFailures;
 use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer, Level};
@@ -49,7 +49,7 @@ async fn one_failure_stops_nobody_and_the_error_says_who_did_what() -> Result {
     let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<HostFailures>());
     let failures = source.context("the source is the list")?;
     assert_eq!(names(failures.succeeded()), ["web3", "web2"]);
-    let [(host, Word::Failed, Some(why))] = failures.failed() else { panic!("{failures:?}") };
+    let [(host, OutcomeKind::Failed, Some(why))] = failures.failed() else { panic!("{failures:?}") };
     assert_eq!((host.name(), why.kind()), ("web1", ErrorKind::Exit));
     assert!(error.block().to_string().contains("web1: `reload` ended with exit status 3"), "{error:?}");
     Ok(())
@@ -171,12 +171,12 @@ async fn batches_have_at_most_their_size_and_the_limits_of_the_group() -> Result
 async fn a_skipped_host_is_a_warning_and_a_group_of_skipped_hosts_is_an_error() -> Result {
     let fake = Fake::new().on("go", FakeAnswer::code(0)).unreachable("gone").unreachable("away");
     let (seen, sink) = capture();
-    let settings = Settings { unreachable: Unreachable::Skip, ..Settings::default() };
+    let settings = Settings { on_unreachable: OnUnreachable::Skip, ..Settings::default() };
     let client = scripted(&fake, "").settings(settings).sink(sink).build();
     let outcomes = Group::of(&client, ["gone", "web1"])?.run("go").await;
     assert_eq!(words(&outcomes), ["gone: skipped", "web1: ok"]);
     assert_eq!(outcomes.all_ok()?.len(), 1);
-    let warnings = seen.of("warning");
+    let warnings = seen.of_kind("warning");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(warnings[0]["host"], "gone");
 
@@ -190,7 +190,7 @@ async fn a_skipped_host_is_a_warning_and_a_group_of_skipped_hosts_is_an_error() 
 #[tokio::test]
 async fn a_host_that_is_lost_between_two_groups_is_not_skipped() -> Result {
     let fake = Fake::new().on("stop", FakeAnswer::code(0));
-    let settings = Settings { unreachable: Unreachable::Skip, ..Settings::default() };
+    let settings = Settings { on_unreachable: OnUnreachable::Skip, ..Settings::default() };
     let client = scripted(&fake, "").settings(settings).build();
     assert_eq!(words(&Group::of(&client, ["web1"])?.run("stop").await), ["web1: ok"]);
     let _gone = fake.unreachable("web1");
@@ -202,7 +202,7 @@ async fn a_host_that_is_lost_between_two_groups_is_not_skipped() -> Result {
 #[tokio::test]
 async fn a_task_that_needs_an_unreachable_host_is_not_skipped_on_its_own() -> Result {
     let fake = Fake::new().on("go", FakeAnswer::code(0)).unreachable("db1");
-    let settings = Settings { unreachable: Unreachable::Skip, ..Settings::default() };
+    let settings = Settings { on_unreachable: OnUnreachable::Skip, ..Settings::default() };
     let client = scripted(&fake, "").settings(settings).build();
     let web = Group::of(&client, ["web1"])?;
     let needs_all = web.each(|_| async { on(["db1"])?.run("go").await.all_ok() });
@@ -242,8 +242,8 @@ async fn every_way_to_end_has_its_word_and_hides_no_other() -> Result {
 }
 
 /// Waits until so many commands have ended.
-async fn seen_ending(seen: &Capture, count: usize) {
-    while seen.of("command_ended").len() < count {
+async fn seen_ending(seen: &CaptureSink, count: usize) {
+    while seen.of_kind("command_ended").len() < count {
         tokio::task::yield_now().await;
     }
 }
@@ -350,7 +350,7 @@ async fn dropping_it_ends_the_commands_of_all_hosts() -> Result {
         () = async { while fake.commands().len() < 3 { tokio::task::yield_now().await } } => {}
     }
     soon(client.close()).await;
-    wait_until("all have ended", LIMIT, || seen.of("command_ended").len() == 3);
-    assert_eq!(told(&seen, "leftover", "host"), [""; 0]);
+    wait_until("all have ended", LIMIT, || seen.of_kind("command_ended").len() == 3);
+    assert_eq!(told(&seen, "unconfirmed_stop", "host"), [""; 0]);
     Ok(())
 }

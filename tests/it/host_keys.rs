@@ -46,7 +46,7 @@ async fn accept_new_records_a_key_and_checks_it_from_then_on() -> Result<()> {
     client_of(&sshd, &record.lines()).sink(sink).build().connect("host")?.run("true").await?;
     let mode = fs::metadata(&record.file).expect("it was written").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let warning = &told.of("warning")[0]["text"];
+    let warning = &told.of_kind("warning")[0]["text"];
     assert!(warning.as_str().is_some_and(|text| text.contains("recorded its ssh-ed25519 key")), "{warning}");
     let find = Command::new("ssh-keygen")
         .arg("-F")
@@ -213,7 +213,7 @@ async fn where_checking_is_off_a_new_key_is_recorded_and_a_changed_one_warned_of
     sshd.rotate_host_key();
     let (told, sink) = capture();
     client_of(&sshd, &record.lines()).sink(sink).build().connect("host")?.run("true").await?;
-    let warning = &told.of("warning")[0]["text"];
+    let warning = &told.of_kind("warning")[0]["text"];
     assert!(warning.as_str().is_some_and(|text| text.contains("differs from the one in")), "{warning}");
     assert_eq!(record.text(), before, "the record stays as it was");
     Ok(())
@@ -225,7 +225,7 @@ async fn a_key_is_accepted_though_it_can_not_be_recorded() -> Result<()> {
     let config = "UserKnownHostsFile /proc/known_hosts\nStrictHostKeyChecking accept-new\n";
     let (told, sink) = capture();
     client_of(&sshd, config).sink(sink).build().connect("host")?.run("true").await?;
-    let warning = &told.of("warning")[0]["text"];
+    let warning = &told.of_kind("warning")[0]["text"];
     assert!(warning.as_str().is_some_and(|text| text.contains("could not record it")), "{warning}");
     Ok(())
 }

@@ -149,12 +149,12 @@ async fn a_copy_of_the_output_is_whole_and_has_no_secret_in_it() -> Result {
     let command = host.env("TOKEN", Secret::new("a secret")).run("echo out; echo \"$TOKEN\"; printf 'no end, a sec'");
     command.hide(Hide::Both).tee(&file).await?;
     assert_eq!(fs::read_to_string(&file)?, "out\n[redacted]\nno end, a sec");
-    assert!(capture.of("lines").is_empty(), "it is still hidden");
+    assert!(capture.of_kind("output_lines").is_empty(), "it is still hidden");
     host.run("echo anew").tee(&file).await?;
     assert_eq!(fs::read_to_string(&file)?, "anew\n");
     refused(host.run("true").tee("/no/such/folder/x").await, ErrorKind::Local);
     host.run("echo x; echo y").tee("/dev/full").await?;
-    let warnings = capture.of("warning");
+    let warnings = capture.of_kind("warning");
     assert!(warnings.len() == 1 && warnings[0]["text"].to_string().contains("/dev/full"), "{warnings:?}");
     host.close().await;
     Ok(())
@@ -262,7 +262,7 @@ async fn a_plan_reads_nothing_and_takes_what_is_written_to_its_commands() -> Res
     }
     child.wait().await?;
     soon(client.close()).await;
-    assert_eq!(crate::support::told(&capture, "planned", "what"), ["psql", "psql"]);
+    assert_eq!(crate::support::told(&capture, "planned", "operation"), ["psql", "psql"]);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use fabrs::config::{Inventory, Mode, Settings, typed_hosts};
+use fabrs::config::{Inventory, Mode, Settings, parse_host_args};
 use fabrs::prelude::*;
 use fabrs::{Client, Connection};
 use fabrs_testing::{Capability, Sshd};
@@ -190,10 +190,10 @@ async fn long_task() -> Result {
 async fn a_task_ends_on_a_host_that_loses_its_lock() -> Result {
     let sshd = Sshd::start();
     let (seen, sink) = capture();
-    let hosts = Inventory::default().with_hosts(typed_hosts(&["host"]).expect("it is a host"));
+    let hosts = Inventory::default().with_hosts(parse_host_args(&["host"]).expect("it is a host"));
     let client = client_of(&sshd, "").inventory(hosts).sink(sink).build();
     let kill = async {
-        while seen.of("command_started").iter().all(|event| event["command"] != "sleep 600") {
+        while seen.of_kind("command_started").iter().all(|event| event["command"] != "sleep 600") {
             tokio::task::yield_now().await;
         }
         let holder = "for fd in /proc/[0-9]*/fd/9; do case $(readlink $fd) in */fabrs-test-of-loss.lock) p=${fd%/fd/9}; kill -KILL ${p#/proc/} ;; esac; done; true";
@@ -241,7 +241,7 @@ async fn inner_task() -> Result {
 #[tokio::test]
 async fn a_task_with_a_lock_has_it_on_its_hosts_and_releases_it() -> Result {
     let sshd = Sshd::start();
-    let hosts = || Inventory::default().with_hosts(typed_hosts(&["host"]).expect("it is a host"));
+    let hosts = || Inventory::default().with_hosts(parse_host_args(&["host"]).expect("it is a host"));
     let client = client_of(&sshd, "").inventory(hosts()).build();
     assert_eq!(words(&carry_out(&client, [locked_task::call()]).await.stages()[0].outcomes), ["host: ok"]);
 
@@ -268,14 +268,14 @@ async fn a_run_that_waits_gets_the_lock_when_it_is_free() -> Result {
     let (first, second) = (one.connect("host")?, other.connect("host")?);
     let held = lab.locking(&first).await?;
     let release = async {
-        while told(&seen, "said", "text").is_empty() {
+        while told(&seen, "message", "text").is_empty() {
             tokio::task::yield_now().await;
         }
         held.release().await;
     };
     let (lock, ()) = tokio::join!(lab.locking(&second).into_future(), release);
     lock?.release().await;
-    let said = told(&seen, "said", "text");
+    let said = told(&seen, "message", "text");
     assert!(said[0].starts_with("waiting for the lock held by ") && said.len() == 1, "{said:?}");
     one.close().await;
     other.close().await;
@@ -293,7 +293,7 @@ async fn a_dry_run_reports_a_lock_and_locks_nothing() -> Result {
     assert!(lock.is_planned());
     lock.during(host.run("touch x")).await??;
     lock.release().await;
-    assert_eq!(told(&seen, "planned", "what"), ["lock `deploy` on host", "touch x"]);
+    assert_eq!(told(&seen, "planned", "operation"), ["lock `deploy` on host", "touch x"]);
     assert_eq!(fs::read_dir(&lab.folder)?.count(), 0);
     client.close().await;
     Ok(())

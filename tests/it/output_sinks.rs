@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fabrs::config::{Mode, OnFailure, Settings};
-use fabrs::event::{Broadcast, Capture, Json, Passthrough, Plain, Prefix, Sink, Spool, Stream, Style};
+use fabrs::event::{
+    BroadcastSink, CaptureSink, JsonSink, OutputQueue, PassthroughSink, PlainSink, Prefix, Sink, Stream, Style,
+};
 use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer};
 use fabrs_testing::Sshd;
@@ -48,14 +50,14 @@ struct Screen {
 }
 
 impl Screen {
-    fn of<S: Sink + 'static>(make: impl FnOnce(Arc<Spool>) -> S) -> Self {
+    fn of<S: Sink + 'static>(make: impl FnOnce(Arc<OutputQueue>) -> S) -> Self {
         let (stdout, stderr) = (Kept::default(), Kept::default());
-        let sink = Arc::new(make(Arc::new(Spool::new(stdout.clone(), stderr.clone(), || {}))));
+        let sink = Arc::new(make(Arc::new(OutputQueue::new(stdout.clone(), stderr.clone(), || {}))));
         Self { sink, stdout, stderr }
     }
 
     fn plain() -> Self {
-        Self::of(|spool| Plain::new(spool, Prefix::Host, Style::Plain))
+        Self::of(|spool| PlainSink::new(spool, Prefix::Host, Style::Plain))
     }
 
     /// Returns what was printed to stdout and to stderr, when all of it is.
@@ -152,9 +154,9 @@ async fn an_error_that_all_hosts_share_is_shown_once() {
 
 #[tokio::test]
 async fn a_program_reads_one_event_a_line_and_the_same_as_a_capture_has() {
-    let screen = Screen::of(|spool| Json::new(spool, Style::Plain));
-    let capture = Arc::new(Capture::default());
-    let both: Arc<dyn Sink> = Arc::new(Broadcast::new(vec![Arc::clone(&screen.sink), capture.clone()]));
+    let screen = Screen::of(|spool| JsonSink::new(spool, Style::Plain));
+    let capture = Arc::new(CaptureSink::default());
+    let both: Arc<dyn Sink> = Arc::new(BroadcastSink::new(vec![Arc::clone(&screen.sink), capture.clone()]));
     let client = scripted(&hosts(), "web1,web2").settings(one_by_one()).sink(both).build();
     assert!(!carry_out(&client, [prints::call()]).await.is_ok());
     let (stdout, stderr) = screen.texts();
@@ -168,7 +170,7 @@ async fn a_program_reads_one_event_a_line_and_the_same_as_a_capture_has() {
 async fn one_host_s_bytes_pass_as_they_are() {
     let bytes: Vec<u8> = (0..=255).collect();
     let answer = bytes.chunks(3).fold(FakeAnswer::code(0), |all, piece| all.then(Stream::Stdout, piece.to_vec()));
-    let screen = Screen::of(|spool| Passthrough::new(spool, Style::Plain));
+    let screen = Screen::of(|spool| PassthroughSink::new(spool, Style::Plain));
     let client = scripted(&Fake::new().on("print", answer), "web1").sink(Arc::clone(&screen.sink)).build();
     assert!(carry_out(&client, [prints::call()]).await.is_ok());
     screen.sink.finish();

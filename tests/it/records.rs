@@ -96,6 +96,6 @@ async fn a_record_that_can_not_be_read_is_no_empty_record() -> Result<()> {
     let host = client_of(&sshd, &config).sink(sink).build().connect("host")?;
     let error = refused(host.run("true").await, ErrorKind::HostKey);
     assert!(block(&error).starts_with("error: host: could not read the known hosts"), "{error:?}");
-    assert!(told.of("warning").is_empty());
+    assert!(told.of_kind("warning").is_empty());
     Ok(())
 }

@@ -129,7 +129,7 @@ async fn a_task_that_tells_it_itself_is_not_shown_telling() -> Result {
         let events = capture.events().iter().map(ToString::to_string).collect::<String>();
         assert!(!events.contains("t0ken") && events.contains("the token was [redacted]"), "{events}");
         if mode == Mode::DryRun {
-            assert_eq!(told(&capture, "planned", "what")[0], line);
+            assert_eq!(told(&capture, "planned", "operation")[0], line);
         }
         client.close().await;
     }

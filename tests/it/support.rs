@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use fabrs::config::{Input, Inventory, Settings, SshConfigFrom, typed_hosts};
-use fabrs::event::{Capture, Sink};
+use fabrs::config::{Inventory, PromptPolicy, Settings, SshConfigSource, parse_host_args};
+use fabrs::event::{CaptureSink, Sink};
 use fabrs::transport::Fake;
 use fabrs::{Call, Client, ClientBuilder, Connection, Error, ErrorKind, Executor, Outcomes, Plan, Report, Result};
 use fabrs_testing::Sshd;
@@ -27,7 +27,11 @@ pub(crate) fn ssh_config(sshd: &Sshd, first: &str) -> PathBuf {
 
 /// Returns the settings of a run that knows only this config and asks nobody.
 pub(crate) fn settings(ssh_config: &Path) -> Settings {
-    Settings { ssh_config: SshConfigFrom::File(ssh_config.to_owned()), input: Input::Refused, ..Settings::default() }
+    Settings {
+        ssh_config: SshConfigSource::File(ssh_config.to_owned()),
+        prompts: PromptPolicy::Refuse,
+        ..Settings::default()
+    }
 }
 
 /// Returns a client that reaches the server under its aliases; `first` as for [`ssh_config`].
@@ -57,8 +61,8 @@ pub(crate) fn also_known(name: &str, sshd: &Sshd) -> String {
 }
 
 /// A sink that keeps all, and the same as a client takes it.
-pub(crate) fn capture() -> (Arc<Capture>, Arc<dyn Sink>) {
-    let capture = Arc::new(Capture::default());
+pub(crate) fn capture() -> (Arc<CaptureSink>, Arc<dyn Sink>) {
+    let capture = Arc::new(CaptureSink::default());
     (Arc::clone(&capture), capture)
 }
 
@@ -80,7 +84,7 @@ pub(crate) fn block(error: &Error) -> String {
 
 /// Returns a client of scripted hosts whose tasks run on `hosts`, as if they were typed.
 pub(crate) fn scripted(fake: &Fake, hosts: &str) -> ClientBuilder {
-    let typed = typed_hosts(&[hosts]).expect("these are hosts");
+    let typed = parse_host_args(&[hosts]).expect("these are hosts");
     Client::builder().dial(fake.clone()).inventory(Inventory::default().with_hosts(typed))
 }
 
@@ -101,6 +105,6 @@ pub(crate) fn words<T>(outcomes: &Outcomes<T>) -> Vec<String> {
 }
 
 /// Returns one text of each event of a kind, in order.
-pub(crate) fn told(capture: &Capture, kind: &str, field: &str) -> Vec<String> {
+pub(crate) fn told(capture: &CaptureSink, kind: &str, field: &str) -> Vec<String> {
     capture.of(kind).iter().map(|event| event[field].as_str().unwrap_or_default().to_owned()).collect()
 }

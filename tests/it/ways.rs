@@ -1,6 +1,6 @@
 //! Which way leads to a host, what of a run holds for the gateways on it, and what is told where it is closed.
 
-use fabrs::config::{Choice, Gateway, Settings};
+use fabrs::config::{Gateway, Layered, Settings};
 use fabrs::prelude::*;
 use fabrs::{Client, Group, Result};
 use fabrs_testing::faults::Proxy;
@@ -14,8 +14,8 @@ fn gateway(server: &Sshd) -> Sshd {
 }
 
 /// The choice of a gateway that was typed.
-fn by(host: &str) -> Choice<Gateway> {
-    Choice::argument(host.parse().expect("this is a host"))
+fn by(host: &str) -> Layered<Gateway> {
+    Layered::argument(host.parse().expect("this is a host"))
 }
 
 async fn works(settings: &Settings, host: &str) -> Result<Client> {
@@ -58,7 +58,7 @@ async fn the_port_that_was_typed_is_not_that_of_the_gateway() -> Result<()> {
     let jump = gateway(&server);
     let mut run = settings(&ssh_config(&server, &also_known("jump", &jump)));
     run.gateway = by("jump");
-    run.port = Choice::argument(server.port());
+    run.port = Layered::argument(server.port());
     let _client = works(&run, "host").await?;
     assert_eq!((jump.connections(), server.connections()), (1, 1));
     Ok(())
@@ -73,7 +73,7 @@ async fn the_user_that_was_typed_is_not_that_of_the_gateway() -> Result<()> {
     let jump = gateway(&server);
     let mut run = settings(&ssh_config(&server, &also_known("jump", &jump)));
     run.gateway = by("jump");
-    run.user = Choice::argument(Account::Dash.name().to_owned());
+    run.user = Layered::argument(Account::Dash.name().to_owned());
     works(&run, "host").await?;
     for (sshd, account) in [(&jump, Account::Plain), (&server, Account::Dash)] {
         let words = format!("Accepted publickey for {} ", account.name());

@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 
 use fabrs::Client;
 use fabrs::Group;
-use fabrs::config::{Input, Settings, SshConfigFrom};
+use fabrs::config::{PromptPolicy, Settings, SshConfigSource};
 use fabrs::prelude::*;
 
 /// The variables that describe a case to its process.
@@ -66,8 +66,9 @@ impl Case {
 
     /// Returns the peak before the transfer, with all sessions open, and the errors of the hosts.
     async fn transfer(&self) -> (u64, Vec<String>) {
-        let ssh_config = SshConfigFrom::File(self.ssh_config.clone());
-        let client = Client::builder().settings(Settings { ssh_config, input: Input::Refused, ..Settings::default() });
+        let ssh_config = SshConfigSource::File(self.ssh_config.clone());
+        let client =
+            Client::builder().settings(Settings { ssh_config, prompts: PromptPolicy::Refuse, ..Settings::default() });
         let client = client.build();
         let hosts: Vec<&str> = self.hosts.split(',').collect();
         let group = Group::of(&client, hosts.iter().copied()).expect("aliases are hosts");

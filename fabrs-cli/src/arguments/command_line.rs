@@ -2,7 +2,7 @@
 //! shell line after `--`.
 
 use clap::{ArgAction, Command};
-use fabrs_core::config::{Selection, near};
+use fabrs_core::config::{Selection, did_you_mean};
 use fabrs_core::task::{Param, ParamKind, Task};
 use fabrs_core::{Call, Error, ErrorKind, Registry, Result};
 
@@ -207,7 +207,7 @@ pub(crate) fn unknown_task_error(word: &str, registry: &Registry, environments: 
     let error = Error::new(ErrorKind::Usage, format!("there is no task `{word}`"));
     let dashed = word.replace('_', "-");
     let known = tasks.iter().map(String::as_str).chain(environments.iter().copied());
-    match near(&dashed, known) {
+    match did_you_mean(&dashed, known) {
         Some(near) if environments.contains(&near) => error.hint(format!("did you mean the environment `{near}`?")),
         Some(near) => error.hint(format!("did you mean `{near}`? there are: {}", tasks.join(", "))),
         None if tasks.is_empty() => error.hint("there are no tasks: mark functions of tasks.rs with `#[task]`"),

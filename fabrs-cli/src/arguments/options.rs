@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use fabrs_core::config::{
-    Choice, Consent, Diffs, Gateway, Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable,
+    Confirmation, DiffMode, Gateway, Layered, Mode, OnFailure, OnUnreachable, Order, PasswordSource, PromptPolicy,
+    Settings, SshConfigSource,
 };
 
 /// The parsed options of `fab` itself.
@@ -19,7 +20,7 @@ pub(crate) struct GlobalOptions {
     pub(crate) help: bool,
     pub(crate) version: bool,
     pub(crate) echo: bool,
-    pub(crate) diff: Option<Diffs>,
+    pub(crate) diff: Option<DiffMode>,
     user: Option<String>,
     port: Option<u16>,
     gateway: Option<Gateway>,
@@ -37,7 +38,7 @@ pub(crate) struct GlobalOptions {
     password_file: Option<PathBuf>,
     password_command: Option<String>,
     dry_run: bool,
-    yes: Option<Consent>,
+    yes: Option<Confirmation>,
 }
 
 /// Internal value of a `--yes` without a fingerprint. A NUL byte can't be part of an argument.
@@ -110,9 +111,9 @@ fn execution_arguments() -> Vec<Arg> {
             .require_equals(true)
             .default_missing_value(ANY_FINGERPRINT)
             .value_parser(|text: &str| match text {
-                ANY_FINGERPRINT => Ok(Consent::Given),
+                ANY_FINGERPRINT => Ok(Confirmation::AssumeYes),
                 _ if text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-                    Ok(Consent::To(text.to_ascii_lowercase()))
+                    Ok(Confirmation::Fingerprint(text.to_ascii_lowercase()))
                 }
                 _ => Err("it is `--yes`, or `--yes=` and the 16 digits that `-n` shows"),
             }),
@@ -132,8 +133,8 @@ fn output_arguments() -> Vec<Arg> {
             .require_equals(true)
             .default_missing_value("")
             .value_parser(|text: &str| match text {
-                "" => Ok(Diffs::Readable),
-                "all" => Ok(Diffs::All),
+                "" => Ok(DiffMode::Readable),
+                "all" => Ok(DiffMode::All),
                 _ => Err("it is `--diff`, or `--diff=all`"),
             }),
         switch("json", "Print each event as a line of JSON; with --list, the tasks"),
@@ -193,28 +194,28 @@ impl GlobalOptions {
     /// Returns the settings made by these options. Variables and `fabrs.toml` are applied later.
     pub(crate) fn settings(&self) -> Settings {
         Settings {
-            user: Choice { argument: self.user.clone(), config: None },
-            port: Choice { argument: self.port, config: None },
-            gateway: Choice { argument: self.gateway.clone(), config: None },
+            user: Layered { argument: self.user.clone(), config: None },
+            port: Layered { argument: self.port, config: None },
+            gateway: Layered { argument: self.gateway.clone(), config: None },
             identities: self.identities.clone(),
-            ssh_config: self.ssh_config.clone().map_or(SshConfigFrom::Default, SshConfigFrom::File),
-            connect_timeout: Choice { argument: self.connect_timeout, config: None },
+            ssh_config: self.ssh_config.clone().map_or(SshConfigSource::Default, SshConfigSource::File),
+            connect_timeout: Layered { argument: self.connect_timeout, config: None },
             command_timeout: self.command_timeout,
             limit: self.parallel,
             order: if self.serial { Order::Serial } else { Order::Parallel },
             on_failure: if self.keep_going { OnFailure::Continue } else { OnFailure::Stop },
-            unreachable: if self.skip_bad_hosts { Unreachable::Skip } else { Unreachable::Fail },
+            on_unreachable: if self.skip_bad_hosts { OnUnreachable::Skip } else { OnUnreachable::Fail },
             warn_only: self.warn_only,
             wait_for_locks: self.wait,
-            input: if self.no_input { Input::Refused } else { Input::Allowed },
+            prompts: if self.no_input { PromptPolicy::Refuse } else { PromptPolicy::Allow },
             sudo_password: match (&self.password_file, &self.password_command) {
-                (Some(file), _) => PasswordFrom::File(file.clone()),
-                (None, Some(line)) => PasswordFrom::Command(line.clone()),
-                (None, None) => PasswordFrom::Person,
+                (Some(file), _) => PasswordSource::File(file.clone()),
+                (None, Some(line)) => PasswordSource::Command(line.clone()),
+                (None, None) => PasswordSource::Prompt,
             },
             diff: self.diff.unwrap_or_default(),
             mode: if self.dry_run { Mode::DryRun } else { Mode::Run },
-            consent: self.yes.clone().unwrap_or_default(),
+            confirmation: self.yes.clone().unwrap_or_default(),
         }
     }
 }

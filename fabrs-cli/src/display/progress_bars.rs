@@ -104,12 +104,12 @@ impl Sink for ProgressBars {
         self.shared.cleared().boxed()
     }
 
-    fn hold(&self) {
+    fn pause(&self) {
         self.shared.state().held += 1;
         self.shared.changed.notify_one();
     }
 
-    fn release(&self) {
+    fn resume(&self) {
         let mut state = self.shared.state();
         state.held = state.held.saturating_sub(1);
         self.shared.changed.notify_one();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fabrs_core::Host;
-use fabrs_core::event::{Event, Granularity, Prefix, Sink, Spool, Stream, Style};
+use fabrs_core::event::{Event, Granularity, OutputQueue, Prefix, Sink, Stream, Style};
 use indicatif::{BinaryBytes, HumanDuration};
 
 use super::transfer_progress::{ByteProgress, TransferProgress};
@@ -19,7 +19,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 /// A sink that prints a line every few seconds for each host with a running transfer, and a line
 /// for all hosts.
 pub(super) struct ProgressLines {
-    output: Arc<Spool>,
+    output: Arc<OutputQueue>,
     style: Style,
     /// Returns the time since the start of the run.
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
@@ -40,7 +40,7 @@ struct LineSchedule {
 }
 
 impl ProgressLines {
-    pub(super) fn new(output: Arc<Spool>, style: Style) -> Self {
+    pub(super) fn new(output: Arc<OutputQueue>, style: Style) -> Self {
         let started = Instant::now();
         Self { output, style, clock: Box::new(move || started.elapsed()), state: Mutex::default() }
     }
@@ -106,7 +106,7 @@ mod tests {
     /// Sends events to a sink and returns the lines written to stderr.
     fn written(events: &[ProgressUpdate], is_last: bool) -> String {
         let (mut reader, stderr) = std::io::pipe().unwrap();
-        let output = Arc::new(Spool::new(std::io::sink(), stderr, || {}));
+        let output = Arc::new(OutputQueue::new(std::io::sink(), stderr, || {}));
         let now = Arc::new(AtomicU64::new(0));
         let seconds = Arc::clone(&now);
         let clock = Box::new(move || Duration::from_secs(seconds.load(Ordering::Relaxed)));
@@ -116,7 +116,15 @@ mod tests {
             now.store(*told, Ordering::Relaxed);
             let (elapsed, done, total) = (Duration::from_secs(told - started), done << 20, 1000 << 20);
             let what = "put a -> /b";
-            lines.event(&Event::Progress { number: *number, host: &host, what, done, total, elapsed, over: is_last });
+            lines.event(&Event::Progress {
+                id: *number,
+                host: &host,
+                operation: what,
+                done_bytes: done,
+                total_bytes: total,
+                elapsed,
+                is_finished: is_last,
+            });
         }
         output.finish();
         drop((lines, output));

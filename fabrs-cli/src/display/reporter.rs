@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use std::sync::{Arc, Weak};
 
 use fabrs_core::Error;
-use fabrs_core::config::Variables;
-use fabrs_core::event::{Broadcast, Event, Json, Passthrough, Plain, Prefix, Sink, Spool, Stream, Style};
+use fabrs_core::config::ProcessEnv;
+use fabrs_core::event::{
+    BroadcastSink, Event, JsonSink, OutputQueue, PassthroughSink, PlainSink, Prefix, Sink, Stream, Style,
+};
 use fabrs_core::secret::Redactor;
 
 use super::progress_bars::{BarArea, ProgressBars};
@@ -18,7 +20,7 @@ use crate::arguments::GlobalOptions;
 #[derive(Debug)]
 pub(crate) struct Reporter {
     pub(crate) sink: Arc<dyn Sink>,
-    pub(crate) output: Arc<Spool>,
+    pub(crate) output: Arc<OutputQueue>,
     style: Style,
     /// The stream for text printed by tasks to stdout. With `--json`, stdout is only for events.
     task_stdout: Stream,
@@ -35,26 +37,29 @@ impl Reporter {
     pub(crate) fn new(
         options: &GlobalOptions,
         is_passthrough: bool,
-        variables: &Variables,
+        variables: &ProcessEnv,
         on_stdout_closed: impl FnOnce() + Send + 'static,
     ) -> Self {
         let style = style(variables);
         let bar_area = (io::stderr().is_terminal() && variables.has_capable_term()).then(BarArea::new);
         let output = Arc::new(match bar_area.clone() {
-            Some(bar_area) => Spool::stdio_around(on_stdout_closed, move |write| bar_area.suspend(write)),
-            None => Spool::stdio(on_stdout_closed),
+            Some(bar_area) => OutputQueue::stdio_with_wrapper(on_stdout_closed, move |write| bar_area.suspend(write)),
+            None => OutputQueue::stdio(on_stdout_closed),
         });
         let sink: Arc<dyn Sink> = if options.json {
-            Arc::new(Json::new(Arc::clone(&output), style))
+            Arc::new(JsonSink::new(Arc::clone(&output), style))
         } else if is_passthrough {
-            Arc::new(Passthrough::new(Arc::clone(&output), style))
+            Arc::new(PassthroughSink::new(Arc::clone(&output), style))
         } else {
             let progress: Arc<dyn Sink> = match bar_area {
                 Some(bar_area) => Arc::new(ProgressBars::new(bar_area, style)),
                 None => Arc::new(ProgressLines::new(Arc::clone(&output), style)),
             };
             // The bars come first, to be erased before the last lines are written.
-            Arc::new(Broadcast::new(vec![progress, Arc::new(Plain::new(Arc::clone(&output), Prefix::Host, style))]))
+            Arc::new(BroadcastSink::new(vec![
+                progress,
+                Arc::new(PlainSink::new(Arc::clone(&output), Prefix::Host, style)),
+            ]))
         };
         let task_stdout = if options.json { Stream::Stderr } else { Stream::Stdout };
         Self { sink, output, style, task_stdout, capture: None }
@@ -89,7 +94,7 @@ impl Reporter {
     ///
     /// Call this function after all output is written.
     pub(crate) fn exit_code(&self, code: ExitCode) -> ExitCode {
-        let Some(error) = self.output.loss() else { return code };
+        let Some(error) = self.output.lost_output_error() else { return code };
         self.print_error(&error.without_location());
         if code == ExitCode::from(fabrs_core::ExitCode::Internal.code()) { code } else { ExitCode::FAILURE }
     }
@@ -111,7 +116,7 @@ impl Reporter {
 }
 
 /// Prints lines on stderr, after all text printed earlier by tasks.
-fn push_note(capture: Option<&StdioCapture>, output: &Spool, text: &str) {
+fn push_note(capture: Option<&StdioCapture>, output: &OutputQueue, text: &str) {
     if let Some(capture) = capture {
         capture.forward();
     }
@@ -120,7 +125,7 @@ fn push_note(capture: Option<&StdioCapture>, output: &Spool, text: &str) {
 
 /// Returns the style of the output. Colours require a terminal with colours and no `NO_COLOR`, or
 /// `CLICOLOR_FORCE`.
-pub(crate) fn style(variables: &Variables) -> Style {
+pub(crate) fn style(variables: &ProcessEnv) -> Style {
     let is_terminal = io::stdout().is_terminal() && io::stderr().is_terminal() && variables.has_capable_term();
     if variables.force_color || (is_terminal && !variables.no_color) { Style::Colour } else { Style::Plain }
 }

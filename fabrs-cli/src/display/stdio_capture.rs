@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use fabrs_core::event::{Event, Granularity, Sink, Spool, Stream};
+use fabrs_core::event::{Event, Granularity, OutputQueue, Sink, Stream};
 use fabrs_core::secret::{RedactedStream, Redactor};
 use futures::future::BoxFuture;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -40,7 +40,7 @@ pub(super) struct StdioCapture {
 
 /// The pipes, and the queue for their content.
 struct CapturePipes {
-    output: Arc<Spool>,
+    output: Arc<OutputQueue>,
     redactor: Redactor,
     pipes: Vec<CapturePipe>,
 }
@@ -74,7 +74,7 @@ impl StdioCapture {
     /// to the stream `stdout`.
     pub(super) fn start(
         inner: Arc<dyn Sink>,
-        output: &Arc<Spool>,
+        output: &Arc<OutputQueue>,
         stdout: Stream,
         redactor: Redactor,
     ) -> io::Result<Self> {
@@ -208,7 +208,7 @@ impl CapturePipe {
 impl Sink for StdioCapture {
     fn event(&self, event: &Event<'_>) {
         // Each check of the pipes is a system call, and every command has two of these events.
-        if !matches!(event, Event::CommandStarted { echo: false, .. } | Event::CommandEnded { .. }) {
+        if !matches!(event, Event::CommandStarted { is_echoed: false, .. } | Event::CommandEnded { .. }) {
             self.forward();
         }
         self.inner.event(event);
@@ -223,13 +223,13 @@ impl Sink for StdioCapture {
         self.inner.flush()
     }
 
-    fn hold(&self) {
+    fn pause(&self) {
         self.forward();
-        self.inner.hold();
+        self.inner.pause();
     }
 
-    fn release(&self) {
-        self.inner.release();
+    fn resume(&self) {
+        self.inner.resume();
     }
 
     fn finish(&self) {

@@ -32,7 +32,18 @@ pub(super) struct TransferProgress {
 impl TransferProgress {
     /// Records a progress event.
     pub(super) fn record(&mut self, event: &Event<'_>) {
-        let Event::Progress { number, host, what, done, total, over, .. } = *event else { return };
+        let Event::Progress {
+            id: number,
+            host,
+            operation: what,
+            done_bytes: done,
+            total_bytes: total,
+            is_finished: over,
+            ..
+        } = *event
+        else {
+            return;
+        };
         let of_host = self.hosts.entry(host.clone()).or_default();
         if over {
             of_host.remove(&number);
@@ -88,7 +99,15 @@ mod tests {
         let mut transfers = TransferProgress::default();
         let mut note = |number, host, done, over| {
             let (elapsed, what) = (Duration::ZERO, ["a", "b"][usize::from(number == 2)]);
-            transfers.record(&Event::Progress { number, host, what, done, total: 100, elapsed, over });
+            transfers.record(&Event::Progress {
+                id: number,
+                host,
+                operation: what,
+                done_bytes: done,
+                total_bytes: 100,
+                elapsed,
+                is_finished: over,
+            });
             (transfers.of_host(host), transfers.of_all_hosts())
         };
         let amount = |done, total| ByteProgress { done, total };

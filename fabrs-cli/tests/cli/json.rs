@@ -29,8 +29,8 @@ fn a_command_is_its_begin_its_lines_and_its_end() {
     assert_eq!(started[0]["command"], "echo out; echo err >&2; exit 2");
     let ended = of(&events, "command_ended", Some("web1"));
     assert_eq!(ended[0]["status"]["code"], 2);
-    let lines = of(&events, "lines", Some("web1"));
-    assert!(lines.iter().chain(&ended).all(|event| event["number"] == started[0]["number"]), "{events:?}");
+    let lines = of(&events, "output_lines", Some("web1"));
+    assert!(lines.iter().chain(&ended).all(|event| event["id"] == started[0]["id"]), "{events:?}");
     let text = |stream: &str| -> String {
         lines.iter().filter(|line| line["stream"] == stream).filter_map(|line| line["text"].as_str()).collect()
     };
@@ -71,7 +71,7 @@ fn several_hosts_share_stdout_and_the_blocks_of_errors_go_to_stderr() {
     let ran = knowing(fab(), &sshd).args(["--json", "-H", &hosts, "--", "echo up"]).code(4).run();
     let events = events(&ran.stdout);
     for host in ["web1", "web2"] {
-        assert_eq!(of(&events, "lines", Some(host)).len(), 1);
+        assert_eq!(of(&events, "output_lines", Some(host)).len(), 1);
         assert_eq!(of(&events, "command_ended", Some(host))[0]["status"]["code"], 0);
     }
     let port = refused.addr().port();
@@ -85,7 +85,7 @@ fn bytes_that_are_no_text_do_not_break_a_line() {
     let line = r#"printf 'a\377b\000"\n\033[1m\n'; printf 'no end'"#;
     let ran = knowing(fab(), &sshd).args(["--json", "-H", "web1", "--", line]).run();
     let events = events(&ran.stdout);
-    let text: String = of(&events, "lines", None).iter().filter_map(|line| line["text"].as_str()).collect();
+    let text: String = of(&events, "output_lines", None).iter().filter_map(|line| line["text"].as_str()).collect();
     assert_eq!(text, "a\u{fffd}b\0\"\n\u{1b}[1m\nno end");
 }
 
@@ -93,7 +93,7 @@ fn bytes_that_are_no_text_do_not_break_a_line() {
 fn a_dry_run_is_planned_events() {
     let ran = fab().args(["--json", "-n", "-H", "web1", "--", "make"]).run();
     let events = events(&ran.stdout);
-    assert_eq!(of(&events, "planned", Some("web1"))[0]["what"], "make");
+    assert_eq!(of(&events, "planned", Some("web1"))[0]["operation"], "make");
     assert_eq!(of(&events, "command_ended", None), Vec::<&Value>::new());
 }
 
@@ -103,14 +103,14 @@ fn an_unreachable_host_has_its_reason_in_plain_fields() {
     let (host, port) = (refused.addr().to_string(), refused.addr().port());
     let ran = fab().args(["--json", "-H", &host, "--", "true"]).code(4).run();
     let events = events(&ran.stdout);
-    for kind in ["command_ended", "line_ended"] {
+    for kind in ["command_ended", "shell_line_ended"] {
         let error = &of(&events, kind, Some(&host))[0]["error"];
         assert_eq!((&error["kind"], &error["host"]), (&"connect".into(), &host.as_str().into()), "{events:?}");
         assert_eq!(error["message"], format!("could not connect to 127.0.0.1 port {port}"));
         assert_eq!(error["causes"][0], format!("{host}: Connection refused (os error 111)"));
         assert!(error["hint"].as_str().is_some_and(|hint| hint.starts_with("nothing listens there")), "{error}");
     }
-    assert_eq!(of(&events, "line_ended", None)[0]["outcome"], "unreachable");
+    assert_eq!(of(&events, "shell_line_ended", None)[0]["outcome"], "unreachable");
 }
 
 #[test]

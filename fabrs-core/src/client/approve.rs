@@ -1,7 +1,7 @@
 //! Having a run approved: what is pending is shown, and a person says yes to it, or has done so beforehand.
 
 use super::handle::Client;
-use crate::config::{Consent, Environment, Mode};
+use crate::config::{Confirmation, Environment, Mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::transport::Level;
@@ -28,14 +28,14 @@ impl Client {
         let settings = self.settings();
         let protected = self.inventory().environment().filter(|environment| environment.is_protected());
         let fingerprint = || approval.fingerprint(pending);
-        match (&settings.consent, protected) {
+        match (&settings.confirmation, protected) {
             _ if settings.mode == Mode::DryRun => {
                 if protected.is_some() || !pending.is_empty() {
                     self.note(None, format!("`--yes={}` approves just this", fingerprint()));
                 }
             }
             // Each time that something is shown: of two tasks the one must not be approved by what the other shows.
-            (Consent::To(expected), _) => {
+            (Confirmation::Fingerprint(expected), _) => {
                 let now = fingerprint();
                 if *expected != now {
                     let text = format!("what is pending is not what was approved: its fingerprint is {now}");
@@ -44,8 +44,8 @@ impl Client {
                 }
             }
             _ if approval.is_approved() => {}
-            (Consent::Asked, Some(environment)) => self.ask_for(environment).await?,
-            (Consent::Given, _) | (Consent::Asked, None) => {}
+            (Confirmation::Prompt, Some(environment)) => self.ask_for(environment).await?,
+            (Confirmation::AssumeYes, _) | (Confirmation::Prompt, None) => {}
         }
         approval.approve();
         Ok(())
@@ -66,15 +66,15 @@ impl Client {
     pub async fn approve_late_changes(&self, pending: &str) -> Result<()> {
         self.note(None, pending);
         let protected = self.inventory().environment().filter(|environment| environment.is_protected());
-        match (&self.settings().consent, protected) {
+        match (&self.settings().confirmation, protected) {
             _ if self.settings().mode == Mode::DryRun => Ok(()),
-            (Consent::To(_), _) => {
+            (Confirmation::Fingerprint(_), _) => {
                 let error =
                     Error::new(ErrorKind::Prompt, "`--yes=FINGERPRINT` does not cover changes found during the run");
                 Err(error.hint("check the changes above, then run again with `-y`, or without `--yes` at a terminal"))
             }
-            (Consent::Asked, Some(environment)) => self.ask_for(environment).await,
-            (Consent::Given, _) | (Consent::Asked, None) => Ok(()),
+            (Confirmation::Prompt, Some(environment)) => self.ask_for(environment).await,
+            (Confirmation::AssumeYes, _) | (Confirmation::Prompt, None) => Ok(()),
         }
     }
 
@@ -106,7 +106,7 @@ impl Client {
 
     /// Tells whether a fingerprint has approved the run already: what is known later is not covered by it.
     pub(crate) fn is_approved_by_fingerprint(&self) -> bool {
-        matches!(self.settings().consent, Consent::To(_)) && self.state().approval().is_approved()
+        matches!(self.settings().confirmation, Confirmation::Fingerprint(_)) && self.state().approval().is_approved()
     }
 
     /// Makes a text a part of what is approved: the fingerprint of another text is another one.
@@ -127,12 +127,12 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Input, Inventory, Settings};
+    use crate::config::{Config, Inventory, PromptPolicy, Settings};
     use crate::transport::{Fake, FakeAnswer};
 
-    fn client(consent: Consent, mode: Mode, pending_first: bool) -> Client {
+    fn client(confirmation: Confirmation, mode: Mode, pending_first: bool) -> Client {
         let config = Config::parse("[env.live]\nprotected = true\nhosts = ['web1']", "fabrs.toml".as_ref()).unwrap();
-        let settings = Settings { consent, mode, input: Input::Refused, ..Settings::default() };
+        let settings = Settings { confirmation, mode, prompts: PromptPolicy::Refuse, ..Settings::default() };
         let hosts = Fake::new().on("uname", FakeAnswer::stdout("Linux")).on("touch x", FakeAnswer::stdout(""));
         let builder = Client::builder()
             .settings(settings)
@@ -144,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_not_approved_changes_nothing_and_may_look() {
-        let client = client(Consent::Given, Mode::Run, true);
+        let client = client(Confirmation::AssumeYes, Mode::Run, true);
         let host = client.connect("web1").unwrap();
         assert_eq!(host.probe("uname").line().await.unwrap(), "Linux");
         let error = host.run("touch x").await.unwrap_err();
@@ -157,27 +157,31 @@ mod tests {
 
     #[tokio::test]
     async fn a_fingerprint_approves_just_what_it_was_made_of() {
-        let fingerprint = client(Consent::Asked, Mode::DryRun, false).state().approval().fingerprint("web1: v1 -> v2");
+        let fingerprint =
+            client(Confirmation::Prompt, Mode::DryRun, false).state().approval().fingerprint("web1: v1 -> v2");
         assert_eq!(fingerprint.len(), 16);
-        client(Consent::To(fingerprint.clone()), Mode::Run, true).approve("web1: v1 -> v2").await.unwrap();
-        let other = client(Consent::To(fingerprint.clone()), Mode::Run, true);
+        client(Confirmation::Fingerprint(fingerprint.clone()), Mode::Run, true)
+            .approve("web1: v1 -> v2")
+            .await
+            .unwrap();
+        let other = client(Confirmation::Fingerprint(fingerprint.clone()), Mode::Run, true);
         let error = other.approve("web1: v1 -> v3").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Prompt);
         assert!(error.to_string().contains("its fingerprint is"), "{error}");
 
-        let twice = client(Consent::To(fingerprint.clone()), Mode::Run, true);
+        let twice = client(Confirmation::Fingerprint(fingerprint.clone()), Mode::Run, true);
         twice.approve("web1: v1 -> v2").await.unwrap();
         assert!(twice.approve("db1: v1 -> v2").await.is_err(), "a second task shows something else");
 
-        let settled = client(Consent::To(fingerprint), Mode::Run, true);
+        let settled = client(Confirmation::Fingerprint(fingerprint), Mode::Run, true);
         settled.state().approval().add_once_value("tag", &serde_json::json!("v2"));
         assert!(settled.approve("web1: v1 -> v2").await.is_err(), "another value was settled");
     }
 
     #[tokio::test]
     async fn without_anybody_to_ask_nothing_is_approved() {
-        let error = client(Consent::Asked, Mode::Run, true).approve("x").await.unwrap_err();
+        let error = client(Confirmation::Prompt, Mode::Run, true).approve("x").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
-        client(Consent::Asked, Mode::DryRun, true).approve("x").await.unwrap();
+        client(Confirmation::Prompt, Mode::DryRun, true).approve("x").await.unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::handle::Client;
-use crate::config::{Input, Inventory, Mode, Settings, Variables};
+use crate::config::{Inventory, Mode, ProcessEnv, PromptPolicy, Settings};
 use crate::event::{NoSink, Redacting, Sink};
 use crate::secret::{Redactor, Secret};
 use crate::state::{Approval, ChangePolicy, CommandDefaults, PromptGate, RunParts, RunState, add_secret};
@@ -54,7 +54,7 @@ impl ClientBuilder {
     fn new() -> Self {
         let defaults = CommandDefaults { prefetch_channel: true, ..CommandDefaults::default() };
         // A program that embeds this crate is not asked at its terminal unless it says so.
-        let settings = Settings { input: Input::Refused, ..Settings::default() };
+        let settings = Settings { prompts: PromptPolicy::Refuse, ..Settings::default() };
         Self { settings, defaults, ..Self::default() }
     }
 
@@ -172,15 +172,15 @@ impl ClientBuilder {
         for password in self.password.iter().chain(&self.sudo_password) {
             add_secret(&redactor, sink.as_ref(), password);
         }
-        let ask = self.ask.unwrap_or_else(|| match self.settings.input {
-            Input::Allowed => Arc::new(Terminal),
-            Input::Refused => Arc::new(NoInput),
+        let ask = self.ask.unwrap_or_else(|| match self.settings.prompts {
+            PromptPolicy::Allow => Arc::new(Terminal),
+            PromptPolicy::Refuse => Arc::new(NoInput),
         });
         let stop = run.map(|run| run.stop().clone()).unwrap_or_default();
         let ask: Arc<dyn Ask> = Arc::new(PromptGate::new(ask, redactor.clone(), Arc::clone(&sink), stop.clone()));
-        let inventory = self.inventory.with_settings(&self.settings).stopped_by(stop.token());
+        let inventory = self.inventory.with_settings(&self.settings).with_stop(stop.token());
         let dial = self.dial.unwrap_or_else(|| {
-            let ssh = SshSettings::new(&self.settings, Variables::from_env(), Arc::clone(&ask), Arc::clone(&sink));
+            let ssh = SshSettings::new(&self.settings, ProcessEnv::from_env(), Arc::clone(&ask), Arc::clone(&sink));
             let ssh = ssh.with_password(self.password).with_local_programs(self.local_programs);
             Arc::new(OpenSsh::new(ssh.with_inventory(inventory.clone())))
         });

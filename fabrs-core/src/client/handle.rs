@@ -41,7 +41,7 @@ impl Client {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) if the host is invalid,
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the ssh config is wrong.
     pub fn connect(&self, host: impl IntoHost) -> Result<Connection> {
-        Connection::in_run(&self.state, self.state.inventory().addressed(host.into_host()?))
+        Connection::in_run(&self.state, self.state.inventory().qualified(host.into_host()?))
     }
 
     /// Returns a connection to this machine.
@@ -78,7 +78,7 @@ impl Client {
 
     /// Prints the output of a task on stdout, with the name of `host` in front.
     pub fn say(&self, host: Option<&Host>, text: impl AsRef<str>) {
-        self.sink().event(&Event::Said { host, stream: Stream::Stdout, text: text.as_ref() });
+        self.sink().event(&Event::Message { host, stream: Stream::Stdout, text: text.as_ref() });
     }
 
     /// Prints a note for people on stderr, with the name of `host` in front.

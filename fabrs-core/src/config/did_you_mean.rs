@@ -5,13 +5,13 @@
 /// Near is what lacks a few letters of the name, has a few too many or in the wrong place, or is its beginning.
 ///
 /// ```
-/// use fabrs_core::config::near;
+/// use fabrs_core::config::did_you_mean;
 ///
-/// assert_eq!(near("deplyo", ["deploy", "migrate"]), Some("deploy"));
-/// assert_eq!(near("prod", ["staging", "production"]), Some("production"));
-/// assert_eq!(near("backup", ["deploy", "migrate"]), None);
+/// assert_eq!(did_you_mean("deplyo", ["deploy", "migrate"]), Some("deploy"));
+/// assert_eq!(did_you_mean("prod", ["staging", "production"]), Some("production"));
+/// assert_eq!(did_you_mean("backup", ["deploy", "migrate"]), None);
 /// ```
-pub fn near<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase();
     let length = typed.chars().count();
     // The distance takes time by the product of both lengths, and a word of that size is no slip of a finger.
@@ -33,7 +33,7 @@ pub fn near<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option
 
 /// Returns the hint for an unknown name: the one that was probably meant, or all there are under a `title`.
 pub(super) fn meant<'a>(typed: &str, known: impl IntoIterator<Item = &'a str> + Clone, title: &str) -> String {
-    match near(typed, known.clone()) {
+    match did_you_mean(typed, known.clone()) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("{title}: {}", listed(known)),
     }
@@ -52,7 +52,7 @@ mod tests {
 
     #[track_caller]
     fn case(typed: &str, meant: Option<&str>) {
-        assert_eq!(near(typed, KEYS), meant, "{typed}");
+        assert_eq!(did_you_mean(typed, KEYS), meant, "{typed}");
     }
 
     #[test]

@@ -193,7 +193,7 @@ impl<'t> Entry<'t> {
 
     /// Returns the hosts that the entry's key names.
     pub(super) fn key_hosts(&self) -> Result<Vec<Host>> {
-        Host::range(self.key).map_err(|cause| self.names_no_host(None, cause))
+        Host::expand(self.key).map_err(|cause| self.names_no_host(None, cause))
     }
 
     /// Returns a host to connect through; `false` is none.
@@ -214,7 +214,7 @@ impl<'t> Entry<'t> {
         const WHAT: &str = "a list of hosts";
         match self.value.get_ref() {
             DeValue::Array(list) => {
-                let hosts = list.iter().map(|item| self.read_at(item, WHAT, Host::range));
+                let hosts = list.iter().map(|item| self.read_at(item, WHAT, Host::expand));
                 Ok(hosts.collect::<Result<Vec<_>>>()?.concat())
             }
             DeValue::String(host) => {

@@ -8,14 +8,14 @@ use crate::host::{Host, HostError};
 /// How to reach a host: directly, or through another host.
 ///
 /// ```
-/// use fabrs_core::config::{Choice, Gateway, Settings};
+/// use fabrs_core::config::{Layered, Gateway, Settings};
 ///
 /// let through: Gateway = "bastion.example.com".parse()?;
 /// assert_eq!(through.host().unwrap().name(), "bastion.example.com");
 /// assert_eq!("none".parse(), Ok(Gateway::Direct));
 ///
 /// // As `fab -g none`: directly, whatever is configured.
-/// let settings = Settings { gateway: Choice::argument(Gateway::Direct), ..Settings::default() };
+/// let settings = Settings { gateway: Layered::argument(Gateway::Direct), ..Settings::default() };
 /// # Ok::<(), fabrs_core::HostError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -8,19 +8,19 @@ use crate::host::Host;
 use crate::config::environment::each_once;
 
 /// What `@NAME` means beyond this machine and files.
-pub type NamedHosts<'a> = dyn Fn(&str) -> Option<Result<Vec<Host>>> + 'a;
+pub type HostAliases<'a> = dyn Fn(&str) -> Option<Result<Vec<Host>>> + 'a;
 
 /// Reads what stood after each `-H`, in order, each host once; `None` where there was no `-H` at all.
 ///
-/// A text is a comma list. An item of it is a host, or several by a range ([`Host::range`]); `@local`, which is this
+/// A text is a comma list. An item of it is a host, or several by a range ([`Host::expand`]); `@local`, which is this
 /// machine; or `@FILE`, a file with one host a line, in which blank lines and `#` comments are skipped (a file called
 /// `local` is `@./local`). A text that is blank, as a script's empty variable is, and a file without a host give an empty
 /// selection and not the environment's hosts.
 ///
 /// ```
-/// use fabrs_core::config::typed_hosts;
+/// use fabrs_core::config::parse_host_args;
 ///
-/// let hosts = typed_hosts(&["web1,deploy@web2", "@local,web1"])?.expect("`-H` was given");
+/// let hosts = parse_host_args(&["web1,deploy@web2", "@local,web1"])?.expect("`-H` was given");
 /// assert_eq!(hosts.iter().map(|host| host.name()).collect::<Vec<_>>(), ["web1", "web2", "@local"]);
 /// # Ok::<(), fabrs_core::Error>(())
 /// ```
@@ -28,44 +28,44 @@ pub type NamedHosts<'a> = dyn Fn(&str) -> Option<Result<Vec<Host>>> + 'a;
 /// # Errors
 ///
 /// [`ErrorKind::Usage`] if an item names no host, or a file can't be read.
-pub fn typed_hosts<S: AsRef<str>>(texts: &[S]) -> Result<Option<Vec<Host>>> {
-    typed_hosts_with(texts, &|_| None)
+pub fn parse_host_args<S: AsRef<str>>(texts: &[S]) -> Result<Option<Vec<Host>>> {
+    parse_host_args_with(texts, &|_| None)
 }
 
-/// Like [`typed_hosts`], but `@NAME` means first what `named` says of `NAME`: the hosts, or why there are none; `None`
+/// Like [`parse_host_args`], but `@NAME` means first what `named` says of `NAME`: the hosts, or why there are none; `None`
 /// where it knows no such name, which is then that of a file.
 ///
 /// It is how a program gives a meaning to more names than this crate knows: `fab` does for `@demo`.
 ///
 /// ```
-/// use fabrs_core::{Host, config::typed_hosts_with};
+/// use fabrs_core::{Host, config::parse_host_args_with};
 ///
 /// let named = |name: &str| (name == "lab").then(|| Ok(vec!["10.0.0.7".parse::<Host>().expect("a host")]));
-/// let hosts = typed_hosts_with(&["web1,@lab"], &named)?.expect("`-H` was given");
+/// let hosts = parse_host_args_with(&["web1,@lab"], &named)?.expect("`-H` was given");
 /// assert_eq!(hosts.iter().map(|host| host.name()).collect::<Vec<_>>(), ["web1", "10.0.0.7"]);
 /// # Ok::<(), fabrs_core::Error>(())
 /// ```
 ///
 /// # Errors
 ///
-/// As [`typed_hosts`], and what `named` returns.
-pub fn typed_hosts_with<S: AsRef<str>>(texts: &[S], named: &NamedHosts<'_>) -> Result<Option<Vec<Host>>> {
+/// As [`parse_host_args`], and what `named` returns.
+pub fn parse_host_args_with<S: AsRef<str>>(texts: &[S], named: &HostAliases<'_>) -> Result<Option<Vec<Host>>> {
     if texts.is_empty() {
         return Ok(None);
     }
     Ok(Some(read("-H", texts, named)?))
 }
 
-/// Reads what stood after each `-x`, as [`typed_hosts_with`] reads `-H`: the hosts that are left out.
+/// Reads what stood after each `-x`, as [`parse_host_args_with`] reads `-H`: the hosts that are left out.
 ///
 /// # Errors
 ///
-/// As [`typed_hosts`].
-pub fn excluded_hosts<S: AsRef<str>>(texts: &[S], named: &NamedHosts<'_>) -> Result<Vec<Host>> {
+/// As [`parse_host_args`].
+pub fn parse_excluded_hosts<S: AsRef<str>>(texts: &[S], named: &HostAliases<'_>) -> Result<Vec<Host>> {
     read("-x", texts, named)
 }
 
-fn read<S: AsRef<str>>(option: &str, texts: &[S], named: &NamedHosts<'_>) -> Result<Vec<Host>> {
+fn read<S: AsRef<str>>(option: &str, texts: &[S], named: &HostAliases<'_>) -> Result<Vec<Host>> {
     let mut hosts = Vec::new();
     for text in texts.iter().map(AsRef::as_ref).filter(|text| !text.trim().is_empty()) {
         for item in Host::split_list(text) {
@@ -114,7 +114,7 @@ fn without_comment(line: &str) -> &str {
 }
 
 fn range(text: &str, place: &str) -> Result<Vec<Host>> {
-    Host::range(text).map_err(|cause| Error::new(ErrorKind::Usage, format!("no host in `{place}`")).caused_by(cause))
+    Host::expand(text).map_err(|cause| Error::new(ErrorKind::Usage, format!("no host in `{place}`")).caused_by(cause))
 }
 
 #[cfg(test)]
@@ -132,7 +132,7 @@ mod tests {
 
     #[track_caller]
     fn case(texts: &[&str], expected: &[&str]) {
-        let hosts = typed_hosts(texts).unwrap().unwrap();
+        let hosts = parse_host_args(texts).unwrap().unwrap();
         assert_eq!(hosts.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
     }
 
@@ -159,11 +159,11 @@ mod tests {
     fn what_is_left_out_is_read_as_what_is_chosen() {
         let texts = |hosts: Vec<Host>| hosts.iter().map(ToString::to_string).collect::<Vec<_>>();
         let (_file, listed) = file("db1\n");
-        assert_eq!(texts(excluded_hosts(&["web[1-2]", &listed], &|_| None).unwrap()), ["web1", "web2", "db1"]);
-        assert_eq!(excluded_hosts::<&str>(&[], &|_| None).unwrap(), []);
-        let error = excluded_hosts(&["web[2-1]"], &|_| None).unwrap_err();
+        assert_eq!(texts(parse_excluded_hosts(&["web[1-2]", &listed], &|_| None).unwrap()), ["web1", "web2", "db1"]);
+        assert_eq!(parse_excluded_hosts::<&str>(&[], &|_| None).unwrap(), []);
+        let error = parse_excluded_hosts(&["web[2-1]"], &|_| None).unwrap_err();
         assert!(error.to_string().starts_with("no host in `-x web[2-1]`"), "{error}");
-        assert_eq!(excluded_hosts(&["@"], &|_| None).unwrap_err().to_string(), "`-x @` names no file");
+        assert_eq!(parse_excluded_hosts(&["@"], &|_| None).unwrap_err().to_string(), "`-x @` names no file");
     }
 
     #[test]
@@ -181,10 +181,10 @@ mod tests {
             "none" => Some(Err(Error::new(ErrorKind::Usage, "there is no lab"))),
             _ => None,
         };
-        let hosts = typed_hosts_with(&["web0,@lab", "@local", &path, "lab1"], &named).unwrap().unwrap();
+        let hosts = parse_host_args_with(&["web0,@lab", "@local", &path, "lab1"], &named).unwrap().unwrap();
         let texts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
         assert_eq!(texts, ["web0", "lab1", "lab2", "@local", "web1"]);
-        assert_eq!(typed_hosts_with(&["@none"], &named).unwrap_err().doing(), "there is no lab");
+        assert_eq!(parse_host_args_with(&["@none"], &named).unwrap_err().message(), "there is no lab");
         refused(
             "@./lab",
             "error: could not read the file of hosts `./lab`\n\
@@ -196,14 +196,14 @@ mod tests {
     #[test]
     fn no_argument_is_not_the_same_as_an_empty_one() {
         let (_file, empty) = file("# none yet\n");
-        assert_eq!(typed_hosts::<&str>(&[]).unwrap(), None);
-        assert_eq!(typed_hosts(&["", " "]).unwrap(), Some(Vec::new()));
-        assert_eq!(typed_hosts(&[empty]).unwrap(), Some(Vec::new()));
+        assert_eq!(parse_host_args::<&str>(&[]).unwrap(), None);
+        assert_eq!(parse_host_args(&["", " "]).unwrap(), Some(Vec::new()));
+        assert_eq!(parse_host_args(&[empty]).unwrap(), Some(Vec::new()));
     }
 
     #[track_caller]
     fn refused(text: &str, block: &str) {
-        let error = typed_hosts(&[text]).unwrap_err();
+        let error = parse_host_args(&[text]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert_eq!(error.block().to_string(), block);
     }

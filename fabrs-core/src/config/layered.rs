@@ -6,21 +6,21 @@
 /// the host, so the two sides are kept apart here and the transport puts its answer between them.
 ///
 /// ```
-/// use fabrs_core::config::Choice;
+/// use fabrs_core::config::Layered;
 ///
-/// let port = Choice { argument: None, config: Some(2222) };
+/// let port = Layered { argument: None, config: Some(2222) };
 /// assert_eq!(port.resolve(Some(222), 22), 222);
 /// assert_eq!(port.resolve(None, 22), 2222);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Choice<T> {
+pub struct Layered<T> {
     /// What was typed, or set by the program that embeds this crate; beats everything.
     pub argument: Option<T>,
     /// What `fabrs.toml` says; beats only the default.
     pub config: Option<T>,
 }
 
-impl<T> Choice<T> {
+impl<T> Layered<T> {
     /// Makes a choice that an argument has made.
     pub fn argument(value: T) -> Self {
         Self { argument: Some(value), config: None }
@@ -32,7 +32,7 @@ impl<T> Choice<T> {
     }
 }
 
-impl<T: Clone> Choice<T> {
+impl<T: Clone> Layered<T> {
     /// Returns what was chosen, given what `ssh_config` says for the host; nothing where nobody says anything.
     pub fn choose(&self, ssh_config: Option<T>) -> Option<T> {
         self.argument.clone().or(ssh_config).or_else(|| self.config.clone())
@@ -44,7 +44,7 @@ impl<T: Clone> Choice<T> {
     }
 }
 
-impl<T> Default for Choice<T> {
+impl<T> Default for Layered<T> {
     /// Makes a choice that nobody has made.
     fn default() -> Self {
         Self { argument: None, config: None }
@@ -57,7 +57,7 @@ mod tests {
 
     #[track_caller]
     fn case(argument: Option<u16>, ssh_config: Option<u16>, config: Option<u16>, expected: u16) {
-        assert_eq!(Choice { argument, config }.resolve(ssh_config, 22), expected);
+        assert_eq!(Layered { argument, config }.resolve(ssh_config, 22), expected);
     }
 
     #[test]
@@ -71,6 +71,6 @@ mod tests {
 
     #[test]
     fn a_choice_that_nobody_made_is_none() {
-        assert_eq!(Choice::<u16>::default().choose(None), None);
+        assert_eq!(Layered::<u16>::default().choose(None), None);
     }
 }

@@ -22,18 +22,21 @@ mod sudo_program;
 mod vagrant;
 mod vars;
 
-pub use did_you_mean::near;
+pub use did_you_mean::did_you_mean;
 pub use environment::Environment;
 pub use fabrs_toml::Config;
 pub use gateway::Gateway;
-pub use host_arguments::{NamedHosts, excluded_hosts, typed_hosts, typed_hosts_with};
+pub use host_arguments::{HostAliases, parse_excluded_hosts, parse_host_args, parse_host_args_with};
 pub use inventory::Inventory;
-pub use layered::Choice;
-pub use operator::Who;
-pub use process_env::Variables;
+pub use layered::Layered;
+pub use operator::Operator;
+pub use process_env::ProcessEnv;
 pub(crate) use process_group::{OwnedGroup, ProcessGroup};
 pub use regular_file::{check_regular, read_text};
 pub use selection::Selection;
-pub use settings::{Consent, Diffs, Input, Mode, OnFailure, Order, PasswordFrom, Settings, SshConfigFrom, Unreachable};
+pub use settings::{
+    Confirmation, DiffMode, Mode, OnFailure, OnUnreachable, Order, PasswordSource, PromptPolicy, Settings,
+    SshConfigSource,
+};
 pub use sudo_program::SudoProgram;
 pub use vars::Vars;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::process_env::Variables;
+use crate::config::process_env::ProcessEnv;
 
 /// Variables in which CI servers say where a run can be seen: those of `GitLab`, Jenkins, Buildkite and `CircleCI`.
 const PAGES: [&str; 4] = ["CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL"];
@@ -15,7 +15,7 @@ const PAGES: [&str; 4] = ["CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIR
 /// It is shown as `ann@laptop`, or `ci@runner-7 (https://ci.example.com/314)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Who {
+pub struct Operator {
     /// The user here.
     pub user: String,
     /// The name of this machine.
@@ -25,9 +25,9 @@ pub struct Who {
     pub page: Option<String>,
 }
 
-impl Who {
+impl Operator {
     /// Returns the user of this process.
-    pub fn here() -> Self {
+    pub fn current() -> Self {
         Self::of(|name| env::var(name).ok().filter(|value| !value.is_empty()), machine())
     }
 
@@ -50,7 +50,7 @@ impl Who {
 
 /// Asks the system for the user's name: cron and containers often leave the variables out.
 fn login() -> Option<String> {
-    let said = std::process::Command::new("id").arg("-un").env_remove(Variables::SUDO_PASSWORD).output().ok()?;
+    let said = std::process::Command::new("id").arg("-un").env_remove(ProcessEnv::SUDO_PASSWORD).output().ok()?;
     String::from_utf8(said.stdout).ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
@@ -59,7 +59,7 @@ fn machine() -> String {
 }
 
 /// Shows `alice@laptop`, and the page behind it where there is one.
-impl fmt::Display for Who {
+impl fmt::Display for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.user, self.machine)?;
         match &self.page {
@@ -77,7 +77,7 @@ mod tests {
     fn shows(variables: &[(&str, &str)], shown: &str) {
         let variable =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        assert_eq!(Who::of(variable, "ci-7".to_owned()).to_string(), shown);
+        assert_eq!(Operator::of(variable, "ci-7".to_owned()).to_string(), shown);
     }
 
     #[test]

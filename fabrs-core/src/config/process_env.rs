@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// A variable that is set and empty counts as not set. [`Default`] is an empty environment, which is what a test starts
 /// from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Variables {
+pub struct ProcessEnv {
     /// `FABRS_NO_INPUT`: nobody can be asked (`--no-input`). Unset and `0` mean no.
     pub no_input: bool,
     /// `FABRS_SSH_CONFIG`: the file to read instead of `~/.ssh/config` (`ssh -F`).
@@ -31,7 +31,7 @@ pub struct Variables {
     pub shell: Option<String>,
 }
 
-impl Variables {
+impl ProcessEnv {
     /// The variable that holds a password for sudo.
     pub const SUDO_PASSWORD: &'static str = "FABRS_SUDO_PASSWORD";
 
@@ -42,7 +42,7 @@ impl Variables {
     }
 
     /// Looks one variable up, for the `${NAME}` that a file of another program may hold.
-    pub fn look_up(name: &str) -> Option<String> {
+    pub fn get(name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
 
@@ -76,8 +76,8 @@ impl Variables {
 mod tests {
     use super::*;
 
-    fn read(set: &[(&str, &str)]) -> Variables {
-        Variables::read(|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+    fn read(set: &[(&str, &str)]) -> ProcessEnv {
+        ProcessEnv::read(|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
     }
 
     #[test]
@@ -95,7 +95,7 @@ mod tests {
             ("SSH_AUTH_SOCK", "/run/agent"),
             ("SHELL", "/bin/zsh"),
         ]);
-        let expected = Variables {
+        let expected = ProcessEnv {
             no_input: true,
             ssh_config: Some("/etc/fab/ssh".into()),
             has_sudo_password: true,
@@ -113,10 +113,10 @@ mod tests {
 
     #[test]
     fn what_is_unset_empty_or_zero_says_nothing() {
-        assert_eq!(read(&[]), Variables::default());
+        assert_eq!(read(&[]), ProcessEnv::default());
         let names = ["FABRS_NO_INPUT", "FABRS_SSH_CONFIG", "NO_COLOR", "CLICOLOR_FORCE", "TERM", "HOME", "USER"];
-        assert_eq!(read(&names.map(|name| (name, ""))), Variables::default());
-        assert_eq!(read(&[("FABRS_NO_INPUT", "0"), ("CLICOLOR_FORCE", "0")]), Variables::default());
+        assert_eq!(read(&names.map(|name| (name, ""))), ProcessEnv::default());
+        assert_eq!(read(&[("FABRS_NO_INPUT", "0"), ("CLICOLOR_FORCE", "0")]), ProcessEnv::default());
     }
 
     #[test]

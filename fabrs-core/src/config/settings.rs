@@ -6,33 +6,33 @@ use std::time::Duration;
 
 use crate::config::environment::Environment;
 use crate::config::gateway::Gateway;
-use crate::config::layered::Choice;
-use crate::config::process_env::Variables;
+use crate::config::layered::Layered;
+use crate::config::process_env::ProcessEnv;
 
 /// How a run connects, in which order it works, and what it does when something fails.
 ///
 /// Plain data: the command line, or the program that embeds this crate, fills in what was said, then
-/// [`or_environment`](Self::or_environment) and [`or_variables`](Self::or_variables) fill in what was not. A setting
-/// that `ssh_config` may name too is a [`Choice`]. What was typed as text, files that were not read yet and anything
+/// [`or_environment`](Self::or_environment) and [`or_process_env`](Self::or_process_env) fill in what was not. A setting
+/// that `ssh_config` may name too is a [`Layered`]. What was typed as text, files that were not read yet and anything
 /// with a connection in it have no place here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settings {
     /// The user to log in as (`ssh -l`). A host that names its own user keeps it.
-    pub user: Choice<String>,
+    pub user: Layered<String>,
     /// The port (`ssh -p`). A host that names its own port keeps it. Defaults to 22.
-    pub port: Choice<u16>,
+    pub port: Layered<u16>,
     /// The host to connect through (`ssh -J`), or [`Gateway::Direct`] for a direct connection.
     ///
     /// The argument beats `ssh_config`, and that beats a host from `fabrs.toml`. [`Gateway::Direct`] beats `ssh_config` from both.
     /// `ProxyJump none` in `ssh_config` leaves only the argument.
-    pub gateway: Choice<Gateway>,
+    pub gateway: Layered<Gateway>,
     /// Key files to offer, before those of `ssh_config` (`ssh -i`). Empty by default.
     pub identities: Vec<PathBuf>,
     /// Which `ssh_config` is read (`ssh -F`). Defaults to the user's and the system's.
-    pub ssh_config: SshConfigFrom,
+    pub ssh_config: SshConfigSource,
     /// How long to wait for connection and login (`ssh -o ConnectTimeout`). Defaults to
     /// [`CONNECT_TIMEOUT`](Self::CONNECT_TIMEOUT).
-    pub connect_timeout: Choice<Duration>,
+    pub connect_timeout: Layered<Duration>,
     /// How long a command may run that names no time itself. Defaults to no limit.
     pub command_timeout: Option<Duration>,
     /// The maximum number of hosts at a time (`-P`). A limit in the code may only be smaller. Defaults to none given: 64 at a
@@ -43,27 +43,27 @@ pub struct Settings {
     /// Whether other hosts go on after one has failed. Defaults to stopping.
     pub on_failure: OnFailure,
     /// Whether a host that can't be reached is a failure. Defaults to yes.
-    pub unreachable: Unreachable,
+    pub on_unreachable: OnUnreachable,
     /// Whether a command that fails is told of only, as if every one had `.warn()`. Defaults to no.
     pub warn_only: bool,
     /// Whether a person may be asked. Defaults to yes.
-    pub input: Input,
+    pub prompts: PromptPolicy,
     /// Whether a run waits for a lock that another run holds. Defaults to no: it fails.
     pub wait_for_locks: bool,
     /// Where the password comes from that sudo wants on a host. Defaults to a person.
-    pub sudo_password: PasswordFrom,
+    pub sudo_password: PasswordSource,
     /// Whether anything is changed. Defaults to yes.
     pub mode: Mode,
     /// Which files are compared before they are written. Defaults to none.
-    pub diff: Diffs,
+    pub diff: DiffMode,
     /// Whether what fabrs itself would ask is answered with yes beforehand. Defaults to no.
     #[doc(alias = "assume_yes")]
-    pub consent: Consent,
+    pub confirmation: Confirmation,
 }
 
 /// Which `ssh_config` is read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub enum SshConfigFrom {
+pub enum SshConfigSource {
     /// `~/.ssh/config`, then the system's, as `ssh` does.
     #[default]
     Default,
@@ -95,7 +95,7 @@ pub enum OnFailure {
 
 /// What a host is that can't be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Unreachable {
+pub enum OnUnreachable {
     /// A failure like any other.
     #[default]
     Fail,
@@ -106,21 +106,21 @@ pub enum Unreachable {
 
 /// Whether a person may be asked for a password, a passphrase or a yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Input {
+pub enum PromptPolicy {
     /// Yes, where there is a terminal.
     #[default]
-    Allowed,
+    Allow,
     /// No: a question is an error (`ssh -o BatchMode=yes`).
     #[doc(alias = "abort_on_prompts")]
-    Refused,
+    Refuse,
 }
 
 /// Where a password comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub enum PasswordFrom {
+pub enum PasswordSource {
     /// A person is asked, where there is one.
     #[default]
-    Person,
+    Prompt,
     /// The first line of this file.
     File(PathBuf),
     /// The first line that this line for the shell of this machine prints.
@@ -131,14 +131,14 @@ pub enum PasswordFrom {
 
 /// Whether what would be asked before a change is answered with yes beforehand.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub enum Consent {
+pub enum Confirmation {
     /// No: somebody is asked.
     #[default]
-    Asked,
+    Prompt,
     /// Yes, whatever it is (`--yes`).
-    Given,
+    AssumeYes,
     /// Yes to what has this fingerprint, and to nothing else (`--yes=FINGERPRINT`).
-    To(String),
+    Fingerprint(String),
 }
 
 /// Whether anything is changed.
@@ -153,10 +153,10 @@ pub enum Mode {
 
 /// Of which files it is told what a `put` changes in them, before it does; also in a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Diffs {
+pub enum DiffMode {
     /// Of none.
     #[default]
-    None,
+    Off,
     /// Of those that everybody on the host may read: what others keep to themselves may be a secret that nobody here knows.
     Readable,
     /// Of all.
@@ -181,21 +181,21 @@ impl Settings {
     /// Returns the settings with what the process environment says, where nothing else was given.
     ///
     /// The user of this machine is not a setting: it is the last default, after `ssh_config` was asked.
-    pub fn or_variables(mut self, variables: &Variables) -> Self {
-        if let (SshConfigFrom::Default, Some(file)) = (&self.ssh_config, &variables.ssh_config) {
-            self.ssh_config = SshConfigFrom::File(file.clone());
+    pub fn or_process_env(mut self, variables: &ProcessEnv) -> Self {
+        if let (SshConfigSource::Default, Some(file)) = (&self.ssh_config, &variables.ssh_config) {
+            self.ssh_config = SshConfigSource::File(file.clone());
         }
-        if let (PasswordFrom::Person, true) = (&self.sudo_password, variables.has_sudo_password) {
-            self.sudo_password = PasswordFrom::Variable(Variables::SUDO_PASSWORD.to_owned());
+        if let (PasswordSource::Prompt, true) = (&self.sudo_password, variables.has_sudo_password) {
+            self.sudo_password = PasswordSource::Variable(ProcessEnv::SUDO_PASSWORD.to_owned());
         }
         if variables.no_input {
-            self.input = Input::Refused;
+            self.prompts = PromptPolicy::Refuse;
         }
         self
     }
 
     /// Returns how many hosts are worked on at once.
-    pub fn at_once(&self) -> NonZeroUsize {
+    pub fn parallel_limit(&self) -> NonZeroUsize {
         match self.order {
             Order::Parallel => self.limit.unwrap_or(Self::LIMIT),
             Order::Serial => NonZeroUsize::MIN,
@@ -204,7 +204,7 @@ impl Settings {
 
     /// Returns how many hosts are worked on at once where the code asks for `wanted`. A smaller limit of the command line
     /// wins; the default limit does not apply.
-    pub fn at_most(&self, wanted: NonZeroUsize) -> NonZeroUsize {
+    pub fn parallel_limit_for(&self, wanted: NonZeroUsize) -> NonZeroUsize {
         match (self.order, self.limit) {
             (Order::Serial, _) => NonZeroUsize::MIN,
             (Order::Parallel, Some(limit)) => wanted.min(limit),
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn the_environment_is_below_ssh_config_and_arguments_are_above() {
         let live = environment("user = 'deploy'\nport = 2222\ngateway = 'bastion'");
-        let typed = Settings { user: Choice::argument("root".to_owned()), ..Settings::default() };
+        let typed = Settings { user: Layered::argument("root".to_owned()), ..Settings::default() };
         let settings = typed.or_environment(&live);
         assert_eq!(settings.user.choose(Some("ann".to_owned())).as_deref(), Some("root"));
         assert_eq!(settings.port.resolve(Some(222), Settings::PORT), 222);
@@ -239,19 +239,19 @@ mod tests {
         let settings = Settings::default();
         assert_eq!(settings.connect_timeout.resolve(None, Settings::CONNECT_TIMEOUT), Duration::from_secs(10));
         assert_eq!(settings.port.resolve(None, Settings::PORT), 22);
-        assert_eq!(settings.at_once().get(), 64);
+        assert_eq!(settings.parallel_limit().get(), 64);
     }
 
     #[test]
     fn serial_is_one_at_a_time_whatever_the_limit() {
-        assert_eq!(Settings { order: Order::Serial, ..Settings::default() }.at_once().get(), 1);
+        assert_eq!(Settings { order: Order::Serial, ..Settings::default() }.parallel_limit().get(), 1);
     }
 
     #[test]
     fn a_limit_of_the_command_line_bounds_the_code_and_the_default_does_not() {
         let limit = |n| NonZeroUsize::new(n).unwrap();
         let at_most = |order, typed: Option<usize>, wanted| {
-            Settings { order, limit: typed.map(limit), ..Settings::default() }.at_most(limit(wanted)).get()
+            Settings { order, limit: typed.map(limit), ..Settings::default() }.parallel_limit_for(limit(wanted)).get()
         };
         for (order, typed, wanted, expected) in [
             (Order::Parallel, None, 5, 5),
@@ -269,10 +269,10 @@ mod tests {
 
     #[test]
     fn a_file_that_was_given_beats_the_variable() {
-        let variables = Variables { ssh_config: Some("/env".into()), no_input: true, ..Variables::default() };
-        let none = Settings { ssh_config: SshConfigFrom::None, ..Settings::default() }.or_variables(&variables);
-        assert_eq!(none.ssh_config, SshConfigFrom::None);
-        let unset = Settings::default().or_variables(&variables);
-        assert_eq!((unset.ssh_config, unset.input), (SshConfigFrom::File("/env".into()), Input::Refused));
+        let variables = ProcessEnv { ssh_config: Some("/env".into()), no_input: true, ..ProcessEnv::default() };
+        let none = Settings { ssh_config: SshConfigSource::None, ..Settings::default() }.or_process_env(&variables);
+        assert_eq!(none.ssh_config, SshConfigSource::None);
+        let unset = Settings::default().or_process_env(&variables);
+        assert_eq!((unset.ssh_config, unset.prompts), (SshConfigSource::File("/env".into()), PromptPolicy::Refuse));
     }
 }

@@ -91,7 +91,7 @@ pub(super) fn announce(spec: &Spec, shown: &str) -> Result<(Recorder, SharedCapt
         && !is_quiet
         && spec.echo.unwrap_or_else(|| spec.connection.defaults().is_some_and(|defaults| defaults.echo));
     let number = spec.connection.state.as_ref().map_or(0, RunState::next_number);
-    sink.event(&Event::CommandStarted { number, host: &host, command: shown, echo });
+    sink.event(&Event::CommandStarted { id: number, host: &host, command: shown, is_echoed: echo });
     let (recorder, captured) = Recorder::new(number, host, shown.into(), sink, spec.hide, spec.bound);
     let recorder = recorder.with_watchers(spec.watchers.clone()).with_redactor(spec.connection.redactor());
     Ok((recorder.with_tee(tee).with_screen(spec.seat.as_ref().map(RawTerminalGuard::screen)), captured))

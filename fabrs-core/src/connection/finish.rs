@@ -10,7 +10,7 @@ use super::spec::{Accepts, Privilege, Spec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Stream};
 use crate::host::Host;
-use crate::output::{Ended, ExitStatus, Output, Record};
+use crate::output::{CommandRecord, CommandResult, ExitStatus, Output};
 use crate::shell::quote;
 use crate::transport::{End, How};
 
@@ -37,7 +37,7 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
     let heard = !captured.stdout.is_empty() || !captured.stderr.is_empty();
     let is_left = matches!(how, How::TimedOut { gone: false } | How::Stopped { gone: false });
     let output = |ended| {
-        Output::new(Record {
+        Output::new(CommandRecord {
             host: host.clone(),
             command: Arc::clone(shown),
             location: spec.location,
@@ -54,12 +54,12 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
     };
     let failed = |kind, what: String| Error::new(kind, format!("`{shown}` {what}")).on(&host).at(spec.location);
     // What was printed goes with the error, and nobody can mistake it for the output of a command whose end is known.
-    let unknown = |error: &Error| Ended::Unknown(Arc::new(error.clone()));
+    let unknown = |error: &Error| CommandResult::Unknown(Arc::new(error.clone()));
     connection.used.fetch_or(may_have_begun(&how), Ordering::Relaxed);
     if let (How::Exited(_) | How::Stopped { .. }, Some(failure)) = (&how, spec.watchers.failure()) {
         let error = failure.on(&host).at(spec.location);
         let ended = match how {
-            How::Exited(status) => Ended::Status(status),
+            How::Exited(status) => CommandResult::Exited(status),
             _ => unknown(&error),
         };
         return Err(error.with_output(output(ended)));
@@ -74,15 +74,15 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
         }
         How::Exited(status) if spec.accepts.takes(&status) => {
             let not_run = failed(ErrorKind::Exit, format!("was not run: the login shell ended with {status}"));
-            unless_refused(spec, output(Ended::Status(status)), not_run)
+            unless_refused(spec, output(CommandResult::Exited(status)), not_run)
         }
         How::Exited(status) if connection.warns() && spec.accepts != Accepts::OnlySuccess => {
             tell_failure(spec, shown, &status);
-            Ok(output(Ended::Status(status)))
+            Ok(output(CommandResult::Exited(status)))
         }
         How::Exited(status) => {
             let error = failed(ErrorKind::Exit, format!("ended with {status}"));
-            let output = output(Ended::Status(status));
+            let output = output(CommandResult::Exited(status));
             let error = match missing_venv(&output)
                 .or_else(|| missing_shell(spec, &output))
                 .or_else(|| login_shell_hint(spec, &output))
@@ -92,7 +92,7 @@ pub(super) fn finish(spec: &Spec, shown: &Arc<str>, captured: Captured, end: End
             };
             Err(error.with_output(output))
         }
-        How::Planned => Ok(output(Ended::Planned(connection.plan.clone()))),
+        How::Planned => Ok(output(CommandResult::NotRun(connection.plan.clone()))),
         How::TimedOut { gone } => {
             let error = failed(ErrorKind::Timeout, ran_too_long(spec, gone));
             let output = output(unknown(&error));
@@ -153,14 +153,14 @@ fn missing_shell(spec: &Spec, output: &Output) -> Option<String> {
     let last = said.lines().last()?;
     let says = ["not found", "command not found", "No such file or directory"];
     let is_it = says.iter().any(|says| last.ends_with(&format!("{shell}: {says}")));
-    let is_missing = matches!(&output.record.ended, Ended::Status(ExitStatus::Code(127)));
+    let is_missing = matches!(&output.record.ended, CommandResult::Exited(ExitStatus::Code(127)));
     (is_missing && is_it)
         .then(|| format!("the host has no `{shell}`: install it, or name another `shell` in fabrs.toml"))
 }
 
 /// Returns an output whose status is accepted, or `not_run` if the login shell refused the line: the command has not run.
 fn unless_refused(spec: &Spec, output: Output, not_run: Error) -> Result<Output> {
-    let is_success = matches!(&output.record.ended, Ended::Status(status) if status.success());
+    let is_success = matches!(&output.record.ended, CommandResult::Exited(status) if status.success());
     match login_shell_hint(spec, &output).filter(|_| !is_success) {
         Some(hint) => Err(not_run.hint(hint).with_output(output)),
         None => Ok(output),

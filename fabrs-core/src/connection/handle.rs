@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::context::CommandContext;
-use crate::config::{Diffs, Selection, Vars};
+use crate::config::{DiffMode, Selection, Vars};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{NoSink, Sink};
 use crate::host::Host;
@@ -266,8 +266,8 @@ impl Connection {
         self.state.as_ref().map(|client| client.redactor().clone()).unwrap_or_default()
     }
 
-    pub(crate) fn diffs(&self) -> Diffs {
-        self.state.as_ref().map_or(Diffs::None, |client| client.settings().diff)
+    pub(crate) fn diffs(&self) -> DiffMode {
+        self.state.as_ref().map_or(DiffMode::Off, |client| client.settings().diff)
     }
 
     pub(crate) fn warns(&self) -> bool {

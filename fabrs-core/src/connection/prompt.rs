@@ -9,7 +9,7 @@ use futures::future::{BoxFuture, FutureExt};
 use super::handle::Connection;
 use super::task_scope::current;
 use super::task_scope::is_for_all;
-use crate::config::{Consent, Mode};
+use crate::config::{Confirmation, Mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::secret::Secret;
@@ -97,7 +97,7 @@ impl Confirm {
     async fn ask(self) -> Result<bool> {
         let run = run(&self.here, self.location)?;
         let settings = run.settings();
-        let is_approved = settings.consent != Consent::Asked;
+        let is_approved = settings.confirmation != Confirmation::Prompt;
         let ignores_default = settings.mode == Mode::DryRun || run.ask().available();
         if let Some(default) = self.default.filter(|_| !is_approved && !ignores_default) {
             let note = if default { "yes (default)" } else { "no (default)" };
@@ -217,7 +217,7 @@ impl Prompt {
 /// Tells whether a question with a default is answered by it: in a dry run, with `-y`, or without a terminal.
 fn is_answered_by_default(run: &RunState) -> bool {
     let settings = run.settings();
-    settings.mode == Mode::DryRun || settings.consent != Consent::Asked || !run.ask().available()
+    settings.mode == Mode::DryRun || settings.confirmation != Confirmation::Prompt || !run.ask().available()
 }
 
 /// Adds the hint of a prompt that needs a terminal, if there is none.

@@ -12,9 +12,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use crate::config::Variables;
+use crate::config::ProcessEnv;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Held, Passthrough, Sink, Spool, Style};
+use crate::event::{OutputQueue, PassthroughSink, PausedSink, Sink, Style};
 use crate::state::RunState;
 use crate::transport::{Pty, Size, TerminalModes, Unread};
 
@@ -28,7 +28,7 @@ pub(super) struct RawTerminalGuard {
     modes: Option<TerminalModes>,
     screen: Arc<dyn Sink>,
     /// Holds back other output until the terminal is restored.
-    others: Option<Held>,
+    others: Option<PausedSink>,
     resizes: AbortHandle,
 }
 
@@ -43,7 +43,7 @@ impl RawTerminalGuard {
             let error = Error::new(ErrorKind::Usage, "there is no terminal here to work at");
             return Err(error.hint("run it from a terminal; a command without a person takes `run(..)` alone"));
         }
-        let others = Held::of(run.sink()).await;
+        let others = PausedSink::of(run.sink()).await;
         if TAKEN.swap(true, Ordering::AcqRel) {
             let error =
                 Error::new(ErrorKind::Usage, "another command has the terminal, and what is typed is for one alone");
@@ -56,7 +56,7 @@ impl RawTerminalGuard {
         result
     }
 
-    fn make_raw(run: &RunState, others: Held) -> Result<(Self, Pty)> {
+    fn make_raw(run: &RunState, others: PausedSink) -> Result<(Self, Pty)> {
         let refused = |source| Error::new(ErrorKind::Local, "could not use this terminal").caused_by(source);
         let terminal = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(refused)?;
         let mut changes = signal(SignalKind::window_change()).map_err(refused)?;
@@ -66,8 +66,8 @@ impl RawTerminalGuard {
         let resizes = run
             .tasks()
             .spawn(async move { while changes.recv().await.is_some() && told.send(size_of(&looked_at)).is_ok() {} });
-        let screen = Arc::new(Passthrough::new(Arc::new(Spool::stdio(|| {})), Style::Plain));
-        let term = Variables::look_up("TERM").unwrap_or_else(|| "xterm".to_owned()).into();
+        let screen = Arc::new(PassthroughSink::new(Arc::new(OutputQueue::stdio(|| {})), Style::Plain));
+        let term = ProcessEnv::get("TERM").unwrap_or_else(|| "xterm".to_owned()).into();
         Ok((
             Self { modes: Some(modes), screen, others: Some(others), resizes: resizes.abort_handle() },
             Pty { term, size },

@@ -7,7 +7,7 @@ use super::tee::Tee;
 use super::watch::Watchers;
 use crate::event::{Event, Granularity, Sink, Stream};
 use crate::host::Host;
-use crate::output::Tail;
+use crate::output::TailBuffer;
 use crate::secret::{RedactedStream, Redactor};
 use crate::transport::{Answer, End, How, Receive};
 
@@ -17,13 +17,13 @@ const LONGEST_LINE: usize = 64 << 10;
 /// The ends of both streams of one command.
 #[derive(Debug, Clone)]
 pub(super) struct Captured {
-    pub(super) stdout: Tail,
-    pub(super) stderr: Tail,
+    pub(super) stdout: TailBuffer,
+    pub(super) stderr: TailBuffer,
 }
 
 impl Default for Captured {
     fn default() -> Self {
-        Self { stdout: Tail::new(0), stderr: Tail::new(0) }
+        Self { stdout: TailBuffer::new(0), stderr: TailBuffer::new(0) }
     }
 }
 
@@ -71,7 +71,8 @@ impl Recorder {
         hide: Hide,
         bound: usize,
     ) -> (Self, SharedCapture) {
-        let captured = Captured { stdout: Tail::new(bound), stderr: Tail::new(bound.max(Tail::DEFAULT_BOUND)) };
+        let captured =
+            Captured { stdout: TailBuffer::new(bound), stderr: TailBuffer::new(bound.max(TailBuffer::DEFAULT_BOUND)) };
         let captured = Arc::new(Mutex::new(captured));
         let shared = Arc::clone(&captured);
         let wants = sink.granularity();
@@ -134,10 +135,10 @@ impl Recorder {
         }
         let is_shown = self.hide.shows(stream);
         if is_shown && self.wants.bytes && !bytes.is_empty() {
-            sink.event(&Event::Bytes { number, host, stream, bytes });
+            sink.event(&Event::OutputBytes { id: number, host, stream, bytes });
         }
         if is_shown && self.wants.lines {
-            shown.lines.push(bytes, |text| sink.event(&Event::Lines { number, host, stream, text }));
+            shown.lines.push(bytes, |text| sink.event(&Event::OutputLines { id: number, host, stream, text }));
         }
     }
 
@@ -153,11 +154,11 @@ impl Recorder {
                 continue;
             }
             if self.wants.bytes && !held.is_empty() {
-                sink.event(&Event::Bytes { number, host, stream, bytes: &held });
+                sink.event(&Event::OutputBytes { id: number, host, stream, bytes: &held });
             }
             let rest = [std::mem::take(&mut shown.lines.partial), held].concat();
             if self.wants.lines && !rest.is_empty() {
-                sink.event(&Event::Lines { number, host, stream, text: &rest });
+                sink.event(&Event::OutputLines { id: number, host, stream, text: &rest });
             }
         }
     }
@@ -183,7 +184,7 @@ impl Receive for Recorder {
         self.finish();
         let (number, host, command) = (self.number, &self.host, &*self.command);
         if let How::TimedOut { gone: false } | How::Stopped { gone: false } = end.how {
-            self.sink.event(&Event::Leftover { number, host, command });
+            self.sink.event(&Event::UnconfirmedStop { id: number, host, command });
         }
         let status = match &end.how {
             How::Exited(status) | How::Cut(status, _) => Some(status),
@@ -192,7 +193,7 @@ impl Receive for Recorder {
         };
         let error = end.how.error().map(|error| error.or_on(Some(host)));
         let error = error.as_ref();
-        self.sink.event(&Event::CommandEnded { number, host, command, status, error, elapsed: end.elapsed });
+        self.sink.event(&Event::CommandEnded { id: number, host, command, status, error, elapsed: end.elapsed });
     }
 }
 

@@ -13,7 +13,7 @@ use super::spec::Spec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
-use crate::output::{Ended, Output};
+use crate::output::{CommandResult, Output};
 use crate::transport::{Effect, End, How, Level, Permission};
 
 /// How long is waited between two looks at something that is to become so.
@@ -96,7 +96,7 @@ fn may_help(error: &Error, effect: Effect) -> bool {
 fn planned(spec: &Spec) -> Result<Output> {
     let shown: Arc<str> = spec.shown.clone().unwrap_or_else(|| spec.line.to_string().into());
     let what = format!("{shown} (again, until it succeeds)");
-    spec.connection.sink().event(&Event::Planned { host: spec.connection.host(), what: &what, runs: true });
+    spec.connection.sink().event(&Event::Planned { host: spec.connection.host(), operation: &what, is_command: true });
     finish(spec, &shown, Captured::default(), End { how: How::Planned, elapsed: Duration::ZERO })
 }
 
@@ -142,9 +142,9 @@ impl Announced {
             command: &shown,
             reason: &reason,
             attempt,
-            attempts,
+            max_attempts: attempts,
             pause,
-            left,
+            time_left: left,
         });
         self.reason = reason;
     }
@@ -153,9 +153,9 @@ impl Announced {
 /// Returns the reason for another attempt: `exit status 7`, or the error without the command.
 fn reason(error: &Error) -> String {
     match error.output().map(|output| &output.record.ended) {
-        Some(Ended::Status(status)) if error.kind() == ErrorKind::Exit => status.to_string(),
+        Some(CommandResult::Exited(status)) if error.kind() == ErrorKind::Exit => status.to_string(),
         _ if error.kind() == ErrorKind::Timeout => "timed out".to_owned(),
-        _ => error.doing().to_owned(),
+        _ => error.message().to_owned(),
     }
 }
 

@@ -14,7 +14,7 @@ use super::retry_policy::RetryPolicy;
 use super::watch::Watchers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
-use crate::output::{ExitStatus, Tail};
+use crate::output::{ExitStatus, TailBuffer};
 use crate::secret::Secret;
 use crate::shell::ShellLine;
 use crate::transport::{Effect, Permission, Program, Pty, Signals, Stdin};
@@ -273,7 +273,7 @@ impl Spec {
             watchers: Watchers::default(),
             signals: Signals::default(),
             retry: None,
-            bound: Tail::DEFAULT_BOUND,
+            bound: TailBuffer::DEFAULT_BOUND,
             tee: None,
             detached: false,
             greets: false,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::controls::escape_except_colours;
 use crate::error::error::Error;
-use crate::output::{Ended, Output, last_lines};
+use crate::output::{CommandResult, Output, last_lines};
 
 /// How many of the last lines of a hidden stream are shown.
 const LAST: usize = 10;
@@ -19,23 +19,23 @@ const LAST: usize = 10;
 /// hint: is the key in the agent? try `ssh-add -l`
 /// ```
 #[derive(Debug, Clone, Copy)]
-pub struct Block<'a> {
+pub struct ErrorBlock<'a> {
     error: &'a Error,
 }
 
 impl Error {
     /// Returns the error as the block of lines that a person is shown: error, causes, at most one hint.
-    pub fn block(&self) -> Block<'_> {
-        Block { error: self }
+    pub fn block(&self) -> ErrorBlock<'_> {
+        ErrorBlock { error: self }
     }
 }
 
-impl<'a> Block<'a> {
+impl<'a> ErrorBlock<'a> {
     /// Returns the hint that is shown. A context that was put around an error has no advice of its own; the error inside may.
     pub(crate) fn hint(self) -> Option<&'a str> {
         let mut inner = Some(self.error);
         while let Some(error) = inner {
-            if let Some(hint) = error.advice() {
+            if let Some(hint) = error.hint_text() {
                 return Some(hint);
             }
             inner = error.source().and_then(|source| source.downcast_ref());
@@ -66,14 +66,14 @@ impl<'a> Block<'a> {
             _ if record.pty => return None,
             _ => (&record.stderr.bytes, record.shown.1),
         };
-        if matches!(record.ended, Ended::Planned(_)) || bytes.is_empty() || shown {
+        if matches!(record.ended, CommandResult::NotRun(_)) || bytes.is_empty() || shown {
             return None;
         }
         Some(last_lines(&record.redactor.bytes(bytes), LAST))
     }
 }
 
-impl fmt::Display for Block<'_> {
+impl fmt::Display for ErrorBlock<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = format!("error: {}{}", self.error, self.details());
         for error in self.error.causes() {
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
     use crate::host::Host;
-    use crate::output::{ExitStatus, Kept, Record};
+    use crate::output::{CapturedStream, CommandRecord, ExitStatus};
     use crate::secret::{Redactor, Secret};
 
     /// Returns the block of a command that printed fifteen lines to each stream, without its first two lines.
@@ -118,14 +118,14 @@ mod tests {
         let lines = |name: &str| (1..=15).fold(String::new(), |text, n| format!("{text}{name} {n}\n")).into_bytes();
         let redactor = Redactor::default();
         redactor.add(&Secret::new("err 14"));
-        let output = Output::new(Record {
+        let output = Output::new(CommandRecord {
             host: Host::local(),
             command: Arc::from("make"),
             location: Location::caller(),
             elapsed: Duration::ZERO,
-            ended: Ended::Status(ExitStatus::Code(2)),
-            stdout: Kept { bytes: lines("out"), dropped: 0 },
-            stderr: Kept { bytes: lines("err"), dropped: 0 },
+            ended: CommandResult::Exited(ExitStatus::Code(2)),
+            stdout: CapturedStream { bytes: lines("out"), dropped: 0 },
+            stderr: CapturedStream { bytes: lines("err"), dropped: 0 },
             cut: None,
             shown,
             pty,

@@ -156,7 +156,7 @@ impl Error {
     }
 
     /// Returns what to try, where there is one thing to try.
-    pub fn advice(&self) -> Option<&str> {
+    pub fn hint_text(&self) -> Option<&str> {
         self.inner.hint.as_deref()
     }
 
@@ -179,7 +179,7 @@ impl Error {
     }
 
     /// Returns what could not be done, without the host.
-    pub fn doing(&self) -> &str {
+    pub fn message(&self) -> &str {
         &self.inner.doing
     }
 
@@ -231,10 +231,10 @@ mod tests {
         let error = hinted().caused_by(cause(Errno::MFILE)).hint("does sshd run?");
         let outer = Error::new(ErrorKind::Connect, "could not get through its gateway").caused_by(error.clone());
         for error in [error, outer] {
-            assert!(error.advice().unwrap().contains("`ulimit -n`"), "{error:?}");
+            assert!(error.hint_text().unwrap().contains("`ulimit -n`"), "{error:?}");
             assert!(error.block().to_string().contains("Too many open files (os error 24)"), "{error:?}");
         }
         let other = hinted().caused_by(cause(Errno::CONNREFUSED));
-        assert_eq!(other.advice(), Some("is the name right?"));
+        assert_eq!(other.hint_text(), Some("is the name right?"));
     }
 }

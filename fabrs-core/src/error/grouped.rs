@@ -102,7 +102,7 @@ impl Key {
         Self {
             kind: error.kind(),
             culprit: error.host().filter(|of| *of != host).cloned(),
-            doing: masked(host, error, error.doing(), Mask::HostsAndPorts),
+            doing: masked(host, error, error.message(), Mask::HostsAndPorts),
             details: block.details(),
             hint: block.hint().map(|hint| masked(host, error, hint, Mask::HostsAndPorts)),
         }
@@ -124,7 +124,7 @@ impl Group {
             None if is_short => names.clone(),
             None => format!("{} hosts", hosts.len()),
         };
-        let mut text = format!("error: {subject}: {}", self.common(|error| error.doing().to_owned()));
+        let mut text = format!("error: {subject}: {}", self.common(|error| error.message().to_owned()));
         let names_causes = causes.len() > 1;
         if !names_causes && (self.key.culprit.is_some() || !is_short) {
             // Writing to a string can't fail.
@@ -148,7 +148,7 @@ impl Group {
     fn lines(&self) -> Vec<String> {
         let what = self.common(|error| match &self.key.culprit {
             Some(_) => error.to_string(),
-            None => error.doing().to_owned(),
+            None => error.message().to_owned(),
         });
         let line = |(hosts, causes): (Vec<&Host>, Vec<String>)| {
             let parts: Vec<String> = [listed(&hosts), what.clone()].into_iter().chain(causes).collect();

@@ -14,7 +14,7 @@ mod masked;
 mod redacted;
 mod task;
 
-pub use block::Block;
+pub use block::ErrorBlock;
 pub(crate) use cause_text::CauseText;
 pub use error::{Error, Result};
 pub use exit_code::ExitCode;

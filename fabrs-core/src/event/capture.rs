@@ -10,30 +10,30 @@ use crate::event::sink::Sink;
 /// Keeps every event in its JSON form.
 ///
 /// ```
-/// use fabrs_core::event::{Capture, Event, Sink};
+/// use fabrs_core::event::{CaptureSink, Event, Sink};
 ///
-/// let capture = Capture::default();
+/// let capture = CaptureSink::default();
 /// capture.event(&Event::Warning { host: None, text: "look" });
 /// assert_eq!(capture.events()[0]["text"], "look");
 /// ```
 #[derive(Debug, Default)]
-pub struct Capture {
+pub struct CaptureSink {
     events: Mutex<Vec<Value>>,
 }
 
-impl Capture {
+impl CaptureSink {
     /// Returns what has happened so far.
     pub fn events(&self) -> Vec<Value> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns the events of one kind, such as `planned`.
-    pub fn of(&self, kind: &str) -> Vec<Value> {
+    pub fn of_kind(&self, kind: &str) -> Vec<Value> {
         self.events().into_iter().filter(|event| event["event"] == kind).collect()
     }
 }
 
-impl Sink for Capture {
+impl Sink for CaptureSink {
     fn event(&self, event: &Event<'_>) {
         let value = serde_json::to_value(event).unwrap_or(Value::Null);
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(value);

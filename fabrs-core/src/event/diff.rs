@@ -1,4 +1,4 @@
-//! [`Difference`]: what becomes another in a file.
+//! [`FileDiff`]: what becomes another in a file.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::secret::Redactor;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Difference {
+pub enum FileDiff {
     /// Nothing: the content is there already.
     None,
     /// These lines, as a unified diff with three lines around each change; of a file that is not there yet, every line.
@@ -29,7 +29,7 @@ pub enum Difference {
     Secret,
 }
 
-impl Difference {
+impl FileDiff {
     /// Returns it as lines for people.
     pub(super) fn lines(&self, path: &str, style: Style) -> Vec<String> {
         let said = match self {
@@ -94,13 +94,13 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_spelled_out() {
-        let difference = Difference::Lines("-\u{1b}[2Jx\ty\r\n+é\n".to_owned());
+        let difference = FileDiff::Lines("-\u{1b}[2Jx\ty\r\n+é\n".to_owned());
         assert_eq!(difference.lines("/x", Style::Plain), ["-\\u{1b}[2Jx\ty\\r", "+é"]);
     }
 
     #[test]
     fn signs_have_colours() {
-        let difference = Difference::Lines("--- /x\n+++ /x\n@@ -1 +1 @@\n a\n-b\n+c\n--- a comment\n".to_owned());
+        let difference = FileDiff::Lines("--- /x\n+++ /x\n@@ -1 +1 @@\n a\n-b\n+c\n--- a comment\n".to_owned());
         let lines = difference.lines("/x", Style::Colour);
         let expected = ["[1m--- /x", "[1m+++ /x", "[36m@@ -1 +1 @@", " a", "[31m-b", "[32m+c", "[31m--- a comment"];
         let painted = |text: &str| match text.strip_prefix('[') {

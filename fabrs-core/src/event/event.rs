@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::event::diff::Difference;
+use crate::event::diff::FileDiff;
 use crate::event::json_fields::{by_outcome, counts, lossy, seconds, some_seconds};
-use crate::event::outcome_kind::Word;
+use crate::event::outcome_kind::OutcomeKind;
 use crate::event::stream::Stream;
 use crate::host::Host;
 use crate::output::ExitStatus;
@@ -33,28 +33,28 @@ pub enum Event<'a> {
         /// The host, where it has one.
         host: Option<&'a Host>,
         /// What came of it.
-        outcome: Word,
+        outcome: OutcomeKind,
         /// How long it took; nothing where it never began.
         #[serde(serialize_with = "seconds")]
         elapsed: Duration,
-        /// Why, where it is not [`Word::Ok`].
+        /// Why, where it is not [`OutcomeKind::Ok`].
         error: Option<&'a Error>,
     },
     /// A command is on its way to a host; in a dry run, to the plan.
     CommandStarted {
         /// Which command of its client it is, counted from 1: what belongs together has the same.
-        number: u64,
+        id: u64,
         /// Where.
         host: &'a Host,
         /// The command as quoted.
         command: &'a str,
         /// Whether the user asked to see the command line.
-        echo: bool,
+        is_echoed: bool,
     },
     /// Whole lines of output, each with its line end; the last of a stream may have none.
-    Lines {
+    OutputLines {
         /// Which command of its client it is, counted from 1: what belongs together has the same.
-        number: u64,
+        id: u64,
         /// Where.
         host: &'a Host,
         /// Which stream.
@@ -64,9 +64,9 @@ pub enum Event<'a> {
         text: &'a [u8],
     },
     /// Output as it came, for a sink that passes it on byte for byte.
-    Bytes {
+    OutputBytes {
         /// Which command of its client it is, counted from 1: what belongs together has the same.
-        number: u64,
+        id: u64,
         /// Where.
         host: &'a Host,
         /// Which stream.
@@ -78,7 +78,7 @@ pub enum Event<'a> {
     /// A command ended.
     CommandEnded {
         /// Which command of its client it is, counted from 1: what belongs together has the same.
-        number: u64,
+        id: u64,
         /// Where.
         host: &'a Host,
         /// The command as quoted.
@@ -92,40 +92,40 @@ pub enum Event<'a> {
         elapsed: Duration,
     },
     /// What a file that is put changes, told before it is written: only where that was asked for.
-    Difference {
+    Diff {
         /// The host.
         host: &'a Host,
         /// What is done: `put conf/x -> /etc/x`.
-        what: &'a str,
+        operation: &'a str,
         /// The path of the file on the host.
         path: &'a str,
         /// The difference.
-        difference: &'a Difference,
+        diff: &'a FileDiff,
     },
     /// Contents are on their way: told where that takes longer than half a second, a few times a second.
     Progress {
         /// Which transfer of its client it is, counted from 1: what belongs together has the same.
-        number: u64,
+        id: u64,
         /// The host.
         host: &'a Host,
         /// What is done: `put app.tar -> /srv/`.
-        what: &'a str,
+        operation: &'a str,
         /// How many bytes have gone so far; fewer than there are where some are on the host already.
-        done: u64,
+        done_bytes: u64,
         /// How many there are.
-        total: u64,
+        total_bytes: u64,
         /// Since when they are on their way.
         #[serde(serialize_with = "seconds")]
         elapsed: Duration,
         /// Whether they are on their way no more, whatever came of them: the last of its kind.
-        over: bool,
+        is_finished: bool,
     },
     /// Files were transferred, as far as they differed.
     Transferred {
         /// The host.
         host: &'a Host,
         /// What was done: `put conf -> /etc/shop`.
-        what: &'a str,
+        operation: &'a str,
         /// How many files were written.
         changed: usize,
         /// How many there are.
@@ -138,10 +138,10 @@ pub enum Event<'a> {
         /// Where; nowhere for an effect.
         host: Option<&'a Host>,
         /// The command as quoted, the transfer (`put conf -> /etc/shop`), or the effect's name.
-        what: &'a str,
+        operation: &'a str,
         /// Whether it is a command.
         #[serde(skip)]
-        runs: bool,
+        is_command: bool,
     },
     /// A dry run read something that changes planned before it would have altered.
     StaleRead {
@@ -150,7 +150,7 @@ pub enum Event<'a> {
         /// The command that read.
         command: &'a str,
         /// How many changes were planned on this host before it.
-        planned: usize,
+        planned_changes: usize,
     },
     /// A value was settled once for all hosts.
     Once {
@@ -160,7 +160,7 @@ pub enum Event<'a> {
         value: &'a serde_json::Value,
     },
     /// A task says something to whoever called it.
-    Said {
+    Message {
         /// The host that it is said of, if any.
         host: Option<&'a Host>,
         /// Whether it is a result, or only beside the work.
@@ -180,23 +180,23 @@ pub enum Event<'a> {
         /// The number of the next attempt; the first attempt is 1.
         attempt: u32,
         /// The number of attempts, if it is limited.
-        attempts: Option<u32>,
+        max_attempts: Option<u32>,
         /// The pause before the next attempt.
         #[serde(serialize_with = "seconds")]
         pause: Duration,
         /// The time left, if it is limited.
         #[serde(serialize_with = "some_seconds")]
-        left: Option<Duration>,
+        time_left: Option<Duration>,
     },
     /// The shell line after `--` has a result on a host.
-    LineEnded {
+    ShellLineEnded {
         /// The line.
         line: &'a str,
         /// The host.
         host: &'a Host,
         /// The outcome.
-        outcome: Word,
-        /// The reason, unless the outcome is [`Word::Ok`] or [`Word::NotStarted`].
+        outcome: OutcomeKind,
+        /// The reason, unless the outcome is [`OutcomeKind::Ok`] or [`OutcomeKind::NotStarted`].
         error: Option<&'a Error>,
     },
     /// All hosts of a task, or of the shell line, have an outcome.
@@ -204,10 +204,10 @@ pub enum Event<'a> {
         /// The name of the task, or the line.
         name: &'a str,
         /// Whether the task ran on this machine, without a host.
-        local: bool,
+        is_local: bool,
         /// The outcome of each host, in plan order. Serialized as a list of hosts for each outcome.
         #[serde(serialize_with = "by_outcome")]
-        outcomes: &'a [(Host, Word)],
+        outcomes: &'a [(Host, OutcomeKind)],
     },
     /// The run has ended: the last event.
     RunEnded {
@@ -215,14 +215,14 @@ pub enum Event<'a> {
         exit_code: u8,
         /// The outcomes of all tasks and of the line. Serialized as the number of hosts for each outcome.
         #[serde(serialize_with = "counts")]
-        outcomes: &'a [(Host, Word)],
+        outcomes: &'a [(Host, OutcomeKind)],
         /// The reason if the run as a whole failed: wrong arguments, a broken fabrs.toml, no host.
         error: Option<&'a Error>,
     },
     /// A command was told to end and it is not known that it did.
-    Leftover {
+    UnconfirmedStop {
         /// Which command of its client it is, counted from 1: what belongs together has the same.
-        number: u64,
+        id: u64,
         /// Where.
         host: &'a Host,
         /// The command as quoted.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::controls::escape_all_controls;
-use crate::event::outcome_kind::Word;
+use crate::event::outcome_kind::OutcomeKind;
 use crate::host::Host;
 
 /// Puts all lines but the first below it.
@@ -72,15 +72,15 @@ pub(super) fn command_end(value: &serde_json::Value) -> Option<String> {
 
 /// Returns the hosts of each outcome, as people write them: `27 ok, 2 failed (web1, web2)`. The hosts are in a form that
 /// `-H` accepts.
-pub(super) fn summed_up(outcomes: &[(Host, Word)], local: bool) -> String {
-    let mut by_word: BTreeMap<usize, (Word, Vec<String>)> = BTreeMap::new();
+pub(super) fn summed_up(outcomes: &[(Host, OutcomeKind)], local: bool) -> String {
+    let mut by_word: BTreeMap<usize, (OutcomeKind, Vec<String>)> = BTreeMap::new();
     for (host, word) in outcomes {
-        let rank = Word::ALL.iter().position(|known| known == word).unwrap_or(Word::ALL.len());
+        let rank = OutcomeKind::ALL.iter().position(|known| known == word).unwrap_or(OutcomeKind::ALL.len());
         by_word.entry(rank).or_insert((*word, Vec::new())).1.push(host.label().to_string());
     }
     let parts = by_word.into_values().map(|(word, hosts)| match word {
         _ if local => word.as_str().to_owned(),
-        Word::Ok => format!("{} ok", hosts.len()),
+        OutcomeKind::Ok => format!("{} ok", hosts.len()),
         _ => format!("{} {} ({})", hosts.len(), word.as_str(), hosts.join(", ")),
     });
     parts.collect::<Vec<_>>().join(", ")

@@ -8,7 +8,7 @@ use crate::event::event::Event;
 use crate::event::format::summed_up;
 use crate::event::format::{below, command_end, duration, seconds, shortened, written};
 use crate::event::map_texts::with_texts;
-use crate::event::outcome_kind::Word;
+use crate::event::outcome_kind::OutcomeKind;
 use crate::event::shown_errors::{Failure, Failures, Form};
 use crate::event::style::{Name, Prefix, Role, Style};
 use crate::host::Host;
@@ -45,31 +45,37 @@ impl Notes {
             Event::TaskStarted { task, host } => self.started(task, *host) + &self.line(*host, &format!("task {task}")),
             Event::TaskEnded { error: Some(error), task, host, outcome, .. } => match outcome {
                 // These are the consequence of what is told elsewhere; the summary names them.
-                Word::NotStarted | Word::Cancelled => String::new(),
-                Word::Skipped => self.line(*host, &format!("task {task}: skipped: {}", error.doing())),
-                Word::Incomplete => self.line(*host, &planned_up_to(error)),
-                Word::Ok | Word::Failed | Word::Lost | Word::Unreachable => self.error(task, *host, *outcome, error),
+                OutcomeKind::NotStarted | OutcomeKind::Cancelled => String::new(),
+                OutcomeKind::Skipped => self.line(*host, &format!("task {task}: skipped: {}", error.message())),
+                OutcomeKind::Incomplete => self.line(*host, &planned_up_to(error)),
+                OutcomeKind::Ok | OutcomeKind::Failed | OutcomeKind::Lost | OutcomeKind::Unreachable => {
+                    self.error(task, *host, *outcome, error)
+                }
             },
             Event::TaskEnded { error: None, task, host, outcome, elapsed } => match outcome {
-                Word::NotStarted | Word::Cancelled => String::new(),
-                Word::Skipped => self.line(*host, &format!("task {task}: skipped")),
-                Word::Ok | Word::Failed | Word::Lost | Word::Unreachable | Word::Incomplete => {
+                OutcomeKind::NotStarted | OutcomeKind::Cancelled => String::new(),
+                OutcomeKind::Skipped => self.line(*host, &format!("task {task}: skipped")),
+                OutcomeKind::Ok
+                | OutcomeKind::Failed
+                | OutcomeKind::Lost
+                | OutcomeKind::Unreachable
+                | OutcomeKind::Incomplete => {
                     self.line(*host, &format!("task {task}: {} in {}", outcome.as_str(), seconds(*elapsed)))
                 }
             },
-            Event::CommandStarted { host, command, echo: true, .. } => self.command(Some(*host), "$ ", command),
-            Event::Planned { host: Some(host), what, runs } => {
+            Event::CommandStarted { host, command, is_echoed: true, .. } => self.command(Some(*host), "$ ", command),
+            Event::Planned { host: Some(host), operation: what, is_command: runs } => {
                 self.command(Some(*host), if *runs { "would run: " } else { "would " }, what)
             }
-            Event::Planned { host: None, what, .. } => format!("would: {}\n", below(what)),
-            Event::Transferred { host, what, changed, files, removed } => {
+            Event::Planned { host: None, operation: what, .. } => format!("would: {}\n", below(what)),
+            Event::Transferred { host, operation: what, changed, files, removed } => {
                 self.command(Some(*host), "", &format!("{what}: {}", written(*changed, *files, *removed)))
             }
-            Event::Difference { host, path, difference, .. } => {
+            Event::Diff { host, path, diff: difference, .. } => {
                 let prefix = self.prefix.of(Some(*host), self.style);
                 difference.lines(path, self.style).iter().fold(String::new(), |text, line| text + &prefix + line + "\n")
             }
-            Event::StaleRead { host, command, planned } => {
+            Event::StaleRead { host, command, planned_changes: planned } => {
                 let changes = if *planned == 1 { "planned change" } else { "planned changes" };
                 self.command(Some(*host), &format!("read as it is now, before {planned} {changes}: "), command)
             }
@@ -81,11 +87,11 @@ impl Notes {
                     None => format!("once: {name} = {value}\n"),
                 },
             },
-            Event::Leftover { host, command, .. } => {
+            Event::UnconfirmedStop { host, command, .. } => {
                 self.warning(Some(host), &format!("may still be running: {command}"))
             }
             Event::Warning { host, text } => self.warning(*host, text),
-            Event::Retry { host, command, reason, attempt, attempts, pause, left } => {
+            Event::Retry { host, command, reason, attempt, max_attempts: attempts, pause, time_left: left } => {
                 let of = attempts.map_or_else(String::new, |attempts| format!(" of {attempts}"));
                 // Whoever waits for a condition knows the time; whoever counts attempts knows the pause.
                 let when = match left {
@@ -96,22 +102,22 @@ impl Notes {
                 let what = format!("`{}`: {}", shortened(command), below(reason));
                 self.line(Some(*host), &format!("{what}, trying again (attempt {attempt}{of}{when})"))
             }
-            Event::Summary { name, local, outcomes } => {
+            Event::Summary { name, is_local: local, outcomes } => {
                 format!("{}{}: {}\n", self.pending(), shortened(name), summed_up(outcomes, *local))
             }
             Event::RunEnded { .. } => self.pending(),
-            Event::LineEnded { .. }
-            | Event::CommandStarted { echo: false, .. }
+            Event::ShellLineEnded { .. }
+            | Event::CommandStarted { is_echoed: false, .. }
             | Event::Progress { .. }
-            | Event::Said { .. }
-            | Event::Lines { .. }
-            | Event::Bytes { .. }
+            | Event::Message { .. }
+            | Event::OutputLines { .. }
+            | Event::OutputBytes { .. }
             | Event::CommandEnded { .. } => String::new(),
         }
     }
 
     /// Returns the block of an error, or one line if another host has met an equal error in the same task.
-    fn error(&self, task: &str, host: Option<&Host>, outcome: Word, error: &Error) -> String {
+    fn error(&self, task: &str, host: Option<&Host>, outcome: OutcomeKind, error: &Error) -> String {
         let Failure { before, form } = self.failures.add(task, host, error);
         let text = match form {
             Form::Block => self.block(&error.block().to_string()),
@@ -186,8 +192,8 @@ impl Notes {
 /// Returns the line that ends an incomplete plan: the line of the task, and the command whose result it needs.
 fn planned_up_to(error: &Error) -> String {
     let at = error.place().map(|at| format!(" ({at})")).unwrap_or_default();
-    let hint = error.advice().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
-    format!("planned up to here{at}: {}{hint}", error.doing())
+    let hint = error.hint_text().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+    format!("planned up to here{at}: {}{hint}", error.message())
 }
 
 #[cfg(test)]
@@ -205,7 +211,7 @@ mod tests {
         assert_eq!(Notes::new(Prefix::Host, Style::Plain).text(event), text);
     }
 
-    fn ended<'a>(host: &'a Host, outcome: Word, error: Option<&'a Error>) -> Event<'a> {
+    fn ended<'a>(host: &'a Host, outcome: OutcomeKind, error: Option<&'a Error>) -> Event<'a> {
         Event::TaskEnded { task: "deploy", host: Some(host), outcome, elapsed: Duration::from_millis(3210), error }
     }
 
@@ -214,20 +220,20 @@ mod tests {
         let host = web1();
         case(&Event::TaskStarted { task: "deploy", host: Some(&host) }, "[web1] task deploy\n");
         case(&Event::TaskStarted { task: "changes", host: None }, "[local] task changes\n");
-        case(&ended(&host, Word::Ok, None), "[web1] task deploy: ok in 3.2 s\n");
-        case(&ended(&host, Word::Skipped, None), "[web1] task deploy: skipped\n");
-        case(&ended(&host, Word::NotStarted, None), "");
-        case(&ended(&host, Word::Cancelled, None), "");
+        case(&ended(&host, OutcomeKind::Ok, None), "[web1] task deploy: ok in 3.2 s\n");
+        case(&ended(&host, OutcomeKind::Skipped, None), "[web1] task deploy: skipped\n");
+        case(&ended(&host, OutcomeKind::NotStarted, None), "");
+        case(&ended(&host, OutcomeKind::Cancelled, None), "");
         let error = Error::new(ErrorKind::Task, "not in the canary").on(&host);
-        case(&ended(&host, Word::Skipped, Some(&error)), "[web1] task deploy: skipped: not in the canary\n");
+        case(&ended(&host, OutcomeKind::Skipped, Some(&error)), "[web1] task deploy: skipped: not in the canary\n");
         let error = Error::new(ErrorKind::Cancelled, "the run was stopped");
-        case(&ended(&host, Word::Cancelled, Some(&error)), "");
+        case(&ended(&host, OutcomeKind::Cancelled, Some(&error)), "");
     }
 
     #[test]
     fn a_command_is_shown_where_that_was_asked_for() {
         let host = web1();
-        let started = |command, echo| Event::CommandStarted { number: 1, host: &host, command, echo };
+        let started = |command, echo| Event::CommandStarted { id: 1, host: &host, command, is_echoed: echo };
         case(&started("git fetch", true), "[web1] $ git fetch\n");
         case(&started("git fetch", false), "");
         case(&started("if true; then\n  ls\nfi", true), "[web1] $ if true; then\n[web1]     ls\n[web1]   fi\n");
@@ -237,12 +243,15 @@ mod tests {
     fn a_dry_run_says_what_would_happen() {
         let host = web1();
         let here = Host::local();
-        case(&Event::Planned { host: Some(&host), what: "rm x", runs: true }, "[web1] would run: rm x\n");
-        case(&Event::Planned { host: Some(&here), what: "make", runs: true }, "[local] would run: make\n");
-        let put = Event::Planned { host: Some(&host), what: "put a -> /b", runs: false };
+        case(&Event::Planned { host: Some(&host), operation: "rm x", is_command: true }, "[web1] would run: rm x\n");
+        case(&Event::Planned { host: Some(&here), operation: "make", is_command: true }, "[local] would run: make\n");
+        let put = Event::Planned { host: Some(&host), operation: "put a -> /b", is_command: false };
         case(&put, "[web1] would put a -> /b\n");
-        case(&Event::Planned { host: None, what: "mail the changes", runs: false }, "would: mail the changes\n");
-        let read = |planned| Event::StaleRead { host: &host, command: "cat a", planned };
+        case(
+            &Event::Planned { host: None, operation: "mail the changes", is_command: false },
+            "would: mail the changes\n",
+        );
+        let read = |planned| Event::StaleRead { host: &host, command: "cat a", planned_changes: planned };
         case(&read(1), "[web1] read as it is now, before 1 planned change: cat a\n");
         case(&read(3), "[web1] read as it is now, before 3 planned changes: cat a\n");
     }
@@ -250,10 +259,16 @@ mod tests {
     #[test]
     fn a_transfer_says_how_many_files_were_written() {
         let host = web1();
-        let put = |changed, files| Event::Transferred { host: &host, what: "put a -> /b", changed, files, removed: 0 };
-        let sync =
-            |changed, removed| Event::Transferred { host: &host, what: "sync a -> /b", changed, files: 3, removed };
-        let gone = Event::Transferred { host: &host, what: "remove /b", changed: 0, files: 0, removed: 1 };
+        let put =
+            |changed, files| Event::Transferred { host: &host, operation: "put a -> /b", changed, files, removed: 0 };
+        let sync = |changed, removed| Event::Transferred {
+            host: &host,
+            operation: "sync a -> /b",
+            changed,
+            files: 3,
+            removed,
+        };
+        let gone = Event::Transferred { host: &host, operation: "remove /b", changed: 0, files: 0, removed: 1 };
         case(&gone, "[web1] remove /b: removed\n");
         case(&sync(2, 1), "[web1] sync a -> /b: 2 of 3 files written, 1 removed\n");
         case(&sync(0, 4), "[web1] sync a -> /b: none written, 4 removed\n");
@@ -277,7 +292,7 @@ mod tests {
     #[test]
     fn warnings_name_the_host_they_are_about() {
         let host = web1();
-        let leftover = Event::Leftover { number: 1, host: &host, command: "sleep 100" };
+        let leftover = Event::UnconfirmedStop { id: 1, host: &host, command: "sleep 100" };
         case(&leftover, "warning: web1: may still be running: sleep 100\n");
         case(&Event::Warning { host: None, text: "no agent" }, "warning: no agent\n");
         case(&Event::Warning { host: Some(&host), text: "slow\nvery" }, "warning: web1: slow\n  very\n");
@@ -289,11 +304,11 @@ mod tests {
         let error = Error::new(ErrorKind::Exit, "`migrate` failed").on(&web1).hint("look at the log");
         let block = "error: web1: `migrate` failed\nhint: look at the log\n";
         let notes = Notes::new(Prefix::Host, Style::Plain);
-        assert_eq!(notes.text(&ended(&web1, Word::Failed, Some(&error))), block);
-        assert_eq!(notes.text(&ended(&web2, Word::Failed, Some(&error.clone()))), "");
+        assert_eq!(notes.text(&ended(&web1, OutcomeKind::Failed, Some(&error))), block);
+        assert_eq!(notes.text(&ended(&web2, OutcomeKind::Failed, Some(&error.clone()))), "");
         // The same host can't meet one error twice, so this is another one.
-        assert_eq!(notes.text(&ended(&web1, Word::Failed, Some(&error))), block);
-        assert_eq!(notes.text(&ended(&web2, Word::Failed, Some(&error))), "");
+        assert_eq!(notes.text(&ended(&web1, OutcomeKind::Failed, Some(&error))), block);
+        assert_eq!(notes.text(&ended(&web2, OutcomeKind::Failed, Some(&error))), "");
     }
 
     #[test]
@@ -302,14 +317,14 @@ mod tests {
         let notes = Notes::new(Prefix::Host, Style::Plain);
         let failed = |host: &Host| {
             let error = Error::new(ErrorKind::Exit, "`migrate` failed").on(host).hint("look at the log");
-            notes.text(&ended(host, Word::Failed, Some(&error)))
+            notes.text(&ended(host, OutcomeKind::Failed, Some(&error)))
         };
         assert_eq!(failed(&hosts[0]), "error: web1: `migrate` failed\nhint: look at the log\n");
         assert_eq!(failed(&hosts[1]), "[web2] task deploy: failed (same error as web1)\n");
         assert_eq!(failed(&hosts[2]), "[web3] task deploy: failed (same error as web1)\n");
         let block = "error: web1, web2, web3: `migrate` failed\nhint: look at the log\n";
-        let outcomes: Vec<(Host, Word)> = hosts.iter().map(|host| (host.clone(), Word::Failed)).collect();
-        let summary = Event::Summary { name: "deploy", local: false, outcomes: &outcomes };
+        let outcomes: Vec<(Host, OutcomeKind)> = hosts.iter().map(|host| (host.clone(), OutcomeKind::Failed)).collect();
+        let summary = Event::Summary { name: "deploy", is_local: false, outcomes: &outcomes };
         assert_eq!(notes.text(&summary), format!("{block}deploy: 3 failed (web1, web2, web3)\n"));
         let end = Event::RunEnded { exit_code: 1, outcomes: &outcomes, error: None };
         assert_eq!(notes.text(&end), "");
@@ -324,7 +339,7 @@ mod tests {
         }
         for host in [&web2, &web1] {
             let error = Error::new(ErrorKind::Exit, "`x` failed").on(host);
-            notes.text(&ended(host, Word::Failed, Some(&error)));
+            notes.text(&ended(host, OutcomeKind::Failed, Some(&error)));
         }
         let end = Event::RunEnded { exit_code: 1, outcomes: &[], error: None };
         assert_eq!(notes.text(&end), "error: web1, web2: `x` failed\n");
@@ -336,7 +351,7 @@ mod tests {
         let notes = Notes::new(Prefix::Host, Style::Plain);
         for host in [&web1, &web2] {
             let error = Error::new(ErrorKind::Exit, "`x` failed").on(host);
-            notes.text(&ended(host, Word::Failed, Some(&error)));
+            notes.text(&ended(host, OutcomeKind::Failed, Some(&error)));
         }
         assert_eq!(notes.text(&Event::TaskStarted { task: "deploy", host: Some(&web1) }), "[web1] task deploy\n");
         let next = notes.text(&Event::TaskStarted { task: "next", host: Some(&web1) });
@@ -345,15 +360,15 @@ mod tests {
 
     #[test]
     fn a_summary_counts_every_outcome_and_names_the_hosts_that_are_not_ok() {
-        let outcomes: Vec<(Host, Word)> =
-            [("web1", Word::Ok), ("web2", Word::Failed), ("ops@web3:22", Word::NotStarted)]
+        let outcomes: Vec<(Host, OutcomeKind)> =
+            [("web1", OutcomeKind::Ok), ("web2", OutcomeKind::Failed), ("ops@web3:22", OutcomeKind::NotStarted)]
                 .map(|(name, word)| (name.parse().unwrap(), word))
                 .to_vec();
-        let summary = |local, outcomes| Event::Summary { name: "deploy", local, outcomes };
+        let summary = |local, outcomes| Event::Summary { name: "deploy", is_local: local, outcomes };
         case(&summary(false, &outcomes), "deploy: 1 ok, 1 failed (web2), 1 not started (web3:22)\n");
         case(&summary(true, &outcomes[..1]), "deploy: ok\n");
         let name = "for f in /etc/*.conf; do\n\tgrep -q secret $f\ndone";
-        let line = Event::Summary { name, local: false, outcomes: &outcomes[..1] };
+        let line = Event::Summary { name, is_local: false, outcomes: &outcomes[..1] };
         case(&line, "for f in /etc/*.conf; do grep -q secr...: 1 ok\n");
     }
 
@@ -365,9 +380,9 @@ mod tests {
             command: "curl",
             reason: "exit status 7",
             attempt: 2,
-            attempts,
+            max_attempts: attempts,
             pause: Duration::from_millis(1500),
-            left,
+            time_left: left,
         };
         let until = retry(None, Some(Duration::from_secs(12)));
         case(&until, "[web1] `curl`: exit status 7, trying again (attempt 2, 12 s left)\n");
@@ -379,9 +394,9 @@ mod tests {
         let host = web1();
         let error = Error::new(ErrorKind::Connect, "could not connect").on(&host).hint("is it up?");
         for event in [
-            ended(&host, Word::Unreachable, Some(&error)),
-            ended(&host, Word::Ok, None),
-            Event::CommandStarted { number: 1, host: &host, command: "a\nb", echo: true },
+            ended(&host, OutcomeKind::Unreachable, Some(&error)),
+            ended(&host, OutcomeKind::Ok, None),
+            Event::CommandStarted { id: 1, host: &host, command: "a\nb", is_echoed: true },
             Event::Warning { host: Some(&host), text: "look" },
         ] {
             let coloured = Notes::new(Prefix::Host, Style::Colour).text(&event);

@@ -1,4 +1,4 @@
-//! [`Json`]: events for programs, a line of JSON each.
+//! [`JsonSink`]: events for programs, a line of JSON each.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::event::event::Event;
 use crate::event::formatter::Notes;
-use crate::event::output_queue::queue::Spool;
+use crate::event::output_queue::queue::OutputQueue;
 use crate::event::sink::Sink;
 use crate::event::stream::Stream;
 use crate::event::style::{Prefix, Style};
@@ -22,26 +22,26 @@ use crate::event::style::{Prefix, Style};
 /// |---|---|
 /// | `task_started` | `task`, `host` |
 /// | `task_ended` | `task`, `host`, `outcome`, `elapsed`, `error` |
-/// | `command_started` | `number`, `host`, `command`, `echo` |
-/// | `lines` | `number`, `host`, `stream`, `text`: whole lines of output |
-/// | `bytes` | `number`, `host`, `stream`, `bytes`: not in `--json` |
-/// | `command_ended` | `number`, `host`, `command`, `status` (`{"code": 0}`, `{"signal": "TERM"}`, `null`), `error`, `elapsed` |
-/// | `retry` | `host`, `command`, `reason`, `attempt`, `attempts`, `pause`, `left` |
-/// | `leftover` | `number`, `host`, `command`: it may still be running |
-/// | `difference` | `host`, `what`, `path`, `difference` |
-/// | `progress` | `number`, `host`, `what`, `done`, `total`, `elapsed`, `over` |
-/// | `transferred` | `host`, `what`, `changed`, `files`, `removed` |
-/// | `planned` | `host`, `what` |
-/// | `stale_read` | `host`, `command`, `planned` |
+/// | `command_started` | `id`, `host`, `command`, `is_echoed` |
+/// | `output_lines` | `id`, `host`, `stream`, `text`: whole lines of output |
+/// | `output_bytes` | `id`, `host`, `stream`, `bytes`: not in `--json` |
+/// | `command_ended` | `id`, `host`, `command`, `status` (`{"code": 0}`, `{"signal": "TERM"}`, `null`), `error`, `elapsed` |
+/// | `retry` | `host`, `command`, `reason`, `attempt`, `max_attempts`, `pause`, `time_left` |
+/// | `unconfirmed_stop` | `id`, `host`, `command`: it may still be running |
+/// | `diff` | `host`, `operation`, `path`, `diff` |
+/// | `progress` | `id`, `host`, `operation`, `done_bytes`, `total_bytes`, `elapsed`, `is_finished` |
+/// | `transferred` | `host`, `operation`, `changed`, `files`, `removed` |
+/// | `planned` | `host`, `operation` |
+/// | `stale_read` | `host`, `command`, `planned_changes` |
 /// | `once` | `name`, `value` |
-/// | `said` | `host`, `stream`, `text` |
+/// | `message` | `host`, `stream`, `text` |
 /// | `warning` | `host`, `text` |
-/// | `line_ended` | `line`, `host`, `outcome`, `error`: of the line after `--` |
-/// | `summary` | `name`, `local`, `outcomes`: the hosts of each outcome, for each task and the line |
+/// | `shell_line_ended` | `line`, `host`, `outcome`, `error`: of the line after `--` |
+/// | `summary` | `name`, `is_local`, `outcomes`: the hosts of each outcome, for each task and the line |
 /// | `run_ended` | `exit_code`, `outcomes`: the number of hosts of each outcome, `error`: the last line |
 ///
 /// `outcome` is one of `ok`, `failed`, `lost`, `unreachable`, `cancelled`, `skipped`, `not_started` or `incomplete`; `outcomes` has each of
-/// them. `elapsed`, `pause` and `left` are seconds. `host` is `null` for what has no host.
+/// them. `elapsed`, `pause` and `time_left` are seconds. `host` is `null` for what has no host.
 ///
 /// `error` is `null`, or an object:
 ///
@@ -53,10 +53,10 @@ use crate::event::style::{Prefix, Style};
 /// | `causes` | a list of texts, the nearest cause first |
 /// | `hint` | a text, or `null` |
 /// | `at` | the line of `tasks.rs`, if there is one: `tasks.rs:12` |
-/// | `stdout`, `stderr` | the last lines of output that no `lines` event has, if there are any |
+/// | `stdout`, `stderr` | the last lines of output that no `output_lines` event has, if there are any |
 #[derive(Debug)]
-pub struct Json {
-    spool: Arc<Spool>,
+pub struct JsonSink {
+    spool: Arc<OutputQueue>,
     began: Instant,
     notes: Notes,
 }
@@ -68,14 +68,14 @@ struct Line<'a> {
     event: &'a Event<'a>,
 }
 
-impl Json {
+impl JsonSink {
     /// Prints through `spool`; the run begins now.
-    pub fn new(spool: Arc<Spool>, style: Style) -> Self {
+    pub fn new(spool: Arc<OutputQueue>, style: Style) -> Self {
         Self { spool, began: Instant::now(), notes: Notes::new(Prefix::Host, style).only_blocks() }
     }
 }
 
-impl Sink for Json {
+impl Sink for JsonSink {
     fn event(&self, event: &Event<'_>) {
         match line(self.began.elapsed(), event) {
             Ok(line) => self.spool.push(Stream::Stdout, &line),
@@ -98,12 +98,12 @@ impl Sink for Json {
         self.spool.flush().boxed()
     }
 
-    fn hold(&self) {
-        self.spool.hold();
+    fn pause(&self) {
+        self.spool.pause();
     }
 
-    fn release(&self) {
-        self.spool.release();
+    fn resume(&self) {
+        self.spool.resume();
     }
 
     fn finish(&self) {
@@ -132,7 +132,7 @@ mod tests {
 
     use super::*;
     use crate::error::{Error, ErrorKind};
-    use crate::event::outcome_kind::Word;
+    use crate::event::outcome_kind::OutcomeKind;
     use crate::event::testing::{printed, web1};
     use crate::output::{ExitStatus, Signal};
 
@@ -151,7 +151,7 @@ mod tests {
         let started = Event::TaskStarted { task, host: Some(&host) };
         case(&started, "task_started", r#""task":"deploy","host":"deploy@web1""#);
         let error = Error::new(ErrorKind::Connect, "no route").on(&host);
-        let (outcome, elapsed) = (Word::NotStarted, Duration::from_secs(1));
+        let (outcome, elapsed) = (OutcomeKind::NotStarted, Duration::from_secs(1));
         let fields = r#""task":"deploy","host":null,"outcome":"not_started","elapsed":1.0,"error":"#;
         let ended = Event::TaskEnded { task, host: None, outcome, elapsed, error: Some(&error) };
         case(&ended, "task_ended", &format!("{fields}{}", object("connect", "no route")));
@@ -169,20 +169,20 @@ mod tests {
         let (host, line) = (web1(), "uname");
         let cause = Error::new(ErrorKind::Local, "no such file").caused_by(std::io::Error::other("gone"));
         let error = Error::new(ErrorKind::HostKey, "not known").on(&host).caused_by(cause).hint("compare");
-        let ended = Event::LineEnded { line, host: &host, outcome: Word::Unreachable, error: Some(&error) };
+        let ended = Event::ShellLineEnded { line, host: &host, outcome: OutcomeKind::Unreachable, error: Some(&error) };
         let fields = r#""line":"uname","host":"deploy@web1","outcome":"unreachable","error":{"kind":"host_key","#;
         let rest = r#""host":"deploy@web1","message":"not known","causes":["no such file","gone"],"hint":"compare"}"#;
-        case(&ended, "line_ended", &format!("{fields}{rest}"));
+        case(&ended, "shell_line_ended", &format!("{fields}{rest}"));
     }
 
     #[test]
     fn the_last_events_have_the_hosts_and_the_numbers_of_each_outcome() {
-        let outcomes = [(web1(), Word::Ok), ("web2".parse().unwrap(), Word::NotStarted)];
+        let outcomes = [(web1(), OutcomeKind::Ok), ("web2".parse().unwrap(), OutcomeKind::NotStarted)];
         let none = r#""failed":[],"lost":[],"unreachable":[],"cancelled":[],"skipped":[]"#;
         let fields = format!(
-            r#""name":"deploy","local":false,"outcomes":{{"ok":["deploy@web1"],{none},"not_started":["web2"],"incomplete":[]}}"#
+            r#""name":"deploy","is_local":false,"outcomes":{{"ok":["deploy@web1"],{none},"not_started":["web2"],"incomplete":[]}}"#
         );
-        case(&Event::Summary { name: "deploy", local: false, outcomes: &outcomes }, "summary", &fields);
+        case(&Event::Summary { name: "deploy", is_local: false, outcomes: &outcomes }, "summary", &fields);
         let none = none.replace("[]", "0");
         let fields =
             format!(r#""exit_code":1,"outcomes":{{"ok":1,{none},"not_started":1,"incomplete":0}},"error":null"#);
@@ -209,17 +209,17 @@ mod tests {
     #[test]
     fn a_command_is_a_line_at_its_begin_and_its_end() {
         let host = web1();
-        let at = r#""number":1,"host":"deploy@web1""#;
+        let at = r#""id":1,"host":"deploy@web1""#;
         let command = "ls \"a\"";
-        let started = Event::CommandStarted { number: 1, host: &host, command, echo: false };
-        case(&started, "command_started", &format!(r#"{at},"command":"ls \"a\"","echo":false"#));
+        let started = Event::CommandStarted { id: 1, host: &host, command, is_echoed: false };
+        case(&started, "command_started", &format!(r#"{at},"command":"ls \"a\"","is_echoed":false"#));
         for (status, text) in [
             (Some(ExitStatus::Code(2)), r#"{"code":2}"#),
             (Some(ExitStatus::Signal(Signal::new("SIGTERM"))), r#"{"signal":"TERM"}"#),
             (None, "null"),
         ] {
             let ended = Event::CommandEnded {
-                number: 1,
+                id: 1,
                 host: &host,
                 command,
                 status: status.as_ref(),
@@ -234,11 +234,11 @@ mod tests {
     #[test]
     fn output_that_is_no_text_does_not_break_the_line() {
         let host = web1();
-        let event = Event::Lines { number: 1, host: &host, stream: Stream::Stderr, text: b"a\n\xff\0" };
+        let event = Event::OutputLines { id: 1, host: &host, stream: Stream::Stderr, text: b"a\n\xff\0" };
         case(
             &event,
-            "lines",
-            "\"number\":1,\"host\":\"deploy@web1\",\"stream\":\"stderr\",\"text\":\"a\\n\u{fffd}\\u0000\"",
+            "output_lines",
+            "\"id\":1,\"host\":\"deploy@web1\",\"stream\":\"stderr\",\"text\":\"a\\n\u{fffd}\\u0000\"",
         );
     }
 
@@ -246,27 +246,31 @@ mod tests {
     fn everything_else_is_a_line_too() {
         let host = web1();
         let at = r#""host":"deploy@web1""#;
-        case(&Event::Planned { host: None, what: "mail", runs: false }, "planned", r#""host":null,"what":"mail""#);
-        let stale = Event::StaleRead { host: &host, command: "cat", planned: 2 };
-        case(&stale, "stale_read", &format!(r#"{at},"command":"cat","planned":2"#));
+        case(
+            &Event::Planned { host: None, operation: "mail", is_command: false },
+            "planned",
+            r#""host":null,"operation":"mail""#,
+        );
+        let stale = Event::StaleRead { host: &host, command: "cat", planned_changes: 2 };
+        case(&stale, "stale_read", &format!(r#"{at},"command":"cat","planned_changes":2"#));
         case(&Event::Once { name: "tag", value: &json!({"n": 1}) }, "once", r#""name":"tag","value":{"n":1}"#);
-        let leftover = Event::Leftover { number: 1, host: &host, command: "sleep" };
-        case(&leftover, "leftover", &format!(r#""number":1,{at},"command":"sleep""#));
+        let leftover = Event::UnconfirmedStop { id: 1, host: &host, command: "sleep" };
+        case(&leftover, "unconfirmed_stop", &format!(r#""id":1,{at},"command":"sleep""#));
         case(&Event::Warning { host: None, text: "look" }, "warning", r#""host":null,"text":"look""#);
-        let said = Event::Said { host: None, stream: Stream::Stdout, text: "web1  1" };
-        case(&said, "said", r#""host":null,"stream":"stdout","text":"web1  1""#);
+        let said = Event::Message { host: None, stream: Stream::Stdout, text: "web1  1" };
+        case(&said, "message", r#""host":null,"stream":"stdout","text":"web1  1""#);
     }
 
     #[test]
     fn only_the_blocks_of_errors_go_to_stderr() {
         let host = web1();
         let error = Error::new(ErrorKind::Connect, "no route").on(&host);
-        let outcome = Word::Unreachable;
+        let outcome = OutcomeKind::Unreachable;
         let events = [
             Event::Warning { host: None, text: "look" },
             Event::TaskEnded { task: "t", host: Some(&host), outcome, elapsed: Duration::ZERO, error: Some(&error) },
         ];
-        let (stdout, stderr) = printed(|spool| Json::new(spool, Style::Plain), &events);
+        let (stdout, stderr) = printed(|spool| JsonSink::new(spool, Style::Plain), &events);
         assert_eq!(stderr, "error: web1: no route\n");
         let lines: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), 2);

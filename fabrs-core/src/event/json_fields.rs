@@ -6,7 +6,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::error::{Error, ErrorKind};
-use crate::event::outcome_kind::Word;
+use crate::event::outcome_kind::OutcomeKind;
 use crate::host::Host;
 
 pub(super) fn lossy<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
@@ -23,15 +23,15 @@ pub(super) fn some_seconds<S: Serializer>(duration: &Option<Duration>, serialize
 }
 
 /// Writes `{"ok": ["web1"], "failed": [], ..}`: every outcome is there.
-pub(super) fn by_outcome<S: Serializer>(outcomes: &[(Host, Word)], serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn by_outcome<S: Serializer>(outcomes: &[(Host, OutcomeKind)], serializer: S) -> Result<S::Ok, S::Error> {
     let of = |wanted| outcomes.iter().filter(move |(_, word)| *word == wanted).map(|(host, _)| host);
-    serializer.collect_map(Word::ALL.iter().map(|word| (word, of(*word).collect::<Vec<_>>())))
+    serializer.collect_map(OutcomeKind::ALL.iter().map(|word| (word, of(*word).collect::<Vec<_>>())))
 }
 
 /// Writes `{"ok": 27, "failed": 2, ..}`: every outcome is there.
-pub(super) fn counts<S: Serializer>(outcomes: &[(Host, Word)], serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn counts<S: Serializer>(outcomes: &[(Host, OutcomeKind)], serializer: S) -> Result<S::Ok, S::Error> {
     let of = |wanted| outcomes.iter().filter(|(_, word)| *word == wanted).count();
-    serializer.collect_map(Word::ALL.iter().map(|word| (word, of(*word))))
+    serializer.collect_map(OutcomeKind::ALL.iter().map(|word| (word, of(*word))))
 }
 
 /// Writes an object: `kind`, `host`, `message`, `causes`, `hint`, and `at`, `stdout`, `stderr` where an error has them.
@@ -41,7 +41,7 @@ impl Serialize for Error {
         let mut fields = serializer.serialize_map(None)?;
         fields.serialize_entry("kind", &self.kind())?;
         fields.serialize_entry("host", &self.host())?;
-        fields.serialize_entry("message", self.doing())?;
+        fields.serialize_entry("message", self.message())?;
         fields.serialize_entry("causes", &self.causes())?;
         fields.serialize_entry("hint", &block.hint())?;
         let optional = [("at", self.place()), ("stdout", block.unseen("stdout")), ("stderr", block.unseen("stderr"))];

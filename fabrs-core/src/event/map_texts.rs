@@ -12,9 +12,9 @@ pub(super) fn with_texts<T>(
     map: impl Fn(&str) -> Cow<'_, str>,
     pass: impl FnOnce(&Event<'_>) -> T,
 ) -> T {
-    if let Event::Retry { host, command, reason, attempt, attempts, pause, left } = *event {
+    if let Event::Retry { host, command, reason, attempt, max_attempts: attempts, pause, time_left: left } = *event {
         let (command, reason) = (&map(command), &map(reason));
-        return pass(&Event::Retry { host, command, reason, attempt, attempts, pause, left });
+        return pass(&Event::Retry { host, command, reason, attempt, max_attempts: attempts, pause, time_left: left });
     }
     match text_of(event) {
         None => pass(event),
@@ -37,22 +37,22 @@ fn text_of<'a>(event: &Event<'a>) -> Option<Text<'a>> {
         Event::CommandStarted { command, .. }
         | Event::CommandEnded { command, .. }
         | Event::StaleRead { command, .. }
-        | Event::Leftover { command, .. } => Some(Text::Line(command)),
-        Event::Transferred { what, .. } | Event::Progress { what, .. } | Event::Planned { what, .. } => {
-            Some(Text::Line(what))
-        }
+        | Event::UnconfirmedStop { command, .. } => Some(Text::Line(command)),
+        Event::Transferred { operation: what, .. }
+        | Event::Progress { operation: what, .. }
+        | Event::Planned { operation: what, .. } => Some(Text::Line(what)),
         Event::Warning { text, .. }
-        | Event::Said { text, .. }
-        | Event::LineEnded { line: text, .. }
+        | Event::Message { text, .. }
+        | Event::ShellLineEnded { line: text, .. }
         | Event::Summary { name: text, .. } => Some(Text::Line(text)),
         Event::Once { name, value } => Some(Text::Value(name, value)),
         Event::RunEnded { .. }
         | Event::Retry { .. }
         | Event::TaskStarted { .. }
         | Event::TaskEnded { .. }
-        | Event::Lines { .. }
-        | Event::Bytes { .. }
-        | Event::Difference { .. } => None,
+        | Event::OutputLines { .. }
+        | Event::OutputBytes { .. }
+        | Event::Diff { .. } => None,
     }
 }
 
@@ -63,20 +63,22 @@ fn with_text<'a>(event: &Event<'a>, text: &'a str) -> Event<'a> {
         Event::CommandStarted { command, .. }
         | Event::CommandEnded { command, .. }
         | Event::StaleRead { command, .. }
-        | Event::Leftover { command, .. } => *command = text,
-        Event::Transferred { what, .. } | Event::Progress { what, .. } | Event::Planned { what, .. } => *what = text,
+        | Event::UnconfirmedStop { command, .. } => *command = text,
+        Event::Transferred { operation: what, .. }
+        | Event::Progress { operation: what, .. }
+        | Event::Planned { operation: what, .. } => *what = text,
         Event::Warning { text: old, .. }
-        | Event::Said { text: old, .. }
-        | Event::LineEnded { line: old, .. }
+        | Event::Message { text: old, .. }
+        | Event::ShellLineEnded { line: old, .. }
         | Event::Summary { name: old, .. } => *old = text,
         Event::Once { .. }
         | Event::RunEnded { .. }
         | Event::Retry { .. }
         | Event::TaskStarted { .. }
         | Event::TaskEnded { .. }
-        | Event::Lines { .. }
-        | Event::Bytes { .. }
-        | Event::Difference { .. } => {}
+        | Event::OutputLines { .. }
+        | Event::OutputBytes { .. }
+        | Event::Diff { .. } => {}
     }
     event
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 /// What came of a task on a host, as one word: the same in the summary, the JSON lines and the docs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Word {
+pub enum OutcomeKind {
     /// Done.
     Ok,
     /// It failed, and how is known.
@@ -24,7 +24,7 @@ pub enum Word {
     Incomplete,
 }
 
-impl Word {
+impl OutcomeKind {
     /// All outcomes, in the order of a summary.
     pub const ALL: [Self; 8] = [
         Self::Ok,

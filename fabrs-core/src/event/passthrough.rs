@@ -1,4 +1,4 @@
-//! [`Passthrough`]: the bytes of one command, as if it had run here.
+//! [`PassthroughSink`]: the bytes of one command, as if it had run here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,18 +8,18 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::controls::escape_controls;
 use crate::event::event::Event;
 use crate::event::formatter::Notes;
-use crate::event::output_queue::queue::Spool;
+use crate::event::output_queue::queue::OutputQueue;
 use crate::event::sink::{Granularity, Sink};
 use crate::event::stream::Stream;
 use crate::event::style::{Prefix, Style};
 
 /// Passes the output of a single command on byte by byte, each stream to its own, as `ssh host command` does.
 ///
-/// Errors and warnings go to stderr as [`Plain`](super::Plain) writes them, without a prefix. The plan of a dry run has the
+/// Errors and warnings go to stderr as [`Plain`](super::PlainSink) writes them, without a prefix. The plan of a dry run has the
 /// host in front of each line. The start and the success of a task are not shown.
 #[derive(Debug)]
-pub struct Passthrough {
-    spool: Arc<Spool>,
+pub struct PassthroughSink {
+    spool: Arc<OutputQueue>,
     notes: Notes,
     /// The notes of a dry run, with the host: a plan says where.
     plan: Notes,
@@ -27,31 +27,31 @@ pub struct Passthrough {
     mid_line: AtomicBool,
 }
 
-impl Passthrough {
+impl PassthroughSink {
     /// Prints through `spool`.
-    pub fn new(spool: Arc<Spool>, style: Style) -> Self {
+    pub fn new(spool: Arc<OutputQueue>, style: Style) -> Self {
         let notes = Notes::new(Prefix::None, style);
         Self { spool, notes, plan: Notes::new(Prefix::Host, style), mid_line: AtomicBool::new(false) }
     }
 }
 
-impl Sink for Passthrough {
+impl Sink for PassthroughSink {
     fn event(&self, event: &Event<'_>) {
         match event {
             Event::TaskStarted { .. } | Event::TaskEnded { error: None, .. } | Event::Summary { .. } => {}
-            Event::Bytes { stream, bytes, .. } => {
+            Event::OutputBytes { stream, bytes, .. } => {
                 if let (Stream::Stderr, Some(last)) = (stream, bytes.last()) {
                     self.mid_line.store(*last != b'\n', Ordering::Relaxed);
                 }
                 self.spool.push(*stream, bytes);
             }
-            Event::Said { stream: Stream::Stdout, text, .. } => {
+            Event::Message { stream: Stream::Stdout, text, .. } => {
                 self.spool
                     .push(Stream::Stdout, format!("{}\n", escape_controls(text).trim_end_matches('\n')).as_bytes());
             }
             _ => {
                 let mut text = match event {
-                    Event::Said { text, .. } => format!("{}\n", escape_controls(text).trim_end_matches('\n')),
+                    Event::Message { text, .. } => format!("{}\n", escape_controls(text).trim_end_matches('\n')),
                     Event::Planned { .. } | Event::StaleRead { .. } => self.plan.text(event),
                     _ => self.notes.text(event),
                 };
@@ -71,12 +71,12 @@ impl Sink for Passthrough {
         self.spool.flush().boxed()
     }
 
-    fn hold(&self) {
-        self.spool.hold();
+    fn pause(&self) {
+        self.spool.pause();
     }
 
-    fn release(&self) {
-        self.spool.release();
+    fn resume(&self) {
+        self.spool.resume();
     }
 
     fn finish(&self) {
@@ -90,11 +90,11 @@ mod tests {
 
     use super::*;
     use crate::error::{Error, ErrorKind};
-    use crate::event::outcome_kind::Word;
+    use crate::event::outcome_kind::OutcomeKind;
     use crate::event::testing::{printed, web1};
     use crate::host::Host;
 
-    fn ended<'a>(host: &'a Host, outcome: Word, error: Option<&'a Error>) -> Event<'a> {
+    fn ended<'a>(host: &'a Host, outcome: OutcomeKind, error: Option<&'a Error>) -> Event<'a> {
         Event::TaskEnded { task: "run", host: Some(host), outcome, elapsed: Duration::ZERO, error }
     }
 
@@ -104,12 +104,12 @@ mod tests {
         let (stdout, stderr) = (Stream::Stdout, Stream::Stderr);
         let events = [
             Event::TaskStarted { task: "run", host: Some(&host) },
-            Event::Bytes { number: 1, host: &host, stream: stdout, bytes: b"a\r\0" },
-            Event::Bytes { number: 1, host: &host, stream: stderr, bytes: b"e" },
-            Event::Bytes { number: 1, host: &host, stream: stdout, bytes: b"b" },
-            ended(&host, Word::Ok, None),
+            Event::OutputBytes { id: 1, host: &host, stream: stdout, bytes: b"a\r\0" },
+            Event::OutputBytes { id: 1, host: &host, stream: stderr, bytes: b"e" },
+            Event::OutputBytes { id: 1, host: &host, stream: stdout, bytes: b"b" },
+            ended(&host, OutcomeKind::Ok, None),
         ];
-        let shown = printed(|spool| Passthrough::new(spool, Style::Plain), &events);
+        let shown = printed(|spool| PassthroughSink::new(spool, Style::Plain), &events);
         assert_eq!(shown, ("a\r\0b".to_owned(), "e".to_owned()));
     }
 
@@ -118,11 +118,11 @@ mod tests {
         let host = web1();
         let error = Error::new(ErrorKind::Channel, "the connection was lost").on(&host);
         let events = [
-            Event::Bytes { number: 1, host: &host, stream: Stream::Stderr, bytes: b"half a line" },
-            Event::Leftover { number: 1, host: &host, command: "sleep 9" },
-            ended(&host, Word::Lost, Some(&error)),
+            Event::OutputBytes { id: 1, host: &host, stream: Stream::Stderr, bytes: b"half a line" },
+            Event::UnconfirmedStop { id: 1, host: &host, command: "sleep 9" },
+            ended(&host, OutcomeKind::Lost, Some(&error)),
         ];
-        let (stdout, stderr) = printed(|spool| Passthrough::new(spool, Style::Plain), &events);
+        let (stdout, stderr) = printed(|spool| PassthroughSink::new(spool, Style::Plain), &events);
         let told =
             ["half a line", "warning: web1: may still be running: sleep 9", "error: web1: the connection was lost"];
         assert_eq!((stdout.as_str(), stderr.lines().collect::<Vec<_>>().as_slice()), ("", &told[..]));
@@ -131,9 +131,9 @@ mod tests {
     #[test]
     fn a_dry_run_names_the_host_of_each_command() {
         let host = web1();
-        let note = Event::Said { host: None, stream: Stream::Stderr, text: "`--yes=1` approves just this" };
-        let events = [Event::Planned { host: Some(&host), what: "uname -a", runs: true }, note];
-        let (_, stderr) = printed(|spool| Passthrough::new(spool, Style::Plain), &events);
+        let note = Event::Message { host: None, stream: Stream::Stderr, text: "`--yes=1` approves just this" };
+        let events = [Event::Planned { host: Some(&host), operation: "uname -a", is_command: true }, note];
+        let (_, stderr) = printed(|spool| PassthroughSink::new(spool, Style::Plain), &events);
         assert_eq!(stderr, "[web1] would run: uname -a\n`--yes=1` approves just this\n");
     }
 }

@@ -1,4 +1,4 @@
-//! [`Plain`]: lines of text for people and logs, each with its host in front.
+//! [`PlainSink`]: lines of text for people and logs, each with its host in front.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use memchr::{memchr, memrchr};
 use crate::controls::{escape_controls, line_with_colours};
 use crate::event::event::Event;
 use crate::event::formatter::Notes;
-use crate::event::output_queue::queue::Spool;
+use crate::event::output_queue::queue::OutputQueue;
 use crate::event::sink::Sink;
 use crate::event::stream::Stream;
 use crate::event::style::{Prefix, Style};
@@ -18,28 +18,28 @@ use crate::event::style::{Prefix, Style};
 /// A line without its end gets one. Of a line that a progress bar wrote over, the last state is shown, and the `\r` that
 /// a pty puts before the line end is left out; all other bytes are passed on.
 #[derive(Debug)]
-pub struct Plain {
-    spool: Arc<Spool>,
+pub struct PlainSink {
+    spool: Arc<OutputQueue>,
     prefix: Prefix,
     style: Style,
     notes: Notes,
 }
 
-impl Plain {
+impl PlainSink {
     /// Prints through `spool`.
-    pub fn new(spool: Arc<Spool>, prefix: Prefix, style: Style) -> Self {
+    pub fn new(spool: Arc<OutputQueue>, prefix: Prefix, style: Style) -> Self {
         Self { spool, prefix, style, notes: Notes::new(prefix, style) }
     }
 }
 
-impl Sink for Plain {
+impl Sink for PlainSink {
     fn event(&self, event: &Event<'_>) {
         // One push an event, so that the lines of one host are not torn apart by those of another.
         match event {
-            Event::Lines { host, stream, text, .. } => {
+            Event::OutputLines { host, stream, text, .. } => {
                 self.spool.push(*stream, &lines(&self.prefix.of(Some(host), self.style), self.style, text));
             }
-            Event::Said { host, stream, text } => {
+            Event::Message { host, stream, text } => {
                 // What is said of no host in particular is not this machine's word either.
                 let prefix = host.map_or_else(String::new, |host| self.prefix.of(Some(host), self.style));
                 self.spool.push(*stream, &lines(&prefix, self.style, escape_controls(text).as_bytes()));
@@ -52,12 +52,12 @@ impl Sink for Plain {
         self.spool.flush().boxed()
     }
 
-    fn hold(&self) {
-        self.spool.hold();
+    fn pause(&self) {
+        self.spool.pause();
     }
 
-    fn release(&self) {
-        self.spool.release();
+    fn resume(&self) {
+        self.spool.resume();
     }
 
     fn finish(&self) {
@@ -107,8 +107,8 @@ mod tests {
     #[track_caller]
     fn case(prefix: Prefix, style: Style, text: &[u8], shown: &str) {
         let host = web1();
-        let event = Event::Lines { number: 1, host: &host, stream: Stream::Stdout, text };
-        let (stdout, stderr) = printed(|spool| Plain::new(spool, prefix, style), &[event]);
+        let event = Event::OutputLines { id: 1, host: &host, stream: Stream::Stdout, text };
+        let (stdout, stderr) = printed(|spool| PlainSink::new(spool, prefix, style), &[event]);
         assert_eq!((stdout.as_str(), stderr.as_str()), (shown, ""));
     }
 
@@ -145,15 +145,15 @@ mod tests {
         let host = web1();
         let events = [
             Event::TaskStarted { task: "deploy", host: Some(&host) },
-            Event::CommandStarted { number: 1, host: &host, command: "ls", echo: true },
-            Event::Lines { number: 1, host: &host, stream: Stream::Stdout, text: b"out\n" },
-            Event::Lines { number: 1, host: &host, stream: Stream::Stderr, text: b"err\n" },
-            Event::Planned { host: None, what: "mail", runs: false },
+            Event::CommandStarted { id: 1, host: &host, command: "ls", is_echoed: true },
+            Event::OutputLines { id: 1, host: &host, stream: Stream::Stdout, text: b"out\n" },
+            Event::OutputLines { id: 1, host: &host, stream: Stream::Stderr, text: b"err\n" },
+            Event::Planned { host: None, operation: "mail", is_command: false },
             Event::Warning { host: None, text: "look" },
-            Event::Said { host: None, stream: Stream::Stdout, text: "web1  1\nweb2  2" },
-            Event::Said { host: Some(&host), stream: Stream::Stderr, text: "by the way\n" },
+            Event::Message { host: None, stream: Stream::Stdout, text: "web1  1\nweb2  2" },
+            Event::Message { host: Some(&host), stream: Stream::Stderr, text: "by the way\n" },
         ];
-        let (stdout, stderr) = printed(|spool| Plain::new(spool, Prefix::Host, Style::Plain), &events);
+        let (stdout, stderr) = printed(|spool| PlainSink::new(spool, Prefix::Host, Style::Plain), &events);
         assert_eq!(stdout, "[web1] out\nweb1  1\nweb2  2\n");
         let notes = "[web1] task deploy\n[web1] $ ls\n[web1] err\nwould: mail\nwarning: look\n[web1] by the way\n";
         assert_eq!(stderr, notes);

@@ -27,10 +27,10 @@ impl Redacting {
 
 impl Sink for Redacting {
     fn event(&self, event: &Event<'_>) {
-        if let Event::Difference { host, what, path, difference } = *event {
+        if let Event::Diff { host, operation: what, path, diff: difference } = *event {
             let (what, path) = (&self.redactor.text(what), &self.redactor.text(path));
             let difference = &difference.redacted(&self.redactor);
-            return self.sink.event(&Event::Difference { host, what, path, difference });
+            return self.sink.event(&Event::Diff { host, operation: what, path, diff: difference });
         }
         let error = error_of(event).map(|error| error.clone().redacted(&self.redactor));
         let event = &with_error(event, error.as_ref());
@@ -45,12 +45,12 @@ impl Sink for Redacting {
         self.sink.flush()
     }
 
-    fn hold(&self) {
-        self.sink.hold();
+    fn pause(&self) {
+        self.sink.pause();
     }
 
-    fn release(&self) {
-        self.sink.release();
+    fn resume(&self) {
+        self.sink.resume();
     }
 
     fn finish(&self) {
@@ -61,7 +61,9 @@ impl Sink for Redacting {
 /// Returns the error of an event, unless it comes without secrets: that of a task.
 fn error_of<'a>(event: &Event<'a>) -> Option<&'a Error> {
     match *event {
-        Event::CommandEnded { error, .. } | Event::LineEnded { error, .. } | Event::RunEnded { error, .. } => error,
+        Event::CommandEnded { error, .. } | Event::ShellLineEnded { error, .. } | Event::RunEnded { error, .. } => {
+            error
+        }
         _ => None,
     }
 }
@@ -69,7 +71,7 @@ fn error_of<'a>(event: &Event<'a>) -> Option<&'a Error> {
 /// Returns an event with another error in the place of its own.
 fn with_error<'a>(event: &Event<'a>, redacted: Option<&'a Error>) -> Event<'a> {
     let mut event = event.clone();
-    if let Event::CommandEnded { error, .. } | Event::LineEnded { error, .. } | Event::RunEnded { error, .. } =
+    if let Event::CommandEnded { error, .. } | Event::ShellLineEnded { error, .. } | Event::RunEnded { error, .. } =
         &mut event
     {
         *error = redacted;
@@ -83,53 +85,66 @@ mod tests {
 
     use super::*;
     use crate::error::ErrorKind;
-    use crate::event::capture::Capture;
-    use crate::event::diff::Difference;
-    use crate::event::outcome_kind::Word;
+    use crate::event::capture::CaptureSink;
+    use crate::event::diff::FileDiff;
+    use crate::event::outcome_kind::OutcomeKind;
     use crate::event::stream::Stream;
     use crate::host::Host;
     use crate::secret::Secret;
 
     #[test]
     fn no_text_of_an_event_has_a_secret_in_it() {
-        let (capture, redactor) = (Arc::new(Capture::default()), Redactor::default());
+        let (capture, redactor) = (Arc::new(CaptureSink::default()), Redactor::default());
         redactor.add(&Secret::new("hunter2"));
         let sink = Redacting::new(Arc::clone(&capture) as Arc<dyn Sink>, redactor);
         let (host, text) = (Host::local(), "say hunter2");
         let error = Error::new(ErrorKind::Task, text).hint(text);
         let value = json!({ "hunter2": ["hunter2", 1] });
-        sink.event(&Event::CommandStarted { number: 1, host: &host, command: text, echo: false });
+        sink.event(&Event::CommandStarted { id: 1, host: &host, command: text, is_echoed: false });
         sink.event(&Event::CommandEnded {
-            number: 1,
+            id: 1,
             host: &host,
             command: text,
             status: None,
             error: Some(&error),
             elapsed: std::time::Duration::ZERO,
         });
-        sink.event(&Event::LineEnded { line: text, host: &host, outcome: Word::Failed, error: Some(&error) });
-        sink.event(&Event::Summary { name: text, local: false, outcomes: &[] });
+        sink.event(&Event::ShellLineEnded {
+            line: text,
+            host: &host,
+            outcome: OutcomeKind::Failed,
+            error: Some(&error),
+        });
+        sink.event(&Event::Summary { name: text, is_local: false, outcomes: &[] });
         sink.event(&Event::RunEnded { exit_code: 1, outcomes: &[], error: Some(&error) });
         sink.event(&Event::Retry {
             host: &host,
             command: text,
             reason: text,
             attempt: 2,
-            attempts: None,
+            max_attempts: None,
             pause: std::time::Duration::ZERO,
-            left: None,
+            time_left: None,
         });
-        sink.event(&Event::StaleRead { host: &host, command: text, planned: 1 });
-        sink.event(&Event::Leftover { number: 1, host: &host, command: text });
-        sink.event(&Event::Transferred { host: &host, what: text, changed: 1, files: 1, removed: 0 });
+        sink.event(&Event::StaleRead { host: &host, command: text, planned_changes: 1 });
+        sink.event(&Event::UnconfirmedStop { id: 1, host: &host, command: text });
+        sink.event(&Event::Transferred { host: &host, operation: text, changed: 1, files: 1, removed: 0 });
         let elapsed = std::time::Duration::ZERO;
-        sink.event(&Event::Progress { number: 1, host: &host, what: text, done: 1, total: 2, elapsed, over: false });
-        sink.event(&Event::Planned { host: None, what: text, runs: false });
+        sink.event(&Event::Progress {
+            id: 1,
+            host: &host,
+            operation: text,
+            done_bytes: 1,
+            total_bytes: 2,
+            elapsed,
+            is_finished: false,
+        });
+        sink.event(&Event::Planned { host: None, operation: text, is_command: false });
         sink.event(&Event::Warning { host: None, text });
-        sink.event(&Event::Said { host: None, stream: Stream::Stdout, text });
+        sink.event(&Event::Message { host: None, stream: Stream::Stdout, text });
         sink.event(&Event::Once { name: "x", value: &value });
-        let difference = &Difference::Lines("-hunter2\n+new".to_owned());
-        sink.event(&Event::Difference { host: &host, what: text, path: "/hunter2", difference });
+        let difference = &FileDiff::Lines("-hunter2\n+new".to_owned());
+        sink.event(&Event::Diff { host: &host, operation: text, path: "/hunter2", diff: difference });
         let told = serde_json::to_string(&capture.events()).unwrap();
         assert!(!told.contains("hunter2"), "{told}");
         assert_eq!(told.matches("[redacted]").count(), 24, "{told}");

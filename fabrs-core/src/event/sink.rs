@@ -32,11 +32,11 @@ pub trait Sink: Send + Sync + fmt::Debug {
     }
 
     /// Holds back later events while a prompt or a command uses the terminal. Each call needs a call of
-    /// [`release`](Self::release). Returns at once. [`flush`](Self::flush) waits for a write in progress.
-    fn hold(&self) {}
+    /// [`resume`](Self::resume). Returns at once. [`flush`](Self::flush) waits for a write in progress.
+    fn pause(&self) {}
 
     /// Writes the kept events.
-    fn release(&self) {}
+    fn resume(&self) {}
 
     /// Waits until everything that was handed over is written. Blocks; called once, at the end of a run.
     fn finish(&self) {}
@@ -44,9 +44,9 @@ pub trait Sink: Send + Sync + fmt::Debug {
 
 /// Holds a sink until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Held(Arc<dyn Sink>);
+pub(crate) struct PausedSink(Arc<dyn Sink>);
 
-impl Held {
+impl PausedSink {
     /// Waits until a sink has written all earlier events, and holds it.
     ///
     /// # Cancel safety
@@ -54,7 +54,7 @@ impl Held {
     /// Dropping the future releases the sink.
     pub(crate) async fn of(sink: &Arc<dyn Sink>) -> Self {
         sink.flush().await;
-        sink.hold();
+        sink.pause();
         let held = Self(Arc::clone(sink));
         // An event of another host may be on its way to the terminal.
         sink.flush().await;
@@ -62,18 +62,18 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for PausedSink {
     fn drop(&mut self) {
-        self.0.release();
+        self.0.resume();
     }
 }
 
 /// In which form a sink wants what commands print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Granularity {
-    /// As [`Event::Lines`].
+    /// As [`Event::OutputLines`].
     pub lines: bool,
-    /// As [`Event::Bytes`].
+    /// As [`Event::OutputBytes`].
     pub bytes: bool,
 }
 
@@ -91,22 +91,22 @@ impl Sink for NoSink {
 
 /// Tells several sinks.
 #[derive(Debug, Clone)]
-pub struct Broadcast(Vec<Arc<dyn Sink>>);
+pub struct BroadcastSink(Vec<Arc<dyn Sink>>);
 
-impl Broadcast {
+impl BroadcastSink {
     /// Tells each of `sinks`, in that order.
     pub fn new(sinks: Vec<Arc<dyn Sink>>) -> Self {
         Self(sinks)
     }
 }
 
-impl Sink for Broadcast {
+impl Sink for BroadcastSink {
     fn event(&self, event: &Event<'_>) {
         for sink in &self.0 {
             let wants = sink.granularity();
             match event {
-                Event::Lines { .. } if !wants.lines => {}
-                Event::Bytes { .. } if !wants.bytes => {}
+                Event::OutputLines { .. } if !wants.lines => {}
+                Event::OutputBytes { .. } if !wants.bytes => {}
                 _ => sink.event(event),
             }
         }
@@ -123,15 +123,15 @@ impl Sink for Broadcast {
         join_all(self.0.iter().map(|sink| sink.flush())).map(drop).boxed()
     }
 
-    fn hold(&self) {
+    fn pause(&self) {
         for sink in &self.0 {
-            sink.hold();
+            sink.pause();
         }
     }
 
-    fn release(&self) {
+    fn resume(&self) {
         for sink in &self.0 {
-            sink.release();
+            sink.resume();
         }
     }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::event::event::Event;
-use crate::event::output_queue::queue::Spool;
+use crate::event::output_queue::queue::OutputQueue;
 use crate::event::sink::Sink;
 use crate::host::Host;
 
@@ -29,9 +29,9 @@ impl Write for Kept {
 }
 
 /// Tells a sink of `events` and returns what it printed to stdout and to stderr.
-pub(super) fn printed<S: Sink>(make: impl FnOnce(Arc<Spool>) -> S, events: &[Event<'_>]) -> (String, String) {
+pub(super) fn printed<S: Sink>(make: impl FnOnce(Arc<OutputQueue>) -> S, events: &[Event<'_>]) -> (String, String) {
     let (stdout, stderr) = (Kept::default(), Kept::default());
-    let sink = make(Arc::new(Spool::new(stdout.clone(), stderr.clone(), || {})));
+    let sink = make(Arc::new(OutputQueue::new(stdout.clone(), stderr.clone(), || {})));
     for event in events {
         sink.event(event);
     }

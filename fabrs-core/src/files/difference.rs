@@ -17,9 +17,9 @@ use super::place::Place;
 use super::script::Undone;
 use super::sum::Sum;
 use super::way::Way;
-use crate::config::Diffs;
+use crate::config::DiffMode;
 use crate::error::{ErrorKind, Result};
-use crate::event::{Difference, Event};
+use crate::event::{Event, FileDiff};
 use crate::host::Host;
 use crate::transport::Effect;
 
@@ -43,11 +43,11 @@ async fn tell_each(place: &Place, jobs: &[Job], by: By) -> Result<(), Undone> {
     for file in files {
         let Some(compared) = each.next().await else { break };
         let (path, difference) = compared?;
-        place.connection.sink().event(&Event::Difference {
+        place.connection.sink().event(&Event::Diff {
             host,
-            what: &file.job.what(place),
+            operation: &file.job.what(place),
             path: &path,
-            difference: &difference,
+            diff: &difference,
         });
     }
     Ok(())
@@ -66,14 +66,14 @@ enum Old {
     Content(Vec<u8>),
 }
 
-async fn of_one(place: &Place, file: FileJob<'_>, by: &By) -> Result<(String, Difference), Undone> {
+async fn of_one(place: &Place, file: FileJob<'_>, by: &By) -> Result<(String, FileDiff), Undone> {
     let name = file.job.item.name();
     let (Some(target), Some(name)) = (file.job.target.to_str(), name.to_str()) else {
-        return Ok((file.job.shown(), Difference::Unread(NOT_UTF8.to_owned())));
+        return Ok((file.job.shown(), FileDiff::Unread(NOT_UTF8.to_owned())));
     };
     // Neither of a secret nor of its checksum anything may be told.
     if file.content.secret().is_some() {
-        return Ok((target.to_owned(), Difference::Secret));
+        return Ok((target.to_owned(), FileDiff::Secret));
     }
     let sum = file.content.sum().await.map_err(|error| place.error(error))?;
     let in_folder = || format!("{}/{name}", target.trim_end_matches('/'));
@@ -87,13 +87,13 @@ async fn of_one(place: &Place, file: FileJob<'_>, by: &By) -> Result<(String, Di
         old => (path, old),
     };
     let difference = match old {
-        Old::Same => Difference::None,
-        Old::Large => Difference::Large,
-        Old::Private => Difference::Private,
-        Old::Unread(why) => Difference::Unread(why),
-        Old::Nothing | Old::Content(_) if sum.size > LARGEST => Difference::Large,
-        Old::Nothing | Old::Content(_) if is_to_be_private(file) && place.connection.diffs() != Diffs::All => {
-            Difference::Private
+        Old::Same => FileDiff::None,
+        Old::Large => FileDiff::Large,
+        Old::Private => FileDiff::Private,
+        Old::Unread(why) => FileDiff::Unread(why),
+        Old::Nothing | Old::Content(_) if sum.size > LARGEST => FileDiff::Large,
+        Old::Nothing | Old::Content(_) if is_to_be_private(file) && place.connection.diffs() != DiffMode::All => {
+            FileDiff::Private
         }
         Old::Nothing => lines(file, &path, None).await?,
         Old::Content(old) => lines(file, &path, Some(old)).await?,
@@ -111,31 +111,31 @@ async fn read(place: &Place, sum: &Sum, by: &By, path: &str) -> Result<Old, Undo
     let arrival = Arrival::in_memory(LARGEST);
     let what = format!("read {path} for the difference");
     match by.get(place, Path::new(path), Some(sum), &arrival, &what).await {
-        Ok(true) if arrival.is_private() && place.connection.diffs() != Diffs::All => Ok(Old::Private),
+        Ok(true) if arrival.is_private() && place.connection.diffs() != DiffMode::All => Ok(Old::Private),
         Ok(true) => Ok(Old::Content(arrival.into_bytes().map_err(|error| place.could_not(&what).caused_by(error))?)),
         Ok(false) => Ok(Old::Same),
         Err(Undone::Failed(_)) if arrival.is_too_large() => Ok(Old::Large),
         Err(Undone::Failed(error)) if is_missing(&error) => Ok(Old::Nothing),
         // To write it may be allowed all the same, and in a plan its folder or its user may be still to come.
         Err(Undone::Failed(error)) if matches!(error.kind(), ErrorKind::File | ErrorKind::Sudo) => {
-            Ok(Old::Unread(said(&error).unwrap_or_else(|| error.doing().to_owned())))
+            Ok(Old::Unread(said(&error).unwrap_or_else(|| error.message().to_owned())))
         }
         Err(undone) => Err(undone),
     }
 }
 
 /// Compares an old content that is known with a new one.
-pub(super) fn between(old: Option<&[u8]>, new: &[u8], path: &str, shown: &str, is_shown: bool) -> Difference {
+pub(super) fn between(old: Option<&[u8]>, new: &[u8], path: &str, shown: &str, is_shown: bool) -> FileDiff {
     let size = old.map_or(0, <[u8]>::len).max(new.len()) as u64;
     match old {
-        Some(old) if old == new => Difference::None,
-        _ if size > LARGEST => Difference::Large,
-        _ if !is_shown => Difference::Private,
+        Some(old) if old == new => FileDiff::None,
+        _ if size > LARGEST => FileDiff::Large,
+        _ if !is_shown => FileDiff::Private,
         old => unified(old, new, path, shown),
     }
 }
 
-async fn lines(file: FileJob<'_>, path: &str, old: Option<Vec<u8>>) -> Result<Difference> {
+async fn lines(file: FileJob<'_>, path: &str, old: Option<Vec<u8>>) -> Result<FileDiff> {
     let (content, shown, path) = (file.content.clone(), file.job.item.shown(), path.to_owned());
     blocking(move || {
         let mut new = Vec::new();
@@ -149,9 +149,9 @@ async fn lines(file: FileJob<'_>, path: &str, old: Option<Vec<u8>>) -> Result<Di
 }
 
 /// Compares an old content with a new one, as `diff -u` does; of no old one every line is new.
-fn unified(old: Option<&[u8]>, new: &[u8], path: &str, shown: &str) -> Difference {
+fn unified(old: Option<&[u8]>, new: &[u8], path: &str, shown: &str) -> FileDiff {
     if memchr::memchr(0, new).or_else(|| memchr::memchr(0, old?)).is_some() {
-        return Difference::Binary;
+        return FileDiff::Binary;
     }
     let was = if old.is_some() { path } else { "/dev/null" };
     let diff = TextDiff::configure().timeout(LONGEST).diff_lines(old.unwrap_or_default(), new);
@@ -159,8 +159,8 @@ fn unified(old: Option<&[u8]>, new: &[u8], path: &str, shown: &str) -> Differenc
     // Behind a tab is where `diff` tells more of a file.
     let written = diff.unified_diff().header(was, &format!("{path}\t{shown}")).to_writer(&mut text);
     match written {
-        Ok(()) => Difference::Lines(String::from_utf8_lossy(&text).into_owned()),
-        Err(_) => Difference::Binary,
+        Ok(()) => FileDiff::Lines(String::from_utf8_lossy(&text).into_owned()),
+        Err(_) => FileDiff::Binary,
     }
 }
 
@@ -170,7 +170,7 @@ mod tests {
 
     #[track_caller]
     fn case(old: Option<&str>, new: &str, expected: &str) {
-        let Difference::Lines(text) = unified(old.map(str::as_bytes), new.as_bytes(), "/etc/x", "conf/x") else {
+        let FileDiff::Lines(text) = unified(old.map(str::as_bytes), new.as_bytes(), "/etc/x", "conf/x") else {
             panic!("no lines");
         };
         assert_eq!(text, expected);
@@ -186,13 +186,13 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_utf8_differ_all_the_same() {
-        let Difference::Lines(text) = unified(Some(b"caf\xe9\n"), b"caf\xe8\n", "/x", "x") else { panic!("no lines") };
+        let FileDiff::Lines(text) = unified(Some(b"caf\xe9\n"), b"caf\xe8\n", "/x", "x") else { panic!("no lines") };
         assert!(text.ends_with("-caf\u{fffd}\n+caf\u{fffd}\n"), "{text}");
     }
 
     #[test]
     fn what_is_no_text_has_no_lines() {
-        assert_eq!(unified(Some(b"a\0"), b"a", "/x", "x"), Difference::Binary);
-        assert_eq!(unified(None, b"\x7fELF\0", "/x", "x"), Difference::Binary);
+        assert_eq!(unified(Some(b"a\0"), b"a", "/x", "x"), FileDiff::Binary);
+        assert_eq!(unified(None, b"\x7fELF\0", "/x", "x"), FileDiff::Binary);
     }
 }

@@ -83,7 +83,15 @@ impl Gauge {
 
     fn tell(&self, done: u64, elapsed: Duration, over: bool) {
         let (number, host, what, total) = (self.number, &self.host, &*self.what, self.total);
-        self.sink.event(&Event::Progress { number, host, what, done, total, elapsed, over });
+        self.sink.event(&Event::Progress {
+            id: number,
+            host,
+            operation: what,
+            done_bytes: done,
+            total_bytes: total,
+            elapsed,
+            is_finished: over,
+        });
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::changes::{Made, State};
 use super::place::Place;
-use crate::config::Diffs;
+use crate::config::DiffMode;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -49,7 +49,11 @@ impl Side {
             // A planned file of this machine may be the source of a later transfer.
             Self::Here => match here(place) {
                 Some(here) => here.plan_for(host, what),
-                None => place.connection.sink().event(&Event::Planned { host: Some(host), what, runs: false }),
+                None => place.connection.sink().event(&Event::Planned {
+                    host: Some(host),
+                    operation: what,
+                    is_command: false,
+                }),
             },
         }
     }
@@ -73,7 +77,7 @@ pub(super) async fn plan(
     let compared = match unreached(place, &host) {
         Some(error) => Err(error),
         None => {
-            if place.connection.diffs() != Diffs::None {
+            if place.connection.diffs() != DiffMode::Off {
                 mark_outdated(place, &host, what);
             }
             compare.await
@@ -89,7 +93,7 @@ pub(super) async fn plan(
     match error.kind() {
         ErrorKind::Connect | ErrorKind::HostKey | ErrorKind::Auth => note_unreached(place, &host, &error),
         _ if side.tolerates(place, &error) => {
-            let why = std::error::Error::source(&error).map_or_else(|| error.doing().to_owned(), ToString::to_string);
+            let why = std::error::Error::source(&error).map_or_else(|| error.message().to_owned(), ToString::to_string);
             place.warn(&format!("{what} is planned, but could not be compared: {why}"));
         }
         _ => return Err(error),
@@ -104,10 +108,10 @@ fn report(place: &Place, side: Side, host: &Host, what: &str, made: &Made) {
     let changed = made.files.iter().filter(|(_, is_changed)| *is_changed).count();
     let removed = made.removed.len();
     if changed == 0 && removed == 0 {
-        if place.connection.diffs() == Diffs::None {
+        if place.connection.diffs() == DiffMode::Off {
             mark_outdated(place, host, what);
         }
-        place.connection.sink().event(&Event::Transferred { host, what, changed, files, removed });
+        place.connection.sink().event(&Event::Transferred { host, operation: what, changed, files, removed });
         return;
     }
     let files = if files > 1 { format!(": {changed} of {files} files") } else { String::new() };
@@ -123,7 +127,7 @@ fn report(place: &Place, side: Side, host: &Host, what: &str, made: &Made) {
 fn mark_outdated(place: &Place, host: &Host, what: &str) {
     let planned = place.connection.planned();
     if planned > 0 {
-        place.connection.sink().event(&Event::StaleRead { host, command: what, planned });
+        place.connection.sink().event(&Event::StaleRead { host, command: what, planned_changes: planned });
     }
 }
 
@@ -139,7 +143,7 @@ fn note_unreached(place: &Place, host: &Host, error: &Error) {
     let is_new =
         unreached.0.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone(), error.clone()).is_none();
     if is_new {
-        place.warn(&format!("transfers are planned whole, without a comparison: {}", error.doing()));
+        place.warn(&format!("transfers are planned whole, without a comparison: {}", error.message()));
     }
 }
 

@@ -23,7 +23,7 @@ use super::transfer_report::{Written, tell};
 use super::walk::{Content, Item, Selection};
 use super::way::Way;
 use super::{difference, planning, tree};
-use crate::config::Diffs;
+use crate::config::DiffMode;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shell::IntoShellLine;
@@ -169,7 +169,7 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
         let words = spec.in_words();
         let compared = async {
             let jobs = jobs?;
-            if connection.diffs() != Diffs::None {
+            if connection.diffs() != DiffMode::Off {
                 difference::tell(&spec.place, &what, &jobs).await?;
             }
             let way = Way { place: &spec.place, effect: Effect::Reads, what: &what };
@@ -180,7 +180,7 @@ async fn put(spec: Arc<Spec>) -> Result<Changes> {
         return Ok(Changes::new(&spec.place, host.clone(), what, state));
     }
     let jobs = jobs?;
-    if connection.diffs() != Diffs::None {
+    if connection.diffs() != DiffMode::Off {
         difference::tell(&spec.place, &what, &jobs).await?;
     }
     let way = Way { place: &spec.place, effect: Effect::Changes, what: &what };

@@ -20,10 +20,10 @@ use super::transfer_report::tell;
 use super::walk::{Content, Item, Selection};
 use super::way::Way;
 use super::{planning, tree};
-use crate::config::Diffs;
+use crate::config::DiffMode;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Difference, Event};
+use crate::event::{Event, FileDiff};
 use crate::transport::Effect;
 
 /// A tree of a host that is to become the equal of one here: a builder, and the future of what it [`Changes`].
@@ -157,15 +157,15 @@ async fn sync(spec: Arc<Spec>) -> Result<Changes> {
 /// Shows each entry that differs, where that was asked for.
 async fn itemize(spec: &Spec, tree: &Arc<Tree>, what: &str) -> Result<()> {
     let connection = &spec.place.connection;
-    if connection.diffs() == Diffs::None {
+    if connection.diffs() == DiffMode::Off {
         return Ok(());
     }
     let host = connection.host_and_run(spec.place.location)?.0;
     let way = Way { place: &spec.place, effect: Effect::Reads, what };
     let place = &spec.place;
     let entries = way.go(|by| async move { by.itemize(place, tree).await }).await?;
-    let difference = Difference::Entries(entries);
-    connection.sink().event(&Event::Difference { host, what, path: &spec.to, difference: &difference });
+    let difference = FileDiff::Entries(entries);
+    connection.sink().event(&Event::Diff { host, operation: what, path: &spec.to, diff: &difference });
     Ok(())
 }
 

@@ -10,5 +10,5 @@ pub(super) type Written = (String, bool);
 /// Emits the number of files written and removed.
 pub(super) fn tell(connection: &Connection, host: &Host, what: &str, files: &[Written], removed: usize) {
     let changed = files.iter().filter(|(_, changed)| *changed).count();
-    connection.sink().event(&Event::Transferred { host, what, changed, files: files.len(), removed });
+    connection.sink().event(&Event::Transferred { host, operation: what, changed, files: files.len(), removed });
 }

@@ -45,7 +45,7 @@ pub trait Targets {
 
 impl Targets for Role {
     fn hosts(self, client: &Client) -> Result<Vec<Host>> {
-        client.inventory().hosts_within(Selection::Role(&self.0))
+        client.inventory().narrowed_hosts(Selection::Role(&self.0))
     }
 }
 
@@ -75,7 +75,7 @@ impl<H: IntoHost + Clone, const N: usize> Targets for &[H; N] {
 
 fn named<H: IntoHost>(hosts: impl IntoIterator<Item = H>, client: &Client) -> Result<Vec<Host>> {
     let hosts = hosts.into_iter().map(IntoHost::into_host).collect::<Result<Vec<_>>>()?;
-    client.inventory().hosts_named(hosts)
+    client.inventory().resolve_hosts(hosts)
 }
 
 /// Returns hosts of the run as a group: those of a role of its environment, or hosts named here.

@@ -7,7 +7,7 @@ use super::outcome::Outcome;
 use super::outcomes::Outcomes;
 use super::strategy::{Strategy, gone_again, spread};
 use crate::client::{Client, IntoHost};
-use crate::config::{OnFailure, Unreachable};
+use crate::config::{OnFailure, OnUnreachable};
 use crate::connection::{Command, Connection};
 use crate::error::{Result, TaskError};
 use crate::host::Host;
@@ -61,7 +61,7 @@ impl Group {
     pub fn limit(mut self, n: usize) -> Self {
         let wanted = NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
         let settings = self.connections.first().and_then(Connection::state).map(RunState::settings);
-        self.strategy.limit = settings.map_or(wanted, |settings| settings.at_most(wanted));
+        self.strategy.limit = settings.map_or(wanted, |settings| settings.parallel_limit_for(wanted));
         self
     }
 
@@ -111,13 +111,13 @@ impl Group {
 
     /// Leaves out hosts that can't be reached: they count as skipped, and not as a failure.
     pub fn skip_unreachable(mut self) -> Self {
-        self.strategy.unreachable = Unreachable::Skip;
+        self.strategy.on_unreachable = OnUnreachable::Skip;
         self
     }
 
     /// Counts hosts that can't be reached as failures, also under `--skip-bad-hosts`.
     pub fn require_all(mut self) -> Self {
-        self.strategy.unreachable = Unreachable::Fail;
+        self.strategy.on_unreachable = OnUnreachable::Fail;
         self
     }
 
@@ -157,7 +157,7 @@ impl Group {
             if let (Outcome::Skipped(error), Some(client)) =
                 (outcome, self.connections.first().and_then(Connection::client))
             {
-                client.warn(Some(host), format!("skipped: {}", error.doing()));
+                client.warn(Some(host), format!("skipped: {}", error.message()));
             }
         }
         for (whole, part) in self.connections.iter().zip(&parts) {

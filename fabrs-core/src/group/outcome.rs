@@ -1,7 +1,7 @@
 //! What came of one host.
 
 use crate::error::{Error, ErrorKind, TaskError};
-use crate::event::Word;
+use crate::event::OutcomeKind;
 
 /// What came of one host.
 #[derive(Debug, Clone)]
@@ -42,16 +42,16 @@ impl<T> Outcome<T> {
     }
 
     /// Returns the outcome as one word.
-    pub fn word(&self) -> Word {
+    pub fn word(&self) -> OutcomeKind {
         match self {
-            Self::Ok(_) => Word::Ok,
-            Self::Failed(_) => Word::Failed,
-            Self::Lost(_) => Word::Lost,
-            Self::Unreachable(_) => Word::Unreachable,
-            Self::Skipped(_) => Word::Skipped,
-            Self::NotStarted => Word::NotStarted,
-            Self::Cancelled(_) => Word::Cancelled,
-            Self::Incomplete(_) => Word::Incomplete,
+            Self::Ok(_) => OutcomeKind::Ok,
+            Self::Failed(_) => OutcomeKind::Failed,
+            Self::Lost(_) => OutcomeKind::Lost,
+            Self::Unreachable(_) => OutcomeKind::Unreachable,
+            Self::Skipped(_) => OutcomeKind::Skipped,
+            Self::NotStarted => OutcomeKind::NotStarted,
+            Self::Cancelled(_) => OutcomeKind::Cancelled,
+            Self::Incomplete(_) => OutcomeKind::Incomplete,
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::outcome::Outcome;
 use crate::error::{Error, ErrorKind, GroupedErrors, Result};
-use crate::event::Word;
+use crate::event::OutcomeKind;
 use crate::host::Host;
 
 /// What came of each host, in the order in which they were named: every host is here, whatever happened.
@@ -129,7 +129,7 @@ impl<T> IntoIterator for Outcomes<T> {
 #[derive(Debug, Clone)]
 pub struct HostFailures {
     succeeded: Vec<Host>,
-    failed: Vec<(Host, Word, Option<Error>)>,
+    failed: Vec<(Host, OutcomeKind, Option<Error>)>,
 }
 
 impl HostFailures {
@@ -139,7 +139,7 @@ impl HostFailures {
     }
 
     /// Returns the hosts that are not, each with what came of it and why.
-    pub fn failed(&self) -> &[(Host, Word, Option<Error>)] {
+    pub fn failed(&self) -> &[(Host, OutcomeKind, Option<Error>)] {
         &self.failed
     }
 }
@@ -148,7 +148,7 @@ impl fmt::Display for HostFailures {
     /// Writes a line for each error with the hosts that met it, then a line for each outcome without an error.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut errors = GroupedErrors::default();
-        let mut others: Vec<(Word, Vec<String>)> = Vec::new();
+        let mut others: Vec<(OutcomeKind, Vec<String>)> = Vec::new();
         for (host, word, error) in &self.failed {
             match (error, others.iter_mut().find(|(known, _)| known == word)) {
                 (Some(error), _) => drop(errors.add(host, &error.clone().or_on(Some(host)))),

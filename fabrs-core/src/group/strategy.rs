@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::outcome::Outcome;
 use super::outcomes::{HostFailures, Outcomes};
-use crate::config::{OnFailure, Settings, Unreachable};
+use crate::config::{OnFailure, OnUnreachable, Settings};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, TaskError};
 use crate::host::Host;
@@ -26,22 +26,26 @@ pub struct Strategy {
     /// What a failure on one host does to those whose turn has not come. Defaults to stopping.
     pub on_failure: OnFailure,
     /// What a host is that can't be reached. Defaults to a failure.
-    pub unreachable: Unreachable,
+    pub on_unreachable: OnUnreachable,
 }
 
 impl Strategy {
     /// Returns the strategy of a run with these settings.
     pub fn of(settings: &Settings) -> Self {
-        Self { limit: settings.at_once(), on_failure: settings.on_failure, unreachable: settings.unreachable }
+        Self {
+            limit: settings.parallel_limit(),
+            on_failure: settings.on_failure,
+            on_unreachable: settings.on_unreachable,
+        }
     }
 
     /// Leaves a host that can't be reached out on purpose, where that was asked for.
     ///
     /// Only for its own sake: where the work of one host needs another that can't be reached, it has failed.
     pub(crate) fn judge<T>(self, host: &Host, outcome: Outcome<T>) -> Outcome<T> {
-        match (outcome, self.unreachable) {
-            (Outcome::Unreachable(error), Unreachable::Skip) if is_about(host, &error) => Outcome::Skipped(error),
-            (outcome, Unreachable::Skip | Unreachable::Fail) => outcome,
+        match (outcome, self.on_unreachable) {
+            (Outcome::Unreachable(error), OnUnreachable::Skip) if is_about(host, &error) => Outcome::Skipped(error),
+            (outcome, OnUnreachable::Skip | OnUnreachable::Fail) => outcome,
         }
     }
 }

@@ -86,7 +86,7 @@ impl Host {
     /// Returns the host that both address: the names are equal, and neither user nor port differs where both name one.
     ///
     /// So `web1` and `deploy@web1` are `deploy@web1`, and `root@web1` and `deploy@web1` are two.
-    pub(crate) fn in_common(&self, other: &Self) -> Option<Self> {
+    pub(crate) fn intersection(&self, other: &Self) -> Option<Self> {
         let common = self.clone().or_user(other.user()).or_port(other.port());
         other.covers(&common).then_some(common)
     }

@@ -16,7 +16,7 @@ impl Host {
     /// ```
     /// use fabrs_core::Host;
     ///
-    /// let hosts = Host::range("deploy@web[1-2,08]:2222")?;
+    /// let hosts = Host::expand("deploy@web[1-2,08]:2222")?;
     /// let texts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
     /// assert_eq!(texts, ["deploy@web1:2222", "deploy@web2:2222", "deploy@web08:2222"]);
     /// # Ok::<(), fabrs_core::HostError>(())
@@ -26,7 +26,7 @@ impl Host {
     ///
     /// What is wrong with the text: with a range in it, with how many hosts it stands for (10,000 at most), or with the
     /// name that comes of it.
-    pub fn range(text: &str) -> Result<Vec<Self>, HostError> {
+    pub fn expand(text: &str) -> Result<Vec<Self>, HostError> {
         let text = text.trim();
         let (before, address) = split_user(text);
         let Some(pieces) = pieces(text, address)? else { return Ok(vec![text.parse()?]) };
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn texts(text: &str) -> Result<Vec<String>, HostError> {
-        Ok(Host::range(text)?.iter().map(ToString::to_string).collect())
+        Ok(Host::expand(text)?.iter().map(ToString::to_string).collect())
     }
 
     #[track_caller]
@@ -135,7 +135,7 @@ mod tests {
 
     #[track_caller]
     fn refused(text: &str, why: &str) {
-        assert_eq!(Host::range(text).unwrap_err().to_string(), why);
+        assert_eq!(Host::expand(text).unwrap_err().to_string(), why);
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_text_that_stands_for_too_many_hosts_is_refused_before_they_are_made() {
-        assert_eq!(Host::range("x[1-100]y[1-100]").unwrap().len(), 10_000);
+        assert_eq!(Host::expand("x[1-100]y[1-100]").unwrap().len(), 10_000);
         for text in ["x[1-10001]", "x[1-100]y[0-100]", "x[0-18446744073709551615]", "[1-9999][1-9999][1-9999][0-9999]"]
         {
             refused(text, &format!("`{text}` stands for more than 10000 hosts"));
@@ -225,10 +225,10 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics_and_every_host_of_it_is_one_host(text in prop_oneof![any::<String>(), near_ranges()]) {
-            if let Ok(hosts) = Host::range(&text) {
+            if let Ok(hosts) = Host::expand(&text) {
                 prop_assert!((1..=MOST).contains(&hosts.len()));
                 for host in hosts {
-                    let again = Host::range(&host.to_string());
+                    let again = Host::expand(&host.to_string());
                     prop_assert_eq!(again.as_deref(), Ok(&[host][..]));
                 }
             }
@@ -257,7 +257,7 @@ mod tests {
         fn an_ipv6_address_in_brackets_is_always_one_host(bits in any::<u128>(), port in prop::option::of(1_u16..)) {
             let address = Ipv6Addr::from(bits);
             let port_text = port.map_or(String::new(), |port| format!(":{port}"));
-            let hosts = Host::range(&format!("[{address}]{port_text}")).unwrap();
+            let hosts = Host::expand(&format!("[{address}]{port_text}")).unwrap();
             prop_assert_eq!(hosts.len(), 1);
             prop_assert_eq!(hosts[0].name(), address.to_string());
             prop_assert_eq!(hosts[0].port(), port);

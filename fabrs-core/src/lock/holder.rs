@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Who;
+use crate::config::Operator;
 use crate::error::Result;
 use crate::transport::word_by_chance;
 
@@ -14,7 +14,7 @@ use crate::transport::word_by_chance;
 #[non_exhaustive]
 pub struct LockHolder {
     /// The user and the machine of the run.
-    pub by: Who,
+    pub by: Operator,
     /// The time of the start: RFC 3339, UTC, by the clock of the run.
     pub since: String,
     /// The purpose: `deploy of deployable-314`.
@@ -33,7 +33,7 @@ impl LockHolder {
     /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the system gives no random bytes.
     pub(super) fn new(purpose: &str) -> Result<Self> {
         let since = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        Ok(Self { by: Who::here(), since, purpose: purpose.to_owned(), token: word_by_chance()? })
+        Ok(Self { by: Operator::current(), since, purpose: purpose.to_owned(), token: word_by_chance()? })
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::lock_json::parse_json;
 use super::request::LockRequest;
 
-use crate::config::Who;
+use crate::config::Operator;
 use crate::connection::{Connection, Hide};
 use crate::controls::escape_all_controls;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,7 +21,7 @@ use crate::shell::{ShellLine, quote, quote_path};
 #[non_exhaustive]
 pub struct ManualLock {
     /// The user and the machine.
-    pub by: Who,
+    pub by: Operator,
     /// The time: RFC 3339, UTC, by the clock of that machine.
     pub since: String,
     /// The reason.
@@ -31,13 +31,13 @@ pub struct ManualLock {
 impl ManualLock {
     fn new(reason: &str) -> Self {
         let since = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        Self { by: Who::here(), since, reason: reason.to_owned() }
+        Self { by: Operator::current(), since, reason: reason.to_owned() }
     }
 
     /// Reads the content of the file of a manual lock. A text without an author is the reason.
     pub fn read(text: &str) -> Self {
         parse_json(text).unwrap_or_else(|| Self {
-            by: Who::unknown(),
+            by: Operator::unknown(),
             since: "an unknown time".to_owned(),
             reason: escape_all_controls(text.trim()),
         })

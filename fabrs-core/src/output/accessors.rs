@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::plan_error::error_of;
-use crate::output::record::{Ended, Kept, Output};
+use crate::output::record::{CapturedStream, CommandResult, Output};
 use crate::output::status::ExitStatus;
 use crate::output::tail::last_lines;
 
@@ -27,17 +27,17 @@ impl Output {
     pub(crate) fn status_for(&self, location: &'static Location<'static>) -> Result<&ExitStatus> {
         self.ran(location)?;
         match &self.record.ended {
-            Ended::Status(status) => Ok(status),
-            Ended::Unknown(cause) => Err(error_of(cause)),
-            Ended::Planned(_) => Err(self.not_run(location)),
+            CommandResult::Exited(status) => Ok(status),
+            CommandResult::Unknown(cause) => Err(error_of(cause)),
+            CommandResult::NotRun(_) => Err(self.not_run(location)),
         }
     }
 
     /// Fails where the command was not run, and ends the plan there.
     fn ran(&self, location: &'static Location<'static>) -> Result<()> {
         match &self.record.ended {
-            Ended::Status(_) | Ended::Unknown(_) => Ok(()),
-            Ended::Planned(plan) => Err(plan.or_end(|| self.not_run(location))),
+            CommandResult::Exited(_) | CommandResult::Unknown(_) => Ok(()),
+            CommandResult::NotRun(plan) => Err(plan.or_end(|| self.not_run(location))),
         }
     }
 
@@ -94,7 +94,7 @@ impl Output {
     }
 
     /// Returns a stream, where nothing of it is missing.
-    fn whole<'a>(&self, kept: &'a Kept, at: &'static Location<'static>) -> Result<&'a [u8]> {
+    fn whole<'a>(&self, kept: &'a CapturedStream, at: &'static Location<'static>) -> Result<&'a [u8]> {
         self.ran(at)?;
         match &self.record.cut {
             Some(cause) => Err(self.cut(error_of(cause), at)),

@@ -12,7 +12,9 @@ mod status;
 mod tail;
 
 pub(crate) use plan_end::PlanEnd;
+#[cfg(test)]
+pub(crate) use record::CapturedStream;
 pub use record::Output;
-pub(crate) use record::{Ended, Kept, Record};
+pub(crate) use record::{CommandRecord, CommandResult};
 pub use status::{ExitStatus, Signal};
-pub(crate) use tail::{Tail, last_lines};
+pub(crate) use tail::{TailBuffer, last_lines};

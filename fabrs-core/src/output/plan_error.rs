@@ -42,7 +42,7 @@ mod tests {
         one.or_end(|| why("one"));
         assert!(other.get().is_none() && whole.get().is_none());
         whole.end_with(&one);
-        assert_eq!(whole.get().as_ref().map(Error::doing), Some("one"));
-        assert_eq!(other.or_end(|| why("other")).doing(), "one", "it ended before");
+        assert_eq!(whole.get().as_ref().map(Error::message), Some("one"));
+        assert_eq!(other.or_end(|| why("other")).message(), "one", "it ended before");
     }
 }

@@ -18,19 +18,19 @@ use crate::secret::Redactor;
 /// run: a value is never invented.
 #[derive(Debug, Clone)]
 pub struct Output {
-    pub(crate) record: Arc<Record>,
+    pub(crate) record: Arc<CommandRecord>,
 }
 
 /// The facts behind an [`Output`].
 #[derive(Clone)]
-pub(crate) struct Record {
+pub(crate) struct CommandRecord {
     pub(crate) host: Host,
     pub(crate) command: Arc<str>,
     pub(crate) location: &'static Location<'static>,
     pub(crate) elapsed: Duration,
-    pub(crate) ended: Ended,
-    pub(crate) stdout: Kept,
-    pub(crate) stderr: Kept,
+    pub(crate) ended: CommandResult,
+    pub(crate) stdout: CapturedStream,
+    pub(crate) stderr: CapturedStream,
     /// Why the end of the output has not come, where the command has ended all the same.
     pub(crate) cut: Option<Cause>,
     /// Whether stdout and stderr were shown while they came.
@@ -44,23 +44,23 @@ pub(crate) struct Record {
 
 /// What is kept of a stream.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Kept {
+pub(crate) struct CapturedStream {
     pub(crate) bytes: Vec<u8>,
     /// How many bytes before them were dropped, because only the end is kept.
     pub(crate) dropped: u64,
 }
 
-impl Kept {
+impl CapturedStream {
     fn redacted(&self, redactor: &Redactor) -> Self {
         Self { bytes: redactor.bytes(&self.bytes).into_owned(), dropped: self.dropped }
     }
 }
 
 /// Shows what was printed as a person would be shown it.
-impl fmt::Debug for Record {
+impl fmt::Debug for CommandRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |kept: &Kept| String::from_utf8_lossy(&self.redactor.bytes(&kept.bytes)).into_owned();
-        f.debug_struct("Record")
+        let text = |kept: &CapturedStream| String::from_utf8_lossy(&self.redactor.bytes(&kept.bytes)).into_owned();
+        f.debug_struct("CommandRecord")
             .field("host", &self.host)
             .field("command", &self.command)
             .field("ended", &self.ended)
@@ -73,34 +73,35 @@ impl fmt::Debug for Record {
 
 /// What is known of a command's end.
 #[derive(Debug, Clone)]
-pub(crate) enum Ended {
+pub(crate) enum CommandResult {
     /// How it ended.
-    Status(ExitStatus),
+    Exited(ExitStatus),
     /// It was planned and not run; where the plan ends that looks at it.
-    Planned(PlanEnd),
+    NotRun(PlanEnd),
     /// It ran, or may have, and its own end is not known: why.
     Unknown(Cause),
 }
 
 impl Output {
-    pub(crate) fn new(record: Record) -> Self {
+    pub(crate) fn new(record: CommandRecord) -> Self {
         Self { record: Arc::new(record) }
     }
 
     /// Returns the output for the task whose plan ends where it looks at a command that was not run.
     pub(crate) fn planned_for(&self, plan: &PlanEnd) -> Self {
         match self.record.ended {
-            Ended::Planned(_) => {
-                Self::new(Record { ended: Ended::Planned(plan.clone()), ..Record::clone(&self.record) })
-            }
-            Ended::Status(_) | Ended::Unknown(_) => self.clone(),
+            CommandResult::NotRun(_) => Self::new(CommandRecord {
+                ended: CommandResult::NotRun(plan.clone()),
+                ..CommandRecord::clone(&self.record)
+            }),
+            CommandResult::Exited(_) | CommandResult::Unknown(_) => self.clone(),
         }
     }
 
     /// Returns it with nothing in it that must not be shown.
     pub(crate) fn redacted(&self, redactor: &Redactor) -> Self {
-        let record = Record::clone(&self.record);
-        Self::new(Record {
+        let record = CommandRecord::clone(&self.record);
+        Self::new(CommandRecord {
             command: redactor.text(&record.command).into(),
             stdout: record.stdout.redacted(redactor),
             stderr: record.stderr.redacted(redactor),
@@ -120,7 +121,7 @@ impl Output {
 
     /// Tells whether the command was run, and not only planned. Unlike looking at what it left, this ends no plan.
     pub fn was_run(&self) -> bool {
-        !matches!(self.record.ended, Ended::Planned(_))
+        !matches!(self.record.ended, CommandResult::NotRun(_))
     }
 
     /// Returns how long the command took; nothing, where it was not run.
@@ -138,8 +139,8 @@ impl serde::Serialize for Output {
         output.serialize_field("host", self.host())?;
         output.serialize_field("command", self.command())?;
         let status = match &self.record.ended {
-            Ended::Status(status) => Some(status),
-            Ended::Planned(_) | Ended::Unknown(_) => None,
+            CommandResult::Exited(status) => Some(status),
+            CommandResult::NotRun(_) | CommandResult::Unknown(_) => None,
         };
         output.serialize_field("status", &status)?;
         output.end()

@@ -2,17 +2,17 @@
 
 use std::collections::VecDeque;
 
-use crate::output::record::Kept;
+use crate::output::record::CapturedStream;
 
 /// Collects what a stream carries, and drops the oldest bytes beyond a bound.
 #[derive(Debug, Clone)]
-pub(crate) struct Tail {
+pub(crate) struct TailBuffer {
     bytes: VecDeque<u8>,
     bound: usize,
     dropped: u64,
 }
 
-impl Tail {
+impl TailBuffer {
     /// What is kept of a stream when nothing else was asked for: 1 MiB.
     pub(crate) const DEFAULT_BOUND: usize = 1 << 20;
 
@@ -41,8 +41,8 @@ impl Tail {
     }
 
     /// Returns what is kept, in one piece.
-    pub(crate) fn into_kept(self) -> Kept {
-        Kept { bytes: self.bytes.into(), dropped: self.dropped }
+    pub(crate) fn into_kept(self) -> CapturedStream {
+        CapturedStream { bytes: self.bytes.into(), dropped: self.dropped }
     }
 }
 
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn the_end_is_kept_and_the_rest_is_counted() {
-        let mut tail = Tail::new(4);
+        let mut tail = TailBuffer::new(4);
         for piece in ["ab", "cd", "e", "", "fghijk"] {
             tail.push(piece.as_bytes());
         }

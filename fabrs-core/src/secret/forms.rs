@@ -7,23 +7,23 @@ use data_encoding::{BASE32_NOPAD, BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOP
 use crate::secret::escaped::escaped;
 
 /// The shortest text that is searched for, in bytes. A shorter one occurs by chance.
-pub(crate) const SHORTEST: usize = 6;
+pub(crate) const MIN_SECRET_LEN: usize = 6;
 
 /// Returns every form of a secret that is long enough to be searched for.
 pub(super) fn forms(secret: &str) -> BTreeSet<Vec<u8>> {
     let mut forms = BTreeSet::new();
     // Each line of a key may have a prefix of its own.
-    let texts = std::iter::once(secret).chain(secret.lines()).filter(|text| text.len() >= SHORTEST);
+    let texts = std::iter::once(secret).chain(secret.lines()).filter(|text| text.len() >= MIN_SECRET_LEN);
     for text in texts {
         forms.extend(escaped(text).into_iter().map(String::into_bytes));
     }
     // A secret that was read from a file may end with a newline, which a program strips before it encodes the secret.
     for text in [secret, secret.trim_end_matches(['\r', '\n'])] {
-        if text.len() >= SHORTEST {
+        if text.len() >= MIN_SECRET_LEN {
             forms.extend(encoded(text.as_bytes()));
         }
     }
-    forms.retain(|form| form.len() >= SHORTEST);
+    forms.retain(|form| form.len() >= MIN_SECRET_LEN);
     forms
 }
 

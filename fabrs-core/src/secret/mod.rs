@@ -7,7 +7,7 @@ mod redactor;
 mod secret;
 mod stream;
 
-pub(crate) use forms::SHORTEST;
+pub(crate) use forms::MIN_SECRET_LEN;
 pub(crate) use redactor::Added;
 pub use redactor::Redactor;
 pub(crate) use secret::REDACTED;

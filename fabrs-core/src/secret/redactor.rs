@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::secret::finder::Finder;
-use crate::secret::forms::{SHORTEST, forms};
+use crate::secret::forms::{MIN_SECRET_LEN, forms};
 use crate::secret::secret::Secret;
 
 /// The secrets of a run, and their removal from output. Clones share the secrets.
@@ -73,7 +73,7 @@ impl Redactor {
             }
             self.shared.knows_any.store(true, Ordering::Release);
         }
-        let is_short = !text.is_empty() && text.len() < SHORTEST;
+        let is_short = !text.is_empty() && text.len() < MIN_SECRET_LEN;
         if is_short && !self.shared.has_short.swap(true, Ordering::Relaxed) {
             Added::FirstTooShort
         } else {

@@ -6,7 +6,7 @@ use futures::future::{BoxFuture, FutureExt};
 
 use super::run_state::add_secret;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Held, Sink};
+use crate::event::{PausedSink, Sink};
 use crate::secret::{Redactor, Secret};
 use crate::transport::{Ask, Level, RunStop};
 
@@ -29,7 +29,7 @@ impl PromptGate {
     async fn answer<T>(&self, question: &str, answer: impl Future<Output = Result<T>> + Send) -> Result<T> {
         let answer = async {
             // Earlier output appears before the question, and later output after the answer.
-            let _held = Held::of(&self.sink).await;
+            let _held = PausedSink::of(&self.sink).await;
             answer.await
         };
         tokio::select! {

@@ -16,7 +16,7 @@ use crate::config::{Inventory, Settings};
 use crate::error::Result;
 use crate::event::{Event, Sink, Stream};
 use crate::host::Host;
-use crate::secret::{Added, Redactor, SHORTEST, Secret};
+use crate::secret::{Added, MIN_SECRET_LEN, Redactor, Secret};
 use crate::transport::{Ask, Dial, Fences, RunStop, Transport};
 
 /// The state shared by all connections of one run: the connection pool (one transport a host), the settings, the event
@@ -154,7 +154,7 @@ impl RunState {
 
     /// Prints a line on stderr, with the name of `host` in front.
     pub(crate) fn note(&self, host: Option<&Host>, text: impl AsRef<str>) {
-        self.sink().event(&Event::Said { host, stream: Stream::Stderr, text: text.as_ref() });
+        self.sink().event(&Event::Message { host, stream: Stream::Stderr, text: text.as_ref() });
     }
 
     /// Adds a secret to the redacted values of the run.
@@ -243,8 +243,9 @@ impl fmt::Debug for RunState {
 /// Adds a secret to `redactor`. The first secret of a run that is too short for redaction causes a warning.
 pub(crate) fn add_secret(redactor: &Redactor, sink: &dyn Sink, secret: &Secret) {
     if redactor.add(secret) == Added::FirstTooShort {
-        let text =
-            format!("a secret or password has fewer than {SHORTEST} bytes: such values are not redacted in output");
+        let text = format!(
+            "a secret or password has fewer than {MIN_SECRET_LEN} bytes: such values are not redacted in output"
+        );
         sink.event(&Event::Warning { host: None, text: &text });
     }
 }

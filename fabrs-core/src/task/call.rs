@@ -112,7 +112,7 @@ impl<T: Send + 'static> Call<T> {
             let text = format!("task `{name}` runs here and has no hosts");
             return Err(usage(text).hint(format!("await it: `{}::call(..).await?`", self.task.name)));
         }
-        let hosts = client.inventory().hosts_within(self.task.selection)?;
+        let hosts = client.inventory().narrowed_hosts(self.task.selection)?;
         Ok(Group::of(&client, hosts)?.with_strategy(self.task.strategy(client.settings())))
     }
 
@@ -133,7 +133,7 @@ impl<T: Send + 'static> Call<T> {
             (Selection::Inherit, Some(_)) => Ok(here.clone()),
             (declared, Some(_)) if here.declared() == Some(declared) => Ok(here.clone()),
             (declared, Some(host)) => {
-                if run.inventory().is_within(host, declared)? {
+                if run.inventory().may_run_on(host, declared)? {
                     return Ok(here.clone());
                 }
                 let on = match declared.role() {

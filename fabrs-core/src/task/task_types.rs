@@ -58,7 +58,7 @@ impl Task {
     pub fn strategy(&self, settings: &Settings) -> Strategy {
         let strategy = Strategy::of(settings);
         let rolling = self.rolling.and_then(NonZeroUsize::new);
-        Strategy { limit: rolling.map_or(strategy.limit, |rolling| settings.at_most(rolling)), ..strategy }
+        Strategy { limit: rolling.map_or(strategy.limit, |rolling| settings.parallel_limit_for(rolling)), ..strategy }
     }
 
     /// Returns the first line of its documentation.

@@ -36,7 +36,7 @@ impl Dial for DryRun {
     }
 
     fn effect(&self, name: &str) -> Result<Permission> {
-        self.sink.event(&Event::Planned { host: None, what: name, runs: false });
+        self.sink.event(&Event::Planned { host: None, operation: name, is_command: false });
         Ok(Permission::Planned)
     }
 
@@ -61,7 +61,7 @@ struct Planning {
 impl Planning {
     fn plan(&self, host: &Host, what: &str, runs: bool) {
         self.planned.fetch_add(1, Ordering::Relaxed);
-        self.sink.event(&Event::Planned { host: Some(host), what, runs });
+        self.sink.event(&Event::Planned { host: Some(host), operation: what, is_command: runs });
     }
 }
 
@@ -71,7 +71,7 @@ impl Transport for Planning {
             Effect::Changes => {
                 let (host, what) = (&request.host, &*request.invocation.shown);
                 if request.is_check {
-                    self.sink.event(&Event::Planned { host: Some(host), what, runs: true });
+                    self.sink.event(&Event::Planned { host: Some(host), operation: what, is_command: true });
                 } else {
                     self.plan(host, what, true);
                 }
@@ -85,7 +85,7 @@ impl Transport for Planning {
                     self.sink.event(&Event::StaleRead {
                         host: &request.host,
                         command: &request.invocation.shown,
-                        planned,
+                        planned_changes: planned,
                     });
                 }
                 self.inner.start(request)

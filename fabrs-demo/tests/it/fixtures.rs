@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
-use fabrs_core::config::{Settings, SshConfigFrom};
+use fabrs_core::config::{Settings, SshConfigSource};
 use fabrs_core::{Client, Connection};
 use fabrs_demo::Demo;
 
@@ -47,7 +47,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 
 /// Returns a fabrs client and its connection to a host.
 pub(crate) fn connection(demo: &Demo, host: &str) -> (Client, Connection) {
-    let settings = Settings { ssh_config: SshConfigFrom::File(demo.ssh_config()), ..Settings::default() };
+    let settings = Settings { ssh_config: SshConfigSource::File(demo.ssh_config()), ..Settings::default() };
     let client = Client::builder().settings(settings).build();
     let connection = client.connect(host).expect("a valid host name");
     (client, connection)

@@ -52,7 +52,7 @@ fn an_invalid_account_name_is_refused_before_the_start() {
 fn a_program_without_helper_dispatch_is_not_restarted() {
     let error = Demo::builder(["demo"]).start().expect_err("a test has no helper dispatch");
     assert_eq!(error.kind(), ErrorKind::Internal);
-    assert_eq!(error.advice(), Some("call `fabrs_demo::run_helper()` first in `main`"));
+    assert_eq!(error.hint_text(), Some("call `fabrs_demo::run_helper()` first in `main`"));
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(crate) struct MigrationLogEntry {
 impl MigrationLogEntry {
     pub(crate) fn new(release: &ReleaseId, migrations: Vec<String>, snapshot: Option<Snapshot>) -> Self {
         let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        Self { release: release.clone(), by: Who::here(), at, migrations, snapshot }
+        Self { release: release.clone(), by: Who::current(), at, migrations, snapshot }
     }
 
     /// Returns when they began, such that texts sort as times do.

@@ -24,7 +24,7 @@ async fn remove_from(fleet: &SiteHosts, coming: &Coming, hosts: &Group) {
     for (host, outcome) in &removed.await {
         // A host that could not be reached in the first place is told of already; the next deploy removes what is left there.
         if let Some(error) = outcome.error() {
-            fleet.client().warn(Some(host), format!("could not remove the release again: {}", error.doing()));
+            fleet.client().warn(Some(host), format!("could not remove the release again: {}", error.message()));
         }
     }
 }
@@ -42,7 +42,7 @@ pub(super) async fn take_back(fleet: &SiteHosts, coming: &Coming, error: Error) 
         remove(fleet, coming).await;
         return error;
     }
-    fleet.client().note(None, format!("taking back {}: {}", coming.release, error.doing()));
+    fleet.client().note(None, format!("taking back {}: {}", coming.release, error.message()));
     fleet.phase("revert");
     let back = changed.each(|host| async move {
         let before = coming.live(&host);
@@ -99,8 +99,8 @@ async fn mark(fleet: &SiteHosts, coming: &Coming, error: &Error) {
 /// Returns why it failed, in a line: of several hosts what the first of them says.
 fn reason(error: &Error) -> String {
     match std::error::Error::source(error) {
-        Some(cause) => format!("{}: {}", error.doing(), cause.to_string().lines().next().unwrap_or_default()),
-        None => error.doing().to_owned(),
+        Some(cause) => format!("{}: {}", error.message(), cause.to_string().lines().next().unwrap_or_default()),
+        None => error.message().to_owned(),
     }
 }
 
@@ -128,7 +128,7 @@ async fn mark_one(fleet: &SiteHosts, host: &Connection, release: &ReleaseId, bad
 fn warn_of_unmarked(fleet: &SiteHosts, marked: &Outcomes<()>) {
     for (host, outcome) in marked {
         if let Some(error) = outcome.error() {
-            fleet.client().warn(Some(host), format!("could not mark the release as bad: {}", error.doing()));
+            fleet.client().warn(Some(host), format!("could not mark the release as bad: {}", error.message()));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use fabrs::config::{Consent, Environment};
+use fabrs::config::{Confirmation, Environment};
 use fabrs::event::Event;
 use fabrs::{Error, ErrorKind, Host, TaskError};
 
@@ -139,10 +139,10 @@ pub(super) async fn look_again(fleet: &SiteHosts, shown: &Surveys) -> Result<Sur
     let before = fleet.look().await?;
     let client = fleet.client();
     let is_protected = client.inventory().environment().is_some_and(Environment::is_protected);
-    let was_looked_at = match client.settings().consent {
-        Consent::Asked => is_protected,
-        Consent::To(_) => true,
-        Consent::Given => false,
+    let was_looked_at = match client.settings().confirmation {
+        Confirmation::Prompt => is_protected,
+        Confirmation::Fingerprint(_) => true,
+        Confirmation::AssumeYes => false,
     };
     let moved =
         |(host, survey): &(&Host, &Survey)| shown.get(*host).is_some_and(|shown| shown.current != survey.current);
@@ -163,5 +163,5 @@ pub(super) async fn decide(fleet: &SiteHosts, shown: &Surveys, revision: Revisio
     let before = look_again(fleet, shown).await?;
     check(fleet, &before)?;
     let release = ReleaseId::after(before.values().flat_map(|survey| survey.releases.keys()));
-    Ok(Coming { release, revision, made: Made::Now, by: Who::here(), run: RunId::new(), before })
+    Ok(Coming { release, revision, made: Made::Now, by: Who::current(), run: RunId::new(), before })
 }

@@ -20,11 +20,11 @@ pub(super) async fn finish(fleet: &SiteHosts, coming: &Coming, source: &Git) -> 
     let cleaned = fleet.hosts.each(|host| clean(fleet, coming, host)).await;
     for (host, outcome) in &cleaned {
         if let Some(error) = outcome.error() {
-            fleet.client().warn(Some(host), format!("old releases are not removed: {}", error.doing()));
+            fleet.client().warn(Some(host), format!("old releases are not removed: {}", error.message()));
         }
     }
     if let Err(error) = tag(fleet, coming, source).await {
-        fleet.client().warn(error.host(), format!("the deploy has no tag in the repository: {}", error.doing()));
+        fleet.client().warn(error.host(), format!("the deploy has no tag in the repository: {}", error.message()));
     }
     Ok(())
 }

@@ -90,7 +90,7 @@ async fn reset(fleet: &SiteHosts, host: &Connection, commit: &str, line: &str) -
 /// Moves every host back to the commit that it had, and returns the error; where there was none, it stays.
 pub(super) async fn take_back(fleet: &SiteHosts, coming: &Coming, error: Error) -> Error {
     let changed = fleet.aside(|host| fleet.standing.is_changed(host));
-    fleet.client().note(None, format!("taking back {}: {}", coming.revision, error.doing()));
+    fleet.client().note(None, format!("taking back {}: {}", coming.revision, error.message()));
     fleet.phase("revert");
     let back = changed.each(|host| async move {
         let Some(before) = coming.before(&host).and_then(|survey| survey.live_manifest()) else { return Ok(()) };

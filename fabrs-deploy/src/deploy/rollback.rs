@@ -104,7 +104,7 @@ impl Rollback {
                 fleet.run_once(&fleet.site.rollback_checks, &release, LiveApp::None).await?;
             }
             let revision = revision(&before, &release);
-            Ok(Coming { release, revision, made: Made::Before, by: Who::here(), run: RunId::new(), before })
+            Ok(Coming { release, revision, made: Made::Before, by: Who::current(), run: RunId::new(), before })
         };
         journey(&fleet, DeployAction::Rollback, &what, lock_wait, decide, async |coming| changes(&fleet, coming).await)
             .await

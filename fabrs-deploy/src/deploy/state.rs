@@ -156,7 +156,7 @@ pub(super) async fn ahead(fleet: &SiteHosts, coming: &Coming, is_live: bool) -> 
             return UnknownMigrations::of(release, unknown, &accepted_by(&surveys, release), &log(&surveys));
         }
         Ok(None) => "the application can't be loaded".to_owned(),
-        Err(error) => error.doing().to_owned(),
+        Err(error) => error.message().to_owned(),
     };
     fleet.client().warn(host.host(), format!("could not check the migrations of release {release}: {why}"));
     None
@@ -178,7 +178,7 @@ pub(crate) async fn ahead_of_live(site: &Site, hosts: &[Connection], surveys: &S
                 continue;
             }
             Ok(None) => "the application can't be loaded".to_owned(),
-            Err(error) => error.doing().to_owned(),
+            Err(error) => error.message().to_owned(),
         };
         lines.push(format!("could not check the migrations of release {live}: {why}"));
     }

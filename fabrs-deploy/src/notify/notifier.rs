@@ -90,7 +90,7 @@ fn reason(error: &Error) -> String {
         causes.push(source.to_string());
         cause = source.source();
     }
-    if causes.is_empty() { error.doing().to_owned() } else { causes.join(": ") }
+    if causes.is_empty() { error.message().to_owned() } else { causes.join(": ") }
 }
 
 /// Makes the error of a notifier that could not be told.

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use fabrs::config::{Config, Consent, Inventory, Mode, Settings};
-use fabrs::event::Capture;
+use fabrs::config::{Config, Confirmation, Inventory, Mode, Settings};
+use fabrs::event::CaptureSink;
 use fabrs::prelude::Result;
 use fabrs::transport::Ask;
 use fabrs::{Client, ErrorKind};
@@ -13,11 +13,11 @@ use futures::future::BoxFuture;
 use crate::ground::{Ground, all};
 
 /// Returns a client in a protected environment, where every change waits for what the deploy shows.
-fn client(ground: &Ground, mode: Mode, consent: Consent, person: Person) -> (Client, Arc<Capture>) {
+fn client(ground: &Ground, mode: Mode, confirmation: Confirmation, person: Person) -> (Client, Arc<CaptureSink>) {
     let config = Config::parse("[env.production]\nprotected = true", "fabrs.toml".as_ref()).expect("the text is right");
     let inventory = Inventory::new(&config, Some("production")).expect("it is there");
     ground.client_of(
-        |settings| Settings { mode, consent, ..settings },
+        |settings| Settings { mode, confirmation, ..settings },
         |builder| builder.inventory(inventory).ask(person).basis(["deploy".to_owned()]).approved_by_a_task(),
     )
 }
@@ -46,8 +46,8 @@ impl Ask for Person {
     }
 }
 
-fn notes(told: &Capture) -> String {
-    told.of("said").iter().filter_map(|said| said["text"].as_str().map(str::to_owned)).collect()
+fn notes(told: &CaptureSink) -> String {
+    told.of_kind("message").iter().filter_map(|said| said["text"].as_str().map(str::to_owned)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -55,11 +55,11 @@ async fn a_person_sees_what_comes_to_which_host_and_types_the_name() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let site = ground.site();
     ground.origin.build("deployable-1", &[("version", "one")]);
-    let nobody = client(&ground, Mode::Run, Consent::Asked, Person::default());
+    let nobody = client(&ground, Mode::Run, Confirmation::Prompt, Person::default());
     let error = site.deploy(all(&nobody.0)).await.expect_err("nobody says yes").into_error();
     assert_eq!(error.kind(), ErrorKind::Usage, "{}", error.block());
     let wrong = Person { answer: Some("staging"), ..Person::default() };
-    let (other, told) = client(&ground, Mode::Run, Consent::Asked, wrong);
+    let (other, told) = client(&ground, Mode::Run, Confirmation::Prompt, wrong);
     let error = site.deploy(all(&other)).await.expect_err("another name was typed").into_error();
     assert_eq!(error.kind(), ErrorKind::Prompt);
     assert!(notes(&told).contains("web3  nothing  deployable-1 ("), "{}", notes(&told));
@@ -68,7 +68,7 @@ async fn a_person_sees_what_comes_to_which_host_and_types_the_name() -> Result {
     }
 
     let person = Person { answer: Some("production"), ..Person::default() };
-    let (asked, _) = client(&ground, Mode::Run, Consent::Asked, person.clone());
+    let (asked, _) = client(&ground, Mode::Run, Confirmation::Prompt, person.clone());
     site.deploy(all(&asked)).await?;
     assert_eq!(ground.live("version"), ["one"; 3]);
     assert_eq!(person.asked.lock().expect("nobody has panicked").len(), 1, "one answer is for all of the run");
@@ -76,7 +76,7 @@ async fn a_person_sees_what_comes_to_which_host_and_types_the_name() -> Result {
     ground.origin.build("deployable-2", &[("version", "two"), ("shop/migrations/0002_notes.py", "")]);
     let tree = ground.origin.tree().to_string_lossy().into_owned();
     let carried = ground.site().source(fabrs_deploy::Git::from_local(tree).allow_dirty(true));
-    let (dry, told) = client(&ground, Mode::DryRun, Consent::Asked, Person::default());
+    let (dry, told) = client(&ground, Mode::DryRun, Confirmation::Prompt, Person::default());
     carried.deploy(all(&dry)).await?;
     let shown = notes(&told);
     for part in ["commits since deployable-1 (", "deployable-2 (Ann)", "shop/migrations/0002_notes.py", "`--yes="] {
@@ -93,18 +93,18 @@ async fn a_fingerprint_approves_what_was_shown_and_nothing_that_came_since() -> 
     let Some(ground) = Ground::start() else { return Ok(()) };
     let site = ground.site();
     ground.origin.build("deployable-1", &[("version", "one")]);
-    let (dry, told) = client(&ground, Mode::DryRun, Consent::Asked, Person::default());
+    let (dry, told) = client(&ground, Mode::DryRun, Confirmation::Prompt, Person::default());
     site.deploy(all(&dry)).await?;
     let shown = notes(&told);
     let fingerprint = shown.split("--yes=").nth(1).and_then(|rest| rest.get(..16)).expect("it is shown").to_owned();
 
     ground.origin.build("deployable-2", &[("version", "two")]);
-    let (late, _) = client(&ground, Mode::Run, Consent::To(fingerprint.clone()), Person::default());
+    let (late, _) = client(&ground, Mode::Run, Confirmation::Fingerprint(fingerprint.clone()), Person::default());
     let error = site.deploy(all(&late)).await.expect_err("another build is the last good one").into_error();
     assert_eq!(error.kind(), ErrorKind::Prompt, "{}", error.block());
     assert!(!ground.root(0).exists(), "nothing was changed");
 
-    let (same, _) = client(&ground, Mode::Run, Consent::To(fingerprint), Person::default());
+    let (same, _) = client(&ground, Mode::Run, Confirmation::Fingerprint(fingerprint), Person::default());
     site.deploy(all(&same)).revision("deployable-1".to_owned()).await?;
     assert_eq!(ground.live("version"), ["one"; 3]);
     for client in [dry, late, same] {
@@ -119,7 +119,7 @@ async fn sudo_is_validated_after_the_approval() -> Result {
     let site = ground.site().on(["web3"], Site::validate_sudo);
     ground.origin.build("deployable-1", &[("version", "one")]);
     let person = Person { answer: Some("production"), ..Person::default() };
-    let (client, _) = client(&ground, Mode::Run, Consent::Asked, person);
+    let (client, _) = client(&ground, Mode::Run, Confirmation::Prompt, person);
     site.deploy(all(&client)).await?;
     assert_eq!(ground.live("version"), ["one"; 3]);
     client.close().await;

@@ -30,7 +30,7 @@ async fn the_last_good_build_is_live_on_all_hosts_and_the_one_before_is_kept() -
     assert_eq!(log.lines().count(), 2, "{log}");
     assert!(log.contains(&format!("deployed as release {}", second.release)), "{log}");
     assert!(ground.origin.tags().contains(&format!("deployed-{}", second.release)), "{:?}", ground.origin.tags());
-    assert_eq!(told.of("warning"), Vec::<serde_json::Value>::new());
+    assert_eq!(told.of_kind("warning"), Vec::<serde_json::Value>::new());
     client.close().await;
     Ok(())
 }
@@ -192,7 +192,7 @@ async fn a_work_tree_is_moved_in_place_and_moved_back_and_refused_where_somebody
     let error = site.deploy(all(&client)).await.expect_err("it would be lost").into_error();
     assert!(error.to_string().contains("web3: `version` was changed there"), "{error}");
     site.status(all(&client)).await?;
-    let said = told.of("said").iter().map(|said| said["text"].to_string()).collect::<String>();
+    let said = told.of_kind("message").iter().map(|said| said["text"].to_string()).collect::<String>();
     assert!(said.contains("`version` is changed"), "{said}");
     ground.write(2, "version", "one");
     site.deploy(all(&client)).await?;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fabrs::config::{Mode, Settings};
-use fabrs::event::{Plain, Prefix, Sink, Spool, Style};
+use fabrs::event::{OutputQueue, PlainSink, Prefix, Sink, Style};
 use fabrs::prelude::*;
 use fabrs_deploy::{Git, Site};
 use fabrs_testing::{GitServer, marker, wait_for};
@@ -78,7 +78,11 @@ async fn forged_subjects_authors_and_manifests_are_spelled_out_on_a_terminal() -
     fs::write(&manifest, text.replace(&format!(r#""user":"{user}""#), &forged))?;
 
     let printed = Printed::default();
-    let sink = Plain::new(Arc::new(Spool::new(printed.clone(), printed.clone(), || {})), Prefix::Host, Style::Colour);
+    let sink = PlainSink::new(
+        Arc::new(OutputQueue::new(printed.clone(), printed.clone(), || {})),
+        Prefix::Host,
+        Style::Colour,
+    );
     let sink: Arc<dyn Sink> = Arc::new(sink);
     let (planning, _) = ground.client_with(|settings| Settings { mode: Mode::DryRun, ..settings });
     let client = Client::builder().settings(planning.settings().clone()).sink(Arc::clone(&sink)).build();

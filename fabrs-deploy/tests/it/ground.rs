@@ -3,8 +3,8 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use fabrs::config::{Input, Settings, SshConfigFrom};
-use fabrs::event::{Capture, Sink};
+use fabrs::config::{PromptPolicy, Settings, SshConfigSource};
+use fabrs::event::{CaptureSink, Sink};
 use fabrs::{Client, ClientBuilder, Group};
 use fabrs_deploy::{App, Git, Site};
 use fabrs_testing::{GitServer, SiteHosts};
@@ -37,11 +37,11 @@ impl Ground {
     }
 
     /// Returns a client for the hosts; what it tells is kept.
-    pub(crate) fn client(&self) -> (Client, Arc<Capture>) {
+    pub(crate) fn client(&self) -> (Client, Arc<CaptureSink>) {
         self.client_with(|settings| settings)
     }
 
-    pub(crate) fn client_with(&self, change: impl FnOnce(Settings) -> Settings) -> (Client, Arc<Capture>) {
+    pub(crate) fn client_with(&self, change: impl FnOnce(Settings) -> Settings) -> (Client, Arc<CaptureSink>) {
         self.client_of(change, |builder| builder)
     }
 
@@ -49,10 +49,10 @@ impl Ground {
         &self,
         change: impl FnOnce(Settings) -> Settings,
         build: impl FnOnce(ClientBuilder) -> ClientBuilder,
-    ) -> (Client, Arc<Capture>) {
-        let told = Arc::new(Capture::default());
-        let ssh_config = SshConfigFrom::File(self.ssh_config());
-        let settings = change(Settings { ssh_config, input: Input::Refused, ..Settings::default() });
+    ) -> (Client, Arc<CaptureSink>) {
+        let told = Arc::new(CaptureSink::default());
+        let ssh_config = SshConfigSource::File(self.ssh_config());
+        let settings = change(Settings { ssh_config, prompts: PromptPolicy::Refuse, ..Settings::default() });
         let builder = build(Client::builder().settings(settings));
         (builder.sink(Arc::clone(&told) as Arc<dyn Sink>).build(), told)
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use fabrs::config::{Mode, Settings, Unreachable};
+use fabrs::config::{Mode, OnUnreachable, Settings};
 use fabrs::prelude::*;
 use fabrs::transport::Level;
 use fabrs_deploy::App;
@@ -105,10 +105,10 @@ async fn a_host_that_is_dead_before_ends_it_before_anything_changes_or_is_left_o
     assert_all_are_on(&ground, &first, "one", 1);
     client.close().await;
 
-    let (client, told) = ground.client_with(|settings| Settings { unreachable: Unreachable::Skip, ..settings });
+    let (client, told) = ground.client_with(|settings| Settings { on_unreachable: OnUnreachable::Skip, ..settings });
     let second = ground.site().restart(|app: App| take_up(&app)).deploy(all(&client)).await?.release.to_string();
     assert_eq!(ground.current(), [second.clone(), second, first]);
-    let warnings = told.of("warning");
+    let warnings = told.of_kind("warning");
     assert_eq!(warnings.iter().filter(|warning| warning["host"] == "web3").count(), 1, "{warnings:?}");
     client.close().await;
     Ok(())
@@ -138,8 +138,11 @@ async fn a_host_that_dies_on_the_way_is_named_with_where_it_stands_and_the_other
     let error = deploy.await.expect_err("web3 has died").into_error();
     let block = error.block().to_string();
     assert!(block.contains("web3"), "{block}");
-    let said =
-        told.of("said").iter().map(|said| said["text"].as_str().unwrap_or_default().to_owned()).collect::<String>();
+    let said = told
+        .of_kind("message")
+        .iter()
+        .map(|said| said["text"].as_str().unwrap_or_default().to_owned())
+        .collect::<String>();
     assert!(
         said.contains(&format!("web1  back on {first}")) && said.contains(&format!("web2  back on {first}")),
         "{said}"
@@ -188,7 +191,7 @@ async fn a_dry_run_goes_to_the_end_and_changes_nothing() -> Result {
     let site = ground.site().restart(|app: App| take_up(&app)).health(|_| run("true"));
     site.deploy(all(&client)).await?;
     client.close().await;
-    let planned: Vec<String> = told.of("planned").iter().map(|planned| planned["what"].to_string()).collect();
+    let planned: Vec<String> = told.of_kind("planned").iter().map(|planned| planned["operation"].to_string()).collect();
     for part in ["lock `deploy` on 3 hosts", "git fetch", "mv -T", "cp version", "push"] {
         assert!(planned.iter().any(|what| what.contains(part)), "{part}: {planned:#?}");
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fabrs::event::Capture;
+use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
 use fabrs_deploy::App;
 use fabrs_testing::wait_until;
@@ -66,7 +66,7 @@ async fn of_two_deploys_at_once_one_is_done_and_the_other_is_told_who_is_before_
 async fn who_waits_is_next_and_says_for_whom_it_waits() -> Result {
     let Some(ground) = Ground::start() else { return Ok(()) };
     let (one, _) = ground.client();
-    let (other, told): (_, Arc<Capture>) = ground.client();
+    let (other, told): (_, Arc<CaptureSink>) = ground.client();
     ground.origin.build("deployable-1", &[("version", "one")]);
     let (building, go_on) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
     let first = {
@@ -88,7 +88,7 @@ async fn who_waits_is_next_and_says_for_whom_it_waits() -> Result {
             let told = Arc::clone(&told);
             move || {
                 wait_until("it says that it waits", LIMIT, || {
-                    told.of("said")
+                    told.of_kind("message")
                         .iter()
                         .any(|said| said["text"].to_string().contains("waiting for the lock held by "))
                 });
@@ -126,7 +126,7 @@ async fn what_a_person_has_locked_stays_so_until_a_person_unlocks_it() -> Result
     }
     assert_eq!(ground.current(), ["", "", ""]);
     site.unlock(all(&client)).await?;
-    let said = told.of("said");
+    let said = told.of_kind("message");
     assert_eq!(said.iter().filter(|said| said["text"].to_string().contains("was locked by")).count(), 3, "{said:?}");
     site.unlock(all(&client)).await?;
     site.deploy(all(&client)).await?;

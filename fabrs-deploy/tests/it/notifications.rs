@@ -1,7 +1,7 @@
 //! Who is told, of what, in which form: deploys that go well, that fail, and rollbacks.
 
 use fabrs::config::{Config, Inventory, Mode, Settings};
-use fabrs::event::Capture;
+use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
 use fabrs_deploy::{Graphite, Mail, NewRelic, Sentry, Site, Statsd, Webhook};
 use fabrs_testing::receivers::{http, receive_packet, smtp, tcp, udp};
@@ -9,7 +9,7 @@ use fabrs_testing::receivers::{http, receive_packet, smtp, tcp, udp};
 use crate::ground::{Ground, all};
 
 /// Returns a client in an environment with a name.
-fn client(ground: &Ground, mode: Mode) -> (Client, std::sync::Arc<Capture>) {
+fn client(ground: &Ground, mode: Mode) -> (Client, std::sync::Arc<CaptureSink>) {
     let config = Config::parse("[env.staging]", "fabrs.toml".as_ref()).expect("the text is right");
     let inventory = Inventory::new(&config, Some("staging")).expect("it is there");
     ground.client_of(|settings| Settings { mode, ..settings }, |builder| builder.inventory(inventory))
@@ -49,7 +49,7 @@ async fn people_are_told_which_host_stands_where_and_what_it_brought() -> Result
     assert_eq!(hooked.body["hosts"].as_array().map(Vec::len), Some(3));
     assert_eq!(hooked.body["changes"][0]["since"]["commit"], old);
     assert!(hooked.body["text"].as_str().is_some_and(|text| text.contains("web3  on ")));
-    assert_eq!(told.of("warning"), Vec::<serde_json::Value>::new());
+    assert_eq!(told.of_kind("warning"), Vec::<serde_json::Value>::new());
     client.close().await;
     Ok(())
 }
@@ -77,7 +77,7 @@ async fn graphs_have_a_line_where_a_deploy_was() -> Result {
     let event = events.receive();
     assert_eq!(event.body["tags"], serde_json::json!(["shop", "deploy", "live", "staging"]));
     assert!(event.body["what"].is_string() && event.body["data"].is_string() && event.body["when"].is_u64());
-    assert_eq!(told.of("warning"), Vec::<serde_json::Value>::new());
+    assert_eq!(told.of_kind("warning"), Vec::<serde_json::Value>::new());
     client.close().await;
     Ok(())
 }
@@ -114,7 +114,7 @@ async fn sentry_and_new_relic_know_the_release_by_its_commits() -> Result {
     let deployment = &marker.body["variables"]["deployment"];
     assert_eq!((&deployment["entityGuid"], &deployment["version"]), (&"MXxBUE18".into(), &"deployable-2".into()));
     assert!(deployment["timestamp"].as_u64().is_some_and(|milliseconds| milliseconds > 1_700_000_000_000));
-    assert_eq!(told.of("warning"), Vec::<serde_json::Value>::new());
+    assert_eq!(told.of_kind("warning"), Vec::<serde_json::Value>::new());
     client.close().await;
     Ok(())
 }
@@ -136,7 +136,7 @@ async fn of_what_fails_it_is_told_which_host_stands_where_and_a_dead_receiver_fa
     tell(ground.site()).deploy(all(&client)).await?;
     assert_eq!(hook.receive().body["outcome"], "live");
     assert!(sentry.receive().path.ends_with("/releases/") && sentry.receive().path.ends_with("/deploys/"));
-    let warned: Vec<String> = told.of("warning").iter().map(|warning| warning["text"].to_string()).collect();
+    let warned: Vec<String> = told.of_kind("warning").iter().map(|warning| warning["text"].to_string()).collect();
     assert_eq!(warned.len(), 3, "{warned:?}");
     for part in ["could not be told: mail to dev@example.com", "Graphite at 127.0.0.1:", "webhook at 127.0.0.1:", "500"]
     {
@@ -178,7 +178,7 @@ async fn a_dry_run_says_whom_it_would_tell_and_tells_nobody() -> Result {
         .notify(Statsd::at(stats.local_addr()?.to_string(), "shop"));
     site.deploy(all(&client)).await?;
     client.close().await;
-    let planned: Vec<String> = told.of("planned").iter().map(|planned| planned["what"].to_string()).collect();
+    let planned: Vec<String> = told.of_kind("planned").iter().map(|planned| planned["operation"].to_string()).collect();
     for part in ["mail to dev@example.com", "webhook at 127.0.0.1", "statsd at 127.0.0.1"] {
         assert!(planned.iter().any(|what| what.contains(part)), "{part}: {planned:?}");
     }

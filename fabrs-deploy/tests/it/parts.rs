@@ -35,7 +35,7 @@ async fn a_virtualenv_is_made_for_each_set_of_requirements_and_is_back_after_a_r
     site.deploy(all(&client)).await?;
     assert_eq!(says(), ["1.0\n"; 3]);
     let (first, made) = (env(0), fs::metadata(env(0).join("pyvenv.cfg"))?.ino());
-    assert_eq!(told.of("warning"), Vec::<serde_json::Value>::new());
+    assert_eq!(told.of_kind("warning"), Vec::<serde_json::Value>::new());
 
     ground.origin.build("deployable-2", &[("version", "two")]);
     site.deploy(all(&client)).await?;
@@ -46,7 +46,7 @@ async fn a_virtualenv_is_made_for_each_set_of_requirements_and_is_back_after_a_r
     site.deploy(all(&client)).await?;
     assert_ne!(env(0), first);
     assert_eq!(says(), ["2.0\n"; 3]);
-    let warned = told.of("warning");
+    let warned = told.of_kind("warning");
     assert_eq!(
         warned.iter().filter(|warning| warning["text"].to_string().contains("`greeting>=1.5`")).count(),
         3,

@@ -3,7 +3,7 @@
 use std::fs;
 
 use fabrs::ErrorKind;
-use fabrs::event::Capture;
+use fabrs::event::CaptureSink;
 use fabrs::prelude::Result;
 
 use crate::ground::{Ground, all};
@@ -55,7 +55,7 @@ async fn a_host_that_is_out_of_step_is_said_to_be_and_the_next_deploy_mends_it()
     std::os::unix::fs::symlink(format!("releases/{}", kept[0]), &current)?;
 
     site.status(all(&client)).await?;
-    let said = told.of("said");
+    let said = told.of_kind("message");
     let said = said.iter().filter(|said| said["stream"] == "stdout").filter_map(|said| said["text"].as_str());
     let said = said.collect::<String>();
     let web3 = said.lines().find(|line| line.starts_with("web3")).unwrap_or_default();
@@ -69,8 +69,8 @@ async fn a_host_that_is_out_of_step_is_said_to_be_and_the_next_deploy_mends_it()
 }
 
 /// Returns what was said on stdout.
-fn answers(told: &Capture) -> String {
-    let said = told.of("said");
+fn answers(told: &CaptureSink) -> String {
+    let said = told.of_kind("message");
     said.iter().filter(|said| said["stream"] == "stdout").filter_map(|said| said["text"].as_str()).collect()
 }
 

@@ -39,7 +39,7 @@ async fn scoped_steps_run_on_their_hosts_only() -> Result {
     ] {
         assert_eq!(has(&ground, file), expected, "{file}");
     }
-    assert_eq!(told.of("warning"), Vec::<serde_json::Value>::new());
+    assert_eq!(told.of_kind("warning"), Vec::<serde_json::Value>::new());
     client.close().await;
     Ok(())
 }
@@ -85,7 +85,7 @@ async fn a_subset_without_a_deployed_host_is_skipped_with_a_warning() -> Result 
     let site = ground.site().on(role("worker"), |site| site.restart(|_| run("touch ../../worker")));
     site.deploy(Group::of(&client, ["web1", "web2"])?).await?;
     assert_eq!(has(&ground, "worker"), [false; 3]);
-    let warned = told.of("warning");
+    let warned = told.of_kind("warning");
     let expected = "skipped the steps for role `worker`: none of its hosts is in this deploy";
     assert_eq!(warned.iter().filter(|warning| warning["text"] == expected).count(), 1, "{warned:?}");
     client.close().await;

@@ -65,7 +65,7 @@ async fn a_bad_build_is_skipped_until_a_later_deploy_of_it_works() -> Result {
     site.deploy(all(&client)).revision("deployable-1".to_owned()).await?;
     assert_eq!(site.deploy(all(&client)).await?.revision.commit, two, "it has worked since");
     site.releases(all(&client)).await?;
-    let said = told.of("said");
+    let said = told.of_kind("message");
     let releases = said.last().and_then(|said| said["text"].as_str()).unwrap_or_default();
     assert!(!releases.contains("bad: "), "{releases}");
     client.close().await;
@@ -102,14 +102,14 @@ async fn a_deploy_under_way_is_in_the_status_with_its_phase() -> Result {
         }
     };
     ground.site().once(look).deploy(all(&client)).await?;
-    let said = told.of("said");
+    let said = told.of_kind("message");
     let status = said.last().and_then(|said| said["text"].as_str()).unwrap_or_default();
     let rows = status.lines().filter(|row| {
         row.contains("locked by ") && row.contains(": deploy of deployable-1 (") && row.ends_with("phase `once`")
     });
     assert_eq!(rows.count(), 3, "{status}");
     ground.site().status(all(&other)).await?;
-    let said = told.of("said");
+    let said = told.of_kind("message");
     let after = said.last().and_then(|said| said["text"].as_str()).unwrap_or_default();
     assert!(!after.contains("locked"), "{after}");
     client.close().await;

@@ -63,7 +63,7 @@ fn a_missing_path_dependency_has_the_error_of_cargo() {
     assert_eq!(error.kind(), ErrorKind::Compile);
     assert!(block.contains("caused by: failed to load manifest for dependency `price`"), "{block}");
     assert!(block.contains(dir.path("price/Cargo.toml").to_str().unwrap()), "{block}");
-    assert_eq!(error.advice(), None);
+    assert_eq!(error.hint_text(), None);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_missing_cargo_has_an_installation_hint() {
     let project = dir.project("shop", "");
     let error = dir.try_compile(&project, &[("PATH", "/nowhere"), ("CARGO_HOME", "/nowhere")]).0.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Local);
-    assert!(error.advice().is_some_and(|hint| hint.contains("rustup.rs")), "{error:?}");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("rustup.rs")), "{error:?}");
 }
 
 #[test]
@@ -104,5 +104,5 @@ fn an_unwritable_cache_is_named() {
     let error = dir.try_compile(&project, &[]).0.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Local);
     assert!(error.to_string().contains("cache/fabrs"), "{error}");
-    assert!(error.advice().is_some_and(|hint| hint.contains("FABRS_CACHE")), "{error:?}");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("FABRS_CACHE")), "{error:?}");
 }

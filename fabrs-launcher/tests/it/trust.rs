@@ -17,7 +17,10 @@ fn refusal(dir: &TestDir, project: &Project) -> (String, RecordedEvents) {
     let (compiled, events) = dir.try_compile(project, &[("FABRS_TRUST", "")]);
     let error = compiled.expect_err("another user could have written an input");
     assert_eq!(error.kind(), ErrorKind::Usage, "{error:?}");
-    assert!(error.advice().is_some_and(|hint| hint.contains("to trust the folder: `export FABRS_TRUST=")), "{error:?}");
+    assert!(
+        error.hint_text().is_some_and(|hint| hint.contains("to trust the folder: `export FABRS_TRUST=")),
+        "{error:?}"
+    );
     (error.to_string().replace(dir.path("").to_str().expect("temporary folders have plain names"), ""), events)
 }
 

@@ -270,7 +270,7 @@ mod tests {
         trust.check(&shared.join("mine"), &shared).unwrap();
         let error = trust.check(&shared, &shared).unwrap_err();
         assert_eq!(error.to_string(), format!("other users can write to `{}` (mode 1777)", shared.display()));
-        let hint = error.advice().unwrap();
+        let hint = error.hint_text().unwrap();
         let expected =
             format!("move the project to a private folder, or work in a folder outside of `{}`", shared.display());
         assert_eq!(hint, expected);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fabrs::event::Capture;
+use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
 use fabrs::transport::Level;
 use fabrs::{ClientBuilder, Result, Spawned};
@@ -59,7 +59,7 @@ pub(super) enum Way {
 pub(super) struct Lab {
     pub(super) sshd: Sshd,
     pub(super) client: Client,
-    pub(super) told: Arc<Capture>,
+    pub(super) told: Arc<CaptureSink>,
     pub(super) mark: String,
 }
 
@@ -97,7 +97,7 @@ impl Lab {
     }
 
     pub(super) fn assert_nothing_is_named_as_left(&self) {
-        assert_eq!(self.told.of("leftover"), Vec::<serde_json::Value>::new());
+        assert_eq!(self.told.of_kind("unconfirmed_stop"), Vec::<serde_json::Value>::new());
     }
 }
 

@@ -76,7 +76,7 @@ async fn ended_here(kind: Kind, way: Way) -> Result<()> {
     end(way, &client, kind.command(&host, &mark), runs).await?;
     wait_until("nothing of it is left", LIMIT, || processes_matching(&mark).is_empty());
     client.close().await;
-    assert_eq!(told.of("leftover"), Vec::<serde_json::Value>::new());
+    assert_eq!(told.of_kind("unconfirmed_stop"), Vec::<serde_json::Value>::new());
     Ok(())
 }
 
@@ -119,7 +119,7 @@ async fn what_the_server_can_not_end_is_named() -> Result<()> {
         let error = refused(host.run(&line).timeout(secs(1)).await, ErrorKind::Timeout);
         assert!(error.to_string().ends_with("ran longer than 1 second and may still be running"), "{error}");
         assert_eq!(processes_matching(mark).len(), 1, "it is really there");
-        let named = lab.told.of("leftover");
+        let named = lab.told.of_kind("unconfirmed_stop");
         assert_eq!(named.len(), 1, "{named:?}");
         assert_eq!((&named[0]["host"], &named[0]["command"]), (&"host".into(), &line.as_str().into()));
         // Neither its channel nor its session is kept for it.

@@ -21,7 +21,7 @@ async fn ends(kind: Kind) {
     let host = lab.host();
     refused(kind.command(&host, &lab.mark).timeout(Duration::from_secs(1)).await, ErrorKind::Timeout);
     wait_until("nothing of it is left", LIMIT, || processes_matching(&lab.mark).is_empty());
-    assert!(lab.told.of("leftover").is_empty(), "{:?}", lab.told.of("leftover"));
+    assert!(lab.told.of_kind("unconfirmed_stop").is_empty(), "{:?}", lab.told.of_kind("unconfirmed_stop"));
     host.close().await;
 }
 
@@ -168,7 +168,7 @@ async fn what_cannot_be_reached_over_another_channel_is_named() -> fabrs::Result
     let host = lab.host();
     let command = Kind::Single.command(&host, &lab.mark).stdin("given");
     refused(command.timeout(Duration::from_millis(250)).await, ErrorKind::Timeout);
-    assert_eq!(lab.told.of("leftover").len(), 1);
+    assert_eq!(lab.told.of_kind("unconfirmed_stop").len(), 1);
     host.close().await;
     // It is told, and so it is there: the test has to end it.
     for process in processes_matching(&lab.mark) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fabrs::event::{Capture, Stream};
+use fabrs::event::{CaptureSink, Stream};
 use fabrs::transport::{Fake, FakeAnswer};
 use fabrs::{Client, Connection, ExitStatus, Signal};
 use fabrs_testing::{Sshd, probe};
@@ -17,7 +17,7 @@ use crate::support::{also_known, capture, client_of};
 pub(super) struct Place {
     pub(super) host: Connection,
     /// What its client was told.
-    pub(super) told: Arc<Capture>,
+    pub(super) told: Arc<CaptureSink>,
     /// The path of the probe, as the host knows it.
     pub(super) probe: String,
     /// A directory that the host and this test can write to.

@@ -73,7 +73,7 @@ pub(super) async fn a_bounded_capture_still_has_the_tail(at: &Place) -> Result<(
     let line = ShellLine::raw(format!("{} lines {LINES}", at.probe));
     let output = at.host.run(&line).hide(Hide::Both).await?;
     let error = refused(output.stdout(), ErrorKind::Truncated);
-    assert!(error.advice().is_some_and(|hint| hint.contains("capture_all")), "{error:?}");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("capture_all")), "{error:?}");
     assert_eq!(output.tail(1)?, format!("line {LINES}"));
     assert_eq!(output.tail(3)?.lines().next(), Some(format!("line {}", LINES - 2).as_str()));
     Ok(())
@@ -109,14 +109,14 @@ pub(super) async fn no_character_is_torn_between_chunks(at: &Place) -> Result<()
     let euros = EURO.repeat(EUROS);
     let line = ShellLine::raw(format!("{} chunks {euros}", at.probe));
     assert!(at.host.run(&line).await?.stdout()? == euros);
-    let shown: String = at.told.of("lines").iter().filter_map(|event| event["text"].as_str()).collect();
+    let shown: String = at.told.of_kind("output_lines").iter().filter_map(|event| event["text"].as_str()).collect();
     assert!(shown == euros, "{} of {EUROS} were replaced", shown.matches('\u{fffd}').count());
     Ok(())
 }
 
 pub(super) async fn hidden_streams_are_captured_and_not_shown(at: &Place) -> Result<()> {
     let shown = |at: &Place| {
-        let lines = at.told.of("lines");
+        let lines = at.told.of_kind("output_lines");
         lines.iter().map(|event| event["stream"].as_str().unwrap_or_default().to_owned()).collect::<HashSet<_>>()
     };
     let line = "echo out; echo err >&2";
@@ -159,7 +159,7 @@ pub(super) async fn a_spawned_command_runs_while_something_else_is_done(at: &Pla
     assert_eq!(at.host.run("echo meanwhile").line().await?, "meanwhile");
     fs::write(&file, "").expect("the directory is ours");
     assert_eq!(spawned.await?.stdout()?, "went\n");
-    let shown: Vec<Value> = at.told.of("lines").iter().map(|event| event["text"].clone()).collect();
+    let shown: Vec<Value> = at.told.of_kind("output_lines").iter().map(|event| event["text"].clone()).collect();
     assert_eq!(shown, ["meanwhile\n"], "a spawned command shows nothing");
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fabrs::config::{Diffs, Mode, Settings};
+use fabrs::config::{DiffMode, Mode, Settings};
 use fabrs::prelude::*;
 use fabrs::{ClientBuilder, Connection};
 use fabrs_testing::{Account, Capability, Sshd};
@@ -14,17 +14,17 @@ use crate::support::{capture, refused, settings, ssh_config, told};
 
 /// A client that tells differences, in a dry run.
 pub(super) fn planning(sshd: &Sshd) -> ClientBuilder {
-    let settings = Settings { mode: Mode::DryRun, diff: Diffs::Readable, ..settings(&ssh_config(sshd, "")) };
+    let settings = Settings { mode: Mode::DryRun, diff: DiffMode::Readable, ..settings(&ssh_config(sshd, "")) };
     Client::builder().settings(settings)
 }
 
 /// The same, and makes what it tells.
 fn comparing(sshd: &Sshd) -> ClientBuilder {
-    Client::builder().settings(Settings { diff: Diffs::Readable, ..settings(&ssh_config(sshd, "")) })
+    Client::builder().settings(Settings { diff: DiffMode::Readable, ..settings(&ssh_config(sshd, "")) })
 }
 
 fn lines(difference: &Value) -> &str {
-    difference["difference"]["lines"].as_str().unwrap_or_else(|| panic!("no lines: {difference}"))
+    difference["diff"]["lines"].as_str().unwrap_or_else(|| panic!("no lines: {difference}"))
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn a_dry_run_tells_what_a_file_would_become_whichever_way_it_goes() -> Res
         host.put(b"same\n", format!("{folder}/same")).await?;
         client.close().await;
 
-        let differences = seen.of("difference");
+        let differences = seen.of_kind("diff");
         let change = format!(
             "--- {old}\n+++ {old}\t{new}\n@@ -1,2 +1,2 @@\n-workers = 2\n+workers = 4\n port = 80\n",
             old = old.display(),
@@ -60,9 +60,9 @@ async fn a_dry_run_tells_what_a_file_would_become_whichever_way_it_goes() -> Res
             new.display()
         );
         assert_eq!(lines(&differences[3]).replace("//", "/"), added.replace("//", "/"), "{kind}");
-        assert_eq!(differences[4]["difference"], json!("none"), "{kind}");
+        assert_eq!(differences[4]["diff"], json!("none"), "{kind}");
         assert_eq!(differences.len(), 5, "{kind}");
-        assert_eq!(seen.of("planned").len(), 4, "{kind}: the file that is the same is no change");
+        assert_eq!(seen.of_kind("planned").len(), 4, "{kind}: the file that is the same is no change");
         assert_eq!(fs::read_to_string(&old)?, "workers = 2\nport = 80\n", "{kind}");
         assert!(!lab.there("new.conf").exists(), "{kind}");
         lab.assert_nothing_is_left();
@@ -76,7 +76,7 @@ async fn differences(lab: &Lab, put: impl AsyncFn(&Connection) -> Result<()>) ->
     let client = planning(&lab.sshd).sink(sink).build();
     put(&client.connect(lab.sshd.alias())?).await?;
     client.close().await;
-    Ok(seen.of("difference").iter().map(|event| event["difference"].clone()).collect())
+    Ok(seen.of_kind("diff").iter().map(|event| event["diff"].clone()).collect())
 }
 
 #[tokio::test]
@@ -109,8 +109,8 @@ async fn a_secret_is_not_shown_and_found_where_it_is_part_of_a_file() -> Result 
     host.put(&secret, path("key")).await?;
     host.put(b"TOKEN=hunter2-hunter2\nA=2\n", path("env")).await?;
     client.close().await;
-    let differences = seen.of("difference");
-    assert_eq!(differences[0]["difference"], json!("secret"));
+    let differences = seen.of_kind("diff");
+    assert_eq!(differences[0]["diff"], json!("secret"));
     assert!(lines(&differences[1]).contains(" TOKEN=[redacted]\n-A=1\n+A=2\n"), "{}", differences[1]);
     let all = serde_json::to_string(&seen.events())?;
     assert!(!all.contains("hunter2"), "{all}");
@@ -128,12 +128,12 @@ async fn a_folder_is_compared_before_any_of_it_is_planned() -> Result {
     let host = client.connect(lab.sshd.alias())?;
     let conf = lab.here.path().join("conf");
     host.put(&conf, lab.there("conf").display().to_string()).await?;
-    assert_eq!(seen.of("difference").len(), 2);
-    assert_eq!(seen.of("stale_read").len(), 0, "its own changes come after it");
+    assert_eq!(seen.of_kind("diff").len(), 2);
+    assert_eq!(seen.of_kind("stale_read").len(), 0, "its own changes come after it");
     host.put(&conf, lab.there("conf").display().to_string()).await?;
-    assert_eq!(seen.of("stale_read").len(), 1, "the differences, after a planned change");
+    assert_eq!(seen.of_kind("stale_read").len(), 1, "the differences, after a planned change");
     let planned = format!("put {} -> {}: 2 of 2 files", conf.display(), lab.there("conf").display());
-    assert_eq!(told(&seen, "planned", "what"), [planned.clone(), planned], "a folder is one change");
+    assert_eq!(told(&seen, "planned", "operation"), [planned.clone(), planned], "a folder is one change");
     client.close().await;
     Ok(())
 }
@@ -148,9 +148,9 @@ async fn outside_a_dry_run_the_difference_is_told_and_made() -> Result {
     assert!(host.put(b"hello\n", &path).await?.any()?);
     assert!(!host.put(b"hello\n", &path).await?.any()?);
     client.close().await;
-    let differences = seen.of("difference");
+    let differences = seen.of_kind("diff");
     assert!(lines(&differences[0]).ends_with("@@ -0,0 +1 @@\n+hello\n"));
-    assert_eq!(differences[1]["difference"], json!("none"));
+    assert_eq!(differences[1]["diff"], json!("none"));
     assert_eq!(fs::read_to_string(&path)?, "hello\n");
     Ok(())
 }
@@ -173,7 +173,7 @@ async fn what_not_everybody_may_read_is_shown_only_where_all_is_asked_for() -> R
     let lab = Lab::new();
     let there = lab.there(".env");
     lab.host.run(cmd!("umask 027; echo TOKEN=made by hand >{there}")).await?;
-    for (diff, shown) in [(Diffs::Readable, false), (Diffs::All, true)] {
+    for (diff, shown) in [(DiffMode::Readable, false), (DiffMode::All, true)] {
         let (seen, sink) = capture();
         let settings = Settings { mode: Mode::DryRun, diff, ..settings(&ssh_config(&lab.sshd, "")) };
         let client = Client::builder().settings(settings).sink(sink).build();
@@ -181,7 +181,7 @@ async fn what_not_everybody_may_read_is_shown_only_where_all_is_asked_for() -> R
         client.close().await;
         let all = serde_json::to_string(&seen.events())?;
         assert_eq!(all.contains("made by hand"), shown, "{all}");
-        assert_eq!(seen.of("difference")[0]["difference"] == json!("private"), !shown, "{all}");
+        assert_eq!(seen.of_kind("diff")[0]["diff"] == json!("private"), !shown, "{all}");
     }
     Ok(())
 }
@@ -202,8 +202,8 @@ async fn what_cannot_be_read_yet_or_at_all_keeps_no_put_from_its_way() -> Result
     host.run(cmd!("mkdir {folder}")).await?;
     host.cd(&folder).put(b"x\n", "x").await?;
     client.close().await;
-    assert_eq!(seen.of("planned").len(), 2);
-    assert!(seen.of("difference")[0]["difference"]["unread"].is_string(), "{:?}", seen.of("difference"));
+    assert_eq!(seen.of_kind("planned").len(), 2);
+    assert!(seen.of_kind("diff")[0]["diff"]["unread"].is_string(), "{:?}", seen.of_kind("diff"));
 
     // A file that may not be read, in a folder in which it may be replaced; and something that is no file.
     let open = lab.open_folder();

@@ -212,9 +212,9 @@ async fn a_dry_run_shows_the_difference_of_an_edit_and_makes_none() -> Result {
     let planned = client.connect(lab.sshd.alias())?.append(&at, "b").await?;
     assert!(planned.any()?, "the planned change");
     client.close().await;
-    let difference = &seen.of("difference")[0]["difference"]["lines"];
+    let difference = &seen.of_kind("diff")[0]["diff"]["lines"];
     assert_eq!(*difference, format!("--- {at}\n+++ {at}\tappend `b` to {at}\n@@ -1 +1,2 @@\n a\n+b\n"));
-    assert_eq!((seen.of("planned").len(), text(lab.there("x"))), (1, "a\n".to_owned()));
+    assert_eq!((seen.of_kind("planned").len(), text(lab.there("x"))), (1, "a\n".to_owned()));
     Ok(())
 }
 

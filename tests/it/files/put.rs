@@ -190,7 +190,7 @@ async fn a_dry_run_plans_a_put_to_an_unreachable_host_whole_and_its_changes_are_
     let file = tempfile::NamedTempFile::new()?;
     let changes = client.connect("web1")?.put(file.path(), "/etc/shop.conf").mode(0o640).sudo().await?;
     let shown = format!("put {} -> /etc/shop.conf (mode 0640) by sudo", file.path().display());
-    assert_eq!(told(&seen, "planned", "what"), [shown]);
+    assert_eq!(told(&seen, "planned", "operation"), [shown]);
     let error = refused(changes.any(), ErrorKind::NotRun);
     assert!(error.to_string().contains("put.rs"), "{error}");
     Ok(())

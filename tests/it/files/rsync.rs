@@ -91,7 +91,7 @@ async fn what_goes_wrong_on_either_side_is_told() -> Result {
     let (seen, sink) = capture();
     let planned = super::differences::planning(&lab.sshd).sink(sink).build().connect(lab.sshd.alias())?;
     refused(soon(planned.rsync(file, lab.there("x").display().to_string()).delete()).await?.any(), ErrorKind::NotRun);
-    let what = seen.of("planned").first().map(|event| event["what"].to_string()).unwrap_or_default();
+    let what = seen.of_kind("planned").first().map(|event| event["operation"].to_string()).unwrap_or_default();
     assert!(what.contains("rsync --delete "), "{what}");
     assert!(walk(&lab.sshd.scratch()).is_empty() && Command::new("rsync").arg("--version").output().is_ok());
     Ok(())

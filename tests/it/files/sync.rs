@@ -129,7 +129,7 @@ async fn a_dry_run_lists_what_would_become_another_and_changes_nothing() -> Resu
     let planned: Changes = soon(sync()).await?;
     assert!(planned.any()?, "the planned change");
     client.close().await;
-    let listed: Vec<_> = seen.of("difference").iter().map(|event| event["difference"].clone()).collect();
+    let listed: Vec<_> = seen.of_kind("diff").iter().map(|event| event["diff"].clone()).collect();
     let all_new = [
         "cL+++++++++ link -> x",
         "<f+++++++++ longer",

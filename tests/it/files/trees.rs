@@ -455,7 +455,7 @@ async fn a_log_that_grows_keeps_no_tree_from_coming_as_one_and_one_that_shrinks_
         let got = soon(host.get(lab.there("tree").display().to_string(), format!("{}/", lab.here.path().display())));
         assert_eq!(got.await?.changed()?.len(), 2);
         assert_eq!(text(lab.here.path().join("tree/x")), "x");
-        assert_eq!(seen.of("command_started").len(), commands, "{said}");
+        assert_eq!(seen.of_kind("command_started").len(), commands, "{said}");
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Which of several names for a user, a port and an address wins.
 
-use fabrs::config::{Choice, Settings};
+use fabrs::config::{Layered, Settings};
 use fabrs::prelude::*;
 use fabrs::{Client, Result};
 use fabrs_testing::faults::RefusedPort;
@@ -23,7 +23,7 @@ async fn a_user_in_the_host_wins_over_an_argument_over_ssh_config_over_fabrs_tom
     let sshd = Sshd::builder().users(accounts).start();
     let config = ssh_config(&sshd, "");
     let mut run = settings(&config);
-    run.user = Choice::config(sudo.to_owned());
+    run.user = Layered::config(sudo.to_owned());
     assert_eq!(user(run.clone(), "host").await?, plain, "ssh_config names the first account");
     run.user.argument = Some(root.to_owned());
     assert_eq!(user(run.clone(), "host").await?, root);
@@ -45,7 +45,7 @@ async fn a_port_in_the_host_wins_over_an_argument_over_ssh_config_over_fabrs_tom
         Client::builder().settings(run.clone()).build().connect(host)?.run("true").await
     };
     let mut run = settings(&config);
-    run.port = Choice::config(refusing);
+    run.port = Layered::config(refusing);
     connect(&run, "host").await?;
     run.port.argument = Some(refusing);
     refused(connect(&run, "host").await, ErrorKind::Connect);
@@ -53,7 +53,7 @@ async fn a_port_in_the_host_wins_over_an_argument_over_ssh_config_over_fabrs_tom
 
     let text = std::fs::read_to_string(&config).expect("it was written");
     std::fs::write(&config, text.replace(&format!("    Port {}\n", sshd.port()), "")).expect("the directory is ours");
-    run.port = Choice::config(sshd.port());
+    run.port = Layered::config(sshd.port());
     connect(&run, "host").await?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Tasks that other tasks call: on the caller's host if they declare it, and on all of their hosts by `.all()`.
 
-use fabrs::config::{Config, Inventory, Mode, Order, Settings, Unreachable, typed_hosts};
-use fabrs::event::Capture;
+use fabrs::config::{Config, Inventory, Mode, OnUnreachable, Order, Settings, parse_host_args};
+use fabrs::event::CaptureSink;
 use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer};
 use fabrs::{Error, ErrorKind, ExitCode, Report};
@@ -20,10 +20,10 @@ fn named() -> Fake {
 }
 
 /// A client in an environment with roles; `typed` are the hosts of `-H`.
-fn client(fake: &Fake, typed: &[&str], settings: Settings) -> Result<(Client, std::sync::Arc<Capture>)> {
+fn client(fake: &Fake, typed: &[&str], settings: Settings) -> Result<(Client, std::sync::Arc<CaptureSink>)> {
     let (seen, sink) = capture();
     let inventory = Inventory::new(&Config::parse(FILE, "fabrs.toml".as_ref())?, Some("live"))?;
-    let inventory = inventory.with_hosts(typed_hosts(typed)?);
+    let inventory = inventory.with_hosts(parse_host_args(typed)?);
     let builder = Client::builder().dial(fake.clone()).inventory(inventory).settings(settings);
     Ok((builder.sink(sink).build(), seen))
 }
@@ -220,11 +220,11 @@ async fn all_without_a_host_of_the_command_line_is_an_empty_selection() -> Resul
 #[tokio::test]
 async fn all_obeys_the_limits_of_the_command_line() -> Result {
     let fake = named().unreachable("web1").on("@local: said web2/web2", FakeAnswer::code(0));
-    let settings = Settings { unreachable: Unreachable::Skip, order: Order::Serial, ..Settings::default() };
+    let settings = Settings { on_unreachable: OnUnreachable::Skip, order: Order::Serial, ..Settings::default() };
     let (client, seen) = client(&fake, &[], settings)?;
     let report = carry_out(&client, [all_of_web::call()]).await;
     assert_eq!(lines(&report), ["all_of_web: @local: ok"]);
-    let warnings = seen.of("warning");
+    let warnings = seen.of_kind("warning");
     assert_eq!(warnings.iter().filter(|warning| warning["host"] == "web1").count(), 1, "{warnings:?}");
     Ok(())
 }
@@ -270,6 +270,6 @@ async fn all_in_a_dry_run_plans_each_host_and_runs_nothing() -> Result {
     let (client, seen) = client(&fake, &[], Settings { mode: Mode::DryRun, ..Settings::default() })?;
     let report = carry_out(&client, [touches_all::call()]).await;
     assert_eq!((fake.commands().len(), report.exit_code()), (0, ExitCode::Ok));
-    assert_eq!(crate::support::told(&seen, "planned", "what"), ["touch x", "touch x"]);
+    assert_eq!(crate::support::told(&seen, "planned", "operation"), ["touch x", "touch x"]);
     Ok(())
 }

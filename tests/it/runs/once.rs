@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fabrs::config::{OnFailure, Settings, Unreachable};
+use fabrs::config::{OnFailure, OnUnreachable, Settings};
 use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer};
 use fabrs::{Error, ErrorKind, ExitCode};
@@ -66,7 +66,7 @@ async fn an_error_is_settled_too_and_every_host_has_it() {
 
 #[tokio::test]
 async fn a_host_that_is_unreachable_settles_it_for_nobody_else() {
-    for (unreachable, code) in [(Unreachable::Skip, ExitCode::Ok), (Unreachable::Fail, ExitCode::Unreachable)] {
+    for (unreachable, code) in [(OnUnreachable::Skip, ExitCode::Ok), (OnUnreachable::Fail, ExitCode::Unreachable)] {
         let fake = tagged().unreachable("web1").unreachable("web2");
         let settings = Settings { unreachable, on_failure: OnFailure::Continue, ..Settings::default() };
         let client = scripted(&fake, "web1,web2,web3,web4").settings(settings).build();

@@ -1,6 +1,6 @@
 //! A plan is a value: it says what will run where, and everything is checked before anything runs.
 
-use fabrs::config::{Config, Inventory, Order, Settings, typed_hosts};
+use fabrs::config::{Config, Inventory, Order, Settings, parse_host_args};
 use fabrs::plan::Hosts;
 use fabrs::prelude::*;
 use fabrs::transport::Fake;
@@ -34,7 +34,7 @@ fn here() {}
 
 fn client(fake: &Fake, hosts: Option<&str>, settings: Settings) -> Result<Client> {
     let config = Config::parse(FILE, "fabrs.toml".as_ref())?;
-    let typed = hosts.map(|hosts| typed_hosts(&[hosts])).transpose()?.flatten();
+    let typed = hosts.map(|hosts| parse_host_args(&[hosts])).transpose()?.flatten();
     let inventory = Inventory::new(&config, Some("live"))?.with_hosts(typed);
     Ok(Client::builder().dial(fake.clone()).inventory(inventory).settings(settings).build())
 }

@@ -78,7 +78,7 @@ async fn who_has_finished_before_is_done() {
 async fn a_task_that_does_not_heed_it_is_given_up() {
     let (seen, sink) = capture();
     let client = scripted(&Fake::new(), "a,b").sink(sink).build();
-    let report = stopped(&client, [never_ends::call()], || seen.of("task_started").len() == 2).await;
+    let report = stopped(&client, [never_ends::call()], || seen.of_kind("task_started").len() == 2).await;
     assert_eq!(lines(&report), ["never_ends: a: cancelled, b: cancelled"]);
     assert_eq!(told(&seen, "task_ended", "outcome"), ["cancelled", "cancelled"]);
 }
@@ -116,13 +116,13 @@ async fn a_plain_function_is_waited_for() {
     *GO_ON.lock().unwrap_or_else(PoisonError::into_inner) = Some(waits);
     let (seen, sink) = capture();
     let client = scripted(&Fake::new(), "a").sink(sink).build();
-    let run = stopped(&client, [is_a_plain_function::call()], || !seen.of("task_started").is_empty());
+    let run = stopped(&client, [is_a_plain_function::call()], || !seen.of_kind("task_started").is_empty());
     let another_run = async {
         soon(client.stop().above(Level::Run)).await;
         // What began to be stopped later has been given up before.
         let (seen, sink) = capture();
         let client = scripted(&Fake::new(), "a").sink(sink).build();
-        let report = stopped(&client, [never_ends::call()], || !seen.of("task_started").is_empty()).await;
+        let report = stopped(&client, [never_ends::call()], || !seen.of_kind("task_started").is_empty()).await;
         assert_eq!(lines(&report), ["never_ends: a: cancelled"]);
         assert!(!DONE.load(Ordering::SeqCst));
         go_on.send(()).expect("it waits");

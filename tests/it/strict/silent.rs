@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
-use fabrs::config::{Choice, Settings};
+use fabrs::config::{Layered, Settings};
 use fabrs::prelude::*;
 use fabrs::{Client, Result};
 use fabrs_testing::Sshd;
@@ -16,7 +16,7 @@ use crate::support::{LIMIT, block, refused, settings, ssh_config};
 const ANSWER: Duration = Duration::from_secs(5);
 
 fn client(sshd: &Sshd, lines: &str) -> Client {
-    let timeout = Choice::argument(ANSWER);
+    let timeout = Layered::argument(ANSWER);
     let settings = Settings { connect_timeout: timeout, ..settings(&ssh_config(sshd, lines)) };
     Client::builder().settings(settings).build()
 }

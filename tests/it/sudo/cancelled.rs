@@ -40,7 +40,11 @@ async fn ends_in(way: impl AsyncFn(Command, &str)) -> Result {
                 processes_matching(&mark).is_empty()
             });
         }
-        assert!(lab.told.of("leftover").is_empty(), "{account:?}: {:?}", lab.told.of("leftover"));
+        assert!(
+            lab.told.of_kind("unconfirmed_stop").is_empty(),
+            "{account:?}: {:?}",
+            lab.told.of_kind("unconfirmed_stop")
+        );
         host.close().await;
     }
     Ok(())
@@ -86,7 +90,11 @@ async fn nothing_under_sudo_outlives_ctrl_c() -> Result {
                 processes_matching(&mark).is_empty()
             });
             lab.client.close().await;
-            assert!(lab.told.of("leftover").is_empty(), "{account:?}: {:?}", lab.told.of("leftover"));
+            assert!(
+                lab.told.of_kind("unconfirmed_stop").is_empty(),
+                "{account:?}: {:?}",
+                lab.told.of_kind("unconfirmed_stop")
+            );
         }
     }
     Ok(())

@@ -160,7 +160,7 @@ async fn nothing_under_doas_outlives_its_timeout() -> Result {
         refused(command.timeout(secs(1)).await, ErrorKind::Timeout);
         wait_until(&format!("nothing of `{line}` is left"), LIMIT, || processes_matching(&mark).is_empty());
     }
-    assert!(lab.told.of("leftover").is_empty(), "{:?}", lab.told.of("leftover"));
+    assert!(lab.told.of_kind("unconfirmed_stop").is_empty(), "{:?}", lab.told.of_kind("unconfirmed_stop"));
     // Doas itself ends this one, and takes two seconds for it.
     let mark = marker();
     refused(host.sudo(cmd!("sleep {mark}")).timeout(secs(1)).await, ErrorKind::Timeout);
@@ -192,7 +192,7 @@ async fn where_doas_does_not_stay_nothing_else_is_ended_in_its_place() -> Result
         wait_until(&format!("nothing of `{line}` is left"), LIMIT, || processes_matching(&mark).is_empty());
     }
     assert_eq!(soon(beside).await?.line()?, "still there");
-    assert_eq!((sshd.connections(), told.of("leftover").len()), (1, 0));
+    assert_eq!((sshd.connections(), told.of_kind("unconfirmed_stop").len()), (1, 0));
     client.close().await;
     Ok(())
 }

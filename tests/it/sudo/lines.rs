@@ -148,7 +148,7 @@ async fn a_dry_run_shows_what_would_run_and_as_whom() -> Result {
     let host = client.connect("web1")?;
     host.sudo("systemctl reload shop").await?;
     host.cd("/srv/shop").sudo("ls").user("www").await?;
-    let planned = crate::support::told(&seen, "planned", "what");
+    let planned = crate::support::told(&seen, "planned", "operation");
     assert_eq!(planned, ["sudo systemctl reload shop", "sudo -u www -H sh -c 'cd /srv/shop && ls'"]);
     Ok(())
 }

@@ -182,7 +182,7 @@ async fn every_account_does_what_it_may_and_nothing_is_left_or_leaks() -> Result
         for secret in [password().expose(), TOKEN, WRONG] {
             assert!(!told.contains(secret), "{account:?}: {told}");
         }
-        assert!(!told.contains("leftover"), "{account:?}: {told}");
+        assert!(!told.contains("unconfirmed_stop"), "{account:?}: {told}");
     }
     Ok(())
 }

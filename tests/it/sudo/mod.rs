@@ -10,7 +10,7 @@ mod validated;
 
 use std::sync::Arc;
 
-use fabrs::event::Capture;
+use fabrs::event::CaptureSink;
 use fabrs::{Client, ClientBuilder, Connection, Secret};
 use fabrs_testing::{Account, Capability, Sshd};
 
@@ -20,7 +20,7 @@ use crate::support::{capture, client_of};
 pub(super) struct Lab {
     pub(super) sshd: Sshd,
     pub(super) client: Client,
-    pub(super) told: Arc<Capture>,
+    pub(super) told: Arc<CaptureSink>,
 }
 
 impl Lab {

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use fabrs::config::{PasswordFrom, Settings};
+use fabrs::config::{PasswordSource, Settings};
 use fabrs::event::Stream;
 use fabrs::prelude::*;
 use fabrs::transport::{Fake, FakeAnswer, Level};
@@ -103,9 +103,9 @@ async fn a_password_comes_from_a_file_that_only_its_owner_should_read() -> Resul
     std::fs::write(file.path(), format!("{}\nanother line\n", password().expose()))?;
     for (mode, warnings) in [(0o600, 0), (0o640, 1)] {
         std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode))?;
-        let from = PasswordFrom::File(file.path().to_owned());
+        let from = PasswordSource::File(file.path().to_owned());
         let lab = with(|settings| Settings { sudo_password: from, ..settings }).await?;
-        assert_eq!(lab.map(|lab| lab.told.of("warning").len()), Some(warnings), "{mode:o}");
+        assert_eq!(lab.map(|lab| lab.told.of_kind("warning").len()), Some(warnings), "{mode:o}");
     }
     Ok(())
 }
@@ -117,7 +117,7 @@ async fn a_password_comes_from_a_command_of_this_machine() -> Result {
     }
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), password().expose())?;
-    let from = |line: String| move |settings| Settings { sudo_password: PasswordFrom::Command(line), ..settings };
+    let from = |line: String| move |settings| Settings { sudo_password: PasswordSource::Command(line), ..settings };
     with(from(format!("cat {}; echo; echo more", file.path().display()))).await?;
     let failed = with(from("echo half; exit 3".to_owned())).await.map(drop).unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::Local);
@@ -275,7 +275,7 @@ async fn what_is_to_give_the_password_keeps_nobody_who_wants_to_stop() -> Result
     let pipe = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status()?.success());
     let is_looked_for = [
-        (PasswordFrom::Command(format!("sleep {mark} | head -n 1")), {
+        (PasswordSource::Command(format!("sleep {mark} | head -n 1")), {
             let mark = mark.clone();
             Box::new(move || {
                 let sleeps = || processes_matching(&mark).iter().any(|process| process.cmdline.starts_with("sleep "));
@@ -284,7 +284,7 @@ async fn what_is_to_give_the_password_keeps_nobody_who_wants_to_stop() -> Result
             }) as Box<dyn FnOnce() -> Option<std::fs::File> + Send>
         }),
         // To open it for writing takes as long as nobody reads it.
-        (PasswordFrom::File(pipe.clone()), Box::new(move || std::fs::OpenOptions::new().write(true).open(pipe).ok())),
+        (PasswordSource::File(pipe.clone()), Box::new(move || std::fs::OpenOptions::new().write(true).open(pipe).ok())),
     ];
     for (from, is_read) in is_looked_for {
         let asks = FakeAnswer::code(1).then(Stream::Stderr, "sudo: a password is required\n");

@@ -35,7 +35,7 @@ async fn a_password_that_nobody_can_give_is_named_with_ways_to_give_it() -> Resu
         assert!(error.location().is_some_and(|at| at.file().ends_with("refusals.rs")), "{error:?}");
     }
     // Nothing of sudo's own words is shown as if it were the command's.
-    assert_eq!(lab.told.of("lines"), [serde_json::Value::Null; 0]);
+    assert_eq!(lab.told.of_kind("output_lines"), [serde_json::Value::Null; 0]);
     Ok(())
 }
 

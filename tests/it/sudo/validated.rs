@@ -1,6 +1,6 @@
 //! A task that declares sudo has it tried on all its hosts before the run begins.
 
-use fabrs::config::{Inventory, Mode, OnFailure, Settings, typed_hosts};
+use fabrs::config::{Inventory, Mode, OnFailure, Settings, parse_host_args};
 use fabrs::prelude::*;
 use fabrs::transport::Fake;
 use fabrs::{Client, ClientBuilder, Connection, Report, Secret};
@@ -31,7 +31,7 @@ fn server() -> Option<Sshd> {
 
 fn client(sshd: &Sshd, change: impl FnOnce(Settings) -> Settings) -> ClientBuilder {
     let plain = format!("Host web2\n    User {}\n", Account::Plain.name());
-    let hosts = typed_hosts(&["web1,web2"]).expect("these are hosts");
+    let hosts = parse_host_args(&["web1,web2"]).expect("these are hosts");
     let settings = change(settings(&ssh_config(sshd, &plain)));
     client_of(sshd, "").settings(settings).inventory(Inventory::default().with_hosts(hosts))
 }
@@ -58,7 +58,7 @@ async fn nothing_begins_anywhere_while_one_host_refuses_it() -> Result {
         block.starts_with("error: web2: sudo did not run `sudo -v`") && block.contains("may not run sudo"),
         "{block}"
     );
-    assert!(capture.of("task_started").is_empty(), "{:?}", capture.events());
+    assert!(capture.of_kind("task_started").is_empty(), "{:?}", capture.events());
     client.close().await;
     Ok(())
 }
@@ -78,7 +78,7 @@ async fn the_others_go_on_without_that_host_where_the_settings_say_so() -> Resul
 async fn the_password_is_asked_for_before_the_first_command_and_once() -> Result {
     let answers = Answers::new([password().expose()]);
     let theirs = answers.clone();
-    let typed = |sshd: &Sshd| Inventory::default().with_hosts(typed_hosts(&[sshd.alias()]).expect("a host"));
+    let typed = |sshd: &Sshd| Inventory::default().with_hosts(parse_host_args(&[sshd.alias()]).expect("a host"));
     let Some(lab) = Lab::of(Account::Sudo, |builder| builder.ask(theirs)) else { return Ok(()) };
     let (capture, sink) = capture();
     let asks = answers.clone();
@@ -133,6 +133,6 @@ async fn a_dry_run_plans_it_and_asks_nobody() -> Result {
     let client: Client = scripted(&Fake::new(), "web1").settings(dry).sink(sink).build();
     let report = carry_out(&client, [installs::call()]).await;
     assert!(report.is_ok(), "{report:?}");
-    assert!(told(&capture, "planned", "what")[0].contains("sudo -v"), "{:?}", capture.events());
+    assert!(told(&capture, "planned", "operation")[0].contains("sudo -v"), "{:?}", capture.events());
     Ok(())
 }

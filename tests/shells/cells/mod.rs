@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fabrs::config::{Input, Settings, SshConfigFrom};
-use fabrs::event::{Capture, Sink};
+use fabrs::config::{PromptPolicy, Settings, SshConfigSource};
+use fabrs::event::{CaptureSink, Sink};
 use fabrs::{Client, Connection};
 use fabrs_testing::marker;
 use tempfile::TempDir;
@@ -41,7 +41,7 @@ pub(crate) struct Cell<'a> {
     /// In the command line or environment of every process that the cell's commands start.
     token: String,
     client: Client,
-    events: Arc<Capture>,
+    events: Arc<CaptureSink>,
     host: Connection,
     /// The cell's folder on the server.
     there: PathBuf,
@@ -54,10 +54,10 @@ impl<'a> Cell<'a> {
         let token = marker();
         let there = machine.scratch().join(&token);
         make_open(&there);
-        let events = Arc::new(Capture::default());
-        let sink: Arc<dyn Sink> = Arc::<Capture>::clone(&events);
-        let ssh_config = SshConfigFrom::File(machine.ssh_config().to_owned());
-        let settings = Settings { ssh_config, input: Input::Refused, ..Settings::default() };
+        let events = Arc::new(CaptureSink::default());
+        let sink: Arc<dyn Sink> = Arc::<CaptureSink>::clone(&events);
+        let ssh_config = SshConfigSource::File(machine.ssh_config().to_owned());
+        let settings = Settings { ssh_config, prompts: PromptPolicy::Refuse, ..Settings::default() };
         let client = Client::builder().settings(settings).sink(sink).build();
         let host = client.connect("host").expect("an alias is a host");
         let here = tempfile::tempdir().expect("a temporary directory");
@@ -73,7 +73,7 @@ impl<'a> Cell<'a> {
         if tokio::time::timeout(LIMIT, self.client.close()).await.is_err() {
             findings.note(Verdict::Wrong, Some(format!("the client did not close within {LIMIT:?}")));
         }
-        for event in self.events.of("leftover") {
+        for event in self.events.of_kind("unconfirmed_stop") {
             findings.report(format!("may still be running: {}", event["command"]));
         }
         let marks = stops::Endless::ALL.map(|kind| self.mark(kind)).to_vec();

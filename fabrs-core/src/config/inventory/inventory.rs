@@ -47,27 +47,27 @@ impl Inventory {
         Ok(Self { environment, known, vars: config.vars().clone(), ..Self::default() })
     }
 
-    /// Adds the hosts that were typed, as [`typed_hosts`](super::typed_hosts) returns them.
+    /// Adds the hosts that were typed, as [`parse_host_args`](super::parse_host_args) returns them.
     pub fn with_hosts(mut self, typed: Option<Vec<Host>>) -> Self {
         self.typed = typed;
         self
     }
 
     /// Adds typed hosts of these names to every role, also inside tasks: throw-away hosts such as `@demo`.
-    pub fn standing_in(mut self, names: Vec<String>) -> Self {
+    pub fn in_every_role(mut self, names: Vec<String>) -> Self {
         self.stand_ins = names;
         self
     }
 
-    /// Leaves hosts out of whatever is selected, as [`excluded_hosts`](super::excluded_hosts) returns them.
+    /// Leaves hosts out of whatever is selected, as [`parse_excluded_hosts`](super::parse_excluded_hosts) returns them.
     ///
     /// One without user and port stands for all of its name.
-    pub fn without_hosts(mut self, excluded: Vec<Host>) -> Self {
+    pub fn with_excluded(mut self, excluded: Vec<Host>) -> Self {
         self.excluded = excluded;
         self
     }
 
-    /// Takes over the user and port that were given as arguments, for [`addressed`](Self::addressed). A client does so
+    /// Takes over the user and port that were given as arguments, for [`qualified`](Self::qualified). A client does so
     /// with its own settings.
     pub fn with_settings(mut self, settings: &Settings) -> Self {
         self.user.clone_from(&settings.user.argument);
@@ -79,7 +79,7 @@ impl Inventory {
     ///
     /// This is the one place where arguments meet a host, so that `web1` and `root@web1` are one host under `-u root`.
     /// What `fabrs.toml` says stays out of it: `ssh_config`, which is asked later, is stronger.
-    pub fn addressed(&self, host: Host) -> Host {
+    pub fn qualified(&self, host: Host) -> Host {
         host.or_user(self.user.as_deref()).or_port(self.port)
     }
 
@@ -119,7 +119,7 @@ impl Inventory {
     }
 
     /// Returns the hosts that were typed; `None` where `-H` was not given.
-    pub fn typed(&self) -> Option<&[Host]> {
+    pub fn explicit_hosts(&self) -> Option<&[Host]> {
         self.typed.as_deref()
     }
 
@@ -142,7 +142,7 @@ impl Inventory {
     /// # Errors
     ///
     /// As [`hosts_for`](Self::hosts_for), and [`ErrorKind::NoHost`] if no host of `-H` is in the selection.
-    pub fn hosts_within(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
+    pub fn narrowed_hosts(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
         let (Some(typed), Some(environment)) = (&self.typed, &self.environment) else {
             return self.hosts_for(selection);
         };
@@ -155,9 +155,9 @@ impl Inventory {
         if declared.is_empty() {
             return Err(self.no_declared_host(selection));
         }
-        let others: Vec<Host> = others.into_iter().map(|host| self.addressed(host.clone())).collect();
-        let both = declared.iter().flat_map(|host| others.iter().filter_map(|typed| host.in_common(typed)));
-        let narrowed = each_once(both.chain(stand_ins.into_iter().map(|host| self.addressed(host.clone()))));
+        let others: Vec<Host> = others.into_iter().map(|host| self.qualified(host.clone())).collect();
+        let both = declared.iter().flat_map(|host| others.iter().filter_map(|typed| host.intersection(typed)));
+        let narrowed = each_once(both.chain(stand_ins.into_iter().map(|host| self.qualified(host.clone()))));
         if narrowed.is_empty() {
             let of = match selection.role() {
                 Some(role) => format!("role `{role}` of environment `{}`", environment.name()),
@@ -173,16 +173,16 @@ impl Inventory {
     ///
     /// # Errors
     ///
-    /// As [`hosts_within`](Self::hosts_within), except for [`ErrorKind::NoHost`].
-    pub fn is_within(&self, host: &Host, selection: Selection<'_>) -> Result<bool> {
-        let hosts = match self.hosts_within(selection) {
+    /// As [`narrowed_hosts`](Self::narrowed_hosts), except for [`ErrorKind::NoHost`].
+    pub fn may_run_on(&self, host: &Host, selection: Selection<'_>) -> Result<bool> {
+        let hosts = match self.narrowed_hosts(selection) {
             Ok(hosts) => hosts,
             Err(error) if error.kind() == ErrorKind::NoHost => return Ok(false),
             Err(error) => return Err(error),
         };
         // A host of `-H` may leave out the user that the role names.
         let is_typed = self.typed.is_some();
-        Ok(hosts.iter().any(|declared| declared == host || (is_typed && declared.in_common(host).is_some())))
+        Ok(hosts.iter().any(|declared| declared == host || (is_typed && declared.intersection(host).is_some())))
     }
 
     /// Tells whether the environment declares a host for a role, whatever `-H` and `-x` select. A stand-in is in every role.
@@ -199,11 +199,11 @@ impl Inventory {
         if self.stand_ins.iter().any(|name| name == host.name()) {
             return Ok(true);
         }
-        let is_it = |declared: &Host| self.addressed(declared.clone()) == *host;
+        let is_it = |declared: &Host| self.qualified(declared.clone()) == *host;
         if environment.all_hosts().iter().any(is_it) {
             return Ok(declared.iter().any(is_it));
         }
-        Ok(declared.iter().any(|declared| declared.in_common(host).is_some()))
+        Ok(declared.iter().any(|declared| declared.intersection(host).is_some()))
     }
 
     /// Returns hosts that a task names in its code, with the user and port of the arguments, each once and without those
@@ -212,8 +212,8 @@ impl Inventory {
     /// # Errors
     ///
     /// As [`without_excluded`](Self::without_excluded).
-    pub fn hosts_named(&self, hosts: impl IntoIterator<Item = Host>) -> Result<Vec<Host>> {
-        self.without_excluded(each_once(hosts.into_iter().map(|host| self.addressed(host))))
+    pub fn resolve_hosts(&self, hosts: impl IntoIterator<Item = Host>) -> Result<Vec<Host>> {
+        self.without_excluded(each_once(hosts.into_iter().map(|host| self.qualified(host))))
     }
 
     /// Returns the hosts without those of `-x`.
@@ -236,7 +236,7 @@ impl Inventory {
     /// # Errors
     ///
     /// As [`hosts_for`](Self::hosts_for), but an empty rest is none.
-    pub fn unknown_exclusions<'s>(&self, selections: impl IntoIterator<Item = Selection<'s>>) -> Result<Vec<&Host>> {
+    pub fn unused_exclusions<'s>(&self, selections: impl IntoIterator<Item = Selection<'s>>) -> Result<Vec<&Host>> {
         let selected = selections.into_iter().map(|selection| self.selected(selection));
         let selected =
             if self.excluded.is_empty() { Vec::new() } else { selected.collect::<Result<Vec<_>>>()?.concat() };
@@ -258,14 +258,14 @@ impl Inventory {
         if found.is_empty() {
             return Err(self.no_host(selection));
         }
-        Ok(each_once(found.into_iter().map(|host| self.addressed(host))))
+        Ok(each_once(found.into_iter().map(|host| self.qualified(host))))
     }
 
     /// Returns the hosts that a selection names itself, or by its role, with the user and port of the arguments.
     fn declared(&self, selection: Selection<'_>) -> Result<Vec<Host>> {
         let named = read(selection.hosts())?;
         let of_role = selection.role().map_or(Ok(&[][..]), |role| self.role(role))?;
-        Ok(each_once(named.into_iter().chain(of_role.iter().cloned()).map(|host| self.addressed(host))))
+        Ok(each_once(named.into_iter().chain(of_role.iter().cloned()).map(|host| self.qualified(host))))
     }
 
     /// Checks the roles of all tasks of a run at once.
@@ -343,6 +343,6 @@ fn names(hosts: &[Host]) -> String {
 
 fn read(hosts: &[&str]) -> Result<Vec<Host>> {
     let none = |cause: HostError| Error::new(ErrorKind::Usage, "a host that the task names is none").caused_by(cause);
-    let hosts = hosts.iter().map(|host| Host::range(host).map_err(none));
+    let hosts = hosts.iter().map(|host| Host::expand(host).map_err(none));
     Ok(hosts.collect::<Result<Vec<_>>>()?.concat())
 }

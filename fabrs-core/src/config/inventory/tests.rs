@@ -1,20 +1,15 @@
 //! Tests of the selection of hosts, and of its errors.
 
-use super::*;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
-use crate::config::environment::Environment;
 use crate::config::fabrs_toml::Config;
-use crate::config::host_arguments::{excluded_hosts, typed_hosts};
+use crate::config::host_arguments::{parse_excluded_hosts, parse_host_args};
 use crate::config::inventory::inventory::Inventory;
-use crate::config::layered::Choice;
+use crate::config::layered::Layered;
 use crate::config::selection::Selection;
 use crate::config::settings::Settings;
 use crate::config::vagrant::vagrant::Vagrant;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::host::Host;
 
 const FILE: &str = "
@@ -32,7 +27,7 @@ const FILE: &str = "
 
 fn inventory(typed: &[&str], environment: Option<&str>) -> Inventory {
     let config = Config::parse(FILE, "fabrs.toml".as_ref()).unwrap();
-    Inventory::new(&config, environment).unwrap().with_hosts(typed_hosts(typed).unwrap())
+    Inventory::new(&config, environment).unwrap().with_hosts(parse_host_args(typed).unwrap())
 }
 
 #[track_caller]
@@ -68,15 +63,15 @@ fn hosts_and_a_role_of_a_task_are_trimmed_in_order_and_each_once() {
 fn user_and_port_that_were_typed_go_to_hosts_that_name_none_and_those_of_the_file_do_not() {
     let config = Config::parse(FILE, "fabrs.toml".as_ref()).unwrap();
     let environment = config.environment("live").unwrap();
-    let typed = typed_hosts(&["a,ann@a:22,@local,root@a:2200"]).unwrap();
+    let typed = parse_host_args(&["a,ann@a:22,@local,root@a:2200"]).unwrap();
     let hosts = |settings: &Settings| {
         let inventory = Inventory::new(&config, Some("live")).unwrap().with_hosts(typed.clone());
         let hosts = inventory.with_settings(settings).hosts_for(Selection::Inherit).unwrap();
         hosts.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let given = Settings {
-        user: Choice::argument("root".to_owned()),
-        port: Choice::argument(2200),
+        user: Layered::argument("root".to_owned()),
+        port: Layered::argument(2200),
         ..Settings::default().or_environment(environment)
     };
     assert_eq!(hosts(&given), ["root@a:2200", "ann@a:22", "@local"]);
@@ -91,7 +86,7 @@ fn ranges_of_a_task_are_written_out() {
 
 /// Returns the hosts of a selection inside a task, or the error and its exit code.
 fn within(inventory: &Inventory, selection: Selection<'_>) -> std::result::Result<Vec<String>, (u8, String)> {
-    let hosts = inventory.hosts_within(selection);
+    let hosts = inventory.narrowed_hosts(selection);
     hosts
         .map(|hosts| hosts.iter().map(ToString::to_string).collect())
         .map_err(|error| (error.exit_code().code(), error.to_string()))
@@ -140,7 +135,7 @@ fn inside_a_task_a_selection_without_a_typed_host_is_an_error_with_both() {
         let inventory = excluding(&[typed], &["b,w1"]);
         assert_eq!(within(&inventory, selection), Err((code, text.to_owned())), "{typed} {selection:?}");
     }
-    let error = inventory(&["x"], Some("live")).hosts_within(Selection::Role("web")).unwrap_err();
+    let error = inventory(&["x"], Some("live")).narrowed_hosts(Selection::Role("web")).unwrap_err();
     assert!(error.block().to_string().ends_with("\nhint: add one of its hosts to `-H`"), "{}", error.block());
 }
 
@@ -152,7 +147,7 @@ fn stand_ins_belong_to_every_role_and_other_typed_hosts_do_not() {
         ("demo1,w1,db1", Selection::Role("web"), &["w1", "demo1"]),
         ("db1,demo1", Selection::Hosts(&["t"]), &["demo1"]),
     ] {
-        let inventory = inventory(&[typed], Some("live")).standing_in(vec!["demo1".to_owned(), "demo2".to_owned()]);
+        let inventory = inventory(&[typed], Some("live")).in_every_role(vec!["demo1".to_owned(), "demo2".to_owned()]);
         let hosts = within(&inventory, selection);
         assert_eq!(hosts, Ok(expected.iter().map(ToString::to_string).collect()), "{typed} {selection:?}");
     }
@@ -172,23 +167,23 @@ fn a_called_task_runs_on_a_host_of_its_selection_with_the_user_that_was_typed_or
         (&["x"], "x", Selection::Role("web"), false),
         (&["x"], "x", Selection::Role("none"), false),
     ] {
-        let is_within = inventory(typed, Some("live")).is_within(&host.parse().unwrap(), selection);
-        assert_eq!(is_within.unwrap(), expected, "{typed:?} {host} {selection:?}");
+        let may_run_on = inventory(typed, Some("live")).may_run_on(&host.parse().unwrap(), selection);
+        assert_eq!(may_run_on.unwrap(), expected, "{typed:?} {host} {selection:?}");
     }
-    let unknown = inventory(&[], Some("live")).is_within(&"b".parse().unwrap(), Selection::Role("wbe"));
+    let unknown = inventory(&[], Some("live")).may_run_on(&"b".parse().unwrap(), Selection::Role("wbe"));
     assert_eq!(unknown.unwrap_err().kind(), ErrorKind::Usage);
 }
 
 #[test]
 fn hosts_that_a_task_names_have_the_typed_user_and_no_excluded_one_and_each_is_there_once() {
-    let settings = Settings { user: Choice::argument("root".to_owned()), ..Settings::default() };
+    let settings = Settings { user: Layered::argument("root".to_owned()), ..Settings::default() };
     let inventory = excluding(&["x"], &["root@t2"]).with_settings(&settings);
     let hosts = ["t1", "t2", "ann@t2", "t1", "root@t1"].map(|host| host.parse().unwrap());
-    assert_eq!(texts(inventory.hosts_named(hosts)), ["root@t1", "ann@t2"]);
+    assert_eq!(texts(inventory.resolve_hosts(hosts)), ["root@t1", "ann@t2"]);
 }
 
 fn excluding(typed: &[&str], excluded: &[&str]) -> Inventory {
-    inventory(typed, Some("live")).without_hosts(excluded_hosts(excluded, &|_| None).unwrap())
+    inventory(typed, Some("live")).with_excluded(parse_excluded_hosts(excluded, &|_| None).unwrap())
 }
 
 #[test]
@@ -215,7 +210,7 @@ fn an_empty_rest_is_an_empty_selection_and_an_unknown_exclusion_is_told() {
          hint: name fewer hosts with `-x`, or others with `-H HOST`"
     );
     let names = |selections: &[Selection<'static>]| {
-        let unknown = all.unknown_exclusions(selections.iter().copied()).unwrap();
+        let unknown = all.unused_exclusions(selections.iter().copied()).unwrap();
         unknown.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(names(&[Selection::Inherit]), ["w2"]);
@@ -349,7 +344,7 @@ async fn vagrant_is_asked_once_and_only_where_a_host_of_it_is_needed() {
     inventory.prepare([Selection::Local]).await.unwrap();
     inventory.check_roles(&["w"]).unwrap();
     assert_eq!(texts(inventory.hosts_for(Selection::Role("w"))), ["web"]);
-    let here = inventory.clone().with_hosts(typed_hosts(&["@local"]).unwrap());
+    let here = inventory.clone().with_hosts(parse_host_args(&["@local"]).unwrap());
     here.prepare([Selection::Inherit]).await.unwrap();
     assert_eq!(asked(), 0);
 
@@ -416,7 +411,7 @@ fn a_role_has_the_hosts_that_its_environment_declares_whatever_is_selected() {
     let config = Config::parse(TWO_BOXES, "fabrs.toml".as_ref()).unwrap();
     let inventory = |environment| Inventory::new(&config, environment).unwrap();
     let has = |host: &str, role| {
-        let selected = inventory(Some("live")).with_hosts(typed_hosts(&["elsewhere"]).unwrap());
+        let selected = inventory(Some("live")).with_hosts(parse_host_args(&["elsewhere"]).unwrap());
         selected.is_in_role(&host.parse().unwrap(), role).unwrap()
     };
     for (host, web, worker) in [

@@ -39,7 +39,7 @@ impl Inventory {
     }
 
     /// Ends a running `vagrant ssh-config` when the token is cancelled.
-    pub(crate) fn stopped_by(mut self, stop: CancellationToken) -> Self {
+    pub(crate) fn with_stop(mut self, stop: CancellationToken) -> Self {
         self.stop = stop;
         self
     }

@@ -2,6 +2,6 @@
 
 mod messages;
 mod refusal;
-mod ssh_config_command;
+pub(super) mod ssh_config_command;
 pub(super) mod vagrant;
 mod vagrantfile;

@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::error::{Error, ErrorKind, Result};
 
-use crate::config::process_env::Variables;
+use crate::config::process_env::ProcessEnv;
 use crate::config::process_group::OwnedGroup;
 use crate::config::vagrant::messages::{COMMAND, shown};
 use crate::config::vagrant::refusal::refusal;
@@ -84,7 +84,7 @@ impl Ask {
         command.env(Chosen::FOLDER, folder);
         // It is not to wait for the network, nor to write for a terminal.
         command
-            .env_remove(Variables::SUDO_PASSWORD)
+            .env_remove(ProcessEnv::SUDO_PASSWORD)
             .env("VAGRANT_CHECKPOINT_DISABLE", "1")
             .env("VAGRANT_NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use crate::config::{OwnedGroup, PasswordFrom, Variables};
+use crate::config::{OwnedGroup, PasswordSource, ProcessEnv};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::host::Host;
@@ -35,7 +35,7 @@ pub(super) async fn given(run: &RunState) -> Result<Option<Secret>> {
 
 /// Returns the password of this host from its command in `fabrs.toml`, unless the run has a password.
 pub(super) async fn configured(run: &RunState, host: &Host) -> Result<Option<Secret>> {
-    let is_given = run.sudo_password().is_some() || run.settings().sudo_password != PasswordFrom::Person;
+    let is_given = run.sudo_password().is_some() || run.settings().sudo_password != PasswordSource::Prompt;
     let Some(line) = run.inventory().sudo_password_command_for(host).filter(|_| !is_given) else { return Ok(None) };
     if !run.allows_local_programs() {
         let error = Error::new(ErrorKind::Config, format!("this program may not run `{line}` for the sudo password"));
@@ -66,10 +66,10 @@ async fn look(run: &RunState) -> Result<Option<Secret>> {
         return Ok(Some(password.clone()));
     }
     match &run.settings().sudo_password {
-        PasswordFrom::Person => Ok(None),
-        PasswordFrom::Variable(name) => Ok(Variables::look_up(name).map(Secret::new)),
-        PasswordFrom::File(path) => from_file(run, path).await.map(Some),
-        PasswordFrom::Command(line) => from_command(run, line).await.map(Some),
+        PasswordSource::Prompt => Ok(None),
+        PasswordSource::Variable(name) => Ok(ProcessEnv::get(name).map(Secret::new)),
+        PasswordSource::File(path) => from_file(run, path).await.map(Some),
+        PasswordSource::Command(line) => from_command(run, line).await.map(Some),
     }
 }
 
@@ -96,7 +96,7 @@ async fn from_command(run: &RunState, line: &str) -> Result<Secret> {
     command
         .arg("-c")
         .arg(line)
-        .env_remove(Variables::SUDO_PASSWORD)
+        .env_remove(ProcessEnv::SUDO_PASSWORD)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

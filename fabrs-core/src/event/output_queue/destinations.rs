@@ -66,12 +66,12 @@ impl Destinations {
         };
         let lost = destination.write(run);
         let Some(fault) = &destination.fault else { return };
-        let is_unread = fault.kind() == io::ErrorKind::BrokenPipe;
-        if lost > 0 && !is_unread {
+        let is_reader_gone = fault.kind() == io::ErrorKind::BrokenPipe;
+        if lost > 0 && !is_reader_gone {
             self.health.losses(|losses| losses.of_stream(stream, lost, fault));
         }
         if stream == Stream::Stdout {
-            self.health.unread.store(is_unread, Ordering::Release);
+            self.health.unread.store(is_reader_gone, Ordering::Release);
             self.health.broken.store(true, Ordering::Release);
             if let Some(tell) = self.on_broken.take() {
                 tell();

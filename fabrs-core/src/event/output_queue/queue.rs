@@ -1,4 +1,4 @@
-//! [`Spool`]: one thread that writes what sinks hand over, so that nobody else waits for a slow terminal.
+//! [`OutputQueue`]: one thread that writes what sinks hand over, so that nobody else waits for a slow terminal.
 //!
 //! Used by the sinks that print. A caller's piece is copied into the block being filled; full blocks wait in the
 //! backlog, first in memory and then in a file; the writer takes a block at a time.
@@ -29,17 +29,17 @@ const SHORT: usize = Block::SIZE / 8;
 /// does not hold a line on stderr says how much is missing and why, at the place where it is missing.
 ///
 /// A stream that is closed by its reader, as by `head`, is no error: the rest is dropped quietly. Any other failure to
-/// write to a stream drops the rest as well: [`loss`](Self::loss) returns the error.
+/// write to a stream drops the rest as well: [`lost_output_error`](Self::lost_output_error) returns the error.
 ///
 /// Dropping it waits for nothing; the thread writes what is left, as long as the process lives.
 ///
 /// ```
 /// use std::io::Read as _;
 ///
-/// use fabrs_core::event::{Spool, Stream};
+/// use fabrs_core::event::{OutputQueue, Stream};
 ///
 /// let (mut reader, stdout) = std::io::pipe()?;
-/// let spool = Spool::new(stdout, std::io::stderr(), || {});
+/// let spool = OutputQueue::new(stdout, std::io::stderr(), || {});
 /// spool.push(Stream::Stdout, b"done\n");
 /// spool.finish();
 /// drop(spool);
@@ -49,7 +49,7 @@ const SHORT: usize = Block::SIZE / 8;
 /// assert_eq!(text, "done\n");
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub struct Spool {
+pub struct OutputQueue {
     pub(super) shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -86,15 +86,15 @@ impl Queue {
     }
 }
 
-impl Spool {
-    /// Writes to the stdout and stderr of the process, and calls `on_broken` as [`Spool::new`] does.
+impl OutputQueue {
+    /// Writes to the stdout and stderr of the process, and calls `on_broken` as [`OutputQueue::new`] does.
     pub fn stdio(on_broken: impl FnOnce() + Send + 'static) -> Self {
         Self::start(stdio::stdout(), stdio::stderr(), Box::new(on_broken), tempfile::tempfile)
     }
 
     /// Does the same, and has `around` do each write: it is given what writes, as where something else is drawn on the same
     /// terminal. It is called on the writer's thread.
-    pub fn stdio_around(
+    pub fn stdio_with_wrapper(
         on_broken: impl FnOnce() + Send + 'static,
         around: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static,
     ) -> Self {
@@ -174,18 +174,18 @@ impl Spool {
     }
 
     /// Returns the number of bytes that were written or given up so far.
-    pub fn written(&self) -> u64 {
+    pub fn written_bytes(&self) -> u64 {
         lock(&self.shared.queue).written
     }
 
-    /// Stops writing. Each call needs a call of [`release`](Self::release). Returns at once. [`flush`](Self::flush)
+    /// Stops writing. Each call needs a call of [`resume`](Self::resume). Returns at once. [`flush`](Self::flush)
     /// waits for a write in progress.
-    pub fn hold(&self) {
+    pub fn pause(&self) {
         lock(&self.shared.queue).held += 1;
     }
 
     /// Writes what has come meanwhile.
-    pub fn release(&self) {
+    pub fn resume(&self) {
         let mut queue = lock(&self.shared.queue);
         queue.held = queue.held.saturating_sub(1);
         queue.asleep = false;
@@ -209,12 +209,12 @@ impl Spool {
     }
 
     /// Tells whether stdout can't be written to any more since its reader went away, as `head` does.
-    pub fn is_unread(&self) -> bool {
+    pub fn is_reader_gone(&self) -> bool {
         self.shared.health.unread.load(Ordering::Acquire)
     }
 
     /// Returns how many bytes were lost so far, for another reason than a reader that has gone.
-    pub fn lost(&self) -> u64 {
+    pub fn lost_bytes(&self) -> u64 {
         self.shared.health.losses(|losses| losses.bytes())
     }
 
@@ -224,29 +224,29 @@ impl Spool {
     /// Call it after [`finish`](Self::finish) to know of all output.
     ///
     /// ```
-    /// use fabrs_core::event::{Spool, Stream};
+    /// use fabrs_core::event::{OutputQueue, Stream};
     ///
     /// let full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
-    /// let spool = Spool::new(full, std::io::stderr(), || {});
+    /// let spool = OutputQueue::new(full, std::io::stderr(), || {});
     /// spool.push(Stream::Stdout, b"done\n");
     /// spool.finish();
-    /// assert_eq!(spool.loss().unwrap().to_string(), "output was lost: 5 bytes of stdout");
+    /// assert_eq!(spool.lost_output_error().unwrap().to_string(), "output was lost: 5 bytes of stdout");
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn loss(&self) -> Option<Error> {
+    pub fn lost_output_error(&self) -> Option<Error> {
         self.shared.health.losses(|losses| losses.error())
     }
 }
 
-impl Drop for Spool {
+impl Drop for OutputQueue {
     fn drop(&mut self) {
         self.shared.close();
     }
 }
 
-impl fmt::Debug for Spool {
+impl fmt::Debug for OutputQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spool").field("health", &self.shared.health).finish_non_exhaustive()
+        f.debug_struct("OutputQueue").field("health", &self.shared.health).finish_non_exhaustive()
     }
 }
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::event::output_queue::block::Block;
 use crate::event::output_queue::block_queue::{BLOCKS, MakeFile};
-use crate::event::output_queue::queue::{Spool, lock};
+use crate::event::output_queue::queue::{OutputQueue, lock};
 use crate::event::stream::Stream;
 
 /// What arrived at both streams, in the order of the writes.
@@ -82,12 +82,12 @@ impl<W: Write> Write for Gated<W> {
 }
 
 /// A spool whose stdout is stuck in its first write until the returned sender is dropped.
-fn stuck(arrived: &Arrived, make_file: MakeFile) -> (Spool, Sender<()>) {
+fn stuck(arrived: &Arrived, make_file: MakeFile) -> (OutputQueue, Sender<()>) {
     let (entered, has_entered) = channel();
     let (open, gate) = channel();
     let stdout = Gated { entered, gate, behind: arrived.writer(Stream::Stdout) };
     let stderr = arrived.writer(Stream::Stderr);
-    let spool = Spool::start(Box::new(stdout), Box::new(stderr), Box::new(|| {}), make_file);
+    let spool = OutputQueue::start(Box::new(stdout), Box::new(stderr), Box::new(|| {}), make_file);
     spool.push(Stream::Stdout, b"first ");
     has_entered.recv().unwrap();
     (spool, open)
@@ -138,10 +138,10 @@ fn what_can_be_kept_nowhere_is_counted_on_stderr() {
     let shown = arrived.of(Stream::Stdout).len() - b"first ".len();
     let lost = (40 << 20) - shown;
     assert!(lost > 0 && shown > 31 << 20, "{lost} {shown}");
-    assert_eq!(spool.lost(), lost as u64);
+    assert_eq!(spool.lost_bytes(), lost as u64);
     let told = format!("[fabrs] {lost} bytes of output not shown: no temporary directory\n");
     assert_eq!(String::from_utf8(arrived.of(Stream::Stderr)).unwrap(), told);
-    let block = spool.loss().unwrap().block().to_string();
+    let block = spool.lost_output_error().unwrap().block().to_string();
     assert!(block.starts_with(&format!("error: output was lost: {lost} bytes of stdout\n")), "{block}");
     assert!(block.contains("could not keep output in a temporary file in `"), "{block}");
     assert!(
@@ -155,7 +155,7 @@ fn a_reader_that_went_away_is_no_error_and_is_told_once() {
     let arrived = Arrived::default();
     let (tell, told) = channel();
     let stdout = Failing(io::ErrorKind::BrokenPipe);
-    let spool = Spool::new(stdout, arrived.writer(Stream::Stderr), move || tell.send(()).unwrap());
+    let spool = OutputQueue::new(stdout, arrived.writer(Stream::Stderr), move || tell.send(()).unwrap());
     assert!(!spool.is_broken());
     for _ in 0..3 {
         spool.push(Stream::Stdout, b"out\n");
@@ -166,26 +166,26 @@ fn a_reader_that_went_away_is_no_error_and_is_told_once() {
     spool.finish();
     assert!(told.recv().is_err());
     assert_eq!(arrived.all(), [(Stream::Stderr, b"err\nerr\nerr\n".to_vec())]);
-    assert!(spool.lost() == 0 && spool.loss().is_none());
+    assert!(spool.lost_bytes() == 0 && spool.lost_output_error().is_none());
 }
 
 #[test]
 fn a_stream_that_fails_otherwise_is_an_error_that_names_it_with_bytes_and_cause() {
     let arrived = Arrived::default();
-    let spool = Spool::new(Failing(io::ErrorKind::StorageFull), arrived.writer(Stream::Stderr), || {});
+    let spool = OutputQueue::new(Failing(io::ErrorKind::StorageFull), arrived.writer(Stream::Stderr), || {});
     spool.push(Stream::Stdout, b"four");
     spool.push(Stream::Stdout, b"five!");
     spool.finish();
     assert!(spool.is_broken());
-    assert_eq!(spool.lost(), 9);
+    assert_eq!(spool.lost_bytes(), 9);
     assert_eq!(arrived.of(Stream::Stderr), b"");
-    let block = |spool: &Spool| spool.loss().unwrap().without_location().block().to_string();
+    let block = |spool: &OutputQueue| spool.lost_output_error().unwrap().without_location().block().to_string();
     let full = "caused by: could not write to stdout: no storage space";
     assert_eq!(block(&spool), format!("error: output was lost: 9 bytes of stdout\n  {full}"));
     spool.push(Stream::Stdout, b"late");
-    assert_eq!(spool.lost(), 13);
+    assert_eq!(spool.lost_bytes(), 13);
 
-    let spool = Spool::new(Failing(io::ErrorKind::StorageFull), Failing(io::ErrorKind::QuotaExceeded), || {});
+    let spool = OutputQueue::new(Failing(io::ErrorKind::StorageFull), Failing(io::ErrorKind::QuotaExceeded), || {});
     spool.push(Stream::Stdout, b"four");
     spool.push(Stream::Stderr, b"three");
     spool.finish();
@@ -210,7 +210,7 @@ fn both_streams_come_out_in_the_order_of_the_calls() {
 #[test]
 fn what_comes_after_the_end_is_written_at_once() {
     let arrived = Arrived::default();
-    let spool = Spool::new(arrived.writer(Stream::Stdout), arrived.writer(Stream::Stderr), || {});
+    let spool = OutputQueue::new(arrived.writer(Stream::Stdout), arrived.writer(Stream::Stderr), || {});
     spool.push(Stream::Stdout, b"before ");
     spool.finish();
     spool.push(Stream::Stdout, b"after");
@@ -234,7 +234,7 @@ fn dropping_a_spool_that_is_stuck_waits_for_nothing_and_loses_nothing() {
 #[test]
 fn pieces_of_several_callers_are_never_mixed() {
     let arrived = Arrived::default();
-    let spool = Spool::new(arrived.writer(Stream::Stdout), arrived.writer(Stream::Stderr), || {});
+    let spool = OutputQueue::new(arrived.writer(Stream::Stdout), arrived.writer(Stream::Stderr), || {});
     thread::scope(|scope| {
         for caller in ["web1", "web2", "web3"] {
             let spool = &spool;
@@ -273,7 +273,7 @@ proptest! {
             let (spool, open) = stuck(&arrived, tempfile::tempfile);
             (spool, Some(open))
         } else {
-            (Spool::new(arrived.writer(Stream::Stdout), arrived.writer(Stream::Stderr), || {}), None)
+            (OutputQueue::new(arrived.writer(Stream::Stdout), arrived.writer(Stream::Stderr), || {}), None)
         };
         for (stream, bytes) in pieces {
             spool.push(stream, &bytes);
@@ -288,20 +288,20 @@ proptest! {
 #[tokio::test]
 async fn what_comes_while_it_is_held_is_written_afterwards_and_in_order() {
     let arrived = Arrived::default();
-    let spool = Spool::new(arrived.writer(Stream::Stdout), arrived.writer(Stream::Stderr), || {});
+    let spool = OutputQueue::new(arrived.writer(Stream::Stdout), arrived.writer(Stream::Stderr), || {});
     spool.push(Stream::Stdout, b"before ");
     spool.flush().await;
-    spool.hold();
-    spool.hold();
+    spool.pause();
+    spool.pause();
     spool.push(Stream::Stdout, b"meanwhile ");
-    spool.release();
+    spool.resume();
     spool.flush().await;
     assert_eq!(arrived.of(Stream::Stdout), b"before ", "it is held twice");
-    spool.release();
+    spool.resume();
     spool.push(Stream::Stdout, b"after");
     spool.flush().await;
     assert_eq!(arrived.of(Stream::Stdout), b"before meanwhile after");
-    spool.hold();
+    spool.pause();
     spool.push(Stream::Stdout, b", and at the end all");
     spool.finish();
     assert_eq!(arrived.of(Stream::Stdout), b"before meanwhile after, and at the end all");

@@ -9,7 +9,7 @@ use futures::future::TryFutureExt;
 
 use super::kinds::{Append, Change, Comment, IntoLines, Line, Replace, Uncomment};
 use super::read::{Contents, content};
-use crate::config::Diffs;
+use crate::config::DiffMode;
 use crate::connection::Connection;
 use crate::error::Result;
 use crate::event::Event;
@@ -125,16 +125,11 @@ async fn edit<C: Change>(spec: Arc<Spec<C>>) -> Result<Changes> {
         let old = reading.go(|by| old_content(place, &spec.path, by, &what)).await?;
         let new = spec.change.apply(old.as_ref().map(|old| &old.content[..]));
         let new = new.map_err(|error| place.could_not(&what).caused_by(error))?;
-        if connection.diffs() != Diffs::None {
-            let is_shown = old.as_ref().is_none_or(|old| old.is_public) || connection.diffs() == Diffs::All;
+        if connection.diffs() != DiffMode::Off {
+            let is_shown = old.as_ref().is_none_or(|old| old.is_public) || connection.diffs() == DiffMode::All;
             let old = old.as_ref().map(|old| &old.content[..]);
             let difference = difference::between(old, &new, &spec.path, &what, is_shown);
-            connection.sink().event(&Event::Difference {
-                host,
-                what: &what,
-                path: &spec.path,
-                difference: &difference,
-            });
+            connection.sink().event(&Event::Diff { host, operation: &what, path: &spec.path, diff: &difference });
         }
         Ok((old, new))
     };

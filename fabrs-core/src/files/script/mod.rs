@@ -117,7 +117,7 @@ impl Script<'_> {
             Ok(output) => Err(Undone::NoShell(self.no_shell(Some(&output)))),
             Err(error) if greeting.was_heard() || !may_be_no_shell(&error) => Err(Undone::Failed(self.failed(&error))),
             Err(error) if Refused::caused(&error) => {
-                Err(Undone::NoShell(self.place.could_not(self.what).caused_by(Said(error.doing().to_owned()))))
+                Err(Undone::NoShell(self.place.could_not(self.what).caused_by(Said(error.message().to_owned()))))
             }
             Err(error) => Err(Undone::NoShell(self.no_shell(error.output()))),
         }

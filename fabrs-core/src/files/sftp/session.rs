@@ -64,7 +64,7 @@ impl Session {
         let sink = place.connection.sink();
         let echo = run.defaults().echo;
         let number = run.next_number();
-        sink.event(&Event::CommandStarted { number, host, command: &shown, echo });
+        sink.event(&Event::CommandStarted { id: number, host, command: &shown, is_echoed: echo });
         let Channel { stream, pieces, incoming } = Channel::new();
         let (program, stdin) = (Program::Subsystem("sftp"), Stdin::Pieces(pieces));
         let last_signal = Signal::new("KILL");

@@ -108,7 +108,7 @@ impl Receive for Receiver {
             let (number, elapsed) = (self.number, end.elapsed);
             let error = end.how.error().map(|error| error.or_on(Some(host)));
             let error = error.as_ref();
-            self.sink.event(&Event::CommandEnded { number, host, command, status, error, elapsed });
+            self.sink.event(&Event::CommandEnded { id: number, host, command, status, error, elapsed });
         }
         self.incoming.end(Some(end.how.clone()));
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-use crate::config::{ProcessGroup, Variables};
+use crate::config::{ProcessEnv, ProcessGroup};
 use crate::error::Error;
 use crate::event::Stream;
 use crate::output::Signal;
@@ -38,7 +38,7 @@ impl Process {
             .arg("-c")
             .arg(line)
             // It is for sudo on hosts, and not for every program that runs here.
-            .env_remove(Variables::SUDO_PASSWORD)
+            .env_remove(ProcessEnv::SUDO_PASSWORD)
             .stdin(if inlet.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -12,7 +12,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 
-use crate::config::{ProcessGroup, Variables};
+use crate::config::{ProcessEnv, ProcessGroup};
 use crate::error::Error;
 use crate::event::Stream;
 use crate::output::Signal;
@@ -54,7 +54,7 @@ impl OnTerminal {
         let own = || Ok::<_, io::Error>(Stdio::from(theirs.try_clone()?));
         let child = Command::new(SETSID)
             .args(["-c", "sh", "-c", line])
-            .env_remove(Variables::SUDO_PASSWORD)
+            .env_remove(ProcessEnv::SUDO_PASSWORD)
             .env("TERM", &*pty.term)
             .stdin(own()?)
             .stdout(own()?)

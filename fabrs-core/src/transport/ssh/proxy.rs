@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{OwnedGroup, Variables};
+use crate::config::{OwnedGroup, ProcessEnv};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::Host;
@@ -80,7 +80,7 @@ impl Proxy {
     /// When the stream is dropped, the command is ended with all that it started.
     pub(super) fn start(&self, purpose: Purpose) -> Result<(Near, Ending)> {
         let mut command = Command::new(&self.shell);
-        command.arg("-c").arg(format!("exec {}", self.line)).env_remove(Variables::SUDO_PASSWORD);
+        command.arg("-c").arg(format!("exec {}", self.line)).env_remove(ProcessEnv::SUDO_PASSWORD);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // In a group of its own, an interrupt is for this program first, which then ends what runs on the hosts.
         let mut child = command.process_group(0).kill_on_drop(true).spawn().map_err(|source| {

@@ -12,7 +12,7 @@ use fabrs_openssh::known_hosts::KnownHosts;
 use tokio::process::Command;
 
 use crate::blocking::wait;
-use crate::config::{Choice, Gateway, Inventory, Mode, Settings, SshConfigFrom, Variables};
+use crate::config::{Gateway, Inventory, Layered, Mode, ProcessEnv, Settings, SshConfigSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Sink};
 use crate::host::Host;
@@ -29,14 +29,14 @@ use crate::transport::ssh::revoked_keys::RevokedKeysFiles;
 pub struct SshSettings {
     user: Option<String>,
     port: Option<u16>,
-    pub(super) gateway: Choice<Gateway>,
+    pub(super) gateway: Layered<Gateway>,
     inventory: Inventory,
-    pub(super) connect_timeout: Choice<Duration>,
+    pub(super) connect_timeout: Layered<Duration>,
     pub(super) identities: Vec<PathBuf>,
     pub(super) password: Option<Secret>,
     /// Whether programs named by the ssh config may run.
     pub(super) local_programs: bool,
-    pub(super) variables: Variables,
+    pub(super) variables: ProcessEnv,
     pub(super) ask: Arc<dyn Ask>,
     pub(super) sink: Arc<dyn Sink>,
     pub(super) keyring: Keyring,
@@ -46,7 +46,7 @@ pub struct SshSettings {
     pub(super) descriptors: Arc<Descriptors>,
     /// Whether an accepted host key is written to `known_hosts`. A dry run writes nothing.
     pub(super) records_host_keys: bool,
-    config_from: SshConfigFrom,
+    config_from: SshConfigSource,
     config: OnceLock<Result<SshConfig>>,
     /// Warnings already emitted.
     warned: Mutex<HashSet<String>>,
@@ -58,7 +58,7 @@ impl SshSettings {
     /// Creates the state for a run. The ssh config is read when the first host is resolved.
     ///
     /// By then, the host has the user and the port of the arguments ([`Inventory::addressed`]).
-    pub fn new(settings: &Settings, variables: Variables, ask: Arc<dyn Ask>, sink: Arc<dyn Sink>) -> Self {
+    pub fn new(settings: &Settings, variables: ProcessEnv, ask: Arc<dyn Ask>, sink: Arc<dyn Sink>) -> Self {
         Self {
             user: settings.user.config.clone(),
             port: settings.port.config,
@@ -122,7 +122,7 @@ impl SshSettings {
     }
 
     /// Returns the source of the ssh config.
-    pub(super) fn config_from(&self) -> &SshConfigFrom {
+    pub(super) fn config_from(&self) -> &SshConfigSource {
         &self.config_from
     }
 
@@ -188,7 +188,7 @@ impl SshSettings {
         }
         let shell = self.variables.shell.as_deref().unwrap_or("/bin/sh");
         let mut process = Command::new(shell);
-        process.arg("-c").arg(format!("exec {command}")).env_remove(Variables::SUDO_PASSWORD);
+        process.arg("-c").arg(format!("exec {command}")).env_remove(ProcessEnv::SUDO_PASSWORD);
         process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         process.kill_on_drop(true);
         let stop = self.inventory.stop();
@@ -215,9 +215,9 @@ impl SshSettings {
 
     fn read_config(&self) -> Result<SshConfig> {
         let files = match &self.config_from {
-            SshConfigFrom::Default => ConfigFiles::standard(self.home()),
-            SshConfigFrom::File(path) => ConfigFiles::only(path, self.home()),
-            SshConfigFrom::None => return Ok(SshConfig::default()),
+            SshConfigSource::Default => ConfigFiles::standard(self.home()),
+            SshConfigSource::File(path) => ConfigFiles::only(path, self.home()),
+            SshConfigSource::None => return Ok(SshConfig::default()),
         };
         SshConfig::load(&files)
             .map_err(|source| Error::new(ErrorKind::Config, "could not read the ssh config").caused_by(source))
@@ -226,5 +226,5 @@ impl SshSettings {
 
 /// Looks a variable up for `${NAME}` in the ssh config.
 fn environment(name: &str) -> Option<String> {
-    Variables::look_up(name)
+    ProcessEnv::get(name)
 }

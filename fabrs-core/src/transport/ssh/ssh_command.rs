@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::config::SshConfigFrom;
+use crate::config::SshConfigSource;
 use crate::shell::quote;
 use crate::transport::ssh::settings::SshSettings;
 use crate::transport::ssh::target::{Purpose, Target};
@@ -13,9 +13,9 @@ pub(super) fn ssh_command(flags: &[&str], target: &Target, settings: &SshSetting
     let mut words = vec!["ssh".to_owned()];
     words.extend(flags.iter().map(|flag| (*flag).to_owned()));
     match settings.config_from() {
-        SshConfigFrom::Default => {}
-        SshConfigFrom::File(path) => words.extend(["-F".to_owned(), quoted(&path.to_string_lossy())]),
-        SshConfigFrom::None => words.extend(["-F".to_owned(), "none".to_owned()]),
+        SshConfigSource::Default => {}
+        SshConfigSource::File(path) => words.extend(["-F".to_owned(), quoted(&path.to_string_lossy())]),
+        SshConfigSource::None => words.extend(["-F".to_owned(), "none".to_owned()]),
     }
     let host = &target.host;
     // Keys and the gateway of the run are for its hosts, and not for the gateway itself.

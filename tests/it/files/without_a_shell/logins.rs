@@ -23,7 +23,7 @@ async fn that_there_is_no_shell_is_found_out_once() -> Result {
     assert_eq!(told(&seen, "command_started", "command"), expected);
     host.close().await;
     host.client().expect("it has one").close().await;
-    assert_eq!(seen.of("command_ended").len(), 3, "each is told as ended");
+    assert_eq!(seen.of_kind("command_ended").len(), 3, "each is told as ended");
     Ok(())
 }
 
@@ -112,7 +112,7 @@ async fn a_dry_run_that_has_found_no_shell_still_only_plans() -> Result {
     assert!(changes.any()?, "the planned change");
     let put = format!("put 1 byte -> {}", target.display());
     let get = format!("get {0}/x <- {1}/x", here.path().display(), sshd.scratch().display());
-    assert_eq!(told(&seen, "planned", "what"), [get, put]);
+    assert_eq!(told(&seen, "planned", "operation"), [get, put]);
     assert!(!target.exists());
 
     fs::create_dir(here.path().join("sub"))?;

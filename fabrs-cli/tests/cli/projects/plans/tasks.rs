@@ -9,7 +9,7 @@
 mod commands;
 mod files;
 
-use fabrs::config::{Input, Settings, SshConfigFrom};
+use fabrs::config::{PromptPolicy, Settings, SshConfigSource};
 use fabrs::prelude::*;
 
 /// Changes hosts through groups and connections that the task makes itself.
@@ -33,8 +33,8 @@ async fn groups(dir: String) -> Result {
 async fn clients(dir: String, config: String) -> Result {
     let client = Client::builder().build();
     client.connect("web1")?.run(cmd!("touch {dir}/command-default-client")).await?;
-    let ssh_config = SshConfigFrom::File(config.into());
-    let settings = Settings { ssh_config, input: Input::Refused, ..Settings::default() };
+    let ssh_config = SshConfigSource::File(config.into());
+    let settings = Settings { ssh_config, prompts: PromptPolicy::Refuse, ..Settings::default() };
     let client = Client::builder().settings(settings).build();
     client.connect("web2")?.run(cmd!("touch {dir}/command-own-client")).await?;
     Group::of(&client, ["web1", "web2"])?.run(cmd!("touch {dir}/command-own-group")).await.all_ok()?;

@@ -9,7 +9,7 @@ use super::super::refusal::SudoRefusal;
 use super::sudo_listener::{SudoListener, question};
 use crate::config::SudoProgram;
 use crate::connection::recorder::Recorder;
-use crate::event::{Capture, Sink, Stream};
+use crate::event::{CaptureSink, Sink, Stream};
 use crate::host::Host;
 use crate::output::ExitStatus;
 use crate::secret::Secret;
@@ -23,8 +23,8 @@ type Came = (Option<SudoRefusal>, String, (usize, bool));
 
 /// Lets an attempt hear a text on stderr, cut at one place, and then end.
 fn hear(in_shell: bool, password: Option<&str>, said: &str, cut: usize, code: u32) -> Came {
-    let told = Arc::new(Capture::default());
-    let sink: Arc<dyn Sink> = Arc::<Capture>::clone(&told);
+    let told = Arc::new(CaptureSink::default());
+    let sink: Arc<dyn Sink> = Arc::<CaptureSink>::clone(&told);
     let (recorder, _) = Recorder::new(1, Host::local(), "line".into(), sink, crate::connection::Hide::Nothing, 1024);
     let marks = Marks {
         program: SudoProgram::Sudo,
@@ -38,7 +38,11 @@ fn hear(in_shell: bool, password: Option<&str>, said: &str, cut: usize, code: u3
         listener.receive(Stream::Stderr, piece, &mut answer);
     }
     listener.ended(&End { how: How::Exited(ExitStatus::Code(code)), elapsed: Duration::ZERO });
-    let shown = told.of("lines").iter().map(|event| event["text"].as_str().unwrap_or_default().to_owned()).collect();
+    let shown = told
+        .of_kind("output_lines")
+        .iter()
+        .map(|event| event["text"].as_str().unwrap_or_default().to_owned())
+        .collect();
     (SudoDialog::refusal(&talk).map(|(refusal, _)| refusal), shown, answer.told())
 }
 

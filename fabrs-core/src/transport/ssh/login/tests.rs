@@ -10,9 +10,9 @@ use russh::server::{self, Auth, Response};
 use russh::{MethodKind, MethodSet, client};
 use tokio::task::JoinSet;
 
-use crate::config::{Settings, SshConfigFrom, Variables};
+use crate::config::{ProcessEnv, Settings, SshConfigSource};
 use crate::error::{ErrorKind, Result};
-use crate::event::Capture;
+use crate::event::CaptureSink;
 use crate::secret::Secret;
 use crate::transport::prompter::Ask;
 use crate::transport::ssh::handler::Handler;
@@ -129,10 +129,10 @@ async fn came_of(rounds: Vec<Round>) -> Came {
     let lines =
         "UserKnownHostsFile none\nGlobalKnownHostsFile none\nStrictHostKeyChecking no\nPubkeyAuthentication no\n";
     std::fs::write(&config, lines).unwrap();
-    let settings = Settings { ssh_config: SshConfigFrom::File(config), ..Settings::default() };
-    let (person, told) = (Arc::new(Person::default()), Arc::new(Capture::default()));
+    let settings = Settings { ssh_config: SshConfigSource::File(config), ..Settings::default() };
+    let (person, told) = (Arc::new(Person::default()), Arc::new(CaptureSink::default()));
     let ask: Arc<dyn Ask> = Arc::clone(&person) as _;
-    let settings = Arc::new(SshSettings::new(&settings, Variables::default(), ask, Arc::clone(&told) as _));
+    let settings = Arc::new(SshSettings::new(&settings, ProcessEnv::default(), ask, Arc::clone(&told) as _));
     let (target, _) = target::resolve(&"web1".parse().unwrap(), Purpose::Work, &settings).unwrap();
     let target = Arc::new(target);
 
@@ -154,7 +154,7 @@ async fn came_of(rounds: Vec<Round>) -> Came {
     let result = log_in(&mut handle, &target, &settings, false).await;
     drop(handle);
     tasks.shutdown().await;
-    let told = told.of("warning").iter().map(|event| event["text"].as_str().unwrap().to_owned()).collect();
+    let told = told.of_kind("warning").iter().map(|event| event["text"].as_str().unwrap().to_owned()).collect();
     Came { result, asked: person.0.lock().unwrap().clone(), answers: answers.lock().unwrap().clone(), told }
 }
 
@@ -204,11 +204,11 @@ async fn a_key_after_an_answer_logs_in() {
         key.display()
     );
     std::fs::write(&config, lines).unwrap();
-    let settings = Settings { ssh_config: SshConfigFrom::File(config), ..Settings::default() };
+    let settings = Settings { ssh_config: SshConfigSource::File(config), ..Settings::default() };
     let person = Arc::new(Person::default());
     let ask: Arc<dyn Ask> = Arc::clone(&person) as _;
-    let sink = Arc::new(Capture::default());
-    let settings = Arc::new(SshSettings::new(&settings, Variables::default(), ask, sink as _));
+    let sink = Arc::new(CaptureSink::default());
+    let settings = Arc::new(SshSettings::new(&settings, ProcessEnv::default(), ask, sink as _));
     let (target, _) = target::resolve(&"web1".parse().unwrap(), Purpose::Work, &settings).unwrap();
     let target = Arc::new(target);
     let (ours, theirs) = tokio::io::duplex(1 << 16);
